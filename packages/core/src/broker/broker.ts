@@ -1,0 +1,154 @@
+import type { Envelope } from "../envelope/envelope.ts";
+import type { QueueMessage } from "../envelope/message.ts";
+import type { MillraceError } from "../errors/millrace-error.ts";
+import type { DeadLetterStore } from "./dead-letter-store.ts";
+import type { DocumentStore } from "./document-store.ts";
+import type { HistoryStore } from "./history-store.ts";
+import type { LockStore } from "./lock-store.ts";
+import type { SettlementStep } from "../settlement/settle.ts";
+
+/**
+ * Carries jobs between producers and nodes. Brokers store and move; they never count and never decide.
+ * `packages/core/src/testing/broker-conformance.ts` is the suite every implementation passes.
+ */
+export interface Broker {
+  /** A name for logs: `nats 2.15.2`, `memory`. */
+  readonly description: string;
+  /** The largest message a producer may send, bytes, headers included. */
+  readonly maxMessageBytes: number;
+
+  /**
+   * Publishes jobs to their queues. Every job is confirmed or has its own error, in the order given.
+   * Publishing again with the same id within the dedupe window stores nothing and says `duplicate`.
+   */
+  enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]>;
+
+  readonly queues: QueueStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly history: HistoryStore;
+  readonly locks: LockStore;
+  /** Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first use. */
+  documents(bucket: string): Promise<DocumentStore>;
+
+  /** Delivers a queue's jobs, never more than there are free slots. */
+  work(queue: string, options: WorkOptions): Promise<WorkSubscription>;
+
+  /**
+   * Carries out the steps in their order, each confirmed before the next begins, and the ack last.
+   *
+   * @throws MillraceError `publish-timeout`, `queue-full`, `payload-too-large` …: nothing after the failed step was done
+   */
+  settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void>;
+
+  /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
+  moveDueJobs(): Promise<Stoppable>;
+
+  /** A job that waits, in a queue or for its time. Slow on a long queue; for looking, not for working. */
+  findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
+
+  /** Who runs this job now, asked of the nodes themselves. */
+  whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;
+  /** Answers `whoRuns` for one node. */
+  answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable>;
+
+  readonly status: BrokerStatus;
+  onStatus(listener: (status: BrokerStatus) => void): () => void;
+  /** A round trip to the server, milliseconds. */
+  ping(): Promise<number>;
+  /** Ends the connection. What is under way is flushed first. Idempotent. */
+  close(): Promise<void>;
+}
+
+export type BrokerStatus = "connected" | "disconnected" | "closed";
+
+export interface Stoppable {
+  /** Idempotent; never hangs. */
+  stop(): Promise<void>;
+}
+
+export type EnqueueResult =
+  | { readonly ok: true; readonly id: string; readonly queue: string; readonly sequence: number; readonly duplicate: boolean }
+  | { readonly ok: false; readonly id: string; readonly queue: string; readonly error: MillraceError };
+
+export interface WorkOptions {
+  /** How many more jobs the worker can take now. */
+  readonly freeSlots: () => number;
+  /**
+   * Called for each job, including the few that arrive after `stop()`: those must be settled or handed back
+   * too. Must not throw.
+   */
+  readonly onDelivery: (delivery: Delivery) => void;
+  /** How long a holder may go without extending its lease, milliseconds. The broker extends by itself while a delivery is unsettled. */
+  readonly leaseMs: number;
+}
+
+export interface WorkSubscription extends Stoppable {
+  /** A slot has become free: pull again. */
+  slotFreed(): void;
+  pause(): void;
+  resume(): void;
+  /** `Clock.monotonic()` of the last sign of life: a delivery, a pull's answer, a heartbeat. */
+  readonly lastActivity: number;
+}
+
+/** A job in a worker's hands. */
+export interface Delivery {
+  readonly message: QueueMessage;
+  /** 1 the first time. More means an earlier holder left the message unsettled. */
+  readonly deliveryCount: number;
+  readonly lease: Lease;
+}
+
+/** The right to settle a delivery, for as long as it is confirmed. */
+export interface Lease {
+  /** Whether this holder may still act. Decided by the holder's own monotonic clock, so a holder that was frozen finds out at once. */
+  isHeld(): boolean;
+  /** Called at most once, before the lease can have passed to another. */
+  onLost(listener: () => void): void;
+}
+
+export interface QueueSettings {
+  /** Jobs the queue takes before it refuses publishers. */
+  readonly maxJobs?: number;
+  readonly maxBytes?: number;
+  /** How long an id is remembered for deduplication, milliseconds. */
+  readonly dedupeWindowMs?: number;
+  readonly replicas?: number;
+}
+
+export interface QueueSnapshot {
+  readonly queue: string;
+  /** Not yet handed to a worker. */
+  readonly waiting: number;
+  /** Handed to a worker and not settled. */
+  readonly running: number;
+  readonly delayed: number;
+  readonly dead: number;
+  /** Age of the oldest unsettled job; 0 where there is none. */
+  readonly oldestAgeMs: number;
+}
+
+export interface QueueStore {
+  /** Creates the queue, or brings its settings up to date. Idempotent, from any number of nodes at once. */
+  ensure(queue: string, settings?: QueueSettings): Promise<void>;
+  list(): Promise<readonly QueueSnapshot[]>;
+  /** @throws MillraceError `queue-not-found` */
+  snapshot(queue: string): Promise<QueueSnapshot>;
+  /** Removes the queue and what waits in it. For tests and operators. */
+  remove(queue: string): Promise<void>;
+}
+
+export interface WaitingJob {
+  readonly envelope: Envelope;
+  readonly state: "queued" | "delayed";
+  readonly storedAt: number;
+}
+
+export interface RunningJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly node: string;
+  readonly attempt: number;
+  readonly startedAt: number;
+}

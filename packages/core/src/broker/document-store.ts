@@ -1,0 +1,20 @@
+export interface Document {
+  readonly key: string;
+  readonly value: unknown;
+  readonly revision: number;
+}
+
+/** Small documents with compare-and-set. Keys follow the rule of ids, with dots. */
+export interface DocumentStore {
+  get(key: string): Promise<Document | undefined>;
+  list(): Promise<readonly Document[]>;
+  /**
+   * @param expected the revision the caller read, 0 for "must not exist", undefined for "whatever it is"
+   * @returns the new revision
+   * @throws MillraceError `revision-conflict`
+   */
+  put(key: string, value: unknown, expected?: number): Promise<number>;
+  /** @throws MillraceError `revision-conflict` */
+  remove(key: string, expected?: number): Promise<void>;
+  watch(listener: (change: { readonly key: string; readonly document: Document | undefined }) => void): Promise<{ stop(): Promise<void> }>;
+}

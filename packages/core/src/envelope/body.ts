@@ -1,0 +1,89 @@
+import { Decoder, Encoder } from "@msgpack/msgpack";
+import { MillraceError } from "../errors/millrace-error.ts";
+
+export type BodyFormat = "msgpack" | "json";
+
+/** Deeper values are refused on both sides: some decoder somewhere recurses. */
+export const MAX_DEPTH = 64;
+
+const encoder = new Encoder({ ignoreUndefined: true, maxDepth: MAX_DEPTH + 4 });
+const decoder = new Decoder();
+const textDecoder = new TextDecoder("utf-8", { fatal: true });
+const textEncoder = new TextEncoder();
+
+/**
+ * A value as msgpack bytes.
+ *
+ * @throws MillraceError `unserializable-payload`
+ */
+export function encodeMsgpack(value: unknown): Uint8Array {
+  try {
+    return encoder.encode(value);
+  } catch (cause) {
+    throw unserializable(cause);
+  }
+}
+
+/** @throws MillraceError `unserializable-payload` */
+export function encodeJson(value: unknown): Uint8Array {
+  try {
+    return textEncoder.encode(JSON.stringify(value));
+  } catch (cause) {
+    throw unserializable(cause);
+  }
+}
+
+/**
+ * The value of a msgpack or JSON body.
+ *
+ * @throws Error whose message says what is wrong with the bytes
+ */
+export function decodeBody(bytes: Uint8Array, contentType: string | undefined): unknown {
+  if (bytes.length === 0) throw new Error("the body is empty");
+  if (formatOf(bytes, contentType) === "msgpack") {
+    const value = decoder.decode(bytes);
+    // Depth d takes at least d bytes, so a short body can't be too deep and is not walked.
+    if (bytes.length > MAX_DEPTH) refuseUnsafe(value);
+    return value;
+  }
+  const value: unknown = JSON.parse(textDecoder.decode(bytes));
+  refuseUnsafe(value);
+  return value;
+}
+
+/** By the `Content-Type` header, else by the first byte: an object in JSON starts with `{` or white space, a msgpack map never does. */
+export function formatOf(bytes: Uint8Array, contentType: string | undefined): BodyFormat {
+  if (contentType !== undefined) {
+    const type = contentType.toLowerCase();
+    if (type.includes("json")) return "json";
+    if (type.includes("msgpack")) return "msgpack";
+  }
+  const first = bytes[0];
+  return first === 0x7b || first === 0x20 || first === 0x0a || first === 0x0d || first === 0x09 ? "json" : "msgpack";
+}
+
+/** Iterative, so that hostile nesting can't exhaust the stack of the check itself. */
+function refuseUnsafe(root: unknown): void {
+  let level: unknown[] = [root];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) throw new Error(`the body nests deeper than ${MAX_DEPTH} levels`);
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) continue;
+      if (Object.hasOwn(value, "__proto__")) throw new Error('the body has a key "__proto__"');
+      for (const child of Array.isArray(value) ? value : Object.values(value)) {
+        if (typeof child === "object" && child !== null) next.push(child);
+      }
+    }
+    level = next;
+  }
+}
+
+function unserializable(cause: unknown): MillraceError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new MillraceError(
+    "unserializable-payload",
+    `The value can't be sent: ${detail}. Send plain data: maps with string keys, arrays, strings, numbers, booleans, null, bytes.`,
+    { cause },
+  );
+}

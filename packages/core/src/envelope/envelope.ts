@@ -1,0 +1,62 @@
+import type { RecordedError } from "../errors/recorded-error.ts";
+
+/** The newest envelope version this code writes, and the highest it reads. */
+export const ENVELOPE_VERSION = 1;
+
+/** Priority lane. Absent means the normal one. */
+export type Lane = "high" | "low";
+
+/**
+ * A job in transport: what brokers take and give. Times are epoch milliseconds.
+ * The wire form is in `docs/wire-protocol.md`.
+ */
+export interface Envelope extends ProducerFields, SettlerFields {}
+
+/** Written by whoever enqueues, in any language; never changed afterwards. */
+export interface ProducerFields {
+  readonly id: string;
+  /** The handler key. */
+  readonly name: string;
+  readonly queue: string;
+  readonly lane?: Lane;
+  readonly payload: unknown;
+  readonly createdAt: number;
+  readonly notBefore?: number;
+  readonly expiresAt?: number;
+  /** Overrides the job definition's number of attempts. */
+  readonly maxAttempts?: number;
+  /** Overrides the job definition's running timeout. */
+  readonly timeoutMs?: number;
+  readonly uniqueKey?: string;
+  readonly concurrencyKey?: string;
+  readonly tags?: readonly string[];
+  /** Headers that travel with the job through retries, delays and dead letters: trace context and the producer's own. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Written by settlement alone. Ignored in what a producer publishes. */
+export interface SettlerFields {
+  /** Attempts that ended in an outcome. The attempt now due is `attempts + 1`. */
+  readonly attempts: number;
+  /** Times the envelope was published again, for whatever reason. Makes the next message id. */
+  readonly generation: number;
+  /** Shutdowns that handed the job back while it ran. */
+  readonly interruptions: number;
+  /** Crashes of holders since the last outcome that the server's delivery count no longer shows. */
+  readonly crashes: number;
+  /** Times the handler asked to be run later without spending an attempt. */
+  readonly snoozes: number;
+  readonly firstError?: RecordedError;
+  readonly lastError?: RecordedError;
+}
+
+/** The settler's fields of a job that was never settled. */
+export const UNSETTLED: SettlerFields = { attempts: 0, generation: 0, interruptions: 0, crashes: 0, snoozes: 0 };
+
+/**
+ * The idempotency key under which a generation of a job is published. A `/` can't stand in an id, so no
+ * producer's own id collides with a retry's.
+ */
+export function messageIdOf(envelope: Pick<Envelope, "id" | "generation">): string {
+  return envelope.generation === 0 ? envelope.id : `millrace/${envelope.id}/${envelope.generation}`;
+}

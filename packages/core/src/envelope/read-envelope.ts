@@ -1,0 +1,171 @@
+import { recordError, type RecordedError } from "../errors/recorded-error.ts";
+import { decodeBody } from "./body.ts";
+import { ENVELOPE_VERSION, type Envelope, type SettlerFields, UNSETTLED } from "./envelope.ts";
+import { travellingHeaders } from "./headers.ts";
+import type { QueueMessage } from "./message.ts";
+import { isId, isJobName } from "./names.ts";
+
+/** Why a message can't be a job. Each is a dead letter at once: trying again can't mend bytes. */
+export type UnreadableReason = "undecodable" | "invalid-envelope" | "unsupported-version";
+
+export type ReadResult =
+  | { readonly ok: true; readonly envelope: Envelope }
+  | { readonly ok: false; readonly reason: UnreadableReason; readonly id: string; readonly name?: string; readonly error: RecordedError };
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** A message's envelope, or the reason why it has none. Never throws, whatever the bytes. */
+export function readEnvelope(message: QueueMessage): ReadResult {
+  let body: unknown;
+  try {
+    body = decodeBody(message.body, message.headers["content-type"]);
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    return unreadable(message, {}, "undecodable", `The body can't be decoded: ${detail}.`);
+  }
+  if (!isBody(body)) return unreadable(message, {}, "undecodable", "The body is no map with string keys.");
+
+  const version = body["v"] ?? 1;
+  if (!isCount(version) || version < 1) return invalid(message, body, "v", "a whole number from 1", version);
+  if (version > ENVELOPE_VERSION) {
+    return unreadable(
+      message, body, "unsupported-version",
+      `The envelope has version ${version}; this runtime reads up to ${ENVELOPE_VERSION}. Upgrade the nodes, then retry the dead letter.`,
+    );
+  }
+  const wrong = firstWrongField(body) ?? (message.origin === "runtime" ? firstWrongSettlerField(body) : undefined);
+  if (wrong !== undefined) return invalid(message, body, wrong.field, wrong.expected, body[wrong.field]);
+
+  const id = idOf(message, body);
+  if (!isId(id)) return invalid(message, body, "id", "up to 128 of A-Z a-z 0-9 _ : - (here it came from the Nats-Msg-Id header)", id);
+  return { ok: true, envelope: assemble(message, body, id) };
+}
+
+/** The body's own, else the idempotency key, else one made of the place in the stream. */
+function idOf(message: QueueMessage, body: Body): unknown {
+  return body["id"] ?? message.headers["nats-msg-id"] ?? fallbackId(message);
+}
+
+function fallbackId(message: QueueMessage): string {
+  return `${message.queue}-${message.sequence}`;
+}
+
+interface Field { readonly field: string; readonly required?: true; readonly expected: string; readonly accepts: (value: unknown) => boolean }
+
+const PRODUCER_FIELDS: readonly Field[] = [
+  { field: "name", required: true, expected: "a job name (A-Z a-z 0-9 _ : - and dots)", accepts: isJobName },
+  { field: "id", expected: "up to 128 of A-Z a-z 0-9 _ : -", accepts: isId },
+  { field: "createdAt", expected: "epoch milliseconds", accepts: isCount },
+  { field: "notBefore", expected: "epoch milliseconds", accepts: isCount },
+  { field: "expiresAt", expected: "epoch milliseconds", accepts: isCount },
+  { field: "maxAttempts", expected: "a whole number from 1", accepts: isPositive },
+  { field: "timeoutMs", expected: "whole milliseconds from 1", accepts: isPositive },
+  { field: "uniqueKey", expected: "a string", accepts: isText },
+  { field: "concurrencyKey", expected: "a string", accepts: isText },
+  { field: "tags", expected: "a list of strings", accepts: (value) => Array.isArray(value) && value.every(isText) },
+];
+
+const SETTLER_FIELDS: readonly Field[] = [
+  ...(["attempts", "generation", "interruptions", "crashes", "snoozes"] as const).map(
+    (field): Field => ({ field, expected: "a whole number from 0", accepts: isCount }),
+  ),
+  ...(["firstError", "lastError"] as const).map(
+    (field): Field => ({ field, expected: "a map with type and message", accepts: isRecordedError }),
+  ),
+];
+
+/** A null stands for an absent field, as many languages write it. The payload itself must be there, and may be null. */
+function firstWrongField(body: Body): Field | undefined {
+  if (!Object.hasOwn(body, "payload")) return { field: "payload", expected: "there (null is fine)", accepts: () => false };
+  return PRODUCER_FIELDS.find(({ field, required, accepts }) => {
+    const value = body[field];
+    return value === undefined || value === null ? required === true : !accepts(value);
+  });
+}
+
+function firstWrongSettlerField(body: Body): Field | undefined {
+  return SETTLER_FIELDS.find(({ field, accepts }) => body[field] !== undefined && body[field] !== null && !accepts(body[field]));
+}
+
+/** Only called on a body whose fields were found right, so the narrowing casts hold. */
+function assemble(message: QueueMessage, body: Body, id: string): Envelope {
+  const envelope: { -readonly [K in keyof Envelope]: Envelope[K] } = {
+    id,
+    name: body["name"] as string,
+    queue: message.queue,
+    payload: body["payload"],
+    createdAt: (body["createdAt"] as number | null | undefined) ?? message.storedAt,
+    headers: travellingHeaders(message.headers),
+    ...(message.origin === "runtime" ? settlerFields(body) : UNSETTLED),
+  };
+  if (message.lane !== undefined) envelope.lane = message.lane;
+  if (body["notBefore"] != null) envelope.notBefore = body["notBefore"] as number;
+  if (body["expiresAt"] != null) envelope.expiresAt = body["expiresAt"] as number;
+  if (body["maxAttempts"] != null) envelope.maxAttempts = body["maxAttempts"] as number;
+  if (body["timeoutMs"] != null) envelope.timeoutMs = body["timeoutMs"] as number;
+  if (body["uniqueKey"] != null) envelope.uniqueKey = body["uniqueKey"] as string;
+  if (body["concurrencyKey"] != null) envelope.concurrencyKey = body["concurrencyKey"] as string;
+  if (body["tags"] != null) envelope.tags = body["tags"] as string[];
+  return envelope;
+}
+
+function settlerFields(body: Body): SettlerFields {
+  const first = body["firstError"] as RecordedError | null | undefined;
+  const last = body["lastError"] as RecordedError | null | undefined;
+  return {
+    attempts: (body["attempts"] as number | null | undefined) ?? 0,
+    generation: (body["generation"] as number | null | undefined) ?? 0,
+    interruptions: (body["interruptions"] as number | null | undefined) ?? 0,
+    crashes: (body["crashes"] as number | null | undefined) ?? 0,
+    snoozes: (body["snoozes"] as number | null | undefined) ?? 0,
+    ...(first == null ? {} : { firstError: first }),
+    ...(last == null ? {} : { lastError: last }),
+  };
+}
+
+function invalid(message: QueueMessage, body: Body, field: string, expected: string, value: unknown): ReadResult {
+  return unreadable(message, body, "invalid-envelope", `${field} must be ${expected}; got ${describe(value)}.`);
+}
+
+function unreadable(message: QueueMessage, body: Body, reason: UnreadableReason, text: string): ReadResult {
+  const id = idOf(message, body);
+  const { type, message: detail } = recordError(text, reason);
+  return {
+    ok: false,
+    reason,
+    id: isId(id) ? id : fallbackId(message),
+    ...(isJobName(body["name"]) ? { name: body["name"] } : {}),
+    error: { type, message: detail },
+  };
+}
+
+/** Says what kind of thing stood there, and never the thing itself: a field in the wrong place may hold a secret. */
+function describe(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "number") return Number.isSafeInteger(value) ? "a number out of range" : "a number that is no safe whole number";
+  return typeof value === "object" ? "a map" : `a ${typeof value}`;
+}
+
+function isBody(value: unknown): value is Body {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= 1024;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isPositive(value: unknown): boolean {
+  return isCount(value) && value >= 1;
+}
+
+function isRecordedError(value: unknown): value is RecordedError {
+  return isBody(value) && typeof value["type"] === "string" && typeof value["message"] === "string";
+}

@@ -1,0 +1,66 @@
+import type { RecordedError } from "../errors/recorded-error.ts";
+import { type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
+import { ENVELOPE_VERSION, type Envelope } from "./envelope.ts";
+
+/** The body of an envelope as a map: fields that hold their default are left out. Queue, lane and headers are not in the body. */
+interface WireBody {
+  v: number;
+  id: string;
+  name: string;
+  payload: unknown;
+  createdAt: number;
+  notBefore?: number;
+  expiresAt?: number;
+  maxAttempts?: number;
+  timeoutMs?: number;
+  uniqueKey?: string;
+  concurrencyKey?: string;
+  tags?: readonly string[];
+  attempts?: number;
+  generation?: number;
+  interruptions?: number;
+  crashes?: number;
+  snoozes?: number;
+  firstError?: RecordedError;
+  lastError?: RecordedError;
+}
+
+/**
+ * The bytes of an envelope.
+ *
+ * @throws MillraceError `unserializable-payload`
+ */
+export function writeEnvelope(envelope: Envelope, format: BodyFormat = "msgpack"): Uint8Array {
+  const body = wireBody(envelope);
+  return format === "msgpack" ? encodeMsgpack(body) : encodeJson(body);
+}
+
+/** The order of the keys is the order of the bytes, which the golden tests hold still. */
+function wireBody(envelope: Envelope): WireBody {
+  const body: WireBody = {
+    v: ENVELOPE_VERSION,
+    id: envelope.id,
+    name: envelope.name,
+    payload: envelope.payload === undefined ? null : envelope.payload,
+    createdAt: envelope.createdAt,
+  };
+  if (envelope.notBefore !== undefined) body.notBefore = envelope.notBefore;
+  if (envelope.expiresAt !== undefined) body.expiresAt = envelope.expiresAt;
+  if (envelope.maxAttempts !== undefined) body.maxAttempts = envelope.maxAttempts;
+  if (envelope.timeoutMs !== undefined) body.timeoutMs = envelope.timeoutMs;
+  if (envelope.uniqueKey !== undefined) body.uniqueKey = envelope.uniqueKey;
+  if (envelope.concurrencyKey !== undefined) body.concurrencyKey = envelope.concurrencyKey;
+  if (envelope.tags !== undefined) body.tags = envelope.tags;
+  if (envelope.generation > 0) addSettlerFields(body, envelope);
+  return body;
+}
+
+function addSettlerFields(body: WireBody, envelope: Envelope): void {
+  body.attempts = envelope.attempts;
+  body.generation = envelope.generation;
+  if (envelope.interruptions > 0) body.interruptions = envelope.interruptions;
+  if (envelope.crashes > 0) body.crashes = envelope.crashes;
+  if (envelope.snoozes > 0) body.snoozes = envelope.snoozes;
+  if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
+  if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
+}

@@ -1,0 +1,58 @@
+/**
+ * Every code a `MillraceError` can carry, with what it means. Codes are a public contract: one is never
+ * renamed and never reused. `docs/errors.md` is checked against this table by a test.
+ */
+export const ERROR_CODES = {
+  // What a producer or a user of the API sees.
+  "invalid-option": "An option, environment variable or configuration field has a value that can't be used.",
+  "invalid-duration": "A duration is neither milliseconds nor a string such as \"30s\".",
+  "invalid-job": "A job definition has a field that can't be used.",
+  "invalid-name": "A job name, queue name, id or namespace has characters outside the allowed set.",
+  "invalid-payload": "A payload does not satisfy the input schema of its job.",
+  "invalid-output": "A handler's result does not satisfy the output schema of its job.",
+  "unserializable-payload": "A payload holds a value that msgpack can't carry (a function, a bigint, a cycle, too deep a nesting).",
+  "payload-too-large": "A message is larger than the server lets through.",
+  "past-not-before": "A start time lies in the past.",
+  "already-expired": "A job would expire before it could start.",
+  "queue-not-found": "No stream takes the queue's subject: the queue does not exist.",
+  "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
+  "job-not-found": "No job or dead letter with this id is known.",
+  "ambiguous-id": "The id stands for several jobs or dead letters: name the queue too.",
+  // Reaching and using the server.
+  "server-unreachable": "No NATS server answers at the given address.",
+  "server-too-old": "The server is older than 2.10.",
+  "server-unavailable": "No nats-server program could be found or obtained.",
+  "server-failed": "A nats-server that was started ended or never became ready.",
+  "auth-failed": "The server refused the credentials.",
+  "permission-denied": "The credentials do not allow this subject.",
+  "jetstream-disabled": "The server or the account has no JetStream.",
+  "jetstream-failed": "JetStream refused a request; the message carries its code and text.",
+  "publish-timeout": "No confirmation came before the deadline: the message may or may not be stored. Publishing again with the same id is safe.",
+  "request-timeout": "The server did not answer a request before the deadline.",
+  "connection-closed": "The connection was closed while the call was under way.",
+  // What the runtime reports.
+  "duplicate-job": "Two handlers were registered under one name.",
+  "no-handler": "A definition without a handler was given to a node.",
+  "job-file-failed": "A job file could not be imported.",
+  "no-jobs": "A job file or the list of jobs given to a node holds no job.",
+  "lock-held": "Another holder has the lock.",
+  "lock-lost": "The lock is no longer held: its token was superseded or its lease ran out.",
+  "revision-conflict": "A document changed since it was read.",
+  "illegal-transition": "An execution was given an event its state does not take.",
+  "already-stopped": "The service was stopped and can't be started again.",
+  "health-port-taken": "The port for health and metrics is in use.",
+  // Why an attempt failed, in records and dead letters.
+  "handler-failed": "The handler threw or rejected.",
+  "timed-out": "The handler did not end within its timeout.",
+  "thread-exited": "The worker thread that ran the handler ended before it gave an outcome.",
+  "fatal": "The handler declared that the job must not be tried again.",
+  "undecodable": "The body is neither msgpack nor JSON, or not a map.",
+  "invalid-envelope": "A field of the envelope is missing or has the wrong type.",
+  "unsupported-version": "The envelope's version is newer than this runtime understands.",
+  "unknown-name": "No node that serves this queue has a handler of this name.",
+  "crashed": "The job's holder crashed or lost its lease too many times in a row.",
+  "expired": "The job was not started before its expiry.",
+  "cancelled": "The job was cancelled.",
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;

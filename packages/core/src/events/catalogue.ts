@@ -1,0 +1,40 @@
+import type { RecordedError } from "../errors/recorded-error.ts";
+import type { FinalState } from "../machine/execution-machine.ts";
+import type { DeadReason, Outcome } from "../settlement/outcome.ts";
+
+/** What is said about one job. */
+interface JobEvent {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  /** The attempt it is about, 1 for the first. */
+  readonly attempt: number;
+}
+
+/** Every event the runtime emits, with its fields. Times are epoch milliseconds. */
+export interface Events {
+  /** A handler is about to be called. */
+  "job.started": JobEvent & { readonly waitedMs: number };
+  /** A delivery was settled, confirmed by the broker. */
+  "job.settled": JobEvent & {
+    readonly state: FinalState;
+    readonly outcome: Outcome["kind"];
+    readonly durationMs?: number;
+    readonly notBefore?: number;
+    readonly reason?: DeadReason;
+    readonly error?: RecordedError;
+  };
+  /** A message was delivered again: an earlier holder left it without an outcome. */
+  "job.redelivered": JobEvent & { readonly deliveryCount: number };
+  /** The lease could not be confirmed in time; the handler was told and nothing was settled. */
+  "lease.lost": JobEvent;
+  /** Settling failed for now and is tried again. */
+  "settlement.failed": JobEvent & { readonly error: RecordedError };
+  /** A handler went on past its abort and its grace. */
+  "handler.ignored-abort": JobEvent;
+  "node.state": { readonly node: string; readonly state: string };
+  "worker.state": { readonly queue: string; readonly state: string };
+  "broker.status": { readonly status: "connected" | "disconnected" };
+}
+
+export type EventName = keyof Events;

@@ -1,0 +1,32 @@
+import type { Envelope } from "../envelope/envelope.ts";
+import type { Logger } from "../log/logger.ts";
+
+/** Why a handler's signal was aborted: the `reason` of the `AbortSignal` is an `Error` with this as its `code`. */
+export type AbortCause = "timed-out" | "cancelled" | "shutdown" | "lease-lost";
+
+/** What a handler and a middleware see of the attempt they run in. */
+export interface ExecutionContext<Input = unknown> {
+  /** The payload as the input schema gave it back. */
+  readonly input: Input;
+  /** Aborted on timeout, cancellation, shutdown past the grace, and when the lease is lost. Pass it on to what you call. */
+  readonly signal: AbortSignal;
+  /** 1 for the first. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** The job as it was enqueued. Read only. */
+  readonly job: Envelope;
+  /**
+   * Fencing token: grows with every run of this job, whichever node it is on. Hand it to what you write to,
+   * and let that refuse a smaller one than it has seen; then a run that was paused and superseded can do no harm.
+   */
+  readonly token: number;
+  /** Name of the node that runs the attempt. */
+  readonly node: string;
+  readonly log: Logger;
+}
+
+/** A job's work. What it returns is the result; what it throws fails the attempt; `snooze()`, `fatal()` … do as they say, returned or thrown. */
+export type Handler<Input, Output> = (context: ExecutionContext<Input>) => Promise<Output> | Output;
+
+/** Wraps every attempt on a node. Must return what `next()` gives, or a replacement. */
+export type Middleware = (execution: ExecutionContext, next: () => Promise<unknown>) => Promise<unknown>;

@@ -1,0 +1,22 @@
+import type { RecordedError } from "../errors/recorded-error.ts";
+import type { DeadReason } from "./outcome.ts";
+
+/** A job that will not be tried again by itself, with everything needed to understand it and to run it again. */
+export interface DeadLetter {
+  readonly id: string;
+  /** Absent where the bytes could not be read that far. */
+  readonly name?: string;
+  readonly queue: string;
+  readonly reason: DeadReason;
+  readonly attempts: number;
+  readonly error?: RecordedError;
+  /** The first attempt's error, where it is another one. */
+  readonly firstError?: RecordedError;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly node: string;
+  /** The bytes as they stood in the queue. */
+  readonly body: Uint8Array;
+  /** The headers as they stood in the queue, keys in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,28 @@
+import type { RecordedError } from "../errors/recorded-error.ts";
+import type { FinalState } from "../machine/execution-machine.ts";
+import type { DeadReason, Outcome } from "./outcome.ts";
+
+/** One line of a job's history: how one delivery ended. Times are epoch milliseconds. */
+export interface HistoryRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly state: Exclude<FinalState, "abandoned" | "recalled">;
+  /** What led to the state: a requeue may be a retry, a snooze, an interruption or a delay. */
+  readonly outcome: Outcome["kind"];
+  /** Attempts counted so far, this one included where it counts. */
+  readonly attempts: number;
+  /** Which publication of the envelope this was about; with the id it names the delivery that was settled. */
+  readonly generation: number;
+  readonly node: string;
+  readonly at: number;
+  readonly startedAt?: number;
+  readonly durationMs?: number;
+  /** When the next attempt is due. */
+  readonly notBefore?: number;
+  readonly output?: unknown;
+  /** Set where the handler's output was too large, or no plain data, and so was not kept. */
+  readonly outputDropped?: "too-large" | "unserializable";
+  readonly error?: RecordedError;
+  readonly reason?: DeadReason | string;
+}

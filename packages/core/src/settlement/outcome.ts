@@ -1,0 +1,25 @@
+import type { RecordedError } from "../errors/recorded-error.ts";
+
+/** Whether a failed attempt may be followed by another: as the policy says, never, or after a delay the handler chose. */
+export type RetryWish = "policy" | "never" | { readonly afterMs: number };
+
+/** Why a job is a dead letter. */
+export type DeadReason =
+  | "undecodable" | "invalid-envelope" | "unsupported-version"
+  | "unknown-name" | "invalid-payload" | "payload-too-large"
+  | "attempts-exhausted" | "fatal" | "crashed" | "expired";
+
+/** How one delivery of a job ended. Values, never exceptions. */
+export type Outcome =
+  | { readonly kind: "succeeded"; readonly output?: unknown }
+  | { readonly kind: "failed"; readonly error: RecordedError; readonly retry: RetryWish }
+  | { readonly kind: "timed-out"; readonly error: RecordedError }
+  | { readonly kind: "snoozed"; readonly delayMs: number }
+  | { readonly kind: "interrupted" }
+  | { readonly kind: "cancelled"; readonly reason: string }
+  | { readonly kind: "lease-lost" }
+  | { readonly kind: "deferred"; readonly untilMs: number }
+  | { readonly kind: "expired" }
+  | { readonly kind: "rejected"; readonly reason: Exclude<DeadReason, "attempts-exhausted" | "fatal" | "crashed" | "expired">; readonly error: RecordedError }
+  | { readonly kind: "crashed" }
+  | { readonly kind: "recalled" };

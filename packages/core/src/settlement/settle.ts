@@ -1,0 +1,235 @@
+import type { Envelope } from "../envelope/envelope.ts";
+import type { QueueMessage } from "../envelope/message.ts";
+import type { RecordedError } from "../errors/recorded-error.ts";
+import type { ExecutionEffect, ExecutionEvent, ExecutionState, FinalState } from "../machine/execution-machine.ts";
+import { nextTransition } from "../machine/transition-table.ts";
+import type { RetryPolicy } from "../retry/retry-policy.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import type { HistoryRecord } from "./history-record.ts";
+import type { DeadReason, Outcome } from "./outcome.ts";
+
+/** All that settlement looks at. */
+export interface SettlementInput {
+  readonly envelope: Envelope;
+  /** The message the envelope was read from: a dead letter keeps its bytes. */
+  readonly message: QueueMessage;
+  /** The server's count of deliveries of that message, 1 the first time. */
+  readonly deliveryCount: number;
+  readonly from: Extract<ExecutionState, "queued" | "running">;
+  readonly outcome: Outcome;
+  readonly policy: RetryPolicy;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly startedAt?: number;
+  readonly durationMs?: number;
+  /** In [0, 1), for jitter. */
+  readonly random: number;
+  readonly node: string;
+}
+
+/** One thing a broker does. Each is confirmed before the next begins. */
+export type SettlementStep =
+  | { readonly do: "requeue"; readonly envelope: Envelope }
+  | { readonly do: "bury"; readonly letter: DeadLetter }
+  | { readonly do: "record"; readonly record: HistoryRecord }
+  | { readonly do: "ack" };
+
+export interface Settlement {
+  readonly state: FinalState;
+  readonly steps: readonly SettlementStep[];
+  /** The envelope with what settlement counted: what is republished where the state is `requeued`. */
+  readonly envelope: Envelope;
+  /** When the requeued job is due, epoch milliseconds; absent where that is at once. */
+  readonly notBefore?: number;
+  readonly reason?: DeadReason;
+}
+
+/**
+ * Decides what becomes of a job after one delivery of it. Pure: the caller acts.
+ * **The one place that increments `attempts`.**
+ *
+ * @throws MillraceError `illegal-transition` where the outcome can't follow the state
+ */
+export function settle(input: SettlementInput): Settlement {
+  const verdict = judge(input);
+  const { state, effects } = nextTransition(input.from, verdict.event);
+  const settled = count(input, verdict, effects);
+  const notBefore = state === "requeued" ? verdict.notBefore : undefined;
+  const next = state === "requeued" ? nextGeneration(settled, notBefore) : settled;
+  const reason = state === "dead" || state === "expired" ? deadReason(input.outcome) : undefined;
+  return {
+    state: state as FinalState,
+    envelope: next,
+    steps: stepsOf(effects, input, next, state as FinalState, notBefore, reason),
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+/** What the policy makes of an outcome: the machine's event, and when a next attempt would be due. */
+interface Verdict {
+  readonly event: ExecutionEvent;
+  readonly notBefore?: number;
+}
+
+function judge(input: SettlementInput): Verdict {
+  const { outcome, now } = input;
+  switch (outcome.kind) {
+    case "succeeded":
+      return { event: { type: "SUCCEED" } };
+    case "failed":
+      return judgeFailure(input, "FAIL", outcome.error, outcome.retry);
+    case "timed-out":
+      return judgeFailure(input, "TIMEOUT", outcome.error, "policy");
+    case "snoozed":
+      return { event: { type: "SNOOZE" }, ...dueIn(outcome.delayMs, now) };
+    case "interrupted":
+      return { event: { type: "INTERRUPT" } };
+    case "cancelled":
+      return { event: { type: "CANCEL" } };
+    case "lease-lost":
+      return { event: { type: "LEASE_LOST" } };
+    case "deferred":
+      return { event: { type: "DEFER" }, notBefore: outcome.untilMs };
+    case "expired":
+      return { event: { type: "EXPIRE" } };
+    case "rejected":
+      return { event: { type: "REJECT" } };
+    case "crashed":
+      return { event: { type: "CRASH" } };
+    case "recalled":
+      return { event: { type: "RECALL" } };
+  }
+}
+
+function judgeFailure(
+  input: SettlementInput, type: "FAIL" | "TIMEOUT", error: RecordedError, wish: Extract<Outcome, { kind: "failed" }>["retry"],
+): Verdict {
+  const { envelope, policy, now, random } = input;
+  const attempts = envelope.attempts + 1;
+  if (wish === "never" || attempts >= (envelope.maxAttempts ?? policy.attempts)) return { event: { type, retry: false } };
+  const delayMs = wish === "policy" ? policy.delayMs({ attempts, error, random }) : wish.afterMs;
+  if (delayMs === "never") return { event: { type, retry: false } };
+  return { event: { type, retry: true }, ...dueIn(delayMs, now) };
+}
+
+function dueIn(delayMs: number, now: number): { notBefore?: number } {
+  return delayMs > 0 ? { notBefore: now + Math.ceil(delayMs) } : {};
+}
+
+function count(input: SettlementInput, { event }: Verdict, effects: readonly ExecutionEffect[]): Envelope {
+  const { envelope, outcome } = input;
+  const error = "error" in outcome ? outcome.error : undefined;
+  const counted: Envelope = effects.includes("countAttempt") ? { ...envelope, attempts: envelope.attempts + 1 } : envelope;
+  // An outcome of the handler shows that the job can end without taking its holder down; anything else leaves the count standing.
+  const crashes = effects.includes("countAttempt") || event.type === "SNOOZE" ? 0 : crashesOf(input);
+  return {
+    ...counted,
+    crashes,
+    interruptions: envelope.interruptions + (event.type === "INTERRUPT" && input.from === "running" ? 1 : 0),
+    snoozes: envelope.snoozes + (event.type === "SNOOZE" ? 1 : 0),
+    ...(error === undefined ? {} : { firstError: envelope.firstError ?? error, lastError: error }),
+  };
+}
+
+/** Holders this job has outlived without an outcome: those an earlier envelope counted, and those the server's delivery count shows. */
+export function crashesOf(input: Pick<SettlementInput, "envelope" | "deliveryCount">): number {
+  return input.envelope.crashes + Math.max(0, input.deliveryCount - 1);
+}
+
+/** A start time that has been reached is not carried on: it would only delay the next attempt's bookkeeping. */
+function nextGeneration(envelope: Envelope, notBefore: number | undefined): Envelope {
+  const { notBefore: _reached, ...rest } = envelope;
+  const next = { ...rest, generation: envelope.generation + 1 };
+  return notBefore === undefined ? next : { ...next, notBefore };
+}
+
+function deadReason(outcome: Outcome): DeadReason {
+  switch (outcome.kind) {
+    case "rejected":
+      return outcome.reason;
+    case "crashed":
+    case "expired":
+      return outcome.kind;
+    case "failed":
+      return outcome.retry === "never" ? "fatal" : "attempts-exhausted";
+    default:
+      return "attempts-exhausted";
+  }
+}
+
+function stepsOf(
+  effects: readonly ExecutionEffect[], input: SettlementInput, envelope: Envelope,
+  state: FinalState, notBefore: number | undefined, reason: DeadReason | undefined,
+): readonly SettlementStep[] {
+  const steps: SettlementStep[] = [];
+  for (const effect of effects) {
+    switch (effect) {
+      case "countAttempt":
+        break;
+      case "publishNext":
+        steps.push({ do: "requeue", envelope });
+        break;
+      case "publishDead":
+        steps.push({ do: "bury", letter: deadLetter(input, envelope, reason ?? "attempts-exhausted") });
+        break;
+      case "record":
+        steps.push({ do: "record", record: historyRecord(input, envelope, state, notBefore, reason) });
+        break;
+      case "ack":
+        steps.push({ do: "ack" });
+        break;
+    }
+  }
+  return steps;
+}
+
+function deadLetter(input: SettlementInput, envelope: Envelope, reason: DeadReason): DeadLetter {
+  const { message, outcome } = input;
+  const error = "error" in outcome ? outcome.error : errorOf(reason, input);
+  return {
+    id: envelope.id,
+    ...(envelope.name === "" ? {} : { name: envelope.name }),
+    queue: envelope.queue,
+    reason,
+    attempts: envelope.attempts,
+    error,
+    ...(envelope.firstError === undefined || envelope.firstError === error ? {} : { firstError: envelope.firstError }),
+    at: input.now,
+    node: input.node,
+    body: message.body,
+    headers: message.headers,
+  };
+}
+
+function errorOf(reason: DeadReason, input: SettlementInput): RecordedError {
+  if (reason === "crashed") {
+    return { type: "crashed", message: `The job's holder crashed or lost its lease ${crashesOf(input)} times in a row without an outcome.` };
+  }
+  return { type: "expired", message: `The job was to start before ${new Date(input.envelope.expiresAt ?? input.now).toISOString()} and did not.` };
+}
+
+function historyRecord(
+  input: SettlementInput, envelope: Envelope, state: FinalState, notBefore: number | undefined, reason: DeadReason | undefined,
+): HistoryRecord {
+  const { outcome } = input;
+  const record: { -readonly [K in keyof HistoryRecord]: HistoryRecord[K] } = {
+    id: envelope.id,
+    name: envelope.name,
+    queue: envelope.queue,
+    state: state as HistoryRecord["state"],
+    outcome: outcome.kind,
+    attempts: envelope.attempts,
+    generation: input.envelope.generation,
+    node: input.node,
+    at: input.now,
+  };
+  if (input.startedAt !== undefined) record.startedAt = input.startedAt;
+  if (input.durationMs !== undefined) record.durationMs = input.durationMs;
+  if (notBefore !== undefined) record.notBefore = notBefore;
+  if (outcome.kind === "succeeded" && outcome.output !== undefined) record.output = outcome.output;
+  if ("error" in outcome) record.error = outcome.error;
+  if (outcome.kind === "cancelled") record.reason = outcome.reason;
+  if (reason !== undefined) record.reason = reason;
+  return record;
+}

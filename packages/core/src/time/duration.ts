@@ -1,0 +1,46 @@
+import { MillraceError } from "../errors/millrace-error.ts";
+
+type Unit = "ms" | "s" | "m" | "h" | "d";
+
+/** A length of time: whole milliseconds, or a number with a unit such as `"250ms"`, `"30s"`, `"1.5h"`. */
+export type Duration = number | `${number}${Unit}`;
+
+const MS: Readonly<Record<Unit, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+/** 100 years: beyond it a number is surely of another unit (seconds since 1970, nanoseconds). */
+const MAX_MS = 100 * 365 * 86_400_000;
+
+/**
+ * Milliseconds of a duration.
+ *
+ * @param field names the option in the error, as in `retry.base`
+ * @throws MillraceError `invalid-duration`
+ */
+export function toMs(duration: Duration | string, field = "duration"): number {
+  const ms = typeof duration === "number" ? duration : parse(duration);
+  if (ms === undefined || !Number.isFinite(ms) || ms < 0 || ms > MAX_MS) {
+    throw new MillraceError(
+      "invalid-duration",
+      `${field}: ${JSON.stringify(duration)} is no duration. Give milliseconds (1500) or a number with ms, s, m, h or d ("1.5s").`,
+    );
+  }
+  return Math.round(ms);
+}
+
+function parse(text: string): number | undefined {
+  const match = FORM.exec(text.trim());
+  return match ? Number(match[1]) * MS[match[2] as Unit] : undefined;
+}
+
+/** A duration for people: `850ms`, `2.5s`, `3m`, `1.2h`. */
+export function formatMs(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)}ms`;
+  for (const [unit, size] of [["d", MS.d], ["h", MS.h], ["m", MS.m]] as const) {
+    if (ms >= size) return `${round(ms / size)}${unit}`;
+  }
+  return `${round(ms / 1_000)}s`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
