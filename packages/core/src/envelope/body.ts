@@ -46,9 +46,18 @@ export function decodeBody(bytes: Uint8Array, contentType: string | undefined): 
     if (bytes.length > MAX_DEPTH) refuseUnsafe(value);
     return value;
   }
-  const value: unknown = JSON.parse(textDecoder.decode(bytes));
+  const value = parseJson(bytes);
   refuseUnsafe(value);
   return value;
+}
+
+/** The engine's own messages quote the text, which may hold a secret; so they stay here. */
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(textDecoder.decode(bytes));
+  } catch {
+    throw new Error("it is no valid JSON in UTF-8");
+  }
 }
 
 /** By the `Content-Type` header, else by the first byte: an object in JSON starts with `{` or white space, a msgpack map never does. */
