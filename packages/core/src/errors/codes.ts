@@ -53,6 +53,8 @@ export const ERROR_CODES = {
   "crashed": "The job's holder crashed or lost its lease too many times in a row.",
   "expired": "The job was not started before its expiry.",
   "cancelled": "The job was cancelled.",
+  "shutdown": "The node is stopping and the grace has passed; the job is handed back without an attempt spent.",
+  "lease-lost": "The lease could not be confirmed in time: another node may own the job, so nothing was settled.",
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

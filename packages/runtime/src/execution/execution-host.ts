@@ -1,0 +1,19 @@
+import type { Broker, Clock, EventBus, ExecutionContext, ExecutionLog, Logger, MetricsCollector } from "@millrace/core";
+import type { Registry } from "../registry/registry.ts";
+
+/** What all executions of a node share. */
+export interface ExecutionHost {
+  readonly node: string;
+  readonly broker: Broker;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly events: EventBus;
+  readonly metrics: MetricsCollector;
+  readonly executionLog: ExecutionLog;
+  readonly log: Logger;
+  readonly poisonAfter: number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */
+  readonly call: (context: ExecutionContext) => unknown;
+}

@@ -1,0 +1,69 @@
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { MillraceError, type Stoppable } from "@millrace/core";
+import type { Health } from "./health.ts";
+
+export interface HealthServerOptions {
+  readonly health: () => Health;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Default: all interfaces, as probes come from outside the container. */
+  readonly host?: string;
+  /** The text of `/metrics` in Prometheus' format. Left out: 404. */
+  readonly metrics?: () => Promise<string> | string;
+}
+
+export interface HealthServer extends Stoppable {
+  readonly port: number;
+}
+
+/**
+ * Answers `GET /livez`, `/readyz` (200 or 503, with the reasons as JSON) and `/metrics`.
+ *
+ * @throws MillraceError `health-port-taken`
+ */
+export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
+  const server = createServer((request, response) => {
+    void answer(options, request.url ?? "/", response);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      reject(new MillraceError("health-port-taken", `Port ${options.port} for health and metrics can't be used (${cause.code ?? cause.message}). Choose another, or 0 for any.`, { cause }));
+    });
+    server.listen(options.port, options.host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(options: HealthServerOptions, url: string, response: ServerResponse): Promise<void> {
+  switch (url.split("?")[0]) {
+    case "/livez":
+    case "/readyz": {
+      const health = options.health();
+      const well = url.startsWith("/livez") ? health.live : health.ready;
+      send(response, well ? 200 : 503, "application/json", `${JSON.stringify(health)}\n`);
+      return;
+    }
+    case "/metrics":
+      if (options.metrics !== undefined) {
+        try {
+          send(response, 200, "text/plain; version=0.0.4; charset=utf-8", await options.metrics());
+        } catch {
+          send(response, 500, "text/plain", "the metrics can't be read\n");
+        }
+        return;
+      }
+  }
+  send(response, 404, "text/plain", "GET /livez, /readyz or /metrics\n");
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { "content-type": type }).end(body);
+}

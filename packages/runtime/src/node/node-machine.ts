@@ -1,0 +1,105 @@
+import { fromPromise, setup } from "xstate";
+
+/** What the node's machine has done for it. */
+export interface NodeDuties {
+  /** Binds everything. Rejecting ends the node. */
+  readonly open: (signal: AbortSignal) => Promise<void>;
+  /** Not ready any more; pulls nothing new. */
+  readonly stopPulling: () => void;
+  /** Resolves when no execution is left. */
+  readonly idle: () => Promise<void>;
+  readonly abortAll: () => void;
+  readonly handBackAll: () => void;
+  /** Lets go of everything else. */
+  readonly close: () => Promise<void>;
+  readonly onFailure: (error: unknown) => void;
+  /** From the first signal to the exit, milliseconds. */
+  readonly graceMs: number;
+}
+
+/** Shares of the grace: work may end, then it is told to stop, then it is handed back, and the rest is for confirming that. */
+const SHARE = { draining: 0.7, aborting: 0.15, handingBack: 0.1, closing: 0.05 } as const;
+/** Below this a share would leave no time for one round trip. */
+const LEAST_MS = 100;
+
+/**
+ * A node's life.
+ *
+ * ```
+ * idle ─START▶ starting ─▶ running ─STOP▶ draining ─▶ aborting ─▶ handingBack ─▶ closing ─▶ stopped
+ *                 │                          └───────── nothing left to do ─────────▲
+ *                 └─ failed to open ──────────────────────────────────────────────▶─┘
+ * ```
+ * HURRY (a second signal) goes straight to handing back.
+ */
+export const nodeMachine = setup({
+  types: {
+    input: {} as NodeDuties,
+    context: {} as NodeDuties,
+    events: {} as { type: "START" } | { type: "STOP" } | { type: "HURRY" },
+  },
+  actors: {
+    open: fromPromise<void, NodeDuties>(({ input, signal }) => input.open(signal)),
+    idle: fromPromise<void, NodeDuties>(({ input }) => input.idle()),
+    close: fromPromise<void, NodeDuties>(({ input }) => input.close()),
+  },
+  delays: {
+    drainTime: ({ context }) => share(context, "draining"),
+    abortTime: ({ context }) => share(context, "aborting"),
+    handBackTime: ({ context }) => share(context, "handingBack"),
+    closeTime: ({ context }) => share(context, "closing"),
+  },
+}).createMachine({
+  id: "node",
+  context: ({ input }) => input,
+  initial: "idle",
+  states: {
+    idle: { on: { START: "starting", STOP: "stopped", HURRY: "stopped" } },
+    starting: {
+      invoke: {
+        src: "open",
+        input: ({ context }) => context,
+        onDone: "running",
+        onError: { target: "closing", actions: ({ context, event }) => context.onFailure(event.error) },
+      },
+      on: { STOP: "draining", HURRY: "handingBack" },
+    },
+    running: { on: { STOP: "draining", HURRY: "handingBack" } },
+    draining: {
+      entry: ({ context }) => context.stopPulling(),
+      invoke: { src: "idle", input: ({ context }) => context, onDone: "closing" },
+      after: { drainTime: "aborting" },
+      on: { HURRY: "handingBack" },
+    },
+    aborting: {
+      entry: ({ context }) => context.abortAll(),
+      invoke: { src: "idle", input: ({ context }) => context, onDone: "closing" },
+      after: { abortTime: "handingBack" },
+      on: { HURRY: "handingBack" },
+    },
+    handingBack: {
+      entry: ({ context }) => {
+        context.stopPulling();
+        context.handBackAll();
+      },
+      invoke: { src: "idle", input: ({ context }) => context, onDone: "closing" },
+      after: { handBackTime: "closing" },
+    },
+    closing: {
+      invoke: {
+        src: "close",
+        input: ({ context }) => context,
+        onDone: "stopped",
+        onError: { target: "stopped", actions: ({ context, event }) => context.onFailure(event.error) },
+      },
+      after: { closeTime: "stopped" },
+    },
+    stopped: { type: "final" },
+  },
+});
+
+export type NodeState = "idle" | "starting" | "running" | "draining" | "aborting" | "handingBack" | "closing" | "stopped";
+
+function share({ graceMs }: NodeDuties, phase: keyof typeof SHARE): number {
+  return Math.max(LEAST_MS, Math.floor(graceMs * SHARE[phase]));
+}

@@ -1,0 +1,104 @@
+import { hostname } from "node:os";
+import {
+  type Broker, type Clock, type Duration, type ExecutionLog, isId, type Logger, type MetricsCollector, type Middleware, MillraceError,
+  noExecutionLog, noMetrics, type QueueSettings, requireQueueName, silentLogger, systemClock, toMs,
+} from "@millrace/core";
+
+/** How a node treats one queue. */
+export interface NodeQueueOptions {
+  /** Jobs of the queue that run at once on this node. Default: the node's `slots`. */
+  readonly slots?: number;
+  /** The queue's own limits, set when the node starts. Left out: whatever the queue has. */
+  readonly settings?: QueueSettings;
+}
+
+export interface NodeOptions {
+  readonly broker: Broker;
+  /** What `definition.handler(…)` returned. Their queues are served. */
+  readonly jobs: readonly unknown[];
+  /** Unique in the fleet. Default: host name, process id and a few random letters. */
+  readonly name?: string;
+  /** Default for every queue: 16. */
+  readonly slots?: number;
+  /** Per queue. Naming a queue that no job is defined on serves it too: jobs of any queue are routed by name. */
+  readonly queues?: Readonly<Record<string, NodeQueueOptions>>;
+  /** From SIGTERM to the end. Default: 30 s. */
+  readonly grace?: Duration;
+  /** How soon a dead node's jobs are delivered again. Extended by itself while a handler runs. Default: 30 s. */
+  readonly lease?: Duration;
+  /** Crashes in a row that make a job a dead letter. Default: 3. */
+  readonly poisonAfter?: number;
+  readonly middleware?: readonly Middleware[];
+  readonly metrics?: MetricsCollector;
+  readonly executionLog?: ExecutionLog;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  /** In [0, 1), for jitter. */
+  readonly random?: () => number;
+}
+
+export interface NodeConfig {
+  readonly broker: Broker;
+  readonly jobs: readonly unknown[];
+  readonly name: string;
+  readonly slots: number;
+  readonly queues: ReadonlyMap<string, NodeQueueOptions>;
+  readonly graceMs: number;
+  readonly leaseMs: number;
+  readonly poisonAfter: number;
+  readonly middleware: readonly Middleware[];
+  readonly metrics: MetricsCollector;
+  readonly executionLog: ExecutionLog;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+const LEAST_LEASE_MS = 1_000;
+
+/**
+ * Options with their defaults, checked once.
+ *
+ * @throws MillraceError `invalid-option`, `invalid-duration`, `invalid-name`, naming the field
+ */
+export function nodeConfig(options: NodeOptions): NodeConfig {
+  const leaseMs = toMs(options.lease ?? "30s", "lease");
+  if (leaseMs < LEAST_LEASE_MS) throw wrong("lease", options.lease, "at least 1s");
+  const name = options.name ?? defaultName();
+  if (!isId(name)) throw wrong("name", name, "made of A-Z a-z 0-9 _ : -, up to 128");
+  const queues = new Map<string, NodeQueueOptions>();
+  for (const [queue, settings] of Object.entries(options.queues ?? {})) {
+    if (settings.slots !== undefined) wholeFrom1(settings.slots, `queues.${queue}.slots`);
+    queues.set(requireQueueName(queue), settings);
+  }
+  return Object.freeze({
+    broker: options.broker,
+    jobs: options.jobs,
+    name,
+    slots: wholeFrom1(options.slots ?? 16, "slots"),
+    queues,
+    graceMs: toMs(options.grace ?? "30s", "grace"),
+    leaseMs,
+    poisonAfter: wholeFrom1(options.poisonAfter ?? 3, "poisonAfter"),
+    middleware: options.middleware ?? [],
+    metrics: options.metrics ?? noMetrics,
+    executionLog: options.executionLog ?? noExecutionLog,
+    log: options.log ?? silentLogger,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  });
+}
+
+function defaultName(): string {
+  const host = hostname().replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 64) || "node";
+  return `${host}-${process.pid}-${Math.random().toString(36).slice(2, 6)}`;
+}
+
+function wholeFrom1(value: number, field: string): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw wrong(field, value, "a whole number from 1");
+}
+
+function wrong(field: string, value: unknown, expected: string): MillraceError {
+  return new MillraceError("invalid-option", `${field} must be ${expected}; got ${JSON.stringify(value)}.`);
+}

@@ -1,0 +1,142 @@
+import { EventBus, MillraceError, recordError, type RunningJob } from "@millrace/core";
+import { createActor, waitFor } from "xstate";
+import { compose } from "../execution/compose.ts";
+import type { ExecutionHost } from "../execution/execution-host.ts";
+import { type Health, healthOf } from "../health/health.ts";
+import { Registry } from "../registry/registry.ts";
+import { createService } from "../service/service.ts";
+import { xstateClock } from "../service/xstate-clock.ts";
+import { ThreadPool } from "../thread/thread-pool.ts";
+import { QueueWorker } from "../worker/queue-worker.ts";
+import { nodeMachine, type NodeState } from "./node-machine.ts";
+import { nodeConfig, type NodeOptions } from "./node-options.ts";
+
+/** A running set of queue workers with everything they need. */
+export interface MillraceNode {
+  readonly name: string;
+  readonly state: NodeState;
+  readonly events: EventBus;
+  /** Queues that are served. */
+  readonly queues: readonly string[];
+  readonly running: readonly RunningJob[];
+  /** Resolves when every queue is bound. @throws whatever kept the node from starting; it is stopped then */
+  start(): Promise<void>;
+  /**
+   * Takes nothing new, lets work end, tells it to stop, hands back what is left unspent. Never longer than the
+   * grace. Calling again waits for the same end; with `immediate` it hands back at once. Idempotent.
+   */
+  stop(options?: { readonly immediate?: boolean }): Promise<void>;
+  /** Resolves when the node has stopped, for whatever reason. */
+  readonly stopped: Promise<void>;
+  health(): Health;
+}
+
+/**
+ * A node that runs these jobs. It does not own the broker: close that after the node has stopped.
+ *
+ * @throws MillraceError `invalid-option` and its kin, `no-jobs`, `no-handler`, `duplicate-job`
+ */
+export function createNode(options: NodeOptions): MillraceNode {
+  const config = nodeConfig(options);
+  const { broker, clock, log, metrics } = config;
+  const registry = new Registry(config.jobs);
+  const events = new EventBus((error) => log.error({ error: recordError(error) }, "an event listener threw"));
+  const threads = new ThreadPool(clock);
+  const host: ExecutionHost = {
+    node: config.name, broker, registry, clock, events, metrics, executionLog: config.executionLog, log,
+    poisonAfter: config.poisonAfter, random: config.random,
+    call: compose(config.middleware, (context) => {
+      const job = registry.get(context.job.name);
+      if (job === undefined) throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
+      return job.isolation === "thread" ? threads.run(job, context) : job.handle(context);
+    }),
+  };
+  const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
+  const workers = queues.map(
+    (queue) => new QueueWorker(host, { queue, slots: config.queues.get(queue)?.slots ?? config.slots, leaseMs: config.leaseMs }),
+  );
+  const sideServices = [
+    { what: "moving due jobs", open: () => broker.moveDueJobs() },
+    { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
+  ].map(({ what, open }) => createService({ clock, open, onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`) }));
+
+  function runningJob(id: string): RunningJob | undefined {
+    return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
+  }
+
+  /** Why the node never ran; set by the machine's `onFailure` before it closes. */
+  let failure: unknown;
+  const stopStatus = broker.onStatus((status) => {
+    if (status !== "closed") events.emit("broker.status", { status });
+  });
+  const actor = createActor(nodeMachine, {
+    clock: xstateClock(clock),
+    input: {
+      graceMs: config.graceMs,
+      open: async (signal) => {
+        await Promise.all(queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)));
+        if (signal.aborted) return;
+        await Promise.all([...workers, ...sideServices].map((service) => service.start()));
+      },
+      stopPulling: () => {
+        for (const worker of workers) void worker.stopPulling();
+      },
+      idle: async () => {
+        await Promise.all(workers.map((worker) => worker.stopPulling()));
+        await Promise.all(workers.map((worker) => worker.idle()));
+      },
+      abortAll: () => {
+        for (const worker of workers) worker.abortAll("shutdown", "The node is stopping and the grace has passed.");
+      },
+      handBackAll: () => {
+        for (const worker of workers) worker.handBackAll();
+      },
+      close: async () => {
+        stopStatus();
+        await Promise.all([...workers.map((worker) => worker.stopPulling()), ...sideServices.map((service) => service.stop())]);
+        await Promise.all([threads.close(), config.executionLog.close()]);
+      },
+      onFailure: (error) => {
+        failure ??= error;
+        log.error({ error: recordError(error) }, "the node failed");
+      },
+    },
+  });
+  let told: NodeState = "idle";
+  actor.subscribe(({ value }) => {
+    if (value === told) return;
+    told = value;
+    metrics.gauge("node_ready", {}, value === "running" ? 1 : 0);
+    log.info({ node: config.name, state: value }, `node is ${value}`);
+    events.emit("node.state", { node: config.name, state: value });
+  });
+  actor.start();
+  const stopped = waitFor(actor, (snapshot) => snapshot.status !== "active", { timeout: Infinity }).then(() => {
+    const left = workers.reduce((sum, worker) => sum + worker.used, 0);
+    if (left > 0) log.warn({ node: config.name, jobs: left }, "stopped with jobs that could not be handed back; they return when their lease ends");
+  });
+
+  return {
+    name: config.name,
+    events,
+    queues,
+    stopped,
+    get state() {
+      return actor.getSnapshot().value;
+    },
+    get running() {
+      return workers.flatMap((worker) => worker.running);
+    },
+    start: async () => {
+      if (actor.getSnapshot().status !== "active") throw new MillraceError("already-stopped", "This node was stopped. Make another.");
+      actor.send({ type: "START" });
+      await waitFor(actor, (snapshot) => snapshot.matches("running") || snapshot.status !== "active", { timeout: Infinity });
+      if (failure !== undefined) throw failure;
+    },
+    stop: async ({ immediate = false } = {}) => {
+      actor.send({ type: immediate ? "HURRY" : "STOP" });
+      await stopped;
+    },
+    health: () => healthOf({ state: actor.getSnapshot().value, broker: broker.status, workers, now: clock.monotonic(), running: workers.flatMap((w) => w.running).length }),
+  };
+}

@@ -1,0 +1,28 @@
+import { type AnyJob, isJob, MillraceError } from "@millrace/core";
+
+/** The jobs a node can run, by name. Fixed when the node is made. */
+export class Registry {
+  readonly #jobs: ReadonlyMap<string, AnyJob>;
+  readonly queues: readonly string[];
+
+  /** @throws MillraceError `no-jobs`, `no-handler`, `duplicate-job` */
+  constructor(jobs: readonly unknown[]) {
+    if (jobs.length === 0) throw new MillraceError("no-jobs", "A node needs at least one job. Give it `definition.handler(…)`.");
+    const byName = new Map<string, AnyJob>();
+    for (const job of jobs) {
+      if (!isJob(job)) throw new MillraceError("no-handler", `${nameOf(job)} has no handler. Give the node what \`definition.handler(…)\` returns.`);
+      if (byName.has(job.name)) throw new MillraceError("duplicate-job", `Two jobs are called ${job.name}. A name has one handler.`);
+      byName.set(job.name, job);
+    }
+    this.#jobs = byName;
+    this.queues = [...new Set([...byName.values()].map((job) => job.queue))];
+  }
+
+  get(name: string): AnyJob | undefined {
+    return this.#jobs.get(name);
+  }
+}
+
+function nameOf(value: unknown): string {
+  return typeof value === "object" && value !== null && "name" in value && typeof value.name === "string" ? value.name : "One of the jobs";
+}

@@ -1,0 +1,65 @@
+import { parentPort, workerData } from "node:worker_threads";
+import { type AnyJob, type Envelope, type ExecutionContext, type Logger, OutcomeSignal, validate } from "@millrace/core";
+import { AbortSwitch } from "../execution/abort-switch.ts";
+import { collectJobs } from "../registry/collect-jobs.ts";
+import { packError, packWish } from "./portable.ts";
+import type { FromThread, ToThread } from "./thread-protocol.ts";
+
+/** The far side of `ThreadPool`: imports one job file and runs one attempt at a time. */
+
+const port = parentPort;
+if (port === null) throw new Error("thread-main runs in a worker thread only");
+const { module } = workerData as { module: string };
+const jobs: readonly AnyJob[] = collectJobs((await import(module)) as object);
+let abort = new AbortSwitch();
+
+port.on("message", (message: ToThread) => {
+  if (message.do === "abort") abort.abort(message.cause, message.message);
+  else void run(message);
+});
+say({ say: "ready" });
+
+async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
+  abort = new AbortSwitch();
+  try {
+    const job = jobs.find(({ name }) => name === order.name);
+    if (job === undefined) throw new Error(`${module} exports no job called ${order.name}`);
+    const input: unknown = job.input === undefined
+      ? order.envelope.payload
+      : await validate<unknown>(job.input, order.envelope.payload, "invalid-payload", `The payload of ${order.name}`);
+    const given: unknown = await job.handle(contextOf(order, input));
+    if (OutcomeSignal.is(given)) say({ say: "wished", wish: packWish(given.wish) });
+    else sayReturned(given);
+  } catch (error) {
+    say(OutcomeSignal.is(error) ? { say: "wished", wish: packWish(error.wish) } : { say: "threw", error: packError(error) });
+  }
+}
+
+function contextOf(order: Extract<ToThread, { do: "run" }>, input: unknown): ExecutionContext {
+  const envelope: Envelope = order.envelope;
+  return {
+    input, signal: abort.signal, attempt: envelope.attempts + 1, maxAttempts: order.maxAttempts, job: envelope,
+    token: order.token, node: order.node, log: forwardingLogger({}),
+  };
+}
+
+function sayReturned(value: unknown): void {
+  try {
+    say({ say: "returned", value });
+  } catch {
+    say({ say: "returned-unclonable" });
+  }
+}
+
+function forwardingLogger(bound: object): Logger {
+  const forward = (level: Extract<FromThread, { say: "log" }>["level"]) => (fields: object, message: string): void =>
+    say({ say: "log", level, fields: { ...bound, ...fields }, message });
+  return {
+    debug: forward("debug"), info: forward("info"), warn: forward("warn"), error: forward("error"),
+    child: (fields) => forwardingLogger({ ...bound, ...fields }),
+  };
+}
+
+function say(message: FromThread): void {
+  port?.postMessage(message);
+}

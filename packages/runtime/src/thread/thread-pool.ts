@@ -1,0 +1,171 @@
+import { Worker } from "node:worker_threads";
+import { type AnyJob, type Clock, type ExecutionContext, MillraceError } from "@millrace/core";
+import { unpackError, unpackWish } from "./portable.ts";
+import type { FromThread, ToThread } from "./thread-protocol.ts";
+
+/** A thread that waits for work, kept because starting one and importing the job file takes tens of milliseconds. */
+interface IdleThread {
+  readonly module: string;
+  readonly worker: Worker;
+}
+
+/** A result that can't leave its thread: settlement finds that it can't be sent and says so in the history. */
+const UNCLONABLE = (): void => {};
+
+/**
+ * Handlers in worker threads: they can block, crash, exit or run out of memory without touching the node, and
+ * one that ignores its signal is ended. A thread runs one attempt at a time and is used again afterwards.
+ */
+export class ThreadPool {
+  readonly #clock: Clock;
+  readonly #idle: IdleThread[] = [];
+  readonly #busy = new Set<Worker>();
+  #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Runs one attempt.
+   *
+   * @returns what the handler returned
+   * @throws what the handler threw, or MillraceError `thread-exited`
+   */
+  run(job: AnyJob, context: ExecutionContext): Promise<unknown> {
+    if (job.module === undefined) {
+      throw new MillraceError("invalid-job", `${job.name} asks for isolation: "thread" and names no module. Set module: import.meta.url.`);
+    }
+    const module = job.module;
+    const worker = this.#take(module);
+    return new Promise<unknown>((resolve, reject) => {
+      const conversation = new Conversation(worker, job, context, this.#clock);
+      conversation.onEnd = (settle, reusable) => {
+        this.#busy.delete(worker);
+        if (reusable && !this.#closed) {
+          worker.unref();
+          this.#idle.push({ module, worker });
+        } else void worker.terminate();
+        settle(resolve, reject);
+      };
+      conversation.begin();
+    });
+  }
+
+  /** Ends every thread. Attempts under way fail as `thread-exited`. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const workers = [...this.#busy, ...this.#idle.map(({ worker }) => worker)];
+    this.#idle.length = 0;
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+
+  #take(module: string): Worker {
+    const at = this.#idle.findIndex((thread) => thread.module === module);
+    const [found] = at < 0 ? [] : this.#idle.splice(at, 1);
+    const worker = found?.worker ?? this.#spawn(module);
+    worker.ref();
+    this.#busy.add(worker);
+    return worker;
+  }
+
+  #spawn(module: string): Worker {
+    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+    const worker = new Worker(new URL(`./thread-main.${extension}`, import.meta.url), { workerData: { module } });
+    // An idle thread that dies is simply not used again; a busy one is its conversation's business.
+    worker.on("error", () => {});
+    worker.on("exit", () => {
+      const at = this.#idle.findIndex((thread) => thread.worker === worker);
+      if (at >= 0) this.#idle.splice(at, 1);
+    });
+    return worker;
+  }
+}
+
+type Settle = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void;
+
+/** One attempt's talk with its thread: the order, an abort if there is one, the answer, or the thread's end. */
+class Conversation {
+  onEnd: (settle: Settle, reusable: boolean) => void = () => {};
+  readonly #worker: Worker;
+  readonly #job: AnyJob;
+  readonly #context: ExecutionContext;
+  readonly #clock: Clock;
+  #over = false;
+
+  constructor(worker: Worker, job: AnyJob, context: ExecutionContext, clock: Clock) {
+    this.#worker = worker;
+    this.#job = job;
+    this.#context = context;
+    this.#clock = clock;
+  }
+
+  begin(): void {
+    const { signal, job: envelope, token, node, maxAttempts } = this.#context;
+    this.#worker.on("message", this.#hear);
+    this.#worker.on("error", this.#fail);
+    this.#worker.on("exit", this.#exit);
+    this.#tell({ do: "run", name: this.#job.name, envelope, token, node, maxAttempts });
+    if (signal.aborted) this.#abort();
+    else signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  readonly #hear = (message: FromThread): void => {
+    switch (message.say) {
+      case "ready":
+        return;
+      case "log":
+        this.#context.log[message.level](message.fields, message.message);
+        return;
+      case "returned":
+        return this.#end((resolve) => resolve(message.value), true);
+      case "returned-unclonable":
+        return this.#end((resolve) => resolve(UNCLONABLE), true);
+      case "wished":
+        return this.#end((resolve) => resolve(unpackWish(message.wish)), true);
+      case "threw":
+        return this.#end((_resolve, reject) => reject(unpackError(message.error)), true);
+    }
+  };
+
+  readonly #fail = (error: Error): void => {
+    this.#end((_resolve, reject) => reject(exited(this.#job.name, error.message, error)), false);
+  };
+
+  readonly #exit = (code: number): void => {
+    this.#end((_resolve, reject) => reject(exited(this.#job.name, `exit code ${code}`)), false);
+  };
+
+  readonly #abort = (): void => {
+    const { reason } = this.#context.signal as { reason: MillraceError };
+    this.#tell({ do: "abort", cause: reason.code as "timed-out", message: reason.message });
+    // Where the lease is gone another node may be at work already, so there is no grace to give.
+    const graceMs = reason.code === "lease-lost" ? 0 : this.#job.graceMs;
+    const timer = this.#clock.setTimer(graceMs, () => {
+      this.#end((_resolve, reject) => reject(exited(this.#job.name, "it ignored its abort signal and was ended")), false);
+    });
+    const end = this.onEnd;
+    this.onEnd = (settle, reusable) => {
+      timer.cancel();
+      end(settle, reusable);
+    };
+  };
+
+  #tell(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #end(settle: Settle, reusable: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#worker.off("message", this.#hear);
+    this.#worker.off("error", this.#fail);
+    this.#worker.off("exit", this.#exit);
+    this.#context.signal.removeEventListener("abort", this.#abort);
+    this.onEnd(settle, reusable);
+  }
+}
+
+function exited(name: string, why: string, cause?: Error): MillraceError {
+  return new MillraceError("thread-exited", `The worker thread of ${name} ended before its handler did: ${why}.`, { cause });
+}

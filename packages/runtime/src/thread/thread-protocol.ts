@@ -1,0 +1,28 @@
+import type { AbortCause, Envelope } from "@millrace/core";
+
+/** What the node says to a worker thread. */
+export type ToThread =
+  | { readonly do: "run"; readonly name: string; readonly envelope: Envelope; readonly token: number; readonly node: string; readonly maxAttempts: number }
+  | { readonly do: "abort"; readonly cause: AbortCause; readonly message: string };
+
+/** What a worker thread says to the node. Errors are taken apart, because a structured clone loses most of one. */
+export type FromThread =
+  | { readonly say: "ready" }
+  | { readonly say: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly fields: object; readonly message: string }
+  | { readonly say: "returned"; readonly value: unknown }
+  /** The handler's result can't leave the thread. */
+  | { readonly say: "returned-unclonable" }
+  | { readonly say: "wished"; readonly wish: PortableWish }
+  | { readonly say: "threw"; readonly error: PortableError };
+
+export interface PortableError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+export type PortableWish =
+  | { readonly kind: "retry-after"; readonly delayMs: number; readonly cause: PortableError }
+  | { readonly kind: "fatal"; readonly cause: PortableError }
+  | { readonly kind: "snooze"; readonly delayMs: number }
+  | { readonly kind: "cancel"; readonly reason: string };

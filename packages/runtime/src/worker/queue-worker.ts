@@ -1,0 +1,108 @@
+import { type AbortCause, type Delivery, recordError, type RunningJob, type WorkSubscription } from "@millrace/core";
+import { Execution } from "../execution/execution.ts";
+import type { ExecutionHost } from "../execution/execution-host.ts";
+import { createService, type Service, type ServiceState } from "../service/service.ts";
+
+export interface QueueWorkerOptions {
+  readonly queue: string;
+  /** Jobs that may be in this worker's hands at once. */
+  readonly slots: number;
+  readonly leaseMs: number;
+}
+
+/**
+ * Runs one queue's jobs on one node. Owns the slots: a delivery takes one when it arrives and frees it when
+ * its settlement is confirmed, and no more is pulled than there are free ones.
+ */
+export class QueueWorker {
+  readonly queue: string;
+  readonly slots: number;
+  readonly #host: ExecutionHost;
+  readonly #executions = new Set<Execution>();
+  readonly #service: Service;
+  /** Set while the service is open. */
+  #subscription: WorkSubscription | undefined;
+  /** Once true, what still arrives is handed back unspent instead of run. */
+  #refusing = false;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(host: ExecutionHost, options: QueueWorkerOptions) {
+    this.#host = host;
+    this.queue = options.queue;
+    this.slots = options.slots;
+    host.metrics.gauge("slots_total", { queue: options.queue }, options.slots);
+    this.#service = createService({
+      clock: host.clock,
+      open: async () => {
+        this.#subscription = await host.broker.work(options.queue, {
+          freeSlots: () => this.slots - this.#executions.size,
+          onDelivery: (delivery) => this.#take(delivery),
+          leaseMs: options.leaseMs,
+        });
+        return this.#subscription;
+      },
+      onState: (state) => host.events.emit("worker.state", { queue: options.queue, state }),
+      onError: (error) => host.log.warn({ queue: options.queue, error: recordError(error) }, "can't take jobs from the queue; trying again"),
+    });
+  }
+
+  get state(): ServiceState {
+    return this.#service.state;
+  }
+
+  get used(): number {
+    return this.#executions.size;
+  }
+
+  /** `Clock.monotonic()` of the last sign of life of the queue; undefined before the first. */
+  get lastActivity(): number | undefined {
+    return this.#subscription?.lastActivity;
+  }
+
+  get running(): readonly RunningJob[] {
+    return [...this.#executions].map((execution) => execution.running).filter((job) => job !== undefined);
+  }
+
+  /** Resolves when the queue is bound for the first time; goes on trying until then. */
+  start(): Promise<void> {
+    return this.#service.start();
+  }
+
+  /** Takes nothing new. What runs goes on. */
+  async stopPulling(): Promise<void> {
+    this.#refusing = true;
+    await this.#service.stop();
+  }
+
+  abortAll(cause: AbortCause, message: string): void {
+    for (const execution of this.#executions) execution.abort(cause, message);
+  }
+
+  /** Settles as interrupted what has not ended by itself. */
+  handBackAll(): void {
+    for (const execution of this.#executions) execution.handBack();
+  }
+
+  /** Resolves when no execution is left. */
+  idle(): Promise<void> {
+    if (this.#executions.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  #take(delivery: Delivery): void {
+    const execution = new Execution(this.#host, delivery, this.#release);
+    this.#executions.add(execution);
+    if (this.#refusing) execution.refuse();
+    else execution.start();
+  }
+
+  readonly #release = (execution: Execution): void => {
+    this.#executions.delete(execution);
+    this.#subscription?.slotFreed();
+    if (this.#executions.size > 0) return;
+    const waiting = this.#whenIdle;
+    if (waiting.length === 0) return;
+    this.#whenIdle = [];
+    for (const resolve of waiting) resolve();
+  };
+}
