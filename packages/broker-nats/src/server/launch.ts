@@ -34,6 +34,8 @@ export interface LaunchedServer extends AsyncDisposable {
   readonly version: string;
   readonly storeDir: string;
   readonly log: ServerLog;
+  /** `ended` also when it ended by itself; a paused server is running. */
+  readonly state: "running" | "ended";
   /** Of the process that runs now, or ran last. */
   readonly pid: number;
   /** Settles when the process that runs now, or ran last, has ended. */
@@ -81,6 +83,9 @@ export async function launchServer(options: LaunchOptions): Promise<LaunchedServ
     const name = options.name ?? `millrace-${port}`;
     await writeFile(configFile, renderServerConfig({ name, port, storeDir, jetstream, extra }));
     const process = await startServerProcess({ path, configFile, log, readyMs, removeDir });
+    void process.exited.then(() => {
+      if (state.process === process) state = { kind: "ended", process };
+    });
     return { kind: "running", process };
   };
 
@@ -100,7 +105,6 @@ export async function launchServer(options: LaunchOptions): Promise<LaunchedServ
     const deadline = setTimeout(() => process.signal("SIGKILL"), stopMs);
     await process.exited;
     clearTimeout(deadline);
-    if (state.process === process) state = { kind: "ended", process };
   };
 
   const server: LaunchedServer = {
@@ -110,6 +114,9 @@ export async function launchServer(options: LaunchOptions): Promise<LaunchedServ
     version,
     storeDir,
     log,
+    get state() {
+      return state.kind;
+    },
     get pid() {
       return state.process.pid;
     },
