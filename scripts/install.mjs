@@ -34,7 +34,9 @@ export async function install() {
     process.exit(1);
   }
   if (!existsSync(node)) {
-    console.error(`millrace: the npm package "node" has no binary for ${process.platform} ${process.arch}.`);
+    console.error(
+      `millrace: the npm package "node" has no binary for ${process.platform} ${process.arch}.`,
+    );
     process.exit(1);
   }
   mkdirSync(dirname(stamp), { recursive: true });
@@ -64,8 +66,18 @@ const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
 function fingerprint() {
   const hash = createHash("sha256").update(`${process.platform} ${process.arch}\n`);
   const folders = readdirSync(join(root, "packages"));
-  const manifests = [".", "examples", "test", "bench", ...folders.map((name) => join("packages", name))];
-  const files = ["pnpm-lock.yaml", "pnpm-workspace.yaml", ...manifests.map((name) => join(name, "package.json"))];
+  const manifests = [
+    ".",
+    "examples",
+    "test",
+    "bench",
+    ...folders.map((name) => join("packages", name)),
+  ];
+  const files = [
+    "pnpm-lock.yaml",
+    "pnpm-workspace.yaml",
+    ...manifests.map((name) => join(name, "package.json")),
+  ];
   for (const file of files.sort()) {
     const path = join(root, file);
     hash.update(`${file}\n`).update(existsSync(path) ? readFileSync(path) : "");
@@ -76,7 +88,11 @@ function fingerprint() {
 function capture(command, args) {
   return new Promise((resolve) => {
     // npx is a batch file on Windows, which only a shell runs.
-    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], shell: windows });
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      shell: windows,
+    });
     let output = "";
     child.stdout.on("data", (bytes) => (output += bytes));
     child.stderr.on("data", (bytes) => (output += bytes));

@@ -18,8 +18,11 @@ export default class TestSummary {
         }
       }
       // A file that cannot be loaded, or a hook that fails, is a failure though no test of it failed.
-      const brokenSuites = [...module.children.allSuites()].filter((suite) => suite.errors().length > 0);
-      if (failedHere === 0 && (module.errors().length > 0 || brokenSuites.length > 0)) failedHere = 1;
+      const brokenSuites = [...module.children.allSuites()].filter(
+        (suite) => suite.errors().length > 0,
+      );
+      if (failedHere === 0 && (module.errors().length > 0 || brokenSuites.length > 0))
+        failedHere = 1;
       summary.failed += failedHere;
     }
     summary.skipReasons = [...reasons].sort(([a], [b]) => a.localeCompare(b));

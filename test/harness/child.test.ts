@@ -28,7 +28,9 @@ describe("startChild", () => {
   it("fails with the output when a line does not come, and at once when the child has ended", async () => {
     const child = startChild(PROGRAM, { args: ["x"] });
     await child.message(isReady, 10_000);
-    await expect(child.line(/never/, 20)).rejects.toThrow(/a line like \/never\/ from .*\n.*ready with x/);
+    await expect(child.line(/never/, 20)).rejects.toThrow(
+      /a line like \/never\/ from .*\n.*ready with x/,
+    );
     child.send({ exit: 0 });
     await expect(child.line(/never/, 60_000)).rejects.toThrow(/ended without a line like/);
   });

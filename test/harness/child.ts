@@ -66,7 +66,11 @@ export function startChild(file: string, options: ChildOptions = {}): TestChild 
   const report = (what: string): string =>
     `${what} from ${file} (pid ${pid}). Its last lines:\n${lines.slice(-20).join("\n")}`;
   /** Looks now and on each change; fails at the deadline, and at once when the child has ended. */
-  const waitFor = async <T>(what: string, withinMs: number, take: () => { found: T } | undefined): Promise<T> => {
+  const waitFor = async <T>(
+    what: string,
+    withinMs: number,
+    take: () => { found: T } | undefined,
+  ): Promise<T> => {
     let watch: () => void = () => {};
     const found = new Promise<T>((resolve, reject) => {
       watch = () => {

@@ -29,6 +29,8 @@ describe("within", () => {
   });
 
   it("names what did not come", async () => {
-    await expect(within(new Promise(() => {}), 5, "the reply")).rejects.toThrow("not within 5 ms: the reply");
+    await expect(within(new Promise(() => {}), 5, "the reply")).rejects.toThrow(
+      "not within 5 ms: the reply",
+    );
   });
 });

@@ -29,7 +29,10 @@ export async function eventually<T>(
     }
     if (performance.now() - startedAt >= withinMs) {
       const what = typeof describe === "string" ? describe : describe();
-      const seen = "error" in last ? `the last look threw ${String(last.error)}` : `the last look saw ${String(last.value)}`;
+      const seen =
+        "error" in last
+          ? `the last look threw ${String(last.error)}`
+          : `the last look saw ${String(last.value)}`;
       throw new Error(`not within ${withinMs} ms (${looks} looks): ${what}; ${seen}`, {
         cause: "error" in last ? last.error : undefined,
       });
@@ -39,7 +42,11 @@ export async function eventually<T>(
 }
 
 /** The promise's value, or a failure that says what did not come within the deadline. */
-export async function within<T>(promise: Promise<T>, withinMs: number, what: string | (() => string)): Promise<T> {
+export async function within<T>(
+  promise: Promise<T>,
+  withinMs: number,
+  what: string | (() => string),
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {

@@ -3,7 +3,15 @@ import { cleanUpFile } from "./cleanup.ts";
 import { eventually } from "./deadline.ts";
 
 /** Handles that keep a process alive and that a test file must have closed. Timers are the workers' own too: not counted. */
-const WATCHED = new Set(["TCPSocketWrap", "TCPServerWrap", "UDPWrap", "ProcessWrap", "FSEventWrap", "PipeWrap", "MessagePort"]);
+const WATCHED = new Set([
+  "TCPSocketWrap",
+  "TCPServerWrap",
+  "UDPWrap",
+  "ProcessWrap",
+  "FSEventWrap",
+  "PipeWrap",
+  "MessagePort",
+]);
 /** An idle connection of `fetch` closes itself after four seconds. */
 const SETTLE_MS = 6_000;
 

@@ -9,10 +9,13 @@ describe("FrameCutter", () => {
   it.each([1, 2, 3, 7, 1000])("cuts the same pieces out of chunks of %i bytes", (size) => {
     const cutter = new FrameCutter();
     const pieces = [];
-    for (let at = 0; at < STREAM.length; at += size) pieces.push(...cutter.push(STREAM.subarray(at, at + size)));
+    for (let at = 0; at < STREAM.length; at += size)
+      pieces.push(...cutter.push(STREAM.subarray(at, at + size)));
     expect(Buffer.concat(pieces.map(({ bytes }) => bytes)).toString()).toBe(STREAM.toString());
     const frames = pieces.flatMap(({ frame }) => (frame === undefined ? [] : [frame]));
-    expect(frames.map(({ verb, subject, reply, payload }) => [verb, subject, reply, payload.toString()])).toEqual([
+    expect(
+      frames.map(({ verb, subject, reply, payload }) => [verb, subject, reply, payload.toString()]),
+    ).toEqual([
       ["MSG", "a.b", undefined, "he\r\no"],
       ["HMSG", "a", "_R.1", "{}"],
       ["PUB", "x", "_R.2", ""],
@@ -23,7 +26,13 @@ describe("FrameCutter", () => {
 
 describe("isPubAck", () => {
   const frame = (payload: string) =>
-    ({ verb: "MSG", subject: "_INBOX.1", reply: undefined, headers: "", payload: Buffer.from(payload) }) as const;
+    ({
+      verb: "MSG",
+      subject: "_INBOX.1",
+      reply: undefined,
+      headers: "",
+      payload: Buffer.from(payload),
+    }) as const;
   it.each([
     ['{"stream":"S", "seq":3}', true],
     ['{"stream":"S","seq":3,"duplicate":true}', true],

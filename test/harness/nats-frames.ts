@@ -75,5 +75,10 @@ function parseHead(line: string): Head | undefined {
 export function isPubAck(frame: NatsFrame): boolean {
   if (frame.verb !== "MSG" && frame.verb !== "HMSG") return false;
   const text = frame.payload.toString("utf8");
-  return text.startsWith("{") && /"stream":\s*"/.test(text) && /"seq":\s*\d/.test(text) && !text.includes('"type"');
+  return (
+    text.startsWith("{") &&
+    /"stream":\s*"/.test(text) &&
+    /"seq":\s*\d/.test(text) &&
+    !text.includes('"type"')
+  );
 }

@@ -26,7 +26,11 @@ export default async function setup(project: TestProject): Promise<void> {
   const servers: ServerUnderTest[] = [];
   for (const generation of GENERATIONS) {
     try {
-      const { path, version, source } = await obtainServer({ generation, cacheDir, onProgress: say });
+      const { path, version, source } = await obtainServer({
+        generation,
+        cacheDir,
+        onProgress: say,
+      });
       servers.push({ state: "present", generation, path, version });
       say(`testing against nats-server ${version} (${source})`);
     } catch (error) {

@@ -59,7 +59,7 @@ export async function startProxy(serverUrl: string): Promise<NatsProxy> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 
   const each = (act: (socket: Socket) => void): void => {
-    for (const pair of [...pairs]) pair.forEach(act);
+    for (const pair of pairs) pair.forEach(act);
   };
   const install = (filters: Set<Filter>, matches: Filter): (() => void) => {
     filters.add(matches);

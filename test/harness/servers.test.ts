@@ -9,7 +9,12 @@ import { describeEachServer } from "./servers.ts";
 describeEachServer("a server under test", (server) => {
   const open: NatsConnection[] = [];
   const dial = async (servers: string): Promise<NatsConnection> => {
-    const connection = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 20, noAsyncTraces: true });
+    const connection = await connect({
+      servers,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 20,
+      noAsyncTraces: true,
+    });
     open.push(connection);
     return connection;
   };
@@ -22,7 +27,8 @@ describeEachServer("a server under test", (server) => {
     return name;
   };
   const count = async (connection: NatsConnection, name: string): Promise<number> =>
-    (await (await jetstreamManager(connection, { timeout: 500 })).streams.info(name)).state.messages;
+    (await (await jetstreamManager(connection, { timeout: 500 })).streams.info(name)).state
+      .messages;
 
   it("is the version it says", async () => {
     expect((await dial(server.url)).info?.version).toBe(server.version);
@@ -62,7 +68,9 @@ describeEachServer("a server under test", (server) => {
     expect(proxy.dropped).toBeGreaterThan(0);
     expect(await count(connection, name)).toBe(1);
     stopDropping();
-    await expect(js.publish(`${name}.x`, "1", { msgID: "a" })).resolves.toMatchObject({ duplicate: true });
+    await expect(js.publish(`${name}.x`, "1", { msgID: "a" })).resolves.toMatchObject({
+      duplicate: true,
+    });
   });
 
   it("is unreachable through a proxy that is cut or a black hole, until it is healed", async () => {
@@ -77,6 +85,9 @@ describeEachServer("a server under test", (server) => {
     proxy.cut();
     await expect(connect({ servers: proxy.url, reconnect: false, timeout: 500 })).rejects.toThrow();
     proxy.heal();
-    await eventually(() => connection.flush().then(() => true), { withinMs: 5_000, describe: "a reconnect" });
+    await eventually(() => connection.flush().then(() => true), {
+      withinMs: 5_000,
+      describe: "a reconnect",
+    });
   });
 });

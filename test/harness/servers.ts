@@ -1,5 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { type LaunchedServer, launchServer, type ServerGeneration } from "@millrace/broker-nats/server";
+import {
+  type LaunchedServer,
+  launchServer,
+  type ServerGeneration,
+} from "@millrace/broker-nats/server";
 import { afterAll, afterEach, beforeAll, describe, inject } from "vitest";
 import type { ServerUnderTest } from "./obtain-servers.ts";
 

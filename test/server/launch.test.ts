@@ -14,9 +14,9 @@ for (const target of serversUnderTest()) {
   const path = target.state === "present" ? target.path : "";
   describe.skipIf(target.state === "missing")(`launchServer (${target.generation})`, () => {
     it("refuses a configuration the server does not take, with the server's own words", async () => {
-      await expect(launchServer({ path, config: "jetstream { no_such_option: 1 }" })).rejects.toThrow(
-        /ended while starting[\s\S]*no_such_option/,
-      );
+      await expect(
+        launchServer({ path, config: "jetstream { no_such_option: 1 }" }),
+      ).rejects.toThrow(/ended while starting[\s\S]*no_such_option/);
     });
 
     it("says so when the port is taken", async () => {
@@ -55,11 +55,21 @@ for (const target of serversUnderTest()) {
       const line = await child.line(/^\d+ /, 20_000);
       const [pid = "", storeDir = ""] = line.split(" ");
       await child.kill();
-      await eventually(() => !isAlive(Number(pid)), { withinMs: 10_000, describe: `server ${pid} has ended` });
-      await eventually(() => access(storeDir).then(() => false, () => true), {
+      await eventually(() => !isAlive(Number(pid)), {
         withinMs: 10_000,
-        describe: `${storeDir} is removed`,
+        describe: `server ${pid} has ended`,
       });
+      await eventually(
+        () =>
+          access(storeDir).then(
+            () => false,
+            () => true,
+          ),
+        {
+          withinMs: 10_000,
+          describe: `${storeDir} is removed`,
+        },
+      );
     });
 
     it("starts a cluster of three that takes a replicated stream", async () => {

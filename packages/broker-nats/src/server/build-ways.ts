@@ -43,10 +43,14 @@ export const debianPackage: BuildWay = {
   async make({ generation, workDir, env, signal }) {
     if (generation !== "newest") throw new Error("Debian offers one version at a time");
     const options = { cwd: workDir, env: { ...env, LC_ALL: "C" }, signal };
-    const policy = await run("apt-cache", ["policy", "nats-server"], { ...options, timeoutMs: 30_000 });
+    const policy = await run("apt-cache", ["policy", "nats-server"], {
+      ...options,
+      timeoutMs: 30_000,
+    });
     const candidate = /Candidate: (\d\S*)/.exec(policy)?.[1];
     if (candidate === undefined) throw new Error("this system's package lists hold no nats-server");
-    if (!satisfies(candidate, generation)) throw new Error(`it offers only ${candidate}, and 2.10 is needed`);
+    if (!satisfies(candidate, generation))
+      throw new Error(`it offers only ${candidate}, and 2.10 is needed`);
     await run("apt-get", ["download", "nats-server"], { ...options, timeoutMs: BUILD_MS });
     const archive = (await readdir(workDir)).find((name) => name.endsWith(".deb"));
     if (archive === undefined) throw new Error("apt-get download left no package");

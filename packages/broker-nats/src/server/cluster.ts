@@ -42,14 +42,18 @@ export async function launchCluster(options: ClusterOptions): Promise<LaunchedCl
     }),
   );
   const settled = await Promise.allSettled(launches);
-  const members = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const members = settled.flatMap((result) =>
+    result.status === "fulfilled" ? [result.value] : [],
+  );
   const dispose = async (): Promise<void> => {
     await Promise.all(members.map((member) => member.dispose()));
   };
   try {
     for (const result of settled) if (result.status === "rejected") throw result.reason;
     await Promise.all(
-      members.map((member) => member.log.waitFor(/JetStream cluster (new )?metadata leader/, readyMs)),
+      members.map((member) =>
+        member.log.waitFor(/JetStream cluster (new )?metadata leader/, readyMs),
+      ),
     );
   } catch (error) {
     await dispose();

@@ -29,7 +29,8 @@ export class ServerLaunchError extends Error {
   readonly code = "server-launch-failed";
 
   constructor(what: string, logLines: readonly string[]) {
-    const log = logLines.length === 0 ? "It logged nothing." : `Its last lines:\n${logLines.join("\n")}`;
+    const log =
+      logLines.length === 0 ? "It logged nothing." : `Its last lines:\n${logLines.join("\n")}`;
     super(`nats-server ${what}. ${log}`);
   }
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 
 /** Ends with its parent: reads a pipe that only this process holds open, and acts when it closes. */
 const SCRIPT = `trap '' INT TERM HUP; read _; kill -TERM "$1" 2>/dev/null; sleep 1; kill -KILL "$1" 2>/dev/null; [ -z "$2" ] || rm -rf "$2"`;
@@ -13,13 +13,14 @@ const SCRIPT = `trap '' INT TERM HUP; read _; kill -TERM "$1" 2>/dev/null; sleep
 export function guardChild(pid: number, removeDir?: string): () => void {
   if (process.platform === "win32") return () => {};
   // A group of its own, so that an interrupt at the terminal reaches neither the guard nor what it guards.
-  const guard: ChildProcess = spawn("/bin/sh", ["-c", SCRIPT, "guard", String(pid), removeDir ?? ""], {
+  const guard = spawn("/bin/sh", ["-c", SCRIPT, "guard", String(pid), removeDir ?? ""], {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });
   guard.unref();
-  const pipe = guard.stdin as (ChildProcess["stdin"] & { unref?: () => void }) | null;
-  pipe?.unref?.();
+  const pipe = guard.stdin;
+  // The pipe is a socket underneath; it must not keep this process alive.
+  if (pipe !== null && "unref" in pipe && typeof pipe.unref === "function") pipe.unref();
   pipe?.on("error", () => {});
   // Without a guard the child still works; it only loses its protection against a parent that is killed.
   guard.on("error", () => {});

@@ -73,7 +73,9 @@ export async function launchServer(options: LaunchOptions): Promise<LaunchedServ
   const { path, readyMs = 20_000, stopMs = 10_000, jetstream = true, config: extra = "" } = options;
   const version = await readServerVersion(path);
   const temporary = options.storeDir === undefined;
-  const storeDir = temporary ? await mkdtemp(join(tmpdir(), "millrace-nats-")) : resolve(options.storeDir);
+  const storeDir = temporary
+    ? await mkdtemp(join(tmpdir(), "millrace-nats-"))
+    : resolve(options.storeDir);
   await mkdir(storeDir, { recursive: true });
   const log = new ServerLog();
   const configFile = join(storeDir, "nats-server.conf");
@@ -150,7 +152,8 @@ async function startOnPort(
     try {
       return [port, await start(port)];
     } catch (error) {
-      const taken = error instanceof ServerLaunchError && error.message.includes("address already in use");
+      const taken =
+        error instanceof ServerLaunchError && error.message.includes("address already in use");
       if (wanted !== 0 || !taken || tries === 5) throw error;
     }
   }

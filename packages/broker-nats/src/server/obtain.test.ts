@@ -30,7 +30,10 @@ function wayThatMakes(version: string, onMake: () => void = () => {}): BuildWay 
   };
 }
 
-const refused: BuildWay = { name: "refused way", make: () => Promise.reject(new Error("not today")) };
+const refused: BuildWay = {
+  name: "refused way",
+  make: () => Promise.reject(new Error("not today")),
+};
 
 describe.skipIf(process.platform === "win32")("obtainServer", () => {
   it("uses the binary that the environment names, per generation", async () => {
@@ -42,7 +45,9 @@ describe.skipIf(process.platform === "win32")("obtainServer", () => {
       version: "2.14.5",
       source: "NATS_SERVER",
     });
-    await expect(obtainServer({ env, cacheDir: dir, generation: "2.10" })).resolves.toMatchObject({ path: old });
+    await expect(obtainServer({ env, cacheDir: dir, generation: "2.10" })).resolves.toMatchObject({
+      path: old,
+    });
   });
 
   it("refuses a named binary that is too old instead of taking another", async () => {
@@ -56,21 +61,35 @@ describe.skipIf(process.platform === "win32")("obtainServer", () => {
     await fakeServer(join(dir, "a", "nats-server"), "2.9.10");
     const good = await fakeServer(join(dir, "b", "nats-server"), "2.11.3");
     const env = { PATH: `${join(dir, "a")}:${join(dir, "b")}` };
-    await expect(obtainServer({ env, cacheDir: dir })).resolves.toMatchObject({ path: good, source: "PATH" });
+    await expect(obtainServer({ env, cacheDir: dir })).resolves.toMatchObject({
+      path: good,
+      source: "PATH",
+    });
   });
 
   it("makes one, keeps it in the cache, and finds it there the next time", async () => {
     let made = 0;
-    const options = { env: {}, cacheDir: join(dir, "cache"), buildWays: [refused, wayThatMakes("2.15.2", () => made++)] };
+    const options = {
+      env: {},
+      cacheDir: join(dir, "cache"),
+      buildWays: [refused, wayThatMakes("2.15.2", () => made++)],
+    };
     await expect(obtainServer(options)).resolves.toMatchObject({ source: "test way" });
-    await expect(obtainServer(options)).resolves.toMatchObject({ source: "cache", version: "2.15.2" });
+    await expect(obtainServer(options)).resolves.toMatchObject({
+      source: "cache",
+      version: "2.15.2",
+    });
     expect(made).toBe(1);
     expect(await readdir(options.cacheDir)).toEqual(["nats-server-v2.15.2"]);
   });
 
   it("lets one of several callers make it", async () => {
     let made = 0;
-    const options = { env: {}, cacheDir: join(dir, "cache"), buildWays: [wayThatMakes("2.15.2", () => made++)] };
+    const options = {
+      env: {},
+      cacheDir: join(dir, "cache"),
+      buildWays: [wayThatMakes("2.15.2", () => made++)],
+    };
     const found = await Promise.all([1, 2, 3, 4].map(() => obtainServer(options)));
     expect(made).toBe(1);
     expect(new Set(found.map(({ path }) => path)).size).toBe(1);
@@ -96,7 +115,13 @@ describe.skipIf(process.platform === "win32")("obtainServer", () => {
     expect(failure).toBeInstanceOf(ServerUnavailableError);
     const { message, code } = failure as ServerUnavailableError;
     expect(code).toBe("server-unavailable");
-    for (const part of ["NATS_SERVER", "PATH", "install Go", "refused way: not today", "it gave version 2.9.1"]) {
+    for (const part of [
+      "NATS_SERVER",
+      "PATH",
+      "install Go",
+      "refused way: not today",
+      "it gave version 2.9.1",
+    ]) {
       expect(message).toContain(part);
     }
   });
@@ -111,7 +136,12 @@ describe.skipIf(process.platform === "win32")("obtainServer", () => {
       },
     };
     await expect(
-      obtainServer({ env: {}, cacheDir: join(dir, "cache"), buildWays: [waits], signal: stop.signal }),
+      obtainServer({
+        env: {},
+        cacheDir: join(dir, "cache"),
+        buildWays: [waits],
+        signal: stop.signal,
+      }),
     ).rejects.toThrow("enough");
   });
 });

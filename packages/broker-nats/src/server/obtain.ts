@@ -41,7 +41,12 @@ export interface ObtainedServer {
  * @throws ServerUnavailableError when no way led to a server; its message says what to do.
  */
 export async function obtainServer(options: ObtainOptions = {}): Promise<ObtainedServer> {
-  const { generation = "newest", cacheDir = join(".millrace", "bin"), env = process.env, signal } = options;
+  const {
+    generation = "newest",
+    cacheDir = join(".millrace", "bin"),
+    env = process.env,
+    signal,
+  } = options;
   const attempts: FailedAttempt[] = [];
   const suffix = process.platform === "win32" ? ".exe" : "";
   const cached = resolve(cacheDir, `nats-server-v${RELEASES[generation]}${suffix}`);

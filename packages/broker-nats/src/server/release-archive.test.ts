@@ -34,12 +34,18 @@ afterEach(async () => {
 
 async function publish(sumOf: (archive: Buffer) => string): Promise<void> {
   await mkdir(join(dir, "src", FOLDER), { recursive: true });
-  await writeFile(join(dir, "src", FOLDER, "nats-server"), "#!/bin/sh\necho 'nats-server: v9.9.9'\n");
+  await writeFile(
+    join(dir, "src", FOLDER, "nats-server"),
+    "#!/bin/sh\necho 'nats-server: v9.9.9'\n",
+  );
   await chmod(join(dir, "src", FOLDER, "nats-server"), 0o755);
   execFileSync("tar", ["-czf", join(dir, "a.tar.gz"), "-C", join(dir, "src"), FOLDER]);
   const archive = await readFile(join(dir, "a.tar.gz"));
   files.set(`/v9.9.9/${FOLDER}.tar.gz`, archive);
-  files.set("/v9.9.9/SHA256SUMS", Buffer.from(`${"0".repeat(64)}  other.zip\n${sumOf(archive)}  ${FOLDER}.tar.gz\n`));
+  files.set(
+    "/v9.9.9/SHA256SUMS",
+    Buffer.from(`${"0".repeat(64)}  other.zip\n${sumOf(archive)}  ${FOLDER}.tar.gz\n`),
+  );
 }
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
@@ -55,18 +61,24 @@ describe("fetchRelease", () => {
     await publish(() => "f".repeat(64));
     const workDir = join(dir, "work");
     await mkdir(workDir);
-    await expect(fetchRelease({ ...PLATFORM, workDir, baseUrl })).rejects.toThrow(/the download is refused/);
+    await expect(fetchRelease({ ...PLATFORM, workDir, baseUrl })).rejects.toThrow(
+      /the download is refused/,
+    );
     expect(await readdir(workDir)).toEqual([]);
   });
 
   it("refuses an archive that the checksums do not list", async () => {
     await publish(sha256);
     files.set("/v9.9.9/SHA256SUMS", Buffer.from(`${"0".repeat(64)}  other.zip\n`));
-    await expect(fetchRelease({ ...PLATFORM, workDir: dir, baseUrl })).rejects.toThrow(/does not list/);
+    await expect(fetchRelease({ ...PLATFORM, workDir: dir, baseUrl })).rejects.toThrow(
+      /does not list/,
+    );
   });
 
   it("names the address and the status of a release that is not there", async () => {
-    await expect(fetchRelease({ ...PLATFORM, workDir: dir, baseUrl })).rejects.toThrow(/SHA256SUMS: HTTP 404/);
+    await expect(fetchRelease({ ...PLATFORM, workDir: dir, baseUrl })).rejects.toThrow(
+      /SHA256SUMS: HTTP 404/,
+    );
   });
 });
 

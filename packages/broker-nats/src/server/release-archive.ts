@@ -25,7 +25,11 @@ export interface ReleaseRequest {
  */
 export async function fetchRelease(request: ReleaseRequest): Promise<string> {
   const { version, workDir, baseUrl = RELEASES_URL, signal } = request;
-  const folder = releaseFolder(version, request.platform ?? process.platform, request.arch ?? process.arch);
+  const folder = releaseFolder(
+    version,
+    request.platform ?? process.platform,
+    request.arch ?? process.arch,
+  );
   const file = `${folder}.${folder.includes("-windows-") ? "zip" : "tar.gz"}`;
   const sums = (await download(`${baseUrl}/v${version}/SHA256SUMS`, signal)).toString("utf8");
   const expected = findChecksum(sums, file);
@@ -33,7 +37,9 @@ export async function fetchRelease(request: ReleaseRequest): Promise<string> {
   const archive = await download(`${baseUrl}/v${version}/${file}`, signal);
   const actual = createHash("sha256").update(archive).digest("hex");
   if (actual !== expected) {
-    throw new Error(`${file} has SHA-256 ${actual}, but ${expected} is published: the download is refused`);
+    throw new Error(
+      `${file} has SHA-256 ${actual}, but ${expected} is published: the download is refused`,
+    );
   }
   await mkdir(workDir, { recursive: true });
   const archivePath = join(workDir, file);
@@ -43,7 +49,11 @@ export async function fetchRelease(request: ReleaseRequest): Promise<string> {
 }
 
 /** The name, without its ending, that the release of this platform carries. */
-export function releaseFolder(version: string, platform: NodeJS.Platform, arch: NodeJS.Architecture): string {
+export function releaseFolder(
+  version: string,
+  platform: NodeJS.Platform,
+  arch: NodeJS.Architecture,
+): string {
   const systems: Partial<Record<NodeJS.Platform, string>> = {
     linux: "linux",
     darwin: "darwin",
@@ -76,8 +86,15 @@ function findChecksum(sums: string, file: string): string | undefined {
 
 async function download(url: string, signal: AbortSignal | undefined): Promise<Buffer> {
   const answer = new AbortController();
-  const late = setTimeout(() => answer.abort(new Error(`no answer within ${ANSWER_MS / 1000} s`)), ANSWER_MS);
-  const signals = [answer.signal, AbortSignal.timeout(BODY_MS), ...(signal === undefined ? [] : [signal])];
+  const late = setTimeout(
+    () => answer.abort(new Error(`no answer within ${ANSWER_MS / 1000} s`)),
+    ANSWER_MS,
+  );
+  const signals = [
+    answer.signal,
+    AbortSignal.timeout(BODY_MS),
+    ...(signal === undefined ? [] : [signal]),
+  ];
   try {
     const response = await fetch(url, { signal: AbortSignal.any(signals) });
     clearTimeout(late);
@@ -85,7 +102,9 @@ async function download(url: string, signal: AbortSignal | undefined): Promise<B
     return Buffer.from(await response.arrayBuffer());
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    throw new Error(`${url}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause: error });
+    throw new Error(`${url}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause: error,
+    });
   } finally {
     clearTimeout(late);
   }

@@ -9,7 +9,11 @@ export interface RunOptions {
 }
 
 /** Runs a command to its end and returns what it printed on standard output. The error holds what it printed on standard error. */
-export function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
+export function run(
+  command: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<string> {
   const { cwd, env, timeoutMs, signal } = options;
   return new Promise((resolve, reject) => {
     execFile(

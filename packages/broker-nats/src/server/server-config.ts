@@ -9,7 +9,10 @@ export interface ServerConfig {
 
 /** The configuration file of a private server: loopback only, everything it keeps in its own directory. */
 export function renderServerConfig(config: ServerConfig): string {
-  const lines = [`server_name: ${JSON.stringify(config.name)}`, `listen: "127.0.0.1:${config.port}"`];
+  const lines = [
+    `server_name: ${JSON.stringify(config.name)}`,
+    `listen: "127.0.0.1:${config.port}"`,
+  ];
   if (config.jetstream) lines.push(`jetstream { store_dir: ${JSON.stringify(config.storeDir)} }`);
   return `${[...lines, config.extra].filter((line) => line !== "").join("\n")}\n`;
 }

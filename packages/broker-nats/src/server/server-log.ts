@@ -13,7 +13,7 @@ export class ServerLog {
     createInterface({ input: stream }).on("line", (line) => {
       this.#lines.push(line);
       if (this.#lines.length > KEPT_LINES) this.#lines.shift();
-      for (const listener of [...this.#listeners]) listener(line);
+      for (const listener of this.#listeners) listener(line);
     });
   }
 
@@ -44,7 +44,11 @@ export class ServerLog {
       const timer = setTimeout(() => {
         stop();
         const last = this.#lines.slice(-10).join("\n");
-        reject(new Error(`the server logged no line like ${pattern} within ${withinMs} ms. Last lines:\n${last}`));
+        reject(
+          new Error(
+            `the server logged no line like ${pattern} within ${withinMs} ms. Last lines:\n${last}`,
+          ),
+        );
       }, withinMs);
     });
   }

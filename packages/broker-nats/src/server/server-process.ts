@@ -29,7 +29,10 @@ export interface StartRequest {
 export async function startServerProcess(request: StartRequest): Promise<ServerProcess> {
   const { path, configFile, log, readyMs } = request;
   // A process group of its own: an interrupt at the terminal must reach the runtime first, which still needs its server.
-  const child = spawn(path, ["-c", configFile], { stdio: ["ignore", "ignore", "pipe"], detached: true });
+  const child = spawn(path, ["-c", configFile], {
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
   await once(child, "spawn").catch((error: unknown) => {
     throw new ServerLaunchError(`at ${path} could not be started (${String(error)})`, []);
   });
@@ -53,7 +56,11 @@ export async function startServerProcess(request: StartRequest): Promise<ServerP
 }
 
 /** Undefined when the server is ready, else what kept it from it. */
-function waitUntilReady(log: ServerLog, exited: Promise<ServerExit>, readyMs: number): Promise<string | undefined> {
+function waitUntilReady(
+  log: ServerLog,
+  exited: Promise<ServerExit>,
+  readyMs: number,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     const finish = (failure?: string): void => {
       clearTimeout(timer);
@@ -64,7 +71,9 @@ function waitUntilReady(log: ServerLog, exited: Promise<ServerExit>, readyMs: nu
       if (line.endsWith("Server is ready")) finish();
     });
     const timer = setTimeout(() => finish(`was not ready within ${readyMs} ms`), readyMs);
-    void exited.then(({ code, signal }) => finish(`ended while starting (${signal ?? `exit code ${code}`})`));
+    void exited.then(({ code, signal }) =>
+      finish(`ended while starting (${signal ?? `exit code ${code}`})`),
+    );
   });
 }
 

@@ -34,6 +34,7 @@ export function satisfies(version: string, generation: ServerGeneration): boolea
 export async function readServerVersion(path: string, signal?: AbortSignal): Promise<string> {
   const output = await run(path, ["--version"], { timeoutMs: 10_000, signal });
   const version = parseServerVersion(output);
-  if (version === undefined) throw new Error(`${path} --version printed no version: ${output.trim()}`);
+  if (version === undefined)
+    throw new Error(`${path} --version printed no version: ${output.trim()}`);
   return version;
 }
