@@ -1,7 +1,7 @@
 import { access, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { launchCluster, launchServer, ServerLaunchError } from "@millrace/broker-nats/server";
+import { launchCluster, launchServer } from "@millrace/broker-nats/server";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
@@ -21,7 +21,9 @@ for (const target of serversUnderTest()) {
 
     it("says so when the port is taken", async () => {
       await using server = await launchServer({ path });
-      await expect(launchServer({ path, port: server.port })).rejects.toThrow(ServerLaunchError);
+      await expect(launchServer({ path, port: server.port })).rejects.toMatchObject({
+        code: "server-failed",
+      });
     });
 
     it("stops, restarts and disposes in any order and more than once", async () => {

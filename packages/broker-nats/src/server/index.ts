@@ -1,5 +1,4 @@
 export { type ClusterOptions, launchCluster, type LaunchedCluster } from "./cluster.ts";
-export { type FailedAttempt, ServerLaunchError, ServerUnavailableError } from "./errors.ts";
 export { findFreePort } from "./free-port.ts";
 export { guardChild } from "./guard.ts";
 export { launchServer, type LaunchedServer, type LaunchOptions } from "./launch.ts";

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { ServerLaunchError } from "./errors.ts";
+import { MillraceError } from "@millrace/core";
 import { findFreePort } from "./free-port.ts";
 import { renderServerConfig } from "./server-config.ts";
 import { ServerLog } from "./server-log.ts";
@@ -67,7 +67,7 @@ type State =
  * await using server = await launchServer({ path, storeDir: ".millrace/store" });
  * console.log(server.url);
  *
- * @throws ServerLaunchError with the server's last log lines when it does not become ready.
+ * @throws MillraceError `server-failed` with the server's last log lines when it does not become ready.
  */
 export async function launchServer(options: LaunchOptions): Promise<LaunchedServer> {
   const { path, readyMs = 20_000, stopMs = 10_000, jetstream = true, config: extra = "" } = options;
@@ -153,7 +153,8 @@ async function startOnPort(
       return [port, await start(port)];
     } catch (error) {
       const taken =
-        error instanceof ServerLaunchError && error.message.includes("address already in use");
+        MillraceError.is(error, "server-failed") &&
+        error.message.includes("address already in use");
       if (wanted !== 0 || !taken || tries === 5) throw error;
     }
   }

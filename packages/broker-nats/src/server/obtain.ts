@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, chmod, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import { BUILD_WAYS, type BuildWay } from "./build-ways.ts";
-import { type FailedAttempt, ServerUnavailableError } from "./errors.ts";
+import { type FailedAttempt, serverUnavailable } from "./errors.ts";
 import { withInstallLock } from "./install-lock.ts";
 import {
   readServerVersion,
@@ -38,7 +38,7 @@ export interface ObtainedServer {
  * the official release. What was made is kept in the cache, so the next call is instantaneous. Several processes may
  * call it at once; one installs and the others wait for it.
  *
- * @throws ServerUnavailableError when no way led to a server; its message says what to do.
+ * @throws MillraceError `server-unavailable` when no way led to a server; its message says what to do.
  */
 export async function obtainServer(options: ObtainOptions = {}): Promise<ObtainedServer> {
   const {
@@ -56,7 +56,7 @@ export async function obtainServer(options: ObtainOptions = {}): Promise<Obtaine
   if (named !== undefined && named !== "") {
     const found = await probe(named, generation, variable, attempts, signal);
     // A binary that was asked for by name is used or refused, never silently replaced by another.
-    if (found === undefined) throw new ServerUnavailableError(generation, attempts);
+    if (found === undefined) throw serverUnavailable(generation, attempts);
     return found;
   }
   const there =
@@ -103,7 +103,7 @@ async function build(
       await rm(workDir, { recursive: true, force: true });
     }
   }
-  throw new ServerUnavailableError(generation, attempts);
+  throw serverUnavailable(generation, attempts);
 }
 
 async function findOnPath(

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { ServerLaunchError } from "./errors.ts";
+import { serverFailed } from "./errors.ts";
 import { guardChild } from "./guard.ts";
 import type { ServerLog } from "./server-log.ts";
 
@@ -34,7 +34,7 @@ export async function startServerProcess(request: StartRequest): Promise<ServerP
     detached: true,
   });
   await once(child, "spawn").catch((error: unknown) => {
-    throw new ServerLaunchError(`at ${path} could not be started (${String(error)})`, []);
+    throw serverFailed(`at ${path} could not be started (${String(error)})`, []);
   });
   const pid = child.pid as number;
   const release = guardChild(pid, request.removeDir);
@@ -50,7 +50,7 @@ export async function startServerProcess(request: StartRequest): Promise<ServerP
   if (failure !== undefined) {
     child.kill("SIGKILL");
     await exited;
-    throw new ServerLaunchError(failure, log.lines().slice(-15));
+    throw serverFailed(failure, log.lines().slice(-15));
   }
   return { pid, exited, signal: (name) => void sendSignal(child, name) };
 }
