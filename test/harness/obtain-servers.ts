@@ -35,7 +35,7 @@ export default async function setup(project: TestProject): Promise<void> {
       say(`testing against nats-server ${version} (${source})`);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      servers.push({ state: "missing", generation, reason: reason.split("\n")[0] ?? reason });
+      servers.push({ state: "missing", generation, reason: inOneLine(reason) });
       say(`SKIPPING tests against nats-server ${generation}: ${reason}`);
     }
   }
@@ -44,4 +44,10 @@ export default async function setup(project: TestProject): Promise<void> {
 
 function say(line: string): void {
   process.stdout.write(`millrace: ${line}\n`);
+}
+
+/** What was tried, which is the end of the message; the rest says what to do and was printed above. */
+function inOneLine(reason: string): string {
+  const tried = reason.split("Tried:\n").at(-1) ?? reason;
+  return tried.replace(/^\s*- /, "").replace(/\s*\n\s*(- )?/g, "; ");
 }

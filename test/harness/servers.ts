@@ -63,13 +63,16 @@ function describeOne(
   body: (server: TestServer) => void,
   options: UseServerOptions,
 ): void {
-  if (target.state === "missing") {
-    describe.skip(`${title} (nats-server ${target.generation} is missing: ${target.reason})`, () => {
-      body(useServer(target, options));
-    });
-  } else {
-    describe(`${title} (nats-server ${target.version})`, () => body(useServer(target, options)));
-  }
+  describe.skipIf(target.state === "missing")(`${title} (${nameOf(target)})`, () => {
+    body(useServer(target, options));
+  });
+}
+
+/** For the title of a suite: the version, or why there is none. */
+export function nameOf(target: ServerUnderTest): string {
+  return target.state === "present"
+    ? `nats-server ${target.version}`
+    : `nats-server ${target.generation} is missing: ${target.reason}`;
 }
 
 /** Starts a server before the tests of the enclosing `describe` or file, brings it back after each, removes it at the end. */

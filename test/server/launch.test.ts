@@ -8,11 +8,11 @@ import { describe, expect, it } from "vitest";
 import { startChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
-import { serversUnderTest } from "../harness/servers.ts";
+import { nameOf, serversUnderTest } from "../harness/servers.ts";
 
 for (const target of serversUnderTest()) {
   const path = target.state === "present" ? target.path : "";
-  describe.skipIf(target.state === "missing")(`launchServer (${target.generation})`, () => {
+  describe.skipIf(target.state === "missing")(`launchServer (${nameOf(target)})`, () => {
     it("refuses a configuration the server does not take, with the server's own words", async () => {
       await expect(
         launchServer({ path, config: "jetstream { no_such_option: 1 }" }),
