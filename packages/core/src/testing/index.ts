@@ -1,1 +1,1 @@
-export {};
+export { SimulatedClock } from "./simulated-clock.ts";
