@@ -10,6 +10,7 @@ export { type BodyFormat, decodeBody, encodeJson, encodeMsgpack, formatOf, MAX_D
 export {
   type Envelope, ENVELOPE_VERSION, type Lane, messageIdOf, type ProducerFields, type SettlerFields, UNSETTLED,
 } from "./envelope/envelope.ts";
+export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { travellingHeaders } from "./envelope/headers.ts";
 export type { QueueMessage } from "./envelope/message.ts";
 export { isId, isJobName, isQueueName, requireId, requireJobName, requireNamespace, requireQueueName } from "./envelope/names.ts";
