@@ -14,6 +14,7 @@ export type NatsErrorCode =
   | "permission-denied"
   | "broker-unavailable"
   | "broker-rejected"
+  | "conflict"
   | "connection-closed"
   | "publish-timeout"
   | "ack-timeout"
