@@ -9,6 +9,7 @@ export type NatsErrorCode =
   | "invalid-header"
   | "invalid-message"
   | "queue-not-found"
+  | "consumer-not-found"
   | "queue-full"
   | "payload-too-large"
   | "permission-denied"
