@@ -77,12 +77,13 @@ export class ConfirmedPublisher {
   }
 
   #parcel({ subject, data, headers }: Publication, sink: Sink<PubAck>, index: number): Parcel<PubAck> {
-    const encoded = encodeHeaders(headers);
+    const encoded = headers === undefined ? undefined : encodeHeaders(headers);
+    const size = (encoded?.length ?? 0) + data.length;
     const maxPayload = this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    if (encoded.length + data.length > maxPayload) {
-      throw new MillraceError("payload-too-large", `A message of ${encoded.length + data.length} bytes exceeds the server's max_payload of ${maxPayload}. Send a reference to the data instead, or raise max_payload.`);
+    if (size > maxPayload) {
+      throw new MillraceError("payload-too-large", `A message of ${size} bytes exceeds the server's max_payload of ${maxPayload}. Send a reference to the data instead, or raise max_payload.`);
     }
-    return { subject, data, headers: rawHeaders(encoded), sink, index, attempts: 0, sentTick: 0, bornTick: 0, token: 0 };
+    return { subject, data, headers: encoded === undefined ? undefined : rawHeaders(encoded), sink, index, attempts: 0, sentTick: 0, bornTick: 0, token: 0 };
   }
 
   #judge(reply: Msg, parcel: Parcel<PubAck>): Verdict<PubAck> {
