@@ -305,7 +305,8 @@ export class MemoryBroker implements Broker {
 
   #failIfAsked(at: SettlementStep["do"] | "enqueue"): void {
     const index = this.#faults.findIndex((fault) => fault.at === at);
-    if (index >= 0) throw this.#faults.splice(index, 1)[0]?.error;
+    const [fault] = index < 0 ? [] : this.#faults.splice(index, 1);
+    if (fault !== undefined) throw fault.error;
   }
 }
 
