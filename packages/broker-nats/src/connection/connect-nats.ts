@@ -1,9 +1,10 @@
+import { accessSync, constants } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AuthorizationError, type ConnectionOptions, type NatsConnection, UserAuthenticationExpiredError } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { MillraceError } from "../errors.ts";
 import { authenticatorOf } from "./authenticator.ts";
-import { type NatsConnectionOptions, serverAddresses } from "./connection-options.ts";
+import { type NatsConnectionOptions, type NatsTls, serverAddresses } from "./connection-options.ts";
 import { requireJetStream } from "./jetstream-check.ts";
 import { type ServerFeatures, serverFeatures } from "./server-features.ts";
 
@@ -47,8 +48,21 @@ async function dial(options: NatsConnectionOptions, signal: AbortSignal | undefi
   }
 }
 
+/** A missing file would otherwise look like a server that doesn't answer. */
+function requireFiles({ caFile, certFile, keyFile }: NatsTls): void {
+  for (const file of [caFile, certFile, keyFile]) {
+    if (file === undefined) continue;
+    try {
+      accessSync(file, constants.R_OK);
+    } catch (cause) {
+      throw new MillraceError("tls-failed", `The TLS file ${file} can't be read. Check the path and its permissions.`, { cause });
+    }
+  }
+}
+
 function nativeOptions(options: NatsConnectionOptions): { urls: readonly string[]; native: ConnectionOptions } {
   const { urls, auth } = serverAddresses(options);
+  if (options.tls !== undefined) requireFiles(options.tls);
   return {
     urls,
     native: {
