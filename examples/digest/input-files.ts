@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 export async function inputFiles(): Promise<{ root: string; files: readonly string[] }> {
   const root = dirname(fileURLToPath(import.meta.resolve("typescript/package.json")));
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
   return { root, files: files.sort() };
 }

@@ -22,7 +22,9 @@ const LEASE = "2s";
 const SLOTS = 8;
 const KILL_AT = 0.25;
 
-const { path: serverPath, source } = await obtainServer({ onProgress: (line) => stderr.write(`${line}\n`) });
+const { path: serverPath, source } = await obtainServer({
+  onProgress: (line) => stderr.write(`${line}\n`),
+});
 await using server = await launchServer({ path: serverPath });
 stdout.write(`nats-server ${server.version} (${source}) at ${server.url}\n`);
 
@@ -43,16 +45,25 @@ const statuses = await watch(handles);
 const seconds = (performance.now() - beganMs) / 1_000;
 
 const redelivered = await metric(survivor, "redeliveries_total");
-stdout.write(`\n${renderSummary(summarize(statuses, seconds), `node-1 killed with SIGKILL, ${redelivered} of its jobs delivered again`)}\n`);
+stdout.write(
+  `\n${renderSummary(summarize(statuses, seconds), `node-1 killed with SIGKILL, ${redelivered} of its jobs delivered again`)}\n`,
+);
 const wrong = await verify(statuses);
-stdout.write(wrong.length === 0 ? `\n${files.length} digests checked against an independent computation: all equal\n` : `\nwrong: ${wrong.join(", ")}\n`);
+stdout.write(
+  wrong.length === 0
+    ? `\n${files.length} digests checked against an independent computation: all equal\n`
+    : `\nwrong: ${wrong.join(", ")}\n`,
+);
 
 if (keep) await stayUp(survivor);
 await survivor.stop();
 if (wrong.length > 0) process.exitCode = 1;
 
 async function enqueueAll(all: readonly string[]): Promise<readonly JobHandle<Digest>[]> {
-  const results = await millrace.enqueueMany(digest, all.map((path) => ({ input: { path } })));
+  const results = await millrace.enqueueMany(
+    digest,
+    all.map((path) => ({ input: { path } })),
+  );
   return results.map((result) => {
     if (!result.ok) throw result.error;
     return millrace.handle<Digest>(result.id, result.queue);
@@ -64,30 +75,34 @@ async function watch(all: readonly JobHandle<Digest>[]): Promise<readonly JobSta
   const progress = createProgress(all.length, stdout);
   let done = 0;
   let killed: Promise<void> | undefined;
-  await Promise.all(all.map(async (handle) => {
-    await handle.result().catch((error: unknown) => {
-      if (!MillraceError.is(error)) throw error;
-    });
-    done += 1;
-    progress.show(done);
-    if (killed === undefined && done >= all.length * KILL_AT) {
-      killed = doomed.kill();
-      progress.say(`  node-1 is killed (SIGKILL) with ${done} of ${all.length} jobs done`);
-    }
-  }));
+  await Promise.all(
+    all.map(async (handle) => {
+      await handle.result().catch((error: unknown) => {
+        if (!MillraceError.is(error)) throw error;
+      });
+      done += 1;
+      progress.show(done);
+      if (killed === undefined && done >= all.length * KILL_AT) {
+        killed = doomed.kill();
+        progress.say(`  node-1 is killed (SIGKILL) with ${done} of ${all.length} jobs done`);
+      }
+    }),
+  );
   await killed;
   progress.end();
   return Promise.all(all.map((handle) => handle.status()));
 }
 
 async function verify(all: readonly JobStatus[]): Promise<readonly string[]> {
-  const checked = await Promise.all(all.map(async (status, index) => {
-    const path = paths[index] as string;
-    if (status.state !== "succeeded") return index === paths.length - 1 ? undefined : path;
-    const expected = await computeIndependently(path);
-    const same = JSON.stringify(expected) === JSON.stringify(status.result);
-    return same ? undefined : relative(root, path);
-  }));
+  const checked = await Promise.all(
+    all.map(async (status, index) => {
+      const path = paths[index] as string;
+      if (status.state !== "succeeded") return index === paths.length - 1 ? undefined : path;
+      const expected = await computeIndependently(path);
+      const same = JSON.stringify(expected) === JSON.stringify(status.result);
+      return same ? undefined : relative(root, path);
+    }),
+  );
   return checked.filter((path) => path !== undefined);
 }
 

@@ -18,10 +18,33 @@ export interface NodeProcess {
 const COMMAND = fileURLToPath(import.meta.resolve("millrace/bin"));
 const JOBS = fileURLToPath(new URL("./jobs.ts", import.meta.url));
 
-export async function startNodeProcess(options: { name: string; server: string; namespace: string; lease: string; slots: number }): Promise<NodeProcess> {
+export async function startNodeProcess(options: {
+  name: string;
+  server: string;
+  namespace: string;
+  lease: string;
+  slots: number;
+}): Promise<NodeProcess> {
   const { name, server, namespace, lease, slots } = options;
-  const args = ["run", JOBS, "--server", server, "--namespace", namespace, "--name", name, "--lease", lease, "--slots", String(slots), "--health-port", "0"];
-  const child = spawn(process.execPath, [COMMAND, ...args], { stdio: ["ignore", "ignore", "pipe"] });
+  const args = [
+    "run",
+    JOBS,
+    "--server",
+    server,
+    "--namespace",
+    namespace,
+    "--name",
+    name,
+    "--lease",
+    lease,
+    "--slots",
+    String(slots),
+    "--health-port",
+    "0",
+  ];
+  const child = spawn(process.execPath, [COMMAND, ...args], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);

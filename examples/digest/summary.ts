@@ -25,7 +25,15 @@ export function summarize(statuses: readonly JobStatus[], seconds: number): Summ
     bytes += result.bytes;
     lines += result.lines;
   }
-  return { jobs: statuses.length, attempts, bytes, lines, seconds, byNode, dead: statuses.filter(({ state }) => state === "dead") };
+  return {
+    jobs: statuses.length,
+    attempts,
+    bytes,
+    lines,
+    seconds,
+    byNode,
+    dead: statuses.filter(({ state }) => state === "dead"),
+  };
 }
 
 export function renderSummary(summary: Summary, crash: string): string {
@@ -40,7 +48,9 @@ export function renderSummary(summary: Summary, crash: string): string {
     ["dead letters", String(summary.dead.length)],
   ];
   const table = rows.map(([label, value]) => `  ${label.padEnd(16)}${value}`);
-  const dead = summary.dead.map(({ id, attempts, history, error }) =>
-    `    ${id}  ${history.at(-1)?.reason ?? ""} after ${attempts} attempts: ${error?.message ?? ""}`);
+  const dead = summary.dead.map(
+    ({ id, attempts, history, error }) =>
+      `    ${id}  ${history.at(-1)?.reason ?? ""} after ${attempts} attempts: ${error?.message ?? ""}`,
+  );
   return [...table, ...dead].join("\n");
 }
