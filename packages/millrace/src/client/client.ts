@@ -54,7 +54,8 @@ export interface Millrace extends AsyncDisposable {
 
 /** A client over any broker. It owns the broker: `close()` closes it. */
 export function createClient(broker: Broker, clock: Clock, newId: () => string = newJobId): Millrace {
-  const source = { now: clock.now, newId };
+  const now = (): number => clock.now();
+  const source = { now, newId };
   return {
     async enqueue(job, input, options = {}) {
       const envelope = await makeEnvelope(job, input, options, source);
@@ -71,10 +72,11 @@ export function createClient(broker: Broker, clock: Clock, newId: () => string =
       const results = await broker.enqueue(made.filter((one): one is Envelope => !MillraceError.is(one)));
       return inOrder(made, results, items, job.queue);
     },
-    job: (id, { queue } = {}) => findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), clock.now),
+    // Async, so that a bad id rejects like every other error.
+    job: async (id, { queue } = {}) => findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),
     handle: (id, queue) => jobHandle(broker, clock, { id: requireId(id), queue: requireQueueName(queue), duplicate: false }),
     queues: broker.queues,
-    dead: deadLetters(broker, clock.now),
+    dead: deadLetters(broker, now),
     broker,
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),

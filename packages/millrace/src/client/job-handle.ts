@@ -32,7 +32,7 @@ export function jobHandle<Output>(
     id,
     queue,
     duplicate,
-    status: () => findJob(broker, id, queue, clock.now),
+    status: () => findJob(broker, id, queue, () => clock.now()),
     result: async ({ timeout } = {}) => {
       const timeoutMs = timeout === undefined ? undefined : toMs(timeout, "timeout");
       return (await awaitResult(broker, { id, queue }, timeoutMs, clock)) as Output;

@@ -1,7 +1,7 @@
 import { duration, type FieldKind, file, flag, list, namespace, oneOf, queueSlots, text, whole } from "./field-kinds.ts";
 
-/** Which commands and calls a field is for. `connection` fields go with everything that talks to a server. */
-export type FieldGroup = "connection" | "node";
+/** Which commands and calls a field is for. `dev` has a server of its own, and so takes no `connection` fields. */
+export type FieldGroup = "connection" | "namespace" | "node";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
@@ -26,7 +26,7 @@ export const FIELDS = {
     about: "NATS servers of one cluster, with commas between them. A URL may hold user:password or a token.",
   }),
   namespace: field({
-    group: "connection", kind: namespace, flag: "namespace", env: ["MILLRACE_NAMESPACE"], default: "millrace",
+    group: "namespace", kind: namespace, flag: "namespace", env: ["MILLRACE_NAMESPACE"], default: "millrace",
     about: "Prefix of every stream, subject and bucket. Two namespaces never meet.",
   }),
   credsFile: field({ group: "connection", kind: file, flag: "creds", env: ["MILLRACE_CREDS"], about: "NATS credentials file (JWT and seed)." }),
@@ -50,13 +50,13 @@ export const FIELDS = {
     group: "node", kind: queueSlots, flag: "queues", env: ["MILLRACE_QUEUES"],
     about: "The queues this node serves, with the slots of each. Default: the queues of its jobs.",
   }),
-  slots: field({ group: "node", kind: whole(1, 10_000), flag: "slots", env: ["MILLRACE_SLOTS"], default: 10, about: "Slots of a queue that `queues` does not name." }),
+  slots: field({ group: "node", kind: whole(1, 10_000), flag: "slots", env: ["MILLRACE_SLOTS"], default: 16, about: "Slots of a queue that `queues` does not name." }),
   nodeName: field({ group: "node", kind: text, flag: "name", env: ["MILLRACE_NODE_NAME"], about: "Name of the node in records and logs. Default: the host name and the process id." }),
   graceMs: field({
     group: "node", kind: duration, flag: "grace", env: ["MILLRACE_GRACE"], default: 25_000,
     about: "On shutdown, how long running jobs may go on before they are aborted and handed back.",
   }),
-  healthHost: field({ group: "node", kind: text, flag: "health-host", env: ["MILLRACE_HEALTH_HOST"], default: "0.0.0.0", about: "Address the health server listens on." }),
+  healthHost: field({ group: "node", kind: text, flag: "health-host", env: ["MILLRACE_HEALTH_HOST"], about: "Address the health server listens on. Default: all." }),
   healthPort: field({ group: "node", kind: whole(0, 65_535), flag: "health-port", env: ["MILLRACE_HEALTH_PORT"], default: 8086, about: "Port of /livez, /readyz and /metrics. 0: a free one." }),
   logLevel: field({ group: "node", kind: oneOf("debug", "info", "warn", "error"), flag: "log-level", env: ["MILLRACE_LOG_LEVEL"], default: "info", about: "What is logged, on stderr." }),
 } as const;
