@@ -75,8 +75,19 @@ export interface Stoppable {
 }
 
 export type EnqueueResult =
-  | { readonly ok: true; readonly id: string; readonly queue: string; readonly sequence: number; readonly duplicate: boolean }
-  | { readonly ok: false; readonly id: string; readonly queue: string; readonly error: MillraceError };
+  | {
+      readonly ok: true;
+      readonly id: string;
+      readonly queue: string;
+      readonly sequence: number;
+      readonly duplicate: boolean;
+    }
+  | {
+      readonly ok: false;
+      readonly id: string;
+      readonly queue: string;
+      readonly error: MillraceError;
+    };
 
 export interface WorkOptions {
   /** How many more jobs the worker can take now. */

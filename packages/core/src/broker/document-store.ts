@@ -16,5 +16,7 @@ export interface DocumentStore {
   put(key: string, value: unknown, expected?: number): Promise<number>;
   /** @throws MillraceError `revision-conflict` */
   remove(key: string, expected?: number): Promise<void>;
-  watch(listener: (change: { readonly key: string; readonly document: Document | undefined }) => void): Promise<{ stop(): Promise<void> }>;
+  watch(
+    listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
+  ): Promise<{ stop(): Promise<void> }>;
 }

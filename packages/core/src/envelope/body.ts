@@ -68,7 +68,9 @@ export function formatOf(bytes: Uint8Array, contentType: string | undefined): Bo
     if (type.includes("msgpack")) return "msgpack";
   }
   const first = bytes[0];
-  return first === 0x7b || first === 0x20 || first === 0x0a || first === 0x0d || first === 0x09 ? "json" : "msgpack";
+  return first === 0x7b || first === 0x20 || first === 0x0a || first === 0x0d || first === 0x09
+    ? "json"
+    : "msgpack";
 }
 
 /** Iterative, so that hostile nesting can't exhaust the stack of the check itself. */

@@ -4,13 +4,15 @@
  */
 export const ERROR_CODES = {
   // What a producer or a user of the API sees.
-  "invalid-option": "An option, environment variable or configuration field has a value that can't be used.",
-  "invalid-duration": "A duration is neither milliseconds nor a string such as \"30s\".",
+  "invalid-option":
+    "An option, environment variable or configuration field has a value that can't be used.",
+  "invalid-duration": 'A duration is neither milliseconds nor a string such as "30s".',
   "invalid-job": "A job definition has a field that can't be used.",
   "invalid-name": "A job name, queue name, id or namespace has characters outside the allowed set.",
   "invalid-payload": "A payload does not satisfy the input schema of its job.",
   "invalid-output": "A handler's result does not satisfy the output schema of its job.",
-  "unserializable-payload": "A payload holds a value that msgpack can't carry (a function, a bigint, a cycle, too deep a nesting).",
+  "unserializable-payload":
+    "A payload holds a value that msgpack can't carry (a function, a bigint, a cycle, too deep a nesting).",
   "payload-too-large": "A message is larger than the server lets through.",
   "past-not-before": "A start time lies in the past.",
   "already-expired": "A job would expire before it could start.",
@@ -27,7 +29,8 @@ export const ERROR_CODES = {
   "permission-denied": "The credentials do not allow this subject.",
   "jetstream-disabled": "The server or the account has no JetStream.",
   "jetstream-failed": "JetStream refused a request; the message carries its code and text.",
-  "publish-timeout": "No confirmation came before the deadline: the message may or may not be stored. Publishing again with the same id is safe.",
+  "publish-timeout":
+    "No confirmation came before the deadline: the message may or may not be stored. Publishing again with the same id is safe.",
   "request-timeout": "The server did not answer a request before the deadline.",
   "result-timeout": "A job did not end before the deadline given to `result()`. The job goes on.",
   "connection-closed": "The connection was closed while the call was under way.",
@@ -46,16 +49,18 @@ export const ERROR_CODES = {
   "handler-failed": "The handler threw or rejected.",
   "timed-out": "The handler did not end within its timeout.",
   "thread-exited": "The worker thread that ran the handler ended before it gave an outcome.",
-  "fatal": "The handler declared that the job must not be tried again.",
-  "undecodable": "The body is neither msgpack nor JSON, or not a map.",
+  fatal: "The handler declared that the job must not be tried again.",
+  undecodable: "The body is neither msgpack nor JSON, or not a map.",
   "invalid-envelope": "A field of the envelope is missing or has the wrong type.",
   "unsupported-version": "The envelope's version is newer than this runtime understands.",
   "unknown-name": "No node that serves this queue has a handler of this name.",
-  "crashed": "The job's holder crashed or lost its lease too many times in a row.",
-  "expired": "The job was not started before its expiry.",
-  "cancelled": "The job was cancelled.",
-  "shutdown": "The node is stopping and the grace has passed; the job is handed back without an attempt spent.",
-  "lease-lost": "The lease could not be confirmed in time: another node may own the job, so nothing was settled.",
+  crashed: "The job's holder crashed or lost its lease too many times in a row.",
+  expired: "The job was not started before its expiry.",
+  cancelled: "The job was cancelled.",
+  shutdown:
+    "The node is stopping and the grace has passed; the job is handed back without an attempt spent.",
+  "lease-lost":
+    "The lease could not be confirmed in time: another node may own the job, so nothing was settled.",
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -9,7 +9,16 @@ import { SimulatedClock } from "./simulated-clock.ts";
 const LEASE_MS = 30_000;
 
 function job(id: string, more: Partial<Envelope> = {}): Envelope {
-  return { ...UNSETTLED, id, name: "greet", queue: "mail", payload: { n: 1 }, createdAt: 1, headers: {}, ...more };
+  return {
+    ...UNSETTLED,
+    id,
+    name: "greet",
+    queue: "mail",
+    payload: { n: 1 },
+    createdAt: 1,
+    headers: {},
+    ...more,
+  };
 }
 
 let clock: SimulatedClock;
@@ -25,7 +34,14 @@ beforeEach(async () => {
   await broker.queues.ensure("mail");
 });
 
-async function worker(on: MemoryBroker, slots = 10): Promise<{ readonly got: Delivery[]; readonly lost: string[]; readonly subscription: WorkSubscription }> {
+async function worker(
+  on: MemoryBroker,
+  slots = 10,
+): Promise<{
+  readonly got: Delivery[];
+  readonly lost: string[];
+  readonly subscription: WorkSubscription;
+}> {
   const got: Delivery[] = [];
   const lost: string[] = [];
   const subscription = await on.work("mail", {
@@ -33,7 +49,9 @@ async function worker(on: MemoryBroker, slots = 10): Promise<{ readonly got: Del
     freeSlots: () => slots - got.length,
     onDelivery: (delivery) => {
       got.push(delivery);
-      delivery.lease.onLost(() => lost.push(`${delivery.message.headers["nats-msg-id"]} at ${clock.monotonic()}`));
+      delivery.lease.onLost(() =>
+        lost.push(`${delivery.message.headers["nats-msg-id"]} at ${clock.monotonic()}`),
+      );
     },
   });
   return { got, lost, subscription };
@@ -60,7 +78,9 @@ describe("a memory broker under faults", () => {
     await clock.advance(1);
     expect(second.got.map(({ deliveryCount }) => deliveryCount)).toEqual([2]);
     expect(first.lost).toEqual([]);
-    await expect(broker.settle(first.got[0] as Delivery, [{ do: "ack" }])).rejects.toMatchObject({ code: "lock-lost" });
+    await expect(broker.settle(first.got[0] as Delivery, [{ do: "ack" }])).rejects.toMatchObject({
+      code: "lock-lost",
+    });
     expect(await other.queues.snapshot("mail")).toMatchObject({ waiting: 0, running: 1 });
   });
 
@@ -73,11 +93,17 @@ describe("a memory broker under faults", () => {
     broker.disconnect();
     const second = await worker(other);
     await clock.advance(LEASE_MS - 1);
-    expect([first.lost, first.got[0]?.lease.isHeld(), second.got.length]).toEqual([["a at 27000"], false, 0]);
+    expect([first.lost, first.got[0]?.lease.isHeld(), second.got.length]).toEqual([
+      ["a at 27000"],
+      false,
+      0,
+    ]);
     await clock.advance(1);
     expect(second.got.length).toBe(1);
     broker.reconnect();
-    await expect(broker.settle(first.got[0] as Delivery, [{ do: "ack" }])).rejects.toMatchObject({ code: "lock-lost" });
+    await expect(broker.settle(first.got[0] as Delivery, [{ do: "ack" }])).rejects.toMatchObject({
+      code: "lock-lost",
+    });
     expect(statuses).toEqual(["disconnected", "connected"]);
   });
 
@@ -87,7 +113,9 @@ describe("a memory broker under faults", () => {
     await clock.advance(LEASE_MS / 3 - 1);
     broker.disconnect();
     await clock.advance(LEASE_MS / 3);
-    expect(await broker.enqueue([job("b")])).toMatchObject([{ ok: false, error: { code: "publish-timeout" } }]);
+    expect(await broker.enqueue([job("b")])).toMatchObject([
+      { ok: false, error: { code: "publish-timeout" } },
+    ]);
     await expect(broker.ping()).rejects.toMatchObject({ code: "request-timeout" });
     broker.reconnect();
     await clock.advance(LEASE_MS * 3);
@@ -113,8 +141,13 @@ describe("a memory broker under faults", () => {
     const next = job("a", { generation: 1, attempts: 1 });
     broker.failNext("requeue", new MillraceError("publish-timeout", "no confirmation"));
     const steps = [{ do: "requeue", envelope: next }, { do: "ack" }] as const;
-    await expect(broker.settle(got[0] as Delivery, steps)).rejects.toMatchObject({ code: "publish-timeout" });
-    expect([got[0]?.lease.isHeld(), await broker.queues.snapshot("mail")]).toMatchObject([true, { waiting: 0, running: 1 }]);
+    await expect(broker.settle(got[0] as Delivery, steps)).rejects.toMatchObject({
+      code: "publish-timeout",
+    });
+    expect([got[0]?.lease.isHeld(), await broker.queues.snapshot("mail")]).toMatchObject([
+      true,
+      { waiting: 0, running: 1 },
+    ]);
     await broker.settle(got[0] as Delivery, steps);
     await clock.advance(0);
     expect(got.map(({ message }) => message.origin)).toEqual(["producer", "runtime"]);
@@ -127,7 +160,11 @@ describe("a memory broker under faults", () => {
     await clock.advance(0);
     await subscription.stop();
     await broker.settle(got[0] as Delivery, [
-      { do: "requeue", envelope: job("a", { generation: 1, attempts: 1, notBefore: clock.now() + 60_000 }) }, { do: "ack" },
+      {
+        do: "requeue",
+        envelope: job("a", { generation: 1, attempts: 1, notBefore: clock.now() + 60_000 }),
+      },
+      { do: "ack" },
     ]);
     await broker.enqueue([job("b"), job("c")]);
     await clock.advance("2m");
@@ -139,7 +176,11 @@ describe("a memory broker under faults", () => {
     await clock.advance(0);
     await other.settle(second.got[0] as Delivery, [{ do: "ack" }]);
     await clock.advance("1s");
-    expect(second.got.map(({ message }) => message.headers["nats-msg-id"])).toEqual(["b", "c", "millrace/a/1"]);
+    expect(second.got.map(({ message }) => message.headers["nats-msg-id"])).toEqual([
+      "b",
+      "c",
+      "millrace/a/1",
+    ]);
     await mover.stop();
     await mover.stop();
   });
@@ -151,10 +192,15 @@ describe("a memory broker under faults", () => {
     await clock.advance(0);
     const lastError = { type: "Error", message: "m".repeat(1_024), stack: "s".repeat(2_048) };
     const grown = job("a", { generation: 1, attempts: 1, lastError });
-    await small.settle(got[0] as Delivery, [{ do: "requeue", envelope: { ...grown, payload: "p".repeat(2_200) } }, { do: "ack" }]);
+    await small.settle(got[0] as Delivery, [
+      { do: "requeue", envelope: { ...grown, payload: "p".repeat(2_200) } },
+      { do: "ack" },
+    ]);
     await clock.advance(0);
     expect(await small.queues.snapshot("mail")).toMatchObject({ running: 1 });
-    const fits = small.settle(got[1] as Delivery, [{ do: "requeue", envelope: { ...grown, generation: 2, payload: "p".repeat(3_200) } }]);
+    const fits = small.settle(got[1] as Delivery, [
+      { do: "requeue", envelope: { ...grown, generation: 2, payload: "p".repeat(3_200) } },
+    ]);
     await expect(fits).rejects.toMatchObject({ code: "payload-too-large" });
   });
 
@@ -166,7 +212,9 @@ describe("a memory broker under faults", () => {
 
   test("what was delivered to a watcher while it was cut off arrives after the reconnect, in order", async () => {
     const seen: unknown[] = [];
-    await (await broker.documents("settings")).watch(({ key, document }) => seen.push([key, document?.value]));
+    await (
+      await broker.documents("settings")
+    ).watch(({ key, document }) => seen.push([key, document?.value]));
     broker.disconnect();
     const documents = await other.documents("settings");
     await documents.put("mail", { paused: true });
@@ -175,6 +223,9 @@ describe("a memory broker under faults", () => {
     expect(seen).toEqual([]);
     broker.reconnect();
     await clock.advance(0);
-    expect(seen).toEqual([["mail", { paused: true }], ["mail", undefined]]);
+    expect(seen).toEqual([
+      ["mail", { paused: true }],
+      ["mail", undefined],
+    ]);
   });
 });

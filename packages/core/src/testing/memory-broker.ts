@@ -1,5 +1,14 @@
 import type {
-  Broker, BrokerStatus, Delivery, EnqueueResult, QueueStore, RunningJob, Stoppable, WaitingJob, WorkOptions, WorkSubscription,
+  Broker,
+  BrokerStatus,
+  Delivery,
+  EnqueueResult,
+  QueueStore,
+  RunningJob,
+  Stoppable,
+  WaitingJob,
+  WorkOptions,
+  WorkSubscription,
 } from "../broker/broker.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
@@ -60,7 +69,10 @@ export class MemoryBroker implements Broker {
   readonly #connection = new Connection();
   /** Handed out over this connection and not settled. */
   readonly #deliveries = new Set<MemoryDelivery>();
-  readonly #faults: { readonly at: SettlementStep["do"] | "enqueue"; readonly error: MillraceError }[] = [];
+  readonly #faults: {
+    readonly at: SettlementStep["do"] | "enqueue";
+    readonly error: MillraceError;
+  }[] = [];
 
   constructor(options: MemoryBrokerOptions = {}) {
     this.#server = options.server ?? new MemoryServer(options.clock ?? systemClock);
@@ -98,7 +110,8 @@ export class MemoryBroker implements Broker {
   }
 
   async settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void> {
-    if (!(delivery instanceof MemoryDelivery)) throw new TypeError("This delivery came from another broker.");
+    if (!(delivery instanceof MemoryDelivery))
+      throw new TypeError("This delivery came from another broker.");
     for (const step of steps) {
       await Promise.resolve();
       this.#connection.reach();
@@ -121,7 +134,10 @@ export class MemoryBroker implements Broker {
     return this.#connection.attach(() => this.#server.delayed.leave(mover));
   }
 
-  async findWaiting(id: string, { queue }: { readonly queue?: string } = {}): Promise<WaitingJob | undefined> {
+  async findWaiting(
+    id: string,
+    { queue }: { readonly queue?: string } = {},
+  ): Promise<WaitingJob | undefined> {
     this.#connection.reach();
     for (const delayed of this.#server.delayed.list(queue)) {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
@@ -148,7 +164,8 @@ export class MemoryBroker implements Broker {
 
   async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
     this.#connection.reach();
-    const answerIfConnected = (id: string): RunningJob | undefined => (this.#connection.isConnected ? answer(id) : undefined);
+    const answerIfConnected = (id: string): RunningJob | undefined =>
+      this.#connection.isConnected ? answer(id) : undefined;
     this.#server.runners.add(answerIfConnected);
     return this.#connection.attach(() => void this.#server.runners.delete(answerIfConnected));
   }
@@ -248,11 +265,20 @@ export class MemoryBroker implements Broker {
   #requeue(envelope: Envelope): void {
     const limit = this.maxMessageBytes + REQUEUE_GROWTH_BYTES;
     const headerBytes = sizeOf(publicationOf(envelope, "runtime", new Uint8Array()));
-    const publication = publicationOf(envelope, "runtime", writeFittingEnvelope(envelope, limit - headerBytes));
+    const publication = publicationOf(
+      envelope,
+      "runtime",
+      writeFittingEnvelope(envelope, limit - headerBytes),
+    );
     const now = this.#server.clock.now();
     const queue = this.#server.queue(envelope.queue);
     if (envelope.notBefore !== undefined && envelope.notBefore > now) {
-      this.#server.delayed.add({ queue: envelope.queue, notBefore: envelope.notBefore, storedAt: now, publication });
+      this.#server.delayed.add({
+        queue: envelope.queue,
+        notBefore: envelope.notBefore,
+        storedAt: now,
+        publication,
+      });
     } else {
       queue.publish(publication);
     }
@@ -260,7 +286,10 @@ export class MemoryBroker implements Broker {
 
   #requireHeld(delivery: MemoryDelivery): void {
     if (!this.#deliveries.has(delivery) || !delivery.lease.isHeld()) {
-      throw new MillraceError("lock-lost", "This delivery is settled, or its lease was lost: another holder may have the job. Settle nothing.");
+      throw new MillraceError(
+        "lock-lost",
+        "This delivery is settled, or its lease was lost: another holder may have the job. Settle nothing.",
+      );
     }
   }
 
@@ -271,7 +300,10 @@ export class MemoryBroker implements Broker {
 
   #reachToPublish(): void {
     if (this.#connection.status === "disconnected") {
-      throw new MillraceError("publish-timeout", "No confirmation came: the connection is down at the moment. Publish again with the same id.");
+      throw new MillraceError(
+        "publish-timeout",
+        "No confirmation came: the connection is down at the moment. Publish again with the same id.",
+      );
     }
     this.#connection.reach();
   }
@@ -282,18 +314,32 @@ export class MemoryBroker implements Broker {
   }
 }
 
-function publicationOf(envelope: Envelope, origin: QueueMessage["origin"], body: Uint8Array): Publication {
+function publicationOf(
+  envelope: Envelope,
+  origin: QueueMessage["origin"],
+  body: Uint8Array,
+): Publication {
   const messageId = messageIdOf(envelope);
   return {
     messageId,
     origin,
     body,
-    headers: { ...envelope.headers, "content-type": "application/msgpack", "nats-msg-id": messageId },
+    headers: {
+      ...envelope.headers,
+      "content-type": "application/msgpack",
+      "nats-msg-id": messageId,
+    },
     ...(envelope.lane === undefined ? {} : { lane: envelope.lane }),
   };
 }
 
-function waitingJob(message: QueueMessage, id: string, state: WaitingJob["state"]): WaitingJob | undefined {
+function waitingJob(
+  message: QueueMessage,
+  id: string,
+  state: WaitingJob["state"],
+): WaitingJob | undefined {
   const read = readEnvelope(message);
-  return read.ok && read.envelope.id === id ? { envelope: read.envelope, state, storedAt: message.storedAt } : undefined;
+  return read.ok && read.envelope.id === id
+    ? { envelope: read.envelope, state, storedAt: message.storedAt }
+    : undefined;
 }

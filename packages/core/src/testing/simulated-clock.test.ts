@@ -12,18 +12,30 @@ describe("SimulatedClock", () => {
   test("fires timers in the order of their times, equal ones in the order they were set, each at its own time", async () => {
     const clock = new SimulatedClock(0);
     const fired: [string, number][] = [];
-    for (const [name, delayMs] of [["c", 30], ["a", 10], ["b1", 20], ["b2", 20], ["late", 101]] as const) {
+    for (const [name, delayMs] of [
+      ["c", 30],
+      ["a", 10],
+      ["b1", 20],
+      ["b2", 20],
+      ["late", 101],
+    ] as const) {
       clock.setTimer(delayMs, () => fired.push([name, clock.now()]));
     }
     await clock.advance(100);
-    expect(fired).toEqual([["a", 10], ["b1", 20], ["b2", 20], ["c", 30]]);
+    expect(fired).toEqual([
+      ["a", 10],
+      ["b1", 20],
+      ["b2", 20],
+      ["c", 30],
+    ]);
     expect([clock.now(), clock.pending, clock.nextTimerInMs]).toEqual([100, 1, 1]);
   });
 
   test("lets promise chains run between two timers", async () => {
     const clock = new SimulatedClock(0);
     const seen: string[] = [];
-    const wait = (ms: number): Promise<void> => new Promise((resolve) => void clock.setTimer(ms, resolve));
+    const wait = (ms: number): Promise<void> =>
+      new Promise((resolve) => void clock.setTimer(ms, resolve));
     const chain = async (): Promise<void> => {
       await wait(10);
       for (let step = 0; step < 50; step += 1) await Promise.resolve();
@@ -69,7 +81,9 @@ describe("SimulatedClock", () => {
 
   test("a callback that throws fails the advance and leaves the clock usable", async () => {
     const clock = new SimulatedClock(0);
-    clock.setTimer(1, () => { throw new Error("from the timer"); });
+    clock.setTimer(1, () => {
+      throw new Error("from the timer");
+    });
     await expect(clock.advance(10)).rejects.toThrow("from the timer");
     await clock.advance(5);
     expect(clock.now()).toBe(6);

@@ -69,7 +69,10 @@ export class SimulatedClock implements Clock {
    * @throws what a timer's callback throws; Error when called while an earlier call is under way
    */
   async advance(duration: Duration): Promise<void> {
-    if (this.#advancing) throw new Error("SimulatedClock.advance() is under way already: await it before advancing again.");
+    if (this.#advancing)
+      throw new Error(
+        "SimulatedClock.advance() is under way already: await it before advancing again.",
+      );
     this.#advancing = true;
     try {
       const untilMs = this.#monotonicMs + toMs(duration, "advance()");
@@ -77,7 +80,8 @@ export class SimulatedClock implements Clock {
       let atThisInstant = 0;
       for (let next = this.#next(untilMs); next !== undefined; next = this.#next(untilMs)) {
         atThisInstant = next.dueMs > this.#monotonicMs ? 1 : atThisInstant + 1;
-        if (atThisInstant > MAX_TIMERS_AT_ONE_INSTANT) throw new Error("A timer keeps setting itself again with no delay.");
+        if (atThisInstant > MAX_TIMERS_AT_ONE_INSTANT)
+          throw new Error("A timer keeps setting itself again with no delay.");
         this.#monotonicMs = Math.max(this.#monotonicMs, next.dueMs);
         this.#timers.delete(next);
         next.fire();
@@ -97,12 +101,14 @@ export class SimulatedClock implements Clock {
   #next(untilMs: number): PendingTimer | undefined {
     let first: PendingTimer | undefined;
     for (const timer of this.#timers) {
-      if (timer.dueMs <= untilMs && (first === undefined || timer.dueMs < first.dueMs)) first = timer;
+      if (timer.dueMs <= untilMs && (first === undefined || timer.dueMs < first.dueMs))
+        first = timer;
     }
     return first;
   }
 }
 
 async function settled(): Promise<void> {
-  for (let turn = 0; turn < TURNS_TO_SETTLE; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < TURNS_TO_SETTLE; turn += 1)
+    await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -11,7 +11,11 @@ test("counters, histograms and gauges stand on the page under the names and labe
   await metrics.close();
 
   expect(page).toMatch(/^jobs_succeeded_total\{queue="mail",job="mail.welcome"\} 3$/m);
-  expect(page).toMatch(/^job_duration_seconds_bucket\{queue="mail",job="mail.welcome",le="30"\} 0$/m);
-  expect(page).toMatch(/^job_duration_seconds_bucket\{queue="mail",job="mail.welcome",le="60"\} 1$/m);
+  expect(page).toMatch(
+    /^job_duration_seconds_bucket\{queue="mail",job="mail.welcome",le="30"\} 0$/m,
+  );
+  expect(page).toMatch(
+    /^job_duration_seconds_bucket\{queue="mail",job="mail.welcome",le="60"\} 1$/m,
+  );
   expect(page).toMatch(/^slots_total\{queue="mail"\} 16$/m);
 });

@@ -12,7 +12,9 @@ export interface PrometheusMetrics extends MetricsCollector {
 /** Seconds. OpenTelemetry's own buckets end at 10 s; jobs may run for an hour. */
 const BUCKETS: Readonly<Record<HistogramName, number[]>> = {
   job_duration_seconds: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3_600],
-  job_schedule_to_start_seconds: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 3_600, 86_400],
+  job_schedule_to_start_seconds: [
+    0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 3_600, 86_400,
+  ],
 };
 
 /**
@@ -25,13 +27,18 @@ const BUCKETS: Readonly<Record<HistogramName, number[]>> = {
  * startHealthServer({ …, metrics: () => metrics.page() });
  */
 export function prometheusMetrics(): PrometheusMetrics {
-  const exporter = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true, withoutTargetInfo: true });
+  const exporter = new PrometheusExporter({
+    preventServerStart: true,
+    withoutScopeInfo: true,
+    withoutTargetInfo: true,
+  });
   const provider = new MeterProvider({ readers: [exporter] });
   const meter = provider.getMeter("millrace");
   const serializer = new PrometheusSerializer("", false, undefined, true, true);
   const counter = instruments<CounterName, Counter>((name) => meter.createCounter(name));
   const histogram = instruments<HistogramName, Histogram>((name) =>
-    meter.createHistogram(name, { unit: "s", advice: { explicitBucketBoundaries: BUCKETS[name] } }));
+    meter.createHistogram(name, { unit: "s", advice: { explicitBucketBoundaries: BUCKETS[name] } }),
+  );
   const gauge = instruments<GaugeName, Gauge>((name) => meter.createGauge(name));
   return {
     increment: (name, labels, by = 1) => counter(name).add(by, labels),
@@ -43,7 +50,9 @@ export function prometheusMetrics(): PrometheusMetrics {
 }
 
 /** Made at first use, so that a page shows no metric that nothing ever touched. */
-function instruments<Name extends string, Instrument>(make: (name: Name) => Instrument): (name: Name) => Instrument {
+function instruments<Name extends string, Instrument>(
+  make: (name: Name) => Instrument,
+): (name: Name) => Instrument {
   const made = new Map<Name, Instrument>();
   return (name) => {
     let instrument = made.get(name);
@@ -54,4 +63,3 @@ function instruments<Name extends string, Instrument>(make: (name: Name) => Inst
     return instrument;
   };
 }
-

@@ -26,7 +26,10 @@ export class Connection {
     if (this.#status === "connected") return;
     throw this.#status === "closed"
       ? new MillraceError("connection-closed", "The connection was closed. Connect again.")
-      : new MillraceError("request-timeout", "The server did not answer: the connection is down at the moment. Try again.");
+      : new MillraceError(
+          "request-timeout",
+          "The server did not answer: the connection is down at the moment. Try again.",
+        );
   }
 
   /** Runs when the line is up: soon, or after the reconnect, in the order of the calls. */

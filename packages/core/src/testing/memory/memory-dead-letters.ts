@@ -1,4 +1,8 @@
-import type { DeadLetterQuery, DeadLetterStore, StoredDeadLetter } from "../../broker/dead-letter-store.ts";
+import type {
+  DeadLetterQuery,
+  DeadLetterStore,
+  StoredDeadLetter,
+} from "../../broker/dead-letter-store.ts";
 import type { DeadLetter } from "../../settlement/dead-letter.ts";
 
 /** All dead letters, shared by every connection. */
@@ -13,7 +17,12 @@ export class DeadLetterShelf {
 
   list({ queue, id, limit = 100, after = 0 }: DeadLetterQuery): readonly StoredDeadLetter[] {
     return [...this.#letters.values()]
-      .filter((letter) => letter.sequence > after && (queue === undefined || letter.queue === queue) && (id === undefined || letter.id === id))
+      .filter(
+        (letter) =>
+          letter.sequence > after &&
+          (queue === undefined || letter.queue === queue) &&
+          (id === undefined || letter.id === id),
+      )
       .slice(0, limit)
       .map((letter) => structuredClone(letter));
   }

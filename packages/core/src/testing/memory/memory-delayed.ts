@@ -52,7 +52,8 @@ export class MemoryDelayed {
   }
 
   removeAll(queue: string): void {
-    for (const [messageId, job] of this.#jobs) if (job.queue === queue) this.#jobs.delete(messageId);
+    for (const [messageId, job] of this.#jobs)
+      if (job.queue === queue) this.#jobs.delete(messageId);
     this.rearm();
   }
 
@@ -60,7 +61,8 @@ export class MemoryDelayed {
     this.#timer?.cancel();
     this.#timer = undefined;
     const active = [...this.#movers].some((mover) => mover.isConnected());
-    if (active && Number.isFinite(delayMs)) this.#timer = this.#clock.setTimer(Math.max(0, delayMs), () => this.#move());
+    if (active && Number.isFinite(delayMs))
+      this.#timer = this.#clock.setTimer(Math.max(0, delayMs), () => this.#move());
   }
 
   #nextInMs(): number {
@@ -88,6 +90,10 @@ export class MemoryDelayed {
 }
 
 /** A delayed job as the message it will be. */
-export function messageOfDelayed({ queue, storedAt, publication: { messageId: _, ...rest } }: DelayedJob): QueueMessage {
+export function messageOfDelayed({
+  queue,
+  storedAt,
+  publication: { messageId: _, ...rest },
+}: DelayedJob): QueueMessage {
   return { ...rest, queue, sequence: 0, storedAt };
 }

@@ -13,11 +13,15 @@ export class DocumentBucket {
 
   get(key: string): Document | undefined {
     const entry = this.#entries.get(key);
-    return entry === undefined ? undefined : { key, value: decodeBody(entry.bytes, "application/msgpack"), revision: entry.revision };
+    return entry === undefined
+      ? undefined
+      : { key, value: decodeBody(entry.bytes, "application/msgpack"), revision: entry.revision };
   }
 
   list(): readonly Document[] {
-    return [...this.#entries.keys()].map((key) => this.get(key)).filter((document) => document !== undefined);
+    return [...this.#entries.keys()]
+      .map((key) => this.get(key))
+      .filter((document) => document !== undefined);
   }
 
   put(key: string, value: unknown, expected: number | undefined): number {
@@ -48,7 +52,10 @@ export class DocumentBucket {
   #requireRevision(key: string, expected: number | undefined): void {
     const actual = this.#entries.get(key)?.revision ?? 0;
     if (expected === undefined || expected === actual) return;
-    throw new MillraceError("revision-conflict", `The document ${key} is at revision ${actual}, not ${expected}. Read it again, then decide again.`);
+    throw new MillraceError(
+      "revision-conflict",
+      `The document ${key} is at revision ${actual}, not ${expected}. Read it again, then decide again.`,
+    );
   }
 }
 
@@ -85,9 +92,11 @@ export class MemoryDocuments implements DocumentStore {
   async watch(listener: (change: Change) => void): Promise<{ stop(): Promise<void> }> {
     this.#connection.reach();
     let watching = true;
-    const unwatch = this.#bucket.watch((change) => this.#connection.deliver(() => {
-      if (watching) listener(change);
-    }));
+    const unwatch = this.#bucket.watch((change) =>
+      this.#connection.deliver(() => {
+        if (watching) listener(change);
+      }),
+    );
     return this.#connection.attach(() => {
       watching = false;
       unwatch();

@@ -31,7 +31,8 @@ export class HistoryTape {
     const line: Line = { id: record.id, queue: record.queue, bytes: encodeMsgpack(record) };
     this.#lines.push(line);
     if (this.#lines.length > this.#limit) this.#lines.shift();
-    for (const follower of [...this.#followers]) if (fits(line, follower.query)) follower.notify(line.bytes);
+    for (const follower of [...this.#followers])
+      if (fits(line, follower.query)) follower.notify(line.bytes);
   }
 
   read(query: HistoryQuery): readonly HistoryRecord[] {
@@ -46,12 +47,19 @@ export class HistoryTape {
     return [...found.values()];
   }
 
-  recent({ queue, limit }: { readonly queue?: string; readonly limit: number }): readonly HistoryRecord[] {
+  recent({
+    queue,
+    limit,
+  }: {
+    readonly queue?: string;
+    readonly limit: number;
+  }): readonly HistoryRecord[] {
     const newest = new Map<string, HistoryRecord>();
     for (const line of this.#lines.toReversed()) {
       if (newest.size >= limit) break;
       const key = `${line.queue} ${line.id}`;
-      if ((queue === undefined || line.queue === queue) && !newest.has(key)) newest.set(key, decode(line.bytes));
+      if ((queue === undefined || line.queue === queue) && !newest.has(key))
+        newest.set(key, decode(line.bytes));
     }
     return [...newest.values()];
   }
@@ -77,17 +85,24 @@ export class MemoryHistory implements HistoryStore {
     return this.#tape.read(query);
   }
 
-  async recent(options: { readonly queue?: string; readonly limit: number }): Promise<readonly HistoryRecord[]> {
+  async recent(options: {
+    readonly queue?: string;
+    readonly limit: number;
+  }): Promise<readonly HistoryRecord[]> {
     this.#connection.reach();
     return this.#tape.recent(options);
   }
 
-  async follow(query: HistoryQuery, listener: (record: HistoryRecord) => void): Promise<{ stop(): Promise<void> }> {
+  async follow(
+    query: HistoryQuery,
+    listener: (record: HistoryRecord) => void,
+  ): Promise<{ stop(): Promise<void> }> {
     this.#connection.reach();
     let following = true;
-    const notify = (bytes: Uint8Array): void => this.#connection.deliver(() => {
-      if (following) listener(decode(bytes));
-    });
+    const notify = (bytes: Uint8Array): void =>
+      this.#connection.deliver(() => {
+        if (following) listener(decode(bytes));
+      });
     const unfollow = this.#tape.follow({ query, notify });
     return this.#connection.attach(() => {
       following = false;

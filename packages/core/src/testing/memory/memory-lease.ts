@@ -51,7 +51,11 @@ export class MemoryLease implements Lease {
 
   #confirmed(): State {
     const { clock, leaseMs } = this.#options;
-    return { is: "held", untilMs: clock.monotonic() + leaseMs * (1 - MARGIN), timer: clock.setTimer(leaseMs / 3, () => this.#extend()) };
+    return {
+      is: "held",
+      untilMs: clock.monotonic() + leaseMs * (1 - MARGIN),
+      timer: clock.setTimer(leaseMs / 3, () => this.#extend()),
+    };
   }
 
   #extend(): void {
@@ -66,7 +70,10 @@ export class MemoryLease implements Lease {
       case "refused":
         return this.lose();
       case "unreachable":
-        this.#state = { ...this.#state, timer: clock.setTimer(Math.min(leftMs, leaseMs / 3), () => this.#extend()) };
+        this.#state = {
+          ...this.#state,
+          timer: clock.setTimer(Math.min(leftMs, leaseMs / 3), () => this.#extend()),
+        };
     }
   }
 }

@@ -39,15 +39,24 @@ export class MemoryLocks implements LockStore {
     this.#reach = reach;
   }
 
-  async acquire(name: string, { leaseMs }: { readonly holder: string; readonly leaseMs: number }): Promise<HeldLock | undefined> {
+  async acquire(
+    name: string,
+    { leaseMs }: { readonly holder: string; readonly leaseMs: number },
+  ): Promise<HeldLock | undefined> {
     this.#reach();
     return this.#table.tokenOf(name) === undefined ? this.#table.take(name, leaseMs) : undefined;
   }
 
-  async renew(lock: HeldLock, { leaseMs }: { readonly holder: string; readonly leaseMs: number }): Promise<HeldLock> {
+  async renew(
+    lock: HeldLock,
+    { leaseMs }: { readonly holder: string; readonly leaseMs: number },
+  ): Promise<HeldLock> {
     this.#reach();
     if (this.#table.tokenOf(lock.name) === lock.token) return this.#table.take(lock.name, leaseMs);
-    throw new MillraceError("lock-lost", `The lock ${lock.name} is no longer held under token ${lock.token}. Stop what it protects, then acquire it again.`);
+    throw new MillraceError(
+      "lock-lost",
+      `The lock ${lock.name} is no longer held under token ${lock.token}. Stop what it protects, then acquire it again.`,
+    );
   }
 
   async release(lock: HeldLock): Promise<boolean> {

@@ -64,9 +64,14 @@ export class MemoryQueue {
     this.#bytes += bytes;
     this.#seen.set(messageId, {
       sequence,
-      forgetAtMs: this.#clock.monotonic() + (this.#settings.dedupeWindowMs ?? DEFAULT_DEDUPE_WINDOW_MS),
+      forgetAtMs:
+        this.#clock.monotonic() + (this.#settings.dedupeWindowMs ?? DEFAULT_DEDUPE_WINDOW_MS),
     });
-    this.#waiting.push({ message: { ...rest, queue: this.name, sequence, storedAt: this.#clock.now() }, bytes, deliveryCount: 0 });
+    this.#waiting.push({
+      message: { ...rest, queue: this.name, sequence, storedAt: this.#clock.now() },
+      bytes,
+      deliveryCount: 0,
+    });
     this.wake();
     return { sequence, duplicate: false };
   }
@@ -126,8 +131,14 @@ export class MemoryQueue {
     this.#consumers.clear();
   }
 
-  get counts(): { readonly waiting: number; readonly running: number; readonly oldestAgeMs: number } {
-    const times = [...this.#waiting, ...[...this.#held.values()].map(({ stored }) => stored)].map(({ message }) => message.storedAt);
+  get counts(): {
+    readonly waiting: number;
+    readonly running: number;
+    readonly oldestAgeMs: number;
+  } {
+    const times = [...this.#waiting, ...[...this.#held.values()].map(({ stored }) => stored)].map(
+      ({ message }) => message.storedAt,
+    );
     const oldest = times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY);
     return {
       waiting: this.#waiting.length,
@@ -141,8 +152,10 @@ export class MemoryQueue {
   }
 
   #dispatch(): void {
-    const quota = new Map([...this.#consumers].map((consumer) => [consumer, consumer.freeSlots()] as const));
-    for (let handedOut = true; handedOut; ) {
+    const quota = new Map(
+      [...this.#consumers].map((consumer) => [consumer, consumer.freeSlots()] as const),
+    );
+    for (let handedOut = true; handedOut;) {
       handedOut = false;
       for (const [consumer, left] of quota) {
         // A consumer may have left, or filled up, because of a delivery that was made in this round.
@@ -162,7 +175,11 @@ export class MemoryQueue {
   #hold(stored: Stored, leaseMs: number): Hold {
     stored.deliveryCount += 1;
     const hold: Hold = { message: stored.message, deliveryCount: stored.deliveryCount };
-    this.#held.set(hold, { stored, deadlineMs: this.#clock.monotonic() + leaseMs, timer: this.#watch(hold, leaseMs) });
+    this.#held.set(hold, {
+      stored,
+      deadlineMs: this.#clock.monotonic() + leaseMs,
+      timer: this.#watch(hold, leaseMs),
+    });
     return hold;
   }
 
@@ -186,7 +203,8 @@ export class MemoryQueue {
   }
 
   #requireRoom(bytes: number): void {
-    const { maxJobs = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = this.#settings;
+    const { maxJobs = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } =
+      this.#settings;
     if (this.#waiting.length + this.#held.size < maxJobs && this.#bytes + bytes <= maxBytes) return;
     throw new MillraceError(
       "queue-full",
@@ -198,6 +216,7 @@ export class MemoryQueue {
 /** Headers count as they do on a wire: name, value and their separators. */
 export function sizeOf({ body, headers }: Pick<QueueMessage, "body" | "headers">): number {
   let bytes = body.length;
-  for (const [key, value] of Object.entries(headers)) bytes += Buffer.byteLength(key) + Buffer.byteLength(value) + 4;
+  for (const [key, value] of Object.entries(headers))
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value) + 4;
   return bytes;
 }

@@ -31,14 +31,20 @@ export class MemoryServer {
   constructor(clock: Clock) {
     this.clock = clock;
     this.locks = new LockTable(clock);
-    this.delayed = new MemoryDelayed(clock, (job) => void this.queue(job.queue).publish(job.publication));
+    this.delayed = new MemoryDelayed(
+      clock,
+      (job) => void this.queue(job.queue).publish(job.publication),
+    );
   }
 
   /** @throws MillraceError `queue-not-found` */
   queue(name: string): MemoryQueue {
     const queue = this.queues.get(name);
     if (queue !== undefined) return queue;
-    throw new MillraceError("queue-not-found", `The queue ${name} does not exist. Start a node that serves it, or create it, then try again.`);
+    throw new MillraceError(
+      "queue-not-found",
+      `The queue ${name} does not exist. Start a node that serves it, or create it, then try again.`,
+    );
   }
 
   bucket(name: string): DocumentBucket {

@@ -51,7 +51,9 @@ export class MemorySubscription implements WorkSubscription, Consumer {
   }
 
   freeSlots(): number {
-    return this.#state === "working" && this.#options.connection.isConnected ? this.#options.work.freeSlots() : 0;
+    return this.#state === "working" && this.#options.connection.isConnected
+      ? this.#options.work.freeSlots()
+      : 0;
   }
 
   accept(hold: Hold): void {
