@@ -122,6 +122,11 @@ export class MemoryBroker implements Broker {
     if (steps.length === 0) this.#letGo(delivery);
   }
 
+  async requeue(envelope: Envelope): Promise<void> {
+    this.#reachToPublish();
+    this.#requeue(envelope);
+  }
+
   async moveDueJobs(): Promise<Stoppable> {
     this.#connection.reach();
     const mover = { isConnected: () => this.#connection.isConnected };
