@@ -3,11 +3,14 @@ import type { Feeder, Parcel, Sink } from "../exchange/exchange.ts";
 import type { HeaderRecord } from "../wire/headers.ts";
 import type { PubAck } from "./pub-ack.ts";
 
-/** A message to store. `Nats-Msg-Id` is required: a retry must never store it twice. */
+/**
+ * A message to store. Its `Nats-Msg-Id` is what makes a retry store it once; one without may be stored twice, and is only for what a
+ * second copy does no harm.
+ */
 export interface Publication {
   readonly subject: string;
   readonly data: Uint8Array;
-  readonly headers: HeaderRecord & { readonly "Nats-Msg-Id": string };
+  readonly headers: HeaderRecord | undefined;
 }
 
 export type PublishOutcome =

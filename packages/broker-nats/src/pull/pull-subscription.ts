@@ -3,7 +3,6 @@ import { watchConnection } from "../connection/connection-events.ts";
 import { MillraceError } from "../errors.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { readHeaders, readStatus } from "../wire/read-headers.ts";
-import { nak } from "./ack.ts";
 import { Delivery } from "./delivery.ts";
 import { PullLedger } from "./pull-ledger.ts";
 import { type PullNews, pullNews } from "./pull-status.ts";
@@ -14,7 +13,10 @@ export interface PullSubscriptionOptions {
   readonly consumer: string;
   /** How many deliveries the owner can take now, those on their way not deducted. */
   freeSlots(): number;
-  /** Takes a slot. Called only while one is free. Must not throw. */
+  /**
+   * Takes a slot. Called while one is free, and for the few messages that were on the wire when pulling ended or began anew:
+   * those are the owner's as well, because giving one back would count as a delivery. Must not throw.
+   */
   onMessage(delivery: Delivery): void;
   /** Creates the consumer anew where it is really gone; must do nothing where it is there. Pulls resume after it. */
   onConsumerMissing?(): Promise<void>;
@@ -65,6 +67,7 @@ export class PullSubscription {
   #backoff: NodeJS.Timeout | undefined;
   #monitor: NodeJS.Timeout | undefined;
   #silentTicks = 0;
+  #lastActivityMs = performance.now();
 
   constructor(options: PullSubscriptionOptions) {
     this.#options = options;
@@ -81,12 +84,17 @@ export class PullSubscription {
     return this.#inbox?.ledger.outstanding ?? 0;
   }
 
+  /** `performance.now()` of the last message of any kind from the server. */
+  get lastActivityMs(): number {
+    return this.#lastActivityMs;
+  }
+
   /** A slot of the owner's became free. */
   slotFreed(): void {
     this.#refill();
   }
 
-  /** Pulls no more until `resume`. Resolves when everything on its way has been handed back. */
+  /** Pulls no more until `resume`. Resolves when everything on its way has been handed over. */
   async pause(): Promise<void> {
     if (this.#phase === "running") this.#phase = "paused";
     this.#retire();
@@ -100,7 +108,7 @@ export class PullSubscription {
   }
 
   /**
-   * Pulls no more, hands back what still arrives, and resolves when nothing can arrive any more or the deadline has passed.
+   * Pulls no more, hands over what still arrives, and resolves when nothing can arrive any more or the deadline has passed.
    * Messages handed out before are the owner's to settle.
    */
   async stop(deadlineMs = 5_000): Promise<void> {
@@ -132,7 +140,7 @@ export class PullSubscription {
     this.#refill();
   }
 
-  /** Lets go of the inbox: the server drops its pulls and takes back what it could not deliver; what is on the wire is NAKed. */
+  /** Lets go of the inbox: the server drops its pulls and takes back what it could not deliver; what is on the wire is handed over. */
   #retire(): void {
     clearTimeout(this.#backoff);
     clearInterval(this.#monitor);
@@ -167,6 +175,7 @@ export class PullSubscription {
 
   #receive(inbox: Inbox, msg: Msg): void {
     this.#silentTicks = 0;
+    this.#lastActivityMs = performance.now();
     const ackSubject = msg.reply ?? "";
     if (ackSubject === "") {
       if (inbox === this.#inbox)
@@ -179,10 +188,6 @@ export class PullSubscription {
     }
     inbox.ledger.received();
     this.#failures = 0;
-    if (inbox !== this.#inbox || this.#options.freeSlots() < 1) {
-      if (!this.#nc.isClosed()) nak(this.#nc, ackSubject);
-      return;
-    }
     this.#options.onMessage(new Delivery(msg, ackSubject));
     if (inbox.ledger.outstanding === 0) this.#refill();
   }
