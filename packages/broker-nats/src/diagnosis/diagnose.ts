@@ -7,7 +7,13 @@ import { apiCode, CONSUMER_NOT_FOUND } from "../jetstream-errors.ts";
 import { Names, QUEUE_CONSUMER } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import { judgeQueue } from "./judge-queue.ts";
-import { judgeRoundTrip, judgeSkew, judgeStorage, judgeSync, judgeVersion } from "./judge-server.ts";
+import {
+  judgeRoundTrip,
+  judgeSkew,
+  judgeStorage,
+  judgeSync,
+  judgeVersion,
+} from "./judge-server.ts";
 
 /** Only the system account is answered; others would wait for nothing. */
 const SYSTEM_PATIENCE_MS = 500;
@@ -23,7 +29,13 @@ export async function diagnose(options: NatsBrokerOptions): Promise<readonly Fin
     ({ nc } = await connectNats(connection));
   } catch (error) {
     if (!MillraceError.is(error)) throw error;
-    return [fail("connection", `${error.message} (${error.code})`, "Nothing else can be looked at before this is mended.")];
+    return [
+      fail(
+        "connection",
+        `${error.message} (${error.code})`,
+        "Nothing else can be looked at before this is mended.",
+      ),
+    ];
   }
   try {
     return await look(nc, new Names(namespace));
@@ -38,14 +50,32 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
   const rttMs = await nc.rtt();
   const server = [judgeRoundTrip(rttMs), judgeVersion(nc.info?.version ?? "0.0.0", clustered)];
   const account = await jsm.getAccountInfo();
-  const storage = judgeStorage({ usedBytes: account.storage, limitBytes: account.limits.max_storage });
+  const storage = judgeStorage({
+    usedBytes: account.storage,
+    limitBytes: account.limits.max_storage,
+  });
   const streams = await streamsOf(jsm, names);
   const queues: Finding[] = [];
-  for (const { config } of streams.filter(({ config: { name } }) => name.startsWith(names.queueStreamPrefix))) {
+  for (const { config } of streams.filter(({ config: { name } }) =>
+    name.startsWith(names.queueStreamPrefix),
+  )) {
     const queue = config.name.slice(names.queueStreamPrefix.length);
-    queues.push(...judgeQueue({ queue, stream: config, consumer: await consumerOf(jsm, config.name), clustered }));
+    queues.push(
+      ...judgeQueue({
+        queue,
+        stream: config,
+        consumer: await consumerOf(jsm, config.name),
+        clustered,
+      }),
+    );
   }
-  if (queues.length === 0) queues.push(ok("queues", `namespace ${names.namespace} has no queues yet: a node makes those of its jobs when it starts`));
+  if (queues.length === 0)
+    queues.push(
+      ok(
+        "queues",
+        `namespace ${names.namespace} has no queues yet: a node makes those of its jobs when it starts`,
+      ),
+    );
   return [...server, storage, await clock(jsm, streams), judgeSync(await syncOf(nc)), ...queues];
 }
 
@@ -69,7 +99,8 @@ async function consumerOf(jsm: JetStreamManager, stream: string) {
 /** A stream's description carries the server's time; the answer was made about half a round trip ago. */
 async function clock(jsm: JetStreamManager, streams: readonly StreamInfo[]): Promise<Finding> {
   const name = streams[0]?.config.name;
-  if (name === undefined) return skip("clock", "the server's clock shows only where there is a stream");
+  if (name === undefined)
+    return skip("clock", "the server's clock shows only where there is a stream");
   const before = Date.now();
   const { ts } = (await jsm.streams.info(name)) as StreamInfo & { readonly ts?: string };
   const after = Date.now();
@@ -78,14 +109,22 @@ async function clock(jsm: JetStreamManager, streams: readonly StreamInfo[]): Pro
 }
 
 interface ServerReport {
-  readonly data?: { readonly config?: { readonly sync_always?: boolean; readonly sync_interval?: number } };
+  readonly data?: {
+    readonly config?: { readonly sync_always?: boolean; readonly sync_interval?: number };
+  };
 }
 
-async function syncOf(nc: NatsConnection): Promise<{ always: boolean; intervalNs: number } | undefined> {
+async function syncOf(
+  nc: NatsConnection,
+): Promise<{ always: boolean; intervalNs: number } | undefined> {
   try {
-    const reply = await nc.request("$SYS.REQ.SERVER.PING.JSZ", "{}", { timeout: SYSTEM_PATIENCE_MS });
+    const reply = await nc.request("$SYS.REQ.SERVER.PING.JSZ", "{}", {
+      timeout: SYSTEM_PATIENCE_MS,
+    });
     const config = reply.json<ServerReport>().data?.config;
-    return config === undefined ? undefined : { always: config.sync_always === true, intervalNs: config.sync_interval ?? 0 };
+    return config === undefined
+      ? undefined
+      : { always: config.sync_always === true, intervalNs: config.sync_interval ?? 0 };
   } catch {
     // Not answered or not permitted: the same to this account, and said so in the finding.
     return undefined;

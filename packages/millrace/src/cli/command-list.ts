@@ -13,5 +13,16 @@ import { run } from "./commands/run.ts";
 
 /** Every command, in the order of `--help`. */
 export const COMMANDS: readonly Command[] = [
-  dev, run, enqueue, queues, jobsGet, jobsList, deadList, deadShow, deadRetry, deadDiscard, healthcheck, doctor,
+  dev,
+  run,
+  enqueue,
+  queues,
+  jobsGet,
+  jobsList,
+  deadList,
+  deadShow,
+  deadRetry,
+  deadDiscard,
+  healthcheck,
+  doctor,
 ];

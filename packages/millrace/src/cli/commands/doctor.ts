@@ -7,15 +7,22 @@ import { clean } from "../show/clean.ts";
 
 export const doctor = command({
   name: "doctor",
-  summary: "Look at the server and at this namespace's streams, and say what is wrong and what to do; changes nothing",
+  summary:
+    "Look at the server and at this namespace's streams, and say what is wrong and what to do; changes nothing",
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
   fields: ["connection", "namespace"],
-  examples: [["millrace doctor --server nats://nats:4222", "One line per check; exits 1 where one fails"]],
+  examples: [
+    ["millrace doctor --server nats://nats:4222", "One line per check; exits 1 where one fails"],
+  ],
   async run({ config }) {
     const findings = await diagnose(connectionOptions(config, "millrace-doctor"));
-    return { json: { healthy: !findings.some(failed), findings }, text: (paint) => findings.map((finding) => line(finding, paint)).join(""), exitCode: codeOf(findings) };
+    return {
+      json: { healthy: !findings.some(failed), findings },
+      text: (paint) => findings.map((finding) => line(finding, paint)).join(""),
+      exitCode: codeOf(findings),
+    };
   },
 });
 
@@ -25,7 +32,9 @@ function failed({ status }: Finding): boolean {
 
 function codeOf(findings: readonly Finding[]): ExitCode {
   if (!findings.some(failed)) return EXIT.ok;
-  return findings.some((finding) => failed(finding) && finding.check === "connection") ? EXIT.unreachable : EXIT.failed;
+  return findings.some((finding) => failed(finding) && finding.check === "connection")
+    ? EXIT.unreachable
+    : EXIT.failed;
 }
 
 const COLOURS = { ok: "green", warn: "yellow", fail: "red", skip: "dim" } as const;
