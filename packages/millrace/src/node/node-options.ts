@@ -1,4 +1,12 @@
-import type { Broker, Clock, Duration, ExecutionLog, Logger, MetricsCollector, Middleware } from "@millrace/core";
+import type {
+  Broker,
+  Clock,
+  Duration,
+  ExecutionLog,
+  Logger,
+  MetricsCollector,
+  Middleware,
+} from "@millrace/core";
 import type { NodeQueueOptions } from "@millrace/runtime";
 import type { ConfigInput } from "../config/fields.ts";
 
