@@ -26,6 +26,14 @@ export interface NodeQueueOptions {
   readonly settings?: QueueSettings;
 }
 
+export interface ThreadOptions {
+  /**
+   * The most a thread's heap may take, MiB; an attempt that needs more fails as `thread-exited` and its thread
+   * ends. Left out: as much as the process may.
+   */
+  readonly maxHeapMb?: number;
+}
+
 export interface NodeOptions {
   readonly broker: Broker;
   /** What `definition.handler(…)` returned. Their queues are served. */
@@ -42,6 +50,8 @@ export interface NodeOptions {
   readonly lease?: Duration;
   /** Crashes in a row that make a job a dead letter. Default: 3. */
   readonly poisonAfter?: number;
+  /** For jobs with `isolation: "thread"`. */
+  readonly threads?: ThreadOptions;
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
   readonly executionLog?: ExecutionLog;
@@ -60,6 +70,7 @@ export interface NodeConfig {
   readonly graceMs: number;
   readonly leaseMs: number;
   readonly poisonAfter: number;
+  readonly threads: ThreadOptions;
   readonly middleware: readonly Middleware[];
   readonly metrics: MetricsCollector;
   readonly executionLog: ExecutionLog;
@@ -94,6 +105,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     graceMs: toMs(options.grace ?? "30s", "grace"),
     leaseMs,
     poisonAfter: wholeFrom1(options.poisonAfter ?? 3, "poisonAfter"),
+    threads: threadOptions(options.threads),
     middleware: options.middleware ?? [],
     metrics: options.metrics ?? noMetrics,
     executionLog: options.executionLog ?? noExecutionLog,
@@ -101,6 +113,10 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   });
+}
+
+function threadOptions({ maxHeapMb }: ThreadOptions = {}): ThreadOptions {
+  return maxHeapMb === undefined ? {} : { maxHeapMb: wholeFrom1(maxHeapMb, "threads.maxHeapMb") };
 }
 
 function defaultName(): string {
