@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { inspect } from "node:util";
 import {
   type Broker,
   type Clock,
@@ -135,6 +136,6 @@ function wholeFrom1(value: number, field: string): number {
 function wrong(field: string, value: unknown, expected: string): MillraceError {
   return new MillraceError(
     "invalid-option",
-    `${field} must be ${expected}; got ${JSON.stringify(value)}.`,
+    `${field} must be ${expected}; got ${inspect(value)}.`,
   );
 }
