@@ -57,7 +57,7 @@ export function askMachine(state: ExecutionState, event: ExecutionEvent): Transi
   const from = executionMachine.resolveState({ ...getInitialSnapshot(executionMachine), value: state });
   if (from.status === "done" || !from.can(event)) return undefined;
   const [to, actions] = transition(executionMachine, from, event);
-  return { state: to.value as ExecutionState, effects: actions.map((action) => action.type as ExecutionEffect) };
+  return { state: to.value, effects: actions.map((action) => action.type as ExecutionEffect) };
 }
 
 function askTheMachine(): ReadonlyMap<string, Transition> {

@@ -1,0 +1,40 @@
+import { run } from "./run.ts";
+
+/**
+ * Which server is wanted: `newest` is the newest 2.x the project is built against (anything from 2.10 on is
+ * accepted when it is already there), `2.10` is the oldest supported line.
+ */
+export type ServerGeneration = "newest" | "2.10";
+
+/** The release that is obtained when none is there. */
+export const RELEASES: Readonly<Record<ServerGeneration, string>> = {
+  newest: "2.15.2",
+  "2.10": "2.10.29",
+};
+
+/** The environment variable that names a binary, per generation. */
+export const SERVER_VARIABLES: Readonly<Record<ServerGeneration, string>> = {
+  newest: "NATS_SERVER",
+  "2.10": "NATS_SERVER_OLD",
+};
+
+/** Reads `2.15.2` out of what `nats-server --version` prints. Undefined when the text holds no version. */
+export function parseServerVersion(output: string): string | undefined {
+  return /\bv?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)\b/.exec(output)?.[1];
+}
+
+/** Whether a server of this version serves for the generation. */
+export function satisfies(version: string, generation: ServerGeneration): boolean {
+  const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
+  if (generation === "2.10") return major === 2 && minor === 10;
+  return major > 2 || (major === 2 && minor >= 10);
+}
+
+/** Asks a binary for its version. Rejects when it cannot be run or answers something else. */
+export async function readServerVersion(path: string, signal?: AbortSignal): Promise<string> {
+  const output = await run(path, ["--version"], { timeoutMs: 10_000, signal });
+  const version = parseServerVersion(output);
+  if (version === undefined)
+    throw new Error(`${path} --version printed no version: ${output.trim()}`);
+  return version;
+}

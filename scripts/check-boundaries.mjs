@@ -1,0 +1,91 @@
+// What a linter cannot see: who may import whom, what a package gives away, and where time may be read.
+// Own code because the usual tool (dependency-cruiser) needs TypeScript's JavaScript API, which TypeScript 7 no longer has.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The packages each package may import, by folder name. */
+export const ARROWS = {
+  core: [],
+  "broker-nats": ["core"],
+  runtime: ["core"],
+  telemetry: ["core"],
+  millrace: ["core", "broker-nats", "runtime", "telemetry"],
+};
+
+/** Outside packages that only one layer may know. */
+const RESERVED = [{ prefix: "@nats-io/", packages: ["broker-nats"] }];
+
+/** Packages that take time from the Clock port alone. */
+const CLOCKED = ["core", "runtime"];
+
+/** Every breach under `packagesDir`, one line each with the file in front. */
+export function findBreaches(packagesDir) {
+  const breaches = [];
+  for (const name of readdirSync(packagesDir)) {
+    const sourceDir = join(packagesDir, name, "src");
+    if (!existsSync(sourceDir)) continue;
+    if (!(name in ARROWS))
+      breaches.push(`packages/${name}: has no place among the arrows of check-boundaries`);
+    for (const entry of readdirSync(sourceDir, { recursive: true })) {
+      if (!entry.endsWith(".ts")) continue;
+      const file = join(sourceDir, entry);
+      const shown = relative(dirname(packagesDir), file).split(sep).join("/");
+      const source = withoutComments(readFileSync(file, "utf8"));
+      const found = [
+        ...importBreaches(name, file, source, join(packagesDir, name)),
+        ...shapeBreaches(name, file, source),
+      ];
+      breaches.push(...found.map((what) => `${shown}: ${what}`));
+    }
+  }
+  return breaches;
+}
+
+function* importBreaches(name, file, source, packageDir) {
+  const allowed = (ARROWS[name] ?? []).map(packageName);
+  for (const [, specifier] of source.matchAll(
+    /(?:\bfrom\s*|\bimport\s*\(?\s*)["']([^"'\n]+)["']/g,
+  )) {
+    if (specifier.startsWith(".")) {
+      const target = resolve(dirname(file), specifier);
+      if (!target.startsWith(packageDir + sep))
+        yield `reaches out of its package with "${specifier}"`;
+      continue;
+    }
+    const sibling = /^(@millrace\/[^/]+|millrace)(?=\/|$)/.exec(specifier)?.[1];
+    if (sibling !== undefined && !allowed.includes(sibling)) yield `must not import "${specifier}"`;
+    if (sibling !== undefined && /\/(src|dist)(\/|$)/.test(specifier))
+      yield `goes around the exports of "${specifier}"`;
+    const reserved = RESERVED.find(({ prefix }) => specifier.startsWith(prefix));
+    if (reserved !== undefined && !reserved.packages.includes(name))
+      yield `must not import "${specifier}"`;
+  }
+}
+
+function* shapeBreaches(name, file, source) {
+  if (/\bexport\s*\*/.test(source))
+    yield "`export *` hides what a package gives away; name the exports";
+  const ownsTime = /(^|[/\\])[^/\\]*clock/.test(file) || file.endsWith(".test.ts");
+  // Date.now, timers and their imports are the linter's; it has no rule for a Date made without an argument.
+  if (CLOCKED.includes(name) && !ownsTime && /\bnew\s+Date\s*(\(\s*\)|[;,)\n])/.test(source)) {
+    yield "`new Date()` reads the time; take it from the Clock port";
+  }
+}
+
+const packageName = (folder) => (folder === "millrace" ? "millrace" : `@millrace/${folder}`);
+
+/** Blanks comments (a docstring's example imports nothing); strings stay, since the imports are strings. */
+function withoutComments(source) {
+  return source.replace(
+    /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
+    (_all, text) => text ?? "",
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  const breaches = findBreaches(join(root, "packages"));
+  for (const breach of breaches) console.error(breach);
+  process.exit(breaches.length > 0 ? 1 : 0);
+}

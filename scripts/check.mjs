@@ -1,0 +1,28 @@
+// `pnpm check`: the whole gate, each step with its time. All steps run, so that one look shows everything that is wrong.
+import { spawnSync } from "node:child_process";
+import "./node-version.mjs";
+const { env, install, node, root } = await import("./install.mjs");
+
+await install();
+const bin = (name) => `node_modules/.bin/${name}`;
+const steps = [
+  ["format", bin("prettier"), ["--check", "--log-level", "warn", "."]],
+  ["lint", bin("oxlint"), ["--type-aware", "--deny-warnings"]],
+  ["types", bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]],
+  ["boundaries", node, ["scripts/check-boundaries.mjs"]],
+  ["dead code", bin("knip"), ["--no-config-hints"]],
+  ["build", bin("tsc"), ["-b", "tsconfig.build.json"]],
+  ["packages", node, ["scripts/check-packages.mjs"]],
+];
+let failed = 0;
+for (const [name, command, args] of steps) {
+  const startedAt = performance.now();
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, env, encoding: "utf8" });
+  const took = `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
+  console.log(`${status === 0 ? "ok    " : "FAILED"} ${name.padEnd(12)} ${took}`);
+  if (status === 0) continue;
+  failed += 1;
+  console.log(`${stdout}${stderr}`);
+}
+console.log(failed === 0 ? "The gate is open." : `${failed} of ${steps.length} checks failed.`);
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { startChild } from "./child.ts";
+
+const PROGRAM = join(import.meta.dirname, "fixtures", "child-program.ts");
+type Ready = { readonly ready: true; readonly color: string };
+const isReady = (message: unknown): message is Ready =>
+  typeof message === "object" && message !== null && "ready" in message;
+
+describe("startChild", () => {
+  it("gives arguments and environment, and hears lines and messages", async () => {
+    const child = startChild(PROGRAM, { args: ["a", "b"], env: { COLOR: "green" } });
+    await expect(child.line(/^ready/, 10_000)).resolves.toBe("ready with a b");
+    await expect(child.message(isReady, 10_000)).resolves.toEqual({ ready: true, color: "green" });
+    child.send({ say: "hello" });
+    await child.line(/^said hello$/, 10_000);
+    child.send({ exit: 7 });
+    await expect(child.exit(10_000)).resolves.toEqual({ code: 7, signal: null });
+  });
+
+  it("kills with real signals", async () => {
+    const child = startChild(PROGRAM);
+    await child.message(isReady, 10_000);
+    child.signal("SIGKILL");
+    await expect(child.exit(10_000)).resolves.toEqual({ code: null, signal: "SIGKILL" });
+  });
+
+  it("fails with the output when a line does not come, and at once when the child has ended", async () => {
+    const child = startChild(PROGRAM, { args: ["x"] });
+    await child.message(isReady, 10_000);
+    await expect(child.line(/never/, 20)).rejects.toThrow(
+      /a line like \/never\/ from .*\n.*ready with x/,
+    );
+    child.send({ exit: 0 });
+    await expect(child.line(/never/, 60_000)).rejects.toThrow(/ended without a line like/);
+  });
+});

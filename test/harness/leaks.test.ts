@@ -1,0 +1,15 @@
+import { join, resolve } from "node:path";
+import { expect, it } from "vitest";
+import { startChild } from "./child.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+
+it("fails a file that leaves a handle open", async () => {
+  const child = startChild(join(ROOT, "node_modules/vitest/vitest.mjs"), {
+    args: ["run", "--config", join(import.meta.dirname, "fixtures/leaky.config.ts")],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  });
+  await expect(child.exit(25_000)).resolves.toEqual({ code: 1, signal: null });
+  expect(child.output().join("\n")).toMatch(/this file left handles open: 1 × TCPServerWrap/);
+});
