@@ -1,5 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { requireSoundMsgpack } from "./msgpack-shape.ts";
 
 export type BodyFormat = "msgpack" | "json";
 
@@ -41,10 +42,9 @@ export function encodeJson(value: unknown): Uint8Array {
 export function decodeBody(bytes: Uint8Array, contentType: string | undefined): unknown {
   if (bytes.length === 0) throw new Error("the body is empty");
   if (formatOf(bytes, contentType) === "msgpack") {
-    const value = decoder.decode(bytes);
-    // Depth d takes at least d bytes, so a short body can't be too deep and is not walked.
-    if (bytes.length > MAX_DEPTH) refuseUnsafe(value);
-    return value;
+    requireSoundMsgpack(bytes, MAX_DEPTH + 1);
+    // The decoder itself refuses the key `__proto__`.
+    return decoder.decode(bytes);
   }
   const value = parseJson(bytes);
   refuseUnsafe(value);
@@ -68,7 +68,9 @@ export function formatOf(bytes: Uint8Array, contentType: string | undefined): Bo
     if (type.includes("msgpack")) return "msgpack";
   }
   const first = bytes[0];
-  return first === 0x7b || first === 0x20 || first === 0x0a || first === 0x0d || first === 0x09 ? "json" : "msgpack";
+  return first === 0x7b || first === 0x20 || first === 0x0a || first === 0x0d || first === 0x09
+    ? "json"
+    : "msgpack";
 }
 
 /** Iterative, so that hostile nesting can't exhaust the stack of the check itself. */
