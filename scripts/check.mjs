@@ -11,7 +11,7 @@ const steps = [
   ["types", bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]],
   ["boundaries", node, ["scripts/check-boundaries.mjs"]],
   ["dead code", bin("knip"), ["--no-config-hints"]],
-  ["build", bin("tsc"), ["-b", "tsconfig.build.json"]],
+  ["build", node, ["scripts/build.mjs"]],
   ["packages", node, ["scripts/check-packages.mjs"]],
 ];
 let failed = 0;

@@ -6,18 +6,44 @@ export type { Clock, Timer } from "./time/clock.ts";
 export { type Duration, formatMs, toMs } from "./time/duration.ts";
 export { systemClock } from "./time/system-clock.ts";
 
-export { type BodyFormat, decodeBody, encodeJson, encodeMsgpack, formatOf, MAX_DEPTH } from "./envelope/body.ts";
 export {
-  type Envelope, ENVELOPE_VERSION, type Lane, messageIdOf, type ProducerFields, type SettlerFields, UNSETTLED,
+  type BodyFormat,
+  decodeBody,
+  encodeJson,
+  encodeMsgpack,
+  formatOf,
+  MAX_DEPTH,
+} from "./envelope/body.ts";
+export {
+  type Envelope,
+  ENVELOPE_VERSION,
+  type Lane,
+  messageIdOf,
+  type ProducerFields,
+  type SettlerFields,
+  UNSETTLED,
 } from "./envelope/envelope.ts";
+export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { travellingHeaders } from "./envelope/headers.ts";
 export type { QueueMessage } from "./envelope/message.ts";
-export { isId, isJobName, isQueueName, requireId, requireJobName, requireNamespace, requireQueueName } from "./envelope/names.ts";
+export {
+  isId,
+  isJobName,
+  isQueueName,
+  requireId,
+  requireJobName,
+  requireNamespace,
+  requireQueueName,
+} from "./envelope/names.ts";
 export { readEnvelope, type ReadResult, type UnreadableReason } from "./envelope/read-envelope.ts";
 export { writeEnvelope } from "./envelope/write-envelope.ts";
 
 export {
-  type ExecutionEffect, type ExecutionEvent, executionMachine, type ExecutionState, type FinalState,
+  type ExecutionEffect,
+  type ExecutionEvent,
+  executionMachine,
+  type ExecutionState,
+  type FinalState,
 } from "./machine/execution-machine.ts";
 export { nextTransition, takes, type Transition } from "./machine/transition-table.ts";
 
@@ -27,21 +53,57 @@ export type { RetryPolicy, RetryQuestion } from "./retry/retry-policy.ts";
 export type { DeadLetter } from "./settlement/dead-letter.ts";
 export type { HistoryRecord } from "./settlement/history-record.ts";
 export type { DeadReason, Outcome, RetryWish } from "./settlement/outcome.ts";
-export { crashesOf, settle, type Settlement, type SettlementInput, type SettlementStep } from "./settlement/settle.ts";
+export {
+  crashesOf,
+  settle,
+  type Settlement,
+  type SettlementInput,
+  type SettlementStep,
+} from "./settlement/settle.ts";
 export { envelopeOfUnreadable } from "./settlement/unreadable.ts";
 
 export {
-  type AnyJob, type AnyJobDefinition, DEFAULT_QUEUE, defineJob, isJob, type Isolation, type Job, type JobDefinition, type JobOptions,
+  type AnyJob,
+  type AnyJobDefinition,
+  DEFAULT_QUEUE,
+  defineJob,
+  isJob,
+  type Isolation,
+  type Job,
+  type JobDefinition,
+  type JobOptions,
 } from "./job/define-job.ts";
 export type { AbortCause, ExecutionContext, Handler, Middleware } from "./job/execution-context.ts";
-export { cancel, fatal, type HandlerWish, OutcomeSignal, retryAfter, snooze } from "./job/outcome-signal.ts";
+export {
+  cancel,
+  fatal,
+  type HandlerWish,
+  OutcomeSignal,
+  retryAfter,
+  snooze,
+} from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
 export type {
-  Broker, BrokerStatus, Delivery, EnqueueResult, Lease, QueueSettings, QueueSnapshot, QueueStore, RunningJob, Stoppable,
-  WaitingJob, WorkOptions, WorkSubscription,
+  Broker,
+  BrokerStatus,
+  Delivery,
+  EnqueueResult,
+  Lease,
+  QueueSettings,
+  QueueSnapshot,
+  QueueStore,
+  RunningJob,
+  Stoppable,
+  WaitingJob,
+  WorkOptions,
+  WorkSubscription,
 } from "./broker/broker.ts";
-export type { DeadLetterQuery, DeadLetterStore, StoredDeadLetter } from "./broker/dead-letter-store.ts";
+export type {
+  DeadLetterQuery,
+  DeadLetterStore,
+  StoredDeadLetter,
+} from "./broker/dead-letter-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export type { HeldLock, LockStore } from "./broker/lock-store.ts";
@@ -51,5 +113,10 @@ export { EventBus } from "./events/event-bus.ts";
 export { type ExecutionLog, noExecutionLog } from "./execution-log/execution-log.ts";
 export { type Logger, silentLogger } from "./log/logger.ts";
 export {
-  type CounterName, type GaugeName, type HistogramName, type MetricLabels, type MetricsCollector, noMetrics,
+  type CounterName,
+  type GaugeName,
+  type HistogramName,
+  type MetricLabels,
+  type MetricsCollector,
+  noMetrics,
 } from "./metrics/metrics-collector.ts";

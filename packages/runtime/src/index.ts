@@ -1,9 +1,18 @@
 export { fencingToken } from "./execution/attempt-context.ts";
 export type { Health } from "./health/health.ts";
-export { type HealthServer, type HealthServerOptions, startHealthServer } from "./health/health-server.ts";
+export {
+  type HealthServer,
+  type HealthServerOptions,
+  startHealthServer,
+} from "./health/health-server.ts";
 export { createNode, type MillraceNode } from "./node/node.ts";
 export type { NodeState } from "./node/node-machine.ts";
 export type { NodeOptions, NodeQueueOptions } from "./node/node-options.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
-export { createService, type Service, type ServiceOptions, type ServiceState } from "./service/service.ts";
+export {
+  createService,
+  type Service,
+  type ServiceOptions,
+  type ServiceState,
+} from "./service/service.ts";

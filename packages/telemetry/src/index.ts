@@ -1,1 +1,1 @@
-export {};
+export { prometheusMetrics, type PrometheusMetrics } from "./metrics/prometheus-metrics.ts";

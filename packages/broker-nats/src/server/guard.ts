@@ -8,7 +8,7 @@ const SCRIPT = `trap '' INT TERM HUP; read _; kill -TERM "$1" 2>/dev/null; sleep
  * waits on a pipe; the system closes the pipe when this process is gone, and the shell then ends the child and removes
  * `removeDir`. Call the returned function as soon as the child has exited, so that its pid is never used twice.
  *
- * On Windows there is no such guard: a child outlives a parent that is ended by force.
+ * On Windows, and where there is no /bin/sh, there is no such guard: a child outlives a parent that is ended by force.
  */
 export function guardChild(pid: number, removeDir?: string): () => void {
   if (process.platform === "win32") return () => {};

@@ -10,7 +10,13 @@ export interface HistoryStore {
   /** A job's records, oldest first. */
   read(query: HistoryQuery): Promise<readonly HistoryRecord[]>;
   /** The latest record of each of the most recently settled jobs, newest first. */
-  recent(options: { readonly queue?: string; readonly limit: number }): Promise<readonly HistoryRecord[]>;
+  recent(options: {
+    readonly queue?: string;
+    readonly limit: number;
+  }): Promise<readonly HistoryRecord[]>;
   /** Calls for each record of the job from now on. Read first or after: subscribe, then read, then wait. */
-  follow(query: HistoryQuery, listener: (record: HistoryRecord) => void): Promise<{ stop(): Promise<void> }>;
+  follow(
+    query: HistoryQuery,
+    listener: (record: HistoryRecord) => void,
+  ): Promise<{ stop(): Promise<void> }>;
 }

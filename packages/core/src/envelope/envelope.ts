@@ -51,7 +51,13 @@ export interface SettlerFields {
 }
 
 /** The settler's fields of a job that was never settled. */
-export const UNSETTLED: SettlerFields = { attempts: 0, generation: 0, interruptions: 0, crashes: 0, snoozes: 0 };
+export const UNSETTLED: SettlerFields = {
+  attempts: 0,
+  generation: 0,
+  interruptions: 0,
+  crashes: 0,
+  snoozes: 0,
+};
 
 /**
  * The idempotency key under which a generation of a job is published. A `/` can't stand in an id, so no

@@ -10,7 +10,13 @@ export type UnreadableReason = "undecodable" | "invalid-envelope" | "unsupported
 
 export type ReadResult =
   | { readonly ok: true; readonly envelope: Envelope }
-  | { readonly ok: false; readonly reason: UnreadableReason; readonly id: string; readonly name?: string; readonly error: RecordedError };
+  | {
+      readonly ok: false;
+      readonly reason: UnreadableReason;
+      readonly id: string;
+      readonly name?: string;
+      readonly error: RecordedError;
+    };
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -23,21 +29,35 @@ export function readEnvelope(message: QueueMessage): ReadResult {
     const detail = cause instanceof Error ? cause.message : String(cause);
     return unreadable(message, {}, "undecodable", `The body can't be decoded: ${detail}.`);
   }
-  if (!isBody(body)) return unreadable(message, {}, "undecodable", "The body is no map with string keys.");
+  if (!isBody(body))
+    return unreadable(message, {}, "undecodable", "The body is no map with string keys.");
 
   const version = body["v"] ?? 1;
-  if (!isCount(version) || version < 1) return invalid(message, body, "v", "a whole number from 1", version);
+  if (!isCount(version) || version < 1)
+    return invalid(message, body, "v", "a whole number from 1", version);
   if (version > ENVELOPE_VERSION) {
     return unreadable(
-      message, body, "unsupported-version",
+      message,
+      body,
+      "unsupported-version",
       `The envelope has version ${version}; this runtime reads up to ${ENVELOPE_VERSION}. Upgrade the nodes, then retry the dead letter.`,
     );
   }
-  const wrong = firstWrongField(body) ?? (message.origin === "runtime" ? firstWrongSettlerField(body) : undefined);
-  if (wrong !== undefined) return invalid(message, body, wrong.field, wrong.expected, body[wrong.field]);
+  const wrong =
+    firstWrongField(body) ??
+    (message.origin === "runtime" ? firstWrongSettlerField(body) : undefined);
+  if (wrong !== undefined)
+    return invalid(message, body, wrong.field, wrong.expected, body[wrong.field]);
 
   const id = idOf(message, body);
-  if (!isId(id)) return invalid(message, body, "id", "up to 128 of A-Z a-z 0-9 _ : - (here it came from the Nats-Msg-Id header)", id);
+  if (!isId(id))
+    return invalid(
+      message,
+      body,
+      "id",
+      "up to 128 of A-Z a-z 0-9 _ : - (here it came from the Nats-Msg-Id header)",
+      id,
+    );
   return { ok: true, envelope: assemble(message, body, id) };
 }
 
@@ -50,14 +70,24 @@ function fallbackId(message: QueueMessage): string {
   return `${message.queue}-${message.sequence}`;
 }
 
-interface Field { readonly field: string; readonly required?: true; readonly expected: string; readonly accepts: (value: unknown) => boolean }
+interface Field {
+  readonly field: string;
+  readonly required?: true;
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
+}
 
 /** The end of the year 9999. Beyond it a time is in another unit, and has no form that a server's schedule takes. */
 const LAST_TIME = 253_402_300_799_999;
 const EPOCH_MS = "epoch milliseconds, before the year 10000";
 
 const PRODUCER_FIELDS: readonly Field[] = [
-  { field: "name", required: true, expected: "a job name (A-Z a-z 0-9 _ : - and dots)", accepts: isJobName },
+  {
+    field: "name",
+    required: true,
+    expected: "a job name (A-Z a-z 0-9 _ : - and dots)",
+    accepts: isJobName,
+  },
   { field: "id", expected: "up to 128 of A-Z a-z 0-9 _ : -", accepts: isId },
   { field: "createdAt", expected: EPOCH_MS, accepts: isTime },
   { field: "notBefore", expected: EPOCH_MS, accepts: isTime },
@@ -66,21 +96,28 @@ const PRODUCER_FIELDS: readonly Field[] = [
   { field: "timeoutMs", expected: "whole milliseconds from 1", accepts: isPositive },
   { field: "uniqueKey", expected: "a string", accepts: isText },
   { field: "concurrencyKey", expected: "a string", accepts: isText },
-  { field: "tags", expected: "a list of strings", accepts: (value) => Array.isArray(value) && value.every(isText) },
+  {
+    field: "tags",
+    expected: "a list of strings",
+    accepts: (value) => Array.isArray(value) && value.every(isText),
+  },
 ];
 
 const SETTLER_FIELDS: readonly Field[] = [
   ...(["attempts", "generation", "interruptions", "crashes", "snoozes"] as const).map(
     (field): Field => ({ field, expected: "a whole number from 0", accepts: isCount }),
   ),
-  ...(["firstError", "lastError"] as const).map(
-    (field): Field => ({ field, expected: "a map with type and message", accepts: isRecordedError }),
-  ),
+  ...(["firstError", "lastError"] as const).map((field): Field => ({
+    field,
+    expected: "a map with type and message",
+    accepts: isRecordedError,
+  })),
 ];
 
 /** A null stands for an absent field, as many languages write it. The payload itself must be there, and may be null. */
 function firstWrongField(body: Body): Field | undefined {
-  if (!Object.hasOwn(body, "payload")) return { field: "payload", expected: "there (null is fine)", accepts: () => false };
+  if (!Object.hasOwn(body, "payload"))
+    return { field: "payload", expected: "there (null is fine)", accepts: () => false };
   return PRODUCER_FIELDS.find(({ field, required, accepts }) => {
     const value = body[field];
     return value === undefined || value === null ? required === true : !accepts(value);
@@ -88,7 +125,10 @@ function firstWrongField(body: Body): Field | undefined {
 }
 
 function firstWrongSettlerField(body: Body): Field | undefined {
-  return SETTLER_FIELDS.find(({ field, accepts }) => body[field] !== undefined && body[field] !== null && !accepts(body[field]));
+  return SETTLER_FIELDS.find(
+    ({ field, accepts }) =>
+      body[field] !== undefined && body[field] !== null && !accepts(body[field]),
+  );
 }
 
 /** Only called on a body whose fields were found right, so the narrowing casts hold. */
@@ -127,11 +167,27 @@ function settlerFields(body: Body): SettlerFields {
   };
 }
 
-function invalid(message: QueueMessage, body: Body, field: string, expected: string, value: unknown): ReadResult {
-  return unreadable(message, body, "invalid-envelope", `${field} must be ${expected}; got ${describe(value)}.`);
+function invalid(
+  message: QueueMessage,
+  body: Body,
+  field: string,
+  expected: string,
+  value: unknown,
+): ReadResult {
+  return unreadable(
+    message,
+    body,
+    "invalid-envelope",
+    `${field} must be ${expected}; got ${describe(value)}.`,
+  );
 }
 
-function unreadable(message: QueueMessage, body: Body, reason: UnreadableReason, text: string): ReadResult {
+function unreadable(
+  message: QueueMessage,
+  body: Body,
+  reason: UnreadableReason,
+  text: string,
+): ReadResult {
   const id = idOf(message, body);
   const { type, message: detail } = recordError(text, reason);
   return {
@@ -148,7 +204,10 @@ function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
-  if (typeof value === "number") return Number.isSafeInteger(value) ? "a number out of range" : "a number that is no safe whole number";
+  if (typeof value === "number")
+    return Number.isSafeInteger(value)
+      ? "a number out of range"
+      : "a number that is no safe whole number";
   return typeof value === "object" ? "a map" : `a ${typeof value}`;
 }
 

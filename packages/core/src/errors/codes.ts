@@ -4,13 +4,15 @@
  */
 export const ERROR_CODES = {
   // What a producer or a user of the API sees.
-  "invalid-option": "An option, environment variable or configuration field has a value that can't be used.",
-  "invalid-duration": "A duration is neither milliseconds nor a string such as \"30s\".",
+  "invalid-option":
+    "An option, environment variable or configuration field has a value that can't be used.",
+  "invalid-duration": 'A duration is neither milliseconds nor a string such as "30s".',
   "invalid-job": "A job definition has a field that can't be used.",
   "invalid-name": "A job name, queue name, id or namespace has characters outside the allowed set.",
   "invalid-payload": "A payload does not satisfy the input schema of its job.",
   "invalid-output": "A handler's result does not satisfy the output schema of its job.",
-  "unserializable-payload": "A payload holds a value that msgpack can't carry (a function, a bigint, a cycle, too deep a nesting).",
+  "unserializable-payload":
+    "A payload holds a value that msgpack can't carry (a function, a bigint, a cycle, too deep a nesting).",
   "payload-too-large": "A message is larger than the server lets through.",
   "past-not-before": "A start time lies in the past.",
   "already-expired": "A job would expire before it could start.",
@@ -24,10 +26,20 @@ export const ERROR_CODES = {
   "server-unavailable": "No nats-server program could be found or obtained.",
   "server-failed": "A nats-server that was started ended or never became ready.",
   "auth-failed": "The server refused the credentials.",
+  "credentials-unreadable": "A file with credentials can't be read or holds none.",
+  "tls-failed": "No TLS connection came about: a certificate, key or protocol does not fit.",
   "permission-denied": "The credentials do not allow this subject.",
   "jetstream-disabled": "The server or the account has no JetStream.",
   "jetstream-failed": "JetStream refused a request; the message carries its code and text.",
-  "publish-timeout": "No confirmation came before the deadline: the message may or may not be stored. Publishing again with the same id is safe.",
+  "broker-unavailable": "The server can't serve the request at the moment: no room, no leader, no heartbeat.",
+  "broker-rejected": "The server refused a message or a pull; the message says why.",
+  "consumer-not-found": "The consumer of a queue was deleted, or has no leader at the moment.",
+  conflict: "A message was to be stored only if its subject had not changed, and it had.",
+  "invalid-header": "A header's name or value can't be sent.",
+  "invalid-message": "A message can't be sent as it is.",
+  "ack-timeout": "The server did not confirm an ack before the deadline: the job may come again.",
+  "publish-timeout":
+    "No confirmation came before the deadline: the message may or may not be stored. Publishing again with the same id is safe.",
   "request-timeout": "The server did not answer a request before the deadline.",
   "connection-closed": "The connection was closed while the call was under way.",
   // What the runtime reports.
@@ -35,6 +47,7 @@ export const ERROR_CODES = {
   "no-handler": "A definition without a handler was given to a node.",
   "job-file-failed": "A job file could not be imported.",
   "no-jobs": "A job file or the list of jobs given to a node holds no job.",
+  "lease-unusable": "A delivery's lease can't be kept.",
   "lock-held": "Another holder has the lock.",
   "lock-lost": "The lock is no longer held: its token was superseded or its lease ran out.",
   "revision-conflict": "A document changed since it was read.",
@@ -45,16 +58,18 @@ export const ERROR_CODES = {
   "handler-failed": "The handler threw or rejected.",
   "timed-out": "The handler did not end within its timeout.",
   "thread-exited": "The worker thread that ran the handler ended before it gave an outcome.",
-  "fatal": "The handler declared that the job must not be tried again.",
-  "undecodable": "The body is neither msgpack nor JSON, or not a map.",
+  fatal: "The handler declared that the job must not be tried again.",
+  undecodable: "The body is neither msgpack nor JSON, or not a map.",
   "invalid-envelope": "A field of the envelope is missing or has the wrong type.",
   "unsupported-version": "The envelope's version is newer than this runtime understands.",
   "unknown-name": "No node that serves this queue has a handler of this name.",
-  "crashed": "The job's holder crashed or lost its lease too many times in a row.",
-  "expired": "The job was not started before its expiry.",
-  "cancelled": "The job was cancelled.",
-  "shutdown": "The node is stopping and the grace has passed; the job is handed back without an attempt spent.",
-  "lease-lost": "The lease could not be confirmed in time: another node may own the job, so nothing was settled.",
+  crashed: "The job's holder crashed or lost its lease too many times in a row.",
+  expired: "The job was not started before its expiry.",
+  cancelled: "The job was cancelled.",
+  shutdown:
+    "The node is stopping and the grace has passed; the job is handed back without an attempt spent.",
+  "lease-lost":
+    "The lease could not be confirmed in time: another node may own the job, so nothing was settled.",
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

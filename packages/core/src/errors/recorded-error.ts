@@ -19,9 +19,16 @@ export function recordError(thrown: unknown, fallbackType = "handler-failed"): R
   if (MillraceError.is(thrown)) return record(thrown.code, thrown.message, thrown.stack);
   if (thrown instanceof Error) {
     const type = typeof thrown.name === "string" && thrown.name !== "" ? thrown.name : fallbackType;
-    return record(type, readText(() => thrown.message), readText(() => thrown.stack ?? ""));
+    return record(
+      type,
+      readText(() => thrown.message),
+      readText(() => thrown.stack ?? ""),
+    );
   }
-  return record(fallbackType, readText(() => (typeof thrown === "string" ? thrown : inspectBriefly(thrown))));
+  return record(
+    fallbackType,
+    readText(() => (typeof thrown === "string" ? thrown : inspectBriefly(thrown))),
+  );
 }
 
 /** The record without what can be spared, for a message that is close to the server's size limit. */

@@ -51,7 +51,11 @@ export interface JobDefinition<Input = unknown, Parsed = Input, Output = unknown
 }
 
 /** A definition with its handler: what a node runs. */
-export interface Job<Input = unknown, Parsed = Input, Output = unknown> extends JobDefinition<Input, Parsed, Output> {
+export interface Job<Input = unknown, Parsed = Input, Output = unknown> extends JobDefinition<
+  Input,
+  Parsed,
+  Output
+> {
   readonly handle: Handler<Parsed, Output | OutcomeSignal>;
 }
 
@@ -81,7 +85,10 @@ export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
 ): JobDefinition<Input, Parsed, Output> {
   const isolation = options.isolation ?? "none";
   if (isolation !== "none" && isolation !== "thread") {
-    throw new MillraceError("invalid-option", `isolation: ${JSON.stringify(isolation)} is neither "none" nor "thread".`);
+    throw new MillraceError(
+      "invalid-option",
+      `isolation: ${JSON.stringify(isolation)} is neither "none" nor "thread".`,
+    );
   }
   const fields = {
     name: requireJobName(options.name),
@@ -90,7 +97,10 @@ export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
     output: requireSchema(options.output, "output"),
     retry: retryPolicy(options.retry),
     timeoutMs: atLeast1Ms(options.timeout ?? DEFAULT_TIMEOUT, "timeout"),
-    queuedTimeoutMs: options.queuedTimeout === undefined ? undefined : atLeast1Ms(options.queuedTimeout, "queuedTimeout"),
+    queuedTimeoutMs:
+      options.queuedTimeout === undefined
+        ? undefined
+        : atLeast1Ms(options.queuedTimeout, "queuedTimeout"),
     graceMs: toMs(options.grace ?? DEFAULT_GRACE, "grace"),
     isolation,
     module: options.module,
@@ -99,7 +109,10 @@ export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
     ...fields,
     handler: (handle) => {
       if (typeof handle !== "function") {
-        throw new MillraceError("invalid-job", `The handler of ${fields.name} must be a function; got ${typeof handle}.`);
+        throw new MillraceError(
+          "invalid-job",
+          `The handler of ${fields.name} must be a function; got ${typeof handle}.`,
+        );
       }
       return Object.freeze({ ...definition, handle });
     },
@@ -109,14 +122,26 @@ export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
 
 /** Tells a job with a handler from anything else a job file may export. */
 export function isJob(value: unknown): value is AnyJob {
-  return typeof value === "object" && value !== null
-    && "handle" in value && typeof value.handle === "function"
-    && "name" in value && typeof value.name === "string" && "retry" in value;
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "handle" in value &&
+    typeof value.handle === "function" &&
+    "name" in value &&
+    typeof value.name === "string" &&
+    "retry" in value
+  );
 }
 
-function requireSchema<Input, Output>(schema: Schema<Input, Output> | undefined, field: string): Schema<Input, Output> | undefined {
+function requireSchema<Input, Output>(
+  schema: Schema<Input, Output> | undefined,
+  field: string,
+): Schema<Input, Output> | undefined {
   if (schema === undefined || typeof schema["~standard"]?.validate === "function") return schema;
-  throw new MillraceError("invalid-option", `${field}: needs a schema that speaks Standard Schema (zod 3.24+, valibot 1+, arktype 2+ …).`);
+  throw new MillraceError(
+    "invalid-option",
+    `${field}: needs a schema that speaks Standard Schema (zod 3.24+, valibot 1+, arktype 2+ …).`,
+  );
 }
 
 function atLeast1Ms(duration: Duration, field: string): number {

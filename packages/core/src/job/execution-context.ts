@@ -29,4 +29,7 @@ export interface ExecutionContext<Input = unknown> {
 export type Handler<Input, Output> = (context: ExecutionContext<Input>) => Promise<Output> | Output;
 
 /** Wraps every attempt on a node. Must return what `next()` gives, or a replacement. */
-export type Middleware = (execution: ExecutionContext, next: () => Promise<unknown>) => Promise<unknown>;
+export type Middleware = (
+  execution: ExecutionContext,
+  next: () => Promise<unknown>,
+) => Promise<unknown>;

@@ -30,13 +30,23 @@ export class OutcomeSignal extends Error {
 }
 
 /** The attempt failed; the next one, if the policy allows another, comes after this delay instead of the policy's. */
-export function retryAfter(delay: Duration, cause: unknown = "the handler asked for a retry"): OutcomeSignal {
-  return new OutcomeSignal({ kind: "retry-after", delayMs: toMs(delay, "retryAfter()"), cause }, `retry after ${delay}`, { cause });
+export function retryAfter(
+  delay: Duration,
+  cause: unknown = "the handler asked for a retry",
+): OutcomeSignal {
+  return new OutcomeSignal(
+    { kind: "retry-after", delayMs: toMs(delay, "retryAfter()"), cause },
+    `retry after ${delay}`,
+    { cause },
+  );
 }
 
 /** Run the job again after this delay; no attempt is spent. */
 export function snooze(delay: Duration): OutcomeSignal {
-  return new OutcomeSignal({ kind: "snooze", delayMs: toMs(delay, "snooze()") }, `snooze for ${delay}`);
+  return new OutcomeSignal(
+    { kind: "snooze", delayMs: toMs(delay, "snooze()") },
+    `snooze for ${delay}`,
+  );
 }
 
 /** The attempt failed and the job must not be tried again: it becomes a dead letter with reason `fatal`. */

@@ -12,18 +12,30 @@ export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Ou
  *   never the value, which may be a secret
  */
 export function validate<Output>(
-  schema: Schema<unknown, Output>, value: unknown, code: "invalid-payload" | "invalid-output", what: string,
+  schema: Schema<unknown, Output>,
+  value: unknown,
+  code: "invalid-payload" | "invalid-output",
+  what: string,
 ): Output | Promise<Output> {
   const result = schema["~standard"].validate(value);
-  return result instanceof Promise ? result.then((late) => accept(late, code, what)) : accept(result, code, what);
+  return result instanceof Promise
+    ? result.then((late) => accept(late, code, what))
+    : accept(result, code, what);
 }
 
-function accept<Output>(result: StandardSchemaV1.Result<Output>, code: "invalid-payload" | "invalid-output", what: string): Output {
+function accept<Output>(
+  result: StandardSchemaV1.Result<Output>,
+  code: "invalid-payload" | "invalid-output",
+  what: string,
+): Output {
   if (result.issues === undefined) return result.value;
   const shown = result.issues.slice(0, 5).map((issue) => {
-    const path = (issue.path ?? []).map((step) => String(typeof step === "object" ? step.key : step)).join(".");
+    const path = (issue.path ?? [])
+      .map((step) => String(typeof step === "object" ? step.key : step))
+      .join(".");
     return path === "" ? issue.message : `${path}: ${issue.message}`;
   });
-  const more = result.issues.length > shown.length ? ` (and ${result.issues.length - shown.length} more)` : "";
+  const more =
+    result.issues.length > shown.length ? ` (and ${result.issues.length - shown.length} more)` : "";
   throw new MillraceError(code, `${what} does not satisfy its schema: ${shown.join("; ")}${more}.`);
 }

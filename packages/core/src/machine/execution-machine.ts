@@ -32,8 +32,16 @@ export type ExecutionEvent =
   | { readonly type: "RECALL" };
 
 export type ExecutionState =
-  | "queued" | "running" | "failed"
-  | "succeeded" | "requeued" | "dead" | "cancelled" | "expired" | "abandoned" | "recalled";
+  | "queued"
+  | "running"
+  | "failed"
+  | "succeeded"
+  | "requeued"
+  | "dead"
+  | "cancelled"
+  | "expired"
+  | "abandoned"
+  | "recalled";
 
 export type FinalState = Exclude<ExecutionState, "queued" | "running" | "failed">;
 

@@ -1,6 +1,11 @@
 import { getInitialSnapshot, transition } from "xstate";
 import { MillraceError } from "../errors/millrace-error.ts";
-import { type ExecutionEffect, type ExecutionEvent, executionMachine, type ExecutionState } from "./execution-machine.ts";
+import {
+  type ExecutionEffect,
+  type ExecutionEvent,
+  executionMachine,
+  type ExecutionState,
+} from "./execution-machine.ts";
 
 /** One answer of the machine: the state after the event, and what is to be done, in order. */
 export interface Transition {
@@ -44,7 +49,10 @@ const TABLE: ReadonlyMap<string, Transition> = askTheMachine();
 export function nextTransition(state: ExecutionState, event: ExecutionEvent): Transition {
   const answer = TABLE.get(keyOf(state, event));
   if (answer !== undefined) return answer;
-  throw new MillraceError("illegal-transition", `An execution that is ${state} takes no ${event.type}.`);
+  throw new MillraceError(
+    "illegal-transition",
+    `An execution that is ${state} takes no ${event.type}.`,
+  );
 }
 
 /** Whether the state takes the event at all. */
@@ -54,7 +62,10 @@ export function takes(state: ExecutionState, event: ExecutionEvent): boolean {
 
 /** The machine itself, asked directly. Slow; for building the table and for the test that compares. */
 export function askMachine(state: ExecutionState, event: ExecutionEvent): Transition | undefined {
-  const from = executionMachine.resolveState({ ...getInitialSnapshot(executionMachine), value: state });
+  const from = executionMachine.resolveState({
+    ...getInitialSnapshot(executionMachine),
+    value: state,
+  });
   if (from.status === "done" || !from.can(event)) return undefined;
   const [to, actions] = transition(executionMachine, from, event);
   return { state: to.value, effects: actions.map((action) => action.type as ExecutionEffect) };
@@ -72,5 +83,7 @@ function askTheMachine(): ReadonlyMap<string, Transition> {
 }
 
 function keyOf(state: ExecutionState, event: ExecutionEvent): string {
-  return "retry" in event && !event.retry ? `${state} ${event.type} never` : `${state} ${event.type}`;
+  return "retry" in event && !event.retry
+    ? `${state} ${event.type} never`
+    : `${state} ${event.type}`;
 }

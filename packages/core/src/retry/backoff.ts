@@ -17,7 +17,12 @@ import type { RetryPolicy, RetryQuestion } from "./retry-policy.ts";
  */
 export interface RetryOptions {
   readonly attempts?: number;
-  readonly backoff?: "none" | "fixed" | "exponential" | "polynomial" | ((question: RetryQuestion) => Duration | "never");
+  readonly backoff?:
+    | "none"
+    | "fixed"
+    | "exponential"
+    | "polynomial"
+    | ((question: RetryQuestion) => Duration | "never");
   readonly base?: Duration;
   readonly factor?: number;
   readonly degree?: number;
@@ -25,7 +30,15 @@ export interface RetryOptions {
   readonly jitter?: boolean | number;
 }
 
-export const DEFAULT_RETRY = { attempts: 5, backoff: "exponential", base: "1s", factor: 2, degree: 4, max: "5m", jitter: true } as const;
+export const DEFAULT_RETRY = {
+  attempts: 5,
+  backoff: "exponential",
+  base: "1s",
+  factor: 2,
+  degree: 4,
+  max: "5m",
+  jitter: true,
+} as const;
 
 /** One attempt, whatever happens. */
 export const NO_RETRY: RetryPolicy = { attempts: 1, delayMs: () => "never" };

@@ -5,9 +5,16 @@ export type RetryWish = "policy" | "never" | { readonly afterMs: number };
 
 /** Why a job is a dead letter. */
 export type DeadReason =
-  | "undecodable" | "invalid-envelope" | "unsupported-version"
-  | "unknown-name" | "invalid-payload" | "payload-too-large"
-  | "attempts-exhausted" | "fatal" | "crashed" | "expired";
+  | "undecodable"
+  | "invalid-envelope"
+  | "unsupported-version"
+  | "unknown-name"
+  | "invalid-payload"
+  | "payload-too-large"
+  | "attempts-exhausted"
+  | "fatal"
+  | "crashed"
+  | "expired";
 
 /** How one delivery of a job ended. Values, never exceptions. */
 export type Outcome =
@@ -20,6 +27,10 @@ export type Outcome =
   | { readonly kind: "lease-lost" }
   | { readonly kind: "deferred"; readonly untilMs: number }
   | { readonly kind: "expired" }
-  | { readonly kind: "rejected"; readonly reason: Exclude<DeadReason, "attempts-exhausted" | "fatal" | "crashed" | "expired">; readonly error: RecordedError }
+  | {
+      readonly kind: "rejected";
+      readonly reason: Exclude<DeadReason, "attempts-exhausted" | "fatal" | "crashed" | "expired">;
+      readonly error: RecordedError;
+    }
   | { readonly kind: "crashed" }
   | { readonly kind: "recalled" };

@@ -1,7 +1,12 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
-import type { ExecutionEffect, ExecutionEvent, ExecutionState, FinalState } from "../machine/execution-machine.ts";
+import type {
+  ExecutionEffect,
+  ExecutionEvent,
+  ExecutionState,
+  FinalState,
+} from "../machine/execution-machine.ts";
 import { nextTransition } from "../machine/transition-table.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
 import type { DeadLetter } from "./dead-letter.ts";
@@ -103,11 +108,15 @@ function judge(input: SettlementInput): Verdict {
 }
 
 function judgeFailure(
-  input: SettlementInput, type: "FAIL" | "TIMEOUT", error: RecordedError, wish: Extract<Outcome, { kind: "failed" }>["retry"],
+  input: SettlementInput,
+  type: "FAIL" | "TIMEOUT",
+  error: RecordedError,
+  wish: Extract<Outcome, { kind: "failed" }>["retry"],
 ): Verdict {
   const { envelope, policy, now, random } = input;
   const attempts = envelope.attempts + 1;
-  if (wish === "never" || attempts >= (envelope.maxAttempts ?? policy.attempts)) return { event: { type, retry: false } };
+  if (wish === "never" || attempts >= (envelope.maxAttempts ?? policy.attempts))
+    return { event: { type, retry: false } };
   const delayMs = wish === "policy" ? policy.delayMs({ attempts, error, random }) : wish.afterMs;
   if (delayMs === "never") return { event: { type, retry: false } };
   return { event: { type, retry: true }, ...dueIn(delayMs, now) };
@@ -117,16 +126,24 @@ function dueIn(delayMs: number, now: number): { notBefore?: number } {
   return delayMs > 0 ? { notBefore: now + Math.ceil(delayMs) } : {};
 }
 
-function count(input: SettlementInput, { event }: Verdict, effects: readonly ExecutionEffect[]): Envelope {
+function count(
+  input: SettlementInput,
+  { event }: Verdict,
+  effects: readonly ExecutionEffect[],
+): Envelope {
   const { envelope, outcome } = input;
   const error = "error" in outcome ? outcome.error : undefined;
-  const counted: Envelope = effects.includes("countAttempt") ? { ...envelope, attempts: envelope.attempts + 1 } : envelope;
+  const counted: Envelope = effects.includes("countAttempt")
+    ? { ...envelope, attempts: envelope.attempts + 1 }
+    : envelope;
   // An outcome of the handler shows that the job can end without taking its holder down; anything else leaves the count standing.
-  const crashes = effects.includes("countAttempt") || event.type === "SNOOZE" ? 0 : crashesOf(input);
+  const crashes =
+    effects.includes("countAttempt") || event.type === "SNOOZE" ? 0 : crashesOf(input);
   return {
     ...counted,
     crashes,
-    interruptions: envelope.interruptions + (event.type === "INTERRUPT" && input.from === "running" ? 1 : 0),
+    interruptions:
+      envelope.interruptions + (event.type === "INTERRUPT" && input.from === "running" ? 1 : 0),
     snoozes: envelope.snoozes + (event.type === "SNOOZE" ? 1 : 0),
     ...(error === undefined ? {} : { firstError: envelope.firstError ?? error, lastError: error }),
   };
@@ -159,8 +176,12 @@ function deadReason(outcome: Outcome): DeadReason {
 }
 
 function stepsOf(
-  effects: readonly ExecutionEffect[], input: SettlementInput, envelope: Envelope,
-  state: FinalState, notBefore: number | undefined, reason: DeadReason | undefined,
+  effects: readonly ExecutionEffect[],
+  input: SettlementInput,
+  envelope: Envelope,
+  state: FinalState,
+  notBefore: number | undefined,
+  reason: DeadReason | undefined,
 ): readonly SettlementStep[] {
   const steps: SettlementStep[] = [];
   for (const effect of effects) {
@@ -171,10 +192,16 @@ function stepsOf(
         steps.push({ do: "requeue", envelope });
         break;
       case "publishDead":
-        steps.push({ do: "bury", letter: deadLetter(input, envelope, reason ?? "attempts-exhausted") });
+        steps.push({
+          do: "bury",
+          letter: deadLetter(input, envelope, reason ?? "attempts-exhausted"),
+        });
         break;
       case "record":
-        steps.push({ do: "record", record: historyRecord(input, envelope, state, notBefore, reason) });
+        steps.push({
+          do: "record",
+          record: historyRecord(input, envelope, state, notBefore, reason),
+        });
         break;
       case "ack":
         steps.push({ do: "ack" });
@@ -194,7 +221,9 @@ function deadLetter(input: SettlementInput, envelope: Envelope, reason: DeadReas
     reason,
     attempts: envelope.attempts,
     error,
-    ...(envelope.firstError === undefined || envelope.firstError === error ? {} : { firstError: envelope.firstError }),
+    ...(envelope.firstError === undefined || envelope.firstError === error
+      ? {}
+      : { firstError: envelope.firstError }),
     at: input.now,
     node: input.node,
     body: message.body,
@@ -204,13 +233,23 @@ function deadLetter(input: SettlementInput, envelope: Envelope, reason: DeadReas
 
 function errorOf(reason: DeadReason, input: SettlementInput): RecordedError {
   if (reason === "crashed") {
-    return { type: "crashed", message: `The job's holder crashed or lost its lease ${crashesOf(input)} times in a row without an outcome.` };
+    return {
+      type: "crashed",
+      message: `The job's holder crashed or lost its lease ${crashesOf(input)} times in a row without an outcome.`,
+    };
   }
-  return { type: "expired", message: `The job was to start before ${new Date(input.envelope.expiresAt ?? input.now).toISOString()} and did not.` };
+  return {
+    type: "expired",
+    message: `The job was to start before ${new Date(input.envelope.expiresAt ?? input.now).toISOString()} and did not.`,
+  };
 }
 
 function historyRecord(
-  input: SettlementInput, envelope: Envelope, state: FinalState, notBefore: number | undefined, reason: DeadReason | undefined,
+  input: SettlementInput,
+  envelope: Envelope,
+  state: FinalState,
+  notBefore: number | undefined,
+  reason: DeadReason | undefined,
 ): HistoryRecord {
   const { outcome } = input;
   const record: { -readonly [K in keyof HistoryRecord]: HistoryRecord[K] } = {

@@ -5,7 +5,13 @@ type Unit = "ms" | "s" | "m" | "h" | "d";
 /** A length of time: whole milliseconds, or a number with a unit such as `"250ms"`, `"30s"`, `"1.5h"`. */
 export type Duration = number | `${number}${Unit}`;
 
-const MS: Readonly<Record<Unit, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const MS: Readonly<Record<Unit, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 /** 100 years: beyond it a number is surely of another unit (seconds since 1970, nanoseconds). */
 const MAX_MS = 100 * 365 * 86_400_000;
@@ -35,7 +41,11 @@ function parse(text: string): number | undefined {
 /** A duration for people: `850ms`, `2.5s`, `3m`, `1.2h`. */
 export function formatMs(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)}ms`;
-  for (const [unit, size] of [["d", MS.d], ["h", MS.h], ["m", MS.m]] as const) {
+  for (const [unit, size] of [
+    ["d", MS.d],
+    ["h", MS.h],
+    ["m", MS.m],
+  ] as const) {
     if (ms >= size) return `${round(ms / size)}${unit}`;
   }
   return `${round(ms / 1_000)}s`;

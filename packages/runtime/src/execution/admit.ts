@@ -1,4 +1,10 @@
-import { type AnyJob, crashesOf, type Envelope, type Outcome, type QueueMessage } from "@millrace/core";
+import {
+  type AnyJob,
+  crashesOf,
+  type Envelope,
+  type Outcome,
+  type QueueMessage,
+} from "@millrace/core";
 
 export interface AdmissionInput {
   readonly envelope: Envelope;
@@ -19,7 +25,8 @@ export function admit(input: AdmissionInput): Outcome | undefined {
   const { envelope, job, now, message } = input;
   if (job === undefined) {
     return {
-      kind: "rejected", reason: "unknown-name",
+      kind: "rejected",
+      reason: "unknown-name",
       error: {
         type: "unknown-name",
         message: `No handler called ${envelope.name} serves queue ${envelope.queue}. Deploy a node that has it, then retry the dead letter.`,
@@ -29,7 +36,11 @@ export function admit(input: AdmissionInput): Outcome | undefined {
   if (crashesOf(input) >= input.poisonAfter) return { kind: "crashed" };
   if (expiresAt(envelope, job) <= now) return { kind: "expired" };
   // What the runtime itself published was delayed already; looking again with another node's clock would send it round in circles.
-  if (message.origin === "producer" && envelope.notBefore !== undefined && envelope.notBefore > now) {
+  if (
+    message.origin === "producer" &&
+    envelope.notBefore !== undefined &&
+    envelope.notBefore > now
+  ) {
     return { kind: "deferred", untilMs: envelope.notBefore };
   }
   return undefined;
@@ -39,5 +50,8 @@ export function admit(input: AdmissionInput): Outcome | undefined {
 function expiresAt(envelope: Envelope, job: AnyJob): number {
   const explicit = envelope.expiresAt ?? Infinity;
   if (job.queuedTimeoutMs === undefined || envelope.attempts > 0) return explicit;
-  return Math.min(explicit, Math.max(envelope.createdAt, envelope.notBefore ?? 0) + job.queuedTimeoutMs);
+  return Math.min(
+    explicit,
+    Math.max(envelope.createdAt, envelope.notBefore ?? 0) + job.queuedTimeoutMs,
+  );
 }

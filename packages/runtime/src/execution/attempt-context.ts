@@ -13,7 +13,13 @@ export class AttemptContext implements ExecutionContext {
   #log: Logger | undefined;
 
   constructor(fields: {
-    input: unknown; envelope: Envelope; definition: AnyJob; deliveryCount: number; node: string; abort: AbortSwitch; log: Logger;
+    input: unknown;
+    envelope: Envelope;
+    definition: AnyJob;
+    deliveryCount: number;
+    node: string;
+    abort: AbortSwitch;
+    log: Logger;
   }) {
     this.input = fields.input;
     this.job = fields.envelope;
@@ -33,7 +39,11 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get log(): Logger {
-    this.#log ??= this.#nodeLog.child({ job: this.job.id, name: this.job.name, attempt: this.attempt });
+    this.#log ??= this.#nodeLog.child({
+      job: this.job.id,
+      name: this.job.name,
+      attempt: this.attempt,
+    });
     return this.#log;
   }
 }

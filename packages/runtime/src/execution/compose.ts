@@ -2,7 +2,8 @@ import { type ExecutionContext, type Middleware, MillraceError } from "@millrace
 
 /** The middlewares around a handler, the first outermost. A second `next()` is refused: it would run the job twice. */
 export function compose(
-  middleware: readonly Middleware[], handle: (context: ExecutionContext) => unknown,
+  middleware: readonly Middleware[],
+  handle: (context: ExecutionContext) => unknown,
 ): (context: ExecutionContext) => unknown {
   return middleware.reduceRight<(context: ExecutionContext) => unknown>(
     (next, wrap) => (context) => {

@@ -1,4 +1,12 @@
-import type { Broker, Clock, EventBus, ExecutionContext, ExecutionLog, Logger, MetricsCollector } from "@millrace/core";
+import type {
+  Broker,
+  Clock,
+  EventBus,
+  ExecutionContext,
+  ExecutionLog,
+  Logger,
+  MetricsCollector,
+} from "@millrace/core";
 import type { Registry } from "../registry/registry.ts";
 
 /** What all executions of a node share. */

@@ -1,6 +1,24 @@
 import {
-  type AbortCause, type AnyJob, type Delivery, type Envelope, envelopeOfUnreadable, type ExecutionEvent, type ExecutionState, MillraceError,
-  nextTransition, NO_RETRY, type Outcome, readEnvelope, recordError, type RunningJob, type Schema, settle, type SettlementInput, type Settlement, type Timer, validate,
+  type AbortCause,
+  type AnyJob,
+  type Delivery,
+  type Envelope,
+  envelopeOfUnreadable,
+  type ExecutionEvent,
+  type ExecutionState,
+  MillraceError,
+  nextTransition,
+  NO_RETRY,
+  type Outcome,
+  readEnvelope,
+  recordError,
+  type RunningJob,
+  type Schema,
+  settle,
+  type SettlementInput,
+  type Settlement,
+  type Timer,
+  validate,
 } from "@millrace/core";
 import { AbortSwitch } from "./abort-switch.ts";
 import { admit } from "./admit.ts";
@@ -49,14 +67,25 @@ export class Execution {
   /** What this execution would answer when asked who runs a job; undefined while it doesn't run. */
   get running(): RunningJob | undefined {
     const envelope = this.#envelope;
-    if (this.#state !== "running" || envelope === undefined || this.#startedAt === undefined) return undefined;
+    if (this.#state !== "running" || envelope === undefined || this.#startedAt === undefined)
+      return undefined;
     return {
-      id: envelope.id, queue: envelope.queue, name: envelope.name, node: this.#host.node, attempt: envelope.attempts + 1, startedAt: this.#startedAt,
+      id: envelope.id,
+      queue: envelope.queue,
+      name: envelope.name,
+      node: this.#host.node,
+      attempt: envelope.attempts + 1,
+      startedAt: this.#startedAt,
     };
   }
 
   start(): void {
-    this.#delivery.lease.onLost(() => this.abort("lease-lost", "The lease could not be confirmed in time; another node may run this job."));
+    this.#delivery.lease.onLost(() =>
+      this.abort(
+        "lease-lost",
+        "The lease could not be confirmed in time; another node may run this job.",
+      ),
+    );
     const { message } = this.#delivery;
     const read = readEnvelope(message);
     if (!read.ok) {
@@ -85,7 +114,11 @@ export class Execution {
   refuse(): void {
     const read = readEnvelope(this.#delivery.message);
     this.#envelope = read.ok ? read.envelope : envelopeOfUnreadable(this.#delivery.message, read);
-    this.#settle(read.ok ? { kind: "interrupted" } : { kind: "rejected", reason: read.reason, error: read.error });
+    this.#settle(
+      read.ok
+        ? { kind: "interrupted" }
+        : { kind: "rejected", reason: read.reason, error: read.error },
+    );
   }
 
   /**
@@ -96,8 +129,12 @@ export class Execution {
     reportRedelivered(this.#host, envelope, this.#delivery.deliveryCount);
     for (let tries = 0; ; tries += 1) {
       try {
-        const records = await this.#host.broker.history.read({ id: envelope.id, queue: envelope.queue });
-        if (records.some((record) => record.generation === envelope.generation)) this.#settle({ kind: "recalled" });
+        const records = await this.#host.broker.history.read({
+          id: envelope.id,
+          queue: envelope.queue,
+        });
+        if (records.some((record) => record.generation === envelope.generation))
+          this.#settle({ kind: "recalled" });
         else this.#admit(envelope);
         return;
       } catch (error) {
@@ -114,14 +151,21 @@ export class Execution {
     const job = host.registry.get(envelope.name);
     this.#definition = job;
     const refusal = admit({
-      envelope, job, message: delivery.message, deliveryCount: delivery.deliveryCount, now: host.clock.now(), poisonAfter: host.poisonAfter,
+      envelope,
+      job,
+      message: delivery.message,
+      deliveryCount: delivery.deliveryCount,
+      now: host.clock.now(),
+      poisonAfter: host.poisonAfter,
     });
     if (refusal !== undefined || job === undefined) {
       if (refusal !== undefined) this.#settle(refusal);
       return;
     }
     if (this.#abort.cause !== undefined) {
-      this.#settle(this.#abort.cause === "lease-lost" ? { kind: "lease-lost" } : { kind: "interrupted" });
+      this.#settle(
+        this.#abort.cause === "lease-lost" ? { kind: "lease-lost" } : { kind: "interrupted" },
+      );
       return;
     }
     if (job.input === undefined) this.#run(envelope, job, envelope.payload);
@@ -129,9 +173,15 @@ export class Execution {
   }
 
   #validateThenRun(envelope: Envelope, job: AnyJob, schema: Schema): void {
-    const reject = (error: unknown): void => this.#settle({ kind: "rejected", reason: "invalid-payload", error: withoutStack(error) });
+    const reject = (error: unknown): void =>
+      this.#settle({ kind: "rejected", reason: "invalid-payload", error: withoutStack(error) });
     try {
-      const input = validate(schema, envelope.payload, "invalid-payload", `The payload of ${job.name}`);
+      const input = validate(
+        schema,
+        envelope.payload,
+        "invalid-payload",
+        `The payload of ${job.name}`,
+      );
       if (input instanceof Promise) input.then((value) => this.#run(envelope, job, value), reject);
       else this.#run(envelope, job, input);
     } catch (error) {
@@ -147,7 +197,13 @@ export class Execution {
     this.#startedMono = clock.monotonic();
     reportStarted(this.#host, envelope, this.#startedAt);
     const context = new AttemptContext({
-      input, envelope, definition: job, deliveryCount: this.#delivery.deliveryCount, node, abort: this.#abort, log,
+      input,
+      envelope,
+      definition: job,
+      deliveryCount: this.#delivery.deliveryCount,
+      node,
+      abort: this.#abort,
+      log,
     });
     let ending: Ending;
     try {
@@ -167,12 +223,15 @@ export class Execution {
   #await(given: Promise<unknown>, envelope: Envelope, job: AnyJob): void {
     const { clock } = this.#host;
     const timeoutMs = envelope.timeoutMs ?? job.timeoutMs;
-    let timer: Timer = clock.setTimer(timeoutMs, () => this.abort("timed-out", `The handler did not end within its timeout of ${timeoutMs} ms.`));
+    let timer: Timer = clock.setTimer(timeoutMs, () =>
+      this.abort("timed-out", `The handler did not end within its timeout of ${timeoutMs} ms.`),
+    );
     this.#cutShort = () => timer.cancel();
     this.#abort.onAbort = () => {
       timer.cancel();
       // A stopping node has a grace of its own and hands back what is left; only timeouts and cancellations are waited for here.
-      if (this.#abort.cause !== "shutdown") timer = clock.setTimer(job.graceMs, () => this.#giveUpWaiting());
+      if (this.#abort.cause !== "shutdown")
+        timer = clock.setTimer(job.graceMs, () => this.#giveUpWaiting());
     };
     given.then(
       (value) => {
@@ -190,7 +249,12 @@ export class Execution {
     const { cause, reason } = this.#abort;
     if (cause === undefined || this.#settling) return;
     const envelope = this.#requireEnvelope();
-    this.#host.events.emit("handler.ignored-abort", { id: envelope.id, name: envelope.name, queue: envelope.queue, attempt: envelope.attempts + 1 });
+    this.#host.events.emit("handler.ignored-abort", {
+      id: envelope.id,
+      name: envelope.name,
+      queue: envelope.queue,
+      attempt: envelope.attempts + 1,
+    });
     this.#settle(outcomeOfAbort(cause, reason));
   }
 
@@ -201,10 +265,17 @@ export class Execution {
       this.#settle(outcome);
       return;
     }
-    const fail = (error: unknown): void => this.#settle({ kind: "failed", error: withoutStack(error), retry: "policy" });
+    const fail = (error: unknown): void =>
+      this.#settle({ kind: "failed", error: withoutStack(error), retry: "policy" });
     try {
-      const output = validate<unknown>(job.output, outcome.output, "invalid-output", `The result of ${job.name}`);
-      if (output instanceof Promise) output.then((value) => this.#settle({ kind: "succeeded", output: value }), fail);
+      const output = validate<unknown>(
+        job.output,
+        outcome.output,
+        "invalid-output",
+        `The result of ${job.name}`,
+      );
+      if (output instanceof Promise)
+        output.then((value) => this.#settle({ kind: "succeeded", output: value }), fail);
       else this.#settle({ kind: "succeeded", output });
     } catch (error) {
       fail(error);
@@ -226,7 +297,12 @@ export class Execution {
       now: clock.now(),
       random: random(),
       node,
-      ...(this.#startedAt === undefined ? {} : { startedAt: this.#startedAt, durationMs: Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000 }),
+      ...(this.#startedAt === undefined
+        ? {}
+        : {
+            startedAt: this.#startedAt,
+            durationMs: Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000,
+          }),
     };
     void this.#carryOut(input, this.#decide(input));
   }
@@ -237,7 +313,10 @@ export class Execution {
       return settle(input);
     } catch (error) {
       if (MillraceError.is(error, "illegal-transition")) throw error;
-      this.#host.log.error({ job: input.envelope.id, error: recordError(error) }, "the retry policy threw; the job is not tried again");
+      this.#host.log.error(
+        { job: input.envelope.id, error: recordError(error) },
+        "the retry policy threw; the job is not tried again",
+      );
       return settle({ ...input, policy: NO_RETRY });
     }
   }
@@ -250,7 +329,8 @@ export class Execution {
         settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
       }
       try {
-        if (settlement.steps.length > 0) await this.#host.broker.settle(this.#delivery, settlement.steps);
+        if (settlement.steps.length > 0)
+          await this.#host.broker.settle(this.#delivery, settlement.steps);
         break;
       } catch (error) {
         const other = remedy(error, input, settlement);
@@ -271,10 +351,19 @@ export class Execution {
     const { clock, events } = this.#host;
     const envelope = this.#requireEnvelope();
     events.emit("settlement.failed", {
-      id: envelope.id, name: envelope.name, queue: envelope.queue, attempt: envelope.attempts + 1, error: recordError(error),
+      id: envelope.id,
+      name: envelope.name,
+      queue: envelope.queue,
+      attempt: envelope.attempts + 1,
+      error: recordError(error),
     });
     if (MillraceError.is(error, "lease-lost") || this.#ended) return false;
-    await new Promise<void>((resolve) => clock.setTimer(SETTLE_RETRY_MS[Math.min(tries, SETTLE_RETRY_MS.length - 1)] as number, resolve));
+    await new Promise<void>((resolve) =>
+      clock.setTimer(
+        SETTLE_RETRY_MS[Math.min(tries, SETTLE_RETRY_MS.length - 1)] as number,
+        resolve,
+      ),
+    );
     return this.#delivery.lease.isHeld() && !this.#ended;
   }
 
@@ -290,7 +379,11 @@ export class Execution {
   }
 
   #requireEnvelope(): Envelope {
-    if (this.#envelope === undefined) throw new MillraceError("illegal-transition", "An execution was settled before its message was read.");
+    if (this.#envelope === undefined)
+      throw new MillraceError(
+        "illegal-transition",
+        "An execution was settled before its message was read.",
+      );
     return this.#envelope;
   }
 }
@@ -300,4 +393,3 @@ function withoutStack(error: unknown): { type: string; message: string } {
   const { type, message } = recordError(error);
   return { type, message };
 }
-

@@ -1,9 +1,13 @@
-import { type AbortCause, MillraceError, type Outcome, OutcomeSignal, recordError } from "@millrace/core";
+import {
+  type AbortCause,
+  MillraceError,
+  type Outcome,
+  OutcomeSignal,
+  recordError,
+} from "@millrace/core";
 
 /** How a handler ended: with a value, or with something thrown. */
-export type Ending =
-  | { readonly returned: unknown }
-  | { readonly threw: unknown };
+export type Ending = { readonly returned: unknown } | { readonly threw: unknown };
 
 /**
  * The outcome of an attempt whose handler has ended. Pure.
@@ -24,7 +28,14 @@ export function interpret(ending: Ending, aborted: AbortCause | undefined): Outc
 export function outcomeOfAbort(aborted: AbortCause, cause: unknown): Outcome {
   switch (aborted) {
     case "timed-out":
-      return { kind: "timed-out", error: recordError(MillraceError.is(cause, "timed-out") ? cause : new MillraceError("timed-out", timeoutText(cause))) };
+      return {
+        kind: "timed-out",
+        error: recordError(
+          MillraceError.is(cause, "timed-out")
+            ? cause
+            : new MillraceError("timed-out", timeoutText(cause)),
+        ),
+      };
     case "shutdown":
       return { kind: "interrupted" };
     case "cancelled":

@@ -1,21 +1,39 @@
-import { type HistoryRecord, MillraceError, recordError, settle, type Settlement, type SettlementInput } from "@millrace/core";
+import {
+  type HistoryRecord,
+  MillraceError,
+  recordError,
+  settle,
+  type Settlement,
+  type SettlementInput,
+} from "@millrace/core";
 
 /**
  * What to do when a settlement can't be carried out as it stands. Pure.
  *
  * @returns another settlement for the same delivery, or undefined where the same one is to be tried again
  */
-export function remedy(error: unknown, input: SettlementInput, failed: Settlement): Settlement | undefined {
+export function remedy(
+  error: unknown,
+  input: SettlementInput,
+  failed: Settlement,
+): Settlement | undefined {
   const tooLarge = MillraceError.is(error, "payload-too-large");
   if (!tooLarge && !MillraceError.is(error, "unserializable-payload")) return undefined;
 
-  if (input.outcome.kind === "succeeded") return withoutOutput(failed, tooLarge ? "too-large" : "unserializable");
+  if (input.outcome.kind === "succeeded")
+    return withoutOutput(failed, tooLarge ? "too-large" : "unserializable");
   if (failed.state !== "requeued") return undefined;
-  return settle({ ...input, outcome: { kind: "rejected", reason: "payload-too-large", error: recordError(error) } });
+  return settle({
+    ...input,
+    outcome: { kind: "rejected", reason: "payload-too-large", error: recordError(error) },
+  });
 }
 
 /** The work is done and can't be undone: the job has succeeded, and its history says what became of the result. */
-function withoutOutput(settlement: Settlement, why: NonNullable<HistoryRecord["outputDropped"]>): Settlement {
+function withoutOutput(
+  settlement: Settlement,
+  why: NonNullable<HistoryRecord["outputDropped"]>,
+): Settlement {
   return {
     ...settlement,
     steps: settlement.steps.map((step) => {

@@ -6,17 +6,30 @@ import type { ExecutionHost } from "./execution-host.ts";
 export function reportStarted(host: ExecutionHost, envelope: Envelope, startedAt: number): void {
   const waitedMs = Math.max(0, startedAt - Math.max(envelope.createdAt, envelope.notBefore ?? 0));
   if (envelope.generation === 0) {
-    host.metrics.observe("job_schedule_to_start_seconds", { queue: envelope.queue, job: envelope.name }, waitedMs / 1_000);
+    host.metrics.observe(
+      "job_schedule_to_start_seconds",
+      { queue: envelope.queue, job: envelope.name },
+      waitedMs / 1_000,
+    );
   }
-  if (host.events.has("job.started")) host.events.emit("job.started", { ...idOf(envelope), waitedMs });
+  if (host.events.has("job.started"))
+    host.events.emit("job.started", { ...idOf(envelope), waitedMs });
 }
 
-export function reportRedelivered(host: ExecutionHost, envelope: Envelope, deliveryCount: number): void {
+export function reportRedelivered(
+  host: ExecutionHost,
+  envelope: Envelope,
+  deliveryCount: number,
+): void {
   host.metrics.increment("redeliveries_total", { queue: envelope.queue });
   host.events.emit("job.redelivered", { ...idOf(envelope), deliveryCount });
 }
 
-export function reportSettled(host: ExecutionHost, input: SettlementInput, settlement: Settlement): void {
+export function reportSettled(
+  host: ExecutionHost,
+  input: SettlementInput,
+  settlement: Settlement,
+): void {
   count(host, input, settlement);
   const { envelope, outcome, durationMs } = input;
   for (const step of settlement.steps) {
@@ -35,10 +48,15 @@ export function reportSettled(host: ExecutionHost, input: SettlementInput, settl
   });
 }
 
-function count({ metrics }: ExecutionHost, { envelope, outcome, durationMs }: SettlementInput, settlement: Settlement): void {
+function count(
+  { metrics }: ExecutionHost,
+  { envelope, outcome, durationMs }: SettlementInput,
+  settlement: Settlement,
+): void {
   const labels = { queue: envelope.queue, job: envelope.name };
   if (durationMs !== undefined) metrics.observe("job_duration_seconds", labels, durationMs / 1_000);
-  if (outcome.kind === "failed" || outcome.kind === "timed-out") metrics.increment("jobs_failed_total", labels);
+  if (outcome.kind === "failed" || outcome.kind === "timed-out")
+    metrics.increment("jobs_failed_total", labels);
   switch (settlement.state) {
     case "succeeded":
       metrics.increment("jobs_succeeded_total", labels);
@@ -48,7 +66,10 @@ function count({ metrics }: ExecutionHost, { envelope, outcome, durationMs }: Se
       break;
     case "dead":
     case "expired":
-      metrics.increment("jobs_dead_total", { ...labels, reason: settlement.reason ?? "attempts-exhausted" });
+      metrics.increment("jobs_dead_total", {
+        ...labels,
+        reason: settlement.reason ?? "attempts-exhausted",
+      });
       break;
     case "cancelled":
       metrics.increment("jobs_cancelled_total", labels);
@@ -62,5 +83,10 @@ function count({ metrics }: ExecutionHost, { envelope, outcome, durationMs }: Se
 }
 
 function idOf(envelope: Envelope): { id: string; name: string; queue: string; attempt: number } {
-  return { id: envelope.id, name: envelope.name, queue: envelope.queue, attempt: envelope.attempts + 1 };
+  return {
+    id: envelope.id,
+    name: envelope.name,
+    queue: envelope.queue,
+    attempt: envelope.attempts + 1,
+  };
 }

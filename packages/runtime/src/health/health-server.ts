@@ -28,7 +28,13 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
-      reject(new MillraceError("health-port-taken", `Port ${options.port} for health and metrics can't be used (${cause.code ?? cause.message}). Choose another, or 0 for any.`, { cause }));
+      reject(
+        new MillraceError(
+          "health-port-taken",
+          `Port ${options.port} for health and metrics can't be used (${cause.code ?? cause.message}). Choose another, or 0 for any.`,
+          { cause },
+        ),
+      );
     });
     server.listen(options.port, options.host, resolve);
   });
@@ -42,12 +48,17 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   };
 }
 
-async function answer(options: HealthServerOptions, url: string, response: ServerResponse): Promise<void> {
-  switch (url.split("?")[0]) {
+async function answer(
+  options: HealthServerOptions,
+  url: string,
+  response: ServerResponse,
+): Promise<void> {
+  const path = url.split("?", 1)[0] ?? "";
+  switch (path) {
     case "/livez":
     case "/readyz": {
       const health = options.health();
-      const well = url.startsWith("/livez") ? health.live : health.ready;
+      const well = path === "/livez" ? health.live : health.ready;
       send(response, well ? 200 : 503, "application/json", `${JSON.stringify(health)}\n`);
       return;
     }

@@ -5,7 +5,13 @@ import type { ServiceState } from "../service/service.ts";
 export interface HealthInput {
   readonly state: NodeState;
   readonly broker: BrokerStatus;
-  readonly workers: readonly { readonly queue: string; readonly state: ServiceState; readonly slots: number; readonly used: number; readonly lastActivity: number | undefined }[];
+  readonly workers: readonly {
+    readonly queue: string;
+    readonly state: ServiceState;
+    readonly slots: number;
+    readonly used: number;
+    readonly lastActivity: number | undefined;
+  }[];
   /** `Clock.monotonic()`. */
   readonly now: number;
   readonly running: number;
@@ -21,7 +27,12 @@ export interface Health {
   readonly state: NodeState;
   readonly broker: BrokerStatus;
   readonly running: number;
-  readonly queues: readonly { readonly queue: string; readonly state: ServiceState; readonly slots: number; readonly used: number }[];
+  readonly queues: readonly {
+    readonly queue: string;
+    readonly state: ServiceState;
+    readonly slots: number;
+    readonly used: number;
+  }[];
 }
 
 /** A bound worker hears at least a pull's heartbeat this often; silence for longer means that it is stuck. */
@@ -30,9 +41,18 @@ const SILENCE_MS = 90_000;
 /** What the probes answer. Pure. A server that is away makes a node unready, never dead: restarting it would not help. */
 export function healthOf(input: HealthInput): Health {
   const { state, broker, workers, now, running } = input;
-  const stuck = workers.filter((worker) => worker.state === "open" && worker.used < worker.slots && worker.lastActivity !== undefined && now - worker.lastActivity > SILENCE_MS);
+  const stuck = workers.filter(
+    (worker) =>
+      worker.state === "open" &&
+      worker.used < worker.slots &&
+      worker.lastActivity !== undefined &&
+      now - worker.lastActivity > SILENCE_MS,
+  );
   const unbound = workers.filter((worker) => worker.state !== "open");
-  const stuckProblems = broker === "connected" ? stuck.map(({ queue }) => `nothing heard of queue ${queue} for over ${SILENCE_MS / 1_000} s`) : [];
+  const stuckProblems =
+    broker === "connected"
+      ? stuck.map(({ queue }) => `nothing heard of queue ${queue} for over ${SILENCE_MS / 1_000} s`)
+      : [];
   const problems = [
     ...(state === "running" ? [] : [`the node is ${state}`]),
     ...(broker === "connected" ? [] : [`the broker is ${broker}`]),
@@ -46,6 +66,11 @@ export function healthOf(input: HealthInput): Health {
     state,
     broker,
     running,
-    queues: workers.map(({ queue, state: workerState, slots, used }) => ({ queue, state: workerState, slots, used })),
+    queues: workers.map(({ queue, state: workerState, slots, used }) => ({
+      queue,
+      state: workerState,
+      slots,
+      used,
+    })),
   };
 }

@@ -60,7 +60,10 @@ export const nodeMachine = setup({
         src: "open",
         input: ({ context }) => context,
         onDone: "running",
-        onError: { target: "closing", actions: ({ context, event }) => context.onFailure(event.error) },
+        onError: {
+          target: "closing",
+          actions: ({ context, event }) => context.onFailure(event.error),
+        },
       },
       on: { STOP: "draining", HURRY: "handingBack" },
     },
@@ -90,7 +93,10 @@ export const nodeMachine = setup({
         src: "close",
         input: ({ context }) => context,
         onDone: "stopped",
-        onError: { target: "stopped", actions: ({ context, event }) => context.onFailure(event.error) },
+        onError: {
+          target: "stopped",
+          actions: ({ context, event }) => context.onFailure(event.error),
+        },
       },
       after: { closeTime: "stopped" },
     },
@@ -98,7 +104,8 @@ export const nodeMachine = setup({
   },
 });
 
-export type NodeState = "idle" | "starting" | "running" | "draining" | "aborting" | "handingBack" | "closing" | "stopped";
+export type NodeState =
+  "idle" | "starting" | "running" | "draining" | "aborting" | "handingBack" | "closing" | "stopped";
 
 function share({ graceMs }: NodeDuties, phase: keyof typeof SHARE): number {
   return Math.max(LEAST_MS, Math.floor(graceMs * SHARE[phase]));

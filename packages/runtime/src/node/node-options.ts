@@ -1,7 +1,21 @@
 import { hostname } from "node:os";
 import {
-  type Broker, type Clock, type Duration, type ExecutionLog, isId, type Logger, type MetricsCollector, type Middleware, MillraceError,
-  noExecutionLog, noMetrics, type QueueSettings, requireQueueName, silentLogger, systemClock, toMs,
+  type Broker,
+  type Clock,
+  type Duration,
+  type ExecutionLog,
+  isId,
+  type Logger,
+  type MetricsCollector,
+  type Middleware,
+  MillraceError,
+  noExecutionLog,
+  noMetrics,
+  type QueueSettings,
+  requireQueueName,
+  silentLogger,
+  systemClock,
+  toMs,
 } from "@millrace/core";
 
 /** How a node treats one queue. */
@@ -90,7 +104,10 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
 }
 
 function defaultName(): string {
-  const host = hostname().replace(/[^A-Za-z0-9_-]/g, "-").slice(0, 64) || "node";
+  const host =
+    hostname()
+      .replace(/[^A-Za-z0-9_-]/g, "-")
+      .slice(0, 64) || "node";
   return `${host}-${process.pid}-${Math.random().toString(36).slice(2, 6)}`;
 }
 
@@ -100,5 +117,8 @@ function wholeFrom1(value: number, field: string): number {
 }
 
 function wrong(field: string, value: unknown, expected: string): MillraceError {
-  return new MillraceError("invalid-option", `${field} must be ${expected}; got ${JSON.stringify(value)}.`);
+  return new MillraceError(
+    "invalid-option",
+    `${field} must be ${expected}; got ${JSON.stringify(value)}.`,
+  );
 }

@@ -40,32 +40,54 @@ export function createNode(options: NodeOptions): MillraceNode {
   const config = nodeConfig(options);
   const { broker, clock, log, metrics } = config;
   const registry = new Registry(config.jobs);
-  const events = new EventBus((error) => log.error({ error: recordError(error) }, "an event listener threw"));
+  const events = new EventBus((error) =>
+    log.error({ error: recordError(error) }, "an event listener threw"),
+  );
   const threads = new ThreadPool(clock);
   const host: ExecutionHost = {
-    node: config.name, broker, registry, clock, events, metrics, executionLog: config.executionLog, log,
-    poisonAfter: config.poisonAfter, random: config.random,
+    node: config.name,
+    broker,
+    registry,
+    clock,
+    events,
+    metrics,
+    executionLog: config.executionLog,
+    log,
+    poisonAfter: config.poisonAfter,
+    random: config.random,
     call: compose(config.middleware, (context) => {
       const job = registry.get(context.job.name);
-      if (job === undefined) throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
+      if (job === undefined)
+        throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
       return job.isolation === "thread" ? threads.run(job, context) : job.handle(context);
     }),
   };
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const workers = queues.map(
-    (queue) => new QueueWorker(host, { queue, slots: config.queues.get(queue)?.slots ?? config.slots, leaseMs: config.leaseMs }),
+    (queue) =>
+      new QueueWorker(host, {
+        queue,
+        slots: config.queues.get(queue)?.slots ?? config.slots,
+        leaseMs: config.leaseMs,
+      }),
   );
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
-  ].map(({ what, open }) => createService({ clock, open, onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`) }));
+  ].map(({ what, open }) =>
+    createService({
+      clock,
+      open,
+      onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
+    }),
+  );
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
   }
 
   /** Why the node never ran; set by the machine's `onFailure` before it closes. */
-  let failure: unknown;
+  let failure: Error | undefined;
   const stopStatus = broker.onStatus((status) => {
     if (status !== "closed") events.emit("broker.status", { status });
   });
@@ -74,7 +96,9 @@ export function createNode(options: NodeOptions): MillraceNode {
     input: {
       graceMs: config.graceMs,
       open: async (signal) => {
-        await Promise.all(queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)));
+        await Promise.all(
+          queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
+        );
         if (signal.aborted) return;
         await Promise.all([...workers, ...sideServices].map((service) => service.start()));
       },
@@ -86,18 +110,22 @@ export function createNode(options: NodeOptions): MillraceNode {
         await Promise.all(workers.map((worker) => worker.idle()));
       },
       abortAll: () => {
-        for (const worker of workers) worker.abortAll("shutdown", "The node is stopping and the grace has passed.");
+        for (const worker of workers)
+          worker.abortAll("shutdown", "The node is stopping and the grace has passed.");
       },
       handBackAll: () => {
         for (const worker of workers) worker.handBackAll();
       },
       close: async () => {
         stopStatus();
-        await Promise.all([...workers.map((worker) => worker.stopPulling()), ...sideServices.map((service) => service.stop())]);
+        await Promise.all([
+          ...workers.map((worker) => worker.stopPulling()),
+          ...sideServices.map((service) => service.stop()),
+        ]);
         await Promise.all([threads.close(), config.executionLog.close()]);
       },
       onFailure: (error) => {
-        failure ??= error;
+        failure ??= error instanceof Error ? error : new Error(String(error));
         log.error({ error: recordError(error) }, "the node failed");
       },
     },
@@ -111,9 +139,15 @@ export function createNode(options: NodeOptions): MillraceNode {
     events.emit("node.state", { node: config.name, state: value });
   });
   actor.start();
-  const stopped = waitFor(actor, (snapshot) => snapshot.status !== "active", { timeout: Infinity }).then(() => {
+  const stopped = waitFor(actor, (snapshot) => snapshot.status !== "active", {
+    timeout: Infinity,
+  }).then(() => {
     const left = workers.reduce((sum, worker) => sum + worker.used, 0);
-    if (left > 0) log.warn({ node: config.name, jobs: left }, "stopped with jobs that could not be handed back; they return when their lease ends");
+    if (left > 0)
+      log.warn(
+        { node: config.name, jobs: left },
+        "stopped with jobs that could not be handed back; they return when their lease ends",
+      );
   });
 
   return {
@@ -128,15 +162,28 @@ export function createNode(options: NodeOptions): MillraceNode {
       return workers.flatMap((worker) => worker.running);
     },
     start: async () => {
-      if (actor.getSnapshot().status !== "active") throw new MillraceError("already-stopped", "This node was stopped. Make another.");
+      if (actor.getSnapshot().status !== "active")
+        throw new MillraceError("already-stopped", "This node was stopped. Make another.");
       actor.send({ type: "START" });
-      await waitFor(actor, (snapshot) => snapshot.matches("running") || snapshot.status !== "active", { timeout: Infinity });
+      await waitFor(
+        actor,
+        (snapshot) => snapshot.matches("running") || snapshot.status !== "active",
+        { timeout: Infinity },
+      );
       if (failure !== undefined) throw failure;
     },
     stop: async ({ immediate = false } = {}) => {
-      actor.send({ type: immediate ? "HURRY" : "STOP" });
+      if (actor.getSnapshot().status === "active")
+        actor.send({ type: immediate ? "HURRY" : "STOP" });
       await stopped;
     },
-    health: () => healthOf({ state: actor.getSnapshot().value, broker: broker.status, workers, now: clock.monotonic(), running: workers.flatMap((w) => w.running).length }),
+    health: () =>
+      healthOf({
+        state: actor.getSnapshot().value,
+        broker: broker.status,
+        workers,
+        now: clock.monotonic(),
+        running: workers.flatMap((w) => w.running).length,
+      }),
   };
 }

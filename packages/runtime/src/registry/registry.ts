@@ -7,11 +7,23 @@ export class Registry {
 
   /** @throws MillraceError `no-jobs`, `no-handler`, `duplicate-job` */
   constructor(jobs: readonly unknown[]) {
-    if (jobs.length === 0) throw new MillraceError("no-jobs", "A node needs at least one job. Give it `definition.handler(…)`.");
+    if (jobs.length === 0)
+      throw new MillraceError(
+        "no-jobs",
+        "A node needs at least one job. Give it `definition.handler(…)`.",
+      );
     const byName = new Map<string, AnyJob>();
     for (const job of jobs) {
-      if (!isJob(job)) throw new MillraceError("no-handler", `${nameOf(job)} has no handler. Give the node what \`definition.handler(…)\` returns.`);
-      if (byName.has(job.name)) throw new MillraceError("duplicate-job", `Two jobs are called ${job.name}. A name has one handler.`);
+      if (!isJob(job))
+        throw new MillraceError(
+          "no-handler",
+          `${nameOf(job)} has no handler. Give the node what \`definition.handler(…)\` returns.`,
+        );
+      if (byName.has(job.name))
+        throw new MillraceError(
+          "duplicate-job",
+          `Two jobs are called ${job.name}. A name has one handler.`,
+        );
       byName.set(job.name, job);
     }
     this.#jobs = byName;
@@ -24,5 +36,10 @@ export class Registry {
 }
 
 function nameOf(value: unknown): string {
-  return typeof value === "object" && value !== null && "name" in value && typeof value.name === "string" ? value.name : "One of the jobs";
+  return typeof value === "object" &&
+    value !== null &&
+    "name" in value &&
+    typeof value.name === "string"
+    ? value.name
+    : "One of the jobs";
 }

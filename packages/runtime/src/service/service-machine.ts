@@ -47,7 +47,11 @@ export const serviceMachine = setup({
         src: "open",
         input: ({ context }) => context,
         onDone: [
-          { guard: "unwanted", target: "closing", actions: assign({ opened: ({ event }) => event.output }) },
+          {
+            guard: "unwanted",
+            target: "closing",
+            actions: assign({ opened: ({ event }) => event.output }),
+          },
           { target: "open", actions: assign({ opened: ({ event }) => event.output }) },
         ],
         onError: [
@@ -63,7 +67,10 @@ export const serviceMachine = setup({
         src: "close",
         input: ({ context }) => context.opened,
         onDone: "stopped",
-        onError: { target: "stopped", actions: ({ context, event }) => context.onError(event.error) },
+        onError: {
+          target: "stopped",
+          actions: ({ context, event }) => context.onError(event.error),
+        },
       },
     },
     stopped: { type: "final" },

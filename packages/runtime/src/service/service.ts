@@ -40,11 +40,11 @@ export function createService(options: ServiceOptions): Service {
       return stateNow();
     },
     start: async () => {
-      actor.send({ type: "START" });
+      if (actor.getSnapshot().status === "active") actor.send({ type: "START" });
       await waitFor(actor, (snapshot) => snapshot.matches("open") || snapshot.status !== "active");
     },
     stop: async () => {
-      actor.send({ type: "STOP" });
+      if (actor.getSnapshot().status === "active") actor.send({ type: "STOP" });
       await waitFor(actor, (snapshot) => snapshot.status !== "active");
     },
   };

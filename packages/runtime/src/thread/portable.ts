@@ -1,4 +1,10 @@
-import { type HandlerWish, MillraceError, isErrorCode, OutcomeSignal, recordError } from "@millrace/core";
+import {
+  type HandlerWish,
+  MillraceError,
+  isErrorCode,
+  OutcomeSignal,
+  recordError,
+} from "@millrace/core";
 import type { PortableError, PortableWish } from "./thread-protocol.ts";
 
 /** Errors and wishes across the border of a thread, and back. */
@@ -9,7 +15,9 @@ export function packError(thrown: unknown): PortableError {
 }
 
 export function unpackError(packed: PortableError): Error {
-  const error = isErrorCode(packed.name) ? new MillraceError(packed.name, packed.message) : new Error(packed.message);
+  const error = isErrorCode(packed.name)
+    ? new MillraceError(packed.name, packed.message)
+    : new Error(packed.message);
   if (!MillraceError.is(error)) error.name = packed.name;
   if (packed.stack !== undefined) error.stack = packed.stack;
   return error;
@@ -20,5 +28,8 @@ export function packWish(wish: HandlerWish): PortableWish {
 }
 
 export function unpackWish(wish: PortableWish): OutcomeSignal {
-  return new OutcomeSignal("cause" in wish ? { ...wish, cause: unpackError(wish.cause) } : wish, wish.kind);
+  return new OutcomeSignal(
+    "cause" in wish ? { ...wish, cause: unpackError(wish.cause) } : wish,
+    wish.kind,
+  );
 }

@@ -1,5 +1,12 @@
 import { parentPort, workerData } from "node:worker_threads";
-import { type AnyJob, type Envelope, type ExecutionContext, type Logger, OutcomeSignal, validate } from "@millrace/core";
+import {
+  type AnyJob,
+  type Envelope,
+  type ExecutionContext,
+  type Logger,
+  OutcomeSignal,
+  validate,
+} from "@millrace/core";
 import { AbortSwitch } from "../execution/abort-switch.ts";
 import { collectJobs } from "../registry/collect-jobs.ts";
 import { packError, packWish } from "./portable.ts";
@@ -24,22 +31,38 @@ async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
   try {
     const job = jobs.find(({ name }) => name === order.name);
     if (job === undefined) throw new Error(`${module} exports no job called ${order.name}`);
-    const input: unknown = job.input === undefined
-      ? order.envelope.payload
-      : await validate<unknown>(job.input, order.envelope.payload, "invalid-payload", `The payload of ${order.name}`);
+    const input: unknown =
+      job.input === undefined
+        ? order.envelope.payload
+        : await validate<unknown>(
+            job.input,
+            order.envelope.payload,
+            "invalid-payload",
+            `The payload of ${order.name}`,
+          );
     const given: unknown = await job.handle(contextOf(order, input));
     if (OutcomeSignal.is(given)) say({ say: "wished", wish: packWish(given.wish) });
     else sayReturned(given);
   } catch (error) {
-    say(OutcomeSignal.is(error) ? { say: "wished", wish: packWish(error.wish) } : { say: "threw", error: packError(error) });
+    say(
+      OutcomeSignal.is(error)
+        ? { say: "wished", wish: packWish(error.wish) }
+        : { say: "threw", error: packError(error) },
+    );
   }
 }
 
 function contextOf(order: Extract<ToThread, { do: "run" }>, input: unknown): ExecutionContext {
   const envelope: Envelope = order.envelope;
   return {
-    input, signal: abort.signal, attempt: envelope.attempts + 1, maxAttempts: order.maxAttempts, job: envelope,
-    token: order.token, node: order.node, log: forwardingLogger({}),
+    input,
+    signal: abort.signal,
+    attempt: envelope.attempts + 1,
+    maxAttempts: order.maxAttempts,
+    job: envelope,
+    token: order.token,
+    node: order.node,
+    log: forwardingLogger({}),
   };
 }
 
@@ -52,10 +75,15 @@ function sayReturned(value: unknown): void {
 }
 
 function forwardingLogger(bound: object): Logger {
-  const forward = (level: Extract<FromThread, { say: "log" }>["level"]) => (fields: object, message: string): void =>
-    say({ say: "log", level, fields: { ...bound, ...fields }, message });
+  const forward =
+    (level: Extract<FromThread, { say: "log" }>["level"]) =>
+    (fields: object, message: string): void =>
+      say({ say: "log", level, fields: { ...bound, ...fields }, message });
   return {
-    debug: forward("debug"), info: forward("info"), warn: forward("warn"), error: forward("error"),
+    debug: forward("debug"),
+    info: forward("info"),
+    warn: forward("warn"),
+    error: forward("error"),
     child: (fields) => forwardingLogger({ ...bound, ...fields }),
   };
 }

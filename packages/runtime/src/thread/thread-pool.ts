@@ -34,7 +34,10 @@ export class ThreadPool {
    */
   run(job: AnyJob, context: ExecutionContext): Promise<unknown> {
     if (job.module === undefined) {
-      throw new MillraceError("invalid-job", `${job.name} asks for isolation: "thread" and names no module. Set module: import.meta.url.`);
+      throw new MillraceError(
+        "invalid-job",
+        `${job.name} asks for isolation: "thread" and names no module. Set module: import.meta.url.`,
+      );
     }
     const module = job.module;
     const worker = this.#take(module);
@@ -71,7 +74,9 @@ export class ThreadPool {
 
   #spawn(module: string): Worker {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const worker = new Worker(new URL(`./thread-main.${extension}`, import.meta.url), { workerData: { module } });
+    const worker = new Worker(new URL(`./thread-main.${extension}`, import.meta.url), {
+      workerData: { module },
+    });
     // An idle thread that dies is simply not used again; a busy one is its conversation's business.
     worker.on("error", () => {});
     worker.on("exit", () => {
@@ -142,7 +147,11 @@ class Conversation {
     // Where the lease is gone another node may be at work already, so there is no grace to give.
     const graceMs = reason.code === "lease-lost" ? 0 : this.#job.graceMs;
     const timer = this.#clock.setTimer(graceMs, () => {
-      this.#end((_resolve, reject) => reject(exited(this.#job.name, "it ignored its abort signal and was ended")), false);
+      this.#end(
+        (_resolve, reject) =>
+          reject(exited(this.#job.name, "it ignored its abort signal and was ended")),
+        false,
+      );
     });
     const end = this.onEnd;
     this.onEnd = (settle, reusable) => {
@@ -167,5 +176,9 @@ class Conversation {
 }
 
 function exited(name: string, why: string, cause?: Error): MillraceError {
-  return new MillraceError("thread-exited", `The worker thread of ${name} ended before its handler did: ${why}.`, { cause });
+  return new MillraceError(
+    "thread-exited",
+    `The worker thread of ${name} ended before its handler did: ${why}.`,
+    { cause },
+  );
 }

@@ -2,13 +2,25 @@ import type { AbortCause, Envelope } from "@millrace/core";
 
 /** What the node says to a worker thread. */
 export type ToThread =
-  | { readonly do: "run"; readonly name: string; readonly envelope: Envelope; readonly token: number; readonly node: string; readonly maxAttempts: number }
+  | {
+      readonly do: "run";
+      readonly name: string;
+      readonly envelope: Envelope;
+      readonly token: number;
+      readonly node: string;
+      readonly maxAttempts: number;
+    }
   | { readonly do: "abort"; readonly cause: AbortCause; readonly message: string };
 
 /** What a worker thread says to the node. Errors are taken apart, because a structured clone loses most of one. */
 export type FromThread =
   | { readonly say: "ready" }
-  | { readonly say: "log"; readonly level: "debug" | "info" | "warn" | "error"; readonly fields: object; readonly message: string }
+  | {
+      readonly say: "log";
+      readonly level: "debug" | "info" | "warn" | "error";
+      readonly fields: object;
+      readonly message: string;
+    }
   | { readonly say: "returned"; readonly value: unknown }
   /** The handler's result can't leave the thread. */
   | { readonly say: "returned-unclonable" }

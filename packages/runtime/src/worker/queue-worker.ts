@@ -1,4 +1,10 @@
-import { type AbortCause, type Delivery, recordError, type RunningJob, type WorkSubscription } from "@millrace/core";
+import {
+  type AbortCause,
+  type Delivery,
+  recordError,
+  type RunningJob,
+  type WorkSubscription,
+} from "@millrace/core";
 import { Execution } from "../execution/execution.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { createService, type Service, type ServiceState } from "../service/service.ts";
@@ -42,7 +48,11 @@ export class QueueWorker {
         return this.#subscription;
       },
       onState: (state) => host.events.emit("worker.state", { queue: options.queue, state }),
-      onError: (error) => host.log.warn({ queue: options.queue, error: recordError(error) }, "can't take jobs from the queue; trying again"),
+      onError: (error) =>
+        host.log.warn(
+          { queue: options.queue, error: recordError(error) },
+          "can't take jobs from the queue; trying again",
+        ),
     });
   }
 
@@ -60,7 +70,9 @@ export class QueueWorker {
   }
 
   get running(): readonly RunningJob[] {
-    return [...this.#executions].map((execution) => execution.running).filter((job) => job !== undefined);
+    return [...this.#executions]
+      .map((execution) => execution.running)
+      .filter((job) => job !== undefined);
   }
 
   /** Resolves when the queue is bound for the first time; goes on trying until then. */

@@ -1,0 +1,340 @@
+import type {
+  Broker,
+  BrokerStatus,
+  Delivery,
+  EnqueueResult,
+  QueueStore,
+  RunningJob,
+  Stoppable,
+  WaitingJob,
+  WorkOptions,
+  WorkSubscription,
+} from "../broker/broker.ts";
+import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
+import type { DocumentStore } from "../broker/document-store.ts";
+import type { HistoryStore } from "../broker/history-store.ts";
+import type { LockStore } from "../broker/lock-store.ts";
+import { type Envelope, messageIdOf } from "../envelope/envelope.ts";
+import { writeFittingEnvelope } from "../envelope/fit-envelope.ts";
+import type { QueueMessage } from "../envelope/message.ts";
+import { readEnvelope } from "../envelope/read-envelope.ts";
+import { writeEnvelope } from "../envelope/write-envelope.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import type { SettlementStep } from "../settlement/settle.ts";
+import type { Clock } from "../time/clock.ts";
+import { systemClock } from "../time/system-clock.ts";
+import { Connection } from "./memory/connection.ts";
+import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
+import { messageOfDelayed } from "./memory/memory-delayed.ts";
+import { MemoryDocuments } from "./memory/memory-documents.ts";
+import { MemoryHistory } from "./memory/memory-history.ts";
+import { MemoryLocks } from "./memory/memory-locks.ts";
+import { type Publication, sizeOf } from "./memory/memory-queue.ts";
+import { MemoryQueues } from "./memory/memory-queues.ts";
+import { MemoryServer } from "./memory/memory-server.ts";
+import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
+
+/** A NATS server's default of 1 MiB, less the room a dead letter's and a requeue's own headers take. */
+const MAX_MESSAGE_BYTES = 1_048_576 - 8_192 - 1_024;
+/** A requeue carries what settlement counted, and so may be this much larger than what was enqueued. */
+const REQUEUE_GROWTH_BYTES = 1_024;
+
+export interface MemoryBrokerOptions {
+  /** Default: the system's clock. */
+  readonly clock?: Clock;
+  /** To let several brokers, as of several nodes, share queues. Default: one of its own. */
+  readonly server?: MemoryServer;
+  readonly maxMessageBytes?: number;
+}
+
+/**
+ * A broker in this process: for unit tests of handlers and of the runtime. It keeps encoded bytes, honours
+ * ids, limits and leases as a server does, and can be made to fail on command.
+ *
+ * Lanes are taken in the order of arrival, and nothing outlives the process.
+ *
+ * @example
+ * const clock = new SimulatedClock();
+ * const broker = new MemoryBroker({ clock });
+ * await broker.queues.ensure("mail");
+ */
+export class MemoryBroker implements Broker {
+  readonly description = "memory";
+  readonly maxMessageBytes: number;
+  readonly queues: QueueStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly history: HistoryStore;
+  readonly locks: LockStore;
+  readonly #server: MemoryServer;
+  readonly #connection = new Connection();
+  /** Handed out over this connection and not settled. */
+  readonly #deliveries = new Set<MemoryDelivery>();
+  readonly #faults: {
+    readonly at: SettlementStep["do"] | "enqueue";
+    readonly error: MillraceError;
+  }[] = [];
+
+  constructor(options: MemoryBrokerOptions = {}) {
+    this.#server = options.server ?? new MemoryServer(options.clock ?? systemClock);
+    this.maxMessageBytes = options.maxMessageBytes ?? MAX_MESSAGE_BYTES;
+    const reach = (): void => this.#connection.reach();
+    this.queues = new MemoryQueues(this.#server, reach);
+    this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
+    this.history = new MemoryHistory(this.#server.history, this.#connection);
+    this.locks = new MemoryLocks(this.#server.locks, reach);
+  }
+
+  async documents(bucket: string): Promise<DocumentStore> {
+    this.#connection.reach();
+    return new MemoryDocuments(this.#server.bucket(bucket), this.#connection);
+  }
+
+  async enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
+    return jobs.map((job) => this.#enqueueOne(job));
+  }
+
+  async work(queueName: string, work: WorkOptions): Promise<WorkSubscription> {
+    this.#connection.reach();
+    const subscription = new MemorySubscription({
+      queue: this.#server.queue(queueName),
+      work,
+      clock: this.#server.clock,
+      connection: this.#connection,
+      onHandedOut: (delivery) => {
+        this.#deliveries.add(delivery);
+        delivery.lease.onLost(() => this.#deliveries.delete(delivery));
+      },
+    });
+    this.#connection.attach(() => void subscription.stop());
+    return subscription;
+  }
+
+  async settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void> {
+    if (!(delivery instanceof MemoryDelivery))
+      throw new TypeError("This delivery came from another broker.");
+    for (const step of steps) {
+      await Promise.resolve();
+      this.#connection.reach();
+      this.#requireHeld(delivery);
+      this.#failIfAsked(step.do);
+      this.#carryOut(delivery, step);
+    }
+    if (steps.length === 0) this.#letGo(delivery);
+  }
+
+  async moveDueJobs(): Promise<Stoppable> {
+    this.#connection.reach();
+    const mover = { isConnected: () => this.#connection.isConnected };
+    this.#server.delayed.join(mover);
+    return this.#connection.attach(() => this.#server.delayed.leave(mover));
+  }
+
+  async findWaiting(
+    id: string,
+    { queue }: { readonly queue?: string } = {},
+  ): Promise<WaitingJob | undefined> {
+    this.#connection.reach();
+    for (const delayed of this.#server.delayed.list(queue)) {
+      const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
+      if (found !== undefined) return found;
+    }
+    for (const candidate of this.#server.queues.values()) {
+      if (queue !== undefined && candidate.name !== queue) continue;
+      for (const message of candidate.waiting) {
+        const found = waitingJob(message, id, "queued");
+        if (found !== undefined) return found;
+      }
+    }
+    return undefined;
+  }
+
+  async whoRuns(id: string): Promise<RunningJob | undefined> {
+    this.#connection.reach();
+    for (const answer of this.#server.runners) {
+      const running = answer(id);
+      if (running !== undefined) return running;
+    }
+    return undefined;
+  }
+
+  async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+    this.#connection.reach();
+    const answerIfConnected = (id: string): RunningJob | undefined =>
+      this.#connection.isConnected ? answer(id) : undefined;
+    this.#server.runners.add(answerIfConnected);
+    return this.#connection.attach(() => void this.#server.runners.delete(answerIfConnected));
+  }
+
+  get status(): BrokerStatus {
+    return this.#connection.status;
+  }
+
+  onStatus(listener: (status: BrokerStatus) => void): () => void {
+    return this.#connection.onStatus(listener);
+  }
+
+  async ping(): Promise<number> {
+    this.#connection.reach();
+    return 0;
+  }
+
+  /** What it still holds is not settled: others get it when the leases have run out. */
+  async close(): Promise<void> {
+    if (this.#connection.status === "closed") return;
+    this.#connection.detachAll();
+    this.#connection.change("closed");
+    this.#deliveries.clear();
+  }
+
+  // What a test does to it.
+
+  /** The line to the server is cut: calls fail, leases are not extended, nothing is delivered. */
+  disconnect(): void {
+    this.#connection.change("disconnected");
+  }
+
+  reconnect(): void {
+    this.#connection.change("connected");
+    this.#server.delayed.rearm();
+    for (const queue of this.#server.queues.values()) queue.wake();
+  }
+
+  /** Every lease this broker holds on the queue passes to another holder, now. The holders are told first. */
+  loseLeases(queue: string): void {
+    for (const delivery of [...this.#deliveries]) {
+      if (delivery.queue.name !== queue) continue;
+      delivery.lease.lose();
+      delivery.queue.release(delivery.hold);
+    }
+  }
+
+  /**
+   * The process that used this broker is gone, as with SIGKILL: its subscriptions and timers end without a
+   * word, and what it held comes back when the leases have run out. The broker itself serves a next process.
+   */
+  crashHolder(): void {
+    this.#connection.detachAll();
+    for (const delivery of this.#deliveries) delivery.lease.end();
+    this.#deliveries.clear();
+  }
+
+  /** The next step of this kind fails, before it does anything. */
+  failNext(at: SettlementStep["do"] | "enqueue", error: MillraceError): void {
+    this.#faults.push({ at, error });
+  }
+
+  #enqueueOne(job: Envelope): EnqueueResult {
+    try {
+      this.#reachToPublish();
+      this.#failIfAsked("enqueue");
+      const publication = publicationOf(job, "producer", writeEnvelope(job));
+      const queue = this.#server.queue(job.queue);
+      const bytes = sizeOf(publication);
+      if (bytes > this.maxMessageBytes) {
+        throw new MillraceError(
+          "payload-too-large",
+          `The job takes ${bytes} bytes and the broker lets ${this.maxMessageBytes} through. Send a reference to the data instead of the data.`,
+        );
+      }
+      return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
+    } catch (error) {
+      if (MillraceError.is(error)) return { ok: false, id: job.id, queue: job.queue, error };
+      throw error;
+    }
+  }
+
+  #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {
+    switch (step.do) {
+      case "requeue":
+        return this.#requeue(step.envelope);
+      case "bury":
+        return this.#server.deadLetters.add(step.letter);
+      case "record":
+        return this.#server.history.add(step.record);
+      case "ack":
+        delivery.queue.remove(delivery.hold);
+        return this.#letGo(delivery);
+    }
+  }
+
+  #requeue(envelope: Envelope): void {
+    const limit = this.maxMessageBytes + REQUEUE_GROWTH_BYTES;
+    const headerBytes = sizeOf(publicationOf(envelope, "runtime", new Uint8Array()));
+    const publication = publicationOf(
+      envelope,
+      "runtime",
+      writeFittingEnvelope(envelope, limit - headerBytes),
+    );
+    const now = this.#server.clock.now();
+    const queue = this.#server.queue(envelope.queue);
+    if (envelope.notBefore !== undefined && envelope.notBefore > now) {
+      this.#server.delayed.add({
+        queue: envelope.queue,
+        notBefore: envelope.notBefore,
+        storedAt: now,
+        publication,
+      });
+    } else {
+      queue.publish(publication);
+    }
+  }
+
+  #requireHeld(delivery: MemoryDelivery): void {
+    if (!this.#deliveries.has(delivery) || !delivery.lease.isHeld()) {
+      throw new MillraceError(
+        "lock-lost",
+        "This delivery is settled, or its lease was lost: another holder may have the job. Settle nothing.",
+      );
+    }
+  }
+
+  #letGo(delivery: MemoryDelivery): void {
+    delivery.lease.end();
+    this.#deliveries.delete(delivery);
+  }
+
+  #reachToPublish(): void {
+    if (this.#connection.status === "disconnected") {
+      throw new MillraceError(
+        "publish-timeout",
+        "No confirmation came: the connection is down at the moment. Publish again with the same id.",
+      );
+    }
+    this.#connection.reach();
+  }
+
+  #failIfAsked(at: SettlementStep["do"] | "enqueue"): void {
+    const index = this.#faults.findIndex((fault) => fault.at === at);
+    if (index >= 0) throw this.#faults.splice(index, 1)[0]?.error;
+  }
+}
+
+function publicationOf(
+  envelope: Envelope,
+  origin: QueueMessage["origin"],
+  body: Uint8Array,
+): Publication {
+  const messageId = messageIdOf(envelope);
+  return {
+    messageId,
+    origin,
+    body,
+    headers: {
+      ...envelope.headers,
+      "content-type": "application/msgpack",
+      "nats-msg-id": messageId,
+    },
+    ...(envelope.lane === undefined ? {} : { lane: envelope.lane }),
+  };
+}
+
+function waitingJob(
+  message: QueueMessage,
+  id: string,
+  state: WaitingJob["state"],
+): WaitingJob | undefined {
+  const read = readEnvelope(message);
+  return read.ok && read.envelope.id === id
+    ? { envelope: read.envelope, state, storedAt: message.storedAt }
+    : undefined;
+}

@@ -1,0 +1,105 @@
+import type { Document, DocumentStore } from "../../broker/document-store.ts";
+import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
+import { MillraceError } from "../../errors/millrace-error.ts";
+import type { Connection } from "./connection.ts";
+
+type Change = Parameters<Parameters<DocumentStore["watch"]>[0]>[0];
+
+/** One bucket of documents, shared by every connection; values are kept as bytes, so that nobody shares an object. */
+export class DocumentBucket {
+  readonly #entries = new Map<string, { readonly bytes: Uint8Array; readonly revision: number }>();
+  readonly #watchers = new Set<(change: Change) => void>();
+  #lastRevision = 0;
+
+  get(key: string): Document | undefined {
+    const entry = this.#entries.get(key);
+    return entry === undefined
+      ? undefined
+      : { key, value: decodeBody(entry.bytes, "application/msgpack"), revision: entry.revision };
+  }
+
+  list(): readonly Document[] {
+    return [...this.#entries.keys()]
+      .map((key) => this.get(key))
+      .filter((document) => document !== undefined);
+  }
+
+  put(key: string, value: unknown, expected: number | undefined): number {
+    this.#requireRevision(key, expected);
+    const bytes = encodeMsgpack(value);
+    const revision = (this.#lastRevision += 1);
+    this.#entries.set(key, { bytes, revision });
+    this.#tell(key);
+    return revision;
+  }
+
+  remove(key: string, expected: number | undefined): void {
+    this.#requireRevision(key, expected);
+    if (!this.#entries.delete(key)) return;
+    this.#lastRevision += 1;
+    this.#tell(key);
+  }
+
+  watch(watcher: (change: Change) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  #tell(key: string): void {
+    for (const watcher of [...this.#watchers]) watcher({ key, document: this.get(key) });
+  }
+
+  #requireRevision(key: string, expected: number | undefined): void {
+    const actual = this.#entries.get(key)?.revision ?? 0;
+    if (expected === undefined || expected === actual) return;
+    throw new MillraceError(
+      "revision-conflict",
+      `The document ${key} is at revision ${actual}, not ${expected}. Read it again, then decide again.`,
+    );
+  }
+}
+
+/** One connection's access to a bucket. */
+export class MemoryDocuments implements DocumentStore {
+  readonly #bucket: DocumentBucket;
+  readonly #connection: Connection;
+
+  constructor(bucket: DocumentBucket, connection: Connection) {
+    this.#bucket = bucket;
+    this.#connection = connection;
+  }
+
+  async get(key: string): Promise<Document | undefined> {
+    this.#connection.reach();
+    return this.#bucket.get(key);
+  }
+
+  async list(): Promise<readonly Document[]> {
+    this.#connection.reach();
+    return this.#bucket.list();
+  }
+
+  async put(key: string, value: unknown, expected?: number): Promise<number> {
+    this.#connection.reach();
+    return this.#bucket.put(key, value, expected);
+  }
+
+  async remove(key: string, expected?: number): Promise<void> {
+    this.#connection.reach();
+    this.#bucket.remove(key, expected);
+  }
+
+  async watch(listener: (change: Change) => void): Promise<{ stop(): Promise<void> }> {
+    this.#connection.reach();
+    let watching = true;
+    const unwatch = this.#bucket.watch((change) =>
+      this.#connection.deliver(() => {
+        if (watching) listener(change);
+      }),
+    );
+    return this.#connection.attach(() => {
+      watching = false;
+      unwatch();
+    });
+  }
+}

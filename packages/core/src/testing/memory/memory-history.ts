@@ -1,0 +1,121 @@
+import type { HistoryQuery, HistoryStore } from "../../broker/history-store.ts";
+import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
+import type { HistoryRecord } from "../../settlement/history-record.ts";
+import type { Connection } from "./connection.ts";
+
+const MSGPACK = "application/msgpack";
+
+interface Line {
+  readonly id: string;
+  readonly queue: string;
+  readonly bytes: Uint8Array;
+}
+
+interface Follower {
+  readonly query: HistoryQuery;
+  readonly notify: (bytes: Uint8Array) => void;
+}
+
+/** All history, oldest first, bounded by count; kept as the bytes a stream would keep. */
+export class HistoryTape {
+  readonly #limit: number;
+  readonly #lines: Line[] = [];
+  readonly #followers = new Set<Follower>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** @throws MillraceError `unserializable-payload` */
+  add(record: HistoryRecord): void {
+    const line: Line = { id: record.id, queue: record.queue, bytes: encodeMsgpack(record) };
+    this.#lines.push(line);
+    if (this.#lines.length > this.#limit) this.#lines.shift();
+    for (const follower of [...this.#followers])
+      if (fits(line, follower.query)) follower.notify(line.bytes);
+  }
+
+  read(query: HistoryQuery): readonly HistoryRecord[] {
+    const found = new Map<string, HistoryRecord>();
+    for (const line of this.#lines) {
+      if (!fits(line, query)) continue;
+      const record = decode(line.bytes);
+      const key = `${record.queue} ${record.generation} ${record.state}`;
+      // A settlement that was repeated up to its ack has written its record twice.
+      if (!found.has(key)) found.set(key, record);
+    }
+    return [...found.values()];
+  }
+
+  recent({
+    queue,
+    limit,
+  }: {
+    readonly queue?: string;
+    readonly limit: number;
+  }): readonly HistoryRecord[] {
+    const newest = new Map<string, HistoryRecord>();
+    for (const line of this.#lines.toReversed()) {
+      if (newest.size >= limit) break;
+      const key = `${line.queue} ${line.id}`;
+      if ((queue === undefined || line.queue === queue) && !newest.has(key))
+        newest.set(key, decode(line.bytes));
+    }
+    return [...newest.values()];
+  }
+
+  follow(follower: Follower): () => void {
+    this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
+  }
+}
+
+/** One connection's access to the history. */
+export class MemoryHistory implements HistoryStore {
+  readonly #tape: HistoryTape;
+  readonly #connection: Connection;
+
+  constructor(tape: HistoryTape, connection: Connection) {
+    this.#tape = tape;
+    this.#connection = connection;
+  }
+
+  async read(query: HistoryQuery): Promise<readonly HistoryRecord[]> {
+    this.#connection.reach();
+    return this.#tape.read(query);
+  }
+
+  async recent(options: {
+    readonly queue?: string;
+    readonly limit: number;
+  }): Promise<readonly HistoryRecord[]> {
+    this.#connection.reach();
+    return this.#tape.recent(options);
+  }
+
+  async follow(
+    query: HistoryQuery,
+    listener: (record: HistoryRecord) => void,
+  ): Promise<{ stop(): Promise<void> }> {
+    this.#connection.reach();
+    let following = true;
+    const notify = (bytes: Uint8Array): void =>
+      this.#connection.deliver(() => {
+        if (following) listener(decode(bytes));
+      });
+    const unfollow = this.#tape.follow({ query, notify });
+    return this.#connection.attach(() => {
+      following = false;
+      unfollow();
+    });
+  }
+}
+
+function fits(line: Line, query: HistoryQuery): boolean {
+  return line.id === query.id && (query.queue === undefined || line.queue === query.queue);
+}
+
+/** Only bytes that `add` has made from a record are read here, so the cast holds. */
+function decode(bytes: Uint8Array): HistoryRecord {
+  return decodeBody(bytes, MSGPACK) as HistoryRecord;
+}

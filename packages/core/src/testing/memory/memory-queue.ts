@@ -1,0 +1,222 @@
+import type { QueueSettings } from "../../broker/broker.ts";
+import type { QueueMessage } from "../../envelope/message.ts";
+import { MillraceError } from "../../errors/millrace-error.ts";
+import type { Clock, Timer } from "../../time/clock.ts";
+
+/** What is published: a message but for what the queue itself gives it. */
+export interface Publication extends Omit<QueueMessage, "queue" | "sequence" | "storedAt"> {
+  readonly messageId: string;
+}
+
+/** A stored message and how often it was handed out. */
+interface Stored {
+  readonly message: QueueMessage;
+  readonly bytes: number;
+  deliveryCount: number;
+}
+
+/** A message in a consumer's hands. Ends with `remove`, or with the deadline if nobody extends it. */
+export interface Hold {
+  readonly message: QueueMessage;
+  readonly deliveryCount: number;
+}
+
+export interface Consumer {
+  readonly leaseMs: number;
+  /** 0 while it is paused, stopped or cut off. */
+  freeSlots(): number;
+  accept(hold: Hold): void;
+}
+
+const DEFAULT_DEDUPE_WINDOW_MS = 120_000;
+
+/** One queue on the server's side: storage, deduplication, limits and who holds what. */
+export class MemoryQueue {
+  readonly name: string;
+  readonly #clock: Clock;
+  #settings: QueueSettings = {};
+  #lastSequence = 0;
+  #bytes = 0;
+  #dispatchPlanned = false;
+  readonly #waiting: Stored[] = [];
+  readonly #held = new Map<Hold, { readonly stored: Stored; deadlineMs: number; timer: Timer }>();
+  readonly #seen = new Map<string, { readonly sequence: number; readonly forgetAtMs: number }>();
+  readonly #consumers = new Set<Consumer>();
+
+  constructor(name: string, clock: Clock) {
+    this.name = name;
+    this.#clock = clock;
+  }
+
+  /** Fields that are left out keep what they were. */
+  configure(settings: QueueSettings): void {
+    this.#settings = { ...this.#settings, ...settings };
+  }
+
+  /** @throws MillraceError `queue-full` */
+  publish(publication: Publication): { readonly sequence: number; readonly duplicate: boolean } {
+    const { messageId, ...rest } = publication;
+    const earlier = this.#recall(messageId);
+    if (earlier !== undefined) return { sequence: earlier, duplicate: true };
+    const bytes = sizeOf(publication);
+    this.#requireRoom(bytes);
+    const sequence = (this.#lastSequence += 1);
+    this.#bytes += bytes;
+    this.#seen.set(messageId, {
+      sequence,
+      forgetAtMs:
+        this.#clock.monotonic() + (this.#settings.dedupeWindowMs ?? DEFAULT_DEDUPE_WINDOW_MS),
+    });
+    this.#waiting.push({
+      message: { ...rest, queue: this.name, sequence, storedAt: this.#clock.now() },
+      bytes,
+      deliveryCount: 0,
+    });
+    this.wake();
+    return { sequence, duplicate: false };
+  }
+
+  join(consumer: Consumer): void {
+    this.#consumers.add(consumer);
+    this.wake();
+  }
+
+  leave(consumer: Consumer): void {
+    this.#consumers.delete(consumer);
+  }
+
+  /** Hands out what waits, soon. Never at once: a broker's deliveries always come from outside the call. */
+  wake(): void {
+    if (this.#dispatchPlanned) return;
+    this.#dispatchPlanned = true;
+    queueMicrotask(() => {
+      this.#dispatchPlanned = false;
+      this.#dispatch();
+    });
+  }
+
+  /** @returns false where the hold has ended */
+  extend(hold: Hold, leaseMs: number): boolean {
+    const held = this.#held.get(hold);
+    if (held === undefined) return false;
+    held.deadlineMs = this.#clock.monotonic() + leaseMs;
+    return true;
+  }
+
+  /** The ack: the message is gone for good. @returns false where the hold has ended */
+  remove(hold: Hold): boolean {
+    const held = this.#held.get(hold);
+    if (held === undefined) return false;
+    held.timer.cancel();
+    this.#held.delete(hold);
+    this.#bytes -= held.stored.bytes;
+    return true;
+  }
+
+  /** Ends a hold without an ack: the message goes to the next holder, ahead of what waits. */
+  release(hold: Hold): void {
+    const held = this.#held.get(hold);
+    if (held === undefined) return;
+    held.timer.cancel();
+    this.#held.delete(hold);
+    this.#waiting.unshift(held.stored);
+    this.wake();
+  }
+
+  /** Ends the queue: nothing is handed out any more and no timer is left. */
+  close(): void {
+    for (const { timer } of this.#held.values()) timer.cancel();
+    this.#held.clear();
+    this.#waiting.length = 0;
+    this.#consumers.clear();
+  }
+
+  get counts(): {
+    readonly waiting: number;
+    readonly running: number;
+    readonly oldestAgeMs: number;
+  } {
+    const times = [...this.#waiting, ...[...this.#held.values()].map(({ stored }) => stored)].map(
+      ({ message }) => message.storedAt,
+    );
+    const oldest = times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY);
+    return {
+      waiting: this.#waiting.length,
+      running: this.#held.size,
+      oldestAgeMs: times.length === 0 ? 0 : Math.max(0, this.#clock.now() - oldest),
+    };
+  }
+
+  get waiting(): readonly QueueMessage[] {
+    return this.#waiting.map(({ message }) => message);
+  }
+
+  #dispatch(): void {
+    const quota = new Map(
+      [...this.#consumers].map((consumer) => [consumer, consumer.freeSlots()] as const),
+    );
+    for (let handedOut = true; handedOut;) {
+      handedOut = false;
+      for (const [consumer, left] of quota) {
+        // A consumer may have left, or filled up, because of a delivery that was made in this round.
+        if (left <= 0 || !this.#consumers.has(consumer) || consumer.freeSlots() <= 0) continue;
+        const stored = this.#waiting.shift();
+        if (stored === undefined) return;
+        quota.set(consumer, left - 1);
+        // The one that was served goes to the end, so that two equal consumers share the work.
+        this.#consumers.delete(consumer);
+        this.#consumers.add(consumer);
+        consumer.accept(this.#hold(stored, consumer.leaseMs));
+        handedOut = true;
+      }
+    }
+  }
+
+  #hold(stored: Stored, leaseMs: number): Hold {
+    stored.deliveryCount += 1;
+    const hold: Hold = { message: stored.message, deliveryCount: stored.deliveryCount };
+    this.#held.set(hold, {
+      stored,
+      deadlineMs: this.#clock.monotonic() + leaseMs,
+      timer: this.#watch(hold, leaseMs),
+    });
+    return hold;
+  }
+
+  #watch(hold: Hold, delayMs: number): Timer {
+    return this.#clock.setTimer(delayMs, () => {
+      const held = this.#held.get(hold);
+      if (held === undefined) return;
+      const leftMs = held.deadlineMs - this.#clock.monotonic();
+      if (leftMs > 0) held.timer = this.#watch(hold, leftMs);
+      else this.release(hold);
+    });
+  }
+
+  #recall(messageId: string): number | undefined {
+    const now = this.#clock.monotonic();
+    for (const [id, { forgetAtMs }] of this.#seen) {
+      if (forgetAtMs > now) break;
+      this.#seen.delete(id);
+    }
+    return this.#seen.get(messageId)?.sequence;
+  }
+
+  #requireRoom(bytes: number): void {
+    const { maxJobs = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } =
+      this.#settings;
+    if (this.#waiting.length + this.#held.size < maxJobs && this.#bytes + bytes <= maxBytes) return;
+    throw new MillraceError(
+      "queue-full",
+      `The queue ${this.name} has reached its limit and took nothing. Try again later, add workers, or raise maxJobs or maxBytes.`,
+    );
+  }
+}
+
+/** Headers count as they do on a wire: name, value and their separators. */
+export function sizeOf({ body, headers }: Pick<QueueMessage, "body" | "headers">): number {
+  let bytes = body.length;
+  for (const [key, value] of Object.entries(headers))
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value) + 4;
+  return bytes;
+}

@@ -1,0 +1,39 @@
+import type { QueueSettings, QueueSnapshot, QueueStore } from "../../broker/broker.ts";
+import { requireQueueName } from "../../envelope/names.ts";
+import { MemoryQueue } from "./memory-queue.ts";
+import type { MemoryServer } from "./memory-server.ts";
+
+/** One connection's access to the queues. */
+export class MemoryQueues implements QueueStore {
+  readonly #server: MemoryServer;
+  readonly #reach: () => void;
+
+  /** @param reach throws where the connection can't be used */
+  constructor(server: MemoryServer, reach: () => void) {
+    this.#server = server;
+    this.#reach = reach;
+  }
+
+  async ensure(name: string, settings: QueueSettings = {}): Promise<void> {
+    this.#reach();
+    requireQueueName(name);
+    const queue = this.#server.queues.get(name) ?? new MemoryQueue(name, this.#server.clock);
+    queue.configure(settings);
+    this.#server.queues.set(name, queue);
+  }
+
+  async list(): Promise<readonly QueueSnapshot[]> {
+    this.#reach();
+    return [...this.#server.queues.keys()].toSorted().map((name) => this.#server.snapshot(name));
+  }
+
+  async snapshot(name: string): Promise<QueueSnapshot> {
+    this.#reach();
+    return this.#server.snapshot(name);
+  }
+
+  async remove(name: string): Promise<void> {
+    this.#reach();
+    this.#server.removeQueue(name);
+  }
+}

@@ -1,0 +1,71 @@
+import type { QueueSnapshot, RunningJob } from "../../broker/broker.ts";
+import { MillraceError } from "../../errors/millrace-error.ts";
+import type { Clock } from "../../time/clock.ts";
+import { DeadLetterShelf } from "./memory-dead-letters.ts";
+import { MemoryDelayed } from "./memory-delayed.ts";
+import { DocumentBucket } from "./memory-documents.ts";
+import { HistoryTape } from "./memory-history.ts";
+import { LockTable } from "./memory-locks.ts";
+import { MemoryQueue } from "./memory-queue.ts";
+
+const HISTORY_LIMIT = 10_000;
+
+/**
+ * What several memory brokers share, as several nodes share one NATS server. Lives in one process and
+ * forgets everything with it.
+ *
+ * @example
+ * const server = new MemoryServer(clock);
+ * const [a, b] = [new MemoryBroker({ clock, server }), new MemoryBroker({ clock, server })];
+ */
+export class MemoryServer {
+  readonly clock: Clock;
+  readonly queues = new Map<string, MemoryQueue>();
+  readonly delayed: MemoryDelayed;
+  readonly deadLetters = new DeadLetterShelf();
+  readonly history = new HistoryTape(HISTORY_LIMIT);
+  readonly locks: LockTable;
+  readonly buckets = new Map<string, DocumentBucket>();
+  readonly runners = new Set<(id: string) => RunningJob | undefined>();
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+    this.locks = new LockTable(clock);
+    this.delayed = new MemoryDelayed(
+      clock,
+      (job) => void this.queue(job.queue).publish(job.publication),
+    );
+  }
+
+  /** @throws MillraceError `queue-not-found` */
+  queue(name: string): MemoryQueue {
+    const queue = this.queues.get(name);
+    if (queue !== undefined) return queue;
+    throw new MillraceError(
+      "queue-not-found",
+      `The queue ${name} does not exist. Start a node that serves it, or create it, then try again.`,
+    );
+  }
+
+  bucket(name: string): DocumentBucket {
+    const bucket = this.buckets.get(name) ?? new DocumentBucket();
+    this.buckets.set(name, bucket);
+    return bucket;
+  }
+
+  /** @throws MillraceError `queue-not-found` */
+  snapshot(name: string): QueueSnapshot {
+    return {
+      queue: name,
+      ...this.queue(name).counts,
+      delayed: this.delayed.list(name).length,
+      dead: this.deadLetters.count(name),
+    };
+  }
+
+  removeQueue(name: string): void {
+    this.queues.get(name)?.close();
+    this.queues.delete(name);
+    this.delayed.removeAll(name);
+  }
+}

@@ -1,0 +1,187 @@
+import { defineJob, fatal, type HistoryRecord, snooze, UNSETTLED } from "@millrace/core";
+import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { afterEach, expect, test } from "vitest";
+import { createNode, type MillraceNode } from "./node.ts";
+import type { NodeOptions } from "./node-options.ts";
+
+const QUEUE = "work";
+const stops: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+/** A started node on a memory broker, in a time that only moves when told. */
+async function bench(options: Partial<NodeOptions> & Pick<NodeOptions, "jobs">) {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const node = createNode({ broker, clock, random: () => 0.5, name: "n1", ...options });
+  await node.start();
+  stops.push(() => stopNode(node, clock));
+  return {
+    clock,
+    broker,
+    node,
+    enqueue: async (name: string, payload: unknown = null, fields: object = {}) => {
+      const [result] = await broker.enqueue([
+        {
+          ...UNSETTLED,
+          id: "a",
+          name,
+          queue: QUEUE,
+          payload,
+          createdAt: clock.now(),
+          headers: {},
+          ...fields,
+        },
+      ]);
+      expect(result).toMatchObject({ ok: true });
+      await clock.advance(0);
+    },
+    history: async (id = "a"): Promise<readonly HistoryRecord[]> => broker.history.read({ id }),
+  };
+}
+
+/** A stop may wait for timers, so time has to go on meanwhile. */
+async function stopNode(node: MillraceNode, clock: SimulatedClock): Promise<void> {
+  const stopped = node.stop();
+  await clock.advance("1m");
+  await stopped;
+}
+
+const define = (options: Partial<Parameters<typeof defineJob>[0]> = {}) =>
+  defineJob({
+    name: "t.job",
+    queue: QUEUE,
+    retry: { attempts: 3, backoff: "fixed", base: "10s", jitter: false },
+    ...options,
+  });
+
+test("a job runs, and its history has the result", async () => {
+  const job = define().handler(({ input, attempt }) => ({ input, attempt }));
+  const { enqueue, history } = await bench({ jobs: [job] });
+  await enqueue("t.job", { n: 1 });
+  expect(await history()).toMatchObject([
+    { state: "succeeded", attempts: 1, output: { input: { n: 1 }, attempt: 1 }, node: "n1" },
+  ]);
+});
+
+test("a job that fails is tried again after the policy's delay, and dies when its attempts are spent", async () => {
+  const attempts: number[] = [];
+  const job = define().handler(async ({ attempt }) => {
+    attempts.push(attempt);
+    throw new TypeError(`no ${attempt}`);
+  });
+  const { enqueue, history, clock, broker } = await bench({ jobs: [job] });
+  await enqueue("t.job");
+  expect(attempts).toEqual([1]);
+  await clock.advance("9s");
+  expect(attempts).toEqual([1]);
+  await clock.advance("1s");
+  expect(attempts).toEqual([1, 2]);
+  await clock.advance("10s");
+  expect(attempts).toEqual([1, 2, 3]);
+  await clock.advance("1h");
+  expect(attempts).toEqual([1, 2, 3]);
+
+  expect((await history()).map(({ state, attempts: count }) => [state, count])).toEqual([
+    ["requeued", 1],
+    ["requeued", 2],
+    ["dead", 3],
+  ]);
+  expect(await broker.deadLetters.list()).toMatchObject([
+    {
+      id: "a",
+      name: "t.job",
+      reason: "attempts-exhausted",
+      attempts: 3,
+      error: { type: "TypeError", message: "no 3" },
+      firstError: { message: "no 1" },
+    },
+  ]);
+});
+
+test("fatal() dies at once; snooze() spends no attempt", async () => {
+  let runs = 0;
+  const job = define().handler(() => {
+    runs += 1;
+    return runs === 1 ? snooze("1m") : fatal("never again");
+  });
+  const { enqueue, history, clock } = await bench({ jobs: [job] });
+  await enqueue("t.job");
+  await clock.advance("1m");
+  expect(await history()).toMatchObject([
+    { state: "requeued", outcome: "snoozed", attempts: 0 },
+    {
+      state: "dead",
+      reason: "fatal",
+      attempts: 1,
+      error: { type: "fatal", message: "never again" },
+    },
+  ]);
+});
+
+test("a handler is told when its time is up, and is settled without it when it does not listen", async () => {
+  let reason: unknown;
+  const job = define({ timeout: "1s", grace: "2s", retry: "none" }).handler(({ signal }) => {
+    signal.addEventListener("abort", () => (reason = signal.reason));
+    return new Promise(() => {});
+  });
+  const { enqueue, history, clock, node } = await bench({ jobs: [job] });
+  const ignored: string[] = [];
+  node.events.on("handler.ignored-abort", ({ id }) => ignored.push(id));
+  await enqueue("t.job");
+  await clock.advance("1s");
+  expect(reason).toMatchObject({ code: "timed-out" });
+  expect(await history()).toEqual([]);
+  await clock.advance("2s");
+  expect(ignored).toEqual(["a"]);
+  expect(await history()).toMatchObject([
+    { state: "dead", outcome: "timed-out", error: { type: "timed-out" } },
+  ]);
+});
+
+test("a stop waits for work, then tells it to end, then hands it back unspent, within the grace", async () => {
+  const job = define().handler(() => new Promise(() => {}));
+  const { enqueue, history, clock, node, broker } = await bench({ jobs: [job], grace: "10s" });
+  await enqueue("t.job");
+  const began = clock.monotonic();
+  let endedAt = Number.NaN;
+  const stopped = node.stop().then(() => (endedAt = clock.monotonic()));
+  await clock.advance("10s");
+  await stopped;
+  expect(endedAt - began).toBeLessThanOrEqual(10_000);
+  expect(await history()).toMatchObject([
+    { state: "requeued", outcome: "interrupted", attempts: 0 },
+  ]);
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, running: 0 });
+});
+
+test("a second stop is immediate", async () => {
+  const job = define().handler(() => new Promise(() => {}));
+  const { enqueue, history, clock, node } = await bench({ jobs: [job], grace: "10s" });
+  await enqueue("t.job");
+  void node.stop();
+  const stopped = node.stop({ immediate: true });
+  await clock.advance(0);
+  await stopped;
+  expect(await history()).toMatchObject([{ outcome: "interrupted" }]);
+});
+
+test("a job that takes its holders down is dead after three of them", async () => {
+  let runs = 0;
+  const job = define().handler(() => {
+    runs += 1;
+    return new Promise(() => {});
+  });
+  const { enqueue, clock, broker } = await bench({ jobs: [job] });
+  await enqueue("t.job");
+  for (let crash = 0; crash < 3; crash += 1) {
+    broker.loseLeases(QUEUE);
+    await clock.advance("2m");
+  }
+  expect(runs).toBe(3);
+  expect(await broker.deadLetters.list()).toMatchObject([
+    { reason: "crashed", attempts: 0, error: { type: "crashed" } },
+  ]);
+});

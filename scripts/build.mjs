@@ -1,0 +1,16 @@
+// Compiles each package to its `dist`, from nothing, so that no file of an earlier build is published.
+import { spawnSync } from "node:child_process";
+import { readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+for (const name of readdirSync(join(root, "packages"))) {
+  rmSync(join(root, "packages", name, "dist"), { recursive: true, force: true });
+}
+const { status } = spawnSync(
+  process.execPath,
+  [join("node_modules", "typescript", "bin", "tsc"), "-b", "tsconfig.build.json"],
+  { cwd: root, stdio: "inherit" },
+);
+process.exit(status ?? 1);
