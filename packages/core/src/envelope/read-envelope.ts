@@ -55,9 +55,9 @@ interface Field { readonly field: string; readonly required?: true; readonly exp
 const PRODUCER_FIELDS: readonly Field[] = [
   { field: "name", required: true, expected: "a job name (A-Z a-z 0-9 _ : - and dots)", accepts: isJobName },
   { field: "id", expected: "up to 128 of A-Z a-z 0-9 _ : -", accepts: isId },
-  { field: "createdAt", expected: "epoch milliseconds", accepts: isCount },
-  { field: "notBefore", expected: "epoch milliseconds", accepts: isCount },
-  { field: "expiresAt", expected: "epoch milliseconds", accepts: isCount },
+  { field: "createdAt", expected: "epoch milliseconds", accepts: isTime },
+  { field: "notBefore", expected: "epoch milliseconds", accepts: isTime },
+  { field: "expiresAt", expected: "epoch milliseconds", accepts: isTime },
   { field: "maxAttempts", expected: "a whole number from 1", accepts: isPositive },
   { field: "timeoutMs", expected: "whole milliseconds from 1", accepts: isPositive },
   { field: "uniqueKey", expected: "a string", accepts: isText },
@@ -160,6 +160,11 @@ function isText(value: unknown): value is string {
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Up to what a `Date` can say, so that every time of a job can be shown. */
+function isTime(value: unknown): boolean {
+  return isCount(value) && value <= 8_640_000_000_000_000;
 }
 
 function isPositive(value: unknown): boolean {
