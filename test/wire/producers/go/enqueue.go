@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go"
@@ -46,37 +45,25 @@ func Enqueue(ctx context.Context, js jetstream.JetStream, namespace, queue strin
 
 // Result waits until the job has ended, and returns the record of it.
 func Result(ctx context.Context, js jetstream.JetStream, namespace, queue, id string) (*Record, error) {
-	subject := fmt.Sprintf("%s.history.%s.%s.*", namespace, queue, id)
-	following, err := js.Conn().SubscribeSync(subject) // listen first, then look
+	records, err := js.CreateConsumer(ctx, namespace+"-history", jetstream.ConsumerConfig{
+		FilterSubject: fmt.Sprintf("%s.history.%s.%s.*", namespace, queue, id),
+		DeliverPolicy: jetstream.DeliverLastPolicy, // the newest there is, then all that follow
+		AckPolicy:     jetstream.AckNonePolicy,
+	})
 	if err != nil {
-		return nil, err
-	}
-	defer following.Unsubscribe()
-	history, err := js.Stream(ctx, namespace+"-history")
-	if err != nil {
-		return nil, err
-	}
-	var data []byte
-	switch last, err := history.GetLastMsgForSubject(ctx, subject); {
-	case err == nil:
-		data = last.Data
-	case !errors.Is(err, jetstream.ErrMsgNotFound):
 		return nil, err
 	}
 	for {
-		var record Record
-		if data != nil {
-			if err := msgpack.Unmarshal(data, &record); err != nil {
-				return nil, err
-			}
-			if record.State != "requeued" {
-				return &record, nil
-			}
-		}
-		msg, err := following.NextMsgWithContext(ctx)
+		msg, err := records.Next(jetstream.FetchContext(ctx))
 		if err != nil {
 			return nil, err
 		}
-		data = msg.Data
+		var record Record
+		if err := msgpack.Unmarshal(msg.Data(), &record); err != nil {
+			return nil, err
+		}
+		if record.State != "requeued" {
+			return &record, nil
+		}
 	}
 }

@@ -20,30 +20,20 @@ class Enqueue {
         NatsMessage.builder().subject(namespace + ".jobs." + queue).headers(headers).data(body).build());
   }
 
-  /** Waits until the job has ended, and returns the record of it; null when it has not in time. */
+  /** Waits until the job has ended, and returns the record of it; null when nothing came in time. */
   static Map<?, ?> result(Connection nc, String namespace, String queue, String id, Duration timeout)
       throws Exception {
-    String subject = namespace + ".history." + queue + "." + id + ".*";
-    Subscription following = nc.subscribe(subject); // listen first, then look
-    try {
-      byte[] data = null;
-      try {
-        JetStreamManagement jsm = nc.jetStreamManagement();
-        data = jsm.getLastMessage(namespace + "-history", subject).getData();
-      } catch (JetStreamApiException error) {
-        if (error.getApiErrorCode() != 10037) throw error; // no message found
-      }
-      while (true) {
-        if (data != null) {
-          Map<?, ?> job = MSGPACK.readValue(data, Map.class);
-          if (!job.get("state").equals("requeued")) return job;
-        }
-        Message message = following.nextMessage(timeout);
-        if (message == null) return null;
-        data = message.getData();
-      }
-    } finally {
-      following.unsubscribe();
+    OrderedConsumerContext records =
+        nc.getStreamContext(namespace + "-history")
+            .createOrderedConsumer(
+                new OrderedConsumerConfiguration()
+                    .filterSubject(namespace + ".history." + queue + "." + id + ".*")
+                    .deliverPolicy(DeliverPolicy.Last)); // the newest there is, then all that follow
+    while (true) {
+      Message message = records.next(timeout);
+      if (message == null) return null;
+      Map<?, ?> job = MSGPACK.readValue(message.getData(), Map.class);
+      if (!job.get("state").equals("requeued")) return job;
     }
   }
 }

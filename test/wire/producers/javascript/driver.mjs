@@ -18,7 +18,7 @@ await nc.close();
 
 async function answer({ do: what, namespace, queue, id, job, headers, format }) {
   if (what === "result") {
-    const { state, output, attempts } = await result(nc, queue, id, { namespace });
+    const { state, output, attempts } = await result(js, queue, id, { namespace });
     return { state, output, attempts };
   }
   const ack = await enqueue(js, queue, job, { headers, format, namespace });

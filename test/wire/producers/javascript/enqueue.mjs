@@ -1,5 +1,5 @@
 import { decode, encode } from "@msgpack/msgpack";
-import { headers as newHeaders } from "nats";
+import { AckPolicy, DeliverPolicy, headers as newHeaders } from "nats";
 
 /** Publishes one job. Publishing again with the same id is safe: `ack.duplicate` says so. */
 export async function enqueue(js, queue, job, options = {}) {
@@ -11,26 +11,20 @@ export async function enqueue(js, queue, job, options = {}) {
   return js.publish(`${namespace}.jobs.${queue}`, body, { headers: head });
 }
 
-/** Waits until the job has ended, and returns the record of it. */
-export async function result(nc, queue, id, { timeout = 30_000, namespace = "millrace" } = {}) {
-  const subject = `${namespace}.history.${queue}.${id}.*`;
-  const following = nc.subscribe(subject, { timeout }); // listen first, then look
-  try {
-    const jsm = await nc.jetstreamManager();
-    const record = await jsm.streams
-      .getMessage(`${namespace}-history`, { last_by_subj: subject })
-      .then(
-        (message) => decode(message.data),
-        (error) => {
-          if (error.code !== "404") throw error;
-        },
-      );
-    if (record !== undefined && record.state !== "requeued") return record;
-    for await (const message of following) {
-      const record = decode(message.data);
-      if (record.state !== "requeued") return record;
-    }
-  } finally {
-    following.unsubscribe();
+/** Waits until the job has ended, and returns the record of it; `undefined` when nothing came in time. */
+export async function result(js, queue, id, { timeout = 30_000, namespace = "millrace" } = {}) {
+  const stream = `${namespace}-history`;
+  const jsm = await js.jetstreamManager();
+  const { name } = await jsm.consumers.add(stream, {
+    filter_subject: `${namespace}.history.${queue}.${id}.*`,
+    deliver_policy: DeliverPolicy.Last, // the newest there is, then all that follow
+    ack_policy: AckPolicy.None,
+  });
+  const records = await js.consumers.get(stream, name);
+  for (;;) {
+    const message = await records.next({ expires: timeout });
+    if (message === null) return undefined;
+    const record = decode(message.data);
+    if (record.state !== "requeued") return record;
   }
 }

@@ -8,10 +8,10 @@ import nats
 from enqueue import enqueue, result
 
 
-async def answer(nc, js, command):
+async def answer(js, command):
     namespace, queue = command["namespace"], command["queue"]
     if command["do"] == "result":
-        record = await result(nc, queue, command["id"], namespace=namespace)
+        record = await result(js, queue, command["id"], namespace=namespace)
         return {"state": record["state"], "output": record.get("output"), "attempts": record["attempts"]}
     ack = await enqueue(js, queue, command["job"], command["headers"], command["format"], namespace)
     return {"stream": ack.stream, "sequence": ack.seq, "duplicate": ack.duplicate is True}
@@ -23,7 +23,7 @@ async def main():
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         try:
-            reply = await answer(nc, js, json.loads(line))
+            reply = await answer(js, json.loads(line))
         except Exception as error:
             reply = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(reply), flush=True)

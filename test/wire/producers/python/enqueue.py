@@ -1,7 +1,7 @@
 import json
 
 import msgpack
-from nats.js.errors import NotFoundError
+from nats.js.api import DeliverPolicy
 
 
 async def enqueue(js, queue, job, headers=None, format="msgpack", namespace="millrace"):
@@ -13,19 +13,18 @@ async def enqueue(js, queue, job, headers=None, format="msgpack", namespace="mil
     return await js.publish(f"{namespace}.jobs.{queue}", body, headers=headers)
 
 
-async def result(nc, queue, id, timeout=30, namespace="millrace"):
+async def result(js, queue, id, timeout=30, namespace="millrace"):
     """Waits until the job has ended, and returns the record of it."""
-    subject = f"{namespace}.history.{queue}.{id}.*"
-    following = await nc.subscribe(subject)  # listen first, then look
+    records = await js.subscribe(
+        f"{namespace}.history.{queue}.{id}.*",
+        stream=f"{namespace}-history",
+        ordered_consumer=True,
+        deliver_policy=DeliverPolicy.LAST,  # the newest there is, then all that follow
+    )
     try:
-        try:
-            stream = f"{namespace}-history"
-            message = await nc.jetstream().get_last_msg(stream, subject)
-        except NotFoundError:
-            message = await following.next_msg(timeout)
-        record = msgpack.unpackb(message.data)
-        while record["state"] == "requeued":
-            record = msgpack.unpackb((await following.next_msg(timeout)).data)
-        return record
+        while True:
+            record = msgpack.unpackb((await records.next_msg(timeout)).data)
+            if record["state"] != "requeued":
+                return record
     finally:
-        await following.unsubscribe()
+        await records.unsubscribe()
