@@ -41,6 +41,8 @@ interface Inbox {
   readonly ledger: PullLedger;
 }
 
+/** So many slots are pulled for at once; fewer wait for the end of the turn. */
+const WORTH_A_PULL = 32;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
@@ -66,6 +68,7 @@ export class PullSubscription {
   #failures = 0;
   #backoff: NodeJS.Timeout | undefined;
   #monitor: NodeJS.Timeout | undefined;
+  #due: NodeJS.Immediate | undefined;
   #silentTicks = 0;
   #lastActivityMs = performance.now();
 
@@ -91,7 +94,11 @@ export class PullSubscription {
 
   /** A slot of the owner's became free. */
   slotFreed(): void {
-    this.#refill();
+    const inbox = this.#inbox;
+    if (inbox === undefined) return;
+    if (this.#options.freeSlots() - inbox.ledger.outstanding >= WORTH_A_PULL) this.#refill();
+    // Slots freed in the same turn of the event loop share a pull.
+    else this.#due ??= setImmediate(() => this.#refillDue());
   }
 
   /** Pulls no more until `resume`. Resolves when everything on its way has been handed over. */
@@ -144,6 +151,8 @@ export class PullSubscription {
   #retire(): void {
     clearTimeout(this.#backoff);
     clearInterval(this.#monitor);
+    clearImmediate(this.#due);
+    this.#due = undefined;
     this.#backoff = undefined;
     this.#monitor = undefined;
     const inbox = this.#inbox;
@@ -152,6 +161,11 @@ export class PullSubscription {
     const drained = inbox.sub.drain().catch(() => inbox.sub.unsubscribe());
     this.#drains.add(drained);
     void drained.finally(() => this.#drains.delete(drained));
+  }
+
+  #refillDue(): void {
+    this.#due = undefined;
+    this.#refill();
   }
 
   #refill(): void {
