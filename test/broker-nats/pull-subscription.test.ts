@@ -1,18 +1,31 @@
 import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
-import { describe, expect, test } from "vitest";
-import type { MillraceError } from "../../packages/broker-nats/src/errors.ts";
-import { ack, ConfirmedAcker, nak } from "../../packages/broker-nats/src/pull/ack.ts";
+import { expect, test } from "vitest";
+import type { MillraceError } from "@millrace/core";
+import { ack, ConfirmedAcker, nak, working } from "../../packages/broker-nats/src/pull/ack.ts";
 import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
-import { PullSubscription, type PullSubscriptionOptions } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
-import { generations, realServer } from "./real-server.ts";
+import {
+  PullSubscription,
+  type PullSubscriptionOptions,
+} from "../../packages/broker-nats/src/pull/pull-subscription.ts";
+import { describeOnOwnServers } from "./real-server.ts";
 import { until, workQueue } from "./streams.ts";
 
-const options = { noAsyncTraces: true, maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 0 };
+const options = {
+  noAsyncTraces: true,
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: 50,
+  reconnectJitter: 0,
+};
 
 /** An owner of `slots` slots that keeps each delivery until it is told to ack it, or acks on the next turn. */
-function owner(nc: NatsConnection, slots: number, mode: "ack" | "hold", more: Partial<PullSubscriptionOptions> = {}) {
+function owner(
+  nc: NatsConnection,
+  slots: number,
+  mode: "ack" | "hold",
+  more: Partial<PullSubscriptionOptions> = {},
+) {
   const held: Delivery[] = [];
   const seen: Delivery[] = [];
   const problems: MillraceError[] = [];
@@ -49,9 +62,9 @@ async function waiting(nc: NatsConnection): Promise<number> {
   return (await (await jetstreamManager(nc)).streams.info("Q")).state.messages;
 }
 
-describe.each(generations)("PullSubscription on the %s server", (generation) => {
+describeOnOwnServers("PullSubscription", (start, generation) => {
   test("delivers each message once, never more than there are slots, in batched pulls", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await using spy = await connect({ servers: server.url, ...options });
     await workQueue(nc);
@@ -66,7 +79,13 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     expect(worker.mostBusy()).toBeLessThanOrEqual(50);
     expect(pullsSeen.getReceived()).toBeLessThan(400);
     const first = worker.seen[0];
-    expect(first).toMatchObject({ subject: "jobs.0", streamSequence: 1, consumerSequence: 1, deliveryCount: 1, headers: {} });
+    expect(first).toMatchObject({
+      subject: "jobs.0",
+      streamSequence: 1,
+      consumerSequence: 1,
+      deliveryCount: 1,
+      headers: {},
+    });
     expect(new TextDecoder().decode(first?.data)).toBe("0");
     expect(Math.abs((first?.publishedAtMs ?? 0) - Date.now())).toBeLessThan(60_000);
     expect(worker.problems).toEqual([]);
@@ -74,7 +93,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("an idle queue always has a pull outstanding, also when pulls expire", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await using spy = await connect({ servers: server.url, ...options });
     await workQueue(nc);
@@ -93,7 +112,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("a full max_ack_pending is no fault", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     await (await jetstreamManager(nc)).consumers.update("Q", "W", { max_ack_pending: 1 });
@@ -111,7 +130,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("stop hands back what is on its way at once, and an idle one stops at once", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     publish(nc, 3_000);
@@ -125,7 +144,9 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     // ack_wait is 30 s: nothing had to wait for it.
     expect(performance.now() - before).toBeLessThan(10_000);
     expect(first.seen).toHaveLength(taken);
-    expect(new Set([...first.seen, ...second.seen].map((delivery) => delivery.streamSequence)).size).toBe(3_000);
+    expect(
+      new Set([...first.seen, ...second.seen].map((delivery) => delivery.streamSequence)).size,
+    ).toBe(3_000);
     const idle = performance.now();
     await second.pulls.stop();
     await second.pulls.stop();
@@ -136,7 +157,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("pause and resume", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const worker = owner(nc, 10, "ack");
@@ -155,7 +176,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("a deleted consumer is created again", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const jsm = await jetstreamManager(nc);
@@ -177,31 +198,42 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("pulls resume after the server was killed and restarted", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: 1_000 });
     publish(nc, 100);
     const worker = owner(nc, 10, "ack");
     await until("100 deliveries", () => worker.seen.length >= 100);
+    await server.kill();
     await server.restart();
-    await until("a connection", () => nc.flush().then(() => true, () => false));
+    await until("a connection", () =>
+      nc.flush().then(
+        () => true,
+        () => false,
+      ),
+    );
     publish(nc, 100);
-    await until("the other 100", () => new Set(worker.seen.map((delivery) => delivery.subject + delivery.streamSequence)).size >= 200);
+    await until(
+      "the other 100",
+      () =>
+        new Set(worker.seen.map((delivery) => delivery.subject + delivery.streamSequence)).size >=
+        200,
+    );
     await until("an empty queue", async () => (await waiting(nc)) === 0);
     await worker.pulls.stop();
   });
 
   test("a server that falls silent is noticed, and pulls resume", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const worker = owner(nc, 10, "ack", { expiresMs: 5_000, heartbeatMs: 100 });
     await nc.flush();
-    process.kill(server.pid, "SIGSTOP");
+    await server.pause();
     try {
       await until("a report", () => worker.problems.length > 0);
     } finally {
-      process.kill(server.pid, "SIGCONT");
+      server.resume();
     }
     expect(worker.problems[0]?.code).toBe("broker-unavailable");
     publish(nc, 20);
@@ -210,25 +242,48 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("a crowded consumer and one with small batches are served all the same", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     const jsm = await jetstreamManager(nc);
     await jsm.streams.add({ name: "Q", subjects: ["jobs.>"] });
-    await jsm.consumers.add("Q", { durable_name: "W", ack_policy: AckPolicy.Explicit, max_waiting: 1, max_batch: 3 });
+    await jsm.consumers.add("Q", {
+      durable_name: "W",
+      ack_policy: AckPolicy.Explicit,
+      max_waiting: 1,
+      max_batch: 3,
+    });
     const one = owner(nc, 10, "ack", { expiresMs: 1_000, heartbeatMs: 100 });
     const two = owner(nc, 10, "ack", { expiresMs: 1_000, heartbeatMs: 100 });
     await until("a complaint", () => one.problems.length + two.problems.length > 0);
     publish(nc, 50);
     await until("50 deliveries", () => one.seen.length + two.seen.length >= 50);
     // From 2.11 on a pull with a heartbeat that finds no room gets no answer at all.
-    const complaint = generation === "old" ? "max_waiting" : "no heartbeat";
-    expect([...one.problems, ...two.problems].map((problem) => problem.message)).toContainEqual(expect.stringContaining(complaint));
+    const complaint = generation === "2.10" ? "max_waiting" : "no heartbeat";
+    expect([...one.problems, ...two.problems].map((problem) => problem.message)).toContainEqual(
+      expect.stringContaining(complaint),
+    );
     await one.pulls.stop();
     await two.pulls.stop();
   });
 
+  test("working() starts the lease anew", async () => {
+    await using server = await start();
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc, { ackWaitMs: 500 });
+    const worker = owner(nc, 2, "hold");
+    publish(nc, 1);
+    await until("a delivery", () => worker.held.length === 1);
+    const extending = setInterval(() => working(nc, worker.held[0]?.ackSubject ?? ""), 100);
+    const from = performance.now();
+    await until("three times ack_wait", () => performance.now() - from > 1_500);
+    expect(worker.held).toHaveLength(1);
+    clearInterval(extending);
+    await until("the redelivery", () => worker.held.length === 2);
+    await worker.pulls.stop();
+  });
+
   test("acks are confirmed, a nak delay in fractions is kept, and a lost consumer is named", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const worker = owner(nc, 1, "hold");
@@ -249,7 +304,9 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     expect(await waiting(nc)).toBe(0);
     await again.pulls.stop();
     await (await jetstreamManager(nc)).consumers.delete("Q", "W");
-    await expect(acker.ack(second.ackSubject)).rejects.toMatchObject({ code: "consumer-not-found" });
+    await expect(acker.ack(second.ackSubject)).rejects.toMatchObject({
+      code: "consumer-not-found",
+    });
     await acker.close();
   });
 });

@@ -45,11 +45,10 @@ export class DueMover implements Stoppable {
   #stopping: Promise<void> | undefined;
 
   static async start(options: DueMoverOptions): Promise<DueMover> {
-    await ensureMoverConsumer(options.server.jsm, options.server.names);
-    return new DueMover(options);
+    return new DueMover(options, await ensureMoverConsumer(options.server.jsm, options.server.names));
   }
 
-  private constructor(options: DueMoverOptions) {
+  private constructor(options: DueMoverOptions, leaseMs: number) {
     this.#options = options;
     this.#pull = new PullSubscription({
       nc: options.server.nc,

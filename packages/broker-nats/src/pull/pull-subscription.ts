@@ -43,6 +43,8 @@ interface Inbox {
 
 /** How long a stop lets pulls be served: a stream with a backlog takes a fraction of it. */
 const SERVING_MS = 50;
+/** So many slots are pulled for at once; fewer wait for the end of the turn. */
+const WORTH_A_PULL = 32;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
@@ -68,6 +70,7 @@ export class PullSubscription {
   #failures = 0;
   #backoff: NodeJS.Timeout | undefined;
   #monitor: NodeJS.Timeout | undefined;
+  #due: NodeJS.Immediate | undefined;
   #silentTicks = 0;
   #stopping: Promise<void> | undefined;
   #onServed: (() => void) | undefined;
@@ -95,7 +98,11 @@ export class PullSubscription {
 
   /** A slot of the owner's became free. */
   slotFreed(): void {
-    this.#refill();
+    const inbox = this.#inbox;
+    if (inbox === undefined) return;
+    if (this.#options.freeSlots() - inbox.ledger.outstanding >= WORTH_A_PULL) this.#refill();
+    // Slots freed in the same turn of the event loop share a pull.
+    else this.#due ??= setImmediate(() => this.#refillDue());
   }
 
   /** Pulls no more until `resume`. Resolves when everything on its way has been handed over. */
@@ -143,9 +150,17 @@ export class PullSubscription {
   }
 
   #open(): void {
-    if (this.#phase !== "running" || this.#inbox !== undefined || this.#nc.isClosed() || this.#nc.isDraining()) return;
+    if (
+      this.#phase !== "running" ||
+      this.#inbox !== undefined ||
+      this.#nc.isClosed() ||
+      this.#nc.isDraining()
+    )
+      return;
     const prefix = `${newInbox(this.#nc)}.`;
-    const sub = this.#nc.subscribe(`${prefix}*`, { callback: (error, msg) => (error ? this.#refused(String(error)) : this.#receive(inbox, msg)) });
+    const sub = this.#nc.subscribe(`${prefix}*`, {
+      callback: (error, msg) => (error ? this.#refused(String(error)) : this.#receive(inbox, msg)),
+    });
     const inbox: Inbox = { prefix, sub, ledger: new PullLedger() };
     this.#inbox = inbox;
     this.#silentTicks = 0;
@@ -157,6 +172,8 @@ export class PullSubscription {
   #retire(): void {
     clearTimeout(this.#backoff);
     clearInterval(this.#monitor);
+    clearImmediate(this.#due);
+    this.#due = undefined;
     this.#backoff = undefined;
     this.#monitor = undefined;
     const inbox = this.#inbox;
@@ -165,6 +182,11 @@ export class PullSubscription {
     const drained = inbox.sub.drain().catch(() => inbox.sub.unsubscribe());
     this.#drains.add(drained);
     void drained.finally(() => this.#drains.delete(drained));
+  }
+
+  #refillDue(): void {
+    this.#due = undefined;
+    this.#refill();
   }
 
   #refill(): void {
@@ -179,7 +201,11 @@ export class PullSubscription {
     const token = String(++this.#lastPull);
     const nowMs = performance.now();
     inbox.ledger.asked(token, missing, nowMs, nowMs + this.#expiresMs + this.#heartbeatMs);
-    this.#nc.publish(this.#apiSubject, `{"batch":${missing},"expires":${this.#expiresMs * 1e6},"idle_heartbeat":${this.#heartbeatMs * 1e6}}`, { reply: inbox.prefix + token });
+    this.#nc.publish(
+      this.#apiSubject,
+      `{"batch":${missing},"expires":${this.#expiresMs * 1e6},"idle_heartbeat":${this.#heartbeatMs * 1e6}}`,
+      { reply: inbox.prefix + token },
+    );
   }
 
   #receive(inbox: Inbox, msg: Msg): void {
@@ -187,7 +213,12 @@ export class PullSubscription {
     this.#lastActivityMs = performance.now();
     const ackSubject = msg.reply ?? "";
     if (ackSubject === "") {
-      if (inbox === this.#inbox) this.#act(inbox, msg.subject.slice(inbox.prefix.length), pullNews(readStatus(msg), readHeaders(msg)));
+      if (inbox === this.#inbox)
+        this.#act(
+          inbox,
+          msg.subject.slice(inbox.prefix.length),
+          pullNews(readStatus(msg), readHeaders(msg)),
+        );
       return;
     }
     inbox.ledger.received();
@@ -212,7 +243,10 @@ export class PullSubscription {
         return this.#backOff();
       case "crowded":
         inbox.ledger.ended(token, undefined);
-        this.#report("broker-unavailable", "has no room for another pull. Raise its max_waiting, or run fewer nodes.");
+        this.#report(
+          "broker-unavailable",
+          "has no room for another pull. Raise its max_waiting, or run fewer nodes.",
+        );
         return this.#backOff();
       case "batch-too-large":
         inbox.ledger.ended(token, undefined);
@@ -247,12 +281,15 @@ export class PullSubscription {
     clearTimeout(this.#backoff);
     const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures);
     this.#failures += 1;
-    this.#backoff = setTimeout(() => {
-      this.#backoff = undefined;
-      if (this.#inbox?.sub.isClosed() === true) this.#retire();
-      if (this.#inbox === undefined) this.#open();
-      else this.#refill();
-    }, longest / 2 + (Math.random() * longest) / 2);
+    this.#backoff = setTimeout(
+      () => {
+        this.#backoff = undefined;
+        if (this.#inbox?.sub.isClosed() === true) this.#retire();
+        if (this.#inbox === undefined) this.#open();
+        else this.#refill();
+      },
+      longest / 2 + (Math.random() * longest) / 2,
+    );
   }
 
   /**
@@ -281,7 +318,17 @@ export class PullSubscription {
     if (status.type === "close") void this.stop(0);
   }
 
-  #report(code: "broker-unavailable" | "broker-rejected" | "consumer-not-found", what: string, cause?: unknown): void {
-    this.#options.onProblem?.(new MillraceError(code, `Consumer ${this.#options.consumer} of stream ${this.#options.stream} ${what}`, { cause }));
+  #report(
+    code: "broker-unavailable" | "broker-rejected" | "consumer-not-found",
+    what: string,
+    cause?: unknown,
+  ): void {
+    this.#options.onProblem?.(
+      new MillraceError(
+        code,
+        `Consumer ${this.#options.consumer} of stream ${this.#options.stream} ${what}`,
+        { cause },
+      ),
+    );
   }
 }

@@ -40,7 +40,11 @@ export async function ensureQueueConsumer(jsm: JetStreamManager, names: Names, q
   return millis(config.ack_wait ?? nanos(leaseMs));
 }
 
-/** The mover's consumer. Parked messages count as pending, so pending has no limit. */
+/**
+ * The mover's consumer. Parked messages count as pending, so pending has no limit.
+ *
+ * @returns how long a mover may hold a message, milliseconds
+ */
 export async function ensureMoverConsumer(jsm: JetStreamManager, names: Names): Promise<number> {
   await ensureConsumer(jsm, names.delayedStream, {
     durable_name: MOVER_CONSUMER,

@@ -39,10 +39,20 @@ export interface Broker {
 
   /**
    * Carries out the steps in their order, each confirmed before the next begins, and the ack last.
+   * With no steps the delivery is let go: its lease is extended no longer, and when it has run out the
+   * message comes to another holder.
    *
    * @throws MillraceError `publish-timeout`, `queue-full`, `payload-too-large` …: nothing after the failed step was done
    */
   settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void>;
+
+  /**
+   * Publishes an envelope where only the runtime may, under its generation's message id, confirmed. For an operator's
+   * retry of a dead letter; settlement requeues through `settle`.
+   *
+   * @throws MillraceError as `settle`
+   */
+  requeue(envelope: Envelope): Promise<void>;
 
   /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
   moveDueJobs(): Promise<Stoppable>;
