@@ -333,7 +333,7 @@ export class Execution {
           await this.#host.broker.settle(this.#delivery, settlement.steps);
         break;
       } catch (error) {
-        const other = remedy(error, input, settlement);
+        const other = remedy(error, input, settlement, this.#host.clock.now());
         if (other !== undefined) settlement = other;
         else if (!(await this.#pause(error, tries))) {
           settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
