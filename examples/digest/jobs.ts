@@ -3,17 +3,18 @@ import { createReadStream } from "node:fs";
 import { defineJob } from "millrace";
 import { z } from "zod";
 
+const result = z.object({ sha256: z.string(), bytes: z.number(), lines: z.number() });
+export type Digest = z.infer<typeof result>;
+
 /** SHA-256, size and lines of one file. A producer imports this without the handler below. */
 export const digest = defineJob({
   name: "digest.file",
   queue: "digest",
   input: z.object({ path: z.string() }),
-  output: z.object({ sha256: z.string(), bytes: z.number(), lines: z.number() }),
+  output: result,
   retry: { attempts: 3, backoff: "exponential", base: "200ms", jitter: true },
   timeout: "30s",
 });
-
-export type Digest = z.output<NonNullable<typeof digest.output>>;
 
 const NEWLINE = 0x0a;
 

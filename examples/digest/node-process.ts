@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 /** A runtime node as a process of its own: `millrace run jobs.ts`, as in production. */
@@ -25,58 +26,39 @@ export async function startNodeProcess(options: {
   lease: string;
   slots: number;
 }): Promise<NodeProcess> {
-  const { name, server, namespace, lease, slots } = options;
-  const args = [
-    "run",
-    JOBS,
-    "--server",
-    server,
-    "--namespace",
-    namespace,
-    "--name",
-    name,
-    "--lease",
-    lease,
-    "--slots",
-    String(slots),
-    "--health-port",
-    "0",
-  ];
-  const child = spawn(process.execPath, [COMMAND, ...args], {
-    stdio: ["ignore", "ignore", "pipe"],
+  const flags = Object.entries({ ...options, "health-port": 0 }).flatMap(([flag, value]) => [
+    `--${flag}`,
+    String(value),
+  ]);
+  const child = spawn(process.execPath, [COMMAND, "run", JOBS, "--json", ...flags], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, MILLRACE_LOG_LEVEL: "warn" },
   });
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);
     await once(child, "exit");
   };
-  const port = await healthPort(child, name);
   return {
-    name,
+    name: options.name,
     pid: child.pid ?? 0,
-    healthUrl: `http://127.0.0.1:${port}`,
+    healthUrl: await firstLine(child, options.name),
     kill: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
   };
 }
 
-/** The node logs JSON lines; one of them says that it is ready and where its health server listens. */
-async function healthPort(child: ChildProcess, name: string): Promise<number> {
-  const lines: string[] = [];
-  const { stderr } = child;
-  if (stderr === null) throw new Error(`node ${name} has no log`);
-  for await (const line of createInterface({ input: stderr })) {
-    lines.push(line);
-    const port = portIn(line);
-    if (port === undefined) continue;
-    stderr.resume();
-    return port;
+/** With `--json` a node says one line when it is ready: who it is and where its health server listens. */
+async function firstLine(
+  child: ChildProcessByStdio<null, Readable, Readable>,
+  name: string,
+): Promise<string> {
+  let log = "";
+  child.stderr.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4_000)));
+  for await (const line of createInterface({ input: child.stdout })) {
+    const said = JSON.parse(line) as { healthUrl?: string };
+    if (said.healthUrl !== undefined) return said.healthUrl;
+    log = `${line}\n${log}`;
   }
-  throw new Error(`node ${name} ended before it was ready:\n${lines.slice(-20).join("\n")}`);
-}
-
-function portIn(line: string): number | undefined {
-  if (!line.startsWith("{")) return undefined;
-  const entry = JSON.parse(line) as { healthPort?: unknown };
-  return typeof entry.healthPort === "number" ? entry.healthPort : undefined;
+  throw new Error(`${name} ended before it was ready:\n${log}`);
 }

@@ -8,7 +8,7 @@ import { hasHeaders, readHeaders, readStatus } from "./read-headers.ts";
 function received(block: Uint8Array, body = "body"): Msg {
   const data = new Uint8Array([...block, ...new TextEncoder().encode(body)]);
   return new MsgImpl(
-    { subject: new Uint8Array(), sid: 1, hdr: block.length || -1, size: data.length } as never,
+    { subject: new Uint8Array(), sid: 1, hdr: block.length || -1, size: data.length },
     data,
     undefined as never,
   ) as Msg;

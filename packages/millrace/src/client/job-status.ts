@@ -49,11 +49,11 @@ export async function findJob(
   now: () => number,
 ): Promise<JobStatus> {
   const where = queue === undefined ? {} : { queue };
+  // A running job's message stays in its queue until it is settled, so only for a job that is found there is it worth asking who has it.
+  const waiting = await broker.findWaiting(id, where);
+  const running =
+    waiting?.state === "queued" ? await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }) : undefined;
   // History is read last: a job that is settled between the looks then shows in it, instead of nowhere.
-  const [running, waiting] = await Promise.all([
-    broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }),
-    broker.findWaiting(id, where),
-  ]);
   const history = distinct(await broker.history.read({ id, ...where }));
   const status = jobStatus(id, { history, running: inQueue(running, queue), waiting }, now());
   if (status !== undefined) return status;

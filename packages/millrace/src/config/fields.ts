@@ -158,6 +158,22 @@ export const FIELDS = {
     default: 25_000,
     about: "On shutdown, how long running jobs may go on before they are aborted and handed back.",
   }),
+  leaseMs: field({
+    group: "node",
+    kind: duration,
+    flag: "lease",
+    env: ["MILLRACE_LEASE"],
+    default: 30_000,
+    about: "How soon a dead node's jobs are delivered again. Extended by itself while a job runs.",
+  }),
+  poisonAfter: field({
+    group: "node",
+    kind: whole(1, 1_000),
+    flag: "poison-after",
+    env: ["MILLRACE_POISON_AFTER"],
+    default: 3,
+    about: "Holders in a row that a job may take down before it is a dead letter.",
+  }),
   healthHost: field({
     group: "node",
     kind: text,

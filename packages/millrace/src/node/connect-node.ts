@@ -59,8 +59,6 @@ export async function createNode(options: NodeOptions): Promise<MillraceNode> {
 }
 
 function ports({
-  lease,
-  poisonAfter,
   middleware,
   metrics,
   executionLog,
@@ -68,8 +66,6 @@ function ports({
   clock,
 }: NodeOptions): Partial<RuntimeNodeOptions> {
   return {
-    ...(lease === undefined ? {} : { lease }),
-    ...(poisonAfter === undefined ? {} : { poisonAfter }),
     ...(middleware === undefined ? {} : { middleware }),
     ...(metrics === undefined ? {} : { metrics }),
     ...(executionLog === undefined ? {} : { executionLog }),
@@ -78,8 +74,15 @@ function ports({
   };
 }
 
-function nodeFields({ nodeName, slots, graceMs }: Config): Partial<RuntimeNodeOptions> {
-  return { ...(nodeName === undefined ? {} : { name: nodeName }), slots, grace: graceMs };
+function nodeFields(config: Config): Partial<RuntimeNodeOptions> {
+  const { nodeName, slots, graceMs, leaseMs, poisonAfter } = config;
+  return {
+    ...(nodeName === undefined ? {} : { name: nodeName }),
+    slots,
+    grace: graceMs,
+    lease: leaseMs,
+    poisonAfter,
+  };
 }
 
 /** What code says about a queue is stronger than the configuration's slots. */
