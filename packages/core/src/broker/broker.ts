@@ -9,7 +9,7 @@ import type { SettlementStep } from "../settlement/settle.ts";
 
 /**
  * Carries jobs between producers and nodes. Brokers store and move; they never count and never decide.
- * `packages/core/src/testing/broker-conformance.ts` is the suite every implementation passes.
+ * `brokerConformance` of `@millrace/core/testing` is the suite every implementation passes.
  */
 export interface Broker {
   /** A name for logs: `nats 2.15.2`, `memory`. */
@@ -30,7 +30,11 @@ export interface Broker {
   /** Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first use. */
   documents(bucket: string): Promise<DocumentStore>;
 
-  /** Delivers a queue's jobs, never more than there are free slots. */
+  /**
+   * Delivers a queue's jobs, never more than there are free slots.
+   *
+   * @throws MillraceError `queue-not-found`
+   */
   work(queue: string, options: WorkOptions): Promise<WorkSubscription>;
 
   /**
@@ -140,7 +144,10 @@ export interface QueueSnapshot {
 }
 
 export interface QueueStore {
-  /** Creates the queue, or brings its settings up to date. Idempotent, from any number of nodes at once. */
+  /**
+   * Creates the queue, or brings its settings up to date; settings that are not given stay as they are.
+   * Idempotent, from any number of nodes at once.
+   */
   ensure(queue: string, settings?: QueueSettings): Promise<void>;
   list(): Promise<readonly QueueSnapshot[]>;
   /** @throws MillraceError `queue-not-found` */

@@ -14,8 +14,9 @@ export interface DocumentStore {
    * @throws MillraceError `revision-conflict`
    */
   put(key: string, value: unknown, expected?: number): Promise<number>;
-  /** @throws MillraceError `revision-conflict` */
+  /** Removing what is gone is fine. @throws MillraceError `revision-conflict` */
   remove(key: string, expected?: number): Promise<void>;
+  /** Calls for each change from now on. Watch first, then list: then nothing is missed. */
   watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
   ): Promise<{ stop(): Promise<void> }>;

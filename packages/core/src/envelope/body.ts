@@ -1,5 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { refuseHollowLists } from "./refuse-hollow-lists.ts";
 
 export type BodyFormat = "msgpack" | "json";
 
@@ -41,6 +42,7 @@ export function encodeJson(value: unknown): Uint8Array {
 export function decodeBody(bytes: Uint8Array, contentType: string | undefined): unknown {
   if (bytes.length === 0) throw new Error("the body is empty");
   if (formatOf(bytes, contentType) === "msgpack") {
+    refuseHollowLists(bytes);
     const value = decoder.decode(bytes);
     // Depth d takes at least d bytes, so a short body can't be too deep and is not walked.
     if (bytes.length > MAX_DEPTH) refuseUnsafe(value);

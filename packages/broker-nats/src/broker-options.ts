@@ -1,0 +1,39 @@
+import { type Logger, MillraceError, requireNamespace, silentLogger } from "@millrace/core";
+import type { NatsConnectionOptions } from "./connection/connection-options.ts";
+import type { HistoryLimits } from "./topology/streams.ts";
+
+/** How to reach the server, and what Millrace keeps on it. */
+export interface NatsBrokerOptions extends NatsConnectionOptions {
+  /** Two namespaces on one account never touch. Default `millrace`. */
+  readonly namespace?: string;
+  /** Copies of every stream and bucket that this broker creates. Default 1; 3 in a cluster. */
+  readonly replicas?: number;
+  /** Bounds of the execution history, when this broker creates it. Default seven days and a million records. */
+  readonly history?: Partial<HistoryLimits>;
+  /** For what the broker meets on its own, such as a delayed job whose queue is gone. Default: nothing is logged. */
+  readonly logger?: Logger;
+}
+
+export interface BrokerConfig {
+  readonly connection: NatsConnectionOptions;
+  readonly namespace: string;
+  readonly replicas: number;
+  readonly history: HistoryLimits;
+  readonly logger: Logger;
+}
+
+const DEFAULT_HISTORY: HistoryLimits = { maxAgeMs: 7 * 86_400_000, maxRecords: 1_000_000 };
+
+/** @throws MillraceError `invalid-option`, `invalid-name` */
+export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
+  const { namespace = "millrace", replicas = 1, history = {}, logger = silentLogger, ...connection } = options;
+  if (![1, 3, 5].includes(replicas)) throw invalid("replicas", "1, 3 or 5", replicas);
+  const limits = { ...DEFAULT_HISTORY, ...history };
+  if (!(limits.maxAgeMs >= 1_000)) throw invalid("history.maxAgeMs", "at least 1000 milliseconds", limits.maxAgeMs);
+  if (!Number.isSafeInteger(limits.maxRecords) || limits.maxRecords < 1) throw invalid("history.maxRecords", "a whole number from 1", limits.maxRecords);
+  return Object.freeze({ connection, namespace: requireNamespace(namespace), replicas, history: limits, logger });
+}
+
+function invalid(field: string, expected: string, value: unknown): MillraceError {
+  return new MillraceError("invalid-option", `${field} is ${expected}; got ${String(value)}.`);
+}

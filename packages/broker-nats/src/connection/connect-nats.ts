@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AuthorizationError, type ConnectionOptions, type NatsConnection, UserAuthenticationExpiredError } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
+import { MillraceError } from "../errors.ts";
+import { authenticatorOf } from "./authenticator.ts";
+import { type NatsConnectionOptions, serverAddresses } from "./connection-options.ts";
+import { requireJetStream } from "./jetstream-check.ts";
+import { type ServerFeatures, serverFeatures } from "./server-features.ts";
+
+export interface ConnectedNats {
+  readonly nc: NatsConnection;
+  readonly features: ServerFeatures;
+}
+
+/**
+ * Connects, and proves that the server is new enough and runs JetStream. The connection then reconnects for ever.
+ *
+ * @throws MillraceError `server-unreachable`, `auth-failed`, `credentials-unreadable`, `tls-failed`, `server-too-old`,
+ *   `jetstream-disabled`
+ * @example
+ * const { nc, features } = await connectNats({ servers: "nats://localhost:4222" });
+ */
+export async function connectNats(options: NatsConnectionOptions, signal?: AbortSignal): Promise<ConnectedNats> {
+  const nc = await dial(options, signal);
+  try {
+    const features = serverFeatures(nc.info?.version ?? "");
+    await requireJetStream(nc);
+    return { nc, features };
+  } catch (error) {
+    await nc.close();
+    throw error;
+  }
+}
+
+async function dial(options: NatsConnectionOptions, signal: AbortSignal | undefined): Promise<NatsConnection> {
+  const { urls, native } = nativeOptions(options);
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await connect(native);
+    } catch (cause) {
+      const error = connectError(cause, urls);
+      // Waiting is for a server that isn't there yet; wrong credentials don't mend themselves.
+      if (options.waitOnFirstConnect !== true || error.code !== "server-unreachable") throw error;
+    }
+    await sleep(native.reconnectTimeWait ?? 250, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+function nativeOptions(options: NatsConnectionOptions): { urls: readonly string[]; native: ConnectionOptions } {
+  const { urls, auth } = serverAddresses(options);
+  return {
+    urls,
+    native: {
+      servers: [...urls],
+      timeout: options.connectTimeoutMs ?? 5_000,
+      pingInterval: options.pingIntervalMs ?? 5_000,
+      maxPingOut: 2,
+      reconnectTimeWait: options.reconnectWaitMs ?? 250,
+      maxReconnectAttempts: -1,
+      // A node outlives a rotation of its credentials: a refused reconnect is tried again like any other.
+      ignoreAuthErrorAbort: true,
+      noAsyncTraces: true,
+      ...(options.name === undefined ? {} : { name: options.name }),
+      ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+      ...(auth === undefined ? {} : { authenticator: authenticatorOf(auth) }),
+      ...(options.tls === undefined ? {} : { tls: { ...options.tls } }),
+    },
+  };
+}
+
+function connectError(cause: unknown, urls: readonly string[]): MillraceError {
+  if (cause instanceof MillraceError) return cause;
+  const servers = urls.join(", ");
+  if (cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError) {
+    return new MillraceError("auth-failed", `The NATS server at ${servers} refused these credentials. Check user, token or credentials file.`, { cause });
+  }
+  const text = `${codeOf(cause)} ${cause instanceof Error ? cause.message : String(cause)}`;
+  if (/CERT|SELF_SIGNED|ERR_TLS|ERR_SSL|\btls\b|wrong version number/i.test(text)) {
+    return new MillraceError("tls-failed", `No TLS connection to the NATS server at ${servers}: ${text.trim()}. Check the CA, certificate and key files and handshakeFirst.`, { cause });
+  }
+  return new MillraceError("server-unreachable", `No NATS server answers at ${servers}. Start one, or correct the address.`, { cause });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}

@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type NatsConnection, NoRespondersError, PermissionViolationError, RequestError } from "@nats-io/nats-core";
+import { MillraceError } from "../errors.ts";
+
+const DISABLED = "This NATS server has no JetStream for this account. Start nats-server with -js (or a jetstream block), and enable it for the account.";
+/** A server that has just started answers before its JetStream does. */
+const PATIENCE_MS = 2_000;
+/** JetStream error codes that mean "not for this account" and "not at the moment". */
+const NOT_ENABLED = new Set([10039, 10076]);
+const UNAVAILABLE = new Set([10008, 10009]);
+
+type Verdict = "enabled" | "disabled" | "not-now";
+
+/** @throws MillraceError `jetstream-disabled` */
+export async function requireJetStream(nc: NatsConnection): Promise<void> {
+  for (const deadline = performance.now() + PATIENCE_MS; ; ) {
+    const verdict = await ask(nc);
+    if (verdict === "enabled") return;
+    if (verdict === "disabled" && nc.info?.jetstream !== true) throw new MillraceError("jetstream-disabled", DISABLED);
+    if (performance.now() > deadline) throw new MillraceError("jetstream-disabled", DISABLED);
+    await sleep(50);
+  }
+}
+
+async function ask(nc: NatsConnection): Promise<Verdict> {
+  try {
+    const reply = await nc.request("$JS.API.INFO", new Uint8Array(0), { timeout: PATIENCE_MS });
+    const code = reply.json<{ error?: { err_code?: number } }>().error?.err_code ?? 0;
+    if (NOT_ENABLED.has(code)) return "disabled";
+    return UNAVAILABLE.has(code) ? "not-now" : "enabled";
+  } catch (error) {
+    if (error instanceof NoRespondersError) return "disabled";
+    if (error instanceof RequestError && error.isNoResponders()) return "disabled";
+    // A producer whose permissions leave the API out may still publish: nothing is proved, nothing is refused.
+    if (isPermission(error)) return "enabled";
+    return "not-now";
+  }
+}
+
+function isPermission(error: unknown): boolean {
+  return error instanceof PermissionViolationError || (error instanceof Error && error.cause instanceof PermissionViolationError);
+}

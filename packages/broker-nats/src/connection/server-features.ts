@@ -1,0 +1,50 @@
+import { MillraceError } from "../errors.ts";
+
+/**
+ * What the connected server can do, derived from its version only. Older servers accept newer options without an error
+ * and without an effect, so nothing may be found out by trying.
+ */
+export interface ServerFeatures {
+  /** As the server reports it, such as `2.15.2`. */
+  readonly version: string;
+  /** `Nats-TTL` on a message, `allow_msg_ttl` on a stream (2.11). */
+  readonly messageTtl: boolean;
+  /** A TTL for one key of a KV bucket (2.11). */
+  readonly keyTtl: boolean;
+  /** `pause_until` on a consumer (2.11). */
+  readonly consumerPause: boolean;
+  /** `Nats-Schedule: @at …` (2.12). */
+  readonly schedules: boolean;
+  /** `Nats-Batch-*` (2.12). */
+  readonly atomicBatch: boolean;
+  /** `Nats-Incr` (2.12). */
+  readonly counters: boolean;
+  /** Cron and `@every` in `Nats-Schedule` (2.14). */
+  readonly repeatingSchedules: boolean;
+}
+
+const OLDEST = { major: 2, minor: 10 } as const;
+
+/** @throws MillraceError `server-too-old` below 2.10, or where the version can't be read. */
+export function serverFeatures(version: string): ServerFeatures {
+  const match = /^v?(\d+)\.(\d+)/.exec(version);
+  const major = Number(match?.[1] ?? 0);
+  const minor = Number(match?.[2] ?? 0);
+  const atLeast = (wanted: number): boolean => major > 2 || (major === 2 && minor >= wanted);
+  if (!atLeast(OLDEST.minor)) {
+    throw new MillraceError(
+      "server-too-old",
+      `This NATS server reports version "${version}"; Millrace needs ${OLDEST.major}.${OLDEST.minor} or newer. Upgrade nats-server.`,
+    );
+  }
+  return Object.freeze({
+    version,
+    messageTtl: atLeast(11),
+    keyTtl: atLeast(11),
+    consumerPause: atLeast(11),
+    schedules: atLeast(12),
+    atomicBatch: atLeast(12),
+    counters: atLeast(12),
+    repeatingSchedules: atLeast(14),
+  });
+}

@@ -1,0 +1,31 @@
+import { type Envelope, type Lane, messageIdOf } from "@millrace/core";
+import type { ReceivedHeaders } from "../wire/read-headers.ts";
+
+/** What the mover must know of a delayed job without decoding it. */
+export interface DelayedJob {
+  readonly queue: string;
+  readonly lane: Lane | undefined;
+  /** Epoch milliseconds. */
+  readonly notBefore: number;
+  /** The message id it is forwarded under. The server strips `Nats-Msg-Id` from what a schedule fires. */
+  readonly messageId: string;
+}
+
+export function delayedHeaders(envelope: Envelope, notBefore: number): Record<string, string> {
+  return {
+    "Millrace-Queue": envelope.queue,
+    ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
+    "Millrace-Not-Before": String(notBefore),
+    "Millrace-Msg-Id": messageIdOf(envelope),
+  };
+}
+
+/** @returns undefined for a message that Millrace did not write */
+export function readDelayedHeaders(headers: ReceivedHeaders): DelayedJob | undefined {
+  const queue = headers["millrace-queue"];
+  const messageId = headers["millrace-msg-id"];
+  const notBefore = Number(headers["millrace-not-before"]);
+  if (queue === undefined || messageId === undefined || !Number.isFinite(notBefore)) return undefined;
+  const lane = headers["millrace-lane"];
+  return { queue, messageId, notBefore, lane: lane === "high" || lane === "low" ? lane : undefined };
+}

@@ -1,0 +1,41 @@
+import type { Envelope } from "@millrace/core";
+import type { Publication } from "../publish/batch.ts";
+import type { Names } from "../topology/subjects.ts";
+import { delayedHeaders } from "./delayed-headers.ts";
+
+/** The server lets go of a delayed job this long before it is due; the mover's own timer does the rest, to the millisecond. */
+export const LEAD_MS = 500;
+/** The server's schedules never fire sooner. What is due earlier than lead and this goes to the mover at once. */
+const SOONEST_SCHEDULE_MS = 250;
+
+export interface DelayedWay {
+  readonly now: number;
+  /** Whether the server waits by itself. Without it the message goes to the mover, which parks it. */
+  readonly schedules: boolean;
+}
+
+/** A job that waits for its time, from the message that its queue would get. */
+export function delayedMessage(requeue: Publication, envelope: Envelope, notBefore: number, names: Names, way: DelayedWay): Publication {
+  const { queue, id, generation } = envelope;
+  const due = names.due(queue, id, generation);
+  const headers = { ...requeue.headers, ...delayedHeaders(envelope, notBefore) };
+  if (!way.schedules || notBefore - way.now <= LEAD_MS + SOONEST_SCHEDULE_MS) return { subject: due, data: requeue.data, headers };
+  return {
+    subject: names.delayed(queue, id, generation),
+    data: requeue.data,
+    headers: {
+      ...headers,
+      "Nats-Schedule": `@at ${new Date(notBefore - LEAD_MS).toISOString()}`,
+      "Nats-Schedule-Target": due,
+    },
+  };
+}
+
+/** How long the mover still gives the message back to the server; 0 where it keeps it on its own timer. */
+export function parkingMs(notBefore: number, now: number): number {
+  const remaining = notBefore - now;
+  return remaining > LEAD_MS + SOONEST_SCHEDULE_MS ? Math.min(Math.floor(remaining - LEAD_MS), LONGEST_PARKING_MS) : 0;
+}
+
+/** Parked anew after this, so that no delay comes near what the server's nanoseconds can count. */
+const LONGEST_PARKING_MS = 24 * 3_600_000;

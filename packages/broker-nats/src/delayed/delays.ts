@@ -1,0 +1,33 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { ServerFeatures } from "../connection/server-features.ts";
+import { ensureStream } from "../topology/ensure-stream.ts";
+import { delayedStream } from "../topology/streams.ts";
+import type { Names } from "../topology/subjects.ts";
+
+/** Who waits for a delayed job: the server, once both its version and the stream's own configuration say that it can; else the mover. */
+export class Delays {
+  readonly #jsm: JetStreamManager;
+  readonly #names: Names;
+  readonly #replicas: number;
+  #schedules = false;
+
+  constructor(jsm: JetStreamManager, names: Names, replicas: number) {
+    this.#jsm = jsm;
+    this.#names = names;
+    this.#replicas = replicas;
+  }
+
+  get schedules(): boolean {
+    return this.#schedules;
+  }
+
+  /** Another server may be older: until the stream has been looked at again, the mover waits, which every server can do. */
+  doubt(): void {
+    this.#schedules = false;
+  }
+
+  async ensure(features: ServerFeatures): Promise<void> {
+    const config = await ensureStream(this.#jsm, delayedStream(this.#names, features.schedules, this.#replicas));
+    this.#schedules = features.schedules && config.allow_msg_schedules === true;
+  }
+}

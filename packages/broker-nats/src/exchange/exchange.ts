@@ -1,0 +1,268 @@
+import type { Msg, MsgHdrs, NatsConnection, Status, Subscription } from "@nats-io/nats-core";
+import { PermissionViolationError } from "@nats-io/nats-core";
+import { watchConnection } from "../connection/connection-events.ts";
+import { MillraceError } from "../errors.ts";
+import { Fifo } from "../wire/fifo.ts";
+import { newInbox } from "../wire/inbox.ts";
+
+/** The reply settles nothing: the message is sent again when its turn comes. */
+export const RETRY: unique symbol = Symbol("retry");
+
+/** What a reply means: a value, an error, or that it must be sent again. */
+export type Verdict<T> = T | MillraceError | typeof RETRY;
+
+/** Who waits for an answer. `index` is the sender's own, passed back as it is. */
+export interface Sink<T> {
+  done(value: T, index: number): void;
+  failed(error: MillraceError, index: number): void;
+}
+
+/** One message until its answer. Only the exchange writes to it. */
+export interface Parcel<T> {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: MsgHdrs | undefined;
+  readonly sink: Sink<T>;
+  readonly index: number;
+  /** How often it was handed to the connection; 0 means the server can't have seen it. */
+  attempts: number;
+  sentTick: number;
+  bornTick: number;
+  /** The last token of its reply subject, the same for every attempt: an answer to any of them counts. */
+  token: number;
+}
+
+/** Gives the next parcel when there is room for one, until it has no more. */
+export interface Feeder<T> {
+  next(): Parcel<T> | undefined;
+}
+
+export interface ExchangeOptions<T> {
+  /** Most parcels without an answer; more wait in order. */
+  readonly window: number;
+  /** An answer that takes longer is asked for again. */
+  readonly attemptTimeoutMs: number;
+  /** From being given to the exchange to giving up, whatever happens in between. */
+  readonly timeoutMs: number;
+  judge(reply: Msg, parcel: Parcel<T>): Verdict<T>;
+  timedOut(parcel: Parcel<T>): MillraceError;
+}
+
+type Phase = "open" | "closing" | "closed";
+type Link = "up" | "down";
+
+/**
+ * Sends messages that are answered, and keeps sending each until it is: after a time without an answer, and after a
+ * reconnect (each dial throws away what the connection had buffered). Whatever it sends must therefore be idempotent.
+ *
+ * One subscription takes every answer and one timer looks after every deadline, so a message costs one map entry. Time is
+ * counted in ticks of that timer: an event loop that was blocked hasn't made anything late before it reads its answers.
+ */
+export class Exchange<T> {
+  readonly #nc: NatsConnection;
+  readonly #options: ExchangeOptions<T>;
+  readonly #prefix: string;
+  readonly #sub: Subscription;
+  readonly #unwatch: () => void;
+  readonly #inFlight = new Map<number, Parcel<T>>();
+  readonly #waiting = new Fifo<Parcel<T> | Feeder<T>>();
+  readonly #idle: (() => void)[] = [];
+  readonly #tickMs: number;
+  #phase: Phase = "open";
+  #link: Link = "up";
+  #timer: NodeJS.Timeout | undefined;
+  #tick = 0;
+  #lastToken = 0;
+  #closing: Promise<void> | undefined;
+  /** Set when the inbox itself was refused: no answer can ever come. */
+  #refused: MillraceError | undefined;
+
+  constructor(nc: NatsConnection, options: ExchangeOptions<T>) {
+    this.#nc = nc;
+    this.#options = options;
+    this.#tickMs = Math.max(5, Math.min(250, Math.floor(options.attemptTimeoutMs / 4)));
+    this.#prefix = `${newInbox(nc)}.`;
+    this.#sub = nc.subscribe(`${this.#prefix}*`, { callback: (error, msg) => (error ? this.#deny(error) : this.#answer(msg)) });
+    this.#unwatch = watchConnection(nc, (status) => this.#observe(status));
+  }
+
+  /** Sent or waiting for room. */
+  get pending(): number {
+    return this.#inFlight.size + this.#waiting.size;
+  }
+
+  send(parcel: Parcel<T>): void {
+    const refused = this.#refusal(parcel);
+    if (refused !== undefined) return parcel.sink.failed(refused, parcel.index);
+    parcel.bornTick = this.#tick;
+    if (this.#inFlight.size >= this.#options.window || this.#waiting.size > 0) this.#waiting.push(parcel);
+    else this.#start(parcel);
+    this.#startTimer();
+  }
+
+  /** Takes parcels as room appears, in turn with other senders. */
+  feed(feeder: Feeder<T>): void {
+    this.#waiting.push(feeder);
+    this.#fill();
+    this.#startTimer();
+  }
+
+  #refusal(parcel: Parcel<T>): MillraceError | undefined {
+    return this.#refused ?? (this.#phase === "open" ? undefined : connectionClosed(parcel));
+  }
+
+  /** Settles what it holds for: for facts learnt outside the answers, such as a subject that no stream has. */
+  failWhere(holds: (parcel: Parcel<T>) => boolean, errorOf: (parcel: Parcel<T>) => MillraceError): void {
+    for (const parcel of this.#inFlight.values()) if (holds(parcel)) this.#fail(parcel, errorOf(parcel));
+    const waiting = this.#waiting.removeWhere((item) => "token" in item && holds(item)) as Parcel<T>[];
+    for (const parcel of waiting) parcel.sink.failed(errorOf(parcel), parcel.index);
+    this.#fill();
+  }
+
+  /** Resolves when everything given so far has its answer or its error. */
+  flush(): Promise<void> {
+    if (this.pending === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Takes no more, waits for what is pending (`timeoutMs` at most), and leaves nothing behind. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#phase = "closing";
+    await this.flush();
+    this.#phase = "closed";
+    this.#unwatch();
+    this.#stopTimer();
+    if (!this.#nc.isClosed()) this.#sub.unsubscribe();
+  }
+
+  #start(parcel: Parcel<T>): void {
+    parcel.token = ++this.#lastToken;
+    this.#inFlight.set(parcel.token, parcel);
+    this.#transmit(parcel);
+  }
+
+  #transmit(parcel: Parcel<T>): void {
+    parcel.sentTick = this.#tick;
+    if (this.#link === "down") return;
+    parcel.attempts += 1;
+    const reply = this.#prefix + parcel.token;
+    try {
+      this.#nc.publish(parcel.subject, parcel.data, parcel.headers === undefined ? { reply } : { reply, headers: parcel.headers });
+    } catch (cause) {
+      parcel.attempts -= 1;
+      this.#fail(parcel, refusedByClient(parcel, cause));
+    }
+  }
+
+  #answer(msg: Msg): void {
+    const parcel = this.#inFlight.get(Number(msg.subject.slice(this.#prefix.length)));
+    if (parcel === undefined) return;
+    const verdict = this.#options.judge(msg, parcel);
+    if (verdict === RETRY) return;
+    this.#inFlight.delete(parcel.token);
+    if (verdict instanceof MillraceError) parcel.sink.failed(verdict, parcel.index);
+    else parcel.sink.done(verdict, parcel.index);
+    if (this.#waiting.size > 0) this.#fill();
+    if (this.#inFlight.size === 0) this.#settleIdle();
+  }
+
+  #fill(): void {
+    while (this.#inFlight.size < this.#options.window) {
+      const item = this.#waiting.shift();
+      if (item === undefined) break;
+      if ("token" in item) {
+        this.#start(item);
+        continue;
+      }
+      const parcel = item.next();
+      if (parcel === undefined) continue;
+      this.#waiting.push(item);
+      parcel.bornTick = this.#tick;
+      const refused = this.#phase === "closed" ? connectionClosed(parcel) : this.#refused;
+      if (refused === undefined) this.#start(parcel);
+      else parcel.sink.failed(refused, parcel.index);
+    }
+    if (this.#inFlight.size === 0) this.#settleIdle();
+  }
+
+  #fail(parcel: Parcel<T>, error: MillraceError): void {
+    this.#inFlight.delete(parcel.token);
+    parcel.sink.failed(error, parcel.index);
+  }
+
+  #observe(status: Status): void {
+    if (status.type === "disconnect") this.#link = "down";
+    if (status.type === "reconnect") this.#resume();
+    if (status.type === "close") this.#abandon();
+    if (status.type === "error" && status.error instanceof PermissionViolationError) this.#deny(status.error);
+  }
+
+  #resume(): void {
+    this.#link = "up";
+    for (const parcel of this.#inFlight.values()) this.#transmit(parcel);
+  }
+
+  /** The connection is closed for good: nothing more can be sent or answered. */
+  #abandon(): void {
+    this.#phase = "closed";
+    this.#unwatch();
+    this.#stopTimer();
+    this.failWhere(() => true, connectionClosed);
+  }
+
+  #deny(error: Error): void {
+    const own = error instanceof PermissionViolationError && error.operation === "subscription" && error.subject.startsWith(this.#prefix);
+    const subject = error instanceof PermissionViolationError ? error.subject : undefined;
+    const denied = permissionDenied(error, own ? `subscribe to ${this.#prefix}*` : `publish to ${subject}`);
+    if (own) this.#refused = denied;
+    this.failWhere((parcel) => own || parcel.subject === subject, () => denied);
+  }
+
+  #sweep(): void {
+    this.#tick += 1;
+    const bornBefore = this.#tick - Math.ceil(this.#options.timeoutMs / this.#tickMs);
+    const sentBefore = this.#tick - Math.ceil(this.#options.attemptTimeoutMs / this.#tickMs);
+    for (const parcel of this.#inFlight.values()) {
+      if (parcel.bornTick < bornBefore) this.#fail(parcel, this.#options.timedOut(parcel));
+      else if (parcel.sentTick < sentBefore) this.#transmit(parcel);
+    }
+    const late = this.#waiting.removeWhere((item) => "token" in item && item.bornTick < bornBefore) as Parcel<T>[];
+    for (const parcel of late) parcel.sink.failed(this.#options.timedOut(parcel), parcel.index);
+    this.#fill();
+    if (this.pending === 0) this.#stopTimer();
+  }
+
+  #settleIdle(): void {
+    if (this.pending > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #startTimer(): void {
+    if (this.#timer === undefined && this.pending > 0) this.#timer = setInterval(() => this.#sweep(), this.#tickMs);
+  }
+
+  #stopTimer(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+function connectionClosed(parcel: Parcel<unknown>): MillraceError {
+  const fate = parcel.attempts === 0 ? "was never sent" : "may or may not have been received";
+  return new MillraceError("connection-closed", `The NATS connection is closed; the message for ${parcel.subject} ${fate}. Connect again and repeat it with the same id.`);
+}
+
+function refusedByClient(parcel: Parcel<unknown>, cause: unknown): MillraceError {
+  const closed = cause instanceof Error && (cause.name === "ClosedConnectionError" || cause.name === "DrainingConnectionError");
+  if (closed) return new MillraceError("connection-closed", `The NATS connection is closing; the message for ${parcel.subject} was not sent. Connect again and repeat it with the same id.`, { cause });
+  return new MillraceError("invalid-message", `The message for ${JSON.stringify(parcel.subject)} can't be sent: ${String(cause)}`, { cause });
+}
+
+function permissionDenied(cause: Error, action: string): MillraceError {
+  return new MillraceError("permission-denied", `The NATS user may not ${action}. Grant the permission to the user of this connection.`, { cause });
+}

@@ -1,0 +1,66 @@
+import { MillraceError } from "@millrace/core";
+import { JetStreamApiError } from "@nats-io/jetstream";
+import { ClosedConnectionError, DrainingConnectionError, NoRespondersError, PermissionViolationError, RequestError, TimeoutError } from "@nats-io/nats-core";
+
+const NOT_ENABLED = new Set([10039, 10076]);
+const WRONG_SEQUENCE = new Set([10071, 10164]);
+
+/**
+ * What the client or the server threw, as the one error family. A `MillraceError` stays as it is.
+ *
+ * @param doing completes "Could not …"
+ */
+export function asMillraceError(thrown: unknown, doing: string): MillraceError {
+  if (MillraceError.is(thrown)) return thrown;
+  const options = { cause: thrown };
+  if (thrown instanceof JetStreamApiError) {
+    const { err_code: code, description } = thrown.apiError();
+    if (NOT_ENABLED.has(code)) return new MillraceError("jetstream-disabled", `Could not ${doing}: JetStream is not enabled for this account. Enable it in the server's configuration.`, options);
+    return new MillraceError("jetstream-failed", `Could not ${doing}: JetStream says "${description}" (${code}).`, options);
+  }
+  if (isNotEnabled(thrown) || thrown instanceof NoRespondersError || (thrown instanceof RequestError && thrown.isNoResponders())) {
+    return new MillraceError("jetstream-disabled", `Could not ${doing}: nothing answers for JetStream. Start nats-server with -js; a full disk disables it too.`, options);
+  }
+  if (thrown instanceof ClosedConnectionError || thrown instanceof DrainingConnectionError) {
+    return new MillraceError("connection-closed", `Could not ${doing}: the connection is closed. Connect again.`, options);
+  }
+  if (isTimeout(thrown)) return new MillraceError("request-timeout", `Could not ${doing}: the server did not answer in time. Try again.`, options);
+  if (isPermission(thrown)) return new MillraceError("permission-denied", `Could not ${doing}: the user of this connection may not. Grant it the subject.`, options);
+  const detail = thrown instanceof Error ? thrown.message : String(thrown);
+  return new MillraceError("jetstream-failed", `Could not ${doing}: ${detail}.`, options);
+}
+
+/** Runs a request of the client, whose errors become the one family. */
+export async function request<T>(doing: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (thrown) {
+    throw asMillraceError(thrown, doing);
+  }
+}
+
+/** JetStream's own `err_code`, where the error is an answer of the server. */
+export function apiCode(thrown: unknown): number | undefined {
+  return thrown instanceof JetStreamApiError ? thrown.code : undefined;
+}
+
+export const STREAM_NOT_FOUND = 10059;
+export const CONSUMER_NOT_FOUND = 10014;
+
+/** Somebody else wrote first: the compare of a compare-and-set did not hold. */
+export function isWrongSequence(thrown: unknown): boolean {
+  return WRONG_SEQUENCE.has(apiCode(thrown) ?? 0);
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return thrown instanceof TimeoutError || (thrown instanceof Error && thrown.cause instanceof TimeoutError);
+}
+
+function isPermission(thrown: unknown): boolean {
+  return thrown instanceof PermissionViolationError || (thrown instanceof Error && thrown.cause instanceof PermissionViolationError);
+}
+
+/** The client keeps this class to itself. */
+function isNotEnabled(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === "JetStreamNotEnabled";
+}

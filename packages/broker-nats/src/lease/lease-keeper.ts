@@ -1,0 +1,187 @@
+import { Worker } from "node:worker_threads";
+import type { NatsConnectionOptions } from "../connection/connection-options.ts";
+import { MillraceError } from "../errors.ts";
+import { GENERATIONS, LeaseSegment, MAX_SUBJECT_BYTES, SLOTS_PER_SEGMENT } from "./lease-segment.ts";
+import { sharedNowMs } from "./shared-clock.ts";
+import type { FromWorker, LeaseWorkerData, ToWorker } from "./worker-messages.ts";
+
+declare const lease: unique symbol;
+/** Names one registration; a slot's later tenants have other names. */
+export type Lease = number & { readonly [lease]: true };
+
+export interface LeaseKeeperOptions {
+  /** For the worker's own connection. */
+  readonly connection: NatsConnectionOptions;
+  /** The shortest `ack_wait` of the consumers whose deliveries are registered. */
+  readonly ackWaitMs: number;
+  /** The lease can't be relied on any more: abort what runs on it and settle nothing. Release it all the same. */
+  onLost(lease: Lease): void;
+  /** For the log. The worker is started again after a fault. */
+  onProblem?(error: MillraceError): void;
+  /** Replaced by tests of a worker that fails. */
+  readonly workerUrl?: URL;
+}
+
+/** `closing` ends the worker, `down` waits to start another: leases are then watched from this thread. */
+type WorkerState =
+  | { readonly kind: "up"; readonly worker: Worker }
+  | { readonly kind: "down"; readonly restart: NodeJS.Timeout }
+  | { readonly kind: "closing"; readonly done: Promise<void> };
+
+const RESTART_MS = 500;
+const CLOSE_DEADLINE_MS = 1_000;
+/** Beside the compiled file lies a compiled worker, beside the source its source. */
+const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./lease-worker.ts" : "./lease-worker.js", import.meta.url);
+
+/**
+ * Extends the leases of running jobs from a worker thread with a connection of its own, every third of `ack_wait`, and
+ * knows at any time whether a lease still stands: it does while the last extension the server confirmed was sent less than
+ * five sixths of `ack_wait` ago on the monotonic clock. (That clock stands still while a machine is suspended.)
+ *
+ * @example
+ * const keeper = await LeaseKeeper.open({ connection, ackWaitMs: 30_000, onLost: (lease) => abort(lease) });
+ * const lease = keeper.register(delivery.ackSubject);
+ * if (keeper.isHeld(lease)) ack(nc, delivery.ackSubject);
+ * keeper.release(lease);
+ */
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  readonly #segments: LeaseSegment[] = [];
+  readonly #free: number[] = [];
+  readonly #watch: NodeJS.Timeout;
+  #state: WorkerState;
+  #lastTurnMs = sharedNowMs();
+  /** No message read now can have been handed out before this: the event loop turned since. */
+  #receivedAfterMs = this.#lastTurnMs;
+
+  /** @throws MillraceError what `connectNats` throws */
+  static async open(options: LeaseKeeperOptions): Promise<LeaseKeeper> {
+    const first = Promise.withResolvers<void>();
+    const keeper = new LeaseKeeper(options, first.resolve, first.reject);
+    try {
+      await first.promise;
+    } catch (error) {
+      await keeper.close();
+      throw error;
+    }
+    return keeper;
+  }
+
+  private constructor(options: LeaseKeeperOptions, ready: () => void, failed: (error: MillraceError) => void) {
+    this.#options = options;
+    this.#grow();
+    this.#state = this.#start(ready, failed);
+    this.#watch = setInterval(() => this.#turn(), Math.max(10, Math.min(1_000, options.ackWaitMs / 20))).unref();
+  }
+
+  /**
+   * From when the delivery is received until `release`. The lease counts from the last turn of the event loop before: a
+   * message may have lain in the socket since then.
+   */
+  register(ackSubject: string, ackWaitMs: number = this.#options.ackWaitMs): Lease {
+    if (ackSubject.length > MAX_SUBJECT_BYTES || ackWaitMs < this.#options.ackWaitMs) throw unusable(ackSubject, ackWaitMs, this.#options.ackWaitMs);
+    if (this.#free.length === 0) this.#grow();
+    const number = this.#free.pop() as number;
+    const segment = this.#segmentOf(number);
+    return (number * GENERATIONS + segment.take(number % SLOTS_PER_SEGMENT, ackSubject, ackWaitMs, this.#receivedAfterMs)) as Lease;
+  }
+
+  /** Ask right before settling. Once false it stays false. */
+  isHeld(lease: Lease): boolean {
+    const number = Math.floor(lease / GENERATIONS);
+    const segment = this.#segmentOf(number);
+    const slot = number % SLOTS_PER_SEGMENT;
+    const generation = lease % GENERATIONS;
+    if (!segment.isHeld(slot, generation)) return false;
+    if (segment.age(slot, sharedNowMs()) !== "over") return true;
+    if (segment.declareLost(slot, generation)) queueMicrotask(() => this.#options.onLost(lease));
+    return false;
+  }
+
+  /** Stops extending. Safe to call again, and for a lease that was lost. */
+  release(lease: Lease): void {
+    const number = Math.floor(lease / GENERATIONS);
+    if (this.#segmentOf(number).free(number % SLOTS_PER_SEGMENT, lease % GENERATIONS)) this.#free.push(number);
+  }
+
+  /** Stops extending everything and ends the worker. Safe to call again. */
+  close(): Promise<void> {
+    if (this.#state.kind !== "closing") {
+      clearInterval(this.#watch);
+      if (this.#state.kind === "down") clearTimeout(this.#state.restart);
+      this.#state = { kind: "closing", done: this.#state.kind === "up" ? end(this.#state.worker) : Promise.resolve() };
+    }
+    return this.#state.done;
+  }
+
+  #segmentOf(number: number): LeaseSegment {
+    return this.#segments[Math.floor(number / SLOTS_PER_SEGMENT)] as LeaseSegment;
+  }
+
+  #grow(): void {
+    const segment = new LeaseSegment();
+    const first = this.#segments.length * SLOTS_PER_SEGMENT;
+    for (let slot = SLOTS_PER_SEGMENT - 1; slot >= 0; slot -= 1) this.#free.push(first + slot);
+    this.#segments.push(segment);
+    if (first > 0 && this.#state.kind === "up") this.#state.worker.postMessage({ kind: "segment", buffer: segment.buffer } satisfies ToWorker);
+  }
+
+  #start(ready?: () => void, failed?: (error: MillraceError) => void): WorkerState {
+    const { connection, ackWaitMs } = this.#options;
+    const data: LeaseWorkerData = {
+      connection: { ...connection, name: `${connection.name ?? "millrace"} leases` },
+      segments: this.#segments.map((segment) => segment.buffer),
+      tickMs: Math.max(5, ackWaitMs / 12),
+    };
+    const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, { workerData: data, execArgv: [], name: "millrace-leases" });
+    worker.unref();
+    const report = (error: MillraceError): void => {
+      failed?.(error);
+      this.#options.onProblem?.(error);
+    };
+    worker.on("message", (message: FromWorker) => {
+      if (message.kind === "ready") ready?.();
+      if (message.kind === "failed") report(new MillraceError(message.code, message.message));
+      if (message.kind === "lost") this.#lost(message.slot, message.generation);
+    });
+    worker.on("error", (cause) => report(new MillraceError("broker-unavailable", `The thread that extends leases failed: ${String(cause)}. It is started again.`, { cause })));
+    worker.on("exit", () => {
+      if (this.#state.kind === "closing") return;
+      this.#state = { kind: "down", restart: setTimeout(() => (this.#state = this.#start()), RESTART_MS).unref() };
+    });
+    return { kind: "up", worker };
+  }
+
+  #lost(number: number, generation: number): void {
+    // Released while the message was on its way: nobody is concerned any more.
+    if (this.#segmentOf(number).isLost(number % SLOTS_PER_SEGMENT, generation)) this.#options.onLost((number * GENERATIONS + generation) as Lease);
+  }
+
+  #turn(): void {
+    this.#receivedAfterMs = this.#lastTurnMs;
+    this.#lastTurnMs = sharedNowMs();
+    if (this.#state.kind === "down") this.#watchLeases();
+  }
+
+  #watchLeases(): void {
+    this.#segments.forEach((segment, s) => {
+      for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot += 1) {
+        const generation = segment.heldGeneration(slot);
+        if (generation !== undefined) this.isHeld(((s * SLOTS_PER_SEGMENT + slot) * GENERATIONS + generation) as Lease);
+      }
+    });
+  }
+}
+
+async function end(worker: Worker): Promise<void> {
+  const exit = new Promise((resolve) => worker.once("exit", resolve));
+  worker.postMessage({ kind: "close" } satisfies ToWorker);
+  const timer = setTimeout(() => void worker.terminate(), CLOSE_DEADLINE_MS);
+  await exit;
+  clearTimeout(timer);
+}
+
+function unusable(ackSubject: string, ackWaitMs: number, shortestMs: number): MillraceError {
+  const why = ackWaitMs < shortestMs ? `its ack_wait of ${ackWaitMs} ms is shorter than the ${shortestMs} ms the keeper was opened for` : `its ack subject has ${ackSubject.length} bytes`;
+  return new MillraceError("lease-unusable", `This delivery's lease can't be kept: ${why}.`);
+}

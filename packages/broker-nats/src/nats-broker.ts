@@ -1,0 +1,241 @@
+import {
+  type Broker, type BrokerStatus, type DeadLetterStore, type Delivery, type DocumentStore, type EnqueueResult, type Envelope, type HistoryStore,
+  type LockStore, MillraceError, type QueueStore, requireQueueName, type RunningJob, type SettlementStep, type Stoppable, type WaitingJob,
+  type WorkOptions, type WorkSubscription,
+} from "@millrace/core";
+import type { BrokerConfig } from "./broker-options.ts";
+import { watchConnection } from "./connection/connection-events.ts";
+import { type ServerFeatures, serverFeatures } from "./connection/server-features.ts";
+import { Delays } from "./delayed/delays.ts";
+import { DueMover } from "./delayed/due-mover.ts";
+import { enqueue } from "./enqueue.ts";
+import { request } from "./jetstream-errors.ts";
+import { findWaiting } from "./lookup/find-waiting.ts";
+import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
+import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
+import { Settler } from "./settlement/settler.ts";
+import { NatsDeadLetters } from "./store/dead-letters.ts";
+import { NatsDocuments } from "./store/documents.ts";
+import { NatsHistory } from "./store/history.ts";
+import { NatsLocks } from "./store/locks.ts";
+import { NatsQueues } from "./store/queues.ts";
+import type { ServerAccess } from "./store/server-access.ts";
+import { ensureStream } from "./topology/ensure-stream.ts";
+import type { SizeLimits } from "./topology/size-limits.ts";
+import { deadStream, historyStream } from "./topology/streams.ts";
+import { LeaseDesks } from "./work/lease-desk.ts";
+import { NatsDelivery } from "./work/nats-delivery.ts";
+import { QueueSubscription } from "./work/queue-subscription.ts";
+
+export interface NatsBrokerParts {
+  readonly server: ServerAccess;
+  readonly features: ServerFeatures;
+  readonly limits: SizeLimits;
+  readonly config: BrokerConfig;
+}
+
+/** What is under way when the connection ends has this long to be confirmed. */
+const CLOSE_PATIENCE_MS = 5_000;
+
+/** The `Broker` port on JetStream. Made by `connectBroker`. */
+export class NatsBroker implements Broker {
+  readonly maxMessageBytes: number;
+  readonly queues: QueueStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly history: HistoryStore;
+  readonly locks: LockStore;
+  readonly #parts: NatsBrokerParts;
+  readonly #server: ServerAccess;
+  /** Two, so that a bulk enqueue never stands in the way of a settlement. */
+  readonly #enqueuer: ConfirmedPublisher;
+  readonly #settlePublisher: ConfirmedPublisher;
+  readonly #delays: Delays;
+  readonly #settler: Settler;
+  readonly #desks: LeaseDesks;
+  readonly #open = new Set<Stoppable>();
+  readonly #documents = new Map<string, Promise<DocumentStore>>();
+  readonly #listeners = new Set<(status: BrokerStatus) => void>();
+  readonly #unwatch: () => void;
+  #features: ServerFeatures;
+  #status: BrokerStatus = "connected";
+  #streams: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: NatsBrokerParts) {
+    const { server, features, limits, config } = parts;
+    const { nc, jsm, names } = server;
+    this.#parts = parts;
+    this.#server = server;
+    this.#features = features;
+    this.maxMessageBytes = limits.producer;
+    this.#enqueuer = new ConfirmedPublisher(nc);
+    this.#settlePublisher = new ConfirmedPublisher(nc);
+    this.#delays = new Delays(jsm, names, config.replicas);
+    this.#settler = new Settler({ server, publisher: this.#settlePublisher, delays: this.#delays, limits });
+    this.#desks = new LeaseDesks({ connection: config.connection, onProblem: this.#report });
+    this.queues = new NatsQueues(server, limits, config.replicas);
+    this.deadLetters = new NatsDeadLetters(server);
+    this.history = new NatsHistory(server, this.#report);
+    this.locks = new NatsLocks(server, config.replicas);
+    this.#unwatch = watchConnection(nc, ({ type }) => {
+      if (type === "disconnect") this.#become("disconnected");
+      if (type === "reconnect") this.#reconnected();
+      if (type === "close") this.#become("closed");
+    });
+  }
+
+  get description(): string {
+    return `nats ${this.#features.version}`;
+  }
+
+  /** What the connected server can do. */
+  get features(): ServerFeatures {
+    return this.#features;
+  }
+
+  enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
+    return enqueue(jobs, this.#enqueuer, this.#server.names, this.maxMessageBytes);
+  }
+
+  documents(bucket: string): Promise<DocumentStore> {
+    const opened = this.#documents.get(bucket);
+    if (opened !== undefined) return opened;
+    const name = this.#server.names.bucket(requireQueueName(bucket));
+    const opening = NatsDocuments.open(this.#server, name, this.#parts.config.replicas, this.#report);
+    this.#documents.set(bucket, opening);
+    // A failure is not kept: the next call tries again.
+    opening.catch(() => this.#documents.delete(bucket));
+    return opening;
+  }
+
+  async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {
+    requireQueueName(queue);
+    this.#requireOpen();
+    await this.#ensureStreams();
+    const subscription = await QueueSubscription.start({
+      server: this.#server, queue, work, desks: this.#desks, onProblem: this.#report, onStop: (stopped) => void this.#open.delete(stopped),
+    });
+    this.#open.add(subscription);
+    return subscription;
+  }
+
+  settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void> {
+    if (delivery instanceof NatsDelivery) return this.#settler.settle(delivery, steps);
+    return Promise.reject(new MillraceError("invalid-option", "delivery: this delivery came from another broker. Settle it where it came from."));
+  }
+
+  async moveDueJobs(): Promise<Stoppable> {
+    this.#requireOpen();
+    await this.#ensureStreams();
+    return this.#keep(await DueMover.start({ server: this.#server, publisher: this.#settlePublisher, onProblem: this.#report }));
+  }
+
+  findWaiting(id: string, options: { readonly queue?: string } = {}): Promise<WaitingJob | undefined> {
+    return findWaiting(this.#server, id, options.queue);
+  }
+
+  whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined> {
+    return whoRuns(this.#server.nc, this.#server.names.whoRuns, id, options.timeoutMs);
+  }
+
+  async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+    return this.#keep(await answerWhoRuns(this.#server.nc, this.#server.names.whoRuns, answer));
+  }
+
+  get status(): BrokerStatus {
+    return this.#status;
+  }
+
+  onStatus(listener: (status: BrokerStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  ping(): Promise<number> {
+    return request("reach the server", () => this.#server.nc.rtt());
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { nc } = this.#server;
+    const underWay = (async () => {
+      await Promise.all([...this.#open].map((open) => open.stop()));
+      await Promise.all([this.#enqueuer.close(), this.#settlePublisher.close()]);
+      // Acks are not confirmed: this is what sees them off.
+      if (!nc.isClosed()) await nc.flush();
+    })();
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, this.#status === "connected" ? CLOSE_PATIENCE_MS : 0);
+    await Promise.race([underWay.catch((error: unknown) => this.#report(error, "flush what was under way")), patience.promise]);
+    clearTimeout(timer);
+    await this.#desks.close();
+    await nc.close();
+    this.#unwatch();
+    this.#become("closed");
+  }
+
+  /** What workers and movers need beside queues. Once a connection; a failure is not kept. */
+  #ensureStreams(): Promise<void> {
+    this.#streams ??= this.#createStreams().catch((error: unknown) => {
+      this.#streams = undefined;
+      throw error;
+    });
+    return this.#streams;
+  }
+
+  async #createStreams(): Promise<void> {
+    const { jsm, names } = this.#server;
+    const { history, replicas } = this.#parts.config;
+    await this.#delays.ensure(this.#features);
+    await ensureStream(jsm, deadStream(names, replicas));
+    await ensureStream(jsm, historyStream(names, history, replicas));
+  }
+
+  /** The server may be another one, or the same one upgraded. */
+  #reconnected(): void {
+    const version = this.#server.nc.info?.version ?? "";
+    if (version !== this.#features.version) {
+      this.#delays.doubt();
+      try {
+        this.#features = serverFeatures(version);
+      } catch (error) {
+        this.#report(error, "use the server after a reconnect");
+      }
+      if (this.#streams !== undefined) {
+        this.#streams = undefined;
+        this.#ensureStreams().catch((error: unknown) => this.#report(error, "look at the streams after a reconnect"));
+      }
+    }
+    this.#become("connected");
+  }
+
+  #become(status: BrokerStatus): void {
+    if (this.#status === status || this.#status === "closed") return;
+    this.#status = status;
+    for (const listener of [...this.#listeners]) listener(status);
+  }
+
+  /** Closing stops it too; stopped before, it is forgotten. */
+  #keep(opened: Stoppable): Stoppable {
+    const kept: Stoppable = {
+      stop: () => {
+        this.#open.delete(kept);
+        return opened.stop();
+      },
+    };
+    this.#open.add(kept);
+    return kept;
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new MillraceError("connection-closed", "This broker was closed. Connect again.");
+  }
+
+  readonly #report = (error: unknown, doing: string): void => {
+    this.#parts.config.logger.warn({ err: error }, `Could not ${doing}.`);
+  };
+}

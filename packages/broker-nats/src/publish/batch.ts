@@ -1,0 +1,94 @@
+import { MillraceError } from "../errors.ts";
+import type { Feeder, Parcel, Sink } from "../exchange/exchange.ts";
+import type { HeaderRecord } from "../wire/headers.ts";
+import type { PubAck } from "./pub-ack.ts";
+
+/**
+ * A message to store. Its `Nats-Msg-Id` is what makes a retry store it once; one without may be stored twice, and is only for what a
+ * second copy does no harm.
+ */
+export interface Publication {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: HeaderRecord | undefined;
+}
+
+export type PublishOutcome =
+  | { readonly kind: "stored"; readonly ack: PubAck }
+  | { readonly kind: "failed"; readonly error: MillraceError };
+
+type Source = { readonly kind: "more" } | { readonly kind: "ended" } | { readonly kind: "threw"; readonly error: unknown };
+
+/** One `publishMany`: gives its items as there is room, and collects an outcome for each without a promise for each. */
+export class Batch implements Feeder<PubAck>, Sink<PubAck> {
+  readonly #items: Iterator<Publication>;
+  readonly #parcelOf: (item: Publication, sink: Sink<PubAck>, index: number) => Parcel<PubAck>;
+  readonly #resolve: (outcomes: PublishOutcome[]) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #outcomes: PublishOutcome[] = [];
+  #source: Source = { kind: "more" };
+  #given = 0;
+  #settled = 0;
+
+  constructor(
+    items: Iterator<Publication>,
+    parcelOf: (item: Publication, sink: Sink<PubAck>, index: number) => Parcel<PubAck>,
+    resolve: (outcomes: PublishOutcome[]) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#items = items;
+    this.#parcelOf = parcelOf;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  next(): Parcel<PubAck> | undefined {
+    while (this.#source.kind === "more") {
+      const item = this.#pull();
+      if (item === undefined) break;
+      const index = this.#given++;
+      try {
+        return this.#parcelOf(item, this, index);
+      } catch (error) {
+        this.failed(asMillraceError(error), index);
+      }
+    }
+    this.#finishWhenSettled();
+    return undefined;
+  }
+
+  done(ack: PubAck, index: number): void {
+    this.#settle({ kind: "stored", ack }, index);
+  }
+
+  failed(error: MillraceError, index: number): void {
+    this.#settle({ kind: "failed", error }, index);
+  }
+
+  #pull(): Publication | undefined {
+    try {
+      const item = this.#items.next();
+      if (item.done !== true) return item.value;
+      this.#source = { kind: "ended" };
+    } catch (error) {
+      this.#source = { kind: "threw", error };
+    }
+    return undefined;
+  }
+
+  #settle(outcome: PublishOutcome, index: number): void {
+    this.#outcomes[index] = outcome;
+    this.#settled += 1;
+    this.#finishWhenSettled();
+  }
+
+  #finishWhenSettled(): void {
+    if (this.#source.kind === "more" || this.#settled < this.#given) return;
+    if (this.#source.kind === "threw") this.#reject(this.#source.error);
+    else this.#resolve(this.#outcomes);
+  }
+}
+
+function asMillraceError(error: unknown): MillraceError {
+  return error instanceof MillraceError ? error : new MillraceError("invalid-message", `The message can't be sent: ${String(error)}`, { cause: error });
+}

@@ -1,0 +1,120 @@
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { MillraceError } from "../errors.ts";
+import { Exchange, type Parcel, RETRY, type Sink, type Verdict } from "../exchange/exchange.ts";
+import { encodeHeaders, rawHeaders } from "../wire/headers.ts";
+import { readStatus } from "../wire/read-headers.ts";
+import { Batch, type Publication, type PublishOutcome } from "./batch.ts";
+import { judgePubAck, type PubAck } from "./pub-ack.ts";
+import { lookUpStream } from "./stream-lookup.ts";
+
+export interface ConfirmedPublisherOptions {
+  /** Most messages without an acknowledgement; further callers wait in order. Default 1,024. */
+  readonly window?: number;
+  /** A message whose acknowledgement takes longer is sent again with the same id. Default 2,000. */
+  readonly attemptTimeoutMs?: number;
+  /** From the call to `publish-timeout`, waiting for room and outages included. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Publishes to JetStream and confirms every message, many in flight on one inbox.
+ *
+ * Errors are `MillraceError`s: `queue-not-found`, `queue-full`, `payload-too-large`, `permission-denied`,
+ * `jetstream-disabled`, `broker-unavailable`, `broker-rejected`, `conflict` (an expected sequence), `invalid-header`,
+ * `connection-closed`, and `publish-timeout`, after which the message may or may not be stored.
+ *
+ * @example
+ * const publisher = new ConfirmedPublisher(nc);
+ * const { sequence } = await publisher.publish("millrace.jobs.mail", body, { "Nats-Msg-Id": id });
+ */
+export class ConfirmedPublisher {
+  readonly #nc: NatsConnection;
+  readonly #exchange: Exchange<PubAck>;
+  /** Subjects that nobody answered for, being looked up. */
+  readonly #lookups = new Set<string>();
+
+  constructor(nc: NatsConnection, options: ConfirmedPublisherOptions = {}) {
+    this.#nc = nc;
+    this.#exchange = new Exchange<PubAck>(nc, {
+      window: options.window ?? 1_024,
+      attemptTimeoutMs: options.attemptTimeoutMs ?? 2_000,
+      timeoutMs: options.timeoutMs ?? 30_000,
+      judge: (reply, parcel) => this.#judge(reply, parcel),
+      timedOut: publishTimeout,
+    });
+  }
+
+  /** Messages given and not yet confirmed. */
+  get pending(): number {
+    return this.#exchange.pending;
+  }
+
+  publish(subject: string, data: Uint8Array, headers: Publication["headers"]): Promise<PubAck> {
+    return new Promise((resolve, reject) => {
+      this.#exchange.send(this.#parcel({ subject, data, headers }, { done: resolve, failed: reject }, 0));
+    });
+  }
+
+  /**
+   * Publishes everything the iterable yields, taking items only as the window has room, and gives one outcome for each in
+   * its order. Rejects only with what the iterable itself throws, once everything it had given before is settled.
+   */
+  publishMany(items: Iterable<Publication>): Promise<PublishOutcome[]> {
+    return new Promise((resolve, reject) => {
+      const batch = new Batch(items[Symbol.iterator](), (item, sink, index) => this.#parcel(item, sink, index), resolve, reject);
+      this.#exchange.feed(batch);
+    });
+  }
+
+  /** Resolves when everything given so far is confirmed or failed. */
+  flush(): Promise<void> {
+    return this.#exchange.flush();
+  }
+
+  /** Takes no more messages, waits for those it has, and lets go of its inbox and timer. Safe to call again. */
+  close(): Promise<void> {
+    return this.#exchange.close();
+  }
+
+  #parcel({ subject, data, headers }: Publication, sink: Sink<PubAck>, index: number): Parcel<PubAck> {
+    const encoded = headers === undefined ? undefined : encodeHeaders(headers);
+    const size = (encoded?.length ?? 0) + data.length;
+    const maxPayload = this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    if (size > maxPayload) {
+      throw new MillraceError("payload-too-large", `A message of ${size} bytes exceeds the server's max_payload of ${maxPayload}. Send a reference to the data instead, or raise max_payload.`);
+    }
+    return { subject, data, headers: encoded === undefined ? undefined : rawHeaders(encoded), sink, index, attempts: 0, sentTick: 0, bornTick: 0, token: 0 };
+  }
+
+  #judge(reply: Msg, parcel: Parcel<PubAck>): Verdict<PubAck> {
+    if (reply.data.length > 0) return judgePubAck(reply, parcel.subject, parcel.attempts);
+    if (readStatus(reply).code === 503) {
+      void this.#lookUp(parcel.subject);
+      return RETRY;
+    }
+    return new MillraceError("broker-rejected", `The empty answer for ${parcel.subject} is no JetStream acknowledgement. Something else subscribes to this subject.`);
+  }
+
+  /** Nobody listens: either there is no such queue, or its stream has no leader at the moment and the message waits. */
+  async #lookUp(subject: string): Promise<void> {
+    if (this.#lookups.has(subject)) return;
+    this.#lookups.add(subject);
+    const found = await lookUpStream(this.#nc, subject);
+    this.#lookups.delete(subject);
+    const error = found === "absent" ? queueNotFound(subject) : found === "no-jetstream" ? jetStreamGone() : undefined;
+    if (error !== undefined) this.#exchange.failWhere((parcel) => parcel.subject === subject && parcel.attempts > 0, () => error);
+  }
+}
+
+function queueNotFound(subject: string): MillraceError {
+  return new MillraceError("queue-not-found", `No stream takes ${subject}: there is no such queue. Create the queue, or correct its name or the namespace.`);
+}
+
+function jetStreamGone(): MillraceError {
+  return new MillraceError("jetstream-disabled", "JetStream doesn't answer on this NATS server. Start it with -js, and look at its log: a full disk disables JetStream.");
+}
+
+function publishTimeout(parcel: Parcel<PubAck>): MillraceError {
+  const fate = parcel.attempts === 0 ? "was never sent" : "may or may not be stored";
+  return new MillraceError("publish-timeout", `No acknowledgement for the message on ${parcel.subject} before the deadline: it ${fate}. Repeat it with the same id.`);
+}

@@ -1,0 +1,264 @@
+import type { Msg, NatsConnection, Status, Subscription } from "@nats-io/nats-core";
+import { watchConnection } from "../connection/connection-events.ts";
+import { MillraceError } from "../errors.ts";
+import { newInbox } from "../wire/inbox.ts";
+import { readHeaders, readStatus } from "../wire/read-headers.ts";
+import { Delivery } from "./delivery.ts";
+import { PullLedger } from "./pull-ledger.ts";
+import { type PullNews, pullNews } from "./pull-status.ts";
+
+export interface PullSubscriptionOptions {
+  readonly nc: NatsConnection;
+  readonly stream: string;
+  readonly consumer: string;
+  /** How many deliveries the owner can take now, those on their way not deducted. */
+  freeSlots(): number;
+  /**
+   * Takes a slot. Called while one is free, and for the few messages that were on the wire when pulling ended or began anew:
+   * those are the owner's as well, because giving one back would count as a delivery. Must not throw.
+   */
+  onMessage(delivery: Delivery): void;
+  /** Creates the consumer anew where it is really gone; must do nothing where it is there. Pulls resume after it. */
+  onConsumerMissing?(): Promise<void>;
+  /** For the log: pulls are tried again whatever it is. */
+  onProblem?(error: MillraceError): void;
+  /** A pull the server doesn't serve ends after this. Default 30,000. */
+  readonly expiresMs?: number;
+  /** The server shows that it is alive at least this often; silence of three of these is a fault. Default 2,000. */
+  readonly heartbeatMs?: number;
+}
+
+/**
+ * `running`: has an inbox while the connection is up, and pulls. `paused`: neither inbox nor pulls, until `resume`.
+ * `stopped`: the same for good.
+ */
+type Phase = "running" | "paused" | "stopped";
+
+/** Pulls live and die with their inbox: the server drops what nobody listens for. So a new start is a new inbox. */
+interface Inbox {
+  readonly prefix: string;
+  readonly sub: Subscription;
+  readonly ledger: PullLedger;
+}
+
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 5_000;
+
+/**
+ * Pulls from a durable consumer no more than its owner has free slots, so that no delivery waits while its lease runs.
+ * While slots are free a pull is always outstanding: a new message is one hop away.
+ *
+ * The owner calls `slotFreed` whenever a slot becomes free. Refills are batched: one pull for a quarter of the free slots,
+ * or as soon as nothing is on its way.
+ */
+export class PullSubscription {
+  readonly #options: PullSubscriptionOptions;
+  readonly #nc: NatsConnection;
+  readonly #expiresMs: number;
+  readonly #heartbeatMs: number;
+  readonly #apiSubject: string;
+  readonly #unwatch: () => void;
+  readonly #drains = new Set<Promise<void>>();
+  #phase: Phase = "running";
+  #inbox: Inbox | undefined;
+  #lastPull = 0;
+  #maxBatch = 1_000;
+  #failures = 0;
+  #backoff: NodeJS.Timeout | undefined;
+  #monitor: NodeJS.Timeout | undefined;
+  #silentTicks = 0;
+  #lastActivityMs = performance.now();
+
+  constructor(options: PullSubscriptionOptions) {
+    this.#options = options;
+    this.#nc = options.nc;
+    this.#expiresMs = options.expiresMs ?? 30_000;
+    this.#heartbeatMs = Math.min(options.heartbeatMs ?? 2_000, this.#expiresMs / 2);
+    this.#apiSubject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
+    this.#unwatch = watchConnection(options.nc, (status) => this.#observe(status));
+    this.#open();
+  }
+
+  /** Asked for and not here yet. */
+  get outstanding(): number {
+    return this.#inbox?.ledger.outstanding ?? 0;
+  }
+
+  /** `performance.now()` of the last message of any kind from the server. */
+  get lastActivityMs(): number {
+    return this.#lastActivityMs;
+  }
+
+  /** A slot of the owner's became free. */
+  slotFreed(): void {
+    this.#refill();
+  }
+
+  /** Pulls no more until `resume`. Resolves when everything on its way has been handed over. */
+  async pause(): Promise<void> {
+    if (this.#phase === "running") this.#phase = "paused";
+    this.#retire();
+    await Promise.all(this.#drains);
+  }
+
+  resume(): void {
+    if (this.#phase !== "paused") return;
+    this.#phase = "running";
+    this.#open();
+  }
+
+  /**
+   * Pulls no more, hands over what still arrives, and resolves when nothing can arrive any more or the deadline has passed.
+   * Messages handed out before are the owner's to settle.
+   */
+  async stop(deadlineMs = 5_000): Promise<void> {
+    this.#phase = "stopped";
+    this.#unwatch();
+    this.#retire();
+    const deadline = Promise.withResolvers<void>();
+    const timer = setTimeout(deadline.resolve, deadlineMs);
+    await Promise.race([Promise.all(this.#drains), deadline.promise]);
+    clearTimeout(timer);
+  }
+
+  #open(): void {
+    if (this.#phase !== "running" || this.#inbox !== undefined || this.#nc.isClosed() || this.#nc.isDraining()) return;
+    const prefix = `${newInbox(this.#nc)}.`;
+    const sub = this.#nc.subscribe(`${prefix}*`, { callback: (error, msg) => (error ? this.#refused(String(error)) : this.#receive(inbox, msg)) });
+    const inbox: Inbox = { prefix, sub, ledger: new PullLedger() };
+    this.#inbox = inbox;
+    this.#silentTicks = 0;
+    this.#monitor ??= setInterval(() => this.#listen(), this.#heartbeatMs / 2).unref();
+    this.#refill();
+  }
+
+  /** Lets go of the inbox: the server drops its pulls and takes back what it could not deliver; what is on the wire is handed over. */
+  #retire(): void {
+    clearTimeout(this.#backoff);
+    clearInterval(this.#monitor);
+    this.#backoff = undefined;
+    this.#monitor = undefined;
+    const inbox = this.#inbox;
+    this.#inbox = undefined;
+    if (inbox === undefined || inbox.sub.isClosed() || this.#nc.isClosed()) return;
+    const drained = inbox.sub.drain().catch(() => inbox.sub.unsubscribe());
+    this.#drains.add(drained);
+    void drained.finally(() => this.#drains.delete(drained));
+  }
+
+  #refill(): void {
+    const inbox = this.#inbox;
+    if (inbox === undefined || this.#backoff !== undefined) return;
+    const free = this.#options.freeSlots();
+    const { outstanding } = inbox.ledger;
+    const missing = Math.min(free - outstanding, this.#maxBatch);
+    if (missing < 1 || (outstanding > 0 && missing < Math.min(free / 4, this.#maxBatch))) return;
+    if (this.#nc.isClosed() || this.#nc.isDraining()) return;
+    if (outstanding === 0) this.#silentTicks = 0;
+    const token = String(++this.#lastPull);
+    const nowMs = performance.now();
+    inbox.ledger.asked(token, missing, nowMs, nowMs + this.#expiresMs + this.#heartbeatMs);
+    this.#nc.publish(this.#apiSubject, `{"batch":${missing},"expires":${this.#expiresMs * 1e6},"idle_heartbeat":${this.#heartbeatMs * 1e6}}`, { reply: inbox.prefix + token });
+  }
+
+  #receive(inbox: Inbox, msg: Msg): void {
+    this.#silentTicks = 0;
+    this.#lastActivityMs = performance.now();
+    const ackSubject = msg.reply ?? "";
+    if (ackSubject === "") {
+      if (inbox === this.#inbox) this.#act(inbox, msg.subject.slice(inbox.prefix.length), pullNews(readStatus(msg), readHeaders(msg)));
+      return;
+    }
+    inbox.ledger.received();
+    this.#failures = 0;
+    this.#options.onMessage(new Delivery(msg, ackSubject));
+    if (inbox.ledger.outstanding === 0) this.#refill();
+  }
+
+  #act(inbox: Inbox, token: string, news: PullNews): void {
+    switch (news.kind) {
+      case "alive":
+        this.#failures = 0;
+        return;
+      case "ended":
+        this.#failures = 0;
+        inbox.ledger.ended(token, news.undelivered);
+        return this.#refill();
+      case "interrupted":
+        inbox.ledger.ended(token, news.undelivered);
+        return this.#backOff();
+      case "crowded":
+        inbox.ledger.ended(token, undefined);
+        this.#report("broker-unavailable", "has no room for another pull. Raise its max_waiting, or run fewer nodes.");
+        return this.#backOff();
+      case "batch-too-large":
+        inbox.ledger.ended(token, undefined);
+        this.#maxBatch = Math.max(1, Math.min(this.#maxBatch - 1, news.limit));
+        return this.#refill();
+      case "consumer-missing":
+        return void this.#replaceConsumer();
+      case "refused":
+        inbox.ledger.ended(token, undefined);
+        return this.#refused(news.description);
+    }
+  }
+
+  #refused(description: string): void {
+    this.#report("broker-rejected", `refuses to be pulled from: ${description}.`);
+    this.#backOff();
+  }
+
+  async #replaceConsumer(): Promise<void> {
+    this.#retire();
+    try {
+      await this.#options.onConsumerMissing?.();
+    } catch (cause) {
+      this.#report("consumer-not-found", "is gone and could not be created again.", cause);
+    }
+    this.#backOff();
+  }
+
+  /** Opens or refills again after a while that grows with every failure in a row, and differs between nodes. */
+  #backOff(): void {
+    if (this.#phase !== "running") return;
+    clearTimeout(this.#backoff);
+    const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#backoff = setTimeout(() => {
+      this.#backoff = undefined;
+      if (this.#inbox?.sub.isClosed() === true) this.#retire();
+      if (this.#inbox === undefined) this.#open();
+      else this.#refill();
+    }, longest / 2 + (Math.random() * longest) / 2);
+  }
+
+  /**
+   * Some pulls end without a word: one that meets its consumer's deletion half-way, and from 2.11 one that found no room.
+   * A blocked event loop gets one tick for all it missed, and reads its socket before the next: it can't cry wolf.
+   */
+  #listen(): void {
+    if (this.outstanding === 0) this.#silentTicks = 0;
+    this.#silentTicks += 1;
+    if (this.#silentTicks <= 5) return;
+    this.#report("broker-unavailable", "sent no heartbeat for a pull. Pulling anew.");
+    this.#retire();
+    this.#open();
+  }
+
+  #observe(status: Status): void {
+    if (status.type === "disconnect") {
+      this.#inbox?.sub.unsubscribe();
+      this.#retire();
+    }
+    if (status.type === "reconnect") {
+      // One may have been opened while disconnected: whether its pull was sent is unknown.
+      this.#retire();
+      this.#open();
+    }
+    if (status.type === "close") void this.stop(0);
+  }
+
+  #report(code: "broker-unavailable" | "broker-rejected" | "consumer-not-found", what: string, cause?: unknown): void {
+    this.#options.onProblem?.(new MillraceError(code, `Consumer ${this.#options.consumer} of stream ${this.#options.stream} ${what}`, { cause }));
+  }
+}

@@ -1,0 +1,50 @@
+import { type Envelope, messageIdOf, MillraceError, writeEnvelope, writeFittingEnvelope } from "@millrace/core";
+import type { Publication } from "../publish/batch.ts";
+import { encodeHeaders, type HeaderRecord } from "../wire/headers.ts";
+import type { Names } from "../topology/subjects.ts";
+
+const CONTENT_TYPE = "application/msgpack";
+
+/**
+ * A job as it is enqueued. One that was settled before (a dead letter that is tried again) goes through the runtime's door: on the
+ * producers' its counters would be ignored, and its next requeue would repeat a message id.
+ *
+ * @throws MillraceError `unserializable-payload`, `payload-too-large`
+ */
+export function enqueueMessage(envelope: Envelope, names: Names, maxBytes: number): Publication {
+  const { queue, lane } = envelope;
+  const message = {
+    subject: envelope.generation === 0 ? names.jobs(queue, lane) : names.requeue(queue, lane),
+    data: writeEnvelope(envelope),
+    headers: envelopeHeaders(envelope),
+  };
+  const size = encodeHeaders(message.headers).length + message.data.length;
+  if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);
+  return message;
+}
+
+/**
+ * A job as it is published again, with as much of its errors as fits: a message that is close to the limit must not fail to retry
+ * because it remembers why it failed.
+ *
+ * @throws MillraceError `payload-too-large`
+ */
+export function requeueMessage(envelope: Envelope, names: Names, maxBytes: number): Publication {
+  const headers = envelopeHeaders(envelope);
+  return {
+    subject: names.requeue(envelope.queue, envelope.lane),
+    data: writeFittingEnvelope(envelope, maxBytes - encodeHeaders(headers).length),
+    headers,
+  };
+}
+
+function envelopeHeaders(envelope: Envelope): HeaderRecord {
+  return { ...envelope.headers, "Nats-Msg-Id": messageIdOf(envelope), "Content-Type": CONTENT_TYPE };
+}
+
+function tooLarge(envelope: Envelope, size: number, maxBytes: number): MillraceError {
+  return new MillraceError(
+    "payload-too-large",
+    `The job ${envelope.id} (${envelope.name}) takes ${size} bytes with its headers; the limit is ${maxBytes}. Send a reference to the data, or raise the server's max_payload.`,
+  );
+}

@@ -1,0 +1,108 @@
+import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
+import { type KV, type KvEntry, KvWatchInclude } from "@nats-io/kv";
+import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
+import { fromKvKey, toKvKey } from "./kv-key.ts";
+import { openBucket } from "./open-bucket.ts";
+import { readStream } from "./read-stream.ts";
+import type { ServerAccess } from "./server-access.ts";
+
+type Report = (error: unknown, doing: string) => void;
+
+/** Documents in a KV bucket, as JSON that any NATS client can read. */
+export class NatsDocuments implements DocumentStore {
+  readonly #server: ServerAccess;
+  readonly #kv: KV;
+  readonly #bucket: string;
+  readonly #onProblem: Report;
+
+  private constructor(server: ServerAccess, kv: KV, bucket: string, onProblem: Report) {
+    this.#server = server;
+    this.#kv = kv;
+    this.#bucket = bucket;
+    this.#onProblem = onProblem;
+  }
+
+  static async open(server: ServerAccess, bucket: string, replicas: number, onProblem: Report): Promise<NatsDocuments> {
+    return new NatsDocuments(server, await openBucket(server.nc, bucket, { replicas }), bucket, onProblem);
+  }
+
+  async get(key: string): Promise<Document | undefined> {
+    const entry = await request(`read ${this.#bucket}/${key}`, () => this.#kv.get(toKvKey(key)));
+    return entry === null ? undefined : this.#document(entry);
+  }
+
+  async list(): Promise<readonly Document[]> {
+    const prefix = `$KV.${this.#bucket}.`;
+    const documents: Document[] = [];
+    const range = { stream: `KV_${this.#bucket}`, filter: `${prefix}>` };
+    for await (const { subject, sequence, data, headers } of readStream(this.#server.nc, this.#server.jsm, range)) {
+      if (headers["kv-operation"] !== undefined) continue;
+      const document = this.#decode(fromKvKey(subject.slice(prefix.length)), sequence, data);
+      if (document !== undefined) documents.push(document);
+    }
+    return documents.sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  async put(key: string, value: unknown, expected?: number): Promise<number> {
+    const kvKey = toKvKey(key);
+    const bytes = encodeValue(value, key);
+    try {
+      if (expected === undefined) return await this.#kv.put(kvKey, bytes);
+      return expected === 0 ? await this.#kv.create(kvKey, bytes) : await this.#kv.update(kvKey, bytes, expected);
+    } catch (error) {
+      throw this.#writeError(error, key, expected);
+    }
+  }
+
+  async remove(key: string, expected?: number): Promise<void> {
+    try {
+      await this.#kv.delete(toKvKey(key), expected === undefined ? {} : { previousSeq: expected });
+    } catch (error) {
+      throw this.#writeError(error, key, expected);
+    }
+  }
+
+  async watch(listener: (change: { readonly key: string; readonly document: Document | undefined }) => void): Promise<{ stop(): Promise<void> }> {
+    const changes = await request(`watch ${this.#bucket}`, () => this.#kv.watch({ include: KvWatchInclude.UpdatesOnly }));
+    const told = (async () => {
+      for await (const entry of changes) listener({ key: fromKvKey(entry.key), document: this.#document(entry) });
+    })().catch((error: unknown) => this.#onProblem(error, `watch ${this.#bucket}`));
+    return {
+      stop: async () => {
+        changes.stop();
+        await told;
+      },
+    };
+  }
+
+  #document(entry: KvEntry): Document | undefined {
+    return entry.operation === "PUT" ? this.#decode(fromKvKey(entry.key), entry.revision, entry.value) : undefined;
+  }
+
+  /** A value that is no JSON was written by something else; it is shown as absent and reported, and a write may replace it. */
+  #decode(key: string, revision: number, bytes: Uint8Array): Document | undefined {
+    try {
+      return { key, value: JSON.parse(Buffer.from(bytes).toString("utf8")) as unknown, revision };
+    } catch (error) {
+      this.#onProblem(error, `read ${this.#bucket}/${key} as JSON`);
+      return undefined;
+    }
+  }
+
+  #writeError(error: unknown, key: string, expected: number | undefined): MillraceError {
+    if (!isWrongSequence(error)) return asMillraceError(error, `write ${this.#bucket}/${key}`);
+    const wanted = expected === 0 ? "was to be new and exists" : `is no longer at revision ${expected}`;
+    return new MillraceError("revision-conflict", `The document ${this.#bucket}/${key} ${wanted}. Read it again and decide anew.`, { cause: error });
+  }
+}
+
+function encodeValue(value: unknown, key: string): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw new MillraceError("unserializable-payload", `The document ${key} can't be written as JSON. Give plain data.`, { cause });
+  }
+  if (text === undefined) throw new MillraceError("unserializable-payload", `The document ${key} has no value. Give plain data; remove it to have none.`);
+  return text;
+}

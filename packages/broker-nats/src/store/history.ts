@@ -1,0 +1,109 @@
+import type { HistoryQuery, HistoryRecord, HistoryStore } from "@millrace/core";
+import { watchConnection } from "../connection/connection-events.ts";
+import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { readHistoryRecord } from "../settlement/history-message.ts";
+import { readStream } from "./read-stream.ts";
+import type { ServerAccess } from "./server-access.ts";
+
+/** How many records the first look from the end takes, for each job that is asked for. */
+const LOOK_BACK = 4;
+
+export class NatsHistory implements HistoryStore {
+  readonly #server: ServerAccess;
+  readonly #onProblem: (error: unknown, doing: string) => void;
+
+  constructor(server: ServerAccess, onProblem: (error: unknown, doing: string) => void) {
+    this.#server = server;
+    this.#onProblem = onProblem;
+  }
+
+  async read({ id, queue }: HistoryQuery): Promise<readonly HistoryRecord[]> {
+    const records: HistoryRecord[] = [];
+    const seen = new Set<string>();
+    for await (const record of this.#records(this.#server.names.history(queue, id))) {
+      const key = keyOf(record);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      records.push(record);
+    }
+    return records;
+  }
+
+  /** Looks back from the end in ever longer stretches until it has met enough jobs, so its work follows `limit`, not the length of the history. */
+  async recent(options: { readonly queue?: string; readonly limit: number }): Promise<readonly HistoryRecord[]> {
+    const { names } = this.#server;
+    const ends = await this.#ends();
+    if (ends === undefined || options.limit < 1) return [];
+    const filter = names.history(options.queue);
+    const newest = new Map<string, HistoryRecord>();
+    let until = ends.last;
+    for (let length = options.limit * LOOK_BACK; until >= ends.first && newest.size < options.limit; length *= 2) {
+      const from = Math.max(ends.first, until - length + 1);
+      const stretch: HistoryRecord[] = [];
+      for await (const record of this.#records(filter, from, until)) stretch.push(record);
+      for (const record of stretch.reverse()) {
+        const key = `${record.queue}/${record.id}`;
+        if (!newest.has(key) && newest.size < options.limit) newest.set(key, record);
+      }
+      until = from - 1;
+    }
+    return [...newest.values()];
+  }
+
+  /** What was missed while the connection was away is read when it is back; a record may then be told twice. */
+  async follow({ id, queue }: HistoryQuery, listener: (record: HistoryRecord) => void): Promise<{ stop(): Promise<void> }> {
+    const { nc, names } = this.#server;
+    const told = new Set<string>();
+    const tell = (record: HistoryRecord | undefined): void => {
+      if (record === undefined || told.has(keyOf(record))) return;
+      told.add(keyOf(record));
+      listener(record);
+    };
+    const sub = nc.subscribe(names.history(queue, id), {
+      callback: (error, msg) => (error ? this.#onProblem(error, "follow a job") : tell(readHistoryRecord(msg.data))),
+    });
+    const catchUp = async (): Promise<void> => {
+      const records = await this.read({ id, ...(queue === undefined ? {} : { queue }) });
+      if (!sub.isClosed()) records.forEach(tell);
+    };
+    const unwatch = watchConnection(nc, (status) => {
+      if (status.type === "reconnect") catchUp().catch((error: unknown) => this.#onProblem(error, "catch up with a job's history"));
+    });
+    // Not before the server knows of the subscription may the caller read what came before it.
+    await request("follow a job", () => nc.flush());
+    return {
+      stop: () => {
+        unwatch();
+        if (!nc.isClosed()) sub.unsubscribe();
+        return Promise.resolve();
+      },
+    };
+  }
+
+  async *#records(filter: string, from = 1, until = Number.POSITIVE_INFINITY): AsyncGenerator<HistoryRecord> {
+    const { nc, jsm, names } = this.#server;
+    for await (const { sequence, data } of readStream(nc, jsm, { stream: names.historyStream, filter, from })) {
+      if (sequence > until) return;
+      const record = readHistoryRecord(data);
+      if (record !== undefined) yield record;
+    }
+  }
+
+  #ends(): Promise<{ first: number; last: number } | undefined> {
+    const { jsm, names } = this.#server;
+    return request("read the history", async () => {
+      try {
+        const { state } = await jsm.streams.info(names.historyStream);
+        return state.messages === 0 ? undefined : { first: state.first_seq, last: state.last_seq };
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+        throw error;
+      }
+    });
+  }
+}
+
+/** A record that was written twice, because a confirmation was lost, is one record. */
+function keyOf(record: HistoryRecord): string {
+  return `${record.queue}/${record.generation}/${record.state}`;
+}

@@ -1,0 +1,124 @@
+import { MillraceError, type QueueSettings, type QueueSnapshot, type QueueStore, requireQueueName } from "@millrace/core";
+import type { StreamInfo } from "@nats-io/jetstream";
+import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { ensureStream } from "../topology/ensure-stream.ts";
+import type { SizeLimits } from "../topology/size-limits.ts";
+import { queueStream } from "../topology/streams.ts";
+import { QUEUE_CONSUMER } from "../topology/subjects.ts";
+import type { ServerAccess } from "./server-access.ts";
+
+/** Queues as streams: one each, found by name. */
+export class NatsQueues implements QueueStore {
+  readonly #server: ServerAccess;
+  readonly #limits: SizeLimits;
+  readonly #replicas: number;
+
+  constructor(server: ServerAccess, limits: SizeLimits, replicas: number) {
+    this.#server = server;
+    this.#limits = limits;
+    this.#replicas = replicas;
+  }
+
+  async ensure(queue: string, settings: QueueSettings = {}): Promise<void> {
+    const { jsm, names } = this.#server;
+    await ensureStream(jsm, queueStream(names, requireQueueName(queue), settings, this.#limits, this.#replicas));
+  }
+
+  async list(): Promise<readonly QueueSnapshot[]> {
+    const { jsm, names } = this.#server;
+    const infos = await request("list the queues", async () => {
+      const found: StreamInfo[] = [];
+      for await (const info of jsm.streams.list(names.jobsAll)) if (this.#queueOf(info) !== undefined) found.push(info);
+      return found;
+    });
+    const snapshots: QueueSnapshot[] = [];
+    for (const info of infos) snapshots.push(await this.#snapshot(this.#queueOf(info) ?? "", info));
+    return snapshots.sort((a, b) => (a.queue < b.queue ? -1 : 1));
+  }
+
+  async snapshot(queue: string): Promise<QueueSnapshot> {
+    const { jsm, names } = this.#server;
+    const info = await request(`look at the queue ${queue}`, async () => {
+      try {
+        return await jsm.streams.info(names.queueStream(requireQueueName(queue)));
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) throw queueNotFound(queue, error);
+        throw error;
+      }
+    });
+    return this.#snapshot(queue, info);
+  }
+
+  /** Its delayed jobs go with it: they wait in it for their time. Dead letters and history stay. */
+  async remove(queue: string): Promise<void> {
+    const { jsm, names } = this.#server;
+    requireQueueName(queue);
+    await request(`remove the queue ${queue}`, async () => {
+      await ignoringAbsence(() => jsm.streams.delete(names.queueStream(queue)));
+      for (const filter of names.delayedOf(queue)) await ignoringAbsence(() => jsm.streams.purge(names.delayedStream, { filter }));
+    });
+  }
+
+  /** A stream of another namespace may have a name that fits; its subjects don't. */
+  #queueOf({ config }: StreamInfo): string | undefined {
+    const { names } = this.#server;
+    if (!config.name.startsWith(names.queueStreamPrefix)) return undefined;
+    const queue = config.name.slice(names.queueStreamPrefix.length);
+    return config.subjects.includes(names.jobs(queue, undefined)) ? queue : undefined;
+  }
+
+  async #snapshot(queue: string, info: StreamInfo): Promise<QueueSnapshot> {
+    const { names } = this.#server;
+    const [running, delayed, dead] = await request(`look at the queue ${queue}`, () =>
+      Promise.all([
+        this.#running(info.config.name),
+        this.#count(names.delayedStream, names.delayedOf(queue)),
+        this.#count(names.deadStream, [names.dead(queue)]),
+      ]),
+    );
+    const { messages, first_ts: first } = info.state;
+    const now = Date.parse(info.ts ?? "");
+    return {
+      queue,
+      waiting: Math.max(0, messages - running),
+      running,
+      delayed,
+      dead,
+      oldestAgeMs: messages === 0 || Number.isNaN(now) ? 0 : Math.max(0, now - Date.parse(first)),
+    };
+  }
+
+  /** A queue without a consumer was never worked. */
+  async #running(stream: string): Promise<number> {
+    try {
+      return (await this.#server.jsm.consumers.info(stream, QUEUE_CONSUMER)).num_ack_pending;
+    } catch (error) {
+      const code = apiCode(error);
+      if (code === CONSUMER_NOT_FOUND || code === STREAM_NOT_FOUND) return 0;
+      throw error;
+    }
+  }
+
+  async #count(stream: string, filters: readonly string[]): Promise<number> {
+    let total = 0;
+    for (const filter of filters) {
+      await ignoringAbsence(async () => {
+        const { state } = await this.#server.jsm.streams.info(stream, { subjects_filter: filter });
+        for (const count of Object.values(state.subjects ?? {})) total += count;
+      });
+    }
+    return total;
+  }
+}
+
+export function queueNotFound(queue: string, cause?: unknown): MillraceError {
+  return new MillraceError("queue-not-found", `There is no queue ${queue}. Create it, or correct its name or the namespace.`, { cause });
+}
+
+async function ignoringAbsence(run: () => Promise<unknown>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
+  }
+}

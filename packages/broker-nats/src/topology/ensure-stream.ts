@@ -1,0 +1,84 @@
+import { MillraceError } from "@millrace/core";
+import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
+import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import type { StreamPlan } from "./streams.ts";
+
+const NAME_IN_USE = 10058;
+/** Each round another node has to win a race for this one to try again. */
+const ROUNDS = 5;
+
+/**
+ * Creates the stream, or updates what differs from the plan. Safe from any number of nodes at once: whoever comes second finds
+ * what the first made. Checks what the server says it has, because an old server takes a newer option and ignores it.
+ *
+ * @throws MillraceError `jetstream-failed` where a stream of that name serves something else
+ */
+export async function ensureStream(jsm: JetStreamManager, plan: StreamPlan): Promise<StreamConfig> {
+  for (let round = 1; ; round += 1) {
+    try {
+      const existing = await findConfig(jsm, plan.create.name);
+      const config = existing === undefined ? await create(jsm, plan) : await update(jsm, plan, existing);
+      verify(plan, config, existing);
+      return config;
+    } catch (error) {
+      const code = apiCode(error);
+      const raced = code === STREAM_NOT_FOUND || code === NAME_IN_USE;
+      if (!raced || round === ROUNDS) throw asMillraceError(error, `create the stream ${plan.create.name}`);
+    }
+  }
+}
+
+async function findConfig(jsm: JetStreamManager, name: string): Promise<StreamConfig | undefined> {
+  try {
+    return (await jsm.streams.info(name)).config;
+  } catch (error) {
+    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+async function create(jsm: JetStreamManager, plan: StreamPlan): Promise<StreamConfig> {
+  return (await jsm.streams.add(plan.create)).config;
+}
+
+async function update(jsm: JetStreamManager, plan: StreamPlan, existing: StreamConfig): Promise<StreamConfig> {
+  refuseForeign(plan, existing);
+  const changes = plan.update(existing);
+  if (!differs(changes, existing)) return existing;
+  return (await jsm.streams.update(existing.name, { ...existing, ...changes })).config;
+}
+
+/** Retention and subjects say what a stream is for. They are never changed: what waits in it would be lost. */
+function refuseForeign({ create: wanted }: StreamPlan, existing: StreamConfig): void {
+  const missing = wanted.subjects.filter((subject) => !existing.subjects.includes(subject));
+  if (existing.retention === wanted.retention && missing.length === 0) return;
+  const what = missing.length > 0 ? `without the subject ${missing[0]}` : `with retention ${existing.retention} where ${wanted.retention} is needed`;
+  throw new MillraceError(
+    "jetstream-failed",
+    `The stream ${wanted.name} exists ${what}: something else uses the name. Choose another namespace, or remove that stream.`,
+  );
+}
+
+function verify(plan: StreamPlan, config: StreamConfig, existing: StreamConfig | undefined): void {
+  const wanted: Partial<StreamConfig> = existing === undefined ? plan.create : plan.update(existing);
+  const ignored = firstDifference(wanted, config);
+  if (ignored === undefined) return;
+  throw new MillraceError(
+    "jetstream-failed",
+    `The server took the configuration of the stream ${plan.create.name} and left out ${ignored}. A member of the cluster may be older than the one this node is connected to; upgrade them all.`,
+  );
+}
+
+function differs(wanted: Partial<StreamConfig>, have: StreamConfig): boolean {
+  return firstDifference(wanted, have) !== undefined;
+}
+
+function firstDifference(wanted: Partial<StreamConfig>, have: StreamConfig): string | undefined {
+  const entries = Object.entries(wanted) as [keyof StreamConfig, unknown][];
+  return entries.find(([field, value]) => JSON.stringify(have[field] ?? absent(value)) !== JSON.stringify(value))?.[0];
+}
+
+/** The server leaves out fields that hold their zero value. */
+function absent(value: unknown): unknown {
+  return value === false || value === 0 || value === "" ? value : undefined;
+}

@@ -1,0 +1,105 @@
+import type { QueueSettings } from "@millrace/core";
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
+import { nanos } from "@nats-io/nats-core";
+import type { Names } from "./subjects.ts";
+import type { SizeLimits } from "./size-limits.ts";
+
+/** The fields Millrace decides; whatever else an operator set on a stream stays as it is. */
+export type WantedStream = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects" | "retention">;
+
+/** A stream as it is created, and which of its fields an existing one must be brought to. */
+export interface StreamPlan {
+  readonly create: WantedStream;
+  readonly update: (existing: StreamConfig) => Partial<StreamConfig>;
+}
+
+const DEFAULT_DEDUPE_MS = 2 * 60_000;
+
+/** Settings that are not given stay as they are on a queue that exists, so two nodes of which one names none never undo each other. */
+export function queueStream(names: Names, queue: string, settings: QueueSettings, limits: SizeLimits, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.queueStream(queue),
+      description: `Millrace queue ${queue}`,
+      subjects: names.queueSubjects(queue),
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.File,
+      // A full queue refuses its publisher; it never drops a job.
+      discard: DiscardPolicy.New,
+      max_msgs: settings.maxJobs ?? -1,
+      max_bytes: settings.maxBytes ?? -1,
+      max_msg_size: limits.queue,
+      duplicate_window: nanos(settings.dedupeWindowMs ?? DEFAULT_DEDUPE_MS),
+      num_replicas: settings.replicas ?? replicas,
+    },
+    update: (existing) => ({
+      discard: DiscardPolicy.New,
+      ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs }),
+      ...(settings.maxBytes === undefined ? {} : { max_bytes: settings.maxBytes }),
+      ...(settings.dedupeWindowMs === undefined ? {} : { duplicate_window: nanos(settings.dedupeWindowMs) }),
+      ...(settings.replicas === undefined ? {} : { num_replicas: settings.replicas }),
+      // Only ever raised: two nodes that see servers of different limits would undo each other.
+      ...(existing.max_msg_size >= limits.queue || existing.max_msg_size < 0 ? {} : { max_msg_size: limits.queue }),
+    }),
+  };
+}
+
+/** No limits at all: on a stream with schedules a limit would delete jobs, and `discard: new` is refused. */
+export function delayedStream(names: Names, schedules: boolean, replicas: number): StreamPlan {
+  const scheduled = schedules ? { allow_msg_schedules: true } : {};
+  return {
+    create: {
+      name: names.delayedStream,
+      description: "Millrace jobs that wait for their time",
+      subjects: [names.delayedAll, names.dueAll],
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      duplicate_window: nanos(DEFAULT_DEDUPE_MS),
+      num_replicas: replicas,
+      ...scheduled,
+    },
+    update: () => ({ max_msgs: -1, max_bytes: -1, max_age: 0, ...scheduled }),
+  };
+}
+
+export function deadStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.deadStream,
+      description: "Millrace dead letters",
+      subjects: [names.deadAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      duplicate_window: nanos(DEFAULT_DEDUPE_MS),
+      num_replicas: replicas,
+    },
+    update: () => ({ discard: DiscardPolicy.New }),
+  };
+}
+
+export interface HistoryLimits {
+  readonly maxAgeMs: number;
+  readonly maxRecords: number;
+}
+
+/** Set when the stream is created; afterwards the operator's own limits stand. */
+export function historyStream(names: Names, limits: HistoryLimits, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.historyStream,
+      description: "Millrace execution history",
+      subjects: [names.historyAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      max_age: nanos(limits.maxAgeMs),
+      max_msgs: limits.maxRecords,
+      // Records carry no message id; a window would only cost memory.
+      duplicate_window: nanos(100),
+      num_replicas: replicas,
+    },
+    update: () => ({}),
+  };
+}

@@ -1,0 +1,7 @@
+import { createInbox, type NatsConnection } from "@nats-io/nats-core";
+
+/** A fresh inbox under the connection's own prefix, which permissions may demand. nats-core keeps it in `options`. */
+export function newInbox(nc: NatsConnection): string {
+  const { options } = nc as { readonly options?: { readonly inboxPrefix?: string } };
+  return createInbox(options?.inboxPrefix);
+}

@@ -1,0 +1,84 @@
+import type { Msg } from "@nats-io/nats-core";
+
+/** Headers of a received message by lower-case name; of a repeated header the first value. */
+export type ReceivedHeaders = Record<string, string>;
+
+/** A status line: what the server sends in place of a message (`408 Request Timeout`). Code 0 means an ordinary message. */
+export interface MessageStatus {
+  readonly code: number;
+  readonly description: string;
+}
+
+/** No prototype: a header named `constructor` or `__proto__` is a header like any other. */
+const noHeaders = (): ReceivedHeaders => ({ __proto__: null }) as unknown as ReceivedHeaders;
+const EMPTY: ReceivedHeaders = Object.freeze(noHeaders());
+const ORDINARY: MessageStatus = Object.freeze({ code: 0, description: "" });
+const STATUS_START = "NATS/1.0".length;
+const decoder = new TextDecoder();
+const lowerNames = new Map<string, string>();
+const MAX_LOWER_NAMES = 256;
+
+/** nats-core 3.4 keeps a message as received in these two; where they are missing its own (slower) headers are read. */
+interface MsgInternals {
+  readonly _msg?: { readonly hdr: number };
+  readonly _rdata?: Uint8Array;
+}
+
+export function readHeaders(msg: Msg): ReceivedHeaders {
+  const block = headerBlock(msg);
+  return block === undefined ? fromNatsHeaders(msg) : parseHeaders(block);
+}
+
+export function readStatus(msg: Msg): MessageStatus {
+  const block = headerBlock(msg);
+  if (block === undefined) return msg.headers === undefined ? ORDINARY : { code: msg.headers.code, description: msg.headers.description };
+  if (block.charCodeAt(STATUS_START) !== 32) return ORDINARY;
+  const line = block.slice(STATUS_START + 1, block.indexOf("\r\n"));
+  return { code: Number.parseInt(line, 10) || 0, description: line.slice(line.indexOf(" ") + 1 || line.length) };
+}
+
+/** True without decoding anything when the message carries no header block. */
+export function hasHeaders(msg: Msg): boolean {
+  const hdr = (msg as MsgInternals)._msg?.hdr;
+  return hdr === undefined ? msg.headers !== undefined : hdr > 0;
+}
+
+function headerBlock(msg: Msg): string | undefined {
+  const { _msg, _rdata } = msg as MsgInternals;
+  if (_msg === undefined || _rdata === undefined) return undefined;
+  if (_msg.hdr <= 0) return "";
+  return Buffer.isBuffer(_rdata) ? _rdata.toString("utf8", 0, _msg.hdr) : decoder.decode(_rdata.subarray(0, _msg.hdr));
+}
+
+function parseHeaders(block: string): ReceivedHeaders {
+  let start = block.indexOf("\r\n") + 2;
+  if (start < 2) return EMPTY;
+  const headers = noHeaders();
+  for (;;) {
+    const end = block.indexOf("\r\n", start);
+    if (end <= start) return headers;
+    const colon = block.indexOf(":", start);
+    if (colon > start && colon < end) {
+      const name = lowerName(block.slice(start, colon));
+      if (headers[name] === undefined) {
+        headers[name] = block.charCodeAt(colon + 1) === 32 ? block.slice(colon + 2, end) : block.slice(colon + 1, end);
+      }
+    }
+    start = end + 2;
+  }
+}
+
+function lowerName(name: string): string {
+  let lower = lowerNames.get(name);
+  if (lower === undefined) {
+    lower = name.toLowerCase();
+    if (lowerNames.size < MAX_LOWER_NAMES) lowerNames.set(name, lower);
+  }
+  return lower;
+}
+
+function fromNatsHeaders(msg: Msg): ReceivedHeaders {
+  const headers = noHeaders();
+  for (const [name, values] of msg.headers ?? []) headers[name.toLowerCase()] ??= values[0] ?? "";
+  return headers;
+}

@@ -1,0 +1,69 @@
+import type { NatsConnectionOptions } from "../connection/connection-options.ts";
+import { type Lease as LeaseId, LeaseKeeper } from "../lease/lease-keeper.ts";
+import { NatsLease } from "./nats-lease.ts";
+
+export interface LeaseDeskOptions {
+  readonly connection: NatsConnectionOptions;
+  readonly onProblem: (error: unknown, doing: string) => void;
+}
+
+/** Takes leases out at one keeper. */
+export interface LeaseDesk {
+  take(ackSubject: string, leaseMs: number): NatsLease;
+}
+
+interface Opened {
+  readonly shortestMs: number;
+  readonly keeper: Promise<LeaseKeeper>;
+  readonly leases: Map<LeaseId, NatsLease>;
+}
+
+/**
+ * All leases of a broker. A keeper is a thread with a connection, and serves every lease that is not shorter than the one it was opened
+ * for; so there is one, or a few where queues with ever shorter leases are worked.
+ */
+export class LeaseDesks {
+  readonly #options: LeaseDeskOptions;
+  readonly #opened: Opened[] = [];
+
+  constructor(options: LeaseDeskOptions) {
+    this.#options = options;
+  }
+
+  async deskFor(leaseMs: number): Promise<LeaseDesk> {
+    const opened = this.#opened.find(({ shortestMs }) => shortestMs <= leaseMs) ?? this.#open(leaseMs);
+    const keeper = await opened.keeper;
+    const { leases } = opened;
+    return {
+      take: (ackSubject, ackWaitMs) => {
+        const lease = new NatsLease(keeper.register(ackSubject, ackWaitMs), keeper, ({ id }) => leases.delete(id));
+        leases.set(lease.id, lease);
+        return lease;
+      },
+    };
+  }
+
+  /** Nothing is extended any more: what was not settled goes to another holder when its lease runs out. */
+  async close(): Promise<void> {
+    for (const { keeper, leases } of this.#opened.splice(0)) {
+      for (const lease of [...leases.values()]) lease.end();
+      // One that never opened told its caller why.
+      await keeper.then((open) => open.close(), () => {});
+    }
+  }
+
+  #open(leaseMs: number): Opened {
+    const leases = new Map<LeaseId, NatsLease>();
+    const keeper = LeaseKeeper.open({
+      connection: this.#options.connection,
+      ackWaitMs: leaseMs,
+      onLost: (id) => leases.get(id)?.lose(),
+      onProblem: (error) => this.#options.onProblem(error, "extend leases"),
+    });
+    const opened = { shortestMs: leaseMs, keeper, leases };
+    this.#opened.push(opened);
+    // A failure is not kept: the next call tries again.
+    keeper.catch(() => void this.#opened.splice(this.#opened.indexOf(opened), 1));
+    return opened;
+  }
+}

@@ -1,0 +1,32 @@
+import type { Delivery, QueueMessage } from "@millrace/core";
+import type { Delivery as RawDelivery } from "../pull/delivery.ts";
+import type { QueueSubject } from "../topology/subjects.ts";
+import type { NatsLease } from "./nats-lease.ts";
+
+/** A job in a worker's hands, and where its ack goes. */
+export class NatsDelivery implements Delivery {
+  readonly message: QueueMessage;
+  readonly deliveryCount: number;
+  readonly lease: NatsLease;
+  readonly ackSubject: string;
+
+  constructor(raw: RawDelivery, { queue, origin, lane }: QueueSubject, lease: NatsLease) {
+    this.message = {
+      queue,
+      ...(lane === undefined ? {} : { lane }),
+      origin,
+      body: plainBytes(raw.data),
+      headers: raw.headers,
+      sequence: raw.streamSequence,
+      storedAt: raw.publishedAtMs,
+    };
+    this.deliveryCount = raw.deliveryCount;
+    this.lease = lease;
+    this.ackSubject = raw.ackSubject;
+  }
+}
+
+/** Not the socket's own Buffer: what a decoder cuts out of it, a job's bytes among them, would be Buffers too. */
+function plainBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

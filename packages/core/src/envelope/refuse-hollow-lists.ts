@@ -1,0 +1,83 @@
+/**
+ * Refuses msgpack bytes in which a list or map claims more entries than there are bytes left for.
+ *
+ * The decoder makes room for a list before it reads the entries, so five bytes can ask for gigabytes, and
+ * nested ones for all memory there is: one message would take down every node that is given it. Only lists
+ * of 16 or more have such a header; bodies without its two bytes are not walked.
+ *
+ * @throws Error whose message says what is wrong with the bytes
+ */
+export function refuseHollowLists(bytes: Uint8Array): void {
+  if (bytes.indexOf(ARRAY_16) < 0 && bytes.indexOf(ARRAY_32) < 0) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  for (let awaited = 1; awaited > 0; ) {
+    // Bytes that end too soon, or go on too long, are the decoder's to report.
+    if (at >= bytes.length) return;
+    const { length, entries } = measure(view, at);
+    at += length;
+    awaited += entries - 1;
+    // An entry takes a byte at least.
+    if (entries > 0 && awaited > bytes.length - at) throw new Error("a list or map claims more entries than the body has bytes for");
+  }
+}
+
+const ARRAY_16 = 0xdc;
+const ARRAY_32 = 0xdd;
+
+interface Measure {
+  /** Bytes of the header, and of the content where that is no list or map. */
+  readonly length: number;
+  /** Values that follow as content. */
+  readonly entries: number;
+}
+
+/** Content lengths of the formats 0xc0 to 0xdf that have a fixed one. */
+const FIXED: Readonly<Record<number, number>> = {
+  0xca: 4, 0xcb: 8, 0xcc: 1, 0xcd: 2, 0xce: 4, 0xcf: 8, 0xd0: 1, 0xd1: 2, 0xd2: 4, 0xd3: 8,
+  0xd4: 2, 0xd5: 3, 0xd6: 5, 0xd7: 9, 0xd8: 17,
+};
+
+function measure(view: DataView, at: number): Measure {
+  const head = view.getUint8(at);
+  if (head >= 0x80 && head <= 0x8f) return { length: 1, entries: 2 * (head & 0x0f) };
+  if (head >= 0x90 && head <= 0x9f) return { length: 1, entries: head & 0x0f };
+  if (head >= 0xa0 && head <= 0xbf) return { length: 1 + (head & 0x1f), entries: 0 };
+  switch (head) {
+    case 0xc4:
+    case 0xd9:
+      return content(view, at, 1, 0);
+    case 0xc5:
+    case 0xda:
+      return content(view, at, 2, 0);
+    case 0xc6:
+    case 0xdb:
+      return content(view, at, 4, 0);
+    case 0xc7:
+      return content(view, at, 1, 1);
+    case 0xc8:
+      return content(view, at, 2, 1);
+    case 0xc9:
+      return content(view, at, 4, 1);
+    case ARRAY_16:
+      return { length: 3, entries: unsigned(view, at + 1, 2) };
+    case ARRAY_32:
+      return { length: 5, entries: unsigned(view, at + 1, 4) };
+    case 0xde:
+      return { length: 3, entries: 2 * unsigned(view, at + 1, 2) };
+    case 0xdf:
+      return { length: 5, entries: 2 * unsigned(view, at + 1, 4) };
+    default:
+      return { length: 1 + (FIXED[head] ?? 0), entries: 0 };
+  }
+}
+
+/** A string, bytes or extension: its length stands in `size` bytes, and an extension's type in one more. */
+function content(view: DataView, at: number, size: 1 | 2 | 4, typeBytes: 0 | 1): Measure {
+  return { length: 1 + size + typeBytes + unsigned(view, at + 1, size), entries: 0 };
+}
+
+function unsigned(view: DataView, at: number, size: 1 | 2 | 4): number {
+  if (at + size > view.byteLength) return 0;
+  return size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at) : view.getUint32(at);
+}

@@ -1,0 +1,34 @@
+import { connectionCases } from "./connection-cases.ts";
+import { deadLetterCases } from "./dead-letter-cases.ts";
+import { documentCases } from "./document-cases.ts";
+import { enqueueCases } from "./enqueue-cases.ts";
+import { historyCases } from "./history-cases.ts";
+import { lockCases } from "./lock-cases.ts";
+import { lookingCases } from "./looking-cases.ts";
+import { queueCases } from "./queue-cases.ts";
+import type { ConformanceCase } from "./scene.ts";
+import { settleCases } from "./settle-cases.ts";
+import { workCases } from "./work-cases.ts";
+
+/**
+ * What every broker does, as cases for any test runner. They need nothing but a harness; each makes its
+ * own queue, and on a real server they may run at the same time.
+ *
+ * @example
+ * for (const { name, run, skip } of brokerConformance) {
+ *   const reason = skip?.(harness.capabilities);
+ *   test(name, { skip: reason }, () => run(harness));
+ * }
+ */
+export const brokerConformance: readonly ConformanceCase[] = [
+  ...enqueueCases,
+  ...workCases,
+  ...settleCases,
+  ...deadLetterCases,
+  ...historyCases,
+  ...lockCases,
+  ...documentCases,
+  ...queueCases,
+  ...lookingCases,
+  ...connectionCases,
+];

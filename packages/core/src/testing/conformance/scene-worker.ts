@@ -1,0 +1,92 @@
+import type { Broker, Delivery, WorkSubscription } from "../../broker/broker.ts";
+import type { SettlementStep } from "../../settlement/settle.ts";
+import type { ConformanceHarness } from "./harness.ts";
+
+export interface SceneWorkerOptions {
+  readonly broker?: Broker;
+  readonly queue?: string;
+  /** Default 10. */
+  readonly slots?: number;
+  /** Ack each delivery as it comes. */
+  readonly acks?: boolean;
+}
+
+/** A worker that keeps account: what came, what it holds, and the most it ever held. */
+export class SceneWorker {
+  readonly queue: string;
+  readonly deliveries: Delivery[] = [];
+  readonly #broker: Broker;
+  readonly #harness: ConformanceHarness;
+  readonly #held = new Set<Delivery>();
+  readonly #acks: boolean;
+  readonly #settling = new Set<Promise<void>>();
+  readonly #failures: unknown[] = [];
+  #subscription: WorkSubscription | undefined;
+  slots: number;
+  mostHeld = 0;
+
+  private constructor(broker: Broker, queue: string, harness: ConformanceHarness, options: SceneWorkerOptions) {
+    this.#broker = broker;
+    this.queue = queue;
+    this.#harness = harness;
+    this.slots = options.slots ?? 10;
+    this.#acks = options.acks ?? false;
+  }
+
+  static async start(broker: Broker, queue: string, harness: ConformanceHarness, options: SceneWorkerOptions): Promise<SceneWorker> {
+    const worker = new SceneWorker(broker, queue, harness, options);
+    worker.#subscription = await broker.work(queue, {
+      leaseMs: harness.leaseMs,
+      freeSlots: () => Math.max(0, worker.slots - worker.#held.size),
+      onDelivery: (delivery) => worker.#take(delivery),
+    });
+    return worker;
+  }
+
+  get subscription(): WorkSubscription {
+    if (this.#subscription === undefined) throw new Error("A delivery was made before work() had returned its subscription.");
+    return this.#subscription;
+  }
+
+  /** The n-th delivery, counted from 0. */
+  delivery(index: number): Promise<Delivery> {
+    return this.#harness.eventually(`delivery ${index} (there were ${this.deliveries.length})`, () => this.deliveries[index]);
+  }
+
+  /** The bodies' message ids, in the order of arrival. */
+  get messageIds(): readonly (string | undefined)[] {
+    return this.deliveries.map(({ message }) => message.headers["nats-msg-id"]);
+  }
+
+  async settle(delivery: Delivery, ...steps: readonly SettlementStep[]): Promise<void> {
+    await this.#broker.settle(delivery, steps);
+    this.#held.delete(delivery);
+    this.#subscription?.slotFreed();
+  }
+
+  async ack(delivery: Delivery): Promise<void> {
+    await this.settle(delivery, { do: "ack" });
+  }
+
+  slotFreed(): void {
+    this.#subscription?.slotFreed();
+  }
+
+  /** Ends, and fails if an ack of its own did. */
+  async stop(): Promise<void> {
+    await this.#subscription?.stop();
+    await Promise.all(this.#settling);
+    if (this.#failures.length > 0) throw this.#failures[0];
+  }
+
+  #take(delivery: Delivery): void {
+    this.deliveries.push(delivery);
+    this.#held.add(delivery);
+    this.mostHeld = Math.max(this.mostHeld, this.#held.size);
+    if (!this.#acks) return;
+    const settling: Promise<void> = this.ack(delivery)
+      .catch((error: unknown) => void this.#failures.push(error))
+      .finally(() => this.#settling.delete(settling));
+    this.#settling.add(settling);
+  }
+}

@@ -1,0 +1,46 @@
+import { describe, test } from "vitest";
+import { systemClock } from "../time/system-clock.ts";
+import { brokerConformance } from "./conformance/broker-conformance.ts";
+import { type ConformanceHarness, eventuallyInRealTime, eventuallyOn } from "./conformance/harness.ts";
+import { MemoryBroker } from "./memory-broker.ts";
+import { MemoryServer } from "./memory/memory-server.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
+
+let queues = 0;
+const queueName = (): string => `queue-${(queues += 1)}`;
+
+function simulated(): ConformanceHarness {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  return {
+    broker: new MemoryBroker({ server }),
+    capabilities: { severalConnections: true },
+    connect: async () => new MemoryBroker({ server }),
+    leaseMs: 1_000,
+    now: () => clock.now(),
+    queueName,
+    eventually: eventuallyOn(clock, 10_000),
+  };
+}
+
+function real(): ConformanceHarness {
+  const server = new MemoryServer(systemClock);
+  return {
+    broker: new MemoryBroker({ server }),
+    capabilities: { severalConnections: true },
+    connect: async () => new MemoryBroker({ server }),
+    leaseMs: 300,
+    now: () => systemClock.now(),
+    queueName,
+    eventually: eventuallyInRealTime(10_000),
+  };
+}
+
+describe("MemoryBroker on a simulated clock", () => {
+  for (const { name, run } of brokerConformance) test(name, () => run(simulated()));
+});
+
+describe.concurrent("MemoryBroker in real time, all cases at once on one server", () => {
+  const harness = real();
+  for (const { name, run } of brokerConformance) test(name, () => run(harness));
+});

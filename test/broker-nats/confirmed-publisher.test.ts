@@ -1,0 +1,144 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { describe, expect, test } from "vitest";
+import { ConfirmedPublisher } from "../../packages/broker-nats/src/publish/confirmed-publisher.ts";
+import { generations, realServer } from "./real-server.ts";
+import { until, workQueue } from "./streams.ts";
+
+const body = new Uint8Array(16).fill(1);
+const id = (value: string | number) => ({ "Nats-Msg-Id": String(value) });
+const options = { noAsyncTraces: true, maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 0 };
+
+describe.each(generations)("ConfirmedPublisher on the %s server", (generation) => {
+  test("confirms each message once and tells a duplicate", async () => {
+    await using server = await realServer(generation);
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc);
+    const publisher = new ConfirmedPublisher(nc, { window: 8 });
+    const acks = await Promise.all(Array.from({ length: 100 }, (_, i) => publisher.publish("jobs.a", body, id(i))));
+    expect(acks.map((ack) => ack.sequence)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+    expect(acks[0]).toEqual({ stream: "Q", sequence: 1, duplicate: false, attempts: 1 });
+    expect(await publisher.publish("jobs.a", body, id(7))).toEqual({ stream: "Q", sequence: 8, duplicate: true, attempts: 1 });
+    await publisher.close();
+    await publisher.close();
+    await expect(publisher.publish("jobs.a", body, id("late"))).rejects.toMatchObject({ code: "connection-closed" });
+  });
+
+  test("publishMany takes items as there is room and gives an outcome for each", async () => {
+    await using server = await realServer(generation);
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc);
+    const publisher = new ConfirmedPublisher(nc, { window: 10 });
+    let taken = 0;
+    let mostAhead = 0;
+    const items = function* () {
+      for (let i = 0; i < 500; i += 1) {
+        taken += 1;
+        mostAhead = Math.max(mostAhead, publisher.pending);
+        yield { subject: i === 100 ? "nowhere.a" : "jobs.a", data: i === 200 ? new Uint8Array(2_000_000) : body, headers: id(i) };
+      }
+    };
+    const many = publisher.publishMany(items());
+    const single = publisher.publish("jobs.a", body, id("between"));
+    expect(taken).toBe(10);
+    const outcomes = await many;
+    expect(await single).toMatchObject({ duplicate: false });
+    expect(outcomes).toHaveLength(500);
+    expect(mostAhead).toBeLessThanOrEqual(12);
+    const failures = outcomes.flatMap((outcome, index) => (outcome.kind === "failed" ? [[index, outcome.error.code]] : []));
+    expect(failures).toEqual([[100, "queue-not-found"], [200, "payload-too-large"]]);
+    expect(await publisher.publishMany([])).toEqual([]);
+    const broken = function* () {
+      yield { subject: "jobs.a", data: body, headers: id("b") };
+      throw new Error("the source broke");
+    };
+    await expect(publisher.publishMany(broken())).rejects.toThrow("the source broke");
+    await publisher.close();
+  });
+
+  test("translates refusals", async () => {
+    await using server = await realServer(generation);
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc, { stream: { max_msgs: 2, max_msg_size: 1_000 } });
+    const publisher = new ConfirmedPublisher(nc);
+    const attempt = (subject: string, data = body, headers = {}) => publisher.publish(subject, data, { ...id(Math.random()), ...headers });
+    await expect(attempt("nowhere.x")).rejects.toMatchObject({ code: "queue-not-found" });
+    await expect(attempt("jobs.a", new Uint8Array(5_000))).rejects.toMatchObject({ code: "payload-too-large", cause: { errCode: 10054 } });
+    await expect(attempt("jobs.a", new Uint8Array(5_000_000))).rejects.toMatchObject({ code: "payload-too-large" });
+    await expect(attempt("jobs.a", body, { "Nats-Expected-Last-Subject-Sequence": "41" })).rejects.toMatchObject({ code: "conflict" });
+    await expect(attempt("jobs.a", body, { x: "a\r\nNats-Rollup: all" })).rejects.toMatchObject({ code: "invalid-header" });
+    await expect(attempt("jobs. a")).rejects.toMatchObject({ code: "invalid-message" });
+    await attempt("jobs.a");
+    await attempt("jobs.a");
+    await expect(attempt("jobs.a")).rejects.toMatchObject({ code: "queue-full" });
+    await publisher.close();
+  });
+
+  test("names missing permissions and missing JetStream", async () => {
+    await using server = await realServer(generation, {
+      config: `authorization { users: [ { user: a, password: a, permissions: { publish: { deny: "jobs.secret" } } }, { user: b, password: b, permissions: { subscribe: { deny: "_INBOX.>" } } } ] }`,
+    });
+    await using a = await connect({ servers: server.url, ...options, user: "a", pass: "a" });
+    await workQueue(a);
+    const publisher = new ConfirmedPublisher(a);
+    await expect(publisher.publish("jobs.secret", body, id(1))).rejects.toMatchObject({ code: "permission-denied" });
+    expect(await publisher.publish("jobs.open", body, id(2))).toMatchObject({ sequence: 1 });
+    await publisher.close();
+    await using b = await connect({ servers: server.url, ...options, user: "b", pass: "b" });
+    const deaf = new ConfirmedPublisher(b);
+    await expect(deaf.publish("jobs.open", body, id(3))).rejects.toMatchObject({ code: "permission-denied" });
+    await expect(deaf.publish("jobs.open", body, id(4))).rejects.toMatchObject({ code: "permission-denied" });
+    await deaf.close();
+    await using plain = await realServer(generation, { jetStream: false });
+    await using nc = await connect({ servers: plain.url, ...options });
+    const none = new ConfirmedPublisher(nc);
+    await expect(none.publish("jobs.a", body, id(1))).rejects.toMatchObject({ code: "jetstream-disabled" });
+    await none.close();
+  });
+
+  test("a server killed in the middle: every message is stored exactly once", async () => {
+    await using server = await realServer(generation);
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc);
+    const publisher = new ConfirmedPublisher(nc, { window: 64, attemptTimeoutMs: 500 });
+    let confirmed = 0;
+    const all = Array.from({ length: 3_000 }, (_, i) => publisher.publish("jobs.a", body, id(i)).then((ack) => ((confirmed += 1), ack)));
+    await until("500 confirmed", () => confirmed >= 500);
+    await server.kill();
+    const before = confirmed;
+    await server.restart();
+    const acks = await Promise.all(all);
+    expect(before).toBeLessThan(3_000);
+    expect(new Set(acks.map((ack) => ack.sequence)).size).toBe(3_000);
+    expect((await (await jetstreamManager(nc)).streams.info("Q")).state.messages).toBe(3_000);
+    await publisher.close();
+  });
+
+  test("gives up at the deadline, and says whether the message can be stored", async () => {
+    await using server = await realServer(generation);
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc);
+    // Takes messages of its subject from nobody's stream: no acknowledgement ever comes.
+    const silent = nc.subscribe("silent.>");
+    const publisher = new ConfirmedPublisher(nc, { window: 1, attemptTimeoutMs: 50, timeoutMs: 300 });
+    const [sent, waiting] = await Promise.allSettled([publisher.publish("silent.a", body, id(1)), publisher.publish("silent.a", body, id(2))]);
+    expect(sent).toMatchObject({ reason: { code: "publish-timeout", message: expect.stringContaining("may or may not be stored") } });
+    expect(waiting).toMatchObject({ reason: { code: "publish-timeout" } });
+    expect(silent.getReceived()).toBeGreaterThan(1);
+    expect(publisher.pending).toBe(0);
+    await publisher.close();
+  });
+
+  test("a closed connection fails what is pending at once", async () => {
+    await using server = await realServer(generation);
+    await using nc = await connect({ servers: server.url, ...options });
+    nc.subscribe("silent.>");
+    const publisher = new ConfirmedPublisher(nc, { window: 1 });
+    const results = Promise.allSettled([publisher.publish("silent.a", body, id(1)), publisher.publish("silent.a", body, id(2))]);
+    const many = publisher.publishMany([{ subject: "silent.a", data: body, headers: id(3) }]);
+    await nc.close();
+    for (const result of await results) expect(result).toMatchObject({ reason: { code: "connection-closed" } });
+    expect(await many).toMatchObject([{ kind: "failed", error: { code: "connection-closed" } }]);
+    await publisher.close();
+  });
+});

@@ -1,0 +1,159 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
+import { describe, expect, test } from "vitest";
+import type { MillraceError } from "../../packages/broker-nats/src/errors.ts";
+import { type Lease, LeaseKeeper } from "../../packages/broker-nats/src/lease/lease-keeper.ts";
+import { ConfirmedAcker } from "../../packages/broker-nats/src/pull/ack.ts";
+import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
+import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
+import { generations, realServer } from "./real-server.ts";
+import { until, workQueue } from "./streams.ts";
+
+const options = { noAsyncTraces: true, maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 0 };
+const ACK_WAIT_MS = 1_000;
+
+async function deliveries(nc: NatsConnection, count: number): Promise<Delivery[]> {
+  const got: Delivery[] = [];
+  const pulls = new PullSubscription({ nc, stream: "Q", consumer: "W", freeSlots: () => count - got.length, onMessage: (delivery) => got.push(delivery) });
+  await until(`${count} deliveries`, () => got.length === count);
+  await pulls.stop();
+  return got;
+}
+
+async function redeliveries(nc: NatsConnection): Promise<number> {
+  const info = await (await jetstreamManager(nc)).consumers.info("Q", "W");
+  return info.delivered.consumer_seq - info.delivered.stream_seq;
+}
+
+describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
+  test("a main thread blocked for three times ack_wait keeps its leases", async () => {
+    await using server = await realServer(generation);
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
+    const lost: Lease[] = [];
+    const keeper = await LeaseKeeper.open({ connection: { servers: server.url }, ackWaitMs: ACK_WAIT_MS, onLost: (lease) => lost.push(lease) });
+    for (let i = 0; i < 300; i += 1) nc.publish("jobs.a", "x");
+    const got = await deliveries(nc, 300);
+    const leases = got.map((delivery) => keeper.register(delivery.ackSubject));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * ACK_WAIT_MS);
+    expect(leases.every((lease) => keeper.isHeld(lease))).toBe(true);
+    // Somebody else asks for work: a lease that had run out would be handed out here.
+    let stolen = 0;
+    const thief = new PullSubscription({ nc, stream: "Q", consumer: "W", freeSlots: () => 10, onMessage: () => (stolen += 1) });
+    await nc.flush();
+    const acker = new ConfirmedAcker(nc);
+    await Promise.all(got.map((delivery) => acker.ack(delivery.ackSubject)));
+    for (const lease of leases) keeper.release(lease);
+    expect(await redeliveries(nc)).toBe(0);
+    expect(stolen).toBe(0);
+    expect(lost).toEqual([]);
+    expect((await (await jetstreamManager(nc)).streams.info("Q")).state.messages).toBe(0);
+    await thief.stop();
+    await acker.close();
+    await keeper.close();
+    await keeper.close();
+  }, 15_000);
+
+  test("a process stopped for twice ack_wait knows when it wakes that it lost its lease", async () => {
+    await using server = await realServer(generation);
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
+    nc.publish("jobs.a", "x");
+    const child = spawn(process.execPath, [fileURLToPath(new URL("lease-child.ts", import.meta.url)), server.url, String(ACK_WAIT_MS)], { stdio: ["pipe", "pipe", "inherit"] });
+    try {
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      const ask = async (): Promise<string> => {
+        child.stdin.write("?\n");
+        return String((await lines.next()).value);
+      };
+      expect((await lines.next()).value).toBe("held true");
+      // Held well beyond one ack_wait first: it is being extended.
+      const from = performance.now();
+      await until("twice ack_wait", () => performance.now() - from > 2 * ACK_WAIT_MS);
+      expect(await ask()).toBe("held true lost false");
+      process.kill(child.pid as number, "SIGSTOP");
+      const stoppedAt = performance.now();
+      const [again] = await deliveries(nc, 1);
+      await until("twice ack_wait, stopped", () => performance.now() - stoppedAt > 2 * ACK_WAIT_MS);
+      expect(again?.deliveryCount).toBe(2);
+      child.stdin.write("?\n");
+      process.kill(child.pid as number, "SIGCONT");
+      expect((await lines.next()).value).toMatch(/^held false/);
+      expect(await ask()).toBe("held false lost true");
+      // The sleeper doesn't extend what is the other's by now.
+      const [third] = await deliveries(nc, 1);
+      expect(third?.deliveryCount).toBe(3);
+    } finally {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+  }, 15_000);
+
+  test("with the server cut off, onLost comes before ack_wait has passed, and it stays lost", async () => {
+    await using server = await realServer(generation);
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
+    const lost: [Lease, number][] = [];
+    const keeper = await LeaseKeeper.open({ connection: { servers: server.url }, ackWaitMs: ACK_WAIT_MS, onLost: (lease) => lost.push([lease, performance.now()]) });
+    nc.publish("jobs.a", "x");
+    const [delivery] = await deliveries(nc, 1);
+    const lease = keeper.register(delivery?.ackSubject ?? "");
+    process.kill(server.pid, "SIGSTOP");
+    const cutAt = performance.now();
+    try {
+      await until("onLost", () => lost.length > 0);
+    } finally {
+      process.kill(server.pid, "SIGCONT");
+    }
+    expect(lost[0]?.[0]).toBe(lease);
+    expect((lost[0]?.[1] ?? 0) - cutAt).toBeLessThan(ACK_WAIT_MS);
+    expect(keeper.isHeld(lease)).toBe(false);
+    await nc.flush();
+    const [again] = await deliveries(nc, 1);
+    expect(again?.deliveryCount).toBe(2);
+    const next = keeper.register(again?.ackSubject ?? "");
+    expect(keeper.isHeld(next)).toBe(true);
+    expect(keeper.isHeld(lease)).toBe(false);
+    keeper.release(lease);
+    keeper.release(lease);
+    keeper.release(next);
+    expect(lost).toHaveLength(1);
+    await keeper.close();
+  }, 15_000);
+});
+
+describe("LeaseKeeper", () => {
+  test("reports why it can't start, and shows no secret", async () => {
+    await using server = await realServer("new", { config: `authorization { user: u, password: "right" }` });
+    const opening = LeaseKeeper.open({ connection: { servers: server.url, auth: { kind: "password", user: "u", password: "wr0ng-secret" } }, ackWaitMs: 1_000, onLost: () => {} });
+    await expect(opening).rejects.toMatchObject({ code: "auth-failed", message: expect.not.stringContaining("wr0ng-secret") });
+  });
+
+  test("leases held while the worker keeps failing are lost in time", async () => {
+    const lost: Lease[] = [];
+    const problems: MillraceError[] = [];
+    const failing = "const { parentPort } = require('node:worker_threads'); parentPort.postMessage({ kind: 'ready' }); setTimeout(() => { throw new Error('broken'); }, 50);";
+    const keeper = await LeaseKeeper.open({
+      connection: { servers: "unused" },
+      ackWaitMs: 400,
+      onLost: (lease) => lost.push(lease),
+      onProblem: (error) => problems.push(error),
+      workerUrl: new URL(`data:text/javascript,${encodeURIComponent(`import { createRequire } from 'node:module'; const require = createRequire('file:///');${failing}`)}`),
+    });
+    const lease = keeper.register("$JS.ACK.Q.W.1.1.1.1697042342342342342.0");
+    const from = performance.now();
+    await until("the loss", () => lost.length > 0);
+    expect(performance.now() - from).toBeLessThan(400);
+    expect(lost).toEqual([lease]);
+    await until("a second worker", () => problems.length >= 2);
+    expect(problems[0]).toMatchObject({ code: "broker-unavailable", message: expect.stringContaining("broken") });
+    expect(() => keeper.register("x".repeat(2_000))).toThrow(expect.objectContaining({ code: "lease-unusable" }));
+    expect(() => keeper.register("x", 100)).toThrow(expect.objectContaining({ code: "lease-unusable" }));
+    await keeper.close();
+  });
+});
