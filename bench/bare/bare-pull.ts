@@ -12,7 +12,11 @@ export interface BarePull {
 const ACK = new TextEncoder().encode("+ACK");
 
 /** Keeps a pull outstanding and hands every message to `handle`, until all have come; each stream sequence counts once. */
-async function pullLoop(nc: NatsConnection, run: BarePull, handle: (ackSubject: string, subject: string, finished: () => void) => void): Promise<void> {
+async function pullLoop(
+  nc: NatsConnection,
+  run: BarePull,
+  handle: (ackSubject: string, subject: string, finished: () => void) => void,
+): Promise<void> {
   const inbox = createInbox();
   const done = Promise.withResolvers<void>();
   const seen = new Set<string>();
@@ -21,7 +25,11 @@ async function pullLoop(nc: NatsConnection, run: BarePull, handle: (ackSubject: 
     const batch = run.slots - outstanding;
     if (batch < run.slots / 4) return;
     outstanding += batch;
-    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${run.stream}.${run.consumer}`, `{"batch":${batch},"expires":30000000000}`, { reply: inbox });
+    nc.publish(
+      `$JS.API.CONSUMER.MSG.NEXT.${run.stream}.${run.consumer}`,
+      `{"batch":${batch},"expires":30000000000}`,
+      { reply: inbox },
+    );
   };
   const finished = (): void => {
     if (seen.size === run.messages) done.resolve();
@@ -31,7 +39,8 @@ async function pullLoop(nc: NatsConnection, run: BarePull, handle: (ackSubject: 
     callback: (error, msg) => {
       if (error) return done.reject(error);
       const ackSubject = msg.reply;
-      if (ackSubject === undefined || ackSubject === "") return done.reject(new Error(`status ${msg.headers?.status ?? "?"}`));
+      if (ackSubject === undefined || ackSubject === "")
+        return done.reject(new Error(`status ${msg.headers?.status ?? "?"}`));
       outstanding -= 1;
       seen.add(ackSubject.split(".")[5] ?? "");
       handle(ackSubject, msg.subject, finished);
@@ -55,7 +64,14 @@ export function barePullAck(nc: NatsConnection, run: BarePull): Promise<void> {
  * The limit for doing nothing with a history: each message also leaves one record, which is confirmed, before it is acked
  * (`confirm: true`), or is sent along with the ack unconfirmed.
  */
-export async function barePullHistoryAck(nc: NatsConnection, run: BarePull & { readonly historyPrefix: string; readonly record: Uint8Array; readonly confirm: boolean }): Promise<void> {
+export async function barePullHistoryAck(
+  nc: NatsConnection,
+  run: BarePull & {
+    readonly historyPrefix: string;
+    readonly record: Uint8Array;
+    readonly confirm: boolean;
+  },
+): Promise<void> {
   const prefix = `${createInbox()}.`;
   const waiting = new Map<number, () => void>();
   let token = 0;

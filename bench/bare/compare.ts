@@ -27,26 +27,37 @@ for (let round = 0; round < rounds; round += 1) {
   const subject = `${namespace}.jobs.bench`;
   const streams = await layOut(nc, namespace);
 
-  const bare = (id: string): Promise<void> => barePublish(nc, { messages, payload, window: WINDOW, subject: () => subject, messageId: (index) => `${id}-${index}` });
+  const bare = (id: string): Promise<void> =>
+    barePublish(nc, {
+      messages,
+      payload,
+      window: WINDOW,
+      subject: () => subject,
+      messageId: (index) => `${id}-${index}`,
+    });
   const many = async (id: string): Promise<void> => {
     const publisher = new ConfirmedPublisher(nc, { window: WINDOW });
     const items = function* () {
-      for (let index = 0; index < messages; index += 1) yield { subject, data: payload, headers: { "Nats-Msg-Id": `${id}-${index}` } };
+      for (let index = 0; index < messages; index += 1)
+        yield { subject, data: payload, headers: { "Nats-Msg-Id": `${id}-${index}` } };
     };
     const outcomes = await publisher.publishMany(items());
-    if (!outcomes.every((outcome) => outcome.kind === "stored")) throw new Error("a message was not stored");
+    if (!outcomes.every((outcome) => outcome.kind === "stored"))
+      throw new Error("a message was not stored");
     await publisher.close();
   };
   const each = async (id: string): Promise<void> => {
     const publisher = new ConfirmedPublisher(nc, { window: WINDOW });
     let next = 0;
     const producer = async (): Promise<void> => {
-      while (next < messages) await publisher.publish(subject, payload, { "Nats-Msg-Id": `${id}-${next++}` });
+      while (next < messages)
+        await publisher.publish(subject, payload, { "Nats-Msg-Id": `${id}-${next++}` });
     };
     await Promise.all(Array.from({ length: WINDOW }, producer));
     await publisher.close();
   };
-  const barePull = (): Promise<void> => barePullAck(nc, { stream: streams.queue, consumer: streams.consumer, messages, slots: SLOTS });
+  const barePull = (): Promise<void> =>
+    barePullAck(nc, { stream: streams.queue, consumer: streams.consumer, messages, slots: SLOTS });
   const pull = async (): Promise<void> => {
     const seen = new Set<number>();
     const done = Promise.withResolvers<void>();
@@ -69,8 +80,15 @@ for (let round = 0; round < rounds; round += 1) {
   };
 
   // Each publish fills the queue for a pull; the pairs rotate, so that none always runs first.
-  const publishes: [string, (id: string) => Promise<void>][] = [["bare publish", bare], ["publishMany", many], ["publish", each]];
-  const pulls: [string, () => Promise<void>][] = [["bare pull + ack", barePull], ["PullSubscription + ack", pull]];
+  const publishes: [string, (id: string) => Promise<void>][] = [
+    ["bare publish", bare],
+    ["publishMany", many],
+    ["publish", each],
+  ];
+  const pulls: [string, () => Promise<void>][] = [
+    ["bare pull + ack", barePull],
+    ["PullSubscription + ack", pull],
+  ];
   for (let turn = 0; turn < 6; turn += 1) {
     const [publishName, publish] = publishes[(round + turn) % 3] as (typeof publishes)[number];
     const [pullName, drain] = pulls[(round + turn) % 2] as (typeof pulls)[number];
@@ -87,7 +105,10 @@ const median = (name: string, of: (run: Run) => number): number => {
 };
 const percent = (share: number): string => `${Math.round(share * 100)} %`.padStart(6);
 for (const name of runs.keys()) {
-  const limit = name.toLowerCase().includes("pull +") || name.startsWith("Pull") ? "bare pull + ack" : "bare publish";
+  const limit =
+    name.toLowerCase().includes("pull +") || name.startsWith("Pull")
+      ? "bare pull + ack"
+      : "bare publish";
   const rate = median(name, perSecond);
   const cpu = median(name, cpuPerMessageUs);
   console.log(

@@ -11,7 +11,12 @@ const record = {
 };
 const names = Object.keys(record) as (keyof typeof record)[];
 const encoded = encodeHeaders(record);
-const received = (): Msg => new MsgImpl({ subject: encoded, sid: 1, hdr: encoded.length, size: encoded.length } as never, encoded, undefined as never) as Msg;
+const received = (): Msg =>
+  new MsgImpl(
+    { subject: encoded, sid: 1, hdr: encoded.length, size: encoded.length } as never,
+    encoded,
+    undefined as never,
+  ) as Msg;
 
 const candidates: Record<string, () => unknown> = {
   "encode, nats-core": () => {

@@ -21,10 +21,27 @@ for (let round = 1; round <= Number(roundsGiven); round += 1) {
 
   await report("publish, confirmed", fill);
   await report("pull + ack", () => barePullAck(nc, pull));
-  await report("publish, confirmed, Nats-Msg-Id", () => barePublish(nc, { ...publish, messageId: (index) => `${namespace}-${index}` }));
-  await report("pull + history (confirmed) + ack", () => barePullHistoryAck(nc, { ...pull, historyPrefix: `${namespace}.history.bench`, record: payload, confirm: true }));
+  await report("publish, confirmed, Nats-Msg-Id", () =>
+    barePublish(nc, { ...publish, messageId: (index) => `${namespace}-${index}` }),
+  );
+  await report("pull + history (confirmed) + ack", () =>
+    barePullHistoryAck(nc, {
+      ...pull,
+      historyPrefix: `${namespace}.history.bench`,
+      record: payload,
+      confirm: true,
+    }),
+  );
   await fill();
-  await report("pull + history (unconfirmed) + ack", () => barePullHistoryAck(nc, { ...pull, consumer: streams.consumer, historyPrefix: `${namespace}.history.other`, record: payload, confirm: false }));
+  await report("pull + history (unconfirmed) + ack", () =>
+    barePullHistoryAck(nc, {
+      ...pull,
+      consumer: streams.consumer,
+      historyPrefix: `${namespace}.history.other`,
+      record: payload,
+      confirm: false,
+    }),
+  );
   await streams.remove();
 }
 await nc.close();

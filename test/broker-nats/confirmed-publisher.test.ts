@@ -7,7 +7,12 @@ import { until, workQueue } from "./streams.ts";
 
 const body = new Uint8Array(16).fill(1);
 const id = (value: string | number) => ({ "Nats-Msg-Id": String(value) });
-const options = { noAsyncTraces: true, maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 0 };
+const options = {
+  noAsyncTraces: true,
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: 50,
+  reconnectJitter: 0,
+};
 
 describe.each(generations)("ConfirmedPublisher on the %s server", (generation) => {
   test("confirms each message once and tells a duplicate", async () => {
@@ -15,13 +20,22 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const publisher = new ConfirmedPublisher(nc, { window: 8 });
-    const acks = await Promise.all(Array.from({ length: 100 }, (_, i) => publisher.publish("jobs.a", body, id(i))));
+    const acks = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => publisher.publish("jobs.a", body, id(i))),
+    );
     expect(acks.map((ack) => ack.sequence)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
     expect(acks[0]).toEqual({ stream: "Q", sequence: 1, duplicate: false, attempts: 1 });
-    expect(await publisher.publish("jobs.a", body, id(7))).toEqual({ stream: "Q", sequence: 8, duplicate: true, attempts: 1 });
+    expect(await publisher.publish("jobs.a", body, id(7))).toEqual({
+      stream: "Q",
+      sequence: 8,
+      duplicate: true,
+      attempts: 1,
+    });
     await publisher.close();
     await publisher.close();
-    await expect(publisher.publish("jobs.a", body, id("late"))).rejects.toMatchObject({ code: "connection-closed" });
+    await expect(publisher.publish("jobs.a", body, id("late"))).rejects.toMatchObject({
+      code: "connection-closed",
+    });
   });
 
   test("publishMany takes items as there is room and gives an outcome for each", async () => {
@@ -35,7 +49,11 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
       for (let i = 0; i < 500; i += 1) {
         taken += 1;
         mostAhead = Math.max(mostAhead, publisher.pending);
-        yield { subject: i === 100 ? "nowhere.a" : "jobs.a", data: i === 200 ? new Uint8Array(2_000_000) : body, headers: id(i) };
+        yield {
+          subject: i === 100 ? "nowhere.a" : "jobs.a",
+          data: i === 200 ? new Uint8Array(2_000_000) : body,
+          headers: id(i),
+        };
       }
     };
     const many = publisher.publishMany(items());
@@ -45,8 +63,13 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
     expect(await single).toMatchObject({ duplicate: false });
     expect(outcomes).toHaveLength(500);
     expect(mostAhead).toBeLessThanOrEqual(12);
-    const failures = outcomes.flatMap((outcome, index) => (outcome.kind === "failed" ? [[index, outcome.error.code]] : []));
-    expect(failures).toEqual([[100, "queue-not-found"], [200, "payload-too-large"]]);
+    const failures = outcomes.flatMap((outcome, index) =>
+      outcome.kind === "failed" ? [[index, outcome.error.code]] : [],
+    );
+    expect(failures).toEqual([
+      [100, "queue-not-found"],
+      [200, "payload-too-large"],
+    ]);
     expect(await publisher.publishMany([])).toEqual([]);
     const broken = function* () {
       yield { subject: "jobs.a", data: body, headers: id("b") };
@@ -61,12 +84,22 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { stream: { max_msgs: 2, max_msg_size: 1_000 } });
     const publisher = new ConfirmedPublisher(nc);
-    const attempt = (subject: string, data = body, headers = {}) => publisher.publish(subject, data, { ...id(Math.random()), ...headers });
+    const attempt = (subject: string, data = body, headers = {}) =>
+      publisher.publish(subject, data, { ...id(Math.random()), ...headers });
     await expect(attempt("nowhere.x")).rejects.toMatchObject({ code: "queue-not-found" });
-    await expect(attempt("jobs.a", new Uint8Array(5_000))).rejects.toMatchObject({ code: "payload-too-large", cause: { errCode: 10054 } });
-    await expect(attempt("jobs.a", new Uint8Array(5_000_000))).rejects.toMatchObject({ code: "payload-too-large" });
-    await expect(attempt("jobs.a", body, { "Nats-Expected-Last-Subject-Sequence": "41" })).rejects.toMatchObject({ code: "conflict" });
-    await expect(attempt("jobs.a", body, { x: "a\r\nNats-Rollup: all" })).rejects.toMatchObject({ code: "invalid-header" });
+    await expect(attempt("jobs.a", new Uint8Array(5_000))).rejects.toMatchObject({
+      code: "payload-too-large",
+      cause: { errCode: 10054 },
+    });
+    await expect(attempt("jobs.a", new Uint8Array(5_000_000))).rejects.toMatchObject({
+      code: "payload-too-large",
+    });
+    await expect(
+      attempt("jobs.a", body, { "Nats-Expected-Last-Subject-Sequence": "41" }),
+    ).rejects.toMatchObject({ code: "conflict" });
+    await expect(attempt("jobs.a", body, { x: "a\r\nNats-Rollup: all" })).rejects.toMatchObject({
+      code: "invalid-header",
+    });
     await expect(attempt("jobs. a")).rejects.toMatchObject({ code: "invalid-message" });
     await attempt("jobs.a");
     await attempt("jobs.a");
@@ -81,18 +114,26 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
     await using a = await connect({ servers: server.url, ...options, user: "a", pass: "a" });
     await workQueue(a);
     const publisher = new ConfirmedPublisher(a);
-    await expect(publisher.publish("jobs.secret", body, id(1))).rejects.toMatchObject({ code: "permission-denied" });
+    await expect(publisher.publish("jobs.secret", body, id(1))).rejects.toMatchObject({
+      code: "permission-denied",
+    });
     expect(await publisher.publish("jobs.open", body, id(2))).toMatchObject({ sequence: 1 });
     await publisher.close();
     await using b = await connect({ servers: server.url, ...options, user: "b", pass: "b" });
     const deaf = new ConfirmedPublisher(b);
-    await expect(deaf.publish("jobs.open", body, id(3))).rejects.toMatchObject({ code: "permission-denied" });
-    await expect(deaf.publish("jobs.open", body, id(4))).rejects.toMatchObject({ code: "permission-denied" });
+    await expect(deaf.publish("jobs.open", body, id(3))).rejects.toMatchObject({
+      code: "permission-denied",
+    });
+    await expect(deaf.publish("jobs.open", body, id(4))).rejects.toMatchObject({
+      code: "permission-denied",
+    });
     await deaf.close();
     await using plain = await realServer(generation, { jetStream: false });
     await using nc = await connect({ servers: plain.url, ...options });
     const none = new ConfirmedPublisher(nc);
-    await expect(none.publish("jobs.a", body, id(1))).rejects.toMatchObject({ code: "jetstream-disabled" });
+    await expect(none.publish("jobs.a", body, id(1))).rejects.toMatchObject({
+      code: "jetstream-disabled",
+    });
     await none.close();
   });
 
@@ -102,7 +143,9 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
     await workQueue(nc);
     const publisher = new ConfirmedPublisher(nc, { window: 64, attemptTimeoutMs: 500 });
     let confirmed = 0;
-    const all = Array.from({ length: 3_000 }, (_, i) => publisher.publish("jobs.a", body, id(i)).then((ack) => ((confirmed += 1), ack)));
+    const all = Array.from({ length: 3_000 }, (_, i) =>
+      publisher.publish("jobs.a", body, id(i)).then((ack) => ((confirmed += 1), ack)),
+    );
     await until("500 confirmed", () => confirmed >= 500);
     await server.kill();
     const before = confirmed;
@@ -120,9 +163,21 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
     await workQueue(nc);
     // Takes messages of its subject from nobody's stream: no acknowledgement ever comes.
     const silent = nc.subscribe("silent.>");
-    const publisher = new ConfirmedPublisher(nc, { window: 1, attemptTimeoutMs: 50, timeoutMs: 300 });
-    const [sent, waiting] = await Promise.allSettled([publisher.publish("silent.a", body, id(1)), publisher.publish("silent.a", body, id(2))]);
-    expect(sent).toMatchObject({ reason: { code: "publish-timeout", message: expect.stringContaining("may or may not be stored") } });
+    const publisher = new ConfirmedPublisher(nc, {
+      window: 1,
+      attemptTimeoutMs: 50,
+      timeoutMs: 300,
+    });
+    const [sent, waiting] = await Promise.allSettled([
+      publisher.publish("silent.a", body, id(1)),
+      publisher.publish("silent.a", body, id(2)),
+    ]);
+    expect(sent).toMatchObject({
+      reason: {
+        code: "publish-timeout",
+        message: expect.stringContaining("may or may not be stored"),
+      },
+    });
     expect(waiting).toMatchObject({ reason: { code: "publish-timeout" } });
     expect(silent.getReceived()).toBeGreaterThan(1);
     expect(publisher.pending).toBe(0);
@@ -134,10 +189,14 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
     await using nc = await connect({ servers: server.url, ...options });
     nc.subscribe("silent.>");
     const publisher = new ConfirmedPublisher(nc, { window: 1 });
-    const results = Promise.allSettled([publisher.publish("silent.a", body, id(1)), publisher.publish("silent.a", body, id(2))]);
+    const results = Promise.allSettled([
+      publisher.publish("silent.a", body, id(1)),
+      publisher.publish("silent.a", body, id(2)),
+    ]);
     const many = publisher.publishMany([{ subject: "silent.a", data: body, headers: id(3) }]);
     await nc.close();
-    for (const result of await results) expect(result).toMatchObject({ reason: { code: "connection-closed" } });
+    for (const result of await results)
+      expect(result).toMatchObject({ reason: { code: "connection-closed" } });
     expect(await many).toMatchObject([{ kind: "failed", error: { code: "connection-closed" } }]);
     await publisher.close();
   });

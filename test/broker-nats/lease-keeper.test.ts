@@ -14,12 +14,23 @@ import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subsc
 import { generations, realServer } from "./real-server.ts";
 import { until, workQueue } from "./streams.ts";
 
-const options = { noAsyncTraces: true, maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 0 };
+const options = {
+  noAsyncTraces: true,
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: 50,
+  reconnectJitter: 0,
+};
 const ACK_WAIT_MS = 1_000;
 
 async function deliveries(nc: NatsConnection, count: number): Promise<Delivery[]> {
   const got: Delivery[] = [];
-  const pulls = new PullSubscription({ nc, stream: "Q", consumer: "W", freeSlots: () => count - got.length, onMessage: (delivery) => got.push(delivery) });
+  const pulls = new PullSubscription({
+    nc,
+    stream: "Q",
+    consumer: "W",
+    freeSlots: () => count - got.length,
+    onMessage: (delivery) => got.push(delivery),
+  });
   await until(`${count} deliveries`, () => got.length === count);
   await pulls.stop();
   return got;
@@ -36,7 +47,11 @@ describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
     const lost: Lease[] = [];
-    const keeper = await LeaseKeeper.open({ connection: { servers: server.url }, ackWaitMs: ACK_WAIT_MS, onLost: (lease) => lost.push(lease) });
+    const keeper = await LeaseKeeper.open({
+      connection: { servers: server.url },
+      ackWaitMs: ACK_WAIT_MS,
+      onLost: (lease) => lost.push(lease),
+    });
     for (let i = 0; i < 300; i += 1) nc.publish("jobs.a", "x");
     const got = await deliveries(nc, 300);
     const leases = got.map((delivery) => keeper.register(delivery.ackSubject));
@@ -44,7 +59,13 @@ describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
     expect(leases.every((lease) => keeper.isHeld(lease))).toBe(true);
     // Somebody else asks for work: a lease that had run out would be handed out here.
     let stolen = 0;
-    const thief = new PullSubscription({ nc, stream: "Q", consumer: "W", freeSlots: () => 10, onMessage: () => (stolen += 1) });
+    const thief = new PullSubscription({
+      nc,
+      stream: "Q",
+      consumer: "W",
+      freeSlots: () => 10,
+      onMessage: () => (stolen += 1),
+    });
     await nc.flush();
     const acker = new ConfirmedAcker(nc);
     await Promise.all(got.map((delivery) => acker.ack(delivery.ackSubject)));
@@ -64,7 +85,11 @@ describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
     nc.publish("jobs.a", "x");
-    const child = spawn(process.execPath, [fileURLToPath(new URL("lease-child.ts", import.meta.url)), server.url, String(ACK_WAIT_MS)], { stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn(
+      process.execPath,
+      [fileURLToPath(new URL("lease-child.ts", import.meta.url)), server.url, String(ACK_WAIT_MS)],
+      { stdio: ["pipe", "pipe", "inherit"] },
+    );
     try {
       const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
       const ask = async (): Promise<string> => {
@@ -99,7 +124,11 @@ describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
     const lost: [Lease, number][] = [];
-    const keeper = await LeaseKeeper.open({ connection: { servers: server.url }, ackWaitMs: ACK_WAIT_MS, onLost: (lease) => lost.push([lease, performance.now()]) });
+    const keeper = await LeaseKeeper.open({
+      connection: { servers: server.url },
+      ackWaitMs: ACK_WAIT_MS,
+      onLost: (lease) => lost.push([lease, performance.now()]),
+    });
     nc.publish("jobs.a", "x");
     const [delivery] = await deliveries(nc, 1);
     const lease = keeper.register(delivery?.ackSubject ?? "");
@@ -129,21 +158,36 @@ describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
 
 describe("LeaseKeeper", () => {
   test("reports why it can't start, and shows no secret", async () => {
-    await using server = await realServer("new", { config: `authorization { user: u, password: "right" }` });
-    const opening = LeaseKeeper.open({ connection: { servers: server.url, auth: { kind: "password", user: "u", password: "wr0ng-secret" } }, ackWaitMs: 1_000, onLost: () => {} });
-    await expect(opening).rejects.toMatchObject({ code: "auth-failed", message: expect.not.stringContaining("wr0ng-secret") });
+    await using server = await realServer("new", {
+      config: `authorization { user: u, password: "right" }`,
+    });
+    const opening = LeaseKeeper.open({
+      connection: {
+        servers: server.url,
+        auth: { kind: "password", user: "u", password: "wr0ng-secret" },
+      },
+      ackWaitMs: 1_000,
+      onLost: () => {},
+    });
+    await expect(opening).rejects.toMatchObject({
+      code: "auth-failed",
+      message: expect.not.stringContaining("wr0ng-secret"),
+    });
   });
 
   test("leases held while the worker keeps failing are lost in time", async () => {
     const lost: Lease[] = [];
     const problems: MillraceError[] = [];
-    const failing = "const { parentPort } = require('node:worker_threads'); parentPort.postMessage({ kind: 'ready' }); setTimeout(() => { throw new Error('broken'); }, 50);";
+    const failing =
+      "const { parentPort } = require('node:worker_threads'); parentPort.postMessage({ kind: 'ready' }); setTimeout(() => { throw new Error('broken'); }, 50);";
     const keeper = await LeaseKeeper.open({
       connection: { servers: "unused" },
       ackWaitMs: 400,
       onLost: (lease) => lost.push(lease),
       onProblem: (error) => problems.push(error),
-      workerUrl: new URL(`data:text/javascript,${encodeURIComponent(`import { createRequire } from 'node:module'; const require = createRequire('file:///');${failing}`)}`),
+      workerUrl: new URL(
+        `data:text/javascript,${encodeURIComponent(`import { createRequire } from 'node:module'; const require = createRequire('file:///');${failing}`)}`,
+      ),
     });
     const lease = keeper.register("$JS.ACK.Q.W.1.1.1.1697042342342342342.0");
     const from = performance.now();
@@ -151,9 +195,16 @@ describe("LeaseKeeper", () => {
     expect(performance.now() - from).toBeLessThan(400);
     expect(lost).toEqual([lease]);
     await until("a second worker", () => problems.length >= 2);
-    expect(problems[0]).toMatchObject({ code: "broker-unavailable", message: expect.stringContaining("broken") });
-    expect(() => keeper.register("x".repeat(2_000))).toThrow(expect.objectContaining({ code: "lease-unusable" }));
-    expect(() => keeper.register("x", 100)).toThrow(expect.objectContaining({ code: "lease-unusable" }));
+    expect(problems[0]).toMatchObject({
+      code: "broker-unavailable",
+      message: expect.stringContaining("broken"),
+    });
+    expect(() => keeper.register("x".repeat(2_000))).toThrow(
+      expect.objectContaining({ code: "lease-unusable" }),
+    );
+    expect(() => keeper.register("x", 100)).toThrow(
+      expect.objectContaining({ code: "lease-unusable" }),
+    );
     await keeper.close();
   });
 });

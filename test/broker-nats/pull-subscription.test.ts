@@ -5,14 +5,27 @@ import { describe, expect, test } from "vitest";
 import type { MillraceError } from "../../packages/broker-nats/src/errors.ts";
 import { ack, ConfirmedAcker, nak } from "../../packages/broker-nats/src/pull/ack.ts";
 import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
-import { PullSubscription, type PullSubscriptionOptions } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
+import {
+  PullSubscription,
+  type PullSubscriptionOptions,
+} from "../../packages/broker-nats/src/pull/pull-subscription.ts";
 import { generations, realServer } from "./real-server.ts";
 import { until, workQueue } from "./streams.ts";
 
-const options = { noAsyncTraces: true, maxReconnectAttempts: -1, reconnectTimeWait: 50, reconnectJitter: 0 };
+const options = {
+  noAsyncTraces: true,
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: 50,
+  reconnectJitter: 0,
+};
 
 /** An owner of `slots` slots that keeps each delivery until it is told to ack it, or acks on the next turn. */
-function owner(nc: NatsConnection, slots: number, mode: "ack" | "hold", more: Partial<PullSubscriptionOptions> = {}) {
+function owner(
+  nc: NatsConnection,
+  slots: number,
+  mode: "ack" | "hold",
+  more: Partial<PullSubscriptionOptions> = {},
+) {
   const held: Delivery[] = [];
   const seen: Delivery[] = [];
   const problems: MillraceError[] = [];
@@ -66,7 +79,13 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     expect(worker.mostBusy()).toBeLessThanOrEqual(50);
     expect(pullsSeen.getReceived()).toBeLessThan(400);
     const first = worker.seen[0];
-    expect(first).toMatchObject({ subject: "jobs.0", streamSequence: 1, consumerSequence: 1, deliveryCount: 1, headers: {} });
+    expect(first).toMatchObject({
+      subject: "jobs.0",
+      streamSequence: 1,
+      consumerSequence: 1,
+      deliveryCount: 1,
+      headers: {},
+    });
     expect(new TextDecoder().decode(first?.data)).toBe("0");
     expect(Math.abs((first?.publishedAtMs ?? 0) - Date.now())).toBeLessThan(60_000);
     expect(worker.problems).toEqual([]);
@@ -125,7 +144,9 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     // ack_wait is 30 s: nothing had to wait for it.
     expect(performance.now() - before).toBeLessThan(10_000);
     expect(first.seen).toHaveLength(taken);
-    expect(new Set([...first.seen, ...second.seen].map((delivery) => delivery.streamSequence)).size).toBe(3_000);
+    expect(
+      new Set([...first.seen, ...second.seen].map((delivery) => delivery.streamSequence)).size,
+    ).toBe(3_000);
     const idle = performance.now();
     await second.pulls.stop();
     await second.pulls.stop();
@@ -184,9 +205,19 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     const worker = owner(nc, 10, "ack");
     await until("100 deliveries", () => worker.seen.length >= 100);
     await server.restart();
-    await until("a connection", () => nc.flush().then(() => true, () => false));
+    await until("a connection", () =>
+      nc.flush().then(
+        () => true,
+        () => false,
+      ),
+    );
     publish(nc, 100);
-    await until("the other 100", () => new Set(worker.seen.map((delivery) => delivery.subject + delivery.streamSequence)).size >= 200);
+    await until(
+      "the other 100",
+      () =>
+        new Set(worker.seen.map((delivery) => delivery.subject + delivery.streamSequence)).size >=
+        200,
+    );
     await until("an empty queue", async () => (await waiting(nc)) === 0);
     await worker.pulls.stop();
   });
@@ -214,7 +245,12 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     await using nc = await connect({ servers: server.url, ...options });
     const jsm = await jetstreamManager(nc);
     await jsm.streams.add({ name: "Q", subjects: ["jobs.>"] });
-    await jsm.consumers.add("Q", { durable_name: "W", ack_policy: AckPolicy.Explicit, max_waiting: 1, max_batch: 3 });
+    await jsm.consumers.add("Q", {
+      durable_name: "W",
+      ack_policy: AckPolicy.Explicit,
+      max_waiting: 1,
+      max_batch: 3,
+    });
     const one = owner(nc, 10, "ack", { expiresMs: 1_000, heartbeatMs: 100 });
     const two = owner(nc, 10, "ack", { expiresMs: 1_000, heartbeatMs: 100 });
     await until("a complaint", () => one.problems.length + two.problems.length > 0);
@@ -222,7 +258,9 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     await until("50 deliveries", () => one.seen.length + two.seen.length >= 50);
     // From 2.11 on a pull with a heartbeat that finds no room gets no answer at all.
     const complaint = generation === "old" ? "max_waiting" : "no heartbeat";
-    expect([...one.problems, ...two.problems].map((problem) => problem.message)).toContainEqual(expect.stringContaining(complaint));
+    expect([...one.problems, ...two.problems].map((problem) => problem.message)).toContainEqual(
+      expect.stringContaining(complaint),
+    );
     await one.pulls.stop();
     await two.pulls.stop();
   });
@@ -249,7 +287,9 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     expect(await waiting(nc)).toBe(0);
     await again.pulls.stop();
     await (await jetstreamManager(nc)).consumers.delete("Q", "W");
-    await expect(acker.ack(second.ackSubject)).rejects.toMatchObject({ code: "consumer-not-found" });
+    await expect(acker.ack(second.ackSubject)).rejects.toMatchObject({
+      code: "consumer-not-found",
+    });
     await acker.close();
   });
 });

@@ -21,13 +21,22 @@ export interface RealServer {
 }
 
 /** A private nats-server on a random port. `config` is appended to its configuration file. */
-export async function realServer(generation: Generation, options: { readonly jetStream?: boolean; readonly config?: string } = {}): Promise<RealServer> {
+export async function realServer(
+  generation: Generation,
+  options: { readonly jetStream?: boolean; readonly config?: string } = {},
+): Promise<RealServer> {
   const binary = process.env[generation === "new" ? "NATS_SERVER" : "NATS_SERVER_OLD"];
-  if (binary === undefined) throw new Error(`Set NATS_SERVER and NATS_SERVER_OLD to the nats-server binaries to test with.`);
+  if (binary === undefined)
+    throw new Error(
+      `Set NATS_SERVER and NATS_SERVER_OLD to the nats-server binaries to test with.`,
+    );
   const dir = await mkdtemp(join(tmpdir(), "millrace-nats-"));
   const configFile = join(dir, "nats.conf");
   const write = (port: number): Promise<void> =>
-    writeFile(configFile, `host: 127.0.0.1\nport: ${port}\nports_file_dir: "${dir}"\n${options.jetStream === false ? "" : `jetstream { store_dir: "${dir}/store" }\n`}${options.config ?? ""}\n`);
+    writeFile(
+      configFile,
+      `host: 127.0.0.1\nport: ${port}\nports_file_dir: "${dir}"\n${options.jetStream === false ? "" : `jetstream { store_dir: "${dir}/store" }\n`}${options.config ?? ""}\n`,
+    );
   await write(-1);
   let child = spawn(binary, ["-c", configFile], { stdio: "ignore" });
   const port = await portOf(dir, child);
@@ -45,7 +54,8 @@ export async function realServer(generation: Generation, options: { readonly jet
     kill,
     async restart() {
       await kill();
-      for (const file of (await readdir(dir)).filter((name) => name.endsWith(".ports"))) await rm(join(dir, file));
+      for (const file of (await readdir(dir)).filter((name) => name.endsWith(".ports")))
+        await rm(join(dir, file));
       child = spawn(binary, ["-c", configFile], { stdio: "ignore" });
       await portOf(dir, child);
     },
@@ -57,7 +67,7 @@ export async function realServer(generation: Generation, options: { readonly jet
 }
 
 async function portOf(dir: string, child: ChildProcess): Promise<number> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
     if (child.exitCode !== null) throw new Error(`nats-server exited with ${child.exitCode}`);
     const file = (await readdir(dir)).find((name) => name.endsWith(`_${child.pid}.ports`));
     const text = file === undefined ? "" : await readFile(join(dir, file), "utf8");

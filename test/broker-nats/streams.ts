@@ -1,17 +1,42 @@
-import { AckPolicy, DiscardPolicy, jetstreamManager, RetentionPolicy, type StreamConfig } from "@nats-io/jetstream";
+import {
+  AckPolicy,
+  DiscardPolicy,
+  jetstreamManager,
+  RetentionPolicy,
+  type StreamConfig,
+} from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 
 /** A work queue `Q` on `jobs.>` with one durable `W`. */
-export async function workQueue(nc: NatsConnection, options: { readonly ackWaitMs?: number; readonly stream?: Partial<StreamConfig> } = {}): Promise<void> {
+export async function workQueue(
+  nc: NatsConnection,
+  options: { readonly ackWaitMs?: number; readonly stream?: Partial<StreamConfig> } = {},
+): Promise<void> {
   const jsm = await jetstreamManager(nc);
-  await jsm.streams.add({ name: "Q", subjects: ["jobs.>"], retention: RetentionPolicy.Workqueue, discard: DiscardPolicy.New, ...options.stream });
-  await jsm.consumers.add("Q", { durable_name: "W", ack_policy: AckPolicy.Explicit, ack_wait: (options.ackWaitMs ?? 30_000) * 1e6, max_ack_pending: 1_000 });
+  await jsm.streams.add({
+    name: "Q",
+    subjects: ["jobs.>"],
+    retention: RetentionPolicy.Workqueue,
+    discard: DiscardPolicy.New,
+    ...options.stream,
+  });
+  await jsm.consumers.add("Q", {
+    durable_name: "W",
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: (options.ackWaitMs ?? 30_000) * 1e6,
+    max_ack_pending: 1_000,
+  });
 }
 
 /** Resolves when the condition holds, checked on every turn of `signal`; rejects naming what was missing. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, deadlineMs = 10_000): Promise<void> {
-  for (const deadline = performance.now() + deadlineMs; !(await holds()); ) {
-    if (performance.now() > deadline) throw new Error(`Still missing after ${deadlineMs} ms: ${what}`);
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  deadlineMs = 10_000,
+): Promise<void> {
+  for (const deadline = performance.now() + deadlineMs; !(await holds());) {
+    if (performance.now() > deadline)
+      throw new Error(`Still missing after ${deadlineMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -25,6 +25,16 @@ describe("startChild", () => {
     await expect(child.exit(10_000)).resolves.toEqual({ code: null, signal: "SIGKILL" });
   });
 
+  it("freezes and thaws", async () => {
+    const child = startChild(PROGRAM);
+    await child.message(isReady, 10_000);
+    await child.freeze();
+    child.send({ say: "late" });
+    await expect(child.line(/^said late$/, 100)).rejects.toThrow(/not within 100 ms/);
+    child.signal("SIGCONT");
+    await child.line(/^said late$/, 10_000);
+  });
+
   it("fails with the output when a line does not come, and at once when the child has ended", async () => {
     const child = startChild(PROGRAM, { args: ["x"] });
     await child.message(isReady, 10_000);

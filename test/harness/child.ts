@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { guardChild } from "@millrace/broker-nats/server";
+import { guardChild, untilStopped } from "@millrace/broker-nats/server";
 import { cleanUpLater } from "./cleanup.ts";
 import { within } from "./deadline.ts";
 
@@ -31,6 +31,8 @@ export interface TestChild {
   send(message: NodeJS.Dict<unknown>): void;
   /** A real signal, to this process by its pid. */
   signal(name: NodeJS.Signals): void;
+  /** SIGSTOP, and it has taken effect; `signal("SIGCONT")` ends it. */
+  freeze(): Promise<void>;
   /** How it ended; a failure with its output when it did not within the deadline. */
   exit(withinMs: number): Promise<ChildExit>;
   /** SIGKILL, and waits for the end. */
@@ -108,6 +110,10 @@ export function startChild(file: string, options: ChildOptions = {}): TestChild 
       }),
     send: (message) => void child.send(message),
     signal,
+    async freeze() {
+      signal("SIGSTOP");
+      await untilStopped(pid);
+    },
     exit: (withinMs) => within(exited, withinMs, () => report("no exit")),
     kill,
   };

@@ -51,7 +51,7 @@ describeEachServer("a server under test", (server) => {
 
   it("answers nothing while frozen and goes on when thawed", async () => {
     const connection = await dial(server.url);
-    server.freeze();
+    await server.freeze();
     const answer = connection.flush();
     await expect(within(answer, 100, "an answer")).rejects.toThrow("not within 100 ms");
     server.thaw();

@@ -19,8 +19,8 @@ export interface TestServer {
   namespace(): string;
   stop(): Promise<void>;
   kill(): Promise<void>;
-  /** SIGSTOP: connections stay open, nothing answers. */
-  freeze(): void;
+  /** SIGSTOP, and it has taken effect: connections stay open, nothing answers. */
+  freeze(): Promise<void>;
   thaw(): void;
   restart(): Promise<void>;
 }

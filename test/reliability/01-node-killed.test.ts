@@ -51,7 +51,9 @@ async function killAt(server: TestServer, dieAt: DiePoint, work: Work) {
   console.log(`${dieAt}: run again after ${rerunMs ?? "-"} ms of a lease of ${trial.leaseMs} ms`);
   if (rerunMs !== undefined) expect(rerunMs).toBeLessThan(trial.leaseMs + RERUN_SLACK_MS);
   return {
-    runs: started.map((entry) => `${entry.process} attempt ${"attempt" in entry ? entry.attempt : 0}`),
+    runs: started.map(
+      (entry) => `${entry.process} attempt ${"attempt" in entry ? entry.attempt : 0}`,
+    ),
     counts: await trial.expectClean(),
   };
 }

@@ -33,7 +33,7 @@ for (const target of serversUnderTest()) {
       await server.restart();
       await server.restart();
       expect(server.state).toBe("running");
-      server.pause();
+      await server.pause();
       await server.dispose();
       await server.dispose();
       await expect(access(server.storeDir)).rejects.toThrow("ENOENT");

@@ -6,7 +6,10 @@ import { connect } from "@nats-io/transport-node";
  * Every history record as it lies in the stream, oldest first. Read past the product's own reader, which is one of the
  * things on trial.
  */
-export async function readRecords(servers: string, namespace: string): Promise<readonly HistoryRecord[]> {
+export async function readRecords(
+  servers: string,
+  namespace: string,
+): Promise<readonly HistoryRecord[]> {
   const connection = await connect({ servers });
   try {
     const stream = `${namespace}-history`;

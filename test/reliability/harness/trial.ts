@@ -12,7 +12,14 @@ import { type LedgerEntry, ledgerNowMs } from "../oracle/ledger-entry.ts";
 import { LedgerWriter, readLedger } from "../oracle/ledger-file.ts";
 import { judge, type Verdict } from "../oracle/verdict.ts";
 import { connectTo } from "../programs/connect.ts";
-import { JOB, type NodeConfig, type ProducerConfig, QUEUE, type Said, type Work } from "../programs/work.ts";
+import {
+  JOB,
+  type NodeConfig,
+  type ProducerConfig,
+  QUEUE,
+  type Said,
+  type Work,
+} from "../programs/work.ts";
 import { readRecords } from "./records.ts";
 
 const PROGRAMS = join(import.meta.dirname, "../programs");
@@ -21,7 +28,11 @@ const START_MS = 15_000;
 export interface TrialNode extends TestChild {
   readonly name: string;
   /** The next message of this kind about this job. */
-  heard<S extends Said["say"]>(say: S, id: string, withinMs?: number): Promise<Extract<Said, { say: S }>>;
+  heard<S extends Said["say"]>(
+    say: S,
+    id: string,
+    withinMs?: number,
+  ): Promise<Extract<Said, { say: S }>>;
   release(id: string): void;
 }
 
@@ -92,7 +103,9 @@ export class Trial {
       heard: (say, id, withinMs = 10_000) =>
         child.message(
           (message): message is never =>
-            (message as Said).say === say && "id" in (message as object) && (message as { id: string }).id === id,
+            (message as Said).say === say &&
+            "id" in (message as object) &&
+            (message as { id: string }).id === id,
           withinMs,
         ),
       release: (id) => child.send({ release: id }),
@@ -144,7 +157,10 @@ export class Trial {
   }
 
   /** Waits for a node to die, and declares its death. @returns when that was, on the ledger's clock */
-  async death(node: TrialNode, withinMs = 15_000): Promise<{ readonly exit: ChildExit; readonly atMs: number }> {
+  async death(
+    node: TrialNode,
+    withinMs = 15_000,
+  ): Promise<{ readonly exit: ChildExit; readonly atMs: number }> {
     const end = this.fault(`the death of ${node.name}`, "repeated-attempt", "stale-effect");
     const exit = await node.exit(withinMs);
     return { exit, atMs: end().untilMs };

@@ -15,7 +15,10 @@ export function withSettle(broker: Broker, settle: (own: Settle) => Settle): Bro
 }
 
 /** Carries the steps out one at a time, which means the same, and calls between them. */
-export function stepByStep(broker: Broker, before: (step: SettlementStep, steps: readonly SettlementStep[]) => void): Broker {
+export function stepByStep(
+  broker: Broker,
+  before: (step: SettlementStep, steps: readonly SettlementStep[]) => void,
+): Broker {
   return withSettle(broker, (own) => async (delivery, steps) => {
     for (const step of steps) {
       before(step, steps);
@@ -28,9 +31,13 @@ export function stepByStep(broker: Broker, before: (step: SettlementStep, steps:
 /** What settlement must never be: the ack first. `afterAck` is called before anything is published. */
 export function ackBeforePublish(broker: Broker, afterAck: () => Promise<void>): Broker {
   return withSettle(broker, (own) => async (delivery, steps) => {
-    if (!steps.some(({ do: what }) => what === "requeue" || what === "bury")) return own(delivery, steps);
+    if (!steps.some(({ do: what }) => what === "requeue" || what === "bury"))
+      return own(delivery, steps);
     await own(delivery, [{ do: "ack" }]);
     await afterAck();
-    await own(delivery, steps.filter(({ do: what }) => what !== "ack"));
+    await own(
+      delivery,
+      steps.filter(({ do: what }) => what !== "ack"),
+    );
   });
 }

@@ -99,7 +99,8 @@ function faulty(broker: Broker): Broker {
   if (config.dieAt !== "after-requeue" && config.dieAt !== "before-ack") return broker;
   return stepByStep(broker, (step, steps) => {
     const requeues = steps.some(({ do: what }) => what === "requeue");
-    if (config.dieAt === "after-requeue" && requeues && step.do === "record") die("after the requeue");
+    if (config.dieAt === "after-requeue" && requeues && step.do === "record")
+      die("after the requeue");
     if (config.dieAt === "before-ack" && step.do === "ack") die("before the ack");
   });
 }

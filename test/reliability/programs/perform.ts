@@ -17,12 +17,13 @@ export async function perform(context: ExecutionContext<Work>, hands: Hands): Pr
         work.heed === true ? context.signal : undefined,
       );
     case "fail":
-      if (context.attempt <= work.times) throw new Error(`failing as told, attempt ${context.attempt}`);
+      if (context.attempt <= work.times)
+        throw new Error(`failing as told, attempt ${context.attempt}`);
       return;
     case "hold":
       return hands.released(context.job.id);
     case "block":
-      for (const until = performance.now() + work.ms; performance.now() < until; );
+      for (const until = performance.now() + work.ms; performance.now() < until;);
       return;
     case "exit":
       process.exit(3);

@@ -25,7 +25,7 @@ process.disconnect?.();
 
 /** Again and again with the same ids, as a producer that must not lose a job does. */
 async function publish(jobs: readonly Envelope[]): Promise<void> {
-  for (let left = jobs; left.length > 0; ) {
+  for (let left = jobs; left.length > 0;) {
     const results = await broker.enqueue(left);
     for (const result of results) {
       if (!result.ok) continue;
@@ -33,7 +33,8 @@ async function publish(jobs: readonly Envelope[]): Promise<void> {
       confirmed += 1;
     }
     left = left.filter((_job, index) => results[index]?.ok !== true);
-    for (const result of results) if (!result.ok) console.log(`again ${result.id}: ${result.error.message}`);
+    for (const result of results)
+      if (!result.ok) console.log(`again ${result.id}: ${result.error.message}`);
   }
 }
 

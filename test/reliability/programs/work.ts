@@ -18,8 +18,7 @@ export type Work =
   | { readonly do: "uncaught"; readonly deliveries: number };
 
 /** Where a node kills itself with SIGKILL, at the first job that gets there. */
-export type DiePoint =
-  "before-run" | "mid-run" | "after-effect" | "after-requeue" | "before-ack";
+export type DiePoint = "before-run" | "mid-run" | "after-effect" | "after-requeue" | "before-ack";
 
 export interface ConnectConfig {
   readonly servers: string;
@@ -61,7 +60,12 @@ export const JOB = "reliability.work";
 /** What a node program says over IPC, for tests that wait for it. */
 export type Said =
   | { readonly say: "ready" }
-  | { readonly say: "started"; readonly id: string; readonly attempt: number; readonly token: number }
+  | {
+      readonly say: "started";
+      readonly id: string;
+      readonly attempt: number;
+      readonly token: number;
+    }
   | { readonly say: "aborted"; readonly id: string; readonly token: number; readonly cause: string }
   | { readonly say: "ended"; readonly id: string; readonly token: number }
   | { readonly say: "settled"; readonly id: string; readonly state: string };

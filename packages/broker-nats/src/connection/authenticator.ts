@@ -18,9 +18,15 @@ import type { NatsAuth } from "./connection-options.ts";
 export function authenticatorOf(auth: NatsAuth): Authenticator {
   switch (auth.kind) {
     case "credentials":
-      return proved(credsAuthenticator(() => readSecret(auth.file)), auth.file);
+      return proved(
+        credsAuthenticator(() => readSecret(auth.file)),
+        auth.file,
+      );
     case "nkey":
-      return proved(nkeyAuthenticator(() => trimmed(readSecret(auth.seedFile))), auth.seedFile);
+      return proved(
+        nkeyAuthenticator(() => trimmed(readSecret(auth.seedFile))),
+        auth.seedFile,
+      );
     case "token":
       return tokenAuthenticator(auth.token);
     case "password":
@@ -34,7 +40,10 @@ function proved(authenticator: Authenticator, file: string): Authenticator {
   } catch (error) {
     if (error instanceof MillraceError) throw error;
     // The cause is left out: a parser's message may quote what it read.
-    throw new MillraceError("credentials-unreadable", `The file ${file} holds no usable NATS credentials. Check its content.`);
+    throw new MillraceError(
+      "credentials-unreadable",
+      `The file ${file} holds no usable NATS credentials. Check its content.`,
+    );
   }
   return authenticator;
 }
@@ -43,7 +52,11 @@ function readSecret(file: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new MillraceError("credentials-unreadable", `The credentials file ${file} can't be read. Check the path and its permissions.`, { cause });
+    throw new MillraceError(
+      "credentials-unreadable",
+      `The credentials file ${file} can't be read. Check the path and its permissions.`,
+      { cause },
+    );
   }
 }
 

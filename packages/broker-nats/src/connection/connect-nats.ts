@@ -1,9 +1,15 @@
+import { accessSync, constants } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AuthorizationError, type ConnectionOptions, type NatsConnection, UserAuthenticationExpiredError } from "@nats-io/nats-core";
+import {
+  AuthorizationError,
+  type ConnectionOptions,
+  type NatsConnection,
+  UserAuthenticationExpiredError,
+} from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { MillraceError } from "../errors.ts";
 import { authenticatorOf } from "./authenticator.ts";
-import { type NatsConnectionOptions, serverAddresses } from "./connection-options.ts";
+import { type NatsConnectionOptions, type NatsTls, serverAddresses } from "./connection-options.ts";
 import { requireJetStream } from "./jetstream-check.ts";
 import { type ServerFeatures, serverFeatures } from "./server-features.ts";
 
@@ -20,7 +26,10 @@ export interface ConnectedNats {
  * @example
  * const { nc, features } = await connectNats({ servers: "nats://localhost:4222" });
  */
-export async function connectNats(options: NatsConnectionOptions, signal?: AbortSignal): Promise<ConnectedNats> {
+export async function connectNats(
+  options: NatsConnectionOptions,
+  signal?: AbortSignal,
+): Promise<ConnectedNats> {
   const nc = await dial(options, signal);
   try {
     const features = serverFeatures(nc.info?.version ?? "");
@@ -32,7 +41,10 @@ export async function connectNats(options: NatsConnectionOptions, signal?: Abort
   }
 }
 
-async function dial(options: NatsConnectionOptions, signal: AbortSignal | undefined): Promise<NatsConnection> {
+async function dial(
+  options: NatsConnectionOptions,
+  signal: AbortSignal | undefined,
+): Promise<NatsConnection> {
   const { urls, native } = nativeOptions(options);
   for (;;) {
     signal?.throwIfAborted();
@@ -47,8 +59,28 @@ async function dial(options: NatsConnectionOptions, signal: AbortSignal | undefi
   }
 }
 
-function nativeOptions(options: NatsConnectionOptions): { urls: readonly string[]; native: ConnectionOptions } {
+/** A missing file would otherwise look like a server that doesn't answer. */
+function requireFiles({ caFile, certFile, keyFile }: NatsTls): void {
+  for (const file of [caFile, certFile, keyFile]) {
+    if (file === undefined) continue;
+    try {
+      accessSync(file, constants.R_OK);
+    } catch (cause) {
+      throw new MillraceError(
+        "tls-failed",
+        `The TLS file ${file} can't be read. Check the path and its permissions.`,
+        { cause },
+      );
+    }
+  }
+}
+
+function nativeOptions(options: NatsConnectionOptions): {
+  urls: readonly string[];
+  native: ConnectionOptions;
+} {
   const { urls, auth } = serverAddresses(options);
+  if (options.tls !== undefined) requireFiles(options.tls);
   return {
     urls,
     native: {
@@ -73,13 +105,25 @@ function connectError(cause: unknown, urls: readonly string[]): MillraceError {
   if (cause instanceof MillraceError) return cause;
   const servers = urls.join(", ");
   if (cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError) {
-    return new MillraceError("auth-failed", `The NATS server at ${servers} refused these credentials. Check user, token or credentials file.`, { cause });
+    return new MillraceError(
+      "auth-failed",
+      `The NATS server at ${servers} refused these credentials. Check user, token or credentials file.`,
+      { cause },
+    );
   }
   const text = `${codeOf(cause)} ${cause instanceof Error ? cause.message : String(cause)}`;
   if (/CERT|SELF_SIGNED|ERR_TLS|ERR_SSL|\btls\b|wrong version number/i.test(text)) {
-    return new MillraceError("tls-failed", `No TLS connection to the NATS server at ${servers}: ${text.trim()}. Check the CA, certificate and key files and handshakeFirst.`, { cause });
+    return new MillraceError(
+      "tls-failed",
+      `No TLS connection to the NATS server at ${servers}: ${text.trim()}. Check the CA, certificate and key files and handshakeFirst.`,
+      { cause },
+    );
   }
-  return new MillraceError("server-unreachable", `No NATS server answers at ${servers}. Start one, or correct the address.`, { cause });
+  return new MillraceError(
+    "server-unreachable",
+    `No NATS server answers at ${servers}. Start one, or correct the address.`,
+    { cause },
+  );
 }
 
 function codeOf(error: unknown): string {

@@ -43,11 +43,14 @@ export interface ServerAddresses {
 }
 
 /** Splits the credentials off the server URLs, so that no URL that is kept can leak them. */
-export function serverAddresses(options: Pick<NatsConnectionOptions, "servers" | "auth">): ServerAddresses {
+export function serverAddresses(
+  options: Pick<NatsConnectionOptions, "servers" | "auth">,
+): ServerAddresses {
   const given = typeof options.servers === "string" ? options.servers.split(",") : options.servers;
   let auth = options.auth;
   const urls = given.map((server) => {
-    const [, scheme = "", userInfo, host = ""] = /^([a-z]+:\/\/)?(?:(.*)@)?(.*)$/.exec(server.trim()) ?? [];
+    const [, scheme = "", userInfo, host = ""] =
+      /^([a-z]+:\/\/)?(?:(.*)@)?(.*)$/.exec(server.trim()) ?? [];
     if (userInfo !== undefined) auth ??= authOf(userInfo);
     return `${scheme}${host}`;
   });

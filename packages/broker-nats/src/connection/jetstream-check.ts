@@ -1,8 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type NatsConnection, NoRespondersError, PermissionViolationError, RequestError } from "@nats-io/nats-core";
+import {
+  type NatsConnection,
+  NoRespondersError,
+  PermissionViolationError,
+  RequestError,
+} from "@nats-io/nats-core";
 import { MillraceError } from "../errors.ts";
 
-const DISABLED = "This NATS server has no JetStream for this account. Start nats-server with -js (or a jetstream block), and enable it for the account.";
+const DISABLED =
+  "This NATS server has no JetStream for this account. Start nats-server with -js (or a jetstream block), and enable it for the account.";
 /** A server that has just started answers before its JetStream does. */
 const PATIENCE_MS = 2_000;
 /** JetStream error codes that mean "not for this account" and "not at the moment". */
@@ -13,10 +19,11 @@ type Verdict = "enabled" | "disabled" | "not-now";
 
 /** @throws MillraceError `jetstream-disabled` */
 export async function requireJetStream(nc: NatsConnection): Promise<void> {
-  for (const deadline = performance.now() + PATIENCE_MS; ; ) {
+  for (const deadline = performance.now() + PATIENCE_MS; ;) {
     const verdict = await ask(nc);
     if (verdict === "enabled") return;
-    if (verdict === "disabled" && nc.info?.jetstream !== true) throw new MillraceError("jetstream-disabled", DISABLED);
+    if (verdict === "disabled" && nc.info?.jetstream !== true)
+      throw new MillraceError("jetstream-disabled", DISABLED);
     if (performance.now() > deadline) throw new MillraceError("jetstream-disabled", DISABLED);
     await sleep(50);
   }
@@ -38,5 +45,8 @@ async function ask(nc: NatsConnection): Promise<Verdict> {
 }
 
 function isPermission(error: unknown): boolean {
-  return error instanceof PermissionViolationError || (error instanceof Error && error.cause instanceof PermissionViolationError);
+  return (
+    error instanceof PermissionViolationError ||
+    (error instanceof Error && error.cause instanceof PermissionViolationError)
+  );
 }

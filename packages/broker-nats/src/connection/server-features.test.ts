@@ -2,9 +2,30 @@ import { expect, test } from "vitest";
 import { serverFeatures } from "./server-features.ts";
 
 test.each([
-  ["2.10.29", { messageTtl: false, keyTtl: false, schedules: false, atomicBatch: false, repeatingSchedules: false }],
-  ["2.11.0", { messageTtl: true, keyTtl: true, consumerPause: true, schedules: false, counters: false }],
-  ["2.12.0-RC.3", { messageTtl: true, schedules: true, atomicBatch: true, counters: true, repeatingSchedules: false }],
+  [
+    "2.10.29",
+    {
+      messageTtl: false,
+      keyTtl: false,
+      schedules: false,
+      atomicBatch: false,
+      repeatingSchedules: false,
+    },
+  ],
+  [
+    "2.11.0",
+    { messageTtl: true, keyTtl: true, consumerPause: true, schedules: false, counters: false },
+  ],
+  [
+    "2.12.0-RC.3",
+    {
+      messageTtl: true,
+      schedules: true,
+      atomicBatch: true,
+      counters: true,
+      repeatingSchedules: false,
+    },
+  ],
   ["2.14.5", { schedules: true, repeatingSchedules: true }],
   ["3.0.0", { messageTtl: true, schedules: true, repeatingSchedules: true }],
 ])("a server %s has the features of its version", (version, expected) => {
@@ -12,5 +33,7 @@ test.each([
 });
 
 test.each(["2.9.25", "1.4.1", "", "latest"])("a server %j is refused as too old", (version) => {
-  expect(() => serverFeatures(version)).toThrow(expect.objectContaining({ code: "server-too-old" }));
+  expect(() => serverFeatures(version)).toThrow(
+    expect.objectContaining({ code: "server-too-old" }),
+  );
 });

@@ -82,7 +82,9 @@ export class Exchange<T> {
     this.#options = options;
     this.#tickMs = Math.max(5, Math.min(250, Math.floor(options.attemptTimeoutMs / 4)));
     this.#prefix = `${newInbox(nc)}.`;
-    this.#sub = nc.subscribe(`${this.#prefix}*`, { callback: (error, msg) => (error ? this.#deny(error) : this.#answer(msg)) });
+    this.#sub = nc.subscribe(`${this.#prefix}*`, {
+      callback: (error, msg) => (error ? this.#deny(error) : this.#answer(msg)),
+    });
     this.#unwatch = watchConnection(nc, (status) => this.#observe(status));
   }
 
@@ -95,7 +97,8 @@ export class Exchange<T> {
     const refused = this.#refusal(parcel);
     if (refused !== undefined) return parcel.sink.failed(refused, parcel.index);
     parcel.bornTick = this.#tick;
-    if (this.#inFlight.size >= this.#options.window || this.#waiting.size > 0) this.#waiting.push(parcel);
+    if (this.#inFlight.size >= this.#options.window || this.#waiting.size > 0)
+      this.#waiting.push(parcel);
     else this.#start(parcel);
     this.#startTimer();
   }
@@ -112,9 +115,15 @@ export class Exchange<T> {
   }
 
   /** Settles what it holds for: for facts learnt outside the answers, such as a subject that no stream has. */
-  failWhere(holds: (parcel: Parcel<T>) => boolean, errorOf: (parcel: Parcel<T>) => MillraceError): void {
-    for (const parcel of this.#inFlight.values()) if (holds(parcel)) this.#fail(parcel, errorOf(parcel));
-    const waiting = this.#waiting.removeWhere((item) => "token" in item && holds(item)) as Parcel<T>[];
+  failWhere(
+    holds: (parcel: Parcel<T>) => boolean,
+    errorOf: (parcel: Parcel<T>) => MillraceError,
+  ): void {
+    for (const parcel of this.#inFlight.values())
+      if (holds(parcel)) this.#fail(parcel, errorOf(parcel));
+    const waiting = this.#waiting.removeWhere(
+      (item) => "token" in item && holds(item),
+    ) as Parcel<T>[];
     for (const parcel of waiting) parcel.sink.failed(errorOf(parcel), parcel.index);
     this.#fill();
   }
@@ -152,7 +161,11 @@ export class Exchange<T> {
     parcel.attempts += 1;
     const reply = this.#prefix + parcel.token;
     try {
-      this.#nc.publish(parcel.subject, parcel.data, parcel.headers === undefined ? { reply } : { reply, headers: parcel.headers });
+      this.#nc.publish(
+        parcel.subject,
+        parcel.data,
+        parcel.headers === undefined ? { reply } : { reply, headers: parcel.headers },
+      );
     } catch (cause) {
       parcel.attempts -= 1;
       this.#fail(parcel, refusedByClient(parcel, cause));
@@ -199,7 +212,8 @@ export class Exchange<T> {
     if (status.type === "disconnect") this.#link = "down";
     if (status.type === "reconnect") this.#resume();
     if (status.type === "close") this.#abandon();
-    if (status.type === "error" && status.error instanceof PermissionViolationError) this.#deny(status.error);
+    if (status.type === "error" && status.error instanceof PermissionViolationError)
+      this.#deny(status.error);
   }
 
   #resume(): void {
@@ -216,11 +230,20 @@ export class Exchange<T> {
   }
 
   #deny(error: Error): void {
-    const own = error instanceof PermissionViolationError && error.operation === "subscription" && error.subject.startsWith(this.#prefix);
+    const own =
+      error instanceof PermissionViolationError &&
+      error.operation === "subscription" &&
+      error.subject.startsWith(this.#prefix);
     const subject = error instanceof PermissionViolationError ? error.subject : undefined;
-    const denied = permissionDenied(error, own ? `subscribe to ${this.#prefix}*` : `publish to ${subject}`);
+    const denied = permissionDenied(
+      error,
+      own ? `subscribe to ${this.#prefix}*` : `publish to ${subject}`,
+    );
     if (own) this.#refused = denied;
-    this.failWhere((parcel) => own || parcel.subject === subject, () => denied);
+    this.failWhere(
+      (parcel) => own || parcel.subject === subject,
+      () => denied,
+    );
   }
 
   #sweep(): void {
@@ -231,7 +254,9 @@ export class Exchange<T> {
       if (parcel.bornTick < bornBefore) this.#fail(parcel, this.#options.timedOut(parcel));
       else if (parcel.sentTick < sentBefore) this.#transmit(parcel);
     }
-    const late = this.#waiting.removeWhere((item) => "token" in item && item.bornTick < bornBefore) as Parcel<T>[];
+    const late = this.#waiting.removeWhere(
+      (item) => "token" in item && item.bornTick < bornBefore,
+    ) as Parcel<T>[];
     for (const parcel of late) parcel.sink.failed(this.#options.timedOut(parcel), parcel.index);
     this.#fill();
     if (this.pending === 0) this.#stopTimer();
@@ -243,7 +268,8 @@ export class Exchange<T> {
   }
 
   #startTimer(): void {
-    if (this.#timer === undefined && this.pending > 0) this.#timer = setInterval(() => this.#sweep(), this.#tickMs);
+    if (this.#timer === undefined && this.pending > 0)
+      this.#timer = setInterval(() => this.#sweep(), this.#tickMs);
   }
 
   #stopTimer(): void {
@@ -254,15 +280,33 @@ export class Exchange<T> {
 
 function connectionClosed(parcel: Parcel<unknown>): MillraceError {
   const fate = parcel.attempts === 0 ? "was never sent" : "may or may not have been received";
-  return new MillraceError("connection-closed", `The NATS connection is closed; the message for ${parcel.subject} ${fate}. Connect again and repeat it with the same id.`);
+  return new MillraceError(
+    "connection-closed",
+    `The NATS connection is closed; the message for ${parcel.subject} ${fate}. Connect again and repeat it with the same id.`,
+  );
 }
 
 function refusedByClient(parcel: Parcel<unknown>, cause: unknown): MillraceError {
-  const closed = cause instanceof Error && (cause.name === "ClosedConnectionError" || cause.name === "DrainingConnectionError");
-  if (closed) return new MillraceError("connection-closed", `The NATS connection is closing; the message for ${parcel.subject} was not sent. Connect again and repeat it with the same id.`, { cause });
-  return new MillraceError("invalid-message", `The message for ${JSON.stringify(parcel.subject)} can't be sent: ${String(cause)}`, { cause });
+  const closed =
+    cause instanceof Error &&
+    (cause.name === "ClosedConnectionError" || cause.name === "DrainingConnectionError");
+  if (closed)
+    return new MillraceError(
+      "connection-closed",
+      `The NATS connection is closing; the message for ${parcel.subject} was not sent. Connect again and repeat it with the same id.`,
+      { cause },
+    );
+  return new MillraceError(
+    "invalid-message",
+    `The message for ${JSON.stringify(parcel.subject)} can't be sent: ${String(cause)}`,
+    { cause },
+  );
 }
 
 function permissionDenied(cause: Error, action: string): MillraceError {
-  return new MillraceError("permission-denied", `The NATS user may not ${action}. Grant the permission to the user of this connection.`, { cause });
+  return new MillraceError(
+    "permission-denied",
+    `The NATS user may not ${action}. Grant the permission to the user of this connection.`,
+    { cause },
+  );
 }

@@ -1,7 +1,12 @@
 import { Worker } from "node:worker_threads";
 import type { NatsConnectionOptions } from "../connection/connection-options.ts";
 import { MillraceError } from "../errors.ts";
-import { GENERATIONS, LeaseSegment, MAX_SUBJECT_BYTES, SLOTS_PER_SEGMENT } from "./lease-segment.ts";
+import {
+  GENERATIONS,
+  LeaseSegment,
+  MAX_SUBJECT_BYTES,
+  SLOTS_PER_SEGMENT,
+} from "./lease-segment.ts";
 import { sharedNowMs } from "./shared-clock.ts";
 import type { FromWorker, LeaseWorkerData, ToWorker } from "./worker-messages.ts";
 
@@ -31,7 +36,10 @@ type WorkerState =
 const RESTART_MS = 500;
 const CLOSE_DEADLINE_MS = 1_000;
 /** Beside the compiled file lies a compiled worker, beside the source its source. */
-const WORKER_URL = new URL(import.meta.url.endsWith(".ts") ? "./lease-worker.ts" : "./lease-worker.js", import.meta.url);
+const WORKER_URL = new URL(
+  import.meta.url.endsWith(".ts") ? "./lease-worker.ts" : "./lease-worker.js",
+  import.meta.url,
+);
 
 /**
  * Extends the leases of running jobs from a worker thread with a connection of its own, every third of `ack_wait`, and
@@ -67,11 +75,18 @@ export class LeaseKeeper {
     return keeper;
   }
 
-  private constructor(options: LeaseKeeperOptions, ready: () => void, failed: (error: MillraceError) => void) {
+  private constructor(
+    options: LeaseKeeperOptions,
+    ready: () => void,
+    failed: (error: MillraceError) => void,
+  ) {
     this.#options = options;
     this.#grow();
     this.#state = this.#start(ready, failed);
-    this.#watch = setInterval(() => this.#turn(), Math.max(10, Math.min(1_000, options.ackWaitMs / 20))).unref();
+    this.#watch = setInterval(
+      () => this.#turn(),
+      Math.max(10, Math.min(1_000, options.ackWaitMs / 20)),
+    ).unref();
   }
 
   /**
@@ -79,11 +94,18 @@ export class LeaseKeeper {
    * message may have lain in the socket since then.
    */
   register(ackSubject: string, ackWaitMs: number = this.#options.ackWaitMs): Lease {
-    if (ackSubject.length > MAX_SUBJECT_BYTES || ackWaitMs < this.#options.ackWaitMs) throw unusable(ackSubject, ackWaitMs, this.#options.ackWaitMs);
+    if (ackSubject.length > MAX_SUBJECT_BYTES || ackWaitMs < this.#options.ackWaitMs)
+      throw unusable(ackSubject, ackWaitMs, this.#options.ackWaitMs);
     if (this.#free.length === 0) this.#grow();
     const number = this.#free.pop() as number;
     const segment = this.#segmentOf(number);
-    return (number * GENERATIONS + segment.take(number % SLOTS_PER_SEGMENT, ackSubject, ackWaitMs, this.#receivedAfterMs)) as Lease;
+    return (number * GENERATIONS +
+      segment.take(
+        number % SLOTS_PER_SEGMENT,
+        ackSubject,
+        ackWaitMs,
+        this.#receivedAfterMs,
+      )) as Lease;
   }
 
   /** Ask right before settling. Once false it stays false. */
@@ -101,7 +123,8 @@ export class LeaseKeeper {
   /** Stops extending. Safe to call again, and for a lease that was lost. */
   release(lease: Lease): void {
     const number = Math.floor(lease / GENERATIONS);
-    if (this.#segmentOf(number).free(number % SLOTS_PER_SEGMENT, lease % GENERATIONS)) this.#free.push(number);
+    if (this.#segmentOf(number).free(number % SLOTS_PER_SEGMENT, lease % GENERATIONS))
+      this.#free.push(number);
   }
 
   /** Stops extending everything and ends the worker. Safe to call again. */
@@ -109,7 +132,10 @@ export class LeaseKeeper {
     if (this.#state.kind !== "closing") {
       clearInterval(this.#watch);
       if (this.#state.kind === "down") clearTimeout(this.#state.restart);
-      this.#state = { kind: "closing", done: this.#state.kind === "up" ? end(this.#state.worker) : Promise.resolve() };
+      this.#state = {
+        kind: "closing",
+        done: this.#state.kind === "up" ? end(this.#state.worker) : Promise.resolve(),
+      };
     }
     return this.#state.done;
   }
@@ -123,7 +149,11 @@ export class LeaseKeeper {
     const first = this.#segments.length * SLOTS_PER_SEGMENT;
     for (let slot = SLOTS_PER_SEGMENT - 1; slot >= 0; slot -= 1) this.#free.push(first + slot);
     this.#segments.push(segment);
-    if (first > 0 && this.#state.kind === "up") this.#state.worker.postMessage({ kind: "segment", buffer: segment.buffer } satisfies ToWorker);
+    if (first > 0 && this.#state.kind === "up")
+      this.#state.worker.postMessage({
+        kind: "segment",
+        buffer: segment.buffer,
+      } satisfies ToWorker);
   }
 
   #start(ready?: () => void, failed?: (error: MillraceError) => void): WorkerState {
@@ -133,7 +163,11 @@ export class LeaseKeeper {
       segments: this.#segments.map((segment) => segment.buffer),
       tickMs: Math.max(5, ackWaitMs / 12),
     };
-    const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, { workerData: data, execArgv: [], name: "millrace-leases" });
+    const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, {
+      workerData: data,
+      execArgv: [],
+      name: "millrace-leases",
+    });
     worker.unref();
     const report = (error: MillraceError): void => {
       failed?.(error);
@@ -144,17 +178,29 @@ export class LeaseKeeper {
       if (message.kind === "failed") report(new MillraceError(message.code, message.message));
       if (message.kind === "lost") this.#lost(message.slot, message.generation);
     });
-    worker.on("error", (cause) => report(new MillraceError("broker-unavailable", `The thread that extends leases failed: ${String(cause)}. It is started again.`, { cause })));
+    worker.on("error", (cause) =>
+      report(
+        new MillraceError(
+          "broker-unavailable",
+          `The thread that extends leases failed: ${String(cause)}. It is started again.`,
+          { cause },
+        ),
+      ),
+    );
     worker.on("exit", () => {
       if (this.#state.kind === "closing") return;
-      this.#state = { kind: "down", restart: setTimeout(() => (this.#state = this.#start()), RESTART_MS).unref() };
+      this.#state = {
+        kind: "down",
+        restart: setTimeout(() => (this.#state = this.#start()), RESTART_MS).unref(),
+      };
     });
     return { kind: "up", worker };
   }
 
   #lost(number: number, generation: number): void {
     // Released while the message was on its way: nobody is concerned any more.
-    if (this.#segmentOf(number).isLost(number % SLOTS_PER_SEGMENT, generation)) this.#options.onLost((number * GENERATIONS + generation) as Lease);
+    if (this.#segmentOf(number).isLost(number % SLOTS_PER_SEGMENT, generation))
+      this.#options.onLost((number * GENERATIONS + generation) as Lease);
   }
 
   #turn(): void {
@@ -167,7 +213,8 @@ export class LeaseKeeper {
     this.#segments.forEach((segment, s) => {
       for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot += 1) {
         const generation = segment.heldGeneration(slot);
-        if (generation !== undefined) this.isHeld(((s * SLOTS_PER_SEGMENT + slot) * GENERATIONS + generation) as Lease);
+        if (generation !== undefined)
+          this.isHeld(((s * SLOTS_PER_SEGMENT + slot) * GENERATIONS + generation) as Lease);
       }
     });
   }
@@ -182,6 +229,9 @@ async function end(worker: Worker): Promise<void> {
 }
 
 function unusable(ackSubject: string, ackWaitMs: number, shortestMs: number): MillraceError {
-  const why = ackWaitMs < shortestMs ? `its ack_wait of ${ackWaitMs} ms is shorter than the ${shortestMs} ms the keeper was opened for` : `its ack subject has ${ackSubject.length} bytes`;
+  const why =
+    ackWaitMs < shortestMs
+      ? `its ack_wait of ${ackWaitMs} ms is shorter than the ${shortestMs} ms the keeper was opened for`
+      : `its ack subject has ${ackSubject.length} bytes`;
   return new MillraceError("lease-unusable", `This delivery's lease can't be kept: ${why}.`);
 }

@@ -45,7 +45,12 @@ export class LeaseSegment {
   take(slot: number, ackSubject: string, ackWaitMs: number, confirmedMs: number): number {
     const at = slot * SLOT_INTS;
     const generation = (this.generation(slot) + 1) % GENERATIONS;
-    const length = this.#bytes.write(ackSubject, slot * SLOT_BYTES + SUBJECT_AT, MAX_SUBJECT_BYTES, "utf8");
+    const length = this.#bytes.write(
+      ackSubject,
+      slot * SLOT_BYTES + SUBJECT_AT,
+      MAX_SUBJECT_BYTES,
+      "utf8",
+    );
     this.#ints[at + CONFIRMED_MS] = confirmedMs;
     this.#ints[at + ACK_WAIT_MS] = ackWaitMs;
     this.#ints[at + SUBJECT_BYTES] = length;
@@ -63,7 +68,8 @@ export class LeaseSegment {
   /** Worker. Counts from when the extension was sent; answers may come out of order. */
   confirm(slot: number, generation: number, sentMs: number): void {
     const at = slot * SLOT_INTS + CONFIRMED_MS;
-    if (this.isHeld(slot, generation) && elapsedMs(Atomics.load(this.#ints, at), sentMs) > 0) Atomics.store(this.#ints, at, sentMs);
+    if (this.isHeld(slot, generation) && elapsedMs(Atomics.load(this.#ints, at), sentMs) > 0)
+      Atomics.store(this.#ints, at, sentMs);
   }
 
   isHeld(slot: number, generation: number): boolean {
@@ -100,7 +106,10 @@ export class LeaseSegment {
   /** True for the one thread that declares it. */
   declareLost(slot: number, generation: number): boolean {
     const held = tag(generation, HELD);
-    return Atomics.compareExchange(this.#ints, slot * SLOT_INTS + TAG, held, tag(generation, LOST)) === held;
+    return (
+      Atomics.compareExchange(this.#ints, slot * SLOT_INTS + TAG, held, tag(generation, LOST)) ===
+      held
+    );
   }
 
   /** Worker. Undefined when the slot changed hands while it was read. */

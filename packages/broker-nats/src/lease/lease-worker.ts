@@ -28,7 +28,10 @@ parentPort?.on("message", (message: ToWorker) => {
 });
 
 try {
-  const { nc } = await connectNats({ ...connection, waitOnFirstConnect: true }, stopConnecting.signal);
+  const { nc } = await connectNats(
+    { ...connection, waitOnFirstConnect: true },
+    stopConnecting.signal,
+  );
   if (stopConnecting.signal.aborted) await nc.close();
   else open(nc);
 } catch (error) {
@@ -37,7 +40,9 @@ try {
 
 function open(nc: NatsConnection): void {
   const prefix = `${newInbox(nc)}.`;
-  nc.subscribe(`${prefix}>`, { callback: (error, msg) => (error ? fail(error) : confirmed(prefix, msg)) });
+  nc.subscribe(`${prefix}>`, {
+    callback: (error, msg) => (error ? fail(error) : confirmed(prefix, msg)),
+  });
   // What is written while disconnected may vanish or arrive late: nothing is.
   const connected = { nc, prefix };
   link = connected;
@@ -69,17 +74,28 @@ function look(segment: LeaseSegment, slot: number, generation: number, number: n
   if (age === "fresh" || link === undefined) return;
   const subject = segment.subject(slot, generation);
   // The reply's subject says all there is to know when it comes, so nothing is kept for it.
-  if (subject !== undefined) link.nc.publish(subject, WORKING, { reply: `${link.prefix}${number}.${generation}.${nowMs}` });
+  if (subject !== undefined)
+    link.nc.publish(subject, WORKING, { reply: `${link.prefix}${number}.${generation}.${nowMs}` });
 }
 
 function confirmed(prefix: string, msg: Msg): void {
   if (readStatus(msg).code !== 0) return;
-  const [number = 0, generation = 0, sentMs = 0] = msg.subject.slice(prefix.length).split(".").map(Number);
-  segments[Math.floor(number / SLOTS_PER_SEGMENT)]?.confirm(number % SLOTS_PER_SEGMENT, generation, sentMs);
+  const [number = 0, generation = 0, sentMs = 0] = msg.subject
+    .slice(prefix.length)
+    .split(".")
+    .map(Number);
+  segments[Math.floor(number / SLOTS_PER_SEGMENT)]?.confirm(
+    number % SLOTS_PER_SEGMENT,
+    generation,
+    sentMs,
+  );
 }
 
 function fail(error: unknown): void {
-  const { code, message } = error instanceof MillraceError ? error : new MillraceError("broker-unavailable", `Leases can't be extended: ${String(error)}`);
+  const { code, message } =
+    error instanceof MillraceError
+      ? error
+      : new MillraceError("broker-unavailable", `Leases can't be extended: ${String(error)}`);
   post({ kind: "failed", code, message });
   void close();
 }

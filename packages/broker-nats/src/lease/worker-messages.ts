@@ -8,7 +8,8 @@ export interface LeaseWorkerData {
   readonly tickMs: number;
 }
 
-export type ToWorker = { readonly kind: "segment"; readonly buffer: SharedArrayBuffer } | { readonly kind: "close" };
+export type ToWorker =
+  { readonly kind: "segment"; readonly buffer: SharedArrayBuffer } | { readonly kind: "close" };
 
 export type FromWorker =
   | { readonly kind: "ready" }

@@ -17,7 +17,10 @@ export type PublishOutcome =
   | { readonly kind: "stored"; readonly ack: PubAck }
   | { readonly kind: "failed"; readonly error: MillraceError };
 
-type Source = { readonly kind: "more" } | { readonly kind: "ended" } | { readonly kind: "threw"; readonly error: unknown };
+type Source =
+  | { readonly kind: "more" }
+  | { readonly kind: "ended" }
+  | { readonly kind: "threw"; readonly error: unknown };
 
 /** One `publishMany`: gives its items as there is room, and collects an outcome for each without a promise for each. */
 export class Batch implements Feeder<PubAck>, Sink<PubAck> {
@@ -90,5 +93,9 @@ export class Batch implements Feeder<PubAck>, Sink<PubAck> {
 }
 
 function asMillraceError(error: unknown): MillraceError {
-  return error instanceof MillraceError ? error : new MillraceError("invalid-message", `The message can't be sent: ${String(error)}`, { cause: error });
+  return error instanceof MillraceError
+    ? error
+    : new MillraceError("invalid-message", `The message can't be sent: ${String(error)}`, {
+        cause: error,
+      });
 }

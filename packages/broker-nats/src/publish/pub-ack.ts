@@ -44,15 +44,20 @@ export function judgePubAck(reply: Msg, subject: string, attempts: number): Verd
 function plainAck(text: string, attempts: number): PubAck | undefined {
   if (!text.startsWith(STREAM_START) || text.charCodeAt(text.length - 1) !== 125) return undefined;
   const nameEnd = text.indexOf('"', STREAM_START.length);
-  const digits = text.startsWith(SEQUENCE_START_SPACED, nameEnd) ? nameEnd + SEQUENCE_START_SPACED.length : nameEnd + SEQUENCE_START.length;
-  if (digits === nameEnd + SEQUENCE_START.length && !text.startsWith(SEQUENCE_START, nameEnd)) return undefined;
+  const digits = text.startsWith(SEQUENCE_START_SPACED, nameEnd)
+    ? nameEnd + SEQUENCE_START_SPACED.length
+    : nameEnd + SEQUENCE_START.length;
+  if (digits === nameEnd + SEQUENCE_START.length && !text.startsWith(SEQUENCE_START, nameEnd))
+    return undefined;
   let sequence = 0;
   for (let i = digits; i < text.length - 1; i += 1) {
     const digit = text.charCodeAt(i) - 48;
     if (digit < 0 || digit > 9) return undefined;
     sequence = sequence * 10 + digit;
   }
-  return sequence === 0 ? undefined : { stream: text.slice(STREAM_START.length, nameEnd), sequence, duplicate: false, attempts };
+  return sequence === 0
+    ? undefined
+    : { stream: text.slice(STREAM_START.length, nameEnd), sequence, duplicate: false, attempts };
 }
 
 function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAck> {
@@ -60,11 +65,19 @@ function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAc
   try {
     ack = JSON.parse(text) as PubAckJson;
   } catch (cause) {
-    return new MillraceError("broker-rejected", `The answer for ${subject} is no JetStream acknowledgement. Something else subscribes to this subject.`, { cause });
+    return new MillraceError(
+      "broker-rejected",
+      `The answer for ${subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
+      { cause },
+    );
   }
-  if (ack.error !== undefined) return refusal(ack.error.err_code ?? 0, ack.error.description ?? "no description", subject);
+  if (ack.error !== undefined)
+    return refusal(ack.error.err_code ?? 0, ack.error.description ?? "no description", subject);
   if (ack.stream === undefined || ack.seq === undefined) {
-    return new MillraceError("broker-rejected", `The answer for ${subject} is no JetStream acknowledgement. Something else subscribes to this subject.`);
+    return new MillraceError(
+      "broker-rejected",
+      `The answer for ${subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
+    );
   }
   return { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate === true, attempts };
 }
@@ -72,13 +85,28 @@ function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAc
 /** Not now, but soon: JetStream is starting, the same id is being stored, or its intake is full. */
 const PASSING = new Set([10008, 10009, 10158, 10167]);
 
-const MEANING: ReadonlyMap<number, readonly [NatsErrorCode, string]> = new Map<number, readonly [NatsErrorCode, string]>([
+const MEANING: ReadonlyMap<number, readonly [NatsErrorCode, string]> = new Map<
+  number,
+  readonly [NatsErrorCode, string]
+>([
   [10054, ["payload-too-large", "Send less, or raise the stream's max_msg_size."]],
   [10039, ["jetstream-disabled", "Enable JetStream for the account."]],
   [10076, ["jetstream-disabled", "Start nats-server with -js."]],
-  [10023, ["broker-unavailable", "Free disk or memory on the server, or raise the account's JetStream limits."]],
+  [
+    10023,
+    [
+      "broker-unavailable",
+      "Free disk or memory on the server, or raise the account's JetStream limits.",
+    ],
+  ],
   [10028, ["broker-unavailable", "Raise the account's JetStream memory limit."]],
-  [10047, ["broker-unavailable", "Free disk on the server, or raise the account's JetStream storage limit."]],
+  [
+    10047,
+    [
+      "broker-unavailable",
+      "Free disk on the server, or raise the account's JetStream storage limit.",
+    ],
+  ],
   [10071, ["conflict", "Someone else changed the subject first: read it and decide again."]],
   [10164, ["conflict", "Someone else changed the subject first: read it and decide again."]],
 ]);
@@ -86,15 +114,21 @@ const MEANING: ReadonlyMap<number, readonly [NatsErrorCode, string]> = new Map<n
 function refusal(errCode: number, description: string, subject: string): Verdict<PubAck> {
   if (PASSING.has(errCode)) return RETRY;
   const [code, advice] = meaning(errCode, description);
-  return new MillraceError(code, `JetStream refused the message for ${subject}: ${description} (${errCode}). ${advice}`, {
-    cause: new JetStreamRefusal(errCode, description),
-  });
+  return new MillraceError(
+    code,
+    `JetStream refused the message for ${subject}: ${description} (${errCode}). ${advice}`,
+    {
+      cause: new JetStreamRefusal(errCode, description),
+    },
+  );
 }
 
 function meaning(errCode: number, description: string): readonly [NatsErrorCode, string] {
   if (errCode === 10077) {
     // One code for every failure to store: limits say "maximum …", anything else is the disk.
-    return description.includes("maximum") ? ["queue-full", "Nothing was dropped: publish later, or raise the queue's limits."] : ["broker-unavailable", "Check the server's disk."];
+    return description.includes("maximum")
+      ? ["queue-full", "Nothing was dropped: publish later, or raise the queue's limits."]
+      : ["broker-unavailable", "Check the server's disk."];
   }
   return MEANING.get(errCode) ?? ["broker-rejected", "See the description."];
 }

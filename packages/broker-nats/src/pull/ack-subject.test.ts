@@ -1,7 +1,15 @@
 import { expect, test } from "vitest";
 import { parseAckSubject } from "./ack-subject.ts";
 
-const expected = { stream: "Q", consumer: "W", deliveryCount: 2, streamSequence: 1234567, consumerSequence: 89, publishedAtMs: 1697042342342, pending: 5 };
+const expected = {
+  stream: "Q",
+  consumer: "W",
+  deliveryCount: 2,
+  streamSequence: 1234567,
+  consumerSequence: 89,
+  publishedAtMs: 1697042342342,
+  pending: 5,
+};
 
 test.each([
   ["9 tokens", "$JS.ACK.Q.W.2.1234567.89.1697042342342342342.5"],
@@ -11,6 +19,13 @@ test.each([
   expect(parseAckSubject(subject)).toEqual(expected);
 });
 
-test.each(["", "$JS.ACK", "$JS.ACK.Q.W.2.1.1.1697042342342342342", "$JS.ACK.Q.W.x.1.1.1697042342342342342.0", "$JS.ACK.Q.W.2.1.1.12.0", "jobs.a.b.c.d.e.f.g.h"])("%j is no ack subject", (subject) => {
+test.each([
+  "",
+  "$JS.ACK",
+  "$JS.ACK.Q.W.2.1.1.1697042342342342342",
+  "$JS.ACK.Q.W.x.1.1.1697042342342342342.0",
+  "$JS.ACK.Q.W.2.1.1.12.0",
+  "jobs.a.b.c.d.e.f.g.h",
+])("%j is no ack subject", (subject) => {
   expect(parseAckSubject(subject)).toBeUndefined();
 });

@@ -42,7 +42,15 @@ export function parseAckSubject(subject: string): AckSubject | undefined {
     publishedAtMs,
     pending: number(first + 6),
   };
-  return Number.isNaN(parsed.deliveryCount + parsed.streamSequence + parsed.consumerSequence + publishedAtMs + parsed.pending) ? undefined : parsed;
+  return Number.isNaN(
+    parsed.deliveryCount +
+      parsed.streamSequence +
+      parsed.consumerSequence +
+      publishedAtMs +
+      parsed.pending,
+  )
+    ? undefined
+    : parsed;
 }
 
 function digits(text: string, start: number, end: number): number {

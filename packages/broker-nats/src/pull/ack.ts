@@ -49,8 +49,13 @@ export class ConfirmedAcker {
       window: options.window ?? 1_024,
       attemptTimeoutMs: options.attemptTimeoutMs ?? 1_000,
       timeoutMs: options.timeoutMs ?? 10_000,
-      judge: (reply, parcel) => (readStatus(reply).code === 503 ? consumerGone(parcel.subject) : undefined),
-      timedOut: (parcel) => new MillraceError("ack-timeout", `The server didn't confirm the ack ${parcel.subject} before the deadline. The job may be delivered again.`),
+      judge: (reply, parcel) =>
+        readStatus(reply).code === 503 ? consumerGone(parcel.subject) : undefined,
+      timedOut: (parcel) =>
+        new MillraceError(
+          "ack-timeout",
+          `The server didn't confirm the ack ${parcel.subject} before the deadline. The job may be delivered again.`,
+        ),
     });
   }
 
@@ -65,7 +70,17 @@ export class ConfirmedAcker {
    */
   ack(ackSubject: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const parcel: Parcel<void> = { subject: ackSubject, data: ACK, headers: undefined, sink: { done: resolve, failed: reject }, index: 0, attempts: 0, sentTick: 0, bornTick: 0, token: 0 };
+      const parcel: Parcel<void> = {
+        subject: ackSubject,
+        data: ACK,
+        headers: undefined,
+        sink: { done: resolve, failed: reject },
+        index: 0,
+        attempts: 0,
+        sentTick: 0,
+        bornTick: 0,
+        token: 0,
+      };
       this.#exchange.send(parcel);
     });
   }
@@ -80,5 +95,8 @@ export class ConfirmedAcker {
 }
 
 function consumerGone(ackSubject: string): MillraceError {
-  return new MillraceError("consumer-not-found", `Nobody takes the ack ${ackSubject}: its consumer or queue was deleted, or has no leader at the moment.`);
+  return new MillraceError(
+    "consumer-not-found",
+    `Nobody takes the ack ${ackSubject}: its consumer or queue was deleted, or has no leader at the moment.`,
+  );
 }

@@ -2,7 +2,15 @@ import type { Msg } from "@nats-io/nats-core";
 import { readHeaders, type ReceivedHeaders } from "../wire/read-headers.ts";
 import { type AckSubject, parseAckSubject } from "./ack-subject.ts";
 
-const UNREADABLE: AckSubject = Object.freeze({ stream: "", consumer: "", deliveryCount: 0, streamSequence: 0, consumerSequence: 0, publishedAtMs: 0, pending: 0 });
+const UNREADABLE: AckSubject = Object.freeze({
+  stream: "",
+  consumer: "",
+  deliveryCount: 0,
+  streamSequence: 0,
+  consumerSequence: 0,
+  publishedAtMs: 0,
+  pending: 0,
+});
 
 /** One message handed out by a consumer. Everything but its ack subject is read when first asked for. */
 export class Delivery {

@@ -27,7 +27,8 @@ export class PullLedger {
     const pull = this.#pulls.get(token);
     if (pull === undefined) return;
     this.#pulls.delete(token);
-    this.#outstanding = this.#pulls.size === 0 ? 0 : Math.max(0, this.#outstanding - (undelivered ?? pull.batch));
+    this.#outstanding =
+      this.#pulls.size === 0 ? 0 : Math.max(0, this.#outstanding - (undelivered ?? pull.batch));
   }
 
   /** Pulls past their end without an announcement were served. The map keeps the order of asking, so the front is oldest. */

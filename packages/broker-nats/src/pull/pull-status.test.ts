@@ -6,7 +6,12 @@ test.each([
   [404, "No Messages", {}, { kind: "ended", undelivered: undefined }],
   [408, "Request Timeout", { "nats-pending-messages": "3" }, { kind: "ended", undelivered: 3 }],
   [409, "Consumer Deleted", {}, { kind: "consumer-missing" }],
-  [409, "Leadership Change", { "nats-pending-messages": "2" }, { kind: "interrupted", undelivered: 2 }],
+  [
+    409,
+    "Leadership Change",
+    { "nats-pending-messages": "2" },
+    { kind: "interrupted", undelivered: 2 },
+  ],
   [409, "Server Shutdown", {}, { kind: "interrupted", undelivered: undefined }],
   [409, "Exceeded MaxWaiting", {}, { kind: "crowded" }],
   [409, "Exceeded MaxAckPending", {}, { kind: "crowded" }],

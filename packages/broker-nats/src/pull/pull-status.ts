@@ -39,8 +39,10 @@ export function pullNews(status: MessageStatus, headers: ReceivedHeaders): PullN
 function conflict(description: string, undelivered: number | undefined): PullNews {
   const text = description.toLowerCase();
   if (text.includes("consumer deleted")) return { kind: "consumer-missing" };
-  if (text.includes("leadership change") || text.includes("server shutdown")) return { kind: "interrupted", undelivered };
-  if (text.includes("batch completed") || text.includes("message size exceeds maxbytes")) return { kind: "ended", undelivered };
+  if (text.includes("leadership change") || text.includes("server shutdown"))
+    return { kind: "interrupted", undelivered };
+  if (text.includes("batch completed") || text.includes("message size exceeds maxbytes"))
+    return { kind: "ended", undelivered };
   if (text.includes("maxwaiting") || text.includes("maxackpending")) return { kind: "crowded" };
   const limit = /maxrequestbatch of (\d+)/.exec(text)?.[1];
   if (limit !== undefined) return { kind: "batch-too-large", limit: Number(limit) };

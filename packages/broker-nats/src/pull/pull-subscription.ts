@@ -122,9 +122,17 @@ export class PullSubscription {
   }
 
   #open(): void {
-    if (this.#phase !== "running" || this.#inbox !== undefined || this.#nc.isClosed() || this.#nc.isDraining()) return;
+    if (
+      this.#phase !== "running" ||
+      this.#inbox !== undefined ||
+      this.#nc.isClosed() ||
+      this.#nc.isDraining()
+    )
+      return;
     const prefix = `${newInbox(this.#nc)}.`;
-    const sub = this.#nc.subscribe(`${prefix}*`, { callback: (error, msg) => (error ? this.#refused(String(error)) : this.#receive(inbox, msg)) });
+    const sub = this.#nc.subscribe(`${prefix}*`, {
+      callback: (error, msg) => (error ? this.#refused(String(error)) : this.#receive(inbox, msg)),
+    });
     const inbox: Inbox = { prefix, sub, ledger: new PullLedger() };
     this.#inbox = inbox;
     this.#silentTicks = 0;
@@ -158,7 +166,11 @@ export class PullSubscription {
     const token = String(++this.#lastPull);
     const nowMs = performance.now();
     inbox.ledger.asked(token, missing, nowMs, nowMs + this.#expiresMs + this.#heartbeatMs);
-    this.#nc.publish(this.#apiSubject, `{"batch":${missing},"expires":${this.#expiresMs * 1e6},"idle_heartbeat":${this.#heartbeatMs * 1e6}}`, { reply: inbox.prefix + token });
+    this.#nc.publish(
+      this.#apiSubject,
+      `{"batch":${missing},"expires":${this.#expiresMs * 1e6},"idle_heartbeat":${this.#heartbeatMs * 1e6}}`,
+      { reply: inbox.prefix + token },
+    );
   }
 
   #receive(inbox: Inbox, msg: Msg): void {
@@ -166,7 +178,12 @@ export class PullSubscription {
     this.#lastActivityMs = performance.now();
     const ackSubject = msg.reply ?? "";
     if (ackSubject === "") {
-      if (inbox === this.#inbox) this.#act(inbox, msg.subject.slice(inbox.prefix.length), pullNews(readStatus(msg), readHeaders(msg)));
+      if (inbox === this.#inbox)
+        this.#act(
+          inbox,
+          msg.subject.slice(inbox.prefix.length),
+          pullNews(readStatus(msg), readHeaders(msg)),
+        );
       return;
     }
     inbox.ledger.received();
@@ -189,7 +206,10 @@ export class PullSubscription {
         return this.#backOff();
       case "crowded":
         inbox.ledger.ended(token, undefined);
-        this.#report("broker-unavailable", "has no room for another pull. Raise its max_waiting, or run fewer nodes.");
+        this.#report(
+          "broker-unavailable",
+          "has no room for another pull. Raise its max_waiting, or run fewer nodes.",
+        );
         return this.#backOff();
       case "batch-too-large":
         inbox.ledger.ended(token, undefined);
@@ -224,12 +244,15 @@ export class PullSubscription {
     clearTimeout(this.#backoff);
     const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures);
     this.#failures += 1;
-    this.#backoff = setTimeout(() => {
-      this.#backoff = undefined;
-      if (this.#inbox?.sub.isClosed() === true) this.#retire();
-      if (this.#inbox === undefined) this.#open();
-      else this.#refill();
-    }, longest / 2 + (Math.random() * longest) / 2);
+    this.#backoff = setTimeout(
+      () => {
+        this.#backoff = undefined;
+        if (this.#inbox?.sub.isClosed() === true) this.#retire();
+        if (this.#inbox === undefined) this.#open();
+        else this.#refill();
+      },
+      longest / 2 + (Math.random() * longest) / 2,
+    );
   }
 
   /**
@@ -258,7 +281,17 @@ export class PullSubscription {
     if (status.type === "close") void this.stop(0);
   }
 
-  #report(code: "broker-unavailable" | "broker-rejected" | "consumer-not-found", what: string, cause?: unknown): void {
-    this.#options.onProblem?.(new MillraceError(code, `Consumer ${this.#options.consumer} of stream ${this.#options.stream} ${what}`, { cause }));
+  #report(
+    code: "broker-unavailable" | "broker-rejected" | "consumer-not-found",
+    what: string,
+    cause?: unknown,
+  ): void {
+    this.#options.onProblem?.(
+      new MillraceError(
+        code,
+        `Consumer ${this.#options.consumer} of stream ${this.#options.stream} ${what}`,
+        { cause },
+      ),
+    );
   }
 }

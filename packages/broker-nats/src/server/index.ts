@@ -5,4 +5,5 @@ export { launchServer, type LaunchedServer, type LaunchOptions } from "./launch.
 export { type ObtainedServer, obtainServer, type ObtainOptions } from "./obtain.ts";
 export type { ServerLog } from "./server-log.ts";
 export type { ServerExit } from "./server-process.ts";
+export { untilStopped } from "./stopped.ts";
 export { readServerVersion, type ServerGeneration } from "./version.ts";

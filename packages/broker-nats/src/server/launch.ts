@@ -6,6 +6,7 @@ import { findFreePort } from "./free-port.ts";
 import { renderServerConfig } from "./server-config.ts";
 import { ServerLog } from "./server-log.ts";
 import { type ServerExit, type ServerProcess, startServerProcess } from "./server-process.ts";
+import { untilStopped } from "./stopped.ts";
 import { readServerVersion } from "./version.ts";
 
 export interface LaunchOptions {
@@ -44,8 +45,8 @@ export interface LaunchedServer extends AsyncDisposable {
   stop(): Promise<void>;
   /** Ends it with SIGKILL. The store stays as it was at that moment. */
   kill(): Promise<void>;
-  /** Freezes it with SIGSTOP: connections stay open and nothing answers. */
-  pause(): void;
+  /** Freezes it with SIGSTOP, and resolves when it is frozen: connections stay open and nothing answers. */
+  pause(): Promise<void>;
   /** Lets a frozen server go on. */
   resume(): void;
   /** Starts it again on the same port and store; stops it first when it runs. */
@@ -127,7 +128,11 @@ export async function launchServer(options: LaunchOptions): Promise<LaunchedServ
     },
     stop: () => end("SIGTERM"),
     kill: () => end("SIGKILL"),
-    pause: () => state.process.signal("SIGSTOP"),
+    async pause() {
+      const { process } = state;
+      process.signal("SIGSTOP");
+      if (state.kind === "running") await untilStopped(process.pid);
+    },
     resume: () => state.process.signal("SIGCONT"),
     async restart() {
       if (state.kind === "running") await end("SIGTERM");

@@ -7,18 +7,34 @@ import { hasHeaders, readHeaders, readStatus } from "./read-headers.ts";
 /** A message as nats-core makes it of what the parser hands over. */
 function received(block: Uint8Array, body = "body"): Msg {
   const data = new Uint8Array([...block, ...new TextEncoder().encode(body)]);
-  return new MsgImpl({ subject: new Uint8Array(), sid: 1, hdr: block.length || -1, size: data.length } as never, data, undefined as never) as Msg;
+  return new MsgImpl(
+    { subject: new Uint8Array(), sid: 1, hdr: block.length || -1, size: data.length } as never,
+    data,
+    undefined as never,
+  ) as Msg;
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 test("what is encoded, nats-core reads and the reader reads", () => {
-  const record = { "Nats-Msg-Id": "a:1", traceparent: "00-ab-cd-01", "x-name": "Zoë – ✓", empty: "" };
+  const record = {
+    "Nats-Msg-Id": "a:1",
+    traceparent: "00-ab-cd-01",
+    "x-name": "Zoë – ✓",
+    empty: "",
+  };
   const encoded = encodeHeaders(record);
   const theirs = MsgHdrsImpl.decode(encoded);
   for (const [name, value] of Object.entries(record)) expect(theirs.get(name)).toBe(value);
-  expect({ ...readHeaders(received(encoded)) }).toEqual({ "nats-msg-id": "a:1", traceparent: "00-ab-cd-01", "x-name": "Zoë – ✓", empty: "" });
-  expect({ ...readHeaders(received(Buffer.from(encoded))) }).toEqual({ ...readHeaders(received(encoded)) });
+  expect({ ...readHeaders(received(encoded)) }).toEqual({
+    "nats-msg-id": "a:1",
+    traceparent: "00-ab-cd-01",
+    "x-name": "Zoë – ✓",
+    empty: "",
+  });
+  expect({ ...readHeaders(received(Buffer.from(encoded))) }).toEqual({
+    ...readHeaders(received(encoded)),
+  });
 });
 
 test("what nats-core encodes, the reader reads, first value first", () => {
@@ -26,7 +42,10 @@ test("what nats-core encodes, the reader reads, first value first", () => {
   theirs.append("A", "1");
   theirs.append("A", "2");
   theirs.append("Content-Type", "application/json");
-  expect({ ...readHeaders(received((theirs as MsgHdrsImpl).encode())) }).toEqual({ a: "1", "content-type": "application/json" });
+  expect({ ...readHeaders(received((theirs as MsgHdrsImpl).encode())) }).toEqual({
+    a: "1",
+    "content-type": "application/json",
+  });
 });
 
 test.each([
@@ -43,10 +62,18 @@ test.each([
 test.each([
   ["no headers", "", {}],
   ["no space after the colon", "NATS/1.0\r\na:b\r\n\r\n", { a: "b" }],
-  ["names of the object prototype", "NATS/1.0\r\nconstructor: x\r\n__proto__: y\r\n\r\n", { constructor: "x", ["__proto__"]: "y" }],
+  [
+    "names of the object prototype",
+    "NATS/1.0\r\nconstructor: x\r\n__proto__: y\r\n\r\n",
+    { constructor: "x", ["__proto__"]: "y" },
+  ],
   ["a line without a colon", "NATS/1.0\r\nnonsense\r\na: b\r\n\r\n", { a: "b" }],
   ["a block cut short", "NATS/1.0\r\na: b", {}],
-  ["a status with a header", "NATS/1.0 408 Request Timeout\r\nNats-Pending-Messages: 3\r\n\r\n", { "nats-pending-messages": "3" }],
+  [
+    "a status with a header",
+    "NATS/1.0 408 Request Timeout\r\nNats-Pending-Messages: 3\r\n\r\n",
+    { "nats-pending-messages": "3" },
+  ],
 ])("reads %s", (_what, block, expected) => {
   expect(Object.entries(readHeaders(received(bytes(block))))).toEqual(Object.entries(expected));
 });

@@ -18,7 +18,10 @@ export function encodeHeaders(headers: HeaderRecord): Uint8Array {
     if (value === undefined) continue;
     if (!checkedNames.has(name)) checkName(name);
     if (value.includes("\n") || value.includes("\r")) {
-      throw new MillraceError("invalid-header", `The value of header "${name}" contains a line break. Remove it, or encode the value.`);
+      throw new MillraceError(
+        "invalid-header",
+        `The value of header "${name}" contains a line break. Remove it, or encode the value.`,
+      );
     }
     text += `${name}: ${value}\r\n`;
   }
@@ -27,7 +30,10 @@ export function encodeHeaders(headers: HeaderRecord): Uint8Array {
 
 function checkName(name: string): void {
   if (!NAME.test(name)) {
-    throw new MillraceError("invalid-header", `"${name}" can't be a header's name: use visible ASCII characters without a colon.`);
+    throw new MillraceError(
+      "invalid-header",
+      `"${name}" can't be a header's name: use visible ASCII characters without a colon.`,
+    );
   }
   if (checkedNames.size < MAX_CHECKED_NAMES) checkedNames.add(name);
 }

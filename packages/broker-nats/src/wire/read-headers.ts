@@ -31,10 +31,16 @@ export function readHeaders(msg: Msg): ReceivedHeaders {
 
 export function readStatus(msg: Msg): MessageStatus {
   const block = headerBlock(msg);
-  if (block === undefined) return msg.headers === undefined ? ORDINARY : { code: msg.headers.code, description: msg.headers.description };
+  if (block === undefined)
+    return msg.headers === undefined
+      ? ORDINARY
+      : { code: msg.headers.code, description: msg.headers.description };
   if (block.charCodeAt(STATUS_START) !== 32) return ORDINARY;
   const line = block.slice(STATUS_START + 1, block.indexOf("\r\n"));
-  return { code: Number.parseInt(line, 10) || 0, description: line.slice(line.indexOf(" ") + 1 || line.length) };
+  return {
+    code: Number.parseInt(line, 10) || 0,
+    description: line.slice(line.indexOf(" ") + 1 || line.length),
+  };
 }
 
 /** True without decoding anything when the message carries no header block. */
@@ -47,7 +53,9 @@ function headerBlock(msg: Msg): string | undefined {
   const { _msg, _rdata } = msg as MsgInternals;
   if (_msg === undefined || _rdata === undefined) return undefined;
   if (_msg.hdr <= 0) return "";
-  return Buffer.isBuffer(_rdata) ? _rdata.toString("utf8", 0, _msg.hdr) : decoder.decode(_rdata.subarray(0, _msg.hdr));
+  return Buffer.isBuffer(_rdata)
+    ? _rdata.toString("utf8", 0, _msg.hdr)
+    : decoder.decode(_rdata.subarray(0, _msg.hdr));
 }
 
 function parseHeaders(block: string): ReceivedHeaders {
@@ -61,7 +69,10 @@ function parseHeaders(block: string): ReceivedHeaders {
     if (colon > start && colon < end) {
       const name = lowerName(block.slice(start, colon));
       if (headers[name] === undefined) {
-        headers[name] = block.charCodeAt(colon + 1) === 32 ? block.slice(colon + 2, end) : block.slice(colon + 1, end);
+        headers[name] =
+          block.charCodeAt(colon + 1) === 32
+            ? block.slice(colon + 2, end)
+            : block.slice(colon + 1, end);
       }
     }
     start = end + 2;

@@ -44,6 +44,14 @@ export interface Broker {
    */
   settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void>;
 
+  /**
+   * Publishes an envelope where only the runtime may, under its generation's message id, confirmed. For an operator's
+   * retry of a dead letter; settlement requeues through `settle`.
+   *
+   * @throws MillraceError as `settle`
+   */
+  requeue(envelope: Envelope): Promise<void>;
+
   /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
   moveDueJobs(): Promise<Stoppable>;
 

@@ -4,15 +4,22 @@ import { describe, expect, test } from "vitest";
 import { decodeBody } from "./body.ts";
 import { refuseHollowLists } from "./refuse-hollow-lists.ts";
 
-const bytesOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
+const bytesOf = (hex: string): Uint8Array =>
+  Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
 
 describe("refuseHollowLists", () => {
   test.each([
     ["a list of 2^32 - 1 and nothing behind it", "dd ffffffff"],
     ["a list of 65,535 and one entry", "dc ffff c0"],
     ["one list in another, each with room for one", "dc 0010 dc 0010 c0"],
-    ["a map of 2^32 - 1 after an honest list", "92 dc0010 c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0 df ffffffff"],
-    ["a list behind a string, bytes, an extension and numbers", "96 d903616263 c4020102 c7010501 cb4004000000000000 cd0102 dd0fffffff"],
+    [
+      "a map of 2^32 - 1 after an honest list",
+      "92 dc0010 c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0 df ffffffff",
+    ],
+    [
+      "a list behind a string, bytes, an extension and numbers",
+      "96 d903616263 c4020102 c7010501 cb4004000000000000 cd0102 dd0fffffff",
+    ],
   ])("refuses %s", (_, hex) => {
     expect(() => refuseHollowLists(bytesOf(hex))).toThrow("claims more entries");
   });
@@ -35,15 +42,22 @@ describe("refuseHollowLists", () => {
 
   test("lets everything through that an encoder writes", () => {
     const encoder = new Encoder();
-    const value = fc.anything({ withDate: true, withTypedArray: true, withNullPrototype: false, maxDepth: 5 });
-    fc.assert(fc.property(fc.array(value, { minLength: 16, maxLength: 40 }), (list) => {
-      let bytes: Uint8Array;
-      try {
-        bytes = encoder.encode(list);
-      } catch {
-        return;
-      }
-      refuseHollowLists(bytes);
-    }));
+    const value = fc.anything({
+      withDate: true,
+      withTypedArray: true,
+      withNullPrototype: false,
+      maxDepth: 5,
+    });
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 16, maxLength: 40 }), (list) => {
+        let bytes: Uint8Array;
+        try {
+          bytes = encoder.encode(list);
+        } catch {
+          return;
+        }
+        refuseHollowLists(bytes);
+      }),
+    );
   });
 });

@@ -11,14 +11,15 @@ export function refuseHollowLists(bytes: Uint8Array): void {
   if (bytes.indexOf(ARRAY_16) < 0 && bytes.indexOf(ARRAY_32) < 0) return;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
-  for (let awaited = 1; awaited > 0; ) {
+  for (let awaited = 1; awaited > 0;) {
     // Bytes that end too soon, or go on too long, are the decoder's to report.
     if (at >= bytes.length) return;
     const { length, entries } = measure(view, at);
     at += length;
     awaited += entries - 1;
     // An entry takes a byte at least.
-    if (entries > 0 && awaited > bytes.length - at) throw new Error("a list or map claims more entries than the body has bytes for");
+    if (entries > 0 && awaited > bytes.length - at)
+      throw new Error("a list or map claims more entries than the body has bytes for");
   }
 }
 
@@ -34,8 +35,21 @@ interface Measure {
 
 /** Content lengths of the formats 0xc0 to 0xdf that have a fixed one. */
 const FIXED: Readonly<Record<number, number>> = {
-  0xca: 4, 0xcb: 8, 0xcc: 1, 0xcd: 2, 0xce: 4, 0xcf: 8, 0xd0: 1, 0xd1: 2, 0xd2: 4, 0xd3: 8,
-  0xd4: 2, 0xd5: 3, 0xd6: 5, 0xd7: 9, 0xd8: 17,
+  0xca: 4,
+  0xcb: 8,
+  0xcc: 1,
+  0xcd: 2,
+  0xce: 4,
+  0xcf: 8,
+  0xd0: 1,
+  0xd1: 2,
+  0xd2: 4,
+  0xd3: 8,
+  0xd4: 2,
+  0xd5: 3,
+  0xd6: 5,
+  0xd7: 9,
+  0xd8: 17,
 };
 
 function measure(view: DataView, at: number): Measure {

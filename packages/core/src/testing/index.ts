@@ -1,6 +1,10 @@
 export { brokerConformance } from "./conformance/broker-conformance.ts";
 export {
-  type BrokerCapabilities, type ConformanceHarness, type Eventually, eventuallyInRealTime, eventuallyOn,
+  type BrokerCapabilities,
+  type ConformanceHarness,
+  type Eventually,
+  eventuallyInRealTime,
+  eventuallyOn,
 } from "./conformance/harness.ts";
 export type { ConformanceCase } from "./conformance/scene.ts";
 export { MemoryBroker, type MemoryBrokerOptions } from "./memory-broker.ts";

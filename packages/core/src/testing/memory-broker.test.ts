@@ -1,7 +1,11 @@
 import { describe, test } from "vitest";
 import { systemClock } from "../time/system-clock.ts";
 import { brokerConformance } from "./conformance/broker-conformance.ts";
-import { type ConformanceHarness, eventuallyInRealTime, eventuallyOn } from "./conformance/harness.ts";
+import {
+  type ConformanceHarness,
+  eventuallyInRealTime,
+  eventuallyOn,
+} from "./conformance/harness.ts";
 import { MemoryBroker } from "./memory-broker.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { SimulatedClock } from "./simulated-clock.ts";

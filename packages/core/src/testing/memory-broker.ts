@@ -122,6 +122,11 @@ export class MemoryBroker implements Broker {
     if (steps.length === 0) this.#letGo(delivery);
   }
 
+  async requeue(envelope: Envelope): Promise<void> {
+    this.#reachToPublish();
+    this.#requeue(envelope);
+  }
+
   async moveDueJobs(): Promise<Stoppable> {
     this.#connection.reach();
     const mover = { isConnected: () => this.#connection.isConnected };
@@ -305,7 +310,8 @@ export class MemoryBroker implements Broker {
 
   #failIfAsked(at: SettlementStep["do"] | "enqueue"): void {
     const index = this.#faults.findIndex((fault) => fault.at === at);
-    if (index >= 0) throw this.#faults.splice(index, 1)[0]?.error;
+    const [fault] = index < 0 ? [] : this.#faults.splice(index, 1);
+    if (fault !== undefined) throw fault.error;
   }
 }
 

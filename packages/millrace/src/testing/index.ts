@@ -1,1 +1,2 @@
-export {};
+export { createTestRuntime, type TestRuntime, type TestRuntimeOptions } from "./test-runtime.ts";
+export { MemoryBroker, type MemoryBrokerOptions, SimulatedClock } from "@millrace/core/testing";

@@ -71,6 +71,9 @@ async function answer(
         }
         return;
       }
+      break;
+    default:
+      break;
   }
   send(response, 404, "text/plain", "GET /livez, /readyz or /metrics\n");
 }

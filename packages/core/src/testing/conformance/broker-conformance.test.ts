@@ -15,94 +15,172 @@ interface Sabotage {
 
 const SABOTAGES: readonly Sabotage[] = [
   {
-    wrong: "results in another order", noticedBy: "enqueue: confirms each job",
+    wrong: "results in another order",
+    noticedBy: "enqueue: confirms each job",
     spoil: (honest) => ({ enqueue: async (jobs) => (await honest.enqueue(jobs)).toReversed() }),
   },
   {
-    wrong: "no deduplication", noticedBy: "enqueue: an id is stored once",
+    wrong: "no deduplication",
+    noticedBy: "enqueue: an id is stored once",
     spoil: (honest) => {
       let count = 0;
-      return { enqueue: (jobs) => honest.enqueue(jobs.map((job) => ({ ...job, id: `${job.id}-${(count += 1)}` }))) };
+      return {
+        enqueue: (jobs) =>
+          honest.enqueue(jobs.map((job) => ({ ...job, id: `${job.id}-${(count += 1)}` }))),
+      };
     },
   },
   {
-    wrong: "the lane is dropped", noticedBy: "enqueue: every field",
-    spoil: (honest) => ({ enqueue: (jobs) => honest.enqueue(jobs.map(({ lane: _, ...job }) => job)) }),
-  },
-  {
-    wrong: "the headers are dropped", noticedBy: "enqueue: every field",
-    spoil: (honest) => ({ enqueue: (jobs) => honest.enqueue(jobs.map((job) => ({ ...job, headers: {} }))) }),
-  },
-  {
-    wrong: "a full queue says yes and drops", noticedBy: "enqueue: a queue at its number of jobs",
+    wrong: "the lane is dropped",
+    noticedBy: "enqueue: every field",
     spoil: (honest) => ({
-      enqueue: async (jobs) => (await honest.enqueue(jobs)).map((result) => (
-        result.ok ? result : { ok: true, id: result.id, queue: result.queue, sequence: 1, duplicate: false }
-      )),
+      enqueue: (jobs) => honest.enqueue(jobs.map(({ lane: _, ...job }) => job)),
     }),
   },
   {
-    wrong: "one job more than there are slots", noticedBy: "work: never holds more than its slots",
-    spoil: (honest) => ({ work: (queue, options) => honest.work(queue, { ...options, freeSlots: () => options.freeSlots() + 1 }) }),
-  },
-  {
-    wrong: "a pause that pauses nothing", noticedBy: "work: a paused worker",
-    spoil: (honest) => ({ work: async (queue, options) => Object.assign(await honest.work(queue, options), { pause: () => {} }) }),
-  },
-  {
-    wrong: "a stop that stops nothing", noticedBy: "work: after stop()",
-    spoil: (honest) => ({ work: async (queue, options) => Object.assign(await honest.work(queue, options), { stop: async () => {} }) }),
-  },
-  {
-    wrong: "a lease that is not extended", noticedBy: "work: a held job is not redelivered",
+    wrong: "the headers are dropped",
+    noticedBy: "enqueue: every field",
     spoil: (honest) => ({
-      work: (queue, options) => honest.work(queue, {
-        ...options,
-        onDelivery: (delivery) => {
-          options.onDelivery(delivery);
-          honest.loseLeases(queue);
-        },
-      }),
+      enqueue: (jobs) => honest.enqueue(jobs.map((job) => ({ ...job, headers: {} }))),
     }),
   },
   {
-    wrong: "the ack before the rest", noticedBy: "settle: where a step fails",
-    spoil: (honest) => ({ settle: (delivery, steps) => honest.settle(delivery, steps.toSorted((a, b) => Number(b.do === "ack") - Number(a.do === "ack"))) }),
-  },
-  {
-    wrong: "no ack", noticedBy: "settle: an ack ends the job",
-    spoil: (honest) => ({ settle: (delivery, steps) => honest.settle(delivery, steps.filter((step) => step.do !== "ack")) }),
-  },
-  {
-    wrong: "a delay that is not kept", noticedBy: "settle: a requeue for later",
+    wrong: "a full queue says yes and drops",
+    noticedBy: "enqueue: a queue at its number of jobs",
     spoil: (honest) => ({
-      settle: (delivery, steps) => honest.settle(delivery, steps.map((step) => (
-        step.do === "requeue" ? { ...step, envelope: { ...step.envelope, notBefore: 1 } } : step
-      ))),
+      enqueue: async (jobs) =>
+        (await honest.enqueue(jobs)).map((result) =>
+          result.ok
+            ? result
+            : { ok: true, id: result.id, queue: result.queue, sequence: 1, duplicate: false },
+        ),
     }),
   },
   {
-    wrong: "a message id that forgets the generation", noticedBy: "settle: generations of one job",
+    wrong: "one job more than there are slots",
+    noticedBy: "work: never holds more than its slots",
     spoil: (honest) => ({
-      settle: (delivery, steps) => honest.settle(delivery, steps.map((step) => (
-        step.do === "requeue" ? { ...step, envelope: { ...step.envelope, generation: 1 } } : step
-      ))),
+      work: (queue, options) =>
+        honest.work(queue, { ...options, freeSlots: () => options.freeSlots() + 1 }),
     }),
   },
   {
-    wrong: "a dead letter whose bytes were encoded again", noticedBy: "dead letters: keep the bytes",
+    wrong: "a pause that pauses nothing",
+    noticedBy: "work: a paused worker",
     spoil: (honest) => ({
-      settle: (delivery, steps) => honest.settle(delivery, steps.map((step) => (
-        step.do === "bury" ? { ...step, letter: { ...step.letter, body: new TextEncoder().encode(new TextDecoder().decode(step.letter.body)) } } : step
-      ))),
+      work: async (queue, options) =>
+        Object.assign(await honest.work(queue, options), { pause: () => {} }),
     }),
   },
   {
-    wrong: "pages that overlap", noticedBy: "dead letters: are listed oldest first",
-    spoil: (honest) => ({ deadLetters: { list: ({ after = 1, ...query } = {}) => honest.deadLetters.list({ ...query, after: after - 1 }), remove: (n) => honest.deadLetters.remove(n) } }),
+    wrong: "a stop that stops nothing",
+    noticedBy: "work: after stop()",
+    spoil: (honest) => ({
+      work: async (queue, options) =>
+        Object.assign(await honest.work(queue, options), { stop: async () => {} }),
+    }),
   },
   {
-    wrong: "history newest first", noticedBy: "history: a job's records",
+    wrong: "a lease that is not extended",
+    noticedBy: "work: a held job is not redelivered",
+    spoil: (honest) => ({
+      work: (queue, options) =>
+        honest.work(queue, {
+          ...options,
+          onDelivery: (delivery) => {
+            options.onDelivery(delivery);
+            honest.loseLeases(queue);
+          },
+        }),
+    }),
+  },
+  {
+    wrong: "the ack before the rest",
+    noticedBy: "settle: where a step fails",
+    spoil: (honest) => ({
+      settle: (delivery, steps) =>
+        honest.settle(
+          delivery,
+          steps.toSorted((a, b) => Number(b.do === "ack") - Number(a.do === "ack")),
+        ),
+    }),
+  },
+  {
+    wrong: "no ack",
+    noticedBy: "settle: an ack ends the job",
+    spoil: (honest) => ({
+      settle: (delivery, steps) =>
+        honest.settle(
+          delivery,
+          steps.filter((step) => step.do !== "ack"),
+        ),
+    }),
+  },
+  {
+    wrong: "a delay that is not kept",
+    noticedBy: "settle: a requeue for later",
+    spoil: (honest) => ({
+      settle: (delivery, steps) =>
+        honest.settle(
+          delivery,
+          steps.map((step) =>
+            step.do === "requeue"
+              ? { ...step, envelope: { ...step.envelope, notBefore: 1 } }
+              : step,
+          ),
+        ),
+    }),
+  },
+  {
+    wrong: "a message id that forgets the generation",
+    noticedBy: "settle: generations of one job",
+    spoil: (honest) => ({
+      settle: (delivery, steps) =>
+        honest.settle(
+          delivery,
+          steps.map((step) =>
+            step.do === "requeue"
+              ? { ...step, envelope: { ...step.envelope, generation: 1 } }
+              : step,
+          ),
+        ),
+    }),
+  },
+  {
+    wrong: "a dead letter whose bytes were encoded again",
+    noticedBy: "dead letters: keep the bytes",
+    spoil: (honest) => ({
+      settle: (delivery, steps) =>
+        honest.settle(
+          delivery,
+          steps.map((step) =>
+            step.do === "bury"
+              ? {
+                  ...step,
+                  letter: {
+                    ...step.letter,
+                    body: new TextEncoder().encode(new TextDecoder().decode(step.letter.body)),
+                  },
+                }
+              : step,
+          ),
+        ),
+    }),
+  },
+  {
+    wrong: "pages that overlap",
+    noticedBy: "dead letters: are listed oldest first",
+    spoil: (honest) => ({
+      deadLetters: {
+        list: ({ after = 1, ...query } = {}) =>
+          honest.deadLetters.list({ ...query, after: after - 1 }),
+        remove: (n) => honest.deadLetters.remove(n),
+      },
+    }),
+  },
+  {
+    wrong: "history newest first",
+    noticedBy: "history: a job's records",
     spoil: (honest) => ({
       history: {
         read: async (query) => (await honest.history.read(query)).toReversed(),
@@ -112,27 +190,34 @@ const SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
-    wrong: "a token that does not grow", noticedBy: "locks: one holder at a time",
+    wrong: "a token that does not grow",
+    noticedBy: "locks: one holder at a time",
     spoil: (honest) => ({
       locks: {
         acquire: (name, options) => honest.locks.acquire(name, options),
-        renew: async (lock, options) => ({ ...(await honest.locks.renew(lock, options)), token: lock.token }),
+        renew: async (lock, options) => ({
+          ...(await honest.locks.renew(lock, options)),
+          token: lock.token,
+        }),
         release: (lock) => honest.locks.release(lock),
       },
     }),
   },
   {
-    wrong: "a lock that everybody gets", noticedBy: "locks: of many that try at once",
+    wrong: "a lock that everybody gets",
+    noticedBy: "locks: of many that try at once",
     spoil: (honest) => ({
       locks: {
-        acquire: async (name, options) => (await honest.locks.acquire(name, options)) ?? { name, token: 1 },
+        acquire: async (name, options) =>
+          (await honest.locks.acquire(name, options)) ?? { name, token: 1 },
         renew: (lock, options) => honest.locks.renew(lock, options),
         release: (lock) => honest.locks.release(lock),
       },
     }),
   },
   {
-    wrong: "documents without compare-and-set", noticedBy: "documents: compare-and-set",
+    wrong: "documents without compare-and-set",
+    noticedBy: "documents: compare-and-set",
     spoil: (honest) => ({
       documents: async (bucket) => {
         const documents = await honest.documents(bucket);
@@ -145,7 +230,8 @@ const SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
-    wrong: "delayed jobs are not found", noticedBy: "looking: a job that waits for its time",
+    wrong: "delayed jobs are not found",
+    noticedBy: "looking: a job that waits for its time",
     spoil: (honest) => ({
       findWaiting: async (id, options) => {
         const found = await honest.findWaiting(id, options);
@@ -153,7 +239,11 @@ const SABOTAGES: readonly Sabotage[] = [
       },
     }),
   },
-  { wrong: "a close that closes nothing", noticedBy: "connection: close()", spoil: () => ({ close: async () => {} }) },
+  {
+    wrong: "a close that closes nothing",
+    noticedBy: "connection: close()",
+    spoil: () => ({ close: async () => {} }),
+  },
 ];
 
 describe("brokerConformance", () => {
@@ -182,9 +272,13 @@ describe("brokerConformance", () => {
   });
 
   test("cases that need a second connection give their reason to a broker that has only one", () => {
-    const reasons = brokerConformance.map(({ skip }) => skip?.({ severalConnections: false })).filter((reason) => reason !== undefined);
+    const reasons = brokerConformance
+      .map(({ skip }) => skip?.({ severalConnections: false }))
+      .filter((reason) => reason !== undefined);
     expect(new Set(reasons)).toEqual(new Set(["it takes several connections to one server"]));
-    expect(brokerConformance.every(({ skip }) => skip?.({ severalConnections: true }) === undefined)).toBe(true);
+    expect(
+      brokerConformance.every(({ skip }) => skip?.({ severalConnections: true }) === undefined),
+    ).toBe(true);
   });
 });
 

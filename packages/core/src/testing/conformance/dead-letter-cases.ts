@@ -4,8 +4,16 @@ import { type ConformanceCase, conformanceCase, type Scene } from "./scene.ts";
 
 function letterOf(scene: Scene, id: string, more: Partial<DeadLetter> = {}): DeadLetter {
   return {
-    id, name: "conformance.job", queue: scene.queue, reason: "fatal", attempts: 1, at: scene.harness.now(),
-    node: "conformance", body: new Uint8Array([1, 2, 3]), headers: {}, ...more,
+    id,
+    name: "conformance.job",
+    queue: scene.queue,
+    reason: "fatal",
+    attempts: 1,
+    at: scene.harness.now(),
+    node: "conformance",
+    body: new Uint8Array([1, 2, 3]),
+    headers: {},
+    ...more,
   };
 }
 
@@ -13,60 +21,99 @@ function letterOf(scene: Scene, id: string, more: Partial<DeadLetter> = {}): Dea
 async function bury(scene: Scene, letters: readonly DeadLetter[]): Promise<void> {
   await scene.enqueueOk(scene.job());
   const delivery = await (await scene.worker()).delivery(0);
-  await scene.broker.settle(delivery, letters.map((letter) => ({ do: "bury", letter }) as const));
+  await scene.broker.settle(
+    delivery,
+    letters.map((letter) => ({ do: "bury", letter }) as const),
+  );
 }
 
 export const deadLetterCases: readonly ConformanceCase[] = [
-  conformanceCase("dead letters: keep the bytes and the headers as they stood, whatever they are", async (scene) => {
-    const everyByte = Uint8Array.from({ length: 1_024 }, (_, index) => index % 256);
-    const letter = letterOf(scene, "hostile", {
-      attempts: 3,
-      reason: "undecodable",
-      error: { type: "Error", message: "first line\r\nNats-Rollup: all\r\n\r\nzweite Zeile 🌊 \"quoted\"", stack: "Error\n    at a\n    at b" },
-      firstError: { type: "TypeError", message: "another one" },
-      body: everyByte,
-      headers: { "content-type": "application/x-other", "nats-msg-id": "theirs", "x-tenant": "seven", traceparent: "00-1-2-01" },
-    });
-    await bury(scene, [letter]);
-    const [found] = await scene.broker.deadLetters.list({ queue: scene.queue });
-    assert.ok(found);
-    const { sequence, ...rest } = found;
-    assert.ok(sequence > 0);
-    assert.deepEqual({ ...rest, body: [...rest.body] }, { ...letter, body: [...everyByte] });
-  }),
+  conformanceCase(
+    "dead letters: keep the bytes and the headers as they stood, whatever they are",
+    async (scene) => {
+      const everyByte = Uint8Array.from({ length: 1_024 }, (_, index) => index % 256);
+      const letter = letterOf(scene, "hostile", {
+        attempts: 3,
+        reason: "undecodable",
+        error: {
+          type: "Error",
+          message: 'first line\r\nNats-Rollup: all\r\n\r\nzweite Zeile 🌊 "quoted"',
+          stack: "Error\n    at a\n    at b",
+        },
+        firstError: { type: "TypeError", message: "another one" },
+        body: everyByte,
+        headers: {
+          "content-type": "application/x-other",
+          "nats-msg-id": "theirs",
+          "x-tenant": "seven",
+          traceparent: "00-1-2-01",
+        },
+      });
+      await bury(scene, [letter]);
+      const [found] = await scene.broker.deadLetters.list({ queue: scene.queue });
+      assert.ok(found);
+      const { sequence, ...rest } = found;
+      assert.ok(sequence > 0);
+      assert.deepEqual({ ...rest, body: [...rest.body] }, { ...letter, body: [...everyByte] });
+    },
+  ),
 
-  conformanceCase("dead letters: a letter of bytes that could not be read has no name and an empty body if that is what came", async (scene) => {
-    const { name: _, ...nameless } = letterOf(scene, "nameless", { reason: "undecodable", attempts: 0, body: new Uint8Array() });
-    await bury(scene, [nameless]);
-    const [found] = await scene.broker.deadLetters.list({ queue: scene.queue });
-    assert.deepEqual([found !== undefined && "name" in found, found?.body.length, found?.id], [false, 0, "nameless"]);
-  }),
+  conformanceCase(
+    "dead letters: a letter of bytes that could not be read has no name and an empty body if that is what came",
+    async (scene) => {
+      const { name: _, ...nameless } = letterOf(scene, "nameless", {
+        reason: "undecodable",
+        attempts: 0,
+        body: new Uint8Array(),
+      });
+      await bury(scene, [nameless]);
+      const [found] = await scene.broker.deadLetters.list({ queue: scene.queue });
+      assert.deepEqual(
+        [found !== undefined && "name" in found, found?.body.length, found?.id],
+        [false, 0, "nameless"],
+      );
+    },
+  ),
 
-  conformanceCase("dead letters: are listed oldest first, by queue and by id, and in pages", async (scene) => {
-    const ids = ["a", "b", "c", "b", "e"];
-    await bury(scene, ids.map((id, index) => letterOf(scene, id, { attempts: index })));
-    const { deadLetters } = scene.broker;
-    const list = async (query: Parameters<typeof deadLetters.list>[0]): Promise<string> =>
-      (await deadLetters.list({ queue: scene.queue, ...query })).map(({ id, attempts }) => `${id}${attempts}`).join(" ");
-    assert.equal(await list({}), "a0 b1 c2 b3 e4");
-    assert.equal(await list({ id: "b" }), "b1 b3");
-    assert.equal(await list({ id: "none" }), "");
-    assert.equal(await list({ limit: 2 }), "a0 b1");
-    const second = (await deadLetters.list({ queue: scene.queue, limit: 2 }))[1];
-    assert.equal(await list({ limit: 2, after: second?.sequence ?? 0 }), "c2 b3");
-    assert.equal(await list({ id: "b", after: second?.sequence ?? 0 }), "b3");
-    assert.deepEqual(await deadLetters.list({ queue: await scene.anotherQueue() }), []);
-    assert.equal((await scene.broker.queues.snapshot(scene.queue)).dead, 5);
-  }),
+  conformanceCase(
+    "dead letters: are listed oldest first, by queue and by id, and in pages",
+    async (scene) => {
+      const ids = ["a", "b", "c", "b", "e"];
+      await bury(
+        scene,
+        ids.map((id, index) => letterOf(scene, id, { attempts: index })),
+      );
+      const { deadLetters } = scene.broker;
+      const list = async (query: Parameters<typeof deadLetters.list>[0]): Promise<string> =>
+        (await deadLetters.list({ queue: scene.queue, ...query }))
+          .map(({ id, attempts }) => `${id}${attempts}`)
+          .join(" ");
+      assert.equal(await list({}), "a0 b1 c2 b3 e4");
+      assert.equal(await list({ id: "b" }), "b1 b3");
+      assert.equal(await list({ id: "none" }), "");
+      assert.equal(await list({ limit: 2 }), "a0 b1");
+      const second = (await deadLetters.list({ queue: scene.queue, limit: 2 }))[1];
+      assert.equal(await list({ limit: 2, after: second?.sequence ?? 0 }), "c2 b3");
+      assert.equal(await list({ id: "b", after: second?.sequence ?? 0 }), "b3");
+      assert.deepEqual(await deadLetters.list({ queue: await scene.anotherQueue() }), []);
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).dead, 5);
+    },
+  ),
 
   conformanceCase("dead letters: exactly the one that is named is removed, once", async (scene) => {
-    await bury(scene, ["a", "b", "b"].map((id) => letterOf(scene, id)));
+    await bury(
+      scene,
+      ["a", "b", "b"].map((id) => letterOf(scene, id)),
+    );
     const { deadLetters } = scene.broker;
     const sequence = (await deadLetters.list({ queue: scene.queue, id: "b" }))[0]?.sequence ?? 0;
     assert.equal(await deadLetters.remove(sequence), true);
     assert.equal(await deadLetters.remove(sequence), false);
     const left = await deadLetters.list({ queue: scene.queue });
-    assert.deepEqual(left.map(({ id }) => id), ["a", "b"]);
+    assert.deepEqual(
+      left.map(({ id }) => id),
+      ["a", "b"],
+    );
     assert.ok(left.every((letter) => letter.sequence !== sequence));
   }),
 ];

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { DocumentStore } from "../../broker/document-store.ts";
-import { type ConformanceCase, conformanceCase, rejectsWith, type Scene, sharedCase } from "./scene.ts";
+import {
+  type ConformanceCase,
+  conformanceCase,
+  rejectsWith,
+  type Scene,
+  sharedCase,
+} from "./scene.ts";
 
 /** One bucket serves all cases; each keeps to keys that begin with its queue's name. */
 const BUCKET = "conformance";
@@ -26,67 +32,95 @@ export const documentCases: readonly ConformanceCase[] = [
     assert.deepEqual(await documents.get(key("a")), { key: key("a"), value, revision });
     const next = await documents.put(key("a"), { text: "new" });
     assert.ok(next > revision);
-    assert.deepEqual(await documents.get(key("a")), { key: key("a"), value: { text: "new" }, revision: next });
-  }),
-
-  conformanceCase("documents: compare-and-set refuses what was changed meanwhile", async (scene) => {
-    const { documents, key } = await desk(scene, "a", "b");
-    const first = await documents.put(key("a"), 1, 0);
-    await rejectsWith("revision-conflict", documents.put(key("a"), 2, 0));
-    const second = await documents.put(key("a"), 2, first);
-    await rejectsWith("revision-conflict", documents.put(key("a"), 3, first));
-    await rejectsWith("revision-conflict", documents.remove(key("a"), first));
-    await rejectsWith("revision-conflict", documents.put(key("b"), 1, second));
-    assert.equal((await documents.get(key("a")))?.value, 2);
-    await documents.remove(key("a"), second);
-    assert.equal(await documents.get(key("a")), undefined);
-    const third = await documents.put(key("a"), 4, 0);
-    assert.ok(third > second, "revisions grow over a removal");
-  }),
-
-  conformanceCase("documents: are listed until they are removed, and removing what is gone is fine", async (scene) => {
-    const { documents, key } = await desk(scene, "a", "b.c");
-    await documents.put(key("a"), "first");
-    await documents.put(key("b.c"), "second");
-    const mine = async (): Promise<readonly unknown[]> =>
-      (await documents.list()).filter((document) => document.key.startsWith(`${scene.queue}.`)).map((document) => [document.key, document.value]).toSorted();
-    assert.deepEqual(await mine(), [[key("a"), "first"], [key("b.c"), "second"]]);
-    await documents.remove(key("a"));
-    await documents.remove(key("a"));
-    assert.deepEqual(await mine(), [[key("b.c"), "second"]]);
-  }),
-
-  conformanceCase("documents: a watcher is told of each change from then on, until it stops", async (scene) => {
-    const { documents, key } = await desk(scene, "a", "marker");
-    await documents.put(key("a"), "before");
-    const seen: unknown[] = [];
-    const markers: unknown[] = [];
-    const watcher = await documents.watch(({ key: changed, document }) => {
-      if (changed === key("a")) seen.push(document?.value);
+    assert.deepEqual(await documents.get(key("a")), {
+      key: key("a"),
+      value: { text: "new" },
+      revision: next,
     });
-    scene.later(() => watcher.stop());
-    const revision = await documents.put(key("a"), "one");
-    await documents.put(key("a"), "two", revision);
-    await documents.remove(key("a"));
-    await scene.harness.eventually("three changes", () => seen.length >= 3);
-    await watcher.stop();
-    await watcher.stop();
-    const second = await documents.watch(({ key: changed }) => void (changed === key("marker") && markers.push(changed)));
-    scene.later(() => second.stop());
-    await documents.put(key("a"), "after");
-    await documents.put(key("marker"), true);
-    await scene.harness.eventually("the marker", () => markers.length === 1);
-    assert.deepEqual(seen, ["one", "two", undefined]);
   }),
 
-  sharedCase("documents: of many writers that expect the same revision, on two connections, exactly one wins", async (scene) => {
-    const { documents, key } = await desk(scene, "a");
-    const other = await (await scene.connect()).documents(BUCKET);
-    const revision = await documents.put(key("a"), 0);
-    const written = await Promise.allSettled(
-      Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? other : documents).put(key("a"), index, revision)),
-    );
-    assert.equal(written.filter(({ status }) => status === "fulfilled").length, 1);
-    for (const result of written) if (result.status === "rejected") await rejectsWith("revision-conflict", Promise.reject(result.reason));
-  }),
+  conformanceCase(
+    "documents: compare-and-set refuses what was changed meanwhile",
+    async (scene) => {
+      const { documents, key } = await desk(scene, "a", "b");
+      const first = await documents.put(key("a"), 1, 0);
+      await rejectsWith("revision-conflict", documents.put(key("a"), 2, 0));
+      const second = await documents.put(key("a"), 2, first);
+      await rejectsWith("revision-conflict", documents.put(key("a"), 3, first));
+      await rejectsWith("revision-conflict", documents.remove(key("a"), first));
+      await rejectsWith("revision-conflict", documents.put(key("b"), 1, second));
+      assert.equal((await documents.get(key("a")))?.value, 2);
+      await documents.remove(key("a"), second);
+      assert.equal(await documents.get(key("a")), undefined);
+      const third = await documents.put(key("a"), 4, 0);
+      assert.ok(third > second, "revisions grow over a removal");
+    },
+  ),
+
+  conformanceCase(
+    "documents: are listed until they are removed, and removing what is gone is fine",
+    async (scene) => {
+      const { documents, key } = await desk(scene, "a", "b.c");
+      await documents.put(key("a"), "first");
+      await documents.put(key("b.c"), "second");
+      const mine = async (): Promise<readonly unknown[]> =>
+        (await documents.list())
+          .filter((document) => document.key.startsWith(`${scene.queue}.`))
+          .map((document) => [document.key, document.value])
+          .toSorted();
+      assert.deepEqual(await mine(), [
+        [key("a"), "first"],
+        [key("b.c"), "second"],
+      ]);
+      await documents.remove(key("a"));
+      await documents.remove(key("a"));
+      assert.deepEqual(await mine(), [[key("b.c"), "second"]]);
+    },
+  ),
+
+  conformanceCase(
+    "documents: a watcher is told of each change from then on, until it stops",
+    async (scene) => {
+      const { documents, key } = await desk(scene, "a", "marker");
+      await documents.put(key("a"), "before");
+      const seen: unknown[] = [];
+      const markers: unknown[] = [];
+      const watcher = await documents.watch(({ key: changed, document }) => {
+        if (changed === key("a")) seen.push(document?.value);
+      });
+      scene.later(() => watcher.stop());
+      const revision = await documents.put(key("a"), "one");
+      await documents.put(key("a"), "two", revision);
+      await documents.remove(key("a"));
+      await scene.harness.eventually("three changes", () => seen.length >= 3);
+      await watcher.stop();
+      await watcher.stop();
+      const second = await documents.watch(
+        ({ key: changed }) => void (changed === key("marker") && markers.push(changed)),
+      );
+      scene.later(() => second.stop());
+      await documents.put(key("a"), "after");
+      await documents.put(key("marker"), true);
+      await scene.harness.eventually("the marker", () => markers.length === 1);
+      assert.deepEqual(seen, ["one", "two", undefined]);
+    },
+  ),
+
+  sharedCase(
+    "documents: of many writers that expect the same revision, on two connections, exactly one wins",
+    async (scene) => {
+      const { documents, key } = await desk(scene, "a");
+      const other = await (await scene.connect()).documents(BUCKET);
+      const revision = await documents.put(key("a"), 0);
+      const written = await Promise.allSettled(
+        Array.from({ length: 10 }, (_, index) =>
+          (index % 2 === 0 ? other : documents).put(key("a"), index, revision),
+        ),
+      );
+      assert.equal(written.filter(({ status }) => status === "fulfilled").length, 1);
+      for (const result of written)
+        if (result.status === "rejected")
+          await rejectsWith("revision-conflict", Promise.reject(result.reason));
+    },
+  ),
 ];

@@ -9,7 +9,10 @@ export interface BrokerCapabilities {
 }
 
 /** Waits for a check to give something other than undefined or false. Rejects at a deadline, naming what was missing. */
-export type Eventually = <T>(what: string, check: () => Wanted<T> | Promise<Wanted<T>>) => Promise<T>;
+export type Eventually = <T>(
+  what: string,
+  check: () => Wanted<T> | Promise<Wanted<T>>,
+) => Promise<T>;
 type Wanted<T> = T | undefined | false;
 
 /** What the suite needs of whoever runs it. One harness serves any number of cases, also at the same time. */

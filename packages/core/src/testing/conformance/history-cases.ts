@@ -3,28 +3,51 @@ import type { HistoryRecord } from "../../settlement/history-record.ts";
 import { type ConformanceCase, conformanceCase, type Scene } from "./scene.ts";
 
 /** Gives a function that writes records over one delivery, which stays unsettled. */
-async function writer(scene: Scene): Promise<(...records: readonly HistoryRecord[]) => Promise<void>> {
+async function writer(
+  scene: Scene,
+): Promise<(...records: readonly HistoryRecord[]) => Promise<void>> {
   await scene.enqueueOk(scene.job());
   const delivery = await (await scene.worker()).delivery(0);
-  return (...records) => scene.broker.settle(delivery, records.map((record) => ({ do: "record", record }) as const));
+  return (...records) =>
+    scene.broker.settle(
+      delivery,
+      records.map((record) => ({ do: "record", record }) as const),
+    );
 }
 
 export const historyCases: readonly ConformanceCase[] = [
-  conformanceCase("history: a job's records are read oldest first, whole, and nobody else's", async (scene) => {
-    const write = await writer(scene);
-    const [job, other] = [scene.job(), scene.job()];
-    const now = scene.harness.now();
-    const requeued = scene.record(job, {
-      state: "requeued", outcome: "failed", error: { type: "Error", message: "it broke", stack: "at x" },
-      startedAt: now - 10, durationMs: 10, notBefore: now + 500,
-    });
-    const done = scene.record(job, { generation: 1, attempts: 2, output: { total: 12.5, list: [1, null, "ä"] } });
-    await write(requeued, scene.record(other), done);
-    assert.deepEqual(await scene.broker.history.read({ id: job.id, queue: scene.queue }), [requeued, done]);
-    assert.deepEqual(await scene.broker.history.read({ id: job.id }), [requeued, done]);
-    assert.deepEqual(await scene.broker.history.read({ id: job.id, queue: await scene.anotherQueue() }), []);
-    assert.deepEqual(await scene.broker.history.read({ id: "unknown-to-all" }), []);
-  }),
+  conformanceCase(
+    "history: a job's records are read oldest first, whole, and nobody else's",
+    async (scene) => {
+      const write = await writer(scene);
+      const [job, other] = [scene.job(), scene.job()];
+      const now = scene.harness.now();
+      const requeued = scene.record(job, {
+        state: "requeued",
+        outcome: "failed",
+        error: { type: "Error", message: "it broke", stack: "at x" },
+        startedAt: now - 10,
+        durationMs: 10,
+        notBefore: now + 500,
+      });
+      const done = scene.record(job, {
+        generation: 1,
+        attempts: 2,
+        output: { total: 12.5, list: [1, null, "ä"] },
+      });
+      await write(requeued, scene.record(other), done);
+      assert.deepEqual(await scene.broker.history.read({ id: job.id, queue: scene.queue }), [
+        requeued,
+        done,
+      ]);
+      assert.deepEqual(await scene.broker.history.read({ id: job.id }), [requeued, done]);
+      assert.deepEqual(
+        await scene.broker.history.read({ id: job.id, queue: await scene.anotherQueue() }),
+        [],
+      );
+      assert.deepEqual(await scene.broker.history.read({ id: "unknown-to-all" }), []);
+    },
+  ),
 
   conformanceCase("history: a record that was written twice is read once", async (scene) => {
     const write = await writer(scene);
@@ -34,33 +57,75 @@ export const historyCases: readonly ConformanceCase[] = [
     assert.deepEqual(await scene.broker.history.read({ id: record.id }), [record]);
   }),
 
-  conformanceCase("history: the most recently settled jobs, each by its latest record, newest first", async (scene) => {
-    const write = await writer(scene);
-    const [a, b, c] = [scene.job(), scene.job(), scene.job()];
-    await write(scene.record(a, { state: "requeued", outcome: "failed" }), scene.record(b), scene.record(c), scene.record(a, { generation: 1 }));
-    const recent = await scene.broker.history.recent({ queue: scene.queue, limit: 10 });
-    assert.deepEqual(recent.map(({ id, generation }) => [id, generation]), [[a.id, 1], [c.id, 0], [b.id, 0]]);
-    const two = await scene.broker.history.recent({ queue: scene.queue, limit: 2 });
-    assert.deepEqual(two.map(({ id }) => id), [a.id, c.id]);
-    assert.deepEqual(await scene.broker.history.recent({ queue: await scene.anotherQueue(), limit: 10 }), []);
-  }),
+  conformanceCase(
+    "history: the most recently settled jobs, each by its latest record, newest first",
+    async (scene) => {
+      const write = await writer(scene);
+      const [a, b, c] = [scene.job(), scene.job(), scene.job()];
+      await write(
+        scene.record(a, { state: "requeued", outcome: "failed" }),
+        scene.record(b),
+        scene.record(c),
+        scene.record(a, { generation: 1 }),
+      );
+      const recent = await scene.broker.history.recent({ queue: scene.queue, limit: 10 });
+      assert.deepEqual(
+        recent.map(({ id, generation }) => [id, generation]),
+        [
+          [a.id, 1],
+          [c.id, 0],
+          [b.id, 0],
+        ],
+      );
+      const two = await scene.broker.history.recent({ queue: scene.queue, limit: 2 });
+      assert.deepEqual(
+        two.map(({ id }) => id),
+        [a.id, c.id],
+      );
+      assert.deepEqual(
+        await scene.broker.history.recent({ queue: await scene.anotherQueue(), limit: 10 }),
+        [],
+      );
+    },
+  ),
 
-  conformanceCase("history: a follower gets the job's records from then on, in order, until it stops", async (scene) => {
-    const write = await writer(scene);
-    const [job, other] = [scene.job(), scene.job()];
-    const seen: number[] = [];
-    const seenOfOther: string[] = [];
-    await write(scene.record(job));
-    const follower = await scene.broker.history.follow({ id: job.id, queue: scene.queue }, ({ generation }) => seen.push(generation));
-    scene.later(() => follower.stop());
-    const marker = await scene.broker.history.follow({ id: other.id }, ({ id }) => seenOfOther.push(id));
-    scene.later(() => marker.stop());
-    await write(scene.record(job, { generation: 1 }), scene.record(other), scene.record(job, { generation: 2 }));
-    await scene.harness.eventually("two records", () => seen.length >= 2);
-    await follower.stop();
-    await follower.stop();
-    await write(scene.record(job, { generation: 3 }), scene.record(other, { generation: 1 }));
-    await scene.harness.eventually("the other job's second record", () => seenOfOther.length >= 2);
-    assert.deepEqual([seen, seenOfOther], [[1, 2], [other.id, other.id]]);
-  }),
+  conformanceCase(
+    "history: a follower gets the job's records from then on, in order, until it stops",
+    async (scene) => {
+      const write = await writer(scene);
+      const [job, other] = [scene.job(), scene.job()];
+      const seen: number[] = [];
+      const seenOfOther: string[] = [];
+      await write(scene.record(job));
+      const follower = await scene.broker.history.follow(
+        { id: job.id, queue: scene.queue },
+        ({ generation }) => seen.push(generation),
+      );
+      scene.later(() => follower.stop());
+      const marker = await scene.broker.history.follow({ id: other.id }, ({ id }) =>
+        seenOfOther.push(id),
+      );
+      scene.later(() => marker.stop());
+      await write(
+        scene.record(job, { generation: 1 }),
+        scene.record(other),
+        scene.record(job, { generation: 2 }),
+      );
+      await scene.harness.eventually("two records", () => seen.length >= 2);
+      await follower.stop();
+      await follower.stop();
+      await write(scene.record(job, { generation: 3 }), scene.record(other, { generation: 1 }));
+      await scene.harness.eventually(
+        "the other job's second record",
+        () => seenOfOther.length >= 2,
+      );
+      assert.deepEqual(
+        [seen, seenOfOther],
+        [
+          [1, 2],
+          [other.id, other.id],
+        ],
+      );
+    },
+  ),
 ];

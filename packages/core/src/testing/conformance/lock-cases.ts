@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { HeldLock } from "../../broker/lock-store.ts";
-import { type ConformanceCase, conformanceCase, rejectsWith, type Scene, sharedCase } from "./scene.ts";
+import {
+  type ConformanceCase,
+  conformanceCase,
+  rejectsWith,
+  type Scene,
+  sharedCase,
+} from "./scene.ts";
 
 async function acquire(scene: Scene, holder: string, { locks } = scene.broker): Promise<HeldLock> {
   const { leaseMs } = scene.harness;
@@ -11,18 +17,27 @@ async function acquire(scene: Scene, holder: string, { locks } = scene.broker): 
 }
 
 export const lockCases: readonly ConformanceCase[] = [
-  conformanceCase("locks: one holder at a time, and its token grows with every holder and renewal", async (scene) => {
-    const { locks } = scene.broker;
-    const { leaseMs } = scene.harness;
-    const first = await acquire(scene, "a");
-    assert.equal(await locks.acquire(first.name, { holder: "b", leaseMs }), undefined);
-    const renewed = await locks.renew(first, { holder: "a", leaseMs });
-    assert.equal(await locks.acquire(first.name, { holder: "b", leaseMs }), undefined);
-    assert.equal(await locks.release(renewed), true);
-    const second = await acquire(scene, "b");
-    assert.ok(first.token < renewed.token && renewed.token < second.token, `${first.token}, ${renewed.token}, ${second.token}`);
-    assert.deepEqual([first.name, renewed.name, second.name], [first.name, first.name, first.name]);
-  }),
+  conformanceCase(
+    "locks: one holder at a time, and its token grows with every holder and renewal",
+    async (scene) => {
+      const { locks } = scene.broker;
+      const { leaseMs } = scene.harness;
+      const first = await acquire(scene, "a");
+      assert.equal(await locks.acquire(first.name, { holder: "b", leaseMs }), undefined);
+      const renewed = await locks.renew(first, { holder: "a", leaseMs });
+      assert.equal(await locks.acquire(first.name, { holder: "b", leaseMs }), undefined);
+      assert.equal(await locks.release(renewed), true);
+      const second = await acquire(scene, "b");
+      assert.ok(
+        first.token < renewed.token && renewed.token < second.token,
+        `${first.token}, ${renewed.token}, ${second.token}`,
+      );
+      assert.deepEqual(
+        [first.name, renewed.name, second.name],
+        [first.name, first.name, first.name],
+      );
+    },
+  ),
 
   conformanceCase("locks: a stale token renews nothing and frees nothing", async (scene) => {
     const { locks } = scene.broker;
@@ -40,19 +55,24 @@ export const lockCases: readonly ConformanceCase[] = [
     await locks.renew(second, { holder: "b", leaseMs });
   }),
 
-  conformanceCase("locks: a lease that runs out frees the lock, with a greater token and nothing left for the old holder", async (scene) => {
-    const { locks } = scene.broker;
-    const { leaseMs, now } = scene.harness;
-    const start = now();
-    const first = await acquire(scene, "a");
-    const second = await scene.harness.eventually("the lock to be free", () => locks.acquire(first.name, { holder: "b", leaseMs }));
-    const heldMs = now() - start;
-    assert.ok(heldMs >= leaseMs * 0.9, `the lock was free after ${heldMs} ms of ${leaseMs}`);
-    assert.ok(second.token > first.token);
-    await rejectsWith("lock-lost", locks.renew(first, { holder: "a", leaseMs }));
-    assert.equal(await locks.release(first), false);
-    assert.equal(await locks.release(second), true);
-  }),
+  conformanceCase(
+    "locks: a lease that runs out frees the lock, with a greater token and nothing left for the old holder",
+    async (scene) => {
+      const { locks } = scene.broker;
+      const { leaseMs, now } = scene.harness;
+      const start = now();
+      const first = await acquire(scene, "a");
+      const second = await scene.harness.eventually("the lock to be free", () =>
+        locks.acquire(first.name, { holder: "b", leaseMs }),
+      );
+      const heldMs = now() - start;
+      assert.ok(heldMs >= leaseMs * 0.9, `the lock was free after ${heldMs} ms of ${leaseMs}`);
+      assert.ok(second.token > first.token);
+      await rejectsWith("lock-lost", locks.renew(first, { holder: "a", leaseMs }));
+      assert.equal(await locks.release(first), false);
+      assert.equal(await locks.release(second), true);
+    },
+  ),
 
   conformanceCase("locks: a renewal starts the lease anew", async (scene) => {
     const { locks } = scene.broker;
@@ -61,9 +81,14 @@ export const lockCases: readonly ConformanceCase[] = [
     await scene.passes(leaseMs * 0.5);
     const renewedAt = now();
     await locks.renew(first, { holder: "a", leaseMs });
-    const next = await scene.harness.eventually("the lock to be free", () => locks.acquire(first.name, { holder: "b", leaseMs }));
+    const next = await scene.harness.eventually("the lock to be free", () =>
+      locks.acquire(first.name, { holder: "b", leaseMs }),
+    );
     const heldMs = now() - renewedAt;
-    assert.ok(heldMs >= leaseMs * 0.9, `the lock was free ${heldMs} ms after a renewal for ${leaseMs}`);
+    assert.ok(
+      heldMs >= leaseMs * 0.9,
+      `the lock was free ${heldMs} ms after a renewal for ${leaseMs}`,
+    );
     assert.equal(await locks.release(next), true);
   }),
 
@@ -77,14 +102,24 @@ export const lockCases: readonly ConformanceCase[] = [
     await locks.renew(one, { holder: "a", leaseMs });
   }),
 
-  sharedCase("locks: of many that try at once, on two connections, exactly one gets it", async (scene) => {
-    const other = await scene.connect();
-    const { leaseMs } = scene.harness;
-    const name = `lock-${scene.queue}`;
-    const won = (await Promise.all(
-      Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? other : scene.broker).locks.acquire(name, { holder: `holder-${index}`, leaseMs })),
-    )).filter((lock) => lock !== undefined);
-    assert.equal(won.length, 1);
-    assert.equal(await scene.broker.locks.release(won[0] as HeldLock), true);
-  }),
+  sharedCase(
+    "locks: of many that try at once, on two connections, exactly one gets it",
+    async (scene) => {
+      const other = await scene.connect();
+      const { leaseMs } = scene.harness;
+      const name = `lock-${scene.queue}`;
+      const won = (
+        await Promise.all(
+          Array.from({ length: 10 }, (_, index) =>
+            (index % 2 === 0 ? other : scene.broker).locks.acquire(name, {
+              holder: `holder-${index}`,
+              leaseMs,
+            }),
+          ),
+        )
+      ).filter((lock) => lock !== undefined);
+      assert.equal(won.length, 1);
+      assert.equal(await scene.broker.locks.release(won[0] as HeldLock), true);
+    },
+  ),
 ];

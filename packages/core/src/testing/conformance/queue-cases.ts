@@ -3,59 +3,106 @@ import type { Envelope } from "../../envelope/envelope.ts";
 import { type ConformanceCase, conformanceCase, rejectsWith } from "./scene.ts";
 
 export const queueCases: readonly ConformanceCase[] = [
-  conformanceCase("queues: creating one again, also many times at once, changes nothing", async (scene) => {
-    await scene.enqueueOk(scene.job());
-    await Promise.all(Array.from({ length: 5 }, () => scene.broker.queues.ensure(scene.queue)));
-    const snapshots = await scene.broker.queues.list();
-    assert.equal(snapshots.filter(({ queue }) => queue === scene.queue).length, 1);
-    assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 1);
-  }),
+  conformanceCase(
+    "queues: creating one again, also many times at once, changes nothing",
+    async (scene) => {
+      await scene.enqueueOk(scene.job());
+      await Promise.all(Array.from({ length: 5 }, () => scene.broker.queues.ensure(scene.queue)));
+      const snapshots = await scene.broker.queues.list();
+      assert.equal(snapshots.filter(({ queue }) => queue === scene.queue).length, 1);
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 1);
+    },
+  ),
 
-  conformanceCase("queues: settings are brought up to date, and those that are not given stay", async (scene) => {
-    await scene.ensure({ maxJobs: 1 });
-    await scene.ensure({});
-    const [, refused] = await scene.broker.enqueue(scene.jobs(2));
-    assert.equal(refused?.ok, false);
-    await scene.ensure({ maxJobs: 2 });
-    const [result] = await scene.broker.enqueue(scene.jobs(1));
-    assert.equal(result?.ok, true);
-  }),
+  conformanceCase(
+    "queues: settings are brought up to date, and those that are not given stay",
+    async (scene) => {
+      await scene.ensure({ maxJobs: 1 });
+      await scene.ensure({});
+      const [, refused] = await scene.broker.enqueue(scene.jobs(2));
+      assert.equal(refused?.ok, false);
+      await scene.ensure({ maxJobs: 2 });
+      const [result] = await scene.broker.enqueue(scene.jobs(1));
+      assert.equal(result?.ok, true);
+    },
+  ),
 
-  conformanceCase("queues: a snapshot counts what waits, runs, is delayed and is dead, and the age of the oldest", async (scene) => {
-    const { queues } = scene.broker;
-    assert.deepEqual(await queues.snapshot(scene.queue), { queue: scene.queue, waiting: 0, running: 0, delayed: 0, dead: 0, oldestAgeMs: 0 });
-    const jobs = scene.jobs(6);
-    await scene.enqueueOk(...jobs);
-    const worker = await scene.worker({ slots: 4 });
-    await worker.delivery(3);
-    const [first, second] = [await worker.delivery(0), await worker.delivery(1)];
-    worker.slots = 2;
-    const later: Envelope = { ...(jobs[0] as Envelope), generation: 1, notBefore: scene.harness.now() + 60_000 };
-    await worker.settle(first, { do: "requeue", envelope: later }, { do: "ack" });
-    const { body, headers } = second.message;
-    const letter = { id: "dead", queue: scene.queue, reason: "fatal", attempts: 1, at: scene.harness.now(), node: "conformance", body, headers } as const;
-    await worker.settle(second, { do: "bury", letter }, { do: "ack" });
-    await scene.passes(20);
-    const snapshot = await scene.harness.eventually("2 waiting, 2 running, 1 delayed, 1 dead", async () => {
-      const found = await queues.snapshot(scene.queue);
-      return found.waiting === 2 && found.running === 2 && found.delayed === 1 && found.dead === 1 && found;
-    });
-    assert.ok(snapshot.oldestAgeMs >= 15 && snapshot.oldestAgeMs < 60_000, `the oldest was ${snapshot.oldestAgeMs} ms old`);
-    const listed = (await queues.list()).find(({ queue }) => queue === scene.queue);
-    assert.deepEqual([listed?.waiting, listed?.running, listed?.delayed, listed?.dead], [2, 2, 1, 1]);
-  }),
+  conformanceCase(
+    "queues: a snapshot counts what waits, runs, is delayed and is dead, and the age of the oldest",
+    async (scene) => {
+      const { queues } = scene.broker;
+      assert.deepEqual(await queues.snapshot(scene.queue), {
+        queue: scene.queue,
+        waiting: 0,
+        running: 0,
+        delayed: 0,
+        dead: 0,
+        oldestAgeMs: 0,
+      });
+      const jobs = scene.jobs(6);
+      await scene.enqueueOk(...jobs);
+      const worker = await scene.worker({ slots: 4 });
+      await worker.delivery(3);
+      const [first, second] = [await worker.delivery(0), await worker.delivery(1)];
+      worker.slots = 2;
+      const later: Envelope = {
+        ...(jobs[0] as Envelope),
+        generation: 1,
+        notBefore: scene.harness.now() + 60_000,
+      };
+      await worker.settle(first, { do: "requeue", envelope: later }, { do: "ack" });
+      const { body, headers } = second.message;
+      const letter = {
+        id: "dead",
+        queue: scene.queue,
+        reason: "fatal",
+        attempts: 1,
+        at: scene.harness.now(),
+        node: "conformance",
+        body,
+        headers,
+      } as const;
+      await worker.settle(second, { do: "bury", letter }, { do: "ack" });
+      await scene.passes(20);
+      const snapshot = await scene.harness.eventually(
+        "2 waiting, 2 running, 1 delayed, 1 dead",
+        async () => {
+          const found = await queues.snapshot(scene.queue);
+          return (
+            found.waiting === 2 &&
+            found.running === 2 &&
+            found.delayed === 1 &&
+            found.dead === 1 &&
+            found
+          );
+        },
+      );
+      assert.ok(
+        snapshot.oldestAgeMs >= 15 && snapshot.oldestAgeMs < 60_000,
+        `the oldest was ${snapshot.oldestAgeMs} ms old`,
+      );
+      const listed = (await queues.list()).find(({ queue }) => queue === scene.queue);
+      assert.deepEqual(
+        [listed?.waiting, listed?.running, listed?.delayed, listed?.dead],
+        [2, 2, 1, 1],
+      );
+    },
+  ),
 
   conformanceCase("queues: one that does not exist has no snapshot", async (scene) => {
     await rejectsWith("queue-not-found", scene.broker.queues.snapshot(scene.harness.queueName()));
   }),
 
-  conformanceCase("queues: a removed one takes no more jobs and is not listed; created anew it is empty", async (scene) => {
-    await scene.enqueueOk(scene.job());
-    await scene.broker.queues.remove(scene.queue);
-    const [refused] = await scene.broker.enqueue([scene.job()]);
-    assert.equal(refused?.ok === false && refused.error.code, "queue-not-found");
-    assert.ok((await scene.broker.queues.list()).every(({ queue }) => queue !== scene.queue));
-    await scene.ensure({});
-    assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 0);
-  }),
+  conformanceCase(
+    "queues: a removed one takes no more jobs and is not listed; created anew it is empty",
+    async (scene) => {
+      await scene.enqueueOk(scene.job());
+      await scene.broker.queues.remove(scene.queue);
+      const [refused] = await scene.broker.enqueue([scene.job()]);
+      assert.equal(refused?.ok === false && refused.error.code, "queue-not-found");
+      assert.ok((await scene.broker.queues.list()).every(({ queue }) => queue !== scene.queue));
+      await scene.ensure({});
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 0);
+    },
+  ),
 ];

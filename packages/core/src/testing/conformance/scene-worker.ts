@@ -25,7 +25,12 @@ export class SceneWorker {
   slots: number;
   mostHeld = 0;
 
-  private constructor(broker: Broker, queue: string, harness: ConformanceHarness, options: SceneWorkerOptions) {
+  private constructor(
+    broker: Broker,
+    queue: string,
+    harness: ConformanceHarness,
+    options: SceneWorkerOptions,
+  ) {
     this.#broker = broker;
     this.queue = queue;
     this.#harness = harness;
@@ -33,7 +38,12 @@ export class SceneWorker {
     this.#acks = options.acks ?? false;
   }
 
-  static async start(broker: Broker, queue: string, harness: ConformanceHarness, options: SceneWorkerOptions): Promise<SceneWorker> {
+  static async start(
+    broker: Broker,
+    queue: string,
+    harness: ConformanceHarness,
+    options: SceneWorkerOptions,
+  ): Promise<SceneWorker> {
     const worker = new SceneWorker(broker, queue, harness, options);
     worker.#subscription = await broker.work(queue, {
       leaseMs: harness.leaseMs,
@@ -44,13 +54,17 @@ export class SceneWorker {
   }
 
   get subscription(): WorkSubscription {
-    if (this.#subscription === undefined) throw new Error("A delivery was made before work() had returned its subscription.");
+    if (this.#subscription === undefined)
+      throw new Error("A delivery was made before work() had returned its subscription.");
     return this.#subscription;
   }
 
   /** The n-th delivery, counted from 0. */
   delivery(index: number): Promise<Delivery> {
-    return this.#harness.eventually(`delivery ${index} (there were ${this.deliveries.length})`, () => this.deliveries[index]);
+    return this.#harness.eventually(
+      `delivery ${index} (there were ${this.deliveries.length})`,
+      () => this.deliveries[index],
+    );
   }
 
   /** The bodies' message ids, in the order of arrival. */

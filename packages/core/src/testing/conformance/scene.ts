@@ -17,7 +17,10 @@ export interface ConformanceCase {
   skip?(capabilities: BrokerCapabilities): string | undefined;
 }
 
-export function conformanceCase(name: string, body: (scene: Scene) => Promise<void>): ConformanceCase {
+export function conformanceCase(
+  name: string,
+  body: (scene: Scene) => Promise<void>,
+): ConformanceCase {
   return { name, run: (harness) => playScene(harness, body) };
 }
 
@@ -25,11 +28,15 @@ export function conformanceCase(name: string, body: (scene: Scene) => Promise<vo
 export function sharedCase(name: string, body: (scene: Scene) => Promise<void>): ConformanceCase {
   return {
     ...conformanceCase(name, body),
-    skip: ({ severalConnections }) => (severalConnections ? undefined : "it takes several connections to one server"),
+    skip: ({ severalConnections }) =>
+      severalConnections ? undefined : "it takes several connections to one server",
   };
 }
 
-async function playScene(harness: ConformanceHarness, body: (scene: Scene) => Promise<void>): Promise<void> {
+async function playScene(
+  harness: ConformanceHarness,
+  body: (scene: Scene) => Promise<void>,
+): Promise<void> {
   const scene = new Scene(harness);
   try {
     await harness.broker.queues.ensure(scene.queue);
@@ -84,8 +91,14 @@ export class Scene {
   job(more: Partial<Envelope> = {}): Envelope {
     this.#jobs += 1;
     return {
-      ...UNSETTLED, id: `${this.queue}-job-${this.#jobs}`, name: "conformance.job", queue: this.queue,
-      payload: { n: this.#jobs }, createdAt: this.harness.now(), headers: {}, ...more,
+      ...UNSETTLED,
+      id: `${this.queue}-job-${this.#jobs}`,
+      name: "conformance.job",
+      queue: this.queue,
+      payload: { n: this.#jobs },
+      createdAt: this.harness.now(),
+      headers: {},
+      ...more,
     };
   }
 
@@ -95,21 +108,35 @@ export class Scene {
 
   record(envelope: Envelope, more: Partial<HistoryRecord> = {}): HistoryRecord {
     return {
-      id: envelope.id, name: envelope.name, queue: envelope.queue, state: "succeeded", outcome: "succeeded",
-      attempts: 1, generation: envelope.generation, node: "conformance", at: this.harness.now(), ...more,
+      id: envelope.id,
+      name: envelope.name,
+      queue: envelope.queue,
+      state: "succeeded",
+      outcome: "succeeded",
+      attempts: 1,
+      generation: envelope.generation,
+      node: "conformance",
+      at: this.harness.now(),
+      ...more,
     };
   }
 
   async worker(options: SceneWorkerOptions = {}): Promise<SceneWorker> {
     const broker = options.broker ?? this.broker;
-    const worker = await SceneWorker.start(broker, options.queue ?? this.queue, this.harness, options);
+    const worker = await SceneWorker.start(
+      broker,
+      options.queue ?? this.queue,
+      this.harness,
+      options,
+    );
     this.later(() => worker.stop());
     return worker;
   }
 
   /** Enqueues one job and takes it over a worker, so that there is a delivery to settle. */
   async enqueueOk(...jobs: readonly Envelope[]): Promise<void> {
-    for (const result of await this.broker.enqueue(jobs)) assert.ok(result.ok, result.ok ? "" : result.error.message);
+    for (const result of await this.broker.enqueue(jobs))
+      assert.ok(result.ok, result.ok ? "" : result.error.message);
   }
 
   /** Until this much time has passed; for what must outlast something. */
@@ -121,7 +148,10 @@ export class Scene {
 
 export function envelopeOf(message: QueueMessage): Envelope {
   const read = readEnvelope(message);
-  if (!read.ok) throw new assert.AssertionError({ message: `the delivered message is unreadable: ${read.error.message}` });
+  if (!read.ok)
+    throw new assert.AssertionError({
+      message: `the delivered message is unreadable: ${read.error.message}`,
+    });
   return read.envelope;
 }
 

@@ -6,7 +6,7 @@ import { MemoryDelayed } from "./memory-delayed.ts";
 import { DocumentBucket } from "./memory-documents.ts";
 import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
-import { MemoryQueue } from "./memory-queue.ts";
+import type { MemoryQueue } from "./memory-queue.ts";
 
 const HISTORY_LIMIT = 10_000;
 

@@ -1,0 +1,63 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+
+/** A runtime node as a process of its own: `millrace run jobs.ts`, as in production. */
+export interface NodeProcess {
+  readonly name: string;
+  readonly pid: number;
+  /** Where its `/livez`, `/readyz` and `/metrics` are. */
+  readonly healthUrl: string;
+  /** SIGKILL: no goodbye. */
+  kill(): Promise<void>;
+  /** SIGTERM, and the end of it. */
+  stop(): Promise<void>;
+}
+
+const COMMAND = fileURLToPath(import.meta.resolve("millrace/bin"));
+const JOBS = fileURLToPath(new URL("./jobs.ts", import.meta.url));
+
+export async function startNodeProcess(options: {
+  name: string;
+  server: string;
+  namespace: string;
+  lease: string;
+  slots: number;
+}): Promise<NodeProcess> {
+  const flags = Object.entries({ ...options, "health-port": 0 }).flatMap(([flag, value]) => [
+    `--${flag}`,
+    String(value),
+  ]);
+  const child = spawn(process.execPath, [COMMAND, "run", JOBS, "--json", ...flags], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, MILLRACE_LOG_LEVEL: "warn" },
+  });
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await once(child, "exit");
+  };
+  return {
+    name: options.name,
+    pid: child.pid ?? 0,
+    healthUrl: await firstLine(child, options.name),
+    kill: () => end("SIGKILL"),
+    stop: () => end("SIGTERM"),
+  };
+}
+
+/** With `--json` a node says one line when it is ready: who it is and where its health server listens. */
+async function firstLine(
+  child: ChildProcessByStdio<null, Readable, Readable>,
+  name: string,
+): Promise<string> {
+  let log = "";
+  child.stderr.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4_000)));
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { healthUrl } = JSON.parse(line) as { healthUrl: string };
+    return healthUrl;
+  }
+  throw new Error(`${name} ended before it was ready:\n${log}`);
+}

@@ -1,0 +1,16 @@
+import type { Command } from "./command.ts";
+import { deadList } from "./commands/dead-list.ts";
+import { deadDiscard, deadRetry } from "./commands/dead-settle.ts";
+import { deadShow } from "./commands/dead-show.ts";
+import { dev } from "./commands/dev.ts";
+import { enqueue } from "./commands/enqueue.ts";
+import { healthcheck } from "./commands/healthcheck.ts";
+import { jobsGet } from "./commands/jobs-get.ts";
+import { jobsList } from "./commands/jobs-list.ts";
+import { queues } from "./commands/queues.ts";
+import { run } from "./commands/run.ts";
+
+/** Every command, in the order of `--help`. */
+export const COMMANDS: readonly Command[] = [
+  dev, run, enqueue, queues, jobsGet, jobsList, deadList, deadShow, deadRetry, deadDiscard, healthcheck,
+];

@@ -1,0 +1,96 @@
+import { MillraceError } from "@millrace/core";
+import type { DeadLetterFilter, DeadLetterResult } from "../../client/dead-letters.ts";
+import type { Millrace } from "../../client/client.ts";
+import { flag } from "../../config/field-kinds.ts";
+import { command, type CommandCall, type Report } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import { clean } from "../show/clean.ts";
+import { withClient } from "../with-client.ts";
+import { filterFlags, filterOf } from "./dead-list.ts";
+
+const selection = {
+  ...filterFlags,
+  all: { kind: flag, about: "Every letter that fits --queue and --reason" },
+} as const;
+
+export const deadRetry = command({
+  name: "dead retry",
+  summary: "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed",
+  usage: "ID… | --all",
+  args: { min: 0, max: 10_000 },
+  flags: selection,
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace dead retry invoice-17 invoice-18", "These two"],
+    ["millrace dead retry --all --queue mail --reason attempts-exhausted", "Everything that fits"],
+  ],
+  run: (call) => settleLetters(call, "retried", (client, filter) => client.dead.retry(filter)),
+});
+
+export const deadDiscard = command({
+  name: "dead discard",
+  summary: "Remove dead letters for good; asks first where there is a person to ask",
+  usage: "ID… | --all",
+  args: { min: 0, max: 10_000 },
+  flags: { ...selection, yes: { kind: flag, about: "Don't ask" } },
+  fields: ["connection", "namespace"],
+  examples: [["millrace dead discard invoice-17 --yes", "Without asking, as a script needs it"]],
+  async run(call) {
+    if (call.flags.yes !== true) {
+      const what = call.args.length > 0 ? call.args.join(", ") : "every letter that fits";
+      requireSelection(call);
+      const answer = await call.io.ask(`Remove ${what} for good? [y/N] `);
+      if (answer === undefined) throw new MillraceError("invalid-option", "There is nobody to ask: add --yes to discard.");
+      if (!/^y(es)?$/i.test(answer.trim())) return { json: { discarded: [], failed: [] }, text: () => "nothing was discarded\n", exitCode: EXIT.failed };
+    }
+    return settleLetters(call, "discarded", (client, filter) => client.dead.discard(filter));
+  },
+});
+
+async function settleLetters(
+  call: CommandCall<typeof selection>, done: "retried" | "discarded",
+  act: (client: Millrace, filter: DeadLetterFilter) => Promise<readonly DeadLetterResult[]>,
+): Promise<Report> {
+  requireSelection(call);
+  const filter = filterOf(call.flags);
+  const results = await withClient(call.config, async (client) => {
+    if (call.args.length === 0) return act(client, filter);
+    const each: DeadLetterResult[] = [];
+    for (const id of call.args) each.push(...(await settleOne(client, { ...filter, id }, act)));
+    return each;
+  });
+  const failed = results.filter((result) => !result.ok);
+  const succeeded = results.filter((result) => result.ok);
+  return {
+    json: {
+      [done]: succeeded.map(({ id, queue }) => ({ id, queue })),
+      failed: failed.map(({ id, queue, error }) => ({ id, queue, error: { code: error.code, message: error.message } })),
+    },
+    text: (paint) => [
+      ...failed.map(({ id, error }) => `${paint("red", "failed")} ${id}: ${clean(error.message, 500)} (${error.code})\n`),
+      `${done} ${succeeded.length} ${succeeded.length === 1 ? "letter" : "letters"}\n`,
+    ].join(""),
+    ...(failed.length > 0 ? { exitCode: EXIT.failed } : {}),
+  };
+}
+
+/** One that isn't there, or that stands for several jobs, fails by itself: the others are still settled. */
+async function settleOne(
+  client: Millrace, filter: DeadLetterFilter & { readonly id: string },
+  act: (client: Millrace, filter: DeadLetterFilter) => Promise<readonly DeadLetterResult[]>,
+): Promise<readonly DeadLetterResult[]> {
+  const { id, queue } = filter;
+  try {
+    await client.dead.show(id, queue === undefined ? {} : { queue });
+    const results = await act(client, filter);
+    if (results.length > 0) return results;
+    throw new MillraceError("job-not-found", `No dead letter with id ${id} fits the filters.`);
+  } catch (error) {
+    if (!MillraceError.is(error) || (error.code !== "job-not-found" && error.code !== "ambiguous-id")) throw error;
+    return [{ ok: false, id, queue: queue ?? "", error }];
+  }
+}
+
+function requireSelection({ args, flags: { all } }: Pick<CommandCall<typeof selection>, "args" | "flags">): void {
+  if ((args.length === 0) !== (all === true)) throw new MillraceError("invalid-option", "Give the ids of letters, or --all with or without --queue and --reason.");
+}

@@ -1,0 +1,99 @@
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { join, resolve } from "node:path";
+import { launchServer, type LaunchedServer, obtainServer } from "@millrace/broker-nats/server";
+import type { AnyJob } from "@millrace/core";
+import { type Config, type FieldKey, FIELDS } from "../../config/fields.ts";
+import { readConfig } from "../../config/read-config.ts";
+import { text, whole } from "../../config/field-kinds.ts";
+import { loadJobs } from "../../node/load-jobs.ts";
+import { command } from "../command.ts";
+import { exitOnSignals } from "../early-signals.ts";
+import { EXIT } from "../exit-codes.ts";
+import { hello } from "../hello-job.ts";
+import type { Paint } from "../io.ts";
+import { type Serving, serving, startServing } from "../serve.ts";
+
+const USUAL_PORT = 4222;
+
+export const dev = command({
+  name: "dev",
+  summary: "Start a private nats-server and a node with these job files (or a job called hello) on this machine",
+  usage: "[FILE…]",
+  args: { min: 0, max: 10_000 },
+  flags: {
+    port: { kind: whole(0, 65_535), about: `Port of the server; 0: any free one (default ${USUAL_PORT}, or a free one where that is taken)` },
+    dir: { kind: { ...text, placeholder: "<dir>" }, about: "Where the server and its data are kept (default .millrace)" },
+  },
+  fields: ["namespace", "node"],
+  examples: [
+    ["millrace dev", "A server and a node with the job hello"],
+    ["millrace dev jobs.ts --port 4333", "With your own jobs"],
+  ],
+  async run({ args, flags, config: given, json, io }) {
+    const forget = exitOnSignals();
+    const jobs: readonly AnyJob[] = args.length > 0 || given.jobs !== undefined ? await loadJobs(args.length > 0 ? args : given.jobs ?? [], io.cwd) : [hello];
+    const dir = resolve(io.cwd, flags.dir ?? ".millrace");
+    await using server = await startServer(dir, flags.port, io.env, (line) => io.err(`${line}\n`));
+    const config = ownServer(given, server.url);
+    const running = await startServing(config, jobs, io, forget);
+    const about = serving(running, config, jobs);
+    io.out(json ? `${JSON.stringify({ ...about, store: dir })}\n` : welcome(about, jobs, dir, io.paint));
+    // A server that ends by itself takes the point of this command with it.
+    const outcome = await Promise.race([running.stopped.then(() => "stopped" as const), server.exited.then(() => "server ended" as const)]);
+    if (outcome === "stopped") return EXIT.ok;
+    io.err(`the nats-server ended by itself:\n${server.log.lines().slice(-10).join("\n")}\n`);
+    await running.stop({ immediate: true });
+    return EXIT.failed;
+  },
+});
+
+/** The private server takes no credentials, whatever the environment holds for others. */
+function ownServer(given: Config, url: string): Config {
+  const own = Object.entries(given).filter(([key]) => key === "namespace" || FIELDS[key as FieldKey].group === "node");
+  return readConfig({ given: { values: { ...Object.fromEntries(own), servers: [url] }, label: (key) => key } });
+}
+
+async function startServer(
+  dir: string, port: number | undefined, env: Readonly<Record<string, string | undefined>>, onProgress: (line: string) => void,
+): Promise<LaunchedServer> {
+  const { path } = await obtainServer({ cacheDir: join(dir, "bin"), env, onProgress });
+  const free = port ?? ((await isFree(USUAL_PORT)) ? USUAL_PORT : 0);
+  return launchServer({ path, storeDir: join(dir, "nats"), port: free, name: "millrace-dev" });
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const probe = createServer();
+  try {
+    probe.listen(port, "127.0.0.1");
+    await once(probe, "listening");
+    return true;
+  } catch {
+    // Whatever keeps us from listening keeps the server from it too.
+    return false;
+  } finally {
+    probe.close();
+  }
+}
+
+function welcome({ servers, namespace, queues, healthUrl }: Serving, jobs: readonly AnyJob[], dir: string, paint: Paint): string {
+  const [job] = jobs;
+  const name = job?.name ?? "hello";
+  const queue = job?.queue ?? "default";
+  const server = servers[0] ?? "";
+  const flags = [...(server.endsWith(`:${USUAL_PORT}`) ? [] : [`--server ${server}`]), ...(namespace === "millrace" ? [] : [`--namespace ${namespace}`])];
+  const payload = job === hello ? `'{"name":"Ada"}'` : "'{}'";
+  return [
+    `${paint("green", "ready")}`,
+    `  server   ${paint("bold", server)}  (data in ${dir})`,
+    `  health   ${healthUrl}/readyz, /livez, /metrics`,
+    `  jobs     ${jobs.map((one) => one.name).join(", ")}  on ${queues.join(", ")}`,
+    "",
+    "Publish with the command, or with any NATS client:",
+    `  ${["millrace enqueue", name, payload, `--queue ${queue}`, ...flags].join(" ")}`,
+    `  nats --server ${server} pub ${namespace}.jobs.${queue} '{"name":"${name}","payload":{}}'`,
+    "",
+    "Ctrl-C stops it; a second one at once.",
+    "",
+  ].join("\n");
+}

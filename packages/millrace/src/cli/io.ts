@@ -1,0 +1,52 @@
+import { styleText } from "node:util";
+
+type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+
+/** Colours a text, or gives it back as it is. */
+export type Paint = (style: Style, text: string) => string;
+
+export const plain: Paint = (_style, text) => text;
+
+/** Everything a command reads and writes, so that tests can stand in for the terminal. */
+export interface CliIo {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Results. */
+  out(text: string | Uint8Array): void;
+  /** Everything else: notes, logs, errors for people. */
+  err(text: string): void;
+  /** All of standard input. */
+  readStdin(): Promise<string>;
+  /** Asks a person; undefined where there is none to ask. */
+  ask(question: string): Promise<string | undefined>;
+  readonly paint: Paint;
+  /** For what goes to `err`. */
+  readonly paintErr: Paint;
+}
+
+/** The process's own streams. `NO_COLOR` and `FORCE_COLOR` count; without either, colours are for terminals only. */
+export function processIo(): CliIo {
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    readStdin: async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString("utf8");
+    },
+    ask: async (question) => {
+      if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+      const { createInterface } = await import("node:readline/promises");
+      const terminal = createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return await terminal.question(question);
+      } finally {
+        terminal.close();
+      }
+    },
+    paint: (style, text) => styleText(style, text, { stream: process.stdout }),
+    paintErr: (style, text) => styleText(style, text, { stream: process.stderr }),
+  };
+}

@@ -1,0 +1,65 @@
+import { readFile } from "node:fs/promises";
+import { MillraceError } from "@millrace/core";
+import { loadConfigFile } from "../config/config-file.ts";
+import { type Field, FIELDS } from "../config/fields.ts";
+import { readConfig } from "../config/read-config.ts";
+import { type CommandLine, readCommandLine } from "./command-line.ts";
+import { COMMANDS } from "./command-list.ts";
+import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
+import { commandHelp, overview } from "./help.ts";
+import type { CliIo } from "./io.ts";
+import { clean } from "./show/clean.ts";
+
+/** Runs one command line. Never throws: an error is printed and becomes an exit code. */
+export async function main(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+  try {
+    return await carryOut(readCommandLine(argv, COMMANDS), io);
+  } catch (error) {
+    printError(error, argv.includes("--json"), io);
+    return exitCodeOf(error);
+  }
+}
+
+async function carryOut(line: CommandLine, io: CliIo): Promise<ExitCode> {
+  switch (line.kind) {
+    case "help":
+      io.out(line.command === undefined ? overview(COMMANDS, line.group, io.paint) : commandHelp(line.command, io.paint));
+      return EXIT.ok;
+    case "version":
+      io.out(`${await ownVersion()}\n`);
+      return EXIT.ok;
+    case "run":
+      return runCommand(line, io);
+  }
+}
+
+async function runCommand(line: Extract<CommandLine, { kind: "run" }>, io: CliIo): Promise<ExitCode> {
+  const { command, args, flags, json } = line;
+  const variable = io.env["MILLRACE_CONFIG"];
+  const file = await loadConfigFile(line.configFile ?? (variable === "" ? undefined : variable), io.cwd);
+  const config = readConfig({
+    given: { values: line.fields, label: (key) => `flag --${(FIELDS[key] as Field).flag}` },
+    env: io.env,
+    ...(file === undefined ? {} : { file }),
+  });
+  const report = await command.run({ args, flags, config, json, io } as Parameters<typeof command.run>[0]);
+  if (typeof report === "number") return report;
+  io.out(json ? `${JSON.stringify(report.json)}\n` : report.text(io.paint));
+  return report.exitCode ?? EXIT.ok;
+}
+
+/**
+ * In `--json` an error goes to stdout: a script then reads exactly one JSON document there, whatever happened.
+ * A defect (an error that isn't of the family) brings its stack.
+ */
+function printError(error: unknown, json: boolean, io: CliIo): void {
+  const known = MillraceError.is(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (json) io.out(`${JSON.stringify({ error: { code: known ? error.code : "internal", message } })}\n`);
+  else io.err(`${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})` : String(error instanceof Error ? error.stack : error)}\n`);
+}
+
+async function ownVersion(): Promise<string> {
+  const manifest = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as { readonly version: string };
+  return manifest.version;
+}

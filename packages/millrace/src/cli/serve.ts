@@ -1,0 +1,48 @@
+import type { AnyJob } from "@millrace/core";
+import { stopOnSignals } from "@millrace/runtime";
+import type { Config } from "../config/fields.ts";
+import { runNode, type RunningNode } from "../node/run-node.ts";
+import type { CliIo } from "./io.ts";
+import { cliLogger } from "./log.ts";
+
+/** What a long-running command says once it serves. */
+export interface Serving {
+  readonly node: string;
+  readonly servers: readonly string[];
+  readonly namespace: string;
+  readonly queues: readonly string[];
+  readonly jobs: readonly string[];
+  readonly healthUrl: string;
+}
+
+/** Runs a node with the command's configuration. Signals stop it from the moment it exists; `onNode` is called then. */
+export function startServing(config: Config, jobs: readonly AnyJob[], io: CliIo, onNode: () => void): Promise<RunningNode> {
+  const { jobs: _files, ...fields } = config;
+  return runNode({
+    ...fields,
+    jobs,
+    // Everything was read already; nothing may come from the environment a second time.
+    env: {},
+    onNode: (node) => {
+      onNode();
+      stopOnSignals(node);
+    },
+    log: cliLogger(config.logLevel, io.paintErr("red", "x") !== "x"),
+  });
+}
+
+export function serving({ node, healthUrl }: RunningNode, config: Config, jobs: readonly AnyJob[]): Serving {
+  return {
+    node: node.name,
+    servers: config.servers.map(withoutUser),
+    namespace: config.namespace,
+    queues: node.queues,
+    jobs: jobs.map(({ name }) => name),
+    healthUrl,
+  };
+}
+
+/** A server's URL may hold a password. */
+export function withoutUser(server: string): string {
+  return server.replace(/^([a-z]+:\/\/)?.*@/, "$1");
+}

@@ -1,0 +1,107 @@
+import { type Broker, type DeadReason, MillraceError, type StoredDeadLetter } from "@millrace/core";
+import { revivedEnvelope } from "./dead-retry.ts";
+
+/** Which dead letters are meant. Everything that is given must hold. */
+export interface DeadLetterFilter {
+  readonly queue?: string;
+  readonly id?: string;
+  readonly reason?: DeadReason;
+}
+
+/** What became of one letter that was to be retried or discarded. */
+export type DeadLetterResult =
+  | { readonly ok: true; readonly id: string; readonly queue: string }
+  | { readonly ok: false; readonly id: string; readonly queue: string; readonly error: MillraceError };
+
+/** Jobs that are not tried again by themselves. */
+export interface DeadLetters {
+  /** Oldest first. `limit`: default 100. */
+  list(filter?: DeadLetterFilter & { readonly limit?: number }): Promise<readonly StoredDeadLetter[]>;
+  /**
+   * The newest letter of a job.
+   *
+   * @throws MillraceError `job-not-found`, `ambiguous-id`
+   */
+  show(id: string, options?: { readonly queue?: string }): Promise<StoredDeadLetter>;
+  /**
+   * Gives the jobs a new life with their attempts at zero, and removes the letters. The publish is confirmed before the
+   * removal: a crash in between leaves a job and its letter, never neither. An empty filter means all.
+   */
+  retry(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
+  /** Removes the letters for good. An empty filter means all. */
+  discard(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
+}
+
+const PAGE = 200;
+
+export function deadLetters(broker: Broker, now: () => number): DeadLetters {
+  const store = broker.deadLetters;
+
+  const retryOne = async (letter: StoredDeadLetter): Promise<void> => {
+    await broker.requeue(revivedEnvelope(letter, now()));
+    await store.remove(letter.sequence);
+  };
+  const onEach = async (filter: DeadLetterFilter, act: (letter: StoredDeadLetter) => Promise<unknown>): Promise<readonly DeadLetterResult[]> => {
+    // A retried job may die again at once: letters that came after the start are left alone.
+    const end = await lastSequence(broker, filter);
+    const results: DeadLetterResult[] = [];
+    for await (const letter of matching(broker, filter)) {
+      if (letter.sequence > end) break;
+      results.push(await outcomeOf(letter, act));
+    }
+    return results;
+  };
+
+  return {
+    async list({ limit = 100, ...filter } = {}) {
+      const letters: StoredDeadLetter[] = [];
+      for await (const letter of matching(broker, filter)) {
+        if (letters.push(letter) >= limit) break;
+      }
+      return letters;
+    },
+    async show(id, { queue } = {}) {
+      const letters = await store.list({ id, ...(queue === undefined ? {} : { queue }) });
+      const queues = new Set(letters.map((letter) => letter.queue));
+      if (queues.size > 1) throw new MillraceError("ambiguous-id", `${id} is a dead letter in each of ${[...queues].join(", ")}: name the queue too.`);
+      const newest = letters.at(-1);
+      if (newest === undefined) throw new MillraceError("job-not-found", `No dead letter with id ${id}${queue === undefined ? "" : ` in queue ${queue}`}.`);
+      return newest;
+    },
+    retry: (filter) => onEach(filter, retryOne),
+    discard: (filter) => onEach(filter, (letter) => store.remove(letter.sequence)),
+  };
+}
+
+async function outcomeOf(letter: StoredDeadLetter, act: (letter: StoredDeadLetter) => Promise<unknown>): Promise<DeadLetterResult> {
+  const { id, queue } = letter;
+  try {
+    await act(letter);
+    return { ok: true, id, queue };
+  } catch (error) {
+    // What is not ours is a defect, and stops the run instead of being counted.
+    if (!MillraceError.is(error)) throw error;
+    return { ok: false, id, queue, error };
+  }
+}
+
+async function* matching(broker: Broker, filter: DeadLetterFilter): AsyncGenerator<StoredDeadLetter> {
+  const { queue, id, reason } = filter;
+  for (let after = 0; ; ) {
+    const page = await broker.deadLetters.list({
+      limit: PAGE, after, ...(queue === undefined ? {} : { queue }), ...(id === undefined ? {} : { id }),
+    });
+    for (const letter of page) {
+      if (reason === undefined || letter.reason === reason) yield letter;
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.sequence;
+  }
+}
+
+async function lastSequence(broker: Broker, filter: DeadLetterFilter): Promise<number> {
+  let last = 0;
+  for await (const letter of matching(broker, filter)) last = letter.sequence;
+  return last;
+}

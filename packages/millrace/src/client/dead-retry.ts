@@ -1,0 +1,33 @@
+import { type Envelope, MillraceError, type QueueMessage, readEnvelope, type StoredDeadLetter, UNSETTLED } from "@millrace/core";
+
+/**
+ * The envelope that gives a dead job a new life: the producer's fields as they were, the settler's at zero. Only the
+ * generation goes on counting, so that the new life has message ids and history records of its own.
+ *
+ * A start time that has passed and an expiry that has passed are left out: the operator wants it run now.
+ *
+ * @throws MillraceError with the letter's own reason where its bytes still can't be read
+ */
+export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope {
+  const message: QueueMessage = {
+    queue: letter.queue, origin: "runtime", body: letter.body, headers: letter.headers, sequence: letter.sequence, storedAt: letter.at,
+  };
+  let read = readEnvelope(message);
+  // A producer may have sent nonsense in the settler's fields, which are ignored in what it publishes.
+  if (!read.ok) read = readEnvelope({ ...message, origin: "producer" });
+  if (!read.ok) {
+    throw new MillraceError(
+      read.reason,
+      `The dead letter of ${letter.id} can't be retried as it stands: ${read.error.message} Publish a corrected job, then discard the letter.`,
+    );
+  }
+  const { firstError: _first, lastError: _last, notBefore, expiresAt, generation, ...kept } = read.envelope;
+  return {
+    ...kept,
+    ...UNSETTLED,
+    id: letter.id,
+    generation: generation + 1,
+    ...(notBefore !== undefined && notBefore > now ? { notBefore } : {}),
+    ...(expiresAt !== undefined && expiresAt > now ? { expiresAt } : {}),
+  };
+}

@@ -1,0 +1,109 @@
+import {
+  type Broker, type HistoryRecord, MillraceError, type RecordedError, type RunningJob, type WaitingJob,
+} from "@millrace/core";
+
+/** Where a job is now. `delayed` waits for its time, `queued` for a slot. */
+export type JobState = "queued" | "delayed" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
+
+/** All that is known about one job. */
+export interface JobStatus {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly state: JobState;
+  /** Attempts that ended in an outcome. */
+  readonly attempts: number;
+  /** One record per settled delivery, oldest first. */
+  readonly history: readonly HistoryRecord[];
+  /** What the handler returned, once `succeeded`. */
+  readonly result?: unknown;
+  /** The last error, also while another attempt is to come. */
+  readonly error?: RecordedError;
+}
+
+/** What a look at a job gave. */
+export interface JobTraces {
+  readonly history: readonly HistoryRecord[];
+  readonly running: RunningJob | undefined;
+  readonly waiting: WaitingJob | undefined;
+}
+
+/** How long a node has to answer that it runs a job. */
+const WHO_RUNS_MS = 400;
+
+/**
+ * Looks a job up.
+ *
+ * @throws MillraceError `job-not-found`, `ambiguous-id`
+ */
+export async function findJob(broker: Broker, id: string, queue: string | undefined, now: () => number): Promise<JobStatus> {
+  const where = queue === undefined ? {} : { queue };
+  // History is read last: a job that is settled between the looks then shows in it, instead of nowhere.
+  const [running, waiting] = await Promise.all([
+    broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }),
+    broker.findWaiting(id, where),
+  ]);
+  const history = distinct(await broker.history.read({ id, ...where }));
+  const status = jobStatus(id, { history, running: inQueue(running, queue), waiting }, now());
+  if (status !== undefined) return status;
+  throw new MillraceError(
+    "job-not-found",
+    `No job ${id}${queue === undefined ? "" : ` in queue ${queue}`} waits, runs or is in the history. It may never have been enqueued, or have left the history.`,
+  );
+}
+
+/**
+ * A job's status from what was seen of it.
+ *
+ * @throws MillraceError `ambiguous-id` where the id stands for jobs of several queues
+ */
+export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus | undefined {
+  const { history, running, waiting } = traces;
+  const last = history.at(-1);
+  const queues = new Set([...history.map(({ queue }) => queue), ...[running?.queue, waiting?.envelope.queue].filter((queue) => queue !== undefined)]);
+  if (queues.size > 1) {
+    throw new MillraceError("ambiguous-id", `${id} stands for a job in each of ${[...queues].join(", ")}: name the queue too.`);
+  }
+  const seen = running ?? waiting?.envelope ?? last;
+  if (seen === undefined) return undefined;
+  const state = stateOf(traces, now);
+  const error = last?.error ?? waiting?.envelope.lastError;
+  return {
+    id,
+    name: seen.name,
+    queue: seen.queue,
+    state,
+    attempts: last?.attempts ?? waiting?.envelope.attempts ?? 0,
+    history,
+    ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
+    ...(state !== "succeeded" && error !== undefined ? { error } : {}),
+  };
+}
+
+function stateOf({ history, running, waiting }: JobTraces, now: number): JobState {
+  const last = history.at(-1);
+  // A message stays in the queue until it is acked, so one that is being settled shows in both places: its record decides.
+  if (last !== undefined && last.state !== "requeued" && !isNewer(last, running, waiting)) return last.state;
+  if (running !== undefined) return "running";
+  if (waiting !== undefined) return waiting.state;
+  return last?.notBefore !== undefined && last.notBefore > now ? "delayed" : "queued";
+}
+
+/** Whether a job that had ended was brought back since: its dead letter was retried, or its id used again. */
+function isNewer(last: HistoryRecord, running: RunningJob | undefined, waiting: WaitingJob | undefined): boolean {
+  if (waiting !== undefined && (waiting.envelope.generation > last.generation || waiting.storedAt > last.at)) return true;
+  return running !== undefined && running.startedAt > last.at;
+}
+
+/** A record may be stored twice; readers drop the second. */
+export function distinct(records: readonly HistoryRecord[]): readonly HistoryRecord[] {
+  const seen = new Set<string>();
+  return records.filter((record) => {
+    const key = `${record.queue} ${record.generation} ${record.state} ${record.outcome}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+function inQueue(running: RunningJob | undefined, queue: string | undefined): RunningJob | undefined {
+  return queue === undefined || running?.queue === queue ? running : undefined;
+}

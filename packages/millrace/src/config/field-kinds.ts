@@ -1,0 +1,111 @@
+import { type Duration, formatMs, requireNamespace, requireQueueName, toMs } from "@millrace/core";
+
+/**
+ * How a field's value is read. `parse` takes what a flag, a variable or a file holds (text, or the file's own types)
+ * and throws an `Error` that says what was expected, without the value: the caller knows whether it may be shown.
+ */
+export interface FieldKind<Value> {
+  /** Stands for the value in `--help`: `<ms|30s>`. Absent for a flag that takes none. */
+  readonly placeholder: string | undefined;
+  parse(raw: unknown): Value;
+  /** A default as it stands in the docs. */
+  show(value: Value): string;
+}
+
+export const text: FieldKind<string> = {
+  placeholder: "<text>",
+  parse(raw) {
+    if (typeof raw !== "string" || raw.trim() === "") throw new Error("must be a text that is not empty");
+    return raw.trim();
+  },
+  show: (value) => value,
+};
+
+export const file: FieldKind<string> = { ...text, placeholder: "<file>" };
+
+export const namespace: FieldKind<string> = { ...text, placeholder: "<name>", parse: (raw) => requireNamespace(raw) };
+
+export const list: FieldKind<readonly string[]> = {
+  placeholder: "<a,b>",
+  parse(raw) {
+    const items = Array.isArray(raw) ? raw.flatMap((item) => split(item)) : split(raw);
+    if (items.length === 0) throw new Error("must hold at least one entry");
+    return items;
+  },
+  show: (value) => value.join(","),
+};
+
+export const duration: FieldKind<number> = {
+  placeholder: "<30s>",
+  parse(raw) {
+    if (typeof raw === "number") return toMs(raw);
+    if (typeof raw !== "string") throw new Error("must be a duration such as 30s or milliseconds");
+    const trimmed = raw.trim();
+    try {
+      return toMs((/^\d+$/.test(trimmed) ? Number(trimmed) : trimmed) as Duration);
+    } catch {
+      throw new Error("must be a duration such as 500ms, 30s, 5m, or whole milliseconds");
+    }
+  },
+  show: formatMs,
+};
+
+export const flag: FieldKind<boolean> = {
+  placeholder: undefined,
+  parse(raw) {
+    if (typeof raw === "boolean") return raw;
+    const word = typeof raw === "string" ? raw.trim().toLowerCase() : "";
+    if (["1", "true", "yes", "on"].includes(word)) return true;
+    if (["0", "false", "no", "off"].includes(word)) return false;
+    throw new Error("must be true or false");
+  },
+  show: String,
+};
+
+/** Whole numbers within bounds, both included. */
+export function whole(from: number, to: number): FieldKind<number> {
+  return {
+    placeholder: "<n>",
+    parse(raw) {
+      const value = typeof raw === "string" && /^\d+$/.test(raw.trim()) ? Number(raw) : raw;
+      if (typeof value === "number" && Number.isSafeInteger(value) && value >= from && value <= to) return value;
+      throw new Error(`must be a whole number from ${from} to ${to}`);
+    },
+    show: String,
+  };
+}
+
+export function oneOf<const Choice extends string>(...choices: readonly Choice[]): FieldKind<Choice> {
+  return {
+    placeholder: `<${choices.join("|")}>`,
+    parse(raw) {
+      const found = choices.find((choice) => choice === raw);
+      if (found === undefined) throw new Error(`must be one of ${choices.join(", ")}`);
+      return found;
+    },
+    show: (value) => value,
+  };
+}
+
+/** Slots by queue: `mail:10,images:2`, or a map in a file. */
+export const queueSlots: FieldKind<Readonly<Record<string, number>>> = {
+  placeholder: "<mail:10,…>",
+  parse(raw) {
+    const pairs = typeof raw === "object" && raw !== null && !Array.isArray(raw) ? Object.entries(raw) : list.parse(raw).map(pairOf);
+    return Object.freeze(Object.fromEntries(pairs.map(([queue, slots]) => [requireQueueName(queue), slotCount.parse(slots)])));
+  },
+  show: (value) => Object.entries(value).map(([queue, slots]) => `${queue}:${slots}`).join(","),
+};
+
+const slotCount = whole(1, 10_000);
+
+function pairOf(entry: string): [queue: string, slots: unknown] {
+  const parts = entry.split(":");
+  if (parts.length !== 2) throw new Error("must be queue:slots pairs such as mail:10,images:2");
+  return [parts[0] as string, parts[1]];
+}
+
+function split(raw: unknown): string[] {
+  if (typeof raw !== "string") throw new Error("must be a list of texts, or one text with commas");
+  return raw.split(",").map((item) => item.trim()).filter((item) => item !== "");
+}

@@ -1,0 +1,65 @@
+import { connectBroker } from "@millrace/broker-nats";
+import { createNode as createRuntimeNode, type MillraceNode, type NodeOptions as RuntimeNodeOptions, type NodeQueueOptions } from "@millrace/runtime";
+import { codeConfig } from "../config/code-config.ts";
+import { connectionOptions } from "../config/connection.ts";
+import type { Config } from "../config/fields.ts";
+import type { NodeOptions } from "./node-options.ts";
+
+export interface NodeConnection {
+  readonly node: MillraceNode;
+  readonly config: Config;
+  /** Closes the connection. Call it after the node has stopped. */
+  close(): Promise<void>;
+}
+
+/** A node that is not started, on a connection of its own. */
+export async function connectNode(options: NodeOptions): Promise<NodeConnection> {
+  const { queues, jobs, configFile, env, broker: own, waitForServer = true, ...rest } = options;
+  const config = await codeConfig({ fields: rest, ...(configFile === undefined ? {} : { configFile }), ...(env === undefined ? {} : { env }) });
+  const broker = own ?? await connectBroker({ ...connectionOptions(config, config.nodeName ?? "millrace-node"), waitOnFirstConnect: waitForServer });
+  try {
+    const node = createRuntimeNode({ ...ports(options), broker, jobs, ...nodeFields(config), queues: queueOptions(config, queues) });
+    return { node, config, close: () => broker.close() };
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
+}
+
+/**
+ * Connects a node that runs these jobs; `start()` it. The connection is closed when the node has stopped.
+ * `runNode` adds health and metrics.
+ *
+ * @throws MillraceError as `runNode`
+ */
+export async function createNode(options: NodeOptions): Promise<MillraceNode> {
+  const { node, close } = await connectNode(options);
+  void node.stopped.then(close);
+  return node;
+}
+
+function ports({ lease, poisonAfter, middleware, metrics, executionLog, log, clock }: NodeOptions): Partial<RuntimeNodeOptions> {
+  return {
+    ...(lease === undefined ? {} : { lease }),
+    ...(poisonAfter === undefined ? {} : { poisonAfter }),
+    ...(middleware === undefined ? {} : { middleware }),
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(executionLog === undefined ? {} : { executionLog }),
+    ...(log === undefined ? {} : { log }),
+    ...(clock === undefined ? {} : { clock }),
+  };
+}
+
+function nodeFields({ nodeName, slots, graceMs }: Config): Partial<RuntimeNodeOptions> {
+  return { ...(nodeName === undefined ? {} : { name: nodeName }), slots, grace: graceMs };
+}
+
+/** What code says about a queue is stronger than the configuration's slots. */
+function queueOptions(config: Config, own: NodeOptions["queues"]): Readonly<Record<string, NodeQueueOptions>> {
+  const queues: Record<string, NodeQueueOptions> = {};
+  for (const [queue, slots] of Object.entries(config.queues ?? {})) queues[queue] = { slots };
+  for (const [queue, options] of Object.entries(own ?? {})) {
+    queues[queue] = { ...queues[queue], ...(typeof options === "number" ? { slots: options } : options) };
+  }
+  return queues;
+}

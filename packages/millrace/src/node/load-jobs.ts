@@ -1,0 +1,46 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type AnyJob, MillraceError } from "@millrace/core";
+import { collectJobs } from "@millrace/runtime";
+
+/**
+ * The jobs that files export, named or default. TypeScript files are imported as they are: Node strips their types.
+ *
+ * A job with `isolation: "thread"` learns here which file its thread has to import.
+ *
+ * @throws MillraceError `job-file-failed`, `no-jobs`, naming the file
+ */
+export async function loadJobs(files: readonly string[], directory: string): Promise<readonly AnyJob[]> {
+  const jobs = new Set<AnyJob>();
+  for (const file of files) {
+    const url = pathToFileURL(resolve(directory, file)).href;
+    const found = collectJobs(await importFile(url, file));
+    if (found.length === 0) {
+      throw new MillraceError("no-jobs", `${file} exports no job. Export what definition.handler(…) returns, by name or as the default.`);
+    }
+    for (const job of found) jobs.add(job);
+    for (const job of found) {
+      if (job.isolation !== "thread" || job.module !== undefined) continue;
+      jobs.delete(job);
+      jobs.add(Object.freeze({ ...job, module: url }));
+    }
+  }
+  return [...jobs];
+}
+
+async function importFile(url: string, file: string): Promise<object> {
+  try {
+    return (await import(url)) as object;
+  } catch (cause) {
+    throw new MillraceError("job-file-failed", `The job file ${file} could not be imported: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
+  if (code === "ERR_MODULE_NOT_FOUND") return `${cause.message}. Check the path, and that its imports are installed.`;
+  // Where it threw, as far as the stack says: the line that a user has to look at.
+  const place = /\bfile:\/\/\S+|\(?\/\S+:\d+:\d+\)?/.exec(cause.stack?.split("\n").slice(1).join("\n") ?? "")?.[0];
+  return `${cause.name}: ${cause.message}${place === undefined ? "" : ` (at ${place.replace(/^\(|\)$/g, "")})`}`;
+}

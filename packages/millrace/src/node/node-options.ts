@@ -1,0 +1,31 @@
+import type { Broker, Clock, Duration, ExecutionLog, Logger, MetricsCollector, Middleware } from "@millrace/core";
+import type { NodeQueueOptions } from "@millrace/runtime";
+import type { ConfigInput } from "../config/fields.ts";
+
+/**
+ * A node's options. Every configuration field may be given here; what is left out comes from the environment
+ * (`MILLRACE_…`), then from `configFile`, then from the defaults. See `docs/configuration.md`.
+ */
+export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
+  /** What `definition.handler(…)` returned. Their queues are served. */
+  readonly jobs: readonly unknown[];
+  /** Slots, or slots and limits, by queue. */
+  readonly queues?: Readonly<Record<string, number | NodeQueueOptions>>;
+  /** A configuration file to read. Default: none; only the command looks for one by itself. */
+  readonly configFile?: string;
+  /** Default: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** A broker of your own instead of a connection. Closed when the node has stopped. */
+  readonly broker?: Broker;
+  /** Keep trying while no server answers at the start. Default true: a node may start before its server. */
+  readonly waitForServer?: boolean;
+  /** How soon a dead node's jobs are delivered again. Default: 30 s. */
+  readonly lease?: Duration;
+  /** Crashes in a row that make a job a dead letter. Default: 3. */
+  readonly poisonAfter?: number;
+  readonly middleware?: readonly Middleware[];
+  readonly metrics?: MetricsCollector;
+  readonly executionLog?: ExecutionLog;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+}

@@ -1,0 +1,75 @@
+import { type HealthServer, type MillraceNode, startHealthServer } from "@millrace/runtime";
+import { prometheusMetrics } from "@millrace/telemetry";
+import { connectNode, type NodeConnection } from "./connect-node.ts";
+import type { NodeOptions } from "./node-options.ts";
+
+export interface RunNodeOptions extends NodeOptions {
+  /** Called with the node before it starts, for what must not miss its beginning: signals, listeners. */
+  readonly onNode?: (node: MillraceNode) => void;
+}
+
+/** A node that runs, with its health server. */
+export interface RunningNode extends AsyncDisposable {
+  readonly node: MillraceNode;
+  /** Where `/livez`, `/readyz` and `/metrics` answer: `http://127.0.0.1:8086`. */
+  readonly healthUrl: string;
+  /** Resolves when the node has stopped and everything it held is closed. */
+  readonly stopped: Promise<void>;
+  /** As the node's own `stop()`; resolves when everything is closed. */
+  stop(options?: { readonly immediate?: boolean }): Promise<void>;
+}
+
+/**
+ * Connects, starts a node and its health server, and gives control back while they run.
+ * Signals are the caller's: see `stopOnSignals`.
+ *
+ * @throws MillraceError `invalid-option`, `no-jobs`, `health-port-taken`, `server-unreachable` (with `waitForServer: false`), `auth-failed` …
+ * @example
+ * const running = await runNode({ servers: "nats://localhost:4222", jobs: [welcome], onNode: stopOnSignals });
+ * await running.stopped;
+ */
+export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
+  const metrics = options.metrics === undefined ? prometheusMetrics() : undefined;
+  let connection: NodeConnection | undefined;
+  let health: HealthServer | undefined;
+  // In the order of opening, so that closing is its reverse; each may be missing where a start failed.
+  const close = async (): Promise<void> => {
+    await health?.stop();
+    await connection?.close();
+    await metrics?.close();
+  };
+  try {
+    connection = await connectNode({ ...options, ...(metrics === undefined ? {} : { metrics }) });
+    const { node, config } = connection;
+    options.onNode?.(node);
+    health = await startHealthServer({
+      health: () => node.health(),
+      port: config.healthPort,
+      ...(config.healthHost === undefined ? {} : { host: config.healthHost }),
+      ...(metrics === undefined ? {} : { metrics: () => metrics.page() }),
+    });
+    await node.start();
+    const stopped = node.stopped.then(close);
+    return runningNode(node, health, config.healthHost, stopped);
+  } catch (error) {
+    await connection?.node.stop({ immediate: true });
+    await close();
+    throw error;
+  }
+}
+
+function runningNode(node: MillraceNode, health: HealthServer, host: string | undefined, stopped: Promise<void>): RunningNode {
+  const shown = host === undefined || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  const stop: RunningNode["stop"] = async (options) => {
+    await node.stop(options);
+    await stopped;
+  };
+  return {
+    node,
+    healthUrl: `http://${shown.includes(":") ? `[${shown}]` : shown}:${health.port}`,
+    stopped,
+    stop,
+    [Symbol.asyncDispose]: () => stop(),
+  };
+}
+

@@ -1,0 +1,94 @@
+import type { Duration, JobDefinition, StoredDeadLetter } from "@millrace/core";
+import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { createNode, type MillraceNode } from "@millrace/runtime";
+import { createClient, type Millrace } from "../client/client.ts";
+import type { EnqueueOptions } from "../client/enqueue-options.ts";
+import type { JobHandle } from "../client/job-handle.ts";
+import type { JobState, JobStatus } from "../client/job-status.ts";
+import { drain } from "./drain.ts";
+
+export interface TestRuntimeOptions {
+  /** What `definition.handler(…)` returned. */
+  readonly jobs: readonly unknown[];
+  /** Jobs of a queue that run at once. Default 10. */
+  readonly slots?: number;
+  /** The clock's first reading, epoch milliseconds. Default: 2030-01-01T00:00:00Z. */
+  readonly startMs?: number;
+  /** In [0, 1), for jitter. Default: always 0.5, which is the delay without jitter. */
+  readonly random?: () => number;
+}
+
+/** A node over a broker in memory and a clock that stands still until it is moved. */
+export interface TestRuntime extends AsyncDisposable {
+  /** `await t.clock.advance("5m")` */
+  readonly clock: SimulatedClock;
+  readonly broker: MemoryBroker;
+  readonly node: MillraceNode;
+  readonly client: Millrace;
+  enqueue<Input, Parsed, Output>(job: JobDefinition<Input, Parsed, Output>, input: NoInfer<Input>, options?: EnqueueOptions): Promise<JobHandle<Output>>;
+  /**
+   * Moves the clock from timer to timer until no job waits, is delayed or runs: retries and delays are passed, not waited for.
+   *
+   * @throws Error where jobs are still left after `maxTime` of simulated time (default 30 days)
+   */
+  drain(options?: { readonly maxTime?: Duration }): Promise<void>;
+  job(id: string): Promise<JobStatus>;
+  deadLetters(): Promise<readonly StoredDeadLetter[]>;
+  /** @throws Error that says what the job's state is instead, with its last error */
+  assertSucceeded(job: JobHandle | string): Promise<JobStatus>;
+  /** @throws Error that says what the job's state is instead */
+  assertDead(job: JobHandle | string): Promise<JobStatus>;
+  /** @throws Error that says what the job's state is instead */
+  assertState(job: JobHandle | string, state: JobState): Promise<JobStatus>;
+  /** Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * A runtime for unit tests of jobs: no server, no waiting.
+ *
+ * @example
+ * await using t = await createTestRuntime({ jobs: [welcome] });
+ * const handle = await t.enqueue(definition, { to: "ada@example.com" }, { delay: "5m" });
+ * await t.clock.advance("5m");
+ * await t.drain();
+ * await t.assertSucceeded(handle);
+ */
+export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
+  const { jobs, slots = 10, startMs, random = () => 0.5 } = options;
+  const clock = new SimulatedClock(startMs);
+  const broker = new MemoryBroker({ clock });
+  const client = createClient(broker, clock);
+  const node = createNode({ broker, jobs, slots, clock, random, name: "test-node" });
+  await node.start();
+
+  const job = (id: string): Promise<JobStatus> => client.job(id);
+  const assertState = async (which: JobHandle | string, state: JobState): Promise<JobStatus> => {
+    const status = typeof which === "string" ? await job(which) : await which.status();
+    if (status.state === state) return status;
+    const error = status.error === undefined ? "" : `; its last error is ${status.error.type}: ${status.error.message}`;
+    throw new Error(`Job ${status.id} (${status.name}) is ${status.state} after ${status.attempts} attempts, not ${state}${error}`);
+  };
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopping ??= stopNode(node, clock, broker));
+  return {
+    clock, broker, node, client, job, assertState, stop,
+    enqueue: (definition, input, enqueueOptions) => client.enqueue(definition, input, enqueueOptions),
+    drain: ({ maxTime = "30d" } = {}) => drain(broker, clock, maxTime),
+    deadLetters: () => broker.deadLetters.list({ limit: Number.MAX_SAFE_INTEGER }),
+    assertSucceeded: (which) => assertState(which, "succeeded"),
+    assertDead: (which) => assertState(which, "dead"),
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** A handler that waits for the simulated clock would hold the stop up: time passes until it has ended or was handed back. */
+async function stopNode(node: MillraceNode, clock: SimulatedClock, broker: MemoryBroker): Promise<void> {
+  const stopped = node.stop({ immediate: true });
+  let done = false;
+  void stopped.then(() => {
+    done = true;
+  });
+  while (!done) await clock.advance(clock.nextTimerInMs ?? 0);
+  await broker.close();
+}
