@@ -36,7 +36,8 @@ describeEachServer("1: a node killed with SIGKILL", (server) => {
 /** Node `a` dies at the point, node `b` is there when the lease has run out. */
 async function killAt(server: TestServer, dieAt: DiePoint, work: Work) {
   const trial = await Trial.start(server);
-  const a = await trial.node("a", { dieAt });
+  // With one slot it can't take the retry it has published before it dies.
+  const a = await trial.node("a", { dieAt, slots: 1 });
   await trial.publish({ job: work });
   const { exit, atMs } = await trial.death(a);
   expect(exit.signal).toBe("SIGKILL");
