@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Broker, type QueueSettings, UNSETTLED } from "@millrace/core";
+import { type Broker, type HistoryRecord, type QueueSettings, UNSETTLED } from "@millrace/core";
 import { expect } from "vitest";
 import { type ChildExit, startChild, type TestChild } from "../../harness/child.ts";
 import { cleanUpLater } from "../../harness/cleanup.ts";
@@ -179,13 +179,17 @@ export class Trial {
     );
   }
 
+  records(): Promise<readonly HistoryRecord[]> {
+    return readRecords(this.#server.url, this.namespace);
+  }
+
   async verdict(): Promise<Verdict> {
     const dead = await this.broker.deadLetters.list({ queue: QUEUE, limit: 1_000_000 });
     return judge(
       {
         entries: this.ledger,
         dead: dead.map(({ id, reason, attempts }) => ({ id, reason, attempts })),
-        records: await readRecords(this.#server.url, this.namespace),
+        records: await this.records(),
         faults: this.#faults,
       },
       { maxAttempts: this.maxAttempts },
