@@ -7,7 +7,7 @@ export {
 } from "./health/health-server.ts";
 export { createNode, type MillraceNode } from "./node/node.ts";
 export type { NodeState } from "./node/node-machine.ts";
-export type { NodeOptions, NodeQueueOptions } from "./node/node-options.ts";
+export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
 export {

@@ -12,8 +12,13 @@ export interface HistoryRecord {
   readonly outcome: Outcome["kind"];
   /** Attempts counted so far, this one included where it counts. */
   readonly attempts: number;
-  /** Which publication of the envelope this was about; with the id it names the delivery that was settled. */
+  /** Which publication of the envelope this was about. */
   readonly generation: number;
+  /**
+   * The settled message's place in its queue. An id may be enqueued anew once the dedupe window has passed, so
+   * id and generation alone do not say which message this was about.
+   */
+  readonly sequence?: number;
   readonly node: string;
   readonly at: number;
   readonly startedAt?: number;

@@ -260,6 +260,7 @@ function historyRecord(
     outcome: outcome.kind,
     attempts: envelope.attempts,
     generation: input.envelope.generation,
+    sequence: input.message.sequence,
     node: input.node,
     at: input.now,
   };

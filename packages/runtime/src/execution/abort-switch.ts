@@ -1,19 +1,20 @@
 import { type AbortCause, MillraceError } from "@millrace/core";
 
+/** What the handler's signal carries as its `reason`. */
+export interface AbortReason extends MillraceError {
+  readonly code: AbortCause;
+}
+
 /**
  * Tells a handler to stop, once, and remembers why. The controller is only made when somebody looks at the
  * signal: most short jobs never do.
  */
 export class AbortSwitch {
   #controller: AbortController | undefined;
-  #reason: MillraceError | undefined;
+  #reason: AbortReason | undefined;
   #onAbort: (() => void) | undefined;
 
-  get cause(): AbortCause | undefined {
-    return this.#reason?.code as AbortCause | undefined;
-  }
-
-  get reason(): MillraceError | undefined {
+  get reason(): AbortReason | undefined {
     return this.#reason;
   }
 
@@ -34,11 +35,15 @@ export class AbortSwitch {
   /** The first cause stands, except that a lost lease overrules any other: then nothing may be settled. */
   abort(cause: AbortCause, message: string): void {
     if (this.#reason !== undefined) {
-      if (cause === "lease-lost") this.#reason = new MillraceError(cause, message);
+      if (cause === "lease-lost") this.#reason = reasonOf(cause, message);
       return;
     }
-    this.#reason = new MillraceError(cause, message);
+    this.#reason = reasonOf(cause, message);
     this.#controller?.abort(this.#reason);
     this.#onAbort?.();
   }
+}
+
+function reasonOf(cause: AbortCause, message: string): AbortReason {
+  return new MillraceError(cause, message) as AbortReason;
 }

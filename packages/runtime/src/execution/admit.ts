@@ -17,41 +17,53 @@ export interface AdmissionInput {
   readonly poisonAfter: number;
 }
 
+/** The definition to run by, or the outcome under which the job is settled instead. */
+export type Admission = { readonly job: AnyJob } | { readonly refusal: Outcome };
+
 /**
- * Whether a delivered job may run now; if not, the outcome under which it is settled instead. Pure.
+ * Whether a delivered job may run now. Pure.
  * The order matters: a job that nobody can run is dead before it is late.
  */
-export function admit(input: AdmissionInput): Outcome | undefined {
+export function admit(input: AdmissionInput): Admission {
   const { envelope, job, now, message } = input;
   if (job === undefined) {
     return {
-      kind: "rejected",
-      reason: "unknown-name",
-      error: {
-        type: "unknown-name",
-        message: `No handler called ${envelope.name} serves queue ${envelope.queue}. Deploy a node that has it, then retry the dead letter.`,
+      refusal: {
+        kind: "rejected",
+        reason: "unknown-name",
+        error: {
+          type: "unknown-name",
+          message: `No handler called ${envelope.name} serves queue ${envelope.queue}. Deploy a node that has it, then retry the dead letter.`,
+        },
       },
     };
   }
-  if (crashesOf(input) >= input.poisonAfter) return { kind: "crashed" };
-  if (expiresAt(envelope, job) <= now) return { kind: "expired" };
+  if (crashesOf(input) >= input.poisonAfter) return { refusal: { kind: "crashed" } };
+  if (expiresAt(input, job) <= now) return { refusal: { kind: "expired" } };
   // What the runtime itself published was delayed already; looking again with another node's clock would send it round in circles.
   if (
     message.origin === "producer" &&
     envelope.notBefore !== undefined &&
     envelope.notBefore > now
   ) {
-    return { kind: "deferred", untilMs: envelope.notBefore };
+    return { refusal: { kind: "deferred", untilMs: envelope.notBefore } };
   }
-  return undefined;
+  return { job };
 }
 
 /** The producer's expiry, and for a job that never ran the definition's queued timeout: from its start time, where it has one. */
-function expiresAt(envelope: Envelope, job: AnyJob): number {
+function expiresAt(input: AdmissionInput, job: AnyJob): number {
+  const { envelope } = input;
   const explicit = envelope.expiresAt ?? Infinity;
-  if (job.queuedTimeoutMs === undefined || envelope.attempts > 0) return explicit;
+  if (job.queuedTimeoutMs === undefined || hasRun(input)) return explicit;
   return Math.min(
     explicit,
     Math.max(envelope.createdAt, envelope.notBefore ?? 0) + job.queuedTimeoutMs,
   );
+}
+
+/** Whatever ended an earlier run, the job did not wait in vain: it was interrupted, snoozed, failed, or its holder crashed. */
+function hasRun(input: AdmissionInput): boolean {
+  const { attempts, interruptions, snoozes } = input.envelope;
+  return attempts > 0 || interruptions > 0 || snoozes > 0 || crashesOf(input) > 0;
 }

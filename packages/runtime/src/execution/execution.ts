@@ -4,7 +4,6 @@ import {
   type Delivery,
   type Envelope,
   envelopeOfUnreadable,
-  type ExecutionEvent,
   type ExecutionState,
   MillraceError,
   nextTransition,
@@ -13,28 +12,36 @@ import {
   readEnvelope,
   recordError,
   type RunningJob,
-  type Schema,
   settle,
-  type SettlementInput,
   type Settlement,
-  type Timer,
-  validate,
+  type SettlementInput,
 } from "@millrace/core";
 import { AbortSwitch } from "./abort-switch.ts";
 import { admit } from "./admit.ts";
-import { AttemptContext } from "./attempt-context.ts";
+import { Attempt } from "./attempt.ts";
 import type { ExecutionHost } from "./execution-host.ts";
-import { type Ending, interpret, outcomeOfAbort } from "./interpret.ts";
+import { outcomeOfAbort } from "./interpret.ts";
+import { Pause } from "./pause.ts";
 import { remedy } from "./remedy.ts";
-import { reportRedelivered, reportSettled, reportStarted } from "./report.ts";
+import {
+  reportIgnoredAbort,
+  reportRedelivered,
+  reportSettled,
+  reportStarted,
+  reportTrouble,
+} from "./report.ts";
 
-const SETTLE_RETRY_MS = [50, 200, 500, 1_000, 2_000] as const;
+/**
+ * What this execution is busy with. One way only, and every step may be left out:
+ * `reading → recalling → attempting → settling → ended`
+ */
+type Phase = "reading" | "recalling" | "attempting" | "settling" | "ended";
 
 /**
  * One delivery of a job, from the broker's hands to its settlement. `#state` only ever moves by the
  * execution machine's answers; this class acts on them.
  *
- * The steps: read → recall (redeliveries only) → admit → validate → run → settle. Each may end the execution
+ * The steps: read → recall (redeliveries only) → admit → attempt → settle. Each may end the execution
  * early with an outcome, and every outcome goes through `#settle`.
  */
 export class Execution {
@@ -43,16 +50,15 @@ export class Execution {
   /** Called exactly once, when nothing of this execution is left to do. */
   readonly #onEnd: (execution: Execution) => void;
   readonly #abort = new AbortSwitch();
+  #phase: Phase = "reading";
   #state: ExecutionState = "queued";
   #envelope: Envelope | undefined;
   #definition: AnyJob | undefined;
+  #attempt: Attempt | undefined;
+  #pause: Pause | undefined;
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   #startedAt: number | undefined;
   #startedMono = 0;
-  #ended = false;
-  /** Set by whoever settles first; everyone later finds it taken. */
-  #settling = false;
-  #cutShort: (() => void) | undefined;
 
   constructor(host: ExecutionHost, delivery: Delivery, onEnd: (execution: Execution) => void) {
     this.#host = host;
@@ -80,13 +86,8 @@ export class Execution {
   }
 
   start(): void {
-    this.#delivery.lease.onLost(() =>
-      this.abort(
-        "lease-lost",
-        "The lease could not be confirmed in time; another node may run this job.",
-      ),
-    );
-    const { message } = this.#delivery;
+    const { lease, message, deliveryCount } = this.#delivery;
+    lease.onLost(() => this.#loseLease());
     const read = readEnvelope(message);
     if (!read.ok) {
       this.#envelope = envelopeOfUnreadable(message, read);
@@ -94,8 +95,14 @@ export class Execution {
       return;
     }
     this.#envelope = read.envelope;
-    if (this.#delivery.deliveryCount > 1) void this.#recall(read.envelope);
+    if (deliveryCount > 1) void this.#recall(read.envelope);
     else this.#admit(read.envelope);
+  }
+
+  /** Gives the job straight back without running it: it arrived after the node began to stop. */
+  refuse(): void {
+    this.abort("shutdown", "The node is stopping.");
+    this.start();
   }
 
   /** Tells the handler to stop. What follows depends on whether it does. */
@@ -103,22 +110,34 @@ export class Execution {
     this.#abort.abort(cause, message);
   }
 
-  /** The last resort of a stopping node: settle as interrupted although the handler goes on. */
+  /** The last resort of a stopping node: settle although the handler goes on. A settlement under way is left alone. */
   handBack(): void {
     this.abort("shutdown", "The node has stopped.");
-    this.#cutShort?.();
-    this.#settle({ kind: "interrupted" });
+    const { reason } = this.#abort;
+    if (this.#phase === "attempting" && reason !== undefined) this.#settle(outcomeOfAbort(reason));
+    // Whether an earlier holder has settled the job isn't known, so it may neither be run nor be published again.
+    else if (this.#phase === "recalling") this.letGo();
   }
 
-  /** Gives the job straight back without running it: it arrived after the node began to stop. */
-  refuse(): void {
-    const read = readEnvelope(this.#delivery.message);
-    this.#envelope = read.ok ? read.envelope : envelopeOfUnreadable(this.#delivery.message, read);
-    this.#settle(
-      read.ok
-        ? { kind: "interrupted" }
-        : { kind: "rejected", reason: read.reason, error: read.error },
+  /** Ends it without a word: the job comes back to another holder when its lease has run out. */
+  letGo(): void {
+    if (this.#phase === "ended") return;
+    this.#host.broker.settle(this.#delivery, []).catch((error: unknown) => {
+      this.#host.log.debug(
+        { error: recordError(error) },
+        "a delivery was let go without its broker",
+      );
+    });
+    this.#end();
+  }
+
+  #loseLease(): void {
+    this.abort(
+      "lease-lost",
+      "The lease could not be confirmed in time; another node may run this job.",
     );
+    if (this.#phase === "recalling") this.#settle({ kind: "lease-lost" });
+    this.#pause?.cutShort();
   }
 
   /**
@@ -126,166 +145,71 @@ export class Execution {
    * was recorded is what the history knows: recorded means published, so only the ack is missing.
    */
   async #recall(envelope: Envelope): Promise<void> {
+    this.#phase = "recalling";
     reportRedelivered(this.#host, envelope, this.#delivery.deliveryCount);
-    for (let tries = 0; ; tries += 1) {
+    for (let tries = 0; this.#phase === "recalling"; tries += 1) {
       try {
-        const records = await this.#host.broker.history.read({
-          id: envelope.id,
-          queue: envelope.queue,
-        });
-        if (records.some((record) => record.generation === envelope.generation))
-          this.#settle({ kind: "recalled" });
+        const settled = await this.#isOnRecord(envelope);
+        if (this.#phase !== "recalling") return;
+        if (settled) this.#settle({ kind: "recalled" });
         else this.#admit(envelope);
-        return;
       } catch (error) {
         // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the next holder asks.
-        if (await this.#pause(error, tries)) continue;
-        this.#settle({ kind: "lease-lost" });
-        return;
+        await this.#troubled(error, tries);
+        if (!this.#delivery.lease.isHeld()) this.#settle({ kind: "lease-lost" });
       }
     }
+  }
+
+  async #isOnRecord({ id, queue, generation }: Envelope): Promise<boolean> {
+    const { sequence } = this.#delivery.message;
+    const records = await this.#host.broker.history.read({ id, queue });
+    return records.some(
+      (record) => record.generation === generation && record.sequence === sequence,
+    );
   }
 
   #admit(envelope: Envelope): void {
-    const { host, delivery } = { host: this.#host, delivery: this.#delivery };
-    const job = host.registry.get(envelope.name);
-    this.#definition = job;
-    const refusal = admit({
+    const host = this.#host;
+    const { message, deliveryCount } = this.#delivery;
+    this.#definition = host.registry.get(envelope.name);
+    const admission = admit({
       envelope,
-      job,
-      message: delivery.message,
-      deliveryCount: delivery.deliveryCount,
+      job: this.#definition,
+      message,
+      deliveryCount,
       now: host.clock.now(),
       poisonAfter: host.poisonAfter,
     });
-    if (refusal !== undefined || job === undefined) {
-      if (refusal !== undefined) this.#settle(refusal);
-      return;
-    }
-    if (this.#abort.cause !== undefined) {
-      this.#settle(
-        this.#abort.cause === "lease-lost" ? { kind: "lease-lost" } : { kind: "interrupted" },
-      );
-      return;
-    }
-    if (job.input === undefined) this.#run(envelope, job, envelope.payload);
-    else this.#validateThenRun(envelope, job, job.input);
+    if ("refusal" in admission) return this.#settle(admission.refusal);
+    if (this.#abort.reason !== undefined) return this.#settle(outcomeOfAbort(this.#abort.reason));
+    this.#phase = "attempting";
+    this.#attempt = new Attempt({
+      host,
+      envelope,
+      job: admission.job,
+      deliveryCount,
+      abort: this.#abort,
+      onStart: () => this.#started(envelope),
+      onOutcome: (outcome) => this.#settle(outcome),
+      onIgnoredAbort: () => reportIgnoredAbort(host, envelope),
+    });
+    this.#attempt.begin();
   }
 
-  #validateThenRun(envelope: Envelope, job: AnyJob, schema: Schema): void {
-    const reject = (error: unknown): void =>
-      this.#settle({ kind: "rejected", reason: "invalid-payload", error: withoutStack(error) });
-    try {
-      const input = validate(
-        schema,
-        envelope.payload,
-        "invalid-payload",
-        `The payload of ${job.name}`,
-      );
-      if (input instanceof Promise) input.then((value) => this.#run(envelope, job, value), reject);
-      else this.#run(envelope, job, input);
-    } catch (error) {
-      reject(error);
-    }
-  }
-
-  #run(envelope: Envelope, job: AnyJob, input: unknown): void {
-    if (this.#settling) return;
-    const { clock, node, log } = this.#host;
-    this.#move({ type: "START" });
+  #started(envelope: Envelope): void {
+    const { clock } = this.#host;
+    this.#state = nextTransition(this.#state, { type: "START" }).state;
     this.#startedAt = clock.now();
     this.#startedMono = clock.monotonic();
     reportStarted(this.#host, envelope, this.#startedAt);
-    const context = new AttemptContext({
-      input,
-      envelope,
-      definition: job,
-      deliveryCount: this.#delivery.deliveryCount,
-      node,
-      abort: this.#abort,
-      log,
-    });
-    let ending: Ending;
-    try {
-      const given = this.#host.call(context);
-      if (given instanceof Promise) {
-        this.#await(given, envelope, job);
-        return;
-      }
-      ending = { returned: given };
-    } catch (error) {
-      ending = { threw: error };
-    }
-    this.#finish(ending, job);
   }
 
-  /** Waits for the handler, or for the end of the patience after it was told to stop. */
-  #await(given: Promise<unknown>, envelope: Envelope, job: AnyJob): void {
-    const { clock } = this.#host;
-    const timeoutMs = envelope.timeoutMs ?? job.timeoutMs;
-    let timer: Timer = clock.setTimer(timeoutMs, () =>
-      this.abort("timed-out", `The handler did not end within its timeout of ${timeoutMs} ms.`),
-    );
-    this.#cutShort = () => timer.cancel();
-    this.#abort.onAbort = () => {
-      timer.cancel();
-      // A stopping node has a grace of its own and hands back what is left; only timeouts and cancellations are waited for here.
-      if (this.#abort.cause !== "shutdown")
-        timer = clock.setTimer(job.graceMs, () => this.#giveUpWaiting());
-    };
-    given.then(
-      (value) => {
-        timer.cancel();
-        this.#finish({ returned: value }, job);
-      },
-      (error: unknown) => {
-        timer.cancel();
-        this.#finish({ threw: error }, job);
-      },
-    );
-  }
-
-  #giveUpWaiting(): void {
-    const { cause, reason } = this.#abort;
-    if (cause === undefined || this.#settling) return;
-    const envelope = this.#requireEnvelope();
-    this.#host.events.emit("handler.ignored-abort", {
-      id: envelope.id,
-      name: envelope.name,
-      queue: envelope.queue,
-      attempt: envelope.attempts + 1,
-    });
-    this.#settle(outcomeOfAbort(cause, reason));
-  }
-
-  #finish(ending: Ending, job: AnyJob): void {
-    if (this.#settling) return;
-    const outcome = interpret(ending, this.#abort.cause);
-    if (outcome.kind !== "succeeded" || job.output === undefined) {
-      this.#settle(outcome);
-      return;
-    }
-    const fail = (error: unknown): void =>
-      this.#settle({ kind: "failed", error: withoutStack(error), retry: "policy" });
-    try {
-      const output = validate<unknown>(
-        job.output,
-        outcome.output,
-        "invalid-output",
-        `The result of ${job.name}`,
-      );
-      if (output instanceof Promise)
-        output.then((value) => this.#settle({ kind: "succeeded", output: value }), fail);
-      else this.#settle({ kind: "succeeded", output });
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  /** The one way out. The first outcome counts; whatever a handler says afterwards has no hearer. */
+  /** The one way to an outcome. The first counts; whatever a handler says afterwards has no hearer. */
   #settle(outcome: Outcome): void {
-    if (this.#settling) return;
-    this.#settling = true;
+    if (this.#phase === "settling" || this.#phase === "ended") return;
+    this.#phase = "settling";
+    this.#attempt?.stop();
     const { clock, node, random } = this.#host;
     const input: SettlementInput = {
       envelope: this.#requireEnvelope(),
@@ -323,58 +247,42 @@ export class Execution {
 
   /** Until the broker has confirmed it all, or the lease is gone and the job is somebody else's to settle. */
   async #carryOut(input: SettlementInput, first: Settlement): Promise<void> {
+    const { broker } = this.#host;
     let settlement = first;
     for (let tries = 0; ; tries += 1) {
-      if (settlement.steps.length > 0 && !this.#delivery.lease.isHeld()) {
+      if (!this.#delivery.lease.isHeld())
         settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
-      }
+      // With a lost lease there is nothing to carry out and nothing to let go.
+      if (settlement.steps.length === 0) break;
       try {
-        if (settlement.steps.length > 0)
-          await this.#host.broker.settle(this.#delivery, settlement.steps);
+        await broker.settle(this.#delivery, settlement.steps);
         break;
       } catch (error) {
         const other = remedy(error, input, settlement);
         if (other !== undefined) settlement = other;
-        else if (!(await this.#pause(error, tries))) {
-          settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
-          break;
-        }
+        else await this.#troubled(error, tries);
       }
+      if (this.#phase === "ended") return;
     }
+    if (this.#phase === "ended") return;
     this.#state = settlement.state;
     reportSettled(this.#host, input, settlement);
     this.#end();
   }
 
-  /** @returns false when there is no point in trying again: the lease is lost */
-  async #pause(error: unknown, tries: number): Promise<boolean> {
-    const { clock, events } = this.#host;
-    const envelope = this.#requireEnvelope();
-    events.emit("settlement.failed", {
-      id: envelope.id,
-      name: envelope.name,
-      queue: envelope.queue,
-      attempt: envelope.attempts + 1,
-      error: recordError(error),
-    });
-    if (MillraceError.is(error, "lease-lost") || this.#ended) return false;
-    await new Promise<void>((resolve) =>
-      clock.setTimer(
-        SETTLE_RETRY_MS[Math.min(tries, SETTLE_RETRY_MS.length - 1)] as number,
-        resolve,
-      ),
-    );
-    return this.#delivery.lease.isHeld() && !this.#ended;
-  }
-
-  #move(event: ExecutionEvent): void {
-    this.#state = nextTransition(this.#state, event).state;
+  /** The broker could not be asked: waits before it is asked again. */
+  async #troubled(error: unknown, tries: number): Promise<void> {
+    reportTrouble(this.#host, this.#requireEnvelope(), error);
+    if (this.#phase === "ended" || !this.#delivery.lease.isHeld()) return;
+    this.#pause ??= new Pause(this.#host.clock);
+    await this.#pause.wait(tries);
   }
 
   #end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#cutShort?.();
+    if (this.#phase === "ended") return;
+    this.#phase = "ended";
+    this.#attempt?.stop();
+    this.#pause?.cutShort();
     this.#onEnd(this);
   }
 
@@ -386,10 +294,4 @@ export class Execution {
       );
     return this.#envelope;
   }
-}
-
-/** The stack of a failed validation shows our own code and helps nobody. */
-function withoutStack(error: unknown): { type: string; message: string } {
-  const { type, message } = recordError(error);
-  return { type, message };
 }

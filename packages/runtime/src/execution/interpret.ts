@@ -1,10 +1,5 @@
-import {
-  type AbortCause,
-  MillraceError,
-  type Outcome,
-  OutcomeSignal,
-  recordError,
-} from "@millrace/core";
+import { MillraceError, type Outcome, OutcomeSignal, recordError } from "@millrace/core";
+import type { AbortReason } from "./abort-switch.ts";
 
 /** How a handler ended: with a value, or with something thrown. */
 export type Ending = { readonly returned: unknown } | { readonly threw: unknown };
@@ -15,8 +10,8 @@ export type Ending = { readonly returned: unknown } | { readonly threw: unknown 
  * A handler that comes back with a value has done its work, even if it was told to stop meanwhile; one that
  * throws after it was told to stop has stopped. A lost lease beats both: the job may be another node's.
  */
-export function interpret(ending: Ending, aborted: AbortCause | undefined): Outcome {
-  if (aborted === "lease-lost") return { kind: "lease-lost" };
+export function interpret(ending: Ending, aborted: AbortReason | undefined): Outcome {
+  if (aborted?.code === "lease-lost") return { kind: "lease-lost" };
   const given = "returned" in ending ? ending.returned : ending.threw;
   if (OutcomeSignal.is(given)) return fromSignal(given);
   if ("returned" in ending) return { kind: "succeeded", output: ending.returned };
@@ -24,29 +19,32 @@ export function interpret(ending: Ending, aborted: AbortCause | undefined): Outc
   return { kind: "failed", error: recordError(ending.threw), retry: "policy" };
 }
 
-/** The outcome of an attempt whose handler went on although it was told to stop. */
-export function outcomeOfAbort(aborted: AbortCause, cause: unknown): Outcome {
-  switch (aborted) {
+/**
+ * The outcome of an attempt that was told to stop and did not succeed.
+ *
+ * @param threw what the handler threw after it was told; left out where it said nothing
+ */
+export function outcomeOfAbort(aborted: AbortReason, threw?: unknown): Outcome {
+  switch (aborted.code) {
     case "timed-out":
-      return {
-        kind: "timed-out",
-        error: recordError(
-          MillraceError.is(cause, "timed-out")
-            ? cause
-            : new MillraceError("timed-out", timeoutText(cause)),
-        ),
-      };
+      return { kind: "timed-out", error: recordError(timeoutError(aborted, threw)) };
     case "shutdown":
       return { kind: "interrupted" };
     case "cancelled":
-      return { kind: "cancelled", reason: cause instanceof Error ? cause.message : String(cause) };
+      return { kind: "cancelled", reason: aborted.message };
     case "lease-lost":
       return { kind: "lease-lost" };
   }
 }
 
-function timeoutText(cause: unknown): string {
-  return `The handler did not end within its timeout; it then failed with: ${recordError(cause).message}`;
+/** A handler that passes its signal's reason on adds nothing to it; anything else it threw may say where it hung. */
+function timeoutError(aborted: AbortReason, threw: unknown): MillraceError {
+  if (threw === undefined || threw === aborted) return aborted;
+  return new MillraceError(
+    "timed-out",
+    `${aborted.message} It then failed with: ${recordError(threw).message}`,
+    { cause: threw },
+  );
 }
 
 function fromSignal(signal: OutcomeSignal): Outcome {

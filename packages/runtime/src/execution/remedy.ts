@@ -8,7 +8,8 @@ import {
 } from "@millrace/core";
 
 /**
- * What to do when a settlement can't be carried out as it stands. Pure.
+ * What to do when a settlement can't be carried out as it stands. Pure. Each remedy takes something away, so
+ * that the next failure of the same kind finds none left.
  *
  * @returns another settlement for the same delivery, or undefined where the same one is to be tried again
  */
@@ -20,7 +21,7 @@ export function remedy(
   const tooLarge = MillraceError.is(error, "payload-too-large");
   if (!tooLarge && !MillraceError.is(error, "unserializable-payload")) return undefined;
 
-  if (input.outcome.kind === "succeeded")
+  if (failed.state === "succeeded")
     return withoutOutput(failed, tooLarge ? "too-large" : "unserializable");
   if (failed.state !== "requeued") return undefined;
   return settle({
@@ -33,7 +34,11 @@ export function remedy(
 function withoutOutput(
   settlement: Settlement,
   why: NonNullable<HistoryRecord["outputDropped"]>,
-): Settlement {
+): Settlement | undefined {
+  const hasOutput = settlement.steps.some(
+    (step) => step.do === "record" && step.record.output !== undefined,
+  );
+  if (!hasOutput) return undefined;
   return {
     ...settlement,
     steps: settlement.steps.map((step) => {

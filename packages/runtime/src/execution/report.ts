@@ -1,17 +1,14 @@
-import type { Envelope, Settlement, SettlementInput } from "@millrace/core";
+import { type Envelope, recordError, type Settlement, type SettlementInput } from "@millrace/core";
 import type { ExecutionHost } from "./execution-host.ts";
 
-/** What the rest of the world hears of an execution: events, metrics, the execution log. After the fact, and never in its way. */
+/**
+ * What the rest of the world hears of an execution: events, metrics, the execution log. After the fact, and
+ * never in its way: a collector or a log that throws although it must not costs a log line, never a job.
+ */
 
 export function reportStarted(host: ExecutionHost, envelope: Envelope, startedAt: number): void {
   const waitedMs = Math.max(0, startedAt - Math.max(envelope.createdAt, envelope.notBefore ?? 0));
-  if (envelope.generation === 0) {
-    host.metrics.observe(
-      "job_schedule_to_start_seconds",
-      { queue: envelope.queue, job: envelope.name },
-      waitedMs / 1_000,
-    );
-  }
+  quietly(host, () => observeWait(host, envelope, waitedMs));
   if (host.events.has("job.started"))
     host.events.emit("job.started", { ...idOf(envelope), waitedMs });
 }
@@ -21,8 +18,17 @@ export function reportRedelivered(
   envelope: Envelope,
   deliveryCount: number,
 ): void {
-  host.metrics.increment("redeliveries_total", { queue: envelope.queue });
+  quietly(host, () => host.metrics.increment("redeliveries_total", { queue: envelope.queue }));
   host.events.emit("job.redelivered", { ...idOf(envelope), deliveryCount });
+}
+
+/** The broker could not do what it was asked; it is asked again. */
+export function reportTrouble(host: ExecutionHost, envelope: Envelope, error: unknown): void {
+  host.events.emit("settlement.failed", { ...idOf(envelope), error: recordError(error) });
+}
+
+export function reportIgnoredAbort(host: ExecutionHost, envelope: Envelope): void {
+  host.events.emit("handler.ignored-abort", idOf(envelope));
 }
 
 export function reportSettled(
@@ -30,11 +36,12 @@ export function reportSettled(
   input: SettlementInput,
   settlement: Settlement,
 ): void {
-  count(host, input, settlement);
+  quietly(host, () => count(host, input, settlement));
+  quietly(host, () => {
+    for (const step of settlement.steps)
+      if (step.do === "record") host.executionLog.record(step.record);
+  });
   const { envelope, outcome, durationMs } = input;
-  for (const step of settlement.steps) {
-    if (step.do === "record") host.executionLog.record(step.record);
-  }
   if (settlement.state === "abandoned") host.events.emit("lease.lost", idOf(envelope));
   if (!host.events.has("job.settled")) return;
   host.events.emit("job.settled", {
@@ -46,6 +53,27 @@ export function reportSettled(
     ...(settlement.reason === undefined ? {} : { reason: settlement.reason }),
     ...("error" in outcome ? { error: outcome.error } : {}),
   });
+}
+
+function quietly(host: ExecutionHost, say: () => void): void {
+  try {
+    say();
+  } catch (error) {
+    host.log.error(
+      { error: recordError(error) },
+      "the metrics collector or the execution log threw",
+    );
+  }
+}
+
+/** Later generations wait because they were told to, so only the first says something about the queue. */
+function observeWait({ metrics }: ExecutionHost, envelope: Envelope, waitedMs: number): void {
+  if (envelope.generation > 0) return;
+  metrics.observe(
+    "job_schedule_to_start_seconds",
+    { queue: envelope.queue, job: envelope.name },
+    waitedMs / 1_000,
+  );
 }
 
 function count(

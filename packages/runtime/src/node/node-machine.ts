@@ -54,7 +54,8 @@ export const nodeMachine = setup({
   context: ({ input }) => input,
   initial: "idle",
   states: {
-    idle: { on: { START: "starting", STOP: "stopped", HURRY: "stopped" } },
+    // Nothing is open yet, but what the node was given has to be closed all the same.
+    idle: { on: { START: "starting", STOP: "closing", HURRY: "closing" } },
     starting: {
       invoke: {
         src: "open",

@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { inspect } from "node:util";
 import {
   type Broker,
   type Clock,
@@ -26,6 +27,14 @@ export interface NodeQueueOptions {
   readonly settings?: QueueSettings;
 }
 
+export interface ThreadOptions {
+  /**
+   * The most a thread's heap may take, MiB; an attempt that needs more fails as `thread-exited` and its thread
+   * ends. Left out: as much as the process may.
+   */
+  readonly maxHeapMb?: number;
+}
+
 export interface NodeOptions {
   readonly broker: Broker;
   /** What `definition.handler(…)` returned. Their queues are served. */
@@ -42,6 +51,8 @@ export interface NodeOptions {
   readonly lease?: Duration;
   /** Crashes in a row that make a job a dead letter. Default: 3. */
   readonly poisonAfter?: number;
+  /** For jobs with `isolation: "thread"`. */
+  readonly threads?: ThreadOptions;
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
   readonly executionLog?: ExecutionLog;
@@ -60,6 +71,7 @@ export interface NodeConfig {
   readonly graceMs: number;
   readonly leaseMs: number;
   readonly poisonAfter: number;
+  readonly threads: ThreadOptions;
   readonly middleware: readonly Middleware[];
   readonly metrics: MetricsCollector;
   readonly executionLog: ExecutionLog;
@@ -94,6 +106,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     graceMs: toMs(options.grace ?? "30s", "grace"),
     leaseMs,
     poisonAfter: wholeFrom1(options.poisonAfter ?? 3, "poisonAfter"),
+    threads: threadOptions(options.threads),
     middleware: options.middleware ?? [],
     metrics: options.metrics ?? noMetrics,
     executionLog: options.executionLog ?? noExecutionLog,
@@ -101,6 +114,10 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   });
+}
+
+function threadOptions({ maxHeapMb }: ThreadOptions = {}): ThreadOptions {
+  return maxHeapMb === undefined ? {} : { maxHeapMb: wholeFrom1(maxHeapMb, "threads.maxHeapMb") };
 }
 
 function defaultName(): string {
@@ -119,6 +136,6 @@ function wholeFrom1(value: number, field: string): number {
 function wrong(field: string, value: unknown, expected: string): MillraceError {
   return new MillraceError(
     "invalid-option",
-    `${field} must be ${expected}; got ${JSON.stringify(value)}.`,
+    `${field} must be ${expected}; got ${inspect(value)}.`,
   );
 }

@@ -43,7 +43,7 @@ export function createNode(options: NodeOptions): MillraceNode {
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
-  const threads = new ThreadPool(clock);
+  const threads = new ThreadPool(clock, config.threads);
   const host: ExecutionHost = {
     node: config.name,
     broker,
@@ -88,14 +88,16 @@ export function createNode(options: NodeOptions): MillraceNode {
 
   /** Why the node never ran; set by the machine's `onFailure` before it closes. */
   let failure: Error | undefined;
-  const stopStatus = broker.onStatus((status) => {
-    if (status !== "closed") events.emit("broker.status", { status });
-  });
+  /** Set while the node is between opening and closing. */
+  let unwatchStatus = (): void => {};
   const actor = createActor(nodeMachine, {
     clock: xstateClock(clock),
     input: {
       graceMs: config.graceMs,
       open: async (signal) => {
+        unwatchStatus = broker.onStatus((status) => {
+          if (status !== "closed") events.emit("broker.status", { status });
+        });
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
@@ -117,12 +119,20 @@ export function createNode(options: NodeOptions): MillraceNode {
         for (const worker of workers) worker.handBackAll();
       },
       close: async () => {
-        stopStatus();
+        unwatchStatus();
+        const left = workers.reduce((sum, worker) => sum + worker.letGoAll(), 0);
+        if (left > 0)
+          log.warn(
+            { node: config.name, jobs: left },
+            "stopping with jobs that could not be handed back; they return when their leases have run out",
+          );
+        // Side by side, so that one that does not end keeps no other from ending.
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
           ...sideServices.map((service) => service.stop()),
+          threads.close(),
+          config.executionLog.close(),
         ]);
-        await Promise.all([threads.close(), config.executionLog.close()]);
       },
       onFailure: (error) => {
         failure ??= error instanceof Error ? error : new Error(String(error));
@@ -141,14 +151,7 @@ export function createNode(options: NodeOptions): MillraceNode {
   actor.start();
   const stopped = waitFor(actor, (snapshot) => snapshot.status !== "active", {
     timeout: Infinity,
-  }).then(() => {
-    const left = workers.reduce((sum, worker) => sum + worker.used, 0);
-    if (left > 0)
-      log.warn(
-        { node: config.name, jobs: left },
-        "stopped with jobs that could not be handed back; they return when their lease ends",
-      );
-  });
+  }).then(() => {});
 
   return {
     name: config.name,

@@ -1,10 +1,6 @@
 import { type AnyJob, isJob } from "@millrace/core";
 
-/** The jobs among a module's exports, named or default; a list of jobs counts too. */
+/** The jobs among a module's exports, named or default; a list of jobs counts too. One that is exported twice comes once. */
 export function collectJobs(exports: object): readonly AnyJob[] {
-  const found = new Map<string, AnyJob>();
-  for (const value of Object.values(exports).flat()) {
-    if (isJob(value)) found.set(value.name, value);
-  }
-  return [...found.values()];
+  return [...new Set(Object.values(exports).flat().filter(isJob))];
 }

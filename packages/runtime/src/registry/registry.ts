@@ -5,7 +5,7 @@ export class Registry {
   readonly #jobs: ReadonlyMap<string, AnyJob>;
   readonly queues: readonly string[];
 
-  /** @throws MillraceError `no-jobs`, `no-handler`, `duplicate-job` */
+  /** @throws MillraceError `no-jobs`, `no-handler`, `duplicate-job`, `invalid-job` */
   constructor(jobs: readonly unknown[]) {
     if (jobs.length === 0)
       throw new MillraceError(
@@ -23,6 +23,11 @@ export class Registry {
         throw new MillraceError(
           "duplicate-job",
           `Two jobs are called ${job.name}. A name has one handler.`,
+        );
+      if (job.isolation === "thread" && job.module === undefined)
+        throw new MillraceError(
+          "invalid-job",
+          `${job.name} asks for isolation: "thread" and names no module. Set module: import.meta.url in the file that exports it.`,
         );
       byName.set(job.name, job);
     }

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { type AnyJob, type Clock, type ExecutionContext, MillraceError } from "@millrace/core";
+import type { ThreadOptions } from "../node/node-options.ts";
 import { unpackError, unpackWish } from "./portable.ts";
 import type { FromThread, ToThread } from "./thread-protocol.ts";
 
@@ -18,19 +19,21 @@ const UNCLONABLE = (): void => {};
  */
 export class ThreadPool {
   readonly #clock: Clock;
+  readonly #options: ThreadOptions;
   readonly #idle: IdleThread[] = [];
   readonly #busy = new Set<Worker>();
   #closed = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, options: ThreadOptions) {
     this.#clock = clock;
+    this.#options = options;
   }
 
   /**
    * Runs one attempt.
    *
    * @returns what the handler returned
-   * @throws what the handler threw, or MillraceError `thread-exited`
+   * @throws what the handler threw, or MillraceError `thread-exited`, `already-stopped`
    */
   run(job: AnyJob, context: ExecutionContext): Promise<unknown> {
     if (job.module === undefined) {
@@ -39,6 +42,9 @@ export class ThreadPool {
         `${job.name} asks for isolation: "thread" and names no module. Set module: import.meta.url.`,
       );
     }
+    // A middleware may have waited for longer than the node lived.
+    if (this.#closed)
+      throw new MillraceError("already-stopped", "The node has stopped; no thread is started.");
     const module = job.module;
     const worker = this.#take(module);
     return new Promise<unknown>((resolve, reject) => {
@@ -76,6 +82,9 @@ export class ThreadPool {
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const worker = new Worker(new URL(`./thread-main.${extension}`, import.meta.url), {
       workerData: { module },
+      ...(this.#options.maxHeapMb === undefined
+        ? {}
+        : { resourceLimits: { maxOldGenerationSizeMb: this.#options.maxHeapMb } }),
     });
     // An idle thread that dies is simply not used again; a busy one is its conversation's business.
     worker.on("error", () => {});

@@ -95,6 +95,13 @@ export class QueueWorker {
     for (const execution of this.#executions) execution.handBack();
   }
 
+  /** Ends what is still unsettled; those jobs come back to others when their leases have run out. @returns how many */
+  letGoAll(): number {
+    const left = [...this.#executions];
+    for (const execution of left) execution.letGo();
+    return left.length;
+  }
+
   /** Resolves when no execution is left. */
   idle(): Promise<void> {
     if (this.#executions.size === 0) return Promise.resolve();

@@ -1,0 +1,157 @@
+import { defineJob, type HistoryStore, MillraceError } from "@millrace/core";
+import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { expect, test, vi } from "vitest";
+import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+
+const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
+
+/** A node whose job notes its runs and ends as told. */
+async function counting(end: (run: number) => unknown) {
+  const runs: number[] = [];
+  const job = defineJob({
+    name: "t.job",
+    queue: QUEUE,
+    retry: { attempts: 3, backoff: "fixed", base: "10s", jitter: false },
+  }).handler(({ attempt }) => {
+    runs.push(attempt);
+    return end(runs.length);
+  });
+  return { ...(await simulatedNode({ jobs: [job] })), runs };
+}
+
+test("a crash between the record and the ack: the redelivery is recalled, not run", async () => {
+  const { broker, clock, enqueue, history, runs, said } = await counting(() => "done");
+  broker.failNext("ack", NO_ANSWER);
+  await enqueue("t.job");
+  broker.loseLeases(QUEUE);
+  await clock.advance("1s");
+  expect(runs).toEqual([1]);
+  expect(await history()).toMatchObject([{ state: "succeeded" }]);
+  expect(said).toContain("settled a recalled recalled");
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+});
+
+test("the same with the holder's process gone: another node recalls it when the lease has run out", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  let runs = 0;
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => (runs += 1));
+  const first = await simulatedNode({ jobs: [job], clock, server });
+  first.broker.failNext("ack", NO_ANSWER);
+  await first.enqueue("t.job");
+  first.broker.crashHolder();
+  const second = await simulatedNode({ jobs: [job], clock, server, name: "n2" });
+  await clock.advance("31s");
+  expect(second.said).toEqual(["redelivered a", "settled a recalled recalled"]);
+  expect(runs).toBe(1);
+});
+
+test("a crash between a retry's publication and its record: run again, and one next generation", async () => {
+  const { broker, clock, enqueue, history, runs } = await counting((run) => {
+    if (run < 3) throw new Error(`no ${run}`);
+  });
+  broker.failNext("record", NO_ANSWER);
+  await enqueue("t.job");
+  broker.loseLeases(QUEUE);
+  await clock.advance("1s");
+  expect(runs).toEqual([1, 1]);
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0, delayed: 1 });
+  await clock.advance("1m");
+  expect(runs).toEqual([1, 1, 2]);
+  expect((await history()).map(({ generation, state }) => [generation, state])).toEqual([
+    [0, "requeued"],
+    [1, "succeeded"],
+  ]);
+});
+
+test("a crash before anything was published: run again, and the crash spends no attempt", async () => {
+  const hang = gate();
+  const { broker, clock, enqueue, history, runs } = await counting((run) =>
+    run === 1 ? hang.promise : "done",
+  );
+  await enqueue("t.job");
+  broker.loseLeases(QUEUE);
+  await clock.advance("1s");
+  expect(runs).toEqual([1, 1]);
+  expect(await history()).toMatchObject([{ state: "succeeded", attempts: 1, output: "done" }]);
+  hang.open();
+  await clock.advance("1s");
+  expect(await history()).toHaveLength(1);
+});
+
+test("an id that is enqueued anew is another message: its redelivery is not taken for the first one's", async () => {
+  const hang = gate();
+  const { broker, clock, enqueue, history, runs } = await counting((run) =>
+    run === 2 ? hang.promise : `run ${run}`,
+  );
+  await enqueue("t.job");
+  await clock.advance("1h");
+  await enqueue("t.job");
+  expect(runs).toHaveLength(2);
+  broker.loseLeases(QUEUE);
+  await clock.advance("1s");
+  expect(runs).toHaveLength(3);
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect((await history()).at(-1)).toMatchObject({ state: "succeeded" });
+});
+
+/** Takes the next read of the history into the test's hands. */
+function holdNextRead(history: HistoryStore) {
+  const held = gate<[]>();
+  const spy = vi.spyOn(history, "read").mockReturnValueOnce(held.promise);
+  return { ...held, spy };
+}
+
+test("a history that can't be read is asked again; the job waits for the answer", async () => {
+  const hang = gate();
+  const { broker, clock, enqueue, runs, said } = await counting((run) =>
+    run === 1 ? hang.promise : "done",
+  );
+  await enqueue("t.job");
+  const read = vi.spyOn(broker.history, "read");
+  for (let i = 0; i < 4; i += 1) read.mockRejectedValueOnce(NO_ANSWER);
+  broker.loseLeases(QUEUE);
+  await clock.advance("1700ms");
+  expect(runs).toEqual([1]);
+  await clock.advance("100ms");
+  expect(runs).toEqual([1, 1]);
+  expect(said.filter((line) => line === "trouble a")).toHaveLength(4);
+});
+
+test("a lease that goes while the history is asked ends the wait, and nothing is run or settled", async () => {
+  const hang = gate();
+  const { broker, clock, enqueue, runs, said, node } = await counting(() => hang.promise);
+  await enqueue("t.job");
+  const held = holdNextRead(broker.history);
+  broker.loseLeases(QUEUE);
+  await clock.advance(0);
+  expect(held.spy).toHaveBeenCalledTimes(1);
+  broker.loseLeases(QUEUE);
+  await clock.advance(0);
+  expect(said.filter((line) => line === "lost a")).toHaveLength(1);
+  held.open([]);
+  await clock.advance(0);
+  // The third delivery runs; the second, whose answer came late, does not.
+  expect(runs).toHaveLength(2);
+  expect(node.running).toHaveLength(2);
+});
+
+test("a stop while the history is asked hands nothing back that may be settled already", async () => {
+  const { broker, clock, enqueue, history, runs, node } = await counting(() => "done");
+  broker.failNext("ack", NO_ANSWER);
+  await enqueue("t.job");
+  const held = holdNextRead(broker.history);
+  broker.loseLeases(QUEUE);
+  await clock.advance(0);
+  const stopped = node.stop({ immediate: true });
+  await clock.advance("1s");
+  await stopped;
+  held.open([]);
+  await clock.advance("1s");
+  expect(runs).toEqual([1]);
+  expect(await history()).toMatchObject([{ state: "succeeded" }]);
+  // Not published again: the one message is still the server's, for the next holder to recall.
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 1, delayed: 0 });
+  await clock.advance("31s");
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, running: 0 });
+});

@@ -1,0 +1,52 @@
+import { defineJob } from "@millrace/core";
+import { expect, test } from "vitest";
+import { collectJobs } from "./collect-jobs.ts";
+import { Registry } from "./registry.ts";
+
+const job = (name: string, queue?: string) =>
+  defineJob({ name, ...(queue === undefined ? {} : { queue }) }).handler(() => {});
+
+test("jobs are found by name, and their queues named once", () => {
+  const a = job("a", "mail");
+  const registry = new Registry([a, job("b", "mail"), job("c")]);
+  expect(registry.get("a")).toBe(a);
+  expect(registry.get("z")).toBeUndefined();
+  expect(registry.get("toString")).toBeUndefined();
+  expect(registry.queues).toEqual(["mail", "default"]);
+});
+
+test.each<[string, readonly unknown[], string, RegExp]>([
+  ["no jobs", [], "no-jobs", /at least one job/],
+  ["a definition without a handler", [defineJob({ name: "bare" })], "no-handler", /^bare has/],
+  ["something else", [null], "no-handler", /^One of the jobs/],
+  ["two of one name", [job("a"), job("a", "other")], "duplicate-job", /called a/],
+  [
+    "a thread job without its module",
+    [defineJob({ name: "t", isolation: "thread" }).handler(() => {})],
+    "invalid-job",
+    /^t asks .*import\.meta\.url/,
+  ],
+])("%s is refused", (_what, jobs, code, message) => {
+  expect(() => new Registry(jobs)).toThrow(
+    expect.objectContaining({ code, message: expect.stringMatching(message) as string }),
+  );
+});
+
+test("a module's jobs are its default, its named exports and its lists, each once", () => {
+  const [a, b, c] = [job("a"), job("b"), job("c")];
+  const found = collectJobs({
+    default: a,
+    again: a,
+    b,
+    list: [b, c],
+    definition: defineJob({ name: "d" }),
+    text: "x",
+    nothing: null,
+  });
+  expect(found.map(({ name }) => name)).toEqual(["a", "b", "c"]);
+});
+
+test("two different jobs of one name in one module are not hidden from the registry", () => {
+  const jobs = collectJobs({ one: job("same"), two: job("same") });
+  expect(() => new Registry(jobs)).toThrow(expect.objectContaining({ code: "duplicate-job" }));
+});
