@@ -41,8 +41,9 @@ const paths = [...files, join(root, "no-such-file.ts")];
 
 const beganMs = performance.now();
 const handles = await enqueueAll(paths);
-const statuses = await watch(handles);
+await watch(handles);
 const seconds = (performance.now() - beganMs) / 1_000;
+const statuses = await Promise.all(handles.map((handle) => handle.status()));
 
 const redelivered = await metric(survivor, "redeliveries_total");
 stdout.write(
@@ -71,7 +72,7 @@ async function enqueueAll(all: readonly string[]): Promise<readonly JobHandle<Di
 }
 
 /** Waits for every job's end, and kills a node when a quarter of them are through. */
-async function watch(all: readonly JobHandle<Digest>[]): Promise<readonly JobStatus[]> {
+async function watch(all: readonly JobHandle<Digest>[]): Promise<void> {
   const progress = createProgress(all.length, stdout);
   let done = 0;
   let killed: Promise<void> | undefined;
@@ -90,7 +91,6 @@ async function watch(all: readonly JobHandle<Digest>[]): Promise<readonly JobSta
   );
   await killed;
   progress.end();
-  return Promise.all(all.map((handle) => handle.status()));
 }
 
 async function verify(all: readonly JobStatus[]): Promise<readonly string[]> {

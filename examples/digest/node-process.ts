@@ -56,8 +56,9 @@ async function firstLine(
   let log = "";
   child.stderr.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-4_000)));
   for await (const line of createInterface({ input: child.stdout })) {
-    const { healthUrl } = JSON.parse(line) as { healthUrl: string };
-    return healthUrl;
+    const said = JSON.parse(line) as { healthUrl?: string };
+    if (said.healthUrl !== undefined) return said.healthUrl;
+    log = `${line}\n${log}`;
   }
   throw new Error(`${name} ended before it was ready:\n${log}`);
 }

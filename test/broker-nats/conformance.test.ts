@@ -1,5 +1,9 @@
 import { connectBroker, type NatsBroker } from "@millrace/broker-nats";
-import { brokerConformance, type ConformanceHarness, eventuallyInRealTime } from "@millrace/core/testing";
+import {
+  brokerConformance,
+  type ConformanceHarness,
+  eventuallyInRealTime,
+} from "@millrace/core/testing";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { describeEachServer } from "../harness/servers.ts";
 
@@ -29,7 +33,11 @@ describeEachServer("the NATS broker", (server) => {
   describe.concurrent("conforms", () => {
     for (const { name, run, skip } of brokerConformance) {
       const reason = skip?.(CAPABILITIES);
-      test(reason === undefined ? name : `${name} (skipped: ${reason})`, { skip: reason !== undefined }, () => run(harness));
+      test(
+        reason === undefined ? name : `${name} (skipped: ${reason})`,
+        { skip: reason !== undefined },
+        () => run(harness),
+      );
     }
   });
 });

@@ -4,3 +4,5 @@ export type { NatsAuth, NatsConnectionOptions, NatsTls } from "./connection/conn
 export type { ServerFeatures } from "./connection/server-features.ts";
 export type { NatsBroker } from "./nats-broker.ts";
 export type { HistoryLimits } from "./topology/streams.ts";
+export { diagnose } from "./diagnosis/diagnose.ts";
+export type { Finding } from "./diagnosis/finding.ts";

@@ -124,6 +124,13 @@ export class NatsBroker implements Broker {
     return Promise.reject(new MillraceError("invalid-option", "delivery: this delivery came from another broker. Settle it where it came from."));
   }
 
+  async requeue(envelope: Envelope): Promise<void> {
+    this.#requireOpen();
+    // Whether a delayed job is scheduled or parked is known once the streams are.
+    await this.#ensureStreams();
+    await this.#settler.requeue(envelope);
+  }
+
   async moveDueJobs(): Promise<Stoppable> {
     this.#requireOpen();
     await this.#ensureStreams();

@@ -1,7 +1,19 @@
 // Describing jobs.
 export {
-  cancel, defineJob, type Duration, type ExecutionContext, fatal, type Handler, type Job, type JobDefinition, type JobOptions, type Middleware,
-  retryAfter, type RetryOptions, snooze, toMs,
+  cancel,
+  defineJob,
+  type Duration,
+  type ExecutionContext,
+  fatal,
+  type Handler,
+  type Job,
+  type JobDefinition,
+  type JobOptions,
+  type Middleware,
+  retryAfter,
+  type RetryOptions,
+  snooze,
+  toMs,
 } from "@millrace/core";
 export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";
 
@@ -12,14 +24,25 @@ export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/d
 export type { EnqueueOptions } from "./client/enqueue-options.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
-export type { DeadReason, HistoryRecord, QueueSettings, QueueSnapshot, StoredDeadLetter } from "@millrace/core";
+export type {
+  DeadReason,
+  HistoryRecord,
+  QueueSettings,
+  QueueSnapshot,
+  StoredDeadLetter,
+} from "@millrace/core";
 
 // Running.
 export { createNode } from "./node/connect-node.ts";
 export { loadJobs } from "./node/load-jobs.ts";
 export type { NodeOptions } from "./node/node-options.ts";
 export { runNode, type RunningNode, type RunNodeOptions } from "./node/run-node.ts";
-export { type Health, type MillraceNode, type NodeQueueOptions, stopOnSignals } from "@millrace/runtime";
+export {
+  type Health,
+  type MillraceNode,
+  type NodeQueueOptions,
+  stopOnSignals,
+} from "@millrace/runtime";
 
 // Ports, for a broker, a clock, a log or a collector of one's own.
 export type { Broker, Clock, ExecutionLog, Logger, MetricsCollector } from "@millrace/core";

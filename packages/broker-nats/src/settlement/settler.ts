@@ -37,7 +37,7 @@ export class Settler {
       requireHeld(delivery);
       switch (step.do) {
         case "requeue":
-          await this.#requeue(step.envelope);
+          await this.requeue(step.envelope);
           break;
         case "bury":
           await this.#bury(delivery, step.letter, index);
@@ -54,7 +54,8 @@ export class Settler {
     if (steps.length === 0) delivery.lease.end();
   }
 
-  async #requeue(envelope: Envelope): Promise<void> {
+  /** Publishes an envelope where only the runtime may, now or for its time. */
+  async requeue(envelope: Envelope): Promise<void> {
     const { server, publisher, delays, limits } = this.#options;
     // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is due.
     const requeue = requeueMessage(envelope, server.names, limits.queue);

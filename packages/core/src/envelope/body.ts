@@ -4,10 +4,14 @@ import { refuseHollowLists } from "./refuse-hollow-lists.ts";
 
 export type BodyFormat = "msgpack" | "json";
 
-/** Deeper values are refused on both sides: some decoder somewhere recurses. */
+/**
+ * Deeper values are refused on both sides: some decoder somewhere recurses. The body itself is level 1, what
+ * a map or list holds is one level deeper. Both sides count alike, so that what is taken can be read, and
+ * what was read can be written again for the next attempt.
+ */
 export const MAX_DEPTH = 64;
 
-const encoder = new Encoder({ ignoreUndefined: true, maxDepth: MAX_DEPTH + 4 });
+const encoder = new Encoder({ ignoreUndefined: true, maxDepth: MAX_DEPTH });
 const decoder = new Decoder();
 const textDecoder = new TextDecoder("utf-8", { fatal: true });
 const textEncoder = new TextEncoder();
@@ -28,7 +32,9 @@ export function encodeMsgpack(value: unknown): Uint8Array {
 /** @throws MillraceError `unserializable-payload` */
 export function encodeJson(value: unknown): Uint8Array {
   try {
-    return textEncoder.encode(JSON.stringify(value));
+    const text = JSON.stringify(value, refuseCode);
+    refuseUnsafe(JSON.parse(text));
+    return textEncoder.encode(text);
   } catch (cause) {
     throw unserializable(cause);
   }
@@ -75,16 +81,23 @@ export function formatOf(bytes: Uint8Array, contentType: string | undefined): Bo
     : "msgpack";
 }
 
+/** JSON would leave it out without a word, and the payload would be missing. */
+function refuseCode(_key: string, value: unknown): unknown {
+  if (typeof value === "function" || typeof value === "symbol") throw new Error(`it holds a ${typeof value}`);
+  return value;
+}
+
 /** Iterative, so that hostile nesting can't exhaust the stack of the check itself. */
 function refuseUnsafe(root: unknown): void {
   let level: unknown[] = [root];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) throw new Error(`the body nests deeper than ${MAX_DEPTH} levels`);
+  for (let depth = 1; level.length > 0; depth += 1) {
     const next: unknown[] = [];
     for (const value of level) {
       if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) continue;
       if (Object.hasOwn(value, "__proto__")) throw new Error('the body has a key "__proto__"');
-      for (const child of Array.isArray(value) ? value : Object.values(value)) {
+      const children: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+      if (depth >= MAX_DEPTH && children.length > 0) throw new Error(`the body nests deeper than ${MAX_DEPTH} levels`);
+      for (const child of children) {
         if (typeof child === "object" && child !== null) next.push(child);
       }
     }

@@ -77,6 +77,10 @@ interface Field {
   readonly accepts: (value: unknown) => boolean;
 }
 
+/** The end of the year 9999. Beyond it a time is in another unit, and has no form that a server's schedule takes. */
+const LAST_TIME = 253_402_300_799_999;
+const EPOCH_MS = "epoch milliseconds, before the year 10000";
+
 const PRODUCER_FIELDS: readonly Field[] = [
   {
     field: "name",
@@ -85,9 +89,9 @@ const PRODUCER_FIELDS: readonly Field[] = [
     accepts: isJobName,
   },
   { field: "id", expected: "up to 128 of A-Z a-z 0-9 _ : -", accepts: isId },
-  { field: "createdAt", expected: "epoch milliseconds", accepts: isCount },
-  { field: "notBefore", expected: "epoch milliseconds", accepts: isCount },
-  { field: "expiresAt", expected: "epoch milliseconds", accepts: isCount },
+  { field: "createdAt", expected: EPOCH_MS, accepts: isTime },
+  { field: "notBefore", expected: EPOCH_MS, accepts: isTime },
+  { field: "expiresAt", expected: EPOCH_MS, accepts: isTime },
   { field: "maxAttempts", expected: "a whole number from 1", accepts: isPositive },
   { field: "timeoutMs", expected: "whole milliseconds from 1", accepts: isPositive },
   { field: "uniqueKey", expected: "a string", accepts: isText },
@@ -219,6 +223,10 @@ function isText(value: unknown): value is string {
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isTime(value: unknown): boolean {
+  return isCount(value) && value <= LAST_TIME;
 }
 
 function isPositive(value: unknown): boolean {

@@ -1,6 +1,6 @@
+import { hasBrand } from "./brand.ts";
 import { ERROR_CODES, type ErrorCode } from "./codes.ts";
 
-/** Survives a second copy of this package in one process, where `instanceof` would not. */
 const BRAND = Symbol.for("millrace.error");
 
 /**
@@ -22,8 +22,7 @@ export class MillraceError extends Error {
 
   /** True for any error of the family, or for one code of it. */
   static is(value: unknown, code?: ErrorCode): value is MillraceError {
-    if (typeof value !== "object" || value === null || !(BRAND in value)) return false;
-    return code === undefined || (value as MillraceError).code === code;
+    return hasBrand(value, BRAND) && (code === undefined || ("code" in value && value.code === code));
   }
 }
 

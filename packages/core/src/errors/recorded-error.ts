@@ -16,19 +16,28 @@ const MAX_STACK = 2048;
 
 /** Anything thrown, as a bounded record. Never throws, whatever it is given. */
 export function recordError(thrown: unknown, fallbackType = "handler-failed"): RecordedError {
-  if (MillraceError.is(thrown)) return record(thrown.code, thrown.message, thrown.stack);
-  if (thrown instanceof Error) {
-    const type = typeof thrown.name === "string" && thrown.name !== "" ? thrown.name : fallbackType;
+  const type = attempt(() => typeOf(thrown)) ?? fallbackType;
+  const isError = attempt(() => MillraceError.is(thrown) || thrown instanceof Error) ?? false;
+  if (!isError)
     return record(
       type,
-      readText(() => thrown.message),
-      readText(() => thrown.stack ?? ""),
+      readText(() => (typeof thrown === "string" ? thrown : inspectBriefly(thrown))),
     );
-  }
+  const error = thrown as Error;
   return record(
-    fallbackType,
-    readText(() => (typeof thrown === "string" ? thrown : inspectBriefly(thrown))),
+    type,
+    readText(() => error.message),
+    attempt(() => error.stack),
   );
+}
+
+function typeOf(thrown: unknown): string | undefined {
+  const type: unknown = MillraceError.is(thrown)
+    ? thrown.code
+    : thrown instanceof Error
+      ? thrown.name
+      : undefined;
+  return typeof type === "string" && type !== "" ? type : undefined;
 }
 
 /** The record without what can be spared, for a message that is close to the server's size limit. */
@@ -36,21 +45,27 @@ export function trimError(error: RecordedError): RecordedError {
   return { type: error.type.slice(0, 64), message: error.message.slice(0, 128) };
 }
 
-function record(type: string, message: string, stack?: string): RecordedError {
+function record(type: string, message: string, stack: unknown = undefined): RecordedError {
   const base = { type: type.slice(0, 128), message: clip(message, MAX_MESSAGE) };
-  return stack ? { ...base, stack: clip(stack, MAX_STACK) } : base;
+  return typeof stack === "string" && stack !== ""
+    ? { ...base, stack: clip(stack, MAX_STACK) }
+    : base;
 }
 
 function clip(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
 }
 
-/** Getters of a foreign error may throw. */
 function readText(read: () => unknown): string {
+  return attempt(() => String(read())) ?? "(unreadable)";
+}
+
+/** Getters, traps and `toString` of a foreign value may throw. */
+function attempt<T>(read: () => T): T | undefined {
   try {
-    return String(read());
+    return read();
   } catch {
-    return "(unreadable)";
+    return undefined;
   }
 }
 

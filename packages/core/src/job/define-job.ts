@@ -137,7 +137,7 @@ function requireSchema<Input, Output>(
   schema: Schema<Input, Output> | undefined,
   field: string,
 ): Schema<Input, Output> | undefined {
-  if (schema === undefined || typeof schema["~standard"]?.validate === "function") return schema;
+  if (schema === undefined || typeof schema?.["~standard"]?.validate === "function") return schema;
   throw new MillraceError(
     "invalid-option",
     `${field}: needs a schema that speaks Standard Schema (zod 3.24+, valibot 1+, arktype 2+ …).`,

@@ -1,4 +1,5 @@
 import { type Duration, toMs } from "../time/duration.ts";
+import { hasBrand } from "../errors/brand.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 const BRAND = Symbol.for("millrace.outcome-signal");
@@ -25,7 +26,7 @@ export class OutcomeSignal extends Error {
   }
 
   static is(value: unknown): value is OutcomeSignal {
-    return typeof value === "object" && value !== null && BRAND in value;
+    return hasBrand(value, BRAND);
   }
 }
 

@@ -89,7 +89,7 @@ function judge(input: SettlementInput): Verdict {
     case "snoozed":
       return { event: { type: "SNOOZE" }, ...dueIn(outcome.delayMs, now) };
     case "interrupted":
-      return { event: { type: "INTERRUPT" } };
+      return { event: { type: "INTERRUPT" }, ...timeAhead(input) };
     case "cancelled":
       return { event: { type: "CANCEL" } };
     case "lease-lost":
@@ -124,6 +124,13 @@ function judgeFailure(
 
 function dueIn(delayMs: number, now: number): { notBefore?: number } {
   return delayMs > 0 ? { notBefore: now + Math.ceil(delayMs) } : {};
+}
+
+/** A job that is handed back before it could be deferred keeps its start time. One that ran has had it, whatever a clock says now. */
+function timeAhead({ from, envelope, now }: SettlementInput): { notBefore?: number } {
+  return from === "queued" && envelope.notBefore !== undefined && envelope.notBefore > now
+    ? { notBefore: envelope.notBefore }
+    : {};
 }
 
 function count(
@@ -238,10 +245,13 @@ function errorOf(reason: DeadReason, input: SettlementInput): RecordedError {
       message: `The job's holder crashed or lost its lease ${crashesOf(input)} times in a row without an outcome.`,
     };
   }
-  return {
-    type: "expired",
-    message: `The job was to start before ${new Date(input.envelope.expiresAt ?? input.now).toISOString()} and did not.`,
-  };
+  const {
+    envelope: { expiresAt },
+    now,
+  } = input;
+  const at =
+    expiresAt !== undefined && expiresAt <= now ? ` at ${new Date(expiresAt).toISOString()}` : "";
+  return { type: "expired", message: `The job did not start before its expiry${at}.` };
 }
 
 function historyRecord(

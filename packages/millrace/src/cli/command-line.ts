@@ -1,10 +1,20 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { MillraceError } from "@millrace/core";
-import { FIELD_KEYS, type FieldGroup, type FieldKey, FIELDS, type Field } from "../config/fields.ts";
+import {
+  FIELD_KEYS,
+  type FieldGroup,
+  type FieldKey,
+  FIELDS,
+  type Field,
+} from "../config/fields.ts";
 import type { Command } from "./command.ts";
 
 export type CommandLine =
-  | { readonly kind: "help"; readonly command: Command | undefined; readonly group: string | undefined }
+  | {
+      readonly kind: "help";
+      readonly command: Command | undefined;
+      readonly group: string | undefined;
+    }
   | { readonly kind: "version" }
   | {
       readonly kind: "run";
@@ -30,7 +40,10 @@ const EVERYWHERE = {
  *
  * @throws MillraceError `invalid-option`, saying what is wrong and where to read more
  */
-export function readCommandLine(argv: readonly string[], commands: readonly Command[]): CommandLine {
+export function readCommandLine(
+  argv: readonly string[],
+  commands: readonly Command[],
+): CommandLine {
   const words = leadingWords(argv);
   const found = findCommand(words, commands);
   if (found === undefined) return withoutCommand(argv, words, commands);
@@ -57,7 +70,10 @@ function leadingWords(argv: readonly string[]): readonly string[] {
   return end < 0 ? argv : argv.slice(0, end);
 }
 
-function findCommand(words: readonly string[], commands: readonly Command[]): { command: Command; depth: number } | undefined {
+function findCommand(
+  words: readonly string[],
+  commands: readonly Command[],
+): { command: Command; depth: number } | undefined {
   for (const depth of [2, 1]) {
     if (words.length < depth) continue;
     const name = words.slice(0, depth).join(" ");
@@ -67,26 +83,51 @@ function findCommand(words: readonly string[], commands: readonly Command[]): { 
   return undefined;
 }
 
-function withoutCommand(argv: readonly string[], words: readonly string[], commands: readonly Command[]): CommandLine {
+function withoutCommand(
+  argv: readonly string[],
+  words: readonly string[],
+  commands: readonly Command[],
+): CommandLine {
   const [first] = words;
-  const group = first !== undefined && commands.some(({ name }) => name.startsWith(`${first} `)) ? first : undefined;
-  const asksForHelp = argv.length === 0 || first === "help" || argv.includes("--help") || argv.includes("-h");
+  const group =
+    first !== undefined && commands.some(({ name }) => name.startsWith(`${first} `))
+      ? first
+      : undefined;
+  const asksForHelp =
+    argv.length === 0 || first === "help" || argv.includes("--help") || argv.includes("-h");
   if (first === "help" && words.length > 1) {
-    return { kind: "help", command: findCommand(words.slice(1), commands)?.command, group: words[1] };
+    return {
+      kind: "help",
+      command: findCommand(words.slice(1), commands)?.command,
+      group: words[1],
+    };
   }
-  if (asksForHelp && (first === undefined || first === "help" || group !== undefined)) return { kind: "help", command: undefined, group };
-  if (first === undefined && (argv.includes("--version") || argv.includes("-v"))) return { kind: "version" };
-  if (first === undefined) throw usage(`The command comes first; got ${JSON.stringify(argv[0])}. See millrace --help.`);
+  if (asksForHelp && (first === undefined || first === "help" || group !== undefined))
+    return { kind: "help", command: undefined, group };
+  if (first === undefined && (argv.includes("--version") || argv.includes("-v")))
+    return { kind: "version" };
+  if (first === undefined)
+    throw usage(`The command comes first; got ${JSON.stringify(argv[0])}. See millrace --help.`);
   if (group !== undefined) {
-    const choices = commands.filter(({ name }) => name.startsWith(`${group} `)).map(({ name }) => name);
+    const choices = commands
+      .filter(({ name }) => name.startsWith(`${group} `))
+      .map(({ name }) => name);
     throw usage(`millrace ${group} needs one of: ${choices.join(", ")}.`);
   }
   throw usage(`There is no command ${JSON.stringify(first)}. See millrace --help.`);
 }
 
-function parse(argv: readonly string[], command: Command): { values: Readonly<Record<string, unknown>>; positionals: readonly string[] } {
+function parse(
+  argv: readonly string[],
+  command: Command,
+): { values: Readonly<Record<string, unknown>>; positionals: readonly string[] } {
   try {
-    return parseArgs({ args: [...argv], options: parserOptions(command), allowPositionals: true, strict: true });
+    return parseArgs({
+      args: [...argv],
+      options: parserOptions(command),
+      allowPositionals: true,
+      strict: true,
+    });
   } catch (error) {
     // Its messages name the flag and say how to write it; they never quote another flag's value.
     const [first = ""] = (error instanceof Error ? error.message : String(error)).split(". ");
@@ -101,17 +142,23 @@ function parserOptions(command: Command): NonNullable<ParseArgsConfig["options"]
   }
   for (const key of fieldsOf(command.fields)) {
     const field = FIELDS[key] as Field;
-    if (field.flag !== undefined) options[field.flag] = { type: field.kind.placeholder === undefined ? "boolean" : "string" };
+    if (field.flag !== undefined)
+      options[field.flag] = { type: field.kind.placeholder === undefined ? "boolean" : "string" };
   }
   return options;
 }
 
 /** The fields that have a flag in these groups, in the table's order. */
 export function fieldsOf(groups: readonly FieldGroup[]): readonly FieldKey[] {
-  return FIELD_KEYS.filter((key) => groups.includes(FIELDS[key].group) && (FIELDS[key] as Field).flag !== undefined);
+  return FIELD_KEYS.filter(
+    (key) => groups.includes(FIELDS[key].group) && (FIELDS[key] as Field).flag !== undefined,
+  );
 }
 
-function ownFlags(command: Command, values: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+function ownFlags(
+  command: Command,
+  values: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
   const flags: Record<string, unknown> = {};
   for (const [name, { kind }] of Object.entries(command.flags)) {
     const raw = values[name];
@@ -119,14 +166,20 @@ function ownFlags(command: Command, values: Readonly<Record<string, unknown>>): 
     try {
       flags[name] = kind.parse(raw);
     } catch (cause) {
-      if (MillraceError.is(cause)) throw new MillraceError(cause.code, `--${name}: ${cause.message}`);
-      throw usage(`--${name}: ${cause instanceof Error ? cause.message : String(cause)}; got ${JSON.stringify(raw)}.`);
+      if (MillraceError.is(cause))
+        throw new MillraceError(cause.code, `--${name}: ${cause.message}`);
+      throw usage(
+        `--${name}: ${cause instanceof Error ? cause.message : String(cause)}; got ${JSON.stringify(raw)}.`,
+      );
     }
   }
   return flags;
 }
 
-function fieldFlags(command: Command, values: Readonly<Record<string, unknown>>): Readonly<Partial<Record<FieldKey, unknown>>> {
+function fieldFlags(
+  command: Command,
+  values: Readonly<Record<string, unknown>>,
+): Readonly<Partial<Record<FieldKey, unknown>>> {
   const fields: Partial<Record<FieldKey, unknown>> = {};
   for (const key of fieldsOf(command.fields)) {
     const raw = values[(FIELDS[key] as Field).flag ?? ""];
@@ -135,9 +188,16 @@ function fieldFlags(command: Command, values: Readonly<Record<string, unknown>>)
   return fields;
 }
 
-function checkCount({ name, usage: shape, args: { min, max } }: Command, args: readonly string[]): void {
-  if (args.length < min) throw usage(`millrace ${name} needs ${shape}. See millrace ${name} --help.`);
-  if (args.length > max) throw usage(`millrace ${name} takes ${shape === "" ? "no arguments" : shape}; got ${args.length} arguments. Quote a JSON payload.`);
+function checkCount(
+  { name, usage: shape, args: { min, max } }: Command,
+  args: readonly string[],
+): void {
+  if (args.length < min)
+    throw usage(`millrace ${name} needs ${shape}. See millrace ${name} --help.`);
+  if (args.length > max)
+    throw usage(
+      `millrace ${name} takes ${shape === "" ? "no arguments" : shape}; got ${args.length} arguments. Quote a JSON payload.`,
+    );
 }
 
 function usage(message: string): MillraceError {

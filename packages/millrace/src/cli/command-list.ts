@@ -3,6 +3,7 @@ import { deadList } from "./commands/dead-list.ts";
 import { deadDiscard, deadRetry } from "./commands/dead-settle.ts";
 import { deadShow } from "./commands/dead-show.ts";
 import { dev } from "./commands/dev.ts";
+import { doctor } from "./commands/doctor.ts";
 import { enqueue } from "./commands/enqueue.ts";
 import { healthcheck } from "./commands/healthcheck.ts";
 import { jobsGet } from "./commands/jobs-get.ts";
@@ -12,5 +13,16 @@ import { run } from "./commands/run.ts";
 
 /** Every command, in the order of `--help`. */
 export const COMMANDS: readonly Command[] = [
-  dev, run, enqueue, queues, jobsGet, jobsList, deadList, deadShow, deadRetry, deadDiscard, healthcheck,
+  dev,
+  run,
+  enqueue,
+  queues,
+  jobsGet,
+  jobsList,
+  deadList,
+  deadShow,
+  deadRetry,
+  deadDiscard,
+  healthcheck,
+  doctor,
 ];

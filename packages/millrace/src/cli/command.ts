@@ -53,7 +53,10 @@ export interface Command {
 
 /** Ties a command's code to the types of its flags. */
 export function command<const Flags extends FlagSet>(
-  spec: Omit<Command, "flags" | "run"> & { readonly flags: Flags; run(call: CommandCall<Flags>): Promise<Report | ExitCode> },
+  spec: Omit<Command, "flags" | "run"> & {
+    readonly flags: Flags;
+    run(call: CommandCall<Flags>): Promise<Report | ExitCode>;
+  },
 ): Command {
   // The parser fills exactly the flags that the command declared, so the call fits.
   return spec as unknown as Command;

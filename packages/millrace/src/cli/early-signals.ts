@@ -9,7 +9,8 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
  * @returns a function that ends this, for when a node takes over
  */
 export function exitOnSignals(): () => void {
-  const exit = (signal: (typeof SIGNALS)[number]): void => process.exit(128 + constants.signals[signal]);
+  const exit = (signal: (typeof SIGNALS)[number]): void =>
+    process.exit(128 + constants.signals[signal]);
   for (const signal of SIGNALS) process.on(signal, exit);
   return () => {
     for (const signal of SIGNALS) process.off(signal, exit);

@@ -14,13 +14,34 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "invalid-option", "invalid-duration", "invalid-job", "invalid-name", "invalid-payload", "unserializable-payload", "payload-too-large",
-  "past-not-before", "already-expired", "duplicate-job", "no-handler", "job-file-failed", "no-jobs",
+  "invalid-option",
+  "invalid-duration",
+  "invalid-job",
+  "invalid-name",
+  "invalid-payload",
+  "unserializable-payload",
+  "payload-too-large",
+  "past-not-before",
+  "already-expired",
+  "duplicate-job",
+  "no-handler",
+  "job-file-failed",
+  "no-jobs",
 ]);
 
 const UNREACHABLE: ReadonlySet<string> = new Set([
-  "server-unreachable", "server-too-old", "server-unavailable", "server-failed", "auth-failed", "credentials-unreadable", "tls-failed",
-  "permission-denied", "jetstream-disabled", "publish-timeout", "request-timeout", "connection-closed",
+  "server-unreachable",
+  "server-too-old",
+  "server-unavailable",
+  "server-failed",
+  "auth-failed",
+  "credentials-unreadable",
+  "tls-failed",
+  "permission-denied",
+  "jetstream-disabled",
+  "publish-timeout",
+  "request-timeout",
+  "connection-closed",
 ]);
 
 export function exitCodeOf(error: unknown): ExitCode {

@@ -4,9 +4,17 @@ import { fieldsOf } from "./command-line.ts";
 import type { Paint } from "./io.ts";
 
 /** `millrace --help`, or the help of one group: `millrace dead --help`. */
-export function overview(commands: readonly Command[], group: string | undefined, paint: Paint): string {
-  const shown = group === undefined ? commands : commands.filter(({ name }) => name.startsWith(`${group} `));
-  const rows = shown.map(({ name, usage, summary }): Row => [`millrace ${name}${usage === "" ? "" : ` ${usage}`}`, summary]);
+export function overview(
+  commands: readonly Command[],
+  group: string | undefined,
+  paint: Paint,
+): string {
+  const shown =
+    group === undefined ? commands : commands.filter(({ name }) => name.startsWith(`${group} `));
+  const rows = shown.map(({ name, usage, summary }): Row => [
+    `millrace ${name}${usage === "" ? "" : ` ${usage}`}`,
+    summary,
+  ]);
   return [
     ...(group === undefined ? ["Millrace: a distributed job runtime on NATS JetStream.", ""] : []),
     paint("bold", "Commands"),
@@ -19,7 +27,10 @@ export function overview(commands: readonly Command[], group: string | undefined
 
 /** The help of one command. */
 export function commandHelp(command: Command, paint: Paint): string {
-  const own = Object.entries(command.flags).map(([name, { kind, about }]): Row => [flagText(name, kind.placeholder), about]);
+  const own = Object.entries(command.flags).map(([name, { kind, about }]): Row => [
+    flagText(name, kind.placeholder),
+    about,
+  ]);
   const fields = fieldsOf(command.fields).map(fieldRow);
   return [
     `${paint("bold", `millrace ${command.name}`)}${command.usage === "" ? "" : ` ${command.usage}`} [flags]`,
@@ -35,19 +46,32 @@ export function commandHelp(command: Command, paint: Paint): string {
       ["--json", "Print one JSON document on stdout; errors too, as {error: {code, message}}"],
       ["--help", "Print this"],
     ]),
-    ...(fields.length === 0 ? [] : ["", paint("bold", "Configuration (flag, else environment, else file, else default)"), ...columns([...fields, CONFIG_ROW])]),
+    ...(fields.length === 0
+      ? []
+      : [
+          "",
+          paint("bold", "Configuration (flag, else environment, else file, else default)"),
+          ...columns([...fields, CONFIG_ROW]),
+        ]),
     "",
   ].join("\n");
 }
 
 type Row = readonly [left: string, right: string];
 
-const CONFIG_ROW: Row = ["--config <file>", "Configuration file; default millrace.config.ts, .js, .mjs or .json [MILLRACE_CONFIG]"];
+const CONFIG_ROW: Row = [
+  "--config <file>",
+  "Configuration file; default millrace.config.ts, .js, .mjs or .json [MILLRACE_CONFIG]",
+];
 
 function fieldRow(key: FieldKey): Row {
   const field = FIELDS[key] as Field;
-  const standard = field.default === undefined ? "" : ` (default ${field.kind.show(field.default)})`;
-  return [flagText(field.flag ?? "", field.kind.placeholder), `${field.about.replace(/\.$/, "")}${standard} [${field.env.join(", ")}]`];
+  const standard =
+    field.default === undefined ? "" : ` (default ${field.kind.show(field.default)})`;
+  return [
+    flagText(field.flag ?? "", field.kind.placeholder),
+    `${field.about.replace(/\.$/, "")}${standard} [${field.env.join(", ")}]`,
+  ];
 }
 
 function flagText(name: string, placeholder: string | undefined): string {

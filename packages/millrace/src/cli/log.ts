@@ -4,6 +4,16 @@ import pretty from "pino-pretty";
 
 /** Logs to stderr: lines for people on a terminal, JSON lines elsewhere. Stdout stays free for results. */
 export function cliLogger(level: "debug" | "info" | "warn" | "error", colours: boolean): Logger {
-  if (!process.stderr.isTTY) return pino({ level, base: null }, pino.destination({ fd: 2, sync: true }));
-  return pino({ level, base: null }, pretty({ destination: 2, sync: true, colorize: colours, ignore: "pid,hostname", singleLine: true }));
+  if (!process.stderr.isTTY)
+    return pino({ level, base: null }, pino.destination({ fd: 2, sync: true }));
+  return pino(
+    { level, base: null },
+    pretty({
+      destination: 2,
+      sync: true,
+      colorize: colours,
+      ignore: "pid,hostname",
+      singleLine: true,
+    }),
+  );
 }

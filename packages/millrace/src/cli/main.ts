@@ -23,7 +23,11 @@ export async function main(argv: readonly string[], io: CliIo): Promise<ExitCode
 async function carryOut(line: CommandLine, io: CliIo): Promise<ExitCode> {
   switch (line.kind) {
     case "help":
-      io.out(line.command === undefined ? overview(COMMANDS, line.group, io.paint) : commandHelp(line.command, io.paint));
+      io.out(
+        line.command === undefined
+          ? overview(COMMANDS, line.group, io.paint)
+          : commandHelp(line.command, io.paint),
+      );
       return EXIT.ok;
     case "version":
       io.out(`${await ownVersion()}\n`);
@@ -33,16 +37,24 @@ async function carryOut(line: CommandLine, io: CliIo): Promise<ExitCode> {
   }
 }
 
-async function runCommand(line: Extract<CommandLine, { kind: "run" }>, io: CliIo): Promise<ExitCode> {
+async function runCommand(
+  line: Extract<CommandLine, { kind: "run" }>,
+  io: CliIo,
+): Promise<ExitCode> {
   const { command, args, flags, json } = line;
   const variable = io.env["MILLRACE_CONFIG"];
-  const file = await loadConfigFile(line.configFile ?? (variable === "" ? undefined : variable), io.cwd);
+  const file = await loadConfigFile(
+    line.configFile ?? (variable === "" ? undefined : variable),
+    io.cwd,
+  );
   const config = readConfig({
     given: { values: line.fields, label: (key) => `flag --${(FIELDS[key] as Field).flag}` },
     env: io.env,
     ...(file === undefined ? {} : { file }),
   });
-  const report = await command.run({ args, flags, config, json, io } as Parameters<typeof command.run>[0]);
+  const report = await command.run({ args, flags, config, json, io } as Parameters<
+    typeof command.run
+  >[0]);
   if (typeof report === "number") return report;
   io.out(json ? `${JSON.stringify(report.json)}\n` : report.text(io.paint));
   return report.exitCode ?? EXIT.ok;
@@ -55,11 +67,17 @@ async function runCommand(line: Extract<CommandLine, { kind: "run" }>, io: CliIo
 function printError(error: unknown, json: boolean, io: CliIo): void {
   const known = MillraceError.is(error);
   const message = error instanceof Error ? error.message : String(error);
-  if (json) io.out(`${JSON.stringify({ error: { code: known ? error.code : "internal", message } })}\n`);
-  else io.err(`${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})` : String(error instanceof Error ? error.stack : error)}\n`);
+  if (json)
+    io.out(`${JSON.stringify({ error: { code: known ? error.code : "internal", message } })}\n`);
+  else
+    io.err(
+      `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})` : String(error instanceof Error ? error.stack : error)}\n`,
+    );
 }
 
 async function ownVersion(): Promise<string> {
-  const manifest = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as { readonly version: string };
+  const manifest = JSON.parse(
+    await readFile(new URL("../../package.json", import.meta.url), "utf8"),
+  ) as { readonly version: string };
   return manifest.version;
 }

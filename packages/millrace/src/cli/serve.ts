@@ -16,7 +16,12 @@ export interface Serving {
 }
 
 /** Runs a node with the command's configuration. Signals stop it from the moment it exists; `onNode` is called then. */
-export function startServing(config: Config, jobs: readonly AnyJob[], io: CliIo, onNode: () => void): Promise<RunningNode> {
+export function startServing(
+  config: Config,
+  jobs: readonly AnyJob[],
+  io: CliIo,
+  onNode: () => void,
+): Promise<RunningNode> {
   const { jobs: _files, ...fields } = config;
   return runNode({
     ...fields,
@@ -31,7 +36,11 @@ export function startServing(config: Config, jobs: readonly AnyJob[], io: CliIo,
   });
 }
 
-export function serving({ node, healthUrl }: RunningNode, config: Config, jobs: readonly AnyJob[]): Serving {
+export function serving(
+  { node, healthUrl }: RunningNode,
+  config: Config,
+  jobs: readonly AnyJob[],
+): Serving {
   return {
     node: node.name,
     servers: config.servers.map(withoutUser),

@@ -5,7 +5,13 @@ import { connectionOptions } from "../config/connection.ts";
 import type { Config } from "../config/fields.ts";
 
 /** Connects, acts, and closes whatever happens. */
-export async function withClient<Result>(config: Config, act: (client: Millrace) => Promise<Result>): Promise<Result> {
-  await using client = createClient(await connectBroker(connectionOptions(config, "millrace-cli")), systemClock);
+export async function withClient<Result>(
+  config: Config,
+  act: (client: Millrace) => Promise<Result>,
+): Promise<Result> {
+  await using client = createClient(
+    await connectBroker(connectionOptions(config, "millrace-cli")),
+    systemClock,
+  );
   return await act(client);
 }

@@ -2,7 +2,11 @@ import { defineJob, type JobHandle, type Millrace } from "../index.ts";
 import { z } from "zod";
 
 /** Compiled with everything else: a payload of the wrong type must not compile, and the result has the handler's type. */
-const welcome = defineJob({ name: "mail.welcome", input: z.object({ to: z.string(), copies: z.number().default(1) }), output: z.object({ sent: z.number() }) });
+const welcome = defineJob({
+  name: "mail.welcome",
+  input: z.object({ to: z.string(), copies: z.number().default(1) }),
+  output: z.object({ sent: z.number() }),
+});
 
 export async function check(millrace: Millrace): Promise<void> {
   const handle: JobHandle<{ sent: number }> = await millrace.enqueue(welcome, { to: "ada" });

@@ -4,7 +4,11 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createClient, type Millrace } from "./client.ts";
 
-const welcome = defineJob({ name: "mail.welcome", queue: "mail", input: z.object({ to: z.string().includes("@") }) });
+const welcome = defineJob({
+  name: "mail.welcome",
+  queue: "mail",
+  input: z.object({ to: z.string().includes("@") }),
+});
 
 let clock: SimulatedClock;
 let broker: MemoryBroker;
@@ -18,26 +22,56 @@ beforeEach(async () => {
 });
 
 async function codeOf(act: Promise<unknown>): Promise<string> {
-  return act.then(() => "no error", (error: unknown) => (MillraceError.is(error) ? error.code : String(error)));
+  return act.then(
+    () => "no error",
+    (error: unknown) => (MillraceError.is(error) ? error.code : String(error)),
+  );
 }
 
 test("enqueues what the options say", async () => {
   const at = clock.now() + 60_000;
-  const handle = await client.enqueue(welcome, { to: "ada@x" }, {
-    id: "job-1", at: new Date(at), expiresIn: "1h", maxAttempts: 3, timeout: "5s", priority: "high", tags: ["a"], headers: { tenant: "t1" },
-  });
+  const handle = await client.enqueue(
+    welcome,
+    { to: "ada@x" },
+    {
+      id: "job-1",
+      at: new Date(at),
+      expiresIn: "1h",
+      maxAttempts: 3,
+      timeout: "5s",
+      priority: "high",
+      tags: ["a"],
+      headers: { tenant: "t1" },
+    },
+  );
   expect(handle).toMatchObject({ id: "job-1", queue: "mail", duplicate: false });
   const waiting = await broker.findWaiting("job-1");
   expect(waiting?.envelope).toMatchObject({
-    id: "job-1", name: "mail.welcome", queue: "mail", lane: "high", payload: { to: "ada@x" }, createdAt: clock.now(), notBefore: at,
-    expiresAt: clock.now() + 3_600_000, maxAttempts: 3, timeoutMs: 5_000, tags: ["a"], headers: { tenant: "t1" }, attempts: 0,
+    id: "job-1",
+    name: "mail.welcome",
+    queue: "mail",
+    lane: "high",
+    payload: { to: "ada@x" },
+    createdAt: clock.now(),
+    notBefore: at,
+    expiresAt: clock.now() + 3_600_000,
+    maxAttempts: 3,
+    timeoutMs: 5_000,
+    tags: ["a"],
+    headers: { tenant: "t1" },
+    attempts: 0,
   });
 });
 
 test("the same id again is a duplicate; without an id each job has its own, in the order of creation", async () => {
   await client.enqueue(welcome, { to: "a@x" }, { id: "one" });
   expect((await client.enqueue(welcome, { to: "a@x" }, { id: "one" })).duplicate).toBe(true);
-  const ids = (await client.enqueueMany(welcome, Array.from({ length: 50 }, () => ({ input: { to: "a@x" } })))).map(({ id }) => id);
+  const ids = (
+    await client.enqueueMany(
+      welcome,
+      Array.from({ length: 50 }, () => ({ input: { to: "a@x" } })),
+    )
+  ).map(({ id }) => id);
   expect(new Set(ids).size).toBe(50);
   expect(ids.toSorted()).toEqual(ids);
 });
@@ -68,7 +102,9 @@ describe("refuses before anything is published", () => {
     const any = defineJob({ name: "any", queue: "mail" });
     expect(await codeOf(client.enqueue(any, "x".repeat(2_000_000)))).toBe("payload-too-large");
     expect(await codeOf(client.enqueue(any, { f: () => 1 }))).toBe("unserializable-payload");
-    expect(await codeOf(client.enqueue(defineJob({ name: "any", queue: "nowhere" }), 1))).toBe("queue-not-found");
+    expect(await codeOf(client.enqueue(defineJob({ name: "any", queue: "nowhere" }), 1))).toBe(
+      "queue-not-found",
+    );
   });
 });
 
@@ -79,17 +115,29 @@ test("a start time a moment ago means now", async () => {
 
 test("in bulk, one bad job fails by itself, in its place", async () => {
   const results = await client.enqueueMany(welcome, [
-    { input: { to: "a@x" }, id: "a" }, { input: { to: "nobody" }, id: "b" }, { input: { to: "c@x" }, id: "c", delay: "1m" },
+    { input: { to: "a@x" }, id: "a" },
+    { input: { to: "nobody" }, id: "b" },
+    { input: { to: "c@x" }, id: "c", delay: "1m" },
   ]);
-  expect(results.map((one) => [one.ok, one.id])).toEqual([[true, "a"], [false, "b"], [true, "c"]]);
+  expect(results.map((one) => [one.ok, one.id])).toEqual([
+    [true, "a"],
+    [false, "b"],
+    [true, "c"],
+  ]);
   expect(results[1]).toMatchObject({ error: { code: "invalid-payload" } });
   expect((await client.queues.snapshot("mail")).waiting).toBe(2);
 });
 
 test("a schema that answers later works too, one by one and in bulk", async () => {
-  const slow = defineJob({ name: "slow", queue: "mail", input: z.string().refine((text) => Promise.resolve(text !== "bad")) });
+  const slow = defineJob({
+    name: "slow",
+    queue: "mail",
+    input: z.string().refine((text) => Promise.resolve(text !== "bad")),
+  });
   expect(await codeOf(client.enqueue(slow, "bad"))).toBe("invalid-payload");
-  expect((await client.enqueueMany(slow, [{ input: "good" }, { input: "bad" }])).map(({ ok }) => ok)).toEqual([true, false]);
+  expect(
+    (await client.enqueueMany(slow, [{ input: "good" }, { input: "bad" }])).map(({ ok }) => ok),
+  ).toEqual([true, false]);
 });
 
 test("a job nobody knows is not found, and an id must be one", async () => {

@@ -7,8 +7,18 @@ import { createClient, type Millrace } from "./client.ts";
 
 type ConnectionKey = Extract<
   FieldKey,
-  "servers" | "namespace" | "credsFile" | "nkeyFile" | "token" | "user" | "password" | "tlsCaFile" | "tlsCertFile" | "tlsKeyFile"
-  | "tlsHandshakeFirst" | "connectTimeoutMs"
+  | "servers"
+  | "namespace"
+  | "credsFile"
+  | "nkeyFile"
+  | "token"
+  | "user"
+  | "password"
+  | "tlsCaFile"
+  | "tlsCertFile"
+  | "tlsKeyFile"
+  | "tlsHandshakeFirst"
+  | "connectTimeoutMs"
 >;
 
 /**
@@ -36,8 +46,19 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
  * await millrace.enqueue(welcome, { to: "ada@example.com" });
  */
 export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
-  const { name = "millrace-client", configFile, env, broker: own, clock = systemClock, ...fields } = options;
+  const {
+    name = "millrace-client",
+    configFile,
+    env,
+    broker: own,
+    clock = systemClock,
+    ...fields
+  } = options;
   if (own !== undefined) return createClient(own, clock);
-  const config = await codeConfig({ fields: { ...fields }, ...(configFile === undefined ? {} : { configFile }), ...(env === undefined ? {} : { env }) });
+  const config = await codeConfig({
+    fields: { ...fields },
+    ...(configFile === undefined ? {} : { configFile }),
+    ...(env === undefined ? {} : { env }),
+  });
   return createClient(await connectBroker(connectionOptions(config, name)), clock);
 }

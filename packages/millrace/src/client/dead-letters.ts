@@ -11,12 +11,19 @@ export interface DeadLetterFilter {
 /** What became of one letter that was to be retried or discarded. */
 export type DeadLetterResult =
   | { readonly ok: true; readonly id: string; readonly queue: string }
-  | { readonly ok: false; readonly id: string; readonly queue: string; readonly error: MillraceError };
+  | {
+      readonly ok: false;
+      readonly id: string;
+      readonly queue: string;
+      readonly error: MillraceError;
+    };
 
 /** Jobs that are not tried again by themselves. */
 export interface DeadLetters {
   /** Oldest first. `limit`: default 100. */
-  list(filter?: DeadLetterFilter & { readonly limit?: number }): Promise<readonly StoredDeadLetter[]>;
+  list(
+    filter?: DeadLetterFilter & { readonly limit?: number },
+  ): Promise<readonly StoredDeadLetter[]>;
   /**
    * The newest letter of a job.
    *
@@ -41,7 +48,10 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
     await broker.requeue(revivedEnvelope(letter, now()));
     await store.remove(letter.sequence);
   };
-  const onEach = async (filter: DeadLetterFilter, act: (letter: StoredDeadLetter) => Promise<unknown>): Promise<readonly DeadLetterResult[]> => {
+  const onEach = async (
+    filter: DeadLetterFilter,
+    act: (letter: StoredDeadLetter) => Promise<unknown>,
+  ): Promise<readonly DeadLetterResult[]> => {
     // A retried job may die again at once: letters that came after the start are left alone.
     const end = await lastSequence(broker, filter);
     const results: DeadLetterResult[] = [];
@@ -63,9 +73,17 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
     async show(id, { queue } = {}) {
       const letters = await store.list({ id, ...(queue === undefined ? {} : { queue }) });
       const queues = new Set(letters.map((letter) => letter.queue));
-      if (queues.size > 1) throw new MillraceError("ambiguous-id", `${id} is a dead letter in each of ${[...queues].join(", ")}: name the queue too.`);
+      if (queues.size > 1)
+        throw new MillraceError(
+          "ambiguous-id",
+          `${id} is a dead letter in each of ${[...queues].join(", ")}: name the queue too.`,
+        );
       const newest = letters.at(-1);
-      if (newest === undefined) throw new MillraceError("job-not-found", `No dead letter with id ${id}${queue === undefined ? "" : ` in queue ${queue}`}.`);
+      if (newest === undefined)
+        throw new MillraceError(
+          "job-not-found",
+          `No dead letter with id ${id}${queue === undefined ? "" : ` in queue ${queue}`}.`,
+        );
       return newest;
     },
     retry: (filter) => onEach(filter, retryOne),
@@ -73,7 +91,10 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   };
 }
 
-async function outcomeOf(letter: StoredDeadLetter, act: (letter: StoredDeadLetter) => Promise<unknown>): Promise<DeadLetterResult> {
+async function outcomeOf(
+  letter: StoredDeadLetter,
+  act: (letter: StoredDeadLetter) => Promise<unknown>,
+): Promise<DeadLetterResult> {
   const { id, queue } = letter;
   try {
     await act(letter);
@@ -85,11 +106,17 @@ async function outcomeOf(letter: StoredDeadLetter, act: (letter: StoredDeadLette
   }
 }
 
-async function* matching(broker: Broker, filter: DeadLetterFilter): AsyncGenerator<StoredDeadLetter> {
+async function* matching(
+  broker: Broker,
+  filter: DeadLetterFilter,
+): AsyncGenerator<StoredDeadLetter> {
   const { queue, id, reason } = filter;
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const page = await broker.deadLetters.list({
-      limit: PAGE, after, ...(queue === undefined ? {} : { queue }), ...(id === undefined ? {} : { id }),
+      limit: PAGE,
+      after,
+      ...(queue === undefined ? {} : { queue }),
+      ...(id === undefined ? {} : { id }),
     });
     for (const letter of page) {
       if (reason === undefined || letter.reason === reason) yield letter;

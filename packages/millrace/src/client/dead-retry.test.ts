@@ -1,24 +1,62 @@
-import { type Envelope, MillraceError, type StoredDeadLetter, UNSETTLED, writeEnvelope } from "@millrace/core";
+import {
+  type Envelope,
+  MillraceError,
+  type StoredDeadLetter,
+  UNSETTLED,
+  writeEnvelope,
+} from "@millrace/core";
 import { expect, test } from "vitest";
 import { revivedEnvelope } from "./dead-retry.ts";
 
 const ENVELOPE: Envelope = {
-  id: "j", name: "n", queue: "q", payload: { a: 1 }, createdAt: 5, headers: {}, ...UNSETTLED, attempts: 5, generation: 6, crashes: 1,
-  interruptions: 2, snoozes: 3, maxAttempts: 5, lastError: { type: "Error", message: "no" }, firstError: { type: "Error", message: "no" },
+  id: "j",
+  name: "n",
+  queue: "q",
+  payload: { a: 1 },
+  createdAt: 5,
+  headers: {},
+  ...UNSETTLED,
+  attempts: 5,
+  generation: 6,
+  crashes: 1,
+  interruptions: 2,
+  snoozes: 3,
+  maxAttempts: 5,
+  lastError: { type: "Error", message: "no" },
+  firstError: { type: "Error", message: "no" },
 };
 
 function letter(body: Uint8Array, headers: Record<string, string> = {}): StoredDeadLetter {
-  return { id: "j", queue: "q", reason: "attempts-exhausted", attempts: 5, at: 10, node: "node", body, headers, sequence: 3 };
+  return {
+    id: "j",
+    queue: "q",
+    reason: "attempts-exhausted",
+    attempts: 5,
+    at: 10,
+    node: "node",
+    body,
+    headers,
+    sequence: 3,
+  };
 }
 
 test("the producer's fields stay, the settler's are at zero, and the generation goes on", () => {
   expect(revivedEnvelope(letter(writeEnvelope(ENVELOPE), { tenant: "t" }), 100)).toEqual({
-    id: "j", name: "n", queue: "q", payload: { a: 1 }, createdAt: 5, maxAttempts: 5, headers: { tenant: "t" }, ...UNSETTLED, generation: 7,
+    id: "j",
+    name: "n",
+    queue: "q",
+    payload: { a: 1 },
+    createdAt: 5,
+    maxAttempts: 5,
+    headers: { tenant: "t" },
+    ...UNSETTLED,
+    generation: 7,
   });
 });
 
 test("what has passed is left out, what lies ahead is kept", () => {
-  const revive = (now: number): Envelope => revivedEnvelope(letter(writeEnvelope({ ...ENVELOPE, notBefore: 50, expiresAt: 60 })), now);
+  const revive = (now: number): Envelope =>
+    revivedEnvelope(letter(writeEnvelope({ ...ENVELOPE, notBefore: 50, expiresAt: 60 })), now);
   expect(revive(100)).not.toHaveProperty("expiresAt");
   expect(revive(100)).not.toHaveProperty("notBefore");
   expect(revive(40)).toMatchObject({ notBefore: 50, expiresAt: 60 });

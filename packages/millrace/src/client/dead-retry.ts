@@ -1,4 +1,11 @@
-import { type Envelope, MillraceError, type QueueMessage, readEnvelope, type StoredDeadLetter, UNSETTLED } from "@millrace/core";
+import {
+  type Envelope,
+  MillraceError,
+  type QueueMessage,
+  readEnvelope,
+  type StoredDeadLetter,
+  UNSETTLED,
+} from "@millrace/core";
 
 /**
  * The envelope that gives a dead job a new life: the producer's fields as they were, the settler's at zero. Only the
@@ -10,7 +17,12 @@ import { type Envelope, MillraceError, type QueueMessage, readEnvelope, type Sto
  */
 export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope {
   const message: QueueMessage = {
-    queue: letter.queue, origin: "runtime", body: letter.body, headers: letter.headers, sequence: letter.sequence, storedAt: letter.at,
+    queue: letter.queue,
+    origin: "runtime",
+    body: letter.body,
+    headers: letter.headers,
+    sequence: letter.sequence,
+    storedAt: letter.at,
   };
   let read = readEnvelope(message);
   // A producer may have sent nonsense in the settler's fields, which are ignored in what it publishes.
@@ -21,7 +33,14 @@ export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope
       `The dead letter of ${letter.id} can't be retried as it stands: ${read.error.message} Publish a corrected job, then discard the letter.`,
     );
   }
-  const { firstError: _first, lastError: _last, notBefore, expiresAt, generation, ...kept } = read.envelope;
+  const {
+    firstError: _first,
+    lastError: _last,
+    notBefore,
+    expiresAt,
+    generation,
+    ...kept
+  } = read.envelope;
   return {
     ...kept,
     ...UNSETTLED,

@@ -1,4 +1,11 @@
-import { type Duration, type Envelope, type Lane, MillraceError, requireId, toMs } from "@millrace/core";
+import {
+  type Duration,
+  type Envelope,
+  type Lane,
+  MillraceError,
+  requireId,
+  toMs,
+} from "@millrace/core";
 
 /** What may be said about one job when it is enqueued. Times: a `Date` or epoch milliseconds. */
 export interface EnqueueOptions {
@@ -25,7 +32,8 @@ export interface EnqueueOptions {
 
 /** The part of an envelope that the options decide. */
 export type EnvelopeOptions = Pick<
-  Envelope, "id" | "lane" | "notBefore" | "expiresAt" | "maxAttempts" | "timeoutMs" | "tags" | "headers"
+  Envelope,
+  "id" | "lane" | "notBefore" | "expiresAt" | "maxAttempts" | "timeoutMs" | "tags" | "headers"
 >;
 
 /** A start time this little in the past is "now": it was computed a moment ago, or on a clock that differs a little. */
@@ -39,7 +47,11 @@ const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
  *
  * @throws MillraceError `invalid-name`, `invalid-option`, `invalid-duration`, `past-not-before`, `already-expired`
  */
-export function envelopeOptions(options: EnqueueOptions, now: number, newId: () => string): EnvelopeOptions {
+export function envelopeOptions(
+  options: EnqueueOptions,
+  now: number,
+  newId: () => string,
+): EnvelopeOptions {
   const result: { -readonly [K in keyof EnvelopeOptions]: EnvelopeOptions[K] } = {
     id: options.id === undefined ? newId() : requireId(options.id),
     headers: options.headers === undefined ? NO_HEADERS : checkedHeaders(options.headers),
@@ -48,8 +60,10 @@ export function envelopeOptions(options: EnqueueOptions, now: number, newId: () 
   if (notBefore !== undefined) result.notBefore = notBefore;
   const expiresAt = expiry(options, notBefore ?? now, now);
   if (expiresAt !== undefined) result.expiresAt = expiresAt;
-  if (options.maxAttempts !== undefined) result.maxAttempts = wholeFrom1(options.maxAttempts, "maxAttempts");
-  if (options.timeout !== undefined) result.timeoutMs = wholeFrom1(toMs(options.timeout, "timeout"), "timeout");
+  if (options.maxAttempts !== undefined)
+    result.maxAttempts = wholeFrom1(options.maxAttempts, "maxAttempts");
+  if (options.timeout !== undefined)
+    result.timeoutMs = wholeFrom1(toMs(options.timeout, "timeout"), "timeout");
   if (options.tags !== undefined) result.tags = checkedTags(options.tags);
   const lane = laneOf(options.priority);
   if (lane !== undefined) result.lane = lane;
@@ -66,7 +80,8 @@ function startTime(options: EnqueueOptions, now: number): number | undefined {
   const at = epochMs(options.at, "at");
   if (at < now - PAST_SLACK_MS) {
     throw new MillraceError(
-      "past-not-before", `at: ${iso(at)} lies in the past (now ${iso(now)}). Leave it out to run the job at once.`,
+      "past-not-before",
+      `at: ${iso(at)} lies in the past (now ${iso(now)}). Leave it out to run the job at once.`,
     );
   }
   return at <= now ? undefined : at;
@@ -74,17 +89,31 @@ function startTime(options: EnqueueOptions, now: number): number | undefined {
 
 function expiry(options: EnqueueOptions, start: number, now: number): number | undefined {
   exclusive(options, "expiresIn", "expiresAt");
-  const at = options.expiresIn !== undefined ? now + toMs(options.expiresIn, "expiresIn")
-    : options.expiresAt !== undefined ? epochMs(options.expiresAt, "expiresAt") : undefined;
+  const at =
+    options.expiresIn !== undefined
+      ? now + toMs(options.expiresIn, "expiresIn")
+      : options.expiresAt !== undefined
+        ? epochMs(options.expiresAt, "expiresAt")
+        : undefined;
   if (at !== undefined && at <= start) {
-    throw new MillraceError("already-expired", `The job would expire at ${iso(at)}, but it can't start before ${iso(start)}.`);
+    throw new MillraceError(
+      "already-expired",
+      `The job would expire at ${iso(at)}, but it can't start before ${iso(start)}.`,
+    );
   }
   return at;
 }
 
-function exclusive(options: EnqueueOptions, one: keyof EnqueueOptions, other: keyof EnqueueOptions): void {
+function exclusive(
+  options: EnqueueOptions,
+  one: keyof EnqueueOptions,
+  other: keyof EnqueueOptions,
+): void {
   if (options[one] !== undefined && options[other] !== undefined) {
-    throw new MillraceError("invalid-option", `${one} and ${other} say the same thing twice: give one of them.`);
+    throw new MillraceError(
+      "invalid-option",
+      `${one} and ${other} say the same thing twice: give one of them.`,
+    );
   }
 }
 
@@ -92,34 +121,56 @@ function epochMs(time: Date | number, field: string): number {
   const ms = typeof time === "number" ? time : time instanceof Date ? time.getTime() : Number.NaN;
   // Seconds since 1970 are the usual mistake: as milliseconds they are a day of January 1970.
   if (Number.isSafeInteger(ms) && ms > 0 && ms <= 8.64e15) return ms;
-  throw new MillraceError("invalid-option", `${field}: must be a valid Date or epoch milliseconds; got ${shown(time)}.`);
+  throw new MillraceError(
+    "invalid-option",
+    `${field}: must be a valid Date or epoch milliseconds; got ${shown(time)}.`,
+  );
 }
 
 function wholeFrom1(value: number, field: string): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new MillraceError("invalid-option", `${field}: must be a whole number from 1; got ${shown(value)}.`);
+  throw new MillraceError(
+    "invalid-option",
+    `${field}: must be a whole number from 1; got ${shown(value)}.`,
+  );
 }
 
 function laneOf(priority: EnqueueOptions["priority"]): Lane | undefined {
   if (priority === undefined || priority === "normal") return undefined;
   if (priority === "high" || priority === "low") return priority;
-  throw new MillraceError("invalid-option", `priority: must be "high", "normal" or "low"; got ${shown(priority)}.`);
+  throw new MillraceError(
+    "invalid-option",
+    `priority: must be "high", "normal" or "low"; got ${shown(priority)}.`,
+  );
 }
 
 function checkedTags(tags: readonly string[]): readonly string[] {
-  if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string" && tag.length <= 1_024)) return tags;
-  throw new MillraceError("invalid-option", "tags: must be a list of strings of at most 1024 characters.");
+  if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string" && tag.length <= 1_024))
+    return tags;
+  throw new MillraceError(
+    "invalid-option",
+    "tags: must be a list of strings of at most 1024 characters.",
+  );
 }
 
 /** The value is never shown: it may be a secret. */
-function checkedHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+function checkedHeaders(
+  headers: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(headers)) {
-    if (!HEADER_NAME.test(name)) throw new MillraceError("invalid-option", `headers: ${shown(name)} is no header name.`);
+    if (!HEADER_NAME.test(name))
+      throw new MillraceError("invalid-option", `headers: ${shown(name)} is no header name.`);
     if (RESERVED_HEADER.test(name)) {
-      throw new MillraceError("invalid-option", `headers: ${name} has a meaning to the server or to Millrace; choose another name.`);
+      throw new MillraceError(
+        "invalid-option",
+        `headers: ${name} has a meaning to the server or to Millrace; choose another name.`,
+      );
     }
     if (typeof value !== "string" || /[\r\n\0]/.test(value)) {
-      throw new MillraceError("invalid-option", `headers: ${name} must be a string without line breaks.`);
+      throw new MillraceError(
+        "invalid-option",
+        `headers: ${name} must be a string without line breaks.`,
+      );
     }
   }
   return headers;
@@ -130,5 +181,9 @@ function iso(ms: number): string {
 }
 
 function shown(value: unknown): string {
-  return value instanceof Date ? "an invalid Date" : typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value)).slice(0, 80);
+  return value instanceof Date
+    ? "an invalid Date"
+    : typeof value === "number"
+      ? String(value)
+      : (JSON.stringify(value) ?? String(value)).slice(0, 80);
 }

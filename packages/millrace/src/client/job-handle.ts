@@ -25,7 +25,9 @@ export interface JobHandle<Output = unknown> {
 
 /** The type of the output is the definition's promise, which the node checked against the output schema where there is one. */
 export function jobHandle<Output>(
-  broker: Broker, clock: Clock, job: { readonly id: string; readonly queue: string; readonly duplicate: boolean },
+  broker: Broker,
+  clock: Clock,
+  job: { readonly id: string; readonly queue: string; readonly duplicate: boolean },
 ): JobHandle<Output> {
   const { id, queue, duplicate } = job;
   return {

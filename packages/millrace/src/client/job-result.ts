@@ -1,4 +1,12 @@
-import { type Broker, type Clock, type HistoryRecord, isErrorCode, MillraceError, type RecordedError, type ErrorCode } from "@millrace/core";
+import {
+  type Broker,
+  type Clock,
+  type HistoryRecord,
+  isErrorCode,
+  MillraceError,
+  type RecordedError,
+  type ErrorCode,
+} from "@millrace/core";
 
 export interface AwaitedJob {
   readonly id: string;
@@ -13,7 +21,12 @@ export interface AwaitedJob {
  *
  * @throws MillraceError what `resultOf` throws; `result-timeout`; `connection-closed`
  */
-export async function awaitResult(broker: Broker, job: AwaitedJob, timeoutMs: number | undefined, clock: Clock): Promise<unknown> {
+export async function awaitResult(
+  broker: Broker,
+  job: AwaitedJob,
+  timeoutMs: number | undefined,
+  clock: Clock,
+): Promise<unknown> {
   const ended = Promise.withResolvers<HistoryRecord>();
   // The wait may be given up (a failed read, say) before anything awaits the promise.
   ended.promise.catch(() => {});
@@ -21,13 +34,25 @@ export async function awaitResult(broker: Broker, job: AwaitedJob, timeoutMs: nu
     const record = finalRecord(await broker.history.read(job));
     if (record !== undefined) ended.resolve(record);
   };
-  const timer = timeoutMs === undefined ? undefined : clock.setTimer(timeoutMs, () => {
-    ended.reject(new MillraceError(
-      "result-timeout", `Job ${job.id} did not end within ${timeoutMs} ms. It goes on; ask again, or look at its status.`,
-    ));
-  });
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : clock.setTimer(timeoutMs, () => {
+          ended.reject(
+            new MillraceError(
+              "result-timeout",
+              `Job ${job.id} did not end within ${timeoutMs} ms. It goes on; ask again, or look at its status.`,
+            ),
+          );
+        });
   const stopWatching = broker.onStatus((status) => {
-    if (status === "closed") ended.reject(new MillraceError("connection-closed", `The connection was closed while job ${job.id} was awaited.`));
+    if (status === "closed")
+      ended.reject(
+        new MillraceError(
+          "connection-closed",
+          `The connection was closed while job ${job.id} was awaited.`,
+        ),
+      );
     // A read that fails now is repeated at the next reconnect, and the subscription goes on meanwhile.
     else if (status === "connected") look().catch(() => {});
   });
@@ -73,11 +98,17 @@ export function resultOf(record: HistoryRecord): unknown {
 
 function failureOf(record: HistoryRecord): MillraceError {
   const { id, error, attempts } = record;
-  if (record.state === "cancelled") return new MillraceError("cancelled", `Job ${id} was cancelled: ${record.reason ?? "no reason given"}`);
-  if (record.state === "expired") return new MillraceError("expired", `Job ${id} expired before it started.`);
+  if (record.state === "cancelled")
+    return new MillraceError(
+      "cancelled",
+      `Job ${id} was cancelled: ${record.reason ?? "no reason given"}`,
+    );
+  if (record.state === "expired")
+    return new MillraceError("expired", `Job ${id} expired before it started.`);
   const spent = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
   return new MillraceError(
-    deathCode(record), `Job ${id} is dead after ${spent} (${record.reason ?? "unknown reason"}): ${error?.message ?? "no error was recorded"}`,
+    deathCode(record),
+    `Job ${id} is dead after ${spent} (${record.reason ?? "unknown reason"}): ${error?.message ?? "no error was recorded"}`,
     error === undefined ? {} : { cause: asError(error) },
   );
 }

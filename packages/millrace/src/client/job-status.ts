@@ -1,9 +1,15 @@
 import {
-  type Broker, type HistoryRecord, MillraceError, type RecordedError, type RunningJob, type WaitingJob,
+  type Broker,
+  type HistoryRecord,
+  MillraceError,
+  type RecordedError,
+  type RunningJob,
+  type WaitingJob,
 } from "@millrace/core";
 
 /** Where a job is now. `delayed` waits for its time, `queued` for a slot. */
-export type JobState = "queued" | "delayed" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
+export type JobState =
+  "queued" | "delayed" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
 
 /** All that is known about one job. */
 export interface JobStatus {
@@ -36,13 +42,18 @@ const WHO_RUNS_MS = 400;
  *
  * @throws MillraceError `job-not-found`, `ambiguous-id`
  */
-export async function findJob(broker: Broker, id: string, queue: string | undefined, now: () => number): Promise<JobStatus> {
+export async function findJob(
+  broker: Broker,
+  id: string,
+  queue: string | undefined,
+  now: () => number,
+): Promise<JobStatus> {
   const where = queue === undefined ? {} : { queue };
+  // A running job's message stays in its queue until it is settled, so only for a job that is found there is it worth asking who has it.
+  const waiting = await broker.findWaiting(id, where);
+  const running =
+    waiting?.state === "queued" ? await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }) : undefined;
   // History is read last: a job that is settled between the looks then shows in it, instead of nowhere.
-  const [running, waiting] = await Promise.all([
-    broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }),
-    broker.findWaiting(id, where),
-  ]);
   const history = distinct(await broker.history.read({ id, ...where }));
   const status = jobStatus(id, { history, running: inQueue(running, queue), waiting }, now());
   if (status !== undefined) return status;
@@ -60,9 +71,15 @@ export async function findJob(broker: Broker, id: string, queue: string | undefi
 export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus | undefined {
   const { history, running, waiting } = traces;
   const last = history.at(-1);
-  const queues = new Set([...history.map(({ queue }) => queue), ...[running?.queue, waiting?.envelope.queue].filter((queue) => queue !== undefined)]);
+  const queues = new Set([
+    ...history.map(({ queue }) => queue),
+    ...[running?.queue, waiting?.envelope.queue].filter((queue) => queue !== undefined),
+  ]);
   if (queues.size > 1) {
-    throw new MillraceError("ambiguous-id", `${id} stands for a job in each of ${[...queues].join(", ")}: name the queue too.`);
+    throw new MillraceError(
+      "ambiguous-id",
+      `${id} stands for a job in each of ${[...queues].join(", ")}: name the queue too.`,
+    );
   }
   const seen = running ?? waiting?.envelope ?? last;
   if (seen === undefined) return undefined;
@@ -83,15 +100,24 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
 function stateOf({ history, running, waiting }: JobTraces, now: number): JobState {
   const last = history.at(-1);
   // A message stays in the queue until it is acked, so one that is being settled shows in both places: its record decides.
-  if (last !== undefined && last.state !== "requeued" && !isNewer(last, running, waiting)) return last.state;
+  if (last !== undefined && last.state !== "requeued" && !isNewer(last, running, waiting))
+    return last.state;
   if (running !== undefined) return "running";
   if (waiting !== undefined) return waiting.state;
   return last?.notBefore !== undefined && last.notBefore > now ? "delayed" : "queued";
 }
 
 /** Whether a job that had ended was brought back since: its dead letter was retried, or its id used again. */
-function isNewer(last: HistoryRecord, running: RunningJob | undefined, waiting: WaitingJob | undefined): boolean {
-  if (waiting !== undefined && (waiting.envelope.generation > last.generation || waiting.storedAt > last.at)) return true;
+function isNewer(
+  last: HistoryRecord,
+  running: RunningJob | undefined,
+  waiting: WaitingJob | undefined,
+): boolean {
+  if (
+    waiting !== undefined &&
+    (waiting.envelope.generation > last.generation || waiting.storedAt > last.at)
+  )
+    return true;
   return running !== undefined && running.startedAt > last.at;
 }
 
@@ -104,6 +130,9 @@ export function distinct(records: readonly HistoryRecord[]): readonly HistoryRec
   });
 }
 
-function inQueue(running: RunningJob | undefined, queue: string | undefined): RunningJob | undefined {
+function inQueue(
+  running: RunningJob | undefined,
+  queue: string | undefined,
+): RunningJob | undefined {
   return queue === undefined || running?.queue === queue ? running : undefined;
 }

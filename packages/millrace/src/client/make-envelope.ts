@@ -16,7 +16,10 @@ export interface EnvelopeSource {
  * @throws MillraceError `invalid-payload` and what `envelopeOptions` throws
  */
 export function makeEnvelope(
-  job: AnyJobDefinition, input: unknown, options: EnqueueOptions, source: EnvelopeSource,
+  job: AnyJobDefinition,
+  input: unknown,
+  options: EnqueueOptions,
+  source: EnvelopeSource,
 ): Envelope | Promise<Envelope> {
   const now = source.now();
   const payload = input === undefined ? null : input;
@@ -29,6 +32,11 @@ export function makeEnvelope(
     ...UNSETTLED,
   };
   if (job.input === undefined) return envelope;
-  const checked: unknown = validate(job.input, payload, "invalid-payload", `The payload of ${job.name}`);
+  const checked: unknown = validate(
+    job.input,
+    payload,
+    "invalid-payload",
+    `The payload of ${job.name}`,
+  );
   return checked instanceof Promise ? checked.then(() => envelope) : envelope;
 }

@@ -12,12 +12,22 @@ export interface CodeConfigOptions {
 }
 
 /** The configuration of a call in code: its options, else the environment, else a file that was named. */
-export async function codeConfig({ fields, configFile, env = process.env }: CodeConfigOptions): Promise<Config> {
+export async function codeConfig({
+  fields,
+  configFile,
+  env = process.env,
+}: CodeConfigOptions): Promise<Config> {
   const values: Partial<Record<FieldKey, unknown>> = {};
   for (const key of FIELD_KEYS) {
     if (fields[key] !== undefined) values[key] = fields[key];
   }
-  if (configFile === "") throw new MillraceError("invalid-option", "configFile: must be a path; got an empty text.");
-  const file = configFile === undefined ? undefined : await loadConfigFile(configFile, process.cwd());
-  return readConfig({ given: { values, label: (key) => `option ${key}` }, env, ...(file === undefined ? {} : { file }) });
+  if (configFile === "")
+    throw new MillraceError("invalid-option", "configFile: must be a path; got an empty text.");
+  const file =
+    configFile === undefined ? undefined : await loadConfigFile(configFile, process.cwd());
+  return readConfig({
+    given: { values, label: (key) => `option ${key}` },
+    env,
+    ...(file === undefined ? {} : { file }),
+  });
 }

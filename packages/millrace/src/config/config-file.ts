@@ -9,7 +9,12 @@ export interface ConfigFile {
 }
 
 /** Looked for in the working directory, in this order. */
-export const CONFIG_FILE_NAMES = ["millrace.config.ts", "millrace.config.js", "millrace.config.mjs", "millrace.config.json"] as const;
+export const CONFIG_FILE_NAMES = [
+  "millrace.config.ts",
+  "millrace.config.js",
+  "millrace.config.mjs",
+  "millrace.config.json",
+] as const;
 
 /**
  * The configuration file: the one named, or the first that is there.
@@ -17,10 +22,16 @@ export const CONFIG_FILE_NAMES = ["millrace.config.ts", "millrace.config.js", "m
  * @returns undefined where none was named and none is there
  * @throws MillraceError `invalid-option`
  */
-export async function loadConfigFile(named: string | undefined, directory: string): Promise<ConfigFile | undefined> {
+export async function loadConfigFile(
+  named: string | undefined,
+  directory: string,
+): Promise<ConfigFile | undefined> {
   if (named !== undefined) return load(named, directory);
   for (const name of CONFIG_FILE_NAMES) {
-    const there = await access(resolve(directory, name)).then(() => true, () => false);
+    const there = await access(resolve(directory, name)).then(
+      () => true,
+      () => false,
+    );
     if (there) return load(name, directory);
   }
   return undefined;
@@ -28,9 +39,15 @@ export async function loadConfigFile(named: string | undefined, directory: strin
 
 async function load(path: string, directory: string): Promise<ConfigFile> {
   const absolute = resolve(directory, path);
-  const values = extname(path) === ".json" ? await readJson(absolute, path) : await importDefault(absolute, path);
+  const values =
+    extname(path) === ".json"
+      ? await readJson(absolute, path)
+      : await importDefault(absolute, path);
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
-    throw new MillraceError("invalid-option", `The configuration file ${path} must hold an object${extname(path) === ".json" ? "" : " as its default export"}.`);
+    throw new MillraceError(
+      "invalid-option",
+      `The configuration file ${path} must hold an object${extname(path) === ".json" ? "" : " as its default export"}.`,
+    );
   }
   return { path, values: values as Readonly<Record<string, unknown>> };
 }
@@ -41,7 +58,11 @@ async function readJson(absolute: string, path: string): Promise<unknown> {
   try {
     text = await readFile(absolute, "utf8");
   } catch (cause) {
-    throw new MillraceError("invalid-option", `The configuration file ${path} can't be read. Check the path and its permissions.`, { cause });
+    throw new MillraceError(
+      "invalid-option",
+      `The configuration file ${path} can't be read. Check the path and its permissions.`,
+      { cause },
+    );
   }
   try {
     return JSON.parse(text);
@@ -56,6 +77,10 @@ async function importDefault(absolute: string, path: string): Promise<unknown> {
     return module.default;
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new MillraceError("invalid-option", `The configuration file ${path} can't be imported: ${detail}`, { cause });
+    throw new MillraceError(
+      "invalid-option",
+      `The configuration file ${path} can't be imported: ${detail}`,
+      { cause },
+    );
   }
 }

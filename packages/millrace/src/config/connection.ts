@@ -2,7 +2,10 @@ import type { NatsConnectionOptions } from "@millrace/broker-nats";
 import type { Config } from "./fields.ts";
 
 /** The connection's part of a configuration, in the broker's words. */
-export function connectionOptions(config: Config, name: string): NatsConnectionOptions & { readonly namespace: string } {
+export function connectionOptions(
+  config: Config,
+  name: string,
+): NatsConnectionOptions & { readonly namespace: string } {
   const auth = authOf(config);
   const tls = tlsOf(config);
   return {
@@ -15,14 +18,27 @@ export function connectionOptions(config: Config, name: string): NatsConnectionO
   };
 }
 
-function authOf({ credsFile, nkeyFile, token, user, password }: Config): NatsConnectionOptions["auth"] {
+function authOf({
+  credsFile,
+  nkeyFile,
+  token,
+  user,
+  password,
+}: Config): NatsConnectionOptions["auth"] {
   if (credsFile !== undefined) return { kind: "credentials", file: credsFile };
   if (nkeyFile !== undefined) return { kind: "nkey", seedFile: nkeyFile };
   if (token !== undefined) return { kind: "token", token };
-  return user === undefined || password === undefined ? undefined : { kind: "password", user, password };
+  return user === undefined || password === undefined
+    ? undefined
+    : { kind: "password", user, password };
 }
 
-function tlsOf({ tlsCaFile, tlsCertFile, tlsKeyFile, tlsHandshakeFirst }: Config): NatsConnectionOptions["tls"] {
+function tlsOf({
+  tlsCaFile,
+  tlsCertFile,
+  tlsKeyFile,
+  tlsHandshakeFirst,
+}: Config): NatsConnectionOptions["tls"] {
   if (tlsCaFile === undefined && tlsCertFile === undefined && !tlsHandshakeFirst) return undefined;
   return {
     ...(tlsCaFile === undefined ? {} : { caFile: tlsCaFile }),

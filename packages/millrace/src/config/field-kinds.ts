@@ -15,7 +15,8 @@ export interface FieldKind<Value> {
 export const text: FieldKind<string> = {
   placeholder: "<text>",
   parse(raw) {
-    if (typeof raw !== "string" || raw.trim() === "") throw new Error("must be a text that is not empty");
+    if (typeof raw !== "string" || raw.trim() === "")
+      throw new Error("must be a text that is not empty");
     return raw.trim();
   },
   show: (value) => value,
@@ -23,7 +24,11 @@ export const text: FieldKind<string> = {
 
 export const file: FieldKind<string> = { ...text, placeholder: "<file>" };
 
-export const namespace: FieldKind<string> = { ...text, placeholder: "<name>", parse: (raw) => requireNamespace(raw) };
+export const namespace: FieldKind<string> = {
+  ...text,
+  placeholder: "<name>",
+  parse: (raw) => requireNamespace(raw),
+};
 
 export const list: FieldKind<readonly string[]> = {
   placeholder: "<a,b>",
@@ -68,14 +73,17 @@ export function whole(from: number, to: number): FieldKind<number> {
     placeholder: "<n>",
     parse(raw) {
       const value = typeof raw === "string" && /^\d+$/.test(raw.trim()) ? Number(raw) : raw;
-      if (typeof value === "number" && Number.isSafeInteger(value) && value >= from && value <= to) return value;
+      if (typeof value === "number" && Number.isSafeInteger(value) && value >= from && value <= to)
+        return value;
       throw new Error(`must be a whole number from ${from} to ${to}`);
     },
     show: String,
   };
 }
 
-export function oneOf<const Choice extends string>(...choices: readonly Choice[]): FieldKind<Choice> {
+export function oneOf<const Choice extends string>(
+  ...choices: readonly Choice[]
+): FieldKind<Choice> {
   return {
     placeholder: `<${choices.join("|")}>`,
     parse(raw) {
@@ -91,10 +99,20 @@ export function oneOf<const Choice extends string>(...choices: readonly Choice[]
 export const queueSlots: FieldKind<Readonly<Record<string, number>>> = {
   placeholder: "<mail:10,…>",
   parse(raw) {
-    const pairs = typeof raw === "object" && raw !== null && !Array.isArray(raw) ? Object.entries(raw) : list.parse(raw).map(pairOf);
-    return Object.freeze(Object.fromEntries(pairs.map(([queue, slots]) => [requireQueueName(queue), slotCount.parse(slots)])));
+    const pairs =
+      typeof raw === "object" && raw !== null && !Array.isArray(raw)
+        ? Object.entries(raw)
+        : list.parse(raw).map(pairOf);
+    return Object.freeze(
+      Object.fromEntries(
+        pairs.map(([queue, slots]) => [requireQueueName(queue), slotCount.parse(slots)]),
+      ),
+    );
   },
-  show: (value) => Object.entries(value).map(([queue, slots]) => `${queue}:${slots}`).join(","),
+  show: (value) =>
+    Object.entries(value)
+      .map(([queue, slots]) => `${queue}:${slots}`)
+      .join(","),
 };
 
 const slotCount = whole(1, 10_000);
@@ -107,5 +125,8 @@ function pairOf(entry: string): [queue: string, slots: unknown] {
 
 function split(raw: unknown): string[] {
   if (typeof raw !== "string") throw new Error("must be a list of texts, or one text with commas");
-  return raw.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  return raw
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
 }

@@ -1,4 +1,15 @@
-import { duration, type FieldKind, file, flag, list, namespace, oneOf, queueSlots, text, whole } from "./field-kinds.ts";
+import {
+  duration,
+  type FieldKind,
+  file,
+  flag,
+  list,
+  namespace,
+  oneOf,
+  queueSlots,
+  text,
+  whole,
+} from "./field-kinds.ts";
 
 /** Which commands and calls a field is for. `dev` has a server of its own, and so takes no `connection` fields. */
 export type FieldGroup = "connection" | "namespace" | "node";
@@ -22,64 +33,200 @@ export interface Field<Value = unknown> {
  */
 export const FIELDS = {
   servers: field({
-    group: "connection", kind: list, flag: "server", env: ["MILLRACE_SERVERS", "MILLRACE_SERVER"], default: ["nats://127.0.0.1:4222"], secret: true,
-    about: "NATS servers of one cluster, with commas between them. A URL may hold user:password or a token.",
+    group: "connection",
+    kind: list,
+    flag: "server",
+    env: ["MILLRACE_SERVERS", "MILLRACE_SERVER"],
+    default: ["nats://127.0.0.1:4222"],
+    secret: true,
+    about:
+      "NATS servers of one cluster, with commas between them. A URL may hold user:password or a token.",
   }),
   namespace: field({
-    group: "namespace", kind: namespace, flag: "namespace", env: ["MILLRACE_NAMESPACE"], default: "millrace",
+    group: "namespace",
+    kind: namespace,
+    flag: "namespace",
+    env: ["MILLRACE_NAMESPACE"],
+    default: "millrace",
     about: "Prefix of every stream, subject and bucket. Two namespaces never meet.",
   }),
-  credsFile: field({ group: "connection", kind: file, flag: "creds", env: ["MILLRACE_CREDS"], about: "NATS credentials file (JWT and seed)." }),
-  nkeyFile: field({ group: "connection", kind: file, flag: "nkey-file", env: ["MILLRACE_NKEY_FILE"], about: "File with an nkey seed." }),
-  token: field({ group: "connection", kind: text, env: ["MILLRACE_TOKEN"], secret: true, about: "NATS token." }),
-  user: field({ group: "connection", kind: text, flag: "user", env: ["MILLRACE_USER"], about: "NATS user; its password comes from the environment or the file." }),
-  password: field({ group: "connection", kind: text, env: ["MILLRACE_PASSWORD"], secret: true, about: "Password of the NATS user." }),
-  tlsCaFile: field({ group: "connection", kind: file, flag: "tls-ca", env: ["MILLRACE_TLS_CA"], about: "Certificate authority that signed the server's certificate, PEM." }),
-  tlsCertFile: field({ group: "connection", kind: file, flag: "tls-cert", env: ["MILLRACE_TLS_CERT"], about: "Client certificate, PEM." }),
-  tlsKeyFile: field({ group: "connection", kind: file, flag: "tls-key", env: ["MILLRACE_TLS_KEY"], about: "Key of the client certificate, PEM." }),
+  credsFile: field({
+    group: "connection",
+    kind: file,
+    flag: "creds",
+    env: ["MILLRACE_CREDS"],
+    about: "NATS credentials file (JWT and seed).",
+  }),
+  nkeyFile: field({
+    group: "connection",
+    kind: file,
+    flag: "nkey-file",
+    env: ["MILLRACE_NKEY_FILE"],
+    about: "File with an nkey seed.",
+  }),
+  token: field({
+    group: "connection",
+    kind: text,
+    env: ["MILLRACE_TOKEN"],
+    secret: true,
+    about: "NATS token.",
+  }),
+  user: field({
+    group: "connection",
+    kind: text,
+    flag: "user",
+    env: ["MILLRACE_USER"],
+    about: "NATS user; its password comes from the environment or the file.",
+  }),
+  password: field({
+    group: "connection",
+    kind: text,
+    env: ["MILLRACE_PASSWORD"],
+    secret: true,
+    about: "Password of the NATS user.",
+  }),
+  tlsCaFile: field({
+    group: "connection",
+    kind: file,
+    flag: "tls-ca",
+    env: ["MILLRACE_TLS_CA"],
+    about: "Certificate authority that signed the server's certificate, PEM.",
+  }),
+  tlsCertFile: field({
+    group: "connection",
+    kind: file,
+    flag: "tls-cert",
+    env: ["MILLRACE_TLS_CERT"],
+    about: "Client certificate, PEM.",
+  }),
+  tlsKeyFile: field({
+    group: "connection",
+    kind: file,
+    flag: "tls-key",
+    env: ["MILLRACE_TLS_KEY"],
+    about: "Key of the client certificate, PEM.",
+  }),
   tlsHandshakeFirst: field({
-    group: "connection", kind: flag, flag: "tls-handshake-first", env: ["MILLRACE_TLS_HANDSHAKE_FIRST"], default: false,
+    group: "connection",
+    kind: flag,
+    flag: "tls-handshake-first",
+    env: ["MILLRACE_TLS_HANDSHAKE_FIRST"],
+    default: false,
     about: "The server expects TLS from the first byte.",
   }),
   connectTimeoutMs: field({
-    group: "connection", kind: duration, flag: "connect-timeout", env: ["MILLRACE_CONNECT_TIMEOUT"], default: 5_000,
+    group: "connection",
+    kind: duration,
+    flag: "connect-timeout",
+    env: ["MILLRACE_CONNECT_TIMEOUT"],
+    default: 5_000,
     about: "How long one attempt to connect may take.",
   }),
-  jobs: field({ group: "node", kind: list, env: ["MILLRACE_JOBS"], about: "Job files for `run` where none are named." }),
+  jobs: field({
+    group: "node",
+    kind: list,
+    env: ["MILLRACE_JOBS"],
+    about: "Job files for `run` where none are named.",
+  }),
   queues: field({
-    group: "node", kind: queueSlots, flag: "queues", env: ["MILLRACE_QUEUES"],
+    group: "node",
+    kind: queueSlots,
+    flag: "queues",
+    env: ["MILLRACE_QUEUES"],
     about: "The queues this node serves, with the slots of each. Default: the queues of its jobs.",
   }),
-  slots: field({ group: "node", kind: whole(1, 10_000), flag: "slots", env: ["MILLRACE_SLOTS"], default: 16, about: "Slots of a queue that `queues` does not name." }),
-  nodeName: field({ group: "node", kind: text, flag: "name", env: ["MILLRACE_NODE_NAME"], about: "Name of the node in records and logs. Default: the host name and the process id." }),
+  slots: field({
+    group: "node",
+    kind: whole(1, 10_000),
+    flag: "slots",
+    env: ["MILLRACE_SLOTS"],
+    default: 16,
+    about: "Slots of a queue that `queues` does not name.",
+  }),
+  nodeName: field({
+    group: "node",
+    kind: text,
+    flag: "name",
+    env: ["MILLRACE_NODE_NAME"],
+    about: "Name of the node in records and logs. Default: the host name and the process id.",
+  }),
   graceMs: field({
-    group: "node", kind: duration, flag: "grace", env: ["MILLRACE_GRACE"], default: 25_000,
+    group: "node",
+    kind: duration,
+    flag: "grace",
+    env: ["MILLRACE_GRACE"],
+    default: 25_000,
     about: "On shutdown, how long running jobs may go on before they are aborted and handed back.",
   }),
-  healthHost: field({ group: "node", kind: text, flag: "health-host", env: ["MILLRACE_HEALTH_HOST"], about: "Address the health server listens on. Default: all." }),
-  healthPort: field({ group: "node", kind: whole(0, 65_535), flag: "health-port", env: ["MILLRACE_HEALTH_PORT"], default: 8086, about: "Port of /livez, /readyz and /metrics. 0: a free one." }),
-  logLevel: field({ group: "node", kind: oneOf("debug", "info", "warn", "error"), flag: "log-level", env: ["MILLRACE_LOG_LEVEL"], default: "info", about: "What is logged, on stderr." }),
+  leaseMs: field({
+    group: "node",
+    kind: duration,
+    flag: "lease",
+    env: ["MILLRACE_LEASE"],
+    default: 30_000,
+    about: "How soon a dead node's jobs are delivered again. Extended by itself while a job runs.",
+  }),
+  poisonAfter: field({
+    group: "node",
+    kind: whole(1, 1_000),
+    flag: "poison-after",
+    env: ["MILLRACE_POISON_AFTER"],
+    default: 3,
+    about: "Holders in a row that a job may take down before it is a dead letter.",
+  }),
+  healthHost: field({
+    group: "node",
+    kind: text,
+    flag: "health-host",
+    env: ["MILLRACE_HEALTH_HOST"],
+    about: "Address the health server listens on. Default: all.",
+  }),
+  healthPort: field({
+    group: "node",
+    kind: whole(0, 65_535),
+    flag: "health-port",
+    env: ["MILLRACE_HEALTH_PORT"],
+    default: 8086,
+    about: "Port of /livez, /readyz and /metrics. 0: a free one.",
+  }),
+  logLevel: field({
+    group: "node",
+    kind: oneOf("debug", "info", "warn", "error"),
+    flag: "log-level",
+    env: ["MILLRACE_LOG_LEVEL"],
+    default: "info",
+    about: "What is logged, on stderr.",
+  }),
 } as const;
 
 export type FieldKey = keyof typeof FIELDS;
 
-type ValueOf<Key extends FieldKey> = (typeof FIELDS)[Key]["kind"] extends FieldKind<infer Value> ? Value : never;
+type ValueOf<Key extends FieldKey> =
+  (typeof FIELDS)[Key]["kind"] extends FieldKind<infer Value> ? Value : never;
 
 /** Keys whose field has a default are always there. */
-type DefaultedKey = { [Key in FieldKey]: (typeof FIELDS)[Key] extends { readonly default: unknown } ? Key : never }[FieldKey];
+type DefaultedKey = {
+  [Key in FieldKey]: (typeof FIELDS)[Key] extends { readonly default: unknown } ? Key : never;
+}[FieldKey];
 
 /** The validated, frozen configuration. */
-export type Config =
-  & { readonly [Key in DefaultedKey]: ValueOf<Key> }
-  & { readonly [Key in Exclude<FieldKey, DefaultedKey>]?: ValueOf<Key> };
+export type Config = { readonly [Key in DefaultedKey]: ValueOf<Key> } & {
+  readonly [Key in Exclude<FieldKey, DefaultedKey>]?: ValueOf<Key>;
+};
 
 /** What may be given for the fields in code: durations and lists in their readable forms too. Checked when read. */
 export type ConfigInput = {
-  readonly [Key in FieldKey]?: ValueOf<Key> extends number ? number | string : ValueOf<Key> extends readonly string[] ? string | readonly string[] : ValueOf<Key>;
+  readonly [Key in FieldKey]?: ValueOf<Key> extends number
+    ? number | string
+    : ValueOf<Key> extends readonly string[]
+      ? string | readonly string[]
+      : ValueOf<Key>;
 };
 
 /** Keeps each field's own value type, and whether it has a default. */
-function field<Value, const F extends Field<Value>>(definition: F & { readonly kind: FieldKind<Value> }): F & Field<Value> {
+function field<Value, const F extends Field<Value>>(
+  definition: F & { readonly kind: FieldKind<Value> },
+): F & Field<Value> {
   return definition;
 }
 

@@ -4,7 +4,10 @@ import { type Config, type Field, FIELD_KEYS, type FieldKey, FIELDS } from "./fi
 /** Where values may come from, strongest first: flags (or options in code), environment, file, defaults. */
 export interface ConfigSources {
   /** Raw values by field. `label` names one to the user: `--grace`, `graceMs`. */
-  readonly given?: { readonly values: Readonly<Partial<Record<FieldKey, unknown>>>; readonly label: (key: FieldKey) => string };
+  readonly given?: {
+    readonly values: Readonly<Partial<Record<FieldKey, unknown>>>;
+    readonly label: (key: FieldKey) => string;
+  };
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> };
 }
@@ -28,7 +31,7 @@ export function readConfig(sources: ConfigSources): Config {
     const field: Field = FIELDS[key] as Field;
     const found = find(key, field, sources);
     if (found === undefined) {
-      if (field.default !== undefined) values[key] = field.default;
+      if (field.default !== undefined) values[key] = frozen(field.default);
       continue;
     }
     values[key] = parse(key, field, found);
@@ -40,7 +43,11 @@ export function readConfig(sources: ConfigSources): Config {
 }
 
 /** An empty variable counts as not set: that is how a compose file leaves one out. */
-function find(key: FieldKey, field: Field, { given, env = {}, file }: ConfigSources): Found | undefined {
+function find(
+  key: FieldKey,
+  field: Field,
+  { given, env = {}, file }: ConfigSources,
+): Found | undefined {
   const own = given?.values[key];
   if (given !== undefined && own !== undefined) return { raw: own, source: given.label(key) };
   for (const variable of field.env) {
@@ -53,13 +60,19 @@ function find(key: FieldKey, field: Field, { given, env = {}, file }: ConfigSour
 
 function parse(key: FieldKey, field: Field, { raw, source }: Found): unknown {
   try {
-    const value = field.kind.parse(raw);
-    return typeof value === "object" && value !== null ? Object.freeze(value) : value;
+    return frozen(field.kind.parse(raw));
   } catch (cause) {
     const expected = cause instanceof Error ? cause.message : String(cause);
     const got = field.secret === true || MillraceError.is(cause) ? "" : `; got ${shown(raw)}`;
-    throw new MillraceError("invalid-option", `${key} (${source}): ${expected}${got}.`.replace(/\.\.$/, "."));
+    throw new MillraceError(
+      "invalid-option",
+      `${key} (${source}): ${expected}${got}.`.replace(/\.\.$/, "."),
+    );
   }
+}
+
+function frozen<Value>(value: Value): Value {
+  return typeof value === "object" && value !== null ? Object.freeze(value) : value;
 }
 
 function shown(raw: unknown): string {
@@ -70,15 +83,23 @@ function shown(raw: unknown): string {
 function refuseUnknownKeys(path: string, values: Readonly<Record<string, unknown>>): void {
   for (const key of Object.keys(values)) {
     if (Object.hasOwn(FIELDS, key)) continue;
-    throw new MillraceError("invalid-option", `${key} (file ${path}): there is no such field. Fields: ${FIELD_KEYS.join(", ")}.`);
+    throw new MillraceError(
+      "invalid-option",
+      `${key} (file ${path}): there is no such field. Fields: ${FIELD_KEYS.join(", ")}.`,
+    );
   }
 }
 
 /** Ways of saying who one is that exclude each other, and halves of pairs. */
 function refuseContradictions(config: Config, from: Partial<Record<FieldKey, string>>): void {
-  const ways = (["credsFile", "nkeyFile", "token", "user"] as const).filter((key) => config[key] !== undefined);
+  const ways = (["credsFile", "nkeyFile", "token", "user"] as const).filter(
+    (key) => config[key] !== undefined,
+  );
   if (ways.length > 1) {
-    throw new MillraceError("invalid-option", `${ways.map((key) => `${key} (${from[key]})`).join(" and ")}: one way to authenticate is enough; remove the others.`);
+    throw new MillraceError(
+      "invalid-option",
+      `${ways.map((key) => `${key} (${from[key]})`).join(" and ")}: one way to authenticate is enough; remove the others.`,
+    );
   }
   requirePair(config, from, "password", "user");
   requirePair(config, from, "user", "password");
@@ -86,7 +107,15 @@ function refuseContradictions(config: Config, from: Partial<Record<FieldKey, str
   requirePair(config, from, "tlsKeyFile", "tlsCertFile");
 }
 
-function requirePair(config: Config, from: Partial<Record<FieldKey, string>>, key: FieldKey, needed: FieldKey): void {
+function requirePair(
+  config: Config,
+  from: Partial<Record<FieldKey, string>>,
+  key: FieldKey,
+  needed: FieldKey,
+): void {
   if (config[key] === undefined || config[needed] !== undefined) return;
-  throw new MillraceError("invalid-option", `${key} (${from[key]}): needs ${needed} too (environment variable ${FIELDS[needed].env[0]}).`);
+  throw new MillraceError(
+    "invalid-option",
+    `${key} (${from[key]}): needs ${needed} too (environment variable ${FIELDS[needed].env[0]}).`,
+  );
 }

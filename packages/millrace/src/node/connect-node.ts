@@ -1,5 +1,10 @@
 import { connectBroker } from "@millrace/broker-nats";
-import { createNode as createRuntimeNode, type MillraceNode, type NodeOptions as RuntimeNodeOptions, type NodeQueueOptions } from "@millrace/runtime";
+import {
+  createNode as createRuntimeNode,
+  type MillraceNode,
+  type NodeOptions as RuntimeNodeOptions,
+  type NodeQueueOptions,
+} from "@millrace/runtime";
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import type { Config } from "../config/fields.ts";
@@ -15,10 +20,25 @@ export interface NodeConnection {
 /** A node that is not started, on a connection of its own. */
 export async function connectNode(options: NodeOptions): Promise<NodeConnection> {
   const { queues, jobs, configFile, env, broker: own, waitForServer = true, ...rest } = options;
-  const config = await codeConfig({ fields: rest, ...(configFile === undefined ? {} : { configFile }), ...(env === undefined ? {} : { env }) });
-  const broker = own ?? await connectBroker({ ...connectionOptions(config, config.nodeName ?? "millrace-node"), waitOnFirstConnect: waitForServer });
+  const config = await codeConfig({
+    fields: rest,
+    ...(configFile === undefined ? {} : { configFile }),
+    ...(env === undefined ? {} : { env }),
+  });
+  const broker =
+    own ??
+    (await connectBroker({
+      ...connectionOptions(config, config.nodeName ?? "millrace-node"),
+      waitOnFirstConnect: waitForServer,
+    }));
   try {
-    const node = createRuntimeNode({ ...ports(options), broker, jobs, ...nodeFields(config), queues: queueOptions(config, queues) });
+    const node = createRuntimeNode({
+      ...ports(options),
+      broker,
+      jobs,
+      ...nodeFields(config),
+      queues: queueOptions(config, queues),
+    });
     return { node, config, close: () => broker.close() };
   } catch (error) {
     await broker.close();
@@ -38,10 +58,14 @@ export async function createNode(options: NodeOptions): Promise<MillraceNode> {
   return node;
 }
 
-function ports({ lease, poisonAfter, middleware, metrics, executionLog, log, clock }: NodeOptions): Partial<RuntimeNodeOptions> {
+function ports({
+  middleware,
+  metrics,
+  executionLog,
+  log,
+  clock,
+}: NodeOptions): Partial<RuntimeNodeOptions> {
   return {
-    ...(lease === undefined ? {} : { lease }),
-    ...(poisonAfter === undefined ? {} : { poisonAfter }),
     ...(middleware === undefined ? {} : { middleware }),
     ...(metrics === undefined ? {} : { metrics }),
     ...(executionLog === undefined ? {} : { executionLog }),
@@ -50,16 +74,29 @@ function ports({ lease, poisonAfter, middleware, metrics, executionLog, log, clo
   };
 }
 
-function nodeFields({ nodeName, slots, graceMs }: Config): Partial<RuntimeNodeOptions> {
-  return { ...(nodeName === undefined ? {} : { name: nodeName }), slots, grace: graceMs };
+function nodeFields(config: Config): Partial<RuntimeNodeOptions> {
+  const { nodeName, slots, graceMs, leaseMs, poisonAfter } = config;
+  return {
+    ...(nodeName === undefined ? {} : { name: nodeName }),
+    slots,
+    grace: graceMs,
+    lease: leaseMs,
+    poisonAfter,
+  };
 }
 
 /** What code says about a queue is stronger than the configuration's slots. */
-function queueOptions(config: Config, own: NodeOptions["queues"]): Readonly<Record<string, NodeQueueOptions>> {
+function queueOptions(
+  config: Config,
+  own: NodeOptions["queues"],
+): Readonly<Record<string, NodeQueueOptions>> {
   const queues: Record<string, NodeQueueOptions> = {};
   for (const [queue, slots] of Object.entries(config.queues ?? {})) queues[queue] = { slots };
   for (const [queue, options] of Object.entries(own ?? {})) {
-    queues[queue] = { ...queues[queue], ...(typeof options === "number" ? { slots: options } : options) };
+    queues[queue] = {
+      ...queues[queue],
+      ...(typeof options === "number" ? { slots: options } : options),
+    };
   }
   return queues;
 }

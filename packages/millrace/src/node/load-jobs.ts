@@ -10,13 +10,19 @@ import { collectJobs } from "@millrace/runtime";
  *
  * @throws MillraceError `job-file-failed`, `no-jobs`, naming the file
  */
-export async function loadJobs(files: readonly string[], directory: string): Promise<readonly AnyJob[]> {
+export async function loadJobs(
+  files: readonly string[],
+  directory: string,
+): Promise<readonly AnyJob[]> {
   const jobs = new Set<AnyJob>();
   for (const file of files) {
     const url = pathToFileURL(resolve(directory, file)).href;
     const found = collectJobs(await importFile(url, file));
     if (found.length === 0) {
-      throw new MillraceError("no-jobs", `${file} exports no job. Export what definition.handler(…) returns, by name or as the default.`);
+      throw new MillraceError(
+        "no-jobs",
+        `${file} exports no job. Export what definition.handler(…) returns, by name or as the default.`,
+      );
     }
     for (const job of found) jobs.add(job);
     for (const job of found) {
@@ -32,15 +38,22 @@ async function importFile(url: string, file: string): Promise<object> {
   try {
     return (await import(url)) as object;
   } catch (cause) {
-    throw new MillraceError("job-file-failed", `The job file ${file} could not be imported: ${reasonOf(cause)}`, { cause });
+    throw new MillraceError(
+      "job-file-failed",
+      `The job file ${file} could not be imported: ${reasonOf(cause)}`,
+      { cause },
+    );
   }
 }
 
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-  if (code === "ERR_MODULE_NOT_FOUND") return `${cause.message}. Check the path, and that its imports are installed.`;
+  if (code === "ERR_MODULE_NOT_FOUND")
+    return `${cause.message}. Check the path, and that its imports are installed.`;
   // Where it threw, as far as the stack says: the line that a user has to look at.
-  const place = /\bfile:\/\/\S+|\(?\/\S+:\d+:\d+\)?/.exec(cause.stack?.split("\n").slice(1).join("\n") ?? "")?.[0];
+  const place = /\bfile:\/\/\S+|\(?\/\S+:\d+:\d+\)?/.exec(
+    cause.stack?.split("\n").slice(1).join("\n") ?? "",
+  )?.[0];
   return `${cause.name}: ${cause.message}${place === undefined ? "" : ` (at ${place.replace(/^\(|\)$/g, "")})`}`;
 }

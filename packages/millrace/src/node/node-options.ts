@@ -1,4 +1,11 @@
-import type { Broker, Clock, Duration, ExecutionLog, Logger, MetricsCollector, Middleware } from "@millrace/core";
+import type {
+  Broker,
+  Clock,
+  ExecutionLog,
+  Logger,
+  MetricsCollector,
+  Middleware,
+} from "@millrace/core";
 import type { NodeQueueOptions } from "@millrace/runtime";
 import type { ConfigInput } from "../config/fields.ts";
 
@@ -19,10 +26,6 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
   readonly broker?: Broker;
   /** Keep trying while no server answers at the start. Default true: a node may start before its server. */
   readonly waitForServer?: boolean;
-  /** How soon a dead node's jobs are delivered again. Default: 30 s. */
-  readonly lease?: Duration;
-  /** Crashes in a row that make a job a dead letter. Default: 3. */
-  readonly poisonAfter?: number;
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
   readonly executionLog?: ExecutionLog;

@@ -58,7 +58,12 @@ export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
   }
 }
 
-function runningNode(node: MillraceNode, health: HealthServer, host: string | undefined, stopped: Promise<void>): RunningNode {
+function runningNode(
+  node: MillraceNode,
+  health: HealthServer,
+  host: string | undefined,
+  stopped: Promise<void>,
+): RunningNode {
   const shown = host === undefined || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   const stop: RunningNode["stop"] = async (options) => {
     await node.stop(options);
@@ -72,4 +77,3 @@ function runningNode(node: MillraceNode, health: HealthServer, host: string | un
     [Symbol.asyncDispose]: () => stop(),
   };
 }
-

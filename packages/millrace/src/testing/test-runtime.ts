@@ -25,7 +25,11 @@ export interface TestRuntime extends AsyncDisposable {
   readonly broker: MemoryBroker;
   readonly node: MillraceNode;
   readonly client: Millrace;
-  enqueue<Input, Parsed, Output>(job: JobDefinition<Input, Parsed, Output>, input: NoInfer<Input>, options?: EnqueueOptions): Promise<JobHandle<Output>>;
+  enqueue<Input, Parsed, Output>(
+    job: JobDefinition<Input, Parsed, Output>,
+    input: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): Promise<JobHandle<Output>>;
   /**
    * Moves the clock from timer to timer until no job waits, is delayed or runs: retries and delays are passed, not waited for.
    *
@@ -66,14 +70,26 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
   const assertState = async (which: JobHandle | string, state: JobState): Promise<JobStatus> => {
     const status = typeof which === "string" ? await job(which) : await which.status();
     if (status.state === state) return status;
-    const error = status.error === undefined ? "" : `; its last error is ${status.error.type}: ${status.error.message}`;
-    throw new Error(`Job ${status.id} (${status.name}) is ${status.state} after ${status.attempts} attempts, not ${state}${error}`);
+    const error =
+      status.error === undefined
+        ? ""
+        : `; its last error is ${status.error.type}: ${status.error.message}`;
+    throw new Error(
+      `Job ${status.id} (${status.name}) is ${status.state} after ${status.attempts} attempts, not ${state}${error}`,
+    );
   };
   let stopping: Promise<void> | undefined;
   const stop = (): Promise<void> => (stopping ??= stopNode(node, clock, broker));
   return {
-    clock, broker, node, client, job, assertState, stop,
-    enqueue: (definition, input, enqueueOptions) => client.enqueue(definition, input, enqueueOptions),
+    clock,
+    broker,
+    node,
+    client,
+    job,
+    assertState,
+    stop,
+    enqueue: (definition, input, enqueueOptions) =>
+      client.enqueue(definition, input, enqueueOptions),
     drain: ({ maxTime = "30d" } = {}) => drain(broker, clock, maxTime),
     deadLetters: () => broker.deadLetters.list({ limit: Number.MAX_SAFE_INTEGER }),
     assertSucceeded: (which) => assertState(which, "succeeded"),
@@ -83,7 +99,11 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
 }
 
 /** A handler that waits for the simulated clock would hold the stop up: time passes until it has ended or was handed back. */
-async function stopNode(node: MillraceNode, clock: SimulatedClock, broker: MemoryBroker): Promise<void> {
+async function stopNode(
+  node: MillraceNode,
+  clock: SimulatedClock,
+  broker: MemoryBroker,
+): Promise<void> {
   const stopped = node.stop({ immediate: true });
   let done = false;
   void stopped.then(() => {

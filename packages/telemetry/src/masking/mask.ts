@@ -3,8 +3,24 @@ export const MASKED = "***";
 
 /** Words that make a key a secret's, wherever they stand in it: `dbPassword`, `X-API-Key`, `refresh_token`. */
 const SECRET_WORDS = [
-  "password", "passwd", "passphrase", "pwd", "secret", "token", "authorization", "apikey", "accesskey", "privatekey", "credential",
-  "cookie", "sessionid", "cardnumber", "cvv", "cvc", "pin", "ssn",
+  "password",
+  "passwd",
+  "passphrase",
+  "pwd",
+  "secret",
+  "token",
+  "authorization",
+  "apikey",
+  "accesskey",
+  "privatekey",
+  "credential",
+  "cookie",
+  "sessionid",
+  "cardnumber",
+  "cvv",
+  "cvc",
+  "pin",
+  "ssn",
 ];
 /** Words too short to be looked for inside others: `spinning` is no PIN. */
 const WHOLE_WORDS = new Set(["pwd", "pin", "cvv", "cvc", "ssn"]);
@@ -28,13 +44,21 @@ function maskAt(value: unknown, depth: number): unknown {
   if (depth >= MAX_DEPTH) return "(too deep)";
   if (Array.isArray(value)) return value.map((item) => maskAt(item, depth + 1));
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, isSecretKey(key) ? MASKED : maskAt(item, depth + 1)]),
+    Object.entries(value).map(([key, item]) => [
+      key,
+      isSecretKey(key) ? MASKED : maskAt(item, depth + 1),
+    ]),
   );
 }
 
 /** Whether a key names a secret, whatever its case and its way of joining words. */
 export function isSecretKey(key: string): boolean {
-  const words = key.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/);
+  const words = key
+    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .toLowerCase()
+    .split(/[^a-z0-9]+/);
   const joined = words.join("");
-  return SECRET_WORDS.some((word) => (WHOLE_WORDS.has(word) ? words.includes(word) : joined.includes(word)));
+  return SECRET_WORDS.some((word) =>
+    WHOLE_WORDS.has(word) ? words.includes(word) : joined.includes(word),
+  );
 }

@@ -6,16 +6,33 @@ import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 
 export const REASONS = [
-  "attempts-exhausted", "fatal", "crashed", "expired", "unknown-name", "invalid-payload", "undecodable", "invalid-envelope",
-  "unsupported-version", "payload-too-large",
+  "attempts-exhausted",
+  "fatal",
+  "crashed",
+  "expired",
+  "unknown-name",
+  "invalid-payload",
+  "undecodable",
+  "invalid-envelope",
+  "unsupported-version",
+  "payload-too-large",
 ] as const satisfies readonly DeadReason[];
 
 export const filterFlags = {
   queue: { kind: { ...text, placeholder: "<queue>" }, about: "Only letters of this queue" },
-  reason: { kind: { ...oneOf(...REASONS), placeholder: "<reason>" }, about: `Only letters with this reason: ${REASONS.join(", ")}` },
+  reason: {
+    kind: { ...oneOf(...REASONS), placeholder: "<reason>" },
+    about: `Only letters with this reason: ${REASONS.join(", ")}`,
+  },
 } as const;
 
-export function filterOf({ queue, reason }: { readonly queue?: string; readonly reason?: DeadReason }): DeadLetterFilter {
+export function filterOf({
+  queue,
+  reason,
+}: {
+  readonly queue?: string;
+  readonly reason?: DeadReason;
+}): DeadLetterFilter {
   return { ...(queue === undefined ? {} : { queue }), ...(reason === undefined ? {} : { reason }) };
 }
 
@@ -26,7 +43,10 @@ const COLUMNS: readonly Column<StoredDeadLetter>[] = [
   { title: "REASON", cell: ({ reason }) => reason },
   { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
   { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
-  { title: "ERROR", cell: ({ error }) => (error === undefined ? "" : `${error.type}: ${error.message}`) },
+  {
+    title: "ERROR",
+    cell: ({ error }) => (error === undefined ? "" : `${error.type}: ${error.message}`),
+  },
 ];
 
 export const deadList = command({
@@ -34,15 +54,34 @@ export const deadList = command({
   summary: "List dead letters: jobs that are not tried again by themselves, oldest first",
   usage: "",
   args: { min: 0, max: 0 },
-  flags: { ...filterFlags, limit: { kind: whole(1, 1_000_000), about: "At most this many (default 100)" } },
+  flags: {
+    ...filterFlags,
+    limit: { kind: whole(1, 1_000_000), about: "At most this many (default 100)" },
+  },
   fields: ["connection", "namespace"],
-  examples: [["millrace dead list --queue mail --reason attempts-exhausted", "Those of one queue whose attempts were spent"]],
+  examples: [
+    [
+      "millrace dead list --queue mail --reason attempts-exhausted",
+      "Those of one queue whose attempts were spent",
+    ],
+  ],
   async run({ flags, config }) {
     const { limit = 100 } = flags;
-    const letters = await withClient(config, (client) => client.dead.list({ ...filterOf(flags), limit }));
+    const letters = await withClient(config, (client) =>
+      client.dead.list({ ...filterOf(flags), limit }),
+    );
     return {
-      json: letters.map(({ id, name, queue, reason, attempts, error, at }) => ({ id, name: name ?? null, queue, reason, attempts, error: error ?? null, at })),
-      text: (paint) => (letters.length === 0 ? "no dead letters\n" : table(COLUMNS, letters, paint)),
+      json: letters.map(({ id, name, queue, reason, attempts, error, at }) => ({
+        id,
+        name: name ?? null,
+        queue,
+        reason,
+        attempts,
+        error: error ?? null,
+        at,
+      })),
+      text: (paint) =>
+        letters.length === 0 ? "no dead letters\n" : table(COLUMNS, letters, paint),
     };
   },
 });

@@ -15,7 +15,8 @@ const selection = {
 
 export const deadRetry = command({
   name: "dead retry",
-  summary: "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed",
+  summary:
+    "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed",
   usage: "ID… | --all",
   args: { min: 0, max: 10_000 },
   flags: selection,
@@ -40,15 +41,22 @@ export const deadDiscard = command({
       const what = call.args.length > 0 ? call.args.join(", ") : "every letter that fits";
       requireSelection(call);
       const answer = await call.io.ask(`Remove ${what} for good? [y/N] `);
-      if (answer === undefined) throw new MillraceError("invalid-option", "There is nobody to ask: add --yes to discard.");
-      if (!/^y(es)?$/i.test(answer.trim())) return { json: { discarded: [], failed: [] }, text: () => "nothing was discarded\n", exitCode: EXIT.failed };
+      if (answer === undefined)
+        throw new MillraceError("invalid-option", "There is nobody to ask: add --yes to discard.");
+      if (!/^y(es)?$/i.test(answer.trim()))
+        return {
+          json: { discarded: [], failed: [] },
+          text: () => "nothing was discarded\n",
+          exitCode: EXIT.failed,
+        };
     }
     return settleLetters(call, "discarded", (client, filter) => client.dead.discard(filter));
   },
 });
 
 async function settleLetters(
-  call: CommandCall<typeof selection>, done: "retried" | "discarded",
+  call: CommandCall<typeof selection>,
+  done: "retried" | "discarded",
   act: (client: Millrace, filter: DeadLetterFilter) => Promise<readonly DeadLetterResult[]>,
 ): Promise<Report> {
   requireSelection(call);
@@ -64,19 +72,28 @@ async function settleLetters(
   return {
     json: {
       [done]: succeeded.map(({ id, queue }) => ({ id, queue })),
-      failed: failed.map(({ id, queue, error }) => ({ id, queue, error: { code: error.code, message: error.message } })),
+      failed: failed.map(({ id, queue, error }) => ({
+        id,
+        queue,
+        error: { code: error.code, message: error.message },
+      })),
     },
-    text: (paint) => [
-      ...failed.map(({ id, error }) => `${paint("red", "failed")} ${id}: ${clean(error.message, 500)} (${error.code})\n`),
-      `${done} ${succeeded.length} ${succeeded.length === 1 ? "letter" : "letters"}\n`,
-    ].join(""),
+    text: (paint) =>
+      [
+        ...failed.map(
+          ({ id, error }) =>
+            `${paint("red", "failed")} ${id}: ${clean(error.message, 500)} (${error.code})\n`,
+        ),
+        `${done} ${succeeded.length} ${succeeded.length === 1 ? "letter" : "letters"}\n`,
+      ].join(""),
     ...(failed.length > 0 ? { exitCode: EXIT.failed } : {}),
   };
 }
 
 /** One that isn't there, or that stands for several jobs, fails by itself: the others are still settled. */
 async function settleOne(
-  client: Millrace, filter: DeadLetterFilter & { readonly id: string },
+  client: Millrace,
+  filter: DeadLetterFilter & { readonly id: string },
   act: (client: Millrace, filter: DeadLetterFilter) => Promise<readonly DeadLetterResult[]>,
 ): Promise<readonly DeadLetterResult[]> {
   const { id, queue } = filter;
@@ -86,11 +103,22 @@ async function settleOne(
     if (results.length > 0) return results;
     throw new MillraceError("job-not-found", `No dead letter with id ${id} fits the filters.`);
   } catch (error) {
-    if (!MillraceError.is(error) || (error.code !== "job-not-found" && error.code !== "ambiguous-id")) throw error;
+    if (
+      !MillraceError.is(error) ||
+      (error.code !== "job-not-found" && error.code !== "ambiguous-id")
+    )
+      throw error;
     return [{ ok: false, id, queue: queue ?? "", error }];
   }
 }
 
-function requireSelection({ args, flags: { all } }: Pick<CommandCall<typeof selection>, "args" | "flags">): void {
-  if ((args.length === 0) !== (all === true)) throw new MillraceError("invalid-option", "Give the ids of letters, or --all with or without --queue and --reason.");
+function requireSelection({
+  args,
+  flags: { all },
+}: Pick<CommandCall<typeof selection>, "args" | "flags">): void {
+  if ((args.length === 0) !== (all === true))
+    throw new MillraceError(
+      "invalid-option",
+      "Give the ids of letters, or --all with or without --queue and --reason.",
+    );
 }

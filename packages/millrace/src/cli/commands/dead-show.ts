@@ -11,11 +11,15 @@ import { withClient } from "../with-client.ts";
 
 export const deadShow = command({
   name: "dead show",
-  summary: "Show one dead letter with its error, headers and payload; values of secrets' keys are masked",
+  summary:
+    "Show one dead letter with its error, headers and payload; values of secrets' keys are masked",
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {
-    queue: { kind: { ...text, placeholder: "<queue>" }, about: "Needed where several queues have a letter with this id" },
+    queue: {
+      kind: { ...text, placeholder: "<queue>" },
+      about: "Needed where several queues have a letter with this id",
+    },
     "show-payload": { kind: flag, about: "Show payload and headers as they are" },
     raw: { kind: flag, about: "Print the original bytes and nothing else" },
   },
@@ -26,7 +30,9 @@ export const deadShow = command({
   ],
   async run({ args, flags, config, io }) {
     const [id = ""] = args;
-    const letter = await withClient(config, (client) => client.dead.show(id, flags.queue === undefined ? {} : { queue: flags.queue }));
+    const letter = await withClient(config, (client) =>
+      client.dead.show(id, flags.queue === undefined ? {} : { queue: flags.queue }),
+    );
     if (flags.raw === true) {
       io.out(letter.body);
       return EXIT.ok;
@@ -39,9 +45,15 @@ export const deadShow = command({
 function shownLetter(letter: StoredDeadLetter, unmasked: boolean | undefined) {
   const { id, name, queue, reason, attempts, error, firstError, at, node, headers, body } = letter;
   return {
-    id, name: name ?? null, queue, reason, attempts, error: error ?? null,
+    id,
+    name: name ?? null,
+    queue,
+    reason,
+    attempts,
+    error: error ?? null,
     ...(firstError === undefined ? {} : { firstError }),
-    at, node,
+    at,
+    node,
     headers: unmasked === true ? headers : mask(headers),
     bytes: body.byteLength,
     ...payloadOf(letter, showValue(unmasked)),
@@ -50,21 +62,36 @@ function shownLetter(letter: StoredDeadLetter, unmasked: boolean | undefined) {
 
 function letterText(shown: ReturnType<typeof shownLetter>, paint: Paint): string {
   const { id, name, queue, reason, attempts, error, firstError, at, node, headers, bytes } = shown;
-  const about = facts([
-    ["id", id],
-    ["name", name === null ? "?" : clean(name)],
-    ["queue", queue],
-    ["reason", paint("red", reason)],
-    ["attempts", String(attempts)],
-    ...(error === null ? [] : [["error", clean(`${error.type}: ${error.message}`, 2_000)] as const]),
-    ...(firstError === undefined ? [] : [["first error", clean(`${firstError.type}: ${firstError.message}`, 2_000)] as const]),
-    ["at", new Date(at).toISOString()],
-    ["node", clean(node)],
-    ["headers", clean(JSON.stringify(headers), 2_000)],
-    ["bytes", String(bytes)],
-    "payload" in shown ? ["payload", ""] as const : ["unreadable", clean(shown.unreadable)] as const,
-  ], paint);
-  const stack = error?.stack === undefined ? "" : `${error.stack.split("\n").map((line) => clean(line)).join("\n")}\n`;
+  const about = facts(
+    [
+      ["id", id],
+      ["name", name === null ? "?" : clean(name)],
+      ["queue", queue],
+      ["reason", paint("red", reason)],
+      ["attempts", String(attempts)],
+      ...(error === null
+        ? []
+        : [["error", clean(`${error.type}: ${error.message}`, 2_000)] as const]),
+      ...(firstError === undefined
+        ? []
+        : [["first error", clean(`${firstError.type}: ${firstError.message}`, 2_000)] as const]),
+      ["at", new Date(at).toISOString()],
+      ["node", clean(node)],
+      ["headers", clean(JSON.stringify(headers), 2_000)],
+      ["bytes", String(bytes)],
+      "payload" in shown
+        ? (["payload", ""] as const)
+        : (["unreadable", clean(shown.unreadable)] as const),
+    ],
+    paint,
+  );
+  const stack =
+    error?.stack === undefined
+      ? ""
+      : `${error.stack
+          .split("\n")
+          .map((line) => clean(line))
+          .join("\n")}\n`;
   // JSON escapes control characters, so the payload keeps its lines without being able to move a cursor.
   const payload = "payload" in shown ? `${JSON.stringify(shown.payload, null, 2)}\n` : "";
   return `${about}${payload}${stack === "" ? "" : `\n${paint("dim", stack)}`}`;

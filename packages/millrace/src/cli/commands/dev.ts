@@ -18,12 +18,19 @@ const USUAL_PORT = 4222;
 
 export const dev = command({
   name: "dev",
-  summary: "Start a private nats-server and a node with these job files (or a job called hello) on this machine",
+  summary:
+    "Start a private nats-server and a node with these job files (or a job called hello) on this machine",
   usage: "[FILE…]",
   args: { min: 0, max: 10_000 },
   flags: {
-    port: { kind: whole(0, 65_535), about: `Port of the server; 0: any free one (default ${USUAL_PORT}, or a free one where that is taken)` },
-    dir: { kind: { ...text, placeholder: "<dir>" }, about: "Where the server and its data are kept (default .millrace)" },
+    port: {
+      kind: whole(0, 65_535),
+      about: `Port of the server; 0: any free one (default ${USUAL_PORT}, or a free one where that is taken)`,
+    },
+    dir: {
+      kind: { ...text, placeholder: "<dir>" },
+      about: "Where the server and its data are kept (default .millrace)",
+    },
   },
   fields: ["namespace", "node"],
   examples: [
@@ -32,15 +39,23 @@ export const dev = command({
   ],
   async run({ args, flags, config: given, json, io }) {
     const forget = exitOnSignals();
-    const jobs: readonly AnyJob[] = args.length > 0 || given.jobs !== undefined ? await loadJobs(args.length > 0 ? args : given.jobs ?? [], io.cwd) : [hello];
+    const jobs: readonly AnyJob[] =
+      args.length > 0 || given.jobs !== undefined
+        ? await loadJobs(args.length > 0 ? args : (given.jobs ?? []), io.cwd)
+        : [hello];
     const dir = resolve(io.cwd, flags.dir ?? ".millrace");
     await using server = await startServer(dir, flags.port, io.env, (line) => io.err(`${line}\n`));
     const config = ownServer(given, server.url);
     const running = await startServing(config, jobs, io, forget);
     const about = serving(running, config, jobs);
-    io.out(json ? `${JSON.stringify({ ...about, store: dir })}\n` : welcome(about, jobs, dir, io.paint));
+    io.out(
+      json ? `${JSON.stringify({ ...about, store: dir })}\n` : welcome(about, jobs, dir, io.paint),
+    );
     // A server that ends by itself takes the point of this command with it.
-    const outcome = await Promise.race([running.stopped.then(() => "stopped" as const), server.exited.then(() => "server ended" as const)]);
+    const outcome = await Promise.race([
+      running.stopped.then(() => "stopped" as const),
+      server.exited.then(() => "server ended" as const),
+    ]);
     if (outcome === "stopped") return EXIT.ok;
     io.err(`the nats-server ended by itself:\n${server.log.lines().slice(-10).join("\n")}\n`);
     await running.stop({ immediate: true });
@@ -50,12 +65,19 @@ export const dev = command({
 
 /** The private server takes no credentials, whatever the environment holds for others. */
 function ownServer(given: Config, url: string): Config {
-  const own = Object.entries(given).filter(([key]) => key === "namespace" || FIELDS[key as FieldKey].group === "node");
-  return readConfig({ given: { values: { ...Object.fromEntries(own), servers: [url] }, label: (key) => key } });
+  const own = Object.entries(given).filter(
+    ([key]) => key === "namespace" || FIELDS[key as FieldKey].group === "node",
+  );
+  return readConfig({
+    given: { values: { ...Object.fromEntries(own), servers: [url] }, label: (key) => key },
+  });
 }
 
 async function startServer(
-  dir: string, port: number | undefined, env: Readonly<Record<string, string | undefined>>, onProgress: (line: string) => void,
+  dir: string,
+  port: number | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+  onProgress: (line: string) => void,
 ): Promise<LaunchedServer> {
   const { path } = await obtainServer({ cacheDir: join(dir, "bin"), env, onProgress });
   const free = port ?? ((await isFree(USUAL_PORT)) ? USUAL_PORT : 0);
@@ -76,12 +98,20 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-function welcome({ servers, namespace, queues, healthUrl }: Serving, jobs: readonly AnyJob[], dir: string, paint: Paint): string {
+function welcome(
+  { servers, namespace, queues, healthUrl }: Serving,
+  jobs: readonly AnyJob[],
+  dir: string,
+  paint: Paint,
+): string {
   const [job] = jobs;
   const name = job?.name ?? "hello";
   const queue = job?.queue ?? "default";
   const server = servers[0] ?? "";
-  const flags = [...(server.endsWith(`:${USUAL_PORT}`) ? [] : [`--server ${server}`]), ...(namespace === "millrace" ? [] : [`--namespace ${namespace}`])];
+  const flags = [
+    ...(server.endsWith(`:${USUAL_PORT}`) ? [] : [`--server ${server}`]),
+    ...(namespace === "millrace" ? [] : [`--namespace ${namespace}`]),
+  ];
   const payload = job === hello ? `'{"name":"Ada"}'` : "'{}'";
   return [
     `${paint("green", "ready")}`,

@@ -11,7 +11,8 @@ const time: FieldKind<number> = {
   parse(raw) {
     const value = typeof raw === "string" ? raw.trim() : "";
     const ms = /^\d+$/.test(value) ? Number(value) : Date.parse(value);
-    if (Number.isNaN(ms)) throw new Error("must be a time such as 2031-05-01T09:00:00Z, or epoch milliseconds");
+    if (Number.isNaN(ms))
+      throw new Error("must be a time such as 2031-05-01T09:00:00Z, or epoch milliseconds");
     return ms;
   },
   show: String,
@@ -21,36 +22,61 @@ const time: FieldKind<number> = {
 const durationText: FieldKind<string> = { ...text, placeholder: "<30s>" };
 
 const flags = {
-  queue: { kind: { ...text, placeholder: "<queue>" }, about: `The job's queue (default ${DEFAULT_QUEUE})` },
-  id: { kind: { ...text, placeholder: "<id>" }, about: "Idempotency key: enqueueing again with it stores nothing (default: a new UUID)" },
+  queue: {
+    kind: { ...text, placeholder: "<queue>" },
+    about: `The job's queue (default ${DEFAULT_QUEUE})`,
+  },
+  id: {
+    kind: { ...text, placeholder: "<id>" },
+    about: "Idempotency key: enqueueing again with it stores nothing (default: a new UUID)",
+  },
   delay: { kind: durationText, about: "Not before this long from now" },
   at: { kind: time, about: "Not before this time" },
-  "expires-in": { kind: durationText, about: "Becomes a dead letter when it has not started this long from now" },
-  "max-attempts": { kind: whole(1, 1_000_000), about: "Attempts in all (default: the job definition's)" },
-  timeout: { kind: durationText, about: "How long one attempt may run (default: the job definition's)" },
+  "expires-in": {
+    kind: durationText,
+    about: "Becomes a dead letter when it has not started this long from now",
+  },
+  "max-attempts": {
+    kind: whole(1, 1_000_000),
+    about: "Attempts in all (default: the job definition's)",
+  },
+  timeout: {
+    kind: durationText,
+    about: "How long one attempt may run (default: the job definition's)",
+  },
   priority: { kind: oneOf("high", "normal", "low"), about: "Its lane (default normal)" },
   tags: { kind: list, about: "Tags, with commas between them" },
 } as const;
 
 export const enqueue = command({
   name: "enqueue",
-  summary: "Enqueue one job; the payload is JSON from the argument, from standard input (-) or from a file (@FILE)",
+  summary:
+    "Enqueue one job; the payload is JSON from the argument, from standard input (-) or from a file (@FILE)",
   usage: "NAME [PAYLOAD|-|@FILE]",
   args: { min: 1, max: 2 },
   flags,
   fields: ["connection", "namespace"],
   examples: [
-    [`millrace enqueue mail.welcome '{"to":"ada@example.com"}' --queue mail`, "Enqueue a job on the queue mail"],
-    ["millrace enqueue report @report.json --delay 10m --id report-2031-05", "Later, and only once"],
+    [
+      `millrace enqueue mail.welcome '{"to":"ada@example.com"}' --queue mail`,
+      "Enqueue a job on the queue mail",
+    ],
+    [
+      "millrace enqueue report @report.json --delay 10m --id report-2031-05",
+      "Later, and only once",
+    ],
   ],
   async run({ args, flags: given, config, io }) {
     const [name = "", source] = args;
     const job = defineJob({ name, queue: given.queue ?? DEFAULT_QUEUE });
     const payload = parsePayload(await payloadText(source, io));
-    const { id, queue, duplicate } = await withClient(config, (client) => client.enqueue(job, payload, optionsOf(given)));
+    const { id, queue, duplicate } = await withClient(config, (client) =>
+      client.enqueue(job, payload, optionsOf(given)),
+    );
     return {
       json: { id, queue, duplicate },
-      text: (paint) => `${duplicate ? `${paint("yellow", "already enqueued")}` : paint("green", "enqueued")} ${id} on queue ${queue}\n`,
+      text: (paint) =>
+        `${duplicate ? `${paint("yellow", "already enqueued")}` : paint("green", "enqueued")} ${id} on queue ${queue}\n`,
     };
   },
 });
@@ -68,14 +94,21 @@ function optionsOf(given: CommandCall<typeof flags>["flags"]): EnqueueOptions {
   };
 }
 
-async function payloadText(source: string | undefined, io: CommandCall["io"]): Promise<string | undefined> {
+async function payloadText(
+  source: string | undefined,
+  io: CommandCall["io"],
+): Promise<string | undefined> {
   if (source === "-") return io.readStdin();
   if (source === undefined || !source.startsWith("@")) return source;
   const path = source.slice(1);
   try {
     return await readFile(resolve(io.cwd, path), "utf8");
   } catch (cause) {
-    throw new MillraceError("invalid-option", `The payload file ${path} can't be read. Check the path and its permissions.`, { cause });
+    throw new MillraceError(
+      "invalid-option",
+      `The payload file ${path} can't be read. Check the path and its permissions.`,
+      { cause },
+    );
   }
 }
 
@@ -85,6 +118,9 @@ function parsePayload(text: string | undefined): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new MillraceError("invalid-payload", `The payload is no valid JSON. A text needs its quotes: '"text"'.`);
+    throw new MillraceError(
+      "invalid-payload",
+      `The payload is no valid JSON. A text needs its quotes: '"text"'.`,
+    );
   }
 }

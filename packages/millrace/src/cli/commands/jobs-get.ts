@@ -14,9 +14,17 @@ const HISTORY: readonly Column<HistoryRecord>[] = [
   { title: "STATE", cell: ({ state }) => state },
   { title: "OUTCOME", cell: ({ outcome }) => outcome },
   { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
-  { title: "TOOK", align: "right", cell: ({ durationMs }) => (durationMs === undefined ? "-" : formatMs(durationMs)) },
+  {
+    title: "TOOK",
+    align: "right",
+    cell: ({ durationMs }) => (durationMs === undefined ? "-" : formatMs(durationMs)),
+  },
   { title: "NODE", cell: ({ node }) => node },
-  { title: "ERROR", cell: ({ error, reason }) => (error === undefined ? (reason ?? "") : `${error.type}: ${error.message}`) },
+  {
+    title: "ERROR",
+    cell: ({ error, reason }) =>
+      error === undefined ? (reason ?? "") : `${error.type}: ${error.message}`,
+  },
 ];
 
 export const jobsGet = command({
@@ -25,14 +33,27 @@ export const jobsGet = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {
-    queue: { kind: { ...text, placeholder: "<queue>" }, about: "Look in this queue only; needed where several queues have a job with this id" },
-    "show-payload": { kind: flag, about: "Show results as they are, with the values of secrets' keys" },
+    queue: {
+      kind: { ...text, placeholder: "<queue>" },
+      about: "Look in this queue only; needed where several queues have a job with this id",
+    },
+    "show-payload": {
+      kind: flag,
+      about: "Show results as they are, with the values of secrets' keys",
+    },
   },
   fields: ["connection", "namespace"],
-  examples: [["millrace jobs get 0195c1f2-7a55-7c3e-9a1b-3f8f5b0c2d11", "Shows its state, attempts and history"]],
+  examples: [
+    [
+      "millrace jobs get 0195c1f2-7a55-7c3e-9a1b-3f8f5b0c2d11",
+      "Shows its state, attempts and history",
+    ],
+  ],
   async run({ args, flags, config }) {
     const [id = ""] = args;
-    const status = await withClient(config, (client) => client.job(id, flags.queue === undefined ? {} : { queue: flags.queue }));
+    const status = await withClient(config, (client) =>
+      client.job(id, flags.queue === undefined ? {} : { queue: flags.queue }),
+    );
     const show = showValue(flags["show-payload"]);
     const shown: JobStatus = {
       ...status,
@@ -43,15 +64,23 @@ export const jobsGet = command({
   },
 });
 
-function statusText({ id, name, queue, state, attempts, history, result, error }: JobStatus, paint: Paint): string {
-  const about = facts([
-    ["id", id],
-    ["name", clean(name)],
-    ["queue", queue],
-    ["state", paint(stateColour(state), state)],
-    ["attempts", String(attempts)],
-    ...(result === undefined ? [] : [["result", clean(JSON.stringify(result), 1_000)] as const]),
-    ...(error === undefined ? [] : [["error", clean(`${error.type}: ${error.message}`, 1_000)] as const]),
-  ], paint);
+function statusText(
+  { id, name, queue, state, attempts, history, result, error }: JobStatus,
+  paint: Paint,
+): string {
+  const about = facts(
+    [
+      ["id", id],
+      ["name", clean(name)],
+      ["queue", queue],
+      ["state", paint(stateColour(state), state)],
+      ["attempts", String(attempts)],
+      ...(result === undefined ? [] : [["result", clean(JSON.stringify(result), 1_000)] as const]),
+      ...(error === undefined
+        ? []
+        : [["error", clean(`${error.type}: ${error.message}`, 1_000)] as const]),
+    ],
+    paint,
+  );
   return history.length === 0 ? about : `${about}\n${table(HISTORY, history, paint)}`;
 }

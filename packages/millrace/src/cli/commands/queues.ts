@@ -9,7 +9,11 @@ const COLUMNS: readonly Column<QueueSnapshot>[] = [
   { title: "RUNNING", align: "right", cell: ({ running }) => String(running) },
   { title: "DELAYED", align: "right", cell: ({ delayed }) => String(delayed) },
   { title: "DEAD", align: "right", cell: ({ dead }) => String(dead) },
-  { title: "OLDEST", align: "right", cell: ({ oldestAgeMs }) => (oldestAgeMs === 0 ? "-" : formatMs(oldestAgeMs)) },
+  {
+    title: "OLDEST",
+    align: "right",
+    cell: ({ oldestAgeMs }) => (oldestAgeMs === 0 ? "-" : formatMs(oldestAgeMs)),
+  },
 ];
 
 export const queues = command({
@@ -19,15 +23,30 @@ export const queues = command({
   args: { min: 0, max: 0 },
   flags: {},
   fields: ["connection", "namespace"],
-  examples: [["millrace queues --json", "For scripts: [{queue, waiting, running, delayed, dead, oldestAgeMs}]"]],
+  examples: [
+    [
+      "millrace queues --json",
+      "For scripts: [{queue, waiting, running, delayed, dead, oldestAgeMs}]",
+    ],
+  ],
   async run({ config }) {
     const snapshots = await withClient(config, (client) => client.queues.list());
     const rows = snapshots
-      .map(({ queue, waiting, running, delayed, dead, oldestAgeMs }) => ({ queue, waiting, running, delayed, dead, oldestAgeMs }))
+      .map(({ queue, waiting, running, delayed, dead, oldestAgeMs }) => ({
+        queue,
+        waiting,
+        running,
+        delayed,
+        dead,
+        oldestAgeMs,
+      }))
       .toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
     return {
       json: rows,
-      text: (paint) => (rows.length === 0 ? `no queues in namespace ${config.namespace}: a node makes those of its jobs when it starts\n` : table(COLUMNS, rows, paint)),
+      text: (paint) =>
+        rows.length === 0
+          ? `no queues in namespace ${config.namespace}: a node makes those of its jobs when it starts\n`
+          : table(COLUMNS, rows, paint),
     };
   },
 });

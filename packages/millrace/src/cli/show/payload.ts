@@ -23,10 +23,14 @@ export function shownRecord(record: HistoryRecord, show: ShowValue): HistoryReco
 }
 
 /** The payload in a letter's bytes, or why there is none. */
-export function payloadOf(letter: DeadLetter, show: ShowValue): { readonly payload: unknown } | { readonly unreadable: string } {
+export function payloadOf(
+  letter: DeadLetter,
+  show: ShowValue,
+): { readonly payload: unknown } | { readonly unreadable: string } {
   try {
     const body = decodeBody(letter.body, letter.headers["content-type"]);
-    if (typeof body !== "object" || body === null || Array.isArray(body)) return { unreadable: "The body is no map." };
+    if (typeof body !== "object" || body === null || Array.isArray(body))
+      return { unreadable: "The body is no map." };
     return { payload: show((body as { readonly payload?: unknown }).payload ?? null) };
   } catch (error) {
     return { unreadable: error instanceof Error ? error.message : String(error) };

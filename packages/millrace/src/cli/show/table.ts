@@ -8,17 +8,37 @@ export interface Column<Row> {
 }
 
 /** Rows as aligned columns under titles. Cells are cleaned; the last column is as long as it needs. */
-export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], paint: Paint): string {
+export function table<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  paint: Paint,
+): string {
   const cells = rows.map((row) => columns.map(({ cell }) => clean(cell(row))));
-  const widths = columns.map(({ title }, index) => Math.max(title.length, ...cells.map((line) => line[index]?.length ?? 0)));
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...cells.map((line) => line[index]?.length ?? 0)),
+  );
   const layOut = (line: readonly string[]): string =>
-    line.map((text, index) => (columns[index]?.align === "right" ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0)))
-      .join("  ").trimEnd();
-  return [paint("bold", layOut(columns.map(({ title }) => title))), ...cells.map(layOut), ""].join("\n");
+    line
+      .map((text, index) =>
+        columns[index]?.align === "right"
+          ? text.padStart(widths[index] ?? 0)
+          : text.padEnd(widths[index] ?? 0),
+      )
+      .join("  ")
+      .trimEnd();
+  return [paint("bold", layOut(columns.map(({ title }) => title))), ...cells.map(layOut), ""].join(
+    "\n",
+  );
 }
 
 /** Names and values, one a line. */
-export function facts(pairs: readonly (readonly [name: string, value: string])[], paint: Paint): string {
+export function facts(
+  pairs: readonly (readonly [name: string, value: string])[],
+  paint: Paint,
+): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
-  return [...pairs.map(([name, value]) => `${paint("bold", name.padEnd(width))}  ${value}`), ""].join("\n");
+  return [
+    ...pairs.map(([name, value]) => `${paint("bold", name.padEnd(width))}  ${value}`),
+    "",
+  ].join("\n");
 }

@@ -1,0 +1,45 @@
+import { diagnose, type Finding } from "@millrace/broker-nats";
+import { connectionOptions } from "../../config/connection.ts";
+import { command } from "../command.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import type { Paint } from "../io.ts";
+import { clean } from "../show/clean.ts";
+
+export const doctor = command({
+  name: "doctor",
+  summary:
+    "Look at the server and at this namespace's streams, and say what is wrong and what to do; changes nothing",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {},
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace doctor --server nats://nats:4222", "One line per check; exits 1 where one fails"],
+  ],
+  async run({ config }) {
+    const findings = await diagnose(connectionOptions(config, "millrace-doctor"));
+    return {
+      json: { healthy: !findings.some(failed), findings },
+      text: (paint) => findings.map((finding) => line(finding, paint)).join(""),
+      exitCode: codeOf(findings),
+    };
+  },
+});
+
+function failed({ status }: Finding): boolean {
+  return status === "fail";
+}
+
+function codeOf(findings: readonly Finding[]): ExitCode {
+  if (!findings.some(failed)) return EXIT.ok;
+  return findings.some((finding) => failed(finding) && finding.check === "connection")
+    ? EXIT.unreachable
+    : EXIT.failed;
+}
+
+const COLOURS = { ok: "green", warn: "yellow", fail: "red", skip: "dim" } as const;
+
+function line({ check, status, message, advice }: Finding, paint: Paint): string {
+  const first = `${paint(COLOURS[status], status.padEnd(4))}  ${check}: ${clean(message, 500)}\n`;
+  return advice === undefined ? first : `${first}      ${advice}\n`;
+}

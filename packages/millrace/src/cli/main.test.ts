@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import { type CliIo, plain } from "./io.ts";
+import { main } from "./main.ts";
+
+async function run(
+  line: string,
+  env: Record<string, string> = {},
+): Promise<{ code: number; out: string; err: string }> {
+  const streams = { out: "", err: "" };
+  const io: CliIo = {
+    env,
+    cwd: import.meta.dirname,
+    paint: plain,
+    paintErr: plain,
+    out: (text) => void (streams.out += String(text)),
+    err: (text) => void (streams.err += text),
+    readStdin: () => Promise.resolve("{"),
+    ask: () => Promise.resolve(undefined),
+  };
+  return { code: await main(line.split(" "), io), ...streams };
+}
+
+test.each([
+  ["queues --nope", 2, "invalid-option"],
+  ["enqueue two..dots", 2, "invalid-name"],
+  ["enqueue n -", 2, "invalid-payload"],
+  ["enqueue n @missing.json", 2, "invalid-option"],
+  ["run missing.ts", 2, "job-file-failed"],
+  ["run", 2, "no-jobs"],
+  ["run main.ts", 2, "no-jobs"],
+  ["dead retry", 2, "invalid-option"],
+  ["dead discard x", 2, "invalid-option"],
+  ["queues --config missing.json", 2, "invalid-option"],
+  ["queues --server nats://127.0.0.1:1", 3, "server-unreachable"],
+])(
+  "%s exits with %i and says %s, on stderr for people and on stdout for scripts",
+  async (line, code, error) => {
+    const human = await run(line);
+    expect(human).toMatchObject({ code, out: "" });
+    expect(human.err).toContain(`(${error})`);
+    const machine = await run(`${line} --json`);
+    expect(machine).toMatchObject({ code, err: "" });
+    expect(JSON.parse(machine.out)).toMatchObject({
+      error: { code: error, message: expect.any(String) as string },
+    });
+  },
+);
+
+test("help and version go to stdout", async () => {
+  expect(await run("--help")).toMatchObject({ code: 0, err: "" });
+  expect((await run("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test("a wrong environment variable is named", async () => {
+  expect((await run("queues", { MILLRACE_SERVERS: "," })).err).toContain("MILLRACE_SERVERS");
+});
+
+test("no password of a server's URL is shown", async () => {
+  const { err } = await run("queues --server nats://ada:hunter2@127.0.0.1:1");
+  expect(err).toContain("127.0.0.1:1");
+  expect(err).not.toContain("hunter2");
+});
+
+test("a healthcheck without a node fails and says so", async () => {
+  const { code, out } = await run("healthcheck --health-port 1 --json");
+  expect(code).toBe(1);
+  expect(JSON.parse(out)).toMatchObject({ healthy: false, probe: "ready" });
+});

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { plain } from "../io.ts";
+import { clean } from "./clean.ts";
+import { facts, table } from "./table.ts";
+
+test("columns are aligned, numbers to the right, and no line ends in blanks", () => {
+  const rows = [
+    { name: "mail", count: 7 },
+    { name: "a-long-queue", count: 1_200 },
+  ];
+  expect(
+    table(
+      [
+        { title: "NAME", cell: ({ name }) => name },
+        { title: "COUNT", align: "right", cell: ({ count }) => String(count) },
+      ],
+      rows,
+      plain,
+    ),
+  ).toBe("NAME          COUNT\nmail              7\na-long-queue   1200\n");
+  expect(
+    facts(
+      [
+        ["id", "x"],
+        ["longer", "y"],
+      ],
+      plain,
+    ),
+  ).toBe("id      x\nlonger  y\n");
+});
+
+test("nothing that a terminal obeys gets through", () => {
+  expect(clean("a\u001b[31mred\u001b[0m\r\nb\u0007\u202ec\u2028d")).toBe("ared b c d");
+  expect(clean("\u001b]0;title\u0007x")).toBe("x");
+  expect(clean("x".repeat(300))).toHaveLength(200);
+});

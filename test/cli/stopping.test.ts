@@ -1,0 +1,43 @@
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { describeServer } from "../harness/servers.ts";
+import { millrace, startMillrace } from "./millrace.ts";
+
+const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
+
+describeServer("millrace run and signals", "newest", (server) => {
+  async function withSlowJob(ms: number, grace: string) {
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() };
+    const node = startMillrace(["run", JOBS, "--health-port", "0", "--grace", grace], env);
+    await node.line(/^running/, 20_000);
+    await millrace(["enqueue", "slow", JSON.stringify({ ms }), "--queue", "work", "--id", "s1"], { env });
+    await node.line(/slow has started/, 20_000);
+    return { node, job: async () => (await millrace(["jobs", "get", "s1", "--json"], { env })).json<{ state: string; attempts: number; history: object[] }>() };
+  }
+
+  test("the first signal lets a running job end", async () => {
+    const { node, job } = await withSlowJob(1_500, "20s");
+    node.signal("SIGTERM");
+    expect(await node.exit(20_000)).toEqual({ code: 0, signal: null });
+    expect(await job()).toMatchObject({ state: "succeeded", attempts: 1 });
+  });
+
+  test("a second signal hands the job back at once, unspent", async () => {
+    const { node, job } = await withSlowJob(60_000, "50s");
+    const startedAt = performance.now();
+    node.signal("SIGINT");
+    await node.line(/node is draining/, 10_000);
+    node.signal("SIGINT");
+    expect(await node.exit(15_000)).toEqual({ code: 0, signal: null });
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+    expect(await job()).toMatchObject({ state: "queued", attempts: 0, history: [{ outcome: "interrupted" }] });
+  });
+
+  test("while it waits for its server, a signal ends it", async () => {
+    const node = startMillrace(["run", JOBS, "--server", "nats://127.0.0.1:1", "--health-port", "0"], { NODE_V8_COVERAGE: "" });
+    const stillWaiting = await Promise.race([node.exited.then(() => false), new Promise<boolean>((resolve) => setTimeout(resolve, 1_500, true))]);
+    expect(stillWaiting).toBe(true);
+    node.signal("SIGTERM");
+    expect(await node.exit(10_000)).toEqual({ code: 143, signal: null });
+  });
+});

@@ -1,0 +1,4 @@
+import { describeProducer } from "./producer-suite.ts";
+import { java } from "./toolchains.ts";
+
+await describeProducer(java);

@@ -1,0 +1,4 @@
+import { describeProducer } from "./producer-suite.ts";
+import { javascript } from "./toolchains.ts";
+
+await describeProducer(javascript);
