@@ -22,6 +22,8 @@ const QUEUE_FULL_MS = 1_000;
 /** A queue that is gone may come back; a message that can't be forwarded may be mended by an operator. */
 const HOPELESS_MS = 30_000;
 const RETRY_MS = 500;
+/** Half of what the consumer waits for an ack, so that a frozen mover's pull is over before the server hands out again what it held. */
+const PULL_EXPIRES_MS = 15_000;
 /** A timer may fire a little early, and a job must not reach its queue before its time. */
 const TIMER_SLACK_MS = 1;
 
@@ -57,6 +59,7 @@ export class DueMover implements Stoppable {
       consumer: MOVER_CONSUMER,
       freeSlots: () => this.#room.left(),
       onMessage: (delivery) => this.#take(delivery),
+      expiresMs: PULL_EXPIRES_MS,
       onConsumerMissing: async () => void (await ensureMoverConsumer(options.server.jsm, options.server.names)),
       onProblem: (error) => options.onProblem(error, "pull delayed jobs"),
     });
