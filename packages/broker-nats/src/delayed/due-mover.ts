@@ -56,6 +56,8 @@ export class DueMover implements Stoppable {
       consumer: MOVER_CONSUMER,
       freeSlots: () => this.#room.left(),
       onMessage: (delivery) => this.#take(delivery),
+      // A frozen mover's pull is over before the server hands out again what it held.
+      expiresMs: leaseMs / 2,
       onConsumerMissing: async () => void (await ensureMoverConsumer(options.server.jsm, options.server.names)),
       onProblem: (error) => options.onProblem(error, "pull delayed jobs"),
     });

@@ -41,10 +41,10 @@ interface Inbox {
   readonly ledger: PullLedger;
 }
 
-/** How long a stop lets pulls be served: a stream with a backlog takes a fraction of it. */
-const SERVING_MS = 50;
 /** So many slots are pulled for at once; fewer wait for the end of the turn. */
 const WORTH_A_PULL = 32;
+/** How long a stop lets pulls be served: a stream with a backlog takes a fraction of it. */
+const SERVING_MS = 50;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 

@@ -48,6 +48,7 @@ export class QueueSubscription implements WorkSubscription {
       stream: server.names.queueStream(queue),
       consumer: QUEUE_CONSUMER,
       freeSlots: () => work.freeSlots(),
+      expiresMs: pullExpiryMs(leaseMs),
       onMessage: (raw) => this.#deliver(raw),
       onConsumerMissing: () => this.#restoreConsumer(),
       onProblem: (error) => onProblem(error, `pull from the queue ${queue}`),
@@ -102,6 +103,16 @@ export class QueueSubscription implements WorkSubscription {
 }
 
 const SHORTEST_LEASE_MS = 100;
+const LONGEST_PULL_MS = 30_000;
+
+/**
+ * A holder that is frozen, or cut off without a word, leaves its pull at the server, and the server would hand the very jobs whose leases
+ * ran out to that pull: each time a lease is wasted and a crash counted that was none. So a pull is over before a lease that was extended
+ * when it began can run out; the last extension may be a third of a lease old by then.
+ */
+function pullExpiryMs(leaseMs: number): number {
+  return Math.min(LONGEST_PULL_MS, leaseMs / 2);
+}
 
 function requireLease(leaseMs: number): void {
   if (Number.isFinite(leaseMs) && leaseMs >= SHORTEST_LEASE_MS) return;
