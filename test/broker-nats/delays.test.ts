@@ -28,7 +28,7 @@ async function delay(broker: NatsBroker, worker: CollectingWorker, jobs: readonl
 
 function capturing(): { logger: Logger; warned: Promise<string> } {
   const { promise, resolve } = Promise.withResolvers<string>();
-  const logger: Logger = { debug: () => {}, info: () => {}, error: () => {}, warn: (fields, message) => resolve(`${message} ${String((fields as { err?: unknown }).err)}`), child: () => logger };
+  const logger: Logger = { debug: () => {}, info: () => {}, error: () => {}, warn: (fields, message) => resolve(`${message} ${(fields as { err?: { code?: string } }).err?.code}`), child: () => logger };
   return { logger, warned: promise };
 }
 
@@ -83,6 +83,27 @@ describeEachServer("delayed jobs", (server) => {
     expect((await broker.queues.snapshot("q")).delayed).toBe(1);
     await broker.settle(blocking.delivery, [{ do: "ack" }]);
     expect((await worker.nth(4)).envelope.generation).toBe(1);
+  });
+});
+
+describeEachServer("a delayed job whose queue is deleted behind our back", (server) => {
+  test("is kept, and the log says so", async () => {
+    const at = { servers: server.url, namespace: server.namespace() };
+    const { logger, warned } = capturing();
+    const broker = await connected({ ...at, logger });
+    await broker.queues.ensure("q");
+    const worker = await CollectingWorker.start(broker, "q");
+    const due = Date.now() + 900;
+    await delay(broker, worker, [jobFor("q")], () => due);
+    await worker.subscription?.stop();
+    const nc = await connect({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    const jsm = await jetstreamManager(nc);
+    await jsm.streams.delete(`${at.namespace}-queue-q`);
+    const mover = await broker.moveDueJobs();
+    cleanUpLater(() => mover.stop());
+    expect(await within(warned, 10_000, "a warning")).toContain("queue-not-found");
+    expect((await jsm.streams.info(`${at.namespace}-delayed`)).state.messages).toBe(1);
   });
 });
 
