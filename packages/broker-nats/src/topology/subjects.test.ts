@@ -14,14 +14,23 @@ test.each([
   expect(names.readQueueSubject(subject)).toEqual(expected);
 });
 
-test.each(["other.jobs.mail", "ns.dead.mail.id", "nsx.jobs.mail", ""])("%j is no queue's", (subject) => {
-  expect(names.readQueueSubject(subject)).toBeUndefined();
-});
+test.each(["other.jobs.mail", "ns.dead.mail.id", "nsx.jobs.mail", ""])(
+  "%j is no queue's",
+  (subject) => {
+    expect(names.readQueueSubject(subject)).toBeUndefined();
+  },
+);
 
 test("what is published is what a queue's stream takes, and is read back", () => {
   for (const lane of [undefined, "high", "low"] as const) {
     for (const subject of [names.jobs("mail", lane), names.requeue("mail", lane)]) {
-      const taken = names.queueSubjects("mail").some((filter) => subject === filter || (filter.endsWith(".>") && subject.startsWith(filter.slice(0, -1))));
+      const taken = names
+        .queueSubjects("mail")
+        .some(
+          (filter) =>
+            subject === filter ||
+            (filter.endsWith(".>") && subject.startsWith(filter.slice(0, -1))),
+        );
       expect(taken).toBe(true);
       expect(names.readQueueSubject(subject)).toMatchObject({ queue: "mail", lane });
     }
