@@ -8,6 +8,7 @@ import {
 import type { StoredMsg } from "@nats-io/jetstream";
 import { readDelayedHeaders } from "../delayed/delayed-headers.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { headersOf, nextMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 
@@ -42,7 +43,7 @@ async function findDelayed(
 ): Promise<WaitingJob | undefined> {
   const { names } = server;
   for (const subject of [names.delayed(queue, id, "*"), names.due(queue, id, "*")]) {
-    const stored = await nextMessage(server, names.delayedStream, 1, subject);
+    const stored = await nextMessage(server.jsm, names.delayedStream, 1, subject);
     if (stored === undefined) continue;
     const headers = headersOf(stored);
     const job = readDelayedHeaders(headers);
@@ -81,7 +82,7 @@ async function findQueued(
   const idBytes = Buffer.from(id);
   const search = async (from: number, until: number): Promise<void> => {
     for (let at = from; at <= until && found === undefined;) {
-      const stored = await nextMessage(server, stream, at, ">");
+      const stored = await nextMessage(server.jsm, stream, at, ">");
       if (stored === undefined || stored.seq > until) return;
       found ??= match(server, stored, id, idBytes);
       at = stored.seq + 1;
@@ -136,26 +137,4 @@ async function endsOf(
     if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
     throw error;
   }
-}
-
-async function nextMessage(
-  { jsm }: ServerAccess,
-  stream: string,
-  from: number,
-  subject: string,
-): Promise<StoredMsg | undefined> {
-  try {
-    // The server takes `next_by_subj` here as it does for direct gets; the client's type leaves it out.
-    const query = { seq: from, next_by_subj: subject };
-    return (await jsm.streams.getMessage(stream, query)) ?? undefined;
-  } catch (error) {
-    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
-    throw error;
-  }
-}
-
-function headersOf(stored: StoredMsg): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, values] of stored.header ?? []) headers[name.toLowerCase()] ??= values[0] ?? "";
-  return headers;
 }
