@@ -54,7 +54,8 @@ export class DueMover implements Stoppable {
       consumer: MOVER_CONSUMER,
       freeSlots: () => this.#room.left(),
       onMessage: (delivery) => this.#take(delivery),
-      onConsumerMissing: async () => void (await ensureMoverConsumer(options.server.jsm, options.server.names)),
+      onConsumerMissing: async () =>
+        void (await ensureMoverConsumer(options.server.jsm, options.server.names)),
       onProblem: (error) => options.onProblem(error, "pull delayed jobs"),
     });
   }
@@ -79,7 +80,13 @@ export class DueMover implements Stoppable {
   #take(delivery: Delivery): void {
     const job = readDelayedHeaders(delivery.headers);
     if (job === undefined) {
-      this.#options.onProblem(new MillraceError("invalid-message", `The message on ${delivery.subject} lacks the Millrace headers of a delayed job. It stays; remove it, or publish jobs to the queue's own subject.`), "read a delayed job");
+      this.#options.onProblem(
+        new MillraceError(
+          "invalid-message",
+          `The message on ${delivery.subject} lacks the Millrace headers of a delayed job. It stays; remove it, or publish jobs to the queue's own subject.`,
+        ),
+        "read a delayed job",
+      );
       return this.#giveBack(delivery, HOPELESS_MS);
     }
     const now = systemClock.now();
@@ -89,7 +96,10 @@ export class DueMover implements Stoppable {
     this.#room.take(delivery.data.length);
     const dueInMs = job.notBefore - now;
     if (dueInMs <= 0) return this.#startForward(delivery, job);
-    this.#held.set(delivery, systemClock.setTimer(dueInMs + TIMER_SLACK_MS, () => this.#startForward(delivery, job)));
+    this.#held.set(
+      delivery,
+      systemClock.setTimer(dueInMs + TIMER_SLACK_MS, () => this.#startForward(delivery, job)),
+    );
   }
 
   #startForward(delivery: Delivery, job: DelayedJob): void {
@@ -106,7 +116,11 @@ export class DueMover implements Stoppable {
   async #forward(delivery: Delivery, job: DelayedJob): Promise<void> {
     const { server, publisher, onProblem } = this.#options;
     try {
-      await publisher.publish(server.names.requeue(job.queue, job.lane), delivery.data, forwardHeaders(delivery.headers, job.messageId));
+      await publisher.publish(
+        server.names.requeue(job.queue, job.lane),
+        delivery.data,
+        forwardHeaders(delivery.headers, job.messageId),
+      );
       if (!server.nc.isClosed()) ack(server.nc, delivery.ackSubject);
     } catch (error) {
       onProblem(error, `forward a delayed job to the queue ${job.queue}`);
@@ -122,6 +136,7 @@ export class DueMover implements Stoppable {
 
 function patienceMs(error: unknown): number {
   if (MillraceError.is(error, "queue-full")) return QUEUE_FULL_MS;
-  if (MillraceError.is(error, "queue-not-found") || MillraceError.is(error, "payload-too-large")) return HOPELESS_MS;
+  if (MillraceError.is(error, "queue-not-found") || MillraceError.is(error, "payload-too-large"))
+    return HOPELESS_MS;
   return RETRY_MS;
 }

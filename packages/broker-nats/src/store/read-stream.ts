@@ -27,12 +27,16 @@ const BATCH = 500;
 const BATCH_TIMEOUT_MS = 5_000;
 
 /** Reads what a Limits stream holds now, oldest first. A stream that does not exist holds nothing. */
-export async function* readStream(nc: NatsConnection, jsm: JetStreamManager, range: StreamRange): AsyncGenerator<StreamMessage> {
+export async function* readStream(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  range: StreamRange,
+): AsyncGenerator<StreamMessage> {
   const reader = await addReader(jsm, range);
   if (reader === undefined) return;
   const { name, pending } = reader;
   try {
-    for (let left = Math.min(pending, range.limit ?? pending); left > 0; ) {
+    for (let left = Math.min(pending, range.limit ?? pending); left > 0;) {
       const batch = await pullBatch(nc, range.stream, name, Math.min(left, BATCH));
       yield* batch;
       // Fewer than asked for: the rest was removed meanwhile.
@@ -45,7 +49,10 @@ export async function* readStream(nc: NatsConnection, jsm: JetStreamManager, ran
   }
 }
 
-async function addReader(jsm: JetStreamManager, range: StreamRange): Promise<{ name: string; pending: number } | undefined> {
+async function addReader(
+  jsm: JetStreamManager,
+  range: StreamRange,
+): Promise<{ name: string; pending: number } | undefined> {
   return request(`read the stream ${range.stream}`, async () => {
     try {
       const info = await jsm.consumers.add(range.stream, {
@@ -66,12 +73,21 @@ async function addReader(jsm: JetStreamManager, range: StreamRange): Promise<{ n
   });
 }
 
-function pullBatch(nc: NatsConnection, stream: string, consumer: string, size: number): Promise<StreamMessage[]> {
+function pullBatch(
+  nc: NatsConnection,
+  stream: string,
+  consumer: string,
+  size: number,
+): Promise<StreamMessage[]> {
   return request(`read the stream ${stream}`, async () => {
     const inbox = newInbox(nc);
     const messages: StreamMessage[] = [];
     const sub = nc.subscribe(inbox, { max: size + 1, timeout: BATCH_TIMEOUT_MS });
-    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify({ batch: size, no_wait: true }), { reply: inbox });
+    nc.publish(
+      `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+      JSON.stringify({ batch: size, no_wait: true }),
+      { reply: inbox },
+    );
     try {
       for await (const msg of sub) {
         if (isEnd(msg)) break;
@@ -90,5 +106,10 @@ function isEnd(msg: Msg): boolean {
 }
 
 function streamMessage(msg: Msg): StreamMessage {
-  return { subject: msg.subject, sequence: parseAckSubject(msg.reply ?? "")?.streamSequence ?? 0, data: msg.data, headers: readHeaders(msg) };
+  return {
+    subject: msg.subject,
+    sequence: parseAckSubject(msg.reply ?? "")?.streamSequence ?? 0,
+    data: msg.data,
+    headers: readHeaders(msg),
+  };
 }

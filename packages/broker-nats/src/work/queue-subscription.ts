@@ -57,7 +57,11 @@ export class QueueSubscription implements WorkSubscription {
   }
 
   pause(): void {
-    this.#pull.pause().catch((error: unknown) => this.#options.onProblem(error, `pause the queue ${this.#options.queue}`));
+    this.#pull
+      .pause()
+      .catch((error: unknown) =>
+        this.#options.onProblem(error, `pause the queue ${this.#options.queue}`),
+      );
   }
 
   resume(): void {
@@ -72,7 +76,11 @@ export class QueueSubscription implements WorkSubscription {
   #deliver(raw: RawDelivery): void {
     const { server, queue, work } = this.#options;
     // The stream has no other subjects; a message of an operator's own making is a producer's.
-    const subject = server.names.readQueueSubject(raw.subject) ?? { origin: "producer", queue, lane: undefined };
+    const subject = server.names.readQueueSubject(raw.subject) ?? {
+      origin: "producer",
+      queue,
+      lane: undefined,
+    };
     const lease = this.#desk.take(raw.ackSubject, this.#leaseMs);
     work.onDelivery(new NatsDelivery(raw, subject, lease));
   }
@@ -89,5 +97,8 @@ const SHORTEST_LEASE_MS = 100;
 
 function requireLease(leaseMs: number): void {
   if (Number.isFinite(leaseMs) && leaseMs >= SHORTEST_LEASE_MS) return;
-  throw new MillraceError("invalid-option", `leaseMs: a lease is at least ${SHORTEST_LEASE_MS} milliseconds; got ${leaseMs}.`);
+  throw new MillraceError(
+    "invalid-option",
+    `leaseMs: a lease is at least ${SHORTEST_LEASE_MS} milliseconds; got ${leaseMs}.`,
+  );
 }

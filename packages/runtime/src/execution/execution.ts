@@ -211,7 +211,7 @@ export class Execution {
     this.#phase = "settling";
     this.#attempt?.stop();
     const { clock, node, random } = this.#host;
-    const input: SettlementInput = {
+    const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {
       envelope: this.#requireEnvelope(),
       message: this.#delivery.message,
       deliveryCount: this.#delivery.deliveryCount,
@@ -221,13 +221,11 @@ export class Execution {
       now: clock.now(),
       random: random(),
       node,
-      ...(this.#startedAt === undefined
-        ? {}
-        : {
-            startedAt: this.#startedAt,
-            durationMs: Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000,
-          }),
     };
+    if (this.#startedAt !== undefined) {
+      input.startedAt = this.#startedAt;
+      input.durationMs = Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000;
+    }
     void this.#carryOut(input, this.#decide(input));
   }
 
