@@ -22,10 +22,15 @@ const QUEUE_FULL_MS = 1_000;
 /** A queue that is gone may come back; a message that can't be forwarded may be mended by an operator. */
 const HOPELESS_MS = 30_000;
 const RETRY_MS = 500;
+/** Half of what the consumer waits for an ack, so that a frozen mover's pull is over before the server hands out again what it held. */
+const PULL_EXPIRES_MS = 15_000;
 /** A timer may fire a little early, and a job must not reach its queue before its time. */
 const TIMER_SLACK_MS = 1;
 
-type Phase = "running" | "stopped";
+/** `stopping`: what arrives is kept until no pull is left, else it would come straight back. */
+type Phase = "running" | "stopping" | "stopped";
+
+const NEVER: Timer = { cancel: () => {} };
 
 /**
  * Forwards delayed jobs to their queues. Takes both forms, whatever the server: those that its schedules release half a second early,
@@ -54,8 +59,8 @@ export class DueMover implements Stoppable {
       consumer: MOVER_CONSUMER,
       freeSlots: () => this.#room.left(),
       onMessage: (delivery) => this.#take(delivery),
-      onConsumerMissing: async () =>
-        void (await ensureMoverConsumer(options.server.jsm, options.server.names)),
+      expiresMs: PULL_EXPIRES_MS,
+      onConsumerMissing: async () => void (await ensureMoverConsumer(options.server.jsm, options.server.names)),
       onProblem: (error) => options.onProblem(error, "pull delayed jobs"),
     });
   }
@@ -67,8 +72,9 @@ export class DueMover implements Stoppable {
   }
 
   async #stop(): Promise<void> {
-    this.#phase = "stopped";
+    this.#phase = "stopping";
     await this.#pull.stop();
+    this.#phase = "stopped";
     for (const [delivery, timer] of this.#held) {
       timer.cancel();
       this.#giveBack(delivery, 0);
@@ -80,26 +86,18 @@ export class DueMover implements Stoppable {
   #take(delivery: Delivery): void {
     const job = readDelayedHeaders(delivery.headers);
     if (job === undefined) {
-      this.#options.onProblem(
-        new MillraceError(
-          "invalid-message",
-          `The message on ${delivery.subject} lacks the Millrace headers of a delayed job. It stays; remove it, or publish jobs to the queue's own subject.`,
-        ),
-        "read a delayed job",
-      );
+      this.#options.onProblem(new MillraceError("invalid-message", `The message on ${delivery.subject} lacks the Millrace headers of a delayed job. It stays; remove it, or publish jobs to the queue's own subject.`), "read a delayed job");
       return this.#giveBack(delivery, HOPELESS_MS);
     }
     const now = systemClock.now();
     const parking = parkingMs(job.notBefore, now);
     if (parking > 0) return this.#giveBack(delivery, parking);
+    if (this.#phase === "stopping") return void this.#held.set(delivery, NEVER);
     if (this.#phase === "stopped") return this.#giveBack(delivery, 0);
     this.#room.take(delivery.data.length);
     const dueInMs = job.notBefore - now;
     if (dueInMs <= 0) return this.#startForward(delivery, job);
-    this.#held.set(
-      delivery,
-      systemClock.setTimer(dueInMs + TIMER_SLACK_MS, () => this.#startForward(delivery, job)),
-    );
+    this.#held.set(delivery, systemClock.setTimer(dueInMs + TIMER_SLACK_MS, () => this.#startForward(delivery, job)));
   }
 
   #startForward(delivery: Delivery, job: DelayedJob): void {
@@ -116,11 +114,7 @@ export class DueMover implements Stoppable {
   async #forward(delivery: Delivery, job: DelayedJob): Promise<void> {
     const { server, publisher, onProblem } = this.#options;
     try {
-      await publisher.publish(
-        server.names.requeue(job.queue, job.lane),
-        delivery.data,
-        forwardHeaders(delivery.headers, job.messageId),
-      );
+      await publisher.publish(server.names.requeue(job.queue, job.lane), delivery.data, forwardHeaders(delivery.headers, job.messageId));
       if (!server.nc.isClosed()) ack(server.nc, delivery.ackSubject);
     } catch (error) {
       onProblem(error, `forward a delayed job to the queue ${job.queue}`);
@@ -136,7 +130,6 @@ export class DueMover implements Stoppable {
 
 function patienceMs(error: unknown): number {
   if (MillraceError.is(error, "queue-full")) return QUEUE_FULL_MS;
-  if (MillraceError.is(error, "queue-not-found") || MillraceError.is(error, "payload-too-large"))
-    return HOPELESS_MS;
+  if (MillraceError.is(error, "queue-not-found") || MillraceError.is(error, "payload-too-large")) return HOPELESS_MS;
   return RETRY_MS;
 }

@@ -1,10 +1,4 @@
-import {
-  type Envelope,
-  messageIdOf,
-  MillraceError,
-  writeEnvelope,
-  writeFittingEnvelope,
-} from "@millrace/core";
+import { type Envelope, messageIdOf, MillraceError, writeEnvelope, writeFittingEnvelope } from "@millrace/core";
 import type { Publication } from "../publish/batch.ts";
 import { encodeHeaders, type HeaderRecord } from "../wire/headers.ts";
 import type { Names } from "../topology/subjects.ts";
@@ -45,11 +39,7 @@ export function requeueMessage(envelope: Envelope, names: Names, maxBytes: numbe
 }
 
 function envelopeHeaders(envelope: Envelope): HeaderRecord {
-  return {
-    ...envelope.headers,
-    "Nats-Msg-Id": messageIdOf(envelope),
-    "Content-Type": CONTENT_TYPE,
-  };
+  return { ...envelope.headers, "Nats-Msg-Id": messageIdOf(envelope), "Content-Type": CONTENT_TYPE };
 }
 
 function tooLarge(envelope: Envelope, size: number, maxBytes: number): MillraceError {

@@ -2,6 +2,7 @@ import { AckPolicy, DeliverPolicy, type JetStreamManager, ReplayPolicy } from "@
 import { type Msg, nanos, type NatsConnection } from "@nats-io/nats-core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { parseAckSubject } from "../pull/ack-subject.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { type ReceivedHeaders, readHeaders, readStatus } from "../wire/read-headers.ts";
 
@@ -27,16 +28,12 @@ const BATCH = 500;
 const BATCH_TIMEOUT_MS = 5_000;
 
 /** Reads what a Limits stream holds now, oldest first. A stream that does not exist holds nothing. */
-export async function* readStream(
-  nc: NatsConnection,
-  jsm: JetStreamManager,
-  range: StreamRange,
-): AsyncGenerator<StreamMessage> {
+export async function* readStream(nc: NatsConnection, jsm: JetStreamManager, range: StreamRange): AsyncGenerator<StreamMessage> {
   const reader = await addReader(jsm, range);
   if (reader === undefined) return;
   const { name, pending } = reader;
   try {
-    for (let left = Math.min(pending, range.limit ?? pending); left > 0;) {
+    for (let left = Math.min(pending, range.limit ?? pending); left > 0; ) {
       const batch = await pullBatch(nc, range.stream, name, Math.min(left, BATCH));
       yield* batch;
       // Fewer than asked for: the rest was removed meanwhile.
@@ -49,10 +46,7 @@ export async function* readStream(
   }
 }
 
-async function addReader(
-  jsm: JetStreamManager,
-  range: StreamRange,
-): Promise<{ name: string; pending: number } | undefined> {
+async function addReader(jsm: JetStreamManager, range: StreamRange): Promise<{ name: string; pending: number } | undefined> {
   return request(`read the stream ${range.stream}`, async () => {
     try {
       const info = await jsm.consumers.add(range.stream, {
@@ -73,21 +67,12 @@ async function addReader(
   });
 }
 
-function pullBatch(
-  nc: NatsConnection,
-  stream: string,
-  consumer: string,
-  size: number,
-): Promise<StreamMessage[]> {
+function pullBatch(nc: NatsConnection, stream: string, consumer: string, size: number): Promise<StreamMessage[]> {
   return request(`read the stream ${stream}`, async () => {
     const inbox = newInbox(nc);
     const messages: StreamMessage[] = [];
     const sub = nc.subscribe(inbox, { max: size + 1, timeout: BATCH_TIMEOUT_MS });
-    nc.publish(
-      `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
-      JSON.stringify({ batch: size, no_wait: true }),
-      { reply: inbox },
-    );
+    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify({ batch: size, no_wait: true }), { reply: inbox });
     try {
       for await (const msg of sub) {
         if (isEnd(msg)) break;
@@ -106,10 +91,5 @@ function isEnd(msg: Msg): boolean {
 }
 
 function streamMessage(msg: Msg): StreamMessage {
-  return {
-    subject: msg.subject,
-    sequence: parseAckSubject(msg.reply ?? "")?.streamSequence ?? 0,
-    data: msg.data,
-    headers: readHeaders(msg),
-  };
+  return { subject: msg.subject, sequence: parseAckSubject(msg.reply ?? "")?.streamSequence ?? 0, data: plainBytes(msg.data), headers: readHeaders(msg) };
 }

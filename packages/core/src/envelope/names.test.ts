@@ -43,21 +43,21 @@ describe("names", () => {
 
   test.each([requireId, requireJobName, requireQueueName, requireNamespace])(
     "%o gives what is right and throws invalid-name, showing what it got",
-    (require) => {
-      expect(require("good")).toBe("good");
-      expect(() => require("a b")).toThrow(
+    (requireName) => {
+      expect(requireName("good")).toBe("good");
+      expect(() => requireName("a b")).toThrow(
         expect.objectContaining({
           code: "invalid-name",
           message: expect.stringContaining('"a b"'),
         }),
       );
-      expect(() => require(7)).toThrow(
+      expect(() => requireName(7)).toThrow(
         expect.objectContaining({
           code: "invalid-name",
           message: expect.stringContaining("number"),
         }),
       );
-      expect(() => require("x ".repeat(10_000))).toThrow(
+      expect(() => requireName("x ".repeat(10_000))).toThrow(
         expect.objectContaining({ message: expect.toSatisfy((text: string) => text.length < 300) }),
       );
     },

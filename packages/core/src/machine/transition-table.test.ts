@@ -65,7 +65,7 @@ function askActor(state: ExecutionState, event: ExecutionEvent): Transition | un
   // An actor that has ended takes nothing; it would only warn on the console.
   if (actor.getSnapshot().status === "done") return undefined;
   actor.send(event);
-  const value = actor.getSnapshot().value as ExecutionState;
+  const value = actor.getSnapshot().value;
   actor.stop();
   return value === state && effects.length === 0 ? undefined : { state: value, effects };
 }

@@ -70,6 +70,17 @@ describe("retryPolicy", () => {
     expect(policy.delayMs({ attempts: 1_000, error, random: 0.5 })).toBe(7 * 86_400_000);
   });
 
+  test("no base stays none, also where the curve overflows", () => {
+    for (const options of [
+      { backoff: "exponential", factor: 1e300 },
+      { backoff: "polynomial", degree: 100 },
+    ] as const) {
+      expect(
+        retryPolicy({ ...options, base: 0 }).delayMs({ attempts: 100_000, error, random: 0.5 }),
+      ).toBe(0);
+    }
+  });
+
   test("a function of one's own may answer in any duration, is capped, and may give up", () => {
     const policy = retryPolicy({
       backoff: ({ attempts, error: { type } }) =>

@@ -363,6 +363,7 @@ describe("what a settlement writes down", () => {
       name: "mail.welcome",
       queue: "mail",
       generation: 0,
+      sequence: message.sequence,
       node: "node-a",
       at: NOW,
     };
