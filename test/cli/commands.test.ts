@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { jetstream } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { beforeAll, expect, test } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
@@ -207,6 +209,41 @@ describeEachServer("the command", (server) => {
       failed: [],
     });
     expect((await run(["dead", "list"])).out).toBe("no dead letters\n");
+    expect(await node.stop()).toBe(0);
+  });
+
+  test("bytes that are no job: a dead letter that is shown, kept and not retried", async () => {
+    const node = await startNode();
+    const nc = await connect({ servers: server.url });
+    try {
+      await jetstream(nc).publish(`${namespace}.jobs.work`, new Uint8Array([0xc1, 0xff]), {
+        msgID: "junk",
+      });
+    } finally {
+      await nc.close();
+    }
+    const dead = async (): Promise<object[]> =>
+      (await run(["dead", "list", "--json"])).json<object[]>();
+    const [letter] = await eventually(
+      async () => ((await dead()).length > 0 ? dead() : undefined),
+      {
+        withinMs: 20_000,
+        describe: "the bytes are a dead letter",
+      },
+    );
+    expect(letter).toMatchObject({ id: "junk", name: null, reason: "undecodable", attempts: 0 });
+    expect((await run(["dead", "show", "junk", "--json"])).json()).toMatchObject({
+      bytes: 2,
+      unreadable: expect.any(String) as string,
+    });
+    const retried = await run(["dead", "retry", "--all", "--json"]);
+    expect(retried.code).toBe(1);
+    expect(retried.json()).toMatchObject({
+      retried: [],
+      failed: [{ id: "junk", error: { code: "undecodable" } }],
+    });
+    expect(await dead()).toHaveLength(1);
+    expect((await run(["dead", "discard", "junk", "--yes"])).code).toBe(0);
     expect(await node.stop()).toBe(0);
   });
 

@@ -14,7 +14,8 @@ export interface CommandResult {
 }
 
 export interface CommandOptions {
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to this process's environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly stdin?: string;
   readonly cwd?: string;
 }
