@@ -2,12 +2,19 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { connect as connectClient } from "millrace";
 import { jetstream } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { beforeAll, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { type CommandOptions, type CommandResult, millrace, startMillrace } from "./millrace.ts";
+import {
+  type CommandOptions,
+  type CommandResult,
+  millrace,
+  millraceHere,
+  startMillrace,
+} from "./millrace.ts";
 
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 
@@ -21,12 +28,18 @@ interface JobJson {
 describeEachServer("the command", (server) => {
   let namespace: string;
   let env: Record<string, string>;
-  beforeAll(() => {
+  beforeEach(() => {
     namespace = server.namespace();
     env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
   });
   const run = (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
-    millrace(args, { ...options, env: { ...env, ...options.env } });
+    millraceHere(args, { ...options, env: { ...env, ...options.env } });
+
+  /** The queue without a node. */
+  async function ensureQueue(): Promise<void> {
+    await using client = await connectClient({ servers: server.url, namespace, env: {} });
+    await client.queues.ensure("work");
+  }
 
   async function startNode(): Promise<{ healthPort: string; stop(): Promise<number | null> }> {
     const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
@@ -258,6 +271,7 @@ describeEachServer("the command", (server) => {
   });
 
   test("doctor finds a sound server sound", async () => {
+    await ensureQueue();
     const report = await run(["doctor", "--json"]);
     expect(report.code).toBe(0);
     const { findings } = report.json<{
@@ -279,6 +293,7 @@ describeEachServer("the command", (server) => {
   });
 
   test("configuration from a file, and the payload from another", async () => {
+    await ensureQueue();
     const dir = await mkdtemp(join(tmpdir(), "millrace-cli-"));
     try {
       await writeFile(
