@@ -23,6 +23,12 @@ export class QueueSubscription implements WorkSubscription {
   readonly #pull: PullSubscription;
   /** What the queue's consumer grants; at least what was asked for. */
   #leaseMs: number;
+  /**
+   * What arrives while stopping, kept until no pull is left: a job that is handed back sooner would come straight back to this worker.
+   * Their leases are kept meanwhile.
+   */
+  #late: NatsDelivery[] | undefined;
+  #stopping: Promise<void> | undefined;
 
   /** @throws MillraceError `queue-not-found` */
   static async start(options: QueueSubscriptionOptions): Promise<QueueSubscription> {
@@ -42,6 +48,7 @@ export class QueueSubscription implements WorkSubscription {
       stream: server.names.queueStream(queue),
       consumer: QUEUE_CONSUMER,
       freeSlots: () => work.freeSlots(),
+      expiresMs: pullExpiryMs(leaseMs),
       onMessage: (raw) => this.#deliver(raw),
       onConsumerMissing: () => this.#restoreConsumer(),
       onProblem: (error) => onProblem(error, `pull from the queue ${queue}`),
@@ -65,16 +72,26 @@ export class QueueSubscription implements WorkSubscription {
   }
 
   stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     this.#options.onStop(this);
-    return this.#pull.stop();
+    this.#late = [];
+    await this.#pull.stop();
+    const late = this.#late;
+    this.#late = undefined;
+    for (const delivery of late) this.#options.work.onDelivery(delivery);
   }
 
   #deliver(raw: RawDelivery): void {
     const { server, queue, work } = this.#options;
     // The stream has no other subjects; a message of an operator's own making is a producer's.
     const subject = server.names.readQueueSubject(raw.subject) ?? { origin: "producer", queue, lane: undefined };
-    const lease = this.#desk.take(raw.ackSubject, this.#leaseMs);
-    work.onDelivery(new NatsDelivery(raw, subject, lease));
+    const delivery = new NatsDelivery(raw, subject, this.#desk.take(raw.ackSubject, this.#leaseMs));
+    if (this.#late === undefined) work.onDelivery(delivery);
+    else this.#late.push(delivery);
   }
 
   async #restoreConsumer(): Promise<void> {
@@ -86,6 +103,16 @@ export class QueueSubscription implements WorkSubscription {
 }
 
 const SHORTEST_LEASE_MS = 100;
+const LONGEST_PULL_MS = 30_000;
+
+/**
+ * A holder that is frozen, or cut off without a word, leaves its pull at the server, and the server would hand the very jobs whose leases
+ * ran out to that pull: each time a lease is wasted and a crash counted that was none. So a pull is over before a lease that was extended
+ * when it began can run out; the last extension may be a third of a lease old by then.
+ */
+function pullExpiryMs(leaseMs: number): number {
+  return Math.min(LONGEST_PULL_MS, leaseMs / 2);
+}
 
 function requireLease(leaseMs: number): void {
   if (Number.isFinite(leaseMs) && leaseMs >= SHORTEST_LEASE_MS) return;

@@ -8,6 +8,7 @@ import type {
   MetricsCollector,
 } from "@millrace/core";
 import type { Registry } from "../registry/registry.ts";
+import type { Suspects } from "./suspects.ts";
 
 /** What all executions of a node share. */
 export interface ExecutionHost {
@@ -20,6 +21,7 @@ export interface ExecutionHost {
   readonly executionLog: ExecutionLog;
   readonly log: Logger;
   readonly poisonAfter: number;
+  readonly suspects: Suspects;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */

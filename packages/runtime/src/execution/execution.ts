@@ -1,6 +1,7 @@
 import {
   type AbortCause,
   type AnyJob,
+  crashesOf,
   type Delivery,
   type Envelope,
   envelopeOfUnreadable,
@@ -33,15 +34,15 @@ import {
 
 /**
  * What this execution is busy with. One way only, and every step may be left out:
- * `reading → recalling → attempting → settling → ended`
+ * `reading → recalling → quarantined → attempting → settling → ended`
  */
-type Phase = "reading" | "recalling" | "attempting" | "settling" | "ended";
+type Phase = "reading" | "recalling" | "quarantined" | "attempting" | "settling" | "ended";
 
 /**
  * One delivery of a job, from the broker's hands to its settlement. `#state` only ever moves by the
  * execution machine's answers; this class acts on them.
  *
- * The steps: read → recall (redeliveries only) → admit → attempt → settle. Each may end the execution
+ * The steps: read → recall (redeliveries only) → admit → quarantine (suspects only) → attempt → settle. Each may end the execution
  * early with an outcome, and every outcome goes through `#settle`.
  */
 export class Execution {
@@ -95,6 +96,7 @@ export class Execution {
       return;
     }
     this.#envelope = read.envelope;
+    if (this.#crashes > 0) this.#host.suspects.arrived(this);
     if (deliveryCount > 1) void this.#recall(read.envelope);
     else this.#admit(read.envelope);
   }
@@ -114,7 +116,8 @@ export class Execution {
   handBack(): void {
     this.abort("shutdown", "The node has stopped.");
     const { reason } = this.#abort;
-    if (this.#phase === "attempting" && reason !== undefined) this.#settle(outcomeOfAbort(reason));
+    const unsettled = this.#phase === "attempting" || this.#phase === "quarantined";
+    if (unsettled && reason !== undefined) this.#settle(outcomeOfAbort(reason));
     // Whether an earlier holder has settled the job isn't known, so it may neither be run nor be published again.
     else if (this.#phase === "recalling") this.letGo();
   }
@@ -136,7 +139,8 @@ export class Execution {
       "lease-lost",
       "The lease could not be confirmed in time; another node may run this job.",
     );
-    if (this.#phase === "recalling") this.#settle({ kind: "lease-lost" });
+    if (this.#phase === "recalling" || this.#phase === "quarantined")
+      this.#settle({ kind: "lease-lost" });
     this.#pause?.cutShort();
   }
 
@@ -182,13 +186,27 @@ export class Execution {
       poisonAfter: host.poisonAfter,
     });
     if ("refusal" in admission) return this.#settle(admission.refusal);
+    const { job } = admission;
+    if (!isSuspect(this.#crashes, host.poisonAfter)) {
+      if (this.#crashes > 0) host.suspects.cleared(this);
+      return this.#begin(envelope, job);
+    }
+    this.#phase = "quarantined";
+    const awayMs = host.suspects.ask(this, () => this.#begin(envelope, job));
+    if (awayMs !== undefined)
+      this.#settle({ kind: "deferred", untilMs: host.clock.now() + awayMs });
+  }
+
+  #begin(envelope: Envelope, job: AnyJob): void {
+    if (this.#phase === "settling" || this.#phase === "ended") return;
+    const host = this.#host;
     if (this.#abort.reason !== undefined) return this.#settle(outcomeOfAbort(this.#abort.reason));
     this.#phase = "attempting";
     this.#attempt = new Attempt({
       host,
       envelope,
-      job: admission.job,
-      deliveryCount,
+      job,
+      deliveryCount: this.#delivery.deliveryCount,
       abort: this.#abort,
       onStart: () => this.#started(envelope),
       onOutcome: (outcome) => this.#settle(outcome),
@@ -258,7 +276,7 @@ export class Execution {
         await broker.settle(this.#delivery, settlement.steps);
         break;
       } catch (error) {
-        const other = remedy(error, input, settlement);
+        const other = remedy(error, input, settlement, this.#host.clock.now());
         if (other !== undefined) settlement = other;
         else await this.#troubled(error, tries);
       }
@@ -283,7 +301,15 @@ export class Execution {
     this.#phase = "ended";
     this.#attempt?.stop();
     this.#pause?.cutShort();
+    this.#host.suspects.left(this);
     this.#onEnd(this);
+  }
+
+  get #crashes(): number {
+    return crashesOf({
+      envelope: this.#requireEnvelope(),
+      deliveryCount: this.#delivery.deliveryCount,
+    });
   }
 
   #requireEnvelope(): Envelope {
@@ -294,4 +320,9 @@ export class Execution {
       );
     return this.#envelope;
   }
+}
+
+/** One more crash would make it a dead letter. */
+function isSuspect(crashes: number, poisonAfter: number): boolean {
+  return crashes > 0 && crashes >= poisonAfter - 1;
 }

@@ -3,6 +3,7 @@ import { createActor, waitFor } from "xstate";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { type Health, healthOf } from "../health/health.ts";
+import { Suspects } from "../execution/suspects.ts";
 import { Registry } from "../registry/registry.ts";
 import { createService } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
@@ -54,6 +55,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     executionLog: config.executionLog,
     log,
     poisonAfter: config.poisonAfter,
+    suspects: new Suspects(),
     random: config.random,
     call: compose(config.middleware, (context) => {
       const job = registry.get(context.job.name);

@@ -1,0 +1,53 @@
+import { expect, it } from "vitest";
+import { eventually } from "../harness/deadline.ts";
+import { describeEachServer } from "../harness/servers.ts";
+import { Trial } from "./harness/trial.ts";
+import { ledgerNowMs } from "./oracle/ledger-entry.ts";
+
+describeEachServer("4: a node frozen for two leases", (server) => {
+  it("finds its signal aborted when it wakes; its effect is refused and its ack changes nothing", async () => {
+    const trial = await Trial.start(server);
+    const a = await trial.node("a");
+    await trial.publish({ job: { do: "hold", deliveries: 2 } });
+    await a.heard("started", "job");
+
+    const thawed = trial.fault("node a is frozen", "repeated-attempt", "stale-effect");
+    const frozenAtMs = ledgerNowMs();
+    a.signal("SIGSTOP");
+    const b = await trial.node("b");
+    const second = await b.heard("started", "job", trial.leaseMs + 5_000);
+    await eventually(() => ledgerNowMs() >= frozenAtMs + 2 * trial.leaseMs, {
+      withinMs: 3 * trial.leaseMs,
+      describe: "two leases have passed",
+    });
+    a.signal("SIGCONT");
+    const thawedAtMs = ledgerNowMs();
+    const { cause, token } = await a.heard("aborted", "job", 5_000);
+    console.log(`aborted ${Math.round(ledgerNowMs() - thawedAtMs)} ms after the thaw`);
+    expect(cause).toBe("lease-lost");
+    expect(token).toBeLessThan(second.token);
+    // No delivery was wasted on the frozen node, whose pull was still at the server when it froze.
+    expect(second.token - token).toBe(1);
+
+    // The handler of `a` ignores its signal, makes its effect and returns.
+    a.release("job");
+    const { state } = await a.heard("settled", "job", 5_000);
+    expect(state).toBe("abandoned");
+    thawed();
+
+    // Had the ack of `a` counted, the message would be gone now, and nobody would run the job after `b`.
+    const death = trial.death(b);
+    b.signal("SIGKILL");
+    await death;
+    const third = await a.heard("started", "job", trial.leaseMs + 5_000);
+    expect(third.token).toBeGreaterThan(second.token);
+    expect((await a.heard("settled", "job", 5_000)).state).toBe("succeeded");
+    await trial.drained(5_000);
+    expect(await trial.expectClean()).toMatchObject({
+      runs: 3,
+      effects: 1,
+      refusedEffects: 1,
+      succeeded: 1,
+    });
+  });
+});

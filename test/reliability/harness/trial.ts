@@ -1,0 +1,205 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Broker, type HistoryRecord, type QueueSettings, UNSETTLED } from "@millrace/core";
+import { expect } from "vitest";
+import { type ChildExit, startChild, type TestChild } from "../../harness/child.ts";
+import { cleanUpLater } from "../../harness/cleanup.ts";
+import { eventually } from "../../harness/deadline.ts";
+import type { TestServer } from "../../harness/servers.ts";
+import type { Fault } from "../oracle/history.ts";
+import { type LedgerEntry, ledgerNowMs } from "../oracle/ledger-entry.ts";
+import { LedgerWriter, readLedger } from "../oracle/ledger-file.ts";
+import { judge, type Verdict } from "../oracle/verdict.ts";
+import { connectTo } from "../programs/connect.ts";
+import {
+  JOB,
+  type NodeConfig,
+  type ProducerConfig,
+  QUEUE,
+  type Said,
+  type Work,
+} from "../programs/work.ts";
+import { readRecords } from "./records.ts";
+
+const PROGRAMS = join(import.meta.dirname, "../programs");
+const START_MS = 15_000;
+
+export interface TrialNode extends TestChild {
+  readonly name: string;
+  /** The next message of this kind about this job. */
+  heard<S extends Said["say"]>(
+    say: S,
+    id: string,
+    withinMs?: number,
+  ): Promise<Extract<Said, { say: S }>>;
+  release(id: string): void;
+}
+
+export type NodeChoices = Partial<Omit<NodeConfig, "namespace" | "ledger" | "name">> & {
+  readonly nodeOptions?: readonly string[];
+};
+
+/**
+ * One run of processes and faults on a namespace of its own, from the first publish to the verdict. What happens is in the
+ * ledger; which faults there were is for the test to say, when it makes them.
+ */
+export class Trial {
+  readonly namespace: string;
+  readonly broker: Broker;
+  /** Of nodes that are not told otherwise. */
+  readonly leaseMs = 1_000;
+  readonly maxAttempts = 4;
+  readonly #server: TestServer;
+  readonly #directory: string;
+  readonly #ledger: LedgerWriter;
+  readonly #faults: Fault[] = [];
+
+  static async start(server: TestServer, settings: QueueSettings = {}): Promise<Trial> {
+    const namespace = server.namespace();
+    const broker = await connectTo({ servers: server.url, namespace });
+    cleanUpLater(() => broker.close());
+    await broker.queues.ensure(QUEUE, settings);
+    return new Trial(server, namespace, broker);
+  }
+
+  private constructor(server: TestServer, namespace: string, broker: Broker) {
+    this.#server = server;
+    this.namespace = namespace;
+    this.broker = broker;
+    this.#directory = mkdtempSync(join(tmpdir(), "millrace-ledger-"));
+    cleanUpLater(() => rmSync(this.#directory, { recursive: true, force: true }));
+    this.#ledger = new LedgerWriter(this.#directory, "test");
+    cleanUpLater(() => this.#ledger.close());
+  }
+
+  get ledger(): readonly LedgerEntry[] {
+    return readLedger(this.#directory);
+  }
+
+  /** Resolves when the node is ready. */
+  async node(name: string, choices: NodeChoices = {}): Promise<TrialNode> {
+    const { nodeOptions = [], ...rest } = choices;
+    const config: NodeConfig = {
+      servers: this.#server.url,
+      leaseMs: this.leaseMs,
+      graceMs: 2_000,
+      slots: 8,
+      maxAttempts: this.maxAttempts,
+      backoffMs: 0,
+      ...rest,
+      name,
+      namespace: this.namespace,
+      ledger: this.#directory,
+    };
+    const child = startChild(join(PROGRAMS, "node-program.ts"), {
+      args: [JSON.stringify(config)],
+      nodeOptions,
+    });
+    await child.line(/^ready$/, START_MS);
+    return {
+      ...child,
+      name,
+      heard: (say, id, withinMs = 10_000) =>
+        child.message(
+          (message): message is never =>
+            (message as Said).say === say &&
+            "id" in (message as object) &&
+            (message as { id: string }).id === id,
+          withinMs,
+        ),
+      release: (id) => child.send({ release: id }),
+    };
+  }
+
+  producer(name: string, choices: Partial<ProducerConfig> = {}): TestChild {
+    const config: ProducerConfig = {
+      servers: this.#server.url,
+      jobs: 100,
+      batch: 20,
+      failEvery: 0,
+      workMs: 1,
+      pauseMs: 0,
+      ...choices,
+      name,
+      namespace: this.namespace,
+      ledger: this.#directory,
+    };
+    return startChild(join(PROGRAMS, "producer-program.ts"), { args: [JSON.stringify(config)] });
+  }
+
+  /** Publishes from the test's own process, and fails unless all are confirmed. */
+  async publish(jobs: Readonly<Record<string, Work>>, broker: Broker = this.broker): Promise<void> {
+    const envelopes = Object.entries(jobs).map(([id, payload]) => ({
+      ...UNSETTLED,
+      id,
+      name: JOB,
+      queue: QUEUE,
+      payload,
+      createdAt: Date.now(),
+      headers: {},
+    }));
+    for (const { id } of envelopes) this.#ledger.write({ event: "attempted", id });
+    for (const result of await broker.enqueue(envelopes)) {
+      if (!result.ok) throw result.error;
+      this.#ledger.write({ event: "confirmed", id: result.id, duplicate: result.duplicate });
+    }
+  }
+
+  /** Declares a fault that lasts until the returned function is called. */
+  fault(what: string, ...explains: Fault["explains"]): () => Fault {
+    const fromMs = ledgerNowMs();
+    return () => {
+      const fault = { what, fromMs, untilMs: ledgerNowMs(), explains };
+      this.#faults.push(fault);
+      return fault;
+    };
+  }
+
+  /** Waits for a node to die, and declares its death. @returns when that was, on the ledger's clock */
+  async death(
+    node: TrialNode,
+    withinMs = 15_000,
+  ): Promise<{ readonly exit: ChildExit; readonly atMs: number }> {
+    const end = this.fault(`the death of ${node.name}`, "repeated-attempt", "stale-effect");
+    const exit = await node.exit(withinMs);
+    return { exit, atMs: end().untilMs };
+  }
+
+  /** Resolves when nothing waits, runs or is delayed. */
+  async drained(withinMs: number): Promise<void> {
+    let seen = "";
+    await eventually(
+      async () => {
+        const { waiting, running, delayed } = await this.broker.queues.snapshot(QUEUE);
+        seen = `${waiting} waiting, ${running} running, ${delayed} delayed`;
+        return waiting + running + delayed === 0;
+      },
+      { withinMs, everyMs: 50, describe: () => `the queue is drained (${seen})` },
+    );
+  }
+
+  records(): Promise<readonly HistoryRecord[]> {
+    return readRecords(this.#server.url, this.namespace);
+  }
+
+  async verdict(): Promise<Verdict> {
+    const dead = await this.broker.deadLetters.list({ queue: QUEUE, limit: 1_000_000 });
+    return judge(
+      {
+        entries: this.ledger,
+        dead: dead.map(({ id, reason, attempts }) => ({ id, reason, attempts })),
+        records: await this.records(),
+        faults: this.#faults,
+      },
+      { maxAttempts: this.maxAttempts },
+    );
+  }
+
+  /** The verdict of a run in which nothing may be wrong. */
+  async expectClean(): Promise<Verdict["counts"]> {
+    const { violations, counts } = await this.verdict();
+    expect(violations).toEqual([]);
+    return counts;
+  }
+}

@@ -1,0 +1,107 @@
+// A node whose handlers do what payloads say and write down what they do. Its one argument is a `NodeConfig` as JSON.
+import { type Broker, defineJob, type ExecutionContext, type Middleware } from "@millrace/core";
+import { createNode, stopOnSignals } from "@millrace/runtime";
+import type { Run } from "../oracle/ledger-entry.ts";
+import { LedgerWriter } from "../oracle/ledger-file.ts";
+import { connectTo } from "./connect.ts";
+import { ackBeforePublish, stepByStep } from "./decorated-broker.ts";
+import { die } from "./die.ts";
+import { perform } from "./perform.ts";
+import { printLogger } from "./print-logger.ts";
+import { JOB, type NodeConfig, QUEUE, type Said, type Work } from "./work.ts";
+
+const config = JSON.parse(process.argv[2] ?? "{}") as NodeConfig;
+const ledger = new LedgerWriter(config.ledger, config.name);
+const log = printLogger(config.name);
+const holders = new Map<string, () => void>();
+const releasedEarly = new Set<string>();
+const say = (message: Said): void => void process.send?.(message);
+
+process.on("message", ({ release }: { readonly release?: string }) => {
+  if (release === undefined) return;
+  const holder = holders.get(release);
+  if (holder === undefined) releasedEarly.add(release);
+  else holder();
+});
+
+const connected = await connectTo(config, log);
+const job = defineJob({
+  name: JOB,
+  queue: QUEUE,
+  retry: {
+    attempts: config.maxAttempts,
+    ...(config.backoffMs === 0
+      ? { backoff: "none" as const }
+      : { backoff: "fixed" as const, base: config.backoffMs, jitter: false }),
+  },
+}).handler((context) => handle(context as ExecutionContext<Work>));
+const node = createNode({
+  name: config.name,
+  broker: faulty(connected),
+  jobs: [job],
+  slots: config.slots,
+  lease: config.leaseMs,
+  grace: config.graceMs,
+  middleware: [dieBeforeRun],
+  log,
+});
+node.events.on("job.settled", ({ id, state }) => say({ say: "settled", id, state }));
+stopOnSignals(node);
+await node.start();
+say({ say: "ready" });
+console.log("ready");
+
+await node.stopped;
+await connected.close();
+ledger.close();
+process.disconnect?.();
+// As the command does: a handler that ignored its abort may hold a timer for ever, and the node has handed its job back already.
+setTimeout(() => process.exit(), 100).unref();
+
+async function handle(context: ExecutionContext<Work>): Promise<string> {
+  const run: Run = { id: context.job.id, attempt: context.attempt, token: context.token };
+  ledger.write({ event: "started", ...run });
+  say({ say: "started", ...run });
+  context.signal.addEventListener("abort", () => {
+    const { code: cause } = context.signal.reason as { code: string };
+    ledger.write({ event: "aborted", cause, ...run });
+    say({ say: "aborted", id: run.id, token: run.token, cause });
+  });
+  if (config.dieAt === "mid-run") die("mid-run");
+  try {
+    await perform(context, { released });
+  } catch (error) {
+    ledger.write({ event: "ended", ending: context.signal.aborted ? "aborted" : "failed", ...run });
+    throw error;
+  }
+  ledger.write({ event: "effect", ...run });
+  if (config.dieAt === "after-effect") die("after the effect");
+  ledger.write({ event: "ended", ending: "succeeded", ...run });
+  say({ say: "ended", id: run.id, token: run.token });
+  return "done";
+}
+
+function released(id: string): Promise<void> {
+  if (releasedEarly.delete(id)) return Promise.resolve();
+  return new Promise((resolve) => holders.set(id, resolve));
+}
+
+async function dieBeforeRun(...[, next]: Parameters<Middleware>): Promise<unknown> {
+  if (config.dieAt === "before-run") die("before the run");
+  return next();
+}
+
+function faulty(broker: Broker): Broker {
+  if (config.sabotage === "ack-before-publish")
+    return ackBeforePublish(broker, async () => {
+      await broker.ping();
+      die("between the ack and the publish");
+    });
+  if (config.dieAt !== "after-requeue" && config.dieAt !== "before-ack") return broker;
+  return stepByStep(broker, (step, steps) => {
+    const requeues = steps.some(({ do: what }) => what === "requeue");
+    if (config.dieAt === "after-requeue" && requeues && step.do === "record")
+      die("after the requeue");
+    if (config.dieAt === "before-ack" && step.do === "ack") die("before the ack");
+  });
+}

@@ -1,0 +1,71 @@
+/** What a job's payload tells its handler to do. `deliveries`: only while the message was delivered at most so often; afterwards it just works. */
+export type Work =
+  /** Works for `ms` (`laterMs` once it was published again), makes its effect, returns. With `heed` it throws when its signal is aborted. */
+  | {
+      readonly do: "work";
+      readonly ms?: number;
+      readonly laterMs?: number;
+      readonly heed?: boolean;
+    }
+  /** Throws on the first `times` attempts. */
+  | { readonly do: "fail"; readonly times: number }
+  /** Waits until the test sends `{ release: id }`, whatever its signal says. */
+  | { readonly do: "hold"; readonly deliveries: number }
+  /** Keeps the event loop from turning. */
+  | { readonly do: "block"; readonly ms: number; readonly deliveries: number }
+  | { readonly do: "exit"; readonly deliveries: number }
+  | { readonly do: "out-of-memory"; readonly deliveries: number }
+  | { readonly do: "uncaught"; readonly deliveries: number };
+
+/** Where a node kills itself with SIGKILL, at the first job that gets there. */
+export type DiePoint = "before-run" | "mid-run" | "after-effect" | "after-requeue" | "before-ack";
+
+export interface ConnectConfig {
+  readonly servers: string;
+  readonly namespace: string;
+}
+
+/** The one argument of the node program, as JSON. */
+export interface NodeConfig extends ConnectConfig {
+  readonly name: string;
+  readonly ledger: string;
+  readonly leaseMs: number;
+  readonly graceMs: number;
+  readonly slots: number;
+  readonly maxAttempts: number;
+  /** Between two attempts. */
+  readonly backoffMs: number;
+  readonly dieAt?: DiePoint;
+  /** Settles wrongly on purpose, to prove that the oracle sees it: acks, then kills itself, and so never publishes. */
+  readonly sabotage?: "ack-before-publish";
+}
+
+/** The one argument of the producer program, as JSON. */
+export interface ProducerConfig extends ConnectConfig {
+  readonly name: string;
+  readonly ledger: string;
+  readonly jobs: number;
+  /** Jobs given to the broker at once. */
+  readonly batch: number;
+  /** Every n-th job fails once. 0: none. */
+  readonly failEvery: number;
+  readonly workMs: number;
+  /** Pause between two batches, so that the load lasts. */
+  readonly pauseMs: number;
+}
+
+export const QUEUE = "work";
+export const JOB = "reliability.work";
+
+/** What a node program says over IPC, for tests that wait for it. */
+export type Said =
+  | { readonly say: "ready" }
+  | {
+      readonly say: "started";
+      readonly id: string;
+      readonly attempt: number;
+      readonly token: number;
+    }
+  | { readonly say: "aborted"; readonly id: string; readonly token: number; readonly cause: string }
+  | { readonly say: "ended"; readonly id: string; readonly token: number }
+  | { readonly say: "settled"; readonly id: string; readonly state: string };
