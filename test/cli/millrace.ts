@@ -11,7 +11,6 @@ export interface CommandResult {
   readonly out: string;
   readonly err: string;
   /** Standard output as the JSON document it must be; the test says of which form. */
-  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- saves a cast at every use
   json<T = unknown>(): T;
 }
 
