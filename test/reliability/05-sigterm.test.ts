@@ -58,7 +58,7 @@ describeEachServer("5: SIGTERM under load", (server) => {
     for (const id of Object.keys(jobs)) await a.heard("started", id);
     const over = trial.fault("SIGTERM twice", "repeated-attempt");
     a.signal("SIGTERM");
-    await a.line(/node is draining/);
+    await a.line(/node is draining/, 30_000);
     const { tookMs } = await terminate(a);
     over();
     console.log(`ended ${tookMs} ms after the second SIGTERM`);

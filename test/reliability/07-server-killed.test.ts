@@ -19,7 +19,7 @@ describeEachServer("7: the server killed under load, twice", (server) => {
     for (const seen of [100, 250]) {
       await producer.message(
         (said): said is { confirmed: number } => (said as { confirmed: number }).confirmed >= seen,
-        20_000,
+        60_000,
       );
       // What was unsettled may run again, until the leases of that moment are over.
       const over = trial.fault(
