@@ -13,7 +13,7 @@ const names = Object.keys(record) as (keyof typeof record)[];
 const encoded = encodeHeaders(record);
 const received = (): Msg =>
   new MsgImpl(
-    { subject: encoded, sid: 1, hdr: encoded.length, size: encoded.length } as never,
+    { subject: encoded, sid: 1, hdr: encoded.length, size: encoded.length },
     encoded,
     undefined as never,
   ) as Msg;

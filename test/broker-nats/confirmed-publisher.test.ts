@@ -1,8 +1,8 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { ConfirmedPublisher } from "../../packages/broker-nats/src/publish/confirmed-publisher.ts";
-import { generations, realServer } from "./real-server.ts";
+import { describeOnOwnServers } from "./real-server.ts";
 import { until, workQueue } from "./streams.ts";
 
 const body = new Uint8Array(16).fill(1);
@@ -14,9 +14,9 @@ const options = {
   reconnectJitter: 0,
 };
 
-describe.each(generations)("ConfirmedPublisher on the %s server", (generation) => {
+describeOnOwnServers("ConfirmedPublisher", (start) => {
   test("confirms each message once and tells a duplicate", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const publisher = new ConfirmedPublisher(nc, { window: 8 });
@@ -39,7 +39,7 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
   });
 
   test("publishMany takes items as there is room and gives an outcome for each", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const publisher = new ConfirmedPublisher(nc, { window: 10 });
@@ -80,7 +80,7 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
   });
 
   test("translates refusals", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { stream: { max_msgs: 2, max_msg_size: 1_000 } });
     const publisher = new ConfirmedPublisher(nc);
@@ -108,7 +108,7 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
   });
 
   test("names missing permissions and missing JetStream", async () => {
-    await using server = await realServer(generation, {
+    await using server = await start({
       config: `authorization { users: [ { user: a, password: a, permissions: { publish: { deny: "jobs.secret" } } }, { user: b, password: b, permissions: { subscribe: { deny: "_INBOX.>" } } } ] }`,
     });
     await using a = await connect({ servers: server.url, ...options, user: "a", pass: "a" });
@@ -128,7 +128,7 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
       code: "permission-denied",
     });
     await deaf.close();
-    await using plain = await realServer(generation, { jetStream: false });
+    await using plain = await start({ jetstream: false });
     await using nc = await connect({ servers: plain.url, ...options });
     const none = new ConfirmedPublisher(nc);
     await expect(none.publish("jobs.a", body, id(1))).rejects.toMatchObject({
@@ -138,7 +138,7 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
   });
 
   test("a server killed in the middle: every message is stored exactly once", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const publisher = new ConfirmedPublisher(nc, { window: 64, attemptTimeoutMs: 500 });
@@ -158,7 +158,7 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
   });
 
   test("gives up at the deadline, and says whether the message can be stored", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     // Takes messages of its subject from nobody's stream: no acknowledgement ever comes.
@@ -185,7 +185,7 @@ describe.each(generations)("ConfirmedPublisher on the %s server", (generation) =
   });
 
   test("a closed connection fails what is pending at once", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     nc.subscribe("silent.>");
     const publisher = new ConfirmedPublisher(nc, { window: 1 });

@@ -1,17 +1,15 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-import type { MillraceError } from "../../packages/broker-nats/src/errors.ts";
+import type { MillraceError } from "@millrace/core";
 import { type Lease, LeaseKeeper } from "../../packages/broker-nats/src/lease/lease-keeper.ts";
 import { ConfirmedAcker } from "../../packages/broker-nats/src/pull/ack.ts";
 import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
 import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
-import { generations, realServer } from "./real-server.ts";
+import { startChild } from "../harness/child.ts";
+import { describeOnOwnServers } from "./real-server.ts";
 import { until, workQueue } from "./streams.ts";
 
 const options = {
@@ -21,6 +19,14 @@ const options = {
   reconnectJitter: 0,
 };
 const ACK_WAIT_MS = 1_000;
+
+interface Holding {
+  readonly held: boolean;
+  readonly lost: boolean;
+}
+
+const isHolding = (message: unknown): message is Holding =>
+  typeof message === "object" && message !== null && "held" in message;
 
 async function deliveries(nc: NatsConnection, count: number): Promise<Delivery[]> {
   const got: Delivery[] = [];
@@ -41,9 +47,9 @@ async function redeliveries(nc: NatsConnection): Promise<number> {
   return info.delivered.consumer_seq - info.delivered.stream_seq;
 }
 
-describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
+describeOnOwnServers("LeaseKeeper", (start) => {
   test("a main thread blocked for three times ack_wait keeps its leases", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
     const lost: Lease[] = [];
@@ -81,46 +87,40 @@ describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
   }, 15_000);
 
   test("a process stopped for twice ack_wait knows when it wakes that it lost its lease", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
     nc.publish("jobs.a", "x");
-    const child = spawn(
-      process.execPath,
-      [fileURLToPath(new URL("lease-child.ts", import.meta.url)), server.url, String(ACK_WAIT_MS)],
-      { stdio: ["pipe", "pipe", "inherit"] },
-    );
-    try {
-      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-      const ask = async (): Promise<string> => {
-        child.stdin.write("?\n");
-        return String((await lines.next()).value);
-      };
-      expect((await lines.next()).value).toBe("held true");
-      // Held well beyond one ack_wait first: it is being extended.
-      const from = performance.now();
-      await until("twice ack_wait", () => performance.now() - from > 2 * ACK_WAIT_MS);
-      expect(await ask()).toBe("held true lost false");
-      process.kill(child.pid as number, "SIGSTOP");
-      const stoppedAt = performance.now();
-      const [again] = await deliveries(nc, 1);
-      await until("twice ack_wait, stopped", () => performance.now() - stoppedAt > 2 * ACK_WAIT_MS);
-      expect(again?.deliveryCount).toBe(2);
-      child.stdin.write("?\n");
-      process.kill(child.pid as number, "SIGCONT");
-      expect((await lines.next()).value).toMatch(/^held false/);
-      expect(await ask()).toBe("held false lost true");
-      // The sleeper doesn't extend what is the other's by now.
-      const [third] = await deliveries(nc, 1);
-      expect(third?.deliveryCount).toBe(3);
-    } finally {
-      child.kill("SIGKILL");
-      await once(child, "exit");
-    }
+    const child = startChild(join(import.meta.dirname, "lease-program.ts"), {
+      args: [server.url, String(ACK_WAIT_MS)],
+    });
+    const says = (): Promise<Holding> => child.message(isHolding, 10_000);
+    const ask = (): Promise<Holding> => {
+      child.send({ ask: true });
+      return says();
+    };
+    expect(await says()).toEqual({ held: true, lost: false });
+    // Held well beyond one ack_wait first: it is being extended.
+    const from = performance.now();
+    await until("twice ack_wait", () => performance.now() - from > 2 * ACK_WAIT_MS);
+    expect(await ask()).toEqual({ held: true, lost: false });
+    child.signal("SIGSTOP");
+    const stoppedAt = performance.now();
+    const [again] = await deliveries(nc, 1);
+    await until("twice ack_wait, stopped", () => performance.now() - stoppedAt > 2 * ACK_WAIT_MS);
+    expect(again?.deliveryCount).toBe(2);
+    child.send({ ask: true });
+    child.signal("SIGCONT");
+    expect(await says()).toMatchObject({ held: false });
+    expect(await ask()).toEqual({ held: false, lost: true });
+    // The sleeper doesn't extend what is the other's by now.
+    const [third] = await deliveries(nc, 1);
+    expect(third?.deliveryCount).toBe(3);
+    await child.kill();
   }, 15_000);
 
   test("with the server cut off, onLost comes before ack_wait has passed, and it stays lost", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
     const lost: [Lease, number][] = [];
@@ -132,12 +132,12 @@ describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
     nc.publish("jobs.a", "x");
     const [delivery] = await deliveries(nc, 1);
     const lease = keeper.register(delivery?.ackSubject ?? "");
-    process.kill(server.pid, "SIGSTOP");
+    await server.pause();
     const cutAt = performance.now();
     try {
       await until("onLost", () => lost.length > 0);
     } finally {
-      process.kill(server.pid, "SIGCONT");
+      server.resume();
     }
     expect(lost[0]?.[0]).toBe(lease);
     expect((lost[0]?.[1] ?? 0) - cutAt).toBeLessThan(ACK_WAIT_MS);
@@ -154,13 +154,9 @@ describe.each(generations)("LeaseKeeper on the %s server", (generation) => {
     expect(lost).toHaveLength(1);
     await keeper.close();
   }, 15_000);
-});
 
-describe("LeaseKeeper", () => {
   test("reports why it can't start, and shows no secret", async () => {
-    await using server = await realServer("new", {
-      config: `authorization { user: u, password: "right" }`,
-    });
+    await using server = await start({ config: `authorization { user: u, password: "right" }` });
     const opening = LeaseKeeper.open({
       connection: {
         servers: server.url,
@@ -174,7 +170,9 @@ describe("LeaseKeeper", () => {
       message: expect.not.stringContaining("wr0ng-secret"),
     });
   });
+});
 
+describe("LeaseKeeper", () => {
   test("leases held while the worker keeps failing are lost in time", async () => {
     const lost: Lease[] = [];
     const problems: MillraceError[] = [];

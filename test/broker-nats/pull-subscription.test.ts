@@ -1,15 +1,15 @@
 import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
-import { describe, expect, test } from "vitest";
-import type { MillraceError } from "../../packages/broker-nats/src/errors.ts";
-import { ack, ConfirmedAcker, nak } from "../../packages/broker-nats/src/pull/ack.ts";
+import { expect, test } from "vitest";
+import type { MillraceError } from "@millrace/core";
+import { ack, ConfirmedAcker, nak, working } from "../../packages/broker-nats/src/pull/ack.ts";
 import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
 import {
   PullSubscription,
   type PullSubscriptionOptions,
 } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
-import { generations, realServer } from "./real-server.ts";
+import { describeOnOwnServers } from "./real-server.ts";
 import { until, workQueue } from "./streams.ts";
 
 const options = {
@@ -62,9 +62,9 @@ async function waiting(nc: NatsConnection): Promise<number> {
   return (await (await jetstreamManager(nc)).streams.info("Q")).state.messages;
 }
 
-describe.each(generations)("PullSubscription on the %s server", (generation) => {
+describeOnOwnServers("PullSubscription", (start, generation) => {
   test("delivers each message once, never more than there are slots, in batched pulls", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await using spy = await connect({ servers: server.url, ...options });
     await workQueue(nc);
@@ -93,7 +93,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("an idle queue always has a pull outstanding, also when pulls expire", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await using spy = await connect({ servers: server.url, ...options });
     await workQueue(nc);
@@ -112,7 +112,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("a full max_ack_pending is no fault", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     await (await jetstreamManager(nc)).consumers.update("Q", "W", { max_ack_pending: 1 });
@@ -130,7 +130,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("stop hands back what is on its way at once, and an idle one stops at once", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     publish(nc, 3_000);
@@ -157,7 +157,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("pause and resume", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const worker = owner(nc, 10, "ack");
@@ -176,7 +176,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("a deleted consumer is created again", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const jsm = await jetstreamManager(nc);
@@ -198,12 +198,13 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("pulls resume after the server was killed and restarted", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: 1_000 });
     publish(nc, 100);
     const worker = owner(nc, 10, "ack");
     await until("100 deliveries", () => worker.seen.length >= 100);
+    await server.kill();
     await server.restart();
     await until("a connection", () =>
       nc.flush().then(
@@ -223,16 +224,16 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("a server that falls silent is noticed, and pulls resume", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const worker = owner(nc, 10, "ack", { expiresMs: 5_000, heartbeatMs: 100 });
     await nc.flush();
-    process.kill(server.pid, "SIGSTOP");
+    await server.pause();
     try {
       await until("a report", () => worker.problems.length > 0);
     } finally {
-      process.kill(server.pid, "SIGCONT");
+      server.resume();
     }
     expect(worker.problems[0]?.code).toBe("broker-unavailable");
     publish(nc, 20);
@@ -241,7 +242,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
   });
 
   test("a crowded consumer and one with small batches are served all the same", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     const jsm = await jetstreamManager(nc);
     await jsm.streams.add({ name: "Q", subjects: ["jobs.>"] });
@@ -257,7 +258,7 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     publish(nc, 50);
     await until("50 deliveries", () => one.seen.length + two.seen.length >= 50);
     // From 2.11 on a pull with a heartbeat that finds no room gets no answer at all.
-    const complaint = generation === "old" ? "max_waiting" : "no heartbeat";
+    const complaint = generation === "2.10" ? "max_waiting" : "no heartbeat";
     expect([...one.problems, ...two.problems].map((problem) => problem.message)).toContainEqual(
       expect.stringContaining(complaint),
     );
@@ -265,8 +266,24 @@ describe.each(generations)("PullSubscription on the %s server", (generation) => 
     await two.pulls.stop();
   });
 
+  test("working() starts the lease anew", async () => {
+    await using server = await start();
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc, { ackWaitMs: 500 });
+    const worker = owner(nc, 2, "hold");
+    publish(nc, 1);
+    await until("a delivery", () => worker.held.length === 1);
+    const extending = setInterval(() => working(nc, worker.held[0]?.ackSubject ?? ""), 100);
+    const from = performance.now();
+    await until("three times ack_wait", () => performance.now() - from > 1_500);
+    expect(worker.held).toHaveLength(1);
+    clearInterval(extending);
+    await until("the redelivery", () => worker.held.length === 2);
+    await worker.pulls.stop();
+  });
+
   test("acks are confirmed, a nak delay in fractions is kept, and a lost consumer is named", async () => {
-    await using server = await realServer(generation);
+    await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
     const worker = owner(nc, 1, "hold");

@@ -52,23 +52,53 @@ describeEachServer("the command", (server) => {
     const missing = await run(["enqueue", "double", '{"n":1}', "--queue", "nowhere", "--json"]);
     expect(missing).toMatchObject({ code: 1 });
     expect(missing.json()).toMatchObject({ error: { code: "queue-not-found" } });
-    const queues = await millrace(["queues", "--json", "--server", server.url, "--namespace", "empty"]);
+    const queues = await millrace([
+      "queues",
+      "--json",
+      "--server",
+      server.url,
+      "--namespace",
+      "empty",
+    ]);
     expect(queues).toMatchObject({ code: 0, out: "[]\n" });
   });
 
   test("a job from the command line to its result, with secrets masked", async () => {
     const node = await startNode();
-    const enqueued = await run(["enqueue", "double", "-", "--queue", "work", "--id", "d1", "--json"], { stdin: '{"n":21}' });
+    const enqueued = await run(
+      ["enqueue", "double", "-", "--queue", "work", "--id", "d1", "--json"],
+      { stdin: '{"n":21}' },
+    );
     expect(enqueued.json()).toEqual({ id: "d1", queue: "work", duplicate: false });
-    expect((await run(["enqueue", "double", '{"n":21}', "--queue", "work", "--id", "d1", "--json"])).json()).toEqual({
-      id: "d1", queue: "work", duplicate: true,
+    expect(
+      (
+        await run(["enqueue", "double", '{"n":21}', "--queue", "work", "--id", "d1", "--json"])
+      ).json(),
+    ).toEqual({
+      id: "d1",
+      queue: "work",
+      duplicate: true,
     });
     expect(await ended("d1")).toEqual({
-      id: "d1", name: "double", queue: "work", state: "succeeded", attempts: 1, result: { doubled: 42, token: "***" },
-      history: [expect.objectContaining({ state: "succeeded", outcome: "succeeded", attempts: 1, output: { doubled: 42, token: "***" } })],
+      id: "d1",
+      name: "double",
+      queue: "work",
+      state: "succeeded",
+      attempts: 1,
+      result: { doubled: 42, token: "***" },
+      history: [
+        expect.objectContaining({
+          state: "succeeded",
+          outcome: "succeeded",
+          attempts: 1,
+          output: { doubled: 42, token: "***" },
+        }),
+      ],
     });
     expect((await run(["jobs", "get", "d1", "--show-payload"])).out).toContain("hunter2");
-    expect((await run(["jobs", "list", "--json"])).json<object[]>()).toEqual([expect.objectContaining({ id: "d1", state: "succeeded" })]);
+    expect((await run(["jobs", "list", "--json"])).json<object[]>()).toEqual([
+      expect.objectContaining({ id: "d1", state: "succeeded" }),
+    ]);
     expect((await run(["queues", "--json"])).json()).toEqual([
       { queue: "work", waiting: 0, running: 0, delayed: 0, dead: 0, oldestAgeMs: 0 },
     ]);
@@ -81,24 +111,70 @@ describeEachServer("the command", (server) => {
   test("a delayed job is delayed until its time has come", async () => {
     const node = await startNode();
     const later = Date.now() + 3_600_000;
-    await run(["enqueue", "double", '{"n":1}', "--queue", "work", "--id", "later", "--at", String(later)]);
+    await run([
+      "enqueue",
+      "double",
+      '{"n":1}',
+      "--queue",
+      "work",
+      "--id",
+      "later",
+      "--at",
+      String(later),
+    ]);
     const delayed = await ended("later");
-    expect(delayed).toMatchObject({ state: "delayed", attempts: 0, history: [{ state: "requeued", outcome: "deferred" }] });
-    expect((await run(["queues", "--json"])).json()).toMatchObject([{ queue: "work", delayed: 1 }]);
-    await run(["enqueue", "double", '{"n":2}', "--queue", "work", "--id", "soon", "--delay", "300ms"]);
-    await eventually(async () => (await run(["jobs", "get", "soon", "--json"])).json<JobJson>().state === "succeeded", {
-      withinMs: 20_000, describe: "the job that is due soon has run",
+    expect(delayed).toMatchObject({
+      state: "delayed",
+      attempts: 0,
+      history: [{ state: "requeued", outcome: "deferred" }],
     });
+    expect((await run(["queues", "--json"])).json()).toMatchObject([{ queue: "work", delayed: 1 }]);
+    await run([
+      "enqueue",
+      "double",
+      '{"n":2}',
+      "--queue",
+      "work",
+      "--id",
+      "soon",
+      "--delay",
+      "300ms",
+    ]);
+    await eventually(
+      async () =>
+        (await run(["jobs", "get", "soon", "--json"])).json<JobJson>().state === "succeeded",
+      {
+        withinMs: 20_000,
+        describe: "the job that is due soon has run",
+      },
+    );
     expect(await node.stop()).toBe(0);
   });
 
   test("dead letters: listed, shown, retried with attempts at zero, discarded", async () => {
     const node = await startNode();
-    await run(["enqueue", "broken", '{"to":"ada","password":"hunter2"}', "--queue", "work", "--id", "b1"]);
-    expect(await ended("b1")).toMatchObject({ state: "dead", attempts: 1, error: { message: "broken beyond repair" } });
+    await run([
+      "enqueue",
+      "broken",
+      '{"to":"ada","password":"hunter2"}',
+      "--queue",
+      "work",
+      "--id",
+      "b1",
+    ]);
+    expect(await ended("b1")).toMatchObject({
+      state: "dead",
+      attempts: 1,
+      error: { message: "broken beyond repair" },
+    });
     const [letter] = (await run(["dead", "list", "--json"])).json<object[]>();
     expect(letter).toEqual({
-      id: "b1", name: "broken", queue: "work", reason: "fatal", attempts: 1, at: expect.any(Number) as number,
+      id: "b1",
+      name: "broken",
+      queue: "work",
+      reason: "fatal",
+      attempts: 1,
+      at: expect.any(Number) as number,
       error: expect.objectContaining({ type: "fatal", message: "broken beyond repair" }) as object,
     });
     const shown = await run(["dead", "show", "b1"]);
@@ -108,16 +184,28 @@ describeEachServer("the command", (server) => {
     expect((await run(["dead", "list", "--reason", "crashed", "--json"])).json()).toEqual([]);
 
     expect((await run(["dead", "retry", "b1", "nobody", "--json"])).json()).toMatchObject({
-      retried: [{ id: "b1", queue: "work" }], failed: [{ id: "nobody", error: { code: "job-not-found" } }],
+      retried: [{ id: "b1", queue: "work" }],
+      failed: [{ id: "nobody", error: { code: "job-not-found" } }],
     });
-    await eventually(async () => (await run(["jobs", "get", "b1", "--json"])).json<JobJson>().history.length === 2, {
-      withinMs: 20_000, describe: "the retried job has run again",
-    });
+    await eventually(
+      async () => (await run(["jobs", "get", "b1", "--json"])).json<JobJson>().history.length === 2,
+      {
+        withinMs: 20_000,
+        describe: "the retried job has run again",
+      },
+    );
     expect((await run(["jobs", "get", "b1", "--json"])).json()).toMatchObject({
-      state: "dead", history: [{ generation: 0, attempts: 1 }, { generation: 1, attempts: 1 }],
+      state: "dead",
+      history: [
+        { generation: 0, attempts: 1 },
+        { generation: 1, attempts: 1 },
+      ],
     });
     expect((await run(["dead", "discard", "--all"])).code).toBe(2);
-    expect((await run(["dead", "discard", "--all", "--yes", "--json"])).json()).toEqual({ discarded: [{ id: "b1", queue: "work" }], failed: [] });
+    expect((await run(["dead", "discard", "--all", "--yes", "--json"])).json()).toEqual({
+      discarded: [{ id: "b1", queue: "work" }],
+      failed: [],
+    });
     expect((await run(["dead", "list"])).out).toBe("no dead letters\n");
     expect(await node.stop()).toBe(0);
   });
@@ -125,27 +213,51 @@ describeEachServer("the command", (server) => {
   test("a job with isolation: thread runs in a thread, found by its file", async () => {
     const node = await startNode();
     await run(["enqueue", "threaded", "--queue", "work", "--id", "t1"]);
-    expect(await ended("t1")).toMatchObject({ state: "succeeded", result: { isMainThread: false } });
+    expect(await ended("t1")).toMatchObject({
+      state: "succeeded",
+      result: { isMainThread: false },
+    });
     expect(await node.stop()).toBe(0);
   });
 
   test("doctor finds a sound server sound", async () => {
     const report = await run(["doctor", "--json"]);
     expect(report.code).toBe(0);
-    const { findings } = report.json<{ findings: { check: string; status: string; message: string }[] }>();
+    const { findings } = report.json<{
+      findings: { check: string; status: string; message: string }[];
+    }>();
     expect(findings.filter(({ status }) => status === "fail" || status === "warn")).toEqual([]);
-    expect(findings.map(({ check }) => check)).toEqual(["connection", "server-version", "jetstream", "clock", "sync-interval", "queue work"]);
-    expect(findings.find(({ check }) => check === "server-version")?.message).toContain(server.version.replace(/^v/, ""));
+    expect(findings.map(({ check }) => check)).toEqual([
+      "connection",
+      "server-version",
+      "jetstream",
+      "clock",
+      "sync-interval",
+      "queue work",
+    ]);
+    expect(findings.find(({ check }) => check === "server-version")?.message).toContain(
+      server.version.replace(/^v/, ""),
+    );
     expect(findings.find(({ check }) => check === "clock")?.status).toBe("ok");
   });
 
   test("configuration from a file, and the payload from another", async () => {
     const dir = await mkdtemp(join(tmpdir(), "millrace-cli-"));
     try {
-      await writeFile(join(dir, "millrace.config.json"), JSON.stringify({ servers: server.url, namespace }));
+      await writeFile(
+        join(dir, "millrace.config.json"),
+        JSON.stringify({ servers: server.url, namespace }),
+      );
       await writeFile(join(dir, "payload.json"), '{"n":5}');
       const options = { cwd: dir, env: { MILLRACE_SERVERS: "", MILLRACE_NAMESPACE: "" } };
-      expect((await millrace(["enqueue", "double", "@payload.json", "--queue", "work", "--id", "f1", "--json"], options)).json()).toMatchObject({ id: "f1" });
+      expect(
+        (
+          await millrace(
+            ["enqueue", "double", "@payload.json", "--queue", "work", "--id", "f1", "--json"],
+            options,
+          )
+        ).json(),
+      ).toMatchObject({ id: "f1" });
       expect((await run(["jobs", "get", "f1", "--json"])).json()).toMatchObject({ name: "double" });
     } finally {
       await rm(dir, { recursive: true });

@@ -6,26 +6,41 @@ import { eventually } from "../harness/deadline.ts";
 import { serversUnderTest } from "../harness/servers.ts";
 import { millrace, startMillrace } from "./millrace.ts";
 
-describe.each(serversUnderTest().filter((server) => server.state === "present"))("millrace dev with nats-server $version", ({ path }) => {
-  test("starts a server and a node, runs a job, keeps its data, and takes its server with it", async () => {
-    const dir = await mkdtemp(join(tmpdir(), "millrace-dev-"));
-    try {
-      for (const visit of ["first", "second"]) {
-        const dev = startMillrace(["dev", "--dir", dir, "--port", "0", "--health-port", "0", "--json"], { NATS_SERVER: path });
-        const ready = JSON.parse(await dev.line(/"healthUrl"/, 30_000)) as { servers: string[]; jobs: string[]; queues: string[] };
-        expect(ready).toMatchObject({ jobs: ["hello"], queues: ["default"] });
-        const env = { MILLRACE_SERVERS: ready.servers.join(",") };
-        await millrace(["enqueue", "hello", '{"name":"Ada"}', "--id", visit], { env });
-        const greeted = async (): Promise<boolean> => (await millrace(["jobs", "get", visit, "--json"], { env })).out.includes('"greeting":"Hello, Ada!"');
-        await eventually(greeted, { withinMs: 20_000, describe: "the hello job has run" });
-        const listed = (await millrace(["jobs", "list", "--json"], { env })).json<{ id: string }[]>().map(({ id }) => id);
-        expect(listed).toEqual(visit === "first" ? ["first"] : ["second", "first"]);
-        dev.signal("SIGINT");
-        expect(await dev.exit(20_000)).toEqual({ code: 0, signal: null });
-        expect((await millrace(["queues"], { env })).code).toBe(3);
+describe.each(serversUnderTest().filter((server) => server.state === "present"))(
+  "millrace dev with nats-server $version",
+  ({ path }) => {
+    test("starts a server and a node, runs a job, keeps its data, and takes its server with it", async () => {
+      const dir = await mkdtemp(join(tmpdir(), "millrace-dev-"));
+      try {
+        for (const visit of ["first", "second"]) {
+          const dev = startMillrace(
+            ["dev", "--dir", dir, "--port", "0", "--health-port", "0", "--json"],
+            { NATS_SERVER: path },
+          );
+          const ready = JSON.parse(await dev.line(/"healthUrl"/, 30_000)) as {
+            servers: string[];
+            jobs: string[];
+            queues: string[];
+          };
+          expect(ready).toMatchObject({ jobs: ["hello"], queues: ["default"] });
+          const env = { MILLRACE_SERVERS: ready.servers.join(",") };
+          await millrace(["enqueue", "hello", '{"name":"Ada"}', "--id", visit], { env });
+          const greeted = async (): Promise<boolean> =>
+            (await millrace(["jobs", "get", visit, "--json"], { env })).out.includes(
+              '"greeting":"Hello, Ada!"',
+            );
+          await eventually(greeted, { withinMs: 20_000, describe: "the hello job has run" });
+          const listed = (await millrace(["jobs", "list", "--json"], { env }))
+            .json<{ id: string }[]>()
+            .map(({ id }) => id);
+          expect(listed).toEqual(visit === "first" ? ["first"] : ["second", "first"]);
+          dev.signal("SIGINT");
+          expect(await dev.exit(20_000)).toEqual({ code: 0, signal: null });
+          expect((await millrace(["queues"], { env })).code).toBe(3);
+        }
+      } finally {
+        await rm(dir, { recursive: true });
       }
-    } finally {
-      await rm(dir, { recursive: true });
-    }
-  });
-});
+    });
+  },
+);

@@ -7,15 +7,22 @@ describeEachServer(
   (server) => {
     test("the wrong one is refused with exit code 3, from whichever source; the right one is let in", async () => {
       const args = ["queues", "--json", "--server", server.url];
-      for (const env of [{}, { MILLRACE_USER: "ada", MILLRACE_PASSWORD: "wrong-secret" }] as Record<string, string>[]) {
+      for (const env of [{}, { MILLRACE_USER: "ada", MILLRACE_PASSWORD: "wrong-secret" }] as Record<
+        string,
+        string
+      >[]) {
         const refused = await millrace(args, { env });
         expect(refused.code).toBe(3);
         expect(refused.json()).toMatchObject({ error: { code: "auth-failed" } });
         expect(refused.out + refused.err).not.toContain("wrong-secret");
       }
-      expect(await millrace(args, { env: { MILLRACE_USER: "ada", MILLRACE_PASSWORD: "right" } })).toMatchObject({ code: 0, out: "[]\n" });
+      expect(
+        await millrace(args, { env: { MILLRACE_USER: "ada", MILLRACE_PASSWORD: "right" } }),
+      ).toMatchObject({ code: 0, out: "[]\n" });
       const url = server.url.replace("nats://", "nats://ada:right@");
-      expect(await millrace(["queues", "--json"], { env: { MILLRACE_SERVERS: url } })).toMatchObject({ code: 0, out: "[]\n" });
+      expect(
+        await millrace(["queues", "--json"], { env: { MILLRACE_SERVERS: url } }),
+      ).toMatchObject({ code: 0, out: "[]\n" });
     });
   },
   { config: "authorization { user: ada, password: right }" },
@@ -29,7 +36,8 @@ describeEachServer(
       expect(refused.code).toBe(3);
       expect(refused.json()).toMatchObject({ error: { code: "jetstream-disabled" } });
       expect((await millrace(["doctor", "--json", "--server", server.url])).json()).toMatchObject({
-        healthy: false, findings: [{ check: "connection", status: "fail" }],
+        healthy: false,
+        findings: [{ check: "connection", status: "fail" }],
       });
     });
   },

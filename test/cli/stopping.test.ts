@@ -1,5 +1,8 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { within } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { millrace, startMillrace } from "./millrace.ts";
 
@@ -10,9 +13,19 @@ describeServer("millrace run and signals", "newest", (server) => {
     const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() };
     const node = startMillrace(["run", JOBS, "--health-port", "0", "--grace", grace], env);
     await node.line(/^running/, 20_000);
-    await millrace(["enqueue", "slow", JSON.stringify({ ms }), "--queue", "work", "--id", "s1"], { env });
+    await millrace(["enqueue", "slow", JSON.stringify({ ms }), "--queue", "work", "--id", "s1"], {
+      env,
+    });
     await node.line(/slow has started/, 20_000);
-    return { node, job: async () => (await millrace(["jobs", "get", "s1", "--json"], { env })).json<{ state: string; attempts: number; history: object[] }>() };
+    return {
+      node,
+      job: async () =>
+        (await millrace(["jobs", "get", "s1", "--json"], { env })).json<{
+          state: string;
+          attempts: number;
+          history: object[];
+        }>(),
+    };
   }
 
   test("the first signal lets a running job end", async () => {
@@ -30,14 +43,38 @@ describeServer("millrace run and signals", "newest", (server) => {
     node.signal("SIGINT");
     expect(await node.exit(15_000)).toEqual({ code: 0, signal: null });
     expect(performance.now() - startedAt).toBeLessThan(15_000);
-    expect(await job()).toMatchObject({ state: "queued", attempts: 0, history: [{ outcome: "interrupted" }] });
+    expect(await job()).toMatchObject({
+      state: "queued",
+      attempts: 0,
+      history: [{ outcome: "interrupted" }],
+    });
   });
 
   test("while it waits for its server, a signal ends it", async () => {
-    const node = startMillrace(["run", JOBS, "--server", "nats://127.0.0.1:1", "--health-port", "0"], { NODE_V8_COVERAGE: "" });
-    const stillWaiting = await Promise.race([node.exited.then(() => false), new Promise<boolean>((resolve) => setTimeout(resolve, 1_500, true))]);
-    expect(stillWaiting).toBe(true);
-    node.signal("SIGTERM");
-    expect(await node.exit(10_000)).toEqual({ code: 143, signal: null });
+    const dials = { count: 0, twice: Promise.withResolvers<void>() };
+    // Nothing that speaks NATS: each dial fails, and the second one shows that the node keeps trying.
+    const listener = createServer((socket) => {
+      socket.destroy();
+      if ((dials.count += 1) === 2) dials.twice.resolve();
+    });
+    listener.listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    try {
+      const { port } = listener.address() as AddressInfo;
+      const node = startMillrace([
+        "run",
+        JOBS,
+        "--server",
+        `nats://127.0.0.1:${port}`,
+        "--health-port",
+        "0",
+      ]);
+      await within(dials.twice.promise, 20_000, "a second attempt to connect");
+      node.signal("SIGTERM");
+      expect(await node.exit(10_000)).toEqual({ code: 143, signal: null });
+    } finally {
+      listener.close();
+      await once(listener, "close");
+    }
   });
 });

@@ -1,5 +1,9 @@
 import { resolve } from "node:path";
-import { obtainServer, type ServerGeneration } from "@millrace/broker-nats/server";
+import {
+  obtainServer,
+  SERVER_VARIABLES,
+  type ServerGeneration,
+} from "@millrace/broker-nats/server";
 import type { TestProject } from "vitest/node";
 
 /** A server that the tests run against, or the reason why they do not. */
@@ -32,6 +36,8 @@ export default async function setup(project: TestProject): Promise<void> {
         onProgress: say,
       });
       servers.push({ state: "present", generation, path, version });
+      // The workers start with this environment, and so do the programs that tests start: all use the same binary.
+      process.env[SERVER_VARIABLES[generation]] = path;
       say(`testing against nats-server ${version} (${source})`);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

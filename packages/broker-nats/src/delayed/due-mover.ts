@@ -27,7 +27,10 @@ const PULL_EXPIRES_MS = 15_000;
 /** A timer may fire a little early, and a job must not reach its queue before its time. */
 const TIMER_SLACK_MS = 1;
 
-type Phase = "running" | "stopped";
+/** `stopping`: what arrives is kept until no pull is left, else it would come straight back. */
+type Phase = "running" | "stopping" | "stopped";
+
+const NEVER: Timer = { cancel: () => {} };
 
 /**
  * Forwards delayed jobs to their queues. Takes both forms, whatever the server: those that its schedules release half a second early,
@@ -69,8 +72,9 @@ export class DueMover implements Stoppable {
   }
 
   async #stop(): Promise<void> {
-    this.#phase = "stopped";
+    this.#phase = "stopping";
     await this.#pull.stop();
+    this.#phase = "stopped";
     for (const [delivery, timer] of this.#held) {
       timer.cancel();
       this.#giveBack(delivery, 0);
@@ -88,6 +92,7 @@ export class DueMover implements Stoppable {
     const now = systemClock.now();
     const parking = parkingMs(job.notBefore, now);
     if (parking > 0) return this.#giveBack(delivery, parking);
+    if (this.#phase === "stopping") return void this.#held.set(delivery, NEVER);
     if (this.#phase === "stopped") return this.#giveBack(delivery, 0);
     this.#room.take(delivery.data.length);
     const dueInMs = job.notBefore - now;

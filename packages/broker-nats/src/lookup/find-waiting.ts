@@ -3,6 +3,7 @@ import type { StoredMsg } from "@nats-io/jetstream";
 import { readDelayedHeaders } from "../delayed/delayed-headers.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
 
 /** Parts of a stream that are searched side by side: each step waits for the server's answer. */
 const PARTS = 16;
@@ -34,7 +35,7 @@ async function findDelayed(server: ServerAccess, id: string, queue: string): Pro
       queue: job.queue,
       ...(job.lane === undefined ? {} : { lane: job.lane }),
       origin: "runtime",
-      body: stored.data,
+      body: plainBytes(stored.data),
       headers,
       sequence: stored.seq,
       storedAt: stored.time.getTime(),
@@ -79,7 +80,7 @@ function match({ names }: ServerAccess, stored: StoredMsg, id: string, idBytes: 
   const shown = headers["nats-msg-id"]?.includes(id) === true || `${queue}-${stored.seq}` === id || Buffer.from(stored.data).includes(idBytes);
   if (!shown) return undefined;
   const storedAt = stored.time.getTime();
-  const read = readEnvelope({ queue, ...(lane === undefined ? {} : { lane }), origin, body: stored.data, headers, sequence: stored.seq, storedAt });
+  const read = readEnvelope({ queue, ...(lane === undefined ? {} : { lane }), origin, body: plainBytes(stored.data), headers, sequence: stored.seq, storedAt });
   return read.ok && read.envelope.id === id ? { envelope: read.envelope, state: "queued", storedAt } : undefined;
 }
 

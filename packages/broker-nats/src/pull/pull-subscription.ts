@@ -41,6 +41,10 @@ interface Inbox {
   readonly ledger: PullLedger;
 }
 
+/** So many slots are pulled for at once; fewer wait for the end of the turn. */
+const WORTH_A_PULL = 32;
+/** How long a stop lets pulls be served: a stream with a backlog takes a fraction of it. */
+const SERVING_MS = 50;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
@@ -66,7 +70,10 @@ export class PullSubscription {
   #failures = 0;
   #backoff: NodeJS.Timeout | undefined;
   #monitor: NodeJS.Timeout | undefined;
+  #due: NodeJS.Immediate | undefined;
   #silentTicks = 0;
+  #stopping: Promise<void> | undefined;
+  #onServed: (() => void) | undefined;
   #lastActivityMs = performance.now();
 
   constructor(options: PullSubscriptionOptions) {
@@ -91,7 +98,11 @@ export class PullSubscription {
 
   /** A slot of the owner's became free. */
   slotFreed(): void {
-    this.#refill();
+    const inbox = this.#inbox;
+    if (inbox === undefined) return;
+    if (this.#options.freeSlots() - inbox.ledger.outstanding >= WORTH_A_PULL) this.#refill();
+    // Slots freed in the same turn of the event loop share a pull.
+    else this.#due ??= setImmediate(() => this.#refillDue());
   }
 
   /** Pulls no more until `resume`. Resolves when everything on its way has been handed over. */
@@ -110,14 +121,31 @@ export class PullSubscription {
   /**
    * Pulls no more, hands over what still arrives, and resolves when nothing can arrive any more or the deadline has passed.
    * Messages handed out before are the owner's to settle.
+   *
+   * The server may be sending at the moment when the inbox goes, and what it sends then reaches nobody before `ack_wait`. So pulls that
+   * are being served are first left a moment to be served in full; after that only a message in that very moment can meet this.
    */
-  async stop(deadlineMs = 5_000): Promise<void> {
+  stop(deadlineMs = 5_000): Promise<void> {
+    this.#stopping ??= this.#stop(deadlineMs);
+    return this.#stopping;
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
     this.#phase = "stopped";
-    this.#unwatch();
-    this.#retire();
     const deadline = Promise.withResolvers<void>();
     const timer = setTimeout(deadline.resolve, deadlineMs);
+    if (this.outstanding > 0 && deadlineMs > 0 && !this.#nc.isClosed()) await this.#served();
+    this.#unwatch();
+    this.#retire();
     await Promise.race([Promise.all(this.#drains), deadline.promise]);
+    clearTimeout(timer);
+  }
+
+  async #served(): Promise<void> {
+    const served = Promise.withResolvers<void>();
+    this.#onServed = served.resolve;
+    const timer = setTimeout(served.resolve, SERVING_MS);
+    await served.promise;
     clearTimeout(timer);
   }
 
@@ -144,6 +172,8 @@ export class PullSubscription {
   #retire(): void {
     clearTimeout(this.#backoff);
     clearInterval(this.#monitor);
+    clearImmediate(this.#due);
+    this.#due = undefined;
     this.#backoff = undefined;
     this.#monitor = undefined;
     const inbox = this.#inbox;
@@ -154,9 +184,14 @@ export class PullSubscription {
     void drained.finally(() => this.#drains.delete(drained));
   }
 
+  #refillDue(): void {
+    this.#due = undefined;
+    this.#refill();
+  }
+
   #refill(): void {
     const inbox = this.#inbox;
-    if (inbox === undefined || this.#backoff !== undefined) return;
+    if (inbox === undefined || this.#backoff !== undefined || this.#phase !== "running") return;
     const free = this.#options.freeSlots();
     const { outstanding } = inbox.ledger;
     const missing = Math.min(free - outstanding, this.#maxBatch);
@@ -189,7 +224,9 @@ export class PullSubscription {
     inbox.ledger.received();
     this.#failures = 0;
     this.#options.onMessage(new Delivery(msg, ackSubject));
-    if (inbox.ledger.outstanding === 0) this.#refill();
+    if (inbox.ledger.outstanding > 0) return;
+    this.#onServed?.();
+    this.#refill();
   }
 
   #act(inbox: Inbox, token: string, news: PullNews): void {

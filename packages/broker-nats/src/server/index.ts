@@ -6,4 +6,4 @@ export { type ObtainedServer, obtainServer, type ObtainOptions } from "./obtain.
 export type { ServerLog } from "./server-log.ts";
 export type { ServerExit } from "./server-process.ts";
 export { untilStopped } from "./stopped.ts";
-export { readServerVersion, type ServerGeneration } from "./version.ts";
+export { readServerVersion, SERVER_VARIABLES, type ServerGeneration } from "./version.ts";

@@ -2,6 +2,7 @@ import { AckPolicy, DeliverPolicy, type JetStreamManager, ReplayPolicy } from "@
 import { type Msg, nanos, type NatsConnection } from "@nats-io/nats-core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { parseAckSubject } from "../pull/ack-subject.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { type ReceivedHeaders, readHeaders, readStatus } from "../wire/read-headers.ts";
 
@@ -90,5 +91,5 @@ function isEnd(msg: Msg): boolean {
 }
 
 function streamMessage(msg: Msg): StreamMessage {
-  return { subject: msg.subject, sequence: parseAckSubject(msg.reply ?? "")?.streamSequence ?? 0, data: msg.data, headers: readHeaders(msg) };
+  return { subject: msg.subject, sequence: parseAckSubject(msg.reply ?? "")?.streamSequence ?? 0, data: plainBytes(msg.data), headers: readHeaders(msg) };
 }

@@ -14,8 +14,8 @@ const ROUNDS = 5;
 const MAX_RUNNING = 50_000;
 /** Pulls outstanding at once; each worker keeps one or two. The server's own default of 512 is too few for a large fleet. */
 const MAX_WAITING_PULLS = 10_000;
-/** A mover that died gives its messages back after this long. */
-const MOVER_LEASE_MS = 30_000;
+/** What a mover that died held comes to another after this long: much more than the under a second it is held for. */
+const MOVER_LEASE_MS = 5_000;
 
 /**
  * The queue's one consumer.

@@ -8,7 +8,7 @@ import { hasHeaders, readHeaders, readStatus } from "./read-headers.ts";
 function received(block: Uint8Array, body = "body"): Msg {
   const data = new Uint8Array([...block, ...new TextEncoder().encode(body)]);
   return new MsgImpl(
-    { subject: new Uint8Array(), sid: 1, hdr: block.length || -1, size: data.length } as never,
+    { subject: new Uint8Array(), sid: 1, hdr: block.length || -1, size: data.length },
     data,
     undefined as never,
   ) as Msg;
@@ -68,6 +68,8 @@ test.each([
     { constructor: "x", ["__proto__"]: "y" },
   ],
   ["a line without a colon", "NATS/1.0\r\nnonsense\r\na: b\r\n\r\n", { a: "b" }],
+  ["a bare line feed in a value", "NATS/1.0\r\na: b\nc\r\n\r\n", { a: "b c" }],
+  ["a name that can't be sent on", "NATS/1.0\r\nGrüße: 1\r\na b: 2\r\nc: 3\r\n\r\n", { c: "3" }],
   ["a block cut short", "NATS/1.0\r\na: b", {}],
   [
     "a status with a header",

@@ -28,8 +28,13 @@ export function encodeHeaders(headers: HeaderRecord): Uint8Array {
   return Buffer.from(`${text}\r\n`);
 }
 
+/** Whether a header of this name can be sent. */
+export function isHeaderName(name: string): boolean {
+  return NAME.test(name);
+}
+
 function checkName(name: string): void {
-  if (!NAME.test(name)) {
+  if (!isHeaderName(name)) {
     throw new MillraceError(
       "invalid-header",
       `"${name}" can't be a header's name: use visible ASCII characters without a colon.`,

@@ -1,6 +1,10 @@
 import type { Msg } from "@nats-io/nats-core";
+import { isHeaderName } from "./headers.ts";
 
-/** Headers of a received message by lower-case name; of a repeated header the first value. */
+/**
+ * Headers of a received message by lower-case name; of a repeated header the first value. Only what can be sent on: a hand-written
+ * client gets any bytes past the server, and a job whose headers can't be published again could neither be retried nor buried.
+ */
 export type ReceivedHeaders = Record<string, string>;
 
 /** A status line: what the server sends in place of a message (`408 Request Timeout`). Code 0 means an ordinary message. */
@@ -15,7 +19,8 @@ const EMPTY: ReceivedHeaders = Object.freeze(noHeaders());
 const ORDINARY: MessageStatus = Object.freeze({ code: 0, description: "" });
 const STATUS_START = "NATS/1.0".length;
 const decoder = new TextDecoder();
-const lowerNames = new Map<string, string>();
+/** Names repeat from message to message: each is judged once. `undefined` for one that can't be sent on. */
+const lowerNames = new Map<string, string | undefined>();
 const MAX_LOWER_NAMES = 256;
 
 /** nats-core 3.4 keeps a message as received in these two; where they are missing its own (slower) headers are read. */
@@ -68,28 +73,32 @@ function parseHeaders(block: string): ReceivedHeaders {
     const colon = block.indexOf(":", start);
     if (colon > start && colon < end) {
       const name = lowerName(block.slice(start, colon));
-      if (headers[name] === undefined) {
-        headers[name] =
-          block.charCodeAt(colon + 1) === 32
-            ? block.slice(colon + 2, end)
-            : block.slice(colon + 1, end);
+      if (name !== undefined && headers[name] === undefined) {
+        headers[name] = inOneLine(
+          block.slice(block.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1, end),
+        );
       }
     }
     start = end + 2;
   }
 }
 
-function lowerName(name: string): string {
-  let lower = lowerNames.get(name);
-  if (lower === undefined) {
-    lower = name.toLowerCase();
-    if (lowerNames.size < MAX_LOWER_NAMES) lowerNames.set(name, lower);
-  }
+function lowerName(name: string): string | undefined {
+  if (lowerNames.has(name)) return lowerNames.get(name);
+  const lower = isHeaderName(name) ? name.toLowerCase() : undefined;
+  if (lowerNames.size < MAX_LOWER_NAMES) lowerNames.set(name, lower);
   return lower;
+}
+
+function inOneLine(value: string): string {
+  return value.includes("\n") || value.includes("\r") ? value.replace(/[\r\n]+/g, " ") : value;
 }
 
 function fromNatsHeaders(msg: Msg): ReceivedHeaders {
   const headers = noHeaders();
-  for (const [name, values] of msg.headers ?? []) headers[name.toLowerCase()] ??= values[0] ?? "";
+  for (const [name, values] of msg.headers ?? []) {
+    const lower = lowerName(name);
+    if (lower !== undefined) headers[lower] ??= inOneLine(values[0] ?? "");
+  }
   return headers;
 }

@@ -1,6 +1,7 @@
 import type { Delivery, QueueMessage } from "@millrace/core";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import type { QueueSubject } from "../topology/subjects.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
 import type { NatsLease } from "./nats-lease.ts";
 
 /** A job in a worker's hands, and where its ack goes. */
@@ -24,9 +25,4 @@ export class NatsDelivery implements Delivery {
     this.lease = lease;
     this.ackSubject = raw.ackSubject;
   }
-}
-
-/** Not the socket's own Buffer: what a decoder cuts out of it, a job's bytes among them, would be Buffers too. */
-function plainBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }

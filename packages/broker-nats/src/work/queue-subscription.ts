@@ -23,6 +23,12 @@ export class QueueSubscription implements WorkSubscription {
   readonly #pull: PullSubscription;
   /** What the queue's consumer grants; at least what was asked for. */
   #leaseMs: number;
+  /**
+   * What arrives while stopping, kept until no pull is left: a job that is handed back sooner would come straight back to this worker.
+   * Their leases are kept meanwhile.
+   */
+  #late: NatsDelivery[] | undefined;
+  #stopping: Promise<void> | undefined;
 
   /** @throws MillraceError `queue-not-found` */
   static async start(options: QueueSubscriptionOptions): Promise<QueueSubscription> {
@@ -66,16 +72,26 @@ export class QueueSubscription implements WorkSubscription {
   }
 
   stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     this.#options.onStop(this);
-    return this.#pull.stop();
+    this.#late = [];
+    await this.#pull.stop();
+    const late = this.#late;
+    this.#late = undefined;
+    for (const delivery of late) this.#options.work.onDelivery(delivery);
   }
 
   #deliver(raw: RawDelivery): void {
     const { server, queue, work } = this.#options;
     // The stream has no other subjects; a message of an operator's own making is a producer's.
     const subject = server.names.readQueueSubject(raw.subject) ?? { origin: "producer", queue, lane: undefined };
-    const lease = this.#desk.take(raw.ackSubject, this.#leaseMs);
-    work.onDelivery(new NatsDelivery(raw, subject, lease));
+    const delivery = new NatsDelivery(raw, subject, this.#desk.take(raw.ackSubject, this.#leaseMs));
+    if (this.#late === undefined) work.onDelivery(delivery);
+    else this.#late.push(delivery);
   }
 
   async #restoreConsumer(): Promise<void> {

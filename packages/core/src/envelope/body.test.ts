@@ -6,22 +6,37 @@ circular["self"] = circular;
 
 describe("encoding", () => {
   test.each<[string, unknown]>([
-    ["a function", { run: () => 1 }], ["a symbol", { s: Symbol("x") }], ["a bigint", 10n], ["a cycle", circular],
+    ["a function", { run: () => 1 }],
+    ["a symbol", { s: Symbol("x") }],
+    ["a bigint", 10n],
+    ["a cycle", circular],
     ["a nesting that is too deep", JSON.parse(`${"[".repeat(100)}${"]".repeat(100)}`)],
-    ["a getter that throws", { get secret() { throw new Error("from the getter"); } }],
+    [
+      "a getter that throws",
+      {
+        get secret() {
+          throw new Error("from the getter");
+        },
+      },
+    ],
   ])("%s is refused in both formats", (_, value) => {
     for (const encode of [encodeMsgpack, encodeJson]) {
-      expect(() => encode(value)).toThrow(expect.objectContaining({ code: "unserializable-payload", name: "MillraceError" }));
+      expect(() => encode(value)).toThrow(
+        expect.objectContaining({ code: "unserializable-payload", name: "MillraceError" }),
+      );
     }
   });
 
   test("undefined is no JSON; in msgpack it is null", () => {
-    expect(() => encodeJson(undefined)).toThrow(expect.objectContaining({ code: "unserializable-payload" }));
+    expect(() => encodeJson(undefined)).toThrow(
+      expect.objectContaining({ code: "unserializable-payload" }),
+    );
     expect(decodeBody(encodeMsgpack(undefined), undefined)).toBeNull();
   });
 
   test("fields that are undefined are left out in both formats", () => {
-    for (const encode of [encodeMsgpack, encodeJson]) expect(decodeBody(encode({ a: 1, b: undefined }), undefined)).toEqual({ a: 1 });
+    for (const encode of [encodeMsgpack, encodeJson])
+      expect(decodeBody(encode({ a: 1, b: undefined }), undefined)).toEqual({ a: 1 });
   });
 
   test("bytes and dates survive msgpack", () => {
@@ -35,7 +50,13 @@ describe("encoding", () => {
   });
 
   test("a value that encodes another while it is encoded gets its own bytes", () => {
-    const inner = { get value() { return decodeBody(encodeMsgpack({ deep: 1 }), undefined); } };
-    expect(decodeBody(encodeMsgpack({ inner }), undefined)).toEqual({ inner: { value: { deep: 1 } } });
+    const inner = {
+      get value() {
+        return decodeBody(encodeMsgpack({ deep: 1 }), undefined);
+      },
+    };
+    expect(decodeBody(encodeMsgpack({ inner }), undefined)).toEqual({
+      inner: { value: { deep: 1 } },
+    });
   });
 });

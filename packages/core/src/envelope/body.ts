@@ -83,7 +83,8 @@ export function formatOf(bytes: Uint8Array, contentType: string | undefined): Bo
 
 /** JSON would leave it out without a word, and the payload would be missing. */
 function refuseCode(_key: string, value: unknown): unknown {
-  if (typeof value === "function" || typeof value === "symbol") throw new Error(`it holds a ${typeof value}`);
+  if (typeof value === "function" || typeof value === "symbol")
+    throw new Error(`it holds a ${typeof value}`);
   return value;
 }
 
@@ -96,7 +97,8 @@ function refuseUnsafe(root: unknown): void {
       if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) continue;
       if (Object.hasOwn(value, "__proto__")) throw new Error('the body has a key "__proto__"');
       const children: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-      if (depth >= MAX_DEPTH && children.length > 0) throw new Error(`the body nests deeper than ${MAX_DEPTH} levels`);
+      if (depth >= MAX_DEPTH && children.length > 0)
+        throw new Error(`the body nests deeper than ${MAX_DEPTH} levels`);
       for (const child of children) {
         if (typeof child === "object" && child !== null) next.push(child);
       }

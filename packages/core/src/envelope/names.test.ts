@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { isId, isJobName, isQueueName, requireId, requireJobName, requireNamespace, requireQueueName } from "./names.ts";
+import {
+  isId,
+  isJobName,
+  isQueueName,
+  requireId,
+  requireJobName,
+  requireNamespace,
+  requireQueueName,
+} from "./names.ts";
 import { travellingHeaders } from "./headers.ts";
 
 describe("names", () => {
@@ -29,20 +37,43 @@ describe("names", () => {
   });
 
   test("anything but a string is no name", () => {
-    for (const value of [undefined, null, 7, {}, ["a"]]) expect([isId(value), isJobName(value), isQueueName(value)]).toEqual([false, false, false]);
+    for (const value of [undefined, null, 7, {}, ["a"]])
+      expect([isId(value), isJobName(value), isQueueName(value)]).toEqual([false, false, false]);
   });
 
-  test.each([requireId, requireJobName, requireQueueName, requireNamespace])("%o gives what is right and throws invalid-name, showing what it got", (require) => {
-    expect(require("good")).toBe("good");
-    expect(() => require("a b")).toThrow(expect.objectContaining({ code: "invalid-name", message: expect.stringContaining('"a b"') }));
-    expect(() => require(7)).toThrow(expect.objectContaining({ code: "invalid-name", message: expect.stringContaining("number") }));
-    expect(() => require("x ".repeat(10_000))).toThrow(expect.objectContaining({ message: expect.toSatisfy((text: string) => text.length < 300) }));
-  });
+  test.each([requireId, requireJobName, requireQueueName, requireNamespace])(
+    "%o gives what is right and throws invalid-name, showing what it got",
+    (requireName) => {
+      expect(requireName("good")).toBe("good");
+      expect(() => requireName("a b")).toThrow(
+        expect.objectContaining({
+          code: "invalid-name",
+          message: expect.stringContaining('"a b"'),
+        }),
+      );
+      expect(() => requireName(7)).toThrow(
+        expect.objectContaining({
+          code: "invalid-name",
+          message: expect.stringContaining("number"),
+        }),
+      );
+      expect(() => requireName("x ".repeat(10_000))).toThrow(
+        expect.objectContaining({ message: expect.toSatisfy((text: string) => text.length < 300) }),
+      );
+    },
+  );
 });
 
 describe("travelling headers", () => {
   test("drops those that mean something to the server or to Millrace, in any case, and lowers the rest", () => {
-    const headers = { "Nats-Msg-Id": "a", "NATS-ROLLUP": "all", "Millrace-Queue": "q", "content-TYPE": "x", TraceParent: "t", "x-nats-like": "k" };
+    const headers = {
+      "Nats-Msg-Id": "a",
+      "NATS-ROLLUP": "all",
+      "Millrace-Queue": "q",
+      "content-TYPE": "x",
+      TraceParent: "t",
+      "x-nats-like": "k",
+    };
     expect(travellingHeaders(headers)).toEqual({ traceparent: "t", "x-nats-like": "k" });
   });
 

@@ -31,7 +31,8 @@ export const ERROR_CODES = {
   "permission-denied": "The credentials do not allow this subject.",
   "jetstream-disabled": "The server or the account has no JetStream.",
   "jetstream-failed": "JetStream refused a request; the message carries its code and text.",
-  "broker-unavailable": "The server can't serve the request at the moment: no room, no leader, no heartbeat.",
+  "broker-unavailable":
+    "The server can't serve the request at the moment: no room, no leader, no heartbeat.",
   "broker-rejected": "The server refused a message or a pull; the message says why.",
   "consumer-not-found": "The consumer of a queue was deleted, or has no leader at the moment.",
   conflict: "A message was to be stored only if its subject had not changed, and it had.",

@@ -22,7 +22,9 @@ export class MillraceError extends Error {
 
   /** True for any error of the family, or for one code of it. */
   static is(value: unknown, code?: ErrorCode): value is MillraceError {
-    return hasBrand(value, BRAND) && (code === undefined || ("code" in value && value.code === code));
+    return (
+      hasBrand(value, BRAND) && (code === undefined || ("code" in value && value.code === code))
+    );
   }
 }
 

@@ -45,7 +45,7 @@ export function trimError(error: RecordedError): RecordedError {
   return { type: error.type.slice(0, 64), message: error.message.slice(0, 128) };
 }
 
-function record(type: string, message: string, stack: unknown = undefined): RecordedError {
+function record(type: string, message: string, stack?: unknown): RecordedError {
   const base = { type: type.slice(0, 128), message: clip(message, MAX_MESSAGE) };
   return typeof stack === "string" && stack !== ""
     ? { ...base, stack: clip(stack, MAX_STACK) }

@@ -2,7 +2,13 @@ import { describe, expect, test } from "vitest";
 import type { Events } from "./catalogue.ts";
 import { EventBus } from "./event-bus.ts";
 
-const STARTED: Events["job.started"] = { id: "job-1", name: "a", queue: "mail", attempt: 1, waitedMs: 5 };
+const STARTED: Events["job.started"] = {
+  id: "job-1",
+  name: "a",
+  queue: "mail",
+  attempt: 1,
+  waitedMs: 5,
+};
 
 function busOf(): { readonly bus: EventBus; readonly errors: unknown[] } {
   const errors: unknown[] = [];
@@ -17,14 +23,19 @@ describe("EventBus", () => {
     bus.on("job.started", (event) => seen.push(["second", event]));
     bus.on("lease.lost", (event) => seen.push(["lost", event]));
     bus.emit("job.started", STARTED);
-    expect(seen).toEqual([["first", STARTED], ["second", STARTED]]);
+    expect(seen).toEqual([
+      ["first", STARTED],
+      ["second", STARTED],
+    ]);
   });
 
   test("a listener that throws is reported and disturbs nobody", () => {
     const { bus, errors } = busOf();
     const seen: unknown[] = [];
     const error = new Error("from a listener");
-    bus.on("job.started", () => { throw error; });
+    bus.on("job.started", () => {
+      throw error;
+    });
     bus.on("job.started", (event) => seen.push(event));
     bus.emit("job.started", STARTED);
     expect([errors, seen]).toEqual([[error], [STARTED]]);

@@ -80,15 +80,20 @@ function curve(options: RetryOptions): (question: RetryQuestion) => number | "ne
     case "fixed":
       return () => baseMs;
     case "exponential":
-      return ({ attempts }) => baseMs * factor ** (attempts - 1);
+      return ({ attempts }) => grown(baseMs, factor ** (attempts - 1));
     case "polynomial":
-      return ({ attempts }) => baseMs * attempts ** degree;
+      return ({ attempts }) => grown(baseMs, attempts ** degree);
     default:
       throw new MillraceError(
         "invalid-option",
         `retry.backoff: ${JSON.stringify(backoff)} is none of "none", "fixed", "exponential", "polynomial" or a function.`,
       );
   }
+}
+
+/** No base stays none, also where the growth overflows: 0 · Infinity would be no number. */
+function grown(baseMs: number, growth: number): number {
+  return baseMs === 0 ? 0 : baseMs * growth;
 }
 
 /** Even over ± share, and never above the cap. An overflow to Infinity was capped before. */

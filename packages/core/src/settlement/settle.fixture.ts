@@ -8,18 +8,37 @@ export const NOW = 1_700_000_000_000;
 export const ERROR: RecordedError = { type: "TypeError", message: "it broke" };
 
 export const envelope: Envelope = {
-  ...UNSETTLED, id: "job-1", name: "mail.welcome", queue: "mail", payload: { to: "a@b.c" }, createdAt: NOW - 5_000,
+  ...UNSETTLED,
+  id: "job-1",
+  name: "mail.welcome",
+  queue: "mail",
+  payload: { to: "a@b.c" },
+  createdAt: NOW - 5_000,
   headers: { traceparent: "00-1-2-01" },
 };
 
 export const message: QueueMessage = {
-  queue: "mail", origin: "producer", body: new Uint8Array([1, 2, 3]), headers: { "x-tenant": "seven" }, sequence: 9, storedAt: NOW - 4_000,
+  queue: "mail",
+  origin: "producer",
+  body: new Uint8Array([1, 2, 3]),
+  headers: { "x-tenant": "seven" },
+  sequence: 9,
+  storedAt: NOW - 4_000,
 };
 
 /** A settlement's input with what matters to the test put over it. */
-export function inputOf(more: Pick<SettlementInput, "outcome"> & Partial<SettlementInput>): SettlementInput {
+export function inputOf(
+  more: Pick<SettlementInput, "outcome"> & Partial<SettlementInput>,
+): SettlementInput {
   return {
-    envelope, message, deliveryCount: 1, from: "running", now: NOW, random: 0.5, node: "node-a",
-    policy: retryPolicy({ attempts: 3, backoff: "fixed", base: "10s", jitter: false }), ...more,
+    envelope,
+    message,
+    deliveryCount: 1,
+    from: "running",
+    now: NOW,
+    random: 0.5,
+    node: "node-a",
+    policy: retryPolicy({ attempts: 3, backoff: "fixed", base: "10s", jitter: false }),
+    ...more,
   };
 }

@@ -6,7 +6,11 @@ import { crashesOf, settle, type SettlementInput } from "./settle.ts";
 import { envelope, ERROR, inputOf, message, NOW } from "./settle.fixture.ts";
 
 const failed: Outcome = { kind: "failed", error: ERROR, retry: "policy" };
-const rejected: Outcome = { kind: "rejected", reason: "invalid-payload", error: { type: "invalid-payload", message: "to: no address" } };
+const rejected: Outcome = {
+  kind: "rejected",
+  reason: "invalid-payload",
+  error: { type: "invalid-payload", message: "to: no address" },
+};
 
 interface Row {
   readonly from: SettlementInput["from"];
@@ -19,52 +23,211 @@ interface Row {
   readonly reason?: string;
 }
 
-const CAME: Envelope = { ...envelope, attempts: 1, generation: 1, interruptions: 1, crashes: 1, snoozes: 1 };
+const CAME: Envelope = {
+  ...envelope,
+  attempts: 1,
+  generation: 1,
+  interruptions: 1,
+  crashes: 1,
+  snoozes: 1,
+};
 
 const ROWS: readonly Row[] = [
-  { from: "running", outcome: { kind: "succeeded", output: 7 }, state: "succeeded", steps: "record ack", counted: "2 1 1 0 1" },
-  { from: "running", outcome: failed, state: "requeued", steps: "requeue record ack", counted: "2 2 1 0 1", dueInMs: 10_000 },
-  { from: "running", outcome: { ...failed, retry: "never" }, state: "dead", steps: "bury record ack", counted: "2 1 1 0 1", reason: "fatal" },
-  { from: "running", outcome: { ...failed, retry: { afterMs: 77 } }, state: "requeued", steps: "requeue record ack", counted: "2 2 1 0 1", dueInMs: 77 },
-  { from: "running", outcome: { ...failed, retry: { afterMs: 0 } }, state: "requeued", steps: "requeue record ack", counted: "2 2 1 0 1" },
-  { from: "running", outcome: { kind: "timed-out", error: ERROR }, state: "requeued", steps: "requeue record ack", counted: "2 2 1 0 1", dueInMs: 10_000 },
-  { from: "running", outcome: { kind: "snoozed", delayMs: 500.2 }, state: "requeued", steps: "requeue record ack", counted: "1 2 1 0 2", dueInMs: 501 },
-  { from: "running", outcome: { kind: "interrupted" }, state: "requeued", steps: "requeue record ack", counted: "1 2 2 2 1" },
-  { from: "running", outcome: { kind: "cancelled", reason: "user left" }, state: "cancelled", steps: "record ack", counted: "1 1 1 2 1" },
-  { from: "running", outcome: { kind: "lease-lost" }, state: "abandoned", steps: "", counted: "1 1 1 2 1" },
-  { from: "running", outcome: rejected, state: "dead", steps: "bury record ack", counted: "1 1 1 2 1", reason: "invalid-payload" },
-  { from: "queued", outcome: { kind: "interrupted" }, state: "requeued", steps: "requeue record ack", counted: "1 2 1 2 1" },
-  { from: "queued", outcome: { kind: "cancelled", reason: "user left" }, state: "cancelled", steps: "record ack", counted: "1 1 1 2 1" },
-  { from: "queued", outcome: { kind: "lease-lost" }, state: "abandoned", steps: "", counted: "1 1 1 2 1" },
-  { from: "queued", outcome: { kind: "deferred", untilMs: NOW + 60_000 }, state: "requeued", steps: "requeue record ack", counted: "1 2 1 2 1", dueInMs: 60_000 },
-  { from: "queued", outcome: { kind: "expired" }, state: "expired", steps: "bury record ack", counted: "1 1 1 2 1", reason: "expired" },
-  { from: "queued", outcome: rejected, state: "dead", steps: "bury record ack", counted: "1 1 1 2 1", reason: "invalid-payload" },
-  { from: "queued", outcome: { kind: "crashed" }, state: "dead", steps: "bury record ack", counted: "1 1 1 2 1", reason: "crashed" },
-  { from: "queued", outcome: { kind: "recalled" }, state: "recalled", steps: "ack", counted: "1 1 1 2 1" },
+  {
+    from: "running",
+    outcome: { kind: "succeeded", output: 7 },
+    state: "succeeded",
+    steps: "record ack",
+    counted: "2 1 1 0 1",
+  },
+  {
+    from: "running",
+    outcome: failed,
+    state: "requeued",
+    steps: "requeue record ack",
+    counted: "2 2 1 0 1",
+    dueInMs: 10_000,
+  },
+  {
+    from: "running",
+    outcome: { ...failed, retry: "never" },
+    state: "dead",
+    steps: "bury record ack",
+    counted: "2 1 1 0 1",
+    reason: "fatal",
+  },
+  {
+    from: "running",
+    outcome: { ...failed, retry: { afterMs: 77 } },
+    state: "requeued",
+    steps: "requeue record ack",
+    counted: "2 2 1 0 1",
+    dueInMs: 77,
+  },
+  {
+    from: "running",
+    outcome: { ...failed, retry: { afterMs: 0 } },
+    state: "requeued",
+    steps: "requeue record ack",
+    counted: "2 2 1 0 1",
+  },
+  {
+    from: "running",
+    outcome: { kind: "timed-out", error: ERROR },
+    state: "requeued",
+    steps: "requeue record ack",
+    counted: "2 2 1 0 1",
+    dueInMs: 10_000,
+  },
+  {
+    from: "running",
+    outcome: { kind: "snoozed", delayMs: 500.2 },
+    state: "requeued",
+    steps: "requeue record ack",
+    counted: "1 2 1 0 2",
+    dueInMs: 501,
+  },
+  {
+    from: "running",
+    outcome: { kind: "interrupted" },
+    state: "requeued",
+    steps: "requeue record ack",
+    counted: "1 2 2 2 1",
+  },
+  {
+    from: "running",
+    outcome: { kind: "cancelled", reason: "user left" },
+    state: "cancelled",
+    steps: "record ack",
+    counted: "1 1 1 2 1",
+  },
+  {
+    from: "running",
+    outcome: { kind: "lease-lost" },
+    state: "abandoned",
+    steps: "",
+    counted: "1 1 1 2 1",
+  },
+  {
+    from: "running",
+    outcome: rejected,
+    state: "dead",
+    steps: "bury record ack",
+    counted: "1 1 1 2 1",
+    reason: "invalid-payload",
+  },
+  {
+    from: "queued",
+    outcome: { kind: "interrupted" },
+    state: "requeued",
+    steps: "requeue record ack",
+    counted: "1 2 1 2 1",
+  },
+  {
+    from: "queued",
+    outcome: { kind: "cancelled", reason: "user left" },
+    state: "cancelled",
+    steps: "record ack",
+    counted: "1 1 1 2 1",
+  },
+  {
+    from: "queued",
+    outcome: { kind: "lease-lost" },
+    state: "abandoned",
+    steps: "",
+    counted: "1 1 1 2 1",
+  },
+  {
+    from: "queued",
+    outcome: { kind: "deferred", untilMs: NOW + 60_000 },
+    state: "requeued",
+    steps: "requeue record ack",
+    counted: "1 2 1 2 1",
+    dueInMs: 60_000,
+  },
+  {
+    from: "queued",
+    outcome: { kind: "expired" },
+    state: "expired",
+    steps: "bury record ack",
+    counted: "1 1 1 2 1",
+    reason: "expired",
+  },
+  {
+    from: "queued",
+    outcome: rejected,
+    state: "dead",
+    steps: "bury record ack",
+    counted: "1 1 1 2 1",
+    reason: "invalid-payload",
+  },
+  {
+    from: "queued",
+    outcome: { kind: "crashed" },
+    state: "dead",
+    steps: "bury record ack",
+    counted: "1 1 1 2 1",
+    reason: "crashed",
+  },
+  {
+    from: "queued",
+    outcome: { kind: "recalled" },
+    state: "recalled",
+    steps: "ack",
+    counted: "1 1 1 2 1",
+  },
 ];
 
 const EVERY_OUTCOME: readonly Outcome[] = [
-  { kind: "succeeded" }, failed, { kind: "timed-out", error: ERROR }, { kind: "snoozed", delayMs: 1 }, { kind: "interrupted" },
-  { kind: "cancelled", reason: "r" }, { kind: "lease-lost" }, { kind: "deferred", untilMs: NOW + 1 }, { kind: "expired" }, rejected,
-  { kind: "crashed" }, { kind: "recalled" },
+  { kind: "succeeded" },
+  failed,
+  { kind: "timed-out", error: ERROR },
+  { kind: "snoozed", delayMs: 1 },
+  { kind: "interrupted" },
+  { kind: "cancelled", reason: "r" },
+  { kind: "lease-lost" },
+  { kind: "deferred", untilMs: NOW + 1 },
+  { kind: "expired" },
+  rejected,
+  { kind: "crashed" },
+  { kind: "recalled" },
 ];
 
 describe("settle", () => {
-  test.each(ROWS)("$from, $outcome.kind: $state", ({ from, outcome, state, steps, counted, dueInMs, reason }) => {
-    const settlement = settle(inputOf({ from, outcome, envelope: CAME, deliveryCount: 2 }));
-    const { attempts, generation, interruptions, crashes, snoozes } = settlement.envelope;
-    expect(settlement.state).toBe(state);
-    expect(settlement.steps.map((step) => step.do).join(" ")).toBe(steps);
-    expect([attempts, generation, interruptions, crashes, snoozes].join(" ")).toBe(counted);
-    expect(settlement.notBefore).toBe(dueInMs === undefined ? undefined : NOW + dueInMs);
-    expect(settlement.envelope.notBefore).toBe(settlement.notBefore);
-    expect(settlement.reason).toBe(reason);
-    for (const step of settlement.steps) {
-      if (step.do === "requeue") expect(step.envelope).toEqual(settlement.envelope);
-      if (step.do === "bury") expect(step.letter).toMatchObject({ id: "job-1", reason, attempts, body: message.body, headers: message.headers, at: NOW, node: "node-a" });
-      if (step.do === "record") expect(step.record).toMatchObject({ state, outcome: outcome.kind, attempts, generation: CAME.generation, at: NOW });
-    }
-  });
+  test.each(ROWS)(
+    "$from, $outcome.kind: $state",
+    ({ from, outcome, state, steps, counted, dueInMs, reason }) => {
+      const settlement = settle(inputOf({ from, outcome, envelope: CAME, deliveryCount: 2 }));
+      const { attempts, generation, interruptions, crashes, snoozes } = settlement.envelope;
+      expect(settlement.state).toBe(state);
+      expect(settlement.steps.map((step) => step.do).join(" ")).toBe(steps);
+      expect([attempts, generation, interruptions, crashes, snoozes].join(" ")).toBe(counted);
+      expect(settlement.notBefore).toBe(dueInMs === undefined ? undefined : NOW + dueInMs);
+      expect(settlement.envelope.notBefore).toBe(settlement.notBefore);
+      expect(settlement.reason).toBe(reason);
+      for (const step of settlement.steps) {
+        if (step.do === "requeue") expect(step.envelope).toEqual(settlement.envelope);
+        if (step.do === "bury")
+          expect(step.letter).toMatchObject({
+            id: "job-1",
+            reason,
+            attempts,
+            body: message.body,
+            headers: message.headers,
+            at: NOW,
+            node: "node-a",
+          });
+        if (step.do === "record")
+          expect(step.record).toMatchObject({
+            state,
+            outcome: outcome.kind,
+            attempts,
+            generation: CAME.generation,
+            at: NOW,
+          });
+      }
+    },
+  );
 
   test("an outcome that can't follow the state is refused, and the table above has all that can", () => {
     const listed = new Set(ROWS.map(({ from, outcome }) => `${from} ${outcome.kind}`));
@@ -72,31 +235,49 @@ describe("settle", () => {
       for (const outcome of EVERY_OUTCOME) {
         const settled = (): unknown => settle(inputOf({ from, outcome }));
         if (listed.has(`${from} ${outcome.kind}`)) settled();
-        else expect(settled, `${from} ${outcome.kind}`).toThrow(expect.objectContaining({ code: "illegal-transition" }));
+        else
+          expect(settled, `${from} ${outcome.kind}`).toThrow(
+            expect.objectContaining({ code: "illegal-transition" }),
+          );
       }
     }
   });
 
   test("changes nothing of what it is given", () => {
     const frozen = Object.freeze({ ...CAME, headers: Object.freeze({ ...CAME.headers }) });
-    for (const { from, outcome } of ROWS) settle(Object.freeze(inputOf({ from, outcome, envelope: frozen })));
+    for (const { from, outcome } of ROWS)
+      settle(Object.freeze(inputOf({ from, outcome, envelope: frozen })));
   });
 });
 
 describe("how often a job is tried", () => {
-  const stateAfter = (attempts: number, more: Partial<SettlementInput> & { maxAttempts?: number } = {}): string => {
+  const stateAfter = (
+    attempts: number,
+    more: Partial<SettlementInput> & { maxAttempts?: number } = {},
+  ): string => {
     const { maxAttempts, ...rest } = more;
     const job = { ...envelope, attempts, ...(maxAttempts === undefined ? {} : { maxAttempts }) };
     return settle(inputOf({ outcome: failed, envelope: job, ...rest })).state;
   };
 
   test("as the policy says, and the last failure is a dead letter", () => {
-    expect([stateAfter(0), stateAfter(1), stateAfter(2), stateAfter(7)]).toEqual(["requeued", "requeued", "dead", "dead"]);
-    expect(settle(inputOf({ outcome: failed, envelope: { ...envelope, attempts: 2 } })).reason).toBe("attempts-exhausted");
+    expect([stateAfter(0), stateAfter(1), stateAfter(2), stateAfter(7)]).toEqual([
+      "requeued",
+      "requeued",
+      "dead",
+      "dead",
+    ]);
+    expect(
+      settle(inputOf({ outcome: failed, envelope: { ...envelope, attempts: 2 } })).reason,
+    ).toBe("attempts-exhausted");
   });
 
   test("the job's own maxAttempts overrides it, up and down", () => {
-    expect([stateAfter(0, { maxAttempts: 1 }), stateAfter(2, { maxAttempts: 4 }), stateAfter(3, { maxAttempts: 4 })]).toEqual(["dead", "requeued", "dead"]);
+    expect([
+      stateAfter(0, { maxAttempts: 1 }),
+      stateAfter(2, { maxAttempts: 4 }),
+      stateAfter(3, { maxAttempts: 4 }),
+    ]).toEqual(["dead", "requeued", "dead"]);
     expect(stateAfter(0, { policy: NO_RETRY })).toBe("dead");
   });
 
@@ -110,8 +291,16 @@ describe("how often a job is tried", () => {
 
   test("the policy is asked with the attempts so far, the error and the chance it was given", () => {
     const asked: unknown[] = [];
-    const policy = { attempts: 9, delayMs: (question: unknown) => { asked.push(question); return 0.4; } };
-    const settlement = settle(inputOf({ outcome: failed, envelope: { ...envelope, attempts: 3 }, policy, random: 0.25 }));
+    const policy = {
+      attempts: 9,
+      delayMs: (question: unknown) => {
+        asked.push(question);
+        return 0.4;
+      },
+    };
+    const settlement = settle(
+      inputOf({ outcome: failed, envelope: { ...envelope, attempts: 3 }, policy, random: 0.25 }),
+    );
     expect(asked).toEqual([{ attempts: 4, error: ERROR, random: 0.25 }]);
     expect(settlement.notBefore).toBe(NOW + 1);
   });
@@ -121,67 +310,137 @@ describe("what a settlement writes down", () => {
   test("the first error stays, the last one is replaced", () => {
     const first = settle(inputOf({ outcome: failed })).envelope;
     const other = { type: "RangeError", message: "another" };
-    const second = settle(inputOf({ outcome: { kind: "failed", error: other, retry: "policy" }, envelope: first }));
+    const second = settle(
+      inputOf({ outcome: { kind: "failed", error: other, retry: "policy" }, envelope: first }),
+    );
     expect([first.firstError, first.lastError]).toEqual([ERROR, ERROR]);
     expect([second.envelope.firstError, second.envelope.lastError]).toEqual([ERROR, other]);
   });
 
   test("a dead letter names the first error only where it is another one", () => {
-    const letterOf = (job: Envelope): unknown => settle(inputOf({ outcome: { ...failed, retry: "never" }, envelope: job })).steps.find((step) => step.do === "bury");
+    const letterOf = (job: Envelope): unknown =>
+      settle(inputOf({ outcome: { ...failed, retry: "never" }, envelope: job })).steps.find(
+        (step) => step.do === "bury",
+      );
     expect(letterOf(envelope)).not.toHaveProperty("letter.firstError");
-    expect(letterOf({ ...envelope, firstError: { type: "a", message: "b" } })).toMatchObject({ letter: { error: ERROR, firstError: { type: "a", message: "b" } } });
+    expect(letterOf({ ...envelope, firstError: { type: "a", message: "b" } })).toMatchObject({
+      letter: { error: ERROR, firstError: { type: "a", message: "b" } },
+    });
   });
 
   test("a dead letter of a job without a name has none", () => {
-    const { steps } = settle(inputOf({ outcome: rejected, from: "queued", envelope: { ...envelope, name: "" } }));
+    const { steps } = settle(
+      inputOf({ outcome: rejected, from: "queued", envelope: { ...envelope, name: "" } }),
+    );
     expect(steps.find((step) => step.do === "bury")).not.toHaveProperty("letter.name");
   });
 
   test("crashes and expiry say what happened", () => {
     const errorOf = (outcome: Outcome, more: Partial<Envelope> = {}): string => {
-      const { steps } = settle(inputOf({ from: "queued", outcome, deliveryCount: 3, envelope: { ...envelope, ...more } }));
-      return steps.flatMap((step) => (step.do === "bury" ? [step.letter.error?.message ?? ""] : [])).join();
+      const { steps } = settle(
+        inputOf({ from: "queued", outcome, deliveryCount: 3, envelope: { ...envelope, ...more } }),
+      );
+      return steps
+        .flatMap((step) => (step.do === "bury" ? [step.letter.error?.message ?? ""] : []))
+        .join();
     };
     expect(errorOf({ kind: "crashed" }, { crashes: 1 })).toContain("3 times in a row");
-    expect(errorOf({ kind: "expired" }, { expiresAt: NOW - 1_000 })).toContain("2023-11-14T22:13:19.000Z");
+    expect(errorOf({ kind: "expired" }, { expiresAt: NOW - 1_000 })).toContain(
+      "2023-11-14T22:13:19.000Z",
+    );
     expect(errorOf({ kind: "expired" })).toBe("The job did not start before its expiry.");
     // Expired by its queue's timeout, with an expiry of its own that no date can say.
-    expect(errorOf({ kind: "expired" }, { expiresAt: Number.MAX_SAFE_INTEGER })).toBe("The job did not start before its expiry.");
+    expect(errorOf({ kind: "expired" }, { expiresAt: Number.MAX_SAFE_INTEGER })).toBe(
+      "The job did not start before its expiry.",
+    );
   });
 
   test("a record holds what is known and nothing else", () => {
-    const recordOf = (more: Parameters<typeof inputOf>[0]): unknown => settle(inputOf(more)).steps.flatMap((step) => (step.do === "record" ? [step.record] : []))[0];
-    const always = { id: "job-1", name: "mail.welcome", queue: "mail", generation: 0, node: "node-a", at: NOW };
-    expect(recordOf({ outcome: { kind: "succeeded", output: { n: 1 } }, startedAt: NOW - 30, durationMs: 30 }))
-      .toEqual({ ...always, state: "succeeded", outcome: "succeeded", attempts: 1, output: { n: 1 }, startedAt: NOW - 30, durationMs: 30 });
-    expect(recordOf({ outcome: { kind: "succeeded" } })).toEqual({ ...always, state: "succeeded", outcome: "succeeded", attempts: 1 });
-    expect(recordOf({ outcome: failed })).toEqual({ ...always, state: "requeued", outcome: "failed", attempts: 1, error: ERROR, notBefore: NOW + 10_000 });
-    expect(recordOf({ outcome: { kind: "cancelled", reason: "user left" } }))
-      .toEqual({ ...always, state: "cancelled", outcome: "cancelled", attempts: 0, reason: "user left" });
+    const recordOf = (more: Parameters<typeof inputOf>[0]): unknown =>
+      settle(inputOf(more)).steps.flatMap((step) => (step.do === "record" ? [step.record] : []))[0];
+    const always = {
+      id: "job-1",
+      name: "mail.welcome",
+      queue: "mail",
+      generation: 0,
+      sequence: message.sequence,
+      node: "node-a",
+      at: NOW,
+    };
+    expect(
+      recordOf({
+        outcome: { kind: "succeeded", output: { n: 1 } },
+        startedAt: NOW - 30,
+        durationMs: 30,
+      }),
+    ).toEqual({
+      ...always,
+      state: "succeeded",
+      outcome: "succeeded",
+      attempts: 1,
+      output: { n: 1 },
+      startedAt: NOW - 30,
+      durationMs: 30,
+    });
+    expect(recordOf({ outcome: { kind: "succeeded" } })).toEqual({
+      ...always,
+      state: "succeeded",
+      outcome: "succeeded",
+      attempts: 1,
+    });
+    expect(recordOf({ outcome: failed })).toEqual({
+      ...always,
+      state: "requeued",
+      outcome: "failed",
+      attempts: 1,
+      error: ERROR,
+      notBefore: NOW + 10_000,
+    });
+    expect(recordOf({ outcome: { kind: "cancelled", reason: "user left" } })).toEqual({
+      ...always,
+      state: "cancelled",
+      outcome: "cancelled",
+      attempts: 0,
+      reason: "user left",
+    });
   });
 });
 
 describe("start times", () => {
   test("one that was reached is not carried on", () => {
     const job = { ...envelope, notBefore: NOW - 1 };
-    for (const outcome of [{ kind: "interrupted" }, { kind: "snoozed", delayMs: 0 }, { ...failed, retry: { afterMs: 0 } }] as const) {
+    for (const outcome of [
+      { kind: "interrupted" },
+      { kind: "snoozed", delayMs: 0 },
+      { ...failed, retry: { afterMs: 0 } },
+    ] as const) {
       expect(settle(inputOf({ outcome, envelope: job })).envelope).not.toHaveProperty("notBefore");
     }
   });
 
   test("a job that is handed back before it could be deferred keeps its own", () => {
     const job = { ...envelope, notBefore: NOW + 1_000 };
-    expect(settle(inputOf({ from: "queued", outcome: { kind: "interrupted" }, envelope: job }))).toMatchObject({ notBefore: NOW + 1_000, envelope: { notBefore: NOW + 1_000 } });
+    expect(
+      settle(inputOf({ from: "queued", outcome: { kind: "interrupted" }, envelope: job })),
+    ).toMatchObject({ notBefore: NOW + 1_000, envelope: { notBefore: NOW + 1_000 } });
   });
 
   test("a job that ran is not delayed again by a wall clock that was set back", () => {
     const job = { ...envelope, notBefore: NOW + 1_000 };
-    expect(settle(inputOf({ outcome: { kind: "interrupted" }, envelope: job })).envelope).not.toHaveProperty("notBefore");
+    expect(
+      settle(inputOf({ outcome: { kind: "interrupted" }, envelope: job })).envelope,
+    ).not.toHaveProperty("notBefore");
   });
 });
 
 describe("crashesOf", () => {
-  test.each([[0, 1, 0], [0, 3, 2], [2, 1, 2], [2, 2, 3], [0, 0, 0]])("%i carried and delivery %i are %i", (crashes, deliveryCount, expected) => {
+  test.each([
+    [0, 1, 0],
+    [0, 3, 2],
+    [2, 1, 2],
+    [2, 2, 3],
+    [0, 0, 0],
+  ])("%i carried and delivery %i are %i", (crashes, deliveryCount, expected) => {
     expect(crashesOf({ envelope: { ...envelope, crashes }, deliveryCount })).toBe(expected);
   });
 });

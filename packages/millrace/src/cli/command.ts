@@ -59,5 +59,5 @@ export function command<const Flags extends FlagSet>(
   },
 ): Command {
   // The parser fills exactly the flags that the command declared, so the call fits.
-  return spec as unknown as Command;
+  return spec;
 }

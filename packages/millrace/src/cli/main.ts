@@ -52,9 +52,7 @@ async function runCommand(
     env: io.env,
     ...(file === undefined ? {} : { file }),
   });
-  const report = await command.run({ args, flags, config, json, io } as Parameters<
-    typeof command.run
-  >[0]);
+  const report = await command.run({ args, flags, config, json, io });
   if (typeof report === "number") return report;
   io.out(json ? `${JSON.stringify(report.json)}\n` : report.text(io.paint));
   return report.exitCode ?? EXIT.ok;

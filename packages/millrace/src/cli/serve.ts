@@ -1,9 +1,8 @@
 import type { AnyJob } from "@millrace/core";
 import { stopOnSignals } from "@millrace/runtime";
 import type { Config } from "../config/fields.ts";
-import { runNode, type RunningNode } from "../node/run-node.ts";
+import type { RunningNode } from "../node/run-node.ts";
 import type { CliIo } from "./io.ts";
-import { cliLogger } from "./log.ts";
 
 /** What a long-running command says once it serves. */
 export interface Serving {
@@ -16,12 +15,17 @@ export interface Serving {
 }
 
 /** Runs a node with the command's configuration. Signals stop it from the moment it exists; `onNode` is called then. */
-export function startServing(
+export async function startServing(
   config: Config,
   jobs: readonly AnyJob[],
   io: CliIo,
   onNode: () => void,
 ): Promise<RunningNode> {
+  // Metrics and logging take long to load, and every other command does without them.
+  const [{ runNode }, { cliLogger }] = await Promise.all([
+    import("../node/run-node.ts"),
+    import("./log.ts"),
+  ]);
   const { jobs: _files, ...fields } = config;
   return runNode({
     ...fields,

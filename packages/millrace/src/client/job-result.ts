@@ -1,11 +1,12 @@
 import {
   type Broker,
   type Clock,
+  type ErrorCode,
   type HistoryRecord,
   isErrorCode,
   MillraceError,
   type RecordedError,
-  type ErrorCode,
+  type Timer,
 } from "@millrace/core";
 
 export interface AwaitedJob {
@@ -13,12 +14,20 @@ export interface AwaitedJob {
   readonly queue: string;
 }
 
+/** A look that failed is repeated at the next reconnect, and after this long in any case. */
+const LOOK_AGAIN_MS = 1_000;
+/** What no later look could mend. */
+const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "permission-denied",
+  "jetstream-disabled",
+  "connection-closed",
+  "invalid-name",
+]);
+
 /**
  * Waits until a job has ended, and gives its result.
  *
- * Subscribes, then reads, then waits: a job that ends in between is seen in one of the two. After a reconnect it reads
- * again, for a record may have passed while nobody listened.
- *
+ * @param timeoutMs undefined: for as long as it takes
  * @throws MillraceError what `resultOf` throws; `result-timeout`; `connection-closed`
  */
 export async function awaitResult(
@@ -27,46 +36,90 @@ export async function awaitResult(
   timeoutMs: number | undefined,
   clock: Clock,
 ): Promise<unknown> {
-  const ended = Promise.withResolvers<HistoryRecord>();
-  // The wait may be given up (a failed read, say) before anything awaits the promise.
-  ended.promise.catch(() => {});
-  const look = async (): Promise<void> => {
-    const record = finalRecord(await broker.history.read(job));
-    if (record !== undefined) ended.resolve(record);
-  };
+  const wait = new ResultWait(broker, job, clock);
   const timer =
-    timeoutMs === undefined
-      ? undefined
-      : clock.setTimer(timeoutMs, () => {
-          ended.reject(
-            new MillraceError(
-              "result-timeout",
-              `Job ${job.id} did not end within ${timeoutMs} ms. It goes on; ask again, or look at its status.`,
-            ),
-          );
-        });
-  const stopWatching = broker.onStatus((status) => {
-    if (status === "closed")
-      ended.reject(
-        new MillraceError(
-          "connection-closed",
-          `The connection was closed while job ${job.id} was awaited.`,
-        ),
-      );
-    // A read that fails now is repeated at the next reconnect, and the subscription goes on meanwhile.
-    else if (status === "connected") look().catch(() => {});
-  });
-  let following: { stop(): Promise<void> } | undefined;
+    timeoutMs === undefined ? undefined : clock.setTimer(timeoutMs, () => wait.giveUp(timeoutMs));
   try {
-    following = await broker.history.follow(job, (record) => {
-      if (isFinal(record)) ended.resolve(record);
-    });
-    await look();
-    return resultOf(await ended.promise);
+    return resultOf(await wait.ended);
   } finally {
     timer?.cancel();
-    stopWatching();
-    await following?.stop();
+    wait.stop();
+  }
+}
+
+/**
+ * One wait for the end of a job.
+ *
+ * Subscribes, then reads, then waits: a job that ends in between is seen in one of the two. It reads again after every
+ * reconnect, for a record may have passed while nobody listened; and an outage while it subscribes or reads only delays it.
+ */
+class ResultWait {
+  /** Resolves with the record that ended the job. */
+  readonly ended: Promise<HistoryRecord>;
+  readonly #broker: Broker;
+  readonly #job: AwaitedJob;
+  readonly #clock: Clock;
+  readonly #outcome = Promise.withResolvers<HistoryRecord>();
+  readonly #unwatch: () => void;
+  #following: { stop(): Promise<void> } | undefined;
+  /** The look under way. Looks follow each other, so that there is never a second subscription. */
+  #looking: Promise<void> = Promise.resolve();
+  #again: Timer | undefined;
+  #stopped = false;
+
+  constructor(broker: Broker, job: AwaitedJob, clock: Clock) {
+    this.#broker = broker;
+    this.#job = job;
+    this.#clock = clock;
+    this.ended = this.#outcome.promise;
+    this.#unwatch = broker.onStatus((status) => {
+      if (status === "connected") this.#look();
+      if (status === "closed") this.#fail("connection-closed", "The connection was closed");
+    });
+    this.#look();
+  }
+
+  giveUp(timeoutMs: number): void {
+    this.#outcome.reject(
+      new MillraceError(
+        "result-timeout",
+        `Job ${this.#job.id} did not end within ${timeoutMs} ms. It goes on; ask again, or look at its status.`,
+      ),
+    );
+  }
+
+  /** Lets go without waiting: a look that hangs in an outage must not hold the caller's deadline up. */
+  stop(): void {
+    this.#stopped = true;
+    this.#unwatch();
+    this.#again?.cancel();
+    // A subscription that can't be ended belongs to a connection that is gone, and went with it.
+    this.#looking.then(() => this.#following?.stop()).catch(() => {});
+  }
+
+  #look(): void {
+    this.#again?.cancel();
+    this.#looking = this.#looking.then(() => this.#subscribeAndRead());
+  }
+
+  async #subscribeAndRead(): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      this.#following ??= await this.#broker.history.follow(this.#job, (record) => {
+        if (isFinal(record)) this.#outcome.resolve(record);
+      });
+      const record = finalRecord(await this.#broker.history.read(this.#job));
+      if (record !== undefined) this.#outcome.resolve(record);
+    } catch (error) {
+      if (!MillraceError.is(error) || HOPELESS.has(error.code)) this.#outcome.reject(error);
+      else if (!this.#stopped) {
+        this.#again = this.#clock.setTimer(LOOK_AGAIN_MS, () => this.#look());
+      }
+    }
+  }
+
+  #fail(code: ErrorCode, what: string): void {
+    this.#outcome.reject(new MillraceError(code, `${what} while job ${this.#job.id} was awaited.`));
   }
 }
 

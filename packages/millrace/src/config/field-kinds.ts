@@ -1,4 +1,4 @@
-import { type Duration, formatMs, requireNamespace, requireQueueName, toMs } from "@millrace/core";
+import { formatMs, requireNamespace, requireQueueName, toMs } from "@millrace/core";
 
 /**
  * How a field's value is read. `parse` takes what a flag, a variable or a file holds (text, or the file's own types)
@@ -47,7 +47,7 @@ export const duration: FieldKind<number> = {
     if (typeof raw !== "string") throw new Error("must be a duration such as 30s or milliseconds");
     const trimmed = raw.trim();
     try {
-      return toMs((/^\d+$/.test(trimmed) ? Number(trimmed) : trimmed) as Duration);
+      return toMs(/^\d+$/.test(trimmed) ? Number(trimmed) : trimmed);
     } catch {
       throw new Error("must be a duration such as 500ms, 30s, 5m, or whole milliseconds");
     }

@@ -28,7 +28,7 @@ export function readConfig(sources: ConfigSources): Config {
   const values: Record<string, unknown> = {};
   const from: Partial<Record<FieldKey, string>> = {};
   for (const key of FIELD_KEYS) {
-    const field: Field = FIELDS[key] as Field;
+    const field: Field = FIELDS[key];
     const found = find(key, field, sources);
     if (found === undefined) {
       if (field.default !== undefined) values[key] = frozen(field.default);

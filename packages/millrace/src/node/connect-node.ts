@@ -53,9 +53,9 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
  * @throws MillraceError as `runNode`
  */
 export async function createNode(options: NodeOptions): Promise<MillraceNode> {
-  const { node, close } = await connectNode(options);
-  void node.stopped.then(close);
-  return node;
+  const connection = await connectNode(options);
+  void connection.node.stopped.then(() => connection.close());
+  return connection.node;
 }
 
 function ports({

@@ -104,11 +104,7 @@ async function stopNode(
   clock: SimulatedClock,
   broker: MemoryBroker,
 ): Promise<void> {
-  const stopped = node.stop({ immediate: true });
-  let done = false;
-  void stopped.then(() => {
-    done = true;
-  });
-  while (!done) await clock.advance(clock.nextTimerInMs ?? 0);
+  const over = node.stop({ immediate: true }).then(() => "over" as const);
+  while ((await Promise.race([over, clock.advance(clock.nextTimerInMs ?? 0)])) !== "over");
   await broker.close();
 }

@@ -64,7 +64,6 @@ describe("what a handler says", () => {
   });
 
   test("a thenable that is no promise is awaited, as a query builder needs it", async () => {
-    // oxlint-disable-next-line unicorn/no-thenable -- it is what the test is about
     const query = { then: (resolve: (rows: string[]) => void) => resolve(["row"]) };
     const { record } = await outcomeOf(() => query);
     expect(record).toMatchObject({ state: "succeeded", output: ["row"] });

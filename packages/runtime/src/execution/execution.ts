@@ -276,7 +276,7 @@ export class Execution {
         await broker.settle(this.#delivery, settlement.steps);
         break;
       } catch (error) {
-        const other = remedy(error, input, settlement);
+        const other = remedy(error, input, settlement, this.#host.clock.now());
         if (other !== undefined) settlement = other;
         else await this.#troubled(error, tries);
       }

@@ -12,6 +12,7 @@ import { expect, test } from "vitest";
 import { remedy } from "./remedy.ts";
 
 const AGAIN: RetryPolicy = { attempts: 9, delayMs: () => 0 };
+const NOW = 1_000;
 const FAILED: Outcome = { kind: "failed", error: { type: "E", message: "m" }, retry: "policy" };
 
 function inputOf(outcome: Outcome, policy = AGAIN): SettlementInput {
@@ -45,7 +46,7 @@ function inputOf(outcome: Outcome, policy = AGAIN): SettlementInput {
 
 const ask = (code: ErrorCode, outcome: Outcome, policy?: RetryPolicy) => {
   const input = inputOf(outcome, policy);
-  return remedy(new MillraceError(code, "no"), input, settle(input));
+  return remedy(new MillraceError(code, "no"), input, settle(input), NOW);
 };
 
 test.each([
@@ -63,9 +64,9 @@ test.each([
 test("there is one remedy for a result, and none after it", () => {
   const input = inputOf({ kind: "succeeded", output: "much" });
   const error = new MillraceError("payload-too-large", "no");
-  const other = remedy(error, input, settle(input));
+  const other = remedy(error, input, settle(input), NOW);
   expect(other).toBeDefined();
-  expect(remedy(error, input, other ?? settle(input))).toBeUndefined();
+  expect(remedy(error, input, other ?? settle(input), NOW)).toBeUndefined();
 });
 
 test.each<Outcome>([FAILED, { kind: "snoozed", delayMs: 5 }, { kind: "interrupted" }])(
@@ -83,7 +84,7 @@ test("a dead letter that is refused is tried again as it is", () => {
   expect(ask("payload-too-large", FAILED, NO_RETRY)).toBeUndefined();
 });
 
-test.each<ErrorCode>(["publish-timeout", "queue-full", "request-timeout", "lease-lost"])(
+test.each<ErrorCode>(["publish-timeout", "request-timeout", "lease-lost"])(
   "%s has no remedy but time",
   (code) => {
     expect(ask(code, { kind: "succeeded", output: 1 })).toBeUndefined();
@@ -91,7 +92,19 @@ test.each<ErrorCode>(["publish-timeout", "queue-full", "request-timeout", "lease
   },
 );
 
+test("a retry that a full queue refuses waits in the delayed stream instead", () => {
+  const other = ask("queue-full", FAILED);
+  const notBefore = other?.notBefore ?? 0;
+  expect(notBefore).toBeGreaterThan(NOW);
+  expect(other?.steps).toMatchObject([
+    { do: "requeue", envelope: { notBefore, attempts: 1, generation: 1 } },
+    { do: "record", record: { state: "requeued", notBefore } },
+    { do: "ack" },
+  ]);
+  expect(ask("queue-full", { kind: "succeeded", output: 1 })).toBeUndefined();
+});
+
 test("an error of another family has none either", () => {
   const input = inputOf(FAILED);
-  expect(remedy(new Error("payload-too-large"), input, settle(input))).toBeUndefined();
+  expect(remedy(new Error("payload-too-large"), input, settle(input), NOW)).toBeUndefined();
 });

@@ -7,17 +7,24 @@ import {
   type SettlementInput,
 } from "@millrace/core";
 
+/** How long a job waits that finds no room in its queue to be retried in. */
+const NO_ROOM_MS = 1_000;
+
 /**
  * What to do when a settlement can't be carried out as it stands. Pure. Each remedy takes something away, so
  * that the next failure of the same kind finds none left.
  *
+ * @param now epoch milliseconds
  * @returns another settlement for the same delivery, or undefined where the same one is to be tried again
  */
 export function remedy(
   error: unknown,
   input: SettlementInput,
   failed: Settlement,
+  now: number,
 ): Settlement | undefined {
+  if (MillraceError.is(error, "queue-full") && failed.state === "requeued")
+    return whenThereIsRoom(failed, now + NO_ROOM_MS);
   const tooLarge = MillraceError.is(error, "payload-too-large");
   if (!tooLarge && !MillraceError.is(error, "unserializable-payload")) return undefined;
 
@@ -45,6 +52,23 @@ function withoutOutput(
       if (step.do !== "record") return step;
       const { output: _dropped, ...record } = step.record;
       return { do: "record", record: { ...record, outputDropped: why } };
+    }),
+  };
+}
+
+/**
+ * A full queue refuses retries as well, and a place in it comes free only by an ack: if every holder waited for
+ * one before it acks, none ever would. Delayed jobs wait outside of the queue.
+ */
+function whenThereIsRoom(settlement: Settlement, notBefore: number): Settlement {
+  const envelope = { ...settlement.envelope, notBefore };
+  return {
+    ...settlement,
+    envelope,
+    notBefore,
+    steps: settlement.steps.map((step) => {
+      if (step.do === "requeue") return { do: "requeue", envelope };
+      return step.do === "record" ? { do: "record", record: { ...step.record, notBefore } } : step;
     }),
   };
 }

@@ -1,5 +1,5 @@
 import type { StoredDeadLetter } from "@millrace/core";
-import { mask } from "@millrace/telemetry";
+import { mask } from "@millrace/telemetry/masking";
 import { flag, text } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";

@@ -114,7 +114,7 @@ function welcome(
   ];
   const payload = job === hello ? `'{"name":"Ada"}'` : "'{}'";
   return [
-    `${paint("green", "ready")}`,
+    paint("green", "ready"),
     `  server   ${paint("bold", server)}  (data in ${dir})`,
     `  health   ${healthUrl}/readyz, /livez, /metrics`,
     `  jobs     ${jobs.map((one) => one.name).join(", ")}  on ${queues.join(", ")}`,

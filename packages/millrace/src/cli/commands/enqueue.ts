@@ -76,7 +76,7 @@ export const enqueue = command({
     return {
       json: { id, queue, duplicate },
       text: (paint) =>
-        `${duplicate ? `${paint("yellow", "already enqueued")}` : paint("green", "enqueued")} ${id} on queue ${queue}\n`,
+        `${duplicate ? paint("yellow", "already enqueued") : paint("green", "enqueued")} ${id} on queue ${queue}\n`,
     };
   },
 });

@@ -1,5 +1,5 @@
 import { decodeBody, type DeadLetter, type HistoryRecord } from "@millrace/core";
-import { mask } from "@millrace/telemetry";
+import { mask } from "@millrace/telemetry/masking";
 
 /** Shows a user's value as it is, or masked. */
 export type ShowValue = (value: unknown) => unknown;

@@ -1,5 +1,4 @@
-// Holds the lease of one message and says what it knows of it: one line when it holds it, one for each line it is sent.
-import { createInterface } from "node:readline";
+// Holds the lease of one message and says what it knows of it: one message when it holds it, one for each it is sent.
 import { connect } from "@nats-io/transport-node";
 import { LeaseKeeper } from "../../packages/broker-nats/src/lease/lease-keeper.ts";
 import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
@@ -14,7 +13,7 @@ const keeper = await LeaseKeeper.open({
 });
 const received = Promise.withResolvers<string>();
 let busy = 0;
-new PullSubscription({
+const pulls = new PullSubscription({
   nc,
   stream: "Q",
   consumer: "W",
@@ -22,6 +21,7 @@ new PullSubscription({
   onMessage: (delivery) => ((busy = 1), received.resolve(delivery.ackSubject)),
 });
 const lease = keeper.register(await received.promise);
-console.log(`held ${keeper.isHeld(lease)}`);
-for await (const _line of createInterface({ input: process.stdin }))
-  console.log(`held ${keeper.isHeld(lease)} lost ${lost}`);
+await pulls.stop();
+const say = (): void => void process.send?.({ held: keeper.isHeld(lease), lost });
+process.on("message", say);
+say();

@@ -1,0 +1,70 @@
+import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { launchServer, obtainServer } from "@millrace/broker-nats/server";
+import { render } from "./report/render.ts";
+import { judge, type Verdict } from "./report/verdict.ts";
+import { enqueueBulk } from "./scenarios/enqueue-bulk.ts";
+import { pickup } from "./scenarios/pickup.ts";
+import { processJobs } from "./scenarios/process.ts";
+import type { Figure, Scenario } from "./scenarios/scenario.ts";
+
+/**
+ * Runs every scenario's contenders side by side, in turn, on one private server: A B, B A, A B …
+ *
+ *     pnpm bench [--smoke] [--rounds 5] [--only process] [--out bench/results.json]
+ */
+const { values } = parseArgs({
+  options: {
+    smoke: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    only: { type: "string" },
+    out: { type: "string" },
+  },
+});
+const rounds = Number(values.rounds ?? (values.smoke ? 1 : 5));
+const scenarios = [enqueueBulk, processJobs, pickup].filter(
+  ({ name }) => values.only === undefined || name === values.only,
+);
+if (scenarios.length === 0) throw new Error(`no scenario is called ${values.only}`);
+
+const { path } = await obtainServer({ onProgress: (line) => process.stderr.write(`${line}\n`) });
+await using server = await launchServer({ path });
+process.stderr.write(
+  `nats-server ${server.version}, Node ${process.version}, ${availableParallelism()} processors, ${rounds} rounds\n`,
+);
+
+const verdicts: Verdict[] = [];
+for (const scenario of scenarios) verdicts.push(await compare(scenario));
+
+process.stdout.write(`${render(verdicts)}\n`);
+if (values.out !== undefined) {
+  await writeFile(
+    values.out,
+    `${JSON.stringify({ server: server.version, node: process.version, rounds, verdicts }, null, 2)}\n`,
+  );
+}
+for (const { scenario, reached, goal } of verdicts) {
+  if (!reached)
+    process.stderr.write(`${scenario}: below its floor of ${Math.round(goal * 100)} %\n`);
+}
+// A smoke run only shows that everything works: so few jobs say nothing about speed.
+if (!values.smoke && verdicts.some(({ reached }) => !reached)) process.exitCode = 1;
+
+async function compare(scenario: Scenario): Promise<Verdict> {
+  const amount = values.smoke ? scenario.amount.smoke : scenario.amount.full;
+  const figures: Map<string, Figure>[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const order = round % 2 === 0 ? scenario.contenders : scenario.contenders.toReversed();
+    const ofRound = new Map<string, Figure>();
+    for (const [index, contender] of order.entries()) {
+      process.stderr.write(
+        `${scenario.name}: round ${round + 1} of ${rounds}, ${contender.name}\n`,
+      );
+      const namespace = `${scenario.name}-${round}-${index}`;
+      ofRound.set(contender.name, await contender.run({ url: server.url, namespace, amount }));
+    }
+    figures.push(ofRound);
+  }
+  return judge(scenario, amount, figures);
+}

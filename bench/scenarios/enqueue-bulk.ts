@@ -1,0 +1,96 @@
+import { UNSETTLED, writeEnvelope } from "@millrace/core";
+import { connectBroker } from "@millrace/broker-nats";
+import { connect as connectNats } from "@nats-io/transport-node";
+import { connect } from "millrace";
+import { barePublish } from "../bare/bare-publish.ts";
+import { cpuPerMessageUs, perSecond, type Run, timed } from "../bare/stopwatch.ts";
+import { noOp, payloadOf, QUEUE } from "./no-op-job.ts";
+import type { Contender, Figure, Scenario } from "./scenario.ts";
+
+const WINDOW = 1_024;
+/** As an application would: a few thousand jobs a call. */
+const BATCH = 5_000;
+
+export function rateOf(run: Run): Figure {
+  return { kind: "rate", perSecond: perSecond(run), cpuUsEach: cpuPerMessageUs(run) };
+}
+
+/** The same bytes as Millrace sends, made once, with the message id that makes a publish safe to repeat. */
+const bare: Contender = {
+  name: "bare client",
+  run: async ({ url, namespace, amount }) => {
+    await using queue = await emptyQueue(url, namespace);
+    const nc = await connectNats({ servers: url, noAsyncTraces: true });
+    const payload = writeEnvelope({
+      ...UNSETTLED,
+      id: "01a20e0e-74bc-70e7-a152-e59b21d1a561",
+      name: noOp.name,
+      queue: QUEUE,
+      payload: payloadOf(1_000),
+      createdAt: Date.now(),
+      headers: {},
+    });
+    const publish = (messages: number, prefix: string): Promise<void> =>
+      barePublish(nc, {
+        messages,
+        payload,
+        window: WINDOW,
+        subject: () => `${namespace}.jobs.${QUEUE}`,
+        messageId: (index) => `${prefix}01a20e0e-74bc-70e7-${index}`,
+      });
+    await publish(Math.ceil(amount / 10), "warm-");
+    const run = await timed(amount, () => publish(amount, ""));
+    await queue.requireHolds(amount + Math.ceil(amount / 10));
+    await nc.close();
+    return rateOf(run);
+  },
+};
+
+const millrace: Contender = {
+  name: "Millrace enqueueMany",
+  run: async ({ url, namespace, amount }) => {
+    await using queue = await emptyQueue(url, namespace);
+    await using client = await connect({ servers: url, namespace });
+    const enqueue = async (jobs: number): Promise<void> => {
+      for (let from = 0; from < jobs; from += BATCH) {
+        const items = Array.from({ length: Math.min(BATCH, jobs - from) }, (_, index) => ({
+          input: payloadOf(from + index),
+        }));
+        const results = await client.enqueueMany(noOp, items);
+        const failed = results.find((result) => !result.ok || result.duplicate);
+        if (failed !== undefined) throw new Error(`not stored: ${JSON.stringify(failed)}`);
+      }
+    };
+    await enqueue(Math.ceil(amount / 10));
+    const run = await timed(amount, () => enqueue(amount));
+    await queue.requireHolds(amount + Math.ceil(amount / 10));
+    return rateOf(run);
+  },
+};
+
+/** The queue both publish into; what it holds at the end is counted by the server. */
+async function emptyQueue(
+  url: string,
+  namespace: string,
+): Promise<AsyncDisposable & { requireHolds(jobs: number): Promise<void> }> {
+  const broker = await connectBroker({ servers: [url], namespace });
+  await broker.queues.ensure(QUEUE);
+  return {
+    requireHolds: async (jobs) => {
+      const { waiting } = await broker.queues.snapshot(QUEUE);
+      if (waiting !== jobs) throw new Error(`the queue holds ${waiting} jobs, not ${jobs}`);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await broker.queues.remove(QUEUE);
+      await broker.close();
+    },
+  };
+}
+
+export const enqueueBulk: Scenario = {
+  name: "enqueue-bulk",
+  question: "How many jobs a second can one process enqueue, each confirmed?",
+  amount: { full: 200_000, smoke: 5_000 },
+  contenders: [bare, millrace],
+  goal: 0.8,
+};

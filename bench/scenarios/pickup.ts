@@ -1,0 +1,115 @@
+import { connectBroker } from "@millrace/broker-nats";
+import { createNode } from "@millrace/runtime";
+import { createInbox } from "@nats-io/nats-core";
+import { connect as connectNats } from "@nats-io/transport-node";
+import { connect } from "millrace";
+import { noOp, payloadOf, QUEUE } from "./no-op-job.ts";
+import type { Contender, Figure, Scenario } from "./scenario.ts";
+
+const WARM_UP = 100;
+
+/** One at a time on an idle queue: each sample starts when the one before has ended. */
+async function sample(amount: number, once: (index: number) => Promise<number>): Promise<Figure> {
+  const samples: number[] = [];
+  for (let index = 0; index < amount + WARM_UP; index += 1) {
+    const ms = await once(index);
+    if (index >= WARM_UP) samples.push(ms);
+  }
+  samples.sort((a, b) => a - b);
+  const at = (share: number): number =>
+    samples[Math.min(samples.length - 1, Math.floor(samples.length * share))] ?? Number.NaN;
+  return { kind: "latency", p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+/** A pull that waits, and a core publish on another connection. */
+const bare: Contender = {
+  name: "bare client",
+  run: async ({ url, namespace, amount }) => {
+    await using queue = await bind(url, namespace);
+    const producer = await connectNats({ servers: url, noAsyncTraces: true });
+    const worker = await connectNats({ servers: url, noAsyncTraces: true });
+    const inbox = createInbox();
+    let onMessage: () => void = () => {};
+    const pull = (): void =>
+      worker.publish(
+        `$JS.API.CONSUMER.MSG.NEXT.${queue.stream}.workers`,
+        '{"batch":1,"expires":30000000000}',
+        { reply: inbox },
+      );
+    worker.subscribe(inbox, {
+      callback: (_error, message) => {
+        onMessage();
+        worker.publish(message.reply ?? "", "+ACK");
+        pull();
+      },
+    });
+    pull();
+    const figure = await sample(amount, async () => {
+      const arrived = Promise.withResolvers<void>();
+      onMessage = arrived.resolve;
+      const began = performance.now();
+      producer.publish(`${namespace}.jobs.${QUEUE}`, "x");
+      await arrived.promise;
+      const ms = performance.now() - began;
+      await worker.flush();
+      return ms;
+    });
+    await producer.close();
+    await worker.close();
+    return figure;
+  },
+};
+
+/** Enqueued by a client, started by a node on another connection. */
+const millrace: Contender = {
+  name: "Millrace",
+  run: async ({ url, namespace, amount }) => {
+    await using client = await connect({ servers: url, namespace });
+    const broker = await connectBroker({ servers: [url], namespace });
+    let onStart: () => void = () => {};
+    const node = createNode({ broker, jobs: [noOp.handler(() => onStart())] });
+    await node.start();
+    const figure = await sample(amount, async (index) => {
+      const started = Promise.withResolvers<number>();
+      const settled = Promise.withResolvers<void>();
+      const off = node.events.on("job.settled", () => settled.resolve());
+      onStart = () => started.resolve(performance.now());
+      const began = performance.now();
+      const enqueued = client.enqueue(noOp, payloadOf(index));
+      const ms = (await started.promise) - began;
+      await Promise.all([enqueued, settled.promise]);
+      off();
+      return ms;
+    });
+    await node.stop();
+    await broker.queues.remove(QUEUE);
+    await broker.close();
+    return figure;
+  },
+};
+
+async function bind(url: string, namespace: string): Promise<AsyncDisposable & { stream: string }> {
+  const broker = await connectBroker({ servers: [url], namespace });
+  await broker.queues.ensure(QUEUE);
+  const bound = await broker.work(QUEUE, {
+    freeSlots: () => 0,
+    onDelivery: () => {},
+    leaseMs: 30_000,
+  });
+  await bound.stop();
+  return {
+    stream: `${namespace}-queue-${QUEUE}`,
+    [Symbol.asyncDispose]: async () => {
+      await broker.queues.remove(QUEUE);
+      await broker.close();
+    },
+  };
+}
+
+export const pickup: Scenario = {
+  name: "pickup",
+  question: "How long from publishing a job on an idle queue to the start of its handler?",
+  amount: { full: 2_000, smoke: 100 },
+  contenders: [bare, millrace],
+  goal: 1 / 1.5,
+};

@@ -1,0 +1,255 @@
+import { once } from "node:events";
+import type { Worker } from "node:worker_threads";
+import { defineJob, type Events, type Logger, UNSETTLED } from "@millrace/core";
+import { MemoryBroker } from "@millrace/core/testing";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
+import { createNode, type MillraceNode } from "../node/node.ts";
+import type { NodeOptions } from "../node/node-options.ts";
+import { type Ask, hasty, obedient } from "./fixtures/thread-jobs.ts";
+import { broken } from "./fixtures/throws-on-import.ts";
+
+// Real threads in real time.
+
+const QUEUE = "work";
+const nodes: MillraceNode[] = [];
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map((node) => node.stop({ immediate: true })));
+});
+
+/** For tests that need no node of their own: starting a thread is most of a test's time. */
+let shared: Awaited<ReturnType<typeof threadNode>>;
+beforeAll(async () => {
+  shared = await threadNode({ name: "n1" });
+  nodes.length = 0;
+});
+afterAll(() => shared.node.stop({ immediate: true }));
+
+type Settled = Events["job.settled"];
+
+async function threadNode(options: Partial<NodeOptions> = {}) {
+  const broker = new MemoryBroker();
+  const node = createNode({ broker, jobs: [obedient, hasty, broken], grace: "2s", ...options });
+  nodes.push(node);
+  const heard = new Map<string, Settled>();
+  const waiting = new Map<string, (settled: Settled) => void>();
+  node.events.on("job.settled", (settled) => {
+    heard.set(settled.id, settled);
+    waiting.get(settled.id)?.(settled);
+  });
+  await node.start();
+  let jobs = 0;
+  const enqueue = async (name: string, payload: unknown): Promise<string> => {
+    const id = `j${(jobs += 1)}`;
+    const [result] = await broker.enqueue([
+      { ...UNSETTLED, id, name, queue: QUEUE, payload, createdAt: Date.now(), headers: {} },
+    ]);
+    expect(result).toMatchObject({ ok: true });
+    return id;
+  };
+  const settled = async (id: string): Promise<Settled> => {
+    const event =
+      heard.get(id) ?? (await new Promise<Settled>((resolve) => waiting.set(id, resolve)));
+    return event;
+  };
+  /** The last line of a job's history, once it is settled. */
+  const run = async (ask: Ask, job: { name: string } = obedient) => {
+    const id = await enqueue(job.name, ask);
+    await settled(id);
+    return (await broker.history.read({ id })).at(-1);
+  };
+  return { broker, node, enqueue, settled, run };
+}
+
+test("a result comes back, and the handler knows who and where it is", async () => {
+  const { run, node } = shared;
+  expect(await run("echo")).toMatchObject({
+    state: "succeeded",
+    output: { attempt: 1, maxAttempts: 1, token: 1, node: node.name, at: new Date(0) },
+  });
+});
+
+test("a thread is used again when it is idle, and its job's own thread is not the node's", async () => {
+  const { run } = shared;
+  const first = await run("thread");
+  const second = await run("thread");
+  expect(first?.output).toBeGreaterThan(0);
+  expect(second?.output).toBe(first?.output);
+});
+
+test.each<[Ask, object]>([
+  ["throw-type-error", { state: "dead", error: { type: "TypeError", message: "wrong type" } }],
+  ["throw-text", { state: "dead", error: { type: "handler-failed", message: "just text" } }],
+  ["snooze", { state: "requeued", outcome: "snoozed", attempts: 0 }],
+  [
+    "fatal",
+    { state: "dead", reason: "fatal", error: { type: "RangeError", message: "never again" } },
+  ],
+  ["cancel", { state: "cancelled", reason: "unwanted" }],
+  ["unclonable", { state: "succeeded", outputDropped: "unserializable" }],
+])("%s crosses the border whole", async (ask, expected) => {
+  const { run } = shared;
+  expect(await run(ask)).toMatchObject(expected);
+});
+
+test("a failure's stack shows the job's file", async () => {
+  const { run } = shared;
+  expect((await run("throw-type-error"))?.error?.stack).toContain("thread-jobs.ts");
+});
+
+test("retryAfter() crosses the border with its cause", async () => {
+  const { settled, broker } = shared;
+  const [result] = await broker.enqueue([
+    {
+      ...UNSETTLED,
+      id: "r",
+      name: obedient.name,
+      queue: QUEUE,
+      payload: "retry-after",
+      maxAttempts: 2,
+      createdAt: Date.now(),
+      headers: {},
+    },
+  ]);
+  expect(result).toMatchObject({ ok: true });
+  await settled("r");
+  expect(await broker.history.read({ id: "r" })).toMatchObject([
+    { state: "requeued", outcome: "failed", error: { type: "Error", message: "busy" } },
+  ]);
+});
+
+test("log lines arrive at the node's log with the job they belong to", async () => {
+  const lines: [string, object, string][] = [];
+  const logger = (bound: object): Logger => {
+    const note = (level: string) => (fields: object, message: string) =>
+      void lines.push([level, { ...bound, ...fields }, message]);
+    return {
+      debug: note("debug"),
+      info: note("info"),
+      warn: note("warn"),
+      error: note("error"),
+      child: (fields) => logger({ ...bound, ...fields }),
+    };
+  };
+  const { run } = await threadNode({ log: logger({}) });
+  await run("log");
+  const about = { job: "j1", name: obedient.name, attempt: 1 };
+  expect(lines).toContainEqual(["info", { ...about, n: 1 }, "hello"]);
+  expect(lines).toContainEqual(["warn", { ...about, part: "a", n: 2 }, "careful"]);
+});
+
+test("a handler that blocks its thread blocks no other job", async () => {
+  const quick = defineJob({ name: "t.quick", queue: QUEUE }).handler(() => "quick");
+  const { enqueue, settled, node } = await threadNode({ jobs: [obedient, quick] });
+  const started = new Promise<void>((resolve) => node.events.on("job.started", () => resolve()));
+  const busy = await enqueue(obedient.name, "busy");
+  await started;
+  let busyEnded = false;
+  const busySettled = settled(busy).then(() => (busyEnded = true));
+  await settled(await enqueue(quick.name, null));
+  expect(busyEnded).toBe(false);
+  await busySettled;
+});
+
+test("a handler that listens to its signal ends by itself, and its thread lives on", async () => {
+  const { run } = shared;
+  // One file, so one thread; warm, or the hasty job's time would be up before its handler begins.
+  const before = (await run("thread"))?.output;
+  expect(await run("listen", hasty)).toMatchObject({ outcome: "timed-out" });
+  expect((await run("thread"))?.output).toBe(before);
+});
+
+test("one that does not is ended after its grace; its slot is free and the node well", async () => {
+  const { run, node } = await threadNode({ slots: 1 });
+  await run("echo");
+  expect(await run("ignore", hasty)).toMatchObject({
+    state: "dead",
+    outcome: "timed-out",
+    error: { type: "timed-out" },
+  });
+  expect(node.health()).toMatchObject({ ready: true, queues: [{ used: 0 }] });
+  expect(await run("echo")).toMatchObject({ state: "succeeded" });
+});
+
+test.each<[Ask, RegExp]>([
+  ["exit", /exit code 7/],
+  ["uncaught", /thrown in a timer/],
+])("%s ends the thread and the attempt, not the node", async (ask, message) => {
+  const { run, node } = shared;
+  expect(await run(ask)).toMatchObject({
+    state: "dead",
+    outcome: "failed",
+    error: { type: "thread-exited", message: expect.stringMatching(message) as string },
+  });
+  expect(await run("echo")).toMatchObject({ state: "succeeded" });
+  expect(node.state).toBe("running");
+});
+
+test("a heap that is used up ends the thread and the attempt, not the node", async () => {
+  const { run } = await threadNode({ threads: { maxHeapMb: 32 } });
+  expect(await run("out-of-memory")).toMatchObject({
+    outcome: "failed",
+    error: { type: "thread-exited", message: expect.stringMatching(/memory/) as string },
+  });
+  expect(await run("echo")).toMatchObject({ state: "succeeded" });
+});
+
+test("a thread that breaks down after its job had ended costs no job that is done", async () => {
+  const { run } = shared;
+  expect(await run("late-uncaught")).toMatchObject({ state: "succeeded", output: "ended" });
+});
+
+test("a file that throws on import fails the attempt with what it threw", async () => {
+  const { run } = shared;
+  expect(await run("echo", broken)).toMatchObject({
+    state: "dead",
+    error: { type: "thread-exited", message: expect.stringMatching(/no licence/) as string },
+  });
+});
+
+test("a file that does not export the job says so", async () => {
+  const elsewhere = defineJob({
+    name: "thread.elsewhere",
+    queue: QUEUE,
+    isolation: "thread",
+    module: new URL("fixtures/thread-jobs.ts", import.meta.url).href,
+    retry: "none",
+  }).handler(() => "never");
+  const { run } = await threadNode({ jobs: [elsewhere] });
+  expect(await run("echo", elsewhere)).toMatchObject({
+    state: "dead",
+    error: { message: expect.stringMatching(/exports no job called thread\.elsewhere/) as string },
+  });
+});
+
+test("a file that is not there fails the attempt", async () => {
+  const nowhere = defineJob({
+    name: "thread.nowhere",
+    queue: QUEUE,
+    isolation: "thread",
+    module: new URL("fixtures/nowhere.ts", import.meta.url).href,
+    retry: "none",
+  }).handler(() => "never");
+  const { run } = await threadNode({ jobs: [nowhere] });
+  expect(await run("echo", nowhere)).toMatchObject({ error: { type: "thread-exited" } });
+});
+
+test("a stop ends every thread, busy or idle, and hands the busy ones' jobs back", async () => {
+  const exits: Promise<unknown>[] = [];
+  const watch = (worker: Worker): void => void exits.push(once(worker, "exit"));
+  process.on("worker", watch);
+  onTestFinished(() => void process.off("worker", watch));
+  const { broker, node, settled, enqueue } = await threadNode({ grace: "500ms" });
+  const started = new Promise<void>((resolve) => node.events.on("job.started", () => resolve()));
+  const [id, other] = [
+    await enqueue(obedient.name, "ignore"),
+    await enqueue(obedient.name, "echo"),
+  ];
+  await started;
+  await settled(other);
+  await node.stop();
+  expect(await broker.history.read({ id })).toMatchObject([
+    { state: "requeued", outcome: "interrupted", attempts: 0 },
+  ]);
+  expect(exits).toHaveLength(2);
+  await Promise.all(exits);
+});

@@ -1,0 +1,69 @@
+import { createConnection } from "node:net";
+import { headers as newHeaders } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { within } from "../harness/deadline.ts";
+
+/** What JetStream answered a publish. */
+export interface Ack {
+  readonly stream: string;
+  readonly seq: number;
+  readonly duplicate?: boolean;
+  readonly error?: {
+    readonly code: number;
+    readonly err_code: number;
+    readonly description: string;
+  };
+}
+
+/** A NATS client that knows nothing of Millrace, and checks nothing. */
+export interface BareClient {
+  publish(
+    subject: string,
+    body: Uint8Array | string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Ack>;
+}
+
+export async function bareClient(server: { readonly url: string }): Promise<BareClient> {
+  const nc = await connect({ servers: server.url });
+  cleanUpLater(() => nc.close());
+  return {
+    publish: async (subject, body, headers = {}) => {
+      const head = newHeaders();
+      for (const [name, value] of Object.entries(headers)) head.set(name, value);
+      const reply = await nc.request(subject, body, { timeout: 10_000, headers: head });
+      return reply.json<Ack>();
+    },
+  };
+}
+
+/** Publishes a header block as it is, which no client lets through; resolves when the server has taken it. */
+export async function publishRaw(
+  server: { readonly url: string },
+  subject: string,
+  headerBlock: string,
+  body: Uint8Array,
+): Promise<void> {
+  const { hostname, port } = new URL(server.url);
+  const socket = createConnection({ host: hostname, port: Number(port) });
+  const pong = new Promise<void>((resolve, reject) => {
+    let seen = "";
+    socket.on("error", reject);
+    socket.on("data", (chunk) => {
+      seen += chunk.toString("latin1");
+      if (seen.includes("-ERR")) reject(new Error(seen.slice(seen.indexOf("-ERR"))));
+      else if (seen.includes("PONG")) resolve();
+    });
+  });
+  const head = Buffer.from(`NATS/1.0\r\n${headerBlock}\r\n\r\n`, "utf8");
+  socket.write('CONNECT {"verbose":false,"headers":true}\r\n');
+  socket.write(`HPUB ${subject} ${head.length} ${head.length + body.length}\r\n`);
+  socket.write(Buffer.concat([head, body]));
+  socket.write("\r\nPING\r\n");
+  try {
+    await within(pong, 5_000, "the server's PONG");
+  } finally {
+    socket.destroy();
+  }
+}

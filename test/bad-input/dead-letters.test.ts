@@ -1,0 +1,97 @@
+import type { HistoryRecord, StoredDeadLetter } from "@millrace/core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { within } from "../harness/deadline.ts";
+import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
+import { describeEachServer } from "../harness/servers.ts";
+import { BAD_MESSAGES, GOOD } from "./bad-messages.ts";
+import { type BareClient, bareClient } from "./bare-client.ts";
+import { strictJob } from "./strict-job.ts";
+
+const QUEUE = "bad";
+const DEADLINE_MS = 10_000;
+
+describeEachServer(
+  "a bad message becomes a dead letter with its reason and its bytes",
+  (server) => {
+    let served: NodeOnServer;
+    let bare: BareClient;
+    let good = 0;
+    const settled = new Map<string, PromiseWithResolvers<void>>();
+    const settlementOf = (id: string): PromiseWithResolvers<void> => {
+      const known = settled.get(id) ?? Promise.withResolvers<void>();
+      settled.set(id, known);
+      return known;
+    };
+
+    beforeAll(async () => {
+      served = await startNodeOnServer(server, { jobs: [strictJob(QUEUE)] });
+      served.node.events.on("job.settled", ({ id }) => settlementOf(id).resolve());
+      bare = await bareClient(server);
+    });
+
+    it.each(BAD_MESSAGES)("$title", async ({ body, headers = {}, reason, error, id }) => {
+      const { broker, namespace, node } = served;
+      const ack = await bare.publish(`${namespace}.jobs.${QUEUE}`, body, {
+        ...headers,
+        "X-Case": "kept",
+      });
+      expect(ack.error).toBeUndefined();
+      const filed = id ?? `${QUEUE}-${ack.seq}`;
+      await within(settlementOf(filed).promise, DEADLINE_MS, `the settlement of ${filed}`);
+
+      const [letter, ...more] = await broker.deadLetters.list({ queue: QUEUE, id: filed });
+      expect(more).toEqual([]);
+      expect(letter).toMatchObject({
+        id: filed,
+        queue: QUEUE,
+        reason,
+        attempts: 0,
+        node: node.name,
+        headers: { "x-case": "kept" },
+      });
+      expect(letter?.error?.message).toMatch(error);
+      expect(bytesOf(letter)).toBe(Buffer.from(body).toString("base64"));
+      expect(await history(filed)).toEqual([[reason === "expired" ? "expired" : "dead", reason]]);
+      expect(node.health()).toMatchObject({ ready: true, live: true, problems: [] });
+      await runsAGoodJob();
+    });
+
+    it("leaves nothing in the queue", async () => {
+      const { broker } = served;
+      expect(await broker.deadLetters.list({ limit: 1_000 })).toHaveLength(BAD_MESSAGES.length);
+      expect(await broker.queues.snapshot(QUEUE)).toMatchObject({
+        waiting: 0,
+        delayed: 0,
+        dead: BAD_MESSAGES.length,
+      });
+    });
+
+    async function runsAGoodJob(): Promise<void> {
+      good += 1;
+      const id = `good-${good}`;
+      await bare.publish(`${served.namespace}.jobs.${QUEUE}`, JSON.stringify({ ...GOOD, id }));
+      await within(settlementOf(id).promise, DEADLINE_MS, `the settlement of ${id}`);
+      expect(await history(id)).toEqual([["succeeded", undefined]]);
+    }
+
+    async function history(
+      id: string,
+    ): Promise<[HistoryRecord["state"], HistoryRecord["reason"]][]> {
+      const records = await served.broker.history.read({ id, queue: QUEUE });
+      return records.map(({ state, reason }) => [state, reason]);
+    }
+  },
+);
+
+describe("the table of bad messages", () => {
+  it("has titles and ids that are unique", () => {
+    const titles = BAD_MESSAGES.map(({ title }) => title);
+    const ids = BAD_MESSAGES.flatMap(({ id }) => id ?? []);
+    expect(new Set(titles).size).toBe(titles.length);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+function bytesOf(letter: StoredDeadLetter | undefined): string {
+  return Buffer.from(letter?.body ?? []).toString("base64");
+}

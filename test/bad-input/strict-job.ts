@@ -1,0 +1,32 @@
+import { defineJob, type Job, type Schema } from "@millrace/core";
+import { JOB_NAME } from "./bad-messages.ts";
+
+interface Letter {
+  readonly to: string;
+}
+
+/** Written by hand, so that it can also break the way a user's own schema may. */
+const letter: Schema<Letter> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) => {
+      const to: unknown =
+        typeof value === "object" && value !== null && "to" in value ? value.to : undefined;
+      if (to === "throw") throw new Error("the schema broke");
+      return typeof to === "string"
+        ? { value: { to } }
+        : { issues: [{ message: "expected a text", path: ["to"] }] };
+    },
+  },
+};
+
+/** A job that any good message runs, on the queue given. */
+export function strictJob(
+  queue: string,
+  onRun: (id: string, input: Letter) => void = () => {},
+): Job<Letter> {
+  return defineJob({ name: JOB_NAME, queue, input: letter }).handler(({ job, input }) =>
+    onRun(job.id, input),
+  );
+}

@@ -1,0 +1,110 @@
+import { encode } from "@msgpack/msgpack";
+import { type Envelope, UNSETTLED } from "@millrace/core";
+import { beforeAll, expect, it } from "vitest";
+import { within } from "../harness/deadline.ts";
+import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
+import { describeEachServer } from "../harness/servers.ts";
+import { GOOD } from "./bad-messages.ts";
+import { type BareClient, bareClient } from "./bare-client.ts";
+import { defineJob } from "@millrace/core";
+
+const QUEUE = "odd";
+
+/** Messages that look wrong and are not: what each adds to a good job, and what the handler then sees. */
+const TOLERATED: readonly {
+  readonly title: string;
+  readonly adds: object;
+  readonly sees?: Partial<Envelope>;
+  readonly lane?: string;
+}[] = [
+  {
+    title: "attempts and errors that a producer forged",
+    adds: {
+      attempts: 99,
+      generation: 7,
+      crashes: 10,
+      interruptions: 3,
+      snoozes: 2,
+      firstError: { type: "x", message: "y" },
+    },
+    sees: UNSETTLED,
+  },
+  {
+    title: "forged fields of the wrong type",
+    adds: { attempts: "many", lastError: 7 },
+    sees: UNSETTLED,
+  },
+  { title: "a queue in the body", adds: { queue: "another" }, sees: { queue: QUEUE } },
+  { title: "a start time that has passed", adds: { notBefore: 1 } },
+  {
+    title: "nulls for absent fields",
+    adds: { notBefore: null, tags: null, maxAttempts: null, v: null, uniqueKey: null },
+  },
+  {
+    title: "whole numbers as floats",
+    adds: { maxAttempts: 3.0, timeoutMs: 30_000.0 },
+    sees: { maxAttempts: 3, timeoutMs: 30_000 },
+  },
+  {
+    title: "fields that nobody knows",
+    adds: { colour: "green", "": 1, constructor: 2, toString: 3 },
+  },
+  { title: "a lane that nobody knows", adds: {}, lane: ".urgent" },
+  { title: "a lane of several words", adds: {}, lane: ".a.b" },
+  { title: "the lane high", adds: {}, lane: ".high", sees: { lane: "high" } },
+  { title: "an id as long as may be", adds: { id: "x".repeat(128) } },
+];
+
+describeEachServer("what is odd but no error", (server) => {
+  const seen = new Map<string, PromiseWithResolvers<Envelope>>();
+  const runOf = (id: string): PromiseWithResolvers<Envelope> => {
+    const known = seen.get(id) ?? Promise.withResolvers<Envelope>();
+    seen.set(id, known);
+    return known;
+  };
+  let served: NodeOnServer;
+  let bare: BareClient;
+
+  beforeAll(async () => {
+    const job = defineJob({ name: GOOD.name, queue: QUEUE }).handler(({ job, attempt }) => {
+      if (attempt === 1) runOf(job.id).resolve(job);
+    });
+    served = await startNodeOnServer(server, { jobs: [job] });
+    bare = await bareClient(server);
+  });
+
+  it.each(TOLERATED)("$title", async ({ title, adds, sees = {}, lane = "" }) => {
+    for (const format of ["msgpack", "json"] as const) {
+      const id = `${TOLERATED.findIndex((one) => one.title === title)}-${format}`;
+      const job = { ...GOOD, id, ...adds };
+      const body = format === "msgpack" ? encode(job) : JSON.stringify(job);
+      await bare.publish(`${served.namespace}.jobs.${QUEUE}${lane}`, body);
+      const envelope = await within(runOf(job.id).promise, 10_000, `a run of ${job.id}`);
+      expect(envelope).toMatchObject({ id: job.id, payload: GOOD.payload, ...sees });
+      seen.delete(job.id);
+    }
+  });
+
+  it("a JSON body with white space before it, or with an odd content type", async () => {
+    await bare.publish(
+      `${served.namespace}.jobs.${QUEUE}`,
+      ` \n\t${JSON.stringify({ ...GOOD, id: "space" })}\n`,
+    );
+    await bare.publish(
+      `${served.namespace}.jobs.${QUEUE}`,
+      JSON.stringify({ ...GOOD, id: "type" }),
+      { "Content-Type": "text/plain" },
+    );
+    await bare.publish(
+      `${served.namespace}.jobs.${QUEUE}`,
+      JSON.stringify({ ...GOOD, id: "type2" }),
+      { "content-type": "APPLICATION/JSON" },
+    );
+    await within(
+      Promise.all(["space", "type", "type2"].map((id) => runOf(id).promise)),
+      10_000,
+      "three runs",
+    );
+    expect(await served.broker.deadLetters.list()).toEqual([]);
+  });
+});

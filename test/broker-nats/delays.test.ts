@@ -1,0 +1,124 @@
+import type { NatsBroker } from "@millrace/broker-nats";
+import { launchServer } from "@millrace/broker-nats/server";
+import type { Envelope, Logger } from "@millrace/core";
+import { connect } from "@nats-io/transport-node";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually, within } from "../harness/deadline.ts";
+import { describeEachServer, serversUnderTest } from "../harness/servers.ts";
+import { CollectingWorker, jobFor } from "./collecting-worker.ts";
+import { connected } from "./connected.ts";
+
+/** Enqueues the jobs, and settles each as deferred to its time. */
+async function delay(broker: NatsBroker, worker: CollectingWorker, jobs: readonly Envelope[], dueAt: (index: number) => number): Promise<void> {
+  const before = worker.got.length;
+  await broker.enqueue(jobs);
+  await worker.nth(before + jobs.length);
+  await Promise.all(
+    worker.got.slice(before).map(({ delivery, envelope }) => {
+      const next = { ...envelope, generation: 1, notBefore: dueAt(jobs.findIndex(({ id }) => id === envelope.id)) };
+      return broker.settle(delivery, [{ do: "requeue", envelope: next }, { do: "ack" }]);
+    }),
+  );
+}
+
+function capturing(): { logger: Logger; warned: Promise<string> } {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const logger: Logger = { debug: () => {}, info: () => {}, error: () => {}, warn: (fields, message) => resolve(`${message} ${String((fields as { err?: unknown }).err)}`), child: () => logger };
+  return { logger, warned: promise };
+}
+
+describeEachServer("delayed jobs", (server) => {
+  test("come in their order, none early and none much late, whether the wait is short or long enough for the server to take it", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    const worker = await CollectingWorker.start(broker, "q");
+    const mover = await broker.moveDueJobs();
+    cleanUpLater(() => mover.stop());
+    const start = Date.now() + 300;
+    const jobs = Array.from({ length: 20 }, () => jobFor("q"));
+    const dueAt = (index: number): number => start + index * 100;
+    await delay(broker, worker, jobs, dueAt);
+    await worker.nth(40);
+    const moved = worker.got.slice(20);
+    const lateMs = moved.map(({ at, envelope }) => at - dueAt(jobs.findIndex(({ id }) => id === envelope.id)));
+    expect(moved.map(({ envelope }) => envelope.id)).toEqual(jobs.map(({ id }) => id));
+    expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0);
+    // A busy machine is allowed for; what this rules out is the server's own lateness of a quarter of a second.
+    expect(lateMs.toSorted((a, b) => a - b)[10]).toBeLessThan(100);
+  });
+
+  test("go on when their mover is stopped: what it held goes to another one at once", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    const worker = await CollectingWorker.start(broker, "q");
+    const first = await broker.moveDueJobs();
+    await delay(broker, worker, [jobFor("q")], () => Date.now() + 600);
+    await first.stop();
+    const second = await broker.moveDueJobs();
+    cleanUpLater(() => second.stop());
+    await worker.nth(2, 4_000);
+    await eventually(async () => (await broker.queues.snapshot("q")).delayed === 0, { withinMs: 5_000, describe: "no delayed job left" });
+  });
+
+  test("wait on while their queue is full, and arrive once there is room", async () => {
+    const at = { servers: server.url, namespace: server.namespace() };
+    const broker = await connected(at);
+    await broker.queues.ensure("q", { maxJobs: 2 });
+    const worker = await CollectingWorker.start(broker, "q", { slots: 1_000 });
+    await delay(broker, worker, [jobFor("q")], () => Date.now() + 200);
+    await eventually(async () => (await broker.queues.snapshot("q")).running === 0, { withinMs: 5_000, describe: "an empty queue" });
+    await broker.enqueue([jobFor("q"), jobFor("q")]);
+    await worker.nth(3);
+    const blocking = worker.got[1] as (typeof worker.got)[number];
+    const { logger, warned } = capturing();
+    const moving = await connected({ ...at, logger });
+    const mover = await moving.moveDueJobs();
+    cleanUpLater(() => mover.stop());
+    await within(warned, 5_000, "the mover to meet the full queue");
+    expect((await broker.queues.snapshot("q")).delayed).toBe(1);
+    await broker.settle(blocking.delivery, [{ do: "ack" }]);
+    expect((await worker.nth(4)).envelope.generation).toBe(1);
+  });
+});
+
+describe("the upgrade of a server from 2.10", () => {
+  test("keeps parked jobs, and schedules new ones, while the same node stays connected", async ({ skip }) => {
+    const [old, newest] = ["2.10", "newest"].map((generation) => serversUnderTest().find((server) => server.generation === generation));
+    if (old?.state !== "present" || newest?.state !== "present") return skip("it takes both server generations");
+    const storeDir = await mkdtemp(join(tmpdir(), "millrace-upgrade-"));
+    cleanUpLater(() => rm(storeDir, { recursive: true, force: true }));
+    const before = await launchServer({ path: old.path, storeDir });
+    cleanUpLater(() => before.dispose());
+    const broker = await connected({ servers: before.url, reconnectWaitMs: 50 });
+    await broker.queues.ensure("q");
+    const worker = await CollectingWorker.start(broker, "q");
+    const mover = await broker.moveDueJobs();
+    cleanUpLater(() => mover.stop());
+    const due = Date.now() + 4_000;
+    await delay(broker, worker, [jobFor("q")], () => due);
+
+    const back = Promise.withResolvers<void>();
+    broker.onStatus((status) => void (status === "connected" && back.resolve()));
+    await before.stop();
+    const after = await launchServer({ path: newest.path, storeDir, port: before.port });
+    cleanUpLater(() => after.dispose());
+    await within(back.promise, 15_000, "the reconnect");
+    expect(broker.features.schedules).toBe(true);
+    const nc = await connect({ servers: after.url });
+    cleanUpLater(() => nc.close());
+    const jsm = await jetstreamManager(nc);
+    await eventually(async () => (await jsm.streams.info("millrace-delayed")).config.allow_msg_schedules, { withinMs: 10_000, describe: "the stream to allow schedules" });
+
+    await delay(broker, worker, [jobFor("q")], () => due + 2_000);
+    const info = await jsm.streams.info("millrace-delayed", { subjects_filter: "millrace.delayed.>" });
+    expect(Object.keys(info.state.subjects ?? {})).toHaveLength(1);
+    const [parked, scheduled] = [await worker.nth(3), await worker.nth(4)];
+    expect([parked, scheduled].map(({ at }) => at >= due)).toEqual([true, true]);
+    expect(scheduled.at - due).toBeGreaterThanOrEqual(2_000);
+  }, 60_000);
+});

@@ -1,0 +1,92 @@
+import { AckPolicy, DiscardPolicy, jetstreamManager, type JetStreamManager, RetentionPolicy } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { expect, test } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { describeEachServer, describeServer, type TestServer } from "../harness/servers.ts";
+import { CollectingWorker, jobFor } from "./collecting-worker.ts";
+import { connected } from "./connected.ts";
+
+async function admin(server: TestServer): Promise<JetStreamManager> {
+  const nc = await connect({ servers: server.url });
+  cleanUpLater(() => nc.close());
+  return jetstreamManager(nc);
+}
+
+describeEachServer("streams and consumers", (server) => {
+  test("are made once by nodes that start at the same moment", async () => {
+    const namespace = server.namespace();
+    const nodes = await Promise.all(Array.from({ length: 4 }, () => connected({ servers: server.url, namespace })));
+    await Promise.all(nodes.map((node) => node.queues.ensure("q")));
+    await Promise.all(nodes.map((node) => CollectingWorker.start(node, "q")));
+    await Promise.all(nodes.map(async (node) => node.documents("settings")));
+    expect((await nodes[0]?.queues.list())?.map(({ queue }) => queue)).toEqual(["q"]);
+  });
+
+  test("are what the design says", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q", { maxJobs: 9, dedupeWindowMs: 60_000 });
+    await CollectingWorker.start(broker, "q", { leaseMs: 4_000 });
+    await (await broker.moveDueJobs()).stop();
+    const jsm = await admin(server);
+    const { config } = await jsm.streams.info(`${namespace}-queue-q`);
+    expect(config).toMatchObject({
+      retention: RetentionPolicy.Workqueue,
+      discard: DiscardPolicy.New,
+      max_msgs: 9,
+      max_msg_size: 1_048_576 - 8_192,
+      duplicate_window: 60_000 * 1e6,
+      subjects: [`${namespace}.jobs.q`, `${namespace}.jobs.q.>`, `${namespace}.requeue.q`, `${namespace}.requeue.q.>`],
+    });
+    const consumer = await jsm.consumers.info(`${namespace}-queue-q`, "workers");
+    expect(consumer.config).toMatchObject({ ack_policy: AckPolicy.Explicit, ack_wait: 4_000 * 1e6, max_deliver: -1 });
+    expect(consumer.config.backoff).toBeUndefined();
+    expect((await jsm.consumers.info(`${namespace}-delayed`, "mover")).config).toMatchObject({ filter_subject: `${namespace}.due.>`, max_ack_pending: -1 });
+  });
+
+  test("keep the longest lease that was asked for, whoever comes last", async () => {
+    const namespace = server.namespace();
+    const [a, b] = [await connected({ servers: server.url, namespace }), await connected({ servers: server.url, namespace })];
+    await a.queues.ensure("q");
+    const jsm = await admin(server);
+    const leaseMs = async (): Promise<number> => ((await jsm.consumers.info(`${namespace}-queue-q`, "workers")).config.ack_wait ?? 0) / 1e6;
+    await CollectingWorker.start(a, "q", { leaseMs: 2_000 });
+    await CollectingWorker.start(b, "q", { leaseMs: 5_000 });
+    expect(await leaseMs()).toBe(5_000);
+    await CollectingWorker.start(a, "q", { leaseMs: 2_000 });
+    expect(await leaseMs()).toBe(5_000);
+  });
+
+  test("leave a stream alone that has the name and serves something else", async () => {
+    const namespace = server.namespace();
+    const jsm = await admin(server);
+    await jsm.streams.add({ name: `${namespace}-queue-q`, subjects: [`${namespace}.other`] });
+    const broker = await connected({ servers: server.url, namespace });
+    await expect(broker.queues.ensure("q")).rejects.toMatchObject({ code: "jetstream-failed", message: expect.stringContaining("something else uses the name") as string });
+    expect((await jsm.streams.info(`${namespace}-queue-q`)).config.subjects).toEqual([`${namespace}.other`]);
+    expect(await broker.queues.list()).toEqual([]);
+  });
+
+  test("come back when a worker's consumer was deleted", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const worker = await CollectingWorker.start(broker, "q", { leaseMs: 3_000 });
+    const jsm = await admin(server);
+    await jsm.consumers.delete(`${namespace}-queue-q`, "workers");
+    await broker.enqueue([jobFor("q")]);
+    await worker.nth(1);
+    expect((await jsm.consumers.info(`${namespace}-queue-q`, "workers")).config.ack_wait).toBe(3_000 * 1e6);
+  });
+});
+
+describeServer("a server without schedules", "2.10", (server) => {
+  test("gets a delayed stream that does not ask for them", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    const mover = await broker.moveDueJobs();
+    await mover.stop();
+    const { config } = await (await admin(server)).streams.info(`${namespace}-delayed`);
+    expect([broker.features.schedules, config.allow_msg_schedules]).toEqual([false, undefined]);
+  });
+});
