@@ -113,7 +113,7 @@ export class NatsBroker implements Broker {
     this.#requireOpen();
     await this.#ensureStreams();
     const subscription = await QueueSubscription.start({
-      server: this.#server, queue, work, desks: this.#desks, onProblem: this.#report, onStop: (stopped) => void this.#open.delete(stopped),
+      server: this.#server, queue, work, desks: this.#desks, requireOpen: () => this.#requireOpen(), onProblem: this.#report, onStop: (stopped) => void this.#open.delete(stopped),
     });
     this.#open.add(subscription);
     return subscription;
@@ -235,6 +235,8 @@ export class NatsBroker implements Broker {
       },
     };
     this.#open.add(kept);
+    // Opened while the broker was being closed, which did not know of it.
+    if (this.#closing !== undefined) void kept.stop();
     return kept;
   }
 
