@@ -142,6 +142,7 @@ export class NatsBroker implements Broker {
       queue,
       work,
       desks: this.#desks,
+      requireOpen: () => this.#requireOpen(),
       onProblem: this.#report,
       onStop: (stopped) => void this.#open.delete(stopped),
     });
@@ -287,6 +288,8 @@ export class NatsBroker implements Broker {
       },
     };
     this.#open.add(kept);
+    // Opened while the broker was being closed, which did not know of it.
+    if (this.#closing !== undefined) void kept.stop();
     return kept;
   }
 

@@ -12,6 +12,8 @@ export interface QueueSubscriptionOptions {
   readonly queue: string;
   readonly work: WorkOptions;
   readonly desks: LeaseDesks;
+  /** Throws where the broker was closed meanwhile. */
+  readonly requireOpen: () => void;
   readonly onProblem: (error: unknown, doing: string) => void;
   readonly onStop: (stopped: QueueSubscription) => void;
 }
@@ -35,7 +37,11 @@ export class QueueSubscription implements WorkSubscription {
     const { server, queue, work, desks } = options;
     requireLease(work.leaseMs);
     const leaseMs = await ensureQueueConsumer(server.jsm, server.names, queue, work.leaseMs);
-    return new QueueSubscription(options, await desks.deskFor(leaseMs), leaseMs);
+    options.requireOpen();
+    const desk = await desks.deskFor(leaseMs);
+    // A subscription pulls from its first moment: one made now would take jobs that nobody settles.
+    options.requireOpen();
+    return new QueueSubscription(options, desk, leaseMs);
   }
 
   private constructor(options: QueueSubscriptionOptions, desk: LeaseDesk, leaseMs: number) {
