@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
+import { together } from "./harness/together.ts";
 import { Trial } from "./harness/trial.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 import type { DiePoint, Work } from "./programs/work.ts";
@@ -7,30 +8,32 @@ import type { DiePoint, Work } from "./programs/work.ts";
 const RERUN_SLACK_MS = 5_000;
 
 describeEachServer("1: a node killed with SIGKILL", (server) => {
-  it("before its job runs: the job runs elsewhere, its attempt unspent", async () => {
-    const { runs } = await killAt(server, "before-run", { do: "work" });
-    expect(runs).toEqual(["b attempt 1"]);
-  });
-
-  it("while its job runs: likewise", async () => {
-    const { runs } = await killAt(server, "mid-run", { do: "work" });
-    expect(runs).toEqual(["a attempt 1", "b attempt 1"]);
-  });
-
-  it("after the effect: likewise, and the second run's token is larger", async () => {
-    const { runs, counts } = await killAt(server, "after-effect", { do: "work" });
-    expect(runs).toEqual(["a attempt 1", "b attempt 1"]);
-    expect(counts).toMatchObject({ effects: 2, refusedEffects: 0 });
-  });
-
-  it("after the retry was published: there is one retry, though the failed attempt is run again", async () => {
-    const { runs } = await killAt(server, "after-requeue", { do: "fail", times: 1 });
-    expect(runs.toSorted()).toEqual(["a attempt 1", "b attempt 1", "b attempt 2"]);
-  });
-
-  it("before the ack: what has its outcome is not run again", async () => {
-    const { runs } = await killAt(server, "before-ack", { do: "work" });
-    expect(runs).toEqual(["a attempt 1"]);
+  it("leaves its job to another one, its attempt unspent, wherever it was killed", async () => {
+    const works: Work = { do: "work" };
+    await together({
+      "before the job runs": async () => {
+        const { runs } = await killAt(server, "before-run", works);
+        expect(runs).toEqual(["b attempt 1"]);
+      },
+      "while it runs": async () => {
+        const { runs } = await killAt(server, "mid-run", works);
+        expect(runs).toEqual(["a attempt 1", "b attempt 1"]);
+      },
+      "after its effect": async () => {
+        const { runs, counts } = await killAt(server, "after-effect", works);
+        expect(runs).toEqual(["a attempt 1", "b attempt 1"]);
+        expect(counts).toMatchObject({ effects: 2, refusedEffects: 0 });
+      },
+      "after its retry was published": async () => {
+        const { runs } = await killAt(server, "after-requeue", { do: "fail", times: 1 });
+        // The failed attempt is made again, and its second retry is swallowed by the message id.
+        expect(runs.toSorted()).toEqual(["a attempt 1", "b attempt 1", "b attempt 2"]);
+      },
+      "before its ack": async () => {
+        const { runs } = await killAt(server, "before-ack", works);
+        expect(runs).toEqual(["a attempt 1"]);
+      },
+    });
   });
 });
 
@@ -46,19 +49,18 @@ async function killAt(server: TestServer, dieAt: DiePoint, work: Work) {
   const readyMs = ledgerNowMs();
   const { state } = await b.heard("settled", "job", trial.leaseMs + RERUN_SLACK_MS);
   expect(state).toBe(dieAt === "before-ack" ? "recalled" : "succeeded");
-  await trial.drained(trial.leaseMs + RERUN_SLACK_MS);
+  await trial.drained();
 
-  const started = trial.ledger.filter(({ event }) => event === "started");
+  const started = trial.ledger.filter((entry) => entry.event === "started");
   const rerun = started.find(({ process }) => process === "b");
-  const rerunMs = rerun === undefined ? undefined : Math.round(rerun.atMs - atMs);
+  const after =
+    rerun === undefined ? "not run again" : `run again after ${Math.round(rerun.atMs - atMs)} ms`;
+  console.log(`${dieAt}: ${after}, of a lease of ${trial.leaseMs} ms`);
   // A slow machine may take longer to start the other node than the lease lasts.
   const waitedMs = rerun === undefined ? 0 : rerun.atMs - Math.max(atMs, readyMs);
-  console.log(`${dieAt}: run again after ${rerunMs ?? "-"} ms of a lease of ${trial.leaseMs} ms`);
   expect(waitedMs).toBeLessThan(trial.leaseMs + RERUN_SLACK_MS);
   return {
-    runs: started.map(
-      (entry) => `${entry.process} attempt ${"attempt" in entry ? entry.attempt : 0}`,
-    ),
+    runs: started.map(({ process, attempt }) => `${process} attempt ${attempt}`),
     counts: await trial.expectClean(),
   };
 }

@@ -9,11 +9,11 @@ describeEachServer("3: a handler that blocks the event loop for three leases", (
     await trial.publish({ blocker: { do: "block", ms: 3 * trial.leaseMs, deliveries: 9 } });
     await a.heard("started", "blocker");
     const b = await trial.node("b");
-    const { state } = await a.heard("settled", "blocker", 3 * trial.leaseMs + 10_000);
+    const { state } = await a.heard("settled", "blocker");
     expect(state).toBe("succeeded");
     await trial.publish({ after: { do: "work" } });
     await Promise.race([a.heard("settled", "after"), b.heard("settled", "after")]);
-    await trial.drained(5_000);
+    await trial.drained();
     expect(await trial.expectClean()).toMatchObject({ runs: 2, repeats: 0, succeeded: 2 });
   });
 });

@@ -15,14 +15,14 @@ describeEachServer("4: a node frozen for two leases", (server) => {
     const frozenAtMs = ledgerNowMs();
     a.signal("SIGSTOP");
     const b = await trial.node("b");
-    const second = await b.heard("started", "job", trial.leaseMs + 5_000);
+    const second = await b.heard("started", "job");
     await eventually(() => ledgerNowMs() >= frozenAtMs + 2 * trial.leaseMs, {
       withinMs: 3 * trial.leaseMs,
       describe: "two leases have passed",
     });
     a.signal("SIGCONT");
     const thawedAtMs = ledgerNowMs();
-    const { cause, token } = await a.heard("aborted", "job", 5_000);
+    const { cause, token } = await a.heard("aborted", "job");
     console.log(`aborted ${Math.round(ledgerNowMs() - thawedAtMs)} ms after the thaw`);
     expect(cause).toBe("lease-lost");
     expect(token).toBeLessThan(second.token);
@@ -31,7 +31,7 @@ describeEachServer("4: a node frozen for two leases", (server) => {
 
     // The handler of `a` ignores its signal, makes its effect and returns.
     a.release("job");
-    const { state } = await a.heard("settled", "job", 5_000);
+    const { state } = await a.heard("settled", "job");
     expect(state).toBe("abandoned");
     thawed();
 
@@ -39,10 +39,10 @@ describeEachServer("4: a node frozen for two leases", (server) => {
     const death = trial.death(b);
     b.signal("SIGKILL");
     await death;
-    const third = await a.heard("started", "job", trial.leaseMs + 5_000);
+    const third = await a.heard("started", "job");
     expect(third.token).toBeGreaterThan(second.token);
-    expect((await a.heard("settled", "job", 5_000)).state).toBe("succeeded");
-    await trial.drained(5_000);
+    expect((await a.heard("settled", "job")).state).toBe("succeeded");
+    await trial.drained();
     expect(await trial.expectClean()).toMatchObject({
       runs: 3,
       effects: 1,

@@ -9,7 +9,7 @@ describeServer("the oracle, on a settlement that acks before it publishes", "new
     await trial.publish({ good: { do: "work" }, lost: { do: "fail", times: 1 } });
     expect((await trial.death(a)).exit.signal).toBe("SIGKILL");
     await trial.node("b");
-    await trial.drained(10_000);
+    await trial.drained();
     const { violations } = await trial.verdict();
     expect(violations).toEqual([
       {
@@ -26,7 +26,7 @@ describeServer("the oracle, on a settlement that acks before it publishes", "new
     await trial.publish({ good: { do: "work" }, kept: { do: "fail", times: 1 } });
     await trial.death(a);
     await trial.node("b");
-    await trial.drained(10_000);
+    await trial.drained();
     expect(await trial.expectClean()).toMatchObject({ succeeded: 2 });
   });
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Broker, type HistoryRecord, type QueueSettings, UNSETTLED } from "@millrace/core";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { type ChildExit, startChild, type TestChild } from "../../harness/child.ts";
 import { cleanUpLater } from "../../harness/cleanup.ts";
 import { eventually } from "../../harness/deadline.ts";
@@ -23,7 +23,10 @@ import {
 import { readRecords } from "./records.ts";
 
 const PROGRAMS = join(import.meta.dirname, "../programs");
-const START_MS = 15_000;
+/** Starting processes is most of the work here, and the machine may be busy with other test files. */
+const START_MS = 45_000;
+const PATIENCE_MS = 30_000;
+vi.setConfig({ testTimeout: 90_000 });
 
 export interface TrialNode extends TestChild {
   readonly name: string;
@@ -100,7 +103,7 @@ export class Trial {
     return {
       ...child,
       name,
-      heard: (say, id, withinMs = 10_000) =>
+      heard: (say, id, withinMs = PATIENCE_MS) =>
         child.message(
           (message): message is never =>
             (message as Said).say === say &&
@@ -159,7 +162,7 @@ export class Trial {
   /** Waits for a node to die, and declares its death. @returns when that was, on the ledger's clock */
   async death(
     node: TrialNode,
-    withinMs = 15_000,
+    withinMs = PATIENCE_MS,
   ): Promise<{ readonly exit: ChildExit; readonly atMs: number }> {
     const end = this.fault(`the death of ${node.name}`, "repeated-attempt", "stale-effect");
     const exit = await node.exit(withinMs);
@@ -167,7 +170,7 @@ export class Trial {
   }
 
   /** Resolves when nothing waits, runs or is delayed. */
-  async drained(withinMs: number): Promise<void> {
+  async drained(withinMs = PATIENCE_MS): Promise<void> {
     let seen = "";
     await eventually(
       async () => {

@@ -140,12 +140,15 @@ function judgeRuns(
     }
   }
   for (const [token, runs] of Map.groupBy(job.runs, (run) => run.token)) {
-    if (runs.length > 1 && !copied(job, faults))
-      violations.push({
-        kind: "token-reused",
-        id,
-        detail: `${runs.length} runs with token ${token}`,
-      });
+    const [first, last] = [runs[0], runs.at(-1)];
+    if (first === undefined || last === undefined || first === last || copied(job, faults))
+      continue;
+    if (explained("forgotten-delivery", faults, first.startedMs, last.startedMs)) continue;
+    violations.push({
+      kind: "token-reused",
+      id,
+      detail: `${runs.length} runs with token ${token}`,
+    });
   }
   violations.push(...judgeCount(job, faults));
   return { violations, repeats };

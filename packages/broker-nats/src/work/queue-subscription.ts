@@ -12,6 +12,8 @@ export interface QueueSubscriptionOptions {
   readonly queue: string;
   readonly work: WorkOptions;
   readonly desks: LeaseDesks;
+  /** Throws where the broker was closed meanwhile. */
+  readonly requireOpen: () => void;
   readonly onProblem: (error: unknown, doing: string) => void;
   readonly onStop: (stopped: QueueSubscription) => void;
 }
@@ -35,7 +37,11 @@ export class QueueSubscription implements WorkSubscription {
     const { server, queue, work, desks } = options;
     requireLease(work.leaseMs);
     const leaseMs = await ensureQueueConsumer(server.jsm, server.names, queue, work.leaseMs);
-    return new QueueSubscription(options, await desks.deskFor(leaseMs), leaseMs);
+    options.requireOpen();
+    const desk = await desks.deskFor(leaseMs);
+    // A subscription pulls from its first moment: one made now would take jobs that nobody settles.
+    options.requireOpen();
+    return new QueueSubscription(options, desk, leaseMs);
   }
 
   private constructor(options: QueueSubscriptionOptions, desk: LeaseDesk, leaseMs: number) {
@@ -64,7 +70,11 @@ export class QueueSubscription implements WorkSubscription {
   }
 
   pause(): void {
-    this.#pull.pause().catch((error: unknown) => this.#options.onProblem(error, `pause the queue ${this.#options.queue}`));
+    this.#pull
+      .pause()
+      .catch((error: unknown) =>
+        this.#options.onProblem(error, `pause the queue ${this.#options.queue}`),
+      );
   }
 
   resume(): void {
@@ -88,7 +98,11 @@ export class QueueSubscription implements WorkSubscription {
   #deliver(raw: RawDelivery): void {
     const { server, queue, work } = this.#options;
     // The stream has no other subjects; a message of an operator's own making is a producer's.
-    const subject = server.names.readQueueSubject(raw.subject) ?? { origin: "producer", queue, lane: undefined };
+    const subject = server.names.readQueueSubject(raw.subject) ?? {
+      origin: "producer",
+      queue,
+      lane: undefined,
+    };
     const delivery = new NatsDelivery(raw, subject, this.#desk.take(raw.ackSubject, this.#leaseMs));
     if (this.#late === undefined) work.onDelivery(delivery);
     else this.#late.push(delivery);
@@ -116,5 +130,8 @@ function pullExpiryMs(leaseMs: number): number {
 
 function requireLease(leaseMs: number): void {
   if (Number.isFinite(leaseMs) && leaseMs >= SHORTEST_LEASE_MS) return;
-  throw new MillraceError("invalid-option", `leaseMs: a lease is at least ${SHORTEST_LEASE_MS} milliseconds; got ${leaseMs}.`);
+  throw new MillraceError(
+    "invalid-option",
+    `leaseMs: a lease is at least ${SHORTEST_LEASE_MS} milliseconds; got ${leaseMs}.`,
+  );
 }

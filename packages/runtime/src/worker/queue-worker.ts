@@ -41,7 +41,8 @@ export class QueueWorker {
       clock: host.clock,
       open: async () => {
         this.#subscription = await host.broker.work(options.queue, {
-          freeSlots: () => this.slots - this.#executions.size,
+          // A worker that was stopped while this was opening must not take a single job.
+          freeSlots: () => (this.#refusing ? 0 : this.slots - this.#executions.size),
           onDelivery: (delivery) => this.#take(delivery),
           leaseMs: options.leaseMs,
         });
