@@ -36,7 +36,7 @@ export async function strike(blow: Blow, fleet: Fleet, server: TestServer): Prom
       await server.restart();
       return;
     case "freeze-server":
-      server.freeze();
+      await server.freeze();
       await sleep(blow.forMs);
       server.thaw();
       return;
