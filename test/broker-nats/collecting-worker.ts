@@ -1,4 +1,11 @@
-import { type Broker, type Delivery, type Envelope, readEnvelope, UNSETTLED, type WorkSubscription } from "@millrace/core";
+import {
+  type Broker,
+  type Delivery,
+  type Envelope,
+  readEnvelope,
+  UNSETTLED,
+  type WorkSubscription,
+} from "@millrace/core";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { within } from "../harness/deadline.ts";
 
@@ -15,7 +22,11 @@ export class CollectingWorker {
   readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   subscription: WorkSubscription | undefined;
 
-  static async start(broker: Broker, queue: string, options: { leaseMs?: number; slots?: number } = {}): Promise<CollectingWorker> {
+  static async start(
+    broker: Broker,
+    queue: string,
+    options: { leaseMs?: number; slots?: number } = {},
+  ): Promise<CollectingWorker> {
     const worker = new CollectingWorker();
     const subscription = await broker.work(queue, {
       leaseMs: options.leaseMs ?? 30_000,
@@ -48,5 +59,14 @@ let jobs = 0;
 
 export function jobFor(queue: string, more: Partial<Envelope> = {}): Envelope {
   jobs += 1;
-  return { ...UNSETTLED, id: `job-${process.pid}-${jobs}`, name: "test.job", queue, payload: { n: jobs }, createdAt: Date.now(), headers: {}, ...more };
+  return {
+    ...UNSETTLED,
+    id: `job-${process.pid}-${jobs}`,
+    name: "test.job",
+    queue,
+    payload: { n: jobs },
+    createdAt: Date.now(),
+    headers: {},
+    ...more,
+  };
 }

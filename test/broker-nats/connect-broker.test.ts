@@ -16,7 +16,10 @@ describeEachServer(
     test("lets in whoever has them, in the options or in the address, leases included, and shows them nowhere", async () => {
       const address = server.url.replace("nats://", "nats://ada:s3cret@");
       for (const options of [
-        { servers: server.url, auth: { kind: "password", user: "ada", password: "s3cret" } } as const,
+        {
+          servers: server.url,
+          auth: { kind: "password", user: "ada", password: "s3cret" },
+        } as const,
         { servers: address },
       ]) {
         const broker = await connected({ ...options, namespace: server.namespace() });
@@ -37,11 +40,21 @@ describeEachServer(
 
     test("lets a producer with no more than the permission to publish enqueue, and tells it what else it may not do", async () => {
       const namespace = "prod";
-      const operator = await connected({ servers: server.url, namespace, auth: { kind: "password", user: "ada", password: "s3cret" } });
+      const operator = await connected({
+        servers: server.url,
+        namespace,
+        auth: { kind: "password", user: "ada", password: "s3cret" },
+      });
       await operator.queues.ensure("q");
-      const producer = await connected({ servers: server.url, namespace, auth: { kind: "password", user: "producer", password: "p" } });
+      const producer = await connected({
+        servers: server.url,
+        namespace,
+        auth: { kind: "password", user: "producer", password: "p" },
+      });
       expect(await producer.enqueue([jobFor("q")])).toMatchObject([{ ok: true }]);
-      expect(await producer.enqueue([jobFor("q", { generation: 1 })])).toMatchObject([{ ok: false, error: { code: "permission-denied" } }]);
+      expect(await producer.enqueue([jobFor("q", { generation: 1 })])).toMatchObject([
+        { ok: false, error: { code: "permission-denied" } },
+      ]);
     });
   },
   {
@@ -56,9 +69,14 @@ describeEachServer(
   "a server that asks for a token",
   (server) => {
     test("takes it", async () => {
-      const broker = await connected({ servers: server.url, auth: { kind: "token", token: "t0ken" } });
+      const broker = await connected({
+        servers: server.url,
+        auth: { kind: "token", token: "t0ken" },
+      });
       expect(await broker.ping()).toBeGreaterThanOrEqual(0);
-      await expect(connectBroker({ servers: server.url, auth: { kind: "token", token: "other" } })).rejects.toMatchObject({ code: "auth-failed" });
+      await expect(
+        connectBroker({ servers: server.url, auth: { kind: "token", token: "other" } }),
+      ).rejects.toMatchObject({ code: "auth-failed" });
     });
   },
   { config: "authorization { token: t0ken }" },
@@ -68,7 +86,9 @@ describeEachServer(
   "a server without JetStream",
   (server) => {
     test("is refused", async () => {
-      await expect(connectBroker({ servers: server.url })).rejects.toMatchObject({ code: "jetstream-disabled" });
+      await expect(connectBroker({ servers: server.url })).rejects.toMatchObject({
+        code: "jetstream-disabled",
+      });
     });
   },
   { jetstream: false },
@@ -78,7 +98,10 @@ describeEachServer(
   "a server whose max_payload leaves no room",
   (server) => {
     test("is refused, with what to raise", async () => {
-      await expect(connectBroker({ servers: server.url })).rejects.toMatchObject({ code: "invalid-option", message: expect.stringContaining("max_payload") as string });
+      await expect(connectBroker({ servers: server.url })).rejects.toMatchObject({
+        code: "invalid-option",
+        message: expect.stringContaining("max_payload") as string,
+      });
     });
   },
   { config: "max_payload: 16384" },
@@ -87,12 +110,17 @@ describeEachServer(
 describe("connecting", () => {
   test("fails with the address where nobody listens", async () => {
     const port = await portOfNobody();
-    await expect(connectBroker({ servers: `127.0.0.1:${port}` })).rejects.toMatchObject({ code: "server-unreachable", message: expect.stringContaining(String(port)) as string });
+    await expect(connectBroker({ servers: `127.0.0.1:${port}` })).rejects.toMatchObject({
+      code: "server-unreachable",
+      message: expect.stringContaining(String(port)) as string,
+    });
   });
 
   test("refuses a server older than 2.10", async () => {
     const url = await pretender("2.9.25");
-    await expect(within(connectBroker({ servers: url }), 10_000, "a refusal")).rejects.toMatchObject({ code: "server-too-old" });
+    await expect(
+      within(connectBroker({ servers: url }), 10_000, "a refusal"),
+    ).rejects.toMatchObject({ code: "server-too-old" });
   });
 
   test("names a credentials file that can't be used, and never its content", async () => {
@@ -100,9 +128,18 @@ describe("connecting", () => {
     cleanUpLater(() => rm(dir, { recursive: true, force: true }));
     const file = join(dir, "user.creds");
     await writeFile(file, "SUAGARBLED");
-    for (const auth of [{ kind: "credentials", file }, { kind: "nkey", seedFile: file }, { kind: "credentials", file: join(dir, "none") }] as const) {
-      const error = await connectBroker({ servers: "127.0.0.1:1", auth }).catch((thrown: unknown) => thrown);
-      expect(error).toMatchObject({ code: "credentials-unreadable", message: expect.stringContaining(dir) as string });
+    for (const auth of [
+      { kind: "credentials", file },
+      { kind: "nkey", seedFile: file },
+      { kind: "credentials", file: join(dir, "none") },
+    ] as const) {
+      const error = await connectBroker({ servers: "127.0.0.1:1", auth }).catch(
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toMatchObject({
+        code: "credentials-unreadable",
+        message: expect.stringContaining(dir) as string,
+      });
       expect(String(error)).not.toContain("GARBLED");
     }
   });
@@ -113,7 +150,9 @@ describe("connecting", () => {
     [{ history: { maxAgeMs: Number.NaN } }, "invalid-option"],
     [{ namespace: "two words" }, "invalid-name"],
   ])("refuses %j before it dials", async (options, code) => {
-    await expect(connectBroker({ servers: "127.0.0.1:1", ...options })).rejects.toMatchObject({ code });
+    await expect(connectBroker({ servers: "127.0.0.1:1", ...options })).rejects.toMatchObject({
+      code,
+    });
   });
 });
 
@@ -128,7 +167,17 @@ async function portOfNobody(): Promise<number> {
 
 /** Says of itself what a server of that version would, and answers pings. */
 async function pretender(version: string): Promise<string> {
-  const info = { server_id: "x", server_name: "x", version, proto: 1, host: "127.0.0.1", port: 0, headers: true, max_payload: 1_048_576, jetstream: true };
+  const info = {
+    server_id: "x",
+    server_name: "x",
+    version,
+    proto: 1,
+    host: "127.0.0.1",
+    port: 0,
+    headers: true,
+    max_payload: 1_048_576,
+    jetstream: true,
+  };
   const server = createServer((socket) => {
     socket.on("error", () => socket.destroy());
     socket.on("data", (data) => void (data.includes("PING") && socket.write("PONG\r\n")));

@@ -14,13 +14,22 @@ import { CollectingWorker, jobFor } from "./collecting-worker.ts";
 import { connected } from "./connected.ts";
 
 /** Enqueues the jobs, and settles each as deferred to its time. */
-async function delay(broker: NatsBroker, worker: CollectingWorker, jobs: readonly Envelope[], dueAt: (index: number) => number): Promise<void> {
+async function delay(
+  broker: NatsBroker,
+  worker: CollectingWorker,
+  jobs: readonly Envelope[],
+  dueAt: (index: number) => number,
+): Promise<void> {
   const before = worker.got.length;
   await broker.enqueue(jobs);
   await worker.nth(before + jobs.length);
   await Promise.all(
     worker.got.slice(before).map(({ delivery, envelope }) => {
-      const next = { ...envelope, generation: 1, notBefore: dueAt(jobs.findIndex(({ id }) => id === envelope.id)) };
+      const next = {
+        ...envelope,
+        generation: 1,
+        notBefore: dueAt(jobs.findIndex(({ id }) => id === envelope.id)),
+      };
       return broker.settle(delivery, [{ do: "requeue", envelope: next }, { do: "ack" }]);
     }),
   );
@@ -28,7 +37,14 @@ async function delay(broker: NatsBroker, worker: CollectingWorker, jobs: readonl
 
 function capturing(): { logger: Logger; warned: Promise<string> } {
   const { promise, resolve } = Promise.withResolvers<string>();
-  const logger: Logger = { debug: () => {}, info: () => {}, error: () => {}, warn: (fields, message) => resolve(`${message} ${String((fields as { err?: unknown }).err)}`), child: () => logger };
+  const logger: Logger = {
+    debug: () => {},
+    info: () => {},
+    error: () => {},
+    warn: (fields, message) =>
+      resolve(`${message} ${(fields as { err?: { code?: string } }).err?.code}`),
+    child: () => logger,
+  };
   return { logger, warned: promise };
 }
 
@@ -45,7 +61,9 @@ describeEachServer("delayed jobs", (server) => {
     await delay(broker, worker, jobs, dueAt);
     await worker.nth(40);
     const moved = worker.got.slice(20);
-    const lateMs = moved.map(({ at, envelope }) => at - dueAt(jobs.findIndex(({ id }) => id === envelope.id)));
+    const lateMs = moved.map(
+      ({ at, envelope }) => at - dueAt(jobs.findIndex(({ id }) => id === envelope.id)),
+    );
     expect(moved.map(({ envelope }) => envelope.id)).toEqual(jobs.map(({ id }) => id));
     expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0);
     // A busy machine is allowed for; what this rules out is the server's own lateness of a quarter of a second.
@@ -62,7 +80,10 @@ describeEachServer("delayed jobs", (server) => {
     const second = await broker.moveDueJobs();
     cleanUpLater(() => second.stop());
     await worker.nth(2, 4_000);
-    await eventually(async () => (await broker.queues.snapshot("q")).delayed === 0, { withinMs: 5_000, describe: "no delayed job left" });
+    await eventually(async () => (await broker.queues.snapshot("q")).delayed === 0, {
+      withinMs: 5_000,
+      describe: "no delayed job left",
+    });
   });
 
   test("wait on while their queue is full, and arrive once there is room", async () => {
@@ -71,7 +92,10 @@ describeEachServer("delayed jobs", (server) => {
     await broker.queues.ensure("q", { maxJobs: 2 });
     const worker = await CollectingWorker.start(broker, "q", { slots: 1_000 });
     await delay(broker, worker, [jobFor("q")], () => Date.now() + 200);
-    await eventually(async () => (await broker.queues.snapshot("q")).running === 0, { withinMs: 5_000, describe: "an empty queue" });
+    await eventually(async () => (await broker.queues.snapshot("q")).running === 0, {
+      withinMs: 5_000,
+      describe: "an empty queue",
+    });
     await broker.enqueue([jobFor("q"), jobFor("q")]);
     await worker.nth(3);
     const blocking = worker.got[1] as (typeof worker.got)[number];
@@ -86,10 +110,36 @@ describeEachServer("delayed jobs", (server) => {
   });
 });
 
+describeEachServer("a delayed job whose queue is deleted behind our back", (server) => {
+  test("is kept, and the log says so", async () => {
+    const at = { servers: server.url, namespace: server.namespace() };
+    const { logger, warned } = capturing();
+    const broker = await connected({ ...at, logger });
+    await broker.queues.ensure("q");
+    const worker = await CollectingWorker.start(broker, "q");
+    const due = Date.now() + 900;
+    await delay(broker, worker, [jobFor("q")], () => due);
+    await worker.subscription?.stop();
+    const nc = await connect({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    const jsm = await jetstreamManager(nc);
+    await jsm.streams.delete(`${at.namespace}-queue-q`);
+    const mover = await broker.moveDueJobs();
+    cleanUpLater(() => mover.stop());
+    expect(await within(warned, 10_000, "a warning")).toContain("queue-not-found");
+    expect((await jsm.streams.info(`${at.namespace}-delayed`)).state.messages).toBe(1);
+  });
+});
+
 describe("the upgrade of a server from 2.10", () => {
-  test("keeps parked jobs, and schedules new ones, while the same node stays connected", async ({ skip }) => {
-    const [old, newest] = ["2.10", "newest"].map((generation) => serversUnderTest().find((server) => server.generation === generation));
-    if (old?.state !== "present" || newest?.state !== "present") return skip("it takes both server generations");
+  test("keeps parked jobs, and schedules new ones, while the same node stays connected", async ({
+    skip,
+  }) => {
+    const [old, newest] = ["2.10", "newest"].map((generation) =>
+      serversUnderTest().find((server) => server.generation === generation),
+    );
+    if (old?.state !== "present" || newest?.state !== "present")
+      return skip("it takes both server generations");
     const storeDir = await mkdtemp(join(tmpdir(), "millrace-upgrade-"));
     cleanUpLater(() => rm(storeDir, { recursive: true, force: true }));
     const before = await launchServer({ path: old.path, storeDir });
@@ -112,10 +162,15 @@ describe("the upgrade of a server from 2.10", () => {
     const nc = await connect({ servers: after.url });
     cleanUpLater(() => nc.close());
     const jsm = await jetstreamManager(nc);
-    await eventually(async () => (await jsm.streams.info("millrace-delayed")).config.allow_msg_schedules, { withinMs: 10_000, describe: "the stream to allow schedules" });
+    await eventually(
+      async () => (await jsm.streams.info("millrace-delayed")).config.allow_msg_schedules,
+      { withinMs: 10_000, describe: "the stream to allow schedules" },
+    );
 
     await delay(broker, worker, [jobFor("q")], () => due + 2_000);
-    const info = await jsm.streams.info("millrace-delayed", { subjects_filter: "millrace.delayed.>" });
+    const info = await jsm.streams.info("millrace-delayed", {
+      subjects_filter: "millrace.delayed.>",
+    });
     expect(Object.keys(info.state.subjects ?? {})).toHaveLength(1);
     const [parked, scheduled] = [await worker.nth(3), await worker.nth(4)];
     expect([parked, scheduled].map(({ at }) => at >= due)).toEqual([true, true]);

@@ -7,7 +7,11 @@ import { connected } from "./connected.ts";
 
 describeEachServer("a server that is killed and restarted", (server) => {
   test("costs no job: what is enqueued meanwhile is confirmed and stored once, what was held stays held, the worker goes on", async () => {
-    const broker = await connected({ servers: server.url, namespace: server.namespace(), reconnectWaitMs: 50 });
+    const broker = await connected({
+      servers: server.url,
+      namespace: server.namespace(),
+      reconnectWaitMs: 50,
+    });
     await broker.queues.ensure("q");
     const worker = await CollectingWorker.start(broker, "q", { leaseMs: 30_000 });
     await broker.enqueue([jobFor("q")]);
@@ -23,19 +27,28 @@ describeEachServer("a server that is killed and restarted", (server) => {
     const meanwhile = jobFor("q");
     const enqueued = broker.enqueue([meanwhile]);
     await server.restart();
-    expect(await within(enqueued, 20_000, "the confirmation")).toMatchObject([{ ok: true, id: meanwhile.id }]);
+    expect(await within(enqueued, 20_000, "the confirmation")).toMatchObject([
+      { ok: true, id: meanwhile.id },
+    ]);
     expect(await broker.enqueue([meanwhile])).toMatchObject([{ ok: true, duplicate: true }]);
     const second = await worker.nth(2);
     expect([second.envelope.id, second.delivery.deliveryCount]).toEqual([meanwhile.id, 1]);
     await broker.settle(held.delivery, [{ do: "ack" }]);
     await broker.settle(second.delivery, [{ do: "ack" }]);
-    await eventually(async () => (await broker.queues.snapshot("q")).running === 0, { withinMs: 5_000, describe: "an empty queue" });
+    await eventually(async () => (await broker.queues.snapshot("q")).running === 0, {
+      withinMs: 5_000,
+      describe: "an empty queue",
+    });
     expect(worker.got).toHaveLength(2);
     expect(statuses).toEqual(["disconnected", "connected"]);
   }, 60_000);
 
   test("takes the lease from a holder when it stays away longer, says so to the holder, and gives the job out again", async () => {
-    const broker = await connected({ servers: server.url, namespace: server.namespace(), reconnectWaitMs: 50 });
+    const broker = await connected({
+      servers: server.url,
+      namespace: server.namespace(),
+      reconnectWaitMs: 50,
+    });
     await broker.queues.ensure("q");
     const worker = await CollectingWorker.start(broker, "q", { leaseMs: 1_000 });
     await broker.enqueue([jobFor("q")]);
@@ -47,27 +60,47 @@ describeEachServer("a server that is killed and restarted", (server) => {
     expect(delivery.lease.isHeld()).toBe(false);
     await server.restart();
     const again = await worker.nth(2, 20_000);
-    expect([again.delivery.message.sequence, again.delivery.deliveryCount]).toEqual([delivery.message.sequence, 2]);
-    await expect(broker.settle(delivery, [{ do: "ack" }])).rejects.toMatchObject({ code: "lease-lost" });
+    expect([again.delivery.message.sequence, again.delivery.deliveryCount]).toEqual([
+      delivery.message.sequence,
+      2,
+    ]);
+    await expect(broker.settle(delivery, [{ do: "ack" }])).rejects.toMatchObject({
+      code: "lease-lost",
+    });
     await broker.settle(again.delivery, [{ do: "ack" }]);
   }, 60_000);
 
   test("lets a settlement that was under way go through with the same id", async () => {
-    const broker = await connected({ servers: server.url, namespace: server.namespace(), reconnectWaitMs: 50 });
+    const broker = await connected({
+      servers: server.url,
+      namespace: server.namespace(),
+      reconnectWaitMs: 50,
+    });
     await broker.queues.ensure("q");
     const worker = await CollectingWorker.start(broker, "q", { leaseMs: 30_000 });
     await broker.enqueue([jobFor("q")]);
     const { delivery, envelope } = await worker.nth(1);
     await server.kill();
-    const settled = broker.settle(delivery, [{ do: "requeue", envelope: { ...envelope, generation: 1, attempts: 1 } }, { do: "ack" }]);
+    const settled = broker.settle(delivery, [
+      { do: "requeue", envelope: { ...envelope, generation: 1, attempts: 1 } },
+      { do: "ack" },
+    ]);
     await server.restart();
     await within(settled, 20_000, "the settlement");
-    expect((await worker.nth(2)).envelope).toMatchObject({ id: envelope.id, generation: 1, attempts: 1 });
+    expect((await worker.nth(2)).envelope).toMatchObject({
+      id: envelope.id,
+      generation: 1,
+      attempts: 1,
+    });
     await broker.settle((await worker.nth(2)).delivery, [{ do: "ack" }]);
   }, 60_000);
 
   test("ends a close within its patience while it is away", async () => {
-    const broker = await connected({ servers: server.url, namespace: server.namespace(), reconnectWaitMs: 50 });
+    const broker = await connected({
+      servers: server.url,
+      namespace: server.namespace(),
+      reconnectWaitMs: 50,
+    });
     await broker.queues.ensure("q");
     await CollectingWorker.start(broker, "q");
     await server.kill();

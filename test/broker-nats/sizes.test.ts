@@ -11,21 +11,40 @@ describeEachServer("the largest message", (server) => {
     const broker = await connected({ servers: server.url, namespace: server.namespace() });
     await broker.queues.ensure("q");
     const worker = await CollectingWorker.start(broker, "q");
-    const job = await largestJob(broker.maxMessageBytes, async (candidate) => (await broker.enqueue([candidate]))[0]?.ok === true);
+    const job = await largestJob(
+      broker.maxMessageBytes,
+      async (candidate) => (await broker.enqueue([candidate]))[0]?.ok === true,
+    );
     const error = { type: "Error", message: "m".repeat(1_024), stack: "ß".repeat(2_048) };
     for (const attempt of [1, 2]) {
       const { delivery, envelope } = await worker.nth(attempt);
       const { steps } = settle({
-        envelope, message: delivery.message, deliveryCount: delivery.deliveryCount, from: "running",
-        outcome: { kind: "failed", error, retry: "policy" }, policy: retryPolicy({ attempts: 2, backoff: "none" }),
-        now: Date.now(), random: 0.5, node: "n",
+        envelope,
+        message: delivery.message,
+        deliveryCount: delivery.deliveryCount,
+        from: "running",
+        outcome: { kind: "failed", error, retry: "policy" },
+        policy: retryPolicy({ attempts: 2, backoff: "none" }),
+        now: Date.now(),
+        random: 0.5,
+        node: "n",
       });
       await broker.settle(delivery, steps);
     }
     const [letter] = await broker.deadLetters.list({ queue: "q" });
-    expect(letter).toMatchObject({ id: job.id, reason: "attempts-exhausted", attempts: 2, error: { type: "Error", message: error.message } });
+    expect(letter).toMatchObject({
+      id: job.id,
+      reason: "attempts-exhausted",
+      attempts: 2,
+      error: { type: "Error", message: error.message },
+    });
     expect(letter?.body.length).toBeGreaterThan(broker.maxMessageBytes - 1_024);
-    expect(Buffer.compare(letter?.body ?? new Uint8Array(), worker.got[1]?.delivery.message.body ?? new Uint8Array())).toBe(0);
+    expect(
+      Buffer.compare(
+        letter?.body ?? new Uint8Array(),
+        worker.got[1]?.delivery.message.body ?? new Uint8Array(),
+      ),
+    ).toBe(0);
   });
 
   test("is refused by the server itself where a client of another kind sends more", async () => {
@@ -34,8 +53,12 @@ describeEachServer("the largest message", (server) => {
     await broker.queues.ensure("q");
     const nc = await connect({ servers: server.url });
     cleanUpLater(() => nc.close());
-    const reply = await nc.request(`${namespace}.jobs.q`, new Uint8Array(1_048_576 - 8_192 + 1), { timeout: 5_000 });
-    expect(reply.json()).toMatchObject({ error: { err_code: 10054, description: expect.stringContaining("size exceeds") as string } });
+    const reply = await nc.request(`${namespace}.jobs.q`, new Uint8Array(1_048_576 - 8_192 + 1), {
+      timeout: 5_000,
+    });
+    expect(reply.json()).toMatchObject({
+      error: { err_code: 10054, description: expect.stringContaining("size exceeds") as string },
+    });
     expect((await broker.queues.snapshot("q")).waiting).toBe(0);
   });
 
@@ -45,7 +68,16 @@ describeEachServer("the largest message", (server) => {
     const worker = await CollectingWorker.start(broker, "q");
     await broker.enqueue([jobFor("q")]);
     const { delivery, envelope } = await worker.nth(1);
-    const base = { id: envelope.id, name: envelope.name, queue: "q", state: "succeeded", outcome: "succeeded", attempts: 1, node: "n", at: 1 } as const;
+    const base = {
+      id: envelope.id,
+      name: envelope.name,
+      queue: "q",
+      state: "succeeded",
+      outcome: "succeeded",
+      attempts: 1,
+      node: "n",
+      at: 1,
+    } as const;
     await broker.settle(delivery, [
       { do: "record", record: { ...base, generation: 0, output: "x".repeat(2_000_000) } },
       { do: "record", record: { ...base, generation: 1, output: () => 1 } },
@@ -59,7 +91,10 @@ describeEachServer("the largest message", (server) => {
 });
 
 /** The job with the longest payload that is still let through. */
-async function largestJob(limit: number, fits: (job: ReturnType<typeof jobFor>) => Promise<boolean>): Promise<ReturnType<typeof jobFor>> {
+async function largestJob(
+  limit: number,
+  fits: (job: ReturnType<typeof jobFor>) => Promise<boolean>,
+): Promise<ReturnType<typeof jobFor>> {
   const overhead = 400;
   for (let length = limit; length > limit - overhead; length -= 1) {
     const job = jobFor("q", { id: "the-largest", payload: "x".repeat(length) });

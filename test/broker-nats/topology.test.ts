@@ -1,4 +1,10 @@
-import { AckPolicy, DiscardPolicy, jetstreamManager, type JetStreamManager, RetentionPolicy } from "@nats-io/jetstream";
+import {
+  AckPolicy,
+  DiscardPolicy,
+  jetstreamManager,
+  type JetStreamManager,
+  RetentionPolicy,
+} from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -15,7 +21,9 @@ async function admin(server: TestServer): Promise<JetStreamManager> {
 describeEachServer("streams and consumers", (server) => {
   test("are made once by nodes that start at the same moment", async () => {
     const namespace = server.namespace();
-    const nodes = await Promise.all(Array.from({ length: 4 }, () => connected({ servers: server.url, namespace })));
+    const nodes = await Promise.all(
+      Array.from({ length: 4 }, () => connected({ servers: server.url, namespace })),
+    );
     await Promise.all(nodes.map((node) => node.queues.ensure("q")));
     await Promise.all(nodes.map((node) => CollectingWorker.start(node, "q")));
     await Promise.all(nodes.map(async (node) => node.documents("settings")));
@@ -36,20 +44,36 @@ describeEachServer("streams and consumers", (server) => {
       max_msgs: 9,
       max_msg_size: 1_048_576 - 8_192,
       duplicate_window: 60_000 * 1e6,
-      subjects: [`${namespace}.jobs.q`, `${namespace}.jobs.q.>`, `${namespace}.requeue.q`, `${namespace}.requeue.q.>`],
+      subjects: [
+        `${namespace}.jobs.q`,
+        `${namespace}.jobs.q.>`,
+        `${namespace}.requeue.q`,
+        `${namespace}.requeue.q.>`,
+      ],
     });
     const consumer = await jsm.consumers.info(`${namespace}-queue-q`, "workers");
-    expect(consumer.config).toMatchObject({ ack_policy: AckPolicy.Explicit, ack_wait: 4_000 * 1e6, max_deliver: -1 });
+    expect(consumer.config).toMatchObject({
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: 4_000 * 1e6,
+      max_deliver: -1,
+    });
     expect(consumer.config.backoff).toBeUndefined();
-    expect((await jsm.consumers.info(`${namespace}-delayed`, "mover")).config).toMatchObject({ filter_subject: `${namespace}.due.>`, max_ack_pending: -1 });
+    expect((await jsm.consumers.info(`${namespace}-delayed`, "mover")).config).toMatchObject({
+      filter_subject: `${namespace}.due.>`,
+      max_ack_pending: -1,
+    });
   });
 
   test("keep the longest lease that was asked for, whoever comes last", async () => {
     const namespace = server.namespace();
-    const [a, b] = [await connected({ servers: server.url, namespace }), await connected({ servers: server.url, namespace })];
+    const [a, b] = [
+      await connected({ servers: server.url, namespace }),
+      await connected({ servers: server.url, namespace }),
+    ];
     await a.queues.ensure("q");
     const jsm = await admin(server);
-    const leaseMs = async (): Promise<number> => ((await jsm.consumers.info(`${namespace}-queue-q`, "workers")).config.ack_wait ?? 0) / 1e6;
+    const leaseMs = async (): Promise<number> =>
+      ((await jsm.consumers.info(`${namespace}-queue-q`, "workers")).config.ack_wait ?? 0) / 1e6;
     await CollectingWorker.start(a, "q", { leaseMs: 2_000 });
     await CollectingWorker.start(b, "q", { leaseMs: 5_000 });
     expect(await leaseMs()).toBe(5_000);
@@ -62,8 +86,13 @@ describeEachServer("streams and consumers", (server) => {
     const jsm = await admin(server);
     await jsm.streams.add({ name: `${namespace}-queue-q`, subjects: [`${namespace}.other`] });
     const broker = await connected({ servers: server.url, namespace });
-    await expect(broker.queues.ensure("q")).rejects.toMatchObject({ code: "jetstream-failed", message: expect.stringContaining("something else uses the name") as string });
-    expect((await jsm.streams.info(`${namespace}-queue-q`)).config.subjects).toEqual([`${namespace}.other`]);
+    await expect(broker.queues.ensure("q")).rejects.toMatchObject({
+      code: "jetstream-failed",
+      message: expect.stringContaining("something else uses the name") as string,
+    });
+    expect((await jsm.streams.info(`${namespace}-queue-q`)).config.subjects).toEqual([
+      `${namespace}.other`,
+    ]);
     expect(await broker.queues.list()).toEqual([]);
   });
 
@@ -76,7 +105,9 @@ describeEachServer("streams and consumers", (server) => {
     await jsm.consumers.delete(`${namespace}-queue-q`, "workers");
     await broker.enqueue([jobFor("q")]);
     await worker.nth(1);
-    expect((await jsm.consumers.info(`${namespace}-queue-q`, "workers")).config.ack_wait).toBe(3_000 * 1e6);
+    expect((await jsm.consumers.info(`${namespace}-queue-q`, "workers")).config.ack_wait).toBe(
+      3_000 * 1e6,
+    );
   });
 });
 

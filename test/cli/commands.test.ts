@@ -2,10 +2,19 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeAll, expect, test } from "vitest";
+import { connect as connectClient } from "millrace";
+import { jetstream } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { beforeEach, expect, test } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { type CommandOptions, type CommandResult, millrace, startMillrace } from "./millrace.ts";
+import {
+  type CommandOptions,
+  type CommandResult,
+  millrace,
+  millraceHere,
+  startMillrace,
+} from "./millrace.ts";
 
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 
@@ -19,12 +28,18 @@ interface JobJson {
 describeEachServer("the command", (server) => {
   let namespace: string;
   let env: Record<string, string>;
-  beforeAll(() => {
+  beforeEach(() => {
     namespace = server.namespace();
     env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
   });
   const run = (args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> =>
-    millrace(args, { ...options, env: { ...env, ...options.env } });
+    millraceHere(args, { ...options, env: { ...env, ...options.env } });
+
+  /** The queue without a node. */
+  async function ensureQueue(): Promise<void> {
+    await using client = await connectClient({ servers: server.url, namespace, env: {} });
+    await client.queues.ensure("work");
+  }
 
   async function startNode(): Promise<{ healthPort: string; stop(): Promise<number | null> }> {
     const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
@@ -210,6 +225,41 @@ describeEachServer("the command", (server) => {
     expect(await node.stop()).toBe(0);
   });
 
+  test("bytes that are no job: a dead letter that is shown, kept and not retried", async () => {
+    const node = await startNode();
+    const nc = await connect({ servers: server.url });
+    try {
+      await jetstream(nc).publish(`${namespace}.jobs.work`, new Uint8Array([0xc1, 0xff]), {
+        msgID: "junk",
+      });
+    } finally {
+      await nc.close();
+    }
+    const dead = async (): Promise<object[]> =>
+      (await run(["dead", "list", "--json"])).json<object[]>();
+    const [letter] = await eventually(
+      async () => ((await dead()).length > 0 ? dead() : undefined),
+      {
+        withinMs: 20_000,
+        describe: "the bytes are a dead letter",
+      },
+    );
+    expect(letter).toMatchObject({ id: "junk", name: null, reason: "undecodable", attempts: 0 });
+    expect((await run(["dead", "show", "junk", "--json"])).json()).toMatchObject({
+      bytes: 2,
+      unreadable: expect.any(String) as string,
+    });
+    const retried = await run(["dead", "retry", "--all", "--json"]);
+    expect(retried.code).toBe(1);
+    expect(retried.json()).toMatchObject({
+      retried: [],
+      failed: [{ id: "junk", error: { code: "undecodable" } }],
+    });
+    expect(await dead()).toHaveLength(1);
+    expect((await run(["dead", "discard", "junk", "--yes"])).code).toBe(0);
+    expect(await node.stop()).toBe(0);
+  });
+
   test("a job with isolation: thread runs in a thread, found by its file", async () => {
     const node = await startNode();
     await run(["enqueue", "threaded", "--queue", "work", "--id", "t1"]);
@@ -221,6 +271,7 @@ describeEachServer("the command", (server) => {
   });
 
   test("doctor finds a sound server sound", async () => {
+    await ensureQueue();
     const report = await run(["doctor", "--json"]);
     expect(report.code).toBe(0);
     const { findings } = report.json<{
@@ -242,6 +293,7 @@ describeEachServer("the command", (server) => {
   });
 
   test("configuration from a file, and the payload from another", async () => {
+    await ensureQueue();
     const dir = await mkdtemp(join(tmpdir(), "millrace-cli-"));
     try {
       await writeFile(

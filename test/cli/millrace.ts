@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { plain } from "../../packages/millrace/src/cli/io.ts";
+import { main } from "../../packages/millrace/src/cli/main.ts";
 import { startChild, type TestChild } from "../harness/child.ts";
 
 const BIN = fileURLToPath(new URL("../../packages/millrace/src/cli/bin.ts", import.meta.url));
@@ -9,12 +11,12 @@ export interface CommandResult {
   readonly out: string;
   readonly err: string;
   /** Standard output as the JSON document it must be; the test says of which form. */
-  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- saves a cast at every use
   json<T = unknown>(): T;
 }
 
 export interface CommandOptions {
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to this process's environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly stdin?: string;
   readonly cwd?: string;
 }
@@ -36,6 +38,30 @@ export function millrace(
     );
     child.stdin?.end(stdin ?? "");
   });
+}
+
+/**
+ * The command in this process: what most tests ask many times, without a process for each. Colours and real streams
+ * are left to those that start one.
+ */
+export async function millraceHere(
+  args: readonly string[],
+  { env = {}, stdin = "", cwd = process.cwd() }: CommandOptions = {},
+): Promise<CommandResult> {
+  const out: Uint8Array[] = [];
+  let err = "";
+  const code = await main(args, {
+    env: { ...process.env, ...env },
+    cwd,
+    out: (text) => void out.push(Buffer.from(text)),
+    err: (text) => void (err += text),
+    readStdin: () => Promise.resolve(stdin),
+    ask: () => Promise.resolve(undefined),
+    paint: plain,
+    paintErr: plain,
+  });
+  const text = Buffer.concat(out).toString("utf8");
+  return { code, out: text, err, json: () => parse(text, err) as never };
 }
 
 /** A command that runs until it is told to stop. */

@@ -26,12 +26,26 @@ const DEFAULT_HISTORY: HistoryLimits = { maxAgeMs: 7 * 86_400_000, maxRecords: 1
 
 /** @throws MillraceError `invalid-option`, `invalid-name` */
 export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
-  const { namespace = "millrace", replicas = 1, history = {}, logger = silentLogger, ...connection } = options;
+  const {
+    namespace = "millrace",
+    replicas = 1,
+    history = {},
+    logger = silentLogger,
+    ...connection
+  } = options;
   if (![1, 3, 5].includes(replicas)) throw invalid("replicas", "1, 3 or 5", replicas);
   const limits = { ...DEFAULT_HISTORY, ...history };
-  if (!(limits.maxAgeMs >= 1_000)) throw invalid("history.maxAgeMs", "at least 1000 milliseconds", limits.maxAgeMs);
-  if (!Number.isSafeInteger(limits.maxRecords) || limits.maxRecords < 1) throw invalid("history.maxRecords", "a whole number from 1", limits.maxRecords);
-  return Object.freeze({ connection, namespace: requireNamespace(namespace), replicas, history: limits, logger });
+  if (!(limits.maxAgeMs >= 1_000))
+    throw invalid("history.maxAgeMs", "at least 1000 milliseconds", limits.maxAgeMs);
+  if (!Number.isSafeInteger(limits.maxRecords) || limits.maxRecords < 1)
+    throw invalid("history.maxRecords", "a whole number from 1", limits.maxRecords);
+  return Object.freeze({
+    connection,
+    namespace: requireNamespace(namespace),
+    replicas,
+    history: limits,
+    logger,
+  });
 }
 
 function invalid(field: string, expected: string, value: unknown): MillraceError {

@@ -21,7 +21,12 @@ export async function connectBroker(options: NatsBrokerOptions): Promise<NatsBro
   try {
     const limits = sizeLimits(nc.info?.max_payload ?? 0);
     const jsm = await jetstreamManager(nc, { checkAPI: false });
-    return new NatsBroker({ server: { nc, jsm, names: new Names(config.namespace) }, features, limits, config });
+    return new NatsBroker({
+      server: { nc, jsm, names: new Names(config.namespace) },
+      features,
+      limits,
+      config,
+    });
   } catch (error) {
     await nc.close();
     throw error;

@@ -1,11 +1,23 @@
-import { type EnqueueResult, type Envelope, MillraceError, requireId, requireJobName, requireQueueName } from "@millrace/core";
+import {
+  type EnqueueResult,
+  type Envelope,
+  MillraceError,
+  requireId,
+  requireJobName,
+  requireQueueName,
+} from "@millrace/core";
 import type { Publication, PublishOutcome } from "./publish/batch.ts";
 import type { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { enqueueMessage } from "./settlement/envelope-message.ts";
 import type { Names } from "./topology/subjects.ts";
 
 /** Publishes jobs, many in flight. A job that can't be sent has its own error and holds up no other. */
-export async function enqueue(jobs: readonly Envelope[], publisher: ConfirmedPublisher, names: Names, maxBytes: number): Promise<readonly EnqueueResult[]> {
+export async function enqueue(
+  jobs: readonly Envelope[],
+  publisher: ConfirmedPublisher,
+  names: Names,
+  maxBytes: number,
+): Promise<readonly EnqueueResult[]> {
   const results: EnqueueResult[] = [];
   const sent: number[] = [];
   function* messages(): Generator<Publication> {

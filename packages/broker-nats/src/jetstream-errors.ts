@@ -1,6 +1,13 @@
 import { MillraceError } from "@millrace/core";
 import { JetStreamApiError } from "@nats-io/jetstream";
-import { ClosedConnectionError, DrainingConnectionError, NoRespondersError, PermissionViolationError, RequestError, TimeoutError } from "@nats-io/nats-core";
+import {
+  ClosedConnectionError,
+  DrainingConnectionError,
+  NoRespondersError,
+  PermissionViolationError,
+  RequestError,
+  TimeoutError,
+} from "@nats-io/nats-core";
 
 const NOT_ENABLED = new Set([10039, 10076]);
 const WRONG_SEQUENCE = new Set([10071, 10164]);
@@ -15,17 +22,48 @@ export function asMillraceError(thrown: unknown, doing: string): MillraceError {
   const options = { cause: thrown };
   if (thrown instanceof JetStreamApiError) {
     const { err_code: code, description } = thrown.apiError();
-    if (NOT_ENABLED.has(code)) return new MillraceError("jetstream-disabled", `Could not ${doing}: JetStream is not enabled for this account. Enable it in the server's configuration.`, options);
-    return new MillraceError("jetstream-failed", `Could not ${doing}: JetStream says "${description}" (${code}).`, options);
+    if (NOT_ENABLED.has(code))
+      return new MillraceError(
+        "jetstream-disabled",
+        `Could not ${doing}: JetStream is not enabled for this account. Enable it in the server's configuration.`,
+        options,
+      );
+    return new MillraceError(
+      "jetstream-failed",
+      `Could not ${doing}: JetStream says "${description}" (${code}).`,
+      options,
+    );
   }
-  if (isNotEnabled(thrown) || thrown instanceof NoRespondersError || (thrown instanceof RequestError && thrown.isNoResponders())) {
-    return new MillraceError("jetstream-disabled", `Could not ${doing}: nothing answers for JetStream. Start nats-server with -js; a full disk disables it too.`, options);
+  if (
+    isNotEnabled(thrown) ||
+    thrown instanceof NoRespondersError ||
+    (thrown instanceof RequestError && thrown.isNoResponders())
+  ) {
+    return new MillraceError(
+      "jetstream-disabled",
+      `Could not ${doing}: nothing answers for JetStream. Start nats-server with -js; a full disk disables it too.`,
+      options,
+    );
   }
   if (thrown instanceof ClosedConnectionError || thrown instanceof DrainingConnectionError) {
-    return new MillraceError("connection-closed", `Could not ${doing}: the connection is closed. Connect again.`, options);
+    return new MillraceError(
+      "connection-closed",
+      `Could not ${doing}: the connection is closed. Connect again.`,
+      options,
+    );
   }
-  if (isTimeout(thrown)) return new MillraceError("request-timeout", `Could not ${doing}: the server did not answer in time. Try again.`, options);
-  if (isPermission(thrown)) return new MillraceError("permission-denied", `Could not ${doing}: the user of this connection may not. Grant it the subject.`, options);
+  if (isTimeout(thrown))
+    return new MillraceError(
+      "request-timeout",
+      `Could not ${doing}: the server did not answer in time. Try again.`,
+      options,
+    );
+  if (isPermission(thrown))
+    return new MillraceError(
+      "permission-denied",
+      `Could not ${doing}: the user of this connection may not. Grant it the subject.`,
+      options,
+    );
   const detail = thrown instanceof Error ? thrown.message : String(thrown);
   return new MillraceError("jetstream-failed", `Could not ${doing}: ${detail}.`, options);
 }
@@ -53,11 +91,17 @@ export function isWrongSequence(thrown: unknown): boolean {
 }
 
 function isTimeout(thrown: unknown): boolean {
-  return thrown instanceof TimeoutError || (thrown instanceof Error && thrown.cause instanceof TimeoutError);
+  return (
+    thrown instanceof TimeoutError ||
+    (thrown instanceof Error && thrown.cause instanceof TimeoutError)
+  );
 }
 
 function isPermission(thrown: unknown): boolean {
-  return thrown instanceof PermissionViolationError || (thrown instanceof Error && thrown.cause instanceof PermissionViolationError);
+  return (
+    thrown instanceof PermissionViolationError ||
+    (thrown instanceof Error && thrown.cause instanceof PermissionViolationError)
+  );
 }
 
 /** The client keeps this class to itself. */

@@ -1,7 +1,22 @@
 import {
-  type Broker, type BrokerStatus, type DeadLetterStore, type Delivery, type DocumentStore, type EnqueueResult, type Envelope, type HistoryStore,
-  type LockStore, MillraceError, type QueueStore, requireQueueName, type RunningJob, type SettlementStep, type Stoppable, type WaitingJob,
-  type WorkOptions, type WorkSubscription,
+  type Broker,
+  type BrokerStatus,
+  type DeadLetterStore,
+  type Delivery,
+  type DocumentStore,
+  type EnqueueResult,
+  type Envelope,
+  type HistoryStore,
+  type LockStore,
+  MillraceError,
+  type QueueStore,
+  requireQueueName,
+  type RunningJob,
+  type SettlementStep,
+  type Stoppable,
+  type WaitingJob,
+  type WorkOptions,
+  type WorkSubscription,
 } from "@millrace/core";
 import type { BrokerConfig } from "./broker-options.ts";
 import { watchConnection } from "./connection/connection-events.ts";
@@ -71,7 +86,12 @@ export class NatsBroker implements Broker {
     this.#enqueuer = new ConfirmedPublisher(nc);
     this.#settlePublisher = new ConfirmedPublisher(nc);
     this.#delays = new Delays(jsm, names, config.replicas);
-    this.#settler = new Settler({ server, publisher: this.#settlePublisher, delays: this.#delays, limits });
+    this.#settler = new Settler({
+      server,
+      publisher: this.#settlePublisher,
+      delays: this.#delays,
+      limits,
+    });
     this.#desks = new LeaseDesks({ connection: config.connection, onProblem: this.#report });
     this.queues = new NatsQueues(server, limits, config.replicas);
     this.deadLetters = new NatsDeadLetters(server);
@@ -101,7 +121,12 @@ export class NatsBroker implements Broker {
     const opened = this.#documents.get(bucket);
     if (opened !== undefined) return opened;
     const name = this.#server.names.bucket(requireQueueName(bucket));
-    const opening = NatsDocuments.open(this.#server, name, this.#parts.config.replicas, this.#report);
+    const opening = NatsDocuments.open(
+      this.#server,
+      name,
+      this.#parts.config.replicas,
+      this.#report,
+    );
     this.#documents.set(bucket, opening);
     // A failure is not kept: the next call tries again.
     opening.catch(() => this.#documents.delete(bucket));
@@ -113,7 +138,13 @@ export class NatsBroker implements Broker {
     this.#requireOpen();
     await this.#ensureStreams();
     const subscription = await QueueSubscription.start({
-      server: this.#server, queue, work, desks: this.#desks, requireOpen: () => this.#requireOpen(), onProblem: this.#report, onStop: (stopped) => void this.#open.delete(stopped),
+      server: this.#server,
+      queue,
+      work,
+      desks: this.#desks,
+      requireOpen: () => this.#requireOpen(),
+      onProblem: this.#report,
+      onStop: (stopped) => void this.#open.delete(stopped),
     });
     this.#open.add(subscription);
     return subscription;
@@ -121,7 +152,12 @@ export class NatsBroker implements Broker {
 
   settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void> {
     if (delivery instanceof NatsDelivery) return this.#settler.settle(delivery, steps);
-    return Promise.reject(new MillraceError("invalid-option", "delivery: this delivery came from another broker. Settle it where it came from."));
+    return Promise.reject(
+      new MillraceError(
+        "invalid-option",
+        "delivery: this delivery came from another broker. Settle it where it came from.",
+      ),
+    );
   }
 
   async requeue(envelope: Envelope): Promise<void> {
@@ -134,10 +170,19 @@ export class NatsBroker implements Broker {
   async moveDueJobs(): Promise<Stoppable> {
     this.#requireOpen();
     await this.#ensureStreams();
-    return this.#keep(await DueMover.start({ server: this.#server, publisher: this.#settlePublisher, onProblem: this.#report }));
+    return this.#keep(
+      await DueMover.start({
+        server: this.#server,
+        publisher: this.#settlePublisher,
+        onProblem: this.#report,
+      }),
+    );
   }
 
-  findWaiting(id: string, options: { readonly queue?: string } = {}): Promise<WaitingJob | undefined> {
+  findWaiting(
+    id: string,
+    options: { readonly queue?: string } = {},
+  ): Promise<WaitingJob | undefined> {
     return findWaiting(this.#server, id, options.queue);
   }
 
@@ -176,8 +221,14 @@ export class NatsBroker implements Broker {
       if (!nc.isClosed()) await nc.flush();
     })();
     const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, this.#status === "connected" ? CLOSE_PATIENCE_MS : 0);
-    await Promise.race([underWay.catch((error: unknown) => this.#report(error, "flush what was under way")), patience.promise]);
+    const timer = setTimeout(
+      patience.resolve,
+      this.#status === "connected" ? CLOSE_PATIENCE_MS : 0,
+    );
+    await Promise.race([
+      underWay.catch((error: unknown) => this.#report(error, "flush what was under way")),
+      patience.promise,
+    ]);
     clearTimeout(timer);
     await this.#desks.close();
     await nc.close();
@@ -214,7 +265,9 @@ export class NatsBroker implements Broker {
       }
       if (this.#streams !== undefined) {
         this.#streams = undefined;
-        this.#ensureStreams().catch((error: unknown) => this.#report(error, "look at the streams after a reconnect"));
+        this.#ensureStreams().catch((error: unknown) =>
+          this.#report(error, "look at the streams after a reconnect"),
+        );
       }
     }
     this.#become("connected");
@@ -241,7 +294,8 @@ export class NatsBroker implements Broker {
   }
 
   #requireOpen(): void {
-    if (this.#closing !== undefined) throw new MillraceError("connection-closed", "This broker was closed. Connect again.");
+    if (this.#closing !== undefined)
+      throw new MillraceError("connection-closed", "This broker was closed. Connect again.");
   }
 
   readonly #report = (error: unknown, doing: string): void => {

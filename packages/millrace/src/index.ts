@@ -18,7 +18,8 @@ export {
 export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";
 
 // Producing.
-export type { EnqueueItem, EnqueueItemResult, Millrace } from "./client/client.ts";
+export type { EnqueueItem, Millrace } from "./client/client.ts";
+export type { EnqueueItemResult } from "./client/enqueue-many.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { EnqueueOptions } from "./client/enqueue-options.ts";

@@ -25,7 +25,13 @@ export function readDelayedHeaders(headers: ReceivedHeaders): DelayedJob | undef
   const queue = headers["millrace-queue"];
   const messageId = headers["millrace-msg-id"];
   const notBefore = Number(headers["millrace-not-before"]);
-  if (queue === undefined || messageId === undefined || !Number.isFinite(notBefore)) return undefined;
+  if (queue === undefined || messageId === undefined || !Number.isFinite(notBefore))
+    return undefined;
   const lane = headers["millrace-lane"];
-  return { queue, messageId, notBefore, lane: lane === "high" || lane === "low" ? lane : undefined };
+  return {
+    queue,
+    messageId,
+    notBefore,
+    lane: lane === "high" || lane === "low" ? lane : undefined,
+  };
 }

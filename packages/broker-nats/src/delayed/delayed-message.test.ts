@@ -5,11 +5,28 @@ import { delayedMessage, parkingMs } from "./delayed-message.ts";
 
 const names = new Names("ns");
 const now = Date.UTC(2030, 0, 1);
-const envelope: Envelope = { ...UNSETTLED, id: "a:1", name: "n", queue: "mail", lane: "high", payload: null, createdAt: now, headers: {}, generation: 3 };
-const requeue = { subject: "ns.requeue.mail.high", data: new Uint8Array([1]), headers: { "Nats-Msg-Id": "millrace/a:1/3", traceparent: "t" } };
+const envelope: Envelope = {
+  ...UNSETTLED,
+  id: "a:1",
+  name: "n",
+  queue: "mail",
+  lane: "high",
+  payload: null,
+  createdAt: now,
+  headers: {},
+  generation: 3,
+};
+const requeue = {
+  subject: "ns.requeue.mail.high",
+  data: new Uint8Array([1]),
+  headers: { "Nats-Msg-Id": "millrace/a:1/3", traceparent: "t" },
+};
 
 test("a server with schedules holds the job until half a second before its time", () => {
-  const { subject, headers } = delayedMessage(requeue, envelope, now + 60_000, names, { now, schedules: true });
+  const { subject, headers } = delayedMessage(requeue, envelope, now + 60_000, names, {
+    now,
+    schedules: true,
+  });
   expect(subject).toBe("ns.delayed.mail.a:1.3");
   expect(headers).toMatchObject({
     "Nats-Schedule": "@at 2030-01-01T00:00:59.500Z",
@@ -25,7 +42,10 @@ test.each([
   ["without schedules", 60_000, false],
   ["when it is due before a schedule could fire", 750, true],
 ])("the mover gets it at once %s", (_when, delayMs, schedules) => {
-  const { subject, headers } = delayedMessage(requeue, envelope, now + delayMs, names, { now, schedules });
+  const { subject, headers } = delayedMessage(requeue, envelope, now + delayMs, names, {
+    now,
+    schedules,
+  });
   expect(subject).toBe("ns.due.mail.a:1.3");
   expect(headers).not.toHaveProperty("Nats-Schedule");
 });

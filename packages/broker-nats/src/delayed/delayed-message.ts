@@ -15,11 +15,18 @@ export interface DelayedWay {
 }
 
 /** A job that waits for its time, from the message that its queue would get. */
-export function delayedMessage(requeue: Publication, envelope: Envelope, notBefore: number, names: Names, way: DelayedWay): Publication {
+export function delayedMessage(
+  requeue: Publication,
+  envelope: Envelope,
+  notBefore: number,
+  names: Names,
+  way: DelayedWay,
+): Publication {
   const { queue, id, generation } = envelope;
   const due = names.due(queue, id, generation);
   const headers = { ...requeue.headers, ...delayedHeaders(envelope, notBefore) };
-  if (!way.schedules || notBefore - way.now <= LEAD_MS + SOONEST_SCHEDULE_MS) return { subject: due, data: requeue.data, headers };
+  if (!way.schedules || notBefore - way.now <= LEAD_MS + SOONEST_SCHEDULE_MS)
+    return { subject: due, data: requeue.data, headers };
   return {
     subject: names.delayed(queue, id, generation),
     data: requeue.data,
@@ -34,7 +41,9 @@ export function delayedMessage(requeue: Publication, envelope: Envelope, notBefo
 /** How long the mover still gives the message back to the server; 0 where it keeps it on its own timer. */
 export function parkingMs(notBefore: number, now: number): number {
   const remaining = notBefore - now;
-  return remaining > LEAD_MS + SOONEST_SCHEDULE_MS ? Math.min(Math.floor(remaining - LEAD_MS), LONGEST_PARKING_MS) : 0;
+  return remaining > LEAD_MS + SOONEST_SCHEDULE_MS
+    ? Math.min(Math.floor(remaining - LEAD_MS), LONGEST_PARKING_MS)
+    : 0;
 }
 
 /** Parked anew after this, so that no delay comes near what the server's nanoseconds can count. */

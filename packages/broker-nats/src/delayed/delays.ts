@@ -27,7 +27,10 @@ export class Delays {
   }
 
   async ensure(features: ServerFeatures): Promise<void> {
-    const config = await ensureStream(this.#jsm, delayedStream(this.#names, features.schedules, this.#replicas));
+    const config = await ensureStream(
+      this.#jsm,
+      delayedStream(this.#names, features.schedules, this.#replicas),
+    );
     this.#schedules = features.schedules && config.allow_msg_schedules === true;
   }
 }

@@ -22,8 +22,6 @@ const QUEUE_FULL_MS = 1_000;
 /** A queue that is gone may come back; a message that can't be forwarded may be mended by an operator. */
 const HOPELESS_MS = 30_000;
 const RETRY_MS = 500;
-/** Half of what the consumer waits for an ack, so that a frozen mover's pull is over before the server hands out again what it held. */
-const PULL_EXPIRES_MS = 15_000;
 /** A timer may fire a little early, and a job must not reach its queue before its time. */
 const TIMER_SLACK_MS = 1;
 
@@ -47,11 +45,13 @@ export class DueMover implements Stoppable {
   #stopping: Promise<void> | undefined;
 
   static async start(options: DueMoverOptions): Promise<DueMover> {
-    await ensureMoverConsumer(options.server.jsm, options.server.names);
-    return new DueMover(options);
+    return new DueMover(
+      options,
+      await ensureMoverConsumer(options.server.jsm, options.server.names),
+    );
   }
 
-  private constructor(options: DueMoverOptions) {
+  private constructor(options: DueMoverOptions, leaseMs: number) {
     this.#options = options;
     this.#pull = new PullSubscription({
       nc: options.server.nc,
@@ -59,8 +59,10 @@ export class DueMover implements Stoppable {
       consumer: MOVER_CONSUMER,
       freeSlots: () => this.#room.left(),
       onMessage: (delivery) => this.#take(delivery),
-      expiresMs: PULL_EXPIRES_MS,
-      onConsumerMissing: async () => void (await ensureMoverConsumer(options.server.jsm, options.server.names)),
+      // A frozen mover's pull is over before the server hands out again what it held.
+      expiresMs: leaseMs / 2,
+      onConsumerMissing: async () =>
+        void (await ensureMoverConsumer(options.server.jsm, options.server.names)),
       onProblem: (error) => options.onProblem(error, "pull delayed jobs"),
     });
   }
@@ -86,7 +88,13 @@ export class DueMover implements Stoppable {
   #take(delivery: Delivery): void {
     const job = readDelayedHeaders(delivery.headers);
     if (job === undefined) {
-      this.#options.onProblem(new MillraceError("invalid-message", `The message on ${delivery.subject} lacks the Millrace headers of a delayed job. It stays; remove it, or publish jobs to the queue's own subject.`), "read a delayed job");
+      this.#options.onProblem(
+        new MillraceError(
+          "invalid-message",
+          `The message on ${delivery.subject} lacks the Millrace headers of a delayed job. It stays; remove it, or publish jobs to the queue's own subject.`,
+        ),
+        "read a delayed job",
+      );
       return this.#giveBack(delivery, HOPELESS_MS);
     }
     const now = systemClock.now();
@@ -97,7 +105,10 @@ export class DueMover implements Stoppable {
     this.#room.take(delivery.data.length);
     const dueInMs = job.notBefore - now;
     if (dueInMs <= 0) return this.#startForward(delivery, job);
-    this.#held.set(delivery, systemClock.setTimer(dueInMs + TIMER_SLACK_MS, () => this.#startForward(delivery, job)));
+    this.#held.set(
+      delivery,
+      systemClock.setTimer(dueInMs + TIMER_SLACK_MS, () => this.#startForward(delivery, job)),
+    );
   }
 
   #startForward(delivery: Delivery, job: DelayedJob): void {
@@ -114,7 +125,11 @@ export class DueMover implements Stoppable {
   async #forward(delivery: Delivery, job: DelayedJob): Promise<void> {
     const { server, publisher, onProblem } = this.#options;
     try {
-      await publisher.publish(server.names.requeue(job.queue, job.lane), delivery.data, forwardHeaders(delivery.headers, job.messageId));
+      await publisher.publish(
+        server.names.requeue(job.queue, job.lane),
+        delivery.data,
+        forwardHeaders(delivery.headers, job.messageId),
+      );
       if (!server.nc.isClosed()) ack(server.nc, delivery.ackSubject);
     } catch (error) {
       onProblem(error, `forward a delayed job to the queue ${job.queue}`);
@@ -130,6 +145,7 @@ export class DueMover implements Stoppable {
 
 function patienceMs(error: unknown): number {
   if (MillraceError.is(error, "queue-full")) return QUEUE_FULL_MS;
-  if (MillraceError.is(error, "queue-not-found") || MillraceError.is(error, "payload-too-large")) return HOPELESS_MS;
+  if (MillraceError.is(error, "queue-not-found") || MillraceError.is(error, "payload-too-large"))
+    return HOPELESS_MS;
   return RETRY_MS;
 }

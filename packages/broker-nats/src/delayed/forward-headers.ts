@@ -2,7 +2,10 @@ import { travellingHeaders } from "@millrace/core";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
 /** A due job's headers on its queue: its own, its content type, and the id under which a second forward is a duplicate. */
-export function forwardHeaders(headers: ReceivedHeaders, messageId: string): Record<string, string> {
+export function forwardHeaders(
+  headers: ReceivedHeaders,
+  messageId: string,
+): Record<string, string> {
   const contentType = headers["content-type"];
   return {
     ...travellingHeaders(headers),

@@ -13,7 +13,9 @@ export class RoomByBytes {
   #typicalBytes = FIRST_GUESS_BYTES;
 
   left(): number {
-    const bySize = Math.floor((BUDGET_BYTES - this.#heldBytes) / Math.max(SMALLEST_BYTES, this.#typicalBytes));
+    const bySize = Math.floor(
+      (BUDGET_BYTES - this.#heldBytes) / Math.max(SMALLEST_BYTES, this.#typicalBytes),
+    );
     return Math.max(0, Math.min(bySize, MOST_MESSAGES - this.#held));
   }
 
@@ -21,7 +23,10 @@ export class RoomByBytes {
     this.#held += 1;
     this.#heldBytes += bytes;
     // Grows at once and shrinks slowly: too small a guess costs memory, too large a one only a further pull.
-    this.#typicalBytes = bytes > this.#typicalBytes ? bytes : this.#typicalBytes + (bytes - this.#typicalBytes) * WEIGHT;
+    this.#typicalBytes =
+      bytes > this.#typicalBytes
+        ? bytes
+        : this.#typicalBytes + (bytes - this.#typicalBytes) * WEIGHT;
   }
 
   free(bytes: number): void {

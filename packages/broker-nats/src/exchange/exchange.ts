@@ -48,6 +48,9 @@ export interface ExchangeOptions<T> {
   timedOut(parcel: Parcel<T>): MillraceError;
 }
 
+/** What is left of a full window when it is refilled: the server never runs dry meanwhile. */
+const REFILL_SHARE = 0.75;
+
 type Phase = "open" | "closing" | "closed";
 type Link = "up" | "down";
 
@@ -68,6 +71,8 @@ export class Exchange<T> {
   readonly #waiting = new Fifo<Parcel<T> | Feeder<T>>();
   readonly #idle: (() => void)[] = [];
   readonly #tickMs: number;
+  /** The window is refilled when it is down to this, so that what goes out goes out together: a write to the socket costs more than a message. */
+  readonly #refillAt: number;
   #phase: Phase = "open";
   #link: Link = "up";
   #timer: NodeJS.Timeout | undefined;
@@ -81,6 +86,7 @@ export class Exchange<T> {
     this.#nc = nc;
     this.#options = options;
     this.#tickMs = Math.max(5, Math.min(250, Math.floor(options.attemptTimeoutMs / 4)));
+    this.#refillAt = Math.floor(options.window * REFILL_SHARE);
     this.#prefix = `${newInbox(nc)}.`;
     this.#sub = nc.subscribe(`${this.#prefix}*`, {
       callback: (error, msg) => (error ? this.#deny(error) : this.#answer(msg)),
@@ -180,7 +186,7 @@ export class Exchange<T> {
     this.#inFlight.delete(parcel.token);
     if (verdict instanceof MillraceError) parcel.sink.failed(verdict, parcel.index);
     else parcel.sink.done(verdict, parcel.index);
-    if (this.#waiting.size > 0) this.#fill();
+    if (this.#waiting.size > 0 && this.#inFlight.size <= this.#refillAt) this.#fill();
     if (this.#inFlight.size === 0) this.#settleIdle();
   }
 

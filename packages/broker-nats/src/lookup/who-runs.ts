@@ -1,20 +1,38 @@
 import type { RunningJob, Stoppable } from "@millrace/core";
-import { type NatsConnection, NoRespondersError, RequestError, TimeoutError } from "@nats-io/nats-core";
+import {
+  type NatsConnection,
+  NoRespondersError,
+  RequestError,
+  TimeoutError,
+} from "@nats-io/nats-core";
 import { asMillraceError } from "../jetstream-errors.ts";
 
 /** Asks all nodes at once. Only the one that runs the job answers; where there is no node at all the server says so at once. */
-export async function whoRuns(nc: NatsConnection, subject: string, id: string, timeoutMs: number): Promise<RunningJob | undefined> {
+export async function whoRuns(
+  nc: NatsConnection,
+  subject: string,
+  id: string,
+  timeoutMs: number,
+): Promise<RunningJob | undefined> {
   try {
     const reply = await nc.request(subject, id, { timeout: timeoutMs });
     return reply.json<RunningJob>();
   } catch (error) {
     if (error instanceof TimeoutError || error instanceof NoRespondersError) return undefined;
-    if (error instanceof RequestError && (error.isNoResponders() || error.cause instanceof TimeoutError)) return undefined;
+    if (
+      error instanceof RequestError &&
+      (error.isNoResponders() || error.cause instanceof TimeoutError)
+    )
+      return undefined;
     throw asMillraceError(error, `ask who runs the job ${id}`);
   }
 }
 
-export async function answerWhoRuns(nc: NatsConnection, subject: string, answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+export async function answerWhoRuns(
+  nc: NatsConnection,
+  subject: string,
+  answer: (id: string) => RunningJob | undefined,
+): Promise<Stoppable> {
   const sub = nc.subscribe(subject, {
     callback: (error, msg) => {
       if (error !== null) return;

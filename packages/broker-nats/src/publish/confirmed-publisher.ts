@@ -51,7 +51,9 @@ export class ConfirmedPublisher {
 
   publish(subject: string, data: Uint8Array, headers: Publication["headers"]): Promise<PubAck> {
     return new Promise((resolve, reject) => {
-      this.#exchange.send(this.#parcel({ subject, data, headers }, { done: resolve, failed: reject }, 0));
+      this.#exchange.send(
+        this.#parcel({ subject, data, headers }, { done: resolve, failed: reject }, 0),
+      );
     });
   }
 
@@ -61,7 +63,12 @@ export class ConfirmedPublisher {
    */
   publishMany(items: Iterable<Publication>): Promise<PublishOutcome[]> {
     return new Promise((resolve, reject) => {
-      const batch = new Batch(items[Symbol.iterator](), (item, sink, index) => this.#parcel(item, sink, index), resolve, reject);
+      const batch = new Batch(
+        items[Symbol.iterator](),
+        (item, sink, index) => this.#parcel(item, sink, index),
+        resolve,
+        reject,
+      );
       this.#exchange.feed(batch);
     });
   }
@@ -76,14 +83,31 @@ export class ConfirmedPublisher {
     return this.#exchange.close();
   }
 
-  #parcel({ subject, data, headers }: Publication, sink: Sink<PubAck>, index: number): Parcel<PubAck> {
+  #parcel(
+    { subject, data, headers }: Publication,
+    sink: Sink<PubAck>,
+    index: number,
+  ): Parcel<PubAck> {
     const encoded = headers === undefined ? undefined : encodeHeaders(headers);
     const size = (encoded?.length ?? 0) + data.length;
     const maxPayload = this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
     if (size > maxPayload) {
-      throw new MillraceError("payload-too-large", `A message of ${size} bytes exceeds the server's max_payload of ${maxPayload}. Send a reference to the data instead, or raise max_payload.`);
+      throw new MillraceError(
+        "payload-too-large",
+        `A message of ${size} bytes exceeds the server's max_payload of ${maxPayload}. Send a reference to the data instead, or raise max_payload.`,
+      );
     }
-    return { subject, data, headers: encoded === undefined ? undefined : rawHeaders(encoded), sink, index, attempts: 0, sentTick: 0, bornTick: 0, token: 0 };
+    return {
+      subject,
+      data,
+      headers: encoded === undefined ? undefined : rawHeaders(encoded),
+      sink,
+      index,
+      attempts: 0,
+      sentTick: 0,
+      bornTick: 0,
+      token: 0,
+    };
   }
 
   #judge(reply: Msg, parcel: Parcel<PubAck>): Verdict<PubAck> {
@@ -92,7 +116,10 @@ export class ConfirmedPublisher {
       void this.#lookUp(parcel.subject);
       return RETRY;
     }
-    return new MillraceError("broker-rejected", `The empty answer for ${parcel.subject} is no JetStream acknowledgement. Something else subscribes to this subject.`);
+    return new MillraceError(
+      "broker-rejected",
+      `The empty answer for ${parcel.subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
+    );
   }
 
   /** Nobody listens: either there is no such queue, or its stream has no leader at the moment and the message waits. */
@@ -101,20 +128,38 @@ export class ConfirmedPublisher {
     this.#lookups.add(subject);
     const found = await lookUpStream(this.#nc, subject);
     this.#lookups.delete(subject);
-    const error = found === "absent" ? queueNotFound(subject) : found === "no-jetstream" ? jetStreamGone() : undefined;
-    if (error !== undefined) this.#exchange.failWhere((parcel) => parcel.subject === subject && parcel.attempts > 0, () => error);
+    const error =
+      found === "absent"
+        ? queueNotFound(subject)
+        : found === "no-jetstream"
+          ? jetStreamGone()
+          : undefined;
+    if (error !== undefined)
+      this.#exchange.failWhere(
+        (parcel) => parcel.subject === subject && parcel.attempts > 0,
+        () => error,
+      );
   }
 }
 
 function queueNotFound(subject: string): MillraceError {
-  return new MillraceError("queue-not-found", `No stream takes ${subject}: there is no such queue. Create the queue, or correct its name or the namespace.`);
+  return new MillraceError(
+    "queue-not-found",
+    `No stream takes ${subject}: there is no such queue. Create the queue, or correct its name or the namespace.`,
+  );
 }
 
 function jetStreamGone(): MillraceError {
-  return new MillraceError("jetstream-disabled", "JetStream doesn't answer on this NATS server. Start it with -js, and look at its log: a full disk disables JetStream.");
+  return new MillraceError(
+    "jetstream-disabled",
+    "JetStream doesn't answer on this NATS server. Start it with -js, and look at its log: a full disk disables JetStream.",
+  );
 }
 
 function publishTimeout(parcel: Parcel<PubAck>): MillraceError {
   const fate = parcel.attempts === 0 ? "was never sent" : "may or may not be stored";
-  return new MillraceError("publish-timeout", `No acknowledgement for the message on ${parcel.subject} before the deadline: it ${fate}. Repeat it with the same id.`);
+  return new MillraceError(
+    "publish-timeout",
+    `No acknowledgement for the message on ${parcel.subject} before the deadline: it ${fate}. Repeat it with the same id.`,
+  );
 }

@@ -79,6 +79,9 @@ function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAc
       `The answer for ${subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
     );
   }
+  // A replicated stream of 2.10 says "duplicate" with sequence 0 while the first copy is not stored yet, and goes on saying so where that
+  // copy was then refused: nothing is proved until it names a sequence.
+  if (ack.seq === 0) return RETRY;
   return { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate === true, attempts };
 }
 

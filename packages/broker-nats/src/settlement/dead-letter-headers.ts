@@ -13,7 +13,10 @@ const FRAME_BYTES = 256;
  * The headers of a dead letter: its own fields as `Millrace-…`, then the job's own headers as far as they fit into what the server
  * takes. Only a message with thousands of headers loses any; `Millrace-Headers-Dropped` counts them.
  */
-export function writeDeadLetterHeaders(letter: DeadLetter, maxPayload: number): Record<string, string> {
+export function writeDeadLetterHeaders(
+  letter: DeadLetter,
+  maxPayload: number,
+): Record<string, string> {
   const own: Record<string, string> = {
     "Millrace-Id": letter.id,
     "Millrace-Reason": letter.reason,
@@ -22,8 +25,10 @@ export function writeDeadLetterHeaders(letter: DeadLetter, maxPayload: number): 
     "Millrace-Node": encodeText(letter.node.slice(0, 256)),
   };
   if (letter.name !== undefined) own["Millrace-Name"] = letter.name;
-  if (letter.error !== undefined) own["Millrace-Error"] = boundedJson(letter.error, MAX_ERROR_BYTES);
-  if (letter.firstError !== undefined) own["Millrace-First-Error"] = boundedJson(letter.firstError, MAX_FIRST_ERROR_BYTES);
+  if (letter.error !== undefined)
+    own["Millrace-Error"] = boundedJson(letter.error, MAX_ERROR_BYTES);
+  if (letter.firstError !== undefined)
+    own["Millrace-First-Error"] = boundedJson(letter.firstError, MAX_FIRST_ERROR_BYTES);
 
   let room = maxPayload - letter.body.length - FRAME_BYTES - sizeOf(own);
   let dropped = 0;
@@ -42,7 +47,12 @@ export function writeDeadLetterHeaders(letter: DeadLetter, maxPayload: number): 
 }
 
 /** The letter in a message of the dead letter stream. `queue` and `id` come from its subject. */
-export function readDeadLetter(queue: string, id: string, body: Uint8Array, headers: ReceivedHeaders): DeadLetter {
+export function readDeadLetter(
+  queue: string,
+  id: string,
+  body: Uint8Array,
+  headers: ReceivedHeaders,
+): DeadLetter {
   const error = parseError(headers["millrace-error"]);
   const firstError = parseError(headers["millrace-first-error"]);
   const name = headers["millrace-name"];
@@ -92,7 +102,8 @@ function parseError(text: string | undefined): RecordedError | undefined {
   if (text === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null || !("type" in value) || !("message" in value)) return undefined;
+    if (typeof value !== "object" || value === null || !("type" in value) || !("message" in value))
+      return undefined;
     const stack = "stack" in value ? { stack: String(value.stack) } : {};
     return { type: String(value.type), message: String(value.message), ...stack };
   } catch {

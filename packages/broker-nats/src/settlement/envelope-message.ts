@@ -1,6 +1,12 @@
-import { type Envelope, messageIdOf, MillraceError, writeEnvelope, writeFittingEnvelope } from "@millrace/core";
+import {
+  type Envelope,
+  messageIdOf,
+  MillraceError,
+  writeEnvelope,
+  writeFittingEnvelope,
+} from "@millrace/core";
 import type { Publication } from "../publish/batch.ts";
-import { encodeHeaders, type HeaderRecord } from "../wire/headers.ts";
+import { encodeHeaders, type HeaderRecord, headersAtMost } from "../wire/headers.ts";
 import type { Names } from "../topology/subjects.ts";
 
 const CONTENT_TYPE = "application/msgpack";
@@ -18,8 +24,10 @@ export function enqueueMessage(envelope: Envelope, names: Names, maxBytes: numbe
     data: writeEnvelope(envelope),
     headers: envelopeHeaders(envelope),
   };
-  const size = encodeHeaders(message.headers).length + message.data.length;
-  if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);
+  if (message.data.length + headersAtMost(message.headers) > maxBytes) {
+    const size = message.data.length + encodeHeaders(message.headers).length;
+    if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);
+  }
   return message;
 }
 
@@ -39,7 +47,11 @@ export function requeueMessage(envelope: Envelope, names: Names, maxBytes: numbe
 }
 
 function envelopeHeaders(envelope: Envelope): HeaderRecord {
-  return { ...envelope.headers, "Nats-Msg-Id": messageIdOf(envelope), "Content-Type": CONTENT_TYPE };
+  return {
+    ...envelope.headers,
+    "Nats-Msg-Id": messageIdOf(envelope),
+    "Content-Type": CONTENT_TYPE,
+  };
 }
 
 function tooLarge(envelope: Envelope, size: number, maxBytes: number): MillraceError {

@@ -1,4 +1,11 @@
-import { type DeadLetter, type Envelope, type HistoryRecord, MillraceError, type SettlementStep, systemClock } from "@millrace/core";
+import {
+  type DeadLetter,
+  type Envelope,
+  type HistoryRecord,
+  MillraceError,
+  type SettlementStep,
+  systemClock,
+} from "@millrace/core";
 import { asMillraceError } from "../jetstream-errors.ts";
 import { delayedMessage } from "../delayed/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
@@ -61,9 +68,13 @@ export class Settler {
     const requeue = requeueMessage(envelope, server.names, limits.queue);
     const now = systemClock.now();
     const { notBefore } = envelope;
-    const message = notBefore === undefined || notBefore <= now
-      ? requeue
-      : delayedMessage(requeue, envelope, notBefore, server.names, { now, schedules: delays.schedules });
+    const message =
+      notBefore === undefined || notBefore <= now
+        ? requeue
+        : delayedMessage(requeue, envelope, notBefore, server.names, {
+            now,
+            schedules: delays.schedules,
+          });
     await publisher.publish(message.subject, message.data, message.headers);
   }
 
@@ -81,7 +92,9 @@ export class Settler {
   async #record(record: HistoryRecord): Promise<void> {
     const { server, publisher, limits } = this.#options;
     await publisher.publish(
-      server.names.history(record.queue, record.id, record.state), writeHistoryRecord(record, limits.server - RECORD_ROOM), undefined,
+      server.names.history(record.queue, record.id, record.state),
+      writeHistoryRecord(record, limits.server - RECORD_ROOM),
+      undefined,
     );
   }
 
@@ -97,5 +110,8 @@ export class Settler {
 
 function requireHeld({ lease, message }: NatsDelivery): void {
   if (lease.isHeld()) return;
-  throw new MillraceError("lease-lost", `The lease of the message ${message.sequence} of the queue ${message.queue} is over, or it is settled: another node may hold the job. Settle nothing more of it.`);
+  throw new MillraceError(
+    "lease-lost",
+    `The lease of the message ${message.sequence} of the queue ${message.queue} is over, or it is settled: another node may hold the job. Settle nothing more of it.`,
+  );
 }

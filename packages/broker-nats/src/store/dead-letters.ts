@@ -38,7 +38,8 @@ export class NatsDeadLetters implements DeadLetterStore {
         return await jsm.streams.deleteMessage(names.deadStream, sequence, false);
       } catch (error) {
         const code = apiCode(error);
-        if (code === NO_MESSAGE || code === SEQUENCE_NOT_FOUND || code === STREAM_NOT_FOUND) return false;
+        if (code === NO_MESSAGE || code === SEQUENCE_NOT_FOUND || code === STREAM_NOT_FOUND)
+          return false;
         throw error;
       }
     });

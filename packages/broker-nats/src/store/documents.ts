@@ -22,8 +22,18 @@ export class NatsDocuments implements DocumentStore {
     this.#onProblem = onProblem;
   }
 
-  static async open(server: ServerAccess, bucket: string, replicas: number, onProblem: Report): Promise<NatsDocuments> {
-    return new NatsDocuments(server, await openBucket(server.nc, bucket, { replicas }), bucket, onProblem);
+  static async open(
+    server: ServerAccess,
+    bucket: string,
+    replicas: number,
+    onProblem: Report,
+  ): Promise<NatsDocuments> {
+    return new NatsDocuments(
+      server,
+      await openBucket(server.nc, bucket, { replicas }),
+      bucket,
+      onProblem,
+    );
   }
 
   async get(key: string): Promise<Document | undefined> {
@@ -35,7 +45,11 @@ export class NatsDocuments implements DocumentStore {
     const prefix = `$KV.${this.#bucket}.`;
     const documents: Document[] = [];
     const range = { stream: `KV_${this.#bucket}`, filter: `${prefix}>` };
-    for await (const { subject, sequence, data, headers } of readStream(this.#server.nc, this.#server.jsm, range)) {
+    for await (const { subject, sequence, data, headers } of readStream(
+      this.#server.nc,
+      this.#server.jsm,
+      range,
+    )) {
       if (headers["kv-operation"] !== undefined) continue;
       const document = this.#decode(fromKvKey(subject.slice(prefix.length)), sequence, data);
       if (document !== undefined) documents.push(document);
@@ -48,7 +62,9 @@ export class NatsDocuments implements DocumentStore {
     const bytes = encodeValue(value, key);
     try {
       if (expected === undefined) return await this.#kv.put(kvKey, bytes);
-      return expected === 0 ? await this.#kv.create(kvKey, bytes) : await this.#kv.update(kvKey, bytes, expected);
+      return expected === 0
+        ? await this.#kv.create(kvKey, bytes)
+        : await this.#kv.update(kvKey, bytes, expected);
     } catch (error) {
       throw this.#writeError(error, key, expected);
     }
@@ -62,10 +78,15 @@ export class NatsDocuments implements DocumentStore {
     }
   }
 
-  async watch(listener: (change: { readonly key: string; readonly document: Document | undefined }) => void): Promise<{ stop(): Promise<void> }> {
-    const changes = await request(`watch ${this.#bucket}`, () => this.#kv.watch({ include: KvWatchInclude.UpdatesOnly }));
+  async watch(
+    listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
+  ): Promise<{ stop(): Promise<void> }> {
+    const changes = await request(`watch ${this.#bucket}`, () =>
+      this.#kv.watch({ include: KvWatchInclude.UpdatesOnly }),
+    );
     const told = (async () => {
-      for await (const entry of changes) listener({ key: fromKvKey(entry.key), document: this.#document(entry) });
+      for await (const entry of changes)
+        listener({ key: fromKvKey(entry.key), document: this.#document(entry) });
     })().catch((error: unknown) => this.#onProblem(error, `watch ${this.#bucket}`));
     return {
       stop: async () => {
@@ -76,7 +97,9 @@ export class NatsDocuments implements DocumentStore {
   }
 
   #document(entry: KvEntry): Document | undefined {
-    return entry.operation === "PUT" ? this.#decode(fromKvKey(entry.key), entry.revision, entry.value) : undefined;
+    return entry.operation === "PUT"
+      ? this.#decode(fromKvKey(entry.key), entry.revision, entry.value)
+      : undefined;
   }
 
   /** A value that is no JSON was written by something else; it is shown as absent and reported, and a write may replace it. */
@@ -91,8 +114,13 @@ export class NatsDocuments implements DocumentStore {
 
   #writeError(error: unknown, key: string, expected: number | undefined): MillraceError {
     if (!isWrongSequence(error)) return asMillraceError(error, `write ${this.#bucket}/${key}`);
-    const wanted = expected === 0 ? "was to be new and exists" : `is no longer at revision ${expected}`;
-    return new MillraceError("revision-conflict", `The document ${this.#bucket}/${key} ${wanted}. Read it again and decide anew.`, { cause: error });
+    const wanted =
+      expected === 0 ? "was to be new and exists" : `is no longer at revision ${expected}`;
+    return new MillraceError(
+      "revision-conflict",
+      `The document ${this.#bucket}/${key} ${wanted}. Read it again and decide anew.`,
+      { cause: error },
+    );
   }
 }
 
@@ -101,8 +129,16 @@ function encodeValue(value: unknown, key: string): string {
   try {
     text = JSON.stringify(value);
   } catch (cause) {
-    throw new MillraceError("unserializable-payload", `The document ${key} can't be written as JSON. Give plain data.`, { cause });
+    throw new MillraceError(
+      "unserializable-payload",
+      `The document ${key} can't be written as JSON. Give plain data.`,
+      { cause },
+    );
   }
-  if (text === undefined) throw new MillraceError("unserializable-payload", `The document ${key} has no value. Give plain data; remove it to have none.`);
+  if (text === undefined)
+    throw new MillraceError(
+      "unserializable-payload",
+      `The document ${key} has no value. Give plain data; remove it to have none.`,
+    );
   return text;
 }

@@ -30,14 +30,21 @@ export class NatsHistory implements HistoryStore {
   }
 
   /** Looks back from the end in ever longer stretches until it has met enough jobs, so its work follows `limit`, not the length of the history. */
-  async recent(options: { readonly queue?: string; readonly limit: number }): Promise<readonly HistoryRecord[]> {
+  async recent(options: {
+    readonly queue?: string;
+    readonly limit: number;
+  }): Promise<readonly HistoryRecord[]> {
     const { names } = this.#server;
     const ends = await this.#ends();
     if (ends === undefined || options.limit < 1) return [];
     const filter = names.history(options.queue);
     const newest = new Map<string, HistoryRecord>();
     let until = ends.last;
-    for (let length = options.limit * LOOK_BACK; until >= ends.first && newest.size < options.limit; length *= 2) {
+    for (
+      let length = options.limit * LOOK_BACK;
+      until >= ends.first && newest.size < options.limit;
+      length *= 2
+    ) {
       const from = Math.max(ends.first, until - length + 1);
       const stretch: HistoryRecord[] = [];
       for await (const record of this.#records(filter, from, until)) stretch.push(record);
@@ -51,7 +58,10 @@ export class NatsHistory implements HistoryStore {
   }
 
   /** What was missed while the connection was away is read when it is back; a record may then be told twice. */
-  async follow({ id, queue }: HistoryQuery, listener: (record: HistoryRecord) => void): Promise<{ stop(): Promise<void> }> {
+  async follow(
+    { id, queue }: HistoryQuery,
+    listener: (record: HistoryRecord) => void,
+  ): Promise<{ stop(): Promise<void> }> {
     const { nc, names } = this.#server;
     const told = new Set<string>();
     const tell = (record: HistoryRecord | undefined): void => {
@@ -60,14 +70,18 @@ export class NatsHistory implements HistoryStore {
       listener(record);
     };
     const sub = nc.subscribe(names.history(queue, id), {
-      callback: (error, msg) => (error ? this.#onProblem(error, "follow a job") : tell(readHistoryRecord(msg.data))),
+      callback: (error, msg) =>
+        error ? this.#onProblem(error, "follow a job") : tell(readHistoryRecord(msg.data)),
     });
     const catchUp = async (): Promise<void> => {
       const records = await this.read({ id, ...(queue === undefined ? {} : { queue }) });
       if (!sub.isClosed()) records.forEach(tell);
     };
     const unwatch = watchConnection(nc, (status) => {
-      if (status.type === "reconnect") catchUp().catch((error: unknown) => this.#onProblem(error, "catch up with a job's history"));
+      if (status.type === "reconnect")
+        catchUp().catch((error: unknown) =>
+          this.#onProblem(error, "catch up with a job's history"),
+        );
     });
     // Not before the server knows of the subscription may the caller read what came before it.
     await request("follow a job", () => nc.flush());
@@ -80,9 +94,17 @@ export class NatsHistory implements HistoryStore {
     };
   }
 
-  async *#records(filter: string, from = 1, until = Number.POSITIVE_INFINITY): AsyncGenerator<HistoryRecord> {
+  async *#records(
+    filter: string,
+    from = 1,
+    until = Number.POSITIVE_INFINITY,
+  ): AsyncGenerator<HistoryRecord> {
     const { nc, jsm, names } = this.#server;
-    for await (const { sequence, data } of readStream(nc, jsm, { stream: names.historyStream, filter, from })) {
+    for await (const { sequence, data } of readStream(nc, jsm, {
+      stream: names.historyStream,
+      filter,
+      from,
+    })) {
       if (sequence > until) return;
       const record = readHistoryRecord(data);
       if (record !== undefined) yield record;

@@ -44,7 +44,8 @@ export class NatsLocks implements LockStore {
     requireLease(claim.leaseMs);
     const kv = await this.#open();
     const entry = await request(`read the lock ${name}`, () => kv.get(key));
-    if (entry !== null && entry.operation === "PUT" && !(await this.#hasExpired(entry))) return undefined;
+    if (entry !== null && entry.operation === "PUT" && !(await this.#hasExpired(entry)))
+      return undefined;
     const token = await this.#write(kv, key, claim, entry?.revision ?? 0);
     return token === undefined ? undefined : { name, token };
   }
@@ -53,7 +54,10 @@ export class NatsLocks implements LockStore {
     requireLease(claim.leaseMs);
     const token = await this.#write(await this.#open(), toKvKey(lock.name), claim, lock.token);
     if (token !== undefined) return { name: lock.name, token };
-    throw new MillraceError("lock-lost", `The lock ${lock.name} is no longer held under token ${lock.token}: another holder took it, or it was released. Stop what it protects.`);
+    throw new MillraceError(
+      "lock-lost",
+      `The lock ${lock.name} is no longer held under token ${lock.token}: another holder took it, or it was released. Stop what it protects.`,
+    );
   }
 
   async release(lock: HeldLock): Promise<boolean> {
@@ -77,7 +81,8 @@ export class NatsLocks implements LockStore {
       if (isWrongSequence(error)) return undefined;
       // It may be stored all the same, and then only its writer can know: nobody else would renew or release it.
       const entry = await request(`take the lock ${key}`, () => kv.get(key));
-      if (entry?.operation === "PUT" && readValue(entry)?.write === value.write) return entry.revision;
+      if (entry?.operation === "PUT" && readValue(entry)?.write === value.write)
+        return entry.revision;
       throw asMillraceError(error, `take the lock ${key}`);
     }
   }
@@ -93,13 +98,20 @@ export class NatsLocks implements LockStore {
     return request("read the server's time", async () => {
       const { ts } = await this.#server.jsm.streams.info(`KV_${this.#bucket}`);
       const now = Date.parse(ts ?? "");
-      if (Number.isNaN(now)) throw new MillraceError("server-too-old", "The server does not tell its time. Upgrade nats-server to 2.10 or newer.");
+      if (Number.isNaN(now))
+        throw new MillraceError(
+          "server-too-old",
+          "The server does not tell its time. Upgrade nats-server to 2.10 or newer.",
+        );
       return now;
     });
   }
 
   #open(): Promise<KV> {
-    this.#kv ??= openBucket(this.#server.nc, this.#bucket, { replicas: this.#replicas, maxAgeMs: SWEEP_AGE_MS }).catch((error: unknown) => {
+    this.#kv ??= openBucket(this.#server.nc, this.#bucket, {
+      replicas: this.#replicas,
+      maxAgeMs: SWEEP_AGE_MS,
+    }).catch((error: unknown) => {
       // A failure is not kept: the next call tries again.
       this.#kv = undefined;
       throw error;
@@ -111,7 +123,12 @@ export class NatsLocks implements LockStore {
 function readValue(entry: KvEntry): LockValue | undefined {
   try {
     const value = entry.json<Partial<LockValue> | null>();
-    if (typeof value?.leaseMs !== "number" || typeof value.holder !== "string" || typeof value.write !== "string") return undefined;
+    if (
+      typeof value?.leaseMs !== "number" ||
+      typeof value.holder !== "string" ||
+      typeof value.write !== "string"
+    )
+      return undefined;
     return { holder: value.holder, leaseMs: value.leaseMs, write: value.write };
   } catch {
     return undefined;
@@ -120,5 +137,8 @@ function readValue(entry: KvEntry): LockValue | undefined {
 
 function requireLease(leaseMs: number): void {
   if (Number.isFinite(leaseMs) && leaseMs > 0 && leaseMs <= LONGEST_LEASE_MS) return;
-  throw new MillraceError("invalid-option", `leaseMs: a lock's lease is more than 0 and up to ${LONGEST_LEASE_MS} milliseconds (a day), renewed while the lock is held; got ${leaseMs}.`);
+  throw new MillraceError(
+    "invalid-option",
+    `leaseMs: a lock's lease is more than 0 and up to ${LONGEST_LEASE_MS} milliseconds (a day), renewed while the lock is held; got ${leaseMs}.`,
+  );
 }

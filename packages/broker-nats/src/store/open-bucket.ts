@@ -5,7 +5,11 @@ import { apiCode, request } from "../jetstream-errors.ts";
 const NAME_IN_USE = 10058;
 
 /** Opens a KV bucket, and creates it where it does not exist. From any number of nodes at once. */
-export function openBucket(nc: NatsConnection, bucket: string, options: { readonly replicas: number; readonly maxAgeMs?: number }): Promise<KV> {
+export function openBucket(
+  nc: NatsConnection,
+  bucket: string,
+  options: { readonly replicas: number; readonly maxAgeMs?: number },
+): Promise<KV> {
   const open = (): Promise<KV> =>
     new Kvm(nc).create(bucket, {
       history: 1,

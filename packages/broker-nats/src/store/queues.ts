@@ -1,4 +1,10 @@
-import { MillraceError, type QueueSettings, type QueueSnapshot, type QueueStore, requireQueueName } from "@millrace/core";
+import {
+  MillraceError,
+  type QueueSettings,
+  type QueueSnapshot,
+  type QueueStore,
+  requireQueueName,
+} from "@millrace/core";
 import type { StreamInfo } from "@nats-io/jetstream";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
@@ -21,14 +27,18 @@ export class NatsQueues implements QueueStore {
 
   async ensure(queue: string, settings: QueueSettings = {}): Promise<void> {
     const { jsm, names } = this.#server;
-    await ensureStream(jsm, queueStream(names, requireQueueName(queue), settings, this.#limits, this.#replicas));
+    await ensureStream(
+      jsm,
+      queueStream(names, requireQueueName(queue), settings, this.#limits, this.#replicas),
+    );
   }
 
   async list(): Promise<readonly QueueSnapshot[]> {
     const { jsm, names } = this.#server;
     const infos = await request("list the queues", async () => {
       const found: StreamInfo[] = [];
-      for await (const info of jsm.streams.list(names.jobsAll)) if (this.#queueOf(info) !== undefined) found.push(info);
+      for await (const info of jsm.streams.list(names.jobsAll))
+        if (this.#queueOf(info) !== undefined) found.push(info);
       return found;
     });
     const snapshots: QueueSnapshot[] = [];
@@ -55,7 +65,8 @@ export class NatsQueues implements QueueStore {
     requireQueueName(queue);
     await request(`remove the queue ${queue}`, async () => {
       await ignoringAbsence(() => jsm.streams.delete(names.queueStream(queue)));
-      for (const filter of names.delayedOf(queue)) await ignoringAbsence(() => jsm.streams.purge(names.delayedStream, { filter }));
+      for (const filter of names.delayedOf(queue))
+        await ignoringAbsence(() => jsm.streams.purge(names.delayedStream, { filter }));
     });
   }
 
@@ -112,7 +123,11 @@ export class NatsQueues implements QueueStore {
 }
 
 export function queueNotFound(queue: string, cause?: unknown): MillraceError {
-  return new MillraceError("queue-not-found", `There is no queue ${queue}. Create it, or correct its name or the namespace.`, { cause });
+  return new MillraceError(
+    "queue-not-found",
+    `There is no queue ${queue}. Create it, or correct its name or the namespace.`,
+    { cause },
+  );
 }
 
 async function ignoringAbsence(run: () => Promise<unknown>): Promise<void> {

@@ -3,6 +3,7 @@ import { type Msg, nanos, type NatsConnection } from "@nats-io/nats-core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { parseAckSubject } from "../pull/ack-subject.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
+import { headersOf, nextMessage } from "./next-message.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { type ReceivedHeaders, readHeaders, readStatus } from "../wire/read-headers.ts";
 
@@ -27,13 +28,50 @@ const IDLE_MS = 30_000;
 const BATCH = 500;
 const BATCH_TIMEOUT_MS = 5_000;
 
-/** Reads what a Limits stream holds now, oldest first. A stream that does not exist holds nothing. */
-export async function* readStream(nc: NatsConnection, jsm: JetStreamManager, range: StreamRange): AsyncGenerator<StreamMessage> {
+/** So many messages are asked of the leader one by one; what is longer is read in batches. */
+const LEADER_READS = 200;
+
+/**
+ * Reads what a Limits stream holds now, oldest first. A stream that does not exist holds nothing.
+ *
+ * The first messages come from the stream's leader, which knows all that was confirmed. The rest is read by a consumer, which in a cluster
+ * may sit on a member that is a moment behind.
+ */
+export async function* readStream(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  range: StreamRange,
+): AsyncGenerator<StreamMessage> {
+  const { stream, filter, limit = Number.POSITIVE_INFINITY } = range;
+  let from = Math.max(1, range.from ?? 1);
+  for (let read = 0; read < LEADER_READS; read += 1) {
+    if (read >= limit) return;
+    const stored = await request(`read the stream ${stream}`, () =>
+      nextMessage(jsm, stream, from, filter),
+    );
+    if (stored === undefined) return;
+    yield {
+      subject: stored.subject,
+      sequence: stored.seq,
+      data: plainBytes(stored.data),
+      headers: headersOf(stored),
+    };
+    from = stored.seq + 1;
+  }
+  if (limit > LEADER_READS)
+    yield* readBatches(nc, jsm, { ...range, from, limit: limit - LEADER_READS });
+}
+
+async function* readBatches(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  range: StreamRange & { readonly limit: number },
+): AsyncGenerator<StreamMessage> {
   const reader = await addReader(jsm, range);
   if (reader === undefined) return;
   const { name, pending } = reader;
   try {
-    for (let left = Math.min(pending, range.limit ?? pending); left > 0; ) {
+    for (let left = Math.min(pending, range.limit); left > 0;) {
       const batch = await pullBatch(nc, range.stream, name, Math.min(left, BATCH));
       yield* batch;
       // Fewer than asked for: the rest was removed meanwhile.
@@ -46,7 +84,10 @@ export async function* readStream(nc: NatsConnection, jsm: JetStreamManager, ran
   }
 }
 
-async function addReader(jsm: JetStreamManager, range: StreamRange): Promise<{ name: string; pending: number } | undefined> {
+async function addReader(
+  jsm: JetStreamManager,
+  range: StreamRange,
+): Promise<{ name: string; pending: number } | undefined> {
   return request(`read the stream ${range.stream}`, async () => {
     try {
       const info = await jsm.consumers.add(range.stream, {
@@ -67,12 +108,21 @@ async function addReader(jsm: JetStreamManager, range: StreamRange): Promise<{ n
   });
 }
 
-function pullBatch(nc: NatsConnection, stream: string, consumer: string, size: number): Promise<StreamMessage[]> {
+function pullBatch(
+  nc: NatsConnection,
+  stream: string,
+  consumer: string,
+  size: number,
+): Promise<StreamMessage[]> {
   return request(`read the stream ${stream}`, async () => {
     const inbox = newInbox(nc);
     const messages: StreamMessage[] = [];
     const sub = nc.subscribe(inbox, { max: size + 1, timeout: BATCH_TIMEOUT_MS });
-    nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify({ batch: size, no_wait: true }), { reply: inbox });
+    nc.publish(
+      `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+      JSON.stringify({ batch: size, no_wait: true }),
+      { reply: inbox },
+    );
     try {
       for await (const msg of sub) {
         if (isEnd(msg)) break;
@@ -91,5 +141,10 @@ function isEnd(msg: Msg): boolean {
 }
 
 function streamMessage(msg: Msg): StreamMessage {
-  return { subject: msg.subject, sequence: parseAckSubject(msg.reply ?? "")?.streamSequence ?? 0, data: plainBytes(msg.data), headers: readHeaders(msg) };
+  return {
+    subject: msg.subject,
+    sequence: parseAckSubject(msg.reply ?? "")?.streamSequence ?? 0,
+    data: plainBytes(msg.data),
+    headers: readHeaders(msg),
+  };
 }

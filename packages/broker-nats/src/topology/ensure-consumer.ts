@@ -1,7 +1,18 @@
 import { MillraceError } from "@millrace/core";
-import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JetStreamManager, ReplayPolicy } from "@nats-io/jetstream";
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DeliverPolicy,
+  type JetStreamManager,
+  ReplayPolicy,
+} from "@nats-io/jetstream";
 import { millis, nanos } from "@nats-io/nats-core";
-import { apiCode, asMillraceError, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import {
+  apiCode,
+  asMillraceError,
+  CONSUMER_NOT_FOUND,
+  STREAM_NOT_FOUND,
+} from "../jetstream-errors.ts";
 import { MOVER_CONSUMER, type Names, QUEUE_CONSUMER } from "./subjects.ts";
 
 const ALREADY_EXISTS = 10148;
@@ -25,39 +36,60 @@ const MOVER_LEASE_MS = 5_000;
  *
  * @returns the lease in force, milliseconds
  */
-export async function ensureQueueConsumer(jsm: JetStreamManager, names: Names, queue: string, leaseMs: number): Promise<number> {
-  const config = await ensureConsumer(jsm, names.queueStream(queue), {
-    durable_name: QUEUE_CONSUMER,
-    ack_policy: AckPolicy.Explicit,
-    deliver_policy: DeliverPolicy.All,
-    replay_policy: ReplayPolicy.Instant,
-    ack_wait: nanos(leaseMs),
-    // Past a finite number a message would stay in the stream for good; settlement decides how often is too often.
-    max_deliver: -1,
-    max_ack_pending: MAX_RUNNING,
-    max_waiting: MAX_WAITING_PULLS,
-  }, (existing) => ((existing.ack_wait ?? 0) < nanos(leaseMs) ? { ack_wait: nanos(leaseMs) } : {}));
+export async function ensureQueueConsumer(
+  jsm: JetStreamManager,
+  names: Names,
+  queue: string,
+  leaseMs: number,
+): Promise<number> {
+  const config = await ensureConsumer(
+    jsm,
+    names.queueStream(queue),
+    {
+      durable_name: QUEUE_CONSUMER,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      replay_policy: ReplayPolicy.Instant,
+      ack_wait: nanos(leaseMs),
+      // Past a finite number a message would stay in the stream for good; settlement decides how often is too often.
+      max_deliver: -1,
+      max_ack_pending: MAX_RUNNING,
+      max_waiting: MAX_WAITING_PULLS,
+    },
+    (existing) => ((existing.ack_wait ?? 0) < nanos(leaseMs) ? { ack_wait: nanos(leaseMs) } : {}),
+  );
   return millis(config.ack_wait ?? nanos(leaseMs));
 }
 
-/** The mover's consumer. Parked messages count as pending, so pending has no limit. */
+/**
+ * The mover's consumer. Parked messages count as pending, so pending has no limit.
+ *
+ * @returns how long a mover may hold a message, milliseconds
+ */
 export async function ensureMoverConsumer(jsm: JetStreamManager, names: Names): Promise<number> {
-  await ensureConsumer(jsm, names.delayedStream, {
-    durable_name: MOVER_CONSUMER,
-    filter_subject: names.dueAll,
-    ack_policy: AckPolicy.Explicit,
-    deliver_policy: DeliverPolicy.All,
-    replay_policy: ReplayPolicy.Instant,
-    ack_wait: nanos(MOVER_LEASE_MS),
-    max_deliver: -1,
-    max_ack_pending: -1,
-    max_waiting: MAX_WAITING_PULLS,
-  }, () => ({}));
+  await ensureConsumer(
+    jsm,
+    names.delayedStream,
+    {
+      durable_name: MOVER_CONSUMER,
+      filter_subject: names.dueAll,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      replay_policy: ReplayPolicy.Instant,
+      ack_wait: nanos(MOVER_LEASE_MS),
+      max_deliver: -1,
+      max_ack_pending: -1,
+      max_waiting: MAX_WAITING_PULLS,
+    },
+    () => ({}),
+  );
   return MOVER_LEASE_MS;
 }
 
 async function ensureConsumer(
-  jsm: JetStreamManager, stream: string, create: Partial<ConsumerConfig> & { readonly durable_name: string },
+  jsm: JetStreamManager,
+  stream: string,
+  create: Partial<ConsumerConfig> & { readonly durable_name: string },
   changesTo: (existing: ConsumerConfig) => Partial<ConsumerConfig>,
 ): Promise<ConsumerConfig> {
   for (let round = 1; ; round += 1) {
@@ -66,17 +98,28 @@ async function ensureConsumer(
       if (existing === undefined) return (await jsm.consumers.add(stream, create)).config;
       const changes = changesTo(existing);
       if (Object.keys(changes).length === 0) return existing;
-      return (await jsm.consumers.update(stream, create.durable_name, { ...existing, ...changes })).config;
+      return (await jsm.consumers.update(stream, create.durable_name, { ...existing, ...changes }))
+        .config;
     } catch (error) {
       const code = apiCode(error);
       const raced = code === CONSUMER_NOT_FOUND || code === ALREADY_EXISTS;
-      if (code === STREAM_NOT_FOUND) throw new MillraceError("queue-not-found", `There is no stream ${stream}. Create the queue first, or correct its name or the namespace.`, { cause: error });
-      if (!raced || round === ROUNDS) throw asMillraceError(error, `create the consumer of ${stream}`);
+      if (code === STREAM_NOT_FOUND)
+        throw new MillraceError(
+          "queue-not-found",
+          `There is no stream ${stream}. Create the queue first, or correct its name or the namespace.`,
+          { cause: error },
+        );
+      if (!raced || round === ROUNDS)
+        throw asMillraceError(error, `create the consumer of ${stream}`);
     }
   }
 }
 
-async function findConfig(jsm: JetStreamManager, stream: string, name: string): Promise<ConsumerConfig | undefined> {
+async function findConfig(
+  jsm: JetStreamManager,
+  stream: string,
+  name: string,
+): Promise<ConsumerConfig | undefined> {
   try {
     return (await jsm.consumers.info(stream, name)).config;
   } catch (error) {

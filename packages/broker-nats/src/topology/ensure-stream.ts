@@ -17,13 +17,15 @@ export async function ensureStream(jsm: JetStreamManager, plan: StreamPlan): Pro
   for (let round = 1; ; round += 1) {
     try {
       const existing = await findConfig(jsm, plan.create.name);
-      const config = existing === undefined ? await create(jsm, plan) : await update(jsm, plan, existing);
+      const config =
+        existing === undefined ? await create(jsm, plan) : await update(jsm, plan, existing);
       verify(plan, config, existing);
       return config;
     } catch (error) {
       const code = apiCode(error);
       const raced = code === STREAM_NOT_FOUND || code === NAME_IN_USE;
-      if (!raced || round === ROUNDS) throw asMillraceError(error, `create the stream ${plan.create.name}`);
+      if (!raced || round === ROUNDS)
+        throw asMillraceError(error, `create the stream ${plan.create.name}`);
     }
   }
 }
@@ -41,7 +43,11 @@ async function create(jsm: JetStreamManager, plan: StreamPlan): Promise<StreamCo
   return (await jsm.streams.add(plan.create)).config;
 }
 
-async function update(jsm: JetStreamManager, plan: StreamPlan, existing: StreamConfig): Promise<StreamConfig> {
+async function update(
+  jsm: JetStreamManager,
+  plan: StreamPlan,
+  existing: StreamConfig,
+): Promise<StreamConfig> {
   refuseForeign(plan, existing);
   const changes = plan.update(existing);
   if (!differs(changes, existing)) return existing;
@@ -52,7 +58,10 @@ async function update(jsm: JetStreamManager, plan: StreamPlan, existing: StreamC
 function refuseForeign({ create: wanted }: StreamPlan, existing: StreamConfig): void {
   const missing = wanted.subjects.filter((subject) => !existing.subjects.includes(subject));
   if (existing.retention === wanted.retention && missing.length === 0) return;
-  const what = missing.length > 0 ? `without the subject ${missing[0]}` : `with retention ${existing.retention} where ${wanted.retention} is needed`;
+  const what =
+    missing.length > 0
+      ? `without the subject ${missing[0]}`
+      : `with retention ${existing.retention} where ${wanted.retention} is needed`;
   throw new MillraceError(
     "jetstream-failed",
     `The stream ${wanted.name} exists ${what}: something else uses the name. Choose another namespace, or remove that stream.`,
@@ -60,7 +69,8 @@ function refuseForeign({ create: wanted }: StreamPlan, existing: StreamConfig): 
 }
 
 function verify(plan: StreamPlan, config: StreamConfig, existing: StreamConfig | undefined): void {
-  const wanted: Partial<StreamConfig> = existing === undefined ? plan.create : plan.update(existing);
+  const wanted: Partial<StreamConfig> =
+    existing === undefined ? plan.create : plan.update(existing);
   const ignored = firstDifference(wanted, config);
   if (ignored === undefined) return;
   throw new MillraceError(
@@ -75,7 +85,9 @@ function differs(wanted: Partial<StreamConfig>, have: StreamConfig): boolean {
 
 function firstDifference(wanted: Partial<StreamConfig>, have: StreamConfig): string | undefined {
   const entries = Object.entries(wanted) as [keyof StreamConfig, unknown][];
-  return entries.find(([field, value]) => JSON.stringify(have[field] ?? absent(value)) !== JSON.stringify(value))?.[0];
+  return entries.find(
+    ([field, value]) => JSON.stringify(have[field] ?? absent(value)) !== JSON.stringify(value),
+  )?.[0];
 }
 
 /** The server leaves out fields that hold their zero value. */

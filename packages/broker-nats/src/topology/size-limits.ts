@@ -19,7 +19,10 @@ export interface SizeLimits {
 /** @throws MillraceError `invalid-option` where the server's `max_payload` leaves no room for a job */
 export function sizeLimits(maxPayload: number): SizeLimits {
   if (maxPayload < SMALLEST_PAYLOAD) {
-    throw new MillraceError("invalid-option", `The server's max_payload is ${maxPayload} bytes; Millrace needs at least ${SMALLEST_PAYLOAD}. Raise it in the server's configuration.`);
+    throw new MillraceError(
+      "invalid-option",
+      `The server's max_payload is ${maxPayload} bytes; Millrace needs at least ${SMALLEST_PAYLOAD}. Raise it in the server's configuration.`,
+    );
   }
   const queue = maxPayload - DEAD_LETTER_ROOM;
   return { server: maxPayload, queue, producer: queue - REQUEUE_ROOM };

@@ -5,7 +5,8 @@ import type { Names } from "./subjects.ts";
 import type { SizeLimits } from "./size-limits.ts";
 
 /** The fields Millrace decides; whatever else an operator set on a stream stays as it is. */
-export type WantedStream = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects" | "retention">;
+export type WantedStream = Partial<StreamConfig> &
+  Pick<StreamConfig, "name" | "subjects" | "retention">;
 
 /** A stream as it is created, and which of its fields an existing one must be brought to. */
 export interface StreamPlan {
@@ -16,7 +17,13 @@ export interface StreamPlan {
 const DEFAULT_DEDUPE_MS = 2 * 60_000;
 
 /** Settings that are not given stay as they are on a queue that exists, so two nodes of which one names none never undo each other. */
-export function queueStream(names: Names, queue: string, settings: QueueSettings, limits: SizeLimits, replicas: number): StreamPlan {
+export function queueStream(
+  names: Names,
+  queue: string,
+  settings: QueueSettings,
+  limits: SizeLimits,
+  replicas: number,
+): StreamPlan {
   return {
     create: {
       name: names.queueStream(queue),
@@ -36,10 +43,14 @@ export function queueStream(names: Names, queue: string, settings: QueueSettings
       discard: DiscardPolicy.New,
       ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs }),
       ...(settings.maxBytes === undefined ? {} : { max_bytes: settings.maxBytes }),
-      ...(settings.dedupeWindowMs === undefined ? {} : { duplicate_window: nanos(settings.dedupeWindowMs) }),
+      ...(settings.dedupeWindowMs === undefined
+        ? {}
+        : { duplicate_window: nanos(settings.dedupeWindowMs) }),
       ...(settings.replicas === undefined ? {} : { num_replicas: settings.replicas }),
       // Only ever raised: two nodes that see servers of different limits would undo each other.
-      ...(existing.max_msg_size >= limits.queue || existing.max_msg_size < 0 ? {} : { max_msg_size: limits.queue }),
+      ...(existing.max_msg_size >= limits.queue || existing.max_msg_size < 0
+        ? {}
+        : { max_msg_size: limits.queue }),
     }),
   };
 }

@@ -31,12 +31,15 @@ export class LeaseDesks {
   }
 
   async deskFor(leaseMs: number): Promise<LeaseDesk> {
-    const opened = this.#opened.find(({ shortestMs }) => shortestMs <= leaseMs) ?? this.#open(leaseMs);
+    const opened =
+      this.#opened.find(({ shortestMs }) => shortestMs <= leaseMs) ?? this.#open(leaseMs);
     const keeper = await opened.keeper;
     const { leases } = opened;
     return {
       take: (ackSubject, ackWaitMs) => {
-        const lease = new NatsLease(keeper.register(ackSubject, ackWaitMs), keeper, ({ id }) => leases.delete(id));
+        const lease = new NatsLease(keeper.register(ackSubject, ackWaitMs), keeper, ({ id }) =>
+          leases.delete(id),
+        );
         leases.set(lease.id, lease);
         return lease;
       },
@@ -48,7 +51,10 @@ export class LeaseDesks {
     for (const { keeper, leases } of this.#opened.splice(0)) {
       for (const lease of [...leases.values()]) lease.end();
       // One that never opened told its caller why.
-      await keeper.then((open) => open.close(), () => {});
+      await keeper.then(
+        (open) => open.close(),
+        () => {},
+      );
     }
   }
 

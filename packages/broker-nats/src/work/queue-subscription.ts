@@ -70,7 +70,11 @@ export class QueueSubscription implements WorkSubscription {
   }
 
   pause(): void {
-    this.#pull.pause().catch((error: unknown) => this.#options.onProblem(error, `pause the queue ${this.#options.queue}`));
+    this.#pull
+      .pause()
+      .catch((error: unknown) =>
+        this.#options.onProblem(error, `pause the queue ${this.#options.queue}`),
+      );
   }
 
   resume(): void {
@@ -94,7 +98,11 @@ export class QueueSubscription implements WorkSubscription {
   #deliver(raw: RawDelivery): void {
     const { server, queue, work } = this.#options;
     // The stream has no other subjects; a message of an operator's own making is a producer's.
-    const subject = server.names.readQueueSubject(raw.subject) ?? { origin: "producer", queue, lane: undefined };
+    const subject = server.names.readQueueSubject(raw.subject) ?? {
+      origin: "producer",
+      queue,
+      lane: undefined,
+    };
     const delivery = new NatsDelivery(raw, subject, this.#desk.take(raw.ackSubject, this.#leaseMs));
     if (this.#late === undefined) work.onDelivery(delivery);
     else this.#late.push(delivery);
@@ -122,5 +130,8 @@ function pullExpiryMs(leaseMs: number): number {
 
 function requireLease(leaseMs: number): void {
   if (Number.isFinite(leaseMs) && leaseMs >= SHORTEST_LEASE_MS) return;
-  throw new MillraceError("invalid-option", `leaseMs: a lease is at least ${SHORTEST_LEASE_MS} milliseconds; got ${leaseMs}.`);
+  throw new MillraceError(
+    "invalid-option",
+    `leaseMs: a lease is at least ${SHORTEST_LEASE_MS} milliseconds; got ${leaseMs}.`,
+  );
 }

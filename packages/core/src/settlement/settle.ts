@@ -140,20 +140,21 @@ function count(
 ): Envelope {
   const { envelope, outcome } = input;
   const error = "error" in outcome ? outcome.error : undefined;
-  const counted: Envelope = effects.includes("countAttempt")
-    ? { ...envelope, attempts: envelope.attempts + 1 }
-    : envelope;
-  // An outcome of the handler shows that the job can end without taking its holder down; anything else leaves the count standing.
-  const crashes =
-    effects.includes("countAttempt") || event.type === "SNOOZE" ? 0 : crashesOf(input);
-  return {
-    ...counted,
-    crashes,
+  const counts = effects.includes("countAttempt");
+  const counted: { -readonly [K in keyof Envelope]: Envelope[K] } = {
+    ...envelope,
+    attempts: envelope.attempts + (counts ? 1 : 0),
+    // An outcome of the handler shows that the job can end without taking its holder down; anything else leaves the count standing.
+    crashes: counts || event.type === "SNOOZE" ? 0 : crashesOf(input),
     interruptions:
       envelope.interruptions + (event.type === "INTERRUPT" && input.from === "running" ? 1 : 0),
     snoozes: envelope.snoozes + (event.type === "SNOOZE" ? 1 : 0),
-    ...(error === undefined ? {} : { firstError: envelope.firstError ?? error, lastError: error }),
   };
+  if (error !== undefined) {
+    counted.firstError = envelope.firstError ?? error;
+    counted.lastError = error;
+  }
+  return counted;
 }
 
 /** Holders this job has outlived without an outcome: those an earlier envelope counted, and those the server's delivery count shows. */

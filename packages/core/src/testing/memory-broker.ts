@@ -14,10 +14,7 @@ import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
-import { type Envelope, messageIdOf } from "../envelope/envelope.ts";
-import { writeFittingEnvelope } from "../envelope/fit-envelope.ts";
-import type { QueueMessage } from "../envelope/message.ts";
-import { readEnvelope } from "../envelope/read-envelope.ts";
+import type { Envelope } from "../envelope/envelope.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { SettlementStep } from "../settlement/settle.ts";
@@ -29,16 +26,14 @@ import { messageOfDelayed } from "./memory/memory-delayed.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
-import { type Publication, sizeOf } from "./memory/memory-queue.ts";
+import { sizeOf } from "./memory/memory-queue.ts";
+import { publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
 
 /** A NATS server's default of 1 MiB, less the room a dead letter's and a requeue's own headers take. */
 const MAX_MESSAGE_BYTES = 1_048_576 - 8_192 - 1_024;
-/** A requeue carries what settlement counted, and so may be this much larger than what was enqueued. */
-const REQUEUE_GROWTH_BYTES = 1_024;
-
 export interface MemoryBrokerOptions {
   /** Default: the system's clock. */
   readonly clock?: Clock;
@@ -263,13 +258,7 @@ export class MemoryBroker implements Broker {
   }
 
   #requeue(envelope: Envelope): void {
-    const limit = this.maxMessageBytes + REQUEUE_GROWTH_BYTES;
-    const headerBytes = sizeOf(publicationOf(envelope, "runtime", new Uint8Array()));
-    const publication = publicationOf(
-      envelope,
-      "runtime",
-      writeFittingEnvelope(envelope, limit - headerBytes),
-    );
+    const publication = requeueOf(envelope, this.maxMessageBytes);
     const now = this.#server.clock.now();
     const queue = this.#server.queue(envelope.queue);
     if (envelope.notBefore !== undefined && envelope.notBefore > now) {
@@ -313,34 +302,4 @@ export class MemoryBroker implements Broker {
     const [fault] = index < 0 ? [] : this.#faults.splice(index, 1);
     if (fault !== undefined) throw fault.error;
   }
-}
-
-function publicationOf(
-  envelope: Envelope,
-  origin: QueueMessage["origin"],
-  body: Uint8Array,
-): Publication {
-  const messageId = messageIdOf(envelope);
-  return {
-    messageId,
-    origin,
-    body,
-    headers: {
-      ...envelope.headers,
-      "content-type": "application/msgpack",
-      "nats-msg-id": messageId,
-    },
-    ...(envelope.lane === undefined ? {} : { lane: envelope.lane }),
-  };
-}
-
-function waitingJob(
-  message: QueueMessage,
-  id: string,
-  state: WaitingJob["state"],
-): WaitingJob | undefined {
-  const read = readEnvelope(message);
-  return read.ok && read.envelope.id === id
-    ? { envelope: read.envelope, state, storedAt: message.storedAt }
-    : undefined;
 }

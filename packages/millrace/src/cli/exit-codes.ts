@@ -21,6 +21,8 @@ const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid-payload",
   "unserializable-payload",
   "payload-too-large",
+  "invalid-header",
+  "invalid-message",
   "past-not-before",
   "already-expired",
   "duplicate-job",
@@ -29,7 +31,8 @@ const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "no-jobs",
 ]);
 
-const UNREACHABLE: ReadonlySet<string> = new Set([
+const UNREACHABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "broker-unavailable",
   "server-unreachable",
   "server-too-old",
   "server-unavailable",

@@ -1,8 +1,6 @@
 import {
   type Broker,
   type Clock,
-  type EnqueueResult,
-  type Envelope,
   type JobDefinition,
   MillraceError,
   type QueueStore,
@@ -10,6 +8,7 @@ import {
   requireQueueName,
 } from "@millrace/core";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
+import { enqueueMany, type EnqueueItemResult } from "./enqueue-many.ts";
 import type { EnqueueOptions } from "./enqueue-options.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { newJobId } from "./job-id.ts";
@@ -18,16 +17,6 @@ import { makeEnvelope } from "./make-envelope.ts";
 
 /** One job of a bulk enqueue. */
 export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
-
-/** What became of one job of a bulk enqueue, in the order given. */
-export type EnqueueItemResult =
-  | { readonly ok: true; readonly id: string; readonly queue: string; readonly duplicate: boolean }
-  | {
-      readonly ok: false;
-      readonly id: string | undefined;
-      readonly queue: string;
-      readonly error: MillraceError;
-    };
 
 /** A producer's connection: enqueues jobs, looks them up and waits for them. Made by `connect`. */
 export interface Millrace extends AsyncDisposable {
@@ -90,16 +79,8 @@ export function createClient(
       if (!result.ok) throw result.error;
       return jobHandle(broker, clock, result);
     },
-    async enqueueMany(job, items) {
-      const made = await makeAll(items, (item) => {
-        const { input, ...options } = item;
-        return makeEnvelope(job, input, options, source);
-      });
-      const results = await broker.enqueue(
-        made.filter((one): one is Envelope => !MillraceError.is(one)),
-      );
-      return inOrder(made, results, items, job.queue);
-    },
+    enqueueMany: (job, items) =>
+      enqueueMany(broker, items, job.queue, (item) => makeEnvelope(job, item.input, item, source)),
     // Async, so that a bad id rejects like every other error.
     job: async (id, { queue } = {}) =>
       findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),
@@ -115,46 +96,4 @@ export function createClient(
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),
   };
-}
-
-/** Waits only where a schema does: a turn of the event loop for each of many jobs would cost more than the rest. */
-async function makeAll<Item>(
-  items: readonly Item[],
-  make: (item: Item) => Envelope | Promise<Envelope>,
-): Promise<(Envelope | MillraceError)[]> {
-  const made: (Envelope | MillraceError)[] = [];
-  for (const item of items) {
-    try {
-      const one = make(item);
-      made.push(one instanceof Promise ? await one : one);
-    } catch (error) {
-      if (!MillraceError.is(error)) throw error;
-      made.push(error);
-    }
-  }
-  return made;
-}
-
-function inOrder(
-  made: readonly (Envelope | MillraceError)[],
-  results: readonly EnqueueResult[],
-  items: readonly EnqueueOptions[],
-  queue: string,
-): readonly EnqueueItemResult[] {
-  let next = 0;
-  return made.map((one, index): EnqueueItemResult => {
-    if (MillraceError.is(one)) return { ok: false, id: items[index]?.id, queue, error: one };
-    const result = results[next++];
-    if (result === undefined) {
-      return {
-        ok: false,
-        id: one.id,
-        queue,
-        error: new MillraceError("publish-timeout", `The broker said nothing about job ${one.id}.`),
-      };
-    }
-    return result.ok
-      ? { ok: true, id: result.id, queue, duplicate: result.duplicate }
-      : { ok: false, id: result.id, queue, error: result.error };
-  });
 }

@@ -14,7 +14,7 @@ export interface AwaitedJob {
   readonly queue: string;
 }
 
-/** A look that failed is repeated at the next reconnect, and after this long in any case. */
+/** A look that failed is repeated at the next reconnect, and after this long in any case; so is the first that found nothing. */
 const LOOK_AGAIN_MS = 1_000;
 /** What no later look could mend. */
 const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -50,8 +50,9 @@ export async function awaitResult(
 /**
  * One wait for the end of a job.
  *
- * Subscribes, then reads, then waits: a job that ends in between is seen in one of the two. It reads again after every
- * reconnect, for a record may have passed while nobody listened; and an outage while it subscribes or reads only delays it.
+ * Subscribes, then reads, then waits. It reads once more a little later: JetStream hands a message to subscribers before it can
+ * be read, so a record that arrives between the two may be seen by neither. It reads again after every reconnect, for a record
+ * may have passed while nobody listened; and an outage while it subscribes or reads only delays it.
  */
 class ResultWait {
   /** Resolves with the record that ended the job. */
@@ -65,6 +66,7 @@ class ResultWait {
   /** The look under way. Looks follow each other, so that there is never a second subscription. */
   #looking: Promise<void> = Promise.resolve();
   #again: Timer | undefined;
+  #emptyLooks = 0;
   #stopped = false;
 
   constructor(broker: Broker, job: AwaitedJob, clock: Clock) {
@@ -110,12 +112,15 @@ class ResultWait {
       });
       const record = finalRecord(await this.#broker.history.read(this.#job));
       if (record !== undefined) this.#outcome.resolve(record);
+      else if ((this.#emptyLooks += 1) === 1) this.#lookLater();
     } catch (error) {
       if (!MillraceError.is(error) || HOPELESS.has(error.code)) this.#outcome.reject(error);
-      else if (!this.#stopped) {
-        this.#again = this.#clock.setTimer(LOOK_AGAIN_MS, () => this.#look());
-      }
+      else this.#lookLater();
     }
+  }
+
+  #lookLater(): void {
+    if (!this.#stopped) this.#again = this.#clock.setTimer(LOOK_AGAIN_MS, () => this.#look());
   }
 
   #fail(code: ErrorCode, what: string): void {

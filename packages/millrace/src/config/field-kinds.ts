@@ -95,6 +95,17 @@ export function oneOf<const Choice extends string>(
   };
 }
 
+/** What JetStream takes as copies and can lose one of. */
+export const replicaCount: FieldKind<number> = {
+  placeholder: "<1|3|5>",
+  parse(raw) {
+    const value = typeof raw === "string" ? Number(raw) : raw;
+    if (value === 1 || value === 3 || value === 5) return value;
+    throw new Error("must be 1, 3 or 5");
+  },
+  show: String,
+};
+
 /** Slots by queue: `mail:10,images:2`, or a map in a file. */
 export const queueSlots: FieldKind<Readonly<Record<string, number>>> = {
   placeholder: "<mail:10,…>",

@@ -6,6 +6,7 @@ import {
   list,
   namespace,
   oneOf,
+  replicaCount,
   queueSlots,
   text,
   whole,
@@ -173,6 +174,14 @@ export const FIELDS = {
     env: ["MILLRACE_POISON_AFTER"],
     default: 3,
     about: "Holders in a row that a job may take down before it is a dead letter.",
+  }),
+  replicas: field({
+    group: "node",
+    kind: replicaCount,
+    flag: "replicas",
+    env: ["MILLRACE_REPLICAS"],
+    default: 1,
+    about: "Copies of every stream and bucket that this node makes: 1, or 3 or 5 in a cluster.",
   }),
   healthHost: field({
     group: "node",

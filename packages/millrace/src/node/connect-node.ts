@@ -30,6 +30,8 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
     (await connectBroker({
       ...connectionOptions(config, config.nodeName ?? "millrace-node"),
       waitOnFirstConnect: waitForServer,
+      replicas: config.replicas,
+      ...(options.log === undefined ? {} : { logger: options.log }),
     }));
   try {
     const node = createRuntimeNode({

@@ -20,8 +20,10 @@ import {
 import { AbortSwitch } from "./abort-switch.ts";
 import { admit } from "./admit.ts";
 import { Attempt } from "./attempt.ts";
+import { decide } from "./decide.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { outcomeOfAbort } from "./interpret.ts";
+import { isOnRecord } from "./on-record.ts";
 import { Pause } from "./pause.ts";
 import { remedy } from "./remedy.ts";
 import {
@@ -31,6 +33,7 @@ import {
   reportStarted,
   reportTrouble,
 } from "./report.ts";
+import { isSuspect } from "./suspects.ts";
 
 /**
  * What this execution is busy with. One way only, and every step may be left out:
@@ -65,10 +68,6 @@ export class Execution {
     this.#host = host;
     this.#delivery = delivery;
     this.#onEnd = onEnd;
-  }
-
-  get state(): ExecutionState {
-    return this.#state;
   }
 
   /** What this execution would answer when asked who runs a job; undefined while it doesn't run. */
@@ -149,11 +148,13 @@ export class Execution {
    * was recorded is what the history knows: recorded means published, so only the ack is missing.
    */
   async #recall(envelope: Envelope): Promise<void> {
+    const { message, deliveryCount } = this.#delivery;
+    const { broker } = this.#host;
     this.#phase = "recalling";
-    reportRedelivered(this.#host, envelope, this.#delivery.deliveryCount);
+    reportRedelivered(this.#host, envelope, deliveryCount);
     for (let tries = 0; this.#phase === "recalling"; tries += 1) {
       try {
-        const settled = await this.#isOnRecord(envelope);
+        const settled = await isOnRecord(broker.history, envelope, message);
         if (this.#phase !== "recalling") return;
         if (settled) this.#settle({ kind: "recalled" });
         else this.#admit(envelope);
@@ -163,14 +164,6 @@ export class Execution {
         if (!this.#delivery.lease.isHeld()) this.#settle({ kind: "lease-lost" });
       }
     }
-  }
-
-  async #isOnRecord({ id, queue, generation }: Envelope): Promise<boolean> {
-    const { sequence } = this.#delivery.message;
-    const records = await this.#host.broker.history.read({ id, queue });
-    return records.some(
-      (record) => record.generation === generation && record.sequence === sequence,
-    );
   }
 
   #admit(envelope: Envelope): void {
@@ -228,8 +221,8 @@ export class Execution {
     if (this.#phase === "settling" || this.#phase === "ended") return;
     this.#phase = "settling";
     this.#attempt?.stop();
-    const { clock, node, random } = this.#host;
-    const input: SettlementInput = {
+    const { clock, log, node, random } = this.#host;
+    const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {
       envelope: this.#requireEnvelope(),
       message: this.#delivery.message,
       deliveryCount: this.#delivery.deliveryCount,
@@ -239,28 +232,18 @@ export class Execution {
       now: clock.now(),
       random: random(),
       node,
-      ...(this.#startedAt === undefined
-        ? {}
-        : {
-            startedAt: this.#startedAt,
-            durationMs: Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000,
-          }),
     };
-    void this.#carryOut(input, this.#decide(input));
-  }
-
-  /** A custom policy is the user's code and may throw: then the attempt is still counted, and the job is not tried again. */
-  #decide(input: SettlementInput): Settlement {
-    try {
-      return settle(input);
-    } catch (error) {
-      if (MillraceError.is(error, "illegal-transition")) throw error;
-      this.#host.log.error(
+    if (this.#startedAt !== undefined) {
+      input.startedAt = this.#startedAt;
+      input.durationMs = Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000;
+    }
+    const settlement = decide(input, (error) =>
+      log.error(
         { job: input.envelope.id, error: recordError(error) },
         "the retry policy threw; the job is not tried again",
-      );
-      return settle({ ...input, policy: NO_RETRY });
-    }
+      ),
+    );
+    void this.#carryOut(input, settlement);
   }
 
   /** Until the broker has confirmed it all, or the lease is gone and the job is somebody else's to settle. */
@@ -320,9 +303,4 @@ export class Execution {
       );
     return this.#envelope;
   }
-}
-
-/** One more crash would make it a dead letter. */
-function isSuspect(crashes: number, poisonAfter: number): boolean {
-  return crashes > 0 && crashes >= poisonAfter - 1;
 }

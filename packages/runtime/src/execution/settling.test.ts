@@ -27,7 +27,7 @@ test("a settlement that fails for a while is tried again until it is confirmed",
   expect(node.running).toHaveLength(0);
 });
 
-test("it is given up when the lease goes, at once and not at the next try", async () => {
+test("it is given up when the lease can't be confirmed", async () => {
   const release = gate();
   const { broker, clock, enqueue, node, said } = await simulatedNode({
     jobs: [jobThat(() => release.promise)],
@@ -42,6 +42,17 @@ test("it is given up when the lease goes, at once and not at the next try", asyn
   broker.reconnect();
   await clock.advance("31s");
   expect(said.at(-1)).toBe("settled a succeeded succeeded");
+});
+
+test("a lease that goes between two tries ends the wait at once", async () => {
+  const { broker, clock, enqueue, said } = await simulatedNode({ jobs: [jobThat(() => "done")] });
+  for (let i = 0; i < 9; i += 1) broker.failNext("record", NO_ANSWER);
+  await enqueue("t.job");
+  // Past the pauses of 50, 200, 500 and 1,000 ms, into one of 2 s.
+  await clock.advance("1800ms");
+  broker.loseLeases(QUEUE);
+  await clock.advance(0);
+  expect(said).toContain("settled a abandoned lease-lost");
 });
 
 test.each(["requeue", "record", "ack"] as const)(

@@ -56,3 +56,8 @@ export class Suspects {
     start();
   }
 }
+
+/** One more crash would make it a dead letter. */
+export function isSuspect(crashes: number, poisonAfter: number): boolean {
+  return crashes > 0 && crashes >= poisonAfter - 1;
+}

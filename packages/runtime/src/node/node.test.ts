@@ -1,53 +1,6 @@
-import { defineJob, fatal, type HistoryRecord, snooze, UNSETTLED } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
-import { afterEach, expect, test } from "vitest";
-import { createNode, type MillraceNode } from "./node.ts";
-import type { NodeOptions } from "./node-options.ts";
-
-const QUEUE = "work";
-const stops: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const stop of stops.splice(0)) await stop();
-});
-
-/** A started node on a memory broker, in a time that only moves when told. */
-async function bench(options: Partial<NodeOptions> & Pick<NodeOptions, "jobs">) {
-  const clock = new SimulatedClock();
-  const broker = new MemoryBroker({ clock });
-  const node = createNode({ broker, clock, random: () => 0.5, name: "n1", ...options });
-  await node.start();
-  stops.push(() => stopNode(node, clock));
-  return {
-    clock,
-    broker,
-    node,
-    enqueue: async (name: string, payload: unknown = null, fields: object = {}) => {
-      const [result] = await broker.enqueue([
-        {
-          ...UNSETTLED,
-          id: "a",
-          name,
-          queue: QUEUE,
-          payload,
-          createdAt: clock.now(),
-          headers: {},
-          ...fields,
-        },
-      ]);
-      expect(result).toMatchObject({ ok: true });
-      await clock.advance(0);
-    },
-    history: async (id = "a"): Promise<readonly HistoryRecord[]> => broker.history.read({ id }),
-  };
-}
-
-/** A stop may wait for timers, so time has to go on meanwhile. */
-async function stopNode(node: MillraceNode, clock: SimulatedClock): Promise<void> {
-  const stopped = node.stop();
-  await clock.advance("1m");
-  await stopped;
-}
+import { defineJob, fatal, snooze } from "@millrace/core";
+import { expect, test } from "vitest";
+import { QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 const define = (options: Partial<Parameters<typeof defineJob>[0]> = {}) =>
   defineJob({
@@ -59,7 +12,7 @@ const define = (options: Partial<Parameters<typeof defineJob>[0]> = {}) =>
 
 test("a job runs, and its history has the result", async () => {
   const job = define().handler(({ input, attempt }) => ({ input, attempt }));
-  const { enqueue, history } = await bench({ jobs: [job] });
+  const { enqueue, history } = await simulatedNode({ jobs: [job] });
   await enqueue("t.job", { n: 1 });
   expect(await history()).toMatchObject([
     { state: "succeeded", attempts: 1, output: { input: { n: 1 }, attempt: 1 }, node: "n1" },
@@ -72,7 +25,7 @@ test("a job that fails is tried again after the policy's delay, and dies when it
     attempts.push(attempt);
     throw new TypeError(`no ${attempt}`);
   });
-  const { enqueue, history, clock, broker } = await bench({ jobs: [job] });
+  const { enqueue, history, clock, broker } = await simulatedNode({ jobs: [job] });
   await enqueue("t.job");
   expect(attempts).toEqual([1]);
   await clock.advance("9s");
@@ -107,7 +60,7 @@ test("fatal() dies at once; snooze() spends no attempt", async () => {
     runs += 1;
     return runs === 1 ? snooze("1m") : fatal("never again");
   });
-  const { enqueue, history, clock } = await bench({ jobs: [job] });
+  const { enqueue, history, clock } = await simulatedNode({ jobs: [job] });
   await enqueue("t.job");
   await clock.advance("1m");
   expect(await history()).toMatchObject([
@@ -127,7 +80,7 @@ test("a handler is told when its time is up, and is settled without it when it d
     signal.addEventListener("abort", () => (reason = signal.reason));
     return new Promise(() => {});
   });
-  const { enqueue, history, clock, node } = await bench({ jobs: [job] });
+  const { enqueue, history, clock, node } = await simulatedNode({ jobs: [job] });
   const ignored: string[] = [];
   node.events.on("handler.ignored-abort", ({ id }) => ignored.push(id));
   await enqueue("t.job");
@@ -143,7 +96,10 @@ test("a handler is told when its time is up, and is settled without it when it d
 
 test("a stop waits for work, then tells it to end, then hands it back unspent, within the grace", async () => {
   const job = define().handler(() => new Promise(() => {}));
-  const { enqueue, history, clock, node, broker } = await bench({ jobs: [job], grace: "10s" });
+  const { enqueue, history, clock, node, broker } = await simulatedNode({
+    jobs: [job],
+    grace: "10s",
+  });
   await enqueue("t.job");
   const began = clock.monotonic();
   let endedAt = Number.NaN;
@@ -159,7 +115,7 @@ test("a stop waits for work, then tells it to end, then hands it back unspent, w
 
 test("a second stop is immediate", async () => {
   const job = define().handler(() => new Promise(() => {}));
-  const { enqueue, history, clock, node } = await bench({ jobs: [job], grace: "10s" });
+  const { enqueue, history, clock, node } = await simulatedNode({ jobs: [job], grace: "10s" });
   await enqueue("t.job");
   void node.stop();
   const stopped = node.stop({ immediate: true });
@@ -174,7 +130,7 @@ test("a job that takes its holders down is dead after three of them", async () =
     runs += 1;
     return new Promise(() => {});
   });
-  const { enqueue, clock, broker } = await bench({ jobs: [job] });
+  const { enqueue, clock, broker } = await simulatedNode({ jobs: [job] });
   await enqueue("t.job");
   for (let crash = 0; crash < 3; crash += 1) {
     broker.loseLeases(QUEUE);

@@ -80,7 +80,7 @@ test("a handler that listens is told after most of the grace, and its job goes b
         signal.addEventListener("abort", () => {
           toldAt = clock.monotonic();
           reason = signal.reason;
-          reject(reason as Error);
+          reject(reason);
         });
       }),
   );

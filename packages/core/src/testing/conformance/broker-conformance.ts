@@ -7,6 +7,7 @@ import { lockCases } from "./lock-cases.ts";
 import { lookingCases } from "./looking-cases.ts";
 import { queueCases } from "./queue-cases.ts";
 import type { ConformanceCase } from "./scene.ts";
+import { requeueCases } from "./requeue-cases.ts";
 import { settleCases } from "./settle-cases.ts";
 import { workCases } from "./work-cases.ts";
 
@@ -24,6 +25,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...enqueueCases,
   ...workCases,
   ...settleCases,
+  ...requeueCases,
   ...deadLetterCases,
   ...historyCases,
   ...lockCases,

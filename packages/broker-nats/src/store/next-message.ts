@@ -1,0 +1,30 @@
+import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+
+/**
+ * The first message from a sequence on whose subject fits. Asked of the stream's leader, so whatever was confirmed before is seen.
+ *
+ * @returns undefined where there is none, or no such stream
+ */
+export async function nextMessage(
+  jsm: JetStreamManager,
+  stream: string,
+  from: number,
+  subject: string,
+): Promise<StoredMsg | undefined> {
+  try {
+    // The server takes `next_by_subj` here as it does for direct gets; the client's type leaves it out.
+    const query = { seq: from, next_by_subj: subject };
+    return (await jsm.streams.getMessage(stream, query)) ?? undefined;
+  } catch (error) {
+    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+/** By lower-case name; of a repeated header the first value. */
+export function headersOf(stored: StoredMsg): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, values] of stored.header ?? []) headers[name.toLowerCase()] ??= values[0] ?? "";
+  return headers;
+}

@@ -1,0 +1,51 @@
+import type { WaitingJob } from "../../broker/broker.ts";
+import { type Envelope, messageIdOf } from "../../envelope/envelope.ts";
+import { writeFittingEnvelope } from "../../envelope/fit-envelope.ts";
+import type { QueueMessage } from "../../envelope/message.ts";
+import { readEnvelope } from "../../envelope/read-envelope.ts";
+import { type Publication, sizeOf } from "./memory-queue.ts";
+
+/** A requeue carries what settlement counted, and so may be this much larger than what was enqueued. */
+const REQUEUE_GROWTH_BYTES = 1_024;
+
+/**
+ * An envelope as the runtime republishes it.
+ *
+ * @throws MillraceError `payload-too-large` where it does not fit even without its errors
+ */
+export function requeueOf(envelope: Envelope, maxMessageBytes: number): Publication {
+  const headerBytes = sizeOf(publicationOf(envelope, "runtime", new Uint8Array()));
+  const limit = maxMessageBytes + REQUEUE_GROWTH_BYTES - headerBytes;
+  return publicationOf(envelope, "runtime", writeFittingEnvelope(envelope, limit));
+}
+
+export function publicationOf(
+  envelope: Envelope,
+  origin: QueueMessage["origin"],
+  body: Uint8Array,
+): Publication {
+  const messageId = messageIdOf(envelope);
+  return {
+    messageId,
+    origin,
+    body,
+    headers: {
+      ...envelope.headers,
+      "content-type": "application/msgpack",
+      "nats-msg-id": messageId,
+    },
+    ...(envelope.lane === undefined ? {} : { lane: envelope.lane }),
+  };
+}
+
+/** The job of a stored message, if it is the one that is looked for. */
+export function waitingJob(
+  message: QueueMessage,
+  id: string,
+  state: WaitingJob["state"],
+): WaitingJob | undefined {
+  const read = readEnvelope(message);
+  return read.ok && read.envelope.id === id
+    ? { envelope: read.envelope, state, storedAt: message.storedAt }
+    : undefined;
+}

@@ -1,0 +1,88 @@
+import { type Broker, type Envelope, MillraceError } from "@millrace/core";
+
+/** What became of one job of a bulk enqueue, in the order given. */
+export type EnqueueItemResult =
+  | {
+      readonly ok: true;
+      readonly id: string;
+      readonly queue: string;
+      readonly duplicate: boolean;
+    }
+  | {
+      readonly ok: false;
+      readonly id: string | undefined;
+      readonly queue: string;
+      readonly error: MillraceError;
+    };
+
+/** Jobs that are made and handed to the broker together: few enough that making them never holds up the network for long. */
+const CHUNK = 500;
+/** Chunks on their way while the next is made. They bound the memory of an enqueue of millions. */
+const CHUNKS_UNDER_WAY = 4;
+
+/**
+ * Makes envelopes and publishes them, a chunk while earlier ones are on their way. A job that can't be made has its
+ * own error and stops no other.
+ *
+ * @throws what `make` throws beside a MillraceError, once everything that was begun is settled
+ */
+export async function enqueueMany<Item extends { readonly id?: string }>(
+  broker: Broker,
+  items: readonly Item[],
+  queue: string,
+  make: (item: Item) => Envelope | Promise<Envelope>,
+): Promise<readonly EnqueueItemResult[]> {
+  const results: EnqueueItemResult[] = [];
+  const underWay = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  for (let from = 0; from < items.length && failures.length === 0; from += CHUNK) {
+    const task = enqueueChunk(broker, items, from, queue, make, results)
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => underWay.delete(task));
+    underWay.add(task);
+    if (underWay.size === CHUNKS_UNDER_WAY) await Promise.race(underWay);
+  }
+  await Promise.all(underWay);
+  if (failures.length > 0) throw failures[0];
+  return results;
+}
+
+/** Writes only its own places of `results`. */
+async function enqueueChunk<Item extends { readonly id?: string }>(
+  broker: Broker,
+  items: readonly Item[],
+  from: number,
+  queue: string,
+  make: (item: Item) => Envelope | Promise<Envelope>,
+  results: EnqueueItemResult[],
+): Promise<void> {
+  const envelopes: Envelope[] = [];
+  const places: number[] = [];
+  for (let place = from; place < Math.min(from + CHUNK, items.length); place += 1) {
+    const item = items[place] as Item;
+    try {
+      // Waits only where a schema does: a turn of the event loop for each of many jobs would cost more than the rest.
+      const made = make(item);
+      envelopes.push(made instanceof Promise ? await made : made);
+      places.push(place);
+    } catch (error) {
+      if (!MillraceError.is(error)) throw error;
+      results[place] = { ok: false, id: item.id, queue, error };
+    }
+  }
+  const published = await broker.enqueue(envelopes);
+  for (const [index, place] of places.entries()) {
+    const result = published[index];
+    const { id } = envelopes[index] as Envelope;
+    results[place] =
+      result === undefined
+        ? { ok: false, id, queue, error: unanswered(id) }
+        : result.ok
+          ? { ok: true, id: result.id, queue, duplicate: result.duplicate }
+          : { ok: false, id: result.id, queue, error: result.error };
+  }
+}
+
+function unanswered(id: string): MillraceError {
+  return new MillraceError("publish-timeout", `The broker said nothing about job ${id}.`);
+}
