@@ -15,7 +15,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
     await broker.queues.ensure("q");
     const worker = await CollectingWorker.start(broker, "q", { leaseMs: 30_000 });
     await broker.enqueue([jobFor("q")]);
-    const held = await worker.nth(1);
+    await worker.nth(1);
     const statuses: BrokerStatus[] = [];
     const down = Promise.withResolvers<void>();
     broker.onStatus((status) => {
@@ -31,15 +31,17 @@ describeEachServer("a server that is killed and restarted", (server) => {
       { ok: true, id: meanwhile.id },
     ]);
     expect(await broker.enqueue([meanwhile])).toMatchObject([{ ok: true, duplicate: true }]);
-    const second = await worker.nth(2);
-    expect([second.envelope.id, second.delivery.deliveryCount]).toEqual([meanwhile.id, 1]);
-    await broker.settle(held.delivery, [{ do: "ack" }]);
-    await broker.settle(second.delivery, [{ do: "ack" }]);
-    await eventually(async () => (await broker.queues.snapshot("q")).running === 0, {
-      withinMs: 5_000,
-      describe: "an empty queue",
-    });
-    expect(worker.got).toHaveLength(2);
+    // A server killed right after a delivery may not have noted it, and then gives the held job out once more: at least once.
+    await eventually(
+      async () => {
+        for (const { delivery } of worker.got)
+          if (delivery.lease.isHeld()) await broker.settle(delivery, [{ do: "ack" }]);
+        const { waiting, running } = await broker.queues.snapshot("q");
+        return waiting + running === 0;
+      },
+      { withinMs: 10_000, describe: "an empty queue" },
+    );
+    expect(worker.got.filter(({ envelope }) => envelope.id === meanwhile.id)).toHaveLength(1);
     expect(statuses).toEqual(["disconnected", "connected"]);
   }, 60_000);
 
@@ -60,10 +62,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
     expect(delivery.lease.isHeld()).toBe(false);
     await server.restart();
     const again = await worker.nth(2, 20_000);
-    expect([again.delivery.message.sequence, again.delivery.deliveryCount]).toEqual([
-      delivery.message.sequence,
-      2,
-    ]);
+    expect(again.delivery.message.sequence).toBe(delivery.message.sequence);
     await expect(broker.settle(delivery, [{ do: "ack" }])).rejects.toMatchObject({
       code: "lease-lost",
     });
@@ -87,12 +86,12 @@ describeEachServer("a server that is killed and restarted", (server) => {
     ]);
     await server.restart();
     await within(settled, 20_000, "the settlement");
-    expect((await worker.nth(2)).envelope).toMatchObject({
-      id: envelope.id,
-      generation: 1,
-      attempts: 1,
+    const next = await eventually(() => worker.got.find((got) => got.envelope.generation === 1), {
+      withinMs: 10_000,
+      describe: "the requeued job",
     });
-    await broker.settle((await worker.nth(2)).delivery, [{ do: "ack" }]);
+    expect(next.envelope).toMatchObject({ id: envelope.id, attempts: 1 });
+    await broker.settle(next.delivery, [{ do: "ack" }]);
   }, 60_000);
 
   test("ends a close within its patience while it is away", async () => {

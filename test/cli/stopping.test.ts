@@ -23,7 +23,7 @@ describeServer("millrace run and signals", "newest", (server) => {
         (await millrace(["jobs", "get", "s1", "--json"], { env })).json<{
           state: string;
           attempts: number;
-          history: object[];
+          history: { outcome: string }[];
         }>(),
     };
   }
@@ -43,11 +43,10 @@ describeServer("millrace run and signals", "newest", (server) => {
     node.signal("SIGINT");
     expect(await node.exit(15_000)).toEqual({ code: 0, signal: null });
     expect(performance.now() - startedAt).toBeLessThan(15_000);
-    expect(await job()).toMatchObject({
-      state: "queued",
-      attempts: 0,
-      history: [{ outcome: "interrupted" }],
-    });
+    const { state, attempts, history } = await job();
+    expect({ state, attempts }).toEqual({ state: "queued", attempts: 0 });
+    // A pull that was still open may bring the job once more, which is handed back likewise.
+    expect(new Set(history.map(({ outcome }) => outcome))).toEqual(new Set(["interrupted"]));
   });
 
   test("while it waits for its server, a signal ends it", async () => {

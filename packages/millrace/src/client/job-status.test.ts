@@ -114,5 +114,7 @@ test("an id in two queues is ambiguous", () => {
 });
 
 test("a record stored twice counts once", () => {
-  expect(distinct([record({}), record({}), record({ generation: 1 })])).toHaveLength(2);
+  expect(
+    distinct([record({}), record({}), record({ generation: 1 }), record({ sequence: 9 })]),
+  ).toHaveLength(3);
 });

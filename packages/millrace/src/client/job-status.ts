@@ -121,11 +121,11 @@ function isNewer(
   return running !== undefined && running.startedAt > last.at;
 }
 
-/** A record may be stored twice; readers drop the second. */
+/** A record may be stored twice; readers drop the second. An id that was used again has records at other places in the queue. */
 export function distinct(records: readonly HistoryRecord[]): readonly HistoryRecord[] {
   const seen = new Set<string>();
   return records.filter((record) => {
-    const key = `${record.queue} ${record.generation} ${record.state} ${record.outcome}`;
+    const key = `${record.queue} ${record.generation} ${record.sequence} ${record.state} ${record.outcome}`;
     return !seen.has(key) && seen.add(key);
   });
 }
