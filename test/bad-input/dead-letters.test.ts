@@ -1,5 +1,8 @@
 import type { HistoryRecord, StoredDeadLetter } from "@millrace/core";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { beforeAll, describe, expect, it } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
 import { within } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
@@ -16,6 +19,8 @@ describeEachServer(
     let served: NodeOnServer;
     let bare: BareClient;
     let good = 0;
+    /** Letters beside those of the table. */
+    let extra = 0;
     const settled = new Map<string, PromiseWithResolvers<void>>();
     const settlementOf = (id: string): PromiseWithResolvers<void> => {
       const known = settled.get(id) ?? Promise.withResolvers<void>();
@@ -56,13 +61,50 @@ describeEachServer(
       await runsAGoodJob();
     });
 
+    it("as the protocol's page lays it out", async () => {
+      const nc = await connect({ servers: server.url });
+      cleanUpLater(() => nc.close());
+      const { namespace, node } = served;
+      const body = JSON.stringify({ name: "bad.layout", payload: 1 });
+      await bare.publish(`${namespace}.jobs.${QUEUE}`, body, {
+        "Nats-Msg-Id": "layout",
+        "Millrace-Own": "mine",
+        "X-Case": "kept",
+      });
+      await within(settlementOf("layout").promise, DEADLINE_MS, "the settlement of layout");
+      const jsm = await jetstreamManager(nc);
+      const letter = await jsm.streams.getMessage(`${namespace}-dead`, {
+        last_by_subj: `${namespace}.dead.${QUEUE}.layout`,
+      });
+      expect(letter?.string()).toBe(body);
+      const headers = Object.fromEntries(
+        [...(letter?.header ?? [])].map(([name, [value]]) => [name, value]),
+      );
+      const { "Nats-Msg-Id": _ours, "Millrace-At": at, "Millrace-Error": error, ...rest } = headers;
+      expect(rest).toEqual({
+        "Millrace-Id": "layout",
+        "Millrace-Name": "bad.layout",
+        "Millrace-Reason": "unknown-name",
+        "Millrace-Attempts": "0",
+        "Millrace-Node": JSON.stringify(node.name),
+        "Millrace-Original-nats-msg-id": "layout",
+        "Millrace-Original-millrace-own": "mine",
+        "x-case": "kept",
+      });
+      expect(Math.abs(Date.now() - Number(at))).toBeLessThan(60_000);
+      expect(JSON.parse(error ?? "")).toMatchObject({ type: "unknown-name" });
+      extra += 1;
+    });
+
     it("leaves nothing in the queue", async () => {
       const { broker } = served;
-      expect(await broker.deadLetters.list({ limit: 1_000 })).toHaveLength(BAD_MESSAGES.length);
+      expect(await broker.deadLetters.list({ limit: 1_000 })).toHaveLength(
+        BAD_MESSAGES.length + extra,
+      );
       expect(await broker.queues.snapshot(QUEUE)).toMatchObject({
         waiting: 0,
         delayed: 0,
-        dead: BAD_MESSAGES.length,
+        dead: BAD_MESSAGES.length + extra,
       });
     });
 

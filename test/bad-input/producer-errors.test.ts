@@ -1,5 +1,5 @@
 import { defineJob, type Envelope, fatal, type MillraceError, UNSETTLED } from "@millrace/core";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { eventually, within } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
@@ -174,6 +174,63 @@ describeEachServer("what a producer is told", (server) => {
       expect.objectContaining({ code: "invalid-name" }),
     );
   });
+});
+
+/** An account and a server whose storage is used up. The queue itself has no limit. */
+const STORAGE = [
+  {
+    what: "the account's storage",
+    config: `accounts { A { jetstream { max_file: 8MB }, users: [ { user: a, password: a } ] } }
+no_auth_user: a`,
+    refusal: { code: 400, err_code: 10_002, description: "resource limits exceeded for account" },
+  },
+];
+
+describe.each(STORAGE)("$what is used up", ({ config, refusal }) => {
+  describeEachServer(
+    "a producer is told, and what was confirmed runs",
+    (server) => {
+      it("with the same refusal for every client", async () => {
+        const gate = Promise.withResolvers<void>();
+        const ran: string[] = [];
+        const held = defineJob({ name: "held", queue: "store" }).handler(async ({ job }) => {
+          await gate.promise;
+          ran.push(job.id);
+        });
+        const { broker, namespace } = await startNodeOnServer(server, { jobs: [held], slots: 1 });
+        const bare = await bareClient(server);
+        const confirmed: string[] = [];
+        const payload = "x".repeat(900_000);
+        for (let i = 0; ; i += 1) {
+          const body = JSON.stringify({ name: "held", payload, id: `s${i}` });
+          const ack = await bare.publish(`${namespace}.jobs.store`, body);
+          if (ack.error === undefined) confirmed.push(`s${i}`);
+          else {
+            expect(ack.error).toEqual(refusal);
+            break;
+          }
+        }
+        expect(confirmed.length).toBeGreaterThan(2);
+        const [ours] = await broker.enqueue([envelope("ours", "store", { payload })]);
+        expect(ours).toMatchObject({ ok: false, error: { code: "broker-unavailable" } });
+        gate.resolve();
+        await eventually(() => ran.length === confirmed.length, {
+          withinMs: 15_000,
+          describe: () => `runs of ${confirmed.join(", ")}; there were ${ran.join(", ")}`,
+        });
+        expect(ran.toSorted()).toEqual(confirmed.toSorted());
+        await eventually(async () => (await broker.queues.snapshot("store")).oldestAgeMs === 0, {
+          withinMs: 10_000,
+          describe: "an empty queue",
+        });
+        const [later] = await broker.enqueue([
+          envelope("later", "store", { payload, name: "held" }),
+        ]);
+        expect(later).toMatchObject({ ok: true });
+      });
+    },
+    { config },
+  );
 });
 
 describeEachServer("what becomes of a job that grew", (server) => {

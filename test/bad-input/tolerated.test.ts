@@ -1,12 +1,11 @@
 import { encode } from "@msgpack/msgpack";
-import { type Envelope, UNSETTLED } from "@millrace/core";
+import { defineJob, type Envelope, UNSETTLED } from "@millrace/core";
 import { beforeAll, expect, it } from "vitest";
-import { within } from "../harness/deadline.ts";
+import { eventually, within } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { GOOD } from "./bad-messages.ts";
 import { type BareClient, bareClient } from "./bare-client.ts";
-import { defineJob } from "@millrace/core";
 
 const QUEUE = "odd";
 
@@ -106,5 +105,24 @@ describeEachServer("what is odd but no error", (server) => {
       "three runs",
     );
     expect(await served.broker.deadLetters.list()).toEqual([]);
+  });
+
+  it("an id used again once the server has forgotten it: both run, and the history has both", async () => {
+    const body = JSON.stringify({ ...GOOD, id: "again" });
+    const sequences: number[] = [];
+    for (const key of ["first", "second"]) {
+      const ack = await bare.publish(`${served.namespace}.jobs.${QUEUE}`, body, {
+        "Nats-Msg-Id": key,
+      });
+      sequences.push(ack.seq);
+    }
+    const records = await eventually(
+      async () => {
+        const found = await served.broker.history.read({ id: "again", queue: QUEUE });
+        return found.length === 2 ? found : undefined;
+      },
+      { withinMs: 10_000, describe: "two records" },
+    );
+    expect(records.map(({ sequence }) => sequence).toSorted()).toEqual(sequences);
   });
 });

@@ -1,5 +1,9 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { defineJob, type Envelope, type HistoryRecord } from "@millrace/core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { connect } from "@nats-io/transport-node";
+import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
@@ -159,5 +163,61 @@ export async function describeProducer(language: Language): Promise<void> {
         expect(dead.map(({ id, reason }) => [id, reason])).toEqual([["late", "expired"]]);
       });
     });
+
+    describeEachServer(
+      "needs no more permissions than the page says",
+      (server) => {
+        it("enqueues and reads the result, and can't use the runtime's subjects", async () => {
+          const echo = defineJob({ name: "wire.echo", queue: QUEUE }).handler(({ input }) => input);
+          await startNodeOnServer(server, { namespace: NAMESPACE, jobs: [echo] });
+          if (chain.state === "missing") return;
+          const url = server.url.replace("nats://", "nats://producer:secret@");
+          const driver = startDriver(chain.program, url);
+          const enqueue = (queue: string, namespace = NAMESPACE): Promise<Reply> =>
+            driver.ask({
+              do: "enqueue",
+              namespace,
+              queue,
+              format: "json",
+              headers: {},
+              job: { name: "wire.echo", payload: 7, id: "allowed" },
+            });
+          expect(await enqueue(QUEUE)).toMatchObject({ sequence: 1 });
+          const result = {
+            do: "result",
+            namespace: NAMESPACE,
+            queue: QUEUE,
+            id: "allowed",
+          } as const;
+          expect(await driver.ask(result)).toEqual({ state: "succeeded", output: 7, attempts: 1 });
+          const nc = await connect({ servers: server.url, user: "producer", pass: "secret" });
+          cleanUpLater(() => nc.close());
+          for (const owned of ["requeue", "delayed", "due", "dead", "history"]) {
+            const publish = nc.request(`${NAMESPACE}.${owned}.${QUEUE}.x`, "", { timeout: 5_000 });
+            await expect(publish).rejects.toThrow(/permissions violation/i);
+          }
+        });
+      },
+      { config: restricted() },
+    );
   });
+}
+
+const NAMESPACE = "millrace";
+
+/** The permissions of docs/wire-protocol.md, for everyone but the node. */
+function restricted(): string {
+  const [, listed = ""] =
+    /## Permissions of a producer\n(.*?)Leave out/s.exec(
+      readFileSync(resolve(import.meta.dirname, "../../docs/wire-protocol.md"), "utf8"),
+    ) ?? [];
+  const subjects = [...listed.matchAll(/`([^`]+)`/g)].map(([, subject = ""]) =>
+    subject.replace("<ns>", NAMESPACE),
+  );
+  const publish = subjects.filter((subject) => subject !== "_INBOX.>");
+  return `authorization { users: [
+  { user: node, password: node }
+  { user: producer, password: secret, permissions: { publish: ${JSON.stringify(publish)}, subscribe: ["_INBOX.>"] } }
+] }
+no_auth_user: node`;
 }

@@ -6,7 +6,7 @@ import {
   requireJobName,
   requireQueueName,
 } from "@millrace/core";
-import type { Publication, PublishOutcome } from "./publish/batch.ts";
+import type { Publication } from "./publish/batch.ts";
 import type { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { enqueueMessage } from "./settlement/envelope-message.ts";
 import type { Names } from "./topology/subjects.ts";
@@ -18,42 +18,55 @@ export async function enqueue(
   names: Names,
   maxBytes: number,
 ): Promise<readonly EnqueueResult[]> {
-  const results: EnqueueResult[] = [];
-  const sent: number[] = [];
+  const refused: EnqueueResult[] = [];
+  /** The jobs that were sent, in the order of their outcomes. */
+  const sent: Envelope[] = [];
   function* messages(): Generator<Publication> {
-    for (const [index, job] of jobs.entries()) {
-      const message = encode(job, names, maxBytes);
-      if (MillraceError.is(message)) {
-        results[index] = { ok: false, id: job.id, queue: job.queue, error: message };
+    for (let index = 0; index < jobs.length; index += 1) {
+      const job = jobs[index] as Envelope;
+      let message: Publication;
+      try {
+        message = checkedMessage(job, names, maxBytes);
+      } catch (error) {
+        if (!MillraceError.is(error)) throw error;
+        refused[index] = failure(job, error);
         continue;
       }
-      sent.push(index);
+      sent.push(job);
       yield message;
     }
   }
-  const outcomes = await publisher.publishMany(messages());
-  outcomes.forEach((outcome, position) => {
-    const index = sent[position] ?? 0;
-    results[index] = resultOf(jobs[index] as Envelope, outcome);
+  const outcomes = await publisher.publishMany<EnqueueResult>(messages(), {
+    // Sent more than once, the "duplicate" may be this very job; either way it is stored once.
+    stored: ({ sequence, duplicate }, index) => {
+      const { id, queue } = sent[index] as Envelope;
+      return { ok: true, id, queue, sequence, duplicate };
+    },
+    failed: (error, index) => failure(sent[index] as Envelope, error),
   });
-  return results;
+  return refused.length === 0 ? outcomes : inOrder(jobs.length, refused, outcomes);
 }
 
-function encode(job: Envelope, names: Names, maxBytes: number): Publication | MillraceError {
-  try {
-    requireId(job.id);
-    requireJobName(job.name);
-    requireQueueName(job.queue);
-    return enqueueMessage(job, names, maxBytes);
-  } catch (error) {
-    if (MillraceError.is(error)) return error;
-    throw error;
-  }
+function checkedMessage(job: Envelope, names: Names, maxBytes: number): Publication {
+  requireId(job.id);
+  requireJobName(job.name);
+  requireQueueName(job.queue);
+  return enqueueMessage(job, names, maxBytes);
 }
 
-function resultOf({ id, queue }: Envelope, outcome: PublishOutcome): EnqueueResult {
-  if (outcome.kind === "failed") return { ok: false, id, queue, error: outcome.error };
-  // Sent more than once, the "duplicate" may be this very job; either way it is stored once.
-  const { sequence, duplicate } = outcome.ack;
-  return { ok: true, id, queue, sequence, duplicate };
+function failure({ id, queue }: Envelope, error: MillraceError): EnqueueResult {
+  return { ok: false, id, queue, error };
+}
+
+/** Puts the outcomes into the places that no refusal has. */
+function inOrder(
+  length: number,
+  refused: readonly EnqueueResult[],
+  outcomes: readonly EnqueueResult[],
+): readonly EnqueueResult[] {
+  let next = 0;
+  return Array.from(
+    { length },
+    (_, index) => refused[index] ?? (outcomes[next++] as EnqueueResult),
+  );
 }

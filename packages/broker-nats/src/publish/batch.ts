@@ -22,13 +22,25 @@ type Source =
   | { readonly kind: "ended" }
   | { readonly kind: "threw"; readonly error: unknown };
 
+/** What a caller makes of each outcome; called once for every item given, with its place among them. */
+export type OutcomeReader<Result> = {
+  readonly stored: (ack: PubAck, index: number) => Result;
+  readonly failed: (error: MillraceError, index: number) => Result;
+};
+
+export const AS_OUTCOME: OutcomeReader<PublishOutcome> = {
+  stored: (ack) => ({ kind: "stored", ack }),
+  failed: (error) => ({ kind: "failed", error }),
+};
+
 /** One `publishMany`: gives its items as there is room, and collects an outcome for each without a promise for each. */
-export class Batch implements Feeder<PubAck>, Sink<PubAck> {
+export class Batch<Result> implements Feeder<PubAck>, Sink<PubAck> {
   readonly #items: Iterator<Publication>;
   readonly #parcelOf: (item: Publication, sink: Sink<PubAck>, index: number) => Parcel<PubAck>;
-  readonly #resolve: (outcomes: PublishOutcome[]) => void;
+  readonly #reader: OutcomeReader<Result>;
+  readonly #resolve: (outcomes: Result[]) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #outcomes: PublishOutcome[] = [];
+  readonly #outcomes: Result[] = [];
   #source: Source = { kind: "more" };
   #given = 0;
   #settled = 0;
@@ -36,11 +48,13 @@ export class Batch implements Feeder<PubAck>, Sink<PubAck> {
   constructor(
     items: Iterator<Publication>,
     parcelOf: (item: Publication, sink: Sink<PubAck>, index: number) => Parcel<PubAck>,
-    resolve: (outcomes: PublishOutcome[]) => void,
+    reader: OutcomeReader<Result>,
+    resolve: (outcomes: Result[]) => void,
     reject: (error: unknown) => void,
   ) {
     this.#items = items;
     this.#parcelOf = parcelOf;
+    this.#reader = reader;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -61,11 +75,11 @@ export class Batch implements Feeder<PubAck>, Sink<PubAck> {
   }
 
   done(ack: PubAck, index: number): void {
-    this.#settle({ kind: "stored", ack }, index);
+    this.#settle(this.#reader.stored(ack, index), index);
   }
 
   failed(error: MillraceError, index: number): void {
-    this.#settle({ kind: "failed", error }, index);
+    this.#settle(this.#reader.failed(error, index), index);
   }
 
   #pull(): Publication | undefined {
@@ -79,7 +93,7 @@ export class Batch implements Feeder<PubAck>, Sink<PubAck> {
     return undefined;
   }
 
-  #settle(outcome: PublishOutcome, index: number): void {
+  #settle(outcome: Result, index: number): void {
     this.#outcomes[index] = outcome;
     this.#settled += 1;
     this.#finishWhenSettled();

@@ -3,7 +3,13 @@ import { MillraceError } from "../errors.ts";
 import { Exchange, type Parcel, RETRY, type Sink, type Verdict } from "../exchange/exchange.ts";
 import { encodeHeaders, rawHeaders } from "../wire/headers.ts";
 import { readStatus } from "../wire/read-headers.ts";
-import { Batch, type Publication, type PublishOutcome } from "./batch.ts";
+import {
+  AS_OUTCOME,
+  Batch,
+  type OutcomeReader,
+  type Publication,
+  type PublishOutcome,
+} from "./batch.ts";
 import { judgePubAck, type PubAck } from "./pub-ack.ts";
 import { lookUpStream } from "./stream-lookup.ts";
 
@@ -61,15 +67,19 @@ export class ConfirmedPublisher {
    * Publishes everything the iterable yields, taking items only as the window has room, and gives one outcome for each in
    * its order. Rejects only with what the iterable itself throws, once everything it had given before is settled.
    */
-  publishMany(items: Iterable<Publication>): Promise<PublishOutcome[]> {
+  publishMany(items: Iterable<Publication>): Promise<PublishOutcome[]>;
+  publishMany<Result>(
+    items: Iterable<Publication>,
+    reader: OutcomeReader<Result>,
+  ): Promise<Result[]>;
+  publishMany(
+    items: Iterable<Publication>,
+    reader: OutcomeReader<unknown> = AS_OUTCOME,
+  ): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
-      const batch = new Batch(
-        items[Symbol.iterator](),
-        (item, sink, index) => this.#parcel(item, sink, index),
-        resolve,
-        reject,
+      this.#exchange.feed(
+        new Batch(items[Symbol.iterator](), this.#parcelOf, reader, resolve, reject),
       );
-      this.#exchange.feed(batch);
     });
   }
 
@@ -82,6 +92,9 @@ export class ConfirmedPublisher {
   close(): Promise<void> {
     return this.#exchange.close();
   }
+
+  readonly #parcelOf = (item: Publication, sink: Sink<PubAck>, index: number): Parcel<PubAck> =>
+    this.#parcel(item, sink, index);
 
   #parcel(
     { subject, data, headers }: Publication,

@@ -102,6 +102,13 @@ const MEANING: ReadonlyMap<number, readonly [NatsErrorCode, string]> = new Map<
       "Free disk or memory on the server, or raise the account's JetStream limits.",
     ],
   ],
+  [
+    10002,
+    [
+      "broker-unavailable",
+      "Remove what is no longer needed from the account's streams, or raise its JetStream limits.",
+    ],
+  ],
   [10028, ["broker-unavailable", "Raise the account's JetStream memory limit."]],
   [
     10047,

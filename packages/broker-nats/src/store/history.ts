@@ -125,7 +125,7 @@ export class NatsHistory implements HistoryStore {
   }
 }
 
-/** A record that was written twice, because a confirmation was lost, is one record. */
+/** A record that was written twice, because a confirmation was lost, is one record. One of the same id's later use is another. */
 function keyOf(record: HistoryRecord): string {
-  return `${record.queue}/${record.generation}/${record.state}`;
+  return `${record.queue}/${record.sequence ?? ""}/${record.generation}/${record.state}`;
 }

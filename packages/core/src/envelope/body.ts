@@ -107,7 +107,7 @@ function refuseUnsafe(root: unknown): void {
   }
 }
 
-function unserializable(cause: unknown): MillraceError {
+export function unserializable(cause: unknown): MillraceError {
   const detail = cause instanceof Error ? cause.message : String(cause);
   return new MillraceError(
     "unserializable-payload",

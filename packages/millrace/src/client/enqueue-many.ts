@@ -75,11 +75,7 @@ async function enqueueChunk<Item extends { readonly id?: string }>(
     const result = published[index];
     const { id } = envelopes[index] as Envelope;
     results[place] =
-      result === undefined
-        ? { ok: false, id, queue, error: unanswered(id) }
-        : result.ok
-          ? { ok: true, id: result.id, queue, duplicate: result.duplicate }
-          : { ok: false, id: result.id, queue, error: result.error };
+      result === undefined ? { ok: false, id, queue, error: unanswered(id) } : result;
   }
 }
 

@@ -3,7 +3,9 @@ import { createInterface } from "node:readline";
 import { connect } from "nats";
 import { enqueue, result } from "./enqueue.mjs";
 
-const nc = await connect({ servers: process.argv[2], maxReconnectAttempts: 1 });
+const { host, username, password } = new URL(process.argv[2]);
+const user = username === "" ? {} : { user: username, pass: password };
+const nc = await connect({ servers: host, maxReconnectAttempts: 1, ...user });
 const js = nc.jetstream();
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
