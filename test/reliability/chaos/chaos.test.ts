@@ -63,12 +63,7 @@ async function runPhase(
   const calm = phase.blows.length === 0;
   const over = calm
     ? undefined
-    : trial.fault(
-        `phase ${phase.number}`,
-        "repeated-attempt",
-        "stale-effect",
-        "forgotten-delivery",
-      );
+    : trial.fault(`phase ${phase.number}`, "repeated-attempt", "stale-effect");
   for (const { afterMs, blow } of phase.blows) {
     await sleep(afterMs);
     await strike(blow, fleet, server);

@@ -141,10 +141,7 @@ function judgeRuns(
     }
   }
   for (const [token, runs] of Map.groupBy(job.runs, (run) => run.token)) {
-    const [first, last] = [runs[0], runs.at(-1)];
-    if (first === undefined || last === undefined || first === last || copied(job, faults))
-      continue;
-    if (explained("forgotten-delivery", faults, first.startedMs, last.startedMs)) continue;
+    if (runs.length === 1 || copied(job, faults)) continue;
     violations.push({
       kind: "token-reused",
       id,
