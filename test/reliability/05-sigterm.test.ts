@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { describeEachServer } from "../harness/servers.ts";
 import { Trial, type TrialNode } from "./harness/trial.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
-import type { Work } from "./programs/work.ts";
+import { deliveryOf, type Work } from "./programs/work.ts";
 
 const GRACE_MS = 3_000;
 /** From the end of the grace to the end of the process: closing the connection. */
@@ -45,7 +45,7 @@ describeEachServer("5: SIGTERM under load", (server) => {
     ).toEqual([]);
     // Handing back does not look like a crash: every message is delivered for the first time.
     const deliveries = trial.ledger.flatMap((entry) =>
-      entry.event === "started" ? entry.token % 2 ** 20 : [],
+      entry.event === "started" ? deliveryOf(entry.token) : [],
     );
     expect(new Set(deliveries)).toEqual(new Set([1]));
   });

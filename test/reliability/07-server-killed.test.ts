@@ -22,12 +22,7 @@ describeEachServer("7: the server killed under load, twice", (server) => {
         60_000,
       );
       // What was unsettled may run again, until the leases of that moment are over.
-      const over = trial.fault(
-        "the server is killed",
-        "repeated-attempt",
-        "stale-effect",
-        "forgotten-delivery",
-      );
+      const over = trial.fault("the server is killed", "repeated-attempt", "stale-effect");
       await server.kill();
       await server.restart();
       over();

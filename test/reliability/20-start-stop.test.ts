@@ -9,6 +9,7 @@ import { eventually } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
 import { newSeed, SeededRandom } from "./oracle/seeded-random.ts";
 import { connectTo } from "./programs/connect.ts";
+import { deliveryOf } from "./programs/work.ts";
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -125,7 +126,7 @@ function makeNode(broker: Broker, name: string, seen: Seen, untilAborted = true)
   const running = new Promise<void>((resolve) => (ran = resolve));
   const job = defineJob({ name: JOB, queue: QUEUE }).handler(async ({ signal, token }) => {
     ran();
-    if (token % 2 ** 20 > 1) seen.redelivered += 1;
+    if (deliveryOf(token) > 1) seen.redelivered += 1;
     if (untilAborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
   });
   const log: Logger = {

@@ -1,4 +1,4 @@
-export { fencingToken } from "./execution/attempt-context.ts";
+export { fencingToken, type RunOrder } from "./execution/fencing-token.ts";
 export type { Health } from "./health/health.ts";
 export {
   type HealthServer,

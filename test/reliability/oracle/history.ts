@@ -7,8 +7,6 @@ export type Consequence =
   | "repeated-attempt"
   /** The job is in the queue more than once: each copy runs. */
   | "copied-job"
-  /** The server lost count of a message's deliveries: the token of its next run may be one that was used. */
-  | "forgotten-delivery"
   /** A run goes on although another has begun, and finds its effect refused. */
   | "stale-effect";
 

@@ -120,15 +120,6 @@ describe("a history with nothing wrong in it", () => {
         .settled("succeeded", 1),
     ],
     [
-      "a server that lost count of the deliveries when it was killed",
-      story()
-        .published()
-        .started(1, 1)
-        .fault("repeated-attempt", "forgotten-delivery")
-        .ran("succeeded", 1, 1)
-        .settled("succeeded", 1),
-    ],
-    [
       "a job that dies without an attempt, by its crashes",
       story()
         .published()

@@ -102,7 +102,8 @@ function* judgeEnd(job: Job, faults: readonly Fault[]): Generator<Violation> {
     };
   else if (finals.length === 0)
     yield { kind: "unsettled", id, detail: "its history has no final state" };
-  if (isDone(job) && dead && !copied(job, faults))
+  // A run that succeeded and could not say so is followed by others, which may take their holders down.
+  if (isDone(job) && dead && !repeated(job, faults) && !copied(job, faults))
     yield { kind: "done-and-dead", id, detail: `dead with reason ${job.dead[0]?.reason}` };
 }
 
@@ -140,10 +141,7 @@ function judgeRuns(
     }
   }
   for (const [token, runs] of Map.groupBy(job.runs, (run) => run.token)) {
-    const [first, last] = [runs[0], runs.at(-1)];
-    if (first === undefined || last === undefined || first === last || copied(job, faults))
-      continue;
-    if (explained("forgotten-delivery", faults, first.startedMs, last.startedMs)) continue;
+    if (runs.length === 1 || copied(job, faults)) continue;
     violations.push({
       kind: "token-reused",
       id,
@@ -158,6 +156,8 @@ function judgeRuns(
 function* judgeCount(job: Job, faults: readonly Fault[]): Generator<Violation> {
   const last = job.records.findLast((record) => record.state !== "requeued");
   if (last === undefined || copied(job, faults)) return;
+  // Crashes leave the count where it was, however far a holder got before it died.
+  if (last.reason === "crashed" && repeated(job, faults)) return;
   const counted = job.runs.filter((run) => run.ending === "succeeded" || run.ending === "failed");
   const ran = Math.max(0, ...counted.map((run) => run.attempt));
   // A last attempt that took its process down was never an attempt: its number was not given away.
@@ -173,11 +173,20 @@ function isDone(job: Job): boolean {
   return job.runs.some((run) => run.ending === "succeeded");
 }
 
-/** Whether the job was put into the queue a second time by a fault that lay over one of its runs. */
+/** Whether a fault that makes attempts be made again lay over its runs. */
+function repeated(job: Job, faults: readonly Fault[]): boolean {
+  return overRuns("repeated-attempt", job, faults);
+}
+
+/** Whether a fault put the job into the queue a second time between its runs. */
 function copied(job: Job, faults: readonly Fault[]): boolean {
+  return overRuns("copied-job", job, faults);
+}
+
+function overRuns(consequence: Consequence, job: Job, faults: readonly Fault[]): boolean {
   const first = job.runs[0]?.startedMs;
   const last = job.runs.at(-1)?.startedMs;
-  return first !== undefined && last !== undefined && explained("copied-job", faults, first, last);
+  return first !== undefined && last !== undefined && explained(consequence, faults, first, last);
 }
 
 function explained(

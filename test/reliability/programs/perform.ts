@@ -1,5 +1,5 @@
 import type { ExecutionContext } from "@millrace/core";
-import type { Work } from "./work.ts";
+import { deliveryOf, type Work } from "./work.ts";
 
 export interface Hands {
   /** Resolves when the test releases this job. */
@@ -37,11 +37,6 @@ export async function perform(context: ExecutionContext<Work>, hands: Hands): Pr
       });
       return sleep(60_000, undefined);
   }
-}
-
-/** The low part of a fencing token counts the deliveries of one message. */
-function deliveryOf(token: number): number {
-  return token % 2 ** 20;
 }
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -54,6 +54,11 @@ export interface ProducerConfig extends ConnectConfig {
   readonly pauseMs: number;
 }
 
+/** Which delivery of its message a run is, from its fencing token. */
+export function deliveryOf(token: number): number {
+  return Math.floor(token / 2 ** 20) % 2 ** 6;
+}
+
 export const QUEUE = "work";
 export const JOB = "reliability.work";
 

@@ -16,7 +16,7 @@ export class AttemptContext implements ExecutionContext {
     input: unknown;
     envelope: Envelope;
     definition: AnyJob;
-    deliveryCount: number;
+    token: number;
     node: string;
     abort: AbortSwitch;
     log: Logger;
@@ -24,7 +24,7 @@ export class AttemptContext implements ExecutionContext {
     this.input = fields.input;
     this.job = fields.envelope;
     this.node = fields.node;
-    this.token = fencingToken(fields.envelope.generation, fields.deliveryCount);
+    this.token = fields.token;
     this.maxAttempts = fields.envelope.maxAttempts ?? fields.definition.retry.attempts;
     this.#abort = fields.abort;
     this.#nodeLog = fields.log;
@@ -46,9 +46,4 @@ export class AttemptContext implements ExecutionContext {
     });
     return this.#log;
   }
-}
-
-/** A message is delivered far less than 2^20 times before it is a dead letter, and each publication counts higher than all before it. */
-export function fencingToken(generation: number, deliveryCount: number): number {
-  return generation * 2 ** 20 + deliveryCount;
 }

@@ -17,7 +17,8 @@ export interface AttemptOptions {
   readonly host: ExecutionHost;
   readonly envelope: Envelope;
   readonly job: AnyJob;
-  readonly deliveryCount: number;
+  /** For the handler. */
+  readonly token: number;
   readonly abort: AbortSwitch;
   /** The attempt is under way from here on, and may fail or time out. Called at most once, before `onOutcome`. */
   readonly onStart: () => void;
@@ -60,7 +61,7 @@ export class Attempt {
   }
 
   #run(input: unknown): void {
-    const { host, envelope, job, deliveryCount, abort } = this.#options;
+    const { host, envelope, job, token, abort } = this.#options;
     // Told to stop while the payload was being validated: then the work is best not begun.
     if (abort.reason !== undefined) return this.#end(outcomeOfAbort(abort.reason));
     this.#start();
@@ -68,7 +69,7 @@ export class Attempt {
       input,
       envelope,
       definition: job,
-      deliveryCount,
+      token,
       node: host.node,
       abort,
       log: host.log,

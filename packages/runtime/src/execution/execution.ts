@@ -22,6 +22,7 @@ import { admit } from "./admit.ts";
 import { Attempt } from "./attempt.ts";
 import { decide } from "./decide.ts";
 import type { ExecutionHost } from "./execution-host.ts";
+import { fencingToken } from "./fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { isOnRecord } from "./on-record.ts";
 import { Pause } from "./pause.ts";
@@ -190,6 +191,12 @@ export class Execution {
       this.#settle({ kind: "deferred", untilMs: host.clock.now() + awayMs });
   }
 
+  #token({ generation }: Envelope): number {
+    const { deliveryCount, message } = this.#delivery;
+    const ageMs = this.#host.clock.now() - message.storedAt;
+    return fencingToken({ generation, deliveryCount, ageMs });
+  }
+
   #begin(envelope: Envelope, job: AnyJob): void {
     if (this.#phase === "settling" || this.#phase === "ended") return;
     const host = this.#host;
@@ -199,7 +206,7 @@ export class Execution {
       host,
       envelope,
       job,
-      deliveryCount: this.#delivery.deliveryCount,
+      token: this.#token(envelope),
       abort: this.#abort,
       onStart: () => this.#started(envelope),
       onOutcome: (outcome) => this.#settle(outcome),

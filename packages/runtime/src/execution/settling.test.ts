@@ -85,11 +85,13 @@ test.each(["requeue", "record", "ack"] as const)(
 
 test("a lost lease aborts the signal with its code, and nothing is settled", async () => {
   let reason: unknown;
+  let first: number | undefined;
   const release = gate();
   const { broker, clock, enqueue, history, said } = await simulatedNode({
     jobs: [
       defineJob({ name: "t.job", queue: QUEUE }).handler(({ signal, token }) => {
-        if (token > 1) return "second";
+        first ??= token;
+        if (token > first) return "second";
         signal.addEventListener("abort", () => (reason = signal.reason));
         return release.promise;
       }),

@@ -118,7 +118,7 @@ export function createNode(options: NodeOptions): MillraceNode {
           worker.abortAll("shutdown", "The node is stopping and the grace has passed.");
       },
       handBackAll: () => {
-        for (const worker of workers) worker.handBackAll();
+        for (const worker of workers) void worker.handBackAll();
       },
       close: async () => {
         unwatchStatus();

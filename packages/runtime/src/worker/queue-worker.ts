@@ -91,8 +91,12 @@ export class QueueWorker {
     for (const execution of this.#executions) execution.abort(cause, message);
   }
 
-  /** Settles as interrupted what has not ended by itself. */
-  handBackAll(): void {
+  /**
+   * Settles as interrupted what has not ended by itself, once nothing is pulled any more: a job that was handed back sooner could come
+   * straight back to this worker.
+   */
+  async handBackAll(): Promise<void> {
+    await this.stopPulling();
     for (const execution of this.#executions) execution.handBack();
   }
 

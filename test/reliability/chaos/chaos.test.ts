@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { describeServer, type TestServer } from "../../harness/servers.ts";
+import { Trial } from "../harness/trial.ts";
+import { newSeed, SeededRandom } from "../oracle/seeded-random.ts";
+import { Fleet } from "./fleet.ts";
+import { type Phase, planPhases } from "./plan.ts";
+import { strike } from "./strike.ts";
+
+/** `pnpm chaos` sets them; every other test run has this long and a seed of its own. */
+const BUDGET_MS = Number(process.env["MILLRACE_CHAOS_MINUTES"] ?? 0.2) * 60_000;
+const SEED = Number(process.env["MILLRACE_CHAOS_SEED"] ?? newSeed());
+const NODES = 3;
+const DRAIN_MS = 60_000;
+/** A phase that has begun is finished. */
+const OVERTIME_MS = 150_000;
+
+describeServer(
+  "a random run of faults",
+  process.env["MILLRACE_CHAOS_SERVER"] === "2.10" ? "2.10" : "newest",
+  (server) => {
+    it(`proves the promise (seed ${SEED})`, { timeout: BUDGET_MS + OVERTIME_MS }, async () => {
+      const endMs = performance.now() + BUDGET_MS;
+      const trial = await Trial.start(server);
+      const fleet = new Fleet(trial, server, NODES);
+      await fleet.fill();
+      let done = 0;
+      for (const phase of planPhases(new SeededRandom(SEED), {
+        nodes: NODES,
+        leaseMs: trial.leaseMs,
+      })) {
+        if (performance.now() >= endMs) break;
+        console.log(
+          `phase ${phase.number}: ${phase.jobs} jobs of ${phase.workMs} ms; ${describe(phase)}`,
+        );
+        await runPhase(phase, trial, fleet, server);
+        done += 1;
+      }
+      const { violations, counts } = await trial.verdict();
+      console.log(
+        `seed ${SEED}, ${done} phases, verdict: ${violations.length === 0 ? "clean" : "BROKEN"} ${JSON.stringify(counts)}`,
+      );
+      expect(violations, `seed ${SEED}`).toEqual([]);
+      expect(counts.confirmed).toBe(counts.attempted);
+    });
+  },
+);
+
+async function runPhase(
+  phase: Phase,
+  trial: Trial,
+  fleet: Fleet,
+  server: TestServer,
+): Promise<void> {
+  const batches = Math.max(1, Math.floor(phase.loadMs / 100));
+  const producer = trial.producer(`p${phase.number}`, {
+    jobs: phase.jobs,
+    batch: Math.ceil(phase.jobs / batches),
+    pauseMs: 100,
+    failEvery: 7,
+    workMs: phase.workMs,
+  });
+  const calm = phase.blows.length === 0;
+  const over = calm
+    ? undefined
+    : trial.fault(`phase ${phase.number}`, "repeated-attempt", "stale-effect");
+  for (const { afterMs, blow } of phase.blows) {
+    await sleep(afterMs);
+    await strike(blow, fleet, server);
+  }
+  expect(await producer.exit(phase.loadMs + DRAIN_MS)).toEqual({ code: 0, signal: null });
+  await trial.drained(DRAIN_MS);
+  over?.();
+}
+
+function describe({ blows }: Phase): string {
+  return blows.length === 0 ? "no faults" : blows.map(({ blow }) => blow.kind).join(", ");
+}
