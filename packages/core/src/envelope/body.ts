@@ -1,5 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { PlainEncoder } from "./plain-encoder.ts";
 import { refuseHollowLists } from "./refuse-hollow-lists.ts";
 
 export type BodyFormat = "msgpack" | "json";
@@ -12,6 +13,7 @@ export type BodyFormat = "msgpack" | "json";
 export const MAX_DEPTH = 64;
 
 const encoder = new Encoder({ ignoreUndefined: true, maxDepth: MAX_DEPTH });
+const plainEncoder = new PlainEncoder(MAX_DEPTH);
 const decoder = new Decoder();
 const textDecoder = new TextDecoder("utf-8", { fatal: true });
 const textEncoder = new TextEncoder();
@@ -23,7 +25,7 @@ const textEncoder = new TextEncoder();
  */
 export function encodeMsgpack(value: unknown): Uint8Array {
   try {
-    return encoder.encode(value);
+    return plainEncoder.encode(value) ?? encoder.encode(value);
   } catch (cause) {
     throw unserializable(cause);
   }
@@ -107,7 +109,7 @@ function refuseUnsafe(root: unknown): void {
   }
 }
 
-export function unserializable(cause: unknown): MillraceError {
+function unserializable(cause: unknown): MillraceError {
   const detail = cause instanceof Error ? cause.message : String(cause);
   return new MillraceError(
     "unserializable-payload",

@@ -1,8 +1,6 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
-import { type BodyFormat, encodeJson, encodeMsgpack, unserializable } from "./body.ts";
+import { type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
 import { ENVELOPE_VERSION, type Envelope } from "./envelope.ts";
-import { mapKey, MapWriter } from "./map-writer.ts";
-import { isId } from "./names.ts";
 
 /** The body of an envelope as a map: fields that hold their default are left out. Queue, lane and headers are not in the body. */
 interface WireBody {
@@ -33,49 +31,8 @@ interface WireBody {
  * @throws MillraceError `unserializable-payload`
  */
 export function writeEnvelope(envelope: Envelope, format: BodyFormat = "msgpack"): Uint8Array {
-  if (format === "json") return encodeJson(wireBody(envelope));
-  return isPlain(envelope) ? writePlain(envelope) : encodeMsgpack(wireBody(envelope));
-}
-
-/** Most jobs: enqueued for the first time, with nothing but a name and a payload. */
-function isPlain(envelope: Envelope): boolean {
-  return (
-    envelope.generation === 0 &&
-    envelope.notBefore === undefined &&
-    envelope.expiresAt === undefined &&
-    envelope.maxAttempts === undefined &&
-    envelope.timeoutMs === undefined &&
-    envelope.uniqueKey === undefined &&
-    envelope.concurrencyKey === undefined &&
-    envelope.tags === undefined &&
-    Number.isSafeInteger(envelope.createdAt) &&
-    envelope.createdAt >= 0 &&
-    isId(envelope.id)
-  );
-}
-
-const writer = new MapWriter();
-const KEY = {
-  v: mapKey("v"),
-  id: mapKey("id"),
-  name: mapKey("name"),
-  payload: mapKey("payload"),
-  createdAt: mapKey("createdAt"),
-};
-
-/** What `encodeMsgpack(wireBody(envelope))` would write, byte for byte. */
-function writePlain(envelope: Envelope): Uint8Array {
-  try {
-    writer.begin(5);
-    writer.count(KEY.v, ENVELOPE_VERSION);
-    writer.ascii(KEY.id, envelope.id);
-    writer.repeated(KEY.name, envelope.name);
-    writer.value(KEY.payload, envelope.payload === undefined ? null : envelope.payload);
-    writer.count(KEY.createdAt, envelope.createdAt);
-    return writer.take();
-  } catch (cause) {
-    throw unserializable(cause);
-  }
+  const body = wireBody(envelope);
+  return format === "msgpack" ? encodeMsgpack(body) : encodeJson(body);
 }
 
 /** The order of the keys is the order of the bytes, which the golden tests hold still. */

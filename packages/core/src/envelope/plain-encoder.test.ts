@@ -1,0 +1,84 @@
+import { Encoder } from "@msgpack/msgpack";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { PlainEncoder } from "./plain-encoder.ts";
+
+const DEPTH = 64;
+const library = new Encoder({ ignoreUndefined: true, maxDepth: DEPTH });
+const plain = new PlainEncoder(DEPTH);
+
+test("writes what the library writes, or leaves the value to it", () => {
+  const value = fc.anything({
+    withNullPrototype: true,
+    withDate: true,
+    withTypedArray: true,
+    withObjectString: true,
+    maxDepth: 5,
+    key: fc.string({ unit: "grapheme" }),
+  });
+  let compared = 0;
+  fc.assert(
+    fc.property(value, (given) => {
+      const mine = plain.encode(given);
+      if (mine === undefined) return;
+      compared += 1;
+      expect(mine).toEqual(library.encode(given));
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(compared).toBeGreaterThan(200);
+});
+
+const ofLength = (length: number): string => "x".repeat(length);
+test.each<[string, unknown]>([
+  ...[0, 23, 24, 25, 31, 32, 255, 256, 65_535, 65_536].map((length): [string, unknown] => [
+    `ASCII text of ${length}`,
+    ofLength(length),
+  ]),
+  ...[5, 10, 16, 20, 31, 90, 128, 40_000].map((length): [string, unknown] => [
+    `text of ${length} beyond ASCII`,
+    "ü€😀".repeat(length),
+  ]),
+  ["a late umlaut", `${ofLength(20)}ü`],
+  ...[0, 127, 128, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER].map(
+    (count): [string, unknown] => [`the number ${count}`, count],
+  ),
+  ...[0.5, -0.5, Number.NaN, Infinity, 2 ** 60, -0].map((count): [string, unknown] => [
+    `the number ${count}`,
+    count,
+  ]),
+  ...[15, 16, 70_000].map((length): [string, unknown] => [
+    `a list of ${length}`,
+    Array.from({ length }, (_, i) => i),
+  ]),
+  ["a map of 16", Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`k${i}`, i]))],
+  ["undefined in a map and in a list", { a: undefined, b: [undefined, 1] }],
+  ["nothing", null],
+])("%s", (_title, value) => {
+  const mine = plain.encode(value);
+  if (Array.isArray(value) && value.length > 65_535) expect(mine).toBeUndefined();
+  else expect(mine).toEqual(library.encode(value));
+});
+
+test.each<[string, unknown]>([
+  ["a date", new Date(0)],
+  ["bytes", new Uint8Array(3)],
+  ["a negative number", -1],
+  ["a bigint", 1n],
+  ["a function", () => 1],
+  ["a class's own", new (class Money {})()],
+  ["a map of such", { deep: [new Map()] }],
+])("%s is left to the library", (_title, value) => {
+  expect(plain.encode(value)).toBeUndefined();
+});
+
+test("what nests too deep is left to the library, which refuses it", () => {
+  const nest = (levels: number): unknown => (levels === 1 ? 1 : [nest(levels - 1)]);
+  expect(plain.encode(nest(DEPTH))).toEqual(library.encode(nest(DEPTH)));
+  expect(plain.encode(nest(DEPTH + 1))).toBeUndefined();
+});
+
+test("a value that is not plain leaves nothing behind in the next one", () => {
+  expect(plain.encode({ a: ofLength(5_000), b: -1 })).toBeUndefined();
+  expect(plain.encode({ a: 1 })).toEqual(library.encode({ a: 1 }));
+});

@@ -1,0 +1,207 @@
+/**
+ * Msgpack bytes of plain data: maps with string keys, lists, strings, numbers, booleans, null. Anything else is left to
+ * the library, which also reports what can't be encoded.
+ *
+ * An envelope or a history record is encoded for every job, and the library spends most of that counting the bytes of
+ * strings; writing first and fixing the length afterwards takes half the time (`docs/decisions/0009-plain-encoder.md`).
+ * What it writes is what the library writes, byte for byte, for all well-formed text; a property test compares them.
+ */
+export class PlainEncoder {
+  #bytes = scratch(4_096);
+  #at = 0;
+  #busy = false;
+  readonly #maxDepth: number;
+
+  /** @param maxDepth deeper values are left to the library, which refuses them */
+  constructor(maxDepth: number) {
+    this.#maxDepth = maxDepth;
+  }
+
+  /** @returns undefined where the value is not plain */
+  encode(value: unknown): Uint8Array | undefined {
+    // A getter of the value may encode something itself.
+    if (this.#busy) return undefined;
+    this.#busy = true;
+    this.#at = 0;
+    try {
+      return this.#write(value, 1) ? this.#take() : undefined;
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /** @returns false where something is not plain; what was written before it is then worthless */
+  #write(value: unknown, depth: number): boolean {
+    if (depth > this.#maxDepth) return false;
+    switch (typeof value) {
+      case "string":
+        this.#text(value);
+        return true;
+      case "number":
+        return this.#number(value);
+      case "boolean":
+        this.#byte(value ? 0xc3 : 0xc2);
+        return true;
+      case "object":
+        if (value === null) {
+          this.#byte(0xc0);
+          return true;
+        }
+        return Array.isArray(value) ? this.#list(value, depth) : this.#map(value, depth);
+      default:
+        return false;
+    }
+  }
+
+  #map(value: object, depth: number): boolean {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype !== Object.prototype && prototype !== null) return false;
+    const fields = value as Readonly<Record<string, unknown>>;
+    const keys = Object.keys(fields);
+    let size = 0;
+    for (const key of keys) if (fields[key] !== undefined) size += 1;
+    if (!this.#header(size, 0x80, 0xde)) return false;
+    for (const key of keys) {
+      const field = fields[key];
+      if (field === undefined) continue;
+      this.#text(key);
+      if (!this.#write(field, depth + 1)) return false;
+    }
+    return true;
+  }
+
+  #list(value: readonly unknown[], depth: number): boolean {
+    if (!this.#header(value.length, 0x90, 0xdc)) return false;
+    for (const entry of value) {
+      // The library writes a hole or an undefined of a list as null.
+      if (!this.#write(entry === undefined ? null : entry, depth + 1)) return false;
+    }
+    return true;
+  }
+
+  #header(size: number, short: number, long: number): boolean {
+    if (size > 0xffff) return false;
+    if (size < 16) this.#byte(short | size);
+    else {
+      this.#byte(long);
+      this.#uint16(size);
+    }
+    return true;
+  }
+
+  #number(value: number): boolean {
+    if (!Number.isSafeInteger(value)) {
+      this.#byte(0xcb);
+      this.#need(8);
+      this.#at = this.#bytes.writeDoubleBE(value, this.#at);
+      return true;
+    }
+    if (value < 0) return false;
+    if (value < 0x80) this.#byte(value);
+    else if (value < 0x100) {
+      this.#byte(0xcc);
+      this.#byte(value);
+    } else if (value < 0x1_0000) {
+      this.#byte(0xcd);
+      this.#uint16(value);
+    } else if (value < UINT32) {
+      this.#byte(0xce);
+      this.#uint32(value);
+    } else {
+      this.#byte(0xcf);
+      this.#uint32(Math.floor(value / UINT32));
+      this.#uint32(value % UINT32);
+    }
+    return true;
+  }
+
+  /** Takes the text for ASCII, where a character is a byte, and writes it anew where it turns out not to be. */
+  #text(value: string): void {
+    this.#need(MAX_TEXT_HEADER + 3 * value.length);
+    const start = this.#at;
+    this.#textHeader(value.length);
+    const written = this.#characters(value);
+    if (written === value.length) return;
+    this.#at = start;
+    this.#textHeader(written);
+    this.#at += this.#bytes.utf8Write(value, this.#at);
+  }
+
+  /** @returns the bytes it took */
+  #characters(value: string): number {
+    const bytes = this.#bytes;
+    const { length } = value;
+    let at = this.#at;
+    if (length <= SHORT_TEXT) {
+      for (let i = 0; i < length; i += 1) {
+        const code = value.charCodeAt(i);
+        if (code >= 0x80) return bytes.utf8Write(value, this.#at);
+        bytes[at++] = code;
+      }
+      this.#at = at;
+      return length;
+    }
+    const written = bytes.utf8Write(value, at);
+    this.#at += written;
+    return written;
+  }
+
+  #textHeader(bytes: number): void {
+    if (bytes < 32) this.#byte(0xa0 | bytes);
+    else if (bytes < 0x100) {
+      this.#byte(0xd9);
+      this.#byte(bytes);
+    } else if (bytes < 0x1_0000) {
+      this.#byte(0xda);
+      this.#uint16(bytes);
+    } else {
+      this.#byte(0xdb);
+      this.#uint32(bytes);
+    }
+  }
+
+  #byte(value: number): void {
+    this.#need(1);
+    this.#bytes[this.#at++] = value;
+  }
+
+  #uint16(value: number): void {
+    this.#need(2);
+    this.#bytes[this.#at++] = value >>> 8;
+    this.#bytes[this.#at++] = value & 0xff;
+  }
+
+  #uint32(value: number): void {
+    this.#need(4);
+    this.#at = this.#bytes.writeUInt32BE(value, this.#at);
+  }
+
+  #need(more: number): void {
+    const wanted = this.#at + more;
+    if (wanted <= this.#bytes.length) return;
+    const larger = scratch(Math.max(wanted, this.#bytes.length * 2));
+    larger.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = larger;
+  }
+
+  /** A copy of its own; small ones share a pool, because an ArrayBuffer for each message keeps the collector busy. */
+  #take(): Uint8Array {
+    const copy = Buffer.allocUnsafe(this.#at);
+    copy.set(this.#bytes.subarray(0, this.#at));
+    return new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength);
+  }
+}
+
+const UINT32 = 2 ** 32;
+const MAX_TEXT_HEADER = 5;
+/** Up to here a loop is faster than a call into the engine. */
+const SHORT_TEXT = 24;
+
+/** Node has had this method since its first Buffers, and its types leave it out; `write()` ends there after checks that cost more than the copy. */
+interface Scratch extends Buffer<ArrayBuffer> {
+  utf8Write(text: string, offset: number): number;
+}
+
+function scratch(bytes: number): Scratch {
+  return Buffer.allocUnsafeSlow(bytes) as Scratch;
+}
