@@ -78,6 +78,15 @@ test("what nests too deep is left to the library, which refuses it", () => {
   expect(plain.encode(nest(DEPTH + 1))).toBeUndefined();
 });
 
+test("bytes that were taken stay as they are", () => {
+  const taken = Array.from({ length: 2_000 }, (_, n) =>
+    plain.encode({ n, text: ofLength(n % 300) }),
+  );
+  taken.forEach((bytes, n) =>
+    expect(bytes).toEqual(library.encode({ n, text: ofLength(n % 300) })),
+  );
+});
+
 test("a value that is not plain leaves nothing behind in the next one", () => {
   expect(plain.encode({ a: ofLength(5_000), b: -1 })).toBeUndefined();
   expect(plain.encode({ a: 1 })).toEqual(library.encode({ a: 1 }));

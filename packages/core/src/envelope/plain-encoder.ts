@@ -7,7 +7,9 @@
  * What it writes is what the library writes, byte for byte, for all well-formed text; a property test compares them.
  */
 export class PlainEncoder {
-  #bytes = scratch(4_096);
+  #bytes = scratch(POOL_BYTES);
+  /** Where the value that is being written begins; before it lie the bytes of earlier ones, which their owners may still hold. */
+  #start = 0;
   #at = 0;
   #busy = false;
   readonly #maxDepth: number;
@@ -22,7 +24,7 @@ export class PlainEncoder {
     // A getter of the value may encode something itself.
     if (this.#busy) return undefined;
     this.#busy = true;
-    this.#at = 0;
+    this.#at = this.#start;
     try {
       return this.#write(value, 1) ? this.#take() : undefined;
     } finally {
@@ -118,11 +120,11 @@ export class PlainEncoder {
   /** Takes the text for ASCII, where a character is a byte, and writes it anew where it turns out not to be. */
   #text(value: string): void {
     this.#need(MAX_TEXT_HEADER + 3 * value.length);
-    const start = this.#at;
+    const begin = this.#at;
     this.#textHeader(value.length);
     const written = this.#characters(value);
     if (written === value.length) return;
-    this.#at = start;
+    this.#at = begin;
     this.#textHeader(written);
     this.#at += this.#bytes.utf8Write(value, this.#at);
   }
@@ -176,23 +178,30 @@ export class PlainEncoder {
     this.#at = this.#bytes.writeUInt32BE(value, this.#at);
   }
 
+  /** Where the pool is used up, the value that is being written moves into the next one. */
   #need(more: number): void {
-    const wanted = this.#at + more;
-    if (wanted <= this.#bytes.length) return;
-    const larger = scratch(Math.max(wanted, this.#bytes.length * 2));
-    larger.set(this.#bytes.subarray(0, this.#at));
-    this.#bytes = larger;
+    if (this.#at + more <= this.#bytes.length) return;
+    const begun = this.#bytes.subarray(this.#start, this.#at);
+    this.#bytes = scratch(Math.max(POOL_BYTES, 2 * (begun.length + more)));
+    this.#bytes.set(begun);
+    this.#start = 0;
+    this.#at = begun.length;
   }
 
-  /** A copy of its own; small ones share a pool, because an ArrayBuffer for each message keeps the collector busy. */
   #take(): Uint8Array {
-    const copy = Buffer.allocUnsafe(this.#at);
-    copy.set(this.#bytes.subarray(0, this.#at));
-    return new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength);
+    const taken = new Uint8Array(
+      this.#bytes.buffer,
+      this.#bytes.byteOffset + this.#start,
+      this.#at - this.#start,
+    );
+    this.#start = this.#at;
+    return taken;
   }
 }
 
 const UINT32 = 2 ** 32;
+/** Results share a pool, because an ArrayBuffer for each keeps the collector busy. Small, because one result that is kept keeps all of its pool. */
+const POOL_BYTES = 16_384;
 const MAX_TEXT_HEADER = 5;
 /** Up to here a loop is faster than a call into the engine. */
 const SHORT_TEXT = 24;
