@@ -12,7 +12,7 @@ import type { Figure, Scenario } from "./scenarios/scenario.ts";
 /**
  * Runs every scenario's contenders side by side, in turn, on one private server: A B, B A, A B …
  *
- *     pnpm bench [--smoke] [--rounds 5] [--only process] [--out bench/results.json]
+ *     pnpm bench [--smoke] [--rounds 5] [--only process] [--json] [--out results.json]
  */
 const { values } = parseArgs({
   options: {
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     rounds: { type: "string" },
     only: { type: "string" },
     out: { type: "string" },
+    json: { type: "boolean", default: false },
   },
 });
 const rounds = Number(values.rounds ?? (values.smoke ? 1 : 5));
@@ -37,13 +38,9 @@ process.stderr.write(
 const verdicts: Verdict[] = [];
 for (const scenario of scenarios) verdicts.push(await compare(scenario));
 
-process.stdout.write(`${render(verdicts)}\n`);
-if (values.out !== undefined) {
-  await writeFile(
-    values.out,
-    `${JSON.stringify({ server: server.version, node: process.version, rounds, verdicts }, null, 2)}\n`,
-  );
-}
+const report = `${JSON.stringify({ server: server.version, node: process.version, rounds, verdicts }, null, 2)}\n`;
+process.stdout.write(values.json ? report : `${render(verdicts)}\n`);
+if (values.out !== undefined) await writeFile(values.out, report);
 for (const { scenario, reached, goal } of verdicts) {
   if (!reached)
     process.stderr.write(`${scenario}: below its floor of ${Math.round(goal * 100)} %\n`);
