@@ -58,7 +58,6 @@ const millrace: Contender = {
       jobs: [noOp.handler(async ({ input }) => void input.n)],
       slots: SLOTS,
     });
-    node.events.on("job.settled", () => {});
     const run = await timed(arena.amount, async () => {
       await settledAll(broker, node, tally, filledBroker, arena.amount);
     });
