@@ -35,29 +35,56 @@ const STREAM_START = '{"stream":"';
 const SEQUENCE_START = '","seq":';
 const SEQUENCE_START_SPACED = '", "seq":';
 
-/** Reads an acknowledgement of the server. The plain form, which nearly all have, is read without a JSON parser. */
+const DIGIT_0 = 0x30;
+const CLOSING_BRACE = 0x7d;
+
+/** How the last plain acknowledgement began, up to its digits. Written by `plainAck`; the next one is nearly always of the same stream. */
+let known: { readonly start: Uint8Array; readonly stream: string } | undefined;
+
+/** Reads an acknowledgement of the server. The plain form, which nearly all have, is read without a JSON parser, and mostly without making a string. */
 export function judgePubAck(reply: Msg, subject: string, attempts: number): Verdict<PubAck> {
+  const { data } = reply;
+  if (known !== undefined && startsWith(data, known.start)) {
+    const sequence = readSequence(data, known.start.length);
+    if (sequence > 0) return { stream: known.stream, sequence, duplicate: false, attempts };
+  }
   const text = reply.string();
-  return plainAck(text, attempts) ?? jsonAck(text, subject, attempts);
+  return plainAck(text, data, attempts) ?? jsonAck(text, subject, attempts);
 }
 
-function plainAck(text: string, attempts: number): PubAck | undefined {
-  if (!text.startsWith(STREAM_START) || text.charCodeAt(text.length - 1) !== 125) return undefined;
+function plainAck(text: string, data: Uint8Array, attempts: number): PubAck | undefined {
+  if (!text.startsWith(STREAM_START)) return undefined;
   const nameEnd = text.indexOf('"', STREAM_START.length);
-  const digits = text.startsWith(SEQUENCE_START_SPACED, nameEnd)
-    ? nameEnd + SEQUENCE_START_SPACED.length
-    : nameEnd + SEQUENCE_START.length;
-  if (digits === nameEnd + SEQUENCE_START.length && !text.startsWith(SEQUENCE_START, nameEnd))
-    return undefined;
+  const separator = [SEQUENCE_START, SEQUENCE_START_SPACED].find((start) =>
+    text.startsWith(start, nameEnd),
+  );
+  // Beyond ASCII, places in the text are not places in the bytes.
+  if (separator === undefined || text.length !== data.length) return undefined;
+  const digits = nameEnd + separator.length;
+  const sequence = readSequence(data, digits);
+  if (sequence === 0) return undefined;
+  const stream = text.slice(STREAM_START.length, nameEnd);
+  known = { start: data.slice(0, digits), stream };
+  return { stream, sequence, duplicate: false, attempts };
+}
+
+function startsWith(data: Uint8Array, start: Uint8Array): boolean {
+  if (data.length <= start.length) return false;
+  for (let i = 0; i < start.length; i += 1) if (data[i] !== start[i]) return false;
+  return true;
+}
+
+/** The number that ends at the closing brace and begins at `from`; 0 where anything else stands there. */
+function readSequence(data: Uint8Array, from: number): number {
+  const end = data.length - 1;
+  if (data[end] !== CLOSING_BRACE) return 0;
   let sequence = 0;
-  for (let i = digits; i < text.length - 1; i += 1) {
-    const digit = text.charCodeAt(i) - 48;
-    if (digit < 0 || digit > 9) return undefined;
+  for (let i = from; i < end; i += 1) {
+    const digit = (data[i] as number) - DIGIT_0;
+    if (digit < 0 || digit > 9) return 0;
     sequence = sequence * 10 + digit;
   }
-  return sequence === 0
-    ? undefined
-    : { stream: text.slice(STREAM_START.length, nameEnd), sequence, duplicate: false, attempts };
+  return sequence;
 }
 
 function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAck> {

@@ -9,8 +9,6 @@ import type { Publication } from "../publish/batch.ts";
 import { encodeHeaders, type HeaderRecord, headersAtMost } from "../wire/headers.ts";
 import type { Names } from "../topology/subjects.ts";
 
-const CONTENT_TYPE = "application/msgpack";
-
 /**
  * A job as it is enqueued. One that was settled before (a dead letter that is tried again) goes through the runtime's door: on the
  * producers' its counters would be ignored, and its next requeue would repeat a message id.
@@ -46,12 +44,9 @@ export function requeueMessage(envelope: Envelope, names: Names, maxBytes: numbe
   };
 }
 
+/** No `Content-Type`: the first byte of a msgpack map tells, and each message is that much smaller. */
 function envelopeHeaders(envelope: Envelope): HeaderRecord {
-  return {
-    ...envelope.headers,
-    "Nats-Msg-Id": messageIdOf(envelope),
-    "Content-Type": CONTENT_TYPE,
-  };
+  return { ...envelope.headers, "Nats-Msg-Id": messageIdOf(envelope) };
 }
 
 function tooLarge(envelope: Envelope, size: number, maxBytes: number): MillraceError {
