@@ -9,14 +9,19 @@ describeEachServer("4: a node frozen for two leases", (server) => {
   it("finds its signal aborted when it wakes; its effect is refused and its ack changes nothing", async () => {
     const trial = await Trial.start(server);
     const a = await trial.node("a");
-    await trial.publish({ job: { do: "hold", deliveries: 2 } });
-    await a.heard("started", "job");
+    await trial.publish({
+      job: { do: "hold", deliveries: 2 },
+      // Ends by its own timer in the first moment after the thaw, before anybody has told it anything.
+      sleeper: { do: "work", ms: 1.5 * trial.leaseMs },
+    });
+    for (const id of ["job", "sleeper"]) await a.heard("started", id);
 
     const thawed = trial.fault("node a is frozen", "repeated-attempt", "stale-effect");
     const frozenAtMs = ledgerNowMs();
     a.signal("SIGSTOP");
     const b = await trial.node("b");
     const second = await b.heard("started", "job");
+    await b.heard("started", "sleeper");
     await eventually(() => ledgerNowMs() >= frozenAtMs + 2 * trial.leaseMs, {
       withinMs: 3 * trial.leaseMs,
       describe: "two leases have passed",
@@ -30,6 +35,7 @@ describeEachServer("4: a node frozen for two leases", (server) => {
     // No delivery was wasted on the frozen node, whose pull was still at the server when it froze.
     expect(deliveryOf(second.token)).toBe(2);
 
+    expect((await a.heard("settled", "sleeper")).state).toBe("abandoned");
     // The handler of `a` ignores its signal, makes its effect and returns.
     a.release("job");
     const { state } = await a.heard("settled", "job");
@@ -42,13 +48,10 @@ describeEachServer("4: a node frozen for two leases", (server) => {
     await death;
     const third = await a.heard("started", "job");
     expect(third.token).toBeGreaterThan(second.token);
-    expect((await a.heard("settled", "job")).state).toBe("succeeded");
     await trial.drained();
     expect(await trial.expectClean()).toMatchObject({
-      runs: 3,
-      effects: 1,
-      refusedEffects: 1,
-      succeeded: 1,
+      refusedEffects: 2,
+      succeeded: 2,
     });
   });
 });

@@ -56,7 +56,7 @@ export interface ProducerConfig extends ConnectConfig {
 
 /** Which delivery of its message a run is, from its fencing token. */
 export function deliveryOf(token: number): number {
-  return Math.floor(token / 2 ** 20) % 2 ** 6;
+  return Math.floor(token / 2 ** 24) % 2 ** 6;
 }
 
 export const QUEUE = "work";

@@ -191,10 +191,9 @@ export class Execution {
       this.#settle({ kind: "deferred", untilMs: host.clock.now() + awayMs });
   }
 
-  #token({ generation }: Envelope): number {
-    const { deliveryCount, message } = this.#delivery;
-    const ageMs = this.#host.clock.now() - message.storedAt;
-    return fencingToken({ generation, deliveryCount, ageMs });
+  #token({ generation, createdAt }: Envelope): number {
+    const { deliveryCount } = this.#delivery;
+    return fencingToken({ generation, deliveryCount, ageMs: this.#host.clock.now() - createdAt });
   }
 
   #begin(envelope: Envelope, job: AnyJob): void {

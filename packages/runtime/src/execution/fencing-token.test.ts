@@ -10,7 +10,7 @@ test.each<[string, RunOrder, RunOrder]>([
     { generation: 0, deliveryCount: 1_000, ageMs: 1e12 },
     { generation: 1, deliveryCount: 1, ageMs: 0 },
   ],
-  ["a delivery that the server forgot to count", FIRST, { ...FIRST, ageMs: 100 }],
+  ["a delivery that the server forgot to count", FIRST, { ...FIRST, ageMs: 20 }],
   [
     "one of those that are counted no further",
     { ...FIRST, deliveryCount: 70 },
@@ -20,12 +20,12 @@ test.each<[string, RunOrder, RunOrder]>([
   expect(fencingToken(later)).toBeGreaterThan(fencingToken(earlier));
 });
 
-test("a clock that runs behind the server's is no negative age", () => {
+test("a clock that runs behind the producer's is no negative age", () => {
   expect(fencingToken({ ...FIRST, ageMs: -5_000 })).toBe(fencingToken(FIRST));
 });
 
-test("stays exact for a hundred million publications", () => {
-  expect(fencingToken({ generation: 1e8, deliveryCount: 63, ageMs: 1e12 })).toBeLessThan(
+test("stays exact for eight million publications", () => {
+  expect(fencingToken({ generation: 8e6, deliveryCount: 63, ageMs: 1e12 })).toBeLessThan(
     Number.MAX_SAFE_INTEGER,
   );
 });
