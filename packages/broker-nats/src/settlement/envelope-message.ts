@@ -22,6 +22,7 @@ export function enqueueMessage(envelope: Envelope, names: Names, maxBytes: numbe
     data: writeEnvelope(envelope),
     headers: envelopeHeaders(envelope),
   };
+  // Only a message that comes near the limit is measured.
   if (message.data.length + headersAtMost(message.headers) > maxBytes) {
     const size = message.data.length + encodeHeaders(message.headers).length;
     if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);

@@ -11,6 +11,7 @@ import { delayedMessage } from "../delayed/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
 import { ack } from "../pull/ack.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import type { PubAck } from "../publish/pub-ack.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import type { NatsDelivery } from "../work/nats-delivery.ts";
@@ -40,7 +41,8 @@ export class Settler {
   }
 
   async settle(delivery: NatsDelivery, steps: readonly SettlementStep[]): Promise<void> {
-    for (const [index, step] of steps.entries()) {
+    for (let index = 0; index < steps.length; index += 1) {
+      const step = steps[index] as SettlementStep;
       requireHeld(delivery);
       switch (step.do) {
         case "requeue":
@@ -89,9 +91,9 @@ export class Settler {
     await publisher.publish(server.names.dead(letter.queue, letter.id), letter.body, headers);
   }
 
-  async #record(record: HistoryRecord): Promise<void> {
+  #record(record: HistoryRecord): Promise<PubAck> {
     const { server, publisher, limits } = this.#options;
-    await publisher.publish(
+    return publisher.publish(
       server.names.history(record.queue, record.id, record.state),
       writeHistoryRecord(record, limits.server - RECORD_ROOM),
       undefined,

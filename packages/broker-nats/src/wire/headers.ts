@@ -59,13 +59,13 @@ export function rawHeaders(bytes: Uint8Array): MsgHdrs {
 }
 
 class RawHeaders {
-  readonly #bytes: Uint8Array;
+  readonly bytes: Uint8Array;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
   }
 
   encode(): Uint8Array {
-    return this.#bytes;
+    return this.bytes;
   }
 }

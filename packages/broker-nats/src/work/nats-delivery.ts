@@ -12,15 +12,16 @@ export class NatsDelivery implements Delivery {
   readonly ackSubject: string;
 
   constructor(raw: RawDelivery, { queue, origin, lane }: QueueSubject, lease: NatsLease) {
-    this.message = {
+    const message: { -readonly [K in keyof QueueMessage]: QueueMessage[K] } = {
       queue,
-      ...(lane === undefined ? {} : { lane }),
       origin,
       body: plainBytes(raw.data),
       headers: raw.headers,
       sequence: raw.streamSequence,
       storedAt: raw.publishedAtMs,
     };
+    if (lane !== undefined) message.lane = lane;
+    this.message = message;
     this.deliveryCount = raw.deliveryCount;
     this.lease = lease;
     this.ackSubject = raw.ackSubject;

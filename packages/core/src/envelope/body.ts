@@ -90,23 +90,23 @@ function refuseCode(_key: string, value: unknown): unknown {
   return value;
 }
 
-/** Iterative, so that hostile nesting can't exhaust the stack of the check itself. */
-function refuseUnsafe(root: unknown): void {
-  let level: unknown[] = [root];
-  for (let depth = 1; level.length > 0; depth += 1) {
-    const next: unknown[] = [];
-    for (const value of level) {
-      if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) continue;
-      if (Object.hasOwn(value, "__proto__")) throw new Error('the body has a key "__proto__"');
-      const children: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-      if (depth >= MAX_DEPTH && children.length > 0)
-        throw new Error(`the body nests deeper than ${MAX_DEPTH} levels`);
-      for (const child of children) {
-        if (typeof child === "object" && child !== null) next.push(child);
-      }
-    }
-    level = next;
+/** Recursive, and never deeper than the limit it checks, so hostile nesting can't exhaust the stack. */
+function refuseUnsafe(value: unknown, depth = 1): void {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
+  if (Array.isArray(value)) {
+    if (value.length > 0) refuseDepth(depth);
+    for (const entry of value) refuseUnsafe(entry, depth + 1);
+    return;
   }
+  for (const key of Object.keys(value)) {
+    if (key === "__proto__") throw new Error('the body has a key "__proto__"');
+    refuseDepth(depth);
+    refuseUnsafe((value as Readonly<Record<string, unknown>>)[key], depth + 1);
+  }
+}
+
+function refuseDepth(depth: number): void {
+  if (depth >= MAX_DEPTH) throw new Error(`the body nests deeper than ${MAX_DEPTH} levels`);
 }
 
 function unserializable(cause: unknown): MillraceError {

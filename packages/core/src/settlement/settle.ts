@@ -62,13 +62,14 @@ export function settle(input: SettlementInput): Settlement {
   const notBefore = state === "requeued" ? verdict.notBefore : undefined;
   const next = state === "requeued" ? nextGeneration(settled, notBefore) : settled;
   const reason = state === "dead" || state === "expired" ? deadReason(input.outcome) : undefined;
-  return {
+  const settlement: { -readonly [K in keyof Settlement]: Settlement[K] } = {
     state: state as FinalState,
     envelope: next,
     steps: stepsOf(effects, input, next, state as FinalState, notBefore, reason),
-    ...(notBefore === undefined ? {} : { notBefore }),
-    ...(reason === undefined ? {} : { reason }),
   };
+  if (notBefore !== undefined) settlement.notBefore = notBefore;
+  if (reason !== undefined) settlement.reason = reason;
+  return settlement;
 }
 
 /** What the policy makes of an outcome: the machine's event, and when a next attempt would be due. */

@@ -1,4 +1,10 @@
-import { type Envelope, recordError, type Settlement, type SettlementInput } from "@millrace/core";
+import {
+  type Envelope,
+  type Events,
+  recordError,
+  type Settlement,
+  type SettlementInput,
+} from "@millrace/core";
 import type { ExecutionHost } from "./execution-host.ts";
 
 /**
@@ -44,15 +50,19 @@ export function reportSettled(
   const { envelope, outcome, durationMs } = input;
   if (settlement.state === "abandoned") host.events.emit("lease.lost", idOf(envelope));
   if (!host.events.has("job.settled")) return;
-  host.events.emit("job.settled", {
-    ...idOf(envelope),
+  const event: { -readonly [K in keyof Events["job.settled"]]: Events["job.settled"][K] } = {
+    id: envelope.id,
+    name: envelope.name,
+    queue: envelope.queue,
+    attempt: envelope.attempts + 1,
     state: settlement.state,
     outcome: settlement.state === "abandoned" ? "lease-lost" : outcome.kind,
-    ...(durationMs === undefined ? {} : { durationMs }),
-    ...(settlement.notBefore === undefined ? {} : { notBefore: settlement.notBefore }),
-    ...(settlement.reason === undefined ? {} : { reason: settlement.reason }),
-    ...("error" in outcome ? { error: outcome.error } : {}),
-  });
+  };
+  if (durationMs !== undefined) event.durationMs = durationMs;
+  if (settlement.notBefore !== undefined) event.notBefore = settlement.notBefore;
+  if (settlement.reason !== undefined) event.reason = settlement.reason;
+  if ("error" in outcome) event.error = outcome.error;
+  host.events.emit("job.settled", event);
 }
 
 function quietly(host: ExecutionHost, say: () => void): void {
