@@ -21,12 +21,21 @@ export async function enqueue(
   const refused: EnqueueResult[] = [];
   /** The jobs that were sent, in the order of their outcomes. */
   const sent: Envelope[] = [];
+  /** A job whose name and queue were found right. */
+  let checked: Envelope | undefined;
   function* messages(): Generator<Publication> {
     for (let index = 0; index < jobs.length; index += 1) {
       const job = jobs[index] as Envelope;
       let message: Publication;
       try {
-        message = checkedMessage(job, names, maxBytes);
+        requireId(job.id);
+        // Jobs that are enqueued together mostly share these two.
+        if (job.name !== checked?.name || job.queue !== checked.queue) {
+          requireJobName(job.name);
+          requireQueueName(job.queue);
+          checked = job;
+        }
+        message = enqueueMessage(job, names, maxBytes);
       } catch (error) {
         if (!MillraceError.is(error)) throw error;
         refused[index] = failure(job, error);
@@ -45,13 +54,6 @@ export async function enqueue(
     failed: (error, index) => failure(sent[index] as Envelope, error),
   });
   return refused.length === 0 ? outcomes : inOrder(jobs.length, refused, outcomes);
-}
-
-function checkedMessage(job: Envelope, names: Names, maxBytes: number): Publication {
-  requireId(job.id);
-  requireJobName(job.name);
-  requireQueueName(job.queue);
-  return enqueueMessage(job, names, maxBytes);
 }
 
 function failure({ id, queue }: Envelope, error: MillraceError): EnqueueResult {

@@ -10,7 +10,8 @@ import type { PubAck } from "./pub-ack.ts";
 export interface Publication {
   readonly subject: string;
   readonly data: Uint8Array;
-  readonly headers: HeaderRecord | undefined;
+  /** As a record, or as the bytes that `encodeHeaders` made of one. */
+  readonly headers: HeaderRecord | Uint8Array | undefined;
 }
 
 export type PublishOutcome =

@@ -101,7 +101,8 @@ export class ConfirmedPublisher {
     sink: Sink<PubAck>,
     index: number,
   ): Parcel<PubAck> {
-    const encoded = headers === undefined ? undefined : encodeHeaders(headers);
+    const encoded =
+      headers === undefined || headers instanceof Uint8Array ? headers : encodeHeaders(headers);
     const size = (encoded?.length ?? 0) + data.length;
     const maxPayload = this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY;
     if (size > maxPayload) {

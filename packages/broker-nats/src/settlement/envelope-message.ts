@@ -6,7 +6,7 @@ import {
   writeFittingEnvelope,
 } from "@millrace/core";
 import type { Publication } from "../publish/batch.ts";
-import { encodeHeaders, type HeaderRecord, headersAtMost } from "../wire/headers.ts";
+import { encodeHeaders, type HeaderRecord } from "../wire/headers.ts";
 import type { Names } from "../topology/subjects.ts";
 
 /**
@@ -17,17 +17,12 @@ import type { Names } from "../topology/subjects.ts";
  */
 export function enqueueMessage(envelope: Envelope, names: Names, maxBytes: number): Publication {
   const { queue, lane } = envelope;
-  const message = {
-    subject: envelope.generation === 0 ? names.jobs(queue, lane) : names.requeue(queue, lane),
-    data: writeEnvelope(envelope),
-    headers: envelopeHeaders(envelope),
-  };
-  // Only a message that comes near the limit is measured.
-  if (message.data.length + headersAtMost(message.headers) > maxBytes) {
-    const size = message.data.length + encodeHeaders(message.headers).length;
-    if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);
-  }
-  return message;
+  const data = writeEnvelope(envelope);
+  const headers = encodeHeaders(envelopeHeaders(envelope));
+  const size = data.length + headers.length;
+  if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);
+  const subject = envelope.generation === 0 ? names.jobs(queue, lane) : names.requeue(queue, lane);
+  return { subject, data, headers };
 }
 
 /**

@@ -28,13 +28,6 @@ export function encodeHeaders(headers: HeaderRecord): Uint8Array {
   return Buffer.from(`${text}\r\n`);
 }
 
-/** A bound on the bytes of the headers that needs no encoding: no character takes more than three. */
-export function headersAtMost(headers: HeaderRecord): number {
-  let bytes = PREAMBLE.length + 2;
-  for (const name in headers) bytes += name.length + 3 * (headers[name]?.length ?? 0) + 4;
-  return bytes;
-}
-
 /** Whether a header of this name can be sent. */
 export function isHeaderName(name: string): boolean {
   return NAME.test(name);
