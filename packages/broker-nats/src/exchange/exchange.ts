@@ -4,6 +4,7 @@ import { watchConnection } from "../connection/connection-events.ts";
 import { MillraceError } from "../errors.ts";
 import { Fifo } from "../wire/fifo.ts";
 import { newInbox } from "../wire/inbox.ts";
+import { Slots } from "./slots.ts";
 
 /** The reply settles nothing: the message is sent again when its turn comes. */
 export const RETRY: unique symbol = Symbol("retry");
@@ -58,7 +59,7 @@ type Link = "up" | "down";
  * Sends messages that are answered, and keeps sending each until it is: after a time without an answer, and after a
  * reconnect (each dial throws away what the connection had buffered). Whatever it sends must therefore be idempotent.
  *
- * One subscription takes every answer and one timer looks after every deadline, so a message costs one map entry. Time is
+ * One subscription takes every answer and one timer looks after every deadline, so a message costs one slot. Time is
  * counted in ticks of that timer: an event loop that was blocked hasn't made anything late before it reads its answers.
  */
 export class Exchange<T> {
@@ -67,7 +68,7 @@ export class Exchange<T> {
   readonly #prefix: string;
   readonly #sub: Subscription;
   readonly #unwatch: () => void;
-  readonly #inFlight = new Map<number, Parcel<T>>();
+  readonly #inFlight: Slots<Parcel<T>>;
   readonly #waiting = new Fifo<Parcel<T> | Feeder<T>>();
   readonly #idle: (() => void)[] = [];
   readonly #tickMs: number;
@@ -77,7 +78,6 @@ export class Exchange<T> {
   #link: Link = "up";
   #timer: NodeJS.Timeout | undefined;
   #tick = 0;
-  #lastToken = 0;
   #closing: Promise<void> | undefined;
   /** Set when the inbox itself was refused: no answer can ever come. */
   #refused: MillraceError | undefined;
@@ -85,6 +85,7 @@ export class Exchange<T> {
   constructor(nc: NatsConnection, options: ExchangeOptions<T>) {
     this.#nc = nc;
     this.#options = options;
+    this.#inFlight = new Slots(options.window);
     this.#tickMs = Math.max(5, Math.min(250, Math.floor(options.attemptTimeoutMs / 4)));
     this.#refillAt = Math.floor(options.window * REFILL_SHARE);
     this.#prefix = `${newInbox(nc)}.`;
@@ -103,8 +104,7 @@ export class Exchange<T> {
     const refused = this.#refusal(parcel);
     if (refused !== undefined) return parcel.sink.failed(refused, parcel.index);
     parcel.bornTick = this.#tick;
-    if (this.#inFlight.size >= this.#options.window || this.#waiting.size > 0)
-      this.#waiting.push(parcel);
+    if (this.#inFlight.full || this.#waiting.size > 0) this.#waiting.push(parcel);
     else this.#start(parcel);
     this.#startTimer();
   }
@@ -156,8 +156,7 @@ export class Exchange<T> {
   }
 
   #start(parcel: Parcel<T>): void {
-    parcel.token = ++this.#lastToken;
-    this.#inFlight.set(parcel.token, parcel);
+    this.#inFlight.put(parcel);
     this.#transmit(parcel);
   }
 
@@ -183,7 +182,7 @@ export class Exchange<T> {
     if (parcel === undefined) return;
     const verdict = this.#options.judge(msg, parcel);
     if (verdict === RETRY) return;
-    this.#inFlight.delete(parcel.token);
+    this.#inFlight.remove(parcel);
     if (verdict instanceof MillraceError) parcel.sink.failed(verdict, parcel.index);
     else parcel.sink.done(verdict, parcel.index);
     if (this.#waiting.size > 0 && this.#inFlight.size <= this.#refillAt) this.#fill();
@@ -191,7 +190,7 @@ export class Exchange<T> {
   }
 
   #fill(): void {
-    while (this.#inFlight.size < this.#options.window) {
+    while (!this.#inFlight.full) {
       const item = this.#waiting.shift();
       if (item === undefined) break;
       if ("token" in item) {
@@ -210,7 +209,7 @@ export class Exchange<T> {
   }
 
   #fail(parcel: Parcel<T>, error: MillraceError): void {
-    this.#inFlight.delete(parcel.token);
+    this.#inFlight.remove(parcel);
     parcel.sink.failed(error, parcel.index);
   }
 

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { RETRY } from "../exchange/exchange.ts";
 import { judgePubAck } from "./pub-ack.ts";
 
-const reply = (text: string): Msg => ({ string: () => text }) as unknown as Msg;
+const reply = (text: string): Msg =>
+  ({ string: () => text, data: new TextEncoder().encode(text) }) as unknown as Msg;
 
 test.each([
   ['{"stream":"Q","seq":7}', { stream: "Q", sequence: 7, duplicate: false, attempts: 2 }],
@@ -14,6 +15,22 @@ test.each([
   ],
 ])("%s is a confirmation", (text, expected) => {
   expect(judgePubAck(reply(text), "s", 2)).toEqual(expected);
+});
+
+test("what is remembered of one stream's confirmations is not taken for another's", () => {
+  const ack = (text: string): unknown => judgePubAck(reply(text), "s", 1);
+  const stored = (stream: string, sequence: number) => ({
+    stream,
+    sequence,
+    duplicate: false,
+    attempts: 1,
+  });
+  expect(ack('{"stream":"A","seq":1}')).toEqual(stored("A", 1));
+  expect(ack('{"stream":"A","seq":12}')).toEqual(stored("A", 12));
+  expect(ack('{"stream":"AB","seq":3}')).toEqual(stored("AB", 3));
+  expect(ack('{"stream":"A","seq":4}')).toEqual(stored("A", 4));
+  expect(ack('{"stream":"A","seq":5,"duplicate":true}')).toMatchObject({ duplicate: true });
+  expect(ack('{"stream":"Ä","seq":6}')).toEqual(stored("Ä", 6));
 });
 
 test("a duplicate without a sequence proves nothing yet", () => {

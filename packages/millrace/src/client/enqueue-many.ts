@@ -16,7 +16,7 @@ export type EnqueueItemResult =
     };
 
 /** Jobs that are made and handed to the broker together: few enough that making them never holds up the network for long. */
-const CHUNK = 500;
+const CHUNK = 256;
 /** Chunks on their way while the next is made. They bound the memory of an enqueue of millions. */
 const CHUNKS_UNDER_WAY = 4;
 
@@ -32,7 +32,7 @@ export async function enqueueMany<Item extends { readonly id?: string }>(
   queue: string,
   make: (item: Item) => Envelope | Promise<Envelope>,
 ): Promise<readonly EnqueueItemResult[]> {
-  const results: EnqueueItemResult[] = [];
+  const results = Array.from<EnqueueItemResult>({ length: items.length });
   const underWay = new Set<Promise<void>>();
   const failures: unknown[] = [];
   for (let from = 0; from < items.length && failures.length === 0; from += CHUNK) {
