@@ -6,6 +6,7 @@ export interface Summary {
   readonly attempts: number;
   readonly bytes: number;
   readonly lines: number;
+  /** From the first enqueue to the last result, the wait for the killed node's lease included. */
   readonly seconds: number;
   readonly byNode: ReadonlyMap<string, number>;
   readonly dead: readonly JobStatus[];
@@ -36,13 +37,16 @@ export function summarize(statuses: readonly JobStatus[], seconds: number): Summ
   };
 }
 
+const LEASE_NOTE = "the wait for the killed node's lease included (see bench/ for speed)";
+
 export function renderSummary(summary: Summary, crash: string): string {
   const rows: [string, string][] = [
     ["jobs", String(summary.jobs)],
     ["attempts", String(summary.attempts)],
     ["bytes", summary.bytes.toLocaleString("en-US")],
     ["lines", summary.lines.toLocaleString("en-US")],
-    ["jobs per second", (summary.jobs / summary.seconds).toFixed(0)],
+    ["seconds", `${summary.seconds.toFixed(1)}, from the first enqueue to the last result`],
+    ["jobs per second", `${(summary.jobs / summary.seconds).toFixed(0)}, ${LEASE_NOTE}`],
     ["settled by", [...summary.byNode].map(([node, count]) => `${node} ${count}`).join(", ")],
     ["crash survived", crash],
     ["dead letters", String(summary.dead.length)],
