@@ -6,7 +6,7 @@ export interface Summary {
   readonly attempts: number;
   readonly bytes: number;
   readonly lines: number;
-  /** From the first enqueue to the last result, the wait for the killed node's lease included. */
+  /** From the first enqueue to the last result, every wait included. */
   readonly seconds: number;
   readonly byNode: ReadonlyMap<string, number>;
   readonly dead: readonly JobStatus[];
@@ -37,7 +37,7 @@ export function summarize(statuses: readonly JobStatus[], seconds: number): Summ
   };
 }
 
-const LEASE_NOTE = "the wait for the killed node's lease included (see bench/ for speed)";
+const LEASE_NOTE = "waits for retries and for the killed node's lease included (speed: bench/)";
 
 export function renderSummary(summary: Summary, crash: string): string {
   const rows: [string, string][] = [
@@ -51,7 +51,7 @@ export function renderSummary(summary: Summary, crash: string): string {
     ["crash survived", crash],
     ["dead letters", String(summary.dead.length)],
   ];
-  const table = rows.map(([label, value]) => `  ${label.padEnd(16)}${value}`);
+  const table = rows.map(([label, value]) => `  ${label.padEnd(18)}${value}`);
   const dead = summary.dead.map(
     ({ id, attempts, history, error }) =>
       `    ${id}  ${history.at(-1)?.reason ?? ""} after ${attempts} attempts: ${error?.message ?? ""}`,
