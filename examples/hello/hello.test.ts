@@ -33,9 +33,8 @@ for (const target of serversUnderTest()) {
 
       const [, subject, body] = /^nats pub (\S+) '(.+)'$/m.exec(README) ?? [];
       const client = await connect({ servers: env.MILLRACE_SERVER });
-      const reply = await client
-        .request(subject as string, body as string)
-        .finally(() => client.close());
+      const reply = await client.request(subject as string, body);
+      await client.close();
       expect(reply.json()).toMatchObject({ stream: expect.stringContaining("default") as string });
 
       const jobs = await eventually(
