@@ -39,7 +39,7 @@ describeServer("the main job", "newest", () => {
       );
       expect(lines).toContainEqual(
         expect.stringMatching(
-          /^ {2}crash survived +node-1 killed .*the [1-9] jobs it left unacknowledged delivered to node-2$/,
+          /^ {2}crash survived +node-1 killed .*the [1-9]\d* jobs it left unacknowledged delivered to node-2$/,
         ),
       );
       expect(lines).toContain(
