@@ -53,6 +53,9 @@ export function runNode(args, extraEnv = {}) {
       if (!process.stdin.isTTY) child.kill("SIGINT");
     });
     for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+    // npm runs a script through a shell, and a SIGTERM to npm ends both without a word to this process.
+    const parent = process.ppid;
+    setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 500).unref();
     child.on("error", (error) => {
       console.error(`millrace: ${node} could not be started: ${error.message}`);
       resolve(1);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { guardChild } from "@millrace/broker-nats/server";
 
 /** A runtime node as a process of its own: `millrace run jobs.ts`, as in production. */
 export interface NodeProcess {
@@ -34,6 +35,8 @@ export async function startNodeProcess(options: {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, MILLRACE_LOG_LEVEL: "warn" },
   });
+  // However this program ends, its nodes end with it.
+  if (child.pid !== undefined) child.once("exit", guardChild(child.pid));
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill(signal);

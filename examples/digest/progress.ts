@@ -4,8 +4,6 @@ const BAR_WIDTH = 30;
 
 export interface Progress {
   show(done: number): void;
-  /** A line of its own, above the bar. */
-  say(line: string): void;
   end(): void;
 }
 
@@ -15,14 +13,12 @@ export function createProgress(total: number, out: Pick<WriteStream, "write" | "
 }
 
 function terminalBar(total: number, out: Pick<WriteStream, "write">): Progress {
-  let bar = "";
   return {
     show: (done) => {
       const filled = Math.round((done / total) * BAR_WIDTH);
-      bar = `\r  ${"█".repeat(filled)}${"░".repeat(BAR_WIDTH - filled)} ${done}/${total} jobs`;
+      const bar = `\r  ${"█".repeat(filled)}${"░".repeat(BAR_WIDTH - filled)} ${done}/${total} jobs`;
       out.write(bar);
     },
-    say: (line) => out.write(`\r\x1b[2K${line}\n${bar}`),
     end: () => out.write("\n"),
   };
 }
@@ -36,7 +32,6 @@ function plainLines(total: number, out: Pick<WriteStream, "write">): Progress {
       told = tenth;
       out.write(`  ${done}/${total} jobs\n`);
     },
-    say: (line) => out.write(`${line}\n`),
     end: () => {},
   };
 }

@@ -6,6 +6,7 @@ export interface Summary {
   readonly attempts: number;
   readonly bytes: number;
   readonly lines: number;
+  /** From the first enqueue to the last result, every wait included. */
   readonly seconds: number;
   readonly byNode: ReadonlyMap<string, number>;
   readonly dead: readonly JobStatus[];
@@ -36,18 +37,21 @@ export function summarize(statuses: readonly JobStatus[], seconds: number): Summ
   };
 }
 
+const LEASE_NOTE = "waits for retries and for the killed node's lease included (speed: bench/)";
+
 export function renderSummary(summary: Summary, crash: string): string {
   const rows: [string, string][] = [
     ["jobs", String(summary.jobs)],
     ["attempts", String(summary.attempts)],
     ["bytes", summary.bytes.toLocaleString("en-US")],
     ["lines", summary.lines.toLocaleString("en-US")],
-    ["jobs per second", (summary.jobs / summary.seconds).toFixed(0)],
+    ["seconds", `${summary.seconds.toFixed(1)}, from the first enqueue to the last result`],
+    ["jobs per second", `${(summary.jobs / summary.seconds).toFixed(0)}, ${LEASE_NOTE}`],
     ["settled by", [...summary.byNode].map(([node, count]) => `${node} ${count}`).join(", ")],
     ["crash survived", crash],
     ["dead letters", String(summary.dead.length)],
   ];
-  const table = rows.map(([label, value]) => `  ${label.padEnd(16)}${value}`);
+  const table = rows.map(([label, value]) => `  ${label.padEnd(18)}${value}`);
   const dead = summary.dead.map(
     ({ id, attempts, history, error }) =>
       `    ${id}  ${history.at(-1)?.reason ?? ""} after ${attempts} attempts: ${error?.message ?? ""}`,

@@ -107,7 +107,7 @@ function connectError(cause: unknown, urls: readonly string[]): MillraceError {
   if (cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError) {
     return new MillraceError(
       "auth-failed",
-      `The NATS server at ${servers} refused these credentials. Check user, token or credentials file.`,
+      `The NATS server at ${servers} refused these credentials. Check user and password, token or credentials file.`,
       { cause },
     );
   }

@@ -7,7 +7,7 @@ const SKEW_WARN_MS = 1_000;
 const SKEW_FAIL_MS = 30_000;
 
 export function judgeRoundTrip(rttMs: number): Finding {
-  const message = `answers in ${rttMs.toFixed(1)} ms`;
+  const message = `answers in ${rttMs < 1 ? "less than 1" : rttMs.toFixed(0)} ms`;
   return rttMs <= SLOW_MS
     ? ok("connection", message)
     : warn(

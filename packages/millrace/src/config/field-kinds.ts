@@ -40,6 +40,17 @@ export const list: FieldKind<readonly string[]> = {
   show: (value) => value.join(","),
 };
 
+const SERVER = /^((nats|tls):\/\/)?[^/]+\/?$/;
+
+export const servers: FieldKind<readonly string[]> = {
+  ...list,
+  parse(raw) {
+    const found = list.parse(raw);
+    if (found.every((server) => SERVER.test(server))) return found;
+    throw new Error("must be addresses such as nats://host:4222, tls://host or host:4222");
+  },
+};
+
 export const duration: FieldKind<number> = {
   placeholder: "<30s>",
   parse(raw) {

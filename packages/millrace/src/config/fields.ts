@@ -8,12 +8,13 @@ import {
   oneOf,
   replicaCount,
   queueSlots,
+  servers,
   text,
   whole,
 } from "./field-kinds.ts";
 
 /** Which commands and calls a field is for. `dev` has a server of its own, and so takes no `connection` fields. */
-export type FieldGroup = "connection" | "namespace" | "node";
+export type FieldGroup = "connection" | "namespace" | "node" | "health";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
@@ -35,7 +36,7 @@ export interface Field<Value = unknown> {
 export const FIELDS = {
   servers: field({
     group: "connection",
-    kind: list,
+    kind: servers,
     flag: "server",
     env: ["MILLRACE_SERVERS", "MILLRACE_SERVER"],
     default: ["nats://127.0.0.1:4222"],
@@ -184,14 +185,14 @@ export const FIELDS = {
     about: "Copies of every stream and bucket that this node makes: 1, or 3 or 5 in a cluster.",
   }),
   healthHost: field({
-    group: "node",
+    group: "health",
     kind: text,
     flag: "health-host",
     env: ["MILLRACE_HEALTH_HOST"],
     about: "Address the health server listens on. Default: all.",
   }),
   healthPort: field({
-    group: "node",
+    group: "health",
     kind: whole(0, 65_535),
     flag: "health-port",
     env: ["MILLRACE_HEALTH_PORT"],

@@ -67,6 +67,7 @@ describe("an error names the field, where it came from and the value", () => {
     ],
     [{ env: { MILLRACE_SLOTS: "0" } }, ["slots", "from 1", '"0"']],
     [{ env: { MILLRACE_GRACE: "soon" } }, ["graceMs", "MILLRACE_GRACE", '"soon"', "30s"]],
+    [{ env: { MILLRACE_SERVER: "http://nats:4222" } }, ["servers", "MILLRACE_SERVER", "nats://"]],
     [{ env: { MILLRACE_QUEUES: "mail" } }, ["queues", "MILLRACE_QUEUES", "mail:10"]],
     [{ env: { MILLRACE_QUEUES: "ma il:1" } }, ["queues", "ma il"]],
     [{ env: { MILLRACE_QUEUES: "mail:none" } }, ["queues", "whole number"]],

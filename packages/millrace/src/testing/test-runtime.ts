@@ -1,4 +1,4 @@
-import type { Duration, JobDefinition, StoredDeadLetter } from "@millrace/core";
+import type { Duration, JobDefinition, Middleware, StoredDeadLetter } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { createClient, type Millrace } from "../client/client.ts";
@@ -12,6 +12,7 @@ export interface TestRuntimeOptions {
   readonly jobs: readonly unknown[];
   /** Jobs of a queue that run at once. Default 10. */
   readonly slots?: number;
+  readonly middleware?: readonly Middleware[];
   /** The clock's first reading, epoch milliseconds. Default: 2030-01-01T00:00:00Z. */
   readonly startMs?: number;
   /** In [0, 1), for jitter. Default: always 0.5, which is the delay without jitter. */
@@ -59,11 +60,11 @@ export interface TestRuntime extends AsyncDisposable {
  * await t.assertSucceeded(handle);
  */
 export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
-  const { jobs, slots = 10, startMs, random = () => 0.5 } = options;
+  const { jobs, slots = 10, middleware = [], startMs, random = () => 0.5 } = options;
   const clock = new SimulatedClock(startMs);
   const broker = new MemoryBroker({ clock });
   const client = createClient(broker, clock);
-  const node = createNode({ broker, jobs, slots, clock, random, name: "test-node" });
+  const node = createNode({ broker, jobs, slots, middleware, clock, random, name: "test-node" });
   await node.start();
 
   const job = (id: string): Promise<JobStatus> => client.job(id);

@@ -17,5 +17,6 @@ test("counters, histograms and gauges stand on the page under the names and labe
   expect(page).toMatch(
     /^job_duration_seconds_bucket\{queue="mail",job="mail.welcome",le="60"\} 1$/m,
   );
+  expect(page).toContain("# HELP slots_total Slots of the queue on this node");
   expect(page).toMatch(/^slots_total\{queue="mail"\} 16$/m);
 });

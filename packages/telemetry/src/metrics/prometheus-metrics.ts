@@ -2,6 +2,7 @@ import type { Counter, Gauge, Histogram } from "@opentelemetry/api";
 import type { CounterName, GaugeName, HistogramName, MetricsCollector } from "@millrace/core";
 import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
+import { DESCRIPTIONS } from "./descriptions.ts";
 
 export interface PrometheusMetrics extends MetricsCollector {
   /** The text of a `/metrics` page, format 0.0.4. */
@@ -35,11 +36,19 @@ export function prometheusMetrics(): PrometheusMetrics {
   const provider = new MeterProvider({ readers: [exporter] });
   const meter = provider.getMeter("millrace");
   const serializer = new PrometheusSerializer("", false, undefined, true, true);
-  const counter = instruments<CounterName, Counter>((name) => meter.createCounter(name));
-  const histogram = instruments<HistogramName, Histogram>((name) =>
-    meter.createHistogram(name, { unit: "s", advice: { explicitBucketBoundaries: BUCKETS[name] } }),
+  const counter = instruments<CounterName, Counter>((name) =>
+    meter.createCounter(name, { description: DESCRIPTIONS[name] }),
   );
-  const gauge = instruments<GaugeName, Gauge>((name) => meter.createGauge(name));
+  const histogram = instruments<HistogramName, Histogram>((name) =>
+    meter.createHistogram(name, {
+      description: DESCRIPTIONS[name],
+      unit: "s",
+      advice: { explicitBucketBoundaries: BUCKETS[name] },
+    }),
+  );
+  const gauge = instruments<GaugeName, Gauge>((name) =>
+    meter.createGauge(name, { description: DESCRIPTIONS[name] }),
+  );
   return {
     increment: (name, labels, by = 1) => counter(name).add(by, labels),
     observe: (name, labels, seconds) => histogram(name).record(seconds, labels),

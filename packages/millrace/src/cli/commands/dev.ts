@@ -32,7 +32,7 @@ export const dev = command({
       about: "Where the server and its data are kept (default .millrace)",
     },
   },
-  fields: ["namespace", "node"],
+  fields: ["namespace", "node", "health"],
   examples: [
     ["millrace dev", "A server and a node with the job hello"],
     ["millrace dev jobs.ts --port 4333", "With your own jobs"],
@@ -66,7 +66,7 @@ export const dev = command({
 /** The private server takes no credentials, whatever the environment holds for others. */
 function ownServer(given: Config, url: string): Config {
   const own = Object.entries(given).filter(
-    ([key]) => key === "namespace" || FIELDS[key as FieldKey].group === "node",
+    ([key]) => FIELDS[key as FieldKey].group !== "connection",
   );
   return readConfig({
     given: { values: { ...Object.fromEntries(own), servers: [url] }, label: (key) => key },
@@ -120,7 +120,7 @@ function welcome(
     `  jobs     ${jobs.map((one) => one.name).join(", ")}  on ${queues.join(", ")}`,
     "",
     "Publish with the command, or with any NATS client:",
-    `  ${["millrace enqueue", name, payload, `--queue ${queue}`, ...flags].join(" ")}`,
+    `  ${["npx millrace enqueue", name, payload, `--queue ${queue}`, ...flags].join(" ")}`,
     `  nats --server ${server} pub ${namespace}.jobs.${queue} '{"name":"${name}","payload":{}}'`,
     "",
     "Ctrl-C stops it; a second one at once.",

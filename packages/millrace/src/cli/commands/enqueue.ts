@@ -44,7 +44,10 @@ const flags = {
     kind: durationText,
     about: "How long one attempt may run (default: the job definition's)",
   },
-  priority: { kind: oneOf("high", "normal", "low"), about: "Its lane (default normal)" },
+  priority: {
+    kind: oneOf("high", "normal", "low"),
+    about: "Its lane (default normal). Nodes take all lanes in order of arrival for now",
+  },
   tags: { kind: list, about: "Tags, with commas between them" },
 } as const;
 

@@ -15,7 +15,7 @@ export const healthcheck = command({
     },
     timeout: { kind: duration, about: "How long it may take to answer (default 3s)" },
   },
-  fields: ["node"],
+  fields: ["health"],
   examples: [
     [
       "millrace healthcheck --health-port 8086",

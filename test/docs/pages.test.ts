@@ -1,0 +1,105 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { readCommandLine } from "../../packages/millrace/src/cli/command-line.ts";
+import { COMMANDS } from "../../packages/millrace/src/cli/command-list.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const PAGES = globSync(["*.md", "docs/**/*.md"], { cwd: ROOT });
+/** Words that follow "npm" or "pnpm" in prose and in their own commands. */
+const NOT_SCRIPTS = ["install", "package", "packages", "exec"];
+const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
+const outsideCode = (text: string): string => text.replace(/```[\s\S]*?```|`[^`\n]*`/g, "");
+
+describe.each(PAGES)("%s", (page) => {
+  test("every relative link leads to a file, and every anchor to a heading", () => {
+    const broken = [...outsideCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link]) => link as string)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .filter((link) => {
+        const [path = "", anchor] = link.split("#");
+        const file = path === "" ? page : join(dirname(page), path);
+        if (!existsSync(join(ROOT, file))) return true;
+        return anchor !== undefined && !anchors(read(file)).includes(anchor);
+      });
+    expect(broken).toEqual([]);
+  });
+
+  test("every block of code that names a file is that file", () => {
+    for (const [, file, block] of read(page).matchAll(
+      /<!-- file: (\S+) -->\n+```ts\n([\s\S]*?)```/g,
+    ))
+      expect(block, file).toBe(read(file as string));
+  });
+
+  test("every `millrace` command line is one that the command takes", () => {
+    for (const line of commandLines(read(page)))
+      expect(() => readCommandLine(line, COMMANDS), line.join(" ")).not.toThrow();
+  });
+});
+
+test("the README names the files of hello, world and its command", () => {
+  expect(read("README.md").match(/<!-- file: examples\/hello\/\S+ -->/g)).toHaveLength(2);
+  expect(commandLines(read("README.md"))).toContainEqual(["dev", "hello.ts"]);
+});
+
+test("every script that a page names exists", () => {
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  const named = PAGES.flatMap((page) =>
+    [...read(page).matchAll(/\b(?:npm|npm run|pnpm) ([a-z]+)(?=[\s`:]|$)/gm)].map(
+      ([, script]) => script as string,
+    ),
+  ).filter((script) => !NOT_SCRIPTS.includes(script));
+  expect(named).toContain("start");
+  for (const script of named) expect(Object.keys(scripts)).toContain(script);
+});
+
+test("docs/README.md lists every page and every example", () => {
+  const index = read("docs/README.md");
+  for (const page of globSync("docs/*.md", { cwd: ROOT }).map((path) => basename(path)))
+    if (page !== "README.md") expect(index).toContain(`](${page})`);
+  for (const main of globSync("examples/*/", { cwd: ROOT }).map((path) => basename(path)))
+    if (main !== "node_modules") expect(index).toContain(`](../examples/${main}/`);
+});
+
+test("docs/decisions/README.md lists every decision under its own title", () => {
+  const files = globSync("docs/decisions/[0-9]*.md", { cwd: ROOT });
+  expect(files.length).toBeGreaterThan(20);
+  const rows = read("docs/decisions/README.md")
+    .split("\n")
+    .filter((line) => line.startsWith("| ["))
+    .map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  expect(rows.map(([link, title]) => `${link} ${title}`).sort()).toEqual(
+    files
+      .map((file) => {
+        const [, number, title] = /^# (\d+)\. (.+)/.exec(read(file)) ?? [];
+        return `[${number}](${basename(file)}) ${title}`;
+      })
+      .sort(),
+  );
+  for (const [link, , gist] of rows) expect(gist?.length, link).toBeGreaterThan(20);
+});
+
+/** As GitHub makes them. */
+function anchors(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    (heading as string)
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** What follows `npx millrace` in code, as far as it is a whole command line: no placeholder, no second command. */
+function commandLines(text: string): readonly (readonly string[])[] {
+  return [...text.matchAll(/npx millrace ([^`\n#]+)/g)].map(([, line]) =>
+    [...(line as string).trim().matchAll(/'([^']*)'|(\S+)/g)].map(
+      ([, quoted, plain]) => quoted ?? (plain as string),
+    ),
+  );
+}
