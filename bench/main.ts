@@ -1,16 +1,16 @@
+import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
 import { launchServer, obtainServer } from "@millrace/broker-nats/server";
 import { render } from "./report/render.ts";
 import { judge, type Verdict } from "./report/verdict.ts";
-import { enqueueBulk } from "./scenarios/enqueue-bulk.ts";
-import { pickup } from "./scenarios/pickup.ts";
-import { processJobs } from "./scenarios/process.ts";
-import type { Figure, Scenario } from "./scenarios/scenario.ts";
+import type { Contender, Figure, Scenario } from "./scenarios/scenario.ts";
+import { SCENARIOS } from "./scenarios/scenarios.ts";
 
 /**
- * Runs every scenario's contenders side by side, in turn, on one private server: A B, B A, A B …
+ * Runs every scenario's contenders side by side, in turn, each in a process of its own, on one private server: A B, B A, A B …
  *
  *     pnpm bench [--smoke] [--rounds 5] [--only process] [--json] [--out results.json]
  */
@@ -24,9 +24,7 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds ?? (values.smoke ? 1 : 5));
-const scenarios = [enqueueBulk, processJobs, pickup].filter(
-  ({ name }) => values.only === undefined || name === values.only,
-);
+const scenarios = SCENARIOS.filter(({ name }) => values.only === undefined || name === values.only);
 if (scenarios.length === 0) throw new Error(`no scenario is called ${values.only}`);
 
 const { path } = await obtainServer({ onProgress: (line) => process.stderr.write(`${line}\n`) });
@@ -59,9 +57,21 @@ async function compare(scenario: Scenario): Promise<Verdict> {
         `${scenario.name}: round ${round + 1} of ${rounds}, ${contender.name}\n`,
       );
       const namespace = `${scenario.name}-${round}-${index}`;
-      ofRound.set(contender.name, await contender.run({ url: server.url, namespace, amount }));
+      ofRound.set(contender.name, await contend(scenario, contender, namespace, amount));
     }
     figures.push(ofRound);
   }
   return judge(scenario, amount, figures);
+}
+
+async function contend(
+  scenario: Scenario,
+  contender: Contender,
+  namespace: string,
+  amount: number,
+): Promise<Figure> {
+  const program = fileURLToPath(new URL("./contend.ts", import.meta.url));
+  const args = [program, scenario.name, contender.name, server.url, namespace, String(amount)];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  return JSON.parse(stdout) as Figure;
 }

@@ -12,7 +12,6 @@ export interface MetricsCollector {
 }
 
 export type CounterName =
-  | "jobs_enqueued_total"
   | "jobs_succeeded_total"
   | "jobs_failed_total"
   | "jobs_requeued_total"
@@ -21,14 +20,7 @@ export type CounterName =
   | "redeliveries_total"
   | "leases_lost_total";
 export type HistogramName = "job_duration_seconds" | "job_schedule_to_start_seconds";
-export type GaugeName =
-  | "slots_used"
-  | "slots_total"
-  | "queue_depth"
-  | "queue_inflight"
-  | "queue_oldest_job_age_seconds"
-  | "nats_rtt_seconds"
-  | "node_ready";
+export type GaugeName = "slots_total" | "node_ready";
 
 export const noMetrics: MetricsCollector = {
   increment: () => {},

@@ -2,7 +2,6 @@ import type { CounterName, GaugeName, HistogramName } from "@millrace/core";
 
 /** The help line of each metric on the Prometheus page. */
 export const DESCRIPTIONS: Readonly<Record<CounterName | GaugeName | HistogramName, string>> = {
-  jobs_enqueued_total: "Jobs enqueued by this process",
   jobs_succeeded_total: "Jobs that ended with a result",
   jobs_failed_total: "Attempts that failed or timed out",
   jobs_requeued_total: "Deliveries that ended with the job going back to its queue",
@@ -12,11 +11,6 @@ export const DESCRIPTIONS: Readonly<Record<CounterName | GaugeName | HistogramNa
   leases_lost_total: "Attempts whose lease could not be confirmed in time",
   job_duration_seconds: "How long attempts ran",
   job_schedule_to_start_seconds: "From when a job could start to when it did",
-  slots_used: "Slots with a job in them",
   slots_total: "Slots of the queue on this node",
-  queue_depth: "Jobs that wait in the queue",
-  queue_inflight: "Jobs handed to a worker and not settled",
-  queue_oldest_job_age_seconds: "Age of the oldest unsettled job",
-  nats_rtt_seconds: "Round trip to the server",
   node_ready: "1 while the node takes jobs, else 0",
 };

@@ -1,0 +1,6 @@
+import { enqueueBulk } from "./enqueue-bulk.ts";
+import { pickup } from "./pickup.ts";
+import { processJobs } from "./process.ts";
+import type { Scenario } from "./scenario.ts";
+
+export const SCENARIOS: readonly Scenario[] = [enqueueBulk, processJobs, pickup];
