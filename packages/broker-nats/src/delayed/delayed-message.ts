@@ -1,5 +1,5 @@
 import type { Envelope } from "@millrace/core";
-import type { Publication } from "../publish/batch.ts";
+import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { Names } from "../topology/subjects.ts";
 import { delayedHeaders } from "./delayed-headers.ts";
 
@@ -16,7 +16,7 @@ export interface DelayedWay {
 
 /** A job that waits for its time, from the message that its queue would get. */
 export function delayedMessage(
-  requeue: Publication,
+  requeue: RecordPublication,
   envelope: Envelope,
   notBefore: number,
   names: Names,

@@ -14,6 +14,11 @@ export interface Publication {
   readonly headers: HeaderRecord | Uint8Array | undefined;
 }
 
+/** A message whose headers can still be added to. */
+export interface RecordPublication extends Publication {
+  readonly headers: HeaderRecord;
+}
+
 export type PublishOutcome =
   | { readonly kind: "stored"; readonly ack: PubAck }
   | { readonly kind: "failed"; readonly error: MillraceError };

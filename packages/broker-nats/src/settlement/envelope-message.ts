@@ -5,7 +5,7 @@ import {
   writeEnvelope,
   writeFittingEnvelope,
 } from "@millrace/core";
-import type { Publication } from "../publish/batch.ts";
+import type { Publication, RecordPublication } from "../publish/batch.ts";
 import { encodeHeaders, type HeaderRecord } from "../wire/headers.ts";
 import type { Names } from "../topology/subjects.ts";
 
@@ -31,7 +31,11 @@ export function enqueueMessage(envelope: Envelope, names: Names, maxBytes: numbe
  *
  * @throws MillraceError `payload-too-large`
  */
-export function requeueMessage(envelope: Envelope, names: Names, maxBytes: number): Publication {
+export function requeueMessage(
+  envelope: Envelope,
+  names: Names,
+  maxBytes: number,
+): RecordPublication {
   const headers = envelopeHeaders(envelope);
   return {
     subject: names.requeue(envelope.queue, envelope.lane),
