@@ -1,5 +1,4 @@
 import { createInbox, type NatsConnection } from "@nats-io/nats-core";
-import { messageIdHeader } from "./bare-publish.ts";
 
 export interface BarePull {
   readonly stream: string;
@@ -88,15 +87,14 @@ export async function barePullHistoryAck(
     token += 1;
     const id = `${token}`;
     const subject = `${run.historyPrefix}.${id}.succeeded`;
-    const headers = messageIdHeader(`${run.consumer}:${id}:succeeded`);
     if (run.confirm) {
       waiting.set(token, () => {
         nc.publish(ackSubject, ACK);
         finished();
       });
-      nc.publish(subject, run.record, { reply: prefix + id, headers });
+      nc.publish(subject, run.record, { reply: prefix + id });
     } else {
-      nc.publish(subject, run.record, { headers });
+      nc.publish(subject, run.record);
       nc.publish(ackSubject, ACK);
       finished();
     }

@@ -1,9 +1,9 @@
 import { UNSETTLED, writeEnvelope } from "@millrace/core";
-import { connectBroker } from "@millrace/broker-nats";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect } from "millrace";
 import { barePublish } from "../bare/bare-publish.ts";
 import { cpuPerMessageUs, perSecond, type Run, timed } from "../bare/stopwatch.ts";
+import { type BenchQueue, createBenchQueue } from "./bench-queue.ts";
 import { noOp, payloadOf, QUEUE } from "./no-op-job.ts";
 import type { Contender, Figure, Scenario } from "./scenario.ts";
 
@@ -17,7 +17,7 @@ export function rateOf(run: Run): Figure {
 const bare: Contender = {
   name: "bare client",
   run: async ({ url, namespace, amount }) => {
-    await using queue = await emptyQueue(url, namespace);
+    await using queue = await createBenchQueue(url, namespace);
     const nc = await connectNats({ servers: url, noAsyncTraces: true });
     const payload = writeEnvelope({
       ...UNSETTLED,
@@ -39,7 +39,7 @@ const bare: Contender = {
       });
     await publish(Math.ceil(amount / 10), "warm-");
     const run = await timed(amount, () => publish(amount, ""));
-    await queue.requireHolds(amount + Math.ceil(amount / 10));
+    await requireHolds(queue, amount + Math.ceil(amount / 10));
     await nc.close();
     return rateOf(run);
   },
@@ -48,7 +48,7 @@ const bare: Contender = {
 const millrace: Contender = {
   name: "Millrace enqueueMany",
   run: async ({ url, namespace, amount }) => {
-    await using queue = await emptyQueue(url, namespace);
+    await using queue = await createBenchQueue(url, namespace);
     await using client = await connect({ servers: url, namespace });
     // The application's own objects exist before it enqueues them, as the bare loop's bytes do.
     const itemsOf = (jobs: number) =>
@@ -61,28 +61,15 @@ const millrace: Contender = {
     await enqueue(itemsOf(Math.ceil(amount / 10)));
     const items = itemsOf(amount);
     const run = await timed(amount, () => enqueue(items));
-    await queue.requireHolds(amount + Math.ceil(amount / 10));
+    await requireHolds(queue, amount + Math.ceil(amount / 10));
     return rateOf(run);
   },
 };
 
-/** The queue both publish into; what it holds at the end is counted by the server. */
-async function emptyQueue(
-  url: string,
-  namespace: string,
-): Promise<AsyncDisposable & { requireHolds(jobs: number): Promise<void> }> {
-  const broker = await connectBroker({ servers: [url], namespace });
-  await broker.queues.ensure(QUEUE);
-  return {
-    requireHolds: async (jobs) => {
-      const { waiting } = await broker.queues.snapshot(QUEUE);
-      if (waiting !== jobs) throw new Error(`the queue holds ${waiting} jobs, not ${jobs}`);
-    },
-    [Symbol.asyncDispose]: async () => {
-      await broker.queues.remove(QUEUE);
-      await broker.close();
-    },
-  };
+/** Counted by the server. */
+async function requireHolds(queue: BenchQueue, jobs: number): Promise<void> {
+  const { waiting } = await queue.snapshot();
+  if (waiting !== jobs) throw new Error(`the queue holds ${waiting} jobs, not ${jobs}`);
 }
 
 export const enqueueBulk: Scenario = {

@@ -3,6 +3,7 @@ import { createNode } from "@millrace/runtime";
 import { createInbox } from "@nats-io/nats-core";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect } from "millrace";
+import { createBenchQueue } from "./bench-queue.ts";
 import { noOp, payloadOf, QUEUE } from "./no-op-job.ts";
 import type { Contender, Figure, Scenario } from "./scenario.ts";
 
@@ -25,14 +26,14 @@ async function sample(amount: number, once: (index: number) => Promise<number>):
 const bare: Contender = {
   name: "bare client",
   run: async ({ url, namespace, amount }) => {
-    await using queue = await bind(url, namespace);
+    await using queue = await createBenchQueue(url, namespace);
     const producer = await connectNats({ servers: url, noAsyncTraces: true });
     const worker = await connectNats({ servers: url, noAsyncTraces: true });
     const inbox = createInbox();
     let onMessage: () => void = () => {};
     const pull = (): void =>
       worker.publish(
-        `$JS.API.CONSUMER.MSG.NEXT.${queue.stream}.workers`,
+        `$JS.API.CONSUMER.MSG.NEXT.${queue.stream}.${queue.consumer}`,
         '{"batch":1,"expires":30000000000}',
         { reply: inbox },
       );
@@ -87,24 +88,6 @@ const millrace: Contender = {
     return figure;
   },
 };
-
-async function bind(url: string, namespace: string): Promise<AsyncDisposable & { stream: string }> {
-  const broker = await connectBroker({ servers: [url], namespace });
-  await broker.queues.ensure(QUEUE);
-  const bound = await broker.work(QUEUE, {
-    freeSlots: () => 0,
-    onDelivery: () => {},
-    leaseMs: 30_000,
-  });
-  await bound.stop();
-  return {
-    stream: `${namespace}-queue-${QUEUE}`,
-    [Symbol.asyncDispose]: async () => {
-      await broker.queues.remove(QUEUE);
-      await broker.close();
-    },
-  };
-}
 
 export const pickup: Scenario = {
   name: "pickup",
