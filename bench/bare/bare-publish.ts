@@ -49,7 +49,7 @@ export async function barePublish(nc: NatsConnection, run: BarePublish): Promise
 const encoder = new TextEncoder();
 
 /** The cheapest header there is: nats-core asks only for `encode()`. */
-export function messageIdHeader(id: string): MsgHdrs {
+function messageIdHeader(id: string): MsgHdrs {
   return {
     encode: () => encoder.encode(`NATS/1.0\r\nNats-Msg-Id: ${id}\r\n\r\n`),
   } as unknown as MsgHdrs;

@@ -73,7 +73,7 @@ export class Batch<Result> implements Feeder<PubAck>, Sink<PubAck> {
       try {
         return this.#parcelOf(item, this, index);
       } catch (error) {
-        this.failed(asMillraceError(error), index);
+        this.failed(unsendable(error), index);
       }
     }
     this.#finishWhenSettled();
@@ -112,7 +112,7 @@ export class Batch<Result> implements Feeder<PubAck>, Sink<PubAck> {
   }
 }
 
-function asMillraceError(error: unknown): MillraceError {
+function unsendable(error: unknown): MillraceError {
   return error instanceof MillraceError
     ? error
     : new MillraceError("invalid-message", `The message can't be sent: ${String(error)}`, {
