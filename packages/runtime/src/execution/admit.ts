@@ -13,8 +13,8 @@ export interface AdmissionInput {
   readonly job: AnyJob | undefined;
   /** Epoch milliseconds. */
   readonly now: number;
-  /** Crashes in a row that make a job a dead letter. */
-  readonly poisonAfter: number;
+  /** It took its holders down too many times. */
+  readonly convicted: boolean;
 }
 
 /** The definition to run by, or the outcome under which the job is settled instead. */
@@ -38,7 +38,7 @@ export function admit(input: AdmissionInput): Admission {
       },
     };
   }
-  if (crashesOf(input) >= input.poisonAfter) return { refusal: { kind: "crashed" } };
+  if (input.convicted) return { refusal: { kind: "crashed" } };
   if (expiresAt(input, job) <= now) return { refusal: { kind: "expired" } };
   // What the runtime itself published was delayed already; looking again with another node's clock would send it round in circles.
   if (

@@ -9,6 +9,7 @@ import type {
 } from "@millrace/core";
 import type { Registry } from "../registry/registry.ts";
 import type { Suspects } from "./suspects.ts";
+import type { TrialRuns } from "./trial-runs.ts";
 
 /** What all executions of a node share. */
 export interface ExecutionHost {
@@ -22,6 +23,7 @@ export interface ExecutionHost {
   readonly log: Logger;
   readonly poisonAfter: number;
   readonly suspects: Suspects;
+  readonly trials: TrialRuns;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */

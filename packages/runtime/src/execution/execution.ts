@@ -61,6 +61,8 @@ export class Execution {
   #definition: AnyJob | undefined;
   #attempt: Attempt | undefined;
   #pause: Pause | undefined;
+  /** It was a suspect, and its turn is on record. */
+  #onTrial = false;
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   #startedAt: number | undefined;
   #startedMono = 0;
@@ -97,8 +99,9 @@ export class Execution {
     }
     this.#envelope = read.envelope;
     if (this.#crashes > 0) this.#host.suspects.arrived(this);
-    if (deliveryCount > 1) void this.#recall(read.envelope);
-    else this.#admit(read.envelope);
+    if (deliveryCount > 1 || this.#crashes >= this.#host.poisonAfter)
+      void this.#recall(read.envelope);
+    else this.#admit(read.envelope, false);
   }
 
   /** Gives the job straight back without running it: it arrived after the node began to stop. */
@@ -146,19 +149,21 @@ export class Execution {
 
   /**
    * A message that comes again was left without an ack. Whether its holder died before or after the outcome
-   * was recorded is what the history knows: recorded means published, so only the ack is missing.
+   * was recorded is what the history knows: recorded means published, so only the ack is missing. And whether
+   * the crashes around it were its own doing is what the trials know.
    */
   async #recall(envelope: Envelope): Promise<void> {
     const { message, deliveryCount } = this.#delivery;
     const { broker } = this.#host;
     this.#phase = "recalling";
-    reportRedelivered(this.#host, envelope, deliveryCount);
+    if (deliveryCount > 1) reportRedelivered(this.#host, envelope, deliveryCount);
     for (let tries = 0; this.#phase === "recalling"; tries += 1) {
       try {
-        const settled = await isOnRecord(broker.history, envelope, message);
+        const settled = deliveryCount > 1 && (await isOnRecord(broker.history, envelope, message));
+        const convicted = !settled && (await this.#isConvicted(envelope));
         if (this.#phase !== "recalling") return;
         if (settled) this.#settle({ kind: "recalled" });
-        else this.#admit(envelope);
+        else this.#admit(envelope, convicted);
       } catch (error) {
         // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the next holder asks.
         await this.#troubled(error, tries);
@@ -167,7 +172,17 @@ export class Execution {
     }
   }
 
-  #admit(envelope: Envelope): void {
+  /** Too many crashes, and the last of them its own: it was the suspect whose turn it was. */
+  async #isConvicted(envelope: Envelope): Promise<boolean> {
+    const { poisonAfter, trials } = this.#host;
+    if (this.#crashes < poisonAfter) return false;
+    // Then nobody is a suspect before it is dead.
+    if (poisonAfter === 1) return true;
+    this.#onTrial = await trials.begun(envelope, this.#delivery.message);
+    return this.#onTrial;
+  }
+
+  #admit(envelope: Envelope, convicted: boolean): void {
     const host = this.#host;
     const { message, deliveryCount } = this.#delivery;
     this.#definition = host.registry.get(envelope.name);
@@ -177,7 +192,7 @@ export class Execution {
       message,
       deliveryCount,
       now: host.clock.now(),
-      poisonAfter: host.poisonAfter,
+      convicted,
     });
     if ("refusal" in admission) return this.#settle(admission.refusal);
     const { job } = admission;
@@ -186,9 +201,37 @@ export class Execution {
       return this.#begin(envelope, job);
     }
     this.#phase = "quarantined";
-    const awayMs = host.suspects.ask(this, () => this.#begin(envelope, job));
+    const awayMs = host.suspects.ask(this, () => void this.#beginTrial(envelope, job));
     if (awayMs !== undefined)
       this.#settle({ kind: "deferred", untilMs: host.clock.now() + awayMs });
+  }
+
+  /** The turn goes on record before the handler is called, or a crash would leave no trace of whose it was. */
+  async #beginTrial(envelope: Envelope, job: AnyJob): Promise<void> {
+    for (let tries = 0; this.#phase === "quarantined"; tries += 1) {
+      try {
+        await this.#host.trials.begin(envelope, this.#delivery.message);
+        this.#onTrial = true;
+        if (this.#phase === "quarantined") this.#begin(envelope, job);
+      } catch (error) {
+        // When the lease goes meanwhile, its loss ends the quarantine.
+        await this.#troubled(error, tries);
+        if (!this.#delivery.lease.isHeld()) this.#settle({ kind: "lease-lost" });
+      }
+    }
+  }
+
+  /** An abandoned job is another's to settle, and its note may be of use there. */
+  async #endTrial(envelope: Envelope): Promise<void> {
+    if (!this.#onTrial || this.#state === "abandoned") return;
+    try {
+      await this.#host.trials.over(envelope);
+    } catch (error) {
+      this.#host.log.debug(
+        { job: envelope.id, error: recordError(error) },
+        "the note of a suspect's run stays behind",
+      );
+    }
   }
 
   #token({ generation, createdAt }: Envelope): number {
@@ -274,6 +317,7 @@ export class Execution {
     if (this.#phase === "ended") return;
     this.#state = settlement.state;
     reportSettled(this.#host, input, settlement);
+    await this.#endTrial(input.envelope);
     this.#end();
   }
 

@@ -4,6 +4,7 @@ import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
+import { TrialRuns } from "../execution/trial-runs.ts";
 import { Registry } from "../registry/registry.ts";
 import { createService } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
@@ -56,6 +57,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     log,
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
+    trials: new TrialRuns(broker),
     random: config.random,
     call: compose(config.middleware, (context) => {
       const job = registry.get(context.job.name);

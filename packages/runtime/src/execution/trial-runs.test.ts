@@ -1,0 +1,77 @@
+import { defineJob, MillraceError } from "@millrace/core";
+import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { expect, test } from "vitest";
+import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+
+const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
+
+function fleet(poisonAfter: number) {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const hang = gate();
+  const runs: string[] = [];
+  const jobs = ["good", "poison"].map((name) =>
+    defineJob({ name, queue: QUEUE }).handler(({ node }) => {
+      runs.push(`${name} on ${node}`);
+      return name === "good" && node === "n4" ? "done" : hang.promise;
+    }),
+  );
+  return {
+    clock,
+    runs,
+    node: (name: string) => simulatedNode({ jobs, clock, server, name, poisonAfter }),
+  };
+}
+
+test("a job that reached a crashing process and never ran there is not buried with the one that did it", async () => {
+  const { clock, node, runs } = fleet(3);
+  const first = await node("n1");
+  await first.enqueue("poison", null, { id: "p" });
+  await first.enqueue("good", null, { id: "g" });
+  first.broker.crashHolder();
+  const second = await node("n2");
+  await clock.advance("31s");
+  second.broker.crashHolder();
+  const third = await node("n3");
+  await clock.advance("31s");
+  expect(runs.slice(4)).toEqual(["poison on n3"]);
+  // It was sent away once and comes back; the process goes down before it can be sent away again.
+  third.broker.failNext("requeue", NO_ANSWER);
+  await clock.advance("250ms");
+  third.broker.crashHolder();
+  const fourth = await node("n4");
+  await clock.advance("2m");
+  expect(await fourth.history("p")).toMatchObject([{ state: "dead", reason: "crashed" }]);
+  expect((await fourth.history("g")).at(-1)).toMatchObject({ state: "succeeded", output: "done" });
+  expect(runs.slice(5)).toEqual(["good on n4"]);
+  const left = await (await fourth.broker.documents("suspects")).list();
+  expect(left).toEqual([]);
+});
+
+test("with poisonAfter 1 the first crash is enough, and no turn is asked for", async () => {
+  const { clock, node, runs } = fleet(1);
+  const first = await node("n1");
+  await first.enqueue("poison", null, { id: "p" });
+  first.broker.crashHolder();
+  const second = await node("n2");
+  await clock.advance("31s");
+  expect(await second.history("p")).toMatchObject([{ state: "dead", reason: "crashed" }]);
+  expect(runs).toEqual(["poison on n1"]);
+});
+
+test("a turn that can't be put on record doesn't begin until it can", async () => {
+  const { clock, node, runs } = fleet(2);
+  const first = await node("n1");
+  await first.enqueue("good", null, { id: "g" });
+  first.broker.crashHolder();
+  const second = await node("n4");
+  const open = second.broker.documents.bind(second.broker);
+  let refusals = 3;
+  second.broker.documents = (bucket) =>
+    (refusals -= 1) >= 0 ? Promise.reject(NO_ANSWER) : open(bucket);
+  await clock.advance("30s");
+  expect(runs).toEqual(["good on n1"]);
+  await clock.advance("2s");
+  expect(runs).toEqual(["good on n1", "good on n4"]);
+  expect(await second.history("g")).toMatchObject([{ state: "succeeded" }]);
+});
