@@ -106,7 +106,8 @@ export type {
 } from "./broker/dead-letter-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
-export type { HeldLock, LockStore } from "./broker/lock-store.ts";
+export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
+export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

@@ -1,10 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { type HeldLock, type LockStore, MillraceError } from "@millrace/core";
+import {
+  type HeldLock,
+  LONGEST_LEASE_MS,
+  type LockClaim,
+  type LockStore,
+  type LockView,
+  MillraceError,
+  requireLease,
+  type Stoppable,
+} from "@millrace/core";
 import type { KV, KvEntry } from "@nats-io/kv";
 import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
-import { toKvKey } from "./kv-key.ts";
+import { fromLockKey, toLockKey } from "./lock-key.ts";
 import { openBucket } from "./open-bucket.ts";
+import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
+import { readHeaders } from "../wire/read-headers.ts";
 
 interface LockValue {
   readonly holder: string;
@@ -13,12 +24,6 @@ interface LockValue {
   readonly write: string;
 }
 
-interface Claim {
-  readonly holder: string;
-  readonly leaseMs: number;
-}
-
-const LONGEST_LEASE_MS = 24 * 3_600_000;
 /** What nobody holds any more is swept by the server well after the longest lease. */
 const SWEEP_AGE_MS = LONGEST_LEASE_MS + 3_600_000;
 
@@ -39,8 +44,8 @@ export class NatsLocks implements LockStore {
     this.#replicas = replicas;
   }
 
-  async acquire(name: string, claim: Claim): Promise<HeldLock | undefined> {
-    const key = toKvKey(name);
+  async acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {
+    const key = toLockKey(name);
     requireLease(claim.leaseMs);
     const kv = await this.#open();
     const entry = await request(`read the lock ${name}`, () => kv.get(key));
@@ -50,9 +55,9 @@ export class NatsLocks implements LockStore {
     return token === undefined ? undefined : { name, token };
   }
 
-  async renew(lock: HeldLock, claim: Claim): Promise<HeldLock> {
+  async renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     requireLease(claim.leaseMs);
-    const token = await this.#write(await this.#open(), toKvKey(lock.name), claim, lock.token);
+    const token = await this.#write(await this.#open(), toLockKey(lock.name), claim, lock.token);
     if (token !== undefined) return { name: lock.name, token };
     throw new MillraceError(
       "lock-lost",
@@ -63,7 +68,7 @@ export class NatsLocks implements LockStore {
   async release(lock: HeldLock): Promise<boolean> {
     const kv = await this.#open();
     try {
-      await kv.delete(toKvKey(lock.name), { previousSeq: lock.token });
+      await kv.delete(toLockKey(lock.name), { previousSeq: lock.token });
       return true;
     } catch (error) {
       if (isWrongSequence(error)) return false;
@@ -71,8 +76,63 @@ export class NatsLocks implements LockStore {
     }
   }
 
+  async look(name: string): Promise<LockView | undefined> {
+    const key = toLockKey(name);
+    const kv = await this.#open();
+    const entry = await request(`read the lock ${name}`, () => kv.get(key));
+    if (entry === null || entry.operation !== "PUT") return undefined;
+    const now = await this.#serverNow();
+    return viewOf(name, entry.revision, readValue(entry.string()), entry.created.getTime(), now);
+  }
+
+  async list(prefix = ""): Promise<readonly LockView[]> {
+    await this.#open();
+    const subjects = `$KV.${this.#bucket}.`;
+    const now = await this.#serverNow();
+    const locks: LockView[] = [];
+    const range = { stream: `KV_${this.#bucket}`, filter: `${subjects}>` };
+    for await (const { subject, sequence, storedAt, data, headers } of readStream(
+      this.#server.nc,
+      this.#server.jsm,
+      range,
+    )) {
+      if (headers["kv-operation"] !== undefined) continue;
+      const name = fromLockKey(subject.slice(subjects.length));
+      if (!name.startsWith(prefix)) continue;
+      const value = readValue(Buffer.from(data).toString("utf8"));
+      const view = viewOf(name, sequence, value, storedAt, now);
+      if (view !== undefined) locks.push(view);
+    }
+    return locks.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async onRelease(name: string, listener: () => void): Promise<Stoppable> {
+    const subject = `$KV.${this.#bucket}.${toLockKey(name)}`;
+    const { nc } = this.#server;
+    return request(`watch the lock ${name}`, async () => {
+      const subscription = nc.subscribe(subject, {
+        // An error ends the subscription, which is told by the connection's own events.
+        callback: (error, message) => {
+          if (error === null && readHeaders(message)["kv-operation"] !== undefined) listener();
+        },
+      });
+      try {
+        await nc.flush();
+      } catch (error) {
+        subscription.unsubscribe();
+        throw error;
+      }
+      return { stop: async () => subscription.unsubscribe() };
+    });
+  }
+
   /** @returns the new token, or undefined where another writer was first */
-  async #write(kv: KV, key: string, claim: Claim, expected: number): Promise<number | undefined> {
+  async #write(
+    kv: KV,
+    key: string,
+    claim: LockClaim,
+    expected: number,
+  ): Promise<number | undefined> {
     const value: LockValue = { ...claim, write: randomUUID() };
     const bytes = JSON.stringify(value);
     try {
@@ -81,14 +141,14 @@ export class NatsLocks implements LockStore {
       if (isWrongSequence(error)) return undefined;
       // It may be stored all the same, and then only its writer can know: nobody else would renew or release it.
       const entry = await request(`take the lock ${key}`, () => kv.get(key));
-      if (entry?.operation === "PUT" && readValue(entry)?.write === value.write)
+      if (entry?.operation === "PUT" && readValue(entry.string())?.write === value.write)
         return entry.revision;
       throw asMillraceError(error, `take the lock ${key}`);
     }
   }
 
   async #hasExpired(entry: KvEntry): Promise<boolean> {
-    const value = readValue(entry);
+    const value = readValue(entry.string());
     // Something that is no lock blocks nobody for longer than a lock could.
     const leaseMs = value?.leaseMs ?? LONGEST_LEASE_MS;
     return (await this.#serverNow()) - entry.created.getTime() >= leaseMs;
@@ -120,9 +180,22 @@ export class NatsLocks implements LockStore {
   }
 }
 
-function readValue(entry: KvEntry): LockValue | undefined {
+function viewOf(
+  name: string,
+  token: number,
+  value: LockValue | undefined,
+  writtenAt: number,
+  now: number,
+): LockView | undefined {
+  // Something that is no lock blocks nobody for longer than a lock could.
+  const { holder, leaseMs } = value ?? { holder: "unknown", leaseMs: LONGEST_LEASE_MS };
+  const leftMs = writtenAt + leaseMs - now;
+  return leftMs > 0 ? { name, holder, token, leaseMs, leftMs } : undefined;
+}
+
+function readValue(text: string): LockValue | undefined {
   try {
-    const value = entry.json<Partial<LockValue> | null>();
+    const value = JSON.parse(text) as Partial<LockValue> | null;
     if (
       typeof value?.leaseMs !== "number" ||
       typeof value.holder !== "string" ||
@@ -133,12 +206,4 @@ function readValue(entry: KvEntry): LockValue | undefined {
   } catch {
     return undefined;
   }
-}
-
-function requireLease(leaseMs: number): void {
-  if (Number.isFinite(leaseMs) && leaseMs > 0 && leaseMs <= LONGEST_LEASE_MS) return;
-  throw new MillraceError(
-    "invalid-option",
-    `leaseMs: a lock's lease is more than 0 and up to ${LONGEST_LEASE_MS} milliseconds (a day), renewed while the lock is held; got ${leaseMs}.`,
-  );
 }
