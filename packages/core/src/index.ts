@@ -63,6 +63,17 @@ export {
 export { envelopeOfUnreadable } from "./settlement/unreadable.ts";
 
 export {
+  type ConcurrencyRule,
+  type Coordination,
+  type CoordinationOptions,
+  type KeyOf,
+  keyOf,
+  type RateRule,
+  type SingletonRule,
+  type UniqueOptions,
+  type UniqueRule,
+} from "./job/coordination.ts";
+export {
   type AnyJob,
   type AnyJobDefinition,
   DEFAULT_QUEUE,
@@ -83,6 +94,11 @@ export {
   snooze,
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
+
+export { enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
+export type { EnqueueOptions } from "./producer/enqueue-options.ts";
+export { newJobId } from "./producer/job-id.ts";
+export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 
 export type {
   Broker,

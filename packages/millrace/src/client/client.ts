@@ -1,19 +1,20 @@
 import {
   type Broker,
   type Clock,
+  enqueueMany,
+  type EnqueueItemResult,
+  type EnqueueOptions,
   type JobDefinition,
+  makeEnvelope,
   MillraceError,
+  newJobId,
   type QueueStore,
   requireId,
   requireQueueName,
 } from "@millrace/core";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
-import { enqueueMany, type EnqueueItemResult } from "./enqueue-many.ts";
-import type { EnqueueOptions } from "./enqueue-options.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
-import { newJobId } from "./job-id.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
-import { makeEnvelope } from "./make-envelope.ts";
 
 /** One job of a bulk enqueue. */
 export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
@@ -63,7 +64,7 @@ export interface Millrace extends AsyncDisposable {
 export function createClient(
   broker: Broker,
   clock: Clock,
-  newId: () => string = newJobId,
+  newId: () => string = () => newJobId(clock.now()),
 ): Millrace {
   const now = (): number => clock.now();
   const source = { now, newId };
