@@ -57,7 +57,7 @@ export interface Broker {
   /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
   moveDueJobs(): Promise<Stoppable>;
 
-  /** A job that waits, in a queue or for its time. Slow on a long queue; for looking, not for working. */
+  /** A job that waits, in a queue or for its time, or that a worker has not settled yet. Slow on a long queue; for looking, not for working. */
   findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
 
   /** Who runs this job now, asked of the nodes themselves. */
