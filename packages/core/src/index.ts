@@ -17,6 +17,7 @@ export {
 export {
   type Envelope,
   ENVELOPE_VERSION,
+  type JobRef,
   type Lane,
   messageIdOf,
   type ProducerFields,
@@ -95,10 +96,27 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
-export { enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
+export { type EnqueuedJob, enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
 export type { EnqueueOptions } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
+export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
+export { Producer } from "./producer/producer.ts";
+
+export {
+  CLAIM_LEASE_MS,
+  FREED_MEMORY_MS,
+  type StoredClaim,
+  UNIQUE_BUCKET,
+  type UniqueClaim,
+} from "./unique/unique-claim.ts";
+export {
+  type Claimed,
+  type Standing,
+  UniqueClaims,
+  type UniqueKey,
+} from "./unique/unique-claims.ts";
+export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
 export type {
   Broker,

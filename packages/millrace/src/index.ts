@@ -32,6 +32,7 @@ export type {
   QueueSettings,
   QueueSnapshot,
   StoredDeadLetter,
+  UniqueConflict,
 } from "@millrace/core";
 
 // Running.

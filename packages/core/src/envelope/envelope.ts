@@ -12,6 +12,12 @@ export type Lane = "high" | "low";
  */
 export interface Envelope extends ProducerFields, SettlerFields {}
 
+/** A job, named. */
+export interface JobRef {
+  readonly id: string;
+  readonly queue: string;
+}
+
 /** Written by whoever enqueues, in any language; never changed afterwards. */
 export interface ProducerFields {
   readonly id: string;
@@ -30,6 +36,8 @@ export interface ProducerFields {
   readonly uniqueKey?: string;
   readonly concurrencyKey?: string;
   readonly tags?: readonly string[];
+  /** The job in whose handler this one was enqueued. */
+  readonly parent?: JobRef;
   /** Headers that travel with the job through retries, delays and dead letters: trace context and the producer's own. */
   readonly headers: Readonly<Record<string, string>>;
 }

@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
+import type { UniqueConflict } from "../unique/unique-plan.ts";
 
 /** What became of one job of a bulk enqueue, in the order given. */
 export type EnqueueItemResult =
@@ -9,6 +10,8 @@ export type EnqueueItemResult =
       readonly id: string;
       readonly queue: string;
       readonly duplicate: boolean;
+      /** Set where the job's unique key was held by another. */
+      readonly conflict?: UniqueConflict;
     }
   | {
       readonly ok: false;
@@ -16,6 +19,9 @@ export type EnqueueItemResult =
       readonly queue: string;
       readonly error: MillraceError;
     };
+
+/** A job that was enqueued, or the one that holds its unique key. */
+export type EnqueuedJob = Omit<Extract<EnqueueItemResult, { readonly ok: true }>, "ok">;
 
 /** Jobs that are made and handed to the broker together: few enough that making them never holds up the network for long. */
 const CHUNK = 256;
@@ -81,6 +87,6 @@ async function enqueueChunk<Item extends { readonly id?: string }>(
   }
 }
 
-function unanswered(id: string): MillraceError {
+export function unanswered(id: string): MillraceError {
   return new MillraceError("publish-timeout", `The broker said nothing about job ${id}.`);
 }

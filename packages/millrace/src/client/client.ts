@@ -1,13 +1,10 @@
 import {
   type Broker,
   type Clock,
-  enqueueMany,
   type EnqueueItemResult,
   type EnqueueOptions,
   type JobDefinition,
-  makeEnvelope,
-  MillraceError,
-  newJobId,
+  Producer,
   type QueueStore,
   requireId,
   requireQueueName,
@@ -23,7 +20,7 @@ export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
 /** A producer's connection: enqueues jobs, looks them up and waits for them. Made by `connect`. */
 export interface Millrace extends AsyncDisposable {
   /**
-   * Enqueues one job, confirmed by the server.
+   * Enqueues one job, confirmed by the server. Where its unique key is held by another job, the handle is that job's (`conflict` says so).
    *
    * @throws MillraceError `invalid-payload`, `invalid-name`, `past-not-before`, `payload-too-large`, `queue-not-found`, `queue-full` …
    * @example
@@ -81,27 +78,13 @@ export interface Millrace extends AsyncDisposable {
 }
 
 /** A client over any broker. It owns the broker: `close()` closes it. */
-export function createClient(
-  broker: Broker,
-  clock: Clock,
-  newId: () => string = () => newJobId(clock.now()),
-): Millrace {
+export function createClient(broker: Broker, clock: Clock, newId?: () => string): Millrace {
   const now = (): number => clock.now();
-  const source = { now, newId };
+  const producer = new Producer(broker, clock, newId);
   return {
-    async enqueue(job, input, options = {}) {
-      const envelope = await makeEnvelope(job, input, options, source);
-      const [result] = await broker.enqueue([envelope]);
-      if (result === undefined)
-        throw new MillraceError(
-          "publish-timeout",
-          `The broker said nothing about job ${envelope.id}.`,
-        );
-      if (!result.ok) throw result.error;
-      return jobHandle(broker, clock, result);
-    },
-    enqueueMany: (job, items) =>
-      enqueueMany(broker, items, job.queue, (item) => makeEnvelope(job, item.input, item, source)),
+    enqueue: async (job, input, options) =>
+      jobHandle(broker, clock, await producer.enqueue(job, input, options)),
+    enqueueMany: (job, items) => producer.enqueueMany(job, items),
     // Async, so that a bad id rejects like every other error.
     job: async (id, { queue } = {}) =>
       findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),

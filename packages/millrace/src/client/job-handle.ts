@@ -1,4 +1,11 @@
-import { type Broker, type Clock, type Duration, toMs } from "@millrace/core";
+import {
+  type Broker,
+  type Clock,
+  type Duration,
+  type EnqueuedJob,
+  toMs,
+  type UniqueConflict,
+} from "@millrace/core";
 import { awaitResult } from "./job-result.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 
@@ -13,6 +20,10 @@ export interface JobHandle<Output = unknown> {
   readonly queue: string;
   /** The id was already there when it was enqueued: nothing new was stored. */
   readonly duplicate: boolean;
+  /**
+   * Set where the job's unique key was held by another. `kept`: nothing was stored, and this is the holder's handle. `replaced`: the other gives way.
+   */
+  readonly conflict?: UniqueConflict;
   /** @throws MillraceError `job-not-found` */
   status(): Promise<JobStatus>;
   /**
@@ -27,13 +38,14 @@ export interface JobHandle<Output = unknown> {
 export function jobHandle<Output>(
   broker: Broker,
   clock: Clock,
-  job: { readonly id: string; readonly queue: string; readonly duplicate: boolean },
+  job: EnqueuedJob,
 ): JobHandle<Output> {
-  const { id, queue, duplicate } = job;
+  const { id, queue, duplicate, conflict } = job;
   return {
     id,
     queue,
     duplicate,
+    ...(conflict === undefined ? {} : { conflict }),
     status: () => findJob(broker, id, queue, () => clock.now()),
     result: async ({ timeout } = {}) => {
       const timeoutMs = timeout === undefined ? undefined : toMs(timeout, "timeout");
