@@ -1,4 +1,3 @@
-import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { UniqueConflict } from "../unique/unique-plan.ts";
@@ -35,7 +34,7 @@ const CHUNKS_UNDER_WAY = 4;
  * @throws what `make` throws beside a MillraceError, once everything that was begun is settled
  */
 export async function enqueueMany<Item extends { readonly id?: string }>(
-  broker: Broker,
+  publish: (envelopes: readonly Envelope[]) => Promise<readonly EnqueueItemResult[]>,
   items: readonly Item[],
   queue: string,
   make: (item: Item) => Envelope | Promise<Envelope>,
@@ -44,7 +43,7 @@ export async function enqueueMany<Item extends { readonly id?: string }>(
   const underWay = new Set<Promise<void>>();
   const failures: unknown[] = [];
   for (let from = 0; from < items.length && failures.length === 0; from += CHUNK) {
-    const task = enqueueChunk(broker, items, from, queue, make, results)
+    const task = enqueueChunk(publish, items, from, queue, make, results)
       .catch((error: unknown) => void failures.push(error))
       .finally(() => underWay.delete(task));
     underWay.add(task);
@@ -57,7 +56,7 @@ export async function enqueueMany<Item extends { readonly id?: string }>(
 
 /** Writes only its own places of `results`. */
 async function enqueueChunk<Item extends { readonly id?: string }>(
-  broker: Broker,
+  publish: (envelopes: readonly Envelope[]) => Promise<readonly EnqueueItemResult[]>,
   items: readonly Item[],
   from: number,
   queue: string,
@@ -78,7 +77,7 @@ async function enqueueChunk<Item extends { readonly id?: string }>(
       results[place] = { ok: false, id: item.id, queue, error };
     }
   }
-  const published = await broker.enqueue(envelopes);
+  const published = await publish(envelopes);
   for (const [index, place] of places.entries()) {
     const result = published[index];
     const { id } = envelopes[index] as Envelope;

@@ -1,4 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
+import type { Envelope } from "../envelope/envelope.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
 import type { Clock } from "../time/clock.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -20,15 +21,30 @@ type Item = EnqueueOptions & { readonly input: unknown };
 /** Jobs with keys that are on their way together. They bound the requests that wait for answers. */
 const CHUNK = 256;
 
+/** Where prepared jobs go. */
+export interface JobOutlet {
+  /** Jobs that have no key to claim. */
+  readonly publish: (envelopes: readonly Envelope[]) => Promise<readonly EnqueueItemResult[]>;
+  readonly send: (jobs: readonly PreparedJob[]) => Promise<readonly EnqueueItemResult[]>;
+}
+
+/** The way to a broker. */
+export function brokerOutlet(broker: Broker): JobOutlet {
+  return {
+    publish: (envelopes) => broker.enqueue(envelopes),
+    send: (jobs) => sendJobs(broker, jobs),
+  };
+}
+
 /**
  * Enqueues jobs: checks them, makes their envelopes, claims their unique keys and publishes them. Clients and nodes share it.
  */
 export class Producer {
-  readonly #broker: Broker;
+  readonly #outlet: JobOutlet;
   readonly #source: EnvelopeSource;
 
-  constructor(broker: Broker, clock: Clock, newId: () => string = () => newJobId(clock.now())) {
-    this.#broker = broker;
+  constructor(outlet: JobOutlet, clock: Clock, newId: () => string = () => newJobId(clock.now())) {
+    this.#outlet = outlet;
     this.#source = { now: () => clock.now(), newId };
   }
 
@@ -57,7 +73,7 @@ export class Producer {
   ): Promise<readonly EnqueueItemResult[]> {
     if (!items.some((item) => isUnique(job, item))) {
       const source = this.#sourceFor(origin);
-      return enqueueMany(this.#broker, items, job.queue, (item) =>
+      return enqueueMany(this.#outlet.publish, items, job.queue, (item) =>
         makeEnvelope(job, item.input, item, source),
       );
     }
@@ -78,7 +94,7 @@ export class Producer {
   }
 
   send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
-    return sendJobs(this.#broker, jobs);
+    return this.#outlet.send(jobs);
   }
 
   async #enqueueChunk(

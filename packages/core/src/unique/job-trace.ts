@@ -2,8 +2,10 @@ import type { Broker } from "../broker/broker.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
 import type { StoredClaim } from "./unique-claim.ts";
 
-/** How far the job behind a claim has come, as its history tells. */
-export type Progress = "unknown" | "waits" | "has-started" | "has-ended";
+/** How far the job behind a claim has come, as its history tells; `at` by the clock of the node that settled it. */
+export type Progress =
+  | { readonly kind: "unknown" | "waits" }
+  | { readonly kind: "has-started" | "has-ended"; readonly at: number };
 
 /** Clocks of nodes may differ by this much from the server's before an old record counts for a new claim. */
 const CLOCK_SLACK_MS = 60_000;
@@ -25,9 +27,10 @@ export async function progressOf(
 
 function judgeRecords(records: readonly HistoryRecord[]): Progress {
   const last = records.at(-1);
-  if (last === undefined) return "unknown";
-  if (last.state !== "requeued") return "has-ended";
-  return records.some(({ startedAt }) => startedAt !== undefined) ? "has-started" : "waits";
+  if (last === undefined) return { kind: "unknown" };
+  if (last.state !== "requeued") return { kind: "has-ended", at: last.at };
+  const started = records.find(({ startedAt }) => startedAt !== undefined)?.startedAt;
+  return started === undefined ? { kind: "waits" } : { kind: "has-started", at: started };
 }
 
 /**
@@ -43,7 +46,7 @@ export async function isThere(
 ): Promise<boolean> {
   const { id } = stored.claim;
   if ((await broker.findWaiting(id, { queue })) !== undefined) return true;
-  switch (await progressOf(broker, queue, stored)) {
+  switch ((await progressOf(broker, queue, stored)).kind) {
     case "unknown":
     case "has-ended":
       return false;

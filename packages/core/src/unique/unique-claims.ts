@@ -24,11 +24,13 @@ export interface UniqueKey {
 }
 
 /**
- * Whether a claim that belongs to another job stands in the way. `undecided`: its producer may still be about to publish; `leftMs` later it is
+ * Whether a claim that belongs to another job stands in the way. `free`: not any more, `since` a time by the server's clock or nearly so; where that is
+ * missing, the claim never had a job. `undecided`: its producer may still be about to publish; `leftMs` later it is
  * known. `changed`: somebody else wrote meanwhile, so look again.
  */
 export type Standing =
-  | { readonly kind: "free" | "changed" }
+  | { readonly kind: "free"; readonly since?: number }
+  | { readonly kind: "changed" }
   | { readonly kind: "held"; readonly by: StoredClaim }
   | { readonly kind: "undecided"; readonly leftMs: number };
 
@@ -129,7 +131,7 @@ export class UniqueClaims {
     { verifyYoung }: { readonly verifyYoung: boolean },
   ): Promise<Standing> {
     const { claim, updatedAt } = stored;
-    if (claim.state === "freed") return { kind: "free" };
+    if (claim.state === "freed") return { kind: "free", since: updatedAt };
     const [progress, now] = await Promise.all([
       progressOf(this.#broker, key.queue, stored),
       this.#now(),
@@ -137,13 +139,14 @@ export class UniqueClaims {
     const ageMs = now - updatedAt;
     const end = windowEnd(stored);
     if (end !== undefined) {
-      if (now >= end) return { kind: "free" };
-      if (claim.state !== "claimed" || progress !== "unknown") return { kind: "held", by: stored };
+      if (now >= end) return { kind: "free", since: end };
+      if (claim.state !== "claimed" || progress.kind !== "unknown")
+        return { kind: "held", by: stored };
     } else if (
-      progress === "has-ended" ||
-      (progress === "has-started" && claim.while === "pending")
+      progress.kind === "has-ended" ||
+      (progress.kind === "has-started" && claim.while === "pending")
     ) {
-      return { kind: "free" };
+      return { kind: "free", since: progress.at };
     }
     if (claim.state !== "claimed" && ageMs < SEEN_FOR_MS) return { kind: "held", by: stored };
     const young = claim.state === "claimed" && ageMs < CLAIM_LEASE_MS;

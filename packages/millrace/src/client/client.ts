@@ -1,5 +1,6 @@
 import {
   type Broker,
+  brokerOutlet,
   type Clock,
   type EnqueueItemResult,
   type EnqueueOptions,
@@ -80,7 +81,7 @@ export interface Millrace extends AsyncDisposable {
 /** A client over any broker. It owns the broker: `close()` closes it. */
 export function createClient(broker: Broker, clock: Clock, newId?: () => string): Millrace {
   const now = (): number => clock.now();
-  const producer = new Producer(broker, clock, newId);
+  const producer = new Producer(brokerOutlet(broker), clock, newId);
   return {
     enqueue: async (job, input, options) =>
       jobHandle(broker, clock, await producer.enqueue(job, input, options)),

@@ -1,5 +1,13 @@
-import { EventBus, MillraceError, recordError, type RunningJob } from "@millrace/core";
+import {
+  brokerOutlet,
+  EventBus,
+  MillraceError,
+  Producer,
+  recordError,
+  type RunningJob,
+} from "@millrace/core";
 import { createActor, waitFor } from "xstate";
+import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { type Health, healthOf } from "../health/health.ts";
@@ -9,6 +17,7 @@ import { Registry } from "../registry/registry.ts";
 import { createService } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
+import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
@@ -46,6 +55,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
   const threads = new ThreadPool(clock, config.threads);
+  const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
   const host: ExecutionHost = {
     node: config.name,
     broker,
@@ -58,10 +68,11 @@ export function createNode(options: NodeOptions): MillraceNode {
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
-    gates: [],
-    hooks: [],
+    gates: [unique.gate],
+    hooks: [unique.release],
+    producer: new Producer(brokerOutlet(broker), clock),
     random: config.random,
-    call: compose(config.middleware, (context) => {
+    call: compose<AttemptContext>(config.middleware, (context) => {
       const job = registry.get(context.job.name);
       if (job === undefined)
         throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
@@ -136,6 +147,7 @@ export function createNode(options: NodeOptions): MillraceNode {
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
           ...sideServices.map((service) => service.stop()),
+          unique.sweeper.stop(),
           threads.close(),
           config.executionLog.close(),
         ]);
