@@ -168,6 +168,16 @@ describe("readEnvelope: what is wrong", () => {
       { ...LEAST, tags: ["a", 1] },
       "tags must be a list of strings; got a list",
     ],
+    [
+      "a parent without its queue",
+      { ...LEAST, parent: { id: "job-1" } },
+      "parent must be a map with the id and the queue of a job; got a map",
+    ],
+    [
+      "a parent that is no map",
+      { ...LEAST, parent: secret },
+      "parent must be a map with the id and the queue of a job; got a string",
+    ],
     ["version 0", { ...LEAST, v: 0 }, "v must be a whole number from 1"],
     ["a version as text", { ...LEAST, v: "1" }, "v must be a whole number from 1; got a string"],
     ["true as version", { ...LEAST, v: true }, "got a boolean"],

@@ -9,8 +9,10 @@ import {
 } from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
 
-/** What is done about a job that was met and the claim on its key. */
-export type Verdict =
+/** What is done about a job that was met and the claim on its key. `ask`: whether the other job's claim still stands has to be found out first. */
+export type Verdict = Judged | { readonly do: "ask"; readonly stored: StoredClaim };
+
+export type Judged =
   /** It may run. `frees`: the claim that its end frees. */
   | { readonly do: "pass"; readonly frees: StoredClaim | undefined }
   /** It may run once this is written at that revision (0: where there is nothing). */
@@ -27,11 +29,9 @@ export type Verdict =
   /** It stays for another look, as it can't be known yet. */
   | { readonly do: "defer"; readonly untilMs: number }
   /** Somebody else wrote meanwhile: read again. */
-  | { readonly do: "again" }
-  /** Whether the other job's claim still stands has to be found out first. */
-  | { readonly do: "ask"; readonly stored: StoredClaim };
+  | { readonly do: "again" };
 
-const PASS: Verdict = { do: "pass", frees: undefined };
+const PASS: Judged = { do: "pass", frees: undefined };
 
 /**
  * What becomes of a job whose key stands like this. A key is held from the enqueue of its job until it is freed: another job that was
@@ -50,15 +50,18 @@ function againstHolder(stored: StoredClaim, met: Meeting): Verdict {
   const { claim, revision } = stored;
   const end = windowEnd(stored);
   if (end !== undefined && end <= met.enqueuedAt) return take(fresh(met), revision, met);
-  const hasLeftKey = (claim.while ?? met.while) !== "running";
-  if (hasLeftKey && met.earlier === "run") return PASS;
-  if (hasLeftKey && met.earlier === "perhaps" && claim.replaced?.includes(met.id) !== true)
-    return PASS;
-  return { do: "ask", stored };
+  return mayHaveStarted(stored, met) && (claim.while ?? met.while) !== "running"
+    ? PASS
+    : { do: "ask", stored };
+}
+
+/** Whoever was replaced had not started. */
+function mayHaveStarted({ claim }: StoredClaim, { id, earlier }: Meeting): boolean {
+  return earlier === "run" || (earlier === "perhaps" && claim.replaced?.includes(id) !== true);
 }
 
 /** The answer to `ask`. */
-export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meeting): Verdict {
+export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meeting): Judged {
   switch (standing.kind) {
     case "changed":
       return { do: "again" };
@@ -81,7 +84,7 @@ export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meet
   }
 }
 
-function own(stored: StoredClaim, met: Meeting): Verdict {
+function own(stored: StoredClaim, met: Meeting): Judged {
   const { claim, revision } = stored;
   const during = claim.while ?? met.while;
   const held: UniqueClaim = { ...claim, while: during, since: stored.since };
@@ -98,12 +101,14 @@ function own(stored: StoredClaim, met: Meeting): Verdict {
   return { do: "pass", frees: during === "running" ? stored : undefined };
 }
 
-function afterFreed(stored: StoredClaim, met: Meeting): Verdict {
+function afterFreed(stored: StoredClaim, met: Meeting): Judged {
   const { revision, since, updatedAt } = stored;
-  if (met.earlier !== "none" && met.while !== "running") return PASS;
+  const mayRunAgain = mayHaveStarted(stored, met);
+  if (mayRunAgain && met.while !== "running") return PASS;
   // Under a rule by which the latest wins, one that came after the job that has started is not served by it.
   const isNewer = met.onConflict !== "keep" && met.enqueuedAt > since;
-  if (met.earlier === "none" && met.enqueuedAt < updatedAt && !isNewer)
+  const isReplaced = stored.claim.replaced?.includes(met.id) === true;
+  if (!mayRunAgain && (isReplaced || (met.enqueuedAt < updatedAt && !isNewer)))
     return { do: "cancel", reason: wasHeld(stored, met) };
   return take(fresh(met), revision, met);
 }
@@ -121,7 +126,7 @@ function fresh({ id, generation, enqueuedAt, while: during, onConflict }: Meetin
 }
 
 /** Takes the key for a job that came without it, and lets it run, or wait for its debounce. */
-function take(claim: UniqueClaim, expected: number, met: Meeting): Verdict {
+function take(claim: UniqueClaim, expected: number, met: Meeting): Judged {
   const { onConflict, earlier, enqueuedAt, now, while: during } = met;
   if (typeof onConflict === "object" && earlier === "none") {
     const untilMs = enqueuedAt + onConflict.debounceMs;

@@ -5,11 +5,10 @@ import {
   type StoredClaim,
   tooContended,
   type UniqueClaims,
-  type UniqueKey,
 } from "@millrace/core";
 import type { Entrant, Gate, Passage } from "../gates/gate.ts";
 import { type Meeting, meetingOf, uniqueKeyOf } from "./job-meeting.ts";
-import { judgeMeeting, judgeStanding, type Verdict } from "./judge-meeting.ts";
+import { judgeByClaims } from "./judge-by-claims.ts";
 import type { UniqueHolds } from "./unique-holds.ts";
 
 export interface UniqueGateHost {
@@ -46,7 +45,7 @@ export class UniqueGate implements Gate {
     const crashes = envelope.crashes + Math.max(0, deliveryCount - 1);
     const met = meetingOf(envelope, message, job, crashes, clock.now());
     for (let round = 0; round < ROUNDS; round += 1) {
-      const verdict = await this.#judge(key, met);
+      const verdict = await judgeByClaims(this.#host.claims, key, met);
       switch (verdict.do) {
         case "pass":
           holds.note(envelope, verdict.frees);
@@ -70,18 +69,10 @@ export class UniqueGate implements Gate {
           holds.note(envelope, undefined);
           return { refusal: { kind: "cancelled", reason: verdict.reason } };
         case "again":
-        case "ask":
           continue;
       }
     }
     throw tooContended(key);
-  }
-
-  async #judge(key: UniqueKey, met: Meeting): Promise<Verdict> {
-    const verdict = judgeMeeting(await this.#host.claims.read(key), met);
-    if (verdict.do !== "ask") return verdict;
-    const standing = await this.#host.claims.standing(key, verdict.stored, { verifyYoung: true });
-    return judgeStanding(verdict.stored, standing, met);
   }
 }
 

@@ -22,7 +22,7 @@ export function uniqueJobs(host: {
   const sweeper = new UniqueSweeper(host);
   return {
     gate: new UniqueGate({ claims, holds, clock: host.clock, onMet: () => sweeper.wake() }),
-    release: new UniqueRelease({ claims, holds, registry: host.registry }),
+    release: new UniqueRelease({ claims, holds, registry: host.registry, clock: host.clock }),
     sweeper,
   };
 }

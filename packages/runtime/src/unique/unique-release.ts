@@ -1,4 +1,5 @@
 import {
+  type Clock,
   type Envelope,
   moved,
   type Settlement,
@@ -8,13 +9,15 @@ import {
 } from "@millrace/core";
 import type { Settled, SettlementHook } from "../execution/settlement-hook.ts";
 import type { Registry } from "../registry/registry.ts";
-import { uniqueKeyOf } from "./job-meeting.ts";
+import { type Meeting, meetingOf, uniqueKeyOf } from "./job-meeting.ts";
+import { judgeByClaims } from "./judge-by-claims.ts";
 import type { UniqueHolds } from "./unique-holds.ts";
 
 export interface UniqueReleaseHost {
   readonly claims: UniqueClaims;
   readonly holds: UniqueHolds;
   readonly registry: Registry;
+  readonly clock: Clock;
 }
 
 /**
@@ -40,24 +43,12 @@ export class UniqueRelease implements SettlementHook {
   }
 
   async beforeAck({ envelope, message, settlement, recorded }: Settled): Promise<void> {
-    const { claims, holds, registry } = this.#host;
+    const { claims, clock, holds, registry } = this.#host;
     const job = registry.get(envelope.name);
     const key = uniqueKeyOf(envelope, job);
     if (key === undefined) return;
     if (settlement.state === "requeued") {
-      await claims.write(
-        key,
-        {
-          id: envelope.id,
-          state: "seen",
-          since: message.storedAt,
-          while: job?.unique?.while ?? "pending",
-          ...(job?.unique === undefined || job.unique.onConflict === "keep"
-            ? {}
-            : { replaceable: true }),
-        },
-        0,
-      );
+      await this.#claimEarly(key, meetingOf(envelope, message, job, 0, clock.now()));
       return;
     }
     if (settlement.state === "recalled" && recorded?.state === "requeued") return;
@@ -72,6 +63,23 @@ export class UniqueRelease implements SettlementHook {
       const stored = await claims.read(key);
       if (stored === undefined || !frees(stored)) return;
       if (await this.#free(key, stored)) return;
+    }
+  }
+
+  /** As at the gate, but the job has not come so far. Where the key is another's, that is judged when the job is due. */
+  async #claimEarly(key: UniqueKey, met: Meeting): Promise<void> {
+    const { claims } = this.#host;
+    for (;;) {
+      const verdict = await judgeByClaims(claims, key, met);
+      if (verdict.do === "again") continue;
+      if (verdict.do !== "take" && verdict.do !== "wait") return;
+      // Its own claim is there already, and would be marked as started.
+      if ((await claims.read(key))?.claim.id === met.id) return;
+      if (
+        (await claims.write(key, { ...verdict.claim, state: "seen" }, verdict.expected)) !==
+        undefined
+      )
+        return;
     }
   }
 
