@@ -23,6 +23,7 @@ export {
   type SettlerFields,
   UNSETTLED,
 } from "./envelope/envelope.ts";
+export { type ChainLink, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { travellingHeaders } from "./envelope/headers.ts";
 export type { QueueMessage } from "./envelope/message.ts";
@@ -115,6 +116,7 @@ export type {
   WorkOptions,
   WorkSubscription,
 } from "./broker/broker.ts";
+export type { Batch, BatchEnd, BatchStore, EndedMember } from "./broker/batch-store.ts";
 export type {
   DeadLetterQuery,
   DeadLetterStore,
