@@ -96,6 +96,7 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
+export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
 export { enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
 export type { EnqueueOptions } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
@@ -124,7 +125,8 @@ export type {
 } from "./broker/dead-letter-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
-export type { HeldLock, LockStore } from "./broker/lock-store.ts";
+export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
+export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

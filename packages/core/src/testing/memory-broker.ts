@@ -80,7 +80,7 @@ export class MemoryBroker implements Broker {
     this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
-    this.locks = new MemoryLocks(this.#server.locks, reach);
+    this.locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
 
   async documents(bucket: string): Promise<DocumentStore> {
