@@ -16,6 +16,6 @@ export const publishing = published.handler(({ input: { batch, input } }) => {
 export function publishAlbum(millrace: Millrace, album: string, images: readonly string[]) {
   return millrace.batch(
     images.map((image, n) => planJob(thumbnail, { image }, { id: `${album}-${n}` })),
-    { id: album, then: { job: published, input: { album } } },
+    { id: album, callback: { job: published, input: { album } } },
   );
 }

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { startChild } from "../harness/child.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { double, member, report } from "./flow-jobs.ts";
+import { double, member, report } from "./jobs.ts";
 
 const MEMBERS = 400;
 const KILLS = 3;
@@ -30,7 +30,7 @@ describeEachServer("batches and chains while nodes are killed", (server) => {
     onTestFinished(() => client.close());
     let born = 0;
     const node = async () => {
-      const child = startChild(join(import.meta.dirname, "flow-node.ts"), {
+      const child = startChild(join(import.meta.dirname, "node-program.ts"), {
         args: [server.url, namespace, `n${(born += 1)}`],
       });
       await child.line(/^ready$/, 45_000);
@@ -45,7 +45,7 @@ describeEachServer("batches and chains while nodes are killed", (server) => {
     await node();
     const batch = await client.batch(
       Array.from({ length: MEMBERS }, (_, n) => planJob(member, { n }, { id: `m${n}` })),
-      { then: { job: report, input: "tuesday" } },
+      { callback: { job: report, input: "tuesday" } },
     );
     for (let kill = 1; kill <= KILLS; kill += 1) {
       const goal = MEMBERS - (MEMBERS / (KILLS + 2)) * kill;

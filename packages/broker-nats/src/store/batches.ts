@@ -5,7 +5,7 @@ import {
   decodeBody,
   encodeMsgpack,
   type EndedMember,
-  MillraceError,
+  type MillraceError,
 } from "@millrace/core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";

@@ -28,7 +28,7 @@ test("the callback follows once when every job has ended, and is told how each d
   await using _ = t;
   const batch = await t.client.batch(pages(5), {
     id: "b",
-    then: { job: report, input: { day: "monday" } },
+    callback: { job: report, input: { day: "monday" } },
   });
   await t.drain();
   expect(await batch.result()).toBe("4 of 5 on monday");
@@ -55,7 +55,7 @@ test("a job that is retried, delayed or snoozed keeps its batch open", async () 
   await using _ = t;
   const batch = await t.client.batch(
     [...pages(2), planJob(page, { n: 9 }, { id: "late", delay: "1h" })],
-    { then: { job: report, input: { day: "d" } } },
+    { callback: { job: report, input: { day: "d" } } },
   );
   await t.clock.advance("30m");
   expect([await batch.left(), reports.length]).toEqual([1, 0]);
@@ -66,7 +66,7 @@ test("a job that is retried, delayed or snoozed keeps its batch open", async () 
 test("a batch of nothing calls back at once", async () => {
   const { t } = await runtime(() => 0);
   await using _ = t;
-  const batch = await t.client.batch([], { then: { job: report, input: { day: "d" } } });
+  const batch = await t.client.batch([], { callback: { job: report, input: { day: "d" } } });
   await t.drain();
   expect(await batch.result()).toBe("0 of 0 on d");
 });
@@ -75,7 +75,7 @@ test("made again with the same ids it is the same batch, also when it has ended"
   const { t, reports } = await runtime((n) => n);
   await using _ = t;
   const make = () =>
-    t.client.batch(pages(3), { id: "again", then: { job: report, input: { day: "d" } } });
+    t.client.batch(pages(3), { id: "again", callback: { job: report, input: { day: "d" } } });
   await make();
   await make();
   await t.drain();
@@ -89,7 +89,7 @@ test("a job that its queue refuses has ended, and the batch says so", async () =
   await using _ = t;
   const nowhere = defineJob<{ n: number }>({ name: "page", queue: "nowhere" });
   const batch = await t.client.batch([planJob(nowhere, { n: 1 }, { id: "x" }), ...pages(1)], {
-    then: { job: report, input: { day: "d" } },
+    callback: { job: report, input: { day: "d" } },
   });
   await t.drain();
   expect(batch.refused).toMatchObject([{ id: "x", error: { code: "queue-not-found" } }]);
@@ -103,12 +103,12 @@ test("nothing is enqueued where the callback could never run, or the id is too l
   await using _ = t;
   const lost = defineJob<BatchEnded<null>>({ name: "report", queue: "nowhere" });
   await expect(
-    t.client.batch(pages(1), { then: { job: lost, input: null } }),
+    t.client.batch(pages(1), { callback: { job: lost, input: null } }),
   ).rejects.toMatchObject({ code: "queue-not-found" });
   await expect(
     t.client.batch(pages(1), {
       id: "x".repeat(101),
-      then: { job: report, input: { day: "d" } },
+      callback: { job: report, input: { day: "d" } },
     }),
   ).rejects.toBeInstanceOf(MillraceError);
   await t.drain();
@@ -128,7 +128,7 @@ test("a crash between the last job's record and its ack: recalled, and one callb
     }
     return othersLeft;
   };
-  await t.client.batch(pages(1), { then: { job: report, input: { day: "d" } } });
+  await t.client.batch(pages(1), { callback: { job: report, input: { day: "d" } } });
   await t.drain();
   expect(crashes).toBeLessThan(0);
   expect(reports).toMatchObject([{ batch: { total: 1, succeeded: 1 } }]);

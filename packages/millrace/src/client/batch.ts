@@ -24,7 +24,7 @@ export interface PlannedJob {
  * A job to be part of a batch.
  *
  * @example
- * await millrace.batch(files.map((file) => planJob(digest, { file })), { then: { job: report, input: { day } } });
+ * await millrace.batch(files.map((file) => planJob(digest, { file })), { callback: { job: report, input: { day } } });
  */
 export function planJob<Input, Parsed, Output>(
   job: JobDefinition<Input, Parsed, Output>,
@@ -36,7 +36,7 @@ export function planJob<Input, Parsed, Output>(
 
 export interface BatchOptions<Input, Parsed, Output> {
   /** Enqueued once when every job of the batch has ended, however it ended. */
-  readonly then: {
+  readonly callback: {
     readonly job: JobDefinition<BatchEnded<Input>, Parsed, Output>;
     readonly input: NoInfer<Input>;
     readonly options?: Omit<EnqueueOptions, "id">;
@@ -115,7 +115,7 @@ async function publish(broker: Broker, callback: Envelope): Promise<void> {
 /** Its input is checked by the node, when it is whole. */
 async function callbackEnvelope<Input, Parsed, Output>(
   id: string,
-  { then: { job, input, options = {} } }: BatchOptions<Input, Parsed, Output>,
+  { callback: { job, input, options = {} } }: BatchOptions<Input, Parsed, Output>,
   source: EnvelopeSource,
 ): Promise<Envelope> {
   const unchecked = { ...job, input: undefined };

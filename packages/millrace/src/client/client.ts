@@ -52,7 +52,7 @@ export interface Millrace extends AsyncDisposable {
    *
    * @throws MillraceError `invalid-payload` and its kin, before anything was enqueued
    * @example
-   * const batch = await millrace.batch(files.map((file) => planJob(digest, { file })), { then: { job: report, input: { day } } });
+   * const batch = await millrace.batch(files.map((file) => planJob(digest, { file })), { callback: { job: report, input: { day } } });
    */
   batch<Input, Parsed, Output>(
     jobs: readonly PlannedJob[],

@@ -1,5 +1,5 @@
 import { createNode } from "millrace";
-import jobs, { doubling } from "./flow-jobs.ts";
+import jobs, { doubling } from "./jobs.ts";
 
 const [servers = "", namespace = "", name = ""] = process.argv.slice(2);
 const node = await createNode({
