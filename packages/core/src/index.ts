@@ -24,6 +24,7 @@ export {
   type SettlerFields,
   UNSETTLED,
 } from "./envelope/envelope.ts";
+export { type ChainLink, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { travellingHeaders } from "./envelope/headers.ts";
 export type { QueueMessage } from "./envelope/message.ts";
@@ -97,6 +98,7 @@ export {
 export { type Schema, validate } from "./job/schema.ts";
 
 export type { EnqueuedJob, EnqueueItemResult } from "./producer/enqueue-many.ts";
+export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
 export type { EnqueueOptions } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
@@ -139,6 +141,7 @@ export type {
   WorkOptions,
   WorkSubscription,
 } from "./broker/broker.ts";
+export type { Batch, BatchEnd, BatchStore, EndedMember } from "./broker/batch-store.ts";
 export type {
   DeadLetterQuery,
   DeadLetterStore,

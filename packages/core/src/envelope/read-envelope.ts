@@ -7,6 +7,7 @@ import {
   type SettlerFields,
   UNSETTLED,
 } from "./envelope.ts";
+import { type ChainLink, isChain, LONGEST_CHAIN } from "./chain-link.ts";
 import { travellingHeaders } from "./headers.ts";
 import type { QueueMessage } from "./message.ts";
 import { isId, isJobName, isQueueName } from "./names.ts";
@@ -108,6 +109,12 @@ const PRODUCER_FIELDS: readonly Field[] = [
     accepts: (value) => Array.isArray(value) && value.every(isText),
   },
   { field: "parent", expected: "a map with the id and the queue of a job", accepts: isJobRef },
+  { field: "batch", expected: "up to 128 of A-Z a-z 0-9 _ : -", accepts: isId },
+  {
+    field: "next",
+    expected: `a list of up to ${LONGEST_CHAIN} maps with name and queue`,
+    accepts: isChain,
+  },
 ];
 
 const SETTLER_FIELDS: readonly Field[] = [
@@ -161,6 +168,8 @@ function assemble(message: QueueMessage, body: Body, id: string): Envelope {
     const { id: parentId, queue } = body["parent"] as JobRef;
     envelope.parent = { id: parentId, queue };
   }
+  if (body["batch"] != null) envelope.batch = body["batch"] as string;
+  if (body["next"] != null) envelope.next = body["next"] as ChainLink[];
   return envelope;
 }
 

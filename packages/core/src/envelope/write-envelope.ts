@@ -1,4 +1,5 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
+import type { ChainLink } from "./chain-link.ts";
 import { type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
 import { ENVELOPE_VERSION, type Envelope, type JobRef } from "./envelope.ts";
 
@@ -17,6 +18,8 @@ interface WireBody {
   concurrencyKey?: string;
   tags?: readonly string[];
   parent?: JobRef;
+  batch?: string;
+  next?: readonly ChainLink[];
   attempts?: number;
   generation?: number;
   interruptions?: number;
@@ -54,6 +57,8 @@ function wireBody(envelope: Envelope): WireBody {
   if (envelope.tags !== undefined) body.tags = envelope.tags;
   if (envelope.parent !== undefined)
     body.parent = { id: envelope.parent.id, queue: envelope.parent.queue };
+  if (envelope.batch !== undefined) body.batch = envelope.batch;
+  if (envelope.next !== undefined) body.next = envelope.next;
   if (envelope.generation > 0) addSettlerFields(body, envelope);
   return body;
 }

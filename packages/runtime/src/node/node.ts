@@ -10,6 +10,7 @@ import { createActor, waitFor } from "xstate";
 import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
@@ -69,7 +70,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
     gates: [unique.gate],
-    hooks: [unique.release],
+    hooks: [unique.release, batchHook(broker)],
     producer: new Producer(brokerOutlet(broker), clock),
     random: config.random,
     call: compose<AttemptContext>(config.middleware, (context) => {
