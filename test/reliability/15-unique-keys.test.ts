@@ -45,10 +45,10 @@ describeEachServer("15: 100 producers race for one unique key", (server) => {
     await race.node("b");
     race.go();
     for (const _ of [1, 2]) {
-      await race.enqueued(40);
+      await race.enqueued(15);
       await race.restartServer();
     }
-    await race.enqueued(40);
+    await race.enqueued(15);
     await race.over();
     await race.drained();
 
@@ -73,7 +73,7 @@ describeEachServer("15: 100 producers race for one unique key", (server) => {
     console.log(
       `${runs.length} runs, ${confirmed.size} confirmed, ${race.count("attempted")} attempts`,
     );
-    expect(runs.length).toBeGreaterThan(100);
+    expect(runs.length).toBeGreaterThan(30);
   });
 });
 
