@@ -45,11 +45,9 @@ describeEachServer("streams and consumers", (server) => {
       max_msg_size: 1_048_576 - 8_192,
       duplicate_window: 60_000 * 1e6,
       subjects: [
-        `${namespace}.jobs.q`,
-        `${namespace}.jobs.q.>`,
-        `${namespace}.requeue.q`,
-        `${namespace}.requeue.q.>`,
-      ],
+        ...["jobs.q", "jobs.q.high", "jobs.q.low"],
+        ...["requeue.q", "requeue.q.high", "requeue.q.low", "requeue.q.woken"],
+      ].map((subject) => `${namespace}.${subject}`),
     });
     const consumer = await jsm.consumers.info(`${namespace}-queue-q`, "workers");
     expect(consumer.config).toMatchObject({

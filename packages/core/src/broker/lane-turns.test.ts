@@ -45,7 +45,7 @@ describe("weights", () => {
     [{ normal: 1_001 }, "weights.normal"],
     [{ urgent: 3 }, "weights.urgent"],
   ])("%j is refused, naming the field", (given, field) => {
-    expect(() => laneWeights(given)).toThrow(
+    expect(() => laneWeights(given as object)).toThrow(
       expect.objectContaining({
         code: "invalid-option",
         message: expect.stringContaining(field) as string,
