@@ -130,7 +130,8 @@ export {
   laneWeights,
   type LaneWeights,
 } from "./broker/lanes.ts";
-export type { HeldLock, LockStore } from "./broker/lock-store.ts";
+export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
+export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

@@ -77,7 +77,7 @@ export class MemoryBroker implements Broker {
     this.queues = new MemoryQueues(this.#server, reach);
     this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
     this.history = new MemoryHistory(this.#server.history, this.#connection);
-    this.locks = new MemoryLocks(this.#server.locks, reach);
+    this.locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
 
   async documents(bucket: string): Promise<DocumentStore> {
