@@ -63,20 +63,11 @@ export class Names {
     return [`${this.#jobs}${queue}.>`, `${this.#requeue}${queue}.>`];
   }
 
-  /**
-   * What one lane's consumer takes; no two lanes overlap, which a work queue demands. The star stands for the two doors: a server finds
-   * the next message by one pattern faster than by a list.
-   */
+  /** What one lane's consumer takes; no two lanes overlap, which a work queue demands. */
   laneFilters(queue: string, lane: LaneName): string[] {
-    const doors = `${this.namespace}.*.${queue}`;
-    switch (lane) {
-      case "high":
-        return [`${doors}.high`, this.requeueWoken(queue)];
-      case "normal":
-        return [doors];
-      case "low":
-        return [`${doors}.low`];
-    }
+    const own = lane === "normal" ? undefined : lane;
+    const filters = [this.jobs(queue, own), this.requeue(queue, own)];
+    return lane === "high" ? [...filters, this.requeueWoken(queue)] : filters;
   }
 
   jobs(queue: string, lane: Lane | undefined): string {
