@@ -125,6 +125,14 @@ export type {
 } from "./broker/dead-letter-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
+export { LaneTurns } from "./broker/lane-turns.ts";
+export {
+  DEFAULT_LANE_WEIGHTS,
+  LANE_NAMES,
+  type LaneName,
+  laneWeights,
+  type LaneWeights,
+} from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
 

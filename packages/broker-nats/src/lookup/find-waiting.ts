@@ -102,10 +102,10 @@ function match(
   id: string,
   idBytes: Buffer,
 ): WaitingJob | undefined {
-  const subject = names.readQueueSubject(stored.subject);
+  const headers = headersOf(stored);
+  const subject = names.readQueueSubject(stored.subject, headers);
   if (subject === undefined) return undefined;
   const { queue, lane, origin } = subject;
-  const headers = headersOf(stored);
   const shown =
     headers["nats-msg-id"]?.includes(id) === true ||
     `${queue}-${stored.seq}` === id ||

@@ -76,6 +76,7 @@ export function createNode(options: NodeOptions): MillraceNode {
         queue,
         slots: config.queues.get(queue)?.slots ?? config.slots,
         leaseMs: config.leaseMs,
+        weights: config.queues.get(queue)?.weights,
       }),
   );
   const sideServices = [
