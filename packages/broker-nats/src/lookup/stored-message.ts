@@ -1,0 +1,70 @@
+import { type QueueMessage, readEnvelope, type ReadResult } from "@millrace/core";
+import type { StoredMsg } from "@nats-io/jetstream";
+import { readDelayedHeaders } from "../delayed/delayed-headers.ts";
+import { headersOf } from "../store/next-message.ts";
+import type { Names } from "../topology/subjects.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
+import type { ReceivedHeaders } from "../wire/read-headers.ts";
+
+/** A message as a stream holds it, however it was read. */
+export interface StoredMessage {
+  readonly subject: string;
+  readonly sequence: number;
+  readonly data: Uint8Array;
+  readonly headers: ReceivedHeaders;
+  /** Epoch milliseconds by the server's clock. */
+  readonly storedAt: number;
+}
+
+export function fromLeader(stored: StoredMsg): StoredMessage {
+  return {
+    subject: stored.subject,
+    sequence: stored.seq,
+    data: plainBytes(stored.data),
+    headers: headersOf(stored),
+    storedAt: stored.time.getTime(),
+  };
+}
+
+/** The job of a message in a queue's stream. */
+export function queuedJob(
+  names: Names,
+  stored: StoredMessage,
+): { readonly message: QueueMessage; readonly read: ReadResult } | undefined {
+  const subject = names.readQueueSubject(stored.subject);
+  if (subject === undefined) return undefined;
+  const { queue, lane, origin } = subject;
+  return readStored({ queue, lane, origin }, stored);
+}
+
+/** The job of a message in the delayed stream; undefined for a message that Millrace did not write. */
+export function delayedJob(
+  stored: StoredMessage,
+):
+  | { readonly message: QueueMessage; readonly read: ReadResult; readonly notBefore: number }
+  | undefined {
+  const job = readDelayedHeaders(stored.headers);
+  if (job === undefined) return undefined;
+  const { queue, lane, notBefore } = job;
+  return { ...readStored({ queue, lane, origin: "runtime" }, stored), notBefore };
+}
+
+function readStored(
+  {
+    queue,
+    lane,
+    origin,
+  }: { queue: string; lane: QueueMessage["lane"]; origin: QueueMessage["origin"] },
+  { data, headers, sequence, storedAt }: StoredMessage,
+): { readonly message: QueueMessage; readonly read: ReadResult } {
+  const message: QueueMessage = {
+    queue,
+    ...(lane === undefined ? {} : { lane }),
+    origin,
+    body: data,
+    headers,
+    sequence,
+    storedAt,
+  };
+  return { message, read: readEnvelope(message) };
+}
