@@ -64,6 +64,17 @@ export {
 export { envelopeOfUnreadable } from "./settlement/unreadable.ts";
 
 export {
+  type ConcurrencyRule,
+  type Coordination,
+  type CoordinationOptions,
+  type KeyOf,
+  keyOf,
+  type RateRule,
+  type SingletonRule,
+  type UniqueOptions,
+  type UniqueRule,
+} from "./job/coordination.ts";
+export {
   type AnyJob,
   type AnyJobDefinition,
   DEFAULT_QUEUE,
@@ -84,6 +95,11 @@ export {
   snooze,
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
+
+export { enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
+export type { EnqueueOptions } from "./producer/enqueue-options.ts";
+export { newJobId } from "./producer/job-id.ts";
+export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 
 export type {
   Broker,
@@ -108,7 +124,8 @@ export type {
 export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
-export type { HeldLock, LockStore } from "./broker/lock-store.ts";
+export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
+export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

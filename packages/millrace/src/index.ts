@@ -19,14 +19,15 @@ export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "
 
 // Producing.
 export type { EnqueueItem, Millrace } from "./client/client.ts";
-export type { EnqueueItemResult } from "./client/enqueue-many.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
-export type { EnqueueOptions } from "./client/enqueue-options.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
+export type { LockOptions, LockScope } from "./client/lock.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {
   DeadReason,
+  EnqueueItemResult,
+  EnqueueOptions,
   HistoryRecord,
   QueueSettings,
   QueueSnapshot,

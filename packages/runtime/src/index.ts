@@ -5,6 +5,8 @@ export {
   type HealthServerOptions,
   startHealthServer,
 } from "./health/health-server.ts";
+export type { HeldLease, LockHost, LockRequest } from "./lock/lock-request.ts";
+export { takeLock } from "./lock/take-lock.ts";
 export { createNode, type MillraceNode } from "./node/node.ts";
 export type { NodeState } from "./node/node-machine.ts";
 export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";

@@ -10,6 +10,8 @@ import { type ReceivedHeaders, readHeaders, readStatus } from "../wire/read-head
 export interface StreamMessage {
   readonly subject: string;
   readonly sequence: number;
+  /** The server's clock, epoch milliseconds. */
+  readonly storedAt: number;
   readonly data: Uint8Array;
   readonly headers: ReceivedHeaders;
 }
@@ -53,6 +55,7 @@ export async function* readStream(
     yield {
       subject: stored.subject,
       sequence: stored.seq,
+      storedAt: stored.time.getTime(),
       data: plainBytes(stored.data),
       headers: headersOf(stored),
     };
@@ -141,9 +144,11 @@ function isEnd(msg: Msg): boolean {
 }
 
 function streamMessage(msg: Msg): StreamMessage {
+  const place = parseAckSubject(msg.reply ?? "");
   return {
     subject: msg.subject,
-    sequence: parseAckSubject(msg.reply ?? "")?.streamSequence ?? 0,
+    sequence: place?.streamSequence ?? 0,
+    storedAt: place?.publishedAtMs ?? 0,
     data: plainBytes(msg.data),
     headers: readHeaders(msg),
   };

@@ -3,6 +3,7 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { type RetryOptions, retryPolicy } from "../retry/backoff.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
 import { type Duration, toMs } from "../time/duration.ts";
+import { type Coordination, coordination, type CoordinationOptions } from "./coordination.ts";
 import type { Handler } from "./execution-context.ts";
 import type { OutcomeSignal } from "./outcome-signal.ts";
 import type { Schema } from "./schema.ts";
@@ -11,7 +12,7 @@ import type { Schema } from "./schema.ts";
 export type Isolation = "none" | "thread";
 
 /** A job as users describe it. Safe to import where jobs are only enqueued: it holds no handler. */
-export interface JobOptions<Input, Parsed, Output> {
+export interface JobOptions<Input, Parsed, Output> extends CoordinationOptions<Input> {
   /** The handler key, the same in every language: `mail.welcome`. */
   readonly name: string;
   /** Default: `default`. */
@@ -35,7 +36,11 @@ export interface JobOptions<Input, Parsed, Output> {
 }
 
 /** A validated, frozen definition. */
-export interface JobDefinition<Input = unknown, Parsed = Input, Output = unknown> {
+export interface JobDefinition<
+  Input = unknown,
+  Parsed = Input,
+  Output = unknown,
+> extends Coordination<Input> {
   readonly name: string;
   readonly queue: string;
   readonly input: Schema<Input, Parsed> | undefined;
@@ -104,6 +109,7 @@ export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
     graceMs: toMs(options.grace ?? DEFAULT_GRACE, "grace"),
     isolation,
     module: options.module,
+    ...coordination(options),
   };
   const definition: JobDefinition<Input, Parsed, Output> = {
     ...fields,

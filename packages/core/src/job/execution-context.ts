@@ -2,13 +2,13 @@ import type { Envelope } from "../envelope/envelope.ts";
 import type { Logger } from "../log/logger.ts";
 
 /** Why a handler's signal was aborted: the `reason` of the `AbortSignal` is an `Error` with this as its `code`. */
-export type AbortCause = "timed-out" | "cancelled" | "shutdown" | "lease-lost";
+export type AbortCause = "timed-out" | "cancelled" | "shutdown" | "lease-lost" | "lock-lost";
 
 /** What a handler and a middleware see of the attempt they run in. */
 export interface ExecutionContext<Input = unknown> {
   /** The payload as the input schema gave it back. */
   readonly input: Input;
-  /** Aborted on timeout, cancellation, shutdown past the grace, and when the lease is lost. Pass it on to what you call. */
+  /** Aborted on timeout, cancellation, shutdown past the grace, and when the lease or the singleton's lock is lost. Pass it on to what you call. */
   readonly signal: AbortSignal;
   /** 1 for the first. */
   readonly attempt: number;
@@ -18,6 +18,7 @@ export interface ExecutionContext<Input = unknown> {
   /**
    * Fencing token: grows with every run of this job, whichever node it is on. Hand it to what you write to,
    * and let that refuse a smaller one than it has seen; then a run that was paused and superseded can do no harm.
+   * Of a singleton job it is the lock's token, which grows with every holder of the lock.
    */
   readonly token: number;
   /** Name of the node that runs the attempt. */

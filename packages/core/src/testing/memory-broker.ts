@@ -85,7 +85,7 @@ export class MemoryBroker implements Broker {
       reach,
     });
     this.history = new MemoryHistory(this.#server.history, this.#connection);
-    this.locks = new MemoryLocks(this.#server.locks, reach);
+    this.locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
 
   async documents(bucket: string): Promise<DocumentStore> {

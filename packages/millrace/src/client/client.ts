@@ -1,19 +1,21 @@
 import {
   type Broker,
   type Clock,
+  enqueueMany,
+  type EnqueueItemResult,
+  type EnqueueOptions,
   type JobDefinition,
+  makeEnvelope,
   MillraceError,
+  newJobId,
   type QueueStore,
   requireId,
   requireQueueName,
 } from "@millrace/core";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
-import { enqueueMany, type EnqueueItemResult } from "./enqueue-many.ts";
-import type { EnqueueOptions } from "./enqueue-options.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
-import { newJobId } from "./job-id.ts";
+import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
-import { makeEnvelope } from "./make-envelope.ts";
 
 /** One job of a bulk enqueue. */
 export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
@@ -51,6 +53,25 @@ export interface Millrace extends AsyncDisposable {
   job(id: string, options?: { readonly queue?: string }): Promise<JobStatus>;
   /** A handle on a job that was enqueued elsewhere. */
   handle<Output = unknown>(id: string, queue: string): JobHandle<Output>;
+  /**
+   * Runs a function while holding a lock that one process of the whole fleet can hold at a time. The lock is renewed while
+   * the function runs and released when it has ended, however it ended. See `docs/locks.md` for what to do with the token.
+   *
+   * @throws MillraceError `lock-busy` where another still holds it after `wait`; `lock-lost` where it was lost while the
+   * function ran, with what the function returned (`{ returned }`) or threw as its `cause`; `invalid-name`, `invalid-option`;
+   * what the function throws; the signal's reason where it ended the waiting
+   * @example
+   * const total = await millrace.lock("invoices/2030-01", { lease: "30s", wait: "5s" }, async ({ token, signal }) => {
+   *   const sum = await addUp({ signal });
+   *   await db.query("UPDATE totals SET sum = $1, token = $2 WHERE id = 7 AND token < $2", [sum, token]);
+   *   return sum;
+   * });
+   */
+  lock<Result>(
+    name: string,
+    options: LockOptions,
+    run: (scope: LockScope) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
   readonly queues: QueueStore;
   readonly dead: DeadLetters;
   /** What it stands on. For what this interface does not offer. */
@@ -63,7 +84,7 @@ export interface Millrace extends AsyncDisposable {
 export function createClient(
   broker: Broker,
   clock: Clock,
-  newId: () => string = newJobId,
+  newId: () => string = () => newJobId(clock.now()),
 ): Millrace {
   const now = (): number => clock.now();
   const source = { now, newId };
@@ -90,6 +111,7 @@ export function createClient(
         queue: requireQueueName(queue),
         duplicate: false,
       }),
+    lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
     queues: broker.queues,
     dead: deadLetters(broker, now),
     broker,

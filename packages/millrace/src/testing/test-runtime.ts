@@ -1,8 +1,13 @@
-import type { Duration, JobDefinition, Middleware, StoredDeadLetter } from "@millrace/core";
+import type {
+  Duration,
+  EnqueueOptions,
+  JobDefinition,
+  Middleware,
+  StoredDeadLetter,
+} from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { createClient, type Millrace } from "../client/client.ts";
-import type { EnqueueOptions } from "../client/enqueue-options.ts";
 import type { JobHandle } from "../client/job-handle.ts";
 import type { JobState, JobStatus } from "../client/job-status.ts";
 import { drain } from "./drain.ts";

@@ -8,6 +8,8 @@ import type {
   MetricsCollector,
 } from "@millrace/core";
 import type { Registry } from "../registry/registry.ts";
+import type { Gate } from "../gates/gate.ts";
+import type { SettlementHook } from "./settlement-hook.ts";
 import type { Suspects } from "./suspects.ts";
 import type { TrialRuns } from "./trial-runs.ts";
 
@@ -24,6 +26,9 @@ export interface ExecutionHost {
   readonly poisonAfter: number;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
+  /** In the order in which a job passes them. */
+  readonly gates: readonly Gate[];
+  readonly hooks: readonly SettlementHook[];
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */

@@ -6,6 +6,7 @@ import {
   type Envelope,
   envelopeOfUnreadable,
   type ExecutionState,
+  type HistoryRecord,
   MillraceError,
   nextTransition,
   NO_RETRY,
@@ -17,6 +18,8 @@ import {
   type Settlement,
   type SettlementInput,
 } from "@millrace/core";
+import type { Entrant, Gate } from "../gates/gate.ts";
+import { Passes } from "../gates/passes.ts";
 import { AbortSwitch } from "./abort-switch.ts";
 import { admit } from "./admit.ts";
 import { Attempt } from "./attempt.ts";
@@ -24,7 +27,7 @@ import { decide } from "./decide.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { fencingToken } from "./fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
-import { isOnRecord } from "./on-record.ts";
+import { findOnRecord } from "./on-record.ts";
 import { Pause } from "./pause.ts";
 import { remedy } from "./remedy.ts";
 import {
@@ -34,20 +37,24 @@ import {
   reportStarted,
   reportTrouble,
 } from "./report.ts";
+import { followUp, hooksFor, type Settled, settleWithHooks } from "./settlement-hook.ts";
 import { isSuspect } from "./suspects.ts";
 
 /**
  * What this execution is busy with. One way only, and every step may be left out:
- * `reading → recalling → quarantined → attempting → settling → ended`
+ * `reading → recalling → gating → quarantined → attempting → settling → ended`
  */
-type Phase = "reading" | "recalling" | "quarantined" | "attempting" | "settling" | "ended";
+type Phase =
+  "reading" | "recalling" | "gating" | "quarantined" | "attempting" | "settling" | "ended";
+
+const NO_GATES: readonly Gate[] = [];
 
 /**
  * One delivery of a job, from the broker's hands to its settlement. `#state` only ever moves by the
  * execution machine's answers; this class acts on them.
  *
- * The steps: read → recall (redeliveries only) → admit → quarantine (suspects only) → attempt → settle. Each may end the execution
- * early with an outcome, and every outcome goes through `#settle`.
+ * The steps: read → recall (redeliveries only) → admit → gates (jobs that wait for each other only) → quarantine (suspects only) → attempt → settle.
+ * Each may end the execution early with an outcome, and every outcome goes through `#settle`.
  */
 export class Execution {
   readonly #host: ExecutionHost;
@@ -63,6 +70,10 @@ export class Execution {
   #pause: Pause | undefined;
   /** It was a suspect, and its turn is on record. */
   #onTrial = false;
+  /** Set where the job has gates to pass. */
+  #passes: Passes | undefined;
+  /** Of a recalled job. */
+  #recorded: HistoryRecord | undefined;
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   #startedAt: number | undefined;
   #startedMono = 0;
@@ -119,7 +130,8 @@ export class Execution {
   handBack(): void {
     this.abort("shutdown", "The node has stopped.");
     const { reason } = this.#abort;
-    const unsettled = this.#phase === "attempting" || this.#phase === "quarantined";
+    const unsettled =
+      this.#phase === "attempting" || this.#phase === "gating" || this.#phase === "quarantined";
     if (unsettled && reason !== undefined) this.#settle(outcomeOfAbort(reason));
     // Whether an earlier holder has settled the job isn't known, so it may neither be run nor be published again.
     else if (this.#phase === "recalling") this.letGo();
@@ -142,7 +154,7 @@ export class Execution {
       "lease-lost",
       "The lease could not be confirmed in time; another node may run this job.",
     );
-    if (this.#phase === "recalling" || this.#phase === "quarantined")
+    if (this.#phase === "recalling" || this.#phase === "gating" || this.#phase === "quarantined")
       this.#settle({ kind: "lease-lost" });
     this.#pause?.cutShort();
   }
@@ -159,10 +171,11 @@ export class Execution {
     if (deliveryCount > 1) reportRedelivered(this.#host, envelope, deliveryCount);
     for (let tries = 0; this.#phase === "recalling"; tries += 1) {
       try {
-        const settled = deliveryCount > 1 && (await isOnRecord(broker.history, envelope, message));
-        const convicted = !settled && (await this.#isConvicted(envelope));
+        this.#recorded =
+          deliveryCount > 1 ? await findOnRecord(broker.history, envelope, message) : undefined;
+        const convicted = this.#recorded === undefined && (await this.#isConvicted(envelope));
         if (this.#phase !== "recalling") return;
-        if (settled) this.#settle({ kind: "recalled" });
+        if (this.#recorded !== undefined) this.#settle({ kind: "recalled" });
         else this.#admit(envelope, convicted);
       } catch (error) {
         // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the next holder asks.
@@ -196,6 +209,47 @@ export class Execution {
     });
     if ("refusal" in admission) return this.#settle(admission.refusal);
     const { job } = admission;
+    const gates = this.#gatesOf(envelope, job);
+    if (gates.length === 0) this.#quarantine(envelope, job);
+    else void this.#passGates(gates, envelope, job);
+  }
+
+  #gatesOf(envelope: Envelope, job: AnyJob): readonly Gate[] {
+    let found: Gate[] | undefined;
+    for (const gate of this.#host.gates)
+      if (gate.concerns(envelope, job)) (found ??= []).push(gate);
+    return found ?? NO_GATES;
+  }
+
+  async #passGates(gates: readonly Gate[], envelope: Envelope, job: AnyJob): Promise<void> {
+    this.#phase = "gating";
+    const passes = new Passes(this.#host.log, () =>
+      this.abort("lock-lost", "The lock that lets this job run could not be kept."),
+    );
+    this.#passes = passes;
+    const entrant = { envelope, job, message: this.#delivery.message };
+    for (const gate of gates) {
+      const refusal = await this.#enter(passes, gate, entrant);
+      if (this.#phase !== "gating") return;
+      if (refusal !== undefined) return this.#settle(refusal);
+    }
+    this.#quarantine(envelope, job);
+  }
+
+  async #enter(passes: Passes, gate: Gate, entrant: Entrant): Promise<Outcome | undefined> {
+    for (let tries = 0; this.#phase === "gating"; tries += 1) {
+      try {
+        return await passes.enter(gate, entrant);
+      } catch (error) {
+        await this.#troubled(error, tries);
+        if (!this.#delivery.lease.isHeld()) return { kind: "lease-lost" };
+      }
+    }
+    return undefined;
+  }
+
+  #quarantine(envelope: Envelope, job: AnyJob): void {
+    const host = this.#host;
     if (!isSuspect(this.#crashes, host.poisonAfter)) {
       if (this.#crashes > 0) host.suspects.cleared(this);
       return this.#begin(envelope, job);
@@ -223,7 +277,7 @@ export class Execution {
 
   /** An abandoned job is another's to settle, and its note may be of use there. */
   async #endTrial(envelope: Envelope): Promise<void> {
-    if (!this.#onTrial || this.#state === "abandoned") return;
+    if (this.#state === "abandoned") return;
     try {
       await this.#host.trials.over(envelope);
     } catch (error) {
@@ -248,7 +302,7 @@ export class Execution {
       host,
       envelope,
       job,
-      token: this.#token(envelope),
+      token: this.#passes?.token ?? this.#token(envelope),
       abort: this.#abort,
       onStart: () => this.#started(envelope),
       onOutcome: (outcome) => this.#settle(outcome),
@@ -305,7 +359,9 @@ export class Execution {
       // With a lost lease there is nothing to carry out and nothing to let go.
       if (settlement.steps.length === 0) break;
       try {
-        await broker.settle(this.#delivery, settlement.steps);
+        const hooks = hooksFor(this.#host.hooks, input.envelope, settlement);
+        if (hooks.length === 0) await broker.settle(this.#delivery, settlement.steps);
+        else await settleWithHooks(broker, this.#delivery, hooks, this.#settled(settlement));
         break;
       } catch (error) {
         const other = remedy(error, input, settlement, this.#host.clock.now());
@@ -317,8 +373,21 @@ export class Execution {
     if (this.#phase === "ended") return;
     this.#state = settlement.state;
     reportSettled(this.#host, input, settlement);
-    await this.#endTrial(input.envelope);
+    if (this.#onTrial) await this.#endTrial(input.envelope);
+    const hooks = hooksFor(this.#host.hooks, input.envelope, settlement);
+    if (hooks.length > 0 && settlement.state !== "abandoned")
+      await followUp(hooks, this.#settled(settlement), this.#host.log);
+    if (this.#passes !== undefined) await this.#passes.leave(settlement);
     this.#end();
+  }
+
+  #settled(settlement: Settlement): Settled {
+    return {
+      envelope: this.#requireEnvelope(),
+      message: this.#delivery.message,
+      settlement,
+      recorded: this.#recorded,
+    };
   }
 
   /** The broker could not be asked: waits before it is asked again. */
@@ -334,6 +403,8 @@ export class Execution {
     this.#phase = "ended";
     this.#attempt?.stop();
     this.#pause?.cutShort();
+    // Where it was settled they are left already; otherwise nobody waits for this.
+    void this.#passes?.leave(undefined);
     this.#host.suspects.left(this);
     this.#onEnd(this);
   }

@@ -28,7 +28,9 @@ export function outcomeOfAbort(aborted: AbortReason, threw?: unknown): Outcome {
   switch (aborted.code) {
     case "timed-out":
       return { kind: "timed-out", error: recordError(timeoutError(aborted, threw)) };
+    // The attempt is not spent: it was the node's trouble, not the job's.
     case "shutdown":
+    case "lock-lost":
       return { kind: "interrupted" };
     case "cancelled":
       return { kind: "cancelled", reason: aborted.message };

@@ -58,6 +58,8 @@ export function createNode(options: NodeOptions): MillraceNode {
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
+    gates: [],
+    hooks: [],
     random: config.random,
     call: compose(config.middleware, (context) => {
       const job = registry.get(context.job.name);

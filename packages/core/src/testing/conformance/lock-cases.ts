@@ -102,6 +102,147 @@ export const lockCases: readonly ConformanceCase[] = [
     await locks.renew(one, { holder: "a", leaseMs });
   }),
 
+  conformanceCase("locks: any text is a name, and another for any change of it", async (scene) => {
+    const { locks } = scene.broker;
+    const { leaseMs } = scene.harness;
+    const names = ["a/b", "a.b", "a=2Eb", "a:b", "A/b", " ü 漢 💧 * > \n", "x".repeat(512)].map(
+      (name, index) => (index === 6 ? name : `${scene.queue}${name}`),
+    );
+    for (const name of names) {
+      const lock = await locks.acquire(name, { holder: "a", leaseMs });
+      assert.ok(lock, `nobody holds ${name}`);
+      scene.later(() => locks.release(lock));
+      assert.equal((await locks.look(name))?.name, name);
+    }
+    const listed = (await locks.list(scene.queue)).map(({ name }) => name);
+    assert.deepEqual(listed, names.slice(0, 6).sort());
+  }),
+
+  conformanceCase("locks: a name or a lease that can't be is refused", async (scene) => {
+    const { locks } = scene.broker;
+    const { leaseMs } = scene.harness;
+    for (const name of ["", "x".repeat(513)]) {
+      await rejectsWith("invalid-name", locks.acquire(name, { holder: "a", leaseMs }));
+      await rejectsWith("invalid-name", locks.look(name));
+      await rejectsWith(
+        "invalid-name",
+        locks.onRelease(name, () => {}),
+      );
+    }
+    for (const wrong of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 86_400_001])
+      await rejectsWith(
+        "invalid-option",
+        locks.acquire(`lock-${scene.queue}`, { holder: "a", leaseMs: wrong }),
+      );
+    const lock = await acquire(scene, "a");
+    await rejectsWith("invalid-option", locks.renew(lock, { holder: "a", leaseMs: 0 }));
+  }),
+
+  conformanceCase(
+    "locks: a look shows the holder, its latest token and what is left",
+    async (scene) => {
+      const { locks } = scene.broker;
+      const { leaseMs } = scene.harness;
+      assert.equal(await locks.look(`lock-${scene.queue}`), undefined);
+      const first = await acquire(scene, "a");
+      const seen = await locks.look(first.name);
+      assert.deepEqual({ ...seen, leftMs: 0 }, { ...first, holder: "a", leaseMs, leftMs: 0 });
+      assert.ok(seen !== undefined && seen.leftMs > leaseMs * 0.2 && seen.leftMs <= leaseMs * 1.05);
+      const renewed = await locks.renew(first, { holder: "a", leaseMs: leaseMs * 2 });
+      const again = await locks.look(first.name);
+      assert.equal(again?.token, renewed.token);
+      assert.equal(again?.leaseMs, leaseMs * 2);
+      assert.ok(again.leftMs > leaseMs * 1.2, `${again.leftMs} ms left`);
+      assert.equal(await locks.release(renewed), true);
+      assert.equal(await locks.look(first.name), undefined);
+    },
+  ),
+
+  conformanceCase("locks: a list shows those that are held, by name", async (scene) => {
+    const { locks } = scene.broker;
+    const { leaseMs } = scene.harness;
+    const claim = { holder: "a", leaseMs };
+    const held = [];
+    for (const key of ["b/1", "a/2", "a/1"]) {
+      const lock = await locks.acquire(`${scene.queue}/${key}`, claim);
+      assert.ok(lock);
+      held.push(lock);
+    }
+    const names = async (prefix: string): Promise<string[]> =>
+      (await locks.list(prefix)).map(({ name }) => name);
+    const all = ["a/1", "a/2", "b/1"].map((key) => `${scene.queue}/${key}`);
+    assert.deepEqual(await names(`${scene.queue}/`), all);
+    assert.deepEqual(await names(`${scene.queue}/a`), all.slice(0, 2));
+    assert.deepEqual(
+      (await locks.list()).filter(({ name }) => name.startsWith(`${scene.queue}/`)).length,
+      3,
+    );
+    assert.equal((await locks.list(all[0]))[0]?.holder, "a");
+    for (const lock of held) assert.equal(await locks.release(lock), true);
+    assert.deepEqual(await names(`${scene.queue}/`), []);
+  }),
+
+  conformanceCase("locks: a lease that is over is neither seen nor listed", async (scene) => {
+    const { locks } = scene.broker;
+    const { name } = await acquire(scene, "a");
+    assert.equal((await locks.list(name)).length, 1);
+    await scene.harness.eventually(
+      "the lock to be seen no more",
+      async () => (await locks.look(name)) === undefined,
+    );
+    assert.deepEqual(await locks.list(name), []);
+  }),
+
+  conformanceCase(
+    "locks: who listens is told of a release, and of no other lock's",
+    async (scene) => {
+      const { locks } = scene.broker;
+      const { leaseMs } = scene.harness;
+      const mine = await acquire(scene, "a");
+      let told = 0;
+      let others = 0;
+      const listening = await locks.onRelease(mine.name, () => void (told += 1));
+      const elsewhere = await locks.onRelease(`${mine.name}-other`, () => void (others += 1));
+      scene.later(() => elsewhere.stop());
+      scene.later(() => listening.stop());
+      for (const round of [1, 2]) {
+        const lock = round === 1 ? mine : await acquire(scene, "a");
+        const renewed = await locks.renew(lock, { holder: "a", leaseMs });
+        assert.equal(await locks.release(renewed), true);
+        await scene.harness.eventually(`release ${round} to be told`, () => told >= round);
+      }
+      assert.equal(others, 0);
+    },
+  ),
+
+  conformanceCase("locks: who stopped listening is told no more", async (scene) => {
+    const { locks } = scene.broker;
+    const first = await acquire(scene, "a");
+    let stopped = 0;
+    let told = 0;
+    const gone = await locks.onRelease(first.name, () => void (stopped += 1));
+    const stays = await locks.onRelease(first.name, () => void (told += 1));
+    scene.later(() => stays.stop());
+    await gone.stop();
+    await gone.stop();
+    assert.equal(await locks.release(first), true);
+    await scene.harness.eventually("the other listener to be told", () => told > 0);
+    assert.equal(stopped, 0);
+  }),
+
+  sharedCase("locks: a release is told on another connection, soon", async (scene) => {
+    const other = await scene.connect();
+    const lock = await acquire(scene, "a");
+    let told = false;
+    const listening = await other.locks.onRelease(lock.name, () => void (told = true));
+    scene.later(() => listening.stop());
+    assert.equal(await scene.broker.locks.release(lock), true);
+    await scene.harness.eventually("the release to be told", () => told);
+    assert.ok(
+      await other.locks.acquire(lock.name, { holder: "b", leaseMs: scene.harness.leaseMs }),
+    );
+  }),
+
   sharedCase(
     "locks: of many that try at once, on two connections, exactly one gets it",
     async (scene) => {

@@ -1,8 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { DEFAULT_QUEUE, type Duration, defineJob, MillraceError } from "@millrace/core";
+import {
+  DEFAULT_QUEUE,
+  type Duration,
+  defineJob,
+  type EnqueueOptions,
+  MillraceError,
+} from "@millrace/core";
 import { type FieldKind, list, oneOf, text, whole } from "../../config/field-kinds.ts";
-import type { EnqueueOptions } from "../../client/enqueue-options.ts";
 import { command, type CommandCall } from "../command.ts";
 import { withClient } from "../with-client.ts";
 

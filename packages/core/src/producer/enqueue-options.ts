@@ -1,11 +1,7 @@
-import {
-  type Duration,
-  type Envelope,
-  type Lane,
-  MillraceError,
-  requireId,
-  toMs,
-} from "@millrace/core";
+import type { Envelope, Lane } from "../envelope/envelope.ts";
+import { requireId } from "../envelope/names.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import { type Duration, toMs } from "../time/duration.ts";
 
 /** What may be said about one job when it is enqueued. Times: a `Date` or epoch milliseconds. */
 export interface EnqueueOptions {

@@ -20,10 +20,12 @@ let prefix = "";
 /**
  * A new job id: a UUID of version 7 (RFC 9562, with a counter in `rand_a` as its section 6.2 describes). It needs no coordination, any language
  * makes the same kind, and it sorts by creation, so that lists read in order and the server's subject index stores the shared prefix once.
+ *
+ * @param now epoch milliseconds
  */
-export function newJobId(): string {
+export function newJobId(now: number): string {
   if (used >= digits.length) refill();
-  tick(Date.now());
+  tick(now);
   const at = used;
   used += DIGITS_EACH;
   const variant = VARIANTS[digits.charCodeAt(at) & 3] as string;

@@ -1,4 +1,6 @@
-import { type AnyJobDefinition, type Envelope, UNSETTLED, validate } from "@millrace/core";
+import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
+import type { AnyJobDefinition } from "../job/define-job.ts";
+import { validate } from "../job/schema.ts";
 import { type EnqueueOptions, envelopeOptions } from "./enqueue-options.ts";
 
 /** Where an envelope's time and id come from. */

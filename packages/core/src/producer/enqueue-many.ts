@@ -1,4 +1,6 @@
-import { type Broker, type Envelope, MillraceError } from "@millrace/core";
+import type { Broker } from "../broker/broker.ts";
+import type { Envelope } from "../envelope/envelope.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
 
 /** What became of one job of a bulk enqueue, in the order given. */
 export type EnqueueItemResult =

@@ -1,0 +1,181 @@
+import { MillraceError } from "../errors/millrace-error.ts";
+import { type Duration, toMs } from "../time/duration.ts";
+
+/** Gives the key of a job from its input, as it was enqueued. Up to 256 characters; equal keys belong together. */
+export type KeyOf<Input> = (input: Input) => string;
+
+/** How the jobs of a definition keep clear of each other, over all nodes. */
+export interface CoordinationOptions<Input> {
+  /**
+   * At most one runs in the whole fleet: of this definition, or of all with the same key. While another runs a job waits, or
+   * with `onBusy: "skip"` is cancelled. The handler's `token` then is the lock's.
+   */
+  readonly singleton?:
+    true | { readonly key?: string | KeyOf<Input>; readonly onBusy?: "wait" | "skip" };
+  /** At most one with the same key: until it starts (`pending`), until it has ended (`running`), or for a while. */
+  readonly unique?: UniqueOptions<Input>;
+  /** At most `limit` with the same key run at once. */
+  readonly concurrency?: { readonly key: KeyOf<Input>; readonly limit: number };
+  /** At most `limit` with the same key start in each period `per`, a burst of up to `limit` at once. */
+  readonly rateLimit?: {
+    readonly key: KeyOf<Input>;
+    readonly limit: number;
+    readonly per: Duration;
+  };
+}
+
+export interface UniqueOptions<Input> {
+  readonly key: KeyOf<Input>;
+  /** Default: `pending`. */
+  readonly while?: "pending" | "running" | { readonly window: Duration };
+  /**
+   * What an enqueue does that meets a job with its key. `keep` (default): nothing, and the handle is that job's. `replace`: the job that has
+   * not started yet gives way. `debounce`: as `replace`, and the new one starts only when this long has passed without another.
+   */
+  readonly onConflict?: "keep" | "replace" | { readonly debounce: Duration };
+}
+
+/** The options, checked, with their durations in milliseconds. */
+export interface Coordination<Input> {
+  readonly singleton: SingletonRule<Input> | undefined;
+  readonly unique: UniqueRule<Input> | undefined;
+  readonly concurrency: ConcurrencyRule<Input> | undefined;
+  readonly rateLimit: RateRule<Input> | undefined;
+}
+
+export interface SingletonRule<Input> {
+  /** Undefined: the job's name is the key. */
+  readonly key: string | KeyOf<Input> | undefined;
+  readonly onBusy: "wait" | "skip";
+}
+
+export interface UniqueRule<Input> {
+  readonly key: KeyOf<Input>;
+  readonly while: "pending" | "running" | { readonly windowMs: number };
+  readonly onConflict: "keep" | "replace" | { readonly debounceMs: number };
+}
+
+export interface ConcurrencyRule<Input> {
+  readonly key: KeyOf<Input>;
+  readonly limit: number;
+}
+
+export interface RateRule<Input> {
+  readonly key: KeyOf<Input>;
+  readonly limit: number;
+  readonly perMs: number;
+}
+
+/** @throws MillraceError `invalid-option`, `invalid-duration`, naming the field */
+export function coordination<Input>(options: CoordinationOptions<Input>): Coordination<Input> {
+  return {
+    singleton: singletonRule(options.singleton),
+    unique: uniqueRule(options.unique),
+    concurrency: concurrencyRule(options.concurrency),
+    rateLimit: rateRule(options.rateLimit),
+  };
+}
+
+/**
+ * A key that a definition's function gave.
+ *
+ * @throws MillraceError `invalid-option` where it is no string of 1 to 256 characters, or the function threw
+ */
+export function keyOf<Input>(key: KeyOf<Input>, input: Input, field: string): string {
+  let value: unknown;
+  try {
+    value = key(input);
+  } catch (cause) {
+    throw new MillraceError("invalid-option", `${field}: the key function threw.`, { cause });
+  }
+  return requireKey(value, field);
+}
+
+/** @throws MillraceError `invalid-option` */
+export function requireKey(value: unknown, field: string): string {
+  if (typeof value === "string" && value.length >= 1 && value.length <= 256) return value;
+  throw new MillraceError("invalid-option", `${field}: must be a string of 1 to 256 characters.`);
+}
+
+function singletonRule<Input>(
+  given: CoordinationOptions<Input>["singleton"],
+): SingletonRule<Input> | undefined {
+  if (given === undefined) return undefined;
+  if (given === true) return { key: undefined, onBusy: "wait" };
+  requireObject(given, "singleton");
+  const { key, onBusy = "wait" } = given;
+  if (typeof key !== "function" && key !== undefined) requireKey(key, "singleton.key");
+  return { key, onBusy: oneOf(onBusy, ["wait", "skip"], "singleton.onBusy") };
+}
+
+function uniqueRule<Input>(given: UniqueOptions<Input> | undefined): UniqueRule<Input> | undefined {
+  if (given === undefined) return undefined;
+  requireObject(given, "unique");
+  const { key, while: during = "pending", onConflict = "keep" } = given;
+  return {
+    key: requireFunction(key, "unique.key"),
+    while:
+      typeof during === "object"
+        ? { windowMs: atLeast1Ms(during.window, "unique.while.window") }
+        : oneOf<"pending" | "running">(during, ["pending", "running"], "unique.while"),
+    onConflict:
+      typeof onConflict === "object"
+        ? { debounceMs: atLeast1Ms(onConflict.debounce, "unique.onConflict.debounce") }
+        : oneOf<"keep" | "replace">(onConflict, ["keep", "replace"], "unique.onConflict"),
+  };
+}
+
+function concurrencyRule<Input>(
+  given: CoordinationOptions<Input>["concurrency"],
+): ConcurrencyRule<Input> | undefined {
+  if (given === undefined) return undefined;
+  requireObject(given, "concurrency");
+  return {
+    key: requireFunction(given.key, "concurrency.key"),
+    limit: wholeFrom1(given.limit, "concurrency.limit"),
+  };
+}
+
+function rateRule<Input>(
+  given: CoordinationOptions<Input>["rateLimit"],
+): RateRule<Input> | undefined {
+  if (given === undefined) return undefined;
+  requireObject(given, "rateLimit");
+  return {
+    key: requireFunction(given.key, "rateLimit.key"),
+    limit: wholeFrom1(given.limit, "rateLimit.limit"),
+    perMs: atLeast1Ms(given.per, "rateLimit.per"),
+  };
+}
+
+function requireObject(value: unknown, field: string): void {
+  if (typeof value === "object" && value !== null) return;
+  throw new MillraceError("invalid-option", `${field}: must be an object of options.`);
+}
+
+function requireFunction<Input>(key: KeyOf<Input>, field: string): KeyOf<Input> {
+  if (typeof key === "function") return key;
+  throw new MillraceError(
+    "invalid-option",
+    `${field}: must be a function from the input to a string.`,
+  );
+}
+
+function oneOf<Word extends string>(value: Word, words: readonly Word[], field: string): Word {
+  if (words.includes(value)) return value;
+  throw new MillraceError(
+    "invalid-option",
+    `${field}: ${JSON.stringify(value)} is none of ${words.map((word) => `"${word}"`).join(", ")}.`,
+  );
+}
+
+function wholeFrom1(value: number, field: string): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new MillraceError("invalid-option", `${field}: must be a whole number from 1.`);
+}
+
+function atLeast1Ms(duration: Duration, field: string): number {
+  const ms = toMs(duration, field);
+  if (ms >= 1) return ms;
+  throw new MillraceError("invalid-option", `${field}: must be at least 1ms.`);
+}

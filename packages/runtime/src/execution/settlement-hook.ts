@@ -1,0 +1,77 @@
+import {
+  type Broker,
+  type Delivery,
+  type Envelope,
+  type HistoryRecord,
+  type Logger,
+  type QueueMessage,
+  recordError,
+  type Settlement,
+} from "@millrace/core";
+
+/** What was settled, and how. */
+export interface Settled {
+  /** As it was delivered. */
+  readonly envelope: Envelope;
+  readonly message: QueueMessage;
+  readonly settlement: Settlement;
+  /** Of a recalled job: what an earlier holder had recorded before it could ack. */
+  readonly recorded: HistoryRecord | undefined;
+}
+
+/**
+ * Something that has to follow a settlement of whatever kind, also of a job that never ran. A crash may come before, between and after: a
+ * recalled job passes here again, so both must be idempotent.
+ */
+export interface SettlementHook {
+  /** Asked for every settlement, so it must be cheap. */
+  concerns(envelope: Envelope, settlement: Settlement): boolean;
+  /** Everything else is confirmed, the ack is not sent. Rejecting is trouble: the settlement is repeated while the lease is held. */
+  readonly beforeAck?: (settled: Settled) => Promise<void>;
+  /** The ack is sent. Rejecting is logged and nothing more. */
+  readonly afterAck?: (settled: Settled) => Promise<void>;
+}
+
+const NO_HOOKS: readonly SettlementHook[] = [];
+
+export function hooksFor(
+  hooks: readonly SettlementHook[],
+  envelope: Envelope,
+  settlement: Settlement,
+): readonly SettlementHook[] {
+  let found: SettlementHook[] | undefined;
+  for (const hook of hooks) if (hook.concerns(envelope, settlement)) (found ??= []).push(hook);
+  return found ?? NO_HOOKS;
+}
+
+/** Carries a settlement out with what its hooks do between the last publication and the ack. */
+export async function settleWithHooks(
+  broker: Broker,
+  delivery: Delivery,
+  hooks: readonly SettlementHook[],
+  settled: Settled,
+): Promise<void> {
+  const { steps } = settled.settlement;
+  // With no steps a broker lets the delivery go.
+  if (steps.length > 1) await broker.settle(delivery, steps.slice(0, -1));
+  for (const hook of hooks) await hook.beforeAck?.(settled);
+  await broker.settle(delivery, steps.slice(-1));
+}
+
+/** What follows the ack. Never rejects. */
+export async function followUp(
+  hooks: readonly SettlementHook[],
+  settled: Settled,
+  log: Logger,
+): Promise<void> {
+  for (const hook of hooks) {
+    try {
+      await hook.afterAck?.(settled);
+    } catch (error) {
+      log.warn(
+        { job: settled.envelope.id, error: recordError(error) },
+        "what follows a settlement could not be done",
+      );
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import type { AnyJob, Envelope, Outcome, QueueMessage, Settlement } from "@millrace/core";
+
+/** A job at a gate. */
+export interface Entrant {
+  readonly envelope: Envelope;
+  readonly job: AnyJob;
+  readonly message: QueueMessage;
+}
+
+/**
+ * Something that a job has to pass before it runs, such as a cap over all nodes. Gates are passed one after another, in the order
+ * of the node's list, and left in the opposite order when the job has been settled.
+ */
+export interface Gate {
+  /** Whether the job has to pass here. Asked for every job, so it must be cheap. */
+  concerns(envelope: Envelope, job: AnyJob): boolean;
+  /** Rejecting is trouble, not an answer: the gate is asked again while the lease is held. */
+  enter(entrant: Entrant): Promise<Passage>;
+}
+
+/**
+ * `pass`: the job may run as far as this gate is concerned. `refusal`: how it is settled instead, `deferred` or `cancelled` for instance;
+ * `afterwards` is called once that is confirmed.
+ */
+export type Passage =
+  | { readonly pass: Pass }
+  | { readonly refusal: Outcome; readonly afterwards?: () => Promise<void> };
+
+/** What a job that passed a gate has to give back. */
+export interface Pass {
+  /** A fencing token that the handler is given instead of the job's own. */
+  readonly token?: number;
+  /** Called once, when the pass is no longer good: the handler is told to stop, and the job is handed back unspent. */
+  readonly onLost?: (listener: () => void) => void;
+  /**
+   * Called once. Rejecting is logged and nothing more: what must not be lost in a crash has to mend itself.
+   *
+   * @param settlement how the job was settled; undefined where it was let go or never settled here
+   */
+  readonly leave: (settlement: Settlement | undefined) => Promise<void>;
+}

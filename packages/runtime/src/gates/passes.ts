@@ -1,0 +1,55 @@
+import { type Logger, type Outcome, recordError, type Settlement } from "@millrace/core";
+import type { Entrant, Gate, Pass } from "./gate.ts";
+
+/** The gates that one execution has passed, until it leaves them. */
+export class Passes {
+  readonly #log: Logger;
+  readonly #onLost: () => void;
+  readonly #held: Pass[] = [];
+  #afterwards: (() => Promise<void>) | undefined;
+  #left = false;
+
+  constructor(log: Logger, onLost: () => void) {
+    this.#log = log;
+    this.#onLost = onLost;
+  }
+
+  /** The token of the gate that was passed last and has one. */
+  get token(): number | undefined {
+    return this.#held.findLast(({ token }) => token !== undefined)?.token;
+  }
+
+  /** @returns the outcome under which the job is settled instead, where it may not pass */
+  async enter(gate: Gate, entrant: Entrant): Promise<Outcome | undefined> {
+    const passage = await gate.enter(entrant);
+    if ("refusal" in passage) {
+      this.#afterwards = passage.afterwards;
+      return passage.refusal;
+    }
+    // The execution ended while the gate was deciding.
+    if (this.#left) await this.#quietly(() => passage.pass.leave(undefined));
+    else {
+      this.#held.push(passage.pass);
+      passage.pass.onLost?.(this.#onLost);
+    }
+    return undefined;
+  }
+
+  /** Leaves them in the opposite order. Idempotent; never rejects. */
+  async leave(settlement: Settlement | undefined): Promise<void> {
+    if (this.#left) return;
+    this.#left = true;
+    const afterwards = this.#afterwards;
+    if (afterwards !== undefined && settlement !== undefined && settlement.state !== "abandoned")
+      await this.#quietly(afterwards);
+    for (const pass of this.#held.toReversed()) await this.#quietly(() => pass.leave(settlement));
+  }
+
+  async #quietly(leave: () => Promise<void>): Promise<void> {
+    try {
+      await leave();
+    } catch (error) {
+      this.#log.warn({ error: recordError(error) }, "a gate could not be left as it should");
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { MillraceError, recordError, type Stoppable } from "@millrace/core";
+import { EXPIRY_JITTER_MS, leaseTime, RELEASE_JITTER_MS } from "./lease-time.ts";
+import type { LeaseTerm, LockDuties } from "./lock-machine.ts";
+import type { LockHost, LockRequest } from "./lock-request.ts";
+
+/** The store did not answer or could not serve the call at the moment. */
+const PASSING = new Set<string>([
+  "request-timeout",
+  "publish-timeout",
+  "broker-unavailable",
+  "server-unreachable",
+]);
+
+/** The machine's duties on a lock store. */
+export function lockDuties(
+  host: LockHost,
+  request: LockRequest,
+  tell: Pick<LockDuties, "onGranted" | "onLost">,
+): LockDuties {
+  const { locks, clock } = host;
+  const { name, leaseMs } = request;
+  const random = host.random ?? Math.random;
+  const log = host.log.child({ lock: name });
+  // One object for all tries, by which the store recognises a write whose answer was lost.
+  const claim = { holder: request.holder, leaseMs };
+  let renewal: Promise<LeaseTerm> | undefined;
+
+  return {
+    leaseMs,
+    now: () => clock.monotonic(),
+    waitUntilMs: clock.monotonic() + request.waitMs,
+    isPatient: request.waitMs > 0,
+    isPassing: (error) => MillraceError.is(error) && PASSING.has(error.code),
+    isLoss: (error) => MillraceError.is(error, "lock-lost"),
+    jitter: (source) => random() * (source === "release" ? RELEASE_JITTER_MS : EXPIRY_JITTER_MS),
+    look: () => locks.look(name),
+
+    acquire: async () => {
+      const fromMs = clock.monotonic();
+      const lock = await locks.acquire(name, claim);
+      return lock && { lock, fromMs, untilMs: fromMs + leaseTime.heldForMs(leaseMs) };
+    },
+
+    renew: ({ lock }) => {
+      const fromMs = clock.monotonic();
+      renewal = locks.renew(lock, claim).then((renewed) => ({
+        lock: renewed,
+        fromMs,
+        untilMs: fromMs + leaseTime.heldForMs(leaseMs),
+      }));
+      return renewal;
+    },
+
+    release: async (term) => {
+      // It gave the lock a new token, or nobody knows whether it did.
+      const latest = await renewal?.catch(() => undefined);
+      const lock =
+        latest !== undefined && latest.lock.token > term.lock.token ? latest.lock : term.lock;
+      if (!(await locks.release(lock)))
+        log.debug({ token: lock.token }, "the lock was held no more");
+    },
+
+    listen: (say) => {
+      let state: "opening" | "open" | "ended" = "opening";
+      let opened: Stoppable | undefined;
+      const stop = (): void =>
+        void opened?.stop().catch((error: unknown) => {
+          log.debug(
+            { error: recordError(error) },
+            "listening for a lock's release did not end well",
+          );
+        });
+      locks
+        .onRelease(name, () => {
+          if (state === "open") say({ type: "RELEASED" });
+        })
+        .then(
+          (listening) => {
+            opened = listening;
+            if (state === "ended") return stop();
+            state = "open";
+            say({ type: "LISTENING" });
+          },
+          (error: unknown) => {
+            if (state !== "ended") say({ type: "DEAF", error });
+          },
+        );
+      return () => {
+        state = "ended";
+        stop();
+      };
+    },
+
+    onTrouble: (doing, error) => log.warn({ error: recordError(error) }, TROUBLE[doing]),
+    ...tell,
+  };
+}
+
+const TROUBLE = {
+  acquire: "a lock could not be asked for; trying again",
+  renew: "a lock could not be renewed; trying again",
+  release: "a lock could not be released; it frees itself when its lease is over",
+} as const;

@@ -1,0 +1,369 @@
+import { describe, expect, test, vi } from "vitest";
+import type { HeldLease } from "./lock-request.ts";
+import { SimulatedLocks } from "./simulated-locks.fixture.ts";
+
+const FOR_EVER = { waitMs: Number.POSITIVE_INFINITY };
+
+describe("a lock that is free", () => {
+  test("is taken by one call, and released by one", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    expect(lease).toMatchObject({ name: "it", token: 1 });
+    expect(lease.isHeld()).toBe(true);
+    expect(await locks.take("b")).toBeUndefined();
+    await lease.release();
+    expect(lease.isHeld()).toBe(false);
+    expect(lease.signal.aborted).toBe(false);
+    expect(locks.calls).toEqual(["acquire", "acquire", "release"]);
+    expect(locks.clock.pending).toBe(0);
+  });
+
+  test("released twice is released once", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    await Promise.all([lease.release(), lease.release()]);
+    await lease.release();
+    expect(locks.count("release")).toBe(1);
+  });
+
+  test("a request that can't be is refused before anything is asked", async () => {
+    const locks = new SimulatedLocks();
+    await expect(locks.take("a", { name: "" })).rejects.toMatchObject({ code: "invalid-name" });
+    await expect(locks.take("a", { leaseMs: 0 })).rejects.toMatchObject({ code: "invalid-option" });
+    expect(locks.calls).toEqual([]);
+  });
+});
+
+describe("a lock that is held", () => {
+  test("is renewed every third of its lease, under one token for its holder", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    await locks.clock.advance(30_500);
+    expect(locks.count("renew")).toBe(30);
+    expect(lease.isHeld()).toBe(true);
+    expect(lease.token).toBe(1);
+    expect(await locks.take("b")).toBeUndefined();
+    await lease.release();
+    expect((await locks.taken("b")).token).toBe(32);
+  });
+
+  test("a renewal without an answer is tried again within the lease", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    let failures = 3;
+    locks.befalls((call) => (call === "renew" && failures-- > 0 ? "unreachable" : undefined));
+    await locks.clock.advance(1_000 + 3 * 150);
+    expect(locks.count("renew")).toBe(4);
+    // Renewed at 1,450 and no sooner: the next falls due a third of a lease after that.
+    await locks.clock.advance(999);
+    expect(locks.count("renew")).toBe(4);
+    await locks.clock.advance(1);
+    expect(locks.count("renew")).toBe(5);
+    expect(lease.isHeld()).toBe(true);
+  });
+
+  test("is given up before its lease can be over, counted from the sending of the last renewal that counted", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    const lost = vi.fn();
+    lease.signal.addEventListener("abort", lost);
+    // The renewal of 1,000 is on its way for 400 ms; those after it never arrive.
+    locks.befalls(() => ({ tookMs: 400 }));
+    await locks.clock.advance(1_400);
+    locks.befalls(() => "unreachable");
+    await locks.clock.advance(1_000 + 2_500 - 1_400 - 1);
+    expect(lost).not.toHaveBeenCalled();
+    expect(lease.isHeld()).toBe(true);
+    await locks.clock.advance(1);
+    expect(lost).toHaveBeenCalledOnce();
+    expect(lease.isHeld()).toBe(false);
+    expect(lease.signal.reason).toMatchObject({
+      code: "lock-lost",
+      message: expect.stringContaining("could not be renewed in time"),
+    });
+    locks.befalls(() => undefined);
+    expect(await locks.take("b")).toBeUndefined();
+    expect(locks.clock.pending).toBe(0);
+    await lease.release();
+  });
+
+  test("a renewal whose answer comes after the lease is over does not count", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    locks.befalls((call) => (call === "renew" ? { tookMs: 1_600 } : undefined));
+    await locks.clock.advance("1m");
+    expect(lease.signal.aborted).toBe(true);
+    expect(locks.count("renew")).toBe(1);
+    expect(locks.clock.pending).toBe(0);
+  });
+
+  test("that another took is lost at the next renewal", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    locks.server.locks.free("it");
+    const thief = await locks.taken("b");
+    await locks.clock.advance(1_000);
+    expect(lease.signal.reason).toMatchObject({
+      code: "lock-lost",
+      message: expect.stringContaining("taken by another"),
+    });
+    expect(lease.isHeld()).toBe(false);
+    await lease.release();
+    expect(thief.isHeld()).toBe(true);
+    await thief.release();
+    expect(locks.clock.pending).toBe(0);
+  });
+});
+
+describe("a holder that was frozen", () => {
+  /** Time passes without a timer having its turn. */
+  function thawLate(locks: SimulatedLocks): void {
+    const now = locks.clock.monotonic();
+    vi.spyOn(locks.clock, "monotonic").mockReturnValue(now + 10_000);
+  }
+
+  test.each<[string, (lease: HeldLease) => boolean]>([
+    ["isHeld()", (lease) => !lease.isHeld()],
+    ["signal.aborted", (lease) => lease.signal.aborted],
+    [
+      "signal.throwIfAborted()",
+      (lease) => {
+        expect(() => lease.signal.throwIfAborted()).toThrow(
+          expect.objectContaining({ code: "lock-lost" }),
+        );
+        return true;
+      },
+    ],
+  ])("finds out by %s, before any timer had its turn", async (_, look) => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    const lost = vi.fn();
+    lease.signal.addEventListener("abort", lost);
+    thawLate(locks);
+    expect(look(lease)).toBe(true);
+    expect(lost).toHaveBeenCalledOnce();
+    expect(locks.clock.pending).toBe(0);
+    vi.restoreAllMocks();
+    expect(lease.isHeld()).toBe(false);
+    expect(lease.signal.aborted).toBe(true);
+  });
+
+  test("does not renew what it may have lost", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    thawLate(locks);
+    // Its timers fire at the old times of this clock: the renewal's is first.
+    await locks.clock.advance(1_000);
+    expect(locks.count("renew")).toBe(0);
+    expect(lease.signal.aborted).toBe(true);
+  });
+});
+
+describe("a release", () => {
+  test("during a renewal frees the lock under the token that the renewal gave it", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    locks.befalls((call) => (call === "renew" ? { tookMs: 200 } : undefined));
+    await locks.clock.advance(1_100);
+    const released = lease.release();
+    await locks.clock.advance(100);
+    await released;
+    expect(locks.server.locks.look("it")).toBeUndefined();
+    expect(locks.clock.pending).toBe(0);
+  });
+
+  test("that gets no answer ends all the same, and the lock frees itself", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    locks.befalls(() => "unreachable");
+    await lease.release();
+    locks.befalls(() => undefined);
+    expect(await locks.take("b")).toBeUndefined();
+    await locks.clock.advance(3_000);
+    expect(await locks.take("b")).toBeDefined();
+  });
+
+  test("never waits for a store that hangs", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a");
+    locks.befalls(() => ({ tookMs: 60_000 }));
+    const done = vi.fn();
+    const released = lease.release().finally(done);
+    await locks.clock.advance(4_999);
+    expect(done).not.toHaveBeenCalled();
+    await locks.clock.advance(1);
+    expect(done).toHaveBeenCalledOnce();
+    await released;
+    // The store's own, still under way.
+    expect(locks.clock.pending).toBe(1);
+  });
+});
+
+describe("a waiter", () => {
+  test("is woken by the release and asks nothing meanwhile", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a", { leaseMs: 60_000 });
+    const waiting = locks.take("b", FOR_EVER);
+    await locks.clock.advance("10s");
+    expect(locks.calls).toEqual(["acquire", "acquire", "onRelease", "look"]);
+    await lease.release();
+    await locks.clock.advance(10);
+    expect(await waiting).toMatchObject({ token: 2 });
+    expect(locks.calls.slice(4)).toEqual(["release", "acquire"]);
+    await (await waiting)?.release();
+    expect(locks.clock.pending).toBe(0);
+  });
+
+  test("of a holder that died gets the lock when its lease is over", async () => {
+    const locks = new SimulatedLocks();
+    // Taken by hand: nobody renews or releases it.
+    locks.server.locks.take("it", { holder: "dead", leaseMs: 3_000 });
+    const waiting = locks.take("b", FOR_EVER);
+    await locks.clock.advance(2_999);
+    expect(locks.count("look")).toBe(1);
+    await locks.clock.advance(100);
+    expect(await waiting).toMatchObject({ token: 2 });
+    expect(locks.calls).toEqual(["acquire", "onRelease", "look", "look", "acquire"]);
+  });
+
+  test("looks once a lease while the holder renews", async () => {
+    const locks = new SimulatedLocks();
+    await locks.taken("a");
+    void locks.take("b", FOR_EVER).catch(() => {});
+    await locks.clock.advance("60s");
+    expect(locks.count("look")).toBeLessThanOrEqual(31);
+    expect(locks.count("acquire")).toBe(2);
+  });
+
+  test("finds a release that nobody told it of within half a minute", async () => {
+    const locks = new SimulatedLocks();
+    locks.server.locks.take("it", { holder: "a", leaseMs: 3_600_000 });
+    const waiting = locks.take("b", FOR_EVER);
+    await locks.clock.advance(1_000);
+    vi.spyOn(locks.server.locks, "look").mockReturnValue(undefined);
+    await locks.clock.advance(30_000);
+    expect(await waiting).toBeDefined();
+  });
+
+  test("misses no release that comes while it looks", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a", { leaseMs: 60_000 });
+    locks.befalls((call) => (call === "look" ? { tookMs: 100 } : undefined));
+    const waiting = locks.take("b", FOR_EVER);
+    await locks.clock.advance(50);
+    await lease.release();
+    await locks.clock.advance(20);
+    expect(await waiting).toBeDefined();
+  });
+
+  test("misses no release that comes while it begins to listen", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a", { leaseMs: 60_000 });
+    locks.befalls((call) => (call === "onRelease" ? { tookMs: 100 } : undefined));
+    const waiting = locks.take("b", FOR_EVER);
+    await locks.clock.advance(50);
+    await lease.release();
+    await locks.clock.advance(60);
+    expect(await waiting).toBeDefined();
+  });
+
+  test("many of them try once each for a release, and all get their turn", async () => {
+    const locks = new SimulatedLocks();
+    const first = await locks.taken("a", { leaseMs: 60_000 });
+    const tokens: number[] = [];
+    const all = Array.from({ length: 20 }, async (_, index) => {
+      const lease = await locks.take(`w${index}`, { ...FOR_EVER, leaseMs: 60_000 });
+      tokens.push(lease?.token ?? 0);
+      await lease?.release();
+    });
+    await locks.clock.advance(1_000);
+    expect(locks.count("acquire")).toBe(21);
+    await first.release();
+    await locks.clock.advance(1_000);
+    await Promise.all(all);
+    expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
+    expect(new Set(tokens).size).toBe(20);
+    // 20 tries for the first release, 19 for the next …
+    expect(locks.count("acquire")).toBeLessThanOrEqual(21 + 210);
+    expect(locks.clock.pending).toBe(0);
+  });
+
+  test("gets nothing when its time is over, and leaves nothing behind", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a", { leaseMs: 60_000 });
+    const waiting = locks.take("b", { waitMs: 5_000 });
+    const answered = vi.fn();
+    const told = waiting.then((lease) => answered(lease));
+    await locks.clock.advance(4_999);
+    expect(answered).not.toHaveBeenCalled();
+    await locks.clock.advance(1);
+    expect(answered).toHaveBeenCalledExactlyOnceWith(undefined);
+    await told;
+    await lease.release();
+    await locks.clock.advance(1_000);
+    expect(locks.count("acquire")).toBe(2);
+    expect(locks.clock.pending).toBe(0);
+  });
+
+  test("gives up at its signal, with the signal's reason", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a", { leaseMs: 60_000 });
+    const controller = new AbortController();
+    const waiting = locks.take("b", { ...FOR_EVER, signal: controller.signal });
+    const refused = expect(waiting).rejects.toThrow("enough");
+    await locks.clock.advance(1_000);
+    controller.abort(new Error("enough"));
+    await refused;
+    await lease.release();
+    expect(locks.clock.pending).toBe(0);
+    await expect(locks.take("b", { signal: controller.signal })).rejects.toThrow("enough");
+  });
+
+  test("that gives up during its try frees what the try got", async () => {
+    const locks = new SimulatedLocks();
+    locks.befalls((call) => (call === "acquire" ? { tookMs: 100 } : undefined));
+    const controller = new AbortController();
+    const waiting = locks.take("b", { signal: controller.signal });
+    const refused = expect(waiting).rejects.toThrow("enough");
+    await locks.clock.advance(50);
+    controller.abort(new Error("enough"));
+    await refused;
+    await locks.clock.advance(100);
+    expect(locks.calls).toEqual(["acquire", "release"]);
+    expect(locks.server.locks.look("it")).toBeUndefined();
+  });
+
+  test("holds its lock whatever its signal says later", async () => {
+    const locks = new SimulatedLocks();
+    const controller = new AbortController();
+    const lease = await locks.taken("a", { signal: controller.signal });
+    controller.abort();
+    await locks.clock.advance(10_000);
+    expect(lease.isHeld()).toBe(true);
+  });
+
+  test("outlasts a store that can't be reached", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a", { leaseMs: 60_000 });
+    const waiting = locks.take("b", FOR_EVER);
+    await locks.clock.advance(100);
+    await lease.release();
+    locks.befalls(() => "unreachable");
+    await locks.clock.advance(2_000);
+    locks.befalls(() => undefined);
+    await locks.clock.advance(600);
+    expect(await waiting).toMatchObject({ token: 2 });
+  });
+
+  test("is told why, where the store could not be asked until its time was over", async () => {
+    const locks = new SimulatedLocks();
+    locks.befalls(() => "unreachable");
+    const waiting = expect(locks.take("a", { waitMs: 1_200 })).rejects.toMatchObject({
+      code: "request-timeout",
+    });
+    await locks.clock.advance(1_200);
+    await waiting;
+    await expect(locks.take("a")).rejects.toMatchObject({ code: "request-timeout" });
+    expect(locks.clock.pending).toBe(0);
+  });
+});

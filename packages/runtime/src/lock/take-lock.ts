@@ -1,0 +1,95 @@
+import { MillraceError, requireLease, requireLockName } from "@millrace/core";
+import { createActor } from "xstate";
+import { xstateClock } from "../service/xstate-clock.ts";
+import { clockedSignal } from "./clocked-signal.ts";
+import { lockDuties } from "./lock-duties.ts";
+import { lockMachine } from "./lock-machine.ts";
+import type { HeldLease, LockHost, LockRequest } from "./lock-request.ts";
+
+/**
+ * Takes a lock and keeps it: renewed every third of its lease, given up before the lease can be over.
+ *
+ * @returns undefined where another still has it after `waitMs`
+ * @throws MillraceError `invalid-name`, `invalid-option`, or why the store can't be used; with `waitMs` at 0 also
+ * `request-timeout` and its kin. The signal's reason where it was aborted before the lock was had.
+ *
+ * @example
+ * const lease = await takeLock(host, { name: "report", holder: node, leaseMs: 30_000, waitMs: 0 });
+ * if (lease === undefined) return "somebody else does it";
+ * try { await report(lease.token, lease.signal); } finally { await lease.release(); }
+ */
+export async function takeLock(
+  host: LockHost,
+  request: LockRequest,
+): Promise<HeldLease | undefined> {
+  requireLockName(request.name);
+  requireLease(request.leaseMs);
+  request.signal?.throwIfAborted();
+
+  const answer = Promise.withResolvers<HeldLease | undefined>();
+  const ended = Promise.withResolvers<void>();
+  const controller = new AbortController();
+  /** Set before the signal is aborted, because whoever is told may ask at once. */
+  let loss: MillraceError | undefined;
+  const lose = (superseded?: unknown): void => {
+    if (loss !== undefined) return;
+    loss = lost(request, superseded);
+    controller.abort(loss);
+  };
+  const actor = createActor(lockMachine, {
+    clock: xstateClock(host.clock),
+    input: lockDuties(host, request, {
+      onLost: lose,
+      onGranted: ({ lock }) => answer.resolve(heldLease(lock.token)),
+    }),
+  });
+  const giveUp = (): void => actor.send({ type: "GIVE_UP" });
+
+  function heldLease(token: number): HeldLease {
+    const isHeld = (): boolean => {
+      const snapshot = actor.getSnapshot();
+      if (loss !== undefined || !snapshot.matches("holding")) return false;
+      if (host.clock.monotonic() < (snapshot.context.term?.untilMs ?? 0)) return true;
+      lose();
+      actor.send({ type: "LAPSED" });
+      return false;
+    };
+    return {
+      name: request.name,
+      token,
+      signal: clockedSignal(controller.signal, isHeld),
+      isHeld,
+      release: () => {
+        if (actor.getSnapshot().matches("holding")) actor.send({ type: "RELEASE" });
+        return ended.promise;
+      },
+    };
+  }
+
+  actor.subscribe((snapshot) => {
+    if (snapshot.matches("holding") || snapshot.status !== "active")
+      request.signal?.removeEventListener("abort", giveUp);
+    if (snapshot.status === "active") return;
+    ended.resolve();
+    if (snapshot.matches("failed")) answer.reject(snapshot.context.error);
+    else if (snapshot.matches("givenUp")) answer.reject(request.signal?.reason);
+    else answer.resolve(undefined);
+  });
+  actor.start();
+  request.signal?.addEventListener("abort", giveUp, { once: true });
+  actor.send({ type: "START" });
+  return answer.promise;
+}
+
+function lost({ name }: LockRequest, superseded: unknown): MillraceError {
+  return superseded === undefined
+    ? new MillraceError(
+        "lock-lost",
+        `The lock ${name} could not be renewed in time: another may hold it by now. Stop what it protects.`,
+      )
+    : new MillraceError(
+        "lock-lost",
+        `The lock ${name} was taken by another or released by an operator. Stop what it protects.`,
+        { cause: superseded },
+      );
+}
