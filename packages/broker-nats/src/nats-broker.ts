@@ -15,6 +15,7 @@ import {
   type RunningJob,
   type SettlementStep,
   type Stoppable,
+  systemClock,
   type WaitingJob,
   type WorkOptions,
   type WorkSubscription,
@@ -108,6 +109,7 @@ export class NatsBroker implements Broker {
       patient: this.#settlePublisher,
       hurried: () => (this.#hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),
       ensureStreams: () => this.#ensureStreams(),
+      now: () => systemClock.now(),
     });
     this.history = new NatsHistory(server, this.#report);
     this.locks = new NatsLocks(server, config.replicas);

@@ -1,7 +1,12 @@
 import { type Envelope, type Lane, messageIdOf } from "@millrace/core";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
-export const MOVED_HEADER = "Millrace-Moved";
+const MOVED_HEADER = "Millrace-Moved";
+const MOVE_HEADER = "Millrace-Move";
+
+export function moveHeaders(moveId: string, movedAfter: number): Record<string, string> {
+  return { [MOVED_HEADER]: String(movedAfter), [MOVE_HEADER]: moveId };
+}
 
 /** What the mover must know of a delayed job without decoding it. */
 export interface DueJob {
@@ -16,6 +21,8 @@ export interface DueJob {
    * since, from where it was moved away.
    */
   readonly movedAfter?: number;
+  /** Which move brought it here, so that its caller knows it again where the server's answer got lost. */
+  readonly moveId?: string;
 }
 
 export function delayedHeaders(envelope: Envelope, notBefore: number): Record<string, string> {
@@ -36,11 +43,13 @@ export function readDelayedHeaders(headers: ReceivedHeaders): DueJob | undefined
     return undefined;
   const lane = headers["millrace-lane"];
   const movedAfter = headers[MOVED_HEADER.toLowerCase()];
+  const moveId = headers[MOVE_HEADER.toLowerCase()];
   return {
     queue,
     messageId,
     notBefore,
     ...(movedAfter === undefined ? {} : { movedAfter: Number(movedAfter) }),
+    ...(moveId === undefined ? {} : { moveId }),
     lane: lane === "high" || lane === "low" ? lane : undefined,
   };
 }

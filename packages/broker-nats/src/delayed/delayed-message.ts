@@ -1,8 +1,7 @@
 import { type Envelope, messageIdOf } from "@millrace/core";
-import { randomUUID } from "node:crypto";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { Names } from "../topology/subjects.ts";
-import { delayedHeaders, MOVED_HEADER } from "./delayed-headers.ts";
+import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
 
 /** The server lets go of a delayed job this long before it is due; the mover's own timer does the rest, to the millisecond. */
 export const LEAD_MS = 500;
@@ -46,6 +45,7 @@ export interface MovedFrom {
   /** A schedule holds it; else it is parked. A moved job waits as it did. */
   readonly scheduled: boolean;
   readonly movedAfter: number;
+  readonly moveId: string;
 }
 
 /** A delayed job at another time: takes the place of its message in one write, or is refused. */
@@ -64,9 +64,9 @@ export function movedMessage(
     headers: {
       ...requeue.headers,
       ...delayedHeaders(envelope, notBefore),
-      [MOVED_HEADER]: String(from.movedAfter),
+      ...moveHeaders(from.moveId, from.movedAfter),
       // Of this move alone: the message it replaces was stored under the job's own, and so may be one of an earlier move.
-      "Nats-Msg-Id": `moved/${randomUUID()}`,
+      "Nats-Msg-Id": `moved/${from.moveId}`,
       "Nats-Expected-Last-Subject-Sequence": String(from.sequence),
       ...(from.scheduled ? scheduleHeaders(notBefore, due) : {}),
     },

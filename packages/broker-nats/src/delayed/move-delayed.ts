@@ -4,8 +4,8 @@ import {
   requireId,
   requireQueueName,
   rescheduled,
-  systemClock,
 } from "@millrace/core";
+import { randomUUID } from "node:crypto";
 import { request } from "../jetstream-errors.ts";
 import { delayedJob, fromLeader, type StoredMessage } from "../lookup/stored-message.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -13,7 +13,6 @@ import { requeueMessage } from "../settlement/envelope-message.ts";
 import { lastMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
-import { readDelayedHeaders } from "./delayed-headers.ts";
 import { movedMessage } from "./delayed-message.ts";
 
 export interface MoveOptions {
@@ -23,6 +22,8 @@ export interface MoveOptions {
   readonly patient: ConfirmedPublisher;
   /** Gives up after one second. */
   readonly hurried: () => ConfirmedPublisher;
+  /** The caller's wall clock. */
+  readonly now: () => number;
   /** The delayed stream as this version needs it. */
   readonly ensureStreams: () => Promise<void>;
 }
@@ -49,17 +50,25 @@ export async function moveDelayed(
 ): Promise<boolean> {
   requireId(id);
   requireQueueName(queue);
+  let moveId = "";
   for (let round = 1; ; round += 1) {
     const found = await request(`look for the delayed job ${id}`, () =>
       findDelayed(options.server, id, queue),
     );
     if (found === undefined) return false;
-    const now = systemClock.now();
+    // Refused because it had been done before: the answer to the first attempt got lost.
+    if (found.moveId === moveId) return true;
+    moveId = randomUUID();
+    const now = options.now();
     const remainingMs = found.notBefore - now;
     if (remainingMs < ON_ITS_WAY_MS) return false;
     const envelope = rescheduled(found.envelope, notBefore, now);
     try {
-      await replace(options, found, envelope, envelope.notBefore ?? now, remainingMs);
+      await replace(options, found, envelope, {
+        moveId,
+        notBefore: envelope.notBefore ?? now,
+        remainingMs,
+      });
       return true;
     } catch (error) {
       // It was forwarded, or moved by somebody else: look again.
@@ -74,6 +83,7 @@ interface Found {
   readonly notBefore: number;
   readonly scheduled: boolean;
   readonly movedAfter: number | undefined;
+  readonly moveId: string | undefined;
 }
 
 async function findDelayed(
@@ -102,7 +112,8 @@ async function findDelayed(
     envelope: read.envelope,
     notBefore: job.notBefore,
     scheduled: newest === held,
-    movedAfter: readDelayedHeaders(stored.headers)?.movedAfter,
+    movedAfter: job.movedAfter,
+    moveId: job.moveId,
   };
 }
 
@@ -110,8 +121,7 @@ async function replace(
   { server, limits, patient, hurried, ensureStreams }: MoveOptions,
   found: Found,
   envelope: Envelope,
-  notBefore: number,
-  remainingMs: number,
+  move: { readonly moveId: string; readonly notBefore: number; readonly remainingMs: number },
 ): Promise<void> {
   const { scheduled, stored } = found;
   const movedAfter = found.movedAfter ?? (await lastRecord(server, envelope));
@@ -119,12 +129,12 @@ async function replace(
   const message = movedMessage(
     requeueMessage(envelope, server.names, limits.queue),
     envelope,
-    notBefore,
+    move.notBefore,
     server.names,
-    { sequence: stored.sequence, scheduled, movedAfter },
+    { sequence: stored.sequence, scheduled, movedAfter, moveId: move.moveId },
   );
   // A schedule that has fired has left its subject, so a late write finds nothing to replace; a parked message stays where a mover takes it from.
-  const publisher = scheduled || remainingMs > PATIENCE_MS ? patient : hurried();
+  const publisher = scheduled || move.remainingMs > PATIENCE_MS ? patient : hurried();
   await publisher.publish(message.subject, message.data, message.headers);
 }
 

@@ -1,6 +1,6 @@
 import { type QueueMessage, readEnvelope, type ReadResult } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
-import { readDelayedHeaders } from "../delayed/delayed-headers.ts";
+import { type DueJob, readDelayedHeaders } from "../delayed/delayed-headers.ts";
 import { headersOf } from "../store/next-message.ts";
 import type { Names } from "../topology/subjects.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
@@ -16,6 +16,12 @@ export interface StoredMessage {
   readonly storedAt: number;
 }
 
+/** A stored message read as a job. */
+export interface StoredJob {
+  readonly message: QueueMessage;
+  readonly read: ReadResult;
+}
+
 export function fromLeader(stored: StoredMsg): StoredMessage {
   return {
     subject: stored.subject,
@@ -27,10 +33,7 @@ export function fromLeader(stored: StoredMsg): StoredMessage {
 }
 
 /** The job of a message in a queue's stream. */
-export function queuedJob(
-  names: Names,
-  stored: StoredMessage,
-): { readonly message: QueueMessage; readonly read: ReadResult } | undefined {
+export function queuedJob(names: Names, stored: StoredMessage): StoredJob | undefined {
   const subject = names.readQueueSubject(stored.subject);
   if (subject === undefined) return undefined;
   const { queue, lane, origin } = subject;
@@ -38,15 +41,11 @@ export function queuedJob(
 }
 
 /** The job of a message in the delayed stream; undefined for a message that Millrace did not write. */
-export function delayedJob(
-  stored: StoredMessage,
-):
-  | { readonly message: QueueMessage; readonly read: ReadResult; readonly notBefore: number }
-  | undefined {
+export function delayedJob(stored: StoredMessage): (StoredJob & DueJob) | undefined {
   const job = readDelayedHeaders(stored.headers);
   if (job === undefined) return undefined;
-  const { queue, lane, notBefore } = job;
-  return { ...readStored({ queue, lane, origin: "runtime" }, stored), notBefore };
+  const { queue, lane } = job;
+  return { ...job, ...readStored({ queue, lane, origin: "runtime" }, stored) };
 }
 
 function readStored(
@@ -56,7 +55,7 @@ function readStored(
     origin,
   }: { queue: string; lane: QueueMessage["lane"]; origin: QueueMessage["origin"] },
   { data, headers, sequence, storedAt }: StoredMessage,
-): { readonly message: QueueMessage; readonly read: ReadResult } {
+): StoredJob {
   const message: QueueMessage = {
     queue,
     ...(lane === undefined ? {} : { lane }),
