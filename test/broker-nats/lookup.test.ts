@@ -47,7 +47,10 @@ describeEachServer("looking into a queue", (server) => {
     const publish = async (headers: Readonly<Record<string, string>>): Promise<void> => {
       const head = natsHeaders();
       for (const [name, value] of Object.entries(headers)) head.set(name, value);
-      await nc.request(`${namespace}.jobs.q`, '{"name":"a.b","payload":1}', { headers: head });
+      await nc.request(`${namespace}.jobs.q`, JSON.stringify({ name: "a.b", payload: 1 }), {
+        headers: head,
+        timeout: 5_000,
+      });
     };
     const forged = {
       "Nats-Sequence": "77",
