@@ -48,6 +48,21 @@ export function readStatus(msg: Msg): MessageStatus {
   };
 }
 
+/**
+ * The last value of each header: what a server appends to a stored message stands behind what its producer wrote, who may have used the same
+ * names. Names as they are on the wire.
+ */
+export function readAppended(msg: Msg, names: readonly string[]): readonly (string | undefined)[] {
+  const block = headerBlock(msg);
+  if (block === undefined) return names.map((name) => msg.headers?.values(name).at(-1));
+  return names.map((name) => {
+    const start = block.lastIndexOf(`\r\n${name}: `);
+    if (start < 0) return undefined;
+    const value = start + name.length + 4;
+    return block.slice(value, block.indexOf("\r\n", value));
+  });
+}
+
 /** True without decoding anything when the message carries no header block. */
 export function hasHeaders(msg: Msg): boolean {
   const hdr = (msg as MsgInternals)._msg?.hdr;
