@@ -18,6 +18,7 @@ export {
 export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";
 
 // Producing.
+export type { CancelOptions, CancelResult } from "./client/cancel-job.ts";
 export type { EnqueueItem, Millrace } from "./client/client.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";

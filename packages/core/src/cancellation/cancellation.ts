@@ -11,8 +11,6 @@ export interface Cancellation {
   readonly createdAt?: number;
   /** When the cancellation was asked for, epoch milliseconds by the asker's clock. For people, and for the sweep. */
   readonly at?: number;
-  /** Who asked, where that is known. For people. */
-  readonly by?: string;
 }
 
 /** The bucket of documents that cancellations are kept in. */
@@ -28,14 +26,13 @@ export function cancellationKey(job: { readonly queue: string; readonly id: stri
 
 /** What a document means. Any document cancels: what can't be read of it is left out, because a cancel must not fail for its wording. */
 export function readCancellation(value: unknown): Cancellation {
-  const { reason, createdAt, at, by } = (
+  const { reason, createdAt, at } = (
     typeof value === "object" && value !== null ? value : {}
   ) as { readonly [K in keyof Cancellation]: unknown };
   return {
     reason: cancelReason(reason),
     ...(typeof createdAt === "number" ? { createdAt } : {}),
     ...(typeof at === "number" ? { at } : {}),
-    ...(typeof by === "string" ? { by } : {}),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   requireId,
   requireQueueName,
 } from "@millrace/core";
+import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
@@ -51,6 +52,17 @@ export interface Millrace extends AsyncDisposable {
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then)
    */
   job(id: string, options?: { readonly queue?: string }): Promise<JobStatus>;
+  /**
+   * Ends a job before its time, whatever it is doing and wherever. See `JobHandle.cancel`.
+   *
+   * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then)
+   * @example
+   * await millrace.cancel("order-7", { queue: "mail", reason: "the customer withdrew" });
+   */
+  cancel(
+    id: string,
+    options?: CancelOptions & { readonly queue?: string; readonly reason?: string },
+  ): Promise<CancelResult>;
   /** A handle on a job that was enqueued elsewhere. */
   handle<Output = unknown>(id: string, queue: string): JobHandle<Output>;
   /**
@@ -98,13 +110,20 @@ export function createClient(
           `The broker said nothing about job ${envelope.id}.`,
         );
       if (!result.ok) throw result.error;
-      return jobHandle(broker, clock, result);
+      const { createdAt } = envelope;
+      return jobHandle(broker, clock, result.duplicate ? result : { ...result, createdAt });
     },
     enqueueMany: (job, items) =>
       enqueueMany(broker, items, job.queue, (item) => makeEnvelope(job, item.input, item, source)),
     // Async, so that a bad id rejects like every other error.
     job: async (id, { queue } = {}) =>
       findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),
+    cancel: async (id, { queue, reason, ...options } = {}) => {
+      // Where the queue isn't known the job has to be found in one first.
+      const where = queue ?? (await findJob(broker, requireId(id), undefined, now)).queue;
+      const job = { id: requireId(id), queue: requireQueueName(where) };
+      return cancelJob(broker, clock, job, reason, options);
+    },
     handle: (id, queue) =>
       jobHandle(broker, clock, {
         id: requireId(id),

@@ -96,6 +96,7 @@ export class Execution {
       node: this.#host.node,
       attempt: envelope.attempts + 1,
       startedAt: this.#startedAt,
+      createdAt: envelope.createdAt,
     };
   }
 

@@ -77,7 +77,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     trials: new TrialRuns(broker),
     cancellations,
     gates: [],
-    hooks: [cancellationHook(cancellations)],
+    hooks: [cancellationHook(broker, cancellations)],
     random: config.random,
     call: compose(config.middleware, (context) => {
       const job = registry.get(context.job.name);
