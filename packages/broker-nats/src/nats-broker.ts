@@ -1,4 +1,5 @@
 import {
+  type BatchStore,
   type Broker,
   type BrokerStatus,
   type DeadLetterStore,
@@ -33,6 +34,7 @@ import { listWaiting } from "./lookup/list-waiting.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { Settler } from "./settlement/settler.ts";
+import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { NatsDocuments } from "./store/documents.ts";
 import { NatsHistory } from "./store/history.ts";
@@ -65,6 +67,7 @@ export class NatsBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly batches: BatchStore;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
@@ -113,6 +116,7 @@ export class NatsBroker implements Broker {
     });
     this.history = new NatsHistory(server, this.#report);
     this.locks = new NatsLocks(server, config.replicas);
+    this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.#unwatch = watchConnection(nc, ({ type }) => {
       if (type === "disconnect") this.#become("disconnected");
       if (type === "reconnect") this.#reconnected();

@@ -10,6 +10,7 @@ import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
@@ -77,7 +78,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     trials: new TrialRuns(broker),
     cancellations,
     gates: [],
-    hooks: [cancellationHook(broker, cancellations)],
+    hooks: [batchHook(broker), cancellationHook(broker, cancellations)],
     random: config.random,
     call: compose(config.middleware, (context) => {
       const job = registry.get(context.job.name);

@@ -1,3 +1,4 @@
+import { batchCases } from "./batch-cases.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { deadLetterCases } from "./dead-letter-cases.ts";
 import { delayedCases } from "./delayed-cases.ts";
@@ -28,6 +29,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...settleCases,
   ...requeueCases,
   ...deadLetterCases,
+  ...batchCases,
   ...historyCases,
   ...lockCases,
   ...documentCases,
