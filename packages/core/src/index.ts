@@ -2,6 +2,14 @@ export { ERROR_CODES, type ErrorCode } from "./errors/codes.ts";
 export { isErrorCode, MillraceError } from "./errors/millrace-error.ts";
 export { recordError, type RecordedError, trimError } from "./errors/recorded-error.ts";
 
+export {
+  type Cancellation,
+  CANCELLATIONS_BUCKET,
+  cancellationKey,
+  cancelReason,
+  readCancellation,
+} from "./cancellation/cancellation.ts";
+
 export type { Clock, Timer } from "./time/clock.ts";
 export { type Duration, formatMs, toMs } from "./time/duration.ts";
 export { systemClock } from "./time/system-clock.ts";

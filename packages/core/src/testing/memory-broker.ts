@@ -154,7 +154,7 @@ export class MemoryBroker implements Broker {
     }
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;
-      for (const message of candidate.waiting) {
+      for (const message of candidate.stored) {
         const found = waitingJob(message, id, "queued");
         if (found !== undefined) return found;
       }

@@ -98,6 +98,7 @@ export class Execution {
       node: this.#host.node,
       attempt: envelope.attempts + 1,
       startedAt: this.#startedAt,
+      createdAt: envelope.createdAt,
     };
   }
 
@@ -132,6 +133,20 @@ export class Execution {
   /** Tells the handler to stop. What follows depends on whether it does. */
   abort(cause: AbortCause, message: string): void {
     this.#abort.abort(cause, message);
+  }
+
+  /**
+   * A cancellation came in for a job of this id. Before the admission there is nothing to do, because that asks; once it is being
+   * settled it is too late.
+   */
+  heedCancellation(id: string): void {
+    const envelope = this.#envelope;
+    if (envelope?.id !== id) return;
+    const cancellation = this.#host.cancellations.of(envelope);
+    if (cancellation === undefined) return;
+    if (this.#phase === "attempting") this.abort("cancelled", cancellation.reason);
+    else if (this.#phase === "gating" || this.#phase === "quarantined")
+      this.#settle({ kind: "cancelled", reason: cancellation.reason });
   }
 
   /** The last resort of a stopping node: settle although the handler goes on. A settlement under way is left alone. */
@@ -207,6 +222,9 @@ export class Execution {
     const host = this.#host;
     const { message, deliveryCount } = this.#delivery;
     this.#definition = host.registry.get(envelope.name);
+    const cancellation = host.cancellations.of(envelope);
+    if (cancellation !== undefined)
+      return this.#settle({ kind: "cancelled", reason: cancellation.reason });
     const admission = admit({
       envelope,
       job: this.#definition,
@@ -355,7 +373,12 @@ export class Execution {
         "the retry policy threw; the job is not tried again",
       ),
     );
-    void this.#carryOut(input, settlement);
+    const cancellation = this.#host.cancellations.of(input.envelope);
+    // It would only be cancelled when it comes again, which may be much later.
+    if (settlement.state === "requeued" && cancellation !== undefined) {
+      input.outcome = { kind: "cancelled", reason: cancellation.reason };
+      void this.#carryOut(input, settle(input));
+    } else void this.#carryOut(input, settlement);
   }
 
   /** Until the broker has confirmed it all, or the lease is gone and the job is somebody else's to settle. */

@@ -96,6 +96,10 @@ export class QueueWorker {
     for (const execution of this.#executions) execution.abort(cause, message);
   }
 
+  heedCancellation(id: string): void {
+    for (const execution of this.#executions) execution.heedCancellation(id);
+  }
+
   /**
    * Settles as interrupted what has not ended by itself, once nothing is pulled any more: a job that was handed back sooner could come
    * straight back to this worker.
