@@ -37,6 +37,7 @@ export type {
   QueueSettings,
   QueueSnapshot,
   StoredDeadLetter,
+  UniqueConflict,
 } from "@millrace/core";
 
 // Running.

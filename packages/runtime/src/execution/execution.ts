@@ -254,7 +254,8 @@ export class Execution {
       this.abort("lock-lost", "The lock that lets this job run could not be kept."),
     );
     this.#passes = passes;
-    const entrant = { envelope, job, message: this.#delivery.message };
+    const { message, deliveryCount } = this.#delivery;
+    const entrant = { envelope, job, message, deliveryCount };
     for (const gate of gates) {
       const refusal = await this.#enter(passes, gate, entrant);
       if (this.#phase !== "gating") return;
@@ -363,6 +364,8 @@ export class Execution {
       random: random(),
       node,
     };
+    const children = this.#attempt?.children;
+    if (children !== undefined) input.children = children;
     if (this.#startedAt !== undefined) {
       input.startedAt = this.#startedAt;
       input.durationMs = Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000;

@@ -1,6 +1,8 @@
 import {
+  brokerOutlet,
   EventBus,
   MillraceError,
+  Producer,
   recordError,
   type RunningJob,
   type Stoppable,
@@ -8,6 +10,7 @@ import {
 import { createActor, waitFor } from "xstate";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
+import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { batchHook } from "../flow/batch-hook.ts";
@@ -18,6 +21,7 @@ import { Registry } from "../registry/registry.ts";
 import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
+import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
@@ -64,6 +68,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     queues,
     onCancel: (queue, id) => workers.find((worker) => worker.queue === queue)?.heedCancellation(id),
   });
+  const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
   const host: ExecutionHost = {
     node: config.name,
     broker,
@@ -77,10 +82,11 @@ export function createNode(options: NodeOptions): MillraceNode {
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
     cancellations,
-    gates: [],
-    hooks: [batchHook(broker), cancellationHook(broker, cancellations)],
+    gates: [unique.gate],
+    hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
+    producer: new Producer(brokerOutlet(broker), clock),
     random: config.random,
-    call: compose(config.middleware, (context) => {
+    call: compose<AttemptContext>(config.middleware, (context) => {
       const job = registry.get(context.job.name);
       if (job === undefined)
         throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
@@ -163,6 +169,7 @@ export function createNode(options: NodeOptions): MillraceNode {
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
           ...[...watches, ...sideServices].map((one) => one.stop()),
+          unique.sweeper.stop(),
           threads.close(),
           config.executionLog.close(),
         ]);
