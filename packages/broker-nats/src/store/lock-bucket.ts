@@ -6,7 +6,7 @@ import { fromLockKey, toLockKey } from "./lock-key.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
-import { serverTime } from "./server-time.ts";
+import { serverNow } from "./server-now.ts";
 
 /** One round trip each, on the bucket that holds the locks. What any of it means is decided in `locks.ts`. */
 export class LockBucket {
@@ -118,7 +118,7 @@ export class LockBucket {
   /** Epoch milliseconds by the clock that dates the entries. */
   async serverNow(): Promise<number> {
     await this.#open();
-    return serverTime(this.#server, this.#stream);
+    return serverNow(this.#server.jsm, this.#stream);
   }
 
   get #stream(): string {

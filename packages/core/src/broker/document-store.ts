@@ -19,6 +19,11 @@ export interface DocumentStore {
   /** Removing what is gone is fine. @throws MillraceError `revision-conflict` */
   remove(key: string, expected?: number): Promise<void>;
   /**
+   * What is removed leaves a trace for a while, so that a watcher that was away learns of it; where many keys come and go, somebody has to
+   * have the old traces dropped. Any number of nodes may, at any time.
+   */
+  forgetRemoved(options: { readonly olderThanMs: number }): Promise<void>;
+  /**
    * Removes a document so that nothing is left of it, where a removal may leave a mark behind for each key. Watchers are not told:
    * for documents that come and go by the thousand and that nobody watches.
    *
@@ -28,7 +33,9 @@ export interface DocumentStore {
   erase(key: string, expected: number): Promise<boolean>;
   /** The server's time, epoch milliseconds: by how much a document has aged, whatever the clocks of those who wrote it. */
   now(): Promise<number>;
-  /** Calls for each change from now on. Watch first, then list: then nothing is missed. */
+  /**
+   * Calls for each change from now on, also for those during an outage, once it is over. Watch first, then list: then nothing is missed.
+   */
   watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
   ): Promise<{ stop(): Promise<void> }>;

@@ -20,7 +20,10 @@ export type EnqueueItemResult =
     };
 
 /** A job that was enqueued, or the one that holds its unique key. */
-export type EnqueuedJob = Omit<Extract<EnqueueItemResult, { readonly ok: true }>, "ok">;
+export type EnqueuedJob = Omit<Extract<EnqueueItemResult, { readonly ok: true }>, "ok"> & {
+  /** Of the job that was stored; absent where another was there before. */
+  readonly createdAt?: number;
+};
 
 /** Jobs that are made and handed to the broker together: few enough that making them never holds up the network for long. */
 const CHUNK = 256;

@@ -62,7 +62,8 @@ export class Producer {
     const [result] = await this.send([prepared]);
     if (result === undefined) throw unanswered(prepared.envelope.id);
     if (!result.ok) throw result.error;
-    return result;
+    const { createdAt } = prepared.envelope;
+    return result.duplicate ? result : { ...result, createdAt };
   }
 
   /** A job that can't be made or stored has its own error and stops no other. */

@@ -7,6 +7,7 @@ import type {
   MetricsCollector,
   Producer,
 } from "@millrace/core";
+import type { Cancellations } from "../control/cancellations.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
@@ -27,6 +28,7 @@ export interface ExecutionHost {
   readonly poisonAfter: number;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
+  readonly cancellations: Cancellations;
   /** In the order in which a job passes them. */
   readonly gates: readonly Gate[];
   readonly hooks: readonly SettlementHook[];
