@@ -123,7 +123,7 @@ class Race {
       producers: PRODUCERS,
       pauseMs: 20,
     };
-    const child = startChild(join(import.meta.dirname, "programs/racing-producers.ts"), {
+    const child = startChild(join(import.meta.dirname, "programs/racing-program.ts"), {
       args: [JSON.stringify(config)],
     });
     this.#children.push(child);

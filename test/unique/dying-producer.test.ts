@@ -28,7 +28,7 @@ describeEachServer("a producer that is killed", (server) => {
     const enqueue = (version: number) =>
       producer.enqueue(job, { doc: "a", version }, { id: `v${version}` });
     const kill = async () => {
-      const child = startChild(join(import.meta.dirname, "programs/dying-producer.ts"), {
+      const child = startChild(join(import.meta.dirname, "programs/dying-program.ts"), {
         args: [server.url, namespace, step, rule, "dead"],
       });
       await child.message(
