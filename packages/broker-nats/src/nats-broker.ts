@@ -24,6 +24,7 @@ import { type ServerFeatures, serverFeatures } from "./connection/server-feature
 import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
 import { enqueue } from "./enqueue.ts";
+import { NatsHeld } from "./held/nats-held.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
@@ -34,10 +35,11 @@ import { NatsDocuments } from "./store/documents.ts";
 import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
 import { NatsQueues } from "./store/queues.ts";
+import { serverTime } from "./store/server-time.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
-import { deadStream, historyStream } from "./topology/streams.ts";
+import { deadStream, heldStream, historyStream } from "./topology/streams.ts";
 import { LeaseDesks } from "./work/lease-desk.ts";
 import { NatsDelivery } from "./work/nats-delivery.ts";
 import { QueueSubscription } from "./work/queue-subscription.ts";
@@ -59,6 +61,7 @@ export class NatsBroker implements Broker {
   readonly deadLetters: DeadLetterStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly held: NatsHeld;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
@@ -96,6 +99,7 @@ export class NatsBroker implements Broker {
     this.queues = new NatsQueues(server, limits, config.replicas);
     this.deadLetters = new NatsDeadLetters(server);
     this.history = new NatsHistory(server, this.#report);
+    this.held = new NatsHeld(server, this.#settlePublisher);
     this.locks = new NatsLocks(server, config.replicas);
     this.#unwatch = watchConnection(nc, ({ type }) => {
       if (type === "disconnect") this.#become("disconnected");
@@ -183,7 +187,13 @@ export class NatsBroker implements Broker {
     id: string,
     options: { readonly queue?: string } = {},
   ): Promise<WaitingJob | undefined> {
-    return findWaiting(this.#server, id, options.queue);
+    return findWaiting(this.#server, this.held, id, options.queue);
+  }
+
+  async serverTime(): Promise<number> {
+    this.#requireOpen();
+    await this.#ensureStreams();
+    return serverTime(this.#server, this.#server.names.heldStream);
   }
 
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined> {
@@ -250,6 +260,7 @@ export class NatsBroker implements Broker {
     const { history, replicas } = this.#parts.config;
     await this.#delays.ensure(this.#features);
     await ensureStream(jsm, deadStream(names, replicas));
+    await ensureStream(jsm, heldStream(names, replicas));
     await ensureStream(jsm, historyStream(names, history, replicas));
   }
 

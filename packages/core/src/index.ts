@@ -121,6 +121,13 @@ export type {
   StoredDeadLetter,
 } from "./broker/dead-letter-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
+export type {
+  HeldGate,
+  HeldJob,
+  HeldQuery,
+  HeldStore,
+  ReleaseOptions,
+} from "./broker/held-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";

@@ -8,6 +8,8 @@ import {
 import type { StoredMsg } from "@nats-io/jetstream";
 import { readDelayedHeaders } from "../delayed/delayed-headers.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import type { NatsHeld } from "../held/nats-held.ts";
+import { laneOf } from "../held/held-message.ts";
 import { headersOf, nextMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
@@ -15,9 +17,10 @@ import { plainBytes } from "../wire/plain-bytes.ts";
 /** Parts of a stream that are searched side by side: each step waits for the server's answer. */
 const PARTS = 16;
 
-/** Looks among the delayed jobs by subject, then through the queues message by message. Holds one message a part at a time. */
+/** Looks among the delayed jobs by subject, through those that are held, then through the queues message by message. Holds one message a part at a time. */
 export async function findWaiting(
   server: ServerAccess,
+  held: NatsHeld,
   id: string,
   queue?: string,
 ): Promise<WaitingJob | undefined> {
@@ -26,6 +29,9 @@ export async function findWaiting(
   return request(`look for the job ${id}`, async () => {
     const delayed = await findDelayed(server, id, queue ?? "*");
     if (delayed !== undefined) return delayed;
+    const waiting = await held.find(id, queue);
+    if (waiting !== undefined)
+      return { envelope: waiting.envelope, state: "held", storedAt: waiting.storedAt };
     for (const stream of queue === undefined
       ? await queueStreams(server)
       : [server.names.queueStream(queue)]) {
@@ -104,8 +110,9 @@ function match(
 ): WaitingJob | undefined {
   const subject = names.readQueueSubject(stored.subject);
   if (subject === undefined) return undefined;
-  const { queue, lane, origin } = subject;
+  const { queue, origin, woken } = subject;
   const headers = headersOf(stored);
+  const lane = woken === true ? laneOf(headers) : subject.lane;
   const shown =
     headers["nats-msg-id"]?.includes(id) === true ||
     `${queue}-${stored.seq}` === id ||

@@ -5,7 +5,11 @@ export interface QueueSubject {
   readonly origin: "producer" | "runtime";
   readonly queue: string;
   readonly lane: Lane | undefined;
+  /** A job that was held at a gate and let in: its lane stands in a header. */
+  readonly woken?: boolean;
 }
+
+const WOKEN = "woken";
 
 /** Every name Millrace uses on a server, made from the namespace. No other file puts a subject together. */
 export class Names {
@@ -14,12 +18,14 @@ export class Names {
   readonly delayedStream: string;
   readonly deadStream: string;
   readonly historyStream: string;
+  readonly heldStream: string;
   readonly whoRuns: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
   readonly delayedAll: string;
   readonly dueAll: string;
   readonly deadAll: string;
   readonly historyAll: string;
+  readonly heldAll: string;
   readonly jobsAll: string;
   readonly #jobs: string;
   readonly #requeue: string;
@@ -32,11 +38,13 @@ export class Names {
     this.delayedStream = `${ns}-delayed`;
     this.deadStream = `${ns}-dead`;
     this.historyStream = `${ns}-history`;
+    this.heldStream = `${ns}-held`;
     this.whoRuns = `${ns}.ctl.who-runs`;
     this.delayedAll = `${ns}.delayed.>`;
     this.dueAll = `${ns}.due.>`;
     this.deadAll = `${ns}.dead.>`;
     this.historyAll = `${ns}.history.>`;
+    this.heldAll = `${ns}.held.>`;
     this.jobsAll = `${ns}.jobs.>`;
     this.#jobs = `${ns}.jobs.`;
     this.#requeue = `${ns}.requeue.`;
@@ -60,6 +68,11 @@ export class Names {
     return lane === undefined ? this.#requeue + queue : `${this.#requeue}${queue}.${lane}`;
   }
 
+  /** Where jobs come back that were held at a gate. Their own lane stands in a header: they have waited already. */
+  woken(queue: string): string {
+    return `${this.#requeue}${queue}.${WOKEN}`;
+  }
+
   /** An unknown lane is the normal one: a producer's slip must not make a job unreachable. */
   readQueueSubject(subject: string): QueueSubject | undefined {
     const producer = subject.startsWith(this.#jobs);
@@ -71,6 +84,7 @@ export class Names {
       origin: producer ? "producer" : "runtime",
       queue: dot < 0 ? rest : rest.slice(0, dot),
       lane: token === "high" || token === "low" ? token : undefined,
+      ...(!producer && token === WOKEN ? { woken: true } : {}),
     };
   }
 
@@ -87,6 +101,25 @@ export class Names {
   /** All of a queue's delayed jobs: those held by a schedule, and those parked or on their way. */
   delayedOf(queue: string): string[] {
     return [`${this.namespace}.delayed.${queue}.>`, `${this.namespace}.due.${queue}.>`];
+  }
+
+  /**
+   * Where jobs wait at a gate. One subject for all of them, so that counting and finding the oldest follow the number of gates and
+   * not of jobs.
+   *
+   * @param token `gateToken` of the gate's name; `>` for all of the queue's
+   */
+  held(queue: string, token: string): string {
+    return `${this.namespace}.held.${queue}.${token}`;
+  }
+
+  /** @returns undefined for another subject */
+  readHeldSubject(subject: string): { readonly queue: string; readonly token: string } | undefined {
+    const prefix = `${this.namespace}.held.`;
+    const [queue, token] = subject.startsWith(prefix)
+      ? subject.slice(prefix.length).split(".")
+      : [];
+    return queue === undefined || token === undefined ? undefined : { queue, token };
   }
 
   dead(queue = "*", id = "*"): string {

@@ -1,6 +1,7 @@
 import type { Delivery, QueueMessage } from "@millrace/core";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import type { QueueSubject } from "../topology/subjects.ts";
+import { laneOf, readWokenHeaders } from "../held/held-message.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { NatsLease } from "./nats-lease.ts";
 
@@ -11,7 +12,7 @@ export class NatsDelivery implements Delivery {
   readonly lease: NatsLease;
   readonly ackSubject: string;
 
-  constructor(raw: RawDelivery, { queue, origin, lane }: QueueSubject, lease: NatsLease) {
+  constructor(raw: RawDelivery, { queue, origin, lane, woken }: QueueSubject, lease: NatsLease) {
     const message: { -readonly [K in keyof QueueMessage]: QueueMessage[K] } = {
       queue,
       origin,
@@ -21,6 +22,11 @@ export class NatsDelivery implements Delivery {
       storedAt: raw.publishedAtMs,
     };
     if (lane !== undefined) message.lane = lane;
+    else if (woken) {
+      message.headers = readWokenHeaders(raw.headers);
+      const own = laneOf(raw.headers);
+      if (own !== undefined) message.lane = own;
+    }
     this.message = message;
     this.deliveryCount = raw.deliveryCount;
     this.lease = lease;

@@ -3,6 +3,7 @@ import type { QueueMessage } from "../envelope/message.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DocumentStore } from "./document-store.ts";
+import type { HeldStore } from "./held-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
 import type { SettlementStep } from "../settlement/settle.ts";
@@ -27,6 +28,8 @@ export interface Broker {
   readonly deadLetters: DeadLetterStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  /** Jobs that wait at gates: for a permit, a lock, a rate. */
+  readonly held: HeldStore;
   /** Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first use. */
   documents(bucket: string): Promise<DocumentStore>;
 
@@ -57,8 +60,11 @@ export interface Broker {
   /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
   moveDueJobs(): Promise<Stoppable>;
 
-  /** A job that waits, in a queue or for its time. Slow on a long queue; for looking, not for working. */
+  /** A job that waits, in a queue, at a gate or for its time. Slow on a long queue; for looking, not for working. */
   findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
+
+  /** The server's clock, epoch milliseconds. A round trip. What several nodes reckon with together is told in it. */
+  serverTime(): Promise<number>;
 
   /** Who runs this job now, asked of the nodes themselves. */
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;
@@ -148,6 +154,8 @@ export interface QueueSnapshot {
   /** Handed to a worker and not settled. */
   readonly running: number;
   readonly delayed: number;
+  /** Waiting at a gate. */
+  readonly held: number;
   readonly dead: number;
   /** Age of the oldest unsettled job; 0 where there is none. */
   readonly oldestAgeMs: number;
@@ -168,7 +176,7 @@ export interface QueueStore {
 
 export interface WaitingJob {
   readonly envelope: Envelope;
-  readonly state: "queued" | "delayed";
+  readonly state: "queued" | "delayed" | "held";
   readonly storedAt: number;
 }
 

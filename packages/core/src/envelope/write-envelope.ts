@@ -21,6 +21,7 @@ interface WireBody {
   interruptions?: number;
   crashes?: number;
   snoozes?: number;
+  reservedAt?: number;
   firstError?: RecordedError;
   lastError?: RecordedError;
 }
@@ -61,6 +62,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.interruptions > 0) body.interruptions = envelope.interruptions;
   if (envelope.crashes > 0) body.crashes = envelope.crashes;
   if (envelope.snoozes > 0) body.snoozes = envelope.snoozes;
+  if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
 }

@@ -12,6 +12,7 @@ import type {
 } from "../broker/broker.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
+import type { HeldStore } from "../broker/held-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
@@ -24,6 +25,7 @@ import { Connection } from "./memory/connection.ts";
 import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "./memory/memory-delayed.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
+import { MemoryHeld, messageOfHeld } from "./memory/memory-held.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
 import { sizeOf } from "./memory/memory-queue.ts";
@@ -60,6 +62,7 @@ export class MemoryBroker implements Broker {
   readonly deadLetters: DeadLetterStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly held: HeldStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
   /** Handed out over this connection and not settled. */
@@ -75,6 +78,7 @@ export class MemoryBroker implements Broker {
     const reach = (): void => this.#connection.reach();
     this.queues = new MemoryQueues(this.#server, reach);
     this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
+    this.held = new MemoryHeld(this.#server.held, (name) => this.#server.queue(name), reach);
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
@@ -138,6 +142,10 @@ export class MemoryBroker implements Broker {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
       if (found !== undefined) return found;
     }
+    for (const [, held] of this.#server.held.entries(queue)) {
+      const found = waitingJob(messageOfHeld(held), id, "held");
+      if (found !== undefined) return found;
+    }
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;
       for (const message of candidate.waiting) {
@@ -146,6 +154,11 @@ export class MemoryBroker implements Broker {
       }
     }
     return undefined;
+  }
+
+  async serverTime(): Promise<number> {
+    this.#connection.reach();
+    return this.#server.clock.now();
   }
 
   async whoRuns(id: string): Promise<RunningJob | undefined> {
@@ -247,6 +260,8 @@ export class MemoryBroker implements Broker {
     switch (step.do) {
       case "requeue":
         return this.#requeue(step.envelope);
+      case "hold":
+        return this.#hold(step.envelope, step.gate);
       case "bury":
         return this.#server.deadLetters.add(step.letter);
       case "record":
@@ -271,6 +286,15 @@ export class MemoryBroker implements Broker {
     } else {
       queue.publish(publication);
     }
+  }
+
+  #hold(envelope: Envelope, gate: string): void {
+    this.#server.held.add({
+      queue: envelope.queue,
+      gate,
+      storedAt: this.#server.clock.now(),
+      publication: requeueOf(envelope, this.maxMessageBytes),
+    });
   }
 
   #requireHeld(delivery: MemoryDelivery): void {

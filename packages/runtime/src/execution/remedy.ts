@@ -23,7 +23,8 @@ export function remedy(
   failed: Settlement,
   now: number,
 ): Settlement | undefined {
-  if (MillraceError.is(error, "queue-full") && failed.state === "requeued")
+  const wantsRoom = failed.steps.some((step) => step.do === "requeue");
+  if (MillraceError.is(error, "queue-full") && wantsRoom)
     return whenThereIsRoom(failed, now + NO_ROOM_MS);
   const tooLarge = MillraceError.is(error, "payload-too-large");
   if (!tooLarge && !MillraceError.is(error, "unserializable-payload")) return undefined;

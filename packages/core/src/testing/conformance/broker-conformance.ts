@@ -2,6 +2,7 @@ import { connectionCases } from "./connection-cases.ts";
 import { deadLetterCases } from "./dead-letter-cases.ts";
 import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
+import { heldCases } from "./held-cases.ts";
 import { historyCases } from "./history-cases.ts";
 import { lockCases } from "./lock-cases.ts";
 import { lookingCases } from "./looking-cases.ts";
@@ -27,6 +28,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...settleCases,
   ...requeueCases,
   ...deadLetterCases,
+  ...heldCases,
   ...historyCases,
   ...lockCases,
   ...documentCases,
