@@ -5,6 +5,7 @@ export interface Entrant {
   readonly envelope: Envelope;
   readonly job: AnyJob;
   readonly message: QueueMessage;
+  readonly deliveryCount: number;
 }
 
 /**

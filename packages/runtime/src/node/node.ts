@@ -2,6 +2,8 @@ import { EventBus, MillraceError, recordError, type RunningJob } from "@millrace
 import { createActor, waitFor } from "xstate";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { noLimits } from "../gates/key-limits.ts";
+import { nodeGates } from "../gates/node-gates.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
@@ -45,6 +47,15 @@ export function createNode(options: NodeOptions): MillraceNode {
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
+  const gates = nodeGates({
+    node: config.name,
+    broker,
+    registry,
+    clock,
+    log,
+    leaseMs: config.leaseMs,
+    limitsOf: noLimits,
+  });
   const threads = new ThreadPool(clock, config.threads);
   const host: ExecutionHost = {
     node: config.name,
@@ -58,7 +69,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
-    gates: [],
+    gates: gates.gates,
     hooks: [],
     random: config.random,
     call: compose(config.middleware, (context) => {
@@ -79,6 +90,7 @@ export function createNode(options: NodeOptions): MillraceNode {
   );
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
+    { what: "sweeping gates", open: () => gates.sweep() },
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
   ].map(({ what, open }) =>
     createService({
@@ -136,6 +148,7 @@ export function createNode(options: NodeOptions): MillraceNode {
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
           ...sideServices.map((service) => service.stop()),
+          gates.close(),
           threads.close(),
           config.executionLog.close(),
         ]);
