@@ -1,3 +1,4 @@
+import { followingJob } from "../envelope/chain-link.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
@@ -37,6 +38,8 @@ export type SettlementStep =
   | { readonly do: "requeue"; readonly envelope: Envelope }
   /** Stored where it waits until `HeldStore.release` moves it to its queue. */
   | { readonly do: "hold"; readonly envelope: Envelope; readonly gate: string }
+  /** A job of its own that follows from this one, published under its own id. That makes a repetition harmless. */
+  | { readonly do: "enqueue"; readonly envelope: Envelope }
   | { readonly do: "bury"; readonly letter: DeadLetter }
   | { readonly do: "record"; readonly record: HistoryRecord }
   | { readonly do: "ack" };
@@ -224,6 +227,11 @@ function stepsOf(
             : { do: "requeue", envelope },
         );
         break;
+      case "publishFollowing": {
+        const following = followingOf(input);
+        if (following !== undefined) steps.push({ do: "enqueue", envelope: following });
+        break;
+      }
       case "publishDead":
         steps.push({
           do: "bury",
@@ -242,6 +250,12 @@ function stepsOf(
     }
   }
   return steps;
+}
+
+function followingOf({ envelope, outcome, now }: SettlementInput): Envelope | undefined {
+  return outcome.kind === "succeeded" && envelope.next !== undefined
+    ? followingJob(envelope, outcome.output, now)
+    : undefined;
 }
 
 function deadLetter(input: SettlementInput, envelope: Envelope, reason: DeadReason): DeadLetter {

@@ -10,6 +10,7 @@ import type {
   WorkOptions,
   WorkSubscription,
 } from "../broker/broker.ts";
+import type { BatchStore } from "../broker/batch-store.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HeldStore } from "../broker/held-store.ts";
@@ -22,6 +23,7 @@ import type { SettlementStep } from "../settlement/settle.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/system-clock.ts";
 import { Connection } from "./memory/connection.ts";
+import { MemoryBatches } from "./memory/memory-batches.ts";
 import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "./memory/memory-delayed.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
@@ -63,6 +65,7 @@ export class MemoryBroker implements Broker {
   readonly history: HistoryStore;
   readonly locks: LockStore;
   readonly held: HeldStore;
+  readonly batches: BatchStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
   /** Handed out over this connection and not settled. */
@@ -80,6 +83,7 @@ export class MemoryBroker implements Broker {
     this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
     this.held = new MemoryHeld(this.#server.held, (name) => this.#server.queue(name), reach);
     this.history = new MemoryHistory(this.#server.history, this.#connection);
+    this.batches = new MemoryBatches(this.#server.batches, reach);
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
 
@@ -262,6 +266,8 @@ export class MemoryBroker implements Broker {
         return this.#requeue(step.envelope);
       case "hold":
         return this.#hold(step.envelope, step.gate);
+      case "enqueue":
+        return this.#requeue(step.envelope);
       case "bury":
         return this.#server.deadLetters.add(step.letter);
       case "record":

@@ -4,6 +4,7 @@ import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { noLimits } from "../gates/key-limits.ts";
 import { nodeGates } from "../gates/node-gates.ts";
+import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
@@ -70,7 +71,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
     gates: gates.gates,
-    hooks: [],
+    hooks: [batchHook(broker)],
     random: config.random,
     call: compose(config.middleware, (context) => {
       const job = registry.get(context.job.name);
