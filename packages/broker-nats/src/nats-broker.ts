@@ -23,6 +23,7 @@ import { watchConnection } from "./connection/connection-events.ts";
 import { type ServerFeatures, serverFeatures } from "./connection/server-features.ts";
 import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
+import { explainClosed } from "./enqueue-closed.ts";
 import { enqueue } from "./enqueue.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
@@ -36,6 +37,7 @@ import { NatsLocks } from "./store/locks.ts";
 import { NatsQueues } from "./store/queues.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
+import { serverTimeOf } from "./topology/server-time.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
 import { deadStream, historyStream } from "./topology/streams.ts";
 import { LeaseDesks } from "./work/lease-desk.ts";
@@ -114,7 +116,8 @@ export class NatsBroker implements Broker {
   }
 
   enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
-    return enqueue(jobs, this.#enqueuer, this.#server.names, this.maxMessageBytes);
+    const { nc, names } = this.#server;
+    return explainClosed(enqueue(jobs, this.#enqueuer, names, this.maxMessageBytes), nc, names);
   }
 
   documents(bucket: string): Promise<DocumentStore> {
@@ -201,6 +204,15 @@ export class NatsBroker implements Broker {
   onStatus(listener: (status: BrokerStatus) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  async serverNow(): Promise<number> {
+    await this.#ensureStreams();
+    const { jsm, names } = this.#server;
+    // Always of one stream: in a cluster each has a leader of its own, with a clock of its own.
+    return request("read the server's clock", async () =>
+      serverTimeOf(await jsm.streams.info(names.deadStream)),
+    );
   }
 
   ping(): Promise<number> {

@@ -106,6 +106,7 @@ export type {
   Delivery,
   EnqueueResult,
   Lease,
+  QueueIntake,
   QueueSettings,
   QueueSnapshot,
   QueueStore,
@@ -124,6 +125,24 @@ export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
+
+export { changeControls } from "./control/change-controls.ts";
+export {
+  type ControlMark,
+  CONTROLS_BUCKET,
+  type QueueControls,
+  type QueueControlsChange,
+  type RateLimit,
+} from "./control/queue-controls.ts";
+export {
+  dealTokens,
+  type HeldTokens,
+  type RateBucket,
+  readBucket,
+  type TokenDeal,
+  type TokenRequest,
+} from "./control/rate-bucket.ts";
+export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

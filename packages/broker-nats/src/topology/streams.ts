@@ -11,6 +11,8 @@ export type WantedStream = Partial<StreamConfig> &
 /** A stream as it is created, and which of its fields an existing one must be brought to. */
 export interface StreamPlan {
   readonly create: WantedStream;
+  /** Subjects without which an existing stream is something else's. Default: those it is created with. */
+  readonly own?: readonly string[];
   readonly update: (existing: StreamConfig) => Partial<StreamConfig>;
 }
 
@@ -39,6 +41,8 @@ export function queueStream(
       duplicate_window: nanos(settings.dedupeWindowMs ?? DEFAULT_DEDUPE_MS),
       num_replicas: settings.replicas ?? replicas,
     },
+    // The producers' subjects are away while the queue is closed.
+    own: names.runtimeDoor(queue),
     update: (existing) => ({
       discard: DiscardPolicy.New,
       ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs }),

@@ -20,7 +20,7 @@ export class Names {
   readonly dueAll: string;
   readonly deadAll: string;
   readonly historyAll: string;
-  readonly jobsAll: string;
+  readonly requeueAll: string;
   readonly #jobs: string;
   readonly #requeue: string;
 
@@ -37,7 +37,7 @@ export class Names {
     this.dueAll = `${ns}.due.>`;
     this.deadAll = `${ns}.dead.>`;
     this.historyAll = `${ns}.history.>`;
-    this.jobsAll = `${ns}.jobs.>`;
+    this.requeueAll = `${ns}.requeue.>`;
     this.#jobs = `${ns}.jobs.`;
     this.#requeue = `${ns}.requeue.`;
   }
@@ -48,8 +48,16 @@ export class Names {
 
   /** What the queue's stream stores: the producers' door and the runtime's, each with its lanes. */
   queueSubjects(queue: string): string[] {
-    const doors = [this.#jobs + queue, this.#requeue + queue];
-    return doors.flatMap((door) => [door, `${door}.>`]);
+    return [...this.producerDoor(queue), ...this.runtimeDoor(queue)];
+  }
+
+  /** Away from a stream while its queue is closed. */
+  producerDoor(queue: string): string[] {
+    return [this.#jobs + queue, `${this.#jobs}${queue}.>`];
+  }
+
+  runtimeDoor(queue: string): string[] {
+    return [this.#requeue + queue, `${this.#requeue}${queue}.>`];
   }
 
   jobs(queue: string, lane: Lane | undefined): string {

@@ -69,12 +69,8 @@ export class QueueSubscription implements WorkSubscription {
     this.#pull.slotFreed();
   }
 
-  pause(): void {
-    this.#pull
-      .pause()
-      .catch((error: unknown) =>
-        this.#options.onProblem(error, `pause the queue ${this.#options.queue}`),
-      );
+  pause(): Promise<void> {
+    return this.#pull.pause();
   }
 
   resume(): void {

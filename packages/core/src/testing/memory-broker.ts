@@ -173,6 +173,11 @@ export class MemoryBroker implements Broker {
     return this.#connection.onStatus(listener);
   }
 
+  async serverNow(): Promise<number> {
+    this.#connection.reach();
+    return this.#server.clock.now();
+  }
+
   async ping(): Promise<number> {
     this.#connection.reach();
     return 0;

@@ -1,4 +1,4 @@
-import type { QueueSettings } from "../../broker/broker.ts";
+import type { QueueIntake, QueueSettings } from "../../broker/broker.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
@@ -35,6 +35,7 @@ export class MemoryQueue {
   readonly name: string;
   readonly #clock: Clock;
   #settings: QueueSettings = {};
+  intake: QueueIntake = "open";
   #lastSequence = 0;
   #bytes = 0;
   #dispatchPlanned = false;
@@ -53,9 +54,14 @@ export class MemoryQueue {
     this.#settings = { ...this.#settings, ...settings };
   }
 
-  /** @throws MillraceError `queue-full` */
+  /** @throws MillraceError `queue-closed` to producers, `queue-full` */
   publish(publication: Publication): { readonly sequence: number; readonly duplicate: boolean } {
     const { messageId, ...rest } = publication;
+    if (this.intake === "closed" && rest.origin === "producer")
+      throw new MillraceError(
+        "queue-closed",
+        `The queue ${this.name} was closed and takes no new jobs. Enqueue later, or open it with \`queues.resume\`.`,
+      );
     const earlier = this.#recall(messageId);
     if (earlier !== undefined) return { sequence: earlier, duplicate: true };
     const bytes = sizeOf(publication);

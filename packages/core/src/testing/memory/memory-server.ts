@@ -57,6 +57,7 @@ export class MemoryServer {
   snapshot(name: string): QueueSnapshot {
     return {
       queue: name,
+      intake: this.queue(name).intake,
       ...this.queue(name).counts,
       delayed: this.delayed.list(name).length,
       dead: this.deadLetters.count(name),

@@ -32,8 +32,9 @@ export const queues = command({
   async run({ config }) {
     const snapshots = await withClient(config, (client) => client.queues.list());
     const rows = snapshots
-      .map(({ queue, waiting, running, delayed, dead, oldestAgeMs }) => ({
+      .map(({ queue, intake, waiting, running, delayed, dead, oldestAgeMs }) => ({
         queue,
+        intake,
         waiting,
         running,
         delayed,
