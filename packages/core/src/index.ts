@@ -130,6 +130,7 @@ export { changeControls } from "./control/change-controls.ts";
 export {
   type ControlMark,
   CONTROLS_BUCKET,
+  isConcurrency,
   type QueueControls,
   type QueueControlsChange,
   type RateLimit,

@@ -1,11 +1,14 @@
 import type {
   Broker,
   Clock,
+  Envelope,
   EventBus,
   ExecutionContext,
   ExecutionLog,
   Logger,
   MetricsCollector,
+  Outcome,
+  QueueMessage,
 } from "@millrace/core";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
@@ -29,6 +32,8 @@ export interface ExecutionHost {
   /** In the order in which a job passes them. */
   readonly gates: readonly Gate[];
   readonly hooks: readonly SettlementHook[];
+  /** Of a node that runs nothing: the outcome under which each job is settled. */
+  readonly verdict?: ((envelope: Envelope, message: QueueMessage) => Outcome) | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */

@@ -5,6 +5,7 @@ import {
   type Clock,
   type Duration,
   type ExecutionLog,
+  isConcurrency,
   isId,
   type Logger,
   type MetricsCollector,
@@ -23,6 +24,11 @@ import {
 export interface NodeQueueOptions {
   /** Jobs of the queue that run at once on this node. Default: the node's `slots`. */
   readonly slots?: number;
+  /**
+   * Jobs of the queue that run at once over all nodes. A control that an operator sets (`millrace queues set`) counts instead; nodes
+   * that disagree are each bound by their own. Default: no cap.
+   */
+  readonly concurrency?: number;
   /** The queue's own limits, set when the node starts. Left out: whatever the queue has. */
   readonly settings?: QueueSettings;
 }
@@ -95,6 +101,8 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
   const queues = new Map<string, NodeQueueOptions>();
   for (const [queue, settings] of Object.entries(options.queues ?? {})) {
     if (settings.slots !== undefined) wholeFrom1(settings.slots, `queues.${queue}.slots`);
+    if (settings.concurrency !== undefined && !isConcurrency(settings.concurrency))
+      throw wrong(`queues.${queue}.concurrency`, settings.concurrency, "a whole number from 1");
     queues.set(requireQueueName(queue), settings);
   }
   return Object.freeze({

@@ -1,5 +1,6 @@
 import { EventBus, MillraceError, recordError, type RunningJob } from "@millrace/core";
 import { createActor, waitFor } from "xstate";
+import { QueueControlsView } from "../control/queue-controls.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { type Health, healthOf } from "../health/health.ts";
@@ -33,12 +34,18 @@ export interface MillraceNode {
   health(): Health;
 }
 
+/** For nodes that are no fleet's: not part of the public options. */
+export interface NodeInternals {
+  /** Settles every job by this instead of running it, and takes no notice of what is set for the queues. */
+  readonly verdict?: ExecutionHost["verdict"];
+}
+
 /**
  * A node that runs these jobs. It does not own the broker: close that after the node has stopped.
  *
  * @throws MillraceError `invalid-option` and its kin, `no-jobs`, `no-handler`, `duplicate-job`
  */
-export function createNode(options: NodeOptions): MillraceNode {
+export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
   const { broker, clock, log, metrics } = config;
   const registry = new Registry(config.jobs);
@@ -60,6 +67,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     trials: new TrialRuns(broker),
     gates: [],
     hooks: [],
+    verdict: internals.verdict,
     random: config.random,
     call: compose(config.middleware, (context) => {
       const job = registry.get(context.job.name);
@@ -69,12 +77,15 @@ export function createNode(options: NodeOptions): MillraceNode {
     }),
   };
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
+  const controls = new QueueControlsView({ broker, clock, log });
   const workers = queues.map(
     (queue) =>
       new QueueWorker(host, {
         queue,
         slots: config.queues.get(queue)?.slots ?? config.slots,
         leaseMs: config.leaseMs,
+        concurrency: config.queues.get(queue)?.concurrency,
+        controls: internals.verdict === undefined ? controls : undefined,
       }),
   );
   const sideServices = [
@@ -87,6 +98,21 @@ export function createNode(options: NodeOptions): MillraceNode {
       onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
     }),
   );
+
+  const controlsService = createService({
+    clock,
+    open: () => controls.open(),
+    onError: (error) =>
+      log.warn(
+        { error: recordError(error) },
+        "the controls of the queues can't be read; nothing is pulled before they can",
+      ),
+  });
+
+  /** A queue that was removed and made anew is open again, whatever was said of it. */
+  async function keepClosed(queue: string): Promise<void> {
+    if (controls.of(queue).closed !== undefined) await broker.queues.setIntake(queue, "closed");
+  }
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
@@ -107,6 +133,8 @@ export function createNode(options: NodeOptions): MillraceNode {
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
+        await controlsService.start();
+        await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
         await Promise.all([...workers, ...sideServices].map((service) => service.start()));
       },
@@ -136,6 +164,8 @@ export function createNode(options: NodeOptions): MillraceNode {
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
           ...sideServices.map((service) => service.stop()),
+          controlsService.stop(),
+          ...workers.map((worker) => worker.close()),
           threads.close(),
           config.executionLog.close(),
         ]);
