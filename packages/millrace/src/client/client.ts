@@ -12,8 +12,11 @@ import {
   requireId,
   requireQueueName,
 } from "@millrace/core";
+import { type BatchHandle, type BatchOptions, enqueueBatch, type PlannedJob } from "./batch.ts";
+import { type Chain, startChain } from "./chain.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
+import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 
 /** One job of a bulk enqueue. */
@@ -45,6 +48,28 @@ export interface Millrace extends AsyncDisposable {
     items: readonly EnqueueItem<NoInfer<Input>>[],
   ): Promise<readonly EnqueueItemResult[]>;
   /**
+   * Enqueues jobs that belong together, and one more when all of them have ended. Each is confirmed or among `refused`.
+   *
+   * @throws MillraceError `invalid-payload` and its kin, before anything was enqueued
+   * @example
+   * const batch = await millrace.batch(files.map((file) => planJob(digest, { file })), { callback: { job: report, input: { day } } });
+   */
+  batch<Input, Parsed, Output>(
+    jobs: readonly PlannedJob[],
+    options: BatchOptions<Input, Parsed, Output>,
+  ): Promise<BatchHandle<Output>>;
+  /**
+   * Jobs that run one after the other, each with the result of the one before.
+   *
+   * @example
+   * const chain = await millrace.chain(fetchPage, { url }).next(extract).next(store).enqueue();
+   */
+  chain<Input, Parsed, Output>(
+    job: JobDefinition<Input, Parsed, Output>,
+    input: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): Chain<Output>;
+  /**
    * A job's status. Slow on a long queue: for looking, not for working.
    *
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then)
@@ -52,6 +77,25 @@ export interface Millrace extends AsyncDisposable {
   job(id: string, options?: { readonly queue?: string }): Promise<JobStatus>;
   /** A handle on a job that was enqueued elsewhere. */
   handle<Output = unknown>(id: string, queue: string): JobHandle<Output>;
+  /**
+   * Runs a function while holding a lock that one process of the whole fleet can hold at a time. The lock is renewed while
+   * the function runs and released when it has ended, however it ended. See `docs/locks.md` for what to do with the token.
+   *
+   * @throws MillraceError `lock-busy` where another still holds it after `wait`; `lock-lost` where it was lost while the
+   * function ran, with what the function returned (`{ returned }`) or threw as its `cause`; `invalid-name`, `invalid-option`;
+   * what the function throws; the signal's reason where it ended the waiting
+   * @example
+   * const total = await millrace.lock("invoices/2030-01", { lease: "30s", wait: "5s" }, async ({ token, signal }) => {
+   *   const sum = await addUp({ signal });
+   *   await db.query("UPDATE totals SET sum = $1, token = $2 WHERE id = 7 AND token < $2", [sum, token]);
+   *   return sum;
+   * });
+   */
+  lock<Result>(
+    name: string,
+    options: LockOptions,
+    run: (scope: LockScope) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
   readonly queues: QueueStore;
   readonly dead: DeadLetters;
   /** What it stands on. For what this interface does not offer. */
@@ -82,6 +126,8 @@ export function createClient(
     },
     enqueueMany: (job, items) =>
       enqueueMany(broker, items, job.queue, (item) => makeEnvelope(job, item.input, item, source)),
+    batch: (jobs, options) => enqueueBatch(broker, clock, source, jobs, options),
+    chain: (job, input, options = {}) => startChain({ broker, clock, source }, job, input, options),
     // Async, so that a bad id rejects like every other error.
     job: async (id, { queue } = {}) =>
       findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),
@@ -91,6 +137,7 @@ export function createClient(
         queue: requireQueueName(queue),
         duplicate: false,
       }),
+    lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
     queues: broker.queues,
     dead: deadLetters(broker, now),
     broker,

@@ -3,6 +3,7 @@ import { createActor, waitFor } from "xstate";
 import { QueueControlsView } from "../control/queue-controls.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
@@ -66,7 +67,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
     gates: [],
-    hooks: [],
+    hooks: [batchHook(broker)],
     verdict: internals.verdict,
     random: config.random,
     call: compose(config.middleware, (context) => {
