@@ -121,7 +121,12 @@ export class NatsBroker implements Broker {
 
   enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
-    return explainClosed(enqueue(jobs, this.#enqueuer, names, this.maxMessageBytes), nc, names);
+    return explainClosed(
+      enqueue(jobs, this.#enqueuer, names, this.maxMessageBytes),
+      nc,
+      names,
+      (bucket) => this.documents(bucket),
+    );
   }
 
   documents(bucket: string): Promise<DocumentStore> {

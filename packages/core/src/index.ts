@@ -146,6 +146,7 @@ export {
   type TokenDeal,
   type TokenRequest,
 } from "./control/rate-bucket.ts";
+export { queueClosed } from "./control/queue-closed.ts";
 export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";

@@ -18,7 +18,7 @@ export { createNode, type MillraceNode } from "./node/node.ts";
 export type { NodeState } from "./node/node-machine.ts";
 export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
-export { permitPrefix } from "./throttle/permit-share.ts";
+export { permitPrefix, slotsOf } from "./throttle/permit-share.ts";
 export { rateKey, RATES_BUCKET } from "./throttle/token-purse.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
 export {

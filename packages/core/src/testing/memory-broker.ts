@@ -11,6 +11,8 @@ import type {
   WorkSubscription,
 } from "../broker/broker.ts";
 import type { BatchStore } from "../broker/batch-store.ts";
+import { queueClosed } from "../control/queue-closed.ts";
+import { CONTROLS_BUCKET } from "../control/queue-controls.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
@@ -247,9 +249,15 @@ export class MemoryBroker implements Broker {
       }
       return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
     } catch (error) {
+      if (MillraceError.is(error, "queue-closed"))
+        return { ok: false, id: job.id, queue: job.queue, error: this.#closed(job.queue) };
       if (MillraceError.is(error)) return { ok: false, id: job.id, queue: job.queue, error };
       throw error;
     }
+  }
+
+  #closed(queue: string): MillraceError {
+    return queueClosed(queue, this.#server.bucket(CONTROLS_BUCKET).get(queue)?.value);
   }
 
   #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {

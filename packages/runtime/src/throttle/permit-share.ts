@@ -16,8 +16,9 @@ export function permitName(queue: string, permit: number): string {
   return `${permitPrefix(queue)}${permit}`;
 }
 
-export function permitPrefix(queue: string): string {
-  return `queue-cap/${queue}/`;
+/** What the names of a queue's permits begin with; of all queues' where none is named. */
+export function permitPrefix(queue?: string): string {
+  return queue === undefined ? "queue-cap/" : `queue-cap/${queue}/`;
 }
 
 /** Held by the node that has waited longest for a permit, so that those with an idle one see that somebody waits. */

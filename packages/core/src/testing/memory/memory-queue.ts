@@ -1,5 +1,6 @@
 import type { QueueIntake, QueueSettings } from "../../broker/broker.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
+import { queueClosed } from "../../control/queue-closed.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
 
@@ -58,10 +59,7 @@ export class MemoryQueue {
   publish(publication: Publication): { readonly sequence: number; readonly duplicate: boolean } {
     const { messageId, ...rest } = publication;
     if (this.intake === "closed" && rest.origin === "producer")
-      throw new MillraceError(
-        "queue-closed",
-        `The queue ${this.name} was closed and takes no new jobs. Enqueue later, or open it with \`queues.resume\`.`,
-      );
+      throw queueClosed(this.name, undefined);
     const earlier = this.#recall(messageId);
     if (earlier !== undefined) return { sequence: earlier, duplicate: true };
     const bytes = sizeOf(publication);
