@@ -54,6 +54,7 @@ export type { RetryPolicy, RetryQuestion } from "./retry/retry-policy.ts";
 export type { DeadLetter } from "./settlement/dead-letter.ts";
 export type { HistoryRecord } from "./settlement/history-record.ts";
 export type { DeadReason, Outcome, RetryWish } from "./settlement/outcome.ts";
+export { rescheduled } from "./settlement/reschedule.ts";
 export {
   crashesOf,
   settle,
@@ -124,6 +125,7 @@ export type {
   DeadLetterStore,
   StoredDeadLetter,
 } from "./broker/dead-letter-store.ts";
+export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";

@@ -38,6 +38,8 @@ export function queueStream(
       max_msgs: settings.maxJobs ?? -1,
       max_bytes: settings.maxBytes ?? -1,
       max_msg_size: limits.queue,
+      // Looking for a job reads many messages at once where the server can.
+      allow_direct: true,
       duplicate_window: nanos(settings.dedupeWindowMs ?? DEFAULT_DEDUPE_MS),
       num_replicas: settings.replicas ?? replicas,
     },
@@ -45,6 +47,7 @@ export function queueStream(
     own: names.runtimeDoor(queue),
     update: (existing) => ({
       discard: DiscardPolicy.New,
+      allow_direct: true,
       ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs }),
       ...(settings.maxBytes === undefined ? {} : { max_bytes: settings.maxBytes }),
       ...(settings.dedupeWindowMs === undefined
@@ -59,7 +62,11 @@ export function queueStream(
   };
 }
 
-/** No limits at all: on a stream with schedules a limit would delete jobs, and `discard: new` is refused. */
+/**
+ * No limits: on a stream with schedules a limit would delete jobs, and `discard: new` is refused. But of one job in one generation, which is one
+ * subject, only the latest message counts, as schedules have it by themselves: a job is moved to another time by one write that takes the old
+ * one away (docs/decisions/0025).
+ */
 export function delayedStream(names: Names, schedules: boolean, replicas: number): StreamPlan {
   const scheduled = schedules ? { allow_msg_schedules: true } : {};
   return {
@@ -70,11 +77,20 @@ export function delayedStream(names: Names, schedules: boolean, replicas: number
       retention: RetentionPolicy.Workqueue,
       storage: StorageType.File,
       discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
       duplicate_window: nanos(DEFAULT_DEDUPE_MS),
       num_replicas: replicas,
       ...scheduled,
     },
-    update: () => ({ max_msgs: -1, max_bytes: -1, max_age: 0, ...scheduled }),
+    update: () => ({
+      max_msgs: -1,
+      max_bytes: -1,
+      max_age: 0,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+      ...scheduled,
+    }),
   };
 }
 
@@ -87,10 +103,11 @@ export function deadStream(names: Names, replicas: number): StreamPlan {
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
       discard: DiscardPolicy.New,
+      allow_direct: true,
       duplicate_window: nanos(DEFAULT_DEDUPE_MS),
       num_replicas: replicas,
     },
-    update: () => ({ discard: DiscardPolicy.New }),
+    update: () => ({ discard: DiscardPolicy.New, allow_direct: true }),
   };
 }
 

@@ -96,6 +96,15 @@ export class Names {
     return `${this.namespace}.due.${queue}.${id}.${generation}`;
   }
 
+  readDue(
+    subject: string,
+  ): { readonly queue: string; readonly id: string; readonly generation: number } | undefined {
+    const start = `${this.namespace}.due.`;
+    if (!subject.startsWith(start)) return undefined;
+    const [queue = "", id = "", generation = ""] = subject.slice(start.length).split(".");
+    return { queue, id, generation: Number(generation) };
+  }
+
   /** All of a queue's delayed jobs: those held by a schedule, and those parked or on their way. */
   delayedOf(queue: string): string[] {
     return [`${this.namespace}.delayed.${queue}.>`, `${this.namespace}.due.${queue}.>`];

@@ -155,6 +155,12 @@ export class MemoryQueue {
     return this.#waiting.map(({ message }) => message);
   }
 
+  /** All that is in the queue: what waits and what is held, in the order of arrival. */
+  get stored(): readonly QueueMessage[] {
+    const held = [...this.#held.values()].map(({ stored }) => stored.message);
+    return [...held, ...this.waiting].sort((a, b) => a.sequence - b.sequence);
+  }
+
   #dispatch(): void {
     const quota = new Map(
       [...this.#consumers].map((consumer) => [consumer, consumer.freeSlots()] as const),
