@@ -2,19 +2,22 @@ import { changeControls, CONTROLS_BUCKET, defineJob, readControls } from "@millr
 import { MemoryBroker } from "@millrace/core/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { gate, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
-import { purgeQueue, type PurgeResult } from "./purge-queue.ts";
+import { type PurgeOptions, purgeQueue, type PurgeResult } from "./purge-queue.ts";
 
 const held = gate();
 const job = defineJob({ name: "held", queue: QUEUE, timeout: "1h" }).handler(() => held.promise);
 
-async function purge(node: SimulatedNode, signal?: AbortSignal): Promise<PurgeResult> {
+async function purge(
+  node: SimulatedNode,
+  options: Pick<PurgeOptions, "delayed" | "signal"> = {},
+): Promise<PurgeResult> {
   const { broker, clock } = node;
   const purging = purgeQueue({
     broker,
     clock,
     queue: QUEUE,
     by: "test",
-    ...(signal === undefined ? {} : { signal }),
+    ...options,
   });
   await clock.advance("5s");
   return purging;
@@ -37,6 +40,7 @@ test("cancels what waits, with a record; what runs ends well, what is delayed st
     dead: 0,
     deferred: 1,
     waiting: 0,
+    delayed: 1,
     running: 2,
   });
   expect(await node.history("waits-17")).toMatchObject([
@@ -52,6 +56,19 @@ test("cancels what waits, with a record; what runs ends well, what is delayed st
     "succeeded",
   ]);
   expect(await broker.deadLetters.list()).toEqual([]);
+});
+
+test("with delayed jobs too, whether a node has moved them yet or not", async () => {
+  const node = await simulatedNode({ jobs: [job] });
+  const { clock, broker } = node;
+  const store = await broker.documents(CONTROLS_BUCKET);
+  for (let n = 0; n < 30; n += 1)
+    await node.enqueue("held", n, { id: `moved-${n}`, notBefore: clock.now() + 60_000 + n });
+  await changeControls(store, QUEUE, { paused: { since: 1 } });
+  await node.enqueue("held", 1, { id: "in-the-queue", notBefore: clock.now() + 60_000 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, delayed: 30 });
+  expect(await purge(node, { delayed: true })).toMatchObject({ cancelled: 31, delayed: 0 });
+  expect(await node.history("in-the-queue")).toMatchObject([{ reason: "purged" }]);
 });
 
 test("a queue that was paused before is paused afterwards, by whoever paused it", async () => {
@@ -77,7 +94,7 @@ test("a pause that is said while it purges stands", async () => {
 
 test("ended early it restores the queue", async () => {
   const node = await simulatedNode({ jobs: [job] });
-  expect(await purge(node, AbortSignal.abort())).toMatchObject({ waiting: 0 });
+  expect(await purge(node, { signal: AbortSignal.abort() })).toMatchObject({ waiting: 0 });
   expect(await paused(node)).toBeUndefined();
 });
 

@@ -17,6 +17,8 @@ export interface PurgeOptions {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly queue: string;
+  /** Delayed jobs too, retries that wait for their backoff among them. Default false. */
+  readonly delayed?: boolean;
   /** Shown as whoever paused the queue meanwhile. */
   readonly by?: string;
   readonly log?: Logger;
@@ -34,6 +36,8 @@ export interface PurgeProgress {
   readonly deferred: number;
   /** What waited at the last look. */
   readonly waiting: number;
+  /** What was delayed then. */
+  readonly delayed: number;
 }
 
 export type PurgeResult = PurgeProgress & {
@@ -44,6 +48,7 @@ export type PurgeResult = PurgeProgress & {
 /** Jobs in the purge's hands at once: it only publishes. */
 const SLOTS = 500;
 const LOOK_MS = 100;
+const PAGE = 200;
 export const PURGED = "purged";
 
 /**
@@ -91,24 +96,46 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
   try {
     await node.start();
     for (;;) {
-      const { waiting } = await broker.queues.snapshot(queue);
-      onProgress?.({ ...counts, waiting });
-      if (waiting === 0 || signal?.aborted === true) break;
+      const { waiting, delayed } = await broker.queues.snapshot(queue);
+      onProgress?.({ ...counts, waiting, delayed });
+      const left = waiting + (options.delayed === true ? delayed : 0);
+      if (left === 0 || signal?.aborted === true) break;
+      if (options.delayed === true && delayed > 0) await bringForward(broker, queue);
       await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve));
     }
   } finally {
     await node.stop();
   }
-  const { waiting, running } = await broker.queues.snapshot(queue);
-  return { ...counts, waiting, running };
+  const { waiting, delayed, running } = await broker.queues.snapshot(queue);
+  return { ...counts, waiting, delayed, running };
 }
 
-function purgingNode({ broker, clock, queue, log = silentLogger }: PurgeOptions): MillraceNode {
+/** Delayed jobs come through the queue, so that there is one way to an end. What is due within moments comes by itself. */
+async function bringForward(broker: Broker, queue: string): Promise<void> {
+  const store = broker.delayed;
+  for (let after = 0; ;) {
+    const page = await store.list({ queue, limit: PAGE, after });
+    if (page.length === 0) return;
+    after = Math.max(...page.map(({ position }) => position));
+    await Promise.all(page.map(({ id }) => store.move(id, queue, "now")));
+  }
+}
+
+function purgingNode({
+  broker,
+  clock,
+  queue,
+  delayed,
+  log = silentLogger,
+}: PurgeOptions): MillraceNode {
   // A node needs a job to serve a queue; this one is never asked.
   const nothing = defineJob({ name: "millrace.purge", queue }).handler(() => undefined);
   return createNode(
     { broker, clock, log, jobs: [nothing], slots: SLOTS, grace: "10s" },
-    { verdict: (envelope, message) => verdict(envelope, message, clock.now()) },
+    {
+      verdict: (envelope, message) =>
+        verdict(envelope, message, delayed === true ? Infinity : clock.now()),
+    },
   );
 }
 
@@ -116,9 +143,9 @@ function purgingNode({ broker, clock, queue, log = silentLogger }: PurgeOptions)
 function verdict(
   { notBefore }: Envelope,
   { origin }: Pick<QueueMessage, "origin">,
-  now: number,
+  dueBy: number,
 ): Outcome {
-  return origin === "producer" && notBefore !== undefined && notBefore > now
+  return origin === "producer" && notBefore !== undefined && notBefore > dueBy
     ? { kind: "deferred", untilMs: notBefore }
     : { kind: "cancelled", reason: PURGED };
 }

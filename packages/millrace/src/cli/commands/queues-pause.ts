@@ -10,9 +10,7 @@ export const queuesPause = command({
   args: { min: 1, max: 1 },
   flags: { reason: { kind: text, about: "Shown wherever the queue is" } },
   fields: ["connection", "namespace"],
-  examples: [
-    ['millrace queues pause mail --reason "the mail server is down"', "Until queues resume mail"],
-  ],
+  examples: [["millrace queues pause mail --reason outage", "Until queues resume mail"]],
   async run({ args: [queue = ""], flags: { reason }, config }) {
     const controls = await withClient(config, (client) =>
       client.queues.pause(queue, reason === undefined ? {} : { reason }),
