@@ -29,8 +29,10 @@ export function rateKey(queue: string): string {
   return `queue.${queue}`;
 }
 
-/** At most so much of a rate lies in one node's hands. */
+/** A node that finds the bucket empty waits for this much of the rate to come in, or for one token. */
 const BATCH_MS = 100;
+/** At most so much of a rate lies in one node's hands. */
+const MOST_MS = 500;
 /** Tokens of a node that says nothing more count as gone after this, by the bucket's clock … */
 const HOLD_MS = 10_000;
 /** … and by the node's own a little sooner. */
@@ -46,7 +48,7 @@ const ROUNDS = 20;
 
 /**
  * One node's tokens of a queue's rate, taken from the bucket that all nodes share in small batches: twice as many as it used of the
- * last batch, so that an idle node holds one and a busy one a tenth of a second's worth.
+ * last batch, so that an idle node holds one and a busy one what lasts until it is served again.
  *
  * Between two deals it rests, waits for the bucket to fill, or is `dealing`.
  */
@@ -77,7 +79,7 @@ export class TokenPurse {
   set rate(rate: RateLimit) {
     if (rate.limit === this.#rate.limit && rate.perMs === this.#rate.perMs) return;
     this.#rate = rate;
-    this.#tokens = Math.min(this.#tokens, this.#batch());
+    this.#tokens = Math.min(this.#tokens, this.#most());
     if (this.#state !== "waiting") return;
     this.#rest();
     this.seek();
@@ -105,7 +107,7 @@ export class TokenPurse {
   /** Asks for more where there are none; once there are, it is told by `onGain`. */
   seek(): void {
     if (this.tokens > 0 || this.#state === "waiting") return;
-    void this.#deal(() => Math.min(this.#batch(), Math.max(1, 2 * this.#used)));
+    void this.#deal(() => Math.min(this.#most(), Math.max(1, 2 * this.#used)));
   }
 
   /** Keeps one token. Nothing may be on its way to the others any more. */
@@ -147,16 +149,21 @@ export class TokenPurse {
     const before = this.#tokens;
     this.#tokens = Math.max(0, deal.granted - usedMeanwhile);
     this.#usableUntil = askedAt + USABLE_MS;
-    if (deal.granted === 0) return this.#wait(deal.moreInMs ?? CROWDED_MS);
+    if (deal.granted === 0) return this.#wait(this.#patience(deal.moreInMs));
     this.#timer = clock.setTimer(RENEW_MS, () => void this.#deal(() => Math.max(1, this.#tokens)));
     if (this.#tokens > before) this.#options.onGain();
+  }
+
+  #patience(moreInMs: number | undefined): number {
+    if (moreInMs === undefined) return CROWDED_MS;
+    return Math.min(moreInMs, Math.max(BATCH_MS, this.#rate.perMs / this.#rate.limit));
   }
 
   #wait(ms: number): void {
     this.#state = "waiting";
     this.#timer = this.#options.clock.setTimer(ms, () => {
       this.#rest();
-      void this.#deal(() => Math.min(this.#batch(), Math.max(1, this.#wished)));
+      void this.#deal(() => Math.min(this.#most(), Math.max(1, this.#wished)));
     });
   }
 
@@ -169,8 +176,8 @@ export class TokenPurse {
     return this.#state === "closed";
   }
 
-  #batch(): number {
-    return Math.max(1, Math.ceil((this.#rate.limit * BATCH_MS) / this.#rate.perMs));
+  #most(): number {
+    return Math.max(1, Math.ceil((this.#rate.limit * MOST_MS) / this.#rate.perMs));
   }
 
   /**
