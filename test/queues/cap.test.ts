@@ -138,17 +138,12 @@ describeEachServer("a queue's cap over several processes", (server) => {
       },
     );
     b.signal("SIGCONT");
-    const thawedAt = ledgerNowMs();
     await fleet.drained(60_000);
     expect(d.pid).toBeGreaterThan(0);
 
     const all = fleet.spans();
     expect(mostAlive(all)).toBe(cap);
     // A handler that wakes with its process may get to its end before it is told; whatever it says, nothing is settled by it.
-    const late = readLedger(fleet.ledger).filter(
-      ({ process, event, atMs }) => process === "b" && event === "ended" && atMs > thawedAt,
-    );
-    expect(late.length).toBeGreaterThan(0);
     const ids = new Set(all.map(({ id }) => id));
     expect(ids.size).toBe(250);
     for (const id of ids) {
