@@ -141,6 +141,7 @@ export type {
   Delivery,
   EnqueueResult,
   Lease,
+  QueueIntake,
   QueueSettings,
   QueueSnapshot,
   QueueStore,
@@ -176,6 +177,26 @@ export {
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
+
+export { changeControls } from "./control/change-controls.ts";
+export {
+  type ControlMark,
+  CONTROLS_BUCKET,
+  isConcurrency,
+  type QueueControls,
+  type QueueControlsChange,
+  type RateLimit,
+} from "./control/queue-controls.ts";
+export {
+  dealTokens,
+  type HeldTokens,
+  type RateBucket,
+  readBucket,
+  type TokenDeal,
+  type TokenRequest,
+} from "./control/rate-bucket.ts";
+export { queueClosed } from "./control/queue-closed.ts";
+export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

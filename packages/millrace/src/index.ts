@@ -26,6 +26,10 @@ export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
+export type { DrainOptions, DrainResult } from "./client/queue-drain.ts";
+export type { LimitUse, QueueLimits } from "./client/queue-limits.ts";
+export type { QueueStatus } from "./client/queue-status.ts";
+export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {
   BatchEnded,
@@ -34,6 +38,8 @@ export type {
   EnqueueItemResult,
   EnqueueOptions,
   HistoryRecord,
+  ControlMark,
+  QueueControls,
   QueueSettings,
   QueueSnapshot,
   StoredDeadLetter,

@@ -7,7 +7,6 @@ import {
   type JobDefinition,
   newJobId,
   Producer,
-  type QueueStore,
   requireId,
   requireQueueName,
 } from "@millrace/core";
@@ -18,6 +17,7 @@ import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
+import { type Queues, queuesOf } from "./queues.ts";
 
 /** One job of a bulk enqueue. */
 export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
@@ -107,7 +107,7 @@ export interface Millrace extends AsyncDisposable {
     options: LockOptions,
     run: (scope: LockScope) => Result | PromiseLike<Result>,
   ): Promise<Result>;
-  readonly queues: QueueStore;
+  readonly queues: Queues;
   readonly dead: DeadLetters;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
@@ -146,7 +146,7 @@ export function createClient(
         duplicate: false,
       }),
     lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
-    queues: broker.queues,
+    queues: queuesOf(broker, clock),
     dead: deadLetters(broker, now),
     broker,
     close: () => broker.close(),

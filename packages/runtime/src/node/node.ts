@@ -10,10 +10,11 @@ import {
 import { createActor, waitFor } from "xstate";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
+import { QueueControlsView } from "../control/queue-controls.ts";
 import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
-import { noLimits } from "../gates/key-limits.ts";
+import { keyLimitsFrom } from "../gates/key-limits.ts";
 import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
@@ -48,18 +49,25 @@ export interface MillraceNode {
   health(): Health;
 }
 
+/** For nodes that are no fleet's: not part of the public options. */
+export interface NodeInternals {
+  /** Settles every job by this instead of running it, and takes no notice of what is set for the queues. */
+  readonly verdict?: ExecutionHost["verdict"];
+}
+
 /**
  * A node that runs these jobs. It does not own the broker: close that after the node has stopped.
  *
  * @throws MillraceError `invalid-option` and its kin, `no-jobs`, `no-handler`, `duplicate-job`
  */
-export function createNode(options: NodeOptions): MillraceNode {
+export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
   const { broker, clock, log, metrics } = config;
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
+  const controls = new QueueControlsView({ broker, clock, log });
   const gates = nodeGates({
     node: config.name,
     broker,
@@ -67,7 +75,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     clock,
     log,
     leaseMs: config.leaseMs,
-    limitsOf: noLimits,
+    limitsOf: keyLimitsFrom(controls),
   });
   const threads = new ThreadPool(clock, config.threads);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
@@ -97,6 +105,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     gates: [...gates.gates, unique.gate],
     hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
     producer: new Producer(brokerOutlet(broker), clock),
+    verdict: internals.verdict,
     random: config.random,
     call: compose<AttemptContext>(config.middleware, (context) => {
       const job = registry.get(context.job.name);
@@ -112,6 +121,8 @@ export function createNode(options: NodeOptions): MillraceNode {
         slots: config.queues.get(queue)?.slots ?? config.slots,
         leaseMs: config.leaseMs,
         weights: config.queues.get(queue)?.weights,
+        concurrency: config.queues.get(queue)?.concurrency,
+        controls: internals.verdict === undefined ? controls : undefined,
       }),
   );
   /** Open before any job is taken: one that runs must not have been cancelled before. */
@@ -130,6 +141,21 @@ export function createNode(options: NodeOptions): MillraceNode {
       open,
       onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
     });
+  }
+
+  const controlsService = createService({
+    clock,
+    open: () => controls.open(),
+    onError: (error) =>
+      log.warn(
+        { error: recordError(error) },
+        "the controls of the queues can't be read; nothing is pulled before they can",
+      ),
+  });
+
+  /** A queue that was removed and made anew is open again, whatever was said of it. */
+  async function keepClosed(queue: string): Promise<void> {
+    if (controls.of(queue).closed !== undefined) await broker.queues.setIntake(queue, "closed");
   }
 
   function runningJob(id: string): RunningJob | undefined {
@@ -151,6 +177,8 @@ export function createNode(options: NodeOptions): MillraceNode {
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
+        await controlsService.start();
+        await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
         await Promise.all(watches.map((watch) => watch.start()));
         if (signal.aborted) return;
@@ -184,6 +212,8 @@ export function createNode(options: NodeOptions): MillraceNode {
           ...[...watches, ...sideServices].map((one) => one.stop()),
           unique.sweeper.stop(),
           gates.close(),
+          controlsService.stop(),
+          ...workers.map((worker) => worker.close()),
           threads.close(),
           config.executionLog.close(),
         ]);
