@@ -22,6 +22,7 @@ export type { EnqueueItem, Millrace } from "./client/client.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
+export type { LockOptions, LockScope } from "./client/lock.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {
   DeadReason,

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   type HeldLock,
   LONGEST_LEASE_MS,
@@ -7,203 +6,136 @@ import {
   type LockView,
   MillraceError,
   requireLease,
+  requireLockName,
   type Stoppable,
 } from "@millrace/core";
-import type { KV, KvEntry } from "@nats-io/kv";
-import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
-import { fromLockKey, toLockKey } from "./lock-key.ts";
-import { openBucket } from "./open-bucket.ts";
-import { readStream } from "./read-stream.ts";
+import { LockBucket } from "./lock-bucket.ts";
+import { type LockEntry, viewOf } from "./lock-entry.ts";
 import type { ServerAccess } from "./server-access.ts";
-import { readHeaders } from "../wire/read-headers.ts";
-
-interface LockValue {
-  readonly holder: string;
-  readonly leaseMs: number;
-  /** Made for each write, so that a writer whose confirmation was lost recognises its own. */
-  readonly write: string;
-}
+import { UnconfirmedWrites } from "./unconfirmed-writes.ts";
 
 /** What nobody holds any more is swept by the server well after the longest lease. */
 const SWEEP_AGE_MS = LONGEST_LEASE_MS + 3_600_000;
+/** Each round somebody else has to come between a look and the write that follows it. */
+const ROUNDS = 3;
+const ACQUIRE_TIMEOUT_MS = 5_000;
+/** A renewal without an answer is to be tried again within its lease. */
+const renewTimeoutMs = (leaseMs: number): number =>
+  Math.min(5_000, Math.max(100, Math.floor(leaseMs / 4)));
 
 /**
  * Locks in one KV bucket. The revision is the fencing token: it is the bucket's stream sequence, which only grows, over releases
  * and expiries too. A lease ends by the server's clock alone: the server's time of the write against the server's time now.
- * Every decision is a compare-and-set; what was read before only says what to compare with.
+ * Every decision is a compare-and-set; what was read before only says what to compare with. A free lock is taken by one write.
  */
 export class NatsLocks implements LockStore {
-  readonly #server: ServerAccess;
-  readonly #bucket: string;
-  readonly #replicas: number;
-  #kv: Promise<KV> | undefined;
+  readonly #bucket: LockBucket;
+  readonly #unconfirmed = new UnconfirmedWrites();
 
   constructor(server: ServerAccess, replicas: number) {
-    this.#server = server;
-    this.#bucket = server.names.bucket("locks");
-    this.#replicas = replicas;
+    this.#bucket = new LockBucket(server, { replicas, maxAgeMs: SWEEP_AGE_MS });
   }
 
   async acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {
-    const key = toLockKey(name);
+    requireLockName(name);
     requireLease(claim.leaseMs);
-    const kv = await this.#open();
-    const entry = await request(`read the lock ${name}`, () => kv.get(key));
-    if (entry !== null && entry.operation === "PUT" && !(await this.#hasExpired(entry)))
-      return undefined;
-    const token = await this.#write(kv, key, claim, entry?.revision ?? 0);
-    return token === undefined ? undefined : { name, token };
+    let expected: number | undefined = 0;
+    for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
+      const token = await this.#writeToAcquire(name, claim, expected);
+      if (token !== undefined) {
+        this.#unconfirmed.settle(claim, name);
+        return { name, token };
+      }
+      expected = await this.#expectedToAcquire(name, claim);
+    }
+    this.#unconfirmed.settle(claim, name);
+    return undefined;
   }
 
   async renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     requireLease(claim.leaseMs);
-    const token = await this.#write(await this.#open(), toLockKey(lock.name), claim, lock.token);
-    if (token !== undefined) return { name: lock.name, token };
+    const { name } = lock;
+    const value = { ...claim, write: this.#unconfirmed.nameOf(lock, name) };
+    const timeoutMs = renewTimeoutMs(claim.leaseMs);
+    let token = await this.#bucket.write(name, value, lock.token, timeoutMs);
+    if (token === undefined) {
+      const earlier = await this.#own(lock, name);
+      if (earlier !== undefined)
+        token = await this.#bucket.write(name, value, earlier.revision, timeoutMs);
+    }
+    this.#unconfirmed.settle(lock, name);
+    if (token !== undefined) return { name, token };
     throw new MillraceError(
       "lock-lost",
-      `The lock ${lock.name} is no longer held under token ${lock.token}: another holder took it, or it was released. Stop what it protects.`,
+      `The lock ${name} is no longer held under token ${lock.token}: another holder took it, or it was released. Stop what it protects.`,
     );
   }
 
   async release(lock: HeldLock): Promise<boolean> {
-    const kv = await this.#open();
-    try {
-      await kv.delete(toLockKey(lock.name), { previousSeq: lock.token });
-      return true;
-    } catch (error) {
-      if (isWrongSequence(error)) return false;
-      throw asMillraceError(error, `release the lock ${lock.name}`);
+    const { name, token } = lock;
+    let removed = await this.#bucket.remove(name, token);
+    if (!removed && this.#unconfirmed.find(lock, name) !== undefined) {
+      const renewed = await this.#own(lock, name);
+      removed = renewed !== undefined && (await this.#bucket.remove(name, renewed.revision));
     }
+    this.#unconfirmed.settle(lock, name);
+    if (removed) this.#bucket.announceRelease(name);
+    return removed;
   }
 
   async look(name: string): Promise<LockView | undefined> {
-    const key = toLockKey(name);
-    const kv = await this.#open();
-    const entry = await request(`read the lock ${name}`, () => kv.get(key));
-    if (entry === null || entry.operation !== "PUT") return undefined;
-    const now = await this.#serverNow();
-    return viewOf(name, entry.revision, readValue(entry.string()), entry.created.getTime(), now);
+    requireLockName(name);
+    const [entry, now] = await this.#readNow(name);
+    return viewOf(entry, now);
   }
 
   async list(prefix = ""): Promise<readonly LockView[]> {
-    await this.#open();
-    const subjects = `$KV.${this.#bucket}.`;
-    const now = await this.#serverNow();
-    const locks: LockView[] = [];
-    const range = { stream: `KV_${this.#bucket}`, filter: `${subjects}>` };
-    for await (const { subject, sequence, storedAt, data, headers } of readStream(
-      this.#server.nc,
-      this.#server.jsm,
-      range,
-    )) {
-      if (headers["kv-operation"] !== undefined) continue;
-      const name = fromLockKey(subject.slice(subjects.length));
-      if (!name.startsWith(prefix)) continue;
-      const value = readValue(Buffer.from(data).toString("utf8"));
-      const view = viewOf(name, sequence, value, storedAt, now);
-      if (view !== undefined) locks.push(view);
-    }
-    return locks.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const now = await this.#bucket.serverNow();
+    return (await this.#bucket.readAll())
+      .filter(({ name }) => name.startsWith(prefix))
+      .flatMap((entry) => viewOf(entry, now) ?? [])
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   async onRelease(name: string, listener: () => void): Promise<Stoppable> {
-    const subject = `$KV.${this.#bucket}.${toLockKey(name)}`;
-    const { nc } = this.#server;
-    return request(`watch the lock ${name}`, async () => {
-      const subscription = nc.subscribe(subject, {
-        // An error ends the subscription, which is told by the connection's own events.
-        callback: (error, message) => {
-          if (error === null && readHeaders(message)["kv-operation"] !== undefined) listener();
-        },
-      });
-      try {
-        await nc.flush();
-      } catch (error) {
-        subscription.unsubscribe();
-        throw error;
-      }
-      return { stop: async () => subscription.unsubscribe() };
-    });
+    requireLockName(name);
+    return this.#bucket.onRelease(name, listener);
   }
 
-  /** @returns the new token, or undefined where another writer was first */
-  async #write(
-    kv: KV,
-    key: string,
+  async #writeToAcquire(
+    name: string,
     claim: LockClaim,
     expected: number,
   ): Promise<number | undefined> {
-    const value: LockValue = { ...claim, write: randomUUID() };
-    const bytes = JSON.stringify(value);
+    const { holder, leaseMs } = claim;
+    const value = { holder, leaseMs, write: this.#unconfirmed.nameOf(claim, name) };
     try {
-      return await (expected === 0 ? kv.create(key, bytes) : kv.update(key, bytes, expected));
+      return await this.#bucket.write(name, value, expected, ACQUIRE_TIMEOUT_MS);
     } catch (error) {
-      if (isWrongSequence(error)) return undefined;
-      // It may be stored all the same, and then only its writer can know: nobody else would renew or release it.
-      const entry = await request(`take the lock ${key}`, () => kv.get(key));
-      if (entry?.operation === "PUT" && readValue(entry.string())?.write === value.write)
-        return entry.revision;
-      throw asMillraceError(error, `take the lock ${key}`);
+      // It may be stored all the same, and then nobody but its writer would ever free it.
+      const entry = await this.#own(claim, name);
+      if (entry !== undefined) return entry.revision;
+      throw error;
     }
   }
 
-  async #hasExpired(entry: KvEntry): Promise<boolean> {
-    const value = readValue(entry.string());
-    // Something that is no lock blocks nobody for longer than a lock could.
-    const leaseMs = value?.leaseMs ?? LONGEST_LEASE_MS;
-    return (await this.#serverNow()) - entry.created.getTime() >= leaseMs;
+  /** @returns the revision that a takeover replaces, or undefined where another holds the lock */
+  async #expectedToAcquire(name: string, claim: LockClaim): Promise<number | undefined> {
+    const [entry, now] = await this.#readNow(name);
+    if (entry === undefined) return 0;
+    const isOwn = entry.value?.write === this.#unconfirmed.find(claim, name);
+    return isOwn || viewOf(entry, now) === undefined ? entry.revision : undefined;
   }
 
-  #serverNow(): Promise<number> {
-    return request("read the server's time", async () => {
-      const { ts } = await this.#server.jsm.streams.info(`KV_${this.#bucket}`);
-      const now = Date.parse(ts ?? "");
-      if (Number.isNaN(now))
-        throw new MillraceError(
-          "server-too-old",
-          "The server does not tell its time. Upgrade nats-server to 2.10 or newer.",
-        );
-      return now;
-    });
+  /** What an earlier call of this caller wrote without learning of it. */
+  async #own(caller: object, name: string): Promise<LockEntry | undefined> {
+    const write = this.#unconfirmed.find(caller, name);
+    const entry = await this.#bucket.read(name);
+    return write !== undefined && entry?.value?.write === write ? entry : undefined;
   }
 
-  #open(): Promise<KV> {
-    this.#kv ??= openBucket(this.#server.nc, this.#bucket, {
-      replicas: this.#replicas,
-      maxAgeMs: SWEEP_AGE_MS,
-    }).catch((error: unknown) => {
-      // A failure is not kept: the next call tries again.
-      this.#kv = undefined;
-      throw error;
-    });
-    return this.#kv;
-  }
-}
-
-function viewOf(
-  name: string,
-  token: number,
-  value: LockValue | undefined,
-  writtenAt: number,
-  now: number,
-): LockView | undefined {
-  // Something that is no lock blocks nobody for longer than a lock could.
-  const { holder, leaseMs } = value ?? { holder: "unknown", leaseMs: LONGEST_LEASE_MS };
-  const leftMs = writtenAt + leaseMs - now;
-  return leftMs > 0 ? { name, holder, token, leaseMs, leftMs } : undefined;
-}
-
-function readValue(text: string): LockValue | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<LockValue> | null;
-    if (
-      typeof value?.leaseMs !== "number" ||
-      typeof value.holder !== "string" ||
-      typeof value.write !== "string"
-    )
-      return undefined;
-    return { holder: value.holder, leaseMs: value.leaseMs, write: value.write };
-  } catch {
-    return undefined;
+  /** Side by side: where the time is read before the entry, the lease only looks longer than it is. */
+  #readNow(name: string): Promise<[LockEntry | undefined, number]> {
+    return Promise.all([this.#bucket.read(name), this.#bucket.serverNow()]);
   }
 }

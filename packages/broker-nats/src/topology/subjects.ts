@@ -97,6 +97,11 @@ export class Names {
     return `${this.namespace}.history.${queue}.${id}.${state}`;
   }
 
+  /** Where the release of a lock is told to those who wait for it. */
+  lockReleased(key: string): string {
+    return `${this.namespace}.ctl.lock-released.${key}`;
+  }
+
   /** The name of a KV bucket; its stream is `KV_<bucket>`. */
   bucket(name: string): string {
     return `${this.namespace}-${name}`;

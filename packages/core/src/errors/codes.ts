@@ -53,6 +53,7 @@ export const ERROR_CODES = {
   "job-file-failed": "A job file could not be imported.",
   "no-jobs": "A job file or the list of jobs given to a node holds no job.",
   "lease-unusable": "A delivery's lease can't be kept.",
+  "lock-busy": "The lock is held by another and did not become free in the time given.",
   "lock-lost": "The lock is no longer held: its token was superseded or its lease ran out.",
   "revision-conflict": "A document changed since it was read.",
   "illegal-transition": "An execution was given an event its state does not take.",

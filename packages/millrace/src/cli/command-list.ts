@@ -8,6 +8,8 @@ import { enqueue } from "./commands/enqueue.ts";
 import { healthcheck } from "./commands/healthcheck.ts";
 import { jobsGet } from "./commands/jobs-get.ts";
 import { jobsList } from "./commands/jobs-list.ts";
+import { locksList } from "./commands/locks-list.ts";
+import { locksRelease } from "./commands/locks-release.ts";
 import { queues } from "./commands/queues.ts";
 import { run } from "./commands/run.ts";
 
@@ -23,6 +25,8 @@ export const COMMANDS: readonly Command[] = [
   deadShow,
   deadRetry,
   deadDiscard,
+  locksList,
+  locksRelease,
   healthcheck,
   doctor,
 ];

@@ -14,6 +14,7 @@ import {
 } from "@millrace/core";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
+import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 
 /** One job of a bulk enqueue. */
@@ -52,6 +53,25 @@ export interface Millrace extends AsyncDisposable {
   job(id: string, options?: { readonly queue?: string }): Promise<JobStatus>;
   /** A handle on a job that was enqueued elsewhere. */
   handle<Output = unknown>(id: string, queue: string): JobHandle<Output>;
+  /**
+   * Runs a function while holding a lock that one process of the whole fleet can hold at a time. The lock is renewed while
+   * the function runs and released when it has ended, however it ended. See `docs/locks.md` for what to do with the token.
+   *
+   * @throws MillraceError `lock-busy` where another still holds it after `wait`; `lock-lost` where it was lost while the
+   * function ran, with what the function returned (`{ returned }`) or threw as its `cause`; `invalid-name`, `invalid-option`;
+   * what the function throws; the signal's reason where it ended the waiting
+   * @example
+   * const total = await millrace.lock("invoices/2030-01", { lease: "30s", wait: "5s" }, async ({ token, signal }) => {
+   *   const sum = await addUp({ signal });
+   *   await db.query("UPDATE totals SET sum = $1, token = $2 WHERE id = 7 AND token < $2", [sum, token]);
+   *   return sum;
+   * });
+   */
+  lock<Result>(
+    name: string,
+    options: LockOptions,
+    run: (scope: LockScope) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
   readonly queues: QueueStore;
   readonly dead: DeadLetters;
   /** What it stands on. For what this interface does not offer. */
@@ -91,6 +111,7 @@ export function createClient(
         queue: requireQueueName(queue),
         duplicate: false,
       }),
+    lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
     queues: broker.queues,
     dead: deadLetters(broker, now),
     broker,

@@ -13,6 +13,8 @@ export const leaseTime = {
 
 /** Between two tries of a waiter that can't reach the store. */
 export const WAITER_RETRY_MS = 500;
+/** A release that was not told is found by a waiter within this, however long the holder's lease. */
+export const LONGEST_SLEEP_MS = 30_000;
 /** Waiters that are woken together try one after the other within this, in a random order. */
 export const RELEASE_JITTER_MS = 10;
 export const EXPIRY_JITTER_MS = 50;

@@ -1,6 +1,6 @@
 import type { HeldLock, LockView } from "@millrace/core";
 import { assign, fromCallback, fromPromise, setup } from "xstate";
-import { leaseTime, RELEASE_PATIENCE_MS, WAITER_RETRY_MS } from "./lease-time.ts";
+import { leaseTime, LONGEST_SLEEP_MS, RELEASE_PATIENCE_MS, WAITER_RETRY_MS } from "./lease-time.ts";
 
 /** The lock under its latest token, with the times of the clock (`monotonic`) between which it is this holder's. */
 export interface LeaseTerm {
@@ -89,7 +89,8 @@ export const lockMachine = setup({
   },
   delays: {
     waitLeft: ({ context: { duties } }) => Math.max(0, duties.waitUntilMs - duties.now()),
-    theirLease: ({ context }) => context.theirsLeftMs + context.duties.jitter("expiry"),
+    theirLease: ({ context }) =>
+      Math.min(context.theirsLeftMs, LONGEST_SLEEP_MS) + context.duties.jitter("expiry"),
     stir: ({ context }) => context.duties.jitter("release"),
     pause: WAITER_RETRY_MS,
     renewal: ({ context }) => {

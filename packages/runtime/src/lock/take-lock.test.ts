@@ -235,6 +235,16 @@ describe("a waiter", () => {
     expect(locks.count("acquire")).toBe(2);
   });
 
+  test("finds a release that nobody told it of within half a minute", async () => {
+    const locks = new SimulatedLocks();
+    locks.server.locks.take("it", { holder: "a", leaseMs: 3_600_000 });
+    const waiting = locks.take("b", FOR_EVER);
+    await locks.clock.advance(1_000);
+    vi.spyOn(locks.server.locks, "look").mockReturnValue(undefined);
+    await locks.clock.advance(30_000);
+    expect(await waiting).toBeDefined();
+  });
+
   test("misses no release that comes while it looks", async () => {
     const locks = new SimulatedLocks();
     const lease = await locks.taken("a", { leaseMs: 60_000 });

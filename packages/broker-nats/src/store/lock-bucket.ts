@@ -1,0 +1,147 @@
+import type { Stoppable } from "@millrace/core";
+import type { KV } from "@nats-io/kv";
+import { isWrongSequence, request } from "../jetstream-errors.ts";
+import { type LockEntry, type LockValue, readLockValue } from "./lock-entry.ts";
+import { fromLockKey, toLockKey } from "./lock-key.ts";
+import { openBucket } from "./open-bucket.ts";
+import { readStream } from "./read-stream.ts";
+import type { ServerAccess } from "./server-access.ts";
+import { MillraceError } from "../errors.ts";
+
+/** One round trip each, on the bucket that holds the locks. What any of it means is decided in `locks.ts`. */
+export class LockBucket {
+  readonly #server: ServerAccess;
+  readonly #bucket: string;
+  readonly #options: { readonly replicas: number; readonly maxAgeMs: number };
+  #kv: Promise<KV> | undefined;
+
+  constructor(
+    server: ServerAccess,
+    options: { readonly replicas: number; readonly maxAgeMs: number },
+  ) {
+    this.#server = server;
+    this.#bucket = server.names.bucket("locks");
+    this.#options = options;
+  }
+
+  /**
+   * @param expected the entry's revision, 0 where there is to be none
+   * @returns the new revision, or undefined where another writer was first
+   * @throws MillraceError; then it may be written all the same
+   */
+  async write(
+    name: string,
+    value: LockValue,
+    expected: number,
+    timeoutMs: number,
+  ): Promise<number | undefined> {
+    const kv = await this.#open();
+    return request(`take the lock ${name}`, async () => {
+      try {
+        const options = { previousSeq: expected, timeout: timeoutMs };
+        return await kv.put(toLockKey(name), JSON.stringify(value), options);
+      } catch (error) {
+        if (isWrongSequence(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async read(name: string): Promise<LockEntry | undefined> {
+    const kv = await this.#open();
+    const entry = await request(`read the lock ${name}`, () => kv.get(toLockKey(name)));
+    if (entry === null) return undefined;
+    return {
+      name,
+      revision: entry.revision,
+      writtenAt: entry.created.getTime(),
+      value: entry.operation === "PUT" ? readLockValue(entry.string()) : undefined,
+    };
+  }
+
+  async readAll(): Promise<readonly LockEntry[]> {
+    await this.#open();
+    const { nc, jsm } = this.#server;
+    const subjects = `$KV.${this.#bucket}.`;
+    const range = { stream: this.#stream, filter: `${subjects}>` };
+    const entries: LockEntry[] = [];
+    for await (const stored of readStream(nc, jsm, range)) {
+      if (stored.headers["kv-operation"] !== undefined) continue;
+      entries.push({
+        name: fromLockKey(stored.subject.slice(subjects.length)),
+        revision: stored.sequence,
+        writtenAt: stored.storedAt,
+        value: readLockValue(Buffer.from(stored.data).toString("utf8")),
+      });
+    }
+    return entries;
+  }
+
+  /**
+   * Removes the entry if it still has this revision: a purge of the key's messages up to it. Unlike a deletion by KV it leaves
+   * no marker, so that the next holder's first write finds nothing in its way.
+   *
+   * @returns whether it was there
+   */
+  async remove(name: string, revision: number): Promise<boolean> {
+    await this.#open();
+    const range = { filter: `$KV.${this.#bucket}.${toLockKey(name)}`, seq: revision + 1 };
+    const { purged } = await request(`release the lock ${name}`, () =>
+      this.#server.jsm.streams.purge(this.#stream, range),
+    );
+    return purged > 0;
+  }
+
+  announceRelease(name: string): void {
+    this.#server.nc.publish(this.#server.names.lockReleased(toLockKey(name)));
+  }
+
+  async onRelease(name: string, listener: () => void): Promise<Stoppable> {
+    const { nc, names } = this.#server;
+    return request(`listen to the lock ${name}`, async () => {
+      const subscription = nc.subscribe(names.lockReleased(toLockKey(name)), {
+        callback: (error) => {
+          // A subscription that ends is told by the connection's own events, and a waiter looks by itself now and then.
+          if (error === null) listener();
+        },
+      });
+      try {
+        await nc.flush();
+      } catch (error) {
+        subscription.unsubscribe();
+        throw error;
+      }
+      return { stop: async () => subscription.unsubscribe() };
+    });
+  }
+
+  /** Epoch milliseconds by the clock that dates the entries. */
+  async serverNow(): Promise<number> {
+    await this.#open();
+    return request("read the server's time", async () => {
+      const { ts } = await this.#server.jsm.streams.info(this.#stream);
+      const now = Date.parse(ts ?? "");
+      if (Number.isNaN(now))
+        throw new MillraceError(
+          "server-too-old",
+          "The server does not tell its time. Upgrade nats-server to 2.10 or newer.",
+        );
+      return now;
+    });
+  }
+
+  get #stream(): string {
+    return `KV_${this.#bucket}`;
+  }
+
+  #open(): Promise<KV> {
+    this.#kv ??= openBucket(this.#server.nc, this.#bucket, this.#options).catch(
+      (error: unknown) => {
+        // A failure is not kept: the next call tries again.
+        this.#kv = undefined;
+        throw error;
+      },
+    );
+    return this.#kv;
+  }
+}

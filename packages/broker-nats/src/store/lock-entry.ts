@@ -1,0 +1,45 @@
+import { LONGEST_LEASE_MS, type LockClaim, type LockView } from "@millrace/core";
+
+/** What is stored for a lock: JSON, so that any NATS client can show it. */
+export interface LockValue extends LockClaim {
+  /** Of the call that wrote it, so that a caller whose confirmation was lost recognises its own write. */
+  readonly write: string;
+}
+
+/** A lock as it is stored. `writtenAt` is the server's clock. */
+export interface LockEntry {
+  readonly name: string;
+  /** The stream's sequence: the token. */
+  readonly revision: number;
+  readonly writtenAt: number;
+  /** Undefined where the lock was deleted by other means than a release. */
+  readonly value: LockValue | undefined;
+}
+
+/** Something that is no lock blocks nobody for longer than a lock could. */
+const FOREIGN: LockValue = { holder: "unknown", leaseMs: LONGEST_LEASE_MS, write: "" };
+
+export function readLockValue(text: string): LockValue {
+  try {
+    const value = JSON.parse(text) as Partial<LockValue> | null;
+    if (
+      typeof value?.leaseMs !== "number" ||
+      typeof value.holder !== "string" ||
+      typeof value.write !== "string"
+    )
+      return FOREIGN;
+    return { holder: value.holder, leaseMs: value.leaseMs, write: value.write };
+  } catch {
+    return FOREIGN;
+  }
+}
+
+/** @returns undefined where nobody holds it any more */
+export function viewOf(entry: LockEntry | undefined, serverNow: number): LockView | undefined {
+  if (entry?.value === undefined) return undefined;
+  const { holder, leaseMs } = entry.value;
+  const leftMs = entry.writtenAt + leaseMs - serverNow;
+  return leftMs > 0
+    ? { name: entry.name, holder, token: entry.revision, leaseMs, leftMs }
+    : undefined;
+}

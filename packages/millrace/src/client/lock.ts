@@ -1,0 +1,101 @@
+import { hostname } from "node:os";
+import {
+  type Clock,
+  type Duration,
+  type LockStore,
+  MillraceError,
+  requireLockName,
+  silentLogger,
+  toMs,
+} from "@millrace/core";
+import { type HeldLease, takeLock } from "@millrace/runtime";
+
+export interface LockOptions {
+  /**
+   * How long the lock outlives a process that died with it. It is renewed every third of this, and lost when no renewal
+   * comes through for five sixths of it. Default `"30s"`.
+   */
+  readonly lease?: Duration;
+  /** How long to wait for another holder; 0 tries once. Default: for ever. */
+  readonly wait?: Duration;
+  /** Ends the waiting. It does not reach the function once that runs. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a function that runs under a lock is given. */
+export interface LockScope {
+  /**
+   * Greater than that of every holder before. Send it along with whatever the lock protects, and let that refuse a
+   * token smaller than the greatest it has seen: a holder that was frozen can't know in time that it lost the lock.
+   */
+  readonly token: number;
+  /** Aborted with MillraceError `lock-lost`, before another can have the lock by this process's clock. */
+  readonly signal: AbortSignal;
+  /** Whether the lock is still held; compares the clock. Ask right before what can't be undone. */
+  isHeld(): boolean;
+}
+
+/** `millrace.lock`, on any store. */
+export async function withLock<Result>(
+  store: { readonly locks: LockStore; readonly clock: Clock },
+  name: string,
+  options: LockOptions,
+  run: (scope: LockScope) => Result | PromiseLike<Result>,
+): Promise<Result> {
+  requireLockName(name);
+  const { lease: leaseLength = "30s", wait, signal } = options;
+  const waitMs = wait === undefined ? Number.POSITIVE_INFINITY : toMs(wait, "wait");
+  const lease = await takeLock(
+    { ...store, log: silentLogger },
+    {
+      name: userLock(name),
+      holder: `${hostname()}:${process.pid}`,
+      leaseMs: toMs(leaseLength, "lease"),
+      waitMs,
+      ...(signal === undefined ? {} : { signal }),
+    },
+  );
+  if (lease === undefined) throw busy(name, waitMs);
+  try {
+    return await runUnder(lease, name, run);
+  } finally {
+    await lease.release();
+  }
+}
+
+/** Locks of users and of the runtime itself never meet. */
+export function userLock(name: string): string {
+  return `user/${name}`;
+}
+
+async function runUnder<Result>(
+  lease: HeldLease,
+  name: string,
+  run: (scope: LockScope) => Result | PromiseLike<Result>,
+): Promise<Result> {
+  const { token, signal } = lease;
+  let result: Result;
+  try {
+    result = await run({ token, signal, isHeld: () => lease.isHeld() });
+  } catch (error) {
+    if (lease.isHeld()) throw error;
+    throw lost(name, error);
+  }
+  if (lease.isHeld()) return result;
+  throw lost(name, { returned: result });
+}
+
+function lost(name: string, cause: unknown): MillraceError {
+  return new MillraceError(
+    "lock-lost",
+    `The lock ${name} was lost while the function ran under it: another may have run at the same time. Its result is not to be trusted; the error's cause holds it.`,
+    { cause },
+  );
+}
+
+function busy(name: string, waitMs: number): MillraceError {
+  return new MillraceError(
+    "lock-busy",
+    `The lock ${name} is held by another and did not become free within ${waitMs} ms. Try again later, or wait longer.`,
+  );
+}
