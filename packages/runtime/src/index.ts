@@ -12,6 +12,7 @@ export type { NodeState } from "./node/node-machine.ts";
 export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
+export { collectSchedules } from "./registry/collect-schedules.ts";
 export {
   createService,
   type Service,

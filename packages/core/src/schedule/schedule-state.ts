@@ -27,6 +27,7 @@ export type SkipReason = "missed" | "overlap" | "queue-full";
 /** What a leader is about to enqueue. It is on record before the job is published, so whoever leads next looks for the job first. */
 export interface Intent {
   readonly slot: number;
+  readonly queue: string;
   /** The leadership under which the job is published. */
   readonly token: number;
 }
@@ -91,11 +92,12 @@ export function leadershipOf({ terms, intent }: ScheduleState): number {
 }
 
 /** Before the job of a slot is published. */
-export function withIntent(state: ScheduleState, slot: number, token: number): ScheduleState {
+export function withIntent(state: ScheduleState, intent: Intent): ScheduleState {
+  const { slot, token } = intent;
   const known = state.terms.at(-1)?.token === token;
   return {
     ...state,
-    intent: { slot, token },
+    intent,
     terms: known ? state.terms : [...state.terms, { token, from: slot }].slice(-KEPT_TERMS),
   };
 }

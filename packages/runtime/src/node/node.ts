@@ -1,4 +1,4 @@
-import { EventBus, MillraceError, recordError, type RunningJob } from "@millrace/core";
+import { checkInput, EventBus, MillraceError, recordError, type RunningJob } from "@millrace/core";
 import { createActor, waitFor } from "xstate";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
@@ -6,12 +6,17 @@ import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { Registry } from "../registry/registry.ts";
+import { openScheduler } from "../scheduler/scheduler.ts";
+import { staleSlotGate } from "../scheduler/stale-slot-gate.ts";
 import { createService } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
+
+/** A dead leader keeps schedules waiting for this long, so it is short; renewing is one small write in a third of it. */
+const LONGEST_LEADERSHIP_LEASE_MS = 10_000;
 
 /** A running set of queue workers with everything they need. */
 export interface MillraceNode {
@@ -58,7 +63,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
-    gates: [],
+    gates: [staleSlotGate(broker, clock)],
     hooks: [],
     random: config.random,
     call: compose(config.middleware, (context) => {
@@ -88,6 +93,26 @@ export function createNode(options: NodeOptions): MillraceNode {
     }),
   );
 
+  const scheduler = createService({
+    clock,
+    open: () =>
+      openScheduler(
+        {
+          node: config.name,
+          broker,
+          clock,
+          events,
+          metrics,
+          log,
+          leaseMs: Math.min(config.leaseMs, LONGEST_LEADERSHIP_LEASE_MS),
+        },
+        config.schedules,
+      ),
+    onError: (error) =>
+      log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
+  });
+  sideServices.push(scheduler);
+
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
   }
@@ -104,6 +129,7 @@ export function createNode(options: NodeOptions): MillraceNode {
         unwatchStatus = broker.onStatus((status) => {
           if (status !== "closed") events.emit("broker.status", { status });
         });
+        await Promise.all(config.schedules.map((schedule) => checkInput(schedule)));
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
@@ -112,6 +138,8 @@ export function createNode(options: NodeOptions): MillraceNode {
       },
       stopPulling: () => {
         for (const worker of workers) void worker.stopPulling();
+        // Another node can lead while this one lets its jobs end.
+        void scheduler.stop();
       },
       idle: async () => {
         await Promise.all(workers.map((worker) => worker.stopPulling()));
