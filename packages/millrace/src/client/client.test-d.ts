@@ -1,4 +1,4 @@
-import { defineJob, type JobHandle, type Millrace } from "../index.ts";
+import { defineJob, defineSchedule, type JobHandle, type Millrace } from "../index.ts";
 import { z } from "zod";
 
 /** Compiled with everything else: a payload of the wrong type must not compile, and the result has the handler's type. */
