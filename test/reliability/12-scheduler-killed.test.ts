@@ -14,23 +14,18 @@ describeEachServer("12: the leader of the schedules", (server) => {
     async () => {
       const fleet = await Fleet.start(server, [EVERY_SECOND]);
       const strikes = Array.from({ length: ROUNDS }, () => TICK_POINTS).flat();
-      const failovers: number[] = [];
       const [first, ...others] = strikes.map((at) => ({ at, signal: "SIGKILL" }) as const);
       let leader = await fleet.node(first === undefined ? {} : { strike: first });
       for (const strike of [...others, undefined]) {
         // The next one stands by when the leader dies.
         const next = await fleet.node(strike === undefined ? {} : { strike });
         expect((await leader.exit(30_000)).signal).toBe("SIGKILL");
-        const diedAt = Date.now();
         await next.heard("fired");
-        failovers.push(Date.now() - diedAt);
         leader = next;
       }
       await leader.heard("fired");
       const count = expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
-      console.log(
-        `${strikes.length} leaders died, ${count} slots; from a death to the next tick: ${failovers.join(", ")} ms, of a lease of ${fleet.leaseMs} ms`,
-      );
+      console.log(`${strikes.length} leaders died, ${count} slots`);
     },
     60_000 + ROUNDS * 60_000,
   );
@@ -56,14 +51,37 @@ describeEachServer("12: the leader of the schedules", (server) => {
 
   it("frozen between its last look at the lock and the publish, past the dedupe window: what it publishes then is dropped", async () => {
     const fleet = await Fleet.start(server, [EVERY_SECOND]);
-    // Its intent is written and its publish is with the system, or will be.
-    const a = await fleet.node({ strike: { at: "while-publishing", signal: "SIGSTOP" } });
+    const a = await fleet.node({ strike: { at: "before-publish", signal: "SIGSTOP" } });
     const b = await fleet.node();
     await b.heard("leading", ({ leading }) => leading);
     await eventuallyFired(fleet, 3);
     a.signal("SIGCONT");
     await a.heard("leading", ({ leading }) => !leading);
-    await eventuallyFired(fleet, 2);
+    // Nothing was killed, so no other job is delivered twice.
+    const { id } = await Promise.any([a.heard("dropped"), b.heard("dropped")]);
+    const records = await fleet.finish();
+    expect(records.filter((record) => record.id === id)).toMatchObject([{ state: "succeeded" }]);
+    expectEverySecond(slotsOf(records, "it"), "it");
+  }, 120_000);
+
+  it("killed while another stands by: the next tick comes within the lease", async () => {
+    const fleet = await Fleet.start(server, [EVERY_SECOND]);
+    let leader = await fleet.node();
+    const failovers: number[] = [];
+    for (let kill = 0; kill < 3; kill += 1) {
+      const next = await fleet.node();
+      await leader.heard("fired");
+      leader.signal("SIGKILL");
+      const diedAt = performance.now();
+      await next.heard("fired");
+      failovers.push(Math.round(performance.now() - diedAt));
+      leader = next;
+    }
+    console.log(
+      `from a death to the next tick: ${failovers.join(", ")} ms, of a lease of ${fleet.leaseMs} ms`,
+    );
+    // A lease, the tick itself, and what a busy machine adds.
+    expect(Math.max(...failovers)).toBeLessThan(fleet.leaseMs + 4_000);
     expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
   }, 120_000);
 

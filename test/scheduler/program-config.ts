@@ -8,6 +8,8 @@ export type TickPoint =
   /** Nothing of the slot is written. */
   | "before-intent"
   | "after-intent"
+  /** The lock was looked at for the last time. */
+  | "before-publish"
   /** The publish is on its way, and nobody waits for its answer. */
   | "while-publishing"
   | "after-publish"
@@ -17,6 +19,7 @@ export type TickPoint =
 export const TICK_POINTS = [
   "before-intent",
   "after-intent",
+  "before-publish",
   "while-publishing",
   "after-publish",
   "before-last-slot",
@@ -41,6 +44,8 @@ export type Said =
   | { readonly say: "ready" }
   | { readonly say: "leading"; readonly leading: boolean }
   | { readonly say: "ran"; readonly id: string }
+  /** A job was acked without being run. */
+  | { readonly say: "dropped"; readonly id: string }
   | {
       readonly say: "fired";
       readonly schedule: string;

@@ -1,7 +1,7 @@
 // A node with schedules, whose clock may be off and which may be struck at a point of its second tick. Its one argument is a `ProgramConfig` as JSON.
+import { connectBroker } from "@millrace/broker-nats";
 import { type Clock, defineJob, defineSchedule, systemClock } from "@millrace/core";
 import { createNode, stopOnSignals } from "@millrace/runtime";
-import { connectTo } from "../reliability/programs/connect.ts";
 import { printLogger } from "../reliability/programs/print-logger.ts";
 import { JOB, type ProgramConfig, QUEUE, type Said, type Told } from "./program-config.ts";
 import { strikingBroker } from "./striking-broker.ts";
@@ -20,7 +20,15 @@ const clock: Clock = {
 let ticks = 0;
 const { strike } = config;
 const log = printLogger(config.name);
-const connected = await connectTo(config, log);
+const connected = await connectBroker({
+  servers: config.servers,
+  namespace: config.namespace,
+  waitOnFirstConnect: true,
+  reconnectWaitMs: 50,
+  // One that was frozen shall find its connection as it was, and what it writes then shall arrive.
+  pingIntervalMs: 60_000,
+  logger: log,
+});
 const broker =
   strike === undefined
     ? connected
@@ -44,6 +52,9 @@ const node = createNode({
   log,
 });
 node.events.on("scheduler.leader", ({ leading }) => say({ say: "leading", leading }));
+node.events.on("job.settled", ({ id, state }) => {
+  if (state === "recalled") say({ say: "dropped", id });
+});
 node.events.on("schedule.fired", ({ schedule, slot, lateMs }) =>
   say({ say: "fired", schedule, slot, lateMs }),
 );

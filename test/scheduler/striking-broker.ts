@@ -19,6 +19,7 @@ export function strikingBroker(broker: Broker, at: (point: TickPoint) => void): 
       });
     },
     enqueue: async (jobs: Parameters<Broker["enqueue"]>[0]) => {
+      at("before-publish");
       const published = broker.enqueue(jobs);
       // By then the bytes may be with the system, or not.
       setImmediate(() => at("while-publishing"));
