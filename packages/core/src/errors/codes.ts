@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
   "schedule-not-found": "No schedule of this name is stored.",
   "schedule-exists": "A schedule of this name is stored already, and says something else.",
+  "unique-conflict": "The job's unique key is held by another job.",
   "job-not-found": "No job or dead letter with this id is known.",
   "ambiguous-id": "The id stands for several jobs or dead letters: name the queue too.",
   // Reaching and using the server.

@@ -1,12 +1,14 @@
-import type { Broker } from "@millrace/core";
+import { type Broker, cancellationKey, CANCELLATIONS_BUCKET, cancelReason } from "@millrace/core";
 
-/** Asks all nodes to cancel a job that waits or runs. Asking twice is asking once. */
+/** Cancels a job that is known to go on, wherever it is. Asking twice is asking once. */
 export async function cancelJob(
   broker: Broker,
-  { id, queue }: { readonly id: string; readonly queue: string },
+  job: { readonly id: string; readonly queue: string },
   reason: string,
   now: number,
 ): Promise<void> {
-  const cancellations = await broker.documents("cancellations");
-  await cancellations.put(`${queue}.${id}`, { reason, at: now });
+  const cancellations = await broker.documents(CANCELLATIONS_BUCKET);
+  await cancellations.put(cancellationKey(job), { reason: cancelReason(reason), at: now });
+  // One that waits for its time would be settled no sooner than that.
+  await broker.delayed.move(job.id, job.queue, "now");
 }

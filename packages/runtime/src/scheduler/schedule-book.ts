@@ -1,9 +1,11 @@
 import {
+  type Broker,
   type Document,
   type DocumentStore,
   type Logger,
   readStoredSchedule,
   recordError,
+  SCHEDULES,
   type StoredSchedule,
 } from "@millrace/core";
 
@@ -11,26 +13,46 @@ import {
 export class ScheduleBook {
   readonly #log: Logger;
   readonly #schedules = new Map<string, StoredSchedule>();
-  /** Newest revision that was looked at, by key; removals too, so that an old list does not bring one back. */
+  /** Of what is in the book. */
   readonly #revisions = new Map<string, number>();
   readonly #listeners = new Set<(name: string) => void>();
-  #unwatch: { stop(): Promise<void> } | undefined;
+  /** Keys that the watch told of while a listing is under way. */
+  #toldMeanwhile: Set<string> | undefined;
+  #close: () => Promise<void> = () => Promise.resolve();
 
   private constructor(log: Logger) {
     this.#log = log;
   }
 
-  static async open(store: DocumentStore, log: Logger): Promise<ScheduleBook> {
+  /** Watch first, then list: then nothing is missed. Listed anew after every reconnect, as a change in an outage may have gone by unheard. */
+  static async open(broker: Broker, log: Logger): Promise<ScheduleBook> {
+    const store = await broker.documents(SCHEDULES);
     const book = new ScheduleBook(log);
-    const removed = new Set<string>();
-    book.#unwatch = await store.watch(({ key, document }) => {
-      if (document === undefined) removed.add(key);
-      else removed.delete(key);
+    const watch = await store.watch(({ key, document }) => {
+      book.#toldMeanwhile?.add(key);
       book.#take(key, document);
     });
-    for (const document of await store.list())
-      if (!removed.has(document.key)) book.#take(document.key, document);
+    const unwatchStatus = broker.onStatus((status) => {
+      if (status !== "connected") return;
+      book.#list(store).catch((error: unknown) => {
+        log.warn({ error: recordError(error) }, "schedules could not be listed anew");
+      });
+    });
+    book.#close = async () => {
+      unwatchStatus();
+      await watch.stop();
+    };
+    await book.#list(store);
     return book;
+  }
+
+  /** What the watch tells meanwhile is newer than the list. */
+  async #list(store: DocumentStore): Promise<void> {
+    const told = (this.#toldMeanwhile = new Set<string>());
+    const documents = new Map((await store.list()).map((document) => [document.key, document]));
+    for (const key of new Set([...documents.keys(), ...this.#schedules.keys()]))
+      if (!told.has(key)) this.#take(key, documents.get(key));
+    if (this.#toldMeanwhile === told) this.#toldMeanwhile = undefined;
   }
 
   get size(): number {
@@ -53,12 +75,14 @@ export class ScheduleBook {
 
   async close(): Promise<void> {
     this.#listeners.clear();
-    await this.#unwatch?.stop();
+    await this.#close();
   }
 
   #take(key: string, document: Document | undefined): void {
-    if (document === undefined) this.#schedules.delete(key);
-    else {
+    if (document === undefined) {
+      this.#revisions.delete(key);
+      this.#schedules.delete(key);
+    } else {
       if (document.revision <= (this.#revisions.get(key) ?? 0)) return;
       this.#revisions.set(key, document.revision);
       try {

@@ -21,12 +21,11 @@ export async function openScheduler(
   schedules: readonly Schedule[],
 ): Promise<Stoppable> {
   const { broker, clock, log } = host;
-  const store = await broker.documents(SCHEDULES);
-  await putSchedules(store, schedules, clock.now());
+  await putSchedules(await broker.documents(SCHEDULES), schedules, clock.now());
   noteSeen(broker, schedules, host.node, clock.now()).catch((error: unknown) => {
     log.debug({ error: recordError(error) }, "it was not noted that this node has schedules");
   });
-  const book = await ScheduleBook.open(store, log);
+  const book = await ScheduleBook.open(broker, log);
   let leadership: Leadership | undefined;
 
   const tellLeading = (lease: HeldLease, leading: boolean): void => {
