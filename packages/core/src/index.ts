@@ -23,6 +23,7 @@ export {
   type SettlerFields,
   UNSETTLED,
 } from "./envelope/envelope.ts";
+export { type ChainLink, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { travellingHeaders } from "./envelope/headers.ts";
 export type { QueueMessage } from "./envelope/message.ts";
@@ -53,6 +54,7 @@ export type { RetryPolicy, RetryQuestion } from "./retry/retry-policy.ts";
 export type { DeadLetter } from "./settlement/dead-letter.ts";
 export type { HistoryRecord } from "./settlement/history-record.ts";
 export type { DeadReason, Outcome, RetryWish } from "./settlement/outcome.ts";
+export { rescheduled } from "./settlement/reschedule.ts";
 export {
   crashesOf,
   settle,
@@ -95,6 +97,7 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
+export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
 export { enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
 export type { EnqueueOptions } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
@@ -115,11 +118,13 @@ export type {
   WorkOptions,
   WorkSubscription,
 } from "./broker/broker.ts";
+export type { Batch, BatchEnd, BatchStore, EndedMember } from "./broker/batch-store.ts";
 export type {
   DeadLetterQuery,
   DeadLetterStore,
   StoredDeadLetter,
 } from "./broker/dead-letter-store.ts";
+export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";

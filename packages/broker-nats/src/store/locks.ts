@@ -18,7 +18,9 @@ import { UnconfirmedWrites } from "./unconfirmed-writes.ts";
 const SWEEP_AGE_MS = LONGEST_LEASE_MS + 3_600_000;
 /** Each round somebody else has to come between a look and the write that follows it. */
 const ROUNDS = 3;
-const ACQUIRE_TIMEOUT_MS = 5_000;
+/** An answer that comes after most of the lease is of no use. */
+const acquireTimeoutMs = (leaseMs: number): number =>
+  Math.min(5_000, Math.max(1_000, Math.floor(leaseMs / 2)));
 /** A renewal without an answer is to be tried again within its lease. */
 const renewTimeoutMs = (leaseMs: number): number =>
   Math.min(5_000, Math.max(100, Math.floor(leaseMs / 4)));
@@ -110,7 +112,7 @@ export class NatsLocks implements LockStore {
     const { holder, leaseMs } = claim;
     const value = { holder, leaseMs, write: this.#unconfirmed.nameOf(claim, name) };
     try {
-      return await this.#bucket.write(name, value, expected, ACQUIRE_TIMEOUT_MS);
+      return await this.#bucket.write(name, value, expected, acquireTimeoutMs(leaseMs));
     } catch (error) {
       // It may be stored all the same, and then nobody but its writer would ever free it.
       const entry = await this.#own(claim, name);

@@ -7,10 +7,12 @@ import {
 } from "@millrace/core";
 import type { StreamInfo } from "@nats-io/jetstream";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { endsOf } from "../lookup/scan.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { queueStream } from "../topology/streams.ts";
 import { LANE_CONSUMERS } from "../topology/subjects.ts";
+import { countMessages } from "./count-messages.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 /** Queues as streams: one each, found by name. */
@@ -116,13 +118,10 @@ export class NatsQueues implements QueueStore {
   }
 
   async #count(stream: string, filters: readonly string[]): Promise<number> {
+    const ends = await endsOf(this.#server, stream);
     let total = 0;
-    for (const filter of filters) {
-      await ignoringAbsence(async () => {
-        const { state } = await this.#server.jsm.streams.info(stream, { subjects_filter: filter });
-        for (const count of Object.values(state.subjects ?? {})) total += count;
-      });
-    }
+    if (ends !== undefined)
+      for (const filter of filters) total += await countMessages(this.#server, ends, filter);
     return total;
   }
 }

@@ -36,12 +36,15 @@ export function queueStream(
       max_msgs: settings.maxJobs ?? -1,
       max_bytes: settings.maxBytes ?? -1,
       max_msg_size: limits.queue,
+      // Looking for a job reads many messages at once where the server can.
+      allow_direct: true,
       duplicate_window: nanos(settings.dedupeWindowMs ?? DEFAULT_DEDUPE_MS),
       num_replicas: settings.replicas ?? replicas,
     },
     update: (existing) => ({
       subjects: queueSubjectsOver(existing, names, queue),
       discard: DiscardPolicy.New,
+      allow_direct: true,
       ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs }),
       ...(settings.maxBytes === undefined ? {} : { max_bytes: settings.maxBytes }),
       ...(settings.dedupeWindowMs === undefined
@@ -66,7 +69,11 @@ function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: stri
   ];
 }
 
-/** No limits at all: on a stream with schedules a limit would delete jobs, and `discard: new` is refused. */
+/**
+ * No limits: on a stream with schedules a limit would delete jobs, and `discard: new` is refused. But of one job in one generation, which is one
+ * subject, only the latest message counts, as schedules have it by themselves: a job is moved to another time by one write that takes the old
+ * one away (docs/decisions/0025).
+ */
 export function delayedStream(names: Names, schedules: boolean, replicas: number): StreamPlan {
   const scheduled = schedules ? { allow_msg_schedules: true } : {};
   return {
@@ -77,11 +84,20 @@ export function delayedStream(names: Names, schedules: boolean, replicas: number
       retention: RetentionPolicy.Workqueue,
       storage: StorageType.File,
       discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
       duplicate_window: nanos(DEFAULT_DEDUPE_MS),
       num_replicas: replicas,
       ...scheduled,
     },
-    update: () => ({ max_msgs: -1, max_bytes: -1, max_age: 0, ...scheduled }),
+    update: () => ({
+      max_msgs: -1,
+      max_bytes: -1,
+      max_age: 0,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+      ...scheduled,
+    }),
   };
 }
 
@@ -94,10 +110,30 @@ export function deadStream(names: Names, replicas: number): StreamPlan {
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
       discard: DiscardPolicy.New,
+      allow_direct: true,
       duplicate_window: nanos(DEFAULT_DEDUPE_MS),
       num_replicas: replicas,
     },
-    update: () => ({ discard: DiscardPolicy.New }),
+    update: () => ({ discard: DiscardPolicy.New, allow_direct: true }),
+  };
+}
+
+/** One message a subject: a batch, one of its jobs that has not ended, or one that has. */
+export function batchStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.batchStream,
+      description: "Millrace batches whose jobs have not all ended",
+      subjects: [names.batchAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+      // Nothing in it has a message id; a window would only cost memory.
+      duplicate_window: nanos(100),
+      num_replicas: replicas,
+    },
+    update: () => ({ max_msgs_per_subject: 1 }),
   };
 }
 

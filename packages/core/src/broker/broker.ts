@@ -1,7 +1,9 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
+import type { BatchStore } from "./batch-store.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
+import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
@@ -26,8 +28,10 @@ export interface Broker {
 
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
+  readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly batches: BatchStore;
   /** Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first use. */
   documents(bucket: string): Promise<DocumentStore>;
 
@@ -59,8 +63,17 @@ export interface Broker {
   /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
   moveDueJobs(): Promise<Stoppable>;
 
-  /** A job that waits, in a queue or for its time. Slow on a long queue; for looking, not for working. */
+  /** A job that waits, in a queue or for its time. Reads a long queue through; for looking, not for working. */
   findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
+  /**
+   * The first jobs of a queue: those in the queue itself in the order in which they were stored, then those that wait for their time, in the
+   * order of `delayed.list`. A job that a node runs stays in its queue until it is settled, so it is among them; `whoRuns` tells it apart. What
+   * can't be read as a job is there too, under the id it would be buried by and without a name.
+   *
+   * @param options.limit default 100
+   * @throws MillraceError `queue-not-found`
+   */
+  listWaiting(queue: string, options?: { readonly limit?: number }): Promise<readonly WaitingJob[]>;
 
   /** Who runs this job now, asked of the nodes themselves. */
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;

@@ -10,7 +10,9 @@ import type {
   WorkOptions,
   WorkSubscription,
 } from "../broker/broker.ts";
+import type { BatchStore } from "../broker/batch-store.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
+import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
@@ -21,13 +23,15 @@ import type { SettlementStep } from "../settlement/settle.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/system-clock.ts";
 import { Connection } from "./memory/connection.ts";
+import { MemoryBatches } from "./memory/memory-batches.ts";
 import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "./memory/memory-delayed.ts";
+import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
 import { sizeOf } from "./memory/memory-queue.ts";
-import { publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
+import { anyWaitingJob, publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
@@ -59,8 +63,10 @@ export class MemoryBroker implements Broker {
   readonly maxMessageBytes: number;
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
+  readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly batches: BatchStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
   /** Handed out over this connection and not settled. */
@@ -76,7 +82,14 @@ export class MemoryBroker implements Broker {
     const reach = (): void => this.#connection.reach();
     this.queues = new MemoryQueues(this.#server, reach);
     this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
+    this.delayed = new MemoryDelayedStore({
+      delayed: this.#server.delayed,
+      clock: this.#server.clock,
+      maxMessageBytes: this.maxMessageBytes,
+      reach,
+    });
     this.history = new MemoryHistory(this.#server.history, this.#connection);
+    this.batches = new MemoryBatches(this.#server.batches, reach);
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
 
@@ -147,6 +160,20 @@ export class MemoryBroker implements Broker {
       }
     }
     return undefined;
+  }
+
+  async listWaiting(
+    queue: string,
+    { limit = 100 }: { readonly limit?: number } = {},
+  ): Promise<readonly WaitingJob[]> {
+    this.#connection.reach();
+    const queued = this.#server.queue(queue).stored.map((job) => anyWaitingJob(job, "queued"));
+    const delayed = this.#server.delayed
+      .list(queue)
+      .slice(0, Math.max(0, limit - queued.length))
+      .sort((a, b) => a.notBefore - b.notBefore)
+      .map((job) => anyWaitingJob(messageOfDelayed(job), "delayed"));
+    return [...queued, ...delayed].slice(0, limit);
   }
 
   async whoRuns(id: string): Promise<RunningJob | undefined> {
@@ -247,6 +274,8 @@ export class MemoryBroker implements Broker {
   #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {
     switch (step.do) {
       case "requeue":
+        return this.#requeue(step.envelope);
+      case "enqueue":
         return this.#requeue(step.envelope);
       case "bury":
         return this.#server.deadLetters.add(step.letter);

@@ -38,7 +38,14 @@ export function lockDuties(
     acquire: async () => {
       const fromMs = clock.monotonic();
       const lock = await locks.acquire(name, claim);
-      return lock && { lock, fromMs, untilMs: fromMs + leaseTime.heldForMs(leaseMs) };
+      if (lock === undefined) return undefined;
+      const untilMs = fromMs + leaseTime.heldForMs(leaseMs);
+      if (clock.monotonic() < untilMs) return { lock, fromMs, untilMs };
+      await locks.release(lock);
+      throw new MillraceError(
+        "request-timeout",
+        `The lock ${name} was given after most of its lease of ${leaseMs} ms had passed, and was released again. Use a longer lease, or see what holds up this process or its server.`,
+      );
     },
 
     renew: ({ lock }) => {

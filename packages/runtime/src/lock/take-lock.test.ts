@@ -26,6 +26,20 @@ describe("a lock that is free", () => {
     expect(locks.count("release")).toBe(1);
   });
 
+  test("that is given when most of its lease has passed is freed, and asked for again by who can wait", async () => {
+    const locks = new SimulatedLocks();
+    locks.befalls((call) => (call === "acquire" ? { tookMs: 2_500 } : undefined));
+    const refused = expect(locks.take("a")).rejects.toMatchObject({ code: "request-timeout" });
+    await locks.clock.advance(2_500);
+    await refused;
+    expect(locks.server.locks.look("it")).toBeUndefined();
+    const waiting = locks.take("b", FOR_EVER);
+    await locks.clock.advance(2_500);
+    locks.befalls(() => undefined);
+    await locks.clock.advance(1_000);
+    expect((await waiting)?.isHeld()).toBe(true);
+  });
+
   test("a request that can't be is refused before anything is asked", async () => {
     const locks = new SimulatedLocks();
     await expect(locks.take("a", { name: "" })).rejects.toMatchObject({ code: "invalid-name" });

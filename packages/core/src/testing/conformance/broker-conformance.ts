@@ -1,5 +1,7 @@
+import { batchCases } from "./batch-cases.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { deadLetterCases } from "./dead-letter-cases.ts";
+import { delayedCases } from "./delayed-cases.ts";
 import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
 import { historyCases } from "./history-cases.ts";
@@ -29,10 +31,12 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...settleCases,
   ...requeueCases,
   ...deadLetterCases,
+  ...batchCases,
   ...historyCases,
   ...lockCases,
   ...documentCases,
   ...queueCases,
   ...lookingCases,
+  ...delayedCases,
   ...connectionCases,
 ];

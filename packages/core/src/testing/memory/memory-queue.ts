@@ -164,6 +164,12 @@ export class MemoryQueue {
     return lane === undefined ? undefined : this.#waiting[lane].shift();
   }
 
+  /** All that is in the queue: what waits and what is held, in the order of arrival. */
+  get stored(): readonly QueueMessage[] {
+    const held = [...this.#held.values()].map(({ stored }) => stored.message);
+    return [...held, ...this.waiting].sort((a, b) => a.sequence - b.sequence);
+  }
+
   #dispatch(): void {
     const quota = new Map(
       [...this.#consumers].map((consumer) => [consumer, consumer.freeSlots()] as const),

@@ -1,0 +1,40 @@
+// Takes a lock and, while told to, writes under it, whatever its signal says. Its one argument is a `HolderConfig` as JSON.
+import { connectBroker } from "@millrace/broker-nats";
+import { silentLogger, systemClock } from "@millrace/core";
+import { takeLock } from "@millrace/runtime";
+import { ledgerNowMs } from "../../reliability/oracle/ledger-entry.ts";
+import { Register } from "./register.ts";
+import type { HolderConfig, Said } from "./said.ts";
+
+const config = JSON.parse(process.argv[2] ?? "{}") as HolderConfig;
+const say = (message: Said): void => void process.send?.(message);
+
+const { locks } = await connectBroker({
+  servers: config.servers,
+  namespace: config.namespace,
+  pingIntervalMs: 500,
+  reconnectWaitMs: 50,
+});
+const register = new Register(config.register);
+say({ say: "waiting" });
+const lease = await takeLock(
+  { locks, clock: systemClock, log: silentLogger },
+  {
+    name: config.lock,
+    holder: config.name,
+    leaseMs: config.leaseMs,
+    waitMs: Number.POSITIVE_INFINITY,
+  },
+);
+if (lease === undefined) throw new Error("waited for ever and got nothing");
+const { token, signal } = lease;
+// The new holder's token is on record before anything else: from here on the register refuses the one before.
+register.write(config.name, token, lease.isHeld());
+signal.addEventListener("abort", () => say({ say: "lost", atMs: ledgerNowMs() }));
+say({ say: "held", token, atMs: ledgerNowMs() });
+
+process.on("message", (command: { readonly do: "write" | "release" }) => {
+  if (command.do === "release") return void lease.release();
+  const [held, aborted] = [lease.isHeld(), signal.aborted];
+  say({ say: "wrote", held, aborted, accepted: register.write(config.name, token, held) });
+});

@@ -1,0 +1,23 @@
+/** The one argument of the holder program, as JSON. */
+export interface HolderConfig {
+  readonly servers: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly lock: string;
+  readonly leaseMs: number;
+  /** The register's file. */
+  readonly register: string;
+}
+
+/** What a holder program says over IPC. `atMs` is the machine's monotonic clock, which all processes share. */
+export type Said =
+  | { readonly say: "waiting" }
+  | { readonly say: "held"; readonly token: number; readonly atMs: number }
+  | { readonly say: "lost"; readonly atMs: number }
+  | {
+      readonly say: "wrote";
+      /** `isHeld()` and `signal.aborted`, read right before the write. */
+      readonly held: boolean;
+      readonly aborted: boolean;
+      readonly accepted: boolean;
+    };
