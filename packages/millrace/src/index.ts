@@ -18,6 +18,7 @@ export {
 export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";
 
 // Producing.
+export type { CancelOptions, CancelResult } from "./client/cancel-job.ts";
 export type { EnqueueItem, Millrace } from "./client/client.ts";
 export { type BatchHandle, type BatchOptions, planJob, type PlannedJob } from "./client/batch.ts";
 export type { Chain, ChainHandle, LinkOptions } from "./client/chain.ts";
@@ -25,6 +26,10 @@ export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
+export type { DrainOptions, DrainResult } from "./client/queue-drain.ts";
+export type { LimitUse, QueueLimits } from "./client/queue-limits.ts";
+export type { QueueStatus } from "./client/queue-status.ts";
+export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {
   BatchEnded,
@@ -33,9 +38,12 @@ export type {
   EnqueueItemResult,
   EnqueueOptions,
   HistoryRecord,
+  ControlMark,
+  QueueControls,
   QueueSettings,
   QueueSnapshot,
   StoredDeadLetter,
+  UniqueConflict,
 } from "@millrace/core";
 
 // Running.

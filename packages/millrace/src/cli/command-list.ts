@@ -10,6 +10,11 @@ import { jobsGet } from "./commands/jobs-get.ts";
 import { jobsList } from "./commands/jobs-list.ts";
 import { locksList } from "./commands/locks-list.ts";
 import { locksRelease } from "./commands/locks-release.ts";
+import { limits } from "./commands/limits.ts";
+import { queuesDrain } from "./commands/queues-drain.ts";
+import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
+import { queuesPurge } from "./commands/queues-purge.ts";
+import { queuesSet } from "./commands/queues-set.ts";
 import { queues } from "./commands/queues.ts";
 import { run } from "./commands/run.ts";
 
@@ -19,6 +24,12 @@ export const COMMANDS: readonly Command[] = [
   run,
   enqueue,
   queues,
+  queuesPause,
+  queuesResume,
+  queuesDrain,
+  queuesPurge,
+  queuesSet,
+  limits,
   jobsGet,
   jobsList,
   deadList,

@@ -61,6 +61,8 @@ export class Execution {
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
   readonly #onEnd: (execution: Execution) => void;
+  /** Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes no slot. */
+  readonly #onYield: ((execution: Execution) => void) | undefined;
   readonly #abort = new AbortSwitch();
   #phase: Phase = "reading";
   /** Set before the start, where the job is only to be handed back. */
@@ -80,10 +82,16 @@ export class Execution {
   #startedAt: number | undefined;
   #startedMono = 0;
 
-  constructor(host: ExecutionHost, delivery: Delivery, onEnd: (execution: Execution) => void) {
+  constructor(
+    host: ExecutionHost,
+    delivery: Delivery,
+    onEnd: (execution: Execution) => void,
+    onYield?: (execution: Execution) => void,
+  ) {
     this.#host = host;
     this.#delivery = delivery;
     this.#onEnd = onEnd;
+    this.#onYield = onYield;
   }
 
   /** What this execution would answer when asked who runs a job; undefined while it doesn't run. */
@@ -98,6 +106,7 @@ export class Execution {
       node: this.#host.node,
       attempt: envelope.attempts + 1,
       startedAt: this.#startedAt,
+      createdAt: envelope.createdAt,
     };
   }
 
@@ -117,9 +126,19 @@ export class Execution {
     else this.#admit(read.envelope, false);
   }
 
-  /** Gives the job straight back without running it: it arrived after the node began to stop. */
-  refuse(): void {
-    this.abort("shutdown", "The node is stopping.");
+  /** Whether its handler was ever called. */
+  get hasRun(): boolean {
+    return this.#startedAt !== undefined;
+  }
+
+  /** Whether its handler was told to stop. */
+  get isAborted(): boolean {
+    return this.#abort.reason !== undefined;
+  }
+
+  /** Gives the job straight back without running it: as a rule because it arrived after the node began to stop. */
+  refuse(cause: AbortCause = "shutdown", message = "The node is stopping."): void {
+    this.abort(cause, message);
     this.start();
   }
 
@@ -132,6 +151,20 @@ export class Execution {
   /** Tells the handler to stop. What follows depends on whether it does. */
   abort(cause: AbortCause, message: string): void {
     this.#abort.abort(cause, message);
+  }
+
+  /**
+   * A cancellation came in for a job of this id. Before the admission there is nothing to do, because that asks; once it is being
+   * settled it is too late.
+   */
+  heedCancellation(id: string): void {
+    const envelope = this.#envelope;
+    if (envelope?.id !== id) return;
+    const cancellation = this.#host.cancellations.of(envelope);
+    if (cancellation === undefined) return;
+    if (this.#phase === "attempting") this.abort("cancelled", cancellation.reason);
+    else if (this.#phase === "gating" || this.#phase === "quarantined")
+      this.#settle({ kind: "cancelled", reason: cancellation.reason });
   }
 
   /** The last resort of a stopping node: settle although the handler goes on. A settlement under way is left alone. */
@@ -206,7 +239,12 @@ export class Execution {
   #admit(envelope: Envelope, convicted: boolean): void {
     const host = this.#host;
     const { message, deliveryCount } = this.#delivery;
+    const verdict = host.verdict?.(envelope, message);
+    if (verdict !== undefined) return this.#settle(verdict);
     this.#definition = host.registry.get(envelope.name);
+    const cancellation = host.cancellations.of(envelope);
+    if (cancellation !== undefined)
+      return this.#settle({ kind: "cancelled", reason: cancellation.reason });
     const admission = admit({
       envelope,
       job: this.#definition,
@@ -236,11 +274,14 @@ export class Execution {
       this.abort("lock-lost", "The lock that lets this job run could not be kept."),
     );
     this.#passes = passes;
-    const entrant = { envelope, job, message: this.#delivery.message };
+    const { message, deliveryCount } = this.#delivery;
+    const entrant = { envelope, job, message, deliveryCount };
     for (const gate of gates) {
       const refusal = await this.#enter(passes, gate, entrant);
       if (this.#phase !== "gating") return;
-      if (refusal !== undefined) return this.#settle(refusal);
+      if (refusal === undefined) continue;
+      this.#settle(refusal);
+      return this.#onYield?.(this);
     }
     this.#quarantine(envelope, job);
   }
@@ -345,6 +386,8 @@ export class Execution {
       random: random(),
       node,
     };
+    const children = this.#attempt?.children;
+    if (children !== undefined) input.children = children;
     if (this.#startedAt !== undefined) {
       input.startedAt = this.#startedAt;
       input.durationMs = Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000;
@@ -355,7 +398,12 @@ export class Execution {
         "the retry policy threw; the job is not tried again",
       ),
     );
-    void this.#carryOut(input, settlement);
+    const cancellation = this.#host.cancellations.of(input.envelope);
+    // It would only be cancelled when it comes again, which may be much later.
+    if (settlement.state === "requeued" && cancellation !== undefined) {
+      input.outcome = { kind: "cancelled", reason: cancellation.reason };
+      void this.#carryOut(input, settle(input));
+    } else void this.#carryOut(input, settlement);
   }
 
   /** Until the broker has confirmed it all, or the lease is gone and the job is somebody else's to settle. */
