@@ -51,7 +51,7 @@ const flags = {
   },
   priority: {
     kind: oneOf("high", "normal", "low"),
-    about: "Its lane (default normal). Nodes take all lanes in order of arrival for now",
+    about: "Its lane (default normal): how it shares the slots with other jobs",
   },
   tags: { kind: list, about: "Tags, with commas between them" },
   "unique-key": {
