@@ -2,6 +2,14 @@ export { ERROR_CODES, type ErrorCode } from "./errors/codes.ts";
 export { isErrorCode, MillraceError } from "./errors/millrace-error.ts";
 export { recordError, type RecordedError, trimError } from "./errors/recorded-error.ts";
 
+export {
+  type Cancellation,
+  CANCELLATIONS_BUCKET,
+  cancellationKey,
+  cancelReason,
+  readCancellation,
+} from "./cancellation/cancellation.ts";
+
 export type { Clock, Timer } from "./time/clock.ts";
 export { type Duration, formatMs, toMs } from "./time/duration.ts";
 export { systemClock } from "./time/system-clock.ts";
@@ -127,6 +135,14 @@ export type {
 export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
+export { LaneTurns } from "./broker/lane-turns.ts";
+export {
+  DEFAULT_LANE_WEIGHTS,
+  LANE_NAMES,
+  type LaneName,
+  laneWeights,
+  type LaneWeights,
+} from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
 

@@ -1,10 +1,12 @@
 import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
-import { type KV, type KvEntry, KvWatchInclude } from "@nats-io/kv";
+import type { KV, KvEntry } from "@nats-io/kv";
 import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
+import { serverNow } from "./server-now.ts";
+import { watchBucket } from "./watch-bucket.ts";
 
 type Report = (error: unknown, doing: string) => void;
 
@@ -78,22 +80,34 @@ export class NatsDocuments implements DocumentStore {
     }
   }
 
+  /** Only what the server keeps of a removal is removed: a key that was written since has a later message, which stays. */
+  async forgetRemoved({ olderThanMs }: { readonly olderThanMs: number }): Promise<void> {
+    const { nc, jsm } = this.#server;
+    const stream = `KV_${this.#bucket}`;
+    const range = { stream, filter: `$KV.${this.#bucket}.>` };
+    let now: number | undefined;
+    for await (const { subject, sequence, storedAt, headers } of readStream(nc, jsm, range)) {
+      if (headers["kv-operation"] === undefined) continue;
+      now ??= await serverNow(jsm, stream);
+      if (now - storedAt < olderThanMs) continue;
+      await request(`forget what was removed from ${this.#bucket}`, () =>
+        jsm.streams.purge(stream, { filter: subject, seq: sequence + 1 }),
+      );
+    }
+  }
+
   async watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
   ): Promise<{ stop(): Promise<void> }> {
-    const changes = await request(`watch ${this.#bucket}`, () =>
-      this.#kv.watch({ include: KvWatchInclude.UpdatesOnly }),
-    );
-    const told = (async () => {
-      for await (const entry of changes)
-        listener({ key: fromKvKey(entry.key), document: this.#document(entry) });
-    })().catch((error: unknown) => this.#onProblem(error, `watch ${this.#bucket}`));
-    return {
-      stop: async () => {
-        changes.stop();
-        await told;
-      },
-    };
+    const { nc, jsm } = this.#server;
+    return watchBucket({
+      nc,
+      jsm,
+      kv: this.#kv,
+      bucket: this.#bucket,
+      onEntry: (entry) => listener({ key: fromKvKey(entry.key), document: this.#document(entry) }),
+      onProblem: this.#onProblem,
+    });
   }
 
   #document(entry: KvEntry): Document | undefined {

@@ -16,7 +16,14 @@ export interface DocumentStore {
   put(key: string, value: unknown, expected?: number): Promise<number>;
   /** Removing what is gone is fine. @throws MillraceError `revision-conflict` */
   remove(key: string, expected?: number): Promise<void>;
-  /** Calls for each change from now on. Watch first, then list: then nothing is missed. */
+  /**
+   * What is removed leaves a trace for a while, so that a watcher that was away learns of it; where many keys come and go, somebody has to
+   * have the old traces dropped. Any number of nodes may, at any time.
+   */
+  forgetRemoved(options: { readonly olderThanMs: number }): Promise<void>;
+  /**
+   * Calls for each change from now on, also for those during an outage, once it is over. Watch first, then list: then nothing is missed.
+   */
   watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
   ): Promise<{ stop(): Promise<void> }>;

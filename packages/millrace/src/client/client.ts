@@ -13,6 +13,7 @@ import {
   requireQueueName,
 } from "@millrace/core";
 import { type BatchHandle, type BatchOptions, enqueueBatch, type PlannedJob } from "./batch.ts";
+import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { type Chain, startChain } from "./chain.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
@@ -75,6 +76,17 @@ export interface Millrace extends AsyncDisposable {
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then)
    */
   job(id: string, options?: { readonly queue?: string }): Promise<JobStatus>;
+  /**
+   * Ends a job before its time, whatever it is doing and wherever. See `JobHandle.cancel`.
+   *
+   * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then)
+   * @example
+   * await millrace.cancel("order-7", { queue: "mail", reason: "the customer withdrew" });
+   */
+  cancel(
+    id: string,
+    options?: CancelOptions & { readonly queue?: string; readonly reason?: string },
+  ): Promise<CancelResult>;
   /** A handle on a job that was enqueued elsewhere. */
   handle<Output = unknown>(id: string, queue: string): JobHandle<Output>;
   /**
@@ -122,7 +134,8 @@ export function createClient(
           `The broker said nothing about job ${envelope.id}.`,
         );
       if (!result.ok) throw result.error;
-      return jobHandle(broker, clock, result);
+      const { createdAt } = envelope;
+      return jobHandle(broker, clock, result.duplicate ? result : { ...result, createdAt });
     },
     enqueueMany: (job, items) =>
       enqueueMany(broker, items, job.queue, (item) => makeEnvelope(job, item.input, item, source)),
@@ -131,6 +144,12 @@ export function createClient(
     // Async, so that a bad id rejects like every other error.
     job: async (id, { queue } = {}) =>
       findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),
+    cancel: async (id, { queue, reason, ...options } = {}) => {
+      // Where the queue isn't known the job has to be found in one first.
+      const where = queue ?? (await findJob(broker, requireId(id), undefined, now)).queue;
+      const job = { id: requireId(id), queue: requireQueueName(where) };
+      return cancelJob(broker, clock, job, reason, options);
+    },
     handle: (id, queue) =>
       jobHandle(broker, clock, {
         id: requireId(id),

@@ -1,4 +1,11 @@
-import { type Broker, type DeadReason, MillraceError, type StoredDeadLetter } from "@millrace/core";
+import {
+  type Broker,
+  cancellationKey,
+  CANCELLATIONS_BUCKET,
+  type DeadReason,
+  MillraceError,
+  type StoredDeadLetter,
+} from "@millrace/core";
 import { revivedEnvelope } from "./dead-retry.ts";
 
 /** Which dead letters are meant. Everything that is given must hold. */
@@ -86,7 +93,16 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
         );
       return newest;
     },
-    retry: (filter) => onEach(filter, retryOne),
+    retry: async (filter) => {
+      const documents = await broker.documents(CANCELLATIONS_BUCKET);
+      const cancelled = new Set((await documents.list()).map(({ key }) => key));
+      return onEach(filter, async (letter) => {
+        const key = cancellationKey(letter);
+        // One that came in as the job died may not be swept yet, and must not meet its new life.
+        if (cancelled.has(key)) await documents.remove(key);
+        await retryOne(letter);
+      });
+    },
     discard: (filter) => onEach(filter, (letter) => store.remove(letter.sequence)),
   };
 }

@@ -108,7 +108,7 @@ function stateOf({ history, running, waiting }: JobTraces, now: number): JobStat
 }
 
 /** Whether a job that had ended was brought back since: its dead letter was retried, or its id used again. */
-function isNewer(
+export function isNewer(
   last: HistoryRecord,
   running: RunningJob | undefined,
   waiting: WaitingJob | undefined,

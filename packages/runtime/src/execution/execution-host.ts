@@ -7,6 +7,7 @@ import type {
   Logger,
   MetricsCollector,
 } from "@millrace/core";
+import type { Cancellations } from "../control/cancellations.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
@@ -26,6 +27,7 @@ export interface ExecutionHost {
   readonly poisonAfter: number;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
+  readonly cancellations: Cancellations;
   /** In the order in which a job passes them. */
   readonly gates: readonly Gate[];
   readonly hooks: readonly SettlementHook[];

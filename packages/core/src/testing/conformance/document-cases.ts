@@ -106,6 +106,30 @@ export const documentCases: readonly ConformanceCase[] = [
     },
   ),
 
+  conformanceCase(
+    "documents: forgetting what was removed touches nothing that is there, and revisions go on growing",
+    async (scene) => {
+      const { documents, key } = await desk(scene, "gone", "back", "there");
+      const revisions: number[] = [];
+      for (const name of ["gone", "back", "there"])
+        revisions.push(await documents.put(key(name), name));
+      await documents.remove(key("gone"));
+      await documents.remove(key("back"));
+      revisions.push(await documents.put(key("back"), "again"));
+      await documents.forgetRemoved({ olderThanMs: 3_600_000 });
+      await documents.forgetRemoved({ olderThanMs: 0 });
+      await documents.forgetRemoved({ olderThanMs: 0 });
+      assert.equal(await documents.get(key("gone")), undefined);
+      assert.equal((await documents.get(key("back")))?.value, "again");
+      assert.equal((await documents.get(key("there")))?.value, "there");
+      revisions.push(await documents.put(key("gone"), "new", 0));
+      assert.deepEqual(
+        revisions.toSorted((a, b) => a - b),
+        revisions,
+      );
+    },
+  ),
+
   sharedCase(
     "documents: of many writers that expect the same revision, on two connections, exactly one wins",
     async (scene) => {
