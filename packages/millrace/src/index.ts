@@ -24,6 +24,7 @@ export { type BatchHandle, type BatchOptions, planJob, type PlannedJob } from ".
 export type { Chain, ChainHandle, LinkOptions } from "./client/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
+export type { DelayedJobs, NewTime } from "./client/delayed.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
@@ -31,6 +32,7 @@ export type {
   BatchEnded,
   BatchSummary,
   DeadReason,
+  DelayedJob,
   EnqueueItemResult,
   EnqueueOptions,
   HistoryRecord,

@@ -16,6 +16,7 @@ import { type BatchHandle, type BatchOptions, enqueueBatch, type PlannedJob } fr
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { type Chain, startChain } from "./chain.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
+import { type DelayedJobs, delayedJobs } from "./delayed.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
@@ -110,6 +111,7 @@ export interface Millrace extends AsyncDisposable {
   ): Promise<Result>;
   readonly queues: QueueStore;
   readonly dead: DeadLetters;
+  readonly delayed: DelayedJobs;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
   /** Ends the connection. Idempotent. */
@@ -159,6 +161,7 @@ export function createClient(
     lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
     queues: broker.queues,
     dead: deadLetters(broker, now),
+    delayed: delayedJobs(broker, now),
     broker,
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),
