@@ -11,6 +11,7 @@ import {
   type HistoryStore,
   type LockStore,
   MillraceError,
+  type ProgressStore,
   type QueueStore,
   requireQueueName,
   type RunningJob,
@@ -39,6 +40,7 @@ import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { NatsDocuments } from "./store/documents.ts";
 import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
+import { NatsProgress } from "./store/progress.ts";
 import { NatsQueues } from "./store/queues.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
@@ -67,6 +69,7 @@ export class NatsBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly progress: ProgressStore;
   readonly batches: BatchStore;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
@@ -116,6 +119,7 @@ export class NatsBroker implements Broker {
     });
     this.history = new NatsHistory(server, this.#report);
     this.locks = new NatsLocks(server, config.replicas);
+    this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.#unwatch = watchConnection(nc, ({ type }) => {
       if (type === "disconnect") this.#become("disconnected");

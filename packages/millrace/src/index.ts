@@ -34,6 +34,7 @@ export type {
   EnqueueItemResult,
   EnqueueOptions,
   HistoryRecord,
+  ProgressReport,
   QueueSettings,
   QueueSnapshot,
   StoredDeadLetter,

@@ -16,12 +16,14 @@ export class Names {
   readonly historyStream: string;
   readonly batchStream: string;
   readonly batchAll: string;
+  readonly progressStream: string;
   readonly whoRuns: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
   readonly delayedAll: string;
   readonly dueAll: string;
   readonly deadAll: string;
   readonly historyAll: string;
+  readonly progressAll: string;
   readonly jobsAll: string;
   readonly #jobs: string;
   readonly #requeue: string;
@@ -36,11 +38,13 @@ export class Names {
     this.historyStream = `${ns}-history`;
     this.batchStream = `${ns}-batches`;
     this.batchAll = `${ns}.batch.>`;
+    this.progressStream = `${ns}-progress`;
     this.whoRuns = `${ns}.ctl.who-runs`;
     this.delayedAll = `${ns}.delayed.>`;
     this.dueAll = `${ns}.due.>`;
     this.deadAll = `${ns}.dead.>`;
     this.historyAll = `${ns}.history.>`;
+    this.progressAll = `${ns}.progress.>`;
     this.jobsAll = `${ns}.jobs.>`;
     this.#jobs = `${ns}.jobs.`;
     this.#requeue = `${ns}.requeue.`;
@@ -127,6 +131,10 @@ export class Names {
   /** Where the release of a lock is told to those who wait for it. */
   lockReleased(key: string): string {
     return `${this.namespace}.ctl.lock-released.${key}`;
+  }
+
+  progress(queue: string, id: string): string {
+    return `${this.namespace}.progress.${queue}.${id}`;
   }
 
   /** The name of a KV bucket; its stream is `KV_<bucket>`. */

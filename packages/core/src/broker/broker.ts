@@ -7,6 +7,7 @@ import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
+import type { ProgressStore } from "./progress-store.ts";
 import type { SettlementStep } from "../settlement/settle.ts";
 
 /**
@@ -30,6 +31,7 @@ export interface Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly progress: ProgressStore;
   readonly batches: BatchStore;
   /** Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first use. */
   documents(bucket: string): Promise<DocumentStore>;

@@ -16,6 +16,7 @@ import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
+import type { ProgressStore } from "../broker/progress-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -30,6 +31,7 @@ import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
+import { MemoryProgress } from "./memory/memory-progress.ts";
 import { sizeOf } from "./memory/memory-queue.ts";
 import { anyWaitingJob, publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
@@ -65,6 +67,7 @@ export class MemoryBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly progress: ProgressStore;
   readonly batches: BatchStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
@@ -87,6 +90,7 @@ export class MemoryBroker implements Broker {
       maxMessageBytes: this.maxMessageBytes,
       reach,
     });
+    this.progress = new MemoryProgress(this.#server.progress, this.#connection);
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);

@@ -1,5 +1,6 @@
-import { type Broker, type Clock, type Duration, toMs } from "@millrace/core";
+import { type Broker, type Clock, type Duration, type ProgressReport, toMs } from "@millrace/core";
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
+import { followProgress } from "./job-progress.ts";
 import { awaitResult } from "./job-result.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 
@@ -32,6 +33,15 @@ export interface JobHandle<Output = unknown> {
    * const { state } = await handle.cancel("user left", { wait: "10s" });
    */
   cancel(reason?: string, options?: CancelOptions): Promise<CancelResult>;
+  /**
+   * What the job's handler reports with `progress()`, from the latest on until the job has ended; over retries and reconnects. A reader
+   * that is slower than the handler is given the latest only.
+   *
+   * @throws MillraceError `connection-closed`
+   * @example
+   * for await (const { value, note } of handle.progress()) bar.show(value, note);
+   */
+  progress(): AsyncIterable<ProgressReport>;
 }
 
 /** A job as a handle knows it. */
@@ -62,5 +72,6 @@ export function jobHandle<Output>(
       return (await awaitResult(broker, job, timeoutMs, clock)) as Output;
     },
     cancel: (reason, options = {}) => cancelJob(broker, clock, job, reason, options),
+    progress: () => followProgress(broker, job, clock),
   };
 }

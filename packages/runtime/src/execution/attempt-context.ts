@@ -8,6 +8,7 @@ export class AttemptContext implements ExecutionContext {
   readonly node: string;
   readonly token: number;
   readonly maxAttempts: number;
+  readonly progress: ExecutionContext["progress"];
   readonly #abort: AbortSwitch;
   readonly #nodeLog: Logger;
   #log: Logger | undefined;
@@ -18,6 +19,7 @@ export class AttemptContext implements ExecutionContext {
     definition: AnyJob;
     token: number;
     node: string;
+    progress: ExecutionContext["progress"];
     abort: AbortSwitch;
     log: Logger;
   }) {
@@ -25,6 +27,7 @@ export class AttemptContext implements ExecutionContext {
     this.job = fields.envelope;
     this.node = fields.node;
     this.token = fields.token;
+    this.progress = fields.progress;
     this.maxAttempts = fields.envelope.maxAttempts ?? fields.definition.retry.attempts;
     this.#abort = fields.abort;
     this.#nodeLog = fields.log;

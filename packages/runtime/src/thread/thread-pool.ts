@@ -131,6 +131,9 @@ class Conversation {
       case "log":
         this.#context.log[message.level](message.fields, message.message);
         return;
+      case "progress":
+        this.#context.progress(message.value, message.note);
+        return;
       case "returned":
         return this.#end((resolve) => resolve(message.value), true);
       case "returned-unclonable":

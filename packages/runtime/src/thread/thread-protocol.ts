@@ -21,6 +21,7 @@ export type FromThread =
       readonly fields: object;
       readonly message: string;
     }
+  | { readonly say: "progress"; readonly value: number; readonly note: string | undefined }
   | { readonly say: "returned"; readonly value: unknown }
   /** The handler's result can't leave the thread. */
   | { readonly say: "returned-unclonable" }

@@ -7,6 +7,7 @@ import { MemoryDelayed } from "./memory-delayed.ts";
 import { DocumentBucket } from "./memory-documents.ts";
 import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
+import { ProgressBoard } from "./memory-progress.ts";
 import type { MemoryQueue } from "./memory-queue.ts";
 
 const HISTORY_LIMIT = 10_000;
@@ -27,6 +28,7 @@ export class MemoryServer {
   readonly deadLetters = new DeadLetterShelf();
   readonly history = new HistoryTape(HISTORY_LIMIT);
   readonly locks: LockTable;
+  readonly progress = new ProgressBoard();
   readonly buckets = new Map<string, DocumentBucket>();
   readonly runners = new Set<(id: string) => RunningJob | undefined>();
 
