@@ -137,6 +137,14 @@ export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export type { ProgressStore } from "./broker/progress-store.ts";
 export { checkProgress, type ProgressReport } from "./progress/progress-report.ts";
+export { LaneTurns } from "./broker/lane-turns.ts";
+export {
+  DEFAULT_LANE_WEIGHTS,
+  LANE_NAMES,
+  type LaneName,
+  laneWeights,
+  type LaneWeights,
+} from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
 

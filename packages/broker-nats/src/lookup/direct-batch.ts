@@ -2,7 +2,13 @@ import { MillraceError } from "@millrace/core";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { newInbox } from "../wire/inbox.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
-import { readAppended, readHeaders, readStatus } from "../wire/read-headers.ts";
+import {
+  rawBytes,
+  readAppended,
+  readHeaders,
+  readStatus,
+  type ReceivedHeaders,
+} from "../wire/read-headers.ts";
 import type { StoredMessage } from "./stored-message.ts";
 
 export interface BatchRequest {
@@ -39,9 +45,9 @@ export async function readBatch(nc: NatsConnection, wanted: BatchRequest): Promi
       const end = endOf(msg);
       if (end !== undefined)
         return answer.resolve(end === "unserved" ? undefined : { messages, pending: end });
-      const stored = storedMessage(msg);
+      const stored = new BatchMessage(msg);
       // An older member knows no batches: it sends one message and no end.
-      if (stored === undefined) return answer.resolve(undefined);
+      if (messages.length === 0 && !stored.ofBatch) return answer.resolve(undefined);
       messages.push(stored);
     },
   });
@@ -73,20 +79,48 @@ function endOf(msg: Msg): number | "unserved" | undefined {
   return code === 404 ? 0 : "unserved";
 }
 
-function storedMessage(msg: Msg): StoredMessage | undefined {
-  const appended = readAppended(msg, [
-    "Nats-Subject",
-    "Nats-Sequence",
-    "Nats-Time-Stamp",
-    "Nats-Num-Pending",
-  ]);
-  const [subject, sequence, time, pending] = appended;
-  if (subject === undefined || pending === undefined) return undefined;
-  return {
-    subject,
-    sequence: Number(sequence),
-    data: plainBytes(msg.data),
-    headers: readHeaders(msg),
-    storedAt: Date.parse(time ?? ""),
-  };
+/** Read only as far as it is asked: a search looks at the bytes of nearly all messages and at nothing else. */
+class BatchMessage implements StoredMessage {
+  readonly #msg: Msg;
+  #headers: ReceivedHeaders | undefined;
+  #appended: readonly (string | undefined)[] | undefined;
+
+  constructor(msg: Msg) {
+    this.#msg = msg;
+  }
+
+  get subject(): string {
+    return this.#place[0] ?? "";
+  }
+
+  get sequence(): number {
+    return Number(this.#place[1]);
+  }
+
+  get storedAt(): number {
+    return Date.parse(this.#place[2] ?? "");
+  }
+
+  get data(): Uint8Array {
+    return plainBytes(this.#msg.data);
+  }
+
+  get headers(): ReceivedHeaders {
+    return (this.#headers ??= readHeaders(this.#msg));
+  }
+
+  /** A server that knows batches says how many are left. */
+  get ofBatch(): boolean {
+    return this.#place[3] !== undefined;
+  }
+
+  shows(bytes: Buffer): boolean {
+    return rawBytes(this.#msg).includes(bytes);
+  }
+
+  get #place(): readonly (string | undefined)[] {
+    return (this.#appended ??= readAppended(this.#msg, PLACE));
+  }
 }
+
+const PLACE = ["Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Num-Pending"];

@@ -2,7 +2,7 @@ import { requireId, requireQueueName, type WaitingJob } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import { nextMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { endsOf, isThere, scan } from "./scan.ts";
+import { endsOf, isThere, scan, type StreamEnds } from "./scan.ts";
 import { delayedJob, fromLeader, queuedJob, type StoredMessage } from "./stored-message.ts";
 
 /** Where a stream is read message by message, so many parts are searched side by side: each step waits for the server's answer. */
@@ -60,7 +60,8 @@ async function findQueued(
 ): Promise<WaitingJob | undefined> {
   const ends = await endsOf(server, stream);
   if (ends === undefined || ends.last < ends.first) return undefined;
-  let found: WaitingJob | undefined;
+  let found = await findByPlace(server, ends, id);
+  if (found !== undefined) return found;
   const parts = ends.batches ? BATCHED_PARTS : PARTS;
   const length = Math.ceil((ends.last - ends.first + 1) / parts);
   const idBytes = Buffer.from(id);
@@ -82,21 +83,33 @@ async function findQueued(
   return found;
 }
 
-/** Decodes only what shows the id somewhere: in its headers, its bytes, or its place. */
+/** A job without an id of its own goes by its place, which stands nowhere in its message. */
+async function findByPlace(
+  { jsm, names }: ServerAccess,
+  { stream, last }: StreamEnds,
+  id: string,
+): Promise<WaitingJob | undefined> {
+  const sequence = Number(/-(\d{1,15})$/.exec(id)?.[1] ?? 0);
+  if (sequence < 1 || sequence > last) return undefined;
+  const found = await nextMessage(jsm, stream, sequence, ">");
+  if (found?.seq !== sequence) return undefined;
+  const stored = fromLeader(found);
+  const job = queuedJob(names, stored);
+  return job?.read.ok === true && job.read.envelope.id === id
+    ? { envelope: job.read.envelope, state: "queued", storedAt: stored.storedAt }
+    : undefined;
+}
+
+/** Decodes only what shows the id somewhere. */
 function match(
   { names }: ServerAccess,
   stored: StoredMessage,
   id: string,
   idBytes: Buffer,
 ): WaitingJob | undefined {
-  const { headers, data, storedAt } = stored;
-  const shown =
-    headers["nats-msg-id"]?.includes(id) === true ||
-    id.endsWith(`-${stored.sequence}`) ||
-    Buffer.from(data.buffer, data.byteOffset, data.byteLength).includes(idBytes);
-  if (!shown) return undefined;
+  if (!stored.shows(idBytes)) return undefined;
   const job = queuedJob(names, stored);
   return job?.read.ok === true && job.read.envelope.id === id
-    ? { envelope: job.read.envelope, state: "queued", storedAt }
+    ? { envelope: job.read.envelope, state: "queued", storedAt: stored.storedAt }
     : undefined;
 }

@@ -34,7 +34,7 @@ export interface ScanRange {
 /** What a list asks of the leader of a replicated stream one by one (docs/decisions/0020). */
 const LEADER_READS = 200;
 /** Held in memory at a time, unless their bytes end the batch before. */
-const BATCH = 500;
+const BATCH = 1_000;
 
 /** @returns undefined where there is no such stream */
 export async function endsOf(
@@ -81,8 +81,12 @@ export async function* scan(
       });
       // Not served now: not served for the rest of this scan.
       batches = answer !== undefined;
-      const messages = (answer?.messages ?? []).filter(({ sequence }) => sequence <= until);
-      const last = answer?.messages.at(-1);
+      const all = answer?.messages ?? [];
+      const last = all.at(-1);
+      const messages =
+        last === undefined || last.sequence <= until
+          ? all
+          : all.filter(({ sequence }) => sequence <= until);
       read += messages.length;
       if (messages.length > 0) yield messages;
       if (last !== undefined) {

@@ -42,6 +42,7 @@ export function queueStream(
       num_replicas: settings.replicas ?? replicas,
     },
     update: (existing) => ({
+      subjects: queueSubjectsOver(existing, names, queue),
       discard: DiscardPolicy.New,
       allow_direct: true,
       ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs }),
@@ -56,6 +57,16 @@ export function queueStream(
         : { max_msg_size: limits.queue }),
     }),
   };
+}
+
+/** An operator's own subjects stay; those of the version that knew no lanes give way, for they would take what no consumer serves. */
+function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: string): string[] {
+  const wanted = names.queueSubjects(queue);
+  const former = names.formerQueueSubjects(queue);
+  return [
+    ...wanted,
+    ...subjects.filter((subject) => !wanted.includes(subject) && !former.includes(subject)),
+  ];
 }
 
 /**

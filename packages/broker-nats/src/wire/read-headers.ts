@@ -63,6 +63,14 @@ export function readAppended(msg: Msg, names: readonly string[]): readonly (stri
   });
 }
 
+/** A message's headers and body as they came, for a search. Where nats-core keeps them otherwise, the body alone and the headers' text. */
+export function rawBytes(msg: Msg): Buffer {
+  const { _rdata } = msg as MsgInternals;
+  if (_rdata !== undefined) return Buffer.from(_rdata.buffer, _rdata.byteOffset, _rdata.byteLength);
+  const headers = Object.values(readHeaders(msg)).join("\n");
+  return Buffer.concat([Buffer.from(headers), msg.data]);
+}
+
 /** True without decoding anything when the message carries no header block. */
 export function hasHeaders(msg: Msg): boolean {
   const hdr = (msg as MsgInternals)._msg?.hdr;

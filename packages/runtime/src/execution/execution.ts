@@ -65,6 +65,8 @@ export class Execution {
   readonly #onEnd: (execution: Execution) => void;
   readonly #abort = new AbortSwitch();
   #phase: Phase = "reading";
+  /** Set before the start, where the job is only to be handed back. */
+  #declined = false;
   #state: ExecutionState = "queued";
   #envelope: Envelope | undefined;
   #definition: AnyJob | undefined;
@@ -123,6 +125,12 @@ export class Execution {
   /** Gives the job straight back without running it: it arrived after the node began to stop. */
   refuse(): void {
     this.abort("shutdown", "The node is stopping.");
+    this.start();
+  }
+
+  /** Gives the job straight back, unspent, for another node: there is no slot for it here. */
+  decline(): void {
+    this.#declined = true;
     this.start();
   }
 
@@ -231,6 +239,7 @@ export class Execution {
       convicted,
     });
     if ("refusal" in admission) return this.#settle(admission.refusal);
+    if (this.#declined) return this.#settle({ kind: "interrupted" });
     const { job } = admission;
     const gates = this.#gatesOf(envelope, job);
     if (gates.length === 0) this.#quarantine(envelope, job);

@@ -93,6 +93,7 @@ export function createNode(options: NodeOptions): MillraceNode {
         queue,
         slots: config.queues.get(queue)?.slots ?? config.slots,
         leaseMs: config.leaseMs,
+        weights: config.queues.get(queue)?.weights,
       }),
   );
   /** Open before any job is taken: one that runs must not have been cancelled before. */
