@@ -32,6 +32,7 @@ import { enqueue } from "./enqueue.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
+import { answerListRunning, listRunning } from "./lookup/list-running.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { Settler } from "./settlement/settler.ts";
@@ -223,6 +224,18 @@ export class NatsBroker implements Broker {
 
   async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
     return this.#keep(await answerWhoRuns(this.#server.nc, this.#server.names.whoRuns, answer));
+  }
+
+  listRunning(options: {
+    readonly timeoutMs: number;
+    readonly queue?: string;
+  }): Promise<readonly RunningJob[]> {
+    return listRunning(this.#server.nc, this.#server.names.running, options);
+  }
+
+  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    const { nc, names } = this.#server;
+    return this.#keep(await answerListRunning(nc, names.running, answer));
   }
 
   get status(): BrokerStatus {

@@ -18,6 +18,7 @@ export class Names {
   readonly batchAll: string;
   readonly progressStream: string;
   readonly whoRuns: string;
+  readonly running: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
   readonly delayedAll: string;
   readonly dueAll: string;
@@ -40,6 +41,7 @@ export class Names {
     this.batchAll = `${ns}.batch.>`;
     this.progressStream = `${ns}-progress`;
     this.whoRuns = `${ns}.ctl.who-runs`;
+    this.running = `${ns}.ctl.running`;
     this.delayedAll = `${ns}.delayed.>`;
     this.dueAll = `${ns}.due.>`;
     this.deadAll = `${ns}.dead.>`;

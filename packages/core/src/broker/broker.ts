@@ -81,6 +81,16 @@ export interface Broker {
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;
   /** Answers `whoRuns` for one node. */
   answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable>;
+  /**
+   * All jobs that run now, the longest running first, asked of the nodes themselves. Takes the whole of the time where a node is there, because
+   * nobody knows how many are to answer; one that is too slow is left out.
+   */
+  listRunning(options: {
+    readonly timeoutMs: number;
+    readonly queue?: string;
+  }): Promise<readonly RunningJob[]>;
+  /** Answers `listRunning` for one node. */
+  answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable>;
 
   readonly status: BrokerStatus;
   onStatus(listener: (status: BrokerStatus) => void): () => void;

@@ -197,6 +197,22 @@ export class MemoryBroker implements Broker {
     return this.#connection.attach(() => void this.#server.runners.delete(answerIfConnected));
   }
 
+  async listRunning({ queue }: { readonly queue?: string }): Promise<readonly RunningJob[]> {
+    this.#connection.reach();
+    return [...this.#server.runningLists]
+      .flatMap((list) => list())
+      .filter((job) => queue === undefined || job.queue === queue)
+      .sort((a, b) => a.startedAt - b.startedAt);
+  }
+
+  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    this.#connection.reach();
+    const answerIfConnected = (): readonly RunningJob[] =>
+      this.#connection.isConnected ? answer() : [];
+    this.#server.runningLists.add(answerIfConnected);
+    return this.#connection.attach(() => void this.#server.runningLists.delete(answerIfConnected));
+  }
+
   get status(): BrokerStatus {
     return this.#connection.status;
   }

@@ -103,6 +103,7 @@ export function createNode(options: NodeOptions): MillraceNode {
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
+    { what: "answering which jobs run", open: () => broker.answerListRunning(runningJobs) },
   ].map(service);
 
   function service({ what, open }: { what: string; open: () => Promise<Stoppable> }): Service {
@@ -111,6 +112,10 @@ export function createNode(options: NodeOptions): MillraceNode {
       open,
       onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
     });
+  }
+
+  function runningJobs(): readonly RunningJob[] {
+    return workers.flatMap((worker) => worker.running);
   }
 
   function runningJob(id: string): RunningJob | undefined {

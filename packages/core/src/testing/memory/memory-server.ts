@@ -31,6 +31,7 @@ export class MemoryServer {
   readonly progress = new ProgressBoard();
   readonly buckets = new Map<string, DocumentBucket>();
   readonly runners = new Set<(id: string) => RunningJob | undefined>();
+  readonly runningLists = new Set<() => readonly RunningJob[]>();
 
   constructor(clock: Clock) {
     this.clock = clock;
