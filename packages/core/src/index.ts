@@ -107,7 +107,7 @@ export { type Schema, validate } from "./job/schema.ts";
 
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
 export { enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
-export type { EnqueueOptions } from "./producer/enqueue-options.ts";
+export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 

@@ -25,6 +25,7 @@ export type { Chain, ChainHandle, LinkOptions } from "./client/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
+export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {

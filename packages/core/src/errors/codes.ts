@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   "invalid-progress":
     "A handler reported a progress that is no number from 0 up, or a note that is no text.",
   "already-expired": "A job would expire before it could start.",
+  "not-delayed": "A job that was to be given another time does not wait for one.",
   "queue-not-found": "No stream takes the queue's subject: the queue does not exist.",
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
   "job-not-found": "No job or dead letter with this id is known.",

@@ -6,8 +6,11 @@ import { dev } from "./commands/dev.ts";
 import { doctor } from "./commands/doctor.ts";
 import { enqueue } from "./commands/enqueue.ts";
 import { healthcheck } from "./commands/healthcheck.ts";
+import { jobsCancel } from "./commands/jobs-cancel.ts";
 import { jobsGet } from "./commands/jobs-get.ts";
 import { jobsList } from "./commands/jobs-list.ts";
+import { jobsProgress } from "./commands/jobs-progress.ts";
+import { jobsReschedule } from "./commands/jobs-reschedule.ts";
 import { locksList } from "./commands/locks-list.ts";
 import { locksRelease } from "./commands/locks-release.ts";
 import { queues } from "./commands/queues.ts";
@@ -21,6 +24,9 @@ export const COMMANDS: readonly Command[] = [
   queues,
   jobsGet,
   jobsList,
+  jobsProgress,
+  jobsCancel,
+  jobsReschedule,
   deadList,
   deadShow,
   deadRetry,

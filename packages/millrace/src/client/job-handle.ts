@@ -2,6 +2,7 @@ import { type Broker, type Clock, type Duration, type ProgressReport, toMs } fro
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { followProgress } from "./job-progress.ts";
 import { awaitResult } from "./job-result.ts";
+import { rescheduleJob, type RescheduleOptions, type RescheduleResult } from "./reschedule-job.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 
 export interface ResultOptions {
@@ -42,6 +43,15 @@ export interface JobHandle<Output = unknown> {
    * for await (const { value, note } of handle.progress()) bar.show(value, note);
    */
   progress(): AsyncIterable<ProgressReport>;
+  /**
+   * Gives a job that waits for its time another one. It stays the same job; an expiry stays as it was.
+   *
+   * @throws MillraceError `not-delayed` where it does not wait (any more, or not yet: a node has to see it first), or is due within two seconds;
+   *   `job-not-found`, `invalid-option`, `past-not-before`
+   * @example
+   * await handle.reschedule({ delay: "1h" });
+   */
+  reschedule(when: RescheduleOptions): Promise<RescheduleResult>;
 }
 
 /** A job as a handle knows it. */
@@ -73,5 +83,6 @@ export function jobHandle<Output>(
     },
     cancel: (reason, options = {}) => cancelJob(broker, clock, job, reason, options),
     progress: () => followProgress(broker, job, clock),
+    reschedule: (when) => rescheduleJob(broker, clock, job, when),
   };
 }
