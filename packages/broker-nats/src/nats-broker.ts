@@ -11,7 +11,6 @@ import {
   type HistoryStore,
   type LockStore,
   MillraceError,
-  type ProgressStore,
   type QueueStore,
   requireQueueName,
   type RunningJob,
@@ -70,7 +69,7 @@ export class NatsBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
-  readonly progress: ProgressStore;
+  readonly progress: NatsProgress;
   readonly batches: BatchStore;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
@@ -299,6 +298,7 @@ export class NatsBroker implements Broker {
     await this.#delays.ensure(this.#features);
     await ensureStream(jsm, deadStream(names, replicas));
     await ensureStream(jsm, historyStream(names, history, replicas));
+    await this.progress.ensure();
   }
 
   /** The server may be another one, or the same one upgraded. */

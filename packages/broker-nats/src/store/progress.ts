@@ -17,7 +17,7 @@ import type { ServerAccess } from "./server-access.ts";
 
 type Job = Parameters<ProgressStore["latest"]>[0];
 
-/** One message a job in a stream of their own, made when the first handler reports. */
+/** One message a job in a stream of their own. */
 export class NatsProgress implements ProgressStore {
   readonly #server: ServerAccess;
   readonly #publisher: ConfirmedPublisher;
@@ -40,7 +40,7 @@ export class NatsProgress implements ProgressStore {
 
   async put(job: Job, report: ProgressReport): Promise<void> {
     // Without a turn in between once the stream is there: what is published next must come after this.
-    if (!this.#ready) await this.#ensure();
+    if (!this.#ready) await this.ensure();
     try {
       await this.#publisher.publish(this.#subject(job), encodeMsgpack(report), undefined);
     } catch (error) {
@@ -102,7 +102,8 @@ export class NatsProgress implements ProgressStore {
     return this.#server.names.progress(queue, id);
   }
 
-  #ensure(): Promise<void> {
+  /** Nodes have it made before they take jobs, so that no report waits for it. */
+  ensure(): Promise<void> {
     const { jsm, names } = this.#server;
     this.#stream ??= ensureStream(jsm, progressStream(names, this.#replicas)).then(
       () => void (this.#ready = true),
