@@ -32,7 +32,7 @@ export const jobsCancel = command({
   fields: ["connection", "namespace"],
   examples: [
     [
-      `millrace jobs cancel 0195c1f2-7a55-7c3e-9a1b-3f8f5b0c2d11 --reason "user left"`,
+      `millrace jobs cancel 0195c1f2-7a55-7c3e-9a1b-3f8f5b0c2d11 --reason withdrawn`,
       "Cancel it and return at once",
     ],
     [
