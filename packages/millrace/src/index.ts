@@ -27,6 +27,10 @@ export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/d
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
 export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
+export type { DrainOptions, DrainResult } from "./client/queue-drain.ts";
+export type { LimitUse, QueueLimits } from "./client/queue-limits.ts";
+export type { QueueStatus } from "./client/queue-status.ts";
+export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {
   BatchEnded,
@@ -36,9 +40,12 @@ export type {
   EnqueueOptions,
   HistoryRecord,
   ProgressReport,
+  ControlMark,
+  QueueControls,
   QueueSettings,
   QueueSnapshot,
   StoredDeadLetter,
+  UniqueConflict,
 } from "@millrace/core";
 
 // Running.

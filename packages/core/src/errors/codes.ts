@@ -21,6 +21,8 @@ export const ERROR_CODES = {
   "not-delayed": "A job that was to be given another time does not wait for one.",
   "queue-not-found": "No stream takes the queue's subject: the queue does not exist.",
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
+  "unique-conflict": "The job's unique key is held by another job.",
+  "queue-closed": "The queue was closed by an operator and takes no new jobs. Nothing was stored.",
   "job-not-found": "No job or dead letter with this id is known.",
   "ambiguous-id": "The id stands for several jobs or dead letters: name the queue too.",
   // Reaching and using the server.

@@ -13,6 +13,11 @@ import { jobsProgress } from "./commands/jobs-progress.ts";
 import { jobsReschedule } from "./commands/jobs-reschedule.ts";
 import { locksList } from "./commands/locks-list.ts";
 import { locksRelease } from "./commands/locks-release.ts";
+import { limits } from "./commands/limits.ts";
+import { queuesDrain } from "./commands/queues-drain.ts";
+import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
+import { queuesPurge } from "./commands/queues-purge.ts";
+import { queuesSet } from "./commands/queues-set.ts";
 import { queues } from "./commands/queues.ts";
 import { run } from "./commands/run.ts";
 
@@ -22,6 +27,12 @@ export const COMMANDS: readonly Command[] = [
   run,
   enqueue,
   queues,
+  queuesPause,
+  queuesResume,
+  queuesDrain,
+  queuesPurge,
+  queuesSet,
+  limits,
   jobsGet,
   jobsList,
   jobsProgress,

@@ -1,14 +1,12 @@
 import {
   type Broker,
+  brokerOutlet,
   type Clock,
-  enqueueMany,
   type EnqueueItemResult,
   type EnqueueOptions,
   type JobDefinition,
-  makeEnvelope,
-  MillraceError,
   newJobId,
-  type QueueStore,
+  Producer,
   requireId,
   requireQueueName,
 } from "@millrace/core";
@@ -19,6 +17,7 @@ import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
+import { type Queues, queuesOf } from "./queues.ts";
 
 /** One job of a bulk enqueue. */
 export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
@@ -26,7 +25,7 @@ export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
 /** A producer's connection: enqueues jobs, looks them up and waits for them. Made by `connect`. */
 export interface Millrace extends AsyncDisposable {
   /**
-   * Enqueues one job, confirmed by the server.
+   * Enqueues one job, confirmed by the server. Where its unique key is held by another job, the handle is that job's (`conflict` says so).
    *
    * @throws MillraceError `invalid-payload`, `invalid-name`, `past-not-before`, `payload-too-large`, `queue-not-found`, `queue-full` …
    * @example
@@ -108,7 +107,7 @@ export interface Millrace extends AsyncDisposable {
     options: LockOptions,
     run: (scope: LockScope) => Result | PromiseLike<Result>,
   ): Promise<Result>;
-  readonly queues: QueueStore;
+  readonly queues: Queues;
   readonly dead: DeadLetters;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
@@ -124,21 +123,11 @@ export function createClient(
 ): Millrace {
   const now = (): number => clock.now();
   const source = { now, newId };
+  const producer = new Producer(brokerOutlet(broker), clock, newId);
   return {
-    async enqueue(job, input, options = {}) {
-      const envelope = await makeEnvelope(job, input, options, source);
-      const [result] = await broker.enqueue([envelope]);
-      if (result === undefined)
-        throw new MillraceError(
-          "publish-timeout",
-          `The broker said nothing about job ${envelope.id}.`,
-        );
-      if (!result.ok) throw result.error;
-      const { createdAt } = envelope;
-      return jobHandle(broker, clock, result.duplicate ? result : { ...result, createdAt });
-    },
-    enqueueMany: (job, items) =>
-      enqueueMany(broker, items, job.queue, (item) => makeEnvelope(job, item.input, item, source)),
+    enqueue: async (job, input, options) =>
+      jobHandle(broker, clock, await producer.enqueue(job, input, options)),
+    enqueueMany: (job, items) => producer.enqueueMany(job, items),
     batch: (jobs, options) => enqueueBatch(broker, clock, source, jobs, options),
     chain: (job, input, options = {}) => startChain({ broker, clock, source }, job, input, options),
     // Async, so that a bad id rejects like every other error.
@@ -157,7 +146,7 @@ export function createClient(
         duplicate: false,
       }),
     lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
-    queues: broker.queues,
+    queues: queuesOf(broker, clock),
     dead: deadLetters(broker, now),
     broker,
     close: () => broker.close(),

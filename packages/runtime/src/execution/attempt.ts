@@ -1,5 +1,6 @@
 import {
   type AnyJob,
+  type Children,
   type Envelope,
   type ExecutionContext,
   MillraceError,
@@ -39,9 +40,15 @@ export class Attempt {
   #state: "ready" | "started" | "over" = "ready";
   /** Of the timeout at first, of the grace once the attempt was told to stop. */
   #patience: Timer | undefined;
+  #context: AttemptContext | undefined;
 
   constructor(options: AttemptOptions) {
     this.#options = options;
+  }
+
+  /** What the handler has enqueued so far; undefined where that is nothing. */
+  get children(): Children | undefined {
+    return this.#context?.children;
   }
 
   begin(): void {
@@ -76,7 +83,9 @@ export class Attempt {
       progress,
       abort,
       log: host.log,
+      producer: host.producer,
     });
+    this.#context = context;
     this.#step(
       () => host.call(context),
       (returned) => this.#accept(interpret({ returned }, abort.reason)),
