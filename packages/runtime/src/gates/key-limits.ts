@@ -12,8 +12,6 @@ export type LimitsOf = (queue: string) => KeyLimits;
 
 const NONE: KeyLimits = {};
 
-export const noLimits: LimitsOf = () => NONE;
-
 /** From the controls as they are at the moment of each question. */
 export function keyLimitsFrom(controls: QueueControlsView): LimitsOf {
   return (queue) => {

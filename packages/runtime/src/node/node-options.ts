@@ -17,10 +17,12 @@ import {
   noMetrics,
   type QueueSettings,
   requireQueueName,
+  type Schedule,
   silentLogger,
   systemClock,
   toMs,
 } from "@millrace/core";
+import { requireSchedules } from "../registry/collect-schedules.ts";
 
 /** How a node treats one queue. */
 export interface NodeQueueOptions {
@@ -49,6 +51,8 @@ export interface NodeOptions {
   readonly broker: Broker;
   /** What `definition.handler(…)` returned. Their queues are served. */
   readonly jobs: readonly unknown[];
+  /** What `defineSchedule(…)` returned. Stored when the node starts; which node enqueues the jobs is for the nodes to settle. */
+  readonly schedules?: readonly unknown[];
   /** Unique in the fleet. Default: host name, process id and a few random letters. */
   readonly name?: string;
   /** Default for every queue: 16. */
@@ -75,6 +79,7 @@ export interface NodeOptions {
 export interface NodeConfig {
   readonly broker: Broker;
   readonly jobs: readonly unknown[];
+  readonly schedules: readonly Schedule[];
   readonly name: string;
   readonly slots: number;
   readonly queues: ReadonlyMap<string, NodeQueueOptions>;
@@ -113,6 +118,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
   return Object.freeze({
     broker: options.broker,
     jobs: options.jobs,
+    schedules: requireSchedules(options.schedules ?? []),
     name,
     slots: wholeFrom1(options.slots ?? 16, "slots"),
     queues,

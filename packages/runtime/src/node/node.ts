@@ -1,5 +1,6 @@
 import {
   brokerOutlet,
+  checkInput,
   EventBus,
   MillraceError,
   Producer,
@@ -21,6 +22,8 @@ import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { Registry } from "../registry/registry.ts";
+import { openScheduler } from "../scheduler/scheduler.ts";
+import { staleSlotGate } from "../scheduler/stale-slot-gate.ts";
 import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
@@ -28,6 +31,9 @@ import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
+
+/** A dead leader keeps schedules waiting for this long, so it is short; renewing is one small write in a third of it. */
+const LONGEST_LEADERSHIP_LEASE_MS = 10_000;
 
 /** A running set of queue workers with everything they need. */
 export interface MillraceNode {
@@ -102,7 +108,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     trials: new TrialRuns(broker),
     cancellations,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
-    gates: [...gates.gates, unique.gate],
+    gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
     hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
     producer: new Producer(brokerOutlet(broker), clock),
     verdict: internals.verdict,
@@ -163,6 +169,26 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     if (controls.of(queue).closed !== undefined) await broker.queues.setIntake(queue, "closed");
   }
 
+  const scheduler = createService({
+    clock,
+    open: () =>
+      openScheduler(
+        {
+          node: config.name,
+          broker,
+          clock,
+          events,
+          metrics,
+          log,
+          leaseMs: Math.min(config.leaseMs, LONGEST_LEADERSHIP_LEASE_MS),
+        },
+        config.schedules,
+      ),
+    onError: (error) =>
+      log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
+  });
+  sideServices.push(scheduler);
+
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
   }
@@ -179,6 +205,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         unwatchStatus = broker.onStatus((status) => {
           if (status !== "closed") events.emit("broker.status", { status });
         });
+        await Promise.all(config.schedules.map((schedule) => checkInput(schedule)));
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
@@ -191,6 +218,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       },
       stopPulling: () => {
         for (const worker of workers) void worker.stopPulling();
+        // Another node can lead while this one lets its jobs end.
+        void scheduler.stop();
       },
       idle: async () => {
         await Promise.all(workers.map((worker) => worker.stopPulling()));

@@ -37,7 +37,7 @@ const flags = {
   },
   priority: {
     kind: oneOf("high", "normal", "low"),
-    about: "Its lane (default normal). Nodes take all lanes in order of arrival for now",
+    about: "Its lane (default normal): how it shares the slots with other jobs",
   },
   tags: { kind: list, about: "Tags, with commas between them" },
   "unique-key": {
@@ -142,7 +142,7 @@ function isOneOf<Word extends string>(value: string, ...words: readonly Word[]):
   return (words as readonly string[]).includes(value);
 }
 
-async function payloadText(
+export async function payloadText(
   source: string | undefined,
   io: CommandCall["io"],
 ): Promise<string | undefined> {
@@ -161,7 +161,7 @@ async function payloadText(
 }
 
 /** The parser's own message quotes the text, which may hold a secret. */
-function parsePayload(text: string | undefined): unknown {
+export function parsePayload(text: string | undefined): unknown {
   if (text === undefined) return null;
   try {
     return JSON.parse(text);
