@@ -34,7 +34,7 @@ export function wokenMessage(
   const { headers } = held;
   const lane = laneOf(headers);
   return {
-    subject: names.woken(queue),
+    subject: names.requeueWoken(queue),
     data: held.data,
     headers: {
       ...forwardHeaders(headers, headers["nats-msg-id"] ?? ""),

@@ -1,7 +1,7 @@
 import type { Delivery, QueueMessage } from "@millrace/core";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import type { QueueSubject } from "../topology/subjects.ts";
-import { laneOf, readWokenHeaders } from "../held/held-message.ts";
+import { readWokenHeaders } from "../held/held-message.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { NatsLease } from "./nats-lease.ts";
 
@@ -17,16 +17,11 @@ export class NatsDelivery implements Delivery {
       queue,
       origin,
       body: plainBytes(raw.data),
-      headers: raw.headers,
+      headers: woken ? readWokenHeaders(raw.headers) : raw.headers,
       sequence: raw.streamSequence,
       storedAt: raw.publishedAtMs,
     };
     if (lane !== undefined) message.lane = lane;
-    else if (woken) {
-      message.headers = readWokenHeaders(raw.headers);
-      const own = laneOf(raw.headers);
-      if (own !== undefined) message.lane = own;
-    }
     this.message = message;
     this.deliveryCount = raw.deliveryCount;
     this.lease = lease;
