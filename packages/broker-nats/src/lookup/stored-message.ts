@@ -45,7 +45,7 @@ export function fromLeader(stored: StoredMsg): StoredMessage {
 
 /** The job of a message in a queue's stream. */
 export function queuedJob(names: Names, stored: StoredMessage): StoredJob | undefined {
-  const subject = names.readQueueSubject(stored.subject);
+  const subject = names.readQueueSubject(stored.subject, stored.headers);
   if (subject === undefined) return undefined;
   const { queue, lane, origin } = subject;
   return readStored({ queue, lane, origin }, stored);

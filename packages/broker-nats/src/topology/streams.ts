@@ -46,6 +46,7 @@ export function queueStream(
     // The producers' subjects are away while the queue is closed.
     own: names.runtimeDoor(queue),
     update: (existing) => ({
+      subjects: queueSubjectsOver(existing, names, queue),
       discard: DiscardPolicy.New,
       allow_direct: true,
       ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs }),
@@ -60,6 +61,19 @@ export function queueStream(
         : { max_msg_size: limits.queue }),
     }),
   };
+}
+
+/** An operator's own subjects stay; those of the version that knew no lanes give way, for they would take what no consumer serves. */
+function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: string): string[] {
+  // A closed queue stays closed.
+  const wanted = subjects.includes(names.jobs(queue, undefined))
+    ? names.queueSubjects(queue)
+    : names.runtimeDoor(queue);
+  const former = names.formerQueueSubjects(queue);
+  return [
+    ...wanted,
+    ...subjects.filter((subject) => !wanted.includes(subject) && !former.includes(subject)),
+  ];
 }
 
 /**

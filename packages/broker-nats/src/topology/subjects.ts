@@ -1,4 +1,4 @@
-import { type Lane, requireNamespace } from "@millrace/core";
+import { type Lane, type LaneName, requireNamespace } from "@millrace/core";
 
 /** What a queue's subject says about a message on it. */
 export interface QueueSubject {
@@ -50,18 +50,35 @@ export class Names {
     return this.queueStreamPrefix + queue;
   }
 
-  /** What the queue's stream stores: the producers' door and the runtime's, each with its lanes. */
+  /**
+   * What the queue's stream stores, and nothing beside it: the producers' door and the runtime's, each with its lanes. So a publish to a
+   * lane that does not exist is refused as one to a queue that does not exist is.
+   */
   queueSubjects(queue: string): string[] {
     return [...this.producerDoor(queue), ...this.runtimeDoor(queue)];
   }
 
   /** Away from a stream while its queue is closed. */
   producerDoor(queue: string): string[] {
-    return [this.#jobs + queue, `${this.#jobs}${queue}.>`];
+    const door = this.#jobs + queue;
+    return [door, `${door}.high`, `${door}.low`];
   }
 
   runtimeDoor(queue: string): string[] {
-    return [this.#requeue + queue, `${this.#requeue}${queue}.>`];
+    const door = this.#requeue + queue;
+    return [door, `${door}.high`, `${door}.low`, this.requeueWoken(queue)];
+  }
+
+  /** What a queue's stream stored before lanes had consumers of their own: anything below its doors. */
+  formerQueueSubjects(queue: string): string[] {
+    return [`${this.#jobs}${queue}.>`, `${this.#requeue}${queue}.>`];
+  }
+
+  /** What one lane's consumer takes; no two lanes overlap, which a work queue demands. */
+  laneFilters(queue: string, lane: LaneName): string[] {
+    const own = lane === "normal" ? undefined : lane;
+    const filters = [this.jobs(queue, own), this.requeue(queue, own)];
+    return lane === "high" ? [...filters, this.requeueWoken(queue)] : filters;
   }
 
   jobs(queue: string, lane: Lane | undefined): string {
@@ -72,17 +89,33 @@ export class Names {
     return lane === undefined ? this.#requeue + queue : `${this.#requeue}${queue}.${lane}`;
   }
 
-  /** An unknown lane is the normal one: a producer's slip must not make a job unreachable. */
-  readQueueSubject(subject: string): QueueSubject | undefined {
+  /**
+   * The door of jobs that waited at a gate and were let go. They are served with the high lane, having waited once already; the lane they
+   * belong to is in the header `Millrace-Lane`.
+   */
+  requeueWoken(queue: string): string {
+    return `${this.#requeue}${queue}.${WOKEN}`;
+  }
+
+  /**
+   * A subject that stands for no lane, stored by an earlier version, is the normal lane's.
+   *
+   * @param headers keys in lower case
+   */
+  readQueueSubject(
+    subject: string,
+    headers: Readonly<Record<string, string>>,
+  ): QueueSubject | undefined {
     const producer = subject.startsWith(this.#jobs);
     if (!producer && !subject.startsWith(this.#requeue)) return undefined;
     const rest = subject.slice((producer ? this.#jobs : this.#requeue).length);
     const dot = rest.indexOf(".");
     const token = dot < 0 ? undefined : rest.slice(dot + 1);
+    const lane = token === WOKEN && !producer ? headers["millrace-lane"] : token;
     return {
       origin: producer ? "producer" : "runtime",
       queue: dot < 0 ? rest : rest.slice(0, dot),
-      lane: token === "high" || token === "low" ? token : undefined,
+      lane: lane === "high" || lane === "low" ? lane : undefined,
     };
   }
 
@@ -143,7 +176,13 @@ export class Names {
   }
 }
 
-/** The one durable consumer of each queue's stream. All nodes share it, so a job has one holder. */
-export const QUEUE_CONSUMER = "workers";
+const WOKEN = "woken";
+
+/** The durable consumers of each queue's stream, one a lane. All nodes share them, so a job has one holder. */
+export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze({
+  high: "workers-high",
+  normal: "workers",
+  low: "workers-low",
+});
 /** The one durable consumer of the delayed stream. */
 export const MOVER_CONSUMER = "mover";

@@ -7,6 +7,7 @@ import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
+import type { LaneWeights } from "./lanes.ts";
 import type { SettlementStep } from "../settlement/settle.ts";
 
 /**
@@ -35,9 +36,10 @@ export interface Broker {
   documents(bucket: string): Promise<DocumentStore>;
 
   /**
-   * Delivers a queue's jobs, never more than there are free slots.
+   * Delivers a queue's jobs, never more than there are free slots. Within a lane they come in the order in which they were enqueued;
+   * lanes with jobs waiting share the slots by weight.
    *
-   * @throws MillraceError `queue-not-found`
+   * @throws MillraceError `queue-not-found`, `invalid-option`
    */
   work(queue: string, options: WorkOptions): Promise<WorkSubscription>;
 
@@ -120,6 +122,14 @@ export interface WorkOptions {
   readonly onDelivery: (delivery: Delivery) => void;
   /** How long a holder may go without extending its lease, milliseconds. The broker extends by itself while a delivery is unsettled. */
   readonly leaseMs: number;
+  /** How freed slots are shared between lanes in which jobs wait. Default 6 : 3 : 1. */
+  readonly weights?: Partial<LaneWeights>;
+  /**
+   * Called, instead of `onDelivery`, for a job that arrived when all slots were taken and found none within a moment: brokers ask for a
+   * job of an idle lane while a slot is free, and two may come at once. It has run nowhere; it must be handed back, which costs it
+   * neither an attempt nor a crash. Left out: it waits, its lease extended, until a slot is free. Must not throw.
+   */
+  readonly onSurplus?: (delivery: Delivery) => void;
 }
 
 export interface WorkSubscription extends Stoppable {
@@ -209,4 +219,6 @@ export interface RunningJob {
   readonly node: string;
   readonly attempt: number;
   readonly startedAt: number;
+  /** As its envelope has it; tells apart the jobs that had one id. Absent where an older node answers. */
+  readonly createdAt?: number;
 }

@@ -52,7 +52,8 @@ export interface MemoryBrokerOptions {
  * A broker in this process: for unit tests of handlers and of the runtime. It keeps encoded bytes, honours
  * ids, limits and leases as a server does, and can be made to fail on command.
  *
- * Lanes are taken in the order of arrival, and nothing outlives the process.
+ * Lanes share the slots by weight as on a server, always in the same order; a job is handed out only where there is a slot for it, so
+ * none is ever surplus. Nothing outlives the process.
  *
  * @example
  * const clock = new SimulatedClock();
@@ -155,7 +156,7 @@ export class MemoryBroker implements Broker {
     }
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;
-      for (const message of candidate.waiting) {
+      for (const message of candidate.stored) {
         const found = waitingJob(message, id, "queued");
         if (found !== undefined) return found;
       }

@@ -3,13 +3,15 @@ import type {
   Clock,
   Envelope,
   EventBus,
-  ExecutionContext,
   ExecutionLog,
   Logger,
   MetricsCollector,
   Outcome,
   QueueMessage,
+  Producer,
 } from "@millrace/core";
+import type { Cancellations } from "../control/cancellations.ts";
+import type { AttemptContext } from "./attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
@@ -29,13 +31,16 @@ export interface ExecutionHost {
   readonly poisonAfter: number;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
+  readonly cancellations: Cancellations;
   /** In the order in which a job passes them. */
   readonly gates: readonly Gate[];
   readonly hooks: readonly SettlementHook[];
   /** Of a node that runs nothing: the outcome under which each job is settled. */
   readonly verdict?: ((envelope: Envelope, message: QueueMessage) => Outcome) | undefined;
+  /** For what handlers enqueue. */
+  readonly producer: Producer;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */
-  readonly call: (context: ExecutionContext) => unknown;
+  readonly call: (context: AttemptContext) => unknown;
 }

@@ -7,6 +7,8 @@ import {
   type ExecutionLog,
   isConcurrency,
   isId,
+  laneWeights,
+  type LaneWeights,
   type Logger,
   type MetricsCollector,
   type Middleware,
@@ -29,6 +31,8 @@ export interface NodeQueueOptions {
    * that disagree are each bound by their own. Default: no cap.
    */
   readonly concurrency?: number;
+  /** How the slots are shared between lanes in which jobs wait, each from 1. Default: high 6, normal 3, low 1. */
+  readonly weights?: Partial<LaneWeights>;
   /** The queue's own limits, set when the node starts. Left out: whatever the queue has. */
   readonly settings?: QueueSettings;
 }
@@ -103,6 +107,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     if (settings.slots !== undefined) wholeFrom1(settings.slots, `queues.${queue}.slots`);
     if (settings.concurrency !== undefined && !isConcurrency(settings.concurrency))
       throw wrong(`queues.${queue}.concurrency`, settings.concurrency, "a whole number from 1");
+    laneWeights(settings.weights, `queues.${queue}.weights`);
     queues.set(requireQueueName(queue), settings);
   }
   return Object.freeze({

@@ -1,6 +1,17 @@
-import { EventBus, MillraceError, recordError, type RunningJob } from "@millrace/core";
+import {
+  brokerOutlet,
+  EventBus,
+  MillraceError,
+  Producer,
+  recordError,
+  type RunningJob,
+  type Stoppable,
+} from "@millrace/core";
 import { createActor, waitFor } from "xstate";
+import { cancellationHook } from "../control/cancellation-hook.ts";
+import { Cancellations } from "../control/cancellations.ts";
 import { QueueControlsView } from "../control/queue-controls.ts";
+import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { batchHook } from "../flow/batch-hook.ts";
@@ -8,9 +19,10 @@ import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { Registry } from "../registry/registry.ts";
-import { createService } from "../service/service.ts";
+import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
+import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
@@ -54,6 +66,16 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
   const threads = new ThreadPool(clock, config.threads);
+  const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
+  const cancellations = new Cancellations({
+    broker,
+    clock,
+    log,
+    random: config.random,
+    queues,
+    onCancel: (queue, id) => workers.find((worker) => worker.queue === queue)?.heedCancellation(id),
+  });
+  const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
   const host: ExecutionHost = {
     node: config.name,
     broker,
@@ -66,18 +88,19 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
-    gates: [],
-    hooks: [batchHook(broker)],
+    cancellations,
+    gates: [unique.gate],
+    hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
+    producer: new Producer(brokerOutlet(broker), clock),
     verdict: internals.verdict,
     random: config.random,
-    call: compose(config.middleware, (context) => {
+    call: compose<AttemptContext>(config.middleware, (context) => {
       const job = registry.get(context.job.name);
       if (job === undefined)
         throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
       return job.isolation === "thread" ? threads.run(job, context) : job.handle(context);
     }),
   };
-  const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const controls = new QueueControlsView({ broker, clock, log });
   const workers = queues.map(
     (queue) =>
@@ -85,30 +108,28 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         queue,
         slots: config.queues.get(queue)?.slots ?? config.slots,
         leaseMs: config.leaseMs,
+        weights: config.queues.get(queue)?.weights,
         concurrency: config.queues.get(queue)?.concurrency,
         controls: internals.verdict === undefined ? controls : undefined,
       }),
   );
+  /** Open before any job is taken: one that runs must not have been cancelled before. */
+  const watches = [
+    { what: "watching for cancellations", open: () => cancellations.watch() },
+    { what: "watching the queues' controls", open: () => controls.open() },
+  ].map(service);
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
-  ].map(({ what, open }) =>
-    createService({
+  ].map(service);
+
+  function service({ what, open }: { what: string; open: () => Promise<Stoppable> }): Service {
+    return createService({
       clock,
       open,
       onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
-    }),
-  );
-
-  const controlsService = createService({
-    clock,
-    open: () => controls.open(),
-    onError: (error) =>
-      log.warn(
-        { error: recordError(error) },
-        "the controls of the queues can't be read; nothing is pulled before they can",
-      ),
-  });
+    });
+  }
 
   /** A queue that was removed and made anew is open again, whatever was said of it. */
   async function keepClosed(queue: string): Promise<void> {
@@ -134,10 +155,11 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
-        await controlsService.start();
+        if (signal.aborted) return;
+        await Promise.all(watches.map((watch) => watch.start()));
         await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
-        await Promise.all([...workers, ...sideServices].map((service) => service.start()));
+        await Promise.all([...workers, ...sideServices].map((one) => one.start()));
       },
       stopPulling: () => {
         for (const worker of workers) void worker.stopPulling();
@@ -164,9 +186,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         // Side by side, so that one that does not end keeps no other from ending.
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
-          ...sideServices.map((service) => service.stop()),
-          controlsService.stop(),
+          ...[...watches, ...sideServices].map((one) => one.stop()),
           ...workers.map((worker) => worker.close()),
+          unique.sweeper.stop(),
           threads.close(),
           config.executionLog.close(),
         ]);

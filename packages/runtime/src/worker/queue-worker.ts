@@ -1,6 +1,7 @@
 import {
   type AbortCause,
   type Delivery,
+  type LaneWeights,
   recordError,
   type RunningJob,
   type WorkSubscription,
@@ -20,6 +21,8 @@ export interface QueueWorkerOptions {
   readonly concurrency?: number | undefined;
   /** What operators set. Left out: nothing of that counts here. */
   readonly controls?: QueueControlsView | undefined;
+  /** How its slots are shared between the queue's lanes. */
+  readonly weights?: Partial<LaneWeights> | undefined;
 }
 
 /**
@@ -36,6 +39,8 @@ export class QueueWorker {
   readonly #ignoreControls: () => void;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
+  /** Executions that only hand their job back. */
+  #goingBack = 0;
   /** Once true, what still arrives is handed back unspent instead of run. */
   #refusing = false;
   #whenIdle: (() => void)[] = [];
@@ -54,7 +59,7 @@ export class QueueWorker {
       },
       {
         slots: options.slots,
-        used: () => this.#executions.size,
+        used: () => this.#executions.size - this.#goingBack,
         aborting: () => this.#count((execution) => execution.isAborted),
         pull: () => this.#subscription?.slotFreed(),
         pause: async () => this.#subscription?.pause(),
@@ -75,7 +80,9 @@ export class QueueWorker {
           freeSlots: () =>
             this.#refusing ? 0 : this.#throttle.room(this.slots - this.#executions.size),
           onDelivery: (delivery) => this.#take(delivery),
+          onSurplus: (delivery) => this.#sendBack(this.#receive(delivery)),
           leaseMs: options.leaseMs,
+          ...(options.weights === undefined ? {} : { weights: options.weights }),
         });
         this.#throttle.attach();
         return this.#subscription;
@@ -132,6 +139,10 @@ export class QueueWorker {
     for (const execution of this.#executions) execution.abort(cause, message);
   }
 
+  heedCancellation(id: string): void {
+    for (const execution of this.#executions) execution.heedCancellation(id);
+  }
+
   /**
    * Settles as interrupted what has not ended by itself, once nothing is pulled any more: a job that was handed back sooner could come
    * straight back to this worker.
@@ -155,12 +166,24 @@ export class QueueWorker {
   }
 
   #take(delivery: Delivery): void {
-    const execution = new Execution(this.#host, delivery, this.#release);
-    this.#executions.add(execution);
+    const execution = this.#receive(delivery);
     if (this.#refusing) execution.refuse();
     else if (this.#throttle.admit()) execution.start();
-    else execution.refuse("lock-lost", "The node holds no permit or token for it any more.");
+    // A permit or a token that it was pulled with is gone.
+    else this.#sendBack(execution);
     this.#throttle.changed();
+  }
+
+  #receive(delivery: Delivery): Execution {
+    const execution = new Execution(this.#host, delivery, this.#release);
+    this.#executions.add(execution);
+    return execution;
+  }
+
+  /** For whoever has a slot free. */
+  #sendBack(execution: Execution): void {
+    this.#goingBack += 1;
+    execution.decline();
   }
 
   #abortLatest(count: number): void {
@@ -177,7 +200,8 @@ export class QueueWorker {
 
   readonly #release = (execution: Execution): void => {
     this.#executions.delete(execution);
-    if (!execution.hasRun) this.#throttle.putBack();
+    if (execution.isDeclined) this.#goingBack -= 1;
+    else if (!execution.hasRun) this.#throttle.putBack();
     this.#throttle.changed();
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;

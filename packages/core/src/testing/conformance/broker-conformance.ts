@@ -5,6 +5,7 @@ import { delayedCases } from "./delayed-cases.ts";
 import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
 import { historyCases } from "./history-cases.ts";
+import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
 import { lookingCases } from "./looking-cases.ts";
 import { queueCases } from "./queue-cases.ts";
@@ -26,6 +27,7 @@ import { workCases } from "./work-cases.ts";
 export const brokerConformance: readonly ConformanceCase[] = [
   ...enqueueCases,
   ...workCases,
+  ...laneCases,
   ...settleCases,
   ...requeueCases,
   ...deadLetterCases,
