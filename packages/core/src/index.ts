@@ -135,6 +135,60 @@ export {
 } from "./unique/unique-claims.ts";
 export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
+export { checkInput, defineSchedule } from "./schedule/define-schedule.ts";
+export { type Plan, plan, type Previous } from "./schedule/plan.ts";
+export {
+  isSchedule,
+  type MissedPolicy,
+  type OverlapPolicy,
+  type Schedule,
+  type ScheduleDefinition,
+  type ScheduleOptions,
+  type ScheduleTiming,
+} from "./schedule/schedule.ts";
+export {
+  requireScheduleName,
+  scheduleDefinition,
+  type ScheduleFields,
+} from "./schedule/schedule-definition.ts";
+export {
+  type Intent,
+  leadershipOf,
+  NEW_STATE,
+  paused,
+  readScheduleState,
+  resumed,
+  SCHEDULE_STATE,
+  type ScheduleDecision,
+  type ScheduledJob,
+  type ScheduleState,
+  type SkipReason,
+  withFired,
+  withIntent,
+  withQueued,
+  withRun,
+  withSkipped,
+  withTrouble,
+} from "./schedule/schedule-state.ts";
+export {
+  jitterOf,
+  runJob,
+  slotJob,
+  slotJobId,
+  type SlotOrigin,
+  slotOriginOf,
+} from "./schedule/slot-job.ts";
+export { nextSlots, type SlotRule, slotsBetween } from "./schedule/slots.ts";
+export {
+  readStoredSchedule,
+  type ScheduleOrigin,
+  SCHEDULES,
+  SCHEDULES_SEEN,
+  type StoredSchedule,
+  upsert,
+} from "./schedule/stored-schedule.ts";
+export { judgeSlotJob } from "./schedule/supersession.ts";
+
 export type {
   Broker,
   BrokerStatus,
@@ -159,6 +213,13 @@ export type {
 } from "./broker/dead-letter-store.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
+export type {
+  HeldGate,
+  HeldJob,
+  HeldQuery,
+  HeldStore,
+  ReleaseOptions,
+} from "./broker/held-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {

@@ -21,6 +21,7 @@ export { stopOnSignals } from "./node/stop-on-signals.ts";
 export { permitPrefix, slotsOf } from "./throttle/permit-share.ts";
 export { rateKey, RATES_BUCKET } from "./throttle/token-purse.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
+export { collectSchedules } from "./registry/collect-schedules.ts";
 export {
   createService,
   type Service,

@@ -65,10 +65,9 @@ export function queueStream(
 
 /** An operator's own subjects stay; those of the version that knew no lanes give way, for they would take what no consumer serves. */
 function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: string): string[] {
-  // A closed queue stays closed.
-  const wanted = subjects.includes(names.jobs(queue, undefined))
-    ? names.queueSubjects(queue)
-    : names.runtimeDoor(queue);
+  // A closed queue stays closed: only who closed it opens it.
+  const closed = !subjects.includes(names.jobs(queue, undefined));
+  const wanted = closed ? names.runtimeDoor(queue) : names.queueSubjects(queue);
   const former = names.formerQueueSubjects(queue);
   return [
     ...wanted,
@@ -122,6 +121,23 @@ export function deadStream(names: Names, replicas: number): StreamPlan {
       num_replicas: replicas,
     },
     update: () => ({ discard: DiscardPolicy.New, allow_direct: true }),
+  };
+}
+
+/** No limits: a job that waits is never dropped. */
+export function heldStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.heldStream,
+      description: "Millrace jobs that are held at a gate",
+      subjects: [names.heldAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      duplicate_window: nanos(DEFAULT_DEDUPE_MS),
+      num_replicas: replicas,
+    },
+    update: () => ({ discard: DiscardPolicy.New, max_msgs: -1, max_bytes: -1, max_age: 0 }),
   };
 }
 

@@ -1,4 +1,8 @@
 import type { Command } from "./command.ts";
+import { cronAdd } from "./commands/cron-add.ts";
+import { cronPause, cronRemove, cronResume, cronRun } from "./commands/cron-change.ts";
+import { cronList } from "./commands/cron-list.ts";
+import { cronHistory, cronNext } from "./commands/cron-times.ts";
 import { deadList } from "./commands/dead-list.ts";
 import { deadDiscard, deadRetry } from "./commands/dead-settle.ts";
 import { deadShow } from "./commands/dead-show.ts";
@@ -36,6 +40,14 @@ export const COMMANDS: readonly Command[] = [
   deadShow,
   deadRetry,
   deadDiscard,
+  cronList,
+  cronAdd,
+  cronRemove,
+  cronPause,
+  cronResume,
+  cronRun,
+  cronNext,
+  cronHistory,
   locksList,
   locksRelease,
   healthcheck,

@@ -13,6 +13,7 @@ import {
 import { type BatchHandle, type BatchOptions, enqueueBatch, type PlannedJob } from "./batch.ts";
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { type Chain, startChain } from "./chain.ts";
+import { type Cron, cron } from "./cron.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
@@ -109,6 +110,7 @@ export interface Millrace extends AsyncDisposable {
   ): Promise<Result>;
   readonly queues: Queues;
   readonly dead: DeadLetters;
+  readonly cron: Cron;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
   /** Ends the connection. Idempotent. */
@@ -148,6 +150,7 @@ export function createClient(
     lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
     queues: queuesOf(broker, clock),
     dead: deadLetters(broker, now),
+    cron: cron(broker, clock, newId),
     broker,
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),

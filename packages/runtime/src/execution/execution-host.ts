@@ -7,8 +7,8 @@ import type {
   Logger,
   MetricsCollector,
   Outcome,
-  QueueMessage,
   Producer,
+  QueueMessage,
 } from "@millrace/core";
 import type { Cancellations } from "../control/cancellations.ts";
 import type { AttemptContext } from "./attempt-context.ts";
@@ -35,10 +35,10 @@ export interface ExecutionHost {
   /** In the order in which a job passes them. */
   readonly gates: readonly Gate[];
   readonly hooks: readonly SettlementHook[];
-  /** Of a node that runs nothing: the outcome under which each job is settled. */
-  readonly verdict?: ((envelope: Envelope, message: QueueMessage) => Outcome) | undefined;
   /** For what handlers enqueue. */
   readonly producer: Producer;
+  /** Of a node that runs nothing: the outcome under which each job is settled. */
+  readonly verdict?: ((envelope: Envelope, message: QueueMessage) => Outcome) | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */

@@ -1,5 +1,6 @@
 import {
   brokerOutlet,
+  checkInput,
   EventBus,
   MillraceError,
   Producer,
@@ -14,11 +15,15 @@ import { QueueControlsView } from "../control/queue-controls.ts";
 import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { keyLimitsFrom } from "../gates/key-limits.ts";
+import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { Registry } from "../registry/registry.ts";
+import { openScheduler } from "../scheduler/scheduler.ts";
+import { staleSlotGate } from "../scheduler/stale-slot-gate.ts";
 import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
@@ -26,6 +31,9 @@ import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
+
+/** A dead leader keeps schedules waiting for this long, so it is short; renewing is one small write in a third of it. */
+const LONGEST_LEADERSHIP_LEASE_MS = 10_000;
 
 /** A running set of queue workers with everything they need. */
 export interface MillraceNode {
@@ -65,6 +73,18 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
+  /** One that runs nothing leads nothing either. */
+  const isFleet = internals.verdict === undefined;
+  const controls = new QueueControlsView({ broker, clock, log });
+  const gates = nodeGates({
+    node: config.name,
+    broker,
+    registry,
+    clock,
+    log,
+    leaseMs: config.leaseMs,
+    limitsOf: keyLimitsFrom(controls),
+  });
   const threads = new ThreadPool(clock, config.threads);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const cancellations = new Cancellations({
@@ -89,7 +109,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
     cancellations,
-    gates: [unique.gate],
+    // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
+    gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
     hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
     producer: new Producer(brokerOutlet(broker), clock),
     verdict: internals.verdict,
@@ -101,7 +122,6 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       return job.isolation === "thread" ? threads.run(job, context) : job.handle(context);
     }),
   };
-  const controls = new QueueControlsView({ broker, clock, log });
   const workers = queues.map(
     (queue) =>
       new QueueWorker(host, {
@@ -110,7 +130,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         leaseMs: config.leaseMs,
         weights: config.queues.get(queue)?.weights,
         concurrency: config.queues.get(queue)?.concurrency,
-        controls: internals.verdict === undefined ? controls : undefined,
+        controls: isFleet ? controls : undefined,
       }),
   );
   /** Open before any job is taken: one that runs must not have been cancelled before. */
@@ -120,6 +140,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   ].map(service);
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
+    ...(isFleet ? [{ what: "sweeping gates", open: () => gates.sweep() }] : []),
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
   ].map(service);
 
@@ -135,6 +156,26 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   async function keepClosed(queue: string): Promise<void> {
     if (controls.of(queue).closed !== undefined) await broker.queues.setIntake(queue, "closed");
   }
+
+  const scheduler = createService({
+    clock,
+    open: () =>
+      openScheduler(
+        {
+          node: config.name,
+          broker,
+          clock,
+          events,
+          metrics,
+          log,
+          leaseMs: Math.min(config.leaseMs, LONGEST_LEADERSHIP_LEASE_MS),
+        },
+        config.schedules,
+      ),
+    onError: (error) =>
+      log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
+  });
+  if (isFleet) sideServices.push(scheduler);
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
@@ -152,6 +193,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         unwatchStatus = broker.onStatus((status) => {
           if (status !== "closed") events.emit("broker.status", { status });
         });
+        await Promise.all(config.schedules.map((schedule) => checkInput(schedule)));
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
@@ -163,6 +205,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       },
       stopPulling: () => {
         for (const worker of workers) void worker.stopPulling();
+        // Another node can lead while this one lets its jobs end.
+        void scheduler.stop();
       },
       idle: async () => {
         await Promise.all(workers.map((worker) => worker.stopPulling()));
@@ -187,8 +231,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
           ...[...watches, ...sideServices].map((one) => one.stop()),
-          ...workers.map((worker) => worker.close()),
           unique.sweeper.stop(),
+          gates.close(),
+          ...workers.map((worker) => worker.close()),
           threads.close(),
           config.executionLog.close(),
         ]);

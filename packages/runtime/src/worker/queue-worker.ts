@@ -17,13 +17,19 @@ export interface QueueWorkerOptions {
   /** Jobs that may be in this worker's hands at once. */
   readonly slots: number;
   readonly leaseMs: number;
+  /** How its slots are shared between the queue's lanes. */
+  readonly weights?: Partial<LaneWeights> | undefined;
   /** The queue's cap over all nodes while no control says another. */
   readonly concurrency?: number | undefined;
   /** What operators set. Left out: nothing of that counts here. */
   readonly controls?: QueueControlsView | undefined;
-  /** How its slots are shared between the queue's lanes. */
-  readonly weights?: Partial<LaneWeights> | undefined;
 }
+
+/**
+ * So many times the slots may be on their way to wait at a gate. They take no slot, so that a backlog of one key is passed over quickly, and
+ * another key's job behind it is found soon.
+ */
+const YIELDING_A_SLOT = 4;
 
 /**
  * Runs one queue's jobs on one node. Owns the slots: a delivery takes one when it arrives and frees it when
@@ -34,6 +40,8 @@ export class QueueWorker {
   readonly slots: number;
   readonly #host: ExecutionHost;
   readonly #executions = new Set<Execution>();
+  /** Those of them that a gate has sent to wait, until that is settled. */
+  readonly #yielding = new Set<Execution>();
   readonly #service: Service;
   readonly #throttle: QueueThrottle;
   readonly #ignoreControls: () => void;
@@ -59,7 +67,7 @@ export class QueueWorker {
       },
       {
         slots: options.slots,
-        used: () => this.#executions.size - this.#goingBack,
+        used: () => this.#inSlots - this.#goingBack,
         aborting: () => this.#count((execution) => execution.isAborted),
         pull: () => this.#subscription?.slotFreed(),
         pause: async () => this.#subscription?.pause(),
@@ -77,8 +85,7 @@ export class QueueWorker {
           this.#throttle.apply(options.controls.of(options.queue));
         this.#subscription = await host.broker.work(options.queue, {
           // A worker that was stopped while this was opening must not take a single job.
-          freeSlots: () =>
-            this.#refusing ? 0 : this.#throttle.room(this.slots - this.#executions.size),
+          freeSlots: () => this.#freeSlots(),
           onDelivery: (delivery) => this.#take(delivery),
           onSurplus: (delivery) => this.#sendBack(this.#receive(delivery)),
           leaseMs: options.leaseMs,
@@ -165,6 +172,17 @@ export class QueueWorker {
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
+  /** Jobs in this worker's hands that are to run or do. */
+  get #inSlots(): number {
+    const yielding = Math.min(this.#yielding.size, this.slots * YIELDING_A_SLOT);
+    return this.#executions.size - yielding;
+  }
+
+  #freeSlots(): number {
+    if (this.#refusing) return 0;
+    return this.#throttle.room(this.slots - this.#inSlots);
+  }
+
   #take(delivery: Delivery): void {
     const execution = this.#receive(delivery);
     if (this.#refusing) execution.refuse();
@@ -175,7 +193,7 @@ export class QueueWorker {
   }
 
   #receive(delivery: Delivery): Execution {
-    const execution = new Execution(this.#host, delivery, this.#release);
+    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
     this.#executions.add(execution);
     return execution;
   }
@@ -200,6 +218,7 @@ export class QueueWorker {
 
   readonly #release = (execution: Execution): void => {
     this.#executions.delete(execution);
+    this.#yielding.delete(execution);
     if (execution.isDeclined) this.#goingBack -= 1;
     else if (!execution.hasRun) this.#throttle.putBack();
     this.#throttle.changed();
@@ -209,5 +228,12 @@ export class QueueWorker {
     if (waiting.length === 0) return;
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();
+  };
+
+  readonly #yield = (execution: Execution): void => {
+    if (!this.#executions.has(execution)) return;
+    this.#yielding.add(execution);
+    this.#throttle.changed();
+    this.#subscription?.slotFreed();
   };
 }

@@ -11,6 +11,7 @@ const columns = (now: number): readonly Column<QueueStatus>[] => [
   { title: "WAITING", align: "right", cell: ({ waiting }) => String(waiting) },
   { title: "RUNNING", align: "right", cell: ({ running }) => String(running) },
   { title: "DELAYED", align: "right", cell: ({ delayed }) => String(delayed) },
+  { title: "HELD", align: "right", cell: ({ held }) => String(held) },
   { title: "DEAD", align: "right", cell: ({ dead }) => String(dead) },
   {
     title: "OLDEST",
@@ -30,23 +31,37 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, intake, waiting, running, delayed, dead, oldestAgeMs, paused?, closed?}]",
+      "For scripts: [{queue, intake, waiting, running, delayed, held, dead, oldestAgeMs, paused?, closed?}]",
     ],
   ],
   async run({ config }) {
     const statuses = await withClient(config, (client) => client.queues.list());
     const rows = statuses
-      .map(({ queue, intake, waiting, running, delayed, dead, oldestAgeMs, paused, closed }) => ({
-        queue,
-        intake,
-        waiting,
-        running,
-        delayed,
-        dead,
-        oldestAgeMs,
-        ...(paused === undefined ? {} : { paused }),
-        ...(closed === undefined ? {} : { closed }),
-      }))
+      .map(
+        ({
+          queue,
+          intake,
+          waiting,
+          running,
+          delayed,
+          held,
+          dead,
+          oldestAgeMs,
+          paused,
+          closed,
+        }) => ({
+          queue,
+          intake,
+          waiting,
+          running,
+          delayed,
+          held,
+          dead,
+          oldestAgeMs,
+          ...(paused === undefined ? {} : { paused }),
+          ...(closed === undefined ? {} : { closed }),
+        }),
+      )
       .toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
     return {
       json: rows,
