@@ -1,4 +1,5 @@
 import {
+  type BatchStore,
   type Broker,
   type BrokerStatus,
   type DeadLetterStore,
@@ -29,6 +30,7 @@ import { findWaiting } from "./lookup/find-waiting.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { Settler } from "./settlement/settler.ts";
+import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { NatsDocuments } from "./store/documents.ts";
 import { NatsHistory } from "./store/history.ts";
@@ -59,6 +61,7 @@ export class NatsBroker implements Broker {
   readonly deadLetters: DeadLetterStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly batches: BatchStore;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
@@ -97,6 +100,7 @@ export class NatsBroker implements Broker {
     this.deadLetters = new NatsDeadLetters(server);
     this.history = new NatsHistory(server, this.#report);
     this.locks = new NatsLocks(server, config.replicas);
+    this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.#unwatch = watchConnection(nc, ({ type }) => {
       if (type === "disconnect") this.#become("disconnected");
       if (type === "reconnect") this.#reconnected();

@@ -23,6 +23,7 @@ export {
   type SettlerFields,
   UNSETTLED,
 } from "./envelope/envelope.ts";
+export { type ChainLink, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { travellingHeaders } from "./envelope/headers.ts";
 export type { QueueMessage } from "./envelope/message.ts";
@@ -95,6 +96,7 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
+export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
 export { enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
 export type { EnqueueOptions } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
@@ -115,6 +117,7 @@ export type {
   WorkOptions,
   WorkSubscription,
 } from "./broker/broker.ts";
+export type { Batch, BatchEnd, BatchStore, EndedMember } from "./broker/batch-store.ts";
 export type {
   DeadLetterQuery,
   DeadLetterStore,

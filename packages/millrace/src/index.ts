@@ -19,12 +19,16 @@ export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "
 
 // Producing.
 export type { EnqueueItem, Millrace } from "./client/client.ts";
+export { type BatchHandle, type BatchOptions, planJob, type PlannedJob } from "./client/batch.ts";
+export type { Chain, ChainHandle, LinkOptions } from "./client/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {
+  BatchEnded,
+  BatchSummary,
   DeadReason,
   EnqueueItemResult,
   EnqueueOptions,

@@ -48,6 +48,10 @@ export class Settler {
         case "requeue":
           await this.requeue(step.envelope);
           break;
+        case "enqueue":
+          // On the runtime's subject: a chain that has begun goes on while its queue takes nothing new.
+          await this.requeue(step.envelope);
+          break;
         case "bury":
           await this.#bury(delivery, step.letter, index);
           break;

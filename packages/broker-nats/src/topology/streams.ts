@@ -90,6 +90,25 @@ export function deadStream(names: Names, replicas: number): StreamPlan {
   };
 }
 
+/** One message a subject: a batch, one of its jobs that has not ended, or one that has. */
+export function batchStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.batchStream,
+      description: "Millrace batches whose jobs have not all ended",
+      subjects: [names.batchAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+      // Nothing in it has a message id; a window would only cost memory.
+      duplicate_window: nanos(100),
+      num_replicas: replicas,
+    },
+    update: () => ({ max_msgs_per_subject: 1 }),
+  };
+}
+
 export interface HistoryLimits {
   readonly maxAgeMs: number;
   readonly maxRecords: number;

@@ -14,6 +14,8 @@ export class Names {
   readonly delayedStream: string;
   readonly deadStream: string;
   readonly historyStream: string;
+  readonly batchStream: string;
+  readonly batchAll: string;
   readonly whoRuns: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
   readonly delayedAll: string;
@@ -32,6 +34,8 @@ export class Names {
     this.delayedStream = `${ns}-delayed`;
     this.deadStream = `${ns}-dead`;
     this.historyStream = `${ns}-history`;
+    this.batchStream = `${ns}-batches`;
+    this.batchAll = `${ns}.batch.>`;
     this.whoRuns = `${ns}.ctl.who-runs`;
     this.delayedAll = `${ns}.delayed.>`;
     this.dueAll = `${ns}.due.>`;
@@ -95,6 +99,20 @@ export class Names {
 
   history(queue = "*", id = "*", state = "*"): string {
     return `${this.namespace}.history.${queue}.${id}.${state}`;
+  }
+
+  batch(batch: string): string {
+    return `${this.namespace}.batch.${batch}`;
+  }
+
+  /** A job that has not ended. */
+  batchMember(batch: string, id: string): string {
+    return `${this.namespace}.batch.${batch}.job.${id}`;
+  }
+
+  /** A job that has. */
+  batchEnded(batch: string, id: string): string {
+    return `${this.namespace}.batch.${batch}.ended.${id}`;
   }
 
   /** Where the release of a lock is told to those who wait for it. */

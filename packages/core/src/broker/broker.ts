@@ -1,6 +1,7 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
+import type { BatchStore } from "./batch-store.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
@@ -27,6 +28,7 @@ export interface Broker {
   readonly deadLetters: DeadLetterStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly batches: BatchStore;
   /** Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first use. */
   documents(bucket: string): Promise<DocumentStore>;
 

@@ -46,6 +46,21 @@ const envelopes: fc.Arbitrary<Envelope> = fc
     uniqueKey: optional(fc.string({ maxLength: 50 })),
     concurrencyKey: optional(fc.string({ maxLength: 50 })),
     tags: optional(fc.array(fc.string({ maxLength: 20 }))),
+    batch: optional(token),
+    next: optional(
+      fc.array(
+        fc.record(
+          {
+            id: token,
+            name: token,
+            queue: fc.constant("mail"),
+            lane: fc.constant("high" as const),
+          },
+          { requiredKeys: ["name", "queue"] },
+        ),
+        { maxLength: 3 },
+      ),
+    ),
     headers: fc.constant({ traceparent: "00-1" }),
     attempts: count,
     generation: fc.integer({ min: 1, max: 1_000 }),
@@ -106,6 +121,8 @@ describe("envelopes, whatever they hold", () => {
         payload: field,
         attempts: field,
         tags: field,
+        batch: field,
+        next: field,
         firstError: field,
       },
       { requiredKeys: [] },

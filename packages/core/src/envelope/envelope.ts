@@ -1,3 +1,4 @@
+import type { ChainLink } from "./chain-link.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 
 /** The newest envelope version this code writes, and the highest it reads. */
@@ -30,6 +31,10 @@ export interface ProducerFields {
   readonly uniqueKey?: string;
   readonly concurrencyKey?: string;
   readonly tags?: readonly string[];
+  /** The batch it belongs to: when all of a batch's jobs have ended, the batch's callback is enqueued. */
+  readonly batch?: string;
+  /** The jobs that follow when this one has succeeded, each with the result of the one before it as its payload. */
+  readonly next?: readonly ChainLink[];
   /** Headers that travel with the job through retries, delays and dead letters: trace context and the producer's own. */
   readonly headers: Readonly<Record<string, string>>;
 }

@@ -1,5 +1,6 @@
 import { recordError, type RecordedError } from "../errors/recorded-error.ts";
 import { decodeBody } from "./body.ts";
+import { type ChainLink, isChain, LONGEST_CHAIN } from "./chain-link.ts";
 import { ENVELOPE_VERSION, type Envelope, type SettlerFields, UNSETTLED } from "./envelope.ts";
 import { travellingHeaders } from "./headers.ts";
 import type { QueueMessage } from "./message.ts";
@@ -101,6 +102,12 @@ const PRODUCER_FIELDS: readonly Field[] = [
     expected: "a list of strings",
     accepts: (value) => Array.isArray(value) && value.every(isText),
   },
+  { field: "batch", expected: "up to 128 of A-Z a-z 0-9 _ : -", accepts: isId },
+  {
+    field: "next",
+    expected: `a list of up to ${LONGEST_CHAIN} maps with name and queue`,
+    accepts: isChain,
+  },
 ];
 
 const SETTLER_FIELDS: readonly Field[] = [
@@ -150,6 +157,8 @@ function assemble(message: QueueMessage, body: Body, id: string): Envelope {
   if (body["uniqueKey"] != null) envelope.uniqueKey = body["uniqueKey"] as string;
   if (body["concurrencyKey"] != null) envelope.concurrencyKey = body["concurrencyKey"] as string;
   if (body["tags"] != null) envelope.tags = body["tags"] as string[];
+  if (body["batch"] != null) envelope.batch = body["batch"] as string;
+  if (body["next"] != null) envelope.next = body["next"] as ChainLink[];
   return envelope;
 }
 

@@ -1,4 +1,5 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
+import type { ChainLink } from "./chain-link.ts";
 import { type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
 import { ENVELOPE_VERSION, type Envelope } from "./envelope.ts";
 
@@ -16,6 +17,8 @@ interface WireBody {
   uniqueKey?: string;
   concurrencyKey?: string;
   tags?: readonly string[];
+  batch?: string;
+  next?: readonly ChainLink[];
   attempts?: number;
   generation?: number;
   interruptions?: number;
@@ -51,6 +54,8 @@ function wireBody(envelope: Envelope): WireBody {
   if (envelope.uniqueKey !== undefined) body.uniqueKey = envelope.uniqueKey;
   if (envelope.concurrencyKey !== undefined) body.concurrencyKey = envelope.concurrencyKey;
   if (envelope.tags !== undefined) body.tags = envelope.tags;
+  if (envelope.batch !== undefined) body.batch = envelope.batch;
+  if (envelope.next !== undefined) body.next = envelope.next;
   if (envelope.generation > 0) addSettlerFields(body, envelope);
   return body;
 }

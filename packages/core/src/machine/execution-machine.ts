@@ -49,11 +49,13 @@ export type FinalState = Exclude<ExecutionState, "queued" | "running" | "failed"
  * What settlement does, in the order given. Publish before record, record before ack: a crash between two
  * of them leaves something that the next holder recognises, never a hole.
  */
-export type ExecutionEffect = "countAttempt" | "publishNext" | "publishDead" | "record" | "ack";
+export type ExecutionEffect =
+  "countAttempt" | "publishNext" | "publishFollowing" | "publishDead" | "record" | "ack";
 
 const effect: Record<ExecutionEffect, () => void> = {
   countAttempt: () => {},
   publishNext: () => {},
+  publishFollowing: () => {},
   publishDead: () => {},
   record: () => {},
   ack: () => {},
@@ -97,7 +99,7 @@ export const executionMachine = setup({
     failed: {
       always: [{ guard: "mayRetry", target: "requeued" }, { target: "dead" }],
     },
-    succeeded: { type: "final", entry: ["record", "ack"] },
+    succeeded: { type: "final", entry: ["publishFollowing", "record", "ack"] },
     requeued: { type: "final", entry: ["publishNext", "record", "ack"] },
     dead: { type: "final", entry: ["publishDead", "record", "ack"] },
     expired: { type: "final", entry: ["publishDead", "record", "ack"] },

@@ -26,7 +26,7 @@ const ALLOWED: readonly (readonly [ExecutionState, string, ExecutionState, strin
   ["queued", "CRASH", "dead", "publishDead record ack"],
   ["queued", "RECALL", "recalled", "ack"],
   ["queued", "LEASE_LOST", "abandoned", ""],
-  ["running", "SUCCEED", "succeeded", "countAttempt record ack"],
+  ["running", "SUCCEED", "succeeded", "countAttempt publishFollowing record ack"],
   ["running", "FAIL retry", "requeued", "countAttempt publishNext record ack"],
   ["running", "FAIL never", "dead", "countAttempt publishDead record ack"],
   ["running", "TIMEOUT retry", "requeued", "countAttempt publishNext record ack"],
@@ -54,6 +54,7 @@ function askActor(state: ExecutionState, event: ExecutionEvent): Transition | un
     actions: {
       countAttempt: note("countAttempt"),
       publishNext: note("publishNext"),
+      publishFollowing: note("publishFollowing"),
       publishDead: note("publishDead"),
       record: note("record"),
       ack: note("ack"),
@@ -130,6 +131,7 @@ describe("the transition table", () => {
     const rank: Record<ExecutionEffect, number> = {
       countAttempt: 0,
       publishNext: 1,
+      publishFollowing: 1,
       publishDead: 1,
       record: 2,
       ack: 3,

@@ -14,7 +14,8 @@ export type DeadReason =
   | "attempts-exhausted"
   | "fatal"
   | "crashed"
-  | "expired";
+  | "expired"
+  | "chain-broken";
 
 /** How one delivery of a job ended. Values, never exceptions. */
 export type Outcome =

@@ -1,3 +1,4 @@
+import { followingJob } from "../envelope/chain-link.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
@@ -35,6 +36,8 @@ export interface SettlementInput {
 /** One thing a broker does. Each is confirmed before the next begins. */
 export type SettlementStep =
   | { readonly do: "requeue"; readonly envelope: Envelope }
+  /** A job of its own that follows from this one, published under its own id. That makes a repetition harmless. */
+  | { readonly do: "enqueue"; readonly envelope: Envelope }
   | { readonly do: "bury"; readonly letter: DeadLetter }
   | { readonly do: "record"; readonly record: HistoryRecord }
   | { readonly do: "ack" };
@@ -200,6 +203,11 @@ function stepsOf(
       case "publishNext":
         steps.push({ do: "requeue", envelope });
         break;
+      case "publishFollowing": {
+        const following = followingOf(input);
+        if (following !== undefined) steps.push({ do: "enqueue", envelope: following });
+        break;
+      }
       case "publishDead":
         steps.push({
           do: "bury",
@@ -218,6 +226,12 @@ function stepsOf(
     }
   }
   return steps;
+}
+
+function followingOf({ envelope, outcome, now }: SettlementInput): Envelope | undefined {
+  return outcome.kind === "succeeded" && envelope.next !== undefined
+    ? followingJob(envelope, outcome.output, now)
+    : undefined;
 }
 
 function deadLetter(input: SettlementInput, envelope: Envelope, reason: DeadReason): DeadLetter {

@@ -10,6 +10,7 @@ import type {
   WorkOptions,
   WorkSubscription,
 } from "../broker/broker.ts";
+import type { BatchStore } from "../broker/batch-store.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
@@ -21,6 +22,7 @@ import type { SettlementStep } from "../settlement/settle.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/system-clock.ts";
 import { Connection } from "./memory/connection.ts";
+import { MemoryBatches } from "./memory/memory-batches.ts";
 import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "./memory/memory-delayed.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
@@ -60,6 +62,7 @@ export class MemoryBroker implements Broker {
   readonly deadLetters: DeadLetterStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly batches: BatchStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
   /** Handed out over this connection and not settled. */
@@ -76,6 +79,7 @@ export class MemoryBroker implements Broker {
     this.queues = new MemoryQueues(this.#server, reach);
     this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
     this.history = new MemoryHistory(this.#server.history, this.#connection);
+    this.batches = new MemoryBatches(this.#server.batches, reach);
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
 
@@ -246,6 +250,8 @@ export class MemoryBroker implements Broker {
   #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {
     switch (step.do) {
       case "requeue":
+        return this.#requeue(step.envelope);
+      case "enqueue":
         return this.#requeue(step.envelope);
       case "bury":
         return this.#server.deadLetters.add(step.letter);

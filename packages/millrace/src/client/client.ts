@@ -12,6 +12,8 @@ import {
   requireId,
   requireQueueName,
 } from "@millrace/core";
+import { type BatchHandle, type BatchOptions, enqueueBatch, type PlannedJob } from "./batch.ts";
+import { type Chain, startChain } from "./chain.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
@@ -45,6 +47,28 @@ export interface Millrace extends AsyncDisposable {
     job: JobDefinition<Input, Parsed, Output>,
     items: readonly EnqueueItem<NoInfer<Input>>[],
   ): Promise<readonly EnqueueItemResult[]>;
+  /**
+   * Enqueues jobs that belong together, and one more when all of them have ended. Each is confirmed or among `refused`.
+   *
+   * @throws MillraceError `invalid-payload` and its kin, before anything was enqueued
+   * @example
+   * const batch = await millrace.batch(files.map((file) => planJob(digest, { file })), { callback: { job: report, input: { day } } });
+   */
+  batch<Input, Parsed, Output>(
+    jobs: readonly PlannedJob[],
+    options: BatchOptions<Input, Parsed, Output>,
+  ): Promise<BatchHandle<Output>>;
+  /**
+   * Jobs that run one after the other, each with the result of the one before.
+   *
+   * @example
+   * const chain = await millrace.chain(fetchPage, { url }).next(extract).next(store).enqueue();
+   */
+  chain<Input, Parsed, Output>(
+    job: JobDefinition<Input, Parsed, Output>,
+    input: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): Chain<Output>;
   /**
    * A job's status. Slow on a long queue: for looking, not for working.
    *
@@ -102,6 +126,8 @@ export function createClient(
     },
     enqueueMany: (job, items) =>
       enqueueMany(broker, items, job.queue, (item) => makeEnvelope(job, item.input, item, source)),
+    batch: (jobs, options) => enqueueBatch(broker, clock, source, jobs, options),
+    chain: (job, input, options = {}) => startChain({ broker, clock, source }, job, input, options),
     // Async, so that a bad id rejects like every other error.
     job: async (id, { queue } = {}) =>
       findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),

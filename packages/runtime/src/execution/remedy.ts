@@ -23,6 +23,8 @@ export function remedy(
   failed: Settlement,
   now: number,
 ): Settlement | undefined {
+  const broken = brokenChain(error, input, failed);
+  if (broken !== undefined) return broken;
   if (MillraceError.is(error, "queue-full") && failed.state === "requeued")
     return whenThereIsRoom(failed, now + NO_ROOM_MS);
   const tooLarge = MillraceError.is(error, "payload-too-large");
@@ -34,6 +36,32 @@ export function remedy(
   return settle({
     ...input,
     outcome: { kind: "rejected", reason: "payload-too-large", error: recordError(error) },
+  });
+}
+
+/** Without the next job a chain would end without a word; its result can't be handed on by trying again. */
+function brokenChain(
+  error: unknown,
+  input: SettlementInput,
+  failed: Settlement,
+): Settlement | undefined {
+  const following = failed.steps.find((step) => step.do === "enqueue");
+  if (following === undefined) return undefined;
+  const hopeless = (
+    ["queue-not-found", "payload-too-large", "unserializable-payload"] as const
+  ).some((code) => MillraceError.is(error, code));
+  if (!hopeless) return undefined;
+  const { type, message } = recordError(error);
+  return settle({
+    ...input,
+    outcome: {
+      kind: "rejected",
+      reason: "chain-broken",
+      error: {
+        type,
+        message: `The job succeeded, but ${following.envelope.name} could not be enqueued after it: ${message}`,
+      },
+    },
   });
 }
 

@@ -2,6 +2,7 @@ import { EventBus, MillraceError, recordError, type RunningJob } from "@millrace
 import { createActor, waitFor } from "xstate";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
@@ -59,7 +60,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
     gates: [],
-    hooks: [],
+    hooks: [batchHook(broker)],
     random: config.random,
     call: compose(config.middleware, (context) => {
       const job = registry.get(context.job.name);

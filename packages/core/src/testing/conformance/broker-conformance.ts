@@ -1,3 +1,4 @@
+import { batchCases } from "./batch-cases.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { deadLetterCases } from "./dead-letter-cases.ts";
 import { documentCases } from "./document-cases.ts";
@@ -27,6 +28,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...settleCases,
   ...requeueCases,
   ...deadLetterCases,
+  ...batchCases,
   ...historyCases,
   ...lockCases,
   ...documentCases,

@@ -1,6 +1,7 @@
 import type { QueueSnapshot, RunningJob } from "../../broker/broker.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
 import type { Clock } from "../../time/clock.ts";
+import { BatchShelf } from "./memory-batches.ts";
 import { DeadLetterShelf } from "./memory-dead-letters.ts";
 import { MemoryDelayed } from "./memory-delayed.ts";
 import { DocumentBucket } from "./memory-documents.ts";
@@ -22,6 +23,7 @@ export class MemoryServer {
   readonly clock: Clock;
   readonly queues = new Map<string, MemoryQueue>();
   readonly delayed: MemoryDelayed;
+  readonly batches = new BatchShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history = new HistoryTape(HISTORY_LIMIT);
   readonly locks: LockTable;

@@ -16,6 +16,7 @@ export const REASONS = [
   "invalid-envelope",
   "unsupported-version",
   "payload-too-large",
+  "chain-broken",
 ] as const satisfies readonly DeadReason[];
 
 export const filterFlags = {

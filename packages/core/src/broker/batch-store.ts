@@ -1,0 +1,41 @@
+import type { Envelope } from "../envelope/envelope.ts";
+import type { FinalState } from "../machine/execution-machine.ts";
+
+/** How a job of a batch ended; `refused`: it could not be enqueued at all. */
+export type BatchEnd =
+  Extract<FinalState, "succeeded" | "dead" | "expired" | "cancelled"> | "refused";
+
+/** What is known of a batch. Times are epoch milliseconds. */
+export interface Batch {
+  readonly id: string;
+  readonly createdAt: number;
+  /** Enqueued when all have ended. Its payload is set then. */
+  readonly callback: Envelope;
+}
+
+/** A job that has ended. */
+export interface EndedMember {
+  readonly id: string;
+  readonly end: BatchEnd;
+}
+
+/**
+ * Which jobs of a batch have not ended. A set of ids, never a counter: whatever is repeated, by a crash or a redelivery, is the same
+ * again. Every call is confirmed before it resolves.
+ */
+export interface BatchStore {
+  /** Creates the batch, or writes it again. Idempotent. */
+  open(batch: Batch): Promise<void>;
+  /** These jobs belong to it. One that has ended already stays ended. */
+  join(batch: string, ids: readonly string[]): Promise<void>;
+  /** The job has ended. @returns whether others have not */
+  leave(batch: string, id: string, end: BatchEnd): Promise<boolean>;
+  /** @returns undefined where there is no such batch, or it was removed */
+  find(batch: string): Promise<Batch | undefined>;
+  /** Those that have ended, in no promised order. */
+  ended(batch: string): Promise<readonly EndedMember[]>;
+  /** How many have not. */
+  left(batch: string): Promise<number>;
+  /** Forgets the batch and its jobs. Idempotent. */
+  remove(batch: string): Promise<void>;
+}

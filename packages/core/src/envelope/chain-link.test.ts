@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { envelope, NOW } from "../settlement/settle.fixture.ts";
+import { followingJob } from "./chain-link.ts";
+
+const NEXT = [
+  { id: "second", name: "load", queue: "files", lane: "low", maxAttempts: 2, timeoutMs: 5 },
+  { name: "tell", queue: "mail" },
+] as const;
+
+test("the next job has the result for its payload, the link's settings, nothing counted, and the rest of the chain", () => {
+  const done = { ...envelope, attempts: 3, generation: 4, crashes: 1, tags: ["a"], next: NEXT };
+  expect(followingJob(done, { rows: 7 }, NOW)).toEqual({
+    id: "second",
+    name: "load",
+    queue: "files",
+    lane: "low",
+    maxAttempts: 2,
+    timeoutMs: 5,
+    payload: { rows: 7 },
+    createdAt: NOW,
+    headers: envelope.headers,
+    attempts: 0,
+    generation: 0,
+    interruptions: 0,
+    crashes: 0,
+    snoozes: 0,
+    next: [NEXT[1]],
+  });
+});
+
+test("without an id of its own it has one that is the same each time, and never too long", () => {
+  const link = [NEXT[1]];
+  expect(followingJob({ ...envelope, id: "a", next: link }, undefined, NOW)).toMatchObject({
+    id: "a:next",
+    payload: null,
+  });
+  const long = followingJob({ ...envelope, id: "x".repeat(128), next: link }, 1, NOW);
+  expect(long?.id).toBe(`${"x".repeat(123)}:next`);
+});
+
+test("the end of a chain is followed by nothing", () => {
+  expect(followingJob({ ...envelope, next: [] }, 1, NOW)).toBeUndefined();
+  expect(followingJob(envelope, 1, NOW)).toBeUndefined();
+});

@@ -1,0 +1,74 @@
+import type { Envelope, Lane } from "./envelope.ts";
+import { isId, isJobName, isQueueName } from "./names.ts";
+
+/** A job that follows when the one before it has succeeded: it is enqueued with that one's result as its payload. */
+export interface ChainLink {
+  /** Default: the id of the job before, with `:next` behind it. */
+  readonly id?: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly lane?: Lane;
+  readonly maxAttempts?: number;
+  readonly timeoutMs?: number;
+}
+
+/** As many jobs may follow one. */
+export const LONGEST_CHAIN = 100;
+
+/** Whether a value from the wire is a list of links. */
+export function isChain(value: unknown): value is readonly ChainLink[] {
+  return Array.isArray(value) && value.length <= LONGEST_CHAIN && value.every(isLink);
+}
+
+function isLink(value: unknown): value is ChainLink {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, name, queue, lane, maxAttempts, timeoutMs } = value as Record<string, unknown>;
+  return (
+    isJobName(name) &&
+    isQueueName(queue) &&
+    (id === undefined || isId(id)) &&
+    (lane === undefined || lane === "high" || lane === "low") &&
+    (maxAttempts === undefined || isCount(maxAttempts)) &&
+    (timeoutMs === undefined || isCount(timeoutMs))
+  );
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 1;
+}
+
+/**
+ * The job that follows a succeeded one. Its id is the same however often this is asked, so a settlement that is repeated enqueues it once.
+ *
+ * @param now epoch milliseconds
+ */
+export function followingJob(done: Envelope, output: unknown, now: number): Envelope | undefined {
+  const [link, ...rest] = done.next ?? [];
+  if (link === undefined) return undefined;
+  const { id = nextId(done.id), name, queue, lane, maxAttempts, timeoutMs } = link;
+  return {
+    id,
+    name,
+    queue,
+    payload: output === undefined ? null : output,
+    createdAt: now,
+    headers: done.headers,
+    attempts: 0,
+    generation: 0,
+    interruptions: 0,
+    crashes: 0,
+    snoozes: 0,
+    ...(lane === undefined ? {} : { lane }),
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(rest.length === 0 ? {} : { next: rest }),
+  };
+}
+
+const LONGEST_ID = 128;
+const SUFFIX = ":next";
+
+/** An id has 128 characters at most, so a long one loses its beginning: ids of one chain differ at their end. */
+function nextId(id: string): string {
+  return (id + SUFFIX).slice(-LONGEST_ID);
+}

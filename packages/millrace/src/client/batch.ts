@@ -1,0 +1,131 @@
+import {
+  batchEnd,
+  type BatchEnded,
+  type Broker,
+  callBack,
+  type Clock,
+  type EnqueueOptions,
+  type EnqueueResult,
+  type Envelope,
+  type EnvelopeSource,
+  type JobDefinition,
+  makeEnvelope,
+  MillraceError,
+  requireId,
+} from "@millrace/core";
+import { type JobHandle, jobHandle, type ResultOptions } from "./job-handle.ts";
+
+/** A job with its input, checked against each other; made by `planJob`. */
+export interface PlannedJob {
+  readonly envelope: (source: EnvelopeSource) => Envelope | Promise<Envelope>;
+}
+
+/**
+ * A job to be part of a batch.
+ *
+ * @example
+ * await millrace.batch(files.map((file) => planJob(digest, { file })), { callback: { job: report, input: { day } } });
+ */
+export function planJob<Input, Parsed, Output>(
+  job: JobDefinition<Input, Parsed, Output>,
+  input: NoInfer<Input>,
+  options: EnqueueOptions = {},
+): PlannedJob {
+  return { envelope: (source) => makeEnvelope(job, input, options, source) };
+}
+
+export interface BatchOptions<Input, Parsed, Output> {
+  /** Enqueued once when every job of the batch has ended, however it ended. */
+  readonly callback: {
+    readonly job: JobDefinition<BatchEnded<Input>, Parsed, Output>;
+    readonly input: NoInfer<Input>;
+    readonly options?: Omit<EnqueueOptions, "id">;
+  };
+  /** Making a batch again with the same id and the same jobs' ids is harmless. Up to 100 characters. Default: a new UUID. */
+  readonly id?: string;
+}
+
+/** A batch that was enqueued. */
+export interface BatchHandle<Output = unknown> {
+  readonly id: string;
+  readonly jobs: readonly JobHandle[];
+  /** Jobs that the broker did not take: they count as ended. */
+  readonly refused: readonly { readonly id: string; readonly error: MillraceError }[];
+  readonly callback: JobHandle<Output>;
+  /** How many jobs have not ended. */
+  left(): Promise<number>;
+  /** The callback's result, once every job has ended and the callback too. */
+  result(options?: ResultOptions): Promise<Output>;
+}
+
+const LONGEST_ID = 100;
+
+/**
+ * Enqueues jobs that belong together. The set of their ids is stored before the first of them is enqueued.
+ *
+ * @throws MillraceError `invalid-payload` and its kin before anything was enqueued; `queue-not-found` for the callback's queue
+ */
+export async function enqueueBatch<Input, Parsed, Output>(
+  broker: Broker,
+  clock: Clock,
+  source: EnvelopeSource,
+  planned: readonly PlannedJob[],
+  options: BatchOptions<Input, Parsed, Output>,
+): Promise<BatchHandle<Output>> {
+  const id = batchId(options.id ?? source.newId());
+  const members = await Promise.all(
+    planned.map(async ({ envelope }) => ({ ...(await envelope(source)), batch: id })),
+  );
+  const callback = await callbackEnvelope(id, options, source);
+  await broker.queues.snapshot(callback.queue);
+  await broker.batches.open({ id, createdAt: source.now(), callback });
+  await broker.batches.join(
+    id,
+    members.map((member) => member.id),
+  );
+  const results = await broker.enqueue(members);
+  for (const result of results) await leaveAtOnce(broker, id, result);
+  if ((await broker.batches.left(id)) === 0)
+    await callBack(broker, id, (envelope) => publish(broker, envelope), true);
+  return {
+    id,
+    jobs: results.filter((result) => result.ok).map((result) => jobHandle(broker, clock, result)),
+    refused: results.filter((result) => !result.ok),
+    callback: jobHandle(broker, clock, { ...callback, duplicate: false }),
+    left: () => broker.batches.left(id),
+    result: (wait) =>
+      jobHandle<Output>(broker, clock, { ...callback, duplicate: false }).result(wait),
+  };
+}
+
+/** A job that no node will settle, because it was refused or has ended before, would keep the batch open for ever. */
+async function leaveAtOnce(broker: Broker, batch: string, result: EnqueueResult): Promise<void> {
+  if (!result.ok) return void (await broker.batches.leave(batch, result.id, "refused"));
+  if (!result.duplicate) return;
+  const last = (await broker.history.read(result)).at(-1);
+  const end = last === undefined ? undefined : batchEnd(last.state);
+  if (end !== undefined) await broker.batches.leave(batch, result.id, end);
+}
+
+async function publish(broker: Broker, callback: Envelope): Promise<void> {
+  const [result] = await broker.enqueue([callback]);
+  if (result?.ok === false) throw result.error;
+}
+
+/** Its input is checked by the node, when it is whole. */
+async function callbackEnvelope<Input, Parsed, Output>(
+  id: string,
+  { callback: { job, input, options = {} } }: BatchOptions<Input, Parsed, Output>,
+  source: EnvelopeSource,
+): Promise<Envelope> {
+  const unchecked = { ...job, input: undefined };
+  return makeEnvelope(unchecked, input, { ...options, id: `${id}:callback` }, source);
+}
+
+function batchId(id: string): string {
+  if (requireId(id).length <= LONGEST_ID) return id;
+  throw new MillraceError(
+    "invalid-name",
+    `A batch's id has up to ${LONGEST_ID} characters; this one has ${id.length}.`,
+  );
+}
