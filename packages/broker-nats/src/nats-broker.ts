@@ -99,7 +99,7 @@ export class NatsBroker implements Broker {
     this.queues = new NatsQueues(server, limits, config.replicas);
     this.deadLetters = new NatsDeadLetters(server);
     this.history = new NatsHistory(server, this.#report);
-    this.locks = new NatsLocks(server, config.replicas);
+    this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.#unwatch = watchConnection(nc, ({ type }) => {
       if (type === "disconnect") this.#become("disconnected");

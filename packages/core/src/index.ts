@@ -126,7 +126,7 @@ export type {
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
-export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
+export type { HeldLock, LockClaim, LockKeeping, LockStore, LockView } from "./broker/lock-store.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

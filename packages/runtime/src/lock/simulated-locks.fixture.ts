@@ -3,7 +3,7 @@ import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testi
 import type { HeldLease, LockRequest } from "./lock-request.ts";
 import { takeLock } from "./take-lock.ts";
 
-type Call = Exclude<keyof LockStore, "list">;
+type Call = Exclude<keyof LockStore, "list" | "keep">;
 /** What befalls a call: it never reaches the store, or its answer is lost, or it takes its time. */
 type Fault = "unreachable" | "answer lost" | { readonly tookMs: number };
 
@@ -13,6 +13,8 @@ export class SimulatedLocks {
   readonly server = new MemoryServer(this.clock);
   /** Calls of all holders since the test began. */
   readonly calls: Call[] = [];
+  /** What the store's `keep` gives, where it has one. */
+  keep: LockStore["keep"];
   #fault: (call: Call) => Fault | undefined = () => undefined;
 
   /** From now on. */
@@ -56,6 +58,7 @@ export class SimulatedLocks {
       release: (lock) => through("release", () => locks.release(lock)),
       look: (name) => through("look", () => locks.look(name)),
       list: (prefix) => locks.list(prefix),
+      ...(this.keep === undefined ? {} : { keep: this.keep }),
       onRelease: (name, listener) => through("onRelease", () => locks.onRelease(name, listener)),
     };
   }
