@@ -1,4 +1,4 @@
-import type { Figure, Scenario } from "../scenarios/scenario.ts";
+import type { Ceiling, Figure, Scenario } from "../scenarios/scenario.ts";
 
 /** A contender's figures over all rounds, brought down to medians. */
 export interface Result {
@@ -17,6 +17,7 @@ export interface Verdict {
   readonly question: string;
   readonly amount: number;
   readonly goal: number;
+  readonly ceiling?: Ceiling;
   readonly results: readonly Result[];
   readonly reached: boolean;
 }
@@ -40,14 +41,23 @@ export function judge(
     };
   });
   const last = results.at(-1);
+  const ceiling = scenario.ceiling?.(amount);
   return {
+    ...(ceiling === undefined ? {} : { ceiling }),
     scenario: scenario.name,
     question: scenario.question,
     amount,
     goal: scenario.goal,
     results,
-    reached: last !== undefined && last.ofLimit >= scenario.goal,
+    reached: last !== undefined && last.ofLimit >= scenario.goal && isBelow(last.median, ceiling),
   };
+}
+
+function isBelow(figure: Figure, ceiling: Ceiling | undefined): boolean {
+  if (ceiling === undefined || figure.kind !== "latency") return true;
+  return (
+    figure.p50Ms <= (ceiling.p50Ms ?? Number.POSITIVE_INFINITY) && figure.p99Ms <= ceiling.p99Ms
+  );
 }
 
 function figureOf(round: ReadonlyMap<string, Figure>, name: string): Figure {
@@ -71,6 +81,9 @@ function medianFigure(figures: readonly Figure[]): Figure {
         kind: "latency",
         p50Ms: of((f) => (f.kind === "latency" ? f.p50Ms : undefined)),
         p99Ms: of((f) => (f.kind === "latency" ? f.p99Ms : undefined)),
+        ...(figures[0].maxMs === undefined
+          ? {}
+          : { maxMs: of((f) => (f.kind === "latency" ? f.maxMs : undefined)) }),
       }
     : {
         kind: "rate",

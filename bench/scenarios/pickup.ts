@@ -10,7 +10,10 @@ import type { Contender, Figure, Scenario } from "./scenario.ts";
 const WARM_UP = 100;
 
 /** One at a time on an idle queue: each sample starts when the one before has ended. */
-async function sample(amount: number, once: (index: number) => Promise<number>): Promise<Figure> {
+export async function sample(
+  amount: number,
+  once: (index: number) => Promise<number>,
+): Promise<Figure> {
   const samples: number[] = [];
   for (let index = 0; index < amount + WARM_UP; index += 1) {
     const ms = await once(index);

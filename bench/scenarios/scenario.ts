@@ -1,7 +1,12 @@
 /** What one measurement of one contender gave: bigger is better for rates, smaller for latencies. */
 export type Figure =
   | { readonly kind: "rate"; readonly perSecond: number; readonly cpuUsEach: number }
-  | { readonly kind: "latency"; readonly p50Ms: number; readonly p99Ms: number };
+  | {
+      readonly kind: "latency";
+      readonly p50Ms: number;
+      readonly p99Ms: number;
+      readonly maxMs?: number;
+    };
 
 /** One contender of a scenario. `run` gets a namespace nobody used before. */
 export interface Contender {
@@ -24,4 +29,11 @@ export interface Scenario {
   readonly contenders: readonly [Contender, ...Contender[]];
   /** The share of the limit that the last contender must reach. */
   readonly goal: number;
+  /** What the last contender's latencies may be at most, whatever the limit's are. */
+  readonly ceiling?: (amount: number) => Ceiling;
+}
+
+export interface Ceiling {
+  readonly p50Ms?: number;
+  readonly p99Ms: number;
 }

@@ -1,6 +1,14 @@
+import { cancelScenario } from "./cancel.ts";
+import { delayed } from "./delayed.ts";
 import { enqueueBulk } from "./enqueue-bulk.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
 import type { Scenario } from "./scenario.ts";
 
-export const SCENARIOS: readonly Scenario[] = [enqueueBulk, processJobs, pickup];
+export const SCENARIOS: readonly Scenario[] = [
+  enqueueBulk,
+  processJobs,
+  pickup,
+  delayed,
+  cancelScenario,
+];

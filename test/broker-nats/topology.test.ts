@@ -45,11 +45,9 @@ describeEachServer("streams and consumers", (server) => {
       max_msg_size: 1_048_576 - 8_192,
       duplicate_window: 60_000 * 1e6,
       subjects: [
-        `${namespace}.jobs.q`,
-        `${namespace}.jobs.q.>`,
-        `${namespace}.requeue.q`,
-        `${namespace}.requeue.q.>`,
-      ],
+        ...["jobs.q", "jobs.q.high", "jobs.q.low"],
+        ...["requeue.q", "requeue.q.high", "requeue.q.low", "requeue.q.woken"],
+      ].map((subject) => `${namespace}.${subject}`),
     });
     const consumer = await jsm.consumers.info(`${namespace}-queue-q`, "workers");
     expect(consumer.config).toMatchObject({
@@ -58,6 +56,19 @@ describeEachServer("streams and consumers", (server) => {
       max_deliver: -1,
     });
     expect(consumer.config.backoff).toBeUndefined();
+    const filters = (...subjects: readonly string[]): readonly string[] =>
+      subjects.map((subject) => `${namespace}.${subject}`);
+    const lanes = ["workers-high", "workers", "workers-low"].map((name) =>
+      jsm.consumers.info(`${namespace}-queue-q`, name),
+    );
+    expect((await Promise.all(lanes)).map(({ config: lane }) => lane)).toMatchObject([
+      {
+        filter_subjects: filters("jobs.q.high", "requeue.q.high", "requeue.q.woken"),
+        ack_wait: 4_000 * 1e6,
+      },
+      { filter_subjects: filters("jobs.q", "requeue.q") },
+      { filter_subjects: filters("jobs.q.low", "requeue.q.low"), ack_wait: 4_000 * 1e6 },
+    ]);
     expect((await jsm.consumers.info(`${namespace}-delayed`, "mover")).config).toMatchObject({
       filter_subject: `${namespace}.due.>`,
       max_ack_pending: -1,
@@ -102,9 +113,10 @@ describeEachServer("streams and consumers", (server) => {
     await broker.queues.ensure("q");
     const worker = await CollectingWorker.start(broker, "q", { leaseMs: 3_000 });
     const jsm = await admin(server);
-    await jsm.consumers.delete(`${namespace}-queue-q`, "workers");
-    await broker.enqueue([jobFor("q")]);
-    await worker.nth(1);
+    for (const name of ["workers", "workers-low"])
+      await jsm.consumers.delete(`${namespace}-queue-q`, name);
+    await broker.enqueue([jobFor("q"), jobFor("q", { lane: "low" })]);
+    await worker.nth(2);
     expect((await jsm.consumers.info(`${namespace}-queue-q`, "workers")).config.ack_wait).toBe(
       3_000 * 1e6,
     );

@@ -45,11 +45,18 @@ describeEachServer(
       });
       const manager = await jetstreamManager(observer);
       for (const queue of [QUEUE, IDLE_QUEUE]) {
-        const { num_waiting: pulls, num_ack_pending: unsettled } = await manager.consumers.info(
-          `${namespace}-queue-${queue}`,
-          "workers",
-        );
-        expect({ queue, pulls, unsettled }).toEqual({ queue, pulls: 0, unsettled: 0 });
+        for (const consumer of ["workers-high", "workers", "workers-low"]) {
+          const { num_waiting: pulls, num_ack_pending: unsettled } = await manager.consumers.info(
+            `${namespace}-queue-${queue}`,
+            consumer,
+          );
+          expect({ queue, consumer, pulls, unsettled }).toEqual({
+            queue,
+            consumer,
+            pulls: 0,
+            unsettled: 0,
+          });
+        }
       }
       console.log(`${seen.leftBehind} left behind, ${seen.redelivered} delivered again`);
       // Stopping does not look like a crash, except where a node said that it ran out of time.

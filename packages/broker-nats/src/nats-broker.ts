@@ -3,6 +3,7 @@ import {
   type Broker,
   type BrokerStatus,
   type DeadLetterStore,
+  type DelayedStore,
   type Delivery,
   type DocumentStore,
   type EnqueueResult,
@@ -15,6 +16,7 @@ import {
   type RunningJob,
   type SettlementStep,
   type Stoppable,
+  systemClock,
   type WaitingJob,
   type WorkOptions,
   type WorkSubscription,
@@ -22,11 +24,13 @@ import {
 import type { BrokerConfig } from "./broker-options.ts";
 import { watchConnection } from "./connection/connection-events.ts";
 import { type ServerFeatures, serverFeatures } from "./connection/server-features.ts";
+import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
 import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
 import { enqueue } from "./enqueue.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
+import { listWaiting } from "./lookup/list-waiting.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { Settler } from "./settlement/settler.ts";
@@ -53,12 +57,14 @@ export interface NatsBrokerParts {
 
 /** What is under way when the connection ends has this long to be confirmed. */
 const CLOSE_PATIENCE_MS = 5_000;
+const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000 };
 
 /** The `Broker` port on JetStream. Made by `connectBroker`. */
 export class NatsBroker implements Broker {
   readonly maxMessageBytes: number;
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
+  readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
   readonly batches: BatchStore;
@@ -67,6 +73,8 @@ export class NatsBroker implements Broker {
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
   readonly #enqueuer: ConfirmedPublisher;
   readonly #settlePublisher: ConfirmedPublisher;
+  /** For the moves that must not be repeated for long; few have any. */
+  #hurriedPublisher: ConfirmedPublisher | undefined;
   readonly #delays: Delays;
   readonly #settler: Settler;
   readonly #desks: LeaseDesks;
@@ -98,6 +106,14 @@ export class NatsBroker implements Broker {
     this.#desks = new LeaseDesks({ connection: config.connection, onProblem: this.#report });
     this.queues = new NatsQueues(server, limits, config.replicas);
     this.deadLetters = new NatsDeadLetters(server);
+    this.delayed = new NatsDelayedJobs({
+      server,
+      limits,
+      patient: this.#settlePublisher,
+      hurried: () => (this.#hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),
+      ensureStreams: () => this.#ensureStreams(),
+      now: () => systemClock.now(),
+    });
     this.history = new NatsHistory(server, this.#report);
     this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
@@ -190,6 +206,13 @@ export class NatsBroker implements Broker {
     return findWaiting(this.#server, id, options.queue);
   }
 
+  listWaiting(
+    queue: string,
+    options: { readonly limit?: number } = {},
+  ): Promise<readonly WaitingJob[]> {
+    return listWaiting(this.#server, queue, options.limit);
+  }
+
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined> {
     return whoRuns(this.#server.nc, this.#server.names.whoRuns, id, options.timeoutMs);
   }
@@ -220,7 +243,11 @@ export class NatsBroker implements Broker {
     const { nc } = this.#server;
     const underWay = (async () => {
       await Promise.all([...this.#open].map((open) => open.stop()));
-      await Promise.all([this.#enqueuer.close(), this.#settlePublisher.close()]);
+      await Promise.all([
+        this.#enqueuer.close(),
+        this.#settlePublisher.close(),
+        this.#hurriedPublisher?.close(),
+      ]);
       // Acks are not confirmed: this is what sees them off.
       if (!nc.isClosed()) await nc.flush();
     })();

@@ -2,6 +2,14 @@ export { ERROR_CODES, type ErrorCode } from "./errors/codes.ts";
 export { isErrorCode, MillraceError } from "./errors/millrace-error.ts";
 export { recordError, type RecordedError, trimError } from "./errors/recorded-error.ts";
 
+export {
+  type Cancellation,
+  CANCELLATIONS_BUCKET,
+  cancellationKey,
+  cancelReason,
+  readCancellation,
+} from "./cancellation/cancellation.ts";
+
 export type { Clock, Timer } from "./time/clock.ts";
 export { type Duration, formatMs, toMs } from "./time/duration.ts";
 export { systemClock } from "./time/system-clock.ts";
@@ -17,6 +25,7 @@ export {
 export {
   type Envelope,
   ENVELOPE_VERSION,
+  type JobRef,
   type Lane,
   messageIdOf,
   type ProducerFields,
@@ -52,8 +61,9 @@ export { DEFAULT_RETRY, NO_RETRY, type RetryOptions, retryPolicy } from "./retry
 export type { RetryPolicy, RetryQuestion } from "./retry/retry-policy.ts";
 
 export type { DeadLetter } from "./settlement/dead-letter.ts";
-export type { HistoryRecord } from "./settlement/history-record.ts";
+export type { Children, HistoryRecord } from "./settlement/history-record.ts";
 export type { DeadReason, Outcome, RetryWish } from "./settlement/outcome.ts";
+export { rescheduled } from "./settlement/reschedule.ts";
 export {
   crashesOf,
   settle,
@@ -96,11 +106,34 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
+export type { EnqueuedJob, EnqueueItemResult } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
-export { enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
 export type { EnqueueOptions } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
+export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
+export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
+
+export {
+  CLAIM_LEASE_MS,
+  FREED_MEMORY_MS,
+  givenWay,
+  moved,
+  readClaim,
+  type StoredClaim,
+  UNIQUE_BUCKET,
+  type UniqueClaim,
+  windowEnd,
+} from "./unique/unique-claim.ts";
+export {
+  type Claimed,
+  mayBeReplaced,
+  type Standing,
+  tooContended,
+  UniqueClaims,
+  type UniqueKey,
+} from "./unique/unique-claims.ts";
+export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
 export type {
   Broker,
@@ -123,8 +156,17 @@ export type {
   DeadLetterStore,
   StoredDeadLetter,
 } from "./broker/dead-letter-store.ts";
+export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
+export { LaneTurns } from "./broker/lane-turns.ts";
+export {
+  DEFAULT_LANE_WEIGHTS,
+  LANE_NAMES,
+  type LaneName,
+  laneWeights,
+  type LaneWeights,
+} from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockKeeping, LockStore, LockView } from "./broker/lock-store.ts";
 

@@ -18,6 +18,7 @@ export {
 export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";
 
 // Producing.
+export type { CancelOptions, CancelResult } from "./client/cancel-job.ts";
 export type { EnqueueItem, Millrace } from "./client/client.ts";
 export { type BatchHandle, type BatchOptions, planJob, type PlannedJob } from "./client/batch.ts";
 export type { Chain, ChainHandle, LinkOptions } from "./client/chain.ts";
@@ -36,6 +37,7 @@ export type {
   QueueSettings,
   QueueSnapshot,
   StoredDeadLetter,
+  UniqueConflict,
 } from "@millrace/core";
 
 // Running.

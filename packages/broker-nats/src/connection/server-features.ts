@@ -13,6 +13,8 @@ export interface ServerFeatures {
   readonly keyTtl: boolean;
   /** `pause_until` on a consumer (2.11). */
   readonly consumerPause: boolean;
+  /** Many messages for one direct get (2.11). */
+  readonly batchedGets: boolean;
   /** `Nats-Schedule: @at …` (2.12). */
   readonly schedules: boolean;
   /** `Nats-Batch-*` (2.12). */
@@ -42,6 +44,7 @@ export function serverFeatures(version: string): ServerFeatures {
     messageTtl: atLeast(11),
     keyTtl: atLeast(11),
     consumerPause: atLeast(11),
+    batchedGets: atLeast(11),
     schedules: atLeast(12),
     atomicBatch: atLeast(12),
     counters: atLeast(12),

@@ -1,14 +1,28 @@
 import { type Envelope, type Lane, messageIdOf } from "@millrace/core";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
+const MOVED_HEADER = "Millrace-Moved";
+const MOVE_HEADER = "Millrace-Move";
+
+export function moveHeaders(moveId: string, movedAfter: number): Record<string, string> {
+  return { [MOVED_HEADER]: String(movedAfter), [MOVE_HEADER]: moveId };
+}
+
 /** What the mover must know of a delayed job without decoding it. */
-export interface DelayedJob {
+export interface DueJob {
   readonly queue: string;
   readonly lane: Lane | undefined;
   /** Epoch milliseconds. */
   readonly notBefore: number;
   /** The message id it is forwarded under. The server strips `Nats-Msg-Id` from what a schedule fires. */
   readonly messageId: string;
+  /**
+   * Of a job that was moved: the last place in the history that its earlier deliveries had then. A record behind it shows that the job has run
+   * since, from where it was moved away.
+   */
+  readonly movedAfter?: number;
+  /** Which move brought it here, so that its caller knows it again where the server's answer got lost. */
+  readonly moveId?: string;
 }
 
 export function delayedHeaders(envelope: Envelope, notBefore: number): Record<string, string> {
@@ -21,17 +35,21 @@ export function delayedHeaders(envelope: Envelope, notBefore: number): Record<st
 }
 
 /** @returns undefined for a message that Millrace did not write */
-export function readDelayedHeaders(headers: ReceivedHeaders): DelayedJob | undefined {
+export function readDelayedHeaders(headers: ReceivedHeaders): DueJob | undefined {
   const queue = headers["millrace-queue"];
   const messageId = headers["millrace-msg-id"];
   const notBefore = Number(headers["millrace-not-before"]);
   if (queue === undefined || messageId === undefined || !Number.isFinite(notBefore))
     return undefined;
   const lane = headers["millrace-lane"];
+  const movedAfter = headers[MOVED_HEADER.toLowerCase()];
+  const moveId = headers[MOVE_HEADER.toLowerCase()];
   return {
     queue,
     messageId,
     notBefore,
+    ...(movedAfter === undefined ? {} : { movedAfter: Number(movedAfter) }),
+    ...(moveId === undefined ? {} : { moveId }),
     lane: lane === "high" || lane === "low" ? lane : undefined,
   };
 }

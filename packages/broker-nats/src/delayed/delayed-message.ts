@@ -1,7 +1,7 @@
-import type { Envelope } from "@millrace/core";
+import { type Envelope, messageIdOf } from "@millrace/core";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { Names } from "../topology/subjects.ts";
-import { delayedHeaders } from "./delayed-headers.ts";
+import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
 
 /** The server lets go of a delayed job this long before it is due; the mover's own timer does the rest, to the millisecond. */
 export const LEAD_MS = 500;
@@ -24,17 +24,59 @@ export function delayedMessage(
 ): Publication {
   const { queue, id, generation } = envelope;
   const due = names.due(queue, id, generation);
-  const headers = { ...requeue.headers, ...delayedHeaders(envelope, notBefore) };
+  const headers = {
+    ...requeue.headers,
+    ...delayedHeaders(envelope, notBefore),
+    // All queues share this stream, and ids are of a queue.
+    "Nats-Msg-Id": `${queue}/${messageIdOf(envelope)}`,
+  };
   if (!way.schedules || notBefore - way.now <= LEAD_MS + SOONEST_SCHEDULE_MS)
     return { subject: due, data: requeue.data, headers };
   return {
     subject: names.delayed(queue, id, generation),
     data: requeue.data,
+    headers: { ...headers, ...scheduleHeaders(notBefore, due) },
+  };
+}
+
+export interface MovedFrom {
+  /** Where the job's message stands: only while it is the last on its subject does this one take its place. */
+  readonly sequence: number;
+  /** A schedule holds it; else it is parked. A moved job waits as it did. */
+  readonly scheduled: boolean;
+  readonly movedAfter: number;
+  readonly moveId: string;
+}
+
+/** A delayed job at another time: takes the place of its message in one write, or is refused. */
+export function movedMessage(
+  requeue: RecordPublication,
+  envelope: Envelope,
+  notBefore: number,
+  names: Names,
+  from: MovedFrom,
+): Publication {
+  const { queue, id, generation } = envelope;
+  const due = names.due(queue, id, generation);
+  return {
+    subject: from.scheduled ? names.delayed(queue, id, generation) : due,
+    data: requeue.data,
     headers: {
-      ...headers,
-      "Nats-Schedule": `@at ${new Date(notBefore - LEAD_MS).toISOString()}`,
-      "Nats-Schedule-Target": due,
+      ...requeue.headers,
+      ...delayedHeaders(envelope, notBefore),
+      ...moveHeaders(from.moveId, from.movedAfter),
+      // Of this move alone: the message it replaces was stored under the job's own, and so may be one of an earlier move.
+      "Nats-Msg-Id": `moved/${from.moveId}`,
+      "Nats-Expected-Last-Subject-Sequence": String(from.sequence),
+      ...(from.scheduled ? scheduleHeaders(notBefore, due) : {}),
     },
+  };
+}
+
+function scheduleHeaders(notBefore: number, due: string): Record<string, string> {
+  return {
+    "Nats-Schedule": `@at ${new Date(Math.max(0, notBefore - LEAD_MS)).toISOString()}`,
+    "Nats-Schedule-Target": due,
   };
 }
 

@@ -6,8 +6,9 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { ensureMoverConsumer } from "../topology/ensure-consumer.ts";
 import { MOVER_CONSUMER } from "../topology/subjects.ts";
-import { type DelayedJob, readDelayedHeaders } from "./delayed-headers.ts";
+import { type DueJob, readDelayedHeaders } from "./delayed-headers.ts";
 import { parkingMs } from "./delayed-message.ts";
+import { hasRun } from "./has-run.ts";
 import { forwardHeaders } from "./forward-headers.ts";
 import { RoomByBytes } from "./room-by-bytes.ts";
 
@@ -111,7 +112,7 @@ export class DueMover implements Stoppable {
     );
   }
 
-  #startForward(delivery: Delivery, job: DelayedJob): void {
+  #startForward(delivery: Delivery, job: DueJob): void {
     this.#held.delete(delivery);
     const forwarding: Promise<void> = this.#forward(delivery, job).finally(() => {
       this.#forwarding.delete(forwarding);
@@ -122,9 +123,11 @@ export class DueMover implements Stoppable {
   }
 
   /** Never rejects: whatever goes wrong, the message stays with the server. */
-  async #forward(delivery: Delivery, job: DelayedJob): Promise<void> {
+  async #forward(delivery: Delivery, job: DueJob): Promise<void> {
     const { server, publisher, onProblem } = this.#options;
     try {
+      if (job.movedAfter !== undefined && (await this.#ranBefore(delivery, job.movedAfter)))
+        return ack(server.nc, delivery.ackSubject);
       await publisher.publish(
         server.names.requeue(job.queue, job.lane),
         delivery.data,
@@ -135,6 +138,13 @@ export class DueMover implements Stoppable {
       onProblem(error, `forward a delayed job to the queue ${job.queue}`);
       this.#giveBack(delivery, patienceMs(error));
     }
+  }
+
+  /** Of the few that were moved: whether the mover that held the job at that moment forwarded it all the same. */
+  #ranBefore({ subject }: Delivery, movedAfter: number): Promise<boolean> {
+    const { server } = this.#options;
+    const job = server.names.readDue(subject);
+    return job === undefined ? Promise.resolve(false) : hasRun(server, job, movedAfter);
   }
 
   #giveBack(delivery: Delivery, delayMs: number): void {

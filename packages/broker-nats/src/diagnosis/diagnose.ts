@@ -1,10 +1,15 @@
 import { MillraceError } from "@millrace/core";
-import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
+import {
+  type ConsumerConfig,
+  type JetStreamManager,
+  jetstreamManager,
+  type StreamInfo,
+} from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { brokerConfig, type NatsBrokerOptions } from "../broker-options.ts";
 import { connectNats } from "../connection/connect-nats.ts";
 import { apiCode, CONSUMER_NOT_FOUND } from "../jetstream-errors.ts";
-import { Names, QUEUE_CONSUMER } from "../topology/subjects.ts";
+import { LANE_CONSUMERS, Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
@@ -64,7 +69,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
       ...judgeQueue({
         queue,
         stream: config,
-        consumer: await consumerOf(jsm, config.name),
+        consumers: await consumersOf(jsm, config.name),
         clustered,
       }),
     );
@@ -87,9 +92,23 @@ async function streamsOf(jsm: JetStreamManager, names: Names): Promise<readonly 
   return streams;
 }
 
-async function consumerOf(jsm: JetStreamManager, stream: string) {
+async function consumersOf(
+  jsm: JetStreamManager,
+  stream: string,
+): Promise<readonly ConsumerConfig[]> {
+  const found = await Promise.all(
+    Object.values(LANE_CONSUMERS).map((name) => consumerOf(jsm, stream, name)),
+  );
+  return found.filter((consumer) => consumer !== undefined);
+}
+
+async function consumerOf(
+  jsm: JetStreamManager,
+  stream: string,
+  name: string,
+): Promise<ConsumerConfig | undefined> {
   try {
-    return (await jsm.consumers.info(stream, QUEUE_CONSUMER)).config;
+    return (await jsm.consumers.info(stream, name)).config;
   } catch (error) {
     if (apiCode(error) === CONSUMER_NOT_FOUND) return undefined;
     throw error;

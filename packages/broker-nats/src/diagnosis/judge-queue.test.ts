@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { judgeQueue, type QueueSeen } from "./judge-queue.ts";
 
+const LANE = { durable_name: "workers", max_deliver: -1, ack_wait: 30e9 };
 const SOUND = {
   queue: "mail",
   stream: {
@@ -10,9 +11,18 @@ const SOUND = {
     max_age: 0,
     num_replicas: 3,
   },
-  consumer: { durable_name: "workers", max_deliver: -1, ack_wait: 30e9 },
+  consumers: [
+    LANE,
+    { ...LANE, durable_name: "workers-high" },
+    { ...LANE, durable_name: "workers-low" },
+  ],
   clustered: true,
 } as unknown as QueueSeen;
+
+/** The queue with one of its lanes' consumers changed. */
+function spoiltLane(change: object): object {
+  return { consumers: [LANE, ...SOUND.consumers.slice(1, 2), { ...LANE, ...change }] };
+}
 
 test("a queue as Millrace makes it is sound", () => {
   expect(judgeQueue(SOUND)).toEqual([{ check: "queue mail", status: "ok", message: "is sound" }]);
@@ -28,14 +38,10 @@ test.each([
     "warn",
     /replicas/,
   ],
-  [
-    "a finite max_deliver",
-    { consumer: { ...SOUND.consumer, max_deliver: 5 } },
-    "fail",
-    /max_deliver/,
-  ],
-  ["a backoff", { consumer: { ...SOUND.consumer, backoff: [1e9] } }, "fail", /backoff/],
-  ["a short ack_wait", { consumer: { ...SOUND.consumer, ack_wait: 1e9 } }, "warn", /ack_wait/],
+  ["a finite max_deliver", spoiltLane({ max_deliver: 5 }), "fail", /max_deliver/],
+  ["a backoff", spoiltLane({ backoff: [1e9] }), "fail", /backoff/],
+  ["a short ack_wait", spoiltLane({ ack_wait: 1e9 }), "warn", /ack_wait/],
+  ["a lane without a consumer", { consumers: [LANE] }, "warn", /lane without a consumer/],
 ] as const)("%s is found, with what to do", (_what, spoilt, status, advice) => {
   const findings = judgeQueue({ ...SOUND, ...(spoilt as unknown as Partial<QueueSeen>) });
   expect(findings).toHaveLength(1);

@@ -1,21 +1,23 @@
+import { LANE_NAMES } from "@millrace/core";
 import type { ConsumerConfig, StreamConfig } from "@nats-io/jetstream";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 
 /** Leases are extended every third of `ack_wait`; a shorter one leaves no room for a slow answer. */
 const LEAST_ACK_WAIT_NS = 3e9;
 const CLUSTER_REPLICAS = 3;
+const LANES = LANE_NAMES.length;
 
 export interface QueueSeen {
   readonly queue: string;
   readonly stream: StreamConfig;
-  /** Undefined where no node has served the queue yet. */
-  readonly consumer: ConsumerConfig | undefined;
+  /** The lanes'; none where no node has served the queue yet. */
+  readonly consumers: readonly ConsumerConfig[];
   readonly clustered: boolean;
 }
 
 /** Everything wrong with one queue, or one finding that nothing is. */
 export function judgeQueue(seen: QueueSeen): readonly Finding[] {
-  const { queue, stream, consumer, clustered } = seen;
+  const { queue, stream, consumers, clustered } = seen;
   const check = `queue ${queue}`;
   const findings: Finding[] = [];
   if (stream.discard !== "new") {
@@ -54,9 +56,18 @@ export function judgeQueue(seen: QueueSeen): readonly Finding[] {
       ),
     );
   }
-  if (consumer !== undefined) findings.push(...judgeConsumer(check, stream.name, consumer));
+  if (consumers.length > 0 && consumers.length < LANES) {
+    findings.push(
+      warn(
+        check,
+        `has consumers for ${consumers.length} of its ${LANES} lanes`,
+        "Restart a node that serves it: a lane without a consumer is not worked. One that an earlier version made is brought over so.",
+      ),
+    );
+  }
+  for (const consumer of consumers) findings.push(...judgeConsumer(check, stream.name, consumer));
   if (findings.length > 0) return findings;
-  return [ok(check, consumer === undefined ? "is sound; no node has served it yet" : "is sound")];
+  return [ok(check, consumers.length === 0 ? "is sound; no node has served it yet" : "is sound")];
 }
 
 function judgeConsumer(

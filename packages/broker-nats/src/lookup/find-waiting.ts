@@ -1,21 +1,16 @@
-import {
-  type QueueMessage,
-  readEnvelope,
-  requireId,
-  requireQueueName,
-  type WaitingJob,
-} from "@millrace/core";
-import type { StoredMsg } from "@nats-io/jetstream";
-import { readDelayedHeaders } from "../delayed/delayed-headers.ts";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
-import { headersOf, nextMessage } from "../store/next-message.ts";
+import { requireId, requireQueueName, type WaitingJob } from "@millrace/core";
+import { request } from "../jetstream-errors.ts";
+import { nextMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { plainBytes } from "../wire/plain-bytes.ts";
+import { endsOf, isThere, scan, type StreamEnds } from "./scan.ts";
+import { delayedJob, fromLeader, queuedJob, type StoredMessage } from "./stored-message.ts";
 
-/** Parts of a stream that are searched side by side: each step waits for the server's answer. */
+/** Where a stream is read message by message, so many parts are searched side by side: each step waits for the server's answer. */
 const PARTS = 16;
+/** Where it is read in batches, one part can be on its way while the other is looked at. */
+const BATCHED_PARTS = 2;
 
-/** Looks among the delayed jobs by subject, then through the queues message by message. Holds one message a part at a time. */
+/** Looks among the delayed jobs by subject, then through the queues. Holds a batch, or a message, of each part at a time. */
 export async function findWaiting(
   server: ServerAccess,
   id: string,
@@ -44,21 +39,9 @@ async function findDelayed(
   const { names } = server;
   for (const subject of [names.delayed(queue, id, "*"), names.due(queue, id, "*")]) {
     const stored = await nextMessage(server.jsm, names.delayedStream, 1, subject);
-    if (stored === undefined) continue;
-    const headers = headersOf(stored);
-    const job = readDelayedHeaders(headers);
-    if (job === undefined) continue;
-    const message: QueueMessage = {
-      queue: job.queue,
-      ...(job.lane === undefined ? {} : { lane: job.lane }),
-      origin: "runtime",
-      body: plainBytes(stored.data),
-      headers,
-      sequence: stored.seq,
-      storedAt: stored.time.getTime(),
-    };
-    const read = readEnvelope(message);
-    if (read.ok) return { envelope: read.envelope, state: "delayed", storedAt: message.storedAt };
+    const job = stored === undefined ? undefined : delayedJob(fromLeader(stored));
+    if (job?.read.ok === true)
+      return { envelope: job.read.envelope, state: "delayed", storedAt: job.message.storedAt };
   }
   return undefined;
 }
@@ -76,65 +59,57 @@ async function findQueued(
   id: string,
 ): Promise<WaitingJob | undefined> {
   const ends = await endsOf(server, stream);
-  if (ends === undefined) return undefined;
-  let found: WaitingJob | undefined;
-  const length = Math.ceil((ends.last - ends.first + 1) / PARTS);
+  if (ends === undefined || ends.last < ends.first) return undefined;
+  let found = await findByPlace(server, ends, id);
+  if (found !== undefined) return found;
+  const parts = ends.batches ? BATCHED_PARTS : PARTS;
+  const length = Math.ceil((ends.last - ends.first + 1) / parts);
   const idBytes = Buffer.from(id);
-  const search = async (from: number, until: number): Promise<void> => {
-    for (let at = from; at <= until && found === undefined;) {
-      const stored = await nextMessage(server.jsm, stream, at, ">");
-      if (stored === undefined || stored.seq > until) return;
-      found ??= match(server, stored, id, idBytes);
-      at = stored.seq + 1;
+  const search = async (from: number): Promise<void> => {
+    const until = Math.min(from + length - 1, ends.last);
+    for await (const messages of scan(server, { ends, from, until })) {
+      if (found !== undefined) return;
+      for (const stored of messages) {
+        const job = match(server, stored, id, idBytes);
+        if (job !== undefined && (await isThere(server, ends, stored))) found ??= job;
+      }
     }
   };
-  const parts = Array.from({ length: PARTS }, (_, part) => ends.first + part * length).filter(
-    (from) => from <= ends.last,
+  await Promise.all(
+    Array.from({ length: parts }, (_, part) => ends.first + part * length)
+      .filter((from) => from <= ends.last)
+      .map(search),
   );
-  await Promise.all(parts.map((from) => search(from, Math.min(from + length - 1, ends.last))));
   return found;
 }
 
-/** Decodes only what shows the id somewhere: in its headers, its bytes, or its place. */
-function match(
-  { names }: ServerAccess,
-  stored: StoredMsg,
+/** A job without an id of its own goes by its place, which stands nowhere in its message. */
+async function findByPlace(
+  { jsm, names }: ServerAccess,
+  { stream, last }: StreamEnds,
   id: string,
-  idBytes: Buffer,
-): WaitingJob | undefined {
-  const subject = names.readQueueSubject(stored.subject);
-  if (subject === undefined) return undefined;
-  const { queue, lane, origin } = subject;
-  const headers = headersOf(stored);
-  const shown =
-    headers["nats-msg-id"]?.includes(id) === true ||
-    `${queue}-${stored.seq}` === id ||
-    Buffer.from(stored.data).includes(idBytes);
-  if (!shown) return undefined;
-  const storedAt = stored.time.getTime();
-  const read = readEnvelope({
-    queue,
-    ...(lane === undefined ? {} : { lane }),
-    origin,
-    body: plainBytes(stored.data),
-    headers,
-    sequence: stored.seq,
-    storedAt,
-  });
-  return read.ok && read.envelope.id === id
-    ? { envelope: read.envelope, state: "queued", storedAt }
+): Promise<WaitingJob | undefined> {
+  const sequence = Number(/-(\d{1,15})$/.exec(id)?.[1] ?? 0);
+  if (sequence < 1 || sequence > last) return undefined;
+  const found = await nextMessage(jsm, stream, sequence, ">");
+  if (found?.seq !== sequence) return undefined;
+  const stored = fromLeader(found);
+  const job = queuedJob(names, stored);
+  return job?.read.ok === true && job.read.envelope.id === id
+    ? { envelope: job.read.envelope, state: "queued", storedAt: stored.storedAt }
     : undefined;
 }
 
-async function endsOf(
-  { jsm }: ServerAccess,
-  stream: string,
-): Promise<{ first: number; last: number } | undefined> {
-  try {
-    const { state } = await jsm.streams.info(stream);
-    return state.messages === 0 ? undefined : { first: state.first_seq, last: state.last_seq };
-  } catch (error) {
-    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
-    throw error;
-  }
+/** Decodes only what shows the id somewhere. */
+function match(
+  { names }: ServerAccess,
+  stored: StoredMessage,
+  id: string,
+  idBytes: Buffer,
+): WaitingJob | undefined {
+  if (!stored.shows(idBytes)) return undefined;
+  const job = queuedJob(names, stored);
+  return job?.read.ok === true && job.read.envelope.id === id
+    ? { envelope: job.read.envelope, state: "queued", storedAt: stored.storedAt }
+    : undefined;
 }

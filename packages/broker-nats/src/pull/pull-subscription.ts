@@ -7,12 +7,28 @@ import { Delivery } from "./delivery.ts";
 import { PullLedger } from "./pull-ledger.ts";
 import { type PullNews, pullNews } from "./pull-status.ts";
 
+/** One request for messages. */
+export interface Pull {
+  readonly batch: number;
+  /** The server ends it after this where it can't serve it. Default: the subscription's. */
+  readonly expiresMs?: number;
+  /** The server gives what it has and ends it at once. */
+  readonly noWait?: boolean;
+}
+
 export interface PullSubscriptionOptions {
   readonly nc: NatsConnection;
   readonly stream: string;
   readonly consumer: string;
   /** How many deliveries the owner can take now, those on their way not deducted. */
   freeSlots(): number;
+  /**
+   * What to ask for now, for owners that share their slots between several subscriptions; asked at the start, when slots were freed and
+   * when a pull has ended. Default: as many as there are free slots.
+   */
+  plan?(outstanding: number): Pull | undefined;
+  /** A pull ended before it was served in full: the consumer had no more. `plan` is asked next. */
+  onRanDry?(): void;
   /**
    * Takes a slot. Called while one is free, and for the few messages that were on the wire when pulling ended or began anew:
    * those are the owner's as well, because giving one back would count as a delivery. Must not throw.
@@ -45,6 +61,8 @@ interface Inbox {
 const WORTH_A_PULL = 32;
 /** How long a stop lets pulls be served: a stream with a backlog takes a fraction of it. */
 const SERVING_MS = 50;
+/** An old server may take a pull that does not wait and never answer it, when others are served in the same moment. */
+const NO_WAIT_PATIENCE_MS = 250;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
@@ -61,6 +79,7 @@ export class PullSubscription {
   readonly #expiresMs: number;
   readonly #heartbeatMs: number;
   readonly #apiSubject: string;
+  readonly #plan: (outstanding: number) => Pull | undefined;
   readonly #unwatch: () => void;
   readonly #drains = new Set<Promise<void>>();
   #phase: Phase = "running";
@@ -71,6 +90,7 @@ export class PullSubscription {
   #backoff: NodeJS.Timeout | undefined;
   #monitor: NodeJS.Timeout | undefined;
   #due: NodeJS.Immediate | undefined;
+  #unanswered: NodeJS.Timeout | undefined;
   #silentTicks = 0;
   #stopping: Promise<void> | undefined;
   #onServed: (() => void) | undefined;
@@ -81,6 +101,10 @@ export class PullSubscription {
     this.#nc = options.nc;
     this.#expiresMs = options.expiresMs ?? 30_000;
     this.#heartbeatMs = Math.min(options.heartbeatMs ?? 2_000, this.#expiresMs / 2);
+    this.#plan =
+      options.plan === undefined
+        ? (outstanding) => pullFor(options.freeSlots(), outstanding, this.#maxBatch)
+        : (outstanding) => options.plan?.(outstanding);
     this.#apiSubject = `$JS.API.CONSUMER.MSG.NEXT.${options.stream}.${options.consumer}`;
     this.#unwatch = watchConnection(options.nc, (status) => this.#observe(status));
     this.#open();
@@ -103,6 +127,20 @@ export class PullSubscription {
     if (this.#options.freeSlots() - inbox.ledger.outstanding >= WORTH_A_PULL) this.#refill();
     // Slots freed in the same turn of the event loop share a pull.
     else this.#due ??= setImmediate(() => this.#refillDue());
+  }
+
+  /** Asks the plan now. Opens what was withdrawn. */
+  refill(): void {
+    if (this.#inbox === undefined && this.#backoff === undefined) this.#open();
+    else this.#refill();
+  }
+
+  /**
+   * Takes back what is asked for, until the next `refill`. What the server sends in this very moment reaches nobody before `ack_wait`, as
+   * at a stop: so only pulls that have long not been served should be withdrawn.
+   */
+  withdraw(): void {
+    if (this.#phase === "running" && this.outstanding > 0) this.#retire();
   }
 
   /** Pulls no more until `resume`. Resolves when everything on its way has been handed over. */
@@ -171,8 +209,10 @@ export class PullSubscription {
   /** Lets go of the inbox: the server drops its pulls and takes back what it could not deliver; what is on the wire is handed over. */
   #retire(): void {
     clearTimeout(this.#backoff);
+    clearTimeout(this.#unanswered);
     clearInterval(this.#monitor);
     clearImmediate(this.#due);
+    this.#unanswered = undefined;
     this.#due = undefined;
     this.#backoff = undefined;
     this.#monitor = undefined;
@@ -192,20 +232,42 @@ export class PullSubscription {
   #refill(): void {
     const inbox = this.#inbox;
     if (inbox === undefined || this.#backoff !== undefined || this.#phase !== "running") return;
-    const free = this.#options.freeSlots();
-    const { outstanding } = inbox.ledger;
-    const missing = Math.min(free - outstanding, this.#maxBatch);
-    if (missing < 1 || (outstanding > 0 && missing < Math.min(free / 4, this.#maxBatch))) return;
     if (this.#nc.isClosed() || this.#nc.isDraining()) return;
+    const { outstanding } = inbox.ledger;
+    const pull = this.#plan(outstanding);
+    if (pull === undefined) return;
     if (outstanding === 0) this.#silentTicks = 0;
+    this.#ask(inbox, pull);
+  }
+
+  #ask(inbox: Inbox, pull: Pull): void {
+    const { noWait = false } = pull;
+    const batch = Math.min(pull.batch, this.#maxBatch);
+    const expiresMs = Math.min(pull.expiresMs ?? Infinity, this.#expiresMs);
     const token = String(++this.#lastPull);
     const nowMs = performance.now();
-    inbox.ledger.asked(token, missing, nowMs, nowMs + this.#expiresMs + this.#heartbeatMs);
+    const reply = { reply: inbox.prefix + token };
+    if (noWait) {
+      inbox.ledger.asked(token, batch, nowMs, nowMs + NO_WAIT_PATIENCE_MS);
+      this.#unanswered ??= setTimeout(() => this.#giveUpWaiting(), NO_WAIT_PATIENCE_MS);
+      this.#nc.publish(this.#apiSubject, `{"batch":${batch},"no_wait":true}`, reply);
+      return;
+    }
+    inbox.ledger.asked(token, batch, nowMs, nowMs + expiresMs + this.#heartbeatMs);
+    const heartbeatMs = Math.min(this.#heartbeatMs, expiresMs / 2);
     this.#nc.publish(
       this.#apiSubject,
-      `{"batch":${missing},"expires":${this.#expiresMs * 1e6},"idle_heartbeat":${this.#heartbeatMs * 1e6}}`,
-      { reply: inbox.prefix + token },
+      `{"batch":${batch},"expires":${expiresMs * 1e6},"idle_heartbeat":${heartbeatMs * 1e6}}`,
+      reply,
     );
+  }
+
+  #giveUpWaiting(): void {
+    this.#unanswered = undefined;
+    if (this.outstanding === 0 || this.#phase !== "running") return;
+    this.#retire();
+    this.#options.onRanDry?.();
+    this.#open();
   }
 
   #receive(inbox: Inbox, msg: Msg): void {
@@ -225,6 +287,7 @@ export class PullSubscription {
     this.#failures = 0;
     this.#options.onMessage(new Delivery(msg, ackSubject));
     if (inbox.ledger.outstanding > 0) return;
+    this.#answered();
     this.#onServed?.();
     this.#refill();
   }
@@ -237,6 +300,8 @@ export class PullSubscription {
       case "ended":
         this.#failures = 0;
         inbox.ledger.ended(token, news.undelivered);
+        if (inbox.ledger.outstanding === 0) this.#answered();
+        this.#options.onRanDry?.();
         return this.#refill();
       case "interrupted":
         inbox.ledger.ended(token, news.undelivered);
@@ -258,6 +323,12 @@ export class PullSubscription {
         inbox.ledger.ended(token, undefined);
         return this.#refused(news.description);
     }
+  }
+
+  #answered(): void {
+    if (this.#unanswered === undefined) return;
+    clearTimeout(this.#unanswered);
+    this.#unanswered = undefined;
   }
 
   #refused(description: string): void {
@@ -331,4 +402,11 @@ export class PullSubscription {
       ),
     );
   }
+}
+
+/** A pull for the slots that nothing is on its way for; several freed slots share one, but where nothing is on its way it is not put off. */
+export function pullFor(free: number, outstanding: number, most = Infinity): Pull | undefined {
+  const missing = Math.min(free - outstanding, most);
+  if (missing < 1 || (outstanding > 0 && missing < Math.min(free / 4, most))) return undefined;
+  return { batch: missing };
 }

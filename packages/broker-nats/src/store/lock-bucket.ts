@@ -7,7 +7,7 @@ import { fromLockKey, toLockKey } from "./lock-key.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
-import { MillraceError } from "../errors.ts";
+import { serverNow } from "./server-now.ts";
 
 /** One round trip each, on the bucket that holds the locks. What any of it means is decided in `locks.ts`. */
 export class LockBucket {
@@ -130,16 +130,7 @@ export class LockBucket {
   /** Epoch milliseconds by the clock that dates the entries. */
   async serverNow(): Promise<number> {
     await this.#open();
-    return request("read the server's time", async () => {
-      const { ts } = await this.#server.jsm.streams.info(this.#stream);
-      const now = Date.parse(ts ?? "");
-      if (Number.isNaN(now))
-        throw new MillraceError(
-          "server-too-old",
-          "The server does not tell its time. Upgrade nats-server to 2.10 or newer.",
-        );
-      return now;
-    });
+    return serverNow(this.#server.jsm, this.#stream);
   }
 
   #subject(name: string): string {

@@ -22,6 +22,20 @@ export async function nextMessage(
   }
 }
 
+/** The newest message on a subject that fits, from the stream's leader. */
+export async function lastMessage(
+  jsm: JetStreamManager,
+  stream: string,
+  subject: string,
+): Promise<StoredMsg | undefined> {
+  try {
+    return (await jsm.streams.getMessage(stream, { last_by_subj: subject })) ?? undefined;
+  } catch (error) {
+    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
 /** By lower-case name; of a repeated header the first value. */
 export function headersOf(stored: StoredMsg): Record<string, string> {
   const headers: Record<string, string> = {};

@@ -7,10 +7,12 @@ import {
 } from "@millrace/core";
 import type { StreamInfo } from "@nats-io/jetstream";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { endsOf } from "../lookup/scan.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { queueStream } from "../topology/streams.ts";
-import { QUEUE_CONSUMER } from "../topology/subjects.ts";
+import { LANE_CONSUMERS } from "../topology/subjects.ts";
+import { countMessages } from "./count-messages.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 /** Queues as streams: one each, found by name. */
@@ -99,10 +101,15 @@ export class NatsQueues implements QueueStore {
     };
   }
 
-  /** A queue without a consumer was never worked. */
   async #running(stream: string): Promise<number> {
+    const lanes = Object.values(LANE_CONSUMERS).map((name) => this.#heldBy(stream, name));
+    return (await Promise.all(lanes)).reduce((sum, held) => sum + held, 0);
+  }
+
+  /** A lane without a consumer was never worked. */
+  async #heldBy(stream: string, consumer: string): Promise<number> {
     try {
-      return (await this.#server.jsm.consumers.info(stream, QUEUE_CONSUMER)).num_ack_pending;
+      return (await this.#server.jsm.consumers.info(stream, consumer)).num_ack_pending;
     } catch (error) {
       const code = apiCode(error);
       if (code === CONSUMER_NOT_FOUND || code === STREAM_NOT_FOUND) return 0;
@@ -111,13 +118,10 @@ export class NatsQueues implements QueueStore {
   }
 
   async #count(stream: string, filters: readonly string[]): Promise<number> {
+    const ends = await endsOf(this.#server, stream);
     let total = 0;
-    for (const filter of filters) {
-      await ignoringAbsence(async () => {
-        const { state } = await this.#server.jsm.streams.info(stream, { subjects_filter: filter });
-        for (const count of Object.values(state.subjects ?? {})) total += count;
-      });
-    }
+    if (ends !== undefined)
+      for (const filter of filters) total += await countMessages(this.#server, ends, filter);
     return total;
   }
 }

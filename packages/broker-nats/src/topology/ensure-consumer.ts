@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import type { LaneName } from "@millrace/core";
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -13,7 +13,8 @@ import {
   CONSUMER_NOT_FOUND,
   STREAM_NOT_FOUND,
 } from "../jetstream-errors.ts";
-import { MOVER_CONSUMER, type Names, QUEUE_CONSUMER } from "./subjects.ts";
+import { noSuchQueue, straySubjects } from "./stray-subjects.ts";
+import { LANE_CONSUMERS, MOVER_CONSUMER, type Names } from "./subjects.ts";
 
 const ALREADY_EXISTS = 10148;
 const ROUNDS = 5;
@@ -29,36 +30,75 @@ const MAX_WAITING_PULLS = 10_000;
 const MOVER_LEASE_MS = 5_000;
 
 /**
- * The queue's one consumer.
+ * The queue's consumers, one a lane.
  *
  * The lease lives with the queue: the first worker sets it, and a worker that asks for a longer one raises it for all. It is
  * never shortened, because nodes that count on the longer one would extend too late.
  *
+ * A queue of the version that knew no lanes has one consumer that takes everything. It is narrowed before the others are made, for no two
+ * may overlap in a work queue; what it had handed out stays its own, and may be delivered by its lane's consumer as well.
+ *
  * @returns the lease in force, milliseconds
+ * @throws MillraceError `queue-not-found`
  */
-export async function ensureQueueConsumer(
+export async function ensureQueueConsumers(
   jsm: JetStreamManager,
   names: Names,
   queue: string,
   leaseMs: number,
 ): Promise<number> {
+  const strays = await straySubjects(jsm, names, queue);
+  const ensure = (lane: LaneName, wantedMs: number): Promise<number> =>
+    ensureLaneConsumer(jsm, names.queueStream(queue), {
+      name: LANE_CONSUMERS[lane],
+      filters: [...names.laneFilters(queue, lane), ...(lane === "normal" ? strays : [])],
+      leaseMs: wantedMs,
+    });
+  for (let wantedMs = leaseMs; ;) {
+    const normal = await ensure("normal", wantedMs);
+    const granted = [
+      normal,
+      ...(await Promise.all([ensure("high", normal), ensure("low", normal)])),
+    ];
+    wantedMs = Math.max(...granted);
+    // One that was made anew by hand may have had another lease: then all are brought to the longest.
+    if (granted.every((each) => each === wantedMs)) return wantedMs;
+  }
+}
+
+async function ensureLaneConsumer(
+  jsm: JetStreamManager,
+  stream: string,
+  lane: { readonly name: string; readonly filters: string[]; readonly leaseMs: number },
+): Promise<number> {
+  const wanted = nanos(lane.leaseMs);
   const config = await ensureConsumer(
     jsm,
-    names.queueStream(queue),
+    stream,
     {
-      durable_name: QUEUE_CONSUMER,
+      durable_name: lane.name,
+      filter_subjects: lane.filters,
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
       replay_policy: ReplayPolicy.Instant,
-      ack_wait: nanos(leaseMs),
+      ack_wait: wanted,
       // Past a finite number a message would stay in the stream for good; settlement decides how often is too often.
       max_deliver: -1,
       max_ack_pending: MAX_RUNNING,
       max_waiting: MAX_WAITING_PULLS,
     },
-    (existing) => ((existing.ack_wait ?? 0) < nanos(leaseMs) ? { ack_wait: nanos(leaseMs) } : {}),
+    (existing) => ({
+      ...((existing.ack_wait ?? 0) < wanted ? { ack_wait: wanted } : {}),
+      ...(sameFilters(existing.filter_subjects ?? [], lane.filters)
+        ? {}
+        : { filter_subjects: lane.filters }),
+    }),
   );
-  return millis(config.ack_wait ?? nanos(leaseMs));
+  return millis(config.ack_wait ?? wanted);
+}
+
+function sameFilters(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((filter) => others.includes(filter));
 }
 
 /**
@@ -103,12 +143,7 @@ async function ensureConsumer(
     } catch (error) {
       const code = apiCode(error);
       const raced = code === CONSUMER_NOT_FOUND || code === ALREADY_EXISTS;
-      if (code === STREAM_NOT_FOUND)
-        throw new MillraceError(
-          "queue-not-found",
-          `There is no stream ${stream}. Create the queue first, or correct its name or the namespace.`,
-          { cause: error },
-        );
+      if (code === STREAM_NOT_FOUND) throw noSuchQueue(stream, error);
       if (!raced || round === ROUNDS)
         throw asMillraceError(error, `create the consumer of ${stream}`);
     }

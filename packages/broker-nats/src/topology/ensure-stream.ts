@@ -2,6 +2,7 @@ import { MillraceError } from "@millrace/core";
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { StreamPlan } from "./streams.ts";
+import { takesSubject } from "./stray-subjects.ts";
 
 const NAME_IN_USE = 10058;
 /** Each round another node has to win a race for this one to try again. */
@@ -54,9 +55,9 @@ async function update(
   return (await jsm.streams.update(existing.name, { ...existing, ...changes })).config;
 }
 
-/** Retention and subjects say what a stream is for. They are never changed: what waits in it would be lost. */
+/** Retention and subjects say what a stream is for. A stream that takes something else is never changed: what waits in it would be lost. */
 function refuseForeign({ create: wanted }: StreamPlan, existing: StreamConfig): void {
-  const missing = wanted.subjects.filter((subject) => !existing.subjects.includes(subject));
+  const missing = wanted.subjects.filter((subject) => !takesSubject(existing.subjects, subject));
   if (existing.retention === wanted.retention && missing.length === 0) return;
   const what =
     missing.length > 0

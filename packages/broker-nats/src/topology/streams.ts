@@ -36,11 +36,15 @@ export function queueStream(
       max_msgs: settings.maxJobs ?? -1,
       max_bytes: settings.maxBytes ?? -1,
       max_msg_size: limits.queue,
+      // Looking for a job reads many messages at once where the server can.
+      allow_direct: true,
       duplicate_window: nanos(settings.dedupeWindowMs ?? DEFAULT_DEDUPE_MS),
       num_replicas: settings.replicas ?? replicas,
     },
     update: (existing) => ({
+      subjects: queueSubjectsOver(existing, names, queue),
       discard: DiscardPolicy.New,
+      allow_direct: true,
       ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs }),
       ...(settings.maxBytes === undefined ? {} : { max_bytes: settings.maxBytes }),
       ...(settings.dedupeWindowMs === undefined
@@ -55,7 +59,21 @@ export function queueStream(
   };
 }
 
-/** No limits at all: on a stream with schedules a limit would delete jobs, and `discard: new` is refused. */
+/** An operator's own subjects stay; those of the version that knew no lanes give way, for they would take what no consumer serves. */
+function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: string): string[] {
+  const wanted = names.queueSubjects(queue);
+  const former = names.formerQueueSubjects(queue);
+  return [
+    ...wanted,
+    ...subjects.filter((subject) => !wanted.includes(subject) && !former.includes(subject)),
+  ];
+}
+
+/**
+ * No limits: on a stream with schedules a limit would delete jobs, and `discard: new` is refused. But of one job in one generation, which is one
+ * subject, only the latest message counts, as schedules have it by themselves: a job is moved to another time by one write that takes the old
+ * one away (docs/decisions/0025).
+ */
 export function delayedStream(names: Names, schedules: boolean, replicas: number): StreamPlan {
   const scheduled = schedules ? { allow_msg_schedules: true } : {};
   return {
@@ -66,11 +84,20 @@ export function delayedStream(names: Names, schedules: boolean, replicas: number
       retention: RetentionPolicy.Workqueue,
       storage: StorageType.File,
       discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
       duplicate_window: nanos(DEFAULT_DEDUPE_MS),
       num_replicas: replicas,
       ...scheduled,
     },
-    update: () => ({ max_msgs: -1, max_bytes: -1, max_age: 0, ...scheduled }),
+    update: () => ({
+      max_msgs: -1,
+      max_bytes: -1,
+      max_age: 0,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+      ...scheduled,
+    }),
   };
 }
 
@@ -83,10 +110,11 @@ export function deadStream(names: Names, replicas: number): StreamPlan {
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
       discard: DiscardPolicy.New,
+      allow_direct: true,
       duplicate_window: nanos(DEFAULT_DEDUPE_MS),
       num_replicas: replicas,
     },
-    update: () => ({ discard: DiscardPolicy.New }),
+    update: () => ({ discard: DiscardPolicy.New, allow_direct: true }),
   };
 }
 

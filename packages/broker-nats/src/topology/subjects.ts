@@ -1,4 +1,4 @@
-import { type Lane, requireNamespace } from "@millrace/core";
+import { type Lane, type LaneName, requireNamespace } from "@millrace/core";
 
 /** What a queue's subject says about a message on it. */
 export interface QueueSubject {
@@ -50,10 +50,28 @@ export class Names {
     return this.queueStreamPrefix + queue;
   }
 
-  /** What the queue's stream stores: the producers' door and the runtime's, each with its lanes. */
+  /**
+   * What the queue's stream stores, and nothing beside it: the producers' door and the runtime's, each with its lanes. So a publish to a
+   * lane that does not exist is refused as one to a queue that does not exist is.
+   */
   queueSubjects(queue: string): string[] {
     const doors = [this.#jobs + queue, this.#requeue + queue];
-    return doors.flatMap((door) => [door, `${door}.>`]);
+    return [
+      ...doors.flatMap((door) => [door, `${door}.high`, `${door}.low`]),
+      this.requeueWoken(queue),
+    ];
+  }
+
+  /** What a queue's stream stored before lanes had consumers of their own: anything below its doors. */
+  formerQueueSubjects(queue: string): string[] {
+    return [`${this.#jobs}${queue}.>`, `${this.#requeue}${queue}.>`];
+  }
+
+  /** What one lane's consumer takes; no two lanes overlap, which a work queue demands. */
+  laneFilters(queue: string, lane: LaneName): string[] {
+    const own = lane === "normal" ? undefined : lane;
+    const filters = [this.jobs(queue, own), this.requeue(queue, own)];
+    return lane === "high" ? [...filters, this.requeueWoken(queue)] : filters;
   }
 
   jobs(queue: string, lane: Lane | undefined): string {
@@ -64,17 +82,33 @@ export class Names {
     return lane === undefined ? this.#requeue + queue : `${this.#requeue}${queue}.${lane}`;
   }
 
-  /** An unknown lane is the normal one: a producer's slip must not make a job unreachable. */
-  readQueueSubject(subject: string): QueueSubject | undefined {
+  /**
+   * The door of jobs that waited at a gate and were let go. They are served with the high lane, having waited once already; the lane they
+   * belong to is in the header `Millrace-Lane`.
+   */
+  requeueWoken(queue: string): string {
+    return `${this.#requeue}${queue}.${WOKEN}`;
+  }
+
+  /**
+   * A subject that stands for no lane, stored by an earlier version, is the normal lane's.
+   *
+   * @param headers keys in lower case
+   */
+  readQueueSubject(
+    subject: string,
+    headers: Readonly<Record<string, string>>,
+  ): QueueSubject | undefined {
     const producer = subject.startsWith(this.#jobs);
     if (!producer && !subject.startsWith(this.#requeue)) return undefined;
     const rest = subject.slice((producer ? this.#jobs : this.#requeue).length);
     const dot = rest.indexOf(".");
     const token = dot < 0 ? undefined : rest.slice(dot + 1);
+    const lane = token === WOKEN && !producer ? headers["millrace-lane"] : token;
     return {
       origin: producer ? "producer" : "runtime",
       queue: dot < 0 ? rest : rest.slice(0, dot),
-      lane: token === "high" || token === "low" ? token : undefined,
+      lane: lane === "high" || lane === "low" ? lane : undefined,
     };
   }
 
@@ -86,6 +120,15 @@ export class Names {
   /** Where a delayed job goes when it is due, or is parked where the server has no schedules. */
   due(queue: string, id: string, generation: number | "*"): string {
     return `${this.namespace}.due.${queue}.${id}.${generation}`;
+  }
+
+  readDue(
+    subject: string,
+  ): { readonly queue: string; readonly id: string; readonly generation: number } | undefined {
+    const start = `${this.namespace}.due.`;
+    if (!subject.startsWith(start)) return undefined;
+    const [queue = "", id = "", generation = ""] = subject.slice(start.length).split(".");
+    return { queue, id, generation: Number(generation) };
   }
 
   /** All of a queue's delayed jobs: those held by a schedule, and those parked or on their way. */
@@ -126,7 +169,13 @@ export class Names {
   }
 }
 
-/** The one durable consumer of each queue's stream. All nodes share it, so a job has one holder. */
-export const QUEUE_CONSUMER = "workers";
+const WOKEN = "woken";
+
+/** The durable consumers of each queue's stream, one a lane. All nodes share them, so a job has one holder. */
+export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze({
+  high: "workers-high",
+  normal: "workers",
+  low: "workers-low",
+});
 /** The one durable consumer of the delayed stream. */
 export const MOVER_CONSUMER = "mover";

@@ -48,6 +48,29 @@ export function readStatus(msg: Msg): MessageStatus {
   };
 }
 
+/**
+ * The last value of each header: what a server appends to a stored message stands behind what its producer wrote, who may have used the same
+ * names. Names as they are on the wire.
+ */
+export function readAppended(msg: Msg, names: readonly string[]): readonly (string | undefined)[] {
+  const block = headerBlock(msg);
+  if (block === undefined) return names.map((name) => msg.headers?.values(name).at(-1));
+  return names.map((name) => {
+    const start = block.lastIndexOf(`\r\n${name}: `);
+    if (start < 0) return undefined;
+    const value = start + name.length + 4;
+    return block.slice(value, block.indexOf("\r\n", value));
+  });
+}
+
+/** A message's headers and body as they came, for a search. Where nats-core keeps them otherwise, the body alone and the headers' text. */
+export function rawBytes(msg: Msg): Buffer {
+  const { _rdata } = msg as MsgInternals;
+  if (_rdata !== undefined) return Buffer.from(_rdata.buffer, _rdata.byteOffset, _rdata.byteLength);
+  const headers = Object.values(readHeaders(msg)).join("\n");
+  return Buffer.concat([Buffer.from(headers), msg.data]);
+}
+
 /** True without decoding anything when the message carries no header block. */
 export function hasHeaders(msg: Msg): boolean {
   const hdr = (msg as MsgInternals)._msg?.hdr;

@@ -1,9 +1,14 @@
-import { MillraceError, type WorkOptions, type WorkSubscription } from "@millrace/core";
+import {
+  laneWeights,
+  type LaneWeights,
+  MillraceError,
+  type WorkOptions,
+  type WorkSubscription,
+} from "@millrace/core";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
-import { PullSubscription } from "../pull/pull-subscription.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { ensureQueueConsumer } from "../topology/ensure-consumer.ts";
-import { QUEUE_CONSUMER } from "../topology/subjects.ts";
+import { ensureQueueConsumers } from "../topology/ensure-consumer.ts";
+import { LanePulls } from "./lane-pulls.ts";
 import type { LeaseDesk, LeaseDesks } from "./lease-desk.ts";
 import { NatsDelivery } from "./nats-delivery.ts";
 
@@ -22,55 +27,58 @@ export interface QueueSubscriptionOptions {
 export class QueueSubscription implements WorkSubscription {
   readonly #options: QueueSubscriptionOptions;
   #desk: LeaseDesk;
-  readonly #pull: PullSubscription;
+  readonly #lanes: LanePulls;
   /** What the queue's consumer grants; at least what was asked for. */
   #leaseMs: number;
-  /**
-   * What arrives while stopping, kept until no pull is left: a job that is handed back sooner would come straight back to this worker.
-   * Their leases are kept meanwhile.
-   */
-  #late: NatsDelivery[] | undefined;
   #stopping: Promise<void> | undefined;
 
   /** @throws MillraceError `queue-not-found` */
   static async start(options: QueueSubscriptionOptions): Promise<QueueSubscription> {
     const { server, queue, work, desks } = options;
     requireLease(work.leaseMs);
-    const leaseMs = await ensureQueueConsumer(server.jsm, server.names, queue, work.leaseMs);
+    const weights = laneWeights(work.weights);
+    const leaseMs = await ensureQueueConsumers(server.jsm, server.names, queue, work.leaseMs);
     options.requireOpen();
     const desk = await desks.deskFor(leaseMs);
     // A subscription pulls from its first moment: one made now would take jobs that nobody settles.
     options.requireOpen();
-    return new QueueSubscription(options, desk, leaseMs);
+    return new QueueSubscription(options, desk, leaseMs, weights);
   }
 
-  private constructor(options: QueueSubscriptionOptions, desk: LeaseDesk, leaseMs: number) {
+  private constructor(
+    options: QueueSubscriptionOptions,
+    desk: LeaseDesk,
+    leaseMs: number,
+    weights: LaneWeights,
+  ) {
     const { server, queue, work, onProblem } = options;
     this.#options = options;
     this.#desk = desk;
     this.#leaseMs = leaseMs;
-    this.#pull = new PullSubscription({
+    this.#lanes = new LanePulls({
       nc: server.nc,
       stream: server.names.queueStream(queue),
-      consumer: QUEUE_CONSUMER,
-      freeSlots: () => work.freeSlots(),
+      weights,
       expiresMs: pullExpiryMs(leaseMs),
-      onMessage: (raw) => this.#deliver(raw),
-      onConsumerMissing: () => this.#restoreConsumer(),
+      freeSlots: () => work.freeSlots(),
+      receive: (raw) => this.#receive(raw),
+      hand: (delivery) => work.onDelivery(delivery),
+      handSurplus: work.onSurplus,
+      onConsumerMissing: () => this.#restoreConsumers(),
       onProblem: (error) => onProblem(error, `pull from the queue ${queue}`),
     });
   }
 
   get lastActivity(): number {
-    return this.#pull.lastActivityMs;
+    return this.#lanes.lastActivityMs;
   }
 
   slotFreed(): void {
-    this.#pull.slotFreed();
+    this.#lanes.slotFreed();
   }
 
   pause(): void {
-    this.#pull
+    this.#lanes
       .pause()
       .catch((error: unknown) =>
         this.#options.onProblem(error, `pause the queue ${this.#options.queue}`),
@@ -78,7 +86,7 @@ export class QueueSubscription implements WorkSubscription {
   }
 
   resume(): void {
-    this.#pull.resume();
+    this.#lanes.resume();
   }
 
   stop(): Promise<void> {
@@ -88,29 +96,23 @@ export class QueueSubscription implements WorkSubscription {
 
   async #stop(): Promise<void> {
     this.#options.onStop(this);
-    this.#late = [];
-    await this.#pull.stop();
-    const late = this.#late;
-    this.#late = undefined;
-    for (const delivery of late) this.#options.work.onDelivery(delivery);
+    await this.#lanes.stop();
   }
 
-  #deliver(raw: RawDelivery): void {
-    const { server, queue, work } = this.#options;
-    // The stream has no other subjects; a message of an operator's own making is a producer's.
-    const subject = server.names.readQueueSubject(raw.subject) ?? {
+  #receive(raw: RawDelivery): NatsDelivery {
+    const { server, queue } = this.#options;
+    // A message on a subject of an operator's own making is a producer's.
+    const subject = server.names.readQueueSubject(raw.subject, raw.headers) ?? {
       origin: "producer",
       queue,
       lane: undefined,
     };
-    const delivery = new NatsDelivery(raw, subject, this.#desk.take(raw.ackSubject, this.#leaseMs));
-    if (this.#late === undefined) work.onDelivery(delivery);
-    else this.#late.push(delivery);
+    return new NatsDelivery(raw, subject, this.#desk.take(raw.ackSubject, this.#leaseMs));
   }
 
-  async #restoreConsumer(): Promise<void> {
+  async #restoreConsumers(): Promise<void> {
     const { server, queue, work, desks } = this.#options;
-    const granted = await ensureQueueConsumer(server.jsm, server.names, queue, work.leaseMs);
+    const granted = await ensureQueueConsumers(server.jsm, server.names, queue, work.leaseMs);
     this.#desk = await desks.deskFor(granted);
     this.#leaseMs = granted;
   }

@@ -3,9 +3,11 @@ import type { QueueMessage } from "../envelope/message.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
 import type { BatchStore } from "./batch-store.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
+import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
+import type { LaneWeights } from "./lanes.ts";
 import type { SettlementStep } from "../settlement/settle.ts";
 
 /**
@@ -26,6 +28,7 @@ export interface Broker {
 
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
+  readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
   readonly batches: BatchStore;
@@ -33,9 +36,10 @@ export interface Broker {
   documents(bucket: string): Promise<DocumentStore>;
 
   /**
-   * Delivers a queue's jobs, never more than there are free slots.
+   * Delivers a queue's jobs, never more than there are free slots. Within a lane they come in the order in which they were enqueued;
+   * lanes with jobs waiting share the slots by weight.
    *
-   * @throws MillraceError `queue-not-found`
+   * @throws MillraceError `queue-not-found`, `invalid-option`
    */
   work(queue: string, options: WorkOptions): Promise<WorkSubscription>;
 
@@ -59,8 +63,17 @@ export interface Broker {
   /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
   moveDueJobs(): Promise<Stoppable>;
 
-  /** A job that waits, in a queue or for its time. Slow on a long queue; for looking, not for working. */
+  /** A job that waits, in a queue or for its time. Reads a long queue through; for looking, not for working. */
   findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
+  /**
+   * The first jobs of a queue: those in the queue itself in the order in which they were stored, then those that wait for their time, in the
+   * order of `delayed.list`. A job that a node runs stays in its queue until it is settled, so it is among them; `whoRuns` tells it apart. What
+   * can't be read as a job is there too, under the id it would be buried by and without a name.
+   *
+   * @param options.limit default 100
+   * @throws MillraceError `queue-not-found`
+   */
+  listWaiting(queue: string, options?: { readonly limit?: number }): Promise<readonly WaitingJob[]>;
 
   /** Who runs this job now, asked of the nodes themselves. */
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;
@@ -107,6 +120,14 @@ export interface WorkOptions {
   readonly onDelivery: (delivery: Delivery) => void;
   /** How long a holder may go without extending its lease, milliseconds. The broker extends by itself while a delivery is unsettled. */
   readonly leaseMs: number;
+  /** How freed slots are shared between lanes in which jobs wait. Default 6 : 3 : 1. */
+  readonly weights?: Partial<LaneWeights>;
+  /**
+   * Called, instead of `onDelivery`, for a job that arrived when all slots were taken and found none within a moment: brokers ask for a
+   * job of an idle lane while a slot is free, and two may come at once. It has run nowhere; it must be handed back, which costs it
+   * neither an attempt nor a crash. Left out: it waits, its lease extended, until a slot is free. Must not throw.
+   */
+  readonly onSurplus?: (delivery: Delivery) => void;
 }
 
 export interface WorkSubscription extends Stoppable {
@@ -181,4 +202,6 @@ export interface RunningJob {
   readonly node: string;
   readonly attempt: number;
   readonly startedAt: number;
+  /** As its envelope has it; tells apart the jobs that had one id. Absent where an older node answers. */
+  readonly createdAt?: number;
 }

@@ -35,6 +35,18 @@ const MINIMAL_MSGPACK = [
 const MINIMAL_JSON =
   '{"v":1,"id":"job-1","name":"mail.welcome","payload":{"to":"a@b.c"},"createdAt":1700000000000}';
 
+const CHILD: Envelope = { ...MINIMAL, parent: { id: "job:2", queue: "mail" } };
+const CHILD_MSGPACK = [
+  `86${MINIMAL_MSGPACK.slice(2)}`, // a map of 6
+  "a6706172656e74",
+  "82",
+  "a26964",
+  "a56a6f623a32",
+  "a57175657565",
+  "a46d61696c", // parent
+].join("");
+const CHILD_JSON = `${MINIMAL_JSON.slice(0, -1)},"parent":{"id":"job:2","queue":"mail"}}`;
+
 const FULL: Envelope = {
   id: "job:2",
   name: "mail.welcome",
@@ -126,6 +138,7 @@ const FULL_JSON =
 describe("golden bytes", () => {
   test.each([
     ["the least there can be", MINIMAL, MINIMAL_MSGPACK, MINIMAL_JSON],
+    ["a job that was enqueued in another's handler", CHILD, CHILD_MSGPACK, CHILD_JSON],
     ["every field", FULL, FULL_MSGPACK, FULL_JSON],
   ])("%s", (_, envelope, msgpack, json) => {
     expect(Buffer.from(writeEnvelope(envelope)).toString("hex")).toBe(msgpack);

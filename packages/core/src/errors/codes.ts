@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   "already-expired": "A job would expire before it could start.",
   "queue-not-found": "No stream takes the queue's subject: the queue does not exist.",
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
+  "unique-conflict": "The job's unique key is held by another job.",
   "job-not-found": "No job or dead letter with this id is known.",
   "ambiguous-id": "The id stands for several jobs or dead letters: name the queue too.",
   // Reaching and using the server.

@@ -1,3 +1,4 @@
+import type { JobRef } from "../envelope/envelope.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
@@ -30,4 +31,15 @@ export interface HistoryRecord {
   readonly outputDropped?: "too-large" | "unserializable";
   readonly error?: RecordedError;
   readonly reason?: DeadReason | string;
+  /** The job in whose handler this one was enqueued. */
+  readonly parent?: JobRef;
+  /** What this attempt enqueued, whatever became of the attempt. */
+  readonly children?: Children;
+}
+
+/** Jobs that one attempt enqueued. */
+export interface Children {
+  readonly count: number;
+  /** The first 100. */
+  readonly jobs: readonly JobRef[];
 }

@@ -11,7 +11,7 @@ import type {
 import { nextTransition } from "../machine/transition-table.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
 import type { DeadLetter } from "./dead-letter.ts";
-import type { HistoryRecord } from "./history-record.ts";
+import type { Children, HistoryRecord } from "./history-record.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
 
 /** All that settlement looks at. */
@@ -28,6 +28,8 @@ export interface SettlementInput {
   readonly now: number;
   readonly startedAt?: number;
   readonly durationMs?: number;
+  /** What the attempt enqueued. */
+  readonly children?: Children;
   /** In [0, 1), for jitter. */
   readonly random: number;
   readonly node: string;
@@ -297,5 +299,7 @@ function historyRecord(
   if ("error" in outcome) record.error = outcome.error;
   if (outcome.kind === "cancelled") record.reason = outcome.reason;
   if (reason !== undefined) record.reason = reason;
+  if (envelope.parent !== undefined) record.parent = envelope.parent;
+  if (input.children !== undefined) record.children = input.children;
   return record;
 }

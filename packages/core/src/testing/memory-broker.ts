@@ -12,6 +12,7 @@ import type {
 } from "../broker/broker.ts";
 import type { BatchStore } from "../broker/batch-store.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
+import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
@@ -25,11 +26,12 @@ import { Connection } from "./memory/connection.ts";
 import { MemoryBatches } from "./memory/memory-batches.ts";
 import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "./memory/memory-delayed.ts";
+import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
 import { sizeOf } from "./memory/memory-queue.ts";
-import { publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
+import { anyWaitingJob, publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
@@ -48,7 +50,8 @@ export interface MemoryBrokerOptions {
  * A broker in this process: for unit tests of handlers and of the runtime. It keeps encoded bytes, honours
  * ids, limits and leases as a server does, and can be made to fail on command.
  *
- * Lanes are taken in the order of arrival, and nothing outlives the process.
+ * Lanes share the slots by weight as on a server, always in the same order; a job is handed out only where there is a slot for it, so
+ * none is ever surplus. Nothing outlives the process.
  *
  * @example
  * const clock = new SimulatedClock();
@@ -60,6 +63,7 @@ export class MemoryBroker implements Broker {
   readonly maxMessageBytes: number;
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
+  readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
   readonly batches: BatchStore;
@@ -78,6 +82,12 @@ export class MemoryBroker implements Broker {
     const reach = (): void => this.#connection.reach();
     this.queues = new MemoryQueues(this.#server, reach);
     this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
+    this.delayed = new MemoryDelayedStore({
+      delayed: this.#server.delayed,
+      clock: this.#server.clock,
+      maxMessageBytes: this.maxMessageBytes,
+      reach,
+    });
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
@@ -144,12 +154,26 @@ export class MemoryBroker implements Broker {
     }
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;
-      for (const message of candidate.waiting) {
+      for (const message of candidate.stored) {
         const found = waitingJob(message, id, "queued");
         if (found !== undefined) return found;
       }
     }
     return undefined;
+  }
+
+  async listWaiting(
+    queue: string,
+    { limit = 100 }: { readonly limit?: number } = {},
+  ): Promise<readonly WaitingJob[]> {
+    this.#connection.reach();
+    const queued = this.#server.queue(queue).stored.map((job) => anyWaitingJob(job, "queued"));
+    const delayed = this.#server.delayed
+      .list(queue)
+      .slice(0, Math.max(0, limit - queued.length))
+      .sort((a, b) => a.notBefore - b.notBefore)
+      .map((job) => anyWaitingJob(messageOfDelayed(job), "delayed"));
+    return [...queued, ...delayed].slice(0, limit);
   }
 
   async whoRuns(id: string): Promise<RunningJob | undefined> {

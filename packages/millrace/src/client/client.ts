@@ -1,18 +1,18 @@
 import {
   type Broker,
+  brokerOutlet,
   type Clock,
-  enqueueMany,
   type EnqueueItemResult,
   type EnqueueOptions,
   type JobDefinition,
-  makeEnvelope,
-  MillraceError,
   newJobId,
+  Producer,
   type QueueStore,
   requireId,
   requireQueueName,
 } from "@millrace/core";
 import { type BatchHandle, type BatchOptions, enqueueBatch, type PlannedJob } from "./batch.ts";
+import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { type Chain, startChain } from "./chain.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
@@ -25,7 +25,7 @@ export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
 /** A producer's connection: enqueues jobs, looks them up and waits for them. Made by `connect`. */
 export interface Millrace extends AsyncDisposable {
   /**
-   * Enqueues one job, confirmed by the server.
+   * Enqueues one job, confirmed by the server. Where its unique key is held by another job, the handle is that job's (`conflict` says so).
    *
    * @throws MillraceError `invalid-payload`, `invalid-name`, `past-not-before`, `payload-too-large`, `queue-not-found`, `queue-full` …
    * @example
@@ -75,6 +75,17 @@ export interface Millrace extends AsyncDisposable {
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then)
    */
   job(id: string, options?: { readonly queue?: string }): Promise<JobStatus>;
+  /**
+   * Ends a job before its time, whatever it is doing and wherever. See `JobHandle.cancel`.
+   *
+   * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then)
+   * @example
+   * await millrace.cancel("order-7", { queue: "mail", reason: "the customer withdrew" });
+   */
+  cancel(
+    id: string,
+    options?: CancelOptions & { readonly queue?: string; readonly reason?: string },
+  ): Promise<CancelResult>;
   /** A handle on a job that was enqueued elsewhere. */
   handle<Output = unknown>(id: string, queue: string): JobHandle<Output>;
   /**
@@ -112,25 +123,22 @@ export function createClient(
 ): Millrace {
   const now = (): number => clock.now();
   const source = { now, newId };
+  const producer = new Producer(brokerOutlet(broker), clock, newId);
   return {
-    async enqueue(job, input, options = {}) {
-      const envelope = await makeEnvelope(job, input, options, source);
-      const [result] = await broker.enqueue([envelope]);
-      if (result === undefined)
-        throw new MillraceError(
-          "publish-timeout",
-          `The broker said nothing about job ${envelope.id}.`,
-        );
-      if (!result.ok) throw result.error;
-      return jobHandle(broker, clock, result);
-    },
-    enqueueMany: (job, items) =>
-      enqueueMany(broker, items, job.queue, (item) => makeEnvelope(job, item.input, item, source)),
+    enqueue: async (job, input, options) =>
+      jobHandle(broker, clock, await producer.enqueue(job, input, options)),
+    enqueueMany: (job, items) => producer.enqueueMany(job, items),
     batch: (jobs, options) => enqueueBatch(broker, clock, source, jobs, options),
     chain: (job, input, options = {}) => startChain({ broker, clock, source }, job, input, options),
     // Async, so that a bad id rejects like every other error.
     job: async (id, { queue } = {}) =>
       findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),
+    cancel: async (id, { queue, reason, ...options } = {}) => {
+      // Where the queue isn't known the job has to be found in one first.
+      const where = queue ?? (await findJob(broker, requireId(id), undefined, now)).queue;
+      const job = { id: requireId(id), queue: requireQueueName(where) };
+      return cancelJob(broker, clock, job, reason, options);
+    },
     handle: (id, queue) =>
       jobHandle(broker, clock, {
         id: requireId(id),

@@ -1,4 +1,5 @@
-import { type Broker, type Clock, type Duration, toMs } from "@millrace/core";
+import { type Broker, type Clock, type Duration, toMs, type UniqueConflict } from "@millrace/core";
+import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { awaitResult } from "./job-result.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 
@@ -13,6 +14,10 @@ export interface JobHandle<Output = unknown> {
   readonly queue: string;
   /** The id was already there when it was enqueued: nothing new was stored. */
   readonly duplicate: boolean;
+  /**
+   * Set where the job's unique key was held by another. `kept`: nothing was stored, and this is the holder's handle. `replaced`: the other gives way.
+   */
+  readonly conflict?: UniqueConflict;
   /** @throws MillraceError `job-not-found` */
   status(): Promise<JobStatus>;
   /**
@@ -21,23 +26,47 @@ export interface JobHandle<Output = unknown> {
    * @throws MillraceError where the job is dead, expired or cancelled (`cause`: the recorded error); `result-timeout`
    */
   result(options?: ResultOptions): Promise<Output>;
+  /**
+   * Ends the job before its time: a waiting, delayed or held one is not run, a running one's signal is aborted, from whichever process.
+   * Resolves when that can't be lost any more; a job that has ended already is left as it is, and its state returned.
+   *
+   * @param reason for the handler's signal, the history and `result()`
+   * @throws MillraceError `job-not-found`; `request-timeout` and its kin: cancelling again is safe
+   * @example
+   * const { state } = await handle.cancel("user left", { wait: "10s" });
+   */
+  cancel(reason?: string, options?: CancelOptions): Promise<CancelResult>;
+}
+
+/** A job as a handle knows it. */
+export interface HandledJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly duplicate: boolean;
+  readonly conflict?: UniqueConflict;
+  /** Its place in its queue, where it was enqueued through this handle's client. */
+  readonly sequence?: number;
+  /** Of the job that was stored; unknown where another was there before. */
+  readonly createdAt?: number;
 }
 
 /** The type of the output is the definition's promise, which the node checked against the output schema where there is one. */
 export function jobHandle<Output>(
   broker: Broker,
   clock: Clock,
-  job: { readonly id: string; readonly queue: string; readonly duplicate: boolean },
+  job: HandledJob,
 ): JobHandle<Output> {
-  const { id, queue, duplicate } = job;
+  const { id, queue, duplicate, conflict } = job;
   return {
     id,
     queue,
     duplicate,
+    ...(conflict === undefined ? {} : { conflict }),
     status: () => findJob(broker, id, queue, () => clock.now()),
     result: async ({ timeout } = {}) => {
       const timeoutMs = timeout === undefined ? undefined : toMs(timeout, "timeout");
-      return (await awaitResult(broker, { id, queue }, timeoutMs, clock)) as Output;
+      return (await awaitResult(broker, job, timeoutMs, clock)) as Output;
     },
+    cancel: (reason, options = {}) => cancelJob(broker, clock, job, reason, options),
   };
 }

@@ -8,10 +8,13 @@ import {
   type RecordedError,
   type Timer,
 } from "@millrace/core";
+import { endOnRecord, isDeath, isEarlier, isFinal } from "./end-on-record.ts";
 
 export interface AwaitedJob {
   readonly id: string;
   readonly queue: string;
+  /** Where the job was stored when it was enqueued: what the history holds from before is of an earlier job with this id. */
+  readonly sequence?: number;
 }
 
 /** A look that failed is repeated at the next reconnect, and after this long in any case; so is the first that found nothing. */
@@ -36,11 +39,26 @@ export async function awaitResult(
   timeoutMs: number | undefined,
   clock: Clock,
 ): Promise<unknown> {
+  return resultOf(await awaitEnd(broker, job, timeoutMs, clock));
+}
+
+/**
+ * Waits until a job has ended, however it ended.
+ *
+ * @returns the record of its end
+ * @throws MillraceError `result-timeout`, `connection-closed`
+ */
+export async function awaitEnd(
+  broker: Broker,
+  job: AwaitedJob,
+  timeoutMs: number | undefined,
+  clock: Clock,
+): Promise<HistoryRecord> {
   const wait = new ResultWait(broker, job, clock);
   const timer =
     timeoutMs === undefined ? undefined : clock.setTimer(timeoutMs, () => wait.giveUp(timeoutMs));
   try {
-    return resultOf(await wait.ended);
+    return await wait.ended;
   } finally {
     timer?.cancel();
     wait.stop();
@@ -107,16 +125,26 @@ class ResultWait {
   async #subscribeAndRead(): Promise<void> {
     if (this.#stopped) return;
     try {
-      this.#following ??= await this.#broker.history.follow(this.#job, (record) => {
-        if (isFinal(record)) this.#outcome.resolve(record);
-      });
-      const record = finalRecord(await this.#broker.history.read(this.#job));
+      this.#following ??= await this.#broker.history.follow(this.#job, (record) =>
+        this.#hear(record),
+      );
+      const record = await endOnRecord(this.#broker, this.#job);
       if (record !== undefined) this.#outcome.resolve(record);
       else if ((this.#emptyLooks += 1) === 1) this.#lookLater();
     } catch (error) {
       if (!MillraceError.is(error) || HOPELESS.has(error.code)) this.#outcome.reject(error);
       else this.#lookLater();
     }
+  }
+
+  /** After a reconnect old records are told too, so of a death it has to be asked whether it still stands. */
+  #hear(record: HistoryRecord): void {
+    if (!isFinal(record) || isEarlier(record, this.#job)) return;
+    if (!isDeath(record)) return this.#outcome.resolve(record);
+    endOnRecord(this.#broker, this.#job, record).then(
+      (end) => end !== undefined && this.#outcome.resolve(end),
+      () => this.#lookLater(),
+    );
   }
 
   #lookLater(): void {
@@ -126,16 +154,6 @@ class ResultWait {
   #fail(code: ErrorCode, what: string): void {
     this.#outcome.reject(new MillraceError(code, `${what} while job ${this.#job.id} was awaited.`));
   }
-}
-
-/** The record that ended the job's latest life, if it has ended. */
-function finalRecord(records: readonly HistoryRecord[]): HistoryRecord | undefined {
-  const last = records.at(-1);
-  return last !== undefined && isFinal(last) ? last : undefined;
-}
-
-function isFinal(record: HistoryRecord): boolean {
-  return record.state !== "requeued";
 }
 
 /**

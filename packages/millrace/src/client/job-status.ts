@@ -1,6 +1,7 @@
 import {
   type Broker,
   type HistoryRecord,
+  type JobRef,
   MillraceError,
   type RecordedError,
   type RunningJob,
@@ -19,6 +20,8 @@ export interface JobStatus {
   readonly state: JobState;
   /** Attempts that ended in an outcome. */
   readonly attempts: number;
+  /** The job in whose handler this one was enqueued. */
+  readonly parent?: JobRef;
   /** One record per settled delivery, oldest first. */
   readonly history: readonly HistoryRecord[];
   /** What the handler returned, once `succeeded`. */
@@ -85,12 +88,14 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
   if (seen === undefined) return undefined;
   const state = stateOf(traces, now);
   const error = last?.error ?? waiting?.envelope.lastError;
+  const parent = waiting?.envelope.parent ?? last?.parent;
   return {
     id,
     name: seen.name,
     queue: seen.queue,
     state,
     attempts: last?.attempts ?? waiting?.envelope.attempts ?? 0,
+    ...(parent === undefined ? {} : { parent }),
     history,
     ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
     ...(state !== "succeeded" && error !== undefined ? { error } : {}),
@@ -108,7 +113,7 @@ function stateOf({ history, running, waiting }: JobTraces, now: number): JobStat
 }
 
 /** Whether a job that had ended was brought back since: its dead letter was retried, or its id used again. */
-function isNewer(
+export function isNewer(
   last: HistoryRecord,
   running: RunningJob | undefined,
   waiting: WaitingJob | undefined,

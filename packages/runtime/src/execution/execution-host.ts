@@ -2,11 +2,13 @@ import type {
   Broker,
   Clock,
   EventBus,
-  ExecutionContext,
   ExecutionLog,
   Logger,
   MetricsCollector,
+  Producer,
 } from "@millrace/core";
+import type { Cancellations } from "../control/cancellations.ts";
+import type { AttemptContext } from "./attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
@@ -26,11 +28,14 @@ export interface ExecutionHost {
   readonly poisonAfter: number;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
+  readonly cancellations: Cancellations;
   /** In the order in which a job passes them. */
   readonly gates: readonly Gate[];
   readonly hooks: readonly SettlementHook[];
+  /** For what handlers enqueue. */
+  readonly producer: Producer;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */
-  readonly call: (context: ExecutionContext) => unknown;
+  readonly call: (context: AttemptContext) => unknown;
 }

@@ -63,6 +63,8 @@ export class Execution {
   readonly #onEnd: (execution: Execution) => void;
   readonly #abort = new AbortSwitch();
   #phase: Phase = "reading";
+  /** Set before the start, where the job is only to be handed back. */
+  #declined = false;
   #state: ExecutionState = "queued";
   #envelope: Envelope | undefined;
   #definition: AnyJob | undefined;
@@ -96,6 +98,7 @@ export class Execution {
       node: this.#host.node,
       attempt: envelope.attempts + 1,
       startedAt: this.#startedAt,
+      createdAt: envelope.createdAt,
     };
   }
 
@@ -121,9 +124,29 @@ export class Execution {
     this.start();
   }
 
+  /** Gives the job straight back, unspent, for another node: there is no slot for it here. */
+  decline(): void {
+    this.#declined = true;
+    this.start();
+  }
+
   /** Tells the handler to stop. What follows depends on whether it does. */
   abort(cause: AbortCause, message: string): void {
     this.#abort.abort(cause, message);
+  }
+
+  /**
+   * A cancellation came in for a job of this id. Before the admission there is nothing to do, because that asks; once it is being
+   * settled it is too late.
+   */
+  heedCancellation(id: string): void {
+    const envelope = this.#envelope;
+    if (envelope?.id !== id) return;
+    const cancellation = this.#host.cancellations.of(envelope);
+    if (cancellation === undefined) return;
+    if (this.#phase === "attempting") this.abort("cancelled", cancellation.reason);
+    else if (this.#phase === "gating" || this.#phase === "quarantined")
+      this.#settle({ kind: "cancelled", reason: cancellation.reason });
   }
 
   /** The last resort of a stopping node: settle although the handler goes on. A settlement under way is left alone. */
@@ -199,6 +222,9 @@ export class Execution {
     const host = this.#host;
     const { message, deliveryCount } = this.#delivery;
     this.#definition = host.registry.get(envelope.name);
+    const cancellation = host.cancellations.of(envelope);
+    if (cancellation !== undefined)
+      return this.#settle({ kind: "cancelled", reason: cancellation.reason });
     const admission = admit({
       envelope,
       job: this.#definition,
@@ -208,6 +234,7 @@ export class Execution {
       convicted,
     });
     if ("refusal" in admission) return this.#settle(admission.refusal);
+    if (this.#declined) return this.#settle({ kind: "interrupted" });
     const { job } = admission;
     const gates = this.#gatesOf(envelope, job);
     if (gates.length === 0) this.#quarantine(envelope, job);
@@ -227,7 +254,8 @@ export class Execution {
       this.abort("lock-lost", "The lock that lets this job run could not be kept."),
     );
     this.#passes = passes;
-    const entrant = { envelope, job, message: this.#delivery.message };
+    const { message, deliveryCount } = this.#delivery;
+    const entrant = { envelope, job, message, deliveryCount };
     for (const gate of gates) {
       const refusal = await this.#enter(passes, gate, entrant);
       if (this.#phase !== "gating") return;
@@ -336,6 +364,8 @@ export class Execution {
       random: random(),
       node,
     };
+    const children = this.#attempt?.children;
+    if (children !== undefined) input.children = children;
     if (this.#startedAt !== undefined) {
       input.startedAt = this.#startedAt;
       input.durationMs = Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000;
@@ -346,7 +376,12 @@ export class Execution {
         "the retry policy threw; the job is not tried again",
       ),
     );
-    void this.#carryOut(input, settlement);
+    const cancellation = this.#host.cancellations.of(input.envelope);
+    // It would only be cancelled when it comes again, which may be much later.
+    if (settlement.state === "requeued" && cancellation !== undefined) {
+      input.outcome = { kind: "cancelled", reason: cancellation.reason };
+      void this.#carryOut(input, settle(input));
+    } else void this.#carryOut(input, settlement);
   }
 
   /** Until the broker has confirmed it all, or the lease is gone and the job is somebody else's to settle. */

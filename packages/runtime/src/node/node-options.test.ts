@@ -31,7 +31,7 @@ test("options are taken over", () => {
     lease: "1s",
     poisonAfter: 1,
     threads: { maxHeapMb: 64 },
-    queues: { mail: { slots: 2, settings: { maxJobs: 5 } } },
+    queues: { mail: { slots: 2, weights: { low: 2 }, settings: { maxJobs: 5 } } },
   });
   expect(config).toMatchObject({
     name: "n:1",
@@ -41,7 +41,9 @@ test("options are taken over", () => {
     poisonAfter: 1,
     threads: { maxHeapMb: 64 },
   });
-  expect([...config.queues]).toEqual([["mail", { slots: 2, settings: { maxJobs: 5 } }]]);
+  expect([...config.queues]).toEqual([
+    ["mail", { slots: 2, weights: { low: 2 }, settings: { maxJobs: 5 } }],
+  ]);
 });
 
 test.each<[Partial<NodeOptions>, string, RegExp]>([
@@ -53,6 +55,11 @@ test.each<[Partial<NodeOptions>, string, RegExp]>([
   [{ slots: 4n as unknown as number }, "invalid-option", /^slots .*4n/],
   [{ slots: "4" as unknown as number }, "invalid-option", /^slots .*'4'/],
   [{ queues: { mail: { slots: -1 } } }, "invalid-option", /^queues\.mail\.slots .*-1/],
+  [
+    { queues: { mail: { weights: { low: 0 } } } },
+    "invalid-option",
+    /^queues\.mail\.weights\.low .*0/,
+  ],
   [{ queues: { "a b": {} } }, "invalid-name", /a b/],
   [{ grace: "soon" as "1s" }, "invalid-duration", /^grace: "soon"/],
   [{ lease: "x" as "1s" }, "invalid-duration", /^lease: "x"/],

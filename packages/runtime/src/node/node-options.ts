@@ -6,6 +6,8 @@ import {
   type Duration,
   type ExecutionLog,
   isId,
+  laneWeights,
+  type LaneWeights,
   type Logger,
   type MetricsCollector,
   type Middleware,
@@ -23,6 +25,8 @@ import {
 export interface NodeQueueOptions {
   /** Jobs of the queue that run at once on this node. Default: the node's `slots`. */
   readonly slots?: number;
+  /** How the slots are shared between lanes in which jobs wait, each from 1. Default: high 6, normal 3, low 1. */
+  readonly weights?: Partial<LaneWeights>;
   /** The queue's own limits, set when the node starts. Left out: whatever the queue has. */
   readonly settings?: QueueSettings;
 }
@@ -95,6 +99,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
   const queues = new Map<string, NodeQueueOptions>();
   for (const [queue, settings] of Object.entries(options.queues ?? {})) {
     if (settings.slots !== undefined) wholeFrom1(settings.slots, `queues.${queue}.slots`);
+    laneWeights(settings.weights, `queues.${queue}.weights`);
     queues.set(requireQueueName(queue), settings);
   }
   return Object.freeze({

@@ -1,5 +1,16 @@
-import { EventBus, MillraceError, recordError, type RunningJob } from "@millrace/core";
+import {
+  brokerOutlet,
+  EventBus,
+  MillraceError,
+  Producer,
+  recordError,
+  type RunningJob,
+  type Stoppable,
+} from "@millrace/core";
 import { createActor, waitFor } from "xstate";
+import { cancellationHook } from "../control/cancellation-hook.ts";
+import { Cancellations } from "../control/cancellations.ts";
+import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { batchHook } from "../flow/batch-hook.ts";
@@ -7,9 +18,10 @@ import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { Registry } from "../registry/registry.ts";
-import { createService } from "../service/service.ts";
+import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
+import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
@@ -47,6 +59,16 @@ export function createNode(options: NodeOptions): MillraceNode {
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
   const threads = new ThreadPool(clock, config.threads);
+  const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
+  const cancellations = new Cancellations({
+    broker,
+    clock,
+    log,
+    random: config.random,
+    queues,
+    onCancel: (queue, id) => workers.find((worker) => worker.queue === queue)?.heedCancellation(id),
+  });
+  const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
   const host: ExecutionHost = {
     node: config.name,
     broker,
@@ -59,35 +81,43 @@ export function createNode(options: NodeOptions): MillraceNode {
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
-    gates: [],
-    hooks: [batchHook(broker)],
+    cancellations,
+    gates: [unique.gate],
+    hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
+    producer: new Producer(brokerOutlet(broker), clock),
     random: config.random,
-    call: compose(config.middleware, (context) => {
+    call: compose<AttemptContext>(config.middleware, (context) => {
       const job = registry.get(context.job.name);
       if (job === undefined)
         throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
       return job.isolation === "thread" ? threads.run(job, context) : job.handle(context);
     }),
   };
-  const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const workers = queues.map(
     (queue) =>
       new QueueWorker(host, {
         queue,
         slots: config.queues.get(queue)?.slots ?? config.slots,
         leaseMs: config.leaseMs,
+        weights: config.queues.get(queue)?.weights,
       }),
+  );
+  /** Open before any job is taken: one that runs must not have been cancelled before. */
+  const watches = [{ what: "watching for cancellations", open: () => cancellations.watch() }].map(
+    service,
   );
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
-  ].map(({ what, open }) =>
-    createService({
+  ].map(service);
+
+  function service({ what, open }: { what: string; open: () => Promise<Stoppable> }): Service {
+    return createService({
       clock,
       open,
       onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
-    }),
-  );
+    });
+  }
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
@@ -109,7 +139,9 @@ export function createNode(options: NodeOptions): MillraceNode {
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
         if (signal.aborted) return;
-        await Promise.all([...workers, ...sideServices].map((service) => service.start()));
+        await Promise.all(watches.map((watch) => watch.start()));
+        if (signal.aborted) return;
+        await Promise.all([...workers, ...sideServices].map((one) => one.start()));
       },
       stopPulling: () => {
         for (const worker of workers) void worker.stopPulling();
@@ -136,7 +168,8 @@ export function createNode(options: NodeOptions): MillraceNode {
         // Side by side, so that one that does not end keeps no other from ending.
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
-          ...sideServices.map((service) => service.stop()),
+          ...[...watches, ...sideServices].map((one) => one.stop()),
+          unique.sweeper.stop(),
           threads.close(),
           config.executionLog.close(),
         ]);

@@ -1,6 +1,7 @@
 import {
   type AbortCause,
   type Delivery,
+  type LaneWeights,
   recordError,
   type RunningJob,
   type WorkSubscription,
@@ -14,6 +15,8 @@ export interface QueueWorkerOptions {
   /** Jobs that may be in this worker's hands at once. */
   readonly slots: number;
   readonly leaseMs: number;
+  /** How its slots are shared between the queue's lanes. */
+  readonly weights?: Partial<LaneWeights> | undefined;
 }
 
 /**
@@ -44,7 +47,9 @@ export class QueueWorker {
           // A worker that was stopped while this was opening must not take a single job.
           freeSlots: () => (this.#refusing ? 0 : this.slots - this.#executions.size),
           onDelivery: (delivery) => this.#take(delivery),
+          onSurplus: (delivery) => this.#decline(delivery),
           leaseMs: options.leaseMs,
+          ...(options.weights === undefined ? {} : { weights: options.weights }),
         });
         return this.#subscription;
       },
@@ -91,6 +96,10 @@ export class QueueWorker {
     for (const execution of this.#executions) execution.abort(cause, message);
   }
 
+  heedCancellation(id: string): void {
+    for (const execution of this.#executions) execution.heedCancellation(id);
+  }
+
   /**
    * Settles as interrupted what has not ended by itself, once nothing is pulled any more: a job that was handed back sooner could come
    * straight back to this worker.
@@ -118,6 +127,13 @@ export class QueueWorker {
     this.#executions.add(execution);
     if (this.#refusing) execution.refuse();
     else execution.start();
+  }
+
+  /** It arrived beyond the slots: back to the queue, for whoever has one free. */
+  #decline(delivery: Delivery): void {
+    const execution = new Execution(this.#host, delivery, this.#release);
+    this.#executions.add(execution);
+    execution.decline();
   }
 
   readonly #release = (execution: Execution): void => {

@@ -66,6 +66,29 @@ const SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "weights that nobody asked for",
+    noticedBy: "lanes: a worker's own weights",
+    spoil: (honest) => ({
+      work: (queue, options) => honest.work(queue, { ...options, weights: {} }),
+    }),
+  },
+  {
+    wrong: "a low lane that starves",
+    noticedBy: "lanes: the low one never starves",
+    spoil: (honest) => ({
+      work: (queue, options) =>
+        honest.work(queue, { ...options, weights: { high: 1_000, normal: 1_000, low: 1 } }),
+    }),
+  },
+  {
+    wrong: "a high lane that waits its turn",
+    noticedBy: "lanes: a high job overtakes",
+    spoil: (honest) => ({
+      work: (queue, options) =>
+        honest.work(queue, { ...options, weights: { high: 1, normal: 1_000, low: 1 } }),
+    }),
+  },
+  {
     wrong: "a pause that pauses nothing",
     noticedBy: "work: a paused worker",
     spoil: (honest) => ({

@@ -1,9 +1,11 @@
 import { batchCases } from "./batch-cases.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { deadLetterCases } from "./dead-letter-cases.ts";
+import { delayedCases } from "./delayed-cases.ts";
 import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
 import { historyCases } from "./history-cases.ts";
+import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
 import { lookingCases } from "./looking-cases.ts";
 import { queueCases } from "./queue-cases.ts";
@@ -25,6 +27,7 @@ import { workCases } from "./work-cases.ts";
 export const brokerConformance: readonly ConformanceCase[] = [
   ...enqueueCases,
   ...workCases,
+  ...laneCases,
   ...settleCases,
   ...requeueCases,
   ...deadLetterCases,
@@ -34,5 +37,6 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...documentCases,
   ...queueCases,
   ...lookingCases,
+  ...delayedCases,
   ...connectionCases,
 ];

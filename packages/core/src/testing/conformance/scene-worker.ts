@@ -1,4 +1,5 @@
 import type { Broker, Delivery, WorkSubscription } from "../../broker/broker.ts";
+import type { LaneName, LaneWeights } from "../../broker/lanes.ts";
 import type { SettlementStep } from "../../settlement/settle.ts";
 import type { ConformanceHarness } from "./harness.ts";
 
@@ -9,6 +10,7 @@ export interface SceneWorkerOptions {
   readonly slots?: number;
   /** Ack each delivery as it comes. */
   readonly acks?: boolean;
+  readonly weights?: Partial<LaneWeights>;
 }
 
 /** A worker that keeps account: what came, what it holds, and the most it ever held. */
@@ -47,6 +49,7 @@ export class SceneWorker {
     const worker = new SceneWorker(broker, queue, harness, options);
     worker.#subscription = await broker.work(queue, {
       leaseMs: harness.leaseMs,
+      ...(options.weights === undefined ? {} : { weights: options.weights }),
       freeSlots: () => Math.max(0, worker.slots - worker.#held.size),
       onDelivery: (delivery) => worker.#take(delivery),
     });
@@ -70,6 +73,18 @@ export class SceneWorker {
   /** The bodies' message ids, in the order of arrival. */
   get messageIds(): readonly (string | undefined)[] {
     return this.deliveries.map(({ message }) => message.headers["nats-msg-id"]);
+  }
+
+  /** The lanes of the deliveries, in the order of arrival. */
+  get lanes(): readonly LaneName[] {
+    return this.deliveries.map(({ message }) => message.lane ?? "normal");
+  }
+
+  /** How many of the first so many deliveries came from each lane. */
+  sharesOf(first: number): Readonly<Record<LaneName, number>> {
+    const shares: Record<LaneName, number> = { high: 0, normal: 0, low: 0 };
+    for (const lane of this.lanes.slice(0, first)) shares[lane] += 1;
+    return shares;
   }
 
   async settle(delivery: Delivery, ...steps: readonly SettlementStep[]): Promise<void> {

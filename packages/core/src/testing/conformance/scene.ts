@@ -102,8 +102,8 @@ export class Scene {
     };
   }
 
-  jobs(count: number): readonly Envelope[] {
-    return Array.from({ length: count }, () => this.job());
+  jobs(count: number, more: Partial<Envelope> = {}): readonly Envelope[] {
+    return Array.from({ length: count }, () => this.job(more));
   }
 
   record(envelope: Envelope, more: Partial<HistoryRecord> = {}): HistoryRecord {

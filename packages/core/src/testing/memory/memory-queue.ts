@@ -1,4 +1,6 @@
 import type { QueueSettings } from "../../broker/broker.ts";
+import type { LaneTurns } from "../../broker/lane-turns.ts";
+import { LANE_NAMES, type LaneName } from "../../broker/lanes.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
@@ -23,6 +25,8 @@ export interface Hold {
 
 export interface Consumer {
   readonly leaseMs: number;
+  /** Which lane it is served from next. */
+  readonly turns: LaneTurns;
   /** 0 while it is paused, stopped or cut off. */
   freeSlots(): number;
   accept(hold: Hold): void;
@@ -38,7 +42,7 @@ export class MemoryQueue {
   #lastSequence = 0;
   #bytes = 0;
   #dispatchPlanned = false;
-  readonly #waiting: Stored[] = [];
+  readonly #waiting: Readonly<Record<LaneName, Stored[]>> = { high: [], normal: [], low: [] };
   readonly #held = new Map<Hold, { readonly stored: Stored; deadlineMs: number; timer: Timer }>();
   readonly #seen = new Map<string, { readonly sequence: number; readonly forgetAtMs: number }>();
   readonly #consumers = new Set<Consumer>();
@@ -67,7 +71,7 @@ export class MemoryQueue {
       forgetAtMs:
         this.#clock.monotonic() + (this.#settings.dedupeWindowMs ?? DEFAULT_DEDUPE_WINDOW_MS),
     });
-    this.#waiting.push({
+    this.#laneOf(rest).push({
       message: { ...rest, queue: this.name, sequence, storedAt: this.#clock.now() },
       bytes,
       deliveryCount: 0,
@@ -113,13 +117,13 @@ export class MemoryQueue {
     return true;
   }
 
-  /** Ends a hold without an ack: the message goes to the next holder, ahead of what waits. */
+  /** Ends a hold without an ack: the message goes to the next holder, ahead of what waits in its lane. */
   release(hold: Hold): void {
     const held = this.#held.get(hold);
     if (held === undefined) return;
     held.timer.cancel();
     this.#held.delete(hold);
-    this.#waiting.unshift(held.stored);
+    this.#laneOf(held.stored.message).unshift(held.stored);
     this.wake();
   }
 
@@ -127,7 +131,7 @@ export class MemoryQueue {
   close(): void {
     for (const { timer } of this.#held.values()) timer.cancel();
     this.#held.clear();
-    this.#waiting.length = 0;
+    for (const lane of LANE_NAMES) this.#waiting[lane].length = 0;
     this.#consumers.clear();
   }
 
@@ -136,19 +140,34 @@ export class MemoryQueue {
     readonly running: number;
     readonly oldestAgeMs: number;
   } {
-    const times = [...this.#waiting, ...[...this.#held.values()].map(({ stored }) => stored)].map(
-      ({ message }) => message.storedAt,
-    );
+    const { waiting } = this;
+    const held = [...this.#held.values()].map(({ stored }) => stored.message);
+    const times = [...waiting, ...held].map(({ storedAt }) => storedAt);
     const oldest = times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY);
     return {
-      waiting: this.#waiting.length,
+      waiting: waiting.length,
       running: this.#held.size,
       oldestAgeMs: times.length === 0 ? 0 : Math.max(0, this.#clock.now() - oldest),
     };
   }
 
   get waiting(): readonly QueueMessage[] {
-    return this.#waiting.map(({ message }) => message);
+    return LANE_NAMES.flatMap((lane) => this.#waiting[lane].map(({ message }) => message));
+  }
+
+  #laneOf({ lane }: Pick<QueueMessage, "lane">): Stored[] {
+    return this.#waiting[lane ?? "normal"];
+  }
+
+  #next({ turns }: Consumer): Stored | undefined {
+    const lane = turns.next(LANE_NAMES.filter((name) => this.#waiting[name].length > 0));
+    return lane === undefined ? undefined : this.#waiting[lane].shift();
+  }
+
+  /** All that is in the queue: what waits and what is held, in the order of arrival. */
+  get stored(): readonly QueueMessage[] {
+    const held = [...this.#held.values()].map(({ stored }) => stored.message);
+    return [...held, ...this.waiting].sort((a, b) => a.sequence - b.sequence);
   }
 
   #dispatch(): void {
@@ -160,7 +179,7 @@ export class MemoryQueue {
       for (const [consumer, left] of quota) {
         // A consumer may have left, or filled up, because of a delivery that was made in this round.
         if (left <= 0 || !this.#consumers.has(consumer) || consumer.freeSlots() <= 0) continue;
-        const stored = this.#waiting.shift();
+        const stored = this.#next(consumer);
         if (stored === undefined) return;
         quota.set(consumer, left - 1);
         // The one that was served goes to the end, so that two equal consumers share the work.
@@ -205,7 +224,9 @@ export class MemoryQueue {
   #requireRoom(bytes: number): void {
     const { maxJobs = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } =
       this.#settings;
-    if (this.#waiting.length + this.#held.size < maxJobs && this.#bytes + bytes <= maxBytes) return;
+    const jobs =
+      this.#held.size + LANE_NAMES.reduce((n, lane) => n + this.#waiting[lane].length, 0);
+    if (jobs < maxJobs && this.#bytes + bytes <= maxBytes) return;
     throw new MillraceError(
       "queue-full",
       `The queue ${this.name} has reached its limit and took nothing. Try again later, add workers, or raise maxJobs or maxBytes.`,

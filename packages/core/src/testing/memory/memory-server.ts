@@ -50,7 +50,7 @@ export class MemoryServer {
   }
 
   bucket(name: string): DocumentBucket {
-    const bucket = this.buckets.get(name) ?? new DocumentBucket();
+    const bucket = this.buckets.get(name) ?? new DocumentBucket(this.clock);
     this.buckets.set(name, bucket);
     return bucket;
   }

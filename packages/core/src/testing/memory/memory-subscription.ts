@@ -1,4 +1,6 @@
 import type { Delivery, WorkOptions, WorkSubscription } from "../../broker/broker.ts";
+import { LaneTurns } from "../../broker/lane-turns.ts";
+import { laneWeights } from "../../broker/lanes.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 import { MemoryLease } from "./memory-lease.ts";
@@ -33,6 +35,7 @@ interface SubscriptionOptions {
 /** One worker's place at a queue: `working`, `paused` or, for good, `stopped`. */
 export class MemorySubscription implements WorkSubscription, Consumer {
   readonly leaseMs: number;
+  readonly turns: LaneTurns;
   readonly #options: SubscriptionOptions;
   #state: "working" | "paused" | "stopped" = "working";
   #lastActivity: number;
@@ -40,6 +43,7 @@ export class MemorySubscription implements WorkSubscription, Consumer {
   constructor(options: SubscriptionOptions) {
     this.#options = options;
     this.leaseMs = options.work.leaseMs;
+    this.turns = new LaneTurns(laneWeights(options.work.weights));
     this.#lastActivity = options.clock.monotonic();
     options.queue.join(this);
   }

@@ -3,6 +3,7 @@ import { type Envelope, messageIdOf } from "../../envelope/envelope.ts";
 import { writeFittingEnvelope } from "../../envelope/fit-envelope.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
 import { readEnvelope } from "../../envelope/read-envelope.ts";
+import { envelopeOfUnreadable } from "../../settlement/unreadable.ts";
 import { type Publication, sizeOf } from "./memory-queue.ts";
 
 /** A requeue carries what settlement counted, and so may be this much larger than what was enqueued. */
@@ -48,4 +49,14 @@ export function waitingJob(
   return read.ok && read.envelope.id === id
     ? { envelope: read.envelope, state, storedAt: message.storedAt }
     : undefined;
+}
+
+/** The job of a stored message, whatever it is. */
+export function anyWaitingJob(message: QueueMessage, state: WaitingJob["state"]): WaitingJob {
+  const read = readEnvelope(message);
+  return {
+    envelope: read.ok ? read.envelope : envelopeOfUnreadable(message, read),
+    state,
+    storedAt: message.storedAt,
+  };
 }

@@ -1,0 +1,82 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { connectBroker } from "@millrace/broker-nats";
+import { launchServer, obtainServer } from "@millrace/broker-nats/server";
+import { defineJob } from "@millrace/core";
+import { createNode } from "@millrace/runtime";
+
+/**
+ * What a node costs that has nothing to do: its processor time and memory, with ten queues, after it has settled.
+ *
+ *     pnpm bench:idle [--queues 10] [--seconds 30]
+ */
+const SETTLE_MS = 5_000;
+
+interface Usage {
+  /** Of this process, user and system, milliseconds since it began. */
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+}
+
+if (process.send === undefined) await measure();
+else await idle(process.argv[2] ?? "", Number(process.argv[3]));
+
+async function measure(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      queues: { type: "string", default: "10" },
+      seconds: { type: "string", default: "30" },
+    },
+  });
+  const seconds = Number(values.seconds);
+  const { path } = await obtainServer({ onProgress: (line) => process.stderr.write(`${line}\n`) });
+  await using server = await launchServer({ path });
+  const node = fork(fileURLToPath(import.meta.url), [server.url, values.queues]);
+  await once(node, "message");
+  await pause(SETTLE_MS);
+  const before = await usageOf(node);
+  await pause(seconds * 1_000);
+  const after = await usageOf(node);
+  node.kill("SIGTERM");
+  await once(node, "exit");
+  const share = (after.cpuMs - before.cpuMs) / (seconds * 10);
+  process.stdout.write(
+    `nats-server ${server.version}, ${values.queues} idle queues, ${seconds} s: ${share.toFixed(2)} % of a core, ${Math.round(after.rssBytes / 2 ** 20)} MB\n`,
+  );
+}
+
+/** The node; says its usage when asked. */
+async function idle(url: string, queues: number): Promise<void> {
+  const broker = await connectBroker({ servers: url, namespace: "idle" });
+  const node = createNode({
+    broker,
+    jobs: Array.from({ length: queues }, (_, n) =>
+      defineJob({ name: `idle.${n}`, queue: `idle-${n}` }).handler(() => {}),
+    ),
+  });
+  await node.start();
+  process.on("message", () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ cpuMs: (user + system) / 1_000, rssBytes: process.memoryUsage.rss() });
+  });
+  process.once("SIGTERM", () => {
+    void node
+      .stop()
+      .then(() => broker.close())
+      .then(() => process.disconnect());
+  });
+  process.send?.("ready");
+}
+
+async function usageOf(node: ChildProcess): Promise<Usage> {
+  const answer = once(node, "message");
+  node.send("usage");
+  const [usage] = (await answer) as [Usage];
+  return usage;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,55 @@
+import {
+  type DelayedJob,
+  type DelayedQuery,
+  type DelayedStore,
+  envelopeOfUnreadable,
+  requireQueueName,
+} from "@millrace/core";
+import { request } from "../jetstream-errors.ts";
+import { type DelayedMessage, readDelayed } from "../lookup/read-delayed.ts";
+import { endsOf } from "../lookup/scan.ts";
+import { countMessages } from "../store/count-messages.ts";
+import { moveDelayed, type MoveOptions } from "./move-delayed.ts";
+
+/** The jobs that wait in the delayed stream, in either form: held by a schedule, or parked. */
+export class NatsDelayedJobs implements DelayedStore {
+  readonly #options: MoveOptions;
+
+  constructor(options: MoveOptions) {
+    this.#options = options;
+  }
+
+  list(query: DelayedQuery = {}): Promise<readonly DelayedJob[]> {
+    return request("list the delayed jobs", async () => {
+      if (query.queue !== undefined) requireQueueName(query.queue);
+      return (await readDelayed(this.#options.server, query)).map(listed);
+    });
+  }
+
+  count(queue?: string): Promise<number> {
+    const { server } = this.#options;
+    return request("count the delayed jobs", async () => {
+      const ends = await endsOf(server, server.names.delayedStream);
+      if (ends === undefined) return 0;
+      if (queue === undefined) return ends.messages;
+      let count = 0;
+      for (const subject of server.names.delayedOf(requireQueueName(queue)))
+        count += await countMessages(server, ends, subject);
+      return count;
+    });
+  }
+
+  async move(id: string, queue: string, notBefore: number | "now"): Promise<boolean> {
+    return moveDelayed(this.#options, id, queue, notBefore);
+  }
+}
+
+function listed({ message, read, notBefore }: DelayedMessage): DelayedJob {
+  const envelope = read.ok ? read.envelope : envelopeOfUnreadable(message, read);
+  const { id, queue, name, lane, generation, attempts } = envelope;
+  const { storedAt, sequence: position } = message;
+  return {
+    ...{ id, queue, name, notBefore, generation, attempts, storedAt, position },
+    ...(lane === undefined ? {} : { lane }),
+  };
+}

@@ -1,0 +1,146 @@
+import {
+  type Envelope,
+  MillraceError,
+  requireId,
+  requireQueueName,
+  rescheduled,
+} from "@millrace/core";
+import { randomUUID } from "node:crypto";
+import { request } from "../jetstream-errors.ts";
+import { delayedJob, fromLeader, type StoredMessage } from "../lookup/stored-message.ts";
+import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { requeueMessage } from "../settlement/envelope-message.ts";
+import { lastMessage } from "../store/next-message.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import type { SizeLimits } from "../topology/size-limits.ts";
+import { movedMessage } from "./delayed-message.ts";
+
+export interface MoveOptions {
+  readonly server: ServerAccess;
+  readonly limits: SizeLimits;
+  /** Gives up after 30 seconds, retries included. */
+  readonly patient: ConfirmedPublisher;
+  /** Gives up after one second. */
+  readonly hurried: () => ConfirmedPublisher;
+  /** The caller's wall clock. */
+  readonly now: () => number;
+  /** The delayed stream as this version needs it. */
+  readonly ensureStreams: () => Promise<void>;
+}
+
+/**
+ * In its last two seconds a job is not moved any more: from 750 ms before its time a mover may hold it and will forward it, whatever is
+ * written. The rest is for clocks that differ and for the write itself.
+ */
+const ON_ITS_WAY_MS = 2_000;
+/** A write may be repeated for this long, and must not be while a mover may hold what it replaces. */
+const PATIENCE_MS = 40_000;
+/** Each lost round is another caller's move that was heard. */
+const ROUNDS = 50;
+
+/**
+ * Gives a delayed job another time by one write, which takes the place of its message only while that is still there: nothing can be lost or
+ * doubled between two steps, because there is one. See docs/decisions/0025.
+ */
+export async function moveDelayed(
+  options: MoveOptions,
+  id: string,
+  queue: string,
+  notBefore: number | "now",
+): Promise<boolean> {
+  requireId(id);
+  requireQueueName(queue);
+  let moveId = "";
+  for (let round = 1; ; round += 1) {
+    const found = await request(`look for the delayed job ${id}`, () =>
+      findDelayed(options.server, id, queue),
+    );
+    if (found === undefined) return false;
+    // Refused because it had been done before: the answer to the first attempt got lost.
+    if (found.moveId === moveId) return true;
+    moveId = randomUUID();
+    const now = options.now();
+    const remainingMs = found.notBefore - now;
+    if (remainingMs < ON_ITS_WAY_MS) return false;
+    const envelope = rescheduled(found.envelope, notBefore, now);
+    try {
+      await replace(options, found, envelope, {
+        moveId,
+        notBefore: envelope.notBefore ?? now,
+        remainingMs,
+      });
+      return true;
+    } catch (error) {
+      // It was forwarded, or moved by somebody else: look again.
+      if (!MillraceError.is(error, "conflict") || round === ROUNDS) throw error;
+    }
+  }
+}
+
+interface Found {
+  readonly stored: StoredMessage;
+  readonly envelope: Envelope;
+  readonly notBefore: number;
+  readonly scheduled: boolean;
+  readonly movedAfter: number | undefined;
+  readonly moveId: string | undefined;
+}
+
+async function findDelayed(
+  { jsm, names }: ServerAccess,
+  id: string,
+  queue: string,
+): Promise<Found | undefined> {
+  const [held, due] = await Promise.all(
+    [names.delayed(queue, id, "*"), names.due(queue, id, "*")].map((subject) =>
+      lastMessage(jsm, names.delayedStream, subject),
+    ),
+  );
+  const newest = (held?.seq ?? 0) > (due?.seq ?? 0) ? held : due;
+  if (newest === undefined) return undefined;
+  const stored = fromLeader(newest);
+  const job = delayedJob(stored);
+  if (job === undefined) return undefined;
+  const { read } = job;
+  if (!read.ok)
+    throw new MillraceError(
+      read.reason,
+      `The delayed job ${id} of the queue ${queue} can't be read, and so not be moved: ${read.error.message}`,
+    );
+  return {
+    stored,
+    envelope: read.envelope,
+    notBefore: job.notBefore,
+    scheduled: newest === held,
+    movedAfter: job.movedAfter,
+    moveId: job.moveId,
+  };
+}
+
+async function replace(
+  { server, limits, patient, hurried, ensureStreams }: MoveOptions,
+  found: Found,
+  envelope: Envelope,
+  move: { readonly moveId: string; readonly notBefore: number; readonly remainingMs: number },
+): Promise<void> {
+  const { scheduled, stored } = found;
+  const movedAfter = found.movedAfter ?? (await lastRecord(server, envelope));
+  await ensureStreams();
+  const message = movedMessage(
+    requeueMessage(envelope, server.names, limits.queue),
+    envelope,
+    move.notBefore,
+    server.names,
+    { sequence: stored.sequence, scheduled, movedAfter, moveId: move.moveId },
+  );
+  // A schedule that has fired has left its subject, so a late write finds nothing to replace; a parked message stays where a mover takes it from.
+  const publisher = scheduled || move.remainingMs > PATIENCE_MS ? patient : hurried();
+  await publisher.publish(message.subject, message.data, message.headers);
+}
+
+/** The first move's word stands through all later ones: since then the job may have run from where it was. */
+async function lastRecord({ jsm, names }: ServerAccess, { queue, id }: Envelope): Promise<number> {
+  return request(`look into the history of ${id}`, async () => {
+    return (await lastMessage(jsm, names.historyStream, names.history(queue, id)))?.seq ?? 0;
+  });
+}

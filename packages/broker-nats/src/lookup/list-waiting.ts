@@ -1,0 +1,60 @@
+import { envelopeOfUnreadable, requireQueueName, type WaitingJob } from "@millrace/core";
+import { request } from "../jetstream-errors.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { queueNotFound } from "../store/queues.ts";
+import { readDelayed } from "./read-delayed.ts";
+import { endsOf, scan } from "./scan.ts";
+import { queuedJob } from "./stored-message.ts";
+
+const DEFAULT_LIMIT = 100;
+
+/** The queue's own messages from the front, then its delayed jobs. */
+export function listWaiting(
+  server: ServerAccess,
+  queue: string,
+  limit = DEFAULT_LIMIT,
+): Promise<readonly WaitingJob[]> {
+  return request(`list what waits in the queue ${queue}`, async () => {
+    requireQueueName(queue);
+    const queued = await listQueued(server, queue, limit);
+    const delayed = await readDelayed(server, { queue, limit: limit - queued.length });
+    return [
+      ...queued,
+      ...delayed.map(({ read, message }): WaitingJob => ({
+        envelope: read.ok ? read.envelope : envelopeOfUnreadable(message, read),
+        state: "delayed",
+        storedAt: message.storedAt,
+      })),
+    ];
+  });
+}
+
+async function listQueued(
+  server: ServerAccess,
+  queue: string,
+  limit: number,
+): Promise<readonly WaitingJob[]> {
+  const ends = await endsOf(server, server.names.queueStream(queue));
+  if (ends === undefined) throw queueNotFound(queue);
+  const jobs: WaitingJob[] = [];
+  if (limit < 1) return jobs;
+  for await (const messages of scan(server, {
+    ends,
+    from: ends.first,
+    until: ends.last,
+    wanted: limit,
+  })) {
+    for (const stored of messages) {
+      const job = queuedJob(server.names, stored);
+      if (job === undefined) continue;
+      const { read, message } = job;
+      jobs.push({
+        envelope: read.ok ? read.envelope : envelopeOfUnreadable(message, read),
+        state: "queued",
+        storedAt: message.storedAt,
+      });
+      if (jobs.length >= limit) return jobs;
+    }
+  }
+  return jobs;
+}

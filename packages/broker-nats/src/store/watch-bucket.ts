@@ -1,0 +1,117 @@
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { type KV, type KvWatchEntry, KvWatchInclude } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { watchConnection } from "../connection/connection-events.ts";
+import { request } from "../jetstream-errors.ts";
+
+type Changes = Awaited<ReturnType<KV["watch"]>>;
+
+export interface BucketWatch {
+  readonly nc: NatsConnection;
+  readonly jsm: JetStreamManager;
+  readonly kv: KV;
+  readonly bucket: string;
+  readonly onEntry: (entry: KvWatchEntry) => void;
+  readonly onProblem: (error: unknown, doing: string) => void;
+}
+
+const AGAIN_MS = 1_000;
+
+/**
+ * Tells of each change of a bucket from now on. The client's own watch finds out only by missed heartbeats, ten seconds late, that a
+ * restarted server has forgotten it, and would go on from then if it had heard nothing before. So it is begun anew at every reconnect, where
+ * the last one ended.
+ */
+export async function watchBucket(options: BucketWatch): Promise<{ stop(): Promise<void> }> {
+  const watcher = new BucketWatcher(options);
+  await request(`watch ${options.bucket}`, () => watcher.begin());
+  return { stop: () => watcher.stop() };
+}
+
+class BucketWatcher {
+  readonly #options: BucketWatch;
+  readonly #unwatch: () => void;
+  /** The first revision that was not told yet. */
+  #next = 0;
+  #changes: Changes | undefined;
+  #told: Promise<void> = Promise.resolve();
+  /** Beginnings follow each other, so that there is never a second watch. */
+  #beginning: Promise<void> = Promise.resolve();
+  #again: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(options: BucketWatch) {
+    this.#options = options;
+    this.#unwatch = watchConnection(options.nc, ({ type }) => {
+      if (type === "reconnect") this.#beginAgain();
+      if (type === "close") void this.stop();
+    });
+  }
+
+  async begin(): Promise<void> {
+    try {
+      // What comes is told, not what is there.
+      this.#next = (await this.#last()) + 1;
+      await this.#open();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return this.#told;
+    this.#stopped = true;
+    this.#unwatch();
+    clearTimeout(this.#again);
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    this.#changes?.stop();
+    this.#changes = undefined;
+    await this.#told;
+  }
+
+  async #last(): Promise<number> {
+    const { jsm, bucket } = this.#options;
+    return (await jsm.streams.info(`KV_${bucket}`)).state.last_seq;
+  }
+
+  async #open(): Promise<void> {
+    const { kv, bucket, onEntry, onProblem } = this.#options;
+    const changes = await kv.watch({
+      include: KvWatchInclude.UpdatesOnly,
+      resumeFromRevision: this.#next,
+    });
+    if (this.#stopped) return changes.stop();
+    this.#changes = changes;
+    this.#told = (async () => {
+      for await (const entry of changes) {
+        if (this.#changes !== changes || entry.revision < this.#next) continue;
+        this.#next = entry.revision + 1;
+        onEntry(entry);
+      }
+    })().catch((error: unknown) => onProblem(error, `watch ${bucket}`));
+  }
+
+  #beginAgain(): void {
+    clearTimeout(this.#again);
+    this.#beginning = this.#beginning.then(() => this.#reopen());
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#stopped) return;
+    const { bucket, onProblem } = this.#options;
+    try {
+      await this.#end();
+      // A server that lost its bucket begins to count anew.
+      if (this.#next > (await this.#last()) + 1) this.#next = 1;
+      await this.#open();
+    } catch (error) {
+      if (this.#stopped) return;
+      onProblem(error, `watch ${bucket} after a reconnect; trying again`);
+      this.#again = setTimeout(() => this.#beginAgain(), AGAIN_MS);
+    }
+  }
+}

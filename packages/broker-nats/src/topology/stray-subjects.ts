@@ -1,0 +1,53 @@
+import { MillraceError } from "@millrace/core";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import type { Names } from "./subjects.ts";
+
+/**
+ * What a queue's stream holds or takes beside the lanes, as filters: jobs that an earlier version stored under a token that is no lane, and
+ * subjects that an operator added. The normal lane's consumer takes them, or they would lie in the stream for good.
+ *
+ * @throws MillraceError `queue-not-found`
+ */
+export async function straySubjects(
+  jsm: JetStreamManager,
+  names: Names,
+  queue: string,
+): Promise<string[]> {
+  const { config, state } = await streamInfo(jsm, names.queueStream(queue));
+  const lanes = names.queueSubjects(queue);
+  const former = names.formerQueueSubjects(queue);
+  const added = config.subjects.filter(
+    (subject) => !lanes.includes(subject) && !former.includes(subject),
+  );
+  const stored = Object.keys(state.subjects ?? {}).filter(
+    (subject) => !lanes.includes(subject) && !takesSubject(added, subject),
+  );
+  return [...added, ...stored.toSorted()];
+}
+
+/** Whether one of the patterns takes the literal subject: as it is, or by `>` at the end. */
+export function takesSubject(patterns: readonly string[], subject: string): boolean {
+  return patterns.some(
+    (pattern) =>
+      pattern === subject || (pattern.endsWith(".>") && subject.startsWith(pattern.slice(0, -1))),
+  );
+}
+
+async function streamInfo(jsm: JetStreamManager, stream: string) {
+  try {
+    return await jsm.streams.info(stream, { subjects_filter: ">" });
+  } catch (error) {
+    if (apiCode(error) !== STREAM_NOT_FOUND)
+      throw asMillraceError(error, `look at the stream ${stream}`);
+    throw noSuchQueue(stream, error);
+  }
+}
+
+export function noSuchQueue(stream: string, cause: unknown): MillraceError {
+  return new MillraceError(
+    "queue-not-found",
+    `There is no stream ${stream}. Create the queue first, or correct its name or the namespace.`,
+    { cause },
+  );
+}

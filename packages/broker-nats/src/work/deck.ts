@@ -1,0 +1,72 @@
+import type { LaneName } from "@millrace/core";
+import type { NatsDelivery } from "./nats-delivery.ts";
+
+interface Entry {
+  readonly lane: LaneName;
+  readonly delivery: NatsDelivery;
+  readonly sinceMs: number;
+}
+
+/** How long a job may wait for a slot here. Another node may have one free. */
+const PATIENCE_MS = 1_000;
+
+/**
+ * Deliveries that arrived when no slot was free. Their leases are kept. Each gets a slot that is freed; one that got none in time is
+ * surplus, where the owner takes surplus, and otherwise goes on waiting.
+ */
+export class Deck {
+  readonly #onSurplus: ((delivery: NatsDelivery, lane: LaneName) => void) | undefined;
+  #entries: Entry[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(onSurplus: ((delivery: NatsDelivery, lane: LaneName) => void) | undefined) {
+    this.#onSurplus = onSurplus;
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  has(lane: LaneName): boolean {
+    return this.#entries.some((entry) => entry.lane === lane);
+  }
+
+  put(lane: LaneName, delivery: NatsDelivery): void {
+    this.#entries.push({ lane, delivery, sinceMs: performance.now() });
+    this.#watch();
+  }
+
+  /** The lane's first, whose lease is still held; what was lost meanwhile is another's by now. */
+  take(lane: LaneName): NatsDelivery | undefined {
+    for (;;) {
+      const at = this.#entries.findIndex((entry) => entry.lane === lane);
+      if (at < 0) return undefined;
+      const [entry] = this.#entries.splice(at, 1);
+      if (entry?.delivery.lease.isHeld() === true) return entry.delivery;
+    }
+  }
+
+  /** Everything, in the order of arrival; nothing is surplus any more. */
+  clear(): readonly NatsDelivery[] {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    return this.#entries.splice(0).map(({ delivery }) => delivery);
+  }
+
+  #watch(): void {
+    const [first] = this.#entries;
+    if (first === undefined || this.#onSurplus === undefined || this.#timer !== undefined) return;
+    const leftMs = first.sinceMs + PATIENCE_MS - performance.now();
+    this.#timer = setTimeout(() => this.#sortOut(), Math.max(1, leftMs)).unref();
+  }
+
+  #sortOut(): void {
+    this.#timer = undefined;
+    const until = performance.now() - PATIENCE_MS;
+    const surplus = this.#entries.filter(({ sinceMs }) => sinceMs <= until);
+    this.#entries = this.#entries.filter(({ sinceMs }) => sinceMs > until);
+    for (const { delivery, lane } of surplus)
+      if (delivery.lease.isHeld()) this.#onSurplus?.(delivery, lane);
+    this.#watch();
+  }
+}

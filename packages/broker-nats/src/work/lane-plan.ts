@@ -1,0 +1,53 @@
+import { type Pull, pullFor } from "../pull/pull-subscription.ts";
+
+/**
+ * What is known of a lane.
+ *
+ * `cold`: nothing waits in it. `warm`: nothing waits, but a job came a moment ago and more may follow.
+ * `backlog`: jobs wait. `unknown`: it was not asked for a while.
+ */
+export type LaneState = "cold" | "warm" | "backlog" | "unknown";
+
+/** Jobs may wait in it, so it takes part in the sharing of slots. */
+export function contends(state: LaneState): boolean {
+  return state === "backlog" || state === "unknown";
+}
+
+/** What a lane's next pull depends on. */
+export interface LaneView {
+  readonly state: LaneState;
+  /** Asked for and not here yet. */
+  readonly outstanding: number;
+  /** Slots that were dealt to it and not asked for yet; for a lane that does not contend, its turn to ask for one. */
+  readonly dealt: number;
+  /** Slots that nothing occupies and no delivery on deck waits for. */
+  readonly free: number;
+  /** Other lanes that contend. */
+  readonly rivals: number;
+  /** Whether another lane has asked for more than one. */
+  readonly otherAskedForMore: boolean;
+}
+
+/** A pull for a whole node's slots ends soon where nothing comes, so that no lane sits on the slots for long. */
+export const WARM_MS = 250;
+
+const STANDING: Pull = { batch: 1 };
+
+/**
+ * What to ask of a lane.
+ *
+ * Of an idle lane one job: it must be one hop away. Such a pull takes no slot, so a job may come when there is none; it goes on deck.
+ * Of the one busy lane as much as there are slots. Where lanes contend, what was dealt, by pulls that don't wait: a lane that turns out
+ * to be empty gives its slots back within a round trip.
+ */
+export function planPull(view: LaneView): Pull | undefined {
+  const { state, outstanding, dealt, free, rivals, otherAskedForMore } = view;
+  if (free < 1) return undefined;
+  if (state === "unknown" || (state === "backlog" && rivals > 0))
+    return dealt > 0 && outstanding === 0 ? { batch: dealt, noWait: true } : undefined;
+  const alone = rivals === 0 && !otherAskedForMore;
+  if (state === "cold" || (state === "warm" && !alone))
+    return outstanding === 0 && (rivals === 0 || dealt > 0) ? STANDING : undefined;
+  const pull = pullFor(free, outstanding);
+  return pull === undefined ? undefined : { ...pull, expiresMs: WARM_MS };
+}

@@ -1,0 +1,56 @@
+import type { Lane } from "../envelope/envelope.ts";
+
+/** A job that waits for its time. */
+export interface DelayedJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly lane?: Lane;
+  /** When it goes to its queue, epoch milliseconds. */
+  readonly notBefore: number;
+  readonly generation: number;
+  /** Attempts that ended in an outcome: more than 0 for a retry that waits for its backoff. */
+  readonly attempts: number;
+  /** Since when it waits here, epoch milliseconds. A job that was moved waits anew. */
+  readonly storedAt: number;
+  /** Its place in the store, by which a list goes on. It only grows: a job that is moved gets a new one. */
+  readonly position: number;
+}
+
+export interface DelayedQuery {
+  readonly queue?: string;
+  /** Default 100. */
+  readonly limit?: number;
+  /** Only jobs after this position: the greatest of the page before. */
+  readonly after?: number;
+}
+
+/**
+ * The jobs that wait for their time. A producer's delayed job comes here when a node first pulls it (docs/decisions/0003): until then it waits
+ * in its queue, where `Broker.listWaiting` and `findWaiting` show it, and can't be moved.
+ */
+export interface DelayedStore {
+  /**
+   * A page of those that have waited longest, the soonest due first. Pages follow the order in which the jobs began to wait, which is the
+   * order of their due times only within a page: what is due next of all is known once every page was read.
+   *
+   * @example
+   * for (let after = 0; ;) {
+   *   const page = await broker.delayed.list({ queue: "mail", limit: 500, after });
+   *   if (page.length === 0) break;
+   *   after = Math.max(...page.map(({ position }) => position));
+   * }
+   */
+  list(query?: DelayedQuery): Promise<readonly DelayedJob[]>;
+  /** How many wait; of one queue, or of all. */
+  count(queue?: string): Promise<number>;
+  /**
+   * Gives a job another time, or sends it to its queue now. It stays the same job: no attempt, no new generation. Where the id waits in several
+   * generations, the newest is meant. Needs a mover (`Broker.moveDueJobs`) that brings it to its queue, as every delayed job does.
+   *
+   * @param notBefore epoch milliseconds; a time that has passed is `"now"`
+   * @returns false where no such job waits here, or where it is due within two seconds: it is on its way then, and can't be called back
+   * @throws MillraceError `publish-timeout` where it may or may not have been moved; `invalid-option`; it is never lost and never there twice
+   */
+  move(id: string, queue: string, notBefore: number | "now"): Promise<boolean>;
+}

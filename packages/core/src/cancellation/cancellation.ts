@@ -1,0 +1,42 @@
+/**
+ * Somebody wants a job not to run, or to stop. Kept as a document from the call until the job has ended, so that neither a restart nor
+ * an outage forgets it. Any program that can write to the bucket may cancel a job.
+ */
+export interface Cancellation {
+  readonly reason: string;
+  /**
+   * The creation time of the job that is meant, as its envelope has it. An id may be used again once it has left the dedupe window, and
+   * this tells its jobs apart. Without it, whichever job comes next under the id is meant.
+   */
+  readonly createdAt?: number;
+  /** When the cancellation was asked for, epoch milliseconds by the asker's clock. For people, and for the sweep. */
+  readonly at?: number;
+}
+
+/** The bucket of documents that cancellations are kept in. */
+export const CANCELLATIONS_BUCKET = "cancellations";
+
+const NO_REASON = "no reason given";
+/** A reason is shown in histories and errors; a longer text belongs elsewhere. */
+const MAX_REASON = 1_000;
+
+export function cancellationKey(job: { readonly queue: string; readonly id: string }): string {
+  return `${job.queue}.${job.id}`;
+}
+
+/** What a document means. Any document cancels: what can't be read of it is left out, because a cancel must not fail for its wording. */
+export function readCancellation(value: unknown): Cancellation {
+  const { reason, createdAt, at } = (typeof value === "object" && value !== null ? value : {}) as {
+    readonly [K in keyof Cancellation]: unknown;
+  };
+  return {
+    reason: cancelReason(reason),
+    ...(typeof createdAt === "number" ? { createdAt } : {}),
+    ...(typeof at === "number" ? { at } : {}),
+  };
+}
+
+/** The reason as it is kept: never empty, and not too long to be shown. */
+export function cancelReason(given: unknown): string {
+  return typeof given === "string" && given !== "" ? given.slice(0, MAX_REASON) : NO_REASON;
+}

@@ -1,0 +1,51 @@
+import type { DelayedJob, DelayedQuery, DelayedStore } from "../../broker/delayed-store.ts";
+import { requireId, requireQueueName } from "../../envelope/names.ts";
+import { rescheduled } from "../../settlement/reschedule.ts";
+import type { Clock } from "../../time/clock.ts";
+import type { MemoryDelayed } from "./memory-delayed.ts";
+import { requeueOf } from "./publication.ts";
+
+interface MemoryDelayedStoreOptions {
+  readonly delayed: MemoryDelayed;
+  readonly clock: Clock;
+  readonly maxMessageBytes: number;
+  /** Throws where the connection can't be used. */
+  readonly reach: () => void;
+}
+
+/** One connection's access to the delayed jobs. */
+export class MemoryDelayedStore implements DelayedStore {
+  readonly #options: MemoryDelayedStoreOptions;
+
+  constructor(options: MemoryDelayedStoreOptions) {
+    this.#options = options;
+  }
+
+  async list(query: DelayedQuery = {}): Promise<readonly DelayedJob[]> {
+    this.#options.reach();
+    return this.#options.delayed.page(query);
+  }
+
+  async count(queue?: string): Promise<number> {
+    this.#options.reach();
+    return this.#options.delayed.list(queue).length;
+  }
+
+  async move(id: string, queue: string, notBefore: number | "now"): Promise<boolean> {
+    const { delayed, clock, maxMessageBytes, reach } = this.#options;
+    requireId(id);
+    requireQueueName(queue);
+    reach();
+    const found = delayed.find(id, queue);
+    const now = clock.now();
+    if (found === undefined || found.job.notBefore <= now) return false;
+    const moved = rescheduled(found.envelope, notBefore, now);
+    delayed.replace({
+      queue,
+      notBefore: moved.notBefore ?? now,
+      storedAt: now,
+      publication: requeueOf(moved, maxMessageBytes),
+    });
+    return true;
+  }
+}

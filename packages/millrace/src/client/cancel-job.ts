@@ -1,0 +1,164 @@
+import {
+  type Broker,
+  cancellationKey,
+  CANCELLATIONS_BUCKET,
+  cancelReason,
+  type Clock,
+  type Duration,
+  type HistoryRecord,
+  MillraceError,
+  toMs,
+} from "@millrace/core";
+import { endOnRecord, isFinal } from "./end-on-record.ts";
+import { awaitEnd, type AwaitedJob } from "./job-result.ts";
+import { isNewer } from "./job-status.ts";
+
+export interface CancelOptions {
+  /**
+   * Wait until the job has been settled: for as long as it takes, or for this long at most; then the state may still be `cancelling`.
+   * Default: false, which returns as soon as the cancellation can't be lost any more.
+   */
+  readonly wait?: boolean | Duration;
+}
+
+/**
+ * What became of a cancellation.
+ *
+ * `cancelling`: no restart and no outage makes it forgotten. A running handler's signal is aborted within milliseconds; a job that waits is
+ * settled when a node reaches it, and is not run. It may still succeed where its handler finishes first.
+ * `cancelled`: it is settled. Any other state: the job had ended before, or did meanwhile.
+ */
+export interface CancelResult {
+  readonly id: string;
+  readonly queue: string;
+  readonly state: "cancelling" | Exclude<HistoryRecord["state"], "requeued">;
+}
+
+/** A job that is to be cancelled. */
+export interface CancelledJob extends AwaitedJob {
+  /** Of the one that was enqueued just now, whose place and time are known and need not be looked up. */
+  readonly createdAt?: number;
+}
+
+const WHO_RUNS_MS = 400;
+/** Between two places a job can be missed in both. */
+const LOOKS = 3;
+const PAUSE_MS = 100;
+
+/**
+ * Cancels a job, in whatever state it is.
+ *
+ * @throws MillraceError `job-not-found`; `request-timeout` and its kin: then it may be cancelled all the same, and cancelling again is safe
+ */
+export async function cancelJob(
+  broker: Broker,
+  clock: Clock,
+  job: CancelledJob,
+  reason: string | undefined,
+  { wait = false }: CancelOptions,
+): Promise<CancelResult> {
+  const timeoutMs = typeof wait === "boolean" ? undefined : toMs(wait, "wait");
+  const { id, queue } = job;
+  const resultOf = (state: CancelResult["state"]): CancelResult => ({ id, queue, state });
+  const { createdAt } = job;
+  const met = createdAt === undefined ? await meet(broker, clock, job) : { createdAt };
+  if ("ended" in met) return resultOf(met.ended);
+
+  const documents = await broker.documents(CANCELLATIONS_BUCKET);
+  const key = cancellationKey(job);
+  const cancellation = { reason: cancelReason(reason), createdAt: met.createdAt, at: clock.now() };
+  const revision = await documents.put(key, cancellation);
+
+  const ended = await endedSince(broker, job, met);
+  if (ended !== undefined) {
+    try {
+      await documents.remove(key, revision);
+    } catch (error) {
+      // The node that settled it was faster, or somebody else cancels too.
+      if (!MillraceError.is(error, "revision-conflict")) throw error;
+    }
+    return resultOf(ended);
+  }
+  // A job that waits for its time would be settled no sooner than that.
+  await broker.delayed.move(id, queue, "now");
+  if (wait === false) return resultOf("cancelling");
+  try {
+    return resultOf(stateOf(await awaitEnd(broker, job, timeoutMs, clock)));
+  } catch (error) {
+    if (MillraceError.is(error, "result-timeout")) return resultOf("cancelling");
+    throw error;
+  }
+}
+
+type Met =
+  | { readonly ended: Exclude<HistoryRecord["state"], "requeued"> }
+  | {
+      readonly createdAt: number | undefined;
+      /** Whether a final record is of this very job, or of an earlier one under its id. */
+      readonly isOver?: (record: HistoryRecord) => boolean;
+    };
+
+/** Looks for the job where it runs and where it waits at the same time: the first answer counts. */
+async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Met> {
+  const { id, queue } = job;
+  for (let look = 1; ; look += 1) {
+    const running = broker
+      .whoRuns(id, { timeoutMs: WHO_RUNS_MS })
+      .then((found) => (found?.queue === queue ? found : undefined));
+    const waiting = broker.findWaiting(id, { queue });
+    const first = await firstFound(running, waiting);
+    if (first !== undefined) {
+      // An older node says no time of creation; then the message has to be found.
+      const createdAt =
+        "envelope" in first
+          ? first.envelope.createdAt
+          : (first.createdAt ?? (await waiting)?.envelope.createdAt);
+      return {
+        createdAt,
+        isOver: (record) =>
+          "envelope" in first
+            ? !isNewer(record, undefined, first)
+            : !isNewer(record, first, undefined),
+      };
+    }
+    const last = (await broker.history.read(job)).at(-1);
+    if (last !== undefined && isFinal(last)) return { ended: stateOf(last) };
+    // Its last record sent it on, so it must be somewhere.
+    if (last === undefined || look === LOOKS)
+      throw new MillraceError(
+        "job-not-found",
+        `No job ${id} waits or runs in queue ${queue}, and none that ended is in the history.`,
+      );
+    await new Promise<void>((resolve) => void clock.setTimer(PAUSE_MS, resolve));
+  }
+}
+
+async function endedSince(
+  broker: Broker,
+  job: CancelledJob,
+  met: Exclude<Met, { readonly ended: unknown }>,
+): Promise<Exclude<HistoryRecord["state"], "requeued"> | undefined> {
+  const last = await endOnRecord(broker, job);
+  if (last === undefined || met.isOver?.(last) === false) return undefined;
+  return stateOf(last);
+}
+
+function stateOf({ state }: HistoryRecord): Exclude<HistoryRecord["state"], "requeued"> {
+  if (state !== "requeued") return state;
+  throw new MillraceError("illegal-transition", "A job that was requeued has not ended.");
+}
+
+/** The first of the two that finds something; rejects as the first that does. */
+function firstFound<A, B>(
+  a: Promise<A | undefined>,
+  b: Promise<B | undefined>,
+): Promise<A | B | undefined> {
+  return new Promise((resolve, reject) => {
+    const found = (value: A | B | undefined): void => {
+      if (value !== undefined) resolve(value);
+    };
+    a.then(found, reject);
+    b.then(found, reject);
+    Promise.all([a, b]).then(() => resolve(undefined), reject);
+  });
+}

@@ -1,0 +1,244 @@
+import {
+  CANCELLATIONS_BUCKET,
+  defineJob,
+  type JobOptions,
+  MillraceError,
+  snooze,
+} from "@millrace/core";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { describe, expect, test } from "vitest";
+import { gate, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+
+type Handle = Parameters<ReturnType<typeof defineJob>["handler"]>[0];
+
+const KEY = `${QUEUE}.a`;
+
+const jobThat = (handle: Handle, options: Partial<JobOptions<unknown, unknown, unknown>> = {}) =>
+  defineJob({ name: "t.job", queue: QUEUE, retry: "none", ...options }).handler(handle);
+
+/** What a client does when it cancels, over a connection of its own. */
+function canceller(clock: SimulatedClock, server: MemoryServer) {
+  const broker = new MemoryBroker({ clock, server });
+  const documents = () => broker.documents(CANCELLATIONS_BUCKET);
+  return {
+    broker,
+    put: async (value: object = {}, key = KEY) => {
+      await (await documents()).put(key, { reason: "user left", at: clock.now(), ...value });
+    },
+    open: async () => (await (await documents()).list()).map(({ key }) => key),
+  };
+}
+
+function scene() {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  return { clock, server, from: canceller(clock, server) };
+}
+
+const CANCELLED = { state: "cancelled", outcome: "cancelled", reason: "user left" };
+
+describe("a running job", () => {
+  test("has its signal aborted at the instant, and ends as cancelled when it stops", async () => {
+    const { clock, server, from } = scene();
+    let reason: unknown;
+    const job = jobThat(
+      ({ signal }) =>
+        new Promise((_resolve, reject) =>
+          signal.addEventListener("abort", () => {
+            reason = signal.reason;
+            reject(signal.reason as Error);
+          }),
+        ),
+    );
+    const { enqueue, history } = await simulatedNode({ jobs: [job], clock, server });
+    await enqueue("t.job");
+    await from.put({ createdAt: clock.now() });
+    await clock.advance(0);
+    expect(reason).toMatchObject({ code: "cancelled", message: "user left" });
+    expect(await history()).toMatchObject([CANCELLED]);
+    expect(await from.open()).toEqual([]);
+  });
+
+  test("that ignores its signal is settled after its grace", async () => {
+    const { clock, server, from } = scene();
+    const job = jobThat(() => new Promise(() => {}), { grace: "5s" });
+    const { enqueue, history, said } = await simulatedNode({ jobs: [job], clock, server });
+    await enqueue("t.job");
+    await from.put();
+    await clock.advance("4s");
+    expect(await history()).toEqual([]);
+    await clock.advance("1s");
+    expect(await history()).toMatchObject([CANCELLED]);
+    expect(said).toContain("ignored a");
+    expect(await from.open()).toEqual([]);
+  });
+
+  test("that succeeds all the same has succeeded, and nothing is left of the cancellation", async () => {
+    const { clock, server, from } = scene();
+    const end = gate<string>();
+    const { enqueue, history } = await simulatedNode({
+      jobs: [jobThat(() => end.promise)],
+      clock,
+      server,
+    });
+    await enqueue("t.job");
+    await from.put();
+    await clock.advance("1s");
+    end.open("done");
+    await clock.advance(0);
+    expect(await history()).toMatchObject([{ state: "succeeded", output: "done" }]);
+    expect(await from.open()).toEqual([]);
+  });
+
+  test.each<[string, Handle]>([
+    ["snooze", () => snooze("1h")],
+    [
+      "fail and be retried",
+      () => {
+        throw new Error("no");
+      },
+    ],
+  ])("that would %s is cancelled instead of coming again", async (_what, ending) => {
+    const { clock, server, from } = scene();
+    const end = gate();
+    const job = jobThat(async (context) => end.promise.then(() => ending(context)), {
+      retry: { attempts: 5, backoff: "fixed", base: "1h", jitter: false },
+    });
+    const { enqueue, history } = await simulatedNode({ jobs: [job], clock, server });
+    await enqueue("t.job");
+    await from.put();
+    await clock.advance(0);
+    end.open();
+    await clock.advance(0);
+    expect(await history()).toMatchObject([{ ...CANCELLED, attempts: 0 }]);
+  });
+
+  test("that was handed back by a stopping node is cancelled by the next one", async () => {
+    const { clock, server, from } = scene();
+    const first = await simulatedNode({
+      jobs: [jobThat(() => new Promise(() => {}))],
+      clock,
+      server,
+    });
+    await first.enqueue("t.job");
+    const stopping = first.node.stop({ immediate: true });
+    await clock.advance(0);
+    await stopping;
+    expect(await first.history()).toMatchObject([{ outcome: "interrupted" }]);
+    await from.put();
+    let runs = 0;
+    const second = await simulatedNode({ jobs: [jobThat(() => (runs += 1))], clock, server });
+    await clock.advance("1s");
+    expect(await second.history()).toMatchObject([{ outcome: "interrupted" }, CANCELLED]);
+    expect(runs).toBe(0);
+  });
+});
+
+describe("a waiting job", () => {
+  test("is settled when a node reaches it, without being run, by a node that was not there at the cancel", async () => {
+    const { clock, server, from } = scene();
+    let runs = 0;
+    const made = makeNode({ jobs: [jobThat(() => (runs += 1))], clock, server });
+    await from.broker.queues.ensure(QUEUE);
+    await made.enqueue("t.job", null, { createdAt: 7 });
+    await from.put({ createdAt: 7 });
+    await made.node.start();
+    await clock.advance(0);
+    expect(runs).toBe(0);
+    expect(await made.history()).toMatchObject([{ ...CANCELLED, attempts: 0 }]);
+    expect(await from.open()).toEqual([]);
+  });
+
+  test("is cancelled also where no handler knows its name", async () => {
+    const { clock, server, from } = scene();
+    const { enqueue, history, broker } = await simulatedNode({
+      jobs: [jobThat(() => 1)],
+      clock,
+      server,
+    });
+    await from.put();
+    await enqueue("unknown");
+    expect(await history()).toMatchObject([CANCELLED]);
+    expect(await broker.deadLetters.list()).toEqual([]);
+  });
+
+  test("of another time under the same id is not meant", async () => {
+    const { clock, server, from } = scene();
+    const { enqueue, history } = await simulatedNode({ jobs: [jobThat(() => 1)], clock, server });
+    await from.put({ createdAt: clock.now() - 86_400_000 });
+    await enqueue("t.job");
+    expect(await history()).toMatchObject([{ state: "succeeded" }]);
+    expect(await from.open()).toEqual([KEY]);
+  });
+
+  test("is cancelled although it was cancelled while its node was cut off", async () => {
+    const { clock, server, from } = scene();
+    const end = gate<number>();
+    let told: unknown;
+    const job = jobThat(({ signal }) => {
+      signal.addEventListener("abort", () => (told = signal.reason));
+      return end.promise;
+    });
+    const { enqueue, broker } = await simulatedNode({ jobs: [job], clock, server });
+    await enqueue("t.job");
+    broker.disconnect();
+    await from.put();
+    await clock.advance("1s");
+    expect(told).toBeUndefined();
+    broker.reconnect();
+    await clock.advance(0);
+    expect(told).toMatchObject({ code: "cancelled" });
+    end.open(1);
+  });
+});
+
+test("a crash between the record of a cancelled job and its ack: recalled, and the cancellation goes", async () => {
+  const { clock, server, from } = scene();
+  const { broker, enqueue, history, said } = await simulatedNode({
+    jobs: [jobThat(() => 1)],
+    clock,
+    server,
+  });
+  await from.put();
+  broker.failNext("ack", new MillraceError("ack-timeout", "no answer"));
+  await enqueue("t.job");
+  broker.loseLeases(QUEUE);
+  await clock.advance("1s");
+  expect(said).toContain("settled a recalled recalled");
+  expect(await history()).toHaveLength(1);
+  expect(await from.open()).toEqual([]);
+});
+
+describe("the sweep", () => {
+  const aDay = "1d" as const;
+
+  test("removes a cancellation whose job is gone, after an hour, and leaves one whose job waits", async () => {
+    const { clock, server, from } = scene();
+    const end = gate();
+    const job = jobThat(() => end.promise, { timeout: "10d" });
+    const { enqueue } = await simulatedNode({ jobs: [job], slots: 1, clock, server });
+    await enqueue("t.job", null, { id: "busy" });
+    await enqueue("t.job", null, { id: "waits" });
+    await from.put({}, `${QUEUE}.gone`);
+    await from.put({}, `${QUEUE}.waits`);
+    await from.put({}, "elsewhere.gone");
+    await clock.advance("30m");
+    expect(await from.open()).toHaveLength(3);
+    await clock.advance(aDay);
+    expect(await from.open()).toEqual([`${QUEUE}.waits`, "elsewhere.gone"]);
+    end.open();
+    await clock.advance(0);
+    expect(await from.open()).toEqual(["elsewhere.gone"]);
+  });
+
+  test("sets no timer on a node that heard of no cancellation, and none stays behind", async () => {
+    const { clock, server, from } = scene();
+    const { node } = await simulatedNode({ jobs: [jobThat(() => 1)], clock, server });
+    expect(clock.pending).toBe(0);
+    await from.put();
+    await clock.advance(0);
+    expect(clock.pending).toBe(1);
+    await node.stop();
+    expect(clock.pending).toBe(0);
+  });
+});

@@ -1,0 +1,46 @@
+import type { Broker, Clock, Document, DocumentStore } from "@millrace/core";
+import { MillraceError, readCancellation } from "@millrace/core";
+
+/** Until then a job that is on its way between two places might not be seen in either. */
+const YOUNG_MS = 3_600_000;
+/** A watcher that was away for longer lists anew anyway. */
+const TRACES_MS = 600_000;
+/** Looking for a job may mean to look through its queue, so one sweep does not look for more. */
+const MOST_LOOKS = 50;
+const WHO_RUNS_MS = 1_000;
+
+/**
+ * Removes cancellations of jobs that are gone: one that ended in the moment in which it was cancelled, or was purged. Any number of nodes
+ * may do it at the same time.
+ */
+export async function sweepCancellations(
+  { broker, clock }: { readonly broker: Broker; readonly clock: Clock },
+  documents: DocumentStore,
+  open: ReadonlyMap<string, unknown>,
+): Promise<void> {
+  const old = (await documents.list())
+    .filter((document) => open.has(document.key) && isOld(document, clock.now()))
+    .slice(0, MOST_LOOKS);
+  for (const { key, revision } of old) {
+    const [queue = "", id = ""] = key.split(".");
+    // Twice, because a job that moves from one place to another while it is looked for is seen in neither.
+    if ((await isThere(broker, queue, id)) || (await isThere(broker, queue, id))) continue;
+    try {
+      await documents.remove(key, revision);
+    } catch (error) {
+      // Another node was faster, or somebody cancels a job of this id anew.
+      if (!MillraceError.is(error, "revision-conflict")) throw error;
+    }
+  }
+  await documents.forgetRemoved({ olderThanMs: TRACES_MS });
+}
+
+/** One that says no time was not written by Millrace; it is looked at like an old one. */
+function isOld(document: Document, now: number): boolean {
+  return now - (readCancellation(document.value).at ?? 0) > YOUNG_MS;
+}
+
+async function isThere(broker: Broker, queue: string, id: string): Promise<boolean> {
+  const running = await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS });
+  return running?.queue === queue || (await broker.findWaiting(id, { queue })) !== undefined;
+}

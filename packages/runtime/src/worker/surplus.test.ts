@@ -1,0 +1,48 @@
+import { defineJob } from "@millrace/core";
+import { expect, test } from "vitest";
+import { makeNode, QUEUE } from "../fixtures/simulated-node.ts";
+
+const job = defineJob({ name: "t.job", queue: QUEUE }).handler(({ attempt }) => attempt);
+
+/** A node whose broker calls the first so many deliveries surplus. */
+async function nodeWithSurplus(surplus: number): Promise<ReturnType<typeof makeNode>> {
+  const made = makeNode({ jobs: [job], slots: 1 });
+  const { broker } = made;
+  const work = broker.work.bind(broker);
+  let left = surplus;
+  broker.work = (queue, options) =>
+    work(queue, {
+      ...options,
+      onDelivery: (delivery) => {
+        left -= 1;
+        if (left >= 0) options.onSurplus?.(delivery);
+        else options.onDelivery(delivery);
+      },
+    });
+  await made.node.start();
+  return made;
+}
+
+test("a surplus job is handed back in its lane without having run, and costs it nothing", async () => {
+  const { enqueue, history, said } = await nodeWithSurplus(2);
+  await enqueue("t.job", null, { lane: "high" });
+  expect(said).toEqual([
+    "settled a requeued interrupted",
+    "settled a requeued interrupted",
+    "started a",
+    "settled a succeeded succeeded",
+  ]);
+  const records = await history();
+  expect(records.map(({ attempts, generation }) => [attempts, generation])).toEqual([
+    [0, 0],
+    [0, 1],
+    [1, 2],
+  ]);
+  expect(records.at(-1)?.output).toBe(1);
+});
+
+test("what can't run anyway is not handed back but settled", async () => {
+  const { enqueue, said, clock } = await nodeWithSurplus(1);
+  await enqueue("t.job", null, { expiresAt: clock.now() - 1 });
+  expect(said).toEqual(["settled a expired expired"]);
+});

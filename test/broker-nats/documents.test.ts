@@ -1,0 +1,97 @@
+import type { NatsBroker } from "@millrace/broker-nats";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectNats } from "@nats-io/transport-node";
+import { expect, test } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually, within } from "../harness/deadline.ts";
+import { startProxy } from "../harness/proxy.ts";
+import { describeEachServer } from "../harness/servers.ts";
+import { connected } from "./connected.ts";
+
+describeEachServer("documents on a server", (server) => {
+  const connectedTo = (namespace: string, url = server.url): Promise<NatsBroker> =>
+    connected({ servers: url, namespace });
+
+  /** Watches a bucket and lets a test wait for a change. */
+  async function watching(broker: NatsBroker) {
+    const documents = await broker.documents("watched");
+    const seen: unknown[] = [];
+    const watcher = await documents.watch(({ key, document }) => seen.push([key, document?.value]));
+    cleanUpLater(() => watcher.stop());
+    return {
+      seen,
+      until: (count: number, withinMs: number) =>
+        eventually(() => seen.length >= count, {
+          withinMs,
+          describe: () => `${count} changes; seen: ${JSON.stringify(seen)}`,
+        }),
+    };
+  }
+
+  test("a watcher hears soon after its server was killed and restarted, also what it would have heard first of all", async () => {
+    const namespace = server.namespace();
+    const watcher = await watching(await connectedTo(namespace));
+    const writer = await connectedTo(namespace);
+    const documents = await writer.documents("watched");
+    const back = new Promise<void>((resolve) => {
+      writer.onStatus((status) => {
+        if (status === "connected") resolve();
+      });
+    });
+    await server.kill();
+    await server.restart();
+    await within(back, 20_000, "the writer is connected again");
+    await eventually(async () => (await documents.put("a", 1)) > 0, {
+      withinMs: 10_000,
+      describe: "a document is written after the restart",
+    });
+    // Missed heartbeats alone would take ten seconds to show it.
+    await watcher.until(1, 5_000);
+    expect(watcher.seen[0]).toEqual(["a", 1]);
+  });
+
+  test("a watcher that was cut off hears of each change once it is back, removals too", async () => {
+    const namespace = server.namespace();
+    const proxy = await startProxy(server.url);
+    const cutOff = await connectedTo(namespace, proxy.url);
+    const watcher = await watching(cutOff);
+    const documents = await (await connectedTo(namespace)).documents("watched");
+    await documents.put("before", 0);
+    await watcher.until(1, 5_000);
+    const gone = new Promise<void>((resolve) => {
+      cutOff.onStatus((status) => {
+        if (status === "disconnected") resolve();
+      });
+    });
+    proxy.cut();
+    await within(gone, 10_000, "the watcher notices");
+    await documents.put("a", 1);
+    await documents.remove("before");
+    proxy.heal();
+    await watcher.until(3, 10_000);
+    expect(watcher.seen).toEqual([
+      ["before", 0],
+      ["a", 1],
+      ["before", undefined],
+    ]);
+  });
+
+  test("what is removed leaves nothing on the server once it is forgotten", async () => {
+    const namespace = server.namespace();
+    const broker = await connectedTo(namespace);
+    const documents = await broker.documents("watched");
+    for (let n = 0; n < 250; n += 1) {
+      await documents.put(`k${n}`, n);
+      if (n > 0) await documents.remove(`k${n}`);
+    }
+    await documents.forgetRemoved({ olderThanMs: 60_000 });
+    const nc = await connectNats({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    const jsm = await jetstreamManager(nc);
+    const kept = async () => (await jsm.streams.info(`KV_${namespace}-watched`)).state.messages;
+    expect(await kept()).toBe(250);
+    await documents.forgetRemoved({ olderThanMs: 0 });
+    expect(await kept()).toBe(1);
+    expect(await documents.list()).toMatchObject([{ key: "k0", value: 0 }]);
+  });
+});

@@ -1,0 +1,303 @@
+import type { NatsBroker } from "@millrace/broker-nats";
+import { type Delivery, type WorkOptions, type WorkSubscription } from "@millrace/core";
+import {
+  AckPolicy,
+  DiscardPolicy,
+  jetstream,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstreamManager,
+  RetentionPolicy,
+} from "@nats-io/jetstream";
+import { headers } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
+import { expect, test } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { within } from "../harness/deadline.ts";
+import { describeEachServer, type TestServer } from "../harness/servers.ts";
+import { jobFor } from "./collecting-worker.ts";
+import { connected } from "./connected.ts";
+import { until } from "./streams.ts";
+
+interface Raw {
+  readonly jsm: JetStreamManager;
+  readonly js: JetStreamClient;
+}
+
+async function raw(server: TestServer): Promise<Raw> {
+  const nc = await connect({ servers: server.url });
+  cleanUpLater(() => nc.close());
+  return { jsm: await jetstreamManager(nc), js: jetstream(nc) };
+}
+
+/** Holds what it gets until told to ack. */
+class HoldingWorker {
+  readonly got: Delivery[] = [];
+  readonly surplus: Delivery[] = [];
+  readonly #broker: NatsBroker;
+  #held = 0;
+  #subscription: WorkSubscription | undefined;
+
+  constructor(broker: NatsBroker) {
+    this.#broker = broker;
+  }
+
+  async start(queue: string, slots: number, more: Partial<WorkOptions> = {}): Promise<void> {
+    const subscription = await this.#broker.work(queue, {
+      leaseMs: 30_000,
+      freeSlots: () => slots - this.#held,
+      onDelivery: (delivery) => {
+        this.got.push(delivery);
+        this.#held += 1;
+      },
+      ...more,
+    });
+    this.#subscription = subscription;
+    cleanUpLater(() => subscription.stop());
+  }
+
+  get bodies(): readonly string[] {
+    return this.got.map(({ message }) => new TextDecoder().decode(message.body));
+  }
+
+  get lanes(): readonly (string | undefined)[] {
+    return this.got.map(({ message }) => message.lane);
+  }
+
+  async nth(count: number): Promise<Delivery> {
+    await until(`delivery ${count}; there were ${this.got.length}`, () => this.got.length >= count);
+    return this.got[count - 1] as Delivery;
+  }
+
+  async ack(delivery: Delivery): Promise<void> {
+    await this.#broker.settle(delivery, [{ do: "ack" }]);
+    this.#held -= 1;
+    this.#subscription?.slotFreed();
+  }
+}
+
+/** Until the high, the normal and the low lane have so many pulls waiting at the server. */
+async function pullsAre(wanted: string, server: TestServer, namespace: string): Promise<void> {
+  const { jsm } = await raw(server);
+  await until(`pulls ${wanted}`, async () => {
+    const lanes = ["workers-high", "workers", "workers-low"].map((name) =>
+      jsm.consumers.info(`${namespace}-queue-q`, name),
+    );
+    return String((await Promise.all(lanes)).map(({ num_waiting: pulls }) => pulls)) === wanted;
+  });
+}
+
+describeEachServer("lanes", (server) => {
+  test("a publish to a lane that does not exist is refused at once", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const { js } = await raw(server);
+    await expect(js.publish(`${namespace}.jobs.q.urgent`, "x")).rejects.toThrow(
+      /responders|enabled/,
+    );
+    await expect(js.publish(`${namespace}.jobs.q.high`, "x")).resolves.toMatchObject({ seq: 1 });
+  });
+
+  test("a woken job is served with the high lane, and keeps its own", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const { js } = await raw(server);
+    const worker = new HoldingWorker(broker);
+    await worker.start("q", 1);
+    await broker.enqueue(Array.from({ length: 30 }, () => jobFor("q")));
+    await worker.nth(1);
+    for (const lane of [undefined, "low", "high"]) {
+      const head = headers();
+      if (lane !== undefined) head.set("Millrace-Lane", lane);
+      await js.publish(`${namespace}.requeue.q.woken`, `woken ${lane}`, { headers: head });
+    }
+    const woken = (): number => worker.bodies.filter((body) => body.startsWith("woken")).length;
+    for (let count = 1; woken() < 3; count += 1) {
+      expect(count).toBeLessThan(12);
+      await worker.ack(await worker.nth(count));
+      await worker.nth(count + 1);
+    }
+    const lanes = worker.got
+      .filter((_, index) => worker.bodies[index]?.startsWith("woken"))
+      .map(({ message }) => [message.lane, message.origin]);
+    expect(lanes).toEqual([
+      [undefined, "runtime"],
+      ["low", "runtime"],
+      ["high", "runtime"],
+    ]);
+  });
+
+  test("a job that comes when the slot is taken has the next one", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    const worker = new HoldingWorker(broker);
+    const surplus: Delivery[] = [];
+    await worker.start("q", 1, { onSurplus: (delivery) => void surplus.push(delivery) });
+    await broker.enqueue([
+      jobFor("q"),
+      jobFor("q", { lane: "high" }),
+      jobFor("q", { lane: "low" }),
+    ]);
+    for (const count of [1, 2, 3]) await worker.ack(await worker.nth(count));
+    expect([worker.got.length, surplus]).toEqual([3, []]);
+    expect(worker.got.map(({ deliveryCount }) => deliveryCount)).toEqual([1, 1, 1]);
+  });
+
+  test("one that got no slot in time is surplus, and others are asked no more by a full worker", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const worker = new HoldingWorker(broker);
+    const surplus = Promise.withResolvers<Delivery>();
+    await worker.start("q", 1, { onSurplus: surplus.resolve });
+    await pullsAre("1,1,1", server, namespace);
+    await broker.enqueue([jobFor("q", { lane: "low" }), jobFor("q")]);
+    await worker.nth(1);
+    const handed = await within(surplus.promise, 10_000, "a surplus job");
+    expect(handed.lease.isHeld()).toBe(true);
+    expect(worker.got).toHaveLength(1);
+    await pullsAre("0,0,0", server, namespace);
+    // Handed back as a runtime does: published anew, then acked.
+    await broker.settle(handed, [{ do: "ack" }]);
+    await broker.enqueue([jobFor("q", { lane: "high" })]);
+    await worker.ack(await worker.nth(1));
+    expect((await worker.nth(2)).message.lane).toBe("high");
+  });
+
+  test("without a taker for surplus a job waits here, its lease kept", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const [worker, other] = [new HoldingWorker(broker), new HoldingWorker(broker)];
+    await worker.start("q", 1, { leaseMs: 1_000 });
+    await pullsAre("1,1,1", server, namespace);
+    await broker.enqueue([jobFor("q", { lane: "high" }), jobFor("q", { lane: "low" })]);
+    const first = await worker.nth(1);
+    await other.start("q", 1, { leaseMs: 1_000 });
+    const end = performance.now() + 2_500;
+    await until("two leases and a half", () => performance.now() > end);
+    expect(other.got).toEqual([]);
+    await worker.ack(first);
+    expect((await worker.nth(2)).deliveryCount).toBe(1);
+  });
+
+  test("weights that starve a lane are refused", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    await expect(
+      new HoldingWorker(broker).start("q", 1, { weights: { low: 0 } }),
+    ).rejects.toMatchObject({ code: "invalid-option" });
+  });
+});
+
+describeEachServer("a queue made before lanes had consumers", (server) => {
+  const LANES = ["", ".high", ".low", ".urgent", ".a.b"];
+
+  /** As the version before made it: one consumer for everything, any token as a lane. */
+  async function formerQueue(namespace: string): Promise<Raw & { readonly stream: string }> {
+    const { jsm, js } = await raw(server);
+    const stream = `${namespace}-queue-q`;
+    await jsm.streams.add({
+      name: stream,
+      description: "Millrace queue q",
+      subjects: ["jobs.q", "jobs.q.>", "requeue.q", "requeue.q.>"].map((s) => `${namespace}.${s}`),
+      retention: RetentionPolicy.Workqueue,
+      discard: DiscardPolicy.New,
+      max_msg_size: 1_048_576 - 8_192,
+    });
+    await jsm.consumers.add(stream, {
+      durable_name: "workers",
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: 2_000 * 1e6,
+      max_deliver: -1,
+      max_ack_pending: 50_000,
+    });
+    return { jsm, js, stream };
+  }
+
+  test("is brought over with all that waits in it and all that an old node holds", async () => {
+    const namespace = server.namespace();
+    const { jsm, js, stream } = await formerQueue(namespace);
+    for (const lane of LANES) await js.publish(`${namespace}.jobs.q${lane}`, `held${lane}`);
+    // An old node took these and is gone: it will ack none.
+    const old = await js.consumers.get(stream, "workers");
+    const held: string[] = [];
+    for await (const message of await old.fetch({ max_messages: LANES.length, expires: 5_000 }))
+      held.push(message.string());
+    expect(held).toHaveLength(LANES.length);
+    for (const lane of LANES) {
+      await js.publish(`${namespace}.jobs.q${lane}`, `job${lane}`);
+      await js.publish(`${namespace}.requeue.q${lane}`, `again${lane}`);
+    }
+
+    const nodes = await Promise.all(
+      [1, 2, 3].map(() => connected({ servers: server.url, namespace })),
+    );
+    await Promise.all(nodes.map((node) => node.queues.ensure("q")));
+    const seen = new Map<string, (string | undefined)[]>();
+    await Promise.all(
+      nodes.map((node) =>
+        node.work("q", {
+          leaseMs: 2_000,
+          freeSlots: () => 4,
+          onDelivery: (delivery) => {
+            const body = new TextDecoder().decode(delivery.message.body);
+            seen.set(body, [...(seen.get(body) ?? []), delivery.message.lane]);
+            void node.settle(delivery, [{ do: "ack" }]);
+          },
+        }),
+      ),
+    );
+    await until(
+      "an empty queue",
+      async () => (await jsm.streams.info(stream)).state.messages === 0,
+    );
+    expect([...seen.keys()].toSorted()).toEqual(
+      LANES.flatMap((lane) => [`held${lane}`, `job${lane}`, `again${lane}`]).toSorted(),
+    );
+    for (const [body, [lane]] of seen)
+      expect([body, lane]).toEqual([body, /\.(high|low)$/.exec(body)?.[1]]);
+
+    const filters = async (name: string): Promise<unknown> =>
+      (await jsm.consumers.info(stream, name)).config.filter_subjects;
+    const ours = (...subjects: readonly string[]): readonly string[] =>
+      subjects.map((subject) => `${namespace}.${subject}`);
+    expect(await filters("workers-high")).toEqual(
+      ours("jobs.q.high", "requeue.q.high", "requeue.q.woken"),
+    );
+    expect(await filters("workers-low")).toEqual(ours("jobs.q.low", "requeue.q.low"));
+    await expect(js.publish(`${namespace}.jobs.q.urgent`, "x")).rejects.toThrow();
+
+    // The next start finds no strays left and forgets them.
+    const after = await connected({ servers: server.url, namespace });
+    await after.queues.ensure("q");
+    await (
+      await after.work("q", { leaseMs: 2_000, freeSlots: () => 0, onDelivery: () => {} })
+    ).stop();
+    expect(await filters("workers")).toEqual(ours("jobs.q", "requeue.q"));
+  });
+
+  test("keeps what an operator set on it, subjects of his own included", async () => {
+    const namespace = server.namespace();
+    const { jsm, js, stream } = await formerQueue(namespace);
+    const { config } = await jsm.streams.info(stream);
+    const own = `${namespace}.own.>`;
+    await jsm.streams.update(stream, { subjects: [...config.subjects, own], max_msgs: 7 });
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const worker = new HoldingWorker(broker);
+    await worker.start("q", 5);
+    await js.publish(`${namespace}.own.thing`, "own");
+    await worker.nth(1);
+    expect(worker.bodies).toEqual(["own"]);
+    const brought = (await jsm.streams.info(stream)).config;
+    expect([brought.max_msgs, brought.subjects.at(-1), brought.subjects.length]).toEqual([
+      7,
+      own,
+      8,
+    ]);
+    expect(await broker.queues.list()).toMatchObject([{ queue: "q", running: 1, waiting: 0 }]);
+  });
+});

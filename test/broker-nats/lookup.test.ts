@@ -1,0 +1,154 @@
+import { launchCluster } from "@millrace/broker-nats/server";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { headers as natsHeaders } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
+import { describe, expect, test } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually } from "../harness/deadline.ts";
+import { describeEachServer, nameOf, serversUnderTest } from "../harness/servers.ts";
+import { CollectingWorker, jobFor } from "./collecting-worker.ts";
+import { connected } from "./connected.ts";
+
+describeEachServer("looking into a queue", (server) => {
+  test("of several batches finds each job, and lists them in their order, also where some are gone", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    const jobs = Array.from({ length: 2_500 }, () => jobFor("q"));
+    await broker.enqueue(jobs);
+    const worker = await CollectingWorker.start(broker, "q");
+    await worker.nth(1_000);
+    await worker.subscription?.stop();
+    const gone = new Set<string>();
+    for (const { delivery, envelope } of worker.got.filter((_, n) => n % 3 === 0)) {
+      await broker.settle(delivery, [{ do: "ack" }]);
+      gone.add(envelope.id);
+    }
+    const left = jobs.map(({ id }) => id).filter((id) => !gone.has(id));
+    await eventually(
+      async () => (await broker.listWaiting("q", { limit: 5_000 })).length === left.length,
+      { withinMs: 10_000, describe: "the acks to have taken effect" },
+    );
+    const listed = await broker.listWaiting("q", { limit: 5_000 });
+    expect(listed.map(({ envelope }) => envelope.id)).toEqual(left);
+    for (const n of [0, 999, 1_000, 1_250, left.length - 1])
+      expect(await broker.findWaiting(left[n] as string)).toMatchObject({
+        state: "queued",
+        envelope: { id: left[n] },
+      });
+    for (const id of [...gone].slice(0, 3)) expect(await broker.findWaiting(id)).toBeUndefined();
+  });
+
+  test("finds a job by its header, by its place, and in spite of headers that look like the server's", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const nc = await connect({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    const publish = async (headers: Readonly<Record<string, string>>): Promise<void> => {
+      const head = natsHeaders();
+      for (const [name, value] of Object.entries(headers)) head.set(name, value);
+      await nc.request(`${namespace}.jobs.q`, JSON.stringify({ name: "a.b", payload: 1 }), {
+        headers: head,
+        timeout: 5_000,
+      });
+    };
+    const forged = {
+      "Nats-Sequence": "77",
+      "Nats-Subject": `${namespace}.jobs.other.high`,
+      "Nats-Time-Stamp": "1999-01-01T00:00:00Z",
+      "Nats-Num-Pending": "0",
+    };
+    await publish({ "Nats-Msg-Id": "by-header" });
+    await publish({});
+    await publish({ ...forged, "Nats-Msg-Id": "forged" });
+    expect(await broker.findWaiting("by-header")).toMatchObject({ envelope: { name: "a.b" } });
+    expect(await broker.findWaiting("q-2", { queue: "q" })).toMatchObject({ state: "queued" });
+    const found = await broker.findWaiting("forged");
+    expect(found).toMatchObject({ envelope: { id: "forged", queue: "q" } });
+    expect(found?.storedAt).toBeGreaterThan(Date.now() - 60_000);
+    const listed = await broker.listWaiting("q");
+    expect(listed.map(({ envelope }) => envelope.id)).toEqual(["by-header", "q-2", "forged"]);
+  });
+
+  test("shows what can't be read as a job, without a name", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const nc = await connect({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    await nc.request(`${namespace}.jobs.q`, "");
+    await nc.request(`${namespace}.jobs.q`, "garbage");
+    const listed = await broker.listWaiting("q");
+    expect(listed.map(({ envelope: { id, name } }) => [id, name])).toEqual([
+      ["q-1", ""],
+      ["q-2", ""],
+    ]);
+  });
+
+  test("goes on where a batch ends early because its jobs are large", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    const jobs = Array.from({ length: 5 }, () => jobFor("q", { payload: "x".repeat(700_000) }));
+    await broker.enqueue(jobs);
+    const listed = await broker.listWaiting("q", { limit: 10 });
+    expect(listed.map(({ envelope }) => envelope.id)).toEqual(jobs.map(({ id }) => id));
+  });
+
+  test("whose stream serves no batches falls back to one message at a time", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const jobs = Array.from({ length: 30 }, () => jobFor("q"));
+    await broker.enqueue(jobs);
+    const nc = await connect({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    const jsm = await jetstreamManager(nc);
+    const { config } = await jsm.streams.info(`${namespace}-queue-q`);
+    await jsm.streams.update(config.name, { ...config, allow_direct: false });
+    expect(await broker.findWaiting(jobs[17]?.id ?? "")).toMatchObject({ state: "queued" });
+    expect(await broker.listWaiting("q", { limit: 30 })).toHaveLength(30);
+    expect(await broker.delayed.count("q")).toBe(0);
+  });
+});
+
+for (const target of serversUnderTest()) {
+  describe.skipIf(target.state === "missing")(`a cluster of three (${nameOf(target)})`, () => {
+    test("shows a job at once to whoever asks, whichever member answers", async () => {
+      if (target.state === "missing") return;
+      await using cluster = await launchCluster({ path: target.path });
+      const brokers = [];
+      for (const url of cluster.urls)
+        brokers.push(await connected({ servers: url, replicas: 3, reconnectWaitMs: 50 }));
+      const [first] = brokers;
+      if (first === undefined) throw new Error("a cluster without members");
+      await eventually(() => first.queues.ensure("q").then(() => true), {
+        withinMs: 30_000,
+        describe: "a replicated queue",
+      });
+      for (let n = 0; n < 40; n += 1) {
+        const [job, later] = [
+          jobFor("q"),
+          { ...jobFor("q"), generation: 1, notBefore: Date.now() + 600_000 },
+        ];
+        expect(await first.enqueue([job])).toMatchObject([{ ok: true }]);
+        await first.requeue(later);
+        await Promise.all(
+          brokers.map(async (broker) => {
+            expect(await broker.findWaiting(job.id)).toMatchObject({ envelope: { id: job.id } });
+            expect((await broker.listWaiting("q")).map(({ envelope }) => envelope.id)).toContain(
+              job.id,
+            );
+            expect((await broker.delayed.list({ queue: "q" })).map(({ id }) => id)).toContain(
+              later.id,
+            );
+          }),
+        );
+        expect(await brokers[n % 3]?.delayed.move(later.id, "q", later.notBefore + 1)).toBe(true);
+        expect(
+          await brokers[(n + 1) % 3]?.delayed.list({ queue: "q", limit: 1, after: n }),
+        ).toHaveLength(1);
+      }
+      expect(await first.delayed.count("q")).toBe(40);
+    }, 120_000);
+  });
+}

@@ -1,0 +1,41 @@
+// A node in a process of its own. Its one argument is `{ servers, namespace, name }` as JSON; it says over IPC what its jobs do.
+import type { ExecutionContext } from "@millrace/core";
+import { createNode } from "@millrace/runtime";
+import { connectTo } from "../../reliability/programs/connect.ts";
+import { patient, task, type Task } from "./jobs.ts";
+
+interface ProgramConfig {
+  readonly servers: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+const { name, ...server } = JSON.parse(process.argv[2] ?? "") as ProgramConfig;
+const say = (message: object): void => void process.send?.(message);
+
+function handle({ input, signal, job: { id } }: ExecutionContext<Task>): unknown {
+  say({ say: "started", id });
+  if (input.do === "quick") return "done";
+  return new Promise((_resolve, reject) => {
+    const keepAlive = setInterval(() => {}, 1_000);
+    signal.addEventListener("abort", () => {
+      const { code, message } = signal.reason as Error & { code: string };
+      say({ say: "aborted", id, code, message });
+      if (input.do === "ignore") return;
+      clearInterval(keepAlive);
+      reject(signal.reason as Error);
+    });
+  });
+}
+
+const node = createNode({
+  name,
+  broker: await connectTo(server),
+  jobs: [task.handler(handle), patient.handler(handle)],
+  lease: "1s",
+  grace: "1s",
+  slots: 50,
+});
+node.events.on("job.settled", ({ id, state }) => say({ say: "settled", id, state }));
+await node.start();
+say({ say: "ready" });
