@@ -1,4 +1,5 @@
 import {
+  type ErrorCode,
   type HeldLock,
   type LockKeeping,
   MillraceError,
@@ -10,12 +11,14 @@ import { EXPIRY_JITTER_MS, leaseTime, RELEASE_JITTER_MS } from "./lease-time.ts"
 import type { LeaseTerm, LockDuties } from "./lock-machine.ts";
 import type { LockHost, LockRequest } from "./lock-request.ts";
 
-/** The store did not answer or could not serve the call at the moment. */
-const PASSING = new Set<string>([
-  "request-timeout",
-  "publish-timeout",
-  "broker-unavailable",
-  "server-unreachable",
+/** What waiting can't cure. All else may be a server that restarts, elects a leader or has no room at the moment. */
+const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "invalid-name",
+  "invalid-option",
+  "permission-denied",
+  "auth-failed",
+  "server-too-old",
+  "connection-closed",
 ]);
 
 /** The machine's duties on a lock store. */
@@ -56,7 +59,7 @@ export function lockDuties(
     now: () => clock.monotonic(),
     waitUntilMs: clock.monotonic() + request.waitMs,
     isPatient: request.waitMs > 0,
-    isPassing: (error) => MillraceError.is(error) && PASSING.has(error.code),
+    isPassing: (error) => MillraceError.is(error) && !LASTING.has(error.code),
     isLoss: (error) => MillraceError.is(error, "lock-lost"),
     jitter: (source) => random() * (source === "release" ? RELEASE_JITTER_MS : EXPIRY_JITTER_MS),
     look: () => locks.look(name),

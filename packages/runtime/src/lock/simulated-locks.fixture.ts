@@ -5,7 +5,7 @@ import { takeLock } from "./take-lock.ts";
 
 type Call = Exclude<keyof LockStore, "list" | "keep">;
 /** What befalls a call: it never reaches the store, or its answer is lost, or it takes its time. */
-type Fault = "unreachable" | "answer lost" | { readonly tookMs: number };
+type Fault = "unreachable" | "closed" | "answer lost" | { readonly tookMs: number };
 
 /** Several holders on one store, each on a connection of its own, in a time that only moves when told. */
 export class SimulatedLocks {
@@ -46,6 +46,7 @@ export class SimulatedLocks {
       this.calls.push(call);
       const fault = this.#fault(call);
       if (fault === "unreachable") throw noAnswer();
+      if (fault === "closed") throw new MillraceError("connection-closed", "Connect again.");
       if (typeof fault === "object")
         await new Promise<void>((resolve) => this.clock.setTimer(fault.tookMs, resolve));
       const answer = await run();

@@ -433,6 +433,20 @@ describe("a waiter", () => {
     expect(await waiting).toMatchObject({ token: 2 });
   });
 
+  test("ends at once with an error that waiting can't cure", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a", { leaseMs: 60_000 });
+    const refused = expect(locks.take("b", FOR_EVER)).rejects.toMatchObject({
+      code: "connection-closed",
+    });
+    await locks.clock.advance(100);
+    locks.befalls(() => "closed");
+    await locks.clock.advance(30_100);
+    await refused;
+    await lease.release();
+    expect(locks.clock.pending).toBe(0);
+  });
+
   test("is told why, where the store could not be asked until its time was over", async () => {
     const locks = new SimulatedLocks();
     locks.befalls(() => "unreachable");
