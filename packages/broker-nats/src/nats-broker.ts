@@ -28,6 +28,7 @@ import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
 import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
 import { enqueue } from "./enqueue.ts";
+import { NatsHeld } from "./held/nats-held.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
@@ -40,10 +41,11 @@ import { NatsDocuments } from "./store/documents.ts";
 import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
 import { NatsQueues } from "./store/queues.ts";
+import { serverTime } from "./store/server-time.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
-import { deadStream, historyStream } from "./topology/streams.ts";
+import { deadStream, heldStream, historyStream } from "./topology/streams.ts";
 import { LeaseDesks } from "./work/lease-desk.ts";
 import { NatsDelivery } from "./work/nats-delivery.ts";
 import { QueueSubscription } from "./work/queue-subscription.ts";
@@ -67,6 +69,7 @@ export class NatsBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly held: NatsHeld;
   readonly batches: BatchStore;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
@@ -115,6 +118,7 @@ export class NatsBroker implements Broker {
       now: () => systemClock.now(),
     });
     this.history = new NatsHistory(server, this.#report);
+    this.held = new NatsHeld(server, this.#settlePublisher);
     this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.#unwatch = watchConnection(nc, ({ type }) => {
@@ -203,7 +207,13 @@ export class NatsBroker implements Broker {
     id: string,
     options: { readonly queue?: string } = {},
   ): Promise<WaitingJob | undefined> {
-    return findWaiting(this.#server, id, options.queue);
+    return findWaiting(this.#server, this.held, id, options.queue);
+  }
+
+  async serverTime(): Promise<number> {
+    this.#requireOpen();
+    await this.#ensureStreams();
+    return serverTime(this.#server, this.#server.names.heldStream);
   }
 
   listWaiting(
@@ -281,6 +291,7 @@ export class NatsBroker implements Broker {
     const { history, replicas } = this.#parts.config;
     await this.#delays.ensure(this.#features);
     await ensureStream(jsm, deadStream(names, replicas));
+    await ensureStream(jsm, heldStream(names, replicas));
     await ensureStream(jsm, historyStream(names, history, replicas));
   }
 

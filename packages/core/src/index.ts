@@ -158,6 +158,13 @@ export type {
 } from "./broker/dead-letter-store.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
+export type {
+  HeldGate,
+  HeldJob,
+  HeldQuery,
+  HeldStore,
+  ReleaseOptions,
+} from "./broker/held-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {

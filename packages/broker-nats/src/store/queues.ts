@@ -61,7 +61,7 @@ export class NatsQueues implements QueueStore {
     return this.#snapshot(queue, info);
   }
 
-  /** Its delayed jobs go with it: they wait in it for their time. Dead letters and history stay. */
+  /** Its delayed and held jobs go with it: they wait for it. Dead letters and history stay. */
   async remove(queue: string): Promise<void> {
     const { jsm, names } = this.#server;
     requireQueueName(queue);
@@ -69,6 +69,8 @@ export class NatsQueues implements QueueStore {
       await ignoringAbsence(() => jsm.streams.delete(names.queueStream(queue)));
       for (const filter of names.delayedOf(queue))
         await ignoringAbsence(() => jsm.streams.purge(names.delayedStream, { filter }));
+      const filter = names.held(queue, "*");
+      await ignoringAbsence(() => jsm.streams.purge(names.heldStream, { filter }));
     });
   }
 
@@ -82,10 +84,11 @@ export class NatsQueues implements QueueStore {
 
   async #snapshot(queue: string, info: StreamInfo): Promise<QueueSnapshot> {
     const { names } = this.#server;
-    const [running, delayed, dead] = await request(`look at the queue ${queue}`, () =>
+    const [running, delayed, held, dead] = await request(`look at the queue ${queue}`, () =>
       Promise.all([
         this.#running(info.config.name),
         this.#count(names.delayedStream, names.delayedOf(queue)),
+        this.#count(names.heldStream, [names.held(queue, "*")]),
         this.#count(names.deadStream, [names.dead(queue)]),
       ]),
     );
@@ -96,6 +99,7 @@ export class NatsQueues implements QueueStore {
       waiting: Math.max(0, messages - running),
       running,
       delayed,
+      held,
       dead,
       oldestAgeMs: messages === 0 || Number.isNaN(now) ? 0 : Math.max(0, now - Date.parse(first)),
     };

@@ -118,6 +118,23 @@ export function deadStream(names: Names, replicas: number): StreamPlan {
   };
 }
 
+/** No limits: a job that waits is never dropped. */
+export function heldStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.heldStream,
+      description: "Millrace jobs that are held at a gate",
+      subjects: [names.heldAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      duplicate_window: nanos(DEFAULT_DEDUPE_MS),
+      num_replicas: replicas,
+    },
+    update: () => ({ discard: DiscardPolicy.New, max_msgs: -1, max_bytes: -1, max_age: 0 }),
+  };
+}
+
 /** One message a subject: a batch, one of its jobs that has not ended, or one that has. */
 export function batchStream(names: Names, replicas: number): StreamPlan {
   return {

@@ -106,6 +106,7 @@ export class QueueSubscription implements WorkSubscription {
       origin: "producer",
       queue,
       lane: undefined,
+      woken: false,
     };
     return new NatsDelivery(raw, subject, this.#desk.take(raw.ackSubject, this.#leaseMs));
   }

@@ -5,6 +5,7 @@ import type { BatchStore } from "./batch-store.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
+import type { HeldStore } from "./held-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
 import type { LaneWeights } from "./lanes.ts";
@@ -31,6 +32,8 @@ export interface Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  /** Jobs that wait at gates: for a permit, a lock, a rate. */
+  readonly held: HeldStore;
   readonly batches: BatchStore;
   /** Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first use. */
   documents(bucket: string): Promise<DocumentStore>;
@@ -63,7 +66,7 @@ export interface Broker {
   /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
   moveDueJobs(): Promise<Stoppable>;
 
-  /** A job that waits, in a queue or for its time. Reads a long queue through; for looking, not for working. */
+  /** A job that waits, in a queue, at a gate or for its time. Slow on a long queue; for looking, not for working. */
   findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
   /**
    * The first jobs of a queue: those in the queue itself in the order in which they were stored, then those that wait for their time, in the
@@ -74,6 +77,9 @@ export interface Broker {
    * @throws MillraceError `queue-not-found`
    */
   listWaiting(queue: string, options?: { readonly limit?: number }): Promise<readonly WaitingJob[]>;
+
+  /** The server's clock, epoch milliseconds. A round trip. What several nodes reckon with together is told in it. */
+  serverTime(): Promise<number>;
 
   /** Who runs this job now, asked of the nodes themselves. */
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;
@@ -171,6 +177,8 @@ export interface QueueSnapshot {
   /** Handed to a worker and not settled. */
   readonly running: number;
   readonly delayed: number;
+  /** Waiting at a gate. */
+  readonly held: number;
   readonly dead: number;
   /** Age of the oldest unsettled job; 0 where there is none. */
   readonly oldestAgeMs: number;
@@ -191,7 +199,7 @@ export interface QueueStore {
 
 export interface WaitingJob {
   readonly envelope: Envelope;
-  readonly state: "queued" | "delayed";
+  readonly state: "queued" | "delayed" | "held";
   readonly storedAt: number;
 }
 

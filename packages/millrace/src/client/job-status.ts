@@ -8,9 +8,9 @@ import {
   type WaitingJob,
 } from "@millrace/core";
 
-/** Where a job is now. `delayed` waits for its time, `queued` for a slot. */
+/** Where a job is now. `delayed` waits for its time, `queued` for a slot, `held` at a gate: for a permit, a lock, a rate. */
 export type JobState =
-  "queued" | "delayed" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
+  "queued" | "delayed" | "held" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
 
 /** All that is known about one job. */
 export interface JobStatus {
@@ -109,6 +109,7 @@ function stateOf({ history, running, waiting }: JobTraces, now: number): JobStat
     return last.state;
   if (running !== undefined) return "running";
   if (waiting !== undefined) return waiting.state;
+  if (last?.outcome === "held") return "held";
   return last?.notBefore !== undefined && last.notBefore > now ? "delayed" : "queued";
 }
 

@@ -61,6 +61,8 @@ export class Execution {
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
   readonly #onEnd: (execution: Execution) => void;
+  /** Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes no slot. */
+  readonly #onYield: ((execution: Execution) => void) | undefined;
   readonly #abort = new AbortSwitch();
   #phase: Phase = "reading";
   /** Set before the start, where the job is only to be handed back. */
@@ -80,10 +82,16 @@ export class Execution {
   #startedAt: number | undefined;
   #startedMono = 0;
 
-  constructor(host: ExecutionHost, delivery: Delivery, onEnd: (execution: Execution) => void) {
+  constructor(
+    host: ExecutionHost,
+    delivery: Delivery,
+    onEnd: (execution: Execution) => void,
+    onYield?: (execution: Execution) => void,
+  ) {
     this.#host = host;
     this.#delivery = delivery;
     this.#onEnd = onEnd;
+    this.#onYield = onYield;
   }
 
   /** What this execution would answer when asked who runs a job; undefined while it doesn't run. */
@@ -259,7 +267,9 @@ export class Execution {
     for (const gate of gates) {
       const refusal = await this.#enter(passes, gate, entrant);
       if (this.#phase !== "gating") return;
-      if (refusal !== undefined) return this.#settle(refusal);
+      if (refusal === undefined) continue;
+      this.#settle(refusal);
+      return this.#onYield?.(this);
     }
     this.#quarantine(envelope, job);
   }

@@ -13,6 +13,8 @@ import { Cancellations } from "../control/cancellations.ts";
 import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { noLimits } from "../gates/key-limits.ts";
+import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
@@ -58,6 +60,15 @@ export function createNode(options: NodeOptions): MillraceNode {
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
+  const gates = nodeGates({
+    node: config.name,
+    broker,
+    registry,
+    clock,
+    log,
+    leaseMs: config.leaseMs,
+    limitsOf: noLimits,
+  });
   const threads = new ThreadPool(clock, config.threads);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const cancellations = new Cancellations({
@@ -82,7 +93,8 @@ export function createNode(options: NodeOptions): MillraceNode {
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
     cancellations,
-    gates: [unique.gate],
+    // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
+    gates: [...gates.gates, unique.gate],
     hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
     producer: new Producer(brokerOutlet(broker), clock),
     random: config.random,
@@ -108,6 +120,7 @@ export function createNode(options: NodeOptions): MillraceNode {
   );
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
+    { what: "sweeping gates", open: () => gates.sweep() },
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
   ].map(service);
 
@@ -170,6 +183,7 @@ export function createNode(options: NodeOptions): MillraceNode {
           ...workers.map((worker) => worker.stopPulling()),
           ...[...watches, ...sideServices].map((one) => one.stop()),
           unique.sweeper.stop(),
+          gates.close(),
           threads.close(),
           config.executionLog.close(),
         ]);

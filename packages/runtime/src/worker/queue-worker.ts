@@ -20,6 +20,12 @@ export interface QueueWorkerOptions {
 }
 
 /**
+ * So many times the slots may be on their way to wait at a gate. They take no slot, so that a backlog of one key is passed over quickly, and
+ * another key's job behind it is found soon.
+ */
+const YIELDING_A_SLOT = 4;
+
+/**
  * Runs one queue's jobs on one node. Owns the slots: a delivery takes one when it arrives and frees it when
  * its settlement is confirmed, and no more is pulled than there are free ones.
  */
@@ -28,6 +34,8 @@ export class QueueWorker {
   readonly slots: number;
   readonly #host: ExecutionHost;
   readonly #executions = new Set<Execution>();
+  /** Those of them that a gate has sent to wait, until that is settled. */
+  readonly #yielding = new Set<Execution>();
   readonly #service: Service;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
@@ -45,7 +53,7 @@ export class QueueWorker {
       open: async () => {
         this.#subscription = await host.broker.work(options.queue, {
           // A worker that was stopped while this was opening must not take a single job.
-          freeSlots: () => (this.#refusing ? 0 : this.slots - this.#executions.size),
+          freeSlots: () => this.#freeSlots(),
           onDelivery: (delivery) => this.#take(delivery),
           onSurplus: (delivery) => this.#decline(delivery),
           leaseMs: options.leaseMs,
@@ -122,8 +130,14 @@ export class QueueWorker {
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
+  #freeSlots(): number {
+    if (this.#refusing) return 0;
+    const yielding = Math.min(this.#yielding.size, this.slots * YIELDING_A_SLOT);
+    return this.slots - this.#executions.size + yielding;
+  }
+
   #take(delivery: Delivery): void {
-    const execution = new Execution(this.#host, delivery, this.#release);
+    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
     this.#executions.add(execution);
     if (this.#refusing) execution.refuse();
     else execution.start();
@@ -138,11 +152,18 @@ export class QueueWorker {
 
   readonly #release = (execution: Execution): void => {
     this.#executions.delete(execution);
+    this.#yielding.delete(execution);
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;
     const waiting = this.#whenIdle;
     if (waiting.length === 0) return;
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();
+  };
+
+  readonly #yield = (execution: Execution): void => {
+    if (!this.#executions.has(execution)) return;
+    this.#yielding.add(execution);
+    this.#subscription?.slotFreed();
   };
 }

@@ -8,6 +8,7 @@ const COLUMNS: readonly Column<QueueSnapshot>[] = [
   { title: "WAITING", align: "right", cell: ({ waiting }) => String(waiting) },
   { title: "RUNNING", align: "right", cell: ({ running }) => String(running) },
   { title: "DELAYED", align: "right", cell: ({ delayed }) => String(delayed) },
+  { title: "HELD", align: "right", cell: ({ held }) => String(held) },
   { title: "DEAD", align: "right", cell: ({ dead }) => String(dead) },
   {
     title: "OLDEST",
@@ -26,17 +27,18 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, waiting, running, delayed, dead, oldestAgeMs}]",
+      "For scripts: [{queue, waiting, running, delayed, held, dead, oldestAgeMs}]",
     ],
   ],
   async run({ config }) {
     const snapshots = await withClient(config, (client) => client.queues.list());
     const rows = snapshots
-      .map(({ queue, waiting, running, delayed, dead, oldestAgeMs }) => ({
+      .map(({ queue, waiting, running, delayed, held, dead, oldestAgeMs }) => ({
         queue,
         waiting,
         running,
         delayed,
+        held,
         dead,
         oldestAgeMs,
       }))
