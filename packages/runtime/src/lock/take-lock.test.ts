@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { HeldLease } from "./lock-request.ts";
-import { SimulatedLocks } from "./simulated-locks.fixture.ts";
+import { SimulatedLocks } from "../fixtures/simulated-locks.ts";
 
 const FOR_EVER = { waitMs: Number.POSITIVE_INFINITY };
 
