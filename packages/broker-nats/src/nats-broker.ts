@@ -27,6 +27,7 @@ import { type ServerFeatures, serverFeatures } from "./connection/server-feature
 import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
 import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
+import { explainClosed } from "./enqueue-closed.ts";
 import { enqueue } from "./enqueue.ts";
 import { NatsHeld } from "./held/nats-held.ts";
 import { request } from "./jetstream-errors.ts";
@@ -44,6 +45,7 @@ import { NatsQueues } from "./store/queues.ts";
 import { serverTime } from "./store/server-time.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
+import { serverTimeOf } from "./topology/server-time.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
 import { deadStream, heldStream, historyStream } from "./topology/streams.ts";
 import { LeaseDesks } from "./work/lease-desk.ts";
@@ -138,7 +140,13 @@ export class NatsBroker implements Broker {
   }
 
   enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
-    return enqueue(jobs, this.#enqueuer, this.#server.names, this.maxMessageBytes);
+    const { nc, names } = this.#server;
+    return explainClosed(
+      enqueue(jobs, this.#enqueuer, names, this.maxMessageBytes),
+      nc,
+      names,
+      (bucket) => this.documents(bucket),
+    );
   }
 
   documents(bucket: string): Promise<DocumentStore> {
@@ -238,6 +246,15 @@ export class NatsBroker implements Broker {
   onStatus(listener: (status: BrokerStatus) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  async serverNow(): Promise<number> {
+    await this.#ensureStreams();
+    const { jsm, names } = this.#server;
+    // Always of one stream: in a cluster each has a leader of its own, with a clock of its own.
+    return request("read the server's clock", async () =>
+      serverTimeOf(await jsm.streams.info(names.deadStream)),
+    );
   }
 
   ping(): Promise<number> {

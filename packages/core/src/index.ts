@@ -135,12 +135,67 @@ export {
 } from "./unique/unique-claims.ts";
 export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
+export { checkInput, defineSchedule } from "./schedule/define-schedule.ts";
+export { type Plan, plan, type Previous } from "./schedule/plan.ts";
+export {
+  isSchedule,
+  type MissedPolicy,
+  type OverlapPolicy,
+  type Schedule,
+  type ScheduleDefinition,
+  type ScheduleOptions,
+  type ScheduleTiming,
+} from "./schedule/schedule.ts";
+export {
+  requireScheduleName,
+  scheduleDefinition,
+  type ScheduleFields,
+} from "./schedule/schedule-definition.ts";
+export {
+  type Intent,
+  leadershipOf,
+  NEW_STATE,
+  paused,
+  readScheduleState,
+  resumed,
+  SCHEDULE_STATE,
+  type ScheduleDecision,
+  type ScheduledJob,
+  type ScheduleState,
+  type SkipReason,
+  withFired,
+  withIntent,
+  withQueued,
+  withRun,
+  withSkipped,
+  withTrouble,
+} from "./schedule/schedule-state.ts";
+export {
+  jitterOf,
+  runJob,
+  slotJob,
+  slotJobId,
+  type SlotOrigin,
+  slotOriginOf,
+} from "./schedule/slot-job.ts";
+export { nextSlots, type SlotRule, slotsBetween } from "./schedule/slots.ts";
+export {
+  readStoredSchedule,
+  type ScheduleOrigin,
+  SCHEDULES,
+  SCHEDULES_SEEN,
+  type StoredSchedule,
+  upsert,
+} from "./schedule/stored-schedule.ts";
+export { judgeSlotJob } from "./schedule/supersession.ts";
+
 export type {
   Broker,
   BrokerStatus,
   Delivery,
   EnqueueResult,
   Lease,
+  QueueIntake,
   QueueSettings,
   QueueSnapshot,
   QueueStore,
@@ -176,6 +231,26 @@ export {
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockKeeping, LockStore, LockView } from "./broker/lock-store.ts";
+
+export { changeControls } from "./control/change-controls.ts";
+export {
+  type ControlMark,
+  CONTROLS_BUCKET,
+  isConcurrency,
+  type QueueControls,
+  type QueueControlsChange,
+  type RateLimit,
+} from "./control/queue-controls.ts";
+export {
+  dealTokens,
+  type HeldTokens,
+  type RateBucket,
+  readBucket,
+  type TokenDeal,
+  type TokenRequest,
+} from "./control/rate-bucket.ts";
+export { queueClosed } from "./control/queue-closed.ts";
+export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

@@ -26,7 +26,7 @@ export class Names {
   readonly deadAll: string;
   readonly historyAll: string;
   readonly heldAll: string;
-  readonly jobsAll: string;
+  readonly requeueAll: string;
   readonly #jobs: string;
   readonly #requeue: string;
 
@@ -47,7 +47,7 @@ export class Names {
     this.deadAll = `${ns}.dead.>`;
     this.historyAll = `${ns}.history.>`;
     this.heldAll = `${ns}.held.>`;
-    this.jobsAll = `${ns}.jobs.>`;
+    this.requeueAll = `${ns}.requeue.>`;
     this.#jobs = `${ns}.jobs.`;
     this.#requeue = `${ns}.requeue.`;
   }
@@ -61,11 +61,16 @@ export class Names {
    * lane that does not exist is refused as one to a queue that does not exist is.
    */
   queueSubjects(queue: string): string[] {
-    const doors = [this.#jobs + queue, this.#requeue + queue];
-    return [
-      ...doors.flatMap((door) => [door, `${door}.high`, `${door}.low`]),
-      this.requeueWoken(queue),
-    ];
+    return [...this.producerDoor(queue), ...this.runtimeDoor(queue)];
+  }
+
+  /** Away from a stream while its queue is closed. */
+  producerDoor(queue: string): string[] {
+    return lanesOf(this.#jobs + queue);
+  }
+
+  runtimeDoor(queue: string): string[] {
+    return [...lanesOf(this.#requeue + queue), this.requeueWoken(queue)];
   }
 
   /** What a queue's stream stored before lanes had consumers of their own: anything below its doors. */
@@ -197,6 +202,10 @@ export class Names {
 }
 
 const WOKEN = "woken";
+
+function lanesOf(door: string): string[] {
+  return [door, `${door}.high`, `${door}.low`];
+}
 
 /** The durable consumers of each queue's stream, one a lane. All nodes share them, so a job has one holder. */
 export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze({

@@ -88,6 +88,8 @@ export interface Broker {
 
   readonly status: BrokerStatus;
   onStatus(listener: (status: BrokerStatus) => void): () => void;
+  /** The server's clock, epoch milliseconds: one that all nodes share, wherever their own clocks stand. A round trip. */
+  serverNow(): Promise<number>;
   /** A round trip to the server, milliseconds. */
   ping(): Promise<number>;
   /** Ends the connection. What is under way is flushed first. Idempotent. */
@@ -139,7 +141,11 @@ export interface WorkOptions {
 export interface WorkSubscription extends Stoppable {
   /** A slot has become free: pull again. */
   slotFreed(): void;
-  pause(): void;
+  /**
+   * Pulls no more until `resume`. Resolves when nothing can arrive any more; what was on its way arrives before and is the
+   * worker's. Calling again, or resuming meanwhile, is fine.
+   */
+  pause(): Promise<void>;
   resume(): void;
   /** `Clock.monotonic()` of the last sign of life: a delivery, a pull's answer, a heartbeat. */
   readonly lastActivity: number;
@@ -170,6 +176,8 @@ export interface QueueSettings {
   readonly replicas?: number;
 }
 
+export type QueueIntake = "open" | "closed";
+
 export interface QueueSnapshot {
   readonly queue: string;
   /** Not yet handed to a worker. */
@@ -180,16 +188,25 @@ export interface QueueSnapshot {
   /** Waiting at a gate. */
   readonly held: number;
   readonly dead: number;
+  /** Whether producers are taken or refused. */
+  readonly intake: QueueIntake;
   /** Age of the oldest unsettled job; 0 where there is none. */
   readonly oldestAgeMs: number;
 }
 
 export interface QueueStore {
   /**
-   * Creates the queue, or brings its settings up to date; settings that are not given stay as they are.
+   * Creates the queue, or brings its settings up to date; settings that are not given stay as they are, and a closed queue stays closed.
    * Idempotent, from any number of nodes at once.
    */
   ensure(queue: string, settings?: QueueSettings): Promise<void>;
+  /**
+   * `closed`: producers are refused from now on, whatever client they use; what is in the queue stays, and the runtime goes on
+   * moving jobs into it (retries, delayed jobs). Outlives restarts, and `ensure` leaves it as it is. Idempotent.
+   *
+   * @throws MillraceError `queue-not-found`
+   */
+  setIntake(queue: string, intake: QueueIntake): Promise<void>;
   list(): Promise<readonly QueueSnapshot[]>;
   /** @throws MillraceError `queue-not-found` */
   snapshot(queue: string): Promise<QueueSnapshot>;

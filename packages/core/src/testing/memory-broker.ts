@@ -11,6 +11,8 @@ import type {
   WorkSubscription,
 } from "../broker/broker.ts";
 import type { BatchStore } from "../broker/batch-store.ts";
+import { queueClosed } from "../control/queue-closed.ts";
+import { CONTROLS_BUCKET } from "../control/queue-controls.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
@@ -214,6 +216,11 @@ export class MemoryBroker implements Broker {
     return this.#connection.onStatus(listener);
   }
 
+  async serverNow(): Promise<number> {
+    this.#connection.reach();
+    return this.#server.clock.now();
+  }
+
   async ping(): Promise<number> {
     this.#connection.reach();
     return 0;
@@ -279,9 +286,15 @@ export class MemoryBroker implements Broker {
       }
       return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
     } catch (error) {
+      if (MillraceError.is(error, "queue-closed"))
+        return { ok: false, id: job.id, queue: job.queue, error: this.#closed(job.queue) };
       if (MillraceError.is(error)) return { ok: false, id: job.id, queue: job.queue, error };
       throw error;
     }
+  }
+
+  #closed(queue: string): MillraceError {
+    return queueClosed(queue, this.#server.bucket(CONTROLS_BUCKET).get(queue)?.value);
   }
 
   #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {

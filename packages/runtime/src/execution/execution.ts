@@ -126,9 +126,19 @@ export class Execution {
     else this.#admit(read.envelope, false);
   }
 
-  /** Gives the job straight back without running it: it arrived after the node began to stop. */
-  refuse(): void {
-    this.abort("shutdown", "The node is stopping.");
+  /** Whether its handler was ever called. */
+  get hasRun(): boolean {
+    return this.#startedAt !== undefined;
+  }
+
+  /** Whether its handler was told to stop. */
+  get isAborted(): boolean {
+    return this.#abort.reason !== undefined;
+  }
+
+  /** Gives the job straight back without running it: as a rule because it arrived after the node began to stop. */
+  refuse(cause: AbortCause = "shutdown", message = "The node is stopping."): void {
+    this.abort(cause, message);
     this.start();
   }
 
@@ -229,6 +239,8 @@ export class Execution {
   #admit(envelope: Envelope, convicted: boolean): void {
     const host = this.#host;
     const { message, deliveryCount } = this.#delivery;
+    const verdict = host.verdict?.(envelope, message);
+    if (verdict !== undefined) return this.#settle(verdict);
     this.#definition = host.registry.get(envelope.name);
     const cancellation = host.cancellations.of(envelope);
     if (cancellation !== undefined)

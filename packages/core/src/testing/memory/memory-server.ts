@@ -61,6 +61,7 @@ export class MemoryServer {
   snapshot(name: string): QueueSnapshot {
     return {
       queue: name,
+      intake: this.queue(name).intake,
       ...this.queue(name).counts,
       delayed: this.delayed.list(name).length,
       held: this.held.entries(name).length,

@@ -24,7 +24,7 @@ const time: FieldKind<number> = {
 };
 
 /** Checked by core, which knows the field's own rules. */
-const durationText: FieldKind<string> = { ...text, placeholder: "<30s>" };
+export const durationText: FieldKind<string> = { ...text, placeholder: "<30s>" };
 
 const flags = {
   queue: {
@@ -51,7 +51,7 @@ const flags = {
   },
   priority: {
     kind: oneOf("high", "normal", "low"),
-    about: "Its lane (default normal). Nodes take all lanes in order of arrival for now",
+    about: "Its lane (default normal): how it shares the slots with other jobs",
   },
   tags: { kind: list, about: "Tags, with commas between them" },
   "unique-key": {
@@ -156,7 +156,7 @@ function isOneOf<Word extends string>(value: string, ...words: readonly Word[]):
   return (words as readonly string[]).includes(value);
 }
 
-async function payloadText(
+export async function payloadText(
   source: string | undefined,
   io: CommandCall["io"],
 ): Promise<string | undefined> {
@@ -175,7 +175,7 @@ async function payloadText(
 }
 
 /** The parser's own message quotes the text, which may hold a secret. */
-function parsePayload(text: string | undefined): unknown {
+export function parsePayload(text: string | undefined): unknown {
   if (text === undefined) return null;
   try {
     return JSON.parse(text);
