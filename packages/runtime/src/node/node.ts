@@ -139,6 +139,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
     { what: "sweeping gates", open: () => gates.sweep() },
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
+    { what: "answering which jobs run", open: () => broker.answerListRunning(runningJobs) },
   ].map(service);
 
   function service({ what, open }: { what: string; open: () => Promise<Stoppable> }): Service {
@@ -147,6 +148,10 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       open,
       onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
     });
+  }
+
+  function runningJobs(): readonly RunningJob[] {
+    return workers.flatMap((worker) => worker.running);
   }
 
   const controlsService = createService({
