@@ -69,7 +69,7 @@ export const delayedCases: readonly ConformanceCase[] = [
       const ids: string[] = [];
       for (let n = 0; n < 7; n += 1) ids.push((await delay(scene, (9 - n) * MINUTE_MS)).id);
       const pages: string[][] = [];
-      for (let after = 0; ;) {
+      for (let after = 0; pages.length < 10;) {
         const page = await scene.broker.delayed.list({ queue: scene.queue, limit: 3, after });
         if (page.length === 0) break;
         pages.push([...idsOf(page)]);
