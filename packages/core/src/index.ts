@@ -25,6 +25,7 @@ export {
 export {
   type Envelope,
   ENVELOPE_VERSION,
+  type JobRef,
   type Lane,
   messageIdOf,
   type ProducerFields,
@@ -60,7 +61,7 @@ export { DEFAULT_RETRY, NO_RETRY, type RetryOptions, retryPolicy } from "./retry
 export type { RetryPolicy, RetryQuestion } from "./retry/retry-policy.ts";
 
 export type { DeadLetter } from "./settlement/dead-letter.ts";
-export type { HistoryRecord } from "./settlement/history-record.ts";
+export type { Children, HistoryRecord } from "./settlement/history-record.ts";
 export type { DeadReason, Outcome, RetryWish } from "./settlement/outcome.ts";
 export { rescheduled } from "./settlement/reschedule.ts";
 export {
@@ -105,11 +106,88 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
+export type { EnqueuedJob, EnqueueItemResult } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
-export { enqueueMany, type EnqueueItemResult } from "./producer/enqueue-many.ts";
 export type { EnqueueOptions } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
+export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
+export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
+
+export {
+  CLAIM_LEASE_MS,
+  FREED_MEMORY_MS,
+  givenWay,
+  moved,
+  readClaim,
+  type StoredClaim,
+  UNIQUE_BUCKET,
+  type UniqueClaim,
+  windowEnd,
+} from "./unique/unique-claim.ts";
+export {
+  type Claimed,
+  mayBeReplaced,
+  type Standing,
+  tooContended,
+  UniqueClaims,
+  type UniqueKey,
+} from "./unique/unique-claims.ts";
+export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
+
+export { checkInput, defineSchedule } from "./schedule/define-schedule.ts";
+export { type Plan, plan, type Previous } from "./schedule/plan.ts";
+export {
+  isSchedule,
+  type MissedPolicy,
+  type OverlapPolicy,
+  type Schedule,
+  type ScheduleDefinition,
+  type ScheduleOptions,
+  type ScheduleTiming,
+} from "./schedule/schedule.ts";
+export {
+  requireScheduleName,
+  scheduleDefinition,
+  type ScheduleFields,
+} from "./schedule/schedule-definition.ts";
+export {
+  type Intent,
+  leadershipOf,
+  NEW_STATE,
+  paused,
+  readScheduleState,
+  resumed,
+  SCHEDULE_STATE,
+  type ScheduleDecision,
+  type ScheduledJob,
+  type ScheduleState,
+  type SkipReason,
+  withFired,
+  withIntent,
+  withQueued,
+  withRun,
+  withSkipped,
+  withTrouble,
+} from "./schedule/schedule-state.ts";
+export {
+  jitterOf,
+  runJob,
+  slotJob,
+  slotJobId,
+  type SlotOrigin,
+  slotOriginOf,
+} from "./schedule/slot-job.ts";
+export { nextSlots, type SlotRule, slotsBetween } from "./schedule/slots.ts";
+export {
+  readStoredSchedule,
+  type ScheduleOrigin,
+  SCHEDULES,
+  SCHEDULES_SEEN,
+  type StoredSchedule,
+  upsert,
+} from "./schedule/stored-schedule.ts";
+export { judgeSlotJob } from "./schedule/supersession.ts";
 
 export type {
   Broker,
@@ -117,6 +195,7 @@ export type {
   Delivery,
   EnqueueResult,
   Lease,
+  QueueIntake,
   QueueSettings,
   QueueSnapshot,
   QueueStore,
@@ -134,6 +213,13 @@ export type {
 } from "./broker/dead-letter-store.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
+export type {
+  HeldGate,
+  HeldJob,
+  HeldQuery,
+  HeldStore,
+  ReleaseOptions,
+} from "./broker/held-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {
@@ -145,6 +231,26 @@ export {
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
+
+export { changeControls } from "./control/change-controls.ts";
+export {
+  type ControlMark,
+  CONTROLS_BUCKET,
+  isConcurrency,
+  type QueueControls,
+  type QueueControlsChange,
+  type RateLimit,
+} from "./control/queue-controls.ts";
+export {
+  dealTokens,
+  type HeldTokens,
+  type RateBucket,
+  readBucket,
+  type TokenDeal,
+  type TokenRequest,
+} from "./control/rate-bucket.ts";
+export { queueClosed } from "./control/queue-closed.ts";
+export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

@@ -1,12 +1,15 @@
 import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
 import type { KV, KvEntry } from "@nats-io/kv";
-import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
+import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { serverNow } from "./server-now.ts";
 import { watchBucket } from "./watch-bucket.ts";
+
+/** "No message found" and "sequence not found": another writer came first, and the bucket keeps only the last. */
+const NO_MESSAGE = new Set([10037, 10043]);
 
 type Report = (error: unknown, doing: string) => void;
 
@@ -47,13 +50,14 @@ export class NatsDocuments implements DocumentStore {
     const prefix = `$KV.${this.#bucket}.`;
     const documents: Document[] = [];
     const range = { stream: `KV_${this.#bucket}`, filter: `${prefix}>` };
-    for await (const { subject, sequence, data, headers } of readStream(
+    for await (const { subject, sequence, data, headers, storedAt } of readStream(
       this.#server.nc,
       this.#server.jsm,
       range,
     )) {
       if (headers["kv-operation"] !== undefined) continue;
-      const document = this.#decode(fromKvKey(subject.slice(prefix.length)), sequence, data);
+      const key = fromKvKey(subject.slice(prefix.length));
+      const document = this.#decode(key, sequence, data, storedAt);
       if (document !== undefined) documents.push(document);
     }
     return documents.sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -96,6 +100,21 @@ export class NatsDocuments implements DocumentStore {
     }
   }
 
+  /** The revision is the place in the bucket's stream, so that exactly this message goes; a deletion of the bucket's own would add one. */
+  async erase(key: string, expected: number): Promise<boolean> {
+    toKvKey(key);
+    try {
+      return await this.#server.jsm.streams.deleteMessage(`KV_${this.#bucket}`, expected, false);
+    } catch (error) {
+      if (NO_MESSAGE.has(apiCode(error) ?? 0)) return false;
+      throw asMillraceError(error, `erase ${this.#bucket}/${key}`);
+    }
+  }
+
+  now(): Promise<number> {
+    return serverNow(this.#server.jsm, `KV_${this.#bucket}`);
+  }
+
   async watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
   ): Promise<{ stop(): Promise<void> }> {
@@ -112,14 +131,20 @@ export class NatsDocuments implements DocumentStore {
 
   #document(entry: KvEntry): Document | undefined {
     return entry.operation === "PUT"
-      ? this.#decode(fromKvKey(entry.key), entry.revision, entry.value)
+      ? this.#decode(fromKvKey(entry.key), entry.revision, entry.value, entry.created.getTime())
       : undefined;
   }
 
   /** A value that is no JSON was written by something else; it is shown as absent and reported, and a write may replace it. */
-  #decode(key: string, revision: number, bytes: Uint8Array): Document | undefined {
+  #decode(
+    key: string,
+    revision: number,
+    bytes: Uint8Array,
+    updatedAt: number,
+  ): Document | undefined {
     try {
-      return { key, value: JSON.parse(Buffer.from(bytes).toString("utf8")) as unknown, revision };
+      const value = JSON.parse(Buffer.from(bytes).toString("utf8")) as unknown;
+      return { key, value, revision, updatedAt };
     } catch (error) {
       this.#onProblem(error, `read ${this.#bucket}/${key} as JSON`);
       return undefined;

@@ -2,6 +2,8 @@ export interface Document {
   readonly key: string;
   readonly value: unknown;
   readonly revision: number;
+  /** When this revision was written, epoch milliseconds by the server's clock. To be compared with `now()` and with nobody's own clock. */
+  readonly updatedAt: number;
 }
 
 /** Small documents with compare-and-set. Keys follow the rule of ids, with dots. */
@@ -21,6 +23,16 @@ export interface DocumentStore {
    * have the old traces dropped. Any number of nodes may, at any time.
    */
   forgetRemoved(options: { readonly olderThanMs: number }): Promise<void>;
+  /**
+   * Removes a document so that nothing is left of it, where a removal may leave a mark behind for each key. Watchers are not told:
+   * for documents that come and go by the thousand and that nobody watches.
+   *
+   * @param expected the revision that is to go
+   * @returns false where the document is at another revision, or gone
+   */
+  erase(key: string, expected: number): Promise<boolean>;
+  /** The server's time, epoch milliseconds: by how much a document has aged, whatever the clocks of those who wrote it. */
+  now(): Promise<number>;
   /**
    * Calls for each change from now on, also for those during an outage, once it is over. Watch first, then list: then nothing is missed.
    */

@@ -26,9 +26,9 @@ export function cancellationKey(job: { readonly queue: string; readonly id: stri
 
 /** What a document means. Any document cancels: what can't be read of it is left out, because a cancel must not fail for its wording. */
 export function readCancellation(value: unknown): Cancellation {
-  const { reason, createdAt, at } = (
-    typeof value === "object" && value !== null ? value : {}
-  ) as { readonly [K in keyof Cancellation]: unknown };
+  const { reason, createdAt, at } = (typeof value === "object" && value !== null ? value : {}) as {
+    readonly [K in keyof Cancellation]: unknown;
+  };
   return {
     reason: cancelReason(reason),
     ...(typeof createdAt === "number" ? { createdAt } : {}),

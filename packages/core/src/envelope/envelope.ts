@@ -13,6 +13,12 @@ export type Lane = "high" | "low";
  */
 export interface Envelope extends ProducerFields, SettlerFields {}
 
+/** A job, named. */
+export interface JobRef {
+  readonly id: string;
+  readonly queue: string;
+}
+
 /** Written by whoever enqueues, in any language; never changed afterwards. */
 export interface ProducerFields {
   readonly id: string;
@@ -31,6 +37,8 @@ export interface ProducerFields {
   readonly uniqueKey?: string;
   readonly concurrencyKey?: string;
   readonly tags?: readonly string[];
+  /** The job in whose handler this one was enqueued. */
+  readonly parent?: JobRef;
   /** The batch it belongs to: when all of a batch's jobs have ended, the batch's callback is enqueued. */
   readonly batch?: string;
   /** The jobs that follow when this one has succeeded, each with the result of the one before it as its payload. */
@@ -51,6 +59,8 @@ export interface SettlerFields {
   readonly crashes: number;
   /** Times the handler asked to be run later without spending an attempt. */
   readonly snoozes: number;
+  /** When the job may start by its rate limit, by the broker's clock: its place is taken already, and it must not ask for another. */
+  readonly reservedAt?: number;
   readonly firstError?: RecordedError;
   readonly lastError?: RecordedError;
 }

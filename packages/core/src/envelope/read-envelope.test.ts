@@ -168,6 +168,16 @@ describe("readEnvelope: what is wrong", () => {
       { ...LEAST, tags: ["a", 1] },
       "tags must be a list of strings; got a list",
     ],
+    [
+      "a parent without its queue",
+      { ...LEAST, parent: { id: "job-1" } },
+      "parent must be a map with the id and the queue of a job; got a map",
+    ],
+    [
+      "a parent that is no map",
+      { ...LEAST, parent: secret },
+      "parent must be a map with the id and the queue of a job; got a string",
+    ],
     ["a batch that is no id", { ...LEAST, batch: "a b" }, "batch must be"],
     ["a chain that is no list", { ...LEAST, next: { name: "a" } }, "next must be a list"],
     ["a link without a queue", { ...LEAST, next: [{ name: "a" }] }, "next must be a list"],

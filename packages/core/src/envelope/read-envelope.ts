@@ -1,10 +1,16 @@
 import { recordError, type RecordedError } from "../errors/recorded-error.ts";
 import { decodeBody } from "./body.ts";
+import {
+  ENVELOPE_VERSION,
+  type Envelope,
+  type JobRef,
+  type SettlerFields,
+  UNSETTLED,
+} from "./envelope.ts";
 import { type ChainLink, isChain, LONGEST_CHAIN } from "./chain-link.ts";
-import { ENVELOPE_VERSION, type Envelope, type SettlerFields, UNSETTLED } from "./envelope.ts";
 import { travellingHeaders } from "./headers.ts";
 import type { QueueMessage } from "./message.ts";
-import { isId, isJobName } from "./names.ts";
+import { isId, isJobName, isQueueName } from "./names.ts";
 
 /** Why a message can't be a job. Each is a dead letter at once: trying again can't mend bytes. */
 export type UnreadableReason = "undecodable" | "invalid-envelope" | "unsupported-version";
@@ -102,6 +108,7 @@ const PRODUCER_FIELDS: readonly Field[] = [
     expected: "a list of strings",
     accepts: (value) => Array.isArray(value) && value.every(isText),
   },
+  { field: "parent", expected: "a map with the id and the queue of a job", accepts: isJobRef },
   { field: "batch", expected: "up to 128 of A-Z a-z 0-9 _ : -", accepts: isId },
   {
     field: "next",
@@ -114,6 +121,7 @@ const SETTLER_FIELDS: readonly Field[] = [
   ...(["attempts", "generation", "interruptions", "crashes", "snoozes"] as const).map(
     (field): Field => ({ field, expected: "a whole number from 0", accepts: isCount }),
   ),
+  { field: "reservedAt", expected: EPOCH_MS, accepts: isTime },
   ...(["firstError", "lastError"] as const).map((field): Field => ({
     field,
     expected: "a map with type and message",
@@ -157,6 +165,10 @@ function assemble(message: QueueMessage, body: Body, id: string): Envelope {
   if (body["uniqueKey"] != null) envelope.uniqueKey = body["uniqueKey"] as string;
   if (body["concurrencyKey"] != null) envelope.concurrencyKey = body["concurrencyKey"] as string;
   if (body["tags"] != null) envelope.tags = body["tags"] as string[];
+  if (body["parent"] != null) {
+    const { id: parentId, queue } = body["parent"] as JobRef;
+    envelope.parent = { id: parentId, queue };
+  }
   if (body["batch"] != null) envelope.batch = body["batch"] as string;
   if (body["next"] != null) envelope.next = body["next"] as ChainLink[];
   return envelope;
@@ -171,6 +183,7 @@ function settlerFields(body: Body): SettlerFields {
     interruptions: (body["interruptions"] as number | null | undefined) ?? 0,
     crashes: (body["crashes"] as number | null | undefined) ?? 0,
     snoozes: (body["snoozes"] as number | null | undefined) ?? 0,
+    ...(body["reservedAt"] == null ? {} : { reservedAt: body["reservedAt"] as number }),
     ...(first == null ? {} : { firstError: first }),
     ...(last == null ? {} : { lastError: last }),
   };
@@ -240,6 +253,10 @@ function isTime(value: unknown): boolean {
 
 function isPositive(value: unknown): boolean {
   return isCount(value) && value >= 1;
+}
+
+function isJobRef(value: unknown): value is JobRef {
+  return isBody(value) && isId(value["id"]) && isQueueName(value["queue"]);
 }
 
 function isRecordedError(value: unknown): value is RecordedError {

@@ -1,7 +1,7 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { ChainLink } from "./chain-link.ts";
 import { type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
-import { ENVELOPE_VERSION, type Envelope } from "./envelope.ts";
+import { ENVELOPE_VERSION, type Envelope, type JobRef } from "./envelope.ts";
 
 /** The body of an envelope as a map: fields that hold their default are left out. Queue, lane and headers are not in the body. */
 interface WireBody {
@@ -17,6 +17,7 @@ interface WireBody {
   uniqueKey?: string;
   concurrencyKey?: string;
   tags?: readonly string[];
+  parent?: JobRef;
   batch?: string;
   next?: readonly ChainLink[];
   attempts?: number;
@@ -24,6 +25,7 @@ interface WireBody {
   interruptions?: number;
   crashes?: number;
   snoozes?: number;
+  reservedAt?: number;
   firstError?: RecordedError;
   lastError?: RecordedError;
 }
@@ -54,6 +56,8 @@ function wireBody(envelope: Envelope): WireBody {
   if (envelope.uniqueKey !== undefined) body.uniqueKey = envelope.uniqueKey;
   if (envelope.concurrencyKey !== undefined) body.concurrencyKey = envelope.concurrencyKey;
   if (envelope.tags !== undefined) body.tags = envelope.tags;
+  if (envelope.parent !== undefined)
+    body.parent = { id: envelope.parent.id, queue: envelope.parent.queue };
   if (envelope.batch !== undefined) body.batch = envelope.batch;
   if (envelope.next !== undefined) body.next = envelope.next;
   if (envelope.generation > 0) addSettlerFields(body, envelope);
@@ -66,6 +70,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.interruptions > 0) body.interruptions = envelope.interruptions;
   if (envelope.crashes > 0) body.crashes = envelope.crashes;
   if (envelope.snoozes > 0) body.snoozes = envelope.snoozes;
+  if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
 }

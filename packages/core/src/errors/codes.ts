@@ -8,6 +8,7 @@ export const ERROR_CODES = {
     "An option, environment variable or configuration field has a value that can't be used.",
   "invalid-duration": 'A duration is neither milliseconds nor a string such as "30s".',
   "invalid-job": "A job definition has a field that can't be used.",
+  "invalid-schedule": "A schedule has a field that can't be used.",
   "invalid-name": "A job name, queue name, id or namespace has characters outside the allowed set.",
   "invalid-payload": "A payload does not satisfy the input schema of its job.",
   "invalid-output": "A handler's result does not satisfy the output schema of its job.",
@@ -18,6 +19,10 @@ export const ERROR_CODES = {
   "already-expired": "A job would expire before it could start.",
   "queue-not-found": "No stream takes the queue's subject: the queue does not exist.",
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
+  "schedule-not-found": "No schedule of this name is stored.",
+  "schedule-exists": "A schedule of this name is stored already, and says something else.",
+  "unique-conflict": "The job's unique key is held by another job.",
+  "queue-closed": "The queue was closed by an operator and takes no new jobs. Nothing was stored.",
   "job-not-found": "No job or dead letter with this id is known.",
   "ambiguous-id": "The id stands for several jobs or dead letters: name the queue too.",
   // Reaching and using the server.

@@ -1,5 +1,8 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { Logger } from "../log/logger.ts";
+import type { EnqueuedJob, EnqueueItemResult } from "../producer/enqueue-many.ts";
+import type { EnqueueOptions } from "../producer/enqueue-options.ts";
+import type { JobDefinition } from "./define-job.ts";
 
 /** Why a handler's signal was aborted: the `reason` of the `AbortSignal` is an `Error` with this as its `code`. */
 export type AbortCause = "timed-out" | "cancelled" | "shutdown" | "lease-lost" | "lock-lost";
@@ -24,6 +27,24 @@ export interface ExecutionContext<Input = unknown> {
   /** Name of the node that runs the attempt. */
   readonly node: string;
   readonly log: Logger;
+  /**
+   * Enqueues another job, confirmed by the server, and records the two as parent and child. An attempt that is made again enqueues again: give an
+   * `id` to what must exist once.
+   *
+   * @throws MillraceError as the client's `enqueue`; `lease-lost` and `lock-lost` once another may run this job
+   * @example
+   * const thumbnail = await enqueue(makeThumbnail, { file }, { id: `${job.id}-thumbnail` });
+   */
+  readonly enqueue: <Child, Parsed, Output>(
+    job: JobDefinition<Child, Parsed, Output>,
+    input: NoInfer<Child>,
+    options?: EnqueueOptions,
+  ) => Promise<EnqueuedJob>;
+  /** Enqueues many. Each is confirmed or has its own error; one that fails does not stop the others. */
+  readonly enqueueMany: <Child, Parsed, Output>(
+    job: JobDefinition<Child, Parsed, Output>,
+    items: readonly (EnqueueOptions & { readonly input: NoInfer<Child> })[],
+  ) => Promise<readonly EnqueueItemResult[]>;
 }
 
 /** A job's work. What it returns is the result; what it throws fails the attempt; `snooze()`, `fatal()` … do as they say, returned or thrown. */

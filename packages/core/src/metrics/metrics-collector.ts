@@ -15,12 +15,15 @@ export type CounterName =
   | "jobs_succeeded_total"
   | "jobs_failed_total"
   | "jobs_requeued_total"
+  | "jobs_held_total"
   | "jobs_dead_total"
   | "jobs_cancelled_total"
   | "redeliveries_total"
-  | "leases_lost_total";
+  | "leases_lost_total"
+  | "schedule_ticks_total"
+  | "schedule_ticks_late_total";
 export type HistogramName = "job_duration_seconds" | "job_schedule_to_start_seconds";
-export type GaugeName = "slots_total" | "node_ready";
+export type GaugeName = "slots_total" | "node_ready" | "scheduler_leader";
 
 export const noMetrics: MetricsCollector = {
   increment: () => {},

@@ -1,6 +1,6 @@
-import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
+import type { UniqueConflict } from "../unique/unique-plan.ts";
 
 /** What became of one job of a bulk enqueue, in the order given. */
 export type EnqueueItemResult =
@@ -9,6 +9,8 @@ export type EnqueueItemResult =
       readonly id: string;
       readonly queue: string;
       readonly duplicate: boolean;
+      /** Set where the job's unique key was held by another. */
+      readonly conflict?: UniqueConflict;
     }
   | {
       readonly ok: false;
@@ -16,6 +18,12 @@ export type EnqueueItemResult =
       readonly queue: string;
       readonly error: MillraceError;
     };
+
+/** A job that was enqueued, or the one that holds its unique key. */
+export type EnqueuedJob = Omit<Extract<EnqueueItemResult, { readonly ok: true }>, "ok"> & {
+  /** Of the job that was stored; absent where another was there before. */
+  readonly createdAt?: number;
+};
 
 /** Jobs that are made and handed to the broker together: few enough that making them never holds up the network for long. */
 const CHUNK = 256;
@@ -29,7 +37,7 @@ const CHUNKS_UNDER_WAY = 4;
  * @throws what `make` throws beside a MillraceError, once everything that was begun is settled
  */
 export async function enqueueMany<Item extends { readonly id?: string }>(
-  broker: Broker,
+  publish: (envelopes: readonly Envelope[]) => Promise<readonly EnqueueItemResult[]>,
   items: readonly Item[],
   queue: string,
   make: (item: Item) => Envelope | Promise<Envelope>,
@@ -38,7 +46,7 @@ export async function enqueueMany<Item extends { readonly id?: string }>(
   const underWay = new Set<Promise<void>>();
   const failures: unknown[] = [];
   for (let from = 0; from < items.length && failures.length === 0; from += CHUNK) {
-    const task = enqueueChunk(broker, items, from, queue, make, results)
+    const task = enqueueChunk(publish, items, from, queue, make, results)
       .catch((error: unknown) => void failures.push(error))
       .finally(() => underWay.delete(task));
     underWay.add(task);
@@ -51,7 +59,7 @@ export async function enqueueMany<Item extends { readonly id?: string }>(
 
 /** Writes only its own places of `results`. */
 async function enqueueChunk<Item extends { readonly id?: string }>(
-  broker: Broker,
+  publish: (envelopes: readonly Envelope[]) => Promise<readonly EnqueueItemResult[]>,
   items: readonly Item[],
   from: number,
   queue: string,
@@ -72,7 +80,7 @@ async function enqueueChunk<Item extends { readonly id?: string }>(
       results[place] = { ok: false, id: item.id, queue, error };
     }
   }
-  const published = await broker.enqueue(envelopes);
+  const published = await publish(envelopes);
   for (const [index, place] of places.entries()) {
     const result = published[index];
     const { id } = envelopes[index] as Envelope;
@@ -81,6 +89,6 @@ async function enqueueChunk<Item extends { readonly id?: string }>(
   }
 }
 
-function unanswered(id: string): MillraceError {
+export function unanswered(id: string): MillraceError {
   return new MillraceError("publish-timeout", `The broker said nothing about job ${id}.`);
 }

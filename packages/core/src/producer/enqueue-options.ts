@@ -1,6 +1,7 @@
 import type { Envelope, Lane } from "../envelope/envelope.ts";
 import { requireId } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
+import type { UniqueOptions } from "../job/coordination.ts";
 import { type Duration, toMs } from "../time/duration.ts";
 
 /** What may be said about one job when it is enqueued. Times: a `Date` or epoch milliseconds. */
@@ -19,6 +20,8 @@ export interface EnqueueOptions {
   readonly maxAttempts?: number;
   /** How long one attempt may run. Default: the job definition's. */
   readonly timeout?: Duration;
+  /** A unique key in place of the definition's, or for a job whose definition has none. What is left out is as the definition says. */
+  readonly unique?: Omit<UniqueOptions<unknown>, "key"> & { readonly key: string };
   /** Its lane in the queue. Default: normal. */
   readonly priority?: Lane | "normal";
   readonly tags?: readonly string[];

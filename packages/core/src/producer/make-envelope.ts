@@ -1,12 +1,15 @@
 import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
+import { keyOf, requireKey } from "../job/coordination.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
 import { validate } from "../job/schema.ts";
 import { type EnqueueOptions, envelopeOptions } from "./enqueue-options.ts";
+import type { JobOrigin } from "./prepare-job.ts";
 
-/** Where an envelope's time and id come from. */
+/** Where an envelope's time and id come from, and in whose handler it is made. */
 export interface EnvelopeSource {
   readonly now: () => number;
   readonly newId: () => string;
+  readonly origin?: JobOrigin;
 }
 
 /**
@@ -15,7 +18,7 @@ export interface EnvelopeSource {
  * The payload is checked against the schema and sent as it was given, not as the schema gave it back: the node checks
  * it again, and a schema that transforms would be applied twice.
  *
- * @throws MillraceError `invalid-payload` and what `envelopeOptions` throws
+ * @throws MillraceError `invalid-payload`, `invalid-option` where a key function gives no key, and what `envelopeOptions` throws
  */
 export function makeEnvelope(
   job: AnyJobDefinition,
@@ -25,7 +28,7 @@ export function makeEnvelope(
 ): Envelope | Promise<Envelope> {
   const now = source.now();
   const payload = input === undefined ? null : input;
-  const envelope: Envelope = {
+  const envelope: { -readonly [K in keyof Envelope]: Envelope[K] } = {
     ...envelopeOptions(options, now, source.newId),
     name: job.name,
     queue: job.queue,
@@ -33,12 +36,38 @@ export function makeEnvelope(
     createdAt: now,
     ...UNSETTLED,
   };
-  if (job.input === undefined) return envelope;
+  if (source.origin !== undefined) addOrigin(envelope, source.origin);
+  if (job.input === undefined) return withKeys(job, envelope, options);
   const checked: unknown = validate(
     job.input,
     payload,
     "invalid-payload",
     `The payload of ${job.name}`,
   );
-  return checked instanceof Promise ? checked.then(() => envelope) : envelope;
+  return checked instanceof Promise
+    ? checked.then(() => withKeys(job, envelope, options))
+    : withKeys(job, envelope, options);
+}
+
+function addOrigin(
+  envelope: { -readonly [K in keyof Envelope]: Envelope[K] },
+  { parent, headers }: JobOrigin,
+): void {
+  envelope.parent = parent;
+  if (headers !== undefined) envelope.headers = { ...headers, ...envelope.headers };
+}
+
+/** Keys are taken of what the schema has accepted: before that, a key function could stumble over anything. */
+function withKeys(
+  { unique, concurrency }: AnyJobDefinition,
+  envelope: { -readonly [K in keyof Envelope]: Envelope[K] },
+  options: EnqueueOptions,
+): Envelope {
+  if (options.unique !== undefined)
+    envelope.uniqueKey = requireKey(options.unique.key, "unique.key");
+  else if (unique !== undefined)
+    envelope.uniqueKey = keyOf(unique.key, envelope.payload, "unique.key");
+  if (concurrency !== undefined)
+    envelope.concurrencyKey = keyOf(concurrency.key, envelope.payload, "concurrency.key");
+  return envelope;
 }

@@ -1,3 +1,4 @@
+import type { JobRef } from "../envelope/envelope.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
@@ -29,5 +30,17 @@ export interface HistoryRecord {
   /** Set where the handler's output was too large, or no plain data, and so was not kept. */
   readonly outputDropped?: "too-large" | "unserializable";
   readonly error?: RecordedError;
+  /** Of a dead letter or a cancellation; of a job that is held, the gate at which it waits. */
   readonly reason?: DeadReason | string;
+  /** The job in whose handler this one was enqueued. */
+  readonly parent?: JobRef;
+  /** What this attempt enqueued, whatever became of the attempt. */
+  readonly children?: Children;
+}
+
+/** Jobs that one attempt enqueued. */
+export interface Children {
+  readonly count: number;
+  /** The first 100. */
+  readonly jobs: readonly JobRef[];
 }

@@ -11,9 +11,12 @@ import type {
   WorkSubscription,
 } from "../broker/broker.ts";
 import type { BatchStore } from "../broker/batch-store.ts";
+import { queueClosed } from "../control/queue-closed.ts";
+import { CONTROLS_BUCKET } from "../control/queue-controls.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
+import type { HeldStore } from "../broker/held-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
@@ -28,6 +31,7 @@ import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "./memory/memory-delayed.ts";
 import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
+import { MemoryHeld, messageOfHeld } from "./memory/memory-held.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
 import { sizeOf } from "./memory/memory-queue.ts";
@@ -66,6 +70,7 @@ export class MemoryBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly held: HeldStore;
   readonly batches: BatchStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
@@ -88,6 +93,7 @@ export class MemoryBroker implements Broker {
       maxMessageBytes: this.maxMessageBytes,
       reach,
     });
+    this.held = new MemoryHeld(this.#server.held, (name) => this.#server.queue(name), reach);
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
@@ -152,6 +158,10 @@ export class MemoryBroker implements Broker {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
       if (found !== undefined) return found;
     }
+    for (const [, held] of this.#server.held.entries(queue)) {
+      const found = waitingJob(messageOfHeld(held), id, "held");
+      if (found !== undefined) return found;
+    }
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;
       for (const message of candidate.stored) {
@@ -174,6 +184,11 @@ export class MemoryBroker implements Broker {
       .sort((a, b) => a.notBefore - b.notBefore)
       .map((job) => anyWaitingJob(messageOfDelayed(job), "delayed"));
     return [...queued, ...delayed].slice(0, limit);
+  }
+
+  async serverTime(): Promise<number> {
+    this.#connection.reach();
+    return this.#server.clock.now();
   }
 
   async whoRuns(id: string): Promise<RunningJob | undefined> {
@@ -199,6 +214,11 @@ export class MemoryBroker implements Broker {
 
   onStatus(listener: (status: BrokerStatus) => void): () => void {
     return this.#connection.onStatus(listener);
+  }
+
+  async serverNow(): Promise<number> {
+    this.#connection.reach();
+    return this.#server.clock.now();
   }
 
   async ping(): Promise<number> {
@@ -266,15 +286,23 @@ export class MemoryBroker implements Broker {
       }
       return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
     } catch (error) {
+      if (MillraceError.is(error, "queue-closed"))
+        return { ok: false, id: job.id, queue: job.queue, error: this.#closed(job.queue) };
       if (MillraceError.is(error)) return { ok: false, id: job.id, queue: job.queue, error };
       throw error;
     }
+  }
+
+  #closed(queue: string): MillraceError {
+    return queueClosed(queue, this.#server.bucket(CONTROLS_BUCKET).get(queue)?.value);
   }
 
   #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {
     switch (step.do) {
       case "requeue":
         return this.#requeue(step.envelope);
+      case "hold":
+        return this.#hold(step.envelope, step.gate);
       case "enqueue":
         return this.#requeue(step.envelope);
       case "bury":
@@ -301,6 +329,15 @@ export class MemoryBroker implements Broker {
     } else {
       queue.publish(publication);
     }
+  }
+
+  #hold(envelope: Envelope, gate: string): void {
+    this.#server.held.add({
+      queue: envelope.queue,
+      gate,
+      storedAt: this.#server.clock.now(),
+      publication: requeueOf(envelope, this.maxMessageBytes),
+    });
   }
 
   #requireHeld(delivery: MemoryDelivery): void {

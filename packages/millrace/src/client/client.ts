@@ -1,25 +1,25 @@
 import {
   type Broker,
+  brokerOutlet,
   type Clock,
-  enqueueMany,
   type EnqueueItemResult,
   type EnqueueOptions,
   type JobDefinition,
-  makeEnvelope,
-  MillraceError,
   newJobId,
-  type QueueStore,
+  Producer,
   requireId,
   requireQueueName,
 } from "@millrace/core";
 import { type BatchHandle, type BatchOptions, enqueueBatch, type PlannedJob } from "./batch.ts";
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { type Chain, startChain } from "./chain.ts";
+import { type Cron, cron } from "./cron.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type DelayedJobs, delayedJobs } from "./delayed.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
+import { type Queues, queuesOf } from "./queues.ts";
 
 /** One job of a bulk enqueue. */
 export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
@@ -27,7 +27,7 @@ export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
 /** A producer's connection: enqueues jobs, looks them up and waits for them. Made by `connect`. */
 export interface Millrace extends AsyncDisposable {
   /**
-   * Enqueues one job, confirmed by the server.
+   * Enqueues one job, confirmed by the server. Where its unique key is held by another job, the handle is that job's (`conflict` says so).
    *
    * @throws MillraceError `invalid-payload`, `invalid-name`, `past-not-before`, `payload-too-large`, `queue-not-found`, `queue-full` …
    * @example
@@ -109,9 +109,10 @@ export interface Millrace extends AsyncDisposable {
     options: LockOptions,
     run: (scope: LockScope) => Result | PromiseLike<Result>,
   ): Promise<Result>;
-  readonly queues: QueueStore;
+  readonly queues: Queues;
   readonly dead: DeadLetters;
   readonly delayed: DelayedJobs;
+  readonly cron: Cron;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
   /** Ends the connection. Idempotent. */
@@ -126,21 +127,11 @@ export function createClient(
 ): Millrace {
   const now = (): number => clock.now();
   const source = { now, newId };
+  const producer = new Producer(brokerOutlet(broker), clock, newId);
   return {
-    async enqueue(job, input, options = {}) {
-      const envelope = await makeEnvelope(job, input, options, source);
-      const [result] = await broker.enqueue([envelope]);
-      if (result === undefined)
-        throw new MillraceError(
-          "publish-timeout",
-          `The broker said nothing about job ${envelope.id}.`,
-        );
-      if (!result.ok) throw result.error;
-      const { createdAt } = envelope;
-      return jobHandle(broker, clock, result.duplicate ? result : { ...result, createdAt });
-    },
-    enqueueMany: (job, items) =>
-      enqueueMany(broker, items, job.queue, (item) => makeEnvelope(job, item.input, item, source)),
+    enqueue: async (job, input, options) =>
+      jobHandle(broker, clock, await producer.enqueue(job, input, options)),
+    enqueueMany: (job, items) => producer.enqueueMany(job, items),
     batch: (jobs, options) => enqueueBatch(broker, clock, source, jobs, options),
     chain: (job, input, options = {}) => startChain({ broker, clock, source }, job, input, options),
     // Async, so that a bad id rejects like every other error.
@@ -159,9 +150,10 @@ export function createClient(
         duplicate: false,
       }),
     lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
-    queues: broker.queues,
+    queues: queuesOf(broker, clock),
     dead: deadLetters(broker, now),
     delayed: delayedJobs(broker, now),
+    cron: cron(broker, clock, newId),
     broker,
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),

@@ -3,8 +3,10 @@ import {
   cancellationKey,
   CANCELLATIONS_BUCKET,
   type DeadReason,
+  type Envelope,
   MillraceError,
   type StoredDeadLetter,
+  UniqueClaims,
 } from "@millrace/core";
 import { revivedEnvelope } from "./dead-retry.ts";
 
@@ -40,6 +42,8 @@ export interface DeadLetters {
   /**
    * Gives the jobs a new life with their attempts at zero, and removes the letters. The publish is confirmed before the
    * removal: a crash in between leaves a job and its letter, never neither. An empty filter means all.
+   *
+   * A job with a unique key claims it anew; where another holds it the result is a `unique-conflict` and the letter stays.
    */
   retry(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
   /** Removes the letters for good. An empty filter means all. */
@@ -50,9 +54,12 @@ const PAGE = 200;
 
 export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   const store = broker.deadLetters;
+  const claims = new UniqueClaims(broker);
 
   const retryOne = async (letter: StoredDeadLetter): Promise<void> => {
-    await broker.requeue(revivedEnvelope(letter, now()));
+    const revived = revivedEnvelope(letter, now());
+    await claimAnew(claims, revived);
+    await broker.requeue(revived);
     await store.remove(letter.sequence);
   };
   const onEach = async (
@@ -105,6 +112,19 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
     },
     discard: (filter) => onEach(filter, (letter) => store.remove(letter.sequence)),
   };
+}
+
+/** Its key was freed when it died, and may be another's by now. For how long it is held the node's definition says. */
+async function claimAnew(claims: UniqueClaims, envelope: Envelope): Promise<void> {
+  const { id, queue, uniqueKey: key } = envelope;
+  if (key === undefined) return;
+  const plan = { key, while: undefined, onConflict: "keep" } as const;
+  const claimed = await claims.claim(plan, envelope);
+  if (claimed.kind === "claimed") return;
+  throw new MillraceError(
+    "unique-conflict",
+    `The unique key of ${id} is held by ${claimed.id} in queue ${queue}. Retry the letter when that job has ended, or discard it.`,
+  );
 }
 
 async function outcomeOf(

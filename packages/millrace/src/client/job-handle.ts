@@ -1,4 +1,4 @@
-import { type Broker, type Clock, type Duration, toMs } from "@millrace/core";
+import { type Broker, type Clock, type Duration, toMs, type UniqueConflict } from "@millrace/core";
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { awaitResult } from "./job-result.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
@@ -14,6 +14,10 @@ export interface JobHandle<Output = unknown> {
   readonly queue: string;
   /** The id was already there when it was enqueued: nothing new was stored. */
   readonly duplicate: boolean;
+  /**
+   * Set where the job's unique key was held by another. `kept`: nothing was stored, and this is the holder's handle. `replaced`: the other gives way.
+   */
+  readonly conflict?: UniqueConflict;
   /** @throws MillraceError `job-not-found` */
   status(): Promise<JobStatus>;
   /**
@@ -39,6 +43,7 @@ export interface HandledJob {
   readonly id: string;
   readonly queue: string;
   readonly duplicate: boolean;
+  readonly conflict?: UniqueConflict;
   /** Its place in its queue, where it was enqueued through this handle's client. */
   readonly sequence?: number;
   /** Of the job that was stored; unknown where another was there before. */
@@ -51,11 +56,12 @@ export function jobHandle<Output>(
   clock: Clock,
   job: HandledJob,
 ): JobHandle<Output> {
-  const { id, queue, duplicate } = job;
+  const { id, queue, duplicate, conflict } = job;
   return {
     id,
     queue,
     duplicate,
+    ...(conflict === undefined ? {} : { conflict }),
     status: () => findJob(broker, id, queue, () => clock.now()),
     result: async ({ timeout } = {}) => {
       const timeoutMs = timeout === undefined ? undefined : toMs(timeout, "timeout");

@@ -1,15 +1,16 @@
 import {
   type Broker,
   type HistoryRecord,
+  type JobRef,
   MillraceError,
   type RecordedError,
   type RunningJob,
   type WaitingJob,
 } from "@millrace/core";
 
-/** Where a job is now. `delayed` waits for its time, `queued` for a slot. */
+/** Where a job is now. `delayed` waits for its time, `queued` for a slot, `held` at a gate: for a permit, a lock, a rate. */
 export type JobState =
-  "queued" | "delayed" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
+  "queued" | "delayed" | "held" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
 
 /** All that is known about one job. */
 export interface JobStatus {
@@ -19,6 +20,8 @@ export interface JobStatus {
   readonly state: JobState;
   /** Attempts that ended in an outcome. */
   readonly attempts: number;
+  /** The job in whose handler this one was enqueued. */
+  readonly parent?: JobRef;
   /** One record per settled delivery, oldest first. */
   readonly history: readonly HistoryRecord[];
   /** What the handler returned, once `succeeded`. */
@@ -85,12 +88,14 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
   if (seen === undefined) return undefined;
   const state = stateOf(traces, now);
   const error = last?.error ?? waiting?.envelope.lastError;
+  const parent = waiting?.envelope.parent ?? last?.parent;
   return {
     id,
     name: seen.name,
     queue: seen.queue,
     state,
     attempts: last?.attempts ?? waiting?.envelope.attempts ?? 0,
+    ...(parent === undefined ? {} : { parent }),
     history,
     ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
     ...(state !== "succeeded" && error !== undefined ? { error } : {}),
@@ -104,6 +109,7 @@ function stateOf({ history, running, waiting }: JobTraces, now: number): JobStat
     return last.state;
   if (running !== undefined) return "running";
   if (waiting !== undefined) return waiting.state;
+  if (last?.outcome === "held") return "held";
   return last?.notBefore !== undefined && last.notBefore > now ? "delayed" : "queued";
 }
 

@@ -1,5 +1,17 @@
-import type { AnyJob, Envelope, ExecutionContext, Logger } from "@millrace/core";
+import type {
+  AnyJob,
+  Children,
+  EnqueuedJob,
+  EnqueueItemResult,
+  Envelope,
+  ExecutionContext,
+  JobOrigin,
+  Logger,
+  PreparedJob,
+  Producer,
+} from "@millrace/core";
 import type { AbortSwitch } from "./abort-switch.ts";
+import { Offspring } from "./offspring.ts";
 
 /** What a handler is given. Getters, so that a job that needs no signal and no log pays for neither. */
 export class AttemptContext implements ExecutionContext {
@@ -10,7 +22,9 @@ export class AttemptContext implements ExecutionContext {
   readonly maxAttempts: number;
   readonly #abort: AbortSwitch;
   readonly #nodeLog: Logger;
+  readonly #producer: Producer;
   #log: Logger | undefined;
+  #offspring: Offspring | undefined;
 
   constructor(fields: {
     input: unknown;
@@ -20,6 +34,7 @@ export class AttemptContext implements ExecutionContext {
     node: string;
     abort: AbortSwitch;
     log: Logger;
+    producer: Producer;
   }) {
     this.input = fields.input;
     this.job = fields.envelope;
@@ -28,6 +43,12 @@ export class AttemptContext implements ExecutionContext {
     this.maxAttempts = fields.envelope.maxAttempts ?? fields.definition.retry.attempts;
     this.#abort = fields.abort;
     this.#nodeLog = fields.log;
+    this.#producer = fields.producer;
+  }
+
+  /** Undefined where nothing was enqueued. */
+  get children(): Children | undefined {
+    return this.#offspring?.children;
   }
 
   get attempt(): number {
@@ -45,5 +66,44 @@ export class AttemptContext implements ExecutionContext {
       attempt: this.attempt,
     });
     return this.#log;
+  }
+
+  // Arrow functions, so that a handler may take them off the context.
+  readonly enqueue: ExecutionContext["enqueue"] = async (job, input, options) =>
+    this.#kept(await this.#open().enqueue(job, input, options, this.#origin));
+
+  readonly enqueueMany: ExecutionContext["enqueueMany"] = async (job, items) =>
+    this.#keptAll(await this.#open().enqueueMany(job, items, this.#origin));
+
+  /** What a handler in a thread has made there, to be sent from here. */
+  async send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
+    const { parent } = this.#origin;
+    return this.#keptAll(
+      await this.#open().send(
+        jobs.map((job) => ({ ...job, envelope: { ...job.envelope, parent } })),
+      ),
+    );
+  }
+
+  /** The place for headers of this job's context that its children are to have. */
+  get #origin(): JobOrigin {
+    return { parent: { id: this.job.id, queue: this.job.queue } };
+  }
+
+  /** A handler that lost its job to another holder must not go on multiplying it. */
+  #open(): Producer {
+    const { reason } = this.#abort;
+    if (reason?.code === "lease-lost" || reason?.code === "lock-lost") throw reason;
+    return this.#producer;
+  }
+
+  #kept(child: EnqueuedJob): EnqueuedJob {
+    (this.#offspring ??= new Offspring()).add(child);
+    return child;
+  }
+
+  #keptAll(results: readonly EnqueueItemResult[]): readonly EnqueueItemResult[] {
+    for (const result of results) if (result.ok) this.#kept(result);
+    return results;
   }
 }

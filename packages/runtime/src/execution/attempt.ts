@@ -1,5 +1,6 @@
 import {
   type AnyJob,
+  type Children,
   type Envelope,
   MillraceError,
   type Outcome,
@@ -37,9 +38,15 @@ export class Attempt {
   #state: "ready" | "started" | "over" = "ready";
   /** Of the timeout at first, of the grace once the attempt was told to stop. */
   #patience: Timer | undefined;
+  #context: AttemptContext | undefined;
 
   constructor(options: AttemptOptions) {
     this.#options = options;
+  }
+
+  /** What the handler has enqueued so far; undefined where that is nothing. */
+  get children(): Children | undefined {
+    return this.#context?.children;
   }
 
   begin(): void {
@@ -73,7 +80,9 @@ export class Attempt {
       node: host.node,
       abort,
       log: host.log,
+      producer: host.producer,
     });
+    this.#context = context;
     this.#step(
       () => host.call(context),
       (returned) => this.#accept(interpret({ returned }, abort.reason)),

@@ -11,6 +11,8 @@ const context: ExecutionContext = {
   token: 1,
   node: "n1",
   log: silentLogger,
+  enqueue: () => Promise.reject(new Error("not in this test")),
+  enqueueMany: () => Promise.resolve([]),
 };
 
 test("without middleware the handler is called as it is", () => {

@@ -1,11 +1,11 @@
 import { type ExecutionContext, type Middleware, MillraceError } from "@millrace/core";
 
 /** The middlewares around a handler, the first outermost. A second `next()` is refused: it would run the job twice. */
-export function compose(
+export function compose<Context extends ExecutionContext>(
   middleware: readonly Middleware[],
-  handle: (context: ExecutionContext) => unknown,
-): (context: ExecutionContext) => unknown {
-  return middleware.reduceRight<(context: ExecutionContext) => unknown>(
+  handle: (context: Context) => unknown,
+): (context: Context) => unknown {
+  return middleware.reduceRight<(context: Context) => unknown>(
     (next, wrap) => (context) => {
       let called = false;
       return wrap(context, async () => {

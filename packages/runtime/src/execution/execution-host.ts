@@ -1,13 +1,17 @@
 import type {
   Broker,
   Clock,
+  Envelope,
   EventBus,
-  ExecutionContext,
   ExecutionLog,
   Logger,
   MetricsCollector,
+  Outcome,
+  Producer,
+  QueueMessage,
 } from "@millrace/core";
 import type { Cancellations } from "../control/cancellations.ts";
+import type { AttemptContext } from "./attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
@@ -31,8 +35,12 @@ export interface ExecutionHost {
   /** In the order in which a job passes them. */
   readonly gates: readonly Gate[];
   readonly hooks: readonly SettlementHook[];
+  /** For what handlers enqueue. */
+  readonly producer: Producer;
+  /** Of a node that runs nothing: the outcome under which each job is settled. */
+  readonly verdict?: ((envelope: Envelope, message: QueueMessage) => Outcome) | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */
-  readonly call: (context: ExecutionContext) => unknown;
+  readonly call: (context: AttemptContext) => unknown;
 }

@@ -61,6 +61,8 @@ export class Execution {
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
   readonly #onEnd: (execution: Execution) => void;
+  /** Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes no slot. */
+  readonly #onYield: ((execution: Execution) => void) | undefined;
   readonly #abort = new AbortSwitch();
   #phase: Phase = "reading";
   /** Set before the start, where the job is only to be handed back. */
@@ -80,10 +82,16 @@ export class Execution {
   #startedAt: number | undefined;
   #startedMono = 0;
 
-  constructor(host: ExecutionHost, delivery: Delivery, onEnd: (execution: Execution) => void) {
+  constructor(
+    host: ExecutionHost,
+    delivery: Delivery,
+    onEnd: (execution: Execution) => void,
+    onYield?: (execution: Execution) => void,
+  ) {
     this.#host = host;
     this.#delivery = delivery;
     this.#onEnd = onEnd;
+    this.#onYield = onYield;
   }
 
   /** What this execution would answer when asked who runs a job; undefined while it doesn't run. */
@@ -118,9 +126,19 @@ export class Execution {
     else this.#admit(read.envelope, false);
   }
 
-  /** Gives the job straight back without running it: it arrived after the node began to stop. */
-  refuse(): void {
-    this.abort("shutdown", "The node is stopping.");
+  /** Whether its handler was ever called. */
+  get hasRun(): boolean {
+    return this.#startedAt !== undefined;
+  }
+
+  /** Whether its handler was told to stop. */
+  get isAborted(): boolean {
+    return this.#abort.reason !== undefined;
+  }
+
+  /** Gives the job straight back without running it: as a rule because it arrived after the node began to stop. */
+  refuse(cause: AbortCause = "shutdown", message = "The node is stopping."): void {
+    this.abort(cause, message);
     this.start();
   }
 
@@ -221,6 +239,8 @@ export class Execution {
   #admit(envelope: Envelope, convicted: boolean): void {
     const host = this.#host;
     const { message, deliveryCount } = this.#delivery;
+    const verdict = host.verdict?.(envelope, message);
+    if (verdict !== undefined) return this.#settle(verdict);
     this.#definition = host.registry.get(envelope.name);
     const cancellation = host.cancellations.of(envelope);
     if (cancellation !== undefined)
@@ -254,11 +274,14 @@ export class Execution {
       this.abort("lock-lost", "The lock that lets this job run could not be kept."),
     );
     this.#passes = passes;
-    const entrant = { envelope, job, message: this.#delivery.message };
+    const { message, deliveryCount } = this.#delivery;
+    const entrant = { envelope, job, message, deliveryCount };
     for (const gate of gates) {
       const refusal = await this.#enter(passes, gate, entrant);
       if (this.#phase !== "gating") return;
-      if (refusal !== undefined) return this.#settle(refusal);
+      if (refusal === undefined) continue;
+      this.#settle(refusal);
+      return this.#onYield?.(this);
     }
     this.#quarantine(envelope, job);
   }
@@ -363,6 +386,8 @@ export class Execution {
       random: random(),
       node,
     };
+    const children = this.#attempt?.children;
+    if (children !== undefined) input.children = children;
     if (this.#startedAt !== undefined) {
       input.startedAt = this.#startedAt;
       input.durationMs = Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000;

@@ -5,6 +5,8 @@ export interface Entrant {
   readonly envelope: Envelope;
   readonly job: AnyJob;
   readonly message: QueueMessage;
+  /** The server's count of deliveries of that message, 1 the first time. */
+  readonly deliveryCount: number;
 }
 
 /**

@@ -1,11 +1,12 @@
 import {
+  type EnqueueItemResult,
   type HandlerWish,
   MillraceError,
   isErrorCode,
   OutcomeSignal,
   recordError,
 } from "@millrace/core";
-import type { PortableError, PortableWish } from "./thread-protocol.ts";
+import type { PortableError, PortableResult, PortableWish } from "./thread-protocol.ts";
 
 /** Errors and wishes across the border of a thread, and back. */
 
@@ -21,6 +22,22 @@ export function unpackError(packed: PortableError): Error {
   if (!MillraceError.is(error)) error.name = packed.name;
   if (packed.stack !== undefined) error.stack = packed.stack;
   return error;
+}
+
+export function packResult(result: EnqueueItemResult): PortableResult {
+  return result.ok ? result : { ...result, error: packError(result.error) };
+}
+
+export function unpackResult(result: PortableResult): EnqueueItemResult {
+  return result.ok ? result : { ...result, error: unpackMillraceError(result.error) };
+}
+
+/** Of a family that has one class: whatever else it was is its cause. */
+function unpackMillraceError(packed: PortableError): MillraceError {
+  const error = unpackError(packed);
+  return MillraceError.is(error)
+    ? error
+    : new MillraceError("broker-rejected", packed.message, { cause: error });
 }
 
 export function packWish(wish: HandlerWish): PortableWish {

@@ -5,10 +5,13 @@ import {
   type ExecutionContext,
   type Logger,
   OutcomeSignal,
+  Producer,
+  systemClock,
   validate,
 } from "@millrace/core";
 import { AbortSwitch } from "../execution/abort-switch.ts";
 import { collectJobs } from "../registry/collect-jobs.ts";
+import { NodeOutlet } from "./node-outlet.ts";
 import { packError, packWish } from "./portable.ts";
 import type { FromThread, ToThread } from "./thread-protocol.ts";
 
@@ -19,9 +22,12 @@ if (port === null) throw new Error("thread-main runs in a worker thread only");
 const { module } = workerData as { module: string };
 const jobs: readonly AnyJob[] = collectJobs((await import(module)) as object);
 let abort = new AbortSwitch();
+const outlet = new NodeOutlet(say);
+const producer = new Producer(outlet, systemClock);
 
 port.on("message", (message: ToThread) => {
   if (message.do === "abort") abort.abort(message.cause, message.message);
+  else if (message.do === "enqueued") outlet.answered(message.call, message.sent);
   else void run(message);
 });
 say({ say: "ready" });
@@ -63,6 +69,9 @@ function contextOf(order: Extract<ToThread, { do: "run" }>, input: unknown): Exe
     token: order.token,
     node: order.node,
     log: forwardingLogger({}),
+    // The node knows the parent, and adds it.
+    enqueue: (job, input, options) => producer.enqueue(job, input, options),
+    enqueueMany: (job, items) => producer.enqueueMany(job, items),
   };
 }
 

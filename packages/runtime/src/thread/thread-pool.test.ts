@@ -259,3 +259,20 @@ test("a stop ends every thread, busy or idle, and hands the busy ones' jobs back
   expect(exits).toHaveLength(2);
   await Promise.all(exits);
 });
+
+test("a handler in a thread enqueues as any other, and its children are on record", async () => {
+  const { run, broker } = shared;
+  await broker.queues.ensure("children");
+  const record = await run("enqueue");
+  const id = record?.id ?? "";
+  expect(record?.output).toEqual([`${id}-1`, "kept", [`${id}-3`, "invalid-name"]]);
+  expect(record?.children).toEqual({
+    count: 2,
+    jobs: [
+      { id: `${id}-1`, queue: "children" },
+      { id: `${id}-3`, queue: "children" },
+    ],
+  });
+  expect((await broker.findWaiting(`${id}-1`))?.envelope.parent).toEqual({ id, queue: QUEUE });
+  expect((await run("enqueue-unclonable"))?.output).toBe("unserializable-payload");
+});

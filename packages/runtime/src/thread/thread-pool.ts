@@ -1,13 +1,26 @@
 import { Worker } from "node:worker_threads";
-import { type AnyJob, type Clock, type ExecutionContext, MillraceError } from "@millrace/core";
+import {
+  type AnyJob,
+  type Clock,
+  type EnqueueItemResult,
+  type ExecutionContext,
+  MillraceError,
+  type PreparedJob,
+} from "@millrace/core";
 import type { ThreadOptions } from "../node/node-options.ts";
-import { unpackError, unpackWish } from "./portable.ts";
-import type { FromThread, ToThread } from "./thread-protocol.ts";
+import { packError, packResult, unpackError, unpackWish } from "./portable.ts";
+import type { FromThread, PortableSent, ToThread } from "./thread-protocol.ts";
 
 /** A thread that waits for work, kept because starting one and importing the job file takes tens of milliseconds. */
 interface IdleThread {
   readonly module: string;
   readonly worker: Worker;
+}
+
+/** The context of an attempt whose handler is in a thread. */
+export interface ThreadContext extends ExecutionContext {
+  /** Sends what the handler has made in its thread. */
+  send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]>;
 }
 
 /** A result that can't leave its thread: settlement finds that it can't be sent and says so in the history. */
@@ -35,7 +48,7 @@ export class ThreadPool {
    * @returns what the handler returned
    * @throws what the handler threw, or MillraceError `thread-exited`, `already-stopped`
    */
-  run(job: AnyJob, context: ExecutionContext): Promise<unknown> {
+  run(job: AnyJob, context: ThreadContext): Promise<unknown> {
     if (job.module === undefined) {
       throw new MillraceError(
         "invalid-job",
@@ -103,11 +116,11 @@ class Conversation {
   onEnd: (settle: Settle, reusable: boolean) => void = () => {};
   readonly #worker: Worker;
   readonly #job: AnyJob;
-  readonly #context: ExecutionContext;
+  readonly #context: ThreadContext;
   readonly #clock: Clock;
   #over = false;
 
-  constructor(worker: Worker, job: AnyJob, context: ExecutionContext, clock: Clock) {
+  constructor(worker: Worker, job: AnyJob, context: ThreadContext, clock: Clock) {
     this.#worker = worker;
     this.#job = job;
     this.#context = context;
@@ -130,6 +143,9 @@ class Conversation {
         return;
       case "log":
         this.#context.log[message.level](message.fields, message.message);
+        return;
+      case "enqueue":
+        void this.#enqueue(message.call, message.jobs);
         return;
       case "returned":
         return this.#end((resolve) => resolve(message.value), true);
@@ -168,6 +184,17 @@ class Conversation {
       end(settle, reusable);
     };
   };
+
+  async #enqueue(call: number, jobs: readonly PreparedJob[]): Promise<void> {
+    let sent: PortableSent;
+    try {
+      sent = { ok: true, results: (await this.#context.send(jobs)).map(packResult) };
+    } catch (error) {
+      sent = { ok: false, error: packError(error) };
+    }
+    // The thread may be at another attempt by now, which has asked for nothing yet.
+    if (!this.#over) this.#tell({ do: "enqueued", call, sent });
+  }
 
   #tell(message: ToThread): void {
     this.#worker.postMessage(message);

@@ -1,4 +1,4 @@
-import type { AbortCause, Envelope } from "@millrace/core";
+import type { AbortCause, EnqueueItemResult, Envelope, PreparedJob } from "@millrace/core";
 
 /** What the node says to a worker thread. */
 export type ToThread =
@@ -10,7 +10,9 @@ export type ToThread =
       readonly node: string;
       readonly maxAttempts: number;
     }
-  | { readonly do: "abort"; readonly cause: AbortCause; readonly message: string };
+  | { readonly do: "abort"; readonly cause: AbortCause; readonly message: string }
+  /** The answer to `enqueue`. */
+  | { readonly do: "enqueued"; readonly call: number; readonly sent: PortableSent };
 
 /** What a worker thread says to the node. Errors are taken apart, because a structured clone loses most of one. */
 export type FromThread =
@@ -22,10 +24,22 @@ export type FromThread =
       readonly message: string;
     }
   | { readonly say: "returned"; readonly value: unknown }
+  /** Jobs that the handler enqueues, made in the thread and sent from the node. `call` tells answers apart. */
+  | { readonly say: "enqueue"; readonly call: number; readonly jobs: readonly PreparedJob[] }
   /** The handler's result can't leave the thread. */
   | { readonly say: "returned-unclonable" }
   | { readonly say: "wished"; readonly wish: PortableWish }
   | { readonly say: "threw"; readonly error: PortableError };
+
+export type PortableSent =
+  | { readonly ok: true; readonly results: readonly PortableResult[] }
+  | { readonly ok: false; readonly error: PortableError };
+
+export type PortableResult =
+  | Extract<EnqueueItemResult, { readonly ok: true }>
+  | (Omit<Extract<EnqueueItemResult, { readonly ok: false }>, "error"> & {
+      readonly error: PortableError;
+    });
 
 export interface PortableError {
   readonly name: string;

@@ -204,6 +204,21 @@ const SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "held jobs that leave newest first",
+    noticedBy: "held: are let in oldest first",
+    spoil: (honest) => ({
+      held: Object.assign(Object.create(honest.held), {
+        release: async (queue: string, gate: string, count: number) => {
+          const jobs = await honest.held.list({ queue, gate });
+          for (const { envelope } of jobs.toReversed().slice(0, count))
+            await honest.held.releaseJob(queue, envelope.id);
+          return Math.min(count, jobs.length);
+        },
+        gates: () => honest.held.gates(),
+      }),
+    }),
+  },
+  {
     wrong: "a move that leaves the job where it was as well",
     noticedBy: "delayed: a job that is moved to a time",
     spoil: (honest) => ({
@@ -447,6 +462,16 @@ function queueNames(): () => string {
   return () => `queue-${(count += 1)}`;
 }
 
+function spoiltDelayed(honest: MemoryBroker, spoilt: Partial<DelayedStore>): DelayedStore {
+  const { delayed } = honest;
+  return {
+    list: (query) => delayed.list(query),
+    count: (queue) => delayed.count(queue),
+    move: (id, queue, to) => delayed.move(id, queue, to),
+    ...spoilt,
+  };
+}
+
 function spoiltLocks({ locks }: Broker, spoilt: Partial<LockStore>): LockStore {
   return {
     acquire: (name, claim) => locks.acquire(name, claim),
@@ -455,16 +480,6 @@ function spoiltLocks({ locks }: Broker, spoilt: Partial<LockStore>): LockStore {
     look: (name) => locks.look(name),
     list: (prefix) => locks.list(prefix),
     onRelease: (name, listener) => locks.onRelease(name, listener),
-    ...spoilt,
-  };
-}
-
-function spoiltDelayed(honest: MemoryBroker, spoilt: Partial<DelayedStore>): DelayedStore {
-  const { delayed } = honest;
-  return {
-    list: (query) => delayed.list(query),
-    count: (queue) => delayed.count(queue),
-    move: (id, queue, to) => delayed.move(id, queue, to),
     ...spoilt,
   };
 }

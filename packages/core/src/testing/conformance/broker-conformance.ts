@@ -4,6 +4,7 @@ import { deadLetterCases } from "./dead-letter-cases.ts";
 import { delayedCases } from "./delayed-cases.ts";
 import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
+import { heldCases } from "./held-cases.ts";
 import { historyCases } from "./history-cases.ts";
 import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
@@ -31,6 +32,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...settleCases,
   ...requeueCases,
   ...deadLetterCases,
+  ...heldCases,
   ...batchCases,
   ...historyCases,
   ...lockCases,

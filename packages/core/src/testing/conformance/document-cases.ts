@@ -29,15 +29,54 @@ export const documentCases: readonly ConformanceCase[] = [
     assert.equal(await documents.get(key("a")), undefined);
     const value = { text: "grüße", list: [1, 2.5, null, true], deep: { er: { still: "yes" } } };
     const revision = await documents.put(key("a"), value);
-    assert.deepEqual(await documents.get(key("a")), { key: key("a"), value, revision });
+    assert.partialDeepStrictEqual(await documents.get(key("a")), {
+      key: key("a"),
+      value,
+      revision,
+    });
     const next = await documents.put(key("a"), { text: "new" });
     assert.ok(next > revision);
-    assert.deepEqual(await documents.get(key("a")), {
+    assert.partialDeepStrictEqual(await documents.get(key("a")), {
       key: key("a"),
       value: { text: "new" },
       revision: next,
     });
   }),
+
+  conformanceCase("documents: their age is told by the server's clock alone", async (scene) => {
+    const { documents, key } = await desk(scene, "a");
+    const before = await documents.now();
+    await documents.put(key("a"), 1);
+    const first = await documents.get(key("a"));
+    assert.ok(first !== undefined && first.updatedAt >= before);
+    assert.ok(first.updatedAt <= (await documents.now()));
+    const later = await scene.harness.eventually("the server's clock to go on", async () => {
+      const now = await documents.now();
+      return now > first.updatedAt && now;
+    });
+    await documents.put(key("a"), 2, first.revision);
+    const second = await documents.get(key("a"));
+    assert.ok(second !== undefined && second.updatedAt >= later);
+    const listed = (await documents.list()).find((document) => document.key === key("a"));
+    assert.deepEqual(listed, second);
+  }),
+
+  conformanceCase(
+    "documents: one that is erased is gone, and only at the revision it was looked at",
+    async (scene) => {
+      const { documents, key } = await desk(scene, "a");
+      const first = await documents.put(key("a"), 1, 0);
+      const second = await documents.put(key("a"), 2, first);
+      assert.equal(await documents.erase(key("a"), first), false);
+      assert.equal((await documents.get(key("a")))?.value, 2);
+      assert.equal(await documents.erase(key("a"), second), true);
+      assert.equal(await documents.get(key("a")), undefined);
+      assert.equal(await documents.erase(key("a"), second), false);
+      const third = await documents.put(key("a"), 3, 0);
+      assert.ok(third > second, "revisions grow over an erasure");
+      assert.equal((await documents.get(key("a")))?.value, 3);
+    },
+  ),
 
   conformanceCase(
     "documents: compare-and-set refuses what was changed meanwhile",

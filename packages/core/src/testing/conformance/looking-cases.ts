@@ -43,7 +43,9 @@ export const lookingCases: readonly ConformanceCase[] = [
       }
       const done = scene.job();
       await scene.enqueueOk(done);
-      await worker.ack(await worker.delivery(1));
+      const held = await worker.delivery(1);
+      assert.equal((await scene.broker.findWaiting(done.id))?.state, "queued");
+      await worker.ack(held);
       await scene.harness.eventually(
         "the settled job to be gone",
         async () => (await scene.broker.findWaiting(done.id)) === undefined,

@@ -1,21 +1,34 @@
 import type { Document, DocumentStore } from "../../broker/document-store.ts";
 import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
+import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 
 type Change = Parameters<Parameters<DocumentStore["watch"]>[0]>[0];
 
 /** One bucket of documents, shared by every connection; values are kept as bytes, so that nobody shares an object. */
 export class DocumentBucket {
-  readonly #entries = new Map<string, { readonly bytes: Uint8Array; readonly revision: number }>();
+  readonly #clock: Clock;
+  readonly #entries = new Map<
+    string,
+    { readonly bytes: Uint8Array; readonly revision: number; readonly updatedAt: number }
+  >();
   readonly #watchers = new Set<(change: Change) => void>();
   #lastRevision = 0;
 
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
   get(key: string): Document | undefined {
     const entry = this.#entries.get(key);
-    return entry === undefined
-      ? undefined
-      : { key, value: decodeBody(entry.bytes, "application/msgpack"), revision: entry.revision };
+    if (entry === undefined) return undefined;
+    const { bytes, revision, updatedAt } = entry;
+    return { key, value: decodeBody(bytes, "application/msgpack"), revision, updatedAt };
+  }
+
+  now(): number {
+    return this.#clock.now();
   }
 
   list(): readonly Document[] {
@@ -28,7 +41,7 @@ export class DocumentBucket {
     this.#requireRevision(key, expected);
     const bytes = encodeMsgpack(value);
     const revision = (this.#lastRevision += 1);
-    this.#entries.set(key, { bytes, revision });
+    this.#entries.set(key, { bytes, revision, updatedAt: this.#clock.now() });
     this.#tell(key);
     return revision;
   }
@@ -38,6 +51,10 @@ export class DocumentBucket {
     if (!this.#entries.delete(key)) return;
     this.#lastRevision += 1;
     this.#tell(key);
+  }
+
+  erase(key: string, expected: number): boolean {
+    return this.#entries.get(key)?.revision === expected && this.#entries.delete(key);
   }
 
   watch(watcher: (change: Change) => void): () => void {
@@ -92,6 +109,16 @@ export class MemoryDocuments implements DocumentStore {
   /** Nothing here leaves a trace. */
   async forgetRemoved(): Promise<void> {
     this.#connection.reach();
+  }
+
+  async erase(key: string, expected: number): Promise<boolean> {
+    this.#connection.reach();
+    return this.#bucket.erase(key, expected);
+  }
+
+  async now(): Promise<number> {
+    this.#connection.reach();
+    return this.#bucket.now();
   }
 
   async watch(listener: (change: Change) => void): Promise<{ stop(): Promise<void> }> {

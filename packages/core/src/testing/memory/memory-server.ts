@@ -5,6 +5,7 @@ import { BatchShelf } from "./memory-batches.ts";
 import { DeadLetterShelf } from "./memory-dead-letters.ts";
 import { MemoryDelayed } from "./memory-delayed.ts";
 import { DocumentBucket } from "./memory-documents.ts";
+import { HeldRack } from "./memory-held.ts";
 import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
 import type { MemoryQueue } from "./memory-queue.ts";
@@ -23,6 +24,7 @@ export class MemoryServer {
   readonly clock: Clock;
   readonly queues = new Map<string, MemoryQueue>();
   readonly delayed: MemoryDelayed;
+  readonly held = new HeldRack();
   readonly batches = new BatchShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history = new HistoryTape(HISTORY_LIMIT);
@@ -50,7 +52,7 @@ export class MemoryServer {
   }
 
   bucket(name: string): DocumentBucket {
-    const bucket = this.buckets.get(name) ?? new DocumentBucket();
+    const bucket = this.buckets.get(name) ?? new DocumentBucket(this.clock);
     this.buckets.set(name, bucket);
     return bucket;
   }
@@ -59,8 +61,10 @@ export class MemoryServer {
   snapshot(name: string): QueueSnapshot {
     return {
       queue: name,
+      intake: this.queue(name).intake,
       ...this.queue(name).counts,
       delayed: this.delayed.list(name).length,
+      held: this.held.entries(name).length,
       dead: this.deadLetters.count(name),
     };
   }
@@ -69,5 +73,6 @@ export class MemoryServer {
     this.queues.get(name)?.close();
     this.queues.delete(name);
     this.delayed.removeAll(name);
+    for (const [sequence] of this.held.entries(name)) this.held.take(sequence);
   }
 }

@@ -24,7 +24,7 @@ const time: FieldKind<number> = {
 };
 
 /** Checked by core, which knows the field's own rules. */
-const durationText: FieldKind<string> = { ...text, placeholder: "<30s>" };
+export const durationText: FieldKind<string> = { ...text, placeholder: "<30s>" };
 
 const flags = {
   queue: {
@@ -51,9 +51,21 @@ const flags = {
   },
   priority: {
     kind: oneOf("high", "normal", "low"),
-    about: "Its lane (default normal). Nodes take all lanes in order of arrival for now",
+    about: "Its lane (default normal): how it shares the slots with other jobs",
   },
   tags: { kind: list, about: "Tags, with commas between them" },
+  "unique-key": {
+    kind: { ...text, placeholder: "<key>" },
+    about: "Unique key: while another job of the queue holds it, nothing is enqueued",
+  },
+  "unique-while": {
+    kind: { ...text, placeholder: "<pending|running|5m>" },
+    about: "How long the job holds its key (default: as the node's definition says)",
+  },
+  "on-conflict": {
+    kind: { ...text, placeholder: "<keep|replace|2s>" },
+    about: "Where the key is held: keep that job (default), replace it, or debounce by a duration",
+  },
 } as const;
 
 export const enqueue = command({
@@ -78,13 +90,21 @@ export const enqueue = command({
     const [name = "", source] = args;
     const job = defineJob({ name, queue: given.queue ?? DEFAULT_QUEUE });
     const payload = parsePayload(await payloadText(source, io));
-    const { id, queue, duplicate } = await withClient(config, (client) =>
+    const { id, queue, duplicate, conflict } = await withClient(config, (client) =>
       client.enqueue(job, payload, optionsOf(given)),
     );
     return {
-      json: { id, queue, duplicate },
-      text: (paint) =>
-        `${duplicate ? paint("yellow", "already enqueued") : paint("green", "enqueued")} ${id} on queue ${queue}\n`,
+      json: { id, queue, duplicate, ...(conflict === undefined ? {} : { conflict }) },
+      text: (paint) => {
+        const done =
+          conflict?.kind === "kept"
+            ? paint("yellow", "not enqueued: its unique key is held by")
+            : duplicate
+              ? paint("yellow", "already enqueued")
+              : paint("green", "enqueued");
+        const instead = conflict?.kind === "replaced" ? `, in place of ${conflict.id}` : "";
+        return `${done} ${id} on queue ${queue}${instead}\n`;
+      },
     };
   },
 });
@@ -99,10 +119,44 @@ function optionsOf(given: CommandCall<typeof flags>["flags"]): EnqueueOptions {
     ...(given.timeout === undefined ? {} : { timeout: given.timeout as Duration }),
     ...(given.priority === undefined ? {} : { priority: given.priority }),
     ...(given.tags === undefined ? {} : { tags: given.tags }),
+    ...uniqueOf(given),
   };
 }
 
-async function payloadText(
+function uniqueOf(given: CommandCall<typeof flags>["flags"]): Pick<EnqueueOptions, "unique"> {
+  const { "unique-key": key, "unique-while": during, "on-conflict": onConflict } = given;
+  if (key === undefined) {
+    if (during === undefined && onConflict === undefined) return {};
+    throw new MillraceError(
+      "invalid-option",
+      "unique-key: needed with --unique-while and --on-conflict. Name the key.",
+    );
+  }
+  return {
+    unique: {
+      key,
+      ...(during === undefined
+        ? {}
+        : {
+            while: isOneOf(during, "pending", "running") ? during : { window: during as Duration },
+          }),
+      ...(onConflict === undefined
+        ? {}
+        : {
+            onConflict: isOneOf(onConflict, "keep", "replace")
+              ? onConflict
+              : { debounce: onConflict as Duration },
+          }),
+    },
+  };
+}
+
+/** What is none of the words is a duration, which core checks. */
+function isOneOf<Word extends string>(value: string, ...words: readonly Word[]): value is Word {
+  return (words as readonly string[]).includes(value);
+}
+
+export async function payloadText(
   source: string | undefined,
   io: CommandCall["io"],
 ): Promise<string | undefined> {
@@ -121,7 +175,7 @@ async function payloadText(
 }
 
 /** The parser's own message quotes the text, which may hold a secret. */
-function parsePayload(text: string | undefined): unknown {
+export function parsePayload(text: string | undefined): unknown {
   if (text === undefined) return null;
   try {
     return JSON.parse(text);

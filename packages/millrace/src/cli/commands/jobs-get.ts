@@ -1,4 +1,4 @@
-import { formatMs, type HistoryRecord } from "@millrace/core";
+import { formatMs, type HistoryRecord, type JobRef } from "@millrace/core";
 import type { JobStatus } from "../../client/job-status.ts";
 import { flag, text } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
@@ -65,7 +65,7 @@ export const jobsGet = command({
 });
 
 function statusText(
-  { id, name, queue, state, attempts, history, result, error }: JobStatus,
+  { id, name, queue, state, attempts, history, result, error, parent }: JobStatus,
   paint: Paint,
 ): string {
   const about = facts(
@@ -75,6 +75,8 @@ function statusText(
       ["queue", queue],
       ["state", paint(stateColour(state), state)],
       ["attempts", String(attempts)],
+      ...(parent === undefined ? [] : [["parent", shownRef(parent, queue)] as const]),
+      ...childrenFacts(history, queue),
       ...(result === undefined ? [] : [["result", clean(JSON.stringify(result), 1_000)] as const]),
       ...(error === undefined
         ? []
@@ -83,4 +85,25 @@ function statusText(
     paint,
   );
   return history.length === 0 ? about : `${about}\n${table(HISTORY, history, paint)}`;
+}
+
+const CHILDREN_SHOWN = 10;
+
+/** The JSON output has them all, as far as they are on record. */
+function childrenFacts(
+  history: readonly HistoryRecord[],
+  queue: string,
+): readonly (readonly [string, string])[] {
+  const count = history.reduce((sum, { children }) => sum + (children?.count ?? 0), 0);
+  if (count === 0) return [];
+  const shown = history
+    .flatMap(({ children }) => children?.jobs ?? [])
+    .slice(0, CHILDREN_SHOWN)
+    .map((child) => shownRef(child, queue));
+  const more = count > shown.length ? ` and ${count - shown.length} more` : "";
+  return [["children", `${shown.join(", ")}${more}`]];
+}
+
+function shownRef(job: JobRef, queue: string): string {
+  return job.queue === queue ? job.id : `${job.id} (queue ${job.queue})`;
 }

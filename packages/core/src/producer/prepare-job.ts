@@ -1,0 +1,66 @@
+import type { Envelope, JobRef } from "../envelope/envelope.ts";
+import { coordination } from "../job/coordination.ts";
+import type { AnyJobDefinition } from "../job/define-job.ts";
+import { debounced, type UniquePlan } from "../unique/unique-plan.ts";
+import type { EnqueueOptions } from "./enqueue-options.ts";
+import { type EnvelopeSource, makeEnvelope } from "./make-envelope.ts";
+
+/** A job that is ready to be sent: checked, and with what is to be done about its unique key. Plain data. */
+export interface PreparedJob {
+  readonly envelope: Envelope;
+  readonly unique?: UniquePlan;
+}
+
+/** Where a job comes from that is enqueued in another's handler. */
+export interface JobOrigin {
+  readonly parent: JobRef;
+  /** Of the parent's context, such as a trace's. The options' own headers go before them. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A job, checked and made. Synchronous where the job's schema is.
+ *
+ * @throws MillraceError as `makeEnvelope`
+ */
+export function prepareJob(
+  job: AnyJobDefinition,
+  input: unknown,
+  options: EnqueueOptions,
+  source: EnvelopeSource,
+): PreparedJob | Promise<PreparedJob> {
+  const made = makeEnvelope(job, input, options, source);
+  if (!isUnique(job, options)) return made instanceof Promise ? made.then(plain) : plain(made);
+  const unique = (envelope: Envelope): PreparedJob => withPlan(job, envelope, options);
+  return made instanceof Promise ? made.then(unique) : unique(made);
+}
+
+/** Whether an enqueue with these options has a unique key to claim. */
+export function isUnique(job: AnyJobDefinition, options: EnqueueOptions): boolean {
+  return job.unique !== undefined || options.unique !== undefined;
+}
+
+function plain(envelope: Envelope): PreparedJob {
+  return { envelope };
+}
+
+/** What the options leave open is the definition's. */
+function withPlan(
+  { unique: defined }: AnyJobDefinition,
+  envelope: Envelope,
+  { unique: given }: EnqueueOptions,
+): PreparedJob {
+  const { uniqueKey: key } = envelope;
+  if (key === undefined) return { envelope };
+  const rule =
+    given === undefined ? defined : coordination({ unique: { ...given, key: () => key } }).unique;
+  const plan: UniquePlan = {
+    key,
+    while: given !== undefined && given.while === undefined ? defined?.while : rule?.while,
+    onConflict:
+      (given !== undefined && given.onConflict === undefined
+        ? defined?.onConflict
+        : rule?.onConflict) ?? "keep",
+  };
+  return { envelope: debounced(envelope, plan), unique: plan };
+}

@@ -1,0 +1,133 @@
+import type { Broker } from "../broker/broker.ts";
+import type { Envelope } from "../envelope/envelope.ts";
+import type { AnyJobDefinition } from "../job/define-job.ts";
+import type { Clock } from "../time/clock.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import {
+  enqueueMany,
+  type EnqueuedJob,
+  type EnqueueItemResult,
+  unanswered,
+} from "./enqueue-many.ts";
+import type { EnqueueOptions } from "./enqueue-options.ts";
+import { newJobId } from "./job-id.ts";
+import { makeEnvelope, type EnvelopeSource } from "./make-envelope.ts";
+import { isUnique, type JobOrigin, type PreparedJob, prepareJob } from "./prepare-job.ts";
+import { sendJobs } from "./send-jobs.ts";
+
+/** One job of a bulk enqueue, whatever its input's type. */
+type Item = EnqueueOptions & { readonly input: unknown };
+
+/** Jobs with keys that are on their way together. They bound the requests that wait for answers. */
+const CHUNK = 256;
+
+/** Where prepared jobs go. */
+export interface JobOutlet {
+  /** Jobs that have no key to claim. */
+  readonly publish: (envelopes: readonly Envelope[]) => Promise<readonly EnqueueItemResult[]>;
+  readonly send: (jobs: readonly PreparedJob[]) => Promise<readonly EnqueueItemResult[]>;
+}
+
+/** The way to a broker. */
+export function brokerOutlet(broker: Broker): JobOutlet {
+  return {
+    publish: (envelopes) => broker.enqueue(envelopes),
+    send: (jobs) => sendJobs(broker, jobs),
+  };
+}
+
+/**
+ * Enqueues jobs: checks them, makes their envelopes, claims their unique keys and publishes them. Clients and nodes share it.
+ */
+export class Producer {
+  readonly #outlet: JobOutlet;
+  readonly #source: EnvelopeSource;
+
+  constructor(outlet: JobOutlet, clock: Clock, newId: () => string = () => newJobId(clock.now())) {
+    this.#outlet = outlet;
+    this.#source = { now: () => clock.now(), newId };
+  }
+
+  /**
+   * @param origin where the job is enqueued in another's handler
+   * @throws MillraceError whatever keeps the job from being stored
+   */
+  async enqueue(
+    job: AnyJobDefinition,
+    input: unknown,
+    options: EnqueueOptions = {},
+    origin?: JobOrigin,
+  ): Promise<EnqueuedJob> {
+    const prepared = await this.prepare(job, input, options, origin);
+    const [result] = await this.send([prepared]);
+    if (result === undefined) throw unanswered(prepared.envelope.id);
+    if (!result.ok) throw result.error;
+    const { createdAt } = prepared.envelope;
+    return result.duplicate ? result : { ...result, createdAt };
+  }
+
+  /** A job that can't be made or stored has its own error and stops no other. */
+  async enqueueMany(
+    job: AnyJobDefinition,
+    items: readonly Item[],
+    origin?: JobOrigin,
+  ): Promise<readonly EnqueueItemResult[]> {
+    if (!items.some((item) => isUnique(job, item))) {
+      const source = this.#sourceFor(origin);
+      return enqueueMany(this.#outlet.publish, items, job.queue, (item) =>
+        makeEnvelope(job, item.input, item, source),
+      );
+    }
+    const results: EnqueueItemResult[] = [];
+    for (let from = 0; from < items.length; from += CHUNK)
+      results.push(...(await this.#enqueueChunk(job, items.slice(from, from + CHUNK), origin)));
+    return results;
+  }
+
+  /** Checks and makes a job that `send` publishes. Synchronous where the job's schema is. */
+  prepare(
+    job: AnyJobDefinition,
+    input: unknown,
+    options: EnqueueOptions,
+    origin?: JobOrigin,
+  ): PreparedJob | Promise<PreparedJob> {
+    return prepareJob(job, input, options, this.#sourceFor(origin));
+  }
+
+  send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
+    return this.#outlet.send(jobs);
+  }
+
+  async #enqueueChunk(
+    job: AnyJobDefinition,
+    items: readonly Item[],
+    origin: JobOrigin | undefined,
+  ): Promise<readonly EnqueueItemResult[]> {
+    const made = await Promise.all(
+      items.map(async (item): Promise<PreparedJob | EnqueueItemResult> => {
+        try {
+          return await this.prepare(job, item.input, item, origin);
+        } catch (error) {
+          if (!MillraceError.is(error)) throw error;
+          return { ok: false, id: item.id, queue: job.queue, error };
+        }
+      }),
+    );
+    const sent = await this.send(made.filter((one) => "envelope" in one));
+    let next = 0;
+    return made.map((one) =>
+      "envelope" in one
+        ? (sent[next++] ?? {
+            ok: false,
+            id: one.envelope.id,
+            queue: job.queue,
+            error: unanswered(one.envelope.id),
+          })
+        : one,
+    );
+  }
+
+  #sourceFor(origin: JobOrigin | undefined): EnvelopeSource {
+    return origin === undefined ? this.#source : { ...this.#source, origin };
+  }
+}

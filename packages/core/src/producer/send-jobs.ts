@@ -1,0 +1,125 @@
+import type { Broker, EnqueueResult } from "../broker/broker.ts";
+import type { ErrorCode } from "../errors/codes.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import { UniqueClaims, type Claimed, type UniqueKey } from "../unique/unique-claims.ts";
+import type { UniqueConflict } from "../unique/unique-plan.ts";
+import { type EnqueueItemResult, unanswered } from "./enqueue-many.ts";
+import type { PreparedJob } from "./prepare-job.ts";
+
+/** Errors after which a message certainly is not stored: its key can be given back at once. */
+const NOT_STORED: ReadonlySet<ErrorCode> = new Set([
+  "queue-not-found",
+  "queue-full",
+  "payload-too-large",
+  "permission-denied",
+  "unserializable-payload",
+  "invalid-header",
+  "invalid-message",
+  "jetstream-disabled",
+]);
+
+/** What is to be done about one job: it has nothing to claim, it has its key, another has, or it could not be asked. */
+type Ticket =
+  | { readonly kind: "plain" }
+  | (Extract<Claimed, { kind: "claimed" }> & { readonly key: UniqueKey })
+  | Extract<Claimed, { kind: "kept" }>
+  | { readonly kind: "failed"; readonly error: MillraceError };
+
+/**
+ * Publishes prepared jobs, each after its unique key was claimed, and gives each its own result in the order given. Of several with the same key
+ * the order counts, as if they were sent one after the other.
+ *
+ * A claim takes one write, the publish another; nothing follows. A producer that dies in between leaves a claim that nobody respects for longer than
+ * its lease.
+ */
+export async function sendJobs(
+  broker: Broker,
+  jobs: readonly PreparedJob[],
+): Promise<readonly EnqueueItemResult[]> {
+  if (jobs.every(({ unique }) => unique === undefined))
+    return broker.enqueue(jobs.map(({ envelope }) => envelope));
+  const claims = new UniqueClaims(broker);
+  const tickets = await claimAll(claims, jobs);
+  const going = jobs.filter((_job, place) => isGoing(tickets[place]));
+  const published =
+    going.length === 0 ? [] : await broker.enqueue(going.map(({ envelope }) => envelope));
+  let next = 0;
+  return Promise.all(
+    jobs.map((job, place) => {
+      const ticket = tickets[place] ?? { kind: "plain" };
+      return resultOf(claims, job, ticket, isGoing(ticket) ? published[next++] : undefined);
+    }),
+  );
+}
+
+function isGoing(ticket: Ticket | undefined): boolean {
+  return ticket?.kind === "plain" || ticket?.kind === "claimed";
+}
+
+/** Side by side, but those of one key in turn. */
+async function claimAll(claims: UniqueClaims, jobs: readonly PreparedJob[]): Promise<Ticket[]> {
+  const turns = new Map<string, Promise<Ticket>>();
+  const tickets = jobs.map((job): Ticket | Promise<Ticket> => {
+    if (job.unique === undefined) return { kind: "plain" };
+    const scope = `${job.envelope.queue} ${job.unique.key}`;
+    const earlier = turns.get(scope);
+    const ticket =
+      earlier === undefined ? claimOne(claims, job) : earlier.then(() => claimOne(claims, job));
+    turns.set(scope, ticket);
+    return ticket;
+  });
+  return Promise.all(tickets);
+}
+
+async function claimOne(claims: UniqueClaims, { envelope, unique }: PreparedJob): Promise<Ticket> {
+  if (unique === undefined) return { kind: "plain" };
+  try {
+    const claimed = await claims.claim(unique, envelope);
+    return claimed.kind === "kept"
+      ? claimed
+      : { ...claimed, key: { queue: envelope.queue, key: unique.key } };
+  } catch (error) {
+    if (!MillraceError.is(error)) throw error;
+    return { kind: "failed", error };
+  }
+}
+
+async function resultOf(
+  claims: UniqueClaims,
+  { envelope: { id, queue }, unique }: PreparedJob,
+  ticket: Ticket,
+  published: EnqueueResult | undefined,
+): Promise<EnqueueItemResult> {
+  if (ticket.kind === "failed") return { ok: false, id, queue, error: ticket.error };
+  if (ticket.kind === "kept")
+    return {
+      ok: true,
+      id: ticket.id,
+      queue,
+      duplicate: true,
+      conflict: { kind: "kept", key: unique?.key ?? "" },
+    };
+  if (published === undefined) return { ok: false, id, queue, error: unanswered(id) };
+  if (ticket.kind === "plain") return published;
+  if (published.ok) {
+    const conflict: UniqueConflict | undefined =
+      ticket.before === undefined
+        ? undefined
+        : { kind: "replaced", key: ticket.key.key, id: ticket.before.id };
+    return { ...published, ...(conflict === undefined ? {} : { conflict }) };
+  }
+  if (NOT_STORED.has(published.error.code)) await giveBack(claims, ticket);
+  return published;
+}
+
+/** The producer is told of its own failure, and not of this one too: the claim's lease does the same a little later. */
+async function giveBack(
+  claims: UniqueClaims,
+  ticket: Extract<Ticket, { kind: "claimed" }>,
+): Promise<void> {
+  try {
+    await claims.unclaim(ticket.key, ticket);
+  } catch (error) {
+    if (!MillraceError.is(error)) throw error;
+  }
+}

@@ -1,0 +1,58 @@
+import type { Broker } from "../broker/broker.ts";
+import type { HistoryRecord } from "../settlement/history-record.ts";
+import type { StoredClaim } from "./unique-claim.ts";
+
+/** How far the job behind a claim has come, as its history tells; `at` by the clock of the node that settled it. */
+export type Progress =
+  | { readonly kind: "unknown" | "waits" }
+  | { readonly kind: "has-started" | "has-ended"; readonly at: number };
+
+/** Clocks of nodes may differ by this much from the server's before an old record counts for a new claim. */
+const CLOCK_SLACK_MS = 60_000;
+
+/** One read. Says nothing of a job that no node has settled yet. */
+export async function progressOf(
+  broker: Broker,
+  queue: string,
+  stored: StoredClaim,
+): Promise<Progress> {
+  const { claim, since } = stored;
+  const records = await broker.history.read({ id: claim.id, queue });
+  return judgeRecords(
+    records.filter(
+      ({ generation, at }) => generation >= (claim.generation ?? 0) && at >= since - CLOCK_SLACK_MS,
+    ),
+  );
+}
+
+function judgeRecords(records: readonly HistoryRecord[]): Progress {
+  const last = records.at(-1);
+  if (last === undefined) return { kind: "unknown" };
+  if (last.state !== "requeued") return { kind: "has-ended", at: last.at };
+  const started = records.find(({ startedAt }) => startedAt !== undefined)?.startedAt;
+  return started === undefined ? { kind: "waits" } : { kind: "has-started", at: started };
+}
+
+/**
+ * Whether the job behind a claim exists: it waits, is delayed or is in a node's hands. Reads the queue through, so it is asked once for a claim
+ * and not for each contender.
+ *
+ * The queue is looked at before the history: a job that moves between two places while it is looked for has left a record by then.
+ */
+export async function isThere(
+  broker: Broker,
+  queue: string,
+  stored: StoredClaim,
+): Promise<boolean> {
+  const { id } = stored.claim;
+  if ((await broker.findWaiting(id, { queue })) !== undefined) return true;
+  switch ((await progressOf(broker, queue, stored)).kind) {
+    case "unknown":
+    case "has-ended":
+      return false;
+    case "waits":
+    case "has-started":
+      // It moved while it was looked for, or it was purged: a second look tells.
+      return (await broker.findWaiting(id, { queue })) !== undefined;
+  }
+}

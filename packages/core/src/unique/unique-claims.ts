@@ -1,0 +1,224 @@
+import type { Broker } from "../broker/broker.ts";
+import type { DocumentStore } from "../broker/document-store.ts";
+import type { Envelope } from "../envelope/envelope.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import { isThere, progressOf } from "./job-trace.ts";
+import {
+  CLAIM_LEASE_MS,
+  claimKey,
+  givenWay,
+  moved,
+  readClaim,
+  SEEN_FOR_MS,
+  type StoredClaim,
+  UNIQUE_BUCKET,
+  type UniqueClaim,
+  windowEnd,
+} from "./unique-claim.ts";
+import type { UniquePlan } from "./unique-plan.ts";
+
+/** A key as one queue's jobs mean it. */
+export interface UniqueKey {
+  readonly queue: string;
+  readonly key: string;
+}
+
+/**
+ * Whether a claim that belongs to another job stands in the way. `free`: not any more, `since` a time by the server's clock or nearly so; where that is
+ * missing, the claim never had a job. `undecided`: its producer may still be about to publish; `leftMs` later it is
+ * known. `changed`: somebody else wrote meanwhile, so look again.
+ */
+export type Standing =
+  | { readonly kind: "free"; readonly since?: number }
+  | { readonly kind: "changed" }
+  | { readonly kind: "held"; readonly by: StoredClaim }
+  | { readonly kind: "undecided"; readonly leftMs: number };
+
+/** A key in a producer's hands, until its job is published. */
+export type Claimed =
+  | { readonly kind: "kept"; readonly id: string }
+  | {
+      readonly kind: "claimed";
+      readonly revision: number;
+      /** The claim that gave way, as it has to stand again if nothing can be published in its place. */
+      readonly before: UniqueClaim | undefined;
+    };
+
+/** Each round somebody else wrote between a look and the write that follows it. */
+const ROUNDS = 100;
+
+/** The claims on unique keys, for producers and nodes alike. Keeps no state of its own. */
+export class UniqueClaims {
+  readonly #broker: Broker;
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+  }
+
+  /**
+   * Claims the key for a job that is about to be published: one write where nobody holds it.
+   *
+   * @throws MillraceError of the broker; then the key may be claimed all the same, for no longer than the claim's lease
+   */
+  async claim(plan: UniquePlan, envelope: Envelope): Promise<Claimed> {
+    const key: UniqueKey = { queue: envelope.queue, key: plan.key };
+    const fresh = freshClaim(plan, envelope);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const revision = await this.write(key, fresh, 0);
+      if (revision !== undefined) return { kind: "claimed", revision, before: undefined };
+      const stored = await this.read(key);
+      if (stored === undefined) continue;
+      const claimed = await this.#contend(key, stored, fresh, plan);
+      if (claimed !== undefined) return claimed;
+    }
+    throw tooContended(key);
+  }
+
+  /** @returns undefined where somebody else was first: look again */
+  async #contend(
+    key: UniqueKey,
+    stored: StoredClaim,
+    fresh: UniqueClaim,
+    plan: UniquePlan,
+  ): Promise<Claimed | undefined> {
+    const { claim, revision } = stored;
+    // An enqueue that is repeated, its first answer lost, has claimed the key already.
+    if (claim.id === fresh.id && claim.state !== "freed")
+      return { kind: "claimed", revision, before: undefined };
+    const standing = await this.standing(key, stored, { verifyYoung: false });
+    switch (standing.kind) {
+      case "changed":
+        return undefined;
+      case "free": {
+        const taken = await this.write(key, fresh, revision);
+        return taken === undefined
+          ? undefined
+          : { kind: "claimed", revision: taken, before: undefined };
+      }
+      case "undecided":
+        return { kind: "kept", id: claim.id };
+      case "held": {
+        if (plan.onConflict === "keep" || !mayBeReplaced(standing.by))
+          return { kind: "kept", id: claim.id };
+        const successor = { ...fresh, replaced: givenWay(standing.by) };
+        const taken = await this.write(key, successor, standing.by.revision);
+        const before = { ...claim, since: stored.since };
+        return taken === undefined ? undefined : { kind: "claimed", revision: taken, before };
+      }
+    }
+  }
+
+  /**
+   * Gives back a key whose job certainly was not published. Where it can't be given back, the claim's lease ends it.
+   */
+  async unclaim(
+    key: UniqueKey,
+    { revision, before }: Extract<Claimed, { kind: "claimed" }>,
+  ): Promise<void> {
+    if (before === undefined) await this.erase(key, revision);
+    else await this.write(key, before, revision);
+  }
+
+  /**
+   * Whether another job's claim still stands. The server's clock decides, and what is known of the job: a claim whose job was never published, or has
+   * ended without anybody freeing the key, stands no longer.
+   *
+   * @param options.verifyYoung whether to look for the job of a claim that was made a moment ago, instead of waiting for its lease to end
+   */
+  async standing(
+    key: UniqueKey,
+    stored: StoredClaim,
+    { verifyYoung }: { readonly verifyYoung: boolean },
+  ): Promise<Standing> {
+    const { claim, updatedAt } = stored;
+    if (claim.state === "freed") return { kind: "free", since: updatedAt };
+    const [progress, now] = await Promise.all([
+      progressOf(this.#broker, key.queue, stored),
+      this.#now(),
+    ]);
+    const ageMs = now - updatedAt;
+    const end = windowEnd(stored);
+    if (end !== undefined) {
+      if (now >= end) return { kind: "free", since: end };
+      if (claim.state !== "claimed" || progress.kind !== "unknown")
+        return { kind: "held", by: stored };
+    } else if (
+      progress.kind === "has-ended" ||
+      (progress.kind === "has-started" && claim.while === "pending")
+    ) {
+      return { kind: "free", since: progress.at };
+    }
+    if (claim.state !== "claimed" && ageMs < SEEN_FOR_MS) return { kind: "held", by: stored };
+    const young = claim.state === "claimed" && ageMs < CLAIM_LEASE_MS;
+    if (young && !verifyYoung) return { kind: "held", by: stored };
+    if (await isThere(this.#broker, key.queue, stored)) return this.#seen(key, stored);
+    return young ? { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs } : { kind: "free" };
+  }
+
+  /** Noted in the claim, so that the queue is read through once and not for each contender. */
+  async #seen(key: UniqueKey, stored: StoredClaim): Promise<Standing> {
+    const claim = moved(stored, stored.claim.state === "started" ? "started" : "seen");
+    const revision = await this.write(key, claim, stored.revision);
+    return revision === undefined
+      ? { kind: "changed" }
+      : { kind: "held", by: { ...stored, claim, revision } };
+  }
+
+  async read({ queue, key }: UniqueKey): Promise<StoredClaim | undefined> {
+    const document = await (await this.#documents()).get(claimKey(queue, key));
+    return document === undefined ? undefined : readClaim(document);
+  }
+
+  /**
+   * @param expected the revision that was read, 0 where there is to be none
+   * @returns the new revision, or undefined where another writer was first
+   */
+  async write(
+    { queue, key }: UniqueKey,
+    claim: UniqueClaim,
+    expected: number,
+  ): Promise<number | undefined> {
+    const documents = await this.#documents();
+    try {
+      return await documents.put(claimKey(queue, key), claim, expected);
+    } catch (error) {
+      if (MillraceError.is(error, "revision-conflict")) return undefined;
+      throw error;
+    }
+  }
+
+  async erase({ queue, key }: UniqueKey, revision: number): Promise<boolean> {
+    return (await this.#documents()).erase(claimKey(queue, key), revision);
+  }
+
+  async #now(): Promise<number> {
+    return (await this.#documents()).now();
+  }
+
+  #documents(): Promise<DocumentStore> {
+    return this.#broker.documents(UNIQUE_BUCKET);
+  }
+}
+
+/** A job that holds its key while it runs is replaced only where its start is noted, which its own producer has to have asked for. */
+export function mayBeReplaced({ claim }: StoredClaim): boolean {
+  const unstarted = claim.state === "claimed" || claim.state === "seen";
+  return unstarted && (claim.while === "pending" || claim.replaceable === true);
+}
+
+export function tooContended({ queue, key }: UniqueKey): MillraceError {
+  return new MillraceError(
+    "revision-conflict",
+    `The unique key ${JSON.stringify(key)} of queue ${queue} changed hands at each of ${ROUNDS} looks. Try again.`,
+  );
+}
+
+function freshClaim(plan: UniquePlan, { id, generation }: Envelope): UniqueClaim {
+  return {
+    id,
+    state: "claimed",
+    ...(plan.while === undefined ? {} : { while: plan.while }),
+    ...(plan.onConflict === "keep" ? {} : { replaceable: true }),
+    ...(generation === 0 ? {} : { generation }),
+  };
+}

@@ -1,0 +1,53 @@
+import {
+  type EnqueueItemResult,
+  type JobOutlet,
+  MillraceError,
+  type PreparedJob,
+} from "@millrace/core";
+import { unpackError, unpackResult } from "./portable.ts";
+import type { FromThread, PortableSent } from "./thread-protocol.ts";
+
+interface Call {
+  readonly resolve: (results: readonly EnqueueItemResult[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The way of a thread's jobs to the node, which has the connection. */
+export class NodeOutlet implements JobOutlet {
+  readonly #say: (message: FromThread) => void;
+  readonly #calls = new Map<number, Call>();
+  #lastCall = 0;
+
+  constructor(say: (message: FromThread) => void) {
+    this.#say = say;
+  }
+
+  readonly publish: JobOutlet["publish"] = (envelopes) =>
+    this.send(envelopes.map((envelope) => ({ envelope })));
+
+  readonly send = (jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> => {
+    const call = (this.#lastCall += 1);
+    return new Promise((resolve, reject) => {
+      this.#calls.set(call, { resolve, reject });
+      try {
+        this.#say({ say: "enqueue", call, jobs });
+      } catch (cause) {
+        this.#calls.delete(call);
+        reject(
+          new MillraceError(
+            "unserializable-payload",
+            "A payload holds something that can't leave its thread. Send plain data.",
+            { cause },
+          ),
+        );
+      }
+    });
+  };
+
+  answered(call: number, sent: PortableSent): void {
+    const waiting = this.#calls.get(call);
+    this.#calls.delete(call);
+    if (sent.ok) waiting?.resolve(sent.results.map(unpackResult));
+    else waiting?.reject(unpackError(sent.error));
+  }
+}

@@ -1,0 +1,149 @@
+import {
+  givenWay,
+  mayBeReplaced,
+  moved,
+  type Standing,
+  type StoredClaim,
+  type UniqueClaim,
+  windowEnd,
+} from "@millrace/core";
+import type { Meeting } from "./job-meeting.ts";
+
+/** What is done about a job that was met and the claim on its key. `ask`: whether the other job's claim still stands has to be found out first. */
+export type Verdict = Judged | { readonly do: "ask"; readonly stored: StoredClaim };
+
+export type Judged =
+  /** It may run. `frees`: the claim that its end frees. */
+  | { readonly do: "pass"; readonly frees: StoredClaim | undefined }
+  /** It may run once this is written at that revision (0: where there is nothing). */
+  | { readonly do: "take"; readonly claim: UniqueClaim; readonly expected: number }
+  /** Likewise, but it waits until then. */
+  | {
+      readonly do: "wait";
+      readonly claim: UniqueClaim;
+      readonly expected: number;
+      readonly untilMs: number;
+    }
+  /** It is settled without a run. */
+  | { readonly do: "cancel"; readonly reason: string }
+  /** It stays for another look, as it can't be known yet. */
+  | { readonly do: "defer"; readonly untilMs: number }
+  /** Somebody else wrote meanwhile: read again. */
+  | { readonly do: "again" };
+
+const PASS: Judged = { do: "pass", frees: undefined };
+
+/**
+ * What becomes of a job whose key stands like this. A key is held from the enqueue of its job until it is freed: another job that was
+ * enqueued in between is a duplicate, whenever a node meets it. Pure.
+ */
+export function judgeMeeting(stored: StoredClaim | undefined, met: Meeting): Verdict {
+  if (stored === undefined) {
+    return met.earlier !== "none" && met.while !== "running" ? PASS : take(fresh(met), 0, met);
+  }
+  if (stored.claim.id === met.id) return own(stored, met);
+  return stored.claim.state === "freed" ? afterFreed(stored, met) : againstHolder(stored, met);
+}
+
+/** Only a job that can't have started before gives way; one that was promised a retry keeps its promise. */
+function againstHolder(stored: StoredClaim, met: Meeting): Verdict {
+  const { claim, revision } = stored;
+  const end = windowEnd(stored);
+  if (end !== undefined && end <= met.enqueuedAt) return take(fresh(met), revision, met);
+  return mayHaveStarted(stored, met) && (claim.while ?? met.while) !== "running"
+    ? PASS
+    : { do: "ask", stored };
+}
+
+/** Whoever was replaced had not started. */
+function mayHaveStarted({ claim }: StoredClaim, { id, earlier }: Meeting): boolean {
+  return earlier === "run" || (earlier === "perhaps" && claim.replaced?.includes(id) !== true);
+}
+
+/** The answer to `ask`. */
+export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meeting): Judged {
+  switch (standing.kind) {
+    case "changed":
+      return { do: "again" };
+    case "undecided":
+      return { do: "defer", untilMs: met.now + standing.leftMs };
+    case "free":
+      return met.earlier !== "none" ||
+        standing.since === undefined ||
+        standing.since <= met.enqueuedAt
+        ? take(fresh(met), stored.revision, met)
+        : { do: "cancel", reason: wasHeld(stored, met) };
+    case "held": {
+      const { by } = standing;
+      if (by.claim.replaced?.includes(met.id) === true)
+        return { do: "cancel", reason: replacedBy(by) };
+      if (met.onConflict === "keep" || met.enqueuedAt <= by.since || !mayBeReplaced(by))
+        return { do: "cancel", reason: `Its unique key is held by ${by.claim.id}.` };
+      return take({ ...fresh(met), replaced: givenWay(by) }, by.revision, met);
+    }
+  }
+}
+
+function own(stored: StoredClaim, met: Meeting): Judged {
+  const { claim, revision } = stored;
+  const during = claim.while ?? met.while;
+  const held: UniqueClaim = { ...claim, while: during, since: stored.since };
+  if (claim.state === "freed") {
+    // It has ended, and was brought back to life by something that knows of no claims.
+    return during === "running" ? take(fresh(met), revision, met) : PASS;
+  }
+  if (during === "pending")
+    return { do: "take", claim: moved(stored, "freed"), expected: revision };
+  if (claim.replaceable === true && claim.state !== "started")
+    return { do: "take", claim: { ...held, state: "started" }, expected: revision };
+  if (claim.while === undefined)
+    return { do: "take", claim: { ...held, state: "seen" }, expected: revision };
+  return { do: "pass", frees: during === "running" ? stored : undefined };
+}
+
+function afterFreed(stored: StoredClaim, met: Meeting): Judged {
+  const { revision, since, updatedAt } = stored;
+  const mayRunAgain = mayHaveStarted(stored, met);
+  if (mayRunAgain && met.while !== "running") return PASS;
+  // Under a rule by which the latest wins, one that came after the job that has started is not served by it.
+  const isNewer = met.onConflict !== "keep" && met.enqueuedAt > since;
+  const isReplaced = stored.claim.replaced?.includes(met.id) === true;
+  if (!mayRunAgain && (isReplaced || (met.enqueuedAt < updatedAt && !isNewer)))
+    return { do: "cancel", reason: wasHeld(stored, met) };
+  return take(fresh(met), revision, met);
+}
+
+/** The claim of a job that came without one. */
+function fresh({ id, generation, enqueuedAt, while: during, onConflict }: Meeting): UniqueClaim {
+  return {
+    id,
+    state: "seen",
+    since: enqueuedAt,
+    while: during,
+    ...(onConflict === "keep" ? {} : { replaceable: true }),
+    ...(generation === 0 ? {} : { generation }),
+  };
+}
+
+/** Takes the key for a job that came without it, and lets it run, or wait for its debounce. */
+function take(claim: UniqueClaim, expected: number, met: Meeting): Judged {
+  const { onConflict, earlier, enqueuedAt, now, while: during } = met;
+  if (typeof onConflict === "object" && earlier === "none") {
+    const untilMs = enqueuedAt + onConflict.debounceMs;
+    if (untilMs > now) return { do: "wait", claim, expected, untilMs };
+  }
+  if (during === "pending") return { do: "take", claim: { ...claim, state: "freed" }, expected };
+  if (claim.replaceable === true)
+    return { do: "take", claim: { ...claim, state: "started" }, expected };
+  return { do: "take", claim, expected };
+}
+
+function wasHeld(stored: StoredClaim, { id }: Meeting): string {
+  return stored.claim.replaced?.includes(id) === true
+    ? replacedBy(stored)
+    : `Its unique key was held by ${stored.claim.id} when it was enqueued.`;
+}
+
+function replacedBy({ claim }: StoredClaim): string {
+  return `Replaced by ${claim.id}, which was enqueued later with the same unique key.`;
+}

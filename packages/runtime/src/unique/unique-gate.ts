@@ -1,0 +1,89 @@
+import {
+  type AnyJob,
+  type Clock,
+  type Envelope,
+  type StoredClaim,
+  tooContended,
+  type UniqueClaims,
+} from "@millrace/core";
+import type { Entrant, Gate, Passage } from "../gates/gate.ts";
+import { type Meeting, meetingOf, uniqueKeyOf } from "./job-meeting.ts";
+import { judgeByClaims } from "./judge-by-claims.ts";
+import type { UniqueHolds } from "./unique-holds.ts";
+
+export interface UniqueGateHost {
+  readonly claims: UniqueClaims;
+  readonly holds: UniqueHolds;
+  readonly clock: Clock;
+  /** A unique job was met on this node. */
+  readonly onMet: () => void;
+}
+
+/** Each round somebody else wrote between a look and the write that follows it. */
+const ROUNDS = 100;
+
+/**
+ * Lets a job run if its unique key is its own, and makes the claim of a job whose producer knew of none. The last of the gates: a key that is held until
+ * its job starts is freed here.
+ */
+export class UniqueGate implements Gate {
+  readonly #host: UniqueGateHost;
+
+  constructor(host: UniqueGateHost) {
+    this.#host = host;
+  }
+
+  concerns(envelope: Envelope, job: AnyJob): boolean {
+    return envelope.uniqueKey !== undefined || job.unique !== undefined;
+  }
+
+  async enter({ envelope, job, message, deliveryCount }: Entrant): Promise<Passage> {
+    const { clock, holds, onMet } = this.#host;
+    const key = uniqueKeyOf(envelope, job);
+    if (key === undefined) return PASSED;
+    onMet();
+    const crashes = envelope.crashes + Math.max(0, deliveryCount - 1);
+    const met = meetingOf(envelope, message, job, crashes, clock.now());
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const verdict = await judgeByClaims(this.#host.claims, key, met);
+      switch (verdict.do) {
+        case "pass":
+          holds.note(envelope, verdict.frees);
+          return PASSED;
+        case "take": {
+          const revision = await this.#host.claims.write(key, verdict.claim, verdict.expected);
+          if (revision === undefined) continue;
+          holds.note(envelope, toBeFreed(verdict.claim, revision, met));
+          return PASSED;
+        }
+        case "wait":
+          if ((await this.#host.claims.write(key, verdict.claim, verdict.expected)) === undefined)
+            continue;
+          holds.note(envelope, undefined);
+          return { refusal: { kind: "deferred", untilMs: verdict.untilMs } };
+        case "defer":
+          holds.note(envelope, undefined);
+          return { refusal: { kind: "deferred", untilMs: verdict.untilMs } };
+        case "cancel":
+          // The key is another's, so there is nothing to free.
+          holds.note(envelope, undefined);
+          return { refusal: { kind: "cancelled", reason: verdict.reason } };
+        case "again":
+          continue;
+      }
+    }
+    throw tooContended(key);
+  }
+}
+
+const PASSED: Passage = { pass: { leave: () => Promise.resolve() } };
+
+function toBeFreed(
+  claim: Parameters<UniqueClaims["write"]>[1],
+  revision: number,
+  { enqueuedAt }: Meeting,
+): StoredClaim | undefined {
+  if (claim.state === "freed" || claim.while !== "running") return undefined;
+  const since = claim.since ?? enqueuedAt;
+  return { claim, revision, since, updatedAt: since };
+}
