@@ -35,6 +35,7 @@ export type { ScheduleEvent } from "./client/schedule-history.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { DelayedJobs, NewTime } from "./client/delayed.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
+export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
 export type { DrainOptions, DrainResult } from "./client/queue-drain.ts";
 export type { LimitUse, QueueLimits } from "./client/queue-limits.ts";
@@ -49,6 +50,7 @@ export type {
   EnqueueItemResult,
   EnqueueOptions,
   HistoryRecord,
+  ProgressReport,
   ControlMark,
   QueueControls,
   QueueSettings,

@@ -111,8 +111,8 @@ export interface Millrace extends AsyncDisposable {
   ): Promise<Result>;
   readonly queues: Queues;
   readonly dead: DeadLetters;
-  readonly delayed: DelayedJobs;
   readonly cron: Cron;
+  readonly delayed: DelayedJobs;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
   /** Ends the connection. Idempotent. */
@@ -152,8 +152,8 @@ export function createClient(
     lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
     queues: queuesOf(broker, clock),
     dead: deadLetters(broker, now),
-    delayed: delayedJobs(broker, now),
     cron: cron(broker, clock, newId),
+    delayed: delayedJobs(broker, now),
     broker,
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),
