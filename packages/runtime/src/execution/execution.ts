@@ -135,14 +135,19 @@ export class Execution {
     return this.#startedAt !== undefined;
   }
 
+  /** Whether it only hands its job back. */
+  get isDeclined(): boolean {
+    return this.#declined;
+  }
+
   /** Whether its handler was told to stop. */
   get isAborted(): boolean {
     return this.#abort.reason !== undefined;
   }
 
-  /** Gives the job straight back without running it: as a rule because it arrived after the node began to stop. */
-  refuse(cause: AbortCause = "shutdown", message = "The node is stopping."): void {
-    this.abort(cause, message);
+  /** Gives the job straight back without running it: it arrived after the node began to stop. */
+  refuse(): void {
+    this.abort("shutdown", "The node is stopping.");
     this.start();
   }
 
