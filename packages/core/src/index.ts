@@ -108,7 +108,7 @@ export { type Schema, validate } from "./job/schema.ts";
 
 export type { EnqueuedJob, EnqueueItemResult } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
-export type { EnqueueOptions } from "./producer/enqueue-options.ts";
+export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
@@ -135,12 +135,67 @@ export {
 } from "./unique/unique-claims.ts";
 export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
+export { checkInput, defineSchedule } from "./schedule/define-schedule.ts";
+export { type Plan, plan, type Previous } from "./schedule/plan.ts";
+export {
+  isSchedule,
+  type MissedPolicy,
+  type OverlapPolicy,
+  type Schedule,
+  type ScheduleDefinition,
+  type ScheduleOptions,
+  type ScheduleTiming,
+} from "./schedule/schedule.ts";
+export {
+  requireScheduleName,
+  scheduleDefinition,
+  type ScheduleFields,
+} from "./schedule/schedule-definition.ts";
+export {
+  type Intent,
+  leadershipOf,
+  NEW_STATE,
+  paused,
+  readScheduleState,
+  resumed,
+  SCHEDULE_STATE,
+  type ScheduleDecision,
+  type ScheduledJob,
+  type ScheduleState,
+  type SkipReason,
+  withFired,
+  withIntent,
+  withQueued,
+  withRun,
+  withSkipped,
+  withTrouble,
+} from "./schedule/schedule-state.ts";
+export {
+  jitterOf,
+  runJob,
+  slotJob,
+  slotJobId,
+  type SlotOrigin,
+  slotOriginOf,
+} from "./schedule/slot-job.ts";
+export { nextSlots, type SlotRule, slotsBetween } from "./schedule/slots.ts";
+export {
+  readStoredSchedule,
+  type ScheduleOrigin,
+  SCHEDULES,
+  SCHEDULES_SEEN,
+  type StoredSchedule,
+  upsert,
+} from "./schedule/stored-schedule.ts";
+export { judgeSlotJob } from "./schedule/supersession.ts";
+
 export type {
   Broker,
   BrokerStatus,
   Delivery,
   EnqueueResult,
   Lease,
+  QueueIntake,
   QueueSettings,
   QueueSnapshot,
   QueueStore,
@@ -166,6 +221,8 @@ export type {
   ReleaseOptions,
 } from "./broker/held-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
+export type { ProgressStore } from "./broker/progress-store.ts";
+export { checkProgress, type ProgressReport } from "./progress/progress-report.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {
   DEFAULT_LANE_WEIGHTS,
@@ -176,6 +233,26 @@ export {
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
+
+export { changeControls } from "./control/change-controls.ts";
+export {
+  type ControlMark,
+  CONTROLS_BUCKET,
+  isConcurrency,
+  type QueueControls,
+  type QueueControlsChange,
+  type RateLimit,
+} from "./control/queue-controls.ts";
+export {
+  dealTokens,
+  type HeldTokens,
+  type RateBucket,
+  readBucket,
+  type TokenDeal,
+  type TokenRequest,
+} from "./control/rate-bucket.ts";
+export { queueClosed } from "./control/queue-closed.ts";
+export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

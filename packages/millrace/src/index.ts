@@ -2,6 +2,7 @@
 export {
   cancel,
   defineJob,
+  defineSchedule,
   type Duration,
   type ExecutionContext,
   fatal,
@@ -10,8 +11,14 @@ export {
   type JobDefinition,
   type JobOptions,
   type Middleware,
+  type MissedPolicy,
+  type OverlapPolicy,
   retryAfter,
   type RetryOptions,
+  type Schedule,
+  type ScheduleFields,
+  type ScheduleOptions,
+  type ScheduleTiming,
   snooze,
   toMs,
 } from "@millrace/core";
@@ -23,17 +30,29 @@ export type { EnqueueItem, Millrace } from "./client/client.ts";
 export { type BatchHandle, type BatchOptions, planJob, type PlannedJob } from "./client/batch.ts";
 export type { Chain, ChainHandle, LinkOptions } from "./client/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
+export type { Cron, ScheduleStatus } from "./client/cron.ts";
+export type { ScheduleEvent } from "./client/schedule-history.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
+export type { DelayedJobs, NewTime } from "./client/delayed.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
+export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
+export type { DrainOptions, DrainResult } from "./client/queue-drain.ts";
+export type { LimitUse, QueueLimits } from "./client/queue-limits.ts";
+export type { QueueStatus } from "./client/queue-status.ts";
+export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {
   BatchEnded,
   BatchSummary,
   DeadReason,
+  DelayedJob,
   EnqueueItemResult,
   EnqueueOptions,
   HistoryRecord,
+  ProgressReport,
+  ControlMark,
+  QueueControls,
   QueueSettings,
   QueueSnapshot,
   StoredDeadLetter,
@@ -42,7 +61,7 @@ export type {
 
 // Running.
 export { createNode } from "./node/connect-node.ts";
-export { loadJobs } from "./node/load-jobs.ts";
+export { loadJobs, loadSchedules } from "./node/load-jobs.ts";
 export type { NodeOptions } from "./node/node-options.ts";
 export { runNode, type RunningNode, type RunNodeOptions } from "./node/run-node.ts";
 export {

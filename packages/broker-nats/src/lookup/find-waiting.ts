@@ -53,7 +53,7 @@ async function findDelayed(
 
 async function queueStreams({ jsm, names }: ServerAccess): Promise<string[]> {
   const streams: string[] = [];
-  for await (const name of jsm.streams.names(names.jobsAll))
+  for await (const name of jsm.streams.names(names.requeueAll))
     if (name.startsWith(names.queueStreamPrefix)) streams.push(name);
   return streams;
 }

@@ -1,17 +1,18 @@
 import {
   MillraceError,
+  type QueueIntake,
   type QueueSettings,
   type QueueSnapshot,
   type QueueStore,
   requireQueueName,
 } from "@millrace/core";
-import type { StreamInfo } from "@nats-io/jetstream";
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { endsOf } from "../lookup/scan.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { queueStream } from "../topology/streams.ts";
-import { LANE_CONSUMERS } from "../topology/subjects.ts";
+import { LANE_CONSUMERS, type Names } from "../topology/subjects.ts";
 import { countMessages } from "./count-messages.ts";
 import type { ServerAccess } from "./server-access.ts";
 
@@ -35,11 +36,27 @@ export class NatsQueues implements QueueStore {
     );
   }
 
+  async setIntake(queue: string, intake: QueueIntake): Promise<void> {
+    const { jsm, names } = this.#server;
+    requireQueueName(queue);
+    await request(`${intake === "open" ? "open" : "close"} the queue ${queue}`, async () => {
+      const { config } = await streamOf(jsm, names.queueStream(queue), queue);
+      const door = names.producerDoor(queue);
+      const former = names.formerQueueSubjects(queue);
+      const others = config.subjects.filter(
+        (subject) => !door.includes(subject) && !former.includes(subject),
+      );
+      const subjects = intake === "open" ? [...door, ...others] : others;
+      if (intakeOf(config.subjects, names, queue) !== intake)
+        await jsm.streams.update(config.name, { ...config, subjects });
+    });
+  }
+
   async list(): Promise<readonly QueueSnapshot[]> {
     const { jsm, names } = this.#server;
     const infos = await request("list the queues", async () => {
       const found: StreamInfo[] = [];
-      for await (const info of jsm.streams.list(names.jobsAll))
+      for await (const info of jsm.streams.list(names.requeueAll))
         if (this.#queueOf(info) !== undefined) found.push(info);
       return found;
     });
@@ -50,14 +67,9 @@ export class NatsQueues implements QueueStore {
 
   async snapshot(queue: string): Promise<QueueSnapshot> {
     const { jsm, names } = this.#server;
-    const info = await request(`look at the queue ${queue}`, async () => {
-      try {
-        return await jsm.streams.info(names.queueStream(requireQueueName(queue)));
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) throw queueNotFound(queue, error);
-        throw error;
-      }
-    });
+    const info = await request(`look at the queue ${queue}`, () =>
+      streamOf(jsm, names.queueStream(requireQueueName(queue)), queue),
+    );
     return this.#snapshot(queue, info);
   }
 
@@ -79,7 +91,7 @@ export class NatsQueues implements QueueStore {
     const { names } = this.#server;
     if (!config.name.startsWith(names.queueStreamPrefix)) return undefined;
     const queue = config.name.slice(names.queueStreamPrefix.length);
-    return config.subjects.includes(names.jobs(queue, undefined)) ? queue : undefined;
+    return config.subjects.includes(names.requeue(queue, undefined)) ? queue : undefined;
   }
 
   async #snapshot(queue: string, info: StreamInfo): Promise<QueueSnapshot> {
@@ -96,6 +108,7 @@ export class NatsQueues implements QueueStore {
     const now = Date.parse(info.ts ?? "");
     return {
       queue,
+      intake: intakeOf(info.config.subjects, names, queue),
       waiting: Math.max(0, messages - running),
       running,
       delayed,
@@ -127,6 +140,19 @@ export class NatsQueues implements QueueStore {
     if (ends !== undefined)
       for (const filter of filters) total += await countMessages(this.#server, ends, filter);
     return total;
+  }
+}
+
+function intakeOf(subjects: readonly string[], names: Names, queue: string): QueueIntake {
+  return subjects.includes(names.jobs(queue, undefined)) ? "open" : "closed";
+}
+
+async function streamOf(jsm: JetStreamManager, stream: string, queue: string): Promise<StreamInfo> {
+  try {
+    return await jsm.streams.info(stream);
+  } catch (error) {
+    if (apiCode(error) === STREAM_NOT_FOUND) throw queueNotFound(queue, error);
+    throw error;
   }
 }
 

@@ -19,14 +19,17 @@ export class Names {
   readonly heldStream: string;
   readonly batchStream: string;
   readonly batchAll: string;
+  readonly progressStream: string;
   readonly whoRuns: string;
+  readonly running: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
   readonly delayedAll: string;
   readonly dueAll: string;
   readonly deadAll: string;
   readonly historyAll: string;
+  readonly progressAll: string;
   readonly heldAll: string;
-  readonly jobsAll: string;
+  readonly requeueAll: string;
   readonly #jobs: string;
   readonly #requeue: string;
 
@@ -41,13 +44,16 @@ export class Names {
     this.heldStream = `${ns}-held`;
     this.batchStream = `${ns}-batches`;
     this.batchAll = `${ns}.batch.>`;
+    this.progressStream = `${ns}-progress`;
     this.whoRuns = `${ns}.ctl.who-runs`;
+    this.running = `${ns}.ctl.running`;
     this.delayedAll = `${ns}.delayed.>`;
     this.dueAll = `${ns}.due.>`;
     this.deadAll = `${ns}.dead.>`;
     this.historyAll = `${ns}.history.>`;
+    this.progressAll = `${ns}.progress.>`;
     this.heldAll = `${ns}.held.>`;
-    this.jobsAll = `${ns}.jobs.>`;
+    this.requeueAll = `${ns}.requeue.>`;
     this.#jobs = `${ns}.jobs.`;
     this.#requeue = `${ns}.requeue.`;
   }
@@ -61,11 +67,16 @@ export class Names {
    * lane that does not exist is refused as one to a queue that does not exist is.
    */
   queueSubjects(queue: string): string[] {
-    const doors = [this.#jobs + queue, this.#requeue + queue];
-    return [
-      ...doors.flatMap((door) => [door, `${door}.high`, `${door}.low`]),
-      this.requeueWoken(queue),
-    ];
+    return [...this.producerDoor(queue), ...this.runtimeDoor(queue)];
+  }
+
+  /** Away from a stream while its queue is closed. */
+  producerDoor(queue: string): string[] {
+    return lanesOf(this.#jobs + queue);
+  }
+
+  runtimeDoor(queue: string): string[] {
+    return [...lanesOf(this.#requeue + queue), this.requeueWoken(queue)];
   }
 
   /** What a queue's stream stored before lanes had consumers of their own: anything below its doors. */
@@ -190,6 +201,10 @@ export class Names {
     return `${this.namespace}.ctl.lock-released.${key}`;
   }
 
+  progress(queue: string, id: string): string {
+    return `${this.namespace}.progress.${queue}.${id}`;
+  }
+
   /** The name of a KV bucket; its stream is `KV_<bucket>`. */
   bucket(name: string): string {
     return `${this.namespace}-${name}`;
@@ -197,6 +212,10 @@ export class Names {
 }
 
 const WOKEN = "woken";
+
+function lanesOf(door: string): string[] {
+  return [door, `${door}.high`, `${door}.low`];
+}
 
 /** The durable consumers of each queue's stream, one a lane. All nodes share them, so a job has one holder. */
 export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze({

@@ -1,5 +1,6 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
+import type { SkipReason } from "../schedule/schedule-state.ts";
 import type { DeadReason, Outcome } from "../settlement/outcome.ts";
 
 /** What is said about one job. */
@@ -32,6 +33,28 @@ export interface Events {
   "settlement.failed": JobEvent & { readonly error: RecordedError };
   /** A handler went on past its abort and its grace. */
   "handler.ignored-abort": JobEvent;
+  /** The job of a slot was enqueued. `id`: the job's. */
+  "schedule.fired": {
+    readonly schedule: string;
+    readonly slot: number;
+    readonly id: string;
+    readonly queue: string;
+    /** From the slot to the enqueue. */
+    readonly lateMs: number;
+  };
+  /** The job of a slot was enqueued later than the schedule's `lateAfter`. */
+  "schedule.late": { readonly schedule: string; readonly slot: number; readonly lateMs: number };
+  /** Slots were left out. `upTo`: the latest of them. */
+  "schedule.skipped": {
+    readonly schedule: string;
+    readonly upTo: number;
+    readonly count: number;
+    readonly reason: SkipReason;
+  };
+  /** A schedule could not be dealt with for now and is tried again. */
+  "schedule.failed": { readonly schedule: string; readonly error: RecordedError };
+  /** This node began or ceased to lead the schedules of the namespace. */
+  "scheduler.leader": { readonly node: string; readonly leading: boolean; readonly token: number };
   "node.state": { readonly node: string; readonly state: string };
   "worker.state": { readonly queue: string; readonly state: string };
   "broker.status": { readonly status: "connected" | "disconnected" };

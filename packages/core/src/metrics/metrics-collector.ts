@@ -19,9 +19,11 @@ export type CounterName =
   | "jobs_dead_total"
   | "jobs_cancelled_total"
   | "redeliveries_total"
-  | "leases_lost_total";
+  | "leases_lost_total"
+  | "schedule_ticks_total"
+  | "schedule_ticks_late_total";
 export type HistogramName = "job_duration_seconds" | "job_schedule_to_start_seconds";
-export type GaugeName = "slots_total" | "node_ready";
+export type GaugeName = "slots_total" | "node_ready" | "scheduler_leader";
 
 export const noMetrics: MetricsCollector = {
   increment: () => {},

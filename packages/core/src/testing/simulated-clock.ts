@@ -34,7 +34,8 @@ export class SimulatedClock implements Clock {
   }
 
   now(): number {
-    return this.#wallOffsetMs + this.#monotonicMs;
+    // Timers may be set to fractions; a wall clock shows whole milliseconds.
+    return Math.floor(this.#wallOffsetMs + this.#monotonicMs);
   }
 
   monotonic(): number {

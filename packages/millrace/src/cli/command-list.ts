@@ -1,4 +1,8 @@
 import type { Command } from "./command.ts";
+import { cronAdd } from "./commands/cron-add.ts";
+import { cronPause, cronRemove, cronResume, cronRun } from "./commands/cron-change.ts";
+import { cronList } from "./commands/cron-list.ts";
+import { cronHistory, cronNext } from "./commands/cron-times.ts";
 import { deadList } from "./commands/dead-list.ts";
 import { deadDiscard, deadRetry } from "./commands/dead-settle.ts";
 import { deadShow } from "./commands/dead-show.ts";
@@ -6,10 +10,18 @@ import { dev } from "./commands/dev.ts";
 import { doctor } from "./commands/doctor.ts";
 import { enqueue } from "./commands/enqueue.ts";
 import { healthcheck } from "./commands/healthcheck.ts";
+import { jobsCancel } from "./commands/jobs-cancel.ts";
 import { jobsGet } from "./commands/jobs-get.ts";
 import { jobsList } from "./commands/jobs-list.ts";
+import { jobsProgress } from "./commands/jobs-progress.ts";
+import { jobsReschedule } from "./commands/jobs-reschedule.ts";
 import { locksList } from "./commands/locks-list.ts";
 import { locksRelease } from "./commands/locks-release.ts";
+import { limits } from "./commands/limits.ts";
+import { queuesDrain } from "./commands/queues-drain.ts";
+import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
+import { queuesPurge } from "./commands/queues-purge.ts";
+import { queuesSet } from "./commands/queues-set.ts";
 import { queues } from "./commands/queues.ts";
 import { run } from "./commands/run.ts";
 
@@ -19,12 +31,29 @@ export const COMMANDS: readonly Command[] = [
   run,
   enqueue,
   queues,
+  queuesPause,
+  queuesResume,
+  queuesDrain,
+  queuesPurge,
+  queuesSet,
+  limits,
   jobsGet,
   jobsList,
+  jobsProgress,
+  jobsCancel,
+  jobsReschedule,
   deadList,
   deadShow,
   deadRetry,
   deadDiscard,
+  cronList,
+  cronAdd,
+  cronRemove,
+  cronPause,
+  cronResume,
+  cronRun,
+  cronNext,
+  cronHistory,
   locksList,
   locksRelease,
   healthcheck,

@@ -1,4 +1,4 @@
-import type { AnyJob } from "@millrace/core";
+import type { AnyJob, Schedule } from "@millrace/core";
 import { stopOnSignals } from "@millrace/runtime";
 import type { Config } from "../config/fields.ts";
 import type { RunningNode } from "../node/run-node.ts";
@@ -11,13 +11,20 @@ export interface Serving {
   readonly namespace: string;
   readonly queues: readonly string[];
   readonly jobs: readonly string[];
+  readonly schedules: readonly string[];
   readonly healthUrl: string;
+}
+
+/** What job files export. */
+export interface Served {
+  readonly jobs: readonly AnyJob[];
+  readonly schedules: readonly Schedule[];
 }
 
 /** Runs a node with the command's configuration. Signals stop it from the moment it exists; `onNode` is called then. */
 export async function startServing(
   config: Config,
-  jobs: readonly AnyJob[],
+  { jobs, schedules }: Served,
   io: CliIo,
   onNode: () => void,
 ): Promise<RunningNode> {
@@ -30,6 +37,7 @@ export async function startServing(
   return runNode({
     ...fields,
     jobs,
+    schedules,
     // Everything was read already; nothing may come from the environment a second time.
     env: {},
     onNode: (node) => {
@@ -43,7 +51,7 @@ export async function startServing(
 export function serving(
   { node, healthUrl }: RunningNode,
   config: Config,
-  jobs: readonly AnyJob[],
+  { jobs, schedules }: Served,
 ): Serving {
   return {
     node: node.name,
@@ -51,6 +59,7 @@ export function serving(
     namespace: config.namespace,
     queues: node.queues,
     jobs: jobs.map(({ name }) => name),
+    schedules: schedules.map(({ name }) => name),
     healthUrl,
   };
 }

@@ -1,4 +1,4 @@
-import { defineJob, type JobHandle, type Millrace } from "../index.ts";
+import { defineJob, defineSchedule, type JobHandle, type Millrace } from "../index.ts";
 import { z } from "zod";
 
 /** Compiled with everything else: a payload of the wrong type must not compile, and the result has the handler's type. */
@@ -29,3 +29,11 @@ export async function check(millrace: Millrace): Promise<void> {
   // @ts-expect-error -- the handler returns what the output schema refuses
   welcome.handler(() => ({ sent: "many" }));
 }
+
+// A schedule's input is its job's.
+defineSchedule({ name: "a", cron: "* * * * *", job: welcome, input: { to: "ada@example.com" } });
+// @ts-expect-error -- the input has no `to`
+defineSchedule({ name: "a", cron: "* * * * *", job: welcome, input: { too: "ada@example.com" } });
+// @ts-expect-error -- the job needs an input
+defineSchedule({ name: "a", cron: "* * * * *", job: welcome });
+defineSchedule({ name: "a", cron: "* * * * *", job: defineJob({ name: "bare" }) });

@@ -19,7 +19,16 @@ export interface NodeConnection {
 
 /** A node that is not started, on a connection of its own. */
 export async function connectNode(options: NodeOptions): Promise<NodeConnection> {
-  const { queues, jobs, configFile, env, broker: own, waitForServer = true, ...rest } = options;
+  const {
+    queues,
+    jobs,
+    schedules = [],
+    configFile,
+    env,
+    broker: own,
+    waitForServer = true,
+    ...rest
+  } = options;
   const config = await codeConfig({
     fields: rest,
     ...(configFile === undefined ? {} : { configFile }),
@@ -38,6 +47,7 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
       ...ports(options),
       broker,
       jobs,
+      schedules,
       ...nodeFields(config),
       queues: queueOptions(config, queues),
     });

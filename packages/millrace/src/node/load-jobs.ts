@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type AnyJob, MillraceError } from "@millrace/core";
-import { collectJobs } from "@millrace/runtime";
+import { type AnyJob, MillraceError, type Schedule } from "@millrace/core";
+import { collectJobs, collectSchedules } from "@millrace/runtime";
 
 /**
  * The jobs that files export, named or default. TypeScript files are imported as they are: Node strips their types.
@@ -32,6 +32,23 @@ export async function loadJobs(
     }
   }
   return [...jobs];
+}
+
+/**
+ * The schedules that files export, named or default. Most have none.
+ *
+ * @throws MillraceError `job-file-failed`, naming the file
+ */
+export async function loadSchedules(
+  files: readonly string[],
+  directory: string,
+): Promise<readonly Schedule[]> {
+  const schedules = new Set<Schedule>();
+  for (const file of files) {
+    const url = pathToFileURL(resolve(directory, file)).href;
+    for (const schedule of collectSchedules(await importFile(url, file))) schedules.add(schedule);
+  }
+  return [...schedules];
 }
 
 async function importFile(url: string, file: string): Promise<object> {

@@ -16,6 +16,8 @@ import type { ConfigInput } from "../config/fields.ts";
 export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
   /** What `definition.handler(…)` returned. Their queues are served. */
   readonly jobs: readonly unknown[];
+  /** What `defineSchedule(…)` returned. Stored when the node starts; one node of the namespace enqueues the jobs. */
+  readonly schedules?: readonly unknown[];
   /** Slots, or slots and limits, by queue. */
   readonly queues?: Readonly<Record<string, number | NodeQueueOptions>>;
   /** A configuration file to read. Default: none; only the command looks for one by itself. */

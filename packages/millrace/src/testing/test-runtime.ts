@@ -15,6 +15,8 @@ import { drain } from "./drain.ts";
 export interface TestRuntimeOptions {
   /** What `definition.handler(…)` returned. */
   readonly jobs: readonly unknown[];
+  /** What `defineSchedule(…)` returned. They are due as the clock is moved. */
+  readonly schedules?: readonly unknown[];
   /** Jobs of a queue that run at once. Default 10. */
   readonly slots?: number;
   readonly middleware?: readonly Middleware[];
@@ -65,11 +67,27 @@ export interface TestRuntime extends AsyncDisposable {
  * await t.assertSucceeded(handle);
  */
 export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
-  const { jobs, slots = 10, middleware = [], startMs, random = () => 0.5 } = options;
+  const {
+    jobs,
+    schedules = [],
+    slots = 10,
+    middleware = [],
+    startMs,
+    random = () => 0.5,
+  } = options;
   const clock = new SimulatedClock(startMs);
   const broker = new MemoryBroker({ clock });
   const client = createClient(broker, clock);
-  const node = createNode({ broker, jobs, slots, middleware, clock, random, name: "test-node" });
+  const node = createNode({
+    broker,
+    jobs,
+    schedules,
+    slots,
+    middleware,
+    clock,
+    random,
+    name: "test-node",
+  });
   await node.start();
 
   const job = (id: string): Promise<JobStatus> => client.job(id);

@@ -1,4 +1,5 @@
 import type { RateRule } from "@millrace/core";
+import type { QueueControlsView } from "../control/queue-controls.ts";
 
 /** What operators set at run time for each key of a queue. It stands before what a definition says. */
 export interface KeyLimits {
@@ -11,4 +12,15 @@ export type LimitsOf = (queue: string) => KeyLimits;
 
 const NONE: KeyLimits = {};
 
-export const noLimits: LimitsOf = () => NONE;
+/** From the controls as they are at the moment of each question. */
+export function keyLimitsFrom(controls: QueueControlsView): LimitsOf {
+  return (queue) => {
+    const { perKey } = controls.of(queue);
+    if (perKey === undefined) return NONE;
+    const { concurrency, rate } = perKey;
+    return {
+      ...(concurrency === undefined ? {} : { keyConcurrency: concurrency }),
+      ...(rate === undefined ? {} : { keyRate: rate }),
+    };
+  };
+}

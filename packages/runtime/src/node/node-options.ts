@@ -5,6 +5,7 @@ import {
   type Clock,
   type Duration,
   type ExecutionLog,
+  isConcurrency,
   isId,
   laneWeights,
   type LaneWeights,
@@ -16,10 +17,12 @@ import {
   noMetrics,
   type QueueSettings,
   requireQueueName,
+  type Schedule,
   silentLogger,
   systemClock,
   toMs,
 } from "@millrace/core";
+import { requireSchedules } from "../registry/collect-schedules.ts";
 
 /** How a node treats one queue. */
 export interface NodeQueueOptions {
@@ -27,6 +30,11 @@ export interface NodeQueueOptions {
   readonly slots?: number;
   /** How the slots are shared between lanes in which jobs wait, each from 1. Default: high 6, normal 3, low 1. */
   readonly weights?: Partial<LaneWeights>;
+  /**
+   * Jobs of the queue that run at once over all nodes. A control that an operator sets (`millrace queues set`) counts instead; nodes
+   * that disagree are each bound by their own. Default: no cap.
+   */
+  readonly concurrency?: number;
   /** The queue's own limits, set when the node starts. Left out: whatever the queue has. */
   readonly settings?: QueueSettings;
 }
@@ -43,6 +51,8 @@ export interface NodeOptions {
   readonly broker: Broker;
   /** What `definition.handler(…)` returned. Their queues are served. */
   readonly jobs: readonly unknown[];
+  /** What `defineSchedule(…)` returned. Stored when the node starts; which node enqueues the jobs is for the nodes to settle. */
+  readonly schedules?: readonly unknown[];
   /** Unique in the fleet. Default: host name, process id and a few random letters. */
   readonly name?: string;
   /** Default for every queue: 16. */
@@ -69,6 +79,7 @@ export interface NodeOptions {
 export interface NodeConfig {
   readonly broker: Broker;
   readonly jobs: readonly unknown[];
+  readonly schedules: readonly Schedule[];
   readonly name: string;
   readonly slots: number;
   readonly queues: ReadonlyMap<string, NodeQueueOptions>;
@@ -100,11 +111,14 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
   for (const [queue, settings] of Object.entries(options.queues ?? {})) {
     if (settings.slots !== undefined) wholeFrom1(settings.slots, `queues.${queue}.slots`);
     laneWeights(settings.weights, `queues.${queue}.weights`);
+    if (settings.concurrency !== undefined && !isConcurrency(settings.concurrency))
+      throw wrong(`queues.${queue}.concurrency`, settings.concurrency, "a whole number from 1");
     queues.set(requireQueueName(queue), settings);
   }
   return Object.freeze({
     broker: options.broker,
     jobs: options.jobs,
+    schedules: requireSchedules(options.schedules ?? []),
     name,
     slots: wholeFrom1(options.slots ?? 16, "slots"),
     queues,

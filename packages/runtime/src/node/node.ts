@@ -1,5 +1,6 @@
 import {
   brokerOutlet,
+  checkInput,
   EventBus,
   MillraceError,
   Producer,
@@ -10,16 +11,19 @@ import {
 import { createActor, waitFor } from "xstate";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
+import { QueueControlsView } from "../control/queue-controls.ts";
 import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
-import { noLimits } from "../gates/key-limits.ts";
+import { keyLimitsFrom } from "../gates/key-limits.ts";
 import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { Registry } from "../registry/registry.ts";
+import { openScheduler } from "../scheduler/scheduler.ts";
+import { staleSlotGate } from "../scheduler/stale-slot-gate.ts";
 import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
@@ -27,6 +31,9 @@ import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
+
+/** A dead leader keeps schedules waiting for this long, so it is short; renewing is one small write in a third of it. */
+const LONGEST_LEADERSHIP_LEASE_MS = 10_000;
 
 /** A running set of queue workers with everything they need. */
 export interface MillraceNode {
@@ -48,18 +55,27 @@ export interface MillraceNode {
   health(): Health;
 }
 
+/** For nodes that are no fleet's: not part of the public options. */
+export interface NodeInternals {
+  /** Settles every job by this instead of running it, and takes no notice of what is set for the queues. */
+  readonly verdict?: ExecutionHost["verdict"];
+}
+
 /**
  * A node that runs these jobs. It does not own the broker: close that after the node has stopped.
  *
  * @throws MillraceError `invalid-option` and its kin, `no-jobs`, `no-handler`, `duplicate-job`
  */
-export function createNode(options: NodeOptions): MillraceNode {
+export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
   const { broker, clock, log, metrics } = config;
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
+  /** One that runs nothing leads nothing either. */
+  const isFleet = internals.verdict === undefined;
+  const controls = new QueueControlsView({ broker, clock, log });
   const gates = nodeGates({
     node: config.name,
     broker,
@@ -67,7 +83,7 @@ export function createNode(options: NodeOptions): MillraceNode {
     clock,
     log,
     leaseMs: config.leaseMs,
-    limitsOf: noLimits,
+    limitsOf: keyLimitsFrom(controls),
   });
   const threads = new ThreadPool(clock, config.threads);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
@@ -94,9 +110,10 @@ export function createNode(options: NodeOptions): MillraceNode {
     trials: new TrialRuns(broker),
     cancellations,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
-    gates: [...gates.gates, unique.gate],
+    gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
     hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
     producer: new Producer(brokerOutlet(broker), clock),
+    verdict: internals.verdict,
     random: config.random,
     call: compose<AttemptContext>(config.middleware, (context) => {
       const job = registry.get(context.job.name);
@@ -112,16 +129,20 @@ export function createNode(options: NodeOptions): MillraceNode {
         slots: config.queues.get(queue)?.slots ?? config.slots,
         leaseMs: config.leaseMs,
         weights: config.queues.get(queue)?.weights,
+        concurrency: config.queues.get(queue)?.concurrency,
+        controls: isFleet ? controls : undefined,
       }),
   );
   /** Open before any job is taken: one that runs must not have been cancelled before. */
-  const watches = [{ what: "watching for cancellations", open: () => cancellations.watch() }].map(
-    service,
-  );
+  const watches = [
+    { what: "watching for cancellations", open: () => cancellations.watch() },
+    { what: "watching the queues' controls", open: () => controls.open() },
+  ].map(service);
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
-    { what: "sweeping gates", open: () => gates.sweep() },
+    ...(isFleet ? [{ what: "sweeping gates", open: () => gates.sweep() }] : []),
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
+    { what: "answering which jobs run", open: () => broker.answerListRunning(runningJobs) },
   ].map(service);
 
   function service({ what, open }: { what: string; open: () => Promise<Stoppable> }): Service {
@@ -131,6 +152,35 @@ export function createNode(options: NodeOptions): MillraceNode {
       onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
     });
   }
+
+  function runningJobs(): readonly RunningJob[] {
+    return workers.flatMap((worker) => worker.running);
+  }
+
+  /** A queue that was removed and made anew is open again, whatever was said of it. */
+  async function keepClosed(queue: string): Promise<void> {
+    if (controls.of(queue).closed !== undefined) await broker.queues.setIntake(queue, "closed");
+  }
+
+  const scheduler = createService({
+    clock,
+    open: () =>
+      openScheduler(
+        {
+          node: config.name,
+          broker,
+          clock,
+          events,
+          metrics,
+          log,
+          leaseMs: Math.min(config.leaseMs, LONGEST_LEADERSHIP_LEASE_MS),
+        },
+        config.schedules,
+      ),
+    onError: (error) =>
+      log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
+  });
+  if (isFleet) sideServices.push(scheduler);
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
@@ -148,16 +198,20 @@ export function createNode(options: NodeOptions): MillraceNode {
         unwatchStatus = broker.onStatus((status) => {
           if (status !== "closed") events.emit("broker.status", { status });
         });
+        await Promise.all(config.schedules.map((schedule) => checkInput(schedule)));
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
         if (signal.aborted) return;
         await Promise.all(watches.map((watch) => watch.start()));
+        await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
         await Promise.all([...workers, ...sideServices].map((one) => one.start()));
       },
       stopPulling: () => {
         for (const worker of workers) void worker.stopPulling();
+        // Another node can lead while this one lets its jobs end.
+        void scheduler.stop();
       },
       idle: async () => {
         await Promise.all(workers.map((worker) => worker.stopPulling()));
@@ -184,6 +238,7 @@ export function createNode(options: NodeOptions): MillraceNode {
           ...[...watches, ...sideServices].map((one) => one.stop()),
           unique.sweeper.stop(),
           gates.close(),
+          ...workers.map((worker) => worker.close()),
           threads.close(),
           config.executionLog.close(),
         ]);

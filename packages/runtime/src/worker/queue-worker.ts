@@ -7,7 +7,9 @@ import {
   type WorkSubscription,
 } from "@millrace/core";
 import { Execution } from "../execution/execution.ts";
+import type { QueueControlsView } from "../control/queue-controls.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { QueueThrottle } from "../throttle/queue-throttle.ts";
 import { createService, type Service, type ServiceState } from "../service/service.ts";
 
 export interface QueueWorkerOptions {
@@ -17,6 +19,10 @@ export interface QueueWorkerOptions {
   readonly leaseMs: number;
   /** How its slots are shared between the queue's lanes. */
   readonly weights?: Partial<LaneWeights> | undefined;
+  /** The queue's cap over all nodes while no control says another. */
+  readonly concurrency?: number | undefined;
+  /** What operators set. Left out: nothing of that counts here. */
+  readonly controls?: QueueControlsView | undefined;
 }
 
 /**
@@ -37,8 +43,12 @@ export class QueueWorker {
   /** Those of them that a gate has sent to wait, until that is settled. */
   readonly #yielding = new Set<Execution>();
   readonly #service: Service;
+  readonly #throttle: QueueThrottle;
+  readonly #ignoreControls: () => void;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
+  /** Executions that only hand their job back. */
+  #goingBack = 0;
   /** Once true, what still arrives is handed back unspent instead of run. */
   #refusing = false;
   #whenIdle: (() => void)[] = [];
@@ -48,17 +58,40 @@ export class QueueWorker {
     this.queue = options.queue;
     this.slots = options.slots;
     host.metrics.gauge("slots_total", { queue: options.queue }, options.slots);
+    this.#throttle = new QueueThrottle(
+      host,
+      {
+        queue: options.queue,
+        leaseMs: options.leaseMs,
+        concurrency: options.controls === undefined ? undefined : options.concurrency,
+      },
+      {
+        slots: options.slots,
+        used: () => this.#inSlots - this.#goingBack,
+        aborting: () => this.#count((execution) => execution.isAborted),
+        pull: () => this.#subscription?.slotFreed(),
+        pause: async () => this.#subscription?.pause(),
+        resume: () => this.#subscription?.resume(),
+        abortLatest: (count) => this.#abortLatest(count),
+      },
+    );
+    this.#ignoreControls =
+      options.controls?.onChange(options.queue, (controls) => this.#throttle.apply(controls)) ??
+      (() => {});
     this.#service = createService({
       clock: host.clock,
       open: async () => {
+        if (options.controls !== undefined)
+          this.#throttle.apply(options.controls.of(options.queue));
         this.#subscription = await host.broker.work(options.queue, {
           // A worker that was stopped while this was opening must not take a single job.
           freeSlots: () => this.#freeSlots(),
           onDelivery: (delivery) => this.#take(delivery),
-          onSurplus: (delivery) => this.#decline(delivery),
+          onSurplus: (delivery) => this.#sendBack(this.#receive(delivery)),
           leaseMs: options.leaseMs,
           ...(options.weights === undefined ? {} : { weights: options.weights }),
         });
+        this.#throttle.attach();
         return this.#subscription;
       },
       onState: (state) => host.events.emit("worker.state", { queue: options.queue, state }),
@@ -80,7 +113,9 @@ export class QueueWorker {
 
   /** `Clock.monotonic()` of the last sign of life of the queue; undefined before the first. */
   get lastActivity(): number | undefined {
-    return this.#subscription?.lastActivity;
+    const heard = this.#subscription?.lastActivity;
+    // A queue that nothing may be pulled from is silent.
+    return heard === undefined ? undefined : Math.max(heard, this.#throttle.roomSince);
   }
 
   get running(): readonly RunningJob[] {
@@ -97,7 +132,14 @@ export class QueueWorker {
   /** Takes nothing new. What runs goes on. */
   async stopPulling(): Promise<void> {
     this.#refusing = true;
+    this.#ignoreControls();
     await this.#service.stop();
+    this.#throttle.stop();
+  }
+
+  /** Gives back what it holds of the queue's cap and rate. After everything else has ended. */
+  close(): Promise<void> {
+    return this.#throttle.close();
   }
 
   abortAll(cause: AbortCause, message: string): void {
@@ -130,29 +172,56 @@ export class QueueWorker {
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
+  /** Jobs in this worker's hands that are to run or do. */
+  get #inSlots(): number {
+    const yielding = Math.min(this.#yielding.size, this.slots * YIELDING_A_SLOT);
+    return this.#executions.size - yielding;
+  }
+
   #freeSlots(): number {
     if (this.#refusing) return 0;
-    const yielding = Math.min(this.#yielding.size, this.slots * YIELDING_A_SLOT);
-    return this.slots - this.#executions.size + yielding;
+    return this.#throttle.room(this.slots - this.#inSlots);
   }
 
   #take(delivery: Delivery): void {
-    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
-    this.#executions.add(execution);
+    const execution = this.#receive(delivery);
     if (this.#refusing) execution.refuse();
-    else execution.start();
+    else if (this.#throttle.admit()) execution.start();
+    // A permit or a token that it was pulled with is gone.
+    else this.#sendBack(execution);
+    this.#throttle.changed();
   }
 
-  /** It arrived beyond the slots: back to the queue, for whoever has one free. */
-  #decline(delivery: Delivery): void {
-    const execution = new Execution(this.#host, delivery, this.#release);
+  #receive(delivery: Delivery): Execution {
+    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
     this.#executions.add(execution);
+    return execution;
+  }
+
+  /** For whoever has a slot free. */
+  #sendBack(execution: Execution): void {
+    this.#goingBack += 1;
     execution.decline();
+  }
+
+  #abortLatest(count: number): void {
+    const latest = [...this.#executions].filter((execution) => !execution.isAborted).slice(-count);
+    for (const execution of latest)
+      execution.abort("lock-lost", "The permit that lets this job run could not be kept.");
+  }
+
+  #count(fits: (execution: Execution) => boolean): number {
+    let count = 0;
+    for (const execution of this.#executions) if (fits(execution)) count += 1;
+    return count;
   }
 
   readonly #release = (execution: Execution): void => {
     this.#executions.delete(execution);
     this.#yielding.delete(execution);
+    if (execution.isDeclined) this.#goingBack -= 1;
+    else if (!execution.hasRun) this.#throttle.putBack();
+    this.#throttle.changed();
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;
     const waiting = this.#whenIdle;
@@ -164,6 +233,7 @@ export class QueueWorker {
   readonly #yield = (execution: Execution): void => {
     if (!this.#executions.has(execution)) return;
     this.#yielding.add(execution);
+    this.#throttle.changed();
     this.#subscription?.slotFreed();
   };
 }

@@ -11,8 +11,11 @@ export const DESCRIPTIONS: Readonly<Record<CounterName | GaugeName | HistogramNa
   jobs_cancelled_total: "Jobs that were cancelled",
   redeliveries_total: "Messages that came again because an earlier holder left them unacknowledged",
   leases_lost_total: "Attempts whose lease could not be confirmed in time",
+  schedule_ticks_total: "Slots of schedules that were decided, by outcome: fired or skipped",
+  schedule_ticks_late_total: "Slots whose job was enqueued later than the schedule allows",
   job_duration_seconds: "How long attempts ran",
   job_schedule_to_start_seconds: "From when a job could start to when it did",
   slots_total: "Slots of the queue on this node",
+  scheduler_leader: "1 while the node leads the schedules of its namespace, else 0",
   node_ready: "1 while the node takes jobs, else 0",
 };

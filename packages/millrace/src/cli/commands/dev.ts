@@ -6,7 +6,7 @@ import type { AnyJob } from "@millrace/core";
 import { type Config, type FieldKey, FIELDS } from "../../config/fields.ts";
 import { readConfig } from "../../config/read-config.ts";
 import { text, whole } from "../../config/field-kinds.ts";
-import { loadJobs } from "../../node/load-jobs.ts";
+import { loadJobs, loadSchedules } from "../../node/load-jobs.ts";
 import { command } from "../command.ts";
 import { exitOnSignals } from "../early-signals.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -39,15 +39,14 @@ export const dev = command({
   ],
   async run({ args, flags, config: given, json, io }) {
     const forget = exitOnSignals();
-    const jobs: readonly AnyJob[] =
-      args.length > 0 || given.jobs !== undefined
-        ? await loadJobs(args.length > 0 ? args : (given.jobs ?? []), io.cwd)
-        : [hello];
+    const files = args.length > 0 ? args : given.jobs;
+    const jobs: readonly AnyJob[] = files === undefined ? [hello] : await loadJobs(files, io.cwd);
+    const served = { jobs, schedules: await loadSchedules(files ?? [], io.cwd) };
     const dir = resolve(io.cwd, flags.dir ?? ".millrace");
     await using server = await startServer(dir, flags.port, io.env, (line) => io.err(`${line}\n`));
     const config = ownServer(given, server.url);
-    const running = await startServing(config, jobs, io, forget);
-    const about = serving(running, config, jobs);
+    const running = await startServing(config, served, io, forget);
+    const about = serving(running, config, served);
     io.out(
       json ? `${JSON.stringify({ ...about, store: dir })}\n` : welcome(about, jobs, dir, io.paint),
     );

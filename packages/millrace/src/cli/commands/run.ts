@@ -1,5 +1,5 @@
 import { MillraceError } from "@millrace/core";
-import { loadJobs } from "../../node/load-jobs.ts";
+import { loadJobs, loadSchedules } from "../../node/load-jobs.ts";
 import { command } from "../command.ts";
 import { exitOnSignals } from "../early-signals.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -31,9 +31,12 @@ export const run = command({
         "Name at least one job file: millrace run jobs.ts (or set MILLRACE_JOBS).",
       );
     const forget = exitOnSignals();
-    const jobs = await loadJobs(files, io.cwd);
-    const running = await startServing(config, jobs, io, forget);
-    const about = serving(running, config, jobs);
+    const served = {
+      jobs: await loadJobs(files, io.cwd),
+      schedules: await loadSchedules(files, io.cwd),
+    };
+    const running = await startServing(config, served, io, forget);
+    const about = serving(running, config, served);
     io.out(
       json
         ? `${JSON.stringify(about)}\n`

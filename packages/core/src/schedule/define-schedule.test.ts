@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import { defineJob } from "../job/define-job.ts";
+import type { Schema } from "../job/schema.ts";
+import { checkInput, defineSchedule } from "./define-schedule.ts";
+import { isSchedule, type ScheduleTiming } from "./schedule.ts";
+
+const job = defineJob({ name: "report.daily", queue: "reports" });
+
+/** Takes what has a `kind`; answers late where it is told to. */
+function kindSchema(late = false): Schema<{ readonly kind: string }> {
+  return {
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      validate: (value) => {
+        const has = typeof value === "object" && value !== null && "kind" in value;
+        const result = has
+          ? { value: value as { readonly kind: string } }
+          : { issues: [{ message: "has no kind" }] };
+        return late ? Promise.resolve(result) : result;
+      },
+    },
+  };
+}
+
+describe("a schedule", () => {
+  test("has its defaults, is frozen, and is told from other exports", () => {
+    const schedule = defineSchedule({ name: "nightly", cron: "0 3 * * *", job });
+    expect(schedule.definition).toEqual({
+      name: "nightly",
+      cron: "0 3 * * *",
+      timezone: "UTC",
+      job: "report.daily",
+      queue: "reports",
+      payload: null,
+      jitterMs: 0,
+      missed: "once",
+      overlap: "allow",
+      lateAfterMs: 5_000,
+    });
+    expect(Object.isFrozen(schedule) && Object.isFrozen(schedule.definition)).toBe(true);
+    expect([schedule, job, null, "x", {}].map(isSchedule)).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  test.each<[what: string, fields: Partial<ScheduleTiming>]>([
+    ["six fields", { cron: "*/10 * * * * *" }],
+    ["names of days and months", { cron: "0 9 * jan-mar MON-FRI" }],
+    ["the last day of the month", { cron: "0 0 L * *" }],
+    ["the second Monday", { cron: "0 0 * * 1#2" }],
+    ["a nickname", { cron: "@daily" }],
+    ["a leap day", { cron: "0 0 29 2 *" }],
+    ["a zone of one word", { timezone: "UTC" }],
+    ["a zone of three words", { timezone: "America/Argentina/Buenos_Aires" }],
+    ["a number of missed slots", { missed: { all: 1_000 } }],
+  ])("may have %s", (_what, fields) => {
+    expect(() => defineSchedule({ name: "it", cron: "* * * * *", ...fields, job })).not.toThrow();
+  });
+
+  test.each<[field: string, fields: Partial<Record<keyof ScheduleTiming, unknown>>, code?: string]>(
+    [
+      ["cron", { cron: "* * *" }],
+      ["cron", { cron: "* * * * * * *" }],
+      ["cron", { cron: "60 * * * *" }],
+      ["cron", { cron: "0 0 31 2 *" }],
+      ["cron", { cron: "every day" }],
+      ["cron", { cron: "" }],
+      ["cron", { cron: "@sometimes" }],
+      ["cron", { cron: 5 }],
+      ["cron", { cron: "H * * * *" }],
+      ["cron", { cron: "0 H/2 * * *" }],
+      ["timezone", { timezone: "Mars/Phobos" }],
+      ["timezone", { timezone: "+02:00" }],
+      ["timezone", { timezone: "" }],
+      ["missed", { missed: "twice" }],
+      ["missed", { missed: { all: 0 } }],
+      ["missed", { missed: { all: 1_001 } }],
+      ["overlap", { overlap: "replace" }],
+      ["jitter", { jitter: "soon" }, "invalid-duration"],
+      ["lateAfter", { lateAfter: 0 }],
+      ["A schedule's name", { name: "a.b" }, "invalid-name"],
+      ["A schedule's name", { name: "a".repeat(65) }, "invalid-name"],
+    ],
+  )("%s: %j is refused", (field, fields, code = "invalid-schedule") => {
+    const options = { name: "it", cron: "* * * * *", job, ...fields } as Parameters<
+      typeof defineSchedule
+    >[0];
+    expect(() => defineSchedule(options)).toThrow(
+      expect.objectContaining({
+        code,
+        message: expect.stringMatching(new RegExp(`^${field}\\b`)) as string,
+      }),
+    );
+  });
+
+  test("a job that is none is refused", () => {
+    const options = { name: "it", cron: "* * * * *", job: "report" as never };
+    expect(() => defineSchedule(options)).toThrow(/^job: must be what defineJob/);
+  });
+});
+
+describe("the input", () => {
+  const typed = defineJob({ name: "typed", input: kindSchema() });
+
+  test("is plain JSON, as it will be read back", () => {
+    const input = { kind: "daily", list: [1, { a: null }], left: undefined };
+    const { definition } = defineSchedule({ name: "it", cron: "* * * * *", job: typed, input });
+    expect(definition.payload).toEqual({ kind: "daily", list: [1, { a: null }] });
+    expect(Object.keys(definition.payload as object)).toEqual(["kind", "list"]);
+  });
+
+  test.each<[place: string, input: unknown]>([
+    ["input.at", { kind: "x", at: new Date(0) }],
+    ["input.bytes", { kind: "x", bytes: new Uint8Array(2) }],
+    ["input.list[1]", { kind: "x", list: [1, undefined] }],
+    ["input.n", { kind: "x", n: Number.NaN }],
+    ["input.big", { kind: "x", big: 1n }],
+  ])("%s can't be anything else", (place, input) => {
+    expect(() =>
+      defineSchedule({ name: "it", cron: "* * * * *", job: typed, input: input as never }),
+    ).toThrow(
+      expect.objectContaining({
+        code: "invalid-schedule",
+        message: expect.stringContaining(`${place}: `) as string,
+      }),
+    );
+  });
+
+  test("satisfies the job's schema, at once or when a node asks", async () => {
+    const wrong = { name: "it", cron: "* * * * *", input: {} as { readonly kind: string } };
+    expect(() => defineSchedule({ ...wrong, job: typed })).toThrow(
+      expect.objectContaining({ code: "invalid-payload" }),
+    );
+    const late = defineSchedule({
+      ...wrong,
+      job: defineJob({ name: "late", input: kindSchema(true) }),
+    });
+    await expect(checkInput(late)).rejects.toMatchObject({
+      code: "invalid-payload",
+      message: expect.stringContaining("has no kind") as string,
+    });
+  });
+});

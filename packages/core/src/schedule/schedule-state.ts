@@ -1,0 +1,188 @@
+/** Bucket of documents: how far each schedule is. Key: the schedule's name. */
+export const SCHEDULE_STATE = "schedule-state";
+
+/** A job that a schedule enqueued. */
+export interface ScheduledJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly slot: number;
+}
+
+/** A decision that was made about a slot, or a run that somebody asked for. Times: epoch milliseconds. */
+export interface ScheduleDecision {
+  readonly what: "fired" | "skipped" | "run";
+  readonly at: number;
+  /** Of a run that was asked for: none. */
+  readonly slot?: number;
+  /** The job's; where slots were skipped, none. */
+  readonly id?: string;
+  /** Why slots were skipped, and how many. */
+  readonly reason?: SkipReason;
+  readonly count?: number;
+}
+
+/** `missed`: nobody led when it was due. `overlap`: the previous job had not ended. `queue-full`: and another slot waits for its end already. */
+export type SkipReason = "missed" | "overlap" | "queue-full";
+
+/** What a leader is about to enqueue. It is on record before the job is published, so whoever leads next looks for the job first. */
+export interface Intent {
+  readonly slot: number;
+  readonly queue: string;
+  /** The leadership under which the job is published. */
+  readonly token: number;
+}
+
+/** From which slot on the jobs of a leadership count: one of an earlier leadership for such a slot came too late. */
+export interface Term {
+  readonly token: number;
+  readonly from: number;
+}
+
+/**
+ * How far a schedule is. Written by the leader, and by clients who pause, resume and run it; always by compare-and-set.
+ * `lastSlot` only grows.
+ */
+export interface ScheduleState {
+  /** Everything up to here is decided. Absent: nothing was. */
+  readonly lastSlot?: number;
+  readonly intent?: Intent;
+  /** A slot that waits for the end of the previous job (`overlap: "queue"`). Decided already, so never above `lastSlot`. */
+  readonly queued?: number;
+  readonly pausedAt?: number;
+  /** The latest job. */
+  readonly job?: ScheduledJob;
+  /** The latest leaderships, the newest last. */
+  readonly terms: readonly Term[];
+  /** The newest last. */
+  readonly recent: readonly ScheduleDecision[];
+  readonly fired: number;
+  readonly skipped: number;
+  readonly late: number;
+  /** Why the intent could not be carried out so far. */
+  readonly trouble?: { readonly code: string; readonly message: string; readonly at: number };
+}
+
+export const NEW_STATE: ScheduleState = Object.freeze({
+  terms: [],
+  recent: [],
+  fired: 0,
+  skipped: 0,
+  late: 0,
+});
+
+/** How many leaderships and decisions are kept. */
+const KEPT_TERMS = 16;
+export const KEPT_DECISIONS = 20;
+
+/** A document of the bucket. What can't be used is as good as absent. */
+export function readScheduleState(value: unknown): ScheduleState {
+  if (typeof value !== "object" || value === null) return NEW_STATE;
+  const { terms, recent, ...rest } = value as Partial<ScheduleState>;
+  return {
+    ...NEW_STATE,
+    ...rest,
+    terms: Array.isArray(terms) ? terms : [],
+    recent: Array.isArray(recent) ? recent : [],
+  };
+}
+
+/** The greatest leadership that has written: a smaller one is over. */
+export function leadershipOf({ terms, intent }: ScheduleState): number {
+  return Math.max(terms.at(-1)?.token ?? 0, intent?.token ?? 0);
+}
+
+/** Before the job of a slot is published. */
+export function withIntent(state: ScheduleState, intent: Intent): ScheduleState {
+  const { slot, token } = intent;
+  const known = state.terms.at(-1)?.token === token;
+  return {
+    ...state,
+    intent,
+    terms: known ? state.terms : [...state.terms, { token, from: slot }].slice(-KEPT_TERMS),
+  };
+}
+
+/**
+ * After the job of the intent is known to be there.
+ *
+ * @param token this leadership's. `mine`: its publication is the one that counts; otherwise an earlier leadership's does.
+ */
+export function withFired(
+  state: ScheduleState,
+  job: ScheduledJob,
+  about: {
+    readonly at: number;
+    readonly late: boolean;
+    readonly token: number;
+    readonly mine: boolean;
+  },
+): ScheduleState {
+  const { intent: _done, trouble: _cured, queued, ...rest } = state;
+  const terms = about.mine
+    ? state.terms
+    : state.terms.map((term) =>
+        term.token === about.token && term.from === job.slot
+          ? { ...term, from: job.slot + 1 }
+          : term,
+      );
+  return {
+    ...rest,
+    ...(queued === undefined || queued === job.slot ? {} : { queued }),
+    lastSlot: Math.max(state.lastSlot ?? 0, job.slot),
+    job,
+    terms,
+    fired: state.fired + 1,
+    late: state.late + (about.late ? 1 : 0),
+    recent: remember(state, { what: "fired", at: about.at, slot: job.slot, id: job.id }),
+  };
+}
+
+export function withSkipped(
+  state: ScheduleState,
+  skip: { readonly upTo: number; readonly count: number; readonly reason: SkipReason },
+  at: number,
+): ScheduleState {
+  return {
+    ...state,
+    lastSlot: Math.max(state.lastSlot ?? 0, skip.upTo),
+    skipped: state.skipped + skip.count,
+    recent: remember(state, {
+      what: "skipped",
+      at,
+      slot: skip.upTo,
+      reason: skip.reason,
+      count: skip.count,
+    }),
+  };
+}
+
+/** The slot is decided: its job is enqueued when the previous one has ended. */
+export function withQueued(state: ScheduleState, slot: number): ScheduleState {
+  return { ...state, lastSlot: Math.max(state.lastSlot ?? 0, slot), queued: slot };
+}
+
+export function withRun(state: ScheduleState, id: string, at: number): ScheduleState {
+  return { ...state, recent: remember(state, { what: "run", at, id }) };
+}
+
+export function withTrouble(
+  state: ScheduleState,
+  trouble: NonNullable<ScheduleState["trouble"]>,
+): ScheduleState {
+  return { ...state, trouble };
+}
+
+export function paused(state: ScheduleState, at: number): ScheduleState {
+  return state.pausedAt === undefined ? { ...state, pausedAt: at } : state;
+}
+
+/** What was due during the pause is not made up for. */
+export function resumed(state: ScheduleState, at: number): ScheduleState {
+  if (state.pausedAt === undefined) return state;
+  const { pausedAt: _over, ...rest } = state;
+  return { ...rest, lastSlot: Math.max(state.lastSlot ?? 0, at) };
+}
+
+function remember(state: ScheduleState, decision: ScheduleDecision): readonly ScheduleDecision[] {
+  return [...state.recent, decision].slice(-KEPT_DECISIONS);
+}

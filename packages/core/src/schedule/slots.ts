@@ -1,0 +1,112 @@
+import { CronExpression } from "./cron-expression.ts";
+import { Zone } from "./zone.ts";
+
+/** When a schedule is due. */
+export interface SlotRule {
+  /** 5 fields (minute hour day month weekday) or 6 (second first). */
+  readonly cron: string;
+  /** An IANA name. */
+  readonly timezone: string;
+}
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+/** How far ahead a change of the clocks is looked for at once. */
+const STRETCH_MS = 40 * DAY_MS;
+/** No clock was ever moved by more, so what a change did to the readings is over by then. */
+const LONGEST_CHANGE_MS = 2 * DAY_MS;
+/** The last instant that a `Date` can tell is further than anybody plans. */
+const END_OF_TIME_MS = Date.UTC(9_000, 0);
+
+/**
+ * The slots of a rule after an instant, in their order, epoch milliseconds. Endless unless the expression ends.
+ *
+ * Where clocks are put forward, a time that they leave out runs once, at the moment of the change, together with all others that
+ * were left out. Only an expression that names every hour does without, as it has the next hour's run, unless less than an
+ * hour was left out. Where clocks are put back, a time that comes twice runs the first time only; an expression
+ * whose hours are `*` or `*` with a step runs both times.
+ */
+export function* slotsAfter(rule: SlotRule, after: number): Generator<number, void, undefined> {
+  const cron = new CronExpression(rule.cron);
+  const zone = Zone.of(rule.timezone);
+  let at = after;
+  let offset = zone.offsetAt(at);
+  /** Readings below it have had their slot before the clocks were put back. */
+  let floor = floorAt(zone, cron, at);
+  let last = after;
+  for (;;) {
+    const change = zone.nextChange(at, at + STRETCH_MS);
+    const until = change ?? at + STRETCH_MS;
+    let wall = cron.firstFrom(Math.max(at + offset, floor));
+    for (; wall !== undefined && wall < until + offset; wall = cron.next()) {
+      const slot = wall - offset;
+      if (slot > last) yield (last = slot);
+    }
+    if (wall === undefined || wall > END_OF_TIME_MS) return;
+    at = until;
+    if (change !== undefined) {
+      const changed = zone.offsetAt(change);
+      // The first reading that had no room before the change lies among those that the clocks leave out.
+      const leftOut = wall < change + changed && takesUpLeftOut(cron, changed - offset);
+      if (leftOut && change > last) yield (last = change);
+      floor = floorAfter(cron, change, offset, changed);
+      offset = changed;
+    } else if (wall - offset - LONGEST_CHANGE_MS > at) {
+      // Nothing is due for long: on from shortly before the next reading.
+      at = wall - offset - LONGEST_CHANGE_MS;
+      offset = zone.offsetAt(at);
+      floor = Number.NEGATIVE_INFINITY;
+    }
+  }
+}
+
+/**
+ * The next slots of a rule.
+ *
+ * @example
+ * nextSlots({ cron: "0 9 * * 1-5", timezone: "Europe/Berlin" }, Date.now(), 3)
+ */
+export function nextSlots(rule: SlotRule, after: number, count: number): readonly number[] {
+  const slots: number[] = [];
+  if (count < 1) return slots;
+  for (const slot of slotsAfter(rule, after)) if (slots.push(slot) >= count) break;
+  return slots;
+}
+
+/** The latest `limit` slots after `from` and up to `until`, in their order. Its work follows `limit`, not the length of the time. */
+export function slotsBetween(
+  rule: SlotRule,
+  from: number,
+  until: number,
+  limit: number,
+): readonly number[] {
+  if (limit < 1 || until <= from) return [];
+  const [first, second = Number.POSITIVE_INFINITY] = nextSlots(rule, from, 2);
+  if (first === undefined || first > until) return [];
+  for (let lengthMs = (second - first) * (limit + 1); ; lengthMs *= 4) {
+    const begin = lengthMs < until - from ? until - lengthMs : from;
+    const slots: number[] = [];
+    for (const slot of slotsAfter(rule, begin)) {
+      if (slot > until) break;
+      slots.push(slot);
+    }
+    if (slots.length >= limit || begin === from) return slots.slice(-limit);
+  }
+}
+
+function takesUpLeftOut(cron: CronExpression, leftOutMs: number): boolean {
+  return !(cron.everyHour && leftOutMs >= HOUR_MS);
+}
+
+function floorAfter(cron: CronExpression, change: number, before: number, after: number): number {
+  return after < before && !cron.isInterval ? change + before : Number.NEGATIVE_INFINITY;
+}
+
+/** As if the walk had come from before a change that lies shortly back. */
+function floorAt(zone: Zone, cron: CronExpression, at: number): number {
+  const from = at - LONGEST_CHANGE_MS;
+  const change = zone.nextChange(from, at);
+  return change === undefined
+    ? Number.NEGATIVE_INFINITY
+    : floorAfter(cron, change, zone.offsetAt(from), zone.offsetAt(change));
+}

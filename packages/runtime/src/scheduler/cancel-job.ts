@@ -1,0 +1,14 @@
+import { type Broker, cancellationKey, CANCELLATIONS_BUCKET, cancelReason } from "@millrace/core";
+
+/** Cancels a job that is known to go on, wherever it is. Asking twice is asking once. */
+export async function cancelJob(
+  broker: Broker,
+  job: { readonly id: string; readonly queue: string },
+  reason: string,
+  now: number,
+): Promise<void> {
+  const cancellations = await broker.documents(CANCELLATIONS_BUCKET);
+  await cancellations.put(cancellationKey(job), { reason: cancelReason(reason), at: now });
+  // One that waits for its time would be settled no sooner than that.
+  await broker.delayed.move(job.id, job.queue, "now");
+}

@@ -1,0 +1,72 @@
+import {
+  type Broker,
+  type DocumentStore,
+  MillraceError,
+  readStoredSchedule,
+  type Schedule,
+  SCHEDULES_SEEN,
+  type StoredSchedule,
+  upsert,
+} from "@millrace/core";
+
+/** "Last seen" is for people who clean up; a fleet that restarts need not write it a thousand times. */
+const SEEN_EVERY_MS = 3_600_000;
+
+/**
+ * Stores the schedules of a node's code. From any number of nodes at once: what is there already is not written again, and what changed
+ * is compared and set.
+ */
+export async function putSchedules(
+  store: DocumentStore,
+  schedules: readonly Schedule[],
+  now: number,
+): Promise<void> {
+  if (schedules.length === 0) return;
+  const stored = new Map((await store.list()).map((document) => [document.key, document]));
+  await Promise.all(
+    schedules.map(async ({ name, definition }) => {
+      for (let known = stored.get(name); ; known = await store.get(name)) {
+        const next = upsert(definition, "code", known && readable(name, known.value), now);
+        if (next === undefined) return;
+        try {
+          await store.put(name, next, known?.revision ?? 0);
+          return;
+        } catch (error) {
+          // Another node was first, most likely with the same.
+          if (!MillraceError.is(error, "revision-conflict")) throw error;
+        }
+      }
+    }),
+  );
+}
+
+/** Notes that this node has the schedules in its code. */
+export async function noteSeen(
+  broker: Broker,
+  schedules: readonly Schedule[],
+  node: string,
+  now: number,
+): Promise<void> {
+  if (schedules.length === 0) return;
+  const store = await broker.documents(SCHEDULES_SEEN);
+  const seen = new Map((await store.list()).map(({ key, value }) => [key, seenAt(value)]));
+  await Promise.all(
+    schedules
+      .filter(({ name }) => Math.abs(now - (seen.get(name) ?? 0)) >= SEEN_EVERY_MS)
+      .map(({ name }) => store.put(name, { node, at: now })),
+  );
+}
+
+function seenAt(value: unknown): number {
+  return (value as { readonly at?: number } | null)?.at ?? 0;
+}
+
+/** What can't be read is replaced. */
+function readable(name: string, value: unknown): StoredSchedule | undefined {
+  try {
+    return readStoredSchedule(name, value);
+  } catch (error) {
+    if (MillraceError.is(error)) return undefined;
+    throw error;
+  }
+}

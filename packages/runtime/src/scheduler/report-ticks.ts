@@ -1,0 +1,41 @@
+import { MillraceError, type Plan, recordError, type ScheduledJob } from "@millrace/core";
+import type { SchedulerHost } from "./scheduler-host.ts";
+
+export function reportFired(
+  { events, metrics, log }: SchedulerHost,
+  schedule: string,
+  { id, queue, slot }: ScheduledJob,
+  { lateMs, late }: { readonly lateMs: number; readonly late: boolean },
+): void {
+  metrics.increment("schedule_ticks_total", { schedule, outcome: "fired" });
+  events.emit("schedule.fired", { schedule, slot, id, queue, lateMs });
+  if (!late) return;
+  metrics.increment("schedule_ticks_late_total", { schedule });
+  events.emit("schedule.late", { schedule, slot, lateMs });
+  log.warn({ schedule, slot: new Date(slot).toISOString(), lateMs }, "a schedule was late");
+}
+
+export function reportSkipped(
+  { events, metrics, log }: SchedulerHost,
+  schedule: string,
+  { upTo, count, reason }: Extract<Plan, { do: "skip" }>,
+): void {
+  metrics.increment("schedule_ticks_total", { schedule, outcome: "skipped" }, count);
+  events.emit("schedule.skipped", { schedule, upTo, count, reason });
+  log.info(
+    { schedule, upTo: new Date(upTo).toISOString(), count, reason },
+    "slots of a schedule were left out",
+  );
+}
+
+export function reportFailed(
+  { events, log }: SchedulerHost,
+  schedule: string,
+  error: unknown,
+): void {
+  // Not leading any more is no failure: whoever leads next goes on.
+  if (MillraceError.is(error, "lock-lost")) return;
+  const recorded = recordError(error);
+  events.emit("schedule.failed", { schedule, error: recorded });
+  log.warn({ schedule, error: recorded }, "a schedule could not be dealt with; trying again");
+}

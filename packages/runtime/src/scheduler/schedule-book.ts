@@ -1,0 +1,100 @@
+import {
+  type Broker,
+  type Document,
+  type DocumentStore,
+  type Logger,
+  readStoredSchedule,
+  recordError,
+  SCHEDULES,
+  type StoredSchedule,
+} from "@millrace/core";
+
+/** All stored schedules as they are now, on every node. */
+export class ScheduleBook {
+  readonly #log: Logger;
+  readonly #schedules = new Map<string, StoredSchedule>();
+  /** Of what is in the book. */
+  readonly #revisions = new Map<string, number>();
+  readonly #listeners = new Set<(name: string) => void>();
+  /** Keys that the watch told of while a listing is under way. */
+  #toldMeanwhile: Set<string> | undefined;
+  #close: () => Promise<void> = () => Promise.resolve();
+
+  private constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Watch first, then list: then nothing is missed. Listed anew after every reconnect, as a change in an outage may have gone by unheard. */
+  static async open(broker: Broker, log: Logger): Promise<ScheduleBook> {
+    const store = await broker.documents(SCHEDULES);
+    const book = new ScheduleBook(log);
+    const watch = await store.watch(({ key, document }) => {
+      book.#toldMeanwhile?.add(key);
+      book.#take(key, document);
+    });
+    const unwatchStatus = broker.onStatus((status) => {
+      if (status !== "connected") return;
+      book.#list(store).catch((error: unknown) => {
+        log.warn({ error: recordError(error) }, "schedules could not be listed anew");
+      });
+    });
+    book.#close = async () => {
+      unwatchStatus();
+      await watch.stop();
+    };
+    await book.#list(store);
+    return book;
+  }
+
+  /** What the watch tells meanwhile is newer than the list. */
+  async #list(store: DocumentStore): Promise<void> {
+    const told = (this.#toldMeanwhile = new Set<string>());
+    const documents = new Map((await store.list()).map((document) => [document.key, document]));
+    for (const key of new Set([...documents.keys(), ...this.#schedules.keys()]))
+      if (!told.has(key)) this.#take(key, documents.get(key));
+    if (this.#toldMeanwhile === told) this.#toldMeanwhile = undefined;
+  }
+
+  get size(): number {
+    return this.#schedules.size;
+  }
+
+  get names(): readonly string[] {
+    return [...this.#schedules.keys()];
+  }
+
+  get(name: string): StoredSchedule | undefined {
+    return this.#schedules.get(name);
+  }
+
+  /** Calls with the name of each schedule that was added, changed or removed. */
+  onChange(listener: (name: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    await this.#close();
+  }
+
+  #take(key: string, document: Document | undefined): void {
+    if (document === undefined) {
+      this.#revisions.delete(key);
+      this.#schedules.delete(key);
+    } else {
+      if (document.revision <= (this.#revisions.get(key) ?? 0)) return;
+      this.#revisions.set(key, document.revision);
+      try {
+        this.#schedules.set(key, readStoredSchedule(key, document.value));
+      } catch (error) {
+        this.#schedules.delete(key);
+        this.#log.warn(
+          { schedule: key, error: recordError(error) },
+          "a stored schedule can't be used",
+        );
+      }
+    }
+    for (const listener of [...this.#listeners]) listener(key);
+  }
+}

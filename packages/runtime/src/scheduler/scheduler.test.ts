@@ -1,0 +1,395 @@
+import { MillraceError, paused, resumed, SCHEDULES } from "@millrace/core";
+import type { MemoryBroker } from "@millrace/core/testing";
+import { describe, expect, test } from "vitest";
+import { gate } from "../fixtures/simulated-node.ts";
+import { SimulatedFleet } from "./simulated-fleet.fixture.ts";
+
+const MINUTES_10 = 600_000;
+
+describe("one node", () => {
+  test("enqueues the job of each slot at its time, under the slot's id", async () => {
+    const fleet = new SimulatedFleet();
+    const { said, broker } = await fleet.node("a");
+    await fleet.clock.advance("59s");
+    expect(fleet.ran).toEqual([]);
+    await fleet.clock.advance("1s");
+    expect(fleet.ran).toEqual(["00:01:00"]);
+    await fleet.clock.advance("2m");
+    expect(fleet.ran).toEqual(["00:01:00", "00:02:00", "00:03:00"]);
+    expect(said).toEqual(["leading", "fired 00:01:00", "fired 00:02:00", "fired 00:03:00"]);
+    const [record] = await broker.history.read({ id: "cron:it:20300101T000100Z" });
+    expect(record).toMatchObject({ name: "report", state: "succeeded" });
+    expect(fleet.state()).toMatchObject({ fired: 3, skipped: 0, late: 0 });
+    expect(fleet.state().intent).toBeUndefined();
+  });
+
+  test("with nothing scheduled asks for no lock and keeps no timer", async () => {
+    const fleet = new SimulatedFleet();
+    const { said } = await fleet.node("a", { schedules: [] });
+    expect(fleet.clock.pending).toBe(0);
+    expect(said).toEqual([]);
+    fleet.server.bucket(SCHEDULES).put(
+      "later",
+      {
+        cron: "* * * * *",
+        timezone: "UTC",
+        job: "report",
+        queue: "reports",
+        since: 0,
+        origin: "client",
+      },
+      0,
+    );
+    await fleet.clock.advance("1m");
+    expect(said).toContain("leading");
+    expect(fleet.ran).toContain("00:01:00");
+  });
+
+  test("a stored schedule that can't be used stops no other", async () => {
+    const fleet = new SimulatedFleet();
+    fleet.server.bucket(SCHEDULES).put("broken", { cron: "every day" }, 0);
+    await fleet.node("a");
+    await fleet.clock.advance("1m");
+    expect(fleet.ran).toEqual(["00:01:00"]);
+  });
+
+  test("jitter delays the start, the same however often it is computed", async () => {
+    const fleet = new SimulatedFleet();
+    const { said } = await fleet.node("a", { schedules: [{ jitter: "50s", cron: "*/5 * * * *" }] });
+    await fleet.clock.advance("5m");
+    expect(said).toContain("fired 00:05:00");
+    expect(fleet.ran).toEqual([]);
+    await fleet.clock.advance("50s");
+    expect(fleet.ran).toEqual(["00:05:00"]);
+  });
+
+  test("a queue that refuses is tried again, and the trouble is on record until it is over", async () => {
+    const fleet = new SimulatedFleet();
+    const { broker, said } = await fleet.node("a");
+    broker.failNext("enqueue", new MillraceError("queue-full", "The queue is full."));
+    await fleet.clock.advance("1m");
+    expect(fleet.ran).toEqual([]);
+    expect(fleet.state()).toMatchObject({ intent: {}, trouble: { code: "queue-full" } });
+    await fleet.clock.advance("2s");
+    expect(fleet.ran).toEqual(["00:01:00"]);
+    expect(fleet.state().trouble).toBeUndefined();
+    expect(said).toEqual(["leading", "failed queue-full", "fired 00:01:00"]);
+  });
+});
+
+describe("several nodes", () => {
+  test("one leads; when it is gone another goes on within the lease, and no slot is doubled or lost", async () => {
+    const fleet = new SimulatedFleet();
+    const schedules = [{ cron: "* * * * * *", missed: { all: 100 } }];
+    const [a, b] = [await fleet.node("a", { schedules }), await fleet.node("b", { schedules })];
+    await fleet.clock.advance("20s");
+    expect([a.said[0], b.said]).toEqual(["leading", []]);
+    a.broker.disconnect();
+    await fleet.clock.advance("40.5s");
+    expect(b.said[0]).toBe("leading");
+    expect(fleet.ran).toEqual(seconds(1, 60));
+    expect(fleet.state().fired).toBe(60);
+  });
+
+  test("a leader that stops hands over at once", async () => {
+    const fleet = new SimulatedFleet();
+    const [a, b] = [await fleet.node("a"), await fleet.node("b")];
+    const stopped = a.node.stop();
+    await fleet.clock.advance("1s");
+    await stopped;
+    expect(a.said).toEqual(["leading", "resigned"]);
+    expect(b.said).toEqual(["leading"]);
+    await fleet.clock.advance("1m");
+    expect(fleet.ran).toEqual(["00:01:00"]);
+  });
+
+  test("two that both believe to lead enqueue each slot once", async () => {
+    const fleet = new SimulatedFleet();
+    const schedules = [{ cron: "* * * * * *", missed: { all: 100 } }];
+    const [a, b] = [await fleet.node("a", { schedules }), await fleet.node("b", { schedules })];
+    await fleet.clock.advance("5s");
+    for (let round = 0; round < 5; round += 1) {
+      // As if the server had lost the lock: the one who holds it does not know yet.
+      fleet.server.locks.free("leader/scheduler");
+      const c = await fleet.node(`c${round}`, { schedules });
+      await fleet.clock.advance("7s");
+      expect([a, b, c].filter(({ said }) => said.includes("leading")).length).toBeGreaterThan(0);
+    }
+    expect(fleet.ran).toEqual(seconds(1, 40));
+  });
+
+  test("the code of many nodes is stored once, and a change keeps what was done", async () => {
+    const fleet = new SimulatedFleet();
+    await fleet.node("a");
+    await fleet.clock.advance("90s");
+    const bucket = fleet.server.bucket(SCHEDULES);
+    const first = bucket.get("it");
+    await fleet.node("b");
+    expect(bucket.get("it")).toEqual(first);
+    await fleet.node("c", { schedules: [{ overlap: "skip" }] });
+    expect(bucket.get("it")?.value).toMatchObject({ overlap: "skip", since: Date.UTC(2030, 0) });
+    await fleet.clock.advance("30s");
+    await fleet.node("d", { schedules: [{ cron: "*/5 * * * *" }] });
+    await fleet.clock.advance("4m");
+    expect(fleet.ran).toEqual(["00:01:00", "00:02:00", "00:05:00"]);
+  });
+});
+
+describe("what was missed", () => {
+  /** Nobody is there from 00:00:30 to 00:07:10. */
+  async function afterAnOutage(missed: "skip" | "once" | { all: number }): Promise<SimulatedFleet> {
+    const fleet = new SimulatedFleet();
+    const a = await fleet.node("a", { schedules: [{ missed }] });
+    await fleet.clock.advance("30s");
+    a.broker.disconnect();
+    await fleet.clock.advance("6m");
+    await fleet.clock.advance("40s");
+    const b = await fleet.node("b", { schedules: [{ missed }] });
+    await fleet.clock.advance("1s");
+    expect(b.said[0]).toBe("leading");
+    return fleet;
+  }
+
+  test.each<["skip" | "once" | { all: number }, string[]]>([
+    ["skip", []],
+    ["once", ["00:07:00"]],
+    [{ all: 3 }, ["00:05:00", "00:06:00", "00:07:00"]],
+    [
+      { all: 100 },
+      ["00:01:00", "00:02:00", "00:03:00", "00:04:00", "00:05:00", "00:06:00", "00:07:00"],
+    ],
+  ])("%j", async (missed, ran) => {
+    const fleet = await afterAnOutage(missed);
+    expect(fleet.ran).toEqual(ran);
+    expect(fleet.state()).toMatchObject({ fired: ran.length, skipped: 7 - ran.length });
+    await fleet.clock.advance("1m");
+    expect(fleet.ran).toEqual([...ran, "00:08:00"]);
+  });
+
+  test("a slot that is late by less than lateAfter was not missed", async () => {
+    const fleet = new SimulatedFleet();
+    const schedules = [{ missed: "skip" as const, lateAfter: "30s" as const }];
+    const a = await fleet.node("a", { schedules });
+    const b = await fleet.node("b", { schedules });
+    await fleet.clock.advance("58s");
+    a.broker.disconnect();
+    await fleet.clock.advance("20s");
+    expect(b.said).toEqual(["leading", "fired 00:01:00"]);
+  });
+
+  test("a late one is told", async () => {
+    const fleet = new SimulatedFleet();
+    const { said, broker } = await fleet.node("a");
+    await fleet.clock.advance("58s");
+    broker.disconnect();
+    await fleet.clock.advance("20s");
+    broker.reconnect();
+    await fleet.clock.advance("10s");
+    const late = said.find((line) => line.startsWith("late 00:01:00"));
+    expect(late).toBeDefined();
+    expect(fleet.ran).toEqual(["00:01:00"]);
+    expect(fleet.state().late).toBe(1);
+  });
+});
+
+describe("overlap: the previous job runs until it is let go", () => {
+  async function busy(overlap: "allow" | "skip" | "queue" | "cancel") {
+    const fleet = new SimulatedFleet();
+    const hold = gate();
+    let runs = 0;
+    const a = await fleet.node("a", {
+      schedules: [{ overlap }],
+      handler: () => ((runs += 1) === 1 ? hold.promise : undefined),
+    });
+    await fleet.clock.advance("1m");
+    expect(fleet.ran).toEqual(["00:01:00"]);
+    return { fleet, ...a, letGo: hold.open };
+  }
+
+  test("allow", async () => {
+    const { fleet, letGo } = await busy("allow");
+    await fleet.clock.advance("2m");
+    expect(fleet.ran).toEqual(["00:01:00", "00:02:00", "00:03:00"]);
+    letGo();
+  });
+
+  test("skip", async () => {
+    const { fleet, letGo, said } = await busy("skip");
+    await fleet.clock.advance("90s");
+    letGo();
+    await fleet.clock.advance("30s");
+    expect(fleet.ran).toEqual(["00:01:00", "00:03:00"]);
+    expect(said).toContain("skipped 00:02:00 overlap 1");
+    expect(fleet.state()).toMatchObject({ fired: 2, skipped: 1 });
+  });
+
+  test("queue: the first that is due meanwhile runs at the end, later ones are left out", async () => {
+    const { fleet, letGo, said } = await busy("queue");
+    await fleet.clock.advance("150s");
+    expect(fleet.ran).toEqual(["00:01:00"]);
+    expect(said).toContain("skipped 00:03:00 queue-full 1");
+    letGo();
+    await fleet.clock.advance("1s");
+    expect(fleet.ran).toEqual(["00:01:00", "00:02:00"]);
+    await fleet.clock.advance("1m");
+    expect(fleet.ran).toEqual(["00:01:00", "00:02:00", "00:04:00"]);
+    expect(fleet.state().late).toBe(0);
+  });
+
+  test("queue: another leader keeps the queued slot", async () => {
+    const { fleet, letGo, node } = await busy("queue");
+    const b = await fleet.node("b", { schedules: [{ overlap: "queue" }] });
+    await fleet.clock.advance("70s");
+    letGo();
+    const stopped = node.stop();
+    await fleet.clock.advance("5s");
+    await stopped;
+    expect(b.said).toContain("leading");
+    expect(fleet.ran).toEqual(["00:01:00", "00:02:00"]);
+  });
+
+  test("cancel: the previous one is cancelled, and the new one runs", async () => {
+    const { fleet, letGo } = await busy("cancel");
+    await fleet.clock.advance("1m");
+    const asked = fleet.server.bucket("cancellations").get("reports.cron:it:20300101T000100Z");
+    // Where nodes heed cancellations they have removed it by now.
+    if (asked !== undefined) expect(asked.value).toMatchObject({ reason: expect.any(String) });
+    expect(fleet.ran).toEqual(["00:01:00", "00:02:00"]);
+    letGo();
+  });
+});
+
+describe("pause", () => {
+  test("lasts over leaders, and what was due meanwhile is not made up for", async () => {
+    const fleet = new SimulatedFleet();
+    const schedules = [{ missed: { all: 50 } }];
+    const a = await fleet.node("a", { schedules });
+    await fleet.node("b", { schedules });
+    await fleet.clock.advance("90s");
+    fleet.writeState((state) => paused(state, fleet.clock.now()));
+    a.broker.disconnect();
+    await fleet.clock.advance("3m");
+    expect(fleet.ran).toEqual(["00:01:00"]);
+    fleet.writeState((state) => resumed(state, fleet.clock.now()));
+    await fleet.clock.advance("1m");
+    expect(fleet.ran).toEqual(["00:01:00", "00:05:00"]);
+  });
+});
+
+describe("clocks", () => {
+  test("ten minutes ahead and ten behind: each slot runs once, whoever leads", async () => {
+    const fleet = new SimulatedFleet();
+    const schedules = [{ missed: { all: 100 } }];
+    const behind = await fleet.node("behind", { schedules, offsetMs: -MINUTES_10 });
+    const right = await fleet.node("right", { schedules });
+    await fleet.clock.advance("15m");
+    behind.broker.disconnect();
+    await fleet.clock.advance("15m");
+    expect(right.said).toContain("leading");
+    const ahead = await fleet.node("ahead", { schedules, offsetMs: MINUTES_10 });
+    right.broker.disconnect();
+    await fleet.clock.advance("15.5m");
+    expect(ahead.said).toContain("leading");
+    expect(new Set(fleet.ran).size).toBe(fleet.ran.length);
+    // From its first start at 23:50 by the clock that was behind, to 00:55 by the one that is ahead.
+    expect(fleet.ran).toHaveLength(10 + 55);
+    expect(fleet.ran.at(-1)).toBe("00:55:00");
+  });
+
+  test("stepped back, no slot comes again; stepped forward, it is noticed within half a minute and the policy holds", async () => {
+    const fleet = new SimulatedFleet();
+    const { clock } = await fleet.node("a");
+    await fleet.clock.advance("3m");
+    clock.jump(-150_000);
+    await fleet.clock.advance("150s");
+    expect(fleet.ran).toEqual(["00:01:00", "00:02:00", "00:03:00"]);
+    await fleet.clock.advance("1m");
+    expect(fleet.ran.at(-1)).toBe("00:04:00");
+    clock.jump(4 * 60_000 + 30_000);
+    await fleet.clock.advance("30s");
+    // 5, 6, 7 and 8 were stepped over: the latest runs.
+    expect(fleet.ran).toEqual([
+      "00:01:00",
+      "00:02:00",
+      "00:03:00",
+      "00:04:00",
+      "00:08:00",
+      "00:09:00",
+    ]);
+  });
+
+  test("a time that a night leaves out runs at the change of the clocks, one that comes twice runs once", async () => {
+    const spring = new SimulatedFleet(Date.UTC(2030, 2, 31, 0, 30));
+    const schedules = [{ cron: "30 2 * * *", timezone: "Europe/Berlin" }];
+    await spring.node("a", { schedules });
+    await spring.clock.advance("2h");
+    expect(spring.ran).toEqual(["01:00:00"]);
+
+    const autumn = new SimulatedFleet(Date.UTC(2030, 9, 27));
+    await autumn.node("a", { schedules });
+    await autumn.clock.advance("3h");
+    expect(autumn.ran).toEqual(["00:30:00"]);
+  });
+});
+
+describe("a leader that is frozen between its last look and the publish", () => {
+  /** The next enqueue waits until it is let go. */
+  function freezing(): {
+    decorate: (broker: MemoryBroker) => MemoryBroker;
+    thaw: () => void;
+    freeze: () => void;
+  } {
+    let frozen: Promise<void> | undefined;
+    const hold = gate();
+    return {
+      freeze: () => void (frozen = hold.promise),
+      thaw: () => {
+        frozen = undefined;
+        hold.open();
+      },
+      decorate: (broker) =>
+        new Proxy(broker, {
+          get(target, property) {
+            if (property === "enqueue")
+              return async (jobs: Parameters<MemoryBroker["enqueue"]>[0]) => {
+                await frozen;
+                return target.enqueue(jobs);
+              };
+            const value: unknown = Reflect.get(target, property, target);
+            return typeof value === "function" ? value.bind(target) : value;
+          },
+        }),
+    };
+  }
+
+  test.each(["30s", "1h"] as const)(
+    "its publish %s later does not make the slot run twice",
+    async (freeze) => {
+      const fleet = new SimulatedFleet();
+      const ice = freezing();
+      const schedules = [{ cron: "0 * * * *", missed: { all: 10 } }];
+      await fleet.node("a", { schedules, decorate: ice.decorate });
+      const b = await fleet.node("b", { schedules });
+      await fleet.clock.advance("59m");
+      ice.freeze();
+      await fleet.clock.advance("1m");
+      expect(fleet.ran).toEqual([]);
+      fleet.server.locks.free("leader/scheduler");
+      await fleet.clock.advance("20s");
+      expect(b.said).toContain("leading");
+      expect(fleet.ran).toEqual(["01:00:00"]);
+      await fleet.clock.advance(freeze);
+      const before = [...fleet.ran];
+      ice.thaw();
+      await fleet.clock.advance("1m");
+      expect(fleet.ran).toEqual(before);
+      expect(fleet.ran.filter((slot) => slot === "01:00:00")).toHaveLength(1);
+    },
+  );
+});
+
+function seconds(from: number, to: number): string[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index).map((second) =>
+    new Date(second * 1_000).toISOString().slice(11, 19),
+  );
+}

@@ -1,0 +1,84 @@
+import { recordError, type Schedule, SCHEDULES, type Stoppable } from "@millrace/core";
+import { createActor, waitFor } from "xstate";
+import type { HeldLease } from "../lock/lock-request.ts";
+import { takeLock } from "../lock/take-lock.ts";
+import { xstateClock } from "../service/xstate-clock.ts";
+import { Leadership } from "./leadership.ts";
+import { noteSeen, putSchedules } from "./put-schedules.ts";
+import { ScheduleBook } from "./schedule-book.ts";
+import type { SchedulerHost } from "./scheduler-host.ts";
+import { schedulerMachine } from "./scheduler-machine.ts";
+
+const LEADER_LOCK = "leader/scheduler";
+
+/**
+ * Stores a node's own schedules, and leads all schedules of the namespace while no other node does.
+ *
+ * @throws MillraceError where the broker can't be asked: open it again
+ */
+export async function openScheduler(
+  host: SchedulerHost,
+  schedules: readonly Schedule[],
+): Promise<Stoppable> {
+  const { broker, clock, log } = host;
+  await putSchedules(await broker.documents(SCHEDULES), schedules, clock.now());
+  noteSeen(broker, schedules, host.node, clock.now()).catch((error: unknown) => {
+    log.debug({ error: recordError(error) }, "it was not noted that this node has schedules");
+  });
+  const book = await ScheduleBook.open(broker, log);
+  let leadership: Leadership | undefined;
+
+  const tellLeading = (lease: HeldLease, leading: boolean): void => {
+    host.metrics.gauge("scheduler_leader", {}, leading ? 1 : 0);
+    host.events.emit("scheduler.leader", { node: host.node, leading, token: lease.token });
+    log.info(
+      { node: host.node, token: lease.token },
+      leading ? "leading the schedules" : "no longer leading the schedules",
+    );
+  };
+  const actor = createActor(schedulerMachine, {
+    clock: xstateClock(clock),
+    input: {
+      stand: async (signal) => {
+        const lease = await takeLock(
+          { locks: broker.locks, clock, log },
+          {
+            name: LEADER_LOCK,
+            holder: host.node,
+            leaseMs: host.leaseMs,
+            waitMs: Number.POSITIVE_INFINITY,
+            signal,
+          },
+        );
+        if (lease === undefined) throw new Error("a wait without end has ended");
+        return lease;
+      },
+      lead: async (lease, over) => {
+        leadership = new Leadership(host, book, lease, over);
+        tellLeading(lease, true);
+        await leadership.start();
+      },
+      resign: async (lease) => {
+        await leadership?.stop();
+        leadership = undefined;
+        await lease.release();
+        tellLeading(lease, false);
+      },
+      onTrouble: (error) =>
+        log.warn({ error: recordError(error) }, "schedules can't be led; trying again"),
+    },
+  });
+  actor.start();
+  const wakeUp = (): void => {
+    if (book.size > 0) actor.send({ type: "SCHEDULES" });
+  };
+  book.onChange(wakeUp);
+  wakeUp();
+  return {
+    stop: async () => {
+      if (actor.getSnapshot().status === "active") actor.send({ type: "STOP" });
+      await waitFor(actor, (snapshot) => snapshot.status !== "active", { timeout: Infinity });
+      await book.close();
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import {
+  type Broker,
+  type Clock,
+  type DocumentStore,
+  judgeSlotJob,
+  readScheduleState,
+  SCHEDULE_STATE,
+  slotOriginOf,
+} from "@millrace/core";
+import type { Gate } from "../gates/gate.ts";
+
+/** A leader that takes over decides within moments, or within its lease. */
+const UNDECIDED_MS = 1_000;
+
+/**
+ * Keeps out the job of a slot that was published by a leader which was frozen between its last look at the lock and the publish, so long that
+ * the server has forgotten the id. Whatever a later leadership has enqueued for the slot counts; this one is dropped without a record.
+ */
+export function staleSlotGate(broker: Broker, clock: Clock): Gate {
+  let states: Promise<DocumentStore> | undefined;
+  const open = (): Promise<DocumentStore> =>
+    (states ??= broker.documents(SCHEDULE_STATE).catch((error: unknown) => {
+      // A failure is not kept: the next job tries again.
+      states = undefined;
+      throw error;
+    }));
+  return {
+    // A job that was attempted has passed here before.
+    concerns: (envelope) => envelope.attempts === 0 && slotOriginOf(envelope) !== undefined,
+    async enter({ envelope }) {
+      const origin = slotOriginOf(envelope);
+      if (origin === undefined) return PASSED;
+      const document = await (await open()).get(origin.schedule);
+      switch (judgeSlotJob(origin, readScheduleState(document?.value))) {
+        case "counts":
+          return PASSED;
+        case "stale":
+          return { refusal: { kind: "recalled" } };
+        case "undecided":
+          return { refusal: { kind: "deferred", untilMs: clock.now() + UNDECIDED_MS } };
+      }
+    },
+  };
+}
+
+const PASSED = { pass: { leave: () => Promise.resolve() } } as const;

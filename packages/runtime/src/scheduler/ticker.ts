@@ -1,0 +1,319 @@
+import {
+  type Clock,
+  type DocumentStore,
+  leadershipOf,
+  MillraceError,
+  plan,
+  type Previous,
+  readScheduleState,
+  recordError,
+  type ScheduleState,
+  type Stoppable,
+  type StoredSchedule,
+  type Timer,
+  withFired,
+  withIntent,
+  withQueued,
+  withSkipped,
+  withTrouble,
+  slotJob,
+  slotJobId,
+} from "@millrace/core";
+import type { HeldLease } from "../lock/lock-request.ts";
+import { cancelJob } from "./cancel-job.ts";
+import type { SchedulerHost } from "./scheduler-host.ts";
+import { reportFailed, reportFired, reportSkipped } from "./report-ticks.ts";
+import { whereabouts } from "./whereabouts.ts";
+
+/** The wall clock may be stepped while a timer runs, and a timer does not notice. */
+const LONGEST_SLEEP_MS = 30_000;
+const RETRY_MS = 1_000;
+
+interface KnownState {
+  readonly state: ScheduleState;
+  readonly revision: number;
+}
+
+export interface TickerOptions {
+  readonly host: SchedulerHost;
+  readonly states: DocumentStore;
+  readonly lease: HeldLease;
+  /** A greater leadership has written: this one is over, whatever its lease says. */
+  readonly onSuperseded: () => void;
+}
+
+/**
+ * Leads one schedule: does what `plan` says, one thing after another, and sleeps until the next slot. `asleep ⇄ busy ⇄ busy and nudged`, and
+ * `stopped` from anywhere.
+ *
+ * A slot takes three writes, and the process may end between any two: the intent (compare-and-set), the job (under the slot's id), the
+ * slot as the last one (compare-and-set). Before each the lease is looked at.
+ */
+export class Ticker {
+  readonly #host: SchedulerHost;
+  readonly #clock: Clock;
+  readonly #states: DocumentStore;
+  readonly #lease: HeldLease;
+  readonly #onSuperseded: () => void;
+  #schedule: StoredSchedule;
+  #phase: "asleep" | "busy" | "nudged" | "stopped" = "asleep";
+  /** The run under way, or the last one. */
+  #run: Promise<void> = Promise.resolve();
+  #timer: Timer | undefined;
+  /** Undefined: to be read. */
+  #known: KnownState | undefined;
+  /** The intent was written by this ticker and nothing has failed since: its job can't be there yet. */
+  #intentIsFresh = false;
+  #previous: { readonly id: string; readonly is: Previous } | undefined;
+  /** Tells of the end of the job that a queued slot waits for. */
+  #following: { readonly id: string; readonly end: Promise<Stoppable> } | undefined;
+  #failures = 0;
+
+  constructor(schedule: StoredSchedule, options: TickerOptions) {
+    this.#schedule = schedule;
+    this.#host = options.host;
+    this.#clock = options.host.clock;
+    this.#states = options.states;
+    this.#lease = options.lease;
+    this.#onSuperseded = options.onSuperseded;
+  }
+
+  /** The definition has changed. */
+  reschedule(schedule: StoredSchedule): void {
+    this.#schedule = schedule;
+    this.wake();
+  }
+
+  /** The state as somebody has written it; the ticker's own writes come back here too. */
+  learn(known: KnownState): void {
+    if (known.revision !== 0 && known.revision <= (this.#known?.revision ?? 0)) return;
+    this.#known = known;
+    this.wake();
+  }
+
+  /** Looks again at what is due. */
+  wake(): void {
+    if (this.#phase === "busy") this.#phase = "nudged";
+    if (this.#phase !== "asleep") return;
+    this.#phase = "busy";
+    this.#timer?.cancel();
+    // What was seen to go on before the sleep may have ended.
+    if (this.#previous?.is === "going") this.#previous = undefined;
+    this.#run = this.#work();
+  }
+
+  /** Resolves when no write is under way any more. Idempotent. */
+  async stop(): Promise<void> {
+    this.#phase = "stopped";
+    this.#timer?.cancel();
+    this.#unfollow();
+    await this.#run;
+  }
+
+  get #isLeading(): boolean {
+    return this.#phase !== "stopped" && this.#lease.isHeld();
+  }
+
+  async #work(): Promise<void> {
+    let sleepMs = LONGEST_SLEEP_MS;
+    try {
+      for (let done = false; !done && this.#isLeading;) {
+        const known = (this.#known ??= await this.#read());
+        if (leadershipOf(known.state) > this.#lease.token) return this.#onSuperseded();
+        const step = await this.#step(known);
+        if (step === undefined) continue;
+        done = true;
+        sleepMs = Math.min(step.sleepMs, LONGEST_SLEEP_MS);
+      }
+      this.#failures = 0;
+    } catch (error) {
+      sleepMs = Math.min(RETRY_MS * 2 ** this.#failures, LONGEST_SLEEP_MS);
+      this.#failures += 1;
+      this.#intentIsFresh = false;
+      // Whether a write that failed was carried out is not known.
+      this.#known = undefined;
+      reportFailed(this.#host, this.#schedule.name, error);
+    }
+    this.#sleep(sleepMs);
+  }
+
+  #sleep(ms: number): void {
+    if (!this.#isLeading) return;
+    const nudged = this.#phase === "nudged" && this.#failures === 0;
+    this.#phase = "asleep";
+    if (nudged) this.wake();
+    else this.#timer = this.#clock.setTimer(ms, () => this.wake());
+  }
+
+  /** Does one thing. @returns how long there is nothing more to do */
+  async #step(known: KnownState): Promise<{ readonly sleepMs: number } | undefined> {
+    const schedule = this.#schedule;
+    const now = this.#clock.now();
+    const next = plan(schedule, known.state, now, this.#previousOf(known.state));
+    switch (next.do) {
+      case "wait":
+        if (next.onEnd) this.#follow(known.state);
+        else this.#unfollow();
+        return {
+          sleepMs: next.until === undefined ? LONGEST_SLEEP_MS : Math.max(0, next.until - now),
+        };
+      case "look":
+        await this.#look(known.state);
+        return undefined;
+      case "skip":
+        if (await this.#put(known, withSkipped(known.state, next, now)))
+          reportSkipped(this.#host, schedule.name, next);
+        return undefined;
+      case "queue":
+        await this.#put(known, withQueued(known.state, next.slot));
+        return undefined;
+      case "fire":
+        this.#intentIsFresh = await this.#put(
+          known,
+          withIntent(known.state, {
+            slot: next.slot,
+            queue: schedule.queue,
+            token: this.#lease.token,
+          }),
+        );
+        return undefined;
+      case "resolve":
+        await this.#resolve(known);
+        return undefined;
+    }
+  }
+
+  /** Brings an intent to its end, whoever had it. */
+  async #resolve(known: KnownState): Promise<void> {
+    const { state } = known;
+    const { intent } = state;
+    if (intent === undefined) return;
+    const id = slotJobId(this.#schedule.name, intent.slot);
+    if (!this.#intentIsFresh) {
+      const found = await whereabouts(this.#host.broker, { id, queue: intent.queue });
+      if (found !== "absent") return this.#fired(known, intent.queue, false);
+      // Its queue may have been given up since.
+      if (intent.token !== this.#lease.token || intent.queue !== this.#schedule.queue) {
+        const mine = { slot: intent.slot, queue: this.#schedule.queue, token: this.#lease.token };
+        this.#intentIsFresh = await this.#put(known, withIntent(state, mine));
+        return;
+      }
+    }
+    await this.#cancelPrevious(state);
+    const duplicate = await this.#publish(intent.slot);
+    this.#intentIsFresh = false;
+    await this.#fired(known, this.#schedule.queue, !duplicate);
+  }
+
+  async #cancelPrevious(state: ScheduleState): Promise<void> {
+    if (this.#schedule.overlap !== "cancel" || state.job === undefined) return;
+    if (this.#previousOf(state) === "unknown") await this.#look(state);
+    if (this.#previousOf(state) !== "going" || !this.#isLeading) return;
+    await cancelJob(
+      this.#host.broker,
+      state.job,
+      `The schedule ${this.#schedule.name} is due again.`,
+      this.#clock.now(),
+    );
+  }
+
+  /** @returns whether a job of this id was there already */
+  async #publish(slot: number): Promise<boolean> {
+    const job = slotJob(this.#schedule, slot, this.#lease.token, this.#clock.now());
+    if (!this.#isLeading) throw resigned();
+    const [result] = await this.#host.broker.enqueue([job]);
+    if (result === undefined)
+      throw new MillraceError("publish-timeout", `The broker said nothing about job ${job.id}.`);
+    if (result.ok) return result.duplicate;
+    await this.#noteTrouble(result.error);
+    throw result.error;
+  }
+
+  async #fired(known: KnownState, queue: string, mine: boolean): Promise<void> {
+    const { intent, queued } = known.state;
+    if (intent === undefined) return;
+    const { name, lateAfterMs } = this.#schedule;
+    const { slot } = intent;
+    const now = this.#clock.now();
+    const job = { id: slotJobId(name, slot), queue, slot };
+    const lateMs = Math.max(0, now - slot);
+    // A queued slot has waited as it should.
+    const late = slot !== queued && lateMs > lateAfterMs;
+    const next = withFired(known.state, job, { at: now, late, token: this.#lease.token, mine });
+    this.#unfollow();
+    if (await this.#put(known, next)) reportFired(this.#host, name, job, { lateMs, late });
+  }
+
+  /** So that people see it; the retry does not depend on it. */
+  async #noteTrouble(error: MillraceError): Promise<void> {
+    const known = this.#known;
+    if (known === undefined || known.state.trouble?.code === error.code) return;
+    const trouble = { code: error.code, message: error.message, at: this.#clock.now() };
+    await this.#put(known, withTrouble(known.state, trouble));
+  }
+
+  #previousOf({ job }: ScheduleState): Previous {
+    if (job === undefined) return "ended";
+    return this.#previous?.id === job.id ? this.#previous.is : "unknown";
+  }
+
+  async #look({ job }: ScheduleState): Promise<void> {
+    if (job === undefined) return;
+    const found = await whereabouts(this.#host.broker, job);
+    this.#previous = { id: job.id, is: found === "going" ? "going" : "ended" };
+  }
+
+  #follow({ job }: ScheduleState): void {
+    if (job === undefined || this.#following?.id === job.id) return;
+    this.#unfollow();
+    const end = this.#host.broker.history.follow(job, ({ state }) => {
+      if (state !== "requeued") this.wake();
+    });
+    this.#following = { id: job.id, end };
+    // What ended before the following began is found by looking once more.
+    end.then(
+      () => this.wake(),
+      (error: unknown) => {
+        this.#following = undefined;
+        reportFailed(this.#host, this.#schedule.name, error);
+      },
+    );
+  }
+
+  #unfollow(): void {
+    const following = this.#following;
+    this.#following = undefined;
+    following?.end
+      .then((subscription) => subscription.stop())
+      .catch((error: unknown) => {
+        this.#host.log.debug(
+          { error: recordError(error) },
+          "following a job of a schedule did not end well",
+        );
+      });
+  }
+
+  async #read(): Promise<KnownState> {
+    const document = await this.#states.get(this.#schedule.name);
+    return { state: readScheduleState(document?.value), revision: document?.revision ?? 0 };
+  }
+
+  /** @returns whether it was written; where somebody else has written since, everything is planned anew */
+  async #put(known: KnownState, state: ScheduleState): Promise<boolean> {
+    if (!this.#isLeading) throw resigned();
+    try {
+      const revision = await this.#states.put(this.#schedule.name, state, known.revision);
+      this.#known = { state, revision };
+      return true;
+    } catch (error) {
+      if (!MillraceError.is(error, "revision-conflict")) throw error;
+      this.#known = undefined;
+      this.#intentIsFresh = false;
+      return false;
+    }
+  }
+}
+
+function resigned(): MillraceError {
+  return new MillraceError("lock-lost", "This node no longer leads the schedules.");
+}

@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import { type HistoryRecord, type ScheduleTiming, slotJobId } from "@millrace/core";
+import { connect, type Millrace } from "millrace";
+import { expect } from "vitest";
+import { startChild, type TestChild } from "../harness/child.ts";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually } from "../harness/deadline.ts";
+import type { TestServer } from "../harness/servers.ts";
+import { readRecords } from "../reliability/harness/records.ts";
+import { type ProgramConfig, QUEUE, type Said, type Told } from "./program-config.ts";
+
+const START_MS = 45_000;
+const PATIENCE_MS = 30_000;
+/** So short that what is published a moment later is not held back by its id. */
+const DEDUPE_MS = 100;
+
+export interface FleetNode extends TestChild {
+  readonly name: string;
+  heard<S extends Said["say"]>(
+    say: S,
+    accepts?: (message: Extract<Said, { say: S }>) => boolean,
+    withinMs?: number,
+  ): Promise<Extract<Said, { say: S }>>;
+  jump(ms: number): void;
+}
+
+/** Nodes with schedules on a namespace of their own, in processes of their own. */
+export class Fleet {
+  readonly namespace: string;
+  readonly client: Millrace;
+  readonly leaseMs = 1_000;
+  readonly #server: TestServer;
+  readonly #schedules: readonly ScheduleTiming[];
+  #nodes = 0;
+
+  static async start(server: TestServer, schedules: readonly ScheduleTiming[]): Promise<Fleet> {
+    const namespace = server.namespace();
+    const client = await connect({ servers: server.url, namespace, env: {} });
+    cleanUpLater(() => client.close());
+    await client.queues.ensure(QUEUE, { dedupeWindowMs: DEDUPE_MS });
+    return new Fleet(server, namespace, client, schedules);
+  }
+
+  private constructor(
+    server: TestServer,
+    namespace: string,
+    client: Millrace,
+    schedules: readonly ScheduleTiming[],
+  ) {
+    this.#server = server;
+    this.namespace = namespace;
+    this.client = client;
+    this.#schedules = schedules;
+  }
+
+  /** Resolves when the node is ready; which one leads is another question. */
+  async node(choices: Partial<Pick<ProgramConfig, "offsetMs" | "strike" | "leaseMs">> = {}) {
+    this.#nodes += 1;
+    const name = `n${this.#nodes}`;
+    const config: ProgramConfig = {
+      servers: this.#server.url,
+      namespace: this.namespace,
+      name,
+      leaseMs: this.leaseMs,
+      schedules: this.#schedules,
+      offsetMs: 0,
+      ...choices,
+    };
+    const child = startChild(join(import.meta.dirname, "scheduler-program.ts"), {
+      args: [JSON.stringify(config)],
+    });
+    // One that is to be struck may be struck as soon as it leads, which may be before it is ready.
+    await child.line(/^ready$|^SIG/, START_MS);
+    const node: FleetNode = {
+      ...child,
+      name,
+      heard: (say, accepts = () => true, withinMs = PATIENCE_MS) =>
+        child.message(
+          (message): message is never => (message as Said).say === say && accepts(message as never),
+          withinMs,
+        ),
+      jump: (jumpMs) => child.send({ jumpMs } satisfies Told as NodeJS.Dict<unknown>),
+    };
+    return node;
+  }
+
+  /** How many slots of each schedule were enqueued late. */
+  async late(): Promise<Readonly<Record<string, number>>> {
+    const schedules = await this.client.cron.list();
+    return Object.fromEntries(schedules.map(({ name, state }) => [name, state.late]));
+  }
+
+  /** Pauses everything, lets all jobs end, and reads what happened, past the product's own reader. */
+  async finish(): Promise<readonly HistoryRecord[]> {
+    for (const { name } of this.#schedules) await this.client.cron.pause(name);
+    // A leader may be amid its last tick.
+    await eventually(
+      async () => {
+        const schedules = await this.client.cron.list();
+        return schedules.every(({ state }) => state.intent === undefined);
+      },
+      { withinMs: PATIENCE_MS, describe: "no tick is under way" },
+    );
+    await eventually(
+      async () => {
+        const { waiting, running, delayed } = await this.client.queues.snapshot(QUEUE);
+        return waiting + running + delayed === 0;
+      },
+      { withinMs: PATIENCE_MS, everyMs: 50, describe: "all jobs have ended" },
+    );
+    return readRecords(this.#server.url, this.namespace);
+  }
+}
+
+/** The slots of a schedule whose jobs have ended, one for each record, in their order. */
+export function slotsOf(records: readonly HistoryRecord[], schedule: string): readonly number[] {
+  return records
+    .filter(({ id, state }) => id.startsWith(`cron:${schedule}:`) && state !== "requeued")
+    .map(({ id }) => slotOf(id))
+    .sort((one, other) => one - other);
+}
+
+/** Each slot of a per-second schedule once, and none missing. @returns how many there are */
+export function expectEverySecond(slots: readonly number[], schedule: string): number {
+  const [first = 0] = slots;
+  const expected = slots.map((_, index) => slotJobId(schedule, first + index * 1_000));
+  expect(slots.map((slot) => slotJobId(schedule, slot))).toEqual(expected);
+  return slots.length;
+}
+
+function slotOf(id: string): number {
+  const [, y, m, d, h, min, s] = /:(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(id) ?? [];
+  return Date.parse(`${y}-${m}-${d}T${h}:${min}:${s}Z`);
+}

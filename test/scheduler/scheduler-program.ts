@@ -1,0 +1,71 @@
+// A node with schedules, whose clock may be off and which may be struck at a point of its second tick. Its one argument is a `ProgramConfig` as JSON.
+import { connectBroker } from "@millrace/broker-nats";
+import { type Clock, defineJob, defineSchedule, systemClock } from "@millrace/core";
+import { createNode, stopOnSignals } from "@millrace/runtime";
+import { printLogger } from "../reliability/programs/print-logger.ts";
+import { JOB, type ProgramConfig, QUEUE, type Said, type Told } from "./program-config.ts";
+import { strikingBroker } from "./striking-broker.ts";
+
+const config = JSON.parse(process.argv[2] ?? "{}") as ProgramConfig;
+const say = (message: Said): void => void process.send?.(message);
+
+let offsetMs = config.offsetMs;
+process.on("message", ({ jumpMs }: Told) => void (offsetMs += jumpMs));
+const clock: Clock = {
+  now: () => systemClock.now() + offsetMs,
+  monotonic: () => systemClock.monotonic(),
+  setTimer: (delayMs, fire) => systemClock.setTimer(delayMs, fire),
+};
+
+let ticks = 0;
+const { strike } = config;
+const log = printLogger(config.name);
+const connected = await connectBroker({
+  servers: config.servers,
+  namespace: config.namespace,
+  waitOnFirstConnect: true,
+  reconnectWaitMs: 50,
+  // One that was frozen shall find its connection as it was, and what it writes then shall arrive.
+  pingIntervalMs: 60_000,
+  logger: log,
+});
+const broker =
+  strike === undefined
+    ? connected
+    : strikingBroker(connected, (point) => {
+        if (point === "before-intent") ticks += 1;
+        if (ticks !== 2 || point !== strike.at) return;
+        ticks += 1;
+        console.log(`${strike.signal} ${point}`);
+        // Delivered before the call returns, on Linux.
+        process.kill(process.pid, strike.signal);
+      });
+const job = defineJob({ name: JOB, queue: QUEUE });
+const node = createNode({
+  name: config.name,
+  broker,
+  clock,
+  lease: config.leaseMs,
+  grace: "2s",
+  jobs: [job.handler((context) => say({ say: "ran", id: context.job.id }))],
+  schedules: config.schedules.map((timing) => defineSchedule({ ...timing, job })),
+  log,
+});
+node.events.on("scheduler.leader", ({ leading }) => say({ say: "leading", leading }));
+node.events.on("job.settled", ({ id, state }) => {
+  if (state === "recalled") say({ say: "dropped", id });
+});
+node.events.on("schedule.fired", ({ schedule, slot, lateMs }) =>
+  say({ say: "fired", schedule, slot, lateMs }),
+);
+node.events.on("schedule.skipped", ({ schedule, upTo, count }) =>
+  say({ say: "skipped", schedule, upTo, count }),
+);
+stopOnSignals(node);
+await node.start();
+say({ say: "ready" });
+console.log("ready");
+
+await node.stopped;
+await connected.close();
+process.disconnect?.();
