@@ -1,6 +1,6 @@
 import { CONTROLS_BUCKET } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { fleet, ids, type Payload, QUEUE } from "./tenants.fixture.ts";
+import { fleet, ids, type Payload, QUEUE } from "../fixtures/tenants.ts";
 
 const rateLimit = (limit: number, per: "1s" | "10s" | "1m" | "1h") => ({
   rateLimit: { key: ({ tenant }: Payload) => tenant, limit, per },
