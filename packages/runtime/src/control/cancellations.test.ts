@@ -234,9 +234,9 @@ describe("the sweep", () => {
   test("sets no timer on a node that heard of no cancellation, and none stays behind", async () => {
     const { clock, server, from } = scene();
     const { node } = await simulatedNode({ jobs: [jobThat(() => 1)], clock, server });
-    // The node's own: it looks at the queues' controls now and then.
+    // Of the gates' sweeper and of the view of the queues' controls.
     const idle = clock.pending;
-    expect(idle).toBe(1);
+    expect(idle).toBe(2);
     await from.put();
     await clock.advance(0);
     expect(clock.pending).toBe(idle + 1);
