@@ -66,8 +66,10 @@ export class LanePulls {
   /** Lanes that contend. */
   #contenders = 0;
   #due: NodeJS.Immediate | undefined;
+  /** `paused`: asks for nothing, and what is on deck stays there. `stopping`: the same, and what still arrives is `#late`. */
+  #phase: "pulling" | "paused" | "stopping" = "pulling";
   /** What arrives while stopping, kept until no pull is left: a job that is handed back sooner would come straight back. */
-  #late: NatsDelivery[] | undefined;
+  readonly #late: NatsDelivery[] = [];
 
   constructor(options: LanePullsOptions) {
     const { handSurplus } = options;
@@ -94,6 +96,7 @@ export class LanePulls {
 
   slotFreed(): void {
     this.#fullness.free();
+    if (this.#phase !== "pulling") return;
     if (this.#deck.size > 0) this.#drainDeck();
     if (this.#contenders > 1) return this.#shareSoon();
     for (const seat of this.#seats) {
@@ -104,24 +107,28 @@ export class LanePulls {
     }
   }
 
+  /** Resolves when nothing can arrive any more. What is on deck then is surplus at once. */
   async pause(): Promise<void> {
+    if (this.#phase === "pulling") this.#phase = "paused";
     await Promise.all(this.#seats.map(({ pull }) => pull.pause()));
+    if (this.#phase === "paused") this.#deck.sortOut(0);
   }
 
   resume(): void {
+    if (this.#phase === "paused") this.#phase = "pulling";
+    if (this.#deck.size > 0) this.#drainDeck();
     for (const { pull } of this.#seats) pull.resume();
     this.#shareSoon();
   }
 
   /** Resolves when nothing can arrive any more; what arrived meanwhile, or was on deck, has been handed over by then. */
   async stop(): Promise<void> {
-    this.#late = [];
+    this.#phase = "stopping";
     await Promise.all(this.#seats.map(({ pull }) => pull.stop()));
     clearImmediate(this.#due);
     this.#fullness.close();
-    const left = [...this.#deck.clear(), ...this.#late];
-    this.#late = undefined;
-    for (const delivery of left) this.#options.hand(delivery);
+    for (const delivery of [...this.#deck.clear(), ...this.#late.splice(0)])
+      this.#options.hand(delivery);
   }
 
   #open(name: LaneName): Seat {
@@ -185,7 +192,7 @@ export class LanePulls {
     this.#become(seat, raw.pending > 0 ? "backlog" : "warm");
     const { freeSlots, hand, receive } = this.#options;
     const delivery = receive(raw);
-    if (this.#late !== undefined) {
+    if (this.#phase === "stopping") {
       this.#late.push(delivery);
       return;
     }

@@ -40,8 +40,10 @@ export class QueueWorker {
   readonly slots: number;
   readonly #host: ExecutionHost;
   readonly #executions = new Set<Execution>();
-  /** Those of them that a gate has sent to wait, until that is settled. */
+  /** Those of them that a gate has sent to wait, or that no slot was free for, until that is settled. */
   readonly #yielding = new Set<Execution>();
+  /** Those that the throttle did not let in: they have nothing to put back. */
+  readonly #unadmitted = new Set<Execution>();
   readonly #service: Service;
   readonly #throttle: QueueThrottle;
   readonly #ignoreControls: () => void;
@@ -184,9 +186,12 @@ export class QueueWorker {
   #take(delivery: Delivery): void {
     const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
     this.#executions.add(execution);
-    if (this.#refusing) execution.refuse();
-    else if (this.#throttle.admit()) execution.start();
-    else execution.refuse("lock-lost", "The node holds no permit or token for it any more.");
+    if (!this.#refusing && this.#throttle.admit()) execution.start();
+    else {
+      this.#unadmitted.add(execution);
+      if (this.#refusing) execution.refuse();
+      else execution.refuse("lock-lost", "The node holds no permit or token for it any more.");
+    }
     this.#throttle.changed();
   }
 
@@ -204,15 +209,17 @@ export class QueueWorker {
 
   /** It arrived beyond the slots: back to the queue, for whoever has one free. */
   #decline(delivery: Delivery): void {
-    const execution = new Execution(this.#host, delivery, this.#release);
+    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
     this.#executions.add(execution);
+    this.#yielding.add(execution);
+    this.#unadmitted.add(execution);
     execution.decline();
   }
 
   readonly #release = (execution: Execution): void => {
     this.#executions.delete(execution);
     this.#yielding.delete(execution);
-    if (!execution.hasRun) this.#throttle.putBack();
+    if (!this.#unadmitted.delete(execution) && !execution.hasRun) this.#throttle.putBack();
     this.#throttle.changed();
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;
