@@ -420,9 +420,15 @@ export class PullSubscription {
   }
 }
 
-/** A pull for the slots that nothing is on its way for; several freed slots share one, but where nothing is on its way it is not put off. */
+/** A pull for the slots that nothing is on its way for. */
 export function pullFor(free: number, outstanding: number, most = Infinity): Pull | undefined {
+  return isWorthAPull(free, outstanding, most)
+    ? { batch: Math.min(free - outstanding, most) }
+    : undefined;
+}
+
+/** Several freed slots share a pull, but where nothing is on its way it is not put off. */
+export function isWorthAPull(free: number, outstanding: number, most = Infinity): boolean {
   const missing = Math.min(free - outstanding, most);
-  if (missing < 1 || (outstanding > 0 && missing < Math.min(free / 4, most))) return undefined;
-  return { batch: missing };
+  return missing >= 1 && (outstanding === 0 || missing >= Math.min(free / 4, most));
 }

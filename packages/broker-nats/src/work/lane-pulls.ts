@@ -7,7 +7,7 @@ import {
 } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
-import { type Pull, PullSubscription } from "../pull/pull-subscription.ts";
+import { isWorthAPull, type Pull, PullSubscription } from "../pull/pull-subscription.ts";
 import { LANE_CONSUMERS } from "../topology/subjects.ts";
 import { Deck } from "./deck.ts";
 import { Fullness } from "./fullness.ts";
@@ -43,9 +43,9 @@ interface Seat {
 const LASTING_MS = 50;
 /** The normal lane shows soon whether the server is there; the others need not say it as often. */
 const HEARTBEATS_MS: Readonly<Record<LaneName, number>> = {
-  high: 5_000,
+  high: 7_500,
   normal: 2_000,
-  low: 5_000,
+  low: 7_500,
 };
 
 /**
@@ -168,6 +168,9 @@ export class LanePulls {
     const { state, dealt } = seat;
     const { outstanding } = seat.pull;
     const free = this.#free();
+    // Asked for each job that ends where one lane is busy: almost always it is too early.
+    if (state === "backlog" && outstanding > 0 && !isWorthAPull(free, outstanding))
+      return undefined;
     const rivals = this.#rivalsOf(seat);
     const pull = planPull({
       state,
