@@ -14,6 +14,8 @@ import { threaded } from "./programs/thread-job.ts";
 
 const PROGRAM = fileURLToPath(new URL("./programs/node-program.ts", import.meta.url));
 const PATIENCE_MS = 15_000;
+/** A process has to be started and its files compiled, on a machine that may be busy. */
+const START_MS = 45_000;
 
 interface Said {
   readonly say: string;
@@ -36,7 +38,7 @@ describeEachServer("cancel over processes", (server) => {
     await client.queues.ensure(QUEUE);
     const node = async (name: string, servers = server.url) => {
       const child = startChild(PROGRAM, { args: [JSON.stringify({ servers, namespace, name })] });
-      await heard(child, "ready", undefined);
+      await child.line(/^ready$/, START_MS);
       return child;
     };
     const records = (id: string): Promise<readonly HistoryRecord[]> =>
@@ -201,7 +203,8 @@ describeEachServer("cancel over processes", (server) => {
 
   test("200 at once, a hundred running on two nodes and a hundred behind them", async () => {
     const { client, node, noCancellationLeft } = await scene();
-    const children = [await node("a"), await node("b")];
+    await node("a");
+    await node("b");
     const handles = await Promise.all(
       Array.from({ length: 200 }, (_, n) => client.enqueue(task, { do: "heed" }, { id: `j${n}` })),
     );
@@ -216,9 +219,14 @@ describeEachServer("cancel over processes", (server) => {
       "every cancel is settled",
     );
     expect(results.map(({ state }) => state)).toEqual(results.map(() => "cancelled"));
-    const { waiting, running } = await client.queues.snapshot(QUEUE);
-    expect({ waiting, running }).toEqual({ waiting: 0, running: 0 });
+    // The record comes before the ack, so the last acks may still be on their way.
+    await eventually(
+      async () => {
+        const { waiting, running } = await broker.queues.snapshot(QUEUE);
+        return waiting + running === 0;
+      },
+      { withinMs: PATIENCE_MS, describe: "nothing is left in the queue" },
+    );
     await noCancellationLeft();
-    expect(children.map(({ pid }) => pid > 0)).toEqual([true, true]);
   });
 });

@@ -33,6 +33,7 @@ import { NatsHeld } from "./held/nats-held.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
+import { answerListRunning, listRunning } from "./lookup/list-running.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { Settler } from "./settlement/settler.ts";
@@ -41,6 +42,7 @@ import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { NatsDocuments } from "./store/documents.ts";
 import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
+import { NatsProgress } from "./store/progress.ts";
 import { NatsQueues } from "./store/queues.ts";
 import { serverTime } from "./store/server-time.ts";
 import type { ServerAccess } from "./store/server-access.ts";
@@ -71,6 +73,7 @@ export class NatsBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly progress: NatsProgress;
   readonly held: NatsHeld;
   readonly batches: BatchStore;
   readonly #parts: NatsBrokerParts;
@@ -121,7 +124,8 @@ export class NatsBroker implements Broker {
     });
     this.history = new NatsHistory(server, this.#report);
     this.held = new NatsHeld(server, this.#settlePublisher);
-    this.locks = new NatsLocks(server, config.replicas);
+    this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
+    this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.#unwatch = watchConnection(nc, ({ type }) => {
       if (type === "disconnect") this.#become("disconnected");
@@ -239,6 +243,18 @@ export class NatsBroker implements Broker {
     return this.#keep(await answerWhoRuns(this.#server.nc, this.#server.names.whoRuns, answer));
   }
 
+  listRunning(options: {
+    readonly timeoutMs: number;
+    readonly queue?: string;
+  }): Promise<readonly RunningJob[]> {
+    return listRunning(this.#server.nc, this.#server.names.running, options);
+  }
+
+  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    const { nc, names } = this.#server;
+    return this.#keep(await answerListRunning(nc, names.running, answer));
+  }
+
   get status(): BrokerStatus {
     return this.#status;
   }
@@ -310,6 +326,7 @@ export class NatsBroker implements Broker {
     await ensureStream(jsm, deadStream(names, replicas));
     await ensureStream(jsm, heldStream(names, replicas));
     await ensureStream(jsm, historyStream(names, history, replicas));
+    await this.progress.ensure();
   }
 
   /** The server may be another one, or the same one upgraded. */

@@ -108,7 +108,7 @@ export { type Schema, validate } from "./job/schema.ts";
 
 export type { EnqueuedJob, EnqueueItemResult } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
-export type { EnqueueOptions } from "./producer/enqueue-options.ts";
+export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
@@ -221,6 +221,8 @@ export type {
   ReleaseOptions,
 } from "./broker/held-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
+export type { ProgressStore } from "./broker/progress-store.ts";
+export { checkProgress, type ProgressReport } from "./progress/progress-report.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {
   DEFAULT_LANE_WEIGHTS,
@@ -230,7 +232,7 @@ export {
   type LaneWeights,
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
-export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
+export type { HeldLock, LockClaim, LockKeeping, LockStore, LockView } from "./broker/lock-store.ts";
 
 export { changeControls } from "./control/change-controls.ts";
 export {

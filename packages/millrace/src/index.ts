@@ -33,7 +33,9 @@ export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { Cron, ScheduleStatus } from "./client/cron.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
+export type { DelayedJobs, NewTime } from "./client/delayed.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
+export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
 export type { DrainOptions, DrainResult } from "./client/queue-drain.ts";
 export type { LimitUse, QueueLimits } from "./client/queue-limits.ts";
@@ -44,9 +46,11 @@ export type {
   BatchEnded,
   BatchSummary,
   DeadReason,
+  DelayedJob,
   EnqueueItemResult,
   EnqueueOptions,
   HistoryRecord,
+  ProgressReport,
   ControlMark,
   QueueControls,
   QueueSettings,

@@ -160,6 +160,29 @@ export function batchStream(names: Names, replicas: number): StreamPlan {
   };
 }
 
+/** What no node was left to forget goes by its age. */
+const PROGRESS_AGE_MS = 24 * 3_600_000;
+
+/** One message a job: its latest report. */
+export function progressStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.progressStream,
+      description: "Millrace progress of running jobs",
+      subjects: [names.progressAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+      max_age: nanos(PROGRESS_AGE_MS),
+      // Nothing in it has a message id; a window would only cost memory.
+      duplicate_window: nanos(100),
+      num_replicas: replicas,
+    },
+    update: () => ({ max_msgs_per_subject: 1 }),
+  };
+}
+
 export interface HistoryLimits {
   readonly maxAgeMs: number;
   readonly maxRecords: number;

@@ -19,12 +19,15 @@ export class Names {
   readonly heldStream: string;
   readonly batchStream: string;
   readonly batchAll: string;
+  readonly progressStream: string;
   readonly whoRuns: string;
+  readonly running: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
   readonly delayedAll: string;
   readonly dueAll: string;
   readonly deadAll: string;
   readonly historyAll: string;
+  readonly progressAll: string;
   readonly heldAll: string;
   readonly requeueAll: string;
   readonly #jobs: string;
@@ -41,11 +44,14 @@ export class Names {
     this.heldStream = `${ns}-held`;
     this.batchStream = `${ns}-batches`;
     this.batchAll = `${ns}.batch.>`;
+    this.progressStream = `${ns}-progress`;
     this.whoRuns = `${ns}.ctl.who-runs`;
+    this.running = `${ns}.ctl.running`;
     this.delayedAll = `${ns}.delayed.>`;
     this.dueAll = `${ns}.due.>`;
     this.deadAll = `${ns}.dead.>`;
     this.historyAll = `${ns}.history.>`;
+    this.progressAll = `${ns}.progress.>`;
     this.heldAll = `${ns}.held.>`;
     this.requeueAll = `${ns}.requeue.>`;
     this.#jobs = `${ns}.jobs.`;
@@ -193,6 +199,10 @@ export class Names {
   /** Where the release of a lock is told to those who wait for it. */
   lockReleased(key: string): string {
     return `${this.namespace}.ctl.lock-released.${key}`;
+  }
+
+  progress(queue: string, id: string): string {
+    return `${this.namespace}.progress.${queue}.${id}`;
   }
 
   /** The name of a KV bucket; its stream is `KV_<bucket>`. */

@@ -8,6 +8,7 @@ import type { DocumentStore } from "./document-store.ts";
 import type { HeldStore } from "./held-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
+import type { ProgressStore } from "./progress-store.ts";
 import type { LaneWeights } from "./lanes.ts";
 import type { SettlementStep } from "../settlement/settle.ts";
 
@@ -32,6 +33,7 @@ export interface Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly progress: ProgressStore;
   /** Jobs that wait at gates: for a permit, a lock, a rate. */
   readonly held: HeldStore;
   readonly batches: BatchStore;
@@ -85,6 +87,16 @@ export interface Broker {
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;
   /** Answers `whoRuns` for one node. */
   answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable>;
+  /**
+   * All jobs that run now, the longest running first, asked of the nodes themselves. Takes the whole of the time where a node is there, because
+   * nobody knows how many are to answer; one that is too slow is left out.
+   */
+  listRunning(options: {
+    readonly timeoutMs: number;
+    readonly queue?: string;
+  }): Promise<readonly RunningJob[]>;
+  /** Answers `listRunning` for one node. */
+  answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable>;
 
   readonly status: BrokerStatus;
   onStatus(listener: (status: BrokerStatus) => void): () => void;

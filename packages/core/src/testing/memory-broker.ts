@@ -19,6 +19,7 @@ import type { DocumentStore } from "../broker/document-store.ts";
 import type { HeldStore } from "../broker/held-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
+import type { ProgressStore } from "../broker/progress-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -34,6 +35,7 @@ import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHeld, messageOfHeld } from "./memory/memory-held.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
+import { MemoryProgress } from "./memory/memory-progress.ts";
 import { sizeOf } from "./memory/memory-queue.ts";
 import { anyWaitingJob, publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
@@ -70,6 +72,7 @@ export class MemoryBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly progress: ProgressStore;
   readonly held: HeldStore;
   readonly batches: BatchStore;
   readonly #server: MemoryServer;
@@ -93,6 +96,7 @@ export class MemoryBroker implements Broker {
       maxMessageBytes: this.maxMessageBytes,
       reach,
     });
+    this.progress = new MemoryProgress(this.#server.progress, this.#connection);
     this.held = new MemoryHeld(this.#server.held, (name) => this.#server.queue(name), reach);
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
@@ -206,6 +210,22 @@ export class MemoryBroker implements Broker {
       this.#connection.isConnected ? answer(id) : undefined;
     this.#server.runners.add(answerIfConnected);
     return this.#connection.attach(() => void this.#server.runners.delete(answerIfConnected));
+  }
+
+  async listRunning({ queue }: { readonly queue?: string }): Promise<readonly RunningJob[]> {
+    this.#connection.reach();
+    return [...this.#server.runningLists]
+      .flatMap((list) => list())
+      .filter((job) => queue === undefined || job.queue === queue)
+      .sort((a, b) => a.startedAt - b.startedAt);
+  }
+
+  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    this.#connection.reach();
+    const answerIfConnected = (): readonly RunningJob[] =>
+      this.#connection.isConnected ? answer() : [];
+    this.#server.runningLists.add(answerIfConnected);
+    return this.#connection.attach(() => void this.#server.runningLists.delete(answerIfConnected));
   }
 
   get status(): BrokerStatus {

@@ -10,8 +10,11 @@ import { dev } from "./commands/dev.ts";
 import { doctor } from "./commands/doctor.ts";
 import { enqueue } from "./commands/enqueue.ts";
 import { healthcheck } from "./commands/healthcheck.ts";
+import { jobsCancel } from "./commands/jobs-cancel.ts";
 import { jobsGet } from "./commands/jobs-get.ts";
 import { jobsList } from "./commands/jobs-list.ts";
+import { jobsProgress } from "./commands/jobs-progress.ts";
+import { jobsReschedule } from "./commands/jobs-reschedule.ts";
 import { locksList } from "./commands/locks-list.ts";
 import { locksRelease } from "./commands/locks-release.ts";
 import { limits } from "./commands/limits.ts";
@@ -36,6 +39,9 @@ export const COMMANDS: readonly Command[] = [
   limits,
   jobsGet,
   jobsList,
+  jobsProgress,
+  jobsCancel,
+  jobsReschedule,
   deadList,
   deadShow,
   deadRetry,

@@ -15,6 +15,7 @@ import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.t
 import { type Chain, startChain } from "./chain.ts";
 import { type Cron, cron } from "./cron.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
+import { type DelayedJobs, delayedJobs } from "./delayed.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
@@ -111,6 +112,7 @@ export interface Millrace extends AsyncDisposable {
   readonly queues: Queues;
   readonly dead: DeadLetters;
   readonly cron: Cron;
+  readonly delayed: DelayedJobs;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
   /** Ends the connection. Idempotent. */
@@ -151,6 +153,7 @@ export function createClient(
     queues: queuesOf(broker, clock),
     dead: deadLetters(broker, now),
     cron: cron(broker, clock, newId),
+    delayed: delayedJobs(broker, now),
     broker,
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),

@@ -3,6 +3,7 @@ import {
   type HistoryRecord,
   type JobRef,
   MillraceError,
+  type ProgressReport,
   type RecordedError,
   type RunningJob,
   type WaitingJob,
@@ -26,6 +27,8 @@ export interface JobStatus {
   readonly history: readonly HistoryRecord[];
   /** What the handler returned, once `succeeded`. */
   readonly result?: unknown;
+  /** What its handler reported last, while the job has not ended. */
+  readonly progress?: ProgressReport;
   /** The last error, also while another attempt is to come. */
   readonly error?: RecordedError;
 }
@@ -59,7 +62,7 @@ export async function findJob(
   // History is read last: a job that is settled between the looks then shows in it, instead of nowhere.
   const history = distinct(await broker.history.read({ id, ...where }));
   const status = jobStatus(id, { history, running: inQueue(running, queue), waiting }, now());
-  if (status !== undefined) return status;
+  if (status !== undefined) return withProgress(broker, status);
   throw new MillraceError(
     "job-not-found",
     `No job ${id}${queue === undefined ? "" : ` in queue ${queue}`} waits, runs or is in the history. It may never have been enqueued, or have left the history.`,
@@ -141,4 +144,12 @@ function inQueue(
   queue: string | undefined,
 ): RunningJob | undefined {
   return queue === undefined || running?.queue === queue ? running : undefined;
+}
+
+const LIVE: ReadonlySet<JobState> = new Set<JobState>(["queued", "delayed", "held", "running"]);
+
+async function withProgress(broker: Broker, status: JobStatus): Promise<JobStatus> {
+  if (!LIVE.has(status.state)) return status;
+  const progress = await broker.progress.latest(status);
+  return progress === undefined ? status : { ...status, progress };
 }

@@ -1,6 +1,7 @@
 import {
   type AbortCause,
   type AnyJob,
+  checkProgress,
   crashesOf,
   type Delivery,
   type Envelope,
@@ -29,6 +30,7 @@ import { fencingToken } from "./fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { findOnRecord } from "./on-record.ts";
 import { Pause } from "./pause.ts";
+import { ProgressReporter } from "./progress-reporter.ts";
 import { remedy } from "./remedy.ts";
 import {
   reportIgnoredAbort,
@@ -72,6 +74,8 @@ export class Execution {
   #definition: AnyJob | undefined;
   #attempt: Attempt | undefined;
   #pause: Pause | undefined;
+  /** Set where the handler has reported its progress. */
+  #progress: ProgressReporter | undefined;
   /** It was a suspect, and its turn is on record. */
   #onTrial = false;
   /** Set where the job has gates to pass. */
@@ -131,14 +135,19 @@ export class Execution {
     return this.#startedAt !== undefined;
   }
 
+  /** Whether it only hands its job back. */
+  get isDeclined(): boolean {
+    return this.#declined;
+  }
+
   /** Whether its handler was told to stop. */
   get isAborted(): boolean {
     return this.#abort.reason !== undefined;
   }
 
-  /** Gives the job straight back without running it: as a rule because it arrived after the node began to stop. */
-  refuse(cause: AbortCause = "shutdown", message = "The node is stopping."): void {
-    this.abort(cause, message);
+  /** Gives the job straight back without running it: it arrived after the node began to stop. */
+  refuse(): void {
+    this.abort("shutdown", "The node is stopping.");
     this.start();
   }
 
@@ -195,6 +204,7 @@ export class Execution {
       "lease-lost",
       "The lease could not be confirmed in time; another node may run this job.",
     );
+    this.#progress?.end({ write: false });
     if (this.#phase === "recalling" || this.#phase === "gating" || this.#phase === "quarantined")
       this.#settle({ kind: "lease-lost" });
     this.#pause?.cutShort();
@@ -243,8 +253,12 @@ export class Execution {
     if (verdict !== undefined) return this.#settle(verdict);
     this.#definition = host.registry.get(envelope.name);
     const cancellation = host.cancellations.of(envelope);
-    if (cancellation !== undefined)
-      return this.#settle({ kind: "cancelled", reason: cancellation.reason });
+    if (cancellation !== undefined) {
+      if (message.headers["millrace-pass"] === undefined)
+        return this.#settle({ kind: "cancelled", reason: cancellation.reason });
+      // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of keeping it from others.
+      this.abort("cancelled", cancellation.reason);
+    }
     const admission = admit({
       envelope,
       job: this.#definition,
@@ -354,11 +368,20 @@ export class Execution {
       job,
       token: this.#passes?.token ?? this.#token(envelope),
       abort: this.#abort,
+      progress: (value, note) => this.#report(envelope, value, note),
       onStart: () => this.#started(envelope),
       onOutcome: (outcome) => this.#settle(outcome),
       onIgnoredAbort: () => reportIgnoredAbort(host, envelope),
     });
     this.#attempt.begin();
+  }
+
+  #report(envelope: Envelope, value: number, note: string | undefined): void {
+    // A handler that goes on after its attempt is over is told what is wrong, and otherwise not heard.
+    const over = this.#phase !== "attempting" || this.#abort.reason?.code === "lease-lost";
+    if (over) return void checkProgress(value, note);
+    this.#progress ??= new ProgressReporter(this.#host, envelope);
+    this.#progress.report(value, note);
   }
 
   #started(envelope: Envelope): void {
@@ -374,6 +397,8 @@ export class Execution {
     if (this.#phase === "settling" || this.#phase === "ended") return;
     this.#phase = "settling";
     this.#attempt?.stop();
+    // Before anything else is published: whoever follows the job hears its last word before its end.
+    this.#progress?.end({ write: outcome.kind !== "lease-lost" });
     const { clock, log, node, random } = this.#host;
     const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {
       envelope: this.#requireEnvelope(),
@@ -431,6 +456,8 @@ export class Execution {
     this.#state = settlement.state;
     reportSettled(this.#host, input, settlement);
     if (this.#onTrial) await this.#endTrial(input.envelope);
+    if (settlement.state !== "requeued" && settlement.state !== "abandoned")
+      await this.#progress?.forget();
     const hooks = hooksFor(this.#host.hooks, input.envelope, settlement);
     if (hooks.length > 0 && settlement.state !== "abandoned")
       await followUp(hooks, this.#settled(settlement), this.#host.log);
@@ -459,6 +486,7 @@ export class Execution {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     this.#attempt?.stop();
+    this.#progress?.end({ write: false });
     this.#pause?.cutShort();
     // Where it was settled they are left already; otherwise nobody waits for this.
     void this.#passes?.leave(undefined);

@@ -40,15 +40,15 @@ export class QueueWorker {
   readonly slots: number;
   readonly #host: ExecutionHost;
   readonly #executions = new Set<Execution>();
-  /** Those of them that a gate has sent to wait, or that no slot was free for, until that is settled. */
+  /** Those of them that a gate has sent to wait, until that is settled. */
   readonly #yielding = new Set<Execution>();
-  /** Those that the throttle did not let in: they have nothing to put back. */
-  readonly #unadmitted = new Set<Execution>();
   readonly #service: Service;
   readonly #throttle: QueueThrottle;
   readonly #ignoreControls: () => void;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
+  /** Executions that only hand their job back. */
+  #goingBack = 0;
   /** Once true, what still arrives is handed back unspent instead of run. */
   #refusing = false;
   #whenIdle: (() => void)[] = [];
@@ -67,7 +67,7 @@ export class QueueWorker {
       },
       {
         slots: options.slots,
-        used: () => this.#inSlots,
+        used: () => this.#inSlots - this.#goingBack,
         aborting: () => this.#count((execution) => execution.isAborted),
         pull: () => this.#subscription?.slotFreed(),
         pause: async () => this.#subscription?.pause(),
@@ -87,7 +87,7 @@ export class QueueWorker {
           // A worker that was stopped while this was opening must not take a single job.
           freeSlots: () => this.#freeSlots(),
           onDelivery: (delivery) => this.#take(delivery),
-          onSurplus: (delivery) => this.#decline(delivery),
+          onSurplus: (delivery) => this.#sendBack(this.#receive(delivery)),
           leaseMs: options.leaseMs,
           ...(options.weights === undefined ? {} : { weights: options.weights }),
         });
@@ -184,15 +184,24 @@ export class QueueWorker {
   }
 
   #take(delivery: Delivery): void {
+    const execution = this.#receive(delivery);
+    if (this.#refusing) execution.refuse();
+    else if (this.#throttle.admit()) execution.start();
+    // A permit or a token that it was pulled with is gone.
+    else this.#sendBack(execution);
+    this.#throttle.changed();
+  }
+
+  #receive(delivery: Delivery): Execution {
     const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
     this.#executions.add(execution);
-    if (!this.#refusing && this.#throttle.admit()) execution.start();
-    else {
-      this.#unadmitted.add(execution);
-      if (this.#refusing) execution.refuse();
-      else execution.refuse("lock-lost", "The node holds no permit or token for it any more.");
-    }
-    this.#throttle.changed();
+    return execution;
+  }
+
+  /** For whoever has a slot free. */
+  #sendBack(execution: Execution): void {
+    this.#goingBack += 1;
+    execution.decline();
   }
 
   #abortLatest(count: number): void {
@@ -207,19 +216,11 @@ export class QueueWorker {
     return count;
   }
 
-  /** It arrived beyond the slots: back to the queue, for whoever has one free. */
-  #decline(delivery: Delivery): void {
-    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
-    this.#executions.add(execution);
-    this.#yielding.add(execution);
-    this.#unadmitted.add(execution);
-    execution.decline();
-  }
-
   readonly #release = (execution: Execution): void => {
     this.#executions.delete(execution);
     this.#yielding.delete(execution);
-    if (!this.#unadmitted.delete(execution) && !execution.hasRun) this.#throttle.putBack();
+    if (execution.isDeclined) this.#goingBack -= 1;
+    else if (!execution.hasRun) this.#throttle.putBack();
     this.#throttle.changed();
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;

@@ -9,6 +9,7 @@ import { historyCases } from "./history-cases.ts";
 import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
 import { lookingCases } from "./looking-cases.ts";
+import { progressCases } from "./progress-cases.ts";
 import { queueCases } from "./queue-cases.ts";
 import type { ConformanceCase } from "./scene.ts";
 import { requeueCases } from "./requeue-cases.ts";
@@ -37,6 +38,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...historyCases,
   ...lockCases,
   ...documentCases,
+  ...progressCases,
   ...queueCases,
   ...lookingCases,
   ...delayedCases,

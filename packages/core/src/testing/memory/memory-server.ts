@@ -8,6 +8,7 @@ import { DocumentBucket } from "./memory-documents.ts";
 import { HeldRack } from "./memory-held.ts";
 import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
+import { ProgressBoard } from "./memory-progress.ts";
 import type { MemoryQueue } from "./memory-queue.ts";
 
 const HISTORY_LIMIT = 10_000;
@@ -29,8 +30,10 @@ export class MemoryServer {
   readonly deadLetters = new DeadLetterShelf();
   readonly history = new HistoryTape(HISTORY_LIMIT);
   readonly locks: LockTable;
+  readonly progress = new ProgressBoard();
   readonly buckets = new Map<string, DocumentBucket>();
   readonly runners = new Set<(id: string) => RunningJob | undefined>();
+  readonly runningLists = new Set<() => readonly RunningJob[]>();
 
   constructor(clock: Clock) {
     this.clock = clock;
