@@ -80,7 +80,9 @@ export async function cancelJob(
     return resultOf(ended);
   }
   // A job that waits for its time would be settled no sooner than that.
-  await broker.delayed.move(id, queue, "now");
+  const brought = await broker.delayed.move(id, queue, "now");
+  // Nor one that is held at a gate, before it is let in.
+  if (!brought) await broker.held.releaseJob(queue, id);
   if (wait === false) return resultOf("cancelling");
   try {
     return resultOf(stateOf(await awaitEnd(broker, job, timeoutMs, clock)));
