@@ -1,5 +1,6 @@
-import { CONTROLS_BUCKET } from "@millrace/core";
+import { CONTROLS_BUCKET, type HeldLock, MillraceError, noMetrics } from "@millrace/core";
 import { describe, expect, test } from "vitest";
+import { permitLock } from "./gate-names.ts";
 import { fleet, ids, type Payload, QUEUE } from "../fixtures/tenants.ts";
 
 const concurrency = (limit: number) => ({
@@ -164,5 +165,33 @@ describe("a cap for each key, over all nodes", () => {
     await controls.remove(QUEUE);
     await clock.advance("30s");
     expect(ledger.ended.toSorted()).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("a hold whose ack was lost is recalled: the job waits once, and runs once", async () => {
+    const { clock, ledger, brokers, outside, enqueue } = await fleet(1, concurrency(1));
+    const other = await outside.locks.acquire(permitLock(QUEUE, "acme", 0), {
+      holder: "n9 (1 of 1)",
+      leaseMs: 60_000,
+    });
+    brokers[0]?.failNext("ack", new MillraceError("publish-timeout", "no answer"));
+    await enqueue(["a"], { tenant: "acme" });
+    await clock.advance(0);
+    brokers[0]?.loseLeases(QUEUE);
+    await clock.advance("1s");
+    expect(await outside.queues.snapshot(QUEUE)).toMatchObject({ held: 1, waiting: 0, running: 0 });
+    await outside.locks.release(other as HeldLock);
+    await clock.advance("10s");
+    expect(ledger.starts).toHaveLength(1);
+    const records = await outside.history.read({ id: "a" });
+    expect(records.map(({ outcome }) => outcome)).toEqual(["held", "succeeded"]);
+  });
+
+  test("held jobs are counted", async () => {
+    const counted: string[] = [];
+    const metrics = { ...noMetrics, increment: (name: string) => void counted.push(name) };
+    const { clock, enqueue } = await fleet(1, concurrency(1), { metrics });
+    await enqueue(["a", "b"], { tenant: "acme" });
+    await clock.advance("50ms");
+    expect(counted).toEqual(["jobs_held_total"]);
   });
 });
