@@ -74,7 +74,7 @@ class ArrayBroker extends MemoryBroker {
     plan();
     return {
       slotFreed: plan,
-      pause: () => {},
+      pause: async () => {},
       resume: () => {},
       lastActivity: 0,
       stop: async () => {},

@@ -283,7 +283,7 @@ describeEachServer("a queue made before lanes had consumers", (server) => {
     const namespace = server.namespace();
     const { jsm, js, stream } = await formerQueue(namespace);
     const { config } = await jsm.streams.info(stream);
-    const own = `${namespace}.own.>`;
+    const own = `${namespace}.own.thing`;
     await jsm.streams.update(stream, { subjects: [...config.subjects, own], max_msgs: 7 });
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");

@@ -10,8 +10,9 @@ export const broken = defineJob({ name: "broken", queue: "work" }).handler(() =>
 );
 
 export const slow = defineJob<{ ms: number }>({ name: "slow", queue: "work" }).handler(
-  async ({ input, signal }) => {
+  async ({ input, signal, progress }) => {
     console.log("slow has started");
+    progress(0.5, "sleeping");
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(resolve, input.ms);
       signal.addEventListener("abort", () => {

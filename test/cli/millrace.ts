@@ -55,6 +55,7 @@ export async function millraceHere(
     cwd,
     out: (text) => void out.push(Buffer.from(text)),
     err: (text) => void (err += text),
+    progress: () => {},
     readStdin: () => Promise.resolve(stdin),
     ask: () => Promise.resolve(undefined),
     paint: plain,

@@ -27,10 +27,13 @@ import { type ServerFeatures, serverFeatures } from "./connection/server-feature
 import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
 import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
+import { explainClosed } from "./enqueue-closed.ts";
 import { enqueue } from "./enqueue.ts";
+import { NatsHeld } from "./held/nats-held.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
+import { answerListRunning, listRunning } from "./lookup/list-running.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { Settler } from "./settlement/settler.ts";
@@ -39,11 +42,14 @@ import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { NatsDocuments } from "./store/documents.ts";
 import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
+import { NatsProgress } from "./store/progress.ts";
 import { NatsQueues } from "./store/queues.ts";
+import { serverTime } from "./store/server-time.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
+import { serverTimeOf } from "./topology/server-time.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
-import { deadStream, historyStream } from "./topology/streams.ts";
+import { deadStream, heldStream, historyStream } from "./topology/streams.ts";
 import { LeaseDesks } from "./work/lease-desk.ts";
 import { NatsDelivery } from "./work/nats-delivery.ts";
 import { QueueSubscription } from "./work/queue-subscription.ts";
@@ -67,6 +73,8 @@ export class NatsBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly progress: NatsProgress;
+  readonly held: NatsHeld;
   readonly batches: BatchStore;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
@@ -115,7 +123,9 @@ export class NatsBroker implements Broker {
       now: () => systemClock.now(),
     });
     this.history = new NatsHistory(server, this.#report);
+    this.held = new NatsHeld(server, this.#settlePublisher);
     this.locks = new NatsLocks(server, config.replicas);
+    this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.#unwatch = watchConnection(nc, ({ type }) => {
       if (type === "disconnect") this.#become("disconnected");
@@ -134,7 +144,13 @@ export class NatsBroker implements Broker {
   }
 
   enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
-    return enqueue(jobs, this.#enqueuer, this.#server.names, this.maxMessageBytes);
+    const { nc, names } = this.#server;
+    return explainClosed(
+      enqueue(jobs, this.#enqueuer, names, this.maxMessageBytes),
+      nc,
+      names,
+      (bucket) => this.documents(bucket),
+    );
   }
 
   documents(bucket: string): Promise<DocumentStore> {
@@ -203,7 +219,13 @@ export class NatsBroker implements Broker {
     id: string,
     options: { readonly queue?: string } = {},
   ): Promise<WaitingJob | undefined> {
-    return findWaiting(this.#server, id, options.queue);
+    return findWaiting(this.#server, this.held, id, options.queue);
+  }
+
+  async serverTime(): Promise<number> {
+    this.#requireOpen();
+    await this.#ensureStreams();
+    return serverTime(this.#server, this.#server.names.heldStream);
   }
 
   listWaiting(
@@ -221,6 +243,18 @@ export class NatsBroker implements Broker {
     return this.#keep(await answerWhoRuns(this.#server.nc, this.#server.names.whoRuns, answer));
   }
 
+  listRunning(options: {
+    readonly timeoutMs: number;
+    readonly queue?: string;
+  }): Promise<readonly RunningJob[]> {
+    return listRunning(this.#server.nc, this.#server.names.running, options);
+  }
+
+  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    const { nc, names } = this.#server;
+    return this.#keep(await answerListRunning(nc, names.running, answer));
+  }
+
   get status(): BrokerStatus {
     return this.#status;
   }
@@ -228,6 +262,15 @@ export class NatsBroker implements Broker {
   onStatus(listener: (status: BrokerStatus) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  async serverNow(): Promise<number> {
+    await this.#ensureStreams();
+    const { jsm, names } = this.#server;
+    // Always of one stream: in a cluster each has a leader of its own, with a clock of its own.
+    return request("read the server's clock", async () =>
+      serverTimeOf(await jsm.streams.info(names.deadStream)),
+    );
   }
 
   ping(): Promise<number> {
@@ -281,7 +324,9 @@ export class NatsBroker implements Broker {
     const { history, replicas } = this.#parts.config;
     await this.#delays.ensure(this.#features);
     await ensureStream(jsm, deadStream(names, replicas));
+    await ensureStream(jsm, heldStream(names, replicas));
     await ensureStream(jsm, historyStream(names, history, replicas));
+    await this.progress.ensure();
   }
 
   /** The server may be another one, or the same one upgraded. */

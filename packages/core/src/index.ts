@@ -108,7 +108,7 @@ export { type Schema, validate } from "./job/schema.ts";
 
 export type { EnqueuedJob, EnqueueItemResult } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
-export type { EnqueueOptions } from "./producer/enqueue-options.ts";
+export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
@@ -195,6 +195,7 @@ export type {
   Delivery,
   EnqueueResult,
   Lease,
+  QueueIntake,
   QueueSettings,
   QueueSnapshot,
   QueueStore,
@@ -212,7 +213,16 @@ export type {
 } from "./broker/dead-letter-store.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
+export type {
+  HeldGate,
+  HeldJob,
+  HeldQuery,
+  HeldStore,
+  ReleaseOptions,
+} from "./broker/held-store.ts";
 export type { HistoryQuery, HistoryStore } from "./broker/history-store.ts";
+export type { ProgressStore } from "./broker/progress-store.ts";
+export { checkProgress, type ProgressReport } from "./progress/progress-report.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {
   DEFAULT_LANE_WEIGHTS,
@@ -223,6 +233,26 @@ export {
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
+
+export { changeControls } from "./control/change-controls.ts";
+export {
+  type ControlMark,
+  CONTROLS_BUCKET,
+  isConcurrency,
+  type QueueControls,
+  type QueueControlsChange,
+  type RateLimit,
+} from "./control/queue-controls.ts";
+export {
+  dealTokens,
+  type HeldTokens,
+  type RateBucket,
+  readBucket,
+  type TokenDeal,
+  type TokenRequest,
+} from "./control/rate-bucket.ts";
+export { queueClosed } from "./control/queue-closed.ts";
+export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

@@ -33,16 +33,26 @@ export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { Cron, ScheduleStatus } from "./client/cron.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
+export type { DelayedJobs, NewTime } from "./client/delayed.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
+export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
+export type { DrainOptions, DrainResult } from "./client/queue-drain.ts";
+export type { LimitUse, QueueLimits } from "./client/queue-limits.ts";
+export type { QueueStatus } from "./client/queue-status.ts";
+export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {
   BatchEnded,
   BatchSummary,
   DeadReason,
+  DelayedJob,
   EnqueueItemResult,
   EnqueueOptions,
   HistoryRecord,
+  ProgressReport,
+  ControlMark,
+  QueueControls,
   QueueSettings,
   QueueSnapshot,
   StoredDeadLetter,

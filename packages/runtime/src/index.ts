@@ -1,3 +1,10 @@
+export {
+  type PurgeOptions,
+  type PurgeProgress,
+  purgeQueue,
+  type PurgeResult,
+} from "./control/purge-queue.ts";
+export { type KeyLimits, QueueControlsView } from "./control/queue-controls.ts";
 export { fencingToken, type RunOrder } from "./execution/fencing-token.ts";
 export type { Health } from "./health/health.ts";
 export {
@@ -11,6 +18,8 @@ export { createNode, type MillraceNode } from "./node/node.ts";
 export type { NodeState } from "./node/node-machine.ts";
 export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
+export { permitPrefix, slotsOf } from "./throttle/permit-share.ts";
+export { rateKey, RATES_BUCKET } from "./throttle/token-purse.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
 export { collectSchedules } from "./registry/collect-schedules.ts";
 export {

@@ -6,9 +6,9 @@ export const QUEUE = "cancel";
 export interface Task {
   /**
    * `heed`: until the signal is aborted. `ignore`: for ever, whatever the signal says. `quick`: nothing. `spin`: keeps its thread busy
-   * until the end of time.
+   * until the end of time. `report`: the progress that the test tells it, until it is done.
    */
-  readonly do: "heed" | "ignore" | "quick" | "spin";
+  readonly do: "heed" | "ignore" | "quick" | "spin" | "report";
 }
 
 export const task = defineJob<Task>({

@@ -13,9 +13,23 @@ interface ProgramConfig {
 const { name, ...server } = JSON.parse(process.argv[2] ?? "") as ProgramConfig;
 const say = (message: object): void => void process.send?.(message);
 
-function handle({ input, signal, job: { id } }: ExecutionContext<Task>): unknown {
+interface Step {
+  readonly report: string;
+  readonly value: number;
+  readonly done: boolean;
+}
+
+function handle({ input, signal, progress, job: { id } }: ExecutionContext<Task>): unknown {
   say({ say: "started", id });
   if (input.do === "quick") return "done";
+  if (input.do === "report")
+    return new Promise((resolve) =>
+      process.on("message", ({ report, value, done }: Step) => {
+        if (report !== id) return;
+        progress(value, `step ${value}`);
+        if (done) resolve("reported");
+      }),
+    );
   return new Promise((_resolve, reject) => {
     const keepAlive = setInterval(() => {}, 1_000);
     signal.addEventListener("abort", () => {

@@ -21,3 +21,20 @@ export const threaded = defineJob<Task>({
     });
   });
 });
+
+/** Reports from its thread, and what is no progress as well. */
+export const reporting = defineJob({
+  name: "cancel.reporting",
+  queue: QUEUE,
+  isolation: "thread",
+  module: import.meta.url,
+  retry: "none",
+}).handler(({ progress }) => {
+  progress(0.5, "half-way");
+  try {
+    progress(-1);
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+  return "accepted";
+});

@@ -19,19 +19,19 @@ const envelope: Envelope = {
 const requeue = {
   subject: "ns.requeue.mail.high",
   data: new Uint8Array([1]),
-  headers: { "Nats-Msg-Id": "millrace/a:1/3", traceparent: "t" },
+  headers: { "Nats-Msg-Id": "mail/millrace/a:1/3", traceparent: "t" },
 };
 
-test("a server with schedules holds the job until half a second before its time", () => {
+test("a server with schedules holds the job until a second before its time", () => {
   const { subject, headers } = delayedMessage(requeue, envelope, now + 60_000, names, {
     now,
     schedules: true,
   });
   expect(subject).toBe("ns.delayed.mail.a:1.3");
   expect(headers).toMatchObject({
-    "Nats-Schedule": "@at 2030-01-01T00:00:59.500Z",
+    "Nats-Schedule": "@at 2030-01-01T00:00:59.000Z",
     "Nats-Schedule-Target": "ns.due.mail.a:1.3",
-    "Nats-Msg-Id": "millrace/a:1/3",
+    "Nats-Msg-Id": "mail/millrace/a:1/3",
     "Millrace-Msg-Id": "millrace/a:1/3",
     "Millrace-Lane": "high",
     traceparent: "t",
@@ -40,7 +40,7 @@ test("a server with schedules holds the job until half a second before its time"
 
 test.each([
   ["without schedules", 60_000, false],
-  ["when it is due before a schedule could fire", 750, true],
+  ["when it is due before a schedule could fire", 1_250, true],
 ])("the mover gets it at once %s", (_when, delayMs, schedules) => {
   const { subject, headers } = delayedMessage(requeue, envelope, now + delayMs, names, {
     now,
@@ -53,9 +53,9 @@ test.each([
 test.each([
   [-5, 0],
   [0, 0],
-  [750, 0],
-  [751, 251],
-  [10_000.7, 9_500],
+  [1_250, 0],
+  [1_251, 251],
+  [10_000.7, 9_000],
   [400 * 86_400_000, 86_400_000],
 ])("a job due in %d ms is given back for %d ms", (dueInMs, expected) => {
   expect(parkingMs(now + dueInMs, now)).toBe(expected);

@@ -4,7 +4,7 @@ import type { Names } from "../topology/subjects.ts";
 import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
 
 /** The server lets go of a delayed job this long before it is due; the mover's own timer does the rest, to the millisecond. */
-export const LEAD_MS = 500;
+export const LEAD_MS = 1_000;
 /** The server's schedules never fire sooner. What is due earlier than lead and this goes to the mover at once. */
 const SOONEST_SCHEDULE_MS = 250;
 

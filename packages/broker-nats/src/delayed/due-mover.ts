@@ -1,13 +1,15 @@
-import { MillraceError, type Stoppable, systemClock, type Timer } from "@millrace/core";
+import { MillraceError, type Stoppable, systemClock } from "@millrace/core";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
+import type { Publication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { ensureMoverConsumer } from "../topology/ensure-consumer.ts";
-import { MOVER_CONSUMER } from "../topology/subjects.ts";
+import { MOVER_CONSUMER, type Names } from "../topology/subjects.ts";
 import { type DueJob, readDelayedHeaders } from "./delayed-headers.ts";
 import { parkingMs } from "./delayed-message.ts";
+import { DueTimes } from "./due-times.ts";
 import { hasRun } from "./has-run.ts";
 import { forwardHeaders } from "./forward-headers.ts";
 import { RoomByBytes } from "./room-by-bytes.ts";
@@ -23,23 +25,25 @@ const QUEUE_FULL_MS = 1_000;
 /** A queue that is gone may come back; a message that can't be forwarded may be mended by an operator. */
 const HOPELESS_MS = 30_000;
 const RETRY_MS = 500;
-/** A timer may fire a little early, and a job must not reach its queue before its time. */
-const TIMER_SLACK_MS = 1;
-
 /** `stopping`: what arrives is kept until no pull is left, else it would come straight back. */
 type Phase = "running" | "stopping" | "stopped";
 
-const NEVER: Timer = { cancel: () => {} };
+interface Held {
+  readonly delivery: Delivery;
+  readonly job: DueJob;
+}
 
 /**
- * Forwards delayed jobs to their queues. Takes both forms, whatever the server: those that its schedules release half a second early,
+ * Forwards delayed jobs to their queues. Takes both forms, whatever the server: those that its schedules release a second early,
  * and those that are parked, by giving them back with a delay. The last stretch is a timer's. The forward is confirmed before the ack,
  * and its message id makes a second one harmless; so any number of movers may run, and each may die at any point.
  */
 export class DueMover implements Stoppable {
   readonly #options: DueMoverOptions;
   readonly #pull: PullSubscription;
-  readonly #held = new Map<Delivery, Timer>();
+  readonly #held = new DueTimes<Held>(systemClock, (due) => this.#startForward(due));
+  /** Came while stopping. */
+  readonly #kept: Delivery[] = [];
   readonly #forwarding = new Set<Promise<void>>();
   readonly #room = new RoomByBytes();
   #phase: Phase = "running";
@@ -78,11 +82,8 @@ export class DueMover implements Stoppable {
     this.#phase = "stopping";
     await this.#pull.stop();
     this.#phase = "stopped";
-    for (const [delivery, timer] of this.#held) {
-      timer.cancel();
-      this.#giveBack(delivery, 0);
-    }
-    this.#held.clear();
+    for (const { delivery } of this.#held.clear()) this.#giveBack(delivery, 0);
+    for (const delivery of this.#kept) this.#giveBack(delivery, 0);
     await Promise.all(this.#forwarding);
   }
 
@@ -101,56 +102,79 @@ export class DueMover implements Stoppable {
     const now = systemClock.now();
     const parking = parkingMs(job.notBefore, now);
     if (parking > 0) return this.#giveBack(delivery, parking);
-    if (this.#phase === "stopping") return void this.#held.set(delivery, NEVER);
+    if (this.#phase === "stopping") return void this.#kept.push(delivery);
     if (this.#phase === "stopped") return this.#giveBack(delivery, 0);
     this.#room.take(delivery.data.length);
-    const dueInMs = job.notBefore - now;
-    if (dueInMs <= 0) return this.#startForward(delivery, job);
-    this.#held.set(
-      delivery,
-      systemClock.setTimer(dueInMs + TIMER_SLACK_MS, () => this.#startForward(delivery, job)),
-    );
+    this.#held.add(job.notBefore, { delivery, job });
   }
 
-  #startForward(delivery: Delivery, job: DueJob): void {
-    this.#held.delete(delivery);
-    const forwarding: Promise<void> = this.#forward(delivery, job).finally(() => {
-      this.#forwarding.delete(forwarding);
-      this.#room.free(delivery.data.length);
-      this.#pull.slotFreed();
-    });
+  /** What was moved takes a look first, which must not hold up the rest. */
+  #startForward(due: readonly Held[]): void {
+    const moved = due.filter(({ job }) => job.movedAfter !== undefined);
+    const rest = moved.length === 0 ? due : due.filter((held) => !moved.includes(held));
+    if (rest.length > 0) this.#track(this.#forward(rest));
+    if (moved.length > 0)
+      this.#track(this.#notRunBefore(moved).then((jobs) => this.#forward(jobs)));
+  }
+
+  #track(work: Promise<void>): void {
+    const forwarding: Promise<void> = work.finally(() => this.#forwarding.delete(forwarding));
     this.#forwarding.add(forwarding);
   }
 
-  /** Never rejects: whatever goes wrong, the message stays with the server. */
-  async #forward(delivery: Delivery, job: DueJob): Promise<void> {
-    const { server, publisher, onProblem } = this.#options;
-    try {
-      if (job.movedAfter !== undefined && (await this.#ranBefore(delivery, job.movedAfter)))
-        return ack(server.nc, delivery.ackSubject);
-      await publisher.publish(
-        server.names.requeue(job.queue, job.lane),
-        delivery.data,
-        forwardHeaders(delivery.headers, job.messageId),
-      );
-      if (!server.nc.isClosed()) ack(server.nc, delivery.ackSubject);
-    } catch (error) {
-      onProblem(error, `forward a delayed job to the queue ${job.queue}`);
-      this.#giveBack(delivery, patienceMs(error));
-    }
+  /** Never rejects: whatever goes wrong, the messages stay with the server. */
+  async #forward(jobs: readonly Held[]): Promise<void> {
+    const { server, publisher } = this.#options;
+    await publisher.publishMany(publications(server.names, jobs), {
+      stored: (_ack, index) => this.#end(jobs[index] as Held, "forwarded"),
+      failed: (error, index) => this.#end(jobs[index] as Held, error),
+    });
   }
 
-  /** Of the few that were moved: whether the mover that held the job at that moment forwarded it all the same. */
-  #ranBefore({ subject }: Delivery, movedAfter: number): Promise<boolean> {
+  /** Without those that were moved here and have run since from where they were: a mover that held them then forwarded them all the same. */
+  async #notRunBefore(moved: readonly Held[]): Promise<readonly Held[]> {
+    const kept: Held[] = [];
+    const look = async (held: Held): Promise<void> => {
+      try {
+        if (await this.#ranBefore(held)) this.#end(held, "forwarded");
+        else kept.push(held);
+      } catch (error) {
+        this.#end(held, error);
+      }
+    };
+    await Promise.all(moved.map(look));
+    return kept;
+  }
+
+  async #ranBefore({ delivery, job: { movedAfter } }: Held): Promise<boolean> {
     const { server } = this.#options;
-    const job = server.names.readDue(subject);
-    return job === undefined ? Promise.resolve(false) : hasRun(server, job, movedAfter);
+    const job = server.names.readDue(delivery.subject);
+    return movedAfter !== undefined && job !== undefined && hasRun(server, job, movedAfter);
+  }
+
+  #end({ delivery, job }: Held, outcome: unknown): void {
+    const { nc } = this.#options.server;
+    if (outcome !== "forwarded") {
+      this.#options.onProblem(outcome, `forward a delayed job to the queue ${job.queue}`);
+      this.#giveBack(delivery, patienceMs(outcome));
+    } else if (!nc.isClosed()) ack(nc, delivery.ackSubject);
+    this.#room.free(delivery.data.length);
+    this.#pull.slotFreed();
   }
 
   #giveBack(delivery: Delivery, delayMs: number): void {
     const { nc } = this.#options.server;
     if (!nc.isClosed()) nak(nc, delivery.ackSubject, delayMs);
   }
+}
+
+function* publications(names: Names, jobs: readonly Held[]): Generator<Publication> {
+  for (const { delivery, job } of jobs)
+    yield {
+      subject: names.requeue(job.queue, job.lane),
+      data: delivery.data,
+      headers: forwardHeaders(delivery.headers, job.messageId),
+    };
 }
 
 function patienceMs(error: unknown): number {

@@ -29,7 +29,7 @@ export interface MoveOptions {
 }
 
 /**
- * In its last two seconds a job is not moved any more: from 750 ms before its time a mover may hold it and will forward it, whatever is
+ * In its last two seconds a job is not moved any more: from 1,250 ms before its time a mover may hold it and will forward it, whatever is
  * written. The rest is for clocks that differ and for the write itself.
  */
 const ON_ITS_WAY_MS = 2_000;

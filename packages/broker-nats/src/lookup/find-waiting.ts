@@ -1,4 +1,5 @@
 import { requireId, requireQueueName, type WaitingJob } from "@millrace/core";
+import type { NatsHeld } from "../held/nats-held.ts";
 import { request } from "../jetstream-errors.ts";
 import { nextMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -10,9 +11,10 @@ const PARTS = 16;
 /** Where it is read in batches, one part can be on its way while the other is looked at. */
 const BATCHED_PARTS = 2;
 
-/** Looks among the delayed jobs by subject, then through the queues. Holds a batch, or a message, of each part at a time. */
+/** Looks among the delayed jobs by subject, through those that are held, then through the queues. Holds a batch, or a message, of each part at a time. */
 export async function findWaiting(
   server: ServerAccess,
+  held: NatsHeld,
   id: string,
   queue?: string,
 ): Promise<WaitingJob | undefined> {
@@ -21,6 +23,9 @@ export async function findWaiting(
   return request(`look for the job ${id}`, async () => {
     const delayed = await findDelayed(server, id, queue ?? "*");
     if (delayed !== undefined) return delayed;
+    const waiting = await held.find(id, queue);
+    if (waiting !== undefined)
+      return { envelope: waiting.envelope, state: "held", storedAt: waiting.storedAt };
     for (const stream of queue === undefined
       ? await queueStreams(server)
       : [server.names.queueStream(queue)]) {
@@ -48,7 +53,7 @@ async function findDelayed(
 
 async function queueStreams({ jsm, names }: ServerAccess): Promise<string[]> {
   const streams: string[] = [];
-  for await (const name of jsm.streams.names(names.jobsAll))
+  for await (const name of jsm.streams.names(names.requeueAll))
     if (name.startsWith(names.queueStreamPrefix)) streams.push(name);
   return streams;
 }

@@ -143,17 +143,28 @@ export class PullSubscription {
     if (this.#phase === "running" && this.outstanding > 0) this.#retire();
   }
 
-  /** Pulls no more until `resume`. Resolves when everything on its way has been handed over. */
+  /**
+   * Pulls no more until `resume`. Resolves when everything on its way has been handed over. As with `stop`, pulls that are being
+   * served are first left a moment.
+   */
   async pause(): Promise<void> {
     if (this.#phase === "running") this.#phase = "paused";
+    if (this.outstanding > 0 && !this.#nc.isClosed()) await this.#served();
+    // Resumed meanwhile, it goes on with the inbox it has.
+    if (this.#isRunning()) return;
     this.#retire();
     await Promise.all(this.#drains);
+  }
+
+  #isRunning(): boolean {
+    return this.#phase === "running";
   }
 
   resume(): void {
     if (this.#phase !== "paused") return;
     this.#phase = "running";
-    this.#open();
+    if (this.#inbox === undefined) this.#open();
+    else this.#refill();
   }
 
   /**
@@ -180,10 +191,15 @@ export class PullSubscription {
   }
 
   async #served(): Promise<void> {
-    const served = Promise.withResolvers<void>();
-    this.#onServed = served.resolve;
-    const timer = setTimeout(served.resolve, SERVING_MS);
-    await served.promise;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // A stop may come while a pause still waits.
+    const earlier = this.#onServed;
+    this.#onServed = () => {
+      earlier?.();
+      resolve();
+    };
+    const timer = setTimeout(resolve, SERVING_MS);
+    await promise;
     clearTimeout(timer);
   }
 

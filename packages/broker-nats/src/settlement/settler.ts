@@ -7,6 +7,7 @@ import {
   systemClock,
 } from "@millrace/core";
 import { asMillraceError } from "../jetstream-errors.ts";
+import { heldMessage } from "../held/held-message.ts";
 import { delayedMessage } from "../delayed/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
 import { ack } from "../pull/ack.ts";
@@ -48,6 +49,9 @@ export class Settler {
         case "requeue":
           await this.requeue(step.envelope);
           break;
+        case "hold":
+          await this.#hold(step.envelope, step.gate);
+          break;
         case "enqueue":
           // On the runtime's subject: a chain that has begun goes on while its queue takes nothing new.
           await this.requeue(step.envelope);
@@ -82,6 +86,13 @@ export class Settler {
             schedules: delays.schedules,
           });
     await publisher.publish(message.subject, message.data, message.headers);
+  }
+
+  async #hold(envelope: Envelope, gate: string): Promise<void> {
+    const { server, publisher, limits } = this.#options;
+    const requeue = requeueMessage(envelope, server.names, limits.queue);
+    const { subject, data, headers } = heldMessage(requeue, envelope, gate, server.names);
+    await publisher.publish(subject, data, headers);
   }
 
   async #bury({ message }: NatsDelivery, letter: DeadLetter, index: number): Promise<void> {

@@ -1,11 +1,12 @@
 import {
   MillraceError,
+  type QueueIntake,
   type QueueSettings,
   type QueueSnapshot,
   type QueueStore,
   requireQueueName,
 } from "@millrace/core";
-import type { StreamInfo } from "@nats-io/jetstream";
+import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { endsOf } from "../lookup/scan.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
@@ -35,11 +36,24 @@ export class NatsQueues implements QueueStore {
     );
   }
 
+  async setIntake(queue: string, intake: QueueIntake): Promise<void> {
+    const { jsm, names } = this.#server;
+    requireQueueName(queue);
+    await request(`${intake === "open" ? "open" : "close"} the queue ${queue}`, async () => {
+      const { config } = await streamOf(jsm, names.queueStream(queue), queue);
+      const door = names.producerDoor(queue);
+      const others = config.subjects.filter((subject) => !door.includes(subject));
+      const subjects = intake === "open" ? [...door, ...others] : others;
+      if (subjects.length !== config.subjects.length)
+        await jsm.streams.update(config.name, { ...config, subjects });
+    });
+  }
+
   async list(): Promise<readonly QueueSnapshot[]> {
     const { jsm, names } = this.#server;
     const infos = await request("list the queues", async () => {
       const found: StreamInfo[] = [];
-      for await (const info of jsm.streams.list(names.jobsAll))
+      for await (const info of jsm.streams.list(names.requeueAll))
         if (this.#queueOf(info) !== undefined) found.push(info);
       return found;
     });
@@ -50,18 +64,13 @@ export class NatsQueues implements QueueStore {
 
   async snapshot(queue: string): Promise<QueueSnapshot> {
     const { jsm, names } = this.#server;
-    const info = await request(`look at the queue ${queue}`, async () => {
-      try {
-        return await jsm.streams.info(names.queueStream(requireQueueName(queue)));
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) throw queueNotFound(queue, error);
-        throw error;
-      }
-    });
+    const info = await request(`look at the queue ${queue}`, () =>
+      streamOf(jsm, names.queueStream(requireQueueName(queue)), queue),
+    );
     return this.#snapshot(queue, info);
   }
 
-  /** Its delayed jobs go with it: they wait in it for their time. Dead letters and history stay. */
+  /** Its delayed and held jobs go with it: they wait for it. Dead letters and history stay. */
   async remove(queue: string): Promise<void> {
     const { jsm, names } = this.#server;
     requireQueueName(queue);
@@ -69,6 +78,8 @@ export class NatsQueues implements QueueStore {
       await ignoringAbsence(() => jsm.streams.delete(names.queueStream(queue)));
       for (const filter of names.delayedOf(queue))
         await ignoringAbsence(() => jsm.streams.purge(names.delayedStream, { filter }));
+      const filter = names.held(queue, "*");
+      await ignoringAbsence(() => jsm.streams.purge(names.heldStream, { filter }));
     });
   }
 
@@ -77,15 +88,16 @@ export class NatsQueues implements QueueStore {
     const { names } = this.#server;
     if (!config.name.startsWith(names.queueStreamPrefix)) return undefined;
     const queue = config.name.slice(names.queueStreamPrefix.length);
-    return config.subjects.includes(names.jobs(queue, undefined)) ? queue : undefined;
+    return config.subjects.includes(names.requeue(queue, undefined)) ? queue : undefined;
   }
 
   async #snapshot(queue: string, info: StreamInfo): Promise<QueueSnapshot> {
     const { names } = this.#server;
-    const [running, delayed, dead] = await request(`look at the queue ${queue}`, () =>
+    const [running, delayed, held, dead] = await request(`look at the queue ${queue}`, () =>
       Promise.all([
         this.#running(info.config.name),
         this.#count(names.delayedStream, names.delayedOf(queue)),
+        this.#count(names.heldStream, [names.held(queue, "*")]),
         this.#count(names.deadStream, [names.dead(queue)]),
       ]),
     );
@@ -93,9 +105,11 @@ export class NatsQueues implements QueueStore {
     const now = Date.parse(info.ts ?? "");
     return {
       queue,
+      intake: info.config.subjects.includes(names.jobs(queue, undefined)) ? "open" : "closed",
       waiting: Math.max(0, messages - running),
       running,
       delayed,
+      held,
       dead,
       oldestAgeMs: messages === 0 || Number.isNaN(now) ? 0 : Math.max(0, now - Date.parse(first)),
     };
@@ -123,6 +137,15 @@ export class NatsQueues implements QueueStore {
     if (ends !== undefined)
       for (const filter of filters) total += await countMessages(this.#server, ends, filter);
     return total;
+  }
+}
+
+async function streamOf(jsm: JetStreamManager, stream: string, queue: string): Promise<StreamInfo> {
+  try {
+    return await jsm.streams.info(stream);
+  } catch (error) {
+    if (apiCode(error) === STREAM_NOT_FOUND) throw queueNotFound(queue, error);
+    throw error;
   }
 }
 

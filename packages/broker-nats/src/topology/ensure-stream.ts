@@ -56,8 +56,10 @@ async function update(
 }
 
 /** Retention and subjects say what a stream is for. A stream that takes something else is never changed: what waits in it would be lost. */
-function refuseForeign({ create: wanted }: StreamPlan, existing: StreamConfig): void {
-  const missing = wanted.subjects.filter((subject) => !takesSubject(existing.subjects, subject));
+function refuseForeign({ create: wanted, own }: StreamPlan, existing: StreamConfig): void {
+  const missing = (own ?? wanted.subjects).filter(
+    (subject) => !takesSubject(existing.subjects, subject),
+  );
   if (existing.retention === wanted.retention && missing.length === 0) return;
   const what =
     missing.length > 0

@@ -4,8 +4,11 @@ import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.
 import type { Names } from "./subjects.ts";
 
 /**
- * What a queue's stream holds or takes beside the lanes, as filters: jobs that an earlier version stored under a token that is no lane, and
+ * What a queue's stream holds or takes beside the lanes: jobs that an earlier version stored under a token that is no lane, and
  * subjects that an operator added. The normal lane's consumer takes them, or they would lie in the stream for good.
+ *
+ * Literal subjects only: of an operator's pattern what is stored now. A 2.10 server skips messages for good where a consumer's filters
+ * mix patterns with literals.
  *
  * @throws MillraceError `queue-not-found`
  */
@@ -16,14 +19,9 @@ export async function straySubjects(
 ): Promise<string[]> {
   const { config, state } = await streamInfo(jsm, names.queueStream(queue));
   const lanes = names.queueSubjects(queue);
-  const former = names.formerQueueSubjects(queue);
-  const added = config.subjects.filter(
-    (subject) => !lanes.includes(subject) && !former.includes(subject),
-  );
-  const stored = Object.keys(state.subjects ?? {}).filter(
-    (subject) => !lanes.includes(subject) && !takesSubject(added, subject),
-  );
-  return [...added, ...stored.toSorted()];
+  const literal = config.subjects.filter((subject) => !/[*>]/.test(subject));
+  const taken = new Set([...literal, ...Object.keys(state.subjects ?? {})]);
+  return [...taken].filter((subject) => !lanes.includes(subject)).toSorted();
 }
 
 /** Whether one of the patterns takes the literal subject: as it is, or by `>` at the end. */

@@ -11,6 +11,8 @@ export type WantedStream = Partial<StreamConfig> &
 /** A stream as it is created, and which of its fields an existing one must be brought to. */
 export interface StreamPlan {
   readonly create: WantedStream;
+  /** Subjects without which an existing stream is something else's. Default: those it is created with. */
+  readonly own?: readonly string[];
   readonly update: (existing: StreamConfig) => Partial<StreamConfig>;
 }
 
@@ -41,6 +43,8 @@ export function queueStream(
       duplicate_window: nanos(settings.dedupeWindowMs ?? DEFAULT_DEDUPE_MS),
       num_replicas: settings.replicas ?? replicas,
     },
+    // The producers' subjects are away while the queue is closed.
+    own: names.runtimeDoor(queue),
     update: (existing) => ({
       subjects: queueSubjectsOver(existing, names, queue),
       discard: DiscardPolicy.New,
@@ -61,7 +65,9 @@ export function queueStream(
 
 /** An operator's own subjects stay; those of the version that knew no lanes give way, for they would take what no consumer serves. */
 function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: string): string[] {
-  const wanted = names.queueSubjects(queue);
+  // A closed queue stays closed: only who closed it opens it.
+  const closed = !subjects.includes(names.jobs(queue, undefined));
+  const wanted = closed ? names.runtimeDoor(queue) : names.queueSubjects(queue);
   const former = names.formerQueueSubjects(queue);
   return [
     ...wanted,
@@ -118,6 +124,23 @@ export function deadStream(names: Names, replicas: number): StreamPlan {
   };
 }
 
+/** No limits: a job that waits is never dropped. */
+export function heldStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.heldStream,
+      description: "Millrace jobs that are held at a gate",
+      subjects: [names.heldAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      duplicate_window: nanos(DEFAULT_DEDUPE_MS),
+      num_replicas: replicas,
+    },
+    update: () => ({ discard: DiscardPolicy.New, max_msgs: -1, max_bytes: -1, max_age: 0 }),
+  };
+}
+
 /** One message a subject: a batch, one of its jobs that has not ended, or one that has. */
 export function batchStream(names: Names, replicas: number): StreamPlan {
   return {
@@ -129,6 +152,29 @@ export function batchStream(names: Names, replicas: number): StreamPlan {
       storage: StorageType.File,
       discard: DiscardPolicy.Old,
       max_msgs_per_subject: 1,
+      // Nothing in it has a message id; a window would only cost memory.
+      duplicate_window: nanos(100),
+      num_replicas: replicas,
+    },
+    update: () => ({ max_msgs_per_subject: 1 }),
+  };
+}
+
+/** What no node was left to forget goes by its age. */
+const PROGRESS_AGE_MS = 24 * 3_600_000;
+
+/** One message a job: its latest report. */
+export function progressStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.progressStream,
+      description: "Millrace progress of running jobs",
+      subjects: [names.progressAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      max_msgs_per_subject: 1,
+      max_age: nanos(PROGRESS_AGE_MS),
       // Nothing in it has a message id; a window would only cost memory.
       duplicate_window: nanos(100),
       num_replicas: replicas,

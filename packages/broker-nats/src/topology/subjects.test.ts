@@ -13,7 +13,7 @@ test.each([
   ["ns.jobs.mail.high.more", { origin: "producer", queue: "mail", lane: undefined }],
   ["ns.requeue.mail.woken", { origin: "runtime", queue: "mail", lane: undefined }],
 ])("%s is a job of its queue", (subject, expected) => {
-  expect(names.readQueueSubject(subject, {})).toEqual(expected);
+  expect(names.readQueueSubject(subject, {})).toMatchObject(expected);
 });
 
 test.each([

@@ -5,6 +5,8 @@ export interface QueueSubject {
   readonly origin: "producer" | "runtime";
   readonly queue: string;
   readonly lane: Lane | undefined;
+  /** A job that was held at a gate and let in. */
+  readonly woken: boolean;
 }
 
 /** Every name Millrace uses on a server, made from the namespace. No other file puts a subject together. */
@@ -14,15 +16,20 @@ export class Names {
   readonly delayedStream: string;
   readonly deadStream: string;
   readonly historyStream: string;
+  readonly heldStream: string;
   readonly batchStream: string;
   readonly batchAll: string;
+  readonly progressStream: string;
   readonly whoRuns: string;
+  readonly running: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
   readonly delayedAll: string;
   readonly dueAll: string;
   readonly deadAll: string;
   readonly historyAll: string;
-  readonly jobsAll: string;
+  readonly progressAll: string;
+  readonly heldAll: string;
+  readonly requeueAll: string;
   readonly #jobs: string;
   readonly #requeue: string;
 
@@ -34,14 +41,19 @@ export class Names {
     this.delayedStream = `${ns}-delayed`;
     this.deadStream = `${ns}-dead`;
     this.historyStream = `${ns}-history`;
+    this.heldStream = `${ns}-held`;
     this.batchStream = `${ns}-batches`;
     this.batchAll = `${ns}.batch.>`;
+    this.progressStream = `${ns}-progress`;
     this.whoRuns = `${ns}.ctl.who-runs`;
+    this.running = `${ns}.ctl.running`;
     this.delayedAll = `${ns}.delayed.>`;
     this.dueAll = `${ns}.due.>`;
     this.deadAll = `${ns}.dead.>`;
     this.historyAll = `${ns}.history.>`;
-    this.jobsAll = `${ns}.jobs.>`;
+    this.progressAll = `${ns}.progress.>`;
+    this.heldAll = `${ns}.held.>`;
+    this.requeueAll = `${ns}.requeue.>`;
     this.#jobs = `${ns}.jobs.`;
     this.#requeue = `${ns}.requeue.`;
   }
@@ -55,11 +67,16 @@ export class Names {
    * lane that does not exist is refused as one to a queue that does not exist is.
    */
   queueSubjects(queue: string): string[] {
-    const doors = [this.#jobs + queue, this.#requeue + queue];
-    return [
-      ...doors.flatMap((door) => [door, `${door}.high`, `${door}.low`]),
-      this.requeueWoken(queue),
-    ];
+    return [...this.producerDoor(queue), ...this.runtimeDoor(queue)];
+  }
+
+  /** Away from a stream while its queue is closed. */
+  producerDoor(queue: string): string[] {
+    return lanesOf(this.#jobs + queue);
+  }
+
+  runtimeDoor(queue: string): string[] {
+    return [...lanesOf(this.#requeue + queue), this.requeueWoken(queue)];
   }
 
   /** What a queue's stream stored before lanes had consumers of their own: anything below its doors. */
@@ -104,11 +121,13 @@ export class Names {
     const rest = subject.slice((producer ? this.#jobs : this.#requeue).length);
     const dot = rest.indexOf(".");
     const token = dot < 0 ? undefined : rest.slice(dot + 1);
-    const lane = token === WOKEN && !producer ? headers["millrace-lane"] : token;
+    const woken = token === WOKEN && !producer;
+    const lane = woken ? headers["millrace-lane"] : token;
     return {
       origin: producer ? "producer" : "runtime",
       queue: dot < 0 ? rest : rest.slice(0, dot),
       lane: lane === "high" || lane === "low" ? lane : undefined,
+      woken,
     };
   }
 
@@ -134,6 +153,25 @@ export class Names {
   /** All of a queue's delayed jobs: those held by a schedule, and those parked or on their way. */
   delayedOf(queue: string): string[] {
     return [`${this.namespace}.delayed.${queue}.>`, `${this.namespace}.due.${queue}.>`];
+  }
+
+  /**
+   * Where jobs wait at a gate. One subject for all of them, so that counting and finding the oldest follow the number of gates and
+   * not of jobs.
+   *
+   * @param token `gateToken` of the gate's name; `>` for all of the queue's
+   */
+  held(queue: string, token: string): string {
+    return `${this.namespace}.held.${queue}.${token}`;
+  }
+
+  /** @returns undefined for another subject */
+  readHeldSubject(subject: string): { readonly queue: string; readonly token: string } | undefined {
+    const prefix = `${this.namespace}.held.`;
+    const [queue, token] = subject.startsWith(prefix)
+      ? subject.slice(prefix.length).split(".")
+      : [];
+    return queue === undefined || token === undefined ? undefined : { queue, token };
   }
 
   dead(queue = "*", id = "*"): string {
@@ -163,6 +201,10 @@ export class Names {
     return `${this.namespace}.ctl.lock-released.${key}`;
   }
 
+  progress(queue: string, id: string): string {
+    return `${this.namespace}.progress.${queue}.${id}`;
+  }
+
   /** The name of a KV bucket; its stream is `KV_<bucket>`. */
   bucket(name: string): string {
     return `${this.namespace}-${name}`;
@@ -170,6 +212,10 @@ export class Names {
 }
 
 const WOKEN = "woken";
+
+function lanesOf(door: string): string[] {
+  return [door, `${door}.high`, `${door}.low`];
+}
 
 /** The durable consumers of each queue's stream, one a lane. All nodes share them, so a job has one holder. */
 export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze({

@@ -189,9 +189,10 @@ export class LanePulls {
       this.#late.push(delivery);
       return;
     }
-    if (this.#deck.size === 0 && freeSlots() > 0) hand(delivery);
+    const free = freeSlots();
+    if (this.#deck.size === 0 && free > 0) hand(delivery);
     else this.#deck.put(seat.name, delivery);
-    if (freeSlots() <= 0) this.#fullness.full();
+    if (free <= 1) this.#fullness.full();
   }
 
   #become(seat: Seat, state: LaneState): void {
@@ -217,6 +218,8 @@ export class LanePulls {
 
   /** Nobody knows what waits in a lane that was not asked for so long; and nobody else gets what this node has asked for. */
   #lastingFull(): void {
+    // A slot may have been freed within the very call that took it.
+    if (this.#free() > 0) return this.#fullness.free();
     for (const seat of this.#seats) this.#doubt(seat);
   }
 

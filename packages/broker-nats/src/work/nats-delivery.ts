@@ -1,6 +1,7 @@
 import type { Delivery, QueueMessage } from "@millrace/core";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import type { QueueSubject } from "../topology/subjects.ts";
+import { readWokenHeaders } from "../held/held-message.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { NatsLease } from "./nats-lease.ts";
 
@@ -11,12 +12,12 @@ export class NatsDelivery implements Delivery {
   readonly lease: NatsLease;
   readonly ackSubject: string;
 
-  constructor(raw: RawDelivery, { queue, origin, lane }: QueueSubject, lease: NatsLease) {
+  constructor(raw: RawDelivery, { queue, origin, lane, woken }: QueueSubject, lease: NatsLease) {
     const message: { -readonly [K in keyof QueueMessage]: QueueMessage[K] } = {
       queue,
       origin,
       body: plainBytes(raw.data),
-      headers: raw.headers,
+      headers: woken ? readWokenHeaders(raw.headers) : raw.headers,
       sequence: raw.streamSequence,
       storedAt: raw.publishedAtMs,
     };

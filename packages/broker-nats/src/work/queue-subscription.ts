@@ -77,12 +77,8 @@ export class QueueSubscription implements WorkSubscription {
     this.#lanes.slotFreed();
   }
 
-  pause(): void {
-    this.#lanes
-      .pause()
-      .catch((error: unknown) =>
-        this.#options.onProblem(error, `pause the queue ${this.#options.queue}`),
-      );
+  pause(): Promise<void> {
+    return this.#lanes.pause();
   }
 
   resume(): void {
@@ -106,6 +102,7 @@ export class QueueSubscription implements WorkSubscription {
       origin: "producer",
       queue,
       lane: undefined,
+      woken: false,
     };
     return new NatsDelivery(raw, subject, this.#desk.take(raw.ackSubject, this.#leaseMs));
   }

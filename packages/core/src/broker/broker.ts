@@ -5,8 +5,10 @@ import type { BatchStore } from "./batch-store.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
+import type { HeldStore } from "./held-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
+import type { ProgressStore } from "./progress-store.ts";
 import type { LaneWeights } from "./lanes.ts";
 import type { SettlementStep } from "../settlement/settle.ts";
 
@@ -31,6 +33,9 @@ export interface Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly progress: ProgressStore;
+  /** Jobs that wait at gates: for a permit, a lock, a rate. */
+  readonly held: HeldStore;
   readonly batches: BatchStore;
   /** Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first use. */
   documents(bucket: string): Promise<DocumentStore>;
@@ -63,7 +68,7 @@ export interface Broker {
   /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
   moveDueJobs(): Promise<Stoppable>;
 
-  /** A job that waits, in a queue or for its time. Reads a long queue through; for looking, not for working. */
+  /** A job that waits, in a queue, at a gate or for its time. Slow on a long queue; for looking, not for working. */
   findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
   /**
    * The first jobs of a queue: those in the queue itself in the order in which they were stored, then those that wait for their time, in the
@@ -75,13 +80,28 @@ export interface Broker {
    */
   listWaiting(queue: string, options?: { readonly limit?: number }): Promise<readonly WaitingJob[]>;
 
+  /** The server's clock, epoch milliseconds. A round trip. What several nodes reckon with together is told in it. */
+  serverTime(): Promise<number>;
+
   /** Who runs this job now, asked of the nodes themselves. */
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;
   /** Answers `whoRuns` for one node. */
   answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable>;
+  /**
+   * All jobs that run now, the longest running first, asked of the nodes themselves. Takes the whole of the time where a node is there, because
+   * nobody knows how many are to answer; one that is too slow is left out.
+   */
+  listRunning(options: {
+    readonly timeoutMs: number;
+    readonly queue?: string;
+  }): Promise<readonly RunningJob[]>;
+  /** Answers `listRunning` for one node. */
+  answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable>;
 
   readonly status: BrokerStatus;
   onStatus(listener: (status: BrokerStatus) => void): () => void;
+  /** The server's clock, epoch milliseconds: one that all nodes share, wherever their own clocks stand. A round trip. */
+  serverNow(): Promise<number>;
   /** A round trip to the server, milliseconds. */
   ping(): Promise<number>;
   /** Ends the connection. What is under way is flushed first. Idempotent. */
@@ -133,7 +153,11 @@ export interface WorkOptions {
 export interface WorkSubscription extends Stoppable {
   /** A slot has become free: pull again. */
   slotFreed(): void;
-  pause(): void;
+  /**
+   * Pulls no more until `resume`. Resolves when nothing can arrive any more; what was on its way arrives before and is the
+   * worker's. Calling again, or resuming meanwhile, is fine.
+   */
+  pause(): Promise<void>;
   resume(): void;
   /** `Clock.monotonic()` of the last sign of life: a delivery, a pull's answer, a heartbeat. */
   readonly lastActivity: number;
@@ -164,6 +188,8 @@ export interface QueueSettings {
   readonly replicas?: number;
 }
 
+export type QueueIntake = "open" | "closed";
+
 export interface QueueSnapshot {
   readonly queue: string;
   /** Not yet handed to a worker. */
@@ -171,17 +197,28 @@ export interface QueueSnapshot {
   /** Handed to a worker and not settled. */
   readonly running: number;
   readonly delayed: number;
+  /** Waiting at a gate. */
+  readonly held: number;
   readonly dead: number;
+  /** Whether producers are taken or refused. */
+  readonly intake: QueueIntake;
   /** Age of the oldest unsettled job; 0 where there is none. */
   readonly oldestAgeMs: number;
 }
 
 export interface QueueStore {
   /**
-   * Creates the queue, or brings its settings up to date; settings that are not given stay as they are.
+   * Creates the queue, or brings its settings up to date; settings that are not given stay as they are, and a closed queue stays closed.
    * Idempotent, from any number of nodes at once.
    */
   ensure(queue: string, settings?: QueueSettings): Promise<void>;
+  /**
+   * `closed`: producers are refused from now on, whatever client they use; what is in the queue stays, and the runtime goes on
+   * moving jobs into it (retries, delayed jobs). Outlives restarts, and `ensure` leaves it as it is. Idempotent.
+   *
+   * @throws MillraceError `queue-not-found`
+   */
+  setIntake(queue: string, intake: QueueIntake): Promise<void>;
   list(): Promise<readonly QueueSnapshot[]>;
   /** @throws MillraceError `queue-not-found` */
   snapshot(queue: string): Promise<QueueSnapshot>;
@@ -191,7 +228,7 @@ export interface QueueStore {
 
 export interface WaitingJob {
   readonly envelope: Envelope;
-  readonly state: "queued" | "delayed";
+  readonly state: "queued" | "delayed" | "held";
   readonly storedAt: number;
 }
 

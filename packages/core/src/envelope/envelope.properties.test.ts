@@ -67,6 +67,7 @@ const envelopes: fc.Arbitrary<Envelope> = fc
     interruptions: count,
     crashes: count,
     snoozes: count,
+    reservedAt: optional(time),
     firstError: optional(recordedError),
     lastError: optional(recordedError),
   })

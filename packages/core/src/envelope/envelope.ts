@@ -59,6 +59,8 @@ export interface SettlerFields {
   readonly crashes: number;
   /** Times the handler asked to be run later without spending an attempt. */
   readonly snoozes: number;
+  /** When the job may start by its rate limit, by the broker's clock: its place is taken already, and it must not ask for another. */
+  readonly reservedAt?: number;
   readonly firstError?: RecordedError;
   readonly lastError?: RecordedError;
 }

@@ -65,13 +65,14 @@ const FULL: Envelope = {
   interruptions: 1,
   crashes: 1,
   snoozes: 1,
+  reservedAt: 1_700_000_000_000,
   firstError: { type: "Error", message: "first" },
   lastError: { type: "timed-out", message: "last", stack: "at x" },
   lane: "high",
   headers: { traceparent: "00-1-2-01" },
 };
 const FULL_MSGPACK = [
-  "de0013", // a map of 19: queue, lane and headers are not in the body
+  "de0014", // a map of 20: queue, lane and headers are not in the body
   "a176",
   "01",
   "a26964",
@@ -114,6 +115,8 @@ const FULL_MSGPACK = [
   "01", // crashes
   "a7736e6f6f7a6573",
   "01", // snoozes
+  "aa72657365727665644174",
+  "cf0000018bcfe56800", // reservedAt
   "aa66697273744572726f72",
   "82",
   "a474797065",
@@ -132,7 +135,7 @@ const FULL_MSGPACK = [
 const FULL_JSON =
   '{"v":1,"id":"job:2","name":"mail.welcome","payload":[1,-2,2.5,"ü",null,true],"createdAt":1700000000000,' +
   '"notBefore":1700000060000,"expiresAt":1700003600000,"maxAttempts":3,"timeoutMs":30000,"uniqueKey":"u","concurrencyKey":"c",' +
-  '"tags":["x","y"],"attempts":2,"generation":5,"interruptions":1,"crashes":1,"snoozes":1,' +
+  '"tags":["x","y"],"attempts":2,"generation":5,"interruptions":1,"crashes":1,"snoozes":1,"reservedAt":1700000000000,' +
   '"firstError":{"type":"Error","message":"first"},"lastError":{"type":"timed-out","message":"last","stack":"at x"}}';
 
 describe("golden bytes", () => {

@@ -121,6 +121,7 @@ const SETTLER_FIELDS: readonly Field[] = [
   ...(["attempts", "generation", "interruptions", "crashes", "snoozes"] as const).map(
     (field): Field => ({ field, expected: "a whole number from 0", accepts: isCount }),
   ),
+  { field: "reservedAt", expected: EPOCH_MS, accepts: isTime },
   ...(["firstError", "lastError"] as const).map((field): Field => ({
     field,
     expected: "a map with type and message",
@@ -182,6 +183,7 @@ function settlerFields(body: Body): SettlerFields {
     interruptions: (body["interruptions"] as number | null | undefined) ?? 0,
     crashes: (body["crashes"] as number | null | undefined) ?? 0,
     snoozes: (body["snoozes"] as number | null | undefined) ?? 0,
+    ...(body["reservedAt"] == null ? {} : { reservedAt: body["reservedAt"] as number }),
     ...(first == null ? {} : { firstError: first }),
     ...(last == null ? {} : { lastError: last }),
   };

@@ -25,6 +25,7 @@ interface WireBody {
   interruptions?: number;
   crashes?: number;
   snoozes?: number;
+  reservedAt?: number;
   firstError?: RecordedError;
   lastError?: RecordedError;
 }
@@ -69,6 +70,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.interruptions > 0) body.interruptions = envelope.interruptions;
   if (envelope.crashes > 0) body.crashes = envelope.crashes;
   if (envelope.snoozes > 0) body.snoozes = envelope.snoozes;
+  if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
 }

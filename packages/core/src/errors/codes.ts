@@ -16,12 +16,16 @@ export const ERROR_CODES = {
     "A payload holds a value that msgpack can't carry (a function, a bigint, a cycle, too deep a nesting).",
   "payload-too-large": "A message is larger than the server lets through.",
   "past-not-before": "A start time lies in the past.",
+  "invalid-progress":
+    "A handler reported a progress that is no number from 0 up, or a note that is no text.",
   "already-expired": "A job would expire before it could start.",
+  "not-delayed": "A job that was to be given another time does not wait for one.",
   "queue-not-found": "No stream takes the queue's subject: the queue does not exist.",
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
   "schedule-not-found": "No schedule of this name is stored.",
   "schedule-exists": "A schedule of this name is stored already, and says something else.",
   "unique-conflict": "The job's unique key is held by another job.",
+  "queue-closed": "The queue was closed by an operator and takes no new jobs. Nothing was stored.",
   "job-not-found": "No job or dead letter with this id is known.",
   "ambiguous-id": "The id stands for several jobs or dead letters: name the queue too.",
   // Reaching and using the server.

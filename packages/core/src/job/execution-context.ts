@@ -28,6 +28,16 @@ export interface ExecutionContext<Input = unknown> {
   readonly node: string;
   readonly log: Logger;
   /**
+   * Says how far the work is, for whoever looks on from outside (`handle.progress()`, `millrace jobs get`): a share of 1, a count, whatever
+   * the job's readers expect, and a note. Costs the handler nothing: it returns at once, and what comes faster than four times a second
+   * is passed on four times a second, the last one always. Once the attempt is over it does nothing.
+   *
+   * @throws MillraceError `invalid-progress` where the value is no number from 0 up, or the note no text
+   * @example
+   * progress(done / all, `${done} of ${all} rows`);
+   */
+  readonly progress: (value: number, note?: string) => void;
+  /**
    * Enqueues another job, confirmed by the server, and records the two as parent and child. An attempt that is made again enqueues again: give an
    * `id` to what must exist once.
    *

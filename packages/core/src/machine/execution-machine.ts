@@ -22,6 +22,8 @@ export type ExecutionEvent =
   | { readonly type: "LEASE_LOST" }
   /** The job's start time lies ahead. */
   | { readonly type: "DEFER" }
+  /** The job has to wait at a gate until it is let in. */
+  | { readonly type: "HOLD" }
   /** The job's expiry passed before it started. */
   | { readonly type: "EXPIRE" }
   /** It can't be decoded, validated or routed. */
@@ -75,6 +77,7 @@ export const executionMachine = setup({
       on: {
         START: "running",
         DEFER: "requeued",
+        HOLD: "requeued",
         INTERRUPT: "requeued",
         CANCEL: "cancelled",
         EXPIRE: "expired",

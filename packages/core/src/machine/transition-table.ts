@@ -26,6 +26,7 @@ export const EVERY_EVENT: readonly ExecutionEvent[] = [
   { type: "CANCEL" },
   { type: "LEASE_LOST" },
   { type: "DEFER" },
+  { type: "HOLD" },
   { type: "EXPIRE" },
   { type: "REJECT" },
   { type: "CRASH" },

@@ -15,6 +15,7 @@ export type CounterName =
   | "jobs_succeeded_total"
   | "jobs_failed_total"
   | "jobs_requeued_total"
+  | "jobs_held_total"
   | "jobs_dead_total"
   | "jobs_cancelled_total"
   | "redeliveries_total"

@@ -69,7 +69,15 @@ export function envelopeOptions(
   return result;
 }
 
-function startTime(options: EnqueueOptions, now: number): number | undefined {
+/**
+ * When a job is to start, epoch milliseconds; undefined for at once.
+ *
+ * @throws MillraceError `invalid-option`, `invalid-duration`, `past-not-before`
+ */
+export function startTime(
+  options: Pick<EnqueueOptions, "delay" | "at">,
+  now: number,
+): number | undefined {
   exclusive(options, "delay", "at");
   if (options.delay !== undefined) {
     const delayMs = toMs(options.delay, "delay");

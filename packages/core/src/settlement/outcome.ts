@@ -26,7 +26,10 @@ export type Outcome =
   | { readonly kind: "interrupted" }
   | { readonly kind: "cancelled"; readonly reason: string }
   | { readonly kind: "lease-lost" }
-  | { readonly kind: "deferred"; readonly untilMs: number }
+  /** Until its own start time, or until the time that a rate limit keeps for it (`reservedAt`, the broker's clock). */
+  | { readonly kind: "deferred"; readonly untilMs: number; readonly reservedAt?: number }
+  /** Kept at a gate, by its name, until somebody lets it in. */
+  | { readonly kind: "held"; readonly gate: string }
   | { readonly kind: "expired" }
   | {
       readonly kind: "rejected";

@@ -25,10 +25,14 @@ const running: fc.Arbitrary<Outcome> = fc.oneof(
 );
 const queued: fc.Arbitrary<Outcome> = fc.oneof(
   fc.nat().map((after): Outcome => ({ kind: "deferred", untilMs: NOW + after })),
+  fc
+    .nat()
+    .map((after): Outcome => ({ kind: "deferred", untilMs: NOW + after, reservedAt: NOW + after })),
   fc.constantFrom<Outcome>(
     { kind: "interrupted" },
     { kind: "cancelled", reason: "r" },
     { kind: "lease-lost" },
+    { kind: "held", gate: "g" },
     { kind: "expired" },
     { kind: "rejected", reason: "unknown-name", error: ERROR },
     { kind: "crashed" },
@@ -131,12 +135,12 @@ describe("over any life of a job", () => {
   });
 
   test("the ack comes last and once, after what was published and recorded; without an ack nothing is done", () => {
-    lives((_came, { state, steps }) => {
+    lives((_came, { state, steps }, { kind }) => {
       const order = steps.map((step) => step.do);
       const expected = {
         succeeded: ["record", "ack"],
         cancelled: ["record", "ack"],
-        requeued: ["requeue", "record", "ack"],
+        requeued: [kind === "held" ? "hold" : "requeue", "record", "ack"],
         dead: ["bury", "record", "ack"],
         expired: ["bury", "record", "ack"],
         recalled: ["ack"],
@@ -157,6 +161,7 @@ describe("over any life of a job", () => {
         firstError: _f,
         lastError: _l,
         notBefore: _n,
+        reservedAt: _r,
         ...own
       } = next;
       expect(came).toMatchObject(own);

@@ -147,6 +147,13 @@ const ROWS: readonly Row[] = [
   },
   {
     from: "queued",
+    outcome: { kind: "held", gate: "cap/mail/acme" },
+    state: "requeued",
+    steps: "hold record ack",
+    counted: "1 2 1 2 1",
+  },
+  {
+    from: "queued",
     outcome: { kind: "expired" },
     state: "expired",
     steps: "bury record ack",
@@ -187,6 +194,7 @@ const EVERY_OUTCOME: readonly Outcome[] = [
   { kind: "cancelled", reason: "r" },
   { kind: "lease-lost" },
   { kind: "deferred", untilMs: NOW + 1 },
+  { kind: "held", gate: "g" },
   { kind: "expired" },
   rejected,
   { kind: "crashed" },
@@ -443,4 +451,30 @@ describe("crashesOf", () => {
   ])("%i carried and delivery %i are %i", (crashes, deliveryCount, expected) => {
     expect(crashesOf({ envelope: { ...envelope, crashes }, deliveryCount })).toBe(expected);
   });
+});
+
+describe("a place that a rate limit keeps", () => {
+  const kept = { ...CAME, reservedAt: NOW + 5 };
+  test("is kept by a deferral, through whatever keeps the job from running, and used up by running", () => {
+    const after = (from: SettlementInput["from"], outcome: Outcome, came: Envelope = kept) =>
+      settle(inputOf({ from, outcome, envelope: came })).envelope.reservedAt;
+    expect(after("queued", { kind: "deferred", untilMs: NOW + 9, reservedAt: NOW + 9 }, CAME)).toBe(
+      NOW + 9,
+    );
+    expect(after("queued", { kind: "deferred", untilMs: NOW + 9 })).toBe(NOW + 5);
+    expect(after("queued", { kind: "held", gate: "g" })).toBe(NOW + 5);
+    expect(after("queued", { kind: "interrupted" })).toBe(NOW + 5);
+    expect(after("running", { kind: "interrupted" })).toBeUndefined();
+    expect(after("running", failed)).toBeUndefined();
+    expect(after("running", { kind: "snoozed", delayMs: 1 })).toBeUndefined();
+  });
+});
+
+test("a held job says where it waits, in its step and in its record", () => {
+  const { steps } = settle(inputOf({ from: "queued", outcome: { kind: "held", gate: "cap/a/b" } }));
+  expect(steps).toMatchObject([
+    { do: "hold", gate: "cap/a/b", envelope: { generation: 1 } },
+    { do: "record", record: { outcome: "held", reason: "cap/a/b" } },
+    { do: "ack" },
+  ]);
 });

@@ -38,6 +38,8 @@ export interface SettlementInput {
 /** One thing a broker does. Each is confirmed before the next begins. */
 export type SettlementStep =
   | { readonly do: "requeue"; readonly envelope: Envelope }
+  /** Stored where it waits until `HeldStore.release` moves it to its queue. */
+  | { readonly do: "hold"; readonly envelope: Envelope; readonly gate: string }
   /** A job of its own that follows from this one, published under its own id. That makes a repetition harmless. */
   | { readonly do: "enqueue"; readonly envelope: Envelope }
   | { readonly do: "bury"; readonly letter: DeadLetter }
@@ -65,7 +67,8 @@ export function settle(input: SettlementInput): Settlement {
   const { state, effects } = nextTransition(input.from, verdict.event);
   const settled = count(input, verdict, effects);
   const notBefore = state === "requeued" ? verdict.notBefore : undefined;
-  const next = state === "requeued" ? nextGeneration(settled, notBefore) : settled;
+  const next =
+    state === "requeued" ? nextGeneration(settled, notBefore, placeKept(input)) : settled;
   const reason = state === "dead" || state === "expired" ? deadReason(input.outcome) : undefined;
   const settlement: { -readonly [K in keyof Settlement]: Settlement[K] } = {
     state: state as FinalState,
@@ -102,6 +105,8 @@ function judge(input: SettlementInput): Verdict {
       return { event: { type: "LEASE_LOST" } };
     case "deferred":
       return { event: { type: "DEFER" }, notBefore: outcome.untilMs };
+    case "held":
+      return { event: { type: "HOLD" } };
     case "expired":
       return { event: { type: "EXPIRE" } };
     case "rejected":
@@ -168,11 +173,26 @@ export function crashesOf(input: Pick<SettlementInput, "envelope" | "deliveryCou
   return input.envelope.crashes + Math.max(0, input.deliveryCount - 1);
 }
 
+/** A place that a rate limit keeps is used up by running: each attempt needs one of its own. */
+function placeKept({ from, outcome, envelope }: SettlementInput): number | undefined {
+  if (outcome.kind === "deferred" && outcome.reservedAt !== undefined) return outcome.reservedAt;
+  return from === "queued" ? envelope.reservedAt : undefined;
+}
+
 /** A start time that has been reached is not carried on: it would only delay the next attempt's bookkeeping. */
-function nextGeneration(envelope: Envelope, notBefore: number | undefined): Envelope {
-  const { notBefore: _reached, ...rest } = envelope;
-  const next = { ...rest, generation: envelope.generation + 1 };
-  return notBefore === undefined ? next : { ...next, notBefore };
+function nextGeneration(
+  envelope: Envelope,
+  notBefore: number | undefined,
+  reservedAt: number | undefined,
+): Envelope {
+  const { notBefore: _reached, reservedAt: _used, ...rest } = envelope;
+  const next: { -readonly [K in keyof Envelope]: Envelope[K] } = {
+    ...rest,
+    generation: envelope.generation + 1,
+  };
+  if (notBefore !== undefined) next.notBefore = notBefore;
+  if (reservedAt !== undefined) next.reservedAt = reservedAt;
+  return next;
 }
 
 function deadReason(outcome: Outcome): DeadReason {
@@ -203,7 +223,11 @@ function stepsOf(
       case "countAttempt":
         break;
       case "publishNext":
-        steps.push({ do: "requeue", envelope });
+        steps.push(
+          input.outcome.kind === "held"
+            ? { do: "hold", envelope, gate: input.outcome.gate }
+            : { do: "requeue", envelope },
+        );
         break;
       case "publishFollowing": {
         const following = followingOf(input);
@@ -298,6 +322,7 @@ function historyRecord(
   if (outcome.kind === "succeeded" && outcome.output !== undefined) record.output = outcome.output;
   if ("error" in outcome) record.error = outcome.error;
   if (outcome.kind === "cancelled") record.reason = outcome.reason;
+  if (outcome.kind === "held") record.reason = outcome.gate;
   if (reason !== undefined) record.reason = reason;
   if (envelope.parent !== undefined) record.parent = envelope.parent;
   if (input.children !== undefined) record.children = input.children;

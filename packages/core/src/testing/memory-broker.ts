@@ -11,11 +11,15 @@ import type {
   WorkSubscription,
 } from "../broker/broker.ts";
 import type { BatchStore } from "../broker/batch-store.ts";
+import { queueClosed } from "../control/queue-closed.ts";
+import { CONTROLS_BUCKET } from "../control/queue-controls.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
+import type { HeldStore } from "../broker/held-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
+import type { ProgressStore } from "../broker/progress-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -28,8 +32,10 @@ import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "./memory/memory-delayed.ts";
 import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
+import { MemoryHeld, messageOfHeld } from "./memory/memory-held.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
+import { MemoryProgress } from "./memory/memory-progress.ts";
 import { sizeOf } from "./memory/memory-queue.ts";
 import { anyWaitingJob, publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
@@ -66,6 +72,8 @@ export class MemoryBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly progress: ProgressStore;
+  readonly held: HeldStore;
   readonly batches: BatchStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
@@ -88,6 +96,8 @@ export class MemoryBroker implements Broker {
       maxMessageBytes: this.maxMessageBytes,
       reach,
     });
+    this.progress = new MemoryProgress(this.#server.progress, this.#connection);
+    this.held = new MemoryHeld(this.#server.held, (name) => this.#server.queue(name), reach);
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
@@ -152,6 +162,10 @@ export class MemoryBroker implements Broker {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
       if (found !== undefined) return found;
     }
+    for (const [, held] of this.#server.held.entries(queue)) {
+      const found = waitingJob(messageOfHeld(held), id, "held");
+      if (found !== undefined) return found;
+    }
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;
       for (const message of candidate.stored) {
@@ -176,6 +190,11 @@ export class MemoryBroker implements Broker {
     return [...queued, ...delayed].slice(0, limit);
   }
 
+  async serverTime(): Promise<number> {
+    this.#connection.reach();
+    return this.#server.clock.now();
+  }
+
   async whoRuns(id: string): Promise<RunningJob | undefined> {
     this.#connection.reach();
     for (const answer of this.#server.runners) {
@@ -193,12 +212,33 @@ export class MemoryBroker implements Broker {
     return this.#connection.attach(() => void this.#server.runners.delete(answerIfConnected));
   }
 
+  async listRunning({ queue }: { readonly queue?: string }): Promise<readonly RunningJob[]> {
+    this.#connection.reach();
+    return [...this.#server.runningLists]
+      .flatMap((list) => list())
+      .filter((job) => queue === undefined || job.queue === queue)
+      .sort((a, b) => a.startedAt - b.startedAt);
+  }
+
+  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    this.#connection.reach();
+    const answerIfConnected = (): readonly RunningJob[] =>
+      this.#connection.isConnected ? answer() : [];
+    this.#server.runningLists.add(answerIfConnected);
+    return this.#connection.attach(() => void this.#server.runningLists.delete(answerIfConnected));
+  }
+
   get status(): BrokerStatus {
     return this.#connection.status;
   }
 
   onStatus(listener: (status: BrokerStatus) => void): () => void {
     return this.#connection.onStatus(listener);
+  }
+
+  async serverNow(): Promise<number> {
+    this.#connection.reach();
+    return this.#server.clock.now();
   }
 
   async ping(): Promise<number> {
@@ -266,15 +306,23 @@ export class MemoryBroker implements Broker {
       }
       return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
     } catch (error) {
+      if (MillraceError.is(error, "queue-closed"))
+        return { ok: false, id: job.id, queue: job.queue, error: this.#closed(job.queue) };
       if (MillraceError.is(error)) return { ok: false, id: job.id, queue: job.queue, error };
       throw error;
     }
+  }
+
+  #closed(queue: string): MillraceError {
+    return queueClosed(queue, this.#server.bucket(CONTROLS_BUCKET).get(queue)?.value);
   }
 
   #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {
     switch (step.do) {
       case "requeue":
         return this.#requeue(step.envelope);
+      case "hold":
+        return this.#hold(step.envelope, step.gate);
       case "enqueue":
         return this.#requeue(step.envelope);
       case "bury":
@@ -301,6 +349,15 @@ export class MemoryBroker implements Broker {
     } else {
       queue.publish(publication);
     }
+  }
+
+  #hold(envelope: Envelope, gate: string): void {
+    this.#server.held.add({
+      queue: envelope.queue,
+      gate,
+      storedAt: this.#server.clock.now(),
+      publication: requeueOf(envelope, this.maxMessageBytes),
+    });
   }
 
   #requireHeld(delivery: MemoryDelivery): void {

@@ -10,10 +10,18 @@ import { dev } from "./commands/dev.ts";
 import { doctor } from "./commands/doctor.ts";
 import { enqueue } from "./commands/enqueue.ts";
 import { healthcheck } from "./commands/healthcheck.ts";
+import { jobsCancel } from "./commands/jobs-cancel.ts";
 import { jobsGet } from "./commands/jobs-get.ts";
 import { jobsList } from "./commands/jobs-list.ts";
+import { jobsProgress } from "./commands/jobs-progress.ts";
+import { jobsReschedule } from "./commands/jobs-reschedule.ts";
 import { locksList } from "./commands/locks-list.ts";
 import { locksRelease } from "./commands/locks-release.ts";
+import { limits } from "./commands/limits.ts";
+import { queuesDrain } from "./commands/queues-drain.ts";
+import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
+import { queuesPurge } from "./commands/queues-purge.ts";
+import { queuesSet } from "./commands/queues-set.ts";
 import { queues } from "./commands/queues.ts";
 import { run } from "./commands/run.ts";
 
@@ -23,8 +31,17 @@ export const COMMANDS: readonly Command[] = [
   run,
   enqueue,
   queues,
+  queuesPause,
+  queuesResume,
+  queuesDrain,
+  queuesPurge,
+  queuesSet,
+  limits,
   jobsGet,
   jobsList,
+  jobsProgress,
+  jobsCancel,
+  jobsReschedule,
   deadList,
   deadShow,
   deadRetry,

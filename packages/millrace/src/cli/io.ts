@@ -15,6 +15,8 @@ export interface CliIo {
   out(text: string | Uint8Array): void;
   /** Everything else: notes, logs, errors for people. */
   err(text: string): void;
+  /** A line for people that the next one writes over; none where nobody looks. Empty: takes it away. */
+  progress(text: string): void;
   /** All of standard input. */
   readStdin(): Promise<string>;
   /** Asks a person; undefined where there is none to ask. */
@@ -31,6 +33,9 @@ export function processIo(): CliIo {
     cwd: process.cwd(),
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    progress: (text) => {
+      if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
+    },
     readStdin: async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of process.stdin) chunks.push(chunk as Buffer);

@@ -14,6 +14,7 @@ async function run(
     paintErr: plain,
     out: (text) => void (streams.out += String(text)),
     err: (text) => void (streams.err += text),
+    progress: () => {},
     readStdin: () => Promise.resolve("{"),
     ask: () => Promise.resolve(undefined),
   };

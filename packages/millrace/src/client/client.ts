@@ -7,7 +7,6 @@ import {
   type JobDefinition,
   newJobId,
   Producer,
-  type QueueStore,
   requireId,
   requireQueueName,
 } from "@millrace/core";
@@ -16,9 +15,11 @@ import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.t
 import { type Chain, startChain } from "./chain.ts";
 import { type Cron, cron } from "./cron.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
+import { type DelayedJobs, delayedJobs } from "./delayed.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
+import { type Queues, queuesOf } from "./queues.ts";
 
 /** One job of a bulk enqueue. */
 export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
@@ -108,9 +109,10 @@ export interface Millrace extends AsyncDisposable {
     options: LockOptions,
     run: (scope: LockScope) => Result | PromiseLike<Result>,
   ): Promise<Result>;
-  readonly queues: QueueStore;
+  readonly queues: Queues;
   readonly dead: DeadLetters;
   readonly cron: Cron;
+  readonly delayed: DelayedJobs;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
   /** Ends the connection. Idempotent. */
@@ -148,9 +150,10 @@ export function createClient(
         duplicate: false,
       }),
     lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
-    queues: broker.queues,
+    queues: queuesOf(broker, clock),
     dead: deadLetters(broker, now),
     cron: cron(broker, clock, newId),
+    delayed: delayedJobs(broker, now),
     broker,
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),

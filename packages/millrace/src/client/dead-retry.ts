@@ -39,6 +39,7 @@ export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope
     notBefore,
     expiresAt,
     generation,
+    reservedAt: _used,
     ...kept
   } = read.envelope;
   return {

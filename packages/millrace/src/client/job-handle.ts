@@ -1,6 +1,15 @@
-import { type Broker, type Clock, type Duration, toMs, type UniqueConflict } from "@millrace/core";
+import {
+  type Broker,
+  type Clock,
+  type Duration,
+  type ProgressReport,
+  toMs,
+  type UniqueConflict,
+} from "@millrace/core";
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
+import { followProgress } from "./job-progress.ts";
 import { awaitResult } from "./job-result.ts";
+import { rescheduleJob, type RescheduleOptions, type RescheduleResult } from "./reschedule-job.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 
 export interface ResultOptions {
@@ -36,6 +45,24 @@ export interface JobHandle<Output = unknown> {
    * const { state } = await handle.cancel("user left", { wait: "10s" });
    */
   cancel(reason?: string, options?: CancelOptions): Promise<CancelResult>;
+  /**
+   * What the job's handler reports with `progress()`, from the latest on until the job has ended; over retries and reconnects. A reader
+   * that is slower than the handler is given the latest only.
+   *
+   * @throws MillraceError `connection-closed`
+   * @example
+   * for await (const { value, note } of handle.progress()) bar.show(value, note);
+   */
+  progress(): AsyncIterable<ProgressReport>;
+  /**
+   * Gives a job that waits for its time another one. It stays the same job; an expiry stays as it was.
+   *
+   * @throws MillraceError `not-delayed` where it does not wait (any more, or not yet: a node has to see it first), or is due within two seconds;
+   *   `job-not-found`, `invalid-option`, `past-not-before`
+   * @example
+   * await handle.reschedule({ delay: "1h" });
+   */
+  reschedule(when: RescheduleOptions): Promise<RescheduleResult>;
 }
 
 /** A job as a handle knows it. */
@@ -68,5 +95,7 @@ export function jobHandle<Output>(
       return (await awaitResult(broker, job, timeoutMs, clock)) as Output;
     },
     cancel: (reason, options = {}) => cancelJob(broker, clock, job, reason, options),
+    progress: () => followProgress(broker, job, clock),
+    reschedule: (when) => rescheduleJob(broker, clock, job, when),
   };
 }

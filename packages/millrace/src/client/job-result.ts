@@ -20,7 +20,7 @@ export interface AwaitedJob {
 /** A look that failed is repeated at the next reconnect, and after this long in any case; so is the first that found nothing. */
 const LOOK_AGAIN_MS = 1_000;
 /** What no later look could mend. */
-const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+export const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "permission-denied",
   "jetstream-disabled",
   "connection-closed",
@@ -72,7 +72,7 @@ export async function awaitEnd(
  * be read, so a record that arrives between the two may be seen by neither. It reads again after every reconnect, for a record
  * may have passed while nobody listened; and an outage while it subscribes or reads only delays it.
  */
-class ResultWait {
+export class ResultWait {
   /** Resolves with the record that ended the job. */
   readonly ended: Promise<HistoryRecord>;
   readonly #broker: Broker;

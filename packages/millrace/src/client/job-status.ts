@@ -3,14 +3,15 @@ import {
   type HistoryRecord,
   type JobRef,
   MillraceError,
+  type ProgressReport,
   type RecordedError,
   type RunningJob,
   type WaitingJob,
 } from "@millrace/core";
 
-/** Where a job is now. `delayed` waits for its time, `queued` for a slot. */
+/** Where a job is now. `delayed` waits for its time, `queued` for a slot, `held` at a gate: for a permit, a lock, a rate. */
 export type JobState =
-  "queued" | "delayed" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
+  "queued" | "delayed" | "held" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
 
 /** All that is known about one job. */
 export interface JobStatus {
@@ -26,6 +27,8 @@ export interface JobStatus {
   readonly history: readonly HistoryRecord[];
   /** What the handler returned, once `succeeded`. */
   readonly result?: unknown;
+  /** What its handler reported last, while the job has not ended. */
+  readonly progress?: ProgressReport;
   /** The last error, also while another attempt is to come. */
   readonly error?: RecordedError;
 }
@@ -59,7 +62,7 @@ export async function findJob(
   // History is read last: a job that is settled between the looks then shows in it, instead of nowhere.
   const history = distinct(await broker.history.read({ id, ...where }));
   const status = jobStatus(id, { history, running: inQueue(running, queue), waiting }, now());
-  if (status !== undefined) return status;
+  if (status !== undefined) return withProgress(broker, status);
   throw new MillraceError(
     "job-not-found",
     `No job ${id}${queue === undefined ? "" : ` in queue ${queue}`} waits, runs or is in the history. It may never have been enqueued, or have left the history.`,
@@ -109,6 +112,7 @@ function stateOf({ history, running, waiting }: JobTraces, now: number): JobStat
     return last.state;
   if (running !== undefined) return "running";
   if (waiting !== undefined) return waiting.state;
+  if (last?.outcome === "held") return "held";
   return last?.notBefore !== undefined && last.notBefore > now ? "delayed" : "queued";
 }
 
@@ -140,4 +144,11 @@ function inQueue(
   queue: string | undefined,
 ): RunningJob | undefined {
   return queue === undefined || running?.queue === queue ? running : undefined;
+}
+
+async function withProgress(broker: Broker, status: JobStatus): Promise<JobStatus> {
+  if (status.state !== "running" && status.state !== "queued" && status.state !== "delayed")
+    return status;
+  const progress = await broker.progress.latest(status);
+  return progress === undefined ? status : { ...status, progress };
 }

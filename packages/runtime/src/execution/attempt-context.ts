@@ -20,6 +20,7 @@ export class AttemptContext implements ExecutionContext {
   readonly node: string;
   readonly token: number;
   readonly maxAttempts: number;
+  readonly progress: ExecutionContext["progress"];
   readonly #abort: AbortSwitch;
   readonly #nodeLog: Logger;
   readonly #producer: Producer;
@@ -32,6 +33,7 @@ export class AttemptContext implements ExecutionContext {
     definition: AnyJob;
     token: number;
     node: string;
+    progress: ExecutionContext["progress"];
     abort: AbortSwitch;
     log: Logger;
     producer: Producer;
@@ -40,6 +42,7 @@ export class AttemptContext implements ExecutionContext {
     this.job = fields.envelope;
     this.node = fields.node;
     this.token = fields.token;
+    this.progress = fields.progress;
     this.maxAttempts = fields.envelope.maxAttempts ?? fields.definition.retry.attempts;
     this.#abort = fields.abort;
     this.#nodeLog = fields.log;

@@ -2,6 +2,7 @@ import {
   type AnyJob,
   type Children,
   type Envelope,
+  type ExecutionContext,
   MillraceError,
   type Outcome,
   type RecordedError,
@@ -21,6 +22,7 @@ export interface AttemptOptions {
   /** For the handler. */
   readonly token: number;
   readonly abort: AbortSwitch;
+  readonly progress: ExecutionContext["progress"];
   /** The attempt is under way from here on, and may fail or time out. Called at most once, before `onOutcome`. */
   readonly onStart: () => void;
   /** Called at most once, and never after `stop()`. */
@@ -68,7 +70,7 @@ export class Attempt {
   }
 
   #run(input: unknown): void {
-    const { host, envelope, job, token, abort } = this.#options;
+    const { host, envelope, job, token, abort, progress } = this.#options;
     // Told to stop while the payload was being validated: then the work is best not begun.
     if (abort.reason !== undefined) return this.#end(outcomeOfAbort(abort.reason));
     this.#start();
@@ -78,6 +80,7 @@ export class Attempt {
       definition: job,
       token,
       node: host.node,
+      progress,
       abort,
       log: host.log,
       producer: host.producer,

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { compose } from "./compose.ts";
 
 const context: ExecutionContext = {
+  progress: () => {},
   input: 1,
   signal: new AbortController().signal,
   attempt: 1,

@@ -1,11 +1,14 @@
 import type {
   Broker,
   Clock,
+  Envelope,
   EventBus,
   ExecutionLog,
   Logger,
   MetricsCollector,
+  Outcome,
   Producer,
+  QueueMessage,
 } from "@millrace/core";
 import type { Cancellations } from "../control/cancellations.ts";
 import type { AttemptContext } from "./attempt-context.ts";
@@ -34,6 +37,8 @@ export interface ExecutionHost {
   readonly hooks: readonly SettlementHook[];
   /** For what handlers enqueue. */
   readonly producer: Producer;
+  /** Of a node that runs nothing: the outcome under which each job is settled. */
+  readonly verdict?: ((envelope: Envelope, message: QueueMessage) => Outcome) | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */

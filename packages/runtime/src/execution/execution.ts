@@ -1,6 +1,7 @@
 import {
   type AbortCause,
   type AnyJob,
+  checkProgress,
   crashesOf,
   type Delivery,
   type Envelope,
@@ -29,6 +30,7 @@ import { fencingToken } from "./fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { findOnRecord } from "./on-record.ts";
 import { Pause } from "./pause.ts";
+import { ProgressReporter } from "./progress-reporter.ts";
 import { remedy } from "./remedy.ts";
 import {
   reportIgnoredAbort,
@@ -61,6 +63,8 @@ export class Execution {
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
   readonly #onEnd: (execution: Execution) => void;
+  /** Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes no slot. */
+  readonly #onYield: ((execution: Execution) => void) | undefined;
   readonly #abort = new AbortSwitch();
   #phase: Phase = "reading";
   /** Set before the start, where the job is only to be handed back. */
@@ -70,6 +74,8 @@ export class Execution {
   #definition: AnyJob | undefined;
   #attempt: Attempt | undefined;
   #pause: Pause | undefined;
+  /** Set where the handler has reported its progress. */
+  #progress: ProgressReporter | undefined;
   /** It was a suspect, and its turn is on record. */
   #onTrial = false;
   /** Set where the job has gates to pass. */
@@ -80,10 +86,16 @@ export class Execution {
   #startedAt: number | undefined;
   #startedMono = 0;
 
-  constructor(host: ExecutionHost, delivery: Delivery, onEnd: (execution: Execution) => void) {
+  constructor(
+    host: ExecutionHost,
+    delivery: Delivery,
+    onEnd: (execution: Execution) => void,
+    onYield?: (execution: Execution) => void,
+  ) {
     this.#host = host;
     this.#delivery = delivery;
     this.#onEnd = onEnd;
+    this.#onYield = onYield;
   }
 
   /** What this execution would answer when asked who runs a job; undefined while it doesn't run. */
@@ -118,9 +130,19 @@ export class Execution {
     else this.#admit(read.envelope, false);
   }
 
-  /** Gives the job straight back without running it: it arrived after the node began to stop. */
-  refuse(): void {
-    this.abort("shutdown", "The node is stopping.");
+  /** Whether its handler was ever called. */
+  get hasRun(): boolean {
+    return this.#startedAt !== undefined;
+  }
+
+  /** Whether its handler was told to stop. */
+  get isAborted(): boolean {
+    return this.#abort.reason !== undefined;
+  }
+
+  /** Gives the job straight back without running it: as a rule because it arrived after the node began to stop. */
+  refuse(cause: AbortCause = "shutdown", message = "The node is stopping."): void {
+    this.abort(cause, message);
     this.start();
   }
 
@@ -177,6 +199,7 @@ export class Execution {
       "lease-lost",
       "The lease could not be confirmed in time; another node may run this job.",
     );
+    this.#progress?.end({ write: false });
     if (this.#phase === "recalling" || this.#phase === "gating" || this.#phase === "quarantined")
       this.#settle({ kind: "lease-lost" });
     this.#pause?.cutShort();
@@ -221,6 +244,8 @@ export class Execution {
   #admit(envelope: Envelope, convicted: boolean): void {
     const host = this.#host;
     const { message, deliveryCount } = this.#delivery;
+    const verdict = host.verdict?.(envelope, message);
+    if (verdict !== undefined) return this.#settle(verdict);
     this.#definition = host.registry.get(envelope.name);
     const cancellation = host.cancellations.of(envelope);
     if (cancellation !== undefined)
@@ -259,7 +284,9 @@ export class Execution {
     for (const gate of gates) {
       const refusal = await this.#enter(passes, gate, entrant);
       if (this.#phase !== "gating") return;
-      if (refusal !== undefined) return this.#settle(refusal);
+      if (refusal === undefined) continue;
+      this.#settle(refusal);
+      return this.#onYield?.(this);
     }
     this.#quarantine(envelope, job);
   }
@@ -332,11 +359,20 @@ export class Execution {
       job,
       token: this.#passes?.token ?? this.#token(envelope),
       abort: this.#abort,
+      progress: (value, note) => this.#report(envelope, value, note),
       onStart: () => this.#started(envelope),
       onOutcome: (outcome) => this.#settle(outcome),
       onIgnoredAbort: () => reportIgnoredAbort(host, envelope),
     });
     this.#attempt.begin();
+  }
+
+  #report(envelope: Envelope, value: number, note: string | undefined): void {
+    // A handler that goes on after its attempt is over is told what is wrong, and otherwise not heard.
+    const over = this.#phase !== "attempting" || this.#abort.reason?.code === "lease-lost";
+    if (over) return void checkProgress(value, note);
+    this.#progress ??= new ProgressReporter(this.#host, envelope);
+    this.#progress.report(value, note);
   }
 
   #started(envelope: Envelope): void {
@@ -352,6 +388,8 @@ export class Execution {
     if (this.#phase === "settling" || this.#phase === "ended") return;
     this.#phase = "settling";
     this.#attempt?.stop();
+    // Before anything else is published: whoever follows the job hears its last word before its end.
+    this.#progress?.end({ write: outcome.kind !== "lease-lost" });
     const { clock, log, node, random } = this.#host;
     const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {
       envelope: this.#requireEnvelope(),
@@ -409,6 +447,8 @@ export class Execution {
     this.#state = settlement.state;
     reportSettled(this.#host, input, settlement);
     if (this.#onTrial) await this.#endTrial(input.envelope);
+    if (settlement.state !== "requeued" && settlement.state !== "abandoned")
+      await this.#progress?.forget();
     const hooks = hooksFor(this.#host.hooks, input.envelope, settlement);
     if (hooks.length > 0 && settlement.state !== "abandoned")
       await followUp(hooks, this.#settled(settlement), this.#host.log);
@@ -437,6 +477,7 @@ export class Execution {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     this.#attempt?.stop();
+    this.#progress?.end({ write: false });
     this.#pause?.cutShort();
     // Where it was settled they are left already; otherwise nobody waits for this.
     void this.#passes?.leave(undefined);

@@ -25,7 +25,8 @@ export function remedy(
 ): Settlement | undefined {
   const broken = brokenChain(error, input, failed);
   if (broken !== undefined) return broken;
-  if (MillraceError.is(error, "queue-full") && failed.state === "requeued")
+  const wantsRoom = failed.steps.some((step) => step.do === "requeue");
+  if (MillraceError.is(error, "queue-full") && wantsRoom)
     return whenThereIsRoom(failed, now + NO_ROOM_MS);
   const tooLarge = MillraceError.is(error, "payload-too-large");
   if (!tooLarge && !MillraceError.is(error, "unserializable-payload")) return undefined;

@@ -100,7 +100,10 @@ function count(
       metrics.increment("jobs_succeeded_total", labels);
       break;
     case "requeued":
-      metrics.increment("jobs_requeued_total", labels);
+      metrics.increment(
+        outcome.kind === "held" ? "jobs_held_total" : "jobs_requeued_total",
+        labels,
+      );
       break;
     case "dead":
     case "expired":

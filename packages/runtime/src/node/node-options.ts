@@ -5,6 +5,7 @@ import {
   type Clock,
   type Duration,
   type ExecutionLog,
+  isConcurrency,
   isId,
   laneWeights,
   type LaneWeights,
@@ -29,6 +30,11 @@ export interface NodeQueueOptions {
   readonly slots?: number;
   /** How the slots are shared between lanes in which jobs wait, each from 1. Default: high 6, normal 3, low 1. */
   readonly weights?: Partial<LaneWeights>;
+  /**
+   * Jobs of the queue that run at once over all nodes. A control that an operator sets (`millrace queues set`) counts instead; nodes
+   * that disagree are each bound by their own. Default: no cap.
+   */
+  readonly concurrency?: number;
   /** The queue's own limits, set when the node starts. Left out: whatever the queue has. */
   readonly settings?: QueueSettings;
 }
@@ -110,6 +116,8 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
   for (const [queue, settings] of Object.entries(options.queues ?? {})) {
     if (settings.slots !== undefined) wholeFrom1(settings.slots, `queues.${queue}.slots`);
     laneWeights(settings.weights, `queues.${queue}.weights`);
+    if (settings.concurrency !== undefined && !isConcurrency(settings.concurrency))
+      throw wrong(`queues.${queue}.concurrency`, settings.concurrency, "a whole number from 1");
     queues.set(requireQueueName(queue), settings);
   }
   return Object.freeze({

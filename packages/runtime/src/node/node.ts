@@ -11,9 +11,12 @@ import {
 import { createActor, waitFor } from "xstate";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
+import { QueueControlsView } from "../control/queue-controls.ts";
 import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { keyLimitsFrom } from "../gates/key-limits.ts";
+import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { Suspects } from "../execution/suspects.ts";
@@ -49,18 +52,34 @@ export interface MillraceNode {
   health(): Health;
 }
 
+/** For nodes that are no fleet's: not part of the public options. */
+export interface NodeInternals {
+  /** Settles every job by this instead of running it, and takes no notice of what is set for the queues. */
+  readonly verdict?: ExecutionHost["verdict"];
+}
+
 /**
  * A node that runs these jobs. It does not own the broker: close that after the node has stopped.
  *
  * @throws MillraceError `invalid-option` and its kin, `no-jobs`, `no-handler`, `duplicate-job`
  */
-export function createNode(options: NodeOptions): MillraceNode {
+export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
   const { broker, clock, log, metrics } = config;
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
+  const controls = new QueueControlsView({ broker, clock, log });
+  const gates = nodeGates({
+    node: config.name,
+    broker,
+    registry,
+    clock,
+    log,
+    leaseMs: config.leaseMs,
+    limitsOf: keyLimitsFrom(controls),
+  });
   const threads = new ThreadPool(clock, config.threads);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const cancellations = new Cancellations({
@@ -85,9 +104,11 @@ export function createNode(options: NodeOptions): MillraceNode {
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
     cancellations,
-    gates: [staleSlotGate(broker, clock), unique.gate],
+    // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
+    gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
     hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
     producer: new Producer(brokerOutlet(broker), clock),
+    verdict: internals.verdict,
     random: config.random,
     call: compose<AttemptContext>(config.middleware, (context) => {
       const job = registry.get(context.job.name);
@@ -103,6 +124,8 @@ export function createNode(options: NodeOptions): MillraceNode {
         slots: config.queues.get(queue)?.slots ?? config.slots,
         leaseMs: config.leaseMs,
         weights: config.queues.get(queue)?.weights,
+        concurrency: config.queues.get(queue)?.concurrency,
+        controls: internals.verdict === undefined ? controls : undefined,
       }),
   );
   /** Open before any job is taken: one that runs must not have been cancelled before. */
@@ -111,7 +134,9 @@ export function createNode(options: NodeOptions): MillraceNode {
   );
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
+    { what: "sweeping gates", open: () => gates.sweep() },
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
+    { what: "answering which jobs run", open: () => broker.answerListRunning(runningJobs) },
   ].map(service);
 
   function service({ what, open }: { what: string; open: () => Promise<Stoppable> }): Service {
@@ -120,6 +145,25 @@ export function createNode(options: NodeOptions): MillraceNode {
       open,
       onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
     });
+  }
+
+  function runningJobs(): readonly RunningJob[] {
+    return workers.flatMap((worker) => worker.running);
+  }
+
+  const controlsService = createService({
+    clock,
+    open: () => controls.open(),
+    onError: (error) =>
+      log.warn(
+        { error: recordError(error) },
+        "the controls of the queues can't be read; nothing is pulled before they can",
+      ),
+  });
+
+  /** A queue that was removed and made anew is open again, whatever was said of it. */
+  async function keepClosed(queue: string): Promise<void> {
+    if (controls.of(queue).closed !== undefined) await broker.queues.setIntake(queue, "closed");
   }
 
   const scheduler = createService({
@@ -162,6 +206,8 @@ export function createNode(options: NodeOptions): MillraceNode {
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
+        await controlsService.start();
+        await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
         await Promise.all(watches.map((watch) => watch.start()));
         if (signal.aborted) return;
@@ -196,6 +242,9 @@ export function createNode(options: NodeOptions): MillraceNode {
           ...workers.map((worker) => worker.stopPulling()),
           ...[...watches, ...sideServices].map((one) => one.stop()),
           unique.sweeper.stop(),
+          gates.close(),
+          controlsService.stop(),
+          ...workers.map((worker) => worker.close()),
           threads.close(),
           config.executionLog.close(),
         ]);

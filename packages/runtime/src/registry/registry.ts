@@ -35,6 +35,10 @@ export class Registry {
     this.queues = [...new Set([...byName.values()].map((job) => job.queue))];
   }
 
+  get jobs(): readonly AnyJob[] {
+    return [...this.#jobs.values()];
+  }
+
   get(name: string): AnyJob | undefined {
     return this.#jobs.get(name);
   }

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import {
   type AnyJob,
+  checkProgress,
   type Envelope,
   type ExecutionContext,
   type Logger,
@@ -69,6 +70,11 @@ function contextOf(order: Extract<ToThread, { do: "run" }>, input: unknown): Exe
     token: order.token,
     node: order.node,
     log: forwardingLogger({}),
+    progress: (value, note) => {
+      // Checked here as well, so that what is wrong is thrown where the handler can see it.
+      checkProgress(value, note);
+      say({ say: "progress", value, note });
+    },
     // The node knows the parent, and adds it.
     enqueue: (job, input, options) => producer.enqueue(job, input, options),
     enqueueMany: (job, items) => producer.enqueueMany(job, items),

@@ -144,6 +144,9 @@ class Conversation {
       case "log":
         this.#context.log[message.level](message.fields, message.message);
         return;
+      case "progress":
+        this.#context.progress(message.value, message.note);
+        return;
       case "enqueue":
         void this.#enqueue(message.call, message.jobs);
         return;

@@ -23,6 +23,7 @@ export type FromThread =
       readonly fields: object;
       readonly message: string;
     }
+  | { readonly say: "progress"; readonly value: number; readonly note: string | undefined }
   | { readonly say: "returned"; readonly value: unknown }
   /** Jobs that the handler enqueues, made in the thread and sent from the node. `call` tells answers apart. */
   | { readonly say: "enqueue"; readonly call: number; readonly jobs: readonly PreparedJob[] }

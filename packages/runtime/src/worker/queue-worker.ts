@@ -7,7 +7,9 @@ import {
   type WorkSubscription,
 } from "@millrace/core";
 import { Execution } from "../execution/execution.ts";
+import type { QueueControlsView } from "../control/queue-controls.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { QueueThrottle } from "../throttle/queue-throttle.ts";
 import { createService, type Service, type ServiceState } from "../service/service.ts";
 
 export interface QueueWorkerOptions {
@@ -17,7 +19,17 @@ export interface QueueWorkerOptions {
   readonly leaseMs: number;
   /** How its slots are shared between the queue's lanes. */
   readonly weights?: Partial<LaneWeights> | undefined;
+  /** The queue's cap over all nodes while no control says another. */
+  readonly concurrency?: number | undefined;
+  /** What operators set. Left out: nothing of that counts here. */
+  readonly controls?: QueueControlsView | undefined;
 }
+
+/**
+ * So many times the slots may be on their way to wait at a gate. They take no slot, so that a backlog of one key is passed over quickly, and
+ * another key's job behind it is found soon.
+ */
+const YIELDING_A_SLOT = 4;
 
 /**
  * Runs one queue's jobs on one node. Owns the slots: a delivery takes one when it arrives and frees it when
@@ -28,7 +40,11 @@ export class QueueWorker {
   readonly slots: number;
   readonly #host: ExecutionHost;
   readonly #executions = new Set<Execution>();
+  /** Those of them that a gate has sent to wait, until that is settled. */
+  readonly #yielding = new Set<Execution>();
   readonly #service: Service;
+  readonly #throttle: QueueThrottle;
+  readonly #ignoreControls: () => void;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
   /** Once true, what still arrives is handed back unspent instead of run. */
@@ -40,17 +56,40 @@ export class QueueWorker {
     this.queue = options.queue;
     this.slots = options.slots;
     host.metrics.gauge("slots_total", { queue: options.queue }, options.slots);
+    this.#throttle = new QueueThrottle(
+      host,
+      {
+        queue: options.queue,
+        leaseMs: options.leaseMs,
+        concurrency: options.controls === undefined ? undefined : options.concurrency,
+      },
+      {
+        slots: options.slots,
+        used: () => this.#inSlots,
+        aborting: () => this.#count((execution) => execution.isAborted),
+        pull: () => this.#subscription?.slotFreed(),
+        pause: async () => this.#subscription?.pause(),
+        resume: () => this.#subscription?.resume(),
+        abortLatest: (count) => this.#abortLatest(count),
+      },
+    );
+    this.#ignoreControls =
+      options.controls?.onChange(options.queue, (controls) => this.#throttle.apply(controls)) ??
+      (() => {});
     this.#service = createService({
       clock: host.clock,
       open: async () => {
+        if (options.controls !== undefined)
+          this.#throttle.apply(options.controls.of(options.queue));
         this.#subscription = await host.broker.work(options.queue, {
           // A worker that was stopped while this was opening must not take a single job.
-          freeSlots: () => (this.#refusing ? 0 : this.slots - this.#executions.size),
+          freeSlots: () => this.#freeSlots(),
           onDelivery: (delivery) => this.#take(delivery),
           onSurplus: (delivery) => this.#decline(delivery),
           leaseMs: options.leaseMs,
           ...(options.weights === undefined ? {} : { weights: options.weights }),
         });
+        this.#throttle.attach();
         return this.#subscription;
       },
       onState: (state) => host.events.emit("worker.state", { queue: options.queue, state }),
@@ -72,7 +111,9 @@ export class QueueWorker {
 
   /** `Clock.monotonic()` of the last sign of life of the queue; undefined before the first. */
   get lastActivity(): number | undefined {
-    return this.#subscription?.lastActivity;
+    const heard = this.#subscription?.lastActivity;
+    // A queue that nothing may be pulled from is silent.
+    return heard === undefined ? undefined : Math.max(heard, this.#throttle.roomSince);
   }
 
   get running(): readonly RunningJob[] {
@@ -89,7 +130,14 @@ export class QueueWorker {
   /** Takes nothing new. What runs goes on. */
   async stopPulling(): Promise<void> {
     this.#refusing = true;
+    this.#ignoreControls();
     await this.#service.stop();
+    this.#throttle.stop();
+  }
+
+  /** Gives back what it holds of the queue's cap and rate. After everything else has ended. */
+  close(): Promise<void> {
+    return this.#throttle.close();
   }
 
   abortAll(cause: AbortCause, message: string): void {
@@ -122,11 +170,36 @@ export class QueueWorker {
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 
+  /** Jobs in this worker's hands that are to run or do. */
+  get #inSlots(): number {
+    const yielding = Math.min(this.#yielding.size, this.slots * YIELDING_A_SLOT);
+    return this.#executions.size - yielding;
+  }
+
+  #freeSlots(): number {
+    if (this.#refusing) return 0;
+    return this.#throttle.room(this.slots - this.#inSlots);
+  }
+
   #take(delivery: Delivery): void {
-    const execution = new Execution(this.#host, delivery, this.#release);
+    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
     this.#executions.add(execution);
     if (this.#refusing) execution.refuse();
-    else execution.start();
+    else if (this.#throttle.admit()) execution.start();
+    else execution.refuse("lock-lost", "The node holds no permit or token for it any more.");
+    this.#throttle.changed();
+  }
+
+  #abortLatest(count: number): void {
+    const latest = [...this.#executions].filter((execution) => !execution.isAborted).slice(-count);
+    for (const execution of latest)
+      execution.abort("lock-lost", "The permit that lets this job run could not be kept.");
+  }
+
+  #count(fits: (execution: Execution) => boolean): number {
+    let count = 0;
+    for (const execution of this.#executions) if (fits(execution)) count += 1;
+    return count;
   }
 
   /** It arrived beyond the slots: back to the queue, for whoever has one free. */
@@ -138,11 +211,21 @@ export class QueueWorker {
 
   readonly #release = (execution: Execution): void => {
     this.#executions.delete(execution);
+    this.#yielding.delete(execution);
+    if (!execution.hasRun) this.#throttle.putBack();
+    this.#throttle.changed();
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;
     const waiting = this.#whenIdle;
     if (waiting.length === 0) return;
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();
+  };
+
+  readonly #yield = (execution: Execution): void => {
+    if (!this.#executions.has(execution)) return;
+    this.#yielding.add(execution);
+    this.#throttle.changed();
+    this.#subscription?.slotFreed();
   };
 }

@@ -5,6 +5,8 @@ export const DESCRIPTIONS: Readonly<Record<CounterName | GaugeName | HistogramNa
   jobs_succeeded_total: "Jobs that ended with a result",
   jobs_failed_total: "Attempts that failed or timed out",
   jobs_requeued_total: "Deliveries that ended with the job going back to its queue",
+  jobs_held_total:
+    "Deliveries that ended with the job waiting at a gate, for a permit, a lock or a rate",
   jobs_dead_total: "Jobs that became a dead letter, by reason",
   jobs_cancelled_total: "Jobs that were cancelled",
   redeliveries_total: "Messages that came again because an earlier holder left them unacknowledged",

@@ -203,6 +203,21 @@ const SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "held jobs that leave newest first",
+    noticedBy: "held: are let in oldest first",
+    spoil: (honest) => ({
+      held: Object.assign(Object.create(honest.held), {
+        release: async (queue: string, gate: string, count: number) => {
+          const jobs = await honest.held.list({ queue, gate });
+          for (const { envelope } of jobs.toReversed().slice(0, count))
+            await honest.held.releaseJob(queue, envelope.id);
+          return Math.min(count, jobs.length);
+        },
+        gates: () => honest.held.gates(),
+      }),
+    }),
+  },
+  {
     wrong: "history newest first",
     noticedBy: "history: a job's records",
     spoil: (honest) => ({

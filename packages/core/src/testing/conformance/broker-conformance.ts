@@ -4,10 +4,12 @@ import { deadLetterCases } from "./dead-letter-cases.ts";
 import { delayedCases } from "./delayed-cases.ts";
 import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
+import { heldCases } from "./held-cases.ts";
 import { historyCases } from "./history-cases.ts";
 import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
 import { lookingCases } from "./looking-cases.ts";
+import { progressCases } from "./progress-cases.ts";
 import { queueCases } from "./queue-cases.ts";
 import type { ConformanceCase } from "./scene.ts";
 import { requeueCases } from "./requeue-cases.ts";
@@ -31,10 +33,12 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...settleCases,
   ...requeueCases,
   ...deadLetterCases,
+  ...heldCases,
   ...batchCases,
   ...historyCases,
   ...lockCases,
   ...documentCases,
+  ...progressCases,
   ...queueCases,
   ...lookingCases,
   ...delayedCases,

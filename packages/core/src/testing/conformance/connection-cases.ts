@@ -4,6 +4,13 @@ import { MillraceError } from "../../errors/millrace-error.ts";
 import { type ConformanceCase, conformanceCase, rejectsWith, sharedCase } from "./scene.ts";
 
 export const connectionCases: readonly ConformanceCase[] = [
+  conformanceCase("connection: the server's clock can be read, and goes on", async (scene) => {
+    const first = await scene.broker.serverNow();
+    assert.ok(Math.abs(first - scene.harness.now()) < 60_000, `the server says ${first}`);
+    await scene.passes(30);
+    assert.ok((await scene.broker.serverNow()) >= first + 20);
+  }),
+
   conformanceCase(
     "connection: says what it is, that it is up, and how long a round trip takes",
     async ({ broker }) => {

@@ -54,6 +54,48 @@ export const lookingCases: readonly ConformanceCase[] = [
   ),
 
   sharedCase(
+    "looking: what all nodes run is gathered, of one queue or of all, the longest running first",
+    async (scene) => {
+      const [one, two] = [await scene.connect(), await scene.connect()];
+      const now = scene.harness.now();
+      const job = (n: number, queue: string): RunningJob => ({
+        id: `${scene.queue}-${n}`,
+        queue,
+        name: "conformance.job",
+        node: "node-b",
+        attempt: 1,
+        startedAt: now - n,
+        createdAt: now - 10_000,
+      });
+      const other = await scene.anotherQueue();
+      const many = Array.from({ length: 1_200 }, (_, n) => job(n, scene.queue));
+      const answering = [
+        await one.answerListRunning(() => many),
+        await two.answerListRunning(() => [job(2_000, scene.queue), job(3_000, other)]),
+        await two.answerListRunning(() => []),
+      ];
+      scene.later(() => Promise.all(answering.map((answer) => answer.stop())));
+      const listed = async (queue?: string): Promise<readonly RunningJob[]> =>
+        (
+          await scene.broker.listRunning({
+            timeoutMs: 1_000,
+            ...(queue === undefined ? {} : { queue }),
+          })
+        ).filter(({ id }) => id.startsWith(`${scene.queue}-`));
+      assert.equal((await listed()).length, 1_202);
+      const mine = await listed(scene.queue);
+      assert.equal(mine.length, 1_201);
+      assert.equal(mine[0]?.id, `${scene.queue}-2000`);
+      assert.deepEqual(
+        (await listed(other)).map(({ id }) => id),
+        [`${scene.queue}-3000`],
+      );
+      await answering[1]?.stop();
+      assert.deepEqual(await listed(other), []);
+    },
+  ),
+
+  sharedCase(
     "looking: the node that runs a job says so, over another connection, until it stops answering",
     async (scene) => {
       const other = await scene.connect();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import type { QueueSnapshot } from "../../broker/broker.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
-import { type ConformanceCase, conformanceCase, rejectsWith } from "./scene.ts";
+import { type ConformanceCase, conformanceCase, rejectsWith, type Scene } from "./scene.ts";
 
 export const queueCases: readonly ConformanceCase[] = [
   conformanceCase(
@@ -33,9 +34,11 @@ export const queueCases: readonly ConformanceCase[] = [
       const { queues } = scene.broker;
       assert.deepEqual(await queues.snapshot(scene.queue), {
         queue: scene.queue,
+        intake: "open",
         waiting: 0,
         running: 0,
         delayed: 0,
+        held: 0,
         dead: 0,
         oldestAgeMs: 0,
       });
@@ -105,4 +108,69 @@ export const queueCases: readonly ConformanceCase[] = [
       assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 0);
     },
   ),
+
+  conformanceCase(
+    "queues: a closed one refuses producers, keeps what it has, and takes them again when it is opened",
+    async (scene) => {
+      const { queues } = scene.broker;
+      const first = scene.job();
+      await scene.enqueueOk(first);
+      await Promise.all([
+        queues.setIntake(scene.queue, "closed"),
+        queues.setIntake(scene.queue, "closed"),
+      ]);
+      const results = await scene.broker.enqueue([scene.job(), { ...scene.job(), lane: "high" }]);
+      assert.deepEqual(
+        results.map((result) => !result.ok && result.error.code),
+        ["queue-closed", "queue-closed"],
+      );
+      assert.deepEqual(await intakeOf(scene, queues.list()), "closed");
+      assert.equal((await queues.snapshot(scene.queue)).waiting, 1);
+      const worker = await scene.worker({ acks: true });
+      await worker.delivery(0);
+      await queues.setIntake(scene.queue, "open");
+      const second = { ...scene.job(), lane: "low" as const };
+      await scene.enqueueOk(second);
+      await worker.delivery(1);
+      assert.deepEqual(worker.messageIds, [first.id, second.id]);
+      assert.deepEqual(await intakeOf(scene, queues.list()), "open");
+    },
+  ),
+
+  conformanceCase(
+    "queues: a closed one stays closed when it is ensured, with settings too, and the runtime still moves jobs into it",
+    async (scene) => {
+      const { queues } = scene.broker;
+      await queues.setIntake(scene.queue, "closed");
+      await scene.ensure({});
+      await scene.ensure({ maxJobs: 100 });
+      const [refused] = await scene.broker.enqueue([scene.job()]);
+      assert.equal(refused?.ok === false && refused.error.code, "queue-closed");
+      const mover = await scene.broker.moveDueJobs();
+      scene.later(() => mover.stop());
+      const worker = await scene.worker({ acks: true });
+      const retried: Envelope = { ...scene.job(), generation: 1 };
+      const delayed: Envelope = {
+        ...scene.job(),
+        generation: 1,
+        notBefore: scene.harness.now() + 100,
+      };
+      await scene.broker.requeue(retried);
+      await scene.broker.requeue(delayed);
+      await worker.delivery(1);
+      assert.equal((await queues.snapshot(scene.queue)).intake, "closed");
+    },
+  ),
+
+  conformanceCase("queues: one that does not exist can't be opened or closed", async (scene) => {
+    const nowhere = scene.harness.queueName();
+    await rejectsWith("queue-not-found", scene.broker.queues.setIntake(nowhere, "closed"));
+  }),
 ];
+
+async function intakeOf(
+  scene: Scene,
+  listing: Promise<readonly QueueSnapshot[]>,
+): Promise<unknown> {
+  return (await listing).find(({ queue }) => queue === scene.queue)?.intake;
+}

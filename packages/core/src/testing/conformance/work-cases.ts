@@ -69,8 +69,7 @@ export const workCases: readonly ConformanceCase[] = [
     await scene.enqueueOk(first);
     const held = await worker.delivery(0);
     // The only slot is taken, so no request of this worker can be under way when it is paused.
-    worker.subscription.pause();
-    worker.subscription.pause();
+    await Promise.all([worker.subscription.pause(), worker.subscription.pause()]);
     await worker.ack(held);
     await scene.enqueueOk(second, { ...scene.job(), queue: markers.queue });
     await markers.delivery(0);
@@ -80,6 +79,45 @@ export const workCases: readonly ConformanceCase[] = [
     await worker.delivery(1);
     assert.deepEqual(worker.messageIds, [first.id, second.id]);
   }),
+
+  conformanceCase(
+    "work: once a pause has resolved nothing arrives any more, though slots are free and requests were under way",
+    async (scene) => {
+      const markers = await scene.worker({ queue: await scene.anotherQueue() });
+      const worker = await scene.worker({ slots: 5, acks: true });
+      await scene.enqueueOk(scene.job());
+      await worker.delivery(0);
+      await worker.subscription.pause();
+      await scene.enqueueOk(scene.job(), { ...scene.job(), queue: markers.queue });
+      await markers.delivery(0);
+      worker.slotFreed();
+      assert.equal(worker.deliveries.length, 1);
+      worker.subscription.resume();
+      const { deliveryCount } = await worker.delivery(1);
+      assert.equal(deliveryCount, 1);
+    },
+  ),
+
+  conformanceCase(
+    "work: a pause under load loses nothing: each job comes once, before or after",
+    async (scene) => {
+      const jobs = scene.jobs(300);
+      const worker = await scene.worker({ slots: 4, acks: true });
+      const enqueued = scene.enqueueOk(...jobs);
+      await worker.delivery(0);
+      for (let round = 0; round < 5; round += 1) {
+        await worker.subscription.pause();
+        worker.subscription.resume();
+      }
+      await enqueued;
+      await worker.delivery(299);
+      assert.deepEqual(
+        worker.deliveries.filter(({ deliveryCount }) => deliveryCount > 1),
+        [],
+      );
+      assert.deepEqual(worker.messageIds.toSorted(), jobs.map(({ id }) => id).toSorted());
+    },
+  ),
 
   conformanceCase(
     "work: after stop() the jobs go to others, what was held can still be settled, and stopping again is fine",

@@ -40,7 +40,7 @@ export class HistoryTape {
     for (const line of this.#lines) {
       if (!fits(line, query)) continue;
       const record = decode(line.bytes);
-      const key = `${record.queue} ${record.generation} ${record.state}`;
+      const key = `${record.queue} ${record.sequence ?? ""} ${record.generation} ${record.state}`;
       // A settlement that was repeated up to its ack has written its record twice.
       if (!found.has(key)) found.set(key, record);
     }

@@ -1,7 +1,8 @@
-import type { QueueSettings } from "../../broker/broker.ts";
+import type { QueueIntake, QueueSettings } from "../../broker/broker.ts";
 import type { LaneTurns } from "../../broker/lane-turns.ts";
 import { LANE_NAMES, type LaneName } from "../../broker/lanes.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
+import { queueClosed } from "../../control/queue-closed.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
 
@@ -39,6 +40,7 @@ export class MemoryQueue {
   readonly name: string;
   readonly #clock: Clock;
   #settings: QueueSettings = {};
+  intake: QueueIntake = "open";
   #lastSequence = 0;
   #bytes = 0;
   #dispatchPlanned = false;
@@ -57,9 +59,11 @@ export class MemoryQueue {
     this.#settings = { ...this.#settings, ...settings };
   }
 
-  /** @throws MillraceError `queue-full` */
+  /** @throws MillraceError `queue-closed` to producers, `queue-full` */
   publish(publication: Publication): { readonly sequence: number; readonly duplicate: boolean } {
     const { messageId, ...rest } = publication;
+    if (this.intake === "closed" && rest.origin === "producer")
+      throw queueClosed(this.name, undefined);
     const earlier = this.#recall(messageId);
     if (earlier !== undefined) return { sequence: earlier, duplicate: true };
     const bytes = sizeOf(publication);

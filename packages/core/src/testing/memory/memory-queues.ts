@@ -1,4 +1,4 @@
-import type { QueueSettings, QueueSnapshot, QueueStore } from "../../broker/broker.ts";
+import type { QueueIntake, QueueSettings, QueueSnapshot, QueueStore } from "../../broker/broker.ts";
 import { requireQueueName } from "../../envelope/names.ts";
 import { MemoryQueue } from "./memory-queue.ts";
 import type { MemoryServer } from "./memory-server.ts";
@@ -20,6 +20,11 @@ export class MemoryQueues implements QueueStore {
     const queue = this.#server.queues.get(name) ?? new MemoryQueue(name, this.#server.clock);
     queue.configure(settings);
     this.#server.queues.set(name, queue);
+  }
+
+  async setIntake(name: string, intake: QueueIntake): Promise<void> {
+    this.#reach();
+    this.#server.queue(name).intake = intake;
   }
 
   async list(): Promise<readonly QueueSnapshot[]> {

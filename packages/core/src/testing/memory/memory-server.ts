@@ -5,8 +5,10 @@ import { BatchShelf } from "./memory-batches.ts";
 import { DeadLetterShelf } from "./memory-dead-letters.ts";
 import { MemoryDelayed } from "./memory-delayed.ts";
 import { DocumentBucket } from "./memory-documents.ts";
+import { HeldRack } from "./memory-held.ts";
 import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
+import { ProgressBoard } from "./memory-progress.ts";
 import type { MemoryQueue } from "./memory-queue.ts";
 
 const HISTORY_LIMIT = 10_000;
@@ -23,12 +25,15 @@ export class MemoryServer {
   readonly clock: Clock;
   readonly queues = new Map<string, MemoryQueue>();
   readonly delayed: MemoryDelayed;
+  readonly held = new HeldRack();
   readonly batches = new BatchShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history = new HistoryTape(HISTORY_LIMIT);
   readonly locks: LockTable;
+  readonly progress = new ProgressBoard();
   readonly buckets = new Map<string, DocumentBucket>();
   readonly runners = new Set<(id: string) => RunningJob | undefined>();
+  readonly runningLists = new Set<() => readonly RunningJob[]>();
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -59,8 +64,10 @@ export class MemoryServer {
   snapshot(name: string): QueueSnapshot {
     return {
       queue: name,
+      intake: this.queue(name).intake,
       ...this.queue(name).counts,
       delayed: this.delayed.list(name).length,
+      held: this.held.entries(name).length,
       dead: this.deadLetters.count(name),
     };
   }
@@ -69,5 +76,6 @@ export class MemoryServer {
     this.queues.get(name)?.close();
     this.queues.delete(name);
     this.delayed.removeAll(name);
+    for (const [sequence] of this.held.entries(name)) this.held.take(sequence);
   }
 }

@@ -79,7 +79,7 @@ export class MemorySubscription implements WorkSubscription, Consumer {
     if (this.#state === "working") this.#options.queue.wake();
   }
 
-  pause(): void {
+  async pause(): Promise<void> {
     if (this.#state === "working") this.#state = "paused";
   }
 

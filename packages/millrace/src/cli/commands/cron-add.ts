@@ -3,7 +3,8 @@ import { type FieldKind, flag, oneOf, text } from "../../config/field-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
 import { withClient } from "../with-client.ts";
 import { timeOf } from "./cron-list.ts";
-import { durationText, parsePayload, payloadText } from "./enqueue.ts";
+import { durationText } from "../time-kinds.ts";
+import { parsePayload, payloadText } from "./enqueue.ts";
 
 const missedPolicy: FieldKind<MissedPolicy> = {
   placeholder: "<skip|once|all:n>",

@@ -7,24 +7,10 @@ import {
   type EnqueueOptions,
   MillraceError,
 } from "@millrace/core";
-import { type FieldKind, list, oneOf, text, whole } from "../../config/field-kinds.ts";
+import { list, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
+import { durationText, time } from "../time-kinds.ts";
 import { withClient } from "../with-client.ts";
-
-const time: FieldKind<number> = {
-  placeholder: "<time>",
-  parse(raw) {
-    const value = typeof raw === "string" ? raw.trim() : "";
-    const ms = /^\d+$/.test(value) ? Number(value) : Date.parse(value);
-    if (Number.isNaN(ms))
-      throw new Error("must be a time such as 2031-05-01T09:00:00Z, or epoch milliseconds");
-    return ms;
-  },
-  show: String,
-};
-
-/** Checked by core, which knows the field's own rules. */
-export const durationText: FieldKind<string> = { ...text, placeholder: "<30s>" };
 
 const flags = {
   queue: {
@@ -51,7 +37,7 @@ const flags = {
   },
   priority: {
     kind: oneOf("high", "normal", "low"),
-    about: "Its lane (default normal). Nodes take all lanes in order of arrival for now",
+    about: "Its lane (default normal): how it shares the slots with other jobs",
   },
   tags: { kind: list, about: "Tags, with commas between them" },
   "unique-key": {

@@ -65,7 +65,7 @@ export const jobsGet = command({
 });
 
 function statusText(
-  { id, name, queue, state, attempts, history, result, error, parent }: JobStatus,
+  { id, name, queue, state, attempts, history, result, progress, error, parent }: JobStatus,
   paint: Paint,
 ): string {
   const about = facts(
@@ -75,6 +75,9 @@ function statusText(
       ["queue", queue],
       ["state", paint(stateColour(state), state)],
       ["attempts", String(attempts)],
+      ...(progress === undefined
+        ? []
+        : [["progress", clean(`${progress.value} ${progress.note ?? ""}`.trim(), 1_000)] as const]),
       ...(parent === undefined ? [] : [["parent", shownRef(parent, queue)] as const]),
       ...childrenFacts(history, queue),
       ...(result === undefined ? [] : [["result", clean(JSON.stringify(result), 1_000)] as const]),

@@ -1,4 +1,5 @@
 import { formatMs, type HistoryRecord } from "@millrace/core";
+import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "../../client/live-jobs.ts";
 import { flag, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
 import { shownRecord, showValue } from "../show/payload.ts";
@@ -19,17 +20,47 @@ const COLUMNS: readonly Column<HistoryRecord>[] = [
   { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
 ];
 
+const NAMED: readonly Column<LiveJob>[] = [
+  { title: "ID", cell: ({ id }) => id },
+  { title: "NAME", cell: ({ name }) => name },
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
+];
+
+const LIVE_COLUMNS: Readonly<Record<LiveState, readonly Column<LiveJob>[]>> = {
+  queued: [
+    ...NAMED,
+    { title: "LANE", cell: ({ lane }) => lane ?? "-" },
+    { title: "SINCE", cell: ({ storedAt }) => shownTime(storedAt) },
+  ],
+  delayed: [
+    ...NAMED,
+    { title: "LANE", cell: ({ lane }) => lane ?? "-" },
+    { title: "DUE", cell: ({ notBefore }) => shownTime(notBefore) },
+  ],
+  running: [
+    ...NAMED,
+    { title: "NODE", cell: ({ node }) => node ?? "-" },
+    { title: "STARTED", cell: ({ startedAt }) => shownTime(startedAt) },
+  ],
+};
+
+function shownTime(ms: number | undefined): string {
+  return ms === undefined ? "-" : new Date(ms).toISOString();
+}
+
 export const jobsList = command({
   name: "jobs list",
   summary:
-    "List the jobs that nodes settled last, newest first; jobs that only wait are counted by millrace queues",
+    "List the jobs that nodes settled last, newest first; with --state queued, delayed or running, those that have not ended",
   usage: "",
   args: { min: 0, max: 0 },
   flags: {
     queue: { kind: { ...text, placeholder: "<queue>" }, about: "Only jobs of this queue" },
     state: {
-      kind: oneOf("succeeded", "requeued", "dead", "expired", "cancelled"),
-      about: "Only jobs whose latest record has this state, among the latest --limit",
+      kind: oneOf(...LIVE_STATES, "succeeded", "requeued", "dead", "expired", "cancelled"),
+      about:
+        "queued, delayed, running: jobs that are in this state now; else those among the latest --limit whose last record has it",
     },
     limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
@@ -37,9 +68,20 @@ export const jobsList = command({
   fields: ["connection", "namespace"],
   examples: [
     ["millrace jobs list --queue mail --limit 20", "The 20 latest jobs of the queue mail"],
+    ["millrace jobs list --state running", "What every node runs now"],
   ],
   async run({ flags, config }) {
     const { queue, state, limit = 50 } = flags;
+    const live = LIVE_STATES.find((one) => one === state);
+    if (live !== undefined) {
+      const query = { limit, ...(queue === undefined ? {} : { queue }) };
+      const jobs = await withClient(config, ({ broker }) => liveJobs(broker, live, query));
+      return {
+        json: jobs,
+        text: (paint) =>
+          jobs.length === 0 ? `no ${live} jobs\n` : table(LIVE_COLUMNS[live], jobs, paint),
+      };
+    }
     const records = await withClient(config, (client) =>
       client.broker.history.recent({ limit, ...(queue === undefined ? {} : { queue }) }),
     );

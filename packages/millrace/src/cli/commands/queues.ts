@@ -1,24 +1,29 @@
-import { formatMs, type QueueSnapshot } from "@millrace/core";
+import { formatMs } from "@millrace/core";
 import { command } from "../command.ts";
+import { clean } from "../show/clean.ts";
+import { queueState } from "../show/queue-state.ts";
 import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
+import type { QueueStatus } from "../../client/queue-status.ts";
 
-const COLUMNS: readonly Column<QueueSnapshot>[] = [
+const columns = (now: number): readonly Column<QueueStatus>[] => [
   { title: "QUEUE", cell: ({ queue }) => queue },
   { title: "WAITING", align: "right", cell: ({ waiting }) => String(waiting) },
   { title: "RUNNING", align: "right", cell: ({ running }) => String(running) },
   { title: "DELAYED", align: "right", cell: ({ delayed }) => String(delayed) },
+  { title: "HELD", align: "right", cell: ({ held }) => String(held) },
   { title: "DEAD", align: "right", cell: ({ dead }) => String(dead) },
   {
     title: "OLDEST",
     align: "right",
     cell: ({ oldestAgeMs }) => (oldestAgeMs === 0 ? "-" : formatMs(oldestAgeMs)),
   },
+  { title: "STATE", cell: (status) => clean(queueState(status, now), 200) },
 ];
 
 export const queues = command({
   name: "queues",
-  summary: "List the queues and what is in them",
+  summary: "List the queues, what is in them, and whether they are paused or closed",
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
@@ -26,27 +31,44 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, waiting, running, delayed, dead, oldestAgeMs}]",
+      "For scripts: [{queue, intake, waiting, running, delayed, held, dead, oldestAgeMs, paused?, closed?}]",
     ],
   ],
   async run({ config }) {
-    const snapshots = await withClient(config, (client) => client.queues.list());
-    const rows = snapshots
-      .map(({ queue, waiting, running, delayed, dead, oldestAgeMs }) => ({
-        queue,
-        waiting,
-        running,
-        delayed,
-        dead,
-        oldestAgeMs,
-      }))
+    const statuses = await withClient(config, (client) => client.queues.list());
+    const rows = statuses
+      .map(
+        ({
+          queue,
+          intake,
+          waiting,
+          running,
+          delayed,
+          held,
+          dead,
+          oldestAgeMs,
+          paused,
+          closed,
+        }) => ({
+          queue,
+          intake,
+          waiting,
+          running,
+          delayed,
+          held,
+          dead,
+          oldestAgeMs,
+          ...(paused === undefined ? {} : { paused }),
+          ...(closed === undefined ? {} : { closed }),
+        }),
+      )
       .toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
     return {
       json: rows,
       text: (paint) =>
         rows.length === 0
           ? `no queues in namespace ${config.namespace}: a node makes those of its jobs when it starts\n`
-          : table(COLUMNS, rows, paint),
+          : table(columns(Date.now()), rows, paint),
     };
   },
 });

@@ -1,0 +1,64 @@
+import type { Envelope, Lane } from "@millrace/core";
+import { forwardHeaders } from "../delayed/forward-headers.ts";
+import type { Publication, RecordPublication } from "../publish/batch.ts";
+import type { Names } from "../topology/subjects.ts";
+import type { ReceivedHeaders } from "../wire/read-headers.ts";
+import { decodeGate, encodeGate } from "./gate-header.ts";
+import { gateToken } from "./gate-token.ts";
+
+/** A job that waits at a gate, from the message that its queue would get. */
+export function heldMessage(
+  requeue: RecordPublication,
+  envelope: Envelope,
+  gate: string,
+  names: Names,
+): Publication {
+  return {
+    subject: names.held(envelope.queue, gateToken(gate)),
+    data: requeue.data,
+    headers: {
+      ...requeue.headers,
+      "Millrace-Gate": encodeGate(gate),
+      ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
+    },
+  };
+}
+
+/** The message under which a held job comes back to its queue. A second one is a duplicate: it has the same id. */
+export function wokenMessage(
+  held: { readonly data: Uint8Array; readonly headers: ReceivedHeaders },
+  queue: string,
+  names: Names,
+  pass: string | undefined,
+): Publication {
+  const { headers } = held;
+  const lane = laneOf(headers);
+  return {
+    subject: names.requeueWoken(queue),
+    data: held.data,
+    headers: {
+      ...forwardHeaders(headers, headers["nats-msg-id"] ?? ""),
+      "Millrace-Gate": headers["millrace-gate"] ?? "",
+      ...(lane === undefined ? {} : { "Millrace-Lane": lane }),
+      ...(pass === undefined ? {} : { "Millrace-Pass": encodeGate(pass) }),
+    },
+  };
+}
+
+/** The lane of a job whose subject does not show it. */
+export function laneOf(headers: ReceivedHeaders): Lane | undefined {
+  const lane = headers["millrace-lane"];
+  return lane === "high" || lane === "low" ? lane : undefined;
+}
+
+/** A woken job's headers as the port promises them: the gate and the pass as they were given. */
+export function readWokenHeaders(headers: ReceivedHeaders): ReceivedHeaders {
+  const gate = headers["millrace-gate"];
+  const pass = headers["millrace-pass"];
+  if (gate === undefined) return headers;
+  return {
+    ...headers,
+    "millrace-gate": decodeGate(gate),
+    ...(pass === undefined ? {} : { "millrace-pass": decodeGate(pass) }),
+  };
+}

@@ -1,0 +1,232 @@
+import {
+  type HeldGate,
+  type HeldJob,
+  type HeldQuery,
+  type HeldStore,
+  readEnvelope,
+  type ReleaseOptions,
+  requireId,
+  requireQueueName,
+  systemClock,
+} from "@millrace/core";
+import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { readHistoryRecord } from "../settlement/history-message.ts";
+import { headersOf, nextMessage } from "../store/next-message.ts";
+import { readStream, type StreamMessage } from "../store/read-stream.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { decodeGate } from "./gate-header.ts";
+import { gateToken } from "./gate-token.ts";
+import { laneOf, wokenMessage } from "./held-message.ts";
+
+const DEFAULT_LIMIT = 100;
+/** Moved side by side. */
+const BATCH = 256;
+/** Of one that is gone the server says only that the deletion failed, and why in words. */
+const DELETE_FAILED = 10057;
+/** For as long as this the queue surely remembers a job's id, whatever clocks say. */
+const SURELY_REMEMBERED_MS = 60_000;
+
+/** Held jobs in one stream, a subject for each gate. */
+export class NatsHeld implements HeldStore {
+  readonly #server: ServerAccess;
+  readonly #publisher: ConfirmedPublisher;
+  /** Names by subject; a token stands for one name for ever. */
+  readonly #names = new Map<string, string>();
+
+  constructor(server: ServerAccess, publisher: ConfirmedPublisher) {
+    this.#server = server;
+    this.#publisher = publisher;
+  }
+
+  async release(
+    queue: string,
+    gate: string,
+    count: number,
+    { passes = [] }: ReleaseOptions = {},
+  ): Promise<number> {
+    const filter = this.#filter(queue, gate);
+    let moved = 0;
+    for (let from = 1; moved < count;) {
+      const oldest = await this.#read(filter, Math.min(count - moved, BATCH), from);
+      const last = oldest.at(-1);
+      if (last === undefined) break;
+      const base = moved;
+      const mine = await Promise.all(
+        oldest.map((held, index) => this.#move(queue, held, passes[base + index])),
+      );
+      moved += mine.filter(Boolean).length;
+      from = last.sequence + 1;
+    }
+    return moved;
+  }
+
+  async releaseJob(queue: string, id: string): Promise<boolean> {
+    const held = await this.#find(requireQueueName(queue), requireId(id));
+    return held !== undefined && this.#move(queue, held, undefined);
+  }
+
+  async gates(queue?: string): Promise<readonly HeldGate[]> {
+    const counts = await this.#counts(this.#filter(queue));
+    const gates: HeldGate[] = [];
+    for (const [subject, count] of Object.entries(counts)) {
+      const place = this.#server.names.readHeldSubject(subject);
+      if (place === undefined) continue;
+      const gate = await this.#nameOf(subject);
+      if (gate !== undefined) gates.push({ queue: place.queue, gate, count });
+    }
+    return gates;
+  }
+
+  async list({ queue, gate, limit, after }: HeldQuery = {}): Promise<readonly HeldJob[]> {
+    const filter = this.#filter(queue, gate);
+    const held = await this.#read(filter, limit ?? DEFAULT_LIMIT, (after ?? 0) + 1);
+    return held.flatMap((message) => this.#jobOf(message) ?? []);
+  }
+
+  async count(): Promise<number> {
+    const { jsm, names } = this.#server;
+    return request("count the held jobs", async () => {
+      try {
+        return (await jsm.streams.info(names.heldStream)).state.messages;
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return 0;
+        throw error;
+      }
+    });
+  }
+
+  async purge(queue: string, gate?: string): Promise<number> {
+    const { jsm, names } = this.#server;
+    const filter = this.#filter(queue, gate);
+    return request(`purge what is held of the queue ${queue}`, async () => {
+      try {
+        return (await jsm.streams.purge(names.heldStream, { filter })).purged;
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return 0;
+        throw error;
+      }
+    });
+  }
+
+  /** Looks through what is held. @returns the one with this id */
+  async find(id: string, queue?: string): Promise<HeldJob | undefined> {
+    const held = await this.#find(queue, id);
+    return held && this.#jobOf(held);
+  }
+
+  /** @returns whether this call put it into the queue: of two at the same time, one did */
+  async #move(queue: string, held: StreamMessage, pass: string | undefined): Promise<boolean> {
+    const { jsm, names } = this.#server;
+    let mine = false;
+    if (!(await this.#wasMovedLongAgo(held))) {
+      const { subject, data, headers } = wokenMessage(held, queue, names, pass);
+      mine = !(await this.#publisher.publish(subject, data, headers)).duplicate;
+    }
+    await request(`let a held job into the queue ${queue}`, async () => {
+      try {
+        await jsm.streams.deleteMessage(names.heldStream, held.sequence, false);
+      } catch (error) {
+        if (apiCode(error) !== DELETE_FAILED || (await this.#isThere(held.sequence))) throw error;
+      }
+    });
+    return mine;
+  }
+
+  async #isThere(sequence: number): Promise<boolean> {
+    const { jsm, names } = this.#server;
+    return (await jsm.streams.getMessage(names.heldStream, { seq: sequence })) !== null;
+  }
+
+  /**
+   * One that crashed between the publication and the removal leaves the job here. Soon afterwards its id tells, which the queue
+   * remembers; later, a record of this generation does.
+   */
+  async #wasMovedLongAgo(held: StreamMessage): Promise<boolean> {
+    if (systemClock.now() - held.storedAt < SURELY_REMEMBERED_MS) return false;
+    const job = this.#jobOf(held);
+    if (job === undefined) return false;
+    const { nc, jsm, names } = this.#server;
+    const { id, queue, generation } = job.envelope;
+    const filter = names.history(queue, id);
+    for await (const { data } of readStream(nc, jsm, { stream: names.historyStream, filter })) {
+      const record = readHistoryRecord(data);
+      if (record !== undefined && record.generation >= generation && record.at >= held.storedAt)
+        return true;
+    }
+    return false;
+  }
+
+  #filter(queue: string | undefined, gate?: string): string {
+    const { names } = this.#server;
+    const of = queue === undefined ? "*" : requireQueueName(queue);
+    return names.held(of, gate === undefined ? "*" : gateToken(gate));
+  }
+
+  async #read(filter: string, limit: number, from: number): Promise<readonly StreamMessage[]> {
+    const { nc, jsm, names } = this.#server;
+    const messages: StreamMessage[] = [];
+    const range = { stream: names.heldStream, filter, limit, from };
+    for await (const message of readStream(nc, jsm, range)) messages.push(message);
+    return messages;
+  }
+
+  async #find(queue: string | undefined, id: string): Promise<StreamMessage | undefined> {
+    const { nc, jsm, names } = this.#server;
+    const prefix = `millrace/${id}/`;
+    const range = { stream: names.heldStream, filter: this.#filter(queue) };
+    for await (const message of readStream(nc, jsm, range))
+      if (message.headers["nats-msg-id"]?.startsWith(prefix) === true) return message;
+    return undefined;
+  }
+
+  async #counts(filter: string): Promise<Readonly<Record<string, number>>> {
+    const { jsm, names } = this.#server;
+    return request("count the held jobs", async () => {
+      try {
+        const { state } = await jsm.streams.info(names.heldStream, { subjects_filter: filter });
+        return state.subjects ?? {};
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return {};
+        throw error;
+      }
+    });
+  }
+
+  /** @returns undefined where the last one was let in meanwhile */
+  async #nameOf(subject: string): Promise<string | undefined> {
+    const known = this.#names.get(subject);
+    if (known !== undefined) return known;
+    const { jsm, names } = this.#server;
+    const stored = await request("read a held job", () =>
+      nextMessage(jsm, names.heldStream, 1, subject),
+    );
+    if (stored === undefined) return undefined;
+    const gate = decodeGate(headersOf(stored)["millrace-gate"] ?? "");
+    this.#names.set(subject, gate);
+    return gate;
+  }
+
+  #jobOf({ subject, sequence, storedAt, data, headers }: StreamMessage): HeldJob | undefined {
+    const queue = this.#server.names.readHeldSubject(subject)?.queue;
+    if (queue === undefined) return undefined;
+    const lane = laneOf(headers);
+    const read = readEnvelope({
+      queue,
+      ...(lane === undefined ? {} : { lane }),
+      origin: "runtime",
+      body: data,
+      headers,
+      sequence,
+      storedAt,
+    });
+    return read.ok
+      ? {
+          envelope: read.envelope,
+          gate: decodeGate(headers["millrace-gate"] ?? ""),
+          sequence,
+          storedAt,
+        }
+      : undefined;
+  }
+}

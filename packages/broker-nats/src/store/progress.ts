@@ -1,0 +1,130 @@
+import {
+  decodeBody,
+  encodeMsgpack,
+  MillraceError,
+  type ProgressReport,
+  type ProgressStore,
+  type Stoppable,
+} from "@millrace/core";
+import { watchConnection } from "../connection/connection-events.ts";
+import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { ensureStream } from "../topology/ensure-stream.ts";
+import { progressStream } from "../topology/streams.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
+import { nextMessage } from "./next-message.ts";
+import type { ServerAccess } from "./server-access.ts";
+
+type Job = Parameters<ProgressStore["latest"]>[0];
+
+/** One message a job in a stream of their own. */
+export class NatsProgress implements ProgressStore {
+  readonly #server: ServerAccess;
+  readonly #publisher: ConfirmedPublisher;
+  readonly #replicas: number;
+  readonly #onProblem: (error: unknown, doing: string) => void;
+  #stream: Promise<void> | undefined;
+  #ready = false;
+
+  constructor(
+    server: ServerAccess,
+    publisher: ConfirmedPublisher,
+    replicas: number,
+    onProblem: (error: unknown, doing: string) => void,
+  ) {
+    this.#server = server;
+    this.#publisher = publisher;
+    this.#replicas = replicas;
+    this.#onProblem = onProblem;
+  }
+
+  async put(job: Job, report: ProgressReport): Promise<void> {
+    // Without a turn in between once the stream is there: what is published next must come after this.
+    if (!this.#ready) await this.ensure();
+    try {
+      await this.#publisher.publish(this.#subject(job), encodeMsgpack(report), undefined);
+    } catch (error) {
+      // Somebody deleted the stream: the next report makes it again.
+      if (MillraceError.is(error, "queue-not-found")) {
+        this.#ready = false;
+        this.#stream = undefined;
+      }
+      throw error;
+    }
+  }
+
+  async latest(job: Job): Promise<ProgressReport | undefined> {
+    const { jsm, names } = this.#server;
+    const stored = await request(`read the progress of ${job.id}`, () =>
+      nextMessage(jsm, names.progressStream, 1, this.#subject(job)),
+    );
+    return stored === undefined ? undefined : readReport(plainBytes(stored.data));
+  }
+
+  async remove(job: Job): Promise<void> {
+    const { jsm, names } = this.#server;
+    await request(`forget the progress of ${job.id}`, async () => {
+      try {
+        await jsm.streams.purge(names.progressStream, { filter: this.#subject(job) });
+      } catch (error) {
+        if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
+      }
+    });
+  }
+
+  async follow(job: Job, listener: (report: ProgressReport) => void): Promise<Stoppable> {
+    const { nc } = this.#server;
+    const tell = (report: ProgressReport | undefined): void => {
+      if (report !== undefined && !sub.isClosed()) listener(report);
+    };
+    const sub = nc.subscribe(this.#subject(job), {
+      callback: (error, msg) =>
+        error ? this.#onProblem(error, "follow a job's progress") : tell(readReport(msg.data)),
+    });
+    const unwatch = watchConnection(nc, ({ type }) => {
+      if (type === "reconnect")
+        this.latest(job).then(tell, (error: unknown) =>
+          this.#onProblem(error, "catch up with a job's progress"),
+        );
+    });
+    // Not before the server knows of the subscription may the caller read what came before it.
+    await request("follow a job's progress", () => nc.flush());
+    return {
+      stop: () => {
+        unwatch();
+        if (!nc.isClosed()) sub.unsubscribe();
+        return Promise.resolve();
+      },
+    };
+  }
+
+  #subject({ queue, id }: Job): string {
+    return this.#server.names.progress(queue, id);
+  }
+
+  /** Nodes have it made before they take jobs, so that no report waits for it. */
+  ensure(): Promise<void> {
+    const { jsm, names } = this.#server;
+    this.#stream ??= ensureStream(jsm, progressStream(names, this.#replicas)).then(
+      () => void (this.#ready = true),
+      (error: unknown) => {
+        // A failure is not kept: the next report tries again.
+        this.#stream = undefined;
+        throw error;
+      },
+    );
+    return this.#stream;
+  }
+}
+
+/** @returns undefined for bytes that no runtime wrote */
+function readReport(bytes: Uint8Array): ProgressReport | undefined {
+  try {
+    const report = decodeBody(bytes, "application/msgpack") as Partial<ProgressReport> | null;
+    return typeof report?.value === "number" && typeof report.attempt === "number"
+      ? (report as ProgressReport)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,132 @@
+import type {
+  HeldGate,
+  HeldJob,
+  HeldQuery,
+  HeldStore,
+  ReleaseOptions,
+} from "../../broker/held-store.ts";
+import type { QueueMessage } from "../../envelope/message.ts";
+import { readEnvelope } from "../../envelope/read-envelope.ts";
+import type { MemoryQueue, Publication } from "./memory-queue.ts";
+
+export interface Held {
+  readonly queue: string;
+  readonly gate: string;
+  readonly storedAt: number;
+  readonly publication: Publication;
+}
+
+/** All held jobs, shared by every connection. */
+export class HeldRack {
+  readonly #jobs = new Map<number, Held>();
+  readonly #known = new Set<string>();
+  #lastSequence = 0;
+
+  /** A hold that is repeated is one, also after its job was let in. */
+  add(job: Held): void {
+    if (this.#known.has(job.publication.messageId)) return;
+    this.#known.add(job.publication.messageId);
+    this.#jobs.set((this.#lastSequence += 1), job);
+  }
+
+  take(sequence: number): void {
+    this.#jobs.delete(sequence);
+  }
+
+  entries(queue?: string, gate?: string): readonly (readonly [number, Held])[] {
+    return [...this.#jobs].filter(
+      ([, job]) =>
+        (queue === undefined || job.queue === queue) && (gate === undefined || job.gate === gate),
+    );
+  }
+}
+
+/** One connection's access to the rack. */
+export class MemoryHeld implements HeldStore {
+  readonly #rack: HeldRack;
+  readonly #queue: (name: string) => MemoryQueue;
+  readonly #reach: () => void;
+
+  /** @param reach throws where the connection can't be used */
+  constructor(rack: HeldRack, queue: (name: string) => MemoryQueue, reach: () => void) {
+    this.#rack = rack;
+    this.#queue = queue;
+    this.#reach = reach;
+  }
+
+  async release(
+    queue: string,
+    gate: string,
+    count: number,
+    { passes = [] }: ReleaseOptions = {},
+  ): Promise<number> {
+    this.#reach();
+    const oldest = this.#rack.entries(queue, gate).slice(0, count);
+    oldest.forEach(([sequence, job], index) => this.#move(sequence, job, passes[index]));
+    return oldest.length;
+  }
+
+  async releaseJob(queue: string, id: string): Promise<boolean> {
+    this.#reach();
+    const found = this.#rack.entries(queue).find(([, job]) => jobOf(0, job)?.envelope.id === id);
+    if (found === undefined) return false;
+    this.#move(...found, undefined);
+    return true;
+  }
+
+  async gates(queue?: string): Promise<readonly HeldGate[]> {
+    this.#reach();
+    const gates = new Map<string, HeldGate>();
+    for (const [, job] of this.#rack.entries(queue)) {
+      const key = JSON.stringify([job.queue, job.gate]);
+      const count = (gates.get(key)?.count ?? 0) + 1;
+      gates.set(key, { queue: job.queue, gate: job.gate, count });
+    }
+    return [...gates.values()];
+  }
+
+  async list({ queue, gate, limit = 100, after = 0 }: HeldQuery = {}): Promise<readonly HeldJob[]> {
+    this.#reach();
+    return this.#rack
+      .entries(queue, gate)
+      .filter(([sequence]) => sequence > after)
+      .slice(0, limit)
+      .flatMap(([sequence, job]) => jobOf(sequence, job) ?? []);
+  }
+
+  async count(): Promise<number> {
+    this.#reach();
+    return this.#rack.entries().length;
+  }
+
+  async purge(queue: string, gate?: string): Promise<number> {
+    this.#reach();
+    const found = this.#rack.entries(queue, gate);
+    for (const [sequence] of found) this.#rack.take(sequence);
+    return found.length;
+  }
+
+  /** @throws MillraceError `queue-full`, `queue-not-found`: then it stays held */
+  #move(sequence: number, { queue, gate, publication }: Held, pass: string | undefined): void {
+    const headers: Record<string, string> = { ...publication.headers, "millrace-gate": gate };
+    if (pass !== undefined) headers["millrace-pass"] = pass;
+    this.#queue(queue).publish({ ...publication, headers });
+    this.#rack.take(sequence);
+  }
+}
+
+/** A held job as the message it will be. */
+export function messageOfHeld({
+  queue,
+  storedAt,
+  publication: { messageId: _, ...rest },
+}: Held): QueueMessage {
+  return { ...rest, queue, sequence: 0, storedAt };
+}
+
+function jobOf(sequence: number, job: Held): HeldJob | undefined {
+  const read = readEnvelope(messageOfHeld(job));
+  return read.ok
+    ? { envelope: read.envelope, gate: job.gate, sequence, storedAt: job.storedAt }
+    : undefined;
+}

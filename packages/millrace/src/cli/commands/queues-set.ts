@@ -1,0 +1,69 @@
+import { type QueueControls, MillraceError } from "@millrace/core";
+import { whole } from "../../config/field-kinds.ts";
+import { countOrNone, rateOrNone } from "../../config/limit-kinds.ts";
+import { command, type CommandCall } from "../command.ts";
+import { clean } from "../show/clean.ts";
+import { limitWords } from "../show/limits.ts";
+import { withClient } from "../with-client.ts";
+import type { QueueChange } from "../../client/queues.ts";
+
+const flags = {
+  concurrency: { kind: countOrNone, about: "Jobs of the queue that run at once, over all nodes" },
+  rate: { kind: rateOrNone, about: "Jobs of the queue that start in a time, over all nodes" },
+  "key-concurrency": { kind: countOrNone, about: "Jobs of one key that run at once" },
+  "key-rate": { kind: rateOrNone, about: "Jobs of one key that start in a time" },
+  "max-jobs": { kind: whole(1, 1e12), about: "Jobs the queue takes before it refuses producers" },
+  "max-bytes": {
+    kind: whole(1, 2 ** 50),
+    about: "Bytes the queue takes before it refuses producers",
+  },
+} as const;
+
+export const queuesSet = command({
+  name: "queues set",
+  summary: "Limit a queue over all nodes, from now on and over restarts; none takes a limit away",
+  usage: "QUEUE",
+  args: { min: 1, max: 1 },
+  flags,
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace queues set mail --concurrency 20 --rate 100/1s", "Both, over the whole fleet"],
+    ["millrace queues set mail --rate none", "No rate again; the rest stays"],
+  ],
+  async run({ args: [queue = ""], flags: given, config }) {
+    const change = changeOf(given);
+    if (Object.keys(change).length === 0)
+      throw new MillraceError(
+        "invalid-option",
+        "Give what is to be set, such as --concurrency 20. See millrace queues set --help.",
+      );
+    const controls = await withClient(config, (client) => client.queues.set(queue, change));
+    return { json: { queue, ...controls }, text: () => `${clean(queue)}: ${inWords(controls)}\n` };
+  },
+});
+
+function changeOf(given: CommandCall<typeof flags>["flags"]): QueueChange {
+  const { concurrency, rate } = given;
+  const maxJobs = given["max-jobs"];
+  const maxBytes = given["max-bytes"];
+  const key = { concurrency: given["key-concurrency"], rate: given["key-rate"] };
+  const perKey = {
+    ...(key.concurrency === undefined ? {} : { concurrency: key.concurrency }),
+    ...(key.rate === undefined ? {} : { rate: key.rate }),
+  };
+  return {
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(rate === undefined ? {} : { rate }),
+    ...(Object.keys(perKey).length === 0 ? {} : { perKey }),
+    ...(maxJobs === undefined ? {} : { maxJobs }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  };
+}
+
+function inWords({ concurrency, rate, perKey }: QueueControls): string {
+  const words = [
+    ...limitWords({ concurrency, rate }),
+    ...limitWords(perKey ?? {}).map((word) => `${word} per key`),
+  ];
+  return words.length === 0 ? "no limits are set" : words.join(", ");
+}

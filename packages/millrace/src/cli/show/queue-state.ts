@@ -1,0 +1,23 @@
+import { type ControlMark, formatMs } from "@millrace/core";
+import type { QueueStatus } from "../../client/queue-status.ts";
+
+/** `active`, or what an operator did to the queue: `PAUSED for 5m (deploy)`, `CLOSED for 1h`. */
+export function queueState(
+  { intake, paused, closed }: Pick<QueueStatus, "intake" | "paused" | "closed">,
+  now: number,
+): string {
+  const words = [
+    ...(paused === undefined ? [] : [marked("PAUSED", paused, now)]),
+    ...(intake === "open" ? [] : [marked("CLOSED", closed, now)]),
+  ];
+  return words.length === 0 ? "active" : words.join(", ");
+}
+
+function marked(word: string, mark: ControlMark | undefined, now: number): string {
+  if (mark === undefined) return word;
+  const { since, reason } = mark;
+  // Seconds are enough; a mark that was written by hand says no time.
+  const age =
+    since === 0 ? "" : ` for ${formatMs(Math.max(0, Math.floor((now - since) / 1_000)) * 1_000)}`;
+  return `${word}${age}${reason === undefined ? "" : ` (${reason})`}`;
+}

@@ -1,0 +1,53 @@
+import { type Broker, type DelayedJob, type Duration, MillraceError, toMs } from "@millrace/core";
+
+/** Another time for a delayed job: a moment, some time from now, or at once. */
+export type NewTime = Date | number | { readonly delay: Duration } | "now";
+
+/** Jobs that wait for their time: delayed ones, and retries that wait for their backoff. */
+export interface DelayedJobs {
+  /**
+   * Those that have waited longest, the soonest due first. `limit`: default 100; `after`: the greatest `position` of the page before.
+   *
+   * @example
+   * for (const { id, notBefore } of await millrace.delayed.list({ queue: "mail" }))
+   *   console.log(id, new Date(notBefore));
+   */
+  list(options?: {
+    readonly queue?: string;
+    readonly limit?: number;
+    readonly after?: number;
+  }): Promise<readonly DelayedJob[]>;
+  /** How many wait; of one queue, or of all. */
+  count(queue?: string): Promise<number>;
+  /**
+   * Gives a job another time. It stays the same job, and no attempt is spent.
+   *
+   * @returns false where it does not wait (any more, or not yet: see docs/delays.md), or is due within two seconds
+   * @throws MillraceError `already-expired`, `invalid-option`, `invalid-duration`, `invalid-name`, `publish-timeout`
+   * @example
+   * await millrace.delayed.move("reminder-7", "mail", { delay: "1d" });
+   */
+  move(id: string, queue: string, to: NewTime): Promise<boolean>;
+}
+
+export function delayedJobs({ delayed }: Broker, now: () => number): DelayedJobs {
+  return {
+    list: (options) => delayed.list(options),
+    count: (queue) => delayed.count(queue),
+    // Async, so that a bad time rejects like every other error.
+    move: async (id, queue, to) => delayed.move(id, queue, timeOf(to, now)),
+  };
+}
+
+/** @throws MillraceError `invalid-option`, `invalid-duration` */
+export function timeOf(to: NewTime, now: () => number): number | "now" {
+  if (to === "now") return to;
+  if (typeof to === "object" && "delay" in to) return Math.ceil(now() + toMs(to.delay));
+  const at = Number(to);
+  if (!Number.isFinite(at))
+    throw new MillraceError(
+      "invalid-option",
+      `to: the new time of a delayed job is a Date, epoch milliseconds, { delay } or "now"; got ${String(to)}.`,
+    );
+  return Math.ceil(at);
+}

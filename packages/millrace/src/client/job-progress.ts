@@ -1,0 +1,113 @@
+import {
+  type Broker,
+  type Clock,
+  MillraceError,
+  type ProgressReport,
+  type Stoppable,
+} from "@millrace/core";
+import { type AwaitedJob, HOPELESS, ResultWait } from "./job-result.ts";
+
+const LOOK_AGAIN_MS = 1_000;
+
+/**
+ * What a job's handlers report, from the latest on, until the job has ended. A reader that is slower than the handler is given the latest
+ * only. Opens nothing before it is read from, and lets go of all it holds when the reading ends.
+ *
+ * @throws MillraceError `connection-closed`, `permission-denied` …
+ */
+export async function* followProgress(
+  broker: Broker,
+  job: AwaitedJob,
+  clock: Clock,
+): AsyncGenerator<ProgressReport, void, undefined> {
+  const wait = new ResultWait(broker, job, clock);
+  const mailbox = new Mailbox();
+  wait.ended.then(
+    () => mailbox.end(),
+    (error: unknown) => mailbox.fail(error),
+  );
+  let following: Stoppable | undefined;
+  try {
+    following = await open(broker, job, clock, mailbox);
+    yield* mailbox.reports();
+  } finally {
+    wait.stop();
+    // Its connection may be gone, and then it went with it.
+    await following?.stop().catch(() => {});
+  }
+}
+
+/** Follows, then reads. An outage only delays it; the end of the job ends it. */
+async function open(
+  broker: Broker,
+  job: AwaitedJob,
+  clock: Clock,
+  mailbox: Mailbox,
+): Promise<Stoppable | undefined> {
+  let following: Stoppable | undefined;
+  while (!mailbox.isClosed) {
+    try {
+      following ??= await broker.progress.follow(job, (report) => mailbox.put(report));
+      const latest = await broker.progress.latest(job);
+      if (latest !== undefined) mailbox.putFirst(latest);
+      return following;
+    } catch (error) {
+      if (!MillraceError.is(error) || HOPELESS.has(error.code)) {
+        await following?.stop();
+        throw error;
+      }
+      await new Promise<void>((resolve) => void clock.setTimer(LOOK_AGAIN_MS, resolve));
+    }
+  }
+  return following;
+}
+
+/** Room for one report: a newer one takes the place of what nobody has read yet. */
+class Mailbox {
+  #waiting: ProgressReport | undefined;
+  #last: ProgressReport | undefined;
+  #closed: "no" | "ended" | { readonly error: unknown } = "no";
+  #wake: () => void = () => {};
+
+  get isClosed(): boolean {
+    return this.#closed !== "no";
+  }
+
+  put(report: ProgressReport): void {
+    // After a reconnect the latest is told once more.
+    if (this.#last !== undefined && isSame(this.#last, report)) return;
+    this.#last = report;
+    this.#waiting = report;
+    this.#wake();
+  }
+
+  /** What was read, unless something newer was told meanwhile. */
+  putFirst(report: ProgressReport): void {
+    if (this.#last === undefined) this.put(report);
+  }
+
+  end(): void {
+    if (this.#closed === "no") this.#closed = "ended";
+    this.#wake();
+  }
+
+  fail(error: unknown): void {
+    if (this.#closed === "no") this.#closed = { error };
+    this.#wake();
+  }
+
+  async *reports(): AsyncGenerator<ProgressReport, void, undefined> {
+    for (;;) {
+      const report = this.#waiting;
+      this.#waiting = undefined;
+      if (report !== undefined) yield report;
+      else if (this.#closed === "ended") return;
+      else if (this.#closed !== "no") throw this.#closed.error;
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
+
+function isSame(a: ProgressReport, b: ProgressReport): boolean {
+  return a.at === b.at && a.attempt === b.attempt && a.value === b.value && a.note === b.note;
+}

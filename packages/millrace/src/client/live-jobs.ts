@@ -1,0 +1,99 @@
+import type { Broker, Lane } from "@millrace/core";
+
+/** A job that has not ended, as far as it is known where it is. Times are epoch milliseconds. */
+export interface LiveJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly state: LiveState;
+  /** Attempts that ended in an outcome. */
+  readonly attempts: number;
+  readonly lane?: Lane;
+  /** Since when it lies where it lies. */
+  readonly storedAt?: number;
+  /** When it is due. */
+  readonly notBefore?: number;
+  readonly node?: string;
+  readonly startedAt?: number;
+}
+
+export const LIVE_STATES = ["queued", "delayed", "running"] as const;
+export type LiveState = (typeof LIVE_STATES)[number];
+
+export interface LiveQuery {
+  readonly queue?: string;
+  readonly limit: number;
+}
+
+/** How long nodes have to say what they run. */
+const RUNNING_MS = 500;
+
+/**
+ * The jobs in one of the states of those that have not ended: queued in the order of arrival, delayed the soonest first among those that
+ * have waited longest, running the longest running first. A look at things in motion: a job may have moved on.
+ *
+ * @throws MillraceError `queue-not-found`
+ */
+export function liveJobs(
+  broker: Broker,
+  state: LiveState,
+  query: LiveQuery,
+): Promise<readonly LiveJob[]> {
+  switch (state) {
+    case "queued":
+      return queuedJobs(broker, query);
+    case "delayed":
+      return delayedJobs(broker, query);
+    case "running":
+      return runningJobs(broker, query);
+  }
+}
+
+/** A running job's message stays in its queue, so what nodes say they run is taken out. */
+async function queuedJobs(
+  broker: Broker,
+  { queue, limit }: LiveQuery,
+): Promise<readonly LiveJob[]> {
+  const where = queue === undefined ? {} : { queue };
+  const running = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
+  const runs = new Set(running.map((job) => `${job.queue}.${job.id}`));
+  const queues =
+    queue === undefined ? (await broker.queues.list()).map((one) => one.queue) : [queue];
+  const jobs: LiveJob[] = [];
+  for (const name of queues) {
+    // What runs is asked for as well, because it lies in front.
+    const found = await broker.listWaiting(name, { limit: limit - jobs.length + runs.size });
+    for (const { envelope, state, storedAt } of found) {
+      if (state !== "queued" || runs.has(`${envelope.queue}.${envelope.id}`)) continue;
+      const { id, attempts, lane, notBefore } = envelope;
+      jobs.push({
+        ...{ id, queue: envelope.queue, name: envelope.name, state, attempts, storedAt },
+        ...(lane === undefined ? {} : { lane }),
+        ...(notBefore === undefined ? {} : { notBefore }),
+      });
+      if (jobs.length === limit) return jobs;
+    }
+  }
+  return jobs;
+}
+
+async function delayedJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
+  const found = await broker.delayed.list(query);
+  return found.map(({ id, queue, name, lane, notBefore, attempts, storedAt }) => ({
+    ...{ id, queue, name, state: "delayed" as const, attempts, storedAt, notBefore },
+    ...(lane === undefined ? {} : { lane }),
+  }));
+}
+
+async function runningJobs(
+  broker: Broker,
+  { queue, limit }: LiveQuery,
+): Promise<readonly LiveJob[]> {
+  const where = queue === undefined ? {} : { queue };
+  const found = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
+  return found.slice(0, limit).map(({ id, queue: of, name, node, attempt, startedAt }) => ({
+    ...{ id, queue: of, name, state: "running" as const, node, startedAt },
+    // The attempt under way has no outcome yet.
+    attempts: attempt - 1,
+  }));
+}

@@ -1,0 +1,125 @@
+import {
+  type Broker,
+  CONTROLS_BUCKET,
+  type LockView,
+  type QueueControls,
+  type RateLimit,
+  readBucket,
+  readControls,
+} from "@millrace/core";
+import { permitPrefix, rateKey, RATES_BUCKET, slotsOf } from "@millrace/runtime";
+
+/** Who uses a limit, and how much of it. */
+export interface LimitUse {
+  /** A node's name. */
+  readonly holder: string;
+  /** Slots it may fill, or tokens it has not used yet. */
+  readonly count: number;
+}
+
+/** The limits of a queue that count over all nodes, and who uses them now. */
+export interface QueueLimits {
+  readonly queue: string;
+  readonly concurrency?: {
+    /** As an operator set it; absent where nodes brought it along in their options. */
+    readonly limit?: number;
+    readonly holders: readonly LimitUse[];
+  };
+  readonly rate?: RateLimit & {
+    /** Starts that are free at the moment. */
+    readonly available: number;
+    readonly holders: readonly LimitUse[];
+  };
+  readonly perKey?: {
+    readonly concurrency?: number;
+    readonly rate?: RateLimit;
+    readonly holders: readonly { readonly key: string; readonly holder: string }[];
+  };
+}
+
+const KEY_PERMITS = "cap/";
+
+/** Of one queue, or of all that have any. Reads all locks: for people. */
+export async function limitsOf(broker: Broker, queue?: string): Promise<readonly QueueLimits[]> {
+  const [documents, queuePermits, keyPermits] = await Promise.all([
+    broker.documents(CONTROLS_BUCKET).then((store) => store.list()),
+    broker.locks.list(queue === undefined ? permitPrefix() : permitPrefix(queue)),
+    broker.locks.list(queue === undefined ? KEY_PERMITS : `${KEY_PERMITS}${queue}/`),
+  ]);
+  const controls = new Map(documents.map(({ key, value }) => [key, readControls(value).controls]));
+  const queues = new Set(
+    queue === undefined
+      ? [...controls.keys(), ...[...queuePermits, ...keyPermits].map(queueOfPermit)]
+      : [queue],
+  );
+  const all: QueueLimits[] = [];
+  for (const name of [...queues].toSorted()) {
+    const set = controls.get(name) ?? {};
+    const ofQueue = (permit: LockView): boolean => queueOfPermit(permit) === name;
+    const limits: QueueLimits = {
+      queue: name,
+      ...concurrencyOf(set, queuePermits.filter(ofQueue)),
+      ...(await rateOf(broker, name, set)),
+      ...perKeyOf(set, keyPermits.filter(ofQueue)),
+    };
+    if (queue !== undefined || Object.keys(limits).length > 1) all.push(limits);
+  }
+  return all;
+}
+
+function concurrencyOf(
+  { concurrency }: QueueControls,
+  permits: readonly LockView[],
+): Pick<QueueLimits, "concurrency"> {
+  if (concurrency === undefined && permits.length === 0) return {};
+  const counts = new Map<string, number>();
+  for (const { name, holder } of permits) {
+    const permit = Number(name.slice(name.lastIndexOf("/") + 1));
+    // Without the cap what a permit stands for isn't known; up to 64 it is one slot.
+    const slots = concurrency === undefined ? 1 : slotsOf(permit, concurrency);
+    counts.set(holder, (counts.get(holder) ?? 0) + slots);
+  }
+  return {
+    concurrency: {
+      ...(concurrency === undefined ? {} : { limit: concurrency }),
+      holders: [...counts].map(([holder, count]) => ({ holder, count })),
+    },
+  };
+}
+
+async function rateOf(
+  broker: Broker,
+  queue: string,
+  { rate }: QueueControls,
+): Promise<Pick<QueueLimits, "rate">> {
+  if (rate === undefined) return {};
+  const document = await (await broker.documents(RATES_BUCKET)).get(rateKey(queue));
+  const now = document === undefined ? 0 : await broker.serverNow();
+  const { tokens, at, held } = readBucket(document?.value, rate, now);
+  const holders = Object.entries(held)
+    .filter(([, { until }]) => until > now)
+    .map(([holder, { count }]) => ({ holder, count }));
+  const room = rate.limit - holders.reduce((sum, { count }) => sum + count, 0);
+  const refilled = tokens + (Math.max(0, now - at) * rate.limit) / rate.perMs;
+  return {
+    rate: { ...rate, available: Math.max(0, Math.floor(Math.min(room, refilled))), holders },
+  };
+}
+
+function perKeyOf(
+  { perKey }: QueueControls,
+  permits: readonly LockView[],
+): Pick<QueueLimits, "perKey"> {
+  if (perKey === undefined && permits.length === 0) return {};
+  const holders = permits.map(({ name, holder }) => ({
+    key: name.slice(name.indexOf("/", KEY_PERMITS.length) + 1, name.lastIndexOf("/")),
+    holder,
+  }));
+  return { perKey: { ...perKey, holders } };
+}
+
+/** `queue-cap/<queue>/<permit>` and `cap/<queue>/<key>/<permit>`. */
+function queueOfPermit({ name }: LockView): string {
+  const from = name.indexOf("/") + 1;
+  return name.slice(from, name.indexOf("/", from));
+}

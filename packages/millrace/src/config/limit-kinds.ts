@@ -1,0 +1,27 @@
+import { type Duration, formatMs, toMs } from "@millrace/core";
+import type { FieldKind } from "./field-kinds.ts";
+
+/** A rate as a person writes it: `100/1s`, `10/1m`; null for `none`. */
+export const rateOrNone: FieldKind<{ readonly limit: number; readonly per: number } | null> = {
+  placeholder: "<100/1s|none>",
+  parse(raw) {
+    if (raw === "none") return null;
+    const [, limit, period] = /^(\d+)\/(\d+(?:\.\d+)?(?:ms|s|m|h|d))$/.exec(String(raw)) ?? [];
+    if (limit === undefined || period === undefined || Number(limit) === 0)
+      throw new Error("must be jobs per time, such as 100/1s or 10/1m, or none");
+    return { limit: Number(limit), per: toMs(period as Duration) };
+  },
+  show: (rate) => (rate === null ? "none" : `${rate.limit}/${formatMs(rate.per)}`),
+};
+
+/** A whole number from 1, or null for `none`. */
+export const countOrNone: FieldKind<number | null> = {
+  placeholder: "<n|none>",
+  parse(raw) {
+    if (raw === "none") return null;
+    if (typeof raw !== "string" || !/^[1-9]\d*$/.test(raw) || !Number.isSafeInteger(Number(raw)))
+      throw new Error("must be a whole number from 1, or none");
+    return Number(raw);
+  },
+  show: (count) => (count === null ? "none" : String(count)),
+};

@@ -1,0 +1,109 @@
+import { changeControls, CONTROLS_BUCKET, defineJob, readControls } from "@millrace/core";
+import { MemoryBroker } from "@millrace/core/testing";
+import { expect, onTestFinished, test } from "vitest";
+import { gate, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
+import { type PurgeOptions, purgeQueue, type PurgeResult } from "./purge-queue.ts";
+
+const held = gate();
+const job = defineJob({ name: "held", queue: QUEUE, timeout: "1h" }).handler(() => held.promise);
+
+async function purge(
+  node: SimulatedNode,
+  options: Pick<PurgeOptions, "delayed" | "signal"> = {},
+): Promise<PurgeResult> {
+  const { broker, clock } = node;
+  const purging = purgeQueue({
+    broker,
+    clock,
+    queue: QUEUE,
+    by: "test",
+    ...options,
+  });
+  await clock.advance("5s");
+  return purging;
+}
+
+async function paused({ broker }: SimulatedNode): Promise<unknown> {
+  const document = await (await broker.documents(CONTROLS_BUCKET)).get(QUEUE);
+  return readControls(document?.value).controls.paused;
+}
+
+test("cancels what waits, with a record; what runs ends well, what is delayed stays, and the queue goes on", async () => {
+  const node = await simulatedNode({ jobs: [job], slots: 2 });
+  const { clock, broker } = node;
+  await node.enqueue("held", 1, { id: "runs-1" });
+  await node.enqueue("held", 2, { id: "runs-2" });
+  for (let n = 0; n < 50; n += 1) await node.enqueue("held", n, { id: `waits-${n}` });
+  await node.enqueue("held", 0, { id: "later", notBefore: clock.now() + 60_000 });
+  expect(await purge(node)).toEqual({
+    cancelled: 50,
+    dead: 0,
+    deferred: 1,
+    waiting: 0,
+    delayed: 1,
+    running: 2,
+  });
+  expect(await node.history("waits-17")).toMatchObject([
+    { state: "cancelled", outcome: "cancelled", reason: "purged", attempts: 0 },
+  ]);
+  expect(await paused(node)).toBeUndefined();
+  held.open();
+  await clock.advance("1s");
+  expect(await node.history("runs-2")).toMatchObject([{ state: "succeeded" }]);
+  await clock.advance("1m");
+  expect((await node.history("later")).map(({ state }) => state)).toEqual([
+    "requeued",
+    "succeeded",
+  ]);
+  expect(await broker.deadLetters.list()).toEqual([]);
+});
+
+test("with delayed jobs too, whether a node has moved them yet or not", async () => {
+  const node = await simulatedNode({ jobs: [job] });
+  const { clock, broker } = node;
+  const store = await broker.documents(CONTROLS_BUCKET);
+  for (let n = 0; n < 30; n += 1)
+    await node.enqueue("held", n, { id: `moved-${n}`, notBefore: clock.now() + 60_000 + n });
+  await changeControls(store, QUEUE, { paused: { since: 1 } });
+  await node.enqueue("held", 1, { id: "in-the-queue", notBefore: clock.now() + 60_000 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, delayed: 30 });
+  expect(await purge(node, { delayed: true })).toMatchObject({ cancelled: 31, delayed: 0 });
+  expect(await node.history("in-the-queue")).toMatchObject([{ reason: "purged" }]);
+});
+
+test("a queue that was paused before is paused afterwards, by whoever paused it", async () => {
+  const node = await simulatedNode({ jobs: [job] });
+  const store = await node.broker.documents(CONTROLS_BUCKET);
+  const mark = { since: 5, by: "ada" };
+  await changeControls(store, QUEUE, { paused: mark });
+  await node.enqueue("held");
+  expect(await purge(node)).toMatchObject({ cancelled: 1 });
+  expect(await paused(node)).toEqual(mark);
+});
+
+test("a pause that is said while it purges stands", async () => {
+  const node = await simulatedNode({ jobs: [job] });
+  const store = await node.broker.documents(CONTROLS_BUCKET);
+  const purging = purgeQueue({ broker: node.broker, clock: node.clock, queue: QUEUE });
+  await new Promise((resolve) => setImmediate(resolve));
+  await changeControls(store, QUEUE, { paused: { since: 7 } });
+  await node.clock.advance("1s");
+  await purging;
+  expect(await paused(node)).toEqual({ since: 7 });
+});
+
+test("ended early it restores the queue", async () => {
+  const node = await simulatedNode({ jobs: [job] });
+  expect(await purge(node, { signal: AbortSignal.abort() })).toMatchObject({ waiting: 0 });
+  expect(await paused(node)).toBeUndefined();
+});
+
+test("a queue that does not exist is not paused", async () => {
+  const broker = new MemoryBroker();
+  onTestFinished(() => broker.close());
+  const { clock } = await simulatedNode({ jobs: [job] });
+  await expect(purgeQueue({ broker, clock, queue: "nowhere" })).rejects.toMatchObject({
+    code: "queue-not-found",
+  });
+  expect(await (await broker.documents(CONTROLS_BUCKET)).list()).toEqual([]);
+});

@@ -1,0 +1,151 @@
+import {
+  type Broker,
+  changeControls,
+  type Clock,
+  type ControlMark,
+  CONTROLS_BUCKET,
+  defineJob,
+  type Envelope,
+  type Logger,
+  type Outcome,
+  type QueueMessage,
+  silentLogger,
+} from "@millrace/core";
+import { createNode, type MillraceNode } from "../node/node.ts";
+
+export interface PurgeOptions {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly queue: string;
+  /** Delayed jobs too, retries that wait for their backoff among them. Default false. */
+  readonly delayed?: boolean;
+  /** Shown as whoever paused the queue meanwhile. */
+  readonly by?: string;
+  readonly log?: Logger;
+  readonly onProgress?: (progress: PurgeProgress) => void;
+  /** Ends it early; what was cancelled stays cancelled. */
+  readonly signal?: AbortSignal;
+}
+
+export interface PurgeProgress {
+  /** Jobs settled as `cancelled`. */
+  readonly cancelled: number;
+  /** Messages that could not be read, and are dead letters now. */
+  readonly dead: number;
+  /** Jobs of producers that were not due yet: they wait for their time now, as any node would have had them do. */
+  readonly deferred: number;
+  /** What waited at the last look. */
+  readonly waiting: number;
+  /** What was delayed then. */
+  readonly delayed: number;
+}
+
+export type PurgeResult = PurgeProgress & {
+  /** In the hands of nodes when the purge ended: they go on. */
+  readonly running: number;
+};
+
+/** Jobs in the purge's hands at once: it only publishes. */
+const SLOTS = 500;
+const LOOK_MS = 100;
+const PAGE = 200;
+export const PURGED = "purged";
+
+/**
+ * Cancels what waits in a queue, never what runs. The purge is a worker that runs nothing: it settles each job as `cancelled`
+ * for the reason `purged`, so that its record, its unique key and its batch follow as with any other end.
+ *
+ * The queue is paused for all others meanwhile, and afterwards as it was. A purge that was killed leaves it paused: resume it.
+ * With producers that go on, close the queue first, or it may never be empty.
+ *
+ * @throws MillraceError `queue-not-found` …
+ */
+export async function purgeQueue(options: PurgeOptions): Promise<PurgeResult> {
+  const { broker, clock, queue, by } = options;
+  await broker.queues.snapshot(queue);
+  const store = await broker.documents(CONTROLS_BUCKET);
+  const mark: ControlMark = {
+    since: clock.now(),
+    reason: "purge",
+    ...(by === undefined ? {} : { by }),
+  };
+  const isOurs = (paused: ControlMark | undefined): boolean =>
+    paused?.since === mark.since && paused.reason === mark.reason && paused.by === mark.by;
+  await changeControls(store, queue, ({ paused }) =>
+    paused === undefined ? { paused: mark } : undefined,
+  );
+  try {
+    return await cancelWaiting(options);
+  } finally {
+    // Whatever an operator said meanwhile stands.
+    await changeControls(store, queue, ({ paused }) =>
+      isOurs(paused) ? { paused: null } : undefined,
+    );
+  }
+}
+
+async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
+  const { broker, clock, queue, onProgress, signal } = options;
+  const node = purgingNode(options);
+  const counts = { cancelled: 0, dead: 0, deferred: 0 };
+  node.events.on("job.settled", ({ state }) => {
+    if (state === "cancelled") counts.cancelled += 1;
+    else if (state === "dead") counts.dead += 1;
+    else if (state === "requeued") counts.deferred += 1;
+  });
+  try {
+    await node.start();
+    for (;;) {
+      const { waiting, delayed } = await broker.queues.snapshot(queue);
+      onProgress?.({ ...counts, waiting, delayed });
+      const left = waiting + (options.delayed === true ? delayed : 0);
+      if (left === 0 || signal?.aborted === true) break;
+      if (options.delayed === true && delayed > 0) await bringForward(broker, queue);
+      await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve));
+    }
+  } finally {
+    await node.stop();
+  }
+  const { waiting, delayed, running } = await broker.queues.snapshot(queue);
+  return { ...counts, waiting, delayed, running };
+}
+
+/** Delayed jobs come through the queue, so that there is one way to an end. What is due within moments comes by itself. */
+async function bringForward(broker: Broker, queue: string): Promise<void> {
+  const store = broker.delayed;
+  for (let after = 0; ;) {
+    const page = await store.list({ queue, limit: PAGE, after });
+    if (page.length === 0) return;
+    after = Math.max(...page.map(({ position }) => position));
+    await Promise.all(page.map(({ id }) => store.move(id, queue, "now")));
+  }
+}
+
+function purgingNode({
+  broker,
+  clock,
+  queue,
+  delayed,
+  log = silentLogger,
+}: PurgeOptions): MillraceNode {
+  // A node needs a job to serve a queue; this one is never asked.
+  const nothing = defineJob({ name: "millrace.purge", queue }).handler(() => undefined);
+  return createNode(
+    { broker, clock, log, jobs: [nothing], slots: SLOTS, grace: "10s" },
+    {
+      verdict: (envelope, message) =>
+        verdict(envelope, message, delayed === true ? Infinity : clock.now()),
+    },
+  );
+}
+
+/** A delayed job that no node has moved yet lies in the queue and doesn't wait in it. */
+function verdict(
+  { notBefore }: Envelope,
+  { origin }: Pick<QueueMessage, "origin">,
+  dueBy: number,
+): Outcome {
+  return origin === "producer" && notBefore !== undefined && notBefore > dueBy
+    ? { kind: "deferred", untilMs: notBefore }
+    : { kind: "cancelled", reason: PURGED };
+}

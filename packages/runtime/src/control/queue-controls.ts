@@ -1,0 +1,163 @@
+import {
+  type Broker,
+  type Clock,
+  CONTROLS_BUCKET,
+  type Document,
+  type DocumentStore,
+  type Logger,
+  type QueueControls,
+  type RateLimit,
+  readControls,
+  recordError,
+  type Stoppable,
+  type Timer,
+} from "@millrace/core";
+
+/** The limits that concern the jobs of one key. */
+export interface KeyLimits {
+  readonly keyConcurrency?: number;
+  readonly keyRate?: RateLimit;
+}
+
+export interface QueueControlsHost {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+type Listener = (controls: QueueControls) => void;
+
+const NOTHING: QueueControls = Object.freeze({});
+/** A watch that died without a word is found out by then. */
+const LOOK_AGAIN_MS = 60_000;
+const RETRY_MS = 1_000;
+
+/**
+ * The controls of all queues, as a node sees them now: watched, and listed at the start, after each reconnect and once a minute.
+ * Nothing is asked for a job. Open it before anything is pulled.
+ */
+export class QueueControlsView {
+  readonly #host: QueueControlsHost;
+  readonly #controls = new Map<string, QueueControls>();
+  readonly #listeners = new Map<string, Set<Listener>>();
+  /** Counts what the watch told, so that a list that was on its way meanwhile doesn't undo it. */
+  #told = 0;
+  readonly #toldAt = new Map<string, number>();
+  /** The revision whose rubbish was complained of. */
+  readonly #reported = new Map<string, number>();
+  #watch: Stoppable | undefined;
+  #state: "idle" | "open" | "stopped" = "idle";
+  #refreshing: Promise<void> | undefined;
+  #timer: Timer | undefined;
+  #unwatchStatus = (): void => {};
+
+  constructor(host: QueueControlsHost) {
+    this.#host = host;
+  }
+
+  /** What is set for the queue; an empty object where nothing is. */
+  of(queue: string): QueueControls {
+    return this.#controls.get(queue) ?? NOTHING;
+  }
+
+  /** For the gates of jobs with a key. What is absent is as the job's definition says. */
+  limitsOf(queue: string): KeyLimits {
+    const { concurrency, rate } = this.of(queue).perKey ?? {};
+    return {
+      ...(concurrency === undefined ? {} : { keyConcurrency: concurrency }),
+      ...(rate === undefined ? {} : { keyRate: rate }),
+    };
+  }
+
+  /** Called after each change of the queue's controls. @returns a function that removes the listener */
+  onChange(queue: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(queue) ?? new Set();
+    this.#listeners.set(queue, listeners);
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  /** Resolves when all that was set before is known. Rejecting leaves nothing open: it may be called again. */
+  async open(): Promise<Stoppable> {
+    await this.#refresh();
+    this.#state = "open";
+    this.#unwatchStatus = this.#host.broker.onStatus((status) => {
+      if (status === "connected") this.#refreshSoon(0);
+    });
+    this.#refreshSoon(LOOK_AGAIN_MS);
+    return { stop: () => this.#stop() };
+  }
+
+  async #stop(): Promise<void> {
+    this.#state = "stopped";
+    this.#unwatchStatus();
+    this.#timer?.cancel();
+    await this.#watch?.stop();
+    this.#watch = undefined;
+  }
+
+  #refreshSoon(delayMs: number): void {
+    this.#timer?.cancel();
+    if (this.#state !== "open") return;
+    this.#timer = this.#host.clock.setTimer(delayMs, () => {
+      this.#refreshing ??= this.#refresh()
+        .then(
+          () => LOOK_AGAIN_MS,
+          (error: unknown) => {
+            this.#host.log.warn(
+              { error: recordError(error) },
+              "the controls of the queues could not be read; trying again",
+            );
+            return RETRY_MS;
+          },
+        )
+        .then((nextMs) => {
+          this.#refreshing = undefined;
+          this.#refreshSoon(nextMs);
+        });
+    });
+  }
+
+  /** Watch first, then list: then nothing is missed. The old watch ends last. */
+  async #refresh(): Promise<void> {
+    const store = await this.#host.broker.documents(CONTROLS_BUCKET);
+    const watch = await store.watch(({ key, document }) => {
+      this.#told += 1;
+      this.#toldAt.set(key, this.#told);
+      this.#set(key, document);
+    });
+    try {
+      await this.#list(store);
+    } catch (error) {
+      await watch.stop();
+      throw error;
+    }
+    const old = this.#watch;
+    this.#watch = watch;
+    await old?.stop();
+    if (this.#state === "stopped") await watch.stop();
+  }
+
+  async #list(store: DocumentStore): Promise<void> {
+    const before = this.#told;
+    const documents = new Map((await store.list()).map((document) => [document.key, document]));
+    for (const queue of new Set([...documents.keys(), ...this.#controls.keys()]))
+      if ((this.#toldAt.get(queue) ?? 0) <= before) this.#set(queue, documents.get(queue));
+  }
+
+  #set(queue: string, document: Document | undefined): void {
+    const { controls, problems } = readControls(document?.value);
+    if (problems.length > 0 && this.#reported.get(queue) !== document?.revision) {
+      this.#reported.set(queue, document?.revision ?? 0);
+      this.#host.log.warn(
+        { queue, problems },
+        "controls of a queue that can't be used are ignored",
+      );
+    }
+    if (JSON.stringify(controls) === JSON.stringify(this.of(queue))) return;
+    if (Object.keys(controls).length === 0) this.#controls.delete(queue);
+    else this.#controls.set(queue, controls);
+    this.#host.log.info({ queue, controls }, "the controls of a queue have changed");
+    for (const listener of this.#listeners.get(queue) ?? []) listener(controls);
+  }
+}

@@ -1,0 +1,35 @@
+import { createHash } from "node:crypto";
+
+/** What is waited for, told by a gate's name. */
+export type GateKind =
+  | { readonly kind: "singleton"; readonly lock: string }
+  | { readonly kind: "cap"; readonly queue: string; readonly key: string }
+  | { readonly kind: "rate"; readonly queue: string; readonly key: string };
+
+export const capGate = (queue: string, key: string): string => `cap/${queue}/${key}`;
+export const rateGate = (queue: string, key: string): string => `rate/${queue}/${key}`;
+/** The gate of a singleton is called as its lock. */
+export const singletonLock = (key: string): string =>
+  `singleton/${key.length <= LONGEST_PLAIN_KEY ? key : keyHash(key)}`;
+
+/** A lock's name takes 512 bytes; a character takes up to three. */
+const LONGEST_PLAIN_KEY = 128;
+
+/** @returns undefined for a gate of another make */
+export function readGate(gate: string): GateKind | undefined {
+  if (gate.startsWith("singleton/")) return { kind: "singleton", lock: gate };
+  const match = /^(cap|rate)\/([^/]+)\/(.*)$/s.exec(gate);
+  if (match === null) return undefined;
+  const [, kind, queue = "", key = ""] = match;
+  return { kind: kind as "cap" | "rate", queue, key };
+}
+
+/** A user's key where only a few characters may stand. 132 bits: two keys never share one. */
+export function keyHash(key: string): string {
+  return createHash("sha256").update(key).digest("base64url").slice(0, 22);
+}
+
+/** The lock that is one of a key's permits, counted from 0. */
+export function permitLock(queue: string, key: string, index: number): string {
+  return `cap/${queue}/${keyHash(key)}/${index}`;
+}

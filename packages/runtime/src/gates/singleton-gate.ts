@@ -1,0 +1,173 @@
+import {
+  type AnyJob,
+  type Clock,
+  crashesOf,
+  type Envelope,
+  type HeldStore,
+  type LockStore,
+  type Logger,
+  recordError,
+  type SingletonRule,
+  type Timer,
+} from "@millrace/core";
+import { takeLock } from "../lock/take-lock.ts";
+import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
+import type { Entrant, Gate, Passage } from "./gate.ts";
+import { singletonLock } from "./gate-names.ts";
+
+export interface SingletonGateOptions {
+  readonly node: string;
+  readonly locks: LockStore;
+  readonly held: HeldStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly leaseMs: number;
+  /** Queues whose jobs may share a key with another queue's. */
+  readonly sharedQueues: readonly string[];
+}
+
+/** What this node knows of a lock. `here`: one of its own jobs has it, or is taking it. */
+interface Known {
+  here: boolean;
+  /** Another node has it; believed until then, by the monotonic clock. */
+  elsewhereUntilMs: number;
+  lookAgain: Timer | undefined;
+}
+
+const ELSEWHERE_MS = 250;
+const LOOK_AGAIN_MS = 50;
+
+/** At most one job with the same key runs in the fleet, by a lock whose token its handler is given. */
+export class SingletonGate implements Gate {
+  readonly #options: SingletonGateOptions;
+  readonly #locks = new Map<string, Known>();
+
+  constructor(options: SingletonGateOptions) {
+    this.#options = options;
+  }
+
+  concerns(_envelope: Envelope, job: AnyJob): boolean {
+    return job.singleton !== undefined;
+  }
+
+  async enter(entrant: Entrant): Promise<Passage> {
+    const { envelope, job } = entrant;
+    const rule = job.singleton as SingletonRule<unknown>;
+    const found = singletonKey(envelope, job, rule);
+    if ("refusal" in found) return found;
+    const name = singletonLock(found.key);
+    const known = this.#knownOf(name);
+    const letIn = entrant.message.headers["millrace-gate"] === name;
+    if (known.here || (!letIn && this.#now() < known.elsewhereUntilMs))
+      return this.#refuse(entrant, rule, name, known);
+    known.here = true;
+    try {
+      const { locks, clock, log, node, leaseMs } = this.#options;
+      const lease = await takeLock(
+        { locks, clock, log },
+        { name, holder: node, leaseMs, waitMs: 0 },
+      );
+      if (lease === undefined) {
+        known.here = false;
+        known.elsewhereUntilMs = this.#now() + ELSEWHERE_MS;
+        return this.#refuse(entrant, rule, name, known);
+      }
+      return {
+        pass: {
+          token: lease.token,
+          onLost: (listener) => {
+            if (!lease.isHeld()) listener();
+            else lease.signal.addEventListener("abort", listener, { once: true });
+          },
+          leave: async () => {
+            await lease.release();
+            known.here = false;
+            await this.#letIn(envelope.queue, name);
+          },
+        },
+      };
+    } catch (error) {
+      known.here = false;
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    for (const { lookAgain } of this.#locks.values()) lookAgain?.cancel();
+    this.#locks.clear();
+    return Promise.resolve();
+  }
+
+  #refuse(entrant: Entrant, rule: SingletonRule<unknown>, name: string, known: Known): Passage {
+    if (rule.onBusy === "skip" && !hasBegun(entrant))
+      return {
+        refusal: {
+          kind: "cancelled",
+          reason: `Skipped: another job runs under ${name} (singleton, onBusy: "skip").`,
+        },
+      };
+    const { queue } = entrant.envelope;
+    return {
+      refusal: { kind: "held", gate: name },
+      afterwards: async () => this.#lookAgain(queue, name, known),
+    };
+  }
+
+  /** The lock may have come free before the job was held; whoever has it here looks when it leaves. */
+  #lookAgain(queue: string, name: string, known: Known): void {
+    if (known.here) return;
+    known.lookAgain ??= this.#options.clock.setTimer(LOOK_AGAIN_MS, () => {
+      known.lookAgain = undefined;
+      this.#letInIfFree(queue, name, known).catch((error: unknown) =>
+        this.#options.log.warn(
+          { lock: name, error: recordError(error) },
+          "whether a lock is free could not be seen",
+        ),
+      );
+    });
+  }
+
+  async #letInIfFree(queue: string, name: string, known: Known): Promise<void> {
+    if (known.here || (await this.#options.locks.look(name)) !== undefined) return;
+    await this.#letIn(queue, name);
+  }
+
+  async #letIn(queue: string, name: string): Promise<void> {
+    const { held, sharedQueues } = this.#options;
+    const queues = sharedQueues.includes(queue)
+      ? [queue, ...sharedQueues.filter((other) => other !== queue)]
+      : [queue];
+    for (const of of queues) if ((await held.release(of, name, 1)) > 0) return;
+  }
+
+  #knownOf(name: string): Known {
+    const known = this.#locks.get(name);
+    if (known !== undefined) return known;
+    for (const [other, { here, elsewhereUntilMs, lookAgain }] of this.#locks) {
+      if (!here && lookAgain === undefined && elsewhereUntilMs <= this.#now())
+        this.#locks.delete(other);
+    }
+    const fresh: Known = { here: false, elsewhereUntilMs: 0, lookAgain: undefined };
+    this.#locks.set(name, fresh);
+    return fresh;
+  }
+
+  #now(): number {
+    return this.#options.clock.monotonic();
+  }
+}
+
+function singletonKey(
+  envelope: Envelope,
+  job: AnyJob,
+  { key }: SingletonRule<unknown>,
+): EntrantKey {
+  if (typeof key === "function") return keyOfPayload(envelope, key, "singleton.key");
+  return { key: key ?? job.name };
+}
+
+/** What was under way once is not skipped: its own dead holder may be the one that still has the lock. */
+function hasBegun(entrant: Entrant): boolean {
+  const { attempts, interruptions, snoozes } = entrant.envelope;
+  return attempts > 0 || interruptions > 0 || snoozes > 0 || crashesOf(entrant) > 0;
+}

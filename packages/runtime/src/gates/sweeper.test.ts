@@ -1,0 +1,96 @@
+import { UNSETTLED } from "@millrace/core";
+import { describe, expect, test } from "vitest";
+import { capGate, permitLock } from "./gate-names.ts";
+import { type Fleet, fleet, ids, type Payload, QUEUE } from "./tenants.fixture.ts";
+
+/** As a node leaves them that dies right after it has held a job: nobody is going to look again. */
+async function leaveHeld(
+  { outside, clock }: Fleet,
+  gate: string,
+  held: readonly string[],
+  queue = QUEUE,
+): Promise<void> {
+  await outside.queues.ensure("elsewhere");
+  for (const id of held) {
+    const payload = { tenant: "acme" };
+    const job = {
+      ...UNSETTLED,
+      id,
+      name: "t",
+      queue,
+      payload,
+      createdAt: clock.now(),
+      headers: {},
+    };
+    await outside.enqueue([{ ...job, queue: "elsewhere" }]);
+    const taken = Promise.withResolvers<void>();
+    const worker = await outside.work("elsewhere", {
+      freeSlots: () => 1,
+      leaseMs: 1_000,
+      onDelivery: (delivery) => {
+        const hold = { do: "hold", envelope: { ...job, generation: 1 }, gate } as const;
+        outside.settle(delivery, [hold, { do: "ack" }]).then(taken.resolve, taken.reject);
+      },
+    });
+    await taken.promise;
+    await worker.stop();
+  }
+}
+
+describe("the sweeper", () => {
+  test.each([
+    [
+      "a cap",
+      capGate(QUEUE, "acme"),
+      { concurrency: { key: ({ tenant }: Payload) => tenant, limit: 2 } },
+    ],
+    ["a singleton", "singleton/t", { singleton: true as const }],
+    [
+      "a rate",
+      `rate/${QUEUE}/acme`,
+      { rateLimit: { key: ({ tenant }: Payload) => tenant, limit: 9, per: "1s" as const } },
+    ],
+  ])("lets in what %s holds and nobody remembers", async (_what, gate, options) => {
+    const made = await fleet(2, options);
+    await leaveHeld(made, gate, ids("a", 5));
+    await made.clock.advance("4s");
+    expect(made.ledger.starts).toEqual([]);
+    await made.clock.advance("30s");
+    expect(made.ledger.ended.toSorted()).toEqual(ids("a", 5));
+    expect(await made.outside.held.count()).toBe(0);
+    expect(await made.outside.locks.list()).toEqual([]);
+  });
+
+  test("lets in no more than there is room for, also where only the permits tell how many there are", async () => {
+    const made = await fleet(1, {});
+    const { outside, clock } = made;
+    for (const index of [0, 1])
+      await outside.locks.acquire(permitLock("other", "acme", index), {
+        holder: `n9 (${index + 1} of 3)`,
+        leaseMs: 60_000,
+      });
+    await outside.queues.ensure("other");
+    await leaveHeld(made, capGate("other", "acme"), ids("a", 4), "other");
+    await clock.advance("6s");
+    expect(await outside.queues.snapshot("other")).toMatchObject({ waiting: 1, held: 3 });
+  });
+
+  test("one node sweeps, and another goes on when it is gone", async () => {
+    const made = await fleet(3, {
+      concurrency: { key: ({ tenant }: Payload) => tenant, limit: 1 },
+    });
+    const { outside, clock, brokers, ledger } = made;
+    await outside.locks.acquire(permitLock(QUEUE, "acme", 0), {
+      holder: "n9 (1 of 1)",
+      leaseMs: 60_000,
+    });
+    await leaveHeld(made, capGate(QUEUE, "acme"), ids("a", 2));
+    await clock.advance("20s");
+    const leader = await outside.locks.look("leader/sweeper");
+    expect(leader?.holder).toMatch(/^n[012]$/);
+    brokers[Number(leader?.holder.slice(1))]?.disconnect();
+    await clock.advance("2m");
+    expect(ledger.ended).toEqual(ids("a", 2));
+    expect(await outside.locks.look("leader/sweeper")).toBeUndefined();
+  });
+});

@@ -1,0 +1,295 @@
+import { fileURLToPath } from "node:url";
+import { connect, type Millrace } from "millrace";
+import { connectBroker } from "@millrace/broker-nats";
+import { defineJob } from "@millrace/core";
+import { jetstream } from "@nats-io/jetstream";
+import { connect as connectNats } from "@nats-io/transport-node";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { eventually } from "../harness/deadline.ts";
+import { startNodeOnServer } from "../harness/node-on-server.ts";
+import { describeEachServer, type TestServer } from "../harness/servers.ts";
+import { millraceHere } from "../cli/millrace.ts";
+import { startChild } from "../harness/child.ts";
+
+vi.setConfig({ testTimeout: 90_000 });
+const BIN = fileURLToPath(new URL("../../packages/millrace/src/cli/bin.ts", import.meta.url));
+
+async function scene(server: TestServer) {
+  const namespace = server.namespace();
+  const starts: { readonly id: string; readonly atMs: number }[] = [];
+  const ends = new Map<string, () => void>();
+  const job = defineJob({ name: "t", queue: "work" });
+  const marker = defineJob({ name: "marker", queue: "marker" });
+  const jobs = [
+    job.handler(async ({ input, job: { id } }) => {
+      starts.push({ id, atMs: performance.now() });
+      if (input === "hold") await new Promise<void>((resolve) => ends.set(id, resolve));
+    }),
+    marker.handler(() => undefined),
+  ];
+  const client = await connect({ servers: server.url, namespace, env: {} });
+  onTestFinished(() => client.close());
+  for (const queue of ["work", "marker"]) await client.queues.ensure(queue);
+  const node = (options: { readonly slots?: number } = {}) =>
+    startNodeOnServer(server, { namespace, jobs, slots: 10, ...options });
+  /** Another queue's job is enqueued and done: what would have been started before has been. */
+  const turn = async (): Promise<void> => {
+    const handle = await client.enqueue(marker, null);
+    await handle.result({ timeout: "20s" });
+  };
+  const hasStarted = (id: string) =>
+    eventually(() => starts.some((start) => start.id === id), {
+      withinMs: 20_000,
+      describe: `job ${id} starts`,
+    });
+  const cli = (...args: string[]) =>
+    millraceHere(args, { env: { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace } });
+  return { namespace, client, job, starts, ends, node, turn, hasStarted, cli };
+}
+
+async function enqueueAll(
+  client: Millrace,
+  job: Parameters<Millrace["enqueueMany"]>[0],
+  count: number,
+): Promise<void> {
+  const items = Array.from({ length: count }, (_, n) => ({ input: n, id: `w${n}` }));
+  for (const result of await client.enqueueMany(job, items)) expect(result.ok).toBe(true);
+}
+
+describeEachServer("queue controls", (server) => {
+  test("a pause takes effect at once and outlives restarts of the server and of nodes", async () => {
+    const { client, job, starts, ends, node, turn, hasStarted, cli } = await scene(server);
+    const first = await node();
+    await client.enqueue(job, "hold", { id: "running" });
+    await hasStarted("running");
+    let enqueued = 0;
+    const load = setInterval(() => {
+      enqueued += 1;
+      client.enqueue(job, null).catch(() => {});
+    }, 2);
+    onTestFinished(() => clearInterval(load));
+    await eventually(() => starts.length > 20, { withinMs: 20_000, describe: "jobs start" });
+    await client.queues.pause("work", { reason: "deploy" });
+    const pausedAt = performance.now();
+    const atPause = enqueued;
+    await eventually(() => enqueued > atPause + 100, { withinMs: 20_000, describe: "more jobs" });
+    clearInterval(load);
+    await turn();
+    const lastMs = Math.max(...starts.map(({ atMs }) => atMs)) - pausedAt;
+    console.log(`the last job started ${lastMs.toFixed(1)} ms after the pause was confirmed`);
+    expect(lastMs).toBeLessThan(1_000);
+
+    const listed = (await cli("queues", "--json")).json<readonly { readonly queue: string }[]>();
+    expect(listed.find(({ queue }) => queue === "work")).toMatchObject({
+      paused: { reason: "deploy" },
+      running: 1,
+    });
+    expect((await cli("queues")).out).toMatch(/work .*PAUSED for \d.* \(deploy\)/);
+
+    const before = starts.length;
+    await server.kill();
+    await server.restart();
+    await turn();
+    await first.node.stop();
+    ends.get("running")?.();
+    const second = await node();
+    await turn();
+    expect(starts).toHaveLength(before);
+    expect(second.node.health().live).toBe(true);
+    expect((await cli("queues", "resume", "work")).code).toBe(0);
+    await eventually(async () => (await client.queues.snapshot("work")).waiting === 0, {
+      withinMs: 20_000,
+      describe: "the resumed queue is worked off",
+    });
+    expect((await cli("queues")).out).toMatch(/work .*active/);
+  });
+
+  test("a drained queue refuses a bare NATS client and ours, over node boots, until it is resumed", async () => {
+    const { namespace, client, job, ends, node, hasStarted, cli } = await scene(server);
+    await node();
+    await client.enqueue(job, "hold", { id: "last" });
+    await hasStarted("last");
+    const nc = await connectNats({ servers: server.url });
+    onTestFinished(() => nc.close());
+    const publish = (subject: string) =>
+      jetstream(nc).publish(`${namespace}.jobs.${subject}`, '{"name":"t","payload":null}', {
+        timeout: 5_000,
+      });
+    await publish("work");
+
+    const draining = client.queues.drain("work", { reason: "moving", by: "ada" });
+    await eventually(async () => (await client.queues.snapshot("work")).intake === "closed", {
+      withinMs: 10_000,
+      describe: "the queue is closed",
+    });
+    const askedAt = performance.now();
+    for (const subject of ["work", "work.high", "work.low", "work.other"])
+      await expect(publish(subject)).rejects.toThrow();
+    expect(performance.now() - askedAt).toBeLessThan(4_000);
+    await expect(client.enqueue(job, null)).rejects.toMatchObject({
+      code: "queue-closed",
+      message: expect.stringMatching(/by ada at .*\(moving\).*queues resume work/) as string,
+    });
+    // A node that starts ensures its queues and leaves this one closed.
+    await node();
+    await expect(publish("work")).rejects.toThrow();
+    ends.get("last")?.();
+    expect(await draining).toMatchObject({ drained: true, status: { waiting: 0, running: 0 } });
+    expect((await cli("queues")).out).toMatch(/CLOSED for .*\(moving\)/);
+
+    await server.kill();
+    await server.restart();
+    await eventually(() => client.broker.ping(), {
+      withinMs: 20_000,
+      describe: "the client is connected again",
+    });
+    const cut = await cli("enqueue", "t", "null", "--queue", "work", "--json");
+    expect(cut.json()).toMatchObject({ error: { code: "queue-closed" } });
+    await client.queues.resume("work");
+    await (await client.enqueue(job, null)).result({ timeout: "20s" });
+    expect(await client.queues.controls("work")).toEqual({});
+  });
+
+  test("a drain gives up at its timeout or a signal and says what is left; a paused queue is not drained", async () => {
+    const { client, job, ends, node, hasStarted, cli } = await scene(server);
+    await node();
+    await client.enqueue(job, "hold", { id: "long" });
+    await client.enqueue(job, null, { id: "later", delay: "1h" });
+    await hasStarted("long");
+    const result = await cli("queues", "drain", "work", "--timeout", "300ms", "--json");
+    expect(result).toMatchObject({ code: 1 });
+    expect(result.json()).toMatchObject({ drained: false, running: 1, delayed: 1 });
+    ends.get("long")?.();
+    expect((await cli("queues", "drain", "work")).out).toMatch(/drained and closed; 1 delayed/);
+    const aborted = await client.queues.drain("work", {
+      delayed: true,
+      signal: AbortSignal.abort(),
+    });
+    expect(aborted).toMatchObject({ drained: false, status: { delayed: 1 } });
+    await cli("queues", "resume", "work");
+    await cli("queues", "pause", "work");
+    expect((await cli("queues", "drain", "work")).code).toBe(2);
+    expect((await client.queues.snapshot("work")).intake).toBe("open");
+  });
+
+  test("a purge of 20,000 cancels what waits with a record of each, and what runs goes on", async () => {
+    const { client, job, ends, node, hasStarted } = await scene(server);
+    await node({ slots: 3 });
+    for (const id of ["r1", "r2", "r3"]) {
+      await client.enqueue(job, "hold", { id });
+      await hasStarted(id);
+    }
+    await enqueueAll(client, job, 20_000);
+    const from = performance.now();
+    const purged = await client.queues.purge("work");
+    const seconds = (performance.now() - from) / 1_000;
+    console.log(`20,000 jobs purged in ${seconds.toFixed(2)} s`);
+    expect(purged).toEqual({
+      cancelled: 20_000,
+      dead: 0,
+      deferred: 0,
+      waiting: 0,
+      delayed: 0,
+      running: 3,
+    });
+    for (const id of ["w0", "w9999", "w19999"])
+      expect(await client.broker.history.read({ id, queue: "work" })).toMatchObject([
+        { state: "cancelled", reason: "purged", attempts: 0 },
+      ]);
+    await expect(client.handle("w7", "work").result({ timeout: "10s" })).rejects.toMatchObject({
+      code: "cancelled",
+    });
+    for (const id of ["r1", "r2", "r3"]) {
+      ends.get(id)?.();
+      await client.handle(id, "work").result({ timeout: "10s" });
+    }
+    await (await client.enqueue(job, null)).result({ timeout: "10s" });
+    expect(await client.queues.controls("work")).toEqual({});
+  });
+
+  test("a purge takes delayed jobs along, and one that is killed leaves the queue paused", async () => {
+    const { namespace, client, job, node, cli } = await scene(server);
+    const { node: mover } = await node();
+    const items = Array.from({ length: 300 }, () => ({ input: null, delay: "1h" as const }));
+    for (const result of await client.enqueueMany(job, items)) expect(result.ok).toBe(true);
+    await eventually(async () => (await client.queues.snapshot("work")).delayed === 300, {
+      withinMs: 20_000,
+      describe: "all are delayed",
+    });
+    const { code, out } = await cli("queues", "purge", "work", "--delayed", "--yes");
+    expect({ code, out }).toEqual({ code: 0, out: "cancelled 300 jobs of work\n" });
+
+    await mover.stop();
+    await enqueueAll(client, job, 20_000);
+    const purge = startChild(BIN, {
+      args: ["queues", "purge", "work", "--yes"],
+      env: { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace },
+    });
+    await eventually(async () => (await client.queues.snapshot("work")).waiting < 19_000, {
+      withinMs: 30_000,
+      describe: "the purge is under way",
+      everyMs: 5,
+    });
+    await purge.kill();
+    expect((await client.queues.snapshot("work")).paused).toMatchObject({ reason: "purge" });
+    expect((await cli("queues", "purge", "work", "--yes")).code).toBe(0);
+    await cli("queues", "resume", "work");
+    expect(await client.queues.controls("work")).toEqual({});
+  });
+
+  test("nothing is purged without a yes, and limits are set and shown", async () => {
+    const { client, node, cli } = await scene(server);
+    await node();
+    expect(await cli("queues", "purge", "work")).toMatchObject({ code: 2 });
+    const set = await cli(
+      ...["queues", "set", "work", "--concurrency", "20", "--rate", "100/1s"],
+      ...["--key-concurrency", "2", "--max-jobs", "5", "--json"],
+    );
+    expect(set.json()).toEqual({
+      queue: "work",
+      concurrency: 20,
+      rate: { limit: 100, perMs: 1_000 },
+      perKey: { concurrency: 2 },
+    });
+    const shown = await eventually(
+      async () => {
+        const { out } = await cli("limits");
+        return out.includes("work   20 at once") ? out : undefined;
+      },
+      { withinMs: 10_000, describe: "the limits are shown" },
+    );
+    expect(shown).toMatch(/work +100 per 1s +\S+/);
+    expect(shown).toMatch(/work +2 at once per key/);
+    for (const args of [
+      ["set", "work"],
+      ["set", "work", "--rate", "fast"],
+      ["pause", "a b"],
+    ])
+      expect((await cli("queues", ...args)).code).toBe(2);
+    expect((await cli("queues", "pause", "nowhere", "--json")).json()).toMatchObject({
+      error: { code: "queue-not-found" },
+    });
+    await cli(...["queues", "set", "work", "--concurrency", "none", "--rate", "none"]);
+    await cli(...["queues", "set", "work", "--key-concurrency", "none"]);
+    expect(await client.queues.controls("work")).toEqual({});
+  });
+
+  test("rubbish in the bucket crashes nobody", async () => {
+    const { namespace, client, job, node, turn } = await scene(server);
+    const { node: running } = await node();
+    const broker = await connectBroker({ servers: server.url, namespace });
+    onTestFinished(() => broker.close());
+    const store = await broker.documents("controls");
+    await store.put("work", ["rubbish"]);
+    await store.put("marker", { concurrency: "many", rate: -1, paused: 7 });
+    const nc = await connectNats({ servers: server.url });
+    onTestFinished(() => nc.close());
+    await jetstream(nc).publish(`$KV.${namespace}-controls.work`, "no JSON at all");
+    await turn();
+    await (await client.enqueue(job, null)).result({ timeout: "10s" });
+    await node();
+    await client.queues.pause("work");
+    expect((await client.queues.snapshot("work")).paused).toBeDefined();
+    expect(running.state).toBe("running");
+  });
+});
