@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { CronExpression as ParsedCron } from "cron-parser";
+import type { CronExpression as ParsedCron, CronExpressionParser as Parser } from "cron-parser";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 /** Loaded at first use: the parser and its date library would be a large part of a command's start, and most have no schedule. */
@@ -25,7 +25,9 @@ export class CronExpression {
   constructor(text: string, field = "cron") {
     requireFields(text, field);
     try {
-      const { CronExpressionParser } = load("cron-parser") as typeof import("cron-parser");
+      const { CronExpressionParser } = load("cron-parser") as {
+        readonly CronExpressionParser: typeof Parser;
+      };
       this.#parsed = CronExpressionParser.parse(text, { tz: "UTC", currentDate: 0 });
     } catch (cause) {
       throw wrong(

@@ -2,7 +2,7 @@ import { MillraceError, paused, resumed, SCHEDULES } from "@millrace/core";
 import type { MemoryBroker } from "@millrace/core/testing";
 import { describe, expect, test } from "vitest";
 import { gate } from "../fixtures/simulated-node.ts";
-import { SimulatedFleet } from "./simulated-fleet.fixture.ts";
+import { SimulatedFleet } from "../fixtures/simulated-fleet.ts";
 
 const MINUTES_10 = 600_000;
 
