@@ -6,10 +6,11 @@ import { bareDelay } from "../bare/bare-delay.ts";
 import { noOp, payloadOf, QUEUE } from "./no-op-job.ts";
 import type { Contender, Figure, Scenario } from "./scenario.ts";
 
-/** Ten thousand a second where there are many, as the goal has it; else over ten seconds. */
-const perSecond = (amount: number): number => (amount > 50_000 ? 10_000 : amount / 10);
+/** Ten thousand a second where there are many, as the goal has it; else over ten seconds, or fewer where there are few. */
+const perSecond = (amount: number): number =>
+  amount > 50_000 ? 10_000 : Math.max(500, amount / 10);
 /** All must wait in the delayed stream before the first is due. */
-const SETTLING_MS = 5_000;
+const SETTLING_MS = 3_000;
 const FILL_MS_EACH = 0.3;
 const SLOTS = 256;
 

@@ -6,7 +6,7 @@ export const primes = defineJob<{ below: number }>({
   name: "primes.count",
   isolation: "thread",
   module: import.meta.url,
-  timeout: "1s",
+  timeout: "3s",
   grace: "100ms",
   retry: "none",
 });

@@ -15,7 +15,7 @@ describeServer("processes that add up under one lock", "newest", (server) => {
     const file = join(dir, "totals.sqlite");
     const env = { MILLRACE_SERVER: server.url, MILLRACE_NAMESPACE: server.namespace() };
     const programs = Array.from({ length: 3 }, () =>
-      startChild(join(import.meta.dirname, "add-up.ts"), { args: [file], env }),
+      startChild(join(import.meta.dirname, "main.ts"), { args: [file], env }),
     );
     for (const program of programs)
       expect(await program.exit(30_000), program.output().join("\n")).toMatchObject({ code: 0 });

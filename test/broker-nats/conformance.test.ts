@@ -7,7 +7,7 @@ import {
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { describeEachServer } from "../harness/servers.ts";
 
-const CAPABILITIES = { severalConnections: true };
+const CAPABILITIES = { severalConnections: true, keepsLocks: true };
 
 describeEachServer("the NATS broker", (server) => {
   let broker: NatsBroker;

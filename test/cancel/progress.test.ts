@@ -12,6 +12,8 @@ import { reporting } from "./programs/thread-job.ts";
 
 const PROGRAM = fileURLToPath(new URL("./programs/node-program.ts", import.meta.url));
 const PATIENCE_MS = 15_000;
+/** A process has to be started and its files compiled, on a machine that may be busy. */
+const START_MS = 45_000;
 
 describeEachServer("progress and results over processes", (server) => {
   async function scene() {
@@ -22,9 +24,7 @@ describeEachServer("progress and results over processes", (server) => {
     const startNode = async () => {
       const args = [JSON.stringify({ servers: server.url, namespace, name: "child" })];
       const child = startChild(PROGRAM, { args });
-      const isReady = (message: unknown): message is object =>
-        (message as { say?: string }).say === "ready";
-      await child.message(isReady, PATIENCE_MS);
+      await child.line(/^ready$/, START_MS);
       return child;
     };
     return { namespace, client, startNode };

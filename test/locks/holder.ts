@@ -30,7 +30,7 @@ export class Holders {
   }
 
   /** A process that waits for the lock, takes it and keeps it. */
-  async start(name: string, { servers = this.#server.url } = {}): Promise<Holder> {
+  async start(name: string, { servers = this.#server.url, isNode = false } = {}): Promise<Holder> {
     const config: HolderConfig = {
       servers,
       namespace: this.#namespace,
@@ -38,6 +38,7 @@ export class Holders {
       lock: "it",
       leaseMs: this.leaseMs,
       register: this.#file,
+      isNode,
     };
     const holder = new Holder(startChild(PROGRAM, { args: [JSON.stringify(config)] }));
     await holder.heard("waiting");
@@ -64,6 +65,11 @@ export class Holder {
   /** It writes whatever it believes. */
   write(): void {
     this.child.send({ do: "write" });
+  }
+
+  /** Blocks its event loop, then writes at once. */
+  block(ms: number): void {
+    this.child.send({ do: "block", ms });
   }
 
   release(): void {

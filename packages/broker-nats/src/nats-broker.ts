@@ -124,7 +124,7 @@ export class NatsBroker implements Broker {
     });
     this.history = new NatsHistory(server, this.#report);
     this.held = new NatsHeld(server, this.#settlePublisher);
-    this.locks = new NatsLocks(server, config.replicas);
+    this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.#unwatch = watchConnection(nc, ({ type }) => {

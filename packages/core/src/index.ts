@@ -232,7 +232,7 @@ export {
   type LaneWeights,
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
-export type { HeldLock, LockClaim, LockStore, LockView } from "./broker/lock-store.ts";
+export type { HeldLock, LockClaim, LockKeeping, LockStore, LockView } from "./broker/lock-store.ts";
 
 export { changeControls } from "./control/change-controls.ts";
 export {

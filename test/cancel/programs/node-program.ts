@@ -52,4 +52,4 @@ const node = createNode({
 });
 node.events.on("job.settled", ({ id, state }) => say({ say: "settled", id, state }));
 await node.start();
-say({ say: "ready" });
+console.log("ready");

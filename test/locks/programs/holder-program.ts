@@ -9,16 +9,20 @@ import type { HolderConfig, Said } from "./said.ts";
 const config = JSON.parse(process.argv[2] ?? "{}") as HolderConfig;
 const say = (message: Said): void => void process.send?.(message);
 
-const { locks } = await connectBroker({
+const broker = await connectBroker({
   servers: config.servers,
   namespace: config.namespace,
   pingIntervalMs: 500,
   reconnectWaitMs: 50,
 });
+if (config.isNode) {
+  await broker.queues.ensure("idle");
+  await broker.work("idle", { freeSlots: () => 1, onDelivery: () => {}, leaseMs: config.leaseMs });
+}
 const register = new Register(config.register);
 say({ say: "waiting" });
 const lease = await takeLock(
-  { locks, clock: systemClock, log: silentLogger },
+  { locks: broker.locks, clock: systemClock, log: silentLogger },
   {
     name: config.lock,
     holder: config.name,
@@ -33,8 +37,15 @@ register.write(config.name, token, lease.isHeld());
 signal.addEventListener("abort", () => say({ say: "lost", atMs: ledgerNowMs() }));
 say({ say: "held", token, atMs: ledgerNowMs() });
 
-process.on("message", (command: { readonly do: "write" | "release" }) => {
+type Command = { readonly do: "write" | "release" } | { readonly do: "block"; readonly ms: number };
+
+process.on("message", (command: Command) => {
   if (command.do === "release") return void lease.release();
+  if (command.do === "block") {
+    // Nothing else of this thread has its turn meanwhile, no timer and no answer.
+    const until = ledgerNowMs() + command.ms;
+    while (ledgerNowMs() < until);
+  }
   const [held, aborted] = [lease.isHeld(), signal.aborted];
   say({ say: "wrote", held, aborted, accepted: register.write(config.name, token, held) });
 });

@@ -7,6 +7,8 @@ export interface HolderConfig {
   readonly leaseMs: number;
   /** The register's file. */
   readonly register: string;
+  /** Whether it works a queue too, as a node does. */
+  readonly isNode: boolean;
 }
 
 /** What a holder program says over IPC. `atMs` is the machine's monotonic clock, which all processes share. */

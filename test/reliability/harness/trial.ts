@@ -132,7 +132,10 @@ export class Trial {
   }
 
   /** Publishes from the test's own process, and fails unless all are confirmed. */
-  async publish(jobs: Readonly<Record<string, Work>>, broker: Broker = this.broker): Promise<void> {
+  async publish(
+    jobs: Readonly<Record<string, Work & { readonly tenant?: string }>>,
+    broker: Broker = this.broker,
+  ): Promise<void> {
     const envelopes = Object.entries(jobs).map(([id, payload]) => ({
       ...UNSETTLED,
       id,
@@ -169,14 +172,14 @@ export class Trial {
     return { exit, atMs: end().untilMs };
   }
 
-  /** Resolves when nothing waits, runs or is delayed. */
+  /** Resolves when nothing waits, runs, is delayed or held. */
   async drained(withinMs = PATIENCE_MS): Promise<void> {
     let seen = "";
     await eventually(
       async () => {
-        const { waiting, running, delayed } = await this.broker.queues.snapshot(QUEUE);
-        seen = `${waiting} waiting, ${running} running, ${delayed} delayed`;
-        return waiting + running + delayed === 0;
+        const { waiting, running, delayed, held } = await this.broker.queues.snapshot(QUEUE);
+        seen = `${waiting} waiting, ${running} running, ${delayed} delayed, ${held} held`;
+        return waiting + running + delayed + held === 0;
       },
       { withinMs, everyMs: 50, describe: () => `the queue is drained (${seen})` },
     );

@@ -8,14 +8,17 @@ import { ackBeforePublish, stepByStep } from "./decorated-broker.ts";
 import { die } from "./die.ts";
 import { perform } from "./perform.ts";
 import { printLogger } from "./print-logger.ts";
-import { JOB, type NodeConfig, QUEUE, type Said, type Work } from "./work.ts";
+import { JOB, type NodeConfig, QUEUE, type Said, tenantOf, type Work } from "./work.ts";
 
 const config = JSON.parse(process.argv[2] ?? "{}") as NodeConfig;
 const ledger = new LedgerWriter(config.ledger, config.name);
 const log = printLogger(config.name);
 const holders = new Map<string, () => void>();
 const releasedEarly = new Set<string>();
-const say = (message: Said): void => void process.send?.(message);
+const say = (message: Said): void => {
+  if ("id" in message && !message.id.startsWith(config.tells ?? "")) return;
+  process.send?.(message);
+};
 
 process.on("message", ({ release }: { readonly release?: string }) => {
   if (release === undefined) return;
@@ -28,6 +31,8 @@ const connected = await connectTo(config, log);
 const job = defineJob({
   name: JOB,
   queue: QUEUE,
+  ...(config.singleton === true ? { singleton: true as const } : {}),
+  ...(config.cap === undefined ? {} : { concurrency: { key: tenantOf, limit: config.cap } }),
   retry: {
     attempts: config.maxAttempts,
     ...(config.backoffMs === 0

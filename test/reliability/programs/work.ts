@@ -17,6 +17,11 @@ export type Work =
   | { readonly do: "out-of-memory"; readonly deliveries: number }
   | { readonly do: "uncaught"; readonly deliveries: number };
 
+/** The key of caps: jobs of no tenant have one together. */
+export function tenantOf(work: unknown): string {
+  return (work as { readonly tenant?: string } | null)?.tenant ?? "nobody's";
+}
+
 /** Where a node kills itself with SIGKILL, at the first job that gets there. */
 export type DiePoint = "before-run" | "mid-run" | "after-effect" | "after-requeue" | "before-ack";
 
@@ -35,6 +40,12 @@ export interface NodeConfig extends ConnectConfig {
   readonly maxAttempts: number;
   /** Between two attempts. */
   readonly backoffMs: number;
+  /** Only jobs whose ids begin so are told of over IPC: a million would be too many. */
+  readonly tells?: string;
+  /** At most one job runs in the fleet. */
+  readonly singleton?: boolean;
+  /** At most so many jobs of a tenant (the payload's) run in the fleet. */
+  readonly cap?: number;
   readonly dieAt?: DiePoint;
   /** Settles wrongly on purpose, to prove that the oracle sees it: acks, then kills itself, and so never publishes. */
   readonly sabotage?: "ack-before-publish";

@@ -9,6 +9,7 @@ import {
   requireQueueName,
   systemClock,
 } from "@millrace/core";
+import { millis } from "@nats-io/nats-core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
@@ -24,8 +25,10 @@ const DEFAULT_LIMIT = 100;
 const BATCH = 256;
 /** Of one that is gone the server says only that the deletion failed, and why in words. */
 const DELETE_FAILED = 10057;
-/** For as long as this the queue surely remembers a job's id, whatever clocks say. */
-const SURELY_REMEMBERED_MS = 60_000;
+/** A queue's dedupe window is an operator's setting that seldom changes. */
+const WINDOW_BELIEVED_MS = 60_000;
+/** Of the window: for so long a job's id is surely remembered, although clocks differ and a hold takes its time. */
+const SURELY = 0.5;
 
 /** Held jobs in one stream, a subject for each gate. */
 export class NatsHeld implements HeldStore {
@@ -33,6 +36,7 @@ export class NatsHeld implements HeldStore {
   readonly #publisher: ConfirmedPublisher;
   /** Names by subject; a token stands for one name for ever. */
   readonly #names = new Map<string, string>();
+  readonly #windows = new Map<string, { readonly ms: number; readonly untilMs: number }>();
 
   constructor(server: ServerAccess, publisher: ConfirmedPublisher) {
     this.#server = server;
@@ -143,11 +147,12 @@ export class NatsHeld implements HeldStore {
    * remembers; later, a record of this generation does.
    */
   async #wasMovedLongAgo(held: StreamMessage): Promise<boolean> {
-    if (systemClock.now() - held.storedAt < SURELY_REMEMBERED_MS) return false;
     const job = this.#jobOf(held);
     if (job === undefined) return false;
     const { nc, jsm, names } = this.#server;
     const { id, queue, generation } = job.envelope;
+    const windowMs = await this.#dedupeWindow(queue);
+    if (systemClock.now() - held.storedAt < windowMs * SURELY) return false;
     const filter = names.history(queue, id);
     for await (const { data } of readStream(nc, jsm, { stream: names.historyStream, filter })) {
       const record = readHistoryRecord(data);
@@ -155,6 +160,25 @@ export class NatsHeld implements HeldStore {
         return true;
     }
     return false;
+  }
+
+  async #dedupeWindow(queue: string): Promise<number> {
+    const known = this.#windows.get(queue);
+    const now = systemClock.monotonic();
+    if (known !== undefined && now < known.untilMs) return known.ms;
+    const { jsm, names } = this.#server;
+    const ms = await request(`look at the queue ${queue}`, async () => {
+      try {
+        const { config } = await jsm.streams.info(names.queueStream(queue));
+        return millis(config.duplicate_window);
+      } catch (error) {
+        // The publication says so, as it does for every queue that is gone.
+        if (apiCode(error) === STREAM_NOT_FOUND) return Number.POSITIVE_INFINITY;
+        throw error;
+      }
+    });
+    this.#windows.set(queue, { ms, untilMs: now + WINDOW_BELIEVED_MS });
+    return ms;
   }
 
   #filter(queue: string | undefined, gate?: string): string {

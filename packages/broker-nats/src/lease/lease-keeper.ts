@@ -7,6 +7,7 @@ import {
   MAX_SUBJECT_BYTES,
   SLOTS_PER_SEGMENT,
 } from "./lease-segment.ts";
+import { type LockOrder, writeLockOrder } from "./lock-order.ts";
 import { sharedNowMs } from "./shared-clock.ts";
 import type { FromWorker, LeaseWorkerData, ToWorker } from "./worker-messages.ts";
 
@@ -96,16 +97,33 @@ export class LeaseKeeper {
   register(ackSubject: string, ackWaitMs: number = this.#options.ackWaitMs): Lease {
     if (ackSubject.length > MAX_SUBJECT_BYTES || ackWaitMs < this.#options.ackWaitMs)
       throw unusable(ackSubject, ackWaitMs, this.#options.ackWaitMs);
+    return this.#take(ackSubject, ackWaitMs, this.#receivedAfterMs);
+  }
+
+  /**
+   * The same for a lock: from half of its lease on the worker does what the order says. `onLost` is never called for it.
+   *
+   * @returns undefined where the worker looks too seldom for such a lease, or the order is too long
+   */
+  registerLock(order: LockOrder, leaseMs: number, ageMs: number): Lease | undefined {
+    const text = writeLockOrder(order);
+    const fits = Buffer.byteLength(text) <= MAX_SUBJECT_BYTES;
+    if (!fits || leaseMs * 2 < this.#options.ackWaitMs) return undefined;
+    return this.#take(text, leaseMs, (sharedNowMs() - ageMs) | 0);
+  }
+
+  /** By `sharedNowMs`. Means something until the lease is released. */
+  confirmedMs(lease: Lease): number {
+    const number = Math.floor(lease / GENERATIONS);
+    return this.#segmentOf(number).confirmedMs(number % SLOTS_PER_SEGMENT);
+  }
+
+  #take(text: string, leaseMs: number, confirmedMs: number): Lease {
     if (this.#free.length === 0) this.#grow();
     const number = this.#free.pop() as number;
-    const segment = this.#segmentOf(number);
-    return (number * GENERATIONS +
-      segment.take(
-        number % SLOTS_PER_SEGMENT,
-        ackSubject,
-        ackWaitMs,
-        this.#receivedAfterMs,
-      )) as Lease;
+    const slot = number % SLOTS_PER_SEGMENT;
+    const generation = this.#segmentOf(number).take(slot, text, leaseMs, confirmedMs);
+    return (number * GENERATIONS + generation) as Lease;
   }
 
   /** Ask right before settling. Once false it stays false. */

@@ -94,11 +94,19 @@ export class LeaseSegment {
     return Atomics.load(this.#ints, slot * SLOT_INTS + TAG) & STATE_MASK;
   }
 
+  /** When the last extension that was confirmed was sent; at first, what `take` was given. */
+  confirmedMs(slot: number): number {
+    return Atomics.load(this.#ints, slot * SLOT_INTS + CONFIRMED_MS);
+  }
+
+  leaseMs(slot: number): number {
+    return Atomics.load(this.#ints, slot * SLOT_INTS + ACK_WAIT_MS);
+  }
+
   /** `fresh`: confirmed lately. `due`: time to extend it. `over`: too long without a confirmation to act on it. */
   age(slot: number, nowMs: number): "fresh" | "due" | "over" {
-    const at = slot * SLOT_INTS;
-    const ackWaitMs = Atomics.load(this.#ints, at + ACK_WAIT_MS);
-    const age = elapsedMs(Atomics.load(this.#ints, at + CONFIRMED_MS), nowMs);
+    const ackWaitMs = this.leaseMs(slot);
+    const age = elapsedMs(this.confirmedMs(slot), nowMs);
     if (age > ackWaitMs - ackWaitMs / MARGIN_SHARE) return "over";
     return age >= ackWaitMs / 3 ? "due" : "fresh";
   }

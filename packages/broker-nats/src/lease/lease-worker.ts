@@ -7,13 +7,16 @@ import { MillraceError } from "../errors.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { readStatus } from "../wire/read-headers.ts";
 import { LeaseSegment, SLOTS_PER_SEGMENT } from "./lease-segment.ts";
-import { sharedNowMs } from "./shared-clock.ts";
+import { LockExtender } from "./lock-extender.ts";
+import { readLockOrder } from "./lock-order.ts";
+import { elapsedMs, sharedNowMs } from "./shared-clock.ts";
 import type { FromWorker, LeaseWorkerData, ToWorker } from "./worker-messages.ts";
 
 const WORKING = new TextEncoder().encode("+WPI");
 
 const { connection, segments: buffers, tickMs } = workerData as LeaseWorkerData;
 const segments = buffers.map((buffer) => new LeaseSegment(buffer));
+const extender = new LockExtender();
 const stopConnecting = new AbortController();
 let link: { readonly nc: NatsConnection; readonly prefix: string } | undefined;
 
@@ -41,7 +44,7 @@ try {
 function open(nc: NatsConnection): void {
   const prefix = `${newInbox(nc)}.`;
   nc.subscribe(`${prefix}>`, {
-    callback: (error, msg) => (error ? fail(error) : confirmed(prefix, msg)),
+    callback: (error, msg) => (error ? fail(error) : confirmed(nc, prefix, msg)),
   });
   // What is written while disconnected may vanish or arrive late: nothing is.
   const connected = { nc, prefix };
@@ -73,22 +76,41 @@ function look(segment: LeaseSegment, slot: number, generation: number, number: n
   }
   if (age === "fresh" || link === undefined) return;
   const subject = segment.subject(slot, generation);
+  if (subject === undefined) return;
   // The reply's subject says all there is to know when it comes, so nothing is kept for it.
-  if (subject !== undefined)
-    link.nc.publish(subject, WORKING, { reply: `${link.prefix}${number}.${generation}.${nowMs}` });
+  const reply = `${link.prefix}${number}.${generation}.${nowMs}`;
+  const order = readLockOrder(subject);
+  if (order === undefined) link.nc.publish(subject, WORKING, { reply });
+  // A lock's holder renews by itself after a third: this is for one that can't.
+  else if (elapsedMs(segment.confirmedMs(slot), nowMs) >= segment.leaseMs(slot) / 2)
+    extender.send(
+      link.nc,
+      { number, generation, nowMs, leaseMs: segment.leaseMs(slot) },
+      order,
+      reply,
+    );
 }
 
-function confirmed(prefix: string, msg: Msg): void {
+function confirmed(nc: NatsConnection, prefix: string, msg: Msg): void {
   if (readStatus(msg).code !== 0) return;
   const [number = 0, generation = 0, sentMs = 0] = msg.subject
     .slice(prefix.length)
     .split(".")
     .map(Number);
-  segments[Math.floor(number / SLOTS_PER_SEGMENT)]?.confirm(
-    number % SLOTS_PER_SEGMENT,
-    generation,
-    sentMs,
-  );
+  const segment = segments[Math.floor(number / SLOTS_PER_SEGMENT)];
+  const slot = number % SLOTS_PER_SEGMENT;
+  if (!extender.isExtending(number, generation)) segment?.confirm(slot, generation, sentMs);
+  else
+    extender.judge(nc, number, generation, msg).then(
+      ({ kind }) => {
+        if (kind === "extended") segment?.confirm(slot, generation, sentMs);
+        // Its holder finds out by itself; here it is only extended no longer.
+        if (kind === "superseded") segment?.declareLost(slot, generation);
+      },
+      () => {
+        // No answer to the look. The next turn tries again, and the clock decides meanwhile.
+      },
+    );
 }
 
 function fail(error: unknown): void {

@@ -1,6 +1,7 @@
-import type { Stoppable } from "@millrace/core";
+import type { HeldLock, Stoppable } from "@millrace/core";
 import type { KV } from "@nats-io/kv";
 import { isWrongSequence, request } from "../jetstream-errors.ts";
+import type { LockOrder } from "../lease/lock-order.ts";
 import { type LockEntry, type LockValue, readLockValue } from "./lock-entry.ts";
 import { fromLockKey, toLockKey } from "./lock-key.ts";
 import { openBucket } from "./open-bucket.ts";
@@ -85,11 +86,22 @@ export class LockBucket {
    */
   async remove(name: string, revision: number): Promise<boolean> {
     await this.#open();
-    const range = { filter: `$KV.${this.#bucket}.${toLockKey(name)}`, seq: revision + 1 };
+    const range = { filter: this.#subject(name), seq: revision + 1 };
     const { purged } = await request(`release the lock ${name}`, () =>
       this.#server.jsm.streams.purge(this.#stream, range),
     );
     return purged > 0;
+  }
+
+  /** The same write, for the thread that makes it while this one can't. */
+  orderFor({ name, token }: HeldLock, value: LockValue): LockOrder {
+    return {
+      subject: this.#subject(name),
+      stream: this.#stream,
+      token,
+      value: JSON.stringify(value),
+      write: value.write,
+    };
   }
 
   announceRelease(name: string): void {
@@ -119,6 +131,10 @@ export class LockBucket {
   async serverNow(): Promise<number> {
     await this.#open();
     return serverNow(this.#server.jsm, this.#stream);
+  }
+
+  #subject(name: string): string {
+    return `$KV.${this.#bucket}.${toLockKey(name)}`;
   }
 
   get #stream(): string {

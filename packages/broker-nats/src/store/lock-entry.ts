@@ -2,8 +2,12 @@ import { LONGEST_LEASE_MS, type LockClaim, type LockView } from "@millrace/core"
 
 /** What is stored for a lock: JSON, so that any NATS client can show it. */
 export interface LockValue extends LockClaim {
-  /** Of the call that wrote it, so that a caller whose confirmation was lost recognises its own write. */
+  /** Of the holding it was written for, by which its holder recognises what it was not told of. */
   readonly write: string;
+}
+
+export function lockValue({ holder, leaseMs }: LockClaim, write: string): LockValue {
+  return { holder, leaseMs, write };
 }
 
 /** A lock as it is stored. `writtenAt` is the server's clock. */

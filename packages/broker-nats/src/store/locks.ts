@@ -2,6 +2,7 @@ import {
   type HeldLock,
   LONGEST_LEASE_MS,
   type LockClaim,
+  type LockKeeping,
   type LockStore,
   type LockView,
   MillraceError,
@@ -10,13 +11,16 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { LockBucket } from "./lock-bucket.ts";
-import { type LockEntry, viewOf } from "./lock-entry.ts";
+import { type LockEntry, lockValue, viewOf } from "./lock-entry.ts";
 import type { ServerAccess } from "./server-access.ts";
-import { UnconfirmedWrites } from "./unconfirmed-writes.ts";
+import type { LockOrder } from "../lease/lock-order.ts";
+import { WriteNames } from "./write-names.ts";
 
 /** What nobody holds any more is swept by the server well after the longest lease. */
 const SWEEP_AGE_MS = LONGEST_LEASE_MS + 3_600_000;
-/** Each round somebody else has to come between a look and the write that follows it. */
+type KeepLock = (order: LockOrder, leaseMs: number, ageMs: number) => LockKeeping | undefined;
+
+/** Each round something has to be written between a look and the write that follows it. */
 const ROUNDS = 3;
 /** An answer that comes after most of the lease is of no use. */
 const acquireTimeoutMs = (leaseMs: number): number =>
@@ -32,41 +36,37 @@ const renewTimeoutMs = (leaseMs: number): number =>
  */
 export class NatsLocks implements LockStore {
   readonly #bucket: LockBucket;
-  readonly #unconfirmed = new UnconfirmedWrites();
+  readonly #keepLock: KeepLock;
+  readonly #names = new WriteNames();
 
-  constructor(server: ServerAccess, replicas: number) {
+  constructor(server: ServerAccess, replicas: number, keepLock: KeepLock) {
     this.#bucket = new LockBucket(server, { replicas, maxAgeMs: SWEEP_AGE_MS });
+    this.#keepLock = keepLock;
   }
 
   async acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {
     requireLockName(name);
     requireLease(claim.leaseMs);
-    let expected: number | undefined = 0;
-    for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
-      const token = await this.#writeToAcquire(name, claim, expected);
-      if (token !== undefined) {
-        this.#unconfirmed.settle(claim, name);
-        return { name, token };
-      }
-      expected = await this.#expectedToAcquire(name, claim);
+    const caller = this.#names.enter(claim, name);
+    try {
+      return await this.#acquire(name, caller);
+    } finally {
+      this.#names.leave(caller, name);
     }
-    this.#unconfirmed.settle(claim, name);
-    return undefined;
   }
 
   async renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     requireLease(claim.leaseMs);
     const { name } = lock;
-    const value = { ...claim, write: this.#unconfirmed.nameOf(lock, name) };
-    const timeoutMs = renewTimeoutMs(claim.leaseMs);
-    let token = await this.#bucket.write(name, value, lock.token, timeoutMs);
-    if (token === undefined) {
-      const earlier = await this.#own(lock, name);
-      if (earlier !== undefined)
-        token = await this.#bucket.write(name, value, earlier.revision, timeoutMs);
+    const value = lockValue(claim, this.#names.nameOf(lock, name));
+    let expected: number | undefined = lock.token;
+    for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
+      const timeoutMs = renewTimeoutMs(claim.leaseMs);
+      const token = await this.#bucket.write(name, value, expected, timeoutMs);
+      if (token !== undefined) return this.#next(lock, { name, token });
+      expected = (await this.#own(lock, name))?.revision;
     }
-    this.#unconfirmed.settle(lock, name);
-    if (token !== undefined) return { name, token };
+    this.#names.forget(lock, name);
     throw new MillraceError(
       "lock-lost",
       `The lock ${name} is no longer held under token ${lock.token}: another holder took it, or it was released. Stop what it protects.`,
@@ -74,15 +74,21 @@ export class NatsLocks implements LockStore {
   }
 
   async release(lock: HeldLock): Promise<boolean> {
-    const { name, token } = lock;
-    let removed = await this.#bucket.remove(name, token);
-    if (!removed && this.#unconfirmed.find(lock, name) !== undefined) {
-      const renewed = await this.#own(lock, name);
-      removed = renewed !== undefined && (await this.#bucket.remove(name, renewed.revision));
+    const { name } = lock;
+    let expected: number | undefined = lock.token;
+    let removed = false;
+    for (let round = 1; round <= ROUNDS && !removed && expected !== undefined; round += 1) {
+      removed = await this.#bucket.remove(name, expected);
+      if (!removed) expected = (await this.#own(lock, name))?.revision;
     }
-    this.#unconfirmed.settle(lock, name);
+    this.#names.forget(lock, name);
     if (removed) this.#bucket.announceRelease(name);
     return removed;
+  }
+
+  keep(lock: HeldLock, claim: LockClaim, ageMs: number): LockKeeping | undefined {
+    const value = lockValue(claim, this.#names.nameOf(lock, lock.name));
+    return this.#keepLock(this.#bucket.orderFor(lock, value), claim.leaseMs, ageMs);
   }
 
   async look(name: string): Promise<LockView | undefined> {
@@ -104,15 +110,25 @@ export class NatsLocks implements LockStore {
     return this.#bucket.onRelease(name, listener);
   }
 
+  async #acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {
+    let expected: number | undefined = 0;
+    for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
+      const token = await this.#writeToAcquire(name, claim, expected);
+      if (token !== undefined) return this.#next(claim, { name, token });
+      expected = await this.#expectedToAcquire(name, claim);
+    }
+    this.#names.forget(claim, name);
+    return undefined;
+  }
+
   async #writeToAcquire(
     name: string,
     claim: LockClaim,
     expected: number,
   ): Promise<number | undefined> {
-    const { holder, leaseMs } = claim;
-    const value = { holder, leaseMs, write: this.#unconfirmed.nameOf(claim, name) };
+    const value = lockValue(claim, this.#names.nameOf(claim, name));
     try {
-      return await this.#bucket.write(name, value, expected, acquireTimeoutMs(leaseMs));
+      return await this.#bucket.write(name, value, expected, acquireTimeoutMs(claim.leaseMs));
     } catch (error) {
       // It may be stored all the same, and then nobody but its writer would ever free it.
       const entry = await this.#own(claim, name);
@@ -125,15 +141,21 @@ export class NatsLocks implements LockStore {
   async #expectedToAcquire(name: string, claim: LockClaim): Promise<number | undefined> {
     const [entry, now] = await this.#readNow(name);
     if (entry === undefined) return 0;
-    const isOwn = entry.value?.write === this.#unconfirmed.find(claim, name);
+    const isOwn = entry.value?.write === this.#names.find(claim, name);
     return isOwn || viewOf(entry, now) === undefined ? entry.revision : undefined;
   }
 
-  /** What an earlier call of this caller wrote without learning of it. */
+  #next(caller: object, lock: HeldLock): HeldLock {
+    this.#names.carry(caller, lock, lock.name);
+    return lock;
+  }
+
+  /** What was written for this holding without its learning of it. */
   async #own(caller: object, name: string): Promise<LockEntry | undefined> {
-    const write = this.#unconfirmed.find(caller, name);
+    const write = this.#names.find(caller, name);
+    if (write === undefined) return undefined;
     const entry = await this.#bucket.read(name);
-    return write !== undefined && entry?.value?.write === write ? entry : undefined;
+    return entry?.value?.write === write ? entry : undefined;
   }
 
   /** Side by side: where the time is read before the entry, the lease only looks longer than it is. */

@@ -12,7 +12,7 @@ import { endsOf } from "../lookup/scan.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { queueStream } from "../topology/streams.ts";
-import { LANE_CONSUMERS } from "../topology/subjects.ts";
+import { LANE_CONSUMERS, type Names } from "../topology/subjects.ts";
 import { countMessages } from "./count-messages.ts";
 import type { ServerAccess } from "./server-access.ts";
 
@@ -42,9 +42,12 @@ export class NatsQueues implements QueueStore {
     await request(`${intake === "open" ? "open" : "close"} the queue ${queue}`, async () => {
       const { config } = await streamOf(jsm, names.queueStream(queue), queue);
       const door = names.producerDoor(queue);
-      const others = config.subjects.filter((subject) => !door.includes(subject));
+      const former = names.formerQueueSubjects(queue);
+      const others = config.subjects.filter(
+        (subject) => !door.includes(subject) && !former.includes(subject),
+      );
       const subjects = intake === "open" ? [...door, ...others] : others;
-      if (subjects.length !== config.subjects.length)
+      if (intakeOf(config.subjects, names, queue) !== intake)
         await jsm.streams.update(config.name, { ...config, subjects });
     });
   }
@@ -105,7 +108,7 @@ export class NatsQueues implements QueueStore {
     const now = Date.parse(info.ts ?? "");
     return {
       queue,
-      intake: info.config.subjects.includes(names.jobs(queue, undefined)) ? "open" : "closed",
+      intake: intakeOf(info.config.subjects, names, queue),
       waiting: Math.max(0, messages - running),
       running,
       delayed,
@@ -138,6 +141,10 @@ export class NatsQueues implements QueueStore {
       for (const filter of filters) total += await countMessages(this.#server, ends, filter);
     return total;
   }
+}
+
+function intakeOf(subjects: readonly string[], names: Names, queue: string): QueueIntake {
+  return subjects.includes(names.jobs(queue, undefined)) ? "open" : "closed";
 }
 
 async function streamOf(jsm: JetStreamManager, stream: string, queue: string): Promise<StreamInfo> {

@@ -1,5 +1,8 @@
+import type { LockKeeping } from "@millrace/core";
 import type { NatsConnectionOptions } from "../connection/connection-options.ts";
 import { type Lease as LeaseId, LeaseKeeper } from "../lease/lease-keeper.ts";
+import type { LockOrder } from "../lease/lock-order.ts";
+import { elapsedMs, sharedNowMs } from "../lease/shared-clock.ts";
 import { NatsLease } from "./nats-lease.ts";
 
 export interface LeaseDeskOptions {
@@ -15,6 +18,8 @@ export interface LeaseDesk {
 interface Opened {
   readonly shortestMs: number;
   readonly keeper: Promise<LeaseKeeper>;
+  /** Once it is. */
+  ready?: LeaseKeeper;
   readonly leases: Map<LeaseId, NatsLease>;
 }
 
@@ -46,6 +51,19 @@ export class LeaseDesks {
     };
   }
 
+  /**
+   * Extends a lock from the thread that extends deliveries, where one is at work.
+   *
+   * @returns undefined where there is none, as in a client, or it looks too seldom for such a lease
+   */
+  keepLock(order: LockOrder, leaseMs: number, ageMs: number): LockKeeping | undefined {
+    for (const { ready } of this.#opened) {
+      const lease = ready?.registerLock(order, leaseMs, ageMs);
+      if (ready !== undefined && lease !== undefined) return keepingOf(ready, lease);
+    }
+    return undefined;
+  }
+
   /** Nothing is extended any more: what was not settled goes to another holder when its lease runs out. */
   async close(): Promise<void> {
     for (const { keeper, leases } of this.#opened.splice(0)) {
@@ -66,10 +84,29 @@ export class LeaseDesks {
       onLost: (id) => leases.get(id)?.lose(),
       onProblem: (error) => this.#options.onProblem(error, "extend leases"),
     });
-    const opened = { shortestMs: leaseMs, keeper, leases };
+    const opened: Opened = { shortestMs: leaseMs, keeper, leases };
     this.#opened.push(opened);
-    // A failure is not kept: the next call tries again.
-    keeper.catch(() => void this.#opened.splice(this.#opened.indexOf(opened), 1));
+    keeper.then(
+      (open) => (opened.ready = open),
+      // A failure is not kept: the next call tries again.
+      () => void this.#opened.splice(this.#opened.indexOf(opened), 1),
+    );
     return opened;
   }
+}
+
+function keepingOf(keeper: LeaseKeeper, lease: LeaseId): LockKeeping {
+  const fromMs = keeper.confirmedMs(lease);
+  let ended = false;
+  return {
+    extendedAgoMs: () => {
+      const lastMs = ended ? fromMs : keeper.confirmedMs(lease);
+      return lastMs === fromMs ? undefined : elapsedMs(lastMs, sharedNowMs());
+    },
+    end: () => {
+      if (ended) return;
+      ended = true;
+      keeper.release(lease);
+    },
+  };
 }

@@ -24,6 +24,14 @@ export interface LockView {
   readonly leftMs: number;
 }
 
+/** Extends a lock's lease from outside of the event loop of its holder. */
+export interface LockKeeping {
+  /** How long ago the last extension that the server confirmed was sent, milliseconds. Undefined: there was none. */
+  extendedAgoMs(): number | undefined;
+  /** Extends no longer. Idempotent. */
+  end(): void;
+}
+
 /**
  * Locks with leases. Primitives only: who waits, renews and gives up is the lock actor's business.
  *
@@ -31,7 +39,7 @@ export interface LockView {
  * counts from before its call gives up in time.
  *
  * Where a call fails it is unknown whether it was carried out. Called again with the same claim (of `acquire`) or the
- * same lock (of `renew` and `release`), the very object, the store recognises what an earlier call did.
+ * same lock (of `renew` and `release`), the very object, the store recognises what the earlier call did.
  */
 export interface LockStore {
   /**
@@ -56,4 +64,12 @@ export interface LockStore {
    * connection was down or the lease ran out: a waiter also looks again when the holder's lease can be over.
    */
   onRelease(name: string, listener: () => void): Promise<Stoppable>;
+  /**
+   * Extends the lease from half of it on where `renew` was not called by then, because something blocks the holder's event
+   * loop. To be asked for again for what `renew` returns, and ended before `release`; both recognise what was extended.
+   *
+   * @param ageMs how long ago the call was made that began the lease
+   * @returns undefined where this store, or this process of it, can't
+   */
+  keep?(lock: HeldLock, claim: LockClaim, ageMs: number): LockKeeping | undefined;
 }

@@ -9,7 +9,7 @@ export interface Cancellation {
    * this tells its jobs apart. Without it, whichever job comes next under the id is meant.
    */
   readonly createdAt?: number;
-  /** When the cancellation was asked for, epoch milliseconds by the asker's clock. For people, and for the sweep. */
+  /** When the cancellation was asked for, epoch milliseconds by the asker's clock. For people. */
   readonly at?: number;
 }
 

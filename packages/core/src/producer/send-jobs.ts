@@ -56,11 +56,13 @@ function isGoing(ticket: Ticket | undefined): boolean {
   return ticket?.kind === "plain" || ticket?.kind === "claimed";
 }
 
+const PLAIN: Promise<Ticket> = Promise.resolve({ kind: "plain" });
+
 /** Side by side, but those of one key in turn. */
 async function claimAll(claims: UniqueClaims, jobs: readonly PreparedJob[]): Promise<Ticket[]> {
   const turns = new Map<string, Promise<Ticket>>();
-  const tickets = jobs.map((job): Ticket | Promise<Ticket> => {
-    if (job.unique === undefined) return { kind: "plain" };
+  const tickets = jobs.map((job): Promise<Ticket> => {
+    if (job.unique === undefined) return PLAIN;
     const scope = `${job.envelope.queue} ${job.unique.key}`;
     const earlier = turns.get(scope);
     const ticket =

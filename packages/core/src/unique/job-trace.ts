@@ -34,25 +34,26 @@ function judgeRecords(records: readonly HistoryRecord[]): Progress {
 }
 
 /**
- * Whether the job behind a claim exists: it waits, is delayed or is in a node's hands. Reads the queue through, so it is asked once for a claim
- * and not for each contender.
+ * Where the job behind a claim is: it waits, is delayed or is in a node's hands (`there`); it has ended meanwhile (`ended`); or it is nowhere. Reads the
+ * queue through, so it is asked once for a claim and not for each contender.
  *
  * The queue is looked at before the history: a job that moves between two places while it is looked for has left a record by then.
  */
-export async function isThere(
+export async function whereabouts(
   broker: Broker,
   queue: string,
   stored: StoredClaim,
-): Promise<boolean> {
+): Promise<"there" | "ended" | "nowhere"> {
   const { id } = stored.claim;
-  if ((await broker.findWaiting(id, { queue })) !== undefined) return true;
+  if ((await broker.findWaiting(id, { queue })) !== undefined) return "there";
   switch ((await progressOf(broker, queue, stored)).kind) {
     case "unknown":
+      return "nowhere";
     case "has-ended":
-      return false;
+      return "ended";
     case "waits":
     case "has-started":
       // It moved while it was looked for, or it was purged: a second look tells.
-      return (await broker.findWaiting(id, { queue })) !== undefined;
+      return (await broker.findWaiting(id, { queue })) === undefined ? "nowhere" : "there";
   }
 }

@@ -2,7 +2,7 @@ import type { Broker } from "../broker/broker.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
-import { isThere, progressOf } from "./job-trace.ts";
+import { progressOf, whereabouts } from "./job-trace.ts";
 import {
   CLAIM_LEASE_MS,
   claimKey,
@@ -151,7 +151,10 @@ export class UniqueClaims {
     if (claim.state !== "claimed" && ageMs < SEEN_FOR_MS) return { kind: "held", by: stored };
     const young = claim.state === "claimed" && ageMs < CLAIM_LEASE_MS;
     if (young && !verifyYoung) return { kind: "held", by: stored };
-    if (await isThere(this.#broker, key.queue, stored)) return this.#seen(key, stored);
+    const where = await whereabouts(this.#broker, key.queue, stored);
+    if (where === "there") return this.#seen(key, stored);
+    // What it has left behind is judged at the next look.
+    if (where === "ended") return { kind: "changed" };
     return young ? { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs } : { kind: "free" };
   }
 

@@ -146,9 +146,10 @@ function inQueue(
   return queue === undefined || running?.queue === queue ? running : undefined;
 }
 
+const LIVE: ReadonlySet<JobState> = new Set<JobState>(["queued", "delayed", "held", "running"]);
+
 async function withProgress(broker: Broker, status: JobStatus): Promise<JobStatus> {
-  if (status.state !== "running" && status.state !== "queued" && status.state !== "delayed")
-    return status;
+  if (!LIVE.has(status.state)) return status;
   const progress = await broker.progress.latest(status);
   return progress === undefined ? status : { ...status, progress };
 }

@@ -11,13 +11,15 @@ export interface LiveJob {
   readonly lane?: Lane;
   /** Since when it lies where it lies. */
   readonly storedAt?: number;
+  /** The gate at which it is held. */
+  readonly gate?: string;
   /** When it is due. */
   readonly notBefore?: number;
   readonly node?: string;
   readonly startedAt?: number;
 }
 
-export const LIVE_STATES = ["queued", "delayed", "running"] as const;
+export const LIVE_STATES = ["queued", "delayed", "held", "running"] as const;
 export type LiveState = (typeof LIVE_STATES)[number];
 
 export interface LiveQuery {
@@ -30,7 +32,7 @@ const RUNNING_MS = 500;
 
 /**
  * The jobs in one of the states of those that have not ended: queued in the order of arrival, delayed the soonest first among those that
- * have waited longest, running the longest running first. A look at things in motion: a job may have moved on.
+ * have waited longest, held the longest held first, running the longest running first. A look at things in motion: a job may have moved on.
  *
  * @throws MillraceError `queue-not-found`
  */
@@ -44,6 +46,8 @@ export function liveJobs(
       return queuedJobs(broker, query);
     case "delayed":
       return delayedJobs(broker, query);
+    case "held":
+      return heldJobs(broker, query);
     case "running":
       return runningJobs(broker, query);
   }
@@ -81,6 +85,14 @@ async function delayedJobs(broker: Broker, query: LiveQuery): Promise<readonly L
   const found = await broker.delayed.list(query);
   return found.map(({ id, queue, name, lane, notBefore, attempts, storedAt }) => ({
     ...{ id, queue, name, state: "delayed" as const, attempts, storedAt, notBefore },
+    ...(lane === undefined ? {} : { lane }),
+  }));
+}
+
+async function heldJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
+  const found = await broker.held.list(query);
+  return found.map(({ envelope: { id, queue, name, lane, attempts }, gate, storedAt }) => ({
+    ...{ id, queue, name, state: "held" as const, attempts, storedAt, gate },
     ...(lane === undefined ? {} : { lane }),
   }));
 }

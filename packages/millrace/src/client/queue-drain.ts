@@ -59,7 +59,7 @@ export async function drainQueue(
   for (let empty = 0; ;) {
     const status = await queueStatus(broker, queue);
     onProgress?.(status);
-    const left = status.waiting + status.running + (delayed ? status.delayed : 0);
+    const left = status.waiting + status.held + status.running + (delayed ? status.delayed : 0);
     empty = left === 0 ? empty + 1 : 0;
     if (empty === EMPTY_LOOKS) return { drained: true, status };
     if (signal?.aborted === true || clock.monotonic() >= until) return { drained: false, status };

@@ -18,6 +18,8 @@ export function cancellationHook(broker: Broker, cancellations: Cancellations): 
       // The cancellation came in while the job was being sent away: whoever cancelled it may have looked for it too early.
       else if (settlement.notBefore !== undefined)
         await broker.delayed.move(envelope.id, envelope.queue, "now");
+      else if (settlement.steps.some((step) => step.do === "hold"))
+        await broker.held.releaseJob(envelope.queue, envelope.id);
     },
   };
 }

@@ -61,15 +61,18 @@ export class Cancellations {
   async watch(): Promise<Stoppable> {
     const { broker, log } = this.#options;
     const documents = await this.#documents();
+    this.#sweeps.start();
     const watcher = await documents.watch(({ key, document }) => {
       this.#toldMeanwhile?.add(key);
       this.#learn(key, document);
     });
     const unwatchStatus = broker.onStatus((status) => {
       if (status !== "connected") return;
-      this.#list().catch((error: unknown) =>
-        log.warn({ error: recordError(error) }, "open cancellations could not be listed anew"),
-      );
+      this.#list().catch((error: unknown) => {
+        log.warn({ error: recordError(error) }, "open cancellations could not be listed anew");
+        // A sweep lists them too. The watch has told what is new; only what is gone may be missing.
+        this.#sweeps.wanted();
+      });
     });
     const stop = async (): Promise<void> => {
       unwatchStatus();

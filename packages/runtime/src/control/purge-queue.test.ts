@@ -71,6 +71,19 @@ test("with delayed jobs too, whether a node has moved them yet or not", async ()
   expect(await node.history("in-the-queue")).toMatchObject([{ reason: "purged" }]);
 });
 
+test("what waits at a gate waits too", async () => {
+  const single = gate();
+  const singleton = defineJob({ name: "single", queue: QUEUE, singleton: true });
+  const node = await simulatedNode({ jobs: [singleton.handler(() => single.promise)] });
+  for (let n = 0; n < 10; n += 1) await node.enqueue("single", n, { id: `s-${n}` });
+  expect(await node.broker.queues.snapshot(QUEUE)).toMatchObject({ running: 1, held: 9 });
+  expect(await purge(node)).toMatchObject({ cancelled: 9, waiting: 0, running: 1 });
+  single.open();
+  await node.clock.advance("1s");
+  expect((await node.history("s-0")).at(-1)).toMatchObject({ state: "succeeded" });
+  expect((await node.history("s-7")).at(-1)).toMatchObject({ reason: "purged" });
+});
+
 test("a queue that was paused before is paused afterwards, by whoever paused it", async () => {
   const node = await simulatedNode({ jobs: [job] });
   const store = await node.broker.documents(CONTROLS_BUCKET);

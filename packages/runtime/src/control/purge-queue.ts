@@ -34,7 +34,7 @@ export interface PurgeProgress {
   readonly dead: number;
   /** Jobs of producers that were not due yet: they wait for their time now, as any node would have had them do. */
   readonly deferred: number;
-  /** What waited at the last look. */
+  /** What waited at the last look, in the queue or at a gate. */
   readonly waiting: number;
   /** What was delayed then. */
   readonly delayed: number;
@@ -96,18 +96,24 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
   try {
     await node.start();
     for (;;) {
-      const { waiting, delayed } = await broker.queues.snapshot(queue);
-      onProgress?.({ ...counts, waiting, delayed });
-      const left = waiting + (options.delayed === true ? delayed : 0);
+      const { waiting, held, delayed } = await broker.queues.snapshot(queue);
+      onProgress?.({ ...counts, waiting: waiting + held, delayed });
+      const left = waiting + held + (options.delayed === true ? delayed : 0);
       if (left === 0 || signal?.aborted === true) break;
+      if (held > 0) await letIn(broker, queue);
       if (options.delayed === true && delayed > 0) await bringForward(broker, queue);
       await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve));
     }
   } finally {
     await node.stop();
   }
-  const { waiting, delayed, running } = await broker.queues.snapshot(queue);
-  return { ...counts, waiting, delayed, running };
+  const { waiting, held, delayed, running } = await broker.queues.snapshot(queue);
+  return { ...counts, waiting: waiting + held, delayed, running };
+}
+
+/** Jobs that wait at gates come through the queue too, which this worker enters without one. */
+async function letIn({ held }: Broker, queue: string): Promise<void> {
+  for (const { gate, count } of await held.gates(queue)) await held.release(queue, gate, count);
 }
 
 /** Delayed jobs come through the queue, so that there is one way to an end. What is due within moments comes by itself. */

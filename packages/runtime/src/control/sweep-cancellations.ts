@@ -1,5 +1,4 @@
-import type { Broker, Clock, Document, DocumentStore } from "@millrace/core";
-import { MillraceError, readCancellation } from "@millrace/core";
+import { type Broker, type DocumentStore, MillraceError } from "@millrace/core";
 
 /** Until then a job that is on its way between two places might not be seen in either. */
 const YOUNG_MS = 3_600_000;
@@ -14,13 +13,13 @@ const WHO_RUNS_MS = 1_000;
  * may do it at the same time.
  */
 export async function sweepCancellations(
-  { broker, clock }: { readonly broker: Broker; readonly clock: Clock },
+  { broker }: { readonly broker: Broker },
   documents: DocumentStore,
   open: ReadonlyMap<string, unknown>,
 ): Promise<void> {
-  const old = (await documents.list())
-    .filter((document) => open.has(document.key) && isOld(document, clock.now()))
-    .slice(0, MOST_LOOKS);
+  const listed = (await documents.list()).filter(({ key }) => open.has(key));
+  const now = listed.length === 0 ? 0 : await documents.now();
+  const old = listed.filter(({ updatedAt }) => now - updatedAt > YOUNG_MS).slice(0, MOST_LOOKS);
   for (const { key, revision } of old) {
     const [queue = "", id = ""] = key.split(".");
     // Twice, because a job that moves from one place to another while it is looked for is seen in neither.
@@ -33,11 +32,6 @@ export async function sweepCancellations(
     }
   }
   await documents.forgetRemoved({ olderThanMs: TRACES_MS });
-}
-
-/** One that says no time was not written by Millrace; it is looked at like an old one. */
-function isOld(document: Document, now: number): boolean {
-  return now - (readCancellation(document.value).at ?? 0) > YOUNG_MS;
 }
 
 async function isThere(broker: Broker, queue: string, id: string): Promise<boolean> {

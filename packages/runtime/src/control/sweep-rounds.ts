@@ -10,7 +10,7 @@ export class SweepRounds {
   readonly #host: { readonly clock: Clock; readonly log: Logger; readonly random: () => number };
   readonly #sweep: () => Promise<void>;
   #timer: Timer | undefined;
-  #state: "idle" | "waiting" | "stopped" = "idle";
+  #state: "idle" | "waiting" | "stopped" = "stopped";
 
   constructor(
     host: { readonly clock: Clock; readonly log: Logger; readonly random: () => number },
@@ -18,6 +18,11 @@ export class SweepRounds {
   ) {
     this.#host = host;
     this.#sweep = sweep;
+  }
+
+  /** From here on sweeps may be called for. */
+  start(): void {
+    if (this.#state === "stopped") this.#state = "idle";
   }
 
   /** There is something that a sweep should look at in its time. */

@@ -135,14 +135,19 @@ export class Execution {
     return this.#startedAt !== undefined;
   }
 
+  /** Whether it only hands its job back. */
+  get isDeclined(): boolean {
+    return this.#declined;
+  }
+
   /** Whether its handler was told to stop. */
   get isAborted(): boolean {
     return this.#abort.reason !== undefined;
   }
 
-  /** Gives the job straight back without running it: as a rule because it arrived after the node began to stop. */
-  refuse(cause: AbortCause = "shutdown", message = "The node is stopping."): void {
-    this.abort(cause, message);
+  /** Gives the job straight back without running it: it arrived after the node began to stop. */
+  refuse(): void {
+    this.abort("shutdown", "The node is stopping.");
     this.start();
   }
 
@@ -248,8 +253,12 @@ export class Execution {
     if (verdict !== undefined) return this.#settle(verdict);
     this.#definition = host.registry.get(envelope.name);
     const cancellation = host.cancellations.of(envelope);
-    if (cancellation !== undefined)
-      return this.#settle({ kind: "cancelled", reason: cancellation.reason });
+    if (cancellation !== undefined) {
+      if (message.headers["millrace-pass"] === undefined)
+        return this.#settle({ kind: "cancelled", reason: cancellation.reason });
+      // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of keeping it from others.
+      this.abort("cancelled", cancellation.reason);
+    }
     const admission = admit({
       envelope,
       job: this.#definition,

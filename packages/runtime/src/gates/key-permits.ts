@@ -35,6 +35,8 @@ const FULL_MS = 250;
 const LOOK_EVERY_MS = 250;
 /** After a job was held, its gate is looked at once more; one look for all that were held meanwhile. */
 const LOOK_AGAIN_MS = 50;
+/** While jobs wait, permits that came free elsewhere (a holder was killed) are tried for this often. */
+const EXPAND_EVERY_MS = 1_000;
 /** Longer than a hold takes to be confirmed. */
 const HOLD_UNDER_WAY_MS = 5_000;
 
@@ -65,6 +67,7 @@ export class KeyPermits {
   /** Monotonic, all of them. */
   #fullUntilMs = 0;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #expandedAtMs = 0;
   #refusedAtMs = Number.NEGATIVE_INFINITY;
   /** A job is held here for all that this node knows. */
   #mayBeHeld = false;
@@ -135,7 +138,7 @@ export class KeyPermits {
     if (this.#permits.size > 0) return;
     this.#lookAgain ??= this.#host.clock.setTimer(LOOK_AGAIN_MS, () => {
       this.#lookAgain = undefined;
-      void this.#quietly(() => this.#letInIfFree());
+      if (this.#permits.size === 0) void this.#quietly(() => this.#expand());
     });
   }
 
@@ -197,9 +200,13 @@ export class KeyPermits {
       return undefined;
     for (const permit of this.#permits) {
       if (permit.index !== index) continue;
-      if (permit.state !== "offered" || permit.lock.token !== pass.token) return undefined;
-      this.#become(permit, "used");
-      return permit;
+      if (permit.state === "offered" && permit.lock.token === pass.token) {
+        this.#become(permit, "used");
+        return permit;
+      }
+      if (permit.lock.token >= pass.token) return undefined;
+      // Taken over elsewhere, and offered from there before this node knew.
+      this.#drop(permit);
     }
     const { locks, node, leaseMs } = this.#host;
     const claim = { holder: permitHolder(node, index, this.#limit), leaseMs };
@@ -233,7 +240,10 @@ export class KeyPermits {
       await this.#host.keeper.settled(permit);
       const moved = await this.#letIn(permit);
       // It may have been taken over, or lost, before this call heard of it.
-      if (moved) this.#mayBeHeld = true;
+      if (moved) {
+        this.#mayBeHeld = true;
+        if (now - this.#expandedAtMs >= EXPAND_EVERY_MS) void this.#quietly(() => this.#expand());
+      }
       if (permit.state !== "offered") return;
       if (moved) return this.#become(permit, "offered", OFFERED_MS);
       if (this.#now() - this.#refusedAtMs > HOLD_UNDER_WAY_MS) this.#mayBeHeld = false;
@@ -249,11 +259,16 @@ export class KeyPermits {
     return (await this.#host.held.release(this.#queue, this.#gate, 1, { passes })) > 0;
   }
 
-  async #letInIfFree(): Promise<void> {
-    if (this.#permits.size > 0) return;
+  /** Takes what is free for held jobs, as long as there are both. */
+  async #expand(): Promise<void> {
+    this.#expandedAtMs = this.#now();
     this.#fullUntilMs = 0;
-    const permit = await this.#takeFree();
-    if (permit !== undefined) await this.#passOn(permit);
+    for (;;) {
+      const permit = await this.#takeFree();
+      if (permit === undefined) return;
+      await this.#passOn(permit);
+      if (permit.state === "idle") return;
+    }
   }
 
   /** Free for any node; and since a job may have been held while it was idle here, one is let in. */

@@ -10,8 +10,11 @@ describe("singleton jobs", () => {
         { singleton: true },
         { slots: 4 },
       );
+      const from = clock.now();
       await enqueue(ids("a", 12), { tenant: "all" });
       await clock.advance("20s");
+      const lastMs = Math.max(...ledger.starts.map(({ atMs }) => atMs)) - from;
+      expect(lastMs).toBeLessThanOrEqual(12 * 100 + 300);
       expect(ledger.most).toBe(1);
       expect(ledger.ended.toSorted()).toEqual(ids("a", 12).toSorted());
       const tokens = ledger.starts.map(({ token }) => token);

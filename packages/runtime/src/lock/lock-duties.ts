@@ -1,14 +1,24 @@
-import { MillraceError, recordError, type Stoppable } from "@millrace/core";
+import {
+  type ErrorCode,
+  type HeldLock,
+  type LockKeeping,
+  MillraceError,
+  recordError,
+  type Stoppable,
+  type Timer,
+} from "@millrace/core";
 import { EXPIRY_JITTER_MS, leaseTime, RELEASE_JITTER_MS } from "./lease-time.ts";
 import type { LeaseTerm, LockDuties } from "./lock-machine.ts";
 import type { LockHost, LockRequest } from "./lock-request.ts";
 
-/** The store did not answer or could not serve the call at the moment. */
-const PASSING = new Set<string>([
-  "request-timeout",
-  "publish-timeout",
-  "broker-unavailable",
-  "server-unreachable",
+/** What waiting can't cure. All else may be a server that restarts, elects a leader or has no room at the moment. */
+const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "invalid-name",
+  "invalid-option",
+  "permission-denied",
+  "auth-failed",
+  "server-too-old",
+  "connection-closed",
 ]);
 
 /** The machine's duties on a lock store. */
@@ -24,13 +34,32 @@ export function lockDuties(
   // One object for all tries, by which the store recognises a write whose answer was lost.
   const claim = { holder: request.holder, leaseMs };
   let renewal: Promise<LeaseTerm> | undefined;
+  let keeping: LockKeeping | "over" | undefined;
+
+  const endKeeping = (): void => {
+    if (keeping !== "over") keeping?.end();
+    keeping = "over";
+  };
+  const termOf = (lock: HeldLock, fromMs: number): LeaseTerm => {
+    // A renewal may be answered when nobody holds the lock any more.
+    if (keeping !== "over") {
+      keeping?.end();
+      keeping = locks.keep?.(lock, claim, clock.monotonic() - fromMs);
+    }
+    return { lock, fromMs, untilMs: fromMs + leaseTime.heldForMs(leaseMs) };
+  };
+  const heldUntilMs = ({ untilMs }: LeaseTerm): number => {
+    const agoMs = keeping === "over" ? undefined : keeping?.extendedAgoMs();
+    if (agoMs === undefined) return untilMs;
+    return Math.max(untilMs, clock.monotonic() - agoMs + leaseTime.heldForMs(leaseMs));
+  };
 
   return {
     leaseMs,
     now: () => clock.monotonic(),
     waitUntilMs: clock.monotonic() + request.waitMs,
     isPatient: request.waitMs > 0,
-    isPassing: (error) => MillraceError.is(error) && PASSING.has(error.code),
+    isPassing: (error) => MillraceError.is(error) && !LASTING.has(error.code),
     isLoss: (error) => MillraceError.is(error, "lock-lost"),
     jitter: (source) => random() * (source === "release" ? RELEASE_JITTER_MS : EXPIRY_JITTER_MS),
     look: () => locks.look(name),
@@ -39,8 +68,7 @@ export function lockDuties(
       const fromMs = clock.monotonic();
       const lock = await locks.acquire(name, claim);
       if (lock === undefined) return undefined;
-      const untilMs = fromMs + leaseTime.heldForMs(leaseMs);
-      if (clock.monotonic() < untilMs) return { lock, fromMs, untilMs };
+      if (clock.monotonic() < fromMs + leaseTime.heldForMs(leaseMs)) return termOf(lock, fromMs);
       await locks.release(lock);
       throw new MillraceError(
         "request-timeout",
@@ -50,15 +78,25 @@ export function lockDuties(
 
     renew: ({ lock }) => {
       const fromMs = clock.monotonic();
-      renewal = locks.renew(lock, claim).then((renewed) => ({
-        lock: renewed,
-        fromMs,
-        untilMs: fromMs + leaseTime.heldForMs(leaseMs),
-      }));
+      renewal = locks.renew(lock, claim).then((renewed) => termOf(renewed, fromMs));
       return renewal;
     },
 
+    heldUntilMs,
+    watch: (term, lapsed) => {
+      let timer: Timer;
+      const arm = (): void => {
+        timer = clock.setTimer(Math.max(0, heldUntilMs(term) - clock.monotonic()), () => {
+          if (clock.monotonic() < heldUntilMs(term)) arm();
+          else lapsed();
+        });
+      };
+      arm();
+      return () => timer.cancel();
+    },
+
     release: async (term) => {
+      endKeeping();
       // It gave the lock a new token, or nobody knows whether it did.
       const latest = await renewal?.catch(() => undefined);
       const lock =
@@ -99,7 +137,11 @@ export function lockDuties(
     },
 
     onTrouble: (doing, error) => log.warn({ error: recordError(error) }, TROUBLE[doing]),
-    ...tell,
+    onGranted: tell.onGranted,
+    onLost: (superseded) => {
+      endKeeping();
+      tell.onLost(superseded);
+    },
   };
 }
 

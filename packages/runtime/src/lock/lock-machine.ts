@@ -15,6 +15,10 @@ export interface LockDuties {
   readonly leaseMs: number;
   readonly acquire: () => Promise<LeaseTerm | undefined>;
   readonly renew: (term: LeaseTerm) => Promise<LeaseTerm>;
+  /** Until when the lock is held, by the clock: the term's own end, or later where the store extended it meanwhile. */
+  readonly heldUntilMs: (term: LeaseTerm) => number;
+  /** Calls back once, when that has passed. Returns the end of it. */
+  readonly watch: (term: LeaseTerm, lapsed: () => void) => () => void;
   /** After a renewal that is under way has ended. */
   readonly release: (term: LeaseTerm) => Promise<void>;
   readonly look: () => Promise<LockView | undefined>;
@@ -79,13 +83,17 @@ export const lockMachine = setup({
     }),
     look: fromPromise<LockView | undefined, LockDuties>(({ input }) => input.look()),
     listen: fromCallback<Heard, LockDuties>(({ input, sendBack }) => input.listen(sendBack)),
+    watch: fromCallback<{ type: "none" }, Context>(({ input, sendBack }) =>
+      input.duties.watch(termOf(input), () => sendBack({ type: "LAPSED" })),
+    ),
     renew: fromPromise<LeaseTerm, Context>(({ input }) => input.duties.renew(termOf(input))),
     release: fromPromise<void, Context>(({ input }) => input.duties.release(termOf(input))),
   },
   actions: { grant: ({ context }) => context.duties.onGranted(termOf(context)) },
   guards: {
     patient: ({ context }) => context.duties.isPatient,
-    overdue: ({ context }) => context.duties.now() >= termOf(context).untilMs,
+    overdue: ({ context: { duties }, context }) =>
+      duties.now() >= duties.heldUntilMs(termOf(context)),
   },
   delays: {
     waitLeft: ({ context: { duties } }) => Math.max(0, duties.waitUntilMs - duties.now()),
@@ -101,7 +109,6 @@ export const lockMachine = setup({
       );
     },
     renewAgain: ({ context }) => leaseTime.renewAgainMs(context.duties.leaseMs),
-    leaseOver: ({ context }) => Math.max(0, termOf(context).untilMs - context.duties.now()),
     releasePatience: RELEASE_PATIENCE_MS,
   },
 }).createMachine({
@@ -209,7 +216,7 @@ export const lockMachine = setup({
     },
     holding: {
       initial: "held",
-      after: { leaseOver: "lost" },
+      invoke: { src: "watch", input: ({ context }) => context },
       on: { RELEASE: "releasing", LAPSED: "lost" },
       states: {
         held: { after: { renewal: "renewing" } },

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { HeldLease } from "./lock-request.ts";
-import { SimulatedLocks } from "./simulated-locks.fixture.ts";
+import { SimulatedLocks } from "../fixtures/simulated-locks.ts";
 
 const FOR_EVER = { waitMs: Number.POSITIVE_INFINITY };
 
@@ -170,6 +170,70 @@ describe("a holder that was frozen", () => {
     await locks.clock.advance(1_000);
     expect(locks.count("renew")).toBe(0);
     expect(lease.signal.aborted).toBe(true);
+  });
+});
+
+describe("a holder whose store extends the lease from elsewhere", () => {
+  /** Keepings by the token they were asked for, and until when each was extended. */
+  function keepIn(locks: SimulatedLocks) {
+    const kept = new Map<number, { ageMs: number; ended: number; extendedMs?: number }>();
+    locks.keep = (lock, _claim, ageMs) => {
+      const entry: { ageMs: number; ended: number; extendedMs?: number } = { ageMs, ended: 0 };
+      kept.set(lock.token, entry);
+      return {
+        extendedAgoMs: () =>
+          entry.extendedMs === undefined ? undefined : locks.clock.monotonic() - entry.extendedMs,
+        end: () => void (entry.ended += 1),
+      };
+    };
+    return kept;
+  }
+
+  test("holds the lock as long as it is extended, and loses it when that ends", async () => {
+    const locks = new SimulatedLocks();
+    const kept = keepIn(locks);
+    const lease = await locks.taken("a");
+    locks.befalls(() => "unreachable");
+    for (const now of [1_500, 3_000, 4_500]) {
+      await locks.clock.advance(1_500);
+      expect(lease.isHeld()).toBe(true);
+      const keeping = kept.get(1);
+      if (keeping !== undefined) keeping.extendedMs = now;
+    }
+    await locks.clock.advance(2_499);
+    expect(lease.isHeld()).toBe(true);
+    expect(lease.signal.aborted).toBe(false);
+    await locks.clock.advance(1);
+    expect(lease.signal.aborted).toBe(true);
+    expect(kept.get(1)?.ended).toBeGreaterThan(0);
+    expect(locks.clock.pending).toBe(0);
+  });
+
+  test("asks for it anew after each renewal, and ends it before the release", async () => {
+    const locks = new SimulatedLocks();
+    const kept = keepIn(locks);
+    locks.befalls((call) => (call === "renew" ? { tookMs: 100 } : undefined));
+    const lease = await locks.taken("a");
+    await locks.clock.advance(1_100);
+    expect([...kept]).toEqual([
+      [1, { ageMs: 0, ended: 1 }],
+      [2, { ageMs: 100, ended: 0 }],
+    ]);
+    await lease.release();
+    expect(kept.get(2)?.ended).toBeGreaterThan(0);
+  });
+
+  test("a renewal that is answered after the release begins keeps nothing", async () => {
+    const locks = new SimulatedLocks();
+    const kept = keepIn(locks);
+    const lease = await locks.taken("a");
+    locks.befalls((call) => (call === "renew" ? { tookMs: 200 } : undefined));
+    await locks.clock.advance(1_100);
+    const released = lease.release();
+    await locks.clock.advance(100);
+    await released;
+    expect([...kept.keys()]).toEqual([1]);
+    expect(locks.server.locks.look("it")).toBeUndefined();
   });
 });
 
@@ -367,6 +431,20 @@ describe("a waiter", () => {
     locks.befalls(() => undefined);
     await locks.clock.advance(600);
     expect(await waiting).toMatchObject({ token: 2 });
+  });
+
+  test("ends at once with an error that waiting can't cure", async () => {
+    const locks = new SimulatedLocks();
+    const lease = await locks.taken("a", { leaseMs: 60_000 });
+    const refused = expect(locks.take("b", FOR_EVER)).rejects.toMatchObject({
+      code: "connection-closed",
+    });
+    await locks.clock.advance(100);
+    locks.befalls(() => "closed");
+    await locks.clock.advance(30_100);
+    await refused;
+    await lease.release();
+    expect(locks.clock.pending).toBe(0);
   });
 
   test("is told why, where the store could not be asked until its time was over", async () => {

@@ -36,20 +36,19 @@ export async function takeLock(
     loss = lost(request, superseded);
     controller.abort(loss);
   };
-  const actor = createActor(lockMachine, {
-    clock: xstateClock(host.clock),
-    input: lockDuties(host, request, {
-      onLost: lose,
-      onGranted: ({ lock }) => answer.resolve(heldLease(lock.token)),
-    }),
+  const duties = lockDuties(host, request, {
+    onLost: lose,
+    onGranted: ({ lock }) => answer.resolve(heldLease(lock.token)),
   });
+  const actor = createActor(lockMachine, { clock: xstateClock(host.clock), input: duties });
   const giveUp = (): void => actor.send({ type: "GIVE_UP" });
 
   function heldLease(token: number): HeldLease {
     const isHeld = (): boolean => {
       const snapshot = actor.getSnapshot();
-      if (loss !== undefined || !snapshot.matches("holding")) return false;
-      if (host.clock.monotonic() < (snapshot.context.term?.untilMs ?? 0)) return true;
+      const { term } = snapshot.context;
+      if (loss !== undefined || term === undefined || !snapshot.matches("holding")) return false;
+      if (duties.now() < duties.heldUntilMs(term)) return true;
       lose();
       actor.send({ type: "LAPSED" });
       return false;

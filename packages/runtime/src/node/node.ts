@@ -70,6 +70,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
+  /** One that runs nothing leads nothing either. */
+  const isFleet = internals.verdict === undefined;
   const controls = new QueueControlsView({ broker, clock, log });
   const gates = nodeGates({
     node: config.name,
@@ -125,16 +127,17 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         leaseMs: config.leaseMs,
         weights: config.queues.get(queue)?.weights,
         concurrency: config.queues.get(queue)?.concurrency,
-        controls: internals.verdict === undefined ? controls : undefined,
+        controls: isFleet ? controls : undefined,
       }),
   );
   /** Open before any job is taken: one that runs must not have been cancelled before. */
-  const watches = [{ what: "watching for cancellations", open: () => cancellations.watch() }].map(
-    service,
-  );
+  const watches = [
+    { what: "watching for cancellations", open: () => cancellations.watch() },
+    { what: "watching the queues' controls", open: () => controls.open() },
+  ].map(service);
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
-    { what: "sweeping gates", open: () => gates.sweep() },
+    ...(isFleet ? [{ what: "sweeping gates", open: () => gates.sweep() }] : []),
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
     { what: "answering which jobs run", open: () => broker.answerListRunning(runningJobs) },
   ].map(service);
@@ -150,16 +153,6 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   function runningJobs(): readonly RunningJob[] {
     return workers.flatMap((worker) => worker.running);
   }
-
-  const controlsService = createService({
-    clock,
-    open: () => controls.open(),
-    onError: (error) =>
-      log.warn(
-        { error: recordError(error) },
-        "the controls of the queues can't be read; nothing is pulled before they can",
-      ),
-  });
 
   /** A queue that was removed and made anew is open again, whatever was said of it. */
   async function keepClosed(queue: string): Promise<void> {
@@ -184,7 +177,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     onError: (error) =>
       log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
   });
-  sideServices.push(scheduler);
+  if (isFleet) sideServices.push(scheduler);
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
@@ -206,10 +199,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         await Promise.all(
           queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
         );
-        await controlsService.start();
-        await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
         await Promise.all(watches.map((watch) => watch.start()));
+        await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
         await Promise.all([...workers, ...sideServices].map((one) => one.start()));
       },
@@ -243,7 +235,6 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           ...[...watches, ...sideServices].map((one) => one.stop()),
           unique.sweeper.stop(),
           gates.close(),
-          controlsService.stop(),
           ...workers.map((worker) => worker.close()),
           threads.close(),
           config.executionLog.close(),

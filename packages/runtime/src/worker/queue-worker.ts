@@ -47,6 +47,8 @@ export class QueueWorker {
   readonly #ignoreControls: () => void;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
+  /** Executions that only hand their job back. */
+  #goingBack = 0;
   /** Once true, what still arrives is handed back unspent instead of run. */
   #refusing = false;
   #whenIdle: (() => void)[] = [];
@@ -65,7 +67,7 @@ export class QueueWorker {
       },
       {
         slots: options.slots,
-        used: () => this.#inSlots,
+        used: () => this.#inSlots - this.#goingBack,
         aborting: () => this.#count((execution) => execution.isAborted),
         pull: () => this.#subscription?.slotFreed(),
         pause: async () => this.#subscription?.pause(),
@@ -85,7 +87,7 @@ export class QueueWorker {
           // A worker that was stopped while this was opening must not take a single job.
           freeSlots: () => this.#freeSlots(),
           onDelivery: (delivery) => this.#take(delivery),
-          onSurplus: (delivery) => this.#decline(delivery),
+          onSurplus: (delivery) => this.#sendBack(this.#receive(delivery)),
           leaseMs: options.leaseMs,
           ...(options.weights === undefined ? {} : { weights: options.weights }),
         });
@@ -182,12 +184,24 @@ export class QueueWorker {
   }
 
   #take(delivery: Delivery): void {
-    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
-    this.#executions.add(execution);
+    const execution = this.#receive(delivery);
     if (this.#refusing) execution.refuse();
     else if (this.#throttle.admit()) execution.start();
-    else execution.refuse("lock-lost", "The node holds no permit or token for it any more.");
+    // A permit or a token that it was pulled with is gone.
+    else this.#sendBack(execution);
     this.#throttle.changed();
+  }
+
+  #receive(delivery: Delivery): Execution {
+    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
+    this.#executions.add(execution);
+    return execution;
+  }
+
+  /** For whoever has a slot free. */
+  #sendBack(execution: Execution): void {
+    this.#goingBack += 1;
+    execution.decline();
   }
 
   #abortLatest(count: number): void {
@@ -202,17 +216,11 @@ export class QueueWorker {
     return count;
   }
 
-  /** It arrived beyond the slots: back to the queue, for whoever has one free. */
-  #decline(delivery: Delivery): void {
-    const execution = new Execution(this.#host, delivery, this.#release);
-    this.#executions.add(execution);
-    execution.decline();
-  }
-
   readonly #release = (execution: Execution): void => {
     this.#executions.delete(execution);
     this.#yielding.delete(execution);
-    if (!execution.hasRun) this.#throttle.putBack();
+    if (execution.isDeclined) this.#goingBack -= 1;
+    else if (!execution.hasRun) this.#throttle.putBack();
     this.#throttle.changed();
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;

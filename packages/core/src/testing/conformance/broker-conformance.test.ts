@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Broker } from "../../broker/broker.ts";
 import type { HeldLock, LockStore, LockView } from "../../broker/lock-store.ts";
+import type { DelayedStore } from "../../broker/delayed-store.ts";
 import { MemoryBroker } from "../memory-broker.ts";
 import { MemoryServer } from "../memory/memory-server.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
@@ -218,6 +219,85 @@ const SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a move that leaves the job where it was as well",
+    noticedBy: "delayed: a job that is moved to a time",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        move: async (id, queue, to) => {
+          const waiting = await honest.findWaiting(id, { queue });
+          const moved = await honest.delayed.move(id, queue, to);
+          if (moved && waiting !== undefined)
+            await honest.requeue({ ...waiting.envelope, generation: 2 });
+          return moved;
+        },
+      }),
+    }),
+  },
+  {
+    wrong: "a move that counts as an interruption",
+    noticedBy: "delayed: a job that is moved to now",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        move: async (id, queue) => {
+          const waiting = await honest.findWaiting(id, { queue });
+          if (waiting?.state !== "delayed") return false;
+          const { notBefore: _, ...envelope } = waiting.envelope;
+          await honest.requeue({ ...envelope, interruptions: envelope.interruptions + 1 });
+          return true;
+        },
+      }),
+    }),
+  },
+  {
+    wrong: "a move that never says no",
+    noticedBy: "delayed: what does not wait for its time",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        move: async (id, queue, to) => {
+          await honest.delayed.move(id, queue, to);
+          return true;
+        },
+      }),
+    }),
+  },
+  {
+    wrong: "a list of delayed jobs in the order of storing",
+    noticedBy: "delayed: lists what waits",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        list: async (query) =>
+          (await honest.delayed.list(query)).toSorted((a, b) => a.position - b.position),
+      }),
+    }),
+  },
+  {
+    wrong: "pages of delayed jobs that overlap",
+    noticedBy: "delayed: pages go on",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        list: ({ after = 1, ...query } = {}) => honest.delayed.list({ ...query, after: after - 1 }),
+      }),
+    }),
+  },
+  {
+    wrong: "a count of all queues whatever was asked",
+    noticedBy: "delayed: a longer list",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, { count: () => honest.delayed.count() }),
+    }),
+  },
+  {
+    wrong: "a list of what waits that leaves out what runs",
+    noticedBy: "looking: a job that runs",
+    spoil: (honest) => ({
+      listWaiting: async (queue, options) => {
+        const all = await honest.listWaiting(queue, options);
+        const { running } = await honest.queues.snapshot(queue);
+        return all.slice(running);
+      },
+    }),
+  },
+  {
     wrong: "history newest first",
     noticedBy: "history: a job's records",
     spoil: (honest) => ({
@@ -368,11 +448,13 @@ describe("brokerConformance", () => {
 
   test("cases that need a second connection give their reason to a broker that has only one", () => {
     const reasons = brokerConformance
-      .map(({ skip }) => skip?.({ severalConnections: false }))
+      .map(({ skip }) => skip?.({ severalConnections: false, keepsLocks: true }))
       .filter((reason) => reason !== undefined);
     expect(new Set(reasons)).toEqual(new Set(["it takes several connections to one server"]));
     expect(
-      brokerConformance.every(({ skip }) => skip?.({ severalConnections: true }) === undefined),
+      brokerConformance.every(
+        ({ skip }) => skip?.({ severalConnections: true, keepsLocks: true }) === undefined,
+      ),
     ).toBe(true);
   });
 });
@@ -380,6 +462,16 @@ describe("brokerConformance", () => {
 function queueNames(): () => string {
   let count = 0;
   return () => `queue-${(count += 1)}`;
+}
+
+function spoiltDelayed(honest: MemoryBroker, spoilt: Partial<DelayedStore>): DelayedStore {
+  const { delayed } = honest;
+  return {
+    list: (query) => delayed.list(query),
+    count: (queue) => delayed.count(queue),
+    move: (id, queue, to) => delayed.move(id, queue, to),
+    ...spoilt,
+  };
 }
 
 function spoiltLocks({ locks }: Broker, spoilt: Partial<LockStore>): LockStore {

@@ -6,6 +6,8 @@ import type { SimulatedClock } from "../simulated-clock.ts";
 export interface BrokerCapabilities {
   /** Whether several connections can share one server. */
   readonly severalConnections: boolean;
+  /** Whether a lock of a connection that works a queue is extended without its holder (`LockStore.keep`). Default: no. */
+  readonly keepsLocks?: boolean;
 }
 
 /** Waits for a check to give something other than undefined or false. Rejects at a deadline, naming what was missing. */

@@ -8,12 +8,29 @@ import {
   sharedCase,
 } from "./scene.ts";
 
-async function acquire(scene: Scene, holder: string, { locks } = scene.broker): Promise<HeldLock> {
-  const { leaseMs } = scene.harness;
+/** Where nothing is to run out, however slow the machine. */
+function longLeaseOf({ harness }: Scene): number {
+  return harness.leaseMs * 30;
+}
+
+async function acquire(
+  scene: Scene,
+  holder: string,
+  leaseMs = scene.harness.leaseMs,
+): Promise<HeldLock> {
+  const { locks } = scene.broker;
   const lock = await locks.acquire(`lock-${scene.queue}`, { holder, leaseMs });
   assert.ok(lock, `${holder} did not get the lock`);
   scene.later(() => locks.release(lock));
   return lock;
+}
+
+function keepingCase(name: string, body: (scene: Scene) => Promise<void>): ConformanceCase {
+  return {
+    ...conformanceCase(name, body),
+    skip: ({ keepsLocks = false }) =>
+      keepsLocks ? undefined : "it takes a store that keeps locks",
+  };
 }
 
 export const lockCases: readonly ConformanceCase[] = [
@@ -104,7 +121,7 @@ export const lockCases: readonly ConformanceCase[] = [
 
   conformanceCase("locks: any text is a name, and another for any change of it", async (scene) => {
     const { locks } = scene.broker;
-    const { leaseMs } = scene.harness;
+    const leaseMs = longLeaseOf(scene);
     const names = ["a/b", "a.b", "a=2Eb", "a:b", "A/b", " ü 漢 💧 * > \n", "x".repeat(512)].map(
       (name, index) => (index === 6 ? name : `${scene.queue}${name}`),
     );
@@ -142,9 +159,9 @@ export const lockCases: readonly ConformanceCase[] = [
     "locks: a look shows the holder, its latest token and what is left",
     async (scene) => {
       const { locks } = scene.broker;
-      const { leaseMs } = scene.harness;
+      const leaseMs = longLeaseOf(scene);
       assert.equal(await locks.look(`lock-${scene.queue}`), undefined);
-      const first = await acquire(scene, "a");
+      const first = await acquire(scene, "a", leaseMs);
       const seen = await locks.look(first.name);
       assert.deepEqual({ ...seen, leftMs: 0 }, { ...first, holder: "a", leaseMs, leftMs: 0 });
       assert.ok(seen !== undefined && seen.leftMs > leaseMs * 0.2 && seen.leftMs <= leaseMs * 1.05);
@@ -160,7 +177,7 @@ export const lockCases: readonly ConformanceCase[] = [
 
   conformanceCase("locks: a list shows those that are held, by name", async (scene) => {
     const { locks } = scene.broker;
-    const { leaseMs } = scene.harness;
+    const leaseMs = longLeaseOf(scene);
     const claim = { holder: "a", leaseMs };
     const held = [];
     for (const key of ["b/1", "a/2", "a/1"]) {
@@ -197,8 +214,8 @@ export const lockCases: readonly ConformanceCase[] = [
     "locks: who listens is told of a release, and of no other lock's",
     async (scene) => {
       const { locks } = scene.broker;
-      const { leaseMs } = scene.harness;
-      const mine = await acquire(scene, "a");
+      const leaseMs = longLeaseOf(scene);
+      const mine = await acquire(scene, "a", leaseMs);
       let told = 0;
       let others = 0;
       const listening = await locks.onRelease(mine.name, () => void (told += 1));
@@ -206,7 +223,7 @@ export const lockCases: readonly ConformanceCase[] = [
       scene.later(() => elsewhere.stop());
       scene.later(() => listening.stop());
       for (const round of [1, 2]) {
-        const lock = round === 1 ? mine : await acquire(scene, "a");
+        const lock = round === 1 ? mine : await acquire(scene, "a", leaseMs);
         const renewed = await locks.renew(lock, { holder: "a", leaseMs });
         assert.equal(await locks.release(renewed), true);
         await scene.harness.eventually(`release ${round} to be told`, () => told >= round);
@@ -217,7 +234,7 @@ export const lockCases: readonly ConformanceCase[] = [
 
   conformanceCase("locks: who stopped listening is told no more", async (scene) => {
     const { locks } = scene.broker;
-    const first = await acquire(scene, "a");
+    const first = await acquire(scene, "a", longLeaseOf(scene));
     let stopped = 0;
     let told = 0;
     const gone = await locks.onRelease(first.name, () => void (stopped += 1));
@@ -232,22 +249,68 @@ export const lockCases: readonly ConformanceCase[] = [
 
   sharedCase("locks: a release is told on another connection, soon", async (scene) => {
     const other = await scene.connect();
-    const lock = await acquire(scene, "a");
+    const lock = await acquire(scene, "a", longLeaseOf(scene));
     let told = false;
     const listening = await other.locks.onRelease(lock.name, () => void (told = true));
     scene.later(() => listening.stop());
     assert.equal(await scene.broker.locks.release(lock), true);
     await scene.harness.eventually("the release to be told", () => told);
-    assert.ok(
-      await other.locks.acquire(lock.name, { holder: "b", leaseMs: scene.harness.leaseMs }),
+    assert.ok(await other.locks.acquire(lock.name, { holder: "b", leaseMs: longLeaseOf(scene) }));
+  }),
+
+  conformanceCase(
+    "locks: two calls at once are two holders, also with one claim",
+    async (scene) => {
+      const { locks } = scene.broker;
+      const claim = { holder: "a", leaseMs: longLeaseOf(scene) };
+      const name = `lock-${scene.queue}`;
+      const tries = Array.from({ length: 5 }, () => locks.acquire(name, claim));
+      const won = (await Promise.all(tries)).filter((lock) => lock !== undefined);
+      assert.equal(won.length, 1);
+      assert.equal(await locks.acquire(name, claim), undefined);
+      assert.equal(await locks.release(won[0] as HeldLock), true);
+    },
+  ),
+
+  keepingCase(
+    "locks: one that is kept outlives its lease without a renewal, and its holder can go on from there",
+    async (scene) => {
+      const { locks } = scene.broker;
+      const { leaseMs } = scene.harness;
+      const claim = { holder: "a", leaseMs };
+      await scene.worker();
+      const lock = await acquire(scene, "a");
+      const keeping = locks.keep?.(lock, claim, 0);
+      assert.ok(keeping, "the lock is not kept");
+      scene.later(async () => keeping.end());
+      await scene.passes(leaseMs * 2.5);
+      assert.equal(await locks.acquire(lock.name, { holder: "b", leaseMs }), undefined);
+      const agoMs = keeping.extendedAgoMs();
+      assert.ok(agoMs !== undefined && agoMs < leaseMs, `extended ${agoMs} ms ago`);
+      const renewed = await locks.renew(lock, claim);
+      assert.ok(renewed.token > lock.token);
+      keeping.end();
+      assert.equal(await locks.release(renewed), true);
+    },
+  ),
+
+  keepingCase("locks: one that is kept no more is free when its lease is over", async (scene) => {
+    const { locks } = scene.broker;
+    const { leaseMs } = scene.harness;
+    await scene.worker();
+    const lock = await acquire(scene, "a");
+    locks.keep?.(lock, { holder: "a", leaseMs }, 0)?.end();
+    const next = await scene.harness.eventually("the lock to be free", () =>
+      locks.acquire(lock.name, { holder: "b", leaseMs }),
     );
+    assert.equal(await locks.release(next), true);
   }),
 
   sharedCase(
     "locks: of many that try at once, on two connections, exactly one gets it",
     async (scene) => {
       const other = await scene.connect();
-      const { leaseMs } = scene.harness;
+      const leaseMs = longLeaseOf(scene);
       const name = `lock-${scene.queue}`;
       const won = (
         await Promise.all(

@@ -2,6 +2,7 @@ import { formatMs, type HistoryRecord } from "@millrace/core";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "../../client/live-jobs.ts";
 import { flag, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
+import { clean } from "../show/clean.ts";
 import { shownRecord, showValue } from "../show/payload.ts";
 import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
@@ -38,6 +39,11 @@ const LIVE_COLUMNS: Readonly<Record<LiveState, readonly Column<LiveJob>[]>> = {
     { title: "LANE", cell: ({ lane }) => lane ?? "-" },
     { title: "DUE", cell: ({ notBefore }) => shownTime(notBefore) },
   ],
+  held: [
+    ...NAMED,
+    { title: "GATE", cell: ({ gate }) => clean(gate ?? "-") },
+    { title: "SINCE", cell: ({ storedAt }) => shownTime(storedAt) },
+  ],
   running: [
     ...NAMED,
     { title: "NODE", cell: ({ node }) => node ?? "-" },
@@ -52,7 +58,7 @@ function shownTime(ms: number | undefined): string {
 export const jobsList = command({
   name: "jobs list",
   summary:
-    "List the jobs that nodes settled last, newest first; with --state queued, delayed or running, those that have not ended",
+    "List the jobs that nodes settled last, newest first; with --state queued, delayed, held or running, those that have not ended",
   usage: "",
   args: { min: 0, max: 0 },
   flags: {
@@ -60,7 +66,7 @@ export const jobsList = command({
     state: {
       kind: oneOf(...LIVE_STATES, "succeeded", "requeued", "dead", "expired", "cancelled"),
       about:
-        "queued, delayed, running: jobs that are in this state now; else those among the latest --limit whose last record has it",
+        "queued, delayed, held, running: jobs that are in this state now; else those among the latest --limit whose last record has it",
     },
     limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },

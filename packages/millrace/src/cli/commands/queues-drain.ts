@@ -45,8 +45,8 @@ export const queuesDrain = command({
   },
 });
 
-function leftOf({ waiting, running, delayed }: QueueStatus): string {
-  return `${waiting} waiting, ${running} running, ${delayed} delayed`;
+function leftOf({ waiting, held, running, delayed }: QueueStatus): string {
+  return `${waiting + held} waiting, ${running} running, ${delayed} delayed`;
 }
 
 function pausedNote({ paused }: QueueStatus): string {

@@ -1,0 +1,52 @@
+import { expect, it } from "vitest";
+import { eventually } from "../harness/deadline.ts";
+import { describeEachServer } from "../harness/servers.ts";
+import { Trial } from "./harness/trial.ts";
+import { ledgerNowMs } from "./oracle/ledger-entry.ts";
+
+describeEachServer("4: a node frozen for two leases with a singleton", (server) => {
+  it("is overtaken by a holder with a greater token, and what it does when it wakes is refused by its own", async () => {
+    const trial = await Trial.start(server);
+    const a = await trial.node("a", { singleton: true });
+    // Ends by its own timer in the first moment after the thaw, before anybody has told it anything, and makes its effect.
+    await trial.publish({ first: { do: "work", ms: 1.5 * trial.leaseMs } });
+    const frozen = await a.heard("started", "first");
+    await trial.publish({ second: { do: "work", ms: 50 }, third: { do: "work", ms: 50 } });
+    await eventually(async () => (await trial.broker.held.count()) === 2, {
+      withinMs: 10_000,
+      describe: "the others wait for the first",
+    });
+
+    const thawed = trial.fault("node a is frozen", "repeated-attempt", "stale-effect");
+    const frozenAtMs = ledgerNowMs();
+    a.signal("SIGSTOP");
+    const b = await trial.node("b", { singleton: true });
+    for (const id of ["second", "third"]) {
+      const { token } = await b.heard("started", id);
+      expect(token).toBeGreaterThan(frozen.token);
+    }
+    await eventually(() => ledgerNowMs() >= frozenAtMs + 2 * trial.leaseMs, {
+      withinMs: 3 * trial.leaseMs,
+      describe: "two leases have passed",
+    });
+    a.signal("SIGCONT");
+    expect((await a.heard("settled", "first")).state).toBe("abandoned");
+    await b.heard("ended", "first");
+    thawed();
+    await trial.drained();
+    expect(await trial.expectClean()).toMatchObject({ succeeded: 3 });
+
+    // One fence for all jobs of the singleton: what it protects sees one order of tokens, and one effect that came too late.
+    let largest = -1;
+    const refused: string[] = [];
+    for (const entry of trial.ledger) {
+      if (entry.event !== "started" && entry.event !== "effect") continue;
+      if (entry.event === "effect" && entry.token < largest)
+        refused.push(`${entry.process} ${entry.id}`);
+      // Nobody is given a token that is not greater than all before it.
+      if (entry.event === "started") expect(entry.token).toBeGreaterThan(largest);
+      largest = Math.max(largest, entry.token);
+    }
+    expect(refused).toEqual(["a first"]);
+  });
+});

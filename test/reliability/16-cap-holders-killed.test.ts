@@ -1,0 +1,60 @@
+import { expect, it } from "vitest";
+import { describeEachServer } from "../harness/servers.ts";
+import { Trial, type TrialNode } from "./harness/trial.ts";
+import { aliveOverTime, type Death, livesOf } from "./oracle/alive.ts";
+import type { Work } from "./programs/work.ts";
+
+const LIMIT = 3;
+const JOBS = 90;
+/** From a killed holder's last renewal until its permits are used again: its lease, the sweeper's period, and a busy machine's slack. */
+const RETURN_MS = 1_000 + 5_000 + 3_000;
+
+describeEachServer("16: a cap over the fleet whose holders are killed", (server) => {
+  it("never lets more run than the limit, and gets the permits of the dead back", async () => {
+    const trial = await Trial.start(server);
+    const choices = { cap: LIMIT, slots: 8 };
+    const nodes = await Promise.all(["a", "b"].map((name) => trial.node(name, choices)));
+    const jobs: Record<string, Work & { tenant: string }> = {};
+    for (let n = 0; n < JOBS; n += 1)
+      jobs[`j${n}`] = { do: "work", ms: 200, laterMs: 200, tenant: "acme" };
+    await trial.publish(jobs);
+
+    const deaths: Death[] = [];
+    const kill = async (node: TrialNode): Promise<void> => {
+      const death = trial.death(node);
+      node.signal("SIGKILL");
+      deaths.push({ process: node.name, atMs: (await death).atMs });
+    };
+    // Each is killed while it runs jobs, and another comes.
+    for (const next of ["c", "d"]) {
+      const [oldest] = nodes;
+      if (oldest === undefined) throw new Error("no node is left");
+      await untilItRuns(oldest);
+      await kill(oldest);
+      nodes.shift();
+      nodes.push(await trial.node(next, choices));
+    }
+    await trial.drained(60_000);
+    expect(await trial.expectClean()).toMatchObject({ succeeded: JOBS });
+
+    const over = aliveOverTime(livesOf(trial.ledger, deaths));
+    expect(Math.max(...over.map(({ alive }) => alive))).toBe(LIMIT);
+    for (const { atMs } of deaths) {
+      const full = over.find((moment) => moment.atMs > atMs && moment.alive === LIMIT);
+      // The last jobs may be too few to fill it.
+      if (full === undefined) continue;
+      console.log(`full again ${Math.round(full.atMs - atMs)} ms after the kill`);
+      expect(full.atMs - atMs).toBeLessThan(RETURN_MS);
+    }
+    expect(
+      over.some(({ atMs, alive }) => atMs > (deaths[0]?.atMs ?? Infinity) && alive === LIMIT),
+    ).toBe(true);
+
+    async function untilItRuns(node: TrialNode): Promise<void> {
+      await node.message(
+        (message): message is unknown => (message as { say?: string }).say === "started",
+        30_000,
+      );
+    }
+  });
+});
