@@ -15,7 +15,6 @@ import { QueueControlsView } from "../control/queue-controls.ts";
 import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
-import { keyLimitsFrom } from "../gates/key-limits.ts";
 import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
@@ -80,7 +79,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     clock,
     log,
     leaseMs: config.leaseMs,
-    limitsOf: keyLimitsFrom(controls),
+    limitsOf: (queue) => controls.limitsOf(queue),
   });
   const threads = new ThreadPool(clock, config.threads);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
