@@ -11,7 +11,7 @@ const perSecond = (amount: number): number =>
   amount > 50_000 ? 10_000 : Math.max(500, amount / 10);
 /** All must wait in the delayed stream before the first is due. */
 const SETTLING_MS = 3_000;
-const FILL_MS_EACH = 0.3;
+const FILL_MS_EACH = 0.5;
 const SLOTS = 256;
 
 interface Plan {

@@ -79,7 +79,7 @@ export class Fleet {
           (message): message is never => (message as Said).say === say && accepts(message as never),
           withinMs,
         ),
-      jump: (jumpMs) => child.send({ jumpMs } satisfies Told as NodeJS.Dict<unknown>),
+      jump: (jumpMs) => child.send({ jumpMs } satisfies Told),
     };
     return node;
   }

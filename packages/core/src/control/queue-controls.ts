@@ -78,7 +78,7 @@ function changedFields<Fields extends object>(
   for (const name of Object.keys(change) as (keyof Fields)[]) {
     const value = change[name];
     if (value === null) delete changed[name];
-    else if (value !== undefined) changed[name] = value as Fields[typeof name];
+    else if (value !== undefined) changed[name] = value;
   }
   return changed;
 }

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import type { CronExpression as ParsedCron } from "cron-parser";
+import type * as CronParser from "cron-parser";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 /** Loaded at first use: the parser and its date library would be a large part of a command's start, and most have no schedule. */
@@ -12,7 +12,7 @@ const NICKNAME = /^@[a-z]+$/;
  * milliseconds; which instants it stands for in a zone is for `slots.ts` to say.
  */
 export class CronExpression {
-  readonly #parsed: ParsedCron;
+  readonly #parsed: CronParser.CronExpression;
   /** It names every hour, so an hour that a zone leaves out costs it nothing. */
   readonly everyHour: boolean;
   /** The hours are `*` or `*` with a step: it means an interval, and runs in each of two equal hours. */
@@ -25,7 +25,7 @@ export class CronExpression {
   constructor(text: string, field = "cron") {
     requireFields(text, field);
     try {
-      const { CronExpressionParser } = load("cron-parser") as typeof import("cron-parser");
+      const { CronExpressionParser } = load("cron-parser") as typeof CronParser;
       this.#parsed = CronExpressionParser.parse(text, { tz: "UTC", currentDate: 0 });
     } catch (cause) {
       throw wrong(

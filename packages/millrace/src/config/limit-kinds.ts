@@ -1,4 +1,4 @@
-import { type Duration, formatMs, toMs } from "@millrace/core";
+import { formatMs, toMs } from "@millrace/core";
 import type { FieldKind } from "./field-kinds.ts";
 
 /** A rate as a person writes it: `100/1s`, `10/1m`; null for `none`. */
@@ -9,7 +9,7 @@ export const rateOrNone: FieldKind<{ readonly limit: number; readonly per: numbe
     const [, limit, period] = /^(\d+)\/(\d+(?:\.\d+)?(?:ms|s|m|h|d))$/.exec(String(raw)) ?? [];
     if (limit === undefined || period === undefined || Number(limit) === 0)
       throw new Error("must be jobs per time, such as 100/1s or 10/1m, or none");
-    return { limit: Number(limit), per: toMs(period as Duration) };
+    return { limit: Number(limit), per: toMs(period) };
   },
   show: (rate) => (rate === null ? "none" : `${rate.limit}/${formatMs(rate.per)}`),
 };

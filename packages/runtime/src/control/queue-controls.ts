@@ -47,7 +47,7 @@ export class QueueControlsView {
   readonly #reported = new Map<string, number>();
   #watch: Stoppable | undefined;
   #state: "idle" | "open" | "stopped" = "idle";
-  #refreshing: Promise<void> | undefined;
+  #isRefreshing = false;
   #timer: Timer | undefined;
   #unwatchStatus = (): void => {};
 
@@ -99,23 +99,24 @@ export class QueueControlsView {
   #refreshSoon(delayMs: number): void {
     this.#timer?.cancel();
     if (this.#state !== "open") return;
-    this.#timer = this.#host.clock.setTimer(delayMs, () => {
-      this.#refreshing ??= this.#refresh()
-        .then(
-          () => LOOK_AGAIN_MS,
-          (error: unknown) => {
-            this.#host.log.warn(
-              { error: recordError(error) },
-              "the controls of the queues could not be read; trying again",
-            );
-            return RETRY_MS;
-          },
-        )
-        .then((nextMs) => {
-          this.#refreshing = undefined;
-          this.#refreshSoon(nextMs);
-        });
-    });
+    this.#timer = this.#host.clock.setTimer(delayMs, () => void this.#refreshNow());
+  }
+
+  async #refreshNow(): Promise<void> {
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    let nextMs = LOOK_AGAIN_MS;
+    try {
+      await this.#refresh();
+    } catch (error) {
+      nextMs = RETRY_MS;
+      this.#host.log.warn(
+        { error: recordError(error) },
+        "the controls of the queues could not be read; trying again",
+      );
+    }
+    this.#isRefreshing = false;
+    this.#refreshSoon(nextMs);
   }
 
   /** Watch first, then list: then nothing is missed. The old watch ends last. */

@@ -15,7 +15,6 @@ import { QueueControlsView } from "../control/queue-controls.ts";
 import type { AttemptContext } from "../execution/attempt-context.ts";
 import { compose } from "../execution/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
-import { keyLimitsFrom } from "../gates/key-limits.ts";
 import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
@@ -31,9 +30,6 @@ import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
-
-/** A dead leader keeps schedules waiting for this long, so it is short; renewing is one small write in a third of it. */
-const LONGEST_LEADERSHIP_LEASE_MS = 10_000;
 
 /** A running set of queue workers with everything they need. */
 export interface MillraceNode {
@@ -83,7 +79,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     clock,
     log,
     leaseMs: config.leaseMs,
-    limitsOf: keyLimitsFrom(controls),
+    limitsOf: (queue) => controls.limitsOf(queue),
   });
   const threads = new ThreadPool(clock, config.threads);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
@@ -173,7 +169,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           events,
           metrics,
           log,
-          leaseMs: Math.min(config.leaseMs, LONGEST_LEADERSHIP_LEASE_MS),
+          leaseMs: config.schedulerLeaseMs,
         },
         config.schedules,
       ),

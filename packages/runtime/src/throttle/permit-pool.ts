@@ -91,7 +91,7 @@ export class PermitPool {
   /** Releases what isn't needed for so many slots. Nothing may be on its way to them any more. */
   async release(needed: number): Promise<void> {
     const spare = this.#spare(needed).map((permit) => this.#drop(permit));
-    await Promise.all(spare.map((lease) => lease?.release()));
+    await Promise.all(spare.map(async (lease) => lease?.release()));
   }
 
   /** Releases all, and stands at the end of the line the next time. */
