@@ -2,13 +2,13 @@ import { connectBroker } from "@millrace/broker-nats";
 import { encodeMsgpack, systemClock } from "@millrace/core";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { connect as connectNats } from "@nats-io/transport-node";
-import { connect } from "millrace";
+import { connect, type QueueChange } from "millrace";
 import { barePullHistoryAck } from "../bare/bare-pull.ts";
 import { timed } from "../bare/stopwatch.ts";
 import { rateOf } from "./enqueue-bulk.ts";
 import { type BenchQueue, createBenchQueue } from "./bench-queue.ts";
 import { noOp, payloadOf, QUEUE, Tally } from "./no-op-job.ts";
-import type { Arena, Contender, Scenario } from "./scenario.ts";
+import type { Arena, Contender, Figure, Scenario } from "./scenario.ts";
 
 const SLOTS = 256;
 
@@ -48,22 +48,28 @@ const bare: Contender = {
   }),
 };
 
-const millrace: Contender = {
-  name: "Millrace node",
-  run: warmed(async (arena) => {
-    await using _queue = await filled(arena);
-    const broker = await connectBroker({ servers: [arena.url], namespace: arena.namespace });
-    const node = createNode({
-      broker,
-      jobs: [noOp.handler(async ({ input }) => void input.n)],
-      slots: SLOTS,
-    });
-    const run = await timed(arena.amount, () => settledAll(node, arena.amount));
-    await node.stop();
-    await broker.close();
-    return rateOf(run);
-  }),
-};
+/** @param limits what is set for the queue before the node starts */
+export function millraceNode(name: string, limits?: QueueChange): Contender {
+  return { name, run: warmed((arena) => runAll(arena, limits)) };
+}
+
+async function runAll(arena: Arena, limits: QueueChange | undefined): Promise<Figure> {
+  await using _queue = await filled(arena);
+  if (limits !== undefined) {
+    await using client = await connect({ servers: arena.url, namespace: arena.namespace });
+    await client.queues.set(QUEUE, limits);
+  }
+  const broker = await connectBroker({ servers: [arena.url], namespace: arena.namespace });
+  const node = createNode({
+    broker,
+    jobs: [noOp.handler(async ({ input }) => void input.n)],
+    slots: SLOTS,
+  });
+  const run = await timed(arena.amount, () => settledAll(node, arena.amount));
+  await node.stop();
+  await broker.close();
+  return rateOf(run);
+}
 
 /** The same with a fifth of the jobs first, not counted: a node runs for days, and its first second is the engine's compiler's. */
 function warmed(run: Contender["run"]): Contender["run"] {
@@ -109,6 +115,6 @@ export const processJobs: Scenario = {
   name: "process",
   question: "How many no-op jobs a second does one node run to a recorded outcome?",
   amount: { full: 100_000, smoke: 3_000 },
-  contenders: [bare, millrace],
+  contenders: [bare, millraceNode("Millrace node")],
   goal: 0.5,
 };

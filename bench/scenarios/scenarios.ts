@@ -1,6 +1,7 @@
 import { cancelScenario } from "./cancel.ts";
 import { delayed } from "./delayed.ts";
 import { enqueueBulk } from "./enqueue-bulk.ts";
+import { capped, rated } from "./limits.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
 import type { Scenario } from "./scenario.ts";
@@ -11,4 +12,6 @@ export const SCENARIOS: readonly Scenario[] = [
   pickup,
   delayed,
   cancelScenario,
+  capped,
+  rated,
 ];

@@ -79,10 +79,14 @@ describeEachServer("queue controls", (server) => {
     console.log(`the last job started ${lastMs.toFixed(1)} ms after the pause was confirmed`);
     expect(lastMs).toBeLessThan(1_000);
 
+    // What arrived after the pause goes back.
+    await eventually(async () => (await client.queues.snapshot("work")).running === 1, {
+      withinMs: 10_000,
+      describe: "only the job that was running before is in a node's hands",
+    });
     const listed = (await cli("queues", "--json")).json<readonly { readonly queue: string }[]>();
     expect(listed.find(({ queue }) => queue === "work")).toMatchObject({
       paused: { reason: "deploy" },
-      running: 1,
     });
     expect((await cli("queues")).out).toMatch(/work .*PAUSED for \d.* \(deploy\)/);
 

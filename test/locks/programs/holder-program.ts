@@ -1,8 +1,9 @@
 // Takes a lock and, while told to, writes under it, whatever its signal says. Its one argument is a `HolderConfig` as JSON.
 import { connectBroker } from "@millrace/broker-nats";
-import { silentLogger, systemClock } from "@millrace/core";
+import { systemClock } from "@millrace/core";
 import { takeLock } from "@millrace/runtime";
 import { ledgerNowMs } from "../../reliability/oracle/ledger-entry.ts";
+import { printLogger } from "../../reliability/programs/print-logger.ts";
 import { Register } from "./register.ts";
 import type { HolderConfig, Said } from "./said.ts";
 
@@ -22,7 +23,7 @@ if (config.isNode) {
 const register = new Register(config.register);
 say({ say: "waiting" });
 const lease = await takeLock(
-  { locks: broker.locks, clock: systemClock, log: silentLogger },
+  { locks: broker.locks, clock: systemClock, log: printLogger(config.name) },
   {
     name: config.lock,
     holder: config.name,

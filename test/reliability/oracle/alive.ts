@@ -1,4 +1,4 @@
-import type { LedgerEntry } from "./ledger-entry.ts";
+import type { LedgerEntry, Run } from "./ledger-entry.ts";
 
 /** When a process died that could not write it down itself. */
 export interface Death {
@@ -20,27 +20,21 @@ export function livesOf(
   entries: readonly LedgerEntry[],
   deaths: readonly Death[],
 ): readonly Life[] {
+  const ends = new Map<string, number>();
+  for (const entry of entries) if (entry.event === "ended") ends.set(runOf(entry), entry.atMs);
   const lives: Life[] = [];
   for (const entry of entries) {
     if (entry.event !== "started") continue;
     const { id, token, process, atMs: fromMs } = entry;
-    const end = entries.find(
-      (other) =>
-        other.event === "ended" &&
-        other.id === id &&
-        other.token === token &&
-        other.process === process,
-    );
     const death = deaths.find((dead) => dead.process === process);
-    lives.push({
-      id,
-      token,
-      process,
-      fromMs,
-      untilMs: Math.min(end?.atMs ?? Infinity, death?.atMs ?? Infinity),
-    });
+    const endMs = ends.get(runOf(entry)) ?? Infinity;
+    lives.push({ id, token, process, fromMs, untilMs: Math.min(endMs, death?.atMs ?? Infinity) });
   }
   return lives;
+}
+
+function runOf({ process, id, token }: Omit<Run, "attempt"> & Omit<Death, "atMs">): string {
+  return `${process} ${id} ${token}`;
 }
 
 /** How many were alive at each moment at which one began, in the order of time. */

@@ -1,20 +1,30 @@
 import type { HeldLock, Stoppable } from "@millrace/core";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import { isWrongSequence, request } from "../jetstream-errors.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
 import { type LockEntry, type LockValue, readLockValue } from "./lock-entry.ts";
 import { fromLockKey, toLockKey } from "./lock-key.ts";
+import { headersOf } from "./next-message.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { serverNow } from "./server-now.ts";
+
+interface OpenBucket {
+  readonly kv: KV;
+  /** Gives up sooner than others: what a lock's holder asks is of no use when its lease is over. */
+  readonly jsm: JetStreamManager;
+}
+
+const REQUEST_TIMEOUT_MS = 2_000;
 
 /** One round trip each, on the bucket that holds the locks. What any of it means is decided in `locks.ts`. */
 export class LockBucket {
   readonly #server: ServerAccess;
   readonly #bucket: string;
   readonly #options: { readonly replicas: number; readonly maxAgeMs: number };
-  #kv: Promise<KV> | undefined;
+  #opened: Promise<OpenBucket> | undefined;
 
   constructor(
     server: ServerAccess,
@@ -36,7 +46,7 @@ export class LockBucket {
     expected: number,
     timeoutMs: number,
   ): Promise<number | undefined> {
-    const kv = await this.#open();
+    const { kv } = await this.#open();
     return request(`take the lock ${name}`, async () => {
       try {
         const options = { previousSeq: expected, timeout: timeoutMs };
@@ -49,14 +59,18 @@ export class LockBucket {
   }
 
   async read(name: string): Promise<LockEntry | undefined> {
-    const kv = await this.#open();
-    const entry = await request(`read the lock ${name}`, () => kv.get(toLockKey(name)));
-    if (entry === null) return undefined;
+    const { jsm } = await this.#open();
+    const query = { last_by_subj: this.#subject(name) };
+    const stored = await request(`read the lock ${name}`, () =>
+      jsm.streams.getMessage(this.#stream, query),
+    );
+    if (stored === null) return undefined;
+    const isMarker = headersOf(stored)["kv-operation"] !== undefined;
     return {
       name,
-      revision: entry.revision,
-      writtenAt: entry.created.getTime(),
-      value: entry.operation === "PUT" ? readLockValue(entry.string()) : undefined,
+      revision: stored.seq,
+      writtenAt: stored.time.getTime(),
+      value: isMarker ? undefined : readLockValue(Buffer.from(stored.data).toString("utf8")),
     };
   }
 
@@ -85,10 +99,10 @@ export class LockBucket {
    * @returns whether it was there
    */
   async remove(name: string, revision: number): Promise<boolean> {
-    await this.#open();
+    const { jsm } = await this.#open();
     const range = { filter: this.#subject(name), seq: revision + 1 };
     const { purged } = await request(`release the lock ${name}`, () =>
-      this.#server.jsm.streams.purge(this.#stream, range),
+      jsm.streams.purge(this.#stream, range),
     );
     return purged > 0;
   }
@@ -129,8 +143,8 @@ export class LockBucket {
 
   /** Epoch milliseconds by the clock that dates the entries. */
   async serverNow(): Promise<number> {
-    await this.#open();
-    return serverNow(this.#server.jsm, this.#stream);
+    const { jsm } = await this.#open();
+    return serverNow(jsm, this.#stream);
   }
 
   #subject(name: string): string {
@@ -141,14 +155,21 @@ export class LockBucket {
     return `KV_${this.#bucket}`;
   }
 
-  #open(): Promise<KV> {
-    this.#kv ??= openBucket(this.#server.nc, this.#bucket, this.#options).catch(
-      (error: unknown) => {
-        // A failure is not kept: the next call tries again.
-        this.#kv = undefined;
-        throw error;
-      },
-    );
-    return this.#kv;
+  #open(): Promise<OpenBucket> {
+    this.#opened ??= this.#openAnew().catch((error: unknown) => {
+      // A failure is not kept: the next call tries again.
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async #openAnew(): Promise<OpenBucket> {
+    const { nc } = this.#server;
+    const [kv, jsm] = await Promise.all([
+      openBucket(nc, this.#bucket, this.#options),
+      jetstreamManager(nc, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS }),
+    ]);
+    return { kv, jsm };
   }
 }

@@ -21,7 +21,7 @@ const SWEEP_AGE_MS = LONGEST_LEASE_MS + 3_600_000;
 type KeepLock = (order: LockOrder, leaseMs: number, ageMs: number) => LockKeeping | undefined;
 
 /** Each round something has to be written between a look and the write that follows it. */
-const ROUNDS = 3;
+const ROUNDS = 4;
 /** An answer that comes after most of the lease is of no use. */
 const acquireTimeoutMs = (leaseMs: number): number =>
   Math.min(5_000, Math.max(1_000, Math.floor(leaseMs / 2)));
@@ -58,13 +58,14 @@ export class NatsLocks implements LockStore {
   async renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     requireLease(claim.leaseMs);
     const { name } = lock;
-    const value = lockValue(claim, this.#names.nameOf(lock, name));
+    const write = this.#names.nameOf(lock, name);
+    const value = lockValue(claim, write);
     let expected: number | undefined = lock.token;
     for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
       const timeoutMs = renewTimeoutMs(claim.leaseMs);
       const token = await this.#bucket.write(name, value, expected, timeoutMs);
       if (token !== undefined) return this.#next(lock, { name, token });
-      expected = (await this.#own(lock, name))?.revision;
+      expected = (await this.#own(name, write))?.revision;
     }
     this.#names.forget(lock, name);
     throw new MillraceError(
@@ -75,11 +76,13 @@ export class NatsLocks implements LockStore {
 
   async release(lock: HeldLock): Promise<boolean> {
     const { name } = lock;
+    // Found now: a renewal that is under way meanwhile hands it on to the lock that it returns.
+    const write = this.#names.find(lock, name);
     let expected: number | undefined = lock.token;
     let removed = false;
     for (let round = 1; round <= ROUNDS && !removed && expected !== undefined; round += 1) {
       removed = await this.#bucket.remove(name, expected);
-      if (!removed) expected = (await this.#own(lock, name))?.revision;
+      if (!removed) expected = (await this.#own(name, write))?.revision;
     }
     this.#names.forget(lock, name);
     if (removed) this.#bucket.announceRelease(name);
@@ -126,12 +129,13 @@ export class NatsLocks implements LockStore {
     claim: LockClaim,
     expected: number,
   ): Promise<number | undefined> {
-    const value = lockValue(claim, this.#names.nameOf(claim, name));
+    const write = this.#names.nameOf(claim, name);
+    const value = lockValue(claim, write);
     try {
       return await this.#bucket.write(name, value, expected, acquireTimeoutMs(claim.leaseMs));
     } catch (error) {
       // It may be stored all the same, and then nobody but its writer would ever free it.
-      const entry = await this.#own(claim, name);
+      const entry = await this.#own(name, write);
       if (entry !== undefined) return entry.revision;
       throw error;
     }
@@ -151,8 +155,7 @@ export class NatsLocks implements LockStore {
   }
 
   /** What was written for this holding without its learning of it. */
-  async #own(caller: object, name: string): Promise<LockEntry | undefined> {
-    const write = this.#names.find(caller, name);
+  async #own(name: string, write: string | undefined): Promise<LockEntry | undefined> {
     if (write === undefined) return undefined;
     const entry = await this.#bucket.read(name);
     return entry?.value?.write === write ? entry : undefined;

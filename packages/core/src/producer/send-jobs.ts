@@ -9,6 +9,7 @@ import type { PreparedJob } from "./prepare-job.ts";
 /** Errors after which a message certainly is not stored: its key can be given back at once. */
 const NOT_STORED: ReadonlySet<ErrorCode> = new Set([
   "queue-not-found",
+  "queue-closed",
   "queue-full",
   "payload-too-large",
   "permission-denied",

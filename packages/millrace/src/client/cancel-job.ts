@@ -79,8 +79,10 @@ export async function cancelJob(
     }
     return resultOf(ended);
   }
-  // A job that waits for its time, or at a gate, would be settled no sooner than that.
-  await Promise.all([broker.delayed.move(id, queue, "now"), broker.held.releaseJob(queue, id)]);
+  // A job that waits for its time would be settled no sooner than that.
+  const brought = await broker.delayed.move(id, queue, "now");
+  // Nor one that is held at a gate, before it is let in.
+  if (!brought) await broker.held.releaseJob(queue, id);
   if (wait === false) return resultOf("cancelling");
   try {
     return resultOf(stateOf(await awaitEnd(broker, job, timeoutMs, clock)));

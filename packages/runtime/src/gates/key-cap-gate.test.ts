@@ -1,5 +1,7 @@
+import { CONTROLS_BUCKET, type HeldLock, MillraceError, noMetrics } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { fleet, ids, type Payload, QUEUE } from "./tenants.fixture.ts";
+import { permitLock } from "./gate-names.ts";
+import { fleet, ids, type Payload, QUEUE } from "../fixtures/tenants.ts";
 
 const concurrency = (limit: number) => ({
   concurrency: { key: ({ tenant }: Payload) => tenant, limit },
@@ -133,5 +135,63 @@ describe("a cap for each key, over all nodes", () => {
     expect(ledger.ended).toHaveLength(3);
     await clock.advance("1s");
     expect(await outside.locks.list("cap/")).toEqual([]);
+  });
+
+  test("an operator's limit stands before the definition's, and when it is raised what is held is let in", async () => {
+    const { clock, ledger, outside, enqueue } = await fleet(2, concurrency(1));
+    const controls = await outside.documents(CONTROLS_BUCKET);
+    await enqueue(ids("a", 6), { tenant: "acme", ms: 60_000 });
+    await clock.advance("1s");
+    expect(ledger.starts).toHaveLength(1);
+    await controls.put(QUEUE, { perKey: { concurrency: 3 } });
+    await clock.advance("11s");
+    expect(ledger.starts).toHaveLength(3);
+    await controls.put(QUEUE, { perKey: { concurrency: 2 } });
+    // Those that run may end, and then there are two.
+    await clock.advance("62s");
+    expect(ledger.most).toBe(3);
+    expect(ledger.starts).toHaveLength(5);
+  });
+
+  test("an operator's limit holds for jobs with a key of their own, whatever their definition says", async () => {
+    const { clock, ledger, outside, enqueue } = await fleet(2, {});
+    const controls = await outside.documents(CONTROLS_BUCKET);
+    await controls.put(QUEUE, { perKey: { concurrency: 1 } });
+    await clock.advance(0);
+    await enqueue(["a", "b"], { tenant: "acme", ms: 5_000 }, { concurrencyKey: "k" });
+    await enqueue(["c", "d"], { tenant: "bolt", ms: 5_000 });
+    await clock.advance("1s");
+    expect(ledger.starts.map(({ id }) => id).toSorted()).toEqual(["a", "c", "d"]);
+    await controls.remove(QUEUE);
+    await clock.advance("30s");
+    expect(ledger.ended.toSorted()).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("a hold whose ack was lost is recalled: the job waits once, and runs once", async () => {
+    const { clock, ledger, brokers, outside, enqueue } = await fleet(1, concurrency(1));
+    const other = await outside.locks.acquire(permitLock(QUEUE, "acme", 0), {
+      holder: "n9 (1 of 1)",
+      leaseMs: 60_000,
+    });
+    brokers[0]?.failNext("ack", new MillraceError("publish-timeout", "no answer"));
+    await enqueue(["a"], { tenant: "acme" });
+    await clock.advance(0);
+    brokers[0]?.loseLeases(QUEUE);
+    await clock.advance("1s");
+    expect(await outside.queues.snapshot(QUEUE)).toMatchObject({ held: 1, waiting: 0, running: 0 });
+    await outside.locks.release(other as HeldLock);
+    await clock.advance("10s");
+    expect(ledger.starts).toHaveLength(1);
+    const records = await outside.history.read({ id: "a" });
+    expect(records.map(({ outcome }) => outcome)).toEqual(["held", "succeeded"]);
+  });
+
+  test("held jobs are counted", async () => {
+    const counted: string[] = [];
+    const metrics = { ...noMetrics, increment: (name: string) => void counted.push(name) };
+    const { clock, enqueue } = await fleet(1, concurrency(1), { metrics });
+    await enqueue(["a", "b"], { tenant: "acme" });
+    await clock.advance("50ms");
+    expect(counted).toEqual(["jobs_held_total"]);
   });
 });

@@ -1,5 +1,6 @@
+import { CONTROLS_BUCKET } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { fleet, ids, type Payload } from "./tenants.fixture.ts";
+import { fleet, ids, type Payload, QUEUE } from "../fixtures/tenants.ts";
 
 const rateLimit = (limit: number, per: "1s" | "10s" | "1m" | "1h") => ({
   rateLimit: { key: ({ tenant }: Payload) => tenant, limit, per },
@@ -92,5 +93,17 @@ describe("a rate for each key, over all nodes", () => {
     expect(await documents.list()).toHaveLength(1);
     await clock.advance("5m");
     expect(await documents.list()).toEqual([]);
+  });
+
+  test("a rate that is raised at run time lets in sooner what is held", async () => {
+    const { clock, ledger, outside, enqueue } = await fleet(2, rateLimit(1, "1m"));
+    await enqueue(ids("a", 30), { tenant: "acme", ms: 0 });
+    await clock.advance("1s");
+    expect(ledger.starts).toHaveLength(1);
+    const controls = await outside.documents(CONTROLS_BUCKET);
+    await controls.put(QUEUE, { perKey: { rate: { limit: 10, perMs: 1_000 } } });
+    // What has its place already keeps it: one job, in the next minute.
+    await clock.advance("70s");
+    expect(ledger.starts).toHaveLength(30);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fleet, ids, type Payload } from "./tenants.fixture.ts";
+import { fleet, ids, type Payload } from "../fixtures/tenants.ts";
 
 describe("singleton jobs", () => {
   test.each([1, 2, 3])(

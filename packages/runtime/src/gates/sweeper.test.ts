@@ -1,7 +1,7 @@
 import { UNSETTLED } from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import { capGate, permitLock } from "./gate-names.ts";
-import { type Fleet, fleet, ids, type Payload, QUEUE } from "./tenants.fixture.ts";
+import { type Fleet, fleet, ids, type Payload, QUEUE } from "../fixtures/tenants.ts";
 
 /** As a node leaves them that dies right after it has held a job: nobody is going to look again. */
 async function leaveHeld(

@@ -33,7 +33,8 @@ export function lockDuties(
   const log = host.log.child({ lock: name });
   // One object for all tries, by which the store recognises a write whose answer was lost.
   const claim = { holder: request.holder, leaseMs };
-  let renewal: Promise<LeaseTerm> | undefined;
+  /** As the store gave it last, also where the machine does not wait for it any more. */
+  let latest: HeldLock | undefined;
   let keeping: LockKeeping | "over" | undefined;
 
   const endKeeping = (): void => {
@@ -41,6 +42,7 @@ export function lockDuties(
     keeping = "over";
   };
   const termOf = (lock: HeldLock, fromMs: number): LeaseTerm => {
+    latest = lock;
     // A renewal may be answered when nobody holds the lock any more.
     if (keeping !== "over") {
       keeping?.end();
@@ -59,7 +61,7 @@ export function lockDuties(
     now: () => clock.monotonic(),
     waitUntilMs: clock.monotonic() + request.waitMs,
     isPatient: request.waitMs > 0,
-    isPassing: (error) => MillraceError.is(error) && !LASTING.has(error.code),
+    isPassing,
     isLoss: (error) => MillraceError.is(error, "lock-lost"),
     jitter: (source) => random() * (source === "release" ? RELEASE_JITTER_MS : EXPIRY_JITTER_MS),
     look: () => locks.look(name),
@@ -78,8 +80,7 @@ export function lockDuties(
 
     renew: ({ lock }) => {
       const fromMs = clock.monotonic();
-      renewal = locks.renew(lock, claim).then((renewed) => termOf(renewed, fromMs));
-      return renewal;
+      return locks.renew(lock, claim).then((renewed) => termOf(renewed, fromMs));
     },
 
     heldUntilMs,
@@ -97,12 +98,13 @@ export function lockDuties(
 
     release: async (term) => {
       endKeeping();
-      // It gave the lock a new token, or nobody knows whether it did.
-      const latest = await renewal?.catch(() => undefined);
-      const lock =
-        latest !== undefined && latest.lock.token > term.lock.token ? latest.lock : term.lock;
-      if (!(await locks.release(lock)))
-        log.debug({ token: lock.token }, "the lock was held no more");
+      // A renewal that is under way is not waited for: the store recognises what it wrote.
+      const lock = latest ?? term.lock;
+      const released = await locks.release(lock).catch((error: unknown) => {
+        if (!isPassing(error)) throw error;
+        return locks.release(latest ?? lock);
+      });
+      if (!released) log.debug({ token: lock.token }, "the lock was held no more");
     },
 
     listen: (say) => {
@@ -150,3 +152,7 @@ const TROUBLE = {
   renew: "a lock could not be renewed; trying again",
   release: "a lock could not be released; it frees itself when its lease is over",
 } as const;
+
+function isPassing(error: unknown): boolean {
+  return MillraceError.is(error) && !LASTING.has(error.code);
+}

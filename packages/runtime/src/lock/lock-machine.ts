@@ -19,7 +19,7 @@ export interface LockDuties {
   readonly heldUntilMs: (term: LeaseTerm) => number;
   /** Calls back once, when that has passed. Returns the end of it. */
   readonly watch: (term: LeaseTerm, lapsed: () => void) => () => void;
-  /** After a renewal that is under way has ended. */
+  /** Also while a renewal is under way. */
   readonly release: (term: LeaseTerm) => Promise<void>;
   readonly look: () => Promise<LockView | undefined>;
   /** Calls back when listening, on each release, and when it failed. Returns the end of it. */
