@@ -503,6 +503,31 @@ test("a job without a key costs no look at the claims", async () => {
   expect([...server.buckets.keys()]).not.toContain("unique");
 });
 
+test.each([
+  ["pending", [0, 1]],
+  ["running", [1, 1]],
+] as const)(
+  "while %s: a claimed job costs its node this many reads and writes",
+  async (during, costs) => {
+    const { enqueue, node, ran } = await scene({ key, while: during });
+    const { broker } = await node();
+    const cost = [0, 0];
+    const open = broker.documents.bind(broker);
+    broker.documents = async (bucket) => {
+      const documents = await open(bucket);
+      const { get, put } = documents;
+      if (bucket === "unique") {
+        documents.get = (...args) => ((cost[0] = (cost[0] ?? 0) + 1), get.apply(documents, args));
+        documents.put = (...args) => ((cost[1] = (cost[1] ?? 0) + 1), put.apply(documents, args));
+      }
+      return documents;
+    };
+    await enqueue(1);
+    expect(ran).toEqual([1]);
+    expect(cost).toEqual(costs);
+  },
+);
+
 test("claims that say nothing any more are swept, by one node", async () => {
   const { enqueue, node, server, clock } = await scene({ key, while: { window: "1m" } });
   await node();
