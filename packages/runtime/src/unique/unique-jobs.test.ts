@@ -322,6 +322,14 @@ describe("producers that only set uniqueKey", () => {
     expect(ran).toEqual([20]);
   });
 
+  test("debounce: of many in one millisecond the last runs, in whatever order they are met", async () => {
+    const { publish, node, ran, clock } = await scene({ key, onConflict: { debounce: "2s" } });
+    for (let version = 1; version <= 10; version += 1) await publish(version);
+    await node();
+    await clock.advance("1m");
+    expect(ran).toEqual([10]);
+  });
+
   test("a job for later holds its key from the first look on", async () => {
     const { publish, enqueue, node, ran, clock } = await scene({ key });
     await node();
