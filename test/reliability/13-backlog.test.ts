@@ -26,7 +26,7 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
         ["a", "b"].map((name) =>
           trial.node(name, {
             cap: LIMIT,
-            slots: 4,
+            slots: 32,
             tells: "other",
             leaseMs: 10_000,
             // Without it a heap grows as long as the machine has room, whether anything is kept or not.
