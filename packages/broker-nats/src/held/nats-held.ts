@@ -3,6 +3,7 @@ import {
   type HeldJob,
   type HeldQuery,
   type HeldStore,
+  type HistoryRecord,
   readEnvelope,
   type ReleaseOptions,
   requireId,
@@ -27,6 +28,13 @@ const BATCH = 256;
 const DELETE_FAILED = 10057;
 /** A queue's dedupe window is an operator's setting that seldom changes. */
 const WINDOW_BELIEVED_MS = 60_000;
+const STATES: readonly HistoryRecord["state"][] = [
+  "succeeded",
+  "requeued",
+  "dead",
+  "expired",
+  "cancelled",
+];
 /** Of the window: for so long a job's id is surely remembered, although clocks differ and a hold takes its time. */
 const SURELY = 0.5;
 
@@ -149,17 +157,33 @@ export class NatsHeld implements HeldStore {
   async #wasMovedLongAgo(held: StreamMessage): Promise<boolean> {
     const job = this.#jobOf(held);
     if (job === undefined) return false;
-    const { nc, jsm, names } = this.#server;
     const { id, queue, generation } = job.envelope;
     const windowMs = await this.#dedupeWindow(queue);
     if (systemClock.now() - held.storedAt < windowMs * SURELY) return false;
-    const filter = names.history(queue, id);
-    for await (const { data } of readStream(nc, jsm, { stream: names.historyStream, filter })) {
-      const record = readHistoryRecord(data);
-      if (record !== undefined && record.generation >= generation && record.at >= held.storedAt)
-        return true;
-    }
-    return false;
+    const last = await Promise.all(STATES.map((state) => this.#lastRecord(queue, id, state)));
+    return last.some(
+      (record) =>
+        record !== undefined && record.generation >= generation && record.at >= held.storedAt,
+    );
+  }
+
+  /** By its whole subject: with a wildcard the server would search a long history from end to end. */
+  async #lastRecord(
+    queue: string,
+    id: string,
+    state: HistoryRecord["state"],
+  ): Promise<HistoryRecord | undefined> {
+    const { jsm, names } = this.#server;
+    const subject = names.history(queue, id, state);
+    return request(`read the history of the job ${id}`, async () => {
+      try {
+        const stored = await jsm.streams.getMessage(names.historyStream, { last_by_subj: subject });
+        return stored === null ? undefined : readHistoryRecord(stored.data);
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+        throw error;
+      }
+    });
   }
 
   async #dedupeWindow(queue: string): Promise<number> {
