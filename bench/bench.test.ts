@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { serversUnderTest } from "../test/harness/servers.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
-const SCENARIOS = ["enqueue-bulk", "process", "pickup", "delayed", "cancel"];
+const SCENARIOS = ["enqueue-bulk", "process", "pickup", "delayed", "cancel", "capped", "rated"];
 /** A guard against halving the speed by accident; so few jobs on a busy machine say no more than that. */
 const FAR_BELOW = 0.05;
 

@@ -117,7 +117,16 @@ describeEachServer("the command", (server) => {
       expect.objectContaining({ id: "d1", state: "succeeded" }),
     ]);
     expect((await run(["queues", "--json"])).json()).toEqual([
-      { queue: "work", waiting: 0, running: 0, delayed: 0, held: 0, dead: 0, oldestAgeMs: 0 },
+      {
+        queue: "work",
+        intake: "open",
+        waiting: 0,
+        running: 0,
+        delayed: 0,
+        held: 0,
+        dead: 0,
+        oldestAgeMs: 0,
+      },
     ]);
     const health = await run(["healthcheck", "--health-port", node.healthPort]);
     expect(health).toMatchObject({ code: 0, out: "healthy\n" });

@@ -65,6 +65,9 @@ export interface NatsBrokerParts {
 const CLOSE_PATIENCE_MS = 5_000;
 const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000 };
 
+/** A compare-and-set is not sent twice: it would be refused for its own first copy. */
+const DOCUMENT_WRITES = { repeatable: false, attemptTimeoutMs: 5_000, timeoutMs: 5_000 };
+
 /** The `Broker` port on JetStream. Made by `connectBroker`. */
 export class NatsBroker implements Broker {
   readonly maxMessageBytes: number;
@@ -81,6 +84,8 @@ export class NatsBroker implements Broker {
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
   readonly #enqueuer: ConfirmedPublisher;
   readonly #settlePublisher: ConfirmedPublisher;
+  /** Made with the first bucket of documents. */
+  #documentPublisher: ConfirmedPublisher | undefined;
   /** For the moves that must not be repeated for long; few have any. */
   #hurriedPublisher: ConfirmedPublisher | undefined;
   readonly #delays: Delays;
@@ -159,6 +164,7 @@ export class NatsBroker implements Broker {
     const name = this.#server.names.bucket(requireQueueName(bucket));
     const opening = NatsDocuments.open(
       this.#server,
+      (this.#documentPublisher ??= new ConfirmedPublisher(this.#server.nc, DOCUMENT_WRITES)),
       name,
       this.#parts.config.replicas,
       this.#report,
@@ -289,6 +295,7 @@ export class NatsBroker implements Broker {
       await Promise.all([
         this.#enqueuer.close(),
         this.#settlePublisher.close(),
+        this.#documentPublisher?.close(),
         this.#hurriedPublisher?.close(),
       ]);
       // Acks are not confirmed: this is what sees them off.

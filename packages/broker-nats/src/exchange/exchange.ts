@@ -43,6 +43,11 @@ export interface ExchangeOptions<T> {
   readonly window: number;
   /** An answer that takes longer is asked for again. */
   readonly attemptTimeoutMs: number;
+  /**
+   * Whether sending again does no harm, which is the rule. Otherwise what was on its way when the connection broke fails at once: the server may
+   * have it.
+   */
+  readonly repeatable: boolean;
   /** From being given to the exchange to giving up, whatever happens in between. */
   readonly timeoutMs: number;
   judge(reply: Msg, parcel: Parcel<T>): Verdict<T>;
@@ -223,7 +228,10 @@ export class Exchange<T> {
 
   #resume(): void {
     this.#link = "up";
-    for (const parcel of this.#inFlight.values()) this.#transmit(parcel);
+    for (const parcel of this.#inFlight.values()) {
+      if (this.#options.repeatable || parcel.attempts === 0) this.#transmit(parcel);
+      else this.#fail(parcel, this.#options.timedOut(parcel));
+    }
   }
 
   /** The connection is closed for good: nothing more can be sent or answered. */
@@ -257,7 +265,8 @@ export class Exchange<T> {
     const sentBefore = this.#tick - Math.ceil(this.#options.attemptTimeoutMs / this.#tickMs);
     for (const parcel of this.#inFlight.values()) {
       if (parcel.bornTick < bornBefore) this.#fail(parcel, this.#options.timedOut(parcel));
-      else if (parcel.sentTick < sentBefore) this.#transmit(parcel);
+      else if (parcel.sentTick < sentBefore && (this.#options.repeatable || parcel.attempts === 0))
+        this.#transmit(parcel);
     }
     const late = this.#waiting.removeWhere(
       (item) => "token" in item && item.bornTick < bornBefore,

@@ -18,6 +18,8 @@ export interface ConfirmedPublisherOptions {
   readonly window?: number;
   /** A message whose acknowledgement takes longer is sent again with the same id. Default 2,000. */
   readonly attemptTimeoutMs?: number;
+  /** False for a compare-and-set, which would be refused for its own first copy. Default true. */
+  readonly repeatable?: boolean;
   /** From the call to `publish-timeout`, waiting for room and outages included. Default 30,000. */
   readonly timeoutMs?: number;
 }
@@ -45,6 +47,7 @@ export class ConfirmedPublisher {
       window: options.window ?? 1_024,
       attemptTimeoutMs: options.attemptTimeoutMs ?? 2_000,
       timeoutMs: options.timeoutMs ?? 30_000,
+      repeatable: options.repeatable ?? true,
       judge: (reply, parcel) => this.#judge(reply, parcel),
       timedOut: publishTimeout,
     });

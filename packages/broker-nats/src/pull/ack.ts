@@ -46,6 +46,7 @@ export class ConfirmedAcker {
 
   constructor(nc: NatsConnection, options: ConfirmedAckerOptions = {}) {
     this.#exchange = new Exchange<void>(nc, {
+      repeatable: true,
       window: options.window ?? 1_024,
       attemptTimeoutMs: options.attemptTimeoutMs ?? 1_000,
       timeoutMs: options.timeoutMs ?? 10_000,

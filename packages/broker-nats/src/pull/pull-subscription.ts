@@ -5,16 +5,8 @@ import { newInbox } from "../wire/inbox.ts";
 import { readHeaders, readStatus } from "../wire/read-headers.ts";
 import { Delivery } from "./delivery.ts";
 import { PullLedger } from "./pull-ledger.ts";
+import { type Pull, pullFor } from "./pull-size.ts";
 import { type PullNews, pullNews } from "./pull-status.ts";
-
-/** One request for messages. */
-export interface Pull {
-  readonly batch: number;
-  /** The server ends it after this where it can't serve it. Default: the subscription's. */
-  readonly expiresMs?: number;
-  /** The server gives what it has and ends it at once. */
-  readonly noWait?: boolean;
-}
 
 export interface PullSubscriptionOptions {
   readonly nc: NatsConnection;
@@ -418,11 +410,4 @@ export class PullSubscription {
       ),
     );
   }
-}
-
-/** A pull for the slots that nothing is on its way for; several freed slots share one, but where nothing is on its way it is not put off. */
-export function pullFor(free: number, outstanding: number, most = Infinity): Pull | undefined {
-  const missing = Math.min(free - outstanding, most);
-  if (missing < 1 || (outstanding > 0 && missing < Math.min(free / 4, most))) return undefined;
-  return { batch: missing };
 }

@@ -2,6 +2,7 @@ import { type Document, type DocumentStore, MillraceError } from "@millrace/core
 import type { KV, KvEntry } from "@nats-io/kv";
 import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
+import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -11,16 +12,26 @@ import { watchBucket } from "./watch-bucket.ts";
 /** "No message found" and "sequence not found": another writer came first, and the bucket keeps only the last. */
 const NO_MESSAGE = new Set([10037, 10043]);
 
+const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
+
 type Report = (error: unknown, doing: string) => void;
 
 /** Documents in a KV bucket, as JSON that any NATS client can read. */
 export class NatsDocuments implements DocumentStore {
   readonly #server: ServerAccess;
   readonly #kv: KV;
+  readonly #publisher: ConfirmedPublisher;
   readonly #bucket: string;
   readonly #onProblem: Report;
 
-  private constructor(server: ServerAccess, kv: KV, bucket: string, onProblem: Report) {
+  private constructor(
+    server: ServerAccess,
+    kv: KV,
+    publisher: ConfirmedPublisher,
+    bucket: string,
+    onProblem: Report,
+  ) {
+    this.#publisher = publisher;
     this.#server = server;
     this.#kv = kv;
     this.#bucket = bucket;
@@ -29,6 +40,8 @@ export class NatsDocuments implements DocumentStore {
 
   static async open(
     server: ServerAccess,
+    /** One that sends nothing twice. */
+    publisher: ConfirmedPublisher,
     bucket: string,
     replicas: number,
     onProblem: Report,
@@ -36,6 +49,7 @@ export class NatsDocuments implements DocumentStore {
     return new NatsDocuments(
       server,
       await openBucket(server.nc, bucket, { replicas }),
+      publisher,
       bucket,
       onProblem,
     );
@@ -65,15 +79,35 @@ export class NatsDocuments implements DocumentStore {
 
   async put(key: string, value: unknown, expected?: number): Promise<number> {
     const kvKey = toKvKey(key);
-    const bytes = encodeValue(value, key);
+    const bytes = Buffer.from(encodeValue(value, key));
     try {
-      if (expected === undefined) return await this.#kv.put(kvKey, bytes);
-      return expected === 0
-        ? await this.#kv.create(kvKey, bytes)
-        : await this.#kv.update(kvKey, bytes, expected);
+      return await this.#write(kvKey, bytes, expected);
     } catch (error) {
-      throw this.#writeError(error, key, expected);
+      const removed = await this.#removalInTheWay(error, kvKey, expected);
+      if (removed === undefined) throw this.#writeError(error, key, expected);
+      try {
+        return await this.#write(kvKey, bytes, removed);
+      } catch (again) {
+        throw this.#writeError(again, key, expected);
+      }
     }
+  }
+
+  async #write(kvKey: string, bytes: Uint8Array, expected: number | undefined): Promise<number> {
+    const headers = expected === undefined ? undefined : { [EXPECTED_SEQUENCE]: String(expected) };
+    const subject = `$KV.${this.#bucket}.${kvKey}`;
+    return (await this.#publisher.publish(subject, bytes, headers)).sequence;
+  }
+
+  /** A document that was removed has left a mark, which counts as nothing. @returns the mark's revision */
+  async #removalInTheWay(
+    error: unknown,
+    kvKey: string,
+    expected: number | undefined,
+  ): Promise<number | undefined> {
+    if (expected !== 0 || !MillraceError.is(error, "conflict")) return undefined;
+    const entry = await request(`read ${this.#bucket}/${kvKey}`, () => this.#kv.get(kvKey));
+    return entry === null || entry.operation === "PUT" ? undefined : entry.revision;
   }
 
   async remove(key: string, expected?: number): Promise<void> {
@@ -152,7 +186,8 @@ export class NatsDocuments implements DocumentStore {
   }
 
   #writeError(error: unknown, key: string, expected: number | undefined): MillraceError {
-    if (!isWrongSequence(error)) return asMillraceError(error, `write ${this.#bucket}/${key}`);
+    if (!isWrongSequence(error) && !isConflict(error))
+      return asMillraceError(error, `write ${this.#bucket}/${key}`);
     const wanted =
       expected === 0 ? "was to be new and exists" : `is no longer at revision ${expected}`;
     return new MillraceError(
@@ -161,6 +196,10 @@ export class NatsDocuments implements DocumentStore {
       { cause: error },
     );
   }
+}
+
+function isConflict(error: unknown): boolean {
+  return MillraceError.is(error, "conflict");
 }
 
 function encodeValue(value: unknown, key: string): string {

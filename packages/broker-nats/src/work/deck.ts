@@ -53,20 +53,23 @@ export class Deck {
     return this.#entries.splice(0).map(({ delivery }) => delivery);
   }
 
+  /** Makes surplus of what has waited for so long, where the owner takes surplus. */
+  sortOut(patienceMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#onSurplus === undefined) return;
+    const until = performance.now() - patienceMs;
+    const surplus = this.#entries.filter(({ sinceMs }) => sinceMs <= until);
+    this.#entries = this.#entries.filter(({ sinceMs }) => sinceMs > until);
+    for (const { delivery, lane } of surplus)
+      if (delivery.lease.isHeld()) this.#onSurplus(delivery, lane);
+    this.#watch();
+  }
+
   #watch(): void {
     const [first] = this.#entries;
     if (first === undefined || this.#onSurplus === undefined || this.#timer !== undefined) return;
     const leftMs = first.sinceMs + PATIENCE_MS - performance.now();
-    this.#timer = setTimeout(() => this.#sortOut(), Math.max(1, leftMs)).unref();
-  }
-
-  #sortOut(): void {
-    this.#timer = undefined;
-    const until = performance.now() - PATIENCE_MS;
-    const surplus = this.#entries.filter(({ sinceMs }) => sinceMs <= until);
-    this.#entries = this.#entries.filter(({ sinceMs }) => sinceMs > until);
-    for (const { delivery, lane } of surplus)
-      if (delivery.lease.isHeld()) this.#onSurplus?.(delivery, lane);
-    this.#watch();
+    this.#timer = setTimeout(() => this.sortOut(PATIENCE_MS), Math.max(1, leftMs)).unref();
   }
 }

@@ -1,4 +1,4 @@
-import { type Pull, pullFor } from "../pull/pull-subscription.ts";
+import { type Pull, pullFor } from "../pull/pull-size.ts";
 
 /**
  * What is known of a lane.

@@ -1,18 +1,14 @@
-import {
-  LANE_NAMES,
-  type LaneName,
-  LaneTurns,
-  type LaneWeights,
-  type MillraceError,
-} from "@millrace/core";
+import { LANE_NAMES, type LaneName, type LaneWeights, type MillraceError } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
-import { type Pull, PullSubscription } from "../pull/pull-subscription.ts";
+import { isWorthAPull, type Pull } from "../pull/pull-size.ts";
+import { PullSubscription } from "../pull/pull-subscription.ts";
 import { LANE_CONSUMERS } from "../topology/subjects.ts";
 import { Deck } from "./deck.ts";
 import { Fullness } from "./fullness.ts";
 import { contends, type LaneState, planPull } from "./lane-plan.ts";
 import type { NatsDelivery } from "./nats-delivery.ts";
+import { type Seat, SlotDealer } from "./slot-dealer.ts";
 
 export interface LanePullsOptions {
   readonly nc: NatsConnection;
@@ -30,22 +26,17 @@ export interface LanePullsOptions {
   readonly onProblem: (error: MillraceError) => void;
 }
 
-/** One lane. `state` and `dealt` are written by `LanePulls` alone. */
-interface Seat {
-  readonly name: LaneName;
+interface LaneSeat extends Seat {
   readonly pull: PullSubscription;
-  state: LaneState;
-  /** Slots it may ask for, and has not yet. */
-  dealt: number;
 }
 
 /** All slots taken for so long: then other nodes should get what comes, and the pulls of idle lanes are taken back. */
 const LASTING_MS = 50;
 /** The normal lane shows soon whether the server is there; the others need not say it as often. */
 const HEARTBEATS_MS: Readonly<Record<LaneName, number>> = {
-  high: 5_000,
+  high: 7_500,
   normal: 2_000,
-  low: 5_000,
+  low: 7_500,
 };
 
 /**
@@ -59,20 +50,22 @@ const HEARTBEATS_MS: Readonly<Record<LaneName, number>> = {
  */
 export class LanePulls {
   readonly #options: LanePullsOptions;
-  readonly #turns: LaneTurns;
-  readonly #seats: readonly Seat[];
+  readonly #dealer: SlotDealer;
+  readonly #seats: readonly LaneSeat[];
   readonly #deck: Deck;
   readonly #fullness: Fullness;
   /** Lanes that contend. */
   #contenders = 0;
   #due: NodeJS.Immediate | undefined;
+  /** `paused`: asks for nothing, and what is on deck stays there. `stopping`: the same, and what still arrives is `#late`. */
+  #phase: "pulling" | "paused" | "stopping" = "pulling";
   /** What arrives while stopping, kept until no pull is left: a job that is handed back sooner would come straight back. */
-  #late: NatsDelivery[] | undefined;
+  readonly #late: NatsDelivery[] = [];
 
   constructor(options: LanePullsOptions) {
     const { handSurplus } = options;
     this.#options = options;
-    this.#turns = new LaneTurns(options.weights);
+    this.#dealer = new SlotDealer(options.weights, () => this.#free());
     this.#fullness = new Fullness(LASTING_MS, () => this.#lastingFull());
     this.#deck = new Deck(
       handSurplus === undefined
@@ -94,6 +87,7 @@ export class LanePulls {
 
   slotFreed(): void {
     this.#fullness.free();
+    if (this.#phase !== "pulling") return;
     if (this.#deck.size > 0) this.#drainDeck();
     if (this.#contenders > 1) return this.#shareSoon();
     for (const seat of this.#seats) {
@@ -104,34 +98,34 @@ export class LanePulls {
     }
   }
 
+  /** Resolves when nothing can arrive any more. What is on deck then is surplus at once. */
   async pause(): Promise<void> {
+    if (this.#phase === "pulling") this.#phase = "paused";
     await Promise.all(this.#seats.map(({ pull }) => pull.pause()));
-    const { freeSlots, handSurplus } = this.#options;
-    if (handSurplus === undefined || freeSlots() > 0) return;
-    // What is on deck would only wait for its time to go back.
-    for (const delivery of this.#deck.clear()) if (delivery.lease.isHeld()) handSurplus(delivery);
+    if (this.#phase === "paused") this.#deck.sortOut(0);
   }
 
   resume(): void {
+    if (this.#phase === "paused") this.#phase = "pulling";
+    if (this.#deck.size > 0) this.#drainDeck();
     for (const { pull } of this.#seats) pull.resume();
     this.#shareSoon();
   }
 
   /** Resolves when nothing can arrive any more; what arrived meanwhile, or was on deck, has been handed over by then. */
   async stop(): Promise<void> {
-    this.#late = [];
+    this.#phase = "stopping";
     await Promise.all(this.#seats.map(({ pull }) => pull.stop()));
     clearImmediate(this.#due);
     this.#fullness.close();
-    const left = [...this.#deck.clear(), ...this.#late];
-    this.#late = undefined;
-    for (const delivery of left) this.#options.hand(delivery);
+    for (const delivery of [...this.#deck.clear(), ...this.#late.splice(0)])
+      this.#options.hand(delivery);
   }
 
-  #open(name: LaneName): Seat {
+  #open(name: LaneName): LaneSeat {
     const { nc, stream, expiresMs, onConsumerMissing, onProblem } = this.#options;
     // The first plan is asked for before there is a seat; the first share makes up for it.
-    let seat: Seat | undefined;
+    let seat: LaneSeat | undefined;
     const pull = new PullSubscription({
       nc,
       stream,
@@ -153,8 +147,8 @@ export class LanePulls {
     return seat;
   }
 
-  #seat(lane: LaneName): Seat {
-    return this.#seats[LANE_NAMES.indexOf(lane)] as Seat;
+  #seat(lane: LaneName): LaneSeat {
+    return this.#seats[LANE_NAMES.indexOf(lane)] as LaneSeat;
   }
 
   #free(): number {
@@ -165,6 +159,9 @@ export class LanePulls {
     const { state, dealt } = seat;
     const { outstanding } = seat.pull;
     const free = this.#free();
+    // Asked for each job that ends where one lane is busy: almost always it is too early.
+    if (state === "backlog" && outstanding > 0 && !isWorthAPull(free, outstanding))
+      return undefined;
     const rivals = this.#rivalsOf(seat);
     const pull = planPull({
       state,
@@ -189,7 +186,7 @@ export class LanePulls {
     this.#become(seat, raw.pending > 0 ? "backlog" : "warm");
     const { freeSlots, hand, receive } = this.#options;
     const delivery = receive(raw);
-    if (this.#late !== undefined) {
+    if (this.#phase === "stopping") {
       this.#late.push(delivery);
       return;
     }
@@ -227,7 +224,7 @@ export class LanePulls {
     for (const seat of this.#seats) this.#doubt(seat);
   }
 
-  #doubt(seat: Seat): void {
+  #doubt(seat: LaneSeat): void {
     seat.pull.withdraw();
     seat.dealt = 0;
     if (seat.state !== "backlog") this.#become(seat, "unknown");
@@ -237,64 +234,8 @@ export class LanePulls {
     this.#due ??= setImmediate(() => this.#share());
   }
 
-  /** Deals the free slots to the lanes that contend, and lets the others ask for one when it is their turn. */
   #share(): void {
     this.#due = undefined;
-    if (this.#free() < 1) return;
-    const contenders = this.#seats.filter(({ state }) => contends(state));
-    const idle = this.#seats.filter((seat) => !contends(seat.state) && seat.pull.outstanding === 0);
-    if (contenders.length === 0) for (const { pull } of idle) pull.refill();
-    else if (contenders.length === 1 && contenders[0]?.state === "backlog")
-      this.#shareWithOne(contenders[0], idle);
-    else this.#deal(new Set(contenders), new Set(idle));
-  }
-
-  /** It takes all slots by its own plan; for each that it takes the others have a turn. */
-  #shareWithOne(busy: Seat, idle: readonly Seat[]): void {
-    const waiting = new Set(idle);
-    const turns = Math.max(1, this.#free() - busy.pull.outstanding);
-    for (let turn = 0; turn < turns && waiting.size > 0; turn += 1) {
-      const next = this.#next([busy, ...waiting]);
-      if (waiting.delete(next)) this.#letAsk(next);
-    }
-    busy.pull.refill();
-  }
-
-  #deal(contenders: Set<Seat>, waiting: Set<Seat>): void {
-    while (contenders.size > 0) {
-      let missing = this.#free();
-      for (const { pull, dealt } of this.#seats.filter(({ state }) => contends(state)))
-        missing -= pull.outstanding + dealt;
-      while (missing > 0) {
-        const next = this.#next([...contenders, ...waiting]);
-        if (waiting.delete(next)) this.#letAsk(next);
-        else {
-          next.dealt += 1;
-          missing -= 1;
-        }
-      }
-      // One that can't ask at the moment, after a fault, leaves its slots to the others.
-      const stuck = [...contenders].filter((seat) => !this.#asks(seat));
-      if (stuck.length === 0) return;
-      for (const seat of stuck) {
-        seat.dealt = 0;
-        contenders.delete(seat);
-      }
-    }
-  }
-
-  #next(seats: readonly Seat[]): Seat {
-    return this.#seat(this.#turns.next(seats.map(({ name }) => name)) as LaneName);
-  }
-
-  #letAsk(seat: Seat): void {
-    seat.dealt = 1;
-    seat.pull.refill();
-  }
-
-  /** Asks for what it was dealt. @returns whether it did, or will when what is on its way has come */
-  #asks(seat: Seat): boolean {
-    if (seat.dealt > 0 && seat.pull.outstanding === 0) seat.pull.refill();
-    return seat.dealt === 0 || seat.pull.outstanding > 0;
+    this.#dealer.share(this.#seats);
   }
 }

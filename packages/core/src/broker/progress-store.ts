@@ -16,6 +16,6 @@ export interface ProgressStore {
   latest(job: JobRef): Promise<ProgressReport | undefined>;
   /** Forgetting what is not there is fine. */
   remove(job: JobRef): Promise<void>;
-  /** Calls for each report from now on; after an outage once more for the latest. Follow, then read: then nothing is missed. */
+  /** Calls for each report from now on; after an outage once more for some, not always the newest last. Follow, then read: then nothing is missed. */
   follow(job: JobRef, listener: (report: ProgressReport) => void): Promise<Stoppable>;
 }

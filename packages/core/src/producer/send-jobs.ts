@@ -1,6 +1,8 @@
 import type { Broker, EnqueueResult } from "../broker/broker.ts";
+import type { Envelope } from "../envelope/envelope.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { withClaimHeader } from "../unique/claim-header.ts";
 import { UniqueClaims, type Claimed, type UniqueKey } from "../unique/unique-claims.ts";
 import type { UniqueConflict } from "../unique/unique-plan.ts";
 import { type EnqueueItemResult, unanswered } from "./enqueue-many.ts";
@@ -9,6 +11,7 @@ import type { PreparedJob } from "./prepare-job.ts";
 /** Errors after which a message certainly is not stored: its key can be given back at once. */
 const NOT_STORED: ReadonlySet<ErrorCode> = new Set([
   "queue-not-found",
+  "queue-closed",
   "queue-full",
   "payload-too-large",
   "permission-denied",
@@ -40,9 +43,8 @@ export async function sendJobs(
     return broker.enqueue(jobs.map(({ envelope }) => envelope));
   const claims = new UniqueClaims(broker);
   const tickets = await claimAll(claims, jobs);
-  const going = jobs.filter((_job, place) => isGoing(tickets[place]));
-  const published =
-    going.length === 0 ? [] : await broker.enqueue(going.map(({ envelope }) => envelope));
+  const going = jobs.flatMap((job, place) => envelopeOf(job, tickets[place]) ?? []);
+  const published = going.length === 0 ? [] : await broker.enqueue(going);
   let next = 0;
   return Promise.all(
     jobs.map((job, place) => {
@@ -50,6 +52,15 @@ export async function sendJobs(
       return resultOf(claims, job, ticket, isGoing(ticket) ? published[next++] : undefined);
     }),
   );
+}
+
+function envelopeOf(
+  { envelope, unique }: PreparedJob,
+  ticket: Ticket | undefined,
+): Envelope | undefined {
+  if (ticket?.kind === "claimed" && unique !== undefined)
+    return withClaimHeader(envelope, unique, ticket);
+  return isGoing(ticket) ? envelope : undefined;
 }
 
 function isGoing(ticket: Ticket | undefined): boolean {

@@ -7,7 +7,7 @@ export interface ProgressReport {
   readonly note?: string;
   /** The attempt that said it, 1 for the first. */
   readonly attempt: number;
-  /** Epoch milliseconds, by the node's clock. */
+  /** Epoch milliseconds, by the node's clock; of one run they only grow. */
   readonly at: number;
   readonly node: string;
 }

@@ -30,6 +30,8 @@ export interface UniqueClaim {
   readonly state: "claimed" | "seen" | "started" | "freed";
   /** When the job was enqueued, by the server's clock; absent: when this was first written. */
   readonly since?: number;
+  /** The job's place in its queue, where a node made the claim: it tells those of one millisecond apart. */
+  readonly sequence?: number;
   /** Absent: what the job's definition on the node says. */
   readonly while?: UniqueWhile;
   /** Its producer lets others replace it. */

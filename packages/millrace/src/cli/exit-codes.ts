@@ -17,6 +17,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid-option",
   "invalid-duration",
   "invalid-job",
+  "invalid-schedule",
   "invalid-name",
   "invalid-payload",
   "unserializable-payload",

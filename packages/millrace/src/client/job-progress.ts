@@ -74,8 +74,8 @@ class Mailbox {
   }
 
   put(report: ProgressReport): void {
-    // After a reconnect the latest is told once more.
-    if (this.#last !== undefined && isSame(this.#last, report)) return;
+    // After an outage reports are told once more, and what is read then may be older than what was heard before.
+    if (this.#last !== undefined && isNoNewer(report, this.#last)) return;
     this.#last = report;
     this.#waiting = report;
     this.#wake();
@@ -108,6 +108,7 @@ class Mailbox {
   }
 }
 
-function isSame(a: ProgressReport, b: ProgressReport): boolean {
-  return a.at === b.at && a.attempt === b.attempt && a.value === b.value && a.note === b.note;
+/** The times of one run only grow. Those of two nodes can't be compared, so what another node says is taken as it comes. */
+function isNoNewer(report: ProgressReport, last: ProgressReport): boolean {
+  return report.node === last.node && report.attempt === last.attempt && report.at <= last.at;
 }

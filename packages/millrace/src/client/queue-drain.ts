@@ -62,6 +62,9 @@ export async function drainQueue(
     const left = status.waiting + status.held + status.running + (delayed ? status.delayed : 0);
     empty = left === 0 ? empty + 1 : 0;
     if (empty === EMPTY_LOOKS) return { drained: true, status };
+    // Somebody opened it again; or a node that was just bringing its settings up to date put the old subjects back.
+    if (status.closed === undefined) return { drained: false, status };
+    if (status.intake === "open") await broker.queues.setIntake(queue, "closed");
     if (signal?.aborted === true || clock.monotonic() >= until) return { drained: false, status };
     await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve));
   }

@@ -87,6 +87,8 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     clock,
     random,
     name: "test-node",
+    // Renewed often, it would be most of what a day of simulated time takes.
+    schedulerLease: "6h",
   });
   await node.start();
 

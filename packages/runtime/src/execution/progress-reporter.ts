@@ -19,6 +19,7 @@ export class ProgressReporter {
   readonly #envelope: Envelope;
   /** Not written yet. */
   #latest: ProgressReport | undefined;
+  #at = 0;
   #writing: Promise<void> | undefined;
   /** Set for as long as the next report has to wait. */
   #pause: Timer | undefined;
@@ -34,7 +35,9 @@ export class ProgressReporter {
     const said = checkProgress(value, note);
     if (this.#over) return;
     const { clock, node } = this.#host;
-    this.#latest = { ...said, attempt: this.#envelope.attempts + 1, at: clock.now(), node };
+    // Readers tell by it which of two reports is newer, whatever becomes of the wall clock.
+    this.#at = Math.max(clock.now(), this.#at + 1);
+    this.#latest = { ...said, attempt: this.#envelope.attempts + 1, at: this.#at, node };
     this.#next();
   }
 

@@ -63,6 +63,8 @@ export interface NodeOptions {
   readonly grace?: Duration;
   /** How soon a dead node's jobs are delivered again. Extended by itself while a handler runs. Default: 30 s. */
   readonly lease?: Duration;
+  /** How soon another node leads the schedules when the one that led them has died. Default: the lease, but 10 s at most. */
+  readonly schedulerLease?: Duration;
   /** Crashes in a row that make a job a dead letter. Default: 3. */
   readonly poisonAfter?: number;
   /** For jobs with `isolation: "thread"`. */
@@ -85,6 +87,7 @@ export interface NodeConfig {
   readonly queues: ReadonlyMap<string, NodeQueueOptions>;
   readonly graceMs: number;
   readonly leaseMs: number;
+  readonly schedulerLeaseMs: number;
   readonly poisonAfter: number;
   readonly threads: ThreadOptions;
   readonly middleware: readonly Middleware[];
@@ -96,6 +99,8 @@ export interface NodeConfig {
 }
 
 const LEAST_LEASE_MS = 1_000;
+/** A dead leader keeps schedules waiting for so long. It costs the leader one small write in a third of it. */
+const LONGEST_USUAL_SCHEDULER_LEASE_MS = 10_000;
 
 /**
  * Options with their defaults, checked once.
@@ -124,6 +129,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     queues,
     graceMs: toMs(options.grace ?? "30s", "grace"),
     leaseMs,
+    schedulerLeaseMs: schedulerLeaseMs(options.schedulerLease, leaseMs),
     poisonAfter: wholeFrom1(options.poisonAfter ?? 3, "poisonAfter"),
     threads: threadOptions(options.threads),
     middleware: options.middleware ?? [],
@@ -133,6 +139,13 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   });
+}
+
+function schedulerLeaseMs(lease: Duration | undefined, leaseMs: number): number {
+  if (lease === undefined) return Math.min(leaseMs, LONGEST_USUAL_SCHEDULER_LEASE_MS);
+  const ms = toMs(lease, "schedulerLease");
+  if (ms < LEAST_LEASE_MS) throw wrong("schedulerLease", lease, "at least 1s");
+  return ms;
 }
 
 function threadOptions({ maxHeapMb }: ThreadOptions = {}): ThreadOptions {

@@ -31,9 +31,6 @@ import { QueueWorker } from "../worker/queue-worker.ts";
 import { nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
 
-/** A dead leader keeps schedules waiting for this long, so it is short; renewing is one small write in a third of it. */
-const LONGEST_LEADERSHIP_LEASE_MS = 10_000;
-
 /** A running set of queue workers with everything they need. */
 export interface MillraceNode {
   readonly name: string;
@@ -172,7 +169,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           events,
           metrics,
           log,
-          leaseMs: Math.min(config.leaseMs, LONGEST_LEADERSHIP_LEASE_MS),
+          leaseMs: config.schedulerLeaseMs,
         },
         config.schedules,
       ),

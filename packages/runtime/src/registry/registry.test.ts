@@ -1,6 +1,7 @@
-import { defineJob } from "@millrace/core";
+import { defineJob, defineSchedule } from "@millrace/core";
 import { expect, test } from "vitest";
 import { collectJobs } from "./collect-jobs.ts";
+import { collectSchedules, requireSchedules } from "./collect-schedules.ts";
 import { Registry } from "./registry.ts";
 
 const job = (name: string, queue?: string) =>
@@ -49,4 +50,18 @@ test("a module's jobs are its default, its named exports and its lists, each onc
 test("two different jobs of one name in one module are not hidden from the registry", () => {
   const jobs = collectJobs({ one: job("same"), two: job("same") });
   expect(() => new Registry(jobs)).toThrow(expect.objectContaining({ code: "duplicate-job" }));
+});
+
+test("a module's schedules are found beside its jobs, each once, and a name means one of them", () => {
+  const schedule = (name: string) => defineSchedule({ name, cron: "* * * * *", job: job("a") });
+  const [a, b] = [schedule("a"), schedule("b")];
+  expect(collectSchedules({ default: job("a"), a, again: a, list: [a, b], text: "x" })).toEqual([
+    a,
+    b,
+  ]);
+  expect(requireSchedules([a, b, a])).toEqual([a, b]);
+  for (const wrong of [[a, schedule("a")], [job("a")], [null]])
+    expect(() => requireSchedules(wrong)).toThrow(
+      expect.objectContaining({ code: "invalid-schedule" }),
+    );
 });

@@ -2,7 +2,7 @@ import { MillraceError, paused, resumed, SCHEDULES } from "@millrace/core";
 import type { MemoryBroker } from "@millrace/core/testing";
 import { describe, expect, test } from "vitest";
 import { gate } from "../fixtures/simulated-node.ts";
-import { SimulatedFleet } from "./simulated-fleet.fixture.ts";
+import { SimulatedFleet } from "../fixtures/simulated-fleet.ts";
 
 const MINUTES_10 = 600_000;
 
@@ -23,11 +23,10 @@ describe("one node", () => {
     expect(fleet.state().intent).toBeUndefined();
   });
 
-  test("with nothing scheduled asks for no lock and keeps no timer", async () => {
+  test("with nothing scheduled asks for no lock", async () => {
     const fleet = new SimulatedFleet();
-    const { said } = await fleet.node("a", { schedules: [] });
-    // The sweeper of the gates has one, and the view of the queues' controls.
-    expect(fleet.clock.pending).toBe(2);
+    const { said, broker } = await fleet.node("a", { schedules: [] });
+    expect(await broker.locks.look("leader/scheduler")).toBeUndefined();
     expect(said).toEqual([]);
     fleet.server.bucket(SCHEDULES).put(
       "later",
@@ -134,6 +133,24 @@ describe("several nodes", () => {
     await fleet.clock.advance("4m");
     expect(fleet.ran).toEqual(["00:01:00", "00:02:00", "00:05:00"]);
   });
+});
+
+test("stopped at any moment of its life, a node leaves no timer and no lock behind", async () => {
+  for (let ms = 0; ms < 120; ms += 3) {
+    const fleet = new SimulatedFleet();
+    const schedules = [{ cron: "* * * * * *" }, { cron: "* * * * * *", name: "other" }];
+    const { node, broker } = await fleet.node("a", { schedules, start: false });
+    const started = node.start().catch(() => {});
+    // Some way into its start by turns of the event loop, then into its ticks by time.
+    for (let turn = 0; turn < ms / 3; turn += 1) await Promise.resolve();
+    if (ms > 60) await fleet.clock.advance((ms - 60) * 50);
+    const stopped = node.stop();
+    // Less than a lease, after which the lock would be free in any case.
+    await fleet.clock.advance("3s");
+    await Promise.all([started, stopped]);
+    expect([ms, fleet.clock.pending]).toEqual([ms, 0]);
+    expect([ms, await broker.locks.look("leader/scheduler")]).toEqual([ms, undefined]);
+  }
 });
 
 describe("what was missed", () => {

@@ -14,6 +14,8 @@ export interface Meeting {
   readonly generation: number;
   /** By the server's clock where its message still shows it. */
   readonly enqueuedAt: number;
+  /** Its place in the queue; undefined where the runtime has published it again since. */
+  readonly sequence: number | undefined;
   /** `run`: an attempt ended, or it was interrupted or snoozed. `perhaps`: a holder was lost, which may have been before the start. */
   readonly earlier: "none" | "perhaps" | "run";
   readonly while: UniqueRule<never>["while"];
@@ -50,6 +52,7 @@ export function meetingOf(
     generation: envelope.generation,
     // What the runtime published again was stored later than it was enqueued.
     enqueuedAt: message.origin === "producer" ? message.storedAt : envelope.createdAt,
+    sequence: message.origin === "producer" ? message.sequence : undefined,
     earlier:
       attempts > 0 || interruptions > 0 || snoozes > 0 ? "run" : crashes > 0 ? "perhaps" : "none",
     while: job?.unique?.while ?? "pending",

@@ -77,7 +77,7 @@ export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meet
       const { by } = standing;
       if (by.claim.replaced?.includes(met.id) === true)
         return { do: "cancel", reason: replacedBy(by) };
-      if (met.onConflict === "keep" || met.enqueuedAt <= by.since || !mayBeReplaced(by))
+      if (met.onConflict === "keep" || !isLater(met, by) || !mayBeReplaced(by))
         return { do: "cancel", reason: `Its unique key is held by ${by.claim.id}.` };
       return take({ ...fresh(met), replaced: givenWay(by) }, by.revision, met);
     }
@@ -102,23 +102,31 @@ function own(stored: StoredClaim, met: Meeting): Judged {
 }
 
 function afterFreed(stored: StoredClaim, met: Meeting): Judged {
-  const { revision, since, updatedAt } = stored;
+  const { revision, updatedAt } = stored;
   const mayRunAgain = mayHaveStarted(stored, met);
   if (mayRunAgain && met.while !== "running") return PASS;
   // Under a rule by which the latest wins, one that came after the job that has started is not served by it.
-  const isNewer = met.onConflict !== "keep" && met.enqueuedAt > since;
+  const isNewer = met.onConflict !== "keep" && isLater(met, stored);
   const isReplaced = stored.claim.replaced?.includes(met.id) === true;
   if (!mayRunAgain && (isReplaced || (met.enqueuedAt < updatedAt && !isNewer)))
     return { do: "cancel", reason: wasHeld(stored, met) };
   return take(fresh(met), revision, met);
 }
 
+/** Whether a job was enqueued after the one that has the claim. Several fit into a millisecond. */
+function isLater({ enqueuedAt, sequence }: Meeting, { since, claim }: StoredClaim): boolean {
+  if (enqueuedAt !== since) return enqueuedAt > since;
+  return sequence !== undefined && claim.sequence !== undefined && sequence > claim.sequence;
+}
+
 /** The claim of a job that came without one. */
-function fresh({ id, generation, enqueuedAt, while: during, onConflict }: Meeting): UniqueClaim {
+function fresh(met: Meeting): UniqueClaim {
+  const { id, generation, enqueuedAt, sequence, while: during, onConflict } = met;
   return {
     id,
     state: "seen",
     since: enqueuedAt,
+    ...(sequence === undefined ? {} : { sequence }),
     while: during,
     ...(onConflict === "keep" ? {} : { replaceable: true }),
     ...(generation === 0 ? {} : { generation }),

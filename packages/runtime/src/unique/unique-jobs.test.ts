@@ -322,6 +322,14 @@ describe("producers that only set uniqueKey", () => {
     expect(ran).toEqual([20]);
   });
 
+  test("debounce: of many in one millisecond the last runs, in whatever order they are met", async () => {
+    const { publish, node, ran, clock } = await scene({ key, onConflict: { debounce: "2s" } });
+    for (let version = 1; version <= 10; version += 1) await publish(version);
+    await node();
+    await clock.advance("1m");
+    expect(ran).toEqual([10]);
+  });
+
   test("a job for later holds its key from the first look on", async () => {
     const { publish, enqueue, node, ran, clock } = await scene({ key });
     await node();
@@ -502,6 +510,31 @@ test("a job without a key costs no look at the claims", async () => {
   expect(ran).toEqual([1]);
   expect([...server.buckets.keys()]).not.toContain("unique");
 });
+
+test.each([
+  ["pending", [0, 1]],
+  ["running", [1, 1]],
+] as const)(
+  "while %s: a claimed job costs its node this many reads and writes",
+  async (during, costs) => {
+    const { enqueue, node, ran } = await scene({ key, while: during });
+    const { broker } = await node();
+    const cost = [0, 0];
+    const open = broker.documents.bind(broker);
+    broker.documents = async (bucket) => {
+      const documents = await open(bucket);
+      const { get, put } = documents;
+      if (bucket === "unique") {
+        documents.get = (...args) => ((cost[0] = (cost[0] ?? 0) + 1), get.apply(documents, args));
+        documents.put = (...args) => ((cost[1] = (cost[1] ?? 0) + 1), put.apply(documents, args));
+      }
+      return documents;
+    };
+    await enqueue(1);
+    expect(ran).toEqual([1]);
+    expect(cost).toEqual(costs);
+  },
+);
 
 test("claims that say nothing any more are swept, by one node", async () => {
   const { enqueue, node, server, clock } = await scene({ key, while: { window: "1m" } });
