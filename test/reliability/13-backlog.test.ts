@@ -30,7 +30,7 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
             tells: "other",
             leaseMs: 10_000,
             // Without it a heap grows as long as the machine has room, whether anything is kept or not.
-            nodeOptions: ["--max-old-space-size=96"],
+            nodeOptions: ["--max-old-space-size=96", "--max-semi-space-size=8"],
           }),
         ),
       );
