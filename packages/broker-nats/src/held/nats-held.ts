@@ -44,7 +44,7 @@ export class NatsHeld implements HeldStore {
   readonly #publisher: ConfirmedPublisher;
   /** Names by subject; a token stands for one name for ever. */
   readonly #names = new Map<string, string>();
-  readonly #windows = new Map<string, { readonly ms: number; readonly untilMs: number }>();
+  readonly #windows = new Map<string, { readonly ms: Promise<number>; readonly untilMs: number }>();
 
   constructor(server: ServerAccess, publisher: ConfirmedPublisher) {
     this.#server = server;
@@ -64,8 +64,12 @@ export class NatsHeld implements HeldStore {
       const last = oldest.at(-1);
       if (last === undefined) break;
       const base = moved;
+      // All are looked up before the first is published, so that no slow answer lets a later one overtake.
+      const gone = await Promise.all(oldest.map((held) => this.#wasMovedLongAgo(held)));
       const mine = await Promise.all(
-        oldest.map((held, index) => this.#move(queue, held, passes[base + index])),
+        oldest.map((held, index) =>
+          this.#move(queue, held, passes[base + index], gone[index] === true),
+        ),
       );
       moved += mine.filter(Boolean).length;
       from = last.sequence + 1;
@@ -75,7 +79,8 @@ export class NatsHeld implements HeldStore {
 
   async releaseJob(queue: string, id: string): Promise<boolean> {
     const held = await this.#find(requireQueueName(queue), requireId(id));
-    return held !== undefined && this.#move(queue, held, undefined);
+    if (held === undefined) return false;
+    return this.#move(queue, held, undefined, await this.#wasMovedLongAgo(held));
   }
 
   async gates(queue?: string): Promise<readonly HeldGate[]> {
@@ -128,10 +133,15 @@ export class NatsHeld implements HeldStore {
   }
 
   /** @returns whether this call put it into the queue: of two at the same time, one did */
-  async #move(queue: string, held: StreamMessage, pass: string | undefined): Promise<boolean> {
+  async #move(
+    queue: string,
+    held: StreamMessage,
+    pass: string | undefined,
+    wasMoved: boolean,
+  ): Promise<boolean> {
     const { jsm, names } = this.#server;
     let mine = false;
-    if (!(await this.#wasMovedLongAgo(held))) {
+    if (!wasMoved) {
       const { subject, data, headers } = wokenMessage(held, queue, names, pass);
       mine = !(await this.#publisher.publish(subject, data, headers)).duplicate;
     }
@@ -186,12 +196,21 @@ export class NatsHeld implements HeldStore {
     });
   }
 
-  async #dedupeWindow(queue: string): Promise<number> {
+  /** Asked once for all that are let in together. */
+  #dedupeWindow(queue: string): Promise<number> {
     const known = this.#windows.get(queue);
     const now = systemClock.monotonic();
     if (known !== undefined && now < known.untilMs) return known.ms;
+    const ms = this.#askWindow(queue);
+    this.#windows.set(queue, { ms, untilMs: now + WINDOW_BELIEVED_MS });
+    // A failure is not kept: the next call tries again.
+    ms.catch(() => this.#windows.delete(queue));
+    return ms;
+  }
+
+  #askWindow(queue: string): Promise<number> {
     const { jsm, names } = this.#server;
-    const ms = await request(`look at the queue ${queue}`, async () => {
+    return request(`look at the queue ${queue}`, async () => {
       try {
         const { config } = await jsm.streams.info(names.queueStream(queue));
         return millis(config.duplicate_window);
@@ -201,8 +220,6 @@ export class NatsHeld implements HeldStore {
         throw error;
       }
     });
-    this.#windows.set(queue, { ms, untilMs: now + WINDOW_BELIEVED_MS });
-    return ms;
   }
 
   #filter(queue: string | undefined, gate?: string): string {
