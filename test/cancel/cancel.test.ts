@@ -201,7 +201,7 @@ describeEachServer("cancel over processes", (server) => {
   test("a handler on one node cancels a job on another", async () => {
     const { client, connectClient, node, namespace } = await scene();
     const child = await node("target");
-    await client.enqueue(patient, { do: "heed" }, { id: "target" });
+    await client.enqueue(task, { do: "ignore" }, { id: "target" });
     await heard(child, "started", "target");
     const own = await connectClient();
     const boss = defineJob({ name: "boss", queue: "bosses" });
