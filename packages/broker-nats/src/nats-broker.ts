@@ -44,10 +44,9 @@ import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
 import { NatsProgress } from "./store/progress.ts";
 import { NatsQueues } from "./store/queues.ts";
-import { serverTime } from "./store/server-time.ts";
+import { serverNow } from "./store/server-now.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
-import { serverTimeOf } from "./topology/server-time.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
 import { deadStream, heldStream, historyStream } from "./topology/streams.ts";
 import { LeaseDesks } from "./work/lease-desk.ts";
@@ -228,12 +227,6 @@ export class NatsBroker implements Broker {
     return findWaiting(this.#server, this.held, id, options.queue);
   }
 
-  async serverTime(): Promise<number> {
-    this.#requireOpen();
-    await this.#ensureStreams();
-    return serverTime(this.#server, this.#server.names.heldStream);
-  }
-
   listWaiting(
     queue: string,
     options: { readonly limit?: number } = {},
@@ -271,12 +264,11 @@ export class NatsBroker implements Broker {
   }
 
   async serverNow(): Promise<number> {
+    this.#requireOpen();
     await this.#ensureStreams();
     const { jsm, names } = this.#server;
     // Always of one stream: in a cluster each has a leader of its own, with a clock of its own.
-    return request("read the server's clock", async () =>
-      serverTimeOf(await jsm.streams.info(names.deadStream)),
-    );
+    return serverNow(jsm, names.deadStream);
   }
 
   ping(): Promise<number> {

@@ -110,6 +110,7 @@ export type { EnqueuedJob, EnqueueItemResult } from "./producer/enqueue-many.ts"
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
 export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
+export { enqueueOne } from "./producer/enqueue-one.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
 export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";

@@ -80,9 +80,6 @@ export interface Broker {
    */
   listWaiting(queue: string, options?: { readonly limit?: number }): Promise<readonly WaitingJob[]>;
 
-  /** The server's clock, epoch milliseconds. A round trip. What several nodes reckon with together is told in it. */
-  serverTime(): Promise<number>;
-
   /** Who runs this job now, asked of the nodes themselves. */
   whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;
   /** Answers `whoRuns` for one node. */
@@ -100,7 +97,7 @@ export interface Broker {
 
   readonly status: BrokerStatus;
   onStatus(listener: (status: BrokerStatus) => void): () => void;
-  /** The server's clock, epoch milliseconds: one that all nodes share, wherever their own clocks stand. A round trip. */
+  /** The server's clock, epoch milliseconds, in which nodes reckon what they reckon together, wherever their own clocks stand. A round trip. */
   serverNow(): Promise<number>;
   /** A round trip to the server, milliseconds. */
   ping(): Promise<number>;

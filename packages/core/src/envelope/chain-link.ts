@@ -1,4 +1,4 @@
-import type { Envelope, Lane } from "./envelope.ts";
+import { type Envelope, type Lane, UNSETTLED } from "./envelope.ts";
 import { isId, isJobName, isQueueName } from "./names.ts";
 
 /** A job that follows when the one before it has succeeded: it is enqueued with that one's result as its payload. */
@@ -47,17 +47,13 @@ export function followingJob(done: Envelope, output: unknown, now: number): Enve
   if (link === undefined) return undefined;
   const { id = nextId(done.id), name, queue, lane, maxAttempts, timeoutMs } = link;
   return {
+    ...UNSETTLED,
     id,
     name,
     queue,
     payload: output === undefined ? null : output,
     createdAt: now,
     headers: done.headers,
-    attempts: 0,
-    generation: 0,
-    interruptions: 0,
-    crashes: 0,
-    snoozes: 0,
     ...(lane === undefined ? {} : { lane }),
     ...(maxAttempts === undefined ? {} : { maxAttempts }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),

@@ -1,5 +1,6 @@
 import { MillraceError } from "../errors/millrace-error.ts";
-import { type Duration, toMs } from "../time/duration.ts";
+import type { Duration } from "../time/duration.ts";
+import { atLeast1Ms } from "./option-checks.ts";
 
 /** Gives the key of a job from its input, as it was enqueued. Up to 256 characters; equal keys belong together. */
 export type KeyOf<Input> = (input: Input) => string;
@@ -172,10 +173,4 @@ function oneOf<Word extends string>(value: Word, words: readonly Word[], field: 
 function wholeFrom1(value: number, field: string): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new MillraceError("invalid-option", `${field}: must be a whole number from 1.`);
-}
-
-function atLeast1Ms(duration: Duration, field: string): number {
-  const ms = toMs(duration, field);
-  if (ms >= 1) return ms;
-  throw new MillraceError("invalid-option", `${field}: must be at least 1ms.`);
 }

@@ -5,6 +5,7 @@ import type { RetryPolicy } from "../retry/retry-policy.ts";
 import { type Duration, toMs } from "../time/duration.ts";
 import { type Coordination, coordination, type CoordinationOptions } from "./coordination.ts";
 import type { Handler } from "./execution-context.ts";
+import { atLeast1Ms } from "./option-checks.ts";
 import type { OutcomeSignal } from "./outcome-signal.ts";
 import type { Schema } from "./schema.ts";
 
@@ -148,10 +149,4 @@ function requireSchema<Input, Output>(
     "invalid-option",
     `${field}: needs a schema that speaks Standard Schema (zod 3.24+, valibot 1+, arktype 2+ …).`,
   );
-}
-
-function atLeast1Ms(duration: Duration, field: string): number {
-  const ms = toMs(duration, field);
-  if (ms >= 1) return ms;
-  throw new MillraceError("invalid-option", `${field}: must be at least 1ms.`);
 }

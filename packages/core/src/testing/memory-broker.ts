@@ -190,11 +190,6 @@ export class MemoryBroker implements Broker {
     return [...queued, ...delayed].slice(0, limit);
   }
 
-  async serverTime(): Promise<number> {
-    this.#connection.reach();
-    return this.#server.clock.now();
-  }
-
   async whoRuns(id: string): Promise<RunningJob | undefined> {
     this.#connection.reach();
     for (const answer of this.#server.runners) {

@@ -4,6 +4,7 @@ import {
   type Broker,
   callBack,
   type Clock,
+  enqueueOne,
   type EnqueueOptions,
   type EnqueueResult,
   type Envelope,
@@ -86,7 +87,7 @@ export async function enqueueBatch<Input, Parsed, Output>(
   const results = await broker.enqueue(members);
   for (const result of results) await leaveAtOnce(broker, id, result);
   if ((await broker.batches.left(id)) === 0)
-    await callBack(broker, id, (envelope) => publish(broker, envelope), true);
+    await callBack(broker, id, async (envelope) => void (await enqueueOne(broker, envelope)), true);
   return {
     id,
     jobs: results.filter((result) => result.ok).map((result) => jobHandle(broker, clock, result)),
@@ -105,11 +106,6 @@ async function leaveAtOnce(broker: Broker, batch: string, result: EnqueueResult)
   const last = (await broker.history.read(result)).at(-1);
   const end = last === undefined ? undefined : batchEnd(last.state);
   if (end !== undefined) await broker.batches.leave(batch, result.id, end);
-}
-
-async function publish(broker: Broker, callback: Envelope): Promise<void> {
-  const [result] = await broker.enqueue([callback]);
-  if (result?.ok === false) throw result.error;
 }
 
 /** Its input is checked by the node, when it is whole. */

@@ -2,6 +2,7 @@ import {
   type Broker,
   type ChainLink,
   type Clock,
+  enqueueOne,
   type EnqueueOptions,
   type EnvelopeSource,
   type JobDefinition,
@@ -84,11 +85,8 @@ function chainOf<Output>(parts: Parts): Chain<Output> {
     },
     enqueue: async () => {
       const envelope = await parts.first();
-      const [result] = await host.broker.enqueue([{ ...envelope, next: links }]);
-      if (result === undefined)
-        throw new MillraceError("publish-timeout", `The broker said nothing about job ${id}.`);
-      if (!result.ok) throw result.error;
-      return chainHandle<Output>(parts, result.duplicate);
+      const { duplicate } = await enqueueOne(host.broker, { ...envelope, next: links });
+      return chainHandle<Output>(parts, duplicate);
     },
   };
 }

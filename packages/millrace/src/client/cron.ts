@@ -2,6 +2,7 @@ import {
   type Broker,
   checkInput,
   type Clock,
+  enqueueOne,
   type DocumentStore,
   isSchedule,
   MillraceError,
@@ -169,10 +170,7 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
 
     async run(name) {
       const job = runJob(await find(name), newId(), clock.now());
-      const [result] = await broker.enqueue([job]);
-      if (result === undefined)
-        throw new MillraceError("publish-timeout", `The broker said nothing about job ${job.id}.`);
-      if (!result.ok) throw result.error;
+      const result = await enqueueOne(broker, job);
       await change(name, (state) => withRun(state, job.id, clock.now()));
       return jobHandle(broker, clock, result);
     },

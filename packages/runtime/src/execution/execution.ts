@@ -456,8 +456,9 @@ export class Execution {
     this.#state = settlement.state;
     reportSettled(this.#host, input, settlement);
     if (this.#onTrial) await this.#endTrial(input.envelope);
-    if (settlement.state !== "requeued" && settlement.state !== "abandoned")
-      await this.#progress?.forget();
+    const { state } = settlement;
+    if (this.#progress !== undefined && state !== "requeued" && state !== "abandoned")
+      await this.#progress.forget();
     const hooks = hooksFor(this.#host.hooks, input.envelope, settlement);
     if (hooks.length > 0 && settlement.state !== "abandoned")
       await followUp(hooks, this.#settled(settlement), this.#host.log);

@@ -14,7 +14,7 @@ import { roomWithinHorizon } from "./gcra.ts";
 import { RATES_BUCKET } from "./key-rate-gate.ts";
 import { limitInHolder } from "./permit.ts";
 import { rateDocument, readRateState } from "./rate-desk.ts";
-import { ServerClock } from "./server-clock.ts";
+import { ServerClock } from "../clock/server-clock.ts";
 
 export interface SweeperOptions {
   readonly broker: Broker;

@@ -9,7 +9,7 @@ import {
   recordError,
   type Timer,
 } from "@millrace/core";
-import { BucketClock } from "./bucket-clock.ts";
+import { ServerClock } from "../clock/server-clock.ts";
 
 export interface TokenPurseOptions {
   readonly broker: Broker;
@@ -54,7 +54,7 @@ const ROUNDS = 20;
  */
 export class TokenPurse {
   readonly #options: TokenPurseOptions;
-  readonly #bucketClock: BucketClock;
+  readonly #serverClock: ServerClock;
   #rate: RateLimit;
   #tokens = 0;
   /** By the monotonic clock. */
@@ -68,7 +68,7 @@ export class TokenPurse {
   constructor(options: TokenPurseOptions) {
     this.#options = options;
     this.#rate = options.rate;
-    this.#bucketClock = new BucketClock(options.broker, options.clock);
+    this.#serverClock = new ServerClock(options.broker, options.clock);
   }
 
   get rate(): RateLimit {
@@ -185,9 +185,9 @@ export class TokenPurse {
    * now: nodes that went by different words of the server would each see much time pass, and give out a burst each.
    */
   async #nowBeside(bucket: unknown): Promise<number> {
-    const now = await this.#bucketClock.now();
+    const now = await this.#serverClock.now();
     const { at } = readBucket(bucket, this.#rate, now);
-    return Math.abs(now - at) > DOUBTFUL_MS ? this.#bucketClock.now(FRESH_MS) : now;
+    return Math.abs(now - at) > DOUBTFUL_MS ? this.#serverClock.now(FRESH_MS) : now;
   }
 
   /** @returns undefined where the bucket could not be reached */

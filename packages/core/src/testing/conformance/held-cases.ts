@@ -174,11 +174,4 @@ export const heldCases: readonly ConformanceCase[] = [
     assert.deepEqual(await held.list({ queue: scene.queue }), []);
     assert.equal(await held.purge(scene.queue), 0);
   }),
-
-  conformanceCase("held: the server's clock is told", async (scene) => {
-    const first = await scene.broker.serverTime();
-    assert.ok(Math.abs(first - scene.harness.now()) < 60_000);
-    await scene.passes(20);
-    assert.ok((await scene.broker.serverTime()) > first);
-  }),
 ];

@@ -1,0 +1,18 @@
+import type { Broker, EnqueueResult } from "../broker/broker.ts";
+import type { Envelope } from "../envelope/envelope.ts";
+import { unanswered } from "./enqueue-many.ts";
+
+/**
+ * Publishes an envelope as it is: for those that need no input checked and no key claimed.
+ *
+ * @throws MillraceError whatever keeps the job from being stored
+ */
+export async function enqueueOne(
+  broker: Pick<Broker, "enqueue">,
+  envelope: Envelope,
+): Promise<Extract<EnqueueResult, { readonly ok: true }>> {
+  const [result] = await broker.enqueue([envelope]);
+  if (result === undefined) throw unanswered(envelope.id);
+  if (!result.ok) throw result.error;
+  return result;
+}
