@@ -36,24 +36,33 @@ export function lockDuties(
   /** As the store gave it last, also where the machine does not wait for it any more. */
   let latest: HeldLock | undefined;
   let keeping: LockKeeping | "over" | undefined;
+  /** Until when the store's extensions reached, by the clock; those before the last renewal count too. */
+  let keptUntilMs = Number.NEGATIVE_INFINITY;
 
   const endKeeping = (): void => {
     if (keeping !== "over") keeping?.end();
     keeping = "over";
   };
+  const noteKept = (): void => {
+    const agoMs = keeping === "over" ? undefined : keeping?.extendedAgoMs();
+    if (agoMs === undefined) return;
+    keptUntilMs = Math.max(keptUntilMs, clock.monotonic() - agoMs + leaseTime.heldForMs(leaseMs));
+  };
   const termOf = (lock: HeldLock, fromMs: number): LeaseTerm => {
     latest = lock;
     // A renewal may be answered when nobody holds the lock any more.
     if (keeping !== "over") {
+      // The renewed term is judged by the one before it, which these extensions may have carried here.
+      noteKept();
       keeping?.end();
       keeping = locks.keep?.(lock, claim, clock.monotonic() - fromMs);
     }
     return { lock, fromMs, untilMs: fromMs + leaseTime.heldForMs(leaseMs) };
   };
   const heldUntilMs = ({ untilMs }: LeaseTerm): number => {
-    const agoMs = keeping === "over" ? undefined : keeping?.extendedAgoMs();
-    if (agoMs === undefined) return untilMs;
-    return Math.max(untilMs, clock.monotonic() - agoMs + leaseTime.heldForMs(leaseMs));
+    if (keeping === "over") return untilMs;
+    noteKept();
+    return Math.max(untilMs, keptUntilMs);
   };
 
   return {

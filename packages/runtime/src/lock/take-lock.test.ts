@@ -209,6 +209,21 @@ describe("a holder whose store extends the lease from elsewhere", () => {
     expect(locks.clock.pending).toBe(0);
   });
 
+  test("a renewal that is answered late finds the lock held where it was extended meanwhile", async () => {
+    const locks = new SimulatedLocks();
+    const kept = keepIn(locks);
+    let slow = 1;
+    locks.befalls((call) => (call === "renew" && slow-- > 0 ? { tookMs: 1_900 } : undefined));
+    const lease = await locks.taken("a");
+    await locks.clock.advance(1_500);
+    const keeping = kept.get(1);
+    if (keeping !== undefined) keeping.extendedMs = 1_500;
+    await locks.clock.advance(1_500);
+    expect([lease.isHeld(), lease.signal.aborted]).toEqual([true, false]);
+    await lease.release();
+    expect(locks.server.locks.look("it")).toBeUndefined();
+  });
+
   test("asks for it anew after each renewal, and ends it before the release", async () => {
     const locks = new SimulatedLocks();
     const kept = keepIn(locks);
