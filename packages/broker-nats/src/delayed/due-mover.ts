@@ -25,6 +25,8 @@ const QUEUE_FULL_MS = 1_000;
 /** A queue that is gone may come back; a message that can't be forwarded may be mended by an operator. */
 const HOPELESS_MS = 30_000;
 const RETRY_MS = 500;
+/** The server lets go of many at once; read in one go they would hold up the event loop, and with it what is due. */
+const MOST_AT_ONCE = 500;
 /** `stopping`: what arrives is kept until no pull is left, else it would come straight back. */
 type Phase = "running" | "stopping" | "stopped";
 
@@ -62,7 +64,7 @@ export class DueMover implements Stoppable {
       nc: options.server.nc,
       stream: options.server.names.delayedStream,
       consumer: MOVER_CONSUMER,
-      freeSlots: () => this.#room.left(),
+      freeSlots: () => Math.min(this.#room.left(), MOST_AT_ONCE),
       onMessage: (delivery) => this.#take(delivery),
       // A frozen mover's pull is over before the server hands out again what it held.
       expiresMs: leaseMs / 2,
