@@ -8,6 +8,7 @@ import { eventually } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type Driver, type Reply, startDriver } from "./driver.ts";
+import { matrixCases } from "./matrix-cases.ts";
 import { type Language, toolchain } from "./toolchains.ts";
 
 const QUEUE = "wire";
@@ -72,6 +73,15 @@ export async function describeProducer(language: Language): Promise<void> {
       const records = (id: string): Promise<readonly HistoryRecord[]> =>
         served.broker.history.read({ id, queue: QUEUE });
       const SUCCESS = { state: "succeeded", output: { got: PAYLOAD }, attempts: 1 };
+
+      matrixCases(
+        {
+          enqueue: (job, { lane, headers = {} } = {}) =>
+            enqueue("msgpack", job, headers, lane === undefined ? QUEUE : `${QUEUE}.${lane}`),
+          result,
+        },
+        { runsOf, records },
+      );
 
       it.each(FORMATS)("with an id, twice, as %s", async (format) => {
         const id = `twice-${format}`;
@@ -148,7 +158,7 @@ export async function describeProducer(language: Language): Promise<void> {
 
       it("a queue that does not exist is an error of the client", async () => {
         const { error } = await enqueue("msgpack", { id: "nowhere" }, {}, "nowhere");
-        expect(error).toMatch(/503|no response from stream|no responders/i);
+        expect(error).toMatch(/503|no response from stream|no responders|no stream found/i);
       });
 
       it("leaves nothing behind", async () => {
