@@ -72,6 +72,8 @@ export async function describeProducer(language: Language): Promise<void> {
       const runsOf = (id: string): readonly Run[] => runs.filter((run) => run.job.id === id);
       const records = (id: string): Promise<readonly HistoryRecord[]> =>
         served.broker.history.read({ id, queue: QUEUE });
+      const isQueueEmpty = async (): Promise<boolean> =>
+        (await served.broker.queues.snapshot(QUEUE)).oldestAgeMs === 0;
       const SUCCESS = { state: "succeeded", output: { got: PAYLOAD }, attempts: 1 };
 
       matrixCases(
@@ -80,7 +82,7 @@ export async function describeProducer(language: Language): Promise<void> {
             enqueue("msgpack", job, headers, lane === undefined ? QUEUE : `${QUEUE}.${lane}`),
           result,
         },
-        { runsOf, records },
+        { runsOf, records, isQueueEmpty },
       );
 
       it.each(FORMATS)("with an id, twice, as %s", async (format) => {
@@ -162,13 +164,10 @@ export async function describeProducer(language: Language): Promise<void> {
       });
 
       it("leaves nothing behind", async () => {
-        await eventually(
-          async () => (await served.broker.queues.snapshot(QUEUE)).oldestAgeMs === 0,
-          {
-            withinMs: 5_000,
-            describe: "an empty queue",
-          },
-        );
+        await eventually(isQueueEmpty, {
+          withinMs: 5_000,
+          describe: "an empty queue",
+        });
         const dead = await served.broker.deadLetters.list();
         expect(dead.map(({ id, reason }) => [id, reason])).toEqual([["late", "expired"]]);
       });

@@ -64,6 +64,7 @@ describe.skipIf(chain.state === "missing")(title, () => {
       },
       {
         runsOf: (id) => runs.filter(({ job }) => job.id === id),
+        isQueueEmpty: async () => (await served.broker.queues.snapshot(QUEUE)).oldestAgeMs === 0,
         records: (id) => served.broker.history.read({ id, queue: QUEUE }),
       },
     );
