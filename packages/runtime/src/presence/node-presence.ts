@@ -39,8 +39,8 @@ export function nodePresence({ config, workers, events, state, stop }: PresentNo
         ended,
       })),
     }),
-    obey: (desired) => {
-      for (const worker of workers) worker.setQuiet(desired === "quiet");
+    obey: async (desired) => {
+      await Promise.all(workers.map((worker) => worker.setQuiet(desired === "quiet")));
     },
     stop,
   });

@@ -21,7 +21,8 @@ export interface PresenceHost {
   readonly random: () => number;
   /** How the node is now, apart from what the presence knows itself. */
   readonly report: () => Omit<NodeReport, "instance" | "obeys" | "everyMs">;
-  readonly obey: (desired: "running" | "quiet") => void;
+  /** Resolves when it is so: nothing that was pulled for before can arrive any more. */
+  readonly obey: (desired: "running" | "quiet") => Promise<void>;
   /** Begins the node's end. Called once at most. */
   readonly stop: () => void;
 }
@@ -44,6 +45,8 @@ export class Presence {
   readonly #host: PresenceHost;
   /** Set while it is open. */
   #stores: Stores | undefined;
+  /** What is ordered, and what is so already. */
+  #desired: "running" | "quiet" = "running";
   #obeys: "running" | "quiet" = "running";
   /** A stop was obeyed, or the node ends: no later order counts. */
   #ending = false;
@@ -73,15 +76,18 @@ export class Presence {
     const watch = await orders.watch(({ key, document }) => {
       if (key === node) this.#heed(document, orders);
     });
+    let said: NodeReport;
     try {
       await this.#look(orders);
-      this.#revision = await nodes.put(node, this.#report());
+      said = this.#report();
+      this.#revision = await nodes.put(node, said);
     } catch (error) {
       await watch.stop();
       throw error;
     }
     this.#stores = { nodes, orders };
-    this.#beatLater();
+    if (said.obeys === this.#obeys) this.#beatLater();
+    else this.changed();
     return { stop: () => this.#stop(nodes, watch) };
   }
 
@@ -153,13 +159,26 @@ export class Presence {
       void this.#stopAsOrdered(document, orders);
       return;
     }
-    if (desired === this.#obeys) return;
-    this.#obeys = desired;
+    if (desired === this.#desired) return;
+    this.#desired = desired;
     log.info(
       said,
       desired === "quiet" ? "the node is ordered to take no new jobs" : "the node takes jobs again",
     );
-    this.#host.obey(desired);
+    void this.#obey(desired);
+  }
+
+  async #obey(desired: "running" | "quiet"): Promise<void> {
+    const { node, log, obey } = this.#host;
+    try {
+      await obey(desired);
+    } catch (error) {
+      log.warn({ node, error: recordError(error) }, "pulls could not be withdrawn as ordered");
+      return;
+    }
+    // It may have been ordered otherwise meanwhile.
+    if (desired !== this.#desired) return;
+    this.#obeys = desired;
     this.changed();
   }
 

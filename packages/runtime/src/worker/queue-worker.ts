@@ -140,10 +140,11 @@ export class QueueWorker {
     return this.#service.start();
   }
 
-  /** Pulls nothing, or pulls again. What runs goes on. */
-  setQuiet(quiet: boolean): void {
+  /** Pulls nothing, or pulls again. What runs goes on. Resolves when nothing that was pulled for before can arrive any more. */
+  async setQuiet(quiet: boolean): Promise<void> {
     this.#quiet = quiet ? { since: this.#host.clock.now() } : undefined;
     this.#heedControls(this.#controls);
+    if (quiet) await this.#subscription?.pause();
   }
 
   /** Takes nothing new. What runs goes on. */
