@@ -11,7 +11,10 @@ export const completion = command({
   flags: {},
   fields: [],
   examples: [
-    ["millrace completion bash", "In ~/.bashrc or ~/.zshrc (zsh): source <(millrace completion bash)"],
+    [
+      "millrace completion bash",
+      "In ~/.bashrc or ~/.zshrc (zsh): source <(millrace completion bash)",
+    ],
     ["millrace completion fish > ~/.config/fish/completions/millrace.fish", "For fish"],
   ],
   async run({ args: [name] }) {
