@@ -264,7 +264,9 @@ export {
   type CounterName,
   type GaugeName,
   type HistogramName,
-  type MetricLabels,
-  type MetricsCollector,
-  noMetrics,
-} from "./metrics/metrics-collector.ts";
+  type LabelsOf,
+  type MetricDescription,
+  type MetricName,
+  METRICS,
+} from "./metrics/catalogue.ts";
+export { type MetricLabels, type MetricsCollector, noMetrics } from "./metrics/metrics-collector.ts";
