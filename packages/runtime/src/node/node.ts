@@ -19,6 +19,8 @@ import type { ExecutionHost } from "../execution/execution-host.ts";
 import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
+import { nodeReadings } from "../metrics/node-readings.ts";
+import { QueueReadings } from "../metrics/queue-readings.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { Registry } from "../registry/registry.ts";
@@ -182,6 +184,16 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
   });
   if (isFleet) sideServices.push(scheduler);
+  const readings = service({
+    what: "reading for the metrics",
+    open: async () => {
+      const queues = isFleet
+        ? new QueueReadings({ node: config.name, broker, clock, metrics, log })
+        : undefined;
+      return nodeReadings({ broker, clock, metrics, workers, queues });
+    },
+  });
+  if (metrics.onCollect !== undefined) sideServices.push(readings);
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
