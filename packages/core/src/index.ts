@@ -269,4 +269,9 @@ export {
   type MetricName,
   METRICS,
 } from "./metrics/catalogue.ts";
-export { type MetricLabels, type MetricsCollector, noMetrics } from "./metrics/metrics-collector.ts";
+export { countingBroker } from "./metrics/counting-broker.ts";
+export {
+  type MetricLabels,
+  type MetricsCollector,
+  noMetrics,
+} from "./metrics/metrics-collector.ts";

@@ -1,6 +1,7 @@
 import {
   brokerOutlet,
   checkInput,
+  countingBroker,
   EventBus,
   MillraceError,
   Producer,
@@ -77,6 +78,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const gates = nodeGates({
     node: config.name,
     broker,
+    metrics,
     registry,
     clock,
     log,
@@ -110,7 +112,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
     gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
     hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
-    producer: new Producer(brokerOutlet(broker), clock),
+    producer: new Producer(brokerOutlet(countingBroker(broker, metrics, clock)), clock),
     verdict: internals.verdict,
     random: config.random,
     call: compose<AttemptContext>(config.middleware, (context) => {
@@ -166,7 +168,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       openScheduler(
         {
           node: config.name,
-          broker,
+          broker: countingBroker(broker, metrics, clock),
           clock,
           events,
           metrics,
