@@ -1,4 +1,15 @@
-export { isSecretKey, mask, MASKED } from "./masking/mask.ts";
+export {
+  createMask,
+  isSecretKey,
+  type Mask,
+  mask,
+  MASKED,
+  maskError,
+  type MaskOptions,
+  maskText,
+  SECRET_PATTERNS,
+  type SecretPattern,
+} from "./masking/index.ts";
 export {
   type OpenTelemetryMetrics,
   openTelemetryMetrics,
@@ -9,3 +20,5 @@ export {
   prometheusMetrics,
   type PrometheusMetricsOptions,
 } from "./metrics/prometheus-metrics.ts";
+export type { Propagation, TelemetryOptions } from "./tracing/options.ts";
+export { telemetry } from "./tracing/telemetry.ts";

@@ -39,6 +39,16 @@ test("each stored job is counted once; duplicates and refused jobs are not", asy
   ]);
 });
 
+test("what is put into a queue anew is counted where it is a new job, and not where it is an old one", async () => {
+  const { counting, said } = await scene();
+  await counting.requeue(job("callback", "done"));
+  await counting.requeue({ ...job("retried", "one"), generation: 3 });
+  expect(said).toEqual([
+    'jobs_enqueued_total {"queue":"mail","job":"done"} 1',
+    'publish_duration_seconds {"queue":"mail","outcome":"stored"}',
+  ]);
+});
+
 test("everything else is the broker's own, and without a collector it is the broker itself", async () => {
   const { broker, counting } = await scene();
   expect(counting.queues).toBe(broker.queues);

@@ -9,20 +9,37 @@ import { type MetricsCollector, noMetrics } from "./metrics-collector.ts";
  */
 export function countingBroker(broker: Broker, metrics: MetricsCollector, clock: Clock): Broker {
   if (metrics === noMetrics) return broker;
-  const enqueue: Broker["enqueue"] = async (jobs) => {
-    const startedAt = clock.monotonic();
-    const results = await broker.enqueue(jobs);
+  const tell = (
+    jobs: readonly Envelope[],
+    results: readonly EnqueueResult[],
+    startedAt: number,
+  ): void => {
     try {
       count(metrics, jobs, results, (clock.monotonic() - startedAt) / 1_000);
     } catch {
       // The jobs are stored: a collector that throws although it must not can't make them look as if they weren't.
     }
+  };
+  const enqueue: Broker["enqueue"] = async (jobs) => {
+    const startedAt = clock.monotonic();
+    const results = await broker.enqueue(jobs);
+    tell(jobs, results, startedAt);
     return results;
   };
+  /** A job without a generation is a new one: the callback of a batch. */
+  const requeue: Broker["requeue"] = async (envelope) => {
+    const startedAt = clock.monotonic();
+    await broker.requeue(envelope);
+    if (envelope.generation > 0) return;
+    const { id, queue } = envelope;
+    const stored = { ok: true, id, queue, sequence: 0, duplicate: false } as const;
+    tell([envelope], [stored], startedAt);
+  };
+  const own: Partial<Broker> = { enqueue, requeue };
   return new Proxy(broker, {
     // The broker's own getters and methods need itself as `this`: they have private fields.
     get(target, key) {
-      if (key === "enqueue") return enqueue;
+      if (key in own) return Reflect.get(own, key) as unknown;
       const value: unknown = Reflect.get(target, key);
       return typeof value === "function" ? (value.bind(target) as unknown) : value;
     },

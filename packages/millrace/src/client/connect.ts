@@ -5,6 +5,8 @@ import {
   countingBroker,
   type MetricsCollector,
   noMetrics,
+  type Instrumentation,
+  instrumentedBroker,
   systemClock,
 } from "@millrace/core";
 import { codeConfig } from "../config/code-config.ts";
@@ -44,6 +46,8 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
   readonly clock?: Clock;
   /** Told of what is enqueued and of locks that were waited for. Default: none. See `docs/metrics.md`. */
   readonly metrics?: MetricsCollector;
+  /** Follows every publish: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
+  readonly instrumentation?: Instrumentation;
 }
 
 /**
@@ -62,10 +66,15 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
     broker: own,
     clock = systemClock,
     metrics = noMetrics,
+    instrumentation,
     ...fields
   } = options;
-  const clientOf = (broker: Broker): Millrace =>
-    createClient(countingBroker(broker, metrics, clock), clock, undefined, metrics);
+  const clientOf = (broker: Broker): Millrace => {
+    const counted = countingBroker(broker, metrics, clock);
+    const traced =
+      instrumentation === undefined ? counted : instrumentedBroker(counted, instrumentation);
+    return createClient(traced, clock, undefined, metrics);
+  };
   if (own !== undefined) return clientOf(own);
   const config = await codeConfig({
     fields: { ...fields },
