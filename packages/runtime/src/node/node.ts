@@ -1,6 +1,7 @@
 import {
   brokerOutlet,
   checkInput,
+  countingBroker,
   EventBus,
   instrumentedBroker,
   MillraceError,
@@ -70,8 +71,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const config = nodeConfig(options);
   const { broker, clock, log, metrics, instrumentation } = config;
   /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
+  const counted = countingBroker(broker, metrics, clock);
   const publishing =
-    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
+    instrumentation === undefined ? counted : instrumentedBroker(counted, instrumentation);
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -82,6 +84,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const gates = nodeGates({
     node: config.name,
     broker,
+    metrics,
     registry,
     clock,
     log,
