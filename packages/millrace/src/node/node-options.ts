@@ -31,6 +31,7 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
   readonly executionLog?: ExecutionLog;
+  /** Where the node and its handlers log: pino, or anything like it. Secrets are masked on the way. Default: nowhere. */
   readonly log?: Logger;
   readonly clock?: Clock;
 }

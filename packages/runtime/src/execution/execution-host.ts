@@ -28,6 +28,7 @@ export interface ExecutionHost {
   readonly metrics: MetricsCollector;
   readonly executionLog: ExecutionLog;
   readonly log: Logger;
+  readonly maskText: ((text: string) => string) | undefined;
   readonly poisonAfter: number;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;

@@ -73,6 +73,8 @@ export interface NodeOptions {
   readonly metrics?: MetricsCollector;
   readonly executionLog?: ExecutionLog;
   readonly log?: Logger;
+  /** Hides secrets in errors' messages and stacks before they are recorded. Default: they are recorded as they are. */
+  readonly maskText?: (text: string) => string;
   readonly clock?: Clock;
   /** In [0, 1), for jitter. */
   readonly random?: () => number;
@@ -94,6 +96,7 @@ export interface NodeConfig {
   readonly metrics: MetricsCollector;
   readonly executionLog: ExecutionLog;
   readonly log: Logger;
+  readonly maskText: ((text: string) => string) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -136,6 +139,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     metrics: options.metrics ?? noMetrics,
     executionLog: options.executionLog ?? noExecutionLog,
     log: options.log ?? silentLogger,
+    maskText: options.maskText,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   });

@@ -64,7 +64,8 @@ export interface NodeInternals {
  */
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
-  const { broker, clock, log, metrics } = config;
+  const { broker, clock, metrics } = config;
+  const log = config.log.child({ node: config.name });
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -101,6 +102,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     metrics,
     executionLog: config.executionLog,
     log,
+    maskText: config.maskText,
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
@@ -250,7 +252,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     if (value === told) return;
     told = value;
     metrics.gauge("node_ready", {}, value === "running" ? 1 : 0);
-    log.info({ node: config.name, state: value }, `node is ${value}`);
+    log.info({ state: value }, `node is ${value}`);
     events.emit("node.state", { node: config.name, state: value });
   });
   actor.start();
