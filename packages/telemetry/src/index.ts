@@ -12,3 +12,5 @@ export {
   type SecretPattern,
 } from "./masking/index.ts";
 export { prometheusMetrics, type PrometheusMetrics } from "./metrics/prometheus-metrics.ts";
+export type { Propagation, TelemetryOptions } from "./tracing/options.ts";
+export { telemetry } from "./tracing/telemetry.ts";

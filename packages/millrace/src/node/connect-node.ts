@@ -80,12 +80,14 @@ function ports({
   middleware,
   metrics,
   executionLog,
+  instrumentation,
   clock,
 }: NodeOptions): Partial<RuntimeNodeOptions> {
   return {
     ...(middleware === undefined ? {} : { middleware }),
     ...(metrics === undefined ? {} : { metrics }),
     ...(executionLog === undefined ? {} : { executionLog }),
+    ...(instrumentation === undefined ? {} : { instrumentation }),
     ...(clock === undefined ? {} : { clock }),
   };
 }
