@@ -69,11 +69,12 @@ export interface NodeInternals {
  */
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
-  const { broker, clock, log, metrics, instrumentation } = config;
+  const { broker, clock, metrics, instrumentation } = config;
   /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
   const counted = countingBroker(broker, metrics, clock);
   const publishing =
     instrumentation === undefined ? counted : instrumentedBroker(counted, instrumentation);
+  const log = config.log.child({ node: config.name });
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -112,6 +113,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     executionLog: config.executionLog,
     instrumentation,
     log,
+    maskText: config.maskText,
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
@@ -282,7 +284,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     if (value === told) return;
     told = value;
     metrics.gauge("node_ready", {}, value === "running" ? 1 : 0);
-    log.info({ node: config.name, state: value }, `node is ${value}`);
+    log.info({ state: value }, `node is ${value}`);
     events.emit("node.state", { node: config.name, state: value });
   });
   actor.start();
