@@ -4,6 +4,7 @@ import {
   type Clock,
   type Instrumentation,
   instrumentedBroker,
+  recordError,
   systemClock,
 } from "@millrace/core";
 import { codeConfig } from "../config/code-config.ts";
@@ -64,7 +65,9 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
     ...fields
   } = options;
   const traced = (broker: Broker): Broker =>
-    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
+    instrumentation === undefined
+      ? broker
+      : instrumentedBroker(broker, instrumentation, warnOnce());
   if (own !== undefined) return createClient(traced(own), clock);
   const config = await codeConfig({
     fields: { ...fields },
@@ -72,4 +75,17 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
     ...(env === undefined ? {} : { env }),
   });
   return createClient(traced(await connectBroker(connectionOptions(config, name))), clock);
+}
+
+/** A client has no log. One warning says it; one for each publish would only repeat it. */
+function warnOnce(): (error: unknown) => void {
+  let warned = false;
+  return (error) => {
+    if (warned) return;
+    warned = true;
+    process.emitWarning(
+      `The instrumentation threw: ${recordError(error).message}`,
+      "MillraceWarning",
+    );
+  };
 }

@@ -69,9 +69,13 @@ export interface NodeInternals {
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
   const { broker, clock, log, metrics, instrumentation } = config;
+  const instrumentationFailed = (error: unknown): void =>
+    log.error({ error: recordError(error) }, "the instrumentation threw");
   /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
   const publishing =
-    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
+    instrumentation === undefined
+      ? broker
+      : instrumentedBroker(broker, instrumentation, instrumentationFailed);
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -266,7 +270,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           config.executionLog.close(),
         ]);
         // The last settlements have told of themselves. The machine waits for this no longer than for the rest.
-        await instrumentation?.shutdown();
+        await instrumentation?.shutdown().catch(instrumentationFailed);
       },
       onFailure: (error) => {
         failure ??= error instanceof Error ? error : new Error(String(error));
