@@ -269,6 +269,7 @@ export {
   type MetricName,
   METRICS,
 } from "./metrics/catalogue.ts";
+export { countingBroker } from "./metrics/counting-broker.ts";
 export {
   type MetricLabels,
   type MetricsCollector,

@@ -1,6 +1,7 @@
 import {
   brokerOutlet,
   checkInput,
+  countingBroker,
   EventBus,
   instrumentedBroker,
   MillraceError,
@@ -72,10 +73,11 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const instrumentationFailed = (error: unknown): void =>
     log.error({ error: recordError(error) }, "the instrumentation threw");
   /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
+  const counted = countingBroker(broker, metrics, clock);
   const publishing =
     instrumentation === undefined
-      ? broker
-      : instrumentedBroker(broker, instrumentation, instrumentationFailed);
+      ? counted
+      : instrumentedBroker(counted, instrumentation, instrumentationFailed);
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -86,6 +88,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const gates = nodeGates({
     node: config.name,
     broker,
+    metrics,
     registry,
     clock,
     log,
