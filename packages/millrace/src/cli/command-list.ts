@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { auditList } from "./commands/audit-list.ts";
+import { bench } from "./commands/bench.ts";
 import { completion } from "./commands/completion.ts";
 import { cronAdd } from "./commands/cron-add.ts";
 import { cronPause, cronRemove, cronResume, cronRun } from "./commands/cron-change.ts";
@@ -71,5 +72,6 @@ export const COMMANDS: readonly Command[] = [
   top,
   healthcheck,
   doctor,
+  bench,
   completion,
 ];
