@@ -13,9 +13,9 @@ export function judgeCopies({
   const check = `stream ${name}`;
   const replicas = cluster.replicas ?? [];
   const names = (found: typeof replicas): string => found.map((one) => one.name).join(", ");
-  const offline = replicas.filter((replica) => replica.offline === true);
+  const offline = replicas.filter((replica) => replica.offline);
   const late = replicas.filter(
-    (replica) => replica.offline !== true && (!replica.current || (replica.lag ?? 0) > LAGS),
+    (replica) => !replica.offline && (!replica.current || (replica.lag ?? 0) > LAGS),
   );
   return [
     ...(cluster.leader === undefined || cluster.leader === ""
