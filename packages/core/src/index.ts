@@ -283,7 +283,8 @@ export type {
   Published,
   ServerEndpoint,
   StartedAttempt,
-  ThreadScope,
+  ThreadTracing,
 } from "./tracing/instrumentation.ts";
+export { GuardedTrace } from "./tracing/guarded-trace.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export { traceIdOf } from "./tracing/trace-id.ts";
