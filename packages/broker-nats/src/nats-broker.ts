@@ -14,6 +14,7 @@ import {
   type QueueStore,
   requireQueueName,
   type RunningJob,
+  type ServerEndpoint,
   type SettlementStep,
   type Stoppable,
   systemClock,
@@ -23,6 +24,7 @@ import {
 } from "@millrace/core";
 import type { BrokerConfig } from "./broker-options.ts";
 import { watchConnection } from "./connection/connection-events.ts";
+import { endpointOf } from "./connection/endpoint.ts";
 import { type ServerFeatures, serverFeatures } from "./connection/server-features.ts";
 import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
 import { Delays } from "./delayed/delays.ts";
@@ -140,6 +142,10 @@ export class NatsBroker implements Broker {
 
   get description(): string {
     return `nats ${this.#features.version}`;
+  }
+
+  get endpoint(): ServerEndpoint | undefined {
+    return endpointOf(this.#server.nc.getServer());
   }
 
   /** What the connected server can do. */

@@ -268,3 +268,15 @@ export {
   type MetricsCollector,
   noMetrics,
 } from "./metrics/metrics-collector.ts";
+
+export type {
+  AttemptTrace,
+  Instrumentation,
+  Publication,
+  Published,
+  ServerEndpoint,
+  StartedAttempt,
+  ThreadScope,
+} from "./tracing/instrumentation.ts";
+export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
+export { traceIdOf } from "./tracing/trace-id.ts";

@@ -74,6 +74,7 @@ function ports({
   middleware,
   metrics,
   executionLog,
+  instrumentation,
   log,
   clock,
 }: NodeOptions): Partial<RuntimeNodeOptions> {
@@ -81,6 +82,7 @@ function ports({
     ...(middleware === undefined ? {} : { middleware }),
     ...(metrics === undefined ? {} : { metrics }),
     ...(executionLog === undefined ? {} : { executionLog }),
+    ...(instrumentation === undefined ? {} : { instrumentation }),
     ...(log === undefined ? {} : { log }),
     ...(clock === undefined ? {} : { clock }),
   };

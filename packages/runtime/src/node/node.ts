@@ -2,6 +2,7 @@ import {
   brokerOutlet,
   checkInput,
   EventBus,
+  instrumentedBroker,
   MillraceError,
   Producer,
   recordError,
@@ -64,7 +65,10 @@ export interface NodeInternals {
  */
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
-  const { broker, clock, log, metrics } = config;
+  const { broker, clock, log, metrics, instrumentation } = config;
+  /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
+  const publishing =
+    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -100,6 +104,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     events,
     metrics,
     executionLog: config.executionLog,
+    instrumentation,
     log,
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
@@ -107,8 +112,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     cancellations,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
     gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
-    hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
-    producer: new Producer(brokerOutlet(broker), clock),
+    hooks: [unique.release, batchHook(publishing), cancellationHook(broker, cancellations)],
+    producer: new Producer(brokerOutlet(publishing), clock),
     verdict: internals.verdict,
     random: config.random,
     call: compose<AttemptContext>(config.middleware, (context) => {
@@ -164,7 +169,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       openScheduler(
         {
           node: config.name,
-          broker,
+          broker: publishing,
           clock,
           events,
           metrics,
@@ -238,6 +243,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           threads.close(),
           config.executionLog.close(),
         ]);
+        // The last settlements have told of themselves. The machine waits for this no longer than for the rest.
+        await instrumentation?.shutdown();
       },
       onFailure: (error) => {
         failure ??= error instanceof Error ? error : new Error(String(error));
