@@ -53,7 +53,9 @@ describe.skipIf(jaeger.state === "missing")(`an order's way, in Jaeger (${title}
     test(
       "each is found by its job's id, as one trace; and who calls whom is drawn",
       async () => {
-        const { otlpUrl, query } = await launchJaeger(jaeger.state === "present" ? jaeger.path : "");
+        const { otlpUrl, query } = await launchJaeger(
+          jaeger.state === "present" ? jaeger.path : "",
+        );
         const shop = await startShop(server, {
           OTEL_EXPORTER_OTLP_ENDPOINT: otlpUrl,
           OTEL_BSP_SCHEDULE_DELAY: "100",
@@ -73,7 +75,10 @@ describe.skipIf(jaeger.state === "missing")(`an order's way, in Jaeger (${title}
               const spans = await query.find(service, tags);
               return names.every((name) => spans.some((span) => span.name === name)) && spans;
             },
-            { withinMs: 20_000, describe: `a trace of ${JSON.stringify(tags)} with ${names.join()}` },
+            {
+              withinMs: 20_000,
+              describe: `a trace of ${JSON.stringify(tags)} with ${names.join()}`,
+            },
           );
         for (const order of [book, lamp]) {
           const tags = { "job.id": `ship-${order}` };
@@ -84,17 +89,19 @@ describe.skipIf(jaeger.state === "missing")(`an order's way, in Jaeger (${title}
         const dead = { "job.id": `charge-${ring}`, error: "true" };
         const names = ["POST /orders", "process order.charge"];
         expectDead(await found("payments", dead, names), ring);
-        const ticks = await found("warehouse", { "job.schedule": "stock" }, ["process stock.count"]);
+        const ticks = await found("warehouse", { "job.schedule": "stock" }, [
+          "process stock.count",
+        ]);
         const tick = String(ticked(ticks)?.attributes["job.id"]);
         expectTick(traceOfJob(ticks, tick));
 
         expect(await query.services()).toEqual(
           expect.arrayContaining(["shop", "payments", "warehouse"]),
         );
-        const arrows = (await query.dependencies()).map(({ parent, child }) => `${parent} → ${child}`);
-        expect(arrows).toEqual(
-          expect.arrayContaining(["shop → payments", "payments → warehouse"]),
+        const arrows = (await query.dependencies()).map(
+          ({ parent, child }) => `${parent} → ${child}`,
         );
+        expect(arrows).toEqual(expect.arrayContaining(["shop → payments", "payments → warehouse"]));
         expect(arrows).not.toContain("payments → shop");
       },
       2 * DEADLINE_MS,

@@ -3,7 +3,7 @@ import { isBulk, isOurs, roleOf } from "./trace-shape-span.ts";
 import type { TraceShapeOptions } from "./trace-shape.ts";
 
 /** Ended without spending the attempt: the next one has the same number. */
-const UNSPENT = ["snoozed", "interrupted", "lease-lost"];
+const UNSPENT = ["snoozed", "interrupted", "lease-lost", "let-go"];
 
 /** Where a job's attempts hang: the span that created it, one that another program claims, or nothing where it came without a context. */
 type Creation =
@@ -113,7 +113,9 @@ function creationFaults(
     say(`${run.length} attempts in ${traces.size} traces`);
   if (creation.by !== "span") return;
   const { kind, name, traceId } = creation.span;
-  if (kind !== "PRODUCER") say(`created by ${kind} ${name}, not by a PRODUCER`);
+  // Where `create` spans are turned off, a bulk publish is what its jobs were created by.
+  if (kind !== "PRODUCER" && !isBulk(creation.span))
+    say(`created by ${kind} ${name}, not by a PRODUCER`);
   if (propagation === "link" && traces.has(traceId))
     say("linked to its creation, and in its trace all the same");
 }

@@ -5,36 +5,25 @@ export function isOurs(span: RecordedSpan): boolean {
   return span.scope.startsWith("millrace") || span.scope.startsWith("@millrace/");
 }
 
-type Role = "publish" | "create" | "process";
+type Role = "publish" | "create" | "process" | "settle";
 
 /** `messaging.operation.type` by `messaging.operation.name`, which is also the first word of the span's name. */
 const OPERATION_TYPES: Readonly<Record<Role, string>> = {
   publish: "send",
   create: "create",
   process: "process",
+  settle: "settle",
 };
 
-const ALWAYS = [
-  "messaging.system",
-  "messaging.operation.name",
-  "messaging.operation.type",
-  "messaging.destination.name",
-];
+const ALWAYS = ["messaging.system", "messaging.operation.name", "messaging.operation.type"];
+const DESTINATION = "messaging.destination.name";
 
-const OF_AN_ATTEMPT = [
-  "messaging.message.id",
-  "job.id",
-  "job.name",
-  "job.queue",
-  "job.attempt",
-  "job.max_attempts",
-  "job.queue_wait_ms",
-  "job.outcome",
-];
+const OF_A_JOB = ["messaging.message.id", "job.id", "job.name", "job.queue"];
+const OF_AN_ATTEMPT = ["job.attempt", "job.max_attempts", "job.queue_wait_ms", "job.outcome"];
 
 /** An attempt that ended like this did what it was told to: nobody shall be called out of bed for it. */
-const NO_ERROR = ["succeeded", "snoozed", "interrupted", "cancelled"];
-const AN_ERROR = ["failed", "timed-out", "rejected", "crashed"];
+const NO_ERROR = ["succeeded", "snoozed", "interrupted", "cancelled", "let-go"];
+const AN_ERROR = ["failed", "timed-out", "rejected", "crashed", "expired", "lease-lost"];
 
 /** What one span can be seen to have wrong by itself. */
 export function spanFaults(span: RecordedSpan): string[] {
@@ -53,15 +42,21 @@ export function spanFaults(span: RecordedSpan): string[] {
 
   const role = roleOf(span);
   if (role === undefined) {
-    say("is no publish, create or process: housekeeping needs no span");
+    say("is no publish, create, process or settle: housekeeping needs no span");
     return faults;
   }
-  const lacking = [...ALWAYS, ...(role === "process" ? OF_AN_ATTEMPT : [])].filter(
-    (name) => span.attributes[name] === undefined,
-  );
+  // Jobs of several queues may be published together: that span is a plain `publish`.
+  const mixed = isBulk(span) && span.name === "publish";
+  const lacking = [
+    ...ALWAYS,
+    ...(mixed ? [] : [DESTINATION]),
+    ...(isBulk(span) ? [] : OF_A_JOB),
+    ...(role === "process" ? OF_AN_ATTEMPT : []),
+  ].filter((name) => span.attributes[name] === undefined);
   if (lacking.length > 0) say(`lacks ${lacking.join(", ")}`);
   wordFaults(span, role, say);
-  if (role === "process") outcomeFaults(span, say);
+  if (role === "process" || role === "settle") outcomeFaults(span, say);
+  if (role === "process") countFaults(span, say);
   return faults;
 }
 
@@ -94,9 +89,11 @@ function wordFaults(span: RecordedSpan, role: Role, say: (fault: string) => void
       say(`${name} is ${JSON.stringify(value)}, not ${JSON.stringify(wanted)}`);
   };
   const kinds: Record<Role, SpanKindName> = {
-    publish: isBulk(span) ? "CLIENT" : "PRODUCER",
+    // A bulk without `create` spans is what its jobs hang under: their producer.
+    publish: isBulk(span) && span.links.length > 0 ? "CLIENT" : "PRODUCER",
     create: "PRODUCER",
     process: "CONSUMER",
+    settle: "CLIENT",
   };
   if (span.kind !== kinds[role]) say(`kind ${span.kind}, not ${kinds[role]}`);
   is("messaging.system", "nats");
@@ -104,7 +101,7 @@ function wordFaults(span: RecordedSpan, role: Role, say: (fault: string) => void
   is("messaging.operation.type", OPERATION_TYPES[role]);
 
   const id = attributes["job.id"] ?? attributes["messaging.message.id"];
-  const destination = String(attributes["messaging.destination.name"]);
+  const destination = String(attributes[DESTINATION]);
   if (typeof id === "string" && `${span.name} ${destination}`.includes(id))
     say("the job's id is in its name or destination: one of each a job");
   if (role !== "publish" && isBulk(span)) say("counts messages and is one");
@@ -114,6 +111,9 @@ function outcomeFaults(span: RecordedSpan, say: (fault: string) => void): void {
   const outcome = String(span.attributes["job.outcome"]);
   if (AN_ERROR.includes(outcome) && span.status !== "ERROR") say(`${outcome} and not red`);
   if (NO_ERROR.includes(outcome) && span.status === "ERROR") say(`${outcome} and red`);
+}
+
+function countFaults(span: RecordedSpan, say: (fault: string) => void): void {
   const attempt = Number(span.attributes["job.attempt"]);
   const most = Number(span.attributes["job.max_attempts"]);
   if (attempt < 1 || attempt > most) say(`attempt ${attempt} of ${most}`);

@@ -36,6 +36,8 @@ const operation = (name: string, type: string): Attributes => ({
   "messaging.destination.name": "orders",
   "messaging.message.id": "job-1",
   "job.id": "job-1",
+  "job.name": "order.charge",
+  "job.queue": "orders",
 });
 
 function attempt(spanId: string, number: number, over: Partial<RecordedSpan>): RecordedSpan {
@@ -49,8 +51,6 @@ function attempt(spanId: string, number: number, over: Partial<RecordedSpan>): R
     ...over,
     attributes: {
       ...operation("process", "process"),
-      "job.name": "order.charge",
-      "job.queue": "orders",
       "job.attempt": number,
       "job.max_attempts": 3,
       "job.queue_wait_ms": 4,
@@ -232,6 +232,11 @@ describe("a broken trace is told", () => {
       }),
       /service.name is "unknown_service:node"/,
     ],
+    [
+      "an end without an attempt that is not red",
+      [...GOOD, settle({ "job.outcome": "expired" }, "UNSET")],
+      /expired and not red/,
+    ],
     ["no host", withSpan({ ...server, resource: { "service.name": "shop" } }), /no host.name/],
     [
       "a bulk that links to too few",
@@ -258,6 +263,17 @@ function bulk(spanId: string, count: number, links: readonly string[]): Recorded
   });
 }
 
+function settle(attributes: Attributes, status: "UNSET" | "ERROR"): RecordedSpan {
+  return span("8".repeat(16), {
+    parentSpanId: PUBLISH,
+    scope: "millrace",
+    name: "settle orders",
+    kind: "CLIENT",
+    status,
+    attributes: { ...operation("settle", "settle"), ...attributes },
+  });
+}
+
 describe("what is sound though it looks odd", () => {
   test("a snoozed attempt is made again under its number", () => {
     const again = attempt(SECOND, 1, { startedAtMs: 1_200, endedAtMs: 1_250 });
@@ -276,6 +292,16 @@ describe("what is sound though it looks odd", () => {
   test("a producer of another language that claims a context nobody recorded", () => {
     expect(checkTraces([failed, succeeded], { foreign: [PUBLISH] })).toEqual([]);
     expect(checkTraces([failed, succeeded]).join()).toMatch(/is missing/);
+  });
+
+  test("a job that was cancelled before it ran: a span of its end, and no attempt", () => {
+    const end = settle({ "job.outcome": "cancelled" }, "UNSET");
+    expect(checkTraces([server, publish, end])).toEqual([]);
+  });
+
+  test("jobs of a bulk whose create spans are turned off", () => {
+    const all = { ...bulk(PUBLISH, 1, []), kind: "PRODUCER" as const };
+    expect(checkTraces([server, all, failed, succeeded])).toEqual([]);
   });
 
   test("a replay counts from 1 again, under a creation that links to the first", () => {
