@@ -39,6 +39,8 @@ export function serviceOf(span: RecordedSpan): string {
   return String(span.resource["service.name"]);
 }
 
+const LONGEST_OUTLINE = 200;
+
 /** One line a span, indented under its parent: what a failed test prints. */
 export function outline(spans: readonly RecordedSpan[]): string {
   const ids = new Set(spans.map(({ spanId }) => spanId));
@@ -52,5 +54,7 @@ export function outline(spans: readonly RecordedSpan[]): string {
         `${"  ".repeat(depth)}${span.kind} ${span.name} [${serviceOf(span)}] ${span.status}`,
         ...under(span.spanId, depth + 1),
       ]);
-  return under(undefined, 0).join("\n");
+  const lines = under(undefined, 0);
+  const more = lines.splice(LONGEST_OUTLINE).length;
+  return [...lines, ...(more > 0 ? [`… and ${more} more`] : [])].join("\n");
 }
