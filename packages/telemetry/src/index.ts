@@ -1,4 +1,15 @@
-export { isSecretKey, mask, MASKED } from "./masking/mask.ts";
+export {
+  createMask,
+  isSecretKey,
+  type Mask,
+  mask,
+  MASKED,
+  maskError,
+  type MaskOptions,
+  maskText,
+  SECRET_PATTERNS,
+  type SecretPattern,
+} from "./masking/index.ts";
 export { prometheusMetrics, type PrometheusMetrics } from "./metrics/prometheus-metrics.ts";
 export type { Propagation, TelemetryOptions } from "./tracing/options.ts";
 export { telemetry } from "./tracing/telemetry.ts";
