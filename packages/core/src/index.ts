@@ -264,6 +264,12 @@ export {
   type CounterName,
   type GaugeName,
   type HistogramName,
+  type LabelsOf,
+  type MetricDescription,
+  type MetricName,
+  METRICS,
+} from "./metrics/catalogue.ts";
+export {
   type MetricLabels,
   type MetricsCollector,
   noMetrics,

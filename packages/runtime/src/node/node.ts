@@ -19,8 +19,11 @@ import type { ExecutionHost } from "../execution/execution-host.ts";
 import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
+import { nodeReadings } from "../metrics/node-readings.ts";
+import { QueueReadings } from "../metrics/queue-readings.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
+import { nodePresence } from "../presence/node-presence.ts";
 import { Registry } from "../registry/registry.ts";
 import { openScheduler } from "../scheduler/scheduler.ts";
 import { staleSlotGate } from "../scheduler/stale-slot-gate.ts";
@@ -182,6 +185,23 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
   });
   if (isFleet) sideServices.push(scheduler);
+  const readings = service({
+    what: "reading for the metrics",
+    open: async () => {
+      const queues = isFleet
+        ? new QueueReadings({ node: config.name, broker, clock, metrics, log })
+        : undefined;
+      return nodeReadings({ broker, clock, metrics, workers, queues });
+    },
+  });
+  if (metrics.onCollect !== undefined) sideServices.push(readings);
+  const presence = nodePresence({
+    config,
+    workers,
+    events,
+    state: () => actor.getSnapshot().value,
+    stop: () => actor.send({ type: "STOP" }),
+  });
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
@@ -207,6 +227,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         await Promise.all(watches.map((watch) => watch.start()));
         await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
+        // Nobody waits for it: a node that may not say that it is there works all the same.
+        if (isFleet) void presence.start();
         await Promise.all([...workers, ...sideServices].map((one) => one.start()));
       },
       stopPulling: () => {
@@ -236,7 +258,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         // Side by side, so that one that does not end keeps no other from ending.
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
-          ...[...watches, ...sideServices].map((one) => one.stop()),
+          ...[...watches, ...sideServices, presence].map((one) => one.stop()),
           unique.sweeper.stop(),
           gates.close(),
           ...workers.map((worker) => worker.close()),
