@@ -282,7 +282,7 @@ export type {
   Published,
   ServerEndpoint,
   StartedAttempt,
-  ThreadScope,
+  ThreadTracing,
 } from "./tracing/instrumentation.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export { traceIdOf } from "./tracing/trace-id.ts";

@@ -88,7 +88,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     leaseMs: config.leaseMs,
     limitsOf: (queue) => controls.limitsOf(queue),
   });
-  const threads = new ThreadPool(clock, config.threads);
+  const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const cancellations = new Cancellations({
     broker,
