@@ -73,7 +73,8 @@ describe.skipIf(jaeger.state === "missing")(`an order's way, in Jaeger (${title}
           eventually(
             async () => {
               const spans = await query.find(service, tags);
-              return names.every((name) => spans.some((span) => span.name === name)) && spans;
+              const isWhole = names.every((name) => spans.some((span) => span.name === name));
+              return isWhole ? spans : undefined;
             },
             {
               withinMs: 20_000,

@@ -1,5 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type * as Whole from "millrace";
+import type * as Testing from "millrace/testing";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { outline } from "../harness/recorded-span.ts";
 import { recordSpansInMemory } from "../harness/sdk-spans.ts";
@@ -7,14 +9,14 @@ import { checkTraces } from "../harness/trace-shape.ts";
 
 /** The tests of the examples once more, with telemetry: whatever they do, their traces are sound. */
 vi.mock("millrace/testing", async (original) => {
-  const real = await original<typeof import("millrace/testing")>();
+  const real = await original<typeof Testing>();
   const { telemetry } = await import("millrace/telemetry");
   const createTestRuntime: typeof real.createTestRuntime = (options) =>
     real.createTestRuntime({ instrumentation: telemetry(), ...options });
   return { ...real, createTestRuntime };
 });
 vi.mock("millrace", async (original) => {
-  const real = await original<typeof import("millrace")>();
+  const real = await original<typeof Whole>();
   const { telemetry } = await import("millrace/telemetry");
   const connect: typeof real.connect = (options) =>
     real.connect({ instrumentation: telemetry(), ...options });

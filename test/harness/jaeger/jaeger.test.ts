@@ -50,7 +50,7 @@ describe.skipIf(jaeger.state === "missing")(`Jaeger ${title}`, () => {
     const spans = await eventually(
       async () => {
         const found = await query.find("shop", { "job.id": "job-1" });
-        return found.length === 2 && found;
+        return found.length === 2 ? found : undefined;
       },
       { withinMs: 10_000, describe: "both spans, found by the job's id" },
     );

@@ -57,7 +57,9 @@ export function jaegerQuery(url: string): JaegerQuery {
     services: async () => (await ask<readonly string[] | null>("services")) ?? [],
     async find(service, tags) {
       const query = new URLSearchParams({ service, tags: JSON.stringify(tags), limit: "100" });
-      return (await ask<readonly JaegerTrace[]>(`traces?${query}`)).flatMap(spansOfTrace);
+      return (await ask<readonly JaegerTrace[]>(`traces?${query.toString()}`)).flatMap(
+        spansOfTrace,
+      );
     },
     trace: async (id) => (await ask<readonly JaegerTrace[]>(`traces/${id}`)).flatMap(spansOfTrace),
     dependencies: async () =>
