@@ -269,6 +269,7 @@ export {
   type MetricName,
   METRICS,
 } from "./metrics/catalogue.ts";
+export { countingBroker } from "./metrics/counting-broker.ts";
 export {
   type MetricLabels,
   type MetricsCollector,
@@ -284,5 +285,6 @@ export type {
   StartedAttempt,
   ThreadTracing,
 } from "./tracing/instrumentation.ts";
+export { GuardedTrace } from "./tracing/guarded-trace.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export { traceIdOf } from "./tracing/trace-id.ts";

@@ -104,7 +104,7 @@ export const METRICS = {
     kind: "counter",
     unit: "{reading}",
     labels: [],
-    about: "Readings of all queues that failed or took too long, on the node that reads them",
+    about: "Readings of all queues that failed, on the node that reads them",
   },
   job_duration_seconds: {
     kind: "histogram",
