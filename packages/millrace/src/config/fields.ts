@@ -128,7 +128,7 @@ export const FIELDS = {
     group: "node",
     kind: list,
     env: ["MILLRACE_JOBS"],
-    about: "Job files for `run` where none are named.",
+    about: "Job files, or folders of them, for `run` where none are named.",
   }),
   queues: field({
     group: "node",
