@@ -264,7 +264,26 @@ export {
   type CounterName,
   type GaugeName,
   type HistogramName,
+  type LabelsOf,
+  type MetricDescription,
+  type MetricName,
+  METRICS,
+} from "./metrics/catalogue.ts";
+export { countingBroker } from "./metrics/counting-broker.ts";
+export {
   type MetricLabels,
   type MetricsCollector,
   noMetrics,
 } from "./metrics/metrics-collector.ts";
+
+export type {
+  AttemptTrace,
+  Instrumentation,
+  Publication,
+  Published,
+  ServerEndpoint,
+  StartedAttempt,
+  ThreadTracing,
+} from "./tracing/instrumentation.ts";
+export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
+export { traceIdOf } from "./tracing/trace-id.ts";

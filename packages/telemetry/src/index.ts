@@ -1,2 +1,25 @@
-export { isSecretKey, mask, MASKED } from "./masking/mask.ts";
-export { prometheusMetrics, type PrometheusMetrics } from "./metrics/prometheus-metrics.ts";
+export { maskedLogger } from "./logs/masked-logger.ts";
+export {
+  createMask,
+  isSecretKey,
+  type Mask,
+  mask,
+  MASKED,
+  maskError,
+  type MaskOptions,
+  maskText,
+  SECRET_PATTERNS,
+  type SecretPattern,
+} from "./masking/index.ts";
+export {
+  type OpenTelemetryMetrics,
+  openTelemetryMetrics,
+  type OpenTelemetryMetricsOptions,
+} from "./metrics/opentelemetry-metrics.ts";
+export {
+  type PrometheusMetrics,
+  prometheusMetrics,
+  type PrometheusMetricsOptions,
+} from "./metrics/prometheus-metrics.ts";
+export type { Propagation, TelemetryOptions } from "./tracing/options.ts";
+export { telemetry } from "./tracing/telemetry.ts";

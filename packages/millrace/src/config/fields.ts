@@ -6,6 +6,7 @@ import {
   list,
   namespace,
   oneOf,
+  patterns,
   replicaCount,
   queueSlots,
   servers,
@@ -14,7 +15,7 @@ import {
 } from "./field-kinds.ts";
 
 /** Which commands and calls a field is for. `dev` has a server of its own, and so takes no `connection` fields. */
-export type FieldGroup = "connection" | "namespace" | "node" | "health";
+export type FieldGroup = "connection" | "namespace" | "masking" | "node" | "health";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
@@ -124,11 +125,26 @@ export const FIELDS = {
     default: 5_000,
     about: "How long one attempt to connect may take.",
   }),
+  maskKeys: field({
+    group: "masking",
+    kind: list,
+    flag: "mask-keys",
+    env: ["MILLRACE_MASK_KEYS"],
+    about:
+      "Keys whose values are hidden besides those that always are, in what is logged, recorded or shown.",
+  }),
+  maskPatterns: field({
+    group: "masking",
+    kind: patterns,
+    flag: "mask-patterns",
+    env: ["MILLRACE_MASK_PATTERNS"],
+    about: "Regular expressions, one a line, of what is hidden besides in texts.",
+  }),
   jobs: field({
     group: "node",
     kind: list,
     env: ["MILLRACE_JOBS"],
-    about: "Job files, or folders of them, for `run` where none are named.",
+    about: "Job files for `run` where none are named.",
   }),
   queues: field({
     group: "node",

@@ -4,6 +4,7 @@ import type {
   Envelope,
   EventBus,
   ExecutionLog,
+  Instrumentation,
   Logger,
   MetricsCollector,
   Outcome,
@@ -27,7 +28,9 @@ export interface ExecutionHost {
   readonly events: EventBus;
   readonly metrics: MetricsCollector;
   readonly executionLog: ExecutionLog;
+  readonly instrumentation: Instrumentation | undefined;
   readonly log: Logger;
+  readonly maskText: ((text: string) => string) | undefined;
   readonly poisonAfter: number;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;

@@ -5,6 +5,7 @@ import {
   type Clock,
   type Duration,
   type ExecutionLog,
+  type Instrumentation,
   isConcurrency,
   isId,
   laneWeights,
@@ -72,7 +73,11 @@ export interface NodeOptions {
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
   readonly executionLog?: ExecutionLog;
+  /** Follows every attempt and what it enqueues: `telemetry()`. Default: none, which costs nothing. */
+  readonly instrumentation?: Instrumentation;
   readonly log?: Logger;
+  /** Hides secrets in errors' messages and stacks before they are recorded. Default: they are recorded as they are. */
+  readonly maskText?: (text: string) => string;
   readonly clock?: Clock;
   /** In [0, 1), for jitter. */
   readonly random?: () => number;
@@ -93,7 +98,9 @@ export interface NodeConfig {
   readonly middleware: readonly Middleware[];
   readonly metrics: MetricsCollector;
   readonly executionLog: ExecutionLog;
+  readonly instrumentation: Instrumentation | undefined;
   readonly log: Logger;
+  readonly maskText: ((text: string) => string) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -135,7 +142,9 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     middleware: options.middleware ?? [],
     metrics: options.metrics ?? noMetrics,
     executionLog: options.executionLog ?? noExecutionLog,
+    instrumentation: options.instrumentation,
     log: options.log ?? silentLogger,
+    maskText: options.maskText,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   });

@@ -1,0 +1,1 @@
+export { type Propagation, telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";
