@@ -26,3 +26,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "millrace.group" -}}
 {{- mergeOverwrite (deepCopy .root.Values.defaults) (.group | default dict) | toYaml -}}
 {{- end -}}
+
+{{/* Helm merges maps, so a group in values.yaml could not be taken away: the one of a chart without values is here. */}}
+{{- define "millrace.groups" -}}
+{{- .Values.groups | default (dict "default" (dict "queues" (dict "default" 16))) | toYaml -}}
+{{- end -}}
