@@ -1,1 +1,6 @@
+export {
+  type OpenTelemetryMetrics,
+  openTelemetryMetrics,
+  type OpenTelemetryMetricsOptions,
+} from "@millrace/telemetry/metrics";
 export { type Propagation, telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";
