@@ -264,6 +264,13 @@ export {
   type CounterName,
   type GaugeName,
   type HistogramName,
+  type LabelsOf,
+  type MetricDescription,
+  type MetricName,
+  METRICS,
+} from "./metrics/catalogue.ts";
+export { countingBroker } from "./metrics/counting-broker.ts";
+export {
   type MetricLabels,
   type MetricsCollector,
   noMetrics,
@@ -276,7 +283,7 @@ export type {
   Published,
   ServerEndpoint,
   StartedAttempt,
-  ThreadScope,
+  ThreadTracing,
 } from "./tracing/instrumentation.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export { traceIdOf } from "./tracing/trace-id.ts";

@@ -11,6 +11,15 @@ export {
   SECRET_PATTERNS,
   type SecretPattern,
 } from "./masking/index.ts";
-export { prometheusMetrics, type PrometheusMetrics } from "./metrics/prometheus-metrics.ts";
+export {
+  type OpenTelemetryMetrics,
+  openTelemetryMetrics,
+  type OpenTelemetryMetricsOptions,
+} from "./metrics/opentelemetry-metrics.ts";
+export {
+  type PrometheusMetrics,
+  prometheusMetrics,
+  type PrometheusMetricsOptions,
+} from "./metrics/prometheus-metrics.ts";
 export type { Propagation, TelemetryOptions } from "./tracing/options.ts";
 export { telemetry } from "./tracing/telemetry.ts";

@@ -46,7 +46,7 @@ export class RecordedSpans {
       .getFinishedSpans()
       .toSorted(
         ({ startTime: [aS, aNs] }, { startTime: [bS, bNs] }) =>
-          Number(aS) - Number(bS) || Number(aNs) - Number(bNs),
+          aS - bS || aNs - bNs,
       );
   }
 

@@ -395,7 +395,7 @@ export class Execution {
     // A handler that goes on after its attempt is over is told what is wrong, and otherwise not heard.
     const over = this.#phase !== "attempting" || this.#abort.reason?.code === "lease-lost";
     if (over) return void checkProgress(value, note);
-    this.#progress ??= new ProgressReporter(this.#host, envelope);
+    this.#progress ??= new ProgressReporter(this.#host, envelope, this.#trace);
     this.#progress.report(value, note);
   }
 

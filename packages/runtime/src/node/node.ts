@@ -1,6 +1,7 @@
 import {
   brokerOutlet,
   checkInput,
+  countingBroker,
   EventBus,
   instrumentedBroker,
   MillraceError,
@@ -19,6 +20,8 @@ import type { ExecutionHost } from "../execution/execution-host.ts";
 import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
+import { nodeReadings } from "../metrics/node-readings.ts";
+import { QueueReadings } from "../metrics/queue-readings.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { nodePresence } from "../presence/node-presence.ts";
@@ -68,8 +71,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const config = nodeConfig(options);
   const { broker, clock, metrics, instrumentation } = config;
   /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
+  const counted = countingBroker(broker, metrics, clock);
   const publishing =
-    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
+    instrumentation === undefined ? counted : instrumentedBroker(counted, instrumentation);
   const log = config.log.child({ node: config.name });
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
@@ -81,13 +85,14 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const gates = nodeGates({
     node: config.name,
     broker,
+    metrics,
     registry,
     clock,
     log,
     leaseMs: config.leaseMs,
     limitsOf: (queue) => controls.limitsOf(queue),
   });
-  const threads = new ThreadPool(clock, config.threads);
+  const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const cancellations = new Cancellations({
     broker,
@@ -185,6 +190,16 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
   });
   if (isFleet) sideServices.push(scheduler);
+  const readings = service({
+    what: "reading for the metrics",
+    open: async () => {
+      const queues = isFleet
+        ? new QueueReadings({ node: config.name, broker, clock, metrics, log })
+        : undefined;
+      return nodeReadings({ broker, clock, metrics, workers, queues });
+    },
+  });
+  if (metrics.onCollect !== undefined) sideServices.push(readings);
   const presence = nodePresence({
     config,
     workers,

@@ -15,6 +15,7 @@ import { collectJobs } from "../registry/collect-jobs.ts";
 import { NodeOutlet } from "./node-outlet.ts";
 import { packError, packWish } from "./portable.ts";
 import type { FromThread, ToThread } from "./thread-protocol.ts";
+import { ThreadTrace } from "./thread-trace.ts";
 
 type LogLevel = Extract<FromThread, { say: "log" }>["level"];
 
@@ -25,7 +26,8 @@ if (port === null) throw new Error("thread-main runs in a worker thread only");
 const { module } = workerData as { module: string };
 const jobs: readonly AnyJob[] = collectJobs((await import(module)) as object);
 let abort = new AbortSwitch();
-const outlet = new NodeOutlet(say);
+const trace = new ThreadTrace(forwardingLogger({}));
+const outlet = new NodeOutlet(say, trace.carry);
 const producer = new Producer(outlet, systemClock);
 
 port.on("message", (message: ToThread) => {
@@ -49,7 +51,8 @@ async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
             "invalid-payload",
             `The payload of ${order.name}`,
           );
-    const given: unknown = await job.handle(contextOf(order, input));
+    const context = contextOf(order, input);
+    const given: unknown = await trace.run(order.trace, () => job.handle(context));
     if (OutcomeSignal.is(given)) say({ say: "wished", wish: packWish(given.wish) });
     else sayReturned(given);
   } catch (error) {

@@ -3,7 +3,7 @@ import { MillraceError, type RecordedError, recordError } from "@millrace/core";
 import { maskText } from "../masking/index.ts";
 import { ATTR } from "./attributes.ts";
 
-/** Marks a span as failed. Jaeger shows it red for its status alone, whatever exceptions it has. */
+/** Marks a span as failed. Jaeger shows it red for its status alone, whatever exceptions it has. Secrets in the error are masked. */
 export function markFailed(span: Span, { type, ...error }: RecordedError): void {
   const message = maskText(error.message);
   const stack = error.stack === undefined ? undefined : maskText(error.stack);
