@@ -1,1 +1,10 @@
+export {
+  createMask,
+  type Mask,
+  mask,
+  maskError,
+  type MaskOptions,
+  maskText,
+  type SecretPattern,
+} from "@millrace/telemetry/masking";
 export { type Propagation, telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";
