@@ -285,5 +285,6 @@ export type {
   StartedAttempt,
   ThreadTracing,
 } from "./tracing/instrumentation.ts";
+export { GuardedTrace } from "./tracing/guarded-trace.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export { traceIdOf } from "./tracing/trace-id.ts";

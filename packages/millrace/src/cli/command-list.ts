@@ -31,6 +31,7 @@ import { queuesPurge } from "./commands/queues-purge.ts";
 import { queuesSet } from "./commands/queues-set.ts";
 import { queues } from "./commands/queues.ts";
 import { run } from "./commands/run.ts";
+import { top } from "./commands/top.ts";
 
 /** Every command, in the order of `--help`. */
 export const COMMANDS: readonly Command[] = [
@@ -70,6 +71,7 @@ export const COMMANDS: readonly Command[] = [
   nodesResume,
   nodesStop,
   auditList,
+  top,
   healthcheck,
   doctor,
   configPrint,

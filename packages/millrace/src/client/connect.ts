@@ -7,6 +7,7 @@ import {
   noMetrics,
   type Instrumentation,
   instrumentedBroker,
+  recordError,
   systemClock,
 } from "@millrace/core";
 import { codeConfig } from "../config/code-config.ts";
@@ -72,7 +73,9 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
   const clientOf = (broker: Broker): Millrace => {
     const counted = countingBroker(broker, metrics, clock);
     const traced =
-      instrumentation === undefined ? counted : instrumentedBroker(counted, instrumentation);
+      instrumentation === undefined
+        ? counted
+        : instrumentedBroker(counted, instrumentation, warnOnce());
     return createClient(traced, clock, undefined, metrics);
   };
   if (own !== undefined) return clientOf(own);
@@ -82,4 +85,17 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
     ...(env === undefined ? {} : { env }),
   });
   return clientOf(await connectBroker(connectionOptions(config, name)));
+}
+
+/** A client has no log. One warning says it; one for each publish would only repeat it. */
+function warnOnce(): (error: unknown) => void {
+  let warned = false;
+  return (error) => {
+    if (warned) return;
+    warned = true;
+    process.emitWarning(
+      `The instrumentation threw: ${recordError(error).message}`,
+      "MillraceWarning",
+    );
+  };
 }

@@ -50,7 +50,7 @@ import {
   settleWithHooks,
 } from "./settlement-hook.ts";
 import { isSuspect } from "./suspects.ts";
-import { isEndUnrun, traceAttempt } from "./trace-attempt.ts";
+import { traceAttempt, traceEndUnrun } from "./trace-attempt.ts";
 
 /**
  * What this execution is busy with. One way only, and every step may be left out:
@@ -506,7 +506,7 @@ export class Execution {
     settlement: Settlement,
   ): void {
     if (this.#trace !== undefined) this.#trace.settled(input, settlement);
-    else if (isEndUnrun(settlement.state)) instrumentation.ended(input, settlement);
+    else traceEndUnrun(this.#host, instrumentation, input, settlement);
     this.#trace = undefined;
   }
 

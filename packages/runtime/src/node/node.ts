@@ -70,11 +70,15 @@ export interface NodeInternals {
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
   const { broker, clock, metrics, instrumentation } = config;
+  const log = config.log.child({ node: config.name });
+  const instrumentationFailed = (error: unknown): void =>
+    log.error({ error: recordError(error) }, "the instrumentation threw");
   /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
   const counted = countingBroker(broker, metrics, clock);
   const publishing =
-    instrumentation === undefined ? counted : instrumentedBroker(counted, instrumentation);
-  const log = config.log.child({ node: config.name });
+    instrumentation === undefined
+      ? counted
+      : instrumentedBroker(counted, instrumentation, instrumentationFailed);
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -271,7 +275,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           config.executionLog.close(),
         ]);
         // The last settlements have told of themselves. The machine waits for this no longer than for the rest.
-        await instrumentation?.shutdown();
+        await instrumentation?.shutdown().catch(instrumentationFailed);
       },
       onFailure: (error) => {
         failure ??= error instanceof Error ? error : new Error(String(error));

@@ -1,5 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { COMMANDS } from "../command-list.ts";
 import { completionModel } from "./model.ts";
 import { completionScript, SHELLS } from "./scripts.ts";
@@ -40,10 +43,30 @@ test.each(SHELLS)("%s: the script names every command and every flag, and is sou
   }
 });
 
+function fileOf(shell: (typeof SHELLS)[number]): string {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-completion-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, shell);
+  writeFileSync(file, completionScript(shell, model));
+  return file;
+}
+
 test.each(SHELLS.filter((shell) => isThere(shell)))("%s itself reads its script", (shell) => {
-  const { status, stderr } = spawnSync(shell, ["-n"], {
-    input: completionScript(shell, model),
-    encoding: "utf8",
-  });
+  const { status, stderr } = spawnSync(shell, ["-n", fileOf(shell)], { encoding: "utf8" });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+});
+
+test.skipIf(!isThere("fish"))("fish: groups, commands, flags and a flag's few values", () => {
+  const file = fileOf("fish");
+  const inFish = (line: string): readonly string[] =>
+    spawnSync("fish", ["--no-config", "-c", `source ${file}; complete -C '${line}'`], {
+      encoding: "utf8",
+    })
+      .stdout.split("\n")
+      .filter((offer) => offer !== "")
+      .map((offer) => offer.split("\t")[0] ?? "");
+  expect(inFish("millrace no")).toEqual(["nodes"]);
+  expect(inFish("millrace nodes st")).toEqual(["stop"]);
+  expect(inFish("millrace nodes stop --w")).toEqual(["--wait"]);
+  expect(inFish("millrace healthcheck --probe ").toSorted()).toEqual(["live", "ready"]);
 });
