@@ -134,7 +134,7 @@ function timeOf(term: string, value: string): number {
 
 function durationOf(term: string, value: string): number {
   try {
-    return toMs(value as `${number}s`);
+    return toMs(value);
   } catch {
     throw wrong(term, "a duration such as 30m or 2h");
   }

@@ -86,8 +86,8 @@ function oldPayload(letter: StoredDeadLetter): unknown {
     // Unreadable: the operator writes it anew.
     return null;
   }
-  const { payload = null } =
-    typeof body === "object" && body !== null ? (body as { readonly payload?: unknown }) : {};
+  const payload: unknown =
+    typeof body === "object" && body !== null && "payload" in body ? body.payload : null;
   refuseBinary(payload);
   return payload;
 }
