@@ -21,7 +21,8 @@ export type CounterName =
   | "redeliveries_total"
   | "leases_lost_total"
   | "schedule_ticks_total"
-  | "schedule_ticks_late_total";
+  | "schedule_ticks_late_total"
+  | "execution_records_dropped_total";
 export type HistogramName = "job_duration_seconds" | "job_schedule_to_start_seconds";
 export type GaugeName = "slots_total" | "node_ready" | "scheduler_leader";
 

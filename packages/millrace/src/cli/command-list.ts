@@ -23,6 +23,7 @@ import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
 import { queuesPurge } from "./commands/queues-purge.ts";
 import { queuesSet } from "./commands/queues-set.ts";
 import { queues } from "./commands/queues.ts";
+import { records } from "./commands/records.ts";
 import { run } from "./commands/run.ts";
 
 /** Every command, in the order of `--help`. */
@@ -56,6 +57,7 @@ export const COMMANDS: readonly Command[] = [
   cronHistory,
   locksList,
   locksRelease,
+  records,
   healthcheck,
   doctor,
 ];

@@ -8,6 +8,7 @@ import {
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import type { Config } from "../config/fields.ts";
+import { configuredLog } from "../records/configured-log.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 export interface NodeConnection {
@@ -42,9 +43,11 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
       replicas: config.replicas,
       ...(options.log === undefined ? {} : { logger: options.log }),
     }));
+  const executionLog = configuredLog(config, options);
   try {
     const node = createRuntimeNode({
       ...ports(options),
+      ...(executionLog === undefined ? {} : { executionLog }),
       broker,
       jobs,
       schedules,
@@ -53,6 +56,7 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
     });
     return { node, config, close: () => broker.close() };
   } catch (error) {
+    await executionLog?.close();
     await broker.close();
     throw error;
   }

@@ -30,6 +30,7 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
   readonly waitForServer?: boolean;
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
+  /** Instead of the one that `recordsDir` and its kin ask for. See `docs/records.md`. */
   readonly executionLog?: ExecutionLog;
   readonly log?: Logger;
   readonly clock?: Clock;

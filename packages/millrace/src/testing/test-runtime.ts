@@ -1,6 +1,7 @@
 import type {
   Duration,
   EnqueueOptions,
+  ExecutionLog,
   JobDefinition,
   Middleware,
   StoredDeadLetter,
@@ -20,6 +21,7 @@ export interface TestRuntimeOptions {
   /** Jobs of a queue that run at once. Default 10. */
   readonly slots?: number;
   readonly middleware?: readonly Middleware[];
+  readonly executionLog?: ExecutionLog;
   /** The clock's first reading, epoch milliseconds. Default: 2030-01-01T00:00:00Z. */
   readonly startMs?: number;
   /** In [0, 1), for jitter. Default: always 0.5, which is the delay without jitter. */
@@ -72,6 +74,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     schedules = [],
     slots = 10,
     middleware = [],
+    executionLog,
     startMs,
     random = () => 0.5,
   } = options;
@@ -84,6 +87,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     schedules,
     slots,
     middleware,
+    ...(executionLog === undefined ? {} : { executionLog }),
     clock,
     random,
     name: "test-node",

@@ -237,5 +237,26 @@ test("the execution log gets one record per settled delivery, after it was confi
   await enqueue("t.job");
   expect(record).not.toHaveBeenCalled();
   await clock.advance("1s");
-  expect(record.mock.calls).toMatchObject([[{ id: "a", state: "dead", reason: "fatal" }]]);
+  expect(record.mock.calls).toMatchObject([
+    [
+      { id: "a", state: "dead", reason: "fatal" },
+      { id: "a", attempts: 0, payload: null },
+    ],
+  ]);
+});
+
+test("the execution log hears of a run whose lease was lost, which the history doesn't", async () => {
+  const record = vi.fn();
+  const { broker, clock, enqueue, history } = await simulatedNode({
+    jobs: [jobThat(({ signal }) => new Promise((resolve) => (signal.onabort = resolve)))],
+    lease: "10s",
+    executionLog: { record, close: async () => {} },
+  });
+  await enqueue("t.job");
+  broker.loseLeases(QUEUE);
+  await clock.advance("1ms");
+  expect(record.mock.calls).toMatchObject([
+    [{ id: "a", state: "abandoned", outcome: "lease-lost", attempts: 0 }, { id: "a" }],
+  ]);
+  expect(await history()).toEqual([]);
 });

@@ -13,6 +13,7 @@ export const DESCRIPTIONS: Readonly<Record<CounterName | GaugeName | HistogramNa
   leases_lost_total: "Attempts whose lease could not be confirmed in time",
   schedule_ticks_total: "Slots of schedules that were decided, by outcome: fired or skipped",
   schedule_ticks_late_total: "Slots whose job was enqueued later than the schedule allows",
+  execution_records_dropped_total: "Execution records that a handler could not take, by handler",
   job_duration_seconds: "How long attempts ran",
   job_schedule_to_start_seconds: "From when a job could start to when it did",
   slots_total: "Slots of the queue on this node",

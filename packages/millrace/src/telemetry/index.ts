@@ -1,0 +1,12 @@
+export {
+  type ExecutionRecord,
+  executionRecords,
+  type ExecutionRecords,
+  type ExecutionRecordsOptions,
+  historyRecords,
+  ndjsonRecords,
+  type NdjsonOptions,
+  type RecordFilter,
+  type RecordHandler,
+  type RecordQuery,
+} from "@millrace/telemetry/records";

@@ -1,0 +1,9 @@
+export {
+  executionRecords,
+  type ExecutionRecords,
+  type ExecutionRecordsOptions,
+} from "./execution-records.ts";
+export type { ExecutionRecord, RecordFilter } from "./execution-record.ts";
+export { historyRecords } from "./history/history-records.ts";
+export { ndjsonRecords, type NdjsonOptions } from "./ndjson/ndjson-records.ts";
+export type { RecordHandler, RecordQuery } from "./record-handler.ts";
