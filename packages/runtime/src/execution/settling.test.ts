@@ -248,8 +248,14 @@ test("the execution log gets one record per settled delivery, after it was confi
 test("the execution log hears of a run whose lease was lost, which the history doesn't", async () => {
   const record = vi.fn();
   const { broker, clock, enqueue, history } = await simulatedNode({
-    jobs: [jobThat(({ signal }) => new Promise((resolve) => (signal.onabort = resolve)))],
-    lease: "10s",
+    jobs: [
+      defineJob({ name: "t.job", queue: QUEUE }).handler(
+        ({ signal }) =>
+          new Promise((resolve) => {
+            signal.addEventListener("abort", resolve);
+          }),
+      ),
+    ],
     executionLog: { record, close: async () => {} },
   });
   await enqueue("t.job");
