@@ -48,13 +48,19 @@ const bare: Contender = {
   }),
 };
 
-/** @param limits what is set for the queue before the node starts */
-export function millraceNode(name: string, limits?: QueueChange): Contender {
-  return { name, run: warmed((arena) => runAll(arena, limits)) };
+export interface Rules {
+  /** The job as it is defined, with its rules. Default: `noOp`, which has none. */
+  readonly job?: typeof noOp;
+  /** What is set for the queue before the node starts. */
+  readonly limits?: QueueChange;
 }
 
-async function runAll(arena: Arena, limits: QueueChange | undefined): Promise<Figure> {
-  await using _queue = await filled(arena);
+export function millraceNode(name: string, rules: Rules = {}): Contender {
+  return { name, run: warmed((arena) => runAll(arena, rules)) };
+}
+
+async function runAll(arena: Arena, { job = noOp, limits }: Rules): Promise<Figure> {
+  await using _queue = await filled(arena, job);
   if (limits !== undefined) {
     await using client = await connect({ servers: arena.url, namespace: arena.namespace });
     await client.queues.set(QUEUE, limits);
@@ -62,7 +68,7 @@ async function runAll(arena: Arena, limits: QueueChange | undefined): Promise<Fi
   const broker = await connectBroker({ servers: [arena.url], namespace: arena.namespace });
   const node = createNode({
     broker,
-    jobs: [noOp.handler(async ({ input }) => void input.n)],
+    jobs: [job.handler(async ({ input }) => void input.n)],
     slots: SLOTS,
   });
   const run = await timed(arena.amount, () => settledAll(node, arena.amount));
@@ -99,14 +105,14 @@ function numberOf(id: string): number {
 }
 
 /** A queue with `amount` jobs in it, enqueued as users do. */
-async function filled({ url, namespace, amount }: Arena): Promise<BenchQueue> {
+async function filled({ url, namespace, amount }: Arena, job = noOp): Promise<BenchQueue> {
   const queue = await createBenchQueue(url, namespace);
   await using client = await connect({ servers: url, namespace });
   const items = Array.from({ length: amount }, (_, n) => ({
     input: payloadOf(n),
     id: `${ID_START}${n}`,
   }));
-  const results = await client.enqueueMany(noOp, items);
+  const results = await client.enqueueMany(job, items);
   if (results.some((result) => !result.ok)) throw new Error("the queue could not be filled");
   return queue;
 }

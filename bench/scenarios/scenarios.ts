@@ -1,7 +1,7 @@
 import { cancelScenario } from "./cancel.ts";
 import { delayed } from "./delayed.ts";
 import { enqueueBulk } from "./enqueue-bulk.ts";
-import { capped, rated } from "./limits.ts";
+import { capped, cappedByKey, rated, ratedByKey, unique } from "./limits.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
 import type { Scenario } from "./scenario.ts";
@@ -14,4 +14,7 @@ export const SCENARIOS: readonly Scenario[] = [
   cancelScenario,
   capped,
   rated,
+  cappedByKey,
+  ratedByKey,
+  unique,
 ];

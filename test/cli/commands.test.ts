@@ -260,7 +260,7 @@ describeEachServer("the command", (server) => {
       bytes: 2,
       unreadable: expect.any(String) as string,
     });
-    const retried = await run(["dead", "retry", "--all", "--json"]);
+    const retried = await run(["dead", "retry", "--all", "--yes", "--json"]);
     expect(retried.code).toBe(1);
     expect(retried.json()).toMatchObject({
       retried: [],

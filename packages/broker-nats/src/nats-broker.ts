@@ -14,6 +14,7 @@ import {
   type QueueStore,
   requireQueueName,
   type RunningJob,
+  type ServerEndpoint,
   type SettlementStep,
   type Stoppable,
   systemClock,
@@ -23,6 +24,7 @@ import {
 } from "@millrace/core";
 import type { BrokerConfig } from "./broker-options.ts";
 import { watchConnection } from "./connection/connection-events.ts";
+import { endpointOf } from "./connection/endpoint.ts";
 import { type ServerFeatures, serverFeatures } from "./connection/server-features.ts";
 import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
 import { Delays } from "./delayed/delays.ts";
@@ -39,7 +41,8 @@ import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { Settler } from "./settlement/settler.ts";
 import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
-import { NatsDocuments } from "./store/documents.ts";
+import { NatsDocuments, type Wires } from "./store/documents.ts";
+import { LeaderReads } from "./store/leader-reads.ts";
 import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
 import { NatsProgress } from "./store/progress.ts";
@@ -84,7 +87,7 @@ export class NatsBroker implements Broker {
   readonly #enqueuer: ConfirmedPublisher;
   readonly #settlePublisher: ConfirmedPublisher;
   /** Made with the first bucket of documents. */
-  #documentPublisher: ConfirmedPublisher | undefined;
+  #documentWires: Wires | undefined;
   /** For the moves that must not be repeated for long; few have any. */
   #hurriedPublisher: ConfirmedPublisher | undefined;
   readonly #delays: Delays;
@@ -142,6 +145,10 @@ export class NatsBroker implements Broker {
     return `nats ${this.#features.version}`;
   }
 
+  get endpoint(): ServerEndpoint | undefined {
+    return endpointOf(this.#server.nc.getServer());
+  }
+
   /** What the connected server can do. */
   get features(): ServerFeatures {
     return this.#features;
@@ -163,7 +170,7 @@ export class NatsBroker implements Broker {
     const name = this.#server.names.bucket(requireQueueName(bucket));
     const opening = NatsDocuments.open(
       this.#server,
-      (this.#documentPublisher ??= new ConfirmedPublisher(this.#server.nc, DOCUMENT_WRITES)),
+      (this.#documentWires ??= this.#newDocumentWires()),
       name,
       this.#parts.config.replicas,
       this.#report,
@@ -172,6 +179,11 @@ export class NatsBroker implements Broker {
     // A failure is not kept: the next call tries again.
     opening.catch(() => this.#documents.delete(bucket));
     return opening;
+  }
+
+  #newDocumentWires(): Wires {
+    const { nc } = this.#server;
+    return { publisher: new ConfirmedPublisher(nc, DOCUMENT_WRITES), reads: new LeaderReads(nc) };
   }
 
   async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {
@@ -287,7 +299,8 @@ export class NatsBroker implements Broker {
       await Promise.all([
         this.#enqueuer.close(),
         this.#settlePublisher.close(),
-        this.#documentPublisher?.close(),
+        this.#documentWires?.publisher.close(),
+        this.#documentWires?.reads.close(),
         this.#hurriedPublisher?.close(),
       ]);
       // Acks are not confirmed: this is what sees them off.

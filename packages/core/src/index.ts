@@ -268,7 +268,25 @@ export {
   type CounterName,
   type GaugeName,
   type HistogramName,
+  type LabelsOf,
+  type MetricDescription,
+  type MetricName,
+  METRICS,
+} from "./metrics/catalogue.ts";
+export {
   type MetricLabels,
   type MetricsCollector,
   noMetrics,
 } from "./metrics/metrics-collector.ts";
+
+export type {
+  AttemptTrace,
+  Instrumentation,
+  Publication,
+  Published,
+  ServerEndpoint,
+  StartedAttempt,
+  ThreadScope,
+} from "./tracing/instrumentation.ts";
+export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
+export { traceIdOf } from "./tracing/trace-id.ts";

@@ -1,5 +1,3 @@
-export { isSecretKey, mask, MASKED } from "./masking/mask.ts";
-export { prometheusMetrics, type PrometheusMetrics } from "./metrics/prometheus-metrics.ts";
 export {
   type ExecutionRecord,
   executionRecords,
@@ -12,3 +10,27 @@ export {
   type RecordHandler,
   type RecordQuery,
 } from "./records/index.ts";
+export {
+  createMask,
+  isSecretKey,
+  type Mask,
+  mask,
+  MASKED,
+  maskError,
+  type MaskOptions,
+  maskText,
+  SECRET_PATTERNS,
+  type SecretPattern,
+} from "./masking/index.ts";
+export {
+  type OpenTelemetryMetrics,
+  openTelemetryMetrics,
+  type OpenTelemetryMetricsOptions,
+} from "./metrics/opentelemetry-metrics.ts";
+export {
+  type PrometheusMetrics,
+  prometheusMetrics,
+  type PrometheusMetricsOptions,
+} from "./metrics/prometheus-metrics.ts";
+export type { Propagation, TelemetryOptions } from "./tracing/options.ts";
+export { telemetry } from "./tracing/telemetry.ts";

@@ -2,6 +2,7 @@ import { type Document, type DocumentStore, MillraceError } from "@millrace/core
 import type { KV, KvEntry } from "@nats-io/kv";
 import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
+import type { LeaderReads } from "./leader-reads.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
@@ -14,6 +15,16 @@ const NO_MESSAGE = new Set([10037, 10043]);
 
 const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
 
+/** A mark that a key was removed or has run out, instead of a value. */
+const REMOVAL = /^(?:KV-Operation|Nats-Marker-Reason):/im;
+
+/** How it reads and writes; shared by all buckets of a connection. */
+export interface Wires {
+  /** One that sends nothing twice. */
+  readonly publisher: ConfirmedPublisher;
+  readonly reads: LeaderReads;
+}
+
 type Report = (error: unknown, doing: string) => void;
 
 /** Documents in a KV bucket, as JSON that any NATS client can read. */
@@ -21,17 +32,19 @@ export class NatsDocuments implements DocumentStore {
   readonly #server: ServerAccess;
   readonly #kv: KV;
   readonly #publisher: ConfirmedPublisher;
+  readonly #reads: LeaderReads;
   readonly #bucket: string;
   readonly #onProblem: Report;
 
   private constructor(
     server: ServerAccess,
     kv: KV,
-    publisher: ConfirmedPublisher,
+    { publisher, reads }: Wires,
     bucket: string,
     onProblem: Report,
   ) {
     this.#publisher = publisher;
+    this.#reads = reads;
     this.#server = server;
     this.#kv = kv;
     this.#bucket = bucket;
@@ -40,8 +53,7 @@ export class NatsDocuments implements DocumentStore {
 
   static async open(
     server: ServerAccess,
-    /** One that sends nothing twice. */
-    publisher: ConfirmedPublisher,
+    wires: Wires,
     bucket: string,
     replicas: number,
     onProblem: Report,
@@ -49,15 +61,18 @@ export class NatsDocuments implements DocumentStore {
     return new NatsDocuments(
       server,
       await openBucket(server.nc, bucket, { replicas }),
-      publisher,
+      wires,
       bucket,
       onProblem,
     );
   }
 
   async get(key: string): Promise<Document | undefined> {
-    const entry = await request(`read ${this.#bucket}/${key}`, () => this.#kv.get(toKvKey(key)));
-    return entry === null ? undefined : this.#document(entry);
+    const bucket = this.#bucket;
+    const last = await this.#reads.last(`KV_${bucket}`, `$KV.${bucket}.${toKvKey(key)}`);
+    return last === undefined || REMOVAL.test(last.headers)
+      ? undefined
+      : this.#decode(key, last.sequence, last.data, last.storedAt);
   }
 
   async list(): Promise<readonly Document[]> {

@@ -10,6 +10,7 @@ import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { LaneWeights } from "./lanes.ts";
+import type { ServerEndpoint } from "../tracing/instrumentation.ts";
 import type { SettlementStep } from "../settlement/settle.ts";
 
 /**
@@ -21,6 +22,8 @@ export interface Broker {
   readonly description: string;
   /** The largest message a producer may send, bytes, headers included. */
   readonly maxMessageBytes: number;
+  /** Of the server that it is connected to now; absent where there is none. */
+  readonly endpoint?: ServerEndpoint | undefined;
 
   /**
    * Publishes jobs to their queues. Every job is confirmed or has its own error, in the order given.

@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   "schedule-exists": "A schedule of this name is stored already, and says something else.",
   "unique-conflict": "The job's unique key is held by another job.",
   "queue-closed": "The queue was closed by an operator and takes no new jobs. Nothing was stored.",
+  "node-not-found": "No node of this name has been heard of in the last ten minutes.",
   "job-not-found": "No job or dead letter with this id is known.",
   "ambiguous-id": "The id stands for several jobs or dead letters: name the queue too.",
   // Reaching and using the server.

@@ -12,6 +12,7 @@ export interface SettledExecution extends Omit<HistoryRecord, "state"> {
 /**
  * Takes one record per settled delivery, with the envelope as it was delivered. Called after the settlement was
  * confirmed; it returns at once and never throws: a log that is slow or broken must not touch a job.
+ * `traceId` is the attempt's own, where it was traced.
  */
 export interface ExecutionLog {
   record(execution: SettledExecution, envelope: Envelope, traceId?: string): void;

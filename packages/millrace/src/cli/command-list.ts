@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import { auditList } from "./commands/audit-list.ts";
 import { cronAdd } from "./commands/cron-add.ts";
 import { cronPause, cronRemove, cronResume, cronRun } from "./commands/cron-change.ts";
 import { cronList } from "./commands/cron-list.ts";
@@ -18,6 +19,8 @@ import { jobsReschedule } from "./commands/jobs-reschedule.ts";
 import { locksList } from "./commands/locks-list.ts";
 import { locksRelease } from "./commands/locks-release.ts";
 import { limits } from "./commands/limits.ts";
+import { nodesQuiet, nodesResume, nodesStop } from "./commands/nodes-change.ts";
+import { nodesList } from "./commands/nodes-list.ts";
 import { queuesDrain } from "./commands/queues-drain.ts";
 import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
 import { queuesPurge } from "./commands/queues-purge.ts";
@@ -58,6 +61,11 @@ export const COMMANDS: readonly Command[] = [
   locksList,
   locksRelease,
   records,
+  nodesList,
+  nodesQuiet,
+  nodesResume,
+  nodesStop,
+  auditList,
   healthcheck,
   doctor,
 ];

@@ -19,6 +19,8 @@ import { type DelayedJobs, delayedJobs } from "./delayed.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
+import { type AuditQuery, type AuditRecord, listAudit } from "./audit.ts";
+import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues.ts";
 
 /** One job of a bulk enqueue. */
@@ -110,6 +112,9 @@ export interface Millrace extends AsyncDisposable {
     run: (scope: LockScope) => Result | PromiseLike<Result>,
   ): Promise<Result>;
   readonly queues: Queues;
+  readonly nodes: Nodes;
+  /** What operators changed: orders to nodes, and whatever is done to many jobs at once. */
+  readonly audit: { list(query?: AuditQuery): Promise<readonly AuditRecord[]> };
   readonly dead: DeadLetters;
   readonly cron: Cron;
   readonly delayed: DelayedJobs;
@@ -151,6 +156,8 @@ export function createClient(
       }),
     lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
     queues: queuesOf(broker, clock),
+    nodes: nodesOf(broker),
+    audit: { list: (query) => listAudit(broker, query) },
     dead: deadLetters(broker, now),
     cron: cron(broker, clock, newId),
     delayed: delayedJobs(broker, now),

@@ -1,5 +1,11 @@
 import { connectBroker } from "@millrace/broker-nats";
-import { type Broker, type Clock, systemClock } from "@millrace/core";
+import {
+  type Broker,
+  type Clock,
+  type Instrumentation,
+  instrumentedBroker,
+  systemClock,
+} from "@millrace/core";
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import type { ConfigInput, FieldKey } from "../config/fields.ts";
@@ -35,6 +41,8 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
   /** A broker of your own instead of a connection. `close()` closes it. */
   readonly broker?: Broker;
   readonly clock?: Clock;
+  /** Follows every publish: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
+  readonly instrumentation?: Instrumentation;
 }
 
 /**
@@ -52,13 +60,16 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
     env,
     broker: own,
     clock = systemClock,
+    instrumentation,
     ...fields
   } = options;
-  if (own !== undefined) return createClient(own, clock);
+  const traced = (broker: Broker): Broker =>
+    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
+  if (own !== undefined) return createClient(traced(own), clock);
   const config = await codeConfig({
     fields: { ...fields },
     ...(configFile === undefined ? {} : { configFile }),
     ...(env === undefined ? {} : { env }),
   });
-  return createClient(await connectBroker(connectionOptions(config, name)), clock);
+  return createClient(traced(await connectBroker(connectionOptions(config, name))), clock);
 }

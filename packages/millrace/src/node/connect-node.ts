@@ -78,6 +78,7 @@ function ports({
   middleware,
   metrics,
   executionLog,
+  instrumentation,
   log,
   clock,
 }: NodeOptions): Partial<RuntimeNodeOptions> {
@@ -85,6 +86,7 @@ function ports({
     ...(middleware === undefined ? {} : { middleware }),
     ...(metrics === undefined ? {} : { metrics }),
     ...(executionLog === undefined ? {} : { executionLog }),
+    ...(instrumentation === undefined ? {} : { instrumentation }),
     ...(log === undefined ? {} : { log }),
     ...(clock === undefined ? {} : { clock }),
   };

@@ -2,6 +2,7 @@ import type {
   Broker,
   Clock,
   ExecutionLog,
+  Instrumentation,
   Logger,
   MetricsCollector,
   Middleware,
@@ -32,6 +33,8 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
   readonly metrics?: MetricsCollector;
   /** Instead of the one that `recordsDir` and its kin ask for. See `docs/records.md`. */
   readonly executionLog?: ExecutionLog;
+  /** Follows every attempt and what it enqueues: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
+  readonly instrumentation?: Instrumentation;
   readonly log?: Logger;
   readonly clock?: Clock;
 }

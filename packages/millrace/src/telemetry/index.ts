@@ -10,3 +10,4 @@ export {
   type RecordHandler,
   type RecordQuery,
 } from "@millrace/telemetry/records";
+export { type Propagation, telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";

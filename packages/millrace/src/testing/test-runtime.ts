@@ -1,10 +1,12 @@
-import type {
-  Duration,
-  EnqueueOptions,
-  ExecutionLog,
-  JobDefinition,
-  Middleware,
-  StoredDeadLetter,
+import {
+  type Duration,
+  type EnqueueOptions,
+  type ExecutionLog,
+  type Instrumentation,
+  instrumentedBroker,
+  type JobDefinition,
+  type Middleware,
+  type StoredDeadLetter,
 } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
 import { createNode, type MillraceNode } from "@millrace/runtime";
@@ -22,6 +24,8 @@ export interface TestRuntimeOptions {
   readonly slots?: number;
   readonly middleware?: readonly Middleware[];
   readonly executionLog?: ExecutionLog;
+  /** For the client and the node: `telemetry()`. */
+  readonly instrumentation?: Instrumentation;
   /** The clock's first reading, epoch milliseconds. Default: 2030-01-01T00:00:00Z. */
   readonly startMs?: number;
   /** In [0, 1), for jitter. Default: always 0.5, which is the delay without jitter. */
@@ -74,19 +78,24 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     schedules = [],
     slots = 10,
     middleware = [],
+    instrumentation,
     executionLog,
     startMs,
     random = () => 0.5,
   } = options;
   const clock = new SimulatedClock(startMs);
   const broker = new MemoryBroker({ clock });
-  const client = createClient(broker, clock);
+  const client = createClient(
+    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation),
+    clock,
+  );
   const node = createNode({
     broker,
     jobs,
     schedules,
     slots,
     middleware,
+    ...(instrumentation === undefined ? {} : { instrumentation }),
     ...(executionLog === undefined ? {} : { executionLog }),
     clock,
     random,

@@ -1,5 +1,6 @@
 import type {
   AnyJob,
+  AttemptTrace,
   Children,
   EnqueuedJob,
   EnqueueItemResult,
@@ -21,6 +22,7 @@ export class AttemptContext implements ExecutionContext {
   readonly token: number;
   readonly maxAttempts: number;
   readonly progress: ExecutionContext["progress"];
+  readonly trace: AttemptTrace | undefined;
   readonly #abort: AbortSwitch;
   readonly #nodeLog: Logger;
   readonly #producer: Producer;
@@ -37,6 +39,7 @@ export class AttemptContext implements ExecutionContext {
     abort: AbortSwitch;
     log: Logger;
     producer: Producer;
+    trace: AttemptTrace | undefined;
   }) {
     this.input = fields.input;
     this.job = fields.envelope;
@@ -47,6 +50,7 @@ export class AttemptContext implements ExecutionContext {
     this.#abort = fields.abort;
     this.#nodeLog = fields.log;
     this.#producer = fields.producer;
+    this.trace = fields.trace;
   }
 
   /** Undefined where nothing was enqueued. */
@@ -81,11 +85,11 @@ export class AttemptContext implements ExecutionContext {
   /** What a handler in a thread has made there, to be sent from here. */
   async send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
     const { parent } = this.#origin;
-    return this.#keptAll(
-      await this.#open().send(
-        jobs.map((job) => ({ ...job, envelope: { ...job.envelope, parent } })),
-      ),
-    );
+    const producer = this.#open();
+    const own = jobs.map((job) => ({ ...job, envelope: { ...job.envelope, parent } }));
+    const send = (): Promise<readonly EnqueueItemResult[]> => producer.send(own);
+    // What comes from a thread comes in nobody's context.
+    return this.#keptAll(await (this.trace === undefined ? send() : this.trace.run(send)));
   }
 
   /** The place for headers of this job's context that its children are to have. */

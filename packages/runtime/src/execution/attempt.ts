@@ -1,5 +1,6 @@
 import {
   type AnyJob,
+  type AttemptTrace,
   type Children,
   type Envelope,
   type ExecutionContext,
@@ -23,8 +24,8 @@ export interface AttemptOptions {
   readonly token: number;
   readonly abort: AbortSwitch;
   readonly progress: ExecutionContext["progress"];
-  /** The attempt is under way from here on, and may fail or time out. Called at most once, before `onOutcome`. */
-  readonly onStart: () => void;
+  /** The attempt is under way from here on, and may fail or time out. Called at most once, before `onOutcome`. Returns its trace, if it has one. */
+  readonly onStart: () => AttemptTrace | undefined;
   /** Called at most once, and never after `stop()`. */
   readonly onOutcome: (outcome: Outcome) => void;
   /** The handler went on past its abort and its grace; the outcome follows. */
@@ -41,6 +42,7 @@ export class Attempt {
   /** Of the timeout at first, of the grace once the attempt was told to stop. */
   #patience: Timer | undefined;
   #context: AttemptContext | undefined;
+  #trace: AttemptTrace | undefined;
 
   constructor(options: AttemptOptions) {
     this.#options = options;
@@ -84,10 +86,12 @@ export class Attempt {
       abort,
       log: host.log,
       producer: host.producer,
+      trace: this.#trace,
     });
     this.#context = context;
+    const trace = this.#trace;
     this.#step(
-      () => host.call(context),
+      trace === undefined ? () => host.call(context) : () => trace.run(() => host.call(context)),
       (returned) => this.#accept(interpret({ returned }, abort.reason)),
       (threw) => this.#end(interpret({ threw }, abort.reason)),
     );
@@ -173,7 +177,7 @@ export class Attempt {
   #start(): void {
     if (this.#state !== "ready") return;
     this.#state = "started";
-    this.#options.onStart();
+    this.#trace = this.#options.onStart();
   }
 
   #end(outcome: Outcome): void {

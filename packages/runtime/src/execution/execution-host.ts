@@ -4,6 +4,7 @@ import type {
   Envelope,
   EventBus,
   ExecutionLog,
+  Instrumentation,
   Logger,
   MetricsCollector,
   Outcome,
@@ -27,6 +28,7 @@ export interface ExecutionHost {
   readonly events: EventBus;
   readonly metrics: MetricsCollector;
   readonly executionLog: ExecutionLog;
+  readonly instrumentation: Instrumentation | undefined;
   readonly log: Logger;
   readonly poisonAfter: number;
   readonly suspects: Suspects;

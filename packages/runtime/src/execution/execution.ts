@@ -1,6 +1,7 @@
 import {
   type AbortCause,
   type AnyJob,
+  type AttemptTrace,
   checkProgress,
   crashesOf,
   type Delivery,
@@ -8,6 +9,7 @@ import {
   envelopeOfUnreadable,
   type ExecutionState,
   type HistoryRecord,
+  type Instrumentation,
   MillraceError,
   nextTransition,
   NO_RETRY,
@@ -39,8 +41,15 @@ import {
   reportStarted,
   reportTrouble,
 } from "./report.ts";
-import { followUp, hooksFor, type Settled, settleWithHooks } from "./settlement-hook.ts";
+import {
+  followUp,
+  hooksFor,
+  type Settled,
+  type SettlementHook,
+  settleWithHooks,
+} from "./settlement-hook.ts";
 import { isSuspect } from "./suspects.ts";
+import { isEndUnrun, traceAttempt } from "./trace-attempt.ts";
 
 /**
  * What this execution is busy with. One way only, and every step may be left out:
@@ -74,6 +83,10 @@ export class Execution {
   #definition: AnyJob | undefined;
   #attempt: Attempt | undefined;
   #pause: Pause | undefined;
+  /** Set from the start of an attempt that is traced until its end was told. */
+  #trace: AttemptTrace | undefined;
+  /** By the monotonic clock; set where gates are passed. */
+  #gatedSince: number | undefined;
   /** Set where the handler has reported its progress. */
   #progress: ProgressReporter | undefined;
   /** It was a suspect, and its turn is on record. */
@@ -284,6 +297,7 @@ export class Execution {
 
   async #passGates(gates: readonly Gate[], envelope: Envelope, job: AnyJob): Promise<void> {
     this.#phase = "gating";
+    this.#gatedSince = this.#host.clock.monotonic();
     const passes = new Passes(this.#host.log, () =>
       this.abort("lock-lost", "The lock that lets this job run could not be kept."),
     );
@@ -369,7 +383,7 @@ export class Execution {
       token: this.#passes?.token ?? this.#token(envelope),
       abort: this.#abort,
       progress: (value, note) => this.#report(envelope, value, note),
-      onStart: () => this.#started(envelope),
+      onStart: () => this.#started(envelope, job),
       onOutcome: (outcome) => this.#settle(outcome),
       onIgnoredAbort: () => reportIgnoredAbort(host, envelope),
     });
@@ -384,12 +398,21 @@ export class Execution {
     this.#progress.report(value, note);
   }
 
-  #started(envelope: Envelope): void {
-    const { clock } = this.#host;
+  #started(envelope: Envelope, job: AnyJob): AttemptTrace | undefined {
+    const { clock, instrumentation } = this.#host;
     this.#state = nextTransition(this.#state, { type: "START" }).state;
     this.#startedAt = clock.now();
     this.#startedMono = clock.monotonic();
     reportStarted(this.#host, envelope, this.#startedAt);
+    if (instrumentation !== undefined)
+      this.#trace = traceAttempt(this.#host, instrumentation, {
+        envelope,
+        job,
+        startedAt: this.#startedAt,
+        gatedMs: this.#gatedSince === undefined ? undefined : this.#startedMono - this.#gatedSince,
+        singletonToken: this.#passes?.token,
+      });
+    return this.#trace;
   }
 
   /** The one way to an outcome. The first counts; whatever a handler says afterwards has no hearer. */
@@ -434,7 +457,8 @@ export class Execution {
   /** Until the broker has confirmed it all, or the lease is gone and the job is somebody else's to settle. */
   async #carryOut(input: SettlementInput, first: Settlement): Promise<void> {
     const { broker } = this.#host;
-    let settlement = first;
+    const trace = this.#trace;
+    let settlement = trace === undefined ? first : trace.settling(input, first);
     for (let tries = 0; ; tries += 1) {
       if (!this.#delivery.lease.isHeld())
         settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
@@ -443,18 +467,20 @@ export class Execution {
       try {
         const hooks = hooksFor(this.#host.hooks, input.envelope, settlement);
         if (hooks.length === 0) await broker.settle(this.#delivery, settlement.steps);
-        else await settleWithHooks(broker, this.#delivery, hooks, this.#settled(settlement));
+        else await this.#settleWithHooks(hooks, settlement);
         break;
       } catch (error) {
         const other = remedy(error, input, settlement, this.#host.clock.now());
-        if (other !== undefined) settlement = other;
+        if (other !== undefined) settlement = trace?.settling(input, other) ?? other;
         else await this.#troubled(error, tries);
       }
       if (this.#phase === "ended") return;
     }
     if (this.#phase === "ended") return;
     this.#state = settlement.state;
-    reportSettled(this.#host, input, settlement);
+    reportSettled(this.#host, input, settlement, trace?.traceId);
+    if (this.#host.instrumentation !== undefined)
+      this.#traceSettled(this.#host.instrumentation, input, settlement);
     if (this.#onTrial) await this.#endTrial(input.envelope);
     const { state } = settlement;
     if (this.#progress !== undefined && state !== "requeued" && state !== "abandoned")
@@ -464,6 +490,23 @@ export class Execution {
       await followUp(hooks, this.#settled(settlement), this.#host.log);
     if (this.#passes !== undefined) await this.#passes.leave(settlement);
     this.#end();
+  }
+
+  /** What the hooks publish belongs to the attempt that was the last of its batch. */
+  #settleWithHooks(hooks: readonly SettlementHook[], settlement: Settlement): Promise<void> {
+    const carryOut = (): Promise<void> =>
+      settleWithHooks(this.#host.broker, this.#delivery, hooks, this.#settled(settlement));
+    return this.#trace === undefined ? carryOut() : this.#trace.run(carryOut);
+  }
+
+  #traceSettled(
+    instrumentation: Instrumentation,
+    input: SettlementInput,
+    settlement: Settlement,
+  ): void {
+    if (this.#trace !== undefined) this.#trace.settled(input, settlement);
+    else if (isEndUnrun(settlement.state)) instrumentation.ended(input, settlement);
+    this.#trace = undefined;
   }
 
   #settled(settlement: Settlement): Settled {
@@ -478,6 +521,7 @@ export class Execution {
   /** The broker could not be asked: waits before it is asked again. */
   async #troubled(error: unknown, tries: number): Promise<void> {
     reportTrouble(this.#host, this.#requireEnvelope(), error);
+    this.#trace?.event("settlement.failed", { "error.type": recordError(error).type });
     if (this.#phase === "ended" || !this.#delivery.lease.isHeld()) return;
     this.#pause ??= new Pause(this.#host.clock);
     await this.#pause.wait(tries);
@@ -487,6 +531,7 @@ export class Execution {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     this.#attempt?.stop();
+    this.#trace?.abandoned();
     this.#progress?.end({ write: false });
     this.#pause?.cutShort();
     // Where it was settled they are left already; otherwise nobody waits for this.

@@ -241,6 +241,7 @@ test("the execution log gets one record per settled delivery, after it was confi
     [
       { id: "a", state: "dead", reason: "fatal" },
       { id: "a", attempts: 0, payload: null },
+      undefined,
     ],
   ]);
 });
@@ -262,7 +263,7 @@ test("the execution log hears of a run whose lease was lost, which the history d
   broker.loseLeases(QUEUE);
   await clock.advance("1ms");
   expect(record.mock.calls).toMatchObject([
-    [{ id: "a", state: "abandoned", outcome: "lease-lost", attempts: 0 }, { id: "a" }],
+    [{ id: "a", state: "abandoned", outcome: "lease-lost", attempts: 0 }, { id: "a" }, undefined],
   ]);
   expect(await history()).toEqual([]);
 });

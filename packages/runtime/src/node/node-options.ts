@@ -5,6 +5,7 @@ import {
   type Clock,
   type Duration,
   type ExecutionLog,
+  type Instrumentation,
   isConcurrency,
   isId,
   laneWeights,
@@ -72,6 +73,8 @@ export interface NodeOptions {
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
   readonly executionLog?: ExecutionLog;
+  /** Follows every attempt and what it enqueues: `telemetry()`. Default: none, which costs nothing. */
+  readonly instrumentation?: Instrumentation;
   readonly log?: Logger;
   readonly clock?: Clock;
   /** In [0, 1), for jitter. */
@@ -93,6 +96,7 @@ export interface NodeConfig {
   readonly middleware: readonly Middleware[];
   readonly metrics: MetricsCollector;
   readonly executionLog: ExecutionLog;
+  readonly instrumentation: Instrumentation | undefined;
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: () => number;
@@ -135,6 +139,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     middleware: options.middleware ?? [],
     metrics: options.metrics ?? noMetrics,
     executionLog: options.executionLog ?? noExecutionLog,
+    instrumentation: options.instrumentation,
     log: options.log ?? silentLogger,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,

@@ -2,6 +2,7 @@ import {
   brokerOutlet,
   checkInput,
   EventBus,
+  instrumentedBroker,
   MillraceError,
   Producer,
   recordError,
@@ -18,8 +19,11 @@ import type { ExecutionHost } from "../execution/execution-host.ts";
 import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
+import { nodeReadings } from "../metrics/node-readings.ts";
+import { QueueReadings } from "../metrics/queue-readings.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
+import { nodePresence } from "../presence/node-presence.ts";
 import { Registry } from "../registry/registry.ts";
 import { openScheduler } from "../scheduler/scheduler.ts";
 import { staleSlotGate } from "../scheduler/stale-slot-gate.ts";
@@ -64,7 +68,10 @@ export interface NodeInternals {
  */
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
-  const { broker, clock, log, metrics } = config;
+  const { broker, clock, log, metrics, instrumentation } = config;
+  /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
+  const publishing =
+    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -100,6 +107,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     events,
     metrics,
     executionLog: config.executionLog,
+    instrumentation,
     log,
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
@@ -107,8 +115,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     cancellations,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
     gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
-    hooks: [unique.release, batchHook(broker), cancellationHook(broker, cancellations)],
-    producer: new Producer(brokerOutlet(broker), clock),
+    hooks: [unique.release, batchHook(publishing), cancellationHook(broker, cancellations)],
+    producer: new Producer(brokerOutlet(publishing), clock),
     verdict: internals.verdict,
     random: config.random,
     call: compose<AttemptContext>(config.middleware, (context) => {
@@ -164,7 +172,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       openScheduler(
         {
           node: config.name,
-          broker,
+          broker: publishing,
           clock,
           events,
           metrics,
@@ -177,6 +185,23 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
   });
   if (isFleet) sideServices.push(scheduler);
+  const readings = service({
+    what: "reading for the metrics",
+    open: async () => {
+      const queues = isFleet
+        ? new QueueReadings({ node: config.name, broker, clock, metrics, log })
+        : undefined;
+      return nodeReadings({ broker, clock, metrics, workers, queues });
+    },
+  });
+  if (metrics.onCollect !== undefined) sideServices.push(readings);
+  const presence = nodePresence({
+    config,
+    workers,
+    events,
+    state: () => actor.getSnapshot().value,
+    stop: () => actor.send({ type: "STOP" }),
+  });
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
@@ -202,6 +227,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         await Promise.all(watches.map((watch) => watch.start()));
         await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
+        // Nobody waits for it: a node that may not say that it is there works all the same.
+        if (isFleet) void presence.start();
         await Promise.all([...workers, ...sideServices].map((one) => one.start()));
       },
       stopPulling: () => {
@@ -231,13 +258,15 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         // Side by side, so that one that does not end keeps no other from ending.
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
-          ...[...watches, ...sideServices].map((one) => one.stop()),
+          ...[...watches, ...sideServices, presence].map((one) => one.stop()),
           unique.sweeper.stop(),
           gates.close(),
           ...workers.map((worker) => worker.close()),
           threads.close(),
           config.executionLog.close(),
         ]);
+        // The last settlements have told of themselves. The machine waits for this no longer than for the rest.
+        await instrumentation?.shutdown();
       },
       onFailure: (error) => {
         failure ??= error instanceof Error ? error : new Error(String(error));

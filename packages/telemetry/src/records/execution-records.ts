@@ -8,6 +8,7 @@ import {
   silentLogger,
   systemClock,
 } from "@millrace/core";
+import type { Mask } from "../masking/create-mask.ts";
 import { DEFAULT_SHAPE, isRecorded, makeRecord } from "./make-record.ts";
 import type { RecordHandler } from "./record-handler.ts";
 import { RecordLane } from "./record-lane.ts";
@@ -21,7 +22,7 @@ export interface ExecutionRecordsOptions {
   /** Of payload and output each, in characters of JSON. 0 leaves them out. Default 4,096. */
   readonly maxValueChars?: number;
   /** Instead of the usual masking. */
-  readonly mask?: (value: unknown) => unknown;
+  readonly mask?: Mask;
   /** On a stop, how long what is held may take to be written. Default 5 s. */
   readonly closeTimeoutMs?: number;
   /** Told what was dropped and why. */

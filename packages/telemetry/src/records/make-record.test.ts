@@ -17,7 +17,7 @@ test("a failed attempt's record: who, when, how, what comes next", () => {
       attempts: 1,
       maxAttempts: 5,
       tags: ["eu"],
-      headers: { TraceParent: `00-${TRACE.toUpperCase()}-b7ad6b7169203331-01` },
+      headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-01` },
     }),
     undefined,
     DEFAULT_SHAPE,

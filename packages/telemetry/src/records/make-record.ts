@@ -1,16 +1,16 @@
 import { randomUUID } from "node:crypto";
-import type { Envelope, RecordedError, SettledExecution } from "@millrace/core";
-import { mask } from "../masking/mask.ts";
+import { type Envelope, type SettledExecution, traceIdOf } from "@millrace/core";
+import { createMask, type Mask } from "../masking/create-mask.ts";
 import { boundedValue } from "./bounded-value.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 
 export interface RecordShape {
   /** Of payload and output each, in characters of JSON; 0 leaves them out. */
   readonly maxValueChars: number;
-  readonly mask: (value: unknown) => unknown;
+  readonly mask: Mask;
 }
 
-export const DEFAULT_SHAPE: RecordShape = { maxValueChars: 4_096, mask };
+export const DEFAULT_SHAPE: RecordShape = { maxValueChars: 4_096, mask: createMask() };
 
 /** Whether an execution is recorded: an attempt that was made, or the end of a job. A job that was only moved on is neither. */
 export function isRecorded({ state, startedAt }: SettledExecution): boolean {
@@ -46,7 +46,7 @@ export function makeRecord(
       ? { retryDelayMs: Math.max(0, (notBefore ?? execution.at) - execution.at) }
       : {}),
     ...(reason === undefined ? {} : { reason }),
-    ...(error === undefined ? {} : { error: maskedError(error, masked) }),
+    ...(error === undefined ? {} : { error: masked.error(error) }),
     ...(trace === undefined ? {} : { traceId: trace }),
     ...(parent === undefined ? {} : { parent }),
     ...(envelope.tags === undefined ? {} : { tags: envelope.tags }),
@@ -63,29 +63,4 @@ export function makeRecord(
       return "(unreadable)";
     }
   }
-}
-
-export function maskedError(
-  { type, message, stack }: RecordedError,
-  masked: RecordShape["mask"],
-): RecordedError {
-  const text = (value: string): string => {
-    const safe = masked(value.toWellFormed());
-    return typeof safe === "string" ? safe : "***";
-  };
-  return {
-    type,
-    message: text(message),
-    ...(stack === undefined ? {} : { stack: text(stack) }),
-  };
-}
-
-/** The trace of whoever enqueued the job. Any client may write the header, in any case. */
-function traceIdOf(headers: Envelope["headers"]): string | undefined {
-  for (const [name, value] of Object.entries(headers)) {
-    if (name.toLowerCase() !== "traceparent") continue;
-    const id = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/i.exec(value.trim())?.[1];
-    if (id !== undefined && !/^0+$/.test(id)) return id.toLowerCase();
-  }
-  return undefined;
 }

@@ -1,8 +1,10 @@
 import { MillraceError } from "@millrace/core";
+import { audited } from "../../client/audit.ts";
 import type { DeadLetterFilter, DeadLetterResult } from "../../client/dead-letters.ts";
 import type { Millrace } from "../../client/client.ts";
 import { flag } from "../../config/field-kinds.ts";
 import { command, type CommandCall, type Report } from "../command.ts";
+import { ASKS_FIRST, confirmed } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
 import { clean } from "../show/clean.ts";
 import { withClient } from "../with-client.ts";
@@ -13,19 +15,30 @@ const selection = {
   all: { kind: flag, about: "Every letter that fits --queue and --reason" },
 } as const;
 
+const askedSelection = { ...selection, yes: { kind: flag, about: ASKS_FIRST } } as const;
+
 export const deadRetry = command({
   name: "dead retry",
   summary:
-    "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed",
+    "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed. --all asks first",
   usage: "ID… | --all",
   args: { min: 0, max: 10_000 },
-  flags: selection,
+  flags: askedSelection,
   fields: ["connection", "namespace"],
   examples: [
     ["millrace dead retry invoice-17 invoice-18", "These two"],
-    ["millrace dead retry --all --queue mail --reason attempts-exhausted", "Everything that fits"],
+    [
+      "millrace dead retry --all --queue mail --reason attempts-exhausted --yes",
+      "Everything that fits, without asking",
+    ],
   ],
-  run: (call) => settleLetters(call, "retried", (client, filter) => client.dead.retry(filter)),
+  async run(call) {
+    requireSelection(call);
+    const { all, yes } = call.flags;
+    if (all === true && !(await confirmed(call.io, yes, `Retry ${meant(call)}?`)))
+      return nothing("retried");
+    return settleLetters(call, "retried", (client, filter) => client.dead.retry(filter));
+  },
 });
 
 export const deadDiscard = command({
@@ -33,26 +46,33 @@ export const deadDiscard = command({
   summary: "Remove dead letters for good; asks first where there is a person to ask",
   usage: "ID… | --all",
   args: { min: 0, max: 10_000 },
-  flags: { ...selection, yes: { kind: flag, about: "Don't ask" } },
+  flags: askedSelection,
   fields: ["connection", "namespace"],
   examples: [["millrace dead discard invoice-17 --yes", "Without asking, as a script needs it"]],
   async run(call) {
-    if (call.flags.yes !== true) {
-      const what = call.args.length > 0 ? call.args.join(", ") : "every letter that fits";
-      requireSelection(call);
-      const answer = await call.io.ask(`Remove ${what} for good? [y/N] `);
-      if (answer === undefined)
-        throw new MillraceError("invalid-option", "There is nobody to ask: add --yes to discard.");
-      if (!/^y(es)?$/i.test(answer.trim()))
-        return {
-          json: { discarded: [], failed: [] },
-          text: () => "nothing was discarded\n",
-          exitCode: EXIT.failed,
-        };
-    }
+    requireSelection(call);
+    if (!(await confirmed(call.io, call.flags.yes, `Remove ${meant(call)} for good?`)))
+      return nothing("discarded");
     return settleLetters(call, "discarded", (client, filter) => client.dead.discard(filter));
   },
 });
+
+function nothing(done: "retried" | "discarded"): Report {
+  return {
+    json: { [done]: [], failed: [] },
+    text: () => `nothing was ${done}\n`,
+    exitCode: EXIT.failed,
+  };
+}
+
+/** In words, for a question. */
+function meant({
+  args,
+  flags: { queue, reason },
+}: Pick<CommandCall<typeof selection>, "args" | "flags">): string {
+  if (args.length > 0) return args.map((id) => clean(id)).join(", ");
+  return `every dead letter${queue === undefined ? "" : ` of queue ${clean(queue)}`}${reason === undefined ? "" : ` with reason ${reason}`}`;
+}
 
 async function settleLetters(
   call: CommandCall<typeof selection>,
@@ -61,12 +81,27 @@ async function settleLetters(
 ): Promise<Report> {
   requireSelection(call);
   const filter = filterOf(call.flags);
-  const results = await withClient(call.config, async (client) => {
+  const settle = async (client: Millrace): Promise<readonly DeadLetterResult[]> => {
     if (call.args.length === 0) return act(client, filter);
     const each: DeadLetterResult[] = [];
     for (const id of call.args) each.push(...(await settleOne(client, { ...filter, id }, act)));
     return each;
-  });
+  };
+  const intent = {
+    action: done === "retried" ? "dead retry" : "dead discard",
+    filter: { ...filter, ...(call.args.length === 0 ? { all: true } : { ids: call.args }) },
+  };
+  const results = await withClient(call.config, (client) =>
+    audited(
+      client.broker,
+      intent,
+      () => settle(client),
+      (all) => ({
+        count: all.filter(({ ok }) => ok).length,
+        failed: all.filter(({ ok }) => !ok).length,
+      }),
+    ),
+  );
   const failed = results.filter((result) => !result.ok);
   const succeeded = results.filter((result) => result.ok);
   return {

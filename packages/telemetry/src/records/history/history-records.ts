@@ -1,8 +1,8 @@
 import type { HistoryRecord, HistoryStore } from "@millrace/core";
-import { mask } from "../../masking/mask.ts";
+import { type Mask, createMask } from "../../masking/create-mask.ts";
 import { boundedValue } from "../bounded-value.ts";
 import { type ExecutionRecord, matches } from "../execution-record.ts";
-import { isRecorded, maskedError } from "../make-record.ts";
+import { isRecorded } from "../make-record.ts";
 import { newest } from "../newest.ts";
 import type { RecordHandler, RecordQuery } from "../record-handler.ts";
 
@@ -15,12 +15,15 @@ const MAX_OUTPUT_CHARS = 4_096;
  * and none is ever dropped. They know no payload, no trace id and no creation time, and are kept as long as the stream keeps
  * them. A query without an id finds the latest record of each job.
  */
-export function historyRecords(history: HistoryStore): RecordHandler {
+export function historyRecords(
+  history: HistoryStore,
+  { mask = createMask() }: { readonly mask?: Mask } = {},
+): RecordHandler {
   return {
     name: "history",
     // What is settled is in the stream before an execution log hears of it.
     write: () => Promise.resolve(),
-    query: (query) => queryHistory(history, query),
+    query: (query) => queryHistory(history, query, mask),
     close: () => Promise.resolve(),
   };
 }
@@ -28,6 +31,7 @@ export function historyRecords(history: HistoryStore): RecordHandler {
 async function queryHistory(
   history: HistoryStore,
   query: RecordQuery,
+  mask: Mask,
 ): Promise<readonly ExecutionRecord[]> {
   const { id, queue, limit } = query;
   const inQueue = queue === undefined ? {} : { queue };
@@ -37,14 +41,14 @@ async function queryHistory(
     id === undefined
       ? await history.recent({ ...inQueue, limit: isFiltered ? MAX_JOBS : limit })
       : await history.read({ id, ...inQueue });
-  const records = found.filter(isRecorded).map(fromHistory);
+  const records = found.filter(isRecorded).map((record) => fromHistory(record, mask));
   return newest(
     records.filter((record) => matches(record, query)),
     limit,
   );
 }
 
-function fromHistory(record: HistoryRecord): ExecutionRecord {
+function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {
   const { id, name, queue, node, state, outcome, at, startedAt, durationMs, notBefore } = record;
   const { attempts, generation, sequence, reason, error, parent, output } = record;
   return {
@@ -61,7 +65,7 @@ function fromHistory(record: HistoryRecord): ExecutionRecord {
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(state === "requeued" ? { retryDelayMs: Math.max(0, (notBefore ?? at) - at) } : {}),
     ...(reason === undefined ? {} : { reason }),
-    ...(error === undefined ? {} : { error: maskedError(error, mask) }),
+    ...(error === undefined ? {} : { error: mask.error(error) }),
     ...(parent === undefined ? {} : { parent }),
     ...(output === undefined ? {} : { output: mask(boundedValue(output, MAX_OUTPUT_CHARS)) }),
   };

@@ -1,0 +1,109 @@
+import { MillraceError } from "@millrace/core";
+import { JetStreamApiError } from "@nats-io/jetstream";
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { Exchange, type Parcel, RETRY, type Verdict } from "../exchange/exchange.ts";
+import { asMillraceError } from "../jetstream-errors.ts";
+
+/** The newest message on a subject, as its stream's leader has it. */
+export interface LastMessage {
+  readonly sequence: number;
+  readonly data: Uint8Array;
+  /** The header block as it stands in the message, empty where there is none. */
+  readonly headers: string;
+  /** Epoch milliseconds by the server's clock. */
+  readonly storedAt: number;
+}
+
+const NOT_FOUND = 10037;
+const WINDOW = 1_024;
+const ATTEMPT_MS = 2_000;
+const TIMEOUT_MS = 5_000;
+
+type Found = LastMessage | undefined;
+
+/**
+ * Reads many single messages at once, on one inbox. The client library's own request makes an error with a stack, a timer and a subscription
+ * entry for each; with a read for each job that was a quarter of a node's processor time. Direct gets would be cheaper still, but a replica answers
+ * them, which may not have seen the newest write yet.
+ */
+export class LeaderReads {
+  readonly #exchange: Exchange<Found>;
+
+  constructor(nc: NatsConnection) {
+    this.#exchange = new Exchange<Found>(nc, {
+      window: WINDOW,
+      attemptTimeoutMs: ATTEMPT_MS,
+      timeoutMs: TIMEOUT_MS,
+      repeatable: true,
+      judge,
+      timedOut,
+    });
+  }
+
+  /**
+   * @returns undefined where there is no message
+   * @throws MillraceError as other requests: `request-timeout`, `jetstream-failed`, `permission-denied`, `connection-closed`
+   */
+  last(stream: string, subject: string): Promise<Found> {
+    return new Promise((resolve, reject) => {
+      this.#exchange.send({
+        subject: `$JS.API.STREAM.MSG.GET.${stream}`,
+        data: Buffer.from(JSON.stringify({ last_by_subj: subject })),
+        headers: undefined,
+        sink: { done: resolve, failed: reject },
+        index: 0,
+        attempts: 0,
+        sentTick: 0,
+        bornTick: 0,
+        token: 0,
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#exchange.close();
+  }
+}
+
+interface Answer {
+  readonly message?: {
+    readonly seq: number;
+    readonly data?: string;
+    readonly hdrs?: string;
+    readonly time: string;
+  };
+  readonly error?: { code: number; err_code: number; description: string };
+}
+
+function judge(reply: Msg, { subject }: Parcel<Found>): Verdict<Found> {
+  // Nobody answers while the stream has no leader; the next attempt may find one.
+  if (reply.data.length === 0) return RETRY;
+  let answer: Answer;
+  try {
+    answer = reply.json<Answer>();
+  } catch (cause) {
+    return asMillraceError(cause, `read from ${subject}`);
+  }
+  const { message, error } = answer;
+  if (error?.err_code === NOT_FOUND) return undefined;
+  if (error !== undefined)
+    return asMillraceError(new JetStreamApiError(error), `read from ${subject}`);
+  if (message === undefined)
+    return new MillraceError(
+      "jetstream-failed",
+      `The answer of ${subject} has neither a message nor an error. Something else answers on this subject.`,
+    );
+  return {
+    sequence: message.seq,
+    data: Buffer.from(message.data ?? "", "base64"),
+    headers: Buffer.from(message.hdrs ?? "", "base64").toString("latin1"),
+    storedAt: Date.parse(message.time),
+  };
+}
+
+function timedOut({ subject }: Parcel<Found>): MillraceError {
+  return new MillraceError(
+    "request-timeout",
+    `Could not read from ${subject}: the server did not answer in time. Try again.`,
+  );
+}

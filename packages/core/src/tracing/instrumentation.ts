@@ -1,0 +1,84 @@
+import type { Envelope } from "../envelope/envelope.ts";
+import type { MillraceError } from "../errors/millrace-error.ts";
+import type { AnyJob } from "../job/define-job.ts";
+import type { Settlement, SettlementInput } from "../settlement/settle.ts";
+
+/**
+ * Follows jobs from their publish to their end: traces, or whatever else is to surround them. Clients and nodes take one; without it nothing is
+ * asked and nothing is waited for.
+ *
+ * Nothing of it may throw on account of its own trouble: a job is never touched by being watched.
+ */
+export interface Instrumentation {
+  /**
+   * Surrounds a publish. Returns or rejects as `send` does, which it calls exactly once and may hand the same envelopes with other headers.
+   */
+  publish<Result extends Published>(
+    publication: Publication,
+    send: (envelopes: readonly Envelope[]) => Promise<readonly Result[]>,
+  ): Promise<readonly Result[]>;
+  /** An attempt begins. Undefined where nobody wants to know of this one. */
+  attempt(started: StartedAttempt): AttemptTrace | undefined;
+  /** A job has ended for good without having run: it was refused, expired, cancelled or convicted. The settlement is confirmed. */
+  ended(input: SettlementInput, settlement: Settlement): void;
+  /** Hands on what is still held. Called once, when a node has stopped working; it is not waited for beyond the node's grace. */
+  shutdown(): Promise<void>;
+  /** The URL of a module with a `ThreadScope` as its `threadScope`, imported by threads that handlers run in. */
+  readonly threadModule?: string;
+}
+
+/** Jobs that are handed to the broker together. */
+export interface Publication {
+  /** A replay gives jobs that were dead a new life. */
+  readonly kind: "enqueue" | "replay";
+  readonly envelopes: readonly Envelope[];
+  /** Asked for only where it is wanted. Undefined where the broker is no server. */
+  readonly endpoint: () => ServerEndpoint | undefined;
+}
+
+/** What became of one of them. */
+export type Published =
+  { readonly ok: true } | { readonly ok: false; readonly error: MillraceError };
+
+export interface ServerEndpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface StartedAttempt {
+  readonly envelope: Envelope;
+  readonly job: AnyJob;
+  readonly node: string;
+  readonly maxAttempts: number;
+  /** From when the job could have started to when it did, milliseconds. */
+  readonly waitedMs: number;
+  /** How much of that it stood at this node's gates (locks, caps, rates), milliseconds; absent where it had none to pass. */
+  readonly gatedMs?: number;
+  /** The fencing token of a singleton's lock. */
+  readonly singletonToken?: number;
+  readonly endpoint: () => ServerEndpoint | undefined;
+}
+
+/** One attempt under watch: `run` any number of times, then exactly one of `settled` and `abandoned`. */
+export interface AttemptTrace {
+  /** 32 hexadecimal digits; for logs and records. */
+  readonly traceId: string | undefined;
+  /** Calls a function so that what it begins belongs to this attempt. */
+  run<Result>(call: () => Result): Result;
+  /** Something happened on the way, such as `settlement.failed`. */
+  event(name: string, attributes?: Readonly<Record<string, string | number | boolean>>): void;
+  /** Headers by which work elsewhere, in a thread, goes on in this attempt's name. */
+  headers(): Readonly<Record<string, string>>;
+  /** Decided and not carried out yet: may give what is going to be published other headers. Called again where another settlement takes its place. */
+  settling(input: SettlementInput, settlement: Settlement): Settlement;
+  /** Carried out and confirmed. */
+  settled(input: SettlementInput, settlement: Settlement): void;
+  /** The delivery was let go without a settlement. */
+  abandoned(): void;
+}
+
+/** How a handler in a thread runs in the name of an attempt of its node. */
+export type ThreadScope = <Result>(
+  headers: Readonly<Record<string, string>>,
+  call: () => Result,
+) => Result;

@@ -1,0 +1,11 @@
+export {
+  createMask,
+  type Mask,
+  mask,
+  maskError,
+  type MaskOptions,
+  maskText,
+} from "./create-mask.ts";
+export { SECRET_PATTERNS } from "./patterns.ts";
+export { isSecretKey } from "./secret-keys.ts";
+export { MASKED, type SecretPattern } from "./secret-pattern.ts";

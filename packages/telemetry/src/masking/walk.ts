@@ -1,0 +1,98 @@
+import { isCardNumber } from "./card-number.ts";
+import { MASKED } from "./secret-pattern.ts";
+
+/** Deeper values are cut off rather than walked. */
+const MAX_DEPTH = 64;
+/** Stands for a value while it is being walked, so that one which holds itself ends. */
+const CIRCULAR = "(circular)";
+
+export interface Rules {
+  readonly text: (text: string) => string;
+  readonly hides: (key: string, value: unknown) => boolean;
+}
+
+/** A masked copy of anything. Getters and `toJSON` of foreign values may throw: then the copy says so. */
+export function walk(value: unknown, rules: Rules): unknown {
+  return new Walk(rules).copy(value, 0);
+}
+
+class Walk {
+  readonly #rules: Rules;
+  /** What is met twice is copied once, or a small value that holds others many times would take for ever. */
+  readonly #copies = new Map<object, unknown>();
+
+  constructor(rules: Rules) {
+    this.#rules = rules;
+  }
+
+  copy(value: unknown, depth: number): unknown {
+    switch (typeof value) {
+      case "string":
+        return this.#rules.text(value);
+      case "number":
+        return Number.isSafeInteger(value) && isCardNumber(String(value)) ? MASKED : value;
+      case "bigint":
+        // JSON has none.
+        return this.#rules.text(String(value));
+      case "object":
+        return value === null ? null : this.#copyObject(value, depth);
+      default:
+        return value;
+    }
+  }
+
+  #copyObject(value: object, depth: number): unknown {
+    if (depth >= MAX_DEPTH) return "(too deep)";
+    const known = this.#copies.get(value);
+    if (known !== undefined) return known;
+    this.#copies.set(value, CIRCULAR);
+    const copy = this.#read(value, depth + 1);
+    this.#copies.set(value, copy);
+    return copy;
+  }
+
+  #read(value: object, depth: number): unknown {
+    try {
+      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)
+        return `(${value.byteLength} bytes)`;
+      if (value instanceof Date) return value;
+      if (Array.isArray(value)) return value.map((item) => this.copy(item, depth));
+      if (value instanceof Set) return [...value].map((item) => this.copy(item, depth));
+      if (value instanceof Map)
+        return this.#entries(
+          [...value].map(([key, item]: [unknown, unknown]) => [String(key), item]),
+          depth,
+        );
+      if (value instanceof Error) return this.#error(value, depth);
+      if ("toJSON" in value && typeof value.toJSON === "function")
+        return this.copy((value.toJSON as () => unknown)(), depth);
+      return this.#entries(Object.entries(value), depth);
+    } catch {
+      return "(unreadable)";
+    }
+  }
+
+  /** An error's own parts can't be listed, and its fields may hold a request with its headers. */
+  #error(error: Error, depth: number): unknown {
+    const { name, message, stack, cause } = error;
+    return this.#entries(
+      [
+        ["type", name],
+        ["message", message],
+        ["stack", stack],
+        ...(cause === undefined ? [] : ([["cause", cause]] as const)),
+        ...Object.entries(error).filter(([key]) => key !== "cause"),
+      ],
+      depth,
+    );
+  }
+
+  #entries(entries: readonly (readonly [key: string, value: unknown])[], depth: number): object {
+    return Object.fromEntries(
+      entries.map(([key, value]) => [
+        this.#rules.text(key),
+        this.#rules.hides(key, value) ? MASKED : this.copy(value, depth),
+      ]),
+    );
+  }
+}

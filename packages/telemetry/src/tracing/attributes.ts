@@ -1,0 +1,88 @@
+import type { Attributes } from "@opentelemetry/api";
+import type { Envelope, ServerEndpoint } from "@millrace/core";
+import { slotOriginOf } from "@millrace/core";
+
+/**
+ * Names of the OpenTelemetry semantic conventions 1.44 for messaging. They are still in development there, so they are written down here
+ * instead of being imported from a module that changes without notice.
+ */
+export const ATTR = {
+  system: "messaging.system",
+  operationName: "messaging.operation.name",
+  operationType: "messaging.operation.type",
+  destination: "messaging.destination.name",
+  messageId: "messaging.message.id",
+  batchCount: "messaging.batch.message_count",
+  serverAddress: "server.address",
+  serverPort: "server.port",
+  errorType: "error.type",
+  functionName: "code.function.name",
+  filePath: "code.file.path",
+  jobId: "job.id",
+  jobName: "job.name",
+  jobQueue: "job.queue",
+  attempt: "job.attempt",
+  maxAttempts: "job.max_attempts",
+  queueWaitMs: "job.queue_wait_ms",
+  gateWaitMs: "job.gate_wait_ms",
+  scheduledAt: "job.scheduled_at",
+  outcome: "job.outcome",
+  state: "job.state",
+  schedule: "job.schedule",
+  singletonToken: "job.singleton.token",
+  duplicate: "job.duplicate",
+  node: "job.node",
+} as const;
+
+/** What an operation is called by people, and its kind in the conventions' words. */
+const OPERATION_TYPES = {
+  create: "create",
+  publish: "send",
+  process: "process",
+  settle: "settle",
+} as const;
+
+/**
+ * What a span has from its beginning, so that a sampler can judge by it. The destination is the queue: the subject adds the namespace and
+ * the lane, and says no more.
+ */
+export function operationAttributes(
+  operation: keyof typeof OPERATION_TYPES,
+  queue: string | undefined,
+  endpoint: ServerEndpoint | undefined,
+): Attributes {
+  const attributes: Attributes = {
+    [ATTR.system]: "nats",
+    [ATTR.operationName]: operation,
+    [ATTR.operationType]: OPERATION_TYPES[operation],
+  };
+  if (queue !== undefined) attributes[ATTR.destination] = queue;
+  if (endpoint !== undefined) {
+    attributes[ATTR.serverAddress] = endpoint.address;
+    attributes[ATTR.serverPort] = endpoint.port;
+  }
+  return attributes;
+}
+
+/** What tells one job from another. Written to `attributes`. */
+export function addJob(attributes: Attributes, envelope: Envelope): Attributes {
+  attributes[ATTR.messageId] = envelope.id;
+  attributes[ATTR.jobId] = envelope.id;
+  attributes[ATTR.jobName] = envelope.name;
+  attributes[ATTR.jobQueue] = envelope.queue;
+  if (envelope.notBefore !== undefined)
+    attributes[ATTR.scheduledAt] = new Date(envelope.notBefore).toISOString();
+  const schedule = scheduleOf(envelope);
+  if (schedule !== undefined) attributes[ATTR.schedule] = schedule;
+  return attributes;
+}
+
+const CRON_TAG = "cron:";
+
+/** The schedule that enqueued a job, also where somebody asked it to. */
+function scheduleOf(envelope: Envelope): string | undefined {
+  return (
+    slotOriginOf(envelope)?.schedule ??
+    envelope.tags?.find((tag) => tag.startsWith(CRON_TAG))?.slice(CRON_TAG.length)
+  );
+}

@@ -1,0 +1,2 @@
+export type { Propagation, TelemetryOptions } from "./options.ts";
+export { telemetry } from "./telemetry.ts";

@@ -1,0 +1,44 @@
+import type { Instrumentation } from "@millrace/core";
+import { AttemptSpan } from "./attempt-span.ts";
+import { endedSpan } from "./ended-span.ts";
+import { telemetryConfig, type TelemetryOptions } from "./options.ts";
+import { publishMany, publishOne } from "./publish.ts";
+import { flush, tracerOf } from "./tracer.ts";
+
+/**
+ * Traces jobs with OpenTelemetry, from the request that enqueues one to its last attempt. Takes whatever SDK the application has registered;
+ * where it has none, nothing is made and nothing is sent.
+ *
+ * @throws MillraceError `invalid-option`
+ * @example
+ * const millrace = await connect({ servers, instrumentation: telemetry() });
+ * const node = await createNode({ servers, jobs, instrumentation: telemetry() });
+ */
+export function telemetry(options: TelemetryOptions = {}): Instrumentation {
+  const config = telemetryConfig(options);
+  const tracer = (): ReturnType<typeof tracerOf> => tracerOf(config.tracerProvider);
+  return {
+    publish: (publication, send) => {
+      const { envelopes } = publication;
+      const [first] = envelopes;
+      const own = tracer();
+      if (own === undefined || first === undefined) return send(envelopes);
+      return envelopes.length === 1
+        ? publishOne(own, config, publication, first, send)
+        : publishMany(own, config, publication, send);
+    },
+    attempt: (started) => {
+      const own = tracer();
+      return own === undefined ? undefined : new AttemptSpan(own, config, started);
+    },
+    ended: (input, settlement) => {
+      const own = tracer();
+      if (own !== undefined) endedSpan(own, config, input, settlement);
+    },
+    shutdown: () => flush(config.tracerProvider),
+    threadModule: new URL(
+      `./thread-scope.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`,
+      import.meta.url,
+    ).href,
+  };
+}

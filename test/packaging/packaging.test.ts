@@ -1,0 +1,130 @@
+import { cpSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { startChild } from "../harness/child.ts";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { describeServer } from "../harness/servers.ts";
+import { startLocalRegistry } from "./local-registry.ts";
+import { PACKAGE_MANAGERS, type PackageManager } from "./package-managers.ts";
+import { packPackages, type PackedPackage } from "./packed-packages.ts";
+import { runCommand, succeed } from "./run-command.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const NODE_TYPES = `@types/node@${
+  (
+    JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+      readonly devDependencies: Readonly<Record<string, string>>;
+    }
+  ).devDependencies["@types/node"]
+}`;
+/** What is there is what the package managers can run; a machine without a registry has some of them only. */
+const missing = new Map<PackageManager, string>();
+for (const manager of PACKAGE_MANAGERS) {
+  const { code, output } = await runCommand([...manager.command, "--version"], tmpdir());
+  if (code !== 0) missing.set(manager, output.replace(/\s+/g, " ").slice(0, 150));
+}
+
+describeServer("the packed packages", "newest", (server) => {
+  let dir: string;
+  let packed: readonly PackedPackage[];
+  let registry: string;
+
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), "millrace-packaging-"));
+    cleanUpLater(() => rm(dir, { recursive: true, force: true }));
+    packed = await packPackages(dir);
+    registry = await startLocalRegistry(packed);
+  }, 120_000);
+
+  it("are the five packages, of one version, with nothing in them that a user can't use", async () => {
+    expect(packed.map(({ manifest }) => manifest.name).sort()).toEqual([
+      "@millrace/broker-nats",
+      "@millrace/core",
+      "@millrace/runtime",
+      "@millrace/telemetry",
+      "millrace",
+    ]);
+    expect(new Set(packed.map(({ manifest }) => manifest.version)).size).toBe(1);
+    for (const { manifest, tarball } of packed) {
+      expect(JSON.stringify(manifest)).not.toContain("workspace:");
+      const files = (await succeed(["tar", "-tzf", tarball], dir)).trim().split("\n");
+      expect(files).toContain("package/LICENSE");
+      expect(files).toContain("package/README.md");
+      const rest = files.filter((file) => !/^package\/(dist\/|[A-Za-z.]+$)/.test(file));
+      expect(rest).toEqual([]);
+      expect(files.filter((file) => /\.test(-d)?\.|\/fixtures\//.test(file))).toEqual([]);
+    }
+  });
+
+  for (const manager of PACKAGE_MANAGERS) {
+    const reason = missing.get(manager);
+    const title = `installed by ${manager.name}${reason === undefined ? "" : `: ${reason}`}`;
+    describe.skipIf(reason !== undefined)(title, () => {
+      it("types resolve, the command runs, and hello, world of the README works", async () => {
+        const project = await emptyProject(join(dir, manager.name), manager, registry);
+        const millrace = packed.find(({ manifest }) => manifest.name === "millrace");
+        const install = manager.install(millrace?.tarball ?? "", [NODE_TYPES]);
+        await succeed([...manager.command, ...install], project);
+
+        await succeed([join(ROOT, "node_modules/.bin/tsc"), "-p", "."], project);
+        const help = await succeed(
+          [join(project, "node_modules/.bin/millrace"), "--help"],
+          project,
+        );
+        expect(help).toMatch(/millrace run/);
+
+        const bin = join(project, "node_modules/millrace/dist/cli/bin.js");
+        const node = startChild(bin, {
+          args: ["run", "hello.ts", "isolated.ts", "--health-port", "0", "--json"],
+          env: { MILLRACE_SERVERS: server.url },
+          cwd: project,
+        });
+        await node.line(/"healthUrl"/, 20_000);
+        const env = { MILLRACE_SERVER: server.url };
+        for (const [file, line] of [
+          ["publish.ts", "Hello, world!"],
+          ["publish-isolated.ts", "in a thread of its own"],
+        ] as const) {
+          const publish = startChild(join(project, file), { env, cwd: project });
+          const exit = await publish.exit(30_000);
+          expect([exit, publish.output()]).toEqual([{ code: 0, signal: null }, [line]]);
+        }
+        node.signal("SIGTERM");
+        expect(await node.exit(20_000)).toEqual({ code: 0, signal: null });
+      }, 200_000);
+    });
+  }
+});
+
+/** The README's two files, a job that needs the threads' own entry file, and one that imports each path there is. */
+async function emptyProject(
+  project: string,
+  manager: PackageManager,
+  registry: string,
+): Promise<string> {
+  await mkdir(project, { recursive: true });
+  const files = {
+    ...manager.files(registry),
+    "package.json": '{ "name": "empty", "version": "1.0.0", "private": true, "type": "module" }\n',
+    "tsconfig.json": JSON.stringify({
+      compilerOptions: {
+        module: "nodenext",
+        target: "es2024",
+        lib: ["es2024", "esnext.disposable"],
+        strict: true,
+        noEmit: true,
+        allowImportingTsExtensions: true,
+        skipLibCheck: true,
+        types: ["node"],
+      },
+      include: ["*.ts"],
+    }),
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);
+  for (const name of ["hello.ts", "publish.ts"])
+    cpSync(join(ROOT, "examples/hello", name), join(project, name));
+  cpSync(join(import.meta.dirname, "fixtures"), project, { recursive: true });
+  return project;
+}

@@ -1,0 +1,45 @@
+import { cpSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { succeed } from "./run-command.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const COPIED = ["package.json", "pnpm-workspace.yaml", "LICENSE", "scripts", "packages"];
+const SETTINGS = ["tsconfig.base.json", "tsconfig.build.json"];
+
+export interface PackedPackage {
+  readonly manifest: { readonly name: string; readonly version: string };
+  readonly tarball: string;
+}
+
+/**
+ * Builds every package and packs it as `pnpm publish` would. In a copy, so that neither the working tree's `dist` nor another run is
+ * touched; the dependencies are linked, for the build alone needs them.
+ */
+export async function packPackages(dir: string): Promise<readonly PackedPackage[]> {
+  const copy = join(dir, "workspace");
+  for (const name of [...COPIED, ...SETTINGS])
+    cpSync(join(ROOT, name), join(copy, name), {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) => basename(path) !== "dist" && !path.endsWith(".tsbuildinfo"),
+    });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  await succeed([process.execPath, "scripts/build.mjs"], copy);
+
+  const { packageManager } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+    readonly packageManager: string;
+  };
+  const packed: PackedPackage[] = [];
+  for (const folder of readdirSync(join(copy, "packages"))) {
+    const destination = join(dir, "packed", folder);
+    await mkdir(destination, { recursive: true });
+    const pack = ["npx", "--yes", packageManager, "pack", "--pack-destination", destination];
+    await succeed(pack, join(copy, "packages", folder));
+    const [file = ""] = readdirSync(destination);
+    const tarball = join(destination, file);
+    const manifest = await succeed(["tar", "-xzOf", tarball, "package/package.json"], destination);
+    packed.push({ manifest: JSON.parse(manifest) as PackedPackage["manifest"], tarball });
+  }
+  return packed;
+}
