@@ -6,9 +6,13 @@ export {
   historyRecords,
   ndjsonRecords,
   type NdjsonOptions,
+  postgresRecords,
+  type PostgresOptions,
   type RecordFilter,
   type RecordHandler,
   type RecordQuery,
+  sqliteRecords,
+  type SqliteOptions,
 } from "./records/index.ts";
 export {
   createMask,

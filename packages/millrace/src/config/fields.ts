@@ -215,6 +215,20 @@ export const FIELDS = {
     env: ["MILLRACE_RECORDS_DIR"],
     about: "Directory for execution records as files of JSON lines.",
   }),
+  recordsSqlite: field({
+    group: "records",
+    kind: file,
+    flag: "records-sqlite",
+    env: ["MILLRACE_RECORDS_SQLITE"],
+    about: "SQLite database file for execution records.",
+  }),
+  recordsPostgres: field({
+    group: "records",
+    kind: text,
+    env: ["MILLRACE_RECORDS_POSTGRES"],
+    secret: true,
+    about: "URL of a PostgreSQL database for execution records. Needs the package pg.",
+  }),
   recordsKeepMs: field({
     group: "records",
     kind: duration,

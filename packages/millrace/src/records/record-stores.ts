@@ -1,13 +1,22 @@
 import { MillraceError } from "@millrace/core";
-import { ndjsonRecords, type RecordHandler } from "@millrace/telemetry/records";
+import {
+  ndjsonRecords,
+  postgresRecords,
+  type RecordHandler,
+  sqliteRecords,
+} from "@millrace/telemetry/records";
 import { type Config, FIELDS } from "../config/fields.ts";
 
 /** Where execution records may be kept, the most able for queries first. */
-export const RECORD_STORES = ["file"] as const;
+export const RECORD_STORES = ["postgres", "sqlite", "file"] as const;
 export type RecordStore = (typeof RECORD_STORES)[number];
 
 /** The field that says where each of them is. */
-const FIELD = { file: "recordsDir" } as const satisfies Record<RecordStore, keyof Config>;
+const FIELD = {
+  postgres: "recordsPostgres",
+  sqlite: "recordsSqlite",
+  file: "recordsDir",
+} as const satisfies Record<RecordStore, keyof Config>;
 
 /** What the configuration asks for, in the order of `RECORD_STORES`. */
 export function configuredStores(config: Config): readonly RecordStore[] {
@@ -24,6 +33,10 @@ export function openStore(store: RecordStore, config: Config): RecordHandler {
     );
   const keepMs = config.recordsKeepMs;
   switch (store) {
+    case "postgres":
+      return postgresRecords({ url: place, keepMs });
+    case "sqlite":
+      return sqliteRecords({ path: place, keepMs });
     case "file":
       return ndjsonRecords({ dir: place, keepMs });
   }

@@ -6,8 +6,12 @@ export {
   historyRecords,
   ndjsonRecords,
   type NdjsonOptions,
+  postgresRecords,
+  type PostgresOptions,
   type RecordFilter,
   type RecordHandler,
   type RecordQuery,
+  sqliteRecords,
+  type SqliteOptions,
 } from "@millrace/telemetry/records";
 export { type Propagation, telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { RecordHandler } from "../record-handler.ts";
 import { record } from "../record.fixture.ts";
+import { storeSuite } from "../store-suite.fixture.ts";
 import { ndjsonRecords, type NdjsonOptions } from "./ndjson-records.ts";
 
 let dir: string;
@@ -22,6 +23,11 @@ function files(options: Partial<NdjsonOptions> = {}): RecordHandler {
   open.push(handler);
   return handler;
 }
+
+storeSuite(() => ({
+  open: () => ndjsonRecords({ dir: join(dir, "shared") }),
+  prunesByRecord: false,
+}));
 
 const names = async (): Promise<string[]> => (await readdir(dir)).toSorted();
 const idsOf = async (handler: RecordHandler, query = {}): Promise<string[]> =>
@@ -84,7 +90,10 @@ test("half lines, foreign lines and foreign files are passed over", async () => 
   await appendFile(join(dir, name), '{"id":"half","at":1\nnull\n{"x":1}\n');
   await writeFile(join(dir, "notes.txt"), JSON.stringify(record({ id: "foreign" })));
   expect(await idsOf(handler)).toEqual(["good"]);
-  expect(await idsOf(files({ dir: join(dir, "missing") }))).toEqual([]);
+  await expect(idsOf(files({ dir: join(dir, "missing") }))).rejects.toMatchObject({
+    code: "record-store-failed",
+    message: expect.stringContaining("missing") as string,
+  });
 });
 
 test("files that are too old or too many are deleted; the one in use and foreign ones are not", async () => {

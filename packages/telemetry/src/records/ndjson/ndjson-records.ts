@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import type { RecordHandler } from "../record-handler.ts";
 import { readRecords } from "./read-records.ts";
-import { type RecordFile, recordFiles } from "./record-files.ts";
+import { isMissing, type RecordFile, recordFiles } from "./record-files.ts";
 import { RecordWriter } from "./record-writer.ts";
 
 export interface NdjsonOptions {
@@ -41,11 +41,21 @@ export function ndjsonRecords(options: NdjsonOptions): RecordHandler {
     write: (records) => writer.write(records),
     query: (query) => readRecords(dir, query),
     async prune(at) {
-      for (const { path } of outdated(await recordFiles(dir), at))
+      for (const { path } of outdated(await filesSoFar(), at))
         if (path !== writer.path) await rm(path, { force: true });
     },
     close: () => writer.close(),
   };
+
+  /** Nothing may have been written yet. */
+  async function filesSoFar(): Promise<readonly RecordFile[]> {
+    try {
+      return await recordFiles(dir);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  }
 
   /** @param files the last written first */
   function outdated(files: readonly RecordFile[], at: number): readonly RecordFile[] {

@@ -16,10 +16,10 @@ export function recordFileName(now: number, random: string): string {
   return `executions-${new Date(now).toISOString().replace(/[:.]/g, "-")}-${random}.ndjson`;
 }
 
-/** The last written first. A file that goes away meanwhile is none. */
+/** The last written first, where there is a directory. A file that goes away meanwhile is none. */
 export async function recordFiles(dir: string): Promise<readonly RecordFile[]> {
   const files: RecordFile[] = [];
-  for (const name of await namesIn(dir)) {
+  for (const name of await readdir(dir)) {
     if (!NAME.test(name)) continue;
     const path = join(dir, name);
     try {
@@ -30,15 +30,6 @@ export async function recordFiles(dir: string): Promise<readonly RecordFile[]> {
     }
   }
   return files.sort((a, b) => b.writtenAt - a.writtenAt);
-}
-
-async function namesIn(dir: string): Promise<readonly string[]> {
-  try {
-    return await readdir(dir);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }
 
 export function isMissing(error: unknown): boolean {
