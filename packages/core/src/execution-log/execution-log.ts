@@ -16,8 +16,8 @@ export interface SettledExecution extends Omit<HistoryRecord, "state"> {
  */
 export interface ExecutionLog {
   record(execution: SettledExecution, envelope: Envelope, traceId?: string): void;
-  /** Writes out what is still held. Called once, when the node stops. */
-  close(): Promise<void>;
+  /** Writes out what is still held. Called once, when the node stops, which waits for so many milliseconds and no longer. */
+  close(withinMs?: number): Promise<void>;
 }
 
 export const noExecutionLog: ExecutionLog = { record: () => {}, close: () => Promise.resolve() };

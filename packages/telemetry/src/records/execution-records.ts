@@ -23,7 +23,7 @@ export interface ExecutionRecordsOptions {
   readonly maxValueChars?: number;
   /** Instead of the usual masking. */
   readonly mask?: Mask;
-  /** On a stop, how long what is held may take to be written. Default 5 s. */
+  /** On a stop, how long what is held may take to be written, where the node waits so long. Default 5 s. */
   readonly closeTimeoutMs?: number;
   /** Told what was dropped and why. */
   readonly log?: Logger;
@@ -34,6 +34,8 @@ export interface ExecutionRecordsOptions {
 
 /** Lanes know themselves when something is due. */
 const WAKE_EVERY_MS = 600_000;
+
+const CLOSE_SHARE = 0.8;
 
 export interface ExecutionRecords extends ExecutionLog {
   /** Records that were dropped so far, by handler. */
@@ -85,9 +87,11 @@ export function executionRecords(options: ExecutionRecordsOptions): ExecutionRec
         log.error({ job: execution.id, error: recordError(error) }, "no execution record was made");
       }
     },
-    close() {
+    close(withinMs = Infinity) {
       clearInterval(waking);
-      return (closed ??= Promise.all(lanes.map(({ lane }) => lane.close(closeTimeoutMs))).then(
+      // What could not be written has to be told before the node has gone.
+      const timeoutMs = Math.min(closeTimeoutMs, withinMs * CLOSE_SHARE);
+      return (closed ??= Promise.all(lanes.map(({ lane }) => lane.close(timeoutMs))).then(
         () => {},
       ));
     },
