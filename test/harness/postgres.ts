@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chown, mkdtemp, rm } from "node:fs/promises";
-import { existsSync, globSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
@@ -14,7 +14,7 @@ export interface TestPostgres {
   kill(): Promise<void>;
   /** On the same port, with the same data. */
   start(): Promise<void>;
-  /** SIGSTOP and SIGCONT: it takes connections and answers nothing. */
+  /** SIGSTOP and SIGCONT, of all its processes: it takes connections and answers nothing. Linux only. */
   freeze(): void;
   thaw(): void;
   /** Ends it and removes its data. */
@@ -83,17 +83,26 @@ export async function startPostgres(): Promise<TestPostgres> {
         { withinMs: 30_000, everyMs: 100, describe: "PostgreSQL takes connections" },
       );
     },
-    freeze: () => void child?.kill("SIGSTOP"),
-    thaw: () => void child?.kill("SIGCONT"),
+    freeze: () => signalAll("SIGSTOP"),
+    thaw: () => signalAll("SIGCONT"),
     kill: () => end("SIGKILL"),
     async remove() {
-      child?.kill("SIGCONT");
+      signalAll("SIGCONT");
       await end("SIGQUIT");
       await rm(dir, { recursive: true, force: true });
     },
   };
   await server.start();
   return server;
+
+  /** Each connection has a process of its own. */
+  function signalAll(signal: NodeJS.Signals): void {
+    if (child?.pid === undefined) return;
+    const backends = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+    child.kill(signal);
+    for (const pid of backends.split(" ").filter((word) => word.trim() !== ""))
+      process.kill(Number(pid), signal);
+  }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
     const ending = child;

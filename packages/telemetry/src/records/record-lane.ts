@@ -61,7 +61,7 @@ export class RecordLane {
   add(record: ExecutionRecord, chars: number): void {
     const { maxRecords, maxChars } = this.#options;
     if (this.#closing || this.#held.length >= maxRecords || this.#chars + chars > maxChars) {
-      this.#drop(1);
+      this.#drop(this.#closing ? "the node is stopping" : "the handler is too slow, or fails");
       return;
     }
     this.#held.push({ record, chars });
@@ -87,7 +87,7 @@ export class RecordLane {
     cancel();
     this.#gaveUp = true;
     this.#endPause?.();
-    this.#drop(this.#held.length);
+    this.#count(this.#held.length);
     this.#tell("the node stopped before they were written");
   }
 
@@ -133,8 +133,8 @@ export class RecordLane {
         for (const record of records) await this.#write([record]);
         return;
       }
-      this.#drop(1);
       this.#complain(error, "an execution record was refused");
+      this.#drop("the handler refused them");
     }
   }
 
@@ -162,14 +162,17 @@ export class RecordLane {
     this.#endPause = undefined;
   }
 
-  #drop(count: number): void {
-    if (count === 0) return;
-    const { handler, clock, metrics } = this.#options;
-    this.#dropped += count;
-    this.#untold += count;
-    metrics.increment("execution_records_dropped_total", { handler: handler.name }, count);
-    if (clock.monotonic() - this.#toldAt >= REPORT_EVERY_MS)
-      this.#tell("the handler is too slow, fails or refuses them");
+  #drop(why: string): void {
+    this.#count(1);
+    if (this.#options.clock.monotonic() - this.#toldAt >= REPORT_EVERY_MS) this.#tell(why);
+  }
+
+  #count(dropped: number): void {
+    if (dropped === 0) return;
+    const { handler, metrics } = this.#options;
+    this.#dropped += dropped;
+    this.#untold += dropped;
+    metrics.increment("execution_records_dropped_total", { handler: handler.name }, dropped);
   }
 
   #tell(why: string): void {
