@@ -1,3 +1,4 @@
+export { maskedLogger } from "./logs/masked-logger.ts";
 export {
   createMask,
   isSecretKey,
@@ -14,7 +15,8 @@ export {
   type OpenTelemetryMetrics,
   openTelemetryMetrics,
   type OpenTelemetryMetricsOptions,
-} from "./metrics/opentelemetry-metrics.ts";
+  registeredMetrics,
+} from "./metrics/index.ts";
 export {
   type PrometheusMetrics,
   prometheusMetrics,

@@ -6,6 +6,7 @@ import {
   list,
   namespace,
   oneOf,
+  patterns,
   replicaCount,
   queueSlots,
   servers,
@@ -14,7 +15,7 @@ import {
 } from "./field-kinds.ts";
 
 /** Which commands and calls a field is for. `dev` has a server of its own, and so takes no `connection` fields. */
-export type FieldGroup = "connection" | "namespace" | "node" | "health";
+export type FieldGroup = "connection" | "namespace" | "masking" | "node" | "health";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
@@ -24,8 +25,8 @@ export interface Field<Value = unknown> {
   /** The first one set counts. */
   readonly env: readonly string[];
   readonly default?: Value;
-  /** Its value is never shown. */
-  readonly secret?: true;
+  /** Its value is never shown; of a `url`, what stands before the host. */
+  readonly secret?: true | "url";
   readonly about: string;
 }
 
@@ -40,7 +41,7 @@ export const FIELDS = {
     flag: "server",
     env: ["MILLRACE_SERVERS", "MILLRACE_SERVER"],
     default: ["nats://127.0.0.1:4222"],
-    secret: true,
+    secret: "url",
     about:
       "NATS servers of one cluster, with commas between them. A URL may hold user:password or a token.",
   }),
@@ -123,6 +124,21 @@ export const FIELDS = {
     env: ["MILLRACE_CONNECT_TIMEOUT"],
     default: 5_000,
     about: "How long one attempt to connect may take.",
+  }),
+  maskKeys: field({
+    group: "masking",
+    kind: list,
+    flag: "mask-keys",
+    env: ["MILLRACE_MASK_KEYS"],
+    about:
+      "Keys whose values are hidden besides those that always are, in what is logged, recorded or shown.",
+  }),
+  maskPatterns: field({
+    group: "masking",
+    kind: patterns,
+    flag: "mask-patterns",
+    env: ["MILLRACE_MASK_PATTERNS"],
+    about: "Regular expressions, one a line, of what is hidden besides in texts.",
   }),
   jobs: field({
     group: "node",

@@ -5,8 +5,10 @@ import {
   type NodeOptions as RuntimeNodeOptions,
   type NodeQueueOptions,
 } from "@millrace/runtime";
+import { maskedLogger } from "@millrace/telemetry";
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
+import { maskOf } from "../config/mask-of.ts";
 import type { Config } from "../config/fields.ts";
 import type { NodeOptions } from "./node-options.ts";
 
@@ -34,17 +36,21 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
     ...(configFile === undefined ? {} : { configFile }),
     ...(env === undefined ? {} : { env }),
   });
+  const mask = maskOf(config);
+  const log = options.log === undefined ? undefined : maskedLogger(options.log, mask);
   const broker =
     own ??
     (await connectBroker({
       ...connectionOptions(config, config.nodeName ?? "millrace-node"),
       waitOnFirstConnect: waitForServer,
       replicas: config.replicas,
-      ...(options.log === undefined ? {} : { logger: options.log }),
+      ...(log === undefined ? {} : { logger: log }),
     }));
   try {
     const node = createRuntimeNode({
       ...ports(options),
+      ...(log === undefined ? {} : { log }),
+      maskText: mask.text,
       broker,
       jobs,
       schedules,
@@ -75,7 +81,6 @@ function ports({
   metrics,
   executionLog,
   instrumentation,
-  log,
   clock,
 }: NodeOptions): Partial<RuntimeNodeOptions> {
   return {
@@ -83,7 +88,6 @@ function ports({
     ...(metrics === undefined ? {} : { metrics }),
     ...(executionLog === undefined ? {} : { executionLog }),
     ...(instrumentation === undefined ? {} : { instrumentation }),
-    ...(log === undefined ? {} : { log }),
     ...(clock === undefined ? {} : { clock }),
   };
 }

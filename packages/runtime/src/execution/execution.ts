@@ -30,6 +30,7 @@ import { decide } from "./decide.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { fencingToken } from "./fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
+import { maskOutcome } from "./mask-outcome.ts";
 import { findOnRecord } from "./on-record.ts";
 import { Pause } from "./pause.ts";
 import { ProgressReporter } from "./progress-reporter.ts";
@@ -422,13 +423,13 @@ export class Execution {
     this.#attempt?.stop();
     // Before anything else is published: whoever follows the job hears its last word before its end.
     this.#progress?.end({ write: outcome.kind !== "lease-lost" });
-    const { clock, log, node, random } = this.#host;
+    const { clock, log, maskText, node, random } = this.#host;
     const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {
       envelope: this.#requireEnvelope(),
       message: this.#delivery.message,
       deliveryCount: this.#delivery.deliveryCount,
       from: this.#state === "running" ? "running" : "queued",
-      outcome,
+      outcome: maskText === undefined ? outcome : maskOutcome(outcome, maskText),
       policy: this.#definition?.retry ?? NO_RETRY,
       now: clock.now(),
       random: random(),

@@ -69,7 +69,8 @@ export interface NodeInternals {
  */
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
-  const { broker, clock, log, metrics, instrumentation } = config;
+  const { broker, clock, metrics, instrumentation } = config;
+  const log = config.log.child({ node: config.name });
   const instrumentationFailed = (error: unknown): void =>
     log.error({ error: recordError(error) }, "the instrumentation threw");
   /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
@@ -116,6 +117,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     executionLog: config.executionLog,
     instrumentation,
     log,
+    maskText: config.maskText,
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
@@ -286,7 +288,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     if (value === told) return;
     told = value;
     metrics.gauge("node_ready", {}, value === "running" ? 1 : 0);
-    log.info({ node: config.name, state: value }, `node is ${value}`);
+    log.info({ state: value }, `node is ${value}`);
     events.emit("node.state", { node: config.name, state: value });
   });
   actor.start();

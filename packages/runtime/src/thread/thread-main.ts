@@ -17,6 +17,8 @@ import { packError, packWish } from "./portable.ts";
 import type { FromThread, ToThread } from "./thread-protocol.ts";
 import { ThreadTrace } from "./thread-trace.ts";
 
+type LogLevel = Extract<FromThread, { say: "log" }>["level"];
+
 /** The far side of `ThreadPool`: imports one job file and runs one attempt at a time. */
 
 const port = parentPort;
@@ -94,9 +96,9 @@ function sayReturned(value: unknown): void {
 
 function forwardingLogger(bound: object): Logger {
   const forward =
-    (level: Extract<FromThread, { say: "log" }>["level"]) =>
+    (level: LogLevel) =>
     (fields: object, message: string): void =>
-      say({ say: "log", level, fields: { ...bound, ...fields }, message });
+      sayLogged(level, { ...bound, ...fields }, message);
   return {
     debug: forward("debug"),
     info: forward("info"),
@@ -104,6 +106,23 @@ function forwardingLogger(bound: object): Logger {
     error: forward("error"),
     child: (fields) => forwardingLogger({ ...bound, ...fields }),
   };
+}
+
+/** What can't leave the thread is told in the form that JSON has for it; a log line must not fail a job. */
+function sayLogged(level: LogLevel, fields: object, message: string): void {
+  try {
+    say({ say: "log", level, fields, message });
+  } catch {
+    say({ say: "log", level, fields: plainFields(fields), message });
+  }
+}
+
+function plainFields(fields: object): object {
+  try {
+    return JSON.parse(JSON.stringify(fields)) as object;
+  } catch {
+    return { unloggable: Object.keys(fields) };
+  }
 }
 
 function say(message: FromThread): void {

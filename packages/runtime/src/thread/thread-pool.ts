@@ -143,6 +143,8 @@ class Conversation {
   begin(): void {
     const { signal, job: envelope, token, node, maxAttempts, trace } = this.#context;
     const module = this.#traceModule;
+    // Bound here, where the attempt's span is the active one; what a thread says comes in outside of any.
+    void this.#context.log;
     this.#worker.on("message", this.#hear);
     this.#worker.on("error", this.#fail);
     this.#worker.on("exit", this.#exit);
