@@ -273,6 +273,7 @@ export {
   type MetricName,
   METRICS,
 } from "./metrics/catalogue.ts";
+export { countingBroker } from "./metrics/counting-broker.ts";
 export {
   type MetricLabels,
   type MetricsCollector,
@@ -286,7 +287,8 @@ export type {
   Published,
   ServerEndpoint,
   StartedAttempt,
-  ThreadScope,
+  ThreadTracing,
 } from "./tracing/instrumentation.ts";
+export { GuardedTrace } from "./tracing/guarded-trace.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export { traceIdOf } from "./tracing/trace-id.ts";

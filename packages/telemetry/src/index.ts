@@ -1,3 +1,4 @@
+export { maskedLogger } from "./logs/masked-logger.ts";
 export {
   type ExecutionRecord,
   executionRecords,

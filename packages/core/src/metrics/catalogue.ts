@@ -105,7 +105,7 @@ export const METRICS = {
     kind: "counter",
     unit: "{reading}",
     labels: [],
-    about: "Readings of all queues that failed or took too long, on the node that reads them",
+    about: "Readings of all queues that failed, on the node that reads them",
   },
   execution_records_dropped_total: {
     kind: "counter",

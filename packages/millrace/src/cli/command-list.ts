@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { auditList } from "./commands/audit-list.ts";
+import { completion } from "./commands/completion.ts";
 import { cronAdd } from "./commands/cron-add.ts";
 import { cronPause, cronRemove, cronResume, cronRun } from "./commands/cron-change.ts";
 import { cronList } from "./commands/cron-list.ts";
@@ -16,6 +17,7 @@ import { jobsGet } from "./commands/jobs-get.ts";
 import { jobsList } from "./commands/jobs-list.ts";
 import { jobsProgress } from "./commands/jobs-progress.ts";
 import { jobsReschedule } from "./commands/jobs-reschedule.ts";
+import { jobsWatch } from "./commands/jobs-watch.ts";
 import { locksList } from "./commands/locks-list.ts";
 import { locksRelease } from "./commands/locks-release.ts";
 import { limits } from "./commands/limits.ts";
@@ -28,6 +30,7 @@ import { queuesSet } from "./commands/queues-set.ts";
 import { queues } from "./commands/queues.ts";
 import { records } from "./commands/records.ts";
 import { run } from "./commands/run.ts";
+import { top } from "./commands/top.ts";
 
 /** Every command, in the order of `--help`. */
 export const COMMANDS: readonly Command[] = [
@@ -44,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
   jobsGet,
   jobsList,
   jobsProgress,
+  jobsWatch,
   jobsCancel,
   jobsReschedule,
   deadList,
@@ -66,6 +70,8 @@ export const COMMANDS: readonly Command[] = [
   nodesResume,
   nodesStop,
   auditList,
+  top,
   healthcheck,
   doctor,
+  completion,
 ];

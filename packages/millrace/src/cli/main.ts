@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { MillraceError } from "@millrace/core";
+import { maskText } from "@millrace/telemetry/masking";
 import { loadConfigFile } from "../config/config-file.ts";
 import { type Field, FIELDS } from "../config/fields.ts";
 import { readConfig } from "../config/read-config.ts";
@@ -64,12 +65,12 @@ async function runCommand(
  */
 function printError(error: unknown, json: boolean, io: CliIo): void {
   const known = MillraceError.is(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = maskText(error instanceof Error ? error.message : String(error));
   if (json)
     io.out(`${JSON.stringify({ error: { code: known ? error.code : "internal", message } })}\n`);
   else
     io.err(
-      `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})` : String(error instanceof Error ? error.stack : error)}\n`,
+      `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})` : maskText(String(error instanceof Error ? error.stack : error))}\n`,
     );
 }
 

@@ -5,7 +5,9 @@ import {
   type EnqueueItemResult,
   type EnqueueOptions,
   type JobDefinition,
+  type MetricsCollector,
   newJobId,
+  noMetrics,
   Producer,
   requireId,
   requireQueueName,
@@ -129,6 +131,7 @@ export function createClient(
   broker: Broker,
   clock: Clock,
   newId: () => string = () => newJobId(clock.now()),
+  metrics: MetricsCollector = noMetrics,
 ): Millrace {
   const now = (): number => clock.now();
   const source = { now, newId };
@@ -154,7 +157,8 @@ export function createClient(
         queue: requireQueueName(queue),
         duplicate: false,
       }),
-    lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
+    lock: (name, options, run) =>
+      withLock({ locks: broker.locks, clock, metrics }, name, options, run),
     queues: queuesOf(broker, clock),
     nodes: nodesOf(broker),
     audit: { list: (query) => listAudit(broker, query) },

@@ -7,6 +7,7 @@ import {
   list,
   namespace,
   oneOf,
+  patterns,
   replicaCount,
   queueSlots,
   servers,
@@ -15,7 +16,7 @@ import {
 } from "./field-kinds.ts";
 
 /** Which commands and calls a field is for. `dev` has a server of its own, and so takes no `connection` fields. */
-export type FieldGroup = "connection" | "namespace" | "node" | "health" | "records";
+export type FieldGroup = "connection" | "namespace" | "masking" | "node" | "health" | "records";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
@@ -124,6 +125,21 @@ export const FIELDS = {
     env: ["MILLRACE_CONNECT_TIMEOUT"],
     default: 5_000,
     about: "How long one attempt to connect may take.",
+  }),
+  maskKeys: field({
+    group: "masking",
+    kind: list,
+    flag: "mask-keys",
+    env: ["MILLRACE_MASK_KEYS"],
+    about:
+      "Keys whose values are hidden besides those that always are, in what is logged, recorded or shown.",
+  }),
+  maskPatterns: field({
+    group: "masking",
+    kind: patterns,
+    flag: "mask-patterns",
+    env: ["MILLRACE_MASK_PATTERNS"],
+    about: "Regular expressions, one a line, of what is hidden besides in texts.",
   }),
   jobs: field({
     group: "node",

@@ -5,8 +5,10 @@ import {
   type NodeOptions as RuntimeNodeOptions,
   type NodeQueueOptions,
 } from "@millrace/runtime";
+import { maskedLogger } from "@millrace/telemetry";
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
+import { maskOf } from "../config/mask-of.ts";
 import type { Config } from "../config/fields.ts";
 import { configuredLog } from "../records/configured-log.ts";
 import type { NodeOptions } from "./node-options.ts";
@@ -35,19 +37,26 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
     ...(configFile === undefined ? {} : { configFile }),
     ...(env === undefined ? {} : { env }),
   });
+  const mask = maskOf(config);
+  const log = options.log === undefined ? undefined : maskedLogger(options.log, mask);
   const broker =
     own ??
     (await connectBroker({
       ...connectionOptions(config, config.nodeName ?? "millrace-node"),
       waitOnFirstConnect: waitForServer,
       replicas: config.replicas,
-      ...(options.log === undefined ? {} : { logger: options.log }),
+      ...(log === undefined ? {} : { logger: log }),
     }));
-  const executionLog = configuredLog(config, options);
+  const executionLog = configuredLog(config, mask, {
+    ...options,
+    ...(log === undefined ? {} : { log }),
+  });
   try {
     const node = createRuntimeNode({
       ...ports(options),
       ...(executionLog === undefined ? {} : { executionLog }),
+      ...(log === undefined ? {} : { log }),
+      maskText: mask.text,
       broker,
       jobs,
       schedules,
@@ -79,7 +88,6 @@ function ports({
   metrics,
   executionLog,
   instrumentation,
-  log,
   clock,
 }: NodeOptions): Partial<RuntimeNodeOptions> {
   return {
@@ -87,7 +95,6 @@ function ports({
     ...(metrics === undefined ? {} : { metrics }),
     ...(executionLog === undefined ? {} : { executionLog }),
     ...(instrumentation === undefined ? {} : { instrumentation }),
-    ...(log === undefined ? {} : { log }),
     ...(clock === undefined ? {} : { clock }),
   };
 }

@@ -35,6 +35,7 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
   readonly executionLog?: ExecutionLog;
   /** Follows every attempt and what it enqueues: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
   readonly instrumentation?: Instrumentation;
+  /** Where the node and its handlers log: pino, or anything like it. Secrets are masked on the way. Default: nowhere. */
   readonly log?: Logger;
   readonly clock?: Clock;
 }

@@ -86,7 +86,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
   const clock = new SimulatedClock(startMs);
   const broker = new MemoryBroker({ clock });
   const client = createClient(
-    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation),
+    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation, fail),
     clock,
   );
   const node = createNode({
@@ -135,6 +135,11 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     assertDead: (which) => assertState(which, "dead"),
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** In a test the trouble of an instrumentation is what is looked for. */
+function fail(error: unknown): never {
+  throw error;
 }
 
 /** A handler that waits for the simulated clock would hold the stop up: time passes until it has ended or was handed back. */

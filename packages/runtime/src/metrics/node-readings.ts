@@ -27,9 +27,12 @@ export function nodeReadings({
   const labels = workers.map((worker) => ({ worker, labels: { queue: worker.queue } }));
 
   const measureRoundTrip = async (): Promise<void> => {
+    if (broker.status !== "connected") return metrics.gauge("nats_rtt_seconds", {}, undefined);
+    // Timed here: the clients' own measure is in whole milliseconds, and a near server answers in less.
+    const askedAt = clock.monotonic();
     try {
-      const ms = broker.status === "connected" ? await broker.ping() : undefined;
-      metrics.gauge("nats_rtt_seconds", {}, ms === undefined ? undefined : ms / 1_000);
+      await broker.ping();
+      metrics.gauge("nats_rtt_seconds", {}, (clock.monotonic() - askedAt) / 1_000);
     } catch {
       // Unanswered: that there is no round trip is what its absence says.
       metrics.gauge("nats_rtt_seconds", {}, undefined);
@@ -37,7 +40,6 @@ export function nodeReadings({
   };
 
   const stopListening = metrics.onCollect?.(async () => {
-    for (const { worker, labels: of } of labels) metrics.gauge("slots_used", of, worker.used);
     const looked = Promise.all([measureRoundTrip(), queues?.collect()]);
     await new Promise<void>((resolve) => {
       const patience = clock.setTimer(PATIENCE_MS, resolve);
@@ -46,6 +48,7 @@ export function nodeReadings({
         resolve();
       });
     });
+    for (const { worker, labels: of } of labels) metrics.gauge("slots_used", of, worker.used);
   });
   return {
     stop: async () => {

@@ -1,6 +1,7 @@
 import {
   brokerOutlet,
   checkInput,
+  countingBroker,
   EventBus,
   instrumentedBroker,
   MillraceError,
@@ -68,10 +69,16 @@ export interface NodeInternals {
  */
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
-  const { broker, clock, log, metrics, instrumentation } = config;
+  const { broker, clock, metrics, instrumentation } = config;
+  const log = config.log.child({ node: config.name });
+  const instrumentationFailed = (error: unknown): void =>
+    log.error({ error: recordError(error) }, "the instrumentation threw");
   /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
+  const counted = countingBroker(broker, metrics, clock);
   const publishing =
-    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
+    instrumentation === undefined
+      ? counted
+      : instrumentedBroker(counted, instrumentation, instrumentationFailed);
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -82,13 +89,14 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const gates = nodeGates({
     node: config.name,
     broker,
+    metrics,
     registry,
     clock,
     log,
     leaseMs: config.leaseMs,
     limitsOf: (queue) => controls.limitsOf(queue),
   });
-  const threads = new ThreadPool(clock, config.threads);
+  const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const cancellations = new Cancellations({
     broker,
@@ -109,6 +117,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     executionLog: config.executionLog,
     instrumentation,
     log,
+    maskText: config.maskText,
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
@@ -266,7 +275,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           config.executionLog.close(closeTimeMs(config.graceMs)),
         ]);
         // The last settlements have told of themselves. The machine waits for this no longer than for the rest.
-        await instrumentation?.shutdown();
+        await instrumentation?.shutdown().catch(instrumentationFailed);
       },
       onFailure: (error) => {
         failure ??= error instanceof Error ? error : new Error(String(error));
@@ -279,7 +288,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     if (value === told) return;
     told = value;
     metrics.gauge("node_ready", {}, value === "running" ? 1 : 0);
-    log.info({ node: config.name, state: value }, `node is ${value}`);
+    log.info({ state: value }, `node is ${value}`);
     events.emit("node.state", { node: config.name, state: value });
   });
   actor.start();

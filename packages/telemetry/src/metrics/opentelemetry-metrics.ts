@@ -78,7 +78,7 @@ function collectorOf(meter: Meter, conventions: boolean): OpenTelemetryMetrics {
   const looks = new Set<() => void | Promise<void>>();
   meter.addBatchObservableCallback(
     async (result: BatchObservableResult) => {
-      await Promise.all([...looks].map((look) => look()));
+      await Promise.all([...looks].map(async (look) => look()));
       for (const { observable, read } of observables)
         for (const { labels, value } of read()) result.observe(observable, value, labels);
     },

@@ -35,7 +35,7 @@ export interface ExecutionRecordsOptions {
 /** Lanes know themselves when something is due. */
 const WAKE_EVERY_MS = 600_000;
 
-const CLOSE_SHARE = 0.8;
+const CLOSE_SHARE = 0.5;
 
 export interface ExecutionRecords extends ExecutionLog {
   /** Records that were dropped so far, by handler. */

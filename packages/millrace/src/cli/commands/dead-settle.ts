@@ -3,6 +3,7 @@ import { audited } from "../../client/audit.ts";
 import type { DeadLetterFilter, DeadLetterResult } from "../../client/dead-letters.ts";
 import type { Millrace } from "../../client/client.ts";
 import { flag } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command, type CommandCall, type Report } from "../command.ts";
 import { ASKS_FIRST, confirmed } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -81,6 +82,7 @@ async function settleLetters(
 ): Promise<Report> {
   requireSelection(call);
   const filter = filterOf(call.flags);
+  const mask = maskOf(call.config);
   const settle = async (client: Millrace): Promise<readonly DeadLetterResult[]> => {
     if (call.args.length === 0) return act(client, filter);
     const each: DeadLetterResult[] = [];
@@ -110,14 +112,14 @@ async function settleLetters(
       failed: failed.map(({ id, queue, error }) => ({
         id,
         queue,
-        error: { code: error.code, message: error.message },
+        error: { code: error.code, message: mask.text(error.message) },
       })),
     },
     text: (paint) =>
       [
         ...failed.map(
           ({ id, error }) =>
-            `${paint("red", "failed")} ${id}: ${clean(error.message, 500)} (${error.code})\n`,
+            `${paint("red", "failed")} ${id}: ${clean(mask.text(error.message), 500)} (${error.code})\n`,
         ),
         `${done} ${succeeded.length} ${succeeded.length === 1 ? "letter" : "letters"}\n`,
       ].join(""),
