@@ -9,7 +9,7 @@ import {
   systemClock,
 } from "@millrace/core";
 import type { Mask } from "../masking/create-mask.ts";
-import { DEFAULT_SHAPE, isRecorded, makeRecord } from "./make-record.ts";
+import { DEFAULT_SHAPE, draftRecord, isRecorded } from "./draft-record.ts";
 import type { RecordHandler } from "./record-handler.ts";
 import { RecordLane } from "./record-lane.ts";
 
@@ -80,9 +80,8 @@ export function executionRecords(options: ExecutionRecordsOptions): ExecutionRec
     record(execution, envelope, traceId) {
       if (!isRecorded(execution)) return;
       try {
-        const record = makeRecord(execution, envelope, traceId, { maxValueChars, mask });
-        const chars = JSON.stringify(record).length;
-        for (const { lane } of lanes) lane.add(record, chars);
+        const draft = draftRecord(execution, envelope, traceId, { maxValueChars, mask });
+        for (const { lane } of lanes) lane.add(draft);
       } catch (error) {
         log.error({ job: execution.id, error: recordError(error) }, "no execution record was made");
       }
