@@ -236,6 +236,42 @@ describeEachServer("the command", (server) => {
     expect(await node.stop()).toBe(0);
   });
 
+  test("a secret in a payload is in no log, record or view of a job that fails with it, and in the letter's bytes", async () => {
+    const secret = "correct-horse-7";
+    const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
+    await node.line(/"healthUrl"/, 20_000);
+    const payload = JSON.stringify({ password: secret });
+    await run(["enqueue", "leaky", payload, "--queue", "work", "--id", "leak", "--json"]);
+    expect(await ended("leak")).toMatchObject({ state: "dead" });
+    node.signal("SIGTERM");
+    await node.exit(20_000);
+    const line = node.output().find((text) => text.includes("trying")) ?? "";
+    expect(JSON.parse(line)).toMatchObject({
+      level: 30,
+      msg: "trying password=***",
+      job: "leak",
+      name: "leaky",
+      queue: "work",
+      attempt: 1,
+      input: { password: "***" },
+    });
+    expect(node.output().join("\n")).not.toContain(secret);
+    for (const args of [
+      ["dead", "list"],
+      ["dead", "show", "leak"],
+      ["jobs", "get", "leak"],
+    ])
+      for (const form of [[], ["--json"]]) {
+        const { out, code } = await run([...args, ...form]);
+        expect(code).toBe(0);
+        expect(out).toContain("postgres://app:***@db");
+        expect(out).not.toContain(secret);
+      }
+    expect((await run(["dead", "show", "leak", "--raw"])).out).toContain(secret);
+    const shown = (await run(["dead", "show", "leak", "--show-payload", "--json"])).json();
+    expect(shown).toMatchObject({ payload: { password: secret } });
+  });
+
   test("bytes that are no job: a dead letter that is shown, kept and not retried", async () => {
     const node = await startNode();
     const nc = await connect({ servers: server.url });
@@ -260,7 +296,7 @@ describeEachServer("the command", (server) => {
       bytes: 2,
       unreadable: expect.any(String) as string,
     });
-    const retried = await run(["dead", "retry", "--all", "--json"]);
+    const retried = await run(["dead", "retry", "--all", "--yes", "--json"]);
     expect(retried.code).toBe(1);
     expect(retried.json()).toMatchObject({
       retried: [],

@@ -9,6 +9,13 @@ export const broken = defineJob({ name: "broken", queue: "work" }).handler(() =>
   fatal("broken beyond repair"),
 );
 
+export const leaky = defineJob<{ password: string }>({ name: "leaky", queue: "work" }).handler(
+  ({ input, log }) => {
+    log.info({ input }, `trying password=${input.password}`);
+    return fatal(`refused: postgres://app:${input.password}@db`);
+  },
+);
+
 export const slow = defineJob<{ ms: number }>({ name: "slow", queue: "work" }).handler(
   async ({ input, signal, progress }) => {
     console.log("slow has started");

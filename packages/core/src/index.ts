@@ -258,12 +258,23 @@ export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";
-export { type ExecutionLog, noExecutionLog } from "./execution-log/execution-log.ts";
+export {
+  type ExecutionLog,
+  noExecutionLog,
+  type SettledExecution,
+} from "./execution-log/execution-log.ts";
 export { type Logger, silentLogger } from "./log/logger.ts";
 export {
   type CounterName,
   type GaugeName,
   type HistogramName,
+  type LabelsOf,
+  type MetricDescription,
+  type MetricName,
+  METRICS,
+} from "./metrics/catalogue.ts";
+export { countingBroker } from "./metrics/counting-broker.ts";
+export {
   type MetricLabels,
   type MetricsCollector,
   noMetrics,
@@ -276,7 +287,8 @@ export type {
   Published,
   ServerEndpoint,
   StartedAttempt,
-  ThreadScope,
+  ThreadTracing,
 } from "./tracing/instrumentation.ts";
+export { GuardedTrace } from "./tracing/guarded-trace.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export { traceIdOf } from "./tracing/trace-id.ts";

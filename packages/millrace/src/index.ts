@@ -34,6 +34,8 @@ export type { Cron, ScheduleStatus } from "./client/cron.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { DelayedJobs, NewTime } from "./client/delayed.ts";
+export type { AuditOutcome, AuditQuery, AuditRecord, AuditValue } from "./client/audit.ts";
+export type { Nodes, NodeStatus } from "./client/nodes.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
 export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";

@@ -18,6 +18,20 @@ export { createNode, type MillraceNode } from "./node/node.ts";
 export type { NodeState } from "./node/node-machine.ts";
 export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
+export {
+  desiredOf,
+  type DesiredState,
+  NODE_ORDERS_BUCKET,
+  type NodeOrder,
+  readNodeOrder,
+} from "./presence/node-order.ts";
+export {
+  isLost,
+  type NodeReport,
+  NODES_BUCKET,
+  type QueueReport,
+  readNodeReport,
+} from "./presence/node-report.ts";
 export { permitPrefix, slotsOf } from "./throttle/permit-share.ts";
 export { rateKey, RATES_BUCKET } from "./throttle/token-purse.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";

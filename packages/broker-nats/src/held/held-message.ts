@@ -26,7 +26,11 @@ export function heldMessage(
 
 /** The message under which a held job comes back to its queue. A second one is a duplicate: it has the same id. */
 export function wokenMessage(
-  held: { readonly data: Uint8Array; readonly headers: ReceivedHeaders },
+  held: {
+    readonly data: Uint8Array;
+    readonly headers: ReceivedHeaders;
+    readonly storedAt: number;
+  },
   queue: string,
   names: Names,
   pass: string | undefined,
@@ -39,6 +43,7 @@ export function wokenMessage(
     headers: {
       ...forwardHeaders(headers, headers["nats-msg-id"] ?? ""),
       "Millrace-Gate": headers["millrace-gate"] ?? "",
+      "Millrace-Held-At": String(Math.floor(held.storedAt)),
       ...(lane === undefined ? {} : { "Millrace-Lane": lane }),
       ...(pass === undefined ? {} : { "Millrace-Pass": encodeGate(pass) }),
     },

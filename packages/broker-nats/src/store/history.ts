@@ -94,6 +94,27 @@ export class NatsHistory implements HistoryStore {
     };
   }
 
+  async watch(
+    { queue }: { readonly queue?: string },
+    listener: (record: HistoryRecord) => void,
+  ): Promise<{ stop(): Promise<void> }> {
+    const { nc, names } = this.#server;
+    const sub = nc.subscribe(names.history(queue), {
+      callback: (error, msg) => {
+        if (error) return this.#onProblem(error, "watch the history");
+        const record = readHistoryRecord(msg.data);
+        if (record !== undefined) listener(record);
+      },
+    });
+    await request("watch the history", () => nc.flush());
+    return {
+      stop: () => {
+        if (!nc.isClosed()) sub.unsubscribe();
+        return Promise.resolve();
+      },
+    };
+  }
+
   async *#records(
     filter: string,
     from = 1,

@@ -24,7 +24,10 @@ export interface HeldQuery {
   readonly after?: number;
 }
 
-/** What a released job brings along: its message's headers `millrace-gate` (where it waited) and `millrace-pass`. */
+/**
+ * What a released job brings along: its message's headers `millrace-gate` (where it waited), `millrace-held-at` (since when, epoch
+ * milliseconds of the broker's clock) and `millrace-pass`.
+ */
 export interface ReleaseOptions {
   /** The first for the first job that is moved, and so on: what the releaser hands over to let it in. */
   readonly passes?: readonly string[];

@@ -19,4 +19,12 @@ export interface HistoryStore {
     query: HistoryQuery,
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }>;
+  /**
+   * Calls for each record of every job, or of a queue's, from now on: for looking. What is written while the connection is away is not told,
+   * and a record that is written twice is told twice.
+   */
+  watch(
+    options: { readonly queue?: string },
+    listener: (record: HistoryRecord) => void,
+  ): Promise<{ stop(): Promise<void> }>;
 }

@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   "schedule-exists": "A schedule of this name is stored already, and says something else.",
   "unique-conflict": "The job's unique key is held by another job.",
   "queue-closed": "The queue was closed by an operator and takes no new jobs. Nothing was stored.",
+  "node-not-found": "No node of this name has been heard of in the last ten minutes.",
   "job-not-found": "No job or dead letter with this id is known.",
   "ambiguous-id": "The id stands for several jobs or dead letters: name the queue too.",
   // Reaching and using the server.
@@ -64,6 +65,9 @@ export const ERROR_CODES = {
   "illegal-transition": "An execution was given an event its state does not take.",
   "already-stopped": "The service was stopped and can't be started again.",
   "health-port-taken": "The port for health and metrics is in use.",
+  "record-refused":
+    "An execution record can't be stored where it was to go, however often that is tried.",
+  "record-store-failed": "The store of execution records can't be opened, written or read.",
   // Why an attempt failed, in records and dead letters.
   "handler-failed": "The handler threw or rejected.",
   "timed-out": "The handler did not end within its timeout.",

@@ -23,7 +23,7 @@ export interface Instrumentation {
   ended(input: SettlementInput, settlement: Settlement): void;
   /** Hands on what is still held. Called once, when a node has stopped working; it is not waited for beyond the node's grace. */
   shutdown(): Promise<void>;
-  /** The URL of a module with a `ThreadScope` as its `threadScope`, imported by threads that handlers run in. */
+  /** The URL of a module that exports a `ThreadTracing` as `threadTracing`, for the threads that handlers run in. */
   readonly threadModule?: string;
 }
 
@@ -77,8 +77,10 @@ export interface AttemptTrace {
   abandoned(): void;
 }
 
-/** How a handler in a thread runs in the name of an attempt of its node. */
-export type ThreadScope = <Result>(
-  headers: Readonly<Record<string, string>>,
-  call: () => Result,
-) => Result;
+/** The far side of an attempt's trace, in the thread that its handler runs in. */
+export interface ThreadTracing {
+  /** Calls a function in the name of the attempt that the headers are of. */
+  run<Result>(headers: Readonly<Record<string, string>>, call: () => Result): Result;
+  /** Headers by which the node goes on from where the thread is now; none where the thread knows of no trace. */
+  headers(): Readonly<Record<string, string>>;
+}

@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
-import type { Instrumentation, ServerEndpoint } from "./instrumentation.ts";
+import type { Envelope } from "../envelope/envelope.ts";
+import type { Instrumentation, Publication, Published, ServerEndpoint } from "./instrumentation.ts";
 
 const DONE = { ok: true } as const;
 
@@ -8,19 +9,26 @@ const DONE = { ok: true } as const;
  * that others stand on the bare broker.
  *
  * What settlement publishes is not: the attempt's own trace sees to that.
+ *
+ * @param onTrouble told what the instrumentation threw on its own account; the jobs are published all the same
  */
-export function instrumentedBroker(broker: Broker, instrumentation: Instrumentation): Broker {
+export function instrumentedBroker(
+  broker: Broker,
+  instrumentation: Instrumentation,
+  onTrouble: (error: unknown) => void,
+): Broker {
   const endpoint = (): ServerEndpoint | undefined => broker.endpoint;
   const enqueue: Broker["enqueue"] = (envelopes) =>
     envelopes.length === 0
       ? broker.enqueue(envelopes)
-      : instrumentation.publish({ kind: "enqueue", envelopes, endpoint }, (sent) =>
+      : surrounded(instrumentation, { kind: "enqueue", envelopes, endpoint }, onTrouble, (sent) =>
           broker.enqueue(sent),
         );
   const requeue: Broker["requeue"] = async (envelope) => {
     // A job without a generation is a new one: the callback of a batch.
     const kind = envelope.generation === 0 ? "enqueue" : "replay";
-    await instrumentation.publish({ kind, envelopes: [envelope], endpoint }, async (sent) => {
+    const publication = { kind, envelopes: [envelope], endpoint } as const;
+    await surrounded(instrumentation, publication, onTrouble, async (sent) => {
       for (const one of sent) await broker.requeue(one);
       return sent.map(() => DONE);
     });
@@ -34,4 +42,33 @@ export function instrumentedBroker(broker: Broker, instrumentation: Instrumentat
       return typeof value === "function" ? (value.bind(target) as unknown) : value;
     },
   });
+}
+
+/** The jobs' own fate counts, whatever becomes of what surrounds them. */
+async function surrounded<Result extends Published>(
+  instrumentation: Instrumentation,
+  publication: Publication,
+  onTrouble: (error: unknown) => void,
+  send: (envelopes: readonly Envelope[]) => Promise<readonly Result[]>,
+): Promise<readonly Result[]> {
+  let sent: Promise<readonly Result[]> | undefined;
+  try {
+    await instrumentation.publish(
+      publication,
+      (envelopes): Promise<readonly Result[]> => (sent ??= send(envelopes)),
+    );
+  } catch (error) {
+    const own = sent === undefined ? undefined : await failureOf(sent);
+    if (own !== error) onTrouble(error);
+  }
+  return sent ?? send(publication.envelopes);
+}
+
+async function failureOf(sent: Promise<unknown>): Promise<unknown> {
+  try {
+    await sent;
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }

@@ -7,6 +7,11 @@ export type Paint = (style: Style, text: string) => string;
 
 export const plain: Paint = (_style, text) => text;
 
+/** A terminal that is drawn on. */
+export interface Screen {
+  readonly rows: number;
+}
+
 /** Everything a command reads and writes, so that tests can stand in for the terminal. */
 export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -21,6 +26,8 @@ export interface CliIo {
   readStdin(): Promise<string>;
   /** Asks a person; undefined where there is none to ask. */
   ask(question: string): Promise<string | undefined>;
+  /** Set where results go to a terminal. */
+  readonly screen?: Screen;
   readonly paint: Paint;
   /** For what goes to `err`. */
   readonly paintErr: Paint;
@@ -51,6 +58,7 @@ export function processIo(): CliIo {
         terminal.close();
       }
     },
+    ...(process.stdout.isTTY ? { screen: process.stdout } : {}),
     paint: (style, text) => styleText(style, text, { stream: process.stdout }),
     paintErr: (style, text) => styleText(style, text, { stream: process.stderr }),
   };

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { MillraceError } from "@millrace/core";
+import { maskText } from "@millrace/telemetry/masking";
 import { loadConfigFile } from "../config/config-file.ts";
 import { type Field, FIELDS } from "../config/fields.ts";
-import { readConfig } from "../config/read-config.ts";
+import { type ConfigSources, readConfig } from "../config/read-config.ts";
 import { type CommandLine, readCommandLine } from "./command-line.ts";
 import { COMMANDS } from "./command-list.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
@@ -47,12 +48,13 @@ async function runCommand(
     line.configFile ?? (variable === "" ? undefined : variable),
     io.cwd,
   );
-  const config = readConfig({
+  const sources: ConfigSources = {
     given: { values: line.fields, label: (key) => `flag --${(FIELDS[key] as Field).flag}` },
     env: io.env,
     ...(file === undefined ? {} : { file }),
-  });
-  const report = await command.run({ args, flags, config, json, io });
+  };
+  const config = readConfig(sources);
+  const report = await command.run({ args, flags, config, sources, json, io });
   if (typeof report === "number") return report;
   io.out(json ? `${JSON.stringify(report.json)}\n` : report.text(io.paint));
   return report.exitCode ?? EXIT.ok;
@@ -64,12 +66,12 @@ async function runCommand(
  */
 function printError(error: unknown, json: boolean, io: CliIo): void {
   const known = MillraceError.is(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = maskText(error instanceof Error ? error.message : String(error));
   if (json)
     io.out(`${JSON.stringify({ error: { code: known ? error.code : "internal", message } })}\n`);
   else
     io.err(
-      `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})` : String(error instanceof Error ? error.stack : error)}\n`,
+      `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})` : maskText(String(error instanceof Error ? error.stack : error))}\n`,
     );
 }
 

@@ -29,13 +29,16 @@ export async function startServing(
   onNode: () => void,
 ): Promise<RunningNode> {
   // Metrics and logging take long to load, and every other command does without them.
-  const [{ runNode }, { cliLogger }] = await Promise.all([
+  const [{ runNode }, { cliLogger }, { cliTelemetry }] = await Promise.all([
     import("../node/run-node.ts"),
     import("./log.ts"),
+    import("./cli-telemetry.ts"),
   ]);
+  const telemetry = await cliTelemetry(config, io.env);
   const { jobs: _files, ...fields } = config;
-  return runNode({
+  const running = await runNode({
     ...fields,
+    ...(telemetry === undefined ? {} : { instrumentation: telemetry.instrumentation }),
     jobs,
     schedules,
     // Everything was read already; nothing may come from the environment a second time.
@@ -46,6 +49,9 @@ export async function startServing(
     },
     log: cliLogger(config.logLevel, io.paintErr("red", "x") !== "x"),
   });
+  return telemetry === undefined
+    ? running
+    : { ...running, stopped: running.stopped.then(() => telemetry.shutdown()) };
 }
 
 export function serving(

@@ -5,7 +5,9 @@ import {
   type EnqueueItemResult,
   type EnqueueOptions,
   type JobDefinition,
+  type MetricsCollector,
   newJobId,
+  noMetrics,
   Producer,
   requireId,
   requireQueueName,
@@ -19,6 +21,8 @@ import { type DelayedJobs, delayedJobs } from "./delayed.ts";
 import { type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
+import { type AuditQuery, type AuditRecord, listAudit } from "./audit.ts";
+import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues.ts";
 
 /** One job of a bulk enqueue. */
@@ -110,6 +114,9 @@ export interface Millrace extends AsyncDisposable {
     run: (scope: LockScope) => Result | PromiseLike<Result>,
   ): Promise<Result>;
   readonly queues: Queues;
+  readonly nodes: Nodes;
+  /** What operators changed: orders to nodes, and whatever is done to many jobs at once. */
+  readonly audit: { list(query?: AuditQuery): Promise<readonly AuditRecord[]> };
   readonly dead: DeadLetters;
   readonly cron: Cron;
   readonly delayed: DelayedJobs;
@@ -124,6 +131,7 @@ export function createClient(
   broker: Broker,
   clock: Clock,
   newId: () => string = () => newJobId(clock.now()),
+  metrics: MetricsCollector = noMetrics,
 ): Millrace {
   const now = (): number => clock.now();
   const source = { now, newId };
@@ -149,8 +157,11 @@ export function createClient(
         queue: requireQueueName(queue),
         duplicate: false,
       }),
-    lock: (name, options, run) => withLock({ locks: broker.locks, clock }, name, options, run),
+    lock: (name, options, run) =>
+      withLock({ locks: broker.locks, clock, metrics }, name, options, run),
     queues: queuesOf(broker, clock),
+    nodes: nodesOf(broker),
+    audit: { list: (query) => listAudit(broker, query) },
     dead: deadLetters(broker, now),
     cron: cron(broker, clock, newId),
     delayed: delayedJobs(broker, now),

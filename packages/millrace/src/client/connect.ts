@@ -2,8 +2,12 @@ import { connectBroker } from "@millrace/broker-nats";
 import {
   type Broker,
   type Clock,
+  countingBroker,
+  type MetricsCollector,
+  noMetrics,
   type Instrumentation,
   instrumentedBroker,
+  recordError,
   systemClock,
 } from "@millrace/core";
 import { codeConfig } from "../config/code-config.ts";
@@ -41,6 +45,8 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
   /** A broker of your own instead of a connection. `close()` closes it. */
   readonly broker?: Broker;
   readonly clock?: Clock;
+  /** Told of what is enqueued and of locks that were waited for. Default: none. See `docs/metrics.md`. */
+  readonly metrics?: MetricsCollector;
   /** Follows every publish: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
   readonly instrumentation?: Instrumentation;
 }
@@ -60,16 +66,36 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
     env,
     broker: own,
     clock = systemClock,
+    metrics = noMetrics,
     instrumentation,
     ...fields
   } = options;
-  const traced = (broker: Broker): Broker =>
-    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
-  if (own !== undefined) return createClient(traced(own), clock);
+  const clientOf = (broker: Broker): Millrace => {
+    const counted = countingBroker(broker, metrics, clock);
+    const traced =
+      instrumentation === undefined
+        ? counted
+        : instrumentedBroker(counted, instrumentation, warnOnce());
+    return createClient(traced, clock, undefined, metrics);
+  };
+  if (own !== undefined) return clientOf(own);
   const config = await codeConfig({
     fields: { ...fields },
     ...(configFile === undefined ? {} : { configFile }),
     ...(env === undefined ? {} : { env }),
   });
-  return createClient(traced(await connectBroker(connectionOptions(config, name))), clock);
+  return clientOf(await connectBroker(connectionOptions(config, name)));
+}
+
+/** A client has no log. One warning says it; one for each publish would only repeat it. */
+function warnOnce(): (error: unknown) => void {
+  let warned = false;
+  return (error) => {
+    if (warned) return;
+    warned = true;
+    process.emitWarning(
+      `The instrumentation threw: ${recordError(error).message}`,
+      "MillraceWarning",
+    );
+  };
 }

@@ -3,6 +3,7 @@ import {
   type Clock,
   type Duration,
   type LockStore,
+  type MetricsCollector,
   MillraceError,
   requireLockName,
   silentLogger,
@@ -37,7 +38,7 @@ export interface LockScope {
 
 /** `millrace.lock`, on any store. */
 export async function withLock<Result>(
-  store: { readonly locks: LockStore; readonly clock: Clock },
+  store: { readonly locks: LockStore; readonly clock: Clock; readonly metrics: MetricsCollector },
   name: string,
   options: LockOptions,
   run: (scope: LockScope) => Result | PromiseLike<Result>,
@@ -45,6 +46,15 @@ export async function withLock<Result>(
   requireLockName(name);
   const { lease: leaseLength = "30s", wait, signal } = options;
   const waitMs = wait === undefined ? Number.POSITIVE_INFINITY : toMs(wait, "wait");
+  const askedAt = store.clock.monotonic();
+  const waited = (outcome: string): void => {
+    const seconds = (store.clock.monotonic() - askedAt) / 1_000;
+    try {
+      store.metrics.observe("lock_wait_seconds", { kind: "lock", outcome }, seconds);
+    } catch {
+      // The lock is held by now: a collector that throws must not keep it from being used and released.
+    }
+  };
   const lease = await takeLock(
     { ...store, log: silentLogger },
     {
@@ -55,6 +65,7 @@ export async function withLock<Result>(
       ...(signal === undefined ? {} : { signal }),
     },
   );
+  waited(lease === undefined ? "busy" : "taken");
   if (lease === undefined) throw busy(name, waitMs);
   try {
     return await runUnder(lease, name, run);

@@ -1,4 +1,3 @@
-import { hostname, userInfo } from "node:os";
 import {
   type Broker,
   changeControls,
@@ -18,6 +17,7 @@ import { type PurgeOptions, purgeQueue, type PurgeResult } from "@millrace/runti
 import { type DrainOptions, drainQueue, type DrainResult } from "./queue-drain.ts";
 import { limitsOf, type QueueLimits } from "./queue-limits.ts";
 import { controlsOf, listQueues, type QueueStatus, queueStatus } from "./queue-status.ts";
+import { whoAmI } from "./who-am-i.ts";
 
 /** Why something is done and by whom: shown wherever the queue is. */
 export interface ControlNote {
@@ -162,13 +162,4 @@ function rateLimit(rate: RateOption | null, field: string): RateLimit | null {
   if (typeof rate !== "object")
     throw new MillraceError("invalid-option", `${field}: must be { limit, per } or null.`);
   return { limit: rate.limit, perMs: toMs(rate.per, `${field}.per`) };
-}
-
-function whoAmI(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`;
-  } catch {
-    // A user id without a name, as containers have it.
-    return hostname();
-  }
 }

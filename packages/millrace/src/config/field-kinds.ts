@@ -24,6 +24,8 @@ export const text: FieldKind<string> = {
 
 export const file: FieldKind<string> = { ...text, placeholder: "<file>" };
 
+export const directory: FieldKind<string> = { ...text, placeholder: "<dir>" };
+
 export const namespace: FieldKind<string> = {
   ...text,
   placeholder: "<name>",
@@ -38,6 +40,28 @@ export const list: FieldKind<readonly string[]> = {
     return items;
   },
   show: (value) => value.join(","),
+};
+
+/** Regular expressions, as their source. Commas belong to them, so one text has one a line. */
+export const patterns: FieldKind<readonly string[]> = {
+  placeholder: "<regex>",
+  parse(raw) {
+    const lines: readonly unknown[] = Array.isArray(raw)
+      ? raw
+      : typeof raw === "string"
+        ? raw.split("\n").filter((line) => line.trim() !== "")
+        : [];
+    if (lines.length === 0) throw new Error("must be regular expressions, one a line");
+    return lines.map((source) => {
+      if (typeof source !== "string") throw new Error("must be texts, not expressions of code");
+      try {
+        return new RegExp(source, "u").source;
+      } catch {
+        throw new Error("must be regular expressions as JavaScript reads them with the flag u");
+      }
+    });
+  },
+  show: (value) => value.join("\n"),
 };
 
 const SERVER = /^((nats|tls):\/\/)?[^/]+\/?$/;

@@ -1,4 +1,5 @@
 import {
+  directory,
   duration,
   type FieldKind,
   file,
@@ -6,6 +7,7 @@ import {
   list,
   namespace,
   oneOf,
+  patterns,
   replicaCount,
   queueSlots,
   servers,
@@ -14,7 +16,7 @@ import {
 } from "./field-kinds.ts";
 
 /** Which commands and calls a field is for. `dev` has a server of its own, and so takes no `connection` fields. */
-export type FieldGroup = "connection" | "namespace" | "node" | "health";
+export type FieldGroup = "connection" | "namespace" | "masking" | "node" | "health" | "records";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
@@ -24,8 +26,8 @@ export interface Field<Value = unknown> {
   /** The first one set counts. */
   readonly env: readonly string[];
   readonly default?: Value;
-  /** Its value is never shown. */
-  readonly secret?: true;
+  /** Its value is never shown; of a `url`, what stands before the host. */
+  readonly secret?: true | "url";
   readonly about: string;
 }
 
@@ -40,7 +42,7 @@ export const FIELDS = {
     flag: "server",
     env: ["MILLRACE_SERVERS", "MILLRACE_SERVER"],
     default: ["nats://127.0.0.1:4222"],
-    secret: true,
+    secret: "url",
     about:
       "NATS servers of one cluster, with commas between them. A URL may hold user:password or a token.",
   }),
@@ -124,6 +126,21 @@ export const FIELDS = {
     default: 5_000,
     about: "How long one attempt to connect may take.",
   }),
+  maskKeys: field({
+    group: "masking",
+    kind: list,
+    flag: "mask-keys",
+    env: ["MILLRACE_MASK_KEYS"],
+    about:
+      "Keys whose values are hidden besides those that always are, in what is logged, recorded or shown.",
+  }),
+  maskPatterns: field({
+    group: "masking",
+    kind: patterns,
+    flag: "mask-patterns",
+    env: ["MILLRACE_MASK_PATTERNS"],
+    about: "Regular expressions, one a line, of what is hidden besides in texts.",
+  }),
   jobs: field({
     group: "node",
     kind: list,
@@ -206,6 +223,35 @@ export const FIELDS = {
     env: ["MILLRACE_LOG_LEVEL"],
     default: "info",
     about: "What is logged, on stderr.",
+  }),
+  recordsDir: field({
+    group: "records",
+    kind: directory,
+    flag: "records-dir",
+    env: ["MILLRACE_RECORDS_DIR"],
+    about: "Directory for execution records as files of JSON lines.",
+  }),
+  recordsSqlite: field({
+    group: "records",
+    kind: file,
+    flag: "records-sqlite",
+    env: ["MILLRACE_RECORDS_SQLITE"],
+    about: "SQLite database file for execution records.",
+  }),
+  recordsPostgres: field({
+    group: "records",
+    kind: text,
+    env: ["MILLRACE_RECORDS_POSTGRES"],
+    secret: true,
+    about: "URL of a PostgreSQL database for execution records. Needs the package pg.",
+  }),
+  recordsKeepMs: field({
+    group: "records",
+    kind: duration,
+    flag: "records-keep",
+    env: ["MILLRACE_RECORDS_KEEP"],
+    default: 30 * 86_400_000,
+    about: "How long execution records are kept.",
   }),
 } as const;
 

@@ -5,9 +5,12 @@ import {
   type NodeOptions as RuntimeNodeOptions,
   type NodeQueueOptions,
 } from "@millrace/runtime";
+import { maskedLogger } from "@millrace/telemetry";
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
+import { maskOf } from "../config/mask-of.ts";
 import type { Config } from "../config/fields.ts";
+import { configuredLog } from "../records/configured-log.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 export interface NodeConnection {
@@ -34,17 +37,36 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
     ...(configFile === undefined ? {} : { configFile }),
     ...(env === undefined ? {} : { env }),
   });
+  const mask = maskOf(config);
+  const log = options.log === undefined ? undefined : maskedLogger(options.log, mask);
   const broker =
     own ??
     (await connectBroker({
       ...connectionOptions(config, config.nodeName ?? "millrace-node"),
       waitOnFirstConnect: waitForServer,
       replicas: config.replicas,
-      ...(options.log === undefined ? {} : { logger: options.log }),
+      ...(log === undefined ? {} : { logger: log }),
     }));
+<<<<<<< /tmp/tmp.5lnbSrgCbl/2.ts
+  const executionLog = configuredLog(config, {
+=======
+  const executionLog = configuredLog(config, mask, {
+>>>>>>> /tmp/tmp.5lnbSrgCbl/3.ts
+    ...options,
+    ...(log === undefined ? {} : { log }),
+  });
   try {
     const node = createRuntimeNode({
       ...ports(options),
+<<<<<<< /tmp/tmp.5lnbSrgCbl/2.ts
+      ...(log === undefined ? {} : { log }),
+      maskText: mask.text,
+      ...(executionLog === undefined ? {} : { executionLog }),
+=======
+      ...(executionLog === undefined ? {} : { executionLog }),
+      ...(log === undefined ? {} : { log }),
+      maskText: mask.text,
+>>>>>>> /tmp/tmp.5lnbSrgCbl/3.ts
       broker,
       jobs,
       schedules,
@@ -53,6 +75,7 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
     });
     return { node, config, close: () => broker.close() };
   } catch (error) {
+    await executionLog?.close();
     await broker.close();
     throw error;
   }
@@ -75,7 +98,6 @@ function ports({
   metrics,
   executionLog,
   instrumentation,
-  log,
   clock,
 }: NodeOptions): Partial<RuntimeNodeOptions> {
   return {
@@ -83,7 +105,6 @@ function ports({
     ...(metrics === undefined ? {} : { metrics }),
     ...(executionLog === undefined ? {} : { executionLog }),
     ...(instrumentation === undefined ? {} : { instrumentation }),
-    ...(log === undefined ? {} : { log }),
     ...(clock === undefined ? {} : { clock }),
   };
 }

@@ -1,7 +1,16 @@
-import { SpanStatusCode, trace } from "@opentelemetry/api";
-import { defineJob, snooze } from "@millrace/core";
-import { telemetry } from "@millrace/telemetry/tracing";
+import { context, propagation, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  type BatchEnded,
+  defineJob,
+  defineSchedule,
+  type Envelope,
+  fatal,
+  snooze,
+  UNSETTLED,
+} from "@millrace/core";
+import { telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { planJob } from "../client/batch.ts";
 import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts";
 import { idOf, linksOf, RecordedSpans } from "./recorded-spans.fixture.ts";
 
@@ -12,8 +21,8 @@ afterAll(() => spans.unregister());
 
 const work = defineJob<{ readonly fails?: number }>({ name: "work", retry: { attempts: 3 } });
 
-function runtime(jobs: readonly unknown[]): Promise<TestRuntime> {
-  return createTestRuntime({ jobs, instrumentation: telemetry() });
+function runtime(jobs: readonly unknown[], options?: TelemetryOptions): Promise<TestRuntime> {
+  return createTestRuntime({ jobs, instrumentation: telemetry(options) });
 }
 
 /** Calls a function inside a span, as an HTTP framework does for a request. */
@@ -62,7 +71,7 @@ test("a job hangs under its publish, and that under the request; what a handler 
     "job.outcome": "succeeded",
   });
   expect(attempt.status.code).toBe(SpanStatusCode.UNSET);
-  expect(attempt.events.map(({ name }) => name)).toEqual(["settled"]);
+  expect(attempt.events).toEqual([]);
 });
 
 test("each attempt is a child of the publish, links to the one before it, and is red where it failed", async () => {
@@ -108,3 +117,345 @@ test("a snooze and a cancellation are no errors", async () => {
     ["succeeded", SpanStatusCode.UNSET],
   ]);
 });
+
+test("a bulk: a create span for each job, one publish that links to them, and each job under its own", async () => {
+  await using t = await runtime([work.handler(() => 1)]);
+  await request(() =>
+    t.client.enqueueMany(work, [
+      { id: "a", input: {} },
+      { id: "b", input: {} },
+    ]),
+  );
+  await t.drain();
+  expect(spans.tree()).toBe(
+    [
+      "INTERNAL GET /order",
+      "  PRODUCER create default",
+      "    CONSUMER process work",
+      "  PRODUCER create default",
+      "    CONSUMER process work",
+      "  CLIENT publish default",
+    ].join("\n"),
+  );
+  const publish = spans.one("publish default");
+  expect(linksOf(publish)).toEqual(spans.named("create default").map(idOf));
+  expect(publish.attributes["messaging.batch.message_count"]).toBe(2);
+});
+
+test("a bulk without create spans: the publish is the producer of all", async () => {
+  await using t = await runtime([work.handler(() => 1)], { createSpans: false });
+  await t.client.enqueueMany(work, [{ input: {} }, { input: {} }]);
+  await t.drain();
+  expect(spans.tree()).toBe(
+    ["PRODUCER publish default", "  CONSUMER process work", "  CONSUMER process work"].join("\n"),
+  );
+});
+
+test("a job that its queue refuses is a publish in red, named in a bulk", async () => {
+  await using t = await runtime([work.handler(() => 1)]);
+  const lost = defineJob({ name: "lost", queue: "nowhere" });
+  await expect(t.enqueue(lost, {})).rejects.toThrow("nowhere");
+  expect(spans.one("publish nowhere")).toMatchObject({
+    status: { code: SpanStatusCode.ERROR },
+    attributes: { "error.type": "queue-not-found" },
+  });
+  spans.clear();
+  await t.client.enqueueMany(lost, [
+    { id: "x", input: {} },
+    { id: "y", input: {} },
+  ]);
+  expect(
+    spans
+      .one("publish nowhere")
+      .events.map(({ name, attributes }) => [name, attributes?.["job.id"]]),
+  ).toEqual([
+    ["exception", undefined],
+    ["job.refused", "x"],
+    ["job.refused", "y"],
+  ]);
+});
+
+test("what a handler enqueues hangs under its attempt", async () => {
+  const child = defineJob({ name: "child" });
+  await using t = await runtime([
+    work.handler(async ({ enqueue }) => void (await enqueue(child, {}))),
+    child.handler(() => 1),
+  ]);
+  await t.enqueue(work, {});
+  await t.drain();
+  expect(spans.tree()).toBe(
+    [
+      "PRODUCER publish default",
+      "  CONSUMER process work",
+      "    PRODUCER publish default",
+      "      CONSUMER process child",
+    ].join("\n"),
+  );
+});
+
+test("a chain: each job hangs under the attempt that made it follow", async () => {
+  const next = defineJob<number>({ name: "next", queue: "second" });
+  const first = defineJob<number, number, number>({ name: "first" });
+  let failed = false;
+  await using t = await runtime([
+    first.handler(({ input }) => {
+      if (!failed) {
+        failed = true;
+        throw new Error("once");
+      }
+      return input;
+    }),
+    next.handler(() => 1),
+  ]);
+  await t.client.chain(first, 1).next(next).enqueue();
+  await t.drain();
+  expect(spans.tree()).toBe(
+    [
+      "PRODUCER publish default",
+      "  CONSUMER process first ERROR",
+      "  CONSUMER process first",
+      "    PRODUCER publish second",
+      "      CONSUMER process next",
+    ].join("\n"),
+  );
+  expect(linksOf(spans.one("process next"))).toEqual([]);
+});
+
+test("a batch: its callback hangs under the attempt that was the last", async () => {
+  const report = defineJob<BatchEnded>({ name: "report" });
+  await using t = await runtime([work.handler(() => 1), report.handler(() => 1)]);
+  await request(() =>
+    t.client.batch([planJob(work, {}), planJob(work, {})], {
+      callback: { job: report, input: undefined },
+    }),
+  );
+  await t.drain();
+  expect(spans.tree().replaceAll(/^.*process work$\n?/gm, "")).toBe(
+    [
+      "INTERNAL GET /order",
+      "  PRODUCER create default",
+      "  PRODUCER create default",
+      "      PRODUCER publish default",
+      "        CONSUMER process report",
+      "  CLIENT publish default",
+    ].join("\n"),
+  );
+});
+
+test("each tick of a schedule is a trace of its own, whatever the node was doing", async () => {
+  await using t = await createTestRuntime({
+    jobs: [work.handler(() => 1)],
+    schedules: [defineSchedule({ name: "hourly", job: work, cron: "0 * * * *", input: {} })],
+    instrumentation: telemetry(),
+  });
+  await t.clock.advance("2h");
+  await t.drain({ maxTime: "1m" });
+  expect(spans.tree()).toBe(
+    [
+      "PRODUCER publish default",
+      "  CONSUMER process work",
+      "PRODUCER publish default",
+      "  CONSUMER process work",
+    ].join("\n"),
+  );
+  for (const span of spans.all) expect(span.attributes["job.schedule"]).toBe("hourly");
+});
+
+test("a job of a foreign client: its header in any case is the parent; without one the first attempt starts the trace that the others are in", async () => {
+  let left = 2;
+  await using t = await runtime([
+    work.handler(() => {
+      if (left-- > 0) throw new Error("again");
+    }),
+  ]);
+  const parent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+  await t.broker.enqueue([foreign("with", { TraceParent: parent, "Trace-Note": "x" })]);
+  await t.drain();
+  const known = spans.named("process work");
+  expect(known.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual(
+    known.map(() => "b".repeat(16)),
+  );
+  expect(known.map((span) => span.spanContext().traceId)).toEqual(known.map(() => "a".repeat(32)));
+  spans.clear();
+  left = 2;
+  await t.broker.enqueue([foreign("without", {})]);
+  await t.drain();
+  const [first, second, third] = spans.named("process work");
+  if (first === undefined || second === undefined || third === undefined)
+    throw new Error(spans.tree());
+  expect(spans.tree()).toBe(
+    [
+      "CONSUMER process work ERROR",
+      "  CONSUMER process work ERROR",
+      "  CONSUMER process work",
+    ].join("\n"),
+  );
+  // The parent is not linked to as well.
+  expect([second, third].map(linksOf)).toEqual([[], [idOf(second)]]);
+});
+
+test("the baggage of the request reaches the handler, and what it enqueues", async () => {
+  const child = defineJob({ name: "child" });
+  const seen: (string | undefined)[] = [];
+  const tenant = (): string | undefined =>
+    propagation.getBaggage(context.active())?.getEntry("tenant")?.value;
+  await using t = await runtime([
+    work.handler(async ({ enqueue }) => {
+      seen.push(tenant());
+      await enqueue(child, {});
+    }),
+    child.handler(() => void seen.push(tenant())),
+  ]);
+  const baggage = propagation.createBaggage({ tenant: { value: "seven" } });
+  await context.with(propagation.setBaggage(context.active(), baggage), () => t.enqueue(work, {}));
+  await t.drain();
+  expect(seen).toEqual(["seven", "seven"]);
+});
+
+test("a dead letter and its replay: the new life hangs under the replayer and links to the old publish", async () => {
+  let broken = true;
+  await using t = await runtime([
+    work.handler(() => {
+      if (broken) throw fatal("broken");
+    }),
+  ]);
+  await t.enqueue(work, {}, { id: "order-7" });
+  await t.drain();
+  const [creation] = spans.named("publish default");
+  expect(spans.one("process work").events.at(-1)?.attributes).toMatchObject({
+    "job.state": "dead",
+    "job.dead_reason": "fatal",
+  });
+  spans.clear();
+  broken = false;
+  await request(() => t.client.dead.retry({ id: "order-7" }));
+  await t.drain();
+  expect(spans.tree()).toBe(
+    ["INTERNAL GET /order", "  PRODUCER publish default", "    CONSUMER process work"].join("\n"),
+  );
+  expect(linksOf(spans.one("publish default"))).toEqual([creation?.spanContext().spanId]);
+  expect(linksOf(spans.one("process work"))).toEqual([]);
+});
+
+test("the dead letter of a job without a trace keeps that of its attempt", async () => {
+  await using t = await runtime([
+    work.handler(() => {
+      throw fatal("broken");
+    }),
+  ]);
+  await t.broker.enqueue([foreign("x", {})]);
+  await t.drain();
+  const [letter] = await t.deadLetters();
+  expect(letter?.headers["traceparent"]).toContain(idOf(spans.one("process work")));
+});
+
+test("a job that dies without having run leaves a settle span, in red", async () => {
+  await using t = await runtime([work.handler(() => 1)]);
+  await t.enqueue(defineJob({ name: "unknown" }), {});
+  await t.drain();
+  expect(spans.tree()).toBe(
+    ["PRODUCER publish default", "  CLIENT settle default ERROR"].join("\n"),
+  );
+  expect(spans.one("settle default").attributes).toMatchObject({
+    "job.outcome": "rejected",
+    "error.type": "unknown-name",
+    "messaging.operation.type": "settle",
+  });
+});
+
+test("a singleton that had to wait says so, and which token it has", async () => {
+  const only = defineJob({ name: "only", singleton: true });
+  let release: (() => void) | undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await using t = await runtime([only.handler(() => held)]);
+  await t.enqueue(only, {});
+  await t.enqueue(only, {});
+  await t.clock.advance("10s");
+  release?.();
+  await t.drain();
+  const attempts = spans.named("process only");
+  expect(attempts).toHaveLength(2);
+  for (const { attributes, events } of attempts) {
+    expect(attributes["job.singleton.token"]).toEqual(expect.any(Number));
+    expect(events[0]).toMatchObject({
+      name: "gates.passed",
+      attributes: { "job.gate_wait_ms": expect.any(Number) as number },
+    });
+  }
+  expect(Number(attempts[1]?.attributes["job.queue_wait_ms"])).toBeGreaterThanOrEqual(10_000);
+});
+
+test('"link": each attempt has a trace of its own that links to the publish, and the baggage is there all the same', async () => {
+  let left = 1;
+  const seen: (string | undefined)[] = [];
+  await using t = await runtime(
+    [
+      work.handler(() => {
+        seen.push(propagation.getBaggage(context.active())?.getEntry("tenant")?.value);
+        if (left-- > 0) throw new Error("again");
+      }),
+    ],
+    { propagation: "link" },
+  );
+  const baggage = propagation.createBaggage({ tenant: { value: "seven" } });
+  await context.with(propagation.setBaggage(context.active(), baggage), () => t.enqueue(work, {}));
+  await t.drain();
+  expect(spans.tree()).toBe(
+    ["PRODUCER publish default", "CONSUMER process work ERROR", "CONSUMER process work"].join("\n"),
+  );
+  const publish = idOf(spans.one("publish default"));
+  const [first, second] = spans.named("process work");
+  if (first === undefined || second === undefined) throw new Error(spans.tree());
+  expect([linksOf(first), linksOf(second)]).toEqual([[publish], [publish, idOf(first)]]);
+  expect(seen).toEqual(["seven", "seven"]);
+});
+
+test('"none": nothing is written to the headers and nothing is read from them', async () => {
+  let left = 1;
+  await using t = await runtime(
+    [
+      work.handler(() => {
+        if (left-- > 0) throw new Error("again");
+      }),
+    ],
+    { propagation: "none" },
+  );
+  const handle = await t.enqueue(work, {}, { delay: "1m" });
+  expect((await t.broker.findWaiting(handle.id))?.envelope.headers).toEqual({});
+  await t.drain();
+  expect(spans.tree()).toBe(
+    ["PRODUCER publish default", "CONSUMER process work ERROR", "CONSUMER process work"].join("\n"),
+  );
+  for (const span of spans.named("process work")) expect(linksOf(span)).toEqual([]);
+});
+
+test("a secret in an error does not get into a span", async () => {
+  await using t = await runtime([
+    work.handler(() => {
+      throw fatal("refused: password=hunter2");
+    }),
+  ]);
+  await t.enqueue(work, {});
+  await t.drain();
+  const { status, events } = spans.one("process work");
+  expect(JSON.stringify([status, events])).not.toContain("hunter2");
+});
+
+test("without an SDK nothing is made, and headers travel as they are", async () => {
+  spans.unregister();
+  try {
+    await using t = await runtime([work.handler(() => 1)]);
+    const headers = { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` };
+    const handle = await t.enqueue(work, {}, { headers, delay: "1m" });
+    expect((await t.broker.findWaiting(handle.id))?.envelope.headers).toEqual(headers);
+    await t.drain();
+    await t.assertSucceeded(handle);
+    expect(spans.all).toEqual([]);
+  } finally {
+    spans.register();
+  }
+});
+
+function foreign(id: string, headers: Readonly<Record<string, string>>): Envelope {
+  return { ...UNSETTLED, id, name: "work", queue: "default", payload: {}, createdAt: 0, headers };
+}

@@ -70,6 +70,7 @@ export class AttemptContext implements ExecutionContext {
     this.#log ??= this.#nodeLog.child({
       job: this.job.id,
       name: this.job.name,
+      queue: this.job.queue,
       attempt: this.attempt,
     });
     return this.#log;

@@ -30,6 +30,7 @@ export interface ExecutionHost {
   readonly executionLog: ExecutionLog;
   readonly instrumentation: Instrumentation | undefined;
   readonly log: Logger;
+  readonly maskText: ((text: string) => string) | undefined;
   readonly poisonAfter: number;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;

@@ -30,6 +30,7 @@ import { decide } from "./decide.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { fencingToken } from "./fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
+import { maskOutcome } from "./mask-outcome.ts";
 import { findOnRecord } from "./on-record.ts";
 import { Pause } from "./pause.ts";
 import { ProgressReporter } from "./progress-reporter.ts";
@@ -49,7 +50,7 @@ import {
   settleWithHooks,
 } from "./settlement-hook.ts";
 import { isSuspect } from "./suspects.ts";
-import { isEndUnrun, traceAttempt } from "./trace-attempt.ts";
+import { traceAttempt, traceEndUnrun } from "./trace-attempt.ts";
 
 /**
  * What this execution is busy with. One way only, and every step may be left out:
@@ -394,7 +395,7 @@ export class Execution {
     // A handler that goes on after its attempt is over is told what is wrong, and otherwise not heard.
     const over = this.#phase !== "attempting" || this.#abort.reason?.code === "lease-lost";
     if (over) return void checkProgress(value, note);
-    this.#progress ??= new ProgressReporter(this.#host, envelope);
+    this.#progress ??= new ProgressReporter(this.#host, envelope, this.#trace);
     this.#progress.report(value, note);
   }
 
@@ -422,13 +423,13 @@ export class Execution {
     this.#attempt?.stop();
     // Before anything else is published: whoever follows the job hears its last word before its end.
     this.#progress?.end({ write: outcome.kind !== "lease-lost" });
-    const { clock, log, node, random } = this.#host;
+    const { clock, log, maskText, node, random } = this.#host;
     const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {
       envelope: this.#requireEnvelope(),
       message: this.#delivery.message,
       deliveryCount: this.#delivery.deliveryCount,
       from: this.#state === "running" ? "running" : "queued",
-      outcome,
+      outcome: maskText === undefined ? outcome : maskOutcome(outcome, maskText),
       policy: this.#definition?.retry ?? NO_RETRY,
       now: clock.now(),
       random: random(),
@@ -478,7 +479,7 @@ export class Execution {
     }
     if (this.#phase === "ended") return;
     this.#state = settlement.state;
-    reportSettled(this.#host, input, settlement);
+    reportSettled(this.#host, input, settlement, trace?.traceId);
     if (this.#host.instrumentation !== undefined)
       this.#traceSettled(this.#host.instrumentation, input, settlement);
     if (this.#onTrial) await this.#endTrial(input.envelope);
@@ -505,7 +506,7 @@ export class Execution {
     settlement: Settlement,
   ): void {
     if (this.#trace !== undefined) this.#trace.settled(input, settlement);
-    else if (isEndUnrun(settlement.state)) instrumentation.ended(input, settlement);
+    else traceEndUnrun(this.#host, instrumentation, input, settlement);
     this.#trace = undefined;
   }
 

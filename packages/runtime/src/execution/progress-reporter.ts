@@ -1,4 +1,5 @@
 import {
+  type AttemptTrace,
   checkProgress,
   type Envelope,
   type ProgressReport,
@@ -17,6 +18,7 @@ const EVERY_MS = 250;
 export class ProgressReporter {
   readonly #host: ExecutionHost;
   readonly #envelope: Envelope;
+  readonly #trace: AttemptTrace | undefined;
   /** Not written yet. */
   #latest: ProgressReport | undefined;
   #at = 0;
@@ -25,9 +27,10 @@ export class ProgressReporter {
   #pause: Timer | undefined;
   #over = false;
 
-  constructor(host: ExecutionHost, envelope: Envelope) {
+  constructor(host: ExecutionHost, envelope: Envelope, trace?: AttemptTrace) {
     this.#host = host;
     this.#envelope = envelope;
+    this.#trace = trace;
   }
 
   /** @throws MillraceError `invalid-progress` */
@@ -82,6 +85,7 @@ export class ProgressReporter {
   }
 
   #write(report: ProgressReport): Promise<void> {
+    this.#trace?.event("progress", { "job.progress": report.value });
     return this.#quietly("a job's progress could not be written", () =>
       this.#host.broker.progress.put(this.#envelope, report),
     );

@@ -1,10 +1,13 @@
 import {
   type Envelope,
   type Events,
+  noMetrics,
   recordError,
+  type SettledExecution,
   type Settlement,
   type SettlementInput,
 } from "@millrace/core";
+import { jobLabels } from "../metrics/job-labels.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 
 /**
@@ -14,7 +17,7 @@ import type { ExecutionHost } from "./execution-host.ts";
 
 export function reportStarted(host: ExecutionHost, envelope: Envelope, startedAt: number): void {
   const waitedMs = Math.max(0, startedAt - Math.max(envelope.createdAt, envelope.notBefore ?? 0));
-  quietly(host, () => observeWait(host, envelope, waitedMs));
+  if (host.metrics !== noMetrics) quietly(host, () => observeWait(host, envelope, waitedMs));
   if (host.events.has("job.started"))
     host.events.emit("job.started", { ...idOf(envelope), waitedMs });
 }
@@ -24,7 +27,9 @@ export function reportRedelivered(
   envelope: Envelope,
   deliveryCount: number,
 ): void {
-  quietly(host, () => host.metrics.increment("redeliveries_total", { queue: envelope.queue }));
+  quietly(host, () =>
+    host.metrics.increment("redeliveries_total", jobLabels(host.registry, envelope).byQueue),
+  );
   host.events.emit("job.redelivered", { ...idOf(envelope), deliveryCount });
 }
 
@@ -41,11 +46,14 @@ export function reportSettled(
   host: ExecutionHost,
   input: SettlementInput,
   settlement: Settlement,
+  traceId?: string,
 ): void {
-  quietly(host, () => count(host, input, settlement));
+  if (host.metrics !== noMetrics) quietly(host, () => count(host, input, settlement));
   quietly(host, () => {
     for (const step of settlement.steps)
-      if (step.do === "record") host.executionLog.record(step.record);
+      if (step.do === "record") host.executionLog.record(step.record, input.envelope, traceId);
+    if (settlement.state === "abandoned" && input.startedAt !== undefined)
+      host.executionLog.record(abandonedExecution(input), input.envelope, traceId);
   });
   const { envelope, outcome, durationMs } = input;
   if (settlement.state === "abandoned") host.events.emit("lease.lost", idOf(envelope));
@@ -65,6 +73,25 @@ export function reportSettled(
   host.events.emit("job.settled", event);
 }
 
+/** Nothing of it is in the history: whoever holds the job now writes there. */
+function abandonedExecution(input: SettlementInput): SettledExecution {
+  const { envelope, message, node, now, startedAt, durationMs } = input;
+  return {
+    id: envelope.id,
+    name: envelope.name,
+    queue: envelope.queue,
+    state: "abandoned",
+    outcome: "lease-lost",
+    attempts: envelope.attempts,
+    generation: envelope.generation,
+    sequence: message.sequence,
+    node,
+    at: now,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+  };
+}
+
 function quietly(host: ExecutionHost, say: () => void): void {
   try {
     say();
@@ -77,24 +104,35 @@ function quietly(host: ExecutionHost, say: () => void): void {
 }
 
 /** Later generations wait because they were told to, so only the first says something about the queue. */
-function observeWait({ metrics }: ExecutionHost, envelope: Envelope, waitedMs: number): void {
+function observeWait(
+  { metrics, registry }: ExecutionHost,
+  envelope: Envelope,
+  waitedMs: number,
+): void {
   if (envelope.generation > 0) return;
   metrics.observe(
     "job_schedule_to_start_seconds",
-    { queue: envelope.queue, job: envelope.name },
+    jobLabels(registry, envelope).byJob,
     waitedMs / 1_000,
   );
 }
 
 function count(
-  { metrics }: ExecutionHost,
+  host: ExecutionHost,
   { envelope, outcome, durationMs }: SettlementInput,
   settlement: Settlement,
 ): void {
-  const labels = { queue: envelope.queue, job: envelope.name };
-  if (durationMs !== undefined) metrics.observe("job_duration_seconds", labels, durationMs / 1_000);
+  const { metrics } = host;
+  const known = jobLabels(host.registry, envelope);
+  const labels = known.byJob;
+  metrics.increment("deliveries_total", known.byQueue);
+  if (durationMs !== undefined)
+    metrics.observe("job_duration_seconds", known.withOutcome(outcome.kind), durationMs / 1_000);
   if (outcome.kind === "failed" || outcome.kind === "timed-out")
     metrics.increment("jobs_failed_total", labels);
+  for (const step of settlement.steps)
+    if (step.do === "enqueue")
+      metrics.increment("jobs_enqueued_total", jobLabels(host.registry, step.envelope).byJob);
   switch (settlement.state) {
     case "succeeded":
       metrics.increment("jobs_succeeded_total", labels);
@@ -116,7 +154,7 @@ function count(
       metrics.increment("jobs_cancelled_total", labels);
       break;
     case "abandoned":
-      metrics.increment("leases_lost_total", { queue: envelope.queue });
+      metrics.increment("leases_lost_total", known.byQueue);
       break;
     case "recalled":
       break;

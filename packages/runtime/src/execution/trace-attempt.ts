@@ -1,10 +1,14 @@
-import type {
-  AnyJob,
-  AttemptTrace,
-  Envelope,
-  FinalState,
-  Instrumentation,
-  StartedAttempt,
+import {
+  type AnyJob,
+  type AttemptTrace,
+  type Envelope,
+  type FinalState,
+  GuardedTrace,
+  type Instrumentation,
+  recordError,
+  type Settlement,
+  type SettlementInput,
+  type StartedAttempt,
 } from "@millrace/core";
 import type { ExecutionHost } from "./execution-host.ts";
 
@@ -19,10 +23,11 @@ interface Beginning {
 }
 
 export function traceAttempt(
-  { node, broker }: ExecutionHost,
+  host: ExecutionHost,
   instrumentation: Instrumentation,
   { envelope, job, startedAt, gatedMs, singletonToken }: Beginning,
 ): AttemptTrace | undefined {
+  const { node, broker } = host;
   const started: { -readonly [K in keyof StartedAttempt]: StartedAttempt[K] } = {
     envelope,
     job,
@@ -33,10 +38,33 @@ export function traceAttempt(
   };
   if (gatedMs !== undefined) started.gatedMs = gatedMs;
   if (singletonToken !== undefined) started.singletonToken = singletonToken;
-  return instrumentation.attempt(started);
+  const onTrouble = (error: unknown): void => reportTrouble(host, error);
+  try {
+    const trace = instrumentation.attempt(started);
+    return trace === undefined ? undefined : new GuardedTrace(trace, onTrouble);
+  } catch (error) {
+    onTrouble(error);
+    return undefined;
+  }
 }
 
 /** Of a job that never ran, only the end is told: that it was held, deferred or handed back says nothing about the job. */
-export function isEndUnrun(state: FinalState): boolean {
-  return state === "dead" || state === "expired" || state === "cancelled";
+export function traceEndUnrun(
+  host: ExecutionHost,
+  instrumentation: Instrumentation,
+  input: SettlementInput,
+  settlement: Settlement,
+): void {
+  if (!ENDS.has(settlement.state)) return;
+  try {
+    instrumentation.ended(input, settlement);
+  } catch (error) {
+    reportTrouble(host, error);
+  }
+}
+
+const ENDS: ReadonlySet<FinalState> = new Set(["dead", "expired", "cancelled"]);
+
+function reportTrouble(host: ExecutionHost, error: unknown): void {
+  host.log.error({ error: recordError(error) }, "the instrumentation threw");
 }

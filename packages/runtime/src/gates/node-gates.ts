@@ -1,4 +1,11 @@
-import type { Broker, Clock, Logger, Stoppable } from "@millrace/core";
+import {
+  type Broker,
+  type Clock,
+  type Logger,
+  type MetricsCollector,
+  noMetrics,
+  type Stoppable,
+} from "@millrace/core";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "./gate.ts";
 import { KeyCapGate } from "./key-cap-gate.ts";
@@ -14,6 +21,7 @@ export interface NodeGatesOptions {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics?: MetricsCollector | undefined;
   /** Of locks and permits. */
   readonly leaseMs: number;
   readonly limitsOf: LimitsOf;
@@ -34,7 +42,11 @@ export function nodeGates(options: NodeGatesOptions): NodeGates {
   const { locks, held } = broker;
   const keeper = new PermitKeeper({ locks, clock, log, leaseMs });
   const host = { node, locks, held, clock, log, leaseMs, keeper };
-  const singletons = new SingletonGate({ ...host, sharedQueues: sharedQueues(registry) });
+  const singletons = new SingletonGate({
+    ...host,
+    metrics: options.metrics ?? noMetrics,
+    sharedQueues: sharedQueues(registry),
+  });
   const caps = new KeyCapGate(host, limitsOf);
   const rates = new KeyRateGate(broker, clock, limitsOf);
   return {

@@ -6,6 +6,7 @@ import {
   type HeldStore,
   type LockStore,
   type Logger,
+  type MetricsCollector,
   recordError,
   type SingletonRule,
   type Timer,
@@ -21,6 +22,7 @@ export interface SingletonGateOptions {
   readonly held: HeldStore;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: MetricsCollector;
   readonly leaseMs: number;
   /** Queues whose jobs may share a key with another queue's. */
   readonly sharedQueues: readonly string[];
@@ -34,6 +36,7 @@ interface Known {
   lookAgain: Timer | undefined;
 }
 
+const WAITED = { kind: "singleton", outcome: "taken" };
 const ELSEWHERE_MS = 250;
 const LOOK_AGAIN_MS = 50;
 
@@ -61,6 +64,7 @@ export class SingletonGate implements Gate {
     if (known.here || (!letIn && this.#now() < known.elsewhereUntilMs))
       return this.#refuse(entrant, rule, name, known);
     known.here = true;
+    const askedAt = this.#now();
     try {
       const { locks, clock, log, node, leaseMs } = this.#options;
       const lease = await takeLock(
@@ -72,6 +76,7 @@ export class SingletonGate implements Gate {
         known.elsewhereUntilMs = this.#now() + ELSEWHERE_MS;
         return this.#refuse(entrant, rule, name, known);
       }
+      this.#observeWait(entrant, letIn, this.#now() - askedAt);
       return {
         pass: {
           token: lease.token,
@@ -138,6 +143,18 @@ export class SingletonGate implements Gate {
       ? [queue, ...sharedQueues.filter((other) => other !== queue)]
       : [queue];
     for (const of of queues) if ((await held.release(of, name, 1)) > 0) return;
+  }
+
+  /** From when the job was held, where it was; asking for the lock is part of the wait. */
+  #observeWait({ message }: Entrant, letIn: boolean, askedMs: number): void {
+    const { metrics, clock, log } = this.#options;
+    const heldAt = letIn ? Number(message.headers["millrace-held-at"]) : Number.NaN;
+    const waitedMs = Number.isNaN(heldAt) ? askedMs : Math.max(askedMs, clock.now() - heldAt);
+    try {
+      metrics.observe("lock_wait_seconds", WAITED, waitedMs / 1_000);
+    } catch (error) {
+      log.error({ error: recordError(error) }, "the metrics collector threw");
+    }
   }
 
   #knownOf(name: string): Known {

@@ -76,6 +76,8 @@ export interface NodeOptions {
   /** Follows every attempt and what it enqueues: `telemetry()`. Default: none, which costs nothing. */
   readonly instrumentation?: Instrumentation;
   readonly log?: Logger;
+  /** Hides secrets in errors' messages and stacks before they are recorded. Default: they are recorded as they are. */
+  readonly maskText?: (text: string) => string;
   readonly clock?: Clock;
   /** In [0, 1), for jitter. */
   readonly random?: () => number;
@@ -98,6 +100,7 @@ export interface NodeConfig {
   readonly executionLog: ExecutionLog;
   readonly instrumentation: Instrumentation | undefined;
   readonly log: Logger;
+  readonly maskText: ((text: string) => string) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -141,6 +144,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     executionLog: options.executionLog ?? noExecutionLog,
     instrumentation: options.instrumentation,
     log: options.log ?? silentLogger,
+    maskText: options.maskText,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   });

@@ -1,6 +1,7 @@
 import {
   brokerOutlet,
   checkInput,
+  countingBroker,
   EventBus,
   instrumentedBroker,
   MillraceError,
@@ -19,8 +20,11 @@ import type { ExecutionHost } from "../execution/execution-host.ts";
 import { nodeGates } from "../gates/node-gates.ts";
 import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
+import { nodeReadings } from "../metrics/node-readings.ts";
+import { QueueReadings } from "../metrics/queue-readings.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
+import { nodePresence } from "../presence/node-presence.ts";
 import { Registry } from "../registry/registry.ts";
 import { openScheduler } from "../scheduler/scheduler.ts";
 import { staleSlotGate } from "../scheduler/stale-slot-gate.ts";
@@ -29,7 +33,7 @@ import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
 import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
-import { nodeMachine, type NodeState } from "./node-machine.ts";
+import { closeTimeMs, nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
 
 /** A running set of queue workers with everything they need. */
@@ -65,10 +69,16 @@ export interface NodeInternals {
  */
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
-  const { broker, clock, log, metrics, instrumentation } = config;
+  const { broker, clock, metrics, instrumentation } = config;
+  const log = config.log.child({ node: config.name });
+  const instrumentationFailed = (error: unknown): void =>
+    log.error({ error: recordError(error) }, "the instrumentation threw");
   /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
+  const counted = countingBroker(broker, metrics, clock);
   const publishing =
-    instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation);
+    instrumentation === undefined
+      ? counted
+      : instrumentedBroker(counted, instrumentation, instrumentationFailed);
   const registry = new Registry(config.jobs);
   const events = new EventBus((error) =>
     log.error({ error: recordError(error) }, "an event listener threw"),
@@ -79,13 +89,14 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const gates = nodeGates({
     node: config.name,
     broker,
+    metrics,
     registry,
     clock,
     log,
     leaseMs: config.leaseMs,
     limitsOf: (queue) => controls.limitsOf(queue),
   });
-  const threads = new ThreadPool(clock, config.threads);
+  const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const cancellations = new Cancellations({
     broker,
@@ -106,6 +117,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     executionLog: config.executionLog,
     instrumentation,
     log,
+    maskText: config.maskText,
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
@@ -182,6 +194,23 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
   });
   if (isFleet) sideServices.push(scheduler);
+  const readings = service({
+    what: "reading for the metrics",
+    open: async () => {
+      const queues = isFleet
+        ? new QueueReadings({ node: config.name, broker, clock, metrics, log })
+        : undefined;
+      return nodeReadings({ broker, clock, metrics, workers, queues });
+    },
+  });
+  if (metrics.onCollect !== undefined) sideServices.push(readings);
+  const presence = nodePresence({
+    config,
+    workers,
+    events,
+    state: () => actor.getSnapshot().value,
+    stop: () => actor.send({ type: "STOP" }),
+  });
 
   function runningJob(id: string): RunningJob | undefined {
     return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
@@ -207,6 +236,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         await Promise.all(watches.map((watch) => watch.start()));
         await Promise.all(queues.map(keepClosed));
         if (signal.aborted) return;
+        // Nobody waits for it: a node that may not say that it is there works all the same.
+        if (isFleet) void presence.start();
         await Promise.all([...workers, ...sideServices].map((one) => one.start()));
       },
       stopPulling: () => {
@@ -236,15 +267,15 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         // Side by side, so that one that does not end keeps no other from ending.
         await Promise.all([
           ...workers.map((worker) => worker.stopPulling()),
-          ...[...watches, ...sideServices].map((one) => one.stop()),
+          ...[...watches, ...sideServices, presence].map((one) => one.stop()),
           unique.sweeper.stop(),
           gates.close(),
           ...workers.map((worker) => worker.close()),
           threads.close(),
-          config.executionLog.close(),
+          config.executionLog.close(closeTimeMs(config.graceMs)),
         ]);
         // The last settlements have told of themselves. The machine waits for this no longer than for the rest.
-        await instrumentation?.shutdown();
+        await instrumentation?.shutdown().catch(instrumentationFailed);
       },
       onFailure: (error) => {
         failure ??= error instanceof Error ? error : new Error(String(error));
@@ -257,7 +288,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     if (value === told) return;
     told = value;
     metrics.gauge("node_ready", {}, value === "running" ? 1 : 0);
-    log.info({ node: config.name, state: value }, `node is ${value}`);
+    log.info({ state: value }, `node is ${value}`);
     events.emit("node.state", { node: config.name, state: value });
   });
   actor.start();

@@ -8,6 +8,7 @@ export function reportFired(
   { lateMs, late }: { readonly lateMs: number; readonly late: boolean },
 ): void {
   metrics.increment("schedule_ticks_total", { schedule, outcome: "fired" });
+  metrics.observe("cron_tick_lag_seconds", { schedule }, lateMs / 1_000);
   events.emit("schedule.fired", { schedule, slot, id, queue, lateMs });
   if (!late) return;
   metrics.increment("schedule_ticks_late_total", { schedule });
@@ -21,6 +22,7 @@ export function reportSkipped(
   { upTo, count, reason }: Extract<Plan, { do: "skip" }>,
 ): void {
   metrics.increment("schedule_ticks_total", { schedule, outcome: "skipped" }, count);
+  if (reason === "missed") metrics.increment("cron_missed_total", { schedule }, count);
   events.emit("schedule.skipped", { schedule, upTo, count, reason });
   log.info(
     { schedule, upTo: new Date(upTo).toISOString(), count, reason },

@@ -15,11 +15,14 @@ interface Call {
 /** The way of a thread's jobs to the node, which has the connection. */
 export class NodeOutlet implements JobOutlet {
   readonly #say: (message: FromThread) => void;
+  readonly #carry: (job: PreparedJob) => PreparedJob;
   readonly #calls = new Map<number, Call>();
   #lastCall = 0;
 
-  constructor(say: (message: FromThread) => void) {
+  /** @param carry adds the context that a job was made in */
+  constructor(say: (message: FromThread) => void, carry: (job: PreparedJob) => PreparedJob) {
     this.#say = say;
+    this.#carry = carry;
   }
 
   readonly publish: JobOutlet["publish"] = (envelopes) =>
@@ -30,7 +33,7 @@ export class NodeOutlet implements JobOutlet {
     return new Promise((resolve, reject) => {
       this.#calls.set(call, { resolve, reject });
       try {
-        this.#say({ say: "enqueue", call, jobs });
+        this.#say({ say: "enqueue", call, jobs: jobs.map(this.#carry) });
       } catch (cause) {
         this.#calls.delete(call);
         reject(

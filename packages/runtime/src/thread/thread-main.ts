@@ -15,6 +15,9 @@ import { collectJobs } from "../registry/collect-jobs.ts";
 import { NodeOutlet } from "./node-outlet.ts";
 import { packError, packWish } from "./portable.ts";
 import type { FromThread, ToThread } from "./thread-protocol.ts";
+import { ThreadTrace } from "./thread-trace.ts";
+
+type LogLevel = Extract<FromThread, { say: "log" }>["level"];
 
 /** The far side of `ThreadPool`: imports one job file and runs one attempt at a time. */
 
@@ -23,7 +26,8 @@ if (port === null) throw new Error("thread-main runs in a worker thread only");
 const { module } = workerData as { module: string };
 const jobs: readonly AnyJob[] = collectJobs((await import(module)) as object);
 let abort = new AbortSwitch();
-const outlet = new NodeOutlet(say);
+const trace = new ThreadTrace(forwardingLogger({}));
+const outlet = new NodeOutlet(say, trace.carry);
 const producer = new Producer(outlet, systemClock);
 
 port.on("message", (message: ToThread) => {
@@ -47,7 +51,8 @@ async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
             "invalid-payload",
             `The payload of ${order.name}`,
           );
-    const given: unknown = await job.handle(contextOf(order, input));
+    const context = contextOf(order, input);
+    const given: unknown = await trace.run(order.trace, () => job.handle(context));
     if (OutcomeSignal.is(given)) say({ say: "wished", wish: packWish(given.wish) });
     else sayReturned(given);
   } catch (error) {
@@ -91,9 +96,9 @@ function sayReturned(value: unknown): void {
 
 function forwardingLogger(bound: object): Logger {
   const forward =
-    (level: Extract<FromThread, { say: "log" }>["level"]) =>
+    (level: LogLevel) =>
     (fields: object, message: string): void =>
-      say({ say: "log", level, fields: { ...bound, ...fields }, message });
+      sayLogged(level, { ...bound, ...fields }, message);
   return {
     debug: forward("debug"),
     info: forward("info"),
@@ -101,6 +106,23 @@ function forwardingLogger(bound: object): Logger {
     error: forward("error"),
     child: (fields) => forwardingLogger({ ...bound, ...fields }),
   };
+}
+
+/** What can't leave the thread is told in the form that JSON has for it; a log line must not fail a job. */
+function sayLogged(level: LogLevel, fields: object, message: string): void {
+  try {
+    say({ say: "log", level, fields, message });
+  } catch {
+    say({ say: "log", level, fields: plainFields(fields), message });
+  }
+}
+
+function plainFields(fields: object): object {
+  try {
+    return JSON.parse(JSON.stringify(fields)) as object;
+  } catch {
+    return { unloggable: Object.keys(fields) };
+  }
 }
 
 function say(message: FromThread): void {

@@ -138,9 +138,17 @@ test("log lines arrive at the node's log with the job they belong to", async () 
   };
   const { run } = await threadNode({ log: logger({}) });
   await run("log");
-  const about = { job: "j1", name: obedient.name, attempt: 1 };
+  const about = {
+    node: expect.any(String) as string,
+    job: "j1",
+    name: obedient.name,
+    queue: QUEUE,
+    attempt: 1,
+  };
   expect(lines).toContainEqual(["info", { ...about, n: 1 }, "hello"]);
   expect(lines).toContainEqual(["warn", { ...about, part: "a", n: 2 }, "careful"]);
+  // What can't be cloned is told as far as JSON goes, and fails nothing.
+  expect(lines).toContainEqual(["info", { ...about, kept: 1 }, "odd"]);
 });
 
 test("a handler that blocks its thread blocks no other job", async () => {

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import {
   type AnyJob,
+  type AttemptTrace,
   type Clock,
   type EnqueueItemResult,
   type ExecutionContext,
@@ -19,6 +20,7 @@ interface IdleThread {
 
 /** The context of an attempt whose handler is in a thread. */
 export interface ThreadContext extends ExecutionContext {
+  readonly trace: AttemptTrace | undefined;
   /** Sends what the handler has made in its thread. */
   send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]>;
 }
@@ -33,13 +35,16 @@ const UNCLONABLE = (): void => {};
 export class ThreadPool {
   readonly #clock: Clock;
   readonly #options: ThreadOptions;
+  readonly #traceModule: string | undefined;
   readonly #idle: IdleThread[] = [];
   readonly #busy = new Set<Worker>();
   #closed = false;
 
-  constructor(clock: Clock, options: ThreadOptions) {
+  /** @param traceModule see `Instrumentation.threadModule` */
+  constructor(clock: Clock, options: ThreadOptions, traceModule?: string) {
     this.#clock = clock;
     this.#options = options;
+    this.#traceModule = traceModule;
   }
 
   /**
@@ -61,7 +66,7 @@ export class ThreadPool {
     const module = job.module;
     const worker = this.#take(module);
     return new Promise<unknown>((resolve, reject) => {
-      const conversation = new Conversation(worker, job, context, this.#clock);
+      const conversation = new Conversation(worker, job, context, this.#clock, this.#traceModule);
       conversation.onEnd = (settle, reusable) => {
         this.#busy.delete(worker);
         if (reusable && !this.#closed) {
@@ -118,21 +123,42 @@ class Conversation {
   readonly #job: AnyJob;
   readonly #context: ThreadContext;
   readonly #clock: Clock;
+  readonly #traceModule: string | undefined;
   #over = false;
 
-  constructor(worker: Worker, job: AnyJob, context: ThreadContext, clock: Clock) {
+  constructor(
+    worker: Worker,
+    job: AnyJob,
+    context: ThreadContext,
+    clock: Clock,
+    traceModule: string | undefined,
+  ) {
     this.#worker = worker;
     this.#job = job;
     this.#context = context;
     this.#clock = clock;
+    this.#traceModule = traceModule;
   }
 
   begin(): void {
-    const { signal, job: envelope, token, node, maxAttempts } = this.#context;
+    const { signal, job: envelope, token, node, maxAttempts, trace } = this.#context;
+    const module = this.#traceModule;
+    // Bound here, where the attempt's span is the active one; what a thread says comes in outside of any.
+    void this.#context.log;
     this.#worker.on("message", this.#hear);
     this.#worker.on("error", this.#fail);
     this.#worker.on("exit", this.#exit);
-    this.#tell({ do: "run", name: this.#job.name, envelope, token, node, maxAttempts });
+    this.#tell({
+      do: "run",
+      name: this.#job.name,
+      envelope,
+      token,
+      node,
+      maxAttempts,
+      ...(trace === undefined || module === undefined
+        ? {}
+        : { trace: { module, headers: trace.headers() } }),
+    });
     if (signal.aborted) this.#abort();
     else signal.addEventListener("abort", this.#abort, { once: true });
   }

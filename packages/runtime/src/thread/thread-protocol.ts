@@ -9,10 +9,18 @@ export type ToThread =
       readonly token: number;
       readonly node: string;
       readonly maxAttempts: number;
+      readonly trace?: TraceOrder;
     }
   | { readonly do: "abort"; readonly cause: AbortCause; readonly message: string }
   /** The answer to `enqueue`. */
   | { readonly do: "enqueued"; readonly call: number; readonly sent: PortableSent };
+
+/** How a handler that is traced goes on in its thread. */
+export interface TraceOrder {
+  /** URL of a module that exports a `ThreadTracing`. */
+  readonly module: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 /** What a worker thread says to the node. Errors are taken apart, because a structured clone loses most of one. */
 export type FromThread =

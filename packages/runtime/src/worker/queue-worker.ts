@@ -1,7 +1,9 @@
 import {
   type AbortCause,
+  type ControlMark,
   type Delivery,
   type LaneWeights,
+  type QueueControls,
   recordError,
   type RunningJob,
   type WorkSubscription,
@@ -45,6 +47,11 @@ export class QueueWorker {
   readonly #service: Service;
   readonly #throttle: QueueThrottle;
   readonly #ignoreControls: () => void;
+  /** What operators set for the queue, as it was told last. */
+  #controls: QueueControls = {};
+  /** Nothing is pulled by this node, whatever the queue's controls say. */
+  #quiet: ControlMark | undefined;
+  #ended = 0;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
   /** Executions that only hand their job back. */
@@ -76,13 +83,12 @@ export class QueueWorker {
       },
     );
     this.#ignoreControls =
-      options.controls?.onChange(options.queue, (controls) => this.#throttle.apply(controls)) ??
+      options.controls?.onChange(options.queue, (controls) => this.#heedControls(controls)) ??
       (() => {});
     this.#service = createService({
       clock: host.clock,
       open: async () => {
-        if (options.controls !== undefined)
-          this.#throttle.apply(options.controls.of(options.queue));
+        if (options.controls !== undefined) this.#heedControls(options.controls.of(options.queue));
         this.#subscription = await host.broker.work(options.queue, {
           // A worker that was stopped while this was opening must not take a single job.
           freeSlots: () => this.#freeSlots(),
@@ -111,6 +117,11 @@ export class QueueWorker {
     return this.#executions.size;
   }
 
+  /** Jobs whose handler was called and that have left its hands. */
+  get ended(): number {
+    return this.#ended;
+  }
+
   /** `Clock.monotonic()` of the last sign of life of the queue; undefined before the first. */
   get lastActivity(): number | undefined {
     const heard = this.#subscription?.lastActivity;
@@ -127,6 +138,13 @@ export class QueueWorker {
   /** Resolves when the queue is bound for the first time; goes on trying until then. */
   start(): Promise<void> {
     return this.#service.start();
+  }
+
+  /** Pulls nothing, or pulls again. What runs goes on. Resolves when nothing that was pulled for before can arrive any more. */
+  async setQuiet(quiet: boolean): Promise<void> {
+    this.#quiet = quiet ? { since: this.#host.clock.now() } : undefined;
+    this.#heedControls(this.#controls);
+    if (quiet) await this.#subscription?.pause();
   }
 
   /** Takes nothing new. What runs goes on. */
@@ -178,6 +196,13 @@ export class QueueWorker {
     return this.#executions.size - yielding;
   }
 
+  #heedControls(controls: QueueControls): void {
+    this.#controls = controls;
+    this.#throttle.apply(
+      this.#quiet === undefined ? controls : { ...controls, paused: this.#quiet },
+    );
+  }
+
   #freeSlots(): number {
     if (this.#refusing) return 0;
     return this.#throttle.room(this.slots - this.#inSlots);
@@ -220,7 +245,8 @@ export class QueueWorker {
     this.#executions.delete(execution);
     this.#yielding.delete(execution);
     if (execution.isDeclined) this.#goingBack -= 1;
-    else if (!execution.hasRun) this.#throttle.putBack();
+    else if (execution.hasRun) this.#ended += 1;
+    else this.#throttle.putBack();
     this.#throttle.changed();
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;

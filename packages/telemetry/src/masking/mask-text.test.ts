@@ -46,8 +46,8 @@ describe("secrets in texts", () => {
     ["JSON", '{"user":"ada","password":"a \\"b\\" c"}', '{"user":"ada","password":"***"}'],
     [
       "JSON in JSON",
-      '"{\\"apiKey\\":\\"it's a \\\\\\"b\\",\\"n\\":1}"',
-      '"{\\"apiKey\\":\\"***\\",\\"n\\":1}"',
+      String.raw`"{\"apiKey\":\"it's a \\\"b\",\"n\":1}"`,
+      String.raw`"{\"apiKey\":\"***\",\"n\":1}"`,
     ],
     [
       "an inspected object",

@@ -1,2 +1,4 @@
+export { wantsSdk } from "../sdk/wants-sdk.ts";
 export type { Propagation, TelemetryOptions } from "./options.ts";
 export { telemetry } from "./telemetry.ts";
+export { hasSdk } from "./tracer.ts";

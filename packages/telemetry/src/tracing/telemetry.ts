@@ -37,7 +37,7 @@ export function telemetry(options: TelemetryOptions = {}): Instrumentation {
     },
     shutdown: () => flush(config.tracerProvider),
     threadModule: new URL(
-      `./thread-scope.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`,
+      `./thread-tracing.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`,
       import.meta.url,
     ).href,
   };

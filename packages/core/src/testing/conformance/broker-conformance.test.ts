@@ -305,6 +305,19 @@ const SABOTAGES: readonly Sabotage[] = [
         read: async (query) => (await honest.history.read(query)).toReversed(),
         recent: (options) => honest.history.recent(options),
         follow: (query, listener) => honest.history.follow(query, listener),
+        watch: (options, listener) => honest.history.watch(options, listener),
+      },
+    }),
+  },
+  {
+    wrong: "a watch of the history that hears of every queue",
+    noticedBy: "history: a watch",
+    spoil: (honest) => ({
+      history: {
+        read: (query) => honest.history.read(query),
+        recent: (options) => honest.history.recent(options),
+        follow: (query, listener) => honest.history.follow(query, listener),
+        watch: (_options, listener) => honest.history.watch({}, listener),
       },
     }),
   },

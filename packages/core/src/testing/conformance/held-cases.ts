@@ -98,6 +98,11 @@ export const heldCases: readonly ConformanceCase[] = [
           ["a", undefined],
         ],
       );
+      const heldAt = Number(first.headers["millrace-held-at"]);
+      assert.ok(
+        heldAt > 0 && heldAt <= first.storedAt,
+        `it was held at ${heldAt} and let in at ${first.storedAt}`,
+      );
       assert.equal(await held.release(scene.queue, "a", 5), 1);
       assert.equal(await held.release(scene.queue, "a", 5), 0);
       assert.equal(await held.release(scene.queue, "nobody waits here", 1), 0);

@@ -128,4 +128,37 @@ export const historyCases: readonly ConformanceCase[] = [
       );
     },
   ),
+
+  conformanceCase(
+    "history: a watch is told of every job's records from now on, or of one queue's",
+    async (scene) => {
+      const write = await writer(scene);
+      const [job, other] = [scene.job(), scene.job()];
+      const elsewhere = scene.record(scene.job({ queue: `${scene.queue}-2` }));
+      await write(scene.record(job));
+      const seen: string[] = [];
+      const seenAnywhere: string[] = [];
+      const watch = await scene.broker.history.watch({ queue: scene.queue }, ({ id }) =>
+        seen.push(id),
+      );
+      scene.later(() => watch.stop());
+      const everywhere = await scene.broker.history.watch({}, ({ queue, id }) => {
+        if (queue.startsWith(scene.queue)) seenAnywhere.push(id);
+      });
+      scene.later(() => everywhere.stop());
+      await write(scene.record(other), elsewhere, scene.record(job, { generation: 1 }));
+      await scene.harness.eventually("three records", () => seenAnywhere.length >= 3);
+      await scene.harness.eventually("two records", () => seen.length >= 2);
+      await watch.stop();
+      await write(scene.record(other, { generation: 1 }));
+      await scene.harness.eventually("a fourth", () => seenAnywhere.length >= 4);
+      assert.deepEqual(
+        [seen, seenAnywhere],
+        [
+          [other.id, job.id],
+          [other.id, elsewhere.id, job.id, other.id],
+        ],
+      );
+    },
+  ),
 ];

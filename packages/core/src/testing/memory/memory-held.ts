@@ -107,8 +107,16 @@ export class MemoryHeld implements HeldStore {
   }
 
   /** @throws MillraceError `queue-full`, `queue-not-found`: then it stays held */
-  #move(sequence: number, { queue, gate, publication }: Held, pass: string | undefined): void {
-    const headers: Record<string, string> = { ...publication.headers, "millrace-gate": gate };
+  #move(
+    sequence: number,
+    { queue, gate, storedAt, publication }: Held,
+    pass: string | undefined,
+  ): void {
+    const headers: Record<string, string> = {
+      ...publication.headers,
+      "millrace-gate": gate,
+      "millrace-held-at": String(storedAt),
+    };
     if (pass !== undefined) headers["millrace-pass"] = pass;
     this.#queue(queue).publish({ ...publication, headers });
     this.#rack.take(sequence);

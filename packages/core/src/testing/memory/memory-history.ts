@@ -12,7 +12,8 @@ interface Line {
 }
 
 interface Follower {
-  readonly query: HistoryQuery;
+  /** Without an id: every job's. */
+  readonly query: Partial<HistoryQuery>;
   readonly notify: (bytes: Uint8Array) => void;
 }
 
@@ -97,6 +98,20 @@ export class MemoryHistory implements HistoryStore {
     query: HistoryQuery,
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
+    return this.#listen(query, listener);
+  }
+
+  async watch(
+    { queue }: { readonly queue?: string },
+    listener: (record: HistoryRecord) => void,
+  ): Promise<{ stop(): Promise<void> }> {
+    return this.#listen(queue === undefined ? {} : { queue }, listener);
+  }
+
+  #listen(
+    query: Partial<HistoryQuery>,
+    listener: (record: HistoryRecord) => void,
+  ): { stop(): Promise<void> } {
     this.#connection.reach();
     let following = true;
     const notify = (bytes: Uint8Array): void =>
@@ -111,8 +126,9 @@ export class MemoryHistory implements HistoryStore {
   }
 }
 
-function fits(line: Line, query: HistoryQuery): boolean {
-  return line.id === query.id && (query.queue === undefined || line.queue === query.queue);
+function fits(line: Line, query: Partial<HistoryQuery>): boolean {
+  if (query.id !== undefined && line.id !== query.id) return false;
+  return query.queue === undefined || line.queue === query.queue;
 }
 
 /** Only bytes that `add` has made from a record are read here, so the cast holds. */

@@ -1,5 +1,6 @@
 import type { ScheduleStatus } from "../../client/cron.ts";
 import { flag } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { type ShowValue, showValue } from "../show/payload.ts";
 import { type Column, table } from "../show/table.ts";
@@ -27,11 +28,11 @@ export const cronList = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: { "show-payload": { kind: flag, about: "Show payloads as they are (with --json)" } },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [["millrace cron list", "All schedules"]],
   async run({ flags, config }) {
     const schedules = await withClient(config, (client) => client.cron.list());
-    const show = showValue(flags["show-payload"]);
+    const show = showValue(flags["show-payload"], maskOf(config));
     return {
       json: schedules.map((schedule) => jsonOf(schedule, show)),
       text: (paint) =>
@@ -53,7 +54,7 @@ function jsonOf({ state, next, seen, payload, ...schedule }: ScheduleStatus, sho
     fired,
     skipped,
     late,
-    trouble: trouble ?? null,
+    trouble: show(trouble ?? null),
     seen: seen ?? null,
   };
 }

@@ -1,5 +1,6 @@
 import type { ScheduleEvent } from "../../client/schedule-history.ts";
 import { flag, whole } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { shownRecord, showValue } from "../show/payload.ts";
 import { type Column, table } from "../show/table.ts";
@@ -42,11 +43,11 @@ export const cronHistory = command({
     limit: { kind: whole(1, 20), about: "At most this many (default 20)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [["millrace cron history nightly --limit 5", "The last five"]],
   async run({ args: [name = ""], flags, config }) {
     const events = await withClient(config, (client) => client.cron.history(name, flags.limit));
-    const show = showValue(flags["show-payload"]);
+    const show = showValue(flags["show-payload"], maskOf(config));
     return {
       json: events.map(({ latest, ...event }) => ({
         ...event,

@@ -1,7 +1,9 @@
 import type { DeadReason, StoredDeadLetter } from "@millrace/core";
 import type { DeadLetterFilter } from "../../client/dead-letters.ts";
 import { oneOf, text, whole } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
+import { shownError, showValue } from "../show/payload.ts";
 import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 
@@ -25,16 +27,27 @@ export const filterFlags = {
     kind: { ...oneOf(...REASONS), placeholder: "<reason>" },
     about: `Only letters with this reason: ${REASONS.join(", ")}`,
   },
+  filter: {
+    kind: { ...text, placeholder: "<terms>" },
+    about:
+      "Only letters for which all terms hold: name=mail.*, error=TimeoutError, message~refused, attempts>3, age<2h",
+  },
 } as const;
 
 export function filterOf({
   queue,
   reason,
+  filter,
 }: {
   readonly queue?: string;
   readonly reason?: DeadReason;
+  readonly filter?: string;
 }): DeadLetterFilter {
-  return { ...(queue === undefined ? {} : { queue }), ...(reason === undefined ? {} : { reason }) };
+  return {
+    ...(filter === undefined ? {} : { where: filter }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(reason === undefined ? {} : { reason }),
+  };
 }
 
 const COLUMNS: readonly Column<StoredDeadLetter>[] = [
@@ -59,7 +72,7 @@ export const deadList = command({
     ...filterFlags,
     limit: { kind: whole(1, 1_000_000), about: "At most this many (default 100)" },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     [
       "millrace dead list --queue mail --reason attempts-exhausted",
@@ -68,8 +81,12 @@ export const deadList = command({
   ],
   async run({ flags, config }) {
     const { limit = 100 } = flags;
-    const letters = await withClient(config, (client) =>
+    const show = showValue(false, maskOf(config));
+    const found = await withClient(config, (client) =>
       client.dead.list({ ...filterOf(flags), limit }),
+    );
+    const letters = found.map((letter) =>
+      letter.error === undefined ? letter : { ...letter, error: shownError(letter.error, show) },
     );
     return {
       json: letters.map(({ id, name, queue, reason, attempts, error, at }) => ({

@@ -1,8 +1,12 @@
 import { MillraceError } from "@millrace/core";
+import { audited } from "../../client/audit.ts";
+import { parseDeadFilter } from "../../client/dead-filter.ts";
 import type { DeadLetterFilter, DeadLetterResult } from "../../client/dead-letters.ts";
 import type { Millrace } from "../../client/client.ts";
 import { flag } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command, type CommandCall, type Report } from "../command.ts";
+import { ASKS_FIRST, confirmed } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
 import { clean } from "../show/clean.ts";
 import { withClient } from "../with-client.ts";
@@ -10,49 +14,71 @@ import { filterFlags, filterOf } from "./dead-list.ts";
 
 const selection = {
   ...filterFlags,
-  all: { kind: flag, about: "Every letter that fits --queue and --reason" },
+  all: { kind: flag, about: "Every letter that fits --queue, --reason and --filter" },
 } as const;
+
+const askedSelection = { ...selection, yes: { kind: flag, about: ASKS_FIRST } } as const;
 
 export const deadRetry = command({
   name: "dead retry",
   summary:
-    "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed",
-  usage: "ID… | --all",
+    "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed. --all and --filter ask first",
+  usage: "ID… | --all | --filter TERMS",
   args: { min: 0, max: 10_000 },
-  flags: selection,
+  flags: askedSelection,
   fields: ["connection", "namespace"],
   examples: [
     ["millrace dead retry invoice-17 invoice-18", "These two"],
-    ["millrace dead retry --all --queue mail --reason attempts-exhausted", "Everything that fits"],
+    [
+      "millrace dead retry --all --queue mail --reason attempts-exhausted --yes",
+      "Everything that fits, without asking",
+    ],
+    [
+      `millrace dead retry --filter 'error=TimeoutError message~"bank" age<2h' --yes`,
+      "What a bank's trouble has left in the last two hours",
+    ],
   ],
-  run: (call) => settleLetters(call, "retried", (client, filter) => client.dead.retry(filter)),
+  async run(call) {
+    requireSelection(call);
+    const { yes } = call.flags;
+    if (call.args.length === 0 && !(await confirmed(call.io, yes, `Retry ${meant(call)}?`)))
+      return nothing("retried");
+    return settleLetters(call, "retried", (client, filter) => client.dead.retry(filter));
+  },
 });
 
 export const deadDiscard = command({
   name: "dead discard",
   summary: "Remove dead letters for good; asks first where there is a person to ask",
-  usage: "ID… | --all",
+  usage: "ID… | --all | --filter TERMS",
   args: { min: 0, max: 10_000 },
-  flags: { ...selection, yes: { kind: flag, about: "Don't ask" } },
+  flags: askedSelection,
   fields: ["connection", "namespace"],
   examples: [["millrace dead discard invoice-17 --yes", "Without asking, as a script needs it"]],
   async run(call) {
-    if (call.flags.yes !== true) {
-      const what = call.args.length > 0 ? call.args.join(", ") : "every letter that fits";
-      requireSelection(call);
-      const answer = await call.io.ask(`Remove ${what} for good? [y/N] `);
-      if (answer === undefined)
-        throw new MillraceError("invalid-option", "There is nobody to ask: add --yes to discard.");
-      if (!/^y(es)?$/i.test(answer.trim()))
-        return {
-          json: { discarded: [], failed: [] },
-          text: () => "nothing was discarded\n",
-          exitCode: EXIT.failed,
-        };
-    }
+    requireSelection(call);
+    if (!(await confirmed(call.io, call.flags.yes, `Remove ${meant(call)} for good?`)))
+      return nothing("discarded");
     return settleLetters(call, "discarded", (client, filter) => client.dead.discard(filter));
   },
 });
+
+function nothing(done: "retried" | "discarded"): Report {
+  return {
+    json: { [done]: [], failed: [] },
+    text: () => `nothing was ${done}\n`,
+    exitCode: EXIT.failed,
+  };
+}
+
+/** In words, for a question. */
+function meant({
+  args,
+  flags: { queue, reason, filter },
+}: Pick<CommandCall<typeof selection>, "args" | "flags">): string {
+  if (args.length > 0) return args.map((id) => clean(id)).join(", ");
+  return `every dead letter${queue === undefined ? "" : ` of queue ${clean(queue)}`}${reason === undefined ? "" : ` with reason ${reason}`}${filter === undefined ? "" : ` that fits ${clean(filter)}`}`;
+}
 
 async function settleLetters(
   call: CommandCall<typeof selection>,
@@ -61,12 +87,28 @@ async function settleLetters(
 ): Promise<Report> {
   requireSelection(call);
   const filter = filterOf(call.flags);
-  const results = await withClient(call.config, async (client) => {
+  const mask = maskOf(call.config);
+  const settle = async (client: Millrace): Promise<readonly DeadLetterResult[]> => {
     if (call.args.length === 0) return act(client, filter);
     const each: DeadLetterResult[] = [];
     for (const id of call.args) each.push(...(await settleOne(client, { ...filter, id }, act)));
     return each;
-  });
+  };
+  const intent = {
+    action: done === "retried" ? "dead retry" : "dead discard",
+    filter: { ...filter, ...(call.args.length === 0 ? { all: true } : { ids: call.args }) },
+  };
+  const results = await withClient(call.config, (client) =>
+    audited(
+      client.broker,
+      intent,
+      () => settle(client),
+      (all) => ({
+        count: all.filter(({ ok }) => ok).length,
+        failed: all.filter(({ ok }) => !ok).length,
+      }),
+    ),
+  );
   const failed = results.filter((result) => !result.ok);
   const succeeded = results.filter((result) => result.ok);
   return {
@@ -75,14 +117,14 @@ async function settleLetters(
       failed: failed.map(({ id, queue, error }) => ({
         id,
         queue,
-        error: { code: error.code, message: error.message },
+        error: { code: error.code, message: mask.text(error.message) },
       })),
     },
     text: (paint) =>
       [
         ...failed.map(
           ({ id, error }) =>
-            `${paint("red", "failed")} ${id}: ${clean(error.message, 500)} (${error.code})\n`,
+            `${paint("red", "failed")} ${id}: ${clean(mask.text(error.message), 500)} (${error.code})\n`,
         ),
         `${done} ${succeeded.length} ${succeeded.length === 1 ? "letter" : "letters"}\n`,
       ].join(""),
@@ -114,11 +156,13 @@ async function settleOne(
 
 function requireSelection({
   args,
-  flags: { all },
+  flags: { all, filter },
 }: Pick<CommandCall<typeof selection>, "args" | "flags">): void {
-  if ((args.length === 0) !== (all === true))
+  if ((args.length === 0) !== (all === true || filter !== undefined))
     throw new MillraceError(
       "invalid-option",
-      "Give the ids of letters, or --all with or without --queue and --reason.",
+      "Give the ids of letters, or --all or --filter, with or without --queue and --reason.",
     );
+  // A filter that can't be read is refused before anybody is asked.
+  if (filter !== undefined) parseDeadFilter(filter, 0);
 }

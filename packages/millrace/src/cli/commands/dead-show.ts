@@ -1,18 +1,17 @@
 import type { StoredDeadLetter } from "@millrace/core";
-import { mask } from "@millrace/telemetry/masking";
 import { flag, text } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
-import { payloadOf, showValue } from "../show/payload.ts";
+import { payloadOf, shownError, type ShowValue, showValue } from "../show/payload.ts";
 import { facts } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 
 export const deadShow = command({
   name: "dead show",
-  summary:
-    "Show one dead letter with its error, headers and payload; values of secrets' keys are masked",
+  summary: "Show one dead letter with its error, headers and payload; secrets in them are masked",
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {
@@ -20,10 +19,10 @@ export const deadShow = command({
       kind: { ...text, placeholder: "<queue>" },
       about: "Needed where several queues have a letter with this id",
     },
-    "show-payload": { kind: flag, about: "Show payload and headers as they are" },
+    "show-payload": { kind: flag, about: "Show payload, headers and error as they are" },
     raw: { kind: flag, about: "Print the original bytes and nothing else" },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     ["millrace dead show invoice-17", "Why it died and what was in it"],
     ["millrace dead show invoice-17 --raw > body.bin", "Keeps the bytes as they were published"],
@@ -37,12 +36,12 @@ export const deadShow = command({
       io.out(letter.body);
       return EXIT.ok;
     }
-    const shown = shownLetter(letter, flags["show-payload"]);
+    const shown = shownLetter(letter, showValue(flags["show-payload"], maskOf(config)));
     return { json: shown, text: (paint) => letterText(shown, paint) };
   },
 });
 
-function shownLetter(letter: StoredDeadLetter, unmasked: boolean | undefined) {
+function shownLetter(letter: StoredDeadLetter, show: ShowValue) {
   const { id, name, queue, reason, attempts, error, firstError, at, node, headers, body } = letter;
   return {
     id,
@@ -50,13 +49,13 @@ function shownLetter(letter: StoredDeadLetter, unmasked: boolean | undefined) {
     queue,
     reason,
     attempts,
-    error: error ?? null,
-    ...(firstError === undefined ? {} : { firstError }),
+    error: error === undefined ? null : shownError(error, show),
+    ...(firstError === undefined ? {} : { firstError: shownError(firstError, show) }),
     at,
     node,
-    headers: unmasked === true ? headers : mask(headers),
+    headers: show(headers),
     bytes: body.byteLength,
-    ...payloadOf(letter, showValue(unmasked)),
+    ...payloadOf(letter, show),
   };
 }
 

@@ -1,10 +1,11 @@
 import { formatMs, type HistoryRecord, type JobRef } from "@millrace/core";
 import type { JobStatus } from "../../client/job-status.ts";
 import { flag, text } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
-import { shownRecord, showValue } from "../show/payload.ts";
+import { shownError, shownRecord, shownReport, showValue } from "../show/payload.ts";
 import { stateColour } from "../show/state-colour.ts";
 import { type Column, facts, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
@@ -39,10 +40,10 @@ export const jobsGet = command({
     },
     "show-payload": {
       kind: flag,
-      about: "Show results as they are, with the values of secrets' keys",
+      about: "Show results, errors and notes as they are",
     },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     [
       "millrace jobs get 0195c1f2-7a55-7c3e-9a1b-3f8f5b0c2d11",
@@ -54,11 +55,13 @@ export const jobsGet = command({
     const status = await withClient(config, (client) =>
       client.job(id, flags.queue === undefined ? {} : { queue: flags.queue }),
     );
-    const show = showValue(flags["show-payload"]);
+    const show = showValue(flags["show-payload"], maskOf(config));
     const shown: JobStatus = {
       ...status,
       history: status.history.map((record) => shownRecord(record, show)),
       ...(status.result === undefined ? {} : { result: show(status.result) }),
+      ...(status.error === undefined ? {} : { error: shownError(status.error, show) }),
+      ...(status.progress === undefined ? {} : { progress: shownReport(status.progress, show) }),
     };
     return { json: shown, text: (paint) => statusText(shown, paint) };
   },

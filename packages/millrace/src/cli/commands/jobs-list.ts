@@ -1,6 +1,7 @@
 import { formatMs, type HistoryRecord } from "@millrace/core";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "../../client/live-jobs.ts";
 import { flag, oneOf, text, whole } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { clean } from "../show/clean.ts";
 import { shownRecord, showValue } from "../show/payload.ts";
@@ -71,7 +72,7 @@ export const jobsList = command({
     limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     ["millrace jobs list --queue mail --limit 20", "The 20 latest jobs of the queue mail"],
     ["millrace jobs list --state running", "What every node runs now"],
@@ -91,7 +92,7 @@ export const jobsList = command({
     const records = await withClient(config, (client) =>
       client.broker.history.recent({ limit, ...(queue === undefined ? {} : { queue }) }),
     );
-    const show = showValue(flags["show-payload"]);
+    const show = showValue(flags["show-payload"], maskOf(config));
     const rows = records
       .filter((record) => state === undefined || record.state === state)
       .map((record) => shownRecord(record, show));

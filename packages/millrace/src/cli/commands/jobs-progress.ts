@@ -1,8 +1,10 @@
 import type { ProgressReport } from "@millrace/core";
 import { flag, text } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { clean } from "../show/clean.ts";
+import { shownReport, showValue } from "../show/payload.ts";
 import { withClient } from "../with-client.ts";
 
 export const jobsProgress = command({
@@ -18,21 +20,24 @@ export const jobsProgress = command({
     },
     follow: { kind: flag, about: "Go on until the job has ended; with --json all of it then" },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [["millrace jobs progress order-7 --follow", "Watch a job until it has ended"]],
   async run({ args, flags, config, io, json }) {
     const [id = ""] = args;
+    const show = showValue(false, maskOf(config));
     return withClient(config, async (client) => {
       const queue = flags.queue ?? (await client.job(id)).queue;
       if (flags.follow !== true) {
-        const latest = await client.broker.progress.latest({ id, queue });
+        const found = await client.broker.progress.latest({ id, queue });
+        const latest = found === undefined ? undefined : shownReport(found, show);
         return {
           json: latest ?? null,
           text: () => (latest === undefined ? "no progress reported\n" : line(latest)),
         };
       }
       const reports: ProgressReport[] = [];
-      for await (const report of client.handle(id, queue).progress()) {
+      for await (const said of client.handle(id, queue).progress()) {
+        const report = shownReport(said, show);
         if (json) reports.push(report);
         else io.out(line(report));
       }

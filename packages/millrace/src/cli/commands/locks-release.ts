@@ -1,6 +1,8 @@
-import { formatMs, type LockStore, type LockView, MillraceError } from "@millrace/core";
+import { formatMs, type LockStore, type LockView } from "@millrace/core";
+import { recordAudit } from "../../client/audit.ts";
 import { flag } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
+import { ASKS_FIRST, confirmed } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
 import { clean } from "../show/clean.ts";
 import { withClient } from "../with-client.ts";
@@ -14,29 +16,22 @@ export const locksRelease = command({
     "Free a lock whose holder is gone; one that lives finds out at its next renewal. Asks first where there is a person to ask",
   usage: "NAME",
   args: { min: 1, max: 1 },
-  flags: { yes: { kind: flag, about: "Don't ask" } },
+  flags: { yes: { kind: flag, about: ASKS_FIRST } },
   fields: ["connection", "namespace"],
   examples: [
     ["millrace locks release user/invoices --yes", "Without asking, as a script needs it"],
   ],
   async run({ args, flags, config, io }) {
     const [name = ""] = args;
-    return withClient(config, async ({ broker: { locks } }) => {
+    return withClient(config, async ({ broker }) => {
+      const { locks } = broker;
       const seen = await locks.look(name);
-      if (seen !== undefined && flags.yes !== true) {
-        const answer = await io.ask(question(seen));
-        if (answer === undefined)
-          throw new MillraceError(
-            "invalid-option",
-            "There is nobody to ask: add --yes to release.",
-          );
-        if (!/^y(es)?$/i.test(answer.trim()))
-          return {
-            json: { released: null },
-            text: () => "nothing was released\n",
-            exitCode: EXIT.failed,
-          };
-      }
+      if (seen !== undefined && !(await confirmed(io, flags.yes, question(seen))))
+        return {
+          json: { released: null },
+          text: () => "nothing was released\n",
+          exitCode: EXIT.failed,
+        };
       const released = seen && (await release(locks, seen));
       if (released === undefined)
         return {
@@ -45,6 +40,11 @@ export const locksRelease = command({
           exitCode: EXIT.failed,
         };
       const { holder, token } = released;
+      await recordAudit(
+        broker,
+        { action: "locks release", filter: { name, holder } },
+        { count: 1 },
+      );
       return {
         json: { released: { name, holder, token } },
         text: () => `released ${clean(name)}, which ${clean(holder)} held\n`,
@@ -57,7 +57,7 @@ function question({ name, holder, leaseMs, leftMs }: LockView): string {
   return [
     `${clean(holder)} holds ${clean(name)}, with ${formatMs(leftMs)} of its lease of ${formatMs(leaseMs)} left.`,
     `If it lives, it goes on until its next renewal, within ${formatMs(leaseMs / 3)}, while another may get the lock.`,
-    "Release it? [y/N] ",
+    "Release it?",
   ].join("\n");
 }
 

@@ -1,6 +1,8 @@
-import { MillraceError } from "@millrace/core";
+import type { PurgeResult } from "@millrace/runtime";
+import { audited } from "../../client/audit.ts";
 import { flag } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
+import { ASKS_FIRST, confirmed } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
 import { interruptible } from "../interrupt.ts";
 import { clean } from "../show/clean.ts";
@@ -14,34 +16,35 @@ export const queuesPurge = command({
   args: { min: 1, max: 1 },
   flags: {
     delayed: { kind: flag, about: "Delayed jobs and retries too, not only what is due" },
-    yes: { kind: flag, about: "Don't ask" },
+    yes: { kind: flag, about: ASKS_FIRST },
   },
   fields: ["connection", "namespace"],
   examples: [["millrace queues purge mail --yes", "Without asking, as a script needs it"]],
   async run({ args: [queue = ""], flags: { delayed, yes }, config, io }) {
     return withClient(config, async (client) => {
       const before = await client.queues.snapshot(queue);
-      if (yes !== true) {
-        const also = delayed === true ? ` and ${before.delayed} delayed` : "";
-        const answer = await io.ask(
-          `Cancel ${before.waiting} waiting${also} jobs of ${clean(queue)} for good? [y/N] `,
-        );
-        if (answer === undefined)
-          throw new MillraceError("invalid-option", "There is nobody to ask: add --yes to purge.");
-        if (!/^y(es)?$/i.test(answer.trim()))
-          return {
-            json: { queue, cancelled: 0 },
-            text: () => "nothing was cancelled\n",
-            exitCode: EXIT.failed,
-          };
-      }
-      const result = await interruptible((signal) =>
+      const also = delayed === true ? ` and ${before.delayed} delayed` : "";
+      const question = `Cancel ${before.waiting} waiting${also} jobs of ${clean(queue)} for good?`;
+      if (!(await confirmed(io, yes, question)))
+        return {
+          json: { queue, cancelled: 0 },
+          text: () => "nothing was cancelled\n",
+          exitCode: EXIT.failed,
+        };
+      const purge = (signal: AbortSignal): Promise<PurgeResult> =>
         client.queues.purge(queue, {
           signal,
           onProgress: ({ cancelled, waiting }) =>
             io.progress(`${clean(queue)}: ${cancelled} cancelled, ${waiting} left`),
           ...(delayed === undefined ? {} : { delayed }),
-        }),
+        });
+      const result = await interruptible((signal) =>
+        audited(
+          client.broker,
+          { action: "queues purge", filter: { queue, delayed: delayed === true } },
+          () => purge(signal),
+          ({ cancelled, dead }) => ({ count: cancelled + dead }),
+        ),
       );
       io.progress("");
       const { cancelled, dead, deferred, waiting, running } = result;

@@ -1,6 +1,7 @@
-import { type DeadLetter, encodeMsgpack } from "@millrace/core";
+import { type DeadLetter, encodeMsgpack, type HistoryRecord } from "@millrace/core";
 import { expect, test } from "vitest";
-import { payloadOf, showValue } from "./payload.ts";
+import { maskOf } from "../../config/mask-of.ts";
+import { payloadOf, shownRecord, shownReport, showValue } from "./payload.ts";
 
 function letter(body: Uint8Array): DeadLetter {
   return { id: "j", queue: "q", reason: "fatal", attempts: 1, at: 1, node: "n", body, headers: {} };
@@ -24,3 +25,30 @@ test.each([[new Uint8Array([0xc1])], [encodeMsgpack([1])], [new Uint8Array()]])(
     expect(payloadOf(letter(body), showValue(true))).toHaveProperty("unreadable");
   },
 );
+
+test("errors, reasons and notes that were written before they were masked are masked when shown", () => {
+  const show = showValue(false, maskOf({ maskPatterns: [String.raw`\bEMP-\d+`] }));
+  const record: HistoryRecord = {
+    id: "password=x",
+    name: "n",
+    queue: "q",
+    state: "requeued",
+    outcome: "failed",
+    attempts: 1,
+    generation: 0,
+    node: "n",
+    at: 1,
+    output: { token: "t", of: "EMP-1" },
+    error: { type: "Error", message: "password=x", stack: "Error: password=x" },
+    reason: "token=t",
+  };
+  expect(shownRecord(record, show)).toEqual({
+    ...record,
+    output: { token: "***", of: "***" },
+    error: { type: "Error", message: "password=***", stack: "Error: password=***" },
+    reason: "token=***",
+  });
+  expect(shownRecord(record, showValue(true))).toEqual(record);
+  const report = { at: 1, node: "n", attempt: 1, value: 1, note: "for EMP-7" };
+  expect(shownReport(report, show)).toEqual({ ...report, note: "for ***" });
+});

@@ -1,11 +1,20 @@
-import { decodeBody, type DeadLetter, type HistoryRecord } from "@millrace/core";
-import { mask } from "@millrace/telemetry/masking";
+import {
+  decodeBody,
+  type DeadLetter,
+  type HistoryRecord,
+  type ProgressReport,
+  type RecordedError,
+} from "@millrace/core";
+import { type Mask, mask as builtIn } from "@millrace/telemetry/masking";
 
 /** Shows a user's value as it is, or masked. */
 export type ShowValue = (value: unknown) => unknown;
 
-export function showValue(unmasked: boolean | undefined): ShowValue {
-  return unmasked === true ? readable : mask;
+export function showValue(
+  unmasked: boolean | undefined,
+  mask: Mask | typeof builtIn = builtIn,
+): ShowValue {
+  return unmasked === true ? readable : (value) => mask(value);
 }
 
 /** Bytes have no form in JSON: they are shown by their length, as masking does. */
@@ -17,9 +26,30 @@ function readable(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, readable(item)]));
 }
 
-/** A record for showing: what the handler returned may hold secrets. */
+/** A record for showing: what the handler returned or threw may hold secrets, and so may the reason it gave. */
 export function shownRecord(record: HistoryRecord, show: ShowValue): HistoryRecord {
-  return record.output === undefined ? record : { ...record, output: show(record.output) };
+  const { output, error, reason } = record;
+  return {
+    ...record,
+    ...(output === undefined ? {} : { output: show(output) }),
+    ...(error === undefined ? {} : { error: shownError(error, show) }),
+    ...(reason === undefined ? {} : { reason: String(show(reason)) }),
+  };
+}
+
+/** Older records were written before errors were masked. */
+export function shownError(error: RecordedError, show: ShowValue): RecordedError {
+  const { type, message, stack } = error;
+  return {
+    type,
+    message: String(show(message)),
+    ...(stack === undefined ? {} : { stack: String(show(stack)) }),
+  };
+}
+
+/** What a handler says on the way is for people's eyes too. */
+export function shownReport(report: ProgressReport, show: ShowValue): ProgressReport {
+  return report.note === undefined ? report : { ...report, note: String(show(report.note)) };
 }
 
 /** The payload in a letter's bytes, or why there is none. */
@@ -33,6 +63,6 @@ export function payloadOf(
       return { unreadable: "The body is no map." };
     return { payload: show((body as { readonly payload?: unknown }).payload ?? null) };
   } catch (error) {
-    return { unreadable: error instanceof Error ? error.message : String(error) };
+    return { unreadable: String(show(error instanceof Error ? error.message : error)) };
   }
 }

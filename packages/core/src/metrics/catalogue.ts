@@ -1,0 +1,227 @@
+/** What a metric is, how it is labelled, and what it counts or measures. */
+export interface MetricDescription {
+  readonly kind: "counter" | "histogram" | "gauge";
+  /** UCUM: `s` for seconds, `{job}` for what is counted. */
+  readonly unit: string;
+  /** All of them are always set. */
+  readonly labels: readonly MetricLabel[];
+  readonly about: string;
+}
+
+/**
+ * Everything a metric may be labelled with. Each has few values: what a producer can choose freely (a job's id, a key, an unknown job's
+ * name) is never one.
+ */
+export type MetricLabel =
+  "queue" | "job" | "outcome" | "reason" | "schedule" | "kind" | "role" | "handler";
+
+const byJob = ["queue", "job"] as const;
+const byQueue = ["queue"] as const;
+
+/**
+ * Every metric, once: collectors make their instruments of it, and `docs/metrics.md` is checked against it. Names are Prometheus names and
+ * carry their unit.
+ */
+export const METRICS = {
+  jobs_enqueued_total: {
+    kind: "counter",
+    unit: "{job}",
+    labels: byJob,
+    about: "Jobs that were stored for a client, a handler or a schedule; duplicates are none",
+  },
+  jobs_succeeded_total: {
+    kind: "counter",
+    unit: "{job}",
+    labels: byJob,
+    about: "Jobs that ended with a result",
+  },
+  jobs_failed_total: {
+    kind: "counter",
+    unit: "{attempt}",
+    labels: byJob,
+    about: "Attempts that failed or timed out",
+  },
+  jobs_requeued_total: {
+    kind: "counter",
+    unit: "{delivery}",
+    labels: byJob,
+    about: "Deliveries that ended with the job going back to its queue",
+  },
+  jobs_held_total: {
+    kind: "counter",
+    unit: "{delivery}",
+    labels: byJob,
+    about: "Deliveries that ended with the job waiting at a gate, for a permit, a lock or a rate",
+  },
+  jobs_dead_total: {
+    kind: "counter",
+    unit: "{job}",
+    labels: ["queue", "job", "reason"],
+    about: "Jobs that became a dead letter, by reason",
+  },
+  jobs_cancelled_total: {
+    kind: "counter",
+    unit: "{job}",
+    labels: byJob,
+    about: "Jobs that were cancelled",
+  },
+  deliveries_total: {
+    kind: "counter",
+    unit: "{delivery}",
+    labels: byQueue,
+    about: "Deliveries that this node has settled, whatever became of the job",
+  },
+  redeliveries_total: {
+    kind: "counter",
+    unit: "{delivery}",
+    labels: byQueue,
+    about: "Messages that came again because an earlier holder left them unacknowledged",
+  },
+  leases_lost_total: {
+    kind: "counter",
+    unit: "{attempt}",
+    labels: byQueue,
+    about: "Attempts whose lease could not be confirmed in time",
+  },
+  schedule_ticks_total: {
+    kind: "counter",
+    unit: "{slot}",
+    labels: ["schedule", "outcome"],
+    about: "Slots of schedules that were decided, by outcome: fired or skipped",
+  },
+  schedule_ticks_late_total: {
+    kind: "counter",
+    unit: "{slot}",
+    labels: ["schedule"],
+    about: "Slots whose job was enqueued later than the schedule allows",
+  },
+  cron_missed_total: {
+    kind: "counter",
+    unit: "{slot}",
+    labels: ["schedule"],
+    about: "Slots that passed while nobody led and that the schedule does not make up for",
+  },
+  queue_readings_failed_total: {
+    kind: "counter",
+    unit: "{reading}",
+    labels: [],
+    about: "Readings of all queues that failed, on the node that reads them",
+  },
+  execution_records_dropped_total: {
+    kind: "counter",
+    unit: "{record}",
+    labels: ["handler"],
+    about: "Execution records that their handler could not take in time, or refused",
+  },
+  job_duration_seconds: {
+    kind: "histogram",
+    unit: "s",
+    labels: ["queue", "job", "outcome"],
+    about: "How long attempts ran",
+  },
+  job_schedule_to_start_seconds: {
+    kind: "histogram",
+    unit: "s",
+    labels: byJob,
+    about: "From when a job could start to when it did, first attempts only",
+  },
+  publish_duration_seconds: {
+    kind: "histogram",
+    unit: "s",
+    labels: ["queue", "outcome"],
+    about: "From handing jobs of one call to the broker to its last confirmation",
+  },
+  cron_tick_lag_seconds: {
+    kind: "histogram",
+    unit: "s",
+    labels: ["schedule"],
+    about: "From a slot to its job being enqueued",
+  },
+  lock_wait_seconds: {
+    kind: "histogram",
+    unit: "s",
+    labels: ["kind", "outcome"],
+    about: "How long a lock was waited for",
+  },
+  slots_total: {
+    kind: "gauge",
+    unit: "{slot}",
+    labels: byQueue,
+    about: "Slots of the queue on this node",
+  },
+  slots_used: {
+    kind: "gauge",
+    unit: "{slot}",
+    labels: byQueue,
+    about: "Jobs in this node's hands",
+  },
+  node_ready: {
+    kind: "gauge",
+    unit: "1",
+    labels: [],
+    about: "1 while the node takes jobs, else 0",
+  },
+  leader: {
+    kind: "gauge",
+    unit: "1",
+    labels: ["role"],
+    about: "1 while the node has this duty for the whole namespace, else 0",
+  },
+  nats_rtt_seconds: {
+    kind: "gauge",
+    unit: "s",
+    labels: [],
+    about: "The last round trip to the server; absent while there is none",
+  },
+  queue_depth: {
+    kind: "gauge",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Jobs that wait in the queue and could start",
+  },
+  queue_inflight: {
+    kind: "gauge",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Jobs of the queue that nodes have in their hands",
+  },
+  queue_delayed: {
+    kind: "gauge",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Jobs of the queue that wait for their time",
+  },
+  queue_held: {
+    kind: "gauge",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Jobs of the queue that wait at a gate, for a permit, a lock or a rate",
+  },
+  queue_dead_letters: {
+    kind: "gauge",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Dead letters of the queue that are kept",
+  },
+  queue_oldest_job_age_seconds: {
+    kind: "gauge",
+    unit: "s",
+    labels: byQueue,
+    about: "Age of the oldest job in the queue, whether it waits or runs; 0 where there is none",
+  },
+} as const satisfies Readonly<Record<string, MetricDescription>>;
+
+type Catalogue = typeof METRICS;
+type NameOf<Kind extends MetricDescription["kind"]> = {
+  [Name in keyof Catalogue]: Catalogue[Name]["kind"] extends Kind ? Name : never;
+}[keyof Catalogue];
+
+export type MetricName = keyof Catalogue;
+export type CounterName = NameOf<"counter">;
+export type HistogramName = NameOf<"histogram">;
+export type GaugeName = NameOf<"gauge">;
+
+/** The labels of a metric: exactly those of the catalogue. */
+export type LabelsOf<Name extends MetricName> = Readonly<
+  Record<Catalogue[Name]["labels"][number], string>
+>;

@@ -1,0 +1,27 @@
+import type { Instrumentation } from "@millrace/core";
+import { hasSdk, telemetry, wantsSdk } from "@millrace/telemetry/tracing";
+import type { Config } from "../config/fields.ts";
+
+export interface CliTelemetry {
+  readonly instrumentation: Instrumentation;
+  /** Exports what is left. After the node has stopped. */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Telemetry as the environment asks for it: our own SDK where an `OTEL_…` variable says where to export, the one that a `--import` has
+ * registered already, or none. The SDK is only loaded where it is used.
+ */
+export async function cliTelemetry(
+  { nodeName }: Config,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<CliTelemetry | undefined> {
+  if (hasSdk()) return { instrumentation: telemetry(), shutdown: () => Promise.resolve() };
+  if (!wantsSdk(env)) return undefined;
+  const { startTelemetrySdk } = await import("@millrace/telemetry/sdk");
+  const sdk = startTelemetrySdk({
+    serviceName: "millrace",
+    ...(nodeName === undefined ? {} : { nodeId: nodeName }),
+  });
+  return { instrumentation: telemetry(), shutdown: () => sdk.shutdown() };
+}

@@ -1,0 +1,192 @@
+import { randomBytes } from "node:crypto";
+import { type Broker, type DocumentStore, MillraceError } from "@millrace/core";
+import { maskText } from "@millrace/telemetry/masking";
+import { whoAmI } from "./who-am-i.ts";
+
+/** What an operator is about to do. */
+export interface AuditIntent {
+  /** What is done, as the command names it: `dead retry`, `queues purge`. */
+  readonly action: string;
+  /** Which things were meant: a queue, ids, a reason. Never payloads, never secrets. */
+  readonly filter: Readonly<Record<string, AuditValue>>;
+  /** Default: the user and the host of this process. */
+  readonly by?: string;
+  /** Why, in the operator's words. */
+  readonly reason?: string;
+}
+
+export type AuditValue = string | number | boolean | readonly string[];
+
+/** What became of it. `begun`: under way, or whoever did it was cut off before it could say more. */
+export type AuditOutcome =
+  | { readonly state: "begun" }
+  | {
+      readonly state: "done";
+      /** How many things were changed. */
+      readonly count: number;
+      /** How many could not be. */
+      readonly failed: number;
+    }
+  | { readonly state: "failed"; readonly code: string; readonly message: string };
+
+/** That an operator changed something, kept for those who ask later. */
+export type AuditRecord = Required<Pick<AuditIntent, "action" | "filter" | "by">> &
+  Pick<AuditIntent, "reason"> & {
+    readonly id: string;
+    /** When it began, epoch milliseconds by the server's clock. */
+    readonly at: number;
+    readonly outcome: AuditOutcome;
+  };
+
+export interface AuditQuery {
+  /** Default 100. */
+  readonly limit?: number;
+  /** Begins so: `dead` fits `dead retry` and `dead discard`. */
+  readonly action?: string;
+  /** Epoch milliseconds. */
+  readonly since?: number;
+}
+
+export interface AuditTally {
+  readonly count: number;
+  /** Default 0. */
+  readonly failed?: number;
+}
+
+/** The document bucket; the key is the time and a few random letters, so that keys sort by age. */
+export const AUDIT_BUCKET = "audit";
+export const AUDIT_KEPT_MS = 400 * 24 * 3_600_000;
+export const AUDIT_KEPT = 10_000;
+/** A bucket counts its writes; at each so-many-th somebody drops what is too old. */
+const TRIM_EVERY = 100;
+
+/**
+ * Does something an operator asked for, with a record of it: written before (where it can't be, nothing is done) and completed after
+ * with how many things were changed, or with the error.
+ *
+ * @throws what `act` throws; MillraceError of the record's write
+ * @example
+ * const results = await audited(broker, { action: "dead retry", filter: { queue: "mail" } }, () => dead.retry({ queue: "mail" }),
+ *   (all) => ({ count: all.filter(({ ok }) => ok).length, failed: all.filter(({ ok }) => !ok).length }));
+ */
+export async function audited<Result>(
+  broker: Broker,
+  intent: AuditIntent,
+  act: () => Promise<Result>,
+  tally: (result: Result) => AuditTally,
+): Promise<Result> {
+  const store = await broker.documents(AUDIT_BUCKET);
+  const record = await begin(store, intent, { state: "begun" });
+  let result: Result;
+  try {
+    result = await act();
+  } catch (error) {
+    const known = MillraceError.is(error);
+    await end(store, record, {
+      state: "failed",
+      code: known ? error.code : "internal",
+      message: maskText(error instanceof Error ? error.message : String(error)),
+    });
+    throw error;
+  }
+  const { count, failed = 0 } = tally(result);
+  await end(store, record, { state: "done", count, failed });
+  return result;
+}
+
+/**
+ * Leaves a record of something that was done in one go. For what takes several writes `audited` is safer: it says so before.
+ *
+ * @example
+ * await recordAudit(broker, { action: "dead edit", filter: { id: "order-7" } }, { count: 1 });
+ */
+export async function recordAudit(
+  broker: Broker,
+  intent: AuditIntent,
+  { count, failed = 0 }: AuditTally,
+): Promise<AuditRecord> {
+  return begin(await broker.documents(AUDIT_BUCKET), intent, { state: "done", count, failed });
+}
+
+/** Newest first. */
+export async function listAudit(
+  broker: Broker,
+  { limit = 100, action, since = 0 }: AuditQuery = {},
+): Promise<readonly AuditRecord[]> {
+  const documents = await (await broker.documents(AUDIT_BUCKET)).list();
+  return documents
+    .map(({ key, value }) => readRecord(key, value))
+    .filter((record) => record !== undefined)
+    .filter(
+      (record) => record.at >= since && (action === undefined || record.action.startsWith(action)),
+    )
+    .toSorted((a, b) => (a.id < b.id ? 1 : -1))
+    .slice(0, limit);
+}
+
+async function begin(
+  store: DocumentStore,
+  { action, filter, by = whoAmI(), reason }: AuditIntent,
+  outcome: AuditOutcome,
+): Promise<AuditRecord> {
+  const at = await store.now();
+  const id = `${String(Math.floor(at)).padStart(15, "0")}-${randomBytes(5).toString("hex")}`;
+  const record: AuditRecord = {
+    id,
+    at,
+    action,
+    filter,
+    by,
+    ...(reason === undefined ? {} : { reason }),
+    outcome,
+  };
+  const revision = await store.put(id, record, 0);
+  if (revision % TRIM_EVERY === 0) await trim(store, at);
+  return record;
+}
+
+async function end(
+  store: DocumentStore,
+  record: AuditRecord,
+  outcome: AuditOutcome,
+): Promise<void> {
+  await store.put(record.id, { ...record, outcome });
+}
+
+/** Bounded by age and count. Nobody watches the bucket, so what goes leaves no mark. */
+async function trim(store: DocumentStore, now: number): Promise<void> {
+  const documents = (await store.list()).toSorted((a, b) => (a.key < b.key ? 1 : -1));
+  for (const [index, { key, revision, updatedAt }] of documents.entries())
+    if (index >= AUDIT_KEPT || now - updatedAt > AUDIT_KEPT_MS) await store.erase(key, revision);
+}
+
+/** What another version or another program wrote there is left out rather than shown half. */
+function readRecord(id: string, value: unknown): AuditRecord | undefined {
+  const record = value as Partial<AuditRecord> | null;
+  if (
+    typeof record !== "object" ||
+    record === null ||
+    typeof record.action !== "string" ||
+    typeof record.by !== "string" ||
+    typeof record.at !== "number" ||
+    typeof record.filter !== "object" ||
+    record.filter === null ||
+    !isOutcome(record.outcome)
+  )
+    return undefined;
+  const { action, by, at, filter, outcome, reason } = record;
+  return { id, at, action, by, filter, outcome, ...(typeof reason === "string" ? { reason } : {}) };
+}
+
+function isOutcome(outcome: AuditOutcome | undefined): outcome is AuditOutcome {
+  switch (outcome?.state) {
+    case "begun":
+      return true;
+    case "done":
+      return typeof outcome.count === "number" && typeof outcome.failed === "number";
+    case "failed":
+      return typeof outcome.code === "string" && typeof outcome.message === "string";
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,69 @@
+import { defineJob } from "@millrace/core";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { createNode } from "@millrace/runtime";
+import { expect, onTestFinished, test } from "vitest";
+import { createClient } from "./client.ts";
+
+const job = defineJob({ name: "t", queue: "work" }).handler(() => 1);
+
+async function scene() {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const broker = new MemoryBroker({ clock, server });
+  const client = createClient(broker, clock);
+  const nodeBroker = new MemoryBroker({ clock, server });
+  const node = createNode({ broker: nodeBroker, clock, jobs: [job], name: "n1", slots: 4 });
+  onTestFinished(async () => {
+    const stopped = node.stop();
+    await clock.advance("1m");
+    await stopped;
+    await client.close();
+  });
+  await node.start();
+  await clock.advance(0);
+  return { clock, client, node, nodeBroker };
+}
+
+test("nodes are listed with what is ordered of them and what they do of it", async () => {
+  const { client, clock, node } = await scene();
+  expect(await client.nodes.list()).toMatchObject([
+    { name: "n1", state: "running", desired: "running", obeys: "running", silentMs: 0 },
+  ]);
+  await client.nodes.quiet("n1", { by: "ada", reason: "looking" });
+  await clock.advance(0);
+  const [quiet] = await client.nodes.list();
+  expect(quiet).toMatchObject({
+    desired: "quiet",
+    obeys: "quiet",
+    order: { by: "ada", reason: "looking" },
+    queues: [{ queue: "work", slots: 4, used: 0, ended: 0 }],
+  });
+  await client.nodes.resume("n1");
+  await clock.advance(0);
+  const [resumed] = await client.nodes.list();
+  expect(resumed).toMatchObject({ desired: "running", obeys: "running" });
+  expect(resumed).not.toHaveProperty("order");
+  await client.nodes.stop("n1");
+  await clock.advance("1m");
+  expect(node.state).toBe("stopped");
+  expect(await client.nodes.list()).toEqual([]);
+  expect((await client.audit.list()).map(({ action, filter }) => [action, filter])).toEqual(
+    expect.arrayContaining([
+      ["nodes stop", { node: "n1" }],
+      ["nodes resume", { node: "n1" }],
+      ["nodes quiet", { node: "n1" }],
+    ]),
+  );
+});
+
+test("one that is not heard of is lost; one that never was is not found", async () => {
+  const { client, clock, nodeBroker } = await scene();
+  nodeBroker.disconnect();
+  await clock.advance("40s");
+  expect(await client.nodes.list()).toMatchObject([{ name: "n1", state: "lost" }]);
+  nodeBroker.reconnect();
+  await clock.advance("20s");
+  expect(await client.nodes.list()).toMatchObject([{ name: "n1", state: "running" }]);
+  await expect(client.nodes.stop("nobody")).rejects.toMatchObject({ code: "node-not-found" });
+  expect(await client.audit.list()).toEqual([]);
+});

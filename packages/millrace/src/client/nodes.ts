@@ -1,0 +1,133 @@
+import { type Broker, MillraceError, requireId } from "@millrace/core";
+import {
+  desiredOf,
+  type DesiredState,
+  isLost,
+  NODE_ORDERS_BUCKET,
+  type NodeOrder,
+  type NodeReport,
+  NODES_BUCKET,
+  type NodeState,
+  type QueueReport,
+  readNodeOrder,
+  readNodeReport,
+} from "@millrace/runtime";
+import { recordAudit } from "./audit.ts";
+import type { ControlNote } from "./queues.ts";
+import { whoAmI } from "./who-am-i.ts";
+
+/** A node of the namespace, as it said last. */
+export interface NodeStatus {
+  readonly name: string;
+  /** `lost`: it has not been heard of for more than three heartbeats. */
+  readonly state: NodeState | "lost";
+  /** What is ordered: `running` where nothing else is. */
+  readonly desired: DesiredState;
+  /** What the node does of that; until it is `quiet` it takes new jobs. */
+  readonly obeys: "running" | "quiet";
+  /** The order, where one is. */
+  readonly order?: Pick<NodeOrder, "at" | "by" | "reason">;
+  readonly host: string;
+  readonly pid: number;
+  /** Epoch milliseconds, by the node's clock. */
+  readonly startedAt: number;
+  /** When it was heard of last, epoch milliseconds by the server's clock. */
+  readonly seenAt: number;
+  /** How long ago that was, milliseconds. */
+  readonly silentMs: number;
+  readonly queues: readonly QueueReport[];
+}
+
+/** The nodes of a namespace, and what is ordered of them. */
+export interface Nodes {
+  /** By name. One that died is `lost` for ten minutes, and then gone. */
+  list(): Promise<readonly NodeStatus[]>;
+  /**
+   * The node takes no new jobs within moments, and lets what runs end; it stays up. Holds for the name, over restarts, until `resume`.
+   *
+   * @throws MillraceError `node-not-found`
+   */
+  quiet(name: string, note?: ControlNote): Promise<void>;
+  /** Takes a `quiet` back. @throws MillraceError `node-not-found` */
+  resume(name: string, note?: ControlNote): Promise<void>;
+  /**
+   * The node stops as at SIGTERM: running jobs may end within its grace. For this life of the node: one that is started again under
+   * the name runs.
+   *
+   * @throws MillraceError `node-not-found`
+   */
+  stop(name: string, note?: ControlNote): Promise<void>;
+}
+
+const ACTIONS = { quiet: "nodes quiet", running: "nodes resume", stopped: "nodes stop" } as const;
+
+export function nodesOf(broker: Broker): Nodes {
+  const order = async (
+    desired: DesiredState,
+    name: string,
+    { reason, by = whoAmI() }: ControlNote = {},
+  ): Promise<void> => {
+    const nodes = await broker.documents(NODES_BUCKET);
+    const report = readNodeReport((await nodes.get(requireId(name)))?.value);
+    if (report === undefined)
+      throw new MillraceError(
+        "node-not-found",
+        `No node called ${name} is there. See millrace nodes list; one that did not stop by itself is listed for ten minutes.`,
+      );
+    const why = reason === undefined ? {} : { reason };
+    const at = await nodes.now();
+    const { instance } = report;
+    await recordAudit(
+      broker,
+      { action: ACTIONS[desired], filter: { node: name }, by, ...why },
+      { count: 1 },
+    );
+    const wanted: NodeOrder = { desired, instance, at, by, ...why };
+    await (await broker.documents(NODE_ORDERS_BUCKET)).put(name, wanted);
+  };
+  return {
+    list: () => listNodes(broker),
+    quiet: (name, note) => order("quiet", name, note),
+    resume: (name, note) => order("running", name, note),
+    stop: (name, note) => order("stopped", name, note),
+  };
+}
+
+async function listNodes(broker: Broker): Promise<readonly NodeStatus[]> {
+  const [nodes, orders] = await Promise.all([
+    broker.documents(NODES_BUCKET),
+    broker.documents(NODE_ORDERS_BUCKET),
+  ]);
+  const [documents, wanted] = await Promise.all([nodes.list(), orders.list()]);
+  const now = documents.length === 0 ? 0 : await nodes.now();
+  const ordered = new Map(wanted.map(({ key, value }) => [key, readNodeOrder(value)]));
+  return documents
+    .flatMap((document) => {
+      const report = readNodeReport(document.value);
+      if (report === undefined) return [];
+      const state = isLost(report, document, now) ? ("lost" as const) : report.state;
+      const seen = { seenAt: document.updatedAt, silentMs: Math.max(0, now - document.updatedAt) };
+      return [statusOf(document.key, report, state, ordered.get(document.key), seen)];
+    })
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function statusOf(
+  name: string,
+  { instance, host, pid, startedAt, obeys, queues }: NodeReport,
+  state: NodeStatus["state"],
+  order: NodeOrder | undefined,
+  seen: Pick<NodeStatus, "seenAt" | "silentMs">,
+): NodeStatus {
+  const desired = desiredOf(order, instance);
+  const { at, by, reason } = order ?? {};
+  return {
+    ...{ name, state, desired, obeys },
+    ...(at === undefined || by === undefined || desired === "running"
+      ? {}
+      : { order: { at, by, ...(reason === undefined ? {} : { reason }) } }),
+    ...{ host, pid, startedAt },
+    ...seen,
+    queues,
+  };
+}

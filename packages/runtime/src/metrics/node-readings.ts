@@ -1,0 +1,61 @@
+import type { Broker, Clock, MetricsCollector, Stoppable } from "@millrace/core";
+import type { QueueReadings } from "./queue-readings.ts";
+
+export interface NodeReadingsHost {
+  readonly broker: Pick<Broker, "ping" | "status">;
+  readonly clock: Clock;
+  readonly metrics: MetricsCollector;
+  readonly workers: readonly { readonly queue: string; readonly used: number }[];
+  /** Left out: this node has no part in telling how full the queues are. */
+  readonly queues?: QueueReadings | undefined;
+}
+
+/** A scrape waits no longer; what comes later is in the next one. */
+const PATIENCE_MS = 2_000;
+
+/**
+ * What is only looked at when somebody collects: slots in use, the round trip, the queues. Nothing of it costs a job anything, and a
+ * collector that nobody reads from is told nothing.
+ */
+export function nodeReadings({
+  broker,
+  clock,
+  metrics,
+  workers,
+  queues,
+}: NodeReadingsHost): Stoppable {
+  const labels = workers.map((worker) => ({ worker, labels: { queue: worker.queue } }));
+
+  const measureRoundTrip = async (): Promise<void> => {
+    if (broker.status !== "connected") return metrics.gauge("nats_rtt_seconds", {}, undefined);
+    // Timed here: the clients' own measure is in whole milliseconds, and a near server answers in less.
+    const askedAt = clock.monotonic();
+    try {
+      await broker.ping();
+      metrics.gauge("nats_rtt_seconds", {}, (clock.monotonic() - askedAt) / 1_000);
+    } catch {
+      // Unanswered: that there is no round trip is what its absence says.
+      metrics.gauge("nats_rtt_seconds", {}, undefined);
+    }
+  };
+
+  const stopListening = metrics.onCollect?.(async () => {
+    const looked = Promise.all([measureRoundTrip(), queues?.collect()]);
+    await new Promise<void>((resolve) => {
+      const patience = clock.setTimer(PATIENCE_MS, resolve);
+      void looked.then(() => {
+        patience.cancel();
+        resolve();
+      });
+    });
+    for (const { worker, labels: of } of labels) metrics.gauge("slots_used", of, worker.used);
+  });
+  return {
+    stop: async () => {
+      stopListening?.();
+      for (const { labels: of } of labels) metrics.gauge("slots_used", of, undefined);
+      metrics.gauge("nats_rtt_seconds", {}, undefined);
+      await queues?.stop();
+    },
+  };
+}

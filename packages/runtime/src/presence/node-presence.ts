@@ -1,0 +1,69 @@
+import { hostname } from "node:os";
+import { type EventBus, newJobId, recordError, type Stoppable } from "@millrace/core";
+import type { NodeConfig } from "../node/node-options.ts";
+import type { NodeState } from "../node/node-machine.ts";
+import { createService, type Service } from "../service/service.ts";
+import type { QueueWorker } from "../worker/queue-worker.ts";
+import { Presence } from "./presence.ts";
+
+/** What the presence sees and moves of its node. */
+export interface PresentNode {
+  readonly config: NodeConfig;
+  readonly workers: readonly QueueWorker[];
+  readonly events: EventBus;
+  readonly state: () => NodeState;
+  readonly stop: () => void;
+}
+
+/** A node's presence in its fleet, as a service of the node. */
+export function nodePresence({ config, workers, events, state, stop }: PresentNode): Service {
+  const { name, broker, clock, log, random } = config;
+  const startedAt = clock.now();
+  const presence = new Presence({
+    node: name,
+    instance: newJobId(startedAt),
+    broker,
+    clock,
+    log,
+    random,
+    report: () => ({
+      host: hostname(),
+      pid: process.pid,
+      startedAt,
+      state: state(),
+      queues: workers.map(({ queue, state: worker, slots, used, ended }) => ({
+        queue,
+        state: worker,
+        slots,
+        used,
+        ended,
+      })),
+    }),
+    obey: async (desired) => {
+      await Promise.all(workers.map((worker) => worker.setQuiet(desired === "quiet")));
+    },
+    stop,
+  });
+  return createService({
+    clock,
+    open: async (): Promise<Stoppable> => {
+      const opened = await presence.open();
+      const unlisten = events.on("node.state", () => presence.changed());
+      return {
+        stop: () => {
+          unlisten();
+          return opened.stop();
+        },
+      };
+    },
+    retryMs: RETRY_MS,
+    onError: (error) =>
+      log.warn(
+        { node: name, error: recordError(error) },
+        "the node can't say that it is there, and hears no orders; trying again",
+      ),
+  });
+}
+
+/** One that is not permitted to would ask for ever. */
+const RETRY_MS = 10_000;

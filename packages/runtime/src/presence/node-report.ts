@@ -1,0 +1,76 @@
+import type { Document } from "@millrace/core";
+import type { NodeState } from "../node/node-machine.ts";
+import type { ServiceState } from "../service/service.ts";
+
+/** The document bucket in which each node says how it is; the key is the node's name. Written by the node, erased by it or by any other. */
+export const NODES_BUCKET = "nodes";
+
+/** How often a node says that it is there. One small write; nothing else is sent by one that has nothing to do. */
+export const HEARTBEAT_MS = 10_000;
+/** So many missed heartbeats, and the node is taken for lost. */
+const MISSED = 3.5;
+/** What is left of a node that did not say goodbye goes after so long. */
+export const FORGOTTEN_AFTER_MS = 10 * 60_000;
+
+/** One queue on one node. */
+export interface QueueReport {
+  readonly queue: string;
+  readonly state: ServiceState;
+  readonly slots: number;
+  readonly used: number;
+  /** Jobs whose handler ran here and that were settled, since the node started. */
+  readonly ended: number;
+}
+
+/** What a node says of itself. */
+export interface NodeReport {
+  /** Of this life of the node: two that had one name are told apart by it. */
+  readonly instance: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Epoch milliseconds, by the node's clock. */
+  readonly startedAt: number;
+  readonly state: NodeState;
+  /** What it takes itself to be ordered. */
+  readonly obeys: "running" | "quiet";
+  readonly everyMs: number;
+  readonly queues: readonly QueueReport[];
+}
+
+/** @returns undefined for what no node of this protocol wrote */
+export function readNodeReport(value: unknown): NodeReport | undefined {
+  const report = value as Partial<NodeReport> | null;
+  if (typeof report !== "object" || report === null) return undefined;
+  const sound =
+    typeof report.instance === "string" &&
+    typeof report.host === "string" &&
+    typeof report.pid === "number" &&
+    typeof report.startedAt === "number" &&
+    typeof report.state === "string" &&
+    (report.obeys === "running" || report.obeys === "quiet") &&
+    typeof report.everyMs === "number" &&
+    report.everyMs > 0 &&
+    Array.isArray(report.queues) &&
+    report.queues.every(isQueueReport);
+  return sound ? (report as NodeReport) : undefined;
+}
+
+function isQueueReport(value: unknown): value is QueueReport {
+  const report = value as Partial<QueueReport> | null;
+  return (
+    typeof report === "object" &&
+    report !== null &&
+    typeof report.queue === "string" &&
+    typeof report.state === "string" &&
+    [report.slots, report.used, report.ended].every((count) => typeof count === "number")
+  );
+}
+
+/** Whether a node that wrote this has missed its heartbeats. @param now the server's, as the document's time is */
+export function isLost(
+  { everyMs }: NodeReport,
+  { updatedAt }: Pick<Document, "updatedAt">,
+  now: number,
+): boolean {
+  return now - updatedAt > everyMs * MISSED;
+}

@@ -1,0 +1,167 @@
+import { type Broker, defineJob, MillraceError } from "@millrace/core";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { expect, test } from "vitest";
+import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { desiredOf, NODE_ORDERS_BUCKET, type NodeOrder, readNodeOrder } from "./node-order.ts";
+import { FORGOTTEN_AFTER_MS, isLost, NODES_BUCKET, readNodeReport } from "./node-report.ts";
+
+const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => 1);
+
+async function reportOf(broker: Broker, node = "n1") {
+  const document = await (await broker.documents(NODES_BUCKET)).get(node);
+  return document === undefined ? undefined : readNodeReport(document.value);
+}
+
+async function order(broker: Broker, desired: string, instance = "any"): Promise<void> {
+  const value = { desired, instance, at: 1, by: "ada" };
+  await (await broker.documents(NODE_ORDERS_BUCKET)).put("n1", value);
+}
+
+test("a node says that it is there, what it does, and goodbye", async () => {
+  const { node, broker, clock, enqueue } = await simulatedNode({ jobs: [job], slots: 3 });
+  await clock.advance(0);
+  expect(await reportOf(broker)).toMatchObject({ state: "running", obeys: "running" });
+  await enqueue("t.job");
+  await clock.advance("11s");
+  expect(await reportOf(broker)).toMatchObject({
+    state: "running",
+    pid: process.pid,
+    queues: [{ queue: QUEUE, state: "open", slots: 3, used: 0, ended: 1 }],
+  });
+  const stopped = node.stop();
+  await clock.advance("1m");
+  await stopped;
+  expect(await reportOf(broker)).toBeUndefined();
+});
+
+test("an idle node sends one write a heartbeat and one read a minute", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const calls: string[] = [];
+  for (const bucket of [NODES_BUCKET, NODE_ORDERS_BUCKET]) {
+    const store = await broker.documents(bucket);
+    for (const name of ["get", "put", "list", "now", "erase"] as const) {
+      const real = store[name].bind(store) as (...given: unknown[]) => Promise<unknown>;
+      Object.assign(store, {
+        [name]: (...given: unknown[]) => {
+          calls.push(`${bucket}.${name}`);
+          return real(...given);
+        },
+      });
+    }
+    const open = broker.documents.bind(broker);
+    broker.documents = async (wanted) => (wanted === bucket ? store : open(wanted));
+  }
+  await simulatedNode({ jobs: [job], clock, broker });
+  await clock.advance(0);
+  calls.length = 0;
+  await clock.advance("2m");
+  expect(calls.filter((call) => call === "nodes.put")).toHaveLength(12);
+  expect(calls.filter((call) => call !== "nodes.put")).toEqual([
+    "node-orders.get",
+    "node-orders.get",
+  ]);
+});
+
+test("a quiet node lets what runs end, takes nothing, and takes again when told", async () => {
+  const held = gate();
+  const started: string[] = [];
+  const slow = defineJob({ name: "slow", queue: QUEUE }).handler(async ({ job: { id } }) => {
+    started.push(id);
+    if (id === "first") await held.promise;
+  });
+  const { broker, clock, enqueue, history } = await simulatedNode({ jobs: [slow] });
+  await enqueue("slow", null, { id: "first" });
+  await order(broker, "quiet");
+  await clock.advance("1s");
+  expect(await reportOf(broker)).toMatchObject({ obeys: "quiet", queues: [{ used: 1 }] });
+  await enqueue("slow", null, { id: "second" });
+  held.open();
+  await clock.advance("5m");
+  expect(started).toEqual(["first"]);
+  expect(await history("first")).toMatchObject([{ state: "succeeded" }]);
+  await order(broker, "running");
+  await clock.advance("1s");
+  expect(started).toEqual(["first", "second"]);
+  expect(await reportOf(broker)).toMatchObject({ obeys: "running" });
+});
+
+test("a node that is ordered to be quiet before it starts is quiet", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  await order(new MemoryBroker({ clock, server }), "quiet");
+  const { broker } = await simulatedNode({ jobs: [job], clock, server });
+  await clock.advance(0);
+  expect(await reportOf(broker)).toMatchObject({ obeys: "quiet" });
+});
+
+test("an order to stop ends this life of the node, and is used up", async () => {
+  const { node, broker, clock } = await simulatedNode({ jobs: [job] });
+  await clock.advance(0);
+  await order(broker, "stopped", "another life");
+  await clock.advance("1m");
+  expect(node.state).toBe("running");
+  await order(broker, "stopped", (await reportOf(broker))?.instance);
+  await clock.advance("1m");
+  await node.stopped;
+  expect(node.state).toBe("stopped");
+  expect(await (await broker.documents(NODE_ORDERS_BUCKET)).list()).toEqual([]);
+  expect(await reportOf(broker)).toBeUndefined();
+});
+
+test("what dead nodes left goes after a while, by the hand of another", async () => {
+  const { broker, clock } = await simulatedNode({ jobs: [job] });
+  await clock.advance(0);
+  const nodes = await broker.documents(NODES_BUCKET);
+  const document = await nodes.get("n1");
+  await nodes.put("dead", document?.value);
+  await order(broker, "running");
+  const orders = await broker.documents(NODE_ORDERS_BUCKET);
+  await orders.put("dead", { desired: "quiet", instance: "x", at: 1, by: "ada" });
+  await clock.advance(FORGOTTEN_AFTER_MS - 60_000);
+  expect(await nodes.get("dead")).toBeDefined();
+  await clock.advance("10m");
+  expect((await nodes.list()).map(({ key }) => key)).toEqual(["n1"]);
+  expect(await orders.get("dead")).toBeDefined();
+  await clock.advance("25h");
+  expect((await orders.list()).map(({ key }) => key)).toEqual(["n1"]);
+});
+
+test("a node that may not say that it is there works all the same", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const broker = new MemoryBroker({ clock, server });
+  const open = broker.documents.bind(broker);
+  broker.documents = (bucket) =>
+    bucket === NODES_BUCKET
+      ? Promise.reject(new MillraceError("permission-denied", "No."))
+      : open(bucket);
+  const { enqueue, history } = await simulatedNode({ jobs: [job], clock, broker, server });
+  await enqueue("t.job");
+  expect(await history()).toMatchObject([{ state: "succeeded" }]);
+});
+
+const quiet: NodeOrder = { desired: "quiet", instance: "one", at: 1, by: "ada" };
+
+test.each([
+  [undefined, "running"],
+  [quiet, "quiet"],
+  [{ ...quiet, instance: "two" }, "quiet"],
+  [{ ...quiet, desired: "stopped" }, "stopped"],
+  [{ ...quiet, desired: "stopped", instance: "two" }, "running"],
+] as const)("what %j means", (given, wanted) => {
+  expect(desiredOf(given, "one")).toBe(wanted);
+});
+
+test.each([null, 7, {}, { ...quiet, desired: "asleep" }, { ...quiet, by: 1 }])(
+  "%j is no order",
+  (value) => {
+    expect(readNodeOrder(value)).toBeUndefined();
+  },
+);
+
+test("three heartbeats may be missed", () => {
+  const report = { everyMs: 10_000 } as Parameters<typeof isLost>[0];
+  expect(isLost(report, { updatedAt: 0 }, 34_000)).toBe(false);
+  expect(isLost(report, { updatedAt: 0 }, 36_000)).toBe(true);
+});

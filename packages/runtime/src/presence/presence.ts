@@ -1,0 +1,210 @@
+import {
+  type Broker,
+  type Clock,
+  type Document,
+  type DocumentStore,
+  type Logger,
+  recordError,
+  type Stoppable,
+  type Timer,
+} from "@millrace/core";
+import { desiredOf, NODE_ORDERS_BUCKET, readNodeOrder } from "./node-order.ts";
+import { HEARTBEAT_MS, type NodeReport, NODES_BUCKET } from "./node-report.ts";
+import { sweepPresence } from "./sweep-presence.ts";
+
+export interface PresenceHost {
+  readonly node: string;
+  readonly instance: string;
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+  /** How the node is now, apart from what the presence knows itself. */
+  readonly report: () => Omit<NodeReport, "instance" | "obeys" | "everyMs">;
+  /** Resolves when it is so: nothing that was pulled for before can arrive any more. */
+  readonly obey: (desired: "running" | "quiet") => Promise<void>;
+  /** Begins the node's end. Called once at most. */
+  readonly stop: () => void;
+}
+
+/** A watch that died without a word is found out by then, in heartbeats. */
+const LOOK_EVERY = 6;
+/** In heartbeats, on average. */
+const SWEEP_EVERY = 30;
+
+interface Stores {
+  readonly nodes: DocumentStore;
+  readonly orders: DocumentStore;
+}
+
+/**
+ * Says that the node is there, and obeys what operators order it. Orders come by a watch, so an idle node costs one small write a
+ * heartbeat, and one read a minute.
+ */
+export class Presence {
+  readonly #host: PresenceHost;
+  /** Set while it is open. */
+  #stores: Stores | undefined;
+  /** What is ordered, and what is so already. */
+  #desired: "running" | "quiet" = "running";
+  #obeys: "running" | "quiet" = "running";
+  /** A stop was obeyed, or the node ends: no later order counts. */
+  #ending = false;
+  /** Of the order that was heeded last, so that an older look does not undo it. */
+  #heeded = 0;
+  /** Of the last report that was written; 0 before the first. */
+  #revision = 0;
+  #beats = 0;
+  #sweepAt: number;
+  #timer: Timer | undefined;
+  #beating: Promise<void> | undefined;
+  /** What is being written is no longer all. */
+  #stale = false;
+
+  constructor(host: PresenceHost) {
+    this.#host = host;
+    this.#sweepAt = this.#nextSweep();
+  }
+
+  /** Rejecting leaves nothing open: it may be called again. */
+  async open(): Promise<Stoppable> {
+    const { broker, node } = this.#host;
+    const [nodes, orders] = await Promise.all([
+      broker.documents(NODES_BUCKET),
+      broker.documents(NODE_ORDERS_BUCKET),
+    ]);
+    const watch = await orders.watch(({ key, document }) => {
+      if (key === node) this.#heed(document, orders);
+    });
+    let said: NodeReport;
+    try {
+      await this.#look(orders);
+      said = this.#report();
+      this.#revision = await nodes.put(node, said);
+    } catch (error) {
+      await watch.stop();
+      throw error;
+    }
+    this.#stores = { nodes, orders };
+    if (said.obeys === this.#obeys) this.#beatLater();
+    else this.changed();
+    return { stop: () => this.#stop(nodes, watch) };
+  }
+
+  /** The node is not as it was: says so now. */
+  changed(): void {
+    if (this.#stores === undefined) return;
+    this.#timer?.cancel();
+    if (this.#beating !== undefined) {
+      this.#stale = true;
+      return;
+    }
+    this.#beating = this.#beat(this.#stores).finally(() => {
+      this.#beating = undefined;
+      const isStale = this.#stale;
+      this.#stale = false;
+      if (isStale) this.changed();
+      else this.#beatLater();
+    });
+  }
+
+  #beatLater(): void {
+    if (this.#stores === undefined) return;
+    this.#timer = this.#host.clock.setTimer(HEARTBEAT_MS, () => this.changed());
+  }
+
+  #report(): NodeReport {
+    const { report, instance } = this.#host;
+    return { ...report(), instance, obeys: this.#obeys, everyMs: HEARTBEAT_MS };
+  }
+
+  /** Never rejects: what fails is tried again with the next heartbeat. */
+  async #beat({ nodes, orders }: Stores): Promise<void> {
+    const { node, log } = this.#host;
+    this.#beats += 1;
+    try {
+      this.#revision = await nodes.put(node, this.#report());
+      if (this.#beats % LOOK_EVERY === 0) await this.#look(orders);
+      if (this.#beats < this.#sweepAt) return;
+      this.#sweepAt = this.#beats + this.#nextSweep();
+      await sweepPresence(nodes, orders);
+    } catch (error) {
+      log.warn({ node, error: recordError(error) }, "the node could not say that it is there");
+    }
+  }
+
+  #nextSweep(): number {
+    return Math.ceil(SWEEP_EVERY * (0.5 + this.#host.random()));
+  }
+
+  async #look(orders: DocumentStore): Promise<void> {
+    const document = await orders.get(this.#host.node);
+    if (document !== undefined) this.#heed(document, orders);
+  }
+
+  /** An order is taken back by another one; one that was removed by hand counts no more either. */
+  #heed(document: Document | undefined, orders: DocumentStore): void {
+    const { node, instance, log } = this.#host;
+    if (this.#ending) return;
+    if (document !== undefined) {
+      if (document.revision <= this.#heeded) return;
+      this.#heeded = document.revision;
+    }
+    const order = readNodeOrder(document?.value);
+    const desired = desiredOf(order, instance);
+    const said = { node, by: order?.by, reason: order?.reason };
+    if (desired === "stopped") {
+      this.#ending = true;
+      log.info(said, "the node is ordered to stop");
+      void this.#stopAsOrdered(document, orders);
+      return;
+    }
+    if (desired === this.#desired) return;
+    this.#desired = desired;
+    log.info(
+      said,
+      desired === "quiet" ? "the node is ordered to take no new jobs" : "the node takes jobs again",
+    );
+    void this.#obey(desired);
+  }
+
+  async #obey(desired: "running" | "quiet"): Promise<void> {
+    const { node, log, obey } = this.#host;
+    try {
+      await obey(desired);
+    } catch (error) {
+      log.warn({ node, error: recordError(error) }, "pulls could not be withdrawn as ordered");
+      return;
+    }
+    // It may have been ordered otherwise meanwhile.
+    if (desired !== this.#desired) return;
+    this.#obeys = desired;
+    this.changed();
+  }
+
+  /** The order is used up first; it would be for this life alone anyway. */
+  async #stopAsOrdered(document: Document | undefined, orders: DocumentStore): Promise<void> {
+    const { node, log, stop } = this.#host;
+    try {
+      if (document !== undefined) await orders.erase(node, document.revision);
+    } catch (error) {
+      log.warn({ node, error: recordError(error) }, "an order that was obeyed could not be erased");
+    }
+    stop();
+  }
+
+  async #stop(nodes: DocumentStore, watch: Stoppable): Promise<void> {
+    const { node, broker, log } = this.#host;
+    this.#stores = undefined;
+    this.#ending = true;
+    this.#timer?.cancel();
+    await Promise.all([watch.stop(), this.#beating]);
+    // Without a server it ages out.
+    if (broker.status !== "connected") return;
+    try {
+      await nodes.erase(node, this.#revision);
+    } catch (error) {
+      log.warn({ node, error: recordError(error) }, "the node could not say goodbye");
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { startTelemetrySdk, type TelemetrySdk, type TelemetrySdkOptions } from "./start-sdk.ts";
