@@ -2,10 +2,12 @@ import type { Command } from "./command.ts";
 import { auditList } from "./commands/audit-list.ts";
 import { bench } from "./commands/bench.ts";
 import { completion } from "./commands/completion.ts";
+import { configPrint } from "./commands/config-print.ts";
 import { cronAdd } from "./commands/cron-add.ts";
 import { cronPause, cronRemove, cronResume, cronRun } from "./commands/cron-change.ts";
 import { cronList } from "./commands/cron-list.ts";
 import { cronHistory, cronNext } from "./commands/cron-times.ts";
+import { deadEdit } from "./commands/dead-edit.ts";
 import { deadList } from "./commands/dead-list.ts";
 import { deadDiscard, deadRetry } from "./commands/dead-settle.ts";
 import { deadShow } from "./commands/dead-show.ts";
@@ -29,6 +31,7 @@ import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
 import { queuesPurge } from "./commands/queues-purge.ts";
 import { queuesSet } from "./commands/queues-set.ts";
 import { queues } from "./commands/queues.ts";
+import { records } from "./commands/records.ts";
 import { run } from "./commands/run.ts";
 import { top } from "./commands/top.ts";
 
@@ -54,6 +57,7 @@ export const COMMANDS: readonly Command[] = [
   deadShow,
   deadRetry,
   deadDiscard,
+  deadEdit,
   cronList,
   cronAdd,
   cronRemove,
@@ -64,6 +68,7 @@ export const COMMANDS: readonly Command[] = [
   cronHistory,
   locksList,
   locksRelease,
+  records,
   nodesList,
   nodesQuiet,
   nodesResume,
@@ -73,5 +78,6 @@ export const COMMANDS: readonly Command[] = [
   healthcheck,
   doctor,
   bench,
+  configPrint,
   completion,
 ];

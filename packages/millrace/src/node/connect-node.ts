@@ -10,6 +10,7 @@ import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import { maskOf } from "../config/mask-of.ts";
 import type { Config } from "../config/fields.ts";
+import { configuredLog } from "../records/configured-log.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 export interface NodeConnection {
@@ -46,11 +47,16 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
       replicas: config.replicas,
       ...(log === undefined ? {} : { logger: log }),
     }));
+  const executionLog = configuredLog(config, {
+    ...options,
+    ...(log === undefined ? {} : { log }),
+  });
   try {
     const node = createRuntimeNode({
       ...ports(options),
       ...(log === undefined ? {} : { log }),
       maskText: mask.text,
+      ...(executionLog === undefined ? {} : { executionLog }),
       broker,
       jobs,
       schedules,
@@ -59,6 +65,7 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
     });
     return { node, config, close: () => broker.close() };
   } catch (error) {
+    await executionLog?.close();
     await broker.close();
     throw error;
   }
