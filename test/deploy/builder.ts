@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { existsSync, realpathSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -40,32 +40,37 @@ export function findBuilder(): Builder {
   return { state: "present", tools: { buildah, podman, mmdebstrap, npm } };
 }
 
-/** Two images in the place of those that the Containerfile names: Debian, and Debian with Node and npm. */
-export interface BaseImages {
-  readonly flags: readonly string[];
-}
+/** Flags that put two images of our own in the place of those that the Containerfile names: Debian, and Debian with Node and npm. */
+export type BaseImages =
+  | { readonly state: "present"; readonly flags: readonly string[] }
+  | { readonly state: "missing"; readonly reason: string };
 
 /** Kept in the container storage under these names, as the images they stand for would be after a pull. */
 const DEBIAN = "localhost/millrace-test-debian:bookworm";
 const NODE = `localhost/millrace-test-node:${process.versions.node}`;
 
-/** @throws where Debian's packages can't be fetched: then there is no base, which is no fault of the image */
+/** Missing where Debian's packages can't be fetched, which is no fault of the image. */
 export async function baseImages(tools: Tools): Promise<BaseImages> {
-  if (pulls) return { flags: [] };
+  if (pulls) return { state: "present", flags: [] };
   const buildah = (...args: string[]) => runProgram(tools.buildah, args, { timeoutMs: 5 * MINUTE });
   const there = await buildah("images", "--format", "{{.Name}}:{{.Tag}}");
   const flags = [`--build-arg=BASE_IMAGE=${DEBIAN}`, `--build-arg=NODE_IMAGE=${NODE}`];
-  if ([DEBIAN, NODE].every((name) => there.split("\n").includes(name))) return { flags };
+  if ([DEBIAN, NODE].every((name) => there.split("\n").includes(name)))
+    return { state: "present", flags };
 
   const folder = await mkdtemp(join(tmpdir(), "millrace-base-"));
   const container = (await buildah("from", "scratch")).trim();
   try {
     const rootfs = join(folder, "rootfs.tar");
-    await runProgram(
-      tools.mmdebstrap ?? "mmdebstrap",
-      ["--variant=minbase", "--include=ca-certificates", "bookworm", rootfs],
-      { timeoutMs: 5 * MINUTE },
-    );
+    try {
+      await runProgram(
+        tools.mmdebstrap ?? "mmdebstrap",
+        ["--variant=minbase", "--include=ca-certificates", "bookworm", rootfs],
+        { timeoutMs: 8 * MINUTE },
+      );
+    } catch (error) {
+      return { state: "missing", reason: `mmdebstrap failed: ${String(error).split("\n")[0]}` };
+    }
     await buildah("add", "--quiet", container, rootfs, "/");
     await buildah("config", "--env=PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container);
     await buildah("commit", "--quiet", container, DEBIAN);
@@ -73,11 +78,11 @@ export async function baseImages(tools: Tools): Promise<BaseImages> {
     await buildah("copy", "--quiet", container, process.execPath, "/usr/local/bin/node");
     const npm = dirname(dirname(realpathSync(tools.npm ?? "npm")));
     await buildah("copy", "--quiet", container, npm, "/usr/local/lib/node_modules/npm");
+    const links = join(folder, "links/usr/local/bin");
+    await mkdir(links, { recursive: true });
     for (const name of ["npm", "npx"])
-      await buildah(
-        ...["run", "--isolation=chroot", ...ulimitFlags(), container, "--"],
-        ...["ln", "-s", `../lib/node_modules/npm/bin/${name}-cli.js`, `/usr/local/bin/${name}`],
-      );
+      await symlink(`../lib/node_modules/npm/bin/${name}-cli.js`, join(links, name));
+    await buildah("copy", "--quiet", container, join(folder, "links"), "/");
     // Who this machine trusts, in case its way to the registry is not the public one. Only in the build stage.
     const trusted = process.env["SSL_CERT_FILE"] ?? "/etc/ssl/certs/ca-certificates.crt";
     if (existsSync(trusted)) {
@@ -89,7 +94,7 @@ export async function baseImages(tools: Tools): Promise<BaseImages> {
     await buildah("rm", container);
     await rm(folder, { recursive: true });
   }
-  return { flags };
+  return { state: "present", flags };
 }
 
 export interface BuiltImage {
@@ -126,10 +131,10 @@ export async function buildImage(
 }
 
 /** The image of the repository. */
-export const buildMillrace = (tools: Tools, base: BaseImages): Promise<BuiltImage> =>
+export const buildMillrace = (tools: Tools, baseFlags: readonly string[]): Promise<BuiltImage> =>
   buildImage(tools, join(ROOT, "deploy/Containerfile"), ROOT, [
     "--build-arg=VERSION=1.2.3-test",
-    ...base.flags,
+    ...baseFlags,
   ]);
 
 export interface Container {

@@ -29,11 +29,10 @@ if (builder.state === "missing") {
     let image: BuiltImage | undefined;
     let noBase: string | undefined;
     beforeAll(async () => {
-      const base = await baseImages(tools).catch((error: unknown) => {
-        noBase = `no base image could be made: ${String(error).split("\n")[0]}`;
-      });
-      if (base !== undefined) image = await buildMillrace(tools, base);
-    }, 900_000);
+      const base = await baseImages(tools);
+      if (base.state === "missing") noBase = base.reason;
+      else image = await buildMillrace(tools, base.flags);
+    }, 1_500_000);
     afterAll(async () => {
       await image?.dispose();
     }, 60_000);

@@ -258,7 +258,11 @@ export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";
-export { type ExecutionLog, noExecutionLog } from "./execution-log/execution-log.ts";
+export {
+  type ExecutionLog,
+  noExecutionLog,
+  type SettledExecution,
+} from "./execution-log/execution-log.ts";
 export { type Logger, silentLogger } from "./log/logger.ts";
 export {
   type CounterName,

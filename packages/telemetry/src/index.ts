@@ -1,5 +1,21 @@
 export { maskedLogger } from "./logs/masked-logger.ts";
 export {
+  type ExecutionRecord,
+  executionRecords,
+  type ExecutionRecords,
+  type ExecutionRecordsOptions,
+  historyRecords,
+  ndjsonRecords,
+  type NdjsonOptions,
+  postgresRecords,
+  type PostgresOptions,
+  type RecordFilter,
+  type RecordHandler,
+  type RecordQuery,
+  sqliteRecords,
+  type SqliteOptions,
+} from "./records/index.ts";
+export {
   createMask,
   isSecretKey,
   type Mask,

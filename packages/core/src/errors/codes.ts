@@ -65,6 +65,9 @@ export const ERROR_CODES = {
   "illegal-transition": "An execution was given an event its state does not take.",
   "already-stopped": "The service was stopped and can't be started again.",
   "health-port-taken": "The port for health and metrics is in use.",
+  "record-refused":
+    "An execution record can't be stored where it was to go, however often that is tried.",
+  "record-store-failed": "The store of execution records can't be opened, written or read.",
   // Why an attempt failed, in records and dead letters.
   "handler-failed": "The handler threw or rejected.",
   "timed-out": "The handler did not end within its timeout.",

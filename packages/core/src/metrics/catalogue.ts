@@ -12,7 +12,8 @@ export interface MetricDescription {
  * Everything a metric may be labelled with. Each has few values: what a producer can choose freely (a job's id, a key, an unknown job's
  * name) is never one.
  */
-export type MetricLabel = "queue" | "job" | "outcome" | "reason" | "schedule" | "kind" | "role";
+export type MetricLabel =
+  "queue" | "job" | "outcome" | "reason" | "schedule" | "kind" | "role" | "handler";
 
 const byJob = ["queue", "job"] as const;
 const byQueue = ["queue"] as const;
@@ -105,6 +106,12 @@ export const METRICS = {
     unit: "{reading}",
     labels: [],
     about: "Readings of all queues that failed, on the node that reads them",
+  },
+  execution_records_dropped_total: {
+    kind: "counter",
+    unit: "{record}",
+    labels: ["handler"],
+    about: "Execution records that their handler could not take in time, or refused",
   },
   job_duration_seconds: {
     kind: "histogram",

@@ -31,6 +31,7 @@ import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
 import { queuesPurge } from "./commands/queues-purge.ts";
 import { queuesSet } from "./commands/queues-set.ts";
 import { queues } from "./commands/queues.ts";
+import { records } from "./commands/records.ts";
 import { run } from "./commands/run.ts";
 import { top } from "./commands/top.ts";
 
@@ -67,6 +68,7 @@ export const COMMANDS: readonly Command[] = [
   cronHistory,
   locksList,
   locksRelease,
+  records,
   nodesList,
   nodesQuiet,
   nodesResume,

@@ -1,3 +1,4 @@
+import { toMs } from "@millrace/core";
 import { type FieldKind, text } from "../config/field-kinds.ts";
 
 export const time: FieldKind<number> = {
@@ -14,3 +15,14 @@ export const time: FieldKind<number> = {
 
 /** Checked by core, which knows the field's own rules. */
 export const durationText: FieldKind<string> = { ...text, placeholder: "<30s>" };
+
+/** A time, or how long ago it was. */
+export const ago: FieldKind<number> = {
+  placeholder: "<time|1h>",
+  parse(raw) {
+    const value = typeof raw === "string" ? raw.trim() : "";
+    if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(value)) return Date.now() - toMs(value);
+    return time.parse(raw);
+  },
+  show: String,
+};

@@ -24,6 +24,8 @@ export const text: FieldKind<string> = {
 
 export const file: FieldKind<string> = { ...text, placeholder: "<file>" };
 
+export const directory: FieldKind<string> = { ...text, placeholder: "<dir>" };
+
 export const namespace: FieldKind<string> = {
   ...text,
   placeholder: "<name>",

@@ -1,4 +1,5 @@
 import {
+  directory,
   duration,
   type FieldKind,
   file,
@@ -15,7 +16,7 @@ import {
 } from "./field-kinds.ts";
 
 /** Which commands and calls a field is for. `dev` has a server of its own, and so takes no `connection` fields. */
-export type FieldGroup = "connection" | "namespace" | "masking" | "node" | "health";
+export type FieldGroup = "connection" | "namespace" | "masking" | "node" | "health" | "records";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
@@ -222,6 +223,35 @@ export const FIELDS = {
     env: ["MILLRACE_LOG_LEVEL"],
     default: "info",
     about: "What is logged, on stderr.",
+  }),
+  recordsDir: field({
+    group: "records",
+    kind: directory,
+    flag: "records-dir",
+    env: ["MILLRACE_RECORDS_DIR"],
+    about: "Directory for execution records as files of JSON lines.",
+  }),
+  recordsSqlite: field({
+    group: "records",
+    kind: file,
+    flag: "records-sqlite",
+    env: ["MILLRACE_RECORDS_SQLITE"],
+    about: "SQLite database file for execution records.",
+  }),
+  recordsPostgres: field({
+    group: "records",
+    kind: text,
+    env: ["MILLRACE_RECORDS_POSTGRES"],
+    secret: true,
+    about: "URL of a PostgreSQL database for execution records. Needs the package pg.",
+  }),
+  recordsKeepMs: field({
+    group: "records",
+    kind: duration,
+    flag: "records-keep",
+    env: ["MILLRACE_RECORDS_KEEP"],
+    default: 30 * 86_400_000,
+    about: "How long execution records are kept.",
   }),
 } as const;
 

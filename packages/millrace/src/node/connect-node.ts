@@ -10,6 +10,7 @@ import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import { maskOf } from "../config/mask-of.ts";
 import type { Config } from "../config/fields.ts";
+import { configuredLog } from "../records/configured-log.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 export interface NodeConnection {
@@ -46,11 +47,26 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
       replicas: config.replicas,
       ...(log === undefined ? {} : { logger: log }),
     }));
+<<<<<<< /tmp/tmp.5lnbSrgCbl/2.ts
+  const executionLog = configuredLog(config, {
+=======
+  const executionLog = configuredLog(config, mask, {
+>>>>>>> /tmp/tmp.5lnbSrgCbl/3.ts
+    ...options,
+    ...(log === undefined ? {} : { log }),
+  });
   try {
     const node = createRuntimeNode({
       ...ports(options),
+<<<<<<< /tmp/tmp.5lnbSrgCbl/2.ts
       ...(log === undefined ? {} : { log }),
       maskText: mask.text,
+      ...(executionLog === undefined ? {} : { executionLog }),
+=======
+      ...(executionLog === undefined ? {} : { executionLog }),
+      ...(log === undefined ? {} : { log }),
+      maskText: mask.text,
+>>>>>>> /tmp/tmp.5lnbSrgCbl/3.ts
       broker,
       jobs,
       schedules,
@@ -59,6 +75,7 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
     });
     return { node, config, close: () => broker.close() };
   } catch (error) {
+    await executionLog?.close();
     await broker.close();
     throw error;
   }

@@ -31,6 +31,7 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
   readonly waitForServer?: boolean;
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
+  /** Instead of the one that `recordsDir` and its kin ask for. See `docs/records.md`. */
   readonly executionLog?: ExecutionLog;
   /** Follows every attempt and what it enqueues: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
   readonly instrumentation?: Instrumentation;

@@ -12,4 +12,20 @@ export {
   openTelemetryMetrics,
   type OpenTelemetryMetricsOptions,
 } from "@millrace/telemetry/metrics";
+export {
+  type ExecutionRecord,
+  executionRecords,
+  type ExecutionRecords,
+  type ExecutionRecordsOptions,
+  historyRecords,
+  ndjsonRecords,
+  type NdjsonOptions,
+  postgresRecords,
+  type PostgresOptions,
+  type RecordFilter,
+  type RecordHandler,
+  type RecordQuery,
+  sqliteRecords,
+  type SqliteOptions,
+} from "@millrace/telemetry/records";
 export { type Propagation, telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";

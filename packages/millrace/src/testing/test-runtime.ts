@@ -1,6 +1,7 @@
 import {
   type Duration,
   type EnqueueOptions,
+  type ExecutionLog,
   type Instrumentation,
   instrumentedBroker,
   type JobDefinition,
@@ -22,6 +23,7 @@ export interface TestRuntimeOptions {
   /** Jobs of a queue that run at once. Default 10. */
   readonly slots?: number;
   readonly middleware?: readonly Middleware[];
+  readonly executionLog?: ExecutionLog;
   /** For the client and the node: `telemetry()`. */
   readonly instrumentation?: Instrumentation;
   /** The clock's first reading, epoch milliseconds. Default: 2030-01-01T00:00:00Z. */
@@ -77,6 +79,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     slots = 10,
     middleware = [],
     instrumentation,
+    executionLog,
     startMs,
     random = () => 0.5,
   } = options;
@@ -93,6 +96,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     slots,
     middleware,
     ...(instrumentation === undefined ? {} : { instrumentation }),
+    ...(executionLog === undefined ? {} : { executionLog }),
     clock,
     random,
     name: "test-node",

@@ -479,7 +479,7 @@ export class Execution {
     }
     if (this.#phase === "ended") return;
     this.#state = settlement.state;
-    reportSettled(this.#host, input, settlement);
+    reportSettled(this.#host, input, settlement, trace?.traceId);
     if (this.#host.instrumentation !== undefined)
       this.#traceSettled(this.#host.instrumentation, input, settlement);
     if (this.#onTrial) await this.#endTrial(input.envelope);

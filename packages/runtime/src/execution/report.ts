@@ -3,6 +3,7 @@ import {
   type Events,
   noMetrics,
   recordError,
+  type SettledExecution,
   type Settlement,
   type SettlementInput,
 } from "@millrace/core";
@@ -45,11 +46,14 @@ export function reportSettled(
   host: ExecutionHost,
   input: SettlementInput,
   settlement: Settlement,
+  traceId?: string,
 ): void {
   if (host.metrics !== noMetrics) quietly(host, () => count(host, input, settlement));
   quietly(host, () => {
     for (const step of settlement.steps)
-      if (step.do === "record") host.executionLog.record(step.record);
+      if (step.do === "record") host.executionLog.record(step.record, input.envelope, traceId);
+    if (settlement.state === "abandoned" && input.startedAt !== undefined)
+      host.executionLog.record(abandonedExecution(input), input.envelope, traceId);
   });
   const { envelope, outcome, durationMs } = input;
   if (settlement.state === "abandoned") host.events.emit("lease.lost", idOf(envelope));
@@ -67,6 +71,25 @@ export function reportSettled(
   if (settlement.reason !== undefined) event.reason = settlement.reason;
   if ("error" in outcome) event.error = outcome.error;
   host.events.emit("job.settled", event);
+}
+
+/** Nothing of it is in the history: whoever holds the job now writes there. */
+function abandonedExecution(input: SettlementInput): SettledExecution {
+  const { envelope, message, node, now, startedAt, durationMs } = input;
+  return {
+    id: envelope.id,
+    name: envelope.name,
+    queue: envelope.queue,
+    state: "abandoned",
+    outcome: "lease-lost",
+    attempts: envelope.attempts,
+    generation: envelope.generation,
+    sequence: message.sequence,
+    node,
+    at: now,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+  };
 }
 
 function quietly(host: ExecutionHost, say: () => void): void {

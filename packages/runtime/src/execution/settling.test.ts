@@ -237,5 +237,33 @@ test("the execution log gets one record per settled delivery, after it was confi
   await enqueue("t.job");
   expect(record).not.toHaveBeenCalled();
   await clock.advance("1s");
-  expect(record.mock.calls).toMatchObject([[{ id: "a", state: "dead", reason: "fatal" }]]);
+  expect(record.mock.calls).toMatchObject([
+    [
+      { id: "a", state: "dead", reason: "fatal" },
+      { id: "a", attempts: 0, payload: null },
+      undefined,
+    ],
+  ]);
+});
+
+test("the execution log hears of a run whose lease was lost, which the history doesn't", async () => {
+  const record = vi.fn();
+  const { broker, clock, enqueue, history } = await simulatedNode({
+    jobs: [
+      defineJob({ name: "t.job", queue: QUEUE }).handler(
+        ({ signal }) =>
+          new Promise((resolve) => {
+            signal.addEventListener("abort", resolve);
+          }),
+      ),
+    ],
+    executionLog: { record, close: async () => {} },
+  });
+  await enqueue("t.job");
+  broker.loseLeases(QUEUE);
+  await clock.advance("1ms");
+  expect(record.mock.calls).toMatchObject([
+    [{ id: "a", state: "abandoned", outcome: "lease-lost", attempts: 0 }, { id: "a" }, undefined],
+  ]);
+  expect(await history()).toEqual([]);
 });

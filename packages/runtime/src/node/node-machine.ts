@@ -108,6 +108,11 @@ export const nodeMachine = setup({
 export type NodeState =
   "idle" | "starting" | "running" | "draining" | "aborting" | "handingBack" | "closing" | "stopped";
 
-function share({ graceMs }: NodeDuties, phase: keyof typeof SHARE): number {
+/** How long a stopping node waits for what it closes. */
+export function closeTimeMs(graceMs: number): number {
+  return share({ graceMs }, "closing");
+}
+
+function share({ graceMs }: Pick<NodeDuties, "graceMs">, phase: keyof typeof SHARE): number {
   return Math.max(LEAST_MS, Math.floor(graceMs * SHARE[phase]));
 }

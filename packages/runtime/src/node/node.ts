@@ -33,7 +33,7 @@ import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
 import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
-import { nodeMachine, type NodeState } from "./node-machine.ts";
+import { closeTimeMs, nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
 
 /** A running set of queue workers with everything they need. */
@@ -272,7 +272,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           gates.close(),
           ...workers.map((worker) => worker.close()),
           threads.close(),
-          config.executionLog.close(),
+          config.executionLog.close(closeTimeMs(config.graceMs)),
         ]);
         // The last settlements have told of themselves. The machine waits for this no longer than for the rest.
         await instrumentation?.shutdown().catch(instrumentationFailed);

@@ -1,0 +1,128 @@
+import { expect, test } from "vitest";
+import { DEFAULT_SHAPE, draftRecord, isRecorded } from "./draft-record.ts";
+import { envelope, settled } from "./record.fixture.ts";
+
+const makeRecord = (...given: Parameters<typeof draftRecord>) => draftRecord(...given).record();
+
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+
+test("a failed attempt's record: who, when, how, what comes next", () => {
+  const record = makeRecord(
+    settled({
+      state: "requeued",
+      outcome: "failed",
+      attempts: 2,
+      notBefore: 6_000,
+      error: { type: "Error", message: "no route" },
+    }),
+    envelope({
+      attempts: 1,
+      maxAttempts: 5,
+      tags: ["eu"],
+      headers: { traceparent: `00-${TRACE}-b7ad6b7169203331-01` },
+    }),
+    undefined,
+    DEFAULT_SHAPE,
+  );
+  expect(record).toEqual({
+    recordId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    id: "a",
+    name: "mail.welcome",
+    queue: "mail",
+    attempt: 2,
+    maxAttempts: 5,
+    node: "n1",
+    state: "requeued",
+    outcome: "failed",
+    createdAt: 900,
+    startedAt: 990,
+    at: 1_000,
+    durationMs: 10,
+    retryDelayMs: 5_000,
+    error: { type: "Error", message: "no route" },
+    traceId: TRACE,
+    tags: ["eu"],
+    payload: { to: "ada" },
+  });
+});
+
+test("the attempt's own trace counts before the producer's; a header that is none is no trace", () => {
+  const headers = { traceparent: `00-${TRACE}-b7ad6b7169203331-01` };
+  const traced = makeRecord(settled(), envelope({ headers }), "f".repeat(32), DEFAULT_SHAPE);
+  expect(traced.traceId).toBe("f".repeat(32));
+  for (const traceparent of ["", "00-xyz", `00-${"0".repeat(32)}-b7ad6b7169203331-01`])
+    expect(
+      makeRecord(settled(), envelope({ headers: { traceparent } }), undefined, DEFAULT_SHAPE),
+    ).not.toHaveProperty("traceId");
+});
+
+test("payload and output are masked and bounded; the handler's own are untouched", () => {
+  const payload = { to: "ada", password: "x", letter: "y".repeat(10_000) };
+  const output = { token: "t", big: 10n, bytes: new Uint8Array(3), when: new Date(0) };
+  const before = structuredClone({ payload, output });
+  const record = makeRecord(settled({ output }), envelope({ payload }), undefined, DEFAULT_SHAPE);
+  expect(record.payload).toEqual({ to: "ada", password: "***", letter: "(10000 characters)" });
+  expect(record.output).toEqual({
+    token: "***",
+    big: "10",
+    bytes: "(3 bytes)",
+    when: "1970-01-01T00:00:00.000Z",
+  });
+  expect({ payload, output }).toEqual(before);
+});
+
+test("lists and maps beyond the limit say how much is missing", () => {
+  const list = Array.from({ length: 5_000 }, (_, i) => i);
+  const map = Object.fromEntries(list.map((i) => [`key${i}`, i]));
+  const record = makeRecord(
+    settled({ output: map }),
+    envelope({ payload: list }),
+    undefined,
+    DEFAULT_SHAPE,
+  );
+  expect(JSON.stringify(record.payload).length).toBeLessThan(4_200);
+  expect(record.payload).toContain(`(${5_000 - (record.payload as unknown[]).length + 1} more)`);
+  expect(JSON.stringify(record.output).length).toBeLessThan(4_200);
+  expect(record.output).toHaveProperty("…", expect.stringMatching(/^\(\d+ more\)$/));
+});
+
+test.each([
+  [
+    "a getter that throws",
+    {
+      get x() {
+        throw new Error("no");
+      },
+    },
+    "(unreadable)",
+  ],
+  ["a function", () => 1, undefined],
+  ["a nesting without end", endless(), expect.anything()],
+])("%s makes a record all the same", (_what, output, shown) => {
+  const record = makeRecord(settled({ output }), envelope(), undefined, DEFAULT_SHAPE);
+  expect(record.output).toEqual(shown);
+  expect(() => JSON.stringify(record)).not.toThrow();
+});
+
+function endless(): object {
+  const value: { self?: object } = {};
+  value.self = value;
+  return value;
+}
+
+test("no values at all where none are wanted", () => {
+  const record = makeRecord(settled({ output: 1 }), envelope(), undefined, {
+    ...DEFAULT_SHAPE,
+    maxValueChars: 0,
+  });
+  expect(record).not.toHaveProperty("payload");
+  expect(record).not.toHaveProperty("output");
+});
+
+test("attempts and ends are recorded; a job that only moved on is not", () => {
+  const { startedAt: _ran, ...unstarted } = settled();
+  expect(isRecorded(settled({ state: "requeued", outcome: "snoozed" }))).toBe(true);
+  expect(isRecorded(settled({ state: "abandoned", outcome: "lease-lost" }))).toBe(true);
+  expect(isRecorded({ ...unstarted, state: "expired", outcome: "expired" })).toBe(true);
+  expect(isRecorded({ ...unstarted, state: "requeued", outcome: "deferred" })).toBe(false);
+});

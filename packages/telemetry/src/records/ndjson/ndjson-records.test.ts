@@ -1,0 +1,113 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { RecordHandler } from "../record-handler.ts";
+import { record } from "../record.fixture.ts";
+import { storeSuite } from "../store-suite.fixture.ts";
+import { ndjsonRecords, type NdjsonOptions } from "./ndjson-records.ts";
+
+let dir: string;
+let open: RecordHandler[] = [];
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "millrace-records-"));
+  open = [];
+});
+afterEach(async () => {
+  await Promise.all(open.map((handler) => handler.close()));
+  await rm(dir, { recursive: true });
+});
+
+function files(options: Partial<NdjsonOptions> = {}): RecordHandler {
+  const handler = ndjsonRecords({ dir, ...options });
+  open.push(handler);
+  return handler;
+}
+
+storeSuite(() => ({
+  open: () => ndjsonRecords({ dir: join(dir, "shared") }),
+  prunesByRecord: false,
+}));
+
+const names = async (): Promise<string[]> => (await readdir(dir)).toSorted();
+const idsOf = async (handler: RecordHandler, query = {}): Promise<string[]> =>
+  ((await handler.query?.({ limit: 100, ...query })) ?? []).map(({ id }) => id);
+
+test("a line of JSON for each record, in a directory that is made where it is missing", async () => {
+  const deep = join(dir, "a", "b");
+  const one = record({ id: "x", payload: { text: "two\nlines" } });
+  await files({ dir: deep }).write([one, record({ id: "y" })]);
+  const [name = ""] = await readdir(deep);
+  expect(name).toMatch(/^executions-\d{4}-\d\d-\d\dT[\d-]+Z-[0-9a-f]{8}\.ndjson$/);
+  const lines = (await readFile(join(deep, name), "utf8")).split("\n");
+  expect(lines).toHaveLength(3);
+  expect(JSON.parse(lines[0] ?? "")).toEqual(one);
+});
+
+test("a new file where one would be too large, or is too old", async () => {
+  let now = 1_700_000_000_000;
+  const handler = files({ maxFileBytes: 1_000, maxFileAgeMs: 60_000, now: () => now });
+  for (let i = 0; i < 10; i += 1) {
+    now += 1;
+    await handler.write([record({ id: `j${i}`, at: i })]);
+  }
+  const before = await names();
+  expect(before.length).toBeGreaterThan(2);
+  for (const name of before)
+    expect((await readFile(join(dir, name))).length).toBeLessThanOrEqual(1_000);
+  now += 60_000;
+  await handler.write([record({ id: "late", at: 99 })]);
+  expect(await names()).toHaveLength(before.length + 1);
+  expect(await idsOf(handler)).toEqual([
+    "late",
+    ...Array.from({ length: 10 }, (_, i) => `j${9 - i}`),
+  ]);
+});
+
+test("records of several writers of one directory, the newest first, by every filter", async () => {
+  const [a, b] = [files(), files()];
+  await a.write([
+    record({ id: "1", at: 10, queue: "mail" }),
+    record({ id: "3", at: 30, name: "img.scale", queue: "img" }),
+  ]);
+  await b.write([
+    record({ id: "2", at: 20, outcome: "failed", state: "requeued" }),
+    record({ id: "2", at: 40, attempt: 2 }),
+  ]);
+  expect(await idsOf(a)).toEqual(["2", "3", "2", "1"]);
+  expect(await idsOf(b, { limit: 2 })).toEqual(["2", "3"]);
+  expect(await idsOf(a, { id: "2" })).toEqual(["2", "2"]);
+  expect(await idsOf(a, { queue: "img" })).toEqual(["3"]);
+  expect(await idsOf(a, { name: "img.scale" })).toEqual(["3"]);
+  expect(await idsOf(a, { outcome: "failed" })).toEqual(["2"]);
+  expect(await idsOf(a, { since: 30 })).toEqual(["2", "3"]);
+});
+
+test("half lines, foreign lines and foreign files are passed over", async () => {
+  const handler = files();
+  await handler.write([record({ id: "good" })]);
+  const [name = ""] = await names();
+  await appendFile(join(dir, name), '{"id":"half","at":1\nnull\n{"x":1}\n');
+  await writeFile(join(dir, "notes.txt"), JSON.stringify(record({ id: "foreign" })));
+  expect(await idsOf(handler)).toEqual(["good"]);
+  await expect(idsOf(files({ dir: join(dir, "missing") }))).rejects.toMatchObject({
+    code: "record-store-failed",
+    message: expect.stringContaining("missing") as string,
+  });
+});
+
+test("files that are too old or too many are deleted; the one in use and foreign ones are not", async () => {
+  const now = Date.now();
+  const old = files();
+  await old.write([record({ id: "old" })]);
+  await old.close();
+  const [first = ""] = await names();
+  await utimes(join(dir, first), new Date(now - 10_000), new Date(now - 10_000));
+  await writeFile(join(dir, "notes.txt"), "mine");
+  await utimes(join(dir, "notes.txt"), new Date(0), new Date(0));
+  const current = files({ keepMs: 5_000, keepBytes: 1 });
+  await current.write([record({ id: "new" })]);
+  await current.prune?.(now);
+  expect(await idsOf(current)).toEqual(["new"]);
+  expect(await names()).toContain("notes.txt");
+});

@@ -1,0 +1,68 @@
+import { rm } from "node:fs/promises";
+import type { RecordHandler } from "../record-handler.ts";
+import { readRecords } from "./read-records.ts";
+import { isMissing, type RecordFile, recordFiles } from "./record-files.ts";
+import { RecordWriter } from "./record-writer.ts";
+
+export interface NdjsonOptions {
+  /** Where the files are; made where it isn't there. Several nodes may share it. */
+  readonly dir: string;
+  /** A new file is begun when this one would be larger. Default 64 MiB. */
+  readonly maxFileBytes?: number;
+  /** And when it is older. Default: a day. */
+  readonly maxFileAgeMs?: number;
+  /** Files that were last written longer ago are deleted. Default: 30 days. */
+  readonly keepMs?: number;
+  /** And the oldest where all are larger than this together. Default: 1 GiB. */
+  readonly keepBytes?: number;
+  readonly now?: () => number;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Records as lines of JSON, in files of one directory: `executions-<time>-<random>.ndjson`, readable by `jq`, `grep` and
+ * every log shipper.
+ *
+ * @example executionRecords({ handlers: [ndjsonRecords({ dir: "/var/log/millrace" })] })
+ */
+export function ndjsonRecords(options: NdjsonOptions): RecordHandler {
+  const {
+    dir,
+    maxFileBytes = 64 * 2 ** 20,
+    maxFileAgeMs = DAY_MS,
+    keepMs = 30 * DAY_MS,
+    keepBytes = 2 ** 30,
+    now = Date.now,
+  } = options;
+  const writer = new RecordWriter({ dir, maxFileBytes, maxFileAgeMs, now });
+  return {
+    name: "file",
+    write: (records) => writer.write(records),
+    query: (query) => readRecords(dir, query),
+    async prune(at) {
+      for (const { path } of outdated(await filesSoFar(), at))
+        if (path !== writer.path) await rm(path, { force: true });
+    },
+    close: () => writer.close(),
+  };
+
+  /** Nothing may have been written yet. */
+  async function filesSoFar(): Promise<readonly RecordFile[]> {
+    try {
+      return await recordFiles(dir);
+    } catch (error) {
+      if (isMissing(error)) return [];
+      throw error;
+    }
+  }
+
+  /** @param files the last written first */
+  function outdated(files: readonly RecordFile[], at: number): readonly RecordFile[] {
+    let bytes = 0;
+    return files.filter((file) => {
+      bytes += file.bytes;
+      return file.writtenAt < at - keepMs || bytes > keepBytes;
+    });
+  }
+}

@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { record } from "../record.fixture.ts";
+import { storeSuite } from "../store-suite.fixture.ts";
+import { sqliteRecords } from "./sqlite-records.ts";
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "millrace-sqlite-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+storeSuite(() => ({
+  open: (keepMs) =>
+    sqliteRecords({
+      path: join(dir, "a", "records.db"),
+      ...(keepMs === undefined ? {} : { keepMs }),
+    }),
+  prunesByRecord: true,
+}));
+
+test("who only asks makes no file, and is told that there is none", async () => {
+  const store = sqliteRecords({ path: join(dir, "none.db") });
+  await expect(store.query?.({ limit: 1 })).rejects.toMatchObject({
+    code: "record-store-failed",
+    message: expect.stringContaining("none.db") as string,
+  });
+  await store.close();
+  expect(existsSync(join(dir, "none.db"))).toBe(false);
+});
+
+test("a file that is no database is refused with its name, and used once it has gone", async () => {
+  const path = join(dir, "notes.txt");
+  await writeFile(path, "these are notes, and far too long ".repeat(100));
+  const store = sqliteRecords({ path });
+  await expect(store.write([record()])).rejects.toMatchObject({
+    code: "record-store-failed",
+    message: expect.stringContaining("not a database") as string,
+  });
+  await rm(path);
+  await store.write([record({ id: "x" })]);
+  expect(await store.query?.({ limit: 5 })).toMatchObject([{ id: "x" }]);
+  await store.close();
+});
+
+test("a write that fails in its middle leaves nothing of it", async () => {
+  const store = sqliteRecords({ path: join(dir, "records.db") });
+  await expect(
+    store.write([
+      record({ id: "good" }),
+      record({ id: "bad", at: "no time" as unknown as number }),
+    ]),
+  ).rejects.toMatchObject({ code: "record-store-failed" });
+  expect(await store.query?.({ limit: 5 })).toEqual([]);
+  await store.write([record({ id: "good" })]);
+  expect(await store.query?.({ limit: 5 })).toMatchObject([{ id: "good" }]);
+  await store.close();
+});

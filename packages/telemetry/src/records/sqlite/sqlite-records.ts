@@ -1,0 +1,30 @@
+import type { RecordHandler } from "../record-handler.ts";
+import { SqliteThread } from "./sqlite-thread.ts";
+
+export interface SqliteOptions {
+  /** The database file; made with its directory where it isn't there. Several nodes of one machine may share it. */
+  readonly path: string;
+  /** Records of what was settled longer ago are deleted. Default: 30 days. */
+  readonly keepMs?: number;
+}
+
+/**
+ * Records in a SQLite file, in the table `millrace_executions`. Needs no server and no package: it is Node's own SQLite, in a
+ * thread of its own.
+ *
+ * @example executionRecords({ handlers: [sqliteRecords({ path: "records.db" })] })
+ */
+export function sqliteRecords({ path, keepMs = 30 * 86_400_000 }: SqliteOptions): RecordHandler {
+  const thread = new SqliteThread(path);
+  return {
+    name: "sqlite",
+    async write(records) {
+      await thread.ask({ do: "write", records });
+    },
+    query: (query) => thread.ask({ do: "query", query }),
+    async prune(now) {
+      await thread.ask({ do: "prune", before: now - keepMs });
+    },
+    close: () => thread.end(),
+  };
+}

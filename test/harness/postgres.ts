@@ -1,0 +1,136 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chown, mkdtemp, rm } from "node:fs/promises";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { findFreePort, guardChild } from "@millrace/broker-nats/server";
+import { eventually } from "./deadline.ts";
+
+export interface TestPostgres {
+  readonly url: string;
+  /** SIGKILL: what a machine that loses its power leaves behind. */
+  kill(): Promise<void>;
+  /** On the same port, with the same data. */
+  start(): Promise<void>;
+  /** SIGSTOP and SIGCONT, of all its processes: it takes connections and answers nothing. Linux only. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends it and removes its data. */
+  remove(): Promise<void>;
+}
+
+const run = promisify(execFile);
+
+/** Why there is no PostgreSQL to test with; undefined where there is one. */
+export function postgresMissing(): string | undefined {
+  return binaries() === undefined
+    ? "no PostgreSQL server found (Debian: apt-get install postgresql)"
+    : undefined;
+}
+
+/** A PostgreSQL server of its own, in a temporary directory, on the loopback address. */
+export async function startPostgres(): Promise<TestPostgres> {
+  const bin = binaries();
+  if (bin === undefined) throw new Error(postgresMissing());
+  const dir = await mkdtemp(join(tmpdir(), "millrace-postgres-"));
+  const who = await unprivileged(dir);
+  await run(
+    join(bin, "initdb"),
+    [
+      "-D",
+      join(dir, "data"),
+      "-U",
+      "millrace",
+      "-A",
+      "trust",
+      "-E",
+      "UTF8",
+      "--no-sync",
+      "--locale=C",
+    ],
+    { ...who, cwd: dir },
+  );
+  const port = await findFreePort();
+  let child: ChildProcess | undefined;
+  let unguard = (): void => {};
+
+  const server: TestPostgres = {
+    url: `postgres://millrace@127.0.0.1:${port}/postgres`,
+    async start() {
+      child = spawn(
+        join(bin, "postgres"),
+        [
+          "-D",
+          join(dir, "data"),
+          "-k",
+          dir,
+          "-p",
+          String(port),
+          "-c",
+          "listen_addresses=127.0.0.1",
+          "-c",
+          "fsync=off",
+        ],
+        { ...who, cwd: dir, stdio: "ignore" },
+      );
+      await once(child, "spawn");
+      unguard = guardChild(child.pid as number);
+      await eventually(
+        () =>
+          run(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).then(() => true),
+        { withinMs: 30_000, everyMs: 100, describe: "PostgreSQL takes connections" },
+      );
+    },
+    freeze: () => signalAll("SIGSTOP"),
+    thaw: () => signalAll("SIGCONT"),
+    kill: () => end("SIGKILL"),
+    async remove() {
+      signalAll("SIGCONT");
+      await end("SIGQUIT");
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  await server.start();
+  return server;
+
+  /** Each connection has a process of its own. */
+  function signalAll(signal: NodeJS.Signals): void {
+    if (child?.pid === undefined) return;
+    const backends = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+    child.kill(signal);
+    for (const pid of backends.split(" ").filter((word) => word.trim() !== ""))
+      process.kill(Number(pid), signal);
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    const ending = child;
+    child = undefined;
+    if (ending === undefined || ending.exitCode !== null) return;
+    const exited = once(ending, "exit");
+    ending.kill(signal);
+    await exited;
+    unguard();
+  }
+}
+
+/** PostgreSQL refuses to run as root. */
+async function unprivileged(dir: string): Promise<{ uid?: number; gid?: number }> {
+  if (process.getuid?.() !== 0) return {};
+  const { stdout } = await run("id", ["-u", "nobody"]);
+  const uid = Number(stdout);
+  const gid = Number((await run("id", ["-g", "nobody"])).stdout);
+  await chown(dir, uid, gid);
+  return { uid, gid };
+}
+
+function binaries(): string | undefined {
+  const places = [
+    ...(process.env["PATH"] ?? "").split(delimiter),
+    ...globSync("/usr/lib/postgresql/*/bin").sort().reverse(),
+  ];
+  return places.find((place) =>
+    ["initdb", "postgres", "pg_isready"].every((name) => existsSync(join(place, name))),
+  );
+}

@@ -1,0 +1,89 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ExecutionRecord } from "millrace/telemetry";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { millraceHere, startMillrace } from "../cli/millrace.ts";
+import { eventually } from "../harness/deadline.ts";
+import { describeEachServer } from "../harness/servers.ts";
+
+const JOBS = fileURLToPath(new URL("../cli/jobs.ts", import.meta.url));
+
+describeEachServer("millrace records", (server) => {
+  let dir: string;
+  let env: Record<string, string>;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), "millrace-records-"));
+    env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() };
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  async function find(...args: string[]): Promise<readonly ExecutionRecord[]> {
+    const result = await millraceHere(["records", "--json", ...args], { env });
+    expect(result).toMatchObject({ code: 0, err: "" });
+    return result.json<ExecutionRecord[]>();
+  }
+
+  test("what a node ran is found in its files after it has stopped, and in the history of the server", async () => {
+    const node = startMillrace(
+      [
+        "run",
+        JOBS,
+        ...["--health-port", "0", "--json", "--records-dir", dir],
+        ...["--records-sqlite", join(dir, "records.db")],
+      ],
+      env,
+    );
+    await node.line(/"healthUrl"/, 20_000);
+    for (const [name, id] of [
+      ["double", "d1"],
+      ["broken", "b1"],
+    ] as const)
+      await millraceHere(
+        ["enqueue", name, '{"n":21,"password":"x"}', "--queue", "work", "--id", id],
+        {
+          env,
+        },
+      );
+    await eventually(
+      async () => ((await find("--from", "history")).length === 2 ? true : undefined),
+      { withinMs: 20_000, describe: "both jobs are in the history" },
+    );
+    node.signal("SIGTERM");
+    expect((await node.exit(20_000)).code).toBe(0);
+
+    const kept = await find("--records-dir", dir);
+    expect(kept.map(({ id }) => id).toSorted()).toEqual(["b1", "d1"]);
+    expect(await find("--records-dir", dir, "--id", "d1")).toEqual([
+      expect.objectContaining({
+        id: "d1",
+        name: "double",
+        queue: "work",
+        attempt: 1,
+        outcome: "succeeded",
+        payload: { n: 21, password: "***" },
+        output: { doubled: 42, token: "***" },
+      }),
+    ]);
+    expect(await find("--records-dir", dir, "--outcome", "failed", "--since", "1h")).toMatchObject([
+      { id: "b1", state: "dead", reason: "fatal", error: { message: "broken beyond repair" } },
+    ]);
+    expect(await find("--records-sqlite", join(dir, "records.db"), "--id", "d1")).toEqual(
+      await find("--records-dir", dir, "--id", "d1"),
+    );
+    expect(await find("--records-dir", dir, "--queue", "other")).toEqual([]);
+    expect(await find("--from", "history", "--name", "double")).toMatchObject([
+      { id: "d1", attempt: 1, output: { token: "***" } },
+    ]);
+    const shown = await millraceHere(["records", "--records-dir", dir], { env });
+    expect(shown.out).toMatch(/^AT +ID +NAME/);
+    expect(shown.out).toContain("broken beyond repair");
+  });
+
+  test("a place that is not configured is refused", async () => {
+    const refused = await millraceHere(["records", "--from", "file", "--json"], { env });
+    expect(refused).toMatchObject({ code: 2 });
+    expect(refused.json()).toMatchObject({ error: { code: "invalid-option" } });
+  });
+});
