@@ -31,7 +31,8 @@ export {
   type OpenTelemetryMetrics,
   openTelemetryMetrics,
   type OpenTelemetryMetricsOptions,
-} from "./metrics/opentelemetry-metrics.ts";
+  registeredMetrics,
+} from "./metrics/index.ts";
 export {
   type PrometheusMetrics,
   prometheusMetrics,

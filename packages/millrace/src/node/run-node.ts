@@ -1,5 +1,5 @@
 import { type HealthServer, type MillraceNode, startHealthServer } from "@millrace/runtime";
-import { prometheusMetrics } from "@millrace/telemetry";
+import { type PrometheusMetrics, prometheusMetrics, registeredMetrics } from "@millrace/telemetry";
 import { connectNode, type NodeConnection } from "./connect-node.ts";
 import type { NodeOptions } from "./node-options.ts";
 
@@ -29,7 +29,7 @@ export interface RunningNode extends AsyncDisposable {
  * await running.stopped;
  */
 export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
-  const metrics = options.metrics === undefined ? prometheusMetrics() : undefined;
+  const metrics = options.metrics === undefined ? ownMetrics() : undefined;
   let connection: NodeConnection | undefined;
   let health: HealthServer | undefined;
   // In the order of opening, so that closing is its reverse; each may be missing where a start failed.
@@ -56,6 +56,12 @@ export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
     await close();
     throw error;
   }
+}
+
+/** For the page, and for the process's own meter provider where one is registered: it knows where else they go. */
+function ownMetrics(): PrometheusMetrics {
+  const registered = registeredMetrics();
+  return prometheusMetrics({ alsoTo: registered === undefined ? [] : [registered] });
 }
 
 function runningNode(

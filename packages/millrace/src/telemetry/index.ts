@@ -1,4 +1,18 @@
 export {
+  createMask,
+  type Mask,
+  mask,
+  maskError,
+  type MaskOptions,
+  maskText,
+  type SecretPattern,
+} from "@millrace/telemetry/masking";
+export {
+  type OpenTelemetryMetrics,
+  openTelemetryMetrics,
+  type OpenTelemetryMetricsOptions,
+} from "@millrace/telemetry/metrics";
+export {
   type ExecutionRecord,
   executionRecords,
   type ExecutionRecords,

@@ -1,6 +1,7 @@
 import {
   type Attributes,
   type BatchObservableResult,
+  createNoopMeter,
   type Histogram,
   type Meter,
   metrics,
@@ -49,6 +50,11 @@ export function openTelemetryMetrics({
   const collector = collectorOf(meter, conventions);
   collectors.set(meter, collector);
   return collector;
+}
+
+/** The collector of the meter provider that is registered in this process; undefined where there is none. */
+export function registeredMetrics(): OpenTelemetryMetrics | undefined {
+  return metrics.getMeter("millrace") === createNoopMeter() ? undefined : openTelemetryMetrics();
 }
 
 function collectorOf(meter: Meter, conventions: boolean): OpenTelemetryMetrics {

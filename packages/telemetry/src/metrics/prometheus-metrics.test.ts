@@ -24,3 +24,20 @@ test("counters, histograms and gauges stand on the page under the names and labe
   expect(page).toContain("# HELP slots_total Slots of the queue on this node");
   expect(page).toMatch(/^slots_total\{queue="mail"\} 16$/m);
 });
+
+test("a gauge that nobody knows any more is not on the page, and is again when somebody does", async () => {
+  const metrics = prometheusMetrics();
+  metrics.gauge("queue_depth", { queue: "mail" }, 7);
+  metrics.gauge("queue_depth", { queue: "images" }, 1);
+  expect(await metrics.page()).toMatch(/^queue_depth\{queue="mail"\} 7$/m);
+  metrics.gauge("queue_depth", { queue: "mail" }, undefined);
+  metrics.gauge("queue_held", { queue: "mail" }, undefined);
+  const without = await metrics.page();
+  expect(without).not.toContain('queue="mail"');
+  expect(without).toMatch(/^queue_depth\{queue="images"\} 1$/m);
+  metrics.gauge("queue_depth", { queue: "images" }, undefined);
+  expect(await metrics.page()).not.toContain("queue_depth");
+  metrics.gauge("queue_depth", { queue: "mail" }, 8);
+  expect(await metrics.page()).toMatch(/^queue_depth\{queue="mail"\} 8$/m);
+  await metrics.close();
+});

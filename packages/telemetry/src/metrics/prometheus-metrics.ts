@@ -1,10 +1,19 @@
 import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
-import { type IMetricReader, MeterProvider } from "@opentelemetry/sdk-metrics";
+import {
+  DataPointType,
+  type IMetricReader,
+  MeterProvider,
+  type MetricData,
+  type ResourceMetrics,
+} from "@opentelemetry/sdk-metrics";
 import { type OpenTelemetryMetrics, openTelemetryMetrics } from "./opentelemetry-metrics.ts";
+import { tellAll } from "./tell-all.ts";
 
 export interface PrometheusMetricsOptions {
   /** Where the same metrics go beside the page, over OTLP for instance. Ended by `close()`. */
   readonly readers?: readonly IMetricReader[];
+  /** Collectors that are told the same: `registeredMetrics()` for instance. They are not closed. */
+  readonly alsoTo?: readonly OpenTelemetryMetrics[];
   /** The `messaging.…` instruments beside our own. Default true. */
   readonly conventions?: boolean;
 }
@@ -26,6 +35,7 @@ export interface PrometheusMetrics extends OpenTelemetryMetrics {
  */
 export function prometheusMetrics({
   readers = [],
+  alsoTo = [],
   conventions = true,
 }: PrometheusMetricsOptions = {}): PrometheusMetrics {
   const exporter = new PrometheusExporter({
@@ -35,9 +45,27 @@ export function prometheusMetrics({
   });
   const provider = new MeterProvider({ readers: [exporter, ...readers] });
   const serializer = new PrometheusSerializer("", false, undefined, true, true);
+  const own = openTelemetryMetrics({ meter: provider.getMeter("millrace"), conventions });
   return {
-    ...openTelemetryMetrics({ meter: provider.getMeter("millrace"), conventions }),
-    page: async () => serializer.serialize((await exporter.collect()).resourceMetrics),
+    ...tellAll(own, alsoTo),
+    page: async () =>
+      serializer.serialize(withoutEnded((await exporter.collect()).resourceMetrics)),
     close: () => provider.shutdown(),
   };
+}
+
+/** Gauges that nobody knows any more are not on a page. */
+function withoutEnded({ resource, scopeMetrics }: ResourceMetrics): ResourceMetrics {
+  return {
+    resource,
+    scopeMetrics: scopeMetrics.map(({ scope, metrics }) => ({
+      scope,
+      metrics: metrics.map(toldOf).filter(({ dataPoints }) => dataPoints.length > 0),
+    })),
+  };
+}
+
+function toldOf(metric: MetricData): MetricData {
+  if (metric.dataPointType !== DataPointType.GAUGE) return metric;
+  return { ...metric, dataPoints: metric.dataPoints.filter(({ value }) => !Number.isNaN(value)) };
 }

@@ -2,6 +2,7 @@ import type { MetricLabels } from "@millrace/core";
 
 interface Series {
   readonly labels: MetricLabels;
+  /** Undefined: never told. Not a number: told no longer. */
   value: number | undefined;
 }
 
@@ -18,9 +19,14 @@ export class Tally {
     series.value = (series.value ?? 0) + by;
   }
 
-  /** Undefined ends the series. */
+  /**
+   * Undefined ends the series: it is `NaN` from now on. Leaving it out would not do: OpenTelemetry's SDK goes on with the last value of a series
+   * that is not told any more.
+   */
   set(labels: MetricLabels, value: number | undefined): void {
-    this.#seriesOf(labels).value = value;
+    const series = this.#seriesOf(labels);
+    if (value !== undefined) series.value = value;
+    else if (series.value !== undefined) series.value = Number.NaN;
   }
 
   *[Symbol.iterator](): Iterator<{ readonly labels: MetricLabels; readonly value: number }> {

@@ -1,0 +1,6 @@
+export {
+  type OpenTelemetryMetrics,
+  openTelemetryMetrics,
+  type OpenTelemetryMetricsOptions,
+  registeredMetrics,
+} from "./opentelemetry-metrics.ts";

@@ -1,0 +1,135 @@
+import { metrics as api } from "@opentelemetry/api";
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
+import { afterEach, expect, test } from "vitest";
+import { openTelemetryMetrics, registeredMetrics } from "./opentelemetry-metrics.ts";
+import { prometheusMetrics } from "./prometheus-metrics.ts";
+
+afterEach(() => api.disable());
+
+function otlp() {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
+  /** What an export has, by name: values, or counts of histograms, each with its attributes. */
+  const exported = async () => {
+    exporter.reset();
+    await reader.forceFlush();
+    const [last] = exporter.getMetrics();
+    return Object.fromEntries(
+      (last?.scopeMetrics ?? [])
+        .flatMap((scope) => scope.metrics)
+        .map(({ descriptor, dataPoints }) => [
+          descriptor.name,
+          {
+            unit: descriptor.unit,
+            points: dataPoints.map(({ attributes, value }) => [
+              attributes,
+              typeof value === "number" ? value : value.count,
+            ]),
+          },
+        ]),
+    );
+  };
+  return { reader, exported };
+}
+
+const failed = { queue: "mail", job: "welcome", outcome: "failed" };
+
+test("counters are sums, gauges end, and the conventions are fed from ours", async () => {
+  const { reader, exported } = otlp();
+  const provider = new MeterProvider({ readers: [reader] });
+  const metrics = openTelemetryMetrics({ meter: provider.getMeter("millrace") });
+  metrics.increment("jobs_enqueued_total", { queue: "mail", job: "welcome" }, 3);
+  metrics.increment("jobs_enqueued_total", { job: "welcome", queue: "mail" });
+  metrics.increment("jobs_enqueued_total", { queue: "mail", job: "farewell" });
+  metrics.observe("job_duration_seconds", failed, 20_000);
+  metrics.gauge("queue_depth", { queue: "mail" }, 7);
+  const first = await exported();
+  expect(first["jobs_enqueued_total"]).toEqual({
+    unit: "{job}",
+    points: [
+      [{ queue: "mail", job: "welcome" }, 4],
+      [{ queue: "mail", job: "farewell" }, 1],
+    ],
+  });
+  expect(first["messaging.client.sent.messages"]?.points).toEqual([
+    [
+      {
+        "messaging.system": "nats",
+        "messaging.operation.name": "publish",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": "mail",
+      },
+      5,
+    ],
+  ]);
+  expect(first["messaging.process.duration"]).toMatchObject({
+    unit: "s",
+    points: [[{ "error.type": "failed", "messaging.operation.name": "process" }, 1]],
+  });
+  expect(first["queue_depth"]?.points).toEqual([[{ queue: "mail" }, 7]]);
+
+  metrics.gauge("queue_depth", { queue: "mail" }, undefined);
+  metrics.increment("jobs_enqueued_total", { queue: "mail", job: "farewell" });
+  const second = await exported();
+  expect(second["queue_depth"]?.points).toEqual([[{ queue: "mail" }, Number.NaN]]);
+  expect(second["jobs_enqueued_total"]?.points[1]?.[1]).toBe(2);
+  await provider.shutdown();
+});
+
+test("what is only known by looking is looked at for each collection, and no longer when it was ended", async () => {
+  const { reader, exported } = otlp();
+  const provider = new MeterProvider({ readers: [reader] });
+  const metrics = openTelemetryMetrics({ meter: provider.getMeter("millrace") });
+  let looks = 0;
+  const end = metrics.onCollect(async () => {
+    await Promise.resolve();
+    metrics.gauge("slots_used", { queue: "mail" }, (looks += 1));
+  });
+  expect((await exported())["slots_used"]?.points).toEqual([[{ queue: "mail" }, 1]]);
+  expect((await exported())["slots_used"]?.points).toEqual([[{ queue: "mail" }, 2]]);
+  end();
+  await exported();
+  expect(looks).toBe(2);
+  await provider.shutdown();
+});
+
+test("the process's own provider is found, is told the same as the page, and has one collector", async () => {
+  expect(registeredMetrics()).toBeUndefined();
+  const { reader, exported } = otlp();
+  const provider = new MeterProvider({ readers: [reader] });
+  api.setGlobalMeterProvider(provider);
+  const registered = registeredMetrics();
+  if (registered === undefined) throw new Error("a provider is registered");
+  expect(openTelemetryMetrics()).toBe(registered);
+
+  const metrics = prometheusMetrics({ alsoTo: [registered], conventions: false });
+  let looks = 0;
+  const end = metrics.onCollect(() => metrics.gauge("node_ready", {}, (looks += 1)));
+  metrics.increment("jobs_failed_total", { queue: "mail", job: "welcome" });
+  metrics.observe("job_duration_seconds", failed, 1);
+  const page = await metrics.page();
+  expect(page).toMatch(/^jobs_failed_total\{queue="mail",job="welcome"\} 1$/m);
+  expect(page).toMatch(/^node_ready 1$/m);
+  expect(page).not.toContain("messaging_");
+  const elsewhere = await exported();
+  expect(elsewhere["jobs_failed_total"]?.points[0]?.[1]).toBe(1);
+  expect(elsewhere["job_duration_seconds"]?.points[0]?.[1]).toBe(1);
+  expect(elsewhere["node_ready"]?.points).toEqual([[{}, 2]]);
+  end();
+  await metrics.close();
+  await provider.shutdown();
+});
+
+test("a reader of one's own is given what the page shows", async () => {
+  const { reader, exported } = otlp();
+  const metrics = prometheusMetrics({ readers: [reader] });
+  metrics.increment("jobs_failed_total", { queue: "mail", job: "welcome" });
+  expect((await exported())["jobs_failed_total"]?.points[0]?.[1]).toBe(1);
+  expect(await metrics.page()).toContain("jobs_failed_total");
+  await metrics.close();
+});
