@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { succeed } from "./run-command.ts";
@@ -6,6 +6,8 @@ import { succeed } from "./run-command.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 const COPIED = ["package.json", "pnpm-workspace.yaml", "LICENSE", "scripts", "packages"];
 const SETTINGS = ["tsconfig.base.json", "tsconfig.build.json"];
+
+const STARTED_AT = Date.now();
 
 export interface PackedPackage {
   readonly manifest: { readonly name: string; readonly version: string };
@@ -25,13 +27,15 @@ export async function packPackages(dir: string): Promise<readonly PackedPackage[
       filter: (path) => basename(path) !== "dist" && !path.endsWith(".tsbuildinfo"),
     });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const folders = readdirSync(join(copy, "packages"));
+  for (const folder of folders) stampVersion(join(copy, "packages", folder, "package.json"));
   await succeed([process.execPath, "scripts/build.mjs"], copy);
 
   const { packageManager } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
     readonly packageManager: string;
   };
   const packed: PackedPackage[] = [];
-  for (const folder of readdirSync(join(copy, "packages"))) {
+  for (const folder of folders) {
     const destination = join(dir, "packed", folder);
     await mkdir(destination, { recursive: true });
     const pack = ["npx", "--yes", packageManager, "pack", "--pack-destination", destination];
@@ -42,4 +46,11 @@ export async function packPackages(dir: string): Promise<readonly PackedPackage[
     packed.push({ manifest: JSON.parse(manifest) as PackedPackage["manifest"], tarball });
   }
   return packed;
+}
+
+/** A version of this run alone: package managers know a package by its version, and would take an earlier run's build from their caches. */
+function stampVersion(file: string): void {
+  const manifest = JSON.parse(readFileSync(file, "utf8")) as PackedPackage["manifest"];
+  const version = `${manifest.version}-run.${STARTED_AT}`;
+  writeFileSync(file, JSON.stringify({ ...manifest, version }));
 }
