@@ -13,6 +13,7 @@ import {
   RECORD_STORES,
   type RecordStore,
 } from "../../records/record-stores.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { type Column, table } from "../show/table.ts";
 import { ago } from "../time-kinds.ts";
@@ -114,7 +115,9 @@ async function find(
 ): Promise<readonly ExecutionRecord[]> {
   const store = from ?? configuredStores(config)[0] ?? "history";
   if (store !== "history") return ask(openStore(store, config), query);
-  return withClient(config, ({ broker }) => ask(historyRecords(broker.history), query));
+  return withClient(config, ({ broker }) =>
+    ask(historyRecords(broker.history, { mask: maskOf(config) }), query),
+  );
 }
 
 async function ask(
