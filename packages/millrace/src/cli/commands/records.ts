@@ -14,7 +14,6 @@ import {
   RECORD_STORES,
   type RecordStore,
 } from "../../records/record-stores.ts";
-import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { type Column, table } from "../show/table.ts";
 import { ago } from "../time-kinds.ts";
