@@ -47,16 +47,16 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
       replicas: config.replicas,
       ...(log === undefined ? {} : { logger: log }),
     }));
-  const executionLog = configuredLog(config, mask, {
+  const executionLog = configuredLog(config, {
     ...options,
     ...(log === undefined ? {} : { log }),
   });
   try {
     const node = createRuntimeNode({
       ...ports(options),
-      ...(executionLog === undefined ? {} : { executionLog }),
       ...(log === undefined ? {} : { log }),
       maskText: mask.text,
+      ...(executionLog === undefined ? {} : { executionLog }),
       broker,
       jobs,
       schedules,
