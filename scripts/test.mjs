@@ -12,6 +12,7 @@ const code = await runNode(
     "run",
     "--reporter=default",
     "--reporter=./scripts/test-summary.mjs",
+    "--reporter=./scripts/interop-matrix.mjs",
     ...process.argv.slice(2),
   ],
   { MILLRACE_TEST_SUMMARY: summaryFile },

@@ -30,9 +30,9 @@ describeEachServer(
     let operator: Millrace;
 
     beforeAll(async () => {
-      const run = async ({ input, attempt, job, progress }: ExecutionContext<{ n: number }>) => {
+      const run = ({ input, attempt, job, progress }: ExecutionContext<{ n: number }>) => {
         attempts.push({ id: job.id, attempt });
-        await progress(50, "half");
+        progress(50, "half");
         if (input.n === 1 && attempt === 1) throw new Error("once more");
         return { doubled: input.n * 2 };
       };

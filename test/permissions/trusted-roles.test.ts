@@ -42,7 +42,7 @@ describeEachServer(
         graceMs: 2_000,
         jobs: [
           plain.handler(async ({ input, progress, enqueue }) => {
-            await progress(50, "half");
+            progress(50, "half");
             if (input.n === 0) await enqueue(plain, { n: 1 }, { id: "child" });
             return input.n;
           }),

@@ -27,7 +27,12 @@ describeEachServer("millrace records", (server) => {
 
   test("what a node ran is found in its files after it has stopped, and in the history of the server", async () => {
     const node = startMillrace(
-      ["run", JOBS, "--health-port", "0", "--json", "--records-dir", dir],
+      [
+        "run",
+        JOBS,
+        ...["--health-port", "0", "--json", "--records-dir", dir],
+        ...["--records-sqlite", join(dir, "records.db")],
+      ],
       env,
     );
     await node.line(/"healthUrl"/, 20_000);
@@ -64,6 +69,9 @@ describeEachServer("millrace records", (server) => {
     expect(await find("--records-dir", dir, "--outcome", "failed", "--since", "1h")).toMatchObject([
       { id: "b1", state: "dead", reason: "fatal", error: { message: "broken beyond repair" } },
     ]);
+    expect(await find("--records-sqlite", join(dir, "records.db"), "--id", "d1")).toEqual(
+      await find("--records-dir", dir, "--id", "d1"),
+    );
     expect(await find("--records-dir", dir, "--queue", "other")).toEqual([]);
     expect(await find("--from", "history", "--name", "double")).toMatchObject([
       { id: "d1", attempt: 1, output: { token: "***" } },

@@ -54,6 +54,7 @@ describeEachServer("job results are untouched by", (server) => {
     const { node, namespace } = await startNodeOnServer(server, {
       jobs: [handler],
       executionLog: log,
+      grace: "20s",
     });
     const client = await connect({ servers: server.url, namespace, env: {} });
     cleanUpLater(() => client.close());

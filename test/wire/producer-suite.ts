@@ -8,6 +8,7 @@ import { eventually } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type Driver, type Reply, startDriver } from "./driver.ts";
+import { matrixCases } from "./matrix-cases.ts";
 import { type Language, toolchain } from "./toolchains.ts";
 
 const QUEUE = "wire";
@@ -71,7 +72,18 @@ export async function describeProducer(language: Language): Promise<void> {
       const runsOf = (id: string): readonly Run[] => runs.filter((run) => run.job.id === id);
       const records = (id: string): Promise<readonly HistoryRecord[]> =>
         served.broker.history.read({ id, queue: QUEUE });
+      const isQueueEmpty = async (): Promise<boolean> =>
+        (await served.broker.queues.snapshot(QUEUE)).oldestAgeMs === 0;
       const SUCCESS = { state: "succeeded", output: { got: PAYLOAD }, attempts: 1 };
+
+      matrixCases(
+        {
+          enqueue: (job, { lane, headers = {} } = {}) =>
+            enqueue("msgpack", job, headers, lane === undefined ? QUEUE : `${QUEUE}.${lane}`),
+          result,
+        },
+        { runsOf, records, isQueueEmpty },
+      );
 
       it.each(FORMATS)("with an id, twice, as %s", async (format) => {
         const id = `twice-${format}`;
@@ -148,17 +160,14 @@ export async function describeProducer(language: Language): Promise<void> {
 
       it("a queue that does not exist is an error of the client", async () => {
         const { error } = await enqueue("msgpack", { id: "nowhere" }, {}, "nowhere");
-        expect(error).toMatch(/503|no response from stream|no responders/i);
+        expect(error).toMatch(/503|no response from stream|no responders|no stream found/i);
       });
 
       it("leaves nothing behind", async () => {
-        await eventually(
-          async () => (await served.broker.queues.snapshot(QUEUE)).oldestAgeMs === 0,
-          {
-            withinMs: 5_000,
-            describe: "an empty queue",
-          },
-        );
+        await eventually(isQueueEmpty, {
+          withinMs: 5_000,
+          describe: "an empty queue",
+        });
         const dead = await served.broker.deadLetters.list();
         expect(dead.map(({ id, reason }) => [id, reason])).toEqual([["late", "expired"]]);
       });

@@ -1,50 +1,88 @@
 import { execFile } from "node:child_process";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { defineJob } from "@millrace/core";
-import { describe, expect, it } from "vitest";
-import { startNodeOnServer } from "../harness/node-on-server.ts";
+import { defineJob, type Envelope } from "@millrace/core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../harness/deadline.ts";
+import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
+import { matrixCases } from "./matrix-cases.ts";
+import { natsCommand, toolchain } from "./toolchains.ts";
 
 const run = promisify(execFile);
 const SCRIPT = join(import.meta.dirname, "producers", "shell", "enqueue.sh");
-const version = await run("nats", ["--version"]).then(
-  ({ stdout, stderr }) => `nats ${(stdout + stderr).trim()}`,
-  () => undefined,
-);
+const QUEUE = "shell";
+const chain = await toolchain(natsCommand);
+const title = chain.state === "ready" ? natsCommand.name : `${natsCommand.name}: ${chain.reason}`;
 
-describe.skipIf(version === undefined)(version ?? "the nats command is not on the PATH", () => {
+describe.skipIf(chain.state === "missing")(title, () => {
   describeEachServer("the script of the protocol's page", (server) => {
-    it("enqueues, tells a duplicate, and the end can be read off the subject", async () => {
-      const payloads: unknown[] = [];
-      const job = defineJob({ name: "shell.hello", queue: "shell" });
-      const { node } = await startNodeOnServer(server, {
-        namespace: "millrace",
-        jobs: [job.handler(({ input }) => void payloads.push(input))],
-      });
-      const settled = new Promise((resolve) => node.events.on("job.settled", resolve));
-      const env = { ...process.env, NATS_URL: server.url };
-      const body = JSON.stringify({ name: "shell.hello", payload: { text: "{{ID}}" } });
-      const enqueue = async (queue: string): Promise<string> => {
-        const { stdout, stderr } = await run("sh", [SCRIPT, queue, "s1", body], { env });
-        return stdout + stderr;
-      };
+    const runs: { readonly job: Envelope; readonly at: number }[] = [];
+    let served: NodeOnServer;
 
-      expect(await enqueue("shell")).toMatch(/Stored in Stream: millrace-queue-shell Sequence: 1/);
-      await settled;
-      expect(await enqueue("shell")).toMatch(/Duplicate: true/);
-      expect(payloads).toEqual([{ text: "{{ID}}" }]);
-      const last = [
-        "stream",
-        "get",
-        "millrace-history",
-        "--last-for",
-        "millrace.history.shell.s1.*",
-      ];
-      expect((await run("nats", last, { env })).stdout).toMatch(
-        /millrace\.history\.shell\.s1\.succeeded/,
+    beforeAll(async () => {
+      const job = defineJob({ name: "shell.hello", queue: QUEUE }).handler(({ job, input }) => {
+        runs.push({ job, at: Date.now() });
+        return { got: input };
+      });
+      served = await startNodeOnServer(server, { namespace: "millrace", jobs: [job] });
+    });
+
+    const shell = async (command: string, args: readonly string[]): Promise<string> => {
+      if (chain.state === "missing") throw new Error(chain.reason);
+      const path = [dirname(chain.program.command), process.env["PATH"] ?? ""].join(delimiter);
+      const env = { ...process.env, NATS_URL: server.url, PATH: path };
+      const { stdout, stderr } = await run(command, [...args], { env });
+      return stdout + stderr;
+    };
+    const enqueue = (queue: string, job: object, id: string, header: readonly string[] = []) =>
+      shell("sh", [SCRIPT, queue, id, JSON.stringify({ name: "shell.hello", ...job }), ...header]);
+    /** The last word of the newest history subject. */
+    const state = async (id: string): Promise<string> => {
+      const subject = `millrace.history.${QUEUE}.${id}`;
+      const last = ["stream", "get", "millrace-history", "--last-for", `${subject}.*`];
+      return new RegExp(`${subject}\\.(\\w+)`).exec(await shell("nats", last))?.[1] ?? "";
+    };
+
+    matrixCases(
+      {
+        async enqueue({ id, ...job }, { lane, headers = {} } = {}) {
+          const header = Object.entries(headers).map(([name, value]) => `${name}:${value}`);
+          const queue = lane === undefined ? QUEUE : `${QUEUE}.${lane}`;
+          const said = await enqueue(queue, { id, ...job }, id, header);
+          return { duplicate: /Duplicate: true/.test(said) };
+        },
+        result: async (id) => ({
+          state: await eventually(
+            async () => {
+              const now = await state(id);
+              return now === "requeued" ? undefined : now;
+            },
+            { withinMs: 15_000, everyMs: 100, describe: `${id} has ended` },
+          ),
+        }),
+      },
+      {
+        runsOf: (id) => runs.filter(({ job }) => job.id === id),
+        isQueueEmpty: async () => (await served.broker.queues.snapshot(QUEUE)).oldestAgeMs === 0,
+        records: (id) => served.broker.history.read({ id, queue: QUEUE }),
+      },
+    );
+
+    it("tells a duplicate, leaves the payload as it is, and fails for a queue that is not there", async () => {
+      const payload = { text: "{{ID}}" };
+      expect(await enqueue(QUEUE, { payload }, "s1")).toMatch(
+        /Stored in Stream: millrace-queue-shell Sequence: \d+/,
       );
-      await expect(enqueue("nowhere")).rejects.toMatchObject({ code: 1 });
+      await eventually(async () => (await state("s1")) === "succeeded", {
+        withinMs: 10_000,
+        describe: "it has succeeded",
+      });
+      expect(await enqueue(QUEUE, { payload }, "s1")).toMatch(/Duplicate: true/);
+      expect(runs.filter(({ job }) => job.id === "s1").map(({ job }) => job.payload)).toEqual([
+        payload,
+      ]);
+      await expect(enqueue("nowhere", { payload }, "s2")).rejects.toMatchObject({ code: 1 });
     });
   });
 });

@@ -9,7 +9,8 @@ import type { Program } from "./driver.ts";
 const run = promisify(execFile);
 const PRODUCERS = resolve(import.meta.dirname, "producers");
 const CACHE = resolve(import.meta.dirname, "../../.millrace/cache/wire");
-const SETUP_MS = 240_000;
+/** A cold build of the Rust client takes a minute of an idle machine, and several of a busy one. */
+const SETUP_MS = 900_000;
 
 /** A foreign program ready to run, or why there is none on this machine. */
 export type Toolchain =
@@ -76,6 +77,42 @@ export const java: Language = {
   },
 };
 
+export const rust: Language = {
+  name: "Rust, async-nats and rmp-serde",
+  async prepare() {
+    const cwd = join(PRODUCERS, "rust");
+    const version = (await obtain("cargo", ["--version"])).trim();
+    const sources = ["Cargo.toml", "Cargo.lock", "src/enqueue.rs", "src/main.rs"];
+    const dir = await built("rust", cwd, sources, version, async (target) => {
+      await obtain("cargo", ["fetch", "--quiet", "--locked"], cwd);
+      // Dependencies stay compiled in one place, so a change of the producer alone is seconds.
+      const work = join(CACHE, "rust-target");
+      await tool("cargo", ["build", "--quiet", "--locked", "--offline", "--target-dir", work], cwd);
+      await cp(join(work, "debug", "producer"), join(target, "producer"));
+    });
+    return { command: join(dir, "producer"), args: [], cwd };
+  },
+};
+
+const NATS_COMMAND = "github.com/nats-io/natscli/nats@v0.5.0";
+
+/** The `nats` command from the PATH, or compiled once where Go is. */
+export const natsCommand: Language = {
+  name: "NATS CLI",
+  async prepare() {
+    const found = await tool("nats", ["--version"]).then(
+      () => true,
+      () => false,
+    );
+    if (found) return { command: "nats", args: [], cwd: PRODUCERS };
+    const version = (await obtain("go", ["version"])).trim();
+    const dir = await built("nats", PRODUCERS, [], `${NATS_COMMAND} ${version}`, async (target) => {
+      await obtain("go", ["install", NATS_COMMAND], undefined, { GOBIN: target });
+    });
+    return { command: join(dir, "nats"), args: [], cwd: PRODUCERS };
+  },
+};
+
 /** Skipping is for what a machine or its network lacks; a program that does not compile is a failure. */
 class Missing extends Error {}
 
@@ -116,9 +153,14 @@ async function built(
 }
 
 /** Runs what depends on the machine: whether a tool is there, and whether packages can be fetched. */
-async function obtain(command: string, args: readonly string[], cwd?: string): Promise<string> {
+async function obtain(
+  command: string,
+  args: readonly string[],
+  cwd?: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   try {
-    return await tool(command, args, cwd);
+    return await tool(command, args, cwd, env);
   } catch (error) {
     const { code, stderr = "" } = error as { readonly code?: unknown; readonly stderr?: string };
     const why =
@@ -127,9 +169,15 @@ async function obtain(command: string, args: readonly string[], cwd?: string): P
   }
 }
 
-async function tool(command: string, args: readonly string[], cwd?: string): Promise<string> {
+async function tool(
+  command: string,
+  args: readonly string[],
+  cwd?: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const { stdout } = await run(command, [...args], {
     timeout: SETUP_MS,
+    env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
   return stdout;

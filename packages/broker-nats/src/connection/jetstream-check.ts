@@ -9,6 +9,9 @@ import { MillraceError } from "../errors.ts";
 
 const DISABLED =
   "This NATS server has no JetStream for this account. Start nats-server with -js (or a jetstream block), and enable it for the account.";
+/** It has JetStream, so the advice to enable it would send an operator the wrong way. */
+const NO_ANSWER =
+  "The server is there and its JetStream gives no answer. In a cluster more than half of the members must be up: bring back those that are missing (docs/operations.md).";
 /** A server that has just started answers before its JetStream does. */
 const PATIENCE_MS = 2_000;
 /** JetStream error codes that mean "not for this account" and "not at the moment". */
@@ -17,14 +20,17 @@ const UNAVAILABLE = new Set([10008, 10009]);
 
 type Verdict = "enabled" | "disabled" | "not-now";
 
-/** @throws MillraceError `jetstream-disabled` */
+/** @throws MillraceError `jetstream-disabled`, `broker-unavailable` */
 export async function requireJetStream(nc: NatsConnection): Promise<void> {
   for (const deadline = performance.now() + PATIENCE_MS; ;) {
     const verdict = await ask(nc);
     if (verdict === "enabled") return;
     if (verdict === "disabled" && nc.info?.jetstream !== true)
       throw new MillraceError("jetstream-disabled", DISABLED);
-    if (performance.now() > deadline) throw new MillraceError("jetstream-disabled", DISABLED);
+    if (performance.now() > deadline)
+      throw verdict === "not-now"
+        ? new MillraceError("broker-unavailable", NO_ANSWER)
+        : new MillraceError("jetstream-disabled", DISABLED);
     await sleep(50);
   }
 }

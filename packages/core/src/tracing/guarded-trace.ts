@@ -17,27 +17,16 @@ export class GuardedTrace implements AttemptTrace {
 
   /** What the call throws is the caller's; a trace that throws before it has called is passed by. */
   run<Result>(call: () => Result): Result {
-    let ended: { readonly value: Result } | { readonly threw: unknown } | undefined;
-    const once = (): Result => {
-      try {
-        const value = call();
-        ended = { value };
-        return value;
-      } catch (threw) {
-        ended = { threw };
-        throw threw;
-      }
-    };
+    let called = false;
     try {
-      return this.#trace.run(once);
-    } catch (error) {
-      if (ended === undefined) {
-        this.#onTrouble(error);
+      return this.#trace.run(() => {
+        called = true;
         return call();
-      }
-      if ("threw" in ended) throw ended.threw;
+      });
+    } catch (error) {
+      if (called) throw error;
       this.#onTrouble(error);
-      return ended.value;
+      return call();
     }
   }
 
@@ -49,12 +38,22 @@ export class GuardedTrace implements AttemptTrace {
     return this.#tried(() => this.#trace.headers(), {});
   }
 
+  // Asked for every attempt, so without a closure.
   settling(input: SettlementInput, settlement: Settlement): Settlement {
-    return this.#tried(() => this.#trace.settling(input, settlement), settlement);
+    try {
+      return this.#trace.settling(input, settlement);
+    } catch (error) {
+      this.#onTrouble(error);
+      return settlement;
+    }
   }
 
   settled(input: SettlementInput, settlement: Settlement): void {
-    this.#tried(() => this.#trace.settled(input, settlement), undefined);
+    try {
+      this.#trace.settled(input, settlement);
+    } catch (error) {
+      this.#onTrouble(error);
+    }
   }
 
   abandoned(): void {

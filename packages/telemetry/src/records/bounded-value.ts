@@ -1,5 +1,5 @@
 /** The room that is left, in characters; spent as a value is copied. */
-interface Room {
+export interface Room {
   left: number;
 }
 
@@ -8,12 +8,12 @@ const MAX_DEPTH = 32;
 const SMALL = 8;
 
 /**
- * A copy of any value as plain JSON data of about `maxChars` characters at most. What has no room is left out whole and
+ * A copy of any value as plain JSON data, of about as many characters as there is room. What has no room is left out whole and
  * a note stands in its place: a text that were cut could show half a secret that masking no longer recognizes.
  * Takes time by the limit, not by the value's size. May throw where the value's own getters do.
  */
-export function boundedValue(value: unknown, maxChars: number): unknown {
-  return copy(value, { left: maxChars }, 0);
+export function boundedValue(value: unknown, room: Room): unknown {
+  return copy(value, room, 0);
 }
 
 function copy(value: unknown, room: Room, depth: number): unknown {

@@ -9,7 +9,7 @@ import {
   systemClock,
 } from "@millrace/core";
 import type { Mask } from "../masking/create-mask.ts";
-import { DEFAULT_SHAPE, isRecorded, makeRecord } from "./make-record.ts";
+import { DEFAULT_SHAPE, draftRecord, isRecorded } from "./draft-record.ts";
 import type { RecordHandler } from "./record-handler.ts";
 import { RecordLane } from "./record-lane.ts";
 
@@ -35,7 +35,7 @@ export interface ExecutionRecordsOptions {
 /** Lanes know themselves when something is due. */
 const WAKE_EVERY_MS = 600_000;
 
-const CLOSE_SHARE = 0.8;
+const CLOSE_SHARE = 0.5;
 
 export interface ExecutionRecords extends ExecutionLog {
   /** Records that were dropped so far, by handler. */
@@ -80,9 +80,8 @@ export function executionRecords(options: ExecutionRecordsOptions): ExecutionRec
     record(execution, envelope, traceId) {
       if (!isRecorded(execution)) return;
       try {
-        const record = makeRecord(execution, envelope, traceId, { maxValueChars, mask });
-        const chars = JSON.stringify(record).length;
-        for (const { lane } of lanes) lane.add(record, chars);
+        const draft = draftRecord(execution, envelope, traceId, { maxValueChars, mask });
+        for (const { lane } of lanes) lane.add(draft);
       } catch (error) {
         log.error({ job: execution.id, error: recordError(error) }, "no execution record was made");
       }

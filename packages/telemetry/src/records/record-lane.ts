@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Clock,
   type Logger,
@@ -5,6 +6,7 @@ import {
   MillraceError,
   recordError,
 } from "@millrace/core";
+import type { RecordDraft } from "./draft-record.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 import type { RecordHandler } from "./record-handler.ts";
 
@@ -17,13 +19,10 @@ export interface LaneOptions {
   readonly metrics: MetricsCollector;
 }
 
-interface Held {
-  readonly record: ExecutionRecord;
-  /** What it takes of `maxChars`. */
-  readonly chars: number;
-}
-
 const BATCH = 500;
+/** A fifth of the thread at most. */
+const MASKING_MS = 2;
+const REST_MS = 8;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 30_000;
 /** One line in this time says what was dropped in it. */
@@ -36,7 +35,7 @@ const PRUNE_EVERY_MS = 3_600_000;
  */
 export class RecordLane {
   readonly #options: LaneOptions;
-  readonly #held: Held[] = [];
+  readonly #held: RecordDraft[] = [];
   #chars = 0;
   #dropped = 0;
   /** Dropped and not said yet. */
@@ -58,14 +57,14 @@ export class RecordLane {
   }
 
   /** Returns at once and never throws. */
-  add(record: ExecutionRecord, chars: number): void {
+  add(draft: RecordDraft): void {
     const { maxRecords, maxChars } = this.#options;
-    if (this.#closing || this.#held.length >= maxRecords || this.#chars + chars > maxChars) {
+    if (this.#closing || this.#held.length >= maxRecords || this.#chars + draft.chars > maxChars) {
       this.#drop(this.#closing ? "the node is stopping" : "the handler is too slow, or fails");
       return;
     }
-    this.#held.push({ record, chars });
-    this.#chars += chars;
+    this.#held.push(draft);
+    this.#chars += draft.chars;
     this.wake();
   }
 
@@ -108,7 +107,7 @@ export class RecordLane {
     while (this.#held.length > 0 && !this.#gaveUp) {
       const batch = this.#held.slice(0, BATCH);
       try {
-        await this.#write(batch.map(({ record }) => record));
+        await this.#write(await this.#masked(batch));
         failures = 0;
       } catch (error) {
         this.#complain(error, "execution records could not be written; trying again");
@@ -121,6 +120,22 @@ export class RecordLane {
       for (const { chars } of batch) this.#chars -= chars;
     }
     this.#loop = undefined;
+  }
+
+  /**
+   * Masking takes the thread that handlers run on, so it takes a little at a time and then leaves the thread to them for
+   * longer: records rather wait, or are dropped, than slow jobs down. A stopping node has no jobs left to wait for.
+   */
+  async #masked(batch: readonly RecordDraft[]): Promise<readonly ExecutionRecord[]> {
+    const records: ExecutionRecord[] = [];
+    let since = performance.now();
+    for (const draft of batch) {
+      records.push(draft.record());
+      if (this.#closing || performance.now() - since < MASKING_MS) continue;
+      await sleep(REST_MS);
+      since = performance.now();
+    }
+    return records;
   }
 
   /** Where a batch is refused, each of its records is tried by itself, so that one takes no others along. */

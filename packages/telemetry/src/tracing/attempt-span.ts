@@ -2,7 +2,6 @@ import {
   type Attributes,
   type Context,
   context,
-  type Link,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -18,18 +17,13 @@ import type {
   StartedAttempt,
 } from "@millrace/core";
 import { addJob, ATTR, operationAttributes } from "./attributes.ts";
-import {
-  creationOf,
-  extracted,
-  injected,
-  previousAttempt,
-  withPreviousAttempt,
-} from "./carrier.ts";
+import { creationOf, extracted, injected, withPreviousAttempt } from "./carrier.ts";
 import { markFailed } from "./failure.ts";
 import { failureOf } from "./failure-of.ts";
 import type { TelemetryConfig } from "./options.ts";
 import { carrying } from "./publish.ts";
 import { handlerAttributes } from "./handler-attributes.ts";
+import { linksOf } from "./links-of.ts";
 
 /** The `process` span of one attempt, from the handler's start to the confirmed settlement. */
 export class AttemptSpan implements AttemptTrace {
@@ -52,17 +46,18 @@ export class AttemptSpan implements AttemptTrace {
     const creation = creationOf(from);
     this.#hasCreation = creation !== undefined;
     const parent = config.propagation === "parent" ? from : trace.deleteSpan(from);
-    const links: Link[] = [];
-    if (config.propagation === "link" && creation !== undefined) links.push({ context: creation });
-    const previous = config.propagation === "none" ? undefined : previousAttempt(headers);
-    // Of a job that came without a trace the first attempt is the parent already.
-    if (previous !== undefined && previous.spanId !== creation?.spanId)
-      links.push({ context: previous });
+    const links = linksOf(config, headers, creation);
     this.#span = tracer.startSpan(
       `process ${started.envelope.name}`,
-      { kind: SpanKind.CONSUMER, attributes: attributesOf(started), links },
+      {
+        kind: SpanKind.CONSUMER,
+        attributes: operationAttributes("process", started.envelope.queue, started.endpoint()),
+        ...(links === undefined ? {} : { links }),
+      },
       parent,
     );
+    // What a sampler has no use for is not prepared for spans that nobody records, and costs half of what it would at the start.
+    if (this.#span.isRecording()) this.#span.setAttributes(attributesOf(started));
     this.#context = trace.setSpan(parent, this.#span);
     if (started.gatedMs !== undefined)
       this.#span.addEvent("gates.passed", { [ATTR.gateWaitMs]: started.gatedMs });
@@ -86,13 +81,9 @@ export class AttemptSpan implements AttemptTrace {
 
   settling(_input: SettlementInput, settlement: Settlement): Settlement {
     if (this.#config.propagation === "none") return settlement;
-    let isOther = false;
-    const steps = settlement.steps.map((step) => {
-      const other = this.#carrying(step);
-      isOther ||= other !== step;
-      return other;
-    });
-    if (!isOther) return settlement;
+    // Of most settlements nothing is published but the record.
+    if (!settlement.steps.some(carries)) return settlement;
+    const steps = settlement.steps.map((step) => this.#carrying(step));
     const again = steps.find((step) => step.do === "requeue" || step.do === "hold");
     return { ...settlement, steps, envelope: again?.envelope ?? settlement.envelope };
   }
@@ -104,11 +95,15 @@ export class AttemptSpan implements AttemptTrace {
     this.#span.setAttribute(ATTR.outcome, kind);
     const failure = failureOf(outcome, settlement);
     if (failure !== undefined) markFailed(this.#span, failure);
-    this.#span.addEvent("settled", {
-      [ATTR.state]: state,
-      ...(reason === undefined ? {} : { "job.dead_reason": reason }),
-      ...(notBefore === undefined ? {} : { [ATTR.scheduledAt]: new Date(notBefore).toISOString() }),
-    });
+    // A success is settled when its span ends, and needs nothing more said.
+    if (state !== "succeeded")
+      this.#span.addEvent("settled", {
+        [ATTR.state]: state,
+        ...(reason === undefined ? {} : { "job.dead_reason": reason }),
+        ...(notBefore === undefined
+          ? {}
+          : { [ATTR.scheduledAt]: new Date(notBefore).toISOString() }),
+      });
     this.#span.end();
   }
 
@@ -164,9 +159,13 @@ export class AttemptSpan implements AttemptTrace {
   }
 }
 
+function carries({ do: kind }: SettlementStep): boolean {
+  return kind === "requeue" || kind === "hold" || kind === "enqueue" || kind === "bury";
+}
+
 function attributesOf(started: StartedAttempt): Attributes {
-  const { envelope, job, endpoint, maxAttempts, waitedMs, singletonToken, node } = started;
-  const attributes = addJob(operationAttributes("process", envelope.queue, endpoint()), envelope);
+  const { envelope, job, maxAttempts, waitedMs, singletonToken, node } = started;
+  const attributes = addJob({}, envelope);
   attributes[ATTR.attempt] = envelope.attempts + 1;
   attributes[ATTR.maxAttempts] = maxAttempts;
   attributes[ATTR.queueWaitMs] = waitedMs;

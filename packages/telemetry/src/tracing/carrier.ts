@@ -57,7 +57,9 @@ export function injected(headers: Headers, context: Context): Headers {
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
 export function previousAttempt(headers: Headers): SpanContext | undefined {
-  const [, traceId, spanId, flags] = TRACEPARENT.exec(headers[PREVIOUS_ATTEMPT] ?? "") ?? [];
+  const text = headers[PREVIOUS_ATTEMPT];
+  if (text === undefined) return undefined;
+  const [, traceId, spanId, flags] = TRACEPARENT.exec(text) ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
   const span = { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
   return isSpanContextValid(span) ? span : undefined;

@@ -1,33 +1,31 @@
-import { type Link, SpanKind, trace, ROOT_CONTEXT, type Tracer } from "@opentelemetry/api";
+import { SpanKind, trace, ROOT_CONTEXT, type Tracer } from "@opentelemetry/api";
 import type { Settlement, SettlementInput } from "@millrace/core";
 import { addJob, ATTR, operationAttributes } from "./attributes.ts";
-import { creationOf, extracted, previousAttempt } from "./carrier.ts";
+import { creationOf, extracted } from "./carrier.ts";
 import { markFailed } from "./failure.ts";
 import { failureOf } from "./failure-of.ts";
+import { linksOf } from "./links-of.ts";
 import type { TelemetryConfig } from "./options.ts";
 
 /** A job's end that no attempt tells of: it expired, was refused or cancelled before it could run. A span, or its trace would end in nothing. */
 export function endedSpan(
   tracer: Tracer,
-  { propagation }: TelemetryConfig,
+  config: TelemetryConfig,
   { envelope, outcome, node }: SettlementInput,
   settlement: Settlement,
 ): void {
   const { headers } = envelope;
+  const { propagation } = config;
   const from = propagation === "none" ? ROOT_CONTEXT : extracted(headers);
   const creation = creationOf(from);
-  const links: Link[] = [];
-  if (propagation === "link" && creation !== undefined) links.push({ context: creation });
-  const previous = propagation === "none" ? undefined : previousAttempt(headers);
-  if (previous !== undefined && previous.spanId !== creation?.spanId)
-    links.push({ context: previous });
+  const links = linksOf(config, headers, creation);
   const attributes = addJob(operationAttributes("settle", envelope.queue, undefined), envelope);
   attributes[ATTR.outcome] = outcome.kind;
   attributes[ATTR.state] = settlement.state;
   attributes[ATTR.node] = node;
   const span = tracer.startSpan(
     `settle ${envelope.queue}`,
-    { kind: SpanKind.CLIENT, attributes, links },
+    { kind: SpanKind.CLIENT, attributes, ...(links === undefined ? {} : { links }) },
     propagation === "parent" ? from : trace.deleteSpan(from),
   );
   const failure = failureOf(outcome, settlement);

@@ -17,6 +17,7 @@ type Job struct {
 	ID        string `json:"id,omitempty" msgpack:"id,omitempty"`
 	NotBefore int64  `json:"notBefore,omitempty" msgpack:"notBefore,omitempty"`
 	ExpiresAt int64  `json:"expiresAt,omitempty" msgpack:"expiresAt,omitempty"`
+	UniqueKey string `json:"uniqueKey,omitempty" msgpack:"uniqueKey,omitempty"`
 }
 
 // Record is what the history keeps of one delivery; docs/wire-protocol.md lists all fields.

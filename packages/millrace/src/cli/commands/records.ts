@@ -6,6 +6,7 @@ import {
   type RecordQuery,
 } from "@millrace/telemetry/records";
 import type { Config } from "../../config/fields.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { oneOf, text, whole } from "../../config/field-kinds.ts";
 import {
   configuredStores,
@@ -81,7 +82,7 @@ export const records = command({
       about: "Where to look; default: what the configuration names, else the history stream",
     },
   },
-  fields: ["connection", "namespace", "records"],
+  fields: ["connection", "namespace", "masking", "records"],
   examples: [
     [
       "millrace records --records-dir records --outcome failed --since 1h",
@@ -114,7 +115,9 @@ async function find(
 ): Promise<readonly ExecutionRecord[]> {
   const store = from ?? configuredStores(config)[0] ?? "history";
   if (store !== "history") return ask(openStore(store, config), query);
-  return withClient(config, ({ broker }) => ask(historyRecords(broker.history), query));
+  return withClient(config, ({ broker }) =>
+    ask(historyRecords(broker.history, { mask: maskOf(config) }), query),
+  );
 }
 
 async function ask(

@@ -2,7 +2,7 @@ import type { HistoryRecord, HistoryStore } from "@millrace/core";
 import { type Mask, createMask } from "../../masking/create-mask.ts";
 import { boundedValue } from "../bounded-value.ts";
 import { type ExecutionRecord, matches } from "../execution-record.ts";
-import { isRecorded } from "../make-record.ts";
+import { isRecorded } from "../draft-record.ts";
 import { newest } from "../newest.ts";
 import type { RecordHandler, RecordQuery } from "../record-handler.ts";
 
@@ -67,7 +67,9 @@ function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {
     ...(reason === undefined ? {} : { reason }),
     ...(error === undefined ? {} : { error: mask.error(error) }),
     ...(parent === undefined ? {} : { parent }),
-    ...(output === undefined ? {} : { output: mask(boundedValue(output, MAX_OUTPUT_CHARS)) }),
+    ...(output === undefined
+      ? {}
+      : { output: mask(boundedValue(output, { left: MAX_OUTPUT_CHARS })) }),
   };
 }
 

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
-import { DEFAULT_SHAPE, isRecorded, makeRecord } from "./make-record.ts";
+import { DEFAULT_SHAPE, draftRecord, isRecorded } from "./draft-record.ts";
 import { envelope, settled } from "./record.fixture.ts";
+
+const makeRecord = (...given: Parameters<typeof draftRecord>) => draftRecord(...given).record();
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 

@@ -1,0 +1,4 @@
+import { describeProducer } from "./producer-suite.ts";
+import { rust } from "./toolchains.ts";
+
+await describeProducer(rust);
