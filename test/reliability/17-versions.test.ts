@@ -116,7 +116,10 @@ async function version(server: TestServer) {
     const headers = newHeaders();
     for (const [name, value] of Object.entries(recorded))
       headers.set(name, value.replace(/^recorded\./, `${options.namespace}.`));
-    const reply = await nc.request(`${options.namespace}.${subject}`, body, { headers });
+    const reply = await nc.request(`${options.namespace}.${subject}`, body, {
+      headers,
+      timeout: 5_000,
+    });
     expect(reply.json()).toMatchObject({ seq: expect.any(Number) as number });
   };
   return { options, client, publish };

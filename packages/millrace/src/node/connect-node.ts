@@ -47,26 +47,16 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
       replicas: config.replicas,
       ...(log === undefined ? {} : { logger: log }),
     }));
-<<<<<<< /tmp/tmp.5lnbSrgCbl/2.ts
   const executionLog = configuredLog(config, {
-=======
-  const executionLog = configuredLog(config, mask, {
->>>>>>> /tmp/tmp.5lnbSrgCbl/3.ts
     ...options,
     ...(log === undefined ? {} : { log }),
   });
   try {
     const node = createRuntimeNode({
       ...ports(options),
-<<<<<<< /tmp/tmp.5lnbSrgCbl/2.ts
       ...(log === undefined ? {} : { log }),
       maskText: mask.text,
       ...(executionLog === undefined ? {} : { executionLog }),
-=======
-      ...(executionLog === undefined ? {} : { executionLog }),
-      ...(log === undefined ? {} : { log }),
-      maskText: mask.text,
->>>>>>> /tmp/tmp.5lnbSrgCbl/3.ts
       broker,
       jobs,
       schedules,

@@ -1,13 +1,12 @@
 import type { ExecutionLog, Logger, MetricsCollector } from "@millrace/core";
 import { executionRecords } from "@millrace/telemetry/records";
-import type { Mask } from "@millrace/telemetry/masking";
 import type { Config } from "../config/fields.ts";
+import { maskOf } from "../config/mask-of.ts";
 import { configuredStores, openStore } from "./record-stores.ts";
 
 /** The execution log that the configuration asks for; undefined where it asks for none, or code brings its own. */
 export function configuredLog(
   config: Config,
-  mask: Mask,
   own: {
     readonly executionLog?: ExecutionLog;
     readonly log?: Logger;
@@ -19,7 +18,7 @@ export function configuredLog(
   if (stores.length === 0) return undefined;
   return executionRecords({
     handlers: stores.map((store) => openStore(store, config)),
-    mask,
+    mask: maskOf(config),
     ...(own.log === undefined ? {} : { log: own.log }),
     ...(own.metrics === undefined ? {} : { metrics: own.metrics }),
   });

@@ -48,7 +48,10 @@ export function nodePresence({ config, workers, events, state, stop }: PresentNo
     clock,
     open: async (): Promise<Stoppable> => {
       const opened = await presence.open();
-      const unlisten = events.on("node.state", () => presence.changed());
+      // What closes says goodbye next, and has little time left for it.
+      const unlisten = events.on("node.state", ({ state: now }) => {
+        if (now !== "closing") presence.changed();
+      });
       return {
         stop: () => {
           unlisten();
