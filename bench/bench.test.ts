@@ -5,7 +5,19 @@ import { expect, test } from "vitest";
 import { serversUnderTest } from "../test/harness/servers.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
-const SCENARIOS = ["enqueue-bulk", "process", "pickup", "delayed", "cancel", "capped", "rated"];
+const SCENARIOS = [
+  "enqueue-bulk",
+  "process",
+  "pickup",
+  "delayed",
+  "cancel",
+  "capped",
+  "rated",
+  "capped-by-key",
+  "rated-by-key",
+  "unique",
+  "traced",
+];
 /** A guard against halving the speed by accident; so few jobs on a busy machine say no more than that. */
 const FAR_BELOW = 0.05;
 
@@ -13,7 +25,7 @@ const newest = serversUnderTest().find(({ generation }) => generation === "newes
 
 test.skipIf(newest?.state !== "present")(
   "every scenario runs with few jobs, counts them all, and is not far below the bare client",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [MAIN, "--smoke", "--json"]);
     const { verdicts } = JSON.parse(stdout) as {

@@ -56,17 +56,20 @@ describeEachServer("dead letters that are chosen and edited", (server) => {
   test("an edited payload is run, the letter is gone, and the audit says who did it without the payload", async () => {
     await client.enqueue(greet, { to: "nobody", n: 1 }, { id: "e1" });
     await settled("e1", "dead");
-    const edited = await run(["dead", "edit", "e1", '{"to":"ada"}', "--merge", "--json"]);
+    const edited = await run(["dead", "edit", "e1", '{"to":"augusta"}', "--merge", "--json"]);
     expect(edited).toMatchObject({ code: 0 });
     expect(edited.json()).toEqual({ edited: [{ id: "e1", queue: "work" }] });
-    expect(await settled("e1", "succeeded")).toMatchObject({ result: "hello ada", attempts: 1 });
-    expect(seen.at(-1)).toEqual({ to: "ada", n: 1 });
+    expect(await settled("e1", "succeeded")).toMatchObject({
+      result: "hello augusta",
+      attempts: 1,
+    });
+    expect(seen.at(-1)).toEqual({ to: "augusta", n: 1 });
     expect(await client.dead.list()).toEqual([]);
     const audit = await run(["audit", "list", "--json"]);
     expect(audit.json()).toMatchObject([
       { action: "dead edit", filter: { id: "e1", queue: "work" }, outcome: { count: 1 } },
     ]);
-    expect(audit.out).not.toContain("ada");
+    expect(audit.out).not.toContain("augusta");
   });
 
   test("an editor's text is taken; unchanged or broken it changes nothing", async () => {

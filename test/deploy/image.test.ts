@@ -73,7 +73,7 @@ if (builder.state === "missing") {
       const name = built(skip);
       const [about] = JSON.parse(
         await runProgram(tools.podman, ["image", "inspect", name], { timeoutMs: 30_000 }),
-      ) as [{ Config: Record<string, unknown>; Labels: object; User: string; HealthCheck: object }];
+      ) as [{ Config: Record<string, unknown>; Labels: object; User: string; Healthcheck: object }];
       expect(about.Labels).toMatchObject({
         "org.opencontainers.image.title": "millrace",
         "org.opencontainers.image.version": "1.2.3-test",
@@ -81,7 +81,7 @@ if (builder.state === "missing") {
       });
       expect(about.User).toBe("65532:65532");
       expect(about.Config).toMatchObject({ Entrypoint: ["millrace"], Cmd: ["run"] });
-      expect(about.HealthCheck).toMatchObject({
+      expect(about.Healthcheck).toMatchObject({
         Test: ["CMD", "millrace", "healthcheck", "--probe", "live", "--timeout", "4s"],
       });
 
