@@ -28,9 +28,15 @@ const manifest = (dependencies, more) =>
     join(app, "package.json"),
     `${JSON.stringify({ name: "app", private: true, type: "module", dependencies, ...more }, undefined, 2)}\n`,
   );
-manifest(Object.fromEntries(ours.map(({ name, file }) => [name, `file:${file}`])), {
-  overrides: lockedVersions(),
-});
+/** Optional for who installs the packages; an image is to export as it is. */
+const { devDependencies } = JSON.parse(readFileSync("packages/telemetry/package.json", "utf8"));
+const sdk = { "@opentelemetry/sdk-node": devDependencies["@opentelemetry/sdk-node"] };
+manifest(
+  { ...Object.fromEntries(ours.map(({ name, file }) => [name, `file:${file}`])), ...sdk },
+  {
+    overrides: lockedVersions(),
+  },
+);
 run(
   "npm",
   ["install", "--omit=dev", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund"],
@@ -38,7 +44,7 @@ run(
 );
 // What the files of the build stage are called, and where packages were fetched from, is nobody's business later; and an
 // `npm install` of an image built FROM this one finds the same packages wanted that are there.
-manifest(Object.fromEntries(ours.map(({ name, version }) => [name, version])), {});
+manifest({ ...Object.fromEntries(ours.map(({ name, version }) => [name, version])), ...sdk }, {});
 rmSync(join(app, "node_modules", ".package-lock.json"));
 
 /** The version of each production dependency that the lockfile names; npm would take the newest that fits. */

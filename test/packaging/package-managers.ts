@@ -32,8 +32,8 @@ export const PACKAGE_MANAGERS: readonly PackageManager[] = [
     command: ["npx", "--yes", packageManager],
     files: (registry) => ({
       ...npmrc(registry),
-      // Ends the search for a workspace here. A dependency's install script that pnpm leaves out is no failure: nothing here needs one.
-      "pnpm-workspace.yaml": "packages: []\nstrictDepBuilds: false\n",
+      // Ends the search for a workspace here.
+      "pnpm-workspace.yaml": "packages: []\n",
     }),
     install: (tarball, others) => ["add", tarball, ...others],
   },

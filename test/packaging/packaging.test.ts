@@ -93,6 +93,17 @@ describeServer("the packed packages", "newest", (server) => {
         }
         node.signal("SIGTERM");
         expect(await node.exit(20_000)).toEqual({ code: 0, signal: null });
+
+        const exporting = startChild(bin, {
+          args: ["run", "hello.ts", "--health-port", "0", "--json"],
+          env: {
+            MILLRACE_SERVERS: server.url,
+            OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
+          },
+          cwd: project,
+        });
+        await exporting.line(/npm install @opentelemetry\/sdk-node/, 20_000);
+        expect((await exporting.exit(20_000)).code).toBeGreaterThan(0);
       }, 200_000);
     });
   }

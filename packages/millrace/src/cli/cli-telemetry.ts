@@ -1,4 +1,4 @@
-import type { Instrumentation } from "@millrace/core";
+import { type Instrumentation, MillraceError } from "@millrace/core";
 import { hasSdk, telemetry, wantsSdk } from "@millrace/telemetry/tracing";
 import type { Config } from "../config/fields.ts";
 
@@ -18,10 +18,19 @@ export async function cliTelemetry(
 ): Promise<CliTelemetry | undefined> {
   if (hasSdk()) return { instrumentation: telemetry(), shutdown: () => Promise.resolve() };
   if (!wantsSdk(env)) return undefined;
-  const { startTelemetrySdk } = await import("@millrace/telemetry/sdk");
+  const { startTelemetrySdk } = await import("@millrace/telemetry/sdk").catch(sdkMissing);
   const sdk = startTelemetrySdk({
     serviceName: "millrace",
     ...(nodeName === undefined ? {} : { nodeId: nodeName }),
   });
   return { instrumentation: telemetry(), shutdown: () => sdk.shutdown() };
+}
+
+/** It is not among our dependencies: it brings gRPC and an install script, for the few that export from here. */
+function sdkMissing(cause: unknown): never {
+  throw new MillraceError(
+    "invalid-option",
+    "An OTEL_… variable asks for an export, and the package @opentelemetry/sdk-node is not installed. Run `npm install @opentelemetry/sdk-node`, or unset the variable.",
+    { cause },
+  );
 }
