@@ -1,5 +1,5 @@
 import { connectBroker } from "@millrace/broker-nats";
-import { encodeMsgpack, systemClock } from "@millrace/core";
+import { encodeMsgpack, type Instrumentation, systemClock } from "@millrace/core";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, type QueueChange } from "millrace";
@@ -53,14 +53,18 @@ export interface Rules {
   readonly job?: typeof noOp;
   /** What is set for the queue before the node starts. */
   readonly limits?: QueueChange;
+  /** For the client that fills the queue, and for the node. Called in the process that is measured. */
+  readonly instrumentation?: () => Instrumentation;
 }
 
 export function millraceNode(name: string, rules: Rules = {}): Contender {
   return { name, run: warmed((arena) => runAll(arena, rules)) };
 }
 
-async function runAll(arena: Arena, { job = noOp, limits }: Rules): Promise<Figure> {
-  await using _queue = await filled(arena, job);
+async function runAll(arena: Arena, rules: Rules): Promise<Figure> {
+  const { job = noOp, limits } = rules;
+  const traced = rules.instrumentation && { instrumentation: rules.instrumentation() };
+  await using _queue = await filled(arena, job, traced);
   if (limits !== undefined) {
     await using client = await connect({ servers: arena.url, namespace: arena.namespace });
     await client.queues.set(QUEUE, limits);
@@ -70,6 +74,7 @@ async function runAll(arena: Arena, { job = noOp, limits }: Rules): Promise<Figu
     broker,
     jobs: [job.handler(async ({ input }) => void input.n)],
     slots: SLOTS,
+    ...traced,
   });
   const run = await timed(arena.amount, () => settledAll(node, arena.amount));
   await node.stop();
@@ -105,9 +110,13 @@ function numberOf(id: string): number {
 }
 
 /** A queue with `amount` jobs in it, enqueued as users do. */
-async function filled({ url, namespace, amount }: Arena, job = noOp): Promise<BenchQueue> {
+async function filled(
+  { url, namespace, amount }: Arena,
+  job = noOp,
+  traced: { readonly instrumentation: Instrumentation } | undefined = undefined,
+): Promise<BenchQueue> {
   const queue = await createBenchQueue(url, namespace);
-  await using client = await connect({ servers: url, namespace });
+  await using client = await connect({ servers: url, namespace, ...traced });
   const items = Array.from({ length: amount }, (_, n) => ({
     input: payloadOf(n),
     id: `${ID_START}${n}`,

@@ -4,6 +4,7 @@ import { enqueueBulk } from "./enqueue-bulk.ts";
 import { capped, cappedByKey, rated, ratedByKey, unique } from "./limits.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
+import { traced } from "./traced.ts";
 import type { Scenario } from "./scenario.ts";
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -17,4 +18,5 @@ export const SCENARIOS: readonly Scenario[] = [
   cappedByKey,
   ratedByKey,
   unique,
+  traced,
 ];

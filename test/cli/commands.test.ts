@@ -245,7 +245,16 @@ describeEachServer("the command", (server) => {
     expect(await ended("leak")).toMatchObject({ state: "dead" });
     node.signal("SIGTERM");
     await node.exit(20_000);
-    expect(node.output().join("\n")).toContain("trying password=***");
+    const line = node.output().find((text) => text.includes("trying")) ?? "";
+    expect(JSON.parse(line)).toMatchObject({
+      level: 30,
+      msg: "trying password=***",
+      job: "leak",
+      name: "leaky",
+      queue: "work",
+      attempt: 1,
+      input: { password: "***" },
+    });
     expect(node.output().join("\n")).not.toContain(secret);
     for (const args of [
       ["dead", "list"],

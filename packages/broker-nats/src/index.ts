@@ -6,3 +6,4 @@ export type { NatsBroker } from "./nats-broker.ts";
 export type { HistoryLimits } from "./topology/streams.ts";
 export { diagnose } from "./diagnosis/diagnose.ts";
 export type { Finding } from "./diagnosis/finding.ts";
+export { removeNamespace } from "./topology/remove-namespace.ts";

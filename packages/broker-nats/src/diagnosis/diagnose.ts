@@ -1,16 +1,13 @@
 import { MillraceError } from "@millrace/core";
-import {
-  type ConsumerConfig,
-  type JetStreamManager,
-  jetstreamManager,
-  type StreamInfo,
-} from "@nats-io/jetstream";
+import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { brokerConfig, type NatsBrokerOptions } from "../broker-options.ts";
 import { connectNats } from "../connection/connect-nats.ts";
-import { apiCode, CONSUMER_NOT_FOUND } from "../jetstream-errors.ts";
+import { serverFeatures } from "../connection/server-features.ts";
 import { LANE_CONSUMERS, Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
+import type { ConsumerSeen } from "./judge-consumer.ts";
+import { judgeCopies } from "./judge-copies.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
   judgeRoundTrip,
@@ -19,6 +16,8 @@ import {
   judgeSync,
   judgeVersion,
 } from "./judge-server.ts";
+import { judgeSources } from "./judge-sources.ts";
+import { judgeStores, type StoreSeen } from "./judge-store.ts";
 
 /** Only the system account is answered; others would wait for nothing. */
 const SYSTEM_PATIENCE_MS = 500;
@@ -59,20 +58,25 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     usedBytes: account.storage,
     limitBytes: account.limits.max_storage,
   });
-  const streams = await streamsOf(jsm, names);
+  const all = await streamsOf(jsm);
+  const streams = all.filter(({ config }) => isOurs(config.name, names));
+  const features = serverFeatures(nc.info?.version ?? "0.0.0");
   const queues: Finding[] = [];
-  for (const { config } of streams.filter(({ config: { name } }) =>
-    name.startsWith(names.queueStreamPrefix),
-  )) {
-    const queue = config.name.slice(names.queueStreamPrefix.length);
-    queues.push(
-      ...judgeQueue({
-        queue,
-        stream: config,
-        consumers: await consumersOf(jsm, config.name),
-        clustered,
-      }),
-    );
+  const stores: StoreSeen[] = [];
+  for (const { config: stream } of streams) {
+    if (!stream.name.startsWith(names.queueStreamPrefix)) {
+      const consumers =
+        stream.name === names.delayedStream ? await consumersOf(jsm, stream.name) : [];
+      stores.push({ stream, consumers, clustered, schedules: features.schedules });
+      continue;
+    }
+    const queue = stream.name.slice(names.queueStreamPrefix.length);
+    const found = await consumersOf(jsm, stream.name);
+    const lanes = found.filter(({ config }) => LANES.has(config.durable_name ?? ""));
+    const strangers = found
+      .filter((consumer) => !lanes.includes(consumer))
+      .map(({ config }) => config.durable_name ?? config.name ?? "");
+    queues.push(...judgeQueue({ queue, stream, consumers: lanes, strangers, clustered }));
   }
   if (queues.length === 0)
     queues.push(
@@ -81,38 +85,40 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
         `namespace ${names.namespace} has no queues yet: a node makes those of its jobs when it starts`,
       ),
     );
-  return [...server, storage, await clock(jsm, streams), judgeSync(await syncOf(nc)), ...queues];
+  const configs = all.map(({ config }) => config);
+  return [
+    ...server,
+    storage,
+    await clock(jsm, streams),
+    judgeSync(await syncOf(nc)),
+    ...queues,
+    ...judgeSources(names, configs, !features.repeatingSchedules),
+    ...judgeStores(names, stores),
+    ...streams.flatMap(judgeCopies),
+  ];
 }
 
-async function streamsOf(jsm: JetStreamManager, names: Names): Promise<readonly StreamInfo[]> {
+const LANES: ReadonlySet<string> = new Set(Object.values(LANE_CONSUMERS));
+
+/** A namespace's streams, and those behind its buckets. */
+function isOurs(stream: string, { namespace }: Names): boolean {
+  return stream.startsWith(`${namespace}-`) || stream.startsWith(`KV_${namespace}-`);
+}
+
+async function streamsOf(jsm: JetStreamManager): Promise<readonly StreamInfo[]> {
   const streams: StreamInfo[] = [];
-  for await (const stream of jsm.streams.list()) {
-    if (stream.config.name.startsWith(`${names.namespace}-`)) streams.push(stream);
-  }
+  for await (const stream of jsm.streams.list()) streams.push(stream);
   return streams;
 }
 
 async function consumersOf(
   jsm: JetStreamManager,
   stream: string,
-): Promise<readonly ConsumerConfig[]> {
-  const found = await Promise.all(
-    Object.values(LANE_CONSUMERS).map((name) => consumerOf(jsm, stream, name)),
-  );
-  return found.filter((consumer) => consumer !== undefined);
-}
-
-async function consumerOf(
-  jsm: JetStreamManager,
-  stream: string,
-  name: string,
-): Promise<ConsumerConfig | undefined> {
-  try {
-    return (await jsm.consumers.info(stream, name)).config;
-  } catch (error) {
-    if (apiCode(error) === CONSUMER_NOT_FOUND) return undefined;
-    throw error;
-  }
+): Promise<readonly ConsumerSeen[]> {
+  const consumers: ConsumerSeen[] = [];
+  for await (const { config, paused } of jsm.consumers.list(stream))
+    consumers.push({ config, paused: paused === true });
+  return consumers;
 }
 
 /** A stream's description carries the server's time; the answer was made about half a round trip ago. */

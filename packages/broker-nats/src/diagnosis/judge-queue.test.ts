@@ -1,7 +1,15 @@
 import { expect, test } from "vitest";
 import { judgeQueue, type QueueSeen } from "./judge-queue.ts";
 
-const LANE = { durable_name: "workers", max_deliver: -1, ack_wait: 30e9 };
+const LANE = {
+  durable_name: "workers",
+  max_deliver: -1,
+  ack_wait: 30e9,
+  max_ack_pending: 50_000,
+  max_waiting: 10_000,
+  num_replicas: 0,
+};
+const seen = (change: object = {}) => ({ config: { ...LANE, ...change }, paused: false });
 const SOUND = {
   queue: "mail",
   stream: {
@@ -10,18 +18,22 @@ const SOUND = {
     retention: "workqueue",
     max_age: 0,
     num_replicas: 3,
+    storage: "file",
+    max_msgs_per_subject: -1,
+    duplicate_window: 120e9,
   },
   consumers: [
-    LANE,
-    { ...LANE, durable_name: "workers-high" },
-    { ...LANE, durable_name: "workers-low" },
+    seen(),
+    seen({ durable_name: "workers-high" }),
+    seen({ durable_name: "workers-low" }),
   ],
+  strangers: [],
   clustered: true,
 } as unknown as QueueSeen;
 
 /** The queue with one of its lanes' consumers changed. */
 function spoiltLane(change: object): object {
-  return { consumers: [LANE, ...SOUND.consumers.slice(1, 2), { ...LANE, ...change }] };
+  return { consumers: [...SOUND.consumers.slice(0, 2), seen(change)] };
 }
 
 test("a queue as Millrace makes it is sound", () => {
@@ -41,7 +53,30 @@ test.each([
   ["a finite max_deliver", spoiltLane({ max_deliver: 5 }), "fail", /max_deliver/],
   ["a backoff", spoiltLane({ backoff: [1e9] }), "fail", /backoff/],
   ["a short ack_wait", spoiltLane({ ack_wait: 1e9 }), "warn", /ack_wait/],
-  ["a lane without a consumer", { consumers: [LANE] }, "warn", /lane without a consumer/],
+  ["a small max_ack_pending", spoiltLane({ max_ack_pending: 1 }), "warn", /--concurrency/],
+  ["few waiting pulls", spoiltLane({ max_waiting: 512 }), "warn", /10,000/],
+  ["fewer replicas of a consumer", spoiltLane({ num_replicas: 1 }), "warn", /replicas to 0/],
+  [
+    "a paused consumer",
+    { consumers: [...SOUND.consumers.slice(0, 2), { ...seen(), paused: true }] },
+    "warn",
+    /queues pause/,
+  ],
+  ["memory", { stream: { ...SOUND.stream, storage: "memory" } }, "fail", /anew on files/],
+  [
+    "a cap a subject",
+    { stream: { ...SOUND.stream, max_msgs_per_subject: 1 } },
+    "fail",
+    /max_msgs_per_subject/,
+  ],
+  [
+    "a short dedupe window",
+    { stream: { ...SOUND.stream, duplicate_window: 1e9 } },
+    "warn",
+    /duplicate_window/,
+  ],
+  ["another's consumer", { strangers: ["monitor"] }, "warn", /consumer rm .* monitor/],
+  ["a lane without a consumer", { consumers: [seen()] }, "warn", /lane without a consumer/],
 ] as const)("%s is found, with what to do", (_what, spoilt, status, advice) => {
   const findings = judgeQueue({ ...SOUND, ...(spoilt as unknown as Partial<QueueSeen>) });
   expect(findings).toHaveLength(1);

@@ -1,25 +1,29 @@
 import { LANE_NAMES } from "@millrace/core";
-import type { ConsumerConfig, StreamConfig } from "@nats-io/jetstream";
+import type { StreamConfig } from "@nats-io/jetstream";
 import { fail, type Finding, ok, warn } from "./finding.ts";
+import { type ConsumerSeen, judgeConsumer } from "./judge-consumer.ts";
+import { judgeMemory } from "./judge-memory.ts";
 
-/** Leases are extended every third of `ack_wait`; a shorter one leaves no room for a slow answer. */
-const LEAST_ACK_WAIT_NS = 3e9;
-const CLUSTER_REPLICAS = 3;
+export const CLUSTER_REPLICAS = 3;
+/** A publish that is sent again later than this is a second job. */
+const LEAST_DEDUPE_NS = 10e9;
 const LANES = LANE_NAMES.length;
 
 export interface QueueSeen {
   readonly queue: string;
   readonly stream: StreamConfig;
   /** The lanes'; none where no node has served the queue yet. */
-  readonly consumers: readonly ConsumerConfig[];
+  readonly consumers: readonly ConsumerSeen[];
+  /** Names of consumers that are no lane's. */
+  readonly strangers: readonly string[];
   readonly clustered: boolean;
 }
 
 /** Everything wrong with one queue, or one finding that nothing is. */
 export function judgeQueue(seen: QueueSeen): readonly Finding[] {
-  const { queue, stream, consumers, clustered } = seen;
+  const { queue, stream, consumers, strangers, clustered } = seen;
   const check = `queue ${queue}`;
-  const findings: Finding[] = [];
+  const findings: Finding[] = [...judgeMemory(check, stream)];
   if (stream.discard !== "new") {
     findings.push(
       fail(
@@ -56,6 +60,33 @@ export function judgeQueue(seen: QueueSeen): readonly Finding[] {
       ),
     );
   }
+  if (stream.max_msgs_per_subject > 0) {
+    findings.push(
+      fail(
+        check,
+        `keeps ${stream.max_msgs_per_subject} jobs of a lane`,
+        `Set max_msgs_per_subject of ${stream.name} to -1: a lane's jobs share one subject, so more are dropped or refused.`,
+      ),
+    );
+  }
+  if (stream.duplicate_window < LEAST_DEDUPE_NS) {
+    findings.push(
+      warn(
+        check,
+        `knows an id again for ${stream.duplicate_window / 1e9} s only`,
+        `Raise duplicate_window of ${stream.name} to 2 m: a job whose confirmation was lost is sent again, and would run twice.`,
+      ),
+    );
+  }
+  for (const stranger of strangers) {
+    findings.push(
+      warn(
+        check,
+        `has a consumer ${stranger} that is none of Millrace's`,
+        `Remove it (nats consumer rm ${stream.name} ${stranger}): what it takes no node gets. To look at jobs use millrace jobs list.`,
+      ),
+    );
+  }
   if (consumers.length > 0 && consumers.length < LANES) {
     findings.push(
       warn(
@@ -65,45 +96,7 @@ export function judgeQueue(seen: QueueSeen): readonly Finding[] {
       ),
     );
   }
-  for (const consumer of consumers) findings.push(...judgeConsumer(check, stream.name, consumer));
+  for (const consumer of consumers) findings.push(...judgeConsumer(check, stream, consumer));
   if (findings.length > 0) return findings;
   return [ok(check, consumers.length === 0 ? "is sound; no node has served it yet" : "is sound")];
-}
-
-function judgeConsumer(
-  check: string,
-  stream: string,
-  consumer: ConsumerConfig,
-): readonly Finding[] {
-  const name = consumer.durable_name ?? "";
-  const findings: Finding[] = [];
-  if ((consumer.max_deliver ?? -1) > 0) {
-    findings.push(
-      fail(
-        check,
-        `gives up after ${consumer.max_deliver} deliveries`,
-        `Set max_deliver of consumer ${name} on ${stream} to -1: past it a job stays in the stream and nobody gets it.`,
-      ),
-    );
-  }
-  if ((consumer.backoff?.length ?? 0) > 0) {
-    findings.push(
-      fail(
-        check,
-        "has a backoff on its consumer",
-        `Remove backoff from consumer ${name} on ${stream}: it replaces ack_wait, and leases run out early.`,
-      ),
-    );
-  }
-  const ackWait = consumer.ack_wait ?? 0;
-  if (ackWait < LEAST_ACK_WAIT_NS) {
-    findings.push(
-      warn(
-        check,
-        `has an ack_wait of ${Math.round(ackWait / 1e6)} ms`,
-        `Raise ack_wait of consumer ${name} on ${stream} to 30 s: a slow answer would cost the lease.`,
-      ),
-    );
-  }
-  return findings;
 }

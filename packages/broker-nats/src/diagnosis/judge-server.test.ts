@@ -14,6 +14,8 @@ test.each([
   ["2.10.29", true, "warn"],
   ["2.12.1", true, "warn"],
   ["2.12.1", false, "ok"],
+  ["2.12.3", false, "warn"],
+  ["2.12.30", false, "ok"],
   ["2.15.2", true, "ok"],
   ["3.0.0", true, "ok"],
   ["2.14.0-RC.1", true, "ok"],

@@ -34,6 +34,12 @@ export function judgeVersion(version: string, clustered: boolean): Finding {
       `nats-server ${version}`,
       "Upgrade to 2.10.23 or newer: before it whole streams could be lost after a kill (nats-server #6888).",
     );
+  if (/^v?2\.12\.3(?:\D|$)/.test(version))
+    return warn(
+      "server-version",
+      `nats-server ${version}`,
+      "Upgrade: jobs could stay in a queue on 2.12.3 and not be delivered (nats-server #7680).",
+    );
   if (clustered && !from(14))
     return warn(
       "server-version",

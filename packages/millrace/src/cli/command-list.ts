@@ -1,10 +1,13 @@
 import type { Command } from "./command.ts";
 import { auditList } from "./commands/audit-list.ts";
+import { bench } from "./commands/bench.ts";
 import { completion } from "./commands/completion.ts";
+import { configPrint } from "./commands/config-print.ts";
 import { cronAdd } from "./commands/cron-add.ts";
 import { cronPause, cronRemove, cronResume, cronRun } from "./commands/cron-change.ts";
 import { cronList } from "./commands/cron-list.ts";
 import { cronHistory, cronNext } from "./commands/cron-times.ts";
+import { deadEdit } from "./commands/dead-edit.ts";
 import { deadList } from "./commands/dead-list.ts";
 import { deadDiscard, deadRetry } from "./commands/dead-settle.ts";
 import { deadShow } from "./commands/dead-show.ts";
@@ -53,6 +56,7 @@ export const COMMANDS: readonly Command[] = [
   deadShow,
   deadRetry,
   deadDiscard,
+  deadEdit,
   cronList,
   cronAdd,
   cronRemove,
@@ -71,5 +75,7 @@ export const COMMANDS: readonly Command[] = [
   top,
   healthcheck,
   doctor,
+  bench,
+  configPrint,
   completion,
 ];

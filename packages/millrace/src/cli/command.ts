@@ -1,5 +1,6 @@
 import type { FieldGroup } from "../config/fields.ts";
 import type { Config } from "../config/fields.ts";
+import type { ConfigSources } from "../config/read-config.ts";
 import type { FieldKind } from "../config/field-kinds.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import type { CliIo, Paint } from "./io.ts";
@@ -22,6 +23,8 @@ export interface CommandCall<Flags extends FlagSet = FlagSet> {
   readonly args: readonly string[];
   readonly flags: FlagValues<Flags>;
   readonly config: Config;
+  /** What the configuration was read from. */
+  readonly sources: ConfigSources;
   /** Print machine-readable output only. */
   readonly json: boolean;
   readonly io: CliIo;

@@ -12,7 +12,8 @@ export function cliLogger(level: "debug" | "info" | "warn" | "error", colours: b
       destination: 2,
       sync: true,
       colorize: colours,
-      ignore: "pid,hostname",
+      // There is one node on this terminal.
+      ignore: "pid,hostname,node",
       singleLine: true,
     }),
   );

@@ -3,7 +3,7 @@ import { MillraceError } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
 import { loadConfigFile } from "../config/config-file.ts";
 import { type Field, FIELDS } from "../config/fields.ts";
-import { readConfig } from "../config/read-config.ts";
+import { type ConfigSources, readConfig } from "../config/read-config.ts";
 import { type CommandLine, readCommandLine } from "./command-line.ts";
 import { COMMANDS } from "./command-list.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
@@ -48,12 +48,13 @@ async function runCommand(
     line.configFile ?? (variable === "" ? undefined : variable),
     io.cwd,
   );
-  const config = readConfig({
+  const sources: ConfigSources = {
     given: { values: line.fields, label: (key) => `flag --${(FIELDS[key] as Field).flag}` },
     env: io.env,
     ...(file === undefined ? {} : { file }),
-  });
-  const report = await command.run({ args, flags, config, json, io });
+  };
+  const config = readConfig(sources);
+  const report = await command.run({ args, flags, config, sources, json, io });
   if (typeof report === "number") return report;
   io.out(json ? `${JSON.stringify(report.json)}\n` : report.text(io.paint));
   return report.exitCode ?? EXIT.ok;

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Broker, type DocumentStore, MillraceError } from "@millrace/core";
+import { maskText } from "@millrace/telemetry/masking";
 import { whoAmI } from "./who-am-i.ts";
 
 /** What an operator is about to do. */
@@ -84,7 +85,7 @@ export async function audited<Result>(
     await end(store, record, {
       state: "failed",
       code: known ? error.code : "internal",
-      message: error instanceof Error ? error.message : String(error),
+      message: maskText(error instanceof Error ? error.message : String(error)),
     });
     throw error;
   }

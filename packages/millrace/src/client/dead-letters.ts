@@ -8,13 +8,16 @@ import {
   type StoredDeadLetter,
   UniqueClaims,
 } from "@millrace/core";
-import { revivedEnvelope } from "./dead-retry.ts";
+import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";
+import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
 
 /** Which dead letters are meant. Everything that is given must hold. */
 export interface DeadLetterFilter {
   readonly queue?: string;
   readonly id?: string;
   readonly reason?: DeadReason;
+  /** Terms that must all hold: `error=TimeoutError message~refused age<2h`. See `docs/cli.md`. */
+  readonly where?: string;
 }
 
 /** What became of one letter that was to be retried or discarded. */
@@ -46,6 +49,20 @@ export interface DeadLetters {
    * A job with a unique key claims it anew; where another holds it the result is a `unique-conflict` and the letter stays.
    */
   retry(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
+  /**
+   * Gives the newest letter of a job a new life with another payload, and removes the letter. What could not be read as a job may be
+   * mended so, where the letter knows the job's name.
+   *
+   * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then), `invalid-envelope` (there is no name), `unique-conflict`,
+   * `payload-too-large`; the letter stays
+   * @example
+   * await millrace.dead.edit("order-7", { to: "ada@example.com" });
+   */
+  edit(
+    id: string,
+    payload: unknown,
+    options?: { readonly queue?: string },
+  ): Promise<{ readonly id: string; readonly queue: string }>;
   /** Removes the letters for good. An empty filter means all. */
   discard(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
 }
@@ -56,8 +73,10 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   const store = broker.deadLetters;
   const claims = new UniqueClaims(broker);
 
-  const retryOne = async (letter: StoredDeadLetter): Promise<void> => {
-    const revived = revivedEnvelope(letter, now());
+  const retryOne = async (
+    letter: StoredDeadLetter,
+    revived = revivedEnvelope(letter, now()),
+  ): Promise<void> => {
     await claimAnew(claims, revived);
     await broker.requeue(revived);
     await store.remove(letter.sequence);
@@ -66,39 +85,50 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
     filter: DeadLetterFilter,
     act: (letter: StoredDeadLetter) => Promise<unknown>,
   ): Promise<readonly DeadLetterResult[]> => {
+    const fits = testOf(filter, now());
     // A retried job may die again at once: letters that came after the start are left alone.
-    const end = await lastSequence(broker, filter);
+    const end = await lastSequence(broker, filter, fits);
     const results: DeadLetterResult[] = [];
-    for await (const letter of matching(broker, filter)) {
+    for await (const letter of matching(broker, filter, fits)) {
       if (letter.sequence > end) break;
       results.push(await outcomeOf(letter, act));
     }
     return results;
   };
 
+  const show: DeadLetters["show"] = async (id, { queue } = {}) => {
+    const letters = await store.list({ id, ...(queue === undefined ? {} : { queue }) });
+    const queues = new Set(letters.map((letter) => letter.queue));
+    if (queues.size > 1)
+      throw new MillraceError(
+        "ambiguous-id",
+        `${id} is a dead letter in each of ${[...queues].join(", ")}: name the queue too.`,
+      );
+    const newest = letters.at(-1);
+    if (newest === undefined)
+      throw new MillraceError(
+        "job-not-found",
+        `No dead letter with id ${id}${queue === undefined ? "" : ` in queue ${queue}`}.`,
+      );
+    return newest;
+  };
+
   return {
     async list({ limit = 100, ...filter } = {}) {
       const letters: StoredDeadLetter[] = [];
-      for await (const letter of matching(broker, filter)) {
+      for await (const letter of matching(broker, filter, testOf(filter, now()))) {
         if (letters.push(letter) >= limit) break;
       }
       return letters;
     },
-    async show(id, { queue } = {}) {
-      const letters = await store.list({ id, ...(queue === undefined ? {} : { queue }) });
-      const queues = new Set(letters.map((letter) => letter.queue));
-      if (queues.size > 1)
-        throw new MillraceError(
-          "ambiguous-id",
-          `${id} is a dead letter in each of ${[...queues].join(", ")}: name the queue too.`,
-        );
-      const newest = letters.at(-1);
-      if (newest === undefined)
-        throw new MillraceError(
-          "job-not-found",
-          `No dead letter with id ${id}${queue === undefined ? "" : ` in queue ${queue}`}.`,
-        );
-      return newest;
+    show,
+    async edit(id, payload, options) {
+      const letter = await show(id, options);
+      const documents = await broker.documents(CANCELLATIONS_BUCKET);
+      const key = cancellationKey(letter);
+      if ((await documents.get(key)) !== undefined) await documents.remove(key);
+      await retryOne(letter, editedEnvelope(letter, payload, now()));
+      return { id: letter.id, queue: letter.queue };
     },
     retry: async (filter) => {
       const documents = await broker.documents(CANCELLATIONS_BUCKET);
@@ -142,11 +172,18 @@ async function outcomeOf(
   }
 }
 
+function testOf({ reason, where }: DeadLetterFilter, now: number): LetterTest {
+  const fits = where === undefined ? undefined : parseDeadFilter(where, now);
+  return (letter) =>
+    (reason === undefined || letter.reason === reason) && (fits === undefined || fits(letter));
+}
+
 async function* matching(
   broker: Broker,
   filter: DeadLetterFilter,
+  fits: LetterTest,
 ): AsyncGenerator<StoredDeadLetter> {
-  const { queue, id, reason } = filter;
+  const { queue, id } = filter;
   for (let after = 0; ;) {
     const page = await broker.deadLetters.list({
       limit: PAGE,
@@ -155,7 +192,7 @@ async function* matching(
       ...(id === undefined ? {} : { id }),
     });
     for (const letter of page) {
-      if (reason === undefined || letter.reason === reason) yield letter;
+      if (fits(letter)) yield letter;
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
@@ -163,8 +200,12 @@ async function* matching(
   }
 }
 
-async function lastSequence(broker: Broker, filter: DeadLetterFilter): Promise<number> {
+async function lastSequence(
+  broker: Broker,
+  filter: DeadLetterFilter,
+  fits: LetterTest,
+): Promise<number> {
   let last = 0;
-  for await (const letter of matching(broker, filter)) last = letter.sequence;
+  for await (const letter of matching(broker, filter, fits)) last = letter.sequence;
   return last;
 }

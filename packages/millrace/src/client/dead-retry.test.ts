@@ -6,7 +6,7 @@ import {
   writeEnvelope,
 } from "@millrace/core";
 import { expect, test } from "vitest";
-import { revivedEnvelope } from "./dead-retry.ts";
+import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
 
 const ENVELOPE: Envelope = {
   id: "j",
@@ -76,4 +76,29 @@ test("bytes that are no job are refused with the reason", () => {
   const act = (): Envelope => revivedEnvelope(letter(new TextEncoder().encode("{")), 100);
   expect(act).toThrow(MillraceError);
   expect(act).toThrow(/can't be retried as it stands/);
+});
+
+test("an edited job is the revived one with another payload", () => {
+  const dead = letter(writeEnvelope(ENVELOPE), { tenant: "t" });
+  expect(editedEnvelope(dead, { b: 2 }, 100)).toEqual({
+    ...revivedEnvelope(dead, 100),
+    payload: { b: 2 },
+  });
+});
+
+test("bytes that can't be read are made anew where the job's name is known", () => {
+  const broken = letter(new Uint8Array([0xc1]));
+  expect(editedEnvelope({ ...broken, name: "n" }, { b: 2 }, 100)).toEqual({
+    ...UNSETTLED,
+    id: "j",
+    name: "n",
+    queue: "q",
+    payload: { b: 2 },
+    createdAt: 100,
+    headers: {},
+    generation: 1,
+  });
+  expect(() => editedEnvelope(broken, {}, 100)).toThrow(
+    expect.objectContaining({ code: "invalid-envelope" }),
+  );
 });

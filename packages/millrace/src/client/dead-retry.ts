@@ -51,3 +51,30 @@ export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope
     ...(expiresAt !== undefined && expiresAt > now ? { expiresAt } : {}),
   };
 }
+
+/**
+ * The envelope of a dead job with another payload. Where the letter's bytes can't be read it is made anew from what the letter says.
+ *
+ * @throws MillraceError `invalid-envelope` where the letter does not know the job's name
+ */
+export function editedEnvelope(letter: StoredDeadLetter, payload: unknown, now: number): Envelope {
+  const revived = tryRevived(letter, now);
+  if (revived !== undefined) return { ...revived, payload };
+  const { id, name, queue } = letter;
+  if (name === undefined)
+    throw new MillraceError(
+      "invalid-envelope",
+      `The dead letter of ${id} does not say which job it was, so it can't be mended. Publish a corrected job, then discard the letter.`,
+    );
+  // The first life had generation 0, by which its messages are told from this one's.
+  return { ...UNSETTLED, id, name, queue, payload, createdAt: now, headers: {}, generation: 1 };
+}
+
+function tryRevived(letter: StoredDeadLetter, now: number): Envelope | undefined {
+  try {
+    return revivedEnvelope(letter, now);
+  } catch (error) {
+    if (MillraceError.is(error)) return undefined;
+    throw error;
+  }
+}

@@ -25,8 +25,8 @@ export interface Field<Value = unknown> {
   /** The first one set counts. */
   readonly env: readonly string[];
   readonly default?: Value;
-  /** Its value is never shown. */
-  readonly secret?: true;
+  /** Its value is never shown; of a `url`, what stands before the host. */
+  readonly secret?: true | "url";
   readonly about: string;
 }
 
@@ -41,7 +41,7 @@ export const FIELDS = {
     flag: "server",
     env: ["MILLRACE_SERVERS", "MILLRACE_SERVER"],
     default: ["nats://127.0.0.1:4222"],
-    secret: true,
+    secret: "url",
     about:
       "NATS servers of one cluster, with commas between them. A URL may hold user:password or a token.",
   }),

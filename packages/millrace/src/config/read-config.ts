@@ -12,7 +12,7 @@ export interface ConfigSources {
   readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> };
 }
 
-interface Found {
+export interface Found {
   readonly raw: unknown;
   /** As it stands in an error: `flag --grace`, `environment variable MILLRACE_GRACE`. */
   readonly source: string;
@@ -43,7 +43,7 @@ export function readConfig(sources: ConfigSources): Config {
 }
 
 /** An empty variable counts as not set: that is how a compose file leaves one out. */
-function find(
+export function find(
   key: FieldKey,
   field: Field,
   { given, env = {}, file }: ConfigSources,
@@ -63,7 +63,7 @@ function parse(key: FieldKey, field: Field, { raw, source }: Found): unknown {
     return frozen(field.kind.parse(raw));
   } catch (cause) {
     const expected = cause instanceof Error ? cause.message : String(cause);
-    const got = field.secret === true || MillraceError.is(cause) ? "" : `; got ${shown(raw)}`;
+    const got = field.secret !== undefined || MillraceError.is(cause) ? "" : `; got ${shown(raw)}`;
     throw new MillraceError(
       "invalid-option",
       `${key} (${source}): ${expected}${got}.`.replace(/\.\.$/, "."),

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { loadJobs } from "./load-jobs.ts";
+import { loadJobs, loadSchedules } from "./load-jobs.ts";
 
 let dir: string;
 beforeEach(async () => {
@@ -36,6 +36,24 @@ test("default and named exports of TypeScript files; a job that two files export
     "b",
     "c",
   ]);
+});
+
+test("a folder stands for the modules right in it; those without a job are imported and nothing more", async () => {
+  await mkdir(join(dir, "jobs/deeper"), { recursive: true });
+  await write("jobs/mail.ts", 'export default defineJob({ name: "mail" }).handler(() => 1);');
+  await write("jobs/images.js", 'export default defineJob({ name: "images" }).handler(() => 1);');
+  await write("jobs/names.ts", "export const names = 1;");
+  await write("jobs/mail.test.ts", "throw new Error('a test was imported');");
+  await write("jobs/.hidden.ts", "throw new Error('a hidden file was imported');");
+  await writeFile(join(dir, "jobs/README.md"), "not a module");
+  await write("jobs/deeper/x.ts", "throw new Error('a folder below was entered');");
+  expect((await loadJobs(["jobs"], dir)).map(({ name }) => name)).toEqual(["images", "mail"]);
+  expect(await loadSchedules(["jobs"], dir)).toEqual([]);
+  await mkdir(join(dir, "empty"));
+  await expect(loadJobs(["empty"], dir)).rejects.toMatchObject({
+    code: "no-jobs",
+    message: expect.stringContaining("empty") as string,
+  });
 });
 
 test("a job for a thread learns its file", async () => {

@@ -2,9 +2,11 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AnyJob, MillraceError, type Schedule } from "@millrace/core";
 import { collectJobs, collectSchedules } from "@millrace/runtime";
+import { jobFilesOf } from "./job-files.ts";
 
 /**
  * The jobs that files export, named or default. TypeScript files are imported as they are: Node strips their types.
+ * A folder stands for the modules right in it.
  *
  * A job with `isolation: "thread"` learns here which file its thread has to import.
  *
@@ -15,10 +17,10 @@ export async function loadJobs(
   directory: string,
 ): Promise<readonly AnyJob[]> {
   const jobs = new Set<AnyJob>();
-  for (const file of files) {
+  for (const { path: file, found: how } of jobFilesOf(files, directory)) {
     const url = pathToFileURL(resolve(directory, file)).href;
     const found = collectJobs(await importFile(url, file));
-    if (found.length === 0) {
+    if (found.length === 0 && how === "named") {
       throw new MillraceError(
         "no-jobs",
         `${file} exports no job. Export what definition.handler(…) returns, by name or as the default.`,
@@ -30,6 +32,12 @@ export async function loadJobs(
       jobs.delete(job);
       jobs.add(Object.freeze({ ...job, module: url }));
     }
+  }
+  if (jobs.size === 0 && files.length > 0) {
+    throw new MillraceError(
+      "no-jobs",
+      `No file in ${files.join(", ")} exports a job. Job files lie right in the folder and end in .ts, .mts, .js or .mjs.`,
+    );
   }
   return [...jobs];
 }
@@ -44,7 +52,7 @@ export async function loadSchedules(
   directory: string,
 ): Promise<readonly Schedule[]> {
   const schedules = new Set<Schedule>();
-  for (const file of files) {
+  for (const { path: file } of jobFilesOf(files, directory)) {
     const url = pathToFileURL(resolve(directory, file)).href;
     for (const schedule of collectSchedules(await importFile(url, file))) schedules.add(schedule);
   }

@@ -1,4 +1,13 @@
 export {
+  createMask,
+  type Mask,
+  mask,
+  maskError,
+  type MaskOptions,
+  maskText,
+  type SecretPattern,
+} from "@millrace/telemetry/masking";
+export {
   type OpenTelemetryMetrics,
   openTelemetryMetrics,
   type OpenTelemetryMetricsOptions,

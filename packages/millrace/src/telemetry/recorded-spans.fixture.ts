@@ -44,10 +44,7 @@ export class RecordedSpans {
   get all(): readonly ReadableSpan[] {
     return this.#exporter
       .getFinishedSpans()
-      .toSorted(
-        ({ startTime: [aS, aNs] }, { startTime: [bS, bNs] }) =>
-          aS - bS || aNs - bNs,
-      );
+      .toSorted(({ startTime: [aS, aNs] }, { startTime: [bS, bNs] }) => aS - bS || aNs - bNs);
   }
 
   named(name: string): readonly ReadableSpan[] {

@@ -27,16 +27,27 @@ export const filterFlags = {
     kind: { ...oneOf(...REASONS), placeholder: "<reason>" },
     about: `Only letters with this reason: ${REASONS.join(", ")}`,
   },
+  filter: {
+    kind: { ...text, placeholder: "<terms>" },
+    about:
+      "Only letters for which all terms hold: name=mail.*, error=TimeoutError, message~refused, attempts>3, age<2h",
+  },
 } as const;
 
 export function filterOf({
   queue,
   reason,
+  filter,
 }: {
   readonly queue?: string;
   readonly reason?: DeadReason;
+  readonly filter?: string;
 }): DeadLetterFilter {
-  return { ...(queue === undefined ? {} : { queue }), ...(reason === undefined ? {} : { reason }) };
+  return {
+    ...(filter === undefined ? {} : { where: filter }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(reason === undefined ? {} : { reason }),
+  };
 }
 
 const COLUMNS: readonly Column<StoredDeadLetter>[] = [

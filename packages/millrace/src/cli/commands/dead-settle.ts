@@ -1,5 +1,6 @@
 import { MillraceError } from "@millrace/core";
 import { audited } from "../../client/audit.ts";
+import { parseDeadFilter } from "../../client/dead-filter.ts";
 import type { DeadLetterFilter, DeadLetterResult } from "../../client/dead-letters.ts";
 import type { Millrace } from "../../client/client.ts";
 import { flag } from "../../config/field-kinds.ts";
@@ -13,7 +14,7 @@ import { filterFlags, filterOf } from "./dead-list.ts";
 
 const selection = {
   ...filterFlags,
-  all: { kind: flag, about: "Every letter that fits --queue and --reason" },
+  all: { kind: flag, about: "Every letter that fits --queue, --reason and --filter" },
 } as const;
 
 const askedSelection = { ...selection, yes: { kind: flag, about: ASKS_FIRST } } as const;
@@ -21,8 +22,8 @@ const askedSelection = { ...selection, yes: { kind: flag, about: ASKS_FIRST } } 
 export const deadRetry = command({
   name: "dead retry",
   summary:
-    "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed. --all asks first",
-  usage: "ID… | --all",
+    "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed. --all and --filter ask first",
+  usage: "ID… | --all | --filter TERMS",
   args: { min: 0, max: 10_000 },
   flags: askedSelection,
   fields: ["connection", "namespace"],
@@ -32,11 +33,15 @@ export const deadRetry = command({
       "millrace dead retry --all --queue mail --reason attempts-exhausted --yes",
       "Everything that fits, without asking",
     ],
+    [
+      `millrace dead retry --filter 'error=TimeoutError message~"bank" age<2h' --yes`,
+      "What a bank's trouble has left in the last two hours",
+    ],
   ],
   async run(call) {
     requireSelection(call);
-    const { all, yes } = call.flags;
-    if (all === true && !(await confirmed(call.io, yes, `Retry ${meant(call)}?`)))
+    const { yes } = call.flags;
+    if (call.args.length === 0 && !(await confirmed(call.io, yes, `Retry ${meant(call)}?`)))
       return nothing("retried");
     return settleLetters(call, "retried", (client, filter) => client.dead.retry(filter));
   },
@@ -45,7 +50,7 @@ export const deadRetry = command({
 export const deadDiscard = command({
   name: "dead discard",
   summary: "Remove dead letters for good; asks first where there is a person to ask",
-  usage: "ID… | --all",
+  usage: "ID… | --all | --filter TERMS",
   args: { min: 0, max: 10_000 },
   flags: askedSelection,
   fields: ["connection", "namespace"],
@@ -69,10 +74,10 @@ function nothing(done: "retried" | "discarded"): Report {
 /** In words, for a question. */
 function meant({
   args,
-  flags: { queue, reason },
+  flags: { queue, reason, filter },
 }: Pick<CommandCall<typeof selection>, "args" | "flags">): string {
   if (args.length > 0) return args.map((id) => clean(id)).join(", ");
-  return `every dead letter${queue === undefined ? "" : ` of queue ${clean(queue)}`}${reason === undefined ? "" : ` with reason ${reason}`}`;
+  return `every dead letter${queue === undefined ? "" : ` of queue ${clean(queue)}`}${reason === undefined ? "" : ` with reason ${reason}`}${filter === undefined ? "" : ` that fits ${clean(filter)}`}`;
 }
 
 async function settleLetters(
@@ -151,11 +156,13 @@ async function settleOne(
 
 function requireSelection({
   args,
-  flags: { all },
+  flags: { all, filter },
 }: Pick<CommandCall<typeof selection>, "args" | "flags">): void {
-  if ((args.length === 0) !== (all === true))
+  if ((args.length === 0) !== (all === true || filter !== undefined))
     throw new MillraceError(
       "invalid-option",
-      "Give the ids of letters, or --all with or without --queue and --reason.",
+      "Give the ids of letters, or --all or --filter, with or without --queue and --reason.",
     );
+  // A filter that can't be read is refused before anybody is asked.
+  if (filter !== undefined) parseDeadFilter(filter, 0);
 }

@@ -1,5 +1,6 @@
 import { formatMs, type HistoryRecord } from "@millrace/core";
 import { duration, flag, oneOf, text, whole } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { interruptible } from "../interrupt.ts";
@@ -23,16 +24,16 @@ export const jobsWatch = command({
     state: { kind: oneOf(...STATES), about: "Only what ends so" },
     count: { kind: whole(1, 1_000_000), about: "End after so many lines" },
     for: { kind: duration, about: "End after this time" },
-    "show-payload": { kind: flag, about: "Results unmasked, with --json" },
+    "show-payload": { kind: flag, about: "Errors, and with --json results, as they are" },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     ["millrace jobs watch --queue mail", "Everything that ends in the queue mail"],
     ["millrace jobs watch --state dead --json", "One JSON document a line, for a pipe"],
   ],
   async run({ flags, config, io, json }) {
     const { queue, name, state, count = Infinity } = flags;
-    const show = showValue(flags["show-payload"]);
+    const show = showValue(flags["show-payload"], maskOf(config));
     let left = count;
     await interruptible((signal) =>
       withClient(config, async ({ broker }) => {
@@ -40,7 +41,8 @@ export const jobsWatch = command({
         const watch = await broker.history.watch(queue === undefined ? {} : { queue }, (record) => {
           if (left <= 0 || (name !== undefined && record.name !== name)) return;
           if (state !== undefined && record.state !== state) return;
-          io.out(json ? `${JSON.stringify(shownRecord(record, show))}\n` : line(record, io.paint));
+          const shown = shownRecord(record, show);
+          io.out(json ? `${JSON.stringify(shown)}\n` : line(shown, io.paint));
           left -= 1;
           if (left <= 0) over.resolve();
         });

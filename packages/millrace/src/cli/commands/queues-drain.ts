@@ -1,4 +1,5 @@
 import type { QueueStatus } from "../../client/queue-status.ts";
+import { audited } from "../../client/audit.ts";
 import { duration, flag, text } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -22,15 +23,22 @@ export const queuesDrain = command({
   fields: ["connection", "namespace"],
   examples: [["millrace queues drain mail --timeout 10m", "Exit code 1 where jobs are left then"]],
   async run({ args: [queue = ""], flags: { delayed, timeout, reason }, config, io }) {
+    const why = reason === undefined ? {} : { reason };
     const { drained, status } = await interruptible((signal) =>
-      withClient(config, (client) =>
-        client.queues.drain(queue, {
-          signal,
-          onProgress: (now) => io.progress(`${clean(queue)}: ${leftOf(now)}${pausedNote(now)}`),
-          ...(delayed === undefined ? {} : { delayed }),
-          ...(timeout === undefined ? {} : { timeout }),
-          ...(reason === undefined ? {} : { reason }),
-        }),
+      withClient(config, ({ broker, queues }) =>
+        audited(
+          broker,
+          { action: "queues drain", filter: { queue }, ...why },
+          () =>
+            queues.drain(queue, {
+              signal,
+              onProgress: (now) => io.progress(`${clean(queue)}: ${leftOf(now)}${pausedNote(now)}`),
+              ...(delayed === undefined ? {} : { delayed }),
+              ...(timeout === undefined ? {} : { timeout }),
+              ...why,
+            }),
+          () => ({ count: 1 }),
+        ),
       ),
     );
     io.progress("");

@@ -1,3 +1,4 @@
+import { audited } from "../../client/audit.ts";
 import { text } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
 import { clean } from "../show/clean.ts";
@@ -12,8 +13,14 @@ export const queuesPause = command({
   fields: ["connection", "namespace"],
   examples: [["millrace queues pause mail --reason outage", "Until queues resume mail"]],
   async run({ args: [queue = ""], flags: { reason }, config }) {
-    const controls = await withClient(config, (client) =>
-      client.queues.pause(queue, reason === undefined ? {} : { reason }),
+    const why = reason === undefined ? {} : { reason };
+    const controls = await withClient(config, ({ broker, queues }) =>
+      audited(
+        broker,
+        { action: "queues pause", filter: { queue }, ...why },
+        () => queues.pause(queue, why),
+        () => ({ count: 1 }),
+      ),
     );
     return { json: { queue, ...controls }, text: () => `${clean(queue)} is paused\n` };
   },
@@ -30,7 +37,14 @@ export const queuesResume = command({
     ["millrace queues resume mail", "Nodes take its jobs again, and producers are let in"],
   ],
   async run({ args: [queue = ""], config }) {
-    const controls = await withClient(config, (client) => client.queues.resume(queue));
+    const controls = await withClient(config, ({ broker, queues }) =>
+      audited(
+        broker,
+        { action: "queues resume", filter: { queue } },
+        () => queues.resume(queue),
+        () => ({ count: 1 }),
+      ),
+    );
     return { json: { queue, ...controls }, text: () => `${clean(queue)} is open and runs\n` };
   },
 });

@@ -1,4 +1,5 @@
 import { type QueueControls, MillraceError } from "@millrace/core";
+import { audited } from "../../client/audit.ts";
 import { whole } from "../../config/field-kinds.ts";
 import { countOrNone, rateOrNone } from "../../config/limit-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
@@ -37,7 +38,14 @@ export const queuesSet = command({
         "invalid-option",
         "Give what is to be set, such as --concurrency 20. See millrace queues set --help.",
       );
-    const controls = await withClient(config, (client) => client.queues.set(queue, change));
+    const controls = await withClient(config, ({ broker, queues }) =>
+      audited(
+        broker,
+        { action: "queues set", filter: { queue, set: JSON.stringify(change) } },
+        () => queues.set(queue, change),
+        () => ({ count: 1 }),
+      ),
+    );
     return { json: { queue, ...controls }, text: () => `${clean(queue)}: ${inWords(controls)}\n` };
   },
 });

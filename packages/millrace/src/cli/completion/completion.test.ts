@@ -57,9 +57,10 @@ test.each(SHELLS.filter((shell) => isThere(shell)))("%s itself reads its script"
 });
 
 test.skipIf(!isThere("fish"))("fish: groups, commands, flags and a flag's few values", () => {
-  const file = fileOf("fish");
+  const shell: (typeof SHELLS)[number] = "fish";
+  const file = fileOf(shell);
   const inFish = (line: string): readonly string[] =>
-    spawnSync("fish", ["--no-config", "-c", `source ${file}; complete -C '${line}'`], {
+    spawnSync(shell, ["--no-config", "-c", `source ${file}; complete -C '${line}'`], {
       encoding: "utf8",
     })
       .stdout.split("\n")

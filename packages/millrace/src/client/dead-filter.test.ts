@@ -1,0 +1,86 @@
+import type { StoredDeadLetter } from "@millrace/core";
+import { expect, test } from "vitest";
+import { parseDeadFilter } from "./dead-filter.ts";
+
+const NOW = Date.parse("2030-01-01T12:00:00Z");
+const LETTER: StoredDeadLetter = {
+  id: "order-7",
+  name: "mail.welcome",
+  queue: "mail",
+  reason: "attempts-exhausted",
+  attempts: 5,
+  error: { type: "TimeoutError", message: 'Bank "A" refused: (connection reset)' },
+  at: Date.parse("2030-01-01T11:00:00Z"),
+  node: "n1",
+  body: new Uint8Array(),
+  headers: {},
+  sequence: 1,
+};
+const BARE: StoredDeadLetter = {
+  id: "x",
+  queue: "mail",
+  reason: "undecodable",
+  attempts: 0,
+  at: 0,
+  node: "n1",
+  body: new Uint8Array(),
+  headers: {},
+  sequence: 2,
+};
+
+test.each([
+  ["name=mail.welcome", true],
+  ["name=mail.*", true],
+  ["name=*.welcome", true],
+  ["name=mail", false],
+  ["name=mailxwelcome", false],
+  ["name!=mail.*", false],
+  ["id=order-* queue=mail reason=attempts-exhausted node=n1", true],
+  ["id=order-* queue=other", false],
+  ["error=TimeoutError", true],
+  ["error=timeouterror", false],
+  ["message~REFUSED", true],
+  ["message!~refused", false],
+  ['message~"(connection reset)"', true],
+  ["message~'connection reset'", true],
+  ['message~"bank \\"a\\""', true],
+  ['  message~"refused"   attempts>=5  ', true],
+  ["attempts>5", false],
+  ["attempts=5", true],
+  ["attempts!=5", false],
+  ["attempts<6", true],
+  ["attempts<=4", false],
+  ["age<2h", true],
+  ["age<59m", false],
+  ["age>=1h", true],
+  ["at>2030-01-01T10:00Z", true],
+  ["at<2030-01-01T10:00Z", false],
+])("%s: %s", (filter, expected) => expect(parseDeadFilter(filter, NOW)(LETTER)).toBe(expected));
+
+test("what a letter does not know is an empty text", () => {
+  expect(parseDeadFilter("name=* error!=TimeoutError message!~x", NOW)(BARE)).toBe(true);
+  expect(parseDeadFilter("message~x", NOW)(BARE)).toBe(false);
+});
+
+test.each([
+  ["", "at least one term"],
+  ["   ", "at least one term"],
+  ["name", "a term such as"],
+  ["name=", "a term such as"],
+  ["name=a nonsense", "got nonsense"],
+  ['message~"open', "a term such as"],
+  ['message~"a"b', "a term such as"],
+  ["colour=red", "one of the fields id, name, queue"],
+  ["attempts~5", "after a number's field"],
+  ["attempts>many", "a whole number"],
+  ["name>mail", "after a text's field"],
+  ["age<soon", "a duration"],
+  ["at>whenever", "a time such as"],
+])("%j is refused: %s", (filter, message) => {
+  expect(() => parseDeadFilter(filter, NOW)).toThrow(
+    expect.objectContaining({
+      code: "invalid-option",
+      message: expect.stringContaining(message) as string,
+    }),
+  );
+});

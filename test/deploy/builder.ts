@@ -1,0 +1,175 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync, realpathSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { findProgram, runProgram, ulimitFlags } from "./program.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const MINUTE = 60_000;
+
+/** What builds images and runs them without a daemon, or why it can't. */
+export type Builder =
+  | { readonly state: "present"; readonly tools: Tools }
+  | { readonly state: "missing"; readonly reason: string };
+
+interface Tools {
+  readonly buildah: string;
+  readonly podman: string;
+  /** Makes a Debian root file system; undefined where images are pulled. */
+  readonly mmdebstrap: string | undefined;
+  readonly npm: string | undefined;
+}
+
+/** `MILLRACE_TEST_IMAGES=pull` says that the base images of the Containerfile can be pulled here; else they are made. */
+const pulls = process.env["MILLRACE_TEST_IMAGES"] === "pull";
+
+export function findBuilder(): Builder {
+  const missing = (reason: string): Builder => ({ state: "missing", reason });
+  if (process.platform !== "linux") return missing(`no container builder on ${process.platform}`);
+  if (process.getuid?.() !== 0) return missing("the container tests need root");
+  const [buildah, podman, mmdebstrap, npm] = ["buildah", "podman", "mmdebstrap", "npm"].map(
+    (name) => findProgram(name),
+  );
+  if (buildah === undefined) return missing("no container builder: buildah is not installed");
+  if (podman === undefined) return missing("no container runtime: podman is not installed");
+  if (findProgram("runc") === undefined)
+    return missing("no container runtime: runc is not installed");
+  if (!pulls && mmdebstrap === undefined)
+    return missing("no base image: mmdebstrap is not installed, nor is MILLRACE_TEST_IMAGES=pull");
+  return { state: "present", tools: { buildah, podman, mmdebstrap, npm } };
+}
+
+/** Two images in the place of those that the Containerfile names: Debian, and Debian with Node and npm. */
+export interface BaseImages {
+  readonly flags: readonly string[];
+}
+
+/** Kept in the container storage under these names, as the images they stand for would be after a pull. */
+const DEBIAN = "localhost/millrace-test-debian:bookworm";
+const NODE = `localhost/millrace-test-node:${process.versions.node}`;
+
+/** @throws where Debian's packages can't be fetched: then there is no base, which is no fault of the image */
+export async function baseImages(tools: Tools): Promise<BaseImages> {
+  if (pulls) return { flags: [] };
+  const buildah = (...args: string[]) => runProgram(tools.buildah, args, { timeoutMs: 5 * MINUTE });
+  const there = await buildah("images", "--format", "{{.Name}}:{{.Tag}}");
+  const flags = [`--build-arg=BASE_IMAGE=${DEBIAN}`, `--build-arg=NODE_IMAGE=${NODE}`];
+  if ([DEBIAN, NODE].every((name) => there.split("\n").includes(name))) return { flags };
+
+  const folder = await mkdtemp(join(tmpdir(), "millrace-base-"));
+  const container = (await buildah("from", "scratch")).trim();
+  try {
+    const rootfs = join(folder, "rootfs.tar");
+    await runProgram(
+      tools.mmdebstrap ?? "mmdebstrap",
+      ["--variant=minbase", "--include=ca-certificates", "bookworm", rootfs],
+      { timeoutMs: 5 * MINUTE },
+    );
+    await buildah("add", "--quiet", container, rootfs, "/");
+    await buildah("config", "--env=PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container);
+    await buildah("commit", "--quiet", container, DEBIAN);
+    // As the official image has them.
+    await buildah("copy", "--quiet", container, process.execPath, "/usr/local/bin/node");
+    const npm = dirname(dirname(realpathSync(tools.npm ?? "npm")));
+    await buildah("copy", "--quiet", container, npm, "/usr/local/lib/node_modules/npm");
+    for (const name of ["npm", "npx"])
+      await buildah(
+        ...["run", "--isolation=chroot", ...ulimitFlags(), container, "--"],
+        ...["ln", "-s", `../lib/node_modules/npm/bin/${name}-cli.js`, `/usr/local/bin/${name}`],
+      );
+    // Who this machine trusts, in case its way to the registry is not the public one. Only in the build stage.
+    const trusted = process.env["SSL_CERT_FILE"] ?? "/etc/ssl/certs/ca-certificates.crt";
+    if (existsSync(trusted)) {
+      await buildah("copy", "--quiet", container, trusted, "/etc/ssl/certs/trusted.crt");
+      await buildah("config", "--env=NODE_EXTRA_CA_CERTS=/etc/ssl/certs/trusted.crt", container);
+    }
+    await buildah("commit", "--quiet", container, NODE);
+  } finally {
+    await buildah("rm", container);
+    await rm(folder, { recursive: true });
+  }
+  return { flags };
+}
+
+export interface BuiltImage {
+  readonly name: string;
+  dispose(): Promise<void>;
+}
+
+/** Builds a Containerfile with the folder as its context. */
+export async function buildImage(
+  tools: Tools,
+  containerfile: string,
+  context: string,
+  flags: readonly string[],
+): Promise<BuiltImage> {
+  const name = `localhost/millrace-test-${randomBytes(6).toString("hex")}`;
+  const npmrc = join(homedir(), ".npmrc");
+  await runProgram(
+    tools.buildah,
+    [
+      ...["build", "--format=docker", "--isolation=chroot", "--network=host", "--no-cache"],
+      ...ulimitFlags(),
+      ...(existsSync(npmrc) ? [`--secret=id=npmrc,src=${npmrc}`] : []),
+      ...flags,
+      ...["--file", containerfile, "--tag", name, context],
+    ],
+    { timeoutMs: 10 * MINUTE },
+  );
+  return {
+    name,
+    dispose: async () => {
+      await runProgram(tools.buildah, ["rmi", "--force", name], { timeoutMs: MINUTE });
+    },
+  };
+}
+
+/** The image of the repository. */
+export const buildMillrace = (tools: Tools, base: BaseImages): Promise<BuiltImage> =>
+  buildImage(tools, join(ROOT, "deploy/Containerfile"), ROOT, [
+    "--build-arg=VERSION=1.2.3-test",
+    ...base.flags,
+  ]);
+
+export interface Container {
+  exec(...command: string[]): Promise<string>;
+  /** Its exit code after a SIGTERM to its process 1, and a SIGKILL after that many seconds. */
+  stop(graceSeconds: number): Promise<number>;
+  logs(): Promise<string>;
+}
+
+/** A container as a careful operator runs it: no capability, a file system that can't be written. Removed by `dispose`. */
+export async function startContainer(
+  tools: Tools,
+  image: string,
+  options: {
+    readonly env: Readonly<Record<string, string>>;
+    readonly mount?: { readonly from: string; readonly to: string };
+  },
+): Promise<Container & { dispose(): Promise<void> }> {
+  const podman = (...args: string[]) => runProgram(tools.podman, args, { timeoutMs: MINUTE });
+  const name = `millrace-test-${randomBytes(6).toString("hex")}`;
+  await podman(
+    ...["run", "--detach", "--name", name, "--runtime=runc", "--network=host"],
+    // Podman has systemd run its health checks, which is not everywhere; the test runs the image's own command.
+    ...["--no-healthcheck", "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"],
+    ...ulimitFlags(),
+    ...Object.entries(options.env).map(([key, value]) => `--env=${key}=${value}`),
+    ...(options.mount === undefined
+      ? []
+      : [`--volume=${options.mount.from}:${options.mount.to}:ro`]),
+    image,
+  );
+  return {
+    exec: (...command) => podman("exec", name, ...command),
+    stop: async (graceSeconds) => {
+      await podman("stop", "--time", String(graceSeconds), name);
+      return Number(await podman("inspect", "--format", "{{.State.ExitCode}}", name));
+    },
+    logs: () => podman("logs", name),
+    dispose: async () => {
+      await podman("rm", "--force", "--time", "0", name);
+    },
+  };
+}

@@ -1,0 +1,181 @@
+import { describe, expect, test } from "vitest";
+import {
+  helm,
+  render,
+  type Resource,
+  schemaFaults,
+  unknownFields,
+  WITHOUT_HELM,
+} from "./rendered.ts";
+
+const EVERYTHING = {
+  groups: {
+    mail: { queues: { mail: 10, "mail-bulk": 2 }, graceSeconds: 60 },
+    images: {
+      queues: { images: 2 },
+      jobs: ["jobs/images.ts"],
+      keda: { enabled: true, minReplicas: 0 },
+      shareProcessNamespace: true,
+      env: [{ name: "API", valueFrom: { secretKeyRef: { name: "api", key: "key" } } }],
+      envFrom: [{ configMapRef: { name: "settings" } }],
+      volumes: [{ name: "cache", emptyDir: {} }],
+      volumeMounts: [{ name: "cache", mountPath: "/cache" }],
+      nodeSelector: { disk: "ssd" },
+      tolerations: [{ key: "jobs", operator: "Exists" }],
+      priorityClassName: "low",
+      podAnnotations: { note: "x" },
+      podLabels: { team: "x" },
+    },
+  },
+  "nats.auth": { secretName: "nats", credsKey: "node.creds" },
+  "nats.tls": { secretName: "tls", caKey: "ca.crt", certKey: "tls.crt", keyKey: "tls.key" },
+  "image.pullSecrets": [{ name: "pull" }],
+  serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
+  alerts: { enabled: true },
+  dashboard: { enabled: true },
+  networkPolicy: {
+    enabled: true,
+    metricsFrom: [{ namespaceSelector: { matchLabels: { name: "monitoring" } } }],
+    natsTo: [{ podSelector: { matchLabels: { app: "nats" } } }],
+    otlp: { enabled: true },
+    extraEgress: [{ ports: [{ port: 443, protocol: "TCP" }] }],
+  },
+};
+
+interface Deployment extends Resource {
+  readonly spec: {
+    readonly replicas?: number;
+    readonly template: {
+      readonly spec: {
+        readonly terminationGracePeriodSeconds: number;
+        readonly topologySpreadConstraints: readonly { readonly topologyKey: string }[];
+        readonly containers: readonly [
+          {
+            readonly env: readonly { readonly name: string; readonly value?: string }[];
+            readonly securityContext: object;
+            readonly volumeMounts: readonly {
+              readonly name: string;
+              readonly readOnly?: boolean;
+            }[];
+          },
+        ];
+        readonly volumes: readonly { readonly name: string }[];
+      };
+    };
+  };
+}
+
+const named = (resources: readonly Resource[], kind: string, name: string): Resource => {
+  const found = resources.find((one) => one.kind === kind && one.metadata.name === name);
+  if (found === undefined) throw new Error(`no ${kind} ${name}`);
+  return found;
+};
+const environment = ({ spec }: Deployment): Record<string, string | undefined> =>
+  Object.fromEntries(spec.template.spec.containers[0].env.map(({ name, value }) => [name, value]));
+
+describe.skipIf(helm === undefined)(
+  helm === undefined ? `the chart: ${WITHOUT_HELM}` : "the chart",
+  () => {
+    test.each([
+      ["as it comes", {}, ["Deployment", "PodDisruptionBudget", "Service", "ServiceAccount"]],
+      [
+        "with everything",
+        EVERYTHING,
+        [
+          ...["ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PrometheusRule"],
+          ...["ScaledObject", "Service", "ServiceAccount", "ServiceMonitor"],
+        ],
+      ],
+    ])("%s, is what the API takes, to the last field", async (_how, values, kinds) => {
+      const resources = await render(values);
+      expect([...new Set(resources.map(({ kind }) => kind))].toSorted()).toEqual(kinds);
+      expect(await schemaFaults(resources)).toEqual([]);
+      expect(await unknownFields(resources)).toBe("");
+    });
+
+    test("the checks find a wrong value and an unknown field", async () => {
+      const [first] = (await render({})).filter(({ kind }) => kind === "Deployment");
+      const wrong = (change: object): Resource[] => {
+        const { spec, ...rest } = first as Deployment;
+        return [{ ...rest, spec: { ...spec, ...change } }];
+      };
+      expect(await schemaFaults(wrong({ replicas: "two" }))).toHaveLength(1);
+      expect(await unknownFields(wrong({ replicaz: 2 }))).toContain("replicaz");
+    });
+
+    test("a Deployment for each group, whose pods outlive the grace and are spread", async () => {
+      const resources = await render(EVERYTHING);
+      expect(
+        resources.filter(({ kind }) => kind === "Deployment").map(({ metadata }) => metadata.name),
+      ).toEqual(["fleet-images", "fleet-mail"]);
+      const mail = named(resources, "Deployment", "fleet-mail") as Deployment;
+      expect(mail.spec.replicas).toBe(2);
+      expect(mail.spec.template.spec.terminationGracePeriodSeconds).toBe(80);
+      expect(
+        mail.spec.template.spec.topologySpreadConstraints.map(({ topologyKey }) => topologyKey),
+      ).toEqual(["topology.kubernetes.io/zone", "kubernetes.io/hostname"]);
+      expect(environment(mail)).toMatchObject({
+        MILLRACE_QUEUES: "mail:10,mail-bulk:2",
+        MILLRACE_GRACE: "60s",
+        MILLRACE_JOBS: "jobs",
+        MILLRACE_REPLICAS: "3",
+      });
+      expect(mail.spec.template.spec.containers[0].securityContext).toMatchObject({
+        readOnlyRootFilesystem: true,
+        allowPrivilegeEscalation: false,
+      });
+      expect(
+        environment(named(resources, "Deployment", "fleet-images") as Deployment),
+      ).toMatchObject({
+        MILLRACE_JOBS: "jobs/images.ts",
+        MILLRACE_QUEUES: "images:2",
+        MILLRACE_GRACE: "25s",
+      });
+    });
+
+    test("secrets are files", async () => {
+      const mail = named(await render(EVERYTHING), "Deployment", "fleet-mail") as Deployment;
+      expect(environment(mail)).toMatchObject({
+        MILLRACE_CREDS: "/run/secrets/millrace/nats/node.creds",
+        MILLRACE_TLS_CA: "/run/secrets/millrace/tls/ca.crt",
+        MILLRACE_TLS_KEY: "/run/secrets/millrace/tls/tls.key",
+      });
+      expect(mail.spec.template.spec.volumes).toMatchObject([
+        { name: "tmp" },
+        { name: "nats-auth", secret: { secretName: "nats" } },
+        { name: "nats-tls", secret: { secretName: "tls" } },
+      ]);
+      expect(mail.spec.template.spec.containers[0].volumeMounts.slice(1)).toMatchObject([
+        { name: "nats-auth", readOnly: true },
+        { name: "nats-tls", readOnly: true },
+      ]);
+    });
+
+    test("KEDA counts every lane of every queue and has the number of nodes to itself", async () => {
+      const resources = await render(EVERYTHING);
+      expect(
+        (named(resources, "Deployment", "fleet-images") as Deployment).spec,
+      ).not.toHaveProperty("replicas");
+      expect(named(resources, "ScaledObject", "fleet-images").spec).toMatchObject({
+        scaleTargetRef: { name: "fleet-images" },
+        minReplicaCount: 0,
+        triggers: ["workers-high", "workers", "workers-low"].map((consumer) => ({
+          type: "nats-jetstream",
+          metadata: { stream: "millrace-queue-images", consumer, account: "$G" },
+        })),
+      });
+    });
+
+    test.each([
+      [
+        "two ways to authenticate",
+        { "nats.auth": { secretName: "s", credsKey: "a", nkeyKey: "b" } },
+      ],
+      ["a secret and no key", { "nats.auth": { secretName: "s" } }],
+      ["half a client certificate", { "nats.tls": { secretName: "s", certKey: "a" } }],
+      ["a group without queues", { groups: { mail: {} } }],
+    ])("refused: %s", async (_what, values) => {
+      await expect(render(values)).rejects.toThrow(/nats\.|groups\./);
+    });
+  },
+);

@@ -1,0 +1,120 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Ajv } from "ajv";
+import { describe, expect, inject, test } from "vitest";
+import { loadJobs } from "millrace";
+import { parse } from "yaml";
+import { FIELDS } from "../../packages/millrace/src/config/fields.ts";
+import { runProgram } from "./program.ts";
+
+const FOLDER = resolve(import.meta.dirname, "../../deploy/compose");
+const read = (file: string): string => readFileSync(join(FOLDER, file), "utf8");
+
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>;
+}
+interface Service {
+  readonly image: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly volumes?: readonly string[];
+  readonly deploy?: { readonly replicas: number };
+  readonly healthcheck?: { readonly test: readonly string[] };
+  readonly depends_on?: Readonly<Record<string, object>>;
+  readonly read_only?: boolean;
+  readonly stop_grace_period?: string;
+}
+const compose = (file: string): Compose => parse(read(file), { merge: true }) as Compose;
+
+// The Compose Specification's own schema, as a linter of compose files ships it.
+const schema = JSON.parse(
+  readFileSync(
+    fileURLToPath(
+      new URL("schemas/compose.schema.json", import.meta.resolve("dclint/package.json")),
+    ),
+    "utf8",
+  ),
+) as object;
+const validate = new Ajv({ strict: false, validateFormats: false, allErrors: true }).compile({
+  ...schema,
+  $schema: undefined,
+});
+
+test("the schema finds an unknown field and a wrong value", () => {
+  expect(validate({ services: { a: { image: "x", replicaz: 2 } } })).toBe(false);
+  expect(validate({ services: { a: { image: 7 } } })).toBe(false);
+  expect(validate({ services: { a: { image: "x" } } })).toBe(true);
+});
+
+describe.each(["compose.yaml", "laptop.yaml"])("%s", (file) => {
+  const { services } = compose(file);
+
+  test("is a compose file", () => {
+    validate(parse(read(file), { merge: true }));
+    expect(validate.errors ?? []).toEqual([]);
+  });
+
+  test("what it mounts is there, and what it waits for is a service with a health check", () => {
+    for (const { volumes = [], depends_on = {} } of Object.values(services)) {
+      for (const volume of volumes) {
+        const [from = ""] = volume.replace(/\$\{\w+:-([^}]*)\}/, "$1").split(":");
+        if (from.startsWith(".")) expect(existsSync(join(FOLDER, from)), from).toBe(true);
+      }
+      for (const name of Object.keys(depends_on)) expect(services[name]?.healthcheck).toBeDefined();
+    }
+  });
+
+  test("the node's variables are fields of the configuration, its root can't be written, its end is awaited", () => {
+    const { node } = services;
+    const fields = Object.values(FIELDS).flatMap(({ env }) => env ?? []);
+    for (const name of Object.keys(node?.environment ?? {}))
+      if (!name.startsWith("OTEL_")) expect(fields).toContain(name);
+    expect(node?.read_only).toBe(true);
+    expect(node?.stop_grace_period).toBe("35s");
+  });
+
+  test("images name a version", () => {
+    for (const { image } of Object.values(services))
+      if (image !== "millrace") expect(image).toMatch(/:v?\d+\.\d+/);
+  });
+});
+
+test("the whole: three servers, two nodes, Jaeger, Prometheus", () => {
+  const { services } = compose("compose.yaml");
+  expect(Object.keys(services).toSorted()).toEqual(
+    ["jaeger", "nats-1", "nats-2", "nats-3", "node", "prometheus"].toSorted(),
+  );
+  expect(services["node"]?.deploy?.replicas).toBe(2);
+  expect(services["node"]?.healthcheck?.test.slice(0, 3)).toEqual([
+    "CMD",
+    "millrace",
+    "healthcheck",
+  ]);
+});
+
+describe("nats.conf", () => {
+  for (const target of inject("serversUnderTest"))
+    test(`nats-server ${target.generation} takes it`, async ({ skip }) => {
+      if (target.state === "missing") return skip(target.reason);
+      await runProgram(target.path, ["-c", join(FOLDER, "nats.conf"), "-t"], {
+        timeoutMs: 10_000,
+        env: { SERVER_NAME: "nats-1" },
+      });
+    });
+});
+
+test("Prometheus scrapes the node's health port and loads the chart's alerts", () => {
+  const config = parse(read("prometheus.yaml")) as {
+    rule_files: string[];
+    scrape_configs: { dns_sd_configs: { names: string[]; port: number }[] }[];
+  };
+  expect(config.scrape_configs[0]?.dns_sd_configs).toMatchObject([{ names: ["node"], port: 8086 }]);
+  expect(compose("compose.yaml").services["prometheus"]?.volumes).toContain(
+    `../helm/millrace/files/alerts.yaml:${config.rule_files[0]}:ro`,
+  );
+});
+
+test("the jobs that are mounted by default export one", async () => {
+  expect(globSync("jobs/*", { cwd: FOLDER })).toEqual(["jobs/greet.ts"]);
+  expect((await loadJobs(["jobs"], FOLDER)).map(({ name }) => name)).toEqual(["greet"]);
+});

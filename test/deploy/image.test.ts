@@ -1,0 +1,164 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findFreePort } from "@millrace/broker-nats/server";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { millraceHere } from "../cli/millrace.ts";
+import { eventually } from "../harness/deadline.ts";
+import { describeServer } from "../harness/servers.ts";
+import {
+  baseImages,
+  buildImage,
+  buildMillrace,
+  type BuiltImage,
+  findBuilder,
+  startContainer,
+} from "./builder.ts";
+import { runProgram } from "./program.ts";
+
+const JOBS = join(import.meta.dirname, "jobs");
+const builder = findBuilder();
+const TITLE = "deploy/Containerfile";
+
+if (builder.state === "missing") {
+  // The reason is the title: that is where the summary of skipped tests reads it.
+  test.skip(`${TITLE}: ${builder.reason}`, () => {});
+} else if (inject("serversUnderTest").some(({ state }) => state === "present")) {
+  const { tools } = builder;
+  describeServer(TITLE, "newest", (server) => {
+    let image: BuiltImage | undefined;
+    let noBase: string | undefined;
+    beforeAll(async () => {
+      const base = await baseImages(tools).catch((error: unknown) => {
+        noBase = `no base image could be made: ${String(error).split("\n")[0]}`;
+      });
+      if (base !== undefined) image = await buildMillrace(tools, base);
+    }, 900_000);
+    afterAll(async () => {
+      await image?.dispose();
+    }, 60_000);
+
+    const built = (skip: (note: string) => never): string => image?.name ?? skip(noBase ?? "");
+
+    /** A running node, and the command line of an operator on this machine. */
+    async function startNode(name: string, more: { mount?: boolean; grace?: string } = {}) {
+      const port = await findFreePort();
+      const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() };
+      const container = await startContainer(tools, name, {
+        env: {
+          ...env,
+          MILLRACE_HEALTH_PORT: String(port),
+          MILLRACE_GRACE: more.grace ?? "20s",
+        },
+        ...(more.mount === true ? { mount: { from: JOBS, to: "/app/jobs" } } : {}),
+      });
+      onTestFinished(() => container.dispose());
+      await eventually(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok, {
+        withinMs: 30_000,
+        describe: "a node in a container that is ready",
+      });
+      const operator = async (...args: string[]) => {
+        const { code, json, out, err } = await millraceHere([...args, "--json"], { env });
+        expect(code, `${out}${err}`).toBe(0);
+        return json<Record<string, unknown>>();
+      };
+      const started = () =>
+        eventually(async () => (await container.logs()).includes("slow has started"), {
+          withinMs: 20_000,
+          describe: "the slow job's first line",
+        });
+      return { container, operator, started };
+    }
+
+    test("labels, user, health check, and nothing of the build inside", async ({ skip }) => {
+      const name = built(skip);
+      const [about] = JSON.parse(
+        await runProgram(tools.podman, ["image", "inspect", name], { timeoutMs: 30_000 }),
+      ) as [{ Config: Record<string, unknown>; Labels: object; User: string; HealthCheck: object }];
+      expect(about.Labels).toMatchObject({
+        "org.opencontainers.image.title": "millrace",
+        "org.opencontainers.image.version": "1.2.3-test",
+        "org.opencontainers.image.licenses": "Apache-2.0",
+      });
+      expect(about.User).toBe("65532:65532");
+      expect(about.Config).toMatchObject({ Entrypoint: ["millrace"], Cmd: ["run"] });
+      expect(about.HealthCheck).toMatchObject({
+        Test: ["CMD", "millrace", "healthcheck", "--probe", "live", "--timeout", "4s"],
+      });
+
+      const root = (
+        await runProgram(tools.podman, ["image", "mount", name], { timeoutMs: 30_000 })
+      ).trim();
+      onTestFinished(async () => {
+        await runProgram(tools.podman, ["image", "unmount", name], { timeoutMs: 30_000 });
+      });
+      const found = await runProgram(
+        "find",
+        [
+          ...[`${root}/app`, `${root}/usr/local`, `${root}/usr/bin`],
+          ...["-name", "npm", "-o", "-name", "npx", "-o", "-name", "pnpm*", "-o", "-name", "tsc"],
+          ...["-o", "-name", "typescript", "-o", "-name", "vitest", "-o", "-name", "gcc"],
+          ...["-o", "-name", "*.tgz", "-o", "-name", ".package-lock.json", "-o", "-name", "src"],
+        ],
+        { timeoutMs: 30_000 },
+      );
+      // Some packages publish their sources; ours don't, and nothing of the others may be here.
+      expect(found.split("\n").filter((path) => path !== "" && !path.endsWith("/src"))).toEqual([]);
+      expect(found).not.toContain("millrace/src");
+    }, 60_000);
+
+    test("a mounted folder of jobs, a root that can't be written, no rights; then a drain", async ({
+      skip,
+    }) => {
+      const { container, operator, started } = await startNode(built(skip), { mount: true });
+      await container.exec("millrace", "healthcheck", "--probe", "live", "--timeout", "4s");
+
+      await operator("enqueue", "look", "--queue", "work", "--id", "l1");
+      const result = await eventually(
+        async () => (await operator("jobs", "get", "l1"))["result"] as object | undefined,
+        { withinMs: 20_000, describe: "the result of a job in a container" },
+      );
+      expect(result).toEqual({
+        pid: 1,
+        uid: 65532,
+        gid: 65532,
+        written: {
+          "/": "EROFS",
+          "/app": "EROFS",
+          "/app/jobs": "EROFS",
+          "/usr/local/bin": "EROFS",
+          "/tmp": "yes",
+        },
+      });
+
+      await operator("enqueue", "slow", '{"ms":2000}', "--queue", "work", "--id", "s1");
+      await started();
+      expect(await container.stop(30)).toBe(0);
+      expect(await operator("jobs", "get", "s1")).toMatchObject({
+        state: "succeeded",
+        attempts: 1,
+        result: "slept",
+      });
+    }, 120_000);
+
+    test("an image built FROM it; what outlasts the grace is handed back unspent", async ({
+      skip,
+    }) => {
+      const from = built(skip);
+      const folder = await mkdtemp(join(tmpdir(), "millrace-from-"));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      await writeFile(
+        join(folder, "Containerfile"),
+        `FROM ${from}\nCOPY --chown=0:0 . /app/jobs/\n`,
+      );
+      const derived = await buildImage(tools, join(folder, "Containerfile"), JOBS, []);
+      onTestFinished(() => derived.dispose());
+
+      const { container, operator, started } = await startNode(derived.name, { grace: "2s" });
+      await operator("enqueue", "slow", '{"ms":60000}', "--queue", "work", "--id", "s1");
+      await started();
+      expect(await container.stop(30)).toBe(0);
+      expect(await operator("jobs", "get", "s1")).toMatchObject({ state: "queued", attempts: 0 });
+    }, 120_000);
+  });
+}

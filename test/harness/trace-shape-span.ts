@@ -1,0 +1,120 @@
+import type { RecordedSpan, SpanKindName } from "./recorded-span.ts";
+
+/** The runtime's own spans, told by the tracer that made them. */
+export function isOurs(span: RecordedSpan): boolean {
+  return span.scope.startsWith("millrace") || span.scope.startsWith("@millrace/");
+}
+
+type Role = "publish" | "create" | "process" | "settle";
+
+/** `messaging.operation.type` by `messaging.operation.name`, which is also the first word of the span's name. */
+const OPERATION_TYPES: Readonly<Record<Role, string>> = {
+  publish: "send",
+  create: "create",
+  process: "process",
+  settle: "settle",
+};
+
+const ALWAYS = ["messaging.system", "messaging.operation.name", "messaging.operation.type"];
+const DESTINATION = "messaging.destination.name";
+
+const OF_A_JOB = ["messaging.message.id", "job.id", "job.name", "job.queue"];
+const OF_AN_ATTEMPT = ["job.attempt", "job.max_attempts", "job.queue_wait_ms", "job.outcome"];
+
+/** An attempt that ended like this did what it was told to: nobody shall be called out of bed for it. */
+const NO_ERROR = ["succeeded", "snoozed", "interrupted", "cancelled", "let-go"];
+const AN_ERROR = ["failed", "timed-out", "rejected", "crashed", "expired", "lease-lost"];
+
+/** What one span can be seen to have wrong by itself. */
+export function spanFaults(span: RecordedSpan): string[] {
+  const faults: string[] = [];
+  const say = (fault: string): void => void faults.push(`${span.name}: ${fault}`);
+  if (!/^[0-9a-f]{32}$/.test(span.traceId)) say(`trace id "${span.traceId}"`);
+  if (!/^[0-9a-f]{16}$/.test(span.spanId)) say(`span id "${span.spanId}"`);
+  if (span.endedAtMs < span.startedAtMs) say("ended before it began");
+  const service = span.resource["service.name"];
+  if (typeof service !== "string" || service.startsWith("unknown_service"))
+    say(`service.name is ${JSON.stringify(service)}`);
+  if (span.resource["host.name"] === undefined) say("no host.name, Jaeger warns of clock skew");
+  if (!isOurs(span)) return faults;
+  if (span.status === "ERROR") failureFaults(span, say);
+  else if (span.attributes["error.type"] !== undefined) say("error.type without status ERROR");
+
+  const role = roleOf(span);
+  if (role === undefined) {
+    say("is no publish, create, process or settle: housekeeping needs no span");
+    return faults;
+  }
+  // Jobs of several queues may be published together: that span is a plain `publish`.
+  const mixed = isBulk(span) && span.name === "publish";
+  const lacking = [
+    ...ALWAYS,
+    ...(mixed ? [] : [DESTINATION]),
+    ...(isBulk(span) ? [] : OF_A_JOB),
+    ...(role === "process" ? OF_AN_ATTEMPT : []),
+  ].filter((name) => span.attributes[name] === undefined);
+  if (lacking.length > 0) say(`lacks ${lacking.join(", ")}`);
+  wordFaults(span, role, say);
+  if (role === "process" || role === "settle") outcomeFaults(span, say);
+  if (role === "process") countFaults(span, say);
+  return faults;
+}
+
+export function roleOf(span: RecordedSpan): Role | undefined {
+  const word = span.name.split(" ")[0] ?? "";
+  return Object.hasOwn(OPERATION_TYPES, word) ? (word as Role) : undefined;
+}
+
+/** Of a `publish` that covers many jobs; each of them then has its own `create`. */
+export function isBulk(span: RecordedSpan): boolean {
+  return span.attributes["messaging.batch.message_count"] !== undefined;
+}
+
+function failureFaults(span: RecordedSpan, say: (fault: string) => void): void {
+  const type = span.attributes["error.type"];
+  if (type === undefined) say("status ERROR without error.type");
+  else if (typeof type !== "string" || !/^[\w.:-]{1,100}$/.test(type))
+    say(`error.type ${JSON.stringify(type)} is no name`);
+  if (span.statusMessage === undefined || span.statusMessage === "")
+    say("status ERROR without a description");
+  if (!span.events.some(({ name }) => name === "exception"))
+    say("status ERROR without an exception event");
+}
+
+function wordFaults(span: RecordedSpan, role: Role, say: (fault: string) => void): void {
+  const { attributes } = span;
+  const is = (name: string, wanted: string): void => {
+    const value = attributes[name];
+    if (value !== undefined && value !== wanted)
+      say(`${name} is ${JSON.stringify(value)}, not ${JSON.stringify(wanted)}`);
+  };
+  const kinds: Record<Role, SpanKindName> = {
+    // A bulk without `create` spans is what its jobs hang under: their producer.
+    publish: isBulk(span) && span.links.length > 0 ? "CLIENT" : "PRODUCER",
+    create: "PRODUCER",
+    process: "CONSUMER",
+    settle: "CLIENT",
+  };
+  if (span.kind !== kinds[role]) say(`kind ${span.kind}, not ${kinds[role]}`);
+  is("messaging.system", "nats");
+  is("messaging.operation.name", role);
+  is("messaging.operation.type", OPERATION_TYPES[role]);
+
+  const id = attributes["job.id"] ?? attributes["messaging.message.id"];
+  const destination = String(attributes[DESTINATION]);
+  if (typeof id === "string" && `${span.name} ${destination}`.includes(id))
+    say("the job's id is in its name or destination: one of each a job");
+  if (role !== "publish" && isBulk(span)) say("counts messages and is one");
+}
+
+function outcomeFaults(span: RecordedSpan, say: (fault: string) => void): void {
+  const outcome = String(span.attributes["job.outcome"]);
+  if (AN_ERROR.includes(outcome) && span.status !== "ERROR") say(`${outcome} and not red`);
+  if (NO_ERROR.includes(outcome) && span.status === "ERROR") say(`${outcome} and red`);
+}
+
+function countFaults(span: RecordedSpan, say: (fault: string) => void): void {
+  const attempt = Number(span.attributes["job.attempt"]);
+  const most = Number(span.attributes["job.max_attempts"]);
+  if (attempt < 1 || attempt > most) say(`attempt ${attempt} of ${most}`);
+}
