@@ -66,6 +66,8 @@ export class QueueReadings implements Stoppable {
   #looking: Promise<void> | undefined;
   #idle: Timer | undefined;
   readonly #stopping = new AbortController();
+  /** Failed readings since the last that succeeded. The first is worth a warning. */
+  #failures = 0;
 
   constructor(host: QueueReadingsHost) {
     this.#host = host;
@@ -136,6 +138,7 @@ export class QueueReadings implements Stoppable {
     const now = clock.monotonic();
     const restMs = Math.max(FRESH_MS, (now - beganAt) / LARGEST_SHARE);
     this.#state = { kind: "reader", lease, readAt: now + restMs };
+    this.#failures = 0;
     this.#tell(snapshots);
   }
 
@@ -163,7 +166,11 @@ export class QueueReadings implements Stoppable {
     }
     this.#state = { ...this.#state, readAt: clock.monotonic() + FRESH_MS };
     metrics.increment("queue_readings_failed_total", {});
-    log.warn({ error: recordError(error) }, "the queues could not be read for their metrics");
+    this.#failures += 1;
+    log[this.#failures === 1 ? "warn" : "debug"](
+      { error: recordError(error) },
+      "the queues could not be read for their metrics",
+    );
   }
 
   #expectMore(lease: HeldLease): void {
