@@ -7,7 +7,7 @@ import { COMMANDS } from "../../packages/millrace/src/cli/command-list.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 const PAGES = globSync(["*.md", "docs/**/*.md"], { cwd: ROOT });
 /** Words that follow "npm" or "pnpm" in prose and in their own commands. */
-const NOT_SCRIPTS = ["ci", "install", "package", "packages", "exec", "publish"];
+const NOT_SCRIPTS = ["add", "ci", "install", "package", "packages", "exec", "publish"];
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 const outsideCode = (text: string): string => text.replace(/```[\s\S]*?```|`[^`\n]*`/g, "");
 
