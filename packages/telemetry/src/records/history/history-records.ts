@@ -56,7 +56,7 @@ function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {
     id,
     name,
     queue,
-    attempt: countsAttempt(record) ? attempts : attempts + 1,
+    attempt: attempts + (countsAttempt(record) ? 0 : 1),
     node,
     state,
     outcome,
