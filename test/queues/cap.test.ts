@@ -124,8 +124,9 @@ describeEachServer("a queue's cap over several processes", (server) => {
     console.log(`permits were back ${Math.round(ledgerNowMs() - killedAt)} ms after the kill`);
 
     await b.freeze();
-    // Until its permits can have passed to others it counts as at work, though it can do nothing: a lease from the last renewal.
-    const frozenAt = fleet.stops("b", (LEASE_MS * 2) / 3 - 200);
+    // Until its permits can have passed to others it counts as at work, though it can do nothing: a lease from the last renewal, which is due
+    // every third of one, and on a busy machine may have come as much later.
+    const frozenAt = fleet.stops("b", LEASE_MS / 3);
     const d = await fleet.node("d", 5);
     await eventually(
       async () => {
