@@ -85,7 +85,16 @@ export async function startPostgres(): Promise<TestPostgres> {
     },
     freeze: () => signalAll("SIGSTOP"),
     thaw: () => signalAll("SIGCONT"),
-    kill: () => end("SIGKILL"),
+    // A backend outlives its server by a moment, and would still answer.
+    async kill() {
+      const backends = backendsOf(child);
+      await end("SIGKILL");
+      for (const pid of backends) signalUnlessGone(pid, "SIGKILL");
+      await eventually(() => backends.every((pid) => !existsSync(`/proc/${pid}`)), {
+        withinMs: 10_000,
+        describe: "every backend is gone",
+      });
+    },
     async remove() {
       signalAll("SIGCONT");
       await end("SIGQUIT");
@@ -98,10 +107,9 @@ export async function startPostgres(): Promise<TestPostgres> {
   /** Each connection has a process of its own. */
   function signalAll(signal: NodeJS.Signals): void {
     if (child?.pid === undefined) return;
-    const backends = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+    const backends = backendsOf(child);
     child.kill(signal);
-    for (const pid of backends.split(" ").filter((word) => word.trim() !== ""))
-      process.kill(Number(pid), signal);
+    for (const pid of backends) signalUnlessGone(pid, signal);
   }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
@@ -133,4 +141,22 @@ function binaries(): string | undefined {
   return places.find((place) =>
     ["initdb", "postgres", "pg_isready"].every((name) => existsSync(join(place, name))),
   );
+}
+
+function backendsOf(server: ChildProcess | undefined): readonly number[] {
+  if (server?.pid === undefined) return [];
+  const children = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, "utf8");
+  return children
+    .split(" ")
+    .filter((word) => word.trim() !== "")
+    .map(Number);
+}
+
+/** A backend ends with its connection, at any moment. */
+function signalUnlessGone(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
