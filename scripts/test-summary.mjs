@@ -1,11 +1,25 @@
 import { writeFileSync } from "node:fs";
 
+/** The engine's own crash: there is no native code of ours that could bring it about. */
+const ENGINE_CRASH =
+  /Worker exited unexpectedly with signal (SIGSEGV|SIGTRAP|SIGILL)\b.* while running test file (\S+)/;
+
 /** A vitest reporter that counts what happened and writes it to the file that scripts/test.mjs reads. */
 export default class TestSummary {
   onTestRunEnd(modules, unhandledErrors) {
-    const summary = { passed: 0, failed: unhandledErrors.length, skipped: [], skipReasons: [] };
+    const crashes = unhandledErrors.map(crashOf);
+    const crashed = crashes.filter((crash) => crash !== undefined);
+    const summary = {
+      passed: 0,
+      failed: crashes.length - crashed.length,
+      skipped: [],
+      skipReasons: [],
+      crashed,
+    };
     const reasons = new Map();
     for (const module of modules) {
+      // It is run again as a whole, and counted then.
+      if (crashed.some(({ file }) => file === module.moduleId)) continue;
       let failedHere = 0;
       for (const test of module.children.allTests()) {
         const result = test.result();
@@ -29,6 +43,11 @@ export default class TestSummary {
     const file = process.env.MILLRACE_TEST_SUMMARY;
     if (file !== undefined) writeFileSync(file, JSON.stringify(summary));
   }
+}
+
+function crashOf({ message, cause }) {
+  const [, signal, file] = ENGINE_CRASH.exec(`${message}\n${cause?.message}`) ?? [];
+  return file === undefined ? undefined : { signal, file };
 }
 
 /** The note of `context.skip("why")`; else the title of the skipped suite, which tells it; else the test's name. */

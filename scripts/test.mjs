@@ -1,33 +1,48 @@
 // `npm test`: sets up, runs every test, and closes with the line `N passed, N failed`. Arguments after `--` go to vitest.
 import "./node-version.mjs";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 const { install, root, runNode } = await import("./install.mjs");
 
 await install();
-const summaryFile = join(root, "node_modules", `.millrace-test-summary-${process.pid}.json`);
-const code = await runNode(
-  [
-    join("node_modules", "vitest", "vitest.mjs"),
-    "run",
-    "--reporter=default",
-    "--reporter=./scripts/test-summary.mjs",
-    "--reporter=./scripts/interop-matrix.mjs",
-    ...process.argv.slice(2),
-  ],
-  { MILLRACE_TEST_SUMMARY: summaryFile },
-);
-const summary = existsSync(summaryFile) ? JSON.parse(readFileSync(summaryFile, "utf8")) : undefined;
-rmSync(summaryFile, { force: true });
+const first = await run(process.argv.slice(2));
+// Node's own crash ends a file half-way and says nothing about the tests. Each such file is run once more, and is said.
+const crashed = first.summary?.crashed ?? [];
+for (const { file, signal } of crashed)
+  console.log(`\nNode itself crashed (${signal}) in ${relative(root, file)}: it is run again.`);
+const again = crashed.length > 0 ? await run(crashed.map(({ file }) => file)) : undefined;
 
-const passed = summary?.passed ?? 0;
-// A run that ended badly without a failed test (a crash, a broken configuration) is one failure of its own.
-const failed = Math.max(summary?.failed ?? 0, code === 0 ? 0 : 1);
-const skipped = summary?.skipped ?? [];
+const summaries = [first.summary, again?.summary].filter((summary) => summary !== undefined);
+const passed = summaries.reduce((sum, summary) => sum + summary.passed, 0);
+const counted = summaries.reduce((sum, summary) => sum + summary.failed, 0);
+const { code } = again ?? first;
+// A run that ended badly without a failed test (a second crash, a broken configuration) is one failure of its own.
+const failed = Math.max(counted, code === 0 ? 0 : 1);
+const skipped = summaries.flatMap((summary) => summary.skipped);
 if (skipped.length > 0) {
   console.log(`${skipped.length} skipped:`);
-  for (const [reason, count] of summary.skipReasons) console.log(`  ${count} × ${reason}`);
+  for (const { skipReasons } of summaries)
+    for (const [reason, count] of skipReasons) console.log(`  ${count} × ${reason}`);
 }
 if (passed + failed === 0) console.log("No test ran.");
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);
+
+/** Vitest with these arguments, to its end. */
+async function run(args) {
+  const file = join(root, "node_modules", `.millrace-test-summary-${process.pid}.json`);
+  const code = await runNode(
+    [
+      join("node_modules", "vitest", "vitest.mjs"),
+      "run",
+      "--reporter=default",
+      "--reporter=./scripts/test-summary.mjs",
+      "--reporter=./scripts/interop-matrix.mjs",
+      ...args,
+    ],
+    { MILLRACE_TEST_SUMMARY: file },
+  );
+  const summary = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
+  rmSync(file, { force: true });
+  return { code, summary };
+}
