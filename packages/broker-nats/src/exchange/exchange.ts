@@ -33,6 +33,29 @@ export interface Parcel<T> {
   token: number;
 }
 
+/** A parcel that was not sent yet. */
+export function newParcel<T>({
+  subject,
+  data,
+  headers,
+  sink,
+  index = 0,
+}: Pick<Parcel<T>, "subject" | "data" | "headers" | "sink"> & {
+  readonly index?: number;
+}): Parcel<T> {
+  return {
+    subject,
+    data,
+    headers,
+    sink,
+    index,
+    attempts: 0,
+    sentTick: 0,
+    bornTick: 0,
+    token: 0,
+  };
+}
+
 /** Gives the next parcel when there is room for one, until it has no more. */
 export interface Feeder<T> {
   next(): Parcel<T> | undefined;

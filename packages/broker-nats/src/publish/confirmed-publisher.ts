@@ -1,6 +1,13 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { MillraceError } from "../errors.ts";
-import { Exchange, type Parcel, RETRY, type Sink, type Verdict } from "../exchange/exchange.ts";
+import {
+  Exchange,
+  newParcel,
+  type Parcel,
+  RETRY,
+  type Sink,
+  type Verdict,
+} from "../exchange/exchange.ts";
 import { encodeHeaders, rawHeaders } from "../wire/headers.ts";
 import { readStatus } from "../wire/read-headers.ts";
 import {
@@ -114,17 +121,13 @@ export class ConfirmedPublisher {
         `A message of ${size} bytes exceeds the server's max_payload of ${maxPayload}. Send a reference to the data instead, or raise max_payload.`,
       );
     }
-    return {
+    return newParcel({
       subject,
       data,
       headers: encoded === undefined ? undefined : rawHeaders(encoded),
       sink,
       index,
-      attempts: 0,
-      sentTick: 0,
-      bornTick: 0,
-      token: 0,
-    };
+    });
   }
 
   #judge(reply: Msg, parcel: Parcel<PubAck>): Verdict<PubAck> {

@@ -1,6 +1,6 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { MillraceError } from "../errors.ts";
-import { Exchange, type Parcel } from "../exchange/exchange.ts";
+import { Exchange, newParcel } from "../exchange/exchange.ts";
 import { readStatus } from "../wire/read-headers.ts";
 
 const encoder = new TextEncoder();
@@ -71,18 +71,14 @@ export class ConfirmedAcker {
    */
   ack(ackSubject: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const parcel: Parcel<void> = {
-        subject: ackSubject,
-        data: ACK,
-        headers: undefined,
-        sink: { done: resolve, failed: reject },
-        index: 0,
-        attempts: 0,
-        sentTick: 0,
-        bornTick: 0,
-        token: 0,
-      };
-      this.#exchange.send(parcel);
+      this.#exchange.send(
+        newParcel({
+          subject: ackSubject,
+          data: ACK,
+          headers: undefined,
+          sink: { done: resolve, failed: reject },
+        }),
+      );
     });
   }
 

@@ -1,7 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import { Exchange, type Parcel, RETRY, type Verdict } from "../exchange/exchange.ts";
+import { Exchange, newParcel, type Parcel, RETRY, type Verdict } from "../exchange/exchange.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 
 /** The newest message on a subject, as its stream's leader has it. */
@@ -46,17 +46,14 @@ export class LeaderReads {
    */
   last(stream: string, subject: string): Promise<Found> {
     return new Promise((resolve, reject) => {
-      this.#exchange.send({
-        subject: `$JS.API.STREAM.MSG.GET.${stream}`,
-        data: Buffer.from(JSON.stringify({ last_by_subj: subject })),
-        headers: undefined,
-        sink: { done: resolve, failed: reject },
-        index: 0,
-        attempts: 0,
-        sentTick: 0,
-        bornTick: 0,
-        token: 0,
-      });
+      this.#exchange.send(
+        newParcel({
+          subject: `$JS.API.STREAM.MSG.GET.${stream}`,
+          data: Buffer.from(JSON.stringify({ last_by_subj: subject })),
+          headers: undefined,
+          sink: { done: resolve, failed: reject },
+        }),
+      );
     });
   }
 

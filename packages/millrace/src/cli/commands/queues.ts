@@ -1,18 +1,14 @@
 import { formatMs } from "@millrace/core";
 import { command } from "../command.ts";
 import { clean } from "../show/clean.ts";
+import { QUEUE_COUNTS } from "../show/queue-counts.ts";
 import { queueState } from "../show/queue-state.ts";
 import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 import type { QueueStatus } from "../../client/queue-status.ts";
 
 const columns = (now: number): readonly Column<QueueStatus>[] => [
-  { title: "QUEUE", cell: ({ queue }) => queue },
-  { title: "WAITING", align: "right", cell: ({ waiting }) => String(waiting) },
-  { title: "RUNNING", align: "right", cell: ({ running }) => String(running) },
-  { title: "DELAYED", align: "right", cell: ({ delayed }) => String(delayed) },
-  { title: "HELD", align: "right", cell: ({ held }) => String(held) },
-  { title: "DEAD", align: "right", cell: ({ dead }) => String(dead) },
+  ...QUEUE_COUNTS,
   {
     title: "OLDEST",
     align: "right",

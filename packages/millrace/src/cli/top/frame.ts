@@ -4,6 +4,7 @@ import type { QueueStatus } from "../../client/queue-status.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
 import { nodesTable, slots, used } from "../show/nodes.ts";
+import { QUEUE_COUNTS } from "../show/queue-counts.ts";
 import { queueState } from "../show/queue-state.ts";
 import { type Column, table } from "../show/table.ts";
 
@@ -54,12 +55,7 @@ function headline({ namespace, at, nodes, locks }: TopView, paint: Paint): strin
 
 function queueColumns(now: number): readonly Column<TopView["queues"][number]>[] {
   return [
-    { title: "QUEUE", cell: ({ queue }) => queue },
-    { title: "WAITING", align: "right", cell: ({ waiting }) => String(waiting) },
-    { title: "RUNNING", align: "right", cell: ({ running }) => String(running) },
-    { title: "DELAYED", align: "right", cell: ({ delayed }) => String(delayed) },
-    { title: "HELD", align: "right", cell: ({ held }) => String(held) },
-    { title: "DEAD", align: "right", cell: ({ dead }) => String(dead) },
+    ...QUEUE_COUNTS,
     {
       title: "ENDED/S",
       align: "right",

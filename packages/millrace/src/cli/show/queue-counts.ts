@@ -1,0 +1,12 @@
+import type { QueueStatus } from "../../client/queue-status.ts";
+import type { Column } from "./table.ts";
+
+/** A queue and how many jobs of each kind it has. */
+export const QUEUE_COUNTS: readonly Column<QueueStatus>[] = [
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "WAITING", align: "right", cell: ({ waiting }) => String(waiting) },
+  { title: "RUNNING", align: "right", cell: ({ running }) => String(running) },
+  { title: "DELAYED", align: "right", cell: ({ delayed }) => String(delayed) },
+  { title: "HELD", align: "right", cell: ({ held }) => String(held) },
+  { title: "DEAD", align: "right", cell: ({ dead }) => String(dead) },
+];
