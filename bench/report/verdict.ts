@@ -36,9 +36,13 @@ export interface Verdict {
   readonly question: string;
   readonly durability: Durability;
   readonly amount: number;
+  /** What the amounts count; jobs or samples where there is none. */
+  readonly unit?: string;
   readonly goal: number;
   readonly ceiling?: Ceiling;
   readonly results: readonly Result[];
+  /** Peers that have no such thing, and why. */
+  readonly unable: Readonly<Record<string, string>>;
   readonly bestPeer?: AgainstPeer;
   readonly reached: boolean;
 }
@@ -81,9 +85,11 @@ export function judge(scenario: Scenario, { durability, amount, rounds }: Runs):
     question: scenario.question,
     durability,
     amount,
+    ...(scenario.amount.unit === undefined ? {} : { unit: scenario.amount.unit }),
     goal: scenario.goal,
     ...(ceiling === undefined ? {} : { ceiling }),
     results,
+    unable: scenario.unable ?? {},
     ...(bestPeer === undefined ? {} : { bestPeer }),
     reached:
       subject.ofLimit >= scenario.goal &&
@@ -103,7 +109,7 @@ function againstBest(
   );
   const [best] = peers.toSorted((a, b) => b.ofLimit - a.ofLimit);
   if (best === undefined) return undefined;
-  const times = best.rounds.map((figure, round) => share(figure, subject.rounds[round]));
+  const times = best.rounds.map((figure, round) => leastShare(figure, subject.rounds[round]));
   return {
     peer: best.contender,
     times: median(times),
@@ -130,6 +136,13 @@ function figureOf(round: ReadonlyMap<string, Figure>, { name }: Contender): Figu
   return figure;
 }
 
+/** As `share`, and of a latency the lesser of its percentiles': the one that is better must be so at each. */
+function leastShare(limit: Figure, figure: Figure | undefined): number {
+  if (limit.kind === "latency" && figure?.kind === "latency")
+    return Math.min(limit.p50Ms / figure.p50Ms, limit.p99Ms / figure.p99Ms);
+  return share(limit, figure);
+}
+
 /** How much of the first the second is. A latency's share is that of its median. */
 function share(limit: Figure, figure: Figure | undefined): number {
   if (limit.kind === "rate" && figure?.kind === "rate") return figure.perSecond / limit.perSecond;
@@ -138,22 +151,24 @@ function share(limit: Figure, figure: Figure | undefined): number {
 }
 
 function medianFigure(figures: readonly Figure[]): Figure {
-  const of = (pick: (figure: Figure) => number | undefined): number =>
-    median(figures.map(pick).filter((value) => value !== undefined));
-  return figures[0]?.kind === "latency"
-    ? {
-        kind: "latency",
-        p50Ms: of((f) => (f.kind === "latency" ? f.p50Ms : undefined)),
-        p99Ms: of((f) => (f.kind === "latency" ? f.p99Ms : undefined)),
-        ...(figures[0].maxMs === undefined
-          ? {}
-          : { maxMs: of((f) => (f.kind === "latency" ? f.maxMs : undefined)) }),
-      }
-    : {
-        kind: "rate",
-        perSecond: of((f) => (f.kind === "rate" ? f.perSecond : undefined)),
-        cpuUsEach: of((f) => (f.kind === "rate" ? f.cpuUsEach : undefined)),
-      };
+  const [first] = figures;
+  if (first?.kind !== "latency") {
+    const rates = figures.filter((figure) => figure.kind === "rate");
+    return {
+      kind: "rate",
+      perSecond: median(rates.map(({ perSecond }) => perSecond)),
+      cpuUsEach: median(rates.map(({ cpuUsEach }) => cpuUsEach)),
+    };
+  }
+  const latencies = figures.filter((figure) => figure.kind === "latency");
+  const perSecond = latencies.flatMap((each) => each.perSecond ?? []);
+  return {
+    ...first,
+    p50Ms: median(latencies.map(({ p50Ms }) => p50Ms)),
+    p99Ms: median(latencies.map(({ p99Ms }) => p99Ms)),
+    maxMs: median(latencies.map(({ maxMs }) => maxMs)),
+    ...(perSecond.length === 0 ? {} : { perSecond: median(perSecond) }),
+  };
 }
 
 export function median(values: readonly number[]): number {

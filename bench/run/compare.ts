@@ -26,7 +26,8 @@ export interface Comparison {
 
 /** Runs the contenders in turn, each in a process of its own: A B C, C B A, A B C … */
 export async function compare(scenario: Scenario, comparison: Comparison): Promise<Verdict> {
-  const { servers, durability, rounds, amount, peers } = comparison;
+  const { servers, durability, amount, peers } = comparison;
+  const rounds = Math.min(comparison.rounds, scenario.mostRounds ?? comparison.rounds);
   const contenders = contendersOf(scenario).filter(
     ({ server = "nats" }) => servers.url(server) !== undefined && (peers || server === "nats"),
   );

@@ -3,8 +3,10 @@ import { delayed } from "./delayed.ts";
 import { enqueueBulk } from "./enqueue-bulk.ts";
 import { enqueueSingle } from "./enqueue-single.ts";
 import { capped, cappedByKey, rated, ratedByKey, unique } from "./limits.ts";
+import { openLoop, openLoopCommon } from "./open-loop.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
+import { recovery } from "./recovery.ts";
 import { traced } from "./traced.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -13,8 +15,11 @@ export const SCENARIOS: readonly Scenario[] = [
   enqueueSingle,
   processJobs,
   pickup,
+  openLoop,
+  openLoopCommon,
   delayed,
   cancelScenario,
+  recovery,
   capped,
   rated,
   cappedByKey,
