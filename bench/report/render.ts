@@ -34,8 +34,9 @@ function describe(figure: Figure): string {
   return `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, max ${maxMs.toFixed(0)} ms${load}`;
 }
 
-function share({ role, ofLimit, spread }: Result): string {
+function share({ role, median, ofLimit, spread }: Result): string {
   if (role === "limit") return "limit";
+  if (median.kind === "latency" && median.beyond !== undefined) return "beyond the wait";
   return `${percent(ofLimit)} (${percent(spread[0])}–${percent(spread[1])})`;
 }
 

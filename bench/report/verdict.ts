@@ -1,3 +1,4 @@
+import { guarded, type GuardVerdict } from "../guard/guard.ts";
 import type { Durability, DurabilityClass } from "../servers/durability.ts";
 import {
   amountFor,
@@ -45,6 +46,8 @@ export interface Verdict {
   readonly unable: Readonly<Record<string, string>>;
   readonly bestPeer?: AgainstPeer;
   readonly reached: boolean;
+  /** Of a smoke run. */
+  readonly guard?: GuardVerdict;
 }
 
 /** One run of a scenario. */
@@ -53,10 +56,11 @@ export interface Runs {
   readonly amount: number;
   /** By contender's name. One whose server is missing is in none. */
   readonly rounds: readonly ReadonlyMap<string, Figure>[];
+  readonly smoke: boolean;
 }
 
 /** Compares round by round, because the machine's speed drifts between rounds and less within one. */
-export function judge(scenario: Scenario, { durability, amount, rounds }: Runs): Verdict {
+export function judge(scenario: Scenario, { durability, amount, rounds, smoke }: Runs): Verdict {
   const resultOf = (contender: Contender): Result => {
     const figures = rounds.map((round) => figureOf(round, contender));
     const shares = rounds.map((round) =>
@@ -66,7 +70,7 @@ export function judge(scenario: Scenario, { durability, amount, rounds }: Runs):
       contender: contender.name,
       role: roleOf(scenario, contender),
       durability: contender.durability ?? durability,
-      amount: amountFor(contender, amount),
+      amount: amountFor(scenario, contender, { amount, smoke }),
       median: medianFigure(figures),
       rounds: figures,
       ofLimit: median(shares),
@@ -80,6 +84,10 @@ export function judge(scenario: Scenario, { durability, amount, rounds }: Runs):
   const peerGoal = durability === "disk" ? undefined : scenario.peerGoal;
   const bestPeer = againstBest(subject, results, peerGoal);
   const ceiling = scenario.ceiling?.(amount);
+  const guard =
+    smoke &&
+    scenario.guard &&
+    guarded(scenario.guard, resultOf(scenario.limit).median, subject.median);
   return {
     scenario: scenario.name,
     question: scenario.question,
@@ -91,6 +99,7 @@ export function judge(scenario: Scenario, { durability, amount, rounds }: Runs):
     results,
     unable: scenario.unable ?? {},
     ...(bestPeer === undefined ? {} : { bestPeer }),
+    ...(guard ? { guard } : {}),
     reached:
       subject.ofLimit >= scenario.goal &&
       isBelow(subject.median, ceiling) &&
@@ -138,15 +147,17 @@ function figureOf(round: ReadonlyMap<string, Figure>, { name }: Contender): Figu
 
 /** As `share`, and of a latency the lesser of its percentiles': the one that is better must be so at each. */
 function leastShare(limit: Figure, figure: Figure | undefined): number {
-  if (limit.kind === "latency" && figure?.kind === "latency")
+  const both = limit.kind === "latency" && figure?.kind === "latency";
+  if (both && figure.beyond === undefined)
     return Math.min(limit.p50Ms / figure.p50Ms, limit.p99Ms / figure.p99Ms);
   return share(limit, figure);
 }
 
-/** How much of the first the second is. A latency's share is that of its median. */
+/** How much of the first the second is. A latency's share is that of its median, and what never came is none. */
 function share(limit: Figure, figure: Figure | undefined): number {
   if (limit.kind === "rate" && figure?.kind === "rate") return figure.perSecond / limit.perSecond;
-  if (limit.kind === "latency" && figure?.kind === "latency") return limit.p50Ms / figure.p50Ms;
+  if (limit.kind === "latency" && figure?.kind === "latency")
+    return figure.beyond === undefined ? limit.p50Ms / figure.p50Ms : 0;
   throw new Error("figures of different kinds can't be compared");
 }
 

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { judge, type Verdict } from "../report/verdict.ts";
 import {
   amountFor,
+  type Arena,
   type Contender,
   contendersOf,
   type Figure,
@@ -22,11 +23,12 @@ export interface Comparison {
   readonly rounds: number;
   readonly amount: number;
   readonly peers: boolean;
+  readonly smoke: boolean;
 }
 
-/** Runs the contenders in turn, each in a process of its own: A B C, C B A, A B C … */
+/** Runs the contenders in turn: A B C, C B A, A B C … */
 export async function compare(scenario: Scenario, comparison: Comparison): Promise<Verdict> {
-  const { servers, durability, amount, peers } = comparison;
+  const { servers, durability, amount, peers, smoke } = comparison;
   const rounds = Math.min(comparison.rounds, scenario.mostRounds ?? comparison.rounds);
   const contenders = contendersOf(scenario).filter(
     ({ server = "nats" }) => servers.url(server) !== undefined && (peers || server === "nats"),
@@ -39,22 +41,27 @@ export async function compare(scenario: Scenario, comparison: Comparison): Promi
       process.stderr.write(
         `${scenario.name} (${durability}): round ${round + 1} of ${rounds}, ${contender.name}\n`,
       );
-      const namespace = `${scenario.name}-${round}-${index}`;
-      const url = servers.url(contender.server ?? "nats") ?? "";
-      ofRound.set(contender.name, await contend(scenario, contender, { url, namespace, amount }));
+      const arena = {
+        url: servers.url(contender.server ?? "nats") ?? "",
+        namespace: `${scenario.name}-${round}-${index}`,
+        amount: amountFor(scenario, contender, comparison),
+      };
+      ofRound.set(contender.name, await contend(scenario, contender, arena, smoke));
     }
     figures.push(ofRound);
   }
-  return judge(scenario, { durability, amount, rounds: figures });
+  return judge(scenario, { durability, amount, rounds: figures, smoke });
 }
 
+/** Each in a process of its own; what a smoke run doesn't guard says nothing about speed, and saves the start. */
 async function contend(
-  scenario: Scenario,
+  { name, guard }: Scenario,
   contender: Contender,
-  { url, namespace, amount }: { url: string; namespace: string; amount: number },
+  arena: Arena,
+  smoke: boolean,
 ): Promise<Figure> {
-  const own = String(amountFor(contender, amount));
-  const args = [PROGRAM, scenario.name, contender.name, url, namespace, own];
+  if (smoke && (guard === undefined || contender.server !== undefined)) return contender.run(arena);
+  const args = [PROGRAM, name, contender.name, arena.url, arena.namespace, String(arena.amount)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: CONTENDER_MS });
   return JSON.parse(stdout) as Figure;
 }

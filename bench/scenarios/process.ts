@@ -4,6 +4,7 @@ import { createNode, type MillraceNode } from "@millrace/runtime";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, type QueueChange } from "millrace";
 import { barePullHistoryAck } from "../bare/bare-pull.ts";
+import { burn } from "../guard/burn.ts";
 import { timed } from "../bare/stopwatch.ts";
 import { drain } from "../systems/drain.ts";
 import { graphile, peers } from "../systems/peers.ts";
@@ -74,7 +75,12 @@ async function runAll(arena: Arena, rules: Rules): Promise<Figure> {
   const broker = await connectBroker({ servers: [arena.url], namespace: arena.namespace });
   const node = createNode({
     broker,
-    jobs: [job.handler(async ({ input }) => void input.n)],
+    jobs: [
+      job.handler(async ({ input }) => {
+        burn();
+        return void input.n;
+      }),
+    ],
     slots: SLOTS,
     ...traced,
   });
@@ -138,5 +144,6 @@ export const processJobs: Scenario = {
     shares: { [graphile.name]: 0.1 },
   }),
   peerGoal: 4,
+  guard: { jobs: 40_000, mostTimes: 5 },
   goal: 0.5,
 };

@@ -33,4 +33,5 @@ export const recovery: Scenario = {
     without: [bullmqInMemory, graphile],
   }),
   goal: 30 / 31,
+  peerGoal: 1,
 };

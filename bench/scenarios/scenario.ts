@@ -1,4 +1,5 @@
 import type { DurabilityClass } from "../servers/durability.ts";
+import type { Guard } from "../guard/guard.ts";
 import type { ServerKind } from "../servers/bench-servers.ts";
 
 /** What one measurement of one contender gave: bigger is better for rates, smaller for latencies. */
@@ -56,6 +57,8 @@ export interface Scenario {
   readonly unable?: Readonly<Record<string, string>>;
   /** At most so many rounds: each takes a minute. */
   readonly mostRounds?: number;
+  /** What a smoke run holds Millrace to. */
+  readonly guard?: Guard;
   /** The share of the limit that Millrace must reach. */
   readonly goal: number;
   /** How many times the best peer Millrace must be. Not asked of `disk`: the server syncs each message by itself, a database a whole batch. */
@@ -73,6 +76,12 @@ export function contendersOf({ limit, subject, peers = [] }: Scenario): readonly
   return [limit, subject, ...peers];
 }
 
-export function amountFor(contender: Contender, amount: number): number {
-  return Math.ceil(amount * (contender.share ?? 1));
+/** In a smoke run the two that are guarded get enough work to tell. */
+export function amountFor(
+  { limit, subject, guard }: Scenario,
+  contender: Contender,
+  run: { readonly amount: number; readonly smoke: boolean },
+): number {
+  if (run.smoke && guard !== undefined && [limit, subject].includes(contender)) return guard.jobs;
+  return Math.ceil(run.amount * (contender.share ?? 1));
 }
