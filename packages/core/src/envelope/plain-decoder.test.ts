@@ -68,7 +68,8 @@ test.each<[string, Uint8Array]>([
 
 test.each([0, 1, 2, 100])("levels count alike, %i beyond the deepest", (beyond) => {
   let nested: unknown = 1;
-  for (let depth = 1; depth < MAX_DEPTH + beyond; depth += 1) nested = depth % 2 === 0 ? { a: nested } : [nested];
+  for (let depth = 1; depth < MAX_DEPTH + beyond; depth += 1)
+    nested = depth % 2 === 0 ? { a: nested } : [nested];
   const bytes = library.encoder.encode(nested);
   if (beyond === 0) expect(plain.decode(bytes)).toEqual(nested);
   else {
