@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { chart } from "./report/chart.ts";
 import { render } from "./report/render.ts";
 import type { Verdict } from "./report/verdict.ts";
 import { compare } from "./run/compare.ts";
@@ -58,6 +59,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const report = `${JSON.stringify({ server: natsVersion, node: process.version, rounds, missing: absent, verdicts }, null, 2)}\n`;
   process.stdout.write(options.json ? report : `${render(verdicts)}\n`);
   if (options.out !== undefined) await writeFile(options.out, report);
+  if (options.chart !== undefined) await writeFile(options.chart, chart(verdicts));
   process.exitCode = options.smoke ? guardHeld(verdicts) : goalsReached(verdicts);
 }
 

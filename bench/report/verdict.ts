@@ -87,7 +87,7 @@ export function judge(scenario: Scenario, { durability, amount, rounds, smoke }:
   const guard =
     smoke &&
     scenario.guard &&
-    guarded(scenario.guard, resultOf(scenario.limit).median, subject.median);
+    guarded(scenario.guard, resultOf(scenario.limit).rounds, subject.rounds);
   return {
     scenario: scenario.name,
     question: scenario.question,

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { GUARD_ROUNDS } from "../guard/guard.ts";
 import { judge, type Verdict } from "../report/verdict.ts";
 import {
   amountFor,
@@ -29,15 +30,14 @@ export interface Comparison {
 /** Runs the contenders in turn: A B C, C B A, A B C … */
 export async function compare(scenario: Scenario, comparison: Comparison): Promise<Verdict> {
   const { servers, durability, amount, peers, smoke } = comparison;
-  const rounds = Math.min(comparison.rounds, scenario.mostRounds ?? comparison.rounds);
+  const rounds = roundsOf(scenario, comparison);
   const contenders = contendersOf(scenario).filter(
     ({ server = "nats" }) => servers.url(server) !== undefined && (peers || server === "nats"),
   );
   const figures: Map<string, Figure>[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const order = round % 2 === 0 ? contenders : contenders.toReversed();
-    const ofRound = new Map<string, Figure>();
-    for (const [index, contender] of order.entries()) {
+    const runs = order.map((contender, index) => async () => {
       process.stderr.write(
         `${scenario.name} (${durability}): round ${round + 1} of ${rounds}, ${contender.name}\n`,
       );
@@ -46,22 +46,44 @@ export async function compare(scenario: Scenario, comparison: Comparison): Promi
         namespace: `${scenario.name}-${round}-${index}`,
         amount: amountFor(scenario, contender, comparison),
       };
-      ofRound.set(contender.name, await contend(scenario, contender, arena, smoke));
-    }
-    figures.push(ofRound);
+      return [contender.name, await contend(scenario, contender, arena, smoke)] as const;
+    });
+    figures.push(new Map(await (tellsNothing(scenario, smoke) ? atOnce(runs) : inTurn(runs))));
   }
   return judge(scenario, { durability, amount, rounds: figures, smoke });
 }
 
-/** Each in a process of its own; what a smoke run doesn't guard says nothing about speed, and saves the start. */
+/** What a smoke run doesn't guard says nothing about speed: its contenders wait at the same time, and need no process of their own. */
+function tellsNothing({ guard }: Scenario, smoke: boolean): boolean {
+  return smoke && guard === undefined;
+}
+
+function atOnce<T>(runs: readonly (() => Promise<T>)[]): Promise<T[]> {
+  return Promise.all(runs.map((run) => run()));
+}
+
+async function inTurn<T>(runs: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const results: T[] = [];
+  for (const run of runs) results.push(await run());
+  return results;
+}
+
+function roundsOf({ guard, mostRounds }: Scenario, { rounds, smoke }: Comparison): number {
+  if (smoke && guard !== undefined) return Math.max(rounds, GUARD_ROUNDS);
+  return Math.min(rounds, mostRounds ?? rounds);
+}
+
+/** In a process of its own, but for what tells nothing; so do the peers of a smoke run. */
 async function contend(
-  { name, guard }: Scenario,
+  scenario: Scenario,
   contender: Contender,
   arena: Arena,
   smoke: boolean,
 ): Promise<Figure> {
-  if (smoke && (guard === undefined || contender.server !== undefined)) return contender.run(arena);
-  const args = [PROGRAM, name, contender.name, arena.url, arena.namespace, String(arena.amount)];
+  const peer = contender.server !== undefined;
+  if (tellsNothing(scenario, smoke) || (smoke && peer)) return contender.run(arena);
+  const { url, namespace, amount } = arena;
+  const args = [PROGRAM, scenario.name, contender.name, url, namespace, String(amount)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: CONTENDER_MS });
   return JSON.parse(stdout) as Figure;
 }

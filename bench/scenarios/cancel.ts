@@ -57,7 +57,7 @@ export const cancelScenario: Scenario = {
   name: "cancel",
   question:
     "How long from handle.cancel() to the abort of the handler's signal in another process?",
-  amount: { full: 500, smoke: 50 },
+  amount: { full: 500, smoke: 20 },
   limit: bare,
   subject: millrace,
   unable: {

@@ -63,7 +63,7 @@ const millrace: Contender = {
 export const delayed: Scenario = {
   name: "delayed",
   question: "How long after its start time does a delayed job's handler start?",
-  amount: { full: 20_000, smoke: 500 },
+  amount: { full: 20_000, smoke: 200 },
   mostRounds: 1,
   limit: bare,
   subject: millrace,

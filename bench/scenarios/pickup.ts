@@ -80,7 +80,7 @@ const millrace: Contender = {
 export const pickup: Scenario = {
   name: "pickup",
   question: "How long from publishing a job on an idle queue to the start of its handler?",
-  amount: { full: 2_000, smoke: 100, disk: 500 },
+  amount: { full: 2_000, smoke: 30, disk: 500 },
   limit: bare,
   subject: millrace,
   peers: peers(pickUp, { share: 0.25 }),

@@ -137,13 +137,13 @@ async function filled(
 export const processJobs: Scenario = {
   name: "process",
   question: "How many no-op jobs a second does one node run to a recorded outcome?",
-  amount: { full: 100_000, smoke: 3_000, disk: 10_000 },
+  amount: { full: 100_000, smoke: 1_000, disk: 10_000 },
   limit: bare,
   subject: millraceNode("Millrace node"),
   peers: peers((system, arena) => warmed((own) => drain(system, own))(arena), {
     shares: { [graphile.name]: 0.1 },
   }),
   peerGoal: 4,
-  guard: { jobs: 40_000, mostTimes: 5 },
+  guard: { jobs: 20_000, mostTimes: 5.5 },
   goal: 0.5,
 };

@@ -5,9 +5,9 @@ import type { Arena, Figure } from "../scenarios/scenario.ts";
 import { inFlight } from "./fill.ts";
 import type { JobQueue, JobSystem } from "./job-system.ts";
 
-/** How many jobs the capacity is taken from, after as many that aren't counted: about a second's. */
-const LEAST_PROBE = 500;
-const PROBE_MS = 1_000;
+/** How many jobs the capacity is taken from: a fifth of what will be measured, in time, after two probes that aren't counted. */
+const LEAST_PROBE = 100;
+const PROBE_SHARE = 0.2;
 
 /** At half of what it can take itself. `amount` is the seconds. */
 export function atHalfCapacity(system: JobSystem, arena: Arena): Promise<Figure> {
@@ -31,7 +31,7 @@ async function openLoop(
   await using queue = await system.open(url, namespace);
   let onStart: (n: number) => void = () => {};
   const worker = await queue.work((n) => onStart(n));
-  const capacity = await capacityOf(queue, (listen) => (onStart = listen));
+  const capacity = await capacityOf(queue, seconds * PROBE_SHARE, (listen) => (onStart = listen));
   const perSecond = rateOf(capacity);
   const jobs = Math.ceil(perSecond * seconds);
   const latencies = new Float64Array(jobs).fill(-1);
@@ -58,6 +58,7 @@ async function openLoop(
 /** Jobs a second from their call to their handler, 64 on their way; the first probe also warms the engine's compiler. */
 async function capacityOf(
   queue: JobQueue,
+  probeSeconds: number,
   listen: (onStart: (n: number) => void) => void,
 ): Promise<number> {
   let perSecond = 0;
@@ -75,7 +76,7 @@ async function capacityOf(
     await inFlight(inputs, (input) => queue.add(input));
     await done.promise;
     perSecond = (jobs * 1_000) / (performance.now() - began);
-    jobs = Math.max(LEAST_PROBE, Math.floor((perSecond * PROBE_MS) / 1_000));
+    jobs = Math.max(LEAST_PROBE, Math.floor(perSecond * probeSeconds));
   }
   return perSecond;
 }
