@@ -2,7 +2,7 @@ import { relative, sep } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Files that compile a program of another language first: busy, while most others wait for processes and leases. */
-const BUILDING = ["test/wire/"];
+const BUILDING = ["test/harness/jaeger/", "test/wire/"];
 /** Folders of the files that take longest, then of those that take seconds; what is in none takes milliseconds. */
 const WAITING = ["test/reliability/", "test/", "examples/"];
 /** Of so many files one builds, as long as there are any that do. */
@@ -15,7 +15,9 @@ const ONE_IN = 3;
  * @param paths relative to the root, with `/`
  */
 export function fileOrder(paths: readonly string[]): readonly string[] {
-  const building = paths.filter((path) => rankIn(BUILDING, path) === 0);
+  const building = paths
+    .filter((path) => rankIn(BUILDING, path) < BUILDING.length)
+    .toSorted((a, b) => rankIn(BUILDING, a) - rankIn(BUILDING, b));
   const waiting = paths
     .filter((path) => !building.includes(path))
     .toSorted((a, b) => rankIn(WAITING, a) - rankIn(WAITING, b));
