@@ -60,7 +60,8 @@ async function bench(options: BenchOptions): Promise<void> {
   process.stdout.write(options.json ? report : `${render(verdicts)}\n`);
   if (options.out !== undefined) await writeFile(options.out, report);
   if (options.chart !== undefined) await writeFile(options.chart, chart(verdicts));
-  process.exitCode = options.smoke ? guardHeld(verdicts) : goalsReached(verdicts);
+  // A contender of this process may have set it.
+  process.exitCode ||= options.smoke ? guardHeld(verdicts) : goalsReached(verdicts);
 }
 
 function goalsReached(verdicts: readonly Verdict[]): 0 | 1 {

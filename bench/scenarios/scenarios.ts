@@ -6,6 +6,7 @@ import { capped, cappedByKey, rated, ratedByKey, unique } from "./limits.ts";
 import { openLoop, openLoopCommon } from "./open-loop.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
+import { recorded } from "./recorded.ts";
 import { recovery } from "./recovery.ts";
 import { traced } from "./traced.ts";
 import type { Scenario } from "./scenario.ts";
@@ -26,4 +27,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ratedByKey,
   unique,
   traced,
+  recorded,
 ];
