@@ -1,6 +1,7 @@
 import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
-import type { KV, KvEntry } from "@nats-io/kv";
+import type { KV } from "@nats-io/kv";
 import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
+import type { BucketEntry } from "./bucket-reader.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
 import type { LeaderReads } from "./leader-reads.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -171,14 +172,13 @@ export class NatsDocuments implements DocumentStore {
     return watchBucket({
       nc,
       jsm,
-      kv: this.#kv,
       bucket: this.#bucket,
       onEntry: (entry) => listener({ key: fromKvKey(entry.key), document: this.#document(entry) }),
       onProblem: this.#onProblem,
     });
   }
 
-  #document(entry: KvEntry): Document | undefined {
+  #document(entry: BucketEntry): Document | undefined {
     return entry.operation === "PUT"
       ? this.#decode(fromKvKey(entry.key), entry.revision, entry.value, entry.created.getTime())
       : undefined;
