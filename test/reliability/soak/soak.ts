@@ -1,0 +1,181 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { cleanUpLater } from "../../harness/cleanup.ts";
+import { eventually } from "../../harness/deadline.ts";
+import type { TestServer } from "../../harness/servers.ts";
+import { Fleet } from "../chaos/fleet.ts";
+import { describeBlows, type Phase, planPhases } from "../chaos/plan.ts";
+import { strike } from "../chaos/strike.ts";
+import { type NodeChoices, Trial } from "../harness/trial.ts";
+import { SeededRandom } from "../oracle/seeded-random.ts";
+import { QUEUE } from "../programs/work.ts";
+import { HistoryTail } from "./history-tail.ts";
+import type { SoakReport } from "./report.ts";
+import { readServerSigns } from "./server-signs.ts";
+import { growths, type Sample } from "./signs.ts";
+
+export interface SoakOptions {
+  readonly seed: number;
+  readonly forMs: number;
+  /** Jobs that arrive a second. */
+  readonly perSecond: number;
+  readonly leaseMs: number;
+  /** How long a phase lasts, shortest and longest. */
+  readonly phaseMs: readonly [number, number];
+  readonly nodes: number;
+  /** None: a run without faults. */
+  readonly faults: boolean;
+  /** Of the nodes, and only for a proof. */
+  readonly leaks?: boolean;
+  readonly monitorUrl: string;
+  readonly onProgress: (line: string) => void;
+}
+
+const PATIENCE_MS = 60_000;
+const WORK_MS = [0, 0, 1, 5, 20, 0, 2, 60];
+
+/**
+ * A steady load for a long time, faults in three of four phases, and one node that lives through all of it: nothing may be lost, and nothing
+ * may grow. The judgement is in the report.
+ */
+export async function soak(server: TestServer, options: SoakOptions): Promise<SoakReport> {
+  const { seed, forMs, perSecond, nodes, leaseMs } = options;
+  const trial = await Trial.start(server);
+  const nc = await connect({
+    servers: server.url,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 50,
+  });
+  cleanUpLater(() => nc.close());
+  const choices: NodeChoices = {
+    nodeOptions: ["--expose-gc"],
+    // A message over IPC for every job would be kept in this process for ever.
+    tells: "nothing",
+    slots: 16,
+    leaseMs,
+    backoffMs: 300,
+    ...(options.leaks === undefined ? {} : { leaks: options.leaks }),
+  };
+  const fleet = new Fleet(trial, server, { size: nodes, elders: 1, choices });
+  await fleet.fill();
+  const tail = await HistoryTail.start(nc, trial.namespace);
+  const arrivals = trial.arrivals({
+    name: "a",
+    perSecond,
+    workMs: WORK_MS,
+    failEvery: 7,
+    deadEvery: 997,
+  });
+  await arrivals.line(/^ready$/, PATIENCE_MS);
+
+  const startMs = performance.now();
+  const samples: Sample[] = [];
+  const random = new SeededRandom(seed);
+  let phases = 0;
+  let calm = 0;
+  for (const phase of planPhases(random, {
+    nodes,
+    leaseMs,
+    loadMs: options.phaseMs,
+  })) {
+    const sinceMs = performance.now() - startMs;
+    if (sinceMs >= forMs) break;
+    const blows = options.faults ? phase.blows : [];
+    await runPhase({ ...phase, blows }, trial, fleet, server, nc, leaseMs);
+    await tail.readOn();
+    samples.push(await look(performance.now() - startMs, trial, fleet, server, nc, options));
+    phases += 1;
+    if (blows.length === 0) calm += 1;
+    options.onProgress(progressLine(samples, phase.number, describeBlows(blows)));
+  }
+  const lastedMs = performance.now() - startMs;
+
+  arrivals.send({ stop: true });
+  const ended = await arrivals.exit(PATIENCE_MS);
+  if (ended.code !== 0) throw new Error(`the producer ended with ${JSON.stringify(ended)}`);
+  await trial.drained(PATIENCE_MS);
+  await tail.readOn();
+  const { violations, counts } = await trial.verdict(tail.records);
+  const signs = growths(samples, perSecond);
+  return {
+    seed,
+    server: server.version,
+    node: process.version,
+    minutes: lastedMs / 60_000,
+    perSecond,
+    phases,
+    calm,
+    arrivals: arrivals.output().at(-1) ?? "",
+    counts,
+    violations,
+    vainDials: samples.at(-1)?.vainDials ?? 0,
+    signs,
+    samples,
+    clean: violations.length === 0 && signs.every(({ flat }) => flat),
+  };
+}
+
+async function runPhase(
+  { number, loadMs, blows }: Phase,
+  trial: Trial,
+  fleet: Fleet,
+  server: TestServer,
+  nc: NatsConnection,
+  leaseMs: number,
+): Promise<void> {
+  const untilMs = performance.now() + loadMs;
+  if (blows.length > 0) {
+    const over = trial.fault(`phase ${number}`, "repeated-attempt", "stale-effect");
+    for (const { afterMs, blow } of blows) {
+      await sleep(afterMs);
+      await strike(blow, fleet, server);
+    }
+    await overtaken(trial, nc, leaseMs);
+    over();
+  }
+  // What is left of the phase is load without faults, in which the run recovers; the phase's length is the plan's.
+  await sleep(Math.max(0, untilMs - performance.now()));
+}
+
+/** Resolves when everything that was in the queue is gone from it, and whoever may still run some of that has lost its lease. */
+async function overtaken(trial: Trial, nc: NatsConnection, leaseMs: number): Promise<void> {
+  const stream = `${trial.namespace}-queue-${QUEUE}`;
+  const state = async () => (await (await jetstreamManager(nc)).streams.info(stream)).state;
+  const wait = { withinMs: PATIENCE_MS, everyMs: 50 };
+  const { last_seq: last } = await eventually(state, { ...wait, describe: "the server answers" });
+  await eventually(async () => (await state()).first_seq > last, {
+    ...wait,
+    describe: "the jobs that arrived during the faults have been run",
+  });
+  await sleep(2 * leaseMs);
+}
+
+async function look(
+  atMs: number,
+  trial: Trial,
+  fleet: Fleet,
+  server: TestServer,
+  nc: NatsConnection,
+  { monitorUrl }: SoakOptions,
+): Promise<Sample> {
+  const { node, proxy } = fleet.member(0);
+  const signs = await node.vitalSigns();
+  const { waiting, running, delayed, held } = await trial.broker.queues.snapshot(QUEUE);
+  return {
+    atMs,
+    node: signs,
+    server: await readServerSigns(nc, monitorUrl, server.launched.pid),
+    pending: waiting + running + delayed + held,
+    vainDials: proxy.unanswered,
+  };
+}
+
+function progressLine(samples: readonly Sample[], phase: number, blows: string): string {
+  const { atMs, node, server, pending } = samples.at(-1) as Sample;
+  const mb = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`;
+  return (
+    `${(atMs / 60_000).toFixed(1)} min, phase ${phase} (${blows}): heap ${mb(node.heapBytes)}, ${node.handles} handles, ` +
+    `${node.fds ?? "?"} descriptors, ${server.consumers}+${server.orphans} consumers, ${pending} pending`
+  );
+}
