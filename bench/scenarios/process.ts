@@ -5,7 +5,9 @@ import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, type QueueChange } from "millrace";
 import { barePullHistoryAck } from "../bare/bare-pull.ts";
 import { timed } from "../bare/stopwatch.ts";
-import { rateOf } from "./enqueue-bulk.ts";
+import { drain } from "../systems/drain.ts";
+import { graphile, peers } from "../systems/peers.ts";
+import { rateOf } from "./figures.ts";
 import { type BenchQueue, createBenchQueue } from "./bench-queue.ts";
 import { noOp, payloadOf, QUEUE, Tally } from "./no-op-job.ts";
 import type { Arena, Contender, Figure, Scenario } from "./scenario.ts";
@@ -129,7 +131,12 @@ async function filled(
 export const processJobs: Scenario = {
   name: "process",
   question: "How many no-op jobs a second does one node run to a recorded outcome?",
-  amount: { full: 100_000, smoke: 3_000 },
-  contenders: [bare, millraceNode("Millrace node")],
+  amount: { full: 100_000, smoke: 3_000, disk: 10_000 },
+  limit: bare,
+  subject: millraceNode("Millrace node"),
+  peers: peers((system, arena) => warmed((own) => drain(system, own))(arena), {
+    shares: { [graphile.name]: 0.1 },
+  }),
+  peerGoal: 4,
   goal: 0.5,
 };

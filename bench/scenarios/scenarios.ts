@@ -1,6 +1,7 @@
 import { cancelScenario } from "./cancel.ts";
 import { delayed } from "./delayed.ts";
 import { enqueueBulk } from "./enqueue-bulk.ts";
+import { enqueueSingle } from "./enqueue-single.ts";
 import { capped, cappedByKey, rated, ratedByKey, unique } from "./limits.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
@@ -9,6 +10,7 @@ import type { Scenario } from "./scenario.ts";
 
 export const SCENARIOS: readonly Scenario[] = [
   enqueueBulk,
+  enqueueSingle,
   processJobs,
   pickup,
   delayed,

@@ -98,6 +98,7 @@ export class NatsBroker implements Broker {
   readonly #listeners = new Set<(status: BrokerStatus) => void>();
   readonly #unwatch: () => void;
   #features: ServerFeatures;
+  #endpoint: { readonly server: string; readonly endpoint: ServerEndpoint | undefined } | undefined;
   #status: BrokerStatus = "connected";
   #streams: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -145,8 +146,12 @@ export class NatsBroker implements Broker {
     return `nats ${this.#features.version}`;
   }
 
+  // Asked for every attempt that is traced; another server is met once in a reconnect.
   get endpoint(): ServerEndpoint | undefined {
-    return endpointOf(this.#server.nc.getServer());
+    const server = this.#server.nc.getServer();
+    if (this.#endpoint?.server !== server)
+      this.#endpoint = { server, endpoint: endpointOf(server) };
+    return this.#endpoint.endpoint;
   }
 
   /** What the connected server can do. */

@@ -45,6 +45,8 @@ export interface TrialNode extends TestChild {
 
 export type NodeChoices = Partial<Omit<NodeConfig, "namespace" | "ledger" | "name">> & {
   readonly nodeOptions?: readonly string[];
+  /** The folder of the programs, where they are another version's. */
+  readonly programs?: string;
 };
 
 /**
@@ -86,7 +88,7 @@ export class Trial {
 
   /** Resolves when the node is ready. */
   async node(name: string, choices: NodeChoices = {}): Promise<TrialNode> {
-    const { nodeOptions = [], ...rest } = choices;
+    const { nodeOptions = [], programs = PROGRAMS, ...rest } = choices;
     const config: NodeConfig = {
       servers: this.#server.url,
       leaseMs: this.leaseMs,
@@ -99,7 +101,7 @@ export class Trial {
       namespace: this.namespace,
       ledger: this.#directory,
     };
-    const child = startChild(join(PROGRAMS, "node-program.ts"), {
+    const child = startChild(join(programs, "node-program.ts"), {
       args: [JSON.stringify(config)],
       nodeOptions,
     });
@@ -125,7 +127,11 @@ export class Trial {
     };
   }
 
-  producer(name: string, choices: Partial<ProducerConfig> = {}): TestChild {
+  producer(
+    name: string,
+    choices: Partial<ProducerConfig> & Pick<NodeChoices, "programs"> = {},
+  ): TestChild {
+    const { programs = PROGRAMS, ...rest } = choices;
     const config: ProducerConfig = {
       servers: this.#server.url,
       jobs: 100,
@@ -133,12 +139,12 @@ export class Trial {
       failEvery: 0,
       workMs: 1,
       pauseMs: 0,
-      ...choices,
+      ...rest,
       name,
       namespace: this.namespace,
       ledger: this.#directory,
     };
-    return startChild(join(PROGRAMS, "producer-program.ts"), { args: [JSON.stringify(config)] });
+    return startChild(join(programs, "producer-program.ts"), { args: [JSON.stringify(config)] });
   }
 
   /** Its first line is `ready`. */

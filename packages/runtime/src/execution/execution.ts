@@ -25,7 +25,7 @@ import type { Entrant, Gate } from "../gates/gate.ts";
 import { Passes } from "../gates/passes.ts";
 import { AbortSwitch } from "./abort-switch.ts";
 import { admit } from "./admit.ts";
-import { Attempt } from "./attempt.ts";
+import { Attempt, type AttemptListener } from "./attempt.ts";
 import { decide } from "./decide.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { fencingToken } from "./fencing-token.ts";
@@ -68,7 +68,7 @@ const NO_GATES: readonly Gate[] = [];
  * The steps: read → recall (redeliveries only) → admit → gates (jobs that wait for each other only) → quarantine (suspects only) → attempt → settle.
  * Each may end the execution early with an outcome, and every outcome goes through `#settle`.
  */
-export class Execution {
+export class Execution implements AttemptListener {
   readonly #host: ExecutionHost;
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
@@ -383,24 +383,30 @@ export class Execution {
       job,
       token: this.#passes?.token ?? this.#token(envelope),
       abort: this.#abort,
-      progress: (value, note) => this.#report(envelope, value, note),
-      onStart: () => this.#started(envelope, job),
-      onOutcome: (outcome) => this.#settle(outcome),
-      onIgnoredAbort: () => reportIgnoredAbort(host, envelope),
+      listener: this,
     });
     this.#attempt.begin();
   }
 
-  #report(envelope: Envelope, value: number, note: string | undefined): void {
+  handlerReported(value: number, note: string | undefined): void {
     // A handler that goes on after its attempt is over is told what is wrong, and otherwise not heard.
     const over = this.#phase !== "attempting" || this.#abort.reason?.code === "lease-lost";
     if (over) return void checkProgress(value, note);
-    this.#progress ??= new ProgressReporter(this.#host, envelope, this.#trace);
+    this.#progress ??= new ProgressReporter(this.#host, this.#requireEnvelope(), this.#trace);
     this.#progress.report(value, note);
   }
 
-  #started(envelope: Envelope, job: AnyJob): AttemptTrace | undefined {
+  attemptEnded(outcome: Outcome): void {
+    this.#settle(outcome);
+  }
+
+  abortIgnored(): void {
+    reportIgnoredAbort(this.#host, this.#requireEnvelope());
+  }
+
+  attemptStarted(job: AnyJob): AttemptTrace | undefined {
     const { clock, instrumentation } = this.#host;
+    const envelope = this.#requireEnvelope();
     this.#state = nextTransition(this.#state, { type: "START" }).state;
     this.#startedAt = clock.now();
     this.#startedMono = clock.monotonic();
