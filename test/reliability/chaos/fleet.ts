@@ -41,6 +41,11 @@ export class Fleet {
     return this.member(this.#elders + (place % (this.#members.length - this.#elders)));
   }
 
+  /** What each node printed last. */
+  lastWords(): readonly string[] {
+    return this.#members.flatMap(({ node }) => [`${node.name}:`, ...node.output().slice(-8)]);
+  }
+
   /** Takes it out of the fleet; it may still be running. */
   dismiss(member: Member): void {
     this.#members = this.#members.filter((other) => other !== member);

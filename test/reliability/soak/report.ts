@@ -16,11 +16,13 @@ export interface SoakReport {
   readonly arrivals: string;
   readonly counts: Verdict["counts"];
   readonly violations: Verdict["violations"];
+  /** Phases after whose faults jobs waited for more than a minute, with what was known of them. */
+  readonly stalls: readonly { readonly phase: number; readonly diagnosis: string }[];
   /** Dials of the long-lived node that no server answered: the client library may keep something of each. */
   readonly vainDials: number;
   readonly signs: readonly Growth[];
   readonly samples: readonly Sample[];
-  /** Nothing lost, nothing twice without a reason, nothing grown. */
+  /** Nothing lost, nothing stuck, nothing run twice without a reason, nothing grown. */
   readonly clean: boolean;
 }
 
@@ -39,6 +41,7 @@ export function renderReport(report: SoakReport): string {
     "",
     ...table(report.signs),
     "",
+    ...report.stalls.map(({ phase, diagnosis }) => `stalled in phase ${phase}: ${diagnosis}`),
     ...violations
       .slice(0, MOST_VIOLATIONS_SHOWN)
       .map(({ kind, id, detail }) => `${kind}: ${id}: ${detail}`),

@@ -29,6 +29,7 @@ describeServer(
         const report = await soak(server, {
           seed: SEED,
           forMs: FOR_MS,
+          fromPhase: Number(process.env["MILLRACE_SOAK_FROM"] ?? 0),
           perSecond: PER_SECOND,
           leaseMs: LEASE_MS,
           phaseMs: PHASE_MS,
@@ -41,6 +42,7 @@ describeServer(
         if (MILLRACE_SOAK_OUT !== undefined)
           writeFileSync(MILLRACE_SOAK_OUT, JSON.stringify(report));
         expect(report.violations, `seed ${SEED}`).toEqual([]);
+        expect(report.stalls, `seed ${SEED}`).toEqual([]);
         expect(report.counts.confirmed).toBe(report.counts.attempted);
         expect(report.signs.filter(({ flat }) => !flat)).toEqual([]);
       },

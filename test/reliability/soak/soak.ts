@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { cleanUpLater } from "../../harness/cleanup.ts";
-import { eventually } from "../../harness/deadline.ts";
 import type { TestServer } from "../../harness/servers.ts";
 import { Fleet } from "../chaos/fleet.ts";
 import { describeBlows, type Phase, planPhases } from "../chaos/plan.ts";
@@ -11,6 +9,7 @@ import { type NodeChoices, Trial } from "../harness/trial.ts";
 import { SeededRandom } from "../oracle/seeded-random.ts";
 import { QUEUE } from "../programs/work.ts";
 import { HistoryTail } from "./history-tail.ts";
+import { type RecoveryOptions, recovered } from "./recovery.ts";
 import type { SoakReport } from "./report.ts";
 import { readServerSigns } from "./server-signs.ts";
 import { growths, type Sample } from "./signs.ts";
@@ -18,6 +17,8 @@ import { growths, type Sample } from "./signs.ts";
 export interface SoakOptions {
   readonly seed: number;
   readonly forMs: number;
+  /** The plan's phases before this one are left out: to get to where an earlier run broke. */
+  readonly fromPhase?: number;
   /** Jobs that arrive a second. */
   readonly perSecond: number;
   readonly leaseMs: number;
@@ -71,6 +72,7 @@ export async function soak(server: TestServer, options: SoakOptions): Promise<So
 
   const startMs = performance.now();
   const samples: Sample[] = [];
+  const stalls: SoakReport["stalls"][number][] = [];
   const random = new SeededRandom(seed);
   let phases = 0;
   let calm = 0;
@@ -79,10 +81,17 @@ export async function soak(server: TestServer, options: SoakOptions): Promise<So
     leaseMs,
     loadMs: options.phaseMs,
   })) {
-    const sinceMs = performance.now() - startMs;
-    if (sinceMs >= forMs) break;
+    if (phase.number < (options.fromPhase ?? 0)) continue;
+    if (performance.now() - startMs >= forMs) break;
     const blows = options.faults ? phase.blows : [];
-    await runPhase({ ...phase, blows }, trial, fleet, server, nc, leaseMs);
+    options.onProgress(`phase ${phase.number} begins: ${describeBlows(blows)}`);
+    const onStall = (diagnosis: string): void => {
+      stalls.push({ phase: phase.number, diagnosis });
+      options.onProgress(
+        `phase ${phase.number} stalls\n${diagnosis}\n${fleet.lastWords().join("\n")}`,
+      );
+    };
+    await runPhase({ ...phase, blows }, trial, fleet, server, nc, { leaseMs, onStall });
     await tail.readOn();
     samples.push(await look(performance.now() - startMs, trial, fleet, server, nc, options));
     phases += 1;
@@ -109,10 +118,11 @@ export async function soak(server: TestServer, options: SoakOptions): Promise<So
     arrivals: arrivals.output().at(-1) ?? "",
     counts,
     violations,
+    stalls,
     vainDials: samples.at(-1)?.vainDials ?? 0,
     signs,
     samples,
-    clean: violations.length === 0 && signs.every(({ flat }) => flat),
+    clean: violations.length === 0 && stalls.length === 0 && signs.every(({ flat }) => flat),
   };
 }
 
@@ -122,7 +132,7 @@ async function runPhase(
   fleet: Fleet,
   server: TestServer,
   nc: NatsConnection,
-  leaseMs: number,
+  recovery: RecoveryOptions,
 ): Promise<void> {
   const untilMs = performance.now() + loadMs;
   if (blows.length > 0) {
@@ -131,24 +141,11 @@ async function runPhase(
       await sleep(afterMs);
       await strike(blow, fleet, server);
     }
-    await overtaken(trial, nc, leaseMs);
+    await recovered(trial, nc, recovery);
     over();
   }
   // What is left of the phase is load without faults, in which the run recovers; the phase's length is the plan's.
   await sleep(Math.max(0, untilMs - performance.now()));
-}
-
-/** Resolves when everything that was in the queue is gone from it, and whoever may still run some of that has lost its lease. */
-async function overtaken(trial: Trial, nc: NatsConnection, leaseMs: number): Promise<void> {
-  const stream = `${trial.namespace}-queue-${QUEUE}`;
-  const state = async () => (await (await jetstreamManager(nc)).streams.info(stream)).state;
-  const wait = { withinMs: PATIENCE_MS, everyMs: 50 };
-  const { last_seq: last } = await eventually(state, { ...wait, describe: "the server answers" });
-  await eventually(async () => (await state()).first_seq > last, {
-    ...wait,
-    describe: "the jobs that arrived during the faults have been run",
-  });
-  await sleep(2 * leaseMs);
 }
 
 async function look(
