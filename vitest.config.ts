@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { FileOrder } from "./test/harness/file-order.ts";
 
 export default defineConfig({
   test: {
@@ -8,13 +9,15 @@ export default defineConfig({
       "examples/**/*.test.ts",
       "bench/**/*.test.ts",
     ],
-    globalSetup: ["test/harness/obtain-servers.ts"],
+    globalSetup: ["test/harness/obtain-servers.ts", "test/harness/compile-cache.ts"],
     setupFiles: ["test/harness/leaks.ts"],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // Files run in processes of their own: several of them freeze, kill and count processes.
     pool: "forks",
-    maxWorkers: 2,
+    // Most files wait most of the time, for processes to start and leases to end: two cores serve three.
+    maxWorkers: 3,
+    sequence: { sequencer: FileOrder },
     retry: 0,
     passWithNoTests: false,
   },

@@ -18,6 +18,7 @@ const SCENARIOS = [
   "rated-by-key",
   "unique",
   "traced",
+  "recorded",
 ];
 /** A guard against halving the speed by accident; so few jobs on a busy machine say no more than that. */
 const FAR_BELOW = 0.05;

@@ -1,5 +1,10 @@
 import { connectBroker } from "@millrace/broker-nats";
-import { encodeMsgpack, type Instrumentation, systemClock } from "@millrace/core";
+import {
+  encodeMsgpack,
+  type ExecutionLog,
+  type Instrumentation,
+  systemClock,
+} from "@millrace/core";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, type QueueChange } from "millrace";
@@ -57,6 +62,8 @@ export interface Rules {
   readonly limits?: QueueChange;
   /** For the client that fills the queue, and for the node. Called in the process that is measured. */
   readonly instrumentation?: () => Instrumentation;
+  /** For the node, which closes it. */
+  readonly executionLog?: () => ExecutionLog;
 }
 
 export function millraceNode(name: string, rules: Rules = {}): Contender {
@@ -77,6 +84,7 @@ async function runAll(arena: Arena, rules: Rules): Promise<Figure> {
     jobs: [job.handler(async ({ input }) => void input.n)],
     slots: SLOTS,
     ...traced,
+    ...(rules.executionLog && { executionLog: rules.executionLog() }),
   });
   const run = await timed(arena.amount, () => settledAll(node, arena.amount));
   await node.stop();

@@ -5,6 +5,7 @@ import { enqueueSingle } from "./enqueue-single.ts";
 import { capped, cappedByKey, rated, ratedByKey, unique } from "./limits.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
+import { recorded } from "./recorded.ts";
 import { traced } from "./traced.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -21,4 +22,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ratedByKey,
   unique,
   traced,
+  recorded,
 ];

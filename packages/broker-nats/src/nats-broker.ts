@@ -42,6 +42,7 @@ import { Settler } from "./settlement/settler.ts";
 import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { NatsDocuments, type Wires } from "./store/documents.ts";
+import { DirectReads } from "./store/direct-reads.ts";
 import { LeaderReads } from "./store/leader-reads.ts";
 import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
@@ -188,7 +189,11 @@ export class NatsBroker implements Broker {
 
   #newDocumentWires(): Wires {
     const { nc } = this.#server;
-    return { publisher: new ConfirmedPublisher(nc, DOCUMENT_WRITES), reads: new LeaderReads(nc) };
+    return {
+      publisher: new ConfirmedPublisher(nc, DOCUMENT_WRITES),
+      reads: new LeaderReads(nc),
+      directReads: new DirectReads(nc),
+    };
   }
 
   async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {
@@ -306,6 +311,7 @@ export class NatsBroker implements Broker {
         this.#settlePublisher.close(),
         this.#documentWires?.publisher.close(),
         this.#documentWires?.reads.close(),
+        this.#documentWires?.directReads.close(),
         this.#hurriedPublisher?.close(),
       ]);
       // Acks are not confirmed: this is what sees them off.

@@ -3,12 +3,14 @@ import type { KV } from "@nats-io/kv";
 import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { BucketEntry } from "./bucket-reader.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
-import type { LeaderReads } from "./leader-reads.ts";
+import { ASK_LEADER, type DirectReads } from "./direct-reads.ts";
+import type { LastMessage, LeaderReads } from "./leader-reads.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { serverNow } from "./server-now.ts";
+import { SoleCopy } from "./sole-copy.ts";
 import { watchBucket } from "./watch-bucket.ts";
 
 /** "No message found" and "sequence not found": another writer came first, and the bucket keeps only the last. */
@@ -16,14 +18,12 @@ const NO_MESSAGE = new Set([10037, 10043]);
 
 const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
 
-/** A mark that a key was removed or has run out, instead of a value. */
-const REMOVAL = /^(?:KV-Operation|Nats-Marker-Reason):/im;
-
 /** How it reads and writes; shared by all buckets of a connection. */
 export interface Wires {
   /** One that sends nothing twice. */
   readonly publisher: ConfirmedPublisher;
   readonly reads: LeaderReads;
+  readonly directReads: DirectReads;
 }
 
 type Report = (error: unknown, doing: string) => void;
@@ -34,18 +34,22 @@ export class NatsDocuments implements DocumentStore {
   readonly #kv: KV;
   readonly #publisher: ConfirmedPublisher;
   readonly #reads: LeaderReads;
+  readonly #directReads: DirectReads;
   readonly #bucket: string;
   readonly #onProblem: Report;
+  /** Of a bucket that is peeked into. */
+  #soleCopy: SoleCopy | undefined;
 
   private constructor(
     server: ServerAccess,
     kv: KV,
-    { publisher, reads }: Wires,
+    { publisher, reads, directReads }: Wires,
     bucket: string,
     onProblem: Report,
   ) {
     this.#publisher = publisher;
     this.#reads = reads;
+    this.#directReads = directReads;
     this.#server = server;
     this.#kv = kv;
     this.#bucket = bucket;
@@ -69,9 +73,28 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async get(key: string): Promise<Document | undefined> {
-    const bucket = this.#bucket;
-    const last = await this.#reads.last(`KV_${bucket}`, `$KV.${bucket}.${toKvKey(key)}`);
-    return last === undefined || REMOVAL.test(last.headers)
+    return this.#documentOf(key, await this.#reads.last(this.#stream, this.#subject(key)));
+  }
+
+  async peek(key: string): Promise<Document | undefined> {
+    this.#soleCopy ??= new SoleCopy(this.#server, this.#stream);
+    if (!this.#soleCopy.isSole()) return this.get(key);
+    const last = await this.#directReads.last(this.#stream, this.#subject(key));
+    if (last !== ASK_LEADER) return this.#documentOf(key, last);
+    this.#soleCopy.doubt();
+    return this.get(key);
+  }
+
+  get #stream(): string {
+    return `KV_${this.#bucket}`;
+  }
+
+  #subject(key: string): string {
+    return `$KV.${this.#bucket}.${toKvKey(key)}`;
+  }
+
+  #documentOf(key: string, last: LastMessage | undefined): Document | undefined {
+    return last === undefined || last.isRemoval
       ? undefined
       : this.#decode(key, last.sequence, last.data, last.storedAt);
   }
