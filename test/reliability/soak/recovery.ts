@@ -27,7 +27,7 @@ export async function recovered(
     withinMs: PATIENCE_MS,
     describe: "the server answers",
   });
-  const gone = (withinMs: number): Promise<true> =>
+  const gone = (withinMs: number): Promise<boolean> =>
     eventually(async () => (await state()).first_seq > last, {
       withinMs,
       everyMs: 50,
