@@ -8,7 +8,7 @@ import { soak } from "./soak.ts";
 
 /** `pnpm soak` sets them; every other test run has this long and a seed of its own. */
 const { MILLRACE_SOAK_MINUTES, MILLRACE_SOAK_OUT } = process.env;
-const FOR_MS = Number(MILLRACE_SOAK_MINUTES ?? 0.3) * 60_000;
+const FOR_MS = Number(MILLRACE_SOAK_MINUTES ?? 0.25) * 60_000;
 const PER_SECOND = Number(process.env["MILLRACE_SOAK_RATE"] ?? 100);
 const SEED = Number(process.env["MILLRACE_SOAK_SEED"] ?? newSeed());
 const isShort = MILLRACE_SOAK_MINUTES === undefined;
