@@ -38,7 +38,7 @@ describeEachServer("millrace cron", (server) => {
     });
 
     const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
-    expect(JSON.parse(await node.line(/"healthUrl"/, 20_000))).toMatchObject({
+    expect(JSON.parse(await node.line(/"healthUrl"/, 45_000))).toMatchObject({
       schedules: ["every-second"],
     });
     await eventually(async () => ((await list())[0]?.fired ?? 0) >= 2, {
