@@ -1,0 +1,107 @@
+import { appendFileSync } from "node:fs";
+import type { LaunchedServer } from "@millrace/broker-nats/server";
+import { newSeed, SeededRandom } from "../../reliability/oracle/seeded-random.ts";
+import { eventually } from "../deadline.ts";
+import { isCurrent, leadership } from "./members.ts";
+
+/** Where each killer writes how many it killed, a line each; `npm test` adds them up. */
+export const TALLY_VARIABLE = "MILLRACE_TEST_TALLY";
+const SEED_VARIABLE = "MILLRACE_TEST_SEED";
+
+/** Of four that are killed, three lead the most streams, and one is any member. */
+const LEADERS_SHARE = 0.75;
+const FIRST_AFTER_MS = [200, 2_500] as const;
+const NEXT_AFTER_MS = [1_500, 6_000] as const;
+const DOWN_MS = [0, 1_500] as const;
+const RECOVERY_MS = 60_000;
+
+/**
+ * Kills members of a cluster one at a time while tests run: with SIGKILL, at random moments, mostly the one that leads the most
+ * streams. The next is killed only when all members are current again, so that two always live.
+ */
+export class LeaderKiller {
+  readonly #members: readonly LaunchedServer[];
+  readonly #random: SeededRandom;
+  #round: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #phase: "working" | "resting" | "done" = "resting";
+  #kills = 0;
+  #problem: unknown;
+
+  constructor(members: readonly LaunchedServer[]) {
+    this.#members = members;
+    this.#random = new SeededRandom(Number(process.env[SEED_VARIABLE] ?? newSeed()));
+  }
+
+  /** Also after a rest. */
+  work(): void {
+    if (this.#phase !== "resting") return;
+    this.#phase = "working";
+    this.#wait(this.#kills === 0 ? FIRST_AFTER_MS : NEXT_AFTER_MS);
+  }
+
+  /** Resolves when no member is down on its account, and none will be until `work`. */
+  async rest(): Promise<void> {
+    if (this.#phase === "working") this.#phase = "resting";
+    clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  /** @throws what kept a member from coming back */
+  async end(): Promise<void> {
+    await this.rest();
+    this.#phase = "done";
+    const file = process.env[TALLY_VARIABLE];
+    if (file !== undefined)
+      appendFileSync(file, `${JSON.stringify({ kills: this.#kills, seed: this.#random.seed })}\n`);
+    if (this.#problem !== undefined) throw this.#problem;
+  }
+
+  #wait([from, to]: readonly [number, number]): void {
+    this.#timer = setTimeout(
+      () => {
+        this.#round = this.#kill().catch((error: unknown) => {
+          this.#problem ??= error;
+          this.#phase = "done";
+        });
+      },
+      this.#random.between(from, to),
+    );
+  }
+
+  async #kill(): Promise<void> {
+    const victim = await this.#choose();
+    this.#kills += 1;
+    await victim.kill();
+    await new Promise((resolve) => setTimeout(resolve, this.#random.between(...DOWN_MS)));
+    await victim.restart();
+    await allCurrent(this.#members, RECOVERY_MS);
+    if (this.#phase === "working") this.#wait(NEXT_AFTER_MS);
+  }
+
+  async #choose(): Promise<LaunchedServer> {
+    const leads = await leadership(this.#members);
+    const ranked = this.#members.toSorted(
+      (a, b) => (leads.get(b.name) ?? 0) - (leads.get(a.name) ?? 0),
+    );
+    const [leader] = ranked;
+    return leader !== undefined && this.#random.next() < LEADERS_SHARE
+      ? leader
+      : this.#random.pick(ranked);
+  }
+}
+
+/** Every member is up and has caught up with the others. */
+export async function allCurrent(
+  members: readonly LaunchedServer[],
+  withinMs: number,
+): Promise<void> {
+  await eventually(async () => (await Promise.all(members.map(isCurrent))).every(Boolean), {
+    withinMs,
+    everyMs: 100,
+    describe: () =>
+      `all members of the cluster are current; ${members
+        .map(({ name, state, log }) => `${name} (${state}): ${log.lines().slice(-3).join(" | ")}`)
+        .join("; ")}`,
+  });
+}
