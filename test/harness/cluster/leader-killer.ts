@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import type { LaunchedServer } from "@millrace/broker-nats/server";
 import { newSeed, SeededRandom } from "../../reliability/oracle/seeded-random.ts";
 import { eventually } from "../deadline.ts";
-import { isCurrent, leadership } from "./members.ts";
+import { behind, leadership } from "./members.ts";
 
 /** Where each killer writes how many it killed, a line each; `npm test` adds them up. */
 export const TALLY_VARIABLE = "MILLRACE_TEST_TALLY";
@@ -91,17 +91,31 @@ export class LeaderKiller {
   }
 }
 
-/** Every member is up and has caught up with the others. */
+/**
+ * Every member has caught up with what there was when it came back. Tests go on making streams and consumers meanwhile, of which some are
+ * always still on their way to a member.
+ */
 export async function allCurrent(
   members: readonly LaunchedServer[],
   withinMs: number,
 ): Promise<void> {
-  await eventually(async () => (await Promise.all(members.map(isCurrent))).every(Boolean), {
+  const left = new Map<LaunchedServer, ReadonlySet<string>>();
+  const look = async (member: LaunchedServer): Promise<boolean> => {
+    const now = await behind(member);
+    if (now === "away") return false;
+    const still = left.get(member)?.intersection(now) ?? now;
+    left.set(member, still);
+    return still.size === 0;
+  };
+  await eventually(async () => (await Promise.all(members.map(look))).every(Boolean), {
     withinMs,
     everyMs: 100,
     describe: () =>
       `all members of the cluster are current; ${members
-        .map(({ name, state, log }) => `${name} (${state}): ${log.lines().slice(-3).join(" | ")}`)
+        .map(
+          (member) =>
+            `${member.name} (${member.state}) lacks ${[...(left.get(member) ?? ["everything"])].join(", ")}: ${member.log.lines().slice(-3).join(" | ")}`,
+        )
         .join("; ")}`,
   });
 }

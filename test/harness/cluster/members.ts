@@ -18,13 +18,26 @@ interface JetStreamState {
   }[];
 }
 
-/** Its JetStream runs and holds everything that its leaders do. False as well for a member that does not answer. */
-export async function isCurrent(member: LaunchedServer): Promise<boolean> {
+interface Health {
+  readonly status: string;
+  readonly errors?: readonly { readonly stream?: string; readonly consumer?: string }[];
+}
+
+/**
+ * The streams and consumers of which a member does not hold yet what their leaders do; "away" while it does not answer, or does not
+ * know what it is to hold.
+ */
+export async function behind(member: LaunchedServer): Promise<ReadonlySet<string> | "away"> {
+  let health: Health;
   try {
-    return (await ask<{ status?: string }>(member, "/healthz")).status === "ok";
+    health = await ask<Health>(member, "/healthz?details=true");
   } catch {
-    return false;
+    return "away";
   }
+  if (health.status === "ok") return new Set();
+  const errors = health.errors ?? [];
+  if (errors.length === 0 || errors.some(({ stream }) => stream === undefined)) return "away";
+  return new Set(errors.map(({ stream, consumer = "" }) => `${stream} ${consumer}`));
 }
 
 /** How many streams each member leads, the cluster's own among them, as the first member that answers knows it. */
