@@ -103,7 +103,8 @@ export async function allCurrent(
   const look = async (member: LaunchedServer): Promise<boolean> => {
     const now = await behind(member);
     if (now === "away") return false;
-    const still = left.get(member)?.intersection(now) ?? now;
+    const before = left.get(member);
+    const still = before === undefined ? now : new Set([...before].filter((name) => now.has(name)));
     left.set(member, still);
     return still.size === 0;
   };
