@@ -5,6 +5,7 @@ import {
   eventuallyInRealTime,
 } from "@millrace/core/testing";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { patient } from "../harness/cluster/mode.ts";
 import { describeEachServer } from "../harness/servers.ts";
 
 const CAPABILITIES = { severalConnections: true, keepsLocks: true };
@@ -25,7 +26,7 @@ describeEachServer("the NATS broker", (server) => {
       leaseMs: 1_000,
       now: () => Date.now(),
       queueName: () => `q${(queues += 1)}`,
-      eventually: eventuallyInRealTime(10_000),
+      eventually: eventuallyInRealTime(patient(10_000)),
     };
   });
   afterAll(() => broker.close());

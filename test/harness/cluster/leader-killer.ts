@@ -101,9 +101,10 @@ export async function allCurrent(
 ): Promise<void> {
   const left = new Map<LaunchedServer, ReadonlySet<string>>();
   const look = async (member: LaunchedServer): Promise<boolean> => {
+    const before = left.get(member);
+    if (before?.size === 0) return true;
     const now = await behind(member);
     if (now === "away") return false;
-    const before = left.get(member);
     const still = before === undefined ? now : new Set([...before].filter((name) => now.has(name)));
     left.set(member, still);
     return still.size === 0;
