@@ -11,7 +11,7 @@ import {
  * How long a cluster is asked again. An election takes 4 to 9 s after the leader's last sign of life; this lasts for two of them, the
  * cluster's own and a stream's.
  */
-const PATIENCE_MS = 25_000;
+export const ELECTIONS_MS = 25_000;
 /** Between two questions where the answer came at once. */
 const PAUSE_MS = 250;
 
@@ -21,7 +21,9 @@ const API = "$JS.API.";
  * What JetStream says while a leader is missing, or a member that a new stream needs for its copies: incomplete results, no suitable peers,
  * not active, not available, not leader, stream offline, consumer offline.
  */
-const PASSING = new Set([10004, 10005, 10006, 10008, 10009, 10118, 10119]);
+export const WITHOUT_LEADER: ReadonlySet<number> = new Set([
+  10004, 10005, 10006, 10008, 10009, 10118, 10119,
+]);
 /** Longer answers are results. */
 const LONGEST_ERROR = 1_024;
 
@@ -36,7 +38,7 @@ export interface Patience {
  * single server is asked once: nobody will take over from it.
  */
 export function patientConnection(nc: NatsConnection, patience: Patience = {}): NatsConnection {
-  const { patienceMs = PATIENCE_MS, pauseMs = PAUSE_MS } = patience;
+  const { patienceMs = ELECTIONS_MS, pauseMs = PAUSE_MS } = patience;
   let clustered = false;
   /** Unknown while the connection is away. */
   const isClustered = (): boolean => {
@@ -89,7 +91,7 @@ function isPassing(reply: Msg): boolean {
   if (!text.includes('"error"')) return false;
   try {
     const { error } = JSON.parse(text) as { error?: { err_code?: number } };
-    return PASSING.has(error?.err_code ?? 0);
+    return WITHOUT_LEADER.has(error?.err_code ?? 0);
   } catch {
     return false;
   }

@@ -2,8 +2,7 @@ import { type Document, type DocumentStore, MillraceError } from "@millrace/core
 import type { KV, KvEntry } from "@nats-io/kv";
 import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
-import type { LeaderReads } from "./leader-reads.ts";
-import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { type Wires, writeOnce } from "./document-writes.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -13,17 +12,9 @@ import { watchBucket } from "./watch-bucket.ts";
 /** "No message found" and "sequence not found": another writer came first, and the bucket keeps only the last. */
 const NO_MESSAGE = new Set([10037, 10043]);
 
-const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
-
+const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
 /** A mark that a key was removed or has run out, instead of a value. */
 const REMOVAL = /^(?:KV-Operation|Nats-Marker-Reason):/im;
-
-/** How it reads and writes; shared by all buckets of a connection. */
-export interface Wires {
-  /** One that sends nothing twice. */
-  readonly publisher: ConfirmedPublisher;
-  readonly reads: LeaderReads;
-}
 
 type Report = (error: unknown, doing: string) => void;
 
@@ -31,20 +22,18 @@ type Report = (error: unknown, doing: string) => void;
 export class NatsDocuments implements DocumentStore {
   readonly #server: ServerAccess;
   readonly #kv: KV;
-  readonly #publisher: ConfirmedPublisher;
-  readonly #reads: LeaderReads;
+  readonly #wires: Wires;
   readonly #bucket: string;
   readonly #onProblem: Report;
 
   private constructor(
     server: ServerAccess,
     kv: KV,
-    { publisher, reads }: Wires,
+    wires: Wires,
     bucket: string,
     onProblem: Report,
   ) {
-    this.#publisher = publisher;
-    this.#reads = reads;
+    this.#wires = wires;
     this.#server = server;
     this.#kv = kv;
     this.#bucket = bucket;
@@ -69,7 +58,7 @@ export class NatsDocuments implements DocumentStore {
 
   async get(key: string): Promise<Document | undefined> {
     const bucket = this.#bucket;
-    const last = await this.#reads.last(`KV_${bucket}`, `$KV.${bucket}.${toKvKey(key)}`);
+    const last = await this.#wires.reads.last(`KV_${bucket}`, `$KV.${bucket}.${toKvKey(key)}`);
     return last === undefined || REMOVAL.test(last.headers)
       ? undefined
       : this.#decode(key, last.sequence, last.data, last.storedAt);
@@ -108,10 +97,15 @@ export class NatsDocuments implements DocumentStore {
     }
   }
 
-  async #write(kvKey: string, bytes: Uint8Array, expected: number | undefined): Promise<number> {
-    const headers = expected === undefined ? undefined : { [EXPECTED_SEQUENCE]: String(expected) };
-    const subject = `$KV.${this.#bucket}.${kvKey}`;
-    return (await this.#publisher.publish(subject, bytes, headers)).sequence;
+  #write(
+    kvKey: string,
+    data: Uint8Array,
+    expected: number | undefined,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<number> {
+    const bucket = this.#bucket;
+    const [stream, subject] = [`KV_${bucket}`, `$KV.${bucket}.${kvKey}`];
+    return writeOnce(this.#wires, { stream, subject, data, headers, expected });
   }
 
   /** A document that was removed has left a mark, which counts as nothing. @returns the mark's revision */
@@ -127,7 +121,7 @@ export class NatsDocuments implements DocumentStore {
 
   async remove(key: string, expected?: number): Promise<void> {
     try {
-      await this.#kv.delete(toKvKey(key), expected === undefined ? {} : { previousSeq: expected });
+      await this.#write(toKvKey(key), new Uint8Array(0), expected, REMOVAL_HEADERS);
     } catch (error) {
       throw this.#writeError(error, key, expected);
     }

@@ -1,6 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { ELECTIONS_MS, WITHOUT_LEADER } from "../connection/patient-connection.ts";
 import { Exchange, newParcel, type Parcel, RETRY, type Verdict } from "../exchange/exchange.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 
@@ -17,6 +18,7 @@ export interface LastMessage {
 const NOT_FOUND = 10037;
 const WINDOW = 1_024;
 const ATTEMPT_MS = 2_000;
+/** For a server that is alone; a cluster may be electing a leader. */
 const TIMEOUT_MS = 5_000;
 
 type Found = LastMessage | undefined;
@@ -33,7 +35,7 @@ export class LeaderReads {
     this.#exchange = new Exchange<Found>(nc, {
       window: WINDOW,
       attemptTimeoutMs: ATTEMPT_MS,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: nc.info?.cluster === undefined ? TIMEOUT_MS : ELECTIONS_MS,
       repeatable: true,
       judge,
       timedOut,
@@ -83,6 +85,7 @@ function judge(reply: Msg, { subject }: Parcel<Found>): Verdict<Found> {
   }
   const { message, error } = answer;
   if (error?.err_code === NOT_FOUND) return undefined;
+  if (WITHOUT_LEADER.has(error?.err_code ?? 0)) return RETRY;
   if (error !== undefined)
     return asMillraceError(new JetStreamApiError(error), `read from ${subject}`);
   if (message === undefined)
