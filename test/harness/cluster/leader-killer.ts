@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { LaunchedServer } from "@millrace/broker-nats/server";
 import { newSeed, SeededRandom } from "../../reliability/oracle/seeded-random.ts";
-import { behind, leadership } from "./members.ts";
+import { lagging, leadership } from "./members.ts";
 
 /** Where each killer writes how many it killed, a line each; `npm test` adds them up. */
 export const TALLY_VARIABLE = "MILLRACE_TEST_TALLY";
@@ -90,30 +90,22 @@ export class LeaderKiller {
 }
 
 /**
- * Every member has caught up with what there was when it came back. Tests go on making streams and consumers meanwhile, of which some are
- * always still on their way to a member.
+ * All copies have caught up with what there was at the first look. Tests go on making streams and consumers meanwhile, of which some are
+ * always on their way.
  */
 export async function allCurrent(
   members: readonly LaunchedServer[],
   withinMs: number,
 ): Promise<void> {
-  const left = new Map<LaunchedServer, ReadonlySet<string>>();
-  const look = async (member: LaunchedServer): Promise<boolean> => {
-    const before = left.get(member);
-    if (before?.size === 0) return true;
-    const now = await behind(member);
-    if (now === "away") return false;
-    const still = before === undefined ? now : new Set([...before].filter((name) => now.has(name)));
-    left.set(member, still);
-    return still.size === 0;
-  };
-  for (const deadline = performance.now() + withinMs; ; await pause(100)) {
-    if ((await Promise.all(members.map(look))).every(Boolean)) return;
+  let left: ReadonlySet<string> | undefined;
+  for (const deadline = performance.now() + withinMs; ; await pause(200)) {
+    const now = await lagging(members);
+    if (now !== "away")
+      left = left === undefined ? now : new Set([...left].filter((name) => now.has(name)));
+    if (left?.size === 0) return;
     if (performance.now() > deadline) break;
   }
-  const lacking = members.map((member) => {
-    const names = [...(left.get(member) ?? ["everything"])];
-    return `${member.name} (${member.state}) lacks ${names.length === 0 ? "nothing" : names.join(", ")}`;
-  });
-  throw new Error(`not within ${withinMs} ms: all members are current; ${lacking.join("; ")}`);
+  throw new Error(
+    `not within ${withinMs} ms: all copies are current; missing: ${[...(left ?? ["a member"])].join(", ")}`,
+  );
 }

@@ -7,58 +7,81 @@ export const MONITOR_CONFIG = 'http: "127.0.0.1:-1"';
 const MONITOR_LINE = /Starting http monitor on 127\.0\.0\.1:(\d+)/;
 const ANSWER_MS = 2_000;
 
-interface RaftState {
+interface Group {
   readonly leader?: string;
+  readonly replicas?: readonly { readonly current?: boolean; readonly offline?: boolean }[];
 }
 
 interface JetStreamState {
-  readonly meta_cluster?: RaftState;
+  readonly meta_cluster?: Group;
   readonly account_details?: readonly {
-    readonly stream_detail?: readonly { readonly name: string; readonly cluster?: RaftState }[];
+    readonly stream_detail?: readonly {
+      readonly name: string;
+      readonly cluster?: Group;
+      readonly consumer_detail?: readonly { readonly name: string; readonly cluster?: Group }[];
+    }[];
   }[];
 }
 
-interface Health {
-  readonly status: string;
-  readonly errors?: readonly { readonly stream?: string; readonly consumer?: string }[];
-}
-
 /**
- * The streams and consumers of which a member does not hold yet what their leaders do; "away" while it does not answer, or does not
- * know what it is to hold.
+ * The streams and consumers without a leader, or with a copy that its leader does not hold for current. "away" while a member does not
+ * answer. A member's own word of its health is of no use: it goes on calling a copy unhealthy to which nothing was written since its start.
  */
-export async function behind(member: LaunchedServer): Promise<ReadonlySet<string> | "away"> {
-  let health: Health;
-  try {
-    health = await ask<Health>(member, "/healthz?details=true");
-  } catch {
-    return "away";
+export async function lagging(
+  members: readonly LaunchedServer[],
+): Promise<ReadonlySet<string> | "away"> {
+  const seen = new Set<string>();
+  const current = new Set<string>();
+  for (const member of members) {
+    const state = await stateOf(member);
+    if (state === undefined) return "away";
+    for (const [name, group] of groupsOf(state)) {
+      seen.add(name);
+      const copies = group?.replicas ?? [];
+      if (
+        group?.leader === member.name &&
+        copies.every((copy) => copy.current === true && copy.offline !== true)
+      )
+        current.add(name);
+    }
   }
-  if (health.status === "ok") return new Set();
-  const errors = health.errors ?? [];
-  if (errors.length === 0 || errors.some(({ stream }) => stream === undefined)) return "away";
-  return new Set(errors.map(({ stream, consumer = "" }) => `${stream} ${consumer}`));
+  return new Set([...seen].filter((name) => !current.has(name)));
 }
 
 /** How many streams each member leads, the cluster's own among them, as the first member that answers knows it. */
 export async function leadership(
   members: readonly LaunchedServer[],
 ): Promise<ReadonlyMap<string, number>> {
+  const leads = new Map<string, number>();
   for (const member of members) {
-    const state = await ask<JetStreamState>(member, "/jsz?accounts=true&streams=true").catch(
-      () => undefined,
-    );
+    const state = await stateOf(member);
     if (state === undefined) continue;
-    const streams = (state.account_details ?? []).flatMap(
-      ({ stream_detail }) => stream_detail ?? [],
-    );
-    const leads = new Map<string, number>();
-    for (const raft of [state.meta_cluster, ...streams.map(({ cluster }) => cluster)])
-      if (raft?.leader !== undefined && raft.leader !== "")
-        leads.set(raft.leader, (leads.get(raft.leader) ?? 0) + 1);
-    return leads;
+    for (const [, group] of groupsOf(state))
+      if (group?.leader !== undefined && group.leader !== "")
+        leads.set(group.leader, (leads.get(group.leader) ?? 0) + 1);
+    break;
   }
-  return new Map();
+  return leads;
+}
+
+function stateOf(member: LaunchedServer): Promise<JetStreamState | undefined> {
+  return ask<JetStreamState>(member, "/jsz?accounts=true&streams=true&consumers=true").catch(
+    () => undefined,
+  );
+}
+
+function groupsOf({
+  meta_cluster: meta,
+  account_details: accounts = [],
+}: JetStreamState): readonly (readonly [name: string, group: Group | undefined])[] {
+  const streams = accounts.flatMap(({ stream_detail: streams = [] }) => streams);
+  return [
+    ["the cluster", meta],
+    ...streams.flatMap(({ name, cluster, consumer_detail: consumers = [] }) => [
+      [name, cluster] as const,
+      ...consumers.map((consumer) => [`${name} ${consumer.name}`, consumer.cluster] as const),
+    ]),
+  ];
 }
 
 function ask<T>(member: LaunchedServer, path: string): Promise<T> {

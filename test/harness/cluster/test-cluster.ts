@@ -77,9 +77,8 @@ async function withBalancer(cluster: LaunchedCluster): Promise<TestCluster> {
       members.forEach((member) => member.resume());
       if (members.some(({ state }) => state === "ended")) {
         await killer.rest();
-        await Promise.all(
-          members.map((member) => (member.state === "ended" ? member.restart() : undefined)),
-        );
+        const ended = members.filter(({ state }) => state === "ended");
+        await Promise.all(ended.map((member) => member.restart()));
         await allCurrent(members, ALL_BACK_MS);
       }
       killer.work();
