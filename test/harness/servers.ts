@@ -128,7 +128,7 @@ export function useServer(target: ServerUnderTest, options: UseServerOptions = {
   };
 }
 
-type Running = Omit<TestCluster, "members">;
+type Running = Omit<TestCluster, "members" | "kills">;
 
 async function startOne(path: string, options: UseServerOptions): Promise<Running> {
   const { config, jetstream } = options;

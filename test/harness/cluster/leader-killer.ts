@@ -13,7 +13,7 @@ const LEADERS_SHARE = 0.75;
 const FIRST_AFTER_MS = [200, 2_500] as const;
 const NEXT_AFTER_MS = [1_500, 6_000] as const;
 const DOWN_MS = [0, 1_500] as const;
-const RECOVERY_MS = 30_000;
+const RECOVERY_MS = 60_000;
 
 /**
  * Kills members of a cluster one at a time while tests run: with SIGKILL, at random moments, mostly the one that leads the most
@@ -21,20 +21,26 @@ const RECOVERY_MS = 30_000;
  */
 export class LeaderKiller {
   readonly #members: readonly LaunchedServer[];
+  readonly #most: number;
   readonly #random: SeededRandom;
   #round: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #phase: "working" | "resting" | "done" = "resting";
   #kills = 0;
 
-  constructor(members: readonly LaunchedServer[]) {
+  constructor(members: readonly LaunchedServer[], most = Number.POSITIVE_INFINITY) {
     this.#members = members;
+    this.#most = most;
     this.#random = new SeededRandom(Number(process.env[SEED_VARIABLE] ?? newSeed()));
+  }
+
+  get kills(): number {
+    return this.#kills;
   }
 
   /** Also after a rest. */
   work(): void {
-    if (this.#phase !== "resting") return;
+    if (this.#phase !== "resting" || this.#kills >= this.#most) return;
     this.#phase = "working";
     this.#wait(this.#kills === 0 ? FIRST_AFTER_MS : NEXT_AFTER_MS);
   }
@@ -68,13 +74,17 @@ export class LeaderKiller {
   }
 
   async #kill(): Promise<void> {
+    // A test may just have brought all of them back.
+    const wanted = (): boolean => this.#phase === "working";
+    await allCurrent(this.#members, RECOVERY_MS, wanted);
+    if (!wanted()) return;
     const victim = await this.#choose();
     this.#kills += 1;
     await victim.kill();
     await pause(this.#random.between(...DOWN_MS));
     await victim.restart();
     await allCurrent(this.#members, RECOVERY_MS);
-    if (this.#phase === "working") this.#wait(NEXT_AFTER_MS);
+    if (this.#phase === "working" && this.#kills < this.#most) this.#wait(NEXT_AFTER_MS);
   }
 
   async #choose(): Promise<LaunchedServer> {
@@ -96,13 +106,14 @@ export class LeaderKiller {
 export async function allCurrent(
   members: readonly LaunchedServer[],
   withinMs: number,
+  wanted = (): boolean => true,
 ): Promise<void> {
   let left: ReadonlySet<string> | undefined;
   for (const deadline = performance.now() + withinMs; ; await pause(200)) {
     const now = await lagging(members);
     if (now !== "away")
       left = left === undefined ? now : new Set([...left].filter((name) => now.has(name)));
-    if (left?.size === 0) return;
+    if (left?.size === 0 || !wanted()) return;
     if (performance.now() > deadline) break;
   }
   throw new Error(

@@ -5,7 +5,7 @@ const VARIABLE = "MILLRACE_TEST_CLUSTER";
  * An election takes 4 to 9 s after a leader's last sign of life; what a killed leader was asked is asked again after it, and the
  * next leader may be killed in its turn.
  */
-const ELECTIONS_MS = 40_000;
+const ELECTIONS_MS = 60_000;
 
 export const REPLICAS = 3;
 

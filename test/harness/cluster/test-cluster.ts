@@ -6,16 +6,16 @@ import {
 import { join } from "node:path";
 import { startChild } from "../child.ts";
 import type { UseServerOptions } from "../servers.ts";
-import { allCurrent, LeaderKiller } from "./leader-killer.ts";
+import { LeaderKiller } from "./leader-killer.ts";
 import { MONITOR_CONFIG } from "./members.ts";
 import { REPLICAS } from "./mode.ts";
-
-const ALL_BACK_MS = 30_000;
 
 /** Three servers behind one address, with the verbs of one server: each is done to all of them. */
 export interface TestCluster {
   readonly url: string;
   readonly members: readonly LaunchedServer[];
+  /** How many members were killed so far, the verbs not counted. */
+  readonly kills: number;
   readonly first: LaunchedServer;
   stop(): Promise<void>;
   kill(): Promise<void>;
@@ -30,6 +30,7 @@ export interface TestCluster {
 export async function startTestCluster(
   path: string,
   { config = "", connectWith }: UseServerOptions,
+  mostKills?: number,
 ): Promise<TestCluster> {
   const cluster = await launchCluster({
     path,
@@ -39,20 +40,20 @@ export async function startTestCluster(
     ...(connectWith === undefined ? {} : { connectWith }),
   });
   try {
-    return await withBalancer(cluster);
+    return await withBalancer(cluster, mostKills);
   } catch (error) {
     await cluster.dispose();
     throw error;
   }
 }
 
-async function withBalancer(cluster: LaunchedCluster): Promise<TestCluster> {
+async function withBalancer(cluster: LaunchedCluster, mostKills?: number): Promise<TestCluster> {
   const { members } = cluster;
   const balancer = startChild(join(import.meta.dirname, "balancer.ts"), {
     args: members.map(({ port }) => String(port)),
   });
   const { port } = await balancer.message(isAddress, 10_000);
-  const killer = new LeaderKiller(members);
+  const killer = new LeaderKiller(members, mostKills);
   killer.work();
 
   const each = async (act: (member: LaunchedServer) => Promise<void>): Promise<void> => {
@@ -60,26 +61,24 @@ async function withBalancer(cluster: LaunchedCluster): Promise<TestCluster> {
     await killer.rest();
     await Promise.all(members.map(act));
   };
-  const restart = async (): Promise<void> => {
-    await each((member) => member.restart());
-    await allCurrent(members, ALL_BACK_MS);
-  };
   return {
     url: `nats://127.0.0.1:${port}`,
     members,
+    get kills() {
+      return killer.kills;
+    },
     first: members[0] as LaunchedServer,
     stop: () => each((member) => member.stop()),
     kill: () => each((member) => member.kill()),
     freeze: () => each((member) => member.pause()),
     thaw: () => members.forEach((member) => member.resume()),
-    restart,
+    restart: () => each((member) => member.restart()),
     async bringBack() {
       members.forEach((member) => member.resume());
       if (members.some(({ state }) => state === "ended")) {
         await killer.rest();
         const ended = members.filter(({ state }) => state === "ended");
         await Promise.all(ended.map((member) => member.restart()));
-        await allCurrent(members, ALL_BACK_MS);
       }
       killer.work();
     },

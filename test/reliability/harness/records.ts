@@ -10,7 +10,7 @@ export async function readRecords(
   servers: string,
   namespace: string,
 ): Promise<readonly HistoryRecord[]> {
-  const connection = await connect({ servers });
+  const connection = await connect({ servers: servers.split(",") });
   try {
     const stream = `${namespace}-history`;
     const { state } = await (await jetstreamManager(connection)).streams.info(stream);

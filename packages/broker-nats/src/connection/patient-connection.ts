@@ -12,8 +12,13 @@ import {
  * cluster's own and a stream's.
  */
 export const ELECTIONS_MS = 25_000;
+/** How long the first question waits for its answer; each further one twice as long, up to what its asker allows. */
+const FIRST_ANSWER_MS = 1_500;
 /** Between two questions where the answer came at once. */
 const PAUSE_MS = 250;
+
+/** The client's own. */
+const DEFAULT_ANSWER_MS = 1_000;
 
 const API = "$JS.API.";
 
@@ -51,11 +56,13 @@ export function patientConnection(nc: NatsConnection, patience: Patience = {}): 
     payload?: Parameters<NatsConnection["request"]>[1],
     options?: RequestOptions,
   ): Promise<Msg> => {
-    for (const deadline = performance.now() + patienceMs; ;) {
+    const deadline = performance.now() + patienceMs;
+    for (let answerMs = FIRST_ANSWER_MS; ; answerMs *= 2) {
       const again = subject.startsWith(API) && isClustered() && performance.now() < deadline;
       try {
-        // A copy: the client writes to the options that it is given.
-        const reply = await nc.request(subject, payload, options && { ...options });
+        const timeout = options?.timeout ?? DEFAULT_ANSWER_MS;
+        const waits = { ...options, timeout: again ? Math.min(timeout, answerMs) : timeout };
+        const reply = await nc.request(subject, payload, waits);
         if (!again || !isPassing(reply)) return reply;
       } catch (error) {
         if (!again || !(error instanceof TimeoutError) || nc.isClosed()) throw error;
