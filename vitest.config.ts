@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { FileOrder } from "./test/harness/file-order.ts";
 import { clusterMode, patient } from "./test/harness/cluster/mode.ts";
 
 /** In cluster mode everything is made with three replicas. */
@@ -24,13 +25,15 @@ export default defineConfig({
       "examples/**/*.test.ts",
       "bench/**/*.test.ts",
     ],
-    globalSetup: ["test/harness/obtain-servers.ts"],
+    globalSetup: ["test/harness/obtain-servers.ts", "test/harness/compile-cache.ts"],
     setupFiles: ["test/harness/leaks.ts"],
-    testTimeout: patient(30_000),
+    testTimeout: patient(60_000),
     hookTimeout: patient(60_000),
     // Files run in processes of their own: several of them freeze, kill and count processes.
     pool: "forks",
-    maxWorkers: 2,
+    // Most files wait most of the time, for processes to start and leases to end: two cores serve three.
+    maxWorkers: 3,
+    sequence: { sequencer: FileOrder },
     retry: 0,
     passWithNoTests: false,
   },

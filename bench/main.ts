@@ -1,93 +1,81 @@
-import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
-import { launchServer, obtainServer } from "@millrace/broker-nats/server";
 import { render } from "./report/render.ts";
-import { judge, type Verdict } from "./report/verdict.ts";
-import type { Contender, Figure, Scenario } from "./scenarios/scenario.ts";
+import type { Verdict } from "./report/verdict.ts";
+import { compare } from "./run/compare.ts";
+import { type BenchOptions, HELP, readOptions, UsageError } from "./run/options.ts";
+import { contendersOf, type Scenario } from "./scenarios/scenario.ts";
 import { SCENARIOS } from "./scenarios/scenarios.ts";
+import { missing, type ServerKind, startServers } from "./servers/bench-servers.ts";
+import type { Durability } from "./servers/durability.ts";
 
-/**
- * Runs every scenario's contenders side by side, in turn, each in a process of its own, on one private server: A B, B A, A B …
- *
- *     pnpm bench [--smoke] [--rounds 5] [--only process] [--json] [--out results.json]
- *                [--server newest|2.10] [--outstanding 200000]   (how many jobs wait in the scenario `delayed`)
- */
-const { values } = parseArgs({
-  options: {
-    smoke: { type: "boolean", default: false },
-    rounds: { type: "string" },
-    only: { type: "string" },
-    server: { type: "string", default: "newest" },
-    outstanding: { type: "string" },
-    out: { type: "string" },
-    json: { type: "boolean", default: false },
-  },
-});
-const rounds = Number(values.rounds ?? (values.smoke ? 1 : 5));
-const scenarios = SCENARIOS.filter(({ name }) => values.only === undefined || name === values.only);
-if (scenarios.length === 0) throw new Error(`no scenario is called ${values.only}`);
+// `pnpm bench`: every scenario's contenders side by side, in turn, each in a process of its own, on private servers.
 
-const generation = values.server === "2.10" ? "2.10" : "newest";
-const { path } = await obtainServer({
-  generation,
-  onProgress: (line) => process.stderr.write(`${line}\n`),
-});
-await using server = await launchServer({ path });
-process.stderr.write(
-  `nats-server ${server.version}, Node ${process.version}, ${availableParallelism()} processors, ${rounds} rounds\n`,
-);
+try {
+  const options = readOptions(
+    process.argv.slice(2),
+    SCENARIOS.map(({ name }) => name),
+  );
+  if (options.help) process.stdout.write(HELP);
+  else if (options.list)
+    for (const { name, question } of SCENARIOS)
+      process.stdout.write(`${name.padEnd(16)} ${question}\n`);
+  else await bench(options);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`bench: ${error.message} (${error.code}; --help says more)\n`);
+  process.exitCode = 2;
+}
 
-const verdicts: Verdict[] = [];
-for (const scenario of scenarios) verdicts.push(await compare(scenario));
-
-const report = `${JSON.stringify({ server: server.version, node: process.version, rounds, verdicts }, null, 2)}\n`;
-process.stdout.write(values.json ? report : `${render(verdicts)}\n`);
-if (values.out !== undefined) await writeFile(values.out, report);
-for (const { scenario, reached, goal, ceiling } of verdicts) {
-  if (!reached)
+async function bench(options: BenchOptions): Promise<void> {
+  const scenarios = SCENARIOS.filter(({ name }) => options.only?.includes(name) ?? true);
+  const kinds = options.peers ? kindsOf(scenarios) : new Set<ServerKind>();
+  const absent = [...kinds].flatMap((kind) => missing(kind) ?? []);
+  for (const reason of new Set(absent)) process.stderr.write(`left out: ${reason}\n`);
+  const verdicts: Verdict[] = [];
+  let natsVersion = "";
+  for (const durability of options.durabilities) {
+    const asked = scenarios.filter((scenario) => amountOf(scenario, durability, options) > 0);
+    if (asked.length === 0) continue;
+    await using servers = await startServers(kinds, durability, options.generation);
+    natsVersion = servers.natsVersion;
     process.stderr.write(
-      ceiling === undefined
-        ? `${scenario}: below its floor of ${Math.round(goal * 100)} %\n`
-        : `${scenario}: misses its goal\n`,
+      `nats-server ${natsVersion}, Node ${process.version}, ${availableParallelism()} processors, ${options.rounds} rounds, ${durability}\n`,
     );
-}
-// A smoke run only shows that everything works: so few jobs say nothing about speed.
-if (!values.smoke && verdicts.some(({ reached }) => !reached)) process.exitCode = 1;
-
-async function compare(scenario: Scenario): Promise<Verdict> {
-  const amount = amountOf(scenario);
-  const figures: Map<string, Figure>[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const order = round % 2 === 0 ? scenario.contenders : scenario.contenders.toReversed();
-    const ofRound = new Map<string, Figure>();
-    for (const [index, contender] of order.entries()) {
-      process.stderr.write(
-        `${scenario.name}: round ${round + 1} of ${rounds}, ${contender.name}\n`,
+    for (const scenario of asked)
+      verdicts.push(
+        await compare(scenario, {
+          servers,
+          durability,
+          rounds: options.rounds,
+          amount: amountOf(scenario, durability, options),
+          peers: options.peers,
+        }),
       );
-      const namespace = `${scenario.name}-${round}-${index}`;
-      ofRound.set(contender.name, await contend(scenario, contender, namespace, amount));
-    }
-    figures.push(ofRound);
   }
-  return judge(scenario, amount, figures);
+  const { rounds } = options;
+  const report = `${JSON.stringify({ server: natsVersion, node: process.version, rounds, missing: absent, verdicts }, null, 2)}\n`;
+  process.stdout.write(options.json ? report : `${render(verdicts)}\n`);
+  if (options.out !== undefined) await writeFile(options.out, report);
+  for (const { scenario, durability, reached } of verdicts)
+    if (!reached) process.stderr.write(`${scenario} (${durability}): misses its goal\n`);
+  // A smoke run only shows that everything works: so few jobs say nothing about speed.
+  if (!options.smoke && verdicts.some(({ reached }) => !reached)) process.exitCode = 1;
 }
 
-function amountOf({ name, amount }: Scenario): number {
-  if (name === "delayed" && values.outstanding !== undefined) return Number(values.outstanding);
-  return values.smoke ? amount.smoke : amount.full;
+function kindsOf(scenarios: readonly Scenario[]): Set<ServerKind> {
+  const servers = scenarios.flatMap(contendersOf).map(({ server }) => server ?? "nats");
+  return new Set(servers);
 }
 
-async function contend(
-  scenario: Scenario,
-  contender: Contender,
-  namespace: string,
-  amount: number,
-): Promise<Figure> {
-  const program = fileURLToPath(new URL("./contend.ts", import.meta.url));
-  const args = [program, scenario.name, contender.name, server.url, namespace, String(amount)];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
-  return JSON.parse(stdout) as Figure;
+/** 0 where the scenario isn't asked with this durability. */
+function amountOf(
+  { name, amount }: Scenario,
+  durability: Durability,
+  options: BenchOptions,
+): number {
+  if (durability === "disk")
+    return options.smoke ? Math.min(amount.smoke, amount.disk ?? 0) : (amount.disk ?? 0);
+  if (name === "delayed" && options.outstanding !== undefined) return options.outstanding;
+  return options.smoke ? amount.smoke : amount.full;
 }

@@ -85,7 +85,8 @@ export const cancelScenario: Scenario = {
   question:
     "How long from handle.cancel() to the abort of the handler's signal in another process?",
   amount: { full: 500, smoke: 50 },
-  contenders: [bare, millrace],
+  limit: bare,
+  subject: millrace,
   // The bare client confirms nothing and keeps nothing; a cancellation is stored before it is told.
   goal: 0.15,
 };

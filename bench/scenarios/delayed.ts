@@ -91,7 +91,8 @@ export const delayed: Scenario = {
   name: "delayed",
   question: "How long after its start time does a delayed job's handler start?",
   amount: { full: 20_000, smoke: 500 },
-  contenders: [bare, millrace],
+  limit: bare,
+  subject: millrace,
   goal: 1,
   ceiling: (amount) => (amount > 50_000 ? { p99Ms: 100 } : { p50Ms: 5, p99Ms: 25 }),
 };

@@ -1,17 +1,16 @@
-import { UNSETTLED, writeEnvelope } from "@millrace/core";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect } from "millrace";
 import { barePublish } from "../bare/bare-publish.ts";
-import { cpuPerMessageUs, perSecond, type Run, timed } from "../bare/stopwatch.ts";
+import { timed } from "../bare/stopwatch.ts";
+import { fillAtOnce } from "../systems/fill.ts";
+import { bullmq, bullmqInMemory, graphile, peers } from "../systems/peers.ts";
+import { envelopeBytes, messageIdOf } from "./bare-envelope.ts";
 import { type BenchQueue, createBenchQueue } from "./bench-queue.ts";
+import { rateOf } from "./figures.ts";
 import { noOp, payloadOf, QUEUE } from "./no-op-job.ts";
-import type { Contender, Figure, Scenario } from "./scenario.ts";
+import type { Contender, Scenario } from "./scenario.ts";
 
 const WINDOW = 1_024;
-
-export function rateOf(run: Run): Figure {
-  return { kind: "rate", perSecond: perSecond(run), cpuUsEach: cpuPerMessageUs(run) };
-}
 
 /** The same bytes as Millrace sends, made once, with a message id of the same length, the thing that makes a publish safe to repeat. */
 const bare: Contender = {
@@ -19,23 +18,14 @@ const bare: Contender = {
   run: async ({ url, namespace, amount }) => {
     await using queue = await createBenchQueue(url, namespace);
     const nc = await connectNats({ servers: url, noAsyncTraces: true });
-    const payload = writeEnvelope({
-      ...UNSETTLED,
-      id: "01a20e0e-74bc-70e7-a152-e59b21d1a561",
-      name: noOp.name,
-      queue: QUEUE,
-      payload: payloadOf(1_000),
-      createdAt: Date.now(),
-      headers: {},
-    });
+    const payload = envelopeBytes();
     const publish = (messages: number, prefix: string): Promise<void> =>
       barePublish(nc, {
         messages,
         payload,
         window: WINDOW,
         subject: () => `${namespace}.jobs.${QUEUE}`,
-        messageId: (index) =>
-          `${prefix}01a20e0e-74bc-70e7-a152-${index.toString(16).padStart(12, "0")}`,
+        messageId: (index) => prefix + messageIdOf(index),
       });
     await publish(Math.ceil(amount / 10), "warm-");
     const run = await timed(amount, () => publish(amount, ""));
@@ -75,7 +65,12 @@ async function requireHolds(queue: BenchQueue, jobs: number): Promise<void> {
 export const enqueueBulk: Scenario = {
   name: "enqueue-bulk",
   question: "How many jobs a second can one process enqueue, each confirmed?",
-  amount: { full: 200_000, smoke: 5_000 },
-  contenders: [bare, millrace],
+  amount: { full: 200_000, smoke: 5_000, disk: 20_000 },
+  limit: bare,
+  subject: millrace,
+  peers: peers(fillAtOnce, {
+    shares: { [bullmq.name]: 0.25, [bullmqInMemory.name]: 0.25 },
+    without: [graphile],
+  }),
   goal: 0.8,
 };

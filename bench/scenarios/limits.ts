@@ -11,7 +11,8 @@ export const capped: Scenario = {
   question:
     "How many no-op jobs a second does one node run under a cap of the queue that it never reaches?",
   amount: { full: 100_000, smoke: 3_000 },
-  contenders: [unlimited, millraceNode("with a cap", { limits: { concurrency: 1_000 } })],
+  limit: unlimited,
+  subject: millraceNode("with a cap", { limits: { concurrency: 1_000 } }),
   goal: 0.5,
 };
 
@@ -20,10 +21,8 @@ export const rated: Scenario = {
   question:
     "How many no-op jobs a second does one node run under a rate of the queue that it never reaches?",
   amount: { full: 100_000, smoke: 3_000 },
-  contenders: [
-    unlimited,
-    millraceNode("with a rate", { limits: { rate: { limit: 1_000_000, per: "1s" } } }),
-  ],
+  limit: unlimited,
+  subject: millraceNode("with a rate", { limits: { rate: { limit: 1_000_000, per: "1s" } } }),
   goal: 0.5,
 };
 
@@ -39,10 +38,10 @@ export const cappedByKey: Scenario = {
   name: "capped-by-key",
   question: "How many a second under a cap for each of a hundred keys that none reaches?",
   amount: { full: 50_000, smoke: 2_000 },
-  contenders: [
-    unlimited,
-    millraceNode("with caps", { job: ruled({ concurrency: { key: tenantOf, limit: 100 } }) }),
-  ],
+  limit: unlimited,
+  subject: millraceNode("with caps", {
+    job: ruled({ concurrency: { key: tenantOf, limit: 100 } }),
+  }),
   goal: 0.5,
 };
 
@@ -50,12 +49,10 @@ export const ratedByKey: Scenario = {
   name: "rated-by-key",
   question: "How many a second under a rate for each of a hundred keys that none reaches?",
   amount: { full: 50_000, smoke: 2_000 },
-  contenders: [
-    unlimited,
-    millraceNode("with rates", {
-      job: ruled({ rateLimit: { key: tenantOf, limit: 100_000, per: "1s" } }),
-    }),
-  ],
+  limit: unlimited,
+  subject: millraceNode("with rates", {
+    job: ruled({ rateLimit: { key: tenantOf, limit: 100_000, per: "1s" } }),
+  }),
   goal: 0.5,
 };
 
@@ -65,11 +62,9 @@ export const unique: Scenario = {
   question:
     "How many jobs a second does one node run that hold a unique key until they have ended?",
   amount: { full: 50_000, smoke: 2_000 },
-  contenders: [
-    unlimited,
-    millraceNode("unique", {
-      job: ruled({ unique: { key: ({ n }) => `${n}`, while: "running" } }),
-    }),
-  ],
+  limit: unlimited,
+  subject: millraceNode("unique", {
+    job: ruled({ unique: { key: ({ n }) => `${n}`, while: "running" } }),
+  }),
   goal: 0.5,
 };

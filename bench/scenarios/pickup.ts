@@ -4,6 +4,7 @@ import { createInbox } from "@nats-io/nats-core";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect } from "millrace";
 import { createBenchQueue } from "./bench-queue.ts";
+import { latencyOf } from "./figures.ts";
 import { noOp, payloadOf, QUEUE } from "./no-op-job.ts";
 import type { Contender, Figure, Scenario } from "./scenario.ts";
 
@@ -19,10 +20,7 @@ export async function sample(
     const ms = await once(index);
     if (index >= WARM_UP) samples.push(ms);
   }
-  samples.sort((a, b) => a - b);
-  const at = (share: number): number =>
-    samples[Math.min(samples.length - 1, Math.floor(samples.length * share))] ?? Number.NaN;
-  return { kind: "latency", p50Ms: at(0.5), p99Ms: at(0.99) };
+  return latencyOf(samples);
 }
 
 /** A pull that waits, and a core publish on another connection. */
@@ -96,6 +94,7 @@ export const pickup: Scenario = {
   name: "pickup",
   question: "How long from publishing a job on an idle queue to the start of its handler?",
   amount: { full: 2_000, smoke: 100 },
-  contenders: [bare, millrace],
+  limit: bare,
+  subject: millrace,
   goal: 1 / 1.5,
 };

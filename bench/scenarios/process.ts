@@ -1,11 +1,18 @@
 import { connectBroker } from "@millrace/broker-nats";
-import { encodeMsgpack, type Instrumentation, systemClock } from "@millrace/core";
+import {
+  encodeMsgpack,
+  type ExecutionLog,
+  type Instrumentation,
+  systemClock,
+} from "@millrace/core";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, type QueueChange } from "millrace";
 import { barePullHistoryAck } from "../bare/bare-pull.ts";
 import { timed } from "../bare/stopwatch.ts";
-import { rateOf } from "./enqueue-bulk.ts";
+import { drain } from "../systems/drain.ts";
+import { graphile, peers } from "../systems/peers.ts";
+import { rateOf } from "./figures.ts";
 import { type BenchQueue, createBenchQueue } from "./bench-queue.ts";
 import { noOp, payloadOf, QUEUE, Tally } from "./no-op-job.ts";
 import type { Arena, Contender, Figure, Scenario } from "./scenario.ts";
@@ -55,6 +62,8 @@ export interface Rules {
   readonly limits?: QueueChange;
   /** For the client that fills the queue, and for the node. Called in the process that is measured. */
   readonly instrumentation?: () => Instrumentation;
+  /** For the node, which closes it. */
+  readonly executionLog?: () => ExecutionLog;
 }
 
 export function millraceNode(name: string, rules: Rules = {}): Contender {
@@ -75,6 +84,7 @@ async function runAll(arena: Arena, rules: Rules): Promise<Figure> {
     jobs: [job.handler(async ({ input }) => void input.n)],
     slots: SLOTS,
     ...traced,
+    ...(rules.executionLog && { executionLog: rules.executionLog() }),
   });
   const run = await timed(arena.amount, () => settledAll(node, arena.amount));
   await node.stop();
@@ -129,7 +139,12 @@ async function filled(
 export const processJobs: Scenario = {
   name: "process",
   question: "How many no-op jobs a second does one node run to a recorded outcome?",
-  amount: { full: 100_000, smoke: 3_000 },
-  contenders: [bare, millraceNode("Millrace node")],
+  amount: { full: 100_000, smoke: 3_000, disk: 10_000 },
+  limit: bare,
+  subject: millraceNode("Millrace node"),
+  peers: peers((system, arena) => warmed((own) => drain(system, own))(arena), {
+    shares: { [graphile.name]: 0.1 },
+  }),
+  peerGoal: 4,
   goal: 0.5,
 };

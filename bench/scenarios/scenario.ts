@@ -1,3 +1,6 @@
+import type { DurabilityClass } from "../servers/durability.ts";
+import type { ServerKind } from "../servers/bench-servers.ts";
+
 /** What one measurement of one contender gave: bigger is better for rates, smaller for latencies. */
 export type Figure =
   | { readonly kind: "rate"; readonly perSecond: number; readonly cpuUsEach: number }
@@ -11,6 +14,12 @@ export type Figure =
 /** One contender of a scenario. `run` gets a namespace nobody used before. */
 export interface Contender {
   readonly name: string;
+  /** Which server's address `run` gets. Default `nats`. */
+  readonly server?: ServerKind;
+  /** Where it differs from the run's. */
+  readonly durability?: DurabilityClass;
+  /** The share of the scenario's amount that it gets: less where it would take minutes. Default 1. */
+  readonly share?: number;
   readonly run: (arena: Arena) => Promise<Figure>;
 }
 
@@ -21,19 +30,35 @@ export interface Arena {
   readonly amount: number;
 }
 
-/** A question with its contenders. The first is the limit that the others are held against. */
+/** A question with its contenders. */
 export interface Scenario {
   readonly name: string;
   readonly question: string;
-  readonly amount: { readonly full: number; readonly smoke: number };
-  readonly contenders: readonly [Contender, ...Contender[]];
-  /** The share of the limit that the last contender must reach. */
+  /** `disk` where it is also asked with every confirmation synced to disk. */
+  readonly amount: { readonly full: number; readonly smoke: number; readonly disk?: number };
+  /** What the others are held against: the bare client, or Millrace without the thing that is measured. */
+  readonly limit: Contender;
+  /** Millrace. */
+  readonly subject: Contender;
+  /** Other systems; measured where their server can be had. */
+  readonly peers?: readonly Contender[];
+  /** The share of the limit that Millrace must reach. */
   readonly goal: number;
-  /** What the last contender's latencies may be at most, whatever the limit's are. */
+  /** How many times the best peer Millrace must be. Not asked of `disk`: the server syncs each message by itself, a database a whole batch. */
+  readonly peerGoal?: number;
+  /** What Millrace's latencies may be at most, whatever the limit's are. */
   readonly ceiling?: (amount: number) => Ceiling;
 }
 
 export interface Ceiling {
   readonly p50Ms?: number;
   readonly p99Ms: number;
+}
+
+export function contendersOf({ limit, subject, peers = [] }: Scenario): readonly Contender[] {
+  return [limit, subject, ...peers];
+}
+
+export function amountFor(contender: Contender, amount: number): number {
+  return Math.ceil(amount * (contender.share ?? 1));
 }

@@ -1,14 +1,17 @@
 import { cancelScenario } from "./cancel.ts";
 import { delayed } from "./delayed.ts";
 import { enqueueBulk } from "./enqueue-bulk.ts";
+import { enqueueSingle } from "./enqueue-single.ts";
 import { capped, cappedByKey, rated, ratedByKey, unique } from "./limits.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
+import { recorded } from "./recorded.ts";
 import { traced } from "./traced.ts";
 import type { Scenario } from "./scenario.ts";
 
 export const SCENARIOS: readonly Scenario[] = [
   enqueueBulk,
+  enqueueSingle,
   processJobs,
   pickup,
   delayed,
@@ -19,4 +22,5 @@ export const SCENARIOS: readonly Scenario[] = [
   ratedByKey,
   unique,
   traced,
+  recorded,
 ];

@@ -94,4 +94,31 @@ describeEachServer("documents on a server", (server) => {
     expect(await kept()).toBe(1);
     expect(await documents.list()).toMatchObject([{ key: "k0", value: 0 }]);
   });
+
+  test("one copy is peeked into by direct gets, and by its leader where somebody has turned those off", async () => {
+    const namespace = server.namespace();
+    const documents = await (await connectedTo(namespace)).documents("peeked");
+    const nc = await connectNats({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    const jsm = await jetstreamManager(nc);
+    const stream = `KV_${namespace}-peeked`;
+    let direct = 0;
+    nc.subscribe(`$JS.API.DIRECT.GET.${stream}`, { callback: () => void (direct += 1) });
+    await nc.flush();
+    await documents.put("a", 0);
+    await eventually(async () => (await documents.peek("a")) !== undefined && direct > 0, {
+      withinMs: 10_000,
+      describe: () => "a peek that asks nobody but the copy",
+    });
+    for (let n = 1; n <= 200; n += 1) {
+      const revision = await documents.put("a", n);
+      expect(await documents.peek("a")).toMatchObject({ value: n, revision });
+    }
+    expect(await documents.peek("a")).toEqual(await documents.get("a"));
+    expect(direct).toBeGreaterThan(200);
+    const { config } = await jsm.streams.info(stream);
+    await jsm.streams.update(stream, { ...config, allow_direct: false });
+    expect(await documents.peek("a")).toEqual(await documents.get("a"));
+    expect(await documents.peek("none")).toBeUndefined();
+  });
 });

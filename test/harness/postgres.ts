@@ -30,8 +30,15 @@ export function postgresMissing(): string | undefined {
     : undefined;
 }
 
+export interface PostgresOptions {
+  /** Over the server's own defaults, as `name=value`. Default: `fsync=off`, which no test needs. */
+  readonly settings?: readonly string[];
+}
+
 /** A PostgreSQL server of its own, in a temporary directory, on the loopback address. */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres({
+  settings = ["fsync=off"],
+}: PostgresOptions = {}): Promise<TestPostgres> {
   const bin = binaries();
   if (bin === undefined) throw new Error(postgresMissing());
   const dir = await mkdtemp(join(tmpdir(), "millrace-postgres-"));
@@ -68,10 +75,7 @@ export async function startPostgres(): Promise<TestPostgres> {
           dir,
           "-p",
           String(port),
-          "-c",
-          "listen_addresses=127.0.0.1",
-          "-c",
-          "fsync=off",
+          ...["listen_addresses=127.0.0.1", ...settings].flatMap((setting) => ["-c", setting]),
         ],
         { ...who, cwd: dir, stdio: "ignore" },
       );

@@ -105,10 +105,15 @@ describeEachServer("a queue's cap over several processes", (server) => {
     const fleet = await Fleet.start(server);
     await fleet.client.queues.set("work", { concurrency: cap });
     const [a, b] = await Promise.all([fleet.node("a", 3), fleet.node("b", 3), fleet.node("c", 3)]);
-    await fleet.enqueue(250, 200);
+    // Each idle node takes one. With work for all, whoever is first may have them all until the work is done.
     await eventually(async () => Object.keys(await fleet.holders()).length === 3, {
       withinMs: 20_000,
       describe: "each node has a permit",
+    });
+    await fleet.enqueue(250, 200);
+    await eventually(async () => sum(await fleet.holders()) === cap, {
+      withinMs: 20_000,
+      describe: "all permits are in use",
     });
 
     a.signal("SIGKILL");

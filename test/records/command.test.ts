@@ -3,11 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ExecutionRecord } from "millrace/telemetry";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { millraceHere, startMillrace } from "../cli/millrace.ts";
 import { eventually } from "../harness/deadline.ts";
+import { postgresMissing, startPostgres } from "../harness/postgres.ts";
 import { describeEachServer } from "../harness/servers.ts";
 
+const noPostgres = postgresMissing();
 const JOBS = fileURLToPath(new URL("../cli/jobs.ts", import.meta.url));
 
 describeEachServer("millrace records", (server) => {
@@ -80,6 +82,39 @@ describeEachServer("millrace records", (server) => {
     expect(shown.out).toMatch(/^AT +ID +NAME/);
     expect(shown.out).toContain("broken beyond repair");
   });
+
+  test.skipIf(noPostgres !== undefined)(
+    `what a node ran is found in PostgreSQL, by name or because it is configured, and its absence is said${noPostgres === undefined ? "" : ` (skipped: ${noPostgres})`}`,
+    async () => {
+      const postgres = await startPostgres();
+      onTestFinished(() => postgres.remove());
+      Object.assign(env, { MILLRACE_RECORDS_POSTGRES: postgres.url });
+      const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
+      await node.line(/"healthUrl"/, 20_000);
+      const payload = '{"n":21,"password":"x"}';
+      const enqueue = ["enqueue", "double", payload, "--queue", "work", "--id", "d1"];
+      await millraceHere(enqueue, { env });
+      const kept = await eventually(
+        async () => {
+          const records = await find("--from", "postgres");
+          return records.length === 1 ? records : undefined;
+        },
+        { withinMs: 20_000, describe: "the record is in PostgreSQL" },
+      );
+      expect(kept).toMatchObject([
+        { id: "d1", attempt: 1, outcome: "succeeded", payload: { n: 21, password: "***" } },
+      ]);
+      expect(await find("--outcome", "succeeded", "--since", "1h")).toEqual(kept);
+      expect(await find("--from", "postgres", "--queue", "other")).toEqual([]);
+      node.signal("SIGTERM");
+      expect((await node.exit(20_000)).code).toBe(0);
+
+      await postgres.kill();
+      const refused = await millraceHere(["records", "--json"], { env });
+      expect(refused).toMatchObject({ code: 1 });
+      expect(refused.json()).toMatchObject({ error: { code: "record-store-failed" } });
+    },
+  );
 
   test("a place that is not configured is refused", async () => {
     const refused = await millraceHere(["records", "--from", "file", "--json"], { env });

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { constants, setPriority } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import type { Program } from "./driver.ts";
@@ -175,10 +176,21 @@ async function tool(
   cwd?: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const { stdout } = await run(command, [...args], {
+  const ends = run(command, [...args], {
     timeout: SETUP_MS,
     env: { ...process.env, ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
-  return stdout;
+  giveWay(ends.child.pid);
+  return (await ends).stdout;
+}
+
+/** A compiler takes what the tests beside it leave of the cores: those have deadlines, it has none. */
+function giveWay(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended already.
+  }
 }

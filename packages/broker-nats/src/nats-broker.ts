@@ -41,6 +41,7 @@ import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { Settler } from "./settlement/settler.ts";
 import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
+import { DirectReads } from "./store/direct-reads.ts";
 import type { Wires } from "./store/document-writes.ts";
 import { NatsDocuments } from "./store/documents.ts";
 import { LeaderReads } from "./store/leader-reads.ts";
@@ -99,6 +100,7 @@ export class NatsBroker implements Broker {
   readonly #listeners = new Set<(status: BrokerStatus) => void>();
   readonly #unwatch: () => void;
   #features: ServerFeatures;
+  #endpoint: { readonly server: string; readonly endpoint: ServerEndpoint | undefined } | undefined;
   #status: BrokerStatus = "connected";
   #streams: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -146,8 +148,12 @@ export class NatsBroker implements Broker {
     return `nats ${this.#features.version}`;
   }
 
+  // Asked for every attempt that is traced; another server is met once in a reconnect.
   get endpoint(): ServerEndpoint | undefined {
-    return endpointOf(this.#server.nc.getServer());
+    const server = this.#server.nc.getServer();
+    if (this.#endpoint?.server !== server)
+      this.#endpoint = { server, endpoint: endpointOf(server) };
+    return this.#endpoint.endpoint;
   }
 
   /** What the connected server can do. */
@@ -184,7 +190,11 @@ export class NatsBroker implements Broker {
 
   #newDocumentWires(): Wires {
     const { nc } = this.#server;
-    return { publisher: new ConfirmedPublisher(nc, DOCUMENT_WRITES), reads: new LeaderReads(nc) };
+    return {
+      publisher: new ConfirmedPublisher(nc, DOCUMENT_WRITES),
+      reads: new LeaderReads(nc),
+      directReads: new DirectReads(nc),
+    };
   }
 
   async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {
@@ -302,6 +312,7 @@ export class NatsBroker implements Broker {
         this.#settlePublisher.close(),
         this.#documentWires?.publisher.close(),
         this.#documentWires?.reads.close(),
+        this.#documentWires?.directReads.close(),
         this.#hurriedPublisher?.close(),
       ]);
       // Acks are not confirmed: this is what sees them off.

@@ -64,13 +64,13 @@ export type { DeadLetter } from "./settlement/dead-letter.ts";
 export type { Children, HistoryRecord } from "./settlement/history-record.ts";
 export type { DeadReason, Outcome, RetryWish } from "./settlement/outcome.ts";
 export { rescheduled } from "./settlement/reschedule.ts";
+export { settle } from "./settlement/settle.ts";
 export {
   crashesOf,
-  settle,
   type Settlement,
   type SettlementInput,
   type SettlementStep,
-} from "./settlement/settle.ts";
+} from "./settlement/settlement.ts";
 export { envelopeOfUnreadable } from "./settlement/unreadable.ts";
 
 export {

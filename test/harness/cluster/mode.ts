@@ -16,6 +16,11 @@ export function clusterMode(): "newest" | "2.10" | undefined {
   return wanted === "2.10" ? "2.10" : "newest";
 }
 
+/** For a test that has nothing to say of a cluster: skips it there, with the reason. */
+export function leaveOutOfCluster(context: { skip(note: string): never }, reason: string): void {
+  if (clusterMode() !== undefined) context.skip(`not in cluster mode: ${reason}`);
+}
+
 /** A deadline in milliseconds, longer where elections may come in between. */
 export function patient(deadlineMs: number): number {
   return clusterMode() === undefined ? deadlineMs : deadlineMs + ELECTIONS_MS;

@@ -26,13 +26,19 @@ const env = (more: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
   ...more,
 });
 
+/** Behind everything else: the tests beside it have deadlines, it has none. */
+const go = (args: readonly string[], options: Parameters<typeof run>[2]): Promise<string> =>
+  process.platform === "win32"
+    ? run("go", args, options)
+    : run("nice", ["-n", "19", "go", ...args], options);
+
 /** v2 has no version tag that Go understands: its module path has no `/v2`. A commit is v2.20.0, the last v1 tag is v2.13.0. */
 const WAYS: readonly Way[] = [
   [
     "go install of v2.20.0",
     async (cwd) => {
       const options = { cwd, env: env({ GOBIN: cwd }), timeoutMs: BUILD_MS };
-      await run("go", ["install", `${PACKAGE}@798e4b0fc`], options);
+      await go(["install", `${PACKAGE}@798e4b0fc`], options);
     },
   ],
   [
@@ -40,9 +46,9 @@ const WAYS: readonly Way[] = [
     "go build of v2.13.0",
     async (cwd) => {
       const options = { cwd, env: env({}), timeoutMs: BUILD_MS };
-      await run("go", ["mod", "init", "obtain-jaeger"], options);
-      await run("go", ["get", "-tool", `${PACKAGE}@v1.76.0`], options);
-      await run("go", ["build", "-ldflags", "-s -w", "-o", FILE, PACKAGE], options);
+      await go(["mod", "init", "obtain-jaeger"], options);
+      await go(["get", "-tool", `${PACKAGE}@v1.76.0`], options);
+      await go(["build", "-ldflags", "-s -w", "-o", FILE, PACKAGE], options);
     },
   ],
 ];
@@ -83,7 +89,7 @@ async function build(target: string): Promise<JaegerUnderTest> {
       return { state: "present", path: target, source: name };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      tried.push(`${name}: ${reason.includes("ENOENT") ? "no Go here" : reason}`);
+      tried.push(`${name}: ${/ENOENT|go.?: No such file/.test(reason) ? "no Go here" : reason}`);
     } finally {
       await rm(workDir, { recursive: true, force: true });
     }

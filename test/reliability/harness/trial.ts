@@ -48,6 +48,8 @@ export interface TrialNode extends TestChild {
 
 export type NodeChoices = Partial<Omit<NodeConfig, "namespace" | "ledger" | "name">> & {
   readonly nodeOptions?: readonly string[];
+  /** The folder of the programs, where they are another version's. */
+  readonly programs?: string;
 };
 
 /** Where a trial is held. */
@@ -101,7 +103,7 @@ export class Trial {
 
   /** Resolves when the node is ready. */
   async node(name: string, choices: NodeChoices = {}): Promise<TrialNode> {
-    const { nodeOptions = [], ...rest } = choices;
+    const { nodeOptions = [], programs = PROGRAMS, ...rest } = choices;
     const config: NodeConfig = {
       ...this.#connect,
       leaseMs: this.leaseMs,
@@ -113,7 +115,7 @@ export class Trial {
       name,
       ledger: this.#directory,
     };
-    const child = startChild(join(PROGRAMS, "node-program.ts"), {
+    const child = startChild(join(programs, "node-program.ts"), {
       args: [JSON.stringify(config)],
       nodeOptions,
     });
@@ -133,7 +135,11 @@ export class Trial {
     };
   }
 
-  producer(name: string, choices: Partial<ProducerConfig> = {}): TestChild {
+  producer(
+    name: string,
+    choices: Partial<ProducerConfig> & Pick<NodeChoices, "programs"> = {},
+  ): TestChild {
+    const { programs = PROGRAMS, ...rest } = choices;
     const config: ProducerConfig = {
       ...this.#connect,
       jobs: 100,
@@ -141,11 +147,11 @@ export class Trial {
       failEvery: 0,
       workMs: 1,
       pauseMs: 0,
-      ...choices,
+      ...rest,
       name,
       ledger: this.#directory,
     };
-    return startChild(join(PROGRAMS, "producer-program.ts"), { args: [JSON.stringify(config)] });
+    return startChild(join(programs, "producer-program.ts"), { args: [JSON.stringify(config)] });
   }
 
   /** Publishes from the test's own process, and fails unless all are confirmed. */

@@ -1,9 +1,10 @@
-import type { Msg, MsgHdrs, NatsConnection, Status, Subscription } from "@nats-io/nats-core";
+import type { Msg, NatsConnection, Status, Subscription } from "@nats-io/nats-core";
 import { PermissionViolationError } from "@nats-io/nats-core";
 import { watchConnection } from "../connection/connection-events.ts";
 import { MillraceError } from "../errors.ts";
 import { Fifo } from "../wire/fifo.ts";
 import { newInbox } from "../wire/inbox.ts";
+import { publishFrame } from "../wire/publish-frame.ts";
 import { Slots } from "./slots.ts";
 
 /** The reply settles nothing: the message is sent again when its turn comes. */
@@ -25,7 +26,8 @@ export interface Sink<T> {
 export interface Parcel<T> {
   readonly subject: string;
   readonly data: Uint8Array;
-  readonly headers: MsgHdrs | undefined;
+  /** As `encodeHeaders` made them. */
+  readonly headers: Uint8Array | undefined;
   readonly sink: Sink<T>;
   readonly index: number;
   /** How often it was handed to the connection; 0 means the server can't have seen it. */
@@ -198,13 +200,9 @@ export class Exchange<T> {
     parcel.sentTick = this.#tick;
     if (this.#link === "down") return;
     parcel.attempts += 1;
-    const reply = this.#prefix + parcel.token;
+    const { subject, data, headers, token } = parcel;
     try {
-      this.#nc.publish(
-        parcel.subject,
-        parcel.data,
-        parcel.headers === undefined ? { reply } : { reply, headers: parcel.headers },
-      );
+      publishFrame(this.#nc, subject, data, this.#prefix + token, headers);
     } catch (cause) {
       parcel.attempts -= 1;
       this.#fail(parcel, refusedByClient(parcel, cause));

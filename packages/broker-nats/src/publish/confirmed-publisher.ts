@@ -8,7 +8,7 @@ import {
   UNHEARD,
   type Verdict,
 } from "../exchange/exchange.ts";
-import { encodeHeaders, rawHeaders } from "../wire/headers.ts";
+import { encodeHeaders } from "../wire/headers.ts";
 import { readStatus } from "../wire/read-headers.ts";
 import {
   AS_OUTCOME,
@@ -67,10 +67,18 @@ export class ConfirmedPublisher {
 
   publish(subject: string, data: Uint8Array, headers: Publication["headers"]): Promise<PubAck> {
     return new Promise((resolve, reject) => {
-      this.#exchange.send(
-        this.#parcel({ subject, data, headers }, { done: resolve, failed: reject }, 0),
-      );
+      this.send({ subject, data, headers }, { done: resolve, failed: reject }, 0);
     });
+  }
+
+  /**
+   * The same for callers that need no promise.
+   *
+   * @param index passed back with the outcome
+   * @throws MillraceError `payload-too-large`, `invalid-header`: then the sink hears nothing
+   */
+  send(publication: Publication, sink: Sink<PubAck>, index: number): void {
+    this.#exchange.send(this.#parcel(publication, sink, index));
   }
 
   /**
@@ -121,13 +129,7 @@ export class ConfirmedPublisher {
         `A message of ${size} bytes exceeds the server's max_payload of ${maxPayload}. Send a reference to the data instead, or raise max_payload.`,
       );
     }
-    return newParcel({
-      subject,
-      data,
-      headers: encoded === undefined ? undefined : rawHeaders(encoded),
-      sink,
-      index,
-    });
+    return newParcel({ subject, data, headers: encoded, sink, index });
   }
 
   #judge(reply: Msg, parcel: Parcel<PubAck>): Verdict<PubAck> {

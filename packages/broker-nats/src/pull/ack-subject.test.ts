@@ -2,8 +2,6 @@ import { expect, test } from "vitest";
 import { parseAckSubject } from "./ack-subject.ts";
 
 const expected = {
-  stream: "Q",
-  consumer: "W",
   deliveryCount: 2,
   streamSequence: 1234567,
   consumerSequence: 89,

@@ -1,6 +1,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { MillraceError } from "../errors.ts";
 import { Exchange, newParcel } from "../exchange/exchange.ts";
+import { publishFrame } from "../wire/publish-frame.ts";
 import { readStatus } from "../wire/read-headers.ts";
 
 const encoder = new TextEncoder();
@@ -10,7 +11,7 @@ const WORKING = encoder.encode("+WPI");
 
 /** Done, sent and forgotten: when it is lost, the message comes again after `ack_wait`. */
 export function ack(nc: NatsConnection, ackSubject: string): void {
-  nc.publish(ackSubject, ACK);
+  publishFrame(nc, ackSubject, ACK, "");
 }
 
 /**

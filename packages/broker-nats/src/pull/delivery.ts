@@ -3,8 +3,6 @@ import { readHeaders, type ReceivedHeaders } from "../wire/read-headers.ts";
 import { type AckSubject, parseAckSubject } from "./ack-subject.ts";
 
 const UNREADABLE: AckSubject = Object.freeze({
-  stream: "",
-  consumer: "",
   deliveryCount: 0,
   streamSequence: 0,
   consumerSequence: 0,

@@ -10,7 +10,9 @@ import { asMillraceError } from "../jetstream-errors.ts";
 import { heldMessage } from "../held/held-message.ts";
 import { delayedMessage } from "../delayed/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
+import type { Sink } from "../exchange/exchange.ts";
 import { ack } from "../pull/ack.ts";
+import type { Publication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { PubAck } from "../publish/pub-ack.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -30,10 +32,7 @@ export interface SettlerOptions {
   readonly limits: SizeLimits;
 }
 
-/**
- * Carries out a settlement's steps, each confirmed before the next. The lease is asked right before each step, with nothing between the
- * answer and the write. The ack is not confirmed: one that is lost brings the message back, and its record says that it is settled.
- */
+/** Carries out settlements: says what each step publishes, and has the steps run in order. */
 export class Settler {
   readonly #options: SettlerOptions;
 
@@ -41,87 +40,149 @@ export class Settler {
     this.#options = options;
   }
 
-  async settle(delivery: NatsDelivery, steps: readonly SettlementStep[]): Promise<void> {
-    for (let index = 0; index < steps.length; index += 1) {
-      const step = steps[index] as SettlementStep;
-      requireHeld(delivery);
-      switch (step.do) {
-        case "requeue":
-          await this.requeue(step.envelope);
-          break;
-        case "hold":
-          await this.#hold(step.envelope, step.gate);
-          break;
-        case "enqueue":
-          // On the runtime's subject: a chain that has begun goes on while its queue takes nothing new.
-          await this.requeue(step.envelope);
-          break;
-        case "bury":
-          await this.#bury(delivery, step.letter, index);
-          break;
-        case "record":
-          await this.#record(step.record);
-          break;
-        case "ack":
-          this.#ack(delivery);
-          break;
-      }
-    }
+  settle(delivery: NatsDelivery, steps: readonly SettlementStep[]): Promise<void> {
     // A holder that settles nothing lets go: the message comes again when its lease runs out.
     if (steps.length === 0) delivery.lease.end();
+    return new Promise((resolve, reject) =>
+      new Passage(this, delivery, steps, resolve, reject).goOn(),
+    );
   }
 
   /** Publishes an envelope where only the runtime may, now or for its time. */
   async requeue(envelope: Envelope): Promise<void> {
-    const { server, publisher, delays, limits } = this.#options;
-    // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is due.
-    const requeue = requeueMessage(envelope, server.names, limits.queue);
-    const now = systemClock.now();
-    const { notBefore } = envelope;
-    const message =
-      notBefore === undefined || notBefore <= now
-        ? requeue
-        : delayedMessage(requeue, envelope, notBefore, server.names, {
-            now,
-            schedules: delays.schedules,
-          });
-    await publisher.publish(message.subject, message.data, message.headers);
+    const { subject, data, headers } = this.#requeued(envelope);
+    await this.#options.publisher.publish(subject, data, headers);
   }
 
-  async #hold(envelope: Envelope, gate: string): Promise<void> {
-    const { server, publisher, limits } = this.#options;
-    const requeue = requeueMessage(envelope, server.names, limits.queue);
-    const { subject, data, headers } = heldMessage(requeue, envelope, gate, server.names);
-    await publisher.publish(subject, data, headers);
+  /** @param index the step's place in its settlement */
+  send(
+    step: Exclude<SettlementStep, { readonly do: "ack" }>,
+    delivery: NatsDelivery,
+    index: number,
+    sink: Sink<PubAck>,
+  ): void {
+    this.#options.publisher.send(this.#publication(step, delivery, index), sink, index);
   }
 
-  async #bury({ message }: NatsDelivery, letter: DeadLetter, index: number): Promise<void> {
-    const { server, publisher, limits } = this.#options;
-    const headers = {
-      ...writeDeadLetterHeaders(letter, limits.server),
-      // The same however often the settlement is repeated. The time as well as the place: a queue that is removed and made again
-      // counts from 1.
-      "Nats-Msg-Id": `dead/${message.queue}/${message.sequence}/${message.storedAt}/${index}`,
-    };
-    await publisher.publish(server.names.dead(letter.queue, letter.id), letter.body, headers);
-  }
-
-  #record(record: HistoryRecord): Promise<PubAck> {
-    const { server, publisher, limits } = this.#options;
-    return publisher.publish(
-      server.names.history(record.queue, record.id, record.state),
-      writeHistoryRecord(record, limits.server - RECORD_ROOM),
-      undefined,
-    );
-  }
-
-  #ack({ lease, ackSubject }: NatsDelivery): void {
+  ack({ ackSubject, lease }: NatsDelivery): void {
     try {
       ack(this.#options.server.nc, ackSubject);
     } catch (error) {
       throw asMillraceError(error, "ack a job");
     }
     lease.end();
+  }
+
+  #publication(
+    step: Exclude<SettlementStep, { readonly do: "ack" }>,
+    delivery: NatsDelivery,
+    index: number,
+  ): Publication {
+    switch (step.do) {
+      case "requeue":
+      // On the runtime's subject too: a chain that has begun goes on while its queue takes nothing new.
+      case "enqueue":
+        return this.#requeued(step.envelope);
+      case "hold":
+        return this.#held(step.envelope, step.gate);
+      case "bury":
+        return this.#buried(delivery, step.letter, index);
+      case "record":
+        return this.#recorded(step.record);
+    }
+  }
+
+  #requeued(envelope: Envelope): Publication {
+    const { server, delays, limits } = this.#options;
+    // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is due.
+    const requeue = requeueMessage(envelope, server.names, limits.queue);
+    const now = systemClock.now();
+    const { notBefore } = envelope;
+    return notBefore === undefined || notBefore <= now
+      ? requeue
+      : delayedMessage(requeue, envelope, notBefore, server.names, {
+          now,
+          schedules: delays.schedules,
+        });
+  }
+
+  #held(envelope: Envelope, gate: string): Publication {
+    const { server, limits } = this.#options;
+    const requeue = requeueMessage(envelope, server.names, limits.queue);
+    return heldMessage(requeue, envelope, gate, server.names);
+  }
+
+  #buried({ message }: NatsDelivery, letter: DeadLetter, index: number): Publication {
+    const { server, limits } = this.#options;
+    const headers = {
+      ...writeDeadLetterHeaders(letter, limits.server),
+      // The same however often the settlement is repeated. The time as well as the place: a queue that is removed and made again
+      // counts from 1.
+      "Nats-Msg-Id": `dead/${message.queue}/${message.sequence}/${message.storedAt}/${index}`,
+    };
+    return { subject: server.names.dead(letter.queue, letter.id), data: letter.body, headers };
+  }
+
+  #recorded(record: HistoryRecord): Publication {
+    const { server, limits } = this.#options;
+    return {
+      subject: server.names.history(record.queue, record.id, record.state),
+      data: writeHistoryRecord(record, limits.server - RECORD_ROOM),
+      headers: undefined,
+    };
+  }
+}
+
+/**
+ * One settlement on its way: each step confirmed before the next. The lease is asked right before each step, with nothing between the
+ * answer and the write. The ack is not confirmed: one that is lost brings the message back, and its record says that it is settled.
+ *
+ * An object that is called back instead of an async function with a promise for each step: this is done for every job.
+ */
+class Passage implements Sink<PubAck> {
+  readonly #settler: Settler;
+  readonly #delivery: NatsDelivery;
+  readonly #steps: readonly SettlementStep[];
+  readonly #resolve: () => void;
+  readonly #reject: (error: unknown) => void;
+  #index = 0;
+
+  constructor(
+    settler: Settler,
+    delivery: NatsDelivery,
+    steps: readonly SettlementStep[],
+    resolve: () => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#settler = settler;
+    this.#delivery = delivery;
+    this.#steps = steps;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Takes the steps up to the next one that must be confirmed. */
+  goOn(): void {
+    try {
+      for (; this.#index < this.#steps.length; this.#index += 1) {
+        const step = this.#steps[this.#index] as SettlementStep;
+        requireHeld(this.#delivery);
+        if (step.do !== "ack") return this.#settler.send(step, this.#delivery, this.#index, this);
+        this.#settler.ack(this.#delivery);
+      }
+      this.#resolve();
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  done(): void {
+    this.#index += 1;
+    this.goOn();
+  }
+
+  failed(error: MillraceError): void {
+    this.#reject(error);
   }
 }
 

@@ -3,6 +3,7 @@ import { MillraceError } from "@millrace/core";
 import { ELECTIONS_MS } from "../connection/patient-connection.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { HeaderRecord } from "../wire/headers.ts";
+import type { DirectReads } from "./direct-reads.ts";
 import type { LeaderReads } from "./leader-reads.ts";
 
 const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
@@ -14,6 +15,7 @@ export interface Wires {
   /** One that sends nothing twice. */
   readonly publisher: ConfirmedPublisher;
   readonly reads: LeaderReads;
+  readonly directReads: DirectReads;
 }
 
 export interface DocumentWrite {
@@ -33,7 +35,7 @@ export interface DocumentWrite {
  * @throws MillraceError `conflict` where somebody else wrote; `publish-timeout` and its kin, after which it may be written all the same
  */
 export async function writeOnce(
-  { publisher, reads }: Wires,
+  { publisher, reads }: Pick<Wires, "publisher" | "reads">,
   { stream, subject, data, headers = {}, expected }: DocumentWrite,
 ): Promise<number> {
   const write = randomUUID();

@@ -2,11 +2,14 @@ import { type Document, type DocumentStore, MillraceError } from "@millrace/core
 import type { KV, KvEntry } from "@nats-io/kv";
 import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
+import { ASK_LEADER } from "./direct-reads.ts";
 import { type Wires, writeOnce } from "./document-writes.ts";
+import type { LastMessage } from "./leader-reads.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { serverNow } from "./server-now.ts";
+import { SoleCopy } from "./sole-copy.ts";
 import { watchBucket } from "./watch-bucket.ts";
 
 /** "No message found" and "sequence not found": another writer came first, and the bucket keeps only the last. */
@@ -25,6 +28,8 @@ export class NatsDocuments implements DocumentStore {
   readonly #wires: Wires;
   readonly #bucket: string;
   readonly #onProblem: Report;
+  /** Of a bucket that is peeked into. */
+  #soleCopy: SoleCopy | undefined;
 
   private constructor(
     server: ServerAccess,

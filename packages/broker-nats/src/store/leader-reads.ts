@@ -5,17 +5,18 @@ import { ELECTIONS_MS, WITHOUT_LEADER } from "../connection/patient-connection.t
 import { Exchange, newParcel, type Parcel, RETRY, type Verdict } from "../exchange/exchange.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 
-/** The newest message on a subject, as its stream's leader has it. */
+/** The newest message on a key's subject. */
 export interface LastMessage {
   readonly sequence: number;
   readonly data: Uint8Array;
-  /** The header block as it stands in the message, empty where there is none. */
-  readonly headers: string;
+  /** It says that the key was removed or has run out, instead of a value. */
+  readonly isRemoval: boolean;
   /** Epoch milliseconds by the server's clock. */
   readonly storedAt: number;
 }
 
 const NOT_FOUND = 10037;
+const REMOVAL = /^(?:KV-Operation|Nats-Marker-Reason):/im;
 const WINDOW = 1_024;
 const ATTEMPT_MS = 2_000;
 /** For a server that is alone; a cluster may be electing a leader. */
@@ -25,7 +26,7 @@ type Found = LastMessage | undefined;
 
 /**
  * Reads many single messages at once, on one inbox. The client library's own request makes an error with a stack, a timer and a subscription
- * entry for each; with a read for each job that was a quarter of a node's processor time. Direct gets would be cheaper still, but a replica answers
+ * entry for each; with a read for each job that was a quarter of a node's processor time. `DirectReads` are cheaper still, but a replica answers
  * them, which may not have seen the newest write yet.
  */
 export class LeaderReads {
@@ -96,7 +97,7 @@ function judge(reply: Msg, { subject }: Parcel<Found>): Verdict<Found> {
   return {
     sequence: message.seq,
     data: Buffer.from(message.data ?? "", "base64"),
-    headers: Buffer.from(message.hdrs ?? "", "base64").toString("latin1"),
+    isRemoval: REMOVAL.test(Buffer.from(message.hdrs ?? "", "base64").toString("latin1")),
     storedAt: Date.parse(message.time),
   };
 }

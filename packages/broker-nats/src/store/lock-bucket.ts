@@ -80,17 +80,22 @@ export class LockBucket {
     const { nc, jsm } = this.#server;
     const subjects = `$KV.${this.#bucket}.`;
     const range = { stream: this.#stream, filter: `${subjects}>` };
-    const entries: LockEntry[] = [];
+    // A lock that is renewed behind the reader comes once more, ahead of it.
+    const entries = new Map<string, LockEntry>();
     for await (const stored of readStream(nc, jsm, range)) {
-      if (stored.headers["kv-operation"] !== undefined) continue;
-      entries.push({
-        name: fromLockKey(stored.subject.slice(subjects.length)),
+      const name = fromLockKey(stored.subject.slice(subjects.length));
+      if (stored.headers["kv-operation"] !== undefined) {
+        entries.delete(name);
+        continue;
+      }
+      entries.set(name, {
+        name,
         revision: stored.sequence,
         writtenAt: stored.storedAt,
         value: readLockValue(Buffer.from(stored.data).toString("utf8")),
       });
     }
-    return entries;
+    return [...entries.values()];
   }
 
   /**

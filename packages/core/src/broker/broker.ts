@@ -11,7 +11,7 @@ import type { LockStore } from "./lock-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { LaneWeights } from "./lanes.ts";
 import type { ServerEndpoint } from "../tracing/instrumentation.ts";
-import type { SettlementStep } from "../settlement/settle.ts";
+import type { SettlementStep } from "../settlement/settlement.ts";
 
 /**
  * Carries jobs between producers and nodes. Brokers store and move; they never count and never decide.

@@ -9,6 +9,11 @@ export interface Document {
 /** Small documents with compare-and-set. Keys follow the rule of ids, with dots. */
 export interface DocumentStore {
   get(key: string): Promise<Document | undefined>;
+  /**
+   * The same for less, where much is read: the newest document in all but one case. While a bucket gets more copies, or they are counted wrongly, it may be
+   * one that was overwritten a moment ago. So only act on what you expect to find, or write at the revision that was read; for anything else `get`.
+   */
+  peek(key: string): Promise<Document | undefined>;
   list(): Promise<readonly Document[]>;
   /**
    * @param expected the revision the caller read, 0 for "must not exist", undefined for "whatever it is"

@@ -1,5 +1,6 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
 import { PlainEncoder } from "./plain-encoder.ts";
 import { refuseHollowLists } from "./refuse-hollow-lists.ts";
 
@@ -15,6 +16,7 @@ export const MAX_DEPTH = 64;
 const encoder = new Encoder({ ignoreUndefined: true, maxDepth: MAX_DEPTH });
 const plainEncoder = new PlainEncoder(MAX_DEPTH);
 const decoder = new Decoder();
+const plainDecoder = new PlainDecoder(MAX_DEPTH);
 const textDecoder = new TextDecoder("utf-8", { fatal: true });
 const textEncoder = new TextEncoder();
 
@@ -50,13 +52,18 @@ export function encodeJson(value: unknown): Uint8Array {
 export function decodeBody(bytes: Uint8Array, contentType: string | undefined): unknown {
   if (bytes.length === 0) throw new Error("the body is empty");
   if (formatOf(bytes, contentType) === "msgpack") {
-    refuseHollowLists(bytes);
-    const value = decoder.decode(bytes);
-    // Depth d takes at least d bytes, so a short body can't be too deep and is not walked.
-    if (bytes.length > MAX_DEPTH) refuseUnsafe(value);
-    return value;
+    const value = plainDecoder.decode(bytes);
+    return value === NOT_PLAIN ? decodeOther(bytes) : value;
   }
   const value = parseJson(bytes);
+  refuseUnsafe(value);
+  return value;
+}
+
+/** Msgpack bytes that are not plain data or not right: by the library, which says what is wrong. */
+function decodeOther(bytes: Uint8Array): unknown {
+  refuseHollowLists(bytes);
+  const value = decoder.decode(bytes);
   refuseUnsafe(value);
   return value;
 }

@@ -2,7 +2,7 @@ import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import { retryPolicy } from "../retry/backoff.ts";
-import type { SettlementInput } from "./settle.ts";
+import type { SettlementInput } from "./settlement.ts";
 
 export const NOW = 1_700_000_000_000;
 export const ERROR: RecordedError = { type: "TypeError", message: "it broke" };

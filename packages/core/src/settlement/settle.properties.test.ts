@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { type Envelope, messageIdOf } from "../envelope/envelope.ts";
 import { retryPolicy } from "../retry/backoff.ts";
 import type { Outcome } from "./outcome.ts";
-import { settle, type Settlement } from "./settle.ts";
+import { settle } from "./settle.ts";
+import type { Settlement } from "./settlement.ts";
 import { envelope, ERROR, inputOf, NOW } from "./settle.fixture.ts";
 
 const retryWish = fc.oneof(

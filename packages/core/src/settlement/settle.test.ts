@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { NO_RETRY, retryPolicy } from "../retry/backoff.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { Outcome } from "./outcome.ts";
-import { crashesOf, settle, type SettlementInput } from "./settle.ts";
+import { settle } from "./settle.ts";
+import { crashesOf, type SettlementInput } from "./settlement.ts";
 import { envelope, ERROR, inputOf, message, NOW } from "./settle.fixture.ts";
 
 const failed: Outcome = { kind: "failed", error: ERROR, retry: "policy" };

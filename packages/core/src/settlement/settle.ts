@@ -1,60 +1,16 @@
 import { followingJob } from "../envelope/chain-link.ts";
 import type { Envelope } from "../envelope/envelope.ts";
-import type { QueueMessage } from "../envelope/message.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
-import type {
-  ExecutionEffect,
-  ExecutionEvent,
-  ExecutionState,
-  FinalState,
-} from "../machine/execution-machine.ts";
+import type { ExecutionEffect, ExecutionEvent, FinalState } from "../machine/execution-machine.ts";
 import { nextTransition } from "../machine/transition-table.ts";
-import type { RetryPolicy } from "../retry/retry-policy.ts";
-import type { DeadLetter } from "./dead-letter.ts";
-import type { Children, HistoryRecord } from "./history-record.ts";
+import { deadLetterOf, historyRecordOf } from "./kept.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
-
-/** All that settlement looks at. */
-export interface SettlementInput {
-  readonly envelope: Envelope;
-  /** The message the envelope was read from: a dead letter keeps its bytes. */
-  readonly message: QueueMessage;
-  /** The server's count of deliveries of that message, 1 the first time. */
-  readonly deliveryCount: number;
-  readonly from: Extract<ExecutionState, "queued" | "running">;
-  readonly outcome: Outcome;
-  readonly policy: RetryPolicy;
-  /** Epoch milliseconds. */
-  readonly now: number;
-  readonly startedAt?: number;
-  readonly durationMs?: number;
-  /** What the attempt enqueued. */
-  readonly children?: Children;
-  /** In [0, 1), for jitter. */
-  readonly random: number;
-  readonly node: string;
-}
-
-/** One thing a broker does. Each is confirmed before the next begins. */
-export type SettlementStep =
-  | { readonly do: "requeue"; readonly envelope: Envelope }
-  /** Stored where it waits until `HeldStore.release` moves it to its queue. */
-  | { readonly do: "hold"; readonly envelope: Envelope; readonly gate: string }
-  /** A job of its own that follows from this one, published under its own id. That makes a repetition harmless. */
-  | { readonly do: "enqueue"; readonly envelope: Envelope }
-  | { readonly do: "bury"; readonly letter: DeadLetter }
-  | { readonly do: "record"; readonly record: HistoryRecord }
-  | { readonly do: "ack" };
-
-export interface Settlement {
-  readonly state: FinalState;
-  readonly steps: readonly SettlementStep[];
-  /** The envelope with what settlement counted: what is republished where the state is `requeued`. */
-  readonly envelope: Envelope;
-  /** When the requeued job is due, epoch milliseconds; absent where that is at once. */
-  readonly notBefore?: number;
-  readonly reason?: DeadReason;
-}
+import {
+  crashesOf,
+  type Settlement,
+  type SettlementInput,
+  type SettlementStep,
+} from "./settlement.ts";
 
 /**
  * Decides what becomes of a job after one delivery of it. Pure: the caller acts.
@@ -168,11 +124,6 @@ function count(
   return counted;
 }
 
-/** Holders this job has outlived without an outcome: those an earlier envelope counted, and those the server's delivery count shows. */
-export function crashesOf(input: Pick<SettlementInput, "envelope" | "deliveryCount">): number {
-  return input.envelope.crashes + Math.max(0, input.deliveryCount - 1);
-}
-
 /** A place that a rate limit keeps is used up by running: each attempt needs one of its own. */
 function placeKept({ from, outcome, envelope }: SettlementInput): number | undefined {
   if (outcome.kind === "deferred" && outcome.reservedAt !== undefined) return outcome.reservedAt;
@@ -237,13 +188,13 @@ function stepsOf(
       case "publishDead":
         steps.push({
           do: "bury",
-          letter: deadLetter(input, envelope, reason ?? "attempts-exhausted"),
+          letter: deadLetterOf(input, envelope, reason ?? "attempts-exhausted"),
         });
         break;
       case "record":
         steps.push({
           do: "record",
-          record: historyRecord(input, envelope, state, notBefore, reason),
+          record: historyRecordOf(input, envelope, state, notBefore, reason),
         });
         break;
       case "ack":
@@ -258,73 +209,4 @@ function followingOf({ envelope, outcome, now }: SettlementInput): Envelope | un
   return outcome.kind === "succeeded" && envelope.next !== undefined
     ? followingJob(envelope, outcome.output, now)
     : undefined;
-}
-
-function deadLetter(input: SettlementInput, envelope: Envelope, reason: DeadReason): DeadLetter {
-  const { message, outcome } = input;
-  const error = "error" in outcome ? outcome.error : errorOf(reason, input);
-  return {
-    id: envelope.id,
-    ...(envelope.name === "" ? {} : { name: envelope.name }),
-    queue: envelope.queue,
-    reason,
-    attempts: envelope.attempts,
-    error,
-    ...(envelope.firstError === undefined || envelope.firstError === error
-      ? {}
-      : { firstError: envelope.firstError }),
-    at: input.now,
-    node: input.node,
-    body: message.body,
-    headers: message.headers,
-  };
-}
-
-function errorOf(reason: DeadReason, input: SettlementInput): RecordedError {
-  if (reason === "crashed") {
-    return {
-      type: "crashed",
-      message: `The job's holder crashed or lost its lease ${crashesOf(input)} times in a row without an outcome.`,
-    };
-  }
-  const {
-    envelope: { expiresAt },
-    now,
-  } = input;
-  const at =
-    expiresAt !== undefined && expiresAt <= now ? ` at ${new Date(expiresAt).toISOString()}` : "";
-  return { type: "expired", message: `The job did not start before its expiry${at}.` };
-}
-
-function historyRecord(
-  input: SettlementInput,
-  envelope: Envelope,
-  state: FinalState,
-  notBefore: number | undefined,
-  reason: DeadReason | undefined,
-): HistoryRecord {
-  const { outcome } = input;
-  const record: { -readonly [K in keyof HistoryRecord]: HistoryRecord[K] } = {
-    id: envelope.id,
-    name: envelope.name,
-    queue: envelope.queue,
-    state: state as HistoryRecord["state"],
-    outcome: outcome.kind,
-    attempts: envelope.attempts,
-    generation: input.envelope.generation,
-    sequence: input.message.sequence,
-    node: input.node,
-    at: input.now,
-  };
-  if (input.startedAt !== undefined) record.startedAt = input.startedAt;
-  if (input.durationMs !== undefined) record.durationMs = input.durationMs;
-  if (notBefore !== undefined) record.notBefore = notBefore;
-  if (outcome.kind === "succeeded" && outcome.output !== undefined) record.output = outcome.output;
-  if ("error" in outcome) record.error = outcome.error;
-  if (outcome.kind === "cancelled") record.reason = outcome.reason;
-  if (outcome.kind === "held") record.reason = outcome.gate;
-  if (reason !== undefined) record.reason = reason;
-  if (envelope.parent !== undefined) record.parent = envelope.parent;
-  if (input.children !== undefined) record.children = input.children;
-  return record;
 }

@@ -23,7 +23,7 @@ import type { ProgressStore } from "../broker/progress-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
-import type { SettlementStep } from "../settlement/settle.ts";
+import type { SettlementStep } from "../settlement/settlement.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/system-clock.ts";
 import { Connection } from "./memory/connection.ts";

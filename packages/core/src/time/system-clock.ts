@@ -23,10 +23,9 @@ class SystemTimer implements Timer {
   }
 
   #arm(delayMs: number, fire: () => void): void {
-    const step = Math.min(delayMs, LONGEST_TIMEOUT_MS);
-    this.#handle = setTimeout(() => {
-      if (delayMs > step) this.#arm(delayMs - step, fire);
-      else fire();
-    }, step);
+    this.#handle =
+      delayMs <= LONGEST_TIMEOUT_MS
+        ? setTimeout(fire, delayMs)
+        : setTimeout(() => this.#arm(delayMs - LONGEST_TIMEOUT_MS, fire), LONGEST_TIMEOUT_MS);
   }
 }

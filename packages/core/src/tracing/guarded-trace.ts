@@ -1,4 +1,4 @@
-import type { Settlement, SettlementInput } from "../settlement/settle.ts";
+import type { Settlement, SettlementInput } from "../settlement/settlement.ts";
 import type { AttemptTrace } from "./instrumentation.ts";
 
 /** A trace that may fail in whatever way without its job's noticing. */

@@ -1,7 +1,7 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJob } from "../job/define-job.ts";
-import type { Settlement, SettlementInput } from "../settlement/settle.ts";
+import type { Settlement, SettlementInput } from "../settlement/settlement.ts";
 
 /**
  * Follows jobs from their publish to their end: traces, or whatever else is to surround them. Clients and nodes take one; without it nothing is

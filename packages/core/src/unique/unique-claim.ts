@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Document } from "../broker/document-store.ts";
 import type { UniqueRule } from "../job/coordination.ts";
 
@@ -56,7 +56,7 @@ export interface StoredClaim {
  * itself may hold anything, a secret included, so only its hash is written.
  */
 export function claimKey(queue: string, uniqueKey: string): string {
-  return `${queue}.${createHash("sha256").update(uniqueKey).digest("base64url").slice(0, 32)}`;
+  return `${queue}.${hash("sha256", uniqueKey, "base64url").slice(0, 32)}`;
 }
 
 /** A document that is no claim was written by something else. It stands in nobody's way and may be replaced. */

@@ -172,6 +172,12 @@ export class UniqueClaims {
     return document === undefined ? undefined : readClaim(document);
   }
 
+  /** For less than `read`; good for what `peek` of a document is good for. */
+  async peek({ queue, key }: UniqueKey): Promise<StoredClaim | undefined> {
+    const document = await (await this.#documents()).peek(claimKey(queue, key));
+    return document === undefined ? undefined : readClaim(document);
+  }
+
   /**
    * @param expected the revision that was read, 0 where there is to be none
    * @returns the new revision, or undefined where another writer was first

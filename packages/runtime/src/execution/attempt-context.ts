@@ -1,5 +1,4 @@
 import type {
-  AnyJob,
   AttemptTrace,
   Children,
   EnqueuedJob,
@@ -11,46 +10,38 @@ import type {
   PreparedJob,
   Producer,
 } from "@millrace/core";
-import type { AbortSwitch } from "./abort-switch.ts";
+import type { AttemptOptions } from "./attempt.ts";
 import { Offspring } from "./offspring.ts";
 
 /** What a handler is given. Getters, so that a job that needs no signal and no log pays for neither. */
 export class AttemptContext implements ExecutionContext {
   readonly input: unknown;
-  readonly job: Envelope;
-  readonly node: string;
-  readonly token: number;
-  readonly maxAttempts: number;
-  readonly progress: ExecutionContext["progress"];
   readonly trace: AttemptTrace | undefined;
-  readonly #abort: AbortSwitch;
-  readonly #nodeLog: Logger;
-  readonly #producer: Producer;
+  readonly #options: AttemptOptions;
   #log: Logger | undefined;
   #offspring: Offspring | undefined;
 
-  constructor(fields: {
-    input: unknown;
-    envelope: Envelope;
-    definition: AnyJob;
-    token: number;
-    node: string;
-    progress: ExecutionContext["progress"];
-    abort: AbortSwitch;
-    log: Logger;
-    producer: Producer;
-    trace: AttemptTrace | undefined;
-  }) {
-    this.input = fields.input;
-    this.job = fields.envelope;
-    this.node = fields.node;
-    this.token = fields.token;
-    this.progress = fields.progress;
-    this.maxAttempts = fields.envelope.maxAttempts ?? fields.definition.retry.attempts;
-    this.#abort = fields.abort;
-    this.#nodeLog = fields.log;
-    this.#producer = fields.producer;
-    this.trace = fields.trace;
+  constructor(input: unknown, options: AttemptOptions, trace: AttemptTrace | undefined) {
+    this.input = input;
+    this.trace = trace;
+    this.#options = options;
+  }
+
+  get job(): Envelope {
+    return this.#options.envelope;
+  }
+
+  get node(): string {
+    return this.#options.host.node;
+  }
+
+  get token(): number {
+    return this.#options.token;
+  }
+
+  get maxAttempts(): number {
+    const { envelope, job } = this.#options;
+    return envelope.maxAttempts ?? job.retry.attempts;
   }
 
   /** Undefined where nothing was enqueued. */
@@ -63,11 +54,11 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get signal(): AbortSignal {
-    return this.#abort.signal;
+    return this.#options.abort.signal;
   }
 
   get log(): Logger {
-    this.#log ??= this.#nodeLog.child({
+    this.#log ??= this.#options.host.log.child({
       job: this.job.id,
       name: this.job.name,
       queue: this.job.queue,
@@ -76,12 +67,21 @@ export class AttemptContext implements ExecutionContext {
     return this.#log;
   }
 
-  // Arrow functions, so that a handler may take them off the context.
-  readonly enqueue: ExecutionContext["enqueue"] = async (job, input, options) =>
-    this.#kept(await this.#open().enqueue(job, input, options, this.#origin));
+  // Functions that know their context, so that a handler may take them off it.
 
-  readonly enqueueMany: ExecutionContext["enqueueMany"] = async (job, items) =>
-    this.#keptAll(await this.#open().enqueueMany(job, items, this.#origin));
+  get progress(): ExecutionContext["progress"] {
+    return (value, note) => this.#options.listener.handlerReported(value, note);
+  }
+
+  get enqueue(): ExecutionContext["enqueue"] {
+    return async (job, input, options) =>
+      this.#kept(await this.#open().enqueue(job, input, options, this.#origin));
+  }
+
+  get enqueueMany(): ExecutionContext["enqueueMany"] {
+    return async (job, items) =>
+      this.#keptAll(await this.#open().enqueueMany(job, items, this.#origin));
+  }
 
   /** What a handler in a thread has made there, to be sent from here. */
   async send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
@@ -100,9 +100,10 @@ export class AttemptContext implements ExecutionContext {
 
   /** A handler that lost its job to another holder must not go on multiplying it. */
   #open(): Producer {
-    const { reason } = this.#abort;
+    const { abort, host } = this.#options;
+    const { reason } = abort;
     if (reason?.code === "lease-lost" || reason?.code === "lock-lost") throw reason;
-    return this.#producer;
+    return host.producer;
   }
 
   #kept(child: EnqueuedJob): EnqueuedJob {

@@ -3,7 +3,6 @@ import {
   type AttemptTrace,
   type Children,
   type Envelope,
-  type ExecutionContext,
   MillraceError,
   type Outcome,
   type RecordedError,
@@ -16,6 +15,17 @@ import { AttemptContext } from "./attempt-context.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { interpret, outcomeOfAbort } from "./interpret.ts";
 
+/** What its execution hears of an attempt. */
+export interface AttemptListener {
+  /** It is under way from here on, and may fail or time out. Called at most once, before its end. @returns its trace, if it has one */
+  attemptStarted(job: AnyJob): AttemptTrace | undefined;
+  /** Called at most once, and never after `stop()`. */
+  attemptEnded(outcome: Outcome): void;
+  /** The handler went on past its abort and its grace; the end follows. */
+  abortIgnored(): void;
+  handlerReported(value: number, note: string | undefined): void;
+}
+
 export interface AttemptOptions {
   readonly host: ExecutionHost;
   readonly envelope: Envelope;
@@ -23,13 +33,8 @@ export interface AttemptOptions {
   /** For the handler. */
   readonly token: number;
   readonly abort: AbortSwitch;
-  readonly progress: ExecutionContext["progress"];
-  /** The attempt is under way from here on, and may fail or time out. Called at most once, before `onOutcome`. Returns its trace, if it has one. */
-  readonly onStart: () => AttemptTrace | undefined;
-  /** Called at most once, and never after `stop()`. */
-  readonly onOutcome: (outcome: Outcome) => void;
-  /** The handler went on past its abort and its grace; the outcome follows. */
-  readonly onIgnoredAbort: () => void;
+  /** Called as an object, not by closures: a node makes some ten thousand attempts a second. */
+  readonly listener: AttemptListener;
 }
 
 /**
@@ -72,29 +77,24 @@ export class Attempt {
   }
 
   #run(input: unknown): void {
-    const { host, envelope, job, token, abort, progress } = this.#options;
+    const { abort } = this.#options;
     // Told to stop while the payload was being validated: then the work is best not begun.
     if (abort.reason !== undefined) return this.#end(outcomeOfAbort(abort.reason));
     this.#start();
-    const context = new AttemptContext({
-      input,
-      envelope,
-      definition: job,
-      token,
-      node: host.node,
-      progress,
-      abort,
-      log: host.log,
-      producer: host.producer,
-      trace: this.#trace,
-    });
+    const context = new AttemptContext(input, this.#options, this.#trace);
     this.#context = context;
-    const trace = this.#trace;
     this.#step(
-      trace === undefined ? () => host.call(context) : () => trace.run(() => host.call(context)),
+      () => this.#call(context),
       (returned) => this.#accept(interpret({ returned }, abort.reason)),
       (threw) => this.#end(interpret({ threw }, abort.reason)),
     );
+  }
+
+  #call(context: AttemptContext): unknown {
+    const { host } = this.#options;
+    return this.#trace === undefined
+      ? host.call(context)
+      : this.#trace.run(() => host.call(context));
   }
 
   #accept(outcome: Outcome): void {
@@ -168,22 +168,23 @@ export class Attempt {
   }
 
   #giveUp(): void {
-    const { abort, onIgnoredAbort } = this.#options;
+    const { abort, listener } = this.#options;
     if (this.#state === "over" || abort.reason === undefined) return;
-    onIgnoredAbort();
+    listener.abortIgnored();
     this.#end(outcomeOfAbort(abort.reason));
   }
 
   #start(): void {
     if (this.#state !== "ready") return;
     this.#state = "started";
-    this.#trace = this.#options.onStart();
+    const { listener, job } = this.#options;
+    this.#trace = listener.attemptStarted(job);
   }
 
   #end(outcome: Outcome): void {
     if (this.#state === "over") return;
     this.stop();
-    this.#options.onOutcome(outcome);
+    this.#options.listener.attemptEnded(outcome);
   }
 }
 

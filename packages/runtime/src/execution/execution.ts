@@ -8,8 +8,8 @@ import {
   type Envelope,
   envelopeOfUnreadable,
   type ExecutionState,
+  type FinalState,
   type HistoryRecord,
-  type Instrumentation,
   MillraceError,
   nextTransition,
   NO_RETRY,
@@ -25,7 +25,7 @@ import type { Entrant, Gate } from "../gates/gate.ts";
 import { Passes } from "../gates/passes.ts";
 import { AbortSwitch } from "./abort-switch.ts";
 import { admit } from "./admit.ts";
-import { Attempt } from "./attempt.ts";
+import { Attempt, type AttemptListener } from "./attempt.ts";
 import { decide } from "./decide.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { fencingToken } from "./fencing-token.ts";
@@ -34,23 +34,10 @@ import { maskOutcome } from "./mask-outcome.ts";
 import { findOnRecord } from "./on-record.ts";
 import { Pause } from "./pause.ts";
 import { ProgressReporter } from "./progress-reporter.ts";
-import { remedy } from "./remedy.ts";
-import {
-  reportIgnoredAbort,
-  reportRedelivered,
-  reportSettled,
-  reportStarted,
-  reportTrouble,
-} from "./report.ts";
-import {
-  followUp,
-  hooksFor,
-  type Settled,
-  type SettlementHook,
-  settleWithHooks,
-} from "./settlement-hook.ts";
+import { reportIgnoredAbort, reportRedelivered, reportStarted, reportTrouble } from "./report.ts";
+import { type Estate, Settling, type SettlingOwner } from "./settling.ts";
 import { isSuspect } from "./suspects.ts";
-import { traceAttempt, traceEndUnrun } from "./trace-attempt.ts";
+import { traceAttempt } from "./trace-attempt.ts";
 
 /**
  * What this execution is busy with. One way only, and every step may be left out:
@@ -68,7 +55,7 @@ const NO_GATES: readonly Gate[] = [];
  * The steps: read → recall (redeliveries only) → admit → gates (jobs that wait for each other only) → quarantine (suspects only) → attempt → settle.
  * Each may end the execution early with an outcome, and every outcome goes through `#settle`.
  */
-export class Execution {
+export class Execution implements AttemptListener, SettlingOwner {
   readonly #host: ExecutionHost;
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
@@ -84,7 +71,9 @@ export class Execution {
   #definition: AnyJob | undefined;
   #attempt: Attempt | undefined;
   #pause: Pause | undefined;
-  /** Set from the start of an attempt that is traced until its end was told. */
+  /** Set once there is an outcome. */
+  #settling: Settling | undefined;
+  /** Set from the start of an attempt that is traced until it is settled. */
   #trace: AttemptTrace | undefined;
   /** By the monotonic clock; set where gates are passed. */
   #gatedSince: number | undefined;
@@ -222,6 +211,7 @@ export class Execution {
     if (this.#phase === "recalling" || this.#phase === "gating" || this.#phase === "quarantined")
       this.#settle({ kind: "lease-lost" });
     this.#pause?.cutShort();
+    this.#settling?.cutShort();
   }
 
   /**
@@ -354,19 +344,6 @@ export class Execution {
     }
   }
 
-  /** An abandoned job is another's to settle, and its note may be of use there. */
-  async #endTrial(envelope: Envelope): Promise<void> {
-    if (this.#state === "abandoned") return;
-    try {
-      await this.#host.trials.over(envelope);
-    } catch (error) {
-      this.#host.log.debug(
-        { job: envelope.id, error: recordError(error) },
-        "the note of a suspect's run stays behind",
-      );
-    }
-  }
-
   #token({ generation, createdAt }: Envelope): number {
     const { deliveryCount } = this.#delivery;
     return fencingToken({ generation, deliveryCount, ageMs: this.#host.clock.now() - createdAt });
@@ -383,24 +360,30 @@ export class Execution {
       job,
       token: this.#passes?.token ?? this.#token(envelope),
       abort: this.#abort,
-      progress: (value, note) => this.#report(envelope, value, note),
-      onStart: () => this.#started(envelope, job),
-      onOutcome: (outcome) => this.#settle(outcome),
-      onIgnoredAbort: () => reportIgnoredAbort(host, envelope),
+      listener: this,
     });
     this.#attempt.begin();
   }
 
-  #report(envelope: Envelope, value: number, note: string | undefined): void {
+  handlerReported(value: number, note: string | undefined): void {
     // A handler that goes on after its attempt is over is told what is wrong, and otherwise not heard.
     const over = this.#phase !== "attempting" || this.#abort.reason?.code === "lease-lost";
     if (over) return void checkProgress(value, note);
-    this.#progress ??= new ProgressReporter(this.#host, envelope, this.#trace);
+    this.#progress ??= new ProgressReporter(this.#host, this.#requireEnvelope(), this.#trace);
     this.#progress.report(value, note);
   }
 
-  #started(envelope: Envelope, job: AnyJob): AttemptTrace | undefined {
+  attemptEnded(outcome: Outcome): void {
+    this.#settle(outcome);
+  }
+
+  abortIgnored(): void {
+    reportIgnoredAbort(this.#host, this.#requireEnvelope());
+  }
+
+  attemptStarted(job: AnyJob): AttemptTrace | undefined {
     const { clock, instrumentation } = this.#host;
+    const envelope = this.#requireEnvelope();
     this.#state = nextTransition(this.#state, { type: "START" }).state;
     this.#startedAt = clock.now();
     this.#startedMono = clock.monotonic();
@@ -451,78 +434,38 @@ export class Execution {
     // It would only be cancelled when it comes again, which may be much later.
     if (settlement.state === "requeued" && cancellation !== undefined) {
       input.outcome = { kind: "cancelled", reason: cancellation.reason };
-      void this.#carryOut(input, settle(input));
-    } else void this.#carryOut(input, settlement);
+      this.#carryOut(input, settle(input));
+    } else this.#carryOut(input, settlement);
   }
 
-  /** Until the broker has confirmed it all, or the lease is gone and the job is somebody else's to settle. */
-  async #carryOut(input: SettlementInput, first: Settlement): Promise<void> {
-    const { broker } = this.#host;
-    const trace = this.#trace;
-    let settlement = trace === undefined ? first : trace.settling(input, first);
-    for (let tries = 0; ; tries += 1) {
-      if (!this.#delivery.lease.isHeld())
-        settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
-      // With a lost lease there is nothing to carry out and nothing to let go.
-      if (settlement.steps.length === 0) break;
-      try {
-        const hooks = hooksFor(this.#host.hooks, input.envelope, settlement);
-        if (hooks.length === 0) await broker.settle(this.#delivery, settlement.steps);
-        else await this.#settleWithHooks(hooks, settlement);
-        break;
-      } catch (error) {
-        const other = remedy(error, input, settlement, this.#host.clock.now());
-        if (other !== undefined) settlement = trace?.settling(input, other) ?? other;
-        else await this.#troubled(error, tries);
-      }
-      if (this.#phase === "ended") return;
-    }
-    if (this.#phase === "ended") return;
-    this.#state = settlement.state;
-    reportSettled(this.#host, input, settlement, trace?.traceId);
-    if (this.#host.instrumentation !== undefined)
-      this.#traceSettled(this.#host.instrumentation, input, settlement);
-    if (this.#onTrial) await this.#endTrial(input.envelope);
-    const { state } = settlement;
-    if (this.#progress !== undefined && state !== "requeued" && state !== "abandoned")
-      await this.#progress.forget();
-    const hooks = hooksFor(this.#host.hooks, input.envelope, settlement);
-    if (hooks.length > 0 && settlement.state !== "abandoned")
-      await followUp(hooks, this.#settled(settlement), this.#host.log);
-    if (this.#passes !== undefined) await this.#passes.leave(settlement);
-    this.#end();
+  #carryOut(input: SettlementInput, settlement: Settlement): void {
+    const estate: Estate = {
+      host: this.#host,
+      delivery: this.#delivery,
+      input,
+      recorded: this.#recorded,
+      trace: this.#trace,
+      progress: this.#progress,
+      passes: this.#passes,
+      onTrial: this.#onTrial,
+      owner: this,
+    };
+    this.#settling = new Settling(estate, settlement);
+    void this.#settling.run();
   }
 
-  /** What the hooks publish belongs to the attempt that was the last of its batch. */
-  #settleWithHooks(hooks: readonly SettlementHook[], settlement: Settlement): Promise<void> {
-    const carryOut = (): Promise<void> =>
-      settleWithHooks(this.#host.broker, this.#delivery, hooks, this.#settled(settlement));
-    return this.#trace === undefined ? carryOut() : this.#trace.run(carryOut);
-  }
-
-  #traceSettled(
-    instrumentation: Instrumentation,
-    input: SettlementInput,
-    settlement: Settlement,
-  ): void {
-    if (this.#trace !== undefined) this.#trace.settled(input, settlement);
-    else traceEndUnrun(this.#host, instrumentation, input, settlement);
+  settlingCarriedOut(state: FinalState): void {
+    this.#state = state;
     this.#trace = undefined;
   }
 
-  #settled(settlement: Settlement): Settled {
-    return {
-      envelope: this.#requireEnvelope(),
-      message: this.#delivery.message,
-      settlement,
-      recorded: this.#recorded,
-    };
+  settlingEnded(): void {
+    this.#end();
   }
 
   /** The broker could not be asked: waits before it is asked again. */
   async #troubled(error: unknown, tries: number): Promise<void> {
-    reportTrouble(this.#host, this.#requireEnvelope(), error);
-    this.#trace?.event("settlement.failed", { "error.type": recordError(error).type });
+    reportTrouble(this.#host, this.#requireEnvelope(), error, undefined);
     if (this.#phase === "ended" || !this.#delivery.lease.isHeld()) return;
     this.#pause ??= new Pause(this.#host.clock);
     await this.#pause.wait(tries);
@@ -532,6 +475,7 @@ export class Execution {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
     this.#attempt?.stop();
+    this.#settling?.abandon();
     this.#trace?.abandoned();
     this.#progress?.end({ write: false });
     this.#pause?.cutShort();

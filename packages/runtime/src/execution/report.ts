@@ -1,4 +1,5 @@
 import {
+  type AttemptTrace,
   type Envelope,
   type Events,
   noMetrics,
@@ -34,7 +35,13 @@ export function reportRedelivered(
 }
 
 /** The broker could not do what it was asked; it is asked again. */
-export function reportTrouble(host: ExecutionHost, envelope: Envelope, error: unknown): void {
+export function reportTrouble(
+  host: ExecutionHost,
+  envelope: Envelope,
+  error: unknown,
+  trace: AttemptTrace | undefined,
+): void {
+  trace?.event("settlement.failed", { "error.type": recordError(error).type });
   host.events.emit("settlement.failed", { ...idOf(envelope), error: recordError(error) });
 }
 

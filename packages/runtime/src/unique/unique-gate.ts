@@ -12,7 +12,7 @@ import {
 } from "@millrace/core";
 import type { Entrant, Gate, Passage } from "../gates/gate.ts";
 import { type Meeting, meetingOf, uniqueKeyOf } from "./job-meeting.ts";
-import { judgeByClaims } from "./judge-by-claims.ts";
+import { judgeByClaims, judgeByPeek } from "./judge-by-claims.ts";
 import type { UniqueHolds } from "./unique-holds.ts";
 
 export interface UniqueGateHost {
@@ -53,7 +53,9 @@ export class UniqueGate implements Gate {
       return PASSED;
     }
     for (let round = 0; round < ROUNDS; round += 1) {
-      const verdict = await judgeByClaims(this.#host.claims, key, met);
+      // What a peek has shown wrongly is not peeked at again.
+      const judge = round === 0 ? judgeByPeek : judgeByClaims;
+      const verdict = await judge(this.#host.claims, key, met);
       switch (verdict.do) {
         case "pass":
           holds.note(envelope, verdict.frees);

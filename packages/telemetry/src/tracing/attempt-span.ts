@@ -2,7 +2,6 @@ import {
   type Attributes,
   type Context,
   context,
-  ROOT_CONTEXT,
   type Span,
   SpanKind,
   trace,
@@ -16,7 +15,7 @@ import type {
   SettlementStep,
   StartedAttempt,
 } from "@millrace/core";
-import { addJob, ATTR, operationAttributes } from "./attributes.ts";
+import { addJob, ATTR, operationAttributes, sampledAttributes, tellJob } from "./attributes.ts";
 import { creationOf, extracted, injected, withPreviousAttempt } from "./carrier.ts";
 import { markFailed } from "./failure.ts";
 import { failureOf } from "./failure-of.ts";
@@ -24,14 +23,15 @@ import type { TelemetryConfig } from "./options.ts";
 import { carrying } from "./publish.ts";
 import { handlerAttributes } from "./handler-attributes.ts";
 import { linksOf } from "./links-of.ts";
+import { EMPTY_CONTEXT } from "./lone-context.ts";
 
 /** The `process` span of one attempt, from the handler's start to the confirmed settlement. */
 export class AttemptSpan implements AttemptTrace {
   readonly #tracer: Tracer;
   readonly #config: TelemetryConfig;
   readonly #started: StartedAttempt;
-  /** False for a job that came without a trace: this attempt is what its later ones hang under. */
-  readonly #hasCreation: boolean;
+  /** As the job's headers say. */
+  readonly #from: Context;
   readonly #context: Context;
   readonly #span: Span;
   /** The publish of the job that follows in a chain; made once, however often its settlement is tried. */
@@ -41,23 +41,22 @@ export class AttemptSpan implements AttemptTrace {
     this.#tracer = tracer;
     this.#config = config;
     this.#started = started;
-    const { headers } = started.envelope;
-    const from = config.propagation === "none" ? ROOT_CONTEXT : extracted(headers);
-    const creation = creationOf(from);
-    this.#hasCreation = creation !== undefined;
-    const parent = config.propagation === "parent" ? from : trace.deleteSpan(from);
-    const links = linksOf(config, headers, creation);
+    const { envelope } = started;
+    const { propagation } = config;
+    this.#from =
+      propagation === "none" ? EMPTY_CONTEXT : extracted(envelope.headers, EMPTY_CONTEXT);
+    const parent = propagation === "parent" ? this.#from : trace.deleteSpan(this.#from);
+    const links = linksOf(config, envelope.headers, this.#from);
+    const attributes = sampledAttributes("process", envelope.queue);
     this.#span = tracer.startSpan(
-      `process ${started.envelope.name}`,
-      {
-        kind: SpanKind.CONSUMER,
-        attributes: operationAttributes("process", started.envelope.queue, started.endpoint()),
-        ...(links === undefined ? {} : { links }),
-      },
+      `process ${envelope.name}`,
+      links === undefined
+        ? { kind: SpanKind.CONSUMER, attributes }
+        : { kind: SpanKind.CONSUMER, attributes, links },
       parent,
     );
     // What a sampler has no use for is not prepared for spans that nobody records, and costs half of what it would at the start.
-    if (this.#span.isRecording()) this.#span.setAttributes(attributesOf(started));
+    if (this.#span.isRecording()) describe(this.#span, started);
     this.#context = trace.setSpan(parent, this.#span);
     if (started.gatedMs !== undefined)
       this.#span.addEvent("gates.passed", { [ATTR.gateWaitMs]: started.gatedMs });
@@ -123,7 +122,7 @@ export class AttemptSpan implements AttemptTrace {
       case "enqueue":
         return { ...step, envelope: this.#follow(step.envelope) };
       case "bury":
-        return this.#hasCreation
+        return this.#hasCreation()
           ? step
           : {
               ...step,
@@ -134,8 +133,13 @@ export class AttemptSpan implements AttemptTrace {
     }
   }
 
+  /** False for a job that came without a trace: this attempt is what its later ones hang under. */
+  #hasCreation(): boolean {
+    return creationOf(this.#from) !== undefined;
+  }
+
   #again({ headers }: Envelope): Envelope["headers"] {
-    const inTrace = this.#hasCreation ? headers : injected(headers, this.#context);
+    const inTrace = this.#hasCreation() ? headers : injected(headers, this.#context);
     return withPreviousAttempt(inTrace, this.#span.spanContext());
   }
 
@@ -163,14 +167,20 @@ function carries({ do: kind }: SettlementStep): boolean {
   return kind === "requeue" || kind === "hold" || kind === "enqueue" || kind === "bury";
 }
 
-function attributesOf(started: StartedAttempt): Attributes {
+/** One by one, because the SDK takes an object apart to do that. */
+function describe(span: Span, started: StartedAttempt): void {
   const { envelope, job, maxAttempts, waitedMs, singletonToken, node } = started;
-  const attributes = addJob({}, envelope);
-  attributes[ATTR.attempt] = envelope.attempts + 1;
-  attributes[ATTR.maxAttempts] = maxAttempts;
-  attributes[ATTR.queueWaitMs] = waitedMs;
-  attributes[ATTR.node] = node;
+  tellJob(envelope, (key, value) => span.setAttribute(key, value));
+  const endpoint = started.endpoint();
+  if (endpoint !== undefined) {
+    span.setAttribute(ATTR.serverAddress, endpoint.address);
+    span.setAttribute(ATTR.serverPort, endpoint.port);
+  }
+  span.setAttribute(ATTR.attempt, envelope.attempts + 1);
+  span.setAttribute(ATTR.maxAttempts, maxAttempts);
+  span.setAttribute(ATTR.queueWaitMs, waitedMs);
+  span.setAttribute(ATTR.node, node);
   if (singletonToken !== undefined && job.singleton !== undefined)
-    attributes[ATTR.singletonToken] = singletonToken;
-  return Object.assign(attributes, handlerAttributes(job));
+    span.setAttribute(ATTR.singletonToken, singletonToken);
+  span.setAttributes(handlerAttributes(job));
 }

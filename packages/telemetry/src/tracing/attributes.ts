@@ -46,10 +46,9 @@ const OPERATION_TYPES = {
  * What a span has from its beginning, so that a sampler can judge by it. The destination is the queue: the subject adds the namespace and
  * the lane, and says no more.
  */
-export function operationAttributes(
+export function sampledAttributes(
   operation: keyof typeof OPERATION_TYPES,
   queue: string | undefined,
-  endpoint: ServerEndpoint | undefined,
 ): Attributes {
   const attributes: Attributes = {
     [ATTR.system]: "nats",
@@ -57,6 +56,16 @@ export function operationAttributes(
     [ATTR.operationType]: OPERATION_TYPES[operation],
   };
   if (queue !== undefined) attributes[ATTR.destination] = queue;
+  return attributes;
+}
+
+/** The same and the server, for spans that are not so many. */
+export function operationAttributes(
+  operation: keyof typeof OPERATION_TYPES,
+  queue: string | undefined,
+  endpoint: ServerEndpoint | undefined,
+): Attributes {
+  const attributes = sampledAttributes(operation, queue);
   if (endpoint !== undefined) {
     attributes[ATTR.serverAddress] = endpoint.address;
     attributes[ATTR.serverPort] = endpoint.port;
@@ -66,15 +75,20 @@ export function operationAttributes(
 
 /** What tells one job from another. Written to `attributes`. */
 export function addJob(attributes: Attributes, envelope: Envelope): Attributes {
-  attributes[ATTR.messageId] = envelope.id;
-  attributes[ATTR.jobId] = envelope.id;
-  attributes[ATTR.jobName] = envelope.name;
-  attributes[ATTR.jobQueue] = envelope.queue;
-  if (envelope.notBefore !== undefined)
-    attributes[ATTR.scheduledAt] = new Date(envelope.notBefore).toISOString();
-  const schedule = scheduleOf(envelope);
-  if (schedule !== undefined) attributes[ATTR.schedule] = schedule;
+  tellJob(envelope, (key, value) => (attributes[key] = value));
   return attributes;
+}
+
+/** The same, one by one. */
+export function tellJob(envelope: Envelope, tell: (key: string, value: string) => void): void {
+  tell(ATTR.messageId, envelope.id);
+  tell(ATTR.jobId, envelope.id);
+  tell(ATTR.jobName, envelope.name);
+  tell(ATTR.jobQueue, envelope.queue);
+  if (envelope.notBefore !== undefined)
+    tell(ATTR.scheduledAt, new Date(envelope.notBefore).toISOString());
+  const schedule = scheduleOf(envelope);
+  if (schedule !== undefined) tell(ATTR.schedule, schedule);
 }
 
 const CRON_TAG = "cron:";

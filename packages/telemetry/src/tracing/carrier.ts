@@ -24,7 +24,8 @@ const ANY_CASE: TextMapGetter<Headers> = {
 
 function foundInAnyCase(headers: Headers, key: string): string | undefined {
   const wanted = key.toLowerCase();
-  for (const name in headers) if (name.toLowerCase() === wanted) return headers[name];
+  for (const name in headers)
+    if (name.length === wanted.length && name.toLowerCase() === wanted) return headers[name];
   return undefined;
 }
 

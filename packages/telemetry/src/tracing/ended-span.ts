@@ -1,7 +1,7 @@
 import { SpanKind, trace, ROOT_CONTEXT, type Tracer } from "@opentelemetry/api";
 import type { Settlement, SettlementInput } from "@millrace/core";
 import { addJob, ATTR, operationAttributes } from "./attributes.ts";
-import { creationOf, extracted } from "./carrier.ts";
+import { extracted } from "./carrier.ts";
 import { markFailed } from "./failure.ts";
 import { failureOf } from "./failure-of.ts";
 import { linksOf } from "./links-of.ts";
@@ -17,8 +17,7 @@ export function endedSpan(
   const { headers } = envelope;
   const { propagation } = config;
   const from = propagation === "none" ? ROOT_CONTEXT : extracted(headers);
-  const creation = creationOf(from);
-  const links = linksOf(config, headers, creation);
+  const links = linksOf(config, headers, from);
   const attributes = addJob(operationAttributes("settle", envelope.queue, undefined), envelope);
   attributes[ATTR.outcome] = outcome.kind;
   attributes[ATTR.state] = settlement.state;

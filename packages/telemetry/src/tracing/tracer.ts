@@ -9,15 +9,23 @@ import { recordError } from "@millrace/core";
 
 const NAME = "millrace";
 
+/** A provider makes a string and looks in a map each time. */
+const known = new WeakMap<TracerProvider, Tracer>();
+
 /**
  * The tracer to use; undefined where no SDK is registered, so that nothing is prepared for nobody. Asked each time: an SDK may be started
  * after the client was made.
  */
 export function tracerOf(given: TracerProvider | undefined): Tracer | undefined {
   const provider = given ?? trace.getTracerProvider();
-  return provider instanceof ProxyTracerProvider
-    ? provider.getDelegateTracer(NAME)
-    : provider.getTracer(NAME);
+  const proxy = provider instanceof ProxyTracerProvider ? provider : undefined;
+  const own = proxy?.getDelegate() ?? provider;
+  let tracer = known.get(own);
+  if (tracer === undefined) {
+    tracer = proxy === undefined ? own.getTracer(NAME) : proxy.getDelegateTracer(NAME);
+    if (tracer !== undefined) known.set(own, tracer);
+  }
+  return tracer;
 }
 
 /** Whether an SDK is registered in this process. */

@@ -385,6 +385,18 @@ const SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => ({ locks: spoiltLocks(honest, { list: () => honest.locks.list() }) }),
   },
   {
+    wrong: "a list that shows each renewal",
+    noticedBy: "locks: one that is renewed while the list is read",
+    spoil: (honest) => ({
+      locks: spoiltLocks(honest, {
+        list: async (prefix) => {
+          const locks = await honest.locks.list(prefix);
+          return [...locks.slice(0, 1), ...locks];
+        },
+      }),
+    }),
+  },
+  {
     wrong: "a release that nobody is told of",
     noticedBy: "locks: who listens is told",
     spoil: (honest) => ({

@@ -199,6 +199,30 @@ export const lockCases: readonly ConformanceCase[] = [
     assert.deepEqual(await names(`${scene.queue}/`), []);
   }),
 
+  conformanceCase(
+    "locks: one that is renewed while the list is read is listed once",
+    async (scene) => {
+      const { locks } = scene.broker;
+      const claim = { holder: "a", leaseMs: longLeaseOf(scene) };
+      const names = Array.from({ length: 20 }, (_, index) => `${scene.queue}/${index}`).sort();
+      let first: HeldLock | undefined;
+      for (const name of names) {
+        const lock = await locks.acquire(name, claim);
+        assert.ok(lock);
+        scene.later(() => locks.release(lock));
+        first ??= lock;
+      }
+      assert.ok(first);
+      let reading = true;
+      const listed = locks.list(`${scene.queue}/`).finally(() => (reading = false));
+      while (reading) first = await locks.renew(first, claim);
+      assert.deepEqual(
+        (await listed).map(({ name }) => name),
+        names,
+      );
+    },
+  ),
+
   conformanceCase("locks: a lease that is over is neither seen nor listed", async (scene) => {
     const { locks } = scene.broker;
     const { name } = await acquire(scene, "a");

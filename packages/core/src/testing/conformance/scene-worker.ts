@@ -1,6 +1,6 @@
 import type { Broker, Delivery, WorkSubscription } from "../../broker/broker.ts";
 import type { LaneName, LaneWeights } from "../../broker/lanes.ts";
-import type { SettlementStep } from "../../settlement/settle.ts";
+import type { SettlementStep } from "../../settlement/settlement.ts";
 import type { ConformanceHarness } from "./harness.ts";
 
 export interface SceneWorkerOptions {

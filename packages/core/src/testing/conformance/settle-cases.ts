@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { Delivery } from "../../broker/broker.ts";
 import { retryPolicy } from "../../retry/backoff.ts";
 import type { Outcome } from "../../settlement/outcome.ts";
-import { settle, type Settlement } from "../../settlement/settle.ts";
+import { settle } from "../../settlement/settle.ts";
+import type { Settlement } from "../../settlement/settlement.ts";
 import {
   type ConformanceCase,
   conformanceCase,

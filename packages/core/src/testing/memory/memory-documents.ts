@@ -91,6 +91,10 @@ export class MemoryDocuments implements DocumentStore {
     return this.#bucket.get(key);
   }
 
+  peek(key: string): Promise<Document | undefined> {
+    return this.get(key);
+  }
+
   async list(): Promise<readonly Document[]> {
     this.#connection.reach();
     return this.#bucket.list();

@@ -121,5 +121,5 @@ function asRecordError(error: unknown): MillraceError {
   const message = error instanceof Error && error.message !== "" ? error.message : sqlState;
   return /^2[23]/.test(sqlState)
     ? new MillraceError("record-refused", `PostgreSQL refuses a record: ${message}.`)
-    : new MillraceError("record-store-failed", `PostgreSQL can't keep records: ${message}.`);
+    : new MillraceError("record-store-failed", `The records' PostgreSQL failed: ${message}.`);
 }

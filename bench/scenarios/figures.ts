@@ -1,0 +1,14 @@
+import { cpuPerMessageUs, perSecond, type Run } from "../bare/stopwatch.ts";
+import type { Figure } from "./scenario.ts";
+
+export function rateOf(run: Run): Figure {
+  return { kind: "rate", perSecond: perSecond(run), cpuUsEach: cpuPerMessageUs(run) };
+}
+
+/** Of samples in milliseconds, in any order. */
+export function latencyOf(samples: Iterable<number>): Figure {
+  const sorted = Float64Array.from(samples).sort();
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return { kind: "latency", p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
+}

@@ -1,0 +1,76 @@
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { MillraceError } from "@millrace/core";
+import { Exchange, newParcel, type Parcel, type Verdict } from "../exchange/exchange.ts";
+import { readAppended, readStatus } from "../wire/read-headers.ts";
+import type { LastMessage } from "./leader-reads.ts";
+
+/** Nobody answers direct gets here: ask the leader. */
+export const ASK_LEADER: unique symbol = Symbol("ask the leader");
+
+type Found = LastMessage | undefined | typeof ASK_LEADER;
+
+const NOT_FOUND = 404;
+const WINDOW = 1_024;
+const ATTEMPT_MS = 1_000;
+/** The leader is asked afterwards, which may take its own time. */
+const TIMEOUT_MS = 2_000;
+const PLACE = ["Nats-Sequence", "Nats-Time-Stamp"];
+
+/**
+ * Reads single messages by direct gets: a fifth of the server's work, as it writes no JSON and asks nobody. Whoever has a copy of the stream
+ * answers, so that only the one who has the only copy surely knows of the newest write.
+ */
+export class DirectReads {
+  readonly #nc: NatsConnection;
+  #exchange: Exchange<Found> | undefined;
+
+  constructor(nc: NatsConnection) {
+    this.#nc = nc;
+  }
+
+  /** Fails in nothing: where it can't be read so, the leader's reads say why. */
+  last(stream: string, subject: string): Promise<Found> {
+    this.#exchange ??= new Exchange<Found>(this.#nc, {
+      window: WINDOW,
+      attemptTimeoutMs: ATTEMPT_MS,
+      timeoutMs: TIMEOUT_MS,
+      repeatable: true,
+      judge,
+      timedOut,
+    });
+    const exchange = this.#exchange;
+    return new Promise((resolve) => {
+      exchange.send(
+        newParcel<Found>({
+          subject: `$JS.API.DIRECT.GET.${stream}`,
+          data: Buffer.from(JSON.stringify({ last_by_subj: subject })),
+          headers: undefined,
+          sink: { done: resolve, failed: () => resolve(ASK_LEADER) },
+        }),
+      );
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#exchange?.close();
+  }
+}
+
+function judge(reply: Msg): Verdict<Found> {
+  const isEmpty = reply.data.length === 0;
+  const status = isEmpty ? readStatus(reply).code : 0;
+  if (status !== 0) return status === NOT_FOUND ? undefined : ASK_LEADER;
+  const [sequence, storedAt] = readAppended(reply, PLACE);
+  if (sequence === undefined || storedAt === undefined) return ASK_LEADER;
+  return {
+    sequence: Number(sequence),
+    data: reply.data,
+    // What removes a value has none itself.
+    isRemoval: isEmpty,
+    storedAt: Date.parse(storedAt),
+  };
+}
+
+function timedOut({ subject }: Parcel<Found>): MillraceError {
+  return new MillraceError("request-timeout", `Could not read from ${subject} in time.`);
+}

@@ -1,0 +1,82 @@
+import type { Envelope } from "../envelope/envelope.ts";
+import type { RecordedError } from "../errors/recorded-error.ts";
+import type { FinalState } from "../machine/execution-machine.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import type { HistoryRecord } from "./history-record.ts";
+import type { DeadReason } from "./outcome.ts";
+import { crashesOf, type SettlementInput } from "./settlement.ts";
+
+/** What is kept of a job that no attempt is left for. */
+export function deadLetterOf(
+  input: SettlementInput,
+  envelope: Envelope,
+  reason: DeadReason,
+): DeadLetter {
+  const { message, outcome } = input;
+  const error = "error" in outcome ? outcome.error : errorOf(reason, input);
+  return {
+    id: envelope.id,
+    ...(envelope.name === "" ? {} : { name: envelope.name }),
+    queue: envelope.queue,
+    reason,
+    attempts: envelope.attempts,
+    error,
+    ...(envelope.firstError === undefined || envelope.firstError === error
+      ? {}
+      : { firstError: envelope.firstError }),
+    at: input.now,
+    node: input.node,
+    body: message.body,
+    headers: message.headers,
+  };
+}
+
+function errorOf(reason: DeadReason, input: SettlementInput): RecordedError {
+  if (reason === "crashed") {
+    return {
+      type: "crashed",
+      message: `The job's holder crashed or lost its lease ${crashesOf(input)} times in a row without an outcome.`,
+    };
+  }
+  const {
+    envelope: { expiresAt },
+    now,
+  } = input;
+  const at =
+    expiresAt !== undefined && expiresAt <= now ? ` at ${new Date(expiresAt).toISOString()}` : "";
+  return { type: "expired", message: `The job did not start before its expiry${at}.` };
+}
+
+/** What the history keeps of one delivery. */
+export function historyRecordOf(
+  input: SettlementInput,
+  envelope: Envelope,
+  state: FinalState,
+  notBefore: number | undefined,
+  reason: DeadReason | undefined,
+): HistoryRecord {
+  const { outcome } = input;
+  const record: { -readonly [K in keyof HistoryRecord]: HistoryRecord[K] } = {
+    id: envelope.id,
+    name: envelope.name,
+    queue: envelope.queue,
+    state: state as HistoryRecord["state"],
+    outcome: outcome.kind,
+    attempts: envelope.attempts,
+    generation: input.envelope.generation,
+    sequence: input.message.sequence,
+    node: input.node,
+    at: input.now,
+  };
+  if (input.startedAt !== undefined) record.startedAt = input.startedAt;
+  if (input.durationMs !== undefined) record.durationMs = input.durationMs;
+  if (notBefore !== undefined) record.notBefore = notBefore;
+  if (outcome.kind === "succeeded" && outcome.output !== undefined) record.output = outcome.output;
+  if ("error" in outcome) record.error = outcome.error;
+  if (outcome.kind === "cancelled") record.reason = outcome.reason;
+  if (outcome.kind === "held") record.reason = outcome.gate;
+  if (reason !== undefined) record.reason = reason;
+  if (envelope.parent !== undefined) record.parent = envelope.parent;
+  if (input.children !== undefined) record.children = input.children;
+  return record;
+}

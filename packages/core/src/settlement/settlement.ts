@@ -1,0 +1,54 @@
+import type { Envelope } from "../envelope/envelope.ts";
+import type { QueueMessage } from "../envelope/message.ts";
+import type { ExecutionState, FinalState } from "../machine/execution-machine.ts";
+import type { RetryPolicy } from "../retry/retry-policy.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import type { Children, HistoryRecord } from "./history-record.ts";
+import type { DeadReason, Outcome } from "./outcome.ts";
+
+/** All that settlement looks at. */
+export interface SettlementInput {
+  readonly envelope: Envelope;
+  /** The message the envelope was read from: a dead letter keeps its bytes. */
+  readonly message: QueueMessage;
+  /** The server's count of deliveries of that message, 1 the first time. */
+  readonly deliveryCount: number;
+  readonly from: Extract<ExecutionState, "queued" | "running">;
+  readonly outcome: Outcome;
+  readonly policy: RetryPolicy;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly startedAt?: number;
+  readonly durationMs?: number;
+  /** What the attempt enqueued. */
+  readonly children?: Children;
+  /** In [0, 1), for jitter. */
+  readonly random: number;
+  readonly node: string;
+}
+
+/** One thing a broker does. Each is confirmed before the next begins. */
+export type SettlementStep =
+  | { readonly do: "requeue"; readonly envelope: Envelope }
+  /** Stored where it waits until `HeldStore.release` moves it to its queue. */
+  | { readonly do: "hold"; readonly envelope: Envelope; readonly gate: string }
+  /** A job of its own that follows from this one, published under its own id. That makes a repetition harmless. */
+  | { readonly do: "enqueue"; readonly envelope: Envelope }
+  | { readonly do: "bury"; readonly letter: DeadLetter }
+  | { readonly do: "record"; readonly record: HistoryRecord }
+  | { readonly do: "ack" };
+
+export interface Settlement {
+  readonly state: FinalState;
+  readonly steps: readonly SettlementStep[];
+  /** The envelope with what settlement counted: what is republished where the state is `requeued`. */
+  readonly envelope: Envelope;
+  /** When the requeued job is due, epoch milliseconds; absent where that is at once. */
+  readonly notBefore?: number;
+  readonly reason?: DeadReason;
+}
+
+/** Holders this job has outlived without an outcome: those an earlier envelope counted, and those the server's delivery count shows. */
+export function crashesOf(input: Pick<SettlementInput, "envelope" | "deliveryCount">): number {
+  return input.envelope.crashes + Math.max(0, input.deliveryCount - 1);
+}

@@ -1,0 +1,64 @@
+import type { StoredClaim, UniqueClaim, UniqueClaims } from "@millrace/core";
+import { expect, test } from "vitest";
+import type { Meeting } from "./job-meeting.ts";
+import { judgeByPeek } from "./judge-by-claims.ts";
+
+const KEY = { queue: "search", key: "doc-7" };
+const met: Meeting = {
+  id: "mine",
+  generation: 0,
+  enqueuedAt: 1_000,
+  sequence: 4,
+  earlier: "none",
+  while: "running",
+  onConflict: "keep",
+  now: 2_000,
+};
+
+function stored(claim: UniqueClaim, revision = 7): StoredClaim {
+  return { claim, revision, since: 900, updatedAt: 950 };
+}
+
+const mine = stored({ id: "mine", state: "claimed", while: "running" });
+const held = stored({ id: "other", state: "seen", while: "running" });
+const freed = stored({ id: "other", state: "freed", while: "running" });
+const given = stored({ id: "mine", state: "freed", while: "running" });
+
+/** What the copy shows that was asked, and what its leader knows. */
+async function judged(peeked: StoredClaim | undefined, known: StoredClaim | undefined, at = met) {
+  let reads = 0;
+  const claims: Pick<UniqueClaims, "peek" | "read" | "standing"> = {
+    peek: async () => peeked,
+    read: async () => {
+      reads += 1;
+      return known;
+    },
+    standing: async (_key, by) => ({ kind: "held", by }),
+  };
+  const verdict = await judgeByPeek(claims as UniqueClaims, KEY, at);
+  return { does: verdict.do, reads };
+}
+
+test("its own claim lets a job run, and nothing more is asked", async () => {
+  expect(await judged(mine, undefined)).toEqual({ does: "pass", reads: 0 });
+});
+
+test("a write at the revision that was seen proves it, so nothing more is asked", async () => {
+  expect(await judged(undefined, mine)).toEqual({ does: "take", reads: 0 });
+  expect(await judged(freed, mine)).toEqual({ does: "take", reads: 0 });
+  expect(await judged(given, mine)).toEqual({ does: "take", reads: 0 });
+});
+
+test("no job gives way to a claim that only a peek has shown", async () => {
+  expect(await judged(held, mine)).toEqual({ does: "pass", reads: 1 });
+  expect(await judged(held, held)).toEqual({ does: "cancel", reads: 1 });
+  // It was enqueued while another held its key.
+  const late = { ...freed, updatedAt: 1_500 };
+  expect(await judged(late, mine)).toEqual({ does: "pass", reads: 1 });
+});
+
+test("no job runs beside another's claim by a peek alone", async () => {
+  const retry: Meeting = { ...met, earlier: "run", while: "pending" };
+  expect(await judged(undefined, undefined, retry)).toEqual({ does: "pass", reads: 1 });
+  expect(await judged(freed, freed, retry)).toEqual({ does: "pass", reads: 1 });
+});

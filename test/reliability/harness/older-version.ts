@@ -1,0 +1,76 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "../../..");
+
+/** What landed before telemetry, the fleet's commands and permissions: the oldest state that today's nodes share a cluster with. */
+const COMMIT = "91d3abaf45aa0378dd4bab175a3ffb98e396c0fa";
+
+/** The code of an earlier version, ready to run, or the reason why it is not there. */
+export type OlderVersion =
+  | { readonly state: "present"; readonly commit: string; lay(): OlderPrograms }
+  | { readonly state: "missing"; readonly reason: string };
+
+export interface OlderPrograms {
+  /** The programs of this folder's tests, on the older packages. */
+  readonly programs: string;
+  remove(): void;
+}
+
+/** Looks whether this checkout has the history; a shallow clone does not. */
+export function olderVersion(): OlderVersion {
+  try {
+    git("cat-file", "-e", `${COMMIT}^{commit}`);
+  } catch (error) {
+    const reason = `this checkout has no commit ${COMMIT.slice(0, 7)} (${String(error).split("\n")[0]})`;
+    return { state: "missing", reason };
+  }
+  return { state: "present", commit: COMMIT.slice(0, 7), lay };
+}
+
+/**
+ * The older packages in a folder of their own, with today's programs and oracle beside them, so that both versions do the
+ * same and write one ledger. They find each other there, and third-party packages among the installed ones.
+ */
+function lay(): OlderPrograms {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-older-"));
+  const archive = git("archive", "--format=tar", COMMIT, "packages");
+  execFileSync("tar", ["-x", "-C", folder], { input: archive });
+  const reliability = join(folder, "test/reliability");
+  for (const part of ["programs", "oracle"])
+    cpSync(join(ROOT, "test/reliability", part), join(reliability, part), { recursive: true });
+  for (const name of readdirSync(join(folder, "packages"))) {
+    const from = join(folder, "packages", name);
+    link(from, join(folder, "node_modules", name === "millrace" ? name : `@millrace/${name}`));
+    linkInstalled(join(ROOT, "packages", name), from);
+  }
+  linkInstalled(join(ROOT, "test"), join(folder, "test"));
+  return {
+    programs: join(reliability, "programs"),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** All that is installed for a package of today, except for Millrace itself. */
+function linkInstalled(today: string, older: string): void {
+  const modules = join(today, "node_modules");
+  for (const entry of readdirSync(modules)) {
+    if (entry === "millrace" || entry === "@millrace" || entry.startsWith(".")) continue;
+    link(join(modules, entry), join(older, "node_modules", entry));
+  }
+}
+
+function link(target: string, path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(target, path, "junction");
+}
+
+function git(...args: readonly string[]): Buffer {
+  return execFileSync("git", args, {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+    maxBuffer: 2 ** 28,
+  });
+}

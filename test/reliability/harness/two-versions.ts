@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import { connect, type Millrace } from "millrace";
+import { startChild, type TestChild } from "../../harness/child.ts";
+import { cleanUpLater } from "../../harness/cleanup.ts";
+import type { TestServer } from "../../harness/servers.ts";
+import {
+  type Input,
+  type Said,
+  SHARED,
+  type Told,
+  type Version,
+  type VersionedConfig,
+} from "../programs/versioned.ts";
+import type { OlderPrograms } from "./older-version.ts";
+
+const START_MS = 45_000;
+const PATIENCE_MS = 30_000;
+const TODAYS_PROGRAMS = join(import.meta.dirname, "../programs");
+/** So short that what is published a moment later is not held back by its id. */
+const DEDUPE_MS = 100;
+
+export interface VersionedNode {
+  heard<S extends Said["say"]>(
+    say: S,
+    accepts?: (message: Extract<Said, { say: S }>) => boolean,
+  ): Promise<Extract<Said, { say: S }>>;
+  /** Resolves when the node has begun this attempt. */
+  started(id: string, attempt?: number): Promise<void>;
+  /** By the producer of this node's version. @returns the id of the job that does it: another's where a unique key is held */
+  enqueue(
+    job: (Told & { tell: "enqueue" })["job"],
+    id: string,
+    input?: Input,
+    options?: { readonly delay?: number },
+  ): Promise<string>;
+  /** Lets a job that is held end well. */
+  release(id: string): void;
+  /** SIGTERM; resolves when it has ended well. */
+  retire(): Promise<void>;
+}
+
+/** Nodes and producers of two versions on one namespace, and today's client to look at them. */
+export class TwoVersions {
+  readonly namespace: string;
+  readonly client: Millrace;
+  readonly #server: TestServer;
+  readonly #older: OlderPrograms;
+
+  static async open(server: TestServer, older: OlderPrograms): Promise<TwoVersions> {
+    const namespace = server.namespace();
+    const client = await connect({ servers: server.url, namespace, env: {} });
+    cleanUpLater(() => client.close());
+    return new TwoVersions(server, older, namespace, client);
+  }
+
+  private constructor(
+    server: TestServer,
+    older: OlderPrograms,
+    namespace: string,
+    client: Millrace,
+  ) {
+    this.#server = server;
+    this.#older = older;
+    this.namespace = namespace;
+    this.client = client;
+  }
+
+  /** A queue that forgets message ids soon: what is written twice shows as two. */
+  forgetful(): Promise<void> {
+    return this.client.queues.ensure(SHARED, { dedupeWindowMs: DEDUPE_MS });
+  }
+
+  /** Resolves when the node is ready. */
+  async node(
+    version: Version,
+    choices: Partial<Pick<VersionedConfig, "slots" | "ticks">> = {},
+  ): Promise<VersionedNode> {
+    const config: VersionedConfig = {
+      servers: this.#server.url,
+      namespace: this.namespace,
+      version,
+      slots: 16,
+      ticks: false,
+      ...choices,
+    };
+    const programs = version === "old" ? this.#older.programs : TODAYS_PROGRAMS;
+    const child = startChild(join(programs, "versioned-program.ts"), {
+      args: [JSON.stringify(config)],
+    });
+    await child.line(/^ready$/, START_MS);
+    return controls(child);
+  }
+
+  /** What a job returned: the version of the node that ran it. */
+  ranOn(id: string): Promise<unknown> {
+    return this.client.handle(id, SHARED).result({ timeout: PATIENCE_MS });
+  }
+}
+
+function controls(child: TestChild): VersionedNode {
+  const heard: VersionedNode["heard"] = (say, accepts = () => true) =>
+    child.message(
+      (message): message is never => (message as Said).say === say && accepts(message as never),
+      PATIENCE_MS,
+    );
+  const tell = (told: Told): void => child.send({ ...told });
+  return {
+    heard,
+    started: async (id, attempt = 1) =>
+      void (await heard("started", (said) => said.id === id && said.attempt === attempt)),
+    enqueue: async (job, id, input = {}, options = {}) => {
+      tell({ tell: "enqueue", job, input, options: { id, ...options } });
+      return (await heard("enqueued", (said) => said.id === id)).holder;
+    },
+    release: (id) => tell({ tell: "release", id }),
+    retire: async () => {
+      child.signal("SIGTERM");
+      const { code } = await child.exit(PATIENCE_MS);
+      if (code !== 0) throw new Error(`it ended with ${code}:\n${child.output().join("\n")}`);
+    },
+  };
+}
