@@ -4,11 +4,9 @@ import { ELECTIONS_MS } from "../connection/patient-connection.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { HeaderRecord } from "../wire/headers.ts";
 import type { DirectReads } from "./direct-reads.ts";
-import type { LeaderReads } from "./leader-reads.ts";
+import { type LeaderReads, WRITE_NAME } from "./leader-reads.ts";
 
 const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
-/** Names the write, so that who made it knows it again. */
-const WRITE = "Millrace-Write";
 
 /** How it reads and writes; shared by all buckets of a connection. */
 export interface Wires {
@@ -41,10 +39,9 @@ export async function writeOnce(
   const write = randomUUID();
   const stamped = {
     ...headers,
-    [WRITE]: write,
+    [WRITE_NAME]: write,
     ...(expected === undefined ? {} : { [EXPECTED_SEQUENCE]: String(expected) }),
   };
-  const own = new RegExp(`^${WRITE}: ${write}`, "m");
   const deadline = performance.now() + ELECTIONS_MS;
   for (let doubtful = false; ; doubtful = true) {
     try {
@@ -56,7 +53,7 @@ export async function writeOnce(
       const last = await reads.last(stream, subject).catch(() => {
         throw error;
       });
-      if (last !== undefined && own.test(last.headers)) return last.sequence;
+      if (last?.write === write) return last.sequence;
       if (conflict || performance.now() > deadline) throw error;
     }
   }

@@ -16,8 +16,6 @@ import { watchBucket } from "./watch-bucket.ts";
 const NO_MESSAGE = new Set([10037, 10043]);
 
 const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
-/** A mark that a key was removed or has run out, instead of a value. */
-const REMOVAL = /^(?:KV-Operation|Nats-Marker-Reason):/im;
 
 type Report = (error: unknown, doing: string) => void;
 
@@ -62,9 +60,28 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async get(key: string): Promise<Document | undefined> {
-    const bucket = this.#bucket;
-    const last = await this.#wires.reads.last(`KV_${bucket}`, `$KV.${bucket}.${toKvKey(key)}`);
-    return last === undefined || REMOVAL.test(last.headers)
+    return this.#documentOf(key, await this.#wires.reads.last(this.#stream, this.#subject(key)));
+  }
+
+  async peek(key: string): Promise<Document | undefined> {
+    this.#soleCopy ??= new SoleCopy(this.#server, this.#stream);
+    if (!this.#soleCopy.isSole()) return this.get(key);
+    const last = await this.#wires.directReads.last(this.#stream, this.#subject(key));
+    if (last !== ASK_LEADER) return this.#documentOf(key, last);
+    this.#soleCopy.doubt();
+    return this.get(key);
+  }
+
+  get #stream(): string {
+    return `KV_${this.#bucket}`;
+  }
+
+  #subject(key: string): string {
+    return `$KV.${this.#bucket}.${toKvKey(key)}`;
+  }
+
+  #documentOf(key: string, last: LastMessage | undefined): Document | undefined {
+    return last === undefined || last.isRemoval
       ? undefined
       : this.#decode(key, last.sequence, last.data, last.storedAt);
   }

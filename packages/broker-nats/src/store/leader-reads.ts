@@ -13,10 +13,15 @@ export interface LastMessage {
   readonly isRemoval: boolean;
   /** Epoch milliseconds by the server's clock. */
   readonly storedAt: number;
+  /** The name that its writer gave the write, where the leader was asked and it has one. */
+  readonly write?: string | undefined;
 }
 
 const NOT_FOUND = 10037;
 const REMOVAL = /^(?:KV-Operation|Nats-Marker-Reason):/im;
+/** Names a write, so that who made it knows it again. */
+export const WRITE_NAME = "Millrace-Write";
+const WRITE = new RegExp(`^${WRITE_NAME}: ?(.+?)\r?$`, "im");
 const WINDOW = 1_024;
 const ATTEMPT_MS = 2_000;
 /** For a server that is alone; a cluster may be electing a leader. */
@@ -94,10 +99,12 @@ function judge(reply: Msg, { subject }: Parcel<Found>): Verdict<Found> {
       "jetstream-failed",
       `The answer of ${subject} has neither a message nor an error. Something else answers on this subject.`,
     );
+  const headers = Buffer.from(message.hdrs ?? "", "base64").toString("latin1");
   return {
     sequence: message.seq,
     data: Buffer.from(message.data ?? "", "base64"),
-    isRemoval: REMOVAL.test(Buffer.from(message.hdrs ?? "", "base64").toString("latin1")),
+    isRemoval: REMOVAL.test(headers),
+    write: WRITE.exec(headers)?.[1],
     storedAt: Date.parse(message.time),
   };
 }
