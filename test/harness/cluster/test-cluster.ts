@@ -49,7 +49,7 @@ export async function startTestCluster(
 
 async function withBalancer(cluster: LaunchedCluster, mostKills?: number): Promise<TestCluster> {
   const { members } = cluster;
-  const balancer = startChild(join(import.meta.dirname, "balancer.ts"), {
+  const balancer = startChild(join(import.meta.dirname, "balancer-program.ts"), {
     args: members.map(({ port }) => String(port)),
   });
   const { port } = await balancer.message(isAddress, 10_000);

@@ -1,6 +1,7 @@
 import { decodeBody, type HistoryRecord } from "@millrace/core";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
+import { patientConnection } from "../../../packages/broker-nats/src/connection/patient-connection.ts";
 
 /**
  * Every history record as it lies in the stream, oldest first. Read past the product's own reader, which is one of the
@@ -13,7 +14,9 @@ export async function readRecords(
   const connection = await connect({ servers: servers.split(",") });
   try {
     const stream = `${namespace}-history`;
-    const { state } = await (await jetstreamManager(connection)).streams.info(stream);
+    const { state } = await (
+      await jetstreamManager(patientConnection(connection))
+    ).streams.info(stream);
     const records: HistoryRecord[] = [];
     if (state.messages === 0) return records;
     const consumer = await jetstream(connection).consumers.get(stream);
