@@ -1,10 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { serversUnderTest } from "../harness/servers.ts";
 import { millrace, startMillrace } from "./millrace.ts";
+
+// Ten starts of Node, each with a deadline of its own.
+vi.setConfig({ testTimeout: 180_000 });
 
 describe.each(serversUnderTest().filter((server) => server.state === "present"))(
   "millrace dev with nats-server $version",

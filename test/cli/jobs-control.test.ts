@@ -6,7 +6,7 @@ import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 45_000;
 
 describeEachServer("jobs cancel, reschedule, progress and list --state", (server) => {
   let env: Record<string, string>;

@@ -9,7 +9,7 @@ import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 45_000;
 
 describeEachServer("jobs watch and top", (server) => {
   let namespace: string;

@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** Files that compile a program of another language first: busy, while most others wait for processes and leases. */
 const BUILDING = ["test/harness/jaeger/", "test/wire/"];
 /** Folders of the files that take longest, then of those that take seconds; what is in none takes milliseconds. */
-const WAITING = ["test/reliability/", "test/", "examples/"];
+const WAITING = ["test/reliability/", "bench/", "test/", "examples/"];
 /** Of so many files one builds, as long as there are any that do. */
 const ONE_IN = 3;
 

@@ -81,7 +81,7 @@ describeServer("the packed packages", "newest", (server) => {
           env: { MILLRACE_SERVERS: server.url },
           cwd: project,
         });
-        await node.line(/"healthUrl"/, 20_000);
+        await node.line(/"healthUrl"/, 45_000);
         const env = { MILLRACE_SERVER: server.url };
         for (const [file, line] of [
           ["publish.ts", "Hello, world!"],

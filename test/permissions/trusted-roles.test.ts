@@ -109,12 +109,16 @@ describeEachServer(
       await operator.queues.set(QUEUE, { concurrency: 5 });
     });
 
-    it("a node deletes no stream and touches nothing outside", async () => {
+    it("a node deletes no stream, writes no audit record and touches nothing outside", async () => {
       const node = await asRole(server, "node");
       const refused = [
         "$JS.API.STREAM.DELETE.millrace-dead",
         "$JS.API.STREAM.SNAPSHOT.millrace-dead",
         "other.jobs.mail",
+        "$KV.millrace-audit.001795569586662-b44535c0a6",
+        "$JS.API.STREAM.CREATE.KV_millrace-audit",
+        "$JS.API.STREAM.PURGE.KV_millrace-audit",
+        "$JS.API.STREAM.MSG.DELETE.KV_millrace-audit",
       ];
       for (const subject of refused)
         await expect(node.request(subject, ""), subject).rejects.toThrow(/permissions violation/i);

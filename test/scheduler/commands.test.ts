@@ -38,7 +38,7 @@ describeEachServer("millrace cron", (server) => {
     });
 
     const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
-    expect(JSON.parse(await node.line(/"healthUrl"/, 20_000))).toMatchObject({
+    expect(JSON.parse(await node.line(/"healthUrl"/, 45_000))).toMatchObject({
       schedules: ["every-second"],
     });
     await eventually(async () => ((await list())[0]?.fired ?? 0) >= 2, {
@@ -98,6 +98,21 @@ describeEachServer("millrace cron", (server) => {
 
     expect((await cron("remove", "leap")).json()).toEqual({ removed: "leap" });
     expect((await list()).map(({ name }) => name)).toEqual(["every-second"]);
+    const audit = await millraceHere(["audit", "list", "--action", "cron", "--json"], { env });
+    const changes =
+      audit.json<{ action: string; filter: { name: string }; outcome: { state: string } }[]>();
+    expect(
+      changes.map(({ action, filter, outcome }) => [action, filter.name, outcome.state]).reverse(),
+    ).toEqual([
+      ["cron pause", "nightly", "failed"],
+      ["cron add", "leap", "done"],
+      ["cron add", "leap", "done"],
+      ["cron add", "leap", "failed"],
+      ["cron add", "leap", "done"],
+      ["cron pause", "every-second", "done"],
+      ["cron resume", "every-second", "done"],
+      ["cron remove", "leap", "done"],
+    ]);
     node.signal("SIGTERM");
     expect((await node.exit(20_000)).code).toBe(0);
   });

@@ -283,6 +283,7 @@ export {
 export type {
   AttemptTrace,
   Instrumentation,
+  LockWait,
   Publication,
   Published,
   ServerEndpoint,

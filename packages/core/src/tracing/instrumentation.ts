@@ -21,6 +21,8 @@ export interface Instrumentation {
   attempt(started: StartedAttempt): AttemptTrace | undefined;
   /** A job has ended for good without having run: it was refused, expired, cancelled or convicted. The settlement is confirmed. */
   ended(input: SettlementInput, settlement: Settlement): void;
+  /** `millrace.lock` has waited for a lock, in whatever is under way here: a request, an attempt. */
+  lockWaited?(wait: LockWait): void;
   /** Hands on what is still held. Called once, when a node has stopped working; it is not waited for beyond the node's grace. */
   shutdown(): Promise<void>;
   /** The URL of a module that exports a `ThreadTracing` as `threadTracing`, for the threads that handlers run in. */
@@ -34,6 +36,14 @@ export interface Publication {
   readonly envelopes: readonly Envelope[];
   /** Asked for only where it is wanted. Undefined where the broker is no server. */
   readonly endpoint: () => ServerEndpoint | undefined;
+}
+
+/** How long a lock was waited for, and what came of it. */
+export interface LockWait {
+  readonly name: string;
+  readonly waitedMs: number;
+  /** Its fencing token; undefined where another still held it when the time was over. */
+  readonly token: number | undefined;
 }
 
 /** What became of one of them. */

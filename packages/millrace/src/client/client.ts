@@ -4,6 +4,7 @@ import {
   type Clock,
   type EnqueueItemResult,
   type EnqueueOptions,
+  type Instrumentation,
   type JobDefinition,
   type MetricsCollector,
   newJobId,
@@ -132,6 +133,7 @@ export function createClient(
   clock: Clock,
   newId: () => string = () => newJobId(clock.now()),
   metrics: MetricsCollector = noMetrics,
+  instrumentation?: Instrumentation,
 ): Millrace {
   const now = (): number => clock.now();
   const source = { now, newId };
@@ -158,7 +160,7 @@ export function createClient(
         duplicate: false,
       }),
     lock: (name, options, run) =>
-      withLock({ locks: broker.locks, clock, metrics }, name, options, run),
+      withLock({ locks: broker.locks, clock, metrics, instrumentation }, name, options, run),
     queues: queuesOf(broker, clock),
     nodes: nodesOf(broker),
     audit: { list: (query) => listAudit(broker, query) },

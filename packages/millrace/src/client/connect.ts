@@ -48,7 +48,7 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
   readonly clock?: Clock;
   /** Told of what is enqueued and of locks that were waited for. Default: none. See `docs/metrics.md`. */
   readonly metrics?: MetricsCollector;
-  /** Follows every publish: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
+  /** Follows every publish, and every lock that is waited for: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
   readonly instrumentation?: Instrumentation;
 }
 
@@ -77,7 +77,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
       instrumentation === undefined
         ? counted
         : instrumentedBroker(counted, instrumentation, warnOnce());
-    return createClient(traced, clock, undefined, metrics);
+    return createClient(traced, clock, undefined, metrics, instrumentation);
   };
   if (own !== undefined) return clientOf(own);
   const config = await codeConfig({

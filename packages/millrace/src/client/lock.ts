@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import {
   type Clock,
   type Duration,
+  type Instrumentation,
   type LockStore,
   type MetricsCollector,
   MillraceError,
@@ -38,7 +39,12 @@ export interface LockScope {
 
 /** `millrace.lock`, on any store. */
 export async function withLock<Result>(
-  store: { readonly locks: LockStore; readonly clock: Clock; readonly metrics: MetricsCollector },
+  store: {
+    readonly locks: LockStore;
+    readonly clock: Clock;
+    readonly metrics: MetricsCollector;
+    readonly instrumentation: Instrumentation | undefined;
+  },
   name: string,
   options: LockOptions,
   run: (scope: LockScope) => Result | PromiseLike<Result>,
@@ -47,10 +53,12 @@ export async function withLock<Result>(
   const { lease: leaseLength = "30s", wait, signal } = options;
   const waitMs = wait === undefined ? Number.POSITIVE_INFINITY : toMs(wait, "wait");
   const askedAt = store.clock.monotonic();
-  const waited = (outcome: string): void => {
-    const seconds = (store.clock.monotonic() - askedAt) / 1_000;
+  const waited = (token: number | undefined): void => {
+    const waitedMs = store.clock.monotonic() - askedAt;
+    const outcome = token === undefined ? "busy" : "taken";
     try {
-      store.metrics.observe("lock_wait_seconds", { kind: "lock", outcome }, seconds);
+      store.metrics.observe("lock_wait_seconds", { kind: "lock", outcome }, waitedMs / 1_000);
+      store.instrumentation?.lockWaited?.({ name, waitedMs, token });
     } catch {
       // The lock is held by now: a collector that throws must not keep it from being used and released.
     }
@@ -65,7 +73,7 @@ export async function withLock<Result>(
       ...(signal === undefined ? {} : { signal }),
     },
   );
-  waited(lease === undefined ? "busy" : "taken");
+  waited(lease?.token);
   if (lease === undefined) throw busy(name, waitMs);
   try {
     return await runUnder(lease, name, run);

@@ -1,4 +1,5 @@
 import { context, propagation, SpanStatusCode, trace } from "@opentelemetry/api";
+import { MemoryBroker } from "@millrace/core/testing";
 import {
   type BatchEnded,
   defineJob,
@@ -6,11 +7,13 @@ import {
   type Envelope,
   fatal,
   snooze,
+  systemClock,
   UNSETTLED,
 } from "@millrace/core";
 import { telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { planJob } from "../client/batch.ts";
+import { createClient } from "../client/client.ts";
 import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts";
 import { idOf, linksOf, RecordedSpans } from "./recorded-spans.fixture.ts";
 
@@ -383,6 +386,26 @@ test("a singleton that had to wait says so, and which token it has", async () =>
     });
   }
   expect(Number(attempts[1]?.attributes["job.queue_wait_ms"])).toBeGreaterThanOrEqual(10_000);
+});
+
+test("a lock that a handler or a request waits for is an event of its span", async () => {
+  const client = createClient(new MemoryBroker(), systemClock, undefined, undefined, telemetry());
+  await using t = await runtime([
+    work.handler(() => client.lock("month", { wait: 0 }, ({ token }) => token)),
+  ]);
+  const { id } = await t.enqueue(work, {});
+  await t.drain();
+  const { result } = await t.client.job(id);
+  expect(spans.one("process work").events).toMatchObject([
+    { name: "lock.taken", attributes: { "lock.name": "month", "lock.token": result } },
+  ]);
+  await client.lock("month", {}, () =>
+    request(() => client.lock("month", { wait: 0 }, () => undefined).catch(() => undefined)),
+  );
+  expect(spans.one("GET /order").events).toMatchObject([
+    { name: "lock.busy", attributes: { "lock.wait_ms": expect.any(Number) as number } },
+  ]);
+  await client.close();
 });
 
 test('"link": each attempt has a trace of its own that links to the publish, and the baggage is there all the same', async () => {

@@ -88,6 +88,9 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
   const client = createClient(
     instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation, fail),
     clock,
+    undefined,
+    undefined,
+    instrumentation,
   );
   const node = createNode({
     broker,

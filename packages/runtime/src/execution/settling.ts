@@ -64,15 +64,31 @@ export class Settling {
     this.#settlement = settlement;
   }
 
-  /** Never rejects. */
+  /** Never rejects. One async function where nothing goes wrong and nothing is held: it runs for every job. */
   async run(): Promise<void> {
-    const { input, trace, owner } = this.#estate;
+    const { host, delivery, input, trace, owner } = this.#estate;
     if (trace !== undefined) this.#settlement = trace.settling(input, this.#settlement);
-    await this.#carryOut();
+    for (let tries = 0; !this.#abandoned; tries += 1) {
+      if (!delivery.lease.isHeld())
+        this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
+      // With a lost lease there is nothing to carry out and nothing to let go.
+      if (this.#settlement.steps.length === 0) break;
+      try {
+        const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
+        if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
+        else await this.#withHooks(hooks);
+        break;
+      } catch (error) {
+        const other = remedy(error, input, this.#settlement, host.clock.now());
+        if (other !== undefined) this.#settlement = trace?.settling(input, other) ?? other;
+        else await this.#troubled(error, tries);
+      }
+    }
     if (this.#abandoned) return;
     owner.settlingCarriedOut(this.#settlement.state);
     this.#report();
-    await this.#letGo();
+    const letting = this.#letGo();
+    if (letting !== undefined) await letting;
     owner.settlingEnded();
   }
 
@@ -85,26 +101,6 @@ export class Settling {
   /** The lease is gone: there is nothing more to wait for. */
   cutShort(): void {
     this.#pause?.cutShort();
-  }
-
-  async #carryOut(): Promise<void> {
-    const { host, delivery, input, trace } = this.#estate;
-    for (let tries = 0; !this.#abandoned; tries += 1) {
-      if (!delivery.lease.isHeld())
-        this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
-      // With a lost lease there is nothing to carry out and nothing to let go.
-      if (this.#settlement.steps.length === 0) return;
-      try {
-        const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
-        if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
-        else await this.#withHooks(hooks);
-        return;
-      } catch (error) {
-        const other = remedy(error, input, this.#settlement, host.clock.now());
-        if (other !== undefined) this.#settlement = trace?.settling(input, other) ?? other;
-        else await this.#troubled(error, tries);
-      }
-    }
   }
 
   /** What the hooks publish belongs to the attempt that was the last of its batch. */
@@ -132,14 +128,25 @@ export class Settling {
       traceEndUnrun(host, host.instrumentation, input, this.#settlement);
   }
 
-  async #letGo(): Promise<void> {
+  /** @returns undefined where the job held nothing and nothing follows it */
+  #letGo(): Promise<void> | undefined {
     const { host, input, progress, passes, onTrial } = this.#estate;
+    const hooks =
+      this.#settlement.state === "abandoned"
+        ? []
+        : hooksFor(host.hooks, input.envelope, this.#settlement);
+    if (!onTrial && progress === undefined && passes === undefined && hooks.length === 0)
+      return undefined;
+    return this.#letAllGo(hooks);
+  }
+
+  async #letAllGo(hooks: readonly SettlementHook[]): Promise<void> {
+    const { host, progress, passes, onTrial } = this.#estate;
     const { state } = this.#settlement;
     if (onTrial && state !== "abandoned") await this.#endTrial();
     if (progress !== undefined && state !== "requeued" && state !== "abandoned")
       await progress.forget();
-    const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
-    if (hooks.length > 0 && state !== "abandoned") await followUp(hooks, this.#settled(), host.log);
+    if (hooks.length > 0) await followUp(hooks, this.#settled(), host.log);
     if (passes !== undefined) await passes.leave(this.#settlement);
   }
 

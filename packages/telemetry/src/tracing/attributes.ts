@@ -30,6 +30,9 @@ export const ATTR = {
   state: "job.state",
   schedule: "job.schedule",
   singletonToken: "job.singleton.token",
+  lockName: "lock.name",
+  lockWaitMs: "lock.wait_ms",
+  lockToken: "lock.token",
   duplicate: "job.duplicate",
   node: "job.node",
 } as const;

@@ -1,5 +1,7 @@
+import { trace } from "@opentelemetry/api";
 import type { Instrumentation } from "@millrace/core";
 import { AttemptSpan } from "./attempt-span.ts";
+import { ATTR } from "./attributes.ts";
 import { endedSpan } from "./ended-span.ts";
 import { telemetryConfig, type TelemetryOptions } from "./options.ts";
 import { publishMany, publishOne } from "./publish.ts";
@@ -35,6 +37,12 @@ export function telemetry(options: TelemetryOptions = {}): Instrumentation {
       const own = tracer();
       if (own !== undefined) endedSpan(own, config, input, settlement);
     },
+    lockWaited: ({ name, waitedMs, token }) =>
+      void trace.getActiveSpan()?.addEvent(token === undefined ? "lock.busy" : "lock.taken", {
+        [ATTR.lockName]: name,
+        [ATTR.lockWaitMs]: waitedMs,
+        ...(token === undefined ? {} : { [ATTR.lockToken]: token }),
+      }),
     shutdown: () => flush(config.tracerProvider),
     threadModule: new URL(
       `./thread-tracing.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`,

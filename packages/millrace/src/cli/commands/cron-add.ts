@@ -2,6 +2,7 @@ import { DEFAULT_QUEUE, type Duration, type MissedPolicy } from "@millrace/core"
 import { type FieldKind, flag, oneOf, text } from "../../config/field-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
 import { withClient } from "../with-client.ts";
+import { changeSchedule } from "./cron-change.ts";
 import { timeOf } from "./cron-list.ts";
 import { durationText } from "../time-kinds.ts";
 import { parsePayload, payloadText } from "./enqueue.ts";
@@ -62,9 +63,12 @@ export const cronAdd = command({
     const [name = "", cron = "", job = "", source] = args;
     const payload = parsePayload(await payloadText(source, io));
     const next = await withClient(config, async (client) => {
-      await client.cron.add(
-        { name, cron, job, queue: given.queue ?? DEFAULT_QUEUE, payload, ...timingOf(given) },
-        { replace: given.replace === true },
+      const queue = given.queue ?? DEFAULT_QUEUE;
+      await changeSchedule(client, "cron add", name, () =>
+        client.cron.add(
+          { name, cron, job, queue, payload, ...timingOf(given) },
+          { replace: given.replace === true },
+        ),
       );
       return client.cron.next(name, 1);
     });

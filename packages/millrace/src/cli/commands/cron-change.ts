@@ -1,3 +1,5 @@
+import { audited } from "../../client/audit.ts";
+import type { Millrace } from "../../client/client.ts";
 import { command } from "../command.ts";
 import { withClient } from "../with-client.ts";
 import { timeOf } from "./cron-list.ts";
@@ -9,6 +11,16 @@ const ONE = {
   fields: ["connection", "namespace"],
 } as const;
 
+/** A change of one schedule, on record. */
+export function changeSchedule(
+  { broker }: Millrace,
+  action: `cron ${"add" | "remove" | "pause" | "resume"}`,
+  name: string,
+  change: () => Promise<void>,
+): Promise<void> {
+  return audited(broker, { action, filter: { name } }, change, () => ({ count: 1 }));
+}
+
 export const cronRemove = command({
   ...ONE,
   name: "cron remove",
@@ -16,7 +28,9 @@ export const cronRemove = command({
     "Remove a schedule and its state; a node that has it in its code stores it anew when it starts",
   examples: [["millrace cron remove nightly", "Jobs that are enqueued already still run"]],
   async run({ args: [name = ""], config }) {
-    await withClient(config, (client) => client.cron.remove(name));
+    await withClient(config, (client) =>
+      changeSchedule(client, "cron remove", name, () => client.cron.remove(name)),
+    );
     return {
       json: { removed: name },
       text: (paint) => `${paint("green", "removed")} ${name}\n`,
@@ -30,7 +44,9 @@ export const cronPause = command({
   summary: "Enqueue no slot of a schedule until it is resumed, whichever nodes come and go",
   examples: [["millrace cron pause nightly", "Until millrace cron resume nightly"]],
   async run({ args: [name = ""], config }) {
-    await withClient(config, (client) => client.cron.pause(name));
+    await withClient(config, (client) =>
+      changeSchedule(client, "cron pause", name, () => client.cron.pause(name)),
+    );
     return { json: { paused: name }, text: (paint) => `${paint("yellow", "paused")} ${name}\n` };
   },
 });
@@ -42,7 +58,7 @@ export const cronResume = command({
   examples: [["millrace cron resume nightly", "From the next slot on"]],
   async run({ args: [name = ""], config }) {
     const [next] = await withClient(config, async (client) => {
-      await client.cron.resume(name);
+      await changeSchedule(client, "cron resume", name, () => client.cron.resume(name));
       return client.cron.next(name, 1);
     });
     return {
