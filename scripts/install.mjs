@@ -45,9 +45,13 @@ export async function install() {
 }
 
 /** Runs the project's Node, passes signals on, and resolves with the exit code a shell would report. */
-export function runNode(args, extraEnv = {}) {
+export function runNode(args, extraEnv = {}, { stdout = "inherit" } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(node, args, { cwd: root, env: { ...env, ...extraEnv }, stdio: "inherit" });
+    const child = spawn(node, args, {
+      cwd: root,
+      env: { ...env, ...extraEnv },
+      stdio: ["inherit", stdout === "stderr" ? 2 : stdout, "inherit"],
+    });
     // An interrupt at the terminal reaches the child by itself; this process only must not end before it.
     process.on("SIGINT", () => {
       if (!process.stdin.isTTY) child.kill("SIGINT");

@@ -76,6 +76,35 @@ describeEachServer("documents on a server", (server) => {
     ]);
   });
 
+  test("a watcher leaves no consumer behind: not when it ends, and one only when it was cut off and is back", async () => {
+    const namespace = server.namespace();
+    const proxy = await startProxy(server.url);
+    const broker = await connectedTo(namespace, proxy.url);
+    const documents = await broker.documents("watched");
+    const watcher = await documents.watch(() => {});
+    const nc = await connectNats({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    const jsm = await jetstreamManager(nc);
+    const consumers = async () =>
+      (await jsm.consumers.list(`KV_${namespace}-watched`).next()).map(({ name }) => name);
+    const [first] = await consumers();
+    proxy.cut();
+    proxy.heal();
+    await eventually(
+      async () => {
+        const [only, ...others] = await consumers();
+        return only !== undefined && only !== first && others.length === 0;
+      },
+      { withinMs: 10_000, describe: "there is one consumer, and it is another" },
+    );
+    await watcher.stop();
+    await broker.ping();
+    await eventually(async () => (await consumers()).length === 0, {
+      withinMs: 5_000,
+      describe: "the consumer is gone",
+    });
+  });
+
   test("what is removed leaves nothing on the server once it is forgotten", async () => {
     const namespace = server.namespace();
     const broker = await connectedTo(namespace);

@@ -1,33 +1,29 @@
 import { expect, test } from "vitest";
 import { fileOrder } from "./file-order.ts";
 
+const many = (folder: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${folder}/${count - index}.test.ts`);
+
 test("files that take long are taken first, and those that build are spread among them", () => {
-  const given = [
-    "packages/core/src/a.test.ts",
-    "test/wire/rust.test.ts",
-    "examples/hello/hello.test.ts",
-    "test/wire/go.test.ts",
-    "test/cli/doctor.test.ts",
-    "test/reliability/12-scheduler-killed.test.ts",
-    "test/reliability/chaos/chaos.test.ts",
-  ];
+  const [rust, go] = ["test/wire/rust.test.ts", "test/wire/go.test.ts"];
+  const unit = many("packages/core/src", 2);
+  const long = many("test/reliability", 9);
+  const middle = many("test/cli", 3);
+  const given = [...unit, rust, ...middle, go, ...long];
   expect(fileOrder(given)).toEqual([
-    "test/wire/rust.test.ts",
-    "test/reliability/12-scheduler-killed.test.ts",
-    "test/reliability/chaos/chaos.test.ts",
-    "test/wire/go.test.ts",
-    "test/cli/doctor.test.ts",
-    "examples/hello/hello.test.ts",
-    "packages/core/src/a.test.ts",
+    rust,
+    ...long.slice(0, 7),
+    go,
+    ...long.slice(7),
+    ...middle,
+    ...unit,
   ]);
 });
 
 test("within a folder the order stays as it was, and no file is lost", () => {
-  const files = Array.from({ length: 9 }, (_, index) => `test/cli/${9 - index}.test.ts`);
+  const files = many("test/cli", 9);
   expect(fileOrder(files)).toEqual(files);
-  expect(fileOrder(["test/wire/b.test.ts", "test/wire/a.test.ts"])).toEqual([
-    "test/wire/b.test.ts",
-    "test/wire/a.test.ts",
-  ]);
+  const wire = many("test/wire", 2);
+  expect(fileOrder(wire)).toEqual(wire);
   expect(fileOrder([])).toEqual([]);
 });

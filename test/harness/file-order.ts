@@ -5,8 +5,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const BUILDING = ["test/harness/jaeger/", "test/wire/"];
 /** Folders of the files that take longest, then of those that take seconds; what is in none takes milliseconds. */
 const WAITING = ["test/reliability/", "bench/", "test/", "examples/"];
-/** Of so many files one builds, as long as there are any that do. */
-const ONE_IN = 3;
+/** Of so many files one builds, as long as there are any that do: seldom enough that not all workers wait for compilers at once. */
+const ONE_IN = 8;
 
 /**
  * The order in which workers take the files: the long ones first, so that none of them is what a run waits for at its end, and those that keep

@@ -12,6 +12,8 @@ export interface NatsProxy {
   readonly url: string;
   /** Messages dropped by filters so far. */
   readonly dropped: number;
+  /** Connections that ended before the server had said a word: a client's vain dials. */
+  readonly unanswered: number;
   /** Breaks all connections and refuses new ones. */
   cut(): void;
   /** Connections stay open and new ones are accepted, but no byte passes in either direction. */
@@ -32,6 +34,7 @@ export async function startProxy(serverUrl: string): Promise<NatsProxy> {
   const toServer = new Set<Filter>();
   let mode: Mode = "open";
   let dropped = 0;
+  let unanswered = 0;
 
   const forward = (from: Socket, to: Socket, filters: ReadonlySet<Filter>): void => {
     const cutter = new FrameCutter();
@@ -47,11 +50,17 @@ export async function startProxy(serverUrl: string): Promise<NatsProxy> {
   };
 
   const server: Server = createServer((client) => {
-    if (mode === "cut") return void client.destroy();
+    if (mode === "cut") {
+      unanswered += 1;
+      return void client.destroy();
+    }
     const upstream = connect(Number(target.port), target.hostname);
     const pair = [client, upstream] as const;
     pairs.add(pair);
-    client.on("close", () => pairs.delete(pair));
+    client.on("close", () => {
+      pairs.delete(pair);
+      if (upstream.bytesRead === 0) unanswered += 1;
+    });
     forward(client, upstream, toServer);
     forward(upstream, client, fromServer);
     if (mode === "blackhole") for (const socket of pair) socket.pause();
@@ -75,6 +84,9 @@ export async function startProxy(serverUrl: string): Promise<NatsProxy> {
     url: `nats://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get dropped() {
       return dropped;
+    },
+    get unanswered() {
+      return unanswered;
     },
     cut() {
       mode = "cut";

@@ -4,7 +4,7 @@ import { describeServer, type TestServer } from "../../harness/servers.ts";
 import { Trial } from "../harness/trial.ts";
 import { newSeed, SeededRandom } from "../oracle/seeded-random.ts";
 import { Fleet } from "./fleet.ts";
-import { type Phase, planPhases } from "./plan.ts";
+import { describeBlows, type Phase, planPhases } from "./plan.ts";
 import { strike } from "./strike.ts";
 
 /** `pnpm chaos` sets them; every other test run has this long and a seed of its own. */
@@ -22,7 +22,7 @@ describeServer(
     it(`proves the promise (seed ${SEED})`, { timeout: BUDGET_MS + OVERTIME_MS }, async () => {
       const endMs = performance.now() + BUDGET_MS;
       const trial = await Trial.start(server);
-      const fleet = new Fleet(trial, server, NODES);
+      const fleet = new Fleet(trial, server, { size: NODES });
       await fleet.fill();
       let done = 0;
       for (const phase of planPhases(new SeededRandom(SEED), {
@@ -31,7 +31,7 @@ describeServer(
       })) {
         if (performance.now() >= endMs) break;
         console.log(
-          `phase ${phase.number}: ${phase.jobs} jobs of ${phase.workMs} ms; ${describe(phase)}`,
+          `phase ${phase.number}: ${phase.jobs} jobs of ${phase.workMs} ms; ${describeBlows(phase.blows)}`,
         );
         await runPhase(phase, trial, fleet, server);
         done += 1;
@@ -71,8 +71,4 @@ async function runPhase(
   expect(await producer.exit(phase.loadMs + DRAIN_MS)).toEqual({ code: 0, signal: null });
   await trial.drained(DRAIN_MS);
   over?.();
-}
-
-function describe({ blows }: Phase): string {
-  return blows.length === 0 ? "no faults" : blows.map(({ blow }) => blow.kind).join(", ");
 }

@@ -1,10 +1,17 @@
 import { type NatsProxy, startProxy } from "../../harness/proxy.ts";
 import type { TestServer } from "../../harness/servers.ts";
-import type { Trial, TrialNode } from "../harness/trial.ts";
+import type { NodeChoices, Trial, TrialNode } from "../harness/trial.ts";
 
 interface Member {
   readonly node: TrialNode;
   readonly proxy: NatsProxy;
+}
+
+export interface FleetOptions {
+  readonly size: number;
+  /** So many of the first nodes never die, whatever else is done to them. Default 0. */
+  readonly elders?: number;
+  readonly choices?: NodeChoices;
 }
 
 /** A number of nodes, each behind a proxy of its own. Who is gone is replaced by a new one under a new name. */
@@ -12,17 +19,31 @@ export class Fleet {
   readonly #trial: Trial;
   readonly #server: TestServer;
   readonly #size: number;
+  readonly #elders: number;
+  readonly #choices: NodeChoices;
   #members: Member[] = [];
   #born = 0;
 
-  constructor(trial: Trial, server: TestServer, size: number) {
+  constructor(trial: Trial, server: TestServer, options: FleetOptions) {
     this.#trial = trial;
     this.#server = server;
-    this.#size = size;
+    this.#size = options.size;
+    this.#elders = options.elders ?? 0;
+    this.#choices = options.choices ?? {};
   }
 
   member(place: number): Member {
     return this.#members[place % this.#members.length] as Member;
+  }
+
+  /** As `member`, among those that may die. */
+  mortal(place: number): Member {
+    return this.member(this.#elders + (place % (this.#members.length - this.#elders)));
+  }
+
+  /** What each node printed last. */
+  lastWords(): readonly string[] {
+    return this.#members.flatMap(({ node }) => [`${node.name}:`, ...node.output().slice(-8)]);
   }
 
   /** Takes it out of the fleet; it may still be running. */
@@ -40,6 +61,6 @@ export class Fleet {
     this.#born += 1;
     const name = `n${this.#born}`;
     const proxy = await startProxy(this.#server.url);
-    return { node: await this.#trial.node(name, { servers: proxy.url }), proxy };
+    return { node: await this.#trial.node(name, { ...this.#choices, servers: proxy.url }), proxy };
   }
 }

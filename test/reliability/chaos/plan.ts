@@ -22,17 +22,22 @@ export interface Phase {
 
 const SHORTEST_LOAD_MS = 2_000;
 const LONGEST_LOAD_MS = 5_000;
+
+export interface PlanLimits {
+  readonly nodes: number;
+  readonly leaseMs: number;
+  /** How long a phase's load lasts, shortest and longest. Default 2 to 5 s. */
+  readonly loadMs?: readonly [number, number];
+}
 const BATCHES_MS = 100;
 
 /** One phase in every four is free of faults, at a place that the seed decides. */
-export function* planPhases(
-  random: SeededRandom,
-  limits: { readonly nodes: number; readonly leaseMs: number },
-): Generator<Phase> {
+export function* planPhases(random: SeededRandom, limits: PlanLimits): Generator<Phase> {
+  const [shortest, longest] = limits.loadMs ?? [SHORTEST_LOAD_MS, LONGEST_LOAD_MS];
   let calm = 0;
   for (let number = 0; ; number += 1) {
     if (number % 4 === 0) calm = number + random.between(0, 3);
-    const loadMs = random.between(SHORTEST_LOAD_MS, LONGEST_LOAD_MS);
+    const loadMs = random.between(shortest, longest);
     yield {
       number,
       jobs: Math.floor(loadMs / BATCHES_MS) * random.between(2, 10),
@@ -43,10 +48,12 @@ export function* planPhases(
   }
 }
 
-function planBlows(
-  random: SeededRandom,
-  { nodes, leaseMs }: { readonly nodes: number; readonly leaseMs: number },
-): Phase["blows"] {
+/** In the order in which they fall. */
+export function describeBlows(blows: Phase["blows"]): string {
+  return blows.length === 0 ? "no faults" : blows.map(({ blow }) => blow.kind).join(", ");
+}
+
+function planBlows(random: SeededRandom, { nodes, leaseMs }: PlanLimits): Phase["blows"] {
   return Array.from({ length: random.between(1, 4) }, () => {
     const node = random.between(0, nodes - 1);
     const forMs = random.between(leaseMs / 4, leaseMs * 2.5);

@@ -8,10 +8,11 @@ export async function strike(blow: Blow, fleet: Fleet, server: TestServer): Prom
   switch (blow.kind) {
     case "kill-node":
     case "terminate-node": {
-      const member = fleet.member(blow.node);
+      const member = fleet.mortal(blow.node);
       fleet.dismiss(member);
       member.node.signal(blow.kind === "kill-node" ? "SIGKILL" : "SIGTERM");
       await Promise.all([member.node.exit(30_000), fleet.fill()]);
+      await member.proxy.close();
       return;
     }
     case "freeze-node": {

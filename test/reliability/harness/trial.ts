@@ -19,6 +19,7 @@ import { LedgerWriter, readLedger } from "../oracle/ledger-file.ts";
 import { judge, type Verdict } from "../oracle/verdict.ts";
 import { connectTo } from "../programs/connect.ts";
 import {
+  type ArrivalsConfig,
   type ConnectConfig,
   JOB,
   type NodeConfig,
@@ -27,6 +28,7 @@ import {
   type Said,
   type Work,
 } from "../programs/work.ts";
+import type { VitalSigns } from "../programs/vital-signs.ts";
 import { readRecords } from "./records.ts";
 
 const PROGRAMS = join(import.meta.dirname, "../programs");
@@ -44,6 +46,8 @@ export interface TrialNode extends TestChild {
     withinMs?: number,
   ): Promise<Extract<Said, { say: S }>>;
   release(id: string): void;
+  /** Of a node that was started with `--expose-gc`. */
+  vitalSigns(): Promise<VitalSigns>;
 }
 
 export type NodeChoices = Partial<Omit<NodeConfig, "namespace" | "ledger" | "name">> & {
@@ -132,6 +136,12 @@ export class Trial {
           withinMs,
         ),
       release: (id) => child.send({ release: id }),
+      async vitalSigns() {
+        child.send({ measure: true });
+        const isAnswer = (message: unknown): message is Extract<Said, { say: "measured" }> =>
+          (message as Said).say === "measured";
+        return (await child.message(isAnswer, PATIENCE_MS)).signs;
+      },
     };
   }
 
@@ -152,6 +162,16 @@ export class Trial {
       ledger: this.#directory,
     };
     return startChild(join(programs, "producer-program.ts"), { args: [JSON.stringify(config)] });
+  }
+
+  /** Its first line is `ready`. */
+  arrivals(choices: Omit<ArrivalsConfig, "servers" | "namespace" | "ledger">): TestChild {
+    const config: ArrivalsConfig = {
+      ...choices,
+      ...this.#connect,
+      ledger: this.#directory,
+    };
+    return startChild(join(PROGRAMS, "arrivals-program.ts"), { args: [JSON.stringify(config)] });
   }
 
   /** Publishes from the test's own process, and fails unless all are confirmed. */
@@ -222,13 +242,14 @@ export class Trial {
     return readRecords(this.#connect.servers, this.namespace);
   }
 
-  async verdict(): Promise<Verdict> {
+  /** @param records where they were read along, as the stream keeps them for a while only. Default: what is in the stream */
+  async verdict(records?: readonly HistoryRecord[]): Promise<Verdict> {
     const dead = await this.broker.deadLetters.list({ queue: QUEUE, limit: 1_000_000 });
     return judge(
       {
         entries: this.ledger,
         dead: dead.map(({ id, reason, attempts }) => ({ id, reason, attempts })),
-        records: await this.records(),
+        records: records ?? (await this.records()),
         faults: this.#faults,
       },
       { maxAttempts: this.maxAttempts },

@@ -6,8 +6,10 @@ import { LedgerWriter } from "../oracle/ledger-file.ts";
 import { connectTo } from "./connect.ts";
 import { ackBeforePublish, stepByStep } from "./decorated-broker.ts";
 import { die } from "./die.ts";
+import { startLeaking } from "./leak.ts";
 import { perform } from "./perform.ts";
 import { printLogger } from "./print-logger.ts";
+import { takeVitalSigns } from "./vital-signs.ts";
 import { JOB, type NodeConfig, QUEUE, type Said, tenantOf, type Work } from "./work.ts";
 
 const config = JSON.parse(process.argv[2] ?? "{}") as NodeConfig;
@@ -20,14 +22,19 @@ const say = (message: Said): void => {
   process.send?.(message);
 };
 
-process.on("message", ({ release }: { readonly release?: string }) => {
-  if (release === undefined) return;
-  const holder = holders.get(release);
-  if (holder === undefined) releasedEarly.add(release);
-  else holder();
-});
+process.on(
+  "message",
+  ({ release, measure }: { readonly release?: string; readonly measure?: true }) => {
+    if (measure === true) void takeVitalSigns().then((signs) => say({ say: "measured", signs }));
+    if (release === undefined) return;
+    const holder = holders.get(release);
+    if (holder === undefined) releasedEarly.add(release);
+    else holder();
+  },
+);
 
 const connected = await connectTo(config, log);
+const leak = config.leaks === true ? await startLeaking(config) : undefined;
 const job = defineJob({
   name: JOB,
   queue: QUEUE,
@@ -73,6 +80,7 @@ async function handle(context: ExecutionContext<Work>): Promise<string> {
     say({ say: "aborted", id: run.id, token: run.token, cause });
   });
   if (config.dieAt === "mid-run") die("mid-run");
+  await leak?.();
   try {
     await perform(context, { released });
   } catch (error) {

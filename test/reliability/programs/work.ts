@@ -1,3 +1,5 @@
+import type { VitalSigns } from "./vital-signs.ts";
+
 /** What a job's payload tells its handler to do. `deliveries`: only while the message was delivered at most so often; afterwards it just works. */
 export type Work =
   /** Works for `ms` (`laterMs` once it was published again), makes its effect, returns. With `heed` it throws when its signal is aborted. */
@@ -51,6 +53,8 @@ export interface NodeConfig extends ConnectConfig {
   readonly dieAt?: DiePoint;
   /** Settles wrongly on purpose, to prove that the oracle sees it: acks, then kills itself, and so never publishes. */
   readonly sabotage?: "ack-before-publish";
+  /** Leaks with every job, to prove that the soak sees it. */
+  readonly leaks?: boolean;
 }
 
 /** The one argument of the producer program, as JSON. */
@@ -67,6 +71,19 @@ export interface ProducerConfig extends ConnectConfig {
   readonly pauseMs: number;
 }
 
+/** The one argument of the arrivals program, as JSON. */
+export interface ArrivalsConfig extends ConnectConfig {
+  readonly name: string;
+  readonly ledger: string;
+  readonly perSecond: number;
+  /** How long the jobs work, one after the other. */
+  readonly workMs: readonly number[];
+  /** Every n-th job fails once. */
+  readonly failEvery: number;
+  /** Every n-th job fails for good. */
+  readonly deadEvery: number;
+}
+
 /** Which delivery of its message a run is, from its fencing token. */
 export function deliveryOf(token: number): number {
   return Math.floor(token / 2 ** 24) % 2 ** 6;
@@ -78,6 +95,8 @@ export const JOB = "reliability.work";
 /** What a node program says over IPC, for tests that wait for it. */
 export type Said =
   | { readonly say: "ready" }
+  /** The answer to `{ measure: true }`. */
+  | { readonly say: "measured"; readonly signs: VitalSigns }
   | {
       readonly say: "started";
       readonly id: string;

@@ -1,6 +1,7 @@
 import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
-import type { KV, KvEntry } from "@nats-io/kv";
+import type { KV } from "@nats-io/kv";
 import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
+import type { BucketEntry } from "./bucket-reader.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
 import { ASK_LEADER } from "./direct-reads.ts";
 import { type Wires, writeOnce } from "./document-writes.ts";
@@ -187,14 +188,13 @@ export class NatsDocuments implements DocumentStore {
     return watchBucket({
       nc,
       jsm,
-      kv: this.#kv,
       bucket: this.#bucket,
       onEntry: (entry) => listener({ key: fromKvKey(entry.key), document: this.#document(entry) }),
       onProblem: this.#onProblem,
     });
   }
 
-  #document(entry: KvEntry): Document | undefined {
+  #document(entry: BucketEntry): Document | undefined {
     return entry.operation === "PUT"
       ? this.#decode(fromKvKey(entry.key), entry.revision, entry.value, entry.created.getTime())
       : undefined;

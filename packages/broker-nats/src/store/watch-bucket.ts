@@ -1,17 +1,14 @@
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { type KV, type KvWatchEntry, KvWatchInclude } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { watchConnection } from "../connection/connection-events.ts";
 import { request } from "../jetstream-errors.ts";
-
-type Changes = Awaited<ReturnType<KV["watch"]>>;
+import { type BucketEntry, type BucketReader, openBucketReader } from "./bucket-reader.ts";
 
 export interface BucketWatch {
   readonly nc: NatsConnection;
   readonly jsm: JetStreamManager;
-  readonly kv: KV;
   readonly bucket: string;
-  readonly onEntry: (entry: KvWatchEntry) => void;
+  readonly onEntry: (entry: BucketEntry) => void;
   readonly onProblem: (error: unknown, doing: string) => void;
 }
 
@@ -33,7 +30,7 @@ class BucketWatcher {
   readonly #unwatch: () => void;
   /** The first revision that was not told yet. */
   #next = 0;
-  #changes: Changes | undefined;
+  #changes: BucketReader | undefined;
   #told: Promise<void> = Promise.resolve();
   /** Beginnings follow each other, so that there is never a second watch. */
   #beginning: Promise<void> = Promise.resolve();
@@ -79,11 +76,8 @@ class BucketWatcher {
   }
 
   async #open(): Promise<void> {
-    const { kv, bucket, onEntry, onProblem } = this.#options;
-    const changes = await kv.watch({
-      include: KvWatchInclude.UpdatesOnly,
-      resumeFromRevision: this.#next,
-    });
+    const { nc, jsm, bucket, onEntry, onProblem } = this.#options;
+    const changes = await openBucketReader({ nc, jsm, bucket, from: this.#next });
     if (this.#stopped) return changes.stop();
     this.#changes = changes;
     this.#told = (async () => {

@@ -11,10 +11,8 @@ export const completion = command({
   flags: {},
   fields: [],
   examples: [
-    [
-      "millrace completion bash",
-      "In ~/.bashrc or ~/.zshrc (zsh): source <(millrace completion bash)",
-    ],
+    ["millrace completion bash", "In ~/.bashrc: source <(millrace completion bash)"],
+    ["millrace completion zsh", "In ~/.zshrc, after compinit: source <(millrace completion zsh)"],
     ["millrace completion fish > ~/.config/fish/completions/millrace.fish", "For fish"],
   ],
   async run({ args: [name] }) {
