@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { chart } from "./report/chart.ts";
 import { render } from "./report/render.ts";
 import type { Verdict } from "./report/verdict.ts";
 import { compare } from "./run/compare.ts";
@@ -50,6 +51,7 @@ async function bench(options: BenchOptions): Promise<void> {
           rounds: options.rounds,
           amount: amountOf(scenario, durability, options),
           peers: options.peers,
+          smoke: options.smoke,
         }),
       );
   }
@@ -57,10 +59,30 @@ async function bench(options: BenchOptions): Promise<void> {
   const report = `${JSON.stringify({ server: natsVersion, node: process.version, rounds, missing: absent, verdicts }, null, 2)}\n`;
   process.stdout.write(options.json ? report : `${render(verdicts)}\n`);
   if (options.out !== undefined) await writeFile(options.out, report);
-  for (const { scenario, durability, reached } of verdicts)
-    if (!reached) process.stderr.write(`${scenario} (${durability}): misses its goal\n`);
-  // A smoke run only shows that everything works: so few jobs say nothing about speed.
-  if (!options.smoke && verdicts.some(({ reached }) => !reached)) process.exitCode = 1;
+  if (options.chart !== undefined) await writeFile(options.chart, chart(verdicts));
+  // A contender of this process may have set it.
+  process.exitCode ||= options.smoke ? guardHeld(verdicts) : goalsReached(verdicts);
+}
+
+function goalsReached(verdicts: readonly Verdict[]): 0 | 1 {
+  const missed = verdicts.filter(({ reached }) => !reached);
+  for (const { scenario, durability } of missed)
+    process.stderr.write(`${scenario} (${durability}): misses its goal\n`);
+  return missed.length === 0 ? 0 : 1;
+}
+
+/** So few jobs say nothing about speed, but for what each costs beside the bare client's. */
+function guardHeld(verdicts: readonly Verdict[]): 0 | 1 {
+  let broken = false;
+  for (const { scenario, guard } of verdicts) {
+    if (guard === undefined) continue;
+    const { times, mostTimes, held } = guard;
+    broken ||= !held;
+    process.stderr.write(
+      `${scenario}: a job costs ${times.toFixed(1)} times the bare client's processor time, at most ${mostTimes}${held ? "" : ": THE GUARD IS BROKEN"}\n`,
+    );
+  }
+  return broken ? 1 : 0;
 }
 
 function kindsOf(scenarios: readonly Scenario[]): Set<ServerKind> {

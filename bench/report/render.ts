@@ -4,34 +4,39 @@ import type { Result, Verdict } from "./verdict.ts";
 
 /** The verdicts as a Markdown table, for the terminal and for `docs/performance.md`. */
 export function render(verdicts: readonly Verdict[]): string {
-  const rows = verdicts.flatMap((verdict) =>
-    verdict.results.map((result, index) => [
-      index === 0 ? `${verdict.scenario} (${count(verdict.amount)})` : "",
+  const rows = verdicts.flatMap((verdict) => [
+    ...verdict.results.map((result, index) => [
+      index === 0 ? `${verdict.scenario} (${count(verdict.amount, verdict.unit)})` : "",
       result.amount === verdict.amount
         ? result.contender
-        : `${result.contender} (${count(result.amount)})`,
+        : `${result.contender} (${count(result.amount, verdict.unit)})`,
       result.durability,
       describe(result.median),
       share(result),
       result.role === "subject" ? goalOf(verdict) : "",
     ]),
-  );
-  const classes = [...new Set(rows.map(([, , durability]) => durability))];
+    ...Object.entries(verdict.unable).map(([peer, reason]) => ["", peer, "", reason, "none", ""]),
+  ]);
+  const classes = new Set(rows.map(([, , durability]) => durability));
   const legend = Object.entries(MEANING)
-    .filter(([name]) => classes.includes(name))
+    .filter(([name]) => classes.has(name))
     .map(([name, meaning]) => `${name}: ${meaning}`);
   const head = ["scenario", "contender", "durability", "median", "of the limit", "goal"];
   return [table(head, rows), "", ...legend].join("\n");
 }
 
 function describe(figure: Figure): string {
-  return figure.kind === "rate"
-    ? `${count(Math.round(figure.perSecond))}/s, ${figure.cpuUsEach.toFixed(1)} µs CPU each`
-    : `p50 ${figure.p50Ms.toFixed(2)} ms, p99 ${figure.p99Ms.toFixed(2)} ms${figure.maxMs === undefined ? "" : `, max ${figure.maxMs.toFixed(0)} ms`}`;
+  if (figure.kind === "rate")
+    return `${count(Math.round(figure.perSecond))}/s, ${figure.cpuUsEach.toFixed(1)} µs CPU each`;
+  const { p50Ms, p99Ms, maxMs, perSecond, beyond } = figure;
+  if (beyond !== undefined) return `more than ${count(Math.floor(p50Ms))} ms: ${beyond}`;
+  const load = perSecond === undefined ? "" : ` at ${count(Math.round(perSecond))}/s`;
+  return `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms, max ${maxMs.toFixed(0)} ms${load}`;
 }
 
-function share({ role, ofLimit, spread }: Result): string {
+function share({ role, median, ofLimit, spread }: Result): string {
   if (role === "limit") return "limit";
+  if (median.kind === "latency" && median.beyond !== undefined) return "beyond the wait";
   return `${percent(ofLimit)} (${percent(spread[0])}–${percent(spread[1])})`;
 }
 
@@ -53,8 +58,8 @@ function goalOf({ goal, ceiling, bestPeer }: Verdict): string {
   return parts.join("; ");
 }
 
-function count(amount: number): string {
-  return amount.toLocaleString("en-US");
+function count(amount: number, unit?: string): string {
+  return amount.toLocaleString("en-US") + (unit === undefined ? "" : ` ${unit}`);
 }
 
 function percent(part: number): string {

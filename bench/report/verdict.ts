@@ -1,3 +1,4 @@
+import { guarded, type GuardVerdict } from "../guard/guard.ts";
 import type { Durability, DurabilityClass } from "../servers/durability.ts";
 import {
   amountFor,
@@ -36,11 +37,17 @@ export interface Verdict {
   readonly question: string;
   readonly durability: Durability;
   readonly amount: number;
+  /** What the amounts count; jobs or samples where there is none. */
+  readonly unit?: string;
   readonly goal: number;
   readonly ceiling?: Ceiling;
   readonly results: readonly Result[];
+  /** Peers that have no such thing, and why. */
+  readonly unable: Readonly<Record<string, string>>;
   readonly bestPeer?: AgainstPeer;
   readonly reached: boolean;
+  /** Of a smoke run. */
+  readonly guard?: GuardVerdict;
 }
 
 /** One run of a scenario. */
@@ -49,10 +56,11 @@ export interface Runs {
   readonly amount: number;
   /** By contender's name. One whose server is missing is in none. */
   readonly rounds: readonly ReadonlyMap<string, Figure>[];
+  readonly smoke: boolean;
 }
 
 /** Compares round by round, because the machine's speed drifts between rounds and less within one. */
-export function judge(scenario: Scenario, { durability, amount, rounds }: Runs): Verdict {
+export function judge(scenario: Scenario, { durability, amount, rounds, smoke }: Runs): Verdict {
   const resultOf = (contender: Contender): Result => {
     const figures = rounds.map((round) => figureOf(round, contender));
     const shares = rounds.map((round) =>
@@ -62,7 +70,7 @@ export function judge(scenario: Scenario, { durability, amount, rounds }: Runs):
       contender: contender.name,
       role: roleOf(scenario, contender),
       durability: contender.durability ?? durability,
-      amount: amountFor(contender, amount),
+      amount: amountFor(scenario, contender, { amount, smoke }),
       median: medianFigure(figures),
       rounds: figures,
       ofLimit: median(shares),
@@ -76,15 +84,22 @@ export function judge(scenario: Scenario, { durability, amount, rounds }: Runs):
   const peerGoal = durability === "disk" ? undefined : scenario.peerGoal;
   const bestPeer = againstBest(subject, results, peerGoal);
   const ceiling = scenario.ceiling?.(amount);
+  const guard =
+    smoke &&
+    scenario.guard &&
+    guarded(scenario.guard, resultOf(scenario.limit).rounds, subject.rounds);
   return {
     scenario: scenario.name,
     question: scenario.question,
     durability,
     amount,
+    ...(scenario.amount.unit === undefined ? {} : { unit: scenario.amount.unit }),
     goal: scenario.goal,
     ...(ceiling === undefined ? {} : { ceiling }),
     results,
+    unable: scenario.unable ?? {},
     ...(bestPeer === undefined ? {} : { bestPeer }),
+    ...(guard ? { guard } : {}),
     reached:
       subject.ofLimit >= scenario.goal &&
       isBelow(subject.median, ceiling) &&
@@ -103,7 +118,7 @@ function againstBest(
   );
   const [best] = peers.toSorted((a, b) => b.ofLimit - a.ofLimit);
   if (best === undefined) return undefined;
-  const times = best.rounds.map((figure, round) => share(figure, subject.rounds[round]));
+  const times = best.rounds.map((figure, round) => leastShare(figure, subject.rounds[round]));
   return {
     peer: best.contender,
     times: median(times),
@@ -130,30 +145,41 @@ function figureOf(round: ReadonlyMap<string, Figure>, { name }: Contender): Figu
   return figure;
 }
 
-/** How much of the first the second is. A latency's share is that of its median. */
+/** As `share`, and of a latency the lesser of its percentiles': the one that is better must be so at each. */
+function leastShare(limit: Figure, figure: Figure | undefined): number {
+  const both = limit.kind === "latency" && figure?.kind === "latency";
+  if (both && figure.beyond === undefined)
+    return Math.min(limit.p50Ms / figure.p50Ms, limit.p99Ms / figure.p99Ms);
+  return share(limit, figure);
+}
+
+/** How much of the first the second is. A latency's share is that of its median, and what never came is none. */
 function share(limit: Figure, figure: Figure | undefined): number {
   if (limit.kind === "rate" && figure?.kind === "rate") return figure.perSecond / limit.perSecond;
-  if (limit.kind === "latency" && figure?.kind === "latency") return limit.p50Ms / figure.p50Ms;
+  if (limit.kind === "latency" && figure?.kind === "latency")
+    return figure.beyond === undefined ? limit.p50Ms / figure.p50Ms : 0;
   throw new Error("figures of different kinds can't be compared");
 }
 
 function medianFigure(figures: readonly Figure[]): Figure {
-  const of = (pick: (figure: Figure) => number | undefined): number =>
-    median(figures.map(pick).filter((value) => value !== undefined));
-  return figures[0]?.kind === "latency"
-    ? {
-        kind: "latency",
-        p50Ms: of((f) => (f.kind === "latency" ? f.p50Ms : undefined)),
-        p99Ms: of((f) => (f.kind === "latency" ? f.p99Ms : undefined)),
-        ...(figures[0].maxMs === undefined
-          ? {}
-          : { maxMs: of((f) => (f.kind === "latency" ? f.maxMs : undefined)) }),
-      }
-    : {
-        kind: "rate",
-        perSecond: of((f) => (f.kind === "rate" ? f.perSecond : undefined)),
-        cpuUsEach: of((f) => (f.kind === "rate" ? f.cpuUsEach : undefined)),
-      };
+  const [first] = figures;
+  if (first?.kind !== "latency") {
+    const rates = figures.filter((figure) => figure.kind === "rate");
+    return {
+      kind: "rate",
+      perSecond: median(rates.map(({ perSecond }) => perSecond)),
+      cpuUsEach: median(rates.map(({ cpuUsEach }) => cpuUsEach)),
+    };
+  }
+  const latencies = figures.filter((figure) => figure.kind === "latency");
+  const perSecond = latencies.flatMap((each) => each.perSecond ?? []);
+  return {
+    ...first,
+    p50Ms: median(latencies.map(({ p50Ms }) => p50Ms)),
+    p99Ms: median(latencies.map(({ p99Ms }) => p99Ms)),
+    maxMs: median(latencies.map(({ maxMs }) => maxMs)),
+    ...(perSecond.length === 0 ? {} : { perSecond: median(perSecond) }),
+  };
 }
 
 export function median(values: readonly number[]): number {

@@ -1,10 +1,10 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect } from "millrace";
+import { msBetween } from "./figures.ts";
+import { type ListeningChild, startListening } from "./listening-child.ts";
 import { noOp, payloadOf } from "./no-op-job.ts";
-import { sample } from "./pickup.ts";
+import { sample } from "./sample.ts";
 import type { Arena, Contender, Scenario } from "./scenario.ts";
 
 const PROGRAM = fileURLToPath(new URL("./cancel-listener.ts", import.meta.url));
@@ -19,7 +19,7 @@ const bare: Contender = {
       const heard = listener.next("heardNs");
       const began = process.hrtime.bigint();
       nc.publish(`${arena.namespace}.cancel.${index}`, "x");
-      return elapsedMs(began, await heard);
+      return msBetween(began, await heard);
     });
     await nc.close();
     return figure;
@@ -39,54 +39,33 @@ const millrace: Contender = {
       const [heard, settled] = [listener.next("heardNs"), listener.next("settled")];
       const began = process.hrtime.bigint();
       const cancelled = handle.cancel("bench");
-      const ms = elapsedMs(began, await heard);
+      const ms = msBetween(began, await heard);
       await Promise.all([cancelled, settled]);
       return ms;
     });
   },
 };
 
-interface Listener extends AsyncDisposable {
-  /** The field of the next message that has it. */
-  next(field: "heardNs" | "started" | "settled" | "ready"): Promise<string>;
-}
-
-async function startListener(kind: "bare" | "node", { url, namespace }: Arena): Promise<Listener> {
-  const child: ChildProcess = fork(PROGRAM, [kind, url, namespace]);
-  const next: Listener["next"] = (field) =>
-    new Promise((resolve, reject) => {
-      const ended = (): void => reject(new Error("the listener ended"));
-      const hear = (message: object): void => {
-        if (!(field in message)) return;
-        child.off("message", hear);
-        child.off("exit", ended);
-        resolve(String((message as Record<string, unknown>)[field]));
-      };
-      child.on("message", hear);
-      child.once("exit", ended);
-    });
-  await next("ready");
-  return {
-    next,
-    [Symbol.asyncDispose]: async () => {
-      const exit = once(child, "exit");
-      child.kill();
-      await exit;
-    },
-  };
-}
-
-function elapsedMs(began: bigint, heardNs: string): number {
-  return Number(BigInt(heardNs) - began) / 1e6;
+function startListener(
+  kind: "bare" | "node",
+  { url, namespace }: Arena,
+): Promise<ListeningChild<"heardNs" | "started" | "settled">> {
+  return startListening(PROGRAM, [kind, url, namespace]);
 }
 
 export const cancelScenario: Scenario = {
   name: "cancel",
   question:
     "How long from handle.cancel() to the abort of the handler's signal in another process?",
-  amount: { full: 500, smoke: 50 },
+  amount: { full: 500, smoke: 20 },
   limit: bare,
   subject: millrace,
+  unable: {
+    BullMQ: "worker.cancelJob() reaches only the process that runs the job",
+    "Graphile Worker": "a running job can't be cancelled; its signal tells of a shutdown",
+    "pg-boss":
+      "cancel() changes the row; the signal follows only where the queue has a heartbeat (off by default, 10 s at the least)",
+  },
   // The bare client confirms nothing and keeps nothing; a cancellation is stored before it is told.
   goal: 0.15,
 };

@@ -3,45 +3,23 @@ import { createNode } from "@millrace/runtime";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect } from "millrace";
 import { bareDelay } from "../bare/bare-delay.ts";
+import { delay } from "../systems/delay.ts";
+import { bullmqInMemory, graphile, graphileBatched, peers, pgBoss } from "../systems/peers.ts";
+import { delayPlan, Lateness, latenessOf } from "./delay-plan.ts";
 import { noOp, payloadOf, QUEUE } from "./no-op-job.ts";
-import type { Contender, Figure, Scenario } from "./scenario.ts";
+import type { Contender, Scenario } from "./scenario.ts";
 
-/** Ten thousand a second where there are many, as the goal has it; else over ten seconds, or fewer where there are few. */
-const perSecond = (amount: number): number =>
-  amount > 50_000 ? 10_000 : Math.max(500, amount / 10);
-/** All must wait in the delayed stream before the first is due. */
-const SETTLING_MS = 3_000;
-const FILL_MS_EACH = 0.5;
 const SLOTS = 256;
-
-interface Plan {
-  readonly start: number;
-  readonly dueAt: (index: number) => number;
-}
-
-function plan(amount: number): Plan {
-  const start = Date.now() + SETTLING_MS + Math.ceil(amount * FILL_MS_EACH);
-  const rate = perSecond(amount);
-  return { start, dueAt: (index) => start + Math.floor((index * 1_000) / rate) };
-}
-
-function figureOf(late: Float64Array): Figure {
-  const sorted = late.toSorted();
-  const at = (share: number): number =>
-    sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN;
-  if (at(0) < 0) throw new Error(`a job came ${-at(0)} ms early`);
-  return { kind: "latency", p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
-}
 
 /** What the server gives by itself: schedules where it has them, else messages that are given back with a delay. */
 const bare: Contender = {
   name: "server's own wait",
   run: async ({ url, namespace, amount }) => {
     const nc = await connectNats({ servers: url, noAsyncTraces: true });
-    const { dueAt } = plan(amount);
+    const { dueAt } = delayPlan(amount);
     const late = await bareDelay({ nc, namespace, messages: amount, dueAt });
     await nc.close();
-    return figureOf(late);
+    return latenessOf(late);
   },
 };
 
@@ -51,19 +29,14 @@ const millrace: Contender = {
   run: async ({ url, namespace, amount }) => {
     await using client = await connect({ servers: url, namespace });
     const broker = await connectBroker({ servers: [url], namespace });
-    const { start, dueAt } = plan(amount);
-    const late = new Float64Array(amount).fill(-1);
-    const [filled, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    let [deferred, left] = [0, amount];
+    const plan = delayPlan(amount);
+    const { start, dueAt } = plan;
+    const lateness = new Lateness(plan, amount);
+    const filled = Promise.withResolvers<void>();
+    let deferred = 0;
     const node = createNode({
       broker,
-      jobs: [
-        noOp.handler(({ input }) => {
-          if (late[input.n] !== -1) return;
-          late[input.n] = Date.now() - dueAt(input.n);
-          if (--left === 0) done.resolve();
-        }),
-      ],
+      jobs: [noOp.handler(({ input }) => lateness.came(input.n))],
       slots: SLOTS,
     });
     node.events.on("job.settled", ({ state }) => {
@@ -79,20 +52,27 @@ const millrace: Contender = {
     await filled.promise;
     if (Date.now() > start)
       throw new Error(`${amount} jobs took ${Date.now() - start} ms too long to be deferred`);
-    await done.promise;
+    await lateness.all;
     await node.stop();
     await broker.queues.remove(QUEUE);
     await broker.close();
-    return figureOf(late);
+    return lateness.figure();
   },
 };
 
 export const delayed: Scenario = {
   name: "delayed",
   question: "How long after its start time does a delayed job's handler start?",
-  amount: { full: 20_000, smoke: 500 },
+  amount: { full: 20_000, smoke: 200 },
+  mostRounds: 1,
   limit: bare,
   subject: millrace,
+  // A database's worker looks for what is due now and then: each has its default.
+  peers: peers(delay, {
+    shares: { [graphileBatched.name]: 0.25, [pgBoss.name]: 0.25 },
+    without: [bullmqInMemory, graphile],
+  }),
+  peerGoal: 1,
   goal: 1,
   ceiling: (amount) => (amount > 50_000 ? { p99Ms: 100 } : { p50Ms: 5, p99Ms: 25 }),
 };

@@ -42,7 +42,7 @@ const bare: Contender = {
 export const enqueueSingle: Scenario = {
   name: "enqueue-single",
   question: "How many jobs a second can one process enqueue by a call each, 64 on their way?",
-  amount: { full: 50_000, smoke: 1_000, disk: 10_000 },
+  amount: { full: 50_000, smoke: 400, disk: 10_000 },
   limit: bare,
   subject: { name: "Millrace enqueue", run: (arena) => fillOneByOne(millrace, arena) },
   peers: peers(fillOneByOne, {

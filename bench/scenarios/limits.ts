@@ -10,7 +10,7 @@ export const capped: Scenario = {
   name: "capped",
   question:
     "How many no-op jobs a second does one node run under a cap of the queue that it never reaches?",
-  amount: { full: 100_000, smoke: 3_000 },
+  amount: { full: 100_000, smoke: 500 },
   limit: unlimited,
   subject: millraceNode("with a cap", { limits: { concurrency: 1_000 } }),
   goal: 0.5,
@@ -20,7 +20,7 @@ export const rated: Scenario = {
   name: "rated",
   question:
     "How many no-op jobs a second does one node run under a rate of the queue that it never reaches?",
-  amount: { full: 100_000, smoke: 3_000 },
+  amount: { full: 100_000, smoke: 500 },
   limit: unlimited,
   subject: millraceNode("with a rate", { limits: { rate: { limit: 1_000_000, per: "1s" } } }),
   goal: 0.5,
@@ -37,7 +37,7 @@ const ruled = (
 export const cappedByKey: Scenario = {
   name: "capped-by-key",
   question: "How many a second under a cap for each of a hundred keys that none reaches?",
-  amount: { full: 50_000, smoke: 2_000 },
+  amount: { full: 50_000, smoke: 500 },
   limit: unlimited,
   subject: millraceNode("with caps", {
     job: ruled({ concurrency: { key: tenantOf, limit: 100 } }),
@@ -48,7 +48,7 @@ export const cappedByKey: Scenario = {
 export const ratedByKey: Scenario = {
   name: "rated-by-key",
   question: "How many a second under a rate for each of a hundred keys that none reaches?",
-  amount: { full: 50_000, smoke: 2_000 },
+  amount: { full: 50_000, smoke: 500 },
   limit: unlimited,
   subject: millraceNode("with rates", {
     job: ruled({ rateLimit: { key: tenantOf, limit: 100_000, per: "1s" } }),
@@ -61,7 +61,7 @@ export const unique: Scenario = {
   name: "unique",
   question:
     "How many jobs a second does one node run that hold a unique key until they have ended?",
-  amount: { full: 50_000, smoke: 2_000 },
+  amount: { full: 50_000, smoke: 500 },
   limit: unlimited,
   subject: millraceNode("unique", {
     job: ruled({ unique: { key: ({ n }) => `${n}`, while: "running" } }),

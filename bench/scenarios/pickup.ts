@@ -3,25 +3,12 @@ import { createNode } from "@millrace/runtime";
 import { createInbox } from "@nats-io/nats-core";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect } from "millrace";
+import { peers } from "../systems/peers.ts";
+import { pickUp } from "../systems/pick-up.ts";
 import { createBenchQueue } from "./bench-queue.ts";
-import { latencyOf } from "./figures.ts";
 import { noOp, payloadOf, QUEUE } from "./no-op-job.ts";
-import type { Contender, Figure, Scenario } from "./scenario.ts";
-
-const WARM_UP = 100;
-
-/** One at a time on an idle queue: each sample starts when the one before has ended. */
-export async function sample(
-  amount: number,
-  once: (index: number) => Promise<number>,
-): Promise<Figure> {
-  const samples: number[] = [];
-  for (let index = 0; index < amount + WARM_UP; index += 1) {
-    const ms = await once(index);
-    if (index >= WARM_UP) samples.push(ms);
-  }
-  return latencyOf(samples);
-}
+import { sample } from "./sample.ts";
+import type { Contender, Scenario } from "./scenario.ts";
 
 /** A pull that waits, and a core publish on another connection. */
 const bare: Contender = {
@@ -93,8 +80,9 @@ const millrace: Contender = {
 export const pickup: Scenario = {
   name: "pickup",
   question: "How long from publishing a job on an idle queue to the start of its handler?",
-  amount: { full: 2_000, smoke: 100 },
+  amount: { full: 2_000, smoke: 30, disk: 500 },
   limit: bare,
   subject: millrace,
+  peers: peers(pickUp, { share: 0.25 }),
   goal: 1 / 1.5,
 };

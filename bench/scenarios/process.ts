@@ -9,6 +9,7 @@ import { createNode, type MillraceNode } from "@millrace/runtime";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, type QueueChange } from "millrace";
 import { barePullHistoryAck } from "../bare/bare-pull.ts";
+import { burn } from "../guard/burn.ts";
 import { timed } from "../bare/stopwatch.ts";
 import { drain } from "../systems/drain.ts";
 import { graphile, peers } from "../systems/peers.ts";
@@ -81,7 +82,12 @@ async function runAll(arena: Arena, rules: Rules): Promise<Figure> {
   const broker = await connectBroker({ servers: [arena.url], namespace: arena.namespace });
   const node = createNode({
     broker,
-    jobs: [job.handler(async ({ input }) => void input.n)],
+    jobs: [
+      job.handler(async ({ input }) => {
+        burn();
+        return void input.n;
+      }),
+    ],
     slots: SLOTS,
     ...traced,
     ...(rules.executionLog && { executionLog: rules.executionLog() }),
@@ -139,12 +145,13 @@ async function filled(
 export const processJobs: Scenario = {
   name: "process",
   question: "How many no-op jobs a second does one node run to a recorded outcome?",
-  amount: { full: 100_000, smoke: 3_000, disk: 10_000 },
+  amount: { full: 100_000, smoke: 1_000, disk: 10_000 },
   limit: bare,
   subject: millraceNode("Millrace node"),
   peers: peers((system, arena) => warmed((own) => drain(system, own))(arena), {
     shares: { [graphile.name]: 0.1 },
   }),
   peerGoal: 4,
+  guard: { jobs: 20_000, mostTimes: 5.5 },
   goal: 0.5,
 };

@@ -27,7 +27,7 @@ export const recorded: Scenario = {
   name: "recorded",
   question:
     "How many no-op jobs a second does one node run with execution records in files, against none?",
-  amount: { full: 100_000, smoke: 3_000 },
+  amount: { full: 100_000, smoke: 500 },
   limit: millraceNode("Millrace node"),
   subject: millraceNode("Millrace node, records in files", { executionLog: toFiles }),
   goal: 0.6,

@@ -1,4 +1,5 @@
 import type { DurabilityClass } from "../servers/durability.ts";
+import type { Guard } from "../guard/guard.ts";
 import type { ServerKind } from "../servers/bench-servers.ts";
 
 /** What one measurement of one contender gave: bigger is better for rates, smaller for latencies. */
@@ -8,7 +9,11 @@ export type Figure =
       readonly kind: "latency";
       readonly p50Ms: number;
       readonly p99Ms: number;
-      readonly maxMs?: number;
+      readonly maxMs: number;
+      /** Under this load. */
+      readonly perSecond?: number;
+      /** It had not come when the wait was given up: the times are a lower bound, and this is why. */
+      readonly beyond?: string;
     };
 
 /** One contender of a scenario. `run` gets a namespace nobody used before. */
@@ -35,13 +40,25 @@ export interface Scenario {
   readonly name: string;
   readonly question: string;
   /** `disk` where it is also asked with every confirmation synced to disk. */
-  readonly amount: { readonly full: number; readonly smoke: number; readonly disk?: number };
+  readonly amount: {
+    readonly full: number;
+    readonly smoke: number;
+    readonly disk?: number;
+    /** Where it counts something else than jobs or samples. */
+    readonly unit?: string;
+  };
   /** What the others are held against: the bare client, or Millrace without the thing that is measured. */
   readonly limit: Contender;
   /** Millrace. */
   readonly subject: Contender;
   /** Other systems; measured where their server can be had. */
   readonly peers?: readonly Contender[];
+  /** Peers that have no such thing, and why. */
+  readonly unable?: Readonly<Record<string, string>>;
+  /** At most so many rounds: each takes a minute. */
+  readonly mostRounds?: number;
+  /** What a smoke run holds Millrace to. */
+  readonly guard?: Guard;
   /** The share of the limit that Millrace must reach. */
   readonly goal: number;
   /** How many times the best peer Millrace must be. Not asked of `disk`: the server syncs each message by itself, a database a whole batch. */
@@ -59,6 +76,12 @@ export function contendersOf({ limit, subject, peers = [] }: Scenario): readonly
   return [limit, subject, ...peers];
 }
 
-export function amountFor(contender: Contender, amount: number): number {
-  return Math.ceil(amount * (contender.share ?? 1));
+/** In a smoke run the two that are guarded get enough work to tell. */
+export function amountFor(
+  { limit, subject, guard }: Scenario,
+  contender: Contender,
+  run: { readonly amount: number; readonly smoke: boolean },
+): number {
+  if (run.smoke && guard !== undefined && [limit, subject].includes(contender)) return guard.jobs;
+  return Math.ceil(run.amount * (contender.share ?? 1));
 }

@@ -3,9 +3,11 @@ import { delayed } from "./delayed.ts";
 import { enqueueBulk } from "./enqueue-bulk.ts";
 import { enqueueSingle } from "./enqueue-single.ts";
 import { capped, cappedByKey, rated, ratedByKey, unique } from "./limits.ts";
+import { openLoop, openLoopCommon } from "./open-loop.ts";
 import { pickup } from "./pickup.ts";
 import { processJobs } from "./process.ts";
 import { recorded } from "./recorded.ts";
+import { recovery } from "./recovery.ts";
 import { traced } from "./traced.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -14,8 +16,11 @@ export const SCENARIOS: readonly Scenario[] = [
   enqueueSingle,
   processJobs,
   pickup,
+  openLoop,
+  openLoopCommon,
   delayed,
   cancelScenario,
+  recovery,
   capped,
   rated,
   cappedByKey,

@@ -34,7 +34,7 @@ function everySpan(): Instrumentation {
 export const traced: Scenario = {
   name: "traced",
   question: "How many no-op jobs a second does one node run with tracing on, against tracing off?",
-  amount: { full: 100_000, smoke: 3_000 },
+  amount: { full: 100_000, smoke: 500 },
   limit: millraceNode("Millrace node"),
   subject: millraceNode("Millrace node, every span", { instrumentation: everySpan }),
   goal: 0.8,

@@ -19,14 +19,17 @@ export async function openBullmq(url: string, namespace: string): Promise<JobQue
   return {
     add: async (data) => void (await queue.add(NAME, data)),
     addMany: (inputs) => addBulk(inputs.map((data) => ({ name: NAME, data }))),
-    addLater: (inputs, dueAt) =>
-      addBulk(
+    addLater(inputs, dueAt) {
+      // A delay counts from the job's own timestamp.
+      const timestamp = Date.now();
+      return addBulk(
         inputs.map((data) => ({
           name: NAME,
           data,
-          opts: { delay: Math.max(0, dueAt(data.n) - Date.now()) },
+          opts: { timestamp, delay: dueAt(data.n) - timestamp },
         })),
-      ),
+      );
+    },
     async work(onStart) {
       const worker = new Worker<Payload, void>(namespace, async (job) => onStart(job.data.n), {
         connection,

@@ -11,7 +11,9 @@ export async function createDatabase(serverUrl: string, namespace: string): Prom
   const name = namespace.replaceAll("-", "_");
   const admin = new Client({ connectionString: serverUrl });
   await admin.connect();
-  await admin.query(`CREATE DATABASE ${name}`);
+  const { rowCount } = await admin.query("SELECT 1 FROM pg_database WHERE datname = $1", [name]);
+  // A second process of the same contender finds it.
+  if (rowCount === 0) await admin.query(`CREATE DATABASE ${name}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   const client = new Client({ connectionString: url.href });

@@ -37,11 +37,19 @@ export const pgBoss: JobSystem = {
   open: async (url, namespace) => (await import("./pg-boss.ts")).openPgBoss(url, namespace),
 };
 
-const PEERS: readonly JobSystem[] = [bullmq, bullmqInMemory, graphileBatched, graphile, pgBoss];
+export const PEERS: readonly JobSystem[] = [
+  bullmq,
+  bullmqInMemory,
+  graphileBatched,
+  graphile,
+  pgBoss,
+];
 
 type Measure = (system: JobSystem, arena: Arena) => Promise<Figure>;
 
 export interface PeerRules {
+  /** Of the work, for all. Default 1. */
+  readonly share?: number;
   /** Peers that get only a part of the work, by name: it would take them minutes. */
   readonly shares?: Readonly<Record<string, number>>;
   /** Peers that would be measured twice: they differ only in what this scenario doesn't use. */
@@ -51,13 +59,13 @@ export interface PeerRules {
 /** Each peer as a contender of one scenario, measured in the same words. */
 export function peers(
   measure: Measure,
-  { shares = {}, without = [] }: PeerRules = {},
+  { share = 1, shares = {}, without = [] }: PeerRules = {},
 ): Contender[] {
   return PEERS.filter((system) => !without.includes(system)).map((system) => ({
     name: system.name,
     server: system.server,
     ...(system.durability === undefined ? {} : { durability: system.durability }),
-    ...(shares[system.name] === undefined ? {} : { share: shares[system.name] }),
+    share: shares[system.name] ?? share,
     run: (arena) => measure(system, arena),
   }));
 }
