@@ -1,7 +1,23 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { FileOrder } from "./test/harness/file-order.ts";
+import { clusterMode, patient } from "./test/harness/cluster/mode.ts";
+
+/** In cluster mode everything is made with three replicas. */
+const alias =
+  clusterMode() === undefined
+    ? []
+    : [
+        {
+          find: /^@millrace\/broker-nats$/,
+          replacement: fileURLToPath(
+            new URL("test/harness/cluster/replicated-broker.ts", import.meta.url),
+          ),
+        },
+      ];
 
 export default defineConfig({
+  resolve: { alias },
   test: {
     include: [
       "packages/*/src/**/*.test.ts",
@@ -11,8 +27,8 @@ export default defineConfig({
     ],
     globalSetup: ["test/harness/obtain-servers.ts", "test/harness/compile-cache.ts"],
     setupFiles: ["test/harness/leaks.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: patient(60_000),
+    hookTimeout: patient(60_000),
     // Files run in processes of their own: several of them freeze, kill and count processes.
     pool: "forks",
     // Most files wait most of the time, for processes to start and leases to end: two cores serve three.

@@ -24,7 +24,7 @@ export async function install() {
   if (existsSync(node) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   const startedAt = Date.now();
   const pnpm = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).packageManager;
-  console.log(`millrace: installing the packages of the lockfile with ${pnpm} (once)`);
+  console.error(`millrace: installing the packages of the lockfile with ${pnpm} (once)`);
   const { code, output } = await capture("npx", ["--yes", pnpm, "install", "--frozen-lockfile"]);
   if (code !== 0) {
     console.error(output);
@@ -41,7 +41,7 @@ export async function install() {
   }
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, wanted);
-  console.log(`millrace: installed in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+  console.error(`millrace: installed in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
 }
 
 /** Runs the project's Node, passes signals on, and resolves with the exit code a shell would report. */

@@ -5,7 +5,9 @@ import { join, relative } from "node:path";
 const { install, root, runNode } = await import("./install.mjs");
 
 await install();
-const first = await run(process.argv.slice(2));
+const { args, cluster } = clusterOf(process.argv.slice(2));
+const tally = join(root, "node_modules", `.millrace-test-tally-${process.pid}.jsonl`);
+const first = await run(args);
 // Node's own crash ends a file half-way and says nothing about the tests. Each such file is run once more, and is said.
 const crashed = first.summary?.crashed ?? [];
 for (const { file, signal } of crashed)
@@ -25,8 +27,28 @@ if (skipped.length > 0) {
     for (const [reason, count] of skipReasons) console.log(`  ${count} × ${reason}`);
 }
 if (passed + failed === 0) console.log("No test ran.");
+if (cluster !== undefined) console.log(killsOf(tally));
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);
+
+/** `--cluster` or `--cluster=2.10`: each server of a test is three (test/harness/cluster); by default all tests that need one. */
+function clusterOf(given) {
+  const flag = given.find((arg) => /^--cluster(=|$)/.test(arg));
+  if (flag === undefined) return { args: given, cluster: undefined };
+  const rest = given.filter((arg) => arg !== flag);
+  return {
+    args: rest.length > 0 ? rest : ["test/", "examples/"],
+    cluster: flag.split("=")[1] ?? "newest",
+  };
+}
+
+/** How many leaders were killed, from what the harness wrote for each cluster. */
+function killsOf(file) {
+  const lines = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+  rmSync(file, { force: true });
+  const kills = lines.reduce((sum, line) => sum + JSON.parse(line).kills, 0);
+  return `${lines.length} clusters of three, ${kills} of their members killed`;
+}
 
 /** Vitest with these arguments, to its end. */
 async function run(args) {
@@ -40,7 +62,12 @@ async function run(args) {
       "--reporter=./scripts/interop-matrix.mjs",
       ...args,
     ],
-    { MILLRACE_TEST_SUMMARY: file },
+    {
+      MILLRACE_TEST_SUMMARY: file,
+      ...(cluster === undefined
+        ? {}
+        : { MILLRACE_TEST_CLUSTER: cluster, MILLRACE_TEST_TALLY: tally }),
+    },
   );
   const summary = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
   rmSync(file, { force: true });

@@ -1,34 +1,16 @@
-import { connectBroker, type NatsBroker } from "@millrace/broker-nats";
-import {
-  brokerConformance,
-  type ConformanceHarness,
-  eventuallyInRealTime,
-} from "@millrace/core/testing";
+import { brokerConformance } from "@millrace/core/testing";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { describeEachServer } from "../harness/servers.ts";
-
-const CAPABILITIES = { severalConnections: true, keepsLocks: true };
+import { CAPABILITIES, conformanceHarness } from "./conforming.ts";
 
 describeEachServer("the NATS broker", (server) => {
-  let broker: NatsBroker;
-  let harness: ConformanceHarness;
+  let harness: Awaited<ReturnType<typeof conformanceHarness>>;
 
   beforeAll(async () => {
     const namespace = server.namespace();
-    const connect = (): Promise<NatsBroker> => connectBroker({ servers: server.url, namespace });
-    broker = await connect();
-    let queues = 0;
-    harness = {
-      broker,
-      capabilities: CAPABILITIES,
-      connect,
-      leaseMs: 1_000,
-      now: () => Date.now(),
-      queueName: () => `q${(queues += 1)}`,
-      eventually: eventuallyInRealTime(10_000),
-    };
+    harness = await conformanceHarness({ servers: server.url, namespace }, 10_000);
   });
-  afterAll(() => broker.close());
+  afterAll(() => harness.broker.close());
 
   // One after the other: all movers of a namespace share the delayed jobs, and a case that waits to see a job delayed must be the only one that moves.
   describe("conforms", () => {

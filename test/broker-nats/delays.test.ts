@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { leaveOutOfCluster } from "../harness/cluster/mode.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer, serversUnderTest } from "../harness/servers.ts";
 import { CollectingWorker, jobFor } from "./collecting-worker.ts";
@@ -49,7 +50,11 @@ function capturing(): { logger: Logger; warned: Promise<string> } {
 }
 
 describeEachServer("delayed jobs", (server) => {
-  test("come in their order, none early and none much late, whether the wait is short or long enough for the server to take it", async () => {
+  test("come in their order, none early and none much late, whether the wait is short or long enough for the server to take it", async (context) => {
+    leaveOutOfCluster(
+      context,
+      "it measures lateness, and an election stops everything for seconds",
+    );
     const broker = await connected({ servers: server.url, namespace: server.namespace() });
     await broker.queues.ensure("q");
     const worker = await CollectingWorker.start(broker, "q");

@@ -13,6 +13,7 @@ import { headers } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { leaveOutOfCluster } from "../harness/cluster/mode.ts";
 import { within } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
 import { jobFor } from "./collecting-worker.ts";
@@ -145,7 +146,8 @@ describeEachServer("lanes", (server) => {
     expect(worker.got.map(({ deliveryCount }) => deliveryCount)).toEqual([1, 1, 1]);
   });
 
-  test("one that got no slot in time is surplus, and others are asked no more by a full worker", async () => {
+  test("one that got no slot in time is surplus, and others are asked no more by a full worker", async (context) => {
+    leaveOutOfCluster(context, "its leases are shorter than an election");
     const namespace = server.namespace();
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");
@@ -166,7 +168,8 @@ describeEachServer("lanes", (server) => {
     expect((await worker.nth(2)).message.lane).toBe("high");
   });
 
-  test("without a taker for surplus a job waits here, its lease kept", async () => {
+  test("without a taker for surplus a job waits here, its lease kept", async (context) => {
+    leaveOutOfCluster(context, "its leases are shorter than an election");
     const namespace = server.namespace();
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");

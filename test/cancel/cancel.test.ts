@@ -3,6 +3,7 @@ import type { HistoryRecord } from "@millrace/core";
 import { connect, defineJob, type Millrace } from "millrace";
 import { expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { patient as withElections } from "../harness/cluster/mode.ts";
 import { startChild, type TestChild } from "../harness/child.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
@@ -154,7 +155,7 @@ describeEachServer("cancel over processes", (server) => {
 
   test(
     "a cancel while the server is down fails by itself, and once it is up again reaches the handler",
-    { timeout: 60_000 },
+    { timeout: withElections(60_000) },
     async () => {
       const { client, node, recorded } = await scene();
       const child = await node("a");

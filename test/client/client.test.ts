@@ -160,7 +160,11 @@ describeEachServer("a client and a node on one server", (server) => {
     for (const id of ["b0", "b449"])
       expect((await client.job(id)).history.map(({ generation }) => generation)).toEqual([0, 1]);
     await client.dead.discard({});
-    expect(await letters()).toBe(0);
+    // In a cluster a member may count that is a moment behind.
+    await eventually(async () => (await letters()) === 0, {
+      withinMs: 5_000,
+      describe: "no letter is left",
+    });
   }, 60_000);
 
   test("runNode answers health and metrics, and closes everything when it stops", async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { patient } from "./cluster/mode.ts";
 
 export interface EventuallyOptions {
   readonly withinMs: number;
@@ -16,7 +17,8 @@ export async function eventually<T>(
   look: () => Promise<T> | T,
   options: EventuallyOptions,
 ): Promise<NonNullable<T>> {
-  const { withinMs, describe, everyMs = 20 } = options;
+  const { describe, everyMs = 20 } = options;
+  const withinMs = patient(options.withinMs);
   const startedAt = performance.now();
   let last: { readonly error: unknown } | { readonly value: unknown } = { value: undefined };
   for (let looks = 1; ; looks += 1) {
@@ -44,9 +46,10 @@ export async function eventually<T>(
 /** The promise's value, or a failure that says what did not come within the deadline. */
 export async function within<T>(
   promise: Promise<T>,
-  withinMs: number,
+  deadlineMs: number,
   what: string | (() => string),
 ): Promise<T> {
+  const withinMs = patient(deadlineMs);
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {

@@ -5,6 +5,7 @@ import {
   type ServerGeneration,
 } from "@millrace/broker-nats/server";
 import type { TestProject } from "vitest/node";
+import { clusterMode } from "./cluster/mode.ts";
 
 /** A server that the tests run against, or the reason why they do not. */
 export type ServerUnderTest =
@@ -28,7 +29,21 @@ const GENERATIONS: readonly ServerGeneration[] = ["newest", "2.10"];
 export default async function setup(project: TestProject): Promise<void> {
   const cacheDir = resolve(import.meta.dirname, "../../.millrace/bin");
   const servers: ServerUnderTest[] = [];
+  const mode = clusterMode();
+  if (mode !== undefined) {
+    // Every program that a test starts makes its streams with three replicas, as the tests themselves do (vitest.config.ts).
+    const preload = new URL("cluster/register-replicas.ts", import.meta.url).href;
+    process.env["NODE_OPTIONS"] = `${process.env["NODE_OPTIONS"] ?? ""} --import=${preload}`.trim();
+    say(
+      "cluster mode: three servers for one, three replicas of everything, leaders killed meanwhile",
+    );
+  }
   for (const generation of GENERATIONS) {
+    if (mode !== undefined && generation !== mode) {
+      const reason = `this run is against clusters of ${mode}`;
+      servers.push({ state: "missing", generation, reason });
+      continue;
+    }
     try {
       const { path, version, source } = await obtainServer({
         generation,

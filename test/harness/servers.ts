@@ -5,15 +5,21 @@ import {
   type ServerGeneration,
 } from "@millrace/broker-nats/server";
 import { afterAll, afterEach, beforeAll, describe, inject } from "vitest";
+import type { ConnectionOptions } from "@nats-io/transport-node";
+import { clusterMode } from "./cluster/mode.ts";
+import { startTestCluster, type TestCluster } from "./cluster/test-cluster.ts";
 import type { ServerUnderTest } from "./obtain-servers.ts";
 
-/** A private server of one test file, with the verbs of a fault test. */
+/**
+ * A private server of one test file, with the verbs of a fault test. In cluster mode it is three servers behind one address, the verbs
+ * are done to all of them, and between the verbs their leaders are killed.
+ */
 export interface TestServer {
   readonly generation: ServerGeneration;
   /** The address; only inside tests and hooks. */
   readonly url: string;
   readonly version: string;
-  /** The process behind it; only inside tests and hooks. */
+  /** The process behind it, of a cluster the first; only inside tests and hooks. */
   readonly launched: LaunchedServer;
   /** A name no other test uses, so that tests on one server never meet. */
   namespace(): string;
@@ -29,6 +35,10 @@ export interface UseServerOptions {
   /** Lines added to the server's configuration file. */
   readonly config?: string;
   readonly jetstream?: boolean;
+  /** Who may make a stream, where `config` asks for credentials: a cluster is ready when it takes one. */
+  readonly connectWith?: Omit<ConnectionOptions, "servers">;
+  /** Why these tests have nothing to say of a cluster; they are skipped in that mode. */
+  readonly singleServer?: string;
 }
 
 /** Both generations, each present or missing with its reason. */
@@ -63,7 +73,10 @@ function describeOne(
   body: (server: TestServer) => void,
   options: UseServerOptions,
 ): void {
-  describe.skipIf(target.state === "missing")(`${title} (${nameOf(target)})`, () => {
+  const { singleServer } = clusterMode() === undefined ? {} : options;
+  const reason = singleServer === undefined ? "" : `, on a single server only: ${singleServer}`;
+  const skipped = target.state === "missing" || singleServer !== undefined;
+  describe.skipIf(skipped)(`${title} (${nameOf(target)}${reason})`, () => {
     body(useServer(target, options));
   });
 }
@@ -77,23 +90,22 @@ export function nameOf(target: ServerUnderTest): string {
 
 /** Starts a server before the tests of the enclosing `describe` or file, brings it back after each, removes it at the end. */
 export function useServer(target: ServerUnderTest, options: UseServerOptions = {}): TestServer {
-  let launched: LaunchedServer | undefined;
-  const running = (): LaunchedServer => {
-    if (launched === undefined) throw new Error("the server runs only inside tests and hooks");
-    return launched;
+  const start =
+    clusterMode() !== undefined && options.jetstream !== false ? startTestCluster : startOne;
+  let started: Running | undefined;
+  const running = (): Running => {
+    if (started === undefined) throw new Error("the server runs only inside tests and hooks");
+    return started;
   };
 
   beforeAll(async () => {
     if (target.state === "missing") throw new Error(target.reason);
-    launched = await launchServer({ path: target.path, ...options });
+    started = await start(target.path, options);
   });
-  afterEach(async () => {
-    running().resume();
-    if (running().state === "ended") await running().restart();
-  });
+  afterEach(() => running().bringBack());
   afterAll(async () => {
-    await launched?.dispose();
-    launched = undefined;
+    await started?.dispose();
+    started = undefined;
   });
 
   return {
@@ -102,16 +114,41 @@ export function useServer(target: ServerUnderTest, options: UseServerOptions = {
       return running().url;
     },
     get version() {
-      return running().version;
+      return running().first.version;
     },
     get launched() {
-      return running();
+      return running().first;
     },
     namespace: () => `t${randomBytes(6).toString("hex")}`,
     stop: () => running().stop(),
     kill: () => running().kill(),
-    freeze: () => running().pause(),
-    thaw: () => running().resume(),
+    freeze: () => running().freeze(),
+    thaw: () => running().thaw(),
     restart: () => running().restart(),
+  };
+}
+
+type Running = Omit<TestCluster, "members" | "kills">;
+
+async function startOne(path: string, options: UseServerOptions): Promise<Running> {
+  const { config, jetstream } = options;
+  const server = await launchServer({
+    path,
+    ...(config === undefined ? {} : { config }),
+    ...(jetstream === undefined ? {} : { jetstream }),
+  });
+  return {
+    url: server.url,
+    first: server,
+    stop: () => server.stop(),
+    kill: () => server.kill(),
+    freeze: () => server.pause(),
+    thaw: () => server.resume(),
+    restart: () => server.restart(),
+    async bringBack() {
+      server.resume();
+      if (server.state === "ended") await server.restart();
+    },
+    dispose: () => server.dispose(),
   };
 }

@@ -1,6 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { brokerConfig, type NatsBrokerOptions } from "./broker-options.ts";
 import { connectNats } from "./connection/connect-nats.ts";
+import { patientConnection } from "./connection/patient-connection.ts";
 import { NatsBroker } from "./nats-broker.ts";
 import { sizeLimits } from "./topology/size-limits.ts";
 import { Names } from "./topology/subjects.ts";
@@ -20,7 +21,7 @@ export async function connectBroker(options: NatsBrokerOptions): Promise<NatsBro
   const { nc, features } = await connectNats(config.connection);
   try {
     const limits = sizeLimits(nc.info?.max_payload ?? 0);
-    const jsm = await jetstreamManager(nc, { checkAPI: false });
+    const jsm = await jetstreamManager(patientConnection(nc), { checkAPI: false });
     return new NatsBroker({
       server: { nc, jsm, names: new Names(config.namespace) },
       features,

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "@millrace/core";
 
-export { MillraceError } from "@millrace/core";
+// The thread that extends leases comes by here, and nothing else of core is loaded into it.
+export { MillraceError } from "@millrace/core/errors";
 export type NatsErrorCode = ErrorCode;

@@ -41,8 +41,9 @@ import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { Settler } from "./settlement/settler.ts";
 import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
-import { NatsDocuments, type Wires } from "./store/documents.ts";
 import { DirectReads } from "./store/direct-reads.ts";
+import type { Wires } from "./store/document-writes.ts";
+import { NatsDocuments } from "./store/documents.ts";
 import { LeaderReads } from "./store/leader-reads.ts";
 import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
@@ -68,8 +69,8 @@ export interface NatsBrokerParts {
 const CLOSE_PATIENCE_MS = 5_000;
 const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000 };
 
-/** A compare-and-set is not sent twice: it would be refused for its own first copy. */
-const DOCUMENT_WRITES = { repeatable: false, attemptTimeoutMs: 5_000, timeoutMs: 5_000 };
+/** A compare-and-set is not sent twice: it would be refused for its own first copy. What reached nobody is, twice a second. */
+const DOCUMENT_WRITES = { repeatable: false, attemptTimeoutMs: 500, timeoutMs: 2_000 };
 
 /** The `Broker` port on JetStream. Made by `connectBroker`. */
 export class NatsBroker implements Broker {

@@ -1,13 +1,14 @@
 import { decodeBody, type HistoryRecord } from "@millrace/core";
 import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { patientConnection } from "../../../packages/broker-nats/src/connection/patient-connection.ts";
 
 /** Every history record as it lies in the stream, oldest first. */
 export async function readRecords(
   servers: string,
   namespace: string,
 ): Promise<readonly HistoryRecord[]> {
-  const connection = await connect({ servers });
+  const connection = await connect({ servers: servers.split(",") });
   try {
     return (await readRecordsFrom(connection, `${namespace}-history`, 1)).records;
   } finally {
@@ -28,7 +29,9 @@ export async function readRecordsFrom(
   stream: string,
   from: number,
 ): Promise<ReadRecords> {
-  const { state } = await (await jetstreamManager(connection)).streams.info(stream);
+  const { state } = await (
+    await jetstreamManager(patientConnection(connection))
+  ).streams.info(stream);
   const { first_seq: first, last_seq: last } = state;
   const records: HistoryRecord[] = [];
   if (state.messages === 0 || last < from) return { records, first, last };

@@ -1,12 +1,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Broker, type HistoryRecord, type QueueSettings, UNSETTLED } from "@millrace/core";
+import {
+  type Broker,
+  type EnqueueResult,
+  type Envelope,
+  type HistoryRecord,
+  type QueueSettings,
+  UNSETTLED,
+} from "@millrace/core";
 import { expect, vi } from "vitest";
 import { type ChildExit, startChild, type TestChild } from "../../harness/child.ts";
 import { cleanUpLater } from "../../harness/cleanup.ts";
 import { eventually } from "../../harness/deadline.ts";
-import type { TestServer } from "../../harness/servers.ts";
 import type { Fault } from "../oracle/history.ts";
 import { type LedgerEntry, ledgerNowMs } from "../oracle/ledger-entry.ts";
 import { LedgerWriter, readLedger } from "../oracle/ledger-file.ts";
@@ -14,6 +20,7 @@ import { judge, type Verdict } from "../oracle/verdict.ts";
 import { connectTo } from "../programs/connect.ts";
 import {
   type ArrivalsConfig,
+  type ConnectConfig,
   JOB,
   type NodeConfig,
   type ProducerConfig,
@@ -49,6 +56,13 @@ export type NodeChoices = Partial<Omit<NodeConfig, "namespace" | "ledger" | "nam
   readonly programs?: string;
 };
 
+/** Where a trial is held. */
+export interface Court {
+  readonly url: string;
+  readonly replicas?: number;
+  namespace(): string;
+}
+
 /**
  * One run of processes and faults on a namespace of its own, from the first publish to the verdict. What happens is in the
  * ledger; which faults there were is for the test to say, when it makes them.
@@ -59,22 +73,27 @@ export class Trial {
   /** Of nodes that are not told otherwise. */
   readonly leaseMs = 1_000;
   readonly maxAttempts = 4;
-  readonly #server: TestServer;
+  readonly #connect: ConnectConfig;
   readonly #directory: string;
   readonly #ledger: LedgerWriter;
   readonly #faults: Fault[] = [];
 
-  static async start(server: TestServer, settings: QueueSettings = {}): Promise<Trial> {
-    const namespace = server.namespace();
-    const broker = await connectTo({ servers: server.url, namespace });
+  static async start(court: Court, settings: QueueSettings = {}): Promise<Trial> {
+    const { url: servers, replicas } = court;
+    const connect = {
+      servers,
+      namespace: court.namespace(),
+      ...(replicas === undefined ? {} : { replicas }),
+    };
+    const broker = await connectTo(connect);
     cleanUpLater(() => broker.close());
     await broker.queues.ensure(QUEUE, settings);
-    return new Trial(server, namespace, broker);
+    return new Trial(connect, broker);
   }
 
-  private constructor(server: TestServer, namespace: string, broker: Broker) {
-    this.#server = server;
-    this.namespace = namespace;
+  private constructor(connect: ConnectConfig, broker: Broker) {
+    this.#connect = connect;
+    this.namespace = connect.namespace;
     this.broker = broker;
     this.#directory = mkdtempSync(join(tmpdir(), "millrace-ledger-"));
     cleanUpLater(() => rmSync(this.#directory, { recursive: true, force: true }));
@@ -90,7 +109,7 @@ export class Trial {
   async node(name: string, choices: NodeChoices = {}): Promise<TrialNode> {
     const { nodeOptions = [], programs = PROGRAMS, ...rest } = choices;
     const config: NodeConfig = {
-      servers: this.#server.url,
+      ...this.#connect,
       leaseMs: this.leaseMs,
       graceMs: 2_000,
       slots: 8,
@@ -98,7 +117,6 @@ export class Trial {
       backoffMs: 0,
       ...rest,
       name,
-      namespace: this.namespace,
       ledger: this.#directory,
     };
     const child = startChild(join(programs, "node-program.ts"), {
@@ -133,7 +151,7 @@ export class Trial {
   ): TestChild {
     const { programs = PROGRAMS, ...rest } = choices;
     const config: ProducerConfig = {
-      servers: this.#server.url,
+      ...this.#connect,
       jobs: 100,
       batch: 20,
       failEvery: 0,
@@ -141,7 +159,6 @@ export class Trial {
       pauseMs: 0,
       ...rest,
       name,
-      namespace: this.namespace,
       ledger: this.#directory,
     };
     return startChild(join(programs, "producer-program.ts"), { args: [JSON.stringify(config)] });
@@ -151,8 +168,7 @@ export class Trial {
   arrivals(choices: Omit<ArrivalsConfig, "servers" | "namespace" | "ledger">): TestChild {
     const config: ArrivalsConfig = {
       ...choices,
-      servers: this.#server.url,
-      namespace: this.namespace,
+      ...this.#connect,
       ledger: this.#directory,
     };
     return startChild(join(PROGRAMS, "arrivals-program.ts"), { args: [JSON.stringify(config)] });
@@ -172,11 +188,21 @@ export class Trial {
       createdAt: Date.now(),
       headers: {},
     }));
-    for (const { id } of envelopes) this.#ledger.write({ event: "attempted", id });
-    for (const result of await broker.enqueue(envelopes)) {
+    for (const result of await this.tryPublish(envelopes, broker))
       if (!result.ok) throw result.error;
-      this.#ledger.write({ event: "confirmed", id: result.id, duplicate: result.duplicate });
-    }
+  }
+
+  /** The same for those who count on failures. */
+  async tryPublish(
+    envelopes: readonly Envelope[],
+    broker: Broker = this.broker,
+  ): Promise<readonly EnqueueResult[]> {
+    for (const { id } of envelopes) this.#ledger.write({ event: "attempted", id });
+    const results = await broker.enqueue(envelopes);
+    for (const result of results)
+      if (result.ok)
+        this.#ledger.write({ event: "confirmed", id: result.id, duplicate: result.duplicate });
+    return results;
   }
 
   /** Declares a fault that lasts until the returned function is called. */
@@ -213,7 +239,7 @@ export class Trial {
   }
 
   records(): Promise<readonly HistoryRecord[]> {
-    return readRecords(this.#server.url, this.namespace);
+    return readRecords(this.#connect.servers, this.namespace);
   }
 
   /** @param records where they were read along, as the stream keeps them for a while only. Default: what is in the stream */

@@ -7,6 +7,7 @@ export function connectTo(config: ConnectConfig, logger?: Logger): Promise<Broke
   return connectBroker({
     servers: config.servers,
     namespace: config.namespace,
+    ...(config.replicas === undefined ? {} : { replicas: config.replicas }),
     waitOnFirstConnect: true,
     pingIntervalMs: 1_000,
     reconnectWaitMs: 50,

@@ -28,8 +28,10 @@ export function tenantOf(work: unknown): string {
 export type DiePoint = "before-run" | "mid-run" | "after-effect" | "after-requeue" | "before-ack";
 
 export interface ConnectConfig {
+  /** Several with commas between them. */
   readonly servers: string;
   readonly namespace: string;
+  readonly replicas?: number;
 }
 
 /** The one argument of the node program, as JSON. */

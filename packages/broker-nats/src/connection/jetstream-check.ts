@@ -14,6 +14,8 @@ const NO_ANSWER =
   "The server is there and its JetStream gives no answer. In a cluster more than half of the members must be up: bring back those that are missing (docs/operations.md).";
 /** A server that has just started answers before its JetStream does. */
 const PATIENCE_MS = 2_000;
+/** In a cluster the members may be electing a leader, which takes up to 9 s. */
+const ELECTION_MS = 15_000;
 /** JetStream error codes that mean "not for this account" and "not at the moment". */
 const NOT_ENABLED = new Set([10039, 10076]);
 const UNAVAILABLE = new Set([10008, 10009]);
@@ -22,7 +24,8 @@ type Verdict = "enabled" | "disabled" | "not-now";
 
 /** @throws MillraceError `jetstream-disabled`, `broker-unavailable` */
 export async function requireJetStream(nc: NatsConnection): Promise<void> {
-  for (const deadline = performance.now() + PATIENCE_MS; ;) {
+  const patienceMs = nc.info?.cluster === undefined ? PATIENCE_MS : ELECTION_MS;
+  for (const deadline = performance.now() + patienceMs; ;) {
     const verdict = await ask(nc);
     if (verdict === "enabled") return;
     if (verdict === "disabled" && nc.info?.jetstream !== true)

@@ -6,6 +6,7 @@ import {
   rescheduled,
 } from "@millrace/core";
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "../jetstream-errors.ts";
 import { delayedJob, fromLeader, type StoredMessage } from "../lookup/stored-message.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -37,6 +38,8 @@ const ON_ITS_WAY_MS = 2_000;
 const PATIENCE_MS = 40_000;
 /** Each lost round is another caller's move that was heard. */
 const ROUNDS = 50;
+/** A replicated stream refuses at once what meets another write that is not agreed on yet: that may take as long as an election. */
+const PAUSE_MS = 20;
 
 /**
  * Gives a delayed job another time by one write, which takes the place of its message only while that is still there: nothing can be lost or
@@ -73,6 +76,7 @@ export async function moveDelayed(
     } catch (error) {
       // It was forwarded, or moved by somebody else: look again.
       if (!MillraceError.is(error, "conflict") || round === ROUNDS) throw error;
+      await sleep(PAUSE_MS * Math.random() * round);
     }
   }
 }

@@ -10,8 +10,11 @@ import { Slots } from "./slots.ts";
 /** The reply settles nothing: the message is sent again when its turn comes. */
 export const RETRY: unique symbol = Symbol("retry");
 
+/** Nobody got the message: it is sent again when its turn comes, also where a second copy would do harm. */
+export const UNHEARD: unique symbol = Symbol("unheard");
+
 /** What a reply means: a value, an error, or that it must be sent again. */
-export type Verdict<T> = T | MillraceError | typeof RETRY;
+export type Verdict<T> = T | MillraceError | typeof RETRY | typeof UNHEARD;
 
 /** Who waits for an answer. `index` is the sender's own, passed back as it is. */
 export interface Sink<T> {
@@ -29,6 +32,8 @@ export interface Parcel<T> {
   readonly index: number;
   /** How often it was handed to the connection; 0 means the server can't have seen it. */
   attempts: number;
+  /** How many of the attempts reached nobody. */
+  unheard: number;
   sentTick: number;
   bornTick: number;
   /** The last token of its reply subject, the same for every attempt: an answer to any of them counts. */
@@ -52,6 +57,7 @@ export function newParcel<T>({
     sink,
     index,
     attempts: 0,
+    unheard: 0,
     sentTick: 0,
     bornTick: 0,
     token: 0,
@@ -208,6 +214,7 @@ export class Exchange<T> {
     if (parcel === undefined) return;
     const verdict = this.#options.judge(msg, parcel);
     if (verdict === RETRY) return;
+    if (verdict === UNHEARD) return void (parcel.unheard += 1);
     this.#inFlight.remove(parcel);
     if (verdict instanceof MillraceError) parcel.sink.failed(verdict, parcel.index);
     else parcel.sink.done(verdict, parcel.index);
@@ -239,6 +246,10 @@ export class Exchange<T> {
     parcel.sink.failed(error, parcel.index);
   }
 
+  #mayRepeat({ attempts, unheard }: Parcel<T>): boolean {
+    return this.#options.repeatable || attempts === unheard;
+  }
+
   #observe(status: Status): void {
     if (status.type === "disconnect") this.#link = "down";
     if (status.type === "reconnect") this.#resume();
@@ -250,7 +261,7 @@ export class Exchange<T> {
   #resume(): void {
     this.#link = "up";
     for (const parcel of this.#inFlight.values()) {
-      if (this.#options.repeatable || parcel.attempts === 0) this.#transmit(parcel);
+      if (this.#mayRepeat(parcel)) this.#transmit(parcel);
       else this.#fail(parcel, this.#options.timedOut(parcel));
     }
   }
@@ -286,8 +297,7 @@ export class Exchange<T> {
     const sentBefore = this.#tick - Math.ceil(this.#options.attemptTimeoutMs / this.#tickMs);
     for (const parcel of this.#inFlight.values()) {
       if (parcel.bornTick < bornBefore) this.#fail(parcel, this.#options.timedOut(parcel));
-      else if (parcel.sentTick < sentBefore && (this.#options.repeatable || parcel.attempts === 0))
-        this.#transmit(parcel);
+      else if (parcel.sentTick < sentBefore && this.#mayRepeat(parcel)) this.#transmit(parcel);
     }
     const late = this.#waiting.removeWhere(
       (item) => "token" in item && item.bornTick < bornBefore,

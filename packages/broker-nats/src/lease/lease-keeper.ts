@@ -36,6 +36,7 @@ type WorkerState =
 
 const RESTART_MS = 500;
 const CLOSE_DEADLINE_MS = 1_000;
+const YOUNG_MB = 4;
 /** Beside the compiled file lies a compiled worker, beside the source its source. */
 const WORKER_URL = new URL(
   import.meta.url.endsWith(".ts") ? "./lease-worker.ts" : "./lease-worker.js",
@@ -184,6 +185,8 @@ export class LeaseKeeper {
     const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, {
       workerData: data,
       execArgv: [],
+      // It keeps next to nothing, and by default would fill a young generation as large as the main thread's.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       name: "millrace-leases",
     });
     worker.unref();

@@ -4,8 +4,8 @@ import {
   Exchange,
   newParcel,
   type Parcel,
-  RETRY,
   type Sink,
+  UNHEARD,
   type Verdict,
 } from "../exchange/exchange.ts";
 import { encodeHeaders } from "../wire/headers.ts";
@@ -136,7 +136,7 @@ export class ConfirmedPublisher {
     if (reply.data.length > 0) return judgePubAck(reply, parcel.subject, parcel.attempts);
     if (readStatus(reply).code === 503) {
       void this.#lookUp(parcel.subject);
-      return RETRY;
+      return UNHEARD;
     }
     return new MillraceError(
       "broker-rejected",

@@ -22,6 +22,8 @@ export interface ClusterOptions {
   readonly config?: string;
   /** How long one start may take until the members hold replicas for each other. Default 10,000. */
   readonly readyMs?: number;
+  /** Whether members tell clients of each other; false where clients are to stay with the addresses they have. Default true. */
+  readonly advertise?: boolean;
   /** What the readiness probe connects with, where `config` asks for credentials. */
   readonly connectWith?: Omit<ConnectionOptions, "servers">;
 }
@@ -63,7 +65,7 @@ export async function launchCluster(options: ClusterOptions): Promise<LaunchedCl
 }
 
 async function startMembers(options: ClusterOptions, size: number): Promise<LaunchedCluster> {
-  const { path, config = "", storeDir } = options;
+  const { path, config = "", storeDir, advertise = true } = options;
   const ports = new Set<number>();
   while (ports.size < size) ports.add(await findFreePort());
   const routes = [...ports].map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
@@ -72,7 +74,7 @@ async function startMembers(options: ClusterOptions, size: number): Promise<Laun
       path,
       name: `n${index + 1}`,
       ...(storeDir === undefined ? {} : { storeDir: join(storeDir, `n${index + 1}`) }),
-      config: `cluster { name: "millrace", listen: "127.0.0.1:${port}", routes: [${routes}] }\n${config}`,
+      config: `cluster { name: "millrace", listen: "127.0.0.1:${port}", routes: [${routes}], no_advertise: ${!advertise} }\n${config}`,
     }),
   );
   const settled = await Promise.allSettled(launches);

@@ -1,3 +1,4 @@
+import { patientConnection } from "../connection/patient-connection.ts";
 import { readBatch } from "../lookup/direct-batch.ts";
 import type { StreamEnds } from "../lookup/scan.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -37,7 +38,7 @@ async function subjectsFrom(
   subject: string,
   offset: number,
 ): Promise<SubjectsPage> {
-  const reply = await nc.request(
+  const reply = await patientConnection(nc).request(
     `$JS.API.STREAM.INFO.${stream}`,
     JSON.stringify({ offset, subjects_filter: subject }),
     { timeout: TIMEOUT_MS },

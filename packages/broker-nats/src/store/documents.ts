@@ -3,9 +3,9 @@ import type { KV } from "@nats-io/kv";
 import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { BucketEntry } from "./bucket-reader.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
-import { ASK_LEADER, type DirectReads } from "./direct-reads.ts";
-import type { LastMessage, LeaderReads } from "./leader-reads.ts";
-import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { ASK_LEADER } from "./direct-reads.ts";
+import { type Wires, writeOnce } from "./document-writes.ts";
+import type { LastMessage } from "./leader-reads.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -16,15 +16,7 @@ import { watchBucket } from "./watch-bucket.ts";
 /** "No message found" and "sequence not found": another writer came first, and the bucket keeps only the last. */
 const NO_MESSAGE = new Set([10037, 10043]);
 
-const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
-
-/** How it reads and writes; shared by all buckets of a connection. */
-export interface Wires {
-  /** One that sends nothing twice. */
-  readonly publisher: ConfirmedPublisher;
-  readonly reads: LeaderReads;
-  readonly directReads: DirectReads;
-}
+const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
 
 type Report = (error: unknown, doing: string) => void;
 
@@ -32,9 +24,7 @@ type Report = (error: unknown, doing: string) => void;
 export class NatsDocuments implements DocumentStore {
   readonly #server: ServerAccess;
   readonly #kv: KV;
-  readonly #publisher: ConfirmedPublisher;
-  readonly #reads: LeaderReads;
-  readonly #directReads: DirectReads;
+  readonly #wires: Wires;
   readonly #bucket: string;
   readonly #onProblem: Report;
   /** Of a bucket that is peeked into. */
@@ -43,13 +33,11 @@ export class NatsDocuments implements DocumentStore {
   private constructor(
     server: ServerAccess,
     kv: KV,
-    { publisher, reads, directReads }: Wires,
+    wires: Wires,
     bucket: string,
     onProblem: Report,
   ) {
-    this.#publisher = publisher;
-    this.#reads = reads;
-    this.#directReads = directReads;
+    this.#wires = wires;
     this.#server = server;
     this.#kv = kv;
     this.#bucket = bucket;
@@ -73,13 +61,13 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async get(key: string): Promise<Document | undefined> {
-    return this.#documentOf(key, await this.#reads.last(this.#stream, this.#subject(key)));
+    return this.#documentOf(key, await this.#wires.reads.last(this.#stream, this.#subject(key)));
   }
 
   async peek(key: string): Promise<Document | undefined> {
     this.#soleCopy ??= new SoleCopy(this.#server, this.#stream);
     if (!this.#soleCopy.isSole()) return this.get(key);
-    const last = await this.#directReads.last(this.#stream, this.#subject(key));
+    const last = await this.#wires.directReads.last(this.#stream, this.#subject(key));
     if (last !== ASK_LEADER) return this.#documentOf(key, last);
     this.#soleCopy.doubt();
     return this.get(key);
@@ -132,10 +120,15 @@ export class NatsDocuments implements DocumentStore {
     }
   }
 
-  async #write(kvKey: string, bytes: Uint8Array, expected: number | undefined): Promise<number> {
-    const headers = expected === undefined ? undefined : { [EXPECTED_SEQUENCE]: String(expected) };
-    const subject = `$KV.${this.#bucket}.${kvKey}`;
-    return (await this.#publisher.publish(subject, bytes, headers)).sequence;
+  #write(
+    kvKey: string,
+    data: Uint8Array,
+    expected: number | undefined,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<number> {
+    const bucket = this.#bucket;
+    const [stream, subject] = [`KV_${bucket}`, `$KV.${bucket}.${kvKey}`];
+    return writeOnce(this.#wires, { stream, subject, data, headers, expected });
   }
 
   /** A document that was removed has left a mark, which counts as nothing. @returns the mark's revision */
@@ -151,7 +144,7 @@ export class NatsDocuments implements DocumentStore {
 
   async remove(key: string, expected?: number): Promise<void> {
     try {
-      await this.#kv.delete(toKvKey(key), expected === undefined ? {} : { previousSeq: expected });
+      await this.#write(toKvKey(key), new Uint8Array(0), expected, REMOVAL_HEADERS);
     } catch (error) {
       throw this.#writeError(error, key, expected);
     }

@@ -1,5 +1,6 @@
 import type { HistoryQuery, HistoryRecord, HistoryStore } from "@millrace/core";
 import { watchConnection } from "../connection/connection-events.ts";
+import { patientConnection } from "../connection/patient-connection.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
 import { readStream } from "./read-stream.ts";
@@ -84,7 +85,7 @@ export class NatsHistory implements HistoryStore {
         );
     });
     // Not before the server knows of the subscription may the caller read what came before it.
-    await request("follow a job", () => nc.flush());
+    await request("follow a job", () => patientConnection(nc).flush());
     return {
       stop: () => {
         unwatch();
@@ -106,7 +107,7 @@ export class NatsHistory implements HistoryStore {
         if (record !== undefined) listener(record);
       },
     });
-    await request("watch the history", () => nc.flush());
+    await request("watch the history", () => patientConnection(nc).flush());
     return {
       stop: () => {
         if (!nc.isClosed()) sub.unsubscribe();

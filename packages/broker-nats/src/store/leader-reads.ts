@@ -1,6 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { ELECTIONS_MS, WITHOUT_LEADER } from "../connection/patient-connection.ts";
 import { Exchange, newParcel, type Parcel, RETRY, type Verdict } from "../exchange/exchange.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 
@@ -12,12 +13,18 @@ export interface LastMessage {
   readonly isRemoval: boolean;
   /** Epoch milliseconds by the server's clock. */
   readonly storedAt: number;
+  /** The name that its writer gave the write, where the leader was asked and it has one. */
+  readonly write?: string | undefined;
 }
 
 const NOT_FOUND = 10037;
 const REMOVAL = /^(?:KV-Operation|Nats-Marker-Reason):/im;
+/** Names a write, so that who made it knows it again. */
+export const WRITE_NAME = "Millrace-Write";
+const WRITE = new RegExp(`^${WRITE_NAME}: ?(.+?)\r?$`, "im");
 const WINDOW = 1_024;
 const ATTEMPT_MS = 2_000;
+/** For a server that is alone; a cluster may be electing a leader. */
 const TIMEOUT_MS = 5_000;
 
 type Found = LastMessage | undefined;
@@ -34,7 +41,7 @@ export class LeaderReads {
     this.#exchange = new Exchange<Found>(nc, {
       window: WINDOW,
       attemptTimeoutMs: ATTEMPT_MS,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: nc.info?.cluster === undefined ? TIMEOUT_MS : ELECTIONS_MS,
       repeatable: true,
       judge,
       timedOut,
@@ -84,6 +91,7 @@ function judge(reply: Msg, { subject }: Parcel<Found>): Verdict<Found> {
   }
   const { message, error } = answer;
   if (error?.err_code === NOT_FOUND) return undefined;
+  if (WITHOUT_LEADER.has(error?.err_code ?? 0)) return RETRY;
   if (error !== undefined)
     return asMillraceError(new JetStreamApiError(error), `read from ${subject}`);
   if (message === undefined)
@@ -91,10 +99,12 @@ function judge(reply: Msg, { subject }: Parcel<Found>): Verdict<Found> {
       "jetstream-failed",
       `The answer of ${subject} has neither a message nor an error. Something else answers on this subject.`,
     );
+  const headers = Buffer.from(message.hdrs ?? "", "base64").toString("latin1");
   return {
     sequence: message.seq,
     data: Buffer.from(message.data ?? "", "base64"),
-    isRemoval: REMOVAL.test(Buffer.from(message.hdrs ?? "", "base64").toString("latin1")),
+    isRemoval: REMOVAL.test(headers),
+    write: WRITE.exec(headers)?.[1],
     storedAt: Date.parse(message.time),
   };
 }

@@ -58,8 +58,9 @@ export class LockBucket {
     });
   }
 
-  async read(name: string): Promise<LockEntry | undefined> {
-    const { jsm } = await this.#open();
+  /** @param patient whether it is worth waiting for the next leader of a cluster */
+  async read(name: string, patient = false): Promise<LockEntry | undefined> {
+    const jsm = await this.#asked(patient);
     const query = { last_by_subj: this.#subject(name) };
     const stored = await request(`read the lock ${name}`, () =>
       jsm.streams.getMessage(this.#stream, query),
@@ -104,7 +105,7 @@ export class LockBucket {
    * @returns whether it was there
    */
   async remove(name: string, revision: number): Promise<boolean> {
-    const { jsm } = await this.#open();
+    const jsm = await this.#asked(true);
     const range = { filter: this.#subject(name), seq: revision + 1 };
     const { purged } = await request(`release the lock ${name}`, () =>
       jsm.streams.purge(this.#stream, range),
@@ -147,9 +148,13 @@ export class LockBucket {
   }
 
   /** Epoch milliseconds by the clock that dates the entries. */
-  async serverNow(): Promise<number> {
+  async serverNow(patient = false): Promise<number> {
+    return serverNow(await this.#asked(patient), this.#stream);
+  }
+
+  async #asked(patient: boolean): Promise<JetStreamManager> {
     const { jsm } = await this.#open();
-    return serverNow(jsm, this.#stream);
+    return patient ? this.#server.jsm : jsm;
   }
 
   #subject(name: string): string {

@@ -96,12 +96,12 @@ export class NatsLocks implements LockStore {
 
   async look(name: string): Promise<LockView | undefined> {
     requireLockName(name);
-    const [entry, now] = await this.#readNow(name);
+    const [entry, now] = await this.#readNow(name, true);
     return viewOf(entry, now);
   }
 
   async list(prefix = ""): Promise<readonly LockView[]> {
-    const now = await this.#bucket.serverNow();
+    const now = await this.#bucket.serverNow(true);
     return (await this.#bucket.readAll())
       .filter(({ name }) => name.startsWith(prefix))
       .flatMap((entry) => viewOf(entry, now) ?? [])
@@ -162,7 +162,7 @@ export class NatsLocks implements LockStore {
   }
 
   /** Side by side: where the time is read before the entry, the lease only looks longer than it is. */
-  #readNow(name: string): Promise<[LockEntry | undefined, number]> {
-    return Promise.all([this.#bucket.read(name), this.#bucket.serverNow()]);
+  #readNow(name: string, patient = false): Promise<[LockEntry | undefined, number]> {
+    return Promise.all([this.#bucket.read(name, patient), this.#bucket.serverNow(patient)]);
   }
 }

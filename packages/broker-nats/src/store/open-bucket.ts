@@ -1,5 +1,6 @@
 import { type KV, Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { patientConnection } from "../connection/patient-connection.ts";
 import { apiCode, request } from "../jetstream-errors.ts";
 
 const NAME_IN_USE = 10058;
@@ -11,7 +12,7 @@ export function openBucket(
   options: { readonly replicas: number; readonly maxAgeMs?: number },
 ): Promise<KV> {
   const open = (): Promise<KV> =>
-    new Kvm(nc).create(bucket, {
+    new Kvm(patientConnection(nc)).create(bucket, {
       history: 1,
       replicas: options.replicas,
       // A direct get may be answered by a follower that has not seen the caller's own write yet.

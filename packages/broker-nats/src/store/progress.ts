@@ -7,6 +7,7 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { watchConnection } from "../connection/connection-events.ts";
+import { patientConnection } from "../connection/patient-connection.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
@@ -88,7 +89,7 @@ export class NatsProgress implements ProgressStore {
         );
     });
     // Not before the server knows of the subscription may the caller read what came before it.
-    await request("follow a job's progress", () => nc.flush());
+    await request("follow a job's progress", () => patientConnection(nc).flush());
     return {
       stop: () => {
         unwatch();

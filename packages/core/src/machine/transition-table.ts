@@ -37,13 +37,13 @@ export const EVERY_STATE = Object.keys(executionMachine.states) as ExecutionStat
 
 /**
  * Asking XState costs more than a short job does (an actor 16 µs, a `transition()` 73 µs on the machine
- * this was measured on). So the machine is asked every question once, when the module loads, and
- * executions look the answers up. A test asks again and compares.
+ * this was measured on). So the machine is asked every question once, when it comes up, and executions look
+ * the answers up. A test asks again and compares. Asking them all beforehand would cost every command and
+ * every waiting node time at its start, and 7 to 12 MB that nobody needs.
+ *
+ * By state, then by the event's key, so that no lookup has to put a string together.
  */
-const TABLE: Table = askTheMachine();
-
-/** By state, then by the event's key, so that no lookup has to put a string together. */
-type Table = ReadonlyMap<ExecutionState, ReadonlyMap<string, Transition>>;
+const known = new Map<ExecutionState, Map<string, Transition | undefined>>();
 
 /**
  * The machine's answer to an event.
@@ -51,7 +51,7 @@ type Table = ReadonlyMap<ExecutionState, ReadonlyMap<string, Transition>>;
  * @throws MillraceError `illegal-transition` where the state does not take the event
  */
 export function nextTransition(state: ExecutionState, event: ExecutionEvent): Transition {
-  const answer = TABLE.get(state)?.get(keyOf(event));
+  const answer = answerTo(state, event);
   if (answer !== undefined) return answer;
   throw new MillraceError(
     "illegal-transition",
@@ -61,10 +61,10 @@ export function nextTransition(state: ExecutionState, event: ExecutionEvent): Tr
 
 /** Whether the state takes the event at all. */
 export function takes(state: ExecutionState, event: ExecutionEvent): boolean {
-  return TABLE.get(state)?.has(keyOf(event)) === true;
+  return answerTo(state, event) !== undefined;
 }
 
-/** The machine itself, asked directly. Slow; for building the table and for the test that compares. */
+/** The machine itself, asked directly. Slow; for the first time and for the test that compares. */
 export function askMachine(state: ExecutionState, event: ExecutionEvent): Transition | undefined {
   const from = executionMachine.resolveState({
     ...getInitialSnapshot(executionMachine),
@@ -75,17 +75,14 @@ export function askMachine(state: ExecutionState, event: ExecutionEvent): Transi
   return { state: to.value, effects: actions.map((action) => action.type as ExecutionEffect) };
 }
 
-function askTheMachine(): Table {
-  return new Map(
-    EVERY_STATE.map((state) => {
-      const answers = new Map<string, Transition>();
-      for (const event of EVERY_EVENT) {
-        const answer = askMachine(state, event);
-        if (answer !== undefined) answers.set(keyOf(event), answer);
-      }
-      return [state, answers];
-    }),
-  );
+function answerTo(state: ExecutionState, event: ExecutionEvent): Transition | undefined {
+  const key = keyOf(event);
+  const answer = known.get(state)?.get(key);
+  if (answer !== undefined) return answer;
+  const answers = known.get(state) ?? new Map<string, Transition | undefined>();
+  known.set(state, answers);
+  if (!answers.has(key)) answers.set(key, askMachine(state, event));
+  return answers.get(key);
 }
 
 function keyOf(event: ExecutionEvent): string {

@@ -29,12 +29,13 @@ export async function startServing(
   onNode: () => void,
 ): Promise<RunningNode> {
   // Metrics and logging take long to load, and every other command does without them.
-  const [{ runNode }, { cliLogger }, { cliTelemetry }] = await Promise.all([
+  const [{ runNode }, { cliLogger, prettyOnTerminals }, { cliTelemetry }] = await Promise.all([
     import("../node/run-node.ts"),
     import("./log.ts"),
     import("./cli-telemetry.ts"),
   ]);
   const telemetry = await cliTelemetry(config, io.env);
+  const pretty = await prettyOnTerminals();
   const { jobs: _files, ...fields } = config;
   const running = await runNode({
     ...fields,
@@ -47,7 +48,7 @@ export async function startServing(
       onNode();
       stopOnSignals(node);
     },
-    log: cliLogger(config.logLevel, io.paintErr("red", "x") !== "x"),
+    log: cliLogger(config.logLevel, pretty, io.paintErr("red", "x") !== "x"),
   });
   return telemetry === undefined
     ? running

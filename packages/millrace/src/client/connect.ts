@@ -29,6 +29,7 @@ type ConnectionKey = Extract<
   | "tlsKeyFile"
   | "tlsHandshakeFirst"
   | "connectTimeoutMs"
+  | "replicas"
 >;
 
 /**

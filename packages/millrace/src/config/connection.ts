@@ -1,11 +1,8 @@
-import type { NatsConnectionOptions } from "@millrace/broker-nats";
+import type { NatsBrokerOptions, NatsConnectionOptions } from "@millrace/broker-nats";
 import type { Config } from "./fields.ts";
 
 /** The connection's part of a configuration, in the broker's words. */
-export function connectionOptions(
-  config: Config,
-  name: string,
-): NatsConnectionOptions & { readonly namespace: string } {
+export function connectionOptions(config: Config, name: string): NatsBrokerOptions {
   const auth = authOf(config);
   const tls = tlsOf(config);
   return {
@@ -13,6 +10,7 @@ export function connectionOptions(
     namespace: config.namespace,
     name,
     connectTimeoutMs: config.connectTimeoutMs,
+    replicas: config.replicas,
     ...(auth === undefined ? {} : { auth }),
     ...(tls === undefined ? {} : { tls }),
   };

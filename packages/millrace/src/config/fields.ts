@@ -199,7 +199,7 @@ export const FIELDS = {
     flag: "replicas",
     env: ["MILLRACE_REPLICAS"],
     default: 1,
-    about: "Copies of every stream and bucket that this node makes: 1, or 3 or 5 in a cluster.",
+    about: "Copies of every stream and bucket that this process makes: 1, or 3 or 5 in a cluster.",
   }),
   healthHost: field({
     group: "health",

@@ -44,7 +44,6 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
     (await connectBroker({
       ...connectionOptions(config, config.nodeName ?? "millrace-node"),
       waitOnFirstConnect: waitForServer,
-      replicas: config.replicas,
       ...(log === undefined ? {} : { logger: log }),
     }));
   const executionLog = configuredLog(config, {

@@ -1,0 +1,74 @@
+import { type Msg, type NatsConnection, RequestError, TimeoutError } from "@nats-io/nats-core";
+import { expect, test, vi } from "vitest";
+import { patientConnection } from "./patient-connection.ts";
+
+const SOON = { patienceMs: 1_000, pauseMs: 1 };
+const BRIEFLY = { patienceMs: 20, pauseMs: 1 };
+
+function reply(body: unknown): Msg {
+  const text = JSON.stringify(body);
+  return { data: Buffer.from(text), string: () => text } as unknown as Msg;
+}
+const refused = (code: number): Msg => reply({ error: { code: 503, err_code: code } });
+
+/** A connection whose server gives these answers in turn, the last one again and again. */
+function connection(answers: readonly (Msg | Error)[], cluster: string | undefined = "c") {
+  const left = [...answers];
+  const answer = vi.fn(async () => {
+    const next = left.length > 1 ? left.shift() : left[0];
+    if (next instanceof Error) throw next;
+    return next as Msg;
+  });
+  const nc = { info: { cluster }, request: answer, flush: answer, isClosed: () => false };
+  return { nc: nc as unknown as NatsConnection, answer };
+}
+
+test.each([10004, 10005, 10006, 10008, 10009, 10118, 10119])(
+  "%i, said while a leader or a member is missing, is asked again",
+  async (code) => {
+    const { nc, answer } = connection([refused(code), reply({ ok: true })]);
+    const given = await patientConnection(nc, SOON).request("$JS.API.STREAM.INFO.a");
+    expect(given.string()).toBe('{"ok":true}');
+    expect(answer).toHaveBeenCalledTimes(2);
+  },
+);
+
+test("silence is asked again, and in the end is what it was", async () => {
+  const heard = connection([new TimeoutError(), new TimeoutError(), reply({ ok: true })]);
+  await patientConnection(heard.nc, SOON).request("$JS.API.STREAM.INFO.a");
+  expect(heard.answer).toHaveBeenCalledTimes(3);
+  const silent = connection([new TimeoutError()]);
+  await expect(
+    patientConnection(silent.nc, BRIEFLY).request("$JS.API.STREAM.INFO.a"),
+  ).rejects.toBeInstanceOf(TimeoutError);
+  expect(silent.answer.mock.calls.length).toBeGreaterThan(1);
+});
+
+test("a refusal that lasts is handed over as the server said it", async () => {
+  const { nc } = connection([refused(10005)]);
+  const given = await patientConnection(nc, BRIEFLY).request("$JS.API.STREAM.CREATE.a");
+  expect(given.json).toBeUndefined();
+  expect(given.string()).toContain("10005");
+});
+
+test.each([
+  ["of a server that is alone", undefined, "$JS.API.STREAM.INFO.a", refused(10008)],
+  ["of another kind", "c", "$JS.API.STREAM.INFO.a", refused(10059)],
+  // A message of a stream: sent twice it may be stored twice.
+  ["to a stream's own subject", "c", "jobs.mail", refused(10008)],
+])("an answer %s counts at once", async (_what, cluster, subject, answerOf) => {
+  const { nc, answer } = connection([answerOf], cluster);
+  // `undefined` as an argument would be the default.
+  if (cluster === undefined) Object.assign(nc.info as object, { cluster });
+  await patientConnection(nc, SOON).request(subject);
+  expect(answer).toHaveBeenCalledTimes(1);
+});
+
+test("a flush that a reconnect cuts short is made again; what else fails is not", async () => {
+  const cut = connection([new RequestError("connection disconnected"), reply({})]);
+  await patientConnection(cut.nc, SOON).flush();
+  expect(cut.answer).toHaveBeenCalledTimes(2);
+  const broken = connection([new Error("no")]);
+  await expect(patientConnection(broken.nc, SOON).flush()).rejects.toThrow("no");
+  expect(broken.answer).toHaveBeenCalledTimes(1);
+});

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type Msg,
+  type NatsConnection,
+  RequestError,
+  type RequestOptions,
+  TimeoutError,
+} from "@nats-io/nats-core";
+
+/**
+ * How long a cluster is asked again. An election takes 4 to 9 s after the leader's last sign of life; this lasts for two of them, the
+ * cluster's own and a stream's.
+ */
+export const ELECTIONS_MS = 25_000;
+/** How long the first question waits for its answer; each further one twice as long, up to what its asker allows. */
+const FIRST_ANSWER_MS = 1_500;
+/** Between two questions where the answer came at once. */
+const PAUSE_MS = 250;
+
+/** The client's own. */
+const DEFAULT_ANSWER_MS = 1_000;
+
+const API = "$JS.API.";
+
+/**
+ * What JetStream says while a leader is missing, or a member that a new stream needs for its copies: incomplete results, no suitable peers,
+ * not active, not available, not leader, stream offline, consumer offline.
+ */
+export const WITHOUT_LEADER: ReadonlySet<number> = new Set([
+  10004, 10005, 10006, 10008, 10009, 10118, 10119,
+]);
+/** Longer answers are results. */
+const LONGEST_ERROR = 1_024;
+
+export interface Patience {
+  readonly patienceMs?: number;
+  readonly pauseMs?: number;
+}
+
+/**
+ * The same connection for those who administer: in a cluster, a request to JetStream's API that meets a missing leader is made again until
+ * there is one, and so is a flush that a reconnect cuts short. Such requests are idempotent, or their callers take "not there" for done. A
+ * single server is asked once: nobody will take over from it.
+ */
+export function patientConnection(nc: NatsConnection, patience: Patience = {}): NatsConnection {
+  const { patienceMs = ELECTIONS_MS, pauseMs = PAUSE_MS } = patience;
+  let clustered = false;
+  /** Unknown while the connection is away. */
+  const isClustered = (): boolean => {
+    if (nc.info !== undefined) clustered = nc.info.cluster !== undefined;
+    return clustered;
+  };
+
+  const request = async (
+    subject: string,
+    payload?: Parameters<NatsConnection["request"]>[1],
+    options?: RequestOptions,
+  ): Promise<Msg> => {
+    const deadline = performance.now() + patienceMs;
+    for (let answerMs = FIRST_ANSWER_MS; ; answerMs *= 2) {
+      const again = subject.startsWith(API) && isClustered() && performance.now() < deadline;
+      try {
+        const timeout = options?.timeout ?? DEFAULT_ANSWER_MS;
+        const waits = { ...options, timeout: again ? Math.min(timeout, answerMs) : timeout };
+        const reply = await nc.request(subject, payload, waits);
+        if (!again || !isPassing(reply)) return reply;
+      } catch (error) {
+        if (!again || !(error instanceof TimeoutError) || nc.isClosed()) throw error;
+      }
+      await sleep(pauseMs);
+    }
+  };
+  const flush = async (): Promise<void> => {
+    for (const deadline = performance.now() + patienceMs; ;) {
+      try {
+        return await nc.flush();
+      } catch (error) {
+        const cutShort = error instanceof RequestError && isClustered() && !nc.isClosed();
+        if (!cutShort || performance.now() > deadline) throw error;
+      }
+      await sleep(pauseMs);
+    }
+  };
+
+  return new Proxy(nc, {
+    get(target, key) {
+      if (key === "request") return request;
+      if (key === "flush") return flush;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+function isPassing(reply: Msg): boolean {
+  if (reply.data.length === 0 || reply.data.length > LONGEST_ERROR) return false;
+  const text = reply.string();
+  if (!text.includes('"error"')) return false;
+  try {
+    const { error } = JSON.parse(text) as { error?: { err_code?: number } };
+    return WITHOUT_LEADER.has(error?.err_code ?? 0);
+  } catch {
+    return false;
+  }
+}

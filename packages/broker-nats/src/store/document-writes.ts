@@ -1,0 +1,60 @@
+import { randomUUID } from "node:crypto";
+import { MillraceError } from "@millrace/core";
+import { ELECTIONS_MS } from "../connection/patient-connection.ts";
+import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import type { HeaderRecord } from "../wire/headers.ts";
+import type { DirectReads } from "./direct-reads.ts";
+import { type LeaderReads, WRITE_NAME } from "./leader-reads.ts";
+
+const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
+
+/** How it reads and writes; shared by all buckets of a connection. */
+export interface Wires {
+  /** One that sends nothing twice. */
+  readonly publisher: ConfirmedPublisher;
+  readonly reads: LeaderReads;
+  readonly directReads: DirectReads;
+}
+
+export interface DocumentWrite {
+  readonly stream: string;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers?: HeaderRecord;
+  /** The revision that it replaces; undefined for whatever is there. */
+  readonly expected: number | undefined;
+}
+
+/**
+ * Writes once. Where the answer got lost (a leader died with it), it is looked up whether the write is there, and only what isn't is
+ * written again, over the same revision: a first copy that still comes then refuses the second, or is refused by it.
+ *
+ * @returns the revision
+ * @throws MillraceError `conflict` where somebody else wrote; `publish-timeout` and its kin, after which it may be written all the same
+ */
+export async function writeOnce(
+  { publisher, reads }: Pick<Wires, "publisher" | "reads">,
+  { stream, subject, data, headers = {}, expected }: DocumentWrite,
+): Promise<number> {
+  const write = randomUUID();
+  const stamped = {
+    ...headers,
+    [WRITE_NAME]: write,
+    ...(expected === undefined ? {} : { [EXPECTED_SEQUENCE]: String(expected) }),
+  };
+  const deadline = performance.now() + ELECTIONS_MS;
+  for (let doubtful = false; ; doubtful = true) {
+    try {
+      return (await publisher.publish(subject, data, stamped)).sequence;
+    } catch (error) {
+      const conflict = MillraceError.is(error, "conflict");
+      const unanswered = MillraceError.is(error, "publish-timeout");
+      if (!unanswered && !(conflict && doubtful)) throw error;
+      const last = await reads.last(stream, subject).catch(() => {
+        throw error;
+      });
+      if (last?.write === write) return last.sequence;
+      if (conflict || performance.now() > deadline) throw error;
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import { brokerConformance } from "@millrace/core/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { conformanceHarness } from "../broker-nats/conforming.ts";
+import { clusterMode, REPLICAS } from "../harness/cluster/mode.ts";
+import { startTestCluster, type TestCluster } from "../harness/cluster/test-cluster.ts";
+import { nameOf, serversUnderTest } from "../harness/servers.ts";
+
+/**
+ * What settlement rests on. The whole suite runs on a cluster with `npm test -- --cluster`, which would take too long for every run; there
+ * this part is not run twice.
+ */
+const CORE = /^(?:enqueue|settle|requeue|documents):/;
+/** Each stops what is under way for an election. */
+const MOST_KILLS = 2;
+const PATIENCE_MS = 50_000;
+
+for (const target of serversUnderTest()) {
+  if (target.generation === "2.10" || clusterMode() !== undefined) continue;
+  const title = `the NATS broker on three servers, their leaders killed (${nameOf(target)})`;
+  describe.skipIf(target.state === "missing")(title, () => {
+    let cluster: TestCluster;
+    let harness: Awaited<ReturnType<typeof conformanceHarness>>;
+
+    beforeAll(async () => {
+      if (target.state === "missing") throw new Error(target.reason);
+      cluster = await startTestCluster(target.path, {}, MOST_KILLS);
+      harness = await conformanceHarness(
+        { servers: cluster.url, namespace: "r3", replicas: REPLICAS, reconnectWaitMs: 50 },
+        PATIENCE_MS,
+      );
+    });
+    afterAll(async () => {
+      await harness.broker.close();
+      await cluster.dispose();
+    });
+
+    const cases = brokerConformance.filter(({ name }) => CORE.test(name));
+    test.each(cases)("$name", ({ run }) => run(harness), 120_000);
+
+    test("leaders were killed meanwhile", () => {
+      expect(cluster.kills).toBeGreaterThan(0);
+    });
+  });
+}

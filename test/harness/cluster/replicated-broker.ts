@@ -1,0 +1,13 @@
+// Stands in for the package in cluster mode: whoever connects, in this process or another, makes everything with three replicas.
+import {
+  connectBroker as connectBrokerAsTold,
+  type NatsBroker,
+  type NatsBrokerOptions,
+} from "../../../packages/broker-nats/src/index.ts";
+import { REPLICAS } from "./mode.ts";
+
+export * from "../../../packages/broker-nats/src/index.ts";
+
+export function connectBroker(options: NatsBrokerOptions): Promise<NatsBroker> {
+  return connectBrokerAsTold({ ...options, replicas: REPLICAS });
+}

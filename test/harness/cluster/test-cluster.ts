@@ -1,0 +1,100 @@
+import {
+  launchCluster,
+  type LaunchedCluster,
+  type LaunchedServer,
+} from "@millrace/broker-nats/server";
+import { join } from "node:path";
+import { startChild } from "../child.ts";
+import type { UseServerOptions } from "../servers.ts";
+import { LeaderKiller } from "./leader-killer.ts";
+import { MONITOR_CONFIG } from "./members.ts";
+import { REPLICAS } from "./mode.ts";
+
+/** Three servers behind one address, with the verbs of one server: each is done to all of them. */
+export interface TestCluster {
+  readonly url: string;
+  readonly members: readonly LaunchedServer[];
+  /** How many members were killed so far, the verbs not counted. */
+  readonly kills: number;
+  readonly first: LaunchedServer;
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+  freeze(): Promise<void>;
+  thaw(): void;
+  restart(): Promise<void>;
+  /** Brings back what a test left down or frozen, and has leaders killed again. */
+  bringBack(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export async function startTestCluster(
+  path: string,
+  { config = "", connectWith }: UseServerOptions,
+  mostKills?: number,
+): Promise<TestCluster> {
+  const cluster = await launchCluster({
+    path,
+    size: REPLICAS,
+    advertise: false,
+    config: config.includes("http:") ? config : `${MONITOR_CONFIG}\n${config}`,
+    ...(connectWith === undefined ? {} : { connectWith }),
+  });
+  try {
+    return await withBalancer(cluster, mostKills);
+  } catch (error) {
+    await cluster.dispose();
+    throw error;
+  }
+}
+
+async function withBalancer(cluster: LaunchedCluster, mostKills?: number): Promise<TestCluster> {
+  const { members } = cluster;
+  const balancer = startChild(join(import.meta.dirname, "balancer-program.ts"), {
+    args: members.map(({ port }) => String(port)),
+  });
+  const { port } = await balancer.message(isAddress, 10_000);
+  const killer = new LeaderKiller(members, mostKills);
+  killer.work();
+
+  const each = async (act: (member: LaunchedServer) => Promise<void>): Promise<void> => {
+    // What a test does to its server it does to a whole one, and nothing else is done to it meanwhile.
+    await killer.rest();
+    await Promise.all(members.map(act));
+  };
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    members,
+    get kills() {
+      return killer.kills;
+    },
+    first: members[0] as LaunchedServer,
+    stop: () => each((member) => member.stop()),
+    kill: () => each((member) => member.kill()),
+    freeze: () => each((member) => member.pause()),
+    thaw: () => members.forEach((member) => member.resume()),
+    restart: () => each((member) => member.restart()),
+    async bringBack() {
+      members.forEach((member) => member.resume());
+      if (members.some(({ state }) => state === "ended")) {
+        await killer.rest();
+        const ended = members.filter(({ state }) => state === "ended");
+        await Promise.all(ended.map((member) => member.restart()));
+      }
+      killer.work();
+    },
+    async dispose() {
+      try {
+        await killer.end();
+      } finally {
+        await balancer.kill();
+        // Nothing in them is needed any more, and leaders that step down in good order take their time.
+        await Promise.all(members.map((member) => member.kill()));
+        await cluster.dispose();
+      }
+    },
+  };
+}
+
+function isAddress(message: unknown): message is { readonly port: number } {
+  return typeof (message as { port?: unknown } | undefined)?.port === "number";
+}
