@@ -47,6 +47,23 @@ describeEachServer("the largest message", (server) => {
     ).toBe(0);
   });
 
+  test("comes in such numbers that the server doesn't cut a busy node off", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    // More than the 64 MB that a server keeps for a connection that doesn't read.
+    const jobs = Array.from({ length: 200 }, (_, n) =>
+      jobFor("q", { id: `large-${n}`, payload: "x".repeat(900_000) }),
+    );
+    for (const result of await broker.enqueue(jobs)) expect(result.ok).toBe(true);
+    const worker = await CollectingWorker.start(broker, "q", { slots: 256 });
+    await worker.nth(1);
+    const until = performance.now() + 700;
+    while (performance.now() < until);
+    // An earlier lease would have to run out first.
+    await worker.nth(jobs.length, 20_000);
+    expect(worker.got.map(({ delivery }) => delivery.deliveryCount)).toEqual(jobs.map(() => 1));
+  });
+
   test("is refused by the server itself where a client of another kind sends more", async () => {
     const namespace = server.namespace();
     const broker = await connected({ servers: server.url, namespace });

@@ -19,3 +19,17 @@ export function isWorthAPull(free: number, outstanding: number, most = Infinity)
   const missing = Math.min(free - outstanding, most);
   return missing >= 1 && (outstanding === 0 || missing >= Math.min(free / 4, most));
 }
+
+/**
+ * The most bytes one pull asks for. The server cuts a connection off when 64 MB wait to be read from it, and with it every lease; so what all
+ * pulls of a connection bring at once stays well below, and one message of the largest size always fits.
+ *
+ * @param maxPayload the server's limit for a message
+ */
+export function pullBytes(maxPayload: number): number {
+  return Math.max(PULL_BYTES, maxPayload + FRAMING_BYTES);
+}
+
+const PULL_BYTES = 8 * 2 ** 20;
+/** Subject, reply subject and what the server adds. */
+const FRAMING_BYTES = 65_536;

@@ -16,6 +16,13 @@ test.each([
   [409, "Exceeded MaxWaiting", {}, { kind: "crowded" }],
   [409, "Exceeded MaxAckPending", {}, { kind: "crowded" }],
   [409, "Exceeded MaxRequestBatch of 10", {}, { kind: "batch-too-large", limit: 10 }],
+  [409, "Exceeded MaxRequestMaxBytes of 512", {}, { kind: "bytes-too-many", limit: 512 }],
+  [
+    409,
+    "Message Size Exceeds MaxBytes",
+    { "nats-pending-messages": "7" },
+    { kind: "full", undelivered: 7 },
+  ],
   [409, "Batch Completed", { "nats-pending-messages": "0" }, { kind: "ended", undelivered: 0 }],
   [409, "Consumer is push based", {}, { kind: "refused", description: "Consumer is push based" }],
   [400, "Bad Request", {}, { kind: "refused", description: "400 Bad Request" }],

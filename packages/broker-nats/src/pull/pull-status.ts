@@ -6,12 +6,16 @@ export type PullNews =
   | { readonly kind: "alive" }
   /** The pull is over; ask again as usual. */
   | { readonly kind: "ended"; readonly undelivered: number | undefined }
+  /** The pull is over because the next message would have been too many bytes: there are more. */
+  | { readonly kind: "full"; readonly undelivered: number | undefined }
   /** The consumer moves or its server stops; ask again in a moment. */
   | { readonly kind: "interrupted"; readonly undelivered: number | undefined }
   /** Too many pulls wait at the consumer; ask again later. */
   | { readonly kind: "crowded" }
   /** Only smaller batches are served. */
   | { readonly kind: "batch-too-large"; readonly limit: number }
+  /** Only pulls for fewer bytes are served. */
+  | { readonly kind: "bytes-too-many"; readonly limit: number }
   /** The consumer was deleted, or never was, or has no leader. */
   | { readonly kind: "consumer-missing" }
   /** The request itself is wrong; asking again changes nothing. */
@@ -41,10 +45,12 @@ function conflict(description: string, undelivered: number | undefined): PullNew
   if (text.includes("consumer deleted")) return { kind: "consumer-missing" };
   if (text.includes("leadership change") || text.includes("server shutdown"))
     return { kind: "interrupted", undelivered };
-  if (text.includes("batch completed") || text.includes("message size exceeds maxbytes"))
-    return { kind: "ended", undelivered };
+  if (text.includes("batch completed")) return { kind: "ended", undelivered };
+  if (text.includes("message size exceeds maxbytes")) return { kind: "full", undelivered };
   if (text.includes("maxwaiting") || text.includes("maxackpending")) return { kind: "crowded" };
   const limit = /maxrequestbatch of (\d+)/.exec(text)?.[1];
   if (limit !== undefined) return { kind: "batch-too-large", limit: Number(limit) };
+  const bytes = /maxrequestmaxbytes of (\d+)/.exec(text)?.[1];
+  if (bytes !== undefined) return { kind: "bytes-too-many", limit: Number(bytes) };
   return { kind: "refused", description };
 }

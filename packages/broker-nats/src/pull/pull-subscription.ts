@@ -5,7 +5,7 @@ import { newInbox } from "../wire/inbox.ts";
 import { readHeaders, readStatus } from "../wire/read-headers.ts";
 import { Delivery } from "./delivery.ts";
 import { PullLedger } from "./pull-ledger.ts";
-import { type Pull, pullFor } from "./pull-size.ts";
+import { type Pull, pullBytes, pullFor } from "./pull-size.ts";
 import { type PullNews, pullNews } from "./pull-status.ts";
 
 export interface PullSubscriptionOptions {
@@ -78,6 +78,8 @@ export class PullSubscription {
   #inbox: Inbox | undefined;
   #lastPull = 0;
   #maxBatch = 1_000;
+  /** The consumer's own limit, once it said so. */
+  #maxBytes = Number.POSITIVE_INFINITY;
   #failures = 0;
   #backoff: NodeJS.Timeout | undefined;
   #monitor: NodeJS.Timeout | undefined;
@@ -252,20 +254,25 @@ export class PullSubscription {
     const { noWait = false } = pull;
     const batch = Math.min(pull.batch, this.#maxBatch);
     const expiresMs = Math.min(pull.expiresMs ?? Infinity, this.#expiresMs);
+    const bytes = Math.min(pullBytes(this.#nc.info?.max_payload ?? 0), this.#maxBytes);
     const token = String(++this.#lastPull);
     const nowMs = performance.now();
     const reply = { reply: inbox.prefix + token };
     if (noWait) {
       inbox.ledger.asked(token, batch, nowMs, nowMs + NO_WAIT_PATIENCE_MS);
       this.#unanswered ??= setTimeout(() => this.#giveUpWaiting(), NO_WAIT_PATIENCE_MS);
-      this.#nc.publish(this.#apiSubject, `{"batch":${batch},"no_wait":true}`, reply);
+      this.#nc.publish(
+        this.#apiSubject,
+        `{"batch":${batch},"max_bytes":${bytes},"no_wait":true}`,
+        reply,
+      );
       return;
     }
     inbox.ledger.asked(token, batch, nowMs, nowMs + expiresMs + this.#heartbeatMs);
     const heartbeatMs = Math.min(this.#heartbeatMs, expiresMs / 2);
     this.#nc.publish(
       this.#apiSubject,
-      `{"batch":${batch},"expires":${expiresMs * 1e6},"idle_heartbeat":${heartbeatMs * 1e6}}`,
+      `{"batch":${batch},"max_bytes":${bytes},"expires":${expiresMs * 1e6},"idle_heartbeat":${heartbeatMs * 1e6}}`,
       reply,
     );
   }
@@ -311,6 +318,11 @@ export class PullSubscription {
         if (inbox.ledger.outstanding === 0) this.#answered();
         this.#options.onRanDry?.();
         return this.#refill();
+      case "full":
+        this.#failures = 0;
+        inbox.ledger.ended(token, news.undelivered);
+        if (inbox.ledger.outstanding === 0) this.#answered();
+        return this.#refill();
       case "interrupted":
         inbox.ledger.ended(token, news.undelivered);
         return this.#backOff();
@@ -324,6 +336,10 @@ export class PullSubscription {
       case "batch-too-large":
         inbox.ledger.ended(token, undefined);
         this.#maxBatch = Math.max(1, Math.min(this.#maxBatch - 1, news.limit));
+        return this.#refill();
+      case "bytes-too-many":
+        inbox.ledger.ended(token, undefined);
+        this.#maxBytes = news.limit;
         return this.#refill();
       case "consumer-missing":
         return void this.#replaceConsumer();
