@@ -76,6 +76,30 @@ describeEachServer("documents on a server", (server) => {
     ]);
   });
 
+  test("a watcher whose consumer died while its connection lives hears soon of what was written meanwhile", async () => {
+    const namespace = server.namespace();
+    const broker = await connectedTo(namespace);
+    const documents = await broker.documents("watched");
+    const watcher = await watching(broker);
+    await documents.put("a", 1);
+    await watcher.until(1, 5_000);
+    const nc = await connectNats({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    const jsm = await jetstreamManager(nc);
+    const stream = `KV_${namespace}-watched`;
+    // As when the member of a cluster dies that had it.
+    for (const { name } of await jsm.consumers.list(stream).next())
+      await jsm.consumers.delete(stream, name);
+    await documents.put("a", 2);
+    await documents.put("b", 3);
+    await watcher.until(3, 15_000);
+    expect(watcher.seen).toEqual([
+      ["a", 1],
+      ["a", 2],
+      ["b", 3],
+    ]);
+  });
+
   test("a watcher leaves no consumer behind: not when it ends, and one only when it was cut off and is back", async () => {
     const namespace = server.namespace();
     const proxy = await startProxy(server.url);

@@ -1,71 +1,153 @@
-import type { JetStreamManager, JsMsg } from "@nats-io/jetstream";
+import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KvEntry } from "@nats-io/kv";
-import type { NatsConnection } from "@nats-io/nats-core";
+import { nanos, type Msg, type NatsConnection, nuid } from "@nats-io/nats-core";
+import { parseAckSubject } from "../pull/ack-subject.ts";
 import { newInbox } from "../wire/inbox.ts";
+import { readHeaders, readStatus } from "../wire/read-headers.ts";
 
 /** What was written to a bucket; `key` as it is stored. */
 export type BucketEntry = Pick<KvEntry, "key" | "operation" | "revision" | "value" | "created">;
 
-export interface BucketReader extends AsyncIterable<BucketEntry> {
-  /** Ends the iteration and takes the consumer from the server. */
-  stop(): void;
-}
-
-export interface BucketStart {
+export interface BucketReaderOptions {
   readonly nc: NatsConnection;
   readonly jsm: JetStreamManager;
   readonly bucket: string;
   /** The first revision that is read. */
   readonly from: number;
+  readonly onEntry: (entry: BucketEntry) => void;
+  /** Something may have been missed, or nothing comes any more: read anew from where this one got to. Called once at most. */
+  readonly onLost: () => void;
 }
+
+export interface BucketReader {
+  /** Reads no more and takes the consumer from the server. Safe to call again. */
+  stop(): void;
+}
+
+/** The server shows that it is alive at least this often. */
+const HEARTBEAT_MS = 2_000;
+/** Looks of which each sees nothing: a blocked event loop has one for all it missed, and reads its socket before the next. */
+const SILENT_LOOKS = 4;
+/** After this the server forgets a consumer whose reader was killed. */
+const FORGOTTEN_MS = 30_000;
 
 /**
- * Reads a bucket's entries as they are written. The client's own watch would leave its consumer behind when it is stopped, and with it
- * five minutes of work for the server: four of them for each node that ends, and for each that was cut off.
+ * Reads a bucket's entries as they are written. The client's own ordered consumer has a heartbeat of half a minute: where the member of a cluster dies that
+ * has the consumer, while the connection is another's, it would know a minute later. And it is left behind when it is stopped, with five minutes
+ * of work for the server: four of them for each node that ends.
  */
-export async function openBucketReader({
-  nc,
-  jsm,
-  bucket,
-  from,
-}: BucketStart): Promise<BucketReader> {
-  const stream = `KV_${bucket}`;
-  const prefix = `$KV.${bucket}.`;
-  const consumer = await jsm.jetstream().consumers.getPushConsumer(stream, {
-    filter_subjects: `${prefix}>`,
-    opt_start_seq: from,
-  });
-  const messages = await consumer.consume();
-  return {
-    async *[Symbol.asyncIterator]() {
-      for await (const message of messages) yield entryOf(message, prefix.length);
-    },
-    stop() {
-      void messages.close();
-      void consumer.info(true).then(({ name }) => remove(nc, stream, name));
-    },
-  };
+export async function openBucketReader(options: BucketReaderOptions): Promise<BucketReader> {
+  const reader = new ConsumerReader(options);
+  await reader.open();
+  return reader;
 }
 
-/** Nobody waits for the answer: whoever stops may be cut off, and then the server forgets the consumer by itself. */
-function remove(nc: NatsConnection, stream: string, consumer: string): void {
-  if (nc.isClosed()) return;
-  nc.publish(`$JS.API.CONSUMER.DELETE.${stream}.${consumer}`, "", { reply: newInbox(nc) });
-}
+class ConsumerReader implements BucketReader {
+  readonly #options: BucketReaderOptions;
+  readonly #stream: string;
+  readonly #prefix: string;
+  readonly #name = `watch-${nuid.next()}`;
+  readonly #inbox: string;
+  #unsubscribe: () => void = () => {};
+  #looks: NodeJS.Timeout | undefined;
+  #silentLooks = 0;
+  /** The consumer's own count; a gap shows that a message was lost on its way. */
+  #delivered = 0;
+  #over = false;
 
-function entryOf(message: JsMsg, prefixLength: number): BucketEntry {
-  return {
-    key: message.subject.slice(prefixLength),
-    operation: operationOf(message),
-    revision: message.seq,
-    value: message.data,
-    created: new Date(message.timestamp),
-  };
+  constructor(options: BucketReaderOptions) {
+    this.#options = options;
+    this.#stream = `KV_${options.bucket}`;
+    this.#prefix = `$KV.${options.bucket}.`;
+    this.#inbox = newInbox(options.nc);
+  }
+
+  async open(): Promise<void> {
+    const { nc, jsm, from } = this.#options;
+    const sub = nc.subscribe(this.#inbox, {
+      callback: (error, msg) => (error === null ? this.#receive(msg) : this.#lose()),
+    });
+    this.#unsubscribe = () => sub.unsubscribe();
+    try {
+      await jsm.consumers.add(this.#stream, {
+        name: this.#name,
+        deliver_subject: this.#inbox,
+        deliver_policy: "by_start_sequence",
+        opt_start_seq: from,
+        filter_subject: `${this.#prefix}>`,
+        ack_policy: "none",
+        max_deliver: 1,
+        flow_control: true,
+        idle_heartbeat: nanos(HEARTBEAT_MS),
+        inactive_threshold: nanos(FORGOTTEN_MS),
+        mem_storage: true,
+        num_replicas: 1,
+      });
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+    if (!this.#over) this.#looks = setInterval(() => this.#look(), HEARTBEAT_MS).unref();
+  }
+
+  stop(): void {
+    if (this.#over) return;
+    this.#end();
+    const { nc } = this.#options;
+    if (nc.isClosed() || nc.isDraining()) return;
+    // Nobody waits for the answer: whoever stops may be cut off, and then the server forgets the consumer by itself.
+    nc.publish(`$JS.API.CONSUMER.DELETE.${this.#stream}.${this.#name}`, "", {
+      reply: newInbox(nc),
+    });
+  }
+
+  #receive(msg: Msg): void {
+    if (this.#over) return;
+    this.#silentLooks = 0;
+    if (readStatus(msg).code === 100) return this.#heed(msg);
+    const place = parseAckSubject(msg.reply ?? "");
+    if (place === undefined || place.consumerSequence !== this.#delivered + 1) return this.#lose();
+    this.#delivered = place.consumerSequence;
+    this.#options.onEntry({
+      key: msg.subject.slice(this.#prefix.length),
+      operation: operationOf(msg),
+      revision: place.streamSequence,
+      value: msg.data,
+      created: new Date(place.publishedAtMs),
+    });
+  }
+
+  /** A heartbeat, or the question whether more may be sent. */
+  #heed(msg: Msg): void {
+    const headers = readHeaders(msg);
+    const goOn = msg.reply || headers["nats-consumer-stalled"];
+    if (goOn !== undefined && goOn !== "") this.#options.nc.publish(goOn);
+    const last = headers["nats-last-consumer"];
+    if (last !== undefined && Number(last) > this.#delivered) this.#lose();
+  }
+
+  #look(): void {
+    this.#silentLooks += 1;
+    if (this.#silentLooks >= SILENT_LOOKS) this.#lose();
+  }
+
+  #lose(): void {
+    if (this.#over) return;
+    this.stop();
+    this.#options.onLost();
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearInterval(this.#looks);
+    this.#unsubscribe();
+  }
 }
 
 /** A mark of the server's stands for a value that has run out. */
-function operationOf({ headers }: JsMsg): KvEntry["operation"] {
-  if (headers?.get("Nats-Marker-Reason") === "MaxAge") return "PURGE";
-  const operation = headers?.get("KV-Operation");
+function operationOf(msg: Msg): KvEntry["operation"] {
+  const headers = readHeaders(msg);
+  if (headers["nats-marker-reason"] === "MaxAge") return "PURGE";
+  const operation = headers["kv-operation"];
   return operation === "DEL" || operation === "PURGE" ? operation : "PUT";
 }

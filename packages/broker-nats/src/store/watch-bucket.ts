@@ -15,9 +15,8 @@ export interface BucketWatch {
 const AGAIN_MS = 1_000;
 
 /**
- * Tells of each change of a bucket from now on. The client's own watch finds out only by missed heartbeats, ten seconds late, that a
- * restarted server has forgotten it, and would go on from then if it had heard nothing before. So it is begun anew at every reconnect, where
- * the last one ended.
+ * Tells of each change of a bucket from now on. A restarted server has forgotten who reads it, and a member of a cluster that died takes its readers
+ * along; so reading is begun anew at every reconnect and whenever a reader hears nothing more, where the last one got to.
  */
 export async function watchBucket(options: BucketWatch): Promise<{ stop(): Promise<void> }> {
   const watcher = new BucketWatcher(options);
@@ -30,8 +29,7 @@ class BucketWatcher {
   readonly #unwatch: () => void;
   /** The first revision that was not told yet. */
   #next = 0;
-  #changes: BucketReader | undefined;
-  #told: Promise<void> = Promise.resolve();
+  #reader: BucketReader | undefined;
   /** Beginnings follow each other, so that there is never a second watch. */
   #beginning: Promise<void> = Promise.resolve();
   #again: NodeJS.Timeout | undefined;
@@ -57,17 +55,15 @@ class BucketWatcher {
   }
 
   async stop(): Promise<void> {
-    if (this.#stopped) return this.#told;
     this.#stopped = true;
     this.#unwatch();
     clearTimeout(this.#again);
-    await this.#end();
+    this.#end();
   }
 
-  async #end(): Promise<void> {
-    this.#changes?.stop();
-    this.#changes = undefined;
-    await this.#told;
+  #end(): void {
+    this.#reader?.stop();
+    this.#reader = undefined;
   }
 
   async #last(): Promise<number> {
@@ -76,17 +72,21 @@ class BucketWatcher {
   }
 
   async #open(): Promise<void> {
-    const { nc, jsm, bucket, onEntry, onProblem } = this.#options;
-    const changes = await openBucketReader({ nc, jsm, bucket, from: this.#next });
-    if (this.#stopped) return changes.stop();
-    this.#changes = changes;
-    this.#told = (async () => {
-      for await (const entry of changes) {
-        if (this.#changes !== changes || entry.revision < this.#next) continue;
+    const { nc, jsm, bucket, onEntry } = this.#options;
+    const reader = await openBucketReader({
+      nc,
+      jsm,
+      bucket,
+      from: this.#next,
+      onEntry: (entry) => {
+        if (this.#stopped || entry.revision < this.#next) return;
         this.#next = entry.revision + 1;
         onEntry(entry);
-      }
-    })().catch((error: unknown) => onProblem(error, `watch ${bucket}`));
+      },
+      onLost: () => this.#beginAgain(),
+    });
+    if (this.#stopped) reader.stop();
+    else this.#reader = reader;
   }
 
   #beginAgain(): void {
@@ -98,7 +98,7 @@ class BucketWatcher {
     if (this.#stopped) return;
     const { bucket, onProblem } = this.#options;
     try {
-      await this.#end();
+      this.#end();
       // A server that lost its bucket begins to count anew.
       if (this.#next > (await this.#last()) + 1) this.#next = 1;
       await this.#open();
