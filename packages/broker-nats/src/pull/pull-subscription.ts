@@ -50,7 +50,7 @@ interface Inbox {
 }
 
 /** So many slots are pulled for at once; fewer wait for the end of the turn. */
-const WORTH_A_PULL = 64;
+const WORTH_A_PULL = 32;
 /** How long a stop lets pulls be served: a stream with a backlog takes a fraction of it. */
 const SERVING_MS = 50;
 /** An old server may take a pull that does not wait and never answer it, when others are served in the same moment. */
