@@ -1,3 +1,4 @@
+import { table } from "./table.ts";
 import { MEANING } from "../servers/durability.ts";
 import type { Figure } from "../scenarios/scenario.ts";
 import type { Result, Verdict } from "./verdict.ts";
@@ -64,13 +65,4 @@ function count(amount: number, unit?: string): string {
 
 function percent(part: number): string {
   return `${Math.round(part * 100)} %`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }

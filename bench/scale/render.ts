@@ -1,3 +1,4 @@
+import { table } from "../report/table.ts";
 import { holds, medianOf } from "./claims.ts";
 import type { Claim, Measured } from "./level.ts";
 
@@ -62,13 +63,4 @@ function claimLine(claim: Claim): string {
 
 function count(value: number): string {
   return Math.round(value).toLocaleString("en-US");
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }

@@ -7,6 +7,8 @@ export interface BenchQueue extends AsyncDisposable {
   readonly stream: string;
   readonly consumer: string;
   snapshot(): Promise<QueueSnapshot>;
+  /** Counted by the server. @throws where so many jobs do not wait */
+  requireHolds(jobs: number): Promise<void>;
 }
 
 export async function createBenchQueue(url: string, namespace: string): Promise<BenchQueue> {
@@ -23,6 +25,10 @@ export async function createBenchQueue(url: string, namespace: string): Promise<
     stream: `${namespace}-queue-${QUEUE}`,
     consumer: "workers",
     snapshot: () => broker.queues.snapshot(QUEUE),
+    requireHolds: async (jobs) => {
+      const { waiting } = await broker.queues.snapshot(QUEUE);
+      if (waiting !== jobs) throw new Error(`the queue holds ${waiting} jobs, not ${jobs}`);
+    },
     [Symbol.asyncDispose]: async () => {
       await broker.queues.remove(QUEUE);
       await broker.close();

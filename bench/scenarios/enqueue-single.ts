@@ -1,6 +1,3 @@
-import { connect as connectNats } from "@nats-io/transport-node";
-import { barePublish } from "../bare/bare-publish.ts";
-import { timed } from "../bare/stopwatch.ts";
 import { fillOneByOne, IN_FLIGHT } from "../systems/fill.ts";
 import { millrace } from "../systems/millrace.ts";
 import {
@@ -11,39 +8,15 @@ import {
   peers,
   pgBoss,
 } from "../systems/peers.ts";
-import { createBenchQueue } from "./bench-queue.ts";
-import { envelopeBytes, messageIdOf } from "./bare-envelope.ts";
-import { rateOf } from "./figures.ts";
-import { QUEUE } from "./no-op-job.ts";
-import type { Contender, Scenario } from "./scenario.ts";
-
-/** The loop of `enqueue-bulk` with as many messages on their way as the others have calls. */
-const bare: Contender = {
-  name: "bare client",
-  run: async ({ url, namespace, amount }) => {
-    await using _queue = await createBenchQueue(url, namespace);
-    const nc = await connectNats({ servers: url, noAsyncTraces: true });
-    const payload = envelopeBytes();
-    const publish = (messages: number, prefix: string): Promise<void> =>
-      barePublish(nc, {
-        messages,
-        payload,
-        window: IN_FLIGHT,
-        subject: () => `${namespace}.jobs.${QUEUE}`,
-        messageId: (index) => prefix + messageIdOf(index),
-      });
-    await publish(Math.ceil(amount / 10), "warm-");
-    const run = await timed(amount, () => publish(amount, ""));
-    await nc.close();
-    return rateOf(run);
-  },
-};
+import { bareEnqueue } from "./bare-enqueue.ts";
+import type { Scenario } from "./scenario.ts";
 
 export const enqueueSingle: Scenario = {
   name: "enqueue-single",
   question: "How many jobs a second can one process enqueue by a call each, 64 on their way?",
   amount: { full: 50_000, smoke: 400, disk: 10_000 },
-  limit: bare,
+  // As many messages on their way as the others have calls.
+  limit: bareEnqueue(IN_FLIGHT),
   subject: { name: "Millrace enqueue", run: (arena) => fillOneByOne(millrace, arena) },
   peers: peers(fillOneByOne, {
     shares: {

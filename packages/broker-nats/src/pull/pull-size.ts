@@ -25,9 +25,12 @@ export function isWorthAPull(free: number, outstanding: number, most = Infinity)
  * pulls of a connection bring at once stays well below, and one message of the largest size always fits.
  *
  * @param maxPayload the server's limit for a message
+ * @returns undefined where so few messages can't be too many bytes: the server says of a limited pull that it was served, which costs a message
  */
-export function pullBytes(maxPayload: number): number {
-  return Math.max(PULL_BYTES, maxPayload + FRAMING_BYTES);
+export function pullBytes(batch: number, maxPayload: number): number | undefined {
+  return batch * maxPayload <= PULL_BYTES
+    ? undefined
+    : Math.max(PULL_BYTES, maxPayload + FRAMING_BYTES);
 }
 
 const PULL_BYTES = 8 * 2 ** 20;

@@ -23,7 +23,7 @@ test.each([
     { "nats-pending-messages": "7" },
     { kind: "full", undelivered: 7 },
   ],
-  [409, "Batch Completed", { "nats-pending-messages": "0" }, { kind: "ended", undelivered: 0 }],
+  [409, "Batch Completed", { "nats-pending-messages": "0" }, { kind: "served" }],
   [409, "Consumer is push based", {}, { kind: "refused", description: "Consumer is push based" }],
   [400, "Bad Request", {}, { kind: "refused", description: "400 Bad Request" }],
   [503, "", {}, { kind: "consumer-missing" }],

@@ -6,6 +6,8 @@ export type PullNews =
   | { readonly kind: "alive" }
   /** The pull is over; ask again as usual. */
   | { readonly kind: "ended"; readonly undelivered: number | undefined }
+  /** All that a pull with a limit of bytes asked for was sent. There may be more. */
+  | { readonly kind: "served" }
   /** The pull is over because the next message would have been too many bytes: there are more. */
   | { readonly kind: "full"; readonly undelivered: number | undefined }
   /** The consumer moves or its server stops; ask again in a moment. */
@@ -45,7 +47,7 @@ function conflict(description: string, undelivered: number | undefined): PullNew
   if (text.includes("consumer deleted")) return { kind: "consumer-missing" };
   if (text.includes("leadership change") || text.includes("server shutdown"))
     return { kind: "interrupted", undelivered };
-  if (text.includes("batch completed")) return { kind: "ended", undelivered };
+  if (text.includes("batch completed")) return { kind: "served" };
   if (text.includes("message size exceeds maxbytes")) return { kind: "full", undelivered };
   if (text.includes("maxwaiting") || text.includes("maxackpending")) return { kind: "crowded" };
   const limit = /maxrequestbatch of (\d+)/.exec(text)?.[1];

@@ -254,25 +254,22 @@ export class PullSubscription {
     const { noWait = false } = pull;
     const batch = Math.min(pull.batch, this.#maxBatch);
     const expiresMs = Math.min(pull.expiresMs ?? Infinity, this.#expiresMs);
-    const bytes = Math.min(pullBytes(this.#nc.info?.max_payload ?? 0), this.#maxBytes);
+    const bytes = pullBytes(batch, this.#nc.info?.max_payload ?? 2 ** 20);
+    const limit = bytes === undefined ? "" : `"max_bytes":${Math.min(bytes, this.#maxBytes)},`;
     const token = String(++this.#lastPull);
     const nowMs = performance.now();
     const reply = { reply: inbox.prefix + token };
     if (noWait) {
       inbox.ledger.asked(token, batch, nowMs, nowMs + NO_WAIT_PATIENCE_MS);
       this.#unanswered ??= setTimeout(() => this.#giveUpWaiting(), NO_WAIT_PATIENCE_MS);
-      this.#nc.publish(
-        this.#apiSubject,
-        `{"batch":${batch},"max_bytes":${bytes},"no_wait":true}`,
-        reply,
-      );
+      this.#nc.publish(this.#apiSubject, `{"batch":${batch},${limit}"no_wait":true}`, reply);
       return;
     }
     inbox.ledger.asked(token, batch, nowMs, nowMs + expiresMs + this.#heartbeatMs);
     const heartbeatMs = Math.min(this.#heartbeatMs, expiresMs / 2);
     this.#nc.publish(
       this.#apiSubject,
-      `{"batch":${batch},"max_bytes":${bytes},"expires":${expiresMs * 1e6},"idle_heartbeat":${heartbeatMs * 1e6}}`,
+      `{"batch":${batch},${limit}"expires":${expiresMs * 1e6},"idle_heartbeat":${heartbeatMs * 1e6}}`,
       reply,
     );
   }
@@ -317,6 +314,11 @@ export class PullSubscription {
         inbox.ledger.ended(token, news.undelivered);
         if (inbox.ledger.outstanding === 0) this.#answered();
         this.#options.onRanDry?.();
+        return this.#refill();
+      case "served":
+        this.#failures = 0;
+        inbox.ledger.ended(token, 0);
+        if (inbox.ledger.outstanding === 0) this.#answered();
         return this.#refill();
       case "full":
         this.#failures = 0;
