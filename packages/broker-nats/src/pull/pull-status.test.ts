@@ -3,8 +3,13 @@ import { pullNews } from "./pull-status.ts";
 
 test.each([
   [100, "Idle Heartbeat", {}, { kind: "alive" }],
-  [404, "No Messages", {}, { kind: "ended", undelivered: undefined }],
-  [408, "Request Timeout", { "nats-pending-messages": "3" }, { kind: "ended", undelivered: 3 }],
+  [404, "No Messages", {}, { kind: "ended", undelivered: undefined, isDry: true }],
+  [
+    408,
+    "Request Timeout",
+    { "nats-pending-messages": "3" },
+    { kind: "ended", undelivered: 3, isDry: true },
+  ],
   [409, "Consumer Deleted", {}, { kind: "consumer-missing" }],
   [
     409,
@@ -21,9 +26,14 @@ test.each([
     409,
     "Message Size Exceeds MaxBytes",
     { "nats-pending-messages": "7" },
-    { kind: "full", undelivered: 7 },
+    { kind: "ended", undelivered: 7, isDry: false },
   ],
-  [409, "Batch Completed", { "nats-pending-messages": "0" }, { kind: "served" }],
+  [
+    409,
+    "Batch Completed",
+    { "nats-pending-messages": "0" },
+    { kind: "ended", undelivered: 0, isDry: false },
+  ],
   [409, "Consumer is push based", {}, { kind: "refused", description: "Consumer is push based" }],
   [400, "Bad Request", {}, { kind: "refused", description: "400 Bad Request" }],
   [503, "", {}, { kind: "consumer-missing" }],

@@ -4,12 +4,8 @@ import type { MessageStatus, ReceivedHeaders } from "../wire/read-headers.ts";
 export type PullNews =
   /** The consumer is there and has nothing. */
   | { readonly kind: "alive" }
-  /** The pull is over; ask again as usual. */
-  | { readonly kind: "ended"; readonly undelivered: number | undefined }
-  /** All that a pull with a limit of bytes asked for was sent. There may be more. */
-  | { readonly kind: "served" }
-  /** The pull is over because the next message would have been too many bytes: there are more. */
-  | { readonly kind: "full"; readonly undelivered: number | undefined }
+  /** The pull is over; ask again as usual. `isDry`: because there was nothing more; else it was served, or would have been too many bytes. */
+  | { readonly kind: "ended"; readonly undelivered: number | undefined; readonly isDry: boolean }
   /** The consumer moves or its server stops; ask again in a moment. */
   | { readonly kind: "interrupted"; readonly undelivered: number | undefined }
   /** Too many pulls wait at the consumer; ask again later. */
@@ -32,7 +28,7 @@ export function pullNews(status: MessageStatus, headers: ReceivedHeaders): PullN
       return { kind: "alive" };
     case 404:
     case 408:
-      return { kind: "ended", undelivered };
+      return { kind: "ended", undelivered, isDry: true };
     case 503:
       return { kind: "consumer-missing" };
     case 409:
@@ -47,8 +43,9 @@ function conflict(description: string, undelivered: number | undefined): PullNew
   if (text.includes("consumer deleted")) return { kind: "consumer-missing" };
   if (text.includes("leadership change") || text.includes("server shutdown"))
     return { kind: "interrupted", undelivered };
-  if (text.includes("batch completed")) return { kind: "served" };
-  if (text.includes("message size exceeds maxbytes")) return { kind: "full", undelivered };
+  if (text.includes("batch completed")) return { kind: "ended", undelivered: 0, isDry: false };
+  if (text.includes("message size exceeds maxbytes"))
+    return { kind: "ended", undelivered, isDry: false };
   if (text.includes("maxwaiting") || text.includes("maxackpending")) return { kind: "crowded" };
   const limit = /maxrequestbatch of (\d+)/.exec(text)?.[1];
   if (limit !== undefined) return { kind: "batch-too-large", limit: Number(limit) };

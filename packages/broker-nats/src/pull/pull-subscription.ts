@@ -313,17 +313,7 @@ export class PullSubscription {
         this.#failures = 0;
         inbox.ledger.ended(token, news.undelivered);
         if (inbox.ledger.outstanding === 0) this.#answered();
-        this.#options.onRanDry?.();
-        return this.#refill();
-      case "served":
-        this.#failures = 0;
-        inbox.ledger.ended(token, 0);
-        if (inbox.ledger.outstanding === 0) this.#answered();
-        return this.#refill();
-      case "full":
-        this.#failures = 0;
-        inbox.ledger.ended(token, news.undelivered);
-        if (inbox.ledger.outstanding === 0) this.#answered();
+        if (news.isDry) this.#options.onRanDry?.();
         return this.#refill();
       case "interrupted":
         inbox.ledger.ended(token, news.undelivered);
