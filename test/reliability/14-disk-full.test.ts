@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launchCluster, launchServer } from "@millrace/broker-nats/server";
-import { type EnqueueResult, type Envelope, UNSETTLED } from "@millrace/core";
+import type { EnqueueResult } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { allCurrent } from "../harness/cluster/leader-killer.ts";
@@ -10,8 +10,8 @@ import { MONITOR_CONFIG } from "../harness/cluster/members.ts";
 import { REPLICAS } from "../harness/cluster/mode.ts";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
 import { mountTinyDisk, type TinyDisk, tinyDiskMissing } from "../harness/tiny-disk.ts";
-import { Trial } from "./harness/trial.ts";
-import { JOB, QUEUE, type Work } from "./programs/work.ts";
+import { envelopeOf, Trial } from "./harness/trial.ts";
+import type { Work } from "./programs/work.ts";
 
 const DISK_BYTES = 24 * 1024 * 1024;
 /** A server takes three quarters of its disk for JetStream's limit. What others keep there makes the disk itself give out first. */
@@ -121,16 +121,7 @@ async function publishAll(
     do: "work",
     filling: "x".repeat(JOB_BYTES),
   };
-  const envelopes: Envelope[] = ids.map((id) => ({
-    ...UNSETTLED,
-    id,
-    name: JOB,
-    queue: QUEUE,
-    payload,
-    createdAt: Date.now(),
-    headers: {},
-  }));
-  const results = await trial.tryPublish(envelopes);
+  const results = await trial.tryPublish(ids.map((id) => envelopeOf(id, payload)));
   return {
     confirmed: results.flatMap((result) => (result.ok ? [result.id] : [])),
     failed: results.filter((result) => !result.ok),

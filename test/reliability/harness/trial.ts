@@ -179,15 +179,7 @@ export class Trial {
     jobs: Readonly<Record<string, Work & { readonly tenant?: string }>>,
     broker: Broker = this.broker,
   ): Promise<void> {
-    const envelopes = Object.entries(jobs).map(([id, payload]) => ({
-      ...UNSETTLED,
-      id,
-      name: JOB,
-      queue: QUEUE,
-      payload,
-      createdAt: Date.now(),
-      headers: {},
-    }));
+    const envelopes = Object.entries(jobs).map(([id, payload]) => envelopeOf(id, payload));
     for (const result of await this.tryPublish(envelopes, broker))
       if (!result.ok) throw result.error;
   }
@@ -262,4 +254,17 @@ export class Trial {
     expect(violations).toEqual([]);
     return counts;
   }
+}
+
+/** A job of the trial's, not enqueued yet. */
+export function envelopeOf(id: string, payload: Work): Envelope {
+  return {
+    ...UNSETTLED,
+    id,
+    name: JOB,
+    queue: QUEUE,
+    payload,
+    createdAt: Date.now(),
+    headers: {},
+  };
 }
