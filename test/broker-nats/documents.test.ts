@@ -156,7 +156,7 @@ describeEachServer("documents on a server", (server) => {
     const jsm = await jetstreamManager(nc);
     const stream = `KV_${namespace}-peeked`;
     let direct = 0;
-    nc.subscribe(`$JS.API.DIRECT.GET.${stream}`, { callback: () => void (direct += 1) });
+    nc.subscribe(`$JS.API.DIRECT.GET.${stream}.>`, { callback: () => void (direct += 1) });
     await nc.flush();
     await documents.put("a", 0);
     await eventually(async () => (await documents.peek("a")) !== undefined && direct > 0, {

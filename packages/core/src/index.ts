@@ -133,8 +133,8 @@ export {
   type Standing,
   tooContended,
   UniqueClaims,
-  type UniqueKey,
 } from "./unique/unique-claims.ts";
+export { UniqueKey } from "./unique/unique-key.ts";
 export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
 export { checkInput, defineSchedule } from "./schedule/define-schedule.ts";

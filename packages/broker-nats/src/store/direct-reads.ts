@@ -14,6 +14,7 @@ const WINDOW = 1_024;
 const ATTEMPT_MS = 1_000;
 /** The leader is asked afterwards, which may take its own time. */
 const TIMEOUT_MS = 2_000;
+const NOTHING = new Uint8Array(0);
 const PLACE = ["Nats-Sequence", "Nats-Time-Stamp"];
 
 /**
@@ -42,8 +43,9 @@ export class DirectReads {
     return new Promise((resolve) => {
       exchange.send(
         newParcel<Found>({
-          subject: `$JS.API.DIRECT.GET.${stream}`,
-          data: Buffer.from(JSON.stringify({ last_by_subj: subject })),
+          // The form without a body: the server has no JSON to read.
+          subject: `$JS.API.DIRECT.GET.${stream}.${subject}`,
+          data: NOTHING,
           headers: undefined,
           sink: { done: resolve, failed: () => resolve(ASK_LEADER) },
         }),

@@ -65,11 +65,11 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async peek(key: string): Promise<Document | undefined> {
-    this.#soleCopy ??= new SoleCopy(this.#server, this.#stream);
-    if (!this.#soleCopy.isSole()) return this.get(key);
+    const soleCopy = (this.#soleCopy ??= new SoleCopy(this.#server, this.#stream));
+    if (!soleCopy.isSole()) return this.get(key);
     const last = await this.#wires.directReads.last(this.#stream, this.#subject(key));
     if (last !== ASK_LEADER) return this.#documentOf(key, last);
-    this.#soleCopy.doubt();
+    soleCopy.doubt();
     return this.get(key);
   }
 

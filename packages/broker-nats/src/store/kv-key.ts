@@ -6,9 +6,13 @@ import { requireId } from "@millrace/core";
  * @throws MillraceError `invalid-name`
  */
 export function toKvKey(key: string): string {
+  if (PLAIN.test(key)) return key;
   for (const token of key.split(".")) requireId(token);
   return key.replaceAll(":", "=");
 }
+
+/** Of tokens that are ids and are written as they are, as nearly all keys. */
+const PLAIN = /^[A-Za-z0-9_-]{1,128}(?:\.[A-Za-z0-9_-]{1,128})*$/;
 
 export function fromKvKey(key: string): string {
   return key.replaceAll("=", ":");

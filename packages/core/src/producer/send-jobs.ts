@@ -3,7 +3,8 @@ import type { Envelope } from "../envelope/envelope.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { withClaimHeader } from "../unique/claim-header.ts";
-import { UniqueClaims, type Claimed, type UniqueKey } from "../unique/unique-claims.ts";
+import { UniqueClaims, type Claimed } from "../unique/unique-claims.ts";
+import { UniqueKey } from "../unique/unique-key.ts";
 import type { UniqueConflict } from "../unique/unique-plan.ts";
 import { type EnqueueItemResult, unanswered } from "./enqueue-many.ts";
 import type { PreparedJob } from "./prepare-job.ts";
@@ -90,7 +91,7 @@ async function claimOne(claims: UniqueClaims, { envelope, unique }: PreparedJob)
     const claimed = await claims.claim(unique, envelope);
     return claimed.kind === "kept"
       ? claimed
-      : { ...claimed, key: { queue: envelope.queue, key: unique.key } };
+      : { ...claimed, key: new UniqueKey(envelope.queue, unique.key) };
   } catch (error) {
     if (!MillraceError.is(error)) throw error;
     return { kind: "failed", error };

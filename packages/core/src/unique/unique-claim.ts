@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import type { Document } from "../broker/document-store.ts";
 import type { UniqueRule } from "../job/coordination.ts";
 
@@ -49,14 +48,6 @@ export interface StoredClaim {
   readonly updatedAt: number;
   /** When its job was enqueued, by the server's clock. */
   readonly since: number;
-}
-
-/**
- * The document of a key: its scope is the queue, whatever the jobs' names, so that a producer in any language means the same by it. The key
- * itself may hold anything, a secret included, so only its hash is written.
- */
-export function claimKey(queue: string, uniqueKey: string): string {
-  return `${queue}.${hash("sha256", uniqueKey, "base64url").slice(0, 32)}`;
 }
 
 /** A document that is no claim was written by something else. It stands in nobody's way and may be replaced. */

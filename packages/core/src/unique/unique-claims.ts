@@ -5,7 +5,6 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { progressOf, whereabouts } from "./job-trace.ts";
 import {
   CLAIM_LEASE_MS,
-  claimKey,
   givenWay,
   moved,
   readClaim,
@@ -15,13 +14,8 @@ import {
   type UniqueClaim,
   windowEnd,
 } from "./unique-claim.ts";
+import { UniqueKey } from "./unique-key.ts";
 import type { UniquePlan } from "./unique-plan.ts";
-
-/** A key as one queue's jobs mean it. */
-export interface UniqueKey {
-  readonly queue: string;
-  readonly key: string;
-}
 
 /**
  * Whether a claim that belongs to another job stands in the way. `free`: not any more, `since` a time by the server's clock or nearly so; where that is
@@ -61,7 +55,7 @@ export class UniqueClaims {
    * @throws MillraceError of the broker; then the key may be claimed all the same, for no longer than the claim's lease
    */
   async claim(plan: UniquePlan, envelope: Envelope): Promise<Claimed> {
-    const key: UniqueKey = { queue: envelope.queue, key: plan.key };
+    const key = new UniqueKey(envelope.queue, plan.key);
     const fresh = freshClaim(plan, envelope);
     for (let round = 0; round < ROUNDS; round += 1) {
       const revision = await this.write(key, fresh, 0);
@@ -167,14 +161,14 @@ export class UniqueClaims {
       : { kind: "held", by: { ...stored, claim, revision } };
   }
 
-  async read({ queue, key }: UniqueKey): Promise<StoredClaim | undefined> {
-    const document = await (await this.#documents()).get(claimKey(queue, key));
+  async read(key: UniqueKey): Promise<StoredClaim | undefined> {
+    const document = await (await this.#documents()).get(key.document);
     return document === undefined ? undefined : readClaim(document);
   }
 
   /** For less than `read`; good for what `peek` of a document is good for. */
-  async peek({ queue, key }: UniqueKey): Promise<StoredClaim | undefined> {
-    const document = await (await this.#documents()).peek(claimKey(queue, key));
+  async peek(key: UniqueKey): Promise<StoredClaim | undefined> {
+    const document = await (await this.#documents()).peek(key.document);
     return document === undefined ? undefined : readClaim(document);
   }
 
@@ -182,22 +176,18 @@ export class UniqueClaims {
    * @param expected the revision that was read, 0 where there is to be none
    * @returns the new revision, or undefined where another writer was first
    */
-  async write(
-    { queue, key }: UniqueKey,
-    claim: UniqueClaim,
-    expected: number,
-  ): Promise<number | undefined> {
+  async write(key: UniqueKey, claim: UniqueClaim, expected: number): Promise<number | undefined> {
     const documents = await this.#documents();
     try {
-      return await documents.put(claimKey(queue, key), claim, expected);
+      return await documents.put(key.document, claim, expected);
     } catch (error) {
       if (MillraceError.is(error, "revision-conflict")) return undefined;
       throw error;
     }
   }
 
-  async erase({ queue, key }: UniqueKey, revision: number): Promise<boolean> {
-    return (await this.#documents()).erase(claimKey(queue, key), revision);
+  async erase(key: UniqueKey, revision: number): Promise<boolean> {
+    return (await this.#documents()).erase(key.document, revision);
   }
 
   async #now(): Promise<number> {

@@ -4,7 +4,7 @@ import {
   keyOf,
   MillraceError,
   type QueueMessage,
-  type UniqueKey,
+  UniqueKey,
   type UniqueRule,
 } from "@millrace/core";
 
@@ -27,10 +27,10 @@ export interface Meeting {
 /** The key in the envelope, else the one the definition gives for the payload; undefined for a job that is not unique. */
 export function uniqueKeyOf(envelope: Envelope, job: AnyJob | undefined): UniqueKey | undefined {
   const { queue, uniqueKey } = envelope;
-  if (uniqueKey !== undefined) return { queue, key: uniqueKey };
+  if (uniqueKey !== undefined) return new UniqueKey(queue, uniqueKey);
   if (job?.unique == null) return undefined;
   try {
-    return { queue, key: keyOf<unknown>(job.unique.key, envelope.payload, "unique.key") };
+    return new UniqueKey(queue, keyOf<unknown>(job.unique.key, envelope.payload, "unique.key"));
   } catch (error) {
     // A payload that gives no key is for the input schema to refuse, or for the handler.
     if (!MillraceError.is(error)) throw error;

@@ -1,9 +1,9 @@
-import type { StoredClaim, UniqueClaim, UniqueClaims } from "@millrace/core";
+import { type StoredClaim, type UniqueClaim, type UniqueClaims, UniqueKey } from "@millrace/core";
 import { expect, test } from "vitest";
 import type { Meeting } from "./job-meeting.ts";
 import { judgeByPeek } from "./judge-by-claims.ts";
 
-const KEY = { queue: "search", key: "doc-7" };
+const KEY = new UniqueKey("search", "doc-7");
 const met: Meeting = {
   id: "mine",
   generation: 0,

@@ -49,7 +49,7 @@ export class UniqueGate implements Gate {
     const crashes = envelope.crashes + Math.max(0, deliveryCount - 1);
     const met = meetingOf(envelope, message, job, crashes, clock.now());
     if (met.earlier === "none" && (await this.#freeByHeader(key, met, message))) {
-      holds.note(envelope, undefined);
+      holds.note(envelope, { key, frees: undefined });
       return PASSED;
     }
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -58,25 +58,25 @@ export class UniqueGate implements Gate {
       const verdict = await judge(this.#host.claims, key, met);
       switch (verdict.do) {
         case "pass":
-          holds.note(envelope, verdict.frees);
+          holds.note(envelope, { key, frees: verdict.frees });
           return PASSED;
         case "take": {
           const revision = await this.#host.claims.write(key, verdict.claim, verdict.expected);
           if (revision === undefined) continue;
-          holds.note(envelope, toBeFreed(verdict.claim, revision, met));
+          holds.note(envelope, { key, frees: toBeFreed(verdict.claim, revision, met) });
           return PASSED;
         }
         case "wait":
           if ((await this.#host.claims.write(key, verdict.claim, verdict.expected)) === undefined)
             continue;
-          holds.note(envelope, undefined);
+          holds.note(envelope, { key, frees: undefined });
           return { refusal: { kind: "deferred", untilMs: verdict.untilMs } };
         case "defer":
-          holds.note(envelope, undefined);
+          holds.note(envelope, { key, frees: undefined });
           return { refusal: { kind: "deferred", untilMs: verdict.untilMs } };
         case "cancel":
           // The key is another's, so there is nothing to free.
-          holds.note(envelope, undefined);
+          holds.note(envelope, { key, frees: undefined });
           return { refusal: { kind: "cancelled", reason: verdict.reason } };
         case "again":
           continue;

@@ -1,19 +1,24 @@
-import type { Envelope, StoredClaim } from "@millrace/core";
+import type { Envelope, StoredClaim, UniqueKey } from "@millrace/core";
+
+/** A job's key, and the claim that its end frees; undefined where it holds none. */
+export interface UniqueHold {
+  readonly key: UniqueKey;
+  readonly frees: StoredClaim | undefined;
+}
 
 /**
  * What a node knows of the claims of the jobs in its hands, so that a settlement need not read what the gate has read. Keyed by the envelope of one
  * execution, and gone with it.
  */
 export class UniqueHolds {
-  readonly #holds = new WeakMap<Envelope, { readonly frees: StoredClaim | undefined }>();
+  readonly #holds = new WeakMap<Envelope, UniqueHold>();
 
-  /** @param frees the claim that the job's end frees; undefined where it holds none */
-  note(envelope: Envelope, frees: StoredClaim | undefined): void {
-    this.#holds.set(envelope, { frees });
+  note(envelope: Envelope, hold: UniqueHold): void {
+    this.#holds.set(envelope, hold);
   }
 
   /** @returns undefined where the job did not come to the gate */
-  of(envelope: Envelope): { readonly frees: StoredClaim | undefined } | undefined {
+  of(envelope: Envelope): UniqueHold | undefined {
     return this.#holds.get(envelope);
   }
 }

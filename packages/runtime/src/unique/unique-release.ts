@@ -45,15 +45,15 @@ export class UniqueRelease implements SettlementHook {
   async beforeAck({ envelope, message, settlement, recorded }: Settled): Promise<void> {
     const { claims, clock, holds, registry } = this.#host;
     const job = registry.get(envelope.name);
-    const key = uniqueKeyOf(envelope, job);
+    const hold = holds.of(envelope);
+    const key = hold?.key ?? uniqueKeyOf(envelope, job);
     if (key === undefined) return;
     if (settlement.state === "requeued") {
       await this.#claimEarly(key, meetingOf(envelope, message, job, 0, clock.now()));
       return;
     }
     if (settlement.state === "recalled" && recorded?.state === "requeued") return;
-    const known = holds.of(envelope)?.frees;
-    if (known !== undefined && (await this.#free(key, known))) return;
+    if (hold?.frees !== undefined && (await this.#free(key, hold.frees))) return;
     // A window is freed by time alone.
     const frees = ({ claim }: StoredClaim): boolean =>
       claim.id === envelope.id &&
