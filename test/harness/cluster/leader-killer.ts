@@ -2,7 +2,7 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { LaunchedServer } from "@millrace/broker-nats/server";
 import { newSeed, SeededRandom } from "../../reliability/oracle/seeded-random.ts";
-import { lagging, leadership } from "./members.ts";
+import { hearMonitorOf, lagging, leadership } from "./members.ts";
 
 /** Where each killer writes how many it killed, a line each; `npm test` adds them up. */
 export const TALLY_VARIABLE = "MILLRACE_TEST_TALLY";
@@ -30,6 +30,7 @@ export class LeaderKiller {
 
   constructor(members: readonly LaunchedServer[], most = Number.POSITIVE_INFINITY) {
     this.#members = members;
+    members.forEach(hearMonitorOf);
     this.#most = most;
     this.#random = new SeededRandom(Number(process.env[SEED_VARIABLE] ?? newSeed()));
   }

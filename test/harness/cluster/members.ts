@@ -84,10 +84,24 @@ function groupsOf({
   ];
 }
 
+const ports = new WeakMap<LaunchedServer, { port: number }>();
+
+/** Where a member can be asked, which it says at each start: its log keeps the last lines only, so that has to be heard in time. */
+export function hearMonitorOf(member: LaunchedServer): { readonly port: number } {
+  const known = ports.get(member);
+  if (known !== undefined) return known;
+  const heard = { port: 0 };
+  const hear = (line: string): void => {
+    heard.port = Number(MONITOR_LINE.exec(line)?.[1] ?? heard.port);
+  };
+  member.log.lines().forEach(hear);
+  member.log.onLine(hear);
+  ports.set(member, heard);
+  return heard;
+}
+
 function ask<T>(member: LaunchedServer, path: string): Promise<T> {
-  // A member that was restarted has another port; the last line counts.
-  const line = member.log.lines().findLast((line) => MONITOR_LINE.test(line));
-  const port = Number(MONITOR_LINE.exec(line ?? "")?.[1] ?? 0);
+  const { port } = hearMonitorOf(member);
   return new Promise((resolve, reject) => {
     const request = get(
       { host: "127.0.0.1", port, path, agent: false, timeout: ANSWER_MS },
