@@ -16,6 +16,9 @@ export interface Ack {
   };
 }
 
+/** Why no leader is killed where it is the producer. */
+export const UNDISTURBED = "a bare client doesn't send again what a dying leader was asked";
+
 /** A NATS client that knows nothing of Millrace, and checks nothing. */
 export interface BareClient {
   publish(

@@ -1,9 +1,15 @@
-import { type AnyJob, defineJob, type HistoryRecord, type Schema } from "@millrace/core";
+import {
+  type AnyJob,
+  defineJob,
+  type Envelope,
+  type HistoryRecord,
+  type Schema,
+  UNSETTLED,
+} from "@millrace/core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { type BareClient, bareClient } from "./bare-client.ts";
 
 const QUEUE = "outcomes";
 
@@ -82,9 +88,18 @@ const broken: Schema = {
   "~standard": { version: 1, vendor: "test", validate: () => trap.secret },
 };
 
+const envelope = (name: string, payload: number, id: string): Envelope => ({
+  ...UNSETTLED,
+  name,
+  payload,
+  id,
+  queue: QUEUE,
+  createdAt: Date.now(),
+  headers: {},
+});
+
 describeEachServer("what a handler does can't stop a node", (server) => {
   let served: NodeOnServer;
-  let bare: BareClient;
 
   beforeAll(async () => {
     const once = { queue: QUEUE, retry: "none" } as const;
@@ -99,15 +114,11 @@ describeEachServer("what a handler does can't stop a node", (server) => {
     ];
     jobs.push(defineJob({ name: "unasked", ...once, input: broken }).handler(() => {}));
     served = await startNodeOnServer(server, { jobs });
-    bare = await bareClient(server);
   });
 
   const ending = async (name: string, index: number): Promise<HistoryRecord> => {
     const id = `${name}-${index}`;
-    await bare.publish(
-      `${served.namespace}.jobs.${QUEUE}`,
-      JSON.stringify({ name, payload: index, id }),
-    );
+    expect(await served.broker.enqueue([envelope(name, index, id)])).toMatchObject([{ ok: true }]);
     const records = await eventually(
       async () => {
         const found = await served.broker.history.read({ id, queue: QUEUE });

@@ -3,7 +3,7 @@ import { beforeAll, expect, it } from "vitest";
 import { within } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { publishRaw } from "./bare-client.ts";
+import { publishRaw, UNDISTURBED } from "./bare-client.ts";
 
 const QUEUE = "heads";
 
@@ -25,41 +25,47 @@ const BLOCKS: readonly { readonly title: string; readonly block: string }[] = [
   },
 ];
 
-describeEachServer("headers that no client would write", (server) => {
-  let served: NodeOnServer;
-  const settled = new Map<string, PromiseWithResolvers<void>>();
+describeEachServer(
+  "headers that no client would write",
+  (server) => {
+    let served: NodeOnServer;
+    const settled = new Map<string, PromiseWithResolvers<void>>();
 
-  beforeAll(async () => {
-    const retry = { attempts: 2, backoff: "none" } as const;
-    const failing = defineJob({ name: "odd.failing", queue: QUEUE, retry }).handler(() => fail());
-    const dying = defineJob({ name: "odd.dying", queue: QUEUE, retry }).handler(() => fatal("no"));
-    served = await startNodeOnServer(server, { jobs: [failing, dying] });
-    served.node.events.on("job.settled", ({ id, state }) => {
-      if (state === "dead") settled.get(id)?.resolve();
+    beforeAll(async () => {
+      const retry = { attempts: 2, backoff: "none" } as const;
+      const failing = defineJob({ name: "odd.failing", queue: QUEUE, retry }).handler(() => fail());
+      const dying = defineJob({ name: "odd.dying", queue: QUEUE, retry }).handler(() =>
+        fatal("no"),
+      );
+      served = await startNodeOnServer(server, { jobs: [failing, dying] });
+      served.node.events.on("job.settled", ({ id, state }) => {
+        if (state === "dead") settled.get(id)?.resolve();
+      });
     });
-  });
 
-  it.each(BLOCKS)("$title", async ({ title, block }) => {
-    // The server would refuse what is addressed to it; the rest is stored as it is.
-    const refused = block.includes("Nats-Expected-Stream");
-    for (const [name, reason, attempts] of [
-      ["odd.failing", "attempts-exhausted", 2],
-      ["odd.dying", "fatal", 1],
-    ] as const) {
-      const id = `${name.slice(4)}-${BLOCKS.findIndex((one) => one.title === title)}`;
-      const done = Promise.withResolvers<void>();
-      settled.set(id, done);
-      const body = Buffer.from(JSON.stringify({ name, payload: 1, id }));
-      const lines = refused ? block.split("\r\n").slice(0, 1).join("") : block;
-      await publishRaw(server, `${served.namespace}.jobs.${QUEUE}`, lines, body);
-      if (refused) continue;
-      await within(done.promise, 10_000, `the death of ${id}`);
-      const [letter] = await served.broker.deadLetters.list({ queue: QUEUE, id });
-      expect(letter).toMatchObject({ reason, attempts });
-    }
-    expect(served.node.health()).toMatchObject({ ready: true, running: 0 });
-  });
-});
+    it.each(BLOCKS)("$title", async ({ title, block }) => {
+      // The server would refuse what is addressed to it; the rest is stored as it is.
+      const refused = block.includes("Nats-Expected-Stream");
+      for (const [name, reason, attempts] of [
+        ["odd.failing", "attempts-exhausted", 2],
+        ["odd.dying", "fatal", 1],
+      ] as const) {
+        const id = `${name.slice(4)}-${BLOCKS.findIndex((one) => one.title === title)}`;
+        const done = Promise.withResolvers<void>();
+        settled.set(id, done);
+        const body = Buffer.from(JSON.stringify({ name, payload: 1, id }));
+        const lines = refused ? block.split("\r\n").slice(0, 1).join("") : block;
+        await publishRaw(server, `${served.namespace}.jobs.${QUEUE}`, lines, body);
+        if (refused) continue;
+        await within(done.promise, 10_000, `the death of ${id}`);
+        const [letter] = await served.broker.deadLetters.list({ queue: QUEUE, id });
+        expect(letter).toMatchObject({ reason, attempts });
+      }
+      expect(served.node.health()).toMatchObject({ ready: true, running: 0 });
+    });
+  },
+  { undisturbed: UNDISTURBED },
+);
 
 function fail(): never {
   throw new Error("as it should");

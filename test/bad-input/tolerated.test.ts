@@ -5,7 +5,7 @@ import { eventually, within } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { GOOD } from "./bad-messages.ts";
-import { type BareClient, bareClient } from "./bare-client.ts";
+import { type BareClient, bareClient, UNDISTURBED } from "./bare-client.ts";
 
 const QUEUE = "odd";
 
@@ -52,75 +52,79 @@ const TOLERATED: readonly {
   { title: "an id as long as may be", adds: { id: "x".repeat(128) } },
 ];
 
-describeEachServer("what is odd but no error", (server) => {
-  const seen = new Map<string, PromiseWithResolvers<Envelope>>();
-  const runOf = (id: string): PromiseWithResolvers<Envelope> => {
-    const known = seen.get(id) ?? Promise.withResolvers<Envelope>();
-    seen.set(id, known);
-    return known;
-  };
-  let served: NodeOnServer;
-  let bare: BareClient;
+describeEachServer(
+  "what is odd but no error",
+  (server) => {
+    const seen = new Map<string, PromiseWithResolvers<Envelope>>();
+    const runOf = (id: string): PromiseWithResolvers<Envelope> => {
+      const known = seen.get(id) ?? Promise.withResolvers<Envelope>();
+      seen.set(id, known);
+      return known;
+    };
+    let served: NodeOnServer;
+    let bare: BareClient;
 
-  beforeAll(async () => {
-    const job = defineJob({ name: GOOD.name, queue: QUEUE }).handler(({ job, attempt }) => {
-      if (attempt === 1) runOf(job.id).resolve(job);
-    });
-    served = await startNodeOnServer(server, { jobs: [job] });
-    bare = await bareClient(server);
-  });
-
-  it.each(TOLERATED)("$title", async ({ title, adds, sees = {}, lane = "" }) => {
-    for (const format of ["msgpack", "json"] as const) {
-      const id = `${TOLERATED.findIndex((one) => one.title === title)}-${format}`;
-      const job = { ...GOOD, id, ...adds };
-      const body = format === "msgpack" ? encode(job) : JSON.stringify(job);
-      await bare.publish(`${served.namespace}.jobs.${QUEUE}${lane}`, body);
-      const envelope = await within(runOf(job.id).promise, 10_000, `a run of ${job.id}`);
-      expect(envelope).toMatchObject({ id: job.id, payload: GOOD.payload, ...sees });
-      seen.delete(job.id);
-    }
-  });
-
-  it("a JSON body with white space before it, or with an odd content type", async () => {
-    await bare.publish(
-      `${served.namespace}.jobs.${QUEUE}`,
-      ` \n\t${JSON.stringify({ ...GOOD, id: "space" })}\n`,
-    );
-    await bare.publish(
-      `${served.namespace}.jobs.${QUEUE}`,
-      JSON.stringify({ ...GOOD, id: "type" }),
-      { "Content-Type": "text/plain" },
-    );
-    await bare.publish(
-      `${served.namespace}.jobs.${QUEUE}`,
-      JSON.stringify({ ...GOOD, id: "type2" }),
-      { "content-type": "APPLICATION/JSON" },
-    );
-    await within(
-      Promise.all(["space", "type", "type2"].map((id) => runOf(id).promise)),
-      10_000,
-      "three runs",
-    );
-    expect(await served.broker.deadLetters.list()).toEqual([]);
-  });
-
-  it("an id used again once the server has forgotten it: both run, and the history has both", async () => {
-    const body = JSON.stringify({ ...GOOD, id: "again" });
-    const sequences: number[] = [];
-    for (const key of ["first", "second"]) {
-      const ack = await bare.publish(`${served.namespace}.jobs.${QUEUE}`, body, {
-        "Nats-Msg-Id": key,
+    beforeAll(async () => {
+      const job = defineJob({ name: GOOD.name, queue: QUEUE }).handler(({ job, attempt }) => {
+        if (attempt === 1) runOf(job.id).resolve(job);
       });
-      sequences.push(ack.seq);
-    }
-    const records = await eventually(
-      async () => {
-        const found = await served.broker.history.read({ id: "again", queue: QUEUE });
-        return found.length === 2 ? found : undefined;
-      },
-      { withinMs: 10_000, describe: "two records" },
-    );
-    expect(records.map(({ sequence }) => sequence).toSorted()).toEqual(sequences);
-  });
-});
+      served = await startNodeOnServer(server, { jobs: [job] });
+      bare = await bareClient(server);
+    });
+
+    it.each(TOLERATED)("$title", async ({ title, adds, sees = {}, lane = "" }) => {
+      for (const format of ["msgpack", "json"] as const) {
+        const id = `${TOLERATED.findIndex((one) => one.title === title)}-${format}`;
+        const job = { ...GOOD, id, ...adds };
+        const body = format === "msgpack" ? encode(job) : JSON.stringify(job);
+        await bare.publish(`${served.namespace}.jobs.${QUEUE}${lane}`, body);
+        const envelope = await within(runOf(job.id).promise, 10_000, `a run of ${job.id}`);
+        expect(envelope).toMatchObject({ id: job.id, payload: GOOD.payload, ...sees });
+        seen.delete(job.id);
+      }
+    });
+
+    it("a JSON body with white space before it, or with an odd content type", async () => {
+      await bare.publish(
+        `${served.namespace}.jobs.${QUEUE}`,
+        ` \n\t${JSON.stringify({ ...GOOD, id: "space" })}\n`,
+      );
+      await bare.publish(
+        `${served.namespace}.jobs.${QUEUE}`,
+        JSON.stringify({ ...GOOD, id: "type" }),
+        { "Content-Type": "text/plain" },
+      );
+      await bare.publish(
+        `${served.namespace}.jobs.${QUEUE}`,
+        JSON.stringify({ ...GOOD, id: "type2" }),
+        { "content-type": "APPLICATION/JSON" },
+      );
+      await within(
+        Promise.all(["space", "type", "type2"].map((id) => runOf(id).promise)),
+        10_000,
+        "three runs",
+      );
+      expect(await served.broker.deadLetters.list()).toEqual([]);
+    });
+
+    it("an id used again once the server has forgotten it: both run, and the history has both", async () => {
+      const body = JSON.stringify({ ...GOOD, id: "again" });
+      const sequences: number[] = [];
+      for (const key of ["first", "second"]) {
+        const ack = await bare.publish(`${served.namespace}.jobs.${QUEUE}`, body, {
+          "Nats-Msg-Id": key,
+        });
+        sequences.push(ack.seq);
+      }
+      const records = await eventually(
+        async () => {
+          const found = await served.broker.history.read({ id: "again", queue: QUEUE });
+          return found.length === 2 ? found : undefined;
+        },
+        { withinMs: 10_000, describe: "two records" },
+      );
+      expect(records.map(({ sequence }) => sequence).toSorted()).toEqual(sequences);
+    });
+  },
+  { undisturbed: UNDISTURBED },
+);

@@ -27,6 +27,7 @@ const PAYLOAD = {
   list: [1, [2, []], "three"],
   map: { "": 0, "a.b": { c: {} } },
 };
+const UNDISTURBED = "clients of other languages don't send again what a dying leader was asked";
 const TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 interface Run {
@@ -39,142 +40,149 @@ export async function describeProducer(language: Language): Promise<void> {
   const chain = await toolchain(language);
   const title = chain.state === "ready" ? language.name : `${language.name}: ${chain.reason}`;
   describe.skipIf(chain.state === "missing")(title, () => {
-    describeEachServer("enqueues and reads results", (server) => {
-      const runs: Run[] = [];
-      let served: NodeOnServer;
-      let driver: Driver;
+    describeEachServer(
+      "enqueues and reads results",
+      (server) => {
+        const runs: Run[] = [];
+        let served: NodeOnServer;
+        let driver: Driver;
 
-      beforeAll(async () => {
-        const echo = defineJob({ name: "wire.echo", queue: QUEUE }).handler(({ job, input }) => {
-          runs.push({ job, at: Date.now() });
-          return { got: input };
+        beforeAll(async () => {
+          const echo = defineJob({ name: "wire.echo", queue: QUEUE }).handler(({ job, input }) => {
+            runs.push({ job, at: Date.now() });
+            return { got: input };
+          });
+          served = await startNodeOnServer(server, { jobs: [echo] });
+          if (chain.state === "ready") driver = startDriver(chain.program, server.url);
         });
-        served = await startNodeOnServer(server, { jobs: [echo] });
-        if (chain.state === "ready") driver = startDriver(chain.program, server.url);
-      });
 
-      const enqueue = (
-        format: Format,
-        job: object,
-        headers: Readonly<Record<string, string>> = {},
-        queue = QUEUE,
-      ): Promise<Reply> =>
-        driver.ask({
-          do: "enqueue",
-          namespace: served.namespace,
-          queue,
-          format,
-          headers,
-          job: { name: "wire.echo", payload: PAYLOAD, ...job },
-        });
-      const result = (id: string): Promise<Reply> =>
-        driver.ask({ do: "result", namespace: served.namespace, queue: QUEUE, id });
-      const runsOf = (id: string): readonly Run[] => runs.filter((run) => run.job.id === id);
-      const records = (id: string): Promise<readonly HistoryRecord[]> =>
-        served.broker.history.read({ id, queue: QUEUE });
-      // Its age says nothing: of a job that has just come it is 0, too.
-      const isQueueEmpty = async (): Promise<boolean> => {
-        const { waiting, running } = await served.broker.queues.snapshot(QUEUE);
-        return waiting + running === 0;
-      };
-      const SUCCESS = { state: "succeeded", output: { got: PAYLOAD }, attempts: 1 };
-
-      matrixCases(
-        {
-          enqueue: (job, { lane, headers = {} } = {}) =>
-            enqueue("msgpack", job, headers, lane === undefined ? QUEUE : `${QUEUE}.${lane}`),
-          result,
-        },
-        { runsOf, records, isQueueEmpty },
-      );
-
-      it.each(FORMATS)("with an id, twice, as %s", async (format) => {
-        const id = `twice-${format}`;
-        const first = await enqueue(format, { id });
-        expect(first).toEqual({
-          stream: `${served.namespace}-queue-${QUEUE}`,
-          sequence: expect.any(Number),
-          duplicate: false,
-        });
-        expect(await enqueue(format, { id })).toEqual({ ...first, duplicate: true });
-        expect(await result(id)).toEqual(SUCCESS);
-        // What came after it in the queue has run, so a second run of it would have begun.
-        await enqueue(format, { id: `${id}-after` });
-        expect(await result(`${id}-after`)).toEqual(SUCCESS);
-        expect(runsOf(id)).toHaveLength(1);
-        expect(runsOf(id)[0]?.job.payload).toEqual(PAYLOAD);
-      });
-
-      it.each(FORMATS)("without an id, as %s", async (format) => {
-        const { sequence, error } = await enqueue(format, {});
-        expect(error).toBeUndefined();
-        expect(await result(`${QUEUE}-${sequence}`)).toEqual(SUCCESS);
-      });
-
-      it.each(FORMATS)("with the id in the header alone, as %s", async (format) => {
-        const id = `header-${format}`;
-        await enqueue(format, {}, { "Nats-Msg-Id": id });
-        expect(await result(id)).toEqual(SUCCESS);
-      });
-
-      it.each(FORMATS)("headers reach the handler, whatever their case, as %s", async (format) => {
-        const id = `headers-${format}`;
-        const headers = {
-          "X-Tenant": "acme: north",
-          TraceParent: TRACE,
-          "Content-Type":
-            format === "json" ? "application/json; charset=utf-8" : "application/msgpack",
-          "Millrace-Attempts": "7",
+        const enqueue = (
+          format: Format,
+          job: object,
+          headers: Readonly<Record<string, string>> = {},
+          queue = QUEUE,
+        ): Promise<Reply> =>
+          driver.ask({
+            do: "enqueue",
+            namespace: served.namespace,
+            queue,
+            format,
+            headers,
+            job: { name: "wire.echo", payload: PAYLOAD, ...job },
+          });
+        const result = (id: string): Promise<Reply> =>
+          driver.ask({ do: "result", namespace: served.namespace, queue: QUEUE, id });
+        const runsOf = (id: string): readonly Run[] => runs.filter((run) => run.job.id === id);
+        const records = (id: string): Promise<readonly HistoryRecord[]> =>
+          served.broker.history.read({ id, queue: QUEUE });
+        // Its age says nothing: of a job that has just come it is 0, too.
+        const isQueueEmpty = async (): Promise<boolean> => {
+          const { waiting, running } = await served.broker.queues.snapshot(QUEUE);
+          return waiting + running === 0;
         };
-        await enqueue(format, { id }, headers);
-        expect(await result(id)).toEqual(SUCCESS);
-        expect(runsOf(id)[0]?.job.headers).toEqual({
-          "x-tenant": "acme: north",
-          traceparent: TRACE,
+        const SUCCESS = { state: "succeeded", output: { got: PAYLOAD }, attempts: 1 };
+
+        matrixCases(
+          {
+            enqueue: (job, { lane, headers = {} } = {}) =>
+              enqueue("msgpack", job, headers, lane === undefined ? QUEUE : `${QUEUE}.${lane}`),
+            result,
+          },
+          { runsOf, records, isQueueEmpty },
+        );
+
+        it.each(FORMATS)("with an id, twice, as %s", async (format) => {
+          const id = `twice-${format}`;
+          const first = await enqueue(format, { id });
+          expect(first).toEqual({
+            stream: `${served.namespace}-queue-${QUEUE}`,
+            sequence: expect.any(Number),
+            duplicate: false,
+          });
+          expect(await enqueue(format, { id })).toEqual({ ...first, duplicate: true });
+          expect(await result(id)).toEqual(SUCCESS);
+          // What came after it in the queue has run, so a second run of it would have begun.
+          await enqueue(format, { id: `${id}-after` });
+          expect(await result(`${id}-after`)).toEqual(SUCCESS);
+          expect(runsOf(id)).toHaveLength(1);
+          expect(runsOf(id)[0]?.job.payload).toEqual(PAYLOAD);
         });
-      });
 
-      it.each(FORMATS)("with a delay, as %s", async (format) => {
-        const id = `delayed-${format}`;
-        const notBefore = Date.now() + 1_200;
-        await enqueue(format, { id, notBefore }, { "X-Tenant": "acme" });
-        // The client reads the record that the job was put off, and waits on for its end.
-        expect(await result(id)).toEqual(SUCCESS);
-        expect(runsOf(id)).toHaveLength(1);
-        expect(runsOf(id)[0]?.at).toBeGreaterThanOrEqual(notBefore);
-        expect(runsOf(id)[0]?.job.headers).toEqual({ "x-tenant": "acme" });
-        const seen = await records(id);
-        expect(seen.map(({ outcome }) => outcome)).toEqual(["deferred", "succeeded"]);
-      });
-
-      it("a time that has passed means at once", async () => {
-        await enqueue("msgpack", { id: "past", notBefore: Date.now() - 60_000 });
-        expect(await result("past")).toEqual(SUCCESS);
-        const [only, ...more] = await records("past");
-        expect(only?.outcome).toBe("succeeded");
-        expect(more).toEqual([]);
-      });
-
-      it("an expired job is no job any more", async () => {
-        await enqueue("msgpack", { id: "late", expiresAt: Date.now() - 1 });
-        expect(await result("late")).toMatchObject({ state: "expired", attempts: 0 });
-        expect(runsOf("late")).toEqual([]);
-      });
-
-      it("a queue that does not exist is an error of the client", async () => {
-        const { error } = await enqueue("msgpack", { id: "nowhere" }, {}, "nowhere");
-        expect(error).toMatch(/503|no response from stream|no responders|no stream found/i);
-      });
-
-      it("leaves nothing behind", async () => {
-        await eventually(isQueueEmpty, {
-          withinMs: 5_000,
-          describe: "an empty queue",
+        it.each(FORMATS)("without an id, as %s", async (format) => {
+          const { sequence, error } = await enqueue(format, {});
+          expect(error).toBeUndefined();
+          expect(await result(`${QUEUE}-${sequence}`)).toEqual(SUCCESS);
         });
-        const dead = await served.broker.deadLetters.list();
-        expect(dead.map(({ id, reason }) => [id, reason])).toEqual([["late", "expired"]]);
-      });
-    });
+
+        it.each(FORMATS)("with the id in the header alone, as %s", async (format) => {
+          const id = `header-${format}`;
+          await enqueue(format, {}, { "Nats-Msg-Id": id });
+          expect(await result(id)).toEqual(SUCCESS);
+        });
+
+        it.each(FORMATS)(
+          "headers reach the handler, whatever their case, as %s",
+          async (format) => {
+            const id = `headers-${format}`;
+            const headers = {
+              "X-Tenant": "acme: north",
+              TraceParent: TRACE,
+              "Content-Type":
+                format === "json" ? "application/json; charset=utf-8" : "application/msgpack",
+              "Millrace-Attempts": "7",
+            };
+            await enqueue(format, { id }, headers);
+            expect(await result(id)).toEqual(SUCCESS);
+            expect(runsOf(id)[0]?.job.headers).toEqual({
+              "x-tenant": "acme: north",
+              traceparent: TRACE,
+            });
+          },
+        );
+
+        it.each(FORMATS)("with a delay, as %s", async (format) => {
+          const id = `delayed-${format}`;
+          const notBefore = Date.now() + 1_200;
+          await enqueue(format, { id, notBefore }, { "X-Tenant": "acme" });
+          // The client reads the record that the job was put off, and waits on for its end.
+          expect(await result(id)).toEqual(SUCCESS);
+          expect(runsOf(id)).toHaveLength(1);
+          expect(runsOf(id)[0]?.at).toBeGreaterThanOrEqual(notBefore);
+          expect(runsOf(id)[0]?.job.headers).toEqual({ "x-tenant": "acme" });
+          const seen = await records(id);
+          expect(seen.map(({ outcome }) => outcome)).toEqual(["deferred", "succeeded"]);
+        });
+
+        it("a time that has passed means at once", async () => {
+          await enqueue("msgpack", { id: "past", notBefore: Date.now() - 60_000 });
+          expect(await result("past")).toEqual(SUCCESS);
+          const [only, ...more] = await records("past");
+          expect(only?.outcome).toBe("succeeded");
+          expect(more).toEqual([]);
+        });
+
+        it("an expired job is no job any more", async () => {
+          await enqueue("msgpack", { id: "late", expiresAt: Date.now() - 1 });
+          expect(await result("late")).toMatchObject({ state: "expired", attempts: 0 });
+          expect(runsOf("late")).toEqual([]);
+        });
+
+        it("a queue that does not exist is an error of the client", async () => {
+          const { error } = await enqueue("msgpack", { id: "nowhere" }, {}, "nowhere");
+          expect(error).toMatch(/503|no response from stream|no responders|no stream found/i);
+        });
+
+        it("leaves nothing behind", async () => {
+          await eventually(isQueueEmpty, {
+            withinMs: 5_000,
+            describe: "an empty queue",
+          });
+          const dead = await served.broker.deadLetters.list();
+          expect(dead.map(({ id, reason }) => [id, reason])).toEqual([["late", "expired"]]);
+        });
+      },
+      { undisturbed: UNDISTURBED },
+    );
 
     describeEachServer(
       "needs no more permissions than the page says",
@@ -210,7 +218,7 @@ export async function describeProducer(language: Language): Promise<void> {
           }
         });
       },
-      { config: restricted() },
+      { config: restricted(), undisturbed: UNDISTURBED },
     );
   });
 }

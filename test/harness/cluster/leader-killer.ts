@@ -28,7 +28,7 @@ export class LeaderKiller {
   #phase: "working" | "resting" | "done" = "resting";
   #kills = 0;
 
-  constructor(members: readonly LaunchedServer[], most = Number.POSITIVE_INFINITY) {
+  constructor(members: readonly LaunchedServer[], most: number) {
     this.#members = members;
     members.forEach(hearMonitorOf);
     this.#most = most;

@@ -29,8 +29,8 @@ export interface TestCluster {
 
 export async function startTestCluster(
   path: string,
-  { config = "", connectWith }: UseServerOptions,
-  mostKills?: number,
+  { config = "", connectWith, undisturbed }: UseServerOptions,
+  mostKills = undisturbed === undefined ? Number.POSITIVE_INFINITY : 0,
 ): Promise<TestCluster> {
   const cluster = await launchCluster({
     path,
@@ -47,7 +47,7 @@ export async function startTestCluster(
   }
 }
 
-async function withBalancer(cluster: LaunchedCluster, mostKills?: number): Promise<TestCluster> {
+async function withBalancer(cluster: LaunchedCluster, mostKills: number): Promise<TestCluster> {
   const { members } = cluster;
   const balancer = startChild(join(import.meta.dirname, "balancer-program.ts"), {
     args: members.map(({ port }) => String(port)),
