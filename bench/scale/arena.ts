@@ -2,7 +2,7 @@ import { connectBroker } from "@millrace/broker-nats";
 import { type LaunchedServer, launchServer } from "@millrace/broker-nats/server";
 import type { Broker } from "@millrace/core";
 import { connect, type EnqueueItem, type Millrace } from "millrace";
-import type { Level, RoundFigures } from "./level.ts";
+import type { Level, Measured, RoundFigures } from "./level.ts";
 import { NodeProcess } from "./node-process.ts";
 import { readUsage } from "./process-usage.ts";
 import { queueName, scaleJob, type ScaleInput } from "./scale-job.ts";
@@ -32,8 +32,7 @@ interface Reading {
 /** A level with a server and node processes of its own, which stay from its first round to its last. */
 export class Arena implements AsyncDisposable {
   readonly level: Level;
-  /** What the server's memory grew by while the waiting jobs came, for each of them. */
-  serverBytesPerWaiting: number | undefined;
+  serverBytesPerWaiting: Measured["serverBytesPerWaiting"] | undefined;
   readonly #server: LaunchedServer;
   readonly #client: Millrace;
   readonly #broker: Broker;
@@ -67,18 +66,21 @@ export class Arena implements AsyncDisposable {
     this.#nodes = nodes;
   }
 
-  /** Brings what waits behind the rounds' jobs, and looks at what that costs the server. */
+  /** Brings what waits behind the rounds' jobs, lets it lie, and looks at what that costs the server. */
   async prepare(): Promise<void> {
-    const { backlog, delayed } = this.level;
+    const { backlog, delayed, settleMs } = this.level;
+    const waiting = backlog + delayed;
     const before = readUsage(this.#server.pid).rssBytes;
+    const grown = (): number => (readUsage(this.#server.pid).rssBytes - before) / waiting;
     if (delayed > 0) {
       await this.#enqueue(delayed, { at: new Date(Date.now() + HOUR_MS) });
       await this.#whileRunning(() => this.#reached("deferred", delayed));
     }
     if (backlog > 0) await this.#enqueue(backlog);
-    const waiting = backlog + delayed;
-    if (waiting > 0)
-      this.serverBytesPerWaiting = (readUsage(this.#server.pid).rssBytes - before) / waiting;
+    if (waiting === 0) return;
+    const come = grown();
+    await new Promise((resolve) => setTimeout(resolve, settleMs));
+    this.serverBytesPerWaiting = { come, lain: grown() };
   }
 
   async round(): Promise<RoundFigures> {

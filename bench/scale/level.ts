@@ -8,6 +8,11 @@ export interface Level {
   readonly backlog: number;
   /** Jobs that wait for a time an hour away. */
   readonly delayed: number;
+  /**
+   * How long the waiting jobs lie before the first round. The server keeps the ids of what came within the deduplication window, and its collector
+   * goes through them again and again: that is a cost of having come lately, not of waiting.
+   */
+  readonly settleMs: number;
   readonly payloadBytes: number;
   /** Of each round. */
   readonly jobs: number;
@@ -33,8 +38,8 @@ export interface RoundFigures {
 export interface Measured {
   readonly level: Level;
   readonly rounds: readonly RoundFigures[];
-  /** What the server's memory grew by for each job that waits, in bytes. Only where any do. */
-  readonly serverBytesPerWaiting?: number;
+  /** What the server's memory grew by for each job that waits, in bytes: when all had come, and when they had lain. Only where any do. */
+  readonly serverBytesPerWaiting?: { readonly come: number; readonly lain: number };
 }
 
 /** What the documentation says about growth, and whether it was seen. */
@@ -60,6 +65,7 @@ export const BASE: Level = {
   queues: 1,
   backlog: 0,
   delayed: 0,
+  settleMs: 0,
   payloadBytes: 100,
   jobs: 40_000,
   due: 0,
@@ -82,6 +88,7 @@ function lessOf(level: Level): Level {
     jobs: most(level.jobs, level.payloadBytes > 100_000 ? 20 : 400),
     backlog: most(level.backlog, 2_000),
     delayed: most(level.delayed, 1_000),
+    settleMs: 0,
     due: most(level.due, 50),
     queues: most(level.queues, 10),
   };
