@@ -232,7 +232,7 @@ async function moveWithClock(
   cleanUpLater(() => publisher.close());
   return moveDelayed(
     {
-      server: { nc, jsm: await jetstreamManager(nc), names: new Names(namespace) },
+      server: { nc, patient: nc, jsm: await jetstreamManager(nc), names: new Names(namespace) },
       limits: sizeLimits(1024 * 1024),
       patient: publisher,
       hurried: () => publisher,

@@ -21,9 +21,10 @@ export async function connectBroker(options: NatsBrokerOptions): Promise<NatsBro
   const { nc, features } = await connectNats(config.connection);
   try {
     const limits = sizeLimits(nc.info?.max_payload ?? 0);
-    const jsm = await jetstreamManager(patientConnection(nc), { checkAPI: false });
+    const patient = patientConnection(nc);
+    const jsm = await jetstreamManager(patient, { checkAPI: false });
     return new NatsBroker({
-      server: { nc, jsm, names: new Names(config.namespace) },
+      server: { nc, patient, jsm, names: new Names(config.namespace) },
       features,
       limits,
       config,

@@ -64,6 +64,14 @@ test.each([
   expect(answer).toHaveBeenCalledTimes(1);
 });
 
+test("what was a cluster is one while the connection is away", async () => {
+  const { nc, answer } = connection([new RequestError("connection disconnected"), reply({})]);
+  const patient = patientConnection(nc, SOON);
+  Object.assign(nc, { info: undefined });
+  await patient.flush();
+  expect(answer).toHaveBeenCalledTimes(2);
+});
+
 test("a flush that a reconnect cuts short is made again; what else fails is not", async () => {
   const cut = connection([new RequestError("connection disconnected"), reply({})]);
   await patientConnection(cut.nc, SOON).flush();

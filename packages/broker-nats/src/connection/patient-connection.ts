@@ -40,12 +40,13 @@ export interface Patience {
 /**
  * The same connection for those who administer: in a cluster, a request to JetStream's API that meets a missing leader is made again until
  * there is one, and so is a flush that a reconnect cuts short. Such requests are idempotent, or their callers take "not there" for done. A
- * single server is asked once: nobody will take over from it.
+ * single server is asked once: nobody will take over from it. Made once a connection, while it is there: what it knows of its server stays
+ * true when the server is lost.
  */
 export function patientConnection(nc: NatsConnection, patience: Patience = {}): NatsConnection {
   const { patienceMs = ELECTIONS_MS, pauseMs = PAUSE_MS } = patience;
-  let clustered = false;
-  /** Unknown while the connection is away. */
+  let clustered = nc.info?.cluster !== undefined;
+  /** While the connection is away, what its last server was counts. */
   const isClustered = (): boolean => {
     if (nc.info !== undefined) clustered = nc.info.cluster !== undefined;
     return clustered;

@@ -1,4 +1,3 @@
-import { patientConnection } from "../connection/patient-connection.ts";
 import { readBatch } from "../lookup/direct-batch.ts";
 import type { StreamEnds } from "../lookup/scan.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -33,12 +32,12 @@ export async function countMessages(
 
 /** The client's own call keeps the subjects of all pages in memory. */
 async function subjectsFrom(
-  { nc }: ServerAccess,
+  { patient }: ServerAccess,
   stream: string,
   subject: string,
   offset: number,
 ): Promise<SubjectsPage> {
-  const reply = await patientConnection(nc).request(
+  const reply = await patient.request(
     `$JS.API.STREAM.INFO.${stream}`,
     JSON.stringify({ offset, subjects_filter: subject }),
     { timeout: TIMEOUT_MS },

@@ -53,7 +53,7 @@ export class NatsDocuments implements DocumentStore {
   ): Promise<NatsDocuments> {
     return new NatsDocuments(
       server,
-      await openBucket(server.nc, bucket, { replicas }),
+      await openBucket(server, bucket, { replicas }),
       wires,
       bucket,
       onProblem,

@@ -1,6 +1,5 @@
 import type { HistoryQuery, HistoryRecord, HistoryStore } from "@millrace/core";
 import { watchConnection } from "../connection/connection-events.ts";
-import { patientConnection } from "../connection/patient-connection.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
 import { readStream } from "./read-stream.ts";
@@ -63,7 +62,7 @@ export class NatsHistory implements HistoryStore {
     { id, queue }: HistoryQuery,
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
-    const { nc, names } = this.#server;
+    const { nc, patient, names } = this.#server;
     const told = new Set<string>();
     const tell = (record: HistoryRecord | undefined): void => {
       if (record === undefined || told.has(keyOf(record))) return;
@@ -85,7 +84,7 @@ export class NatsHistory implements HistoryStore {
         );
     });
     // Not before the server knows of the subscription may the caller read what came before it.
-    await request("follow a job", () => patientConnection(nc).flush());
+    await request("follow a job", () => patient.flush());
     return {
       stop: () => {
         unwatch();
@@ -99,7 +98,7 @@ export class NatsHistory implements HistoryStore {
     { queue }: { readonly queue?: string },
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
-    const { nc, names } = this.#server;
+    const { nc, patient, names } = this.#server;
     const sub = nc.subscribe(names.history(queue), {
       callback: (error, msg) => {
         if (error) return this.#onProblem(error, "watch the history");
@@ -107,7 +106,7 @@ export class NatsHistory implements HistoryStore {
         if (record !== undefined) listener(record);
       },
     });
-    await request("watch the history", () => patientConnection(nc).flush());
+    await request("watch the history", () => patient.flush());
     return {
       stop: () => {
         if (!nc.isClosed()) sub.unsubscribe();

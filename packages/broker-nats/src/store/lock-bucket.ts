@@ -177,7 +177,7 @@ export class LockBucket {
   async #openAnew(): Promise<OpenBucket> {
     const { nc } = this.#server;
     const [kv, jsm] = await Promise.all([
-      openBucket(nc, this.#bucket, this.#options),
+      openBucket(this.#server, this.#bucket, this.#options),
       jetstreamManager(nc, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS }),
     ]);
     return { kv, jsm };

@@ -1,18 +1,17 @@
 import { type KV, Kvm } from "@nats-io/kv";
-import type { NatsConnection } from "@nats-io/nats-core";
-import { patientConnection } from "../connection/patient-connection.ts";
 import { apiCode, request } from "../jetstream-errors.ts";
+import type { ServerAccess } from "./server-access.ts";
 
 const NAME_IN_USE = 10058;
 
 /** Opens a KV bucket, and creates it where it does not exist. From any number of nodes at once. */
 export function openBucket(
-  nc: NatsConnection,
+  { patient }: ServerAccess,
   bucket: string,
   options: { readonly replicas: number; readonly maxAgeMs?: number },
 ): Promise<KV> {
   const open = (): Promise<KV> =>
-    new Kvm(patientConnection(nc)).create(bucket, {
+    new Kvm(patient).create(bucket, {
       history: 1,
       replicas: options.replicas,
       // A direct get may be answered by a follower that has not seen the caller's own write yet.

@@ -7,7 +7,6 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { watchConnection } from "../connection/connection-events.ts";
-import { patientConnection } from "../connection/patient-connection.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
@@ -74,7 +73,7 @@ export class NatsProgress implements ProgressStore {
   }
 
   async follow(job: Job, listener: (report: ProgressReport) => void): Promise<Stoppable> {
-    const { nc } = this.#server;
+    const { nc, patient } = this.#server;
     const tell = (report: ProgressReport | undefined): void => {
       if (report !== undefined && !sub.isClosed()) listener(report);
     };
@@ -89,7 +88,7 @@ export class NatsProgress implements ProgressStore {
         );
     });
     // Not before the server knows of the subscription may the caller read what came before it.
-    await request("follow a job's progress", () => patientConnection(nc).flush());
+    await request("follow a job's progress", () => patient.flush());
     return {
       stop: () => {
         unwatch();
