@@ -16,6 +16,17 @@ export function clusterMode(): "newest" | "2.10" | undefined {
   return wanted === "2.10" ? "2.10" : "newest";
 }
 
+/** The default lease of nodes and locks, which outlasts an election. */
+const LASTING_MS = 30_000;
+
+/**
+ * A short lease, for what is about something else than its end. In cluster mode a long one, because each election would end a short one. What
+ * its holder leaves behind comes back as much later.
+ */
+export function lasting(leaseMs: number): number {
+  return clusterMode() === undefined ? leaseMs : Math.max(leaseMs, LASTING_MS);
+}
+
 /** For a test that has nothing to say of a cluster: skips it there, with the reason. */
 export function leaveOutOfCluster(context: { skip(note: string): never }, reason: string): void {
   if (clusterMode() !== undefined) context.skip(`not in cluster mode: ${reason}`);

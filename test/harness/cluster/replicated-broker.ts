@@ -9,5 +9,7 @@ import { REPLICAS } from "./mode.ts";
 export * from "../../../packages/broker-nats/src/index.ts";
 
 export function connectBroker(options: NatsBrokerOptions): Promise<NatsBroker> {
-  return connectBrokerAsTold({ ...options, replicas: REPLICAS });
+  const { replicas = 1 } = options;
+  // One is what they default to, wherever it is said. What is refused is refused here too.
+  return connectBrokerAsTold({ ...options, replicas: replicas === 1 ? REPLICAS : replicas });
 }
