@@ -3,7 +3,7 @@ import { type Msg, nanos, type NatsConnection } from "@nats-io/nats-core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { parseAckSubject } from "../pull/ack-subject.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
-import { headersOf, nextMessage } from "./next-message.ts";
+import { headersOf, lastMessage, nextMessage } from "./next-message.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { type ReceivedHeaders, readHeaders, readStatus } from "../wire/read-headers.ts";
 
@@ -28,30 +28,46 @@ export interface StreamRange {
 /** A reader that stalls is forgotten by the server after this. */
 const IDLE_MS = 30_000;
 const BATCH = 500;
-const BATCH_TIMEOUT_MS = 5_000;
+/** Between two messages of a batch. Its server is gone then. */
+const SILENCE_MS = 5_000;
 
 /** So many messages are asked of the leader one by one; what is longer is read in batches. */
 const LEADER_READS = 200;
+/** So many after batches that ended early: enough for what a replica has not seen yet. */
+const LEADER_READS_MORE = 20;
 
 /**
  * Reads what a Limits stream holds now, oldest first. A stream that does not exist holds nothing.
  *
- * The first messages come from the stream's leader, which knows all that was confirmed. The rest is read by a consumer, which in a cluster
- * may sit on a member that is a moment behind.
+ * The first messages come from the stream's leader, which knows all that was confirmed. The rest is read by a consumer, which in a cluster may
+ * sit on a member that is a moment behind, or dies meanwhile: so the leader is asked where it ended, and has the last word.
  */
 export async function* readStream(
   nc: NatsConnection,
   jsm: JetStreamManager,
   range: StreamRange,
 ): AsyncGenerator<StreamMessage> {
-  const { stream, filter, limit = Number.POSITIVE_INFINITY } = range;
+  const { stream, filter } = range;
+  let { limit: left = Number.POSITIVE_INFINITY } = range;
   let from = Math.max(1, range.from ?? 1);
-  for (let read = 0; read < LEADER_READS; read += 1) {
-    if (read >= limit) return;
+  /** What comes later is not waited for: there may always be more. Known once batches are read. */
+  let until: number | undefined;
+  for (let leaderReads = LEADER_READS; left > 0; leaderReads -= 1) {
+    if (leaderReads === 0) {
+      until ??= await lastOf(jsm, stream, filter);
+      for await (const message of readBatches(nc, jsm, { stream, filter, from, limit: left })) {
+        if (message.sequence > until) return;
+        yield message;
+        from = message.sequence + 1;
+        left -= 1;
+      }
+      if (left === 0) return;
+      leaderReads = LEADER_READS_MORE;
+    }
     const stored = await request(`read the stream ${stream}`, () =>
       nextMessage(jsm, stream, from, filter),
     );
-    if (stored === undefined) return;
+    if (stored === undefined || (until !== undefined && stored.seq > until)) return;
     yield {
       subject: stored.subject,
       sequence: stored.seq,
@@ -60,15 +76,22 @@ export async function* readStream(
       headers: headersOf(stored),
     };
     from = stored.seq + 1;
+    left -= 1;
   }
-  if (limit > LEADER_READS)
-    yield* readBatches(nc, jsm, { ...range, from, limit: limit - LEADER_READS });
 }
 
+function lastOf(jsm: JetStreamManager, stream: string, filter: string): Promise<number> {
+  return request(
+    `read the stream ${stream}`,
+    async () => (await lastMessage(jsm, stream, filter))?.seq ?? 0,
+  );
+}
+
+/** May end before the range does: the rest was removed meanwhile, or the reader's member does not have it, or is gone. */
 async function* readBatches(
   nc: NatsConnection,
   jsm: JetStreamManager,
-  range: StreamRange & { readonly limit: number },
+  range: Required<StreamRange>,
 ): AsyncGenerator<StreamMessage> {
   const reader = await addReader(jsm, range);
   if (reader === undefined) return;
@@ -77,7 +100,6 @@ async function* readBatches(
     for (let left = Math.min(pending, range.limit); left > 0;) {
       const batch = await pullBatch(nc, range.stream, name, Math.min(left, BATCH));
       yield* batch;
-      // Fewer than asked for: the rest was removed meanwhile.
       if (batch.length < Math.min(left, BATCH)) return;
       left -= batch.length;
     }
@@ -89,7 +111,7 @@ async function* readBatches(
 
 async function addReader(
   jsm: JetStreamManager,
-  range: StreamRange,
+  range: Required<StreamRange>,
 ): Promise<{ name: string; pending: number } | undefined> {
   return request(`read the stream ${range.stream}`, async () => {
     try {
@@ -97,7 +119,7 @@ async function addReader(
         ack_policy: AckPolicy.None,
         replay_policy: ReplayPolicy.Instant,
         deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: Math.max(1, range.from ?? 1),
+        opt_start_seq: range.from,
         filter_subject: range.filter,
         inactive_threshold: nanos(IDLE_MS),
         num_replicas: 1,
@@ -111,29 +133,38 @@ async function addReader(
   });
 }
 
+/** Whatever ends it early, a fault or a silence, ends it with what has come. */
 function pullBatch(
   nc: NatsConnection,
   stream: string,
   consumer: string,
   size: number,
-): Promise<StreamMessage[]> {
+): Promise<readonly StreamMessage[]> {
   return request(`read the stream ${stream}`, async () => {
     const inbox = newInbox(nc);
     const messages: StreamMessage[] = [];
-    const sub = nc.subscribe(inbox, { max: size + 1, timeout: BATCH_TIMEOUT_MS });
+    const ended = Promise.withResolvers<void>();
+    const silence = setTimeout(ended.resolve, SILENCE_MS);
+    const sub = nc.subscribe(inbox, {
+      callback: (error, msg) => {
+        if (error !== null) return ended.reject(error);
+        silence.refresh();
+        if (isEnd(msg)) return ended.resolve();
+        messages.push(streamMessage(msg));
+        if (messages.length === size) ended.resolve();
+      },
+    });
+    void sub.closed.then(() => ended.resolve());
     nc.publish(
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
       JSON.stringify({ batch: size, no_wait: true }),
       { reply: inbox },
     );
     try {
-      for await (const msg of sub) {
-        if (isEnd(msg)) break;
-        messages.push(streamMessage(msg));
-        if (messages.length === size) break;
-      }
+      await ended.promise;
     } finally {
-      sub.unsubscribe();
+      clearTimeout(silence);
+      if (!nc.isClosed()) sub.unsubscribe();
     }
     return messages;
   });
