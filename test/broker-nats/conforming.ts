@@ -1,6 +1,13 @@
 import { connectBroker, type NatsBroker, type NatsBrokerOptions } from "@millrace/broker-nats";
 import { type ConformanceHarness, eventuallyInRealTime } from "@millrace/core/testing";
-import { patient } from "../harness/cluster/mode.ts";
+import { lasting, patient } from "../harness/cluster/mode.ts";
+
+const SHORT_LEASE_MS = 1_000;
+const LEASE_MS = lasting(SHORT_LEASE_MS);
+/** A case waits for three leases and a half to pass. */
+const LEASES = 4;
+/** Of one case. */
+export const CASE_MS = patient(60_000 + LEASES * LEASE_MS);
 
 export const CAPABILITIES = { severalConnections: true, keepsLocks: true };
 
@@ -15,9 +22,14 @@ export async function conformanceHarness(
     broker: await connect(),
     capabilities: CAPABILITIES,
     connect,
-    leaseMs: 1_000,
+    leaseMs: LEASE_MS,
     now: () => Date.now(),
     queueName: () => `q${(queues += 1)}`,
-    eventually: eventuallyInRealTime(patient(deadlineMs)),
+    eventually: eventuallyInRealTime(patient(deadlineMs + LEASES * LEASE_MS)),
   };
+}
+
+/** The same where no leader dies: with a lease whose end is soon there. */
+export function withShortLease(harness: ConformanceHarness): ConformanceHarness {
+  return { ...harness, leaseMs: SHORT_LEASE_MS };
 }

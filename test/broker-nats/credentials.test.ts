@@ -5,6 +5,7 @@ import { encodeAccount, encodeOperator, encodeUser, fmtCreds } from "@nats-io/jw
 import { nkeys } from "@nats-io/nats-core";
 import { connect, createNode, defineJob } from "millrace";
 import { expect, onTestFinished, test } from "vitest";
+import { leaveOutOfCluster } from "../harness/cluster/mode.ts";
 import { describeOnOwnServers } from "./real-server.ts";
 
 /** A limit that is left out is 0, and then even the one connection is too many. */
@@ -43,7 +44,8 @@ async function decentralized(): Promise<{ config: string; file: string }> {
 }
 
 describeOnOwnServers("a credentials file", (start) => {
-  test("carries a node, its leases and a producer through a job", async () => {
+  test("carries a node, its leases and a producer through a job", async (context) => {
+    leaveOutOfCluster(context, "its server is alone");
     const { config, file } = await decentralized();
     await using server = await start({ config });
     const job = defineJob<{ n: number }>({ name: "double", queue: "work" });

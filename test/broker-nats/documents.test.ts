@@ -1,8 +1,8 @@
 import type { NatsBroker } from "@millrace/broker-nats";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { connect as connectNats } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
+import { administrator } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { leaveOutOfCluster } from "../harness/cluster/mode.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { startProxy } from "../harness/proxy.ts";
 import { describeEachServer } from "../harness/servers.ts";
@@ -83,9 +83,7 @@ describeEachServer("documents on a server", (server) => {
     const watcher = await watching(broker);
     await documents.put("a", 1);
     await watcher.until(1, 5_000);
-    const nc = await connectNats({ servers: server.url });
-    cleanUpLater(() => nc.close());
-    const jsm = await jetstreamManager(nc);
+    const { jsm } = await administrator(server);
     const stream = `KV_${namespace}-watched`;
     // As when the member of a cluster dies that had it.
     for (const { name } of await jsm.consumers.list(stream).next())
@@ -106,9 +104,7 @@ describeEachServer("documents on a server", (server) => {
     const broker = await connectedTo(namespace, proxy.url);
     const documents = await broker.documents("watched");
     const watcher = await documents.watch(() => {});
-    const nc = await connectNats({ servers: server.url });
-    cleanUpLater(() => nc.close());
-    const jsm = await jetstreamManager(nc);
+    const { jsm } = await administrator(server);
     const consumers = async () =>
       (await jsm.consumers.list(`KV_${namespace}-watched`).next()).map(({ name }) => name);
     const [first] = await consumers();
@@ -138,9 +134,7 @@ describeEachServer("documents on a server", (server) => {
       if (n > 0) await documents.remove(`k${n}`);
     }
     await documents.forgetRemoved({ olderThanMs: 60_000 });
-    const nc = await connectNats({ servers: server.url });
-    cleanUpLater(() => nc.close());
-    const jsm = await jetstreamManager(nc);
+    const { jsm } = await administrator(server);
     const kept = async () => (await jsm.streams.info(`KV_${namespace}-watched`)).state.messages;
     expect(await kept()).toBe(250);
     await documents.forgetRemoved({ olderThanMs: 0 });
@@ -148,12 +142,14 @@ describeEachServer("documents on a server", (server) => {
     expect(await documents.list()).toMatchObject([{ key: "k0", value: 0 }]);
   });
 
-  test("one copy is peeked into by direct gets, and by its leader where somebody has turned those off", async () => {
+  test("one copy is peeked into by direct gets, and by its leader where somebody has turned those off", async (context) => {
+    leaveOutOfCluster(
+      context,
+      "its bucket has three copies there, which peek-copies.test.ts is about",
+    );
     const namespace = server.namespace();
     const documents = await (await connectedTo(namespace)).documents("peeked");
-    const nc = await connectNats({ servers: server.url });
-    cleanUpLater(() => nc.close());
-    const jsm = await jetstreamManager(nc);
+    const { nc, jsm } = await administrator(server);
     const stream = `KV_${namespace}-peeked`;
     let direct = 0;
     nc.subscribe(`$JS.API.DIRECT.GET.${stream}.>`, { callback: () => void (direct += 1) });

@@ -6,14 +6,12 @@ import {
   jetstream,
   type JetStreamClient,
   type JetStreamManager,
-  jetstreamManager,
   RetentionPolicy,
 } from "@nats-io/jetstream";
 import { headers } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
+import { administrator } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import { leaveOutOfCluster } from "../harness/cluster/mode.ts";
 import { within } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
 import { jobFor } from "./collecting-worker.ts";
@@ -26,9 +24,8 @@ interface Raw {
 }
 
 async function raw(server: TestServer): Promise<Raw> {
-  const nc = await connect({ servers: server.url });
-  cleanUpLater(() => nc.close());
-  return { jsm: await jetstreamManager(nc), js: jetstream(nc) };
+  const { nc, jsm } = await administrator(server);
+  return { jsm, js: jetstream(nc) };
 }
 
 /** Holds what it gets until told to ack. */
@@ -94,6 +91,8 @@ describeEachServer("lanes", (server) => {
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");
     const { js } = await raw(server);
+    // Nobody sends its publishes again.
+    await server.calm();
     await expect(js.publish(`${namespace}.jobs.q.urgent`, "x")).rejects.toThrow(
       /responders|enabled/,
     );
@@ -109,6 +108,8 @@ describeEachServer("lanes", (server) => {
     await worker.start("q", 1);
     await broker.enqueue(Array.from({ length: 30 }, () => jobFor("q")));
     await worker.nth(1);
+    // Nobody sends these again.
+    await server.calm();
     for (const lane of [undefined, "low", "high"]) {
       const head = headers();
       if (lane !== undefined) head.set("Millrace-Lane", lane);
@@ -136,6 +137,8 @@ describeEachServer("lanes", (server) => {
     const worker = new HoldingWorker(broker);
     const surplus: Delivery[] = [];
     await worker.start("q", 1, { onSurplus: (delivery) => void surplus.push(delivery) });
+    // What a dying leader has on its way is delivered once more.
+    await server.calm();
     await broker.enqueue([
       jobFor("q"),
       jobFor("q", { lane: "high" }),
@@ -146,14 +149,15 @@ describeEachServer("lanes", (server) => {
     expect(worker.got.map(({ deliveryCount }) => deliveryCount)).toEqual([1, 1, 1]);
   });
 
-  test("one that got no slot in time is surplus, and others are asked no more by a full worker", async (context) => {
-    leaveOutOfCluster(context, "its leases are shorter than an election");
+  test("one that got no slot in time is surplus, and others are asked no more by a full worker", async () => {
     const namespace = server.namespace();
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");
     const worker = new HoldingWorker(broker);
     const surplus = Promise.withResolvers<Delivery>();
     await worker.start("q", 1, { onSurplus: surplus.resolve });
+    // A pull that dies with its leader is made again only where there is a slot.
+    await server.calm();
     await pullsAre("1,1,1", server, namespace);
     await broker.enqueue([jobFor("q", { lane: "low" }), jobFor("q")]);
     await worker.nth(1);
@@ -168,13 +172,14 @@ describeEachServer("lanes", (server) => {
     expect((await worker.nth(2)).message.lane).toBe("high");
   });
 
-  test("without a taker for surplus a job waits here, its lease kept", async (context) => {
-    leaveOutOfCluster(context, "its leases are shorter than an election");
+  test("without a taker for surplus a job waits here, its lease kept", async () => {
     const namespace = server.namespace();
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");
     const [worker, other] = [new HoldingWorker(broker), new HoldingWorker(broker)];
     await worker.start("q", 1, { leaseMs: 1_000 });
+    // Its leases are shorter than an election.
+    await server.calm();
     await pullsAre("1,1,1", server, namespace);
     await broker.enqueue([jobFor("q", { lane: "high" }), jobFor("q", { lane: "low" })]);
     const first = await worker.nth(1);
@@ -222,6 +227,8 @@ describeEachServer("a queue made before lanes had consumers", (server) => {
 
   test("is brought over with all that waits in it and all that an old node holds", async () => {
     const namespace = server.namespace();
+    // An old node is none of ours, and the leases are shorter than an election.
+    await server.calm();
     const { jsm, js, stream } = await formerQueue(namespace);
     for (const lane of LANES) await js.publish(`${namespace}.jobs.q${lane}`, `held${lane}`);
     // An old node took these and is gone: it will ack none.
@@ -292,6 +299,7 @@ describeEachServer("a queue made before lanes had consumers", (server) => {
     await broker.queues.ensure("q");
     const worker = new HoldingWorker(broker);
     await worker.start("q", 5);
+    await server.calm();
     await js.publish(`${namespace}.own.thing`, "own");
     await worker.nth(1);
     expect(worker.bodies).toEqual(["own"]);

@@ -1,9 +1,7 @@
 import { launchCluster } from "@millrace/broker-nats/server";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { headers as natsHeaders } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-import { cleanUpLater } from "../harness/cleanup.ts";
+import { administrator } from "../harness/administrator.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer, nameOf, serversUnderTest } from "../harness/servers.ts";
 import { CollectingWorker, jobFor } from "./collecting-worker.ts";
@@ -42,8 +40,9 @@ describeEachServer("looking into a queue", (server) => {
     const namespace = server.namespace();
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");
-    const nc = await connect({ servers: server.url });
-    cleanUpLater(() => nc.close());
+    const { nc } = await administrator(server);
+    // Nobody sends its publishes again.
+    await server.calm();
     const publish = async (headers: Readonly<Record<string, string>>): Promise<void> => {
       const head = natsHeaders();
       for (const [name, value] of Object.entries(headers)) head.set(name, value);
@@ -74,8 +73,9 @@ describeEachServer("looking into a queue", (server) => {
     const namespace = server.namespace();
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");
-    const nc = await connect({ servers: server.url });
-    cleanUpLater(() => nc.close());
+    const { nc } = await administrator(server);
+    // Nobody sends these again.
+    await server.calm();
     await nc.request(`${namespace}.jobs.q`, "");
     await nc.request(`${namespace}.jobs.q`, "garbage");
     const listed = await broker.listWaiting("q");
@@ -100,9 +100,7 @@ describeEachServer("looking into a queue", (server) => {
     await broker.queues.ensure("q");
     const jobs = Array.from({ length: 30 }, () => jobFor("q"));
     await broker.enqueue(jobs);
-    const nc = await connect({ servers: server.url });
-    cleanUpLater(() => nc.close());
-    const jsm = await jetstreamManager(nc);
+    const { jsm } = await administrator(server);
     const { config } = await jsm.streams.info(`${namespace}-queue-q`);
     await jsm.streams.update(config.name, { ...config, allow_direct: false });
     expect(await broker.findWaiting(jobs[17]?.id ?? "")).toMatchObject({ state: "queued" });

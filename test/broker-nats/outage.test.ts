@@ -43,7 +43,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
     );
     expect(worker.got.filter(({ envelope }) => envelope.id === meanwhile.id)).toHaveLength(1);
     expect(statuses).toEqual(["disconnected", "connected"]);
-  }, 60_000);
+  });
 
   test("takes the lease from a holder when it stays away longer, says so to the holder, and gives the job out again", async () => {
     const broker = await connected({
@@ -67,7 +67,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
       code: "lease-lost",
     });
     await broker.settle(again.delivery, [{ do: "ack" }]);
-  }, 60_000);
+  });
 
   test("lets a settlement that was under way go through with the same id", async () => {
     const broker = await connected({
@@ -92,7 +92,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
     });
     expect(next.envelope).toMatchObject({ id: envelope.id, attempts: 1 });
     await broker.settle(next.delivery, [{ do: "ack" }]);
-  }, 60_000);
+  });
 
   test("ends a close within its patience while it is away", async () => {
     const broker = await connected({
@@ -107,5 +107,5 @@ describeEachServer("a server that is killed and restarted", (server) => {
     await within(broker.close(), 8_000, "the close");
     expect(await lost).toMatchObject([{ ok: false, error: { code: "connection-closed" } }]);
     expect(broker.status).toBe("closed");
-  }, 60_000);
+  });
 });

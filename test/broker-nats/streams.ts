@@ -6,6 +6,7 @@ import {
   type StreamConfig,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { patient } from "../harness/cluster/mode.ts";
 
 /** A work queue `Q` on `jobs.>` with one durable `W`. */
 export async function workQueue(
@@ -34,9 +35,10 @@ export async function until(
   holds: () => boolean | Promise<boolean>,
   deadlineMs = 10_000,
 ): Promise<void> {
-  for (const deadline = performance.now() + deadlineMs; !(await holds());) {
+  const withinMs = patient(deadlineMs);
+  for (const deadline = performance.now() + withinMs; !(await holds());) {
     if (performance.now() > deadline)
-      throw new Error(`Still missing after ${deadlineMs} ms: ${what}`);
+      throw new Error(`Still missing after ${withinMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

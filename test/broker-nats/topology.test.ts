@@ -1,22 +1,9 @@
-import {
-  AckPolicy,
-  DiscardPolicy,
-  jetstreamManager,
-  type JetStreamManager,
-  RetentionPolicy,
-} from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { AckPolicy, DiscardPolicy, RetentionPolicy } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
-import { cleanUpLater } from "../harness/cleanup.ts";
-import { describeEachServer, describeServer, type TestServer } from "../harness/servers.ts";
+import { administrator } from "../harness/administrator.ts";
+import { describeEachServer, describeServer } from "../harness/servers.ts";
 import { CollectingWorker, jobFor } from "./collecting-worker.ts";
 import { connected } from "./connected.ts";
-
-async function admin(server: TestServer): Promise<JetStreamManager> {
-  const nc = await connect({ servers: server.url });
-  cleanUpLater(() => nc.close());
-  return jetstreamManager(nc);
-}
 
 describeEachServer("streams and consumers", (server) => {
   test("are made once by nodes that start at the same moment", async () => {
@@ -36,7 +23,7 @@ describeEachServer("streams and consumers", (server) => {
     await broker.queues.ensure("q", { maxJobs: 9, dedupeWindowMs: 60_000 });
     await CollectingWorker.start(broker, "q", { leaseMs: 4_000 });
     await (await broker.moveDueJobs()).stop();
-    const jsm = await admin(server);
+    const { jsm } = await administrator(server);
     const { config } = await jsm.streams.info(`${namespace}-queue-q`);
     expect(config).toMatchObject({
       retention: RetentionPolicy.Workqueue,
@@ -82,7 +69,7 @@ describeEachServer("streams and consumers", (server) => {
       await connected({ servers: server.url, namespace }),
     ];
     await a.queues.ensure("q");
-    const jsm = await admin(server);
+    const { jsm } = await administrator(server);
     const leaseMs = async (): Promise<number> =>
       ((await jsm.consumers.info(`${namespace}-queue-q`, "workers")).config.ack_wait ?? 0) / 1e6;
     await CollectingWorker.start(a, "q", { leaseMs: 2_000 });
@@ -94,7 +81,7 @@ describeEachServer("streams and consumers", (server) => {
 
   test("leave a stream alone that has the name and serves something else", async () => {
     const namespace = server.namespace();
-    const jsm = await admin(server);
+    const { jsm } = await administrator(server);
     await jsm.streams.add({ name: `${namespace}-queue-q`, subjects: [`${namespace}.other`] });
     const broker = await connected({ servers: server.url, namespace });
     await expect(broker.queues.ensure("q")).rejects.toMatchObject({
@@ -112,7 +99,7 @@ describeEachServer("streams and consumers", (server) => {
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");
     const worker = await CollectingWorker.start(broker, "q", { leaseMs: 3_000 });
-    const jsm = await admin(server);
+    const { jsm } = await administrator(server);
     for (const name of ["workers", "workers-low"])
       await jsm.consumers.delete(`${namespace}-queue-q`, name);
     await broker.enqueue([jobFor("q"), jobFor("q", { lane: "low" })]);
@@ -129,7 +116,7 @@ describeServer("a server without schedules", "2.10", (server) => {
     const broker = await connected({ servers: server.url, namespace });
     const mover = await broker.moveDueJobs();
     await mover.stop();
-    const { config } = await (await admin(server)).streams.info(`${namespace}-delayed`);
+    const { config } = await (await administrator(server)).jsm.streams.info(`${namespace}-delayed`);
     expect([broker.features.schedules, config.allow_msg_schedules]).toEqual([false, undefined]);
   });
 });

@@ -29,6 +29,11 @@ export interface TestServer {
   freeze(): Promise<void>;
   thaw(): void;
   restart(): Promise<void>;
+  /**
+   * In cluster mode no leader is killed from here to the end of the test, and all members are there. For the part of a test that counts or measures
+   * what an election would rightly change; what comes before is prepared under kills.
+   */
+  calm(): Promise<void>;
 }
 
 export interface UseServerOptions {
@@ -136,6 +141,7 @@ export function useServer(target: ServerUnderTest, options: UseServerOptions = {
     freeze: () => running().freeze(),
     thaw: () => running().thaw(),
     restart: () => running().restart(),
+    calm: () => running().calm(),
   };
 }
 
@@ -156,6 +162,7 @@ async function startOne(path: string, options: UseServerOptions): Promise<Runnin
     freeze: () => server.pause(),
     thaw: () => server.resume(),
     restart: () => server.restart(),
+    calm: () => Promise.resolve(),
     async bringBack() {
       server.resume();
       if (server.state === "ended") await server.restart();

@@ -22,6 +22,8 @@ export interface TestCluster {
   freeze(): Promise<void>;
   thaw(): void;
   restart(): Promise<void>;
+  /** No more members are killed until `bringBack`, and none is down. */
+  calm(): Promise<void>;
   /** Brings back what a test left down or frozen, and has leaders killed again. */
   bringBack(): Promise<void>;
   dispose(): Promise<void>;
@@ -73,6 +75,7 @@ async function withBalancer(cluster: LaunchedCluster, mostKills: number): Promis
     freeze: () => each((member) => member.pause()),
     thaw: () => members.forEach((member) => member.resume()),
     restart: () => each((member) => member.restart()),
+    calm: () => killer.rest(),
     async bringBack() {
       members.forEach((member) => member.resume());
       if (members.some(({ state }) => state === "ended")) {
