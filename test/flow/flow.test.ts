@@ -1,10 +1,13 @@
 import { join } from "node:path";
 import { connect, createNode, planJob } from "millrace";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { startChild } from "../harness/child.ts";
+import { patient } from "../harness/cluster/mode.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { double, member, report } from "./jobs.ts";
+
+vi.setConfig({ testTimeout: patient(120_000) });
 
 const MEMBERS = 400;
 const KILLS = 3;
@@ -39,7 +42,7 @@ describeEachServer("batches and chains while nodes are killed", (server) => {
     return { client, reports, node };
   }
 
-  test("one callback, with how every job ended", { timeout: 120_000 }, async () => {
+  test("one callback, with how every job ended", async () => {
     const { client, reports, node } = await scene();
     let victim = await node();
     await node();
@@ -74,7 +77,7 @@ describeEachServer("batches and chains while nodes are killed", (server) => {
     ]);
   });
 
-  test("every chain comes to its end, each job of it once", { timeout: 120_000 }, async () => {
+  test("every chain comes to its end, each job of it once", async () => {
     const { client, node } = await scene();
     const victim = await node();
     await node();

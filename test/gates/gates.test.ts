@@ -54,6 +54,8 @@ describeEachServer("gates", (server) => {
     const { ledger, broker } = await twoNodes({
       rateLimit: { key: byTenant, limit: 5, per: "1s" },
     });
+    // It measures a rate, and an election stops everything for seconds.
+    await server.calm();
     await enqueue(broker, ids("a", 25), { tenant: "acme", ms: 0 });
     await eventually(() => ledger.ended.length >= 25, {
       withinMs: 20_000,

@@ -1,103 +1,99 @@
 import type { HeldLock, LockKeeping, LockStore } from "@millrace/core";
 import type { NatsBroker } from "@millrace/broker-nats";
-import { expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { connected } from "../broker-nats/connected.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 
 const CLAIM = { holder: "a", leaseMs: 1_500 };
 
-describeEachServer(
-  "a lock that a node's thread extends",
-  (server) => {
-    async function twoNodes(): Promise<[NatsBroker, LockStore]> {
-      const options = { servers: server.url, namespace: server.namespace() };
-      const [node, other] = await Promise.all([connected(options), connected(options)]);
-      await node.queues.ensure("idle");
-      await node.work("idle", { freeSlots: () => 1, onDelivery: () => {}, leaseMs: CLAIM.leaseMs });
-      return [node, other.locks];
-    }
+describeEachServer("a lock that a node's thread extends", (server) => {
+  // Its leases are shorter than an election; test 3 has longer ones.
+  beforeEach(() => server.calm());
 
-    /** Nobody renews it: what extends it is the thread alone. */
-    async function kept(locks: LockStore): Promise<readonly [HeldLock, LockKeeping]> {
-      const lock = await locks.acquire("it", CLAIM);
-      const keeping = lock && locks.keep?.(lock, CLAIM, 0);
-      if (lock === undefined || keeping === undefined) throw new Error("the lock is not kept");
-      return [lock, keeping];
-    }
+  async function twoNodes(): Promise<[NatsBroker, LockStore]> {
+    const options = { servers: server.url, namespace: server.namespace() };
+    const [node, other] = await Promise.all([connected(options), connected(options)]);
+    await node.queues.ensure("idle");
+    await node.work("idle", { freeSlots: () => 1, onDelivery: () => {}, leaseMs: CLAIM.leaseMs });
+    return [node, other.locks];
+  }
 
-    async function extended(others: LockStore, lock: HeldLock, times: number): Promise<void> {
-      const tokens = new Set([lock.token]);
-      await eventually(
-        async () => tokens.add((await others.look("it"))?.token ?? lock.token).size > times,
-        { withinMs: 10_000, describe: `${times} extensions` },
-      );
-    }
+  /** Nobody renews it: what extends it is the thread alone. */
+  async function kept(locks: LockStore): Promise<readonly [HeldLock, LockKeeping]> {
+    const lock = await locks.acquire("it", CLAIM);
+    const keeping = lock && locks.keep?.(lock, CLAIM, 0);
+    if (lock === undefined || keeping === undefined) throw new Error("the lock is not kept");
+    return [lock, keeping];
+  }
 
-    test("stays held, is renewed by its holder under what the thread wrote, and is freed under it", async () => {
-      const [{ locks }, others] = await twoNodes();
-      const [lock, keeping] = await kept(locks);
-      expect(keeping.extendedAgoMs()).toBeUndefined();
-      await extended(others, lock, 3);
-      expect(keeping.extendedAgoMs()).toBeLessThan(CLAIM.leaseMs);
-      expect(await others.acquire("it", { ...CLAIM })).toBeUndefined();
+  async function extended(others: LockStore, lock: HeldLock, times: number): Promise<void> {
+    const tokens = new Set([lock.token]);
+    await eventually(
+      async () => tokens.add((await others.look("it"))?.token ?? lock.token).size > times,
+      { withinMs: 10_000, describe: `${times} extensions` },
+    );
+  }
 
-      const renewed = await locks.renew(lock, CLAIM);
-      expect(renewed.token).toBeGreaterThan(lock.token + 2);
-      const again = locks.keep?.(renewed, CLAIM, 0);
-      keeping.end();
-      await extended(others, renewed, 2);
-      again?.end();
-      expect(await locks.release(renewed)).toBe(true);
-      expect(await others.look("it")).toBeUndefined();
+  test("stays held, is renewed by its holder under what the thread wrote, and is freed under it", async () => {
+    const [{ locks }, others] = await twoNodes();
+    const [lock, keeping] = await kept(locks);
+    expect(keeping.extendedAgoMs()).toBeUndefined();
+    await extended(others, lock, 3);
+    expect(keeping.extendedAgoMs()).toBeLessThan(CLAIM.leaseMs);
+    expect(await others.acquire("it", { ...CLAIM })).toBeUndefined();
+
+    const renewed = await locks.renew(lock, CLAIM);
+    expect(renewed.token).toBeGreaterThan(lock.token + 2);
+    const again = locks.keep?.(renewed, CLAIM, 0);
+    keeping.end();
+    await extended(others, renewed, 2);
+    again?.end();
+    expect(await locks.release(renewed)).toBe(true);
+    expect(await others.look("it")).toBeUndefined();
+  });
+
+  test("frees itself when it is kept no more", async () => {
+    const [{ locks }, others] = await twoNodes();
+    const [lock, keeping] = await kept(locks);
+    await extended(others, lock, 1);
+    keeping.end();
+    keeping.end();
+    expect(keeping.extendedAgoMs()).toBeUndefined();
+    await eventually(() => others.acquire("it", { ...CLAIM }), {
+      withinMs: 2 * CLAIM.leaseMs,
+      describe: "the lock is free",
     });
+    await expect(locks.renew(lock, CLAIM)).rejects.toMatchObject({ code: "lock-lost" });
+  });
 
-    test("frees itself when it is kept no more", async () => {
-      const [{ locks }, others] = await twoNodes();
-      const [lock, keeping] = await kept(locks);
-      await extended(others, lock, 1);
-      keeping.end();
-      keeping.end();
-      expect(keeping.extendedAgoMs()).toBeUndefined();
-      await eventually(() => others.acquire("it", { ...CLAIM }), {
-        withinMs: 2 * CLAIM.leaseMs,
-        describe: "the lock is free",
-      });
-      await expect(locks.renew(lock, CLAIM)).rejects.toMatchObject({ code: "lock-lost" });
+  test("is not taken back from an operator who freed it, nor from who has it then", async () => {
+    const [{ locks }, others] = await twoNodes();
+    const [lock] = await kept(locks);
+    await extended(others, lock, 1);
+    await eventually(
+      async () => {
+        const seen = await others.look("it");
+        return seen !== undefined && (await others.release(seen));
+      },
+      { withinMs: 5_000, describe: "an operator's release" },
+    );
+    const next = await others.acquire("it", { holder: "b", leaseMs: 60_000 });
+    const since = performance.now();
+    await eventually(() => performance.now() - since > 2 * CLAIM.leaseMs, {
+      withinMs: 3 * CLAIM.leaseMs,
+      describe: "two leases have passed",
     });
+    expect(await others.look("it")).toMatchObject({ holder: "b", token: next?.token });
+    await expect(locks.renew(lock, CLAIM)).rejects.toMatchObject({ code: "lock-lost" });
+  });
 
-    test("is not taken back from an operator who freed it, nor from who has it then", async () => {
-      const [{ locks }, others] = await twoNodes();
-      const [lock] = await kept(locks);
-      await extended(others, lock, 1);
-      await eventually(
-        async () => {
-          const seen = await others.look("it");
-          return seen !== undefined && (await others.release(seen));
-        },
-        { withinMs: 5_000, describe: "an operator's release" },
-      );
-      const next = await others.acquire("it", { holder: "b", leaseMs: 60_000 });
-      const since = performance.now();
-      await eventually(() => performance.now() - since > 2 * CLAIM.leaseMs, {
-        withinMs: 3 * CLAIM.leaseMs,
-        describe: "two leases have passed",
-      });
-      expect(await others.look("it")).toMatchObject({ holder: "b", token: next?.token });
-      await expect(locks.renew(lock, CLAIM)).rejects.toMatchObject({ code: "lock-lost" });
-    });
-
-    test("is none where no thread is at work, where its lease is too short, or its holder's name too long", async () => {
-      const [{ locks }, others] = await twoNodes();
-      const lock = await others.acquire("it", CLAIM);
-      if (lock === undefined) throw new Error("the lock is free and was not given");
-      expect(others.keep?.(lock, CLAIM, 0)).toBeUndefined();
-      expect(locks.keep?.(lock, { ...CLAIM, leaseMs: 700 }, 0)).toBeUndefined();
-      expect(locks.keep?.(lock, { ...CLAIM, holder: "x".repeat(1_000) }, 0)).toBeUndefined();
-    });
-  },
-  {
-    singleServer:
-      "leases shorter than an election are lost in it; test/locks/cluster.test.ts has longer ones",
-  },
-);
+  test("is none where no thread is at work, where its lease is too short, or its holder's name too long", async () => {
+    const [{ locks }, others] = await twoNodes();
+    const lock = await others.acquire("it", CLAIM);
+    if (lock === undefined) throw new Error("the lock is free and was not given");
+    expect(others.keep?.(lock, CLAIM, 0)).toBeUndefined();
+    expect(locks.keep?.(lock, { ...CLAIM, leaseMs: 700 }, 0)).toBeUndefined();
+    expect(locks.keep?.(lock, { ...CLAIM, holder: "x".repeat(1_000) }, 0)).toBeUndefined();
+  });
+});

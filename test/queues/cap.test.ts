@@ -5,6 +5,7 @@ import { connect, type Millrace } from "millrace";
 import { defineJob } from "@millrace/core";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { startChild, type TestChild } from "../harness/child.ts";
+import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
 import { ledgerNowMs } from "../reliability/oracle/ledger-entry.ts";
@@ -15,7 +16,7 @@ import type { FleetNode } from "./fleet-node.ts";
 const LEASE_MS = 3_000;
 const PROGRAM = join(import.meta.dirname, "fleet-program.ts");
 const work = defineJob<number>({ name: "work", queue: "work" });
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: patient(120_000) });
 
 class Fleet {
   readonly namespace: string;

@@ -5,13 +5,14 @@ import { defineJob } from "@millrace/core";
 import { jetstream } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
 import { millraceHere } from "../cli/millrace.ts";
 import { startChild } from "../harness/child.ts";
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: patient(90_000) });
 const BIN = fileURLToPath(new URL("../../packages/millrace/src/cli/bin.ts", import.meta.url));
 
 async function scene(server: TestServer) {
@@ -119,6 +120,8 @@ describeEachServer("queue controls", (server) => {
       jetstream(nc).publish(`${namespace}.jobs.${subject}`, '{"name":"t","payload":null}', {
         timeout: 5_000,
       });
+    // Nobody sends its publishes again.
+    await server.calm();
     await publish("work");
 
     const draining = client.queues.drain("work", { reason: "moving", by: "ada" });
@@ -288,6 +291,8 @@ describeEachServer("queue controls", (server) => {
     await store.put("marker", { concurrency: "many", rate: -1, paused: 7 });
     const nc = await connectNats({ servers: server.url });
     onTestFinished(() => nc.close());
+    // Nobody sends it again.
+    await server.calm();
     await jetstream(nc).publish(`$KV.${namespace}-controls.work`, "no JSON at all");
     await turn();
     await (await client.enqueue(job, null)).result({ timeout: "10s" });
