@@ -1,15 +1,19 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
+import { lasting, patient } from "../harness/cluster/mode.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { Trial } from "./harness/trial.ts";
+
+vi.setConfig({ testTimeout: patient(90_000 + 4 * lasting(1_000)) });
 
 describeEachServer("3: a handler that blocks the event loop for three leases", (server) => {
   it("keeps its lease: it runs once, though another node is free", async () => {
     const trial = await Trial.start(server);
-    const a = await trial.node("a");
-    await trial.publish({ blocker: { do: "block", ms: 3 * trial.leaseMs, deliveries: 9 } });
+    const leaseMs = lasting(trial.leaseMs);
+    const a = await trial.node("a", { leaseMs });
+    await trial.publish({ blocker: { do: "block", ms: 3 * leaseMs, deliveries: 9 } });
     await a.heard("started", "blocker");
-    const b = await trial.node("b");
-    const { state } = await a.heard("settled", "blocker");
+    const b = await trial.node("b", { leaseMs });
+    const { state } = await a.heard("settled", "blocker", 4 * leaseMs + 30_000);
     expect(state).toBe("succeeded");
     await trial.publish({ after: { do: "work" } });
     await Promise.race([a.heard("settled", "after"), b.heard("settled", "after")]);

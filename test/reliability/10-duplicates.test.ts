@@ -99,6 +99,8 @@ class Wire {
   readonly #namespace: string;
 
   static async open(server: TestServer, trial: Trial): Promise<Wire> {
+    // Nobody sends its messages again, and a window this short is over before a new leader is asked what the dead one did not answer.
+    await server.calm();
     const connection = await connect({ servers: server.url });
     cleanUpLater(() => connection.close());
     const wire = new Wire(connection, trial.namespace);

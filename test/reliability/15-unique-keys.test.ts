@@ -8,6 +8,7 @@ import { expect, it, vi } from "vitest";
 import { indexJob, QUEUE, type RuleName, RULES } from "../unique/index-job.ts";
 import { startChild, type TestChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { patient } from "../harness/cluster/mode.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
 import { type LedgerEntry } from "./oracle/ledger-entry.ts";
@@ -15,7 +16,7 @@ import { LedgerWriter, readLedger } from "./oracle/ledger-file.ts";
 import { connectTo } from "./programs/connect.ts";
 import type { RaceConfig } from "./programs/race.ts";
 
-vi.setConfig({ testTimeout: 150_000 });
+vi.setConfig({ testTimeout: patient(150_000) });
 
 const PROCESSES = 4;
 /** In each process, on a connection of their own each: 100 in all. */
