@@ -25,6 +25,15 @@ export interface DocumentWrite {
   readonly expected: number | undefined;
 }
 
+/** A UUID for each write costs as much as its body. */
+const WRITER = randomUUID();
+let writes = 0;
+
+function nextName(): string {
+  writes += 1;
+  return `${WRITER}.${writes}`;
+}
+
 /**
  * Writes once. Where the answer got lost (a leader died with it), it is looked up whether the write is there, and only what isn't is
  * written again, over the same revision: a first copy that still comes then refuses the second, or is refused by it.
@@ -34,14 +43,11 @@ export interface DocumentWrite {
  */
 export async function writeOnce(
   { publisher, reads }: Pick<Wires, "publisher" | "reads">,
-  { stream, subject, data, headers = {}, expected }: DocumentWrite,
+  { stream, subject, data, headers, expected }: DocumentWrite,
 ): Promise<number> {
-  const write = randomUUID();
-  const stamped = {
-    ...headers,
-    [WRITE_NAME]: write,
-    ...(expected === undefined ? {} : { [EXPECTED_SEQUENCE]: String(expected) }),
-  };
+  const write = nextName();
+  const stamped: Record<string, string> = { ...headers, [WRITE_NAME]: write };
+  if (expected !== undefined) stamped[EXPECTED_SEQUENCE] = String(expected);
   const deadline = performance.now() + ELECTIONS_MS;
   for (let doubtful = false; ; doubtful = true) {
     try {

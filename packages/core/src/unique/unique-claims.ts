@@ -41,9 +41,11 @@ export type Claimed =
 /** Each round somebody else wrote between a look and the write that follows it. */
 const ROUNDS = 100;
 
-/** The claims on unique keys, for producers and nodes alike. Keeps no state of its own. */
+/** The claims on unique keys, for producers and nodes alike. Knows nothing that the bucket doesn't. */
 export class UniqueClaims {
   readonly #broker: Broker;
+  /** Once it is open: asked for several times a job. */
+  #opened: DocumentStore | undefined;
 
   constructor(broker: Broker) {
     this.#broker = broker;
@@ -162,13 +164,13 @@ export class UniqueClaims {
   }
 
   async read(key: UniqueKey): Promise<StoredClaim | undefined> {
-    const document = await (await this.#documents()).get(key.document);
+    const document = await (this.#opened ?? (await this.#open())).get(key.document);
     return document === undefined ? undefined : readClaim(document);
   }
 
   /** For less than `read`; good for what `peek` of a document is good for. */
   async peek(key: UniqueKey): Promise<StoredClaim | undefined> {
-    const document = await (await this.#documents()).peek(key.document);
+    const document = await (this.#opened ?? (await this.#open())).peek(key.document);
     return document === undefined ? undefined : readClaim(document);
   }
 
@@ -177,7 +179,7 @@ export class UniqueClaims {
    * @returns the new revision, or undefined where another writer was first
    */
   async write(key: UniqueKey, claim: UniqueClaim, expected: number): Promise<number | undefined> {
-    const documents = await this.#documents();
+    const documents = this.#opened ?? (await this.#open());
     try {
       return await documents.put(key.document, claim, expected);
     } catch (error) {
@@ -187,15 +189,16 @@ export class UniqueClaims {
   }
 
   async erase(key: UniqueKey, revision: number): Promise<boolean> {
-    return (await this.#documents()).erase(key.document, revision);
+    return (this.#opened ?? (await this.#open())).erase(key.document, revision);
   }
 
   async #now(): Promise<number> {
-    return (await this.#documents()).now();
+    return (this.#opened ?? (await this.#open())).now();
   }
 
-  #documents(): Promise<DocumentStore> {
-    return this.#broker.documents(UNIQUE_BUCKET);
+  async #open(): Promise<DocumentStore> {
+    this.#opened = await this.#broker.documents(UNIQUE_BUCKET);
+    return this.#opened;
   }
 }
 

@@ -135,8 +135,8 @@ export class Settling {
       this.#settlement.state === "abandoned"
         ? []
         : hooksFor(host.hooks, input.envelope, this.#settlement);
-    if (!onTrial && progress === undefined && passes === undefined && hooks.length === 0)
-      return undefined;
+    if (!onTrial && progress === undefined && hooks.length === 0)
+      return passes?.leave(this.#settlement);
     return this.#letAllGo(hooks);
   }
 
@@ -147,7 +147,7 @@ export class Settling {
     if (progress !== undefined && state !== "requeued" && state !== "abandoned")
       await progress.forget();
     if (hooks.length > 0) await followUp(hooks, this.#settled(), host.log);
-    if (passes !== undefined) await passes.leave(this.#settlement);
+    await passes?.leave(this.#settlement);
   }
 
   /** Not for an abandoned job: it is another's to settle, and its note may be of use there. */

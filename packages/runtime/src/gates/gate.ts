@@ -21,12 +21,15 @@ export interface Gate {
 }
 
 /**
- * `pass`: the job may run as far as this gate is concerned. `refusal`: how it is settled instead, `deferred` or `cancelled` for instance;
- * `afterwards` is called once that is confirmed.
+ * `pass`: the job may run as far as this gate is concerned, and has this to give back; undefined where it has nothing. `refusal`: how it is settled
+ * instead, `deferred` or `cancelled` for instance; `afterwards` is called once that is confirmed.
  */
 export type Passage =
-  | { readonly pass: Pass }
+  | { readonly pass: Pass | undefined }
   | { readonly refusal: Outcome; readonly afterwards?: () => Promise<void> };
+
+/** It may run, and has nothing to give back. */
+export const PASSED: Passage = { pass: undefined };
 
 /** What a job that passed a gate has to give back. */
 export interface Pass {

@@ -1,6 +1,6 @@
 import type { AnyJob, Envelope } from "@millrace/core";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
-import type { Entrant, Gate, Passage } from "./gate.ts";
+import { type Entrant, type Gate, type Passage, PASSED } from "./gate.ts";
 import type { LimitsOf } from "./key-limits.ts";
 import { KeyPermits, type PermitHost } from "./key-permits.ts";
 import { readPass } from "./permit.ts";
@@ -35,7 +35,7 @@ export class KeyCapGate implements Gate {
     const { queue } = envelope;
     const limit = this.#limitsOf(queue).keyConcurrency ?? job.concurrency?.limit;
     // The operator's limit was taken back while this was on its way here.
-    if (limit === undefined) return { pass: { leave: async () => {} } };
+    if (limit === undefined) return PASSED;
     const permits = this.#permitsOf(queue, found.key);
     const { "millrace-gate": gate, "millrace-pass": pass } = message.headers;
     const letIn = message.origin === "runtime" && gate === permits.gate;

@@ -1,6 +1,6 @@
 import type { AnyJob, Broker, Clock, DocumentStore, Envelope } from "@millrace/core";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
-import type { Entrant, Gate, Passage } from "./gate.ts";
+import { type Entrant, type Gate, type Passage, PASSED } from "./gate.ts";
 import { rateGate } from "./gate-names.ts";
 import type { Rate } from "./gcra.ts";
 import type { LimitsOf } from "./key-limits.ts";
@@ -94,8 +94,6 @@ export class KeyRateGate implements Gate {
     return new Promise((resolve) => void this.#clock.setTimer(ms, resolve));
   }
 }
-
-const PASSED: Passage = { pass: { leave: async () => {} } };
 
 function rateOf({ limit, perMs }: Rate): Rate {
   return { limit, perMs };

@@ -26,19 +26,31 @@ export class Passes {
       this.#afterwards = passage.afterwards;
       return passage.refusal;
     }
+    const { pass } = passage;
+    if (pass === undefined) return undefined;
     // The execution ended while the gate was deciding.
-    if (this.#left) await this.#quietly(() => passage.pass.leave(undefined));
+    if (this.#left) await this.#quietly(() => pass.leave(undefined));
     else {
-      this.#held.push(passage.pass);
-      passage.pass.onLost?.(this.#onLost);
+      this.#held.push(pass);
+      pass.onLost?.(this.#onLost);
     }
     return undefined;
   }
 
-  /** Leaves them in the opposite order. Idempotent; never rejects. */
-  async leave(settlement: Settlement | undefined): Promise<void> {
-    if (this.#left) return;
+  /**
+   * Leaves them in the opposite order. Idempotent; never rejects.
+   *
+   * @returns undefined where there is nothing to give back
+   */
+  leave(settlement: Settlement | undefined): Promise<void> | undefined {
+    if (this.#left) return undefined;
     this.#left = true;
+    return this.#held.length === 0 && this.#afterwards === undefined
+      ? undefined
+      : this.#leaveAll(settlement);
+  }
+
+  async #leaveAll(settlement: Settlement | undefined): Promise<void> {
     const afterwards = this.#afterwards;
     if (afterwards !== undefined && settlement !== undefined && settlement.state !== "abandoned")
       await this.#quietly(afterwards);

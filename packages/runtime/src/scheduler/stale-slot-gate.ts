@@ -7,7 +7,7 @@ import {
   SCHEDULE_STATE,
   slotOriginOf,
 } from "@millrace/core";
-import type { Gate } from "../gates/gate.ts";
+import { type Gate, PASSED } from "../gates/gate.ts";
 
 /** A leader that takes over decides within moments, or within its lease. */
 const UNDECIDED_MS = 1_000;
@@ -42,5 +42,3 @@ export function staleSlotGate(broker: Broker, clock: Clock): Gate {
     },
   };
 }
-
-const PASSED = { pass: { leave: () => Promise.resolve() } } as const;

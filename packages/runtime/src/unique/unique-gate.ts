@@ -10,7 +10,7 @@ import {
   type UniqueClaims,
   type UniqueKey,
 } from "@millrace/core";
-import type { Entrant, Gate, Passage } from "../gates/gate.ts";
+import { type Entrant, type Gate, type Passage, PASSED } from "../gates/gate.ts";
 import { type Meeting, meetingOf, uniqueKeyOf } from "./job-meeting.ts";
 import { judgeByClaims, judgeByPeek } from "./judge-by-claims.ts";
 import type { UniqueHolds } from "./unique-holds.ts";
@@ -98,8 +98,6 @@ export class UniqueGate implements Gate {
     return (await this.#host.claims.write(key, freed, revision)) !== undefined;
   }
 }
-
-const PASSED: Passage = { pass: { leave: () => Promise.resolve() } };
 
 function toBeFreed(
   claim: Parameters<UniqueClaims["write"]>[1],
