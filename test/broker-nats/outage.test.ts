@@ -108,4 +108,17 @@ describeEachServer("a server that is killed and restarted", (server) => {
     expect(await lost).toMatchObject([{ ok: false, error: { code: "connection-closed" } }]);
     expect(broker.status).toBe("closed");
   });
+
+  test("ends a close in the time its closer has while nothing is answered", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    await CollectingWorker.start(broker, "q");
+    await server.freeze();
+    const unanswered = broker.enqueue([jobFor("q")]);
+    const startedAt = performance.now();
+    await broker.close({ withinMs: 200 });
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(await unanswered).toMatchObject([{ ok: false, error: { code: "connection-closed" } }]);
+    server.thaw();
+  });
 });

@@ -7,7 +7,10 @@ import { JOB, type ProgramConfig, QUEUE, type Said, type Told } from "./program-
 import { strikingBroker } from "./striking-broker.ts";
 
 const config = JSON.parse(process.argv[2] ?? "{}") as ProgramConfig;
-const say = (message: Said): void => void process.send?.(message);
+/** What a node that has stopped still has to say comes after the channel is closed. */
+const say = (message: Said): void => {
+  if (process.connected) process.send?.(message);
+};
 
 let offsetMs = config.offsetMs;
 process.on("message", ({ jumpMs }: Told) => void (offsetMs += jumpMs));
@@ -67,5 +70,5 @@ say({ say: "ready" });
 console.log("ready");
 
 await node.stopped;
-await connected.close();
+await connected.close({ withinMs: node.graceLeftMs });
 process.disconnect?.();

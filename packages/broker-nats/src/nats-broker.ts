@@ -2,6 +2,7 @@ import {
   type BatchStore,
   type Broker,
   type BrokerStatus,
+  type CloseOptions,
   type DeadLetterStore,
   type DelayedStore,
   type Delivery,
@@ -65,7 +66,7 @@ export interface NatsBrokerParts {
   readonly config: BrokerConfig;
 }
 
-/** What is under way when the connection ends has this long to be confirmed. */
+/** What is under way when the connection ends has this long to be confirmed, or as little as its closer has. */
 const CLOSE_PATIENCE_MS = 5_000;
 const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000 };
 
@@ -298,12 +299,12 @@ export class NatsBroker implements Broker {
     return request("reach the server", () => this.#server.nc.rtt());
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  close({ withinMs = CLOSE_PATIENCE_MS }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(Math.min(withinMs, CLOSE_PATIENCE_MS));
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(patienceMs: number): Promise<void> {
     const { nc } = this.#server;
     const underWay = (async () => {
       await Promise.all([...this.#open].map((open) => open.stop()));
@@ -319,10 +320,7 @@ export class NatsBroker implements Broker {
       if (!nc.isClosed()) await nc.flush();
     })();
     const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(
-      patience.resolve,
-      this.#status === "connected" ? CLOSE_PATIENCE_MS : 0,
-    );
+    const timer = setTimeout(patience.resolve, this.#status === "connected" ? patienceMs : 0);
     await Promise.race([
       underWay.catch((error: unknown) => this.#report(error, "flush what was under way")),
       patience.promise,

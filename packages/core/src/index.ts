@@ -194,6 +194,7 @@ export { judgeSlotJob } from "./schedule/supersession.ts";
 export type {
   Broker,
   BrokerStatus,
+  CloseOptions,
   Delivery,
   EnqueueResult,
   Lease,

@@ -19,7 +19,8 @@ const holders = new Map<string, () => void>();
 const releasedEarly = new Set<string>();
 const say = (message: Said): void => {
   if ("id" in message && !message.id.startsWith(config.tells ?? "")) return;
-  process.send?.(message);
+  // A node that has stopped may have something to say once the channel is closed.
+  if (process.connected) process.send?.(message);
 };
 
 process.on(
@@ -64,7 +65,7 @@ say({ say: "ready" });
 console.log("ready");
 
 await node.stopped;
-await connected.close();
+await connected.close({ withinMs: node.graceLeftMs });
 ledger.close();
 process.disconnect?.();
 // As the command does: a handler that ignored its abort may hold a timer for ever, and the node has handed its job back already.

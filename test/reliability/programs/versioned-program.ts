@@ -15,7 +15,10 @@ const { servers, namespace, version, slots, ticks } = JSON.parse(
 ) as VersionedConfig;
 const options = { servers, namespace, env: {} };
 const releases = new Map<string, () => void>();
-const say = (message: Said): void => void process.send?.(message);
+/** What a node that has stopped still has to say comes after the channel is closed. */
+const say = (message: Said): void => {
+  if (process.connected) process.send?.(message);
+};
 
 const schedule = defineSchedule({ name: TICK, cron: "* * * * * *", job: JOBS.step, input: {} });
 const node = await createNode({

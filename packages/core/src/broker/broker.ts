@@ -105,7 +105,15 @@ export interface Broker {
   /** A round trip to the server, milliseconds. */
   ping(): Promise<number>;
   /** Ends the connection. What is under way is flushed first. Idempotent. */
-  close(): Promise<void>;
+  close(options?: CloseOptions): Promise<void>;
+}
+
+export interface CloseOptions {
+  /**
+   * Most that what is under way is waited for, milliseconds: a server that is between two leaders confirms nothing. Default, and the most in any
+   * case: what the broker thinks right.
+   */
+  readonly withinMs?: number;
 }
 
 export type BrokerStatus = "connected" | "disconnected" | "closed";

@@ -62,7 +62,7 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
       ...nodeFields(config),
       queues: queueOptions(config, queues),
     });
-    return { node, config, close: () => broker.close() };
+    return { node, config, close: () => broker.close({ withinMs: node.graceLeftMs }) };
   } catch (error) {
     await executionLog?.close();
     await broker.close();

@@ -20,7 +20,7 @@ export interface NodeDuties {
 /** Shares of the grace: work may end, then it is told to stop, then it is handed back, and the rest is for confirming that. */
 const SHARE = { draining: 0.7, aborting: 0.15, handingBack: 0.1, closing: 0.05 } as const;
 /** Below this a share would leave no time for one round trip. */
-const LEAST_MS = 100;
+export const LEAST_MS = 100;
 
 /**
  * A node's life.
@@ -111,6 +111,11 @@ export type NodeState =
 /** How long a stopping node waits for what it closes. */
 export function closeTimeMs(graceMs: number): number {
   return share({ graceMs }, "closing");
+}
+
+/** The same from when it hands back. */
+export function handBackTimeMs(graceMs: number): number {
+  return share({ graceMs }, "handingBack") + closeTimeMs(graceMs);
 }
 
 function share({ graceMs }: Pick<NodeDuties, "graceMs">, phase: keyof typeof SHARE): number {

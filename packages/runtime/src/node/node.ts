@@ -35,6 +35,7 @@ import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { closeTimeMs, nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
+import { StopDeadline } from "./stop-deadline.ts";
 
 /** A running set of queue workers with everything they need. */
 export interface MillraceNode {
@@ -53,6 +54,8 @@ export interface MillraceNode {
   stop(options?: { readonly immediate?: boolean }): Promise<void>;
   /** Resolves when the node has stopped, for whatever reason. */
   readonly stopped: Promise<void>;
+  /** What is left of the grace, milliseconds: for what is closed after the node, its connection first of all. Enough for a round trip at least. */
+  readonly graceLeftMs: number;
   health(): Health;
 }
 
@@ -63,7 +66,7 @@ export interface NodeInternals {
 }
 
 /**
- * A node that runs these jobs. It does not own the broker: close that after the node has stopped.
+ * A node that runs these jobs. It does not own the broker: close that after the node has stopped, within what `graceLeftMs` says.
  *
  * @throws MillraceError `invalid-option` and its kin, `no-jobs`, `no-handler`, `duplicate-job`
  */
@@ -283,10 +286,12 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       },
     },
   });
+  const deadline = new StopDeadline(clock, config.graceMs);
   let told: NodeState = "idle";
   actor.subscribe(({ value }) => {
     if (value === told) return;
     told = value;
+    deadline.entered(value);
     metrics.gauge("node_ready", {}, value === "running" ? 1 : 0);
     log.info({ state: value }, `node is ${value}`);
     events.emit("node.state", { node: config.name, state: value });
@@ -301,6 +306,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     events,
     queues,
     stopped,
+    get graceLeftMs() {
+      return deadline.leftMs;
+    },
     get state() {
       return actor.getSnapshot().value;
     },

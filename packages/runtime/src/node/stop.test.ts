@@ -126,6 +126,26 @@ test("a settlement that can't be confirmed holds a stop no longer than the grace
   expect(second.said).toContain("settled a succeeded succeeded");
 });
 
+test("what is closed after the node has what is left of the grace, and little after a stop at once", async () => {
+  const job = jobThat(hangs);
+  const idle = await simulatedNode({ jobs: [job], grace: "10s" });
+  expect(idle.node.graceLeftMs).toBe(10_000);
+  const stopped = idle.node.stop();
+  await idle.clock.advance("4s");
+  await stopped;
+  expect(idle.node.graceLeftMs).toBe(6_000);
+  await idle.clock.advance("1h");
+  // Enough for a round trip in any case.
+  expect(idle.node.graceLeftMs).toBe(100);
+
+  const hurried = await simulatedNode({ jobs: [job], grace: "10s" });
+  await hurried.enqueue("t.job");
+  const hurriedStop = hurried.node.stop({ immediate: true });
+  await hurried.clock.advance(0);
+  await hurriedStop;
+  expect(hurried.node.graceLeftMs).toBe(1_500);
+});
+
 test("what could not be handed back is not held by a lease that goes on for ever", async () => {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
