@@ -38,7 +38,7 @@ for (const target of serversUnderTest()) {
     test.each(cases)("$name", ({ run }) => run(harness), 120_000);
 
     test("leaders were killed meanwhile", () => {
-      expect(cluster.kills).toBeGreaterThan(0);
+      expect(cluster.deaths).not.toEqual([]);
     });
   });
 }

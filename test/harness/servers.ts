@@ -6,6 +6,7 @@ import {
 } from "@millrace/broker-nats/server";
 import { afterAll, afterEach, beforeAll, describe, inject } from "vitest";
 import type { ConnectionOptions } from "@nats-io/transport-node";
+import type { MemberDeath } from "./cluster/leader-killer.ts";
 import { clusterMode } from "./cluster/mode.ts";
 import { startTestCluster, type TestCluster } from "./cluster/test-cluster.ts";
 import type { ServerUnderTest } from "./obtain-servers.ts";
@@ -21,6 +22,10 @@ export interface TestServer {
   readonly version: string;
   /** The process behind it, of a cluster the first; only inside tests and hooks. */
   readonly launched: LaunchedServer;
+  /** The processes behind it: one, or a cluster's three; only inside tests and hooks. */
+  readonly members: readonly LaunchedServer[];
+  /** Who was killed between the verbs, in cluster mode. */
+  readonly deaths: readonly MemberDeath[];
   /** A name no other test uses, so that tests on one server never meet. */
   namespace(): string;
   stop(): Promise<void>;
@@ -108,8 +113,8 @@ export function nameOf(target: ServerUnderTest): string {
 export function useServer(target: ServerUnderTest, options: UseServerOptions = {}): TestServer {
   const start =
     clusterMode() !== undefined && options.jetstream !== false ? startTestCluster : startOne;
-  let started: Running | undefined;
-  const running = (): Running => {
+  let started: TestCluster | undefined;
+  const running = (): TestCluster => {
     if (started === undefined) throw new Error("the server runs only inside tests and hooks");
     return started;
   };
@@ -135,6 +140,12 @@ export function useServer(target: ServerUnderTest, options: UseServerOptions = {
     get launched() {
       return running().first;
     },
+    get members() {
+      return running().members;
+    },
+    get deaths() {
+      return running().deaths;
+    },
     namespace: () => `t${randomBytes(6).toString("hex")}`,
     stop: () => running().stop(),
     kill: () => running().kill(),
@@ -145,9 +156,7 @@ export function useServer(target: ServerUnderTest, options: UseServerOptions = {
   };
 }
 
-type Running = Omit<TestCluster, "members" | "kills">;
-
-async function startOne(path: string, options: UseServerOptions): Promise<Running> {
+async function startOne(path: string, options: UseServerOptions): Promise<TestCluster> {
   const { config, jetstream } = options;
   const server = await launchServer({
     path,
@@ -156,6 +165,8 @@ async function startOne(path: string, options: UseServerOptions): Promise<Runnin
   });
   return {
     url: server.url,
+    members: [server],
+    deaths: [],
     first: server,
     stop: () => server.stop(),
     kill: () => server.kill(),

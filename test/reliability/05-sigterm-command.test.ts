@@ -3,12 +3,15 @@ import { connect } from "millrace";
 import { expect, it, vi } from "vitest";
 import { startChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { clusterMode } from "../harness/cluster/mode.ts";
 import { describeServer } from "../harness/servers.ts";
 import deaf from "./fixtures/deaf.job.ts";
 
 vi.setConfig({ testTimeout: 90_000 });
 
 const GRACE_MS = 3_000;
+/** Members that start anew take the machine's time. */
+const SLACK_MS = clusterMode() === undefined ? 0 : 1_500;
 const COMMAND = resolve(import.meta.dirname, "../../packages/millrace/src/cli/bin.ts");
 
 describeServer("5: SIGTERM to `millrace run`", "newest", (server) => {
@@ -35,7 +38,10 @@ describeServer("5: SIGTERM to `millrace run`", "newest", (server) => {
     await expect(child.exit(30_000)).resolves.toEqual({ code: 0, signal: null });
     const tookMs = Math.round(performance.now() - atMs);
     console.log(`ended ${tookMs} ms after SIGTERM, with a grace of ${GRACE_MS} ms`);
-    expect(tookMs).toBeLessThanOrEqual(GRACE_MS);
-    expect(await client.queues.snapshot("deaf")).toMatchObject({ waiting: 1, running: 0 });
+    expect(tookMs).toBeLessThanOrEqual(GRACE_MS + SLACK_MS);
+    const { waiting, running } = await client.queues.snapshot("deaf");
+    // A leader that dies keeps it from being handed back, or takes the ack with it after that: then it comes when its lease is over.
+    if (clusterMode() === undefined) expect([waiting, running]).toEqual([1, 0]);
+    else expect(waiting + running).toBeGreaterThan(0);
   });
 });

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { lasting, patient } from "../harness/cluster/mode.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { expectEverySecond, Fleet, slotsOf } from "../scheduler/fleet.ts";
 
@@ -6,48 +7,57 @@ const EVERY_SECOND = { name: "it", cron: "* * * * * *", missed: { all: 1_000 } }
 const MINUTES_10 = 600_000;
 
 describeEachServer("11: clocks that are wrong", (server) => {
-  it("ten minutes behind, right, and ten minutes ahead: one fire per slot, whoever leads", async () => {
-    const fleet = await Fleet.start(server, [EVERY_SECOND]);
-    const behind = await fleet.node({ offsetMs: -MINUTES_10 });
-    const first = await behind.heard("fired");
-    await behind.heard("fired");
-    const right = await fleet.node();
-    await behind.kill();
-    // The ten minutes that were still to come by the clock of the first are over by this one's.
-    await right.heard("fired", ({ slot }) => slot >= first.slot + MINUTES_10, 60_000);
-    const ahead = await fleet.node({ offsetMs: MINUTES_10 });
-    await right.kill();
-    const last = await ahead.heard(
-      "fired",
-      ({ slot }) => slot >= first.slot + 2 * MINUTES_10,
-      60_000,
-    );
-    // Back with one whose clock is right, nothing is due for ten minutes.
-    const again = await fleet.node();
-    await ahead.kill();
-    await again.heard("leading", ({ leading }) => leading);
-    const slots = slotsOf(await fleet.finish(), "it");
-    expect(expectEverySecond(slots, "it")).toBeGreaterThan(1_200);
-    expect(slots.at(-1)).toBeLessThan(last.slot + 60_000);
-    console.log(`${slots.length} slots`);
-  }, 180_000);
+  it(
+    "ten minutes behind, right, and ten minutes ahead: one fire per slot, whoever leads",
+    async () => {
+      const fleet = await Fleet.start(server, [EVERY_SECOND]);
+      const behind = await fleet.node({ offsetMs: -MINUTES_10 });
+      const first = await behind.heard("fired");
+      await behind.heard("fired");
+      const right = await fleet.node();
+      await behind.kill();
+      // The ten minutes that were still to come by the clock of the first are over by this one's.
+      await right.heard("fired", ({ slot }) => slot >= first.slot + MINUTES_10, 60_000);
+      const ahead = await fleet.node({ offsetMs: MINUTES_10 });
+      await right.kill();
+      const last = await ahead.heard(
+        "fired",
+        ({ slot }) => slot >= first.slot + 2 * MINUTES_10,
+        60_000,
+      );
+      // Back with one whose clock is right, nothing is due for ten minutes.
+      const again = await fleet.node();
+      await ahead.kill();
+      await again.heard("leading", ({ leading }) => leading);
+      const slots = slotsOf(await fleet.finish(), "it");
+      expect(expectEverySecond(slots, "it")).toBeGreaterThan(1_200);
+      expect(slots.at(-1)).toBeLessThan(last.slot + 60_000);
+      console.log(`${slots.length} slots`);
+    },
+    patient(180_000),
+  );
 
-  it("stepped back and forward while it leads: one fire per slot, and the leadership goes on", async () => {
-    const fleet = await Fleet.start(server, [EVERY_SECOND]);
-    const leader = await fleet.node();
-    await leader.heard("leading");
-    const other = await fleet.node();
-    await leader.heard("fired");
-    const before = await leader.heard("fired");
-    leader.jump(-20_000);
-    // Nothing is due by its clock for twenty seconds; then it has to go on where it was.
-    leader.jump(15_000);
-    const after = await leader.heard("fired", ({ slot }) => slot > before.slot + 1_000, 60_000);
-    expect(after.slot).toBe(before.slot + 2_000);
-    leader.jump(MINUTES_10);
-    await leader.heard("fired", ({ slot }) => slot >= before.slot + MINUTES_10, 90_000);
-    expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
-    for (const node of [leader, other])
-      expect(node.output().filter((line) => line.includes("no longer leading"))).toEqual([]);
-  }, 180_000);
+  it(
+    "stepped back and forward while it leads: one fire per slot, and the leadership goes on",
+    async () => {
+      const fleet = await Fleet.start(server, [EVERY_SECOND]);
+      const leaseMs = lasting(fleet.leaseMs);
+      const leader = await fleet.node({ leaseMs });
+      await leader.heard("leading");
+      const other = await fleet.node({ leaseMs });
+      await leader.heard("fired");
+      const before = await leader.heard("fired");
+      leader.jump(-20_000);
+      // Nothing is due by its clock for twenty seconds; then it has to go on where it was.
+      leader.jump(15_000);
+      const after = await leader.heard("fired", ({ slot }) => slot > before.slot + 1_000, 60_000);
+      expect(after.slot).toBe(before.slot + 2_000);
+      leader.jump(MINUTES_10);
+      await leader.heard("fired", ({ slot }) => slot >= before.slot + MINUTES_10, 90_000);
+      expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
+      for (const node of [leader, other])
+        expect(node.output().filter((line) => line.includes("no longer leading"))).toEqual([]);
+    },
+    patient(180_000),
+  );
 });

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "../harness/deadline.ts";
+import { lasting, patient } from "../harness/cluster/mode.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { expectEverySecond, Fleet, slotsOf } from "../scheduler/fleet.ts";
 import { TICK_POINTS } from "../scheduler/program-config.ts";
@@ -27,97 +28,116 @@ describeEachServer("12: the leader of the schedules", (server) => {
       const count = expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
       console.log(`${strikes.length} leaders died, ${count} slots`);
     },
-    60_000 + ROUNDS * 60_000,
+    patient(60_000 + ROUNDS * 60_000),
   );
 
-  it("frozen for two leases, right before it publishes and anywhere: it enqueues nothing twice", async () => {
-    const fleet = await Fleet.start(server, [EVERY_SECOND]);
-    const a = await fleet.node({ strike: { at: "after-intent", signal: "SIGSTOP" } });
-    const b = await fleet.node();
-    await b.heard("leading", ({ leading }) => leading);
-    await eventuallyFired(fleet, 2);
-    a.signal("SIGCONT");
-    await a.heard("leading", ({ leading }) => !leading);
+  it(
+    "frozen for two leases, right before it publishes and anywhere: it enqueues nothing twice",
+    async () => {
+      const fleet = await Fleet.start(server, [EVERY_SECOND]);
+      const a = await fleet.node({ strike: { at: "after-intent", signal: "SIGSTOP" } });
+      const b = await fleet.node();
+      await b.heard("leading", ({ leading }) => leading);
+      await eventuallyFired(fleet, 2);
+      a.signal("SIGCONT");
+      await a.heard("leading", ({ leading }) => !leading);
 
-    await b.freeze();
-    await a.heard("leading", ({ leading }) => leading);
-    await eventuallyFired(fleet, 2);
-    b.signal("SIGCONT");
-    await b.heard("leading", ({ leading }) => !leading);
-    await eventuallyFired(fleet, 2);
-    const records = await fleet.finish();
-    expectEverySecond(slotsOf(records, "it"), "it");
-  }, 120_000);
+      await b.freeze();
+      await a.heard("leading", ({ leading }) => leading);
+      await eventuallyFired(fleet, 2);
+      b.signal("SIGCONT");
+      await b.heard("leading", ({ leading }) => !leading);
+      await eventuallyFired(fleet, 2);
+      const records = await fleet.finish();
+      expectEverySecond(slotsOf(records, "it"), "it");
+    },
+    patient(120_000),
+  );
 
-  it("frozen between its last look at the lock and the publish, past the dedupe window: what it publishes then is dropped", async () => {
-    const fleet = await Fleet.start(server, [EVERY_SECOND]);
-    const a = await fleet.node({ strike: { at: "before-publish", signal: "SIGSTOP" } });
-    const b = await fleet.node();
-    await b.heard("leading", ({ leading }) => leading);
-    // The new leader makes up for what is due at once; two more ticks are a second at least, and so past the window.
-    await eventuallyFired(fleet, 5);
-    a.signal("SIGCONT");
-    await a.heard("leading", ({ leading }) => !leading);
-    // Nothing was killed, so no other job is delivered twice.
-    const { id } = await Promise.any([a.heard("dropped"), b.heard("dropped")]);
-    const records = await fleet.finish();
-    expect(records.filter((record) => record.id === id)).toMatchObject([{ state: "succeeded" }]);
-    expectEverySecond(slotsOf(records, "it"), "it");
-  }, 120_000);
+  it(
+    "frozen between its last look at the lock and the publish, past the dedupe window: what it publishes then is dropped",
+    async () => {
+      const fleet = await Fleet.start(server, [EVERY_SECOND]);
+      const a = await fleet.node({ strike: { at: "before-publish", signal: "SIGSTOP" } });
+      const b = await fleet.node();
+      await b.heard("leading", ({ leading }) => leading);
+      // The new leader makes up for what is due at once; two more ticks are a second at least, and so past the window.
+      await eventuallyFired(fleet, 5);
+      a.signal("SIGCONT");
+      await a.heard("leading", ({ leading }) => !leading);
+      // Nothing was killed, so no other job is delivered twice.
+      const { id } = await Promise.any([a.heard("dropped"), b.heard("dropped")]);
+      const records = await fleet.finish();
+      expect(records.filter((record) => record.id === id)).toMatchObject([{ state: "succeeded" }]);
+      expectEverySecond(slotsOf(records, "it"), "it");
+    },
+    patient(120_000),
+  );
 
-  it("killed while another stands by: the next tick comes within the lease", async () => {
-    const fleet = await Fleet.start(server, [EVERY_SECOND]);
-    let leader = await fleet.node();
-    const failovers: number[] = [];
-    for (let kill = 0; kill < 3; kill += 1) {
-      const next = await fleet.node();
-      await leader.heard("fired");
-      leader.signal("SIGKILL");
-      const diedAt = performance.now();
-      await next.heard("fired");
-      failovers.push(Math.round(performance.now() - diedAt));
-      leader = next;
-    }
-    console.log(
-      `from a death to the next tick: ${failovers.join(", ")} ms, of a lease of ${fleet.leaseMs} ms`,
-    );
-    // A lease, the tick itself, and what a busy machine adds.
-    expect(Math.max(...failovers)).toBeLessThan(fleet.leaseMs + 4_000);
-    expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
-  }, 120_000);
+  it(
+    "killed while another stands by: the next tick comes within the lease",
+    async () => {
+      const fleet = await Fleet.start(server, [EVERY_SECOND]);
+      let leader = await fleet.node();
+      const failovers: number[] = [];
+      for (let kill = 0; kill < 3; kill += 1) {
+        const next = await fleet.node();
+        await leader.heard("fired");
+        leader.signal("SIGKILL");
+        const diedAt = performance.now();
+        await next.heard("fired");
+        failovers.push(Math.round(performance.now() - diedAt));
+        leader = next;
+      }
+      console.log(
+        `from a death to the next tick: ${failovers.join(", ")} ms, of a lease of ${fleet.leaseMs} ms`,
+      );
+      // A lease, the tick itself, and what a busy machine adds.
+      expect(Math.max(...failovers)).toBeLessThan(patient(fleet.leaseMs + 4_000));
+      expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
+    },
+    patient(120_000),
+  );
 
-  it("an outage over several slots: what was missed is left out, made up for once, or made up for in part", async () => {
-    const timing = { cron: "* * * * * *", lateAfter: "3s" } as const;
-    const fleet = await Fleet.start(server, [
-      { ...timing, name: "skip", missed: "skip" },
-      { ...timing, name: "once", missed: "once" },
-      { ...timing, name: "some", missed: { all: 3 } },
-    ]);
-    const a = await fleet.node();
-    for (const name of ["skip", "once", "some"])
-      await a.heard("fired", ({ schedule }) => schedule === name);
-    await a.kill();
-    expect(await fleet.late()).toEqual({ skip: 0, once: 0, some: 0 });
-    const diedAt = Date.now();
-    await eventually(() => Date.now() - diedAt >= 8_000, {
-      withinMs: 20_000,
-      describe: "eight slots have passed",
-    });
-    const b = await fleet.node();
-    const skipped = new Map<string, number>();
-    for (const name of ["skip", "once", "some"]) {
-      const said = await b.heard("skipped", ({ schedule }) => schedule === name);
-      skipped.set(name, said.count);
-      await b.heard("fired", ({ schedule, lateMs }) => schedule === name && lateMs < 1_000);
-    }
-    const records = await fleet.finish();
-    expect(await fleet.late()).toEqual({ skip: 0, once: 1, some: 3 });
-    for (const [name, count] of skipped) {
-      const slots = slotsOf(records, name);
-      const all = ((slots.at(-1) ?? 0) - (slots[0] ?? 0)) / 1_000 + 1;
-      expect([name, all - slots.length]).toEqual([name, count]);
-    }
-  }, 120_000);
+  it(
+    "an outage over several slots: what was missed is left out, made up for once, or made up for in part",
+    async () => {
+      // An election makes nothing late: it is no outage of its own.
+      const lateAfterMs = lasting(3_000);
+      const timing = { cron: "* * * * * *", lateAfter: lateAfterMs } as const;
+      const fleet = await Fleet.start(server, [
+        { ...timing, name: "skip", missed: "skip" },
+        { ...timing, name: "once", missed: "once" },
+        { ...timing, name: "some", missed: { all: 3 } },
+      ]);
+      const a = await fleet.node();
+      for (const name of ["skip", "once", "some"])
+        await a.heard("fired", ({ schedule }) => schedule === name);
+      await a.kill();
+      expect(await fleet.late()).toEqual({ skip: 0, once: 0, some: 0 });
+      const diedAt = Date.now();
+      const outageMs = lateAfterMs + 5_000;
+      await eventually(() => Date.now() - diedAt >= outageMs, {
+        withinMs: outageMs + 12_000,
+        describe: `${outageMs / 1_000} slots have passed`,
+      });
+      const b = await fleet.node();
+      const skipped = new Map<string, number>();
+      for (const name of ["skip", "once", "some"]) {
+        const said = await b.heard("skipped", ({ schedule }) => schedule === name);
+        skipped.set(name, said.count);
+        await b.heard("fired", ({ schedule, lateMs }) => schedule === name && lateMs < 1_000);
+      }
+      const records = await fleet.finish();
+      expect(await fleet.late()).toEqual({ skip: 0, once: 1, some: 3 });
+      for (const [name, count] of skipped) {
+        const slots = slotsOf(records, name);
+        const all = ((slots.at(-1) ?? 0) - (slots[0] ?? 0)) / 1_000 + 1;
+        expect([name, all - slots.length]).toEqual([name, count]);
+      }
+    },
+    patient(120_000),
+  );
 });
 
 async function eventuallyFired(fleet: Fleet, more: number): Promise<void> {

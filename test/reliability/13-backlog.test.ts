@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Envelope, UNSETTLED } from "@millrace/core";
 import { expect, it } from "vitest";
+import { clusterMode, patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { Trial, type TrialNode } from "./harness/trial.ts";
@@ -19,7 +20,7 @@ const SLOWEST_SIFT = 1_000;
 describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed in", (server) => {
   it(
     "takes bounded memory, keeps no other tenant waiting, and loses nothing",
-    { timeout: LONG ? 3_600_000 : 180_000 },
+    { timeout: patient(LONG ? 3_600_000 : 180_000) },
     async () => {
       const trial = await Trial.start(server);
       const nodes = await Promise.all(
@@ -94,8 +95,9 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
         ),
       ).toBeLessThanOrEqual(LIMIT);
       const done = new Set(entries.filter(({ event }) => event === "effect").map(({ id }) => id));
-      const { waiting, running, delayed, held, dead } = await trial.broker.queues.snapshot(QUEUE);
       expect(done.size).toBeGreaterThan(11);
+      if (clusterMode() !== undefined) return expectAllThere(trial, done);
+      const { waiting, running, delayed, held, dead } = await trial.broker.queues.snapshot(QUEUE);
       expect({ sum: waiting + running + delayed + held + dead + done.size, running, dead }).toEqual(
         {
           sum: JOBS + 11,
@@ -106,6 +108,18 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
     },
   );
 });
+
+/** An ack that dies with a leader leaves its job in the queue a second time, until somebody is given it and sees that: so they are told by their ids. */
+async function expectAllThere({ broker }: Trial, done: ReadonlySet<string>): Promise<void> {
+  const limit = JOBS * 10;
+  const places = [
+    await broker.listWaiting(QUEUE, { limit }),
+    await broker.held.list({ queue: QUEUE, limit }),
+  ];
+  const left = places.flatMap((jobs) => jobs.map(({ envelope }) => envelope.id));
+  expect(new Set([...left, ...done]).size).toBe(JOBS + 11);
+  expect(await broker.deadLetters.list({ queue: QUEUE, limit })).toEqual([]);
+}
 
 function jobOf(id: string, tenant: string): Envelope {
   return {

@@ -4,14 +4,17 @@ import { createNode } from "@millrace/runtime";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, it, vi } from "vitest";
+import { patientConnection } from "../../packages/broker-nats/src/connection/patient-connection.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { connectionsOf, MONITOR_CONFIG } from "../harness/cluster/members.ts";
+import { lasting, patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
-import { describeEachServer, type TestServer } from "../harness/servers.ts";
+import { describeEachServer } from "../harness/servers.ts";
 import { newSeed, SeededRandom } from "./oracle/seeded-random.ts";
 import { connectTo } from "./programs/connect.ts";
 import { deliveryOf } from "./programs/work.ts";
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: patient(90_000) });
 
 const ROUNDS = 12;
 const QUEUE = "stress";
@@ -39,11 +42,11 @@ describeEachServer(
         expect(broker.status).toBe("closed");
       }
 
-      await eventually(async () => (await connections(server)).length === 1, {
+      await eventually(async () => (await connectionsOf(server.members)).length === 1, {
         withinMs: 15_000,
         describe: "only the observer is still connected",
       });
-      const manager = await jetstreamManager(observer);
+      const manager = await jetstreamManager(patientConnection(observer));
       for (const queue of [QUEUE, IDLE_QUEUE]) {
         for (const consumer of ["workers-high", "workers", "workers-low"]) {
           const { num_waiting: pulls, num_ack_pending: unsettled } = await manager.consumers.info(
@@ -69,7 +72,7 @@ describeEachServer(
       });
     });
   },
-  { config: 'http: "127.0.0.1:-1"' },
+  { config: MONITOR_CONFIG },
 );
 
 /** What the nodes of a run said and did. */
@@ -144,7 +147,7 @@ function makeNode(broker: Broker, name: string, seen: Seen, untilAborted = true)
     child: () => log,
   };
   return {
-    node: createNode({ broker, jobs: [job], name, grace: "1s", lease: "1s", log }),
+    node: createNode({ broker, jobs: [job], name, grace: "1s", lease: lasting(1_000), log }),
     running,
   };
 }
@@ -156,7 +159,7 @@ async function brokerLife(broker: Broker, random: SeededRandom): Promise<void> {
   const work = {
     freeSlots: () => 4,
     onDelivery: (): void => {},
-    leaseMs: 1_000,
+    leaseMs: lasting(1_000),
   };
   const services = await Promise.all([
     broker.moveDueJobs(),
@@ -170,13 +173,6 @@ async function brokerLife(broker: Broker, random: SeededRandom): Promise<void> {
   for (const service of random.shuffled(services)) {
     if (random.next() < 0.7) await Promise.all([service.stop(), service.stop()]);
   }
-}
-
-async function connections(server: TestServer): Promise<readonly unknown[]> {
-  const line = await server.launched.log.waitFor(/Starting http monitor on/, 5_000);
-  const address = /127\.0\.0\.1:\d+/.exec(line)?.[0] ?? "";
-  const response = await fetch(`http://${address}/connz`, { headers: { connection: "close" } });
-  return ((await response.json()) as { connections: unknown[] }).connections;
 }
 
 /** What keeps a process alive, timers included. */

@@ -2,6 +2,7 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import type { LaunchedServer } from "@millrace/broker-nats/server";
 import { newSeed, SeededRandom } from "../../reliability/oracle/seeded-random.ts";
+import { ledgerNowMs } from "../../reliability/oracle/ledger-entry.ts";
 import { hearMonitorOf, lagging, leadership } from "./members.ts";
 
 /** Where each killer writes how many it killed, a line each; `npm test` adds them up. */
@@ -15,6 +16,13 @@ const NEXT_AFTER_MS = [1_500, 6_000] as const;
 const DOWN_MS = [0, 1_500] as const;
 const RECOVERY_MS = 60_000;
 
+/** From a kill until the cluster is whole again, on the clock of the tests' ledgers. */
+export interface MemberDeath {
+  readonly member: string;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 /**
  * Kills members of a cluster one at a time while tests run: with SIGKILL, at random moments, mostly the one that leads the most
  * streams. The next is killed only when all members are current again, so that two always live.
@@ -26,7 +34,7 @@ export class LeaderKiller {
   #round: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #phase: "working" | "resting" | "done" = "resting";
-  #kills = 0;
+  readonly #deaths: MemberDeath[] = [];
 
   constructor(members: readonly LaunchedServer[], most: number) {
     this.#members = members;
@@ -36,14 +44,19 @@ export class LeaderKiller {
   }
 
   get kills(): number {
-    return this.#kills;
+    return this.#deaths.length;
+  }
+
+  /** One that is not over yet lasts for ever. */
+  get deaths(): readonly MemberDeath[] {
+    return this.#deaths;
   }
 
   /** Also after a rest. */
   work(): void {
-    if (this.#phase !== "resting" || this.#kills >= this.#most) return;
+    if (this.#phase !== "resting" || this.kills >= this.#most) return;
     this.#phase = "working";
-    this.#wait(this.#kills === 0 ? FIRST_AFTER_MS : NEXT_AFTER_MS);
+    this.#wait(this.kills === 0 ? FIRST_AFTER_MS : NEXT_AFTER_MS);
   }
 
   /** Resolves when no member is down on its account, and none will be until `work`. */
@@ -58,7 +71,7 @@ export class LeaderKiller {
     this.#phase = "done";
     const file = process.env[TALLY_VARIABLE];
     if (file !== undefined)
-      appendFileSync(file, `${JSON.stringify({ kills: this.#kills, seed: this.#random.seed })}\n`);
+      appendFileSync(file, `${JSON.stringify({ kills: this.kills, seed: this.#random.seed })}\n`);
   }
 
   #wait([from, to]: readonly [number, number]): void {
@@ -80,12 +93,14 @@ export class LeaderKiller {
     await allCurrent(this.#members, RECOVERY_MS, wanted);
     if (!wanted()) return;
     const victim = await this.#choose();
-    this.#kills += 1;
+    const death = { member: victim.name, fromMs: ledgerNowMs(), untilMs: Infinity };
+    this.#deaths.push(death);
     await victim.kill();
     await pause(this.#random.between(...DOWN_MS));
     await victim.restart();
     await allCurrent(this.#members, RECOVERY_MS);
-    if (this.#phase === "working" && this.#kills < this.#most) this.#wait(NEXT_AFTER_MS);
+    death.untilMs = ledgerNowMs();
+    if (this.#phase === "working" && this.kills < this.#most) this.#wait(NEXT_AFTER_MS);
   }
 
   async #choose(): Promise<LaunchedServer> {

@@ -1,7 +1,7 @@
 import { get } from "node:http";
 import type { LaunchedServer } from "@millrace/broker-nats/server";
 
-/** What is added to each member's configuration, so that it can be asked how it is. */
+/** What is added to a server's configuration, so that it can be asked how it is: where, is its own choice at each start. */
 export const MONITOR_CONFIG = 'http: "127.0.0.1:-1"';
 
 const MONITOR_LINE = /Starting http monitor on 127\.0\.0\.1:(\d+)/;
@@ -82,6 +82,20 @@ function groupsOf({
       ...consumers.map((consumer) => [`${name} ${consumer.name}`, consumer.cluster] as const),
     ]),
   ];
+}
+
+export interface Connection {
+  readonly subscriptions: number;
+}
+
+/** The clients of all members. @throws where a member does not answer */
+export async function connectionsOf(
+  members: readonly LaunchedServer[],
+): Promise<readonly Connection[]> {
+  const answers = await Promise.all(
+    members.map((member) => ask<{ readonly connections: readonly Connection[] }>(member, "/connz")),
+  );
+  return answers.flatMap(({ connections }) => connections);
 }
 
 const ports = new WeakMap<LaunchedServer, { port: number }>();

@@ -6,7 +6,7 @@ import {
 import { join } from "node:path";
 import { startChild } from "../child.ts";
 import type { UseServerOptions } from "../servers.ts";
-import { LeaderKiller } from "./leader-killer.ts";
+import { LeaderKiller, type MemberDeath } from "./leader-killer.ts";
 import { MONITOR_CONFIG } from "./members.ts";
 import { REPLICAS } from "./mode.ts";
 
@@ -14,8 +14,8 @@ import { REPLICAS } from "./mode.ts";
 export interface TestCluster {
   readonly url: string;
   readonly members: readonly LaunchedServer[];
-  /** How many members were killed so far, the verbs not counted. */
-  readonly kills: number;
+  /** Who was killed so far, the verbs not counted. */
+  readonly deaths: readonly MemberDeath[];
   readonly first: LaunchedServer;
   stop(): Promise<void>;
   kill(): Promise<void>;
@@ -66,8 +66,8 @@ async function withBalancer(cluster: LaunchedCluster, mostKills: number): Promis
   return {
     url: `nats://127.0.0.1:${port}`,
     members,
-    get kills() {
-      return killer.kills;
+    get deaths() {
+      return killer.deaths;
     },
     first: members[0] as LaunchedServer,
     stop: () => each((member) => member.stop()),

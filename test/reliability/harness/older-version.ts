@@ -32,15 +32,14 @@ export function olderVersion(): OlderVersion {
 
 /**
  * The older packages in a folder of their own, with today's programs and oracle beside them, so that both versions do the
- * same and write one ledger. They find each other there, and third-party packages among the installed ones.
+ * same and write one ledger, and with what gives them three replicas in cluster mode. They find each other there, and third-party packages among the installed ones.
  */
 function lay(): OlderPrograms {
   const folder = mkdtempSync(join(tmpdir(), "millrace-older-"));
   const archive = git("archive", "--format=tar", COMMIT, "packages");
   execFileSync("tar", ["-x", "-C", folder], { input: archive });
-  const reliability = join(folder, "test/reliability");
-  for (const part of ["programs", "oracle"])
-    cpSync(join(ROOT, "test/reliability", part), join(reliability, part), { recursive: true });
+  for (const part of ["reliability/programs", "reliability/oracle", "harness/cluster"])
+    cpSync(join(ROOT, "test", part), join(folder, "test", part), { recursive: true });
   for (const name of readdirSync(join(folder, "packages"))) {
     const from = join(folder, "packages", name);
     link(from, join(folder, "node_modules", name === "millrace" ? name : `@millrace/${name}`));
@@ -48,7 +47,7 @@ function lay(): OlderPrograms {
   }
   linkInstalled(join(ROOT, "test"), join(folder, "test"));
   return {
-    programs: join(reliability, "programs"),
+    programs: join(folder, "test/reliability/programs"),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

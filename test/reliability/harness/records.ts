@@ -29,13 +29,12 @@ export async function readRecordsFrom(
   stream: string,
   from: number,
 ): Promise<ReadRecords> {
-  const { state } = await (
-    await jetstreamManager(patientConnection(connection))
-  ).streams.info(stream);
+  const patient = patientConnection(connection);
+  const { state } = await (await jetstreamManager(patient)).streams.info(stream);
   const { first_seq: first, last_seq: last } = state;
   const records: HistoryRecord[] = [];
   if (state.messages === 0 || last < from) return { records, first, last };
-  const consumer = await jetstream(connection).consumers.get(stream, {
+  const consumer = await jetstream(patient).consumers.get(stream, {
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: from,
   });

@@ -9,9 +9,12 @@ import {
   type QueueSettings,
   UNSETTLED,
 } from "@millrace/core";
+import { connect } from "@nats-io/transport-node";
 import { expect, vi } from "vitest";
 import { type ChildExit, startChild, type TestChild } from "../../harness/child.ts";
 import { cleanUpLater } from "../../harness/cleanup.ts";
+import type { MemberDeath } from "../../harness/cluster/leader-killer.ts";
+import { patient } from "../../harness/cluster/mode.ts";
 import { eventually } from "../../harness/deadline.ts";
 import type { Fault } from "../oracle/history.ts";
 import { type LedgerEntry, ledgerNowMs } from "../oracle/ledger-entry.ts";
@@ -29,13 +32,14 @@ import {
   type Work,
 } from "../programs/work.ts";
 import type { VitalSigns } from "../programs/vital-signs.ts";
+import { diagnose } from "./diagnosis.ts";
 import { readRecords } from "./records.ts";
 
 const PROGRAMS = join(import.meta.dirname, "../programs");
 /** Starting processes is most of the work here, and the machine may be busy with other test files. */
 const START_MS = 45_000;
 const PATIENCE_MS = 30_000;
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: patient(90_000) });
 
 export interface TrialNode extends TestChild {
   readonly name: string;
@@ -60,6 +64,8 @@ export type NodeChoices = Partial<Omit<NodeConfig, "namespace" | "ledger" | "nam
 export interface Court {
   readonly url: string;
   readonly replicas?: number;
+  /** Of members of a cluster, while trials are held. */
+  readonly deaths?: readonly MemberDeath[];
   namespace(): string;
 }
 
@@ -73,6 +79,8 @@ export class Trial {
   /** Of nodes that are not told otherwise. */
   readonly leaseMs = 1_000;
   readonly maxAttempts = 4;
+  readonly #court: Court;
+  readonly #startedMs: number;
   readonly #connect: ConnectConfig;
   readonly #directory: string;
   readonly #ledger: LedgerWriter;
@@ -88,10 +96,12 @@ export class Trial {
     const broker = await connectTo(connect);
     cleanUpLater(() => broker.close());
     await broker.queues.ensure(QUEUE, settings);
-    return new Trial(connect, broker);
+    return new Trial(court, connect, broker);
   }
 
-  private constructor(connect: ConnectConfig, broker: Broker) {
+  private constructor(court: Court, connect: ConnectConfig, broker: Broker) {
+    this.#court = court;
+    this.#startedMs = ledgerNowMs();
     this.#connect = connect;
     this.namespace = connect.namespace;
     this.broker = broker;
@@ -220,14 +230,27 @@ export class Trial {
   /** Resolves when nothing waits, runs, is delayed or held. */
   async drained(withinMs = PATIENCE_MS): Promise<void> {
     let seen = "";
-    await eventually(
-      async () => {
-        const { waiting, running, delayed, held } = await this.broker.queues.snapshot(QUEUE);
-        seen = `${waiting} waiting, ${running} running, ${delayed} delayed, ${held} held`;
-        return waiting + running + delayed + held === 0;
-      },
-      { withinMs, everyMs: 50, describe: () => `the queue is drained (${seen})` },
-    );
+    try {
+      await eventually(
+        async () => {
+          const { waiting, running, delayed, held } = await this.broker.queues.snapshot(QUEUE);
+          seen = `${waiting} waiting, ${running} running, ${delayed} delayed, ${held} held`;
+          return waiting + running + delayed + held === 0;
+        },
+        { withinMs, everyMs: 50, describe: () => `the queue is drained (${seen})` },
+      );
+    } catch (cause) {
+      throw new Error(`${String(cause)}\n${await this.#diagnose()}`, { cause });
+    }
+  }
+
+  async #diagnose(): Promise<string> {
+    const nc = await connect({ servers: this.#connect.servers.split(",") });
+    try {
+      return await diagnose(nc, `${this.namespace}-queue-${QUEUE}`, this.ledger);
+    } finally {
+      await nc.close();
+    }
   }
 
   records(): Promise<readonly HistoryRecord[]> {
@@ -242,10 +265,25 @@ export class Trial {
         entries: this.ledger,
         dead: dead.map(({ id, reason, attempts }) => ({ id, reason, attempts })),
         records: records ?? (await this.records()),
-        faults: this.#faults,
+        faults: [...this.#faults, ...this.deathsOfMembers],
       },
       { maxAttempts: this.maxAttempts },
     );
+  }
+
+  /**
+   * A leader dies with the extensions and acks of that moment, and with deliveries that it has told nobody of; until there is another, leases
+   * run out that are shorter than that.
+   */
+  get deathsOfMembers(): readonly Fault[] {
+    return (this.#court.deaths ?? [])
+      .filter(({ untilMs }) => untilMs >= this.#startedMs)
+      .map(({ member, fromMs, untilMs }) => ({
+        what: `the death of ${member}`,
+        fromMs,
+        untilMs,
+        explains: ["repeated-attempt", "stale-effect"],
+      }));
   }
 
   /** The verdict of a run in which nothing may be wrong. */

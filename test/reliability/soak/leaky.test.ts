@@ -1,9 +1,7 @@
-import { findFreePort } from "@millrace/broker-nats/server";
 import { expect, it } from "vitest";
+import { MONITOR_CONFIG } from "../../harness/cluster/members.ts";
 import { describeServer } from "../../harness/servers.ts";
 import { soak } from "./soak.ts";
-
-const MONITOR_PORT = await findFreePort();
 
 describeServer(
   "the soak's judgement",
@@ -22,7 +20,6 @@ describeServer(
           nodes: 1,
           faults: false,
           leaks: true,
-          monitorUrl: `http://127.0.0.1:${MONITOR_PORT}`,
           onProgress: () => {},
         });
         expect(report.violations).toEqual([]);
@@ -41,5 +38,5 @@ describeServer(
       },
     );
   },
-  { config: `http: "127.0.0.1:${MONITOR_PORT}"` },
+  { config: MONITOR_CONFIG },
 );

@@ -1,6 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
+import type { LaunchedServer } from "@millrace/broker-nats/server";
 import { type ConsumerInfo, jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { patientConnection } from "../../../packages/broker-nats/src/connection/patient-connection.ts";
+import { connectionsOf } from "../../harness/cluster/members.ts";
+import { eventually } from "../../harness/deadline.ts";
 
 /** What a run leaves on its server, and in it. */
 export interface ServerSigns {
@@ -11,17 +15,16 @@ export interface ServerSigns {
   readonly connections: number;
   /** Of all connections. */
   readonly subscriptions: number;
-  /** Undefined where there is no /proc. */
+  /** Of a cluster's members on average. Undefined where there is no /proc. */
   readonly rssBytes?: number;
 }
 
-/** @param monitorUrl the server's own monitoring over HTTP, which alone counts connections and subscriptions */
+/** @param members with a monitor each (`MONITOR_CONFIG`), which alone counts connections and subscriptions */
 export async function readServerSigns(
   nc: NatsConnection,
-  monitorUrl: string,
-  pid: number,
+  members: readonly LaunchedServer[],
 ): Promise<ServerSigns> {
-  const jsm = await jetstreamManager(nc);
+  const jsm = await jetstreamManager(patientConnection(nc));
   let streams = 0;
   const consumers: ConsumerInfo[] = [];
   for await (const { config } of jsm.streams.list()) {
@@ -29,10 +32,11 @@ export async function readServerSigns(
     for await (const consumer of jsm.consumers.list(config.name)) consumers.push(consumer);
   }
   const orphans = consumers.filter(isOrphan).length;
-  // `connection: close`: an idle connection of this reader would be one of those it leaves open.
-  const response = await fetch(`${monitorUrl}/connz`, { headers: { connection: "close" } });
-  const { connections } = (await response.json()) as Connz;
-  const rssBytes = rssOf(pid);
+  const connections = await eventually(() => connectionsOf(members), {
+    withinMs: 10_000,
+    describe: "all members say who is connected",
+  });
+  const rssBytes = meanOf(members.map(({ pid }) => rssOf(pid)));
   return {
     streams,
     consumers: consumers.length - orphans,
@@ -51,8 +55,12 @@ function isOrphan({
   return config.inactive_threshold !== undefined && !bound && waiting === 0;
 }
 
-interface Connz {
-  readonly connections: readonly { readonly subscriptions: number }[];
+/** Of those that are known; undefined where none is. */
+function meanOf(numbers: readonly (number | undefined)[]): number | undefined {
+  const known = numbers.filter((number) => number !== undefined);
+  return known.length === 0
+    ? undefined
+    : known.reduce((sum, number) => sum + number, 0) / known.length;
 }
 
 function rssOf(pid: number): number | undefined {

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
-import { findFreePort } from "@millrace/broker-nats/server";
 import { expect, it } from "vitest";
+import { MONITOR_CONFIG } from "../../harness/cluster/members.ts";
 import { describeServer } from "../../harness/servers.ts";
 import { newSeed } from "../oracle/seeded-random.ts";
 import { renderReport } from "./report.ts";
@@ -16,7 +16,6 @@ const PHASE_MS: [number, number] = isShort ? [1_500, 3_000] : [8_000, 16_000];
 const LEASE_MS = isShort ? 1_500 : 3_000;
 /** A phase that has begun is finished, and reading the ledger of an hour takes a while. */
 const OVERTIME_MS = 300_000;
-const MONITOR_PORT = await findFreePort();
 
 describeServer(
   "a steady load under faults",
@@ -35,7 +34,6 @@ describeServer(
           phaseMs: PHASE_MS,
           nodes: 3,
           faults: true,
-          monitorUrl: `http://127.0.0.1:${MONITOR_PORT}`,
           onProgress: (line) => console.log(line),
         });
         console.log(renderReport(report));
@@ -48,5 +46,5 @@ describeServer(
       },
     );
   },
-  { config: `http: "127.0.0.1:${MONITOR_PORT}"` },
+  { config: MONITOR_CONFIG },
 );

@@ -30,7 +30,6 @@ export interface SoakOptions {
   readonly faults: boolean;
   /** Of the nodes, and only for a proof. */
   readonly leaks?: boolean;
-  readonly monitorUrl: string;
   readonly onProgress: (line: string) => void;
 }
 
@@ -96,7 +95,7 @@ export async function soak(server: TestServer, options: SoakOptions): Promise<So
     };
     await runPhase({ ...phase, blows }, trial, fleet, server, nc, { leaseMs, onStall });
     await tail.readOn();
-    samples.push(await look(performance.now() - startMs, trial, fleet, server, nc, options));
+    samples.push(await look(performance.now() - startMs, trial, fleet, server, nc));
     phases += 1;
     if (blows.length === 0) calm += 1;
     options.onProgress(progressLine(samples, phase.number, describeBlows(blows)));
@@ -157,7 +156,6 @@ async function look(
   fleet: Fleet,
   server: TestServer,
   nc: NatsConnection,
-  { monitorUrl }: SoakOptions,
 ): Promise<Sample> {
   const { node, proxy } = fleet.member(0);
   const signs = await node.vitalSigns();
@@ -165,7 +163,7 @@ async function look(
   return {
     atMs,
     node: signs,
-    server: await readServerSigns(nc, monitorUrl, server.launched.pid),
+    server: await readServerSigns(nc, server.members),
     pending: waiting + running + delayed + held,
     vainDials: proxy.unanswered,
   };
