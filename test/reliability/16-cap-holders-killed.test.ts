@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { patient } from "../harness/cluster/mode.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { Trial, type TrialNode } from "./harness/trial.ts";
 import { aliveOverTime, type Death, livesOf } from "./oracle/alive.ts";
@@ -7,7 +8,7 @@ import type { Work } from "./programs/work.ts";
 const LIMIT = 3;
 const JOBS = 90;
 /** From a killed holder's last renewal until its permits are used again: its lease, the sweeper's period, and a busy machine's slack. */
-const RETURN_MS = 1_000 + 5_000 + 3_000;
+const RETURN_MS = patient(1_000 + 5_000 + 3_000);
 
 describeEachServer("16: a cap over the fleet whose holders are killed", (server) => {
   it("never lets more run than the limit, and gets the permits of the dead back", async () => {

@@ -13,7 +13,7 @@ export async function perform(context: ExecutionContext<Work>, hands: Hands): Pr
   switch (work.do) {
     case "work":
       return sleep(
-        (context.job.generation > 0 ? work.laterMs : undefined) ?? work.ms ?? 0,
+        (isLater(context) ? work.laterMs : undefined) ?? work.ms ?? 0,
         work.heed === true ? context.signal : undefined,
       );
     case "fail":
@@ -37,6 +37,11 @@ export async function perform(context: ExecutionContext<Work>, hands: Hands): Pr
       });
       return sleep(60_000, undefined);
   }
+}
+
+/** Handed back by its first holder, or left behind by one that could not hand it back. */
+function isLater({ job, token }: ExecutionContext<Work>): boolean {
+  return job.generation > 0 || deliveryOf(token) > 1;
 }
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -2,7 +2,7 @@ import type { VitalSigns } from "./vital-signs.ts";
 
 /** What a job's payload tells its handler to do. `deliveries`: only while the message was delivered at most so often; afterwards it just works. */
 export type Work =
-  /** Works for `ms` (`laterMs` once it was published again), makes its effect, returns. With `heed` it throws when its signal is aborted. */
+  /** Works for `ms` (`laterMs` once it was published or delivered again), makes its effect, returns. With `heed` it throws when its signal is aborted. */
   | {
       readonly do: "work";
       readonly ms?: number;
