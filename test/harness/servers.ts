@@ -51,7 +51,7 @@ export interface UseServerOptions {
   readonly singleServer?: string;
   /**
    * Why no leader is killed under these tests in cluster mode: something speaks to the servers that is not ours to mend. What a dying leader
-   * was asked fails there, loudly, and is the caller's to ask again. Never for our own clients and nodes.
+   * was asked fails there, loudly, and is the caller's to ask again. Never for today's clients and nodes.
    */
   readonly undisturbed?: string;
 }
