@@ -16,7 +16,7 @@ type Step = "before the claim" | "between claim and publish" | "after the publis
 const LEASE_MS = 10_000;
 const SLACK_MS = 15_000;
 
-describeEachServer("a producer that is killed", (server) => {
+describeEachServer("a producer that dies or freezes", (server) => {
   /** A process that was killed at this step of enqueueing job `dead`, and a producer that comes after it. */
   async function killedAt(step: Step, rule: RuleName = "pending") {
     const namespace = server.namespace();
@@ -25,9 +25,9 @@ describeEachServer("a producer that is killed", (server) => {
     await broker.queues.ensure(QUEUE);
     const producer = new Producer(brokerOutlet(broker), systemClock);
     const job = indexJob(RULES[rule]);
-    const enqueue = (version: number) =>
-      producer.enqueue(job, { doc: "a", version }, { id: `v${version}` });
-    const kill = async () => {
+    const enqueue = (version: number, doc = "a") =>
+      producer.enqueue(job, { doc, version }, { id: `v${version}` });
+    const reach = async () => {
       const child = startChild(join(import.meta.dirname, "programs/dying-program.ts"), {
         args: [server.url, namespace, step, rule, "dead"],
       });
@@ -35,9 +35,10 @@ describeEachServer("a producer that is killed", (server) => {
         (said): said is { at: Step } => (said as { at: Step }).at === step,
         20_000,
       );
-      await child.kill();
+      return child;
     };
-    return { namespace, broker, enqueue, kill, job };
+    const kill = async () => (await reach()).kill();
+    return { namespace, broker, enqueue, reach, kill, job };
   }
 
   it("before it claimed leaves nothing", async () => {
@@ -84,6 +85,44 @@ describeEachServer("a producer that is killed", (server) => {
         expect(ran).toEqual([{ doc: "a", version: 1 }]);
       },
     }));
+
+  it("is frozen between claim and publish for longer than the lease: its job is cancelled, though the message says that the key is its own", async () => {
+    const { reach, namespace, job, broker, enqueue } = await killedAt(
+      "between claim and publish",
+      "running",
+    );
+    const ran: Update[] = [];
+    const { promise: held, resolve: end } = Promise.withResolvers<void>();
+    cleanUpLater(end);
+    const handled = job.handler(async ({ input }) => {
+      ran.push(input);
+      if (input.doc === "a") await held;
+    });
+    await startNodeOnServer(server, { namespace, jobs: [handled] });
+    const child = await reach();
+    await child.freeze();
+    let version = 1;
+    await eventually(async () => !(await enqueue((version += 1))).duplicate, {
+      withinMs: LEASE_MS + SLACK_MS,
+      everyMs: 250,
+      describe: "the key is free again",
+    });
+    // The node has read a claim of a moment ago when the late job comes.
+    await enqueue(1_000, "b");
+    await enqueue(1_001, "c");
+    await eventually(() => ran.length === 3, { withinMs: 10_000, describe: "three jobs run" });
+    child.signal("SIGCONT");
+    child.send({ go: "on" });
+    const last = await eventually(
+      async () => (await broker.history.read({ id: "dead", queue: QUEUE })).at(-1),
+      { withinMs: 20_000, describe: "the late job is settled" },
+    );
+    expect(last).toMatchObject({
+      state: "cancelled",
+      reason: `Its unique key is held by v${version}.`,
+    });
+    expect(ran.map((input) => input.version)).toEqual([version, 1_000, 1_001]);
+  });
 
   it("after the publish leaves a job that holds its key and runs", async () => {
     const { enqueue, kill, namespace, job, broker } = await killedAt("after the publish");

@@ -3,28 +3,32 @@ import { type Broker, brokerOutlet, Producer, systemClock } from "@millrace/core
 import { indexJob, type RuleName, RULES } from "../index-job.ts";
 
 /**
- * Enqueues one job and says when it has come to a step, where it stays: the test kills it there.
+ * Enqueues one job and says when it has come to a step, where it stays: the test kills it there, or freezes it and sends a message, upon which it goes on.
  *
  * Arguments: server, namespace, step, rule, id.
  */
 const [servers = "", namespace = "", step = "", rule = "pending", id = ""] = process.argv.slice(2);
 
 const broker = await connectBroker({ servers, namespace });
-const stay = (): Promise<never> => {
+const stay = async (): Promise<void> => {
+  const told = new Promise((resolve) => process.once("message", resolve));
   process.send?.({ at: step });
-  // Keeps the process alive, as a connection does.
-  return new Promise(() => setInterval(() => {}, 1_000));
+  await told;
 };
 
 const stopping: Broker = Object.create(broker, {
   documents: {
-    value: (bucket: string) => (step === "before the claim" ? stay() : broker.documents(bucket)),
+    value: async (bucket: string) => {
+      if (step === "before the claim") await stay();
+      return broker.documents(bucket);
+    },
   },
   enqueue: {
     value: async (...args: Parameters<Broker["enqueue"]>) => {
-      if (step === "between claim and publish") return stay();
-      await broker.enqueue(...args);
-      return stay();
+      if (step === "between claim and publish") await stay();
+      const results = await broker.enqueue(...args);
+      if (step === "after the publish") await stay();
+      return results;
     },
   },
   findWaiting: { value: broker.findWaiting.bind(broker) },
@@ -36,3 +40,4 @@ await new Producer(brokerOutlet(stopping), systemClock).enqueue(
   { doc: "a", version: 1 },
   { id },
 );
+await broker.close();

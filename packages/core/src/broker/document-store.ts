@@ -1,6 +1,7 @@
 export interface Document {
   readonly key: string;
   readonly value: unknown;
+  /** Grows with every write to the whole store: of two documents, the one with the higher was written later. */
   readonly revision: number;
   /** When this revision was written, epoch milliseconds by the server's clock. To be compared with `now()` and with nobody's own clock. */
   readonly updatedAt: number;

@@ -102,6 +102,8 @@ export const documentCases: readonly ConformanceCase[] = [
       await rejectsWith("revision-conflict", documents.put(key("a"), 3, first));
       await rejectsWith("revision-conflict", documents.remove(key("a"), first));
       await rejectsWith("revision-conflict", documents.put(key("b"), 1, second));
+      const other = await documents.put(key("b"), 1, 0);
+      assert.ok(other > second, "revisions grow over all keys");
       assert.equal((await documents.get(key("a")))?.value, 2);
       await documents.remove(key("a"), second);
       assert.equal(await documents.get(key("a")), undefined);
