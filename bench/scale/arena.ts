@@ -2,7 +2,7 @@ import { connectBroker } from "@millrace/broker-nats";
 import { type LaunchedServer, launchServer } from "@millrace/broker-nats/server";
 import type { Broker } from "@millrace/core";
 import { connect, type EnqueueItem, type Millrace } from "millrace";
-import type { Level, Measured, RoundFigures } from "./level.ts";
+import type { Level, RoundFigures } from "./level.ts";
 import { NodeProcess } from "./node-process.ts";
 import { readUsage } from "./process-usage.ts";
 import { queueName, scaleJob, type ScaleInput } from "./scale-job.ts";
@@ -32,7 +32,7 @@ interface Reading {
 /** A level with a server and node processes of its own, which stay from its first round to its last. */
 export class Arena implements AsyncDisposable {
   readonly level: Level;
-  serverBytesPerWaiting: Measured["serverBytesPerWaiting"] | undefined;
+  serverBytesPerWaiting: number | undefined;
   readonly #server: LaunchedServer;
   readonly #client: Millrace;
   readonly #broker: Broker;
@@ -66,21 +66,20 @@ export class Arena implements AsyncDisposable {
     this.#nodes = nodes;
   }
 
-  /** Brings what waits behind the rounds' jobs, lets it lie, and looks at what that costs the server. */
+  /** Brings what waits behind the rounds' jobs, looks at what that costs the server, and lets it lie. */
   async prepare(): Promise<void> {
     const { backlog, delayed, settleMs } = this.level;
     const waiting = backlog + delayed;
     const before = readUsage(this.#server.pid).rssBytes;
-    const grown = (): number => (readUsage(this.#server.pid).rssBytes - before) / waiting;
     if (delayed > 0) {
       await this.#enqueue(delayed, { at: new Date(Date.now() + HOUR_MS) });
       await this.#whileRunning(() => this.#reached("deferred", delayed));
     }
     if (backlog > 0) await this.#enqueue(backlog);
     if (waiting === 0) return;
-    const come = grown();
+    // The server gives little back while the jobs lie: its collector runs when something is done.
+    this.serverBytesPerWaiting = (readUsage(this.#server.pid).rssBytes - before) / waiting;
     await new Promise((resolve) => setTimeout(resolve, settleMs));
-    this.serverBytesPerWaiting = { come, lain: grown() };
   }
 
   async round(): Promise<RoundFigures> {

@@ -62,15 +62,9 @@ export const DIMENSIONS: readonly Dimension[] = [
           "MB",
         ),
         atMost(
-          "server memory a waiting job that has just come",
-          long.serverBytesPerWaiting?.come ?? Number.NaN,
+          "server memory a waiting job",
+          long.serverBytesPerWaiting ?? Number.NaN,
           500,
-          "bytes",
-        ),
-        atMost(
-          "server memory a waiting job that has lain",
-          long.serverBytesPerWaiting?.lain ?? Number.NaN,
-          150,
           "bytes",
         ),
       ];
@@ -126,7 +120,7 @@ export const DIMENSIONS: readonly Dimension[] = [
         ),
         atMost(
           "server memory a delayed job",
-          many.serverBytesPerWaiting?.come ?? Number.NaN,
+          many.serverBytesPerWaiting ?? Number.NaN,
           1_000,
           "bytes",
         ),

@@ -38,8 +38,8 @@ export interface RoundFigures {
 export interface Measured {
   readonly level: Level;
   readonly rounds: readonly RoundFigures[];
-  /** What the server's memory grew by for each job that waits, in bytes: when all had come, and when they had lain. Only where any do. */
-  readonly serverBytesPerWaiting?: { readonly come: number; readonly lain: number };
+  /** What the server's memory grew by for each job that waits, in bytes, when all had come. Only where any do. */
+  readonly serverBytesPerWaiting?: number;
 }
 
 /** What the documentation says about growth, and whether it was seen. */

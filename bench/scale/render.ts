@@ -44,11 +44,7 @@ function extras(level: Measured): string {
   const { serverBytesPerWaiting: bytes, rounds } = level;
   const late = rounds[0]?.latenessMs;
   return [
-    ...(bytes === undefined
-      ? []
-      : [
-          `${count(bytes.come)} B of the server for each that waits, ${count(bytes.lain)} B before the first round`,
-        ]),
+    ...(bytes === undefined ? [] : [`${count(bytes)} B of the server for each that waits`]),
     ...(late === undefined
       ? []
       : [
