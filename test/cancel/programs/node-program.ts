@@ -1,4 +1,4 @@
-// A node in a process of its own. Its one argument is `{ servers, namespace, name }` as JSON; it says over IPC what its jobs do.
+// A node in a process of its own. Its one argument is a `ProgramConfig` as JSON; it says over IPC what its jobs do.
 import type { ExecutionContext } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { connectTo } from "../../reliability/programs/connect.ts";
@@ -8,9 +8,11 @@ interface ProgramConfig {
   readonly servers: string;
   readonly namespace: string;
   readonly name: string;
+  /** Default 1 s. */
+  readonly leaseMs?: number;
 }
 
-const { name, ...server } = JSON.parse(process.argv[2] ?? "") as ProgramConfig;
+const { name, leaseMs = 1_000, ...server } = JSON.parse(process.argv[2] ?? "") as ProgramConfig;
 const say = (message: object): void => void process.send?.(message);
 
 interface Step {
@@ -46,7 +48,7 @@ const node = createNode({
   name,
   broker: await connectTo(server),
   jobs: [task.handler(handle), patient.handler(handle)],
-  lease: "1s",
+  lease: leaseMs,
   grace: "1s",
   slots: 50,
 });
