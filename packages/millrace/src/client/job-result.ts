@@ -17,7 +17,7 @@ export interface AwaitedJob {
   readonly sequence?: number;
 }
 
-/** A look that failed is repeated at the next reconnect, and after this long in any case; so is the first that found nothing. */
+/** A look that failed is repeated at the next reconnect, and after this long in any case; so is the first of a connection that found nothing. */
 const LOOK_AGAIN_MS = 1_000;
 /** What no later look could mend. */
 export const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -69,7 +69,7 @@ export async function awaitEnd(
  * One wait for the end of a job.
  *
  * Subscribes, then reads, then waits. It reads once more a little later: JetStream hands a message to subscribers before it can
- * be read, so a record that arrives between the two may be seen by neither. It reads again after every reconnect, for a record
+ * be read, so a record that arrives between the two may be seen by neither. It does so again after every reconnect, for a record
  * may have passed while nobody listened; and an outage while it subscribes or reads only delays it.
  */
 export class ResultWait {
@@ -84,6 +84,7 @@ export class ResultWait {
   /** The look under way. Looks follow each other, so that there is never a second subscription. */
   #looking: Promise<void> = Promise.resolve();
   #again: Timer | undefined;
+  /** Since the connection is there. */
   #emptyLooks = 0;
   #stopped = false;
 
@@ -93,7 +94,10 @@ export class ResultWait {
     this.#clock = clock;
     this.ended = this.#outcome.promise;
     this.#unwatch = broker.onStatus((status) => {
-      if (status === "connected") this.#look();
+      if (status === "connected") {
+        this.#emptyLooks = 0;
+        this.#look();
+      }
       if (status === "closed") this.#fail("connection-closed", "The connection was closed");
     });
     this.#look();
