@@ -4,6 +4,7 @@ import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { millraceHere } from "../../test/cli/millrace.ts";
 import { startChild, type TestChild } from "../../test/harness/child.ts";
+import { outOfCluster } from "../../test/harness/cluster/out-of-cluster.ts";
 import { eventually } from "../../test/harness/deadline.ts";
 import { describeServer } from "../../test/harness/servers.ts";
 
@@ -17,6 +18,7 @@ describeServer("the main job", "newest", () => {
   test(
     "runs to its end: a crash survived, one dead letter, every digest right",
     async () => {
+      outOfCluster();
       const main = start();
       expect(await main.exit(DEADLINE_MS)).toEqual({ code: 0, signal: null });
       const lines = main.output();
@@ -55,6 +57,7 @@ describeServer("the main job", "newest", () => {
   test(
     "with --keep, what it says to publish works, and SIGTERM ends it with 0",
     async () => {
+      outOfCluster();
       const main = start("--keep");
       await main.line(/nats pub/, DEADLINE_MS);
       const said = main.output().join("\n");

@@ -6,6 +6,7 @@ import { connect } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { millrace, startMillrace } from "../../test/cli/millrace.ts";
 import { startChild } from "../../test/harness/child.ts";
+import { outOfCluster } from "../../test/harness/cluster/out-of-cluster.ts";
 import { eventually } from "../../test/harness/deadline.ts";
 import { nameOf, serversUnderTest } from "../../test/harness/servers.ts";
 
@@ -19,6 +20,7 @@ for (const target of serversUnderTest()) {
     afterAll(() => rm(dir, { recursive: true }));
 
     test("`millrace dev hello.ts`, then publish.ts, then one publish by a bare client", async () => {
+      outOfCluster();
       if (target.state === "missing") throw new Error(target.reason);
       const dev = startMillrace(
         ["dev", here("hello.ts"), "--dir", dir, "--port", "0", "--health-port", "0", "--json"],

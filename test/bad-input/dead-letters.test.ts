@@ -1,7 +1,7 @@
 import type { HistoryRecord, StoredDeadLetter } from "@millrace/core";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { beforeAll, describe, expect, it } from "vitest";
+import { patientManager } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { within } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
@@ -72,7 +72,7 @@ describeEachServer(
         "X-Case": "kept",
       });
       await within(settlementOf("layout").promise, DEADLINE_MS, "the settlement of layout");
-      const jsm = await jetstreamManager(nc);
+      const jsm = await patientManager(nc);
       const letter = await jsm.streams.getMessage(`${namespace}-dead`, {
         last_by_subj: `${namespace}.dead.${QUEUE}.layout`,
       });

@@ -1,6 +1,6 @@
-import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
+import { patientManager } from "../harness/administrator.ts";
 import { ConfirmedPublisher } from "../../packages/broker-nats/src/publish/confirmed-publisher.ts";
 import { describeOnOwnServers } from "./real-server.ts";
 import { until, workQueue } from "./streams.ts";
@@ -153,7 +153,7 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     const acks = await Promise.all(all);
     expect(before).toBeLessThan(3_000);
     expect(new Set(acks.map((ack) => ack.sequence)).size).toBe(3_000);
-    expect((await (await jetstreamManager(nc)).streams.info("Q")).state.messages).toBe(3_000);
+    expect((await (await patientManager(nc)).streams.info("Q")).state.messages).toBe(3_000);
     await publisher.close();
   });
 

@@ -58,6 +58,7 @@ describeEachServer(
     });
   },
   {
+    connectWith: { user: "ada", pass: "s3cret" },
     config: `authorization { users = [
       { user: ada, password: s3cret }
       { user: producer, password: p, permissions: { publish: ["prod.jobs.>"], subscribe: ["_INBOX.>"] } }
@@ -79,7 +80,7 @@ describeEachServer(
       ).rejects.toMatchObject({ code: "auth-failed" });
     });
   },
-  { config: "authorization { token: t0ken }" },
+  { config: "authorization { token: t0ken }", connectWith: { token: "t0ken" } },
 );
 
 describeEachServer(

@@ -2,12 +2,11 @@ import type { NatsBroker } from "@millrace/broker-nats";
 import { launchServer } from "@millrace/broker-nats/server";
 import type { Envelope, Logger } from "@millrace/core";
 import { connect } from "@nats-io/transport-node";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { administrator } from "../harness/administrator.ts";
+import { administrator, patientManager } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer, serversUnderTest } from "../harness/servers.ts";
@@ -164,7 +163,7 @@ describe("the upgrade of a server from 2.10", () => {
     expect(broker.features.schedules).toBe(true);
     const nc = await connect({ servers: after.url });
     cleanUpLater(() => nc.close());
-    const jsm = await jetstreamManager(nc);
+    const jsm = await patientManager(nc);
     await eventually(
       async () => (await jsm.streams.info("millrace-delayed")).config.allow_msg_schedules,
       { withinMs: 10_000, describe: "the stream to allow schedules" },

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
 import type { MillraceError } from "@millrace/core";
+import { patientManager } from "../harness/administrator.ts";
 import { type Lease, LeaseKeeper } from "../../packages/broker-nats/src/lease/lease-keeper.ts";
 import { ConfirmedAcker } from "../../packages/broker-nats/src/pull/ack.ts";
 import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
@@ -44,7 +44,7 @@ async function deliveries(nc: NatsConnection, count: number): Promise<Delivery[]
 }
 
 async function redeliveries(nc: NatsConnection): Promise<number> {
-  const info = await (await jetstreamManager(nc)).consumers.info("Q", "W");
+  const info = await (await patientManager(nc)).consumers.info("Q", "W");
   return info.delivered.consumer_seq - info.delivered.stream_seq;
 }
 
@@ -80,7 +80,7 @@ describeOnOwnServers("LeaseKeeper", (start) => {
     expect(await redeliveries(nc)).toBe(0);
     expect(stolen).toBe(0);
     expect(lost).toEqual([]);
-    expect((await (await jetstreamManager(nc)).streams.info("Q")).state.messages).toBe(0);
+    expect((await (await patientManager(nc)).streams.info("Q")).state.messages).toBe(0);
     await thief.stop();
     await acker.close();
     await keeper.close();

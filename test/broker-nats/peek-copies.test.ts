@@ -1,8 +1,8 @@
 import { launchCluster } from "@millrace/broker-nats/server";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
 // As told, also where everything else is made with three copies.
+import { patientManager } from "../harness/administrator.ts";
 import { connectBroker } from "../../packages/broker-nats/src/index.ts";
 import { eventually } from "../harness/deadline.ts";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
@@ -14,7 +14,7 @@ for (const target of serversUnderTest()) {
       await using cluster = await launchCluster({ path: target.path });
       const servers = [...cluster.urls];
       await using nc = await connect({ servers, noAsyncTraces: true });
-      const jsm = await jetstreamManager(nc);
+      const jsm = await patientManager(nc);
       const stream = "KV_millrace-peeked";
       const allowsDirect = async (): Promise<boolean> =>
         (await jsm.streams.info(stream)).config.allow_direct;

@@ -1,8 +1,9 @@
-import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
+import { AckPolicy } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import type { MillraceError } from "@millrace/core";
+import { patientManager } from "../harness/administrator.ts";
 import { ack, ConfirmedAcker, nak, working } from "../../packages/broker-nats/src/pull/ack.ts";
 import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
 import {
@@ -59,7 +60,7 @@ function publish(nc: NatsConnection, count: number): void {
 }
 
 async function waiting(nc: NatsConnection): Promise<number> {
-  return (await (await jetstreamManager(nc)).streams.info("Q")).state.messages;
+  return (await (await patientManager(nc)).streams.info("Q")).state.messages;
 }
 
 describeOnOwnServers("PullSubscription", (start, generation) => {
@@ -115,7 +116,7 @@ describeOnOwnServers("PullSubscription", (start, generation) => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
-    await (await jetstreamManager(nc)).consumers.update("Q", "W", { max_ack_pending: 1 });
+    await (await patientManager(nc)).consumers.update("Q", "W", { max_ack_pending: 1 });
     await using spy = await connect({ servers: server.url, ...options });
     const pullsSeen = spy.subscribe("$JS.API.CONSUMER.MSG.NEXT.Q.W", { callback: () => {} });
     await spy.flush();
@@ -179,7 +180,7 @@ describeOnOwnServers("PullSubscription", (start, generation) => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
-    const jsm = await jetstreamManager(nc);
+    const jsm = await patientManager(nc);
     let created = 0;
     const worker = owner(nc, 10, "ack", {
       heartbeatMs: 100,
@@ -244,7 +245,7 @@ describeOnOwnServers("PullSubscription", (start, generation) => {
   test("a crowded consumer and one with small batches are served all the same", async () => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
-    const jsm = await jetstreamManager(nc);
+    const jsm = await patientManager(nc);
     await jsm.streams.add({ name: "Q", subjects: ["jobs.>"] });
     await jsm.consumers.add("Q", {
       durable_name: "W",
@@ -303,7 +304,7 @@ describeOnOwnServers("PullSubscription", (start, generation) => {
     await acker.ack(second.ackSubject);
     expect(await waiting(nc)).toBe(0);
     await again.pulls.stop();
-    await (await jetstreamManager(nc)).consumers.delete("Q", "W");
+    await (await patientManager(nc)).consumers.delete("Q", "W");
     await expect(acker.ack(second.ackSubject)).rejects.toMatchObject({
       code: "consumer-not-found",
     });

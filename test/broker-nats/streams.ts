@@ -1,11 +1,6 @@
-import {
-  AckPolicy,
-  DiscardPolicy,
-  jetstreamManager,
-  RetentionPolicy,
-  type StreamConfig,
-} from "@nats-io/jetstream";
+import { AckPolicy, DiscardPolicy, RetentionPolicy, type StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { patientManager } from "../harness/administrator.ts";
 import { patient } from "../harness/cluster/mode.ts";
 
 /** A work queue `Q` on `jobs.>` with one durable `W`. */
@@ -13,7 +8,7 @@ export async function workQueue(
   nc: NatsConnection,
   options: { readonly ackWaitMs?: number; readonly stream?: Partial<StreamConfig> } = {},
 ): Promise<void> {
-  const jsm = await jetstreamManager(nc);
+  const jsm = await patientManager(nc);
   await jsm.streams.add({
     name: "Q",
     subjects: ["jobs.>"],

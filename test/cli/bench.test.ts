@@ -1,6 +1,6 @@
-import { jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { expect, test, vi } from "vitest";
+import { patientManager } from "../harness/administrator.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { millraceHere, startMillrace } from "./millrace.ts";
@@ -19,7 +19,7 @@ describeEachServer("millrace bench", (server) => {
     const nc = await connectNats({ servers: server.url });
     try {
       const names: string[] = [];
-      for await (const name of (await jetstreamManager(nc)).streams.names()) names.push(name);
+      for await (const name of (await patientManager(nc)).streams.names()) names.push(name);
       return names;
     } finally {
       await nc.close();

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
 import { eventually } from "../harness/deadline.ts";
 import { serversUnderTest } from "../harness/servers.ts";
 import { millrace, startMillrace } from "./millrace.ts";
@@ -13,6 +14,7 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
   "millrace dev with nats-server $version",
   ({ path }) => {
     test("starts a server and a node, runs a job, keeps its data, and takes its server with it", async () => {
+      outOfCluster();
       const dir = await mkdtemp(join(tmpdir(), "millrace-dev-"));
       try {
         for (const visit of ["first", "second"]) {

@@ -1,8 +1,10 @@
 import { launchCluster } from "@millrace/broker-nats/server";
-import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
+import { AckPolicy } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, defineJob } from "millrace";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { patientManager } from "../harness/administrator.ts";
+import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
 import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer, serversUnderTest } from "../harness/servers.ts";
@@ -26,7 +28,7 @@ describeEachServer("millrace doctor", (server) => {
     const stream = `${namespace}-queue-spoilt`;
     const nc = await connectNats({ servers: server.url });
     try {
-      const jsm = await jetstreamManager(nc);
+      const jsm = await patientManager(nc);
       await jsm.streams.update(stream, { discard: "old", max_age: 3600e9 });
       await jsm.consumers.add(stream, {
         durable_name: "workers",
@@ -78,11 +80,17 @@ describeEachServer("millrace doctor where a node works", (server) => {
       describe: "the node says that it is there",
     });
     const args = ["doctor", "--json", "--server", server.url, "--namespace", namespace];
-    const diagnose = async (): Promise<Diagnosis> => (await millraceHere(args)).json<Diagnosis>();
+    const diagnose = async (): Promise<Diagnosis> => {
+      const report = await millraceHere(args);
+      expect(report.json(), report.err).toHaveProperty("findings");
+      return report.json<Diagnosis>();
+    };
     return { broker, namespace, diagnose };
   }
 
   test("nothing but the server's own settings is warned of", async () => {
+    // Of copies that are behind it rightly warns.
+    await server.calm();
     const { diagnose } = await scene();
     const { healthy, findings } = await diagnose();
     expect(healthy).toBe(true);
@@ -97,7 +105,7 @@ describeEachServer("millrace doctor where a node works", (server) => {
     const { namespace, diagnose } = await scene();
     const nc = await connectNats({ servers: server.url });
     try {
-      const jsm = await jetstreamManager(nc);
+      const jsm = await patientManager(nc);
       await jsm.streams.update(`${namespace}-dead`, { max_age: 3600e9 });
       await jsm.streams.update(`${namespace}-delayed`, { max_age: 7200e9 });
       await jsm.streams.add({
@@ -121,6 +129,7 @@ describe.each(serversUnderTest().filter((target) => target.state === "present"))
   "millrace doctor in a cluster of nats-server $version",
   ({ path }) => {
     test("warns of a queue with one replica", async () => {
+      outOfCluster();
       await using cluster = await launchCluster({ path });
       const servers = cluster.urls.join(",");
       {

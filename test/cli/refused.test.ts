@@ -25,7 +25,10 @@ describeEachServer(
       ).toMatchObject({ code: 0, out: "[]\n" });
     });
   },
-  { config: "authorization { user: ada, password: right }" },
+  {
+    config: "authorization { user: ada, password: right }",
+    connectWith: { user: "ada", pass: "right" },
+  },
 );
 
 describeEachServer(

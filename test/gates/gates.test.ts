@@ -24,13 +24,18 @@ describeEachServer("gates", (server) => {
     const { ledger, broker } = await twoNodes({ concurrency: { key: byTenant, limit: 2 } });
     const jobs = ids("a", 120);
     await enqueue(broker, jobs, { tenant: "acme / Ünïcode" });
-    await eventually(() => ledger.ended.length >= 120, {
+    await eventually(() => new Set(ledger.ended).size >= 120, {
       withinMs: 40_000,
       describe: () => `all have run (${ledger.ended.length})`,
     });
     expect(ledger.most).toBe(2);
-    expect(ledger.ended.toSorted()).toEqual(jobs.toSorted());
-    expect(await broker.held.count()).toBe(0);
+    const ended = ledger.ended.toSorted();
+    // A leader that died with an acknowledgement has a job run again.
+    expect(server.deaths.length === 0 ? ended : [...new Set(ended)]).toEqual(jobs.toSorted());
+    await eventually(async () => (await broker.held.count()) === 0, {
+      withinMs: 5_000,
+      describe: "none is held back",
+    });
     await eventually(async () => (await broker.locks.list("cap/")).length === 0, {
       withinMs: 10_000,
       describe: "the permits are given back",

@@ -13,6 +13,10 @@ export interface Administrator {
 export async function administrator({ url }: { readonly url: string }): Promise<Administrator> {
   const nc = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   cleanUpLater(() => nc.close());
-  const jsm = await jetstreamManager(patientConnection(nc), { checkAPI: false });
-  return { nc, jsm };
+  return { nc, jsm: await patientManager(nc) };
+}
+
+/** As patient with a cluster between two leaders as our own code. */
+export function patientManager(nc: NatsConnection): Promise<JetStreamManager> {
+  return jetstreamManager(patientConnection(nc), { checkAPI: false });
 }

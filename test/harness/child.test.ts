@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startChild } from "./child.ts";
+import { outOfCluster } from "./cluster/out-of-cluster.ts";
 
 const PROGRAM = join(import.meta.dirname, "fixtures", "child-program.ts");
 type Ready = { readonly ready: true; readonly color: string };
@@ -26,6 +27,7 @@ describe("startChild", () => {
   });
 
   it("freezes and thaws", async () => {
+    outOfCluster();
     const child = startChild(PROGRAM);
     await child.message(isReady, 10_000);
     await child.freeze();
@@ -36,6 +38,7 @@ describe("startChild", () => {
   });
 
   it("fails with the output when a line does not come, and at once when the child has ended", async () => {
+    outOfCluster();
     const child = startChild(PROGRAM, { args: ["x"] });
     await child.message(isReady, 10_000);
     await expect(child.line(/never/, 20)).rejects.toThrow(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { outOfCluster } from "./cluster/out-of-cluster.ts";
 import { eventually, within } from "./deadline.ts";
 
 describe("eventually", () => {
@@ -13,6 +14,7 @@ describe("eventually", () => {
   });
 
   it("says what was missing and what the last look saw", async () => {
+    outOfCluster();
     const failure = eventually(() => Promise.reject(new Error("still closed")), {
       withinMs: 10,
       everyMs: 1,
@@ -29,6 +31,7 @@ describe("within", () => {
   });
 
   it("names what did not come", async () => {
+    outOfCluster();
     await expect(within(new Promise(() => {}), 5, "the reply")).rejects.toThrow(
       "not within 5 ms: the reply",
     );

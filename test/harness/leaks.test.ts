@@ -1,10 +1,12 @@
 import { join, resolve } from "node:path";
 import { expect, it } from "vitest";
 import { startChild } from "./child.ts";
+import { outOfCluster } from "./cluster/out-of-cluster.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
 it("fails a file that leaves a handle open", async () => {
+  outOfCluster();
   const child = startChild(join(ROOT, "node_modules/vitest/vitest.mjs"), {
     args: ["run", "--config", join(import.meta.dirname, "fixtures/leaky.config.ts")],
     cwd: ROOT,

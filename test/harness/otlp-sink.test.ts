@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
+import { outOfCluster } from "./cluster/out-of-cluster.ts";
 import { startOtlpSink } from "./otlp-sink.ts";
 
 const traces = {
@@ -98,6 +99,7 @@ test("metrics and logs", async () => {
 });
 
 test("what it can't read it refuses, and a wait that comes to nothing says what was there", async () => {
+  outOfCluster();
   const sink = await startOtlpSink();
   const url = `${sink.url}/v1/traces`;
   expect((await post(url, "{")).status).toBe(400);

@@ -1,7 +1,7 @@
-import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
 import { beforeEach, expect, test } from "vitest";
 import type { LockStore } from "@millrace/core";
+import { patientManager } from "../harness/administrator.ts";
 import { connected } from "../broker-nats/connected.ts";
 import { eventually } from "../harness/deadline.ts";
 import { startProxy } from "../harness/proxy.ts";
@@ -51,7 +51,7 @@ describeEachServer("what a lock costs", (server) => {
       if (lock !== undefined) await locks.release(await locks.renew(lock, CLAIM));
     }
     await using nc = await connect({ servers: server.url });
-    const { state } = await (await jetstreamManager(nc)).streams.info(`KV_${namespace}-locks`);
+    const { state } = await (await patientManager(nc)).streams.info(`KV_${namespace}-locks`);
     expect(state.messages).toBe(0);
     expect(state.last_seq).toBe(6);
   });

@@ -12,7 +12,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { asRole, passwordExample } from "./roles.ts";
+import { asRole, passwordServer } from "./roles.ts";
 
 const mail = defineJob<{ n: number }>({
   name: "mail.send",
@@ -153,5 +153,5 @@ describeEachServer(
       });
     });
   },
-  { config: passwordExample() },
+  { ...passwordServer(), undisturbed: "its producer is a bare client, which doesn't send again" },
 );

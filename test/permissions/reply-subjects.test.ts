@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "millrace";
 import { expect, it } from "vitest";
 import { describeEachServer } from "../harness/servers.ts";
-import { asRole, passwordExample } from "./roles.ts";
+import { asRole, passwordServer } from "./roles.ts";
 
 const TARGETS = [
   "millrace.requeue.mail",
@@ -50,5 +50,5 @@ describeEachServer(
       }).toEqual({ queue: reached, locks: reached });
     });
   },
-  { config: passwordExample() },
+  { ...passwordServer(), undisturbed: "its producer is a bare client, which doesn't send again" },
 );

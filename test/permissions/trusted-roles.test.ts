@@ -5,7 +5,7 @@ import { connect, createNode, defineJob, defineSchedule, fatal } from "millrace"
 import { expect, it, onTestFinished } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { asRole, nkeyExample, passwordExample } from "./roles.ts";
+import { asRole, nkeyExample, passwordServer } from "./roles.ts";
 
 const QUEUE = "work";
 const plain = defineJob<{ n: number }>({ name: "plain", queue: QUEUE });
@@ -124,7 +124,7 @@ describeEachServer(
         await expect(node.request(subject, ""), subject).rejects.toThrow(/permissions violation/i);
     });
   },
-  { config: passwordExample() },
+  passwordServer(),
 );
 
 const nkeyed = nkeyExample();
@@ -156,5 +156,5 @@ describeEachServer(
       await expect(connect({ servers: server.url })).rejects.toMatchObject({ code: "auth-failed" });
     });
   },
-  { config: nkeyed.config },
+  { config: nkeyed.config, connectWith: nkeyed.connectWith },
 );

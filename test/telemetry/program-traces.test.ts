@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { startMillrace } from "../cli/millrace.ts";
 import { startChild } from "../harness/child.ts";
+import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
 import { startOtlpSink } from "../harness/otlp-sink.ts";
 import { outline } from "../harness/recorded-span.ts";
 import { describeServer } from "../harness/servers.ts";
@@ -15,6 +16,7 @@ describeServer("examples in processes of their own", "newest", (server) => {
   test(
     "digest: a node is killed on the way, and every trace that the other hands on is sound",
     async () => {
+      outOfCluster();
       const sink = await startOtlpSink();
       const main = startChild(join(EXAMPLES, "digest/main.ts"), { env: sink.env });
       expect(await main.exit(DEADLINE_MS), main.output().join("\n")).toMatchObject({ code: 0 });

@@ -1,5 +1,5 @@
 /** The mode in which each server of a test is a cluster of three whose leaders are killed meanwhile: `npm test -- --cluster`. */
-const VARIABLE = "MILLRACE_TEST_CLUSTER";
+export const VARIABLE = "MILLRACE_TEST_CLUSTER";
 
 /**
  * An election takes 4 to 9 s after a leader's last sign of life; what a killed leader was asked is asked again after it, and the

@@ -1,7 +1,6 @@
 import type { HistoryRecord } from "@millrace/core";
-import { jetstreamManager } from "@nats-io/jetstream";
 import { nanos, type NatsConnection } from "@nats-io/transport-node";
-import { patientConnection } from "../../../packages/broker-nats/src/connection/patient-connection.ts";
+import { patientManager } from "../../harness/administrator.ts";
 import { readRecordsFrom } from "../harness/records.ts";
 
 /** Long enough for a reader that comes by once a phase, even when the server was away. */
@@ -19,7 +18,7 @@ export class HistoryTail {
 
   static async start(nc: NatsConnection, namespace: string): Promise<HistoryTail> {
     const stream = `${namespace}-history`;
-    const jsm = await jetstreamManager(patientConnection(nc));
+    const jsm = await patientManager(nc);
     await jsm.streams.update(stream, { max_age: nanos(KEPT_MS) });
     return new HistoryTail(nc, stream);
   }

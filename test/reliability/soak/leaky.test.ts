@@ -38,5 +38,9 @@ describeServer(
       },
     );
   },
-  { config: MONITOR_CONFIG },
+  {
+    config: MONITOR_CONFIG,
+    singleServer:
+      "it judges the judge, by what leaks in seconds; recoveries of a cluster take minutes",
+  },
 );

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { patientManager } from "../../harness/administrator.ts";
 import { eventually } from "../../harness/deadline.ts";
 import { diagnose } from "../harness/diagnosis.ts";
 import type { Trial } from "../harness/trial.ts";
@@ -22,7 +22,7 @@ export async function recovered(
   { leaseMs, onStall }: RecoveryOptions,
 ): Promise<void> {
   const stream = `${trial.namespace}-queue-${QUEUE}`;
-  const state = async () => (await (await jetstreamManager(nc)).streams.info(stream)).state;
+  const state = async () => (await (await patientManager(nc)).streams.info(stream)).state;
   const { last_seq: last } = await eventually(state, {
     withinMs: PATIENCE_MS,
     describe: "the server answers",

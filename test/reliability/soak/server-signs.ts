@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { LaunchedServer } from "@millrace/broker-nats/server";
-import { type ConsumerInfo, jetstreamManager } from "@nats-io/jetstream";
+import { type ConsumerInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { patientConnection } from "../../../packages/broker-nats/src/connection/patient-connection.ts";
+import { patientManager } from "../../harness/administrator.ts";
 import { connectionsOf } from "../../harness/cluster/members.ts";
 import { eventually } from "../../harness/deadline.ts";
 
@@ -24,7 +24,7 @@ export async function readServerSigns(
   nc: NatsConnection,
   members: readonly LaunchedServer[],
 ): Promise<ServerSigns> {
-  const jsm = await jetstreamManager(patientConnection(nc));
+  const jsm = await patientManager(nc);
   let streams = 0;
   const consumers: ConsumerInfo[] = [];
   for await (const { config } of jsm.streams.list()) {
