@@ -10,6 +10,8 @@ type Filter = (frame: NatsFrame) => boolean;
 export interface NatsProxy {
   /** Connect here instead of to the server. */
   readonly url: string;
+  /** The ports that the server sees it come from, one a connection. */
+  readonly outwardPorts: readonly number[];
   /** Messages dropped by filters so far. */
   readonly dropped: number;
   /** Connections that ended before the server had said a word: a client's vain dials. */
@@ -27,7 +29,11 @@ export interface NatsProxy {
   close(): Promise<void>;
 }
 
-export async function startProxy(serverUrl: string): Promise<NatsProxy> {
+/** @param speaks what passes: filters see the messages of clients; what servers say to each other passes as it is */
+export async function startProxy(
+  serverUrl: string,
+  speaks: "client" | "route" = "client",
+): Promise<NatsProxy> {
   const target = new URL(serverUrl);
   const pairs = new Set<readonly [client: Socket, upstream: Socket]>();
   const fromServer = new Set<Filter>();
@@ -39,6 +45,7 @@ export async function startProxy(serverUrl: string): Promise<NatsProxy> {
   const forward = (from: Socket, to: Socket, filters: ReadonlySet<Filter>): void => {
     const cutter = new FrameCutter();
     from.on("data", (bytes: Buffer) => {
+      if (speaks === "route") return void to.write(bytes);
       for (const piece of cutter.push(bytes)) {
         const { frame } = piece;
         if (frame !== undefined && [...filters].some((matches) => matches(frame))) dropped += 1;
@@ -82,6 +89,9 @@ export async function startProxy(serverUrl: string): Promise<NatsProxy> {
 
   return {
     url: `nats://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get outwardPorts() {
+      return [...pairs].flatMap(([, upstream]) => upstream.localPort ?? []);
+    },
     get dropped() {
       return dropped;
     },

@@ -6,7 +6,7 @@ import {
 } from "@millrace/broker-nats/server";
 import { afterAll, afterEach, beforeAll, describe, inject } from "vitest";
 import type { ConnectionOptions } from "@nats-io/transport-node";
-import type { MemberDeath } from "./cluster/leader-killer.ts";
+import type { MemberFault } from "./cluster/member-fault.ts";
 import { clusterMode } from "./cluster/mode.ts";
 import { startTestCluster, type TestCluster } from "./cluster/test-cluster.ts";
 import type { ServerUnderTest } from "./obtain-servers.ts";
@@ -25,7 +25,7 @@ export interface TestServer {
   /** The processes behind it: one, or a cluster's three; only inside tests and hooks. */
   readonly members: readonly LaunchedServer[];
   /** Who was killed between the verbs, in cluster mode. */
-  readonly deaths: readonly MemberDeath[];
+  readonly deaths: readonly MemberFault[];
   /** A name no other test uses, so that tests on one server never meet. */
   namespace(): string;
   stop(): Promise<void>;

@@ -3,25 +3,32 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startChild, type TestChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import type { TestServer } from "../harness/servers.ts";
 import { Register } from "./programs/register.ts";
 import type { HolderConfig, Said } from "./programs/said.ts";
 
 const PROGRAM = join(import.meta.dirname, "programs/holder-program.ts");
 const PATIENCE_MS = 45_000;
 
+/** Where they want it. */
+export interface LockPlace {
+  /** Of holders that are not told otherwise. */
+  readonly url: string;
+  readonly replicas?: number;
+  namespace(): string;
+}
+
 /** Processes that want one lock, and the register that it protects. */
 export class Holders {
   readonly leaseMs: number;
   readonly register: Register;
-  readonly #server: TestServer;
+  readonly #place: LockPlace;
   readonly #namespace: string;
   readonly #file: string;
 
-  constructor(server: TestServer, leaseMs: number) {
+  constructor(place: LockPlace, leaseMs: number) {
     this.leaseMs = leaseMs;
-    this.#server = server;
-    this.#namespace = server.namespace();
+    this.#place = place;
+    this.#namespace = place.namespace();
     const directory = mkdtempSync(join(tmpdir(), "millrace-register-"));
     cleanUpLater(() => rmSync(directory, { recursive: true, force: true }));
     this.#file = join(directory, "register.sqlite");
@@ -30,9 +37,11 @@ export class Holders {
   }
 
   /** A process that waits for the lock, takes it and keeps it. */
-  async start(name: string, { servers = this.#server.url, isNode = false } = {}): Promise<Holder> {
+  async start(name: string, { servers = this.#place.url, isNode = false } = {}): Promise<Holder> {
+    const { replicas } = this.#place;
     const config: HolderConfig = {
       servers,
+      ...(replicas === undefined ? {} : { replicas }),
       namespace: this.#namespace,
       name,
       lock: "it",

@@ -85,7 +85,7 @@ function mayRunAgain(trial: Trial, stopped: TrialNode): number {
   const line = stopped.output().find((said) => said.includes("could not be handed back")) ?? "";
   const leftBehind = Number(/"jobs":(\d+)/.exec(line)?.[1] ?? 0);
   if (clusterMode() === undefined) expect(leftBehind).toBe(0);
-  return leftBehind + trial.deathsOfMembers.length * SLOTS;
+  return leftBehind + trial.faultsOfMembers.length * SLOTS;
 }
 
 function expectWithin(seen: number, least: number, more: number): void {

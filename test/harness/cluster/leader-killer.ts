@@ -3,6 +3,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { LaunchedServer } from "@millrace/broker-nats/server";
 import { newSeed, SeededRandom } from "../../reliability/oracle/seeded-random.ts";
 import { ledgerNowMs } from "../../reliability/oracle/ledger-entry.ts";
+import type { MemberFault } from "./member-fault.ts";
 import { hearMonitorOf, lagging, leadership } from "./members.ts";
 
 /** Where each killer writes how many it killed, a line each; `npm test` adds them up. */
@@ -16,13 +17,6 @@ const NEXT_AFTER_MS = [1_500, 6_000] as const;
 const DOWN_MS = [0, 1_500] as const;
 const RECOVERY_MS = 60_000;
 
-/** From a kill until the cluster is whole again, on the clock of the tests' ledgers. */
-export interface MemberDeath {
-  readonly member: string;
-  readonly fromMs: number;
-  readonly untilMs: number;
-}
-
 /**
  * Kills members of a cluster one at a time while tests run: with SIGKILL, at random moments, mostly the one that leads the most
  * streams. The next is killed only when all members are current again, so that two always live.
@@ -34,7 +28,7 @@ export class LeaderKiller {
   #round: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #phase: "working" | "resting" | "done" = "resting";
-  readonly #deaths: MemberDeath[] = [];
+  readonly #deaths: MemberFault[] = [];
 
   constructor(members: readonly LaunchedServer[], most: number) {
     this.#members = members;
@@ -48,7 +42,7 @@ export class LeaderKiller {
   }
 
   /** One that is not over yet lasts for ever. */
-  get deaths(): readonly MemberDeath[] {
+  get deaths(): readonly MemberFault[] {
     return this.#deaths;
   }
 

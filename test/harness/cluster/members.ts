@@ -84,6 +84,27 @@ function groupsOf({
   ];
 }
 
+/** Who leads a stream, as one member knows it; undefined while that is nobody. */
+export async function leaderAsKnownTo(
+  member: LaunchedServer,
+  stream: string,
+): Promise<string | undefined> {
+  const state = await stateOf(member);
+  const group = state && groupsOf(state).find(([name]) => name === stream)?.[1];
+  return group?.leader === "" ? undefined : group?.leader;
+}
+
+export interface Route {
+  readonly remote_name: string;
+  /** The other end's. */
+  readonly port: number;
+}
+
+/** Its connections to other members. @throws where it does not answer */
+export async function routesOf(member: LaunchedServer): Promise<readonly Route[]> {
+  return (await ask<{ readonly routes?: readonly Route[] }>(member, "/routez")).routes ?? [];
+}
+
 export interface Connection {
   readonly subscriptions: number;
 }

@@ -6,7 +6,8 @@ import {
 import { join } from "node:path";
 import { startChild } from "../child.ts";
 import type { UseServerOptions } from "../servers.ts";
-import { LeaderKiller, type MemberDeath } from "./leader-killer.ts";
+import { LeaderKiller } from "./leader-killer.ts";
+import type { MemberFault } from "./member-fault.ts";
 import { MONITOR_CONFIG } from "./members.ts";
 import { REPLICAS } from "./mode.ts";
 
@@ -15,7 +16,7 @@ export interface TestCluster {
   readonly url: string;
   readonly members: readonly LaunchedServer[];
   /** Who was killed so far, the verbs not counted. */
-  readonly deaths: readonly MemberDeath[];
+  readonly deaths: readonly MemberFault[];
   readonly first: LaunchedServer;
   stop(): Promise<void>;
   kill(): Promise<void>;

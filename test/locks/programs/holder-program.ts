@@ -13,6 +13,7 @@ const say = (message: Said): void => void process.send?.(message);
 const broker = await connectBroker({
   servers: config.servers,
   namespace: config.namespace,
+  ...(config.replicas === undefined ? {} : { replicas: config.replicas }),
   pingIntervalMs: 500,
   reconnectWaitMs: 50,
 });
@@ -35,7 +36,13 @@ if (lease === undefined) throw new Error("waited for ever and got nothing");
 const { token, signal } = lease;
 // The new holder's token is on record before anything else: from here on the register refuses the one before.
 register.write(config.name, token, lease.isHeld());
-signal.addEventListener("abort", () => say({ say: "lost", atMs: ledgerNowMs() }));
+signal.addEventListener("abort", () =>
+  say({
+    say: "lost",
+    atMs: ledgerNowMs(),
+    superseded: (signal.reason as Error).cause !== undefined,
+  }),
+);
 say({ say: "held", token, atMs: ledgerNowMs() });
 
 type Command = { readonly do: "write" | "release" } | { readonly do: "block"; readonly ms: number };

@@ -2,6 +2,7 @@
 export interface HolderConfig {
   readonly servers: string;
   readonly namespace: string;
+  readonly replicas?: number;
   readonly name: string;
   readonly lock: string;
   readonly leaseMs: number;
@@ -15,7 +16,8 @@ export interface HolderConfig {
 export type Said =
   | { readonly say: "waiting" }
   | { readonly say: "held"; readonly token: number; readonly atMs: number }
-  | { readonly say: "lost"; readonly atMs: number }
+  /** `superseded`: it was told that another has the lock; else it gave up by its own clock. */
+  | { readonly say: "lost"; readonly atMs: number; readonly superseded: boolean }
   | {
       readonly say: "wrote";
       /** `isHeld()` and `signal.aborted`, read right before the write. */

@@ -13,7 +13,7 @@ import { connect } from "@nats-io/transport-node";
 import { expect, vi } from "vitest";
 import { type ChildExit, startChild, type TestChild } from "../../harness/child.ts";
 import { cleanUpLater } from "../../harness/cleanup.ts";
-import type { MemberDeath } from "../../harness/cluster/leader-killer.ts";
+import type { MemberFault } from "../../harness/cluster/member-fault.ts";
 import { patient } from "../../harness/cluster/mode.ts";
 import { eventually } from "../../harness/deadline.ts";
 import type { Fault } from "../oracle/history.ts";
@@ -65,7 +65,9 @@ export interface Court {
   readonly url: string;
   readonly replicas?: number;
   /** Of members of a cluster, while trials are held. */
-  readonly deaths?: readonly MemberDeath[];
+  readonly deaths?: readonly MemberFault[];
+  /** The same of members that were cut off from the others. */
+  readonly partitions?: readonly MemberFault[];
   namespace(): string;
 }
 
@@ -265,7 +267,7 @@ export class Trial {
         entries: this.ledger,
         dead: dead.map(({ id, reason, attempts }) => ({ id, reason, attempts })),
         records: records ?? (await this.records()),
-        faults: [...this.#faults, ...this.deathsOfMembers],
+        faults: [...this.#faults, ...this.faultsOfMembers],
       },
       { maxAttempts: this.maxAttempts },
     );
@@ -273,13 +275,17 @@ export class Trial {
 
   /**
    * A leader dies with the extensions and acks of that moment, and with deliveries that it has told nobody of; until there is another, leases
-   * run out that are shorter than that.
+   * run out that are shorter than that. One that is cut off goes on delivering and extending for a while, beside its successor.
    */
-  get deathsOfMembers(): readonly Fault[] {
-    return (this.#court.deaths ?? [])
+  get faultsOfMembers(): readonly Fault[] {
+    const { deaths = [], partitions = [] } = this.#court;
+    return [
+      ...deaths.map((death) => ({ ...death, what: `the death of ${death.member}` })),
+      ...partitions.map((cut) => ({ ...cut, what: `${cut.member} is cut off from the others` })),
+    ]
       .filter(({ untilMs }) => untilMs >= this.#startedMs)
-      .map(({ member, fromMs, untilMs }) => ({
-        what: `the death of ${member}`,
+      .map(({ what, fromMs, untilMs }) => ({
+        what,
         fromMs,
         untilMs,
         explains: ["repeated-attempt", "stale-effect"],

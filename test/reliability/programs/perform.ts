@@ -21,7 +21,10 @@ export async function perform(context: ExecutionContext<Work>, hands: Hands): Pr
         throw new Error(`failing as told, attempt ${context.attempt}`);
       return;
     case "hold":
-      return hands.released(context.job.id);
+      return Promise.race([
+        hands.released(context.job.id),
+        ...(work.heed === true ? [aborted(context.signal)] : []),
+      ]);
     case "block":
       for (const until = performance.now() + work.ms; performance.now() < until;);
       return;
@@ -51,6 +54,12 @@ function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
       clearTimeout(timer);
       reject(signal.reason as Error);
     });
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error));
   });
 }
 

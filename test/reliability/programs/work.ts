@@ -11,8 +11,8 @@ export type Work =
     }
   /** Throws on the first `times` attempts. */
   | { readonly do: "fail"; readonly times: number }
-  /** Waits until the test sends `{ release: id }`, whatever its signal says. */
-  | { readonly do: "hold"; readonly deliveries: number }
+  /** Waits until the test sends `{ release: id }`, whatever its signal says; with `heed` it throws when that is aborted. */
+  | { readonly do: "hold"; readonly deliveries: number; readonly heed?: boolean }
   /** Keeps the event loop from turning. */
   | { readonly do: "block"; readonly ms: number; readonly deliveries: number }
   | { readonly do: "exit"; readonly deliveries: number }

@@ -24,6 +24,11 @@ export interface ClusterOptions {
   readonly readyMs?: number;
   /** Whether members tell clients of each other; false where clients are to stay with the addresses they have. Default true. */
   readonly advertise?: boolean;
+  /**
+   * How the members find each other: for each of them, lines of its `cluster` block, given the ports on which they listen for each other. Called
+   * for every start, as each has ports of its own. Default: each knows the addresses of all.
+   */
+  readonly routing?: (ports: readonly number[]) => Promise<readonly string[]>;
   /** What the readiness probe connects with, where `config` asks for credentials. */
   readonly connectWith?: Omit<ConnectionOptions, "servers">;
 }
@@ -65,16 +70,16 @@ export async function launchCluster(options: ClusterOptions): Promise<LaunchedCl
 }
 
 async function startMembers(options: ClusterOptions, size: number): Promise<LaunchedCluster> {
-  const { path, config = "", storeDir, advertise = true } = options;
+  const { path, config = "", storeDir, advertise = true, routing = fullMesh } = options;
   const ports = new Set<number>();
   while (ports.size < size) ports.add(await findFreePort());
-  const routes = [...ports].map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
+  const routes = await routing([...ports]);
   const launches = [...ports].map((port, index) =>
     launchServer({
       path,
       name: `n${index + 1}`,
       ...(storeDir === undefined ? {} : { storeDir: join(storeDir, `n${index + 1}`) }),
-      config: `cluster { name: "millrace", listen: "127.0.0.1:${port}", routes: [${routes}], no_advertise: ${!advertise} }\n${config}`,
+      config: `cluster { name: "millrace", listen: "127.0.0.1:${port}", no_advertise: ${!advertise}, ${routes[index] ?? ""} }\n${config}`,
     }),
   );
   const settled = await Promise.allSettled(launches);
@@ -97,4 +102,9 @@ async function startMembers(options: ClusterOptions, size: number): Promise<Laun
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+function fullMesh(ports: readonly number[]): Promise<readonly string[]> {
+  const routes = ports.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
+  return Promise.resolve(ports.map(() => `routes: [${routes}]`));
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
 import { ELECTIONS_MS } from "../connection/patient-connection.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -6,6 +7,8 @@ import type { HeaderRecord } from "../wire/headers.ts";
 import type { DirectReads } from "./direct-reads.ts";
 import { type LeaderReads, WRITE_NAME } from "./leader-reads.ts";
 
+/** Between two looks at a first copy that is on its way. */
+const UNDECIDED_PAUSE_MS = 250;
 const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
 
 /** How it reads and writes; shared by all buckets of a connection. */
@@ -57,10 +60,23 @@ export async function writeOnce(
       const unanswered = MillraceError.is(error, "publish-timeout");
       if (!unanswered && !(conflict && doubtful)) throw error;
       const last = await reads.last(stream, subject).catch(() => {
-        throw error;
+        throw unconfirmed(subject, error);
       });
       if (last?.write === write) return last.sequence;
-      if (conflict || performance.now() > deadline) throw error;
+      if (performance.now() > deadline) throw unconfirmed(subject, error);
+      // Refused over the very revision that stands: the first copy is still on its way to a majority.
+      const undecided = conflict && (last?.sequence ?? 0) === expected;
+      if (conflict && !undecided) throw error;
+      if (undecided) await sleep(UNDECIDED_PAUSE_MS);
     }
   }
+}
+
+function unconfirmed(subject: string, cause: unknown): MillraceError {
+  if (MillraceError.is(cause, "publish-timeout")) return cause;
+  return new MillraceError(
+    "publish-timeout",
+    `The write to ${subject} was not confirmed by a majority of the cluster in time. It may be done all the same: read it again.`,
+    { cause },
+  );
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type HeldLock,
   LONGEST_LEASE_MS,
@@ -22,6 +23,8 @@ type KeepLock = (order: LockOrder, leaseMs: number, ageMs: number) => LockKeepin
 
 /** Each round something has to be written between a look and the write that follows it. */
 const ROUNDS = 4;
+/** Between two tries on what stands as it was expected and yet refuses a write: another write is on its way to a majority. */
+const UNDECIDED_PAUSE_MS = 50;
 /** An answer that comes after most of the lease is of no use. */
 const acquireTimeoutMs = (leaseMs: number): number =>
   Math.min(5_000, Math.max(1_000, Math.floor(leaseMs / 2)));
@@ -65,7 +68,9 @@ export class NatsLocks implements LockStore {
       const timeoutMs = renewTimeoutMs(claim.leaseMs);
       const token = await this.#bucket.write(name, value, expected, timeoutMs);
       if (token !== undefined) return this.#next(lock, { name, token });
-      expected = (await this.#own(name, write))?.revision;
+      const own = await this.#own(name, write);
+      if (own?.revision === expected) throw undecided(name);
+      expected = own?.revision;
     }
     this.#names.forget(lock, name);
     throw new MillraceError(
@@ -118,7 +123,12 @@ export class NatsLocks implements LockStore {
     for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
       const token = await this.#writeToAcquire(name, claim, expected);
       if (token !== undefined) return this.#next(claim, { name, token });
-      expected = await this.#expectedToAcquire(name, claim);
+      const found = await this.#expectedToAcquire(name, claim);
+      if (found === expected) {
+        if (round === ROUNDS) throw undecided(name);
+        await sleep(UNDECIDED_PAUSE_MS);
+      }
+      expected = found;
     }
     this.#names.forget(claim, name);
     return undefined;
@@ -165,4 +175,15 @@ export class NatsLocks implements LockStore {
   #readNow(name: string, patient = false): Promise<[LockEntry | undefined, number]> {
     return Promise.all([this.#bucket.read(name, patient), this.#bucket.serverNow(patient)]);
   }
+}
+
+/**
+ * The entry is as expected, and a write that expects it is refused: one that was made before, perhaps by the same holder, has no majority of the cluster
+ * behind it yet. Nothing is known then. A leader that was cut off answers so until it steps down, and so does one whose followers are slow.
+ */
+function undecided(name: string): MillraceError {
+  return new MillraceError(
+    "request-timeout",
+    `Could not take the lock ${name}: a write that was made before is not confirmed by a majority of the cluster yet. Try again.`,
+  );
 }

@@ -1,0 +1,6 @@
+/** What a member of a cluster went through, until the cluster was whole again, on the clock of the tests' ledgers. */
+export interface MemberFault {
+  readonly member: string;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
