@@ -7,6 +7,7 @@ import { nameOf, serversUnderTest } from "../harness/servers.ts";
 import { Holders } from "../locks/holder.ts";
 import { IsolatedClient } from "./harness/isolated-client.ts";
 import { Trial } from "./harness/trial.ts";
+import { aliveOverTime, livesOf } from "./oracle/alive.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 
 /** Longer than an election, so that what keeps the others waiting is the lease. */
@@ -63,7 +64,7 @@ for (const target of serversUnderTest()) {
         const heal = cluster.isolate(isolated, how);
         const partedMs = ledgerNowMs();
         const insisting = client.insist();
-        const written = Promise.allSettled([client.writeDocument()]);
+        const written = client.writeDocument();
         const [lost, aborted] = await Promise.all([
           a.heard("lost"),
           nodeA.heard("aborted", "first").then(() => ledgerNowMs()),
@@ -75,6 +76,7 @@ for (const target of serversUnderTest()) {
         const second = await b.heard("held");
         expect(second.atMs).toBeGreaterThan(lost.atMs);
         expect(second.token).toBeGreaterThan(first.token);
+        nodeA.release("first");
         // Whichever comes first: the one that ran comes again, and the one that waited is woken.
         const next = await Promise.race(
           ["first", "second"].map((id) => nodeB.heard("started", id)),
@@ -83,10 +85,8 @@ for (const target of serversUnderTest()) {
         console.log(
           `given up ${Math.round(lost.atMs - partedMs)} ms after the ${how} (the singleton ${Math.round(aborted - partedMs)} ms), taken ${Math.round(second.atMs - lost.atMs)} ms later`,
         );
-        const bothSides = await Promise.all(
-          [isolated, ...others].map((member) => leaderAsKnownTo(member, LOCKS)),
-        );
-        expect(bothSides.slice(1)).not.toContain(isolated.name);
+        for (const member of others)
+          expect(await leaderAsKnownTo(member, LOCKS)).not.toBe(isolated.name);
         client.end();
         const told = await insisting;
         console.log(
@@ -97,7 +97,8 @@ for (const target of serversUnderTest()) {
         expect(told.renewals).not.toContain("given");
         expect(told.acquisitions).not.toContain("given");
         await heal();
-        expect(await written).toMatchObject([{ status: "fulfilled" }]);
+        // A partition may last longer than it waits; then it does not know.
+        expect(["written", "publish-timeout"]).toContain(await written);
 
         a.write();
         expect(await a.heard("wrote")).toMatchObject({
@@ -111,13 +112,15 @@ for (const target of serversUnderTest()) {
         b.release();
         expect((await again.heard("held")).token).toBeGreaterThan(second.token);
 
-        await Promise.all(["first", "second"].map((id) => nodeB.heard("ended", id)));
+        // Whichever node gets what is left.
+        await trial.drained();
         nodeB.signal("SIGTERM");
         await nodeB.exit(10_000);
         await trial.publish({ third: { do: "work", ms: 50 } });
         expect((await nodeA.heard("started", "third")).token).toBeGreaterThan(next.token);
         await trial.drained();
         expect(await trial.expectClean()).toMatchObject({ succeeded: 3 });
+        for (const { alive } of aliveOverTime(livesOf(trial.ledger, []))) expect(alive).toBe(1);
       },
       patient(120_000),
     );

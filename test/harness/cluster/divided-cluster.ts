@@ -86,16 +86,21 @@ export class DividedCluster {
     );
   }
 
-  /** Has a stream change its leader until it is this member. */
-  async haveLead(member: LaunchedServer, stream: string): Promise<void> {
+  /** Has a stream, or a consumer of it, change its leader until it is this member. */
+  async haveLead(member: LaunchedServer, stream: string, consumer?: string): Promise<void> {
+    const group = consumer === undefined ? stream : `${stream} ${consumer}`;
+    const subject =
+      consumer === undefined
+        ? `$JS.API.STREAM.LEADER.STEPDOWN.${stream}`
+        : `$JS.API.CONSUMER.LEADER.STEPDOWN.${stream}.${consumer}`;
     await using nc = await connect({ servers: this.members.map(({ url }) => url) });
     await eventually(
       async () => {
-        if ((await this.leaderOf(stream)) === member) return true;
-        await nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.${stream}`, "", { timeout: 2_000 });
+        if ((await this.leaderOf(group)) === member) return true;
+        await nc.request(subject, "", { timeout: 2_000 });
         return false;
       },
-      { withinMs: ELECTION_MS, everyMs: 100, describe: `${member.name} leads ${stream}` },
+      { withinMs: ELECTION_MS, everyMs: 100, describe: `${member.name} leads ${group}` },
     );
   }
 

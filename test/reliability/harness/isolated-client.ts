@@ -57,9 +57,9 @@ export class IsolatedClient {
     this.#stream = stream;
   }
 
-  /** One write of a new document, whose answer may come when the partition is over. @returns its revision */
-  writeDocument(): Promise<number> {
-    return this.#documents.put("key", { of: "the isolated side" }, 0);
+  /** One write of a new document, whose answer may come when the partition is over. @returns "written", or the code of its error */
+  writeDocument(): Promise<string> {
+    return codeOf(this.#documents.put("key", { of: "the isolated side" }, 0), () => "written");
   }
 
   /** Tries until `end`. */
@@ -73,10 +73,12 @@ export class IsolatedClient {
       for (; !this.#over; await pause(BETWEEN_MS)) await act();
     };
     await Promise.all([
-      again(async () => void renewals.add(await outcomeOf(locks.renew(this.#mine, this.#lease)))),
+      again(
+        async () => void renewals.add(await codeOf(locks.renew(this.#mine, this.#lease), given)),
+      ),
       again(async () => {
         tries += 1;
-        acquisitions.add(await outcomeOf(locks.acquire("free", this.#lease)));
+        acquisitions.add(await codeOf(locks.acquire("free", this.#lease), given));
       }),
       again(async () => {
         if (await this.#isAnswered()) readsUntilMs = ledgerNowMs();
@@ -101,9 +103,13 @@ export class IsolatedClient {
   }
 }
 
-async function outcomeOf(attempt: Promise<HeldLock | undefined>): Promise<string> {
+function given(lock: HeldLock | undefined): string {
+  return lock === undefined ? "busy" : "given";
+}
+
+async function codeOf<T>(attempt: Promise<T>, wordFor: (value: T) => string): Promise<string> {
   try {
-    return (await attempt) === undefined ? "busy" : "given";
+    return wordFor(await attempt);
   } catch (error) {
     return MillraceError.is(error) ? error.code : String(error);
   }

@@ -95,9 +95,16 @@ async function handle(context: ExecutionContext<Work>): Promise<string> {
   return "done";
 }
 
-function released(id: string): Promise<void> {
-  if (releasedEarly.delete(id)) return Promise.resolve();
-  return new Promise((resolve) => holders.set(id, resolve));
+function released(id: string, signal: AbortSignal | undefined): Promise<void> {
+  // It holds in none of its runs any more.
+  if (releasedEarly.has(id)) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    holders.set(id, resolve);
+    signal?.addEventListener("abort", () => {
+      holders.delete(id);
+      reject(signal.reason as Error);
+    });
+  });
 }
 
 async function dieBeforeRun(...[, next]: Parameters<Middleware>): Promise<unknown> {

@@ -2,8 +2,8 @@ import type { ExecutionContext } from "@millrace/core";
 import { deliveryOf, type Work } from "./work.ts";
 
 export interface Hands {
-  /** Resolves when the test releases this job. */
-  readonly released: (id: string) => Promise<void>;
+  /** Resolves when the test releases this job. @throws what the signal says, where there is one */
+  readonly released: (id: string, signal: AbortSignal | undefined) => Promise<void>;
 }
 
 /** Does what a payload says, up to the effect. @throws where the payload says so, and what a heeded signal says */
@@ -21,10 +21,7 @@ export async function perform(context: ExecutionContext<Work>, hands: Hands): Pr
         throw new Error(`failing as told, attempt ${context.attempt}`);
       return;
     case "hold":
-      return Promise.race([
-        hands.released(context.job.id),
-        ...(work.heed === true ? [aborted(context.signal)] : []),
-      ]);
+      return hands.released(context.job.id, work.heed === true ? context.signal : undefined);
     case "block":
       for (const until = performance.now() + work.ms; performance.now() < until;);
       return;
@@ -54,12 +51,6 @@ function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
       clearTimeout(timer);
       reject(signal.reason as Error);
     });
-  });
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason as Error));
   });
 }
 
