@@ -36,6 +36,8 @@ describeEachServer("12: the leader of the schedules", (server) => {
     async () => {
       const fleet = await Fleet.start(server, [EVERY_SECOND]);
       const a = await fleet.node({ strike: { at: "after-intent", signal: "SIGSTOP" } });
+      await a.struck();
+      await a.heard("leading", ({ leading }) => leading);
       const b = await fleet.node();
       await b.heard("leading", ({ leading }) => leading);
       await eventuallyFired(fleet, 2);
@@ -57,8 +59,11 @@ describeEachServer("12: the leader of the schedules", (server) => {
   it(
     "frozen between its last look at the lock and the publish, past the dedupe window: what it publishes then is dropped",
     async () => {
-      const fleet = await Fleet.start(server, [EVERY_SECOND]);
+      // What an election makes be published again would be past the window too.
+      await server.calm();
+      const fleet = await Fleet.start(server, [EVERY_SECOND], { dedupeWindowMs: 100 });
       const a = await fleet.node({ strike: { at: "before-publish", signal: "SIGSTOP" } });
+      await a.struck();
       const b = await fleet.node();
       await b.heard("leading", ({ leading }) => leading);
       // The new leader makes up for what is due at once; two more ticks are a second at least, and so past the window.
@@ -146,6 +151,6 @@ async function eventuallyFired(fleet: Fleet, more: number): Promise<void> {
   await eventually(async () => (await fired()) >= before + more, {
     withinMs: 30_000,
     everyMs: 100,
-    describe: `${more} more slots are enqueued`,
+    describe: () => `${more} more slots are enqueued; the nodes said\n${fleet.lastWords()}`,
   });
 }

@@ -4,6 +4,7 @@ import { connect, type Millrace } from "millrace";
 import { expect } from "vitest";
 import { startChild, type TestChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { lasting } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import type { TestServer } from "../harness/servers.ts";
 import { readRecords } from "../reliability/harness/records.ts";
@@ -11,8 +12,9 @@ import { type ProgramConfig, QUEUE, type Said, type Told } from "./program-confi
 
 const START_MS = 45_000;
 const PATIENCE_MS = 30_000;
-/** So short that what is published a moment later is not held back by its id. */
-const DEDUPE_MS = 100;
+const LAST_LINES = 10;
+/** So short that what is published a moment later is not held back by its id; what an election makes be published again has to be. */
+const DEDUPE_MS = lasting(100);
 
 export interface FleetNode extends TestChild {
   readonly name: string;
@@ -21,6 +23,8 @@ export interface FleetNode extends TestChild {
     accepts?: (message: Extract<Said, { say: S }>) => boolean,
     withinMs?: number,
   ): Promise<Extract<Said, { say: S }>>;
+  /** Its strike has taken effect. Until then it may lose the lead, to an election say, and be struck only when it leads again. */
+  struck(): Promise<void>;
   jump(ms: number): void;
 }
 
@@ -31,13 +35,19 @@ export class Fleet {
   readonly leaseMs = 1_000;
   readonly #server: TestServer;
   readonly #schedules: readonly ScheduleTiming[];
-  #nodes = 0;
+  /** Also of nodes that are starting. */
+  #names = 0;
+  readonly #nodes: FleetNode[] = [];
 
-  static async start(server: TestServer, schedules: readonly ScheduleTiming[]): Promise<Fleet> {
+  static async start(
+    server: TestServer,
+    schedules: readonly ScheduleTiming[],
+    { dedupeWindowMs = DEDUPE_MS } = {},
+  ): Promise<Fleet> {
     const namespace = server.namespace();
     const client = await connect({ servers: server.url, namespace, env: {} });
     cleanUpLater(() => client.close());
-    await client.queues.ensure(QUEUE, { dedupeWindowMs: DEDUPE_MS });
+    await client.queues.ensure(QUEUE, { dedupeWindowMs });
     return new Fleet(server, namespace, client, schedules);
   }
 
@@ -55,8 +65,8 @@ export class Fleet {
 
   /** Resolves when the node is ready; which one leads is another question. */
   async node(choices: Partial<Pick<ProgramConfig, "offsetMs" | "strike" | "leaseMs">> = {}) {
-    this.#nodes += 1;
-    const name = `n${this.#nodes}`;
+    this.#names += 1;
+    const name = `n${this.#names}`;
     const config: ProgramConfig = {
       servers: this.#server.url,
       namespace: this.namespace,
@@ -79,9 +89,18 @@ export class Fleet {
           (message): message is never => (message as Said).say === say && accepts(message as never),
           withinMs,
         ),
+      struck: async () => void (await child.line(/^SIG/, PATIENCE_MS)),
       jump: (jumpMs) => child.send({ jumpMs } satisfies Told),
     };
+    this.#nodes.push(node);
     return node;
+  }
+
+  /** The end of what each node printed, for a failure. */
+  lastWords(): string {
+    return this.#nodes
+      .flatMap(({ name, output }) => [`${name}:`, ...output().slice(-LAST_LINES)])
+      .join("\n");
   }
 
   /** How many slots of each schedule were enqueued late. */
@@ -112,11 +131,16 @@ export class Fleet {
   }
 }
 
-/** The slots of a schedule whose jobs have ended, one for each record, in their order. */
+/**
+ * The slots of a schedule whose jobs have ended, one for each job in the queue, in their order. Where a confirmation was lost, a record is written
+ * twice.
+ */
 export function slotsOf(records: readonly HistoryRecord[], schedule: string): readonly number[] {
-  return records
-    .filter(({ id, state }) => id.startsWith(`cron:${schedule}:`) && state !== "requeued")
-    .map(({ id }) => slotOf(id))
+  const ended = records.filter(
+    ({ id, state }) => id.startsWith(`cron:${schedule}:`) && state !== "requeued",
+  );
+  return [...new Map(ended.map(({ id, sequence }) => [`${id} ${sequence}`, id])).values()]
+    .map(slotOf)
     .sort((one, other) => one - other);
 }
 
