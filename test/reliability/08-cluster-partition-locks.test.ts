@@ -69,7 +69,7 @@ for (const target of serversUnderTest()) {
           a.heard("lost"),
           nodeA.heard("aborted", "first").then(() => ledgerNowMs()),
         ]);
-        expect(lost.atMs - partedMs).toBeLessThanOrEqual((LEASE_MS * 5) / 6);
+        expect(lost.atMs - partedMs).toBeLessThan(LEASE_MS);
         // It was renewed at the latest a third of a lease before, and nothing was decided since.
         expect(lost.atMs - partedMs).toBeGreaterThan(LEASE_MS / 2 - 1_000);
         expect(lost.superseded).toBe(false);
