@@ -2,6 +2,7 @@ import type { HistoryQuery, HistoryRecord, HistoryStore } from "@millrace/core";
 import { watchConnection } from "../connection/connection-events.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
+import { HistoryFollower, recordKey } from "./history-follower.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
 
@@ -21,7 +22,7 @@ export class NatsHistory implements HistoryStore {
     const records: HistoryRecord[] = [];
     const seen = new Set<string>();
     for await (const record of this.#records(this.#server.names.history(queue, id))) {
-      const key = keyOf(record);
+      const key = recordKey(record);
       if (seen.has(key)) continue;
       seen.add(key);
       records.push(record);
@@ -57,36 +58,28 @@ export class NatsHistory implements HistoryStore {
     return [...newest.values()];
   }
 
-  /** What was missed while the connection was away is read when it is back; a record may then be told twice. */
   async follow(
-    { id, queue }: HistoryQuery,
+    query: HistoryQuery,
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
     const { nc, patient, names } = this.#server;
-    const told = new Set<string>();
-    const tell = (record: HistoryRecord | undefined): void => {
-      if (record === undefined || told.has(keyOf(record))) return;
-      told.add(keyOf(record));
-      listener(record);
-    };
-    const sub = nc.subscribe(names.history(queue, id), {
-      callback: (error, msg) =>
-        error ? this.#onProblem(error, "follow a job") : tell(readHistoryRecord(msg.data)),
+    const problem = (error: unknown): void => this.#onProblem(error, "follow a job");
+    const follower = new HistoryFollower(() => this.read(query), listener, problem);
+    const sub = nc.subscribe(names.history(query.queue, query.id), {
+      callback: (error, msg) => {
+        if (error) return problem(error);
+        const record = readHistoryRecord(msg.data);
+        if (record !== undefined) follower.heard(record);
+      },
     });
-    const catchUp = async (): Promise<void> => {
-      const records = await this.read({ id, ...(queue === undefined ? {} : { queue }) });
-      if (!sub.isClosed()) records.forEach(tell);
-    };
     const unwatch = watchConnection(nc, (status) => {
-      if (status.type === "reconnect")
-        catchUp().catch((error: unknown) =>
-          this.#onProblem(error, "catch up with a job's history"),
-        );
+      if (status.type === "reconnect") follower.missed();
     });
     // Not before the server knows of the subscription may the caller read what came before it.
     await request("follow a job", () => patient.flush());
     return {
       stop: () => {
+        follower.stop();
         unwatch();
         if (!nc.isClosed()) sub.unsubscribe();
         return Promise.resolve();
@@ -144,9 +137,4 @@ export class NatsHistory implements HistoryStore {
       }
     });
   }
-}
-
-/** A record that was written twice, because a confirmation was lost, is one record. One of the same id's later use is another. */
-function keyOf(record: HistoryRecord): string {
-  return `${record.queue}/${record.sequence ?? ""}/${record.generation}/${record.state}`;
 }

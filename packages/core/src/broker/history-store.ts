@@ -14,7 +14,10 @@ export interface HistoryStore {
     readonly queue?: string;
     readonly limit: number;
   }): Promise<readonly HistoryRecord[]>;
-  /** Calls for each record of the job from now on. Read first or after: subscribe, then read, then wait. */
+  /**
+   * Calls for each record of the job from now on, once it is stored; after an outage for earlier ones too. Read first or after: subscribe, then read, then
+   * wait.
+   */
   follow(
     query: HistoryQuery,
     listener: (record: HistoryRecord) => void,
