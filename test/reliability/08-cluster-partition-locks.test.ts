@@ -61,7 +61,7 @@ for (const target of serversUnderTest()) {
         );
         await cluster.haveLead(isolated, CLAIMS);
 
-        const heal = cluster.isolate(isolated, how);
+        const heal = cluster.isolate(isolated, how, LEASE_MS);
         const partedMs = ledgerNowMs();
         const insisting = client.insist();
         const written = client.writeDocument();

@@ -48,7 +48,7 @@ for (const target of serversUnderTest()) {
         ];
         await Promise.all(producers.map((producer) => producer.message(hasConfirmed(100), 30_000)));
 
-        const heal = cluster.isolate(isolated, "blackhole");
+        const heal = cluster.isolate(isolated, "blackhole", LEASE_MS);
         const partedMs = ledgerNowMs();
         await there.heard("ended", "long");
         const ranAgainMs = ledgerNowMs();

@@ -108,8 +108,12 @@ export class DividedCluster {
     return this.members.filter((other) => other !== member);
   }
 
-  /** No byte passes between this member and the others until the returned function is called, which resolves when all copies are current. */
-  isolate(member: LaunchedServer, how: "blackhole" | "cut"): () => Promise<void> {
+  /**
+   * No byte passes between this member and the others until the returned function is called, which resolves when all copies are current.
+   *
+   * @param leaseMs what its old leaders delivered last, when the others had delivered it already, may be in a node's hands for so long afterwards
+   */
+  isolate(member: LaunchedServer, how: "blackhole" | "cut", leaseMs: number): () => Promise<void> {
     const index = this.members.indexOf(member);
     const cut = this.#ways.filter(({ from, to }) => from === index || to === index);
     const partition = { member: member.name, fromMs: ledgerNowMs(), untilMs: Infinity };
@@ -120,7 +124,7 @@ export class DividedCluster {
       await this.#expectNoOtherWay();
       for (const { proxy } of cut) proxy.heal();
       await allCurrent(this.members, CURRENT_MS);
-      partition.untilMs = ledgerNowMs();
+      partition.untilMs = ledgerNowMs() + leaseMs;
     };
   }
 
