@@ -91,13 +91,22 @@ async function enqueueAll(
 
 /**
  * SIGKILL for one node when a quarter of the jobs are through. Asks the server and not the results, which come
- * later, and waits until more jobs run than the other node has slots for: then some of them are on this one.
+ * later, and holds the node still until more jobs run than the other one has slots for: then it has some in hand.
  */
 async function killMidway(millrace: Millrace, total: number, doomed: NodeProcess): Promise<void> {
-  for (;;) {
+  const look = async () => {
     const { waiting, running, delayed } = await millrace.queues.snapshot(digest.queue);
-    const done = total - waiting - running - delayed;
-    if (waiting > 0 && (done < total * KILL_AT || running <= SLOTS)) continue;
+    return { waiting, running, done: total - waiting - running - delayed };
+  };
+  for (;;) {
+    const before = await look();
+    if (before.waiting > 0 && (before.done < total * KILL_AT || before.running <= SLOTS)) continue;
+    doomed.freeze();
+    const { waiting, running, done } = await look();
+    if (waiting > 0 && running <= SLOTS) {
+      doomed.thaw();
+      continue;
+    }
     const killed = doomed.kill();
     stdout.write(
       `node-1 is killed (SIGKILL) with ${done} of ${total} jobs done, ${running} running\n`,

@@ -11,6 +11,9 @@ export interface NodeProcess {
   readonly pid: number;
   /** Where its `/livez`, `/readyz` and `/metrics` are. */
   readonly healthUrl: string;
+  /** SIGSTOP: nothing it has in hand goes on. */
+  freeze(): void;
+  thaw(): void;
   /** SIGKILL: no goodbye. */
   kill(): Promise<void>;
   /** SIGTERM, and the end of it. */
@@ -46,6 +49,8 @@ export async function startNodeProcess(options: {
     name: options.name,
     pid: child.pid ?? 0,
     healthUrl: await firstLine(child, options.name),
+    freeze: () => void child.kill("SIGSTOP"),
+    thaw: () => void child.kill("SIGCONT"),
     kill: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
   };

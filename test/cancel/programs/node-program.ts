@@ -3,6 +3,7 @@ import type { ExecutionContext } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { connectTo } from "../../reliability/programs/connect.ts";
 import { patient, task, type Task } from "./jobs.ts";
+import { lasting } from "../../harness/cluster/mode.ts";
 
 interface ProgramConfig {
   readonly servers: string;
@@ -12,7 +13,11 @@ interface ProgramConfig {
   readonly leaseMs?: number;
 }
 
-const { name, leaseMs = 1_000, ...server } = JSON.parse(process.argv[2] ?? "") as ProgramConfig;
+const {
+  name,
+  leaseMs = lasting(1_000),
+  ...server
+} = JSON.parse(process.argv[2] ?? "") as ProgramConfig;
 const say = (message: object): void => void process.send?.(message);
 
 interface Step {

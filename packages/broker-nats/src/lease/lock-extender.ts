@@ -24,6 +24,7 @@ type Answer =
   { readonly kind: "extended" } | { readonly kind: "superseded" } | { readonly kind: "unknown" };
 
 const WRONG_SEQUENCE = new Set([10071, 10164]);
+const NO_MESSAGE = 10037;
 const TRIES_A_LEASE = 12;
 const READ_TIMEOUT_MS = 2_000;
 
@@ -66,9 +67,14 @@ export class LockExtender {
     const reply = await nc.request(`$JS.API.STREAM.MSG.GET.${stream}`, query, {
       timeout: READ_TIMEOUT_MS,
     });
-    const { message } = reply.json<{ message?: { seq: number; data?: string } }>();
-    if (message === undefined || !decode(message.data).includes(write))
-      return { kind: "superseded" };
+    const { message, error } = reply.json<{
+      message?: { seq: number; data?: string };
+      error?: { err_code?: number };
+    }>();
+    // Whatever else the server says, between two leaders for instance, tells nothing of the lock.
+    if (message === undefined)
+      return { kind: error?.err_code === NO_MESSAGE ? "superseded" : "unknown" };
+    if (!decode(message.data).includes(write)) return { kind: "superseded" };
     extension.token = message.seq;
     return { kind: "unknown" };
   }
