@@ -61,7 +61,11 @@ describeEachServer("progress and results over processes", (server) => {
     const step = (value: number, done = false): void => child.send({ report: "r", value, done });
     step(1);
     await reader.until(1);
-    expect((await handle.status()).progress).toMatchObject({ value: 1, note: "step 1" });
+    // A report is heard before it is stored.
+    await eventually(async () => (await handle.status()).progress?.note === "step 1", {
+      withinMs: 5_000,
+      describe: "the first report shows in the job's status",
+    });
     await server.kill();
     step(2);
     await server.restart();

@@ -15,7 +15,7 @@ const LEADERS_SHARE = 0.75;
 const FIRST_AFTER_MS = [200, 2_500] as const;
 const NEXT_AFTER_MS = [1_500, 6_000] as const;
 const DOWN_MS = [0, 1_500] as const;
-const RECOVERY_MS = 60_000;
+export const RECOVERY_MS = 60_000;
 
 /**
  * Kills members of a cluster one at a time while tests run: with SIGKILL, at random moments, mostly the one that leads the most

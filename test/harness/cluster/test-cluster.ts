@@ -6,7 +6,7 @@ import {
 import { join } from "node:path";
 import { startChild } from "../child.ts";
 import type { UseServerOptions } from "../servers.ts";
-import { LeaderKiller } from "./leader-killer.ts";
+import { allCurrent, LeaderKiller, RECOVERY_MS } from "./leader-killer.ts";
 import type { MemberFault } from "./member-fault.ts";
 import { MONITOR_CONFIG } from "./members.ts";
 import { REPLICAS } from "./mode.ts";
@@ -76,7 +76,10 @@ async function withBalancer(cluster: LaunchedCluster, mostKills: number): Promis
     freeze: () => each((member) => member.pause()),
     thaw: () => members.forEach((member) => member.resume()),
     restart: () => each((member) => member.restart()),
-    calm: () => killer.rest(),
+    async calm() {
+      await killer.rest();
+      await allCurrent(members, RECOVERY_MS);
+    },
     async bringBack() {
       members.forEach((member) => member.resume());
       if (members.some(({ state }) => state === "ended")) {
