@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Broker, silentLogger } from "@millrace/core";
+import { type Broker, type HistoryRecord, silentLogger } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { expect, it, vi } from "vitest";
 import { indexJob, QUEUE, type RuleName, RULES } from "../unique/index-job.ts";
@@ -36,7 +36,7 @@ describeEachServer("15: 100 producers race for one unique key", (server) => {
     expect(waiting).toBe(1);
     await race.node("a");
     await race.drained();
-    expect(race.runs()).toHaveLength(1);
+    expect(await race.runs()).toHaveLength(1);
     expect(race.ledger.filter(({ event }) => event === "confirmed")).toHaveLength(1);
   });
 
@@ -53,7 +53,7 @@ describeEachServer("15: 100 producers race for one unique key", (server) => {
     await race.over();
     await race.drained();
 
-    const runs = race.runs();
+    const runs = await race.runs();
     const confirmed = new Set(
       race.ledger.filter(({ event }) => event === "confirmed").map(({ id }) => id),
     );
@@ -212,20 +212,41 @@ class Race {
     return this.ledger.filter((entry) => entry.event === event).length;
   }
 
-  /** The jobs that ran, in the order of their ends. */
-  runs(): readonly Run[] {
-    const found = new Map<string, { fromMs: number; untilMs: number }>();
-    for (const { event, id, atMs } of this.ledger) {
-      const run = found.get(id) ?? { fromMs: Number.POSITIVE_INFINITY, untilMs: 0 };
-      if (event === "confirmed" || event === "started") run.fromMs = Math.min(run.fromMs, atMs);
-      if (event === "ended") run.untilMs = Math.max(run.untilMs, atMs);
-      found.set(id, run);
+  /**
+   * The jobs that ran, in the order of their ends. The end that counts is that of the run on record, which freed the key: a server that is killed may
+   * forget that it delivered a job, and one that had ended runs again.
+   */
+  async runs(): Promise<readonly Run[]> {
+    const found = new Map<string, { fromMs: number; ran: LedgerEntry[] }>();
+    for (const entry of this.ledger) {
+      const run = found.get(entry.id) ?? { fromMs: Number.POSITIVE_INFINITY, ran: [] };
+      if (entry.event === "confirmed" || entry.event === "started")
+        run.fromMs = Math.min(run.fromMs, entry.atMs);
+      if (entry.event === "started" || entry.event === "ended") run.ran.push(entry);
+      found.set(entry.id, run);
     }
-    return [...found]
-      .map(([id, run]) => ({ id, ...run }))
-      .filter(({ untilMs }) => untilMs > 0)
-      .toSorted((a, b) => a.untilMs - b.untilMs);
+    const runs: Run[] = [];
+    for (const [id, { fromMs, ran }] of found) {
+      if (!ran.some(({ event }) => event === "ended")) continue;
+      const record = (await this.broker.history.read({ id, queue: QUEUE })).at(-1);
+      runs.push({ id, fromMs, untilMs: endOnRecord(ran, record) });
+    }
+    return runs.toSorted((a, b) => a.untilMs - b.untilMs);
   }
+}
+
+/** Of the runs on the record's node that which took as long as the record says. */
+function endOnRecord(ran: readonly LedgerEntry[], record: HistoryRecord | undefined): number {
+  const ends = ran.flatMap((entry) => {
+    if (entry.event !== "ended" || entry.process !== record?.node) return [];
+    const started = ran.find((other) => other.event === "started" && other.token === entry.token);
+    const tookMs = entry.atMs - (started?.atMs ?? Number.NEGATIVE_INFINITY);
+    return [{ endedMs: entry.atMs, off: Math.abs(tookMs - (record.durationMs ?? 0)) }];
+  });
+  const [onRecord] = ends.toSorted((a, b) => a.off - b.off);
+  // Where what is on record is no run, as of one that was cancelled when it came again, the first end counts.
+  const first = ran.find(({ event }) => event === "ended");
+  return onRecord?.endedMs ?? first?.atMs ?? Number.NaN;
 }
 
 function says(said: unknown, what: string): boolean {
