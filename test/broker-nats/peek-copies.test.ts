@@ -1,8 +1,8 @@
 import { launchCluster } from "@millrace/broker-nats/server";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-// As told, also where everything else is made with three copies.
 import { patientManager } from "../harness/administrator.ts";
+// As told, also where everything else is made with three copies.
 import { connectBroker } from "../../packages/broker-nats/src/index.ts";
 import { eventually } from "../harness/deadline.ts";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";

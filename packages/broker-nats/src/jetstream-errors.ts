@@ -8,9 +8,9 @@ import {
   RequestError,
   TimeoutError,
 } from "@nats-io/nats-core";
+import { WRONG_SEQUENCE } from "./error-codes.ts";
 
 const NOT_ENABLED = new Set([10039, 10076]);
-const WRONG_SEQUENCE = new Set([10071, 10164]);
 
 /**
  * What the client or the server threw, as the one error family. A `MillraceError` stays as it is.

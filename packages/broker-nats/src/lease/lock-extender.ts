@@ -2,6 +2,7 @@ import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { encodeHeaders, rawHeaders } from "../wire/headers.ts";
 import type { LockOrder } from "./lock-order.ts";
 import { elapsedMs } from "./shared-clock.ts";
+import { NO_MESSAGE, WRONG_SEQUENCE } from "../error-codes.ts";
 
 /** What is known of a lock that is being extended. One a slot, until its next tenant. */
 interface Extension {
@@ -23,8 +24,6 @@ interface Turn {
 type Answer =
   { readonly kind: "extended" } | { readonly kind: "superseded" } | { readonly kind: "unknown" };
 
-const WRONG_SEQUENCE = new Set([10071, 10164]);
-const NO_MESSAGE = 10037;
 const TRIES_A_LEASE = 12;
 const READ_TIMEOUT_MS = 2_000;
 

@@ -3,9 +3,9 @@ import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readDeadLetter } from "../settlement/dead-letter-headers.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
+import { NO_MESSAGE } from "../error-codes.ts";
 
 const DEFAULT_LIMIT = 100;
-const NO_MESSAGE = 10037;
 const SEQUENCE_NOT_FOUND = 10043;
 
 export class NatsDeadLetters implements DeadLetterStore {

@@ -4,6 +4,7 @@ import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { ELECTIONS_MS, WITHOUT_LEADER } from "../connection/patient-connection.ts";
 import { Exchange, newParcel, type Parcel, RETRY, type Verdict } from "../exchange/exchange.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
+import { NO_MESSAGE } from "../error-codes.ts";
 
 /** The newest message on a key's subject. */
 export interface LastMessage {
@@ -17,7 +18,6 @@ export interface LastMessage {
   readonly write?: string | undefined;
 }
 
-const NOT_FOUND = 10037;
 const REMOVAL = /^(?:KV-Operation|Nats-Marker-Reason):/im;
 /** Names a write, so that who made it knows it again. */
 export const WRITE_NAME = "Millrace-Write";
@@ -90,7 +90,7 @@ function judge(reply: Msg, { subject }: Parcel<Found>): Verdict<Found> {
     return asMillraceError(cause, `read from ${subject}`);
   }
   const { message, error } = answer;
-  if (error?.err_code === NOT_FOUND) return undefined;
+  if (error?.err_code === NO_MESSAGE) return undefined;
   if (WITHOUT_LEADER.has(error?.err_code ?? 0)) return RETRY;
   if (error !== undefined)
     return asMillraceError(new JetStreamApiError(error), `read from ${subject}`);

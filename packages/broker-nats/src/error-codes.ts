@@ -1,0 +1,7 @@
+// What JetStream's error codes mean, for those who have only the code: the lease thread loads no client library for it.
+
+/** A compare-and-set was refused. */
+export const WRONG_SEQUENCE: ReadonlySet<number> = new Set([10071, 10164]);
+
+/** Nothing is stored at that place of a stream. */
+export const NO_MESSAGE = 10037;
