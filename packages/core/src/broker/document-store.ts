@@ -40,7 +40,8 @@ export interface DocumentStore {
   /** The server's time, epoch milliseconds: by how much a document has aged, whatever the clocks of those who wrote it. */
   now(): Promise<number>;
   /**
-   * Calls for each change from now on, also for those during an outage, once it is over. Watch first, then list: then nothing is missed.
+   * Calls for each document that changes from now on, also for those that changed during an outage, once it is over. Of changes to one document in
+   * quick succession perhaps only the last is told: what is there is always told in the end. Watch first, then list: then nothing is missed.
    */
   watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
