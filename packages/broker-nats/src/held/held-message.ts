@@ -1,4 +1,4 @@
-import type { Envelope, Lane } from "@millrace/core";
+import { type Envelope, type Lane, messageIdOf } from "@millrace/core";
 import { forwardHeaders } from "../delayed/forward-headers.ts";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { Names } from "../topology/subjects.ts";
@@ -18,13 +18,15 @@ export function heldMessage(
     data: requeue.data,
     headers: {
       ...requeue.headers,
+      // All queues share this stream, and ids are of a queue.
+      "Nats-Msg-Id": `${envelope.queue}/${messageIdOf(envelope)}`,
       "Millrace-Gate": encodeGate(gate),
       ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
     },
   };
 }
 
-/** The message under which a held job comes back to its queue. A second one is a duplicate: it has the same id. */
+/** The message under which a held job comes back to its queue. A second one is a duplicate: it has the held one's id. */
 export function wokenMessage(
   held: {
     readonly data: Uint8Array;

@@ -238,10 +238,14 @@ export class NatsHeld implements HeldStore {
 
   async #find(queue: string | undefined, id: string): Promise<StreamMessage | undefined> {
     const { nc, jsm, names } = this.#server;
-    const prefix = `millrace/${id}/`;
     const range = { stream: names.heldStream, filter: this.#filter(queue) };
-    for await (const message of readStream(nc, jsm, range))
-      if (message.headers["nats-msg-id"]?.startsWith(prefix) === true) return message;
+    for await (const message of readStream(nc, jsm, range)) {
+      const messageId = message.headers["nats-msg-id"] ?? "";
+      const of = names.readHeldSubject(message.subject)?.queue;
+      // An earlier version's has no queue before it.
+      const ofJob = `millrace/${id}/`;
+      if (messageId.startsWith(`${of}/${ofJob}`) || messageId.startsWith(ofJob)) return message;
+    }
     return undefined;
   }
 

@@ -131,6 +131,24 @@ export const heldCases: readonly ConformanceCase[] = [
     },
   ),
 
+  conformanceCase("held: jobs of two queues may have the same id", async (scene) => {
+    const other = await scene.anotherQueue();
+    const { held } = scene.broker;
+    for (const queue of [scene.queue, other]) {
+      const worker = await scene.worker({ queue });
+      const job = scene.job({ id: "the-same", queue });
+      await scene.enqueueOk(job);
+      const step = { do: "hold", envelope: { ...job, generation: 1 }, gate: "a" } as const;
+      await worker.settle(await worker.delivery(0), step, { do: "ack" });
+      assert.deepEqual(
+        (await held.list({ queue })).map(({ envelope }) => envelope.queue),
+        [queue],
+      );
+      assert.equal(await held.release(queue, "a", 9), 1);
+      await worker.delivery(1);
+    }
+  }),
+
   sharedCase(
     "held: of two that let in at the same time, each moves jobs of its own",
     async (scene) => {

@@ -24,8 +24,10 @@ export class HeldRack {
 
   /** A hold that is repeated is one, also after its job was let in. */
   add(job: Held): void {
-    if (this.#known.has(job.publication.messageId)) return;
-    this.#known.add(job.publication.messageId);
+    // Ids are of a queue.
+    const known = `${job.queue}/${job.publication.messageId}`;
+    if (this.#known.has(known)) return;
+    this.#known.add(known);
     this.#jobs.set((this.#lastSequence += 1), job);
   }
 
