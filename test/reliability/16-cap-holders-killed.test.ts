@@ -58,4 +58,23 @@ describeEachServer("16: a cap over the fleet whose holders are killed", (server)
       );
     }
   });
+
+  it("has a job run once whose holder was killed between the hold and its record", async () => {
+    const trial = await Trial.start(server);
+    const keeper = await trial.node("keeper", { cap: 1, slots: 1 });
+    await trial.publish({ first: { do: "hold", deliveries: 1 } });
+    await keeper.heard("started", "first");
+    // The keeper has no slot, so this one gets the second job, and finds no permit.
+    const killed = await trial.node("killed", { cap: 1, slots: 1, dieAt: "after-hold" });
+    await trial.publish({ second: { do: "work" } });
+    await trial.death(killed);
+    expect(await trial.broker.held.count()).toBe(1);
+    // Let in with the keeper's permit. Its former message comes again a lease later, and finds the gate open.
+    keeper.release("first");
+    await keeper.heard("ended", "second");
+    await trial.drained();
+    expect(await trial.expectClean()).toMatchObject({ succeeded: 2, repeats: 0, runs: 2 });
+    const [once, then] = await trial.broker.history.read({ id: "second" });
+    expect([once, then]).toMatchObject([{ outcome: "held" }, { state: "succeeded" }]);
+  });
 });

@@ -61,6 +61,7 @@ export { DEFAULT_RETRY, NO_RETRY, type RetryOptions, retryPolicy } from "./retry
 export type { RetryPolicy, RetryQuestion } from "./retry/retry-policy.ts";
 
 export type { DeadLetter } from "./settlement/dead-letter.ts";
+export { inOrderOfMessages, isOvertaken } from "./settlement/history-order.ts";
 export type { Children, HistoryRecord } from "./settlement/history-record.ts";
 export type { DeadReason, Outcome, RetryWish } from "./settlement/outcome.ts";
 export { rescheduled } from "./settlement/reschedule.ts";

@@ -1,5 +1,11 @@
 // A node whose handlers do what payloads say and write down what they do. Its one argument is a `NodeConfig` as JSON.
-import { type Broker, defineJob, type ExecutionContext, type Middleware } from "@millrace/core";
+import {
+  type Broker,
+  defineJob,
+  type ExecutionContext,
+  type Middleware,
+  type SettlementStep,
+} from "@millrace/core";
 import { createNode, stopOnSignals } from "@millrace/runtime";
 import type { Run } from "../oracle/ledger-entry.ts";
 import { LedgerWriter } from "../oracle/ledger-file.ts";
@@ -118,11 +124,13 @@ function faulty(broker: Broker): Broker {
       await broker.ping();
       die("between the ack and the publish");
     });
-  if (config.dieAt !== "after-requeue" && config.dieAt !== "before-ack") return broker;
+  const { dieAt } = config;
+  if (dieAt !== "after-requeue" && dieAt !== "after-hold" && dieAt !== "before-ack") return broker;
   return stepByStep(broker, (step, steps) => {
-    const requeues = steps.some(({ do: what }) => what === "requeue");
-    if (config.dieAt === "after-requeue" && requeues && step.do === "record")
+    const has = (what: SettlementStep["do"]): boolean => steps.some((one) => one.do === what);
+    if (dieAt === "after-requeue" && has("requeue") && step.do === "record")
       die("after the requeue");
-    if (config.dieAt === "before-ack" && step.do === "ack") die("before the ack");
+    if (dieAt === "after-hold" && has("hold") && step.do === "record") die("after the hold");
+    if (dieAt === "before-ack" && step.do === "ack") die("before the ack");
   });
 }

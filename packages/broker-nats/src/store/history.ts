@@ -1,4 +1,10 @@
-import type { HistoryQuery, HistoryRecord, HistoryStore } from "@millrace/core";
+import {
+  type HistoryQuery,
+  type HistoryRecord,
+  type HistoryStore,
+  inOrderOfMessages,
+  isOvertaken,
+} from "@millrace/core";
 import { watchConnection } from "../connection/connection-events.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
@@ -27,7 +33,7 @@ export class NatsHistory implements HistoryStore {
       seen.add(key);
       records.push(record);
     }
-    return records;
+    return inOrderOfMessages(records);
   }
 
   /** Looks back from the end in ever longer stretches until it has met enough jobs, so its work follows `limit`, not the length of the history. */
@@ -51,7 +57,9 @@ export class NatsHistory implements HistoryStore {
       for await (const record of this.#records(filter, from, until)) stretch.push(record);
       for (const record of stretch.reverse()) {
         const key = `${record.queue}/${record.id}`;
-        if (!newest.has(key) && newest.size < options.limit) newest.set(key, record);
+        const known = newest.get(key);
+        if (known === undefined ? newest.size < options.limit : isOvertaken(known, record))
+          newest.set(key, record);
       }
       until = from - 1;
     }

@@ -7,7 +7,7 @@ export interface HistoryQuery {
 
 /** What happened to jobs, bounded by age and count. Written by settlement alone. */
 export interface HistoryStore {
-  /** A job's records, oldest first. */
+  /** A job's records, oldest first: in the order of its messages, which is not that of storing where a dead holder's settlement was made up for later. */
   read(query: HistoryQuery): Promise<readonly HistoryRecord[]>;
   /** The latest record of each of the most recently settled jobs, newest first. */
   recent(options: {

@@ -44,3 +44,11 @@ export interface Pass {
    */
   readonly leave: (settlement: Settlement | undefined) => Promise<void>;
 }
+
+/**
+ * Whether an earlier holder may have held the job and died before that was on record. Such a job is held again, free gate or not: its message id
+ * is the held one's, so the two are one, and it runs once. If it went through the gate, the held one would run after it.
+ */
+export function mayBeHeldAlready({ deliveryCount }: Entrant): boolean {
+  return deliveryCount > 1;
+}

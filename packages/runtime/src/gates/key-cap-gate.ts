@@ -1,6 +1,6 @@
 import type { AnyJob, Envelope } from "@millrace/core";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
-import { type Entrant, type Gate, type Passage, PASSED } from "./gate.ts";
+import { type Entrant, type Gate, mayBeHeldAlready, type Passage, PASSED } from "./gate.ts";
 import type { LimitsOf } from "./key-limits.ts";
 import { KeyPermits, type PermitHost } from "./key-permits.ts";
 import { readPass } from "./permit.ts";
@@ -29,7 +29,8 @@ export class KeyCapGate implements Gate {
     );
   }
 
-  async enter({ envelope, job, message }: Entrant): Promise<Passage> {
+  async enter(entrant: Entrant): Promise<Passage> {
+    const { envelope, job, message } = entrant;
     const found = concurrencyKey(envelope, job);
     if ("refusal" in found) return found;
     const { queue } = envelope;
@@ -37,6 +38,11 @@ export class KeyCapGate implements Gate {
     // The operator's limit was taken back while this was on its way here.
     if (limit === undefined) return PASSED;
     const permits = this.#permitsOf(queue, found.key);
+    if (mayBeHeldAlready(entrant))
+      return {
+        refusal: { kind: "held", gate: permits.gate },
+        afterwards: () => permits.heldUnasked(limit),
+      };
     const { "millrace-gate": gate, "millrace-pass": pass } = message.headers;
     const letIn = message.origin === "runtime" && gate === permits.gate;
     const permit = await permits.enter(

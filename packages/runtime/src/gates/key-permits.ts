@@ -142,6 +142,16 @@ export class KeyPermits {
     });
   }
 
+  /** A job was held without being asked whether it finds a permit, confirmed: there may be free ones. */
+  async heldUnasked(limit: number): Promise<void> {
+    this.#limit = limit;
+    this.#mayBeHeld = true;
+    for (const permit of this.#permits) {
+      if (permit.state === "idle") return this.#passOn(permit);
+    }
+    await this.#expand();
+  }
+
   /** The node stops: what is not used is given back, and whatever waits for it let in. */
   async close(): Promise<void> {
     this.#lookAgain?.cancel();

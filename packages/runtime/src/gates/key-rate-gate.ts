@@ -1,6 +1,6 @@
 import type { AnyJob, Broker, Clock, DocumentStore, Envelope } from "@millrace/core";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
-import { type Entrant, type Gate, type Passage, PASSED } from "./gate.ts";
+import { type Entrant, type Gate, mayBeHeldAlready, type Passage, PASSED } from "./gate.ts";
 import { rateGate } from "./gate-names.ts";
 import type { Rate } from "./gcra.ts";
 import type { LimitsOf } from "./key-limits.ts";
@@ -40,13 +40,16 @@ export class KeyRateGate implements Gate {
     );
   }
 
-  async enter({ envelope, job }: Entrant): Promise<Passage> {
+  async enter(entrant: Entrant): Promise<Passage> {
+    const { envelope, job } = entrant;
     const found = rateKey(envelope, job);
     if ("refusal" in found) return found;
     const { queue } = envelope;
     const rate = this.#limitsOf(queue).keyRate ?? job.rateLimit;
     if (rate === undefined) return PASSED;
-    const startMs = envelope.reservedAt ?? (await this.#desk(queue, found.key).ask(rateOf(rate)));
+    const startMs = mayBeHeldAlready(entrant)
+      ? undefined
+      : (envelope.reservedAt ?? (await this.#desk(queue, found.key).ask(rateOf(rate))));
     if (startMs === undefined)
       return { refusal: { kind: "held", gate: rateGate(queue, found.key) } };
     const waitMs = startMs - (await this.#serverClock.now());

@@ -13,7 +13,7 @@ import {
 } from "@millrace/core";
 import { takeLock } from "../lock/take-lock.ts";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
-import type { Entrant, Gate, Passage } from "./gate.ts";
+import { type Entrant, type Gate, mayBeHeldAlready, type Passage } from "./gate.ts";
 import { singletonLock } from "./gate-names.ts";
 
 export interface SingletonGateOptions {
@@ -61,7 +61,7 @@ export class SingletonGate implements Gate {
     const name = singletonLock(found.key);
     const known = this.#knownOf(name);
     const letIn = entrant.message.headers["millrace-gate"] === name;
-    if (known.here || (!letIn && this.#now() < known.elsewhereUntilMs))
+    if (mayBeHeldAlready(entrant) || known.here || (!letIn && this.#now() < known.elsewhereUntilMs))
       return this.#refuse(entrant, rule, name, known);
     known.here = true;
     const askedAt = this.#now();

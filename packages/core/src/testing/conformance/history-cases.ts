@@ -49,6 +49,29 @@ export const historyCases: readonly ConformanceCase[] = [
     },
   ),
 
+  conformanceCase(
+    "history: a record that was made up for later stands before those that overtook it",
+    async (scene) => {
+      const write = await writer(scene);
+      const job = scene.job();
+      const state = { state: "requeued", outcome: "held" } as const;
+      const [first, second, end] = [
+        scene.record(job, { ...state, sequence: 4 }),
+        scene.record(job, { ...state, sequence: 7, generation: 1 }),
+        scene.record(job, { sequence: 9, generation: 2 }),
+      ];
+      // The id is used again: generation 0, a later place.
+      const again = scene.record(job, { sequence: 12 });
+      await write(second, end, first);
+      const { history } = scene.broker;
+      assert.deepEqual(await history.read({ id: job.id }), [first, second, end]);
+      assert.deepEqual(await history.recent({ queue: scene.queue, limit: 1 }), [end]);
+      await write(again);
+      assert.deepEqual(await history.read({ id: job.id }), [first, second, end, again]);
+      assert.deepEqual(await history.recent({ queue: scene.queue, limit: 1 }), [again]);
+    },
+  ),
+
   conformanceCase("history: a record that was written twice is read once", async (scene) => {
     const write = await writer(scene);
     const record = scene.record(scene.job());

@@ -1,5 +1,6 @@
 import type { HistoryQuery, HistoryStore } from "../../broker/history-store.ts";
 import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
+import { inOrderOfMessages, isOvertaken } from "../../settlement/history-order.ts";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
 import type { Connection } from "./connection.ts";
 
@@ -45,7 +46,7 @@ export class HistoryTape {
       // A settlement that was repeated up to its ack has written its record twice.
       if (!found.has(key)) found.set(key, record);
     }
-    return [...found.values()];
+    return inOrderOfMessages([...found.values()]);
   }
 
   recent({
@@ -57,10 +58,12 @@ export class HistoryTape {
   }): readonly HistoryRecord[] {
     const newest = new Map<string, HistoryRecord>();
     for (const line of this.#lines.toReversed()) {
-      if (newest.size >= limit) break;
+      if (queue !== undefined && line.queue !== queue) continue;
       const key = `${line.queue} ${line.id}`;
-      if ((queue === undefined || line.queue === queue) && !newest.has(key))
-        newest.set(key, decode(line.bytes));
+      const record = decode(line.bytes);
+      const known = newest.get(key);
+      if (known === undefined ? newest.size < limit : isOvertaken(known, record))
+        newest.set(key, record);
     }
     return [...newest.values()];
   }
