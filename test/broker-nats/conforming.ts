@@ -1,6 +1,6 @@
 import { connectBroker, type NatsBroker, type NatsBrokerOptions } from "@millrace/broker-nats";
 import { type ConformanceHarness, eventuallyInRealTime } from "@millrace/core/testing";
-import { lasting, patient } from "../harness/cluster/mode.ts";
+import { clusterMode, lasting, patient } from "../harness/cluster/mode.ts";
 
 const SHORT_LEASE_MS = 1_000;
 const LEASE_MS = lasting(SHORT_LEASE_MS);
@@ -23,6 +23,7 @@ export async function conformanceHarness(
     capabilities: CAPABILITIES,
     connect,
     leaseMs: LEASE_MS,
+    leadersDie: clusterMode() !== undefined,
     now: () => Date.now(),
     queueName: () => `q${(queues += 1)}`,
     eventually: eventuallyInRealTime(patient(deadlineMs + LEASES * LEASE_MS)),
@@ -31,5 +32,5 @@ export async function conformanceHarness(
 
 /** The same where no leader dies: with a lease whose end is soon there. */
 export function withShortLease(harness: ConformanceHarness): ConformanceHarness {
-  return { ...harness, leaseMs: SHORT_LEASE_MS };
+  return { ...harness, leaseMs: SHORT_LEASE_MS, leadersDie: false };
 }

@@ -16,7 +16,8 @@ const PATIENCE_MS = 50_000;
 
 for (const target of serversUnderTest()) {
   if (target.generation === "2.10") continue;
-  const whole = clusterMode() === undefined ? "" : ", all of it in this mode: test/conformance";
+  const whole =
+    clusterMode() === undefined ? "" : ", all of it in this mode: test/broker-nats/conformance";
   const title = `the NATS broker on three servers, their leaders killed (${nameOf(target)}${whole})`;
   describe.skipIf(target.state === "missing" || whole !== "")(title, () => {
     let cluster: TestCluster;
@@ -36,7 +37,7 @@ for (const target of serversUnderTest()) {
     });
 
     const cases = brokerConformance.filter(({ name }) => CORE.test(name));
-    test.each(cases)("$name", ({ run }) => run(harness), 120_000);
+    test.each(cases)("$name", ({ run }) => run({ ...harness, leadersDie: true }), 120_000);
 
     test("leaders were killed meanwhile", () => {
       expect(cluster.deaths).not.toEqual([]);

@@ -2,11 +2,12 @@ import { describe, expect, test } from "vitest";
 import type { Broker } from "../../broker/broker.ts";
 import type { HeldLock, LockStore, LockView } from "../../broker/lock-store.ts";
 import type { DelayedStore } from "../../broker/delayed-store.ts";
+import type { Envelope } from "../../envelope/envelope.ts";
 import { MemoryBroker } from "../memory-broker.ts";
 import { MemoryServer } from "../memory/memory-server.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { brokerConformance } from "./broker-conformance.ts";
-import { eventuallyOn } from "./harness.ts";
+import { type ConformanceHarness, eventuallyOn } from "./harness.ts";
 
 /** One thing done wrong, and the case that must notice. */
 interface Sabotage {
@@ -155,6 +156,11 @@ const SABOTAGES: readonly Sabotage[] = [
           ),
         ),
     }),
+  },
+  {
+    wrong: "delayed jobs in the order of storing",
+    noticedBy: "settle: delayed jobs come in the order",
+    spoil: inOrderOfStoring,
   },
   {
     wrong: "a message id that forgets the generation",
@@ -453,22 +459,20 @@ describe("brokerConformance", () => {
   });
 
   test.each(SABOTAGES)("notices $wrong", async ({ noticedBy, spoil }) => {
-    const found = brokerConformance.find(({ name }) => name.startsWith(noticedBy));
-    const clock = new SimulatedClock();
-    const server = new MemoryServer(clock);
-    const connect = (): Broker => spoilt(new MemoryBroker({ server }), spoil);
-    const run = found?.run({
-      broker: connect(),
-      capabilities: { severalConnections: true },
-      connect: async () => connect(),
-      leaseMs: 1_000,
-      now: () => clock.now(),
-      queueName: queueNames(),
-      eventually: eventuallyOn(clock, 5_000),
-    });
-    const outcome = await run?.then(() => "nothing", String);
-    // An assertion or a missed deadline, and not some accident of the spoilt broker.
-    expect(outcome).toMatch(/^(AssertionError|Error: Not within)/);
+    expect(await noticed(noticedBy, spoil)).toMatch(NOTICED);
+  });
+
+  test("where leaders die, an order is not asked for, but each job is", async () => {
+    const order = "settle: delayed jobs come in the order";
+    expect(await noticed(order, inOrderOfStoring, { leadersDie: true })).toBe("nothing");
+    expect(await noticed(order, withoutTheFirst, { leadersDie: true })).toMatch(NOTICED);
+  });
+
+  test("where leaders die, a count is waited for", async () => {
+    const moved = "delayed: a job that is moved to a time";
+    expect(await noticed(moved, countsOneLate)).toMatch(NOTICED);
+    expect(await noticed(moved, countsOneLate, { leadersDie: true })).toBe("nothing");
+    expect(await noticed(moved, countsNothing, { leadersDie: true })).toMatch(NOTICED);
   });
 
   test("cases that need a second connection give their reason to a broker that has only one", () => {
@@ -483,6 +487,79 @@ describe("brokerConformance", () => {
     ).toBe(true);
   });
 });
+
+/** An assertion or a missed deadline, and not some accident of the spoilt broker. */
+const NOTICED = /^(AssertionError|Error: Not within)/;
+
+/** What a case says of the spoilt broker. */
+async function noticed(
+  byCase: string,
+  spoil: Sabotage["spoil"],
+  more: Pick<ConformanceHarness, "leadersDie"> = {},
+): Promise<string | undefined> {
+  const found = brokerConformance.find(({ name }) => name.startsWith(byCase));
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const connect = (): Broker => spoilt(new MemoryBroker({ server }), spoil);
+  const run = found?.run({
+    broker: connect(),
+    capabilities: { severalConnections: true },
+    connect: async () => connect(),
+    leaseMs: 1_000,
+    now: () => clock.now(),
+    queueName: queueNames(),
+    eventually: eventuallyOn(clock, 5_000),
+    ...more,
+  });
+  return run?.then(() => "nothing", String);
+}
+
+/** All delayed jobs have the time of the first. */
+function inOrderOfStoring(honest: MemoryBroker): Partial<Broker> {
+  let first: number | undefined;
+  const atFirst = (envelope: Envelope): Envelope => {
+    if (envelope.notBefore === undefined) return envelope;
+    return { ...envelope, notBefore: (first ??= envelope.notBefore) };
+  };
+  return {
+    settle: (delivery, steps) =>
+      honest.settle(
+        delivery,
+        steps.map((step) =>
+          step.do === "requeue" ? { ...step, envelope: atFirst(step.envelope) } : step,
+        ),
+      ),
+  };
+}
+
+function withoutTheFirst(honest: MemoryBroker): Partial<Broker> {
+  let settled = 0;
+  return {
+    settle: (delivery, steps) => {
+      settled += 1;
+      const kept = settled === 1 ? steps.filter((step) => step.do !== "requeue") : steps;
+      return honest.settle(delivery, kept);
+    },
+  };
+}
+
+/** Its count is one job behind, the first time it is asked for. */
+function countsOneLate(honest: MemoryBroker): Partial<Broker> {
+  let late = 1;
+  return {
+    delayed: spoiltDelayed(honest, {
+      count: async (queue) => {
+        const counted = (await honest.delayed.count(queue)) + late;
+        late = 0;
+        return counted;
+      },
+    }),
+  };
+}
+
+function countsNothing(honest: MemoryBroker): Partial<Broker> {
+  return { delayed: spoiltDelayed(honest, { count: async () => 0 }) };
+}
 
 function queueNames(): () => string {
   let count = 0;

@@ -154,9 +154,10 @@ export const delayedCases: readonly ConformanceCase[] = [
     // The time the other one was moved away from has passed.
     await scene.passes(Math.max(0, (later.notBefore ?? 0) + 500 - scene.harness.now()));
     assert.equal(worker.deliveries.length, 1);
-    await scene.harness.eventually(
+    await scene.showsAtOnce(
       "only the other one delayed",
-      async () => (await scene.broker.delayed.count(scene.queue)) === 1,
+      () => scene.broker.delayed.count(scene.queue),
+      1,
     );
     const found = await scene.broker.findWaiting(later.id, { queue: scene.queue });
     assert.deepEqual(found?.envelope, { ...later, notBefore: at + 60_000 });

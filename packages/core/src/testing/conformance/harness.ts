@@ -25,6 +25,11 @@ export interface ConformanceHarness {
   connect(): Promise<Broker>;
   /** The lease of the suite's workers and locks. Short: several cases wait for one to run out. */
   readonly leaseMs: number;
+  /**
+   * Whether the broker's server is a cluster whose leaders are killed while the suite runs. An election takes seconds and delivers what it interrupted later or once more, so cases
+   * then ask for the same jobs instead of an order, and for what is there in the end instead of at once. Default: no.
+   */
+  readonly leadersDie?: boolean;
   /** The wall clock, epoch milliseconds. */
   now(): number;
   /** A queue name that nothing else uses. The suite creates the queue and removes it. */

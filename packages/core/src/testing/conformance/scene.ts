@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import type { Broker, QueueSettings } from "../../broker/broker.ts";
 import { type Envelope, UNSETTLED } from "../../envelope/envelope.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
@@ -137,6 +138,26 @@ export class Scene {
   async enqueueOk(...jobs: readonly Envelope[]): Promise<void> {
     for (const result of await this.broker.enqueue(jobs))
       assert.ok(result.ok, result.ok ? "" : result.error.message);
+  }
+
+  /** These come and none else, in this order. Where leaders die, in any order and some perhaps once more. */
+  async comeInOrder(
+    seen: () => readonly (string | undefined)[],
+    expected: readonly string[],
+  ): Promise<void> {
+    await this.harness.eventually(`${expected.join(", ")} to come`, () => {
+      const all = new Set(seen());
+      return expected.every((one) => all.has(one));
+    });
+    if (this.harness.leadersDie === true) assert.deepEqual(new Set(seen()), new Set(expected));
+    else assert.deepEqual(seen(), expected);
+  }
+
+  /** This is what a look shows at once. Where leaders die, in the end: one member may be behind another. */
+  async showsAtOnce<T>(what: string, look: () => Promise<T>, expected: T): Promise<void> {
+    if (this.harness.leadersDie === true)
+      await this.harness.eventually(what, async () => isDeepStrictEqual(await look(), expected));
+    else assert.deepEqual(await look(), expected);
   }
 
   /** Until this much time has passed; for what must outlast something. */
