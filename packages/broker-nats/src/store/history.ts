@@ -4,11 +4,14 @@ import {
   type HistoryStore,
   inOrderOfMessages,
   isOvertaken,
+  type StoredRecord,
 } from "@millrace/core";
+import type { StoredMsg } from "@nats-io/jetstream";
 import { watchConnection } from "../connection/connection-events.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
+import { lastMessage, nextMessage } from "./next-message.ts";
 import { readStream } from "./read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
 
@@ -64,6 +67,32 @@ export class NatsHistory implements HistoryStore {
       until = from - 1;
     }
     return [...newest.values()];
+  }
+
+  async tail({
+    withinMs,
+    limit,
+  }: {
+    readonly withinMs: number;
+    readonly limit: number;
+  }): Promise<readonly StoredRecord[]> {
+    const last = await this.#lastStored();
+    if (last === undefined || limit < 1) return [];
+    const since = last.storedAt - withinMs;
+    const from = await this.#firstSince(
+      since,
+      Math.max(1, last.sequence - limit + 1),
+      last.sequence,
+    );
+    const records: StoredRecord[] = [];
+    const { nc, jsm, names } = this.#server;
+    const range = { stream: names.historyStream, filter: names.historyAll, from };
+    for await (const { sequence, storedAt, data } of readStream(nc, jsm, range)) {
+      if (sequence > last.sequence) break;
+      const record = readHistoryRecord(data);
+      if (record !== undefined) records.push({ record, storedAt });
+    }
+    return records;
   }
 
   async follow(
@@ -133,6 +162,29 @@ export class NatsHistory implements HistoryStore {
     }
   }
 
+  async #lastStored(): Promise<Stored | undefined> {
+    const { jsm, names } = this.#server;
+    return request("read the history", async () =>
+      placeOf(await lastMessage(jsm, names.historyStream, names.historyAll)),
+    );
+  }
+
+  /** By halves: one read for each doubling of the stretch. @returns the first sequence that was stored since, or `until` */
+  async #firstSince(since: number, from: number, until: number): Promise<number> {
+    const { jsm, names } = this.#server;
+    let [low, high] = [from, until];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const stored = await request("read the history", async () =>
+        placeOf(await nextMessage(jsm, names.historyStream, middle, names.historyAll)),
+      );
+      if (stored !== undefined && stored.storedAt < since)
+        low = Math.max(middle, stored.sequence) + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   #ends(): Promise<{ first: number; last: number } | undefined> {
     const { jsm, names } = this.#server;
     return request("read the history", async () => {
@@ -145,4 +197,13 @@ export class NatsHistory implements HistoryStore {
       }
     });
   }
+}
+
+interface Stored {
+  readonly sequence: number;
+  readonly storedAt: number;
+}
+
+function placeOf(stored: StoredMsg | undefined): Stored | undefined {
+  return stored && { sequence: stored.seq, storedAt: stored.time.getTime() };
 }

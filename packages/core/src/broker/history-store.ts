@@ -6,6 +6,12 @@ export interface HistoryQuery {
 }
 
 /** What happened to jobs, bounded by age and count. Written by settlement alone. */
+export interface StoredRecord {
+  readonly record: HistoryRecord;
+  /** By the clock that messages' `storedAt` is by. */
+  readonly storedAt: number;
+}
+
 export interface HistoryStore {
   /** A job's records, oldest first: in the order of its messages, which is not that of storing where a dead holder's settlement was made up for later. */
   read(query: HistoryQuery): Promise<readonly HistoryRecord[]>;
@@ -14,6 +20,16 @@ export interface HistoryStore {
     readonly queue?: string;
     readonly limit: number;
   }): Promise<readonly HistoryRecord[]>;
+  /**
+   * Every job's records that were stored within some time of the newest record there is, oldest first. What was last written before a server's crash, as
+   * long as nobody has written much since.
+   *
+   * @param options.limit the newest so many at most
+   */
+  tail(options: {
+    readonly withinMs: number;
+    readonly limit: number;
+  }): Promise<readonly StoredRecord[]>;
   /**
    * Calls for each record of the job from now on, once it is stored; after an outage for earlier ones too. Read first or after: subscribe, then read, then
    * wait.

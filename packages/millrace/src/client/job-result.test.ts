@@ -18,6 +18,7 @@ class UntoldRecord extends MemoryBroker {
       return Promise.resolve(this.readable ? [RECORD] : []);
     },
     recent: () => Promise.resolve([]),
+    tail: () => Promise.resolve([]),
     follow: () => Promise.resolve({ stop: () => Promise.resolve() }),
     watch: () => Promise.resolve({ stop: () => Promise.resolve() }),
   };

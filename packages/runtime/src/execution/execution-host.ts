@@ -15,6 +15,7 @@ import type { Cancellations } from "../control/cancellations.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
+import type { RecentEnds } from "./recent-ends.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
 import type { Suspects } from "./suspects.ts";
 import type { TrialRuns } from "./trial-runs.ts";
@@ -34,6 +35,7 @@ export interface ExecutionHost {
   readonly poisonAfter: number;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
+  readonly recentEnds: RecentEnds;
   readonly cancellations: Cancellations;
   /** In the order in which a job passes them. */
   readonly gates: readonly Gate[];

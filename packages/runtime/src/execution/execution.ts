@@ -52,7 +52,7 @@ const NO_GATES: readonly Gate[] = [];
  * One delivery of a job, from the broker's hands to its settlement. `#state` only ever moves by the
  * execution machine's answers; this class acts on them.
  *
- * The steps: read → recall (redeliveries only) → admit → gates (jobs that wait for each other only) → quarantine (suspects only) → attempt → settle.
+ * The steps: read → recall (redeliveries, and what may be one) → admit → gates (jobs that wait for each other only) → quarantine (suspects only) → attempt → settle.
  * Each may end the execution early with an outcome, and every outcome goes through `#settle`.
  */
 export class Execution implements AttemptListener, SettlingOwner {
@@ -84,7 +84,7 @@ export class Execution implements AttemptListener, SettlingOwner {
   /** Set where the job has gates to pass. */
   #passes: Passes | undefined;
   /** Of a recalled job. */
-  #recorded: HistoryRecord | undefined;
+  #recorded: Pick<HistoryRecord, "state"> | undefined;
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   #startedAt: number | undefined;
   #startedMono = 0;
@@ -128,7 +128,8 @@ export class Execution implements AttemptListener, SettlingOwner {
     }
     this.#envelope = read.envelope;
     if (this.#crashes > 0) this.#host.suspects.arrived(this);
-    if (deliveryCount > 1 || this.#crashes >= this.#host.poisonAfter)
+    const { poisonAfter, recentEnds } = this.#host;
+    if (deliveryCount > 1 || this.#crashes >= poisonAfter || recentEnds.mayKnow(message))
       void this.#recall(read.envelope);
     else this.#admit(read.envelope, false);
   }
@@ -216,18 +217,19 @@ export class Execution implements AttemptListener, SettlingOwner {
 
   /**
    * A message that comes again was left without an ack. Whether its holder died before or after the outcome
-   * was recorded is what the history knows: recorded means published, so only the ack is missing. And whether
-   * the crashes around it were its own doing is what the trials know.
+   * was recorded is what the history knows: recorded means published, so only the ack is missing. The same where the server was
+   * killed and does not know that it comes again. And whether the crashes around it were its own doing is what the trials know.
    */
   async #recall(envelope: Envelope): Promise<void> {
     const { message, deliveryCount } = this.#delivery;
-    const { broker } = this.#host;
+    const { broker, recentEnds } = this.#host;
     this.#phase = "recalling";
     if (deliveryCount > 1) reportRedelivered(this.#host, envelope, deliveryCount);
     for (let tries = 0; this.#phase === "recalling"; tries += 1) {
       try {
-        this.#recorded =
-          deliveryCount > 1 ? await findOnRecord(broker.history, envelope, message) : undefined;
+        this.#recorded = await (deliveryCount > 1
+          ? findOnRecord(broker.history, envelope, message)
+          : recentEnds.of(envelope, message));
         const convicted = this.#recorded === undefined && (await this.#isConvicted(envelope));
         if (this.#phase !== "recalling") return;
         if (this.#recorded !== undefined) this.#settle({ kind: "recalled" });

@@ -16,7 +16,7 @@ export interface Settled {
   readonly message: QueueMessage;
   readonly settlement: Settlement;
   /** Of a recalled job: what an earlier holder had recorded before it could ack. */
-  readonly recorded: HistoryRecord | undefined;
+  readonly recorded: Pick<HistoryRecord, "state"> | undefined;
 }
 
 /**

@@ -29,7 +29,7 @@ export interface Estate {
   readonly delivery: Delivery;
   readonly input: SettlementInput;
   /** Of a recalled job: what an earlier holder had recorded before it could ack. */
-  readonly recorded: HistoryRecord | undefined;
+  readonly recorded: Pick<HistoryRecord, "state"> | undefined;
   /** Of an attempt that is traced; its end is told here. */
   readonly trace: AttemptTrace | undefined;
   /** Where the handler has reported its progress. */

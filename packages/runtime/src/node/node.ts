@@ -22,6 +22,7 @@ import { batchHook } from "../flow/batch-hook.ts";
 import { type Health, healthOf } from "../health/health.ts";
 import { nodeReadings } from "../metrics/node-readings.ts";
 import { QueueReadings } from "../metrics/queue-readings.ts";
+import { RecentEnds } from "../execution/recent-ends.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { nodePresence } from "../presence/node-presence.ts";
@@ -109,6 +110,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     queues,
     onCancel: (queue, id) => workers.find((worker) => worker.queue === queue)?.heedCancellation(id),
   });
+  const recentEnds = new RecentEnds(broker, clock);
   const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
   const host: ExecutionHost = {
     node: config.name,
@@ -124,6 +126,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
     trials: new TrialRuns(broker),
+    recentEnds,
     cancellations,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
     gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
@@ -153,6 +156,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const watches = [
     { what: "watching for cancellations", open: () => cancellations.watch() },
     { what: "watching the queues' controls", open: () => controls.open() },
+    { what: "reading what was settled last", open: () => recentEnds.open() },
   ].map(service);
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },

@@ -310,6 +310,20 @@ const SABOTAGES: readonly Sabotage[] = [
       history: {
         read: async (query) => (await honest.history.read(query)).toReversed(),
         recent: (options) => honest.history.recent(options),
+        tail: (options) => honest.history.tail(options),
+        follow: (query, listener) => honest.history.follow(query, listener),
+        watch: (options, listener) => honest.history.watch(options, listener),
+      },
+    }),
+  },
+  {
+    wrong: "a tail of the history that is all of it",
+    noticedBy: "history: its tail",
+    spoil: (honest) => ({
+      history: {
+        read: (query) => honest.history.read(query),
+        recent: (options) => honest.history.recent(options),
+        tail: ({ limit }) => honest.history.tail({ limit, withinMs: Number.MAX_SAFE_INTEGER }),
         follow: (query, listener) => honest.history.follow(query, listener),
         watch: (options, listener) => honest.history.watch(options, listener),
       },
@@ -322,6 +336,7 @@ const SABOTAGES: readonly Sabotage[] = [
       history: {
         read: (query) => honest.history.read(query),
         recent: (options) => honest.history.recent(options),
+        tail: (options) => honest.history.tail(options),
         follow: (query, listener) => honest.history.follow(query, listener),
         watch: (_options, listener) => honest.history.watch({}, listener),
       },

@@ -113,6 +113,28 @@ export const historyCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "history: its tail is what was stored within some time of the newest record",
+    async (scene) => {
+      const write = await writer(scene);
+      const records = scene.jobs(4).map((job) => scene.record(job));
+      const [old, ...recent] = records as [HistoryRecord, ...HistoryRecord[]];
+      await write(old);
+      await scene.passes(2_500);
+      await write(...recent.map((record) => ({ ...record, at: scene.harness.now() })));
+      // Other cases write into the same history.
+      const tail = async (limit: number, withinMs: number): Promise<readonly string[]> =>
+        (await scene.broker.history.tail({ withinMs, limit }))
+          .filter(({ record }) => record.queue === scene.queue)
+          .map(({ record }) => record.id);
+      const ids = recent.map(({ id }) => id);
+      assert.deepEqual(await tail(10_000, 60_000), [old.id, ...ids]);
+      assert.deepEqual(await tail(10_000, 2_400), ids);
+      assert.deepEqual(await tail(0, 60_000), []);
+      assert.ok((await scene.broker.history.tail({ withinMs: 60_000, limit: 2 })).length <= 2);
+    },
+  ),
+
+  conformanceCase(
     "history: a follower gets the job's records from then on, in order, until it stops",
     async (scene) => {
       const write = await writer(scene);

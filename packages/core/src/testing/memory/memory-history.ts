@@ -1,7 +1,8 @@
-import type { HistoryQuery, HistoryStore } from "../../broker/history-store.ts";
+import type { HistoryQuery, HistoryStore, StoredRecord } from "../../broker/history-store.ts";
 import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
 import { inOrderOfMessages, isOvertaken } from "../../settlement/history-order.ts";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
+import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 
 const MSGPACK = "application/msgpack";
@@ -9,6 +10,7 @@ const MSGPACK = "application/msgpack";
 interface Line {
   readonly id: string;
   readonly queue: string;
+  readonly storedAt: number;
   readonly bytes: Uint8Array;
 }
 
@@ -21,16 +23,23 @@ interface Follower {
 /** All history, oldest first, bounded by count; kept as the bytes a stream would keep. */
 export class HistoryTape {
   readonly #limit: number;
+  readonly #clock: Clock;
   readonly #lines: Line[] = [];
   readonly #followers = new Set<Follower>();
 
-  constructor(limit: number) {
+  constructor(limit: number, clock: Clock) {
     this.#limit = limit;
+    this.#clock = clock;
   }
 
   /** @throws MillraceError `unserializable-payload` */
   add(record: HistoryRecord): void {
-    const line: Line = { id: record.id, queue: record.queue, bytes: encodeMsgpack(record) };
+    const line: Line = {
+      id: record.id,
+      queue: record.queue,
+      storedAt: this.#clock.now(),
+      bytes: encodeMsgpack(record),
+    };
     this.#lines.push(line);
     if (this.#lines.length > this.#limit) this.#lines.shift();
     for (const follower of [...this.#followers])
@@ -68,6 +77,21 @@ export class HistoryTape {
     return [...newest.values()];
   }
 
+  tail({
+    withinMs,
+    limit,
+  }: {
+    readonly withinMs: number;
+    readonly limit: number;
+  }): readonly StoredRecord[] {
+    const newest = this.#lines.at(-1);
+    if (newest === undefined) return [];
+    return this.#lines
+      .slice(Math.max(0, this.#lines.length - limit))
+      .filter(({ storedAt }) => storedAt >= newest.storedAt - withinMs)
+      .map(({ bytes, storedAt }) => ({ record: decode(bytes), storedAt }));
+  }
+
   follow(follower: Follower): () => void {
     this.#followers.add(follower);
     return () => void this.#followers.delete(follower);
@@ -95,6 +119,14 @@ export class MemoryHistory implements HistoryStore {
   }): Promise<readonly HistoryRecord[]> {
     this.#connection.reach();
     return this.#tape.recent(options);
+  }
+
+  async tail(options: {
+    readonly withinMs: number;
+    readonly limit: number;
+  }): Promise<readonly StoredRecord[]> {
+    this.#connection.reach();
+    return this.#tape.tail(options);
   }
 
   async follow(

@@ -28,7 +28,7 @@ export class MemoryServer {
   readonly held = new HeldRack();
   readonly batches = new BatchShelf();
   readonly deadLetters = new DeadLetterShelf();
-  readonly history = new HistoryTape(HISTORY_LIMIT);
+  readonly history: HistoryTape;
   readonly locks: LockTable;
   readonly progress = new ProgressBoard();
   readonly buckets = new Map<string, DocumentBucket>();
@@ -37,6 +37,8 @@ export class MemoryServer {
 
   constructor(clock: Clock) {
     this.clock = clock;
+    this.history = new HistoryTape(HISTORY_LIMIT, clock);
+    this.history = new HistoryTape(HISTORY_LIMIT, clock);
     this.locks = new LockTable(clock);
     this.delayed = new MemoryDelayed(
       clock,
