@@ -45,6 +45,44 @@ describeEachServer("a server that is killed and restarted", (server) => {
     expect(statuses).toEqual(["disconnected", "connected"]);
   });
 
+  test("forgets the id of what has left a queue; a settlement that is tried again stores none of its confirmed steps twice", async () => {
+    const broker = await connected({
+      servers: server.url,
+      namespace: server.namespace(),
+      reconnectWaitMs: 50,
+    });
+    await broker.queues.ensure("q");
+    const worker = await CollectingWorker.start(broker, "q", { leaseMs: 30_000 });
+    const job = jobFor("q");
+    await broker.enqueue([job]);
+    const { delivery } = await worker.nth(1);
+    const next = { do: "requeue", envelope: { ...job, generation: 1 } } as const;
+    await broker.settle(delivery, [next]);
+    // The next attempt is over before the settlement of the first is.
+    await broker.settle((await worker.nth(2)).delivery, [{ do: "ack" }]);
+    await eventually(async () => (await broker.queues.snapshot("q")).running === 1, {
+      withinMs: 10_000,
+      describe: "the second message is gone",
+    });
+    await worker.subscription?.stop();
+    await server.kill();
+    await server.restart();
+    // Or the ack would go into the void.
+    await eventually(() => broker.ping(), { withinMs: 10_000, describe: "connected again" });
+    await broker.settle(delivery, [next, { do: "ack" }]);
+    const counts = async (): Promise<number> => {
+      const { waiting, running } = await broker.queues.snapshot("q");
+      return waiting + running;
+    };
+    await eventually(async () => (await counts()) === 0, {
+      withinMs: 10_000,
+      describe: "an empty queue",
+    });
+    // The server has really forgotten: whoever publishes it anew is not told of a duplicate.
+    await broker.requeue(next.envelope);
+    expect(await counts()).toBe(1);
+  });
+
   test("takes the lease from a holder when it stays away longer, says so to the holder, and gives the job out again", async () => {
     const broker = await connected({
       servers: server.url,

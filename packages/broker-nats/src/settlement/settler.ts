@@ -137,6 +137,9 @@ export class Settler {
  * One settlement on its way: each step confirmed before the next. The lease is asked right before each step, with nothing between the
  * answer and the write. The ack is not confirmed: one that is lost brings the message back, and its record says that it is settled.
  *
+ * What was confirmed is not done again when the settlement is tried again. The message id would swallow it, but a server that was restarted meanwhile has
+ * forgotten the id of what has left its stream: a retry that has run, a delayed job that was moved.
+ *
  * An object that is called back instead of an async function with a promise for each step: this is done for every job.
  */
 class Passage implements Sink<PubAck> {
@@ -166,12 +169,16 @@ class Passage implements Sink<PubAck> {
     try {
       for (; this.#index < this.#steps.length; this.#index += 1) {
         const step = this.#steps[this.#index] as SettlementStep;
+        if (this.#delivery.confirmed?.includes(step) === true) continue;
         requireHeld(this.#delivery);
         if (step.do !== "ack") return this.#settler.send(step, this.#delivery, this.#index, this);
         this.#settler.ack(this.#delivery);
       }
+      // The rest of it comes in another call.
+      if (this.#steps.at(-1)?.do !== "ack") this.#note();
       this.#resolve();
     } catch (error) {
+      this.#note();
       this.#reject(error);
     }
   }
@@ -182,7 +189,14 @@ class Passage implements Sink<PubAck> {
   }
 
   failed(error: MillraceError): void {
+    this.#note();
     this.#reject(error);
+  }
+
+  /** For the next try. Not while all goes well: this is asked of no other settlement. */
+  #note(): void {
+    const { confirmed = [] } = this.#delivery;
+    this.#delivery.confirmed = [...confirmed, ...this.#steps.slice(0, this.#index)];
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Delivery, QueueMessage } from "@millrace/core";
+import type { Delivery, QueueMessage, SettlementStep } from "@millrace/core";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import type { QueueSubject } from "../topology/subjects.ts";
 import { readWokenHeaders } from "../held/held-message.ts";
@@ -11,6 +11,8 @@ export class NatsDelivery implements Delivery {
   readonly deliveryCount: number;
   readonly lease: NatsLease;
   readonly ackSubject: string;
+  /** Of a settlement that is not over: what the server has confirmed of it. Written by the settler, which does none of it again. */
+  confirmed: readonly SettlementStep[] | undefined;
 
   constructor(raw: RawDelivery, { queue, origin, lane, woken }: QueueSubject, lease: NatsLease) {
     const message: { -readonly [K in keyof QueueMessage]: QueueMessage[K] } = {
@@ -26,5 +28,6 @@ export class NatsDelivery implements Delivery {
     this.deliveryCount = raw.deliveryCount;
     this.lease = lease;
     this.ackSubject = raw.ackSubject;
+    this.confirmed = undefined;
   }
 }
