@@ -1,12 +1,15 @@
 import { fileURLToPath } from "node:url";
 import { connect as connectClient } from "millrace";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
+import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 const PATIENCE_MS = 45_000;
+// Some twenty commands, each a process or a connection of its own, which an election may keep waiting.
+vi.setConfig({ testTimeout: patient(180_000) });
 
 describeEachServer("jobs cancel, reschedule, progress and list --state", (server) => {
   let env: Record<string, string>;

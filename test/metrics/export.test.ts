@@ -94,7 +94,8 @@ describeEachServer("metrics over OTLP", (server) => {
     await millrace.enqueue(double, { n: 3 }, { delay: "1h" });
     await eventually(() => series.get('queue_delayed {"queue":"work"}') === 1, {
       withinMs: 20_000,
-      describe: () => `the delayed job is exported; there are\n${[...series.keys()].join("\n")}`,
+      describe: () =>
+        `the delayed job is exported; there are\n${[...series].map((one) => one.join(" ")).join("\n")}`,
     });
     await eventually(
       () => series.get('jobs_succeeded_total {"queue":"work","job":"double"}') === 2,
