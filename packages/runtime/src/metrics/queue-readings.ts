@@ -28,7 +28,7 @@ const LEASE_MS = 30_000;
 const TRY_EVERY_MS = 10_000;
 /** Several scrapers, or a scrape and an export, share a reading. */
 const FRESH_MS = 5_000;
-/** Readings take this share of the time at most, however long the server needs for them. */
+/** Readings take this share of the time at most, however long the server needs for them. One long reading may be an election, which is no work. */
 const LARGEST_SHARE = 0.05;
 /** A reader that nobody collects from keeps the others from reading. Longer than usual intervals of scrapes and exports. */
 const IDLE_MS = 180_000;
@@ -66,6 +66,8 @@ export class QueueReadings implements Stoppable {
   #looking: Promise<void> | undefined;
   #idle: Timer | undefined;
   readonly #stopping = new AbortController();
+  /** The last reading that succeeded. */
+  #tookBeforeMs = 0;
   /** Failed readings since the last that succeeded. The first is worth a warning. */
   #failures = 0;
 
@@ -136,7 +138,9 @@ export class QueueReadings implements Stoppable {
     const snapshots = await broker.queues.list();
     if (this.#state.kind !== "reader" || this.#state.lease !== lease || !lease.isHeld()) return;
     const now = clock.monotonic();
-    const restMs = Math.max(FRESH_MS, (now - beganAt) / LARGEST_SHARE);
+    const tookMs = now - beganAt;
+    const restMs = Math.max(FRESH_MS, Math.min(tookMs, this.#tookBeforeMs) / LARGEST_SHARE);
+    this.#tookBeforeMs = tookMs;
     this.#state = { kind: "reader", lease, readAt: now + restMs };
     this.#failures = 0;
     this.#tell(snapshots);
