@@ -6,14 +6,19 @@ import { CollectingWorker, jobFor } from "./collecting-worker.ts";
 import { connected } from "./connected.ts";
 
 describeEachServer("a server that is killed and restarted", (server) => {
-  test("costs no job: what is enqueued meanwhile is confirmed and stored once, what was held stays held, the worker goes on", async () => {
+  /** A broker that is soon back, and a worker on its queue `q`. */
+  async function working(leaseMs: number) {
     const broker = await connected({
       servers: server.url,
       namespace: server.namespace(),
       reconnectWaitMs: 50,
     });
     await broker.queues.ensure("q");
-    const worker = await CollectingWorker.start(broker, "q", { leaseMs: 30_000 });
+    return { broker, worker: await CollectingWorker.start(broker, "q", { leaseMs }) };
+  }
+
+  test("costs no job: what is enqueued meanwhile is confirmed and stored once, what was held stays held, the worker goes on", async () => {
+    const { broker, worker } = await working(30_000);
     await broker.enqueue([jobFor("q")]);
     await worker.nth(1);
     const statuses: BrokerStatus[] = [];
@@ -46,13 +51,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
   });
 
   test("forgets the id of what has left a queue; a settlement that is tried again stores none of its confirmed steps twice", async () => {
-    const broker = await connected({
-      servers: server.url,
-      namespace: server.namespace(),
-      reconnectWaitMs: 50,
-    });
-    await broker.queues.ensure("q");
-    const worker = await CollectingWorker.start(broker, "q", { leaseMs: 30_000 });
+    const { broker, worker } = await working(30_000);
     const job = jobFor("q");
     await broker.enqueue([job]);
     const { delivery } = await worker.nth(1);
@@ -84,13 +83,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
   });
 
   test("takes the lease from a holder when it stays away longer, says so to the holder, and gives the job out again", async () => {
-    const broker = await connected({
-      servers: server.url,
-      namespace: server.namespace(),
-      reconnectWaitMs: 50,
-    });
-    await broker.queues.ensure("q");
-    const worker = await CollectingWorker.start(broker, "q", { leaseMs: 1_000 });
+    const { broker, worker } = await working(1_000);
     await broker.enqueue([jobFor("q")]);
     const { delivery } = await worker.nth(1);
     const lost = Promise.withResolvers<void>();
@@ -108,13 +101,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
   });
 
   test("lets a settlement that was under way go through with the same id", async () => {
-    const broker = await connected({
-      servers: server.url,
-      namespace: server.namespace(),
-      reconnectWaitMs: 50,
-    });
-    await broker.queues.ensure("q");
-    const worker = await CollectingWorker.start(broker, "q", { leaseMs: 30_000 });
+    const { broker, worker } = await working(30_000);
     await broker.enqueue([jobFor("q")]);
     const { delivery, envelope } = await worker.nth(1);
     await server.kill();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Broker } from "../../broker/broker.ts";
 import type { HeldLock, LockStore, LockView } from "../../broker/lock-store.ts";
+import type { HistoryStore } from "../../broker/history-store.ts";
 import type { DelayedStore } from "../../broker/delayed-store.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
 import { MemoryBroker } from "../memory-broker.ts";
@@ -307,39 +308,27 @@ const SABOTAGES: readonly Sabotage[] = [
     wrong: "history newest first",
     noticedBy: "history: a job's records",
     spoil: (honest) => ({
-      history: {
+      history: spoiltHistory(honest, {
         read: async (query) => (await honest.history.read(query)).toReversed(),
-        recent: (options) => honest.history.recent(options),
-        tail: (options) => honest.history.tail(options),
-        follow: (query, listener) => honest.history.follow(query, listener),
-        watch: (options, listener) => honest.history.watch(options, listener),
-      },
+      }),
     }),
   },
   {
     wrong: "a tail of the history that is all of it",
     noticedBy: "history: its tail",
     spoil: (honest) => ({
-      history: {
-        read: (query) => honest.history.read(query),
-        recent: (options) => honest.history.recent(options),
+      history: spoiltHistory(honest, {
         tail: ({ limit }) => honest.history.tail({ limit, withinMs: Number.MAX_SAFE_INTEGER }),
-        follow: (query, listener) => honest.history.follow(query, listener),
-        watch: (options, listener) => honest.history.watch(options, listener),
-      },
+      }),
     }),
   },
   {
     wrong: "a watch of the history that hears of every queue",
     noticedBy: "history: a watch",
     spoil: (honest) => ({
-      history: {
-        read: (query) => honest.history.read(query),
-        recent: (options) => honest.history.recent(options),
-        tail: (options) => honest.history.tail(options),
-        follow: (query, listener) => honest.history.follow(query, listener),
+      history: spoiltHistory(honest, {
         watch: (_options, listener) => honest.history.watch({}, listener),
-      },
+      }),
     }),
   },
   {
@@ -587,6 +576,17 @@ function spoiltDelayed(honest: MemoryBroker, spoilt: Partial<DelayedStore>): Del
     list: (query) => delayed.list(query),
     count: (queue) => delayed.count(queue),
     move: (id, queue, to) => delayed.move(id, queue, to),
+    ...spoilt,
+  };
+}
+
+function spoiltHistory({ history }: Broker, spoilt: Partial<HistoryStore>): HistoryStore {
+  return {
+    read: (query) => history.read(query),
+    recent: (options) => history.recent(options),
+    tail: (options) => history.tail(options),
+    follow: (query, listener) => history.follow(query, listener),
+    watch: (options, listener) => history.watch(options, listener),
     ...spoilt,
   };
 }
