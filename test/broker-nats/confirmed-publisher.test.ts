@@ -1,6 +1,9 @@
+import { CLAIM_HEADER } from "@millrace/core";
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { patientManager } from "../harness/administrator.ts";
+import { isPubAck } from "../harness/nats-frames.ts";
+import { startProxy } from "../harness/proxy.ts";
 import { ConfirmedPublisher } from "../../packages/broker-nats/src/publish/confirmed-publisher.ts";
 import { describeOnOwnServers } from "./real-server.ts";
 import { until, workQueue } from "./streams.ts";
@@ -154,6 +157,31 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     expect(before).toBeLessThan(3_000);
     expect(new Set(acks.map((ack) => ack.sequence)).size).toBe(3_000);
     expect((await (await patientManager(nc)).streams.info("Q")).state.messages).toBe(3_000);
+    await publisher.close();
+  });
+
+  test("says of a claim only in the first copy of a message: by the second its job may have run", async () => {
+    await using server = await start();
+    const proxy = await startProxy(server.url);
+    await using nc = await connect({ servers: proxy.url, ...options });
+    await workQueue(nc);
+    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 100 });
+    let dropped = 0;
+    proxy.dropFromServer((frame) => isPubAck(frame) && (dropped += 1) <= 2);
+    // Without an id, so that the server stores all copies.
+    const headers = { "x-a": "1", [CLAIM_HEADER]: "7 running a" };
+    expect(await publisher.publish("jobs.a", body, headers)).toMatchObject({ attempts: 3 });
+    const jsm = await patientManager(nc);
+    const copies: unknown[] = [];
+    for (const seq of [1, 2, 3]) {
+      const header = (await jsm.streams.getMessage("Q", { seq }))?.header;
+      copies.push([header?.get("x-a"), header?.get(CLAIM_HEADER)]);
+    }
+    expect(copies).toEqual([
+      ["1", "7 running a"],
+      ["1", ""],
+      ["1", ""],
+    ]);
     await publisher.close();
   });
 

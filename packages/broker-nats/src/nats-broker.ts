@@ -157,6 +157,12 @@ export class NatsBroker implements Broker {
     return this.#endpoint.endpoint;
   }
 
+  get solitary(): boolean {
+    const { info } = this.#server.nc;
+    // Without JetStream of its own it is a leaf before another server.
+    return info?.jetstream === true && info.cluster === undefined;
+  }
+
   /** What the connected server can do. */
   get features(): ServerFeatures {
     return this.#features;

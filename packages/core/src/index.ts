@@ -116,7 +116,7 @@ export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
 export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
 
-export { claimHeaderOf } from "./unique/claim-header.ts";
+export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-header.ts";
 export {
   CLAIM_LEASE_MS,
   FREED_MEMORY_MS,

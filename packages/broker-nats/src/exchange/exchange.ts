@@ -27,7 +27,7 @@ export interface Parcel<T> {
   readonly subject: string;
   readonly data: Uint8Array;
   /** As `encodeHeaders` made them. */
-  readonly headers: Uint8Array | undefined;
+  headers: Uint8Array | undefined;
   readonly sink: Sink<T>;
   readonly index: number;
   /** How often it was handed to the connection; 0 means the server can't have seen it. */
@@ -81,6 +81,8 @@ export interface ExchangeOptions<T> {
   readonly repeatable: boolean;
   /** From being given to the exchange to giving up, whatever happens in between. */
   readonly timeoutMs: number;
+  /** What is said when a message is sent again. Default: the same. */
+  readonly headersOfCopy?: (headers: Uint8Array) => Uint8Array;
   judge(reply: Msg, parcel: Parcel<T>): Verdict<T>;
   timedOut(parcel: Parcel<T>): MillraceError;
 }
@@ -200,6 +202,8 @@ export class Exchange<T> {
     parcel.sentTick = this.#tick;
     if (this.#link === "down") return;
     parcel.attempts += 1;
+    if (parcel.attempts === 2 && parcel.headers !== undefined)
+      parcel.headers = this.#options.headersOfCopy?.(parcel.headers) ?? parcel.headers;
     const { subject, data, headers, token } = parcel;
     try {
       publishFrame(this.#nc, subject, data, this.#prefix + token, headers);

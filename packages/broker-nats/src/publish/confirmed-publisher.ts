@@ -17,6 +17,7 @@ import {
   type Publication,
   type PublishOutcome,
 } from "./batch.ts";
+import { headersOfCopy } from "./first-copy.ts";
 import { judgePubAck, type PubAck } from "./pub-ack.ts";
 import { lookUpStream } from "./stream-lookup.ts";
 
@@ -55,6 +56,7 @@ export class ConfirmedPublisher {
       attemptTimeoutMs: options.attemptTimeoutMs ?? 2_000,
       timeoutMs: options.timeoutMs ?? 30_000,
       repeatable: options.repeatable ?? true,
+      headersOfCopy,
       judge: (reply, parcel) => this.#judge(reply, parcel),
       timedOut: publishTimeout,
     });

@@ -98,6 +98,8 @@ export interface Broker {
   /** Answers `listRunning` for one node. */
   answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable>;
 
+  /** Whether one process keeps all data, whose end this connection can't miss. Not so in a cluster, where a member may die behind another's back. */
+  readonly solitary: boolean;
   readonly status: BrokerStatus;
   onStatus(listener: (status: BrokerStatus) => void): () => void;
   /** The server's clock, epoch milliseconds, in which nodes reckon what they reckon together, wherever their own clocks stand. A round trip. */

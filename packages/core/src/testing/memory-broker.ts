@@ -65,6 +65,7 @@ export interface MemoryBrokerOptions {
  * await broker.queues.ensure("mail");
  */
 export class MemoryBroker implements Broker {
+  readonly solitary = true;
   readonly description = "memory";
   readonly maxMessageBytes: number;
   readonly queues: QueueStore;

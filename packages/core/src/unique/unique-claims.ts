@@ -36,6 +36,8 @@ export type Claimed =
       readonly revision: number;
       /** The claim that gave way, as it has to stand again if nothing can be published in its place. */
       readonly before: UniqueClaim | undefined;
+      /** An earlier try to enqueue this very job has made the claim: its message may be there. */
+      readonly again?: true;
     };
 
 /** Each round somebody else wrote between a look and the write that follows it. */
@@ -80,7 +82,7 @@ export class UniqueClaims {
     const { claim, revision } = stored;
     // An enqueue that is repeated, its first answer lost, has claimed the key already.
     if (claim.id === fresh.id && claim.state !== "freed")
-      return { kind: "claimed", revision, before: undefined };
+      return { kind: "claimed", revision, before: undefined, again: true };
     const standing = await this.standing(key, stored, { verifyYoung: false });
     switch (standing.kind) {
       case "changed":

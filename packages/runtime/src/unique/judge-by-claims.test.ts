@@ -1,7 +1,7 @@
 import { type StoredClaim, type UniqueClaim, type UniqueClaims, UniqueKey } from "@millrace/core";
 import { expect, test } from "vitest";
 import type { Meeting } from "./job-meeting.ts";
-import { judgeByPeek } from "./judge-by-claims.ts";
+import { judgePeeked } from "./judge-by-claims.ts";
 
 const KEY = new UniqueKey("search", "doc-7");
 const met: Meeting = {
@@ -27,15 +27,14 @@ const given = stored({ id: "mine", state: "freed", while: "running" });
 /** What the copy shows that was asked, and what its leader knows. */
 async function judged(peeked: StoredClaim | undefined, known: StoredClaim | undefined, at = met) {
   let reads = 0;
-  const claims: Pick<UniqueClaims, "peek" | "read" | "standing"> = {
-    peek: async () => peeked,
+  const claims: Pick<UniqueClaims, "read" | "standing"> = {
     read: async () => {
       reads += 1;
       return known;
     },
     standing: async (_key, by) => ({ kind: "held", by }),
   };
-  const verdict = await judgeByPeek(claims as UniqueClaims, KEY, at);
+  const verdict = await judgePeeked(claims as UniqueClaims, KEY, peeked, at);
   return { does: verdict.do, reads };
 }
 

@@ -1,4 +1,4 @@
-import type { UniqueClaims, UniqueKey } from "@millrace/core";
+import type { StoredClaim, UniqueClaims, UniqueKey } from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
 import { judgeMeeting, judgeStanding, type Judged, type Verdict } from "./judge-meeting.ts";
 
@@ -15,17 +15,17 @@ export async function judgeByClaims(
 }
 
 /**
- * The same for less: what a peek shows decides where the claim is the job's own, as nearly always, or where a write at its revision follows, which
+ * The same for less: what a peek has shown decides where the claim is the job's own, as nearly always, or where a write at its revision follows, which
  * proves it. Everything else is for the claim itself to say.
  */
-export async function judgeByPeek(
+export async function judgePeeked(
   claims: UniqueClaims,
   key: UniqueKey,
+  peeked: StoredClaim | undefined,
   met: Meeting,
 ): Promise<Judged> {
-  const stored = await claims.peek(key);
-  const verdict = judgeMeeting(stored, met);
-  const holdsIt = stored?.claim.id === met.id && stored.claim.state !== "freed";
+  const verdict = judgeMeeting(peeked, met);
+  const holdsIt = peeked?.claim.id === met.id && peeked.claim.state !== "freed";
   return isGood(verdict, holdsIt) ? verdict : judgeByClaims(claims, key, met);
 }
 

@@ -6,6 +6,7 @@ import {
   type JobOptions,
   MillraceError,
   Producer,
+  UniqueKey,
   UNSETTLED,
 } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
@@ -378,6 +379,25 @@ describe("a producer that dies between claim and publish", () => {
     ]);
   });
 
+  test("running: nor does it run by what its message says of its claim, though others do at the time", async () => {
+    const made = await scene({ key, while: "running" });
+    await died(made, 1);
+    const claims = await made.broker.documents("unique");
+    const claim = await claims.get(new UniqueKey(QUEUE, "a").document);
+    await made.node();
+    await made.clock.advance("10s");
+    const holds = gate();
+    made.runs((version) => (version === 2 ? holds.promise : "done"));
+    await made.enqueue(2);
+    // Both pass without a look: the claim that was read for the first tells of the second.
+    await made.enqueue(7, { unique: { key: "b" } });
+    await made.enqueue(8, { unique: { key: "c" } });
+    await made.publish(1, { headers: { "millrace-claim": `${claim?.revision} running v1` } });
+    expect(made.ran).toEqual([2, 7, 8]);
+    expect(await made.ends(1)).toEqual(["cancelled: Its unique key is held by v2."]);
+    holds.open();
+  });
+
   test("does not cost the job that was to give way its run", async () => {
     const made = await scene({ key, onConflict: "replace" });
     await made.enqueue(1);
@@ -486,6 +506,50 @@ describe("crashes of nodes", () => {
   });
 });
 
+test("a job that came with a copy of another's headers is judged by the claim itself", async () => {
+  const { enqueue, publish, node, runs, ran, ends, broker } = await scene({
+    key,
+    while: "running",
+  });
+  await node();
+  const notes: string[] = [];
+  const publishes = broker.enqueue.bind(broker);
+  broker.enqueue = (jobs) => {
+    for (const { headers } of jobs) notes.push(headers["millrace-claim"] ?? "");
+    return publishes(jobs);
+  };
+  const holds = gate();
+  runs(() => holds.promise);
+  await enqueue(7, { unique: { key: "b" } });
+  await enqueue(1);
+  expect(notes.at(-1)).toMatch(/^\d+ running v1$/);
+  for (const [version, note] of [
+    [2, notes.at(-1)],
+    [3, notes.at(-1)?.replace("v1", "v3x")],
+    [4, notes.at(-1)?.replace("running", "sleeping")],
+    [5, "NaN running v5"],
+    [6, "99999999999999999999 running v6"],
+  ] as const)
+    await publish(version, { headers: { "millrace-claim": note ?? "" } });
+  expect(ran).toEqual([7, 1]);
+  expect(await ends(6)).toEqual(["cancelled: Its unique key is held by v1."]);
+  holds.open();
+});
+
+test("an enqueue that is tried again says nothing of the claim: its job may have run by then", async () => {
+  const { enqueue, broker } = await scene({ key, while: "running" });
+  const notes: (string | undefined)[] = [];
+  const publishes = broker.enqueue.bind(broker);
+  broker.enqueue = (jobs) => {
+    for (const { headers } of jobs) notes.push(headers["millrace-claim"]);
+    return publishes(jobs);
+  };
+  broker.failNext("enqueue", new MillraceError("publish-timeout", "no answer"));
+  await expect(enqueue(1)).rejects.toMatchObject({ code: "publish-timeout" });
+  expect(await enqueue(1)).toMatchObject({ ok: true });
+  expect(notes).toEqual([expect.stringMatching(/^\d+ running v1$/), undefined]);
+});
+
 describe("replace and jobs that run", () => {
   test("a job that runs is not replaced: nothing is published, and its id is given back", async () => {
     const { enqueue, node, runs, ran } = await scene({
@@ -512,13 +576,15 @@ test("a job without a key costs no look at the claims", async () => {
 });
 
 test.each([
-  ["pending", [0, 1]],
-  ["running", [1, 1]],
+  ["pending", "one server", [0, 3]],
+  ["running", "one server", [1, 3]],
+  ["running", "a cluster, whose members may die behind a node's back", [3, 3]],
 ] as const)(
-  "while %s: a claimed job costs its node this many reads and writes",
-  async (during, costs) => {
+  "while %s, on %s: three claimed jobs cost their node this many reads and writes",
+  async (during, where, costs) => {
     const { enqueue, node, ran } = await scene({ key, while: during });
     const { broker } = await node();
+    Object.defineProperty(broker, "solitary", { value: where === "one server" });
     const cost = [0, 0];
     const open = broker.documents.bind(broker);
     broker.documents = async (bucket) => {
@@ -530,9 +596,10 @@ test.each([
       }
       return documents;
     };
-    await enqueue(1);
-    expect(ran).toEqual([1]);
+    for (const version of [1, 2, 3]) await enqueue(version, { unique: { key: `${version}` } });
+    expect(ran).toEqual([1, 2, 3]);
     expect(cost).toEqual(costs);
+    expect(await enqueue(4, { unique: { key: "3" } })).toMatchObject({ duplicate: false });
   },
 );
 

@@ -21,7 +21,13 @@ export function uniqueJobs(host: {
   const holds = new UniqueHolds();
   const sweeper = new UniqueSweeper(host);
   return {
-    gate: new UniqueGate({ claims, holds, clock: host.clock, onMet: () => sweeper.wake() }),
+    gate: new UniqueGate({
+      broker: host.broker,
+      claims,
+      holds,
+      clock: host.clock,
+      onMet: () => sweeper.wake(),
+    }),
     release: new UniqueRelease({ claims, holds, registry: host.registry, clock: host.clock }),
     sweeper,
   };
