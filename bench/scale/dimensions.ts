@@ -104,8 +104,8 @@ export const DIMENSIONS: readonly Dimension[] = [
     claims: (measured) => {
       const [few, many = few] = sides(measured);
       return [
-        atLeast("rate of others, 1,000,000 : 10,000", ratio(many, few, rateOf), 0.9, "ratio"),
-        atMost("CPU a job, 1,000,000 : 10,000", ratio(many, few, cpuOf), 1.1, "ratio"),
+        atLeast("rate of others, 1,000,000 : 10,000", ratio(many, few, rateOf), 0.8, "ratio"),
+        atMost("CPU a job, 1,000,000 : 10,000", ratio(many, few, cpuOf), 1.2, "ratio"),
         atMost(
           "lateness p99",
           medianOf(many, (f) => f.latenessMs?.p99),
@@ -121,7 +121,7 @@ export const DIMENSIONS: readonly Dimension[] = [
         atMost(
           "server memory a delayed job",
           many.serverBytesPerWaiting ?? Number.NaN,
-          1_000,
+          2_000,
           "bytes",
         ),
       ];
