@@ -224,7 +224,12 @@ export type {
   HeldStore,
   ReleaseOptions,
 } from "./broker/held-store.ts";
-export type { HistoryQuery, HistoryStore, StoredRecord } from "./broker/history-store.ts";
+export type {
+  HistoryQuery,
+  HistoryStore,
+  StoredRecord,
+  TailQuery,
+} from "./broker/history-store.ts";
 export type { ProgressStore } from "./broker/progress-store.ts";
 export { checkProgress, type ProgressReport } from "./progress/progress-report.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";

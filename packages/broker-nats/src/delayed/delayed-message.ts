@@ -1,6 +1,7 @@
-import { type Envelope, messageIdOf } from "@millrace/core";
+import type { Envelope } from "@millrace/core";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { Names } from "../topology/subjects.ts";
+import { sharedMessageId } from "../settlement/envelope-message.ts";
 import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
 
 /** The server lets go of a delayed job this long before it is due; the mover's own timer does the rest, to the millisecond. */
@@ -27,8 +28,7 @@ export function delayedMessage(
   const headers = {
     ...requeue.headers,
     ...delayedHeaders(envelope, notBefore),
-    // All queues share this stream, and ids are of a queue.
-    "Nats-Msg-Id": `${queue}/${messageIdOf(envelope)}`,
+    "Nats-Msg-Id": sharedMessageId(envelope),
   };
   if (!way.schedules || notBefore - way.now <= LEAD_MS + SOONEST_SCHEDULE_MS)
     return { subject: due, data: requeue.data, headers };

@@ -1,6 +1,7 @@
-import { type Envelope, type Lane, messageIdOf } from "@millrace/core";
+import type { Envelope, Lane } from "@millrace/core";
 import { forwardHeaders } from "../delayed/forward-headers.ts";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
+import { sharedMessageId } from "../settlement/envelope-message.ts";
 import type { Names } from "../topology/subjects.ts";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 import { decodeGate, encodeGate } from "./gate-header.ts";
@@ -18,8 +19,7 @@ export function heldMessage(
     data: requeue.data,
     headers: {
       ...requeue.headers,
-      // All queues share this stream, and ids are of a queue.
-      "Nats-Msg-Id": `${envelope.queue}/${messageIdOf(envelope)}`,
+      "Nats-Msg-Id": sharedMessageId(envelope),
       "Millrace-Gate": encodeGate(gate),
       ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
     },

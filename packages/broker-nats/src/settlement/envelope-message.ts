@@ -44,6 +44,11 @@ export function requeueMessage(
   };
 }
 
+/** The message id where all queues share a stream: a job's id is its queue's. */
+export function sharedMessageId(envelope: Envelope): string {
+  return `${envelope.queue}/${messageIdOf(envelope)}`;
+}
+
 /** No `Content-Type`: the first byte of a msgpack map tells, and each message is that much smaller. */
 function envelopeHeaders(envelope: Envelope): HeaderRecord {
   return { ...envelope.headers, "Nats-Msg-Id": messageIdOf(envelope) };

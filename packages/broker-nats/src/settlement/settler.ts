@@ -193,7 +193,7 @@ class Passage implements Sink<PubAck> {
     this.#reject(error);
   }
 
-  /** For the next try. Not while all goes well: this is asked of no other settlement. */
+  /** For the next try, or the next call: a settlement that goes through in one has nothing to note. */
   #note(): void {
     const { confirmed = [] } = this.#delivery;
     this.#delivery.confirmed = [...confirmed, ...this.#steps.slice(0, this.#index)];

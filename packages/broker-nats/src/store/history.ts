@@ -5,6 +5,7 @@ import {
   inOrderOfMessages,
   isOvertaken,
   type StoredRecord,
+  type TailQuery,
 } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { watchConnection } from "../connection/connection-events.ts";
@@ -30,7 +31,7 @@ export class NatsHistory implements HistoryStore {
   async read({ id, queue }: HistoryQuery): Promise<readonly HistoryRecord[]> {
     const records: HistoryRecord[] = [];
     const seen = new Set<string>();
-    for await (const record of this.#records(this.#server.names.history(queue, id))) {
+    for await (const { record } of this.#records(this.#server.names.history(queue, id))) {
       const key = recordKey(record);
       if (seen.has(key)) continue;
       seen.add(key);
@@ -57,7 +58,7 @@ export class NatsHistory implements HistoryStore {
     ) {
       const from = Math.max(ends.first, until - length + 1);
       const stretch: HistoryRecord[] = [];
-      for await (const record of this.#records(filter, from, until)) stretch.push(record);
+      for await (const { record } of this.#records(filter, from, until)) stretch.push(record);
       for (const record of stretch.reverse()) {
         const key = `${record.queue}/${record.id}`;
         const known = newest.get(key);
@@ -69,29 +70,14 @@ export class NatsHistory implements HistoryStore {
     return [...newest.values()];
   }
 
-  async tail({
-    withinMs,
-    limit,
-  }: {
-    readonly withinMs: number;
-    readonly limit: number;
-  }): Promise<readonly StoredRecord[]> {
+  async tail({ withinMs, limit }: TailQuery): Promise<readonly StoredRecord[]> {
     const last = await this.#lastStored();
     if (last === undefined || limit < 1) return [];
-    const since = last.storedAt - withinMs;
-    const from = await this.#firstSince(
-      since,
-      Math.max(1, last.sequence - limit + 1),
-      last.sequence,
-    );
+    const oldest = Math.max(1, last.sequence - limit + 1);
+    const from = await this.#firstSince(last.storedAt - withinMs, oldest, last.sequence);
     const records: StoredRecord[] = [];
-    const { nc, jsm, names } = this.#server;
-    const range = { stream: names.historyStream, filter: names.historyAll, from };
-    for await (const { sequence, storedAt, data } of readStream(nc, jsm, range)) {
-      if (sequence > last.sequence) break;
-      const record = readHistoryRecord(data);
-      if (record !== undefined) records.push({ record, storedAt });
-    }
+    for await (const stored of this.#records(this.#server.names.historyAll, from, last.sequence))
+      records.push(stored);
     return records;
   }
 
@@ -149,16 +135,16 @@ export class NatsHistory implements HistoryStore {
     filter: string,
     from = 1,
     until = Number.POSITIVE_INFINITY,
-  ): AsyncGenerator<HistoryRecord> {
+  ): AsyncGenerator<StoredRecord> {
     const { nc, jsm, names } = this.#server;
-    for await (const { sequence, data } of readStream(nc, jsm, {
+    for await (const { sequence, storedAt, data } of readStream(nc, jsm, {
       stream: names.historyStream,
       filter,
       from,
     })) {
       if (sequence > until) return;
       const record = readHistoryRecord(data);
-      if (record !== undefined) yield record;
+      if (record !== undefined) yield { record, storedAt };
     }
   }
 

@@ -6,6 +6,13 @@ export interface HistoryQuery {
 }
 
 /** What happened to jobs, bounded by age and count. Written by settlement alone. */
+export interface TailQuery {
+  /** Before the newest record, milliseconds. */
+  readonly withinMs: number;
+  /** The newest so many at most. */
+  readonly limit: number;
+}
+
 export interface StoredRecord {
   readonly record: HistoryRecord;
   /** By the clock that messages' `storedAt` is by. */
@@ -23,13 +30,8 @@ export interface HistoryStore {
   /**
    * Every job's records that were stored within some time of the newest record there is, oldest first. What was last written before a server's crash, as
    * long as nobody has written much since.
-   *
-   * @param options.limit the newest so many at most
    */
-  tail(options: {
-    readonly withinMs: number;
-    readonly limit: number;
-  }): Promise<readonly StoredRecord[]>;
+  tail(query: TailQuery): Promise<readonly StoredRecord[]>;
   /**
    * Calls for each record of the job from now on, once it is stored; after an outage for earlier ones too. Read first or after: subscribe, then read, then
    * wait.

@@ -20,12 +20,8 @@ export function isOvertaken(record: Place, by: Place): boolean {
 export function inOrderOfMessages(records: readonly HistoryRecord[]): readonly HistoryRecord[] {
   const ordered: HistoryRecord[] = [];
   for (const record of records) {
-    let at = ordered.length;
-    for (; at > 0; at -= 1) {
-      const before = ordered[at - 1];
-      if (before === undefined || !isOvertaken(record, before)) break;
-    }
-    ordered.splice(at, 0, record);
+    const behind = ordered.findLastIndex((before) => !isOvertaken(record, before));
+    ordered.splice(behind + 1, 0, record);
   }
   return ordered;
 }

@@ -131,9 +131,8 @@ export class KeyPermits {
   /** A job was held, confirmed. It may have missed the permit that came free meanwhile. */
   async held(): Promise<void> {
     this.#mayBeHeld = true;
-    for (const permit of this.#permits) {
-      if (permit.state === "idle") return this.#passOn(permit);
-    }
+    const idle = this.#findIdle();
+    if (idle !== undefined) return this.#passOn(idle);
     // Whoever uses one looks for held jobs when it leaves.
     if (this.#permits.size > 0) return;
     this.#lookAgain ??= this.#host.clock.setTimer(LOOK_AGAIN_MS, () => {
@@ -146,10 +145,8 @@ export class KeyPermits {
   async heldUnasked(limit: number): Promise<void> {
     this.#limit = limit;
     this.#mayBeHeld = true;
-    for (const permit of this.#permits) {
-      if (permit.state === "idle") return this.#passOn(permit);
-    }
-    await this.#expand();
+    const idle = this.#findIdle();
+    await (idle === undefined ? this.#expand() : this.#passOn(idle));
   }
 
   /** The node stops: what is not used is given back, and whatever waits for it let in. */
@@ -161,11 +158,14 @@ export class KeyPermits {
   }
 
   #takeIdle(): Permit | undefined {
-    for (const permit of this.#permits) {
-      if (permit.state !== "idle" || permit.index >= this.#limit) continue;
-      this.#become(permit, "used");
-      return permit;
-    }
+    const permit = this.#findIdle(this.#limit);
+    if (permit !== undefined) this.#become(permit, "used");
+    return permit;
+  }
+
+  #findIdle(below = Number.POSITIVE_INFINITY): Permit | undefined {
+    for (const permit of this.#permits)
+      if (permit.state === "idle" && permit.index < below) return permit;
     return undefined;
   }
 

@@ -1,4 +1,9 @@
-import type { HistoryQuery, HistoryStore, StoredRecord } from "../../broker/history-store.ts";
+import type {
+  HistoryQuery,
+  HistoryStore,
+  StoredRecord,
+  TailQuery,
+} from "../../broker/history-store.ts";
 import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
 import { inOrderOfMessages, isOvertaken } from "../../settlement/history-order.ts";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
@@ -77,13 +82,7 @@ export class HistoryTape {
     return [...newest.values()];
   }
 
-  tail({
-    withinMs,
-    limit,
-  }: {
-    readonly withinMs: number;
-    readonly limit: number;
-  }): readonly StoredRecord[] {
+  tail({ withinMs, limit }: TailQuery): readonly StoredRecord[] {
     const newest = this.#lines.at(-1);
     if (newest === undefined) return [];
     return this.#lines
@@ -121,12 +120,9 @@ export class MemoryHistory implements HistoryStore {
     return this.#tape.recent(options);
   }
 
-  async tail(options: {
-    readonly withinMs: number;
-    readonly limit: number;
-  }): Promise<readonly StoredRecord[]> {
+  async tail(query: TailQuery): Promise<readonly StoredRecord[]> {
     this.#connection.reach();
-    return this.#tape.tail(options);
+    return this.#tape.tail(query);
   }
 
   async follow(

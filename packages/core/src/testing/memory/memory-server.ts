@@ -38,7 +38,6 @@ export class MemoryServer {
   constructor(clock: Clock) {
     this.clock = clock;
     this.history = new HistoryTape(HISTORY_LIMIT, clock);
-    this.history = new HistoryTape(HISTORY_LIMIT, clock);
     this.locks = new LockTable(clock);
     this.delayed = new MemoryDelayed(
       clock,
