@@ -1,0 +1,32 @@
+import type { Broker } from "../../../broker/broker.ts";
+import type { DelayedStore } from "../../../broker/delayed-store.ts";
+import type { MemoryBroker } from "../../memory-broker.ts";
+
+/** One thing done wrong, and the case that must notice. */
+export interface Sabotage {
+  readonly wrong: string;
+  readonly noticedBy: string;
+  readonly spoil: (honest: MemoryBroker) => Partial<Broker>;
+}
+
+/** The honest broker but for what was spoilt. */
+export function spoilt(honest: MemoryBroker, spoil: Sabotage["spoil"]): Broker {
+  const overrides = spoil(honest);
+  return new Proxy<Broker>(honest, {
+    get: (target, property) => {
+      if (Object.hasOwn(overrides, property)) return overrides[property as keyof Broker];
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+export function spoiltDelayed(honest: MemoryBroker, spoilt: Partial<DelayedStore>): DelayedStore {
+  const { delayed } = honest;
+  return {
+    list: (query) => delayed.list(query),
+    count: (queue) => delayed.count(queue),
+    move: (id, queue, to) => delayed.move(id, queue, to),
+    ...spoilt,
+  };
+}
