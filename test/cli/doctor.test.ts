@@ -5,6 +5,7 @@ import { connect, defineJob } from "millrace";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { patientManager } from "../harness/administrator.ts";
 import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
+import { leaderOf } from "../harness/cluster/streams-of.ts";
 import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer, serversUnderTest } from "../harness/servers.ts";
@@ -144,6 +145,30 @@ describe.each(serversUnderTest().filter((target) => target.state === "present"))
       expect(statusOf("queue alone")).toBe("warn");
       expect(statusOf("queue safe")).toBe("ok");
       expect(report.code).toBe(0);
+    }, 90_000);
+
+    test("a queue whose only replica is away is named, and no list of queues is short", async () => {
+      outOfCluster();
+      await using cluster = await launchCluster({ path });
+      await using client = await connect({ servers: cluster.urls, env: {} });
+      await client.queues.ensure("alone");
+      await client.queues.ensure("safe", { replicas: 3 });
+      const leader = await leaderOf(cluster.urls, "millrace-queue-alone");
+      const victim = cluster.members.find(({ name }) => name === leader);
+      expect(victim).toBeDefined();
+      await victim?.kill();
+      const others = cluster.members.filter((member) => member !== victim).map(({ url }) => url);
+      const report = await millraceHere(["doctor", "--json", "--server", others.join(",")]);
+      const silent = report
+        .json<Diagnosis>()
+        .findings.filter(({ check, status }) => check.startsWith("stream ") && status === "fail");
+      expect(silent.map(({ check }) => check)).toEqual(["stream millrace-queue-alone"]);
+      expect(report.code).toBe(1);
+
+      // Asked while it is away, answered when it is back: all of them, each once.
+      const listed = client.queues.list();
+      await victim?.restart();
+      expect((await listed).map(({ queue }) => queue)).toEqual(["alone", "safe"]);
     }, 90_000);
   },
 );

@@ -1,11 +1,10 @@
 import { launchCluster } from "@millrace/broker-nats/server";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { connect as connectNats } from "@nats-io/transport-node";
 import type { BatchEnded } from "@millrace/core";
 import { connect, createNode, defineJob, defineSchedule, planJob } from "millrace";
 import { describe, expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { REPLICAS } from "../harness/cluster/mode.ts";
+import { leaderOf, replicasOf } from "../harness/cluster/streams-of.ts";
 import { eventually } from "../harness/deadline.ts";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
 
@@ -101,7 +100,7 @@ for (const target of serversUnderTest()) {
       );
       expect(slots.length).toBeGreaterThan(3);
       expect(new Set(slots.map(({ id }) => id)).size).toBe(slots.length);
-      const replicas = await replicasOf(cluster.urls);
+      const replicas = await replicasOf(cluster.urls, options.namespace);
       expect([...new Set(replicas.values())]).toEqual([REPLICAS]);
       for (const stream of [
         "queue-core",
@@ -117,18 +116,4 @@ for (const target of serversUnderTest()) {
         expect([...replicas.keys()]).toContain(`KV_r3-${bucket}`);
     }, 180_000);
   });
-}
-
-async function leaderOf(urls: readonly string[], stream: string): Promise<string | undefined> {
-  await using nc = await connectNats({ servers: [...urls] });
-  return (await (await jetstreamManager(nc)).streams.info(stream)).cluster?.leader;
-}
-
-/** By the name of each stream, buckets included. */
-async function replicasOf(urls: readonly string[]): Promise<ReadonlyMap<string, number>> {
-  await using nc = await connectNats({ servers: [...urls] });
-  const found = new Map<string, number>();
-  for await (const { config } of (await jetstreamManager(nc)).streams.list())
-    found.set(config.name, config.num_replicas);
-  return found;
 }

@@ -245,7 +245,7 @@ describeEachServer("metrics", (server) => {
     const spy = await connectNats({ servers: server.url });
     onTestFinished(() => spy.close());
     let lists = 0;
-    spy.subscribe("$JS.API.STREAM.LIST", {
+    spy.subscribe("$JS.API.STREAM.NAMES", {
       callback: (_, message) => {
         if (message.string().includes(namespace)) lists += 1;
       },

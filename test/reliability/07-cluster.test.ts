@@ -1,11 +1,10 @@
 import { launchCluster, type LaunchedServer } from "@millrace/broker-nats/server";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { allCurrent } from "../harness/cluster/leader-killer.ts";
 import { MONITOR_CONFIG } from "../harness/cluster/members.ts";
 import { REPLICAS } from "../harness/cluster/mode.ts";
+import { leaderOf, replicasOf } from "../harness/cluster/streams-of.ts";
 import { eventually } from "../harness/deadline.ts";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
 import { Trial } from "./harness/trial.ts";
@@ -89,22 +88,4 @@ for (const target of serversUnderTest()) {
       );
     }, 300_000);
   });
-}
-
-async function leaderOf(urls: readonly string[], stream: string): Promise<string | undefined> {
-  await using nc = await connect({ servers: [...urls] });
-  return (await (await jetstreamManager(nc)).streams.info(stream)).cluster?.leader;
-}
-
-/** By the name of each stream, buckets included. */
-async function replicasOf(
-  urls: readonly string[],
-  namespace: string,
-): Promise<ReadonlyMap<string, number>> {
-  await using nc = await connect({ servers: [...urls] });
-  const found = new Map<string, number>();
-  for await (const { config } of (await jetstreamManager(nc)).streams.list())
-    if (config.name.replace(/^KV_/, "").startsWith(`${namespace}-`))
-      found.set(config.name, config.num_replicas);
-  return found;
 }

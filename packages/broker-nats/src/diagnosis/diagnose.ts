@@ -4,10 +4,11 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { brokerConfig, type NatsBrokerOptions } from "../broker-options.ts";
 import { connectNats } from "../connection/connect-nats.ts";
 import { serverFeatures } from "../connection/server-features.ts";
+import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { LANE_CONSUMERS, Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
-import { judgeCopies } from "./judge-copies.ts";
+import { judgeCopies, judgeSilence } from "./judge-copies.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
   judgeRoundTrip,
@@ -58,7 +59,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     usedBytes: account.storage,
     limitBytes: account.limits.max_storage,
   });
-  const all = await streamsOf(jsm);
+  const { all, silent } = await streamsOf(jsm);
   const streams = all.filter(({ config }) => isOurs(config.name, names));
   const features = serverFeatures(nc.info?.version ?? "0.0.0");
   const queues: Finding[] = [];
@@ -95,6 +96,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     ...judgeSources(names, configs, !features.repeatingSchedules),
     ...judgeStores(names, stores),
     ...streams.flatMap(judgeCopies),
+    ...silent,
   ];
 }
 
@@ -105,10 +107,26 @@ function isOurs(stream: string, { namespace }: Names): boolean {
   return stream.startsWith(`${namespace}-`) || stream.startsWith(`KV_${namespace}-`);
 }
 
-async function streamsOf(jsm: JetStreamManager): Promise<readonly StreamInfo[]> {
-  const streams: StreamInfo[] = [];
-  for await (const stream of jsm.streams.list()) streams.push(stream);
-  return streams;
+/**
+ * Asked for one by one: a list leaves out what has no leader (docs/decisions/0096), which is what a diagnosis is for. All at once, so that the
+ * silent ones cost one wait together.
+ */
+async function streamsOf(
+  jsm: JetStreamManager,
+): Promise<{ readonly all: readonly StreamInfo[]; readonly silent: readonly Finding[] }> {
+  const names: string[] = [];
+  for await (const name of jsm.streams.names()) names.push(name);
+  const all: StreamInfo[] = [];
+  const silent: Finding[] = [];
+  const describe = async (name: string): Promise<void> => {
+    try {
+      all.push(await jsm.streams.info(name));
+    } catch (error) {
+      if (apiCode(error) !== STREAM_NOT_FOUND) silent.push(judgeSilence(name, error));
+    }
+  };
+  await Promise.all(names.toSorted().map(describe));
+  return { all, silent };
 }
 
 async function consumersOf(

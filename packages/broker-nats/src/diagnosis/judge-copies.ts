@@ -1,4 +1,5 @@
 import type { StreamInfo } from "@nats-io/jetstream";
+import { asMillraceError } from "../jetstream-errors.ts";
 import { fail, type Finding, warn } from "./finding.ts";
 
 /** So many entries behind is a replica that catches up, not one that is a moment late. */
@@ -10,7 +11,7 @@ export function judgeCopies({
   cluster,
 }: Pick<StreamInfo, "config" | "cluster">): readonly Finding[] {
   if (cluster === undefined || cluster === null) return [];
-  const check = `stream ${name}`;
+  const check = checkOf(name);
   const replicas = cluster.replicas ?? [];
   const names = (found: typeof replicas): string => found.map((one) => one.name).join(", ");
   const offline = replicas.filter((replica) => replica.offline);
@@ -19,13 +20,7 @@ export function judgeCopies({
   );
   return [
     ...(cluster.leader === undefined || cluster.leader === ""
-      ? [
-          fail(
-            check,
-            "has no leader",
-            "Bring its servers back: with more than half of a stream's replicas gone nothing can be read or written.",
-          ),
-        ]
+      ? [withoutLeader(name, "has no leader")]
       : []),
     ...(offline.length > 0
       ? [
@@ -46,4 +41,22 @@ export function judgeCopies({
         ]
       : []),
   ];
+}
+
+/** A stream that is there by name, and that no server describes. */
+export function judgeSilence(name: string, thrown: unknown): Finding {
+  const { message } = asMillraceError(thrown, "ask for it");
+  return withoutLeader(name, `gives no answer. ${message}`);
+}
+
+function withoutLeader(name: string, message: string): Finding {
+  return fail(
+    checkOf(name),
+    message,
+    "Bring its servers back: with half of a stream's replicas gone, or its only one, nothing can be read or written.",
+  );
+}
+
+function checkOf(stream: string): string {
+  return `stream ${stream}`;
 }

@@ -3,6 +3,7 @@ import type { NatsHeld } from "../held/nats-held.ts";
 import { request } from "../jetstream-errors.ts";
 import { nextMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
+import { queueStreams } from "./queue-streams.ts";
 import { endsOf, isThere, scan, type StreamEnds } from "./scan.ts";
 import { delayedJob, fromLeader, queuedJob, type StoredMessage } from "./stored-message.ts";
 
@@ -49,13 +50,6 @@ async function findDelayed(
       return { envelope: job.read.envelope, state: "delayed", storedAt: job.message.storedAt };
   }
   return undefined;
-}
-
-async function queueStreams({ jsm, names }: ServerAccess): Promise<string[]> {
-  const streams: string[] = [];
-  for await (const name of jsm.streams.names(names.requeueAll))
-    if (name.startsWith(names.queueStreamPrefix)) streams.push(name);
-  return streams;
 }
 
 async function findQueued(

@@ -8,6 +8,7 @@ import {
 } from "@millrace/core";
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { queueStreams } from "../lookup/queue-streams.ts";
 import { endsOf } from "../lookup/scan.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
@@ -52,16 +53,19 @@ export class NatsQueues implements QueueStore {
     });
   }
 
+  /** All of them or an error that names the one that can't be read: a list that is short would look complete. */
   async list(): Promise<readonly QueueSnapshot[]> {
-    const { jsm, names } = this.#server;
-    const infos = await request("list the queues", async () => {
-      const found: StreamInfo[] = [];
-      for await (const info of jsm.streams.list(names.requeueAll))
-        if (this.#queueOf(info) !== undefined) found.push(info);
-      return found;
-    });
+    const { names } = this.#server;
+    const streams = await request("list the queues", () => queueStreams(this.#server));
     const snapshots: QueueSnapshot[] = [];
-    for (const info of infos) snapshots.push(await this.#snapshot(this.#queueOf(info) ?? "", info));
+    for (const stream of streams) {
+      try {
+        snapshots.push(await this.snapshot(stream.slice(names.queueStreamPrefix.length)));
+      } catch (error) {
+        // Removed since.
+        if (!MillraceError.is(error, "queue-not-found")) throw error;
+      }
+    }
     return snapshots.sort((a, b) => (a.queue < b.queue ? -1 : 1));
   }
 
@@ -84,14 +88,6 @@ export class NatsQueues implements QueueStore {
       const filter = names.held(queue, "*");
       await ignoringAbsence(() => jsm.streams.purge(names.heldStream, { filter }));
     });
-  }
-
-  /** A stream of another namespace may have a name that fits; its subjects don't. */
-  #queueOf({ config }: StreamInfo): string | undefined {
-    const { names } = this.#server;
-    if (!config.name.startsWith(names.queueStreamPrefix)) return undefined;
-    const queue = config.name.slice(names.queueStreamPrefix.length);
-    return config.subjects.includes(names.requeue(queue, undefined)) ? queue : undefined;
   }
 
   async #snapshot(queue: string, info: StreamInfo): Promise<QueueSnapshot> {
