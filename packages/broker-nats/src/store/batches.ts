@@ -12,7 +12,7 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import { batchStream } from "../topology/streams.ts";
 import { nextMessage } from "./next-message.ts";
-import { readStream } from "./read-stream.ts";
+import { readSubjects } from "./read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 const MSGPACK = "application/msgpack";
@@ -69,14 +69,12 @@ export class NatsBatches implements BatchStore {
 
   async ended(batch: string): Promise<readonly EndedMember[]> {
     const { nc, jsm, names } = this.#server;
-    const members: EndedMember[] = [];
     const range = { stream: names.batchStream, filter: names.batchEnded(batch, "*") };
-    for await (const { subject, data } of readStream(nc, jsm, range))
-      members.push({
-        id: subject.slice(subject.lastIndexOf(".") + 1),
-        end: decodeBody(data, MSGPACK) as BatchEnd,
-      });
-    return members;
+    const members = (await readSubjects(nc, jsm, range)).values();
+    return [...members].map(({ subject, data }) => ({
+      id: subject.slice(subject.lastIndexOf(".") + 1),
+      end: decodeBody(data, MSGPACK) as BatchEnd,
+    }));
   }
 
   left(batch: string): Promise<number> {

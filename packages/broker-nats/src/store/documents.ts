@@ -8,6 +8,7 @@ import { type Wires, writeOnce } from "./document-writes.ts";
 import type { LastMessage } from "./leader-reads.ts";
 import { openBucket } from "./open-bucket.ts";
 import { readStream } from "./read-stream.ts";
+import { readSubjects } from "./read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { serverNow } from "./server-now.ts";
 import { SoleCopy } from "./sole-copy.ts";
@@ -88,14 +89,13 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async list(): Promise<readonly Document[]> {
+    const { nc, jsm } = this.#server;
     const prefix = `$KV.${this.#bucket}.`;
-    const documents: Document[] = [];
     const range = { stream: `KV_${this.#bucket}`, filter: `${prefix}>` };
-    for await (const { subject, sequence, data, headers, storedAt } of readStream(
-      this.#server.nc,
-      this.#server.jsm,
-      range,
-    )) {
+    const documents: Document[] = [];
+    for (const { subject, sequence, data, headers, storedAt } of (
+      await readSubjects(nc, jsm, range)
+    ).values()) {
       if (headers["kv-operation"] !== undefined) continue;
       const key = fromKvKey(subject.slice(prefix.length));
       const document = this.#decode(key, sequence, data, storedAt);

@@ -7,7 +7,7 @@ import { type LockEntry, type LockValue, readLockValue } from "./lock-entry.ts";
 import { fromLockKey, toLockKey } from "./lock-key.ts";
 import { headersOf } from "./next-message.ts";
 import { openBucket } from "./open-bucket.ts";
-import { readStream } from "./read-stream.ts";
+import { readSubjects } from "./read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { serverNow } from "./server-now.ts";
 
@@ -80,22 +80,18 @@ export class LockBucket {
     const { nc, jsm } = this.#server;
     const subjects = `$KV.${this.#bucket}.`;
     const range = { stream: this.#stream, filter: `${subjects}>` };
-    // A lock that is renewed behind the reader comes once more, ahead of it.
-    const entries = new Map<string, LockEntry>();
-    for await (const stored of readStream(nc, jsm, range)) {
-      const name = fromLockKey(stored.subject.slice(subjects.length));
-      if (stored.headers["kv-operation"] !== undefined) {
-        entries.delete(name);
-        continue;
-      }
-      entries.set(name, {
-        name,
-        revision: stored.sequence,
-        writtenAt: stored.storedAt,
-        value: readLockValue(Buffer.from(stored.data).toString("utf8")),
-      });
-    }
-    return [...entries.values()];
+    const entries: LockEntry[] = [];
+    for (const { subject, sequence, storedAt, data, headers } of (
+      await readSubjects(nc, jsm, range)
+    ).values())
+      if (headers["kv-operation"] === undefined)
+        entries.push({
+          name: fromLockKey(subject.slice(subjects.length)),
+          revision: sequence,
+          writtenAt: storedAt,
+          value: readLockValue(Buffer.from(data).toString("utf8")),
+        });
+    return entries;
   }
 
   /**

@@ -32,7 +32,7 @@ export interface BatchStore {
   leave(batch: string, id: string, end: BatchEnd): Promise<boolean>;
   /** @returns undefined where there is no such batch, or it was removed */
   find(batch: string): Promise<Batch | undefined>;
-  /** Those that have ended, in no promised order. */
+  /** Those that have ended, each once, in no promised order; complete also where some leave again meanwhile. */
   ended(batch: string): Promise<readonly EndedMember[]>;
   /** How many have not. */
   left(batch: string): Promise<number>;

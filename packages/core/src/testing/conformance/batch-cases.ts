@@ -47,6 +47,32 @@ export const batchCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "batches: jobs that leave again while the ended ones are read are all told of, each once",
+    async (scene) => {
+      const { batches } = scene.broker;
+      const members = Array.from({ length: 230 }, (_, index) => `m${index}`);
+      const { id } = await opened(scene, members);
+      await Promise.all(members.map((member) => batches.leave(id, member, "succeeded")));
+      let reads = 0;
+      const again = async (): Promise<void> => {
+        for (let n = 0; reads < 3; n += 1)
+          await batches.leave(id, members[n % members.length] ?? "", "succeeded");
+      };
+      const reading = async (): Promise<void> => {
+        try {
+          for (; reads < 3; reads += 1) {
+            const ended = (await batches.ended(id)).map((member) => member.id);
+            assert.deepEqual(ended.toSorted(), members.toSorted());
+          }
+        } finally {
+          reads = 3;
+        }
+      };
+      await Promise.all([reading(), again(), again()]);
+    },
+  ),
+
+  conformanceCase(
     "batches: joining again brings nothing back that has ended, and opening again forgets nothing",
     async (scene) => {
       const { batches } = scene.broker;

@@ -113,6 +113,33 @@ export const documentCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "documents: a list that is read while they are written again has all of them, each once",
+    async (scene) => {
+      const names = Array.from({ length: 220 }, (_, index) => `d${index}`);
+      const { documents, key } = await desk(scene, ...names);
+      await Promise.all(names.map((name) => documents.put(key(name), 0)));
+      let lists = 0;
+      const writing = async (): Promise<void> => {
+        for (let n = 0; lists < 3; n += 1)
+          await documents.put(key(names[n % names.length] ?? ""), n);
+      };
+      const reading = async (): Promise<void> => {
+        try {
+          for (; lists < 3; lists += 1) {
+            const mine = (await documents.list())
+              .map((document) => document.key)
+              .filter((found) => found.startsWith(`${scene.queue}.`));
+            assert.deepEqual(mine.toSorted(), names.map(key).toSorted());
+          }
+        } finally {
+          lists = 3;
+        }
+      };
+      await Promise.all([reading(), writing()]);
+    },
+  ),
+
+  conformanceCase(
     "documents: are listed until they are removed, and removing what is gone is fine",
     async (scene) => {
       const { documents, key } = await desk(scene, "a", "b.c");

@@ -159,6 +159,38 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a job of a batch that is told of twice",
+    noticedBy: "batches: jobs that leave again",
+    spoil: (honest) => ({
+      batches: {
+        open: (batch) => honest.batches.open(batch),
+        join: (batch, ids) => honest.batches.join(batch, ids),
+        leave: (batch, id, end) => honest.batches.leave(batch, id, end),
+        find: (batch) => honest.batches.find(batch),
+        left: (batch) => honest.batches.left(batch),
+        remove: (batch) => honest.batches.remove(batch),
+        ended: async (batch) => {
+          const ended = await honest.batches.ended(batch);
+          return [...ended, ...ended.slice(0, 1)];
+        },
+      },
+    }),
+  },
+  {
+    wrong: "a document that is left out of a list",
+    noticedBy: "documents: a list that is read while",
+    spoil: (honest) => ({
+      documents: async (bucket) => {
+        const documents = await honest.documents(bucket);
+        return Object.assign(Object.create(documents), {
+          put: (key: string, value: unknown) => documents.put(key, value),
+          remove: (key: string) => documents.remove(key),
+          list: async () => (await documents.list()).slice(1),
+        });
+      },
+    }),
+  },
+  {
     wrong: "documents without compare-and-set",
     noticedBy: "documents: compare-and-set",
     spoil: (honest) => ({
