@@ -53,6 +53,28 @@ describeEachServer("a lock that a node's thread extends", (server) => {
     expect(await others.look("it")).toBeUndefined();
   });
 
+  test("is extended at half of its lease, and each third from there on", async () => {
+    const [{ locks }, others] = await twoNodes();
+    const [lock] = await kept(locks);
+    const writtenMs: number[] = [];
+    const tokens = new Set<number>();
+    await eventually(
+      async () => {
+        const seen = await others.look("it");
+        if (seen === undefined || tokens.has(seen.token)) return false;
+        tokens.add(seen.token);
+        writtenMs.push(performance.now() - (seen.leaseMs - seen.leftMs));
+        return tokens.size > 4;
+      },
+      { withinMs: 15_000, describe: "four extensions" },
+    );
+    expect(tokens.has(lock.token)).toBe(true);
+    const [first = 0, ...later] = writtenMs.slice(1).map((at, n) => at - (writtenMs[n] ?? 0));
+    expect(first).toBeGreaterThan(0.45 * CLAIM.leaseMs);
+    // One that a busy machine did not delay.
+    expect(Math.min(...later)).toBeLessThan(0.45 * CLAIM.leaseMs);
+  });
+
   test("frees itself when it is kept no more", async () => {
     const [{ locks }, others] = await twoNodes();
     const [lock, keeping] = await kept(locks);

@@ -102,7 +102,7 @@ export class LeaseKeeper {
   }
 
   /**
-   * The same for a lock: from half of its lease on the worker does what the order says. `onLost` is never called for it.
+   * The same for a lock: from half of its lease on the worker does what the order says, and then every third. `onLost` is never called for it.
    *
    * @returns undefined where the worker looks too seldom for such a lease, or the order is too long
    */

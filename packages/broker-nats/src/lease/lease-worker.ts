@@ -81,8 +81,12 @@ function look(segment: LeaseSegment, slot: number, generation: number, number: n
   const reply = `${link.prefix}${number}.${generation}.${nowMs}`;
   const order = readLockOrder(subject);
   if (order === undefined) link.nc.publish(subject, WORKING, { reply });
-  // A lock's holder renews by itself after a third: this is for one that can't.
-  else if (elapsedMs(segment.confirmedMs(slot), nowMs) >= segment.leaseMs(slot) / 2)
+  // A lock's holder renews by itself when this is due: that it can't shows at half of the lease. What could not then can't yet, or it would have
+  // registered its renewal. From there on each third counts, so that an election of the servers has time to end.
+  else if (
+    extender.isExtending(number, generation) ||
+    elapsedMs(segment.confirmedMs(slot), nowMs) >= segment.leaseMs(slot) / 2
+  )
     extender.send(
       link.nc,
       { number, generation, nowMs, leaseMs: segment.leaseMs(slot) },
