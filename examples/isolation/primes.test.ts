@@ -2,6 +2,7 @@ import { connect, defineJob, runNode } from "millrace";
 import { expect, test } from "vitest";
 import { describeServer } from "../../test/harness/servers.ts";
 import primesJob, { primes } from "./primes.ts";
+import { patient } from "../../test/harness/cluster/mode.ts";
 
 describeServer("a CPU-bound job in a thread", "newest", (server) => {
   test("the node goes on meanwhile, and the timeout ends the work", async () => {
@@ -12,16 +13,19 @@ describeServer("a CPU-bound job in a thread", "newest", (server) => {
     await using millrace = await connect(options);
 
     const few = await millrace.enqueue(primes, { below: 100 });
-    expect(await few.result({ timeout: "20s" })).toEqual({ count: 25, onMainThread: false });
+    expect(await few.result({ timeout: patient(20_000) })).toEqual({
+      count: 25,
+      onMainThread: false,
+    });
 
     const endless = await millrace.enqueue(primes, { below: Number.MAX_SAFE_INTEGER });
     const ended: string[] = [];
-    const outcome = endless.result({ timeout: "20s" }).catch((error: unknown) => {
+    const outcome = endless.result({ timeout: patient(20_000) }).catch((error: unknown) => {
       ended.push("primes");
       return error;
     });
     const pong = await millrace.enqueue(ping, null);
-    expect(await pong.result({ timeout: "20s" })).toBe("pong");
+    expect(await pong.result({ timeout: patient(20_000) })).toBe("pong");
     ended.push("ping");
     expect(await outcome).toMatchObject({ code: "timed-out" });
     expect(ended).toEqual(["ping", "primes"]);

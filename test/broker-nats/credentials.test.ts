@@ -5,7 +5,7 @@ import { encodeAccount, encodeOperator, encodeUser, fmtCreds } from "@nats-io/jw
 import { nkeys } from "@nats-io/nats-core";
 import { connect, createNode, defineJob } from "millrace";
 import { expect, onTestFinished, test } from "vitest";
-import { leaveOutOfCluster } from "../harness/cluster/mode.ts";
+import { leaveOutOfCluster, patient } from "../harness/cluster/mode.ts";
 import { describeOnOwnServers } from "./real-server.ts";
 
 /** A limit that is left out is 0, and then even the one connection is too many. */
@@ -58,7 +58,7 @@ describeOnOwnServers("a credentials file", (start) => {
     await node.start();
     await using client = await connect({ servers: server.url, credsFile: file });
     const handle = await client.enqueue(job, { n: 21 });
-    expect(await handle.result({ timeout: "20s" })).toBe(42);
+    expect(await handle.result({ timeout: patient(20_000) })).toBe(42);
     await expect(connect({ servers: server.url })).rejects.toMatchObject({ code: "auth-failed" });
   });
 });

@@ -75,7 +75,10 @@ describeEachServer("cancel over processes", (server) => {
       const handle = await client.enqueue(task, { do: way }, { id: way });
       await heard(child, "started", way);
       // By its id alone, as another process would.
-      const cancelling = client.cancel(handle.id, { reason: "user left", wait: "10s" });
+      const cancelling = client.cancel(handle.id, {
+        reason: "user left",
+        wait: withElections(10_000),
+      });
       expect(await heard(child, "aborted", way)).toMatchObject({
         code: "cancelled",
         message: "user left",
@@ -105,7 +108,9 @@ describeEachServer("cancel over processes", (server) => {
       const handle = await client.enqueue(threaded, { do: way }, { id: way });
       await within(atWork.promise, PATIENCE_MS, `the thread does ${way}`);
       atWork = Promise.withResolvers();
-      expect(await handle.cancel("enough", { wait: "10s" })).toMatchObject({ state: "cancelled" });
+      expect(await handle.cancel("enough", { wait: withElections(10_000) })).toMatchObject({
+        state: "cancelled",
+      });
       expect(await recorded(way)).toMatchObject([{ state: "cancelled", reason: "enough" }]);
     }
   });
@@ -118,7 +123,7 @@ describeEachServer("cancel over processes", (server) => {
       withinMs: PATIENCE_MS,
       describe: "the job is delayed",
     });
-    expect(await handle.cancel("not needed", { wait: "10s" })).toMatchObject({
+    expect(await handle.cancel("not needed", { wait: withElections(10_000) })).toMatchObject({
       state: "cancelled",
     });
     expect((await recorded(handle.id)).at(-1)).toMatchObject({ reason: "not needed", attempts: 0 });
@@ -133,7 +138,7 @@ describeEachServer("cancel over processes", (server) => {
     await server.restart();
     const child = await node("late");
     expect(await heard(child, "settled", "waits")).toMatchObject({ state: "cancelled" });
-    expect(await other.result({ timeout: "10s" })).toBe("done");
+    expect(await other.result({ timeout: withElections(10_000) })).toBe("done");
     expect(await recorded("waits")).toMatchObject([{ state: "cancelled", attempts: 0 }]);
     await noCancellationLeft();
   });
@@ -176,7 +181,10 @@ describeEachServer("cancel over processes", (server) => {
       expect(["request-timeout", "connection-closed", "jetstream-failed"]).toContain(code);
       await server.restart();
       await eventually(
-        () => handle.cancel("now", { wait: "10s" }).then(({ state }) => state === "cancelled"),
+        () =>
+          handle
+            .cancel("now", { wait: withElections(10_000) })
+            .then(({ state }) => state === "cancelled"),
         {
           withinMs: PATIENCE_MS,
           describe: "the job is cancelled after the restart",
@@ -196,7 +204,9 @@ describeEachServer("cancel over processes", (server) => {
     expect(await handle.cancel("meanwhile")).toMatchObject({ state: "cancelling" });
     proxy.heal();
     // Either it comes back before its lease is over and is told, or it lost the job, which is then settled when it comes again.
-    expect(await handle.cancel("meanwhile", { wait: "10s" })).toMatchObject({ state: "cancelled" });
+    expect(await handle.cancel("meanwhile", { wait: withElections(10_000) })).toMatchObject({
+      state: "cancelled",
+    });
   });
 
   test("a handler on one node cancels a job on another", async () => {
@@ -210,7 +220,9 @@ describeEachServer("cancel over processes", (server) => {
       async () => (await own.cancel("target", { reason: "the boss says so" })).state,
     );
     await startNodeOnServer(server, { namespace, jobs: [job] });
-    expect(await (await client.enqueue(boss, null)).result({ timeout: "10s" })).toBe("cancelling");
+    expect(
+      await (await client.enqueue(boss, null)).result({ timeout: withElections(10_000) }),
+    ).toBe("cancelling");
     expect(await heard(child, "aborted", "target")).toMatchObject({ message: "the boss says so" });
     expect(await heard(child, "settled", "target")).toMatchObject({ state: "cancelled" });
   });
@@ -233,7 +245,9 @@ describeEachServer("cancel over processes", (server) => {
         describe: "all slots are busy",
       });
       const results = await within(
-        Promise.all(handles.map((handle) => handle.cancel("all of you", { wait: "20s" }))),
+        Promise.all(
+          handles.map((handle) => handle.cancel("all of you", { wait: withElections(20_000) })),
+        ),
         30_000,
         "every cancel is settled",
       );

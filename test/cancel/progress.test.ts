@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { connect, defineJob, type ProgressReport } from "millrace";
 import { expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import { lasting } from "../harness/cluster/mode.ts";
+import { lasting, patient } from "../harness/cluster/mode.ts";
 import { startChild } from "../harness/child.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
@@ -94,7 +94,7 @@ describeEachServer("progress and results over processes", (server) => {
     const handle = await client.enqueue(reporting, null, { id: "t" });
     const reader = reading(handle.progress());
     await startNodeOnServer(server, { namespace, jobs: [reporting] });
-    expect(await handle.result({ timeout: "10s" })).toBe("invalid-progress");
+    expect(await handle.result({ timeout: patient(10_000) })).toBe("invalid-progress");
     await reader.ended();
     expect(reader.seen).toMatchObject([{ value: 0.5, note: "half-way", attempt: 1 }]);
   });
@@ -113,7 +113,7 @@ describeEachServer("progress and results over processes", (server) => {
       { id: handle.id, notBefore: later.notBefore },
     ]);
     expect(await handle.reschedule({ delay: 0 })).toEqual({ id: handle.id, queue: QUEUE });
-    expect(await handle.result({ timeout: "10s" })).toBe("done");
+    expect(await handle.result({ timeout: patient(10_000) })).toBe("done");
     await expect(handle.reschedule({ delay: "1h" })).rejects.toMatchObject({
       code: "not-delayed",
       message: expect.stringContaining("is succeeded") as string,
@@ -134,13 +134,13 @@ describeEachServer("progress and results over processes", (server) => {
     });
     await startNodeOnServer(server, { namespace, jobs: [job] });
     const handle = await client.enqueue(mends, null);
-    await expect(handle.result({ timeout: "10s" })).rejects.toMatchObject({
+    await expect(handle.result({ timeout: patient(10_000) })).rejects.toMatchObject({
       code: "handler-failed",
     });
     fail = false;
     expect(await client.dead.retry({ id: handle.id })).toMatchObject([{ ok: true }]);
     const results = [handle, client.handle(handle.id, QUEUE)].map((one) =>
-      one.result({ timeout: "10s" }),
+      one.result({ timeout: patient(10_000) }),
     );
     expect(await Promise.all(results)).toEqual(["mended", "mended"]);
   });

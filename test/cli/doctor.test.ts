@@ -10,6 +10,7 @@ import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer, serversUnderTest } from "../harness/servers.ts";
 import { millraceHere } from "./millrace.ts";
+import { patient } from "../harness/cluster/mode.ts";
 
 interface Diagnosis {
   readonly healthy: boolean;
@@ -74,7 +75,7 @@ describeEachServer("millrace doctor where a node works", (server) => {
     onTestFinished(() => client.close());
     // Every stream and every bucket is there.
     await client.enqueue(job, null, { delay: "1h", id: "later" });
-    await (await client.enqueue(job, null)).result({ timeout: "20s" });
+    await (await client.enqueue(job, null)).result({ timeout: patient(20_000) });
     await client.lock("once", { lease: "10s", wait: "5s" }, () => {});
     await eventually(async () => (await client.nodes.list()).length === 1, {
       withinMs: 20_000,

@@ -4,6 +4,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
+import { patient } from "../harness/cluster/mode.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
@@ -57,7 +58,7 @@ describeEachServer("nodes and audit", (server) => {
     }));
     expect(other).toBeDefined();
     // The other node takes it: the quiet one has left it alone.
-    await client.handle("d", "work").result({ timeout: "20s" });
+    await client.handle("d", "work").result({ timeout: patient(20_000) });
     const [record] = await client.broker.history.read({ id: "d" });
     expect(record?.node).toBe("n2");
 

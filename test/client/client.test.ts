@@ -11,6 +11,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { eventually, within } from "../harness/deadline.ts";
 import { startProxy } from "../harness/proxy.ts";
 import { describeEachServer } from "../harness/servers.ts";
+import { patient } from "../harness/cluster/mode.ts";
 
 const QUEUE = "work";
 const echo = defineJob<{ n: number }>({ name: "echo", queue: QUEUE });
@@ -51,9 +52,13 @@ describeEachServer("a client and a node on one server", (server) => {
 
   test("result() gives what the handler returned, and rejects with the recorded error of a dead job", async () => {
     const { client } = await scene();
-    expect(await (await client.enqueue(echo, { n: 7 })).result({ timeout: "10s" })).toBe(7);
+    expect(await (await client.enqueue(echo, { n: 7 })).result({ timeout: patient(10_000) })).toBe(
+      7,
+    );
     const dead = await client.enqueue(broken, null);
-    const error: unknown = await dead.result({ timeout: "10s" }).catch((caught: unknown) => caught);
+    const error: unknown = await dead
+      .result({ timeout: patient(10_000) })
+      .catch((caught: unknown) => caught);
     expect(MillraceError.is(error, "fatal")).toBe(true);
     expect(error).toMatchObject({ cause: { name: "TypeError", message: "broken" } });
     // Again, long after it has ended: read instead of heard.
@@ -67,7 +72,7 @@ describeEachServer("a client and a node on one server", (server) => {
     expect(await handle.status()).toMatchObject({ state: "running", attempts: 0, history: [] });
     await expect(handle.result({ timeout: 50 })).rejects.toMatchObject({ code: "result-timeout" });
     open();
-    expect(await handle.result({ timeout: "10s" })).toBe("through the gate");
+    expect(await handle.result({ timeout: patient(10_000) })).toBe("through the gate");
   });
 
   test.each([
@@ -84,7 +89,7 @@ describeEachServer("a client and a node on one server", (server) => {
       client.broker.onStatus((status) => {
         if (status === "disconnected") disconnected.resolve();
       });
-      const result = handle.result({ timeout: "20s" });
+      const result = handle.result({ timeout: patient(20_000) });
       const settled = new Promise<void>(
         (resolve) => void node.events.on("job.settled", () => resolve()),
       );
@@ -122,7 +127,9 @@ describeEachServer("a client and a node on one server", (server) => {
     expect(results[500]).toMatchObject({ ok: false, error: { code: "invalid-name" } });
     expect(results.filter((one) => !one.ok)).toHaveLength(1);
     expect(results[999]).toMatchObject({ ok: true, id: "bulk-0", duplicate: true });
-    expect(await client.handle<number>("bulk-998", QUEUE).result({ timeout: "20s" })).toBe(998);
+    expect(
+      await client.handle<number>("bulk-998", QUEUE).result({ timeout: patient(20_000) }),
+    ).toBe(998);
   });
 
   test("what the server refuses has its code: a queue that isn't there, a payload too large", async () => {

@@ -13,6 +13,7 @@ import { cleanUpLater } from "../harness/cleanup.ts";
 import { within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { asRole, passwordServer } from "./roles.ts";
+import { patient } from "../harness/cluster/mode.ts";
 
 const mail = defineJob<{ n: number }>({
   name: "mail.send",
@@ -146,7 +147,7 @@ describeEachServer(
         });
         await shop.flush();
         const handle = await operator.enqueue(secret, { n: 8 });
-        expect(await handle.result({ timeout: "10s" })).toEqual({ doubled: 16 });
+        expect(await handle.result({ timeout: patient(10_000) })).toEqual({ doubled: 16 });
         await shop.flush();
         inboxes.unsubscribe();
         expect(seen).toEqual([]);

@@ -6,6 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { asRole, nkeyExample, passwordServer } from "./roles.ts";
+import { patient } from "../harness/cluster/mode.ts";
 
 const QUEUE = "work";
 const plain = defineJob<{ n: number }>({ name: "plain", queue: QUEUE });
@@ -76,19 +77,21 @@ describeEachServer(
         await operator.enqueue(capped, { t: "acme" }),
         await operator.enqueue(plain, { n: 7 }, { delay: "1.2s", priority: "low" }),
         operator.handle("child", QUEUE),
-      ].map((handle) => handle.result({ timeout: "20s" }));
+      ].map((handle) => handle.result({ timeout: patient(20_000) }));
       expect(await Promise.all(results)).toEqual([0, "flaky", "alone", "once", "capped", 7, 1]);
       await ticks.promise;
 
       const running = await operator.enqueue(endless, null);
       await began.promise;
       await running.cancel("enough");
-      await expect(running.result({ timeout: "10s" })).rejects.toMatchObject({
+      await expect(running.result({ timeout: patient(10_000) })).rejects.toMatchObject({
         code: "cancelled",
       });
 
       const dead = await operator.enqueue(doomed, null, { id: "doomed-1" });
-      await expect(dead.result({ timeout: "10s" })).rejects.toMatchObject({ code: "fatal" });
+      await expect(dead.result({ timeout: patient(10_000) })).rejects.toMatchObject({
+        code: "fatal",
+      });
       expect(await operator.dead.retry({ id: "doomed-1" })).toMatchObject([{ ok: true }]);
       const letter = await eventually(
         async () => (await operator.dead.list({ id: "doomed-1" }))[0],

@@ -36,7 +36,7 @@ async function scene(server: TestServer) {
   /** Another queue's job is enqueued and done: what would have been started before has been. */
   const turn = async (): Promise<void> => {
     const handle = await client.enqueue(marker, null);
-    await handle.result({ timeout: "20s" });
+    await handle.result({ timeout: patient(20_000) });
   };
   const hasStarted = (id: string) =>
     eventually(() => starts.some((start) => start.id === id), {
@@ -153,7 +153,7 @@ describeEachServer("queue controls", (server) => {
     const cut = await cli("enqueue", "t", "null", "--queue", "work", "--json");
     expect(cut.json()).toMatchObject({ error: { code: "queue-closed" } });
     await client.queues.resume("work");
-    await (await client.enqueue(job, null)).result({ timeout: "20s" });
+    await (await client.enqueue(job, null)).result({ timeout: patient(20_000) });
     expect(await client.queues.controls("work")).toEqual({});
   });
 
@@ -203,14 +203,16 @@ describeEachServer("queue controls", (server) => {
       expect(await client.broker.history.read({ id, queue: "work" })).toMatchObject([
         { state: "cancelled", reason: "purged", attempts: 0 },
       ]);
-    await expect(client.handle("w7", "work").result({ timeout: "10s" })).rejects.toMatchObject({
+    await expect(
+      client.handle("w7", "work").result({ timeout: patient(10_000) }),
+    ).rejects.toMatchObject({
       code: "cancelled",
     });
     for (const id of ["r1", "r2", "r3"]) {
       ends.get(id)?.();
-      await client.handle(id, "work").result({ timeout: "10s" });
+      await client.handle(id, "work").result({ timeout: patient(10_000) });
     }
-    await (await client.enqueue(job, null)).result({ timeout: "10s" });
+    await (await client.enqueue(job, null)).result({ timeout: patient(10_000) });
     expect(await client.queues.controls("work")).toEqual({});
   });
 
@@ -297,7 +299,7 @@ describeEachServer("queue controls", (server) => {
     await server.calm();
     await jetstream(nc).publish(`$KV.${namespace}-controls.work`, "no JSON at all");
     await turn();
-    await (await client.enqueue(job, null)).result({ timeout: "10s" });
+    await (await client.enqueue(job, null)).result({ timeout: patient(10_000) });
     await node();
     await client.queues.pause("work");
     expect((await client.queues.snapshot("work")).paused).toBeDefined();

@@ -17,6 +17,7 @@ import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { mountTinyDisk, type TinyDisk, tinyDiskMissing } from "../harness/tiny-disk.ts";
+import { patient } from "../harness/cluster/mode.ts";
 
 const JOBS = 200;
 const double = defineJob<{ n: number; letter: string }>({
@@ -67,7 +68,7 @@ describeEachServer("job results are untouched by", (server) => {
           jobs.map((n) => client.enqueue(double, { n, letter: "x".repeat(500) }, { id: `j${n}` })),
         );
         const results = await Promise.all(
-          handles.map((handle) => handle.result({ timeout: "30s" })),
+          handles.map((handle) => handle.result({ timeout: patient(30_000) })),
         );
         expect(results).toEqual(jobs.map((n) => ({ doubled: n * 2 })));
         const last = await client.job(`j${first + JOBS - 1}`);

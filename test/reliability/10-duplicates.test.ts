@@ -1,4 +1,13 @@
-import { type Envelope, messageIdOf, readEnvelope, UNSETTLED, writeEnvelope } from "@millrace/core";
+import {
+  type Broker,
+  type Envelope,
+  messageIdOf,
+  readEnvelope,
+  UNSETTLED,
+  writeEnvelope,
+} from "@millrace/core";
+import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import { jetstream } from "@nats-io/jetstream";
 import { connect, headers, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { expect, it } from "vitest";
@@ -9,6 +18,8 @@ import { Trial } from "./harness/trial.ts";
 import { newSeed, SeededRandom } from "./oracle/seeded-random.ts";
 import { JOB, QUEUE, type Work } from "./programs/work.ts";
 
+/** Beside the queue, so that what is published to find out whether it is heard does not count. */
+const PROBE = "probe";
 /** The shortest that makes a difference: the server takes no less than 100 ms. */
 const WINDOW_MS = 500;
 const WORKS: Readonly<Record<string, Work>> = {
@@ -109,8 +120,24 @@ class Wire {
         callback: (_error, message) => void wire.heard.push(message),
       });
     }
-    await connection.flush();
+    await wire.#isHeardFrom(trial.broker);
     return wire;
+  }
+
+  /** The members of a cluster tell each other in order what is subscribed to: where this is heard from, all before it is. */
+  async #isHeardFrom(broker: Broker): Promise<void> {
+    const heard = Promise.withResolvers<void>();
+    this.#connection.subscribe(`${this.#namespace}.jobs.${PROBE}`, {
+      callback: () => heard.resolve(),
+    });
+    await this.#connection.flush();
+    await broker.queues.ensure(PROBE);
+    const probing = async (): Promise<boolean> => {
+      await broker.enqueue([{ ...firstEnvelope(randomUUID()), queue: PROBE }]);
+      return await Promise.race([heard.promise.then(() => true), pause(50, false)]);
+    };
+    await eventually(probing, { withinMs: 10_000, describe: "what is published is heard" });
+    await broker.queues.remove(PROBE);
   }
 
   private constructor(connection: NatsConnection, namespace: string) {

@@ -128,7 +128,7 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
           node = next;
         }
         await two.client.cron.pause(TICK);
-        await two.client.queues.drain(SHARED, { timeout: "20s" });
+        await two.client.queues.drain(SHARED, { timeout: patient(20_000) });
         const records = await readRecords(server.url, two.namespace);
         expect(expectEverySecond(slotsOf(records, TICK), TICK)).toBeGreaterThanOrEqual(3);
       });

@@ -5,6 +5,7 @@ import { connect, createNode, defineJob } from "millrace";
 import { expect, it, onTestFinished } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
+import { patient as withElections } from "../harness/cluster/mode.ts";
 
 /** What 0.1.0 put on the wire: programs/record-version-program.ts wrote these files. They are never written anew. */
 interface Published {
@@ -43,7 +44,7 @@ describeEachServer("17: two versions", (server) => {
     );
     if (message === undefined) throw new Error(`${file} has no message on ${subject}`);
     await publish(message.subject, Buffer.from(message.body, "base64"), message.headers);
-    expect(await client.handle(id, "work").result({ timeout: "20s" })).toBe("done");
+    expect(await client.handle(id, "work").result({ timeout: withElections(20_000) })).toBe("done");
     const { attempts: counted } = await client.job(id, { queue: "work" });
     expect(counted).toBe(attempts);
   });
@@ -71,7 +72,9 @@ describeEachServer("17: two versions", (server) => {
     const retried = await client.dead.retry({ queue: "work", reason: "unknown-name" });
     expect(retried.every(({ ok }) => ok)).toBe(true);
     for (const id of added)
-      expect(await client.handle(id, "work").result({ timeout: "20s" })).toBe("done");
+      expect(await client.handle(id, "work").result({ timeout: withElections(20_000) })).toBe(
+        "done",
+      );
     expect((await client.dead.list({ queue: "work" })).map(({ id }) => id)).toEqual(["later"]);
   });
 
@@ -83,7 +86,9 @@ describeEachServer("17: two versions", (server) => {
       "Millrace-Novel": "1",
       "Nats-Msg-Id": "novel",
     });
-    expect(await client.handle("novel", "work").result({ timeout: "20s" })).toBe("done");
+    expect(await client.handle("novel", "work").result({ timeout: withElections(20_000) })).toBe(
+      "done",
+    );
   });
 });
 

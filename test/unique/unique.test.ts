@@ -8,6 +8,7 @@ import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { indexJob, QUEUE, type Update } from "./index-job.ts";
+import { patient } from "../harness/cluster/mode.ts";
 
 type Rule = Parameters<typeof indexJob>[0];
 
@@ -133,8 +134,8 @@ describeEachServer("unique jobs", (server) => {
         { id: "v4", conflict: { kind: "kept" } },
       ]);
       await node();
-      await (await enqueue(1)).result({ timeout: "20s" });
-      await client.handle("v4", QUEUE).result({ timeout: "20s" });
+      await (await enqueue(1)).result({ timeout: patient(20_000) });
+      await client.handle("v4", QUEUE).result({ timeout: patient(20_000) });
       expect(ran.toSorted()).toEqual([1, 4]);
     },
   );
@@ -151,11 +152,11 @@ describeEachServer("unique jobs", (server) => {
       if (state !== "expired") await node();
       const handle = await enqueue(1, options, end);
       if (state === "expired") await node();
-      await handle.result({ timeout: "20s" }).catch(() => {});
+      await handle.result({ timeout: patient(20_000) }).catch(() => {});
       expect((await client.job("v1")).state).toBe(state);
       const next = await enqueue(2);
       expect(next).toMatchObject({ id: "v2", duplicate: false });
-      expect(await next.result({ timeout: "20s" })).toBe(2);
+      expect(await next.result({ timeout: patient(20_000) })).toBe(2);
     },
   );
 
@@ -176,7 +177,7 @@ describeEachServer("unique jobs", (server) => {
   test("window: the key is free when its time is over by the server's clock", async () => {
     const { enqueue, node } = await scene({ while: { window: "2s" } });
     await node();
-    await (await enqueue(1)).result({ timeout: "20s" });
+    await (await enqueue(1)).result({ timeout: patient(20_000) });
     expect(await enqueue(2)).toMatchObject({ id: "v1", conflict: { kind: "kept" } });
     let version = 2;
     await eventually(async () => !(await enqueue((version += 1))).duplicate, {
