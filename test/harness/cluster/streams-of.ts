@@ -1,12 +1,13 @@
-import { connect } from "@nats-io/transport-node";
+import { connect, type ConnectionOptions } from "@nats-io/transport-node";
 import { patientManager } from "../administrator.ts";
 
 /** The member that leads a stream, by its name. */
 export async function leaderOf(
   urls: readonly string[],
   stream: string,
+  connectWith: ConnectionOptions = {},
 ): Promise<string | undefined> {
-  await using nc = await connect({ servers: [...urls] });
+  await using nc = await connect({ ...connectWith, servers: [...urls] });
   return (await (await patientManager(nc)).streams.info(stream)).cluster?.leader;
 }
 

@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { ELECTIONS_MS } from "../connection/patient-connection.ts";
 import { MillraceError } from "../errors.ts";
 import {
   Exchange,
@@ -19,7 +20,7 @@ import {
 } from "./batch.ts";
 import { headersOfCopy } from "./first-copy.ts";
 import { judgePubAck, type PubAck } from "./pub-ack.ts";
-import { lookUpStream } from "./stream-lookup.ts";
+import { isClustered, lookUpStream } from "./stream-lookup.ts";
 
 export interface ConfirmedPublisherOptions {
   /** Most messages without an acknowledgement; further callers wait in order. Default 1,024. */
@@ -46,14 +47,18 @@ export interface ConfirmedPublisherOptions {
 export class ConfirmedPublisher {
   readonly #nc: NatsConnection;
   readonly #exchange: Exchange<PubAck>;
+  /** What was sent so often to nobody has waited for longer than elections take. */
+  readonly #unheardAtMost: number;
   /** Subjects that nobody answered for, being looked up. */
   readonly #lookups = new Set<string>();
 
   constructor(nc: NatsConnection, options: ConfirmedPublisherOptions = {}) {
     this.#nc = nc;
+    const attemptTimeoutMs = options.attemptTimeoutMs ?? 2_000;
+    this.#unheardAtMost = Math.ceil(ELECTIONS_MS / attemptTimeoutMs);
     this.#exchange = new Exchange<PubAck>(nc, {
       window: options.window ?? 1_024,
-      attemptTimeoutMs: options.attemptTimeoutMs ?? 2_000,
+      attemptTimeoutMs,
       timeoutMs: options.timeoutMs ?? 30_000,
       repeatable: options.repeatable ?? true,
       headersOfCopy,
@@ -153,16 +158,18 @@ export class ConfirmedPublisher {
     const found = await lookUpStream(this.#nc, subject);
     this.#lookups.delete(subject);
     const error =
-      found === "absent"
+      found === "absent" || found === "not-permitted"
         ? queueNotFound(subject)
         : found === "no-jetstream"
           ? jetStreamGone()
           : undefined;
-    if (error !== undefined)
-      this.#exchange.failWhere(
-        (parcel) => parcel.subject === subject && parcel.attempts > 0,
-        () => error,
-      );
+    if (error === undefined) return;
+    // Without the permission to ask, no such queue is the plainest explanation of silence; in a cluster only of one that outlasts elections.
+    const unheard = found === "not-permitted" && isClustered(this.#nc) ? this.#unheardAtMost : 0;
+    this.#exchange.failWhere(
+      (parcel) => parcel.subject === subject && parcel.attempts > 0 && parcel.unheard >= unheard,
+      () => error,
+    );
   }
 }
 

@@ -1,12 +1,32 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type NatsConnection, NoRespondersError, RequestError } from "@nats-io/nats-core";
 
 /**
- * Why nobody answered a publish. `exists`: a stream takes the subject, so its leader is being elected; `unknown`: the server
- * couldn't be asked.
+ * Why nobody answered a publish. `exists`: a stream takes the subject, so its leader is being elected; `not-permitted`: this connection may not ask;
+ * `unknown`: the server couldn't be asked.
  */
-export type StreamLookup = "exists" | "absent" | "no-jetstream" | "unknown";
+export type StreamLookup = "exists" | "absent" | "no-jetstream" | "not-permitted" | "unknown";
 
-export async function lookUpStream(nc: NatsConnection, subject: string): Promise<StreamLookup> {
+/** A metadata leader of 2.10 answers from the moment it is elected, before it knows the youngest streams. */
+const AGAIN_MS = 1_000;
+
+/** In a cluster `absent` is what was said twice. */
+export async function lookUpStream(
+  nc: NatsConnection,
+  subject: string,
+  againMs = AGAIN_MS,
+): Promise<StreamLookup> {
+  const found = await ask(nc, subject);
+  if (found !== "absent" || !isClustered(nc)) return found;
+  await sleep(againMs, undefined, { ref: false });
+  return ask(nc, subject);
+}
+
+export function isClustered(nc: NatsConnection): boolean {
+  return nc.info?.cluster !== undefined;
+}
+
+async function ask(nc: NatsConnection, subject: string): Promise<StreamLookup> {
   try {
     const reply = await nc.request("$JS.API.STREAM.NAMES", JSON.stringify({ subject }), {
       timeout: 2_000,
@@ -23,12 +43,11 @@ export async function lookUpStream(nc: NatsConnection, subject: string): Promise
       (error instanceof RequestError && error.isNoResponders())
     )
       return "no-jetstream";
-    // Without the permission to ask, the plainest explanation of silence stands.
     if (
       error instanceof Error &&
       /permissions violation/i.test(`${error.message} ${String(error.cause)}`)
     )
-      return "absent";
+      return "not-permitted";
     return "unknown";
   }
 }
