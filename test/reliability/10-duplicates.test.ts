@@ -177,6 +177,8 @@ class Wire {
   ): Promise<{ readonly duplicate: boolean }> {
     const own = headers();
     own.set("Nats-Msg-Id", id);
-    return jetstream(this.#connection).publish(subject, data, { headers: own });
+    const publish = () => jetstream(this.#connection).publish(subject, data, { headers: own });
+    // A cluster refuses what a node publishes at the same moment: whether it is a duplicate is not decided yet.
+    return eventually(publish, { withinMs: 10_000, describe: `an answer for ${id}` });
   }
 }
