@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { clusterMode } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { Trial } from "./harness/trial.ts";
@@ -8,11 +9,13 @@ describeEachServer("4: a node frozen for two leases with a singleton", (server) 
   it("is overtaken by a holder with a greater token, and what it does when it wakes is refused by its own", async () => {
     const trial = await Trial.start(server);
     const a = await trial.node("a", { singleton: true });
-    // An election outlasts the leases, and the first job would have ended before its node is frozen.
+    // An election outlasts the leases.
     await server.calm();
-    // Ends by its own timer in the first moment after the thaw, before anybody has told it anything, and makes its effect.
-    await trial.publish({ first: { do: "work", ms: 1.5 * trial.leaseMs } });
+    // Long enough to be frozen in. Ends by its own timer in the first moment after the thaw, before anybody has told it anything, and makes its effect.
+    const firstMs = (clusterMode() === undefined ? 5 : 15) * trial.leaseMs;
+    await trial.publish({ first: { do: "work", ms: firstMs } });
     const frozen = await a.heard("started", "first");
+    const startedBeforeMs = ledgerNowMs();
     await trial.publish({ second: { do: "work", ms: 50 }, third: { do: "work", ms: 50 } });
     await eventually(async () => (await trial.broker.held.count()) === 2, {
       withinMs: 10_000,
@@ -27,9 +30,10 @@ describeEachServer("4: a node frozen for two leases with a singleton", (server) 
       const { token } = await b.heard("started", id);
       expect(token).toBeGreaterThan(frozen.token);
     }
-    await eventually(() => ledgerNowMs() >= frozenAtMs + 2 * trial.leaseMs, {
-      withinMs: 3 * trial.leaseMs,
-      describe: "two leases have passed",
+    const thawAtMs = Math.max(frozenAtMs + 2 * trial.leaseMs, startedBeforeMs + firstMs);
+    await eventually(() => ledgerNowMs() >= thawAtMs, {
+      withinMs: 3 * trial.leaseMs + firstMs,
+      describe: "two leases have passed, and the first job's time",
     });
     a.signal("SIGCONT");
     expect((await a.heard("settled", "first")).state).toBe("abandoned");
