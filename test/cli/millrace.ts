@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { plain } from "../../packages/millrace/src/cli/io.ts";
 import { main } from "../../packages/millrace/src/cli/main.ts";
+import { patient } from "../harness/cluster/mode.ts";
 import { startChild, type TestChild } from "../harness/child.ts";
 
 const BIN = fileURLToPath(new URL("../../packages/millrace/src/cli/bin.ts", import.meta.url));
@@ -30,7 +31,11 @@ export function millrace(
     const child = execFile(
       process.execPath,
       [BIN, ...args],
-      { env: { ...process.env, ...env }, timeout: 30_000, ...(cwd === undefined ? {} : { cwd }) },
+      {
+        env: { ...process.env, ...env },
+        timeout: patient(30_000),
+        ...(cwd === undefined ? {} : { cwd }),
+      },
       (error, out, err) => {
         const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
         resolve({ code, out, err, json: () => parse(out, err) as never });

@@ -187,6 +187,8 @@ describeEachServer("queue controls", (server) => {
       await hasStarted(id);
     }
     await enqueueAll(client, job, 20_000);
+    // A new leader counts what was taken away under it among what runs, for a while.
+    await server.calm();
     const from = performance.now();
     const purged = await client.queues.purge("work");
     const seconds = (performance.now() - from) / 1_000;
