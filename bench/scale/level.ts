@@ -85,7 +85,8 @@ function lessOf(level: Level): Level {
   const most = (count: number, limit: number): number => Math.min(count, limit);
   return {
     ...level,
-    jobs: most(level.jobs, level.payloadBytes > 100_000 ? 20 : 400),
+    // Nodes tell their counts every 10 ms: a round that is over between two of them has no rate.
+    jobs: most(level.jobs, level.payloadBytes > 100_000 ? 100 : 4_000),
     backlog: most(level.backlog, 2_000),
     delayed: most(level.delayed, 1_000),
     settleMs: 0,
