@@ -51,6 +51,7 @@ const node = createNode({
   broker,
   clock,
   lease: config.leaseMs,
+  schedulerLease: config.leaseMs,
   grace: "2s",
   jobs: [job.handler((context) => say({ say: "ran", id: context.job.id }))],
   schedules: config.schedules.map((timing) => defineSchedule({ ...timing, job })),
