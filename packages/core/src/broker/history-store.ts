@@ -5,7 +5,7 @@ export interface HistoryQuery {
   readonly queue?: string;
 }
 
-/** What happened to jobs, bounded by age and count. Written by settlement alone. */
+/** The end of the history, as far back as both say. */
 export interface TailQuery {
   /** Before the newest record, milliseconds. */
   readonly withinMs: number;
@@ -19,6 +19,7 @@ export interface StoredRecord {
   readonly storedAt: number;
 }
 
+/** What happened to jobs, bounded by age and count. Written by settlement alone. */
 export interface HistoryStore {
   /** A job's records, oldest first: in the order of its messages, which is not that of storing where a dead holder's settlement was made up for later. */
   read(query: HistoryQuery): Promise<readonly HistoryRecord[]>;

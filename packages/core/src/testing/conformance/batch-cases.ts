@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Batch } from "../../broker/batch-store.ts";
+import { readWhileWritten } from "./read-while-written.ts";
 import { type ConformanceCase, conformanceCase, type Scene } from "./scene.ts";
 
 async function opened(scene: Scene, members: readonly string[]): Promise<Batch> {
@@ -53,22 +54,14 @@ export const batchCases: readonly ConformanceCase[] = [
       const members = Array.from({ length: 230 }, (_, index) => `m${index}`);
       const { id } = await opened(scene, members);
       await Promise.all(members.map((member) => batches.leave(id, member, "succeeded")));
-      let reads = 0;
-      const again = async (): Promise<void> => {
-        for (let n = 0; reads < 3; n += 1)
-          await batches.leave(id, members[n % members.length] ?? "", "succeeded");
-      };
-      const reading = async (): Promise<void> => {
-        try {
-          for (; reads < 3; reads += 1) {
-            const ended = (await batches.ended(id)).map((member) => member.id);
-            assert.deepEqual(ended.toSorted(), members.toSorted());
-          }
-        } finally {
-          reads = 3;
-        }
-      };
-      await Promise.all([reading(), again(), again()]);
+      await readWhileWritten(
+        2,
+        (n) => batches.leave(id, members[n % members.length] ?? "", "succeeded"),
+        async () => {
+          const ended = (await batches.ended(id)).map((member) => member.id);
+          assert.deepEqual(ended.toSorted(), members.toSorted());
+        },
+      );
     },
   ),
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { DocumentStore } from "../../broker/document-store.ts";
+import { readWhileWritten } from "./read-while-written.ts";
 import {
   type ConformanceCase,
   conformanceCase,
@@ -118,24 +119,16 @@ export const documentCases: readonly ConformanceCase[] = [
       const names = Array.from({ length: 220 }, (_, index) => `d${index}`);
       const { documents, key } = await desk(scene, ...names);
       await Promise.all(names.map((name) => documents.put(key(name), 0)));
-      let lists = 0;
-      const writing = async (): Promise<void> => {
-        for (let n = 0; lists < 3; n += 1)
-          await documents.put(key(names[n % names.length] ?? ""), n);
-      };
-      const reading = async (): Promise<void> => {
-        try {
-          for (; lists < 3; lists += 1) {
-            const mine = (await documents.list())
-              .map((document) => document.key)
-              .filter((found) => found.startsWith(`${scene.queue}.`));
-            assert.deepEqual(mine.toSorted(), names.map(key).toSorted());
-          }
-        } finally {
-          lists = 3;
-        }
-      };
-      await Promise.all([reading(), writing()]);
+      await readWhileWritten(
+        1,
+        (n) => documents.put(key(names[n % names.length] ?? ""), n),
+        async () => {
+          const mine = (await documents.list())
+            .map((document) => document.key)
+            .filter((found) => found.startsWith(`${scene.queue}.`));
+          assert.deepEqual(mine.toSorted(), names.map(key).toSorted());
+        },
+      );
     },
   ),
 

@@ -1,7 +1,7 @@
 import type { Broker } from "../../../broker/broker.ts";
 import type { Envelope } from "../../../envelope/envelope.ts";
 import type { MemoryBroker } from "../../memory-broker.ts";
-import type { Sabotage } from "./sabotage.fixture.ts";
+import { type Sabotage, spoiltRequeues, spoiltSteps } from "./sabotage.fixture.ts";
 
 /** Enqueueing, working and settling. */
 export const QUEUE_SABOTAGES: readonly Sabotage[] = [
@@ -111,39 +111,20 @@ export const QUEUE_SABOTAGES: readonly Sabotage[] = [
   {
     wrong: "the ack before the rest",
     noticedBy: "settle: where a step fails",
-    spoil: (honest) => ({
-      settle: (delivery, steps) =>
-        honest.settle(
-          delivery,
-          steps.toSorted((a, b) => Number(b.do === "ack") - Number(a.do === "ack")),
-        ),
-    }),
+    spoil: (honest) =>
+      spoiltSteps(honest, (steps) =>
+        steps.toSorted((a, b) => Number(b.do === "ack") - Number(a.do === "ack")),
+      ),
   },
   {
     wrong: "no ack",
     noticedBy: "settle: an ack ends the job",
-    spoil: (honest) => ({
-      settle: (delivery, steps) =>
-        honest.settle(
-          delivery,
-          steps.filter((step) => step.do !== "ack"),
-        ),
-    }),
+    spoil: (honest) => spoiltSteps(honest, (steps) => steps.filter((step) => step.do !== "ack")),
   },
   {
     wrong: "a delay that is not kept",
     noticedBy: "settle: a requeue for later",
-    spoil: (honest) => ({
-      settle: (delivery, steps) =>
-        honest.settle(
-          delivery,
-          steps.map((step) =>
-            step.do === "requeue"
-              ? { ...step, envelope: { ...step.envelope, notBefore: 1 } }
-              : step,
-          ),
-        ),
-    }),
+    spoil: (honest) => spoiltRequeues(honest, (envelope) => ({ ...envelope, notBefore: 1 })),
   },
   {
     wrong: "delayed jobs in the order of storing",
@@ -153,17 +134,7 @@ export const QUEUE_SABOTAGES: readonly Sabotage[] = [
   {
     wrong: "a message id that forgets the generation",
     noticedBy: "settle: generations of one job",
-    spoil: (honest) => ({
-      settle: (delivery, steps) =>
-        honest.settle(
-          delivery,
-          steps.map((step) =>
-            step.do === "requeue"
-              ? { ...step, envelope: { ...step.envelope, generation: 1 } }
-              : step,
-          ),
-        ),
-    }),
+    spoil: (honest) => spoiltRequeues(honest, (envelope) => ({ ...envelope, generation: 1 })),
   },
 ];
 
@@ -174,24 +145,13 @@ export function inOrderOfStoring(honest: MemoryBroker): Partial<Broker> {
     if (envelope.notBefore === undefined) return envelope;
     return { ...envelope, notBefore: (first ??= envelope.notBefore) };
   };
-  return {
-    settle: (delivery, steps) =>
-      honest.settle(
-        delivery,
-        steps.map((step) =>
-          step.do === "requeue" ? { ...step, envelope: atFirst(step.envelope) } : step,
-        ),
-      ),
-  };
+  return spoiltRequeues(honest, atFirst);
 }
 
 export function withoutTheFirst(honest: MemoryBroker): Partial<Broker> {
   let settled = 0;
-  return {
-    settle: (delivery, steps) => {
-      settled += 1;
-      const kept = settled === 1 ? steps.filter((step) => step.do !== "requeue") : steps;
-      return honest.settle(delivery, kept);
-    },
-  };
+  return spoiltSteps(honest, (steps) => {
+    settled += 1;
+    return settled === 1 ? steps.filter((step) => step.do !== "requeue") : steps;
+  });
 }

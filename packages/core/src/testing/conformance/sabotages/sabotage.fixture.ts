@@ -1,5 +1,7 @@
 import type { Broker } from "../../../broker/broker.ts";
 import type { DelayedStore } from "../../../broker/delayed-store.ts";
+import type { Envelope } from "../../../envelope/envelope.ts";
+import type { SettlementStep } from "../../../settlement/settlement.ts";
 import type { MemoryBroker } from "../../memory-broker.ts";
 
 /** One thing done wrong, and the case that must notice. */
@@ -19,6 +21,25 @@ export function spoilt(honest: MemoryBroker, spoil: Sabotage["spoil"]): Broker {
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
+}
+
+/** Settles as told, but for these steps. */
+export function spoiltSteps(
+  honest: MemoryBroker,
+  spoil: (steps: readonly SettlementStep[]) => readonly SettlementStep[],
+): Pick<Broker, "settle"> {
+  return { settle: (delivery, steps) => honest.settle(delivery, spoil(steps)) };
+}
+
+export function spoiltRequeues(
+  honest: MemoryBroker,
+  spoil: (envelope: Envelope) => Envelope,
+): Pick<Broker, "settle"> {
+  return spoiltSteps(honest, (steps) =>
+    steps.map((step) =>
+      step.do === "requeue" ? { ...step, envelope: spoil(step.envelope) } : step,
+    ),
+  );
 }
 
 export function spoiltDelayed(honest: MemoryBroker, spoilt: Partial<DelayedStore>): DelayedStore {

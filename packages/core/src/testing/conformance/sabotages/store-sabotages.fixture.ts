@@ -1,30 +1,21 @@
 import type { Broker } from "../../../broker/broker.ts";
 import type { HistoryStore } from "../../../broker/history-store.ts";
 import type { MemoryBroker } from "../../memory-broker.ts";
-import { type Sabotage, spoiltDelayed } from "./sabotage.fixture.ts";
+import { type Sabotage, spoiltDelayed, spoiltSteps } from "./sabotage.fixture.ts";
 
 /** What waits, what has ended, and what is kept. */
 export const STORE_SABOTAGES: readonly Sabotage[] = [
   {
     wrong: "a dead letter whose bytes were encoded again",
     noticedBy: "dead letters: keep the bytes",
-    spoil: (honest) => ({
-      settle: (delivery, steps) =>
-        honest.settle(
-          delivery,
-          steps.map((step) =>
-            step.do === "bury"
-              ? {
-                  ...step,
-                  letter: {
-                    ...step.letter,
-                    body: new TextEncoder().encode(new TextDecoder().decode(step.letter.body)),
-                  },
-                }
-              : step,
-          ),
-        ),
-    }),
+    spoil: (honest) =>
+      spoiltSteps(honest, (steps) =>
+        steps.map((step) => {
+          if (step.do !== "bury") return step;
+          const body = new TextEncoder().encode(new TextDecoder().decode(step.letter.body));
+          return { ...step, letter: { ...step.letter, body } };
+        }),
+      ),
   },
   {
     wrong: "pages that overlap",
