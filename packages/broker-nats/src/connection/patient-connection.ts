@@ -45,10 +45,10 @@ export interface Patience {
  */
 export function patientConnection(nc: NatsConnection, patience: Patience = {}): NatsConnection {
   const { patienceMs = ELECTIONS_MS, pauseMs = PAUSE_MS } = patience;
-  let clustered = nc.info?.cluster !== undefined;
+  let clustered = isClustered(nc);
   /** While the connection is away, what its last server was counts. */
-  const isClustered = (): boolean => {
-    if (nc.info !== undefined) clustered = nc.info.cluster !== undefined;
+  const isOfCluster = (): boolean => {
+    if (nc.info !== undefined) clustered = isClustered(nc);
     return clustered;
   };
 
@@ -59,7 +59,7 @@ export function patientConnection(nc: NatsConnection, patience: Patience = {}): 
   ): Promise<Msg> => {
     const deadline = performance.now() + patienceMs;
     for (let answerMs = FIRST_ANSWER_MS; ; answerMs *= 2) {
-      const again = subject.startsWith(API) && isClustered() && performance.now() < deadline;
+      const again = subject.startsWith(API) && isOfCluster() && performance.now() < deadline;
       try {
         const timeout = options?.timeout ?? DEFAULT_ANSWER_MS;
         const waits = { ...options, timeout: again ? Math.min(timeout, answerMs) : timeout };
@@ -76,7 +76,7 @@ export function patientConnection(nc: NatsConnection, patience: Patience = {}): 
       try {
         return await nc.flush();
       } catch (error) {
-        const cutShort = error instanceof RequestError && isClustered() && !nc.isClosed();
+        const cutShort = error instanceof RequestError && isOfCluster() && !nc.isClosed();
         if (!cutShort || performance.now() > deadline) throw error;
       }
       await sleep(pauseMs);
@@ -91,6 +91,11 @@ export function patientConnection(nc: NatsConnection, patience: Patience = {}): 
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
+}
+
+/** Whether the server is a member of a cluster; false while the connection is away. */
+export function isClustered({ info }: NatsConnection): boolean {
+  return info?.cluster !== undefined;
 }
 
 function isPassing(reply: Msg): boolean {

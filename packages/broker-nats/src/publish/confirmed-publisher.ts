@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import { ELECTIONS_MS } from "../connection/patient-connection.ts";
+import { ELECTIONS_MS, isClustered } from "../connection/patient-connection.ts";
 import { MillraceError } from "../errors.ts";
 import {
   Exchange,
@@ -20,7 +20,7 @@ import {
 } from "./batch.ts";
 import { headersOfCopy } from "./first-copy.ts";
 import { judgePubAck, type PubAck } from "./pub-ack.ts";
-import { isClustered, lookUpStream } from "./stream-lookup.ts";
+import { lookUpStream } from "./stream-lookup.ts";
 
 export interface ConfirmedPublisherOptions {
   /** Most messages without an acknowledgement; further callers wait in order. Default 1,024. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type NatsConnection, NoRespondersError, RequestError } from "@nats-io/nats-core";
+import { isClustered } from "../connection/patient-connection.ts";
 
 /**
  * Why nobody answered a publish. `exists`: a stream takes the subject, so its leader is being elected; `not-permitted`: this connection may not ask;
@@ -20,10 +21,6 @@ export async function lookUpStream(
   if (found !== "absent" || !isClustered(nc)) return found;
   await sleep(againMs, undefined, { ref: false });
   return ask(nc, subject);
-}
-
-export function isClustered(nc: NatsConnection): boolean {
-  return nc.info?.cluster !== undefined;
 }
 
 async function ask(nc: NatsConnection, subject: string): Promise<StreamLookup> {
