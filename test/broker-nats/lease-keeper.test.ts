@@ -87,6 +87,46 @@ describeOnOwnServers("LeaseKeeper", (start) => {
     await keeper.close();
   }, 15_000);
 
+  test("after a block, what may have lain in the socket is nobody's, and what comes after a round trip is held", async () => {
+    await using server = await start();
+    await using nc = await connect({ servers: server.url, ...options });
+    await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
+    const { promise: caughtUp, resolve } = Promise.withResolvers<void>();
+    const keeper = await LeaseKeeper.open({
+      connection: { servers: server.url },
+      ackWaitMs: ACK_WAIT_MS,
+      onLost: () => {},
+      roundTrip: async () => {
+        await nc.flush();
+        // Once the keeper has heard of it.
+        setImmediate(resolve);
+      },
+    });
+    for (let i = 0; i < 2; i += 1) nc.publish("jobs.a", "x");
+    await nc.flush();
+    const held: boolean[] = [];
+    const pulls = new PullSubscription({
+      nc,
+      stream: "Q",
+      consumer: "W",
+      freeSlots: () => 2 - held.length,
+      onMessage: (delivery) => {
+        if (held.length === 0)
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * ACK_WAIT_MS);
+        const lease = keeper.register(delivery.ackSubject);
+        held.push(keeper.isHeld(lease));
+        keeper.release(lease);
+      },
+    });
+    await caughtUp;
+    expect(held).toEqual([false, false]);
+    const next = keeper.register("$JS.ACK.Q.W.1.3.3.1697042342342342342.0");
+    expect(keeper.isHeld(next)).toBe(true);
+    keeper.release(next);
+    await pulls.stop();
+    await keeper.close();
+  }, 15_000);
+
   test("a process stopped for twice ack_wait knows when it wakes that it lost its lease", async () => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });

@@ -122,7 +122,11 @@ export class NatsBroker implements Broker {
       delays: this.#delays,
       limits,
     });
-    this.#desks = new LeaseDesks({ connection: config.connection, onProblem: this.#report });
+    this.#desks = new LeaseDesks({
+      connection: config.connection,
+      roundTrip: () => nc.flush(),
+      onProblem: this.#report,
+    });
     this.queues = new NatsQueues(server, limits, config.replicas);
     this.deadLetters = new NatsDeadLetters(server);
     this.delayed = new NatsDelayedJobs({

@@ -89,7 +89,7 @@ async function handle(context: ExecutionContext<Work>): Promise<string> {
   if (config.dieAt === "mid-run") die("mid-run");
   await leak?.();
   try {
-    await perform(context, { released });
+    await perform(context, { released, say });
   } catch (error) {
     ledger.write({ event: "ended", ending: context.signal.aborted ? "aborted" : "failed", ...run });
     throw error;

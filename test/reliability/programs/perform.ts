@@ -1,9 +1,10 @@
 import type { ExecutionContext } from "@millrace/core";
-import { deliveryOf, type Work } from "./work.ts";
+import { deliveryOf, type Said, type Work } from "./work.ts";
 
 export interface Hands {
   /** Resolves when the test releases this job. @throws what the signal says, where there is one */
   readonly released: (id: string, signal: AbortSignal | undefined) => Promise<void>;
+  readonly say: (message: Said) => void;
 }
 
 /** Does what a payload says, up to the effect. @throws where the payload says so, and what a heeded signal says */
@@ -23,6 +24,8 @@ export async function perform(context: ExecutionContext<Work>, hands: Hands): Pr
     case "hold":
       return hands.released(context.job.id, work.heed === true ? context.signal : undefined);
     case "block":
+      if (work.released === true) await hands.released(context.job.id, undefined);
+      hands.say({ say: "blocks", id: context.job.id });
       for (const until = performance.now() + work.ms; performance.now() < until;);
       return;
     case "exit":

@@ -13,8 +13,13 @@ export type Work =
   | { readonly do: "fail"; readonly times: number }
   /** Waits until the test sends `{ release: id }`, whatever its signal says; with `heed` it throws when that is aborted. */
   | { readonly do: "hold"; readonly deliveries: number; readonly heed?: boolean }
-  /** Keeps the event loop from turning. */
-  | { readonly do: "block"; readonly ms: number; readonly deliveries: number }
+  /** Keeps the event loop from turning; with `released`, once the test sends `{ release: id }`. */
+  | {
+      readonly do: "block";
+      readonly ms: number;
+      readonly deliveries: number;
+      readonly released?: boolean;
+    }
   | { readonly do: "exit"; readonly deliveries: number }
   | { readonly do: "out-of-memory"; readonly deliveries: number }
   | { readonly do: "uncaught"; readonly deliveries: number };
@@ -104,6 +109,8 @@ export type Said =
       readonly attempt: number;
       readonly token: number;
     }
+  /** From now on its event loop doesn't turn. */
+  | { readonly say: "blocks"; readonly id: string }
   | { readonly say: "aborted"; readonly id: string; readonly token: number; readonly cause: string }
   | { readonly say: "ended"; readonly id: string; readonly token: number }
   | { readonly say: "settled"; readonly id: string; readonly state: string };

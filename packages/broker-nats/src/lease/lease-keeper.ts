@@ -8,7 +8,7 @@ import {
   SLOTS_PER_SEGMENT,
 } from "./lease-segment.ts";
 import { type LockOrder, writeLockOrder } from "./lock-order.ts";
-import { sharedNowMs } from "./shared-clock.ts";
+import { elapsedMs, sharedNowMs } from "./shared-clock.ts";
 import type { FromWorker, LeaseWorkerData, ToWorker } from "./worker-messages.ts";
 
 declare const lease: unique symbol;
@@ -22,6 +22,11 @@ export interface LeaseKeeperOptions {
   readonly ackWaitMs: number;
   /** The lease can't be relied on any more: abort what runs on it and settle nothing. Release it all the same. */
   onLost(lease: Lease): void;
+  /**
+   * Resolves when everything has been read that the server had sent on the deliveries' connection before this was called. Asked once the event
+   * loop was blocked, so that what comes afterwards is not taken for as old as the block. Default: two turns of the watch settle that.
+   */
+  roundTrip?(): Promise<void>;
   /** For the log. The worker is started again after a fault. */
   onProblem?(error: MillraceError): void;
   /** Replaced by tests of a worker that fails. */
@@ -59,6 +64,7 @@ export class LeaseKeeper {
   readonly #segments: LeaseSegment[] = [];
   readonly #free: number[] = [];
   readonly #watch: NodeJS.Timeout;
+  readonly #turnMs: number;
   #state: WorkerState;
   #lastTurnMs = sharedNowMs();
   /** No message read now can have been handed out before this: the event loop turned since. */
@@ -85,10 +91,8 @@ export class LeaseKeeper {
     this.#options = options;
     this.#grow();
     this.#state = this.#start(ready, failed);
-    this.#watch = setInterval(
-      () => this.#turn(),
-      Math.max(10, Math.min(1_000, options.ackWaitMs / 20)),
-    ).unref();
+    this.#turnMs = Math.max(10, Math.min(1_000, options.ackWaitMs / 20));
+    this.#watch = setInterval(() => this.#turn(), this.#turnMs).unref();
   }
 
   /**
@@ -225,9 +229,24 @@ export class LeaseKeeper {
   }
 
   #turn(): void {
+    const nowMs = sharedNowMs();
+    const sinceMs = elapsedMs(this.#lastTurnMs, nowMs);
     this.#receivedAfterMs = this.#lastTurnMs;
-    this.#lastTurnMs = sharedNowMs();
+    this.#lastTurnMs = nowMs;
+    if (sinceMs > 2 * this.#turnMs) void this.#catchUp(nowMs);
     if (this.#state.kind === "down") this.#watchLeases();
+  }
+
+  /** The loop was blocked until now. Where nobody answers, the turns to come say the same, later. */
+  async #catchUp(nowMs: number): Promise<void> {
+    const { roundTrip } = this.#options;
+    if (roundTrip === undefined) return;
+    try {
+      await roundTrip();
+    } catch {
+      return;
+    }
+    if (elapsedMs(this.#receivedAfterMs, nowMs) > 0) this.#receivedAfterMs = nowMs;
   }
 
   #watchLeases(): void {

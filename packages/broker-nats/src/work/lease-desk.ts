@@ -7,6 +7,8 @@ import { NatsLease } from "./nats-lease.ts";
 
 export interface LeaseDeskOptions {
   readonly connection: NatsConnectionOptions;
+  /** Of the connection that deliveries come on; see `LeaseKeeperOptions`. */
+  readonly roundTrip: () => Promise<void>;
   readonly onProblem: (error: unknown, doing: string) => void;
 }
 
@@ -81,6 +83,7 @@ export class LeaseDesks {
     const keeper = LeaseKeeper.open({
       connection: this.#options.connection,
       ackWaitMs: leaseMs,
+      roundTrip: this.#options.roundTrip,
       onLost: (id) => leases.get(id)?.lose(),
       onProblem: (error) => this.#options.onProblem(error, "extend leases"),
     });

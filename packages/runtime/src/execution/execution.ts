@@ -355,6 +355,8 @@ export class Execution implements AttemptListener, SettlingOwner {
     if (this.#phase === "settling" || this.#phase === "ended") return;
     const host = this.#host;
     if (this.#abort.reason !== undefined) return this.#settle(outcomeOfAbort(this.#abort.reason));
+    // What lay in the socket while the event loop was blocked may be another's by now; nobody has said so yet.
+    if (!this.#delivery.lease.isHeld()) return this.#settle({ kind: "lease-lost" });
     this.#phase = "attempting";
     this.#attempt = new Attempt({
       host,
