@@ -1,11 +1,12 @@
 // The node of a level, in a process of its own: its one argument is a `NodeSetup` as JSON. Starts and stops its node when told, and says
 // how far it is.
 import { connectBroker } from "@millrace/broker-nats";
-import { createNode, type MillraceNode } from "@millrace/runtime";
+import { createNode, type MillraceNode, tuneEngine } from "@millrace/runtime";
 import { type NodeSaid, type NodeSetup, type NodeTold } from "./node-messages.ts";
 import { scaleJob } from "./scale-job.ts";
 
 const TELL_MS = 10;
+tuneEngine();
 const setup = JSON.parse(process.argv[2] ?? "{}") as NodeSetup;
 const broker = await connectBroker({ servers: setup.url, namespace: setup.namespace });
 let node: MillraceNode | undefined;

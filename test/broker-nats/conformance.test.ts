@@ -22,9 +22,10 @@ describeEachServer("the NATS broker", (server) => {
         reason === undefined ? name : `${name} (skipped: ${reason})`,
         { skip: reason !== undefined },
         async () => {
-          // Lanes are weighed and timed. An extension that its leader confirmed alone dies with it, and the job comes again.
+          // Lanes are weighed and timed. An extension that its leader confirmed alone dies with it, as does an ack, and the job comes again.
           // A lock is asked for once here; those that ask again where no answer comes are tested in test/locks.
-          if (/^(?:lanes:|locks:|work: a held job)/.test(name)) await server.calm();
+          if (/^(?:lanes:|locks:|work: a held job|looking: a job that runs)/.test(name))
+            await server.calm();
           await run(name.startsWith("locks:") ? withShortLease(harness) : harness);
         },
       );

@@ -71,6 +71,7 @@ export {
   type MillraceNode,
   type NodeQueueOptions,
   stopOnSignals,
+  tuneEngine,
 } from "@millrace/runtime";
 
 // Ports, for a broker, a clock, a log or a collector of one's own.

@@ -18,6 +18,7 @@ export { createNode, type MillraceNode } from "./node/node.ts";
 export type { NodeState } from "./node/node-machine.ts";
 export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
+export { tuneEngine } from "./node/tune-engine.ts";
 export {
   desiredOf,
   type DesiredState,

@@ -1,5 +1,5 @@
 import type { AnyJob, Schedule } from "@millrace/core";
-import { stopOnSignals } from "@millrace/runtime";
+import { stopOnSignals, tuneEngine } from "@millrace/runtime";
 import type { Config } from "../config/fields.ts";
 import type { RunningNode } from "../node/run-node.ts";
 import type { CliIo } from "./io.ts";
@@ -28,6 +28,7 @@ export async function startServing(
   io: CliIo,
   onNode: () => void,
 ): Promise<RunningNode> {
+  tuneEngine();
   // Metrics and logging take long to load, and every other command does without them.
   const [{ runNode }, { cliLogger, prettyOnTerminals }, { cliTelemetry }] = await Promise.all([
     import("../node/run-node.ts"),

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { connectBroker, removeNamespace } from "@millrace/broker-nats";
 import { defineJob, MillraceError, systemClock } from "@millrace/core";
-import { createNode, type MillraceNode } from "@millrace/runtime";
+import { createNode, type MillraceNode, tuneEngine } from "@millrace/runtime";
 import { createClient, type Millrace } from "../../client/client.ts";
 import { connectionOptions } from "../../config/connection.ts";
 import type { Config } from "../../config/fields.ts";
@@ -52,6 +52,7 @@ const CHUNK = 1_000;
  * @throws MillraceError `cancelled` where the signal ended it; of the connection
  */
 export async function measure(config: Config, plan: BenchPlan): Promise<BenchResult> {
+  tuneEngine();
   const namespace = `bench-${randomBytes(6).toString("hex")}`;
   const options = {
     ...connectionOptions(config, "millrace-bench"),
