@@ -62,10 +62,10 @@ describe.skipIf(jaeger.state === "missing")(`an order's way, in Jaeger (${title}
         });
         const [book, lamp, ring] = shop.orders;
         await expectResults(server, shop);
-        await eventually(() => query.find("warehouse", { "job.schedule": "stock" }), {
-          withinMs: DEADLINE_MS,
-          describe: "a tick in Jaeger",
-        });
+        await eventually(
+          async () => ticked(await query.find("warehouse", { "job.schedule": "stock" })),
+          { withinMs: DEADLINE_MS, describe: "a tick in Jaeger" },
+        );
         await stopShop(shop);
 
         /** What was flushed last has still to go through Jaeger's own batches. */

@@ -32,10 +32,14 @@ export async function readServerSigns(
     for await (const consumer of jsm.consumers.list(config.name)) consumers.push(consumer);
   }
   const orphans = consumers.filter(isOrphan).length;
-  const connections = await eventually(() => connectionsOf(members), {
-    withinMs: 10_000,
-    describe: "all members say who is connected",
-  });
+  const connections = await eventually(
+    async () => {
+      const all = await connectionsOf(members);
+      // The asker's own is among them.
+      return all.length > 0 ? all : undefined;
+    },
+    { withinMs: 10_000, describe: "all members say who is connected" },
+  );
   const rssBytes = meanOf(members.map(({ pid }) => rssOf(pid)));
   return {
     streams,
