@@ -240,8 +240,8 @@ async function moveWithClock(
       ensureStreams: () => Promise.resolve(),
       now: () => Date.now() + offsetMs,
     },
-    job.id,
-    job.queue,
+    job,
     notBefore,
+    undefined,
   );
 }

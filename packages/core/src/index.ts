@@ -8,6 +8,7 @@ export {
   cancellationKey,
   cancelReason,
   readCancellation,
+  isMeant,
 } from "./cancellation/cancellation.ts";
 
 export type { Clock, Timer } from "./time/clock.ts";

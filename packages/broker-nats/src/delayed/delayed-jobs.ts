@@ -1,4 +1,5 @@
 import {
+  type Cancellation,
   type DelayedJob,
   type DelayedQuery,
   type DelayedStore,
@@ -39,8 +40,13 @@ export class NatsDelayedJobs implements DelayedStore {
     });
   }
 
-  async move(id: string, queue: string, notBefore: number | "now"): Promise<boolean> {
-    return moveDelayed(this.#options, id, queue, notBefore);
+  async move(
+    id: string,
+    queue: string,
+    notBefore: number | "now",
+    cancellation?: Pick<Cancellation, "reason" | "createdAt">,
+  ): Promise<boolean> {
+    return moveDelayed(this.#options, { id, queue }, notBefore, cancellation);
   }
 }
 

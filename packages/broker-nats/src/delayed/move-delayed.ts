@@ -1,5 +1,8 @@
 import {
+  type Cancellation,
   type Envelope,
+  isMeant,
+  type JobRef,
   MillraceError,
   requireId,
   requireQueueName,
@@ -47,9 +50,9 @@ const PAUSE_MS = 20;
  */
 export async function moveDelayed(
   options: MoveOptions,
-  id: string,
-  queue: string,
+  { id, queue }: JobRef,
   notBefore: number | "now",
+  cancellation: Pick<Cancellation, "reason" | "createdAt"> | undefined,
 ): Promise<boolean> {
   requireId(id);
   requireQueueName(queue);
@@ -61,11 +64,12 @@ export async function moveDelayed(
     if (found === undefined) return false;
     // Refused because it had been done before: the answer to the first attempt got lost.
     if (found.moveId === moveId) return true;
+    if (cancellation !== undefined && !isMeant(cancellation, found.envelope)) return false;
     moveId = randomUUID();
     const now = options.now();
     const remainingMs = found.notBefore - now;
     if (remainingMs < ON_ITS_WAY_MS) return false;
-    const envelope = rescheduled(found.envelope, notBefore, now);
+    const envelope = rescheduled(found.envelope, notBefore, now, cancellation?.reason);
     try {
       await replace(options, found, envelope, {
         moveId,

@@ -1,3 +1,4 @@
+import type { Cancellation } from "../cancellation/cancellation.ts";
 import type { Lane } from "../envelope/envelope.ts";
 
 /** A job that waits for its time. */
@@ -48,9 +49,17 @@ export interface DelayedStore {
    * Gives a job another time, or sends it to its queue now. It stays the same job: no attempt, no new generation. Where the id waits in several
    * generations, the newest is meant. Needs a mover (`Broker.moveDueJobs`) that brings it to its queue, as every delayed job does.
    *
+   * One that is brought forward to be cancelled says so itself from then on: a node that has not heard of the cancellation would run it, long
+   * before its time.
+   *
    * @param notBefore epoch milliseconds; a time that has passed is `"now"`
-   * @returns false where no such job waits here, or where it is due within two seconds: it is on its way then, and can't be called back
+   * @returns false where no such job waits here, or not the one that the cancellation is meant for, or where it is due within two seconds: it is on its way then, and can't be called back
    * @throws MillraceError `publish-timeout` where it may or may not have been moved; `invalid-option`; it is never lost and never there twice
    */
-  move(id: string, queue: string, notBefore: number | "now"): Promise<boolean>;
+  move(
+    id: string,
+    queue: string,
+    notBefore: number | "now",
+    cancellation?: Pick<Cancellation, "reason" | "createdAt">,
+  ): Promise<boolean>;
 }

@@ -1,3 +1,5 @@
+import type { Envelope } from "../envelope/envelope.ts";
+
 /**
  * Somebody wants a job not to run, or to stop. Kept as a document from the call until the job has ended, so that neither a restart nor
  * an outage forgets it. Any program that can write to the bucket may cancel a job.
@@ -22,6 +24,14 @@ const MAX_REASON = 1_000;
 
 export function cancellationKey(job: { readonly queue: string; readonly id: string }): string {
   return `${job.queue}.${job.id}`;
+}
+
+/** Whether it is this very job's: an id may be used again, and the time of creation tells its jobs apart. Without one, whichever job comes is meant. */
+export function isMeant(
+  { createdAt }: Pick<Cancellation, "createdAt">,
+  envelope: Pick<Envelope, "createdAt">,
+): boolean {
+  return createdAt === undefined || createdAt === envelope.createdAt;
 }
 
 /** What a document means. Any document cancels: what can't be read of it is left out, because a cancel must not fail for its wording. */

@@ -61,6 +61,8 @@ export interface SettlerFields {
   readonly snoozes: number;
   /** When the job may start by its rate limit, by the broker's clock: its place is taken already, and it must not ask for another. */
   readonly reservedAt?: number;
+  /** It was brought forward to be cancelled, for this reason: nobody may run it any more, whatever else is known of the cancellation. */
+  readonly cancelled?: string;
   readonly firstError?: RecordedError;
   readonly lastError?: RecordedError;
 }

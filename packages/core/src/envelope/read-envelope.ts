@@ -122,6 +122,7 @@ const SETTLER_FIELDS: readonly Field[] = [
     (field): Field => ({ field, expected: "a whole number from 0", accepts: isCount }),
   ),
   { field: "reservedAt", expected: EPOCH_MS, accepts: isTime },
+  { field: "cancelled", expected: "a string", accepts: isText },
   ...(["firstError", "lastError"] as const).map((field): Field => ({
     field,
     expected: "a map with type and message",
@@ -184,6 +185,7 @@ function settlerFields(body: Body): SettlerFields {
     crashes: (body["crashes"] as number | null | undefined) ?? 0,
     snoozes: (body["snoozes"] as number | null | undefined) ?? 0,
     ...(body["reservedAt"] == null ? {} : { reservedAt: body["reservedAt"] as number }),
+    ...(body["cancelled"] == null ? {} : { cancelled: body["cancelled"] as string }),
     ...(first == null ? {} : { firstError: first }),
     ...(last == null ? {} : { lastError: last }),
   };

@@ -26,6 +26,7 @@ interface WireBody {
   crashes?: number;
   snoozes?: number;
   reservedAt?: number;
+  cancelled?: string;
   firstError?: RecordedError;
   lastError?: RecordedError;
 }
@@ -61,6 +62,8 @@ function wireBody(envelope: Envelope): WireBody {
   if (envelope.batch !== undefined) body.batch = envelope.batch;
   if (envelope.next !== undefined) body.next = envelope.next;
   if (envelope.generation > 0) addSettlerFields(body, envelope);
+  // Of a delayed job in its first generation, too.
+  if (envelope.cancelled !== undefined) body.cancelled = envelope.cancelled;
   return body;
 }
 

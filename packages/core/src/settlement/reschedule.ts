@@ -9,9 +9,15 @@ const LAST_TIME = 253_402_300_799_999;
  * been in its queue yet, so that id is what makes a second arrival a duplicate, wherever the job was moved meanwhile.
  *
  * @param notBefore epoch milliseconds; what has passed counts as `"now"`
+ * @param cancelled the reason, where it is brought forward to be cancelled
  * @throws MillraceError `invalid-option`, `already-expired`
  */
-export function rescheduled(envelope: Envelope, notBefore: number | "now", now: number): Envelope {
+export function rescheduled(
+  envelope: Envelope,
+  notBefore: number | "now",
+  now: number,
+  cancelled?: string,
+): Envelope {
   const at = notBefore === "now" ? now : notBefore;
   if (!Number.isSafeInteger(at) || at < 0 || at > LAST_TIME)
     throw new MillraceError(
@@ -24,5 +30,9 @@ export function rescheduled(envelope: Envelope, notBefore: number | "now", now: 
       "already-expired",
       `The job ${envelope.id} expires at ${new Date(expiresAt).toISOString()}, before the time it would be moved to. Move it to an earlier one, or cancel it.`,
     );
-  return { ...envelope, notBefore: Math.max(at, now) };
+  return {
+    ...envelope,
+    notBefore: Math.max(at, now),
+    ...(cancelled === undefined ? {} : { cancelled }),
+  };
 }

@@ -66,7 +66,11 @@ export async function cancelJob(
 
   const documents = await broker.documents(CANCELLATIONS_BUCKET);
   const key = cancellationKey(job);
-  const cancellation = { reason: cancelReason(reason), createdAt: met.createdAt, at: clock.now() };
+  const cancellation = {
+    reason: cancelReason(reason),
+    ...(met.createdAt === undefined ? {} : { createdAt: met.createdAt }),
+    at: clock.now(),
+  };
   const revision = await documents.put(key, cancellation);
 
   const ended = await endedSince(broker, job, met);
@@ -80,7 +84,7 @@ export async function cancelJob(
     return resultOf(ended);
   }
   // A job that waits for its time would be settled no sooner than that.
-  const brought = await broker.delayed.move(id, queue, "now");
+  const brought = await broker.delayed.move(id, queue, "now", cancellation);
   // Nor one that is held at a gate, before it is let in.
   if (!brought) await broker.held.releaseJob(queue, id);
   if (wait === false) return resultOf("cancelling");

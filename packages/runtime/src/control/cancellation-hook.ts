@@ -17,7 +17,7 @@ export function cancellationHook(broker: Broker, cancellations: Cancellations): 
       if (hasEnded(settlement.state, recorded?.state)) await cancellations.close(envelope);
       // The cancellation came in while the job was being sent away: whoever cancelled it may have looked for it too early.
       else if (settlement.notBefore !== undefined)
-        await broker.delayed.move(envelope.id, envelope.queue, "now");
+        await broker.delayed.move(envelope.id, envelope.queue, "now", cancellations.of(envelope));
       else if (settlement.steps.some((step) => step.do === "hold"))
         await broker.held.releaseJob(envelope.queue, envelope.id);
     },

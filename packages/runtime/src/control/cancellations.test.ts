@@ -192,6 +192,26 @@ describe("a waiting job", () => {
   });
 });
 
+test("a delayed job that is brought to be cancelled does not run where nobody has heard of its cancellation", async () => {
+  const { clock, server, from } = scene();
+  let runs = 0;
+  const { enqueue, history } = await simulatedNode({
+    jobs: [jobThat(() => (runs += 1))],
+    clock,
+    server,
+  });
+  await enqueue("t.job", {}, { notBefore: clock.now() + 600_000 });
+  await clock.advance("1s");
+  // No document was written: as if the watch were behind.
+  expect(await from.broker.delayed.move("a", QUEUE, "now", { reason: "user left" })).toBe(true);
+  await clock.advance("1s");
+  expect(await history()).toMatchObject([
+    { state: "requeued", outcome: "deferred" },
+    { ...CANCELLED, attempts: 0 },
+  ]);
+  expect(runs).toBe(0);
+});
+
 test("a crash between the record of a cancelled job and its ack: recalled, and the cancellation goes", async () => {
   const { clock, server, from } = scene();
   const { broker, enqueue, history, said } = await simulatedNode({

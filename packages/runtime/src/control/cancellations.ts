@@ -7,6 +7,7 @@ import {
   type Document,
   type DocumentStore,
   type Envelope,
+  isMeant,
   type Logger,
   readCancellation,
   recordError,
@@ -51,7 +52,8 @@ export class Cancellations {
   }
 
   /** The cancellation that is meant for this very job, if there is one. */
-  of(envelope: Envelope): OpenCancellation | undefined {
+  of(envelope: Envelope): Cancellation | undefined {
+    if (envelope.cancelled !== undefined) return { reason: envelope.cancelled };
     if (this.#open.size === 0) return undefined;
     const found = this.#open.get(cancellationKey(envelope));
     return found !== undefined && isMeant(found, envelope) ? found : undefined;
@@ -160,9 +162,4 @@ export class Cancellations {
     await sweepCancellations(this.#options, await this.#documents(), this.#open);
     if (this.#open.size > 0) this.#sweeps.wanted();
   }
-}
-
-/** An id may be used again; the time of creation tells its jobs apart. A cancellation without one takes whichever job comes. */
-function isMeant({ createdAt }: Cancellation, envelope: Envelope): boolean {
-  return createdAt === undefined || createdAt === envelope.createdAt;
 }

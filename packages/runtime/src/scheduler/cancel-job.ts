@@ -8,7 +8,8 @@ export async function cancelJob(
   now: number,
 ): Promise<void> {
   const cancellations = await broker.documents(CANCELLATIONS_BUCKET);
-  await cancellations.put(cancellationKey(job), { reason: cancelReason(reason), at: now });
+  const cancellation = { reason: cancelReason(reason), at: now };
+  await cancellations.put(cancellationKey(job), cancellation);
   // One that waits for its time would be settled no sooner than that.
-  await broker.delayed.move(job.id, job.queue, "now");
+  await broker.delayed.move(job.id, job.queue, "now", cancellation);
 }

@@ -131,6 +131,24 @@ export const delayedCases: readonly ConformanceCase[] = [
     },
   ),
 
+  conformanceCase(
+    "delayed: a job that is brought to be cancelled says so itself; another of its id is left where it is",
+    async (scene) => {
+      const job = await delay(scene, 10 * MINUTE_MS);
+      await startMover(scene);
+      const worker = await scene.worker();
+      const { delayed } = scene.broker;
+      const other = { reason: "not this one", createdAt: job.createdAt - 1 };
+      assert.equal(await delayed.move(job.id, scene.queue, "now", other), false);
+      assert.equal(await delayed.count(scene.queue), 1);
+      const meant = { reason: "not needed", createdAt: job.createdAt };
+      assert.equal(await delayed.move(job.id, scene.queue, "now", meant), true);
+      const { message } = await worker.delivery(0);
+      assert.equal(envelopeOf(message).cancelled, "not needed");
+      assert.equal(envelopeOf(message).generation, job.generation);
+    },
+  ),
+
   conformanceCase("delayed: a job that is moved to a time comes at that time", async (scene) => {
     await startMover(scene);
     const worker = await scene.worker();

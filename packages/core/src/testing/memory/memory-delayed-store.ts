@@ -1,3 +1,4 @@
+import { type Cancellation, isMeant } from "../../cancellation/cancellation.ts";
 import type { DelayedJob, DelayedQuery, DelayedStore } from "../../broker/delayed-store.ts";
 import { requireId, requireQueueName } from "../../envelope/names.ts";
 import { rescheduled } from "../../settlement/reschedule.ts";
@@ -31,7 +32,12 @@ export class MemoryDelayedStore implements DelayedStore {
     return this.#options.delayed.list(queue).length;
   }
 
-  async move(id: string, queue: string, notBefore: number | "now"): Promise<boolean> {
+  async move(
+    id: string,
+    queue: string,
+    notBefore: number | "now",
+    cancellation?: Pick<Cancellation, "reason" | "createdAt">,
+  ): Promise<boolean> {
     const { delayed, clock, maxMessageBytes, reach } = this.#options;
     requireId(id);
     requireQueueName(queue);
@@ -39,7 +45,8 @@ export class MemoryDelayedStore implements DelayedStore {
     const found = delayed.find(id, queue);
     const now = clock.now();
     if (found === undefined || found.job.notBefore <= now) return false;
-    const moved = rescheduled(found.envelope, notBefore, now);
+    if (cancellation !== undefined && !isMeant(cancellation, found.envelope)) return false;
+    const moved = rescheduled(found.envelope, notBefore, now, cancellation?.reason);
     delayed.replace({
       queue,
       notBefore: moved.notBefore ?? now,

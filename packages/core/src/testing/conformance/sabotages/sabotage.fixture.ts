@@ -47,7 +47,7 @@ export function spoiltDelayed(honest: MemoryBroker, spoilt: Partial<DelayedStore
   return {
     list: (query) => delayed.list(query),
     count: (queue) => delayed.count(queue),
-    move: (id, queue, to) => delayed.move(id, queue, to),
+    move: (...given) => delayed.move(...given),
     ...spoilt,
   };
 }

@@ -59,6 +59,15 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a move that forgets what it is for",
+    noticedBy: "delayed: a job that is brought to be cancelled",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        move: (id, queue, to) => honest.delayed.move(id, queue, to),
+      }),
+    }),
+  },
+  {
     wrong: "a move that counts as an interruption",
     noticedBy: "delayed: a job that is moved to now",
     spoil: (honest) => ({
