@@ -14,7 +14,7 @@ describeServer("6: a poison job among 1,000 good ones", "newest", (server) => {
     }
     let deaths = 0;
     for (let drained = false; !drained;) {
-      const node = await trial.node(`n${deaths}`, { slots: 8 });
+      const node = await trial.node(`n${deaths}`, { slots: 8, mayDieAtOnce: true });
       const empty = trial.drained(50_000).then(() => true);
       const death = trial.death(node, 50_000).then(() => false);
       drained = await Promise.race([empty, death]);

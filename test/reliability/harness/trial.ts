@@ -58,6 +58,8 @@ export type NodeChoices = Partial<Omit<NodeConfig, "namespace" | "ledger" | "nam
   readonly nodeOptions?: readonly string[];
   /** The folder of the programs, where they are another version's. */
   readonly programs?: string;
+  /** It may die before it is ready, so that isn't waited for. */
+  readonly mayDieAtOnce?: boolean;
 };
 
 /** Where a trial is held. */
@@ -117,9 +119,9 @@ export class Trial {
     return readLedger(this.#directory);
   }
 
-  /** Resolves when the node is ready. */
+  /** Resolves when the node is ready; with `mayDieAtOnce`, when its process is there. */
   async node(name: string, choices: NodeChoices = {}): Promise<TrialNode> {
-    const { nodeOptions = [], programs = PROGRAMS, ...rest } = choices;
+    const { nodeOptions = [], programs = PROGRAMS, mayDieAtOnce = false, ...rest } = choices;
     const config: NodeConfig = {
       ...this.#connect,
       leaseMs: this.leaseMs,
@@ -135,7 +137,7 @@ export class Trial {
       args: [JSON.stringify(config)],
       nodeOptions,
     });
-    await child.line(/^ready$/, START_MS);
+    if (!mayDieAtOnce) await child.line(/^ready$/, START_MS);
     return {
       ...child,
       name,
