@@ -242,6 +242,5 @@ async function moveWithClock(
     },
     job,
     notBefore,
-    undefined,
   );
 }

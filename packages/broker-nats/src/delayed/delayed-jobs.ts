@@ -44,7 +44,7 @@ export class NatsDelayedJobs implements DelayedStore {
     id: string,
     queue: string,
     notBefore: number | "now",
-    cancellation?: Pick<Cancellation, "reason" | "createdAt">,
+    cancellation?: Cancellation,
   ): Promise<boolean> {
     return moveDelayed(this.#options, { id, queue }, notBefore, cancellation);
   }

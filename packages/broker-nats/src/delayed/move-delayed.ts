@@ -52,7 +52,7 @@ export async function moveDelayed(
   options: MoveOptions,
   { id, queue }: JobRef,
   notBefore: number | "now",
-  cancellation: Pick<Cancellation, "reason" | "createdAt"> | undefined,
+  cancellation?: Cancellation,
 ): Promise<boolean> {
   requireId(id);
   requireQueueName(queue);

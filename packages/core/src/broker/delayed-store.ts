@@ -53,13 +53,15 @@ export interface DelayedStore {
    * before its time.
    *
    * @param notBefore epoch milliseconds; a time that has passed is `"now"`
-   * @returns false where no such job waits here, or not the one that the cancellation is meant for, or where it is due within two seconds: it is on its way then, and can't be called back
+   * @param cancellation what it is brought forward for; its time of creation, where it has one, says which job is meant
+   * @returns false where no such job waits here, or another than the one that is meant, or where it is due within two seconds: it is on its way
+   *   then, and can't be called back
    * @throws MillraceError `publish-timeout` where it may or may not have been moved; `invalid-option`; it is never lost and never there twice
    */
   move(
     id: string,
     queue: string,
     notBefore: number | "now",
-    cancellation?: Pick<Cancellation, "reason" | "createdAt">,
+    cancellation?: Cancellation,
   ): Promise<boolean>;
 }

@@ -36,7 +36,7 @@ export class MemoryDelayedStore implements DelayedStore {
     id: string,
     queue: string,
     notBefore: number | "now",
-    cancellation?: Pick<Cancellation, "reason" | "createdAt">,
+    cancellation?: Cancellation,
   ): Promise<boolean> {
     const { delayed, clock, maxMessageBytes, reach } = this.#options;
     requireId(id);
