@@ -76,7 +76,9 @@ for (const target of serversUnderTest()) {
               entry.atMs < healMs,
           );
         const counts = await trial.expectClean();
-        const refused = fence(trial.ledger).refused.map(({ id, process }) => `${process} ${id}`);
+        const refused = fence(trial.ledger).refused.map(
+          ({ effect: { id, process } }) => `${process} ${id}`,
+        );
         console.log(
           `${during("started", "here").length} runs began on the isolated side and ${during("started", "there").length} on the other; ${during("aborted", "here").length} and ${during("aborted", "there").length} were told that their leases were lost; a job that ran on the isolated side had run again ${Math.round(ranAgainMs - partedMs)} ms after the partition; ${counts.repeats} of ${counts.runs} runs were repeats; refused effects: ${refused.join(", ")}`,
         );

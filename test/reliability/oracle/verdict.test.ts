@@ -141,6 +141,16 @@ describe("a history with nothing wrong in it", () => {
         .settled("succeeded", 1)
         .effect(1, 1),
     ],
+    [
+      "a job that a server forgot is run again under a smaller token, and refused long after the fault",
+      story()
+        .published()
+        .ran("succeeded", 1, 2)
+        .fault("repeated-attempt", "stale-effect")
+        .settled("succeeded", 1)
+        .attempted()
+        .ran("succeeded", 1, 1),
+    ],
   ])("%s", (_what, { verdict }) => {
     expect(verdict.violations).toEqual([]);
   });
@@ -239,6 +249,16 @@ describe("what is wrong is found", () => {
         .started(1, 2, "n2")
         .effect(1, 1)
         .ended("succeeded", 1, 2, "n2")
+        .settled("succeeded", 1),
+    ],
+    [
+      "unexplained-stale-effect",
+      "a run under a smaller token than the one before it, by a fault that explains the repeat alone",
+      story()
+        .published()
+        .ran("succeeded", 1, 2)
+        .fault("repeated-attempt")
+        .ran("succeeded", 1, 1)
         .settled("succeeded", 1),
     ],
     [

@@ -62,14 +62,18 @@ export function judge(history: History, rules: Rules): Verdict {
     violations.push(...judged.violations);
     repeats += judged.repeats;
   }
-  for (const { id, atMs, token } of refused) {
-    const began = jobs.find((job) => job.id === id)?.runs.find((run) => run.token === token);
-    if (!explained("stale-effect", history.faults, began?.startedMs ?? atMs, atMs))
-      violations.push({
-        kind: "unexplained-stale-effect",
-        id,
-        detail: `its run with token ${token} was overtaken and went on`,
-      });
+  for (const { effect, overtaker } of refused) {
+    const { id, token, atMs } = effect;
+    const began =
+      jobs.find((job) => job.id === id)?.runs.find((run) => run.token === token)?.startedMs ?? atMs;
+    // Which of the two began first says nothing of which is to be refused: what made them two lies after the first beginning.
+    if (explained("stale-effect", history.faults, Math.min(began, overtaker.atMs), atMs)) continue;
+    const order = overtaker.atMs < began ? "begun after it" : "went on after it had begun";
+    violations.push({
+      kind: "unexplained-stale-effect",
+      id,
+      detail: `its run with token ${token} ${order}: ${overtaker.token} (${Math.round(Math.abs(began - overtaker.atMs))} ms between)`,
+    });
   }
   return {
     violations,
