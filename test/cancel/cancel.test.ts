@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { HistoryRecord } from "@millrace/core";
 import { connect, defineJob, type Millrace } from "millrace";
 import { expect, test } from "vitest";
+import { administrator } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { patient as withElections } from "../harness/cluster/mode.ts";
 import { startChild, type TestChild } from "../harness/child.ts";
@@ -140,6 +141,31 @@ describeEachServer("cancel over processes", (server) => {
     expect(await heard(child, "settled", "waits")).toMatchObject({ state: "cancelled" });
     expect(await other.result({ timeout: withElections(10_000) })).toBe("done");
     expect(await recorded("waits")).toMatchObject([{ state: "cancelled", attempts: 0 }]);
+    await noCancellationLeft();
+  });
+
+  test("a waiting job is not run by a node whose watch has just died, though its connection lives", async () => {
+    const { client, namespace, recorded, noCancellationLeft } = await scene();
+    const [began, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const ran: string[] = [];
+    const job = task.handler(async ({ job: { id } }) => {
+      ran.push(id);
+      began.resolve();
+      await end.promise;
+    });
+    await startNodeOnServer(server, { namespace, jobs: [job], slots: 1 });
+    await client.enqueue(task, { do: "quick" }, { id: "busy" });
+    await within(began.promise, PATIENCE_MS, "the slot is taken");
+    const handle = await client.enqueue(task, { do: "quick" }, { id: "waits" });
+    // As when the member of a cluster dies that had the watch's consumer; the node notices by missed heartbeats, seconds later.
+    const { jsm } = await administrator(server);
+    const stream = `KV_${namespace}-cancellations`;
+    for (const { name } of await jsm.consumers.list(stream).next())
+      await jsm.consumers.delete(stream, name);
+    expect(await handle.cancel("withdrawn")).toMatchObject({ state: "cancelling" });
+    end.resolve();
+    expect(await recorded("waits")).toMatchObject([{ state: "cancelled", attempts: 0 }]);
+    expect(ran).toEqual(["busy"]);
     await noCancellationLeft();
   });
 

@@ -194,6 +194,29 @@ export class NatsDocuments implements DocumentStore {
     });
   }
 
+  /** A write to the bucket is a message to all who listen, before and whether or not the bucket's leader takes it. */
+  async hearPuts(
+    listener: (put: Pick<Document, "key" | "value">) => void,
+  ): Promise<{ stop(): Promise<void> }> {
+    const { nc, patient } = this.#server;
+    const prefix = `$KV.${this.#bucket}.`;
+    const sub = nc.subscribe(`${prefix}>`, {
+      callback: (error, msg) => {
+        if (error !== null) return this.#onProblem(error, `listen to ${this.#bucket}`);
+        if (msg.headers?.has("KV-Operation") === true) return;
+        const key = fromKvKey(msg.subject.slice(prefix.length));
+        const document = this.#decode(key, 0, msg.data, 0);
+        if (document !== undefined) listener({ key, value: document.value });
+      },
+    });
+    await request(`listen to ${this.#bucket}`, () => patient.flush());
+    return {
+      stop: async () => {
+        if (!nc.isClosed()) sub.unsubscribe();
+      },
+    };
+  }
+
   #document(entry: BucketEntry): Document | undefined {
     return entry.operation === "PUT"
       ? this.#decode(fromKvKey(entry.key), entry.revision, entry.value, entry.created.getTime())

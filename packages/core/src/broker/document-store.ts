@@ -46,4 +46,11 @@ export interface DocumentStore {
   watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
   ): Promise<{ stop(): Promise<void> }>;
+  /**
+   * Calls for each document that somebody puts from now on, as soon as the connection hears of it: perhaps before it is stored, so the store may yet refuse it. What is put
+   * while the connection is down goes by unheard. It needs nothing that is elected, which `watch` does: beside a watch, for who must not learn of it seconds later.
+   */
+  hearPuts(
+    listener: (put: { readonly key: string; readonly value: unknown }) => void,
+  ): Promise<{ stop(): Promise<void> }>;
 }

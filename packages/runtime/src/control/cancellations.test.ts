@@ -212,6 +212,58 @@ test("a delayed job that is brought to be cancelled does not run where nobody ha
   expect(runs).toBe(0);
 });
 
+describe("a cancellation that the watch is silent about", () => {
+  /** A node whose watch is dead and nobody knows it yet; and what a test has it hear. */
+  async function deafScene(handle: Handle) {
+    const { clock, server, from } = scene();
+    const ears = new Set<(put: { key: string; value: unknown }) => void>();
+    const broker = new MemoryBroker({ clock, server });
+    const open = broker.documents.bind(broker);
+    broker.documents = async (bucket) => {
+      const documents = await open(bucket);
+      if (bucket !== CANCELLATIONS_BUCKET) return documents;
+      const hearPuts = documents.hearPuts.bind(documents);
+      return Object.assign(documents, {
+        watch: async () => ({ stop: async () => {} }),
+        hearPuts: (listener: (put: { key: string; value: unknown }) => void) => {
+          ears.add(listener);
+          return hearPuts(listener);
+        },
+      });
+    };
+    const made = await simulatedNode({ jobs: [jobThat(handle)], slots: 1, clock, server, broker });
+    const say = (value: unknown): void => ears.forEach((ear) => ear({ key: KEY, value }));
+    return { ...made, from, say };
+  }
+
+  test("is heard as it is asked for: a waiting job is not run, a running one aborted; and it goes with its job", async () => {
+    const end = gate();
+    const told: unknown[] = [];
+    const { clock, enqueue, history, from } = await deafScene(({ signal, job: { id } }) => {
+      signal.addEventListener("abort", () => told.push(id, signal.reason));
+      return end.promise;
+    });
+    await enqueue("t.job", null, { id: "first" });
+    await enqueue("t.job");
+    await from.put();
+    await from.put({}, `${QUEUE}.first`);
+    await clock.advance(0);
+    expect(told).toMatchObject(["first", { code: "cancelled" }]);
+    end.open();
+    await clock.advance(0);
+    expect(await history()).toMatchObject([{ ...CANCELLED, attempts: 0 }]);
+    expect(await from.open()).toEqual([]);
+  });
+
+  test("and that was never stored is forgotten: a later job of its id runs", async () => {
+    const { clock, enqueue, history, say } = await deafScene(() => 1);
+    say({ reason: "refused" });
+    await clock.advance("1h");
+    await enqueue("t.job");
+    expect(await history()).toMatchObject([{ state: "succeeded" }]);
+  });
+});
+
 test("a crash between the record of a cancelled job and its ack: recalled, and the cancellation goes", async () => {
   const { clock, server, from } = scene();
   const { broker, enqueue, history, said } = await simulatedNode({

@@ -16,6 +16,9 @@ import {
 import { SweepRounds } from "./sweep-rounds.ts";
 import { sweepCancellations } from "./sweep-cancellations.ts";
 
+/** A write that was heard of and is on no list so much later was refused, or its document is gone again. Asking again over elections is over by then. */
+const MAY_BE_STORED_MS = 60_000;
+
 export interface OpenCancellation extends Cancellation {
   readonly revision: number;
 }
@@ -36,11 +39,14 @@ export interface CancellationsOptions {
  * The open cancellations of the queues that a node serves, in memory: a job is looked up here without a round trip. About 200 bytes
  * each, and there are never more than jobs that somebody cancelled and no node has reached yet.
  *
- * Kept up to date by a watch; listed anew after every reconnect, because what happened in an outage may have gone by unheard.
+ * Kept up to date by a watch; listed anew after every reconnect, because what happened in an outage may have gone by unheard. A watch whose server has died
+ * is silent for seconds before anybody knows: what is written meanwhile is heard as it is asked for, and believed until the watch or a list knows better.
  */
 export class Cancellations {
   readonly #options: CancellationsOptions;
   readonly #open = new Map<string, OpenCancellation>();
+  /** Heard of, and not told by the watch or a list yet. */
+  readonly #heard = new Map<string, Cancellation & { readonly heardMono: number }>();
   /** What the watch told while a listing was under way: it knows better than the list. Undefined while there is none. */
   #toldMeanwhile: Set<string> | undefined;
   #listing: Promise<void> = Promise.resolve();
@@ -54,20 +60,18 @@ export class Cancellations {
   /** The cancellation that is meant for this very job, if there is one. */
   of(envelope: Envelope): Cancellation | undefined {
     if (envelope.cancelled !== undefined) return { reason: envelope.cancelled };
-    if (this.#open.size === 0) return undefined;
-    const found = this.#open.get(cancellationKey(envelope));
-    return found !== undefined && isMeant(found, envelope) ? found : undefined;
+    if (this.#open.size === 0 && this.#heard.size === 0) return undefined;
+    const key = cancellationKey(envelope);
+    return [this.#open.get(key), this.#heard.get(key)].find(
+      (found) => found !== undefined && isMeant(found, envelope),
+    );
   }
 
-  /** Watch first, then list: then nothing is missed. */
+  /** Hear and watch first, then list: then nothing is missed. */
   async watch(): Promise<Stoppable> {
     const { broker, log } = this.#options;
     const documents = await this.#documents();
     this.#sweeps.start();
-    const watcher = await documents.watch(({ key, document }) => {
-      this.#toldMeanwhile?.add(key);
-      this.#learn(key, document);
-    });
     const unwatchStatus = broker.onStatus((status) => {
       if (status !== "connected") return;
       this.#list().catch((error: unknown) => {
@@ -76,12 +80,19 @@ export class Cancellations {
         this.#sweeps.wanted();
       });
     });
+    const listeners: Stoppable[] = [];
     const stop = async (): Promise<void> => {
       unwatchStatus();
       this.#sweeps.stop();
-      await watcher.stop();
+      await Promise.all(listeners.map((listener) => listener.stop()));
     };
     try {
+      listeners.push(await documents.hearPuts((put) => this.#hear(put)));
+      const told: Parameters<DocumentStore["watch"]>[0] = ({ key, document }) => {
+        this.#toldMeanwhile?.add(key);
+        this.#learn(key, document);
+      };
+      listeners.push(await documents.watch(told));
       await this.#list();
     } catch (error) {
       await stop();
@@ -93,11 +104,11 @@ export class Cancellations {
   /** The job has ended: its cancellation is over, whatever became of the job. Never rejects. */
   async close(envelope: Envelope): Promise<void> {
     const key = cancellationKey(envelope);
-    const open = this.#open.get(key);
-    if (open === undefined) return;
-    this.#open.delete(key);
+    const revision = this.#open.get(key)?.revision;
+    const [wasOpen, wasHeard] = [this.#open.delete(key), this.#heard.delete(key)];
+    if (!wasOpen && !wasHeard) return;
     try {
-      await this.#remove(key, open.revision, envelope);
+      await this.#remove(key, revision, envelope);
     } catch (error) {
       this.#options.log.debug(
         { job: envelope.id, error: recordError(error) },
@@ -106,27 +117,38 @@ export class Cancellations {
     }
   }
 
-  async #remove(key: string, revision: number, envelope: Envelope): Promise<void> {
+  /** @param revision undefined where it was only heard of */
+  async #remove(key: string, revision: number | undefined, envelope: Envelope): Promise<void> {
     const documents = await this.#documents();
+    let failure: unknown;
     try {
-      await documents.remove(key, revision);
+      if (revision !== undefined) return await documents.remove(key, revision);
     } catch (error) {
-      // Written anew meanwhile: for this job once more, or for a later one of the same id, which is none of ours.
-      const document = await documents.get(key);
-      if (document === undefined || !isMeant(readCancellation(document.value), envelope)) return;
-      if (document.revision === revision) throw error;
-      await documents.remove(key, document.revision);
+      failure = error;
     }
+    // Written anew meanwhile: for this job once more, or for a later one of the same id, which is none of ours.
+    const document = await documents.get(key);
+    if (document === undefined || !isMeant(readCancellation(document.value), envelope)) return;
+    if (document.revision === revision) throw failure;
+    await documents.remove(key, document.revision);
   }
 
   #documents(): Promise<DocumentStore> {
     return this.#options.broker.documents(CANCELLATIONS_BUCKET);
   }
 
+  #hear({ key, value }: Pick<Document, "key" | "value">): void {
+    const job = this.#jobOf(key);
+    if (job === undefined) return;
+    const heardMono = this.#options.clock.monotonic();
+    this.#heard.set(key, { ...readCancellation(value), heardMono });
+    this.#options.onCancel(job.queue, job.id);
+  }
+
   #learn(key: string, document: Document | undefined): void {
-    const [queue = "", id = ""] = key.split(".");
-    if (!this.#options.queues.includes(queue)) return;
-    this.#sweeps.wanted();
+    const job = this.#jobOf(key);
+    if (job === undefined) return;
+    this.#heard.delete(key);
     if (document === undefined) {
       this.#open.delete(key);
       return;
@@ -134,7 +156,15 @@ export class Cancellations {
     const { revision, value } = document;
     if (this.#open.get(key)?.revision === revision) return;
     this.#open.set(key, { ...readCancellation(value), revision });
-    this.#options.onCancel(queue, id);
+    this.#options.onCancel(job.queue, job.id);
+  }
+
+  /** Of a queue that is served here, and then there may be something to sweep. */
+  #jobOf(key: string): { readonly queue: string; readonly id: string } | undefined {
+    const [queue = "", id = ""] = key.split(".");
+    if (!this.#options.queues.includes(queue)) return undefined;
+    this.#sweeps.wanted();
+    return { queue, id };
   }
 
   /** One after the other, so that an older list never overrules a newer one. */
@@ -145,11 +175,14 @@ export class Cancellations {
 
   async #listOnce(): Promise<void> {
     const told = (this.#toldMeanwhile = new Set<string>());
+    const refusedBefore = this.#options.clock.monotonic() - MAY_BE_STORED_MS;
     try {
       const documents = await (await this.#documents()).list();
       const listed = new Set(documents.map(({ key }) => key));
       for (const key of this.#open.keys())
         if (!listed.has(key) && !told.has(key)) this.#open.delete(key);
+      for (const [key, { heardMono }] of this.#heard)
+        if (!listed.has(key) && heardMono < refusedBefore) this.#heard.delete(key);
       for (const document of documents)
         if (!told.has(document.key)) this.#learn(document.key, document);
     } finally {

@@ -186,6 +186,42 @@ export const documentCases: readonly ConformanceCase[] = [
     },
   ),
 
+  sharedCase(
+    "documents: what another connection puts is heard, what it removes is not, until one hears no more",
+    async (scene) => {
+      const { documents, key } = await desk(scene, "a", "b", "probe");
+      const other = await (await scene.connect()).documents(BUCKET);
+      const heard: unknown[] = [];
+      let probes = 0;
+      const ear = await documents.hearPuts((put) => {
+        if (put.key === key("probe")) probes += 1;
+        else if (put.key.startsWith(`${scene.queue}.`)) heard.push([put.key, put.value]);
+      });
+      scene.later(() => ear.stop());
+      // That somebody listens at one member of a cluster reaches the others a moment later.
+      await scene.harness.eventually("a put is heard", async () => {
+        await other.put(key("probe"), probes);
+        return probes > 0;
+      });
+      const first = await other.put(key("a"), { n: 1 });
+      await other.remove(key("a"));
+      await other.put(key("b"), { n: 2 });
+      await scene.harness.eventually("both puts", () => heard.length >= 2);
+      await ear.stop();
+      await ear.stop();
+      await other.put(key("a"), { n: 3 });
+      // What is told to a watcher would have been heard by now.
+      await scene.harness.eventually("the third put is there", async () => {
+        const { revision = 0 } = (await documents.get(key("a"))) ?? {};
+        return revision > first;
+      });
+      assert.deepEqual(heard, [
+        [key("a"), { n: 1 }],
+        [key("b"), { n: 2 }],
+      ]);
+    },
+  ),
+
   conformanceCase(
     "documents: forgetting what was removed touches nothing that is there, and revisions go on growing",
     async (scene) => {

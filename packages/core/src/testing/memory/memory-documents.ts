@@ -138,4 +138,15 @@ export class MemoryDocuments implements DocumentStore {
       unwatch();
     });
   }
+
+  async hearPuts(
+    listener: (put: Pick<Document, "key" | "value">) => void,
+  ): Promise<{ stop(): Promise<void> }> {
+    this.#connection.reach();
+    const unwatch = this.#bucket.watch(({ key, document }) => {
+      if (document === undefined || !this.#connection.isConnected) return;
+      this.#connection.deliver(() => listener({ key, value: document.value }));
+    });
+    return this.#connection.attach(unwatch);
+  }
 }

@@ -1,4 +1,5 @@
 import type { Broker } from "../../../broker/broker.ts";
+import type { DocumentStore } from "../../../broker/document-store.ts";
 import type { HistoryStore } from "../../../broker/history-store.ts";
 import type { MemoryBroker } from "../../memory-broker.ts";
 import { type Sabotage, spoiltDelayed, spoiltSteps } from "./sabotage.fixture.ts";
@@ -186,6 +187,19 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
           put: (key: string, value: unknown) => documents.put(key, value),
           remove: (key: string) => documents.remove(key),
           list: async () => (await documents.list()).slice(1),
+        });
+      },
+    }),
+  },
+  {
+    wrong: "removals that are heard as puts",
+    noticedBy: "documents: what another connection puts is heard",
+    spoil: (honest) => ({
+      documents: async (bucket) => {
+        const documents = await honest.documents(bucket);
+        return Object.assign(documents, {
+          hearPuts: (listener: Parameters<DocumentStore["hearPuts"]>[0]) =>
+            documents.watch(({ key, document }) => listener({ key, value: document?.value })),
         });
       },
     }),
