@@ -3,13 +3,11 @@ import {
   type AnyJob,
   type AttemptTrace,
   checkProgress,
-  crashesOf,
   type Delivery,
   type Envelope,
   envelopeOfUnreadable,
   type ExecutionState,
   type FinalState,
-  type HistoryRecord,
   MillraceError,
   nextTransition,
   NO_RETRY,
@@ -21,41 +19,30 @@ import {
   type Settlement,
   type SettlementInput,
 } from "@millrace/core";
-import type { Entrant, Gate } from "../gates/gate.ts";
-import { Passes } from "../gates/passes.ts";
 import { AbortSwitch } from "./abort-switch.ts";
-import { admit } from "./admit.ts";
+import { Arrival, type ArrivalOwner } from "./arrival.ts";
 import { Attempt, type AttemptListener } from "./attempt.ts";
 import { decide } from "./decide.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { fencingToken } from "./fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { maskOutcome } from "./mask-outcome.ts";
-import { findOnRecord } from "./on-record.ts";
-import { Pause } from "./pause.ts";
 import { ProgressReporter } from "./progress-reporter.ts";
-import { reportIgnoredAbort, reportRedelivered, reportStarted, reportTrouble } from "./report.ts";
+import { reportIgnoredAbort, reportStarted } from "./report.ts";
 import { type Estate, Settling, type SettlingOwner } from "./settling.ts";
-import { isSuspect } from "./suspects.ts";
 import { traceAttempt } from "./trace-attempt.ts";
 
-/**
- * What this execution is busy with. One way only, and every step may be left out:
- * `reading → recalling → gating → quarantined → attempting → settling → ended`
- */
-type Phase =
-  "reading" | "recalling" | "gating" | "quarantined" | "attempting" | "settling" | "ended";
-
-const NO_GATES: readonly Gate[] = [];
+/** What this execution is busy with. One way only; the attempt may be left out. */
+type Phase = "arriving" | "attempting" | "settling" | "ended";
 
 /**
  * One delivery of a job, from the broker's hands to its settlement. `#state` only ever moves by the
  * execution machine's answers; this class acts on them.
  *
- * The steps: read → recall (redeliveries, and what may be one) → admit → gates (jobs that wait for each other only) → quarantine (suspects only) → attempt → settle.
- * Each may end the execution early with an outcome, and every outcome goes through `#settle`.
+ * Read → arrival (may it run?) → attempt → settling. Each of the first three may be the last before the settling: it has an outcome, and every outcome goes
+ * through `#settle`.
  */
-export class Execution implements AttemptListener, SettlingOwner {
+export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   readonly #host: ExecutionHost;
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
@@ -63,28 +50,20 @@ export class Execution implements AttemptListener, SettlingOwner {
   /** Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes no slot. */
   readonly #onYield: ((execution: Execution) => void) | undefined;
   readonly #abort = new AbortSwitch();
-  #phase: Phase = "reading";
+  #phase: Phase = "arriving";
   /** Set before the start, where the job is only to be handed back. */
   #declined = false;
   #state: ExecutionState = "queued";
   #envelope: Envelope | undefined;
-  #definition: AnyJob | undefined;
+  /** Set where its message could be read. */
+  #arrival: Arrival | undefined;
   #attempt: Attempt | undefined;
-  #pause: Pause | undefined;
   /** Set once there is an outcome. */
   #settling: Settling | undefined;
   /** Set from the start of an attempt that is traced until it is settled. */
   #trace: AttemptTrace | undefined;
-  /** By the monotonic clock; set where gates are passed. */
-  #gatedSince: number | undefined;
   /** Set where the handler has reported its progress. */
   #progress: ProgressReporter | undefined;
-  /** It was a suspect, and its turn is on record. */
-  #onTrial = false;
-  /** Set where the job has gates to pass. */
-  #passes: Passes | undefined;
-  /** Of a recalled job. */
-  #recorded: Pick<HistoryRecord, "state"> | undefined;
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   #startedAt: number | undefined;
   #startedMono = 0;
@@ -118,7 +97,7 @@ export class Execution implements AttemptListener, SettlingOwner {
   }
 
   start(): void {
-    const { lease, message, deliveryCount } = this.#delivery;
+    const { lease, message } = this.#delivery;
     lease.onLost(() => this.#loseLease());
     const read = readEnvelope(message);
     if (!read.ok) {
@@ -127,11 +106,15 @@ export class Execution implements AttemptListener, SettlingOwner {
       return;
     }
     this.#envelope = read.envelope;
-    if (this.#crashes > 0) this.#host.suspects.arrived(this);
-    const { poisonAfter, recentEnds } = this.#host;
-    if (deliveryCount > 1 || this.#crashes >= poisonAfter || recentEnds.mayKnow(message))
-      void this.#recall(read.envelope);
-    else this.#admit(read.envelope, false);
+    this.#arrival = new Arrival({
+      host: this.#host,
+      delivery: this.#delivery,
+      envelope: read.envelope,
+      abort: this.#abort,
+      declined: this.#declined,
+      owner: this,
+    });
+    this.#arrival.begin();
   }
 
   /** Whether its handler was ever called. */
@@ -176,19 +159,15 @@ export class Execution implements AttemptListener, SettlingOwner {
     const cancellation = this.#host.cancellations.of(envelope);
     if (cancellation === undefined) return;
     if (this.#phase === "attempting") this.abort("cancelled", cancellation.reason);
-    else if (this.#phase === "gating" || this.#phase === "quarantined")
-      this.#settle({ kind: "cancelled", reason: cancellation.reason });
+    else this.#arrival?.heedCancellation(cancellation.reason);
   }
 
   /** The last resort of a stopping node: settle although the handler goes on. A settlement under way is left alone. */
   handBack(): void {
     this.abort("shutdown", "The node has stopped.");
     const { reason } = this.#abort;
-    const unsettled =
-      this.#phase === "attempting" || this.#phase === "gating" || this.#phase === "quarantined";
-    if (unsettled && reason !== undefined) this.#settle(outcomeOfAbort(reason));
-    // Whether an earlier holder has settled the job isn't known, so it may neither be run nor be published again.
-    else if (this.#phase === "recalling") this.letGo();
+    if (this.#phase !== "attempting") this.#arrival?.handBack();
+    else if (reason !== undefined) this.#settle(outcomeOfAbort(reason));
   }
 
   /** Ends it without a word: the job comes back to another holder when its lease has run out. */
@@ -209,141 +188,8 @@ export class Execution implements AttemptListener, SettlingOwner {
       "The lease could not be confirmed in time; another node may run this job.",
     );
     this.#progress?.end({ write: false });
-    if (this.#phase === "recalling" || this.#phase === "gating" || this.#phase === "quarantined")
-      this.#settle({ kind: "lease-lost" });
-    this.#pause?.cutShort();
+    this.#arrival?.loseLease();
     this.#settling?.cutShort();
-  }
-
-  /**
-   * A message that comes again was left without an ack. Whether its holder died before or after the outcome
-   * was recorded is what the history knows: recorded means published, so only the ack is missing. The same where the server was
-   * killed and does not know that it comes again. And whether the crashes around it were its own doing is what the trials know.
-   */
-  async #recall(envelope: Envelope): Promise<void> {
-    const { message, deliveryCount } = this.#delivery;
-    const { broker, recentEnds } = this.#host;
-    this.#phase = "recalling";
-    if (deliveryCount > 1) reportRedelivered(this.#host, envelope, deliveryCount);
-    for (let tries = 0; this.#phase === "recalling"; tries += 1) {
-      try {
-        this.#recorded = await (deliveryCount > 1
-          ? findOnRecord(broker.history, envelope, message)
-          : recentEnds.of(envelope, message));
-        const convicted = this.#recorded === undefined && (await this.#isConvicted(envelope));
-        if (this.#phase !== "recalling") return;
-        if (this.#recorded !== undefined) this.#settle({ kind: "recalled" });
-        else this.#admit(envelope, convicted);
-      } catch (error) {
-        // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the next holder asks.
-        await this.#troubled(error, tries);
-        if (!this.#delivery.lease.isHeld()) this.#settle({ kind: "lease-lost" });
-      }
-    }
-  }
-
-  /** Too many crashes, and the last of them its own: it was the suspect whose turn it was. */
-  async #isConvicted(envelope: Envelope): Promise<boolean> {
-    const { poisonAfter, trials } = this.#host;
-    if (this.#crashes < poisonAfter) return false;
-    // Then nobody is a suspect before it is dead.
-    if (poisonAfter === 1) return true;
-    this.#onTrial = await trials.begun(envelope, this.#delivery.message);
-    return this.#onTrial;
-  }
-
-  #admit(envelope: Envelope, convicted: boolean): void {
-    const host = this.#host;
-    const { message, deliveryCount } = this.#delivery;
-    const verdict = host.verdict?.(envelope, message);
-    if (verdict !== undefined) return this.#settle(verdict);
-    this.#definition = host.registry.get(envelope.name);
-    const cancellation = host.cancellations.of(envelope);
-    if (cancellation !== undefined) {
-      if (message.headers["millrace-pass"] === undefined)
-        return this.#settle({ kind: "cancelled", reason: cancellation.reason });
-      // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of keeping it from others.
-      this.abort("cancelled", cancellation.reason);
-    }
-    const admission = admit({
-      envelope,
-      job: this.#definition,
-      message,
-      deliveryCount,
-      now: host.clock.now(),
-      convicted,
-    });
-    if ("refusal" in admission) return this.#settle(admission.refusal);
-    if (this.#declined) return this.#settle({ kind: "interrupted" });
-    const { job } = admission;
-    const gates = this.#gatesOf(envelope, job);
-    if (gates.length === 0) this.#quarantine(envelope, job);
-    else void this.#passGates(gates, envelope, job);
-  }
-
-  #gatesOf(envelope: Envelope, job: AnyJob): readonly Gate[] {
-    let found: Gate[] | undefined;
-    for (const gate of this.#host.gates)
-      if (gate.concerns(envelope, job)) (found ??= []).push(gate);
-    return found ?? NO_GATES;
-  }
-
-  async #passGates(gates: readonly Gate[], envelope: Envelope, job: AnyJob): Promise<void> {
-    this.#phase = "gating";
-    this.#gatedSince = this.#host.clock.monotonic();
-    const passes = new Passes(this.#host.log, () =>
-      this.abort("lock-lost", "The lock that lets this job run could not be kept."),
-    );
-    this.#passes = passes;
-    const { message, deliveryCount } = this.#delivery;
-    const entrant = { envelope, job, message, deliveryCount };
-    for (const gate of gates) {
-      const refusal = await this.#enter(passes, gate, entrant);
-      if (this.#phase !== "gating") return;
-      if (refusal === undefined) continue;
-      this.#settle(refusal);
-      return this.#onYield?.(this);
-    }
-    this.#quarantine(envelope, job);
-  }
-
-  async #enter(passes: Passes, gate: Gate, entrant: Entrant): Promise<Outcome | undefined> {
-    for (let tries = 0; this.#phase === "gating"; tries += 1) {
-      try {
-        return await passes.enter(gate, entrant);
-      } catch (error) {
-        await this.#troubled(error, tries);
-        if (!this.#delivery.lease.isHeld()) return { kind: "lease-lost" };
-      }
-    }
-    return undefined;
-  }
-
-  #quarantine(envelope: Envelope, job: AnyJob): void {
-    const host = this.#host;
-    if (!isSuspect(this.#crashes, host.poisonAfter)) {
-      if (this.#crashes > 0) host.suspects.cleared(this);
-      return this.#begin(envelope, job);
-    }
-    this.#phase = "quarantined";
-    const awayMs = host.suspects.ask(this, () => void this.#beginTrial(envelope, job));
-    if (awayMs !== undefined)
-      this.#settle({ kind: "deferred", untilMs: host.clock.now() + awayMs });
-  }
-
-  /** The turn goes on record before the handler is called, or a crash would leave no trace of whose it was. */
-  async #beginTrial(envelope: Envelope, job: AnyJob): Promise<void> {
-    for (let tries = 0; this.#phase === "quarantined"; tries += 1) {
-      try {
-        await this.#host.trials.begin(envelope, this.#delivery.message);
-        this.#onTrial = true;
-        if (this.#phase === "quarantined") this.#begin(envelope, job);
-      } catch (error) {
-        // When the lease goes meanwhile, its loss ends the quarantine.
-        await this.#troubled(error, tries);
-        if (!this.#delivery.lease.isHeld()) this.#settle({ kind: "lease-lost" });
-      }
-    }
   }
 
   #token({ generation, createdAt }: Envelope): number {
@@ -351,22 +197,31 @@ export class Execution implements AttemptListener, SettlingOwner {
     return fencingToken({ generation, deliveryCount, ageMs: this.#host.clock.now() - createdAt });
   }
 
-  #begin(envelope: Envelope, job: AnyJob): void {
-    if (this.#phase === "settling" || this.#phase === "ended") return;
-    const host = this.#host;
-    if (this.#abort.reason !== undefined) return this.#settle(outcomeOfAbort(this.#abort.reason));
-    // What lay in the socket while the event loop was blocked may be another's by now; nobody has said so yet.
-    if (!this.#delivery.lease.isHeld()) return this.#settle({ kind: "lease-lost" });
+  arrivalAdmitted(job: AnyJob): void {
+    const envelope = this.#requireEnvelope();
     this.#phase = "attempting";
     this.#attempt = new Attempt({
-      host,
+      host: this.#host,
       envelope,
       job,
-      token: this.#passes?.token ?? this.#token(envelope),
+      token: this.#arrival?.passes?.token ?? this.#token(envelope),
       abort: this.#abort,
       listener: this,
     });
     this.#attempt.begin();
+  }
+
+  arrivalRefused(outcome: Outcome): void {
+    this.#settle(outcome);
+  }
+
+  arrivalSentToWait(outcome: Outcome): void {
+    this.#settle(outcome);
+    this.#onYield?.(this);
+  }
+
+  arrivalLeft(): void {
+    this.letGo();
   }
 
   handlerReported(value: number, note: string | undefined): void {
@@ -392,13 +247,14 @@ export class Execution implements AttemptListener, SettlingOwner {
     this.#startedAt = clock.now();
     this.#startedMono = clock.monotonic();
     reportStarted(this.#host, envelope, this.#startedAt);
+    const gatedSince = this.#arrival?.gatedSince;
     if (instrumentation !== undefined)
       this.#trace = traceAttempt(this.#host, instrumentation, {
         envelope,
         job,
         startedAt: this.#startedAt,
-        gatedMs: this.#gatedSince === undefined ? undefined : this.#startedMono - this.#gatedSince,
-        singletonToken: this.#passes?.token,
+        gatedMs: gatedSince === undefined ? undefined : this.#startedMono - gatedSince,
+        singletonToken: this.#arrival?.passes?.token,
       });
     return this.#trace;
   }
@@ -407,6 +263,7 @@ export class Execution implements AttemptListener, SettlingOwner {
   #settle(outcome: Outcome): void {
     if (this.#phase === "settling" || this.#phase === "ended") return;
     this.#phase = "settling";
+    this.#arrival?.end();
     this.#attempt?.stop();
     // Before anything else is published: whoever follows the job hears its last word before its end.
     this.#progress?.end({ write: outcome.kind !== "lease-lost" });
@@ -417,7 +274,7 @@ export class Execution implements AttemptListener, SettlingOwner {
       deliveryCount: this.#delivery.deliveryCount,
       from: this.#state === "running" ? "running" : "queued",
       outcome: maskText === undefined ? outcome : maskOutcome(outcome, maskText),
-      policy: this.#definition?.retry ?? NO_RETRY,
+      policy: this.#arrival?.definition?.retry ?? NO_RETRY,
       now: clock.now(),
       random: random(),
       node,
@@ -447,11 +304,11 @@ export class Execution implements AttemptListener, SettlingOwner {
       host: this.#host,
       delivery: this.#delivery,
       input,
-      recorded: this.#recorded,
+      recorded: this.#arrival?.recorded,
       trace: this.#trace,
       progress: this.#progress,
-      passes: this.#passes,
-      onTrial: this.#onTrial,
+      passes: this.#arrival?.passes,
+      onTrial: this.#arrival?.onTrial ?? false,
       owner: this,
     };
     this.#settling = new Settling(estate, settlement);
@@ -467,14 +324,6 @@ export class Execution implements AttemptListener, SettlingOwner {
     this.#end();
   }
 
-  /** The broker could not be asked: waits before it is asked again. */
-  async #troubled(error: unknown, tries: number): Promise<void> {
-    reportTrouble(this.#host, this.#requireEnvelope(), error, undefined);
-    if (this.#phase === "ended" || !this.#delivery.lease.isHeld()) return;
-    this.#pause ??= new Pause(this.#host.clock);
-    await this.#pause.wait(tries);
-  }
-
   #end(): void {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
@@ -482,18 +331,8 @@ export class Execution implements AttemptListener, SettlingOwner {
     this.#settling?.abandon();
     this.#trace?.abandoned();
     this.#progress?.end({ write: false });
-    this.#pause?.cutShort();
-    // Where it was settled they are left already; otherwise nobody waits for this.
-    void this.#passes?.leave(undefined);
-    this.#host.suspects.left(this);
+    this.#arrival?.leave();
     this.#onEnd(this);
-  }
-
-  get #crashes(): number {
-    return crashesOf({
-      envelope: this.#requireEnvelope(),
-      deliveryCount: this.#delivery.deliveryCount,
-    });
   }
 
   #requireEnvelope(): Envelope {

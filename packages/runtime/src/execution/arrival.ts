@@ -1,0 +1,295 @@
+import {
+  type AnyJob,
+  crashesOf,
+  type Delivery,
+  type Envelope,
+  type HistoryRecord,
+  type Outcome,
+} from "@millrace/core";
+import type { Entrant, Gate } from "../gates/gate.ts";
+import { Passes } from "../gates/passes.ts";
+import type { AbortSwitch } from "./abort-switch.ts";
+import { admit } from "./admit.ts";
+import type { ExecutionHost } from "./execution-host.ts";
+import { outcomeOfAbort } from "./interpret.ts";
+import { findOnRecord } from "./on-record.ts";
+import { Pause } from "./pause.ts";
+import { reportRedelivered, reportTrouble } from "./report.ts";
+import { isSuspect } from "./suspects.ts";
+
+/** What its execution hears of an arrival. One of the four, once, and nothing after `end()`. */
+export interface ArrivalOwner {
+  /** The handler may be called. */
+  arrivalAdmitted(job: AnyJob): void;
+  /** The job is settled without being run. */
+  arrivalRefused(outcome: Outcome): void;
+  /** The same by a gate, which sends the job to wait: what is left to do takes no slot. */
+  arrivalSentToWait(outcome: Outcome): void;
+  /** Neither is known to be right: the job is left to its next holder. */
+  arrivalLeft(): void;
+}
+
+export interface ArrivalOptions {
+  readonly host: ExecutionHost;
+  readonly delivery: Delivery;
+  readonly envelope: Envelope;
+  readonly abort: AbortSwitch;
+  /** There is no slot for it here: whatever lets it in, it is handed back unspent. */
+  readonly declined: boolean;
+  /** Called as an object, not by closures: a node takes in some ten thousand jobs a second. */
+  readonly owner: ArrivalOwner;
+}
+
+/** What it waits for. One way only, and all but the first and the last may be left out. */
+type Stage = "looking" | "recalling" | "gating" | "quarantined" | "over";
+
+const NO_GATES: readonly Gate[] = [];
+
+/**
+ * From a message that was read to the moment in which its handler may be called, or to the outcome under which it is settled instead:
+ * recall (redeliveries, and what may be one) → admit → gates (jobs that wait for each other only) → quarantine (suspects only).
+ */
+export class Arrival {
+  readonly #options: ArrivalOptions;
+  readonly #crashes: number;
+  #stage: Stage = "looking";
+  #pause: Pause | undefined;
+  #definition: AnyJob | undefined;
+  #recorded: Pick<HistoryRecord, "state"> | undefined;
+  #onTrial = false;
+  #passes: Passes | undefined;
+  #gatedSince: number | undefined;
+
+  constructor(options: ArrivalOptions) {
+    this.#options = options;
+    const { envelope, delivery } = options;
+    this.#crashes = crashesOf({ envelope, deliveryCount: delivery.deliveryCount });
+  }
+
+  /** What the job's name stands for on this node. */
+  get definition(): AnyJob | undefined {
+    return this.#definition;
+  }
+
+  /** Of a recalled job: what an earlier holder had recorded before it could ack. */
+  get recorded(): Pick<HistoryRecord, "state"> | undefined {
+    return this.#recorded;
+  }
+
+  /** It is a suspect, and its turn is on record. */
+  get onTrial(): boolean {
+    return this.#onTrial;
+  }
+
+  /** Set where the job has gates to pass. */
+  get passes(): Passes | undefined {
+    return this.#passes;
+  }
+
+  /** When it came to its first gate, by the monotonic clock. */
+  get gatedSince(): number | undefined {
+    return this.#gatedSince;
+  }
+
+  begin(): void {
+    const { host, delivery } = this.#options;
+    if (this.#crashes > 0) host.suspects.arrived(this);
+    const { poisonAfter, recentEnds } = host;
+    if (
+      delivery.deliveryCount > 1 ||
+      this.#crashes >= poisonAfter ||
+      recentEnds.mayKnow(delivery.message)
+    )
+      void this.#recall();
+    else this.#admit(false);
+  }
+
+  /** While it waits there is nothing to keep any more. In the turn in which it looks it is asked once more before the job begins. */
+  loseLease(): void {
+    if (this.#stage === "recalling" || this.#isAdmitted) this.#refuse({ kind: "lease-lost" });
+  }
+
+  /** Before the admission there is nothing to do, because that asks. */
+  heedCancellation(reason: string): void {
+    if (this.#isAdmitted) this.#refuse({ kind: "cancelled", reason });
+  }
+
+  /** The node stops. Whether an earlier holder has settled a job that is being recalled isn't known, so it may neither be run nor be published again. */
+  handBack(): void {
+    const { abort, owner } = this.#options;
+    if (this.#isAdmitted && abort.reason !== undefined) this.#refuse(outcomeOfAbort(abort.reason));
+    else if (this.#stage === "recalling") owner.arrivalLeft();
+  }
+
+  /** Nothing is waited for any more. */
+  end(): void {
+    this.#stage = "over";
+    this.#pause?.cutShort();
+  }
+
+  /** The job is settled, or left: what it kept from others goes. */
+  leave(): void {
+    this.end();
+    // Where it was settled they are left already; otherwise nobody waits for this.
+    void this.#passes?.leave(undefined);
+    this.#options.host.suspects.left(this);
+  }
+
+  get #isAdmitted(): boolean {
+    return this.#stage === "gating" || this.#stage === "quarantined";
+  }
+
+  /**
+   * A message that comes again was left without an ack. Whether its holder died before or after the outcome
+   * was recorded is what the history knows: recorded means published, so only the ack is missing. The same where the server was
+   * killed and does not know that it comes again. And whether the crashes around it were its own doing is what the trials know.
+   */
+  async #recall(): Promise<void> {
+    const { host, delivery, envelope } = this.#options;
+    const { message, deliveryCount } = delivery;
+    this.#stage = "recalling";
+    if (deliveryCount > 1) reportRedelivered(host, envelope, deliveryCount);
+    for (let tries = 0; this.#stage === "recalling"; tries += 1) {
+      try {
+        this.#recorded = await (deliveryCount > 1
+          ? findOnRecord(host.broker.history, envelope, message)
+          : host.recentEnds.of(envelope, message));
+        const convicted = this.#recorded === undefined && (await this.#isConvicted());
+        if (this.#stage !== "recalling") return;
+        if (this.#recorded !== undefined) this.#refuse({ kind: "recalled" });
+        else this.#admit(convicted);
+      } catch (error) {
+        // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the next holder asks.
+        await this.#troubled(error, tries);
+        if (!delivery.lease.isHeld()) this.#refuse({ kind: "lease-lost" });
+      }
+    }
+  }
+
+  /** Too many crashes, and the last of them its own: it was the suspect whose turn it was. */
+  async #isConvicted(): Promise<boolean> {
+    const { host, delivery, envelope } = this.#options;
+    if (this.#crashes < host.poisonAfter) return false;
+    // Then nobody is a suspect before it is dead.
+    if (host.poisonAfter === 1) return true;
+    this.#onTrial = await host.trials.begun(envelope, delivery.message);
+    return this.#onTrial;
+  }
+
+  #admit(convicted: boolean): void {
+    const { host, delivery, envelope, abort, declined } = this.#options;
+    const { message, deliveryCount } = delivery;
+    const verdict = host.verdict?.(envelope, message);
+    if (verdict !== undefined) return this.#refuse(verdict);
+    this.#definition = host.registry.get(envelope.name);
+    const cancellation = host.cancellations.of(envelope);
+    if (cancellation !== undefined) {
+      if (message.headers["millrace-pass"] === undefined)
+        return this.#refuse({ kind: "cancelled", reason: cancellation.reason });
+      // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of keeping it from others.
+      abort.abort("cancelled", cancellation.reason);
+    }
+    const admission = admit({
+      envelope,
+      job: this.#definition,
+      message,
+      deliveryCount,
+      now: host.clock.now(),
+      convicted,
+    });
+    if ("refusal" in admission) return this.#refuse(admission.refusal);
+    if (declined) return this.#refuse({ kind: "interrupted" });
+    const { job } = admission;
+    const gates = this.#gatesOf(job);
+    if (gates.length === 0) this.#quarantine(job);
+    else void this.#passGates(gates, job);
+  }
+
+  #gatesOf(job: AnyJob): readonly Gate[] {
+    const { host, envelope } = this.#options;
+    let found: Gate[] | undefined;
+    for (const gate of host.gates) if (gate.concerns(envelope, job)) (found ??= []).push(gate);
+    return found ?? NO_GATES;
+  }
+
+  async #passGates(gates: readonly Gate[], job: AnyJob): Promise<void> {
+    const { host, delivery, envelope, abort, owner } = this.#options;
+    this.#stage = "gating";
+    this.#gatedSince = host.clock.monotonic();
+    const passes = new Passes(host.log, () =>
+      abort.abort("lock-lost", "The lock that lets this job run could not be kept."),
+    );
+    this.#passes = passes;
+    const { message, deliveryCount } = delivery;
+    const entrant = { envelope, job, message, deliveryCount };
+    for (const gate of gates) {
+      const refusal = await this.#enter(passes, gate, entrant);
+      if (this.#stage !== "gating") return;
+      if (refusal !== undefined) return owner.arrivalSentToWait(refusal);
+    }
+    this.#quarantine(job);
+  }
+
+  async #enter(passes: Passes, gate: Gate, entrant: Entrant): Promise<Outcome | undefined> {
+    for (let tries = 0; this.#stage === "gating"; tries += 1) {
+      try {
+        return await passes.enter(gate, entrant);
+      } catch (error) {
+        await this.#troubled(error, tries);
+        if (!this.#options.delivery.lease.isHeld()) return { kind: "lease-lost" };
+      }
+    }
+    return undefined;
+  }
+
+  #quarantine(job: AnyJob): void {
+    const { host } = this.#options;
+    if (!isSuspect(this.#crashes, host.poisonAfter)) {
+      if (this.#crashes > 0) host.suspects.cleared(this);
+      return this.#finish(job);
+    }
+    this.#stage = "quarantined";
+    const awayMs = host.suspects.ask(this, () => void this.#beginTrial(job));
+    if (awayMs !== undefined)
+      this.#refuse({ kind: "deferred", untilMs: host.clock.now() + awayMs });
+  }
+
+  /** The turn goes on record before the handler is called, or a crash would leave no trace of whose it was. */
+  async #beginTrial(job: AnyJob): Promise<void> {
+    const { host, delivery, envelope } = this.#options;
+    for (let tries = 0; this.#stage === "quarantined"; tries += 1) {
+      try {
+        await host.trials.begin(envelope, delivery.message);
+        this.#onTrial = true;
+        if (this.#stage === "quarantined") this.#finish(job);
+      } catch (error) {
+        // When the lease goes meanwhile, its loss ends the quarantine.
+        await this.#troubled(error, tries);
+        if (!delivery.lease.isHeld()) this.#refuse({ kind: "lease-lost" });
+      }
+    }
+  }
+
+  #finish(job: AnyJob): void {
+    const { delivery, abort, owner } = this.#options;
+    if (abort.reason !== undefined) return this.#refuse(outcomeOfAbort(abort.reason));
+    // What lay in the socket while the event loop was blocked may be another's by now; nobody has said so yet.
+    if (!delivery.lease.isHeld()) return this.#refuse({ kind: "lease-lost" });
+    this.#stage = "over";
+    owner.arrivalAdmitted(job);
+  }
+
+  #refuse(outcome: Outcome): void {
+    if (this.#stage === "over") return;
+    this.#options.owner.arrivalRefused(outcome);
+  }
+
+  /** The broker could not be asked: waits before it is asked again. */
+  async #troubled(error: unknown, tries: number): Promise<void> {
+    const { host, delivery, envelope } = this.#options;
+    reportTrouble(host, envelope, error, undefined);
+    if (this.#stage === "over" || !delivery.lease.isHeld()) return;
+    this.#pause ??= new Pause(host.clock);
+    await this.#pause.wait(tries);
+  }
+}
