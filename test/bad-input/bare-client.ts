@@ -2,7 +2,7 @@ import { createConnection } from "node:net";
 import { headers as newHeaders } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import { within } from "../harness/deadline.ts";
+import { eventually, within } from "../harness/deadline.ts";
 
 /** What JetStream answered a publish. */
 export interface Ack {
@@ -16,11 +16,12 @@ export interface Ack {
   };
 }
 
-/** Why no leader is killed where it is the producer. */
+/** Why no leader is killed where it is the producer, and its messages have no id. */
 export const UNDISTURBED = "a bare client doesn't send again what a dying leader was asked";
 
 /** A NATS client that knows nothing of Millrace, and checks nothing. */
 export interface BareClient {
+  /** With a `Nats-Msg-Id` it does what every producer has to: what an election swallows is sent again under the same id. */
   publish(
     subject: string,
     body: Uint8Array | string,
@@ -35,7 +36,10 @@ export async function bareClient(server: { readonly url: string }): Promise<Bare
     publish: async (subject, body, headers = {}) => {
       const head = newHeaders();
       for (const [name, value] of Object.entries(headers)) head.set(name, value);
-      const reply = await nc.request(subject, body, { timeout: 10_000, headers: head });
+      const send = () => nc.request(subject, body, { timeout: 10_000, headers: head });
+      const reply = await (head.has("Nats-Msg-Id")
+        ? eventually(send, { withinMs: 5_000, describe: `${subject} is stored` })
+        : send());
       return reply.json<Ack>();
     },
   };

@@ -2,10 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { connect as connectClient } from "millrace";
-import { jetstream } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { connect } from "millrace";
 import { beforeEach, expect, test } from "vitest";
+import { bareClient } from "../bad-input/bare-client.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import {
@@ -37,7 +36,7 @@ describeEachServer("the command", (server) => {
 
   /** The queue without a node. */
   async function ensureQueue(): Promise<void> {
-    await using client = await connectClient({ servers: server.url, namespace, env: {} });
+    await using client = await connect({ servers: server.url, namespace, env: {} });
     await client.queues.ensure("work");
   }
 
@@ -276,14 +275,9 @@ describeEachServer("the command", (server) => {
 
   test("bytes that are no job: a dead letter that is shown, kept and not retried", async () => {
     const node = await startNode();
-    const nc = await connect({ servers: server.url });
-    try {
-      await jetstream(nc).publish(`${namespace}.jobs.work`, new Uint8Array([0xc1, 0xff]), {
-        msgID: "junk",
-      });
-    } finally {
-      await nc.close();
-    }
+    const bare = await bareClient(server);
+    const junk = new Uint8Array([0xc1, 0xff]);
+    await bare.publish(`${namespace}.jobs.work`, junk, { "Nats-Msg-Id": "junk" });
     const dead = async (): Promise<object[]> =>
       (await run(["dead", "list", "--json"])).json<object[]>();
     const [letter] = await eventually(
