@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -36,6 +37,36 @@ describeOnOwnServers("connectNats", (start, generation) => {
     expect(features.version).toBe(nc.info?.version);
     await nc.close();
   });
+
+  test.each(["at once", "after its first word", "after ours"])(
+    "behind an address of several servers, one that dies %s is not the end of it",
+    async (dies) => {
+      await using server = await start();
+      const { port } = new URL(server.url);
+      let dials = 0;
+      const address = createServer((client) => {
+        dials += 1;
+        client.on("error", () => client.destroy());
+        const upstream = createConnection(Number(port), "127.0.0.1");
+        upstream.on("error", () => client.destroy());
+        client.on("close", () => upstream.destroy());
+        if (dials > 1) client.pipe(upstream).pipe(client);
+        else if (dies === "at once") client.destroy();
+        else if (dies === "after its first word")
+          upstream.once("data", (info) => client.end(info, () => client.destroy()));
+        else {
+          upstream.once("data", (info) => client.write(info));
+          client.once("data", () => client.destroy());
+        }
+      }).listen(0, "127.0.0.1");
+      onTestFinished(() => void address.close());
+      await once(address, "listening");
+      const servers = `127.0.0.1:${(address.address() as AddressInfo).port}`;
+      const { nc } = await connectNats({ servers, connectTimeoutMs: 500 });
+      expect(dials).toBe(2);
+      await nc.close();
+    },
+  );
 
   test("accepts user and password, by options or in the URL, a token, and an nkey seed", async () => {
     await using users = await start({ config: `authorization { user: u, password: "p:s3cret" }` });
@@ -147,6 +178,24 @@ describeOnOwnServers("connectNats", (start, generation) => {
       await connectNats({ servers: first.url, tls: { caFile: cert, handshakeFirst: true } })
     ).nc.close();
   });
+});
+
+test("a server that never says a word: fails after a second try", async () => {
+  const clients: Socket[] = [];
+  const mute = createServer((client) => {
+    clients.push(client);
+    client.on("error", () => client.destroy());
+  }).listen(0, "127.0.0.1");
+  onTestFinished(() => {
+    mute.close();
+    for (const client of clients) client.destroy();
+  });
+  await once(mute, "listening");
+  const servers = `127.0.0.1:${(mute.address() as AddressInfo).port}`;
+  await expect(connectNats({ servers, connectTimeoutMs: 200 })).rejects.toMatchObject({
+    code: "server-unreachable",
+  });
+  expect(clients).toHaveLength(2);
 });
 
 test("no server: fails at once, waits when told to, and stops waiting when told to", async () => {

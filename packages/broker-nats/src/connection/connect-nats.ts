@@ -2,8 +2,10 @@ import { accessSync, constants } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   AuthorizationError,
+  ConnectionError,
   type ConnectionOptions,
   type NatsConnection,
+  TimeoutError,
   UserAuthenticationExpiredError,
 } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
@@ -46,17 +48,28 @@ async function dial(
   signal: AbortSignal | undefined,
 ): Promise<NatsConnection> {
   const { urls, native } = nativeOptions(options);
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     signal?.throwIfAborted();
     try {
       return await connect(native);
     } catch (cause) {
       const error = connectError(cause, urls);
-      // Waiting is for a server that isn't there yet; wrong credentials don't mend themselves.
-      if (options.waitOnFirstConnect !== true || error.code !== "server-unreachable") throw error;
+      // Wrong credentials don't mend themselves.
+      if (error.code !== "server-unreachable") throw error;
+      // Without being told to wait: one that died while it was greeted is tried again, as behind an address of several servers another may answer.
+      if (options.waitOnFirstConnect !== true && (tries > 1 || !wasReached(cause))) throw error;
     }
     await sleep(native.reconnectTimeWait ?? 250, undefined, signal === undefined ? {} : { signal });
   }
+}
+
+/** Something was there, and went away or fell silent before it had said who it is. The client notices only by its timeout where that was after the first byte. */
+function wasReached(cause: unknown): boolean {
+  return (
+    cause instanceof TimeoutError ||
+    codeOf(cause) === "ECONNRESET" ||
+    (cause instanceof ConnectionError && cause.cause === undefined)
+  );
 }
 
 /** A missing file would otherwise look like a server that doesn't answer. */
