@@ -264,7 +264,7 @@ export class Exchange<T> {
 
   #resume(): void {
     this.#link = "up";
-    for (const parcel of this.#inFlight.values()) {
+    for (const parcel of this.#inFlight.inOrder(() => true)) {
       if (this.#mayRepeat(parcel)) this.#transmit(parcel);
       else this.#fail(parcel, this.#options.timedOut(parcel));
     }
@@ -299,10 +299,12 @@ export class Exchange<T> {
     this.#tick += 1;
     const bornBefore = this.#tick - Math.ceil(this.#options.timeoutMs / this.#tickMs);
     const sentBefore = this.#tick - Math.ceil(this.#options.attemptTimeoutMs / this.#tickMs);
-    for (const parcel of this.#inFlight.values()) {
-      if (parcel.bornTick < bornBefore) this.#fail(parcel, this.#options.timedOut(parcel));
-      else if (parcel.sentTick < sentBefore && this.#mayRepeat(parcel)) this.#transmit(parcel);
+    // What is sent again keeps its order, so that a queue does too where it can.
+    for (const parcel of this.#inFlight.inOrder(({ sentTick }) => sentTick < sentBefore)) {
+      if (parcel.bornTick >= bornBefore && this.#mayRepeat(parcel)) this.#transmit(parcel);
     }
+    for (const parcel of this.#inFlight.values())
+      if (parcel.bornTick < bornBefore) this.#fail(parcel, this.#options.timedOut(parcel));
     const late = this.#waiting.removeWhere(
       (item) => "token" in item && item.bornTick < bornBefore,
     ) as Parcel<T>[];

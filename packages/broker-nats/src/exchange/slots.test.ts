@@ -29,3 +29,26 @@ test("holds what a map would hold, whatever is put and removed in whatever order
     }),
   );
 });
+
+test("what passes is given in the order in which it was put, whichever slots were free", () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 9 })), (plan) => {
+      const slots = new Slots<{ token: number; nth: number }>(5);
+      const put: { token: number; nth: number }[] = [];
+      for (const [nth, step] of plan.entries()) {
+        const victim = put[step % Math.max(1, put.length)];
+        if (!slots.full && step < 6) {
+          put.push({ token: 0, nth });
+          slots.put(put.at(-1) as (typeof put)[number]);
+        } else if (victim !== undefined) {
+          slots.remove(victim);
+          put.splice(put.indexOf(victim), 1);
+        }
+        expect(slots.inOrder(() => true)).toEqual(put);
+        expect(slots.inOrder((thing) => thing.nth % 2 === 0)).toEqual(
+          put.filter((thing) => thing.nth % 2 === 0),
+        );
+      }
+    }),
+  );
+});

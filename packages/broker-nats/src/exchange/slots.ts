@@ -15,7 +15,7 @@ export class Slots<T extends Tokened> {
 
   constructor(capacity: number) {
     this.#things = Array.from({ length: capacity }, () => undefined);
-    this.#free = Array.from({ length: capacity }, (_, slot) => slot);
+    this.#free = Array.from({ length: capacity }, (_, slot) => capacity - 1 - slot);
   }
 
   get size(): number {
@@ -51,5 +51,12 @@ export class Slots<T extends Tokened> {
   /** In no order. What is put or removed meanwhile may or may not be among them. */
   *values(): Generator<T> {
     for (const thing of this.#things) if (thing !== undefined) yield thing;
+  }
+
+  /** Those that pass, in the order in which they were put. */
+  inOrder(passes: (thing: T) => boolean): readonly T[] {
+    return this.#things
+      .filter((thing): thing is T => thing !== undefined && passes(thing))
+      .sort((a, b) => a.token - b.token);
   }
 }
