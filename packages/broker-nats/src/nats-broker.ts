@@ -273,7 +273,7 @@ export class NatsBroker implements Broker {
   }
 
   async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
-    return this.#keep(await answerWhoRuns(this.#server.nc, this.#server.names.whoRuns, answer));
+    return this.#keep(await answerWhoRuns(this.#server, answer));
   }
 
   listRunning(options: {
@@ -284,8 +284,7 @@ export class NatsBroker implements Broker {
   }
 
   async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
-    const { nc, names } = this.#server;
-    return this.#keep(await answerListRunning(nc, names.running, answer));
+    return this.#keep(await answerListRunning(this.#server, answer));
   }
 
   get status(): BrokerStatus {

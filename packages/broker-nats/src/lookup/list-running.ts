@@ -1,6 +1,8 @@
 import type { RunningJob, Stoppable } from "@millrace/core";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { listen } from "../connection/listen.ts";
 import { request } from "../jetstream-errors.ts";
+import type { ServerAccess } from "../store/server-access.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { readStatus } from "../wire/read-headers.ts";
 
@@ -44,27 +46,21 @@ export function listRunning(
   });
 }
 
-export async function answerListRunning(
-  nc: NatsConnection,
-  subject: string,
+export function answerListRunning(
+  { nc, patient, names }: ServerAccess,
   answer: () => readonly RunningJob[],
 ): Promise<Stoppable> {
-  const sub = nc.subscribe(subject, {
-    callback: (error, msg) => {
-      if (error !== null) return;
+  return listen(nc, {
+    patient,
+    subject: names.running,
+    doing: "answer which jobs run",
+    hear: (msg) => {
       const queue = msg.string();
       const jobs = answer().filter((job) => queue === "" || job.queue === queue);
       for (let from = 0; from < jobs.length; from += JOBS_A_MESSAGE)
         msg.respond(JSON.stringify(jobs.slice(from, from + JOBS_A_MESSAGE)));
     },
   });
-  await nc.flush();
-  return {
-    stop: () => {
-      if (!nc.isClosed()) sub.unsubscribe();
-      return Promise.resolve();
-    },
-  };
 }
 
 function isNoResponders(msg: Msg): boolean {

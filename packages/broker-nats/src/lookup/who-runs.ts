@@ -5,7 +5,9 @@ import {
   RequestError,
   TimeoutError,
 } from "@nats-io/nats-core";
+import { listen } from "../connection/listen.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
+import type { ServerAccess } from "../store/server-access.ts";
 
 /** Asks all nodes at once. Only the one that runs the job answers; where there is no node at all the server says so at once. */
 export async function whoRuns(
@@ -28,23 +30,17 @@ export async function whoRuns(
   }
 }
 
-export async function answerWhoRuns(
-  nc: NatsConnection,
-  subject: string,
+export function answerWhoRuns(
+  { nc, patient, names }: ServerAccess,
   answer: (id: string) => RunningJob | undefined,
 ): Promise<Stoppable> {
-  const sub = nc.subscribe(subject, {
-    callback: (error, msg) => {
-      if (error !== null) return;
+  return listen(nc, {
+    patient,
+    subject: names.whoRuns,
+    doing: "answer who runs a job",
+    hear: (msg) => {
       const job = answer(msg.string());
       if (job !== undefined) msg.respond(JSON.stringify(job));
     },
   });
-  await nc.flush();
-  return {
-    stop: () => {
-      if (!nc.isClosed()) sub.unsubscribe();
-      return Promise.resolve();
-    },
-  };
 }

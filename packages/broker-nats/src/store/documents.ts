@@ -1,5 +1,6 @@
 import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
 import type { KV } from "@nats-io/kv";
+import { listen } from "../connection/listen.ts";
 import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { BucketEntry } from "./bucket-reader.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
@@ -200,21 +201,18 @@ export class NatsDocuments implements DocumentStore {
   ): Promise<{ stop(): Promise<void> }> {
     const { nc, patient } = this.#server;
     const prefix = `$KV.${this.#bucket}.`;
-    const sub = nc.subscribe(`${prefix}>`, {
-      callback: (error, msg) => {
-        if (error !== null) return this.#onProblem(error, `listen to ${this.#bucket}`);
+    return listen(nc, {
+      patient,
+      subject: `${prefix}>`,
+      doing: `listen to ${this.#bucket}`,
+      onProblem: this.#onProblem,
+      hear: (msg) => {
         if (msg.headers?.has("KV-Operation") === true) return;
         const key = fromKvKey(msg.subject.slice(prefix.length));
         const document = this.#decode(key, 0, msg.data, 0);
         if (document !== undefined) listener({ key, value: document.value });
       },
     });
-    await request(`listen to ${this.#bucket}`, () => patient.flush());
-    return {
-      stop: async () => {
-        if (!nc.isClosed()) sub.unsubscribe();
-      },
-    };
   }
 
   #document(entry: BucketEntry): Document | undefined {

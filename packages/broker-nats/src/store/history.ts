@@ -9,6 +9,7 @@ import {
 } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { watchConnection } from "../connection/connection-events.ts";
+import { listen } from "../connection/listen.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
@@ -115,20 +116,16 @@ export class NatsHistory implements HistoryStore {
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
     const { nc, patient, names } = this.#server;
-    const sub = nc.subscribe(names.history(queue), {
-      callback: (error, msg) => {
-        if (error) return this.#onProblem(error, "watch the history");
+    return listen(nc, {
+      patient,
+      subject: names.history(queue),
+      doing: "watch the history",
+      onProblem: this.#onProblem,
+      hear: (msg) => {
         const record = readHistoryRecord(msg.data);
         if (record !== undefined) listener(record);
       },
     });
-    await request("watch the history", () => patient.flush());
-    return {
-      stop: () => {
-        if (!nc.isClosed()) sub.unsubscribe();
-        return Promise.resolve();
-      },
-    };
   }
 
   async *#records(
