@@ -69,12 +69,15 @@ export class NatsQueues implements QueueStore {
     return snapshots.sort((a, b) => (a.queue < b.queue ? -1 : 1));
   }
 
+  /**
+   * The places of a queue's jobs are looked at one after the other, the queue itself first. A job that comes from one of the others into the queue meanwhile is seen in
+   * neither; so what looks empty is looked at once more, and the job is where it came to.
+   */
   async snapshot(queue: string): Promise<QueueSnapshot> {
-    const { jsm, names } = this.#server;
-    const info = await request(`look at the queue ${queue}`, () =>
-      streamOf(jsm, names.queueStream(requireQueueName(queue)), queue),
-    );
-    return this.#snapshot(queue, info);
+    const first = await this.#look(queue);
+    return first.waiting + first.running + first.delayed + first.held === 0
+      ? this.#look(queue)
+      : first;
   }
 
   /** Its delayed and held jobs go with it: they wait for it. Dead letters and history stay. */
@@ -90,8 +93,11 @@ export class NatsQueues implements QueueStore {
     });
   }
 
-  async #snapshot(queue: string, info: StreamInfo): Promise<QueueSnapshot> {
-    const { names } = this.#server;
+  async #look(queue: string): Promise<QueueSnapshot> {
+    const { jsm, names } = this.#server;
+    const info = await request(`look at the queue ${queue}`, () =>
+      streamOf(jsm, names.queueStream(requireQueueName(queue)), queue),
+    );
     const [running, delayed, held, dead] = await request(`look at the queue ${queue}`, () =>
       Promise.all([
         this.#running(info.config.name),

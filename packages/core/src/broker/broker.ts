@@ -230,7 +230,12 @@ export interface QueueStore {
    */
   setIntake(queue: string, intake: QueueIntake): Promise<void>;
   list(): Promise<readonly QueueSnapshot[]>;
-  /** @throws MillraceError `queue-not-found` */
+  /**
+   * Its counts are of one moment each, not of one over all: a job on its way from one place to another may be missed or counted twice. A queue that has a job
+   * never looks empty, unless the job is moved twice meanwhile.
+   *
+   * @throws MillraceError `queue-not-found`
+   */
   snapshot(queue: string): Promise<QueueSnapshot>;
   /** Removes the queue and what waits in it. For tests and operators. */
   remove(queue: string): Promise<void>;

@@ -1,8 +1,54 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import type { RunningJob } from "../../broker/broker.ts";
 import { type ConformanceCase, conformanceCase, sharedCase } from "./scene.ts";
 
+/** Moves of a job, there and back. */
+const ROUND_TRIPS = 15;
+
 export const lookingCases: readonly ConformanceCase[] = [
+  conformanceCase(
+    "looking: a queue whose one job goes to wait for its time and comes back never looks empty",
+    async (scene) => {
+      const mover = await scene.broker.moveDueJobs();
+      scene.later(() => mover.stop());
+      const worker = await scene.worker();
+      const job = scene.job();
+      await scene.enqueueOk(job);
+      let looks = 0;
+      let emptyLooks = 0;
+      let moving = true;
+      const looking = (async () => {
+        for (; moving; looks += 1) {
+          const { waiting, running, delayed } = await scene.broker.queues.snapshot(scene.queue);
+          if (waiting + running + delayed === 0) emptyLooks += 1;
+          // A broker in memory answers in the same turn.
+          await setImmediate();
+        }
+      })();
+      // So that no look meets two moves, which would be more than is promised.
+      const looked = (): Promise<unknown> => {
+        const before = looks;
+        return scene.harness.eventually("a look with no move in it", () => looks >= before + 2);
+      };
+      try {
+        for (let trip = 0; trip < ROUND_TRIPS; trip += 1) {
+          const delivery = await worker.delivery(trip);
+          await looked();
+          const notBefore = scene.harness.now() + 600_000;
+          const envelope = { ...job, generation: trip + 1, notBefore };
+          await worker.settle(delivery, { do: "requeue", envelope }, { do: "ack" });
+          await looked();
+          assert.equal(await scene.broker.delayed.move(job.id, scene.queue, "now"), true);
+        }
+      } finally {
+        moving = false;
+      }
+      await looking;
+      assert.equal(emptyLooks, 0);
+    },
+  ),
+
   conformanceCase(
     "looking: a job that waits in its queue is found, with its fields",
     async (scene) => {
