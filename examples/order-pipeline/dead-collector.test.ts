@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { findFreePort } from "@millrace/broker-nats/server";
 import { test } from "vitest";
 import { cleanUpLater } from "../../test/harness/cleanup.ts";
+import { patient } from "../../test/harness/cluster/mode.ts";
 import { eventually } from "../../test/harness/deadline.ts";
 import { describeServer } from "../../test/harness/servers.ts";
 import { DEADLINE_MS, expectResults, startShop, stopShop } from "./shop.fixture.ts";
@@ -36,7 +37,7 @@ describeServer("a collector that is no help", "newest", (server) => {
       await expectResults(server, shop);
       await stopShop(shop);
     },
-    2 * DEADLINE_MS,
+    patient(2 * DEADLINE_MS),
   );
 
   test(
@@ -53,6 +54,6 @@ describeServer("a collector that is no help", "newest", (server) => {
       });
       await stopShop(shop);
     },
-    2 * DEADLINE_MS,
+    patient(2 * DEADLINE_MS),
   );
 });

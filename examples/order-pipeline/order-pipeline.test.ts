@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { patient } from "../../test/harness/cluster/mode.ts";
 import { eventually } from "../../test/harness/deadline.ts";
 import { launchJaeger } from "../../test/harness/jaeger/launch.ts";
 import { obtainJaeger } from "../../test/harness/jaeger/obtain.ts";
@@ -41,7 +42,7 @@ describeEachServer("an order's way, in an OTLP sink", (server) => {
       expectDead(traceOfJob(spans, `charge-${ring}`), ring);
       expectTick(traceOfJob(spans, String(ticked(spans)?.attributes["job.id"])));
     },
-    2 * DEADLINE_MS,
+    patient(2 * DEADLINE_MS),
   );
 });
 
@@ -106,7 +107,7 @@ describe.skipIf(jaeger.state === "missing")(`an order's way, in Jaeger (${title}
         expect(arrows).toEqual(expect.arrayContaining(["shop → payments", "payments → warehouse"]));
         expect(arrows).not.toContain("payments → shop");
       },
-      2 * DEADLINE_MS,
+      patient(2 * DEADLINE_MS),
     );
   });
 });

@@ -3,6 +3,7 @@ import { connect } from "millrace";
 import { expect } from "vitest";
 import { startChild, type TestChild } from "../../test/harness/child.ts";
 import { cleanUpLater } from "../../test/harness/cleanup.ts";
+import { patient } from "../../test/harness/cluster/mode.ts";
 import type { TestServer } from "../../test/harness/servers.ts";
 
 export const DEADLINE_MS = 60_000;
@@ -46,7 +47,7 @@ export async function expectResults(
   const millrace = await connect({ servers: server.url, namespace, env: {} });
   cleanUpLater(() => millrace.close());
   const result = (id: string, queue: string): Promise<unknown> =>
-    millrace.handle(id, queue).result({ timeout: "30s" });
+    millrace.handle(id, queue).result({ timeout: patient(30_000) });
   const paid = async (order: string, item: string): Promise<void> => {
     expect(await result(`charge-${order}`, "payments")).toBe("paid");
     expect(await millrace.job(`charge-${order}`)).toMatchObject({ attempts: 2 });

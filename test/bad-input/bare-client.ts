@@ -1,6 +1,7 @@
 import { createConnection } from "node:net";
 import { headers as newHeaders } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
+import { DOGGED } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually, within } from "../harness/deadline.ts";
 
@@ -30,7 +31,7 @@ export interface BareClient {
 }
 
 export async function bareClient(server: { readonly url: string }): Promise<BareClient> {
-  const nc = await connect({ servers: server.url });
+  const nc = await connect({ servers: server.url, ...DOGGED });
   cleanUpLater(() => nc.close());
   return {
     publish: async (subject, body, headers = {}) => {

@@ -5,6 +5,23 @@ import { CAPABILITIES, CASE_MS, conformanceHarness, withShortLease } from "./con
 
 vi.setConfig({ testTimeout: CASE_MS });
 
+/** Cases that count, order or time what an election rightly changes, and do not say so by themselves. */
+const CALM: readonly RegExp[] = [
+  // Weighed and timed. A lock is asked for once here; those that ask again where no answer comes are tested in test/locks.
+  /^(?:lanes|locks):/,
+  // An extension that its leader confirmed alone dies with it, as does an ack: the job comes again, or takes a place in the count.
+  /^(?:work: a held job|looking: a job that runs|queues: a snapshot counts)/,
+  // What was done and whose answer died with its leader is told as done before.
+  /^(?:held: (?!jobs leave)|dead letters: exactly|looking: a queue whose one job)/,
+  // What passes a member that dies is heard by nobody, or again; followers catch up after an outage with what was before them.
+  /^(?:looking: what all nodes run|documents: what another connection puts)/,
+  /^(?:history: a (?:watch|follower)|progress: a follower)/,
+  // Times shorter than an election.
+  /^(?:delayed: a job that is moved to a time|history: its tail)/,
+  // The connection itself, which is away for a moment when its member dies.
+  /^connection: (?:says|close)/,
+];
+
 describeEachServer("the NATS broker", (server) => {
   let harness: Awaited<ReturnType<typeof conformanceHarness>>;
 
@@ -22,10 +39,7 @@ describeEachServer("the NATS broker", (server) => {
         reason === undefined ? name : `${name} (skipped: ${reason})`,
         { skip: reason !== undefined },
         async () => {
-          // Lanes are weighed and timed. An extension that its leader confirmed alone dies with it, as does an ack, and the job comes again.
-          // A lock is asked for once here; those that ask again where no answer comes are tested in test/locks.
-          if (/^(?:lanes:|locks:|work: a held job|looking: a job that runs)/.test(name))
-            await server.calm();
+          if (CALM.some((calm) => calm.test(name))) await server.calm();
           await run(name.startsWith("locks:") ? withShortLease(harness) : harness);
         },
       );

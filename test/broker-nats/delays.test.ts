@@ -54,11 +54,11 @@ describeEachServer("delayed jobs", (server) => {
   test("come in their order, none early and none much late, whether the wait is short or long enough for the server to take it", async () => {
     const broker = await connected({ servers: server.url, namespace: server.namespace() });
     await broker.queues.ensure("q");
+    // It measures lateness, and an election stops everything for seconds; a pull that dies in one is made again later still.
+    await server.calm();
     const worker = await CollectingWorker.start(broker, "q");
     const mover = await broker.moveDueJobs();
     cleanUpLater(() => mover.stop());
-    // It measures lateness, and an election stops everything for seconds.
-    await server.calm();
     const start = Date.now() + 300;
     const jobs = Array.from({ length: 20 }, () => jobFor("q"));
     const dueAt = (index: number): number => start + index * 100;
@@ -95,6 +95,8 @@ describeEachServer("delayed jobs", (server) => {
     const broker = await connected(at);
     await broker.queues.ensure("q", { maxJobs: 2 });
     const worker = await CollectingWorker.start(broker, "q", { slots: 1_000 });
+    // An ack that dies with a leader makes no room, and its job comes again.
+    await server.calm();
     await delay(broker, worker, [jobFor("q")], () => Date.now() + 200);
     await eventually(async () => (await broker.queues.snapshot("q")).running === 0, {
       withinMs: 5_000,
@@ -121,10 +123,11 @@ describeEachServer("a delayed job whose queue is deleted behind our back", (serv
     const broker = await connected({ ...at, logger });
     await broker.queues.ensure("q");
     const worker = await CollectingWorker.start(broker, "q");
-    const due = Date.now() + 900;
-    await delay(broker, worker, [jobFor("q")], () => due);
+    await delay(broker, worker, [jobFor("q")], () => Date.now() + 900);
     await worker.subscription?.stop();
     const { jsm } = await administrator(server);
+    // Asked again for an answer that died with a leader, the stream is gone already.
+    await server.calm();
     await jsm.streams.delete(`${at.namespace}-queue-q`);
     const mover = await broker.moveDueJobs();
     cleanUpLater(() => mover.stop());

@@ -1,5 +1,6 @@
 import { MillraceError } from "@millrace/core";
 import { expect, test } from "vitest";
+import { clusterMode, patient } from "../harness/cluster/mode.ts";
 import { isPubAck } from "../harness/nats-frames.ts";
 import { startProxy } from "../harness/proxy.ts";
 import { describeEachServer } from "../harness/servers.ts";
@@ -16,7 +17,8 @@ describeEachServer("a document whose confirmation is lost", (server) => {
     let lost = 0;
     const heal = proxy.dropFromServer((frame) => isPubAck(frame) && (lost += 1) === 1);
     const second = await documents.put("a", 2, first);
-    expect(lost).toBeGreaterThan(0);
+    // A dying leader may have kept its answer to itself.
+    if (clusterMode() === undefined) expect(lost).toBeGreaterThan(0);
     expect(second).toBe(first + 1);
     lost = 0;
     await documents.remove("a", second);
@@ -40,7 +42,7 @@ describeEachServer("a document whose confirmation is lost", (server) => {
       return true;
     });
     const mine = documents.put("a", "mine", first).catch((error: unknown) => error);
-    await expect.poll(() => refused).toBeDefined();
+    await expect.poll(() => refused, { timeout: patient(1_000) }).toBeDefined();
     await refused;
     heal();
     expect(MillraceError.is(await mine, "revision-conflict")).toBe(true);

@@ -128,6 +128,8 @@ describeEachServer("moving a delayed job", (server) => {
         );
       else
         proxy.dropFromServer((frame) => isPubAck(frame) && fromDelayedStream(frame) && cutOnce());
+      // An election would outlast the time until then.
+      await server.calm();
       const to = Date.now() + 6_000;
       const moved = moving.delayed.move(job.id, "q", to);
       await within(broken.promise, 5_000, "the break");
@@ -166,6 +168,8 @@ describeEachServer("moving a delayed job", (server) => {
     await a.queues.ensure("q", FORGETFUL);
     const worker = await CollectingWorker.start(a, "q");
     await Promise.all([mover(a), mover(b)]);
+    // There a move of what is due soon gives up after a second.
+    if (server.generation === "2.10") await server.calm();
     const jobs = await Promise.all(Array.from({ length: 120 }, (_, n) => delayed(a, 500 + n * 40)));
     const promised = new Map<string, number>();
     await Promise.all(
@@ -191,13 +195,15 @@ describeEachServer("moving a delayed job", (server) => {
     const where = at();
     const broker = await connected(where);
     await broker.queues.ensure("q", FORGETFUL);
+    // An election outlasts its times, and a pull that dies in one is made again seconds later.
+    await server.calm();
     const worker = await CollectingWorker.start(broker, "q");
     await mover(broker);
+    // Ten seconds behind: it takes the job for one that can still be moved.
+    const move = await moveByClock(server, where.namespace, -10_000);
     const job = await delayed(broker, 700);
     expect(await broker.delayed.move(job.id, "q", job.notBefore + 1_500)).toBe(false);
-    // Ten seconds behind: it takes the job for one that can still be moved.
-    const moved = await moveWithClock(server, where.namespace, job, job.notBefore + 1_500, -10_000);
-    expect(moved).toBe(true);
+    expect(await move(job, job.notBefore + 1_500)).toBe(true);
     await succeed(broker, await worker.nth(1));
     const [stray] = await broker.delayed.list({ queue: "q" });
     expect(stray).toMatchObject({ id: job.id, notBefore: job.notBefore + 1_500 });
@@ -221,26 +227,22 @@ describeEachServer("moving a delayed job", (server) => {
   });
 });
 
-async function moveWithClock(
+/** Connected before there is a job, which is soon due. */
+async function moveByClock(
   server: TestServer,
   namespace: string,
-  job: Envelope,
-  notBefore: number,
   offsetMs: number,
-): Promise<boolean> {
+): Promise<(job: Envelope, notBefore: number) => Promise<boolean>> {
   const { nc, jsm } = await administrator(server);
   const publisher = new ConfirmedPublisher(nc);
   cleanUpLater(() => publisher.close());
-  return moveDelayed(
-    {
-      server: { nc, patient: nc, jsm, names: new Names(namespace) },
-      limits: sizeLimits(1024 * 1024),
-      patient: publisher,
-      hurried: () => publisher,
-      ensureStreams: () => Promise.resolve(),
-      now: () => Date.now() + offsetMs,
-    },
-    job,
-    notBefore,
-  );
+  const options = {
+    server: { nc, patient: nc, jsm, names: new Names(namespace) },
+    limits: sizeLimits(1024 * 1024),
+    patient: publisher,
+    hurried: () => publisher,
+    ensureStreams: () => Promise.resolve(),
+    now: () => Date.now() + offsetMs,
+  };
+  return (job, notBefore) => moveDelayed(options, job, notBefore);
 }

@@ -21,6 +21,8 @@ describeEachServer("a server that is killed and restarted", (server) => {
     const { broker, worker } = await working(30_000);
     await broker.enqueue([jobFor("q")]);
     await worker.nth(1);
+    // Its connection is to break once.
+    await server.calm();
     const statuses: BrokerStatus[] = [];
     const down = Promise.withResolvers<void>();
     broker.onStatus((status) => {
@@ -58,7 +60,10 @@ describeEachServer("a server that is killed and restarted", (server) => {
     const next = { do: "requeue", envelope: { ...job, generation: 1 } } as const;
     await broker.settle(delivery, [next]);
     // The next attempt is over before the settlement of the first is.
-    await broker.settle((await worker.nth(2)).delivery, [{ do: "ack" }]);
+    const { delivery: second } = await worker.nth(2);
+    // An ack that dies with a leader leaves it running.
+    await server.calm();
+    await broker.settle(second, [{ do: "ack" }]);
     await eventually(async () => (await broker.queues.snapshot("q")).running === 1, {
       withinMs: 10_000,
       describe: "the second message is gone",
@@ -85,6 +90,8 @@ describeEachServer("a server that is killed and restarted", (server) => {
 
   test("takes the lease from a holder when it stays away longer, says so to the holder, and gives the job out again", async () => {
     const { broker, worker } = await working(1_000);
+    // Its lease is shorter than an election.
+    await server.calm();
     await broker.enqueue([jobFor("q")]);
     const { delivery } = await worker.nth(1);
     const lost = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { HistoryRecord } from "@millrace/core";
 import { connect, defineJob, type Millrace } from "millrace";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { administrator } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { patient as withElections } from "../harness/cluster/mode.ts";
@@ -18,6 +18,8 @@ const PROGRAM = fileURLToPath(new URL("./programs/node-program.ts", import.meta.
 const PATIENCE_MS = 15_000;
 /** A process has to be started and its files compiled, on a machine that may be busy. */
 const START_MS = 45_000;
+// Two nodes start one after the other, and in a cluster what the first one held comes back half a minute after its end.
+vi.setConfig({ testTimeout: withElections(90_000) });
 
 interface Said {
   readonly say: string;
@@ -137,6 +139,8 @@ describeEachServer("cancel over processes", (server) => {
     expect(await handle.cancel("changed my mind")).toMatchObject({ state: "cancelling" });
     await server.kill();
     await server.restart();
+    // A whole cluster that starts may have its leaders later than a node waits for JetStream.
+    await server.calm();
     const child = await node("late");
     expect(await heard(child, "settled", "waits")).toMatchObject({ state: "cancelled" });
     expect(await other.result({ timeout: withElections(10_000) })).toBe("done");
@@ -186,7 +190,7 @@ describeEachServer("cancel over processes", (server) => {
 
   test(
     "a cancel while the server is down fails by itself, and once it is up again reaches the handler",
-    { timeout: withElections(60_000) },
+    { timeout: withElections(90_000) },
     async () => {
       const { client, node, recorded } = await scene();
       const child = await node("a");
@@ -240,6 +244,8 @@ describeEachServer("cancel over processes", (server) => {
     const child = await node("target");
     await client.enqueue(task, { do: "ignore" }, { id: "target" });
     await heard(child, "started", "target");
+    // Nodes hear of a cancellation as it is asked for: in an election the job has ended before that is stored, and the boss is told so.
+    await server.calm();
     const own = await connectClient();
     const boss = defineJob({ name: "boss", queue: "bosses" });
     const job = boss.handler(
@@ -255,7 +261,7 @@ describeEachServer("cancel over processes", (server) => {
 
   test(
     "200 at once, a hundred running on two nodes and a hundred behind them",
-    { timeout: 120_000 },
+    { timeout: withElections(120_000) },
     async () => {
       const { client, node, noCancellationLeft } = await scene();
       await node("a");

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { connect, defineJob, type ProgressReport } from "millrace";
 import { expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import { lasting, patient } from "../harness/cluster/mode.ts";
+import { patient } from "../harness/cluster/mode.ts";
 import { startChild } from "../harness/child.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
@@ -23,8 +23,9 @@ describeEachServer("progress and results over processes", (server) => {
     cleanUpLater(() => client.close());
     await client.queues.ensure(QUEUE);
     const startNode = async () => {
-      // What a test tells a handler, it tells the attempt that is under way: another one after a lost lease would wait for it in vain.
-      const leaseMs = lasting(1_000);
+      // What a test tells a handler, it tells the attempt that is under way: another one after a lost lease would wait for it in vain. In a cluster
+      // the lease outlasts the start of all three.
+      const leaseMs = patient(1_000);
       const args = [JSON.stringify({ servers: server.url, namespace, name: "child", leaseMs })];
       const child = startChild(PROGRAM, { args });
       await child.line(/^ready$/, START_MS);
@@ -93,6 +94,8 @@ describeEachServer("progress and results over processes", (server) => {
     const { client, namespace } = await scene();
     const handle = await client.enqueue(reporting, null, { id: "t" });
     const reader = reading(handle.progress());
+    // A report that its reader does not hear, because its connection is away, is gone with the job.
+    await server.calm();
     await startNodeOnServer(server, { namespace, jobs: [reporting] });
     expect(await handle.result({ timeout: patient(10_000) })).toBe("invalid-progress");
     await reader.ended();

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { connect } from "millrace";
 import { beforeEach, expect, test } from "vitest";
 import { bareClient } from "../bad-input/bare-client.ts";
+import { clusterMode } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import {
@@ -315,12 +316,20 @@ describeEachServer("the command", (server) => {
 
   test("doctor finds a sound server sound", async () => {
     await ensureQueue();
+    // Of copies that are away or behind it rightly warns, and it asks only once.
+    await server.calm();
     const report = await run(["doctor", "--json"]);
     expect(report.code).toBe(0);
     const { findings } = report.json<{
       findings: { check: string; status: string; message: string }[];
     }>();
-    expect(findings.filter(({ status }) => status === "fail" || status === "warn")).toEqual([]);
+    // Of a cluster of 2.10 it rightly warns.
+    const known = clusterMode() === "2.10" ? "server-version" : undefined;
+    expect(
+      findings.filter(
+        ({ check, status }) => (status === "fail" || status === "warn") && check !== known,
+      ),
+    ).toEqual([]);
     expect(findings.map(({ check }) => check)).toEqual([
       "connection",
       "server-version",

@@ -123,10 +123,9 @@ describeEachServer("dead letters that are chosen and edited", (server) => {
     });
     const retried = await run(["dead", "retry", "--filter", filter, "--yes", "--json"]);
     expect(retried.json<{ retried: { id: string }[] }>().retried).toHaveLength(2);
-    await eventually(() => Promise.resolve(seen.length === 5 ? true : undefined), {
-      withinMs: 20_000,
-      describe: "both run again",
-    });
+    await eventually(() => seen.length >= 5, { withinMs: 20_000, describe: "both run again" });
+    // A delivery that a dying leader forgot runs once more.
+    if (server.deaths.length === 0) expect(seen).toHaveLength(5);
     const audit = await run(["audit", "list", "--action", "dead retry", "--json"]);
     expect(audit.json()).toMatchObject([{ filter: { where: filter }, outcome: { count: 2 } }]);
   });

@@ -6,9 +6,11 @@ import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 import { patient } from "../harness/cluster/mode.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: patient(60_000) });
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 const PATIENCE_MS = 45_000;
+/** For an order to be obeyed. */
+const WAIT = ["--wait", `${patient(20_000)}ms`];
 
 interface NodeJson {
   readonly name: string;
@@ -42,7 +44,7 @@ describeEachServer("nodes and audit", (server) => {
 
   test("a quiet node takes nothing until it is resumed, and one that is told to stop ends with 0", async () => {
     const node = await startNode("n1");
-    expect(await json("nodes", "quiet", "n1", "--reason", "looking", "--wait", "20s")).toEqual({
+    expect(await json("nodes", "quiet", "n1", "--reason", "looking", ...WAIT)).toEqual({
       ordered: ["n1"],
       failed: [],
       late: [],
@@ -62,9 +64,11 @@ describeEachServer("nodes and audit", (server) => {
     const [record] = await client.broker.history.read({ id: "d" });
     expect(record?.node).toBe("n2");
 
-    expect(await json("nodes", "resume", "n1", "--wait", "20s")).toMatchObject({ late: [] });
+    expect(await json("nodes", "resume", "n1", ...WAIT)).toMatchObject({ late: [] });
+    // A node that can't say goodbye stays listed for ten minutes.
+    await server.calm();
     expect(await run("nodes", "stop", "n1")).toMatchObject({ code: 2 });
-    expect(await run("nodes", "stop", "n1", "--yes", "--wait", "20s")).toMatchObject({
+    expect(await run("nodes", "stop", "n1", "--yes", ...WAIT)).toMatchObject({
       code: 0,
       out: "ordered to stop: n1\n",
     });

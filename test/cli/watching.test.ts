@@ -3,11 +3,12 @@ import { connect as connectClient } from "millrace";
 import { beforeEach, expect, test, vi } from "vitest";
 import { plain } from "../../packages/millrace/src/cli/io.ts";
 import { main } from "../../packages/millrace/src/cli/main.ts";
+import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: patient(60_000) });
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 const PATIENCE_MS = 45_000;
 
@@ -25,6 +26,8 @@ describeEachServer("jobs watch and top", (server) => {
   test("what becomes of jobs is shown as it happens, filtered, masked, and as lines of JSON", async () => {
     const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
     await node.line(/"healthUrl"/, PATIENCE_MS);
+    // What happens while a watcher's connection is away is not shown to it.
+    await server.calm();
     const watch = startMillrace(["jobs", "watch", "--queue", "work", "--count", "2"], env);
     await watch.line(/watching/, PATIENCE_MS);
     const dead = millraceHere(

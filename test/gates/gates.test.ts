@@ -45,14 +45,15 @@ describeEachServer("gates", (server) => {
   it("singletons: one at a time, with tokens in the order of their starts", async () => {
     const { ledger, broker } = await twoNodes({ singleton: true });
     await enqueue(broker, ids("a", 60), { tenant: "all" });
-    await eventually(() => ledger.ended.length >= 60, {
+    await eventually(() => new Set(ledger.ended).size >= 60, {
       withinMs: 40_000,
       describe: () => `all have run (${ledger.ended.length})`,
     });
     expect(ledger.most).toBe(1);
     const tokens = ledger.starts.map(({ token }) => token);
     expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
-    expect(new Set(tokens).size).toBe(60);
+    // A delivery that a dying leader forgot runs once more, under a token of its own.
+    expect(new Set(tokens).size).toBe(server.deaths.length === 0 ? 60 : tokens.length);
   });
 
   it("rates: a burst, then one after the other, in no stretch more than both together", async () => {

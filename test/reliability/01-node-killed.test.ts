@@ -42,6 +42,8 @@ async function killAt(server: TestServer, dieAt: DiePoint, work: Work) {
   const trial = await Trial.start(server);
   // With one slot it can't take the retry it has published before it dies.
   const a = await trial.node("a", { dieAt, slots: 1 });
+  // Runs are counted and timed here, of a lease that is shorter than an election.
+  await server.calm();
   await trial.publish({ job: work });
   const { exit, atMs } = await trial.death(a);
   expect(exit.signal).toBe("SIGKILL");

@@ -9,6 +9,8 @@ describeEachServer("4: a node frozen for two leases", (server) => {
   it("finds its signal aborted when it wakes; its effect is refused and its ack changes nothing", async () => {
     const trial = await Trial.start(server);
     const a = await trial.node("a");
+    // Deliveries are counted here, of a lease that is shorter than an election.
+    await server.calm();
     await trial.publish({
       job: { do: "hold", deliveries: 2 },
       // Ends by its own timer in the first moment after the thaw, before anybody has told it anything.

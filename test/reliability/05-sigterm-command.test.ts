@@ -3,11 +3,11 @@ import { connect } from "millrace";
 import { expect, it, vi } from "vitest";
 import { startChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import { clusterMode } from "../harness/cluster/mode.ts";
+import { clusterMode, patient } from "../harness/cluster/mode.ts";
 import { describeServer } from "../harness/servers.ts";
 import deaf from "./fixtures/deaf.job.ts";
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: patient(90_000) });
 
 const GRACE_MS = 3_000;
 /** Members that start anew take the machine's time. */

@@ -120,12 +120,14 @@ async function finish(trial: Trial, { deaths }: TestServer): Promise<void> {
   const counts = await trial.expectClean();
   expect(counts).toMatchObject({ confirmed: 23, succeeded: 20, dead: 3 });
   expect(counts.runs - counts.repeats).toBe(10 + 2 * 10 + 3 * trial.maxAttempts);
-  expect(await trial.broker.deadLetters.list({ queue: QUEUE })).toHaveLength(3);
+  const letters = await trial.broker.deadLetters.list({ queue: QUEUE });
+  expect(new Set(letters.map(({ id }) => id)).size).toBe(3);
+  // A leader that died may have its successor store a retry a second time, and each copy of the last one ends as a dead letter.
+  if (deaths.length === 0) expect(letters).toHaveLength(3);
   for (const id of Object.keys(JOBS)) {
     const records = await trial.broker.history.read({ id, queue: QUEUE });
     const attempts = id.startsWith("good") ? 1 : id.startsWith("retried") ? 2 : trial.maxAttempts;
     expect(new Set(records.map(({ generation }) => generation)).size).toBe(attempts);
-    // A leader that died may have its successor store a retry a second time.
     if (deaths.length === 0) expect(records).toHaveLength(attempts);
   }
 }

@@ -14,7 +14,9 @@ import { newSeed, SeededRandom } from "./oracle/seeded-random.ts";
 import { connectTo } from "./programs/connect.ts";
 import { deliveryOf } from "./programs/work.ts";
 
-vi.setConfig({ testTimeout: patient(90_000) });
+/** In cluster mode it outlasts an election, and what a dying leader gave to nobody comes as much later. */
+const LEASE_MS = lasting(1_000);
+vi.setConfig({ testTimeout: patient(90_000 + 2 * LEASE_MS) });
 
 const ROUNDS = 12;
 const QUEUE = "stress";
@@ -62,8 +64,8 @@ describeEachServer(
         }
       }
       console.log(`${seen.leftBehind} left behind, ${seen.redelivered} delivered again`);
-      // Stopping does not look like a crash, except where a node said that it ran out of time.
-      expect(seen.redelivered).toBeLessThanOrEqual(seen.leftBehind);
+      // Stopping does not look like a crash, except where a node said that it ran out of time. A leader that dies may have given all that waited to nobody.
+      expect(seen.redelivered).toBeLessThanOrEqual(seen.leftBehind + server.deaths.length * ROUNDS);
       for (const stream of ["history", "dead"])
         expect((await manager.streams.info(`${namespace}-${stream}`)).state.consumer_count).toBe(0);
       await eventually(() => JSON.stringify(handles()) === JSON.stringify(before), {
@@ -147,7 +149,7 @@ function makeNode(broker: Broker, name: string, seen: Seen, untilAborted = true)
     child: () => log,
   };
   return {
-    node: createNode({ broker, jobs: [job], name, grace: "1s", lease: lasting(1_000), log }),
+    node: createNode({ broker, jobs: [job], name, grace: "1s", lease: LEASE_MS, log }),
     running,
   };
 }
@@ -159,7 +161,7 @@ async function brokerLife(broker: Broker, random: SeededRandom): Promise<void> {
   const work = {
     freeSlots: () => 4,
     onDelivery: (): void => {},
-    leaseMs: lasting(1_000),
+    leaseMs: LEASE_MS,
   };
   const services = await Promise.all([
     broker.moveDueJobs(),

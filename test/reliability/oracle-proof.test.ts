@@ -6,6 +6,8 @@ describeServer("the oracle, on a settlement that acks before it publishes", "new
   it("finds the job that was lost when its node was killed in between", async () => {
     const trial = await Trial.start(server);
     const a = await trial.node("a", { sabotage: "ack-before-publish", slots: 1 });
+    // With its ack lost in an election the job would not be.
+    await server.calm();
     await trial.publish({ good: { do: "work" }, lost: { do: "fail", times: 1 } });
     expect((await trial.death(a)).exit.signal).toBe("SIGKILL");
     await trial.node("b");

@@ -1,10 +1,13 @@
 import { fileURLToPath } from "node:url";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { type CommandResult, millraceHere, startMillrace } from "../cli/millrace.ts";
+import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
+// Some thirty commands, each with a connection of its own, which an election may keep waiting.
+vi.setConfig({ testTimeout: patient(120_000) });
 
 interface ListedJson {
   readonly name: string;

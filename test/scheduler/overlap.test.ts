@@ -39,7 +39,8 @@ async function busy(server: TestServer, overlap: OverlapPolicy) {
     await client.close();
   });
   await node.start();
-  await eventually(() => started.length === 1, {
+  // Another part of the node may be ready later than its scheduler: where jobs are cancelled the next may run by then.
+  await eventually(() => started.length >= 1, {
     withinMs: 20_000,
     describe: "the first job runs",
   });
@@ -94,7 +95,7 @@ describeEachServer("overlap", (server) => {
     const { state, history } = await eventually(
       async () => {
         const status = await client.job(id);
-        return status.state === "running" ? undefined : status;
+        return status.history.length === 0 ? undefined : status;
       },
       { withinMs: 20_000, describe: "it is settled" },
     );

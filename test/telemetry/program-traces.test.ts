@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { startMillrace } from "../cli/millrace.ts";
 import { startChild } from "../harness/child.ts";
+import { patient } from "../harness/cluster/mode.ts";
 import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
 import { startOtlpSink } from "../harness/otlp-sink.ts";
 import { outline } from "../harness/recorded-span.ts";
@@ -30,7 +31,7 @@ describeServer("examples in processes of their own", "newest", (server) => {
       expect(failed.map(({ attributes }) => attributes["job.attempt"])).toEqual([1, 2, 3]);
       expect(new Set(failed.map(({ traceId }) => traceId)).size).toBe(1);
     },
-    2 * DEADLINE_MS,
+    patient(2 * DEADLINE_MS),
   );
 
   test(
@@ -51,6 +52,6 @@ describeServer("examples in processes of their own", "newest", (server) => {
       expect(await node.exit(DEADLINE_MS)).toMatchObject({ code: 0 });
       expect(checkTraces(sink.spans()), outline(sink.spans())).toEqual([]);
     },
-    2 * DEADLINE_MS,
+    patient(2 * DEADLINE_MS),
   );
 });

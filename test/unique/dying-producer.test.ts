@@ -47,8 +47,10 @@ describeEachServer("a producer that dies or freezes", (server) => {
     expect(await enqueue(2)).toMatchObject({ id: "v2", duplicate: false });
   });
 
-  it("between claim and publish blocks the key for the claim's lease, and the job it was to replace keeps its run", () =>
-    together({
+  it("between claim and publish blocks the key for the claim's lease, and the job it was to replace keeps its run", async () => {
+    // An election lasts about as long as the lease.
+    await server.calm();
+    await together({
       "the key": async () => {
         const { enqueue, kill } = await killedAt("between claim and publish");
         await kill();
@@ -84,7 +86,8 @@ describeEachServer("a producer that dies or freezes", (server) => {
         });
         expect(ran).toEqual([{ doc: "a", version: 1 }]);
       },
-    }));
+    });
+  });
 
   it("is frozen between claim and publish for longer than the lease: its job is cancelled when it comes", async () => {
     const { reach, namespace, job, broker, enqueue } = await killedAt(

@@ -84,9 +84,12 @@ export const queueCases: readonly ConformanceCase[] = [
         snapshot.oldestAgeMs >= 15 && snapshot.oldestAgeMs < 60_000,
         `the oldest was ${snapshot.oldestAgeMs} ms old`,
       );
-      const listed = (await queues.list()).find(({ queue }) => queue === scene.queue);
-      assert.deepEqual(
-        [listed?.waiting, listed?.running, listed?.delayed, listed?.dead],
+      await scene.showsAtOnce(
+        "the same in the list",
+        async () => {
+          const listed = (await queues.list()).find(({ queue }) => queue === scene.queue);
+          return [listed?.waiting, listed?.running, listed?.delayed, listed?.dead];
+        },
         [2, 2, 1, 1],
       );
     },

@@ -13,13 +13,17 @@ export interface SceneWorkerOptions {
   readonly weights?: Partial<LaneWeights>;
 }
 
-/** A worker that keeps account: what came, what it holds, and the most it ever held. */
+/**
+ * A worker that keeps account: what came, what it holds, and the most it ever held. Where leaders die an ack may die with one, and its job comes
+ * again: then it is acked again, as a node does, and counts no more.
+ */
 export class SceneWorker {
   readonly queue: string;
   readonly deliveries: Delivery[] = [];
   readonly #broker: Broker;
   readonly #harness: ConformanceHarness;
   readonly #held = new Set<Delivery>();
+  readonly #acked = new Set<string>();
   readonly #acks: boolean;
   readonly #settling = new Set<Promise<void>>();
   readonly #failures: unknown[] = [];
@@ -90,6 +94,7 @@ export class SceneWorker {
   async settle(delivery: Delivery, ...steps: readonly SettlementStep[]): Promise<void> {
     await this.#broker.settle(delivery, steps);
     this.#held.delete(delivery);
+    if (steps.some((step) => step.do === "ack")) this.#acked.add(placeOf(delivery));
     this.#subscription?.slotFreed();
   }
 
@@ -109,13 +114,19 @@ export class SceneWorker {
   }
 
   #take(delivery: Delivery): void {
-    this.deliveries.push(delivery);
+    const again = this.#harness.leadersDie === true && this.#acked.has(placeOf(delivery));
+    if (!again) this.deliveries.push(delivery);
     this.#held.add(delivery);
     this.mostHeld = Math.max(this.mostHeld, this.#held.size);
-    if (!this.#acks) return;
+    if (!this.#acks && !again) return;
     const settling: Promise<void> = this.ack(delivery)
       .catch((error: unknown) => void this.#failures.push(error))
       .finally(() => this.#settling.delete(settling));
     this.#settling.add(settling);
   }
+}
+
+/** The time as well as the sequence: a queue that is made again counts from 1. */
+function placeOf({ message }: Delivery): string {
+  return `${message.sequence} ${message.storedAt}`;
 }

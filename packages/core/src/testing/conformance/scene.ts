@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import type { Broker, QueueSettings } from "../../broker/broker.ts";
+import type { Broker, Delivery, EnqueueResult, QueueSettings } from "../../broker/broker.ts";
 import { type Envelope, UNSETTLED } from "../../envelope/envelope.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
 import { readEnvelope } from "../../envelope/read-envelope.ts";
@@ -134,10 +134,24 @@ export class Scene {
     return worker;
   }
 
-  /** Enqueues one job and takes it over a worker, so that there is a delivery to settle. */
-  async enqueueOk(...jobs: readonly Envelope[]): Promise<void> {
-    for (const result of await this.broker.enqueue(jobs))
+  /** @returns the jobs as they lie in their queue: as they were given, or where leaders die, by their places */
+  async enqueueOk(...jobs: readonly Envelope[]): Promise<readonly Envelope[]> {
+    const placed = (await this.broker.enqueue(jobs)).map((result, index) => {
       assert.ok(result.ok, result.ok ? "" : result.error.message);
+      return { job: jobs[index] as Envelope, sequence: result.sequence };
+    });
+    if (this.harness.leadersDie === true) placed.sort((a, b) => a.sequence - b.sequence);
+    return placed.map(({ job }) => job);
+  }
+
+  /** Whether a job was taken as a new one. Where leaders die, what is sent again may be told to be a duplicate of its own first copy. */
+  isTakenAsNew(result: EnqueueResult): boolean {
+    return result.ok && (!result.duplicate || this.harness.leadersDie === true);
+  }
+
+  /** How often a job was delivered. Where leaders die another number: one may die on its way and come a lease later, or be forgotten. */
+  deliveredTimes({ deliveryCount }: Delivery, expected: number): void {
+    if (this.harness.leadersDie !== true) assert.equal(deliveryCount, expected);
   }
 
   /** These come and none else, in this order. Where leaders die, in any order and some perhaps once more. */

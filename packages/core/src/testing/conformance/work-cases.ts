@@ -39,15 +39,12 @@ export const workCases: readonly ConformanceCase[] = [
       const a = await scene.worker({ slots: 2, acks: true });
       const b = await scene.worker({ slots: 2, acks: true, broker: await scene.connect() });
       await scene.enqueueOk(...jobs);
-      await scene.harness.eventually(
-        "60 deliveries",
-        () => a.deliveries.length + b.deliveries.length >= 60,
-      );
+      const came = (): readonly (string | undefined)[] => [...a.messageIds, ...b.messageIds];
+      await scene.harness.eventually("60 jobs", () => new Set(came()).size >= 60);
       await Promise.all([a.stop(), b.stop()]);
-      assert.deepEqual(
-        [...a.messageIds, ...b.messageIds].toSorted(),
-        jobs.map(({ id }) => id).toSorted(),
-      );
+      // An ack that dies with a leader brings its job again, perhaps to the other.
+      const ids = scene.harness.leadersDie === true ? [...new Set(came())] : came();
+      assert.deepEqual(ids.toSorted(), jobs.map(({ id }) => id).toSorted());
     },
   ),
 
@@ -93,8 +90,7 @@ export const workCases: readonly ConformanceCase[] = [
       worker.slotFreed();
       assert.equal(worker.deliveries.length, 1);
       worker.subscription.resume();
-      const { deliveryCount } = await worker.delivery(1);
-      assert.equal(deliveryCount, 1);
+      scene.deliveredTimes(await worker.delivery(1), 1);
     },
   ),
 
@@ -111,10 +107,7 @@ export const workCases: readonly ConformanceCase[] = [
       }
       await enqueued;
       await worker.delivery(299);
-      assert.deepEqual(
-        worker.deliveries.filter(({ deliveryCount }) => deliveryCount > 1),
-        [],
-      );
+      for (const delivery of worker.deliveries) scene.deliveredTimes(delivery, 1);
       assert.deepEqual(worker.messageIds.toSorted(), jobs.map(({ id }) => id).toSorted());
     },
   ),
@@ -133,11 +126,8 @@ export const workCases: readonly ConformanceCase[] = [
       await stopped.ack(held);
       await scene.enqueueOk(...jobs.slice(1));
       const next = await scene.worker();
-      const { deliveryCount } = await next.delivery(0);
-      assert.deepEqual(
-        [next.messageIds, stopped.messageIds, deliveryCount],
-        [[jobs[1]?.id], [jobs[0]?.id], 1],
-      );
+      scene.deliveredTimes(await next.delivery(0), 1);
+      assert.deepEqual([next.messageIds, stopped.messageIds], [[jobs[1]?.id], [jobs[0]?.id]]);
     },
   ),
 
@@ -169,7 +159,8 @@ export const workCases: readonly ConformanceCase[] = [
       const first = await (await scene.worker({ broker: dying })).delivery(0);
       await dying.close();
       const second = await (await scene.worker()).delivery(0);
-      assert.deepEqual([first.deliveryCount, second.deliveryCount], [1, 2]);
+      scene.deliveredTimes(first, 1);
+      scene.deliveredTimes(second, 2);
       assert.deepEqual(
         [second.message.body, second.message.headers],
         [first.message.body, first.message.headers],
