@@ -171,6 +171,40 @@ describe("a waiting job", () => {
     expect(await from.open()).toEqual([KEY]);
   });
 
+  test("is not run by a node that was cut off when it was cancelled, before that node knows", async () => {
+    const { clock, server, from } = scene();
+    const listed = gate();
+    const broker = new MemoryBroker({ clock, server });
+    const open = broker.documents.bind(broker);
+    let isSlow = false;
+    broker.documents = async (bucket) => {
+      const documents = await open(bucket);
+      const list = documents.list.bind(documents);
+      if (bucket !== CANCELLATIONS_BUCKET) return documents;
+      return Object.assign(documents, {
+        watch: async () => ({ stop: async () => {} }),
+        list: async () => {
+          if (isSlow) await listed.promise;
+          return list();
+        },
+      });
+    };
+    let runs = 0;
+    const job = jobThat(() => (runs += 1));
+    const { enqueue, history } = await simulatedNode({ jobs: [job], clock, server, broker });
+    broker.disconnect();
+    await enqueue("t.job");
+    await from.put();
+    isSlow = true;
+    broker.reconnect();
+    await clock.advance("1s");
+    expect(await history()).toEqual([]);
+    listed.open();
+    await clock.advance(0);
+    expect(await history()).toMatchObject([{ ...CANCELLED, attempts: 0 }]);
+    expect(runs).toBe(0);
+  });
+
   test("is cancelled although it was cancelled while its node was cut off", async () => {
     const { clock, server, from } = scene();
     const end = gate<number>();

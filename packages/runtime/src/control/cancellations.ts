@@ -50,6 +50,10 @@ export class Cancellations {
   /** What the watch told while a listing was under way: it knows better than the list. Undefined while there is none. */
   #toldMeanwhile: Set<string> | undefined;
   #listing: Promise<void> = Promise.resolve();
+  /** Counts the outages; the bucket was listed after so many. */
+  #outages = 0;
+  #listedAfter = 0;
+  #catchingUp: Promise<void> | undefined;
   readonly #sweeps: SweepRounds;
 
   constructor(options: CancellationsOptions) {
@@ -67,6 +71,27 @@ export class Cancellations {
     );
   }
 
+  /** Whether a job may have been cancelled in an outage that is over, and nobody here knows it yet. Asked for every job, so it must be cheap. */
+  get isBehind(): boolean {
+    return this.#listedAfter < this.#outages;
+  }
+
+  /** Resolves when `of` knows what was cancelled in the last outage. @throws MillraceError where the bucket can't be read */
+  catchUp(): Promise<void> {
+    this.#catchingUp ??= this.#listUntilKnown().finally(() => {
+      this.#catchingUp = undefined;
+    });
+    return this.#catchingUp;
+  }
+
+  async #listUntilKnown(): Promise<void> {
+    while (this.isBehind) {
+      const outages = this.#outages;
+      await this.#list();
+      this.#listedAfter = outages;
+    }
+  }
+
   /** Hear and watch first, then list: then nothing is missed. */
   async watch(): Promise<Stoppable> {
     const { broker, log } = this.#options;
@@ -74,9 +99,10 @@ export class Cancellations {
     this.#sweeps.start();
     const unwatchStatus = broker.onStatus((status) => {
       if (status !== "connected") return;
-      this.#list().catch((error: unknown) => {
+      this.#outages += 1;
+      this.catchUp().catch((error: unknown) => {
         log.warn({ error: recordError(error) }, "open cancellations could not be listed anew");
-        // A sweep lists them too. The watch has told what is new; only what is gone may be missing.
+        // Whoever needs it asks again, and a sweep lists them too.
         this.#sweeps.wanted();
       });
     });

@@ -94,11 +94,12 @@ export class Arrival {
   begin(): void {
     const { host, delivery } = this.#options;
     if (this.#crashes > 0) host.suspects.arrived(this);
-    const { poisonAfter, recentEnds } = host;
+    const { poisonAfter, recentEnds, cancellations } = host;
     if (
       delivery.deliveryCount > 1 ||
       this.#crashes >= poisonAfter ||
-      recentEnds.mayKnow(delivery.message)
+      recentEnds.mayKnow(delivery.message) ||
+      cancellations.isBehind
     )
       void this.#recall();
     else this.#admit(false);
@@ -142,7 +143,8 @@ export class Arrival {
   /**
    * A message that comes again was left without an ack. Whether its holder died before or after the outcome
    * was recorded is what the history knows: recorded means published, so only the ack is missing. The same where the server was
-   * killed and does not know that it comes again. And whether the crashes around it were its own doing is what the trials know.
+   * killed and does not know that it comes again. And whether the crashes around it were its own doing is what the trials know. What the admission asks
+   * has to be known by then: a job may have been cancelled while this node was cut off.
    */
   async #recall(): Promise<void> {
     const { host, delivery, envelope } = this.#options;
@@ -155,6 +157,7 @@ export class Arrival {
           ? findOnRecord(host.broker.history, envelope, message)
           : host.recentEnds.of(envelope, message));
         const convicted = this.#recorded === undefined && (await this.#isConvicted());
+        if (host.cancellations.isBehind) await host.cancellations.catchUp();
         if (this.#stage !== "recalling") return;
         if (this.#recorded !== undefined) this.#refuse({ kind: "recalled" });
         else this.#admit(convicted);
