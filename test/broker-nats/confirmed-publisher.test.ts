@@ -41,6 +41,25 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     });
   });
 
+  test("what nobody took at first is sent again in its order, also by a window that has seen others", async () => {
+    await using server = await start();
+    const proxy = await startProxy(server.url);
+    await using nc = await connect({ servers: proxy.url, ...options });
+    await workQueue(nc);
+    const publisher = new ConfirmedPublisher(nc, { window: 20, attemptTimeoutMs: 300 });
+    const publishAll = (ids: readonly string[]) =>
+      Promise.all(ids.map((each) => publisher.publish("jobs.a", body, id(each))));
+    const idsOf = (round: string) => Array.from({ length: 15 }, (_, n) => `${round}${n}`);
+    await publishAll(idsOf("before"));
+    const letThrough = proxy.dropToServer(({ subject }) => subject === "jobs.a");
+    const late = publishAll(idsOf("late"));
+    await nc.flush();
+    letThrough();
+    const sequences = (await late).map(({ sequence }) => sequence);
+    expect(sequences).toEqual(Array.from({ length: 15 }, (_, n) => 16 + n));
+    await publisher.close();
+  });
+
   test("publishMany takes items as there is room and gives an outcome for each", async () => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
