@@ -19,6 +19,19 @@ describe("startChild", () => {
     await expect(child.exit(10_000)).resolves.toEqual({ code: 7, signal: null });
   });
 
+  it("hears each of many messages that come in one turn, one call after the other", async () => {
+    outOfCluster();
+    const child = startChild(PROGRAM);
+    await child.message(isReady, 10_000);
+    const isCount = (message: unknown): message is { readonly count: number } =>
+      typeof message === "object" && message !== null && "count" in message;
+    const first = child.message(isCount, 10_000);
+    child.send({ countTo: 100 });
+    const heard = [(await first).count];
+    while (heard.length < 100) heard.push((await child.message(isCount, 10_000)).count);
+    expect(heard).toEqual(Array.from({ length: 100 }, (_, n) => n + 1));
+  });
+
   it("kills with real signals", async () => {
     const child = startChild(PROGRAM);
     await child.message(isReady, 10_000);

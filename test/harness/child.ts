@@ -77,7 +77,10 @@ export function startChild(file: string, options: ChildOptions = {}): TestChild 
     const found = new Promise<T>((resolve, reject) => {
       watch = () => {
         const taken = take();
-        if (taken !== undefined) resolve(taken.found);
+        if (taken === undefined) return;
+        // At once: of two messages in one turn this one would take the second as well, and nobody would ever hear it.
+        watchers.delete(watch);
+        resolve(taken.found);
       };
       watchers.add(watch);
       watch();
