@@ -163,8 +163,7 @@ export class Exchange<T> {
     holds: (parcel: Parcel<T>) => boolean,
     errorOf: (parcel: Parcel<T>) => MillraceError,
   ): void {
-    for (const parcel of this.#inFlight.values())
-      if (holds(parcel)) this.#fail(parcel, errorOf(parcel));
+    for (const parcel of this.#inFlight.inOrder(holds)) this.#fail(parcel, errorOf(parcel));
     const waiting = this.#waiting.removeWhere(
       (item) => "token" in item && holds(item),
     ) as Parcel<T>[];
@@ -299,12 +298,13 @@ export class Exchange<T> {
     this.#tick += 1;
     const bornBefore = this.#tick - Math.ceil(this.#options.timeoutMs / this.#tickMs);
     const sentBefore = this.#tick - Math.ceil(this.#options.attemptTimeoutMs / this.#tickMs);
+    const isDue = ({ bornTick, sentTick }: Parcel<T>): boolean =>
+      bornTick < bornBefore || sentTick < sentBefore;
     // What is sent again keeps its order, so that a queue does too where it can.
-    for (const parcel of this.#inFlight.inOrder(({ sentTick }) => sentTick < sentBefore)) {
-      if (parcel.bornTick >= bornBefore && this.#mayRepeat(parcel)) this.#transmit(parcel);
-    }
-    for (const parcel of this.#inFlight.values())
+    for (const parcel of this.#inFlight.inOrder(isDue)) {
       if (parcel.bornTick < bornBefore) this.#fail(parcel, this.#options.timedOut(parcel));
+      else if (this.#mayRepeat(parcel)) this.#transmit(parcel);
+    }
     const late = this.#waiting.removeWhere(
       (item) => "token" in item && item.bornTick < bornBefore,
     ) as Parcel<T>[];

@@ -24,7 +24,7 @@ test("holds what a map would hold, whatever is put and removed in whatever order
         expect(slots.size).toBe(model.size);
         expect(slots.full).toBe(model.size === 5);
         for (const token of everyToken) expect(slots.get(token)).toBe(model.get(token));
-        expect(new Set(slots.values())).toEqual(new Set(model.values()));
+        expect(new Set(slots.inOrder(() => true))).toEqual(new Set(model.values()));
       }
     }),
   );

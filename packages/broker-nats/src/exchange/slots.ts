@@ -48,12 +48,7 @@ export class Slots<T extends Tokened> {
     this.#free.push(slot);
   }
 
-  /** In no order. What is put or removed meanwhile may or may not be among them. */
-  *values(): Generator<T> {
-    for (const thing of this.#things) if (thing !== undefined) yield thing;
-  }
-
-  /** Those that pass, in the order in which they were put. */
+  /** Those that pass at this moment, in the order in which they were put. */
   inOrder(passes: (thing: T) => boolean): readonly T[] {
     return this.#things
       .filter((thing): thing is T => thing !== undefined && passes(thing))
