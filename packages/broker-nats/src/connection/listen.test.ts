@@ -11,7 +11,7 @@ test("a subscription that could not be confirmed is taken back: the next try wou
   const patient = {
     flush: () => Promise.reject(new Error("the connection broke")),
   } as unknown as NatsConnection;
-  const listening = listen(nc, { patient, subject: "s", doing: "listen", hear: () => {} });
+  const listening = listen({ nc, patient }, { subject: "s", doing: "listen", hear: () => {} });
   await expect(listening).rejects.toThrow("the connection broke");
   expect(unsubscribe).toHaveBeenCalledOnce();
 });

@@ -47,12 +47,11 @@ export function listRunning(
 }
 
 export function answerListRunning(
-  { nc, patient, names }: ServerAccess,
+  server: ServerAccess,
   answer: () => readonly RunningJob[],
 ): Promise<Stoppable> {
-  return listen(nc, {
-    patient,
-    subject: names.running,
+  return listen(server, {
+    subject: server.names.running,
     doing: "answer which jobs run",
     hear: (msg) => {
       const queue = msg.string();

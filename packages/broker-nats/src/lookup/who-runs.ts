@@ -31,12 +31,11 @@ export async function whoRuns(
 }
 
 export function answerWhoRuns(
-  { nc, patient, names }: ServerAccess,
+  server: ServerAccess,
   answer: (id: string) => RunningJob | undefined,
 ): Promise<Stoppable> {
-  return listen(nc, {
-    patient,
-    subject: names.whoRuns,
+  return listen(server, {
+    subject: server.names.whoRuns,
     doing: "answer who runs a job",
     hear: (msg) => {
       const job = answer(msg.string());

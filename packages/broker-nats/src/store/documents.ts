@@ -199,10 +199,8 @@ export class NatsDocuments implements DocumentStore {
   async hearPuts(
     listener: (put: Pick<Document, "key" | "value">) => void,
   ): Promise<{ stop(): Promise<void> }> {
-    const { nc, patient } = this.#server;
     const prefix = `$KV.${this.#bucket}.`;
-    return listen(nc, {
-      patient,
+    return listen(this.#server, {
       subject: `${prefix}>`,
       doing: `listen to ${this.#bucket}`,
       onProblem: this.#onProblem,

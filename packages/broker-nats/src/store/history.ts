@@ -8,7 +8,6 @@ import {
   type TailQuery,
 } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
-import { watchConnection } from "../connection/connection-events.ts";
 import { listen } from "../connection/listen.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
@@ -86,27 +85,23 @@ export class NatsHistory implements HistoryStore {
     query: HistoryQuery,
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
-    const { nc, patient, names } = this.#server;
-    const problem = (error: unknown): void => this.#onProblem(error, "follow a job");
+    const doing = "follow a job";
+    const problem = (error: unknown): void => this.#onProblem(error, doing);
     const follower = new HistoryFollower(() => this.read(query), listener, problem);
-    const sub = nc.subscribe(names.history(query.queue, query.id), {
-      callback: (error, msg) => {
-        if (error) return problem(error);
+    const listening = await listen(this.#server, {
+      subject: this.#server.names.history(query.queue, query.id),
+      doing,
+      onProblem: problem,
+      hear: (msg) => {
         const record = readHistoryRecord(msg.data);
         if (record !== undefined) follower.heard(record);
       },
+      onMissed: () => follower.missed(),
     });
-    const unwatch = watchConnection(nc, (status) => {
-      if (status.type === "reconnect") follower.missed();
-    });
-    // Not before the server knows of the subscription may the caller read what came before it.
-    await request("follow a job", () => patient.flush());
     return {
       stop: () => {
         follower.stop();
-        unwatch();
-        if (!nc.isClosed()) sub.unsubscribe();
-        return Promise.resolve();
+        return listening.stop();
       },
     };
   }
@@ -115,10 +110,8 @@ export class NatsHistory implements HistoryStore {
     { queue }: { readonly queue?: string },
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
-    const { nc, patient, names } = this.#server;
-    return listen(nc, {
-      patient,
-      subject: names.history(queue),
+    return listen(this.#server, {
+      subject: this.#server.names.history(queue),
       doing: "watch the history",
       onProblem: this.#onProblem,
       hear: (msg) => {

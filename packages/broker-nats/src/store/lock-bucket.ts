@@ -1,6 +1,7 @@
 import type { HeldLock, Stoppable } from "@millrace/core";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
+import { listen } from "../connection/listen.ts";
 import { isWrongSequence, request } from "../jetstream-errors.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
 import { type LockEntry, type LockValue, readLockValue } from "./lock-entry.ts";
@@ -126,21 +127,15 @@ export class LockBucket {
 
   async onRelease(name: string, listener: () => void): Promise<Stoppable> {
     const { nc, names } = this.#server;
-    return request(`listen to the lock ${name}`, async () => {
-      const subscription = nc.subscribe(names.lockReleased(toLockKey(name)), {
-        callback: (error) => {
-          // A subscription that ends is told by the connection's own events, and a waiter looks by itself now and then.
-          if (error === null) listener();
-        },
-      });
-      try {
-        await nc.flush();
-      } catch (error) {
-        subscription.unsubscribe();
-        throw error;
-      }
-      return { stop: async () => subscription.unsubscribe() };
-    });
+    // Not patiently, and no problem is reported: a waiter looks by itself now and then.
+    return listen(
+      { nc, patient: nc },
+      {
+        subject: names.lockReleased(toLockKey(name)),
+        doing: `listen to the lock ${name}`,
+        hear: listener,
+      },
+    );
   }
 
   /** Epoch milliseconds by the clock that dates the entries. */

@@ -6,7 +6,7 @@ import {
   type ProgressStore,
   type Stoppable,
 } from "@millrace/core";
-import { watchConnection } from "../connection/connection-events.ts";
+import { listen } from "../connection/listen.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
@@ -73,27 +73,24 @@ export class NatsProgress implements ProgressStore {
   }
 
   async follow(job: Job, listener: (report: ProgressReport) => void): Promise<Stoppable> {
-    const { nc, patient } = this.#server;
+    let isStopped = false;
     const tell = (report: ProgressReport | undefined): void => {
-      if (report !== undefined && !sub.isClosed()) listener(report);
+      if (report !== undefined && !isStopped) listener(report);
     };
-    const sub = nc.subscribe(this.#subject(job), {
-      callback: (error, msg) =>
-        error ? this.#onProblem(error, "follow a job's progress") : tell(readReport(msg.data)),
-    });
-    const unwatch = watchConnection(nc, ({ type }) => {
-      if (type === "reconnect")
-        this.latest(job).then(tell, (error: unknown) =>
+    const listening = await listen(this.#server, {
+      subject: this.#subject(job),
+      doing: "follow a job's progress",
+      onProblem: this.#onProblem,
+      hear: (msg) => tell(readReport(msg.data)),
+      onMissed: () =>
+        void this.latest(job).then(tell, (error: unknown) =>
           this.#onProblem(error, "catch up with a job's progress"),
-        );
+        ),
     });
-    // Not before the server knows of the subscription may the caller read what came before it.
-    await request("follow a job's progress", () => patient.flush());
     return {
       stop: () => {
-        unwatch();
-        if (!nc.isClosed()) sub.unsubscribe();
-        return Promise.resolve();
+        isStopped = true;
+        return listening.stop();
       },
     };
   }
