@@ -13,6 +13,7 @@ import {
   recordError,
   type Stoppable,
 } from "@millrace/core";
+import { KnownAfterOutage } from "../execution/known-after-outage.ts";
 import { SweepRounds } from "./sweep-rounds.ts";
 import { sweepCancellations } from "./sweep-cancellations.ts";
 
@@ -50,10 +51,7 @@ export class Cancellations {
   /** What the watch told while a listing was under way: it knows better than the list. Undefined while there is none. */
   #toldMeanwhile: Set<string> | undefined;
   #listing: Promise<void> = Promise.resolve();
-  /** Counts the outages; the bucket was listed after so many. */
-  #outages = 0;
-  #listedAfter = 0;
-  #catchingUp: Promise<void> | undefined;
+  readonly #known = new KnownAfterOutage(() => this.#list());
   readonly #sweeps: SweepRounds;
 
   constructor(options: CancellationsOptions) {
@@ -73,23 +71,12 @@ export class Cancellations {
 
   /** Whether a job may have been cancelled in an outage that is over, and nobody here knows it yet. Asked for every job, so it must be cheap. */
   get isBehind(): boolean {
-    return this.#listedAfter < this.#outages;
+    return this.#known.isStale;
   }
 
   /** Resolves when `of` knows what was cancelled in the last outage. @throws MillraceError where the bucket can't be read */
   catchUp(): Promise<void> {
-    this.#catchingUp ??= this.#listUntilKnown().finally(() => {
-      this.#catchingUp = undefined;
-    });
-    return this.#catchingUp;
-  }
-
-  async #listUntilKnown(): Promise<void> {
-    while (this.isBehind) {
-      const outages = this.#outages;
-      await this.#list();
-      this.#listedAfter = outages;
-    }
+    return this.#known.catchUp();
   }
 
   /** Hear and watch first, then list: then nothing is missed. */
@@ -97,18 +84,8 @@ export class Cancellations {
     const { broker, log } = this.#options;
     const documents = await this.#documents();
     this.#sweeps.start();
-    const unwatchStatus = broker.onStatus((status) => {
-      if (status !== "connected") return;
-      this.#outages += 1;
-      this.catchUp().catch((error: unknown) => {
-        log.warn({ error: recordError(error) }, "open cancellations could not be listed anew");
-        // Whoever needs it asks again, and a sweep lists them too.
-        this.#sweeps.wanted();
-      });
-    });
     const listeners: Stoppable[] = [];
     const stop = async (): Promise<void> => {
-      unwatchStatus();
       this.#sweeps.stop();
       await Promise.all(listeners.map((listener) => listener.stop()));
     };
@@ -119,7 +96,12 @@ export class Cancellations {
         this.#learn(key, document);
       };
       listeners.push(await documents.watch(told));
-      await this.#list();
+      const failed = (error: unknown): void => {
+        log.warn({ error: recordError(error) }, "open cancellations could not be listed anew");
+        // A sweep lists them too.
+        this.#sweeps.wanted();
+      };
+      listeners.push(await this.#known.open(broker, failed));
     } catch (error) {
       await stop();
       throw error;

@@ -8,6 +8,7 @@ import type {
   Stoppable,
   StoredRecord,
 } from "@millrace/core";
+import { KnownAfterOutage } from "./known-after-outage.ts";
 
 /** A server writes down what it has delivered ten times a second, at the most; a busy one takes longer. */
 const WITHIN_MS = 2_000;
@@ -27,36 +28,21 @@ export class RecentEnds {
   readonly #broker: EndsBroker;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #ends = new Map<string, End>();
+  readonly #known = new KnownAfterOutage(() => this.#read());
   #forgetAtMs = 0;
-  /** Counts the outages, the time before the start among them; the history was read after so many. */
-  #outages = 1;
-  #readAfter = 0;
-  #reading: Promise<void> | undefined;
 
   constructor(broker: EndsBroker, clock: Pick<Clock, "monotonic">) {
     this.#broker = broker;
     this.#clock = clock;
   }
 
-  async open(): Promise<Stoppable> {
-    const unwatch = this.#broker.onStatus((status) => {
-      if (status !== "connected") return;
-      this.#outages += 1;
-      // Whoever needs it reads again, and has the error.
-      this.#read().catch(() => undefined);
-    });
-    try {
-      await this.#read();
-    } catch (error) {
-      unwatch();
-      throw error;
-    }
-    return { stop: async () => unwatch() };
+  open(): Promise<Stoppable> {
+    return this.#known.open(this.#broker);
   }
 
   /** Whether `of` has to be asked. Asked for every job, so it must be cheap. */
   mayKnow({ queue, sequence }: QueueMessage): boolean {
-    return this.#isStale || (this.#ends.size > 0 && this.#ends.has(keyOf(queue, sequence)));
+    return this.#known.isStale || (this.#ends.size > 0 && this.#ends.has(keyOf(queue, sequence)));
   }
 
   /** @returns how this very message was settled before, if it was */
@@ -64,7 +50,7 @@ export class RecentEnds {
     { id, generation }: Envelope,
     { queue, sequence, storedAt }: QueueMessage,
   ): Promise<Pick<HistoryRecord, "state"> | undefined> {
-    while (this.#isStale) await this.#read();
+    while (this.#known.isStale) await this.#known.catchUp();
     if (this.#clock.monotonic() >= this.#forgetAtMs) this.#ends.clear();
     const end = this.#ends.get(keyOf(queue, sequence));
     if (end?.id !== id || end.generation !== generation) return undefined;
@@ -72,26 +58,10 @@ export class RecentEnds {
     return storedAt <= end.storedAt ? end : undefined;
   }
 
-  /** One read at a time; one that a reconnect has overtaken is made again. */
-  #read(): Promise<void> {
-    this.#reading ??= this.#readAll().finally(() => {
-      this.#reading = undefined;
-    });
-    return this.#reading;
-  }
-
-  async #readAll(): Promise<void> {
-    while (this.#isStale) {
-      const outages = this.#outages;
-      const records = await this.#broker.history.tail({ withinMs: WITHIN_MS, limit: MOST });
-      this.#forgetAtMs = this.#clock.monotonic() + REMEMBERED_MS;
-      for (const stored of records) this.#note(stored);
-      this.#readAfter = outages;
-    }
-  }
-
-  get #isStale(): boolean {
-    return this.#readAfter < this.#outages;
+  async #read(): Promise<void> {
+    const records = await this.#broker.history.tail({ withinMs: WITHIN_MS, limit: MOST });
+    this.#forgetAtMs = this.#clock.monotonic() + REMEMBERED_MS;
+    for (const stored of records) this.#note(stored);
   }
 
   /** Those of the outage before are kept as well, within the same limit: the oldest go. */
