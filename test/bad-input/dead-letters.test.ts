@@ -7,7 +7,7 @@ import { within } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { BAD_MESSAGES, GOOD } from "./bad-messages.ts";
-import { type BareClient, bareClient, UNDISTURBED } from "./bare-client.ts";
+import { type BareClient, bareClient, UNDISTURBED } from "../harness/bare-client.ts";
 import { strictJob } from "./strict-job.ts";
 
 const QUEUE = "bad";

@@ -4,7 +4,7 @@ import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { BAD_MESSAGES, GOOD } from "./bad-messages.ts";
-import { bareClient, UNDISTURBED } from "./bare-client.ts";
+import { bareClient, UNDISTURBED } from "../harness/bare-client.ts";
 import { seededRandom, randomBody } from "./random-bodies.ts";
 import { strictJob } from "./strict-job.ts";
 

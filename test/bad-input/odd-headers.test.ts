@@ -3,7 +3,7 @@ import { beforeAll, expect, it } from "vitest";
 import { within } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { publishRaw, UNDISTURBED } from "./bare-client.ts";
+import { publishRaw, UNDISTURBED } from "../harness/bare-client.ts";
 
 const QUEUE = "heads";
 

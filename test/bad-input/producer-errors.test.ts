@@ -4,7 +4,7 @@ import { eventually, within } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { GOOD } from "./bad-messages.ts";
-import { bareClient, UNDISTURBED } from "./bare-client.ts";
+import { bareClient, UNDISTURBED } from "../harness/bare-client.ts";
 import { strictJob } from "./strict-job.ts";
 
 const envelope = (id: string, queue: string, more: Partial<Envelope> = {}): Envelope => ({

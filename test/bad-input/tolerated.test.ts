@@ -5,7 +5,7 @@ import { eventually, within } from "../harness/deadline.ts";
 import { type NodeOnServer, startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { GOOD } from "./bad-messages.ts";
-import { type BareClient, bareClient, UNDISTURBED } from "./bare-client.ts";
+import { type BareClient, bareClient, UNDISTURBED } from "../harness/bare-client.ts";
 
 const QUEUE = "odd";
 

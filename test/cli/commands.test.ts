@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { connect } from "millrace";
 import { beforeEach, expect, test } from "vitest";
-import { bareClient } from "../bad-input/bare-client.ts";
+import { bareClient } from "../harness/bare-client.ts";
 import { clusterMode } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";

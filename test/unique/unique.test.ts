@@ -2,7 +2,7 @@ import { type EnqueueOptions, type HistoryRecord, UNIQUE_BUCKET } from "@millrac
 import { cancel, connect, createNode } from "millrace";
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
-import { bareClient } from "../bad-input/bare-client.ts";
+import { bareClient } from "../harness/bare-client.ts";
 import { millraceHere } from "../cli/millrace.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";

@@ -1,6 +1,7 @@
 import {
   CANCELLATIONS_BUCKET,
   defineJob,
+  type DocumentStore,
   type JobOptions,
   MillraceError,
   snooze,
@@ -33,6 +34,25 @@ function scene() {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
   return { clock, server, from: canceller(clock, server) };
+}
+
+/** A broker whose watch of the cancellations is dead and nobody knows it yet. */
+function withDeadWatch(
+  clock: SimulatedClock,
+  server: MemoryServer,
+  changed: (documents: DocumentStore) => Partial<DocumentStore>,
+): MemoryBroker {
+  const broker = new MemoryBroker({ clock, server });
+  const open = broker.documents.bind(broker);
+  broker.documents = async (bucket) => {
+    const documents = await open(bucket);
+    return bucket === CANCELLATIONS_BUCKET
+      ? Object.assign(documents, changed(documents), {
+          watch: async () => ({ stop: async () => {} }),
+        })
+      : documents;
+  };
+  return broker;
 }
 
 const CANCELLED = { state: "cancelled", outcome: "cancelled", reason: "user left" };
@@ -174,21 +194,16 @@ describe("a waiting job", () => {
   test("is not run by a node that was cut off when it was cancelled, before that node knows", async () => {
     const { clock, server, from } = scene();
     const listed = gate();
-    const broker = new MemoryBroker({ clock, server });
-    const open = broker.documents.bind(broker);
     let isSlow = false;
-    broker.documents = async (bucket) => {
-      const documents = await open(bucket);
+    const broker = withDeadWatch(clock, server, (documents) => {
       const list = documents.list.bind(documents);
-      if (bucket !== CANCELLATIONS_BUCKET) return documents;
-      return Object.assign(documents, {
-        watch: async () => ({ stop: async () => {} }),
+      return {
         list: async () => {
           if (isSlow) await listed.promise;
           return list();
         },
-      });
-    };
+      };
+    });
     let runs = 0;
     const job = jobThat(() => (runs += 1));
     const { enqueue, history } = await simulatedNode({ jobs: [job], clock, server, broker });
@@ -247,24 +262,19 @@ test("a delayed job that is brought to be cancelled does not run where nobody ha
 });
 
 describe("a cancellation that the watch is silent about", () => {
-  /** A node whose watch is dead and nobody knows it yet; and what a test has it hear. */
+  /** A node, and what a test has it hear. */
   async function deafScene(handle: Handle) {
     const { clock, server, from } = scene();
-    const ears = new Set<(put: { key: string; value: unknown }) => void>();
-    const broker = new MemoryBroker({ clock, server });
-    const open = broker.documents.bind(broker);
-    broker.documents = async (bucket) => {
-      const documents = await open(bucket);
-      if (bucket !== CANCELLATIONS_BUCKET) return documents;
+    const ears = new Set<Parameters<DocumentStore["hearPuts"]>[0]>();
+    const broker = withDeadWatch(clock, server, (documents) => {
       const hearPuts = documents.hearPuts.bind(documents);
-      return Object.assign(documents, {
-        watch: async () => ({ stop: async () => {} }),
-        hearPuts: (listener: (put: { key: string; value: unknown }) => void) => {
+      return {
+        hearPuts: (listener) => {
           ears.add(listener);
           return hearPuts(listener);
         },
-      });
-    };
+      };
+    });
     const made = await simulatedNode({ jobs: [jobThat(handle)], slots: 1, clock, server, broker });
     const say = (value: unknown): void => ears.forEach((ear) => ear({ key: KEY, value }));
     return { ...made, from, say };

@@ -210,7 +210,7 @@ export const documentCases: readonly ConformanceCase[] = [
       await ear.stop();
       await ear.stop();
       await other.put(key("a"), { n: 3 });
-      // What is told to a watcher would have been heard by now.
+      // What is stored has passed whoever listens.
       await scene.harness.eventually("the third put is there", async () => {
         const { revision = 0 } = (await documents.get(key("a"))) ?? {};
         return revision > first;

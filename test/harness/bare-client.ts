@@ -1,9 +1,9 @@
 import { createConnection } from "node:net";
 import { headers as newHeaders } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
-import { DOGGED } from "../harness/administrator.ts";
-import { cleanUpLater } from "../harness/cleanup.ts";
-import { eventually, within } from "../harness/deadline.ts";
+import { DOGGED } from "./administrator.ts";
+import { cleanUpLater } from "./cleanup.ts";
+import { eventually, within } from "./deadline.ts";
 
 /** What JetStream answered a publish. */
 export interface Ack {
