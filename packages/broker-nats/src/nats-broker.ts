@@ -10,6 +10,7 @@ import {
   type EnqueueResult,
   type Envelope,
   type HistoryStore,
+  type Lease,
   type LockStore,
   MillraceError,
   type QueueStore,
@@ -235,11 +236,11 @@ export class NatsBroker implements Broker {
     );
   }
 
-  async requeue(envelope: Envelope): Promise<void> {
+  async requeue(envelope: Envelope, { lease }: { readonly lease?: Lease } = {}): Promise<void> {
     this.#requireOpen();
     // Whether a delayed job is scheduled or parked is known once the streams are.
     await this.#ensureStreams();
-    await this.#settler.requeue(envelope);
+    await this.#settler.requeue(envelope, lease);
   }
 
   async moveDueJobs(): Promise<Stoppable> {

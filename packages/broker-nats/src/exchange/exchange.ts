@@ -5,6 +5,7 @@ import { MillraceError } from "../errors.ts";
 import { Fifo } from "../wire/fifo.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { publishFrame } from "../wire/publish-frame.ts";
+import { connectionClosed, permissionDenied, refusedByClient } from "./failures.ts";
 import { Slots } from "./slots.ts";
 
 /** The reply settles nothing: the message is sent again when its turn comes. */
@@ -20,6 +21,11 @@ export type Verdict<T> = T | MillraceError | typeof RETRY | typeof UNHEARD;
 export interface Sink<T> {
   done(value: T, index: number): void;
   failed(error: MillraceError, index: number): void;
+  /**
+   * Why the message must not go out any more, if so: it then fails with this. Asked before it goes out later than it was given, or once more;
+   * its sender asks itself before it gives it.
+   */
+  revoked?(index: number): MillraceError | undefined;
 }
 
 /** One message until its answer. Only the exchange writes to it. */
@@ -230,7 +236,9 @@ export class Exchange<T> {
       const item = this.#waiting.shift();
       if (item === undefined) break;
       if ("token" in item) {
-        this.#start(item);
+        const revoked = revocationOf(item);
+        if (revoked === undefined) this.#start(item);
+        else item.sink.failed(revoked, item.index);
         continue;
       }
       const parcel = item.next();
@@ -253,6 +261,13 @@ export class Exchange<T> {
     return this.#options.repeatable || attempts === unheard;
   }
 
+  /** What was revoked meanwhile is not sent once more: whoever may act in its sender's place may have acted. */
+  #transmitAgain(parcel: Parcel<T>): void {
+    const revoked = revocationOf(parcel);
+    if (revoked === undefined) this.#transmit(parcel);
+    else this.#fail(parcel, revoked);
+  }
+
   #observe(status: Status): void {
     if (status.type === "disconnect") this.#link = "down";
     if (status.type === "reconnect") this.#resume();
@@ -264,7 +279,7 @@ export class Exchange<T> {
   #resume(): void {
     this.#link = "up";
     for (const parcel of this.#inFlight.inOrder(() => true)) {
-      if (this.#mayRepeat(parcel)) this.#transmit(parcel);
+      if (this.#mayRepeat(parcel)) this.#transmitAgain(parcel);
       else this.#fail(parcel, this.#options.timedOut(parcel));
     }
   }
@@ -298,19 +313,25 @@ export class Exchange<T> {
     this.#tick += 1;
     const bornBefore = this.#tick - Math.ceil(this.#options.timeoutMs / this.#tickMs);
     const sentBefore = this.#tick - Math.ceil(this.#options.attemptTimeoutMs / this.#tickMs);
-    const isDue = ({ bornTick, sentTick }: Parcel<T>): boolean =>
-      bornTick < bornBefore || sentTick < sentBefore;
+    const isDue = (parcel: Parcel<T>): boolean =>
+      parcel.bornTick < bornBefore ||
+      parcel.sentTick < sentBefore ||
+      revocationOf(parcel) !== undefined;
     // What is sent again keeps its order, so that a queue does too where it can.
     for (const parcel of this.#inFlight.inOrder(isDue)) {
-      if (parcel.bornTick < bornBefore) this.#fail(parcel, this.#options.timedOut(parcel));
-      else if (this.#mayRepeat(parcel)) this.#transmit(parcel);
+      if (parcel.bornTick < bornBefore) this.#fail(parcel, this.#failureOf(parcel));
+      else if (this.#mayRepeat(parcel)) this.#transmitAgain(parcel);
     }
     const late = this.#waiting.removeWhere(
-      (item) => "token" in item && item.bornTick < bornBefore,
+      (item) => "token" in item && (item.bornTick < bornBefore || revocationOf(item) !== undefined),
     ) as Parcel<T>[];
-    for (const parcel of late) parcel.sink.failed(this.#options.timedOut(parcel), parcel.index);
+    for (const parcel of late) parcel.sink.failed(this.#failureOf(parcel), parcel.index);
     this.#fill();
     if (this.pending === 0) this.#stopTimer();
+  }
+
+  #failureOf(parcel: Parcel<T>): MillraceError {
+    return revocationOf(parcel) ?? this.#options.timedOut(parcel);
   }
 
   #settleIdle(): void {
@@ -329,35 +350,6 @@ export class Exchange<T> {
   }
 }
 
-function connectionClosed(parcel: Parcel<unknown>): MillraceError {
-  const fate = parcel.attempts === 0 ? "was never sent" : "may or may not have been received";
-  return new MillraceError(
-    "connection-closed",
-    `The NATS connection is closed; the message for ${parcel.subject} ${fate}. Connect again and repeat it with the same id.`,
-  );
-}
-
-function refusedByClient(parcel: Parcel<unknown>, cause: unknown): MillraceError {
-  const closed =
-    cause instanceof Error &&
-    (cause.name === "ClosedConnectionError" || cause.name === "DrainingConnectionError");
-  if (closed)
-    return new MillraceError(
-      "connection-closed",
-      `The NATS connection is closing; the message for ${parcel.subject} was not sent. Connect again and repeat it with the same id.`,
-      { cause },
-    );
-  return new MillraceError(
-    "invalid-message",
-    `The message for ${JSON.stringify(parcel.subject)} can't be sent: ${String(cause)}`,
-    { cause },
-  );
-}
-
-function permissionDenied(cause: Error, action: string): MillraceError {
-  return new MillraceError(
-    "permission-denied",
-    `The NATS user may not ${action}. Grant the permission to the user of this connection.`,
-    { cause },
-  );
+function revocationOf<T>({ sink, index }: Parcel<T>): MillraceError | undefined {
+  return sink.revoked?.(index);
 }

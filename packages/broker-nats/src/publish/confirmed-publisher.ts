@@ -72,9 +72,18 @@ export class ConfirmedPublisher {
     return this.#exchange.pending;
   }
 
-  publish(subject: string, data: Uint8Array, headers: Publication["headers"]): Promise<PubAck> {
+  /** @param revoked why it must not go out any more, if so: see `Sink` */
+  publish(
+    subject: string,
+    data: Uint8Array,
+    headers: Publication["headers"],
+    revoked?: () => MillraceError | undefined,
+  ): Promise<PubAck> {
+    const refused = revoked?.();
+    if (refused !== undefined) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
-      this.send({ subject, data, headers }, { done: resolve, failed: reject }, 0);
+      const sink = { done: resolve, failed: reject };
+      this.send({ subject, data, headers }, revoked === undefined ? sink : { ...sink, revoked }, 0);
     });
   }
 

@@ -2,7 +2,8 @@ import {
   type DeadLetter,
   type Envelope,
   type HistoryRecord,
-  MillraceError,
+  type Lease,
+  type MillraceError,
   type SettlementStep,
   systemClock,
 } from "@millrace/core";
@@ -20,6 +21,7 @@ import type { SizeLimits } from "../topology/size-limits.ts";
 import type { NatsDelivery } from "../work/nats-delivery.ts";
 import { writeDeadLetterHeaders } from "./dead-letter-headers.ts";
 import { requeueMessage } from "./envelope-message.ts";
+import { leaseOver, revokedWith } from "./lease-over.ts";
 import { writeHistoryRecord } from "./history-message.ts";
 
 /** Subject and framing around a record's body. */
@@ -49,9 +51,10 @@ export class Settler {
   }
 
   /** Publishes an envelope where only the runtime may, now or for its time. */
-  async requeue(envelope: Envelope): Promise<void> {
+  async requeue(envelope: Envelope, lease?: Lease): Promise<void> {
     const { subject, data, headers } = this.#requeued(envelope);
-    await this.#options.publisher.publish(subject, data, headers);
+    const revoked = revokedWith(lease, `the job ${envelope.id} is published`);
+    await this.#options.publisher.publish(subject, data, headers, revoked);
   }
 
   /** @param index the step's place in its settlement */
@@ -193,6 +196,11 @@ class Passage implements Sink<PubAck> {
     this.#reject(error);
   }
 
+  /** A step that was not confirmed in time is sent again only by who may still settle the job. */
+  revoked(): MillraceError | undefined {
+    return overFor(this.#delivery);
+  }
+
   /** For the next try, or the next call: a settlement that goes through in one has nothing to note. */
   #note(): void {
     const { confirmed = [] } = this.#delivery;
@@ -200,10 +208,13 @@ class Passage implements Sink<PubAck> {
   }
 }
 
-function requireHeld({ lease, message }: NatsDelivery): void {
-  if (lease.isHeld()) return;
-  throw new MillraceError(
-    "lease-lost",
-    `The lease of the message ${message.sequence} of the queue ${message.queue} is over, or it is settled: another node may hold the job. Settle nothing more of it.`,
-  );
+function requireHeld(delivery: NatsDelivery): void {
+  const over = overFor(delivery);
+  if (over !== undefined) throw over;
+}
+
+function overFor({ lease, message }: NatsDelivery): MillraceError | undefined {
+  return lease.isHeld()
+    ? undefined
+    : leaseOver(`the message ${message.sequence} of the queue ${message.queue} is settled`);
 }

@@ -5,10 +5,12 @@ import {
   decodeBody,
   encodeMsgpack,
   type EndedMember,
+  type Lease,
   type MillraceError,
 } from "@millrace/core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { revokedWith } from "../settlement/lease-over.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import { batchStream } from "../topology/streams.ts";
 import { nextMessage } from "./next-message.ts";
@@ -54,10 +56,21 @@ export class NatsBatches implements BatchStore {
     if (failure !== undefined) throw failure;
   }
 
-  async leave(batch: string, id: string, end: BatchEnd): Promise<boolean> {
+  async leave(
+    batch: string,
+    id: string,
+    end: BatchEnd,
+    { lease }: { readonly lease?: Lease } = {},
+  ): Promise<boolean> {
     const { names } = this.#server;
+    const revoked = revokedWith(lease, `the job ${id} leaves its batch`);
     // Ended first: whoever sees no member left must see how each has ended.
-    await this.#publisher.publish(names.batchEnded(batch, id), encodeMsgpack(end), undefined);
+    await this.#publisher.publish(
+      names.batchEnded(batch, id),
+      encodeMsgpack(end),
+      undefined,
+      revoked,
+    );
     await this.#purge(names.batchMember(batch, id));
     return (await this.#first(names.batchMember(batch, "*"))) !== undefined;
   }

@@ -1,5 +1,6 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
+import type { Lease } from "./broker.ts";
 
 /** How a job of a batch ended; `refused`: it could not be enqueued at all. */
 export type BatchEnd =
@@ -28,8 +29,19 @@ export interface BatchStore {
   open(batch: Batch): Promise<void>;
   /** These jobs belong to it. One that has ended already stays ended. */
   join(batch: string, ids: readonly string[]): Promise<void>;
-  /** The job has ended. @returns whether others have not */
-  leave(batch: string, id: string, end: BatchEnd): Promise<boolean>;
+  /**
+   * The job has ended.
+   *
+   * @param options.lease of the delivery that is settled by it: once it is lost, nothing is sent any more
+   * @returns whether others have not
+   * @throws MillraceError `lease-lost`
+   */
+  leave(
+    batch: string,
+    id: string,
+    end: BatchEnd,
+    options?: { readonly lease?: Lease },
+  ): Promise<boolean>;
   /** @returns undefined where there is no such batch, or it was removed */
   find(batch: string): Promise<Batch | undefined>;
   /** Those that have ended, each once, in no promised order; complete also where some leave again meanwhile. */

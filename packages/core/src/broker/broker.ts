@@ -64,9 +64,10 @@ export interface Broker {
    * Publishes an envelope where only the runtime may, under its generation's message id, confirmed. For an operator's
    * retry of a dead letter; settlement requeues through `settle`.
    *
-   * @throws MillraceError as `settle`
+   * @param options.lease of the delivery in whose settlement this is published: once it is lost, nothing is sent any more
+   * @throws MillraceError as `settle`; `lease-lost`
    */
-  requeue(envelope: Envelope): Promise<void>;
+  requeue(envelope: Envelope, options?: { readonly lease?: Lease }): Promise<void>;
 
   /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
   moveDueJobs(): Promise<Stoppable>;

@@ -27,9 +27,9 @@ export function countingBroker(broker: Broker, metrics: MetricsCollector, clock:
     return results;
   };
   /** A job without a generation is a new one: the callback of a batch. */
-  const requeue: Broker["requeue"] = async (envelope) => {
+  const requeue: Broker["requeue"] = async (envelope, options) => {
     const startedAt = clock.monotonic();
-    await broker.requeue(envelope);
+    await broker.requeue(envelope, options);
     if (envelope.generation > 0) return;
     const { id, queue } = envelope;
     const stored = { ok: true, id, queue, sequence: 0, duplicate: false } as const;

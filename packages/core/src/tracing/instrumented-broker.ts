@@ -24,12 +24,12 @@ export function instrumentedBroker(
       : surrounded(instrumentation, { kind: "enqueue", envelopes, endpoint }, onTrouble, (sent) =>
           broker.enqueue(sent),
         );
-  const requeue: Broker["requeue"] = async (envelope) => {
+  const requeue: Broker["requeue"] = async (envelope, options) => {
     // A job without a generation is a new one: the callback of a batch.
     const kind = envelope.generation === 0 ? "enqueue" : "replay";
     const publication = { kind, envelopes: [envelope], endpoint } as const;
     await surrounded(instrumentation, publication, onTrouble, async (sent) => {
-      for (const one of sent) await broker.requeue(one);
+      for (const one of sent) await broker.requeue(one, options);
       return sent.map(() => DONE);
     });
   };

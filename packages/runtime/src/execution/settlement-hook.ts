@@ -3,6 +3,7 @@ import {
   type Delivery,
   type Envelope,
   type HistoryRecord,
+  type Lease,
   type Logger,
   type QueueMessage,
   recordError,
@@ -15,6 +16,8 @@ export interface Settled {
   readonly envelope: Envelope;
   readonly message: QueueMessage;
   readonly settlement: Settlement;
+  /** Under which it is settled: what a hook publishes must not go out once it is lost. */
+  readonly lease: Lease;
   /** Of a recalled job: what an earlier holder had recorded before it could ack. */
   readonly recorded: Pick<HistoryRecord, "state"> | undefined;
 }

@@ -164,8 +164,9 @@ export class Settling {
   }
 
   #settled(): Settled {
-    const { input, recorded } = this.#estate;
+    const { delivery, input, recorded } = this.#estate;
     const { envelope, message } = input;
-    return { envelope, message, settlement: this.#settlement, recorded };
+    const { lease } = delivery;
+    return { envelope, message, settlement: this.#settlement, recorded, lease };
   }
 }

@@ -6,14 +6,14 @@ import type { SettlementHook } from "../execution/settlement-hook.ts";
  * brings the job back, it is recalled, and comes by here again.
  */
 export function batchHook(broker: Broker): SettlementHook {
-  const publish = (callback: Envelope): Promise<void> => broker.requeue(callback);
   return {
     concerns: ({ batch }, { state }) =>
       batch !== undefined && (state === "recalled" || batchEnd(state) !== undefined),
-    beforeAck: async ({ envelope: { batch, id }, settlement, recorded }) => {
+    beforeAck: async ({ envelope: { batch, id }, settlement, recorded, lease }) => {
       const end = batchEnd(recorded?.state ?? settlement.state);
       if (batch === undefined || end === undefined) return;
-      const othersLeft = await broker.batches.leave(batch, id, end);
+      const publish = (callback: Envelope): Promise<void> => broker.requeue(callback, { lease });
+      const othersLeft = await broker.batches.leave(batch, id, end, { lease });
       if (!othersLeft) await callBack(broker, batch, publish, recorded !== undefined);
     },
   };
