@@ -1,5 +1,6 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { PINNED_ARCHIVES, PINNED_MODULES } from "./pinned-releases.ts";
 import { fetchRelease } from "./release-archive.ts";
 import { run } from "./run.ts";
 import { RELEASES, satisfies, type ServerGeneration } from "./version.ts";
@@ -23,16 +24,36 @@ export interface BuildWay {
 export const goInstall: BuildWay = {
   name: "go install",
   async make({ generation, workDir, env, signal }) {
-    const module = `github.com/nats-io/nats-server/v2@v${RELEASES[generation]}`;
-    await run("go", ["install", module], {
+    const version = RELEASES[generation];
+    const module = `github.com/nats-io/nats-server/v2@v${version}`;
+    const options = {
       cwd: workDir,
       env: { ...env, GOBIN: workDir, CGO_ENABLED: "0", GOOS: "", GOARCH: "", GOFLAGS: "" },
       timeoutMs: BUILD_MS,
       signal,
-    });
+    };
+    requirePinned(version, await run("go", ["mod", "download", "-json", module], options));
+    await run("go", ["install", module], options);
     return join(workDir, process.platform === "win32" ? "nats-server.exe" : "nats-server");
   },
 };
+
+/**
+ * Whether the module that Go has fetched is the one that is known here. Go builds from what it has
+ * fetched, and nothing of it runs before this.
+ *
+ * @param downloaded what `go mod download -json` said
+ * @throws Error where it is another, or where none is known
+ */
+export function requirePinned(version: string, downloaded: string): void {
+  const expected = PINNED_MODULES[version];
+  if (expected === undefined) throw new Error(`no hash of the module v${version} is known here`);
+  const { Sum: actual } = JSON.parse(downloaded) as { readonly Sum?: string };
+  if (actual !== expected)
+    throw new Error(
+      `the module v${version} has the hash ${actual ?? "none"}, and ${expected} is expected`,
+    );
+}
 
 /**
  * Takes the binary out of Debian's package and leaves the system alone: installing the package would also start
@@ -66,7 +87,7 @@ export const debianPackage: BuildWay = {
 export const officialRelease: BuildWay = {
   name: "release archive",
   make: ({ generation, workDir, signal }) =>
-    fetchRelease({ version: RELEASES[generation], workDir, signal }),
+    fetchRelease({ release: PINNED_ARCHIVES[generation], workDir, signal }),
 };
 
 /** In the order they are tried. */

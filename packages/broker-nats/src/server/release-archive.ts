@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { PinnedRelease } from "./pinned-releases.ts";
 import { run } from "./run.ts";
 
 const RELEASES_URL = "https://github.com/nats-io/nats-server/releases/download";
@@ -9,7 +10,7 @@ const ANSWER_MS = 10_000;
 const BODY_MS = 5 * 60_000;
 
 export interface ReleaseRequest {
-  readonly version: string;
+  readonly release: PinnedRelease;
   /** An existing directory of the caller's; the archive and its content are left in it. */
   readonly workDir: string;
   /** Where releases are kept: `<base>/v<version>/<file>`. Only tests change it. */
@@ -20,40 +21,43 @@ export interface ReleaseRequest {
 }
 
 /**
- * Downloads the release archive of the NATS project, compares it with the checksum published beside it, and
- * extracts it with the system's `tar`. Returns the path of the binary. Nothing is extracted before the checksum fits.
+ * Downloads the release archive of the NATS project, compares it with the checksum that is known
+ * here, and extracts it with the system's `tar`. Nothing is written before the checksum fits.
+ *
+ * @returns the path of the binary
+ * @throws Error where no checksum is known for this platform: then nothing is fetched
  */
 export async function fetchRelease(request: ReleaseRequest): Promise<string> {
-  const { version, workDir, baseUrl = RELEASES_URL, signal } = request;
-  const folder = releaseFolder(
-    version,
+  const { release, workDir, baseUrl = RELEASES_URL, signal } = request;
+  const { version } = release;
+  const platform = releasePlatform(
     request.platform ?? process.platform,
     request.arch ?? process.arch,
   );
-  const file = `${folder}.${folder.includes("-windows-") ? "zip" : "tar.gz"}`;
-  const sums = (await download(`${baseUrl}/v${version}/SHA256SUMS`, signal)).toString("utf8");
-  const expected = findChecksum(sums, file);
-  if (expected === undefined) throw new Error(`SHA256SUMS of v${version} does not list ${file}`);
+  const expected = release.archives[platform];
+  if (expected === undefined)
+    throw new Error(
+      `no checksum of nats-server ${version} for ${platform} is known here, so it is not fetched`,
+    );
+  const folder = `nats-server-v${version}-${platform}`;
+  const windows = platform.startsWith("windows-");
+  const file = `${folder}.${windows ? "zip" : "tar.gz"}`;
   const archive = await download(`${baseUrl}/v${version}/${file}`, signal);
   const actual = createHash("sha256").update(archive).digest("hex");
   if (actual !== expected) {
     throw new Error(
-      `${file} has SHA-256 ${actual}, but ${expected} is published: the download is refused`,
+      `${file} has SHA-256 ${actual}, and ${expected} is expected: the download is refused`,
     );
   }
   await mkdir(workDir, { recursive: true });
   const archivePath = join(workDir, file);
   await writeFile(archivePath, archive);
   await run("tar", ["-xf", archivePath, "-C", workDir], { timeoutMs: 60_000, signal });
-  return join(workDir, folder, folder.includes("-windows-") ? "nats-server.exe" : "nats-server");
+  return join(workDir, folder, windows ? "nats-server.exe" : "nats-server");
 }
 
-/** The name, without its ending, that the release of this platform carries. */
-export function releaseFolder(
-  version: string,
-  platform: NodeJS.Platform,
-  arch: NodeJS.Architecture,
-): string {
+/** How the archives of the NATS project call this platform. */
+export function releasePlatform(platform: NodeJS.Platform, arch: NodeJS.Architecture): string {
   const systems: Partial<Record<NodeJS.Platform, string>> = {
     linux: "linux",
     darwin: "darwin",
@@ -73,15 +77,7 @@ export function releaseFolder(
   if (system === undefined || machine === undefined) {
     throw new Error(`the NATS project publishes no release for ${platform} on ${arch}`);
   }
-  return `nats-server-v${version}-${system}-${machine}`;
-}
-
-function findChecksum(sums: string, file: string): string | undefined {
-  for (const line of sums.split("\n")) {
-    const [sum, name] = line.trim().split(/\s+\*?/);
-    if (name === file) return sum?.toLowerCase();
-  }
-  return undefined;
+  return `${system}-${machine}`;
 }
 
 async function download(url: string, signal: AbortSignal | undefined): Promise<Buffer> {
