@@ -1,8 +1,9 @@
 // Fills a folder with what the image runs: the packages as they would be published, and what they depend on in production.
 // Runs in the build stage only, at the root of the repository: node deploy/image/assemble.mjs FOLDER
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { installLocked } from "./install-locked.mjs";
 
 const app = resolve(process.argv[2] ?? "app");
 const packed = resolve(".packed");
@@ -22,57 +23,20 @@ const ours = readdirSync("packages").map((folder) => {
   return { name, version, file };
 });
 
-mkdirSync(app, { recursive: true });
-const manifest = (dependencies, more) =>
-  writeFileSync(
-    join(app, "package.json"),
-    `${JSON.stringify({ name: "app", private: true, type: "module", dependencies, ...more }, undefined, 2)}\n`,
-  );
-/** Optional for who installs the packages; an image is to export as it is. */
+/** Optional for who installs the packages; an image is to export as it is, and to keep records where they are wanted. */
 const { devDependencies } = JSON.parse(readFileSync("packages/telemetry/package.json", "utf8"));
-const sdk = { "@opentelemetry/sdk-node": devDependencies["@opentelemetry/sdk-node"] };
-manifest(
-  { ...Object.fromEntries(ours.map(({ name, file }) => [name, `file:${file}`])), ...sdk },
-  {
-    overrides: lockedVersions(),
-  },
+const extra = Object.fromEntries(
+  ["@opentelemetry/sdk-node", "pg"].map((name) => [name, devDependencies[name]]),
 );
-run(
-  "npm",
-  ["install", "--omit=dev", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund"],
+const count = installLocked({
   app,
-);
-// What the files of the build stage are called, and where packages were fetched from, is nobody's business later; and an
-// `npm install` of an image built FROM this one finds the same packages wanted that are there.
-manifest({ ...Object.fromEntries(ours.map(({ name, version }) => [name, version])), ...sdk }, {});
-rmSync(join(app, "node_modules", ".package-lock.json"));
+  lockfile: resolve("pnpm-lock.yaml"),
+  packageManager,
+  ours,
+  extra,
+});
+console.log(`${count} packages of the lockfile`);
 
-/** The version of each production dependency that the lockfile names; npm would take the newest that fits. */
-function lockedVersions() {
-  const versions = new Map();
-  const walk = (dependencies = {}) => {
-    for (const [name, { version, dependencies: inner }] of Object.entries(dependencies)) {
-      if (!version.startsWith("link:") && !version.startsWith("file:"))
-        versions.set(name, (versions.get(name) ?? new Set()).add(version));
-      walk(inner);
-    }
-  };
-  const projects = JSON.parse(
-    pnpm("--filter", "./packages/*", "list", "--prod", "--json", "--depth", "Infinity"),
-  );
-  for (const { dependencies } of projects) walk(dependencies);
-  // Two versions of one package can't both be named by it alone: those are left to npm.
-  return Object.fromEntries(
-    [...versions]
-      .filter(([, found]) => found.size === 1)
-      .map(([name, [version]]) => [name, version]),
-  );
-}
-
-function run(command, args, cwd = ".") {
-  return execFileSync(command, args, {
-    cwd,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+function run(command, args) {
+  return execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
 }

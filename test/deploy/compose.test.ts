@@ -72,10 +72,19 @@ describe.each(["compose.yaml", "laptop.yaml"])("%s", (file) => {
     expect(node?.stop_grace_period).toBe("35s");
   });
 
-  test("images name a version", () => {
+  test("images name a version and a digest", () => {
     for (const { image } of Object.values(services))
-      if (image !== "millrace") expect(image).toMatch(/:v?\d+\.\d+/);
+      if (image !== "millrace") expect(image).toMatch(/:v?\d+\.\d+[^@]*@sha256:[0-9a-f]{64}$/);
   });
+});
+
+test("the image's bases are named by their digests", () => {
+  const containerfile = readFileSync(resolve(FOLDER, "../Containerfile"), "utf8");
+  const bases = [...containerfile.matchAll(/^ARG (?:NODE|BASE)_IMAGE=(\S+)$/gm)].map(
+    ([, of]) => of,
+  );
+  expect(bases).toHaveLength(2);
+  for (const base of bases) expect(base).toMatch(/@sha256:[0-9a-f]{64}$/);
 });
 
 test("the whole: three servers, two nodes, Jaeger, Prometheus", () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePort } from "@millrace/broker-nats/server";
@@ -104,6 +104,12 @@ if (builder.state === "missing") {
       // Some packages publish their sources; ours don't, and nothing of the others may be here.
       expect(found.split("\n").filter((path) => path !== "" && !path.endsWith("/src"))).toEqual([]);
       expect(found).not.toContain("millrace/src");
+      const sbom = JSON.parse(await readFile(`${root}/app/sbom.cdx.json`, "utf8")) as {
+        readonly components: readonly { readonly name: string }[];
+      };
+      expect(sbom.components.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(["node", "millrace", "pino", "pg"]),
+      );
     }, 60_000);
 
     test("a mounted folder of jobs, a root that can't be written, no rights; then a drain", async ({

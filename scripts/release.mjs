@@ -1,0 +1,74 @@
+// Publishes what the registry does not have: node scripts/release.mjs [--provenance] [--repository URL] [--dry-run]
+//
+// --provenance   signs where each package was built. Needs a CI that can sign, and a repository that the packages name
+// --repository   writes that address into each package.json first; it must be the one the CI runs in
+// --dry-run      says what would be done, and changes nothing
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { values } = parseArgs({
+  options: {
+    provenance: { type: "boolean", default: false },
+    repository: { type: "string" },
+    "dry-run": { type: "boolean", default: false },
+  },
+});
+/** By which a CI hands out the identity that a provenance is signed with. */
+const IDENTITIES = ["ACTIONS_ID_TOKEN_REQUEST_URL", "SIGSTORE_ID_TOKEN"];
+
+const manifests = readdirSync(join(root, "packages")).map((folder) => {
+  const file = join(root, "packages", folder, "package.json");
+  return { folder, file, manifest: JSON.parse(readFileSync(file, "utf8")) };
+});
+const wanted = (folder) => ({
+  type: "git",
+  url: values.repository,
+  directory: `packages/${folder}`,
+});
+
+if (values.provenance) {
+  const nameless = manifests.filter(({ manifest }) => manifest.repository === undefined);
+  if (values.repository === undefined && nameless.length > 0)
+    refuse(
+      `A provenance needs a repository, and ${nameless[0].manifest.name} names none. Give --repository git+https://…`,
+    );
+  if (!IDENTITIES.some((name) => (process.env[name] ?? "") !== ""))
+    refuse(
+      `A provenance is signed by a CI: none of ${IDENTITIES.join(", ")} is set. In GitHub Actions give the workflow "id-token: write".`,
+    );
+}
+for (const { folder, file, manifest } of manifests) {
+  if (values.repository === undefined) break;
+  console.log(`${manifest.name}: repository ${values.repository}`);
+  if (!values["dry-run"])
+    writeFileSync(
+      file,
+      `${JSON.stringify({ ...manifest, repository: wanted(folder) }, undefined, 2)}\n`,
+    );
+}
+const publish = ["npx", ["--yes", "@changesets/cli@3.0.3", "publish"]];
+const env = values.provenance ? { NPM_CONFIG_PROVENANCE: "true" } : {};
+if (values["dry-run"]) {
+  console.log(`would publish ${values.provenance ? "with" : "without"} a provenance`);
+  process.exit(0);
+}
+step(process.execPath, ["scripts/check.mjs", "--required"]);
+step(...publish, env);
+
+function step(command, args, extra = {}) {
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, ...extra },
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function refuse(why) {
+  console.error(why);
+  process.exit(1);
+}
