@@ -33,7 +33,7 @@ export {
   type SettlerFields,
   UNSETTLED,
 } from "./envelope/envelope.ts";
-export { type ChainLink, LONGEST_CHAIN } from "./envelope/chain-link.ts";
+export { type ChainLink, followingJob, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { travellingHeaders } from "./envelope/headers.ts";
 export type { QueueMessage } from "./envelope/message.ts";
@@ -62,9 +62,10 @@ export { DEFAULT_RETRY, NO_RETRY, type RetryOptions, retryPolicy } from "./retry
 export type { RetryPolicy, RetryQuestion } from "./retry/retry-policy.ts";
 
 export type { DeadLetter } from "./settlement/dead-letter.ts";
+export { brokenLink } from "./settlement/broken-link.ts";
 export { inOrderOfMessages, isOvertaken } from "./settlement/history-order.ts";
 export type { Children, HistoryRecord } from "./settlement/history-record.ts";
-export type { DeadReason, Outcome, RetryWish } from "./settlement/outcome.ts";
+export type { DeadReason, Outcome, RecordedSuccess, RetryWish } from "./settlement/outcome.ts";
 export { rescheduled } from "./settlement/reschedule.ts";
 export { settle } from "./settlement/settle.ts";
 export {
@@ -110,6 +111,7 @@ export { type Schema, validate } from "./job/schema.ts";
 
 export type { EnqueuedJob, EnqueueItemResult } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
+export { isKnownJob } from "./flow/known-job.ts";
 export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";

@@ -64,7 +64,7 @@ export class Settler {
     index: number,
     sink: Sink<PubAck>,
   ): void {
-    this.#options.publisher.send(this.#publication(step, delivery, index), sink, index);
+    this.#options.publisher.send(this.#publication(step, delivery), sink, index);
   }
 
   ack({ ackSubject, lease }: NatsDelivery): void {
@@ -79,7 +79,6 @@ export class Settler {
   #publication(
     step: Exclude<SettlementStep, { readonly do: "ack" }>,
     delivery: NatsDelivery,
-    index: number,
   ): Publication {
     switch (step.do) {
       case "requeue":
@@ -89,7 +88,7 @@ export class Settler {
       case "hold":
         return this.#held(step.envelope, step.gate);
       case "bury":
-        return this.#buried(delivery, step.letter, index);
+        return this.#buried(delivery, step.letter);
       case "record":
         return this.#recorded(step.record);
     }
@@ -115,13 +114,13 @@ export class Settler {
     return heldMessage(requeue, envelope, gate, server.names);
   }
 
-  #buried({ message }: NatsDelivery, letter: DeadLetter, index: number): Publication {
+  #buried({ message }: NatsDelivery, letter: DeadLetter): Publication {
     const { server, limits } = this.#options;
+    const whose = letter.body === message.body ? "0" : `${letter.queue}/${letter.id}`;
     const headers = {
       ...writeDeadLetterHeaders(letter, limits.server),
-      // The same however often the settlement is repeated. The time as well as the place: a queue that is removed and made again
-      // counts from 1.
-      "Nats-Msg-Id": `dead/${message.queue}/${message.sequence}/${message.storedAt}/${index}`,
+      // The same however often the settlement is repeated, by whichever holder. `0` is the job itself; others are what was to follow it. The time as well as the place: a queue that is removed and made again counts from 1.
+      "Nats-Msg-Id": `dead/${message.queue}/${message.sequence}/${message.storedAt}/${whose}`,
     };
     return { subject: server.names.dead(letter.queue, letter.id), data: letter.body, headers };
   }

@@ -180,6 +180,11 @@ export interface Delivery {
   /** 1 the first time. More means an earlier holder left the message unsettled. */
   readonly deliveryCount: number;
   readonly lease: Lease;
+  /**
+   * Of a settlement that failed on its way, or of which only a part was asked for: the steps that are confirmed. None of them is done again when the
+   * settlement is tried again, so a settlement that takes its place keeps these very steps.
+   */
+  readonly confirmed?: readonly SettlementStep[] | undefined;
 }
 
 /** The right to settle a delivery, for as long as it is confirmed. */

@@ -41,6 +41,14 @@ export function writeEnvelope(envelope: Envelope, format: BodyFormat = "msgpack"
   return format === "msgpack" ? encodeMsgpack(body) : encodeJson(body);
 }
 
+/**
+ * The same of a job whose payload can't be written, or not be stored: whoever reads it is told that the payload is missing, and does not take null for it.
+ */
+export function writeEnvelopeWithoutPayload(envelope: Envelope): Uint8Array {
+  const { payload: _left, ...body } = wireBody(envelope);
+  return encodeMsgpack(body);
+}
+
 /** The order of the keys is the order of the bytes, which the golden tests hold still. */
 function wireBody(envelope: Envelope): WireBody {
   const body: WireBody = {

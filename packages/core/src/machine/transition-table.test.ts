@@ -25,9 +25,9 @@ const ALLOWED: readonly (readonly [ExecutionState, string, ExecutionState, strin
   ["queued", "EXPIRE", "expired", "publishDead record ack"],
   ["queued", "REJECT", "dead", "publishDead record ack"],
   ["queued", "CRASH", "dead", "publishDead record ack"],
-  ["queued", "RECALL", "recalled", "ack"],
+  ["queued", "RECALL", "recalled", "publishFollowing ack"],
   ["queued", "LEASE_LOST", "abandoned", ""],
-  ["running", "SUCCEED", "succeeded", "countAttempt publishFollowing record ack"],
+  ["running", "SUCCEED", "succeeded", "countAttempt record publishFollowing ack"],
   ["running", "FAIL retry", "requeued", "countAttempt publishNext record ack"],
   ["running", "FAIL never", "dead", "countAttempt publishDead record ack"],
   ["running", "TIMEOUT retry", "requeued", "countAttempt publishNext record ack"],
@@ -128,14 +128,14 @@ describe("the transition table", () => {
     }
   });
 
-  test("effects are always in the order count, publish, record, ack, and the ack is last", () => {
+  test("effects are always in the order count, publish, record, what follows, ack, and the ack is last", () => {
     const rank: Record<ExecutionEffect, number> = {
       countAttempt: 0,
       publishNext: 1,
-      publishFollowing: 1,
       publishDead: 1,
       record: 2,
-      ack: 3,
+      publishFollowing: 3,
+      ack: 4,
     };
     for (const { state, event } of EVERY_PAIR) {
       if (!takes(state, event)) continue;

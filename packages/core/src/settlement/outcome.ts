@@ -37,4 +37,14 @@ export type Outcome =
       readonly error: RecordedError;
     }
   | { readonly kind: "crashed" }
-  | { readonly kind: "recalled" };
+  /** `after`: of a success, what its holder may have left undone between the record and the ack. */
+  | { readonly kind: "recalled"; readonly after?: RecordedSuccess };
+
+/** A success as the history has it. */
+export interface RecordedSuccess {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly output?: unknown;
+  /** The record has no output because it could not be kept. */
+  readonly outputDropped?: "too-large" | "unserializable";
+}

@@ -38,6 +38,7 @@ const queued: fc.Arbitrary<Outcome> = fc.oneof(
     { kind: "rejected", reason: "unknown-name", error: ERROR },
     { kind: "crashed" },
     { kind: "recalled" },
+    { kind: "recalled", after: { at: NOW - 60, output: 7 } },
   ),
 );
 const delivery = fc.oneof(
@@ -60,8 +61,12 @@ const policies = fc
   .map(retryPolicy);
 const firstEnvelope = fc
   .option(fc.integer({ min: 1, max: 6 }), { nil: undefined })
-  .map((maxAttempts): Envelope =>
-    maxAttempts === undefined ? envelope : { ...envelope, maxAttempts },
+  .chain((maxAttempts) =>
+    fc.boolean().map((isChain): Envelope => ({
+      ...envelope,
+      ...(maxAttempts === undefined ? {} : { maxAttempts }),
+      ...(isChain ? { next: [{ name: "n", queue: "q" }] } : {}),
+    })),
   );
 
 /** Settles one delivery after the other until the job has ended, and hands each settlement on. */
@@ -135,20 +140,44 @@ describe("over any life of a job", () => {
     );
   });
 
-  test("the ack comes last and once, after what was published and recorded; without an ack nothing is done", () => {
-    lives((_came, { state, steps }, { kind }) => {
+  test("the ack comes last and once, a success is on record before what follows it, and a record comes after what keeps the job alive", () => {
+    lives((came, { state, steps }, outcome) => {
+      const { kind } = outcome;
       const order = steps.map((step) => step.do);
+      const follows = came.next === undefined ? [] : ["enqueue"];
       const expected = {
-        succeeded: ["record", "ack"],
+        succeeded: ["record", ...follows, "ack"],
         cancelled: ["record", "ack"],
         requeued: [kind === "held" ? "hold" : "requeue", "record", "ack"],
         dead: ["bury", "record", "ack"],
         expired: ["bury", "record", "ack"],
-        recalled: ["ack"],
+        recalled: ["after" in outcome ? follows : [], "ack"].flat(),
         abandoned: [],
       }[state];
       expect(order).toEqual(expected);
     });
+  });
+
+  test("who completes a recorded success enqueues what its holder would have enqueued", () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.anything(), fc.nat(), (later, output, deliveryCount) => {
+        const chained = { ...envelope, next: [{ name: "n", queue: "q" }] };
+        const first = settle(
+          inputOf({ envelope: chained, outcome: { kind: "succeeded", output } }),
+        );
+        const second = settle(
+          inputOf({
+            envelope: chained,
+            from: "queued",
+            deliveryCount: deliveryCount + 1,
+            now: NOW + later,
+            node: "node-b",
+            outcome: { kind: "recalled", after: { at: NOW, output } },
+          }),
+        );
+        expect(second.steps[0]).toEqual(first.steps[1]);
+      }),
+    );
   });
 
   test("a producer's fields stay as they were, but for a start time", () => {

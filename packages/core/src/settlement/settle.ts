@@ -3,6 +3,7 @@ import type { Envelope } from "../envelope/envelope.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { ExecutionEffect, ExecutionEvent, FinalState } from "../machine/execution-machine.ts";
 import { nextTransition } from "../machine/transition-table.ts";
+import { brokenLink, resultNotKept } from "./broken-link.ts";
 import { deadLetterOf, historyRecordOf } from "./kept.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
 import {
@@ -180,11 +181,9 @@ function stepsOf(
             : { do: "requeue", envelope },
         );
         break;
-      case "publishFollowing": {
-        const following = followingOf(input);
-        if (following !== undefined) steps.push({ do: "enqueue", envelope: following });
+      case "publishFollowing":
+        steps.push(...followingSteps(input));
         break;
-      }
       case "publishDead":
         steps.push({
           do: "bury",
@@ -205,8 +204,20 @@ function stepsOf(
   return steps;
 }
 
-function followingOf({ envelope, outcome, now }: SettlementInput): Envelope | undefined {
-  return outcome.kind === "succeeded" && envelope.next !== undefined
-    ? followingJob(envelope, outcome.output, now)
-    : undefined;
+/** Made from what is on record alone, so that a holder who completes a recorded success makes the same of it as the one who recorded it. */
+function followingSteps(input: SettlementInput): readonly SettlementStep[] {
+  const { envelope, outcome, now } = input;
+  if (envelope.next === undefined) return [];
+  const success =
+    outcome.kind === "succeeded"
+      ? { at: now, output: outcome.output }
+      : outcome.kind === "recalled"
+        ? outcome.after
+        : undefined;
+  if (success === undefined) return [];
+  const following = followingJob(envelope, success.output, success.at);
+  if (following === undefined) return [];
+  if (!("outputDropped" in success) || success.outputDropped === undefined)
+    return [{ do: "enqueue", envelope: following }];
+  return brokenLink(input, following, resultNotKept(success.outputDropped), "lost");
 }

@@ -32,7 +32,7 @@ export type SettlementStep =
   | { readonly do: "requeue"; readonly envelope: Envelope }
   /** Stored where it waits until `HeldStore.release` moves it to its queue. */
   | { readonly do: "hold"; readonly envelope: Envelope; readonly gate: string }
-  /** A job of its own that follows from this one, published under its own id. That makes a repetition harmless. */
+  /** A job of its own that follows from this one, published under its own id. That makes a repetition harmless for as long as its queue remembers ids. */
   | { readonly do: "enqueue"; readonly envelope: Envelope }
   | { readonly do: "bury"; readonly letter: DeadLetter }
   | { readonly do: "record"; readonly record: HistoryRecord }

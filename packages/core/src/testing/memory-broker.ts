@@ -133,11 +133,13 @@ export class MemoryBroker implements Broker {
     if (!(delivery instanceof MemoryDelivery))
       throw new TypeError("This delivery came from another broker.");
     for (const step of steps) {
+      if (delivery.confirmed?.includes(step) === true) continue;
       await Promise.resolve();
       this.#connection.reach();
       this.#requireHeld(delivery);
       this.#failIfAsked(step.do);
       this.#carryOut(delivery, step);
+      delivery.confirmed = [...(delivery.confirmed ?? []), step];
     }
     if (steps.length === 0) this.#letGo(delivery);
   }

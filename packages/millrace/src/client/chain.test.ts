@@ -66,13 +66,26 @@ test("a job that does not succeed ends the chain, and the result says which", as
   await expect(t.job("c:2")).rejects.toMatchObject({ code: "job-not-found" });
 });
 
-test("a next job that can't be enqueued is a dead letter that says so, not a silence", async () => {
+test("a next job that can't be enqueued is a dead letter in its own name; retried, the chain goes on", async () => {
   await using t = await runtime();
   const lost = defineJob<{ text: string }>({ name: "count", queue: "nowhere" });
   const chain = await t.client.chain(read, { path: "a" }, { id: "c" }).next(lost).enqueue();
   await t.drain();
-  await expect(chain.result()).rejects.toThrow(/count could not be enqueued after it/);
-  expect(await t.deadLetters()).toMatchObject([{ id: "c", reason: "chain-broken" }]);
+  await expect(chain.result()).rejects.toMatchObject({
+    code: "queue-not-found",
+    message: expect.stringMatching(
+      /succeeded, but count could not be enqueued after it/,
+    ) as unknown,
+  });
+  expect(await chain.jobs[0]?.result()).toEqual({ text: "aa" });
+  expect(await t.deadLetters()).toMatchObject([
+    { id: "c:2", name: "count", queue: "nowhere", reason: "chain-broken" },
+  ]);
+  await t.broker.queues.ensure("nowhere");
+  await t.client.dead.retry({ id: "c:2" });
+  expect(await t.broker.findWaiting("c:2")).toMatchObject({
+    envelope: { name: "count", payload: { text: "aa" } },
+  });
 });
 
 test("a settlement that is repeated enqueues the next job once", async () => {

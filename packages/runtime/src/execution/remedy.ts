@@ -1,103 +1,166 @@
 import {
+  brokenLink,
+  type ErrorCode,
   type HistoryRecord,
   MillraceError,
   recordError,
   settle,
   type Settlement,
   type SettlementInput,
+  type SettlementStep,
 } from "@millrace/core";
 
-/** How long a job waits that finds no room in its queue to be retried in. */
+/** How long a job waits that finds no room in its queue, before it is looked for room again. */
 const NO_ROOM_MS = 1_000;
 
+/** What no repetition of the same publish mends: an operator has to act first. */
+const HOPELESS: readonly ErrorCode[] = [
+  "queue-not-found",
+  "payload-too-large",
+  "unserializable-payload",
+  "permission-denied",
+  "invalid-header",
+  "invalid-message",
+];
+
+export function isHopeless(error: unknown): boolean {
+  return HOPELESS.some((code) => MillraceError.is(error, code));
+}
+
+/** A settlement that the broker could not carry out. */
+export interface Failure {
+  readonly error: unknown;
+  readonly settlement: Settlement;
+  /** The step that failed; undefined where all but the ack are confirmed and a hook failed. */
+  readonly step: SettlementStep | undefined;
+}
+
 /**
- * What to do when a settlement can't be carried out as it stands. Pure. Each remedy takes something away, so
- * that the next failure of the same kind finds none left.
+ * What to do when a settlement can't be carried out as it stands. Pure. Each remedy takes something away, so that the next failure of the same kind
+ * finds none left, and keeps the very steps that are confirmed.
  *
  * @param now epoch milliseconds
  * @returns another settlement for the same delivery, or undefined where the same one is to be tried again
  */
 export function remedy(
-  error: unknown,
+  { error, settlement, step }: Failure,
   input: SettlementInput,
-  failed: Settlement,
   now: number,
 ): Settlement | undefined {
-  const broken = brokenChain(error, input, failed);
-  if (broken !== undefined) return broken;
-  const wantsRoom = failed.steps.some((step) => step.do === "requeue");
-  if (MillraceError.is(error, "queue-full") && wantsRoom)
-    return whenThereIsRoom(failed, now + NO_ROOM_MS);
-  const tooLarge = MillraceError.is(error, "payload-too-large");
-  if (!tooLarge && !MillraceError.is(error, "unserializable-payload")) return undefined;
-
-  if (failed.state === "succeeded")
-    return withoutOutput(failed, tooLarge ? "too-large" : "unserializable");
-  if (failed.state !== "requeued") return undefined;
-  return settle({
-    ...input,
-    outcome: { kind: "rejected", reason: "payload-too-large", error: recordError(error) },
-  });
+  switch (step?.do) {
+    case "enqueue":
+      if (MillraceError.is(error, "queue-full"))
+        return waiting(settlement, step, now + NO_ROOM_MS, now);
+      return isHopeless(error) ? chainBroken(input, settlement, step, error) : undefined;
+    case "requeue":
+      if (MillraceError.is(error, "queue-full"))
+        return waiting(settlement, step, now + NO_ROOM_MS, now);
+      return isUnfit(error) ? unfit(input, error) : undefined;
+    case "hold":
+      return isUnfit(error) ? unfit(input, error) : undefined;
+    case "bury":
+      return isUnfit(error) ? withoutPayload(input, settlement, step, error) : undefined;
+    case "record":
+      return isUnfit(error) ? withoutOutput(settlement, step, error) : undefined;
+    default:
+      return undefined;
+  }
 }
 
-/** Without the next job a chain would end without a word; its result can't be handed on by trying again. */
-function brokenChain(
-  error: unknown,
-  input: SettlementInput,
-  failed: Settlement,
+function isUnfit(error: unknown): boolean {
+  return (
+    MillraceError.is(error, "payload-too-large") ||
+    MillraceError.is(error, "unserializable-payload")
+  );
+}
+
+function replaced(
+  settlement: Settlement,
+  old: SettlementStep,
+  by: readonly SettlementStep[],
+): Settlement {
+  return {
+    ...settlement,
+    steps: settlement.steps.flatMap((step) => (step === old ? by : [step])),
+  };
+}
+
+/**
+ * A full queue takes nothing at all, and a place in it comes free only by an ack: if every holder waited for one before it acks, none ever would.
+ * Delayed jobs wait outside of the queue, whichever queue is full.
+ */
+function waiting(
+  settlement: Settlement,
+  step: Extract<SettlementStep, { readonly do: "requeue" | "enqueue" }>,
+  notBefore: number,
+  now: number,
 ): Settlement | undefined {
-  const following = failed.steps.find((step) => step.do === "enqueue");
+  // Then it was the delayed jobs that found no room.
+  if ((step.envelope.notBefore ?? 0) > now) return undefined;
+  const envelope = { ...step.envelope, notBefore };
+  if (step.do === "enqueue") return replaced(settlement, step, [{ do: "enqueue", envelope }]);
+  return {
+    ...settlement,
+    envelope,
+    notBefore,
+    steps: settlement.steps.map((other) => {
+      if (other === step) return { do: "requeue", envelope };
+      return other.do === "record"
+        ? { do: "record", record: { ...other.record, notBefore } }
+        : other;
+    }),
+  };
+}
+
+/** Without the next job a chain would end without a word; its place is taken by a letter in its name, from which the chain can go on. */
+function chainBroken(
+  input: SettlementInput,
+  settlement: Settlement,
+  step: Extract<SettlementStep, { readonly do: "enqueue" }>,
+  error: unknown,
+): Settlement {
+  return replaced(settlement, step, brokenLink(input, step.envelope, recordError(error)));
+}
+
+/** The letter of a job that was to follow and is too large for a letter, too: an operator gives its payload anew. */
+function withoutPayload(
+  input: SettlementInput,
+  settlement: Settlement,
+  step: Extract<SettlementStep, { readonly do: "bury" }>,
+  error: unknown,
+): Settlement | undefined {
+  const { letter } = step;
+  if (letter.body === input.message.body) return undefined;
+  const following = settle(input).steps.find((other) => other.do === "enqueue");
   if (following === undefined) return undefined;
-  const hopeless = (
-    ["queue-not-found", "payload-too-large", "unserializable-payload"] as const
-  ).some((code) => MillraceError.is(error, code));
-  if (!hopeless) return undefined;
-  const { type, message } = recordError(error);
-  return settle({
-    ...input,
-    outcome: {
-      kind: "rejected",
-      reason: "chain-broken",
-      error: {
-        type,
-        message: `The job succeeded, but ${following.envelope.name} could not be enqueued after it: ${message}`,
-      },
-    },
-  });
+  const [bare] = brokenLink(input, following.envelope, letter.error ?? recordError(error), "lost");
+  if (bare?.do !== "bury" || bare.letter.body.length >= letter.body.length) return undefined;
+  return replaced(settlement, step, [
+    { do: "bury", letter: { ...letter, body: bare.letter.body } },
+  ]);
 }
 
 /** The work is done and can't be undone: the job has succeeded, and its history says what became of the result. */
 function withoutOutput(
   settlement: Settlement,
-  why: NonNullable<HistoryRecord["outputDropped"]>,
+  step: Extract<SettlementStep, { readonly do: "record" }>,
+  error: unknown,
 ): Settlement | undefined {
-  const hasOutput = settlement.steps.some(
-    (step) => step.do === "record" && step.record.output !== undefined,
-  );
-  if (!hasOutput) return undefined;
-  return {
-    ...settlement,
-    steps: settlement.steps.map((step) => {
-      if (step.do !== "record") return step;
-      const { output: _dropped, ...record } = step.record;
-      return { do: "record", record: { ...record, outputDropped: why } };
-    }),
-  };
+  const { output, ...record } = step.record;
+  if (output === undefined) return undefined;
+  const outputDropped: NonNullable<HistoryRecord["outputDropped"]> = MillraceError.is(
+    error,
+    "payload-too-large",
+  )
+    ? "too-large"
+    : "unserializable";
+  return replaced(settlement, step, [{ do: "record", record: { ...record, outputDropped } }]);
 }
 
-/**
- * A full queue refuses retries as well, and a place in it comes free only by an ack: if every holder waited for
- * one before it acks, none ever would. Delayed jobs wait outside of the queue.
- */
-function whenThereIsRoom(settlement: Settlement, notBefore: number): Settlement {
-  const envelope = { ...settlement.envelope, notBefore };
-  return {
-    ...settlement,
-    envelope,
-    notBefore,
-    steps: settlement.steps.map((step) => {
-      if (step.do === "requeue") return { do: "requeue", envelope };
-      return step.do === "record" ? { do: "record", record: { ...step.record, notBefore } } : step;
-    }),
-  };
+/** It grew while it was counted, and does not fit into its queue any more. */
+function unfit(input: SettlementInput, error: unknown): Settlement {
+  return settle({
+    ...input,
+    outcome: { kind: "rejected", reason: "payload-too-large", error: recordError(error) },
+  });
 }

@@ -8,6 +8,7 @@ import {
   type Settlement,
   type SettlementInput,
 } from "@millrace/core";
+import { completion } from "./completion.ts";
 import type { Passes } from "../gates/passes.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { Pause } from "./pause.ts";
@@ -55,12 +56,16 @@ export interface SettlingOwner {
  */
 export class Settling {
   readonly #estate: Estate;
+  #input: SettlementInput;
   #settlement: Settlement;
   #pause: Pause | undefined;
   #abandoned = false;
+  /** Of a recalled job: it is known what is left to be done. */
+  #completed = false;
 
   constructor(estate: Estate, settlement: Settlement) {
     this.#estate = estate;
+    this.#input = estate.input;
     this.#settlement = settlement;
   }
 
@@ -74,12 +79,13 @@ export class Settling {
       // With a lost lease there is nothing to carry out and nothing to let go.
       if (this.#settlement.steps.length === 0) break;
       try {
+        if (this.#settlement.state === "recalled" && !this.#completed) await this.#complete();
         const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
         if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
         else await this.#withHooks(hooks);
         break;
       } catch (error) {
-        const other = remedy(error, input, this.#settlement, host.clock.now());
+        const other = this.#remedy(error);
         if (other !== undefined) this.#settlement = trace?.settling(input, other) ?? other;
         else await this.#troubled(error, tries);
       }
@@ -101,6 +107,24 @@ export class Settling {
   /** The lease is gone: there is nothing more to wait for. */
   cutShort(): void {
     this.#pause?.cutShort();
+  }
+
+  /** What an earlier holder may have left undone behind its record. */
+  async #complete(): Promise<void> {
+    const { host, recorded } = this.#estate;
+    this.#input = await completion(host.broker, this.#input, recorded);
+    this.#settlement = settle(this.#input);
+    this.#completed = true;
+  }
+
+  #remedy(error: unknown): Settlement | undefined {
+    const { host, delivery } = this.#estate;
+    const settlement = this.#settlement;
+    // Steps are confirmed in their order, and hooks come before the ack.
+    const step = settlement.steps.find(
+      (one) => one.do !== "ack" && delivery.confirmed?.includes(one) !== true,
+    );
+    return remedy({ error, settlement, step }, this.#input, host.clock.now());
   }
 
   /** What the hooks publish belongs to the attempt that was the last of its batch. */

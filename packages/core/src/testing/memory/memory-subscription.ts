@@ -1,6 +1,7 @@
 import type { Delivery, WorkOptions, WorkSubscription } from "../../broker/broker.ts";
 import { LaneTurns } from "../../broker/lane-turns.ts";
 import { laneWeights } from "../../broker/lanes.ts";
+import type { SettlementStep } from "../../settlement/settlement.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 import { MemoryLease } from "./memory-lease.ts";
@@ -13,6 +14,8 @@ export class MemoryDelivery implements Delivery {
   readonly lease: MemoryLease;
   readonly queue: MemoryQueue;
   readonly hold: Hold;
+  /** Written by the broker. */
+  confirmed: readonly SettlementStep[] | undefined;
 
   constructor(queue: MemoryQueue, hold: Hold, lease: MemoryLease) {
     this.message = hold.message;
@@ -20,6 +23,7 @@ export class MemoryDelivery implements Delivery {
     this.lease = lease;
     this.queue = queue;
     this.hold = hold;
+    this.confirmed = undefined;
   }
 }
 

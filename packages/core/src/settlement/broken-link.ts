@@ -1,0 +1,82 @@
+import type { Envelope } from "../envelope/envelope.ts";
+import { messageIdOf } from "../envelope/envelope.ts";
+import { writeEnvelope, writeEnvelopeWithoutPayload } from "../envelope/write-envelope.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import { recordError, type RecordedError } from "../errors/recorded-error.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import type { HistoryRecord } from "./history-record.ts";
+import type { SettlementInput, SettlementStep } from "./settlement.ts";
+
+/**
+ * How a job ends that was to follow another and can't be enqueued: as a dead letter in its own name, from which an operator goes on with the chain.
+ * The job before it has succeeded, and stays so.
+ *
+ * @param error why it can't be enqueued
+ * @param payload `lost` where the letter can't hold it: then it can't be retried as it stands, and has to be given a payload
+ */
+export function brokenLink(
+  { envelope, now, node }: Pick<SettlementInput, "envelope" | "now" | "node">,
+  following: Envelope,
+  error: RecordedError,
+  payload: "kept" | "lost" = "kept",
+): readonly SettlementStep[] {
+  const told = recordError(
+    `${envelope.id} of ${envelope.queue} succeeded, but ${following.name} could not be enqueued after it: ${error.message}`,
+    error.type,
+  );
+  return [
+    { do: "bury", letter: letterOf(following, told, { now, node, payload }) },
+    { do: "record", record: recordOf(following, told, { now, node }) },
+  ];
+}
+
+/** Why there is nothing to hand on to the next job of a recorded success. */
+export function resultNotKept(why: "too-large" | "unserializable"): RecordedError {
+  return why === "too-large"
+    ? { type: "payload-too-large", message: "its result is too large to be kept." }
+    : { type: "unserializable-payload", message: "its result is no plain data." };
+}
+
+function letterOf(
+  following: Envelope,
+  error: RecordedError,
+  { now, node, payload }: Pick<SettlementInput, "now" | "node"> & { payload: "kept" | "lost" },
+): DeadLetter {
+  const { id, name, queue, headers } = following;
+  return {
+    id,
+    name,
+    queue,
+    reason: "chain-broken",
+    attempts: 0,
+    error,
+    at: now,
+    node,
+    body: payload === "kept" ? bodyOf(following) : writeEnvelopeWithoutPayload(following),
+    // As they would have stood in its queue: an id of the job's own, in case its body is edited by hand.
+    headers: { ...headers, "nats-msg-id": messageIdOf(following) },
+  };
+}
+
+function bodyOf(following: Envelope): Uint8Array {
+  try {
+    return writeEnvelope(following);
+  } catch (error) {
+    if (!MillraceError.is(error, "unserializable-payload")) throw error;
+    return writeEnvelopeWithoutPayload(following);
+  }
+}
+
+function recordOf(
+  { id, name, queue, generation, attempts }: Envelope,
+  error: RecordedError,
+  { now, node }: Pick<SettlementInput, "now" | "node">,
+): HistoryRecord {
+  return {
+    ...{ id, name, queue, attempts, generation, node, error },
+    state: "dead",
+    outcome: "rejected",
+    at: now,
+    reason: "chain-broken",
+  };
+}

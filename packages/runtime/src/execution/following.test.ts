@@ -1,0 +1,186 @@
+import { defineJob, type Duration, MillraceError, readEnvelope } from "@millrace/core";
+import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { expect, test } from "vitest";
+import { gate, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+
+const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
+const ROOM = 10;
+
+/** Jobs of two queues that count their runs, each with ten places and all of them taken by chains. */
+async function crowd(next: readonly { name: string; queue: string; id: string }[][]) {
+  const runs: string[] = [];
+  const open = gate();
+  const here = defineJob({ name: "t.here", queue: QUEUE, retry: "none" }).handler(
+    async ({ job }) => {
+      runs.push(job.id);
+      await open.promise;
+      return job.id;
+    },
+  );
+  const there = defineJob({ name: "t.there", queue: "other", retry: "none" }).handler(({ job }) => {
+    runs.push(job.id);
+    return job.id;
+  });
+  const made = makeNode({ jobs: [here, there], slots: ROOM, grace: "2s" });
+  await made.broker.queues.ensure(QUEUE, { maxJobs: ROOM });
+  await made.broker.queues.ensure("other", { maxJobs: ROOM });
+  await made.node.start();
+  for (const [n, links] of next.entries())
+    await made.enqueue("t.here", null, { id: `c${n}`, next: links });
+  expect(runs).toHaveLength(ROOM);
+  return { ...made, runs, open };
+}
+
+const chains = (...queues: readonly string[]) =>
+  Array.from({ length: ROOM }, (_, n) =>
+    queues.map((queue, link) => ({
+      name: queue === QUEUE ? "t.here" : "t.there",
+      queue,
+      id: `c${n}:${link + 2}`,
+    })),
+  );
+
+const once = (runs: readonly string[]) => [...new Set(runs)].length === runs.length;
+
+test("a full queue of chains that go on in it comes to its end, and no handler runs twice", async () => {
+  const { clock, broker, runs, open } = await crowd(chains(QUEUE, QUEUE));
+  open.open();
+  await clock.advance("20s");
+  expect(runs).toHaveLength(3 * ROOM);
+  expect(once(runs)).toBe(true);
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({
+    waiting: 0,
+    running: 0,
+    delayed: 0,
+    dead: 0,
+  });
+});
+
+test("so do two full queues whose chains go from the one to the other and back", async () => {
+  const { clock, broker, runs, open } = await crowd(chains("other", QUEUE, "other"));
+  // Nobody serves its jobs: what stands there takes all the room for the next links.
+  for (let n = 0; n < ROOM; n += 1)
+    await broker.requeue({
+      id: `stands${n}`,
+      name: "t.there",
+      queue: "other",
+      payload: null,
+      createdAt: clock.now(),
+      headers: {},
+      attempts: 0,
+      generation: 0,
+      interruptions: 0,
+      crashes: 0,
+      snoozes: 0,
+    });
+  open.open();
+  await clock.advance("20s");
+  expect(runs).toHaveLength(4 * ROOM + ROOM);
+  expect(once(runs)).toBe(true);
+});
+
+test("a graceful stop beside a full queue repeats no handler that has succeeded", async () => {
+  const { clock, broker, node, runs, open } = await crowd(chains(QUEUE));
+  open.open();
+  const stopped = node.stop();
+  await clock.advance("2s");
+  await stopped;
+  expect((await broker.queues.snapshot(QUEUE)).running).toBe(0);
+  const records = await broker.history.recent({ queue: QUEUE, limit: 100 });
+  expect(records.map(({ state }) => state)).toEqual(Array(ROOM).fill("succeeded"));
+  expect(once(runs)).toBe(true);
+});
+
+/** A chain of two over two queues; the holder of the first job dies right before a step of its settlement, and is followed after a while. */
+async function deadHolder(before: "enqueue" | "ack", output: unknown, awayFor: Duration) {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const inputs: unknown[] = [];
+  let runs = 0;
+  const first = defineJob({ name: "t.first", queue: QUEUE, retry: "none" }).handler(() => {
+    runs += 1;
+    return output;
+  });
+  const second = defineJob({ name: "t.second", queue: "other", retry: "none" }).handler(
+    ({ input }) => void inputs.push(input),
+  );
+  await simulatedNode({ jobs: [second], clock, server, name: "n2" });
+  const dying = await simulatedNode({ jobs: [first], clock, server });
+  const settle = dying.broker.settle.bind(dying.broker);
+  dying.broker.settle = async (delivery, steps) => {
+    await settle(
+      delivery,
+      steps.slice(
+        0,
+        steps.findIndex((step) => step.do === before),
+      ),
+    );
+    dying.broker.crashHolder();
+    throw NO_ANSWER;
+  };
+  await dying.enqueue("t.first", null, { next: [{ name: "t.second", queue: "other", id: "b" }] });
+  await clock.advance(awayFor);
+  const heir = await simulatedNode({ jobs: [first], clock, server, name: "n3" });
+  await clock.advance("1m");
+  expect(heir.said).toEqual(["redelivered a", "settled a recalled recalled"]);
+  expect(runs).toBe(1);
+  expect(await heir.broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  return { ...heir, inputs };
+}
+
+test.each([
+  ["enqueue", "1s"],
+  ["enqueue", "3h"],
+  ["ack", "1s"],
+  ["ack", "3h"],
+] as const)(
+  "a holder dies with a success on record, before its %s, for %s: the chain goes on, and nothing runs twice",
+  async (before, awayFor) => {
+    const { inputs } = await deadHolder(before, { n: 7 }, awayFor);
+    expect(inputs).toEqual([{ n: 7 }]);
+  },
+);
+
+test("a result that is not kept can't be handed on by who completes the success: a letter says so", async () => {
+  const { broker, inputs } = await deadHolder("enqueue", () => "no plain data", "1s");
+  expect(inputs).toEqual([]);
+  expect(await broker.deadLetters.list()).toMatchObject([
+    {
+      id: "b",
+      name: "t.second",
+      reason: "chain-broken",
+      error: { type: "unserializable-payload" },
+    },
+  ]);
+  expect(await broker.history.read({ id: "b" })).toMatchObject([
+    { state: "dead", reason: "chain-broken" },
+  ]);
+});
+
+test("a next job whose queue is missing is a dead letter in its own name, and the job before it has succeeded", async () => {
+  const job = defineJob({ name: "t.first", queue: QUEUE, retry: "none" }).handler(() => ({ n: 1 }));
+  const { broker, clock, enqueue, history, said } = await simulatedNode({ jobs: [job] });
+  await enqueue("t.first", null, {
+    next: [
+      { name: "t.second", queue: "nowhere", id: "b" },
+      { name: "t.third", queue: QUEUE, id: "c" },
+    ],
+  });
+  await clock.advance("1s");
+  expect(await history()).toMatchObject([{ state: "succeeded", output: { n: 1 } }]);
+  expect(await history("b")).toMatchObject([
+    { state: "dead", reason: "chain-broken", queue: "nowhere", attempts: 0 },
+  ]);
+  const [letter] = await broker.deadLetters.list();
+  expect(letter).toMatchObject({
+    id: "b",
+    name: "t.second",
+    queue: "nowhere",
+    reason: "chain-broken",
+  });
+  expect(said).not.toContain("trouble a");
+  // All that is needed to go on: the result, and what follows.
+  expect(
+    letter && readEnvelope({ ...letter, origin: "runtime", sequence: 1, storedAt: 0 }),
+  ).toMatchObject({ envelope: { payload: { n: 1 }, next: [{ id: "c" }] } });
+});
