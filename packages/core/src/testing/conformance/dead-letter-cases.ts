@@ -17,17 +17,33 @@ function letterOf(scene: Scene, id: string, more: Partial<DeadLetter> = {}): Dea
   };
 }
 
-/** Buries the letters over one delivery, which it leaves unsettled. */
+/** Buries each letter over a delivery of its own, which it leaves unsettled: a settlement that is repeated buries a job once. */
 async function bury(scene: Scene, letters: readonly DeadLetter[]): Promise<void> {
-  await scene.enqueueOk(scene.job());
-  const delivery = await (await scene.worker()).delivery(0);
-  await scene.broker.settle(
-    delivery,
-    letters.map((letter) => ({ do: "bury", letter }) as const),
-  );
+  const worker = await scene.worker({ slots: letters.length });
+  for (const [index, letter] of letters.entries()) {
+    await scene.enqueueOk(scene.job());
+    await scene.broker.settle(await worker.delivery(index), [{ do: "bury", letter }]);
+  }
 }
 
 export const deadLetterCases: readonly ConformanceCase[] = [
+  conformanceCase(
+    "dead letters: what is buried beside the job itself has a letter of its own, also when the job was buried before",
+    async (scene) => {
+      await scene.enqueueOk(scene.job());
+      const delivery = await (await scene.worker()).delivery(0);
+      const own = letterOf(scene, "own", { body: delivery.message.body });
+      const [next, callback] = ["next", "callback"].map((id) => letterOf(scene, id));
+      for (const letters of [[own], [next, callback], [next]])
+        await scene.broker.settle(
+          delivery,
+          letters.map((letter) => ({ do: "bury", letter: letter as DeadLetter }) as const),
+        );
+      const found = await scene.broker.deadLetters.list({ queue: scene.queue });
+      assert.deepEqual([...new Set(found.map(({ id }) => id))], ["own", "next", "callback"]);
+    },
+  ),
+
   conformanceCase(
     "dead letters: keep the bytes and the headers as they stood, whatever they are",
     async (scene) => {
