@@ -24,8 +24,11 @@ import { laneOf, wokenMessage } from "./held-message.ts";
 const DEFAULT_LIMIT = 100;
 /** Moved side by side. */
 const BATCH = 256;
-/** Of one that is gone the server says only that the deletion failed, and why in words. */
-const DELETE_FAILED = 10057;
+/**
+ * Of one that is gone already, 2.10 and 2.15 say that its sequence is not found where it lies among others (10043), and where it lies before the
+ * stream's first only that the deletion failed, and why in words (10057).
+ */
+const MAY_BE_GONE: ReadonlySet<number | undefined> = new Set([10043, 10057]);
 /** A queue's dedupe window is an operator's setting that seldom changes. */
 const WINDOW_BELIEVED_MS = 60_000;
 const STATES: readonly HistoryRecord["state"][] = [
@@ -143,13 +146,15 @@ export class NatsHeld implements HeldStore {
     let mine = false;
     if (!wasMoved) {
       const { subject, data, headers } = wokenMessage(held, queue, names, pass);
-      mine = !(await this.#publisher.publish(subject, data, headers)).duplicate;
+      const { duplicate, attempts } = await this.#publisher.publish(subject, data, headers);
+      // Of one that was sent again the first copy may be the one that is there, and then the pass is in it.
+      mine = !duplicate || attempts > 1;
     }
     await request(`let a held job into the queue ${queue}`, async () => {
       try {
         await jsm.streams.deleteMessage(names.heldStream, held.sequence, false);
       } catch (error) {
-        if (apiCode(error) !== DELETE_FAILED || (await this.#isThere(held.sequence))) throw error;
+        if (!MAY_BE_GONE.has(apiCode(error)) || (await this.#isThere(held.sequence))) throw error;
       }
     });
     return mine;

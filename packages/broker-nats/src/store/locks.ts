@@ -60,23 +60,12 @@ export class NatsLocks implements LockStore {
 
   async renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     requireLease(claim.leaseMs);
-    const { name } = lock;
-    const write = this.#names.nameOf(lock, name);
-    const value = lockValue(claim, write);
-    let expected: number | undefined = lock.token;
-    for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
-      const timeoutMs = renewTimeoutMs(claim.leaseMs);
-      const token = await this.#bucket.write(name, value, expected, timeoutMs);
-      if (token !== undefined) return this.#next(lock, { name, token });
-      const own = await this.#own(name, write);
-      if (own?.revision === expected) throw undecided(name);
-      expected = own?.revision;
+    const caller = this.#names.enter(lock, lock.name);
+    try {
+      return await this.#renew(caller, claim);
+    } finally {
+      this.#names.leave(caller, lock.name);
     }
-    this.#names.forget(lock, name);
-    throw new MillraceError(
-      "lock-lost",
-      `The lock ${name} is no longer held under token ${lock.token}: another holder took it, or it was released. Stop what it protects.`,
-    );
   }
 
   async release(lock: HeldLock): Promise<boolean> {
@@ -116,6 +105,26 @@ export class NatsLocks implements LockStore {
   async onRelease(name: string, listener: () => void): Promise<Stoppable> {
     requireLockName(name);
     return this.#bucket.onRelease(name, listener);
+  }
+
+  async #renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
+    const { name } = lock;
+    const write = this.#names.nameOf(lock, name);
+    const value = lockValue(claim, write);
+    let expected: number | undefined = lock.token;
+    for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
+      const timeoutMs = renewTimeoutMs(claim.leaseMs);
+      const token = await this.#bucket.write(name, value, expected, timeoutMs);
+      if (token !== undefined) return this.#next(lock, { name, token });
+      const own = await this.#own(name, write);
+      if (own?.revision === expected) throw undecided(name);
+      expected = own?.revision;
+    }
+    this.#names.forget(lock, name);
+    throw new MillraceError(
+      "lock-lost",
+      `The lock ${name} is no longer held under token ${lock.token}: another holder took it, or it was released. Stop what it protects.`,
+    );
   }
 
   async #acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {

@@ -2,7 +2,8 @@ import type { AnyJob, Envelope } from "@millrace/core";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
 import { type Entrant, type Gate, mayBeHeldAlready, type Passage, PASSED } from "./gate.ts";
 import type { LimitsOf } from "./key-limits.ts";
-import { KeyPermits, type PermitHost } from "./key-permits.ts";
+import { KeyPermits } from "./key-permits.ts";
+import type { PermitHost } from "./permit-host.ts";
 import { readPass } from "./permit.ts";
 
 /** Keys that this node knows something of, before it forgets those of which there is nothing to know. */

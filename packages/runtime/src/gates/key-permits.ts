@@ -1,29 +1,9 @@
-import {
-  type Clock,
-  type HeldLock,
-  type HeldStore,
-  type LockClaim,
-  type LockStore,
-  type Logger,
-  MillraceError,
-  recordError,
-  type Timer,
-} from "@millrace/core";
+import { type HeldLock, MillraceError, recordError, type Timer } from "@millrace/core";
 import { takeFreePermit } from "./free-permit.ts";
 import { capGate, permitLock } from "./gate-names.ts";
-import type { PermitKeeper } from "./permit-keeper.ts";
+import { PermitClaims } from "./permit-claims.ts";
+import type { PermitHost } from "./permit-host.ts";
 import { type Permit, permitHolder, type PermitState, writePass } from "./permit.ts";
-
-/** What the permits of all keys share. */
-export interface PermitHost {
-  readonly node: string;
-  readonly locks: LockStore;
-  readonly held: HeldStore;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly leaseMs: number;
-  readonly keeper: PermitKeeper;
-}
 
 /** A permit that nobody uses stays this long for the next job of its key: two writes less. */
 const IDLE_MS = 100;
@@ -45,11 +25,14 @@ const HOLD_UNDER_WAY_MS = 5_000;
  * do, a job is sent to wait without a question to anybody.
  *
  * ```
- * free ─take▶ used ─leave▶ offered (a job was held: it is let in, with the permit) ─taken over▶ gone
- *               ▲  │          │ not taken over in time                              (or used again, here)
+ * free ─take▶ used ─leave▶ offered (a job was held: it is let in, with the permit) ─taken over elsewhere▶ gone
+ *               ▲  │          │  └ taken over here ▶ taking ─▶ used
+ *               │  │          └ not taken over in time ─▶ given back
  *               │  └▶ idle ─▶ given back: free, and whatever was held meanwhile is let in
  *               └───────┘ the next job of the key
  * ```
+ * Whoever takes a permit over renews it first, also here: its token was in a message, and a message may come twice, to two nodes. So nobody
+ * uses a permit under a token that another was offered.
  */
 export class KeyPermits {
   readonly #host: PermitHost;
@@ -57,11 +40,7 @@ export class KeyPermits {
   readonly #key: string;
   readonly #gate: string;
   readonly #permits = new Set<Permit>();
-  /** Being tried for. */
-  readonly #trying = new Set<number>();
-  /** The claims of calls that failed: whether they were carried out is found by calling with the same again. */
-  readonly #doubtful = new Map<number, LockClaim>();
-  readonly #takingOver = new Map<string, HeldLock>();
+  readonly #claims: PermitClaims;
   #limit = 1;
   #first = 0;
   /** Monotonic, all of them. */
@@ -78,6 +57,7 @@ export class KeyPermits {
     this.#queue = queue;
     this.#key = key;
     this.#gate = capGate(queue, key);
+    this.#claims = new PermitClaims(host, queue, key, (permit) => this.#foundLate(permit));
   }
 
   get gate(): string {
@@ -89,7 +69,7 @@ export class KeyPermits {
     const now = this.#now();
     return (
       this.#permits.size === 0 &&
-      this.#trying.size === 0 &&
+      this.#claims.isIdle &&
       this.#lookAgain === undefined &&
       now >= this.#fullUntilMs &&
       now - this.#refusedAtMs >= HOLD_UNDER_WAY_MS
@@ -137,7 +117,7 @@ export class KeyPermits {
     if (this.#permits.size > 0) return;
     this.#lookAgain ??= this.#host.clock.setTimer(LOOK_AGAIN_MS, () => {
       this.#lookAgain = undefined;
-      if (this.#permits.size === 0) void this.#quietly(() => this.#expand());
+      if (this.#permits.size === 0) void this.#persistently(() => this.#expand());
     });
   }
 
@@ -170,11 +150,11 @@ export class KeyPermits {
   }
 
   async #takeFree(): Promise<Permit | undefined> {
-    if (this.#permits.size + this.#trying.size >= this.#limit) return undefined;
+    if (this.#permits.size + this.#claims.trying >= this.#limit) return undefined;
     if (this.#now() < this.#fullUntilMs) return undefined;
     const { locks } = this.#host;
     const isOurs = (index: number): boolean =>
-      this.#trying.has(index) || [...this.#permits].some((permit) => permit.index === index);
+      this.#claims.tries(index) || [...this.#permits].some((permit) => permit.index === index);
     const permit = await takeFreePermit(
       { locks, queue: this.#queue, key: this.#key, limit: this.#limit, first: this.#first, isOurs },
       (index) => this.#acquire(index),
@@ -184,23 +164,15 @@ export class KeyPermits {
   }
 
   async #acquire(index: number): Promise<Permit | undefined> {
-    const { locks, node, leaseMs } = this.#host;
-    const claim = this.#doubtful.get(index) ?? {
-      holder: permitHolder(node, index, this.#limit),
-      leaseMs,
-    };
-    const fromMs = this.#now();
-    this.#trying.add(index);
-    try {
-      this.#doubtful.set(index, claim);
-      const lock = await locks.acquire(permitLock(this.#queue, this.#key, index), claim);
-      this.#doubtful.delete(index);
-      if (lock === undefined) return undefined;
-      this.#first = index;
-      return this.#keep({ index, claim, lock, fromMs, state: "used" });
-    } finally {
-      this.#trying.delete(index);
-    }
+    const permit = await this.#claims.acquire(index, this.#limit);
+    if (permit === undefined) return undefined;
+    this.#first = index;
+    return this.#keep(permit);
+  }
+
+  /** No job is there for it any more. */
+  async #foundLate(permit: Permit): Promise<void> {
+    await this.#quietly(() => this.#passOn(this.#keep(permit)));
   }
 
   /** The permit that a job was let in with: still here, or another node's that offered it. */
@@ -210,31 +182,42 @@ export class KeyPermits {
       return undefined;
     for (const permit of this.#permits) {
       if (permit.index !== index) continue;
-      if (permit.state === "offered" && permit.lock.token === pass.token) {
-        this.#become(permit, "used");
-        return permit;
-      }
+      if (permit.state === "offered" && permit.lock.token === pass.token) return this.#take(permit);
       if (permit.lock.token >= pass.token) return undefined;
       // Taken over elsewhere, and offered from there before this node knew.
-      this.#drop(permit);
+      this.#lose(permit);
     }
-    const { locks, node, leaseMs } = this.#host;
+    const { node, leaseMs } = this.#host;
     const claim = { holder: permitHolder(node, index, this.#limit), leaseMs };
-    const known = `${pass.name} ${pass.token}`;
-    const lock = this.#takingOver.get(known) ?? pass;
-    this.#takingOver.set(known, lock);
+    return this.#take(
+      this.#keep({ index, claim, lock: pass, fromMs: this.#now(), state: "offered" }),
+    );
+  }
+
+  /** Of all that come with this offer, one has it: the others' token is no longer the lock's. Rejects where that isn't known; then it can be asked again. */
+  async #take(permit: Permit): Promise<Permit | undefined> {
+    this.#become(permit, "taking");
     const fromMs = this.#now();
     try {
-      const renewed = await locks.renew(lock, claim);
-      this.#takingOver.delete(known);
-      // Where one was held there are others.
-      this.#mayBeHeld = true;
-      return this.#keep({ index, claim, lock: renewed, fromMs, state: "used" });
+      permit.lock = await this.#host.locks.renew(permit.lock, permit.claim);
+      permit.fromMs = fromMs;
     } catch (error) {
-      if (!MillraceError.is(error, "lock-lost")) throw error;
-      this.#takingOver.delete(known);
+      if (permit.state === "taking") {
+        if (!MillraceError.is(error, "lock-lost")) this.#become(permit, "offered", OFFERED_MS);
+        else this.#drop(permit);
+      }
+      if (MillraceError.is(error, "lock-lost")) return undefined;
+      throw error;
+    }
+    // Given up meanwhile, by its clock or because the node stops.
+    if (permit.state !== "taking") {
+      await this.#quietly(() => this.#return(permit));
       return undefined;
     }
+    // Where one was held there are others.
+    this.#mayBeHeld = true;
+    this.#become(permit, "used");
+    return permit;
   }
 
   /** From a job that has ended to one that is held, or else to the next that comes. Rejects with the store's trouble; the permit is given back then. */
@@ -285,22 +268,38 @@ export class KeyPermits {
   async #giveBack(permit: Permit): Promise<void> {
     this.#drop(permit);
     await this.#host.keeper.settled(permit);
-    // Not ours any more where the job that it was offered to has taken it over.
-    const wasOurs = await this.#host.locks.release(permit.lock);
-    if (!wasOurs) return;
-    this.#fullUntilMs = 0;
-    this.#lookedAtMs = this.#now();
-    await this.#letIn(undefined);
+    await this.#return(permit);
+  }
+
+  async #return(permit: Permit): Promise<void> {
+    const { locks, retries, leaseMs } = this.#host;
+    const act = async (again: boolean): Promise<void> => {
+      // Not ours any more where the job that it was offered to has taken it over, or where an earlier call freed it without an answer.
+      const wasOurs = await locks.release(permit.lock);
+      if (!wasOurs && !again) return;
+      this.#fullUntilMs = 0;
+      this.#lookedAtMs = this.#now();
+      await this.#letIn(undefined);
+    };
+    try {
+      await act(false);
+    } catch (error) {
+      void retries.run(() => act(true), leaseMs);
+      throw error;
+    }
   }
 
   #keep(permit: Permit): Permit {
     this.#permits.add(permit);
-    this.#host.keeper.keep(permit, () => {
-      const { onLost } = permit;
-      this.#drop(permit);
-      onLost?.();
-    });
+    this.#host.keeper.keep(permit, () => this.#lose(permit));
     return permit;
+  }
+
+  /** Another's, or about to be: the job that runs by it is told. */
+  #lose(permit: Permit): void {
+    const { onLost } = permit;
+    this.#drop(permit);
+    onLost?.();
   }
 
   #drop(permit: Permit): void {
@@ -320,14 +319,22 @@ export class KeyPermits {
     });
   }
 
-  /** What nobody waits for. A permit that could not be given back is free when its lease is over. */
-  async #quietly(run: () => Promise<void>): Promise<void> {
+  /** What nobody waits for. */
+  async #quietly(run: () => Promise<void>): Promise<boolean> {
     try {
       await run();
+      return true;
     } catch (error) {
       const { log } = this.#host;
       log.warn({ gate: this.#gate, error: recordError(error) }, "a permit could not be passed on");
+      return false;
     }
+  }
+
+  /** And is tried again, because nobody else will. */
+  async #persistently(run: () => Promise<void>): Promise<void> {
+    const { retries, leaseMs } = this.#host;
+    if (!(await this.#quietly(run))) await retries.run(run, leaseMs);
   }
 
   #now(): number {

@@ -7,6 +7,7 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import type { Registry } from "../registry/registry.ts";
+import { BackgroundRetries } from "./background-retries.ts";
 import type { Gate } from "./gate.ts";
 import { KeyCapGate } from "./key-cap-gate.ts";
 import type { LimitsOf } from "./key-limits.ts";
@@ -41,7 +42,8 @@ export function nodeGates(options: NodeGatesOptions): NodeGates {
   const { node, broker, registry, clock, log, leaseMs, limitsOf } = options;
   const { locks, held } = broker;
   const keeper = new PermitKeeper({ locks, clock, log, leaseMs });
-  const host = { node, locks, held, clock, log, leaseMs, keeper };
+  const retries = new BackgroundRetries(clock);
+  const host = { node, locks, held, clock, log, leaseMs, keeper, retries };
   const singletons = new SingletonGate({
     ...host,
     metrics: options.metrics ?? noMetrics,
@@ -63,6 +65,7 @@ export function nodeGates(options: NodeGatesOptions): NodeGates {
     close: async () => {
       await Promise.all([singletons.close(), caps.close(), rates.close()]);
       keeper.close();
+      retries.close();
     },
   };
 }

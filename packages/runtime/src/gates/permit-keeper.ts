@@ -70,8 +70,12 @@ export class PermitKeeper {
     for (const [permit, onLost] of this.#kept) {
       const ageMs = now - permit.fromMs;
       if (ageMs >= leaseTime.heldForMs(leaseMs)) this.#lose(permit, onLost);
-      // An offered one keeps the token it was offered under; it is not offered for long.
-      else if (ageMs >= leaseTime.renewAfterMs(leaseMs) && permit.state !== "offered")
+      // An offered one keeps the token it was offered under, and whoever takes it renews it; neither lasts long.
+      else if (
+        ageMs >= leaseTime.renewAfterMs(leaseMs) &&
+        permit.state !== "offered" &&
+        permit.state !== "taking"
+      )
         this.#startRenewal(permit, onLost);
     }
   }

@@ -56,6 +56,29 @@ export const lockCases: readonly ConformanceCase[] = [
     },
   ),
 
+  conformanceCase(
+    "locks: of renewals under one token at the same time, one succeeds, also where they share the object",
+    async (scene) => {
+      const { locks } = scene.broker;
+      const leaseMs = longLeaseOf(scene);
+      const first = await acquire(scene, "a", leaseMs);
+      const shared = { ...first };
+      const results = await Promise.allSettled(
+        [shared, shared, { ...first }].map((lock, at) =>
+          locks.renew(lock, { holder: `b${at}`, leaseMs }),
+        ),
+      );
+      const renewed = results.filter((result) => result.status === "fulfilled");
+      assert.equal(renewed.length, 1);
+      for (const result of results)
+        if (result.status === "rejected")
+          await rejectsWith("lock-lost", Promise.reject(result.reason));
+      const [won] = renewed;
+      assert.equal((await locks.look(first.name))?.token, won?.value.token);
+      scene.later(async () => won && locks.release(won.value));
+    },
+  ),
+
   conformanceCase("locks: a stale token renews nothing and frees nothing", async (scene) => {
     const { locks } = scene.broker;
     const { leaseMs } = scene.harness;
