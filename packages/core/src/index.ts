@@ -208,6 +208,7 @@ export type {
   QueueStore,
   RunningJob,
   Stoppable,
+  ThreadLease,
   WaitingJob,
   WorkOptions,
   WorkSubscription,

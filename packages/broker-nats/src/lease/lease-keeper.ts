@@ -9,6 +9,7 @@ import {
 } from "./lease-segment.ts";
 import { type LockOrder, writeLockOrder } from "./lock-order.ts";
 import { elapsedMs, sharedNowMs } from "./shared-clock.ts";
+import type { LeaseState } from "./thread-lease.ts";
 import type { FromWorker, LeaseWorkerData, ToWorker } from "./worker-messages.ts";
 
 declare const lease: unique symbol;
@@ -143,6 +144,11 @@ export class LeaseKeeper {
     return false;
   }
 
+  /** What `isHeld` of `thread-lease.ts` needs. */
+  stateOf(lease: Lease): LeaseState {
+    return { buffer: this.#segmentOf(Math.floor(lease / GENERATIONS)).buffer, lease };
+  }
+
   /** Stops extending. Safe to call again, and for a lease that was lost. */
   release(lease: Lease): void {
     const number = Math.floor(lease / GENERATIONS);
@@ -233,8 +239,10 @@ export class LeaseKeeper {
     const sinceMs = elapsedMs(this.#lastTurnMs, nowMs);
     this.#receivedAfterMs = this.#lastTurnMs;
     this.#lastTurnMs = nowMs;
-    if (sinceMs > 2 * this.#turnMs) void this.#catchUp(nowMs);
-    if (this.#state.kind === "down") this.#watchLeases();
+    const stoodStill = sinceMs > 2 * this.#turnMs;
+    if (stoodStill) void this.#catchUp(nowMs);
+    // After a freeze the worker's word would come later than the handlers' own timers.
+    if (stoodStill || this.#state.kind === "down") this.#watchLeases();
   }
 
   /** The loop was blocked until now. Where nobody answers, the turns to come say the same, later. */

@@ -1,5 +1,11 @@
-import type { Lease } from "@millrace/core";
+import type { Lease, ThreadLease } from "@millrace/core";
 import type { Lease as LeaseId, LeaseKeeper } from "../lease/lease-keeper.ts";
+
+/** Beside the compiled file lies a compiled module, beside the source its source. */
+const THREAD_MODULE = new URL(
+  import.meta.url.endsWith(".ts") ? "../lease/thread-lease.ts" : "../lease/thread-lease.js",
+  import.meta.url,
+).href;
 
 /** `held`: extended by the keeper. `lost`: may be another's. `ended`: settled, or given up when the broker closed. */
 type State = "held" | "lost" | "ended";
@@ -20,6 +26,10 @@ export class NatsLease implements Lease {
 
   isHeld(): boolean {
     return this.#state === "held" && this.#keeper.isHeld(this.id);
+  }
+
+  get inThread(): ThreadLease {
+    return { module: THREAD_MODULE, state: this.#keeper.stateOf(this.id) };
   }
 
   onLost(listener: () => void): void {

@@ -193,6 +193,16 @@ export interface Lease {
   isHeld(): boolean;
   /** Called at most once, before the lease can have passed to another. */
   onLost(listener: () => void): void;
+  /** For a handler in a thread of its own, which must find out as soon as one on the main thread. */
+  readonly inThread?: ThreadLease;
+}
+
+/** How another thread of this process asks whether a lease is held. */
+export interface ThreadLease {
+  /** URL of a module that exports `isHeld(state: unknown): boolean`. */
+  readonly module: string;
+  /** May be sent to a thread. */
+  readonly state: unknown;
 }
 
 export interface QueueSettings {

@@ -40,3 +40,29 @@ test("a listener that comes too late is called at once", () => {
   abort.onAbort = listener;
   expect(listener).toHaveBeenCalledTimes(1);
 });
+
+test("a lease that is gone is found out by the first look, and by whoever listens, before anybody has told of it", () => {
+  let held = true;
+  const abort = new AbortSwitch({ isHeld: () => held });
+  const { signal } = abort;
+  const listener = vi.fn();
+  signal.addEventListener("abort", listener);
+  expect([signal.aborted, signal.reason]).toEqual([false, undefined]);
+  held = false;
+  expect(() => signal.throwIfAborted()).toThrow(expect.objectContaining({ code: "lease-lost" }));
+  expect(AbortSignal.any([signal]).aborted).toBe(true);
+  expect(listener).toHaveBeenCalledTimes(1);
+});
+
+test("a signal that nobody has looked at before is aborted as well", () => {
+  const abort = new AbortSwitch({ isHeld: () => false });
+  expect(abort.signal.aborted).toBe(true);
+  expect(abort.reason?.code).toBe("lease-lost");
+});
+
+test("the end of the lease is no reason to stop once the attempt is over", () => {
+  const abort = new AbortSwitch({ isHeld: () => false });
+  abort.rest();
+  expect(abort.signal.aborted).toBe(false);
+  expect(abort.look()).toBeUndefined();
+});

@@ -9,6 +9,7 @@ import type {
   Logger,
   PreparedJob,
   Producer,
+  ThreadLease,
 } from "@millrace/core";
 import type { AttemptOptions } from "./attempt.ts";
 import { Offspring } from "./offspring.ts";
@@ -57,6 +58,11 @@ export class AttemptContext implements ExecutionContext {
     return this.#options.abort.signal;
   }
 
+  /** For a handler in a thread. */
+  get lease(): ThreadLease | undefined {
+    return this.#options.lease.inThread;
+  }
+
   get log(): Logger {
     this.#log ??= this.#options.host.log.child({
       job: this.job.id,
@@ -101,7 +107,7 @@ export class AttemptContext implements ExecutionContext {
   /** A handler that lost its job to another holder must not go on multiplying it. */
   #open(): Producer {
     const { abort, host } = this.#options;
-    const { reason } = abort;
+    const reason = abort.look();
     if (reason?.code === "lease-lost" || reason?.code === "lock-lost") throw reason;
     return host.producer;
   }

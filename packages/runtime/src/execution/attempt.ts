@@ -3,6 +3,7 @@ import {
   type AttemptTrace,
   type Children,
   type Envelope,
+  type Lease,
   MillraceError,
   type Outcome,
   type RecordedError,
@@ -32,6 +33,8 @@ export interface AttemptOptions {
   readonly job: AnyJob;
   /** For the handler. */
   readonly token: number;
+  /** Of the delivery. */
+  readonly lease: Lease;
   readonly abort: AbortSwitch;
   /** Called as an object, not by closures: a node makes some ten thousand attempts a second. */
   readonly listener: AttemptListener;

@@ -49,7 +49,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   readonly #onEnd: (execution: Execution) => void;
   /** Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes no slot. */
   readonly #onYield: ((execution: Execution) => void) | undefined;
-  readonly #abort = new AbortSwitch();
+  readonly #abort: AbortSwitch;
   #phase: Phase = "arriving";
   /** Set before the start, where the job is only to be handed back. */
   #declined = false;
@@ -76,6 +76,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   ) {
     this.#host = host;
     this.#delivery = delivery;
+    this.#abort = new AbortSwitch(delivery.lease);
     this.#onEnd = onEnd;
     this.#onYield = onYield;
   }
@@ -183,10 +184,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   }
 
   #loseLease(): void {
-    this.abort(
-      "lease-lost",
-      "The lease could not be confirmed in time; another node may run this job.",
-    );
+    this.#abort.loseLease();
     this.#progress?.end({ write: false });
     this.#arrival?.loseLease();
     this.#settling?.cutShort();
@@ -205,6 +203,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       envelope,
       job,
       token: this.#arrival?.passes?.token ?? this.#token(envelope),
+      lease: this.#delivery.lease,
       abort: this.#abort,
       listener: this,
     });
@@ -226,7 +225,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
 
   handlerReported(value: number, note: string | undefined): void {
     // A handler that goes on after its attempt is over is told what is wrong, and otherwise not heard.
-    const over = this.#phase !== "attempting" || this.#abort.reason?.code === "lease-lost";
+    const over = this.#phase !== "attempting" || this.#abort.look()?.code === "lease-lost";
     if (over) return void checkProgress(value, note);
     this.#progress ??= new ProgressReporter(this.#host, this.#requireEnvelope(), this.#trace);
     this.#progress.report(value, note);
@@ -263,6 +262,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   #settle(outcome: Outcome): void {
     if (this.#phase === "settling" || this.#phase === "ended") return;
     this.#phase = "settling";
+    this.#abort.rest();
     this.#arrival?.end();
     this.#attempt?.stop();
     // Before anything else is published: whoever follows the job hears its last word before its end.
@@ -327,6 +327,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   #end(): void {
     if (this.#phase === "ended") return;
     this.#phase = "ended";
+    this.#abort.rest();
     this.#attempt?.stop();
     this.#settling?.abandon();
     this.#trace?.abandoned();

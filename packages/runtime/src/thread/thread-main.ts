@@ -12,6 +12,7 @@ import {
 } from "@millrace/core";
 import { AbortSwitch } from "../execution/abort-switch.ts";
 import { collectJobs } from "../registry/collect-jobs.ts";
+import { LeaseInThread } from "./lease-in-thread.ts";
 import { NodeOutlet } from "./node-outlet.ts";
 import { packError, packWish } from "./portable.ts";
 import type { FromThread, ToThread } from "./thread-protocol.ts";
@@ -38,8 +39,10 @@ port.on("message", (message: ToThread) => {
 say({ say: "ready" });
 
 async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
-  abort = new AbortSwitch();
+  const lease = new LeaseInThread();
+  const own = (abort = new AbortSwitch(lease));
   try {
+    await lease.load(order.lease);
     const job = jobs.find(({ name }) => name === order.name);
     if (job === undefined) throw new Error(`${module} exports no job called ${order.name}`);
     const input: unknown =
@@ -51,7 +54,7 @@ async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
             "invalid-payload",
             `The payload of ${order.name}`,
           );
-    const context = contextOf(order, input);
+    const context = contextOf(order, input, own);
     const given: unknown = await trace.run(order.trace, () => job.handle(context));
     if (OutcomeSignal.is(given)) say({ say: "wished", wish: packWish(given.wish) });
     else sayReturned(given);
@@ -62,13 +65,18 @@ async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
         : { say: "threw", error: packError(error) },
     );
   }
+  own.rest();
 }
 
-function contextOf(order: Extract<ToThread, { do: "run" }>, input: unknown): ExecutionContext {
+function contextOf(
+  order: Extract<ToThread, { do: "run" }>,
+  input: unknown,
+  own: AbortSwitch,
+): ExecutionContext {
   const envelope: Envelope = order.envelope;
   return {
     input,
-    signal: abort.signal,
+    signal: own.signal,
     attempt: envelope.attempts + 1,
     maxAttempts: order.maxAttempts,
     job: envelope,
@@ -78,12 +86,25 @@ function contextOf(order: Extract<ToThread, { do: "run" }>, input: unknown): Exe
     progress: (value, note) => {
       // Checked here as well, so that what is wrong is thrown where the handler can see it.
       checkProgress(value, note);
+      if (own.look()?.code === "lease-lost") return;
       say({ say: "progress", value, note });
     },
     // The node knows the parent, and adds it.
-    enqueue: (job, input, options) => producer.enqueue(job, input, options),
-    enqueueMany: (job, items) => producer.enqueueMany(job, items),
+    enqueue: async (job, input, options) => {
+      refuseIfLost(own);
+      return producer.enqueue(job, input, options);
+    },
+    enqueueMany: async (job, items) => {
+      refuseIfLost(own);
+      return producer.enqueueMany(job, items);
+    },
   };
+}
+
+/** As the node would, but before the thread has made anything. */
+function refuseIfLost(own: AbortSwitch): void {
+  const reason = own.look();
+  if (reason?.code === "lease-lost") throw reason;
 }
 
 function sayReturned(value: unknown): void {

@@ -7,6 +7,7 @@ import {
   type ExecutionContext,
   MillraceError,
   type PreparedJob,
+  type ThreadLease,
 } from "@millrace/core";
 import type { ThreadOptions } from "../node/node-options.ts";
 import { packError, packResult, unpackError, unpackWish } from "./portable.ts";
@@ -21,6 +22,7 @@ interface IdleThread {
 /** The context of an attempt whose handler is in a thread. */
 export interface ThreadContext extends ExecutionContext {
   readonly trace: AttemptTrace | undefined;
+  readonly lease: ThreadLease | undefined;
   /** Sends what the handler has made in its thread. */
   send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]>;
 }
@@ -141,7 +143,7 @@ class Conversation {
   }
 
   begin(): void {
-    const { signal, job: envelope, token, node, maxAttempts, trace } = this.#context;
+    const { signal, job: envelope, token, node, maxAttempts, trace, lease } = this.#context;
     const module = this.#traceModule;
     // Bound here, where the attempt's span is the active one; what a thread says comes in outside of any.
     void this.#context.log;
@@ -158,6 +160,7 @@ class Conversation {
       ...(trace === undefined || module === undefined
         ? {}
         : { trace: { module, headers: trace.headers() } }),
+      ...(lease === undefined ? {} : { lease }),
     });
     if (signal.aborted) this.#abort();
     else signal.addEventListener("abort", this.#abort, { once: true });

@@ -1,4 +1,10 @@
-import type { AbortCause, EnqueueItemResult, Envelope, PreparedJob } from "@millrace/core";
+import type {
+  AbortCause,
+  EnqueueItemResult,
+  Envelope,
+  PreparedJob,
+  ThreadLease,
+} from "@millrace/core";
 
 /** What the node says to a worker thread. */
 export type ToThread =
@@ -10,6 +16,7 @@ export type ToThread =
       readonly node: string;
       readonly maxAttempts: number;
       readonly trace?: TraceOrder;
+      readonly lease?: ThreadLease;
     }
   | { readonly do: "abort"; readonly cause: AbortCause; readonly message: string }
   /** The answer to `enqueue`. */
