@@ -33,6 +33,7 @@ import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
 import { explainClosed } from "./enqueue-closed.ts";
 import { enqueue } from "./enqueue.ts";
+import { useOlderDoor } from "./enqueue-older.ts";
 import { NatsHeld } from "./held/nats-held.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
@@ -175,8 +176,14 @@ export class NatsBroker implements Broker {
 
   enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
+    const maxBytes = this.maxMessageBytes;
     return explainClosed(
-      enqueue(jobs, this.#enqueuer, names, this.maxMessageBytes),
+      useOlderDoor(jobs, enqueue(jobs, this.#enqueuer, names, maxBytes), {
+        nc,
+        names,
+        publisher: this.#enqueuer,
+        maxBytes,
+      }),
       nc,
       names,
       (bucket) => this.documents(bucket),

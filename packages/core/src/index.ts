@@ -36,7 +36,7 @@ export {
 export { type ChainLink, followingJob, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { travellingHeaders } from "./envelope/headers.ts";
-export type { QueueMessage } from "./envelope/message.ts";
+export type { MessageOrigin, QueueMessage } from "./envelope/message.ts";
 export {
   isId,
   isJobName,
@@ -48,6 +48,7 @@ export {
 } from "./envelope/names.ts";
 export { readEnvelope, type ReadResult, type UnreadableReason } from "./envelope/read-envelope.ts";
 export { writeEnvelope } from "./envelope/write-envelope.ts";
+export { linkOutOfReach, needsProgramDoor } from "./flow/reach.ts";
 
 export {
   type ExecutionEffect,
@@ -252,6 +253,7 @@ export {
   type ControlMark,
   CONTROLS_BUCKET,
   isConcurrency,
+  isSendsTo,
   type QueueControls,
   type QueueControlsChange,
   type RateLimit,

@@ -18,6 +18,7 @@ import {
   judgeVersion,
 } from "./judge-server.ts";
 import { judgeSources } from "./judge-sources.ts";
+import { lookAtReach } from "./sends-to.ts";
 import { judgeStores, type StoreSeen } from "./judge-store.ts";
 
 /** Only the system account is answered; others would wait for nothing. */
@@ -77,7 +78,10 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     const strangers = found
       .filter((consumer) => !lanes.includes(consumer))
       .map(({ config }) => config.durable_name ?? config.name ?? "");
-    queues.push(...judgeQueue({ queue, stream, consumers: lanes, strangers, clustered }));
+    queues.push(
+      ...judgeQueue({ queue, stream, consumers: lanes, strangers, clustered }),
+      ...(await lookAtReach(jsm, names, queue)),
+    );
   }
   if (queues.length === 0)
     queues.push(

@@ -2,6 +2,7 @@ import {
   type Envelope,
   messageIdOf,
   MillraceError,
+  needsProgramDoor,
   writeEnvelope,
   writeFittingEnvelope,
 } from "@millrace/core";
@@ -17,10 +18,15 @@ import type { Names } from "../topology/subjects.ts";
  */
 export function enqueueMessage(envelope: Envelope, names: Names, maxBytes: number): Publication {
   const { queue, lane } = envelope;
+  const byProgram = needsProgramDoor(envelope);
   const data = writeEnvelope(envelope);
-  const headers = encodeHeaders(envelopeHeaders(envelope));
+  const own = envelopeHeaders(envelope);
+  const headers = encodeHeaders(
+    byProgram && lane !== undefined ? { ...own, "Millrace-Lane": lane } : own,
+  );
   const size = data.length + headers.length;
   if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);
+  if (byProgram) return { subject: names.programDoor(queue), data, headers };
   const subject = envelope.generation === 0 ? names.jobs(queue, lane) : names.requeue(queue, lane);
   return { subject, data, headers };
 }

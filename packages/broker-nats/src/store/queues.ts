@@ -42,7 +42,7 @@ export class NatsQueues implements QueueStore {
     requireQueueName(queue);
     await request(`${intake === "open" ? "open" : "close"} the queue ${queue}`, async () => {
       const { config } = await streamOf(jsm, names.queueStream(queue), queue);
-      const door = names.producerDoor(queue);
+      const door = names.intakeDoors(queue);
       const former = names.formerQueueSubjects(queue);
       const others = config.subjects.filter(
         (subject) => !door.includes(subject) && !former.includes(subject),

@@ -68,10 +68,11 @@ function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: stri
   // A closed queue stays closed: only who closed it opens it.
   const closed = !subjects.includes(names.jobs(queue, undefined));
   const wanted = closed ? names.runtimeDoor(queue) : names.queueSubjects(queue);
-  const former = names.formerQueueSubjects(queue);
+  // An earlier version that closed it left the programs' door open.
+  const gone = [...names.formerQueueSubjects(queue), ...(closed ? names.intakeDoors(queue) : [])];
   return [
     ...wanted,
-    ...subjects.filter((subject) => !wanted.includes(subject) && !former.includes(subject)),
+    ...subjects.filter((subject) => !wanted.includes(subject) && !gone.includes(subject)),
   ];
 }
 

@@ -34,6 +34,7 @@ test("every subject of a queue is one lane's, and nothing else is", () => {
     ["ns.jobs.mail", ["normal"]],
     ["ns.jobs.mail.high", ["high"]],
     ["ns.jobs.mail.low", ["low"]],
+    ["ns.requeue.mail.program", ["normal"]],
     ["ns.requeue.mail", ["normal"]],
     ["ns.requeue.mail.high", ["high"]],
     ["ns.requeue.mail.low", ["low"]],

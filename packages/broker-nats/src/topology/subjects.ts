@@ -1,8 +1,8 @@
-import { type Lane, type LaneName, requireNamespace } from "@millrace/core";
+import { type Lane, type LaneName, type MessageOrigin, requireNamespace } from "@millrace/core";
 
 /** What a queue's subject says about a message on it. */
 export interface QueueSubject {
-  readonly origin: "producer" | "runtime";
+  readonly origin: MessageOrigin;
   readonly queue: string;
   readonly lane: Lane | undefined;
   /** A job that was held at a gate and let in. */
@@ -67,12 +67,21 @@ export class Names {
    * lane that does not exist is refused as one to a queue that does not exist is.
    */
   queueSubjects(queue: string): string[] {
-    return [...this.producerDoor(queue), ...this.runtimeDoor(queue)];
+    return [...this.intakeDoors(queue), ...this.runtimeDoor(queue)];
   }
 
-  /** Away from a stream while its queue is closed. */
-  producerDoor(queue: string): string[] {
-    return lanesOf(this.#jobs + queue);
+  /** The producers' and the programs': away from a stream while its queue is closed. */
+  intakeDoors(queue: string): string[] {
+    return [...lanesOf(this.#jobs + queue), this.programDoor(queue)];
+  }
+
+  /**
+   * Where trusted programs enqueue what producers may not: chains into other queues. It lies where the runtime's subjects do, which producers can't use, and
+   * where an earlier version's node reads it as one of those. One for all lanes: the lane is in the header `Millrace-Lane`, and the normal lane's
+   * consumer serves it, as an earlier version's does with a subject that it does not know.
+   */
+  programDoor(queue: string): string {
+    return `${this.#requeue}${queue}.${PROGRAM}`;
   }
 
   runtimeDoor(queue: string): string[] {
@@ -88,6 +97,7 @@ export class Names {
   laneFilters(queue: string, lane: LaneName): string[] {
     const own = lane === "normal" ? undefined : lane;
     const filters = [this.jobs(queue, own), this.requeue(queue, own)];
+    if (lane === "normal") filters.push(this.programDoor(queue));
     return lane === "high" ? [...filters, this.requeueWoken(queue)] : filters;
   }
 
@@ -122,9 +132,10 @@ export class Names {
     const dot = rest.indexOf(".");
     const token = dot < 0 ? undefined : rest.slice(dot + 1);
     const woken = token === WOKEN && !producer;
-    const lane = woken ? headers["millrace-lane"] : token;
+    const program = token === PROGRAM && !producer;
+    const lane = woken || program ? headers["millrace-lane"] : token;
     return {
-      origin: producer ? "producer" : "runtime",
+      origin: producer ? "producer" : program ? "program" : "runtime",
       queue: dot < 0 ? rest : rest.slice(0, dot),
       lane: lane === "high" || lane === "low" ? lane : undefined,
       woken,
@@ -212,6 +223,7 @@ export class Names {
 }
 
 const WOKEN = "woken";
+const PROGRAM = "program";
 
 function lanesOf(door: string): string[] {
   return [door, `${door}.high`, `${door}.low`];

@@ -5,6 +5,7 @@ import {
   isConcurrency,
   isRateLimit,
   isRecord,
+  isSendsTo,
   LONGEST_RATE_PERIOD_MS,
   MOST_CONCURRENCY,
   MOST_RATE,
@@ -15,7 +16,7 @@ import { readControls } from "./read-controls.ts";
 
 /** Others have to change the same document this often in a row for a change to fail. */
 const ROUNDS = 20;
-const OWN_FIELDS = new Set(["paused", "intake", "concurrency", "rate", "perKey"]);
+const OWN_FIELDS = new Set(["paused", "intake", "concurrency", "rate", "perKey", "sendsTo"]);
 
 /**
  * Changes a queue's controls by compare-and-set, so that two operators never undo each other. What a newer version wrote into the
@@ -72,7 +73,12 @@ function foreignFields(value: unknown): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(value).filter(([name]) => !OWN_FIELDS.has(name)));
 }
 
-function requireUsable({ concurrency, rate, perKey }: QueueControlsChange): void {
+function requireUsable({ concurrency, rate, perKey, sendsTo }: QueueControlsChange): void {
+  if (sendsTo !== undefined && sendsTo !== null && !isSendsTo(sendsTo))
+    throw new MillraceError(
+      "invalid-option",
+      "sendsTo must be a list of up to 100 names of queues, or null for none.",
+    );
   requireLimits({ concurrency, rate }, "");
   if (perKey !== undefined) requireLimits(perKey, "perKey.");
 }

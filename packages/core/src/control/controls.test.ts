@@ -22,6 +22,7 @@ describe("readControls", () => {
     [{ paused: false, intake: "open", perKey: {} }, {}],
     [{ paused: { since: "?", reason: 7 } }, { paused: { since: 0 } }],
     [{ paused: null, rate: null, somethingNewer: { x: 1 } }, {}],
+    [{ sendsTo: ["print", "pay"] }, { sendsTo: ["print", "pay"] }],
   ])("%j", (value, controls) => {
     expect(readControls(value)).toEqual({ controls, problems: [] });
   });
@@ -33,6 +34,8 @@ describe("readControls", () => {
     [{ concurrency: 0, rate: { limit: 1.5, perMs: 1 }, perKey: 3 }, 3],
     [{ concurrency: "3", perKey: { concurrency: -1, rate: { limit: 1 } } }, 3],
     [{ paused: "yes", intake: 4 }, 2],
+    [{ sendsTo: ["*"] }, 1],
+    [{ sendsTo: "pay" }, 1],
   ])("%j has unusable fields, which are reported and count as absent", (value, count) => {
     const { controls, problems } = readControls(value);
     expect(controls).toEqual({});
@@ -102,6 +105,7 @@ describe("changeControls", () => {
 
   test.each([
     { concurrency: 0 },
+    { sendsTo: ["no.queue"] },
     { concurrency: 1.5 },
     { rate: { limit: 0, perMs: 1_000 } },
     { rate: { limit: 1, perMs: 25 * 3_600_000 } },

@@ -1,3 +1,5 @@
+import { isQueueName } from "../envelope/names.ts";
+
 /** That an operator did something, for those who wonder. */
 export interface ControlMark {
   /** Epoch milliseconds, by the clock of whoever set it. */
@@ -25,6 +27,8 @@ export interface QueueControls {
   readonly rate?: RateLimit;
   /** For the jobs of one key (a definition's `concurrency` and `rateLimit`), instead of what the definition says. */
   readonly perKey?: { readonly concurrency?: number; readonly rate?: RateLimit };
+  /** Other queues that the jobs of this queue's producers may be followed by jobs in. */
+  readonly sendsTo?: readonly string[];
 }
 
 /** A change: null takes away what was set, undefined leaves it. */
@@ -34,6 +38,7 @@ export interface QueueControlsChange {
   readonly concurrency?: number | null;
   readonly rate?: RateLimit | null;
   readonly perKey?: { readonly concurrency?: number | null; readonly rate?: RateLimit | null };
+  readonly sendsTo?: readonly string[] | null;
 }
 
 /** The document bucket; the key is the queue. */
@@ -55,6 +60,13 @@ export function isRateLimit(value: unknown): value is RateLimit {
     isWhole(value["limit"], 1, MOST_RATE) &&
     isWhole(value["perMs"], 1, LONGEST_RATE_PERIOD_MS)
   );
+}
+
+/** The most queues that one may send on to. */
+const MOST_SENT_TO = 100;
+
+export function isSendsTo(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length <= MOST_SENT_TO && value.every(isQueueName);
 }
 
 /** The controls with a change made to them. Pure. */

@@ -3,6 +3,7 @@ import {
   isConcurrency,
   isRateLimit,
   isRecord,
+  isSendsTo,
   type QueueControls,
   type RateLimit,
 } from "./queue-controls.ts";
@@ -31,6 +32,9 @@ export function readControls(value: unknown): ControlsReading {
   const closed = readMark(value["intake"], "intake", "closed", problems);
   if (closed !== undefined) controls.closed = closed;
   Object.assign(controls, readLimits(value, "", problems));
+  const sendsTo = value["sendsTo"];
+  if (isSendsTo(sendsTo)) controls.sendsTo = sendsTo;
+  else if (isSet(sendsTo)) problems.push("sendsTo is no list of names of queues");
   const perKey = value["perKey"];
   if (isRecord(perKey)) {
     const limits = readLimits(perKey, "perKey.", problems);

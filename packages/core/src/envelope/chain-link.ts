@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Envelope, type Lane, UNSETTLED } from "./envelope.ts";
 import { isId, isJobName, isQueueName } from "./names.ts";
 
@@ -45,10 +46,13 @@ function isCount(value: unknown): boolean {
 export function followingJob(done: Envelope, output: unknown, now: number): Envelope | undefined {
   const [link, ...rest] = done.next ?? [];
   if (link === undefined) return undefined;
-  const { id = nextId(done.id), name, queue, lane, maxAttempts, timeoutMs } = link;
+  const { name, queue, lane, maxAttempts, timeoutMs } = link;
+  const { sentFrom } = done;
+  const id = link.id ?? nextId(done.id);
   return {
     ...UNSETTLED,
-    id,
+    id: sentFrom === undefined || sentFrom === queue ? id : foreignId(sentFrom, id),
+    ...(sentFrom === undefined ? {} : { sentFrom }),
     name,
     queue,
     payload: output === undefined ? null : output,
@@ -59,6 +63,18 @@ export function followingJob(done: Envelope, output: unknown, now: number): Enve
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(rest.length === 0 ? {} : { next: rest }),
   };
+}
+
+/**
+ * The id in a queue that a producer only sends on to. One of its own choosing could be another job's there, which would then be taken for a
+ * duplicate.
+ */
+function foreignId(sentFrom: string, id: string): string {
+  const prefix = `from:${sentFrom}:`;
+  if (id.startsWith(prefix)) return id;
+  const whole = prefix + id;
+  if (whole.length <= LONGEST_ID) return whole;
+  return prefix + createHash("sha256").update(id).digest("base64url");
 }
 
 const LONGEST_ID = 128;

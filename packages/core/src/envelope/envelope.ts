@@ -65,6 +65,11 @@ export interface SettlerFields {
   readonly cancelled?: string;
   readonly firstError?: RecordedError;
   readonly lastError?: RecordedError;
+  /**
+   * The queue on whose producers' door the job came in, or the one before it in its chain: who wrote it reaches no further than that queue may. Absent:
+   * a trusted program enqueued it. Goes with the job wherever it goes.
+   */
+  readonly sentFrom?: string;
 }
 
 /** The settler's fields of a job that was never settled. */

@@ -1,11 +1,16 @@
 import type { Lane } from "./envelope.ts";
 
+/**
+ * Who may have written a message, by the door it came in on: producers publish on one subject, trusted programs on another, the runtime
+ * republishes on a third. The last two are closed to producers.
+ */
+export type MessageOrigin = "producer" | "program" | "runtime";
+
 /** A message of a queue as a broker read it, before anything is known of its body. */
 export interface QueueMessage {
   readonly queue: string;
   readonly lane?: Lane;
-  /** Who may have written it: producers publish on one subject, the runtime republishes on another that they can't use. */
-  readonly origin: "producer" | "runtime";
+  readonly origin: MessageOrigin;
   readonly body: Uint8Array;
   /** Keys in lower case. */
   readonly headers: Readonly<Record<string, string>>;

@@ -35,7 +35,21 @@ describe("readEnvelope: what a producer may leave out", () => {
       interruptions: 0,
       crashes: 0,
       snoozes: 0,
+      sentFrom: "mail",
     });
+  });
+
+  test("who wrote it is what the door says, and what the runtime noted; never what a body says", () => {
+    const body = { ...LEAST, sentFrom: "payments" };
+    const from = (origin: "producer" | "program" | "runtime") => {
+      const result = readEnvelope(messageOf(JSON.stringify(body), { origin }));
+      return result.ok ? result.envelope.sentFrom : result.reason;
+    };
+    expect([from("producer"), from("program"), from("runtime")]).toEqual([
+      "mail",
+      undefined,
+      "payments",
+    ]);
   });
 
   test("null stands for an absent field", () => {

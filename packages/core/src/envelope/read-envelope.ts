@@ -117,12 +117,20 @@ const PRODUCER_FIELDS: readonly Field[] = [
   },
 ];
 
+/** A fencing token is made of the generation, and must stay a safe whole number (`fencingToken`). */
+const MOST_GENERATIONS = 2 ** 23 - 1;
+
 const SETTLER_FIELDS: readonly Field[] = [
   ...(["attempts", "generation", "interruptions", "crashes", "snoozes"] as const).map(
-    (field): Field => ({ field, expected: "a whole number from 0", accepts: isCount }),
+    (field): Field => ({
+      field,
+      expected: `a whole number from 0 to ${MOST_GENERATIONS}`,
+      accepts: isSettledCount,
+    }),
   ),
   { field: "reservedAt", expected: EPOCH_MS, accepts: isTime },
   { field: "cancelled", expected: "a string", accepts: isText },
+  { field: "sentFrom", expected: "the name of a queue", accepts: isQueueName },
   ...(["firstError", "lastError"] as const).map((field): Field => ({
     field,
     expected: "a map with type and message",
@@ -172,6 +180,8 @@ function assemble(message: QueueMessage, body: Body, id: string): Envelope {
   }
   if (body["batch"] != null) envelope.batch = body["batch"] as string;
   if (body["next"] != null) envelope.next = body["next"] as ChainLink[];
+  // Whatever the body says: the door says who wrote it.
+  if (message.origin === "producer") envelope.sentFrom = message.queue;
   return envelope;
 }
 
@@ -186,6 +196,7 @@ function settlerFields(body: Body): SettlerFields {
     snoozes: (body["snoozes"] as number | null | undefined) ?? 0,
     ...(body["reservedAt"] == null ? {} : { reservedAt: body["reservedAt"] as number }),
     ...(body["cancelled"] == null ? {} : { cancelled: body["cancelled"] as string }),
+    ...(body["sentFrom"] == null ? {} : { sentFrom: body["sentFrom"] as string }),
     ...(first == null ? {} : { firstError: first }),
     ...(last == null ? {} : { lastError: last }),
   };
@@ -247,6 +258,10 @@ function isText(value: unknown): value is string {
 
 function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isSettledCount(value: unknown): boolean {
+  return isCount(value) && value <= MOST_GENERATIONS;
 }
 
 function isTime(value: unknown): boolean {

@@ -29,6 +29,7 @@ interface WireBody {
   cancelled?: string;
   firstError?: RecordedError;
   lastError?: RecordedError;
+  sentFrom?: string;
 }
 
 /**
@@ -72,6 +73,7 @@ function wireBody(envelope: Envelope): WireBody {
   if (envelope.generation > 0) addSettlerFields(body, envelope);
   // Of a delayed job in its first generation, too.
   if (envelope.cancelled !== undefined) body.cancelled = envelope.cancelled;
+  if (envelope.sentFrom !== undefined) body.sentFrom = envelope.sentFrom;
   return body;
 }
 

@@ -15,7 +15,8 @@ export type DeadReason =
   | "fatal"
   | "crashed"
   | "expired"
-  | "chain-broken";
+  | "chain-broken"
+  | "next-not-allowed";
 
 /** How one delivery of a job ended. Values, never exceptions. */
 export type Outcome =

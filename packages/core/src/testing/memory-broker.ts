@@ -23,6 +23,7 @@ import type { ProgressStore } from "../broker/progress-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { needsProgramDoor } from "../flow/reach.ts";
 import type { SettlementStep } from "../settlement/settlement.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/system-clock.ts";
@@ -293,7 +294,11 @@ export class MemoryBroker implements Broker {
     try {
       this.#reachToPublish();
       this.#failIfAsked("enqueue");
-      const publication = publicationOf(job, "producer", writeEnvelope(job));
+      const publication = publicationOf(
+        job,
+        needsProgramDoor(job) ? "program" : "producer",
+        writeEnvelope(job),
+      );
       const queue = this.#server.queue(job.queue);
       const bytes = sizeOf(publication);
       if (bytes > this.maxMessageBytes) {

@@ -13,6 +13,8 @@ export interface QueueStatus extends QueueSnapshot {
   readonly paused?: ControlMark;
   /** Since when producers are refused, and why. `intake` says whether they are. */
   readonly closed?: ControlMark;
+  /** Other queues that jobs of its producers may be followed by jobs in; absent where an operator set none. */
+  readonly sendsTo?: readonly string[];
 }
 
 export async function controlsOf(broker: Broker, queue: string): Promise<QueueControls> {
@@ -37,10 +39,14 @@ export async function listQueues(broker: Broker): Promise<readonly QueueStatus[]
   return snapshots.map((snapshot) => withMarks(snapshot, controls.get(snapshot.queue) ?? {}));
 }
 
-function withMarks(snapshot: QueueSnapshot, { paused, closed }: QueueControls): QueueStatus {
+function withMarks(
+  snapshot: QueueSnapshot,
+  { paused, closed, sendsTo }: QueueControls,
+): QueueStatus {
   return {
     ...snapshot,
     ...(paused === undefined ? {} : { paused }),
     ...(closed === undefined ? {} : { closed }),
+    ...(sendsTo === undefined ? {} : { sendsTo }),
   };
 }

@@ -40,6 +40,8 @@ export interface QueueChange extends QueueSettings {
   readonly rate?: RateOption | null;
   /** For the jobs of one key, instead of what their definition says. */
   readonly perKey?: { readonly concurrency?: number | null; readonly rate?: RateOption | null };
+  /** Other queues that jobs of this queue's producers may be followed by jobs in (`next`). Where nothing is set: what nodes say, else none. */
+  readonly sendsTo?: readonly string[] | null;
 }
 
 /** The queues of a namespace, and what an operator does to them. What is set here holds over all nodes and restarts. */
@@ -122,11 +124,12 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       drainQueue(broker, clock, requireQueueName(queue), options, mark(options)),
     purge: async (queue, options = {}) =>
       purgeQueue({ by: whoAmI(), ...options, broker, clock, queue: requireQueueName(queue) }),
-    async set(queue, { concurrency, rate, perKey, ...settings }) {
+    async set(queue, { concurrency, rate, perKey, sendsTo, ...settings }) {
       await requireQueue(queue);
       const controls = await change(queue, {
         ...limitsChange({ concurrency, rate }, ""),
         ...(perKey === undefined ? {} : { perKey: limitsChange(perKey, "perKey.") }),
+        ...(sendsTo === undefined ? {} : { sendsTo }),
       });
       if (Object.keys(settings).length > 0) await broker.queues.ensure(queue, settings);
       return controls;

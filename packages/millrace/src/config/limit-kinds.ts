@@ -1,4 +1,4 @@
-import { formatMs, toMs } from "@millrace/core";
+import { formatMs, requireQueueName, toMs } from "@millrace/core";
 import type { FieldKind } from "./field-kinds.ts";
 
 /** A rate as a person writes it: `100/1s`, `10/1m`; null for `none`. */
@@ -12,6 +12,19 @@ export const rateOrNone: FieldKind<{ readonly limit: number; readonly per: numbe
     return { limit: Number(limit), per: toMs(period) };
   },
   show: (rate) => (rate === null ? "none" : `${rate.limit}/${formatMs(rate.per)}`),
+};
+
+/** Names of queues, or null for `none`. */
+export const queuesOrNone: FieldKind<readonly string[] | null> = {
+  placeholder: "<queue,queue|none>",
+  parse(raw) {
+    if (raw === "none") return null;
+    const names = String(raw)
+      .split(",")
+      .map((name) => name.trim());
+    return names.map((name) => requireQueueName(name));
+  },
+  show: (names) => (names === null ? "none" : names.join(",")),
 };
 
 /** A whole number from 1, or null for `none`. */

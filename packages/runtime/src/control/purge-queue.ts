@@ -151,7 +151,7 @@ function verdict(
   { origin }: Pick<QueueMessage, "origin">,
   dueBy: number,
 ): Outcome {
-  return origin === "producer" && notBefore !== undefined && notBefore > dueBy
+  return origin !== "runtime" && notBefore !== undefined && notBefore > dueBy
     ? { kind: "deferred", untilMs: notBefore }
     : { kind: "cancelled", reason: PURGED };
 }

@@ -42,7 +42,7 @@ export function admit(input: AdmissionInput): Admission {
   if (expiresAt(input, job) <= now) return { refusal: { kind: "expired" } };
   // What the runtime itself published was delayed already; looking again with another node's clock would send it round in circles.
   if (
-    message.origin === "producer" &&
+    message.origin !== "runtime" &&
     envelope.notBefore !== undefined &&
     envelope.notBefore > now
   ) {

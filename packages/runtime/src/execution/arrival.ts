@@ -34,6 +34,8 @@ export interface ArrivalOptions {
   readonly delivery: Delivery;
   readonly envelope: Envelope;
   readonly abort: AbortSwitch;
+  /** What is wrong with it, whoever would run it; undefined for nearly all. */
+  readonly refusal: Outcome | undefined;
   /** There is no slot for it here: whatever lets it in, it is handed back unspent. */
   readonly declined: boolean;
   /** Called as an object, not by closures: a node takes in some ten thousand jobs a second. */
@@ -180,14 +182,14 @@ export class Arrival {
   }
 
   #admit(convicted: boolean): void {
-    const { host, delivery, envelope, abort, declined } = this.#options;
+    const { host, delivery, envelope, abort, declined, refusal } = this.#options;
     const { message, deliveryCount } = delivery;
-    const verdict = host.verdict?.(envelope, message);
+    const verdict = host.verdict?.(envelope, message) ?? refusal;
     if (verdict !== undefined) return this.#refuse(verdict);
-    this.#definition = host.registry.get(envelope.name);
+    this.#definition = host.registry.get(envelope.name, envelope.queue);
     const cancellation = host.cancellations.of(envelope);
     if (cancellation !== undefined) {
-      if (message.headers["millrace-pass"] === undefined)
+      if (message.origin !== "runtime" || message.headers["millrace-pass"] === undefined)
         return this.#refuse({ kind: "cancelled", reason: cancellation.reason });
       // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of keeping it from others.
       abort.abort("cancelled", cancellation.reason);

@@ -37,6 +37,8 @@ export interface ExecutionHost {
   readonly trials: TrialRuns;
   readonly recentEnds: RecentEnds;
   readonly cancellations: Cancellations;
+  /** Queues that the jobs of a queue's producers may be followed by jobs in. */
+  readonly sendsTo: (queue: string) => readonly string[];
   /** In the order in which a job passes them. */
   readonly gates: readonly Gate[];
   readonly hooks: readonly SettlementHook[];

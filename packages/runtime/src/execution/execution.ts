@@ -8,6 +8,7 @@ import {
   envelopeOfUnreadable,
   type ExecutionState,
   type FinalState,
+  linkOutOfReach,
   MillraceError,
   nextTransition,
   NO_RETRY,
@@ -27,6 +28,7 @@ import type { ExecutionHost } from "./execution-host.ts";
 import { fencingToken } from "./fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { maskOutcome } from "./mask-outcome.ts";
+import { notAllowed, withoutNext } from "./not-allowed.ts";
 import { ProgressReporter } from "./progress-reporter.ts";
 import { reportIgnoredAbort, reportStarted } from "./report.ts";
 import { type Estate, Settling, type SettlingOwner } from "./settling.ts";
@@ -106,11 +108,14 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       this.#settle({ kind: "rejected", reason: read.reason, error: read.error });
       return;
     }
-    this.#envelope = read.envelope;
+    const far = linkOutOfReach(read.envelope, this.#host.sendsTo);
+    // Without what may not follow, whatever becomes of it: an earlier holder may have had it succeed when it still might.
+    this.#envelope = far === undefined ? read.envelope : withoutNext(read.envelope);
     this.#arrival = new Arrival({
       host: this.#host,
       delivery: this.#delivery,
-      envelope: read.envelope,
+      envelope: this.#envelope,
+      refusal: far === undefined ? undefined : notAllowed(read.envelope, far),
       abort: this.#abort,
       declined: this.#declined,
       owner: this,

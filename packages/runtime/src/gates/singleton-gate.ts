@@ -60,7 +60,8 @@ export class SingletonGate implements Gate {
     if ("refusal" in found) return found;
     const name = singletonLock(found.key);
     const known = this.#knownOf(name);
-    const letIn = entrant.message.headers["millrace-gate"] === name;
+    const { origin, headers } = entrant.message;
+    const letIn = origin === "runtime" && headers["millrace-gate"] === name;
     if (mayBeHeldAlready(entrant) || known.here || (!letIn && this.#now() < known.elsewhereUntilMs))
       return this.#refuse(entrant, rule, name, known);
     known.here = true;

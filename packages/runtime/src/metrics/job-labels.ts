@@ -17,7 +17,7 @@ export function jobLabels(
   registry: Registry,
   { queue, name }: Pick<Envelope, "queue" | "name">,
 ): JobLabels {
-  const job = registry.get(name) === undefined ? UNKNOWN_JOB : name;
+  const job = registry.get(name, queue) === undefined ? UNKNOWN_JOB : name;
   let queues = made.get(registry);
   if (queues === undefined) made.set(registry, (queues = new Map()));
   let jobs = queues.get(queue);

@@ -8,6 +8,7 @@ import {
   type Instrumentation,
   isConcurrency,
   isId,
+  isSendsTo,
   laneWeights,
   type LaneWeights,
   type Logger,
@@ -36,6 +37,11 @@ export interface NodeQueueOptions {
    * that disagree are each bound by their own. Default: no cap.
    */
   readonly concurrency?: number;
+  /**
+   * Other queues that the jobs of this queue's producers may be followed by jobs in (`next`). Give it to every node that serves one of them. What
+   * an operator sets (`millrace queues set`) counts instead. Default: none.
+   */
+  readonly sendsTo?: readonly string[];
   /** The queue's own limits, set when the node starts. Left out: whatever the queue has. */
   readonly settings?: QueueSettings;
 }
@@ -58,7 +64,7 @@ export interface NodeOptions {
   readonly name?: string;
   /** Default for every queue: 16. */
   readonly slots?: number;
-  /** Per queue. Naming a queue that no job is defined on serves it too: jobs of any queue are routed by name. */
+  /** Per queue. Naming a queue that no job is defined on serves it too, with every handler of the node. */
   readonly queues?: Readonly<Record<string, NodeQueueOptions>>;
   /** From SIGTERM to the end. Default: 30 s. */
   readonly grace?: Duration;
@@ -125,6 +131,8 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     laneWeights(settings.weights, `queues.${queue}.weights`);
     if (settings.concurrency !== undefined && !isConcurrency(settings.concurrency))
       throw wrong(`queues.${queue}.concurrency`, settings.concurrency, "a whole number from 1");
+    if (settings.sendsTo !== undefined && !isSendsTo(settings.sendsTo))
+      throw wrong(`queues.${queue}.sendsTo`, settings.sendsTo, "a list of names of queues");
     queues.set(requireQueueName(queue), settings);
   }
   return Object.freeze({

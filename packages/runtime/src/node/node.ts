@@ -60,6 +60,9 @@ export interface MillraceNode {
   health(): Health;
 }
 
+/** Where a queue sends on to of which nothing is said. */
+const NOWHERE: readonly string[] = Object.freeze([]);
+
 /** For nodes that are no fleet's: not part of the public options. */
 export interface NodeInternals {
   /** Settles every job by this instead of running it, and takes no notice of what is set for the queues. */
@@ -128,6 +131,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     trials: new TrialRuns(broker),
     recentEnds,
     cancellations,
+    sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
     gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
     hooks: [unique.release, batchHook(publishing), cancellationHook(broker, cancellations)],
@@ -135,7 +139,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     verdict: internals.verdict,
     random: config.random,
     call: compose<AttemptContext>(config.middleware, (context) => {
-      const job = registry.get(context.job.name);
+      const job = registry.get(context.job.name, context.job.queue);
       if (job === undefined)
         throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
       return job.isolation === "thread" ? threads.run(job, context) : job.handle(context);

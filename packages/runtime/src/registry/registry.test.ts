@@ -10,10 +10,18 @@ const job = (name: string, queue?: string) =>
 test("jobs are found by name, and their queues named once", () => {
   const a = job("a", "mail");
   const registry = new Registry([a, job("b", "mail"), job("c")]);
-  expect(registry.get("a")).toBe(a);
-  expect(registry.get("z")).toBeUndefined();
-  expect(registry.get("toString")).toBeUndefined();
+  expect(registry.get("a", "mail")).toBe(a);
+  expect(registry.get("z", "mail")).toBeUndefined();
+  expect(registry.get("toString", "mail")).toBeUndefined();
   expect(registry.queues).toEqual(["mail", "default"]);
+});
+
+test("a name is served in the queue of its definition, and in those that no job is defined on", () => {
+  const pay = job("pay", "payments");
+  const registry = new Registry([pay, job("send", "mail")]);
+  expect(registry.get("pay", "payments")).toBe(pay);
+  expect(registry.get("pay", "mail")).toBeUndefined();
+  expect(registry.get("pay", "anything")).toBe(pay);
 });
 
 test.each<[string, readonly unknown[], string, RegExp]>([

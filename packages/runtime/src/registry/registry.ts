@@ -3,6 +3,7 @@ import { type AnyJob, isJob, MillraceError } from "@millrace/core";
 /** The jobs a node can run, by name. Fixed when the node is made. */
 export class Registry {
   readonly #jobs: ReadonlyMap<string, AnyJob>;
+  readonly #defined: ReadonlySet<string>;
   readonly queues: readonly string[];
 
   /** @throws MillraceError `no-jobs`, `no-handler`, `duplicate-job`, `invalid-job` */
@@ -32,15 +33,21 @@ export class Registry {
       byName.set(job.name, job);
     }
     this.#jobs = byName;
-    this.queues = [...new Set([...byName.values()].map((job) => job.queue))];
+    this.#defined = new Set([...byName.values()].map((job) => job.queue));
+    this.queues = [...this.#defined];
   }
 
   get jobs(): readonly AnyJob[] {
     return [...this.#jobs.values()];
   }
 
-  get(name: string): AnyJob | undefined {
-    return this.#jobs.get(name);
+  /**
+   * What serves a name in a queue. In the queue of a definition only that queue's names are served: who may publish there must not reach what
+   * belongs to another. A queue that no job is defined on serves them all.
+   */
+  get(name: string, queue: string): AnyJob | undefined {
+    const job = this.#jobs.get(name);
+    return job === undefined || job.queue === queue || !this.#defined.has(queue) ? job : undefined;
   }
 }
 

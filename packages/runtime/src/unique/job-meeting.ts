@@ -51,8 +51,8 @@ export function meetingOf(
     id: envelope.id,
     generation: envelope.generation,
     // What the runtime published again was stored later than it was enqueued.
-    enqueuedAt: message.origin === "producer" ? message.storedAt : envelope.createdAt,
-    sequence: message.origin === "producer" ? message.sequence : undefined,
+    enqueuedAt: message.origin !== "runtime" ? message.storedAt : envelope.createdAt,
+    sequence: message.origin !== "runtime" ? message.sequence : undefined,
     earlier:
       attempts > 0 || interruptions > 0 || snoozes > 0 ? "run" : crashes > 0 ? "perhaps" : "none",
     while: job?.unique?.while ?? "pending",

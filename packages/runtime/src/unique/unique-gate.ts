@@ -111,7 +111,7 @@ export class UniqueGate implements Gate {
   #isHeld({ revision }: NotedClaim, envelope: Envelope, message: QueueMessage): boolean {
     return (
       this.#host.broker.solitary &&
-      message.origin === "producer" &&
+      message.origin !== "runtime" &&
       envelope.generation === 0 &&
       envelope.uniqueKey !== undefined &&
       this.#ages.heldAtPublish(envelope, revision, message.storedAt)

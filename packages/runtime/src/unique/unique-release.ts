@@ -34,7 +34,7 @@ export class UniqueRelease implements SettlementHook {
   }
 
   concerns(envelope: Envelope, { state }: Settlement): boolean {
-    const job = this.#host.registry.get(envelope.name);
+    const job = this.#host.registry.get(envelope.name, envelope.queue);
     if (envelope.uniqueKey === undefined && job?.unique === undefined) return false;
     const hold = this.#host.holds.of(envelope);
     if (state === "requeued") return hold === undefined && envelope.generation === 0;
@@ -44,7 +44,7 @@ export class UniqueRelease implements SettlementHook {
 
   async beforeAck({ envelope, message, settlement, recorded }: Settled): Promise<void> {
     const { claims, clock, holds, registry } = this.#host;
-    const job = registry.get(envelope.name);
+    const job = registry.get(envelope.name, envelope.queue);
     const hold = holds.of(envelope);
     const key = hold?.key ?? uniqueKeyOf(envelope, job);
     if (key === undefined) return;

@@ -289,7 +289,7 @@ export const delayedCases: readonly ConformanceCase[] = [
       const all = await scene.broker.listWaiting(scene.queue);
       assert.deepEqual(
         all.map(({ state, envelope }) => [state, envelope]),
-        [...jobs.map((job) => ["queued", job]), ["delayed", later]],
+        [...jobs.map((job) => ["queued", { ...job, sentFrom: scene.queue }]), ["delayed", later]],
       );
       for (const { storedAt } of all)
         assert.ok(Math.abs(storedAt - scene.harness.now()) < MINUTE_MS);

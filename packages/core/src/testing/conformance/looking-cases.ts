@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import type { RunningJob } from "../../broker/broker.ts";
+import type { Envelope } from "../../envelope/envelope.ts";
 import { type ConformanceCase, conformanceCase, sharedCase } from "./scene.ts";
 
 /** Moves of a job, there and back. */
@@ -58,7 +59,8 @@ export const lookingCases: readonly ConformanceCase[] = [
       assert.ok(wanted);
       for (const options of [{}, { queue: scene.queue }]) {
         const found = await scene.broker.findWaiting(wanted.id, options);
-        assert.deepEqual([found?.state, found?.envelope], ["queued", wanted]);
+        const sent: Envelope = { ...wanted, sentFrom: scene.queue };
+        assert.deepEqual([found?.state, found?.envelope], ["queued", sent]);
         assert.ok(found && Math.abs(found.storedAt - scene.harness.now()) < 60_000);
       }
       assert.equal(

@@ -62,7 +62,7 @@ export class MemoryQueue {
   /** @throws MillraceError `queue-closed` to producers, `queue-full` */
   publish(publication: Publication): { readonly sequence: number; readonly duplicate: boolean } {
     const { messageId, ...rest } = publication;
-    if (this.intake === "closed" && rest.origin === "producer")
+    if (this.intake === "closed" && rest.origin !== "runtime")
       throw queueClosed(this.name, undefined);
     const earlier = this.#recall(messageId);
     if (earlier !== undefined) return { sequence: earlier, duplicate: true };

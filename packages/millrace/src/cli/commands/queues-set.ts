@@ -1,7 +1,7 @@
 import { type QueueControls, MillraceError } from "@millrace/core";
 import { audited } from "../../client/audit.ts";
 import { whole } from "../../config/field-kinds.ts";
-import { countOrNone, rateOrNone } from "../../config/limit-kinds.ts";
+import { countOrNone, queuesOrNone, rateOrNone } from "../../config/limit-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
 import { clean } from "../show/clean.ts";
 import { limitWords } from "../show/limits.ts";
@@ -13,6 +13,10 @@ const flags = {
   rate: { kind: rateOrNone, about: "Jobs of the queue that start in a time, over all nodes" },
   "key-concurrency": { kind: countOrNone, about: "Jobs of one key that run at once" },
   "key-rate": { kind: rateOrNone, about: "Jobs of one key that start in a time" },
+  "sends-to": {
+    kind: queuesOrNone,
+    about: "Other queues that jobs of this queue's producers may be followed by jobs in",
+  },
   "max-jobs": { kind: whole(1, 1e12), about: "Jobs the queue takes before it refuses producers" },
   "max-bytes": {
     kind: whole(1, 2 ** 50),
@@ -30,6 +34,7 @@ export const queuesSet = command({
   examples: [
     ["millrace queues set mail --concurrency 20 --rate 100/1s", "Both, over the whole fleet"],
     ["millrace queues set mail --rate none", "No rate again; the rest stays"],
+    ["millrace queues set mail --sends-to print", "Chains of its producers may go on in print"],
   ],
   async run({ args: [queue = ""], flags: given, config }) {
     const change = changeOf(given);
@@ -54,6 +59,7 @@ function changeOf(given: CommandCall<typeof flags>["flags"]): QueueChange {
   const { concurrency, rate } = given;
   const maxJobs = given["max-jobs"];
   const maxBytes = given["max-bytes"];
+  const sendsTo = given["sends-to"];
   const key = { concurrency: given["key-concurrency"], rate: given["key-rate"] };
   const perKey = {
     ...(key.concurrency === undefined ? {} : { concurrency: key.concurrency }),
@@ -63,15 +69,19 @@ function changeOf(given: CommandCall<typeof flags>["flags"]): QueueChange {
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(rate === undefined ? {} : { rate }),
     ...(Object.keys(perKey).length === 0 ? {} : { perKey }),
+    ...(sendsTo === undefined ? {} : { sendsTo }),
     ...(maxJobs === undefined ? {} : { maxJobs }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
   };
 }
 
-function inWords({ concurrency, rate, perKey }: QueueControls): string {
+function inWords({ concurrency, rate, perKey, sendsTo = [] }: QueueControls): string {
   const words = [
     ...limitWords({ concurrency, rate }),
     ...limitWords(perKey ?? {}).map((word) => `${word} per key`),
+    ...(sendsTo.length === 0
+      ? []
+      : [`sends on to ${sendsTo.map((name) => clean(name)).join(", ")}`]),
   ];
   return words.length === 0 ? "no limits are set" : words.join(", ");
 }

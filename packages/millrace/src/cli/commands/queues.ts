@@ -27,7 +27,7 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, intake, waiting, running, delayed, held, dead, oldestAgeMs, paused?, closed?}]",
+      "For scripts: [{queue, intake, waiting, running, delayed, held, dead, oldestAgeMs, paused?, closed?, sendsTo?}]",
     ],
   ],
   async run({ config }) {
@@ -45,6 +45,7 @@ export const queues = command({
           oldestAgeMs,
           paused,
           closed,
+          sendsTo,
         }) => ({
           queue,
           intake,
@@ -56,6 +57,7 @@ export const queues = command({
           oldestAgeMs,
           ...(paused === undefined ? {} : { paused }),
           ...(closed === undefined ? {} : { closed }),
+          ...(sendsTo === undefined ? {} : { sendsTo }),
         }),
       )
       .toSorted((a, b) => (a.queue < b.queue ? -1 : 1));

@@ -1,16 +1,19 @@
 import { type ControlMark, formatMs } from "@millrace/core";
 import type { QueueStatus } from "../../client/queue-status.ts";
 
+type ShownState = Pick<QueueStatus, "intake" | "paused" | "closed" | "sendsTo">;
+
 /** `active`, or what an operator did to the queue: `PAUSED for 5m (deploy)`, `CLOSED for 1h`. */
 export function queueState(
-  { intake, paused, closed }: Pick<QueueStatus, "intake" | "paused" | "closed">,
+  { intake, paused, closed, sendsTo = [] }: ShownState,
   now: number,
 ): string {
   const words = [
     ...(paused === undefined ? [] : [marked("PAUSED", paused, now)]),
     ...(intake === "open" ? [] : [marked("CLOSED", closed, now)]),
   ];
-  return words.length === 0 ? "active" : words.join(", ");
+  const further = sendsTo.length === 0 ? "" : `, sends on to ${sendsTo.join(", ")}`;
+  return (words.length === 0 ? "active" : words.join(", ")) + further;
 }
 
 function marked(word: string, mark: ControlMark | undefined, now: number): string {

@@ -1,0 +1,31 @@
+import { CONTROLS_BUCKET, readControls } from "@millrace/core";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { toKvKey } from "../store/kv-key.ts";
+import { lastMessage } from "../store/next-message.ts";
+import type { Names } from "../topology/subjects.ts";
+import { type Finding, ok } from "./finding.ts";
+
+/** Which trust an operator has given a queue's producers beyond their own queue; nothing where that is none. */
+export async function lookAtReach(
+  jsm: JetStreamManager,
+  names: Names,
+  queue: string,
+): Promise<readonly Finding[]> {
+  const bucket = names.bucket(CONTROLS_BUCKET);
+  const stored = await lastMessage(jsm, `KV_${bucket}`, `$KV.${bucket}.${toKvKey(queue)}`);
+  if (stored === undefined || stored.data.length === 0) return [];
+  const { sendsTo = [] } = readControls(jsonOf(stored.data)).controls;
+  if (sendsTo.length === 0) return [];
+  return [
+    ok(`queue ${queue}`, `jobs of its producers may be followed by jobs in ${sendsTo.join(", ")}`),
+  ];
+}
+
+/** Anybody may have written there: what is no JSON says nothing. */
+function jsonOf(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(data).toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,119 @@
+import { headers as newHeaders } from "@nats-io/nats-core";
+import type { NatsConnection } from "@nats-io/transport-node";
+import {
+  type BatchEnded,
+  connect,
+  createNode,
+  defineJob,
+  type ExecutionContext,
+  fatal,
+  type Millrace,
+  type MillraceNode,
+} from "millrace";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually } from "../harness/deadline.ts";
+import type { TestServer } from "../harness/servers.ts";
+import { asRole } from "../permissions/roles.ts";
+
+/** What a handler was given. */
+export interface Ran {
+  readonly queue: string;
+  readonly id: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly input: unknown;
+}
+
+export const mail = defineJob<unknown>({ name: "mail.send", queue: "mail" });
+export const flaky = defineJob<unknown>({
+  name: "mail.flaky",
+  queue: "mail",
+  retry: { attempts: 2, base: "1ms", jitter: false },
+});
+export const doomed = defineJob<unknown>({ name: "mail.doomed", queue: "mail" });
+export const transfer = defineJob<unknown>({ name: "payments.transfer", queue: "payments" });
+export const booked = defineJob<BatchEnded<string>>({ name: "payments.booked", queue: "payments" });
+
+/** What answered a producer: JetStream's acknowledgement. */
+interface Ack {
+  readonly stream?: string;
+  readonly seq?: number;
+  readonly duplicate?: boolean;
+}
+
+/** Two queues, of which the producer `shop` may use one, with the example roles as they are. */
+export interface Bank {
+  readonly node: MillraceNode;
+  readonly shop: NatsConnection;
+  readonly operator: Millrace;
+  readonly ran: readonly Ran[];
+  /** Published by the producer, bare. */
+  send(
+    job: unknown,
+    options?: {
+      readonly subject?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    },
+  ): Promise<Ack>;
+  /** Resolves when this job of the queue `mail` has a record that ends it; its state and reason. */
+  end(id: string, queue?: string): Promise<string>;
+  /** What ran in the other queue. */
+  paid(): readonly Ran[];
+}
+
+export async function openBank(server: TestServer): Promise<Bank> {
+  const ran: Ran[] = [];
+  const note = ({ job, attempt, input }: ExecutionContext<unknown>, name: string) => {
+    ran.push({ queue: job.queue, id: job.id, name, attempt, input });
+    return input;
+  };
+  const node = await createNode({
+    servers: server.url,
+    user: "node",
+    password: "node",
+    graceMs: 2_000,
+    jobs: [
+      mail.handler((context) => note(context, "mail.send")),
+      flaky.handler((context) => {
+        note(context, "mail.flaky");
+        if (context.attempt === 1) throw new Error("once more");
+        return "at last";
+      }),
+      doomed.handler((context) => {
+        note(context, "mail.doomed");
+        throw fatal("never");
+      }),
+      transfer.handler((context) => note(context, "payments.transfer")),
+      booked.handler((context) => note(context, "payments.booked")),
+    ],
+  });
+  cleanUpLater(() => node.stop());
+  await node.start();
+  const shop = await asRole(server, "shop");
+  const operator = await connect({ servers: server.url, user: "operator", password: "operator" });
+  cleanUpLater(() => operator.close());
+  return {
+    node,
+    shop,
+    operator,
+    ran,
+    paid: () => ran.filter(({ queue, name }) => queue !== "mail" || !name.startsWith("mail.")),
+    send: async (job, { subject = "millrace.jobs.mail", headers = {} } = {}) => {
+      const head = newHeaders();
+      for (const [name, value] of Object.entries(headers)) head.set(name, value);
+      const body = typeof job === "string" ? job : JSON.stringify(job);
+      const reply = await shop.request(subject, body, { timeout: 5_000, headers: head });
+      return reply.json<Ack>();
+    },
+    end: async (id, queue = "mail") => {
+      const last = await eventually(
+        async () => {
+          const record = (await operator.broker.history.read({ id, queue })).at(-1);
+          return record === undefined || record.state === "requeued" ? undefined : record;
+        },
+        { withinMs: 5_000, describe: `${id} of ${queue} has ended` },
+      );
+      return last.reason === undefined ? last.state : `${last.state}: ${last.reason}`;
+    },
+  };
+}
