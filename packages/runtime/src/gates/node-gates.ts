@@ -26,6 +26,8 @@ export interface NodeGatesOptions {
   /** Of locks and permits. */
   readonly leaseMs: number;
   readonly limitsOf: LimitsOf;
+  /** In [0, 1), for jitter. Default: `Math.random`. */
+  readonly random?: () => number;
 }
 
 /** The gates of a node, in the order in which a job passes them, and what has to be closed after its last job. */
@@ -48,6 +50,7 @@ export function nodeGates(options: NodeGatesOptions): NodeGates {
     ...host,
     metrics: options.metrics ?? noMetrics,
     sharedQueues: sharedQueues(registry),
+    ...(options.random === undefined ? {} : { random: options.random }),
   });
   const caps = new KeyCapGate(host, limitsOf);
   const rates = new KeyRateGate(broker, clock, limitsOf);

@@ -26,6 +26,8 @@ export interface SingletonGateOptions {
   readonly leaseMs: number;
   /** Queues whose jobs may share a key with another queue's. */
   readonly sharedQueues: readonly string[];
+  /** In [0, 1), for the jitter of waiters. */
+  readonly random?: () => number;
 }
 
 /** What this node knows of a lock. `here`: one of its own jobs has it, or is taking it. */
@@ -67,9 +69,9 @@ export class SingletonGate implements Gate {
     known.here = true;
     const askedAt = this.#now();
     try {
-      const { locks, clock, log, node, leaseMs } = this.#options;
+      const { locks, clock, log, node, leaseMs, random } = this.#options;
       const lease = await takeLock(
-        { locks, clock, log },
+        { locks, clock, log, ...(random === undefined ? {} : { random }) },
         { name, holder: node, leaseMs, waitMs: 0 },
       );
       if (lease === undefined) {

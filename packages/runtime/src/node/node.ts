@@ -67,6 +67,8 @@ const NOWHERE: readonly string[] = Object.freeze([]);
 export interface NodeInternals {
   /** Settles every job by this instead of running it, and takes no notice of what is set for the queues. */
   readonly verdict?: ExecutionHost["verdict"];
+  /** Makes the ids of what handlers enqueue. Default: a UUID version 7. */
+  readonly newId?: () => string;
 }
 
 /**
@@ -102,6 +104,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     log,
     leaseMs: config.leaseMs,
     limitsOf: (queue) => controls.limitsOf(queue),
+    random: config.random,
   });
   const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
@@ -135,7 +138,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
     gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
     hooks: [unique.release, batchHook(publishing), cancellationHook(broker, cancellations)],
-    producer: new Producer(brokerOutlet(publishing), clock),
+    producer: new Producer(brokerOutlet(publishing), clock, internals.newId),
     verdict: internals.verdict,
     random: config.random,
     call: compose<AttemptContext>(config.middleware, (context) => {

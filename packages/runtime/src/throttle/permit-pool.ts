@@ -168,9 +168,13 @@ export class PermitPool {
     const { host, holder, leaseMs, queue } = this.#options;
     const name = waitingLineName(queue);
     const place = await takeLock(host, { name, holder, leaseMs, waitMs: Infinity, signal });
+    // Not `AbortSignal.any`: when its listeners hear of it depends on what the collector has done.
+    const found = new AbortController();
+    const { signal: until } = found;
+    const giveUp = (): void => found.abort(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    if (signal.aborted) giveUp();
     try {
-      const found = new AbortController();
-      const until = AbortSignal.any([signal, found.signal]);
       const waits = this.#others().map(async (permit) => {
         const lease = await this.#take(permit, Infinity, until);
         if (lease === undefined) return;
@@ -182,6 +186,7 @@ export class PermitPool {
       const ends = await Promise.allSettled(waits);
       if (!until.aborted) failIfAll(ends);
     } finally {
+      signal.removeEventListener("abort", giveUp);
       void place?.release();
     }
   }

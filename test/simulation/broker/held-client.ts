@@ -1,0 +1,109 @@
+import type { HeldGate, HeldJob, HeldQuery, HeldStore, ReleaseOptions } from "@millrace/core";
+import { type HeldMessage, heldJob } from "../server/sim-held.ts";
+import type { Line } from "./line.ts";
+
+const DEFAULT_LIMIT = 100;
+const PUBLISH_MS = 30_000;
+
+/** The jobs that wait at gates: each is published, confirmed, and only then removed, as on a server. */
+export class HeldClient implements HeldStore {
+  readonly #line: Line;
+
+  constructor(line: Line) {
+    this.#line = line;
+  }
+
+  async release(
+    queue: string,
+    gate: string,
+    count: number,
+    { passes = [] }: ReleaseOptions = {},
+  ): Promise<number> {
+    const { held } = this.#line.server;
+    const oldest = await this.#line.call({
+      point: `oldest ${gate}`,
+      act: () => held.list(queue, gate).slice(0, count),
+    });
+    let moved = 0;
+    for (const [index, job] of oldest.entries())
+      if (await this.#move(job, passes[index])) moved += 1;
+    return moved;
+  }
+
+  async releaseJob(queue: string, id: string): Promise<boolean> {
+    const { held } = this.#line.server;
+    const found = await this.#line.call({
+      point: `find held ${id}`,
+      act: () => held.list(queue).find((job) => heldJob(job)?.envelope.id === id),
+    });
+    return found !== undefined && (await this.#move(found, undefined));
+  }
+
+  gates(queue?: string): Promise<readonly HeldGate[]> {
+    const { held } = this.#line.server;
+    return this.#line.call({
+      point: "gates",
+      act: () => {
+        const gates = new Map<string, HeldGate>();
+        for (const job of held.list(queue)) {
+          const key = JSON.stringify([job.queue, job.gate]);
+          const count = (gates.get(key)?.count ?? 0) + 1;
+          gates.set(key, { queue: job.queue, gate: job.gate, count });
+        }
+        return [...gates.values()];
+      },
+    });
+  }
+
+  list({ queue, gate, limit = DEFAULT_LIMIT, after = 0 }: HeldQuery = {}): Promise<
+    readonly HeldJob[]
+  > {
+    const { held } = this.#line.server;
+    return this.#line.call({
+      point: "list held",
+      act: () =>
+        held
+          .list(queue, gate)
+          .filter(({ sequence }) => sequence > after)
+          .slice(0, limit)
+          .flatMap((job) => heldJob(job) ?? []),
+    });
+  }
+
+  count(): Promise<number> {
+    return this.#line.call({
+      point: "count held",
+      act: () => this.#line.server.held.list().length,
+    });
+  }
+
+  purge(queue: string, gate?: string): Promise<number> {
+    const { held } = this.#line.server;
+    return this.#line.call({
+      point: `purge held ${queue}`,
+      act: () => held.list(queue, gate).filter(({ sequence }) => held.remove(sequence)).length,
+    });
+  }
+
+  async #move(job: HeldMessage, pass: string | undefined): Promise<boolean> {
+    const { server } = this.#line;
+    const { queue, gate, publication, sequence, storedAt } = job;
+    const headers: Record<string, string> = {
+      ...publication.headers,
+      "millrace-gate": gate,
+      "millrace-held-at": String(storedAt),
+    };
+    if (pass !== undefined) headers["millrace-pass"] = pass;
+    const { duplicate } = await this.#line.call({
+      point: `wake ${publication.messageId}`,
+      timeoutMs: PUBLISH_MS,
+      code: "publish-timeout",
+      act: () => server.queue(queue).publish({ ...publication, headers }),
+    });
+    await this.#line.call({
+      point: `unhold ${publication.messageId}`,
+      act: () => void server.held.remove(sequence),
+    });
+    return !duplicate;
+  }
+}

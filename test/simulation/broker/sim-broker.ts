@@ -1,0 +1,331 @@
+import {
+  type BatchStore,
+  type Broker,
+  type BrokerStatus,
+  CONTROLS_BUCKET,
+  type DeadLetterStore,
+  type DelayedStore,
+  type Delivery,
+  type DocumentStore,
+  type EnqueueResult,
+  type Envelope,
+  type HeldStore,
+  type HistoryStore,
+  type LockStore,
+  messageIdOf,
+  MillraceError,
+  type ProgressStore,
+  queueClosed,
+  type QueueStore,
+  type RunningJob,
+  type SettlementStep,
+  type Stoppable,
+  type WaitingJob,
+  type WorkOptions,
+  type WorkSubscription,
+  writeEnvelope,
+} from "@millrace/core";
+import { messageOfDelayed } from "../../../packages/core/src/testing/memory/memory-delayed.ts";
+import {
+  anyWaitingJob,
+  publicationOf,
+  requeueOf,
+  waitingJob,
+} from "../../../packages/core/src/testing/memory/publication.ts";
+import { messageOfHeld } from "../server/sim-held.ts";
+import { DocumentClient } from "./document-client.ts";
+import { HeldClient } from "./held-client.ts";
+import { HistoryClient } from "./history-client.ts";
+import type { Line } from "./line.ts";
+import { LockClient } from "./lock-client.ts";
+import { SimDelivery, SimSubscription } from "./sim-work.ts";
+import {
+  batchClient,
+  deadLetterClient,
+  delayedClient,
+  progressClient,
+  queueClient,
+} from "./small-clients.ts";
+
+export interface SimBrokerOptions {
+  /** What a settlement publishes is sent again also when its lease is over: the fault that the exchange once had. */
+  readonly repeatsWithoutLease?: boolean;
+}
+
+const MAX_MESSAGE_BYTES = 1_000_000;
+const PUBLISH_MS = 30_000;
+
+/** A broker on a simulated server, at the level of the port. Each call is a message over the line, with all that can become of it. */
+export class SimBroker implements Broker {
+  readonly description = "simulated";
+  readonly solitary = true;
+  readonly maxMessageBytes = MAX_MESSAGE_BYTES;
+  readonly queues: QueueStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly delayed: DelayedStore;
+  readonly history: HistoryStore;
+  readonly locks: LockStore;
+  readonly progress: ProgressStore;
+  readonly held: HeldStore;
+  readonly batches: BatchStore;
+  readonly #line: Line;
+  readonly #options: SimBrokerOptions;
+
+  constructor(line: Line, options: SimBrokerOptions = {}) {
+    this.#line = line;
+    this.#options = options;
+    const call: Line["call"] = (request) => line.call(request);
+    this.queues = queueClient(line, call);
+    this.deadLetters = deadLetterClient(line, call);
+    this.delayed = delayedClient(line, MAX_MESSAGE_BYTES);
+    this.history = new HistoryClient(line);
+    this.locks = new LockClient(line);
+    this.progress = progressClient(line);
+    this.held = new HeldClient(line);
+    this.batches = batchClient(line, call);
+  }
+
+  async documents(bucket: string): Promise<DocumentStore> {
+    return new DocumentClient(this.#line, bucket);
+  }
+
+  enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
+    return Promise.all(jobs.map((job) => this.#enqueueOne(job)));
+  }
+
+  async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {
+    const { server } = this.#line;
+    await this.#line.call({ point: `work ${queue}`, act: () => void server.queue(queue) });
+    return new SimSubscription(this.#line, queue, () => server.queue(queue), work);
+  }
+
+  async settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void> {
+    if (!(delivery instanceof SimDelivery)) throw new TypeError("Another broker's delivery.");
+    if (steps.length === 0) delivery.lease.end();
+    for (const [index, step] of steps.entries()) {
+      if (delivery.confirmed.has(step)) continue;
+      if (!delivery.lease.isHeld())
+        throw new MillraceError("lease-lost", "The lease of this message is over.");
+      if (step.do === "ack") {
+        this.#ack(delivery);
+        continue;
+      }
+      await this.#publish(stepPoint(step), this.#stepAct(delivery, step, index), () =>
+        this.#options.repeatsWithoutLease === true ? true : delivery.lease.isHeld(),
+      );
+      delivery.confirmed.add(step);
+    }
+  }
+
+  requeue(envelope: Envelope): Promise<void> {
+    return this.#publish(`requeue ${messageIdOf(envelope)}`, this.#requeueAct(envelope));
+  }
+
+  async moveDueJobs(): Promise<Stoppable> {
+    const { delayed } = this.#line.server;
+    const mover = { isConnected: () => this.#line.isConnected && this.#line.process.isRunning };
+    await this.#line.call({ point: "move due", act: () => delayed.join(mover) });
+    this.#line.onStatus(() => delayed.rearm());
+    return this.#line.attach(() => delayed.leave(mover));
+  }
+
+  findWaiting(id: string, { queue }: { queue?: string } = {}): Promise<WaitingJob | undefined> {
+    return this.#line.call({
+      point: `find ${id}`,
+      act: () => this.#findWaiting(id, queue),
+    });
+  }
+
+  listWaiting(
+    queue: string,
+    { limit = 100 }: { limit?: number } = {},
+  ): Promise<readonly WaitingJob[]> {
+    const { server } = this.#line;
+    return this.#line.call({
+      point: `list ${queue}`,
+      act: () =>
+        [
+          ...server.queue(queue).messages.map((job) => anyWaitingJob(job, "queued")),
+          ...server.delayed
+            .list(queue)
+            .toSorted((a, b) => a.notBefore - b.notBefore)
+            .map((job) => anyWaitingJob(messageOfDelayed(job), "delayed")),
+        ].slice(0, limit),
+    });
+  }
+
+  whoRuns(id: string): Promise<RunningJob | undefined> {
+    const { runners } = this.#line.server;
+    return this.#line.call({
+      point: `who runs ${id}`,
+      act: () => {
+        for (const answer of runners) {
+          const running = answer(id);
+          if (running !== undefined) return running;
+        }
+        return undefined;
+      },
+    });
+  }
+
+  async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+    const { runners } = this.#line.server;
+    const answerIfThere = (id: string): RunningJob | undefined =>
+      this.#isThere ? answer(id) : undefined;
+    runners.add(answerIfThere);
+    return this.#line.attach(() => void runners.delete(answerIfThere));
+  }
+
+  listRunning({ queue }: { queue?: string }): Promise<readonly RunningJob[]> {
+    const { runningLists } = this.#line.server;
+    return this.#line.call({
+      point: "list running",
+      act: () =>
+        [...runningLists]
+          .flatMap((list) => list())
+          .filter((job) => queue === undefined || job.queue === queue),
+    });
+  }
+
+  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    const { runningLists } = this.#line.server;
+    const answerIfThere = (): readonly RunningJob[] => (this.#isThere ? answer() : []);
+    runningLists.add(answerIfThere);
+    return this.#line.attach(() => void runningLists.delete(answerIfThere));
+  }
+
+  get status(): BrokerStatus {
+    return this.#line.status;
+  }
+
+  onStatus(listener: (status: BrokerStatus) => void): () => void {
+    return this.#line.onStatus(listener);
+  }
+
+  serverNow(): Promise<number> {
+    return this.#line.call({ point: "server now", act: () => this.#line.server.clock.now() });
+  }
+
+  async ping(): Promise<number> {
+    const { clock } = this.#line.process;
+    const before = clock.monotonic();
+    await this.#line.call({ point: "ping", act: () => undefined });
+    return clock.monotonic() - before;
+  }
+
+  async close(): Promise<void> {
+    this.#line.close();
+  }
+
+  get #isThere(): boolean {
+    return this.#line.isConnected && this.#line.process.isRunning;
+  }
+
+  async #enqueueOne(job: Envelope): Promise<EnqueueResult> {
+    const { id, queue } = job;
+    try {
+      const publication = publicationOf(job, "producer", writeEnvelope(job));
+      const { server } = this.#line;
+      const stored = await this.#line.call({
+        point: `enqueue ${messageIdOf(job)}`,
+        timeoutMs: PUBLISH_MS,
+        code: "publish-timeout",
+        act: () => server.queue(queue).publish(publication),
+      });
+      return { ok: true, id, queue, ...stored };
+    } catch (error) {
+      if (!MillraceError.is(error)) throw error;
+      return { ok: false, id, queue, error: this.#refusal(error, queue) };
+    }
+  }
+
+  #refusal(error: MillraceError, queue: string): MillraceError {
+    if (error.code !== "queue-closed") return error;
+    return queueClosed(queue, this.#line.server.bucket(CONTROLS_BUCKET).get(queue)?.value);
+  }
+
+  #publish(point: string, act: () => void, mayRepeat?: () => boolean): Promise<void> {
+    return this.#line.call({
+      point,
+      act,
+      timeoutMs: PUBLISH_MS,
+      code: "publish-timeout",
+      ...(mayRepeat === undefined ? {} : { mayRepeat }),
+    });
+  }
+
+  #ack({ message: { queue, sequence }, lease }: SimDelivery): void {
+    this.#line.send(`ack ${queue} ${sequence}`, () =>
+      this.#line.server.queues.get(queue)?.ack(sequence),
+    );
+    lease.end();
+  }
+
+  #stepAct(
+    { message }: SimDelivery,
+    step: Exclude<SettlementStep, { do: "ack" }>,
+    index: number,
+  ): () => void {
+    const { server } = this.#line;
+    switch (step.do) {
+      case "requeue":
+      case "enqueue":
+        return this.#requeueAct(step.envelope);
+      case "hold": {
+        const { envelope, gate } = step;
+        const publication = requeueOf(envelope, MAX_MESSAGE_BYTES);
+        return () =>
+          server.held.add({
+            queue: envelope.queue,
+            gate,
+            storedAt: server.clock.now(),
+            publication,
+          });
+      }
+      case "bury": {
+        const id = `dead/${message.queue}/${message.sequence}/${message.storedAt}/${index}`;
+        return () => server.bury(step.letter, id);
+      }
+      case "record":
+        return () => server.record(step.record);
+    }
+  }
+
+  /** Where it goes is decided when it is sent first, by the sender's clock, as on a server. */
+  #requeueAct(envelope: Envelope): () => void {
+    const { server, process } = this.#line;
+    const publication = requeueOf(envelope, this.maxMessageBytes);
+    const { notBefore, queue } = envelope;
+    if (notBefore === undefined || notBefore <= process.clock.now())
+      return () => void server.queue(queue).publish(publication);
+    return () =>
+      server.delayed.add({ queue, notBefore, storedAt: server.clock.now(), publication });
+  }
+
+  #findWaiting(id: string, queue: string | undefined): WaitingJob | undefined {
+    const { server } = this.#line;
+    const looked = function* (): Generator<WaitingJob | undefined> {
+      for (const job of server.delayed.list(queue))
+        yield waitingJob(messageOfDelayed(job), id, "delayed");
+      for (const job of server.held.list(queue)) yield waitingJob(messageOfHeld(job), id, "held");
+      for (const candidate of server.queues.values())
+        if (queue === undefined || candidate.name === queue)
+          for (const message of candidate.messages) yield waitingJob(message, id, "queued");
+    };
+    for (const found of looked()) if (found !== undefined) return found;
+    return undefined;
+  }
+}
+
+function stepPoint(step: Exclude<SettlementStep, { do: "ack" }>): string {
+  switch (step.do) {
+    case "requeue":
+    case "enqueue":
+    case "hold":
+      return `${step.do} ${messageIdOf(step.envelope)}`;
+    case "bury":
+      return `bury ${step.letter.id}`;
+    case "record":
+      return `record ${step.record.id} ${step.record.generation} ${step.record.state}`;
+  }
+}

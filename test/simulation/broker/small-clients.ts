@@ -1,0 +1,100 @@
+import type {
+  BatchStore,
+  DeadLetterStore,
+  DelayedStore,
+  ProgressStore,
+  QueueStore,
+} from "@millrace/core";
+import { requireQueueName } from "@millrace/core";
+import { MemoryDelayedStore } from "../../../packages/core/src/testing/memory/memory-delayed-store.ts";
+import type { Line } from "./line.ts";
+
+export function queueClient({ server }: Line, call: Line["call"]): QueueStore {
+  return {
+    ensure: (name, settings = {}) =>
+      call({
+        point: `ensure ${name}`,
+        act: () => {
+          const queue = server.ensureQueue(requireQueueName(name));
+          queue.settings = { ...queue.settings, ...settings };
+        },
+      }),
+    setIntake: (name, intake) =>
+      call({ point: `intake ${name}`, act: () => void (server.queue(name).intake = intake) }),
+    list: () =>
+      call({
+        point: "list queues",
+        act: () => [...server.queues.keys()].toSorted().map((name) => server.snapshot(name)),
+      }),
+    snapshot: (name) => call({ point: `snapshot ${name}`, act: () => server.snapshot(name) }),
+    remove: (name) =>
+      call({ point: `remove ${name}`, act: () => void server.queues.delete(name) }),
+  };
+}
+
+export function deadLetterClient({ server }: Line, call: Line["call"]): DeadLetterStore {
+  return {
+    list: (query = {}) =>
+      call({ point: "list dead", act: () => server.deadLetters.list(query) }),
+    remove: (sequence) =>
+      call({ point: `remove dead ${sequence}`, act: () => server.deadLetters.remove(sequence) }),
+  };
+}
+
+export function delayedClient(line: Line, maxMessageBytes: number): DelayedStore {
+  const { delayed, clock } = line.server;
+  const store = new MemoryDelayedStore({ delayed, clock, maxMessageBytes, reach: () => {} });
+  return {
+    list: (query) => line.call({ point: "list delayed", act: () => delayed.page(query ?? {}) }),
+    count: (queue) => line.call({ point: "count delayed", act: () => delayed.list(queue).length }),
+    move: async (...order) => (await line.call({ point: `move ${order[0]}`, act: () => store.move(...order) })),
+  };
+}
+
+/** A batch's jobs leave it in three steps, as on a server. */
+export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
+  const { batches } = server;
+  return {
+    open: (batch) => call({ point: `open ${batch.id}`, act: () => batches.open(batch) }),
+    join: (batch, ids) => call({ point: `join ${batch}`, act: () => batches.join(batch, ids) }),
+    leave: async (batch, id, end) => {
+      await call({
+        point: `leave ${batch} ${id}`,
+        timeoutMs: 30_000,
+        code: "publish-timeout",
+        act: () => batches.leave(batch, id, end),
+      });
+      return call({ point: `left ${batch} ${id}`, act: () => batches.left(batch) > 0 });
+    },
+    find: (batch) => call({ point: `find ${batch}`, act: () => batches.find(batch) }),
+    ended: (batch) => call({ point: `ended ${batch}`, act: () => batches.ended(batch) }),
+    left: (batch) => call({ point: `left ${batch}`, act: () => batches.left(batch) }),
+    remove: (batch) => call({ point: `remove ${batch}`, act: () => batches.remove(batch) }),
+  };
+}
+
+export function progressClient(line: Line): ProgressStore {
+  const { latest, followers } = line.server.progress;
+  const keyOf = ({ queue, id }: { queue: string; id: string }): string => `${queue}.${id}`;
+  return {
+    put: (job, report) =>
+      line.call({
+        point: `progress ${job.id}`,
+        act: () => {
+          latest.set(keyOf(job), report);
+          for (const tell of [...followers]) tell(keyOf(job), report);
+        },
+      }),
+    latest: (job) =>
+      line.call({ point: `progress of ${job.id}`, act: () => latest.get(keyOf(job)) }),
+    remove: (job) =>
+      line.call({ point: `forget ${job.id}`, act: () => void latest.delete(keyOf(job)) }),
+    follow: async (job, listener) => {
+      const tell = (key: string, report: Parameters<typeof listener>[0]): void => {
+        if (key === keyOf(job)) line.deliver(() => listener(report));
+      };
+      followers.add(tell);
+      return line.attach(() => void followers.delete(tell));
+    },
+  };
+}

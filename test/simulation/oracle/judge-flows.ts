@@ -1,0 +1,75 @@
+import type { Evidence, JobSeen } from "./evidence.ts";
+import type { Violation } from "./violation.ts";
+
+/** Chains go on with what their jobs gave, batches call back with what is so, once each. */
+export function* judgeFlows(evidence: Evidence): Generator<Violation> {
+  yield* judgeChains(evidence);
+  yield* judgeBatches(evidence);
+}
+
+function* judgeChains({ jobs }: Evidence): Generator<Violation> {
+  for (const seen of jobs.values()) {
+    const link = /^(j\d+)(?::(\d+))?$/.exec(seen.job);
+    if (link === null) continue;
+    const following = `${link[1]}:${Number(link[2] ?? 1) + 1}`;
+    const next = [...jobs.values()].find(({ job }) => job === following);
+    const [end] = seen.finals;
+    if (next === undefined) continue;
+    const inputs = inputsOf(next);
+    if (inputs.length > 1)
+      yield { is: "untrue-next", job: next.key, detail: `ran with ${inputs.join(" and with ")}` };
+    if (inputs.length > 0 && end?.state !== "succeeded")
+      yield { is: "untrue-next", job: next.key, detail: `ran after a job that ${end?.state}` };
+    const [input] = inputs;
+    if (input !== undefined && end?.state === "succeeded" && input !== JSON.stringify(end.output))
+      yield {
+        is: "untrue-next",
+        job: next.key,
+        detail: `ran with ${input}, the job before it gave ${JSON.stringify(end.output)}`,
+      };
+  }
+}
+
+function inputsOf({ runs }: JobSeen): readonly string[] {
+  return [...new Set(runs.map(({ began }) => JSON.stringify(began.input)))];
+}
+
+function* judgeBatches({ jobs, batches, queueOf }: Evidence): Generator<Violation> {
+  for (const [batch, members] of batches) {
+    const callback = jobs.get(`narrow/${batch}:callback`);
+    if (callback === undefined) continue;
+    const inputs = inputsOf(callback);
+    if (inputs.length > 1)
+      yield { is: "untrue-callback", job: batch, detail: `told ${inputs.join(" and ")}` };
+    for (const input of inputs) {
+      const seen = members.map((id) => jobs.get(`${queueOf.get(id)}/${id}`));
+      const untrue = untrueOf(input, members, seen);
+      if (untrue !== undefined) yield { is: "untrue-callback", job: batch, detail: untrue };
+    }
+  }
+}
+
+interface Told {
+  readonly batch: {
+    readonly total: number;
+    readonly failed: readonly { readonly id: string; readonly end: string }[];
+  };
+}
+
+function untrueOf(
+  input: string,
+  members: readonly string[],
+  seen: readonly (JobSeen | undefined)[],
+): string | undefined {
+  const { batch } = JSON.parse(input) as Told;
+  if (batch.total !== members.length)
+    return `${batch.total} of ${members.length} jobs were counted: ${input}`;
+  for (const [index, id] of members.entries()) {
+    const told = batch.failed.find((member) => member.id === id)?.end ?? "succeeded";
+    const job = seen[index];
+    const [end] = job?.finals ?? [];
+    const isSo = told === "refused" ? job?.confirmed === false && end === undefined : told === end?.state;
+    if (!isSo) return `${id} was told as ${told}, and is ${end?.state ?? "not ended"}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,82 @@
+import type { Evidence, JobSeen, RunSeen } from "./evidence.ts";
+import { isForeign } from "./judge-ends.ts";
+import type { Violation } from "./violation.ts";
+
+/** How many of a key may run at once, by the name of the job. */
+export type Limits = Readonly<Record<string, number>>;
+
+/** What ran beside what, and what ran that should not have. */
+export function* judgeRuns(evidence: Evidence, limits: Limits): Generator<Violation> {
+  yield* judgeKeys(evidence, limits);
+  for (const seen of evidence.jobs.values()) {
+    yield* judgeTokens(seen);
+    yield* judgePlace(seen);
+  }
+}
+
+function* judgeKeys({ jobs }: Evidence, limits: Limits): Generator<Violation> {
+  const byKey = new Map<string, RunSeen[]>();
+  for (const { runs } of jobs.values())
+    for (const run of runs)
+      if (run.began.key !== undefined)
+        byKey.set(run.began.key, [...(byKey.get(run.began.key) ?? []), run]);
+  for (const [key, runs] of byKey) {
+    const limit = limits[key.split(" ")[0] ?? ""];
+    if (limit === undefined) continue;
+    const over = mostAtOnce(key, runs);
+    if (over.length > limit)
+      yield {
+        is: "overlap",
+        job: key,
+        detail: `${over.length} at once of ${limit}: ${over.map(({ began }) => `${began.job} token ${began.token} on ${began.process}`).join(", ")}`,
+      };
+  }
+}
+
+/** Of a unique key another run of the same job is no other job. */
+function mostAtOnce(key: string, runs: readonly RunSeen[]): readonly RunSeen[] {
+  const isOfJobs = key.startsWith("unique ");
+  let most: readonly RunSeen[] = [];
+  for (const { began } of runs) {
+    const at = runs.filter(
+      (other) => other.began.atMs <= began.atMs && untilMs(other) > began.atMs,
+    );
+    const counted = isOfJobs
+      ? [...new Map(at.map((run) => [run.began.job, run])).values()]
+      : at;
+    if (counted.length > most.length) most = counted;
+  }
+  return most;
+}
+
+/** Told to stop, killed or standing still, it holds nothing any more by its own doing. */
+function untilMs({ endedMs, abortedMs, goneMs }: RunSeen): number {
+  return Math.min(endedMs ?? Infinity, abortedMs ?? Infinity, goneMs ?? Infinity);
+}
+
+/** Two runs that a fence can't tell apart. */
+function* judgeTokens({ key: job, runs }: JobSeen): Generator<Violation> {
+  const seen = new Map<number, number>();
+  for (const { began } of runs) {
+    if (seen.has(began.token))
+      yield {
+        is: "token-reused",
+        job,
+        detail: `runs ${seen.get(began.token)} and ${began.run} have the token ${began.token}`,
+      };
+    seen.set(began.token, began.run);
+  }
+}
+
+/** What was planned, what follows from it, and nothing else. */
+function* judgePlace(seen: JobSeen): Generator<Violation> {
+  const { key: job, queue, runs, planned } = seen;
+  if (runs.length === 0 || planned !== undefined || isForeign(seen)) return;
+  const follows = /^j\d+(-child|:\d+|:callback)$/.test(seen.job);
+  if (follows) return;
+  yield {
+    is: queue === "shop" ? "phantom" : "trespass",
+    job,
+    detail: "it ran, and nobody who may had enqueued it",
+  };
+}

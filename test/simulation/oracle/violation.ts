@@ -1,0 +1,32 @@
+/** What must never be, whatever fault there was. */
+export type ViolationKind =
+  /** Confirmed, and it has no end. */
+  | "lost"
+  /** It ran, and has no end. */
+  | "unsettled"
+  /** Succeeded and dead, cancelled and succeeded: two that can't both be true. */
+  | "two-ends"
+  /** The same end by two settlements, of two runs. */
+  | "ended-again"
+  | "two-letters"
+  | "attempt-spent"
+  | "attempts-miscounted"
+  | "told-otherwise"
+  /** More at once than a singleton, a cap or a unique key allows. */
+  | "overlap"
+  | "token-reused"
+  /** A chain's next job or a batch's callback was told what isn't so, or different things. */
+  | "untrue-next"
+  | "untrue-callback"
+  | "lost-next"
+  /** It ran where its producer may not reach. */
+  | "trespass"
+  | "phantom"
+  /** A slot, a lock, a message that never goes. */
+  | "stuck";
+
+export interface Violation {
+  readonly is: ViolationKind;
+  readonly job: string;
+  readonly detail: string;
+}

@@ -1,0 +1,20 @@
+import { BatchShelf } from "../../../packages/core/src/testing/memory/memory-batches.ts";
+
+/** All batches of a server, and which there are. */
+export class SimBatches extends BatchShelf {
+  readonly #ids = new Set<string>();
+
+  override open(batch: Parameters<BatchShelf["open"]>[0]): void {
+    this.#ids.add(batch.id);
+    super.open(batch);
+  }
+
+  override remove(id: string): void {
+    this.#ids.delete(id);
+    super.remove(id);
+  }
+
+  list(): readonly string[] {
+    return [...this.#ids];
+  }
+}

@@ -1,0 +1,73 @@
+import type { HeldJob, QueueMessage } from "@millrace/core";
+import { readEnvelope } from "@millrace/core";
+import type { Timeline } from "../engine/timeline.ts";
+import { DedupeWindow } from "./dedupe-window.ts";
+import type { Published } from "./sim-queue.ts";
+
+export interface HeldMessage {
+  readonly sequence: number;
+  readonly queue: string;
+  readonly gate: string;
+  readonly storedAt: number;
+  readonly atMs: number;
+  readonly publication: Published;
+}
+
+const DEDUPE_MS = 120_000;
+
+/** The stream of the jobs that wait at gates. */
+export class SimHeld {
+  readonly #timeline: Timeline;
+  readonly #messages = new Map<number, HeldMessage>();
+  readonly #ids = new DedupeWindow(DEDUPE_MS);
+  #lastSequence = 0;
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline;
+  }
+
+  add(job: Pick<HeldMessage, "queue" | "gate" | "storedAt" | "publication">): void {
+    const { nowMs } = this.#timeline;
+    const messageId = `${job.queue}/${job.publication.messageId}`;
+    if (this.#ids.recall(messageId, nowMs) !== undefined) return;
+    const sequence = (this.#lastSequence += 1);
+    this.#messages.set(sequence, { ...job, sequence, atMs: nowMs });
+    this.#ids.note(messageId, sequence, nowMs);
+  }
+
+  /** @returns false where it is gone already */
+  remove(sequence: number): boolean {
+    return this.#messages.delete(sequence);
+  }
+
+  /** Oldest first. */
+  list(queue?: string, gate?: string): readonly HeldMessage[] {
+    return [...this.#messages.values()].filter(
+      (job) =>
+        (queue === undefined || job.queue === queue) && (gate === undefined || job.gate === gate),
+    );
+  }
+
+  crash(): void {
+    this.#ids.rebuild(
+      this.list().map(({ queue, publication, sequence, atMs }) => ({
+        messageId: `${queue}/${publication.messageId}`,
+        sequence,
+        atMs,
+      })),
+      this.#timeline.nowMs,
+    );
+  }
+}
+
+/** A held job as the message it will be. */
+export function messageOfHeld({ queue, storedAt, publication }: HeldMessage): QueueMessage {
+  const { messageId: _, ...rest } = publication;
+  return { ...rest, queue, sequence: 0, storedAt };
+}
+
+export function heldJob(held: HeldMessage): HeldJob | undefined {
+  const read = readEnvelope(messageOfHeld(held));
+  const { gate, sequence, storedAt } = held;
+  return read.ok ? { envelope: read.envelope, gate, sequence, storedAt } : undefined;
+}

@@ -1,0 +1,152 @@
+import {
+  type Clock,
+  type DeadLetter,
+  type HistoryRecord,
+  MillraceError,
+  type QueueSnapshot,
+  type RunningJob,
+} from "@millrace/core";
+import { SimBatches } from "./sim-batches.ts";
+import { DeadLetterShelf } from "../../../packages/core/src/testing/memory/memory-dead-letters.ts";
+import { MemoryDelayed } from "../../../packages/core/src/testing/memory/memory-delayed.ts";
+import { DocumentBucket } from "../../../packages/core/src/testing/memory/memory-documents.ts";
+import { HistoryTape } from "../../../packages/core/src/testing/memory/memory-history.ts";
+import { ProgressBoard } from "../../../packages/core/src/testing/memory/memory-progress.ts";
+import { WORLD_BEGAN } from "../engine/process.ts";
+import type { Timeline } from "../engine/timeline.ts";
+import { DedupeWindow } from "./dedupe-window.ts";
+import { SimHeld } from "./sim-held.ts";
+import { SimLocks } from "./sim-locks.ts";
+import { SimQueue } from "./sim-queue.ts";
+
+const HISTORY_LIMIT = 100_000;
+const DEDUPE_MS = 120_000;
+
+/** `up`: answers. `electing`: hears everything and confirms nothing. `down`: every line to it is cut. */
+type State = "up" | "electing" | "down";
+
+/** Told of what is stored, as it is stored: reads could hide it. */
+export interface WriteTap {
+  recorded(record: HistoryRecord): void;
+  buried(letter: DeadLetter): void;
+}
+
+/** One server with everything on its disk, and what a crash makes it forget. */
+export class SimServer {
+  readonly timeline: Timeline;
+  readonly clock: Clock;
+  readonly queues = new Map<string, SimQueue>();
+  readonly delayed: MemoryDelayed;
+  readonly held: SimHeld;
+  readonly batches = new SimBatches();
+  readonly deadLetters = new DeadLetterShelf();
+  readonly history: HistoryTape;
+  readonly locks: SimLocks;
+  readonly progress = new ProgressBoard();
+  readonly buckets = new Map<string, DocumentBucket>();
+  readonly runners = new Set<(id: string) => RunningJob | undefined>();
+  readonly runningLists = new Set<() => readonly RunningJob[]>();
+  readonly #letterIds = new DedupeWindow(DEDUPE_MS);
+  readonly #listeners = new Set<(state: State) => void>();
+  #tap: WriteTap | undefined;
+  #letters: { messageId: string; sequence: number; atMs: number }[] = [];
+  #state: State = "up";
+
+  constructor(timeline: Timeline) {
+    this.timeline = timeline;
+    this.clock = {
+      now: () => Math.floor(WORLD_BEGAN + timeline.nowMs),
+      monotonic: () => timeline.nowMs,
+      setTimer: (delayMs, fire) => timeline.plan(delayMs, fire),
+    };
+    this.held = new SimHeld(timeline);
+    this.locks = new SimLocks(this.clock);
+    this.history = new HistoryTape(HISTORY_LIMIT, this.clock);
+    this.delayed = new MemoryDelayed(
+      this.clock,
+      (job) => void this.queue(job.queue).publish(job.publication),
+    );
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  onState(listener: (state: State) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  onWrite(tap: WriteTap): void {
+    this.#tap = tap;
+  }
+
+  record(record: HistoryRecord): void {
+    this.history.add(record);
+    this.#tap?.recorded(record);
+  }
+
+  /** SIGKILL, and a start some time later. */
+  crash(forgetMs: number, downMs: number): void {
+    if (this.#state === "down") return;
+    this.#become("down");
+    for (const queue of this.queues.values()) queue.crash(forgetMs);
+    this.held.crash();
+    this.#letterIds.rebuild(this.#letters, this.timeline.nowMs);
+    this.timeline.plan(downMs, () => this.#become("up"));
+  }
+
+  /** For so long nobody leads: nothing is stored, confirmed or handed out. */
+  elect(forMs: number): void {
+    if (this.#state !== "up") return;
+    this.#become("electing");
+    this.timeline.plan(forMs, () => {
+      if (this.#state === "electing") this.#become("up");
+    });
+  }
+
+  bury(letter: DeadLetter, messageId: string): void {
+    const { nowMs } = this.timeline;
+    if (this.#letterIds.recall(messageId, nowMs) !== undefined) return;
+    this.deadLetters.add(letter);
+    this.#tap?.buried(letter);
+    const sequence = this.#letters.length + 1;
+    this.#letters.push({ messageId, sequence, atMs: nowMs });
+    this.#letterIds.note(messageId, sequence, nowMs);
+  }
+
+  /** @throws MillraceError `queue-not-found` */
+  queue(name: string): SimQueue {
+    const queue = this.queues.get(name);
+    if (queue !== undefined) return queue;
+    throw new MillraceError("queue-not-found", `The queue ${name} does not exist.`);
+  }
+
+  ensureQueue(name: string): SimQueue {
+    const queue =
+      this.queues.get(name) ?? new SimQueue(name, this.timeline, () => this.clock.now());
+    this.queues.set(name, queue);
+    return queue;
+  }
+
+  bucket(name: string): DocumentBucket {
+    const bucket = this.buckets.get(name) ?? new DocumentBucket(this.clock);
+    this.buckets.set(name, bucket);
+    return bucket;
+  }
+
+  snapshot(name: string): QueueSnapshot {
+    return {
+      queue: name,
+      intake: this.queue(name).intake,
+      ...this.queue(name).counts,
+      delayed: this.delayed.list(name).length,
+      held: this.held.list(name).length,
+      dead: this.deadLetters.count(name),
+    };
+  }
+
+  #become(state: State): void {
+    this.#state = state;
+    for (const listener of [...this.#listeners]) listener(state);
+  }
+}

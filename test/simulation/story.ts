@@ -1,0 +1,44 @@
+import type { Entry } from "./world/ledger.ts";
+
+/** A ledger for people: when, what, of which job, where. */
+export function tellEntry(entry: Entry): string {
+  const at = `${(entry.atMs / 1_000).toFixed(3).padStart(9)}s `;
+  switch (entry.is) {
+    case "planned":
+      return `${at}planned   ${entry.queue}/${entry.job} (${entry.kind})`;
+    case "confirmed":
+      return `${at}confirmed ${entry.job}${entry.duplicate ? " as a duplicate" : ""}`;
+    case "refused":
+      return `${at}refused   ${entry.job}: ${entry.code}`;
+    case "began":
+      return `${at}began     ${entry.queue}/${entry.job} attempt ${entry.attempt} on ${entry.process}, run ${entry.run}, token ${entry.token} ${JSON.stringify(entry.input).slice(0, 200)}`;
+    case "effect":
+      return `${at}effect    ${entry.job}, run ${entry.run}`;
+    case "aborted":
+      return `${at}aborted   run ${entry.run}`;
+    case "ended":
+      return `${at}ended     ${entry.job}, run ${entry.run}: ${entry.how}`;
+    case "recorded": {
+      const { queue, id, state, outcome, generation, sequence, node, attempts } = entry.record;
+      return `${at}recorded  ${queue}/${id} ${state} (${outcome}) by ${node}, generation ${generation} at ${sequence}, attempts ${attempts}`;
+    }
+    case "buried":
+      return `${at}buried    ${entry.letter.queue}/${entry.letter.id}: ${entry.letter.reason}`;
+    case "told":
+      return `${at}told      ${entry.job} ${entry.state} ${JSON.stringify(entry.output) ?? ""}`;
+    case "batch-made":
+      return `${at}batch     ${entry.batch} of ${entry.members.join(", ")}`;
+    case "cancelled":
+      return `${at}cancel    ${entry.job}: ${entry.state}`;
+    case "fault":
+      return `${at}FAULT     ${entry.kind} of ${entry.process} at ${entry.name}`;
+    case "gone":
+      return `${at}GONE      ${entry.process} ${entry.how}`;
+    case "thawed":
+      return `${at}THAWED    ${entry.process}`;
+    case "healed":
+      return `${at}no fault begins from here on`;
+    case "left":
+      return `${at}left      ${entry.what} ${entry.detail}`;
+  }
+}

@@ -1,0 +1,196 @@
+import {
+  type AnyJob,
+  defineJob,
+  type ExecutionContext,
+  fatal,
+  type JobDefinition,
+  MillraceError,
+  type OutcomeSignal,
+  snooze,
+} from "@millrace/core";
+import type { SimProcess } from "../engine/process.ts";
+import type { Ledger, RunEnd } from "./ledger.ts";
+
+/** What a job's handler is to do: its producer says so, so that every node and every run does the same. */
+export interface Script {
+  /** Attempts that fail, from the first. */
+  readonly fails: number;
+  readonly snoozes: number;
+  readonly runMs: number;
+  /** Goes on after its signal was aborted. */
+  readonly deaf: boolean;
+  /** Has an effect that must not be had twice: a run that finds it done dies of it. */
+  readonly charges: boolean;
+  /** Of a singleton, a cap, a rate or a unique key. */
+  readonly key: string;
+  /** A job that the handler enqueues, by its id. */
+  readonly child?: string;
+}
+
+export const ATTEMPTS = 4;
+const RETRY = { attempts: ATTEMPTS, backoff: "fixed", delay: "2s" } as const;
+
+const queueOf = {
+  plain: "work",
+  narrow: "narrow",
+  single: "work",
+  capped: "work",
+  rated: "work",
+  unique: "work",
+  link: "work",
+  callback: "narrow",
+  money: "money",
+  shop: "shop",
+} as const;
+export type JobName = keyof typeof queueOf;
+export const QUEUES = ["work", "narrow", "money", "shop"] as const;
+
+const keyOfInput = (input: unknown): string =>
+  typeof input === "object" && input !== null && "key" in input && typeof input.key === "string"
+    ? input.key
+    : "none";
+
+const coordinated = {
+  single: { singleton: { key: keyOfInput } },
+  capped: { concurrency: { key: keyOfInput, limit: 2 } },
+  rated: { rateLimit: { key: keyOfInput, limit: 5, per: "2s" } },
+  unique: { unique: { key: keyOfInput, while: "running", onConflict: "keep" } },
+} as const;
+
+/** How many jobs of a name may run at once with one key. */
+export const LIMITS = { single: 1, capped: coordinated.capped.concurrency.limit, unique: 1 } as const;
+
+export type Definition = JobDefinition<unknown, unknown, unknown>;
+
+export const JOBS = Object.fromEntries(
+  Object.entries(queueOf).map(([name, queue]) => [
+    name,
+    defineJob({
+      name,
+      queue,
+      retry: RETRY,
+      grace: "1s",
+      ...(name in coordinated ? coordinated[name as keyof typeof coordinated] : {}),
+    }),
+  ]),
+) as Record<JobName, Definition>;
+
+/** What handlers have to do with outside of their process. */
+export interface Outside {
+  readonly ledger: Ledger;
+  /** Jobs whose effect was had: a ledger of some shop, outside of all this. */
+  readonly charged: Set<string>;
+  /** A place in a handler at which its process may be struck. */
+  poke(process: SimProcess, point: string): void;
+}
+
+export function handlersOf(process: SimProcess, outside: Outside): AnyJob[] {
+  return Object.values(JOBS).map((job) =>
+    job.handler((context) => new Run(process, outside, context).go()),
+  );
+}
+
+/** One run of one job, noted from outside. */
+class Run {
+  readonly #process: SimProcess;
+  readonly #outside: Outside;
+  readonly #context: ExecutionContext;
+  readonly #script: Script;
+  readonly #run: number;
+
+  constructor(process: SimProcess, outside: Outside, context: ExecutionContext) {
+    this.#process = process;
+    this.#outside = outside;
+    this.#context = context;
+    this.#script = scriptOf(context.input);
+    this.#run = outside.ledger.nextRun();
+  }
+
+  async go(): Promise<unknown | OutcomeSignal> {
+    const { job, attempt, token, signal } = this.#context;
+    const { ledger, charged } = this.#outside;
+    const run = this.#run;
+    const { fails, snoozes, runMs, charges, child } = this.#script;
+    ledger.note({
+      is: "began",
+      run,
+      job: job.id,
+      queue: job.queue,
+      process: this.#process.name,
+      attempt,
+      token,
+      key: job.name in coordinated ? `${job.name} ${this.#script.key}` : undefined,
+      input: this.#context.input,
+    });
+    signal.addEventListener("abort", () => {
+      if (!this.#process.isDead)
+        ledger.note({ is: "aborted", run, cause: String((signal.reason as Error).name) });
+    });
+    this.#poke("begun");
+    if (charges && charged.has(job.id)) {
+      this.#end("fatal");
+      return fatal("charged already");
+    }
+    await this.#work(runMs / 2);
+    if (job.snoozes < snoozes) {
+      this.#end("snoozed");
+      return snooze("3s");
+    }
+    if (attempt <= fails) {
+      this.#end("failed");
+      throw new Error(`asked to fail at attempt ${attempt}`);
+    }
+    ledger.note({ is: "effect", run, job: job.id, token });
+    if (charges) charged.add(job.id);
+    this.#poke("charged");
+    if (child !== undefined)
+      await this.#context.enqueue(JOBS.plain, { ...this.#script, fails: 0 }, { id: child });
+    await this.#work(runMs / 2);
+    this.#poke("done");
+    this.#end("succeeded");
+    return { job: job.id, run, token };
+  }
+
+  /** A handler that listens ends at its signal, at its first look after waking as well. */
+  async #work(ms: number): Promise<void> {
+    const { signal } = this.#context;
+    const { clock } = this.#process;
+    await new Promise<void>((resolve, reject) => {
+      const done = (): void => {
+        signal.removeEventListener("abort", give);
+        if (!this.#script.deaf && signal.aborted) give();
+        else resolve();
+      };
+      const give = (): void => {
+        timer.cancel();
+        this.#end("aborted");
+        reject(signal.reason as Error);
+      };
+      const timer = clock.setTimer(ms, done);
+      if (this.#script.deaf) return;
+      if (signal.aborted) give();
+      else signal.addEventListener("abort", give, { once: true });
+    });
+  }
+
+  #end(how: RunEnd): void {
+    if (this.#process.isDead) return;
+    this.#outside.ledger.note({ is: "ended", run: this.#run, job: this.#context.job.id, how });
+  }
+
+  /** @throws where the process is gone: nothing of it goes on */
+  #poke(step: string): void {
+    const { job, attempt } = this.#context;
+    this.#outside.poke(this.#process, `handler ${job.id} ${attempt} ${step}`);
+    if (this.#process.isDead) throw new MillraceError("already-stopped", "The process was killed.");
+  }
+}
+
+/** A job of a hostile producer, or one that follows another, brings no script. */
+function scriptOf(input: unknown): Script {
+  const script: Script = { fails: 0, snoozes: 0, runMs: 20, deaf: false, charges: false, key: "none" };
+  if (typeof input !== "object" || input === null) return script;
+  return "script" in input && typeof input.script === "object"
+    ? { ...script, ...input.script }
+    : { ...script, ...input, ...("fails" in input ? {} : script) };
+}

@@ -1,0 +1,56 @@
+import type { DeadLetter, HistoryRecord } from "@millrace/core";
+import { Line } from "../broker/line.ts";
+import { SimBroker, type SimBrokerOptions } from "../broker/sim-broker.ts";
+import type { SimProcess } from "../engine/process.ts";
+import { SimServer } from "../server/sim-server.ts";
+import type { Leftover, Realm, RealmOf } from "./realm.ts";
+
+/** A world at the level of the broker port. */
+export function portRealm(options: SimBrokerOptions = {}): RealmOf {
+  return (timeline, network, tap): Realm => {
+    const server = new SimServer(timeline);
+    const lines = new Map<SimProcess, Line>();
+    server.onWrite({
+      recorded: (record: HistoryRecord) => tap.recorded(record),
+      buried: (letter: DeadLetter) => tap.buried(letter),
+    });
+    return {
+      brokerFor: (process) => {
+        const line = new Line(server, process, network);
+        lines.set(process, line);
+        process.onDeath(() => lines.delete(process));
+        return new SimBroker(line, options);
+      },
+      cut: (process, forMs) => lines.get(process)?.cut(forMs),
+      crash: (forgetMs, downMs) => server.crash(forgetMs, downMs),
+      elect: (forMs) => server.elect(forMs),
+      publishForeign: ({ queue, ...message }) => {
+        if (server.state === "up") server.queue(queue).publish({ ...message, origin: "producer" });
+      },
+      leftovers: () => leftoversOf(server),
+    };
+  };
+}
+
+function leftoversOf(server: SimServer): readonly Leftover[] {
+  return [
+    ...[...server.queues.values()].flatMap(({ name, messages }) =>
+      messages.map(({ sequence, headers }) => ({
+        what: "queued" as const,
+        detail: `${name} ${sequence} ${headers["nats-msg-id"] ?? ""}`,
+      })),
+    ),
+    ...server.delayed
+      .list()
+      .map(({ publication }) => ({ what: "delayed" as const, detail: publication.messageId })),
+    ...server.held.list().map(({ gate, publication }) => ({
+      what: "held" as const,
+      detail: `${publication.messageId} at ${gate}`,
+    })),
+    ...server.batches.list().map((batch) => ({ what: "batch" as const, detail: batch })),
+    ...server.locks.list("").map(({ name, holder }) => ({
+      what: "lock" as const,
+      detail: `${name} ${holder}`,
+    })),
+  ];
+}

@@ -1,0 +1,197 @@
+import { encodeMsgpack, isErrorCode, MillraceError, UNSETTLED, writeEnvelope } from "@millrace/core";
+import { planJob } from "../../../packages/millrace/src/client/batch.ts";
+import { createClient, type Millrace } from "../../../packages/millrace/src/client/client.ts";
+import type { JobHandle } from "../../../packages/millrace/src/client/job-handle.ts";
+import { type Dice, oneOf } from "../engine/dice.ts";
+import { SimProcess, WORLD_BEGAN } from "../engine/process.ts";
+import type { Timeline } from "../engine/timeline.ts";
+import { JOBS, QUEUES } from "./jobs.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Realm } from "./realm.ts";
+import type { Plan } from "./workload.ts";
+
+export interface ProducerOptions {
+  readonly timeline: Timeline;
+  readonly realm: Realm;
+  readonly ledger: Ledger;
+  readonly dice: Dice;
+}
+
+const AGAIN_MS = 1_000;
+const TRIES = 120;
+const PATIENCE = "20m";
+
+/** Whoever enqueues, in a process of its own that only its line and the server can fail. Repeats what it does not know with the same id. */
+export class ProducerProcess {
+  readonly process: SimProcess;
+  readonly #options: ProducerOptions;
+  readonly #client: Millrace;
+
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+    this.process = new SimProcess("producer", options.timeline);
+    let ids = 0;
+    this.#client = createClient(
+      options.realm.brokerFor(this.process),
+      this.process.clock,
+      () => `made-${(ids += 1)}`,
+    );
+  }
+
+  /** @returns once every plan is known to have been carried out, or refused */
+  async carryOut(plans: readonly Plan[]): Promise<void> {
+    for (const queue of QUEUES)
+      await this.#insist(() => this.#client.broker.queues.ensure(queue));
+    await Promise.all(plans.map((plan) => this.#begin(plan)));
+  }
+
+  async #begin(plan: Plan): Promise<void> {
+    await this.#sleep(Math.max(0, plan.atMs - this.#options.timeline.nowMs));
+    switch (plan.kind) {
+      case "job":
+        return this.#enqueue(plan);
+      case "chain":
+        return this.#chain(plan);
+      case "batch":
+        return this.#batch(plan);
+      case "hostile":
+        return this.#attack(plan);
+    }
+  }
+
+  async #enqueue({ name, job, script, delayMs, lane, awaited, cancelAfterMs, kind }: Plan): Promise<void> {
+    const { ledger } = this.#options;
+    const definition = JOBS[job];
+    ledger.note({ is: "planned", job: name, kind: `${kind} ${job}`, queue: definition.queue });
+    const handle = await this.#insist(
+      () =>
+        this.#client.enqueue(definition, script, {
+          id: name,
+          ...(delayMs > 0 ? { delay: delayMs } : {}),
+          priority: lane,
+        }),
+      name,
+    );
+    if (handle === undefined) return;
+    // Where its key is held, the handle is another job's, and this one was not enqueued.
+    if (handle.id !== name) return ledger.note({ is: "refused", job: name, code: "unique" });
+    ledger.note({ is: "confirmed", job: name, duplicate: handle.duplicate });
+    if (awaited) void this.#await(name, handle);
+    if (cancelAfterMs !== undefined) void this.#cancel(handle, cancelAfterMs);
+  }
+
+  async #chain({ name, job, script, parts, lane }: Plan): Promise<void> {
+    const { ledger } = this.#options;
+    const first = JOBS[job === "unique" ? "link" : job];
+    ledger.note({ is: "planned", job: name, kind: "chain", queue: first.queue });
+    const handle = await this.#insist(() => {
+      let chain = this.#client.chain(first, script, { id: name, priority: lane });
+      for (const part of parts) chain = chain.next(JOBS[part.job]);
+      return chain.enqueue();
+    }, name);
+    if (handle !== undefined) ledger.note({ is: "confirmed", job: name, duplicate: false });
+  }
+
+  async #batch({ name, parts }: Plan): Promise<void> {
+    const { ledger } = this.#options;
+    const members = parts.map((part, index) => ({ ...part, id: `${name}-m${index}` }));
+    ledger.note({ is: "batch-made", batch: name, members: members.map(({ id }) => id) });
+    for (const { id, job } of members)
+      ledger.note({ is: "planned", job: id, kind: `member ${job}`, queue: JOBS[job].queue });
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const handle = await this.#insist(
+        () =>
+          this.#client.batch(
+            members.map(({ id, job, script }) =>
+              planJob(JOBS[job === "unique" ? "plain" : job], script, { id }),
+            ),
+            { id: name, callback: { job: JOBS.callback as never, input: null } },
+          ),
+        `${name}:callback`,
+      );
+      if (handle === undefined) return;
+      const unknown = handle.refused.filter(({ error }) => isUnknown(error));
+      for (const { id, error } of handle.refused)
+        if (!isUnknown(error)) ledger.note({ is: "refused", job: id, code: error.code });
+      if (unknown.length === 0) {
+        for (const { id } of handle.jobs) ledger.note({ is: "confirmed", job: id, duplicate: false });
+        return ledger.note({ is: "confirmed", job: `${name}:callback`, duplicate: false });
+      }
+      await this.#sleep(AGAIN_MS);
+    }
+  }
+
+  async #await(job: string, handle: JobHandle<unknown>): Promise<void> {
+    const { ledger } = this.#options;
+    try {
+      const output = await handle.result({ timeout: PATIENCE });
+      ledger.note({ is: "told", job, state: "succeeded", output });
+    } catch (error) {
+      const code = MillraceError.is(error) ? error.code : String(error);
+      ledger.note({ is: "told", job, state: code, output: undefined });
+    }
+  }
+
+  async #cancel(handle: JobHandle<unknown>, afterMs: number): Promise<void> {
+    await this.#sleep(afterMs);
+    const result = await this.#insist(() => handle.cancel());
+    if (result !== undefined)
+      this.#options.ledger.note({ is: "cancelled", job: handle.id, state: result.state });
+  }
+
+  /** A foreign program that may publish to the queue `shop` alone, and writes whatever it likes. */
+  async #attack({ name }: Plan): Promise<void> {
+    const { realm, dice, ledger } = this.#options;
+    const way = oneOf(dice, `${name} way`, ["next", "batch", "message-id", "fields"]);
+    const victim = `j${Math.floor(dice(`${name} victim`) * 40)}`;
+    ledger.note({ is: "planned", job: name, kind: `hostile ${way} ${victim}`, queue: "shop" });
+    const base = {
+      ...UNSETTLED,
+      id: name,
+      name: "shop",
+      queue: "shop",
+      payload: { fails: 0, snoozes: 0, runMs: 5, deaf: false, charges: false, key: "none" },
+      createdAt: WORLD_BEGAN,
+      headers: {},
+    };
+    const headers = { "content-type": "application/msgpack" };
+    const publish = (messageId: string, body: Uint8Array): void =>
+      realm.publishForeign({ queue: "shop", messageId, body, headers: { ...headers, "nats-msg-id": messageId } });
+    switch (way) {
+      case "next": {
+        const next = [{ name: "money", queue: "money", id: `${victim}-stolen` }];
+        return publish(name, writeEnvelope({ ...base, next }));
+      }
+      case "batch":
+        return publish(`${victim}-m0`, writeEnvelope({ ...base, id: `${victim}-m0`, batch: victim }));
+      case "message-id":
+        return publish(`millrace/${victim}/1`, encodeMsgpack("junk"));
+      case "fields":
+        return publish(name, writeEnvelope({ ...base, generation: 2 ** 40, attempts: 3, cancelled: "forged" }));
+    }
+  }
+
+  /** Until it is known: a refusal that time can't mend ends it. */
+  async #insist<T>(act: () => Promise<T>, job?: string): Promise<T | undefined> {
+    let last = "unknown";
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      try {
+        return await act();
+      } catch (error) {
+        last = MillraceError.is(error) ? error.code : String(error);
+        if (!isErrorCode(last)) break;
+        await this.#sleep(AGAIN_MS);
+      }
+    }
+    if (job !== undefined) this.#options.ledger.note({ is: "refused", job, code: last });
+    return undefined;
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.process.clock.setTimer(ms, resolve));
+  }
+}
+
+function isUnknown(error: MillraceError): boolean {
+  return error.code === "publish-timeout" || error.code === "request-timeout";
+}

@@ -1,0 +1,160 @@
+import type { FaultKind, Network } from "../broker/network.ts";
+import { diceOf, rowOf } from "../engine/dice.ts";
+import type { SimProcess } from "../engine/process.ts";
+import { Timeline } from "../engine/timeline.ts";
+import { FaultPlan, faultProfile, type Struck } from "./fault-plan.ts";
+import { Fleet } from "./fleet.ts";
+import { Ledger } from "./ledger.ts";
+import { portRealm } from "./port-realm.ts";
+import { ProducerProcess } from "./producer.ts";
+import type { Leftover, RealmOf } from "./realm.ts";
+import { type Plan, type Setting, settingOf } from "./workload.ts";
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** What nodes and producers stand on. Default: a server at the level of the broker port. */
+  readonly realm?: RealmOf;
+  /** Plans that are carried out, by name. Default: all of the seed's. */
+  readonly plans?: ReadonlySet<string>;
+  /** Faults that may happen, by name. Default: all of the seed's. */
+  readonly faults?: ReadonlySet<string>;
+}
+
+/** What became of a world. */
+export interface World {
+  readonly ledger: Ledger;
+  readonly setting: Setting;
+  readonly plans: readonly Plan[];
+  readonly struck: readonly Struck[];
+  readonly leftovers: readonly Leftover[];
+  /** In slots of nodes that live. */
+  readonly running: readonly string[];
+  readonly simulatedMs: number;
+  readonly events: number;
+}
+
+/** After the last fault everything has so long to end: what is retried, snoozed and leased several times over. */
+const LIVENESS_MS = 15 * 60_000;
+/** When nothing is left to do: whatever was late and comes all the same has come after so many leases. */
+const LEASES_AFTERWARDS = 3;
+const LOOK_MS = 1_000;
+
+/** Lives through a seed's world, from its first job to the time at which all must have ended. */
+export async function liveThrough(options: WorldOptions): Promise<World> {
+  const dice = diceOf(options.seed);
+  const random = Math.random;
+  // What takes no source of its own still gets the seed's numbers.
+  Math.random = rowOf(dice, "anybody's random");
+  try {
+    return await live(options, dice);
+  } finally {
+    Math.random = random;
+  }
+}
+
+async function live({ realm: realmOf = portRealm(), ...options }: WorldOptions, dice: ReturnType<typeof diceOf>): Promise<World> {
+  const setting = settingOf(dice);
+  const plans = setting.plans.filter(({ name }) => options.plans?.has(name) ?? true);
+  const timeline = new Timeline();
+  const ledger = new Ledger(() => timeline.nowMs);
+  const faults = new FaultPlan(dice, faultProfile(dice, setting.faultsUntilMs, setting.leaseMs), options.faults);
+  const network: Network = {
+    passage: (point, process) =>
+      faults.passage(point, timeline.nowMs, (kind) => mayStrike(kind, process, fleet)),
+    strike: (kind, point, process) => strike(kind, point, process),
+  };
+  const realm = realmOf(timeline, network, {
+    recorded: (record) => ledger.note({ is: "recorded", record }),
+    buried: ({ id, queue, reason }) => ledger.note({ is: "buried", letter: { id, queue, reason } }),
+  });
+  const outside = {
+    ledger,
+    charged: new Set<string>(),
+    poke: (process: SimProcess, point: string): void => {
+      const { fault } = faults.passage(point, timeline.nowMs, (kind) => HANDLER_FAULTS.has(kind) && fleet.has(process));
+      if (fault !== undefined) strike(fault, point, process);
+    },
+  };
+  const fleet = new Fleet({ timeline, realm, dice, setting, outside });
+
+  function strike(kind: FaultKind, point: string, process: SimProcess): void {
+    ledger.note({ is: "fault", name: point, kind, process: process.name });
+    const length = (what: string, least: number, most: number): number =>
+      faults.lengthMs(point, what, least, most);
+    switch (kind) {
+      case "kill-before":
+      case "kill-after":
+        ledger.note({ is: "gone", process: process.name, how: "killed" });
+        return fleet.kill(process, length("dead", 200, 20_000));
+      case "stop":
+        return fleet.stop(process, length("dead", 200, 5_000));
+      case "freeze":
+        return freeze(process, length("frozen", 50, 3 * setting.leaseMs), point);
+      case "cut-before":
+      case "cut-after":
+        return realm.cut(process, length("cut", 50, 2 * setting.leaseMs));
+      case "crash-before":
+      case "crash-after":
+        return realm.crash(length("forgets", 0, 2_000), length("down", 200, 8_000));
+      case "elect":
+        return realm.elect(length("elects", 300, 8_000));
+      case "slow":
+    }
+  }
+
+  function freeze(process: SimProcess, forMs: number, point: string): void {
+    ledger.note({ is: "gone", process: process.name, how: "frozen" });
+    process.freeze();
+    timeline.plan(forMs, () => {
+      if (process.isDead) return;
+      ledger.note({ is: "thawed", process: process.name });
+      process.thaw(dice(`network first ${point}`) < 0.5);
+    });
+  }
+
+  const producer = new ProducerProcess({ timeline, realm, ledger, dice });
+  fleet.start();
+  let planned = false;
+  void producer.carryOut(plans).then(() => (planned = true));
+  await timeline.run(setting.faultsUntilMs);
+  ledger.note({ is: "healed" });
+  const quiet = (): boolean =>
+    planned && realm.leftovers().length === 0 && fleet.running.length === 0;
+  for (let waited = 0; waited < LIVENESS_MS && !quiet(); waited += LOOK_MS)
+    await timeline.run(LOOK_MS);
+  await timeline.run(LEASES_AFTERWARDS * setting.leaseMs);
+  const leftovers = realm.leftovers();
+  for (const { what, detail } of leftovers) ledger.note({ is: "left", what, detail });
+  const result = {
+    ledger,
+    setting,
+    plans,
+    struck: faults.struck,
+    leftovers,
+    running: fleet.running,
+    simulatedMs: timeline.nowMs,
+    events: timeline.fired,
+  };
+  for (const process of [...fleet.processes, producer.process]) process.kill();
+  return result;
+}
+
+const HANDLER_FAULTS: ReadonlySet<FaultKind> = new Set([
+  "kill-before",
+  "stop",
+  "freeze",
+  "crash-before",
+]);
+const LINE_FAULTS: ReadonlySet<FaultKind> = new Set([
+  "cut-before",
+  "cut-after",
+  "slow",
+  "crash-before",
+  "crash-after",
+  "elect",
+]);
+
+/** Producers are never killed or frozen: what they know is what the world is judged by. */
+function mayStrike(kind: FaultKind, process: SimProcess, fleet: Fleet): boolean {
+  return fleet.has(process) || LINE_FAULTS.has(kind);
+}
