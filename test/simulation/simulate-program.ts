@@ -59,10 +59,11 @@ process.exit(figures.isClean ? 0 : 1);
 
 function tell({ seed, violations, faults, plans, runs, entries }: Story): void {
   for (const entry of entries) console.log(tellEntry(entry));
-  console.log(`\nFound in ${runs} runs: ${plans.length} of its jobs, ${faults.length} of its faults.`);
+  console.log(
+    `\nFound in ${runs} runs: ${plans.length} of its jobs, ${faults.length} of its faults.`,
+  );
   for (const { name, kind } of faults) console.log(`  ${kind} at ${name}`);
-  for (const { is, job, detail } of violations)
-    console.log(red(`  ${is}: ${job}: ${detail}`));
+  for (const { is, job, detail } of violations) console.log(red(`  ${is}: ${job}: ${detail}`));
   console.log(`Repeat with: pnpm simulate --seed ${seed}`);
 }
 

@@ -35,11 +35,7 @@ export async function judge(options: WorldOptions): Promise<Judged> {
 const MOST_RUNS = 300;
 
 /** Leaves out faults first, since most of a world's faults have nothing to do with what went wrong; then jobs; then faults again. */
-export async function shrink(
-  seed: number,
-  is: ViolationKind,
-  realm?: RealmOf,
-): Promise<Story> {
+export async function shrink(seed: number, is: ViolationKind, realm?: RealmOf): Promise<Story> {
   let runs = 0;
   const run = (faults: readonly string[], plans: readonly string[]): Promise<Judged> => {
     runs += 1;

@@ -13,8 +13,8 @@ export interface Call<T> {
   readonly timeoutMs?: number;
   /** What giving up is called. Default `request-timeout`. */
   readonly code?: ErrorCode;
-  /** Asked before another copy is sent. Left out: always. */
-  readonly mayRepeat?: () => boolean;
+  /** Asked before it is sent at any later time than at once. Left out: always. */
+  readonly mayRepeat?: (tries: number) => boolean;
 }
 
 interface Pending {
@@ -81,6 +81,8 @@ export class Line {
     return new Promise<T>((resolve, reject) => {
       const { clock } = this.process;
       let tries = 0;
+      /** Set once the call has returned: what is sent from then on is sent by a timer or a reconnect. */
+      let isLate = false;
       const settle = (end: () => void): void => {
         if (!this.#pending.delete(pending)) return;
         again.cancel();
@@ -89,7 +91,7 @@ export class Line {
       };
       const pending: Pending = {
         transmit: () => {
-          if (!this.isConnected || (tries > 0 && call.mayRepeat?.() === false)) return;
+          if (!this.isConnected || (isLate && call.mayRepeat?.(tries) === false)) return;
           tries += 1;
           this.#transmit(point, call.act, (answer) => {
             if ("error" in answer) settle(() => reject(answer.error));
@@ -105,11 +107,14 @@ export class Line {
       let again = arm();
       const limit = clock.setTimer(timeoutMs, () =>
         settle(() =>
-          reject(new MillraceError(code, `No answer came in time for ${point}, sent ${tries} times.`)),
+          reject(
+            new MillraceError(code, `No answer came in time for ${point}, sent ${tries} times.`),
+          ),
         ),
       );
       this.#pending.add(pending);
       pending.transmit();
+      isLate = true;
     });
   }
 
@@ -211,7 +216,9 @@ export class Line {
   }
 }
 
-function isAfter(fault: FaultKind | undefined): fault is "kill-after" | "cut-after" | "crash-after" {
+function isAfter(
+  fault: FaultKind | undefined,
+): fault is "kill-after" | "cut-after" | "crash-after" {
   return fault === "kill-after" || fault === "cut-after" || fault === "crash-after";
 }
 

@@ -61,7 +61,7 @@ export class LockClient implements LockStore {
       removed = await this.#line.call({
         point: `release ${name}`,
         act: () => locks.remove(name, at),
-        mayRepeat: () => false,
+        mayRepeat: (tries) => tries === 0,
       });
       if (!removed) expected = await this.#own(name, write);
     }
@@ -89,7 +89,7 @@ export class LockClient implements LockStore {
     let stopped = false;
     const unlisten = await this.#line.call({
       point: `listen ${name}`,
-      mayRepeat: () => false,
+      mayRepeat: (tries) => tries === 0,
       act: () =>
         this.#line.server.locks.listen((released) => {
           if (released !== name) return;
@@ -144,7 +144,7 @@ export class LockClient implements LockStore {
   /** Not sent twice: a copy would be refused for the first. */
   #write<T>(point: string, { leaseMs }: LockClaim, act: () => T): Promise<T> {
     const timeoutMs = Math.min(5_000, Math.max(100, Math.floor(leaseMs / 4)));
-    return this.#line.call({ point, act, timeoutMs, mayRepeat: () => false });
+    return this.#line.call({ point, act, timeoutMs, mayRepeat: (tries) => tries === 0 });
   }
 
   #next(caller: object, lock: HeldLock): HeldLock {

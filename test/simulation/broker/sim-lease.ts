@@ -48,7 +48,8 @@ export class SimLease implements Lease {
       this.#line
         .call({ point: `extend ${this.#point}`, act: this.#extend, timeoutMs: this.#leaseMs / 3 })
         .then(
-          () => void (this.#untilMs = Math.max(this.#untilMs, sentMs + this.#leaseMs * (1 - MARGIN))),
+          () =>
+            void (this.#untilMs = Math.max(this.#untilMs, sentMs + this.#leaseMs * (1 - MARGIN))),
           // The next third asks again; without any the lease is lost.
           () => {},
         );

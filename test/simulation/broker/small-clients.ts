@@ -27,15 +27,13 @@ export function queueClient({ server }: Line, call: Line["call"]): QueueStore {
         act: () => [...server.queues.keys()].toSorted().map((name) => server.snapshot(name)),
       }),
     snapshot: (name) => call({ point: `snapshot ${name}`, act: () => server.snapshot(name) }),
-    remove: (name) =>
-      call({ point: `remove ${name}`, act: () => void server.queues.delete(name) }),
+    remove: (name) => call({ point: `remove ${name}`, act: () => void server.queues.delete(name) }),
   };
 }
 
 export function deadLetterClient({ server }: Line, call: Line["call"]): DeadLetterStore {
   return {
-    list: (query = {}) =>
-      call({ point: "list dead", act: () => server.deadLetters.list(query) }),
+    list: (query = {}) => call({ point: "list dead", act: () => server.deadLetters.list(query) }),
     remove: (sequence) =>
       call({ point: `remove dead ${sequence}`, act: () => server.deadLetters.remove(sequence) }),
   };
@@ -47,7 +45,8 @@ export function delayedClient(line: Line, maxMessageBytes: number): DelayedStore
   return {
     list: (query) => line.call({ point: "list delayed", act: () => delayed.page(query ?? {}) }),
     count: (queue) => line.call({ point: "count delayed", act: () => delayed.list(queue).length }),
-    move: async (...order) => (await line.call({ point: `move ${order[0]}`, act: () => store.move(...order) })),
+    move: async (...order) =>
+      await line.call({ point: `move ${order[0]}`, act: () => store.move(...order) }),
   };
 }
 

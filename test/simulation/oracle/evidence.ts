@@ -2,7 +2,9 @@ import type { HistoryRecord } from "@millrace/core";
 import type { Entry } from "../world/ledger.ts";
 
 export type Began = Extract<Entry, { is: "began" }>;
-export type FinalRecord = HistoryRecord & { readonly state: Exclude<HistoryRecord["state"], "requeued"> };
+export type FinalRecord = HistoryRecord & {
+  readonly state: Exclude<HistoryRecord["state"], "requeued">;
+};
 
 /** One run of a handler, with what was seen of its end. */
 export interface RunSeen {
@@ -67,14 +69,21 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         queueOf.set(`${entry.batch}:callback`, "narrow");
         break;
       case "began": {
-        const run = { began: entry, endedMs: undefined, how: undefined, abortedMs: undefined, goneMs: undefined };
+        const run = {
+          began: entry,
+          endedMs: undefined,
+          how: undefined,
+          abortedMs: undefined,
+          goneMs: undefined,
+        };
         runs.set(entry.run, run);
         of(entry.job, entry.queue).runs.push(run);
         break;
       }
       case "ended": {
         const run = runs.get(entry.run);
-        if (run?.how === undefined && run !== undefined) [run.endedMs, run.how] = [entry.atMs, entry.how];
+        if (run?.how === undefined && run !== undefined)
+          [run.endedMs, run.how] = [entry.atMs, entry.how];
         break;
       }
       case "aborted": {

@@ -72,7 +72,10 @@ function* judgeTold({ key: job, told, finals }: JobSeen): Generator<Violation> {
   const [first] = finals;
   for (const { state, output } of told) {
     const expected = JSON.stringify(first?.output);
-    if (state === "succeeded" && (first?.state !== "succeeded" || JSON.stringify(output) !== expected))
+    if (
+      state === "succeeded" &&
+      (first?.state !== "succeeded" || JSON.stringify(output) !== expected)
+    )
       yield {
         is: "told-otherwise",
         job,

@@ -68,7 +68,8 @@ function untrueOf(
     const told = batch.failed.find((member) => member.id === id)?.end ?? "succeeded";
     const job = seen[index];
     const [end] = job?.finals ?? [];
-    const isSo = told === "refused" ? job?.confirmed === false && end === undefined : told === end?.state;
+    const isSo =
+      told === "refused" ? job?.confirmed === false && end === undefined : told === end?.state;
     if (!isSo) return `${id} was told as ${told}, and is ${end?.state ?? "not ended"}`;
   }
   return undefined;

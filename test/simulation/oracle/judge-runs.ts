@@ -41,9 +41,7 @@ function mostAtOnce(key: string, runs: readonly RunSeen[]): readonly RunSeen[] {
     const at = runs.filter(
       (other) => other.began.atMs <= began.atMs && untilMs(other) > began.atMs,
     );
-    const counted = isOfJobs
-      ? [...new Map(at.map((run) => [run.began.job, run])).values()]
-      : at;
+    const counted = isOfJobs ? [...new Map(at.map((run) => [run.began.job, run])).values()] : at;
     if (counted.length > most.length) most = counted;
   }
   return most;

@@ -22,7 +22,11 @@ export class DedupeWindow {
 
   /** @param stored in the order of storing */
   rebuild(
-    stored: Iterable<{ readonly messageId: string; readonly sequence: number; readonly atMs: number }>,
+    stored: Iterable<{
+      readonly messageId: string;
+      readonly sequence: number;
+      readonly atMs: number;
+    }>,
     nowMs: number,
   ): void {
     this.#seen.clear();

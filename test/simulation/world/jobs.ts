@@ -58,7 +58,11 @@ const coordinated = {
 } as const;
 
 /** How many jobs of a name may run at once with one key. */
-export const LIMITS = { single: 1, capped: coordinated.capped.concurrency.limit, unique: 1 } as const;
+export const LIMITS = {
+  single: 1,
+  capped: coordinated.capped.concurrency.limit,
+  unique: 1,
+} as const;
 
 export type Definition = JobDefinition<unknown, unknown, unknown>;
 
@@ -124,7 +128,7 @@ class Run {
     });
     signal.addEventListener("abort", () => {
       if (!this.#process.isDead)
-        ledger.note({ is: "aborted", run, cause: String((signal.reason as Error).name) });
+        ledger.note({ is: "aborted", run, cause: (signal.reason as Error).name });
     });
     this.#poke("begun");
     if (charges && charged.has(job.id)) {
@@ -188,7 +192,14 @@ class Run {
 
 /** A job of a hostile producer, or one that follows another, brings no script. */
 function scriptOf(input: unknown): Script {
-  const script: Script = { fails: 0, snoozes: 0, runMs: 20, deaf: false, charges: false, key: "none" };
+  const script: Script = {
+    fails: 0,
+    snoozes: 0,
+    runMs: 20,
+    deaf: false,
+    charges: false,
+    key: "none",
+  };
   if (typeof input !== "object" || input === null) return script;
   return "script" in input && typeof input.script === "object"
     ? { ...script, ...input.script }

@@ -1,4 +1,10 @@
-import { encodeMsgpack, isErrorCode, MillraceError, UNSETTLED, writeEnvelope } from "@millrace/core";
+import {
+  encodeMsgpack,
+  isErrorCode,
+  MillraceError,
+  UNSETTLED,
+  writeEnvelope,
+} from "@millrace/core";
 import { planJob } from "../../../packages/millrace/src/client/batch.ts";
 import { createClient, type Millrace } from "../../../packages/millrace/src/client/client.ts";
 import type { JobHandle } from "../../../packages/millrace/src/client/job-handle.ts";
@@ -40,8 +46,7 @@ export class ProducerProcess {
 
   /** @returns once every plan is known to have been carried out, or refused */
   async carryOut(plans: readonly Plan[]): Promise<void> {
-    for (const queue of QUEUES)
-      await this.#insist(() => this.#client.broker.queues.ensure(queue));
+    for (const queue of QUEUES) await this.#insist(() => this.#client.broker.queues.ensure(queue));
     await Promise.all(plans.map((plan) => this.#begin(plan)));
   }
 
@@ -59,7 +64,16 @@ export class ProducerProcess {
     }
   }
 
-  async #enqueue({ name, job, script, delayMs, lane, awaited, cancelAfterMs, kind }: Plan): Promise<void> {
+  async #enqueue({
+    name,
+    job,
+    script,
+    delayMs,
+    lane,
+    awaited,
+    cancelAfterMs,
+    kind,
+  }: Plan): Promise<void> {
     const { ledger } = this.#options;
     const definition = JOBS[job];
     ledger.note({ is: "planned", job: name, kind: `${kind} ${job}`, queue: definition.queue });
@@ -114,7 +128,8 @@ export class ProducerProcess {
       for (const { id, error } of handle.refused)
         if (!isUnknown(error)) ledger.note({ is: "refused", job: id, code: error.code });
       if (unknown.length === 0) {
-        for (const { id } of handle.jobs) ledger.note({ is: "confirmed", job: id, duplicate: false });
+        for (const { id } of handle.jobs)
+          ledger.note({ is: "confirmed", job: id, duplicate: false });
         return ledger.note({ is: "confirmed", job: `${name}:callback`, duplicate: false });
       }
       await this.#sleep(AGAIN_MS);
@@ -156,18 +171,29 @@ export class ProducerProcess {
     };
     const headers = { "content-type": "application/msgpack" };
     const publish = (messageId: string, body: Uint8Array): void =>
-      realm.publishForeign({ queue: "shop", messageId, body, headers: { ...headers, "nats-msg-id": messageId } });
+      realm.publishForeign({
+        queue: "shop",
+        messageId,
+        body,
+        headers: { ...headers, "nats-msg-id": messageId },
+      });
     switch (way) {
       case "next": {
         const next = [{ name: "money", queue: "money", id: `${victim}-stolen` }];
         return publish(name, writeEnvelope({ ...base, next }));
       }
       case "batch":
-        return publish(`${victim}-m0`, writeEnvelope({ ...base, id: `${victim}-m0`, batch: victim }));
+        return publish(
+          `${victim}-m0`,
+          writeEnvelope({ ...base, id: `${victim}-m0`, batch: victim }),
+        );
       case "message-id":
         return publish(`millrace/${victim}/1`, encodeMsgpack("junk"));
       case "fields":
-        return publish(name, writeEnvelope({ ...base, generation: 2 ** 40, attempts: 3, cancelled: "forged" }));
+        return publish(
+          name,
+          writeEnvelope({ ...base, generation: 2 ** 40, attempts: 3, cancelled: "forged" }),
+        );
     }
   }
 

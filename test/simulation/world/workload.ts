@@ -57,12 +57,16 @@ function planOf(dice: Dice, name: string, hostile: boolean, leaseMs: number): Pl
       hostile: hostile ? 3 : 0,
     }) ?? "job";
   const job = jobName(dice, name);
-  const count = kind === "chain" ? between(dice, of("parts"), 2, 4) : between(dice, of("parts"), 2, 5);
+  const count =
+    kind === "chain" ? between(dice, of("parts"), 2, 4) : between(dice, of("parts"), 2, 5);
   const parts =
     kind === "job" || kind === "hostile"
       ? []
       : Array.from({ length: count }, (_, index) => ({
-          job: kind === "chain" ? chainJob(dice, of(`part ${index}`)) : jobName(dice, of(`part ${index}`)),
+          job:
+            kind === "chain"
+              ? chainJob(dice, of(`part ${index}`))
+              : jobName(dice, of(`part ${index}`)),
           script: scriptOf(dice, of(`part ${index}`), leaseMs),
         }));
   return {

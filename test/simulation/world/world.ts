@@ -52,12 +52,19 @@ export async function liveThrough(options: WorldOptions): Promise<World> {
   }
 }
 
-async function live({ realm: realmOf = portRealm(), ...options }: WorldOptions, dice: ReturnType<typeof diceOf>): Promise<World> {
+async function live(
+  { realm: realmOf = portRealm(), ...options }: WorldOptions,
+  dice: ReturnType<typeof diceOf>,
+): Promise<World> {
   const setting = settingOf(dice);
   const plans = setting.plans.filter(({ name }) => options.plans?.has(name) ?? true);
   const timeline = new Timeline();
   const ledger = new Ledger(() => timeline.nowMs);
-  const faults = new FaultPlan(dice, faultProfile(dice, setting.faultsUntilMs, setting.leaseMs), options.faults);
+  const faults = new FaultPlan(
+    dice,
+    faultProfile(dice, setting.faultsUntilMs, setting.leaseMs),
+    options.faults,
+  );
   const network: Network = {
     passage: (point, process) =>
       faults.passage(point, timeline.nowMs, (kind) => mayStrike(kind, process, fleet)),
@@ -71,7 +78,11 @@ async function live({ realm: realmOf = portRealm(), ...options }: WorldOptions, 
     ledger,
     charged: new Set<string>(),
     poke: (process: SimProcess, point: string): void => {
-      const { fault } = faults.passage(point, timeline.nowMs, (kind) => HANDLER_FAULTS.has(kind) && fleet.has(process));
+      const { fault } = faults.passage(
+        point,
+        timeline.nowMs,
+        (kind) => HANDLER_FAULTS.has(kind) && fleet.has(process),
+      );
       if (fault !== undefined) strike(fault, point, process);
     },
   };
