@@ -35,6 +35,15 @@ export class LockClient implements LockStore {
 
   async renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     requireLease(claim.leaseMs);
+    const caller = this.#names.enter(lock, lock.name);
+    try {
+      return await this.#renew(caller, claim);
+    } finally {
+      this.#names.leave(caller, lock.name);
+    }
+  }
+
+  async #renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     const { name } = lock;
     const write = this.#names.nameOf(lock, name);
     const { locks } = this.#line.server;

@@ -11,6 +11,7 @@ import {
   type Envelope,
   type HeldStore,
   type HistoryStore,
+  type Lease,
   type LockStore,
   messageIdOf,
   MillraceError,
@@ -25,6 +26,7 @@ import {
   type WorkSubscription,
   writeEnvelope,
 } from "@millrace/core";
+import { needsProgramDoor } from "../../../packages/core/src/flow/reach.ts";
 import { messageOfDelayed } from "../../../packages/core/src/testing/memory/memory-delayed.ts";
 import {
   anyWaitingJob,
@@ -103,22 +105,28 @@ export class SimBroker implements Broker {
     if (!(delivery instanceof SimDelivery)) throw new TypeError("Another broker's delivery.");
     if (steps.length === 0) delivery.lease.end();
     for (const [index, step] of steps.entries()) {
-      if (delivery.confirmed.has(step)) continue;
+      if (delivery.confirmed.includes(step)) continue;
       if (!delivery.lease.isHeld())
         throw new MillraceError("lease-lost", "The lease of this message is over.");
       if (step.do === "ack") {
         this.#ack(delivery);
         continue;
       }
-      await this.#publish(stepPoint(step), this.#stepAct(delivery, step, index), () =>
-        this.#options.repeatsWithoutLease === true ? true : delivery.lease.isHeld(),
+      await this.#publish(
+        stepPoint(step),
+        this.#stepAct(delivery, step, index),
+        this.#whileHeld(delivery.lease),
       );
-      delivery.confirmed.add(step);
+      delivery.confirmed = [...delivery.confirmed, step];
     }
   }
 
-  requeue(envelope: Envelope): Promise<void> {
-    return this.#publish(`requeue ${messageIdOf(envelope)}`, this.#requeueAct(envelope));
+  requeue(envelope: Envelope, { lease }: { readonly lease?: Lease } = {}): Promise<void> {
+    return this.#publish(
+      `requeue ${messageIdOf(envelope)}`,
+      this.#requeueAct(envelope),
+      this.#whileHeld(lease),
+    );
   }
 
   async moveDueJobs(): Promise<Stoppable> {
@@ -224,7 +232,11 @@ export class SimBroker implements Broker {
   async #enqueueOne(job: Envelope): Promise<EnqueueResult> {
     const { id, queue } = job;
     try {
-      const publication = publicationOf(job, "producer", writeEnvelope(job));
+      const publication = publicationOf(
+        job,
+        needsProgramDoor(job) ? "program" : "producer",
+        writeEnvelope(job),
+      );
       const { server } = this.#line;
       const stored = await this.#line.call({
         point: `enqueue ${messageIdOf(job)}`,
@@ -242,6 +254,11 @@ export class SimBroker implements Broker {
   #refusal(error: MillraceError, queue: string): MillraceError {
     if (error.code !== "queue-closed") return error;
     return queueClosed(queue, this.#line.server.bucket(CONTROLS_BUCKET).get(queue)?.value);
+  }
+
+  #whileHeld(lease: Lease | undefined): (() => boolean) | undefined {
+    if (lease === undefined || this.#options.repeatsWithoutLease === true) return undefined;
+    return () => lease.isHeld();
   }
 
   #publish(point: string, act: () => void, mayRepeat?: () => boolean): Promise<void> {

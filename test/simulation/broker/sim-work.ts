@@ -10,7 +10,7 @@ export class SimDelivery implements Delivery {
   readonly deliveryCount: number;
   readonly lease: SimLease;
   /** Steps of its settlement that the server has confirmed. */
-  readonly confirmed = new Set<SettlementStep>();
+  confirmed: readonly SettlementStep[] = [];
 
   constructor(message: QueueMessage, deliveryCount: number, lease: SimLease) {
     this.message = message;

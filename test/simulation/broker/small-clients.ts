@@ -56,11 +56,12 @@ export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
   return {
     open: (batch) => call({ point: `open ${batch.id}`, act: () => batches.open(batch) }),
     join: (batch, ids) => call({ point: `join ${batch}`, act: () => batches.join(batch, ids) }),
-    leave: async (batch, id, end) => {
+    leave: async (batch, id, end, { lease } = {}) => {
       await call({
         point: `leave ${batch} ${id}`,
         timeoutMs: 30_000,
         code: "publish-timeout",
+        mayRepeat: () => lease?.isHeld() ?? true,
         act: () => batches.leave(batch, id, end),
       });
       return call({ point: `left ${batch} ${id}`, act: () => batches.left(batch) > 0 });

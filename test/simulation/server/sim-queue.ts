@@ -74,7 +74,7 @@ export class SimQueue {
 
   /** @throws MillraceError `queue-closed` to producers, `queue-full` */
   publish({ messageId, ...rest }: Published): { sequence: number; duplicate: boolean } {
-    if (this.intake === "closed" && rest.origin === "producer")
+    if (this.intake === "closed" && rest.origin !== "runtime")
       throw queueClosed(this.name, undefined);
     const { nowMs } = this.#timeline;
     const earlier = this.#ids.recall(messageId, nowMs);
