@@ -1,10 +1,8 @@
-import { jetstreamManager } from "@nats-io/jetstream";
+import { brokerOn } from "./broker-on.ts";
 import { brokerConfig, type NatsBrokerOptions } from "./broker-options.ts";
 import { connectNats } from "./connection/connect-nats.ts";
-import { patientConnection } from "./connection/patient-connection.ts";
-import { NatsBroker } from "./nats-broker.ts";
-import { sizeLimits } from "./topology/size-limits.ts";
-import { Names } from "./topology/subjects.ts";
+import { LeaseKeeper } from "./lease/lease-keeper.ts";
+import type { NatsBroker } from "./nats-broker.ts";
 
 /**
  * Connects to a NATS server with JetStream, 2.10 or newer. Creates nothing: streams are made by those who need them (a queue by
@@ -18,19 +16,8 @@ import { Names } from "./topology/subjects.ts";
  */
 export async function connectBroker(options: NatsBrokerOptions): Promise<NatsBroker> {
   const config = brokerConfig(options);
-  const { nc, features } = await connectNats(config.connection);
-  try {
-    const limits = sizeLimits(nc.info?.max_payload ?? 0);
-    const patient = patientConnection(nc);
-    const jsm = await jetstreamManager(patient, { checkAPI: false });
-    return new NatsBroker({
-      server: { nc, patient, jsm, names: new Names(config.namespace) },
-      features,
-      limits,
-      config,
-    });
-  } catch (error) {
-    await nc.close();
-    throw error;
-  }
+  const { connection } = config;
+  return brokerOn(await connectNats(connection), config, (owner) =>
+    LeaseKeeper.open({ ...owner, connection }),
+  );
 }

@@ -19,11 +19,11 @@ import {
   type ServerEndpoint,
   type SettlementStep,
   type Stoppable,
-  systemClock,
   type WaitingJob,
   type WorkOptions,
   type WorkSubscription,
 } from "@millrace/core";
+import { machineOf } from "./machine/machine.ts";
 import type { BrokerConfig } from "./broker-options.ts";
 import { watchConnection } from "./connection/connection-events.ts";
 import { endpointOf } from "./connection/endpoint.ts";
@@ -45,7 +45,7 @@ import { Settler } from "./settlement/settler.ts";
 import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { DirectReads } from "./store/direct-reads.ts";
-import type { Wires } from "./store/document-writes.ts";
+import { type Wires, writeNamer } from "./store/document-writes.ts";
 import { NatsDocuments } from "./store/documents.ts";
 import { LeaderReads } from "./store/leader-reads.ts";
 import { NatsHistory } from "./store/history.ts";
@@ -57,7 +57,7 @@ import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
 import { deadStream, heldStream, historyStream } from "./topology/streams.ts";
-import { LeaseDesks } from "./work/lease-desk.ts";
+import { LeaseDesks, type OpenLeases } from "./work/lease-desk.ts";
 import { NatsDelivery } from "./work/nats-delivery.ts";
 import { QueueSubscription } from "./work/queue-subscription.ts";
 
@@ -66,6 +66,7 @@ export interface NatsBrokerParts {
   readonly features: ServerFeatures;
   readonly limits: SizeLimits;
   readonly config: BrokerConfig;
+  readonly openLeases: OpenLeases;
 }
 
 /** What is under way when the connection ends has this long to be confirmed, or as little as its closer has. */
@@ -111,6 +112,7 @@ export class NatsBroker implements Broker {
   constructor(parts: NatsBrokerParts) {
     const { server, features, limits, config } = parts;
     const { nc, jsm, names } = server;
+    const { clock } = machineOf(nc);
     this.#parts = parts;
     this.#server = server;
     this.#features = features;
@@ -125,7 +127,7 @@ export class NatsBroker implements Broker {
       limits,
     });
     this.#desks = new LeaseDesks({
-      connection: config.connection,
+      open: parts.openLeases,
       roundTrip: () => nc.flush(),
       onProblem: this.#report,
     });
@@ -137,7 +139,7 @@ export class NatsBroker implements Broker {
       patient: this.#settlePublisher,
       hurried: () => (this.#hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),
       ensureStreams: () => this.#ensureStreams(),
-      now: () => systemClock.now(),
+      now: () => clock.now(),
     });
     this.history = new NatsHistory(server, this.#report);
     this.held = new NatsHeld(server, this.#settlePublisher);
@@ -209,7 +211,10 @@ export class NatsBroker implements Broker {
 
   #newDocumentWires(): Wires {
     const { nc } = this.#server;
+    const machine = machineOf(nc);
     return {
+      clock: machine.clock,
+      nameWrite: writeNamer(machine),
       publisher: new ConfirmedPublisher(nc, DOCUMENT_WRITES),
       reads: new LeaderReads(nc),
       directReads: new DirectReads(nc),
@@ -337,12 +342,15 @@ export class NatsBroker implements Broker {
       if (!nc.isClosed()) await nc.flush();
     })();
     const patience = Promise.withResolvers<void>();
-    const timer = setTimeout(patience.resolve, this.#status === "connected" ? patienceMs : 0);
+    const timer = machineOf(nc).clock.setTimer(
+      this.#status === "connected" ? patienceMs : 0,
+      patience.resolve,
+    );
     await Promise.race([
       underWay.catch((error: unknown) => this.#report(error, "flush what was under way")),
       patience.promise,
     ]);
-    clearTimeout(timer);
+    timer.cancel();
     await this.#desks.close();
     await nc.close();
     this.#unwatch();

@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type NatsConnection,
   NoRespondersError,
   PermissionViolationError,
   RequestError,
 } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
+import { sleep } from "../machine/timers.ts";
 import { MillraceError } from "../errors.ts";
 
 const DISABLED =
@@ -24,17 +25,18 @@ type Verdict = "enabled" | "disabled" | "not-now";
 
 /** @throws MillraceError `jetstream-disabled`, `broker-unavailable` */
 export async function requireJetStream(nc: NatsConnection): Promise<void> {
+  const { clock } = machineOf(nc);
   const patienceMs = nc.info?.cluster === undefined ? PATIENCE_MS : ELECTION_MS;
-  for (const deadline = performance.now() + patienceMs; ;) {
+  for (const deadline = clock.monotonic() + patienceMs; ;) {
     const verdict = await ask(nc);
     if (verdict === "enabled") return;
     if (verdict === "disabled" && nc.info?.jetstream !== true)
       throw new MillraceError("jetstream-disabled", DISABLED);
-    if (performance.now() > deadline)
+    if (clock.monotonic() > deadline)
       throw verdict === "not-now"
         ? new MillraceError("broker-unavailable", NO_ANSWER)
         : new MillraceError("jetstream-disabled", DISABLED);
-    await sleep(50);
+    await sleep(clock, 50);
   }
 }
 

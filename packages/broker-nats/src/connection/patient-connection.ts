@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Msg,
   type NatsConnection,
@@ -6,6 +5,8 @@ import {
   type RequestOptions,
   TimeoutError,
 } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
+import { sleep } from "../machine/timers.ts";
 
 /**
  * How long a cluster is asked again. An election takes 4 to 9 s after the leader's last sign of life; this lasts for two of them, the
@@ -45,6 +46,7 @@ export interface Patience {
  */
 export function patientConnection(nc: NatsConnection, patience: Patience = {}): NatsConnection {
   const { patienceMs = ELECTIONS_MS, pauseMs = PAUSE_MS } = patience;
+  const { clock } = machineOf(nc);
   let clustered = isClustered(nc);
   /** While the connection is away, what its last server was counts. */
   const isOfCluster = (): boolean => {
@@ -57,9 +59,9 @@ export function patientConnection(nc: NatsConnection, patience: Patience = {}): 
     payload?: Parameters<NatsConnection["request"]>[1],
     options?: RequestOptions,
   ): Promise<Msg> => {
-    const deadline = performance.now() + patienceMs;
+    const deadline = clock.monotonic() + patienceMs;
     for (let answerMs = FIRST_ANSWER_MS; ; answerMs *= 2) {
-      const again = subject.startsWith(API) && isOfCluster() && performance.now() < deadline;
+      const again = subject.startsWith(API) && isOfCluster() && clock.monotonic() < deadline;
       try {
         const timeout = options?.timeout ?? DEFAULT_ANSWER_MS;
         const waits = { ...options, timeout: again ? Math.min(timeout, answerMs) : timeout };
@@ -68,18 +70,18 @@ export function patientConnection(nc: NatsConnection, patience: Patience = {}): 
       } catch (error) {
         if (!again || !(error instanceof TimeoutError) || nc.isClosed()) throw error;
       }
-      await sleep(pauseMs);
+      await sleep(clock, pauseMs);
     }
   };
   const flush = async (): Promise<void> => {
-    for (const deadline = performance.now() + patienceMs; ;) {
+    for (const deadline = clock.monotonic() + patienceMs; ;) {
       try {
         return await nc.flush();
       } catch (error) {
         const cutShort = error instanceof RequestError && isOfCluster() && !nc.isClosed();
-        if (!cutShort || performance.now() > deadline) throw error;
+        if (!cutShort || clock.monotonic() > deadline) throw error;
       }
-      await sleep(pauseMs);
+      await sleep(clock, pauseMs);
     }
   };
 

@@ -1,4 +1,5 @@
-import { MillraceError, type Stoppable, systemClock } from "@millrace/core";
+import { MillraceError, type Stoppable, type Clock } from "@millrace/core";
+import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
@@ -43,7 +44,8 @@ interface Held {
 export class DueMover implements Stoppable {
   readonly #options: DueMoverOptions;
   readonly #pull: PullSubscription;
-  readonly #held = new DueTimes<Held>(systemClock, (due) => this.#startForward(due));
+  readonly #clock: Clock;
+  readonly #held: DueTimes<Held>;
   /** Came while stopping. */
   readonly #kept: Delivery[] = [];
   readonly #forwarding = new Set<Promise<void>>();
@@ -60,6 +62,8 @@ export class DueMover implements Stoppable {
 
   private constructor(options: DueMoverOptions, leaseMs: number) {
     this.#options = options;
+    this.#clock = machineOf(options.server.nc).clock;
+    this.#held = new DueTimes(this.#clock, (due) => this.#startForward(due));
     this.#pull = new PullSubscription({
       nc: options.server.nc,
       stream: options.server.names.delayedStream,
@@ -101,7 +105,7 @@ export class DueMover implements Stoppable {
       );
       return this.#giveBack(delivery, HOPELESS_MS);
     }
-    const now = systemClock.now();
+    const now = this.#clock.now();
     const parking = parkingMs(job.notBefore, now);
     if (parking > 0) return this.#giveBack(delivery, parking);
     if (this.#phase === "stopping") return void this.#kept.push(delivery);

@@ -8,8 +8,8 @@ import {
   requireQueueName,
   rescheduled,
 } from "@millrace/core";
-import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
+import { machineOf } from "../machine/machine.ts";
+import { sleep } from "../machine/timers.ts";
 import { request } from "../jetstream-errors.ts";
 import { delayedJob, fromLeader, type StoredMessage } from "../lookup/stored-message.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -56,6 +56,7 @@ export async function moveDelayed(
 ): Promise<boolean> {
   requireId(id);
   requireQueueName(queue);
+  const { clock, random, newId } = machineOf(options.server.nc);
   let moveId = "";
   for (let round = 1; ; round += 1) {
     const found = await request(`look for the delayed job ${id}`, () =>
@@ -65,7 +66,7 @@ export async function moveDelayed(
     // Refused because it had been done before: the answer to the first attempt got lost.
     if (found.moveId === moveId) return true;
     if (cancellation !== undefined && !isMeant(cancellation, found.envelope)) return false;
-    moveId = randomUUID();
+    moveId = newId();
     const now = options.now();
     const remainingMs = found.notBefore - now;
     if (remainingMs < ON_ITS_WAY_MS) return false;
@@ -80,7 +81,7 @@ export async function moveDelayed(
     } catch (error) {
       // It was forwarded, or moved by somebody else: look again.
       if (!MillraceError.is(error, "conflict") || round === ROUNDS) throw error;
-      await sleep(PAUSE_MS * Math.random() * round);
+      await sleep(clock, PAUSE_MS * random() * round);
     }
   }
 }

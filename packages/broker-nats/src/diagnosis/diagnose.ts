@@ -1,6 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
 import { brokerConfig, type NatsBrokerOptions } from "../broker-options.ts";
 import { connectNats } from "../connection/connect-nats.ts";
 import { serverFeatures } from "../connection/server-features.ts";
@@ -94,7 +95,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
   return [
     ...server,
     storage,
-    await clock(jsm, streams),
+    await clock(nc, jsm, streams),
     judgeSync(await syncOf(nc)),
     ...queues,
     ...judgeSources(names, configs, !features.repeatingSchedules),
@@ -144,13 +145,18 @@ async function consumersOf(
 }
 
 /** A stream's description carries the server's time; the answer was made about half a round trip ago. */
-async function clock(jsm: JetStreamManager, streams: readonly StreamInfo[]): Promise<Finding> {
+async function clock(
+  nc: NatsConnection,
+  jsm: JetStreamManager,
+  streams: readonly StreamInfo[],
+): Promise<Finding> {
   const name = streams[0]?.config.name;
   if (name === undefined)
     return skip("clock", "the server's clock shows only where there is a stream");
-  const before = Date.now();
+  const { clock: own } = machineOf(nc);
+  const before = own.now();
   const { ts } = await jsm.streams.info(name);
-  const after = Date.now();
+  const after = own.now();
   if (ts === undefined) return skip("clock", "this server does not tell its time");
   return judgeSkew((before + after) / 2 - Date.parse(ts), (after - before) / 2 + 1);
 }

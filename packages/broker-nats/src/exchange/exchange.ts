@@ -1,5 +1,8 @@
+import type { Clock, Timer } from "@millrace/core";
 import type { Msg, NatsConnection, Status, Subscription } from "@nats-io/nats-core";
 import { PermissionViolationError } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
+import { every } from "../machine/timers.ts";
 import { watchConnection } from "../connection/connection-events.ts";
 import { MillraceError } from "../errors.ts";
 import { Fifo } from "../wire/fifo.ts";
@@ -108,6 +111,7 @@ type Link = "up" | "down";
  */
 export class Exchange<T> {
   readonly #nc: NatsConnection;
+  readonly #clock: Clock;
   readonly #options: ExchangeOptions<T>;
   readonly #prefix: string;
   readonly #sub: Subscription;
@@ -120,7 +124,7 @@ export class Exchange<T> {
   readonly #refillAt: number;
   #phase: Phase = "open";
   #link: Link = "up";
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #tick = 0;
   #closing: Promise<void> | undefined;
   /** Set when the inbox itself was refused: no answer can ever come. */
@@ -128,6 +132,7 @@ export class Exchange<T> {
 
   constructor(nc: NatsConnection, options: ExchangeOptions<T>) {
     this.#nc = nc;
+    this.#clock = machineOf(nc).clock;
     this.#options = options;
     this.#inFlight = new Slots(options.window);
     this.#tickMs = Math.max(5, Math.min(250, Math.floor(options.attemptTimeoutMs / 4)));
@@ -341,11 +346,11 @@ export class Exchange<T> {
 
   #startTimer(): void {
     if (this.#timer === undefined && this.pending > 0)
-      this.#timer = setInterval(() => this.#sweep(), this.#tickMs);
+      this.#timer = every(this.#clock, this.#tickMs, () => this.#sweep());
   }
 
   #stopTimer(): void {
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
   }
 }

@@ -8,9 +8,9 @@ import {
   type ReleaseOptions,
   requireId,
   requireQueueName,
-  systemClock,
 } from "@millrace/core";
 import { millis } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
@@ -174,7 +174,7 @@ export class NatsHeld implements HeldStore {
     if (job === undefined) return false;
     const { id, queue, generation } = job.envelope;
     const windowMs = await this.#dedupeWindow(queue);
-    if (systemClock.now() - held.storedAt < windowMs * SURELY) return false;
+    if (machineOf(this.#server.nc).clock.now() - held.storedAt < windowMs * SURELY) return false;
     const last = await Promise.all(STATES.map((state) => this.#lastRecord(queue, id, state)));
     return last.some(
       (record) =>
@@ -204,7 +204,7 @@ export class NatsHeld implements HeldStore {
   /** Asked once for all that are let in together. */
   #dedupeWindow(queue: string): Promise<number> {
     const known = this.#windows.get(queue);
-    const now = systemClock.monotonic();
+    const now = machineOf(this.#server.nc).clock.monotonic();
     if (known !== undefined && now < known.untilMs) return known.ms;
     const ms = this.#askWindow(queue);
     this.#windows.set(queue, { ms, untilMs: now + WINDOW_BELIEVED_MS });

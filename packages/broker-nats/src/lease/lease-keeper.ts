@@ -1,35 +1,17 @@
 import { Worker } from "node:worker_threads";
 import type { NatsConnectionOptions } from "../connection/connection-options.ts";
 import { MillraceError } from "../errors.ts";
-import {
-  GENERATIONS,
-  LeaseSegment,
-  MAX_SUBJECT_BYTES,
-  SLOTS_PER_SEGMENT,
-} from "./lease-segment.ts";
-import { type LockOrder, writeLockOrder } from "./lock-order.ts";
+import type { Lease } from "./lease.ts";
+import { LeaseSlots } from "./lease-slots.ts";
+import type { Leases, LeasesOwner } from "./leases.ts";
+import type { LockOrder } from "./lock-order.ts";
 import { elapsedMs, sharedNowMs } from "./shared-clock.ts";
 import type { LeaseState } from "./thread-lease.ts";
 import type { FromWorker, LeaseWorkerData, ToWorker } from "./worker-messages.ts";
 
-declare const lease: unique symbol;
-/** Names one registration; a slot's later tenants have other names. */
-export type Lease = number & { readonly [lease]: true };
-
-export interface LeaseKeeperOptions {
+export interface LeaseKeeperOptions extends LeasesOwner {
   /** For the worker's own connection. */
   readonly connection: NatsConnectionOptions;
-  /** The shortest `ack_wait` of the consumers whose deliveries are registered. */
-  readonly ackWaitMs: number;
-  /** The lease can't be relied on any more: abort what runs on it and settle nothing. Release it all the same. */
-  onLost(lease: Lease): void;
-  /**
-   * Resolves when everything has been read that the server had sent on the deliveries' connection before this was called. Asked once the event
-   * loop was blocked, so that what comes afterwards is not taken for as old as the block. Default: two turns of the watch settle that.
-   */
-  roundTrip?(): Promise<void>;
-  /** For the log. The worker is started again after a fault. */
-  onProblem?(error: MillraceError): void;
   /** Replaced by tests of a worker that fails. */
   readonly workerUrl?: URL;
 }
@@ -60,10 +42,9 @@ const WORKER_URL = new URL(
  * if (keeper.isHeld(lease)) ack(nc, delivery.ackSubject);
  * keeper.release(lease);
  */
-export class LeaseKeeper {
+export class LeaseKeeper implements Leases {
   readonly #options: LeaseKeeperOptions;
-  readonly #segments: LeaseSegment[] = [];
-  readonly #free: number[] = [];
+  readonly #slots: LeaseSlots;
   readonly #watch: NodeJS.Timeout;
   readonly #turnMs: number;
   #state: WorkerState;
@@ -90,7 +71,15 @@ export class LeaseKeeper {
     failed: (error: MillraceError) => void,
   ) {
     this.#options = options;
-    this.#grow();
+    this.#slots = new LeaseSlots({
+      ackWaitMs: options.ackWaitMs,
+      nowMs: sharedNowMs,
+      onLost: (lease) => options.onLost(lease),
+      onGrow: ({ buffer }) => {
+        if (this.#state.kind === "up")
+          this.#state.worker.postMessage({ kind: "segment", buffer } satisfies ToWorker);
+      },
+    });
     this.#state = this.#start(ready, failed);
     this.#turnMs = Math.max(10, Math.min(1_000, options.ackWaitMs / 20));
     this.#watch = setInterval(() => this.#turn(), this.#turnMs).unref();
@@ -101,59 +90,31 @@ export class LeaseKeeper {
    * message may have lain in the socket since then.
    */
   register(ackSubject: string, ackWaitMs: number = this.#options.ackWaitMs): Lease {
-    if (ackSubject.length > MAX_SUBJECT_BYTES || ackWaitMs < this.#options.ackWaitMs)
-      throw unusable(ackSubject, ackWaitMs, this.#options.ackWaitMs);
-    return this.#take(ackSubject, ackWaitMs, this.#receivedAfterMs);
+    return this.#slots.register(ackSubject, ackWaitMs, this.#receivedAfterMs);
   }
 
-  /**
-   * The same for a lock: from half of its lease on the worker does what the order says, and then every third. `onLost` is never called for it.
-   *
-   * @returns undefined where the worker looks too seldom for such a lease, or the order is too long
-   */
   registerLock(order: LockOrder, leaseMs: number, ageMs: number): Lease | undefined {
-    const text = writeLockOrder(order);
-    const fits = Buffer.byteLength(text) <= MAX_SUBJECT_BYTES;
-    if (!fits || leaseMs * 2 < this.#options.ackWaitMs) return undefined;
-    return this.#take(text, leaseMs, (sharedNowMs() - ageMs) | 0);
+    return this.#slots.registerLock(order, leaseMs, ageMs);
   }
 
-  /** By `sharedNowMs`. Means something until the lease is released. */
   confirmedMs(lease: Lease): number {
-    const number = Math.floor(lease / GENERATIONS);
-    return this.#segmentOf(number).confirmedMs(number % SLOTS_PER_SEGMENT);
+    return this.#slots.confirmedMs(lease);
   }
 
-  #take(text: string, leaseMs: number, confirmedMs: number): Lease {
-    if (this.#free.length === 0) this.#grow();
-    const number = this.#free.pop() as number;
-    const slot = number % SLOTS_PER_SEGMENT;
-    const generation = this.#segmentOf(number).take(slot, text, leaseMs, confirmedMs);
-    return (number * GENERATIONS + generation) as Lease;
+  sinceConfirmedMs(lease: Lease): number {
+    return this.#slots.sinceConfirmedMs(lease);
   }
 
-  /** Ask right before settling. Once false it stays false. */
   isHeld(lease: Lease): boolean {
-    const number = Math.floor(lease / GENERATIONS);
-    const segment = this.#segmentOf(number);
-    const slot = number % SLOTS_PER_SEGMENT;
-    const generation = lease % GENERATIONS;
-    if (!segment.isHeld(slot, generation)) return false;
-    if (segment.age(slot, sharedNowMs()) !== "over") return true;
-    if (segment.declareLost(slot, generation)) queueMicrotask(() => this.#options.onLost(lease));
-    return false;
+    return this.#slots.isHeld(lease);
   }
 
-  /** What `isHeld` of `thread-lease.ts` needs. */
   stateOf(lease: Lease): LeaseState {
-    return { buffer: this.#segmentOf(Math.floor(lease / GENERATIONS)).buffer, lease };
+    return this.#slots.stateOf(lease);
   }
 
-  /** Stops extending. Safe to call again, and for a lease that was lost. */
   release(lease: Lease): void {
-    const number = Math.floor(lease / GENERATIONS);
-    if (this.#segmentOf(number).free(number % SLOTS_PER_SEGMENT, lease % GENERATIONS))
-      this.#free.push(number);
+    this.#slots.release(lease);
   }
 
   /** Stops extending everything and ends the worker. Safe to call again. */
@@ -169,27 +130,11 @@ export class LeaseKeeper {
     return this.#state.done;
   }
 
-  #segmentOf(number: number): LeaseSegment {
-    return this.#segments[Math.floor(number / SLOTS_PER_SEGMENT)] as LeaseSegment;
-  }
-
-  #grow(): void {
-    const segment = new LeaseSegment();
-    const first = this.#segments.length * SLOTS_PER_SEGMENT;
-    for (let slot = SLOTS_PER_SEGMENT - 1; slot >= 0; slot -= 1) this.#free.push(first + slot);
-    this.#segments.push(segment);
-    if (first > 0 && this.#state.kind === "up")
-      this.#state.worker.postMessage({
-        kind: "segment",
-        buffer: segment.buffer,
-      } satisfies ToWorker);
-  }
-
   #start(ready?: () => void, failed?: (error: MillraceError) => void): WorkerState {
     const { connection, ackWaitMs } = this.#options;
     const data: LeaseWorkerData = {
       connection: { ...connection, name: `${connection.name ?? "millrace"} leases` },
-      segments: this.#segments.map((segment) => segment.buffer),
+      segments: this.#slots.segments.map((segment) => segment.buffer),
       tickMs: Math.max(5, ackWaitMs / 12),
     };
     const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, {
@@ -207,7 +152,7 @@ export class LeaseKeeper {
     worker.on("message", (message: FromWorker) => {
       if (message.kind === "ready") ready?.();
       if (message.kind === "failed") report(new MillraceError(message.code, message.message));
-      if (message.kind === "lost") this.#lost(message.slot, message.generation);
+      if (message.kind === "lost") this.#slots.lost(message.slot, message.generation);
     });
     worker.on("error", (cause) =>
       report(
@@ -228,12 +173,6 @@ export class LeaseKeeper {
     return { kind: "up", worker };
   }
 
-  #lost(number: number, generation: number): void {
-    // Released while the message was on its way: nobody is concerned any more.
-    if (this.#segmentOf(number).isLost(number % SLOTS_PER_SEGMENT, generation))
-      this.#options.onLost((number * GENERATIONS + generation) as Lease);
-  }
-
   #turn(): void {
     const nowMs = sharedNowMs();
     const sinceMs = elapsedMs(this.#lastTurnMs, nowMs);
@@ -242,7 +181,7 @@ export class LeaseKeeper {
     const stoodStill = sinceMs > 2 * this.#turnMs;
     if (stoodStill) void this.#catchUp(nowMs);
     // After a freeze the worker's word would come later than the handlers' own timers.
-    if (stoodStill || this.#state.kind === "down") this.#watchLeases();
+    if (stoodStill || this.#state.kind === "down") this.#slots.watch();
   }
 
   /** The loop was blocked until now. Where nobody answers, the turns to come say the same, later. */
@@ -256,16 +195,6 @@ export class LeaseKeeper {
     }
     if (elapsedMs(this.#receivedAfterMs, nowMs) > 0) this.#receivedAfterMs = nowMs;
   }
-
-  #watchLeases(): void {
-    this.#segments.forEach((segment, s) => {
-      for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot += 1) {
-        const generation = segment.heldGeneration(slot);
-        if (generation !== undefined)
-          this.isHeld(((s * SLOTS_PER_SEGMENT + slot) * GENERATIONS + generation) as Lease);
-      }
-    });
-  }
 }
 
 async function end(worker: Worker): Promise<void> {
@@ -274,12 +203,4 @@ async function end(worker: Worker): Promise<void> {
   const timer = setTimeout(() => void worker.terminate(), CLOSE_DEADLINE_MS);
   await exit;
   clearTimeout(timer);
-}
-
-function unusable(ackSubject: string, ackWaitMs: number, shortestMs: number): MillraceError {
-  const why =
-    ackWaitMs < shortestMs
-      ? `its ack_wait of ${ackWaitMs} ms is shorter than the ${shortestMs} ms the keeper was opened for`
-      : `its ack subject has ${ackSubject.length} bytes`;
-  return new MillraceError("lease-unusable", `This delivery's lease can't be kept: ${why}.`);
 }

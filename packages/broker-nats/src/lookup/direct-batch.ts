@@ -1,5 +1,6 @@
 import { MillraceError } from "@millrace/core";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import {
@@ -51,7 +52,7 @@ export async function readBatch(nc: NatsConnection, wanted: BatchRequest): Promi
       messages.push(stored);
     },
   });
-  const timer = setTimeout(() => answer.resolve(undefined), TIMEOUT_MS);
+  const timer = machineOf(nc).clock.setTimer(TIMEOUT_MS, () => answer.resolve(undefined));
   nc.publish(
     `$JS.API.DIRECT.GET.${stream}`,
     JSON.stringify({
@@ -65,7 +66,7 @@ export async function readBatch(nc: NatsConnection, wanted: BatchRequest): Promi
   try {
     return await answer.promise;
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
     if (!nc.isClosed()) sub.unsubscribe();
   }
 }

@@ -1,5 +1,6 @@
 import type { RunningJob, Stoppable } from "@millrace/core";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
 import { listen } from "../connection/listen.ts";
 import { request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -34,12 +35,12 @@ export function listRunning(
         }
       },
     });
-    const timer = setTimeout(done.resolve, timeoutMs);
+    const timer = machineOf(nc).clock.setTimer(timeoutMs, done.resolve);
     try {
       nc.publish(subject, queue ?? "", { reply: inbox });
       await done.promise;
     } finally {
-      clearTimeout(timer);
+      timer.cancel();
       sub.unsubscribe();
     }
     return jobs.sort((a, b) => a.startedAt - b.startedAt);

@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { type NatsConnection, NoRespondersError, RequestError } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
+import { quietSleep } from "../machine/timers.ts";
 import { isClustered } from "../connection/patient-connection.ts";
 
 /**
@@ -19,7 +20,7 @@ export async function lookUpStream(
 ): Promise<StreamLookup> {
   const found = await ask(nc, subject);
   if (found !== "absent" || !isClustered(nc)) return found;
-  await sleep(againMs, undefined, { ref: false });
+  await quietSleep(machineOf(nc).clock, againMs);
   return ask(nc, subject);
 }
 

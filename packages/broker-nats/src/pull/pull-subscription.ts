@@ -1,4 +1,7 @@
+import type { Clock, Timer } from "@millrace/core";
 import type { Msg, NatsConnection, Status, Subscription } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
+import { every, quietly } from "../machine/timers.ts";
 import { watchConnection } from "../connection/connection-events.ts";
 import { MillraceError } from "../errors.ts";
 import { newInbox } from "../wire/inbox.ts";
@@ -68,6 +71,8 @@ const LONGEST_BACKOFF_MS = 5_000;
 export class PullSubscription {
   readonly #options: PullSubscriptionOptions;
   readonly #nc: NatsConnection;
+  readonly #clock: Clock;
+  readonly #random: () => number;
   readonly #expiresMs: number;
   readonly #heartbeatMs: number;
   readonly #apiSubject: string;
@@ -81,18 +86,22 @@ export class PullSubscription {
   /** The consumer's own limit, once it said so. */
   #maxBytes = Number.POSITIVE_INFINITY;
   #failures = 0;
-  #backoff: NodeJS.Timeout | undefined;
-  #monitor: NodeJS.Timeout | undefined;
+  #backoff: Timer | undefined;
+  #monitor: Timer | undefined;
   #due: NodeJS.Immediate | undefined;
-  #unanswered: NodeJS.Timeout | undefined;
+  #unanswered: Timer | undefined;
   #silentTicks = 0;
   #stopping: Promise<void> | undefined;
   #onServed: (() => void) | undefined;
-  #lastActivityMs = performance.now();
+  #lastActivityMs: number;
 
   constructor(options: PullSubscriptionOptions) {
     this.#options = options;
     this.#nc = options.nc;
+    const { clock, random } = machineOf(options.nc);
+    this.#clock = clock;
+    this.#random = random;
+    this.#lastActivityMs = clock.monotonic();
     this.#expiresMs = options.expiresMs ?? 30_000;
     this.#heartbeatMs = Math.min(options.heartbeatMs ?? 2_000, this.#expiresMs / 2);
     this.#plan =
@@ -109,7 +118,7 @@ export class PullSubscription {
     return this.#inbox?.ledger.outstanding ?? 0;
   }
 
-  /** `performance.now()` of the last message of any kind from the server. */
+  /** On the monotonic clock: the last message of any kind from the server. */
   get lastActivityMs(): number {
     return this.#lastActivityMs;
   }
@@ -176,12 +185,12 @@ export class PullSubscription {
   async #stop(deadlineMs: number): Promise<void> {
     this.#phase = "stopped";
     const deadline = Promise.withResolvers<void>();
-    const timer = setTimeout(deadline.resolve, deadlineMs);
+    const timer = this.#clock.setTimer(deadlineMs, deadline.resolve);
     if (this.outstanding > 0 && deadlineMs > 0 && !this.#nc.isClosed()) await this.#served();
     this.#unwatch();
     this.#retire();
     await Promise.race([Promise.all(this.#drains), deadline.promise]);
-    clearTimeout(timer);
+    timer.cancel();
   }
 
   async #served(): Promise<void> {
@@ -192,9 +201,9 @@ export class PullSubscription {
       earlier?.();
       resolve();
     };
-    const timer = setTimeout(resolve, SERVING_MS);
+    const timer = this.#clock.setTimer(SERVING_MS, resolve);
     await promise;
-    clearTimeout(timer);
+    timer.cancel();
   }
 
   #open(): void {
@@ -212,15 +221,15 @@ export class PullSubscription {
     const inbox: Inbox = { prefix, sub, ledger: new PullLedger() };
     this.#inbox = inbox;
     this.#silentTicks = 0;
-    this.#monitor ??= setInterval(() => this.#listen(), this.#heartbeatMs / 2).unref();
+    this.#monitor ??= quietly(every(this.#clock, this.#heartbeatMs / 2, () => this.#listen()));
     this.#refill();
   }
 
   /** Lets go of the inbox: the server drops its pulls and takes back what it could not deliver; what is on the wire is handed over. */
   #retire(): void {
-    clearTimeout(this.#backoff);
-    clearTimeout(this.#unanswered);
-    clearInterval(this.#monitor);
+    this.#backoff?.cancel();
+    this.#unanswered?.cancel();
+    this.#monitor?.cancel();
     clearImmediate(this.#due);
     this.#unanswered = undefined;
     this.#due = undefined;
@@ -257,11 +266,11 @@ export class PullSubscription {
     const bytes = pullBytes(batch, this.#nc.info?.max_payload ?? 2 ** 20);
     const limit = bytes === undefined ? "" : `"max_bytes":${Math.min(bytes, this.#maxBytes)},`;
     const token = String(++this.#lastPull);
-    const nowMs = performance.now();
+    const nowMs = this.#clock.monotonic();
     const reply = { reply: inbox.prefix + token };
     if (noWait) {
       inbox.ledger.asked(token, batch, nowMs, nowMs + NO_WAIT_PATIENCE_MS);
-      this.#unanswered ??= setTimeout(() => this.#giveUpWaiting(), NO_WAIT_PATIENCE_MS);
+      this.#unanswered ??= this.#clock.setTimer(NO_WAIT_PATIENCE_MS, () => this.#giveUpWaiting());
       this.#nc.publish(this.#apiSubject, `{"batch":${batch},${limit}"no_wait":true}`, reply);
       return;
     }
@@ -284,7 +293,7 @@ export class PullSubscription {
 
   #receive(inbox: Inbox, msg: Msg): void {
     this.#silentTicks = 0;
-    this.#lastActivityMs = performance.now();
+    this.#lastActivityMs = this.#clock.monotonic();
     const ackSubject = msg.reply ?? "";
     if (ackSubject === "") {
       if (inbox === this.#inbox)
@@ -343,7 +352,7 @@ export class PullSubscription {
 
   #answered(): void {
     if (this.#unanswered === undefined) return;
-    clearTimeout(this.#unanswered);
+    this.#unanswered?.cancel();
     this.#unanswered = undefined;
   }
 
@@ -365,18 +374,15 @@ export class PullSubscription {
   /** Opens or refills again after a while that grows with every failure in a row, and differs between nodes. */
   #backOff(): void {
     if (this.#phase !== "running") return;
-    clearTimeout(this.#backoff);
+    this.#backoff?.cancel();
     const longest = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures);
     this.#failures += 1;
-    this.#backoff = setTimeout(
-      () => {
-        this.#backoff = undefined;
-        if (this.#inbox?.sub.isClosed() === true) this.#retire();
-        if (this.#inbox === undefined) this.#open();
-        else this.#refill();
-      },
-      longest / 2 + (Math.random() * longest) / 2,
-    );
+    this.#backoff = this.#clock.setTimer(longest / 2 + (this.#random() * longest) / 2, () => {
+      this.#backoff = undefined;
+      if (this.#inbox?.sub.isClosed() === true) this.#retire();
+      if (this.#inbox === undefined) this.#open();
+      else this.#refill();
+    });
   }
 
   /**

@@ -5,8 +5,9 @@ import {
   type Lease,
   type MillraceError,
   type SettlementStep,
-  systemClock,
+  type Clock,
 } from "@millrace/core";
+import { machineOf } from "../machine/machine.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import { heldMessage } from "../held/held-message.ts";
 import { delayedMessage } from "../delayed/delayed-message.ts";
@@ -37,9 +38,11 @@ export interface SettlerOptions {
 /** Carries out settlements: says what each step publishes, and has the steps run in order. */
 export class Settler {
   readonly #options: SettlerOptions;
+  readonly #clock: Clock;
 
   constructor(options: SettlerOptions) {
     this.#options = options;
+    this.#clock = machineOf(options.server.nc).clock;
   }
 
   settle(delivery: NatsDelivery, steps: readonly SettlementStep[]): Promise<void> {
@@ -98,7 +101,7 @@ export class Settler {
     const { server, delays, limits } = this.#options;
     // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is due.
     const requeue = requeueMessage(envelope, server.names, limits.queue);
-    const now = systemClock.now();
+    const now = this.#clock.now();
     const { notBefore } = envelope;
     return notBefore === undefined || notBefore <= now
       ? requeue

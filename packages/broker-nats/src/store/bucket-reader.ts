@@ -1,6 +1,9 @@
+import type { Timer } from "@millrace/core";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KvEntry } from "@nats-io/kv";
-import { nanos, type Msg, type NatsConnection, nuid } from "@nats-io/nats-core";
+import { nanos, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
+import { every, quietly } from "../machine/timers.ts";
 import { parseAckSubject } from "../pull/ack-subject.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { readHeaders, readStatus } from "../wire/read-headers.ts";
@@ -46,10 +49,10 @@ class ConsumerReader implements BucketReader {
   readonly #options: BucketReaderOptions;
   readonly #stream: string;
   readonly #prefix: string;
-  readonly #name = `watch-${nuid.next()}`;
+  readonly #name: string;
   readonly #inbox: string;
   #unsubscribe: () => void = () => {};
-  #looks: NodeJS.Timeout | undefined;
+  #looks: Timer | undefined;
   #silentLooks = 0;
   /** The consumer's own count; a gap shows that a message was lost on its way. */
   #delivered = 0;
@@ -57,6 +60,7 @@ class ConsumerReader implements BucketReader {
 
   constructor(options: BucketReaderOptions) {
     this.#options = options;
+    this.#name = `watch-${machineOf(options.nc).newToken()}`;
     this.#stream = `KV_${options.bucket}`;
     this.#prefix = `$KV.${options.bucket}.`;
     this.#inbox = newInbox(options.nc);
@@ -87,7 +91,8 @@ class ConsumerReader implements BucketReader {
       this.#end();
       throw error;
     }
-    if (!this.#over) this.#looks = setInterval(() => this.#look(), HEARTBEAT_MS).unref();
+    if (!this.#over)
+      this.#looks = quietly(every(machineOf(nc).clock, HEARTBEAT_MS, () => this.#look()));
   }
 
   stop(): void {
@@ -139,7 +144,7 @@ class ConsumerReader implements BucketReader {
 
   #end(): void {
     this.#over = true;
-    clearInterval(this.#looks);
+    this.#looks?.cancel();
     this.#unsubscribe();
   }
 }

@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import { MillraceError } from "@millrace/core";
+import { type Clock, MillraceError } from "@millrace/core";
 import { ELECTIONS_MS } from "../connection/patient-connection.ts";
+import type { Machine } from "../machine/machine.ts";
+import { sleep } from "../machine/timers.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { HeaderRecord } from "../wire/headers.ts";
 import type { DirectReads } from "./direct-reads.ts";
@@ -15,6 +15,8 @@ const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
 export interface Wires {
   /** One that sends nothing twice. */
   readonly publisher: ConfirmedPublisher;
+  readonly clock: Clock;
+  readonly nameWrite: () => string;
   readonly reads: LeaderReads;
   readonly directReads: DirectReads;
 }
@@ -28,13 +30,11 @@ export interface DocumentWrite {
   readonly expected: number | undefined;
 }
 
-/** A UUID for each write costs as much as its body. */
-const WRITER = randomUUID();
-let writes = 0;
-
-function nextName(): string {
-  writes += 1;
-  return `${WRITER}.${writes}`;
+/** Makes a name for each write of one connection: a UUID for each would cost as much as its body. */
+export function writeNamer({ newId }: Pick<Machine, "newId">): () => string {
+  const writer = newId();
+  let writes = 0;
+  return () => `${writer}.${++writes}`;
 }
 
 /**
@@ -45,13 +45,13 @@ function nextName(): string {
  * @throws MillraceError `conflict` where somebody else wrote; `publish-timeout` and its kin, after which it may be written all the same
  */
 export async function writeOnce(
-  { publisher, reads }: Pick<Wires, "publisher" | "reads">,
+  { publisher, reads, clock, nameWrite }: Omit<Wires, "directReads">,
   { stream, subject, data, headers, expected }: DocumentWrite,
 ): Promise<number> {
-  const write = nextName();
+  const write = nameWrite();
   const stamped: Record<string, string> = { ...headers, [WRITE_NAME]: write };
   if (expected !== undefined) stamped[EXPECTED_SEQUENCE] = String(expected);
-  const deadline = performance.now() + ELECTIONS_MS;
+  const deadline = clock.monotonic() + ELECTIONS_MS;
   for (let doubtful = false; ; doubtful = true) {
     try {
       return (await publisher.publish(subject, data, stamped)).sequence;
@@ -63,11 +63,11 @@ export async function writeOnce(
         throw unconfirmed(subject, error);
       });
       if (last?.write === write) return last.sequence;
-      if (performance.now() > deadline) throw unconfirmed(subject, error);
+      if (clock.monotonic() > deadline) throw unconfirmed(subject, error);
       // Refused over the very revision that stands: the first copy is still on its way to a majority.
       const undecided = conflict && (last?.sequence ?? 0) === expected;
       if (conflict && !undecided) throw error;
-      if (undecided) await sleep(UNDECIDED_PAUSE_MS);
+      if (undecided) await sleep(clock, UNDECIDED_PAUSE_MS);
     }
   }
 }

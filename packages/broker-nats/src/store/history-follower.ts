@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { HistoryRecord } from "@millrace/core";
+import type { Clock, HistoryRecord } from "@millrace/core";
+import { quietSleep } from "../machine/timers.ts";
 
 /** Between two looks for a record that was heard and is not stored yet: the first, and the longest. */
 const FIRST_PAUSE_MS = 50;
@@ -10,6 +10,7 @@ const LONGEST_PAUSE_MS = 1_000;
  * without a leader, or on the smaller side of a partition, it may never be confirmed; then the job runs again and may end otherwise.
  */
 export class HistoryFollower {
+  readonly #clock: Clock;
   readonly #read: () => Promise<readonly HistoryRecord[]>;
   readonly #listener: (record: HistoryRecord) => void;
   readonly #onProblem: (error: unknown) => void;
@@ -24,10 +25,12 @@ export class HistoryFollower {
   #stopped = false;
 
   constructor(
+    clock: Clock,
     read: () => Promise<readonly HistoryRecord[]>,
     listener: (record: HistoryRecord) => void,
     onProblem: (error: unknown) => void,
   ) {
+    this.#clock = clock;
     this.#read = read;
     this.#listener = listener;
     this.#onProblem = onProblem;
@@ -61,7 +64,7 @@ export class HistoryFollower {
     let pauseMs = FIRST_PAUSE_MS;
     while (!this.#stopped && (this.#again || this.#missed || this.#heard.size > 0)) {
       if (!this.#again) {
-        await sleep(pauseMs, undefined, { ref: false });
+        await quietSleep(this.#clock, pauseMs);
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
       }
       this.#again = false;

@@ -8,6 +8,7 @@ import {
   type TailQuery,
 } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
+import { machineOf } from "../machine/machine.ts";
 import { listen } from "../connection/listen.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
@@ -87,7 +88,12 @@ export class NatsHistory implements HistoryStore {
   ): Promise<{ stop(): Promise<void> }> {
     const doing = "follow a job";
     const problem = (error: unknown): void => this.#onProblem(error, doing);
-    const follower = new HistoryFollower(() => this.read(query), listener, problem);
+    const follower = new HistoryFollower(
+      machineOf(this.#server.nc).clock,
+      () => this.read(query),
+      listener,
+      problem,
+    );
     const listening = await listen(this.#server, {
       subject: this.#server.names.history(query.queue, query.id),
       doing,

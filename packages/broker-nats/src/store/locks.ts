@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
+  type Clock,
   type HeldLock,
   LONGEST_LEASE_MS,
   type LockClaim,
@@ -11,6 +11,8 @@ import {
   requireLockName,
   type Stoppable,
 } from "@millrace/core";
+import { machineOf } from "../machine/machine.ts";
+import { sleep } from "../machine/timers.ts";
 import { LockBucket } from "./lock-bucket.ts";
 import { type LockEntry, lockValue, viewOf } from "./lock-entry.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -40,11 +42,15 @@ const renewTimeoutMs = (leaseMs: number): number =>
 export class NatsLocks implements LockStore {
   readonly #bucket: LockBucket;
   readonly #keepLock: KeepLock;
-  readonly #names = new WriteNames();
+  readonly #names: WriteNames;
+  readonly #clock: Clock;
 
   constructor(server: ServerAccess, replicas: number, keepLock: KeepLock) {
     this.#bucket = new LockBucket(server, { replicas, maxAgeMs: SWEEP_AGE_MS });
     this.#keepLock = keepLock;
+    const { clock, newId } = machineOf(server.nc);
+    this.#names = new WriteNames(newId);
+    this.#clock = clock;
   }
 
   async acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {
@@ -135,7 +141,7 @@ export class NatsLocks implements LockStore {
       const found = await this.#expectedToAcquire(name, claim);
       if (found === expected) {
         if (round === ROUNDS) throw undecided(name);
-        await sleep(UNDECIDED_PAUSE_MS);
+        await sleep(this.#clock, UNDECIDED_PAUSE_MS);
       }
       expected = found;
     }

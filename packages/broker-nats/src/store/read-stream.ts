@@ -1,5 +1,6 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager, ReplayPolicy } from "@nats-io/jetstream";
 import { type Msg, nanos, type NatsConnection } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { parseAckSubject } from "../pull/ack-subject.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
@@ -144,11 +145,13 @@ function pullBatch(
     const inbox = newInbox(nc);
     const messages: StreamMessage[] = [];
     const ended = Promise.withResolvers<void>();
-    const silence = setTimeout(ended.resolve, SILENCE_MS);
+    const { clock } = machineOf(nc);
+    let silence = clock.setTimer(SILENCE_MS, ended.resolve);
     const sub = nc.subscribe(inbox, {
       callback: (error, msg) => {
         if (error !== null) return ended.reject(error);
-        silence.refresh();
+        silence.cancel();
+        silence = clock.setTimer(SILENCE_MS, ended.resolve);
         if (isEnd(msg)) return ended.resolve();
         messages.push(streamMessage(msg));
         if (messages.length === size) ended.resolve();
@@ -163,7 +166,7 @@ function pullBatch(
     try {
       await ended.promise;
     } finally {
-      clearTimeout(silence);
+      silence.cancel();
       if (!nc.isClosed()) sub.unsubscribe();
     }
     return messages;

@@ -1,5 +1,6 @@
-import { systemClock } from "@millrace/core";
+import type { Clock } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
 import { watchConnection } from "../connection/connection-events.ts";
 import type { ServerAccess } from "./server-access.ts";
 
@@ -21,11 +22,13 @@ const NONE: Knowledge = { kind: "none" };
 export class SoleCopy {
   readonly #server: ServerAccess;
   readonly #stream: string;
+  readonly #clock: Clock;
   #knowledge: Knowledge = NONE;
 
   constructor(server: ServerAccess, stream: string) {
     this.#server = server;
     this.#stream = stream;
+    this.#clock = machineOf(server.nc).clock;
     this.#watch(server.nc);
   }
 
@@ -39,7 +42,7 @@ export class SoleCopy {
       case "asked":
         return knowledge.until;
       case "learnt":
-        if (systemClock.monotonic() - knowledge.at > BELIEVED_MS) void this.#ask(knowledge.isSole);
+        if (this.#clock.monotonic() - knowledge.at > BELIEVED_MS) void this.#ask(knowledge.isSole);
         return knowledge.isSole;
     }
   }
@@ -47,7 +50,7 @@ export class SoleCopy {
   /** It was answered otherwise than a bucket with one copy answers. */
   doubt(): void {
     if (this.#knowledge.kind === "learnt")
-      this.#knowledge = { kind: "learnt", isSole: false, at: systemClock.monotonic() };
+      this.#knowledge = { kind: "learnt", isSole: false, at: this.#clock.monotonic() };
   }
 
   async #ask(until: boolean): Promise<void> {
@@ -57,7 +60,7 @@ export class SoleCopy {
     const isSole = await this.#settle().catch(() => false);
     // After a reconnect the answer may be of another server's time.
     if (this.#knowledge === asked)
-      this.#knowledge = { kind: "learnt", isSole, at: systemClock.monotonic() };
+      this.#knowledge = { kind: "learnt", isSole, at: this.#clock.monotonic() };
   }
 
   async #settle(): Promise<boolean> {

@@ -1,5 +1,7 @@
+import type { Clock, Timer } from "@millrace/core";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
 import { watchConnection } from "../connection/connection-events.ts";
 import { request } from "../jetstream-errors.ts";
 import { type BucketEntry, type BucketReader, openBucketReader } from "./bucket-reader.ts";
@@ -26,17 +28,19 @@ export async function watchBucket(options: BucketWatch): Promise<{ stop(): Promi
 
 class BucketWatcher {
   readonly #options: BucketWatch;
+  readonly #clock: Clock;
   readonly #unwatch: () => void;
   /** The first revision that was not told yet. */
   #next = 0;
   #reader: BucketReader | undefined;
   /** Beginnings follow each other, so that there is never a second watch. */
   #beginning: Promise<void> = Promise.resolve();
-  #again: NodeJS.Timeout | undefined;
+  #again: Timer | undefined;
   #stopped = false;
 
   constructor(options: BucketWatch) {
     this.#options = options;
+    this.#clock = machineOf(options.nc).clock;
     this.#unwatch = watchConnection(options.nc, ({ type }) => {
       if (type === "reconnect") this.#beginAgain();
       if (type === "close") void this.stop();
@@ -57,7 +61,7 @@ class BucketWatcher {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#unwatch();
-    clearTimeout(this.#again);
+    this.#again?.cancel();
     this.#end();
   }
 
@@ -90,7 +94,7 @@ class BucketWatcher {
   }
 
   #beginAgain(): void {
-    clearTimeout(this.#again);
+    this.#again?.cancel();
     this.#beginning = this.#beginning.then(() => this.#reopen());
   }
 
@@ -105,7 +109,7 @@ class BucketWatcher {
     } catch (error) {
       if (this.#stopped) return;
       onProblem(error, `watch ${bucket} after a reconnect; trying again`);
-      this.#again = setTimeout(() => this.#beginAgain(), AGAIN_MS);
+      this.#again = this.#clock.setTimer(AGAIN_MS, () => this.#beginAgain());
     }
   }
 }

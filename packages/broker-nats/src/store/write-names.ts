@@ -1,14 +1,17 @@
-import { randomUUID } from "node:crypto";
-
 /**
  * Names for what one holding of a lock writes, from the acquisition to the release. A name is found by the object that the
  * caller holds (its claim, then each lock it is given), so that what an earlier try wrote without an answer, or what was
  * written on the holder's behalf, is recognised as its own. An object that was replaced by a later one finds nothing.
  */
 export class WriteNames {
+  readonly #newId: () => string;
   readonly #names = new WeakMap<object, Map<string, string>>();
   /** Callers with a call under way, and for which locks. */
   readonly #inside = new WeakMap<object, Set<string>>();
+
+  constructor(newId: () => string) {
+    this.#newId = newId;
+  }
 
   /**
    * @returns the caller, or another in its stead where it is in such a call already: two calls at the same time are two
@@ -27,7 +30,7 @@ export class WriteNames {
 
   /** @param lock tells apart what one caller writes with one object */
   nameOf(caller: object, lock: string): string {
-    const name = this.find(caller, lock) ?? randomUUID();
+    const name = this.find(caller, lock) ?? this.#newId();
     this.#set(caller, lock, name);
     return name;
   }

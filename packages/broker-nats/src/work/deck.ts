@@ -1,4 +1,5 @@
-import type { LaneName } from "@millrace/core";
+import { type Clock, type LaneName, systemClock, type Timer } from "@millrace/core";
+import { quietTimer } from "../machine/timers.ts";
 import type { NatsDelivery } from "./nats-delivery.ts";
 
 interface Entry {
@@ -16,10 +17,15 @@ const PATIENCE_MS = 1_000;
  */
 export class Deck {
   readonly #onSurplus: ((delivery: NatsDelivery, lane: LaneName) => void) | undefined;
+  readonly #clock: Clock;
   #entries: Entry[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
-  constructor(onSurplus: ((delivery: NatsDelivery, lane: LaneName) => void) | undefined) {
+  constructor(
+    onSurplus: ((delivery: NatsDelivery, lane: LaneName) => void) | undefined,
+    clock: Clock = systemClock,
+  ) {
+    this.#clock = clock;
     this.#onSurplus = onSurplus;
   }
 
@@ -32,7 +38,7 @@ export class Deck {
   }
 
   put(lane: LaneName, delivery: NatsDelivery): void {
-    this.#entries.push({ lane, delivery, sinceMs: performance.now() });
+    this.#entries.push({ lane, delivery, sinceMs: this.#clock.monotonic() });
     this.#watch();
   }
 
@@ -48,17 +54,17 @@ export class Deck {
 
   /** Everything, in the order of arrival; nothing is surplus any more. */
   clear(): readonly NatsDelivery[] {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     return this.#entries.splice(0).map(({ delivery }) => delivery);
   }
 
   /** Makes surplus of what has waited for so long, where the owner takes surplus. */
   sortOut(patienceMs: number): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#onSurplus === undefined) return;
-    const until = performance.now() - patienceMs;
+    const until = this.#clock.monotonic() - patienceMs;
     const surplus = this.#entries.filter(({ sinceMs }) => sinceMs <= until);
     this.#entries = this.#entries.filter(({ sinceMs }) => sinceMs > until);
     for (const { delivery, lane } of surplus)
@@ -69,7 +75,7 @@ export class Deck {
   #watch(): void {
     const [first] = this.#entries;
     if (first === undefined || this.#onSurplus === undefined || this.#timer !== undefined) return;
-    const leftMs = first.sinceMs + PATIENCE_MS - performance.now();
-    this.#timer = setTimeout(() => this.sortOut(PATIENCE_MS), Math.max(1, leftMs)).unref();
+    const leftMs = first.sinceMs + PATIENCE_MS - this.#clock.monotonic();
+    this.#timer = quietTimer(this.#clock, Math.max(1, leftMs), () => this.sortOut(PATIENCE_MS));
   }
 }

@@ -1,18 +1,23 @@
+import { type Clock, systemClock, type Timer } from "@millrace/core";
+import { quietTimer } from "../machine/timers.ts";
+
 /** Says when all slots have been taken for a while. Full and free again are told many thousand times a second, so they set no timer. */
 export class Fullness {
+  readonly #clock: Clock;
   readonly #patienceMs: number;
   readonly #onLasting: () => void;
   #sinceMs: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
-  constructor(patienceMs: number, onLasting: () => void) {
+  constructor(patienceMs: number, onLasting: () => void, clock: Clock = systemClock) {
+    this.#clock = clock;
     this.#patienceMs = patienceMs;
     this.#onLasting = onLasting;
   }
 
   full(): void {
     if (this.#sinceMs !== undefined) return;
-    this.#sinceMs = performance.now();
+    this.#sinceMs = this.#clock.monotonic();
     this.#timer ??= this.#watch(this.#patienceMs);
   }
 
@@ -22,18 +27,18 @@ export class Fullness {
 
   close(): void {
     this.#sinceMs = undefined;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
   }
 
-  #watch(delayMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#look(), delayMs).unref();
+  #watch(delayMs: number): Timer {
+    return quietTimer(this.#clock, delayMs, () => this.#look());
   }
 
   #look(): void {
     this.#timer = undefined;
     if (this.#sinceMs === undefined) return;
-    const leftMs = this.#sinceMs + this.#patienceMs - performance.now();
+    const leftMs = this.#sinceMs + this.#patienceMs - this.#clock.monotonic();
     if (leftMs > 0) this.#timer = this.#watch(leftMs);
     else this.#onLasting();
   }

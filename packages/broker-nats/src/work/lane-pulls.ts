@@ -1,5 +1,6 @@
 import { LANE_NAMES, type LaneName, type LaneWeights, type MillraceError } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { machineOf } from "../machine/machine.ts";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import { isWorthAPull, type Pull } from "../pull/pull-size.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
@@ -64,9 +65,10 @@ export class LanePulls {
 
   constructor(options: LanePullsOptions) {
     const { handSurplus } = options;
+    const { clock } = machineOf(options.nc);
     this.#options = options;
     this.#dealer = new SlotDealer(options.weights, () => this.#free());
-    this.#fullness = new Fullness(LASTING_MS, () => this.#lastingFull());
+    this.#fullness = new Fullness(LASTING_MS, () => this.#lastingFull(), clock);
     this.#deck = new Deck(
       handSurplus === undefined
         ? undefined
@@ -75,6 +77,7 @@ export class LanePulls {
             this.#doubt(this.#seat(lane));
             handSurplus(delivery);
           },
+      clock,
     );
     this.#seats = LANE_NAMES.map((name) => this.#open(name));
     this.#contenders = this.#seats.length;

@@ -1,13 +1,15 @@
 import type { LockKeeping } from "@millrace/core";
-import type { NatsConnectionOptions } from "../connection/connection-options.ts";
-import { type Lease as LeaseId, LeaseKeeper } from "../lease/lease-keeper.ts";
+import type { Lease as LeaseId } from "../lease/lease.ts";
+import type { Leases, LeasesOwner } from "../lease/leases.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
-import { elapsedMs, sharedNowMs } from "../lease/shared-clock.ts";
 import { NatsLease } from "./nats-lease.ts";
 
+export type OpenLeases = (owner: LeasesOwner) => Promise<Leases>;
+
 export interface LeaseDeskOptions {
-  readonly connection: NatsConnectionOptions;
-  /** Of the connection that deliveries come on; see `LeaseKeeperOptions`. */
+  /** A keeper of its own connection. */
+  readonly open: OpenLeases;
+  /** Of the connection that deliveries come on; see `LeasesOwner`. */
   readonly roundTrip: () => Promise<void>;
   readonly onProblem: (error: unknown, doing: string) => void;
 }
@@ -19,9 +21,9 @@ export interface LeaseDesk {
 
 interface Opened {
   readonly shortestMs: number;
-  readonly keeper: Promise<LeaseKeeper>;
+  readonly keeper: Promise<Leases>;
   /** Once it is. */
-  ready?: LeaseKeeper;
+  ready?: Leases;
   readonly leases: Map<LeaseId, NatsLease>;
 }
 
@@ -80,8 +82,7 @@ export class LeaseDesks {
 
   #open(leaseMs: number): Opened {
     const leases = new Map<LeaseId, NatsLease>();
-    const keeper = LeaseKeeper.open({
-      connection: this.#options.connection,
+    const keeper = this.#options.open({
       ackWaitMs: leaseMs,
       roundTrip: this.#options.roundTrip,
       onLost: (id) => leases.get(id)?.lose(),
@@ -98,13 +99,13 @@ export class LeaseDesks {
   }
 }
 
-function keepingOf(keeper: LeaseKeeper, lease: LeaseId): LockKeeping {
+function keepingOf(keeper: Leases, lease: LeaseId): LockKeeping {
   const fromMs = keeper.confirmedMs(lease);
   let ended = false;
   return {
     extendedAgoMs: () => {
-      const lastMs = ended ? fromMs : keeper.confirmedMs(lease);
-      return lastMs === fromMs ? undefined : elapsedMs(lastMs, sharedNowMs());
+      if (ended || keeper.confirmedMs(lease) === fromMs) return undefined;
+      return keeper.sinceConfirmedMs(lease);
     },
     end: () => {
       if (ended) return;

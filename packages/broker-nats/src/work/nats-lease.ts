@@ -1,5 +1,6 @@
 import type { Lease, ThreadLease } from "@millrace/core";
-import type { Lease as LeaseId, LeaseKeeper } from "../lease/lease-keeper.ts";
+import type { Lease as LeaseId } from "../lease/lease.ts";
+import type { Leases } from "../lease/leases.ts";
 
 /** Beside the compiled file lies a compiled module, beside the source its source. */
 const THREAD_MODULE = new URL(
@@ -13,12 +14,12 @@ type State = "held" | "lost" | "ended";
 /** One delivery's lease, as its holder sees it. */
 export class NatsLease implements Lease {
   readonly id: LeaseId;
-  readonly #keeper: LeaseKeeper;
+  readonly #keeper: Leases;
   readonly #forget: (lease: NatsLease) => void;
   #state: State = "held";
   #listener: (() => void) | undefined;
 
-  constructor(id: LeaseId, keeper: LeaseKeeper, forget: (lease: NatsLease) => void) {
+  constructor(id: LeaseId, keeper: Leases, forget: (lease: NatsLease) => void) {
     this.id = id;
     this.#keeper = keeper;
     this.#forget = forget;

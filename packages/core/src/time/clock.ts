@@ -1,6 +1,8 @@
 /** A timer that was set. Cancelling twice, or after it fired, does nothing. */
 export interface Timer {
   cancel(): void;
+  /** Lets the process end before it fires, where there is a process to end. */
+  unref?(): void;
 }
 
 /** Where time comes from. Nothing in core or runtime reads the system's clock by itself. */

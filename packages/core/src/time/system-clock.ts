@@ -12,6 +12,7 @@ export const systemClock: Clock = {
 
 class SystemTimer implements Timer {
   #handle: NodeJS.Timeout | undefined;
+  #isQuiet = false;
 
   constructor(delayMs: number, fire: () => void) {
     this.#arm(delayMs, fire);
@@ -22,10 +23,16 @@ class SystemTimer implements Timer {
     this.#handle = undefined;
   }
 
+  unref(): void {
+    this.#isQuiet = true;
+    this.#handle?.unref();
+  }
+
   #arm(delayMs: number, fire: () => void): void {
     this.#handle =
       delayMs <= LONGEST_TIMEOUT_MS
         ? setTimeout(fire, delayMs)
         : setTimeout(() => this.#arm(delayMs - LONGEST_TIMEOUT_MS, fire), LONGEST_TIMEOUT_MS);
+    if (this.#isQuiet) this.#handle.unref();
   }
 }

@@ -1,0 +1,26 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { BrokerConfig } from "./broker-options.ts";
+import type { ConnectedNats } from "./connection/connect-nats.ts";
+import { patientConnection } from "./connection/patient-connection.ts";
+import { NatsBroker } from "./nats-broker.ts";
+import { sizeLimits } from "./topology/size-limits.ts";
+import { Names } from "./topology/subjects.ts";
+import type { OpenLeases } from "./work/lease-desk.ts";
+
+/** A broker on a connection that is there; closes it in the end, and where this fails. `connectBroker` is for everybody else. */
+export async function brokerOn(
+  { nc, features }: ConnectedNats,
+  config: BrokerConfig,
+  openLeases: OpenLeases,
+): Promise<NatsBroker> {
+  try {
+    const limits = sizeLimits(nc.info?.max_payload ?? 0);
+    const patient = patientConnection(nc);
+    const jsm = await jetstreamManager(patient, { checkAPI: false });
+    const server = { nc, patient, jsm, names: new Names(config.namespace) };
+    return new NatsBroker({ server, features, limits, config, openLeases });
+  } catch (error) {
+    await nc.close();
+    throw error;
+  }
+}
