@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   type HeldLock,
   type LockClaim,
@@ -16,7 +17,7 @@ const ROUNDS = 4;
 /** Locks by compare and set, in the rounds of broker-nats: what an earlier try wrote without an answer is recognised. */
 export class LockClient implements LockStore {
   readonly #line: Line;
-  readonly #names = new WriteNames();
+  readonly #names = new WriteNames(randomUUID);
 
   constructor(line: Line) {
     this.#line = line;
