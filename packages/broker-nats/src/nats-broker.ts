@@ -13,12 +13,14 @@ import {
   type Lease,
   type LockStore,
   MillraceError,
+  type QueueMessage,
   type QueueStore,
   requireQueueName,
   type RunningJob,
   type ServerEndpoint,
   type SettlementStep,
   type Stoppable,
+  type Successors,
   type WaitingJob,
   type WorkOptions,
   type WorkSubscription,
@@ -38,6 +40,8 @@ import { NatsHeld } from "./held/nats-held.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
+import { LaterGenerations } from "./lookup/later-generations.ts";
+import { successors } from "./lookup/successors.ts";
 import { answerListRunning, listRunning } from "./lookup/list-running.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
@@ -97,6 +101,7 @@ export class NatsBroker implements Broker {
   /** For the moves that must not be repeated for long; few have any. */
   #hurriedPublisher: ConfirmedPublisher | undefined;
   readonly #delays: Delays;
+  readonly #laterGenerations: LaterGenerations;
   readonly #settler: Settler;
   readonly #desks: LeaseDesks;
   readonly #open = new Set<Stoppable>();
@@ -119,6 +124,7 @@ export class NatsBroker implements Broker {
     this.maxMessageBytes = limits.producer;
     this.#enqueuer = new ConfirmedPublisher(nc);
     this.#settlePublisher = new ConfirmedPublisher(nc);
+    this.#laterGenerations = new LaterGenerations(server);
     this.#delays = new Delays(jsm, names, config.replicas);
     this.#settler = new Settler({
       server,
@@ -253,6 +259,11 @@ export class NatsBroker implements Broker {
     // Whether a delayed job is scheduled or parked is known once the streams are.
     await this.#ensureStreams();
     await this.#settler.requeue(envelope, lease);
+  }
+
+  successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
+    this.#requireOpen();
+    return successors(this.#server, this.#laterGenerations, envelope, message);
   }
 
   async moveDueJobs(): Promise<Stoppable> {

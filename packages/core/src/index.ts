@@ -64,7 +64,9 @@ export type { RetryPolicy, RetryQuestion } from "./retry/retry-policy.ts";
 
 export type { DeadLetter } from "./settlement/dead-letter.ts";
 export { brokenLink } from "./settlement/broken-link.ts";
-export { inOrderOfMessages, isOvertaken } from "./settlement/history-order.ts";
+export { inOrderOfMessages, outranks } from "./settlement/history-order.ts";
+export { endOf, type JobEnd, type JobTrail } from "./settlement/job-end.ts";
+export type { Successors } from "./broker/successors.ts";
 export type { Children, HistoryRecord } from "./settlement/history-record.ts";
 export type { DeadReason, Outcome, RecordedSuccess, RetryWish } from "./settlement/outcome.ts";
 export { rescheduled } from "./settlement/reschedule.ts";

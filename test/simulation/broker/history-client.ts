@@ -20,6 +20,11 @@ export class HistoryClient implements HistoryStore {
     return this.#line.call({ point: `history ${query.id}`, act: () => history.read(query) });
   }
 
+  stored(query: HistoryQuery): Promise<readonly StoredRecord[]> {
+    const { history } = this.#line.server;
+    return this.#line.call({ point: `stored ${query.id}`, act: () => history.stored(query) });
+  }
+
   recent(options: { queue?: string; limit: number }): Promise<readonly HistoryRecord[]> {
     const { history } = this.#line.server;
     return this.#line.call({ point: "recent", act: () => history.recent(options) });

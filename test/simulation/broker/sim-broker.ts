@@ -25,8 +25,11 @@ import {
   type WorkOptions,
   type WorkSubscription,
   writeEnvelope,
+  type QueueMessage,
+  type Successors,
 } from "@millrace/core";
 import { needsProgramDoor } from "../../../packages/core/src/flow/reach.ts";
+import { buriedIdOf } from "../../../packages/core/src/testing/memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "../../../packages/core/src/testing/memory/memory-delayed.ts";
 import {
   anyWaitingJob,
@@ -104,7 +107,7 @@ export class SimBroker implements Broker {
   async settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void> {
     if (!(delivery instanceof SimDelivery)) throw new TypeError("Another broker's delivery.");
     if (steps.length === 0) delivery.lease.end();
-    for (const [index, step] of steps.entries()) {
+    for (const step of steps) {
       if (delivery.confirmed.includes(step)) continue;
       if (!delivery.lease.isHeld())
         throw new MillraceError("lease-lost", "The lease of this message is over.");
@@ -114,7 +117,7 @@ export class SimBroker implements Broker {
       }
       await this.#publish(
         stepPoint(step),
-        this.#stepAct(delivery, step, index),
+        this.#stepAct(delivery, step),
         this.#whileHeld(delivery.lease),
       );
       delivery.confirmed = [...delivery.confirmed, step];
@@ -127,6 +130,30 @@ export class SimBroker implements Broker {
       this.#requeueAct(envelope),
       this.#whileHeld(lease),
     );
+  }
+
+  async successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
+    const { server } = this.#line;
+    const { id, queue, generation } = envelope;
+    // In the order of the real one's reads, each of which may see another moment.
+    const delayed = await this.#line.call({
+      point: `delayed ${id}`,
+      act: () => server.delayed.find(id, queue)?.envelope,
+    });
+    const queued = await this.#line.call({
+      point: `queued ${id}`,
+      act: () =>
+        server
+          .queue(queue)
+          .messages.filter(({ origin }) => origin === "runtime")
+          .flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []),
+    });
+    const letter = await this.#line.call({
+      point: `letter ${id}`,
+      act: () => server.deadLetters.of(buriedIdOf(message)),
+    });
+    const waiting = [delayed ?? [], queued].flat().filter((job) => job.generation > generation);
+    return { waiting, letter };
   }
 
   async moveDueJobs(): Promise<Stoppable> {
@@ -281,7 +308,6 @@ export class SimBroker implements Broker {
   #stepAct(
     { message }: SimDelivery,
     step: Exclude<SettlementStep, { do: "ack" }>,
-    index: number,
   ): () => void {
     const { server } = this.#line;
     switch (step.do) {
@@ -300,7 +326,7 @@ export class SimBroker implements Broker {
           });
       }
       case "bury": {
-        const id = `dead/${message.queue}/${message.sequence}/${message.storedAt}/${index}`;
+        const id = buriedIdOf(message, step.letter);
         return () => server.bury(step.letter, id);
       }
       case "record":

@@ -107,7 +107,7 @@ export class SimServer {
   bury(letter: DeadLetter, messageId: string): void {
     const { nowMs } = this.timeline;
     if (this.#letterIds.recall(messageId, nowMs) !== undefined) return;
-    this.deadLetters.add(letter);
+    this.deadLetters.add(letter, messageId);
     this.#tap?.buried(letter);
     const sequence = this.#letters.length + 1;
     this.#letters.push({ messageId, sequence, atMs: nowMs });

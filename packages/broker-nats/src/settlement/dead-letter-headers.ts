@@ -1,4 +1,10 @@
-import { type DeadLetter, type DeadReason, type RecordedError, trimError } from "@millrace/core";
+import {
+  type DeadLetter,
+  type DeadReason,
+  type QueueMessage,
+  type RecordedError,
+  trimError,
+} from "@millrace/core";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
 /** The original headers whose names mean something to the server or to Millrace travel under this prefix, where they mean nothing. */
@@ -44,6 +50,14 @@ export function writeDeadLetterHeaders(
   }
   if (dropped > 0) own["Millrace-Headers-Dropped"] = String(dropped);
   return own;
+}
+
+/**
+ * How the message id of a letter begins, the same however often the settlement is repeated. The time as well as the place: a queue that is removed and
+ * made again counts from 1.
+ */
+export function buriedId({ queue, sequence, storedAt }: QueueMessage): string {
+  return `dead/${queue}/${sequence}/${storedAt}/`;
 }
 
 /** The letter in a message of the dead letter stream. `queue` and `id` come from its subject. */

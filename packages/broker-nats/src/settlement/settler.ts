@@ -20,7 +20,7 @@ import type { PubAck } from "../publish/pub-ack.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import type { NatsDelivery } from "../work/nats-delivery.ts";
-import { writeDeadLetterHeaders } from "./dead-letter-headers.ts";
+import { buriedId, writeDeadLetterHeaders } from "./dead-letter-headers.ts";
 import { requeueMessage } from "./envelope-message.ts";
 import { leaseOver, revokedWith } from "./lease-over.ts";
 import { writeHistoryRecord } from "./history-message.ts";
@@ -122,8 +122,8 @@ export class Settler {
     const whose = letter.body === message.body ? "0" : `${letter.queue}/${letter.id}`;
     const headers = {
       ...writeDeadLetterHeaders(letter, limits.server),
-      // The same however often the settlement is repeated, by whichever holder. `0` is the job itself; others are what was to follow it. The time as well as the place: a queue that is removed and made again counts from 1.
-      "Nats-Msg-Id": `dead/${message.queue}/${message.sequence}/${message.storedAt}/${whose}`,
+      // `0` is the job itself; others are what was to follow it.
+      "Nats-Msg-Id": `${buriedId(message)}${whose}`,
     };
     return { subject: server.names.dead(letter.queue, letter.id), data: letter.body, headers };
   }

@@ -3,7 +3,7 @@ import {
   type HistoryRecord,
   type HistoryStore,
   inOrderOfMessages,
-  isOvertaken,
+  outranks,
   type StoredRecord,
   type TailQuery,
 } from "@millrace/core";
@@ -41,6 +41,13 @@ export class NatsHistory implements HistoryStore {
     return inOrderOfMessages(records);
   }
 
+  async stored({ id, queue }: HistoryQuery): Promise<readonly StoredRecord[]> {
+    const records: StoredRecord[] = [];
+    for await (const stored of this.#records(this.#server.names.history(queue, id)))
+      records.push(stored);
+    return records;
+  }
+
   /** Looks back from the end in ever longer stretches until it has met enough jobs, so its work follows `limit`, not the length of the history. */
   async recent(options: {
     readonly queue?: string;
@@ -63,7 +70,7 @@ export class NatsHistory implements HistoryStore {
       for (const record of stretch.reverse()) {
         const key = `${record.queue}/${record.id}`;
         const known = newest.get(key);
-        if (known === undefined ? newest.size < options.limit : isOvertaken(known, record))
+        if (known === undefined ? newest.size < options.limit : outranks(record, known))
           newest.set(key, record);
       }
       until = from - 1;

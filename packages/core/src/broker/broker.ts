@@ -10,6 +10,7 @@ import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { LaneWeights } from "./lanes.ts";
+import type { Successors } from "./successors.ts";
 import type { ServerEndpoint } from "../tracing/instrumentation.ts";
 import type { SettlementStep } from "../settlement/settlement.ts";
 
@@ -74,6 +75,13 @@ export interface Broker {
 
   /** A job that waits, in a queue, at a gate or for its time. Slow on a long queue; for looking, not for working. */
   findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
+  /**
+   * What there is of a job beside this message of it, which came to a node again: what its holder may have published before it died. Jobs that are held at
+   * gates are left out: a gate holds again what comes again, and knows it by its id.
+   *
+   * A few reads, and a look at the retries that lie in the queue; for rare questions.
+   */
+  successors(envelope: Envelope, message: QueueMessage): Promise<Successors>;
   /**
    * The first jobs of a queue: those in the queue itself in the order in which they were stored, then those that wait for their time, in the
    * order of `delayed.list`. A job that a node runs stays in its queue until it is settled, so it is among them; `whoRuns` tells it apart. What

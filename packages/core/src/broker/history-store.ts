@@ -23,6 +23,8 @@ export interface StoredRecord {
 export interface HistoryStore {
   /** A job's records, oldest first: in the order of its messages, which is not that of storing where a dead holder's settlement was made up for later. */
   read(query: HistoryQuery): Promise<readonly HistoryRecord[]>;
+  /** The same with the time of storing, in its order, and with what was stored twice twice. */
+  stored(query: HistoryQuery): Promise<readonly StoredRecord[]>;
   /** The latest record of each of the most recently settled jobs, newest first. */
   recent(options: {
     readonly queue?: string;

@@ -59,6 +59,8 @@ export interface SettlerFields {
   readonly crashes: number;
   /** Times the handler asked to be run later without spending an attempt. */
   readonly snoozes: number;
+  /** Times it was brought back from the dead letters; absent where never. */
+  readonly life?: number;
   /** When the job may start by its rate limit, by the broker's clock: its place is taken already, and it must not ask for another. */
   readonly reservedAt?: number;
   /** It was brought forward to be cancelled, for this reason: nobody may run it any more, whatever else is known of the cancellation. */

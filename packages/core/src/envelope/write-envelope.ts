@@ -25,6 +25,7 @@ interface WireBody {
   interruptions?: number;
   crashes?: number;
   snoozes?: number;
+  life?: number;
   reservedAt?: number;
   cancelled?: string;
   firstError?: RecordedError;
@@ -83,6 +84,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.interruptions > 0) body.interruptions = envelope.interruptions;
   if (envelope.crashes > 0) body.crashes = envelope.crashes;
   if (envelope.snoozes > 0) body.snoozes = envelope.snoozes;
+  if (envelope.life !== undefined && envelope.life > 0) body.life = envelope.life;
   if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;

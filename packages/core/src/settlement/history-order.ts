@@ -16,12 +16,37 @@ export function isOvertaken(record: Place, by: Place): boolean {
   );
 }
 
-/** A job's records, given as they were stored, in the order of its messages: the last tells where the job is. */
+/**
+ * Whether a job had ended, by the first record, when the second was stored: a server that was killed, or a partition, can make a job run twice, and both
+ * runs settle. The first end counts for ever; what came after it is shown before it.
+ *
+ * Only records that say of which enqueue and life they are. A message of generation 0 at another place is another enqueue all the same: a producer may
+ * write the same time of creation each time.
+ */
+export function isAfterEnd(record: HistoryRecord, end: HistoryRecord): boolean {
+  return (
+    end.state !== "requeued" &&
+    end.createdAt !== undefined &&
+    end.queue === record.queue &&
+    end.createdAt === record.createdAt &&
+    (end.life ?? 0) === (record.life ?? 0) &&
+    (record.generation > 0 || record.sequence === end.sequence || end.generation > 0)
+  );
+}
+
+/** A job's records, given as they were stored, in the order of its messages, and the end that counts behind all others: the last tells where the job is. */
 export function inOrderOfMessages(records: readonly HistoryRecord[]): readonly HistoryRecord[] {
   const ordered: HistoryRecord[] = [];
   for (const record of records) {
-    const behind = ordered.findLastIndex((before) => !isOvertaken(record, before));
+    const end = ordered.findLastIndex((before) => isAfterEnd(record, before));
+    const behind =
+      end < 0 ? ordered.findLastIndex((before) => !isOvertaken(record, before)) : end - 1;
     ordered.splice(behind + 1, 0, record);
   }
   return ordered;
+}
+
+/** Of two records of a job in the order of storing: whether the earlier one tells where the job is. */
+export function outranks(earlier: HistoryRecord, later: HistoryRecord): boolean {
+  return isAfterEnd(later, earlier) || isOvertaken(later, earlier);
 }

@@ -20,6 +20,10 @@ export interface HistoryRecord {
    * id and generation alone do not say which message this was about.
    */
   readonly sequence?: number;
+  /** Of which enqueue of the id it is: when that was, by its envelope. Absent in what older versions wrote, as is `life`. */
+  readonly createdAt?: number;
+  /** Times the job had been brought back from the dead letters; absent where never. */
+  readonly life?: number;
   readonly node: string;
   readonly at: number;
   readonly startedAt?: number;

@@ -65,9 +65,11 @@ export function historyRecordOf(
     attempts: envelope.attempts,
     generation: input.envelope.generation,
     sequence: input.message.sequence,
+    createdAt: envelope.createdAt,
     node: input.node,
     at: input.now,
   };
+  if (envelope.life !== undefined) record.life = envelope.life;
   if (input.startedAt !== undefined) record.startedAt = input.startedAt;
   if (input.durationMs !== undefined) record.durationMs = input.durationMs;
   if (notBefore !== undefined) record.notBefore = notBefore;

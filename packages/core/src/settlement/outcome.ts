@@ -1,3 +1,4 @@
+import type { DeadLetter } from "./dead-letter.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 
 /** Whether a failed attempt may be followed by another: as the policy says, never, or after a delay the handler chose. */
@@ -38,6 +39,8 @@ export type Outcome =
       readonly error: RecordedError;
     }
   | { readonly kind: "crashed" }
+  /** An earlier holder has put its letter among the dead ones, and could not say so any more. */
+  | { readonly kind: "buried"; readonly letter: DeadLetter; readonly error: RecordedError }
   /** `after`: of a success, what its holder may have left undone between the record and the ack. */
   | { readonly kind: "recalled"; readonly after?: RecordedSuccess };
 

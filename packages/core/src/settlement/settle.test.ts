@@ -373,6 +373,7 @@ describe("what a settlement writes down", () => {
       queue: "mail",
       generation: 0,
       sequence: message.sequence,
+      createdAt: NOW - 5_000,
       node: "node-a",
       at: NOW,
     };

@@ -70,6 +70,8 @@ function judge(input: SettlementInput): Verdict {
       return { event: { type: "REJECT" } };
     case "crashed":
       return { event: { type: "CRASH" } };
+    case "buried":
+      return { event: { type: outcome.letter.reason === "expired" ? "EXPIRE" : "REJECT" } };
     case "recalled":
       return { event: { type: "RECALL" } };
   }
@@ -111,7 +113,8 @@ function count(
   const counts = effects.includes("countAttempt");
   const counted: { -readonly [K in keyof Envelope]: Envelope[K] } = {
     ...envelope,
-    attempts: envelope.attempts + (counts ? 1 : 0),
+    attempts:
+      outcome.kind === "buried" ? outcome.letter.attempts : envelope.attempts + (counts ? 1 : 0),
     // An outcome of the handler shows that the job can end without taking its holder down; anything else leaves the count standing.
     crashes: counts || event.type === "SNOOZE" ? 0 : crashesOf(input),
     interruptions:
@@ -154,6 +157,8 @@ function deadReason(outcome: Outcome): DeadReason {
     case "crashed":
     case "expired":
       return outcome.kind;
+    case "buried":
+      return outcome.letter.reason;
     case "failed":
       return outcome.retry === "never" ? "fatal" : "attempts-exhausted";
     default:
@@ -185,6 +190,8 @@ function stepsOf(
         steps.push(...followingSteps(input));
         break;
       case "publishDead":
+        // Its letter is there.
+        if (input.outcome.kind === "buried") break;
         steps.push({
           do: "bury",
           letter: deadLetterOf(input, envelope, reason ?? "attempts-exhausted"),

@@ -20,16 +20,19 @@ import type { HeldStore } from "../broker/held-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
 import type { ProgressStore } from "../broker/progress-store.ts";
+import type { Successors } from "../broker/successors.ts";
 import type { Envelope } from "../envelope/envelope.ts";
+import type { QueueMessage } from "../envelope/message.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { needsProgramDoor } from "../flow/reach.ts";
+import type { DeadLetter } from "../settlement/dead-letter.ts";
 import type { SettlementStep } from "../settlement/settlement.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/system-clock.ts";
 import { Connection } from "./memory/connection.ts";
 import { MemoryBatches } from "./memory/memory-batches.ts";
-import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
+import { buriedIdOf, MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "./memory/memory-delayed.ts";
 import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
@@ -148,6 +151,20 @@ export class MemoryBroker implements Broker {
   async requeue(envelope: Envelope): Promise<void> {
     this.#reachToPublish();
     this.#requeue(envelope);
+  }
+
+  async successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
+    this.#connection.reach();
+    const { id, queue } = envelope;
+    const delayed = this.#server.delayed.find(id, queue)?.envelope;
+    const queued = this.#server
+      .queue(queue)
+      .stored.filter(({ origin }) => origin === "runtime")
+      .flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []);
+    return {
+      waiting: [delayed ?? [], queued].flat().filter((job) => job.generation > envelope.generation),
+      letter: this.#server.deadLetters.of(buriedIdOf(message)),
+    };
   }
 
   async moveDueJobs(): Promise<Stoppable> {
@@ -329,13 +346,19 @@ export class MemoryBroker implements Broker {
       case "enqueue":
         return this.#requeue(step.envelope);
       case "bury":
-        return this.#server.deadLetters.add(step.letter);
+        return this.#bury(step.letter, buriedIdOf(delivery.message, step.letter));
       case "record":
         return this.#server.history.add(step.record);
       case "ack":
         delivery.queue.remove(delivery.hold);
         return this.#letGo(delivery);
     }
+  }
+
+  /** Once, however often it is repeated: a server forgets after a while that it has it. */
+  #bury(letter: DeadLetter, buriedId: string): void {
+    const { deadLetters } = this.#server;
+    if (deadLetters.of(buriedId) === undefined) deadLetters.add(letter, buriedId);
   }
 
   #requeue(envelope: Envelope): void {

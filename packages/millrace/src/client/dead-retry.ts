@@ -39,6 +39,7 @@ export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope
     notBefore,
     expiresAt,
     generation,
+    life = 0,
     reservedAt: _used,
     ...kept
   } = read.envelope;
@@ -47,6 +48,7 @@ export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope
     ...UNSETTLED,
     id: letter.id,
     generation: generation + 1,
+    life: life + 1,
     ...(notBefore !== undefined && notBefore > now ? { notBefore } : {}),
     ...(expiresAt !== undefined && expiresAt > now ? { expiresAt } : {}),
   };

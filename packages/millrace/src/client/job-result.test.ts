@@ -17,6 +17,7 @@ class UntoldRecord extends MemoryBroker {
       this.looks += 1;
       return Promise.resolve(this.readable ? [RECORD] : []);
     },
+    stored: () => Promise.resolve([]),
     recent: () => Promise.resolve([]),
     tail: () => Promise.resolve([]),
     follow: () => Promise.resolve({ stop: () => Promise.resolve() }),

@@ -1,9 +1,11 @@
 import {
   type AnyJob,
   crashesOf,
+  type DeadLetter,
   type Delivery,
   type Envelope,
   type HistoryRecord,
+  type JobEnd,
   type Outcome,
 } from "@millrace/core";
 import type { Entrant, Gate } from "../gates/gate.ts";
@@ -12,7 +14,7 @@ import type { AbortSwitch } from "./abort-switch.ts";
 import { admit } from "./admit.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { outcomeOfAbort } from "./interpret.ts";
-import { findOnRecord } from "./on-record.ts";
+import { lookForEnd } from "./look-for-end.ts";
 import { Pause } from "./pause.ts";
 import { reportRedelivered, reportTrouble } from "./report.ts";
 import { isSuspect } from "./suspects.ts";
@@ -45,6 +47,12 @@ export interface ArrivalOptions {
 /** What it waits for. One way only, and all but the first and the last may be left out. */
 type Stage = "looking" | "recalling" | "gating" | "quarantined" | "over";
 
+function buriedAs(letter: DeadLetter): Outcome {
+  const { reason } = letter;
+  const error = letter.error ?? { type: reason, message: "The dead letter has no error." };
+  return { kind: "buried", letter, error };
+}
+
 const NO_GATES: readonly Gate[] = [];
 
 /**
@@ -73,7 +81,7 @@ export class Arrival {
     return this.#definition;
   }
 
-  /** Of a recalled job: what an earlier holder had recorded before it could ack. */
+  /** Of a recalled job: where it is, by an earlier holder's record or by what it published. */
   get recorded(): Pick<HistoryRecord, "state"> | undefined {
     return this.#recorded;
   }
@@ -100,7 +108,7 @@ export class Arrival {
     if (
       delivery.deliveryCount > 1 ||
       this.#crashes >= poisonAfter ||
-      recentEnds.mayKnow(delivery.message) ||
+      recentEnds.mayConcern(this.#options.envelope) ||
       cancellations.isBehind
     )
       void this.#recall();
@@ -143,8 +151,8 @@ export class Arrival {
   }
 
   /**
-   * A message that comes again was left without an ack. Whether its holder died before or after the outcome
-   * was recorded is what the history knows: recorded means published, so only the ack is missing. The same where the server was
+   * A message that comes again was left without an ack. Whether its holder died before or after it had settled the job, and whether the job has gone on or
+   * ended since by another message, is asked of all that there is of the job. The same where the server was
    * killed and does not know that it comes again. And whether the crashes around it were its own doing is what the trials know. What the admission asks
    * has to be known by then: a job may have been cancelled while this node was cut off.
    */
@@ -155,20 +163,26 @@ export class Arrival {
     if (deliveryCount > 1) reportRedelivered(host, envelope, deliveryCount);
     for (let tries = 0; this.#stage === "recalling"; tries += 1) {
       try {
-        this.#recorded = await (deliveryCount > 1
-          ? findOnRecord(host.broker.history, envelope, message)
-          : host.recentEnds.of(envelope, message));
-        const convicted = this.#recorded === undefined && (await this.#isConvicted());
+        const asks = deliveryCount > 1 || (await host.recentEnds.concerns(envelope, message));
+        const end = asks ? await lookForEnd(host.broker, envelope, message) : undefined;
+        const convicted = end === undefined && (await this.#isConvicted());
         if (host.cancellations.isBehind) await host.cancellations.catchUp();
         if (this.#stage !== "recalling") return;
-        if (this.#recorded !== undefined) this.#refuse({ kind: "recalled" });
-        else this.#admit(convicted);
+        if (end === undefined) this.#admit(convicted);
+        else this.#endAs(end);
       } catch (error) {
         // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the next holder asks.
         await this.#troubled(error, tries);
         if (!delivery.lease.isHeld()) this.#refuse({ kind: "lease-lost" });
       }
     }
+  }
+
+  #endAs(end: JobEnd): void {
+    if (end.kind === "buried") return this.#refuse(buriedAs(end.letter));
+    // What the next generation is to do, the end of its own message will.
+    this.#recorded = end.kind === "overtaken" ? { state: "requeued" } : end.record;
+    this.#refuse({ kind: "recalled" });
   }
 
   /** Too many crashes, and the last of them its own: it was the suspect whose turn it was. */

@@ -46,22 +46,93 @@ test("the same with the holder's process gone: another node recalls it when the 
   expect(runs).toBe(1);
 });
 
-test("a crash between a retry's publication and its record: run again, and one next generation", async () => {
+test("a crash between a retry's publication and its record: the retry waits already, and the attempt before it is not made again", async () => {
   const { broker, clock, enqueue, history, runs } = await counting((run) => {
-    if (run < 3) throw new Error(`no ${run}`);
+    if (run < 2) throw new Error(`no ${run}`);
   });
   broker.failNext("record", NO_ANSWER);
   await enqueue("t.job");
   broker.loseLeases(QUEUE);
   await clock.advance("1s");
-  expect(runs).toEqual([1, 1]);
+  expect(runs).toEqual([1]);
   expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0, delayed: 1 });
   await clock.advance("1m");
-  expect(runs).toEqual([1, 1, 2]);
+  expect(runs).toEqual([1, 2]);
   expect((await history()).map(({ generation, state }) => [generation, state])).toEqual([
-    [0, "requeued"],
     [1, "succeeded"],
   ]);
+});
+
+/** Two nodes of one server; the job is charged once, and refuses to be charged twice. The first is gone between a publication and its record. */
+async function charging(retry: { readonly attempts: number }) {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const runs: number[] = [];
+  let charged = false;
+  const job = defineJob({ name: "t.job", queue: QUEUE, retry: { ...retry, base: 0 } }).handler(
+    ({ attempt }) => {
+      runs.push(attempt);
+      if (attempt === 1 && !charged && runs.length === 1) throw new Error("try again");
+      if (charged) throw new Error("already charged");
+      charged = true;
+      return "charged";
+    },
+  );
+  const first = await simulatedNode({ jobs: [job], clock, server });
+  first.broker.failNext("record", NO_ANSWER);
+  await first.enqueue("t.job");
+  first.broker.crashHolder();
+  const second = await simulatedNode({ jobs: [job], clock, server, name: "n2" });
+  await clock.advance("2m");
+  const letters = await second.broker.deadLetters.list();
+  return { broker: second.broker, history: await second.history(), letters, runs };
+}
+
+test("a retry that has succeeded ends the job: the attempt before it, which comes again, is acked and nothing else", async () => {
+  const { broker, history, letters, runs } = await charging({ attempts: 2 });
+  expect(runs).toEqual([1, 2]);
+  expect(history.map(({ state }) => state)).toEqual(["succeeded"]);
+  expect(letters).toEqual([]);
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+});
+
+test("a dead letter without a record is found, and the record made up for: no second run, no second letter", async () => {
+  const { history, letters, runs } = await charging({ attempts: 1 });
+  expect(runs).toEqual([1]);
+  expect(letters).toMatchObject([{ id: "a", reason: "attempts-exhausted", attempts: 1 }]);
+  expect(history).toMatchObject([
+    {
+      state: "dead",
+      outcome: "buried",
+      reason: "attempts-exhausted",
+      attempts: 1,
+      error: { message: "try again" },
+    },
+  ]);
+});
+
+test("a job that was handed back, but not on record any more, runs once", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const runs: string[] = [];
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(async ({ node, signal }) => {
+    runs.push(node);
+    if (node === "n1")
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    signal.throwIfAborted();
+  });
+  const first = await simulatedNode({ jobs: [job], clock, server });
+  await first.enqueue("t.job");
+  first.broker.failNext("record", NO_ANSWER);
+  const stopped = first.node.stop({ immediate: true });
+  await clock.advance(0);
+  first.broker.crashHolder();
+  const second = await simulatedNode({ jobs: [job], clock, server, name: "n2" });
+  await clock.advance("2m");
+  await stopped;
+  expect(runs).toEqual(["n1", "n2"]);
+  expect((await second.history()).at(-1)).toMatchObject({ state: "succeeded", generation: 1 });
+  expect(await second.broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
 });
 
 test("a crash before anything was published: run again, and the crash spends no attempt", async () => {
@@ -98,7 +169,7 @@ test("an id that is enqueued anew is another message: its redelivery is not take
 /** Takes the next read of the history into the test's hands. */
 function holdNextRead(history: HistoryStore) {
   const held = gate<[]>();
-  const spy = vi.spyOn(history, "read").mockReturnValueOnce(held.promise);
+  const spy = vi.spyOn(history, "stored").mockReturnValueOnce(held.promise);
   return { ...held, spy };
 }
 
@@ -108,7 +179,7 @@ test("a history that can't be read is asked again; the job waits for the answer"
     run === 1 ? hang.promise : "done",
   );
   await enqueue("t.job");
-  const read = vi.spyOn(broker.history, "read");
+  const read = vi.spyOn(broker.history, "stored");
   for (let i = 0; i < 4; i += 1) read.mockRejectedValueOnce(NO_ANSWER);
   broker.loseLeases(QUEUE);
   await clock.advance("1700ms");

@@ -1,17 +1,11 @@
-import {
-  type BrokerStatus,
-  type Envelope,
-  type QueueMessage,
-  type StoredRecord,
-  UNSETTLED,
-} from "@millrace/core";
+import { type BrokerStatus, type StoredRecord } from "@millrace/core";
 import { expect, test } from "vitest";
 import { RecentEnds } from "./recent-ends.ts";
 
 const STORED_AT = 1_000;
 
-/** A record of the job with this id and place. */
-function ended(id: string, sequence: number): StoredRecord {
+/** A record of the job with this id. */
+function ended(id: string): StoredRecord {
   const record = {
     id,
     name: "t",
@@ -20,36 +14,15 @@ function ended(id: string, sequence: number): StoredRecord {
     outcome: "succeeded",
     attempts: 1,
     generation: 0,
-    sequence,
+    sequence: 7,
     node: "n",
     at: STORED_AT,
   } as const;
   return { record, storedAt: STORED_AT };
 }
 
-function job(id: string, generation = 0): Envelope {
-  return {
-    ...UNSETTLED,
-    id,
-    name: "t",
-    queue: "q",
-    payload: 1,
-    createdAt: 0,
-    headers: {},
-    generation,
-  };
-}
-
-function message(sequence: number, storedAt = STORED_AT - 1): QueueMessage {
-  return {
-    queue: "q",
-    sequence,
-    storedAt,
-    origin: "producer",
-    body: new Uint8Array(),
-    headers: {},
-  };
-}
+const job = (id: string, queue = "q") => ({ id, queue });
+const BEFORE = { storedAt: STORED_AT - 1 };
 
 /** Reads of the history in the test's hands. */
 function server() {
@@ -93,62 +66,62 @@ async function opened(...records: readonly StoredRecord[]) {
   return { ...made, opened: await opening };
 }
 
-test("knows how the very message was settled, and nothing of another", async () => {
-  const { ends, reads } = await opened(ended("a", 7));
-  expect(ends.mayKnow(message(7))).toBe(true);
-  expect(await ends.of(job("a"), message(7))).toMatchObject({ state: "succeeded" });
-  expect(ends.mayKnow(message(8))).toBe(false);
-  expect(await ends.of(job("a"), message(8))).toBeUndefined();
-  expect(await ends.of(job("b"), message(7))).toBeUndefined();
-  expect(await ends.of(job("a", 1), message(7))).toBeUndefined();
+test("concerns jobs that something is on record of, and no others", async () => {
+  const { ends, reads } = await opened(ended("a"));
+  expect(ends.mayConcern(job("a"))).toBe(true);
+  expect(await ends.concerns(job("a"), BEFORE)).toBe(true);
+  for (const other of [job("b"), job("a", "q2")]) {
+    expect(ends.mayConcern(other)).toBe(false);
+    expect(await ends.concerns(other, BEFORE)).toBe(false);
+  }
   expect(reads).toHaveLength(1);
 });
 
-test("a message that was stored after the record is another one: its queue was made anew", async () => {
-  const { ends } = await opened(ended("a", 7));
-  expect(await ends.of(job("a"), message(7, STORED_AT + 1))).toBeUndefined();
+test("a message that was stored after the record was not delivered before it", async () => {
+  const { ends } = await opened(ended("a"));
+  expect(await ends.concerns(job("a"), { storedAt: STORED_AT + 1 })).toBe(false);
 });
 
 test("after a reconnect everything waits until the history is read again", async () => {
   const { ends, reads, reconnect } = await opened();
-  expect(ends.mayKnow(message(7))).toBe(false);
+  expect(ends.mayConcern(job("a"))).toBe(false);
   reconnect();
-  expect(ends.mayKnow(message(7))).toBe(true);
-  const end = ends.of(job("a"), message(7));
-  reads[1]?.resolve([ended("a", 7)]);
-  expect(await end).toMatchObject({ state: "succeeded" });
-  expect(ends.mayKnow(message(8))).toBe(false);
+  expect(ends.mayConcern(job("a"))).toBe(true);
+  const concerns = ends.concerns(job("a"), BEFORE);
+  reads[1]?.resolve([ended("a")]);
+  expect(await concerns).toBe(true);
+  expect(ends.mayConcern(job("b"))).toBe(false);
 });
 
 test("a reconnect while it reads: what was read is not enough", async () => {
   const { ends, reads, reconnect } = await opened();
   reconnect();
-  const end = ends.of(job("a"), message(7));
+  const concerns = ends.concerns(job("a"), BEFORE);
   reconnect();
   reads[1]?.resolve([]);
   await Promise.resolve();
   await Promise.resolve();
   expect(reads).toHaveLength(3);
-  reads[2]?.resolve([ended("a", 7)]);
-  expect(await end).toMatchObject({ state: "succeeded" });
+  reads[2]?.resolve([ended("a")]);
+  expect(await concerns).toBe(true);
 });
 
 test("who asks while the history can't be read has the error, and the next reads again", async () => {
   const { ends, reads, reconnect } = await opened();
   reconnect();
   reads[1]?.reject(new Error("no leader"));
-  await expect(ends.of(job("a"), message(7))).rejects.toThrow("no leader");
-  expect(ends.mayKnow(message(7))).toBe(true);
-  const end = ends.of(job("a"), message(7));
-  reads[2]?.resolve([ended("a", 7)]);
-  expect(await end).toMatchObject({ state: "succeeded" });
+  await expect(ends.concerns(job("a"), BEFORE)).rejects.toThrow("no leader");
+  expect(ends.mayConcern(job("a"))).toBe(true);
+  const concerns = ends.concerns(job("a"), BEFORE);
+  reads[2]?.resolve([ended("a")]);
+  expect(await concerns).toBe(true);
 });
 
 test("forgets after a while, and hears nothing once it has stopped", async () => {
-  const { ends, clock, listeners, opened: open } = await opened(ended("a", 7));
+  const { ends, clock, listeners, opened: open } = await opened(ended("a"));
   clock.now += 10 * 60_000;
-  expect(await ends.of(job("a"), message(7))).toBeUndefined();
-  expect(ends.mayKnow(message(7))).toBe(false);
+  expect(await ends.concerns(job("a"), BEFORE)).toBe(false);
+  expect(ends.mayConcern(job("a"))).toBe(false);
   await open.stop();
   expect(listeners.size).toBe(0);
 });

@@ -2,7 +2,6 @@ import type {
   Broker,
   Clock,
   Envelope,
-  HistoryRecord,
   HistoryStore,
   QueueMessage,
   Stoppable,
@@ -17,17 +16,17 @@ const MOST = 20_000;
 const REMEMBERED_MS = 10 * 60_000;
 
 type EndsBroker = Pick<Broker, "onStatus"> & { readonly history: Pick<HistoryStore, "tail"> };
-type End = Pick<HistoryRecord, "id" | "generation" | "state"> & Pick<StoredRecord, "storedAt">;
 
 /**
- * What was settled right before the server was last gone. A server that is killed forgets its latest deliveries, and their acks with them: it delivers
+ * Which jobs were settled right before the server was last gone. A server that is killed forgets its latest deliveries, and their acks with them: it delivers
  * such a message as if for the first time. The record of its end is there, because it was confirmed; so after each reconnect, and when a node starts,
  * the end of the history is read, and until it is, nobody's first delivery runs.
  */
 export class RecentEnds {
   readonly #broker: EndsBroker;
   readonly #clock: Pick<Clock, "monotonic">;
-  readonly #ends = new Map<string, End>();
+  /** When they were last, by the server's clock. */
+  readonly #ends = new Map<string, number>();
   readonly #known = new KnownAfterOutage(() => this.#read());
   #forgetAtMs = 0;
 
@@ -40,22 +39,20 @@ export class RecentEnds {
     return this.#known.open(this.#broker);
   }
 
-  /** Whether `of` has to be asked. Asked for every job, so it must be cheap. */
-  mayKnow({ queue, sequence }: QueueMessage): boolean {
-    return this.#known.isStale || (this.#ends.size > 0 && this.#ends.has(keyOf(queue, sequence)));
+  /** Whether `concerns` has to be asked. Asked for every job, so it must be cheap. */
+  mayConcern(job: Pick<Envelope, "queue" | "id">): boolean {
+    return this.#known.isStale || (this.#ends.size > 0 && this.#ends.has(keyOf(job)));
   }
 
-  /** @returns how this very message was settled before, if it was */
-  async of(
-    { id, generation }: Envelope,
-    { queue, sequence, storedAt }: QueueMessage,
-  ): Promise<Pick<HistoryRecord, "state"> | undefined> {
+  /** @returns whether something of the job was settled then that this message may have been delivered for before: its whole record is to be asked */
+  async concerns(
+    job: Pick<Envelope, "queue" | "id">,
+    { storedAt }: Pick<QueueMessage, "storedAt">,
+  ): Promise<boolean> {
     while (this.#known.isStale) await this.#known.catchUp();
     if (this.#clock.monotonic() >= this.#forgetAtMs) this.#ends.clear();
-    const end = this.#ends.get(keyOf(queue, sequence));
-    if (end?.id !== id || end.generation !== generation) return undefined;
-    // A queue that was removed and made again counts from 1: this may be another message.
-    return storedAt <= end.storedAt ? end : undefined;
+    const settledAt = this.#ends.get(keyOf(job));
+    return settledAt !== undefined && storedAt <= settledAt;
   }
 
   async #read(): Promise<void> {
@@ -66,11 +63,9 @@ export class RecentEnds {
 
   /** Those of the outage before are kept as well, within the same limit: the oldest go. */
   #note({ record, storedAt }: StoredRecord): void {
-    const { id, generation, state, queue, sequence } = record;
-    if (sequence === undefined) return;
-    const key = keyOf(queue, sequence);
+    const key = keyOf(record);
     this.#ends.delete(key);
-    this.#ends.set(key, { id, generation, state, storedAt });
+    this.#ends.set(key, storedAt);
     if (this.#ends.size <= MOST) return;
     for (const oldest of this.#ends.keys()) {
       this.#ends.delete(oldest);
@@ -79,6 +74,6 @@ export class RecentEnds {
   }
 }
 
-function keyOf(queue: string, sequence: number): string {
-  return `${queue} ${sequence}`;
+function keyOf({ queue, id }: Pick<Envelope, "queue" | "id">): string {
+  return `${queue} ${id}`;
 }

@@ -2,12 +2,53 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import type { RunningJob } from "../../broker/broker.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
+import type { DeadLetter } from "../../settlement/dead-letter.ts";
 import { type ConformanceCase, conformanceCase, sharedCase } from "./scene.ts";
 
 /** Moves of a job, there and back. */
 const ROUND_TRIPS = 15;
 
 export const lookingCases: readonly ConformanceCase[] = [
+  conformanceCase(
+    "looking: what follows a message is its job's later generations, delayed and in the queue, and its own dead letter",
+    async (scene) => {
+      const [job, other] = [scene.job(), scene.job()];
+      await scene.enqueueOk(job);
+      const worker = await scene.worker({ slots: 1 });
+      const delivery = await worker.delivery(0);
+      const { message } = delivery;
+      const generations = async (of = job): Promise<readonly number[]> =>
+        (await scene.broker.successors(of, message)).waiting
+          .map(({ generation }) => generation)
+          .toSorted();
+      assert.deepEqual(await scene.broker.successors(job, message), {
+        waiting: [],
+        letter: undefined,
+      });
+      const notBefore = scene.harness.now() + 600_000;
+      const letter: DeadLetter = {
+        ...{ id: job.id, name: job.name, queue: job.queue, reason: "fatal", attempts: 3 },
+        ...{ at: scene.harness.now(), node: "n", body: message.body, headers: {} },
+      };
+      await worker.settle(
+        delivery,
+        { do: "bury", letter },
+        { do: "requeue", envelope: { ...job, generation: 1 } },
+        { do: "requeue", envelope: { ...job, generation: 2, lane: "high" } },
+        { do: "requeue", envelope: { ...job, generation: 3, notBefore } },
+      );
+      assert.deepEqual(await generations(), [1, 2, 3]);
+      assert.deepEqual(await generations({ ...job, generation: 1 }), [2, 3]);
+      const found = await scene.broker.successors(job, message);
+      assert.equal(found.letter?.attempts, 3);
+      // All at once, as after a crash.
+      const asked = await Promise.all([generations(), generations(other), generations()]);
+      assert.deepEqual(asked, [[1, 2, 3], [], [1, 2, 3]]);
+      const another = { ...message, sequence: message.sequence + 1 };
+      assert.equal((await scene.broker.successors(job, another)).letter, undefined);
+    },
+  ),
+
   conformanceCase(
     "looking: a queue whose one job goes to wait for its time and comes back never looks empty",
     async (scene) => {

@@ -3,16 +3,27 @@ import type {
   DeadLetterStore,
   StoredDeadLetter,
 } from "../../broker/dead-letter-store.ts";
+import type { QueueMessage } from "../../envelope/message.ts";
 import type { DeadLetter } from "../../settlement/dead-letter.ts";
 
 /** All dead letters, shared by every connection. */
 export class DeadLetterShelf {
   #lastSequence = 0;
   readonly #letters = new Map<number, StoredDeadLetter>();
+  /** By the id under which it was buried. */
+  readonly #byId = new Map<string, number>();
 
-  add(letter: DeadLetter): void {
+  /** @param buriedId `buriedIdOf`; a letter that is added twice is here twice */
+  add(letter: DeadLetter, buriedId: string): void {
     const sequence = (this.#lastSequence += 1);
+    this.#byId.set(buriedId, sequence);
     this.#letters.set(sequence, { ...structuredClone(letter), sequence });
+  }
+
+  /** The letter that was buried under this id, while it is here. */
+  of(buriedId: string): StoredDeadLetter | undefined {
+    const letter = this.#letters.get(this.#byId.get(buriedId) ?? 0);
+    return letter && structuredClone(letter);
   }
 
   list({ queue, id, limit = 100, after = 0 }: DeadLetterQuery): readonly StoredDeadLetter[] {
@@ -36,6 +47,19 @@ export class DeadLetterShelf {
     for (const letter of this.#letters.values()) if (letter.queue === queue) count += 1;
     return count;
   }
+}
+
+/**
+ * The id of a message's letter, as `broker-nats` makes it: the same however often its settlement is repeated.
+ *
+ * @param letter default: the message's own
+ */
+export function buriedIdOf(
+  { queue, sequence, storedAt, body }: QueueMessage,
+  letter?: DeadLetter,
+): string {
+  const isOwn = letter === undefined || letter.body === body;
+  return `dead/${queue}/${sequence}/${storedAt}/${isOwn ? "0" : `${letter.queue}/${letter.id}`}`;
 }
 
 /** One connection's access to the shelf. */

@@ -5,7 +5,7 @@ import type {
   TailQuery,
 } from "../../broker/history-store.ts";
 import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
-import { inOrderOfMessages, isOvertaken } from "../../settlement/history-order.ts";
+import { inOrderOfMessages, outranks } from "../../settlement/history-order.ts";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
@@ -51,6 +51,12 @@ export class HistoryTape {
       if (fits(line, follower.query)) follower.notify(line.bytes);
   }
 
+  stored(query: HistoryQuery): readonly StoredRecord[] {
+    return this.#lines
+      .filter((line) => fits(line, query))
+      .map(({ bytes, storedAt }) => ({ record: decode(bytes), storedAt }));
+  }
+
   read(query: HistoryQuery): readonly HistoryRecord[] {
     const found = new Map<string, HistoryRecord>();
     for (const line of this.#lines) {
@@ -76,7 +82,7 @@ export class HistoryTape {
       const key = `${line.queue} ${line.id}`;
       const record = decode(line.bytes);
       const known = newest.get(key);
-      if (known === undefined ? newest.size < limit : isOvertaken(known, record))
+      if (known === undefined ? newest.size < limit : outranks(record, known))
         newest.set(key, record);
     }
     return [...newest.values()];
@@ -110,6 +116,11 @@ export class MemoryHistory implements HistoryStore {
   async read(query: HistoryQuery): Promise<readonly HistoryRecord[]> {
     this.#connection.reach();
     return this.#tape.read(query);
+  }
+
+  async stored(query: HistoryQuery): Promise<readonly StoredRecord[]> {
+    this.#connection.reach();
+    return this.#tape.stored(query);
   }
 
   async recent(options: {

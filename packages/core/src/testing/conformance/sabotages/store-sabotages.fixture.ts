@@ -256,6 +256,7 @@ export function countsNothing(honest: MemoryBroker): Partial<Broker> {
 function spoiltHistory({ history }: Broker, spoilt: Partial<HistoryStore>): HistoryStore {
   return {
     read: (query) => history.read(query),
+    stored: (query) => history.stored(query),
     recent: (options) => history.recent(options),
     tail: (options) => history.tail(options),
     follow: (query, listener) => history.follow(query, listener),

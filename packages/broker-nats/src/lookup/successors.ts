@@ -1,0 +1,61 @@
+import type { DeadLetter, Envelope, QueueMessage, Successors } from "@millrace/core";
+import { request } from "../jetstream-errors.ts";
+import { buriedId, readDeadLetter } from "../settlement/dead-letter-headers.ts";
+import { headersOf, lastMessage, nextMessage } from "../store/next-message.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
+import type { LaterGenerations } from "./later-generations.ts";
+import { delayedJob, fromLeader } from "./stored-message.ts";
+
+/**
+ * Looks for what a job has left behind beside one of its messages. In the order in which a job moves, from the delayed jobs to the queue, so that one that
+ * moves meanwhile is met in one of the two.
+ */
+export async function successors(
+  server: ServerAccess,
+  later: LaterGenerations,
+  envelope: Envelope,
+  message: QueueMessage,
+): Promise<Successors> {
+  const { id, queue } = envelope;
+  return request(`look for what follows the job ${id}`, async () => {
+    const waiting = [
+      ...(await laterDelayed(server, envelope)),
+      ...(await later.of(envelope, message.sequence)),
+    ];
+    return { waiting, letter: await letterOf(server, queue, id, message) };
+  });
+}
+
+async function laterDelayed(
+  server: ServerAccess,
+  { id, queue, generation }: Envelope,
+): Promise<readonly Envelope[]> {
+  const { jsm, names } = server;
+  const found: Envelope[] = [];
+  for (const subject of [names.delayed(queue, id, "*"), names.due(queue, id, "*")])
+    for (let from = 1; ;) {
+      const stored = await nextMessage(jsm, names.delayedStream, from, subject);
+      if (stored === undefined) break;
+      const job = delayedJob(fromLeader(stored));
+      if (job?.read.ok === true && job.read.envelope.generation > generation)
+        found.push(job.read.envelope);
+      from = stored.seq + 1;
+    }
+  return found;
+}
+
+async function letterOf(
+  { jsm, names }: ServerAccess,
+  queue: string,
+  id: string,
+  message: QueueMessage,
+): Promise<DeadLetter | undefined> {
+  const stored = await lastMessage(jsm, names.deadStream, names.dead(queue, id));
+  if (stored === undefined) return undefined;
+  const headers = headersOf(stored);
+  // A letter's message id says which message was buried.
+  return headers["nats-msg-id"] === `${buriedId(message)}0`
+    ? readDeadLetter(queue, id, plainBytes(stored.data), headers)
+    : undefined;
+}
