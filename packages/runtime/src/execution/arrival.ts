@@ -7,6 +7,7 @@ import {
   type HistoryRecord,
   type JobEnd,
   type Outcome,
+  type RunningJob,
 } from "@millrace/core";
 import type { Entrant, Gate } from "../gates/gate.ts";
 import { Passes } from "../gates/passes.ts";
@@ -46,6 +47,11 @@ export interface ArrivalOptions {
 
 /** What it waits for. One way only, and all but the first and the last may be left out. */
 type Stage = "looking" | "recalling" | "gating" | "quarantined" | "over";
+
+/** How long a node has to answer that it runs a job. */
+const WHO_RUNS_MS = 400;
+/** In a pause's steps: a second. */
+const FATE_PAUSE = 3;
 
 function buriedAs(letter: DeadLetter): Outcome {
   const { reason } = letter;
@@ -185,14 +191,29 @@ export class Arrival {
     this.#refuse({ kind: "recalled" });
   }
 
-  /** Too many crashes, and the last of them its own: it was the suspect whose turn it was. */
+  /** Too many crashes, and the last of them its own: it was the suspect whose turn it was, and the node that ran it is dead. */
   async #isConvicted(): Promise<boolean> {
     const { host, delivery, envelope } = this.#options;
     if (this.#crashes < host.poisonAfter) return false;
-    // Then nobody is a suspect before it is dead.
-    if (host.poisonAfter === 1) return true;
-    this.#onTrial = await host.trials.begun(envelope, delivery.message);
-    return this.#onTrial;
+    // Then nobody is a suspect before it is dead, and so nobody knows who had it.
+    if (host.poisonAfter === 1) return (await this.#runsElsewhere()) === undefined;
+    const holder = await host.trials.begun(envelope, delivery.message);
+    this.#onTrial = holder !== undefined;
+    if (holder === undefined) return false;
+    const since = await host.broker.serverNow();
+    while (this.#stage === "recalling") {
+      const takenDown = await host.trials.wasTakenDown(holder, since);
+      if (takenDown !== undefined) return takenDown;
+      // A heartbeat will tell, or that there is none.
+      this.#pause ??= new Pause(host.clock);
+      await this.#pause.wait(FATE_PAUSE);
+    }
+    return false;
+  }
+
+  #runsElsewhere(): Promise<RunningJob | undefined> {
+    const { host, envelope } = this.#options;
+    return host.broker.whoRuns(envelope.id, { timeoutMs: WHO_RUNS_MS });
   }
 
   #admit(convicted: boolean): void {

@@ -1,7 +1,7 @@
 import { defineJob, MillraceError } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { gate, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
 
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 
@@ -23,22 +23,28 @@ function fleet(poisonAfter: number) {
   };
 }
 
+/** Its process is gone: it says no more that it is there. */
+function kill({ broker }: SimulatedNode): void {
+  broker.crashHolder();
+  broker.disconnect();
+}
+
 test("a job that reached a crashing process and never ran there is not buried with the one that did it", async () => {
   const { clock, node, runs } = fleet(3);
   const first = await node("n1");
   await first.enqueue("poison", null, { id: "p" });
   await first.enqueue("good", null, { id: "g" });
-  first.broker.crashHolder();
+  kill(first);
   const second = await node("n2");
   await clock.advance("31s");
-  second.broker.crashHolder();
+  kill(second);
   const third = await node("n3");
   await clock.advance("31s");
   expect(runs.slice(4)).toEqual(["poison on n3"]);
   // It was sent away once and comes back; the process goes down before it can be sent away again.
   third.broker.failNext("requeue", NO_ANSWER);
   await clock.advance("250ms");
-  third.broker.crashHolder();
+  kill(third);
   const fourth = await node("n4");
   await clock.advance("2m");
   expect(await fourth.history("p")).toMatchObject([{ state: "dead", reason: "crashed" }]);
@@ -52,7 +58,7 @@ test("with poisonAfter 1 the first crash is enough, and no turn is asked for", a
   const { clock, node, runs } = fleet(1);
   const first = await node("n1");
   await first.enqueue("poison", null, { id: "p" });
-  first.broker.crashHolder();
+  kill(first);
   const second = await node("n2");
   await clock.advance("31s");
   expect(await second.history("p")).toMatchObject([{ state: "dead", reason: "crashed" }]);
@@ -63,7 +69,7 @@ test("a turn that can't be put on record doesn't begin until it can", async () =
   const { clock, node, runs } = fleet(2);
   const first = await node("n1");
   await first.enqueue("good", null, { id: "g" });
-  first.broker.crashHolder();
+  kill(first);
   const second = await node("n4");
   const open = second.broker.documents.bind(second.broker);
   let refusals = 3;
@@ -74,4 +80,51 @@ test("a turn that can't be put on record doesn't begin until it can", async () =
   await clock.advance("2s");
   expect(runs).toEqual(["good on n1", "good on n4"]);
   expect(await second.history("g")).toMatchObject([{ state: "succeeded" }]);
+});
+
+/** Nodes that live and lose their leases; the job ends at its third run. */
+function patient() {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const runs: string[] = [];
+  const job = defineJob({ name: "slow", queue: QUEUE }).handler(({ node, signal }) => {
+    runs.push(node);
+    if (runs.length === 3) return "done";
+    return new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("told to stop")));
+    });
+  });
+  const node = (name: string) =>
+    simulatedNode({ jobs: [job], clock, server, name, poisonAfter: 2 });
+  return { clock, node, runs };
+}
+
+test("nobody is convicted of leases that living nodes have lost: its own", async () => {
+  const { clock, node, runs } = patient();
+  const only = await node("n1");
+  await only.enqueue("slow");
+  for (let losses = 0; losses < 2; losses += 1) {
+    only.broker.loseLeases(QUEUE);
+    await clock.advance("1s");
+  }
+  expect(runs).toEqual(["n1", "n1", "n1"]);
+  expect(await only.history()).toMatchObject([{ state: "succeeded", output: "done" }]);
+});
+
+test("nor of another's, which says with its next heartbeat that it lives", async () => {
+  const { clock, node, runs } = patient();
+  const first = await node("n1");
+  await first.enqueue("slow");
+  first.broker.loseLeases(QUEUE);
+  await clock.advance("1s");
+  expect(runs).toEqual(["n1", "n1"]);
+  // Whoever had its turn is cut off, loses its lease, and is back.
+  first.broker.disconnect();
+  const second = await node("n2");
+  await clock.advance("45s");
+  expect(runs).toHaveLength(2);
+  first.broker.reconnect();
+  await clock.advance("11s");
+  expect(runs).toEqual(["n1", "n1", "n2"]);
+  expect(await second.history()).toMatchObject([{ state: "succeeded", output: "done" }]);
 });

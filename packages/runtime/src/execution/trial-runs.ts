@@ -1,4 +1,5 @@
 import type { Broker, DocumentStore, Envelope, QueueMessage } from "@millrace/core";
+import { fateOf, type Holder } from "../presence/holder.ts";
 
 const BUCKET = "suspects";
 
@@ -8,22 +9,58 @@ const BUCKET = "suspects";
  */
 export class TrialRuns {
   readonly #broker: Broker;
+  readonly #self: Holder;
+  readonly #patienceMs: number;
 
-  constructor(broker: Broker) {
+  /**
+   * @param self this node: who began a run
+   * @param patienceMs for so long a node that has missed its heartbeats may still come back
+   */
+  constructor(broker: Broker, self: Holder, patienceMs: number) {
     this.#broker = broker;
+    this.#self = self;
+    this.#patienceMs = patienceMs;
   }
 
   /** Before the handler is called: confirmed, or it isn't called. */
   async begin(envelope: Envelope, { sequence }: QueueMessage): Promise<void> {
     const store = await this.#store();
-    await store.put(keyOf(envelope), { sequence, generation: envelope.generation });
+    const { generation } = envelope;
+    await store.put(keyOf(envelope), { sequence, generation, ...this.#self });
   }
 
-  /** Whether this very message was started on its turn, and so the crash that followed is its own. */
-  async begun(envelope: Envelope, { sequence }: QueueMessage): Promise<boolean> {
+  /**
+   * Whether this very message was started on its turn, and who began it; `"unnamed"` where an older node did.
+   *
+   * @returns undefined where it was not
+   */
+  async begun(
+    envelope: Envelope,
+    { sequence }: QueueMessage,
+  ): Promise<Holder | "unnamed" | undefined> {
     const value = (await (await this.#store()).get(keyOf(envelope)))?.value as
-      { sequence?: unknown; generation?: unknown } | null | undefined;
-    return value?.sequence === sequence && value.generation === envelope.generation;
+      Partial<Record<"sequence" | "generation" | "node" | "instance", unknown>> | null | undefined;
+    if (value?.sequence !== sequence || value.generation !== envelope.generation) return undefined;
+    const { node, instance } = value;
+    return typeof node === "string" && typeof instance === "string"
+      ? { node, instance }
+      : "unnamed";
+  }
+
+  /**
+   * Whether the node that began a run died in it. One that lives lost its lease otherwise: it was frozen, or cut off, or waited for the server to take its
+   * outcome; nothing is proved against the job.
+   *
+   * @param since the server's clock, epoch milliseconds: a heartbeat after it counts
+   * @returns undefined where that is not known yet
+   */
+  async wasTakenDown(holder: Holder | "unnamed", since: number): Promise<boolean | undefined> {
+    if (holder === "unnamed") return true;
+    if (holder.instance === this.#self.instance) return false;
+    const fate = await fateOf(this.#broker, holder, since);
+    if (fate === "lives" || fate === "gone") return fate === "gone";
+    const waitedMs = (await this.#broker.serverNow()) - since;
+    return fate === "lost" && waitedMs >= this.#patienceMs ? true : undefined;
   }
 
   /** It ended with an outcome. A note that stays behind is of a message that never comes again. */

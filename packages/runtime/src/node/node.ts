@@ -5,6 +5,7 @@ import {
   EventBus,
   instrumentedBroker,
   MillraceError,
+  newJobId,
   Producer,
   recordError,
   type RunningJob,
@@ -117,6 +118,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     onCancel: (queue, id) => workers.find((worker) => worker.queue === queue)?.heedCancellation(id),
   });
   const recentEnds = new RecentEnds(broker, clock);
+  /** Of this life of the node: two that had one name are told apart by it. */
+  const instance = newJobId(clock.now());
   const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
   const host: ExecutionHost = {
     node: config.name,
@@ -131,7 +134,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     maskText: config.maskText,
     poisonAfter: config.poisonAfter,
     suspects: new Suspects(),
-    trials: new TrialRuns(broker),
+    trials: new TrialRuns(broker, { node: config.name, instance }, config.leaseMs),
     recentEnds,
     cancellations,
     sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
@@ -220,6 +223,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   if (metrics.onCollect !== undefined) sideServices.push(readings);
   const presence = nodePresence({
     config,
+    instance,
     workers,
     events,
     state: () => actor.getSnapshot().value,

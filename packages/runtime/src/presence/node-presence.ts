@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { type EventBus, newJobId, recordError, type Stoppable } from "@millrace/core";
+import { type EventBus, recordError, type Stoppable } from "@millrace/core";
 import type { NodeConfig } from "../node/node-options.ts";
 import type { NodeState } from "../node/node-machine.ts";
 import { createService, type Service } from "../service/service.ts";
@@ -9,6 +9,7 @@ import { Presence } from "./presence.ts";
 /** What the presence sees and moves of its node. */
 export interface PresentNode {
   readonly config: NodeConfig;
+  readonly instance: string;
   readonly workers: readonly QueueWorker[];
   readonly events: EventBus;
   readonly state: () => NodeState;
@@ -16,12 +17,19 @@ export interface PresentNode {
 }
 
 /** A node's presence in its fleet, as a service of the node. */
-export function nodePresence({ config, workers, events, state, stop }: PresentNode): Service {
+export function nodePresence({
+  config,
+  instance,
+  workers,
+  events,
+  state,
+  stop,
+}: PresentNode): Service {
   const { name, broker, clock, log, random } = config;
   const startedAt = clock.now();
   const presence = new Presence({
     node: name,
-    instance: newJobId(startedAt),
+    instance,
     broker,
     clock,
     log,

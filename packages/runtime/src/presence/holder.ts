@@ -1,0 +1,26 @@
+import type { Broker } from "@millrace/core";
+import { isLost, NODES_BUCKET, readNodeReport } from "./node-report.ts";
+
+/** A life of a node, by which it is known whether the node that began something is still there. */
+export interface Holder {
+  readonly node: string;
+  readonly instance: string;
+}
+
+/**
+ * Whether a node lives, by what it says of itself. `lives`: it has said so since; `gone`: it has said goodbye, or another has its name; `lost`: it has missed
+ * its heartbeats, as one that is cut off does too; `silent`: it has not had to say anything since.
+ *
+ * @param since the server's clock, epoch milliseconds
+ */
+export async function fateOf(
+  broker: Broker,
+  { node, instance }: Holder,
+  since: number,
+): Promise<"lives" | "gone" | "lost" | "silent"> {
+  const document = await (await broker.documents(NODES_BUCKET)).get(node);
+  const report = readNodeReport(document?.value);
+  if (document === undefined || report?.instance !== instance) return "gone";
+  if (document.updatedAt > since) return "lives";
+  return isLost(report, document, await broker.serverNow()) ? "lost" : "silent";
+}
