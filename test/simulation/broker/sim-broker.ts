@@ -305,10 +305,7 @@ export class SimBroker implements Broker {
     lease.end();
   }
 
-  #stepAct(
-    { message }: SimDelivery,
-    step: Exclude<SettlementStep, { do: "ack" }>,
-  ): () => void {
+  #stepAct({ message }: SimDelivery, step: Exclude<SettlementStep, { do: "ack" }>): () => void {
     const { server } = this.#line;
     switch (step.do) {
       case "requeue":
