@@ -50,6 +50,7 @@ test("the producer's fields stay, the settler's are at zero, and the generation 
     maxAttempts: 5,
     headers: { tenant: "t" },
     ...UNSETTLED,
+    life: 1,
     generation: 7,
   });
 });
