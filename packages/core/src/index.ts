@@ -125,11 +125,15 @@ export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
 export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-header.ts";
 export {
   CLAIM_LEASE_MS,
+  cleared,
+  CONTESTED_FOR_MS,
   FREED_MEMORY_MS,
-  givenWay,
+  isThrough,
+  letThrough,
   moved,
   readClaim,
   type StoredClaim,
+  successor,
   UNIQUE_BUCKET,
   type UniqueClaim,
   windowEnd,
@@ -138,7 +142,6 @@ export {
   type Claimed,
   mayBeReplaced,
   type Standing,
-  tooContended,
   UniqueClaims,
 } from "./unique/unique-claims.ts";
 export { UniqueKey } from "./unique/unique-key.ts";

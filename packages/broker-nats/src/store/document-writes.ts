@@ -52,12 +52,15 @@ export async function writeOnce(
   const stamped: Record<string, string> = { ...headers, [WRITE_NAME]: write };
   if (expected !== undefined) stamped[EXPECTED_SEQUENCE] = String(expected);
   const deadline = clock.monotonic() + ELECTIONS_MS;
+  /** An answer that did not come: the write may have been carried out. */
+  let lost: unknown;
   for (let doubtful = false; ; doubtful = true) {
     try {
       return (await publisher.publish(subject, data, stamped)).sequence;
     } catch (error) {
       const conflict = MillraceError.is(error, "conflict");
       const unanswered = MillraceError.is(error, "publish-timeout");
+      if (unanswered) lost ??= error;
       if (!unanswered && !(conflict && doubtful)) throw error;
       const last = await reads.last(stream, subject).catch(() => {
         throw unconfirmed(subject, error);
@@ -66,10 +69,15 @@ export async function writeOnce(
       if (clock.monotonic() > deadline) throw unconfirmed(subject, error);
       // Refused over the very revision that stands: the first copy is still on its way to a majority.
       const undecided = conflict && (last?.sequence ?? 0) === expected;
-      if (conflict && !undecided) throw error;
+      if (conflict && !undecided) throw overwritten(subject, lost);
       if (undecided) await sleep(clock, UNDECIDED_PAUSE_MS);
     }
   }
+}
+
+/** The answer got lost, and by now somebody else's write stands there. */
+function overwritten(subject: string, cause: unknown): MillraceError {
+  return new MillraceError("conflict", `${subject} was written by somebody else.`, { cause });
 }
 
 function unconfirmed(subject: string, cause: unknown): MillraceError {

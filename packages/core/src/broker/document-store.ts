@@ -19,7 +19,8 @@ export interface DocumentStore {
   /**
    * @param expected the revision the caller read, 0 for "must not exist", undefined for "whatever it is"
    * @returns the new revision
-   * @throws MillraceError `revision-conflict`
+   * @throws MillraceError `revision-conflict`; where an earlier copy of this very write may have been carried out and overwritten since, its
+   * answer lost, the `publish-timeout` is among the error's causes
    */
   put(key: string, value: unknown, expected?: number): Promise<number>;
   /** Removing what is gone is fine. @throws MillraceError `revision-conflict` */

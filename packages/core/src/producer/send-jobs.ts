@@ -117,9 +117,9 @@ async function resultOf(
   if (ticket.kind === "plain") return published;
   if (published.ok) {
     const conflict: UniqueConflict | undefined =
-      ticket.before === undefined
+      ticket.displaced === undefined
         ? undefined
-        : { kind: "replaced", key: ticket.key.key, id: ticket.before.id };
+        : { kind: "replaced", key: ticket.key.key, id: ticket.displaced };
     return { ...published, ...(conflict === undefined ? {} : { conflict }) };
   }
   if (NOT_STORED.has(published.error.code)) await giveBack(claims, ticket);

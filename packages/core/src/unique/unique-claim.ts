@@ -15,6 +15,11 @@ export const SEEN_FOR_MS = 300_000;
  * still told from one that came afterwards.
  */
 export const FREED_MEMORY_MS = 600_000;
+/**
+ * For how long the jobs of a key give way to each other, under `replace`, before one of them is let through.
+ * Otherwise a key that is enqueued faster than a node can start its job would never be served.
+ */
+export const CONTESTED_FOR_MS = 1_000;
 /** So many of the jobs that gave way are named in a claim, the latest first. */
 const REPLACED_KEPT = 16;
 
@@ -37,6 +42,16 @@ export interface UniqueClaim {
   readonly replaceable?: true;
   /** Jobs that gave way to this one, the latest first. */
   readonly replaced?: readonly string[];
+  /**
+   * Since when the jobs of the key have given way without a start, by the server's clock. Absent under
+   * `debounce`, where that is what was asked for.
+   */
+  readonly contested?: number;
+  /**
+   * A job that a node has let through: it gives way to nobody any more. A pending job counts as started from
+   * then on, so others may claim the key beside it. One at a time; cleared when a node meets it.
+   */
+  readonly through?: { readonly id: string; readonly since: number };
   /** Of a job that was brought back: records of earlier lives say nothing about this one. */
   readonly generation?: number;
 }
@@ -70,11 +85,51 @@ export function moved(
   { claim, since }: StoredClaim,
   state: "seen" | "started" | "freed",
 ): UniqueClaim {
-  return { ...claim, state, since };
+  if (state !== "freed") return { ...claim, state, since };
+  const { contested: _over, ...freed } = isThrough(claim, claim.id) ? cleared(claim) : claim;
+  return { ...freed, state, since };
+}
+
+/** Whether a job gives way to nobody any more, though it has not started. */
+export function isThrough({ through }: UniqueClaim, id: string): boolean {
+  return through?.id === id;
+}
+
+/** The same claim without its note of a job that was let through: that job has been met. */
+export function cleared({ through: _met, ...claim }: UniqueClaim): UniqueClaim {
+  return claim;
+}
+
+/**
+ * The claim with its job let through, where its key has been contested for long enough; else undefined. One
+ * that was let through before and never came blocks others for no longer than a freed key is remembered.
+ */
+export function letThrough({ claim, since, updatedAt }: StoredClaim): UniqueClaim | undefined {
+  const { id, state, contested, through } = claim;
+  const isWaiting = state === "claimed" || state === "seen";
+  if (!isWaiting || contested === undefined || updatedAt - contested < CONTESTED_FOR_MS)
+    return undefined;
+  if (through !== undefined && updatedAt - through.since < FREED_MEMORY_MS) return undefined;
+  return { ...claim, since, through: { id, since: updatedAt } };
+}
+
+/** What a claim takes over from the one in whose place it comes. */
+export function successor(
+  fresh: UniqueClaim,
+  by: StoredClaim,
+  { debounces }: { readonly debounces: boolean },
+): UniqueClaim {
+  const { claim, since } = by;
+  const { replaced, contested = since, through } = claim;
+  const carried = { ...fresh, ...(through === undefined ? {} : { through }) };
+  // It runs beside the new one, which only displaces those that gave way to it.
+  if (isThrough(claim, claim.id))
+    return { ...carried, ...(replaced === undefined ? {} : { replaced }) };
+  return { ...carried, replaced: givenWay(by), ...(debounces ? {} : { contested }) };
 }
 
 /** Those that give way to a claim which takes the place of this one. */
-export function givenWay({ claim }: StoredClaim): readonly string[] {
+function givenWay({ claim }: StoredClaim): readonly string[] {
   return [claim.id, ...(claim.replaced ?? [])].slice(0, REPLACED_KEPT);
 }
 

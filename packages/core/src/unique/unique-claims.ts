@@ -2,14 +2,16 @@ import type { Broker } from "../broker/broker.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { wasPerhapsWritten } from "../errors/perhaps-written.ts";
 import { progressOf, whereabouts } from "./job-trace.ts";
 import {
   CLAIM_LEASE_MS,
-  givenWay,
+  isThrough,
   moved,
   readClaim,
   SEEN_FOR_MS,
   type StoredClaim,
+  successor,
   UNIQUE_BUCKET,
   type UniqueClaim,
   windowEnd,
@@ -34,11 +36,23 @@ export type Claimed =
   | {
       readonly kind: "claimed";
       readonly revision: number;
-      /** The claim that gave way, as it has to stand again if nothing can be published in its place. */
+      /** The claim that stood before, as it has to stand again if nothing can be published in its place. */
       readonly before: UniqueClaim | undefined;
+      /** The job that gives way. */
+      readonly displaced?: string;
       /** An earlier try to enqueue this very job has made the claim: its message may be there. */
       readonly again?: true;
     };
+
+/** What became of a write to a claim. */
+export type Written =
+  | { readonly kind: "written"; readonly revision: number }
+  /**
+   * Another writer was first. `perhapsDone`: or else the write was carried out, its answer was lost, and
+   * somebody has written since. Then its author may have had the key, and must not take itself for a
+   * duplicate of whoever has it now.
+   */
+  | { readonly kind: "refused"; readonly perhapsDone: boolean };
 
 /** Each round somebody else wrote between a look and the write that follows it. */
 const ROUNDS = 100;
@@ -48,6 +62,8 @@ export class UniqueClaims {
   readonly #broker: Broker;
   /** Once it is open: asked for several times a job. */
   #opened: DocumentStore | undefined;
+  /** Looks for jobs that are under way, by claim. */
+  readonly #looks = new Map<string, ReturnType<typeof whereabouts>>();
 
   constructor(broker: Broker) {
     this.#broker = broker;
@@ -83,25 +99,31 @@ export class UniqueClaims {
     // An enqueue that is repeated, its first answer lost, has claimed the key already.
     if (claim.id === fresh.id && claim.state !== "freed")
       return { kind: "claimed", revision, before: undefined, again: true };
-    const standing = await this.standing(key, stored, { verifyYoung: false });
+    const standing = await this.standing(key, stored, { young: "held" });
     switch (standing.kind) {
       case "changed":
         return undefined;
       case "free": {
-        const taken = await this.write(key, fresh, revision);
-        return taken === undefined
-          ? undefined
-          : { kind: "claimed", revision: taken, before: undefined };
+        // A job that was let through is still to be met.
+        const { through } = claim;
+        const carries = through !== undefined;
+        const next = carries ? { ...fresh, through } : fresh;
+        const taken = await this.write(key, next, revision);
+        if (taken === undefined) return undefined;
+        return { kind: "claimed", revision: taken, before: carries ? claim : undefined };
       }
       case "undecided":
         return { kind: "kept", id: claim.id };
       case "held": {
         if (plan.onConflict === "keep" || !mayBeReplaced(standing.by))
           return { kind: "kept", id: claim.id };
-        const successor = { ...fresh, replaced: givenWay(standing.by) };
-        const taken = await this.write(key, successor, standing.by.revision);
+        const debounces = typeof plan.onConflict === "object";
+        const next = successor(fresh, standing.by, { debounces });
+        const taken = await this.write(key, next, standing.by.revision);
+        if (taken === undefined) return undefined;
         const before = { ...claim, since: stored.since };
-        return taken === undefined ? undefined : { kind: "claimed", revision: taken, before };
+        const displaced = isThrough(claim, claim.id) ? {} : { displaced: claim.id };
+        return { kind: "claimed", revision: taken, before, ...displaced };
       }
     }
   }
@@ -121,12 +143,13 @@ export class UniqueClaims {
    * Whether another job's claim still stands. The server's clock decides, and what is known of the job: a claim whose job was never published, or has
    * ended without anybody freeing the key, stands no longer.
    *
-   * @param options.verifyYoung whether to look for the job of a claim that was made a moment ago, instead of waiting for its lease to end
+   * @param options.young what is said of a claim that was made a moment ago and whose job nobody has seen: that it holds, that it is not
+   * known yet, or what a look for its job shows, which reads the queue through
    */
   async standing(
     key: UniqueKey,
     stored: StoredClaim,
-    { verifyYoung }: { readonly verifyYoung: boolean },
+    { young: of }: { readonly young: "held" | "undecided" | "look" },
   ): Promise<Standing> {
     const { claim, updatedAt } = stored;
     if (claim.state === "freed") return { kind: "free", since: updatedAt };
@@ -148,12 +171,25 @@ export class UniqueClaims {
     }
     if (claim.state !== "claimed" && ageMs < SEEN_FOR_MS) return { kind: "held", by: stored };
     const young = claim.state === "claimed" && ageMs < CLAIM_LEASE_MS;
-    if (young && !verifyYoung) return { kind: "held", by: stored };
-    const where = await whereabouts(this.#broker, key.queue, stored);
+    if (young && of === "held") return { kind: "held", by: stored };
+    if (young && of === "undecided") return { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs };
+    const where = await this.#lookFor(key, stored);
     if (where === "there") return this.#seen(key, stored);
     // What it has left behind is judged at the next look.
     if (where === "ended") return { kind: "changed" };
     return young ? { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs } : { kind: "free" };
+  }
+
+  /** Those that ask at the same time read the queue once. */
+  #lookFor(key: UniqueKey, stored: StoredClaim): ReturnType<typeof whereabouts> {
+    const name = `${key.document} ${stored.revision}`;
+    const under = this.#looks.get(name);
+    if (under !== undefined) return under;
+    const look = whereabouts(this.#broker, key.queue, stored).finally(() =>
+      this.#looks.delete(name),
+    );
+    this.#looks.set(name, look);
+    return look;
   }
 
   /** Noted in the claim, so that the queue is read through once and not for each contender. */
@@ -181,12 +217,19 @@ export class UniqueClaims {
    * @returns the new revision, or undefined where another writer was first
    */
   async write(key: UniqueKey, claim: UniqueClaim, expected: number): Promise<number | undefined> {
+    const written = await this.tryToWrite(key, claim, expected);
+    return written.kind === "written" ? written.revision : undefined;
+  }
+
+  /** The same, for who has to know whether its own write may have been carried out. */
+  async tryToWrite(key: UniqueKey, claim: UniqueClaim, expected: number): Promise<Written> {
     const documents = this.#opened ?? (await this.#open());
     try {
-      return await documents.put(key.document, claim, expected);
+      const revision = await documents.put(key.document, claim, expected);
+      return { kind: "written", revision };
     } catch (error) {
-      if (MillraceError.is(error, "revision-conflict")) return undefined;
-      throw error;
+      if (!MillraceError.is(error, "revision-conflict")) throw error;
+      return { kind: "refused", perhapsDone: wasPerhapsWritten(error) };
     }
   }
 
@@ -204,13 +247,21 @@ export class UniqueClaims {
   }
 }
 
-/** A job that holds its key while it runs is replaced only where its start is noted, which its own producer has to have asked for. */
+/**
+ * A job that holds its key while it runs is replaced only where its start is noted, which its own producer has to have asked for. One that
+ * was let through is not: where it holds its key until it has ended, the next is kept.
+ */
 export function mayBeReplaced({ claim }: StoredClaim): boolean {
   const unstarted = claim.state === "claimed" || claim.state === "seen";
-  return unstarted && (claim.while === "pending" || claim.replaceable === true);
+  const endsAtStart = claim.while === "pending";
+  return (
+    unstarted &&
+    (endsAtStart || claim.replaceable === true) &&
+    (endsAtStart || !isThrough(claim, claim.id))
+  );
 }
 
-export function tooContended({ queue, key }: UniqueKey): MillraceError {
+function tooContended({ queue, key }: UniqueKey): MillraceError {
   return new MillraceError(
     "revision-conflict",
     `The unique key ${JSON.stringify(key)} of queue ${queue} changed hands at each of ${ROUNDS} looks. Try again.`,

@@ -1,17 +1,44 @@
 import type { StoredClaim, UniqueClaims, UniqueKey } from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
-import { judgeMeeting, judgeStanding, type Judged, type Verdict } from "./judge-meeting.ts";
+import {
+  displaces,
+  givesWay,
+  isContested,
+  judgeMeeting,
+  judgeStanding,
+  type Judged,
+  type Verdict,
+} from "./judge-meeting.ts";
 
-/** One read where the key is the job's own or nobody's; more only against another job's claim. */
+/** Jobs that this node has had in its hands. */
+export interface Witness {
+  /** Whether one of them came later than this job, of those that want its key. */
+  readonly overtaken: (key: UniqueKey, met: Meeting, stored: StoredClaim) => boolean;
+}
+
+const NOBODY: Witness = { overtaken: () => false };
+
+/**
+ * One read where the key is the job's own or nobody's; more only against another job's claim.
+ *
+ * A job never gives way to one that does not exist. Where jobs displace each other, the holder changes faster
+ * than a queue is read through, so the queue isn't read: one of them that this node has met is proof enough,
+ * and without it the job is deferred for a moment.
+ */
 export async function judgeByClaims(
   claims: UniqueClaims,
   key: UniqueKey,
   met: Meeting,
+  witness: Witness = NOBODY,
 ): Promise<Judged> {
   const verdict = judgeMeeting(await claims.read(key), met);
   if (verdict.do !== "ask") return verdict;
-  const standing = await claims.standing(key, verdict.stored, { verifyYoung: true });
-  return judgeStanding(verdict.stored, standing, met);
+  const { stored } = verdict;
+  const contested = isContested(stored);
+  if (contested && !displaces(met, stored) && witness.overtaken(key, met, stored))
+    return givesWay(stored, met);
+  const young = contested ? "undecided" : "look";
+  return judgeStanding(stored, await claims.standing(key, stored, { young }), met);
 }
 
 /**
@@ -23,10 +50,11 @@ export async function judgePeeked(
   key: UniqueKey,
   peeked: StoredClaim | undefined,
   met: Meeting,
+  witness: Witness = NOBODY,
 ): Promise<Judged> {
   const verdict = judgeMeeting(peeked, met);
   const holdsIt = peeked?.claim.id === met.id && peeked.claim.state !== "freed";
-  return isGood(verdict, holdsIt) ? verdict : judgeByClaims(claims, key, met);
+  return isGood(verdict, holdsIt) ? verdict : judgeByClaims(claims, key, met, witness);
 }
 
 function isGood(verdict: Verdict, holdsIt: boolean): verdict is Judged {

@@ -1,9 +1,11 @@
 import {
-  givenWay,
+  cleared,
+  isThrough,
   mayBeReplaced,
   moved,
   type Standing,
   type StoredClaim,
+  successor,
   type UniqueClaim,
   windowEnd,
 } from "@millrace/core";
@@ -17,7 +19,9 @@ export type Judged =
   | { readonly do: "pass"; readonly frees: StoredClaim | undefined }
   /** It may run once this is written at that revision (0: where there is nothing). */
   | { readonly do: "take"; readonly claim: UniqueClaim; readonly expected: number }
-  /** Likewise, but it waits until then. */
+  /** It was let through, so it may run; this is to be written, as nobody need let it through any more. */
+  | { readonly do: "go-through"; readonly claim: UniqueClaim; readonly expected: number }
+  /** As `take`, but it waits until then. */
   | {
       readonly do: "wait";
       readonly claim: UniqueClaim;
@@ -25,11 +29,15 @@ export type Judged =
       readonly untilMs: number;
     }
   /** It is settled without a run. */
-  | { readonly do: "cancel"; readonly reason: string }
+  | { readonly do: "cancel"; readonly reason: string; readonly stored: StoredClaim }
   /** It stays for another look, as it can't be known yet. */
-  | { readonly do: "defer"; readonly untilMs: number }
+  | { readonly do: "defer"; readonly untilMs: number; readonly stored: StoredClaim }
   /** Somebody else wrote meanwhile: read again. */
   | { readonly do: "again" };
+
+/** Between two looks of a job that can't be decided yet. */
+const ASIDE_MS = 250;
+const ASIDE_MOST_MS = 2_000;
 
 const PASS: Judged = { do: "pass", frees: undefined };
 
@@ -42,6 +50,8 @@ export function judgeMeeting(stored: StoredClaim | undefined, met: Meeting): Ver
     return met.earlier !== "none" && met.while !== "running" ? PASS : take(fresh(met), 0, met);
   }
   if (stored.claim.id === met.id) return own(stored, met);
+  if (isThrough(stored.claim, met.id) && met.while === "pending")
+    return { do: "go-through", claim: unmarked(stored), expected: stored.revision };
   return stored.claim.state === "freed" ? afterFreed(stored, met) : againstHolder(stored, met);
 }
 
@@ -66,20 +76,22 @@ export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meet
     case "changed":
       return { do: "again" };
     case "undecided":
-      return { do: "defer", untilMs: met.now + standing.leftMs };
+      return {
+        do: "defer",
+        untilMs: met.now + (isContested(stored) ? asideMs(met, standing) : standing.leftMs),
+        stored,
+      };
     case "free":
       return met.earlier !== "none" ||
         standing.since === undefined ||
         standing.since <= met.enqueuedAt
         ? take(fresh(met), stored.revision, met)
-        : { do: "cancel", reason: wasHeld(stored, met) };
+        : { do: "cancel", reason: wasHeld(stored, met), stored };
     case "held": {
       const { by } = standing;
-      if (by.claim.replaced?.includes(met.id) === true)
-        return { do: "cancel", reason: replacedBy(by) };
-      if (met.onConflict === "keep" || !isLater(met, by) || !mayBeReplaced(by))
-        return { do: "cancel", reason: `Its unique key is held by ${by.claim.id}.` };
-      return take({ ...fresh(met), replaced: givenWay(by) }, by.revision, met);
+      if (!displaces(met, by)) return givesWay(by, met);
+      const debounces = typeof met.onConflict === "object";
+      return take(successor(fresh(met), by, { debounces }), by.revision, met);
     }
   }
 }
@@ -109,8 +121,38 @@ function afterFreed(stored: StoredClaim, met: Meeting): Judged {
   const isNewer = met.onConflict !== "keep" && isLater(met, stored);
   const isReplaced = stored.claim.replaced?.includes(met.id) === true;
   if (!mayRunAgain && (isReplaced || (met.enqueuedAt < updatedAt && !isNewer)))
-    return { do: "cancel", reason: wasHeld(stored, met) };
+    return { do: "cancel", reason: wasHeld(stored, met), stored };
   return take(fresh(met), revision, met);
+}
+
+/** Whether a job that came later takes the key of one that waits. */
+export function displaces(met: Meeting, by: StoredClaim): boolean {
+  if (by.claim.replaced?.includes(met.id) === true) return false;
+  return met.onConflict !== "keep" && isLater(met, by) && mayBeReplaced(by);
+}
+
+/** It is settled in favour of the holder, or of another that came later than it. */
+export function givesWay(by: StoredClaim, { id }: Meeting): Judged {
+  const reason =
+    by.claim.replaced?.includes(id) === true
+      ? replacedBy(by)
+      : `Its unique key is held by ${by.claim.id}.`;
+  return { do: "cancel", reason, stored: by };
+}
+
+/** Whether jobs displace each other there, so that its holder may be another at every look. */
+export function isContested({ claim: { replaced, state } }: StoredClaim): boolean {
+  return replaced !== undefined && (state === "claimed" || state === "seen");
+}
+
+/** Short for a job that has just come, so that it is settled soon; longer and longer for one that has waited. */
+function asideMs({ now, enqueuedAt }: Meeting, { leftMs }: { readonly leftMs: number }): number {
+  return Math.min(leftMs, ASIDE_MOST_MS, Math.max(ASIDE_MS, Math.ceil((now - enqueuedAt) / 2)));
+}
+
+/** The claim as it stands, without its note of the job that was met. */
+function unmarked({ claim, since }: StoredClaim): UniqueClaim {
+  return { ...cleared(claim), since };
 }
 
 /** Whether a job was enqueued after the one that has the claim. Several fit into a millisecond. */

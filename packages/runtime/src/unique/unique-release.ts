@@ -20,6 +20,9 @@ export interface UniqueReleaseHost {
   readonly clock: Clock;
 }
 
+/** Each round somebody else wrote in between. What is left undone is judged when the job is due. */
+const ROUNDS = 20;
+
 /**
  * Frees the key of a job that has ended, whatever its end: success, death, cancellation, expiry, also of a job that never came to the gate. Before
  * the ack: a crash in between brings the message back, and with it this.
@@ -69,7 +72,7 @@ export class UniqueRelease implements SettlementHook {
   /** As at the gate, but the job has not come so far. Where the key is another's, that is judged when the job is due. */
   async #claimEarly(key: UniqueKey, met: Meeting): Promise<void> {
     const { claims } = this.#host;
-    for (;;) {
+    for (let round = 0; round < ROUNDS; round += 1) {
       const verdict = await judgeByClaims(claims, key, met);
       if (verdict.do === "again") continue;
       if (verdict.do !== "take" && verdict.do !== "wait") return;

@@ -1,0 +1,62 @@
+import type { StoredClaim, UniqueKey } from "@millrace/core";
+import type { Meeting } from "./job-meeting.ts";
+import type { Witness } from "./judge-by-claims.ts";
+
+/** Of one key. */
+const MEETINGS_KEPT = 16;
+const KEYS_KEPT = 1_000;
+
+type Seen = Pick<Meeting, "enqueuedAt" | "sequence">;
+
+/**
+ * The jobs with unique keys that a node had in its hands last. A job that was met is there, or has run: one
+ * that came before it may give way to it.
+ */
+export class RecentMeetings implements Witness {
+  /** The latest last, keys as well as the jobs of each. */
+  readonly #keys = new Map<string, Map<string, Seen>>();
+
+  note({ document }: UniqueKey, { id, enqueuedAt, sequence }: Meeting): void {
+    const jobs = this.#keys.get(document) ?? new Map<string, Seen>();
+    // What a runtime's message shows of a job's time is less exact than what the first has shown.
+    const known = jobs.get(id);
+    jobs.delete(id);
+    jobs.set(id, known ?? { enqueuedAt, sequence });
+    dropOldest(jobs, MEETINGS_KEPT);
+    this.#keys.delete(document);
+    this.#keys.set(document, jobs);
+    dropOldest(this.#keys, KEYS_KEPT);
+  }
+
+  overtaken({ document }: UniqueKey, met: Meeting, stored: StoredClaim): boolean {
+    const rank = rankOf(met.id, stored);
+    for (const [id, seen] of this.#keys.get(document) ?? []) {
+      if (id === met.id) continue;
+      const other = rankOf(id, stored);
+      if (other < rank || (other === rank && isLater(seen, met))) return true;
+    }
+    return false;
+  }
+}
+
+/** In the order of the claims, the latest first: the holder, then those that gave way to it, then all others. */
+function rankOf(id: string, { claim }: StoredClaim): number {
+  if (claim.id === id) return -1;
+  const place = claim.replaced?.indexOf(id) ?? -1;
+  return place === -1 ? Number.POSITIVE_INFINITY : place;
+}
+
+function isLater(one: Seen, other: Seen): boolean {
+  if (one.enqueuedAt !== other.enqueuedAt) return one.enqueuedAt > other.enqueuedAt;
+  return (
+    one.sequence !== undefined && other.sequence !== undefined && one.sequence > other.sequence
+  );
+}
+
+function dropOldest(map: Map<string, unknown>, kept: number): void {
+  if (map.size <= kept) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
+}
