@@ -1,6 +1,6 @@
 import { CONTROLS_BUCKET, type Broker, type EnqueueResult, queueClosed } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { lookUpStream } from "./publish/stream-lookup.ts";
+import { lookUpStreamPatiently } from "./publish/stream-lookup.ts";
 import type { Names } from "./topology/subjects.ts";
 
 /**
@@ -20,7 +20,7 @@ export async function explainClosed(
   /** With what is known of who closed them. */
   const closed = new Map<string, unknown>();
   for (const queue of missing)
-    if ((await lookUpStream(nc, names.requeue(queue, undefined))) === "exists")
+    if ((await lookUpStreamPatiently(nc, names.requeue(queue, undefined))) === "exists")
       closed.set(queue, await controlsOf(queue, documents));
   return results.map((result) =>
     isMissing(result) && closed.has(result.queue)

@@ -1,6 +1,6 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
-import { lookUpStream } from "./stream-lookup.ts";
+import { lookUpStream, lookUpStreamPatiently } from "./stream-lookup.ts";
 
 /** A server that gives these answers in turn: the names of the streams, or what is thrown. */
 function server(cluster: string | undefined, ...answers: readonly (readonly string[] | Error)[]) {
@@ -26,4 +26,27 @@ test.each([
   ],
 ])("%s", async (_what, nc, found) => {
   expect(await lookUpStream(nc, "millrace.jobs.mail", 1)).toBe(found);
+});
+
+test.each([
+  [
+    "silence of a cluster is an election",
+    server("c", new Error("timeout"), ["queue-mail"]),
+    "exists",
+  ],
+  [
+    "and so is one after an answer",
+    server("c", [], new Error("timeout"), ["queue-mail"]),
+    "exists",
+  ],
+  ["nobody takes over from a single server", server(undefined, new Error("timeout")), "unknown"],
+])("for who has to know, %s", async (_what, nc, found) => {
+  const options = { againMs: 1, patienceMs: 1_000 };
+  expect(await lookUpStreamPatiently(nc, "millrace.requeue.mail", options)).toBe(found);
+});
+
+test("silence that lasts ends with the patience", async () => {
+  const silent = server("c", ...Array.from({ length: 1_000 }, () => new Error("timeout")));
+  const options = { againMs: 1, patienceMs: 20 };
+  expect(await lookUpStreamPatiently(silent, "millrace.requeue.mail", options)).toBe("unknown");
 });

@@ -1,7 +1,7 @@
 import { type NatsConnection, NoRespondersError, RequestError } from "@nats-io/nats-core";
+import { ELECTIONS_MS, isClustered } from "../connection/patient-connection.ts";
 import { machineOf } from "../machine/machine.ts";
 import { quietSleep } from "../machine/timers.ts";
-import { isClustered } from "../connection/patient-connection.ts";
 
 /**
  * Why nobody answered a publish. `exists`: a stream takes the subject, so its leader is being elected; `not-permitted`: this connection may not ask;
@@ -22,6 +22,25 @@ export async function lookUpStream(
   if (found !== "absent" || !isClustered(nc)) return found;
   await quietSleep(machineOf(nc).clock, againMs);
   return ask(nc, subject);
+}
+
+/**
+ * The same for who has to know: in a cluster, where nobody could say, it is asked again until two elections may be over. The
+ * leader of the streams' names may die between one question and the next.
+ */
+export async function lookUpStreamPatiently(
+  nc: NatsConnection,
+  subject: string,
+  { againMs = AGAIN_MS, patienceMs = ELECTIONS_MS }: { againMs?: number; patienceMs?: number } = {},
+): Promise<StreamLookup> {
+  const { clock } = machineOf(nc);
+  const deadline = clock.monotonic() + patienceMs;
+  for (;;) {
+    const found = await lookUpStream(nc, subject, againMs);
+    const isSilence = found === "unknown" || found === "no-jetstream";
+    if (!isSilence || !isClustered(nc) || clock.monotonic() > deadline) return found;
+    await quietSleep(clock, againMs);
+  }
 }
 
 async function ask(nc: NatsConnection, subject: string): Promise<StreamLookup> {
