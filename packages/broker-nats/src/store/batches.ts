@@ -5,20 +5,30 @@ import {
   decodeBody,
   encodeMsgpack,
   type EndedMember,
+  type JobRef,
   type Lease,
   type MillraceError,
 } from "@millrace/core";
+import type { StoredMsg } from "@nats-io/jetstream";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import { batchStream } from "../topology/streams.ts";
-import { nextMessage } from "./next-message.ts";
+import { headersOf, nextMessage } from "./next-message.ts";
 import { readSubjects } from "./read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 const MSGPACK = "application/msgpack";
 const NOTHING = new Uint8Array();
+/** Which queue's job it is. Absent in what an earlier version wrote, which counts an id of any queue. */
+const QUEUE_HEADER = "Millrace-Queue";
+
+/** A job's place in a batch: a token of its subject. */
+interface Place {
+  readonly state: "open" | "ended";
+  readonly token: string;
+}
 
 /**
  * Batches in one stream: a message for each batch, one for each of its jobs that has not ended, one for each that has. A subject holds one
@@ -42,50 +52,82 @@ export class NatsBatches implements BatchStore {
     await this.#publisher.publish(this.#server.names.batch(batch.id), data, undefined);
   }
 
-  async join(batch: string, ids: readonly string[]): Promise<void> {
+  async join(batch: string, members: readonly JobRef[]): Promise<void> {
     const { names } = this.#server;
-    const ended = new Set((await this.ended(batch)).map(({ id }) => id));
-    const messages = ids
-      .filter((id) => !ended.has(id))
-      .map((id) => ({ subject: names.batchMember(batch, id), data: NOTHING, headers: undefined }));
+    const ended = new Map((await this.#ended(batch)).map((one) => [one.token, one.end]));
+    const joining = tokensOf(members).filter(({ token }) => mayJoin(ended.get(token)));
+    const messages = joining.map(({ token, queue }) => ({
+      subject: names.batchMember(batch, token),
+      data: NOTHING,
+      headers: { [QUEUE_HEADER]: queue },
+    }));
     const failures = await this.#publisher.publishMany<MillraceError | undefined>(messages, {
       stored: () => undefined,
       failed: (error) => error,
     });
     const failure = failures.find((error) => error !== undefined);
     if (failure !== undefined) throw failure;
+    // It was refused, and is in the batch once more.
+    for (const { token } of joining)
+      if (ended.has(token)) await this.#purge(names.batchEnded(batch, token));
   }
 
   async leave(
     batch: string,
-    id: string,
+    member: JobRef,
     end: BatchEnd,
     { lease }: { readonly lease?: Lease } = {},
   ): Promise<boolean> {
     const { names } = this.#server;
-    const revoked = revokedWith(lease, `the job ${id} leaves its batch`);
-    // Ended first: whoever sees no member left must see how each has ended.
-    await this.#publisher.publish(
-      names.batchEnded(batch, id),
-      encodeMsgpack(end),
-      undefined,
-      revoked,
-    );
-    await this.#purge(names.batchMember(batch, id));
-    return (await this.#first(names.batchMember(batch, "*"))) !== undefined;
+    const place = await this.#placeOf(batch, member);
+    if (place === undefined) return true;
+    if (place.state === "open") {
+      const revoked = revokedWith(lease, `the job ${member.id} leaves its batch`);
+      // Ended first: whoever sees no member left must see how each has ended.
+      await this.#publisher.publish(
+        names.batchEnded(batch, place.token),
+        encodeMsgpack(end),
+        { [QUEUE_HEADER]: member.queue },
+        revoked,
+      );
+      await this.#purge(names.batchMember(batch, place.token));
+    }
+    return (await this.#first(names.batchMember(batch, ">"))) !== undefined;
+  }
+
+  /** Where a job stands in a batch: it may have left before. Undefined where it never joined. */
+  async #placeOf(batch: string, { queue, id }: JobRef): Promise<Place | undefined> {
+    const { names } = this.#server;
+    for (const token of [id, `${queue}.${id}`]) {
+      if (isOf(await this.#first(names.batchMember(batch, token)), queue))
+        return { state: "open", token };
+      if (isOf(await this.#first(names.batchEnded(batch, token)), queue))
+        return { state: "ended", token };
+    }
+    return undefined;
   }
 
   async find(batch: string): Promise<Batch | undefined> {
-    const data = await this.#first(this.#server.names.batch(batch));
-    return data === undefined ? undefined : (decodeBody(data, MSGPACK) as Batch);
+    const stored = await this.#first(this.#server.names.batch(batch));
+    return stored === undefined ? undefined : (decodeBody(stored.data, MSGPACK) as Batch);
   }
 
   async ended(batch: string): Promise<readonly EndedMember[]> {
+    return (await this.#ended(batch)).map(({ token, end }) => ({
+      id: token.slice(token.lastIndexOf(".") + 1),
+      end,
+    }));
+  }
+
+  async #ended(
+    batch: string,
+  ): Promise<readonly { readonly token: string; readonly end: BatchEnd }[]> {
     const { nc, jsm, names } = this.#server;
-    const range = { stream: names.batchStream, filter: names.batchEnded(batch, "*") };
+    const range = { stream: names.batchStream, filter: names.batchEnded(batch, ">") };
+    const start = names.batchEnded(batch, "").length;
     const members = (await readSubjects(nc, jsm, range)).values();
     return [...members].map(({ subject, data }) => ({
-      id: subject.slice(subject.lastIndexOf(".") + 1),
+      token: subject.slice(start),
       end: decodeBody(data, MSGPACK) as BatchEnd,
     }));
   }
@@ -95,7 +137,7 @@ export class NatsBatches implements BatchStore {
     return request(`count the jobs of the batch ${batch}`, async () => {
       try {
         const { state } = await jsm.streams.info(names.batchStream, {
-          subjects_filter: names.batchMember(batch, "*"),
+          subjects_filter: names.batchMember(batch, ">"),
         });
         return Object.keys(state.subjects ?? {}).length;
       } catch (error) {
@@ -109,16 +151,13 @@ export class NatsBatches implements BatchStore {
   async remove(batch: string): Promise<void> {
     const { names } = this.#server;
     await this.#purge(names.batch(batch));
-    await this.#purge(names.batchMember(batch, "*"));
-    await this.#purge(names.batchEnded(batch, "*"));
+    await this.#purge(names.batchMember(batch, ">"));
+    await this.#purge(names.batchEnded(batch, ">"));
   }
 
-  #first(subject: string): Promise<Uint8Array | undefined> {
+  #first(subject: string): Promise<StoredMsg | undefined> {
     const { jsm, names } = this.#server;
-    return request(
-      "look at a batch",
-      async () => (await nextMessage(jsm, names.batchStream, 1, subject))?.data,
-    );
+    return request("look at a batch", () => nextMessage(jsm, names.batchStream, 1, subject));
   }
 
   #purge(filter: string): Promise<void> {
@@ -143,4 +182,30 @@ export class NatsBatches implements BatchStore {
     });
     return this.#stream;
   }
+}
+
+/** A job's id, as earlier versions have it; with its queue before it where another member of the batch has the same. */
+function tokensOf(
+  members: readonly JobRef[],
+): readonly { readonly token: string; readonly queue: string }[] {
+  const queues = new Map<string, string>();
+  const shared = new Set<string>();
+  for (const { id, queue } of members) {
+    if ((queues.get(id) ?? queue) !== queue) shared.add(id);
+    queues.set(id, queue);
+  }
+  return members.map(({ id, queue }) => ({
+    token: shared.has(id) ? `${queue}.${id}` : id,
+    queue,
+  }));
+}
+
+function mayJoin(ended: BatchEnd | undefined): boolean {
+  return ended === undefined || ended === "refused";
+}
+
+function isOf(stored: StoredMsg | undefined, queue: string): boolean {
+  if (stored === undefined) return false;
+  const of = headersOf(stored)[QUEUE_HEADER.toLowerCase()];
+  return of === undefined || of === queue;
 }

@@ -197,14 +197,14 @@ export class Names {
     return `${this.namespace}.batch.${batch}`;
   }
 
-  /** A job that has not ended. */
-  batchMember(batch: string, id: string): string {
-    return `${this.namespace}.batch.${batch}.job.${id}`;
+  /** A job that has not ended; `>` for all. */
+  batchMember(batch: string, token: string): string {
+    return `${this.namespace}.batch.${batch}.job.${token}`;
   }
 
-  /** A job that has. */
-  batchEnded(batch: string, id: string): string {
-    return `${this.namespace}.batch.${batch}.ended.${id}`;
+  /** A job that has; `>` for all. */
+  batchEnded(batch: string, token: string): string {
+    return `${this.namespace}.batch.${batch}.ended.${token}`;
   }
 
   /** Where the release of a lock is told to those who wait for it. */

@@ -1,4 +1,4 @@
-import type { Envelope } from "../envelope/envelope.ts";
+import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { Lease } from "./broker.ts";
 
@@ -21,24 +21,24 @@ export interface EndedMember {
 }
 
 /**
- * Which jobs of a batch have not ended. A set of ids, never a counter: whatever is repeated, by a crash or a redelivery, is the same
+ * Which jobs of a batch have not ended. A set of jobs by queue and id, never a counter: whatever is repeated, by a crash or a redelivery, is the same
  * again. Every call is confirmed before it resolves.
  */
 export interface BatchStore {
   /** Creates the batch, or writes it again. Idempotent. */
   open(batch: Batch): Promise<void>;
-  /** These jobs belong to it. One that has ended already stays ended. */
-  join(batch: string, ids: readonly string[]): Promise<void>;
+  /** These jobs belong to it, and no others. One that has ended already stays ended; one that was refused may still come. */
+  join(batch: string, members: readonly JobRef[]): Promise<void>;
   /**
-   * The job has ended.
+   * The job has ended. Anybody can name a batch in a job: one that did not join, or a batch that is not known, changes nothing and writes nothing.
    *
    * @param options.lease of the delivery that is settled by it: once it is lost, nothing is sent any more
-   * @returns whether others have not
+   * @returns whether others have not; true where it did not belong to the batch, which is then none of its business
    * @throws MillraceError `lease-lost`
    */
   leave(
     batch: string,
-    id: string,
+    member: JobRef,
     end: BatchEnd,
     options?: { readonly lease?: Lease },
   ): Promise<boolean>;

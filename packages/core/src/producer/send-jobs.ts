@@ -9,7 +9,7 @@ import type { UniqueConflict } from "../unique/unique-plan.ts";
 import { type EnqueueItemResult, unanswered } from "./enqueue-many.ts";
 import type { PreparedJob } from "./prepare-job.ts";
 
-/** Errors after which a message certainly is not stored: its key can be given back at once. */
+/** Errors after which a message certainly is not stored. After any other it may be. */
 const NOT_STORED: ReadonlySet<ErrorCode> = new Set([
   "queue-not-found",
   "queue-closed",
@@ -18,9 +18,15 @@ const NOT_STORED: ReadonlySet<ErrorCode> = new Set([
   "permission-denied",
   "unserializable-payload",
   "invalid-header",
+  "invalid-name",
   "invalid-message",
   "jetstream-disabled",
 ]);
+
+/** Whether a job that could not be enqueued is certainly not stored. */
+export function isNotStored({ code }: MillraceError): boolean {
+  return NOT_STORED.has(code);
+}
 
 /** What is to be done about one job: it has nothing to claim, it has its key, another has, or it could not be asked. */
 type Ticket =
@@ -122,7 +128,7 @@ async function resultOf(
         : { kind: "replaced", key: ticket.key.key, id: ticket.displaced };
     return { ...published, ...(conflict === undefined ? {} : { conflict }) };
   }
-  if (NOT_STORED.has(published.error.code)) await giveBack(claims, ticket);
+  if (isNotStored(published.error)) await giveBack(claims, ticket);
   return published;
 }
 

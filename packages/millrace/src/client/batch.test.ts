@@ -133,3 +133,47 @@ test("a crash between the last job's record and its ack: recalled, and one callb
   expect(crashes).toBeLessThan(0);
   expect(reports).toMatchObject([{ batch: { total: 1, succeeded: 1 } }]);
 });
+
+test("a job that may be stored is not counted as refused: made again, the batch tells what is true", async () => {
+  const { t, reports } = await runtime((n) => n);
+  await using _ = t;
+  const make = () =>
+    t.client.batch(pages(3), { id: "b", callback: { job: report, input: { day: "d" } } });
+  const lost = new MillraceError("publish-timeout", "no answer");
+  for (let n = 0; n < 3; n += 1) t.broker.failNext("enqueue", lost);
+  await expect(make()).rejects.toMatchObject({
+    code: "publish-timeout",
+    message: expect.stringMatching(/3 of the 3 jobs of the batch b .*same id/) as string,
+  });
+  await t.drain();
+  expect(reports).toEqual([]);
+  const batch = await make();
+  await t.drain();
+  expect(await batch.result()).toBe("3 of 3 on d");
+  expect(reports).toMatchObject([{ batch: { total: 3, succeeded: 3, refused: 0 } }]);
+});
+
+test("a job that was refused, and is taken when the batch is made again, counts as it ends", async () => {
+  const { t, reports } = await runtime((n) => n);
+  await using _ = t;
+  const planned = [...pages(2), planJob(page, { n: 9 }, { id: "late", delay: "1h" })];
+  const make = () =>
+    t.client.batch(planned, { id: "b", callback: { job: report, input: { day: "d" } } });
+  t.broker.failNext("enqueue", new MillraceError("queue-full", "no room"));
+  expect((await make()).refused).toMatchObject([{ id: "p0" }]);
+  expect((await make()).refused).toEqual([]);
+  await t.drain();
+  expect(reports).toMatchObject([{ batch: { total: 3, succeeded: 3, refused: 0 } }]);
+});
+
+test("a job of another queue with a member's id is no member", async () => {
+  const { t, reports } = await runtime((n) => n);
+  await using _ = t;
+  const later = { id: "p0", delay: "1h" } as const;
+  const batch = await t.client.batch([planJob(page, { n: 0 }, later)], {
+    id: "b",
+    callback: { job: report, input: { day: "d" } },
+  });
+  await t.broker.batches.leave("b", { id: "p0", queue: "mail" }, "succeeded");
+  expect([await batch.left(), reports.length]).toEqual([1, 0]);
+});

@@ -4,11 +4,11 @@ import {
   type Broker,
   callBack,
   type Clock,
-  enqueueOne,
   type EnqueueOptions,
   type EnqueueResult,
   type Envelope,
   type EnvelopeSource,
+  isNotStored,
   type JobDefinition,
   makeEnvelope,
   MillraceError,
@@ -64,7 +64,8 @@ const LONGEST_ID = 100;
 /**
  * Enqueues jobs that belong together. The set of their ids is stored before the first of them is enqueued.
  *
- * @throws MillraceError `invalid-payload` and its kin before anything was enqueued; `queue-not-found` for the callback's queue
+ * @throws MillraceError `invalid-payload` and its kin before anything was enqueued; `queue-not-found` for the callback's queue;
+ * `publish-timeout` where it is not known of all jobs whether they are stored: make the batch again with the same ids
  */
 export async function enqueueBatch<Input, Parsed, Output>(
   broker: Broker,
@@ -82,12 +83,14 @@ export async function enqueueBatch<Input, Parsed, Output>(
   await broker.batches.open({ id, createdAt: source.now(), callback });
   await broker.batches.join(
     id,
-    members.map((member) => member.id),
+    members.map((member) => ({ id: member.id, queue: member.queue })),
   );
   const results = await broker.enqueue(members);
+  requireKnown(id, results);
   for (const result of results) await leaveAtOnce(broker, id, result);
+  // On the runtime's door, as a node does it: on a producers' the id could be anybody's.
   if ((await broker.batches.left(id)) === 0)
-    await callBack(broker, id, async (envelope) => void (await enqueueOne(broker, envelope)), true);
+    await callBack(broker, id, (envelope) => broker.requeue(envelope), true);
   return {
     id,
     jobs: results.filter((result) => result.ok).map((result) => jobHandle(broker, clock, result)),
@@ -99,13 +102,29 @@ export async function enqueueBatch<Input, Parsed, Output>(
   };
 }
 
+/**
+ * What may be stored may run: it can't be counted as refused. Nor can any of the rest, for all of them are sent again together.
+ *
+ * @throws MillraceError `publish-timeout`
+ */
+function requireKnown(batch: string, results: readonly EnqueueResult[]): void {
+  const open = results.filter((result) => !result.ok && !isNotStored(result.error));
+  const [first] = open;
+  if (first === undefined || first.ok) return;
+  throw new MillraceError(
+    "publish-timeout",
+    `${open.length} of the ${results.length} jobs of the batch ${batch} may or may not be stored (${first.id}: ${first.error.message}). The batch stays open. Make it again with the same id and the same ids of its jobs: what is there already is left alone.`,
+    { cause: first.error },
+  );
+}
+
 /** A job that no node will settle, because it was refused or has ended before, would keep the batch open for ever. */
 async function leaveAtOnce(broker: Broker, batch: string, result: EnqueueResult): Promise<void> {
-  if (!result.ok) return void (await broker.batches.leave(batch, result.id, "refused"));
+  if (!result.ok) return void (await broker.batches.leave(batch, result, "refused"));
   if (!result.duplicate) return;
   const last = (await broker.history.read(result)).at(-1);
   const end = last === undefined ? undefined : batchEnd(last.state);
-  if (end !== undefined) await broker.batches.leave(batch, result.id, end);
+  if (end !== undefined) await broker.batches.leave(batch, result, end);
 }
 
 /** Its input is checked by the node, when it is whole. */

@@ -9,11 +9,11 @@ export function batchHook(broker: Broker): SettlementHook {
   return {
     concerns: ({ batch }, { state }) =>
       batch !== undefined && (state === "recalled" || batchEnd(state) !== undefined),
-    beforeAck: async ({ envelope: { batch, id }, settlement, recorded, lease }) => {
+    beforeAck: async ({ envelope: { batch, id, queue }, settlement, recorded, lease }) => {
       const end = batchEnd(recorded?.state ?? settlement.state);
       if (batch === undefined || end === undefined) return;
       const publish = (callback: Envelope): Promise<void> => broker.requeue(callback, { lease });
-      const othersLeft = await broker.batches.leave(batch, id, end, { lease });
+      const othersLeft = await broker.batches.leave(batch, { id, queue }, end, { lease });
       if (!othersLeft) await callBack(broker, batch, publish, recorded !== undefined);
     },
   };

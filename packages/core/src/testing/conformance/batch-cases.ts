@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Batch } from "../../broker/batch-store.ts";
+import type { JobRef } from "../../envelope/envelope.ts";
 import { readWhileWritten } from "./read-while-written.ts";
 import { type ConformanceCase, conformanceCase, type Scene } from "./scene.ts";
 
@@ -10,9 +11,13 @@ async function opened(scene: Scene, members: readonly string[]): Promise<Batch> 
     callback: scene.job({ payload: { report: [1, "zwei", null] } }),
   };
   await scene.broker.batches.open(batch);
-  await scene.broker.batches.join(batch.id, members);
+  await scene.broker.batches.join(batch.id, refs(scene, ...members));
   return batch;
 }
+
+const ref = ({ queue }: Scene, id: string): JobRef => ({ id, queue });
+const refs = (scene: Scene, ...ids: readonly string[]): readonly JobRef[] =>
+  ids.map((id) => ref(scene, id));
 
 export const batchCases: readonly ConformanceCase[] = [
   conformanceCase(
@@ -21,12 +26,12 @@ export const batchCases: readonly ConformanceCase[] = [
       const { batches } = scene.broker;
       const { id } = await opened(scene, ["a", "b", "c"]);
       assert.equal(await batches.left(id), 3);
-      assert.equal(await batches.leave(id, "b", "dead"), true);
-      assert.equal(await batches.leave(id, "b", "dead"), true);
-      assert.equal(await batches.leave(id, "a", "succeeded"), true);
+      assert.equal(await batches.leave(id, ref(scene, "b"), "dead"), true);
+      assert.equal(await batches.leave(id, ref(scene, "b"), "dead"), true);
+      assert.equal(await batches.leave(id, ref(scene, "a"), "succeeded"), true);
       assert.equal(await batches.left(id), 1);
-      assert.equal(await batches.leave(id, "c", "cancelled"), false);
-      assert.equal(await batches.leave(id, "c", "cancelled"), false);
+      assert.equal(await batches.leave(id, ref(scene, "c"), "cancelled"), false);
+      assert.equal(await batches.leave(id, ref(scene, "c"), "cancelled"), false);
       const ended = (await batches.ended(id)).map((member) => `${member.id} ${member.end}`);
       assert.deepEqual(ended.toSorted(), ["a succeeded", "b dead", "c cancelled"]);
     },
@@ -39,7 +44,7 @@ export const batchCases: readonly ConformanceCase[] = [
       const members = Array.from({ length: 40 }, (_, index) => `m${index}`);
       const { id } = await opened(scene, members);
       const answers = await Promise.all(
-        members.map((member) => batches.leave(id, member, "succeeded")),
+        members.map((member) => batches.leave(id, ref(scene, member), "succeeded")),
       );
       assert.ok(answers.some((others) => !others));
       assert.equal(await batches.left(id), 0);
@@ -53,10 +58,12 @@ export const batchCases: readonly ConformanceCase[] = [
       const { batches } = scene.broker;
       const members = Array.from({ length: 230 }, (_, index) => `m${index}`);
       const { id } = await opened(scene, members);
-      await Promise.all(members.map((member) => batches.leave(id, member, "succeeded")));
+      await Promise.all(
+        members.map((member) => batches.leave(id, ref(scene, member), "succeeded")),
+      );
       await readWhileWritten(
         2,
-        (n) => batches.leave(id, members[n % members.length] ?? "", "succeeded"),
+        (n) => batches.leave(id, ref(scene, members[n % members.length] ?? ""), "succeeded"),
         async () => {
           const ended = (await batches.ended(id)).map((member) => member.id);
           assert.deepEqual(ended.toSorted(), members.toSorted());
@@ -70,9 +77,9 @@ export const batchCases: readonly ConformanceCase[] = [
     async (scene) => {
       const { batches } = scene.broker;
       const batch = await opened(scene, ["a", "b"]);
-      await batches.leave(batch.id, "a", "succeeded");
+      await batches.leave(batch.id, ref(scene, "a"), "succeeded");
       await batches.open(batch);
-      await batches.join(batch.id, ["a", "b", "c"]);
+      await batches.join(batch.id, refs(scene, "a", "b", "c"));
       assert.equal(await batches.left(batch.id), 2);
       assert.deepEqual(await batches.find(batch.id), batch);
     },
@@ -81,7 +88,7 @@ export const batchCases: readonly ConformanceCase[] = [
   conformanceCase("batches: one that was removed, or never was, is empty", async (scene) => {
     const { batches } = scene.broker;
     const { id } = await opened(scene, ["a", "b"]);
-    await batches.leave(id, "a", "succeeded");
+    await batches.leave(id, ref(scene, "a"), "succeeded");
     await batches.remove(id);
     await batches.remove(id);
     for (const gone of [id, `${id}-never`]) {
@@ -96,8 +103,58 @@ export const batchCases: readonly ConformanceCase[] = [
     const one = await opened(scene, ["a"]);
     const other = { ...one, id: `${one.id}-2` };
     await batches.open(other);
-    await batches.join(other.id, ["a", "b"]);
-    assert.equal(await batches.leave(one.id, "a", "expired"), false);
+    await batches.join(other.id, refs(scene, "a", "b"));
+    assert.equal(await batches.leave(one.id, ref(scene, "a"), "expired"), false);
     assert.equal(await batches.left(other.id), 2);
   }),
+
+  conformanceCase(
+    "batches: a job that did not join changes nothing, whatever it is called",
+    async (scene) => {
+      const { batches } = scene.broker;
+      const { id } = await opened(scene, ["a", "b"]);
+      const elsewhere = { id: "a", queue: await scene.anotherQueue() };
+      for (const stranger of [ref(scene, "c"), elsewhere])
+        assert.equal(await batches.leave(id, stranger, "succeeded"), true);
+      assert.equal(await batches.leave(`${id}-never`, ref(scene, "a"), "succeeded"), true);
+      assert.deepEqual([await batches.left(id), await batches.ended(id)], [2, []]);
+      await batches.leave(id, ref(scene, "a"), "dead");
+      // After it has left as well.
+      assert.equal(await batches.leave(id, elsewhere, "succeeded"), true);
+      assert.deepEqual(await batches.ended(id), [{ id: "a", end: "dead" }]);
+      assert.deepEqual(await batches.ended(`${id}-never`), []);
+    },
+  ),
+
+  conformanceCase("batches: two jobs of one id in two queues are two", async (scene) => {
+    const { batches } = scene.broker;
+    const { id } = await opened(scene, []);
+    const here = ref(scene, "a");
+    const there = { id: "a", queue: await scene.anotherQueue() };
+    await batches.join(id, [here, there]);
+    assert.equal(await batches.left(id), 2);
+    assert.equal(await batches.leave(id, there, "dead"), true);
+    assert.equal(await batches.leave(id, here, "succeeded"), false);
+    assert.deepEqual((await batches.ended(id)).map(({ end }) => end).toSorted(), [
+      "dead",
+      "succeeded",
+    ]);
+  }),
+
+  conformanceCase(
+    "batches: what was refused may join again, and counts as it ends",
+    async (scene) => {
+      const { batches } = scene.broker;
+      const { id } = await opened(scene, ["a", "b"]);
+      await batches.leave(id, ref(scene, "a"), "refused");
+      await batches.leave(id, ref(scene, "b"), "succeeded");
+      await batches.join(id, refs(scene, "a", "b"));
+      assert.equal(await batches.left(id), 1);
+      assert.equal(await batches.leave(id, ref(scene, "a"), "succeeded"), false);
+      assert.deepEqual(
+        (await batches.ended(id)).map(({ end }) => end),
+        ["succeeded", "succeeded"],
+      );
+    },
+  ),
 ];

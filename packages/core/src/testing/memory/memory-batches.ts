@@ -1,9 +1,11 @@
+import type { JobRef } from "../../envelope/envelope.ts";
 import type { Batch, BatchEnd, BatchStore, EndedMember } from "../../broker/batch-store.ts";
 
 interface Entry {
   readonly batch: Batch;
+  /** By queue and id. */
   readonly members: Set<string>;
-  readonly ended: Map<string, BatchEnd>;
+  readonly ended: Map<string, EndedMember>;
 }
 
 /** All batches, shared by every connection. */
@@ -13,21 +15,25 @@ export class BatchShelf {
   open(batch: Batch): void {
     const { members, ended } = this.#entries.get(batch.id) ?? {
       members: new Set<string>(),
-      ended: new Map<string, BatchEnd>(),
+      ended: new Map<string, EndedMember>(),
     };
     this.#entries.set(batch.id, { batch: structuredClone(batch), members, ended });
   }
 
-  join(id: string, members: readonly string[]): void {
+  join(id: string, members: readonly JobRef[]): void {
     const entry = this.#entries.get(id);
-    for (const member of members) if (entry?.ended.has(member) === false) entry.members.add(member);
+    for (const member of members.map(keyOf)) {
+      if (entry?.ended.get(member)?.end === "refused") entry.ended.delete(member);
+      if (entry?.ended.has(member) === false) entry.members.add(member);
+    }
   }
 
-  leave(id: string, member: string, end: BatchEnd): boolean {
+  leave(id: string, job: JobRef, end: BatchEnd): boolean {
     const entry = this.#entries.get(id);
-    entry?.members.delete(member);
-    entry?.ended.set(member, end);
-    return (entry?.members.size ?? 0) > 0;
+    const member = keyOf(job);
+    if (entry?.members.delete(member) === true) entry.ended.set(member, { id: job.id, end });
+    else if (entry?.ended.has(member) !== true) return true;
+    return entry.members.size > 0;
   }
 
   find(id: string): Batch | undefined {
@@ -36,7 +42,7 @@ export class BatchShelf {
   }
 
   ended(id: string): readonly EndedMember[] {
-    return [...(this.#entries.get(id)?.ended ?? [])].map(([member, end]) => ({ id: member, end }));
+    return [...(this.#entries.get(id)?.ended.values() ?? [])];
   }
 
   left(id: string): number {
@@ -46,6 +52,10 @@ export class BatchShelf {
   remove(id: string): void {
     this.#entries.delete(id);
   }
+}
+
+function keyOf({ queue, id }: JobRef): string {
+  return `${queue}/${id}`;
 }
 
 /** One connection's access to the shelf. */
@@ -64,14 +74,14 @@ export class MemoryBatches implements BatchStore {
     this.#shelf.open(batch);
   }
 
-  async join(batch: string, ids: readonly string[]): Promise<void> {
+  async join(batch: string, members: readonly JobRef[]): Promise<void> {
     this.#reach();
-    this.#shelf.join(batch, ids);
+    this.#shelf.join(batch, members);
   }
 
-  async leave(batch: string, id: string, end: BatchEnd): Promise<boolean> {
+  async leave(batch: string, member: JobRef, end: BatchEnd): Promise<boolean> {
     this.#reach();
-    return this.#shelf.leave(batch, id, end);
+    return this.#shelf.leave(batch, member, end);
   }
 
   async find(batch: string): Promise<Batch | undefined> {

@@ -165,8 +165,8 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => ({
       batches: {
         open: (batch) => honest.batches.open(batch),
-        join: (batch, ids) => honest.batches.join(batch, ids),
-        leave: (batch, id, end) => honest.batches.leave(batch, id, end),
+        join: (batch, members) => honest.batches.join(batch, members),
+        leave: (batch, member, end) => honest.batches.leave(batch, member, end),
         find: (batch) => honest.batches.find(batch),
         left: (batch) => honest.batches.left(batch),
         remove: (batch) => honest.batches.remove(batch),
