@@ -31,6 +31,12 @@ export const flaky = defineJob<unknown>({
   retry: { attempts: 2, base: "1ms", jitter: false },
 });
 export const doomed = defineJob<unknown>({ name: "mail.doomed", queue: "mail" });
+export const capped = defineJob<{ readonly key: string }>({
+  name: "mail.capped",
+  queue: "mail",
+  concurrency: { key: ({ key }) => key, limit: 1 },
+});
+export const mailed = defineJob<BatchEnded<string>>({ name: "mail.mailed", queue: "mail" });
 export const transfer = defineJob<unknown>({ name: "payments.transfer", queue: "payments" });
 export const booked = defineJob<BatchEnded<string>>({ name: "payments.booked", queue: "payments" });
 
@@ -47,6 +53,8 @@ export interface Bank {
   readonly shop: NatsConnection;
   readonly operator: Millrace;
   readonly ran: readonly Ran[];
+  /** Lets those of `mail.capped` end. */
+  open(): void;
   /** Published by the producer, bare. */
   send(
     job: unknown,
@@ -63,6 +71,7 @@ export interface Bank {
 
 export async function openBank(server: TestServer): Promise<Bank> {
   const ran: Ran[] = [];
+  const gate = Promise.withResolvers<void>();
   const note = ({ job, attempt, input }: ExecutionContext<unknown>, name: string) => {
     ran.push({ queue: job.queue, id: job.id, name, attempt, input });
     return input;
@@ -83,6 +92,11 @@ export async function openBank(server: TestServer): Promise<Bank> {
         note(context, "mail.doomed");
         throw fatal("never");
       }),
+      capped.handler(async (context) => {
+        note(context, "mail.capped");
+        await gate.promise;
+      }),
+      mailed.handler((context) => note(context, "mail.mailed")),
       transfer.handler((context) => note(context, "payments.transfer")),
       booked.handler((context) => note(context, "payments.booked")),
     ],
@@ -97,6 +111,7 @@ export async function openBank(server: TestServer): Promise<Bank> {
     shop,
     operator,
     ran,
+    open: gate.resolve,
     paid: () => ran.filter(({ queue, name }) => queue !== "mail" || !name.startsWith("mail.")),
     send: async (job, { subject = "millrace.jobs.mail", headers = {} } = {}) => {
       const head = newHeaders();

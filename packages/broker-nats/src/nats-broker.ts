@@ -45,6 +45,7 @@ import { successors } from "./lookup/successors.ts";
 import { answerListRunning, listRunning } from "./lookup/list-running.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
+import { OwnWords } from "./publish/own-words.ts";
 import { Settler } from "./settlement/settler.ts";
 import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
@@ -100,6 +101,7 @@ export class NatsBroker implements Broker {
   #documentWires: Wires | undefined;
   /** For the moves that must not be repeated for long; few have any. */
   #hurriedPublisher: ConfirmedPublisher | undefined;
+  readonly #ownWords: OwnWords;
   readonly #delays: Delays;
   readonly #laterGenerations: LaterGenerations;
   readonly #settler: Settler;
@@ -126,9 +128,12 @@ export class NatsBroker implements Broker {
     this.#settlePublisher = new ConfirmedPublisher(nc);
     this.#laterGenerations = new LaterGenerations(server);
     this.#delays = new Delays(jsm, names, config.replicas);
+    this.history = new NatsHistory(server, this.#report);
+    this.#ownWords = new OwnWords(server, this.#settlePublisher, this.history);
     this.#settler = new Settler({
       server,
       publisher: this.#settlePublisher,
+      ownWords: this.#ownWords,
       delays: this.#delays,
       limits,
     });
@@ -147,8 +152,7 @@ export class NatsBroker implements Broker {
       ensureStreams: () => this.#ensureStreams(),
       now: () => clock.now(),
     });
-    this.history = new NatsHistory(server, this.#report);
-    this.held = new NatsHeld(server, this.#settlePublisher);
+    this.held = new NatsHeld(server, this.#settlePublisher, this.#ownWords);
     this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
@@ -273,6 +277,7 @@ export class NatsBroker implements Broker {
       await DueMover.start({
         server: this.#server,
         publisher: this.#settlePublisher,
+        ownWords: this.#ownWords,
         onProblem: this.#report,
       }),
     );

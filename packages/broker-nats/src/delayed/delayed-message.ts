@@ -22,7 +22,7 @@ export function delayedMessage(
   notBefore: number,
   names: Names,
   way: DelayedWay,
-): Publication {
+): RecordPublication {
   const { queue, id, generation } = envelope;
   const due = names.due(queue, id, generation);
   const headers = {

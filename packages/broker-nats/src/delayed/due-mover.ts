@@ -3,8 +3,10 @@ import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
-import type { Publication } from "../publish/batch.ts";
+import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import type { OwnWords } from "../publish/own-words.ts";
+import type { PubAck } from "../publish/pub-ack.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { ensureMoverConsumer } from "../topology/ensure-consumer.ts";
 import { MOVER_CONSUMER, type Names } from "../topology/subjects.ts";
@@ -18,6 +20,7 @@ import { RoomByBytes } from "./room-by-bytes.ts";
 export interface DueMoverOptions {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
+  readonly ownWords: OwnWords;
   readonly onProblem: (error: unknown, doing: string) => void;
 }
 
@@ -132,9 +135,27 @@ export class DueMover implements Stoppable {
   async #forward(jobs: readonly Held[]): Promise<void> {
     const { server, publisher } = this.#options;
     await publisher.publishMany(publications(server.names, jobs), {
-      stored: (_ack, index) => this.#end(jobs[index] as Held, "forwarded"),
+      stored: (ack, index) => {
+        const held = jobs[index] as Held;
+        if (this.#options.ownWords.leavesDoubt(ack)) this.#track(this.#insist(held, ack));
+        else this.#end(held, "forwarded");
+      },
       failed: (error, index) => this.#end(jobs[index] as Held, error),
     });
+  }
+
+  /** The id is taken: by this very job, which a mover before this one forwarded, or by another. */
+  async #insist(held: Held, ack: PubAck): Promise<void> {
+    const { server, ownWords } = this.#options;
+    const { delivery, job } = held;
+    try {
+      const due = server.names.readDue(delivery.subject);
+      if (due !== undefined)
+        await ownWords.insist({ publication: forwarded(server.names, held), job: due }, ack);
+      this.#end({ delivery, job }, "forwarded");
+    } catch (error) {
+      this.#end({ delivery, job }, error);
+    }
   }
 
   /** Without those that were moved here and have run since from where they were: a mover that held them then forwarded them all the same. */
@@ -175,12 +196,15 @@ export class DueMover implements Stoppable {
 }
 
 function* publications(names: Names, jobs: readonly Held[]): Generator<Publication> {
-  for (const { delivery, job } of jobs)
-    yield {
-      subject: names.requeue(job.queue, job.lane),
-      data: delivery.data,
-      headers: forwardHeaders(delivery.headers, job.messageId),
-    };
+  for (const held of jobs) yield forwarded(names, held);
+}
+
+function forwarded(names: Names, { delivery, job }: Held): RecordPublication {
+  return {
+    subject: names.requeue(job.queue, job.lane),
+    data: delivery.data,
+    headers: forwardHeaders(delivery.headers, job.messageId),
+  };
 }
 
 function patienceMs(error: unknown): number {

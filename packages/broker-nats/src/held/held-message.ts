@@ -36,7 +36,7 @@ export function wokenMessage(
   queue: string,
   names: Names,
   pass: string | undefined,
-): Publication {
+): RecordPublication {
   const { headers } = held;
   const lane = laneOf(headers);
   return {

@@ -13,6 +13,7 @@ import { millis } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import type { OwnWords } from "../publish/own-words.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
 import { headersOf, nextMessage } from "../store/next-message.ts";
 import { readStream, type StreamMessage } from "../store/read-stream.ts";
@@ -45,13 +46,15 @@ const SURELY = 0.5;
 export class NatsHeld implements HeldStore {
   readonly #server: ServerAccess;
   readonly #publisher: ConfirmedPublisher;
+  readonly #ownWords: OwnWords;
   /** Names by subject; a token stands for one name for ever. */
   readonly #names = new Map<string, string>();
   readonly #windows = new Map<string, { readonly ms: Promise<number>; readonly untilMs: number }>();
 
-  constructor(server: ServerAccess, publisher: ConfirmedPublisher) {
+  constructor(server: ServerAccess, publisher: ConfirmedPublisher, ownWords: OwnWords) {
     this.#server = server;
     this.#publisher = publisher;
+    this.#ownWords = ownWords;
   }
 
   async release(
@@ -145,8 +148,12 @@ export class NatsHeld implements HeldStore {
     const { jsm, names } = this.#server;
     let mine = false;
     if (!wasMoved) {
-      const { subject, data, headers } = wokenMessage(held, queue, names, pass);
-      const { duplicate, attempts } = await this.#publisher.publish(subject, data, headers);
+      const publication = wokenMessage(held, queue, names, pass);
+      const { subject, data, headers } = publication;
+      let ack = await this.#publisher.publish(subject, data, headers);
+      const job = this.#ownWords.leavesDoubt(ack) ? this.#jobOf(held)?.envelope : undefined;
+      if (job !== undefined) ack = await this.#ownWords.insist({ publication, job }, ack);
+      const { duplicate, attempts } = ack;
       // Of one that was sent again the first copy may be the one that is there, and then the pass is in it.
       mine = !duplicate || attempts > 1;
     }

@@ -14,8 +14,9 @@ import { delayedMessage } from "../delayed/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
 import type { Sink } from "../exchange/exchange.ts";
 import { ack } from "../pull/ack.ts";
-import type { Publication } from "../publish/batch.ts";
+import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import type { OwnWords } from "../publish/own-words.ts";
 import type { PubAck } from "../publish/pub-ack.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
@@ -31,6 +32,7 @@ const RECORD_ROOM = 1024;
 export interface SettlerOptions {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
+  readonly ownWords: OwnWords;
   readonly delays: Delays;
   readonly limits: SizeLimits;
 }
@@ -55,9 +57,29 @@ export class Settler {
 
   /** Publishes an envelope where only the runtime may, now or for its time. */
   async requeue(envelope: Envelope, lease?: Lease): Promise<void> {
-    const { subject, data, headers } = this.#requeued(envelope);
     const revoked = revokedWith(lease, `the job ${envelope.id} is published`);
-    await this.#options.publisher.publish(subject, data, headers, revoked);
+    await this.#options.ownWords.publish({
+      publication: this.#requeued(envelope),
+      job: envelope,
+      revoked,
+    });
+  }
+
+  /** Whether a step's acknowledgement does not show that it is done: its id may be somebody else's. */
+  leavesDoubt(step: SettlementStep, ack: PubAck): boolean {
+    return (
+      (step.do === "requeue" || step.do === "enqueue") && this.#options.ownWords.leavesDoubt(ack)
+    );
+  }
+
+  /** Looks at what is there instead, and publishes the job until it is what is there. */
+  async insist(
+    envelope: Envelope,
+    ack: PubAck,
+    revoked: () => MillraceError | undefined,
+  ): Promise<void> {
+    const publication = this.#requeued(envelope);
+    await this.#options.ownWords.insist({ publication, job: envelope, revoked }, ack);
   }
 
   /** @param index the step's place in its settlement */
@@ -97,7 +119,7 @@ export class Settler {
     }
   }
 
-  #requeued(envelope: Envelope): Publication {
+  #requeued(envelope: Envelope): RecordPublication {
     const { server, delays, limits } = this.#options;
     // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is due.
     const requeue = requeueMessage(envelope, server.names, limits.queue);
@@ -188,7 +210,20 @@ class Passage implements Sink<PubAck> {
     }
   }
 
-  done(): void {
+  done(ack: PubAck): void {
+    const step = this.#steps[this.#index];
+    if (ack.duplicate && step !== undefined && this.#settler.leavesDoubt(step, ack))
+      return void this.#doubt(step, ack);
+    this.#index += 1;
+    this.goOn();
+  }
+
+  async #doubt(step: SettlementStep, ack: PubAck): Promise<void> {
+    try {
+      if ("envelope" in step) await this.#settler.insist(step.envelope, ack, () => this.revoked());
+    } catch (error) {
+      return this.failed(asMillraceError(error, "look at what is there already"));
+    }
     this.#index += 1;
     this.goOn();
   }

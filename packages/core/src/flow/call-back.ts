@@ -39,9 +39,12 @@ export async function callBack(
   await broker.batches.remove(id);
 }
 
+/** A producer of the queue may have used its id: only what the runtime enqueued is the callback. */
 async function isKnown(broker: Broker, { id, queue }: Envelope): Promise<boolean> {
-  if ((await broker.history.read({ id, queue })).length > 0) return true;
-  return (await broker.findWaiting(id, { queue })) !== undefined;
+  const records = await broker.history.read({ id, queue });
+  if (records.some(({ door }) => door === "runtime")) return true;
+  const waiting = await broker.findWaiting(id, { queue });
+  return waiting !== undefined && waiting.envelope.sentFrom === undefined;
 }
 
 function callbackOf({ id, callback }: Batch, ended: readonly EndedMember[]): Envelope {

@@ -7,15 +7,25 @@ import type { Envelope } from "../envelope/envelope.ts";
  */
 export async function isKnownJob(
   broker: Pick<Broker, "history" | "findWaiting">,
-  { id, queue, createdAt }: Pick<Envelope, "id" | "queue" | "createdAt">,
+  { id, queue, createdAt, sentFrom }: Pick<Envelope, "id" | "queue" | "createdAt" | "sentFrom">,
 ): Promise<boolean> {
   // It waits, and then it has a record: looked for in this order, it is not missed in between.
   const waiting = await broker.findWaiting(id, { queue });
   const since = createdAt - CLOCK_SLACK_MS;
-  if (waiting !== undefined && waiting.envelope.createdAt >= since) return true;
+  if (
+    waiting !== undefined &&
+    waiting.envelope.createdAt >= since &&
+    waiting.envelope.sentFrom === sentFrom
+  )
+    return true;
   const records = await broker.history.read({ id, queue });
-  return records.some(({ at }) => at >= since);
+  return records.some(({ at, generation, door }) => at >= since && mayBeIt(generation, door));
 }
 
 /** Clocks of nodes may differ by this much. */
 const CLOCK_SLACK_MS = 60_000;
+
+/** A producer of the queue may have used the id before; its jobs come in on another door. */
+function mayBeIt(generation: number, door: "runtime" | undefined): boolean {
+  return generation > 0 || door === "runtime";
+}

@@ -40,6 +40,8 @@ export interface HistoryRecord {
   readonly parent?: JobRef;
   /** What this attempt enqueued, whatever became of the attempt. */
   readonly children?: Children;
+  /** Set where the runtime itself enqueued the job: it followed another, or is a batch's callback. */
+  readonly door?: "runtime";
 }
 
 /** Jobs that one attempt enqueued. */

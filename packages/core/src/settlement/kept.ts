@@ -80,5 +80,7 @@ export function historyRecordOf(
   if (reason !== undefined) record.reason = reason;
   if (envelope.parent !== undefined) record.parent = envelope.parent;
   if (input.children !== undefined) record.children = input.children;
+  if (input.envelope.generation === 0 && input.message.origin === "runtime")
+    record.door = "runtime";
   return record;
 }

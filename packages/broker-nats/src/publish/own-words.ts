@@ -1,0 +1,95 @@
+import { type Envelope, type HistoryRecord, type HistoryStore, type JobRef } from "@millrace/core";
+import { randomUUID } from "node:crypto";
+import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import type { MillraceError } from "../errors.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
+import type { RecordPublication } from "./batch.ts";
+import type { ConfirmedPublisher } from "./confirmed-publisher.ts";
+import type { PubAck } from "./pub-ack.ts";
+
+/** What the runtime publishes into a queue. */
+export interface OwnWord {
+  readonly publication: RecordPublication;
+  readonly job: JobRef & Pick<Envelope, "generation">;
+  readonly revoked?: (() => MillraceError | undefined) | undefined;
+}
+
+/** So many ids may have been taken in advance, each of them by a job in the queue; then one is taken that nobody can guess. */
+const MOST_TAKEN = 20;
+
+/**
+ * Whether a duplicate is what the runtime published before. The ids under which it does are known, and a producer of the queue may choose its own:
+ * what lies under the id may be anything. Only duplicates are looked at.
+ */
+export class OwnWords {
+  readonly #server: ServerAccess;
+  readonly #publisher: ConfirmedPublisher;
+  readonly #history: Pick<HistoryStore, "read">;
+
+  constructor(
+    server: ServerAccess,
+    publisher: ConfirmedPublisher,
+    history: Pick<HistoryStore, "read">,
+  ) {
+    this.#server = server;
+    this.#publisher = publisher;
+    this.#history = history;
+  }
+
+  /** Whether an acknowledgement says no more than that its id was seen: of other streams it says all, because no producer reaches them. */
+  leavesDoubt({ duplicate, stream }: PubAck): boolean {
+    return duplicate && stream.startsWith(this.#server.names.queueStreamPrefix);
+  }
+
+  /** Publishes until the queue has it, or had it. @returns the acknowledgement of what is there */
+  async publish(word: OwnWord): Promise<PubAck> {
+    const { subject, data, headers } = word.publication;
+    const ack = await this.#publisher.publish(subject, data, headers, word.revoked);
+    return this.leavesDoubt(ack) ? this.insist(word, ack) : ack;
+  }
+
+  /**
+   * The same where it was published already, and the server called it a duplicate. Where it is not, it goes out under an id that names what lies under the
+   * first: so whoever repeats this comes by the same ids.
+   */
+  async insist(word: OwnWord, first: PubAck): Promise<PubAck> {
+    const { subject, data, headers } = word.publication;
+    let ack = first;
+    for (let taken = 1; this.leavesDoubt(ack) && !(await this.#isOurs(ack, word)); taken += 1) {
+      const id = `${headers["Nats-Msg-Id"] ?? ""}/${taken > MOST_TAKEN ? randomUUID() : ack.sequence}`;
+      const renamed = { ...headers, "Nats-Msg-Id": id };
+      ack = await this.#publisher.publish(subject, data, renamed, word.revoked);
+    }
+    return ack;
+  }
+
+  async #isOurs(ack: PubAck, { job, publication }: OwnWord): Promise<boolean> {
+    const { jsm, names } = this.#server;
+    const stored = await request(`look at what is taken for the job ${job.id}`, async () => {
+      try {
+        return (await jsm.streams.getMessage(ack.stream, { seq: ack.sequence })) ?? undefined;
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+        throw error;
+      }
+    });
+    // Settled, and so on record: records are written before acks.
+    if (stored === undefined)
+      return (await this.#history.read(job)).some((record) => isOf(record, job, ack));
+    const place = names.readQueueSubject(stored.subject, {});
+    if (place !== undefined && place.origin !== "producer") return true;
+    // An earlier version's client enqueues a batch's callback on the producers' door. The very same job does what ours would.
+    return Buffer.compare(plainBytes(stored.data), publication.data) === 0;
+  }
+}
+
+function isOf(
+  record: HistoryRecord,
+  { generation }: OwnWord["job"],
+  { sequence }: PubAck,
+): boolean {
+  if (record.sequence !== sequence || record.generation !== generation) return false;
+  // Producers' jobs are of the first generation, all of them.
+  return generation > 0 || record.door === "runtime";
+}

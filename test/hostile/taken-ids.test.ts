@@ -1,0 +1,96 @@
+import { planJob } from "millrace";
+import { beforeAll, expect, it } from "vitest";
+import { eventually } from "../harness/deadline.ts";
+import { describeEachServer } from "../harness/servers.ts";
+import { passwordServer } from "../permissions/roles.ts";
+import { type Bank, capped, flaky, mail, mailed, openBank } from "./bank.ts";
+
+/** The ids under which the runtime publishes are known, and a producer of the queue may use them before. */
+describeEachServer(
+  "an id of the runtime's that a producer took in advance",
+  (server) => {
+    let bank: Bank;
+    beforeAll(async () => {
+      bank = await openBank(server);
+    });
+
+    const attemptsOf = (id: string): number[] =>
+      bank.ran.filter((one) => one.id === id).map(({ attempt }) => attempt);
+    const takeId = (id: string, job: unknown = "junk"): Promise<unknown> =>
+      bank.send(job, { headers: { "Nats-Msg-Id": id } });
+
+    it("swallows no retry: the junk has been settled", async () => {
+      await takeId("millrace/retried/1");
+      await takeId("millrace/retried/1/1", { name: "mail.send", payload: null });
+      const letters = () => bank.operator.dead.list({ queue: "mail" });
+      await eventually(async () => (await letters()).length > 0, {
+        withinMs: 5_000,
+        describe: "the junk is buried",
+      });
+      await bank.operator.enqueue(flaky, null, { id: "retried" });
+      expect(await bank.end("retried")).toBe("succeeded");
+      expect(attemptsOf("retried")).toEqual([1, 2]);
+    });
+
+    it("swallows no retry: the junk is still there, and calls itself that very job", async () => {
+      const job = { id: "again", name: "mail.flaky", payload: null, notBefore: Date.now() + 1_500 };
+      await bank.operator.queues.pause("mail");
+      await bank.operator.enqueue(flaky, null, { id: "again" });
+      await takeId("millrace/again/1", { ...job, generation: 1, attempts: 1 });
+      await bank.operator.queues.resume("mail");
+      await eventually(() => attemptsOf("again").includes(2), {
+        withinMs: 5_000,
+        describe: "the second attempt",
+      });
+    });
+
+    it("swallows no delayed job on its way back to its queue", async () => {
+      await takeId("millrace/later/1");
+      await bank.operator.enqueue(mail, 1, { id: "later", delay: "300ms" });
+      expect(await bank.end("later")).toBe("succeeded");
+      expect(attemptsOf("later")).toEqual([1]);
+    });
+
+    it("swallows no job that is let in at a gate", async () => {
+      const first = await bank.operator.enqueue(capped, { key: "k" }, { id: "capped-1" });
+      await eventually(() => attemptsOf("capped-1").length === 1, {
+        withinMs: 5_000,
+        describe: "the first runs",
+      });
+      await bank.operator.enqueue(capped, { key: "k" }, { id: "capped-2" });
+      await eventually(async () => (await bank.operator.broker.held.count()) === 1, {
+        withinMs: 5_000,
+        describe: "the second is held",
+      });
+      await takeId("mail/millrace/capped-2/1");
+      bank.open();
+      await first.result({ timeout: 5_000 });
+      expect(await bank.end("capped-2")).toBe("succeeded");
+    });
+
+    it("swallows no job that follows another, and no batch's callback", async () => {
+      const mine = (id: string) => ({ id, name: "mail.send", payload: "mine" });
+      await takeId("chain:2", mine("chain:2"));
+      await takeId("b:callback", mine("b:callback"));
+      expect(await bank.end("chain:2")).toBe("succeeded");
+      expect(await bank.end("b:callback")).toBe("succeeded");
+      await bank.operator.chain(mail, "real", { id: "chain" }).next(mail).enqueue();
+      await eventually(
+        () => bank.ran.some(({ id, input }) => id === "chain:2" && input === "real"),
+        {
+          withinMs: 5_000,
+          describe: "the real second job has run",
+        },
+      );
+      await bank.operator.batch([planJob(mail, 1, { id: "member" })], {
+        id: "b",
+        callback: { job: mailed, input: "real" },
+      });
+      await eventually(() => bank.ran.some(({ name }) => name === "mail.mailed"), {
+        withinMs: 5_000,
+        describe: "the real callback has run",
+      });
+    });
+  },
+  { ...passwordServer(), undisturbed: "its producer is a bare client, which doesn't send again" },
+);
