@@ -78,5 +78,6 @@ function recordOf(
     outcome: "rejected",
     at: now,
     reason: "chain-broken",
+    door: "runtime",
   };
 }
