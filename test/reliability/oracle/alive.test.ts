@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { aliveOverTime, livesOf } from "./alive.ts";
+import { aliveOverTime, idleStretches, livesOf } from "./alive.ts";
 import type { LedgerEntry } from "./ledger-entry.ts";
 
 const started = (id: string, atMs: number, process = "a"): LedgerEntry => ({
@@ -40,5 +40,12 @@ test("a run is alive from its start to its end, or to its process's death, or fo
     { atMs: 2, alive: 2 },
     { atMs: 4, alive: 2 },
     { atMs: 6, alive: 2 },
+  ]);
+});
+
+test("nobody runs from the end of the last that lives to the next beginning", () => {
+  const entries = [started("x", 1), started("y", 2), ended("y", 3), ended("x", 5), started("z", 9)];
+  expect(idleStretches(livesOf([...entries, ended("z", 10), started("w", 10)], []))).toEqual([
+    { fromMs: 5, untilMs: 9 },
   ]);
 });

@@ -49,3 +49,16 @@ export function aliveOverTime(
     return { atMs, alive: index + 1 - ended };
   });
 }
+
+/** When nobody ran, between the first and the last run. */
+export function idleStretches(
+  lives: readonly Life[],
+): readonly { readonly fromMs: number; readonly untilMs: number }[] {
+  const stretches: { readonly fromMs: number; readonly untilMs: number }[] = [];
+  let aliveUntilMs = Infinity;
+  for (const { fromMs, untilMs } of lives.toSorted((a, b) => a.fromMs - b.fromMs)) {
+    if (fromMs > aliveUntilMs) stretches.push({ fromMs: aliveUntilMs, untilMs: fromMs });
+    aliveUntilMs = aliveUntilMs === Infinity ? untilMs : Math.max(aliveUntilMs, untilMs);
+  }
+  return stretches;
+}

@@ -1,6 +1,5 @@
 import {
   type HeldLock,
-  type HeldStore,
   type LockClaim,
   type LockStore,
   MillraceError,
@@ -8,46 +7,19 @@ import {
 } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { describe, expect, test } from "vitest";
-import { BackgroundRetries } from "./background-retries.ts";
+import { BackgroundRetries } from "../service/background-retries.ts";
 import { permitLock } from "./gate-names.ts";
 import { KeyPermits } from "./key-permits.ts";
 import { PermitKeeper } from "./permit-keeper.ts";
-import { readPass } from "./permit.ts";
+import { WaitingJobs } from "../fixtures/waiting-jobs.ts";
 
 const LEASE_MS = 30_000;
-
-/** A gate at which so many jobs wait; what they were let in with. */
-class Waiting implements Pick<HeldStore, "release"> {
-  count = 0;
-  readonly passes: (string | undefined)[] = [];
-  failing: MillraceError | undefined;
-
-  async release(
-    _queue: string,
-    _gate: string,
-    count: number,
-    { passes = [] }: { readonly passes?: readonly string[] } = {},
-  ): Promise<number> {
-    if (this.failing !== undefined) throw this.failing;
-    const moved = Math.min(count, this.count);
-    this.count -= moved;
-    for (let at = 0; at < moved; at += 1) this.passes.push(passes[at]);
-    return moved;
-  }
-
-  get lastPass() {
-    const pass = this.passes.at(-1);
-    const read = pass === undefined ? undefined : readPass(pass);
-    if (read === undefined) throw new Error("nobody was let in with a permit");
-    return read;
-  }
-}
 
 /** One key's permits on each of some nodes. */
 function scene(nodes = 2, around: (locks: LockStore, node: number) => LockStore = (l) => l) {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
-  const waiting = new Waiting();
+  const waiting = new WaitingJobs();
   const outside = new MemoryBroker({ clock, server });
   const permits = Array.from({ length: nodes }, (_, node) => {
     const locks = around(new MemoryBroker({ clock, server }).locks, node);

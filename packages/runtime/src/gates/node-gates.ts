@@ -7,7 +7,7 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import type { Registry } from "../registry/registry.ts";
-import { BackgroundRetries } from "./background-retries.ts";
+import { BackgroundRetries } from "../service/background-retries.ts";
 import type { Gate } from "./gate.ts";
 import { KeyCapGate } from "./key-cap-gate.ts";
 import type { LimitsOf } from "./key-limits.ts";

@@ -1,5 +1,5 @@
 import type { Clock, HeldStore, LockStore, Logger } from "@millrace/core";
-import type { BackgroundRetries } from "./background-retries.ts";
+import type { BackgroundRetries } from "../service/background-retries.ts";
 import type { PermitKeeper } from "./permit-keeper.ts";
 
 /** What the permits of all keys share. */

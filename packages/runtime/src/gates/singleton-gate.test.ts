@@ -1,5 +1,12 @@
+import { defineJob, MillraceError, noMetrics, silentLogger, UNSETTLED } from "@millrace/core";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { describe, expect, test } from "vitest";
 import { fleet, ids, type Payload } from "../fixtures/tenants.ts";
+import { WaitingJobs } from "../fixtures/waiting-jobs.ts";
+import { BackgroundRetries } from "../service/background-retries.ts";
+import { SingletonGate } from "./singleton-gate.ts";
+
+const TIMEOUT = new MillraceError("request-timeout", "no answer");
 
 describe("singleton jobs", () => {
   test.each([1, 2, 3])(
@@ -124,4 +131,58 @@ describe("singleton jobs", () => {
       expect(letter?.error?.message).toContain(says);
     },
   );
+});
+
+describe("a singleton whose release an outage swallowed", () => {
+  test("lets in the next when the server is there again, not when its lease is over", async () => {
+    const clock = new SimulatedClock();
+    const { locks } = new MemoryBroker({ clock, server: new MemoryServer(clock) });
+    const waiting = new WaitingJobs();
+    let isDown = false;
+    const gate = new SingletonGate({
+      node: "n0",
+      locks: {
+        acquire: (name, claim) => locks.acquire(name, claim),
+        renew: (lock, claim) => locks.renew(lock, claim),
+        release: async (lock) => {
+          if (isDown) throw TIMEOUT;
+          return locks.release(lock);
+        },
+        look: (name) => locks.look(name),
+        list: (prefix) => locks.list(prefix),
+        onRelease: (name, listener) => locks.onRelease(name, listener),
+      },
+      held: waiting,
+      clock,
+      log: silentLogger,
+      metrics: noMetrics,
+      leaseMs: 60_000,
+      retries: new BackgroundRetries(clock),
+      sharedQueues: [],
+    });
+    const envelope = { ...UNSETTLED, ...{ id: "a", name: "t", queue: "q", createdAt: 0 } };
+    const passage = await gate.enter({
+      envelope: { ...envelope, payload: null, headers: {} },
+      job: defineJob({ name: "t", queue: "q", singleton: true }).handler(() => {}),
+      message: {
+        queue: "q",
+        origin: "producer",
+        body: new Uint8Array(0),
+        headers: {},
+        sequence: 1,
+        storedAt: 0,
+      },
+      deliveryCount: 1,
+    });
+    isDown = true;
+    waiting.failing = TIMEOUT;
+    waiting.count = 1;
+    if ("pass" in passage) await passage.pass?.leave(undefined).catch(() => {});
+    await clock.advance("3s");
+    isDown = false;
+    waiting.failing = undefined;
+    await clock.advance("2s");
+    expect(await locks.list()).toEqual([]);
+    expect(waiting.passes).toHaveLength(1);
+  });
 });

@@ -12,6 +12,7 @@ import {
   type Timer,
 } from "@millrace/core";
 import { takeLock } from "../lock/take-lock.ts";
+import type { BackgroundRetries } from "../service/background-retries.ts";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
 import { type Entrant, type Gate, mayBeHeldAlready, type Passage } from "./gate.ts";
 import { singletonLock } from "./gate-names.ts";
@@ -19,11 +20,12 @@ import { singletonLock } from "./gate-names.ts";
 export interface SingletonGateOptions {
   readonly node: string;
   readonly locks: LockStore;
-  readonly held: HeldStore;
+  readonly held: Pick<HeldStore, "release">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: MetricsCollector;
   readonly leaseMs: number;
+  readonly retries: BackgroundRetries;
   /** Queues whose jobs may share a key with another queue's. */
   readonly sharedQueues: readonly string[];
   /** In [0, 1), for the jitter of waiters. */
@@ -90,7 +92,7 @@ export class SingletonGate implements Gate {
           leave: async () => {
             await lease.release();
             known.here = false;
-            await this.#letIn(envelope.queue, name);
+            await this.#letInSurely(envelope.queue, name, known);
           },
         },
       };
@@ -126,13 +128,31 @@ export class SingletonGate implements Gate {
     if (known.here) return;
     known.lookAgain ??= this.#options.clock.setTimer(LOOK_AGAIN_MS, () => {
       known.lookAgain = undefined;
-      this.#letInIfFree(queue, name, known).catch((error: unknown) =>
-        this.#options.log.warn(
+      this.#letInIfFree(queue, name, known).catch((error: unknown) => {
+        const { log, retries, leaseMs } = this.#options;
+        log.warn(
           { lock: name, error: recordError(error) },
-          "whether a lock is free could not be seen",
-        ),
-      );
+          "whether a lock is free could not be seen; trying again",
+        );
+        void retries.run(() => this.#letInIfFree(queue, name, known), leaseMs);
+      });
     });
+  }
+
+  /** The lock is free, or will be soon: an outage may have kept it from being released, and this node from letting in the next. */
+  async #letInSurely(queue: string, name: string, known: Known): Promise<void> {
+    const { retries, leaseMs, locks, node } = this.#options;
+    try {
+      await this.#letIn(queue, name);
+    } catch (error) {
+      void retries.run(async () => {
+        if (known.here) return;
+        const view = await locks.look(name);
+        if (view?.holder === node) throw new Error("it could not be released yet");
+        if (view === undefined) await this.#letIn(queue, name);
+      }, leaseMs);
+      throw error;
+    }
   }
 
   async #letInIfFree(queue: string, name: string, known: Known): Promise<void> {

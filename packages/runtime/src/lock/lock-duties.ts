@@ -8,6 +8,7 @@ import {
   type Timer,
 } from "@millrace/core";
 import { EXPIRY_JITTER_MS, leaseTime, RELEASE_JITTER_MS } from "./lease-time.ts";
+import { BackgroundRetries } from "../service/background-retries.ts";
 import type { LeaseTerm, LockDuties } from "./lock-machine.ts";
 import type { LockHost, LockRequest } from "./lock-request.ts";
 
@@ -107,13 +108,24 @@ export function lockDuties(
 
     release: async (term) => {
       endKeeping();
-      // A renewal that is under way is not waited for: the store recognises what it wrote.
-      const lock = latest ?? term.lock;
-      const released = await locks.release(lock).catch((error: unknown) => {
+      const free = async (): Promise<void> => {
+        // A renewal that is under way is not waited for: the store recognises what it wrote.
+        const lock = latest ?? term.lock;
+        if (!(await locks.release(lock)))
+          log.debug({ token: lock.token }, "the lock was held no more");
+      };
+      const freeIfPassing = (error: unknown): Promise<void> => {
         if (!isPassing(error)) throw error;
-        return locks.release(latest ?? lock);
-      });
-      if (!released) log.debug({ token: lock.token }, "the lock was held no more");
+        return free();
+      };
+      await free()
+        .catch(freeIfPassing)
+        .catch((error: unknown) => {
+          // Nobody waits for it any more, but somebody may wait for the lock.
+          if (isPassing(error))
+            void new BackgroundRetries(clock).run(() => free().catch(unlessLasting), leaseMs);
+          throw error;
+        });
     },
 
     listen: (say) => {
@@ -159,8 +171,13 @@ export function lockDuties(
 const TROUBLE = {
   acquire: "a lock could not be asked for; trying again",
   renew: "a lock could not be renewed; trying again",
-  release: "a lock could not be released; it frees itself when its lease is over",
+  release: "a lock could not be released; trying again until its lease is over",
 } as const;
+
+/** What waiting can't cure is not tried again. */
+function unlessLasting(error: unknown): void {
+  if (isPassing(error)) throw error;
+}
 
 function isPassing(error: unknown): boolean {
   return MillraceError.is(error) && !LASTING.has(error.code);

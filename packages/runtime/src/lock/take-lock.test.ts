@@ -265,15 +265,28 @@ describe("a release", () => {
     expect(locks.clock.pending).toBe(0);
   });
 
-  test("that gets no answer ends all the same, and the lock frees itself", async () => {
+  test("that gets no answer ends all the same, and is made up for when the store is there again", async () => {
     const locks = new SimulatedLocks();
-    const lease = await locks.taken("a");
+    const lease = await locks.taken("a", { leaseMs: 60_000 });
     locks.befalls(() => "unreachable");
     await lease.release();
+    await locks.clock.advance(5_000);
     locks.befalls(() => undefined);
     expect(await locks.take("b")).toBeUndefined();
-    await locks.clock.advance(3_000);
+    await locks.clock.advance(1_000);
     expect(await locks.take("b")).toBeDefined();
+  });
+
+  test("is not tried for longer than the lease, nor where waiting can't cure it", async () => {
+    for (const fault of ["unreachable", "closed"] as const) {
+      const locks = new SimulatedLocks();
+      const lease = await locks.taken("a");
+      locks.befalls(() => "unreachable");
+      await lease.release();
+      locks.befalls(() => fault);
+      await locks.clock.advance(fault === "closed" ? 250 : 4_000);
+      expect(locks.clock.pending).toBe(0);
+    }
   });
 
   test("never waits for a store that hangs", async () => {
