@@ -93,4 +93,37 @@ describe("the sweeper", () => {
     expect(ledger.ended).toEqual(ids("a", 2));
     expect(await outside.locks.look("leader/sweeper")).toBeUndefined();
   });
+
+  test("goes on within five seconds where the node that swept is killed", async () => {
+    const made = await fleet(3, {
+      concurrency: { key: ({ tenant }: Payload) => tenant, limit: 1 },
+    });
+    const { outside, clock, brokers, ledger } = made;
+    const permit = { holder: "n9 (1 of 1)", leaseMs: 600_000 };
+    const held = await outside.locks.acquire(permitLock(QUEUE, "acme", 0), permit);
+    await leaveHeld(made, capGate(QUEUE, "acme"), ids("a", 2));
+    await clock.advance("20s");
+    const leader = await outside.locks.look("leader/sweeper");
+    brokers[Number(leader?.holder.slice(1))]?.disconnect();
+    // The permit's holder dies with it, and nobody sees that.
+    if (held !== undefined) await outside.locks.release(held);
+    expect(ledger.starts).toEqual([]);
+    await clock.advance("5s");
+    expect(ledger.starts.length).toBeGreaterThan(0);
+  });
+
+  test("asks one question in five seconds while nothing is held", async () => {
+    const made = await fleet(1, {});
+    const [broker] = made.brokers;
+    let asked = 0;
+    const count = broker?.held.count.bind(broker.held);
+    if (broker === undefined || count === undefined) throw new Error("there is no broker");
+    broker.held.count = () => {
+      asked += 1;
+      return count();
+    };
+    await made.clock.advance("60s");
+    expect(asked).toBe(12);
+    expect(await made.outside.locks.list("leader/sweeper")).toEqual([]);
+  });
 });

@@ -25,61 +25,78 @@ export interface SweeperOptions {
   readonly keyConcurrencyOf: (queue: string) => number | undefined;
 }
 
-const PERIOD_MS = 5_000;
+/** While nothing is held, as far as this node knows. */
+const IDLE_PERIOD_MS = 5_000;
+/** Together with the lease less than five seconds: whoever follows a sweeper that was killed sweeps within them. */
+const PERIOD_MS = 2_000;
 const LEADER_LOCK = "leader/sweeper";
-const LEADER_LEASE_MS = 15_000;
+/** Short, because it costs nothing while nothing is held, and two that sweep at once do no harm. */
+const LEADER_LEASE_MS = 2_000;
 /** Gates that are looked at side by side. */
 const AT_A_TIME = 16;
 /** Permits looked at to find out a key's limit, where only nodes that serve its queue know it. */
 const FIRST_PERMITS = 4;
 
 /**
- * Lets held jobs in where there is room and nobody left to see it: a holder was killed, a wake-up was lost, a rate has time again. One node
- * sweeps for all. With nothing held it costs each node one question a period.
+ * The last net: lets held jobs in where there is room and nobody left to see it, because a holder was killed, a wake-up was lost, a rate has time
+ * again. One node sweeps for all, and the others wait to follow it; where it dies, one of them does so when its short lease is over. With nothing held
+ * nobody leads, and it costs each node one question in five seconds.
  */
 export class Sweeper implements Stoppable {
   readonly #options: SweeperOptions;
   readonly #serverClock: ServerClock;
   #timer: Timer | undefined;
   #sweeping: Promise<void> = Promise.resolve();
+  /** Ends the waiting to follow another sweeper. */
+  readonly #stopping = new AbortController();
   #lease: HeldLease | undefined;
   #stopped = false;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
     this.#serverClock = new ServerClock(options.broker, options.clock);
-    this.#arm();
+    this.#arm(IDLE_PERIOD_MS);
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#stopping.abort(new Error("the node stops"));
     await this.#sweeping;
     await this.#lease?.release();
   }
 
-  #arm(): void {
+  #arm(afterMs: number): void {
     if (this.#stopped) return;
-    this.#timer = this.#options.clock.setTimer(PERIOD_MS, () => {
-      this.#sweeping = this.#sweep()
-        .catch((error: unknown) =>
-          this.#options.log.debug({ error: recordError(error) }, "held jobs could not be swept"),
-        )
-        .finally(() => this.#arm());
+    this.#timer = this.#options.clock.setTimer(afterMs, () => {
+      this.#sweeping = this.#round().then((nextMs) => this.#arm(nextMs));
     });
   }
 
-  async #sweep(): Promise<void> {
+  /** Never rejects. @returns when to look again */
+  async #round(): Promise<number> {
+    try {
+      return await this.#sweep();
+    } catch (error) {
+      if (!this.#stopped)
+        this.#options.log.debug({ error: recordError(error) }, "held jobs could not be swept");
+      return PERIOD_MS;
+    }
+  }
+
+  async #sweep(): Promise<number> {
     const { held } = this.#options.broker;
     if ((await held.count()) === 0) {
       await this.#lease?.release();
       this.#lease = undefined;
-      return;
+      return IDLE_PERIOD_MS;
     }
-    if (!(await this.#leads())) return;
+    // Whoever waited to follow has waited enough.
+    if (!(await this.#leads())) return 0;
     const gates = await held.gates();
     for (let at = 0; at < gates.length && this.#mayGoOn; at += AT_A_TIME)
       await Promise.all(gates.slice(at, at + AT_A_TIME).map((gate) => this.#tend(gate)));
+    return PERIOD_MS;
   }
 
   get #mayGoOn(): boolean {
@@ -91,7 +108,13 @@ export class Sweeper implements Stoppable {
     const { broker, clock, log, node } = this.#options;
     this.#lease = await takeLock(
       { locks: broker.locks, clock, log },
-      { name: LEADER_LOCK, holder: node, leaseMs: LEADER_LEASE_MS, waitMs: 0 },
+      {
+        name: LEADER_LOCK,
+        holder: node,
+        leaseMs: LEADER_LEASE_MS,
+        waitMs: IDLE_PERIOD_MS,
+        signal: this.#stopping.signal,
+      },
     );
     return this.#lease !== undefined;
   }
