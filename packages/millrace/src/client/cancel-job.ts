@@ -104,7 +104,10 @@ type Met =
       readonly isOver?: (record: HistoryRecord) => boolean;
     };
 
-/** Looks for the job where it runs and where it waits at the same time: the first answer counts. */
+/**
+ * Looks for the job where it runs and where it waits at the same time: the first answer counts. A job that runs lies in its queue until it is settled. So
+ * where nothing waits nobody is waited for who may run it: of a job that has ended no node would answer, and silence takes as long as is allowed.
+ */
 async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Met> {
   const { id, queue } = job;
   for (let look = 1; ; look += 1) {
@@ -154,17 +157,15 @@ function stateOf({ state }: HistoryRecord): Exclude<HistoryRecord["state"], "req
   throw new MillraceError("illegal-transition", "A job that was requeued has not ended.");
 }
 
-/** The first of the two that finds something; rejects as the first that does. */
+/** What the second finds, or the first where that is sooner; nothing, as soon as the second finds nothing. Rejects as the first that does. */
 function firstFound<A, B>(
   a: Promise<A | undefined>,
   b: Promise<B | undefined>,
 ): Promise<A | B | undefined> {
   return new Promise((resolve, reject) => {
-    const found = (value: A | B | undefined): void => {
+    a.then((value) => {
       if (value !== undefined) resolve(value);
-    };
-    a.then(found, reject);
-    b.then(found, reject);
-    Promise.all([a, b]).then(() => resolve(undefined), reject);
+    }, reject);
+    b.then(resolve, reject);
   });
 }
