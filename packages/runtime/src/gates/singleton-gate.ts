@@ -148,7 +148,8 @@ export class SingletonGate implements Gate {
       void retries.run(async () => {
         if (known.here) return;
         const view = await locks.look(name);
-        if (view?.holder === node) throw new Error("it could not be released yet", { cause: error });
+        if (view?.holder === node)
+          throw new Error("it could not be released yet", { cause: error });
         if (view === undefined) await this.#letIn(queue, name);
       }, leaseMs);
       throw error;
