@@ -100,6 +100,35 @@ const undecodable: readonly BadMessage[] = (
       jsonPayload('{"to":"ada","\\u005f_proto\\u005f_":{}}'),
       /__proto__/,
     ],
+    ["a list of a million empty maps", hex(`dd000f4240${times("80", 1_000_000)}`), /100000 values/],
+    [
+      "100,000 maps that each have a key of their own",
+      withPayload(
+        Buffer.concat([
+          hex("dd000186a0"),
+          ...Array.from({ length: 100_000 }, (_, i) => encode({ [i.toString(36)]: 1 })),
+        ]),
+      ),
+      /100000 values/,
+    ],
+    ["a million small texts", hex(`dd000e7ef0${times("a0", 950_000)}`), /100000 values/],
+    ["JSON of 300,000 empty maps", jsonPayload(`[${times("{},", 300_000)}{}]`), /100000 values/],
+    ["JSON of 200,000 keys", jsonPayload(`{${times('"":0,', 200_000)}"":0}`), /100000 values/],
+    [
+      "an integer of 64 bits beyond 2^53",
+      withPayload(hex("82a2746fa161a26964cf0020000000000001")),
+      /payload\.id is a whole number beyond 2\^53/,
+    ],
+    [
+      "an integer beyond 2^53 in JSON",
+      jsonPayload('{"to":"a","ids":[1,-9007199254740993]}'),
+      /payload\.ids\[1\] is a whole number beyond 2\^53/,
+    ],
+    [
+      "a number in JSON that is beyond all",
+      jsonPayload('{"to":"a","n":1e400}'),
+      /payload\.n is beyond/,
+    ],
   ] as const
 ).map(([title, body, error]) => ({ title, body, error, reason: "undecodable" }));
 
@@ -167,6 +196,13 @@ const wrongFields: readonly BadMessage[] = Object.entries(WRONG).flatMap(([field
         [field]: value,
       };
       if (value === undefined) delete job[field];
+      if (format === "JSON" && typeof value === "number" && value > Number.MAX_SAFE_INTEGER)
+        return {
+          title: `${field}: ${value}, in JSON`,
+          body: json({ ...GOOD, [field]: value }),
+          reason: "undecodable",
+          error: new RegExp(`${field} is a whole number beyond 2\\^53`),
+        };
       const shown = value === undefined ? "missing" : JSON.stringify(value).slice(0, 40);
       return {
         title: `${field}: ${shown} (${index}), in ${format}`,

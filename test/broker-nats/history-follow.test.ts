@@ -42,7 +42,7 @@ describeEachServer("a job that is followed", (server) => {
       if (refused) said.set("Nats-Expected-Last-Sequence", "1000000");
       nc.publish(
         `${namespace}.history.${QUEUE}.${ID}.${written.state}`,
-        writeHistoryRecord(written, 100_000),
+        writeHistoryRecord(written, 100_000, 100_000),
         { headers: said },
       );
     };

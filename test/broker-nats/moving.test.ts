@@ -237,7 +237,7 @@ async function moveByClock(
   const publisher = new ConfirmedPublisher(nc);
   cleanUpLater(() => publisher.close());
   const options = {
-    server: { nc, patient: nc, jsm, names: new Names(namespace) },
+    server: { nc, patient: nc, jsm, names: new Names(namespace), maxValues: 100_000 },
     limits: sizeLimits(1024 * 1024),
     patient: publisher,
     hurried: () => publisher,

@@ -17,7 +17,13 @@ export async function brokerOn(
     const limits = sizeLimits(nc.info?.max_payload ?? 0);
     const patient = patientConnection(nc);
     const jsm = await jetstreamManager(patient, { checkAPI: false });
-    const server = { nc, patient, jsm, names: new Names(config.namespace) };
+    const server = {
+      nc,
+      patient,
+      jsm,
+      names: new Names(config.namespace),
+      maxValues: config.maxValues,
+    };
     return new NatsBroker({ server, features, limits, config, openLeases });
   } catch (error) {
     await nc.close();

@@ -1,4 +1,11 @@
-import { type Logger, MillraceError, requireNamespace, silentLogger } from "@millrace/core";
+import {
+  DEFAULT_MAX_VALUES,
+  LEAST_MAX_VALUES,
+  type Logger,
+  MillraceError,
+  requireNamespace,
+  silentLogger,
+} from "@millrace/core";
 import type { NatsConnectionOptions } from "./connection/connection-options.ts";
 import type { HistoryLimits } from "./topology/streams.ts";
 
@@ -10,6 +17,8 @@ export interface NatsBrokerOptions extends NatsConnectionOptions {
   readonly replicas?: number;
   /** Bounds of the execution history, when this broker creates it. Default seven days and a million records. */
   readonly history?: Partial<HistoryLimits>;
+  /** Values that a job's body may hold, keys of maps among them: see `Broker.maxValues`. The same in producers and nodes. Default 100,000. */
+  readonly maxValues?: number;
   /** For what the broker meets on its own, such as a delayed job whose queue is gone. Default: nothing is logged. */
   readonly logger?: Logger;
 }
@@ -19,6 +28,7 @@ export interface BrokerConfig {
   readonly namespace: string;
   readonly replicas: number;
   readonly history: HistoryLimits;
+  readonly maxValues: number;
   readonly logger: Logger;
 }
 
@@ -30,6 +40,7 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     namespace = "millrace",
     replicas = 1,
     history = {},
+    maxValues = DEFAULT_MAX_VALUES,
     logger = silentLogger,
     ...connection
   } = options;
@@ -39,11 +50,14 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     throw invalid("history.maxAgeMs", "at least 1000 milliseconds", limits.maxAgeMs);
   if (!Number.isSafeInteger(limits.maxRecords) || limits.maxRecords < 1)
     throw invalid("history.maxRecords", "a whole number from 1", limits.maxRecords);
+  if (!Number.isSafeInteger(maxValues) || maxValues < LEAST_MAX_VALUES)
+    throw invalid("maxValues", `a whole number from ${LEAST_MAX_VALUES}`, maxValues);
   return Object.freeze({
     connection,
     namespace: requireNamespace(namespace),
     replicas,
     history: limits,
+    maxValues,
     logger,
   });
 }

@@ -8,7 +8,7 @@ import {
 } from "@millrace/core";
 import type { Publication } from "./publish/batch.ts";
 import type { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
-import { enqueueMessage } from "./settlement/envelope-message.ts";
+import { enqueueMessage, type ProducerLimits } from "./settlement/envelope-message.ts";
 import type { Names } from "./topology/subjects.ts";
 
 /** Publishes jobs, many in flight. A job that can't be sent has its own error and holds up no other. */
@@ -16,7 +16,7 @@ export async function enqueue(
   jobs: readonly Envelope[],
   publisher: ConfirmedPublisher,
   names: Names,
-  maxBytes: number,
+  limits: ProducerLimits,
 ): Promise<readonly EnqueueResult[]> {
   const refused: EnqueueResult[] = [];
   /** The jobs that were sent, in the order of their outcomes. */
@@ -35,7 +35,7 @@ export async function enqueue(
           requireQueueName(job.queue);
           checked = job;
         }
-        message = enqueueMessage(job, names, maxBytes);
+        message = enqueueMessage(job, names, limits);
       } catch (error) {
         if (!MillraceError.is(error)) throw error;
         refused[index] = failure(job, error);

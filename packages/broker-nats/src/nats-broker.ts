@@ -84,6 +84,7 @@ const DOCUMENT_WRITES = { repeatable: false, attemptTimeoutMs: 500, timeoutMs: 2
 /** The `Broker` port on JetStream. Made by `connectBroker`. */
 export class NatsBroker implements Broker {
   readonly maxMessageBytes: number;
+  readonly maxValues: number;
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
   readonly delayed: DelayedStore;
@@ -124,6 +125,7 @@ export class NatsBroker implements Broker {
     this.#server = server;
     this.#features = features;
     this.maxMessageBytes = limits.producer;
+    this.maxValues = config.maxValues;
     this.#enqueuer = new ConfirmedPublisher(nc);
     this.#settlePublisher = new ConfirmedPublisher(nc);
     this.#laterGenerations = new LaterGenerations(server);
@@ -188,13 +190,12 @@ export class NatsBroker implements Broker {
 
   enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
-    const maxBytes = this.maxMessageBytes;
     return explainClosed(
-      useOlderDoor(jobs, enqueue(jobs, this.#enqueuer, names, maxBytes), {
+      useOlderDoor(jobs, enqueue(jobs, this.#enqueuer, names, this), {
         nc,
         names,
         publisher: this.#enqueuer,
-        maxBytes,
+        maxBytes: this.maxMessageBytes,
       }),
       nc,
       names,

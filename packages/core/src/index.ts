@@ -16,6 +16,7 @@ export { type Duration, formatMs, toMs } from "./time/duration.ts";
 export { systemClock } from "./time/system-clock.ts";
 
 export {
+  AS_IT_IS,
   type BodyFormat,
   decodeBody,
   encodeJson,
@@ -23,6 +24,13 @@ export {
   formatOf,
   MAX_DEPTH,
 } from "./envelope/body.ts";
+export {
+  BYTES_A_VALUE,
+  DEFAULT_MAX_VALUES,
+  LEAST_MAX_VALUES,
+  RUNTIME_VALUES,
+} from "./envelope/body-limits.ts";
+export type { EncodeRules } from "./envelope/refuse-values.ts";
 export {
   type Envelope,
   ENVELOPE_VERSION,

@@ -96,10 +96,11 @@ interface Found {
 }
 
 async function findDelayed(
-  { jsm, names }: ServerAccess,
+  server: ServerAccess,
   id: string,
   queue: string,
 ): Promise<Found | undefined> {
+  const { jsm, names } = server;
   const [held, due] = await Promise.all(
     [names.delayed(queue, id, "*"), names.due(queue, id, "*")].map((subject) =>
       lastMessage(jsm, names.delayedStream, subject),
@@ -108,7 +109,7 @@ async function findDelayed(
   const newest = (held?.seq ?? 0) > (due?.seq ?? 0) ? held : due;
   if (newest === undefined) return undefined;
   const stored = fromLeader(newest);
-  const job = delayedJob(stored);
+  const job = delayedJob(server, stored);
   if (job === undefined) return undefined;
   const { read } = job;
   if (!read.ok)

@@ -292,15 +292,18 @@ export class NatsHeld implements HeldStore {
     const queue = this.#server.names.readHeldSubject(subject)?.queue;
     if (queue === undefined) return undefined;
     const lane = laneOf(headers);
-    const read = readEnvelope({
-      queue,
-      ...(lane === undefined ? {} : { lane }),
-      origin: "runtime",
-      body: data,
-      headers,
-      sequence,
-      storedAt,
-    });
+    const read = readEnvelope(
+      {
+        queue,
+        ...(lane === undefined ? {} : { lane }),
+        origin: "runtime",
+        body: data,
+        headers,
+        sequence,
+        storedAt,
+      },
+      this.#server.maxValues,
+    );
     return read.ok
       ? {
           envelope: read.envelope,

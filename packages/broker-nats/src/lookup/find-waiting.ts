@@ -45,7 +45,7 @@ async function findDelayed(
   const { names } = server;
   for (const subject of [names.delayed(queue, id, "*"), names.due(queue, id, "*")]) {
     const stored = await nextMessage(server.jsm, names.delayedStream, 1, subject);
-    const job = stored === undefined ? undefined : delayedJob(fromLeader(stored));
+    const job = stored === undefined ? undefined : delayedJob(server, fromLeader(stored));
     if (job?.read.ok === true)
       return { envelope: job.read.envelope, state: "delayed", storedAt: job.message.storedAt };
   }
@@ -84,16 +84,16 @@ async function findQueued(
 
 /** A job without an id of its own goes by its place, which stands nowhere in its message. */
 async function findByPlace(
-  { jsm, names }: ServerAccess,
+  server: ServerAccess,
   { stream, last }: StreamEnds,
   id: string,
 ): Promise<WaitingJob | undefined> {
   const sequence = Number(/-(\d{1,15})$/.exec(id)?.[1] ?? 0);
   if (sequence < 1 || sequence > last) return undefined;
-  const found = await nextMessage(jsm, stream, sequence, ">");
+  const found = await nextMessage(server.jsm, stream, sequence, ">");
   if (found?.seq !== sequence) return undefined;
   const stored = fromLeader(found);
-  const job = queuedJob(names, stored);
+  const job = queuedJob(server, stored);
   return job?.read.ok === true && job.read.envelope.id === id
     ? { envelope: job.read.envelope, state: "queued", storedAt: stored.storedAt }
     : undefined;
@@ -101,13 +101,13 @@ async function findByPlace(
 
 /** Decodes only what shows the id somewhere. */
 function match(
-  { names }: ServerAccess,
+  server: ServerAccess,
   stored: StoredMessage,
   id: string,
   idBytes: Buffer,
 ): WaitingJob | undefined {
   if (!stored.shows(idBytes)) return undefined;
-  const job = queuedJob(names, stored);
+  const job = queuedJob(server, stored);
   return job?.read.ok === true && job.read.envelope.id === id
     ? { envelope: job.read.envelope, state: "queued", storedAt: stored.storedAt }
     : undefined;

@@ -45,7 +45,7 @@ async function listQueued(
     wanted: limit,
   })) {
     for (const stored of messages) {
-      const job = queuedJob(server.names, stored);
+      const job = queuedJob(server, stored);
       if (job === undefined) continue;
       const { read, message } = job;
       jobs.push({

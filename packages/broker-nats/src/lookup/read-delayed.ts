@@ -43,7 +43,7 @@ async function readSubject(
   };
   for await (const messages of scan(server, range)) {
     for (const stored of messages) {
-      const job = delayedJob(stored);
+      const job = delayedJob(server, stored);
       if (job === undefined) continue;
       // From the held form of a job to its due form only the first token changes.
       jobs.set(

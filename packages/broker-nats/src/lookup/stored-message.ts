@@ -2,7 +2,7 @@ import { type QueueMessage, readEnvelope, type ReadResult } from "@millrace/core
 import type { StoredMsg } from "@nats-io/jetstream";
 import { type DueJob, readDelayedHeaders } from "../delayed/delayed-headers.ts";
 import { headersOf } from "../store/next-message.ts";
-import type { Names } from "../topology/subjects.ts";
+import type { ServerAccess } from "../store/server-access.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
@@ -44,19 +44,25 @@ export function fromLeader(stored: StoredMsg): StoredMessage {
 }
 
 /** The job of a message in a queue's stream. */
-export function queuedJob(names: Names, stored: StoredMessage): StoredJob | undefined {
+export function queuedJob(
+  { names, maxValues }: Pick<ServerAccess, "names" | "maxValues">,
+  stored: StoredMessage,
+): StoredJob | undefined {
   const subject = names.readQueueSubject(stored.subject, stored.headers);
   if (subject === undefined) return undefined;
   const { queue, lane, origin } = subject;
-  return readStored({ queue, lane, origin }, stored);
+  return readStored({ queue, lane, origin }, stored, maxValues);
 }
 
 /** The job of a message in the delayed stream; undefined for a message that Millrace did not write. */
-export function delayedJob(stored: StoredMessage): (StoredJob & DueJob) | undefined {
+export function delayedJob(
+  { maxValues }: Pick<ServerAccess, "maxValues">,
+  stored: StoredMessage,
+): (StoredJob & DueJob) | undefined {
   const job = readDelayedHeaders(stored.headers);
   if (job === undefined) return undefined;
   const { queue, lane } = job;
-  return { ...job, ...readStored({ queue, lane, origin: "runtime" }, stored) };
+  return { ...job, ...readStored({ queue, lane, origin: "runtime" }, stored, maxValues) };
 }
 
 function readStored(
@@ -66,6 +72,7 @@ function readStored(
     origin,
   }: { queue: string; lane: QueueMessage["lane"]; origin: QueueMessage["origin"] },
   { data, headers, sequence, storedAt }: StoredMessage,
+  maxValues: number,
 ): StoredJob {
   const message: QueueMessage = {
     queue,
@@ -76,5 +83,5 @@ function readStored(
     sequence,
     storedAt,
   };
-  return { message, read: readEnvelope(message) };
+  return { message, read: readEnvelope(message, maxValues) };
 }

@@ -1,4 +1,6 @@
 import {
+  AS_IT_IS,
+  type EncodeRules,
   type Envelope,
   messageIdOf,
   MillraceError,
@@ -10,16 +12,29 @@ import type { Publication, RecordPublication } from "../publish/batch.ts";
 import { encodeHeaders, type HeaderRecord } from "../wire/headers.ts";
 import type { Names } from "../topology/subjects.ts";
 
+/** What a producer may send: bytes with headers, and values in the body. */
+export interface ProducerLimits {
+  readonly maxMessageBytes: number;
+  readonly maxValues: number;
+}
+
 /**
  * A job as it is enqueued. One that was settled before (a dead letter that is tried again) goes through the runtime's door: on the
  * producers' its counters would be ignored, and its next requeue would repeat a message id.
  *
  * @throws MillraceError `unserializable-payload`, `payload-too-large`
  */
-export function enqueueMessage(envelope: Envelope, names: Names, maxBytes: number): Publication {
+export function enqueueMessage(
+  envelope: Envelope,
+  names: Names,
+  limits: ProducerLimits,
+): Publication {
   const { queue, lane } = envelope;
   const byProgram = needsProgramDoor(envelope);
-  const data = writeEnvelope(envelope);
+  const { maxMessageBytes: maxBytes, maxValues } = limits;
+  // A dead letter's life goes on with what it came with.
+  const rules = envelope.generation === 0 ? { maxValues, exact: true } : AS_IT_IS;
+  const data = writeEnvelope(envelope, "msgpack", rules);
   const own = envelopeHeaders(envelope);
   const headers = encodeHeaders(
     byProgram && lane !== undefined ? { ...own, "Millrace-Lane": lane } : own,
@@ -35,17 +50,19 @@ export function enqueueMessage(envelope: Envelope, names: Names, maxBytes: numbe
  * A job as it is published again, with as much of its errors as fits: a message that is close to the limit must not fail to retry
  * because it remembers why it failed.
  *
+ * @param rules what it may hold; left out for one that was read before
  * @throws MillraceError `payload-too-large`
  */
 export function requeueMessage(
   envelope: Envelope,
   names: Names,
   maxBytes: number,
+  rules: EncodeRules = AS_IT_IS,
 ): RecordPublication {
   const headers = envelopeHeaders(envelope);
   return {
     subject: names.requeue(envelope.queue, envelope.lane),
-    data: writeFittingEnvelope(envelope, maxBytes - encodeHeaders(headers).length),
+    data: writeFittingEnvelope(envelope, maxBytes - encodeHeaders(headers).length, rules),
     headers,
   };
 }

@@ -1,5 +1,6 @@
 import {
   type DeadLetter,
+  type EncodeRules,
   type Envelope,
   type HistoryRecord,
   type Lease,
@@ -107,9 +108,13 @@ export class Settler {
   ): Publication {
     switch (step.do) {
       case "requeue":
-      // On the runtime's subject too: a chain that has begun goes on while its queue takes nothing new.
-      case "enqueue":
         return this.#requeued(step.envelope);
+      // On the runtime's subject too: a chain that has begun goes on while its queue takes nothing new. Its payload is a handler's result.
+      case "enqueue":
+        return this.#requeued(step.envelope, {
+          maxValues: this.#options.server.maxValues,
+          exact: false,
+        });
       case "hold":
         return this.#held(step.envelope, step.gate);
       case "bury":
@@ -119,10 +124,10 @@ export class Settler {
     }
   }
 
-  #requeued(envelope: Envelope): RecordPublication {
+  #requeued(envelope: Envelope, rules?: EncodeRules): RecordPublication {
     const { server, delays, limits } = this.#options;
     // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is due.
-    const requeue = requeueMessage(envelope, server.names, limits.queue);
+    const requeue = requeueMessage(envelope, server.names, limits.queue, rules);
     const now = this.#clock.now();
     const { notBefore } = envelope;
     return notBefore === undefined || notBefore <= now
@@ -154,7 +159,7 @@ export class Settler {
     const { server, limits } = this.#options;
     return {
       subject: server.names.history(record.queue, record.id, record.state),
-      data: writeHistoryRecord(record, limits.server - RECORD_ROOM),
+      data: writeHistoryRecord(record, limits.server - RECORD_ROOM, server.maxValues),
       headers: undefined,
     };
   }

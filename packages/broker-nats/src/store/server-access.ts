@@ -9,4 +9,6 @@ export interface ServerAccess {
   readonly patient: NatsConnection;
   readonly jsm: JetStreamManager;
   readonly names: Names;
+  /** The most values in a job's body. */
+  readonly maxValues: number;
 }

@@ -23,6 +23,8 @@ export interface Broker {
   readonly description: string;
   /** The largest message a producer may send, bytes, headers included. */
   readonly maxMessageBytes: number;
+  /** The most values in a job's body, keys of maps among them; what a job with more would take in memory, its bytes don't show. */
+  readonly maxValues: number;
   /** Of the server that it is connected to now; absent where there is none. */
   readonly endpoint?: ServerEndpoint | undefined;
 

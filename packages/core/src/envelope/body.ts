@@ -1,10 +1,20 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { DEFAULT_MAX_VALUES } from "./body-limits.ts";
+import { scanJson } from "./json-scan.ts";
+import { measureBody, TooManyValues } from "./measure-body.ts";
 import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
 import { PlainEncoder } from "./plain-encoder.ts";
-import { refuseHollowLists } from "./refuse-hollow-lists.ts";
+import { type EncodeRules, refuseValues } from "./refuse-values.ts";
+import { pathOf, wideInteger } from "./value-path.ts";
 
 export type BodyFormat = "msgpack" | "json";
+
+/** A body that was read, and how many values it holds, keys of maps among them. */
+export interface DecodedBody {
+  readonly value: unknown;
+  readonly values: number;
+}
 
 /**
  * Deeper values are refused on both sides: some decoder somewhere recurses. The body itself is level 1, what
@@ -13,34 +23,51 @@ export type BodyFormat = "msgpack" | "json";
  */
 export const MAX_DEPTH = 64;
 
+/** For what was read before, or was made here: it may be as large as it is. */
+export const AS_IT_IS: EncodeRules = { maxValues: Number.POSITIVE_INFINITY, exact: false };
+
 const encoder = new Encoder({ ignoreUndefined: true, maxDepth: MAX_DEPTH });
 const plainEncoder = new PlainEncoder(MAX_DEPTH);
-const decoder = new Decoder();
+/** Every integer of 64 bits becomes a bigint, so that those that a number can't hold are found. */
+const decoder = new Decoder({ useBigInt64: true });
 const plainDecoder = new PlainDecoder(MAX_DEPTH);
 const textDecoder = new TextDecoder("utf-8", { fatal: true });
 const textEncoder = new TextEncoder();
 
 /**
- * A value as msgpack bytes.
+ * A value as msgpack bytes. Minus zero is written as 0, and 3.0 as 3.
  *
- * @throws MillraceError `unserializable-payload`
+ * @throws MillraceError `unserializable-payload`, `payload-too-large` where it holds more values than the rules allow
  */
-export function encodeMsgpack(value: unknown): Uint8Array {
+export function encodeMsgpack(value: unknown, rules: EncodeRules = AS_IT_IS): Uint8Array {
+  const plain = encodePlain(value, rules);
+  if (plain !== undefined) return plain;
   try {
-    return plainEncoder.encode(value) ?? encoder.encode(value);
+    refuseValues(value, rules, MAX_DEPTH);
+    return encoder.encode(value);
   } catch (cause) {
-    throw unserializable(cause);
+    throw unsendable(cause);
   }
 }
 
-/** @throws MillraceError `unserializable-payload` */
-export function encodeJson(value: unknown): Uint8Array {
+function encodePlain(value: unknown, { maxValues, exact }: EncodeRules): Uint8Array | undefined {
+  try {
+    return plainEncoder.encode(value, maxValues, exact);
+  } catch (cause) {
+    throw unsendable(cause);
+  }
+}
+
+/** @throws MillraceError `unserializable-payload`, `payload-too-large` */
+export function encodeJson(value: unknown, rules: EncodeRules = AS_IT_IS): Uint8Array {
   try {
     const text = JSON.stringify(value, refuseCode);
     refuseUnsafe(JSON.parse(text));
-    return textEncoder.encode(text);
+    const bytes = textEncoder.encode(text);
+    scanJson(bytes, rules.maxValues, MAX_DEPTH);
+    return bytes;
   } catch (cause) {
-    throw unserializable(cause);
+    throw unsendable(cause);
   }
 }
 
@@ -49,22 +76,64 @@ export function encodeJson(value: unknown): Uint8Array {
  *
  * @throws Error whose message says what is wrong with the bytes
  */
-export function decodeBody(bytes: Uint8Array, contentType: string | undefined): unknown {
+export function decodeBody(
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  maxValues = DEFAULT_MAX_VALUES,
+): unknown {
+  return decodeCounted(bytes, contentType, maxValues).value;
+}
+
+/**
+ * The same with the number of its values.
+ *
+ * @throws Error whose message says what is wrong with the bytes
+ */
+export function decodeCounted(
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  maxValues: number,
+): DecodedBody {
   if (bytes.length === 0) throw new Error("the body is empty");
-  if (formatOf(bytes, contentType) === "msgpack") {
-    const value = plainDecoder.decode(bytes);
-    return value === NOT_PLAIN ? decodeOther(bytes) : value;
+  if (formatOf(bytes, contentType) === "json") {
+    const values = scanJson(bytes, maxValues, MAX_DEPTH);
+    const value = parseJson(bytes);
+    refuseUnsafe(value);
+    return { value, values };
   }
-  const value = parseJson(bytes);
-  refuseUnsafe(value);
-  return value;
+  const value = plainDecoder.decode(bytes, maxValues);
+  return value === NOT_PLAIN
+    ? decodeOther(bytes, maxValues)
+    : { value, values: maxValues - plainDecoder.room };
 }
 
 /** Msgpack bytes that are not plain data or not right: by the library, which says what is wrong. */
-function decodeOther(bytes: Uint8Array): unknown {
-  refuseHollowLists(bytes);
-  const value = decoder.decode(bytes);
+function decodeOther(bytes: Uint8Array, maxValues: number): DecodedBody {
+  const values = measureBody(bytes, maxValues);
+  const value = narrowed(decoder.decode(bytes), []);
   refuseUnsafe(value);
+  return { value, values };
+}
+
+/** Numbers in place of the bigints, which are replaced where they stand. */
+function narrowed(value: unknown, places: (string | number)[]): unknown {
+  if (typeof value === "bigint") {
+    const number = Number(value);
+    if (!Number.isSafeInteger(number)) throw new Error(wideInteger(pathOf(places)));
+    return number;
+  }
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  // Deeper it is refused.
+  if (places.length >= MAX_DEPTH) return value;
+  const holder = value as Record<string | number, unknown>;
+  for (const [key, entry] of Object.entries(holder)) {
+    if (typeof entry !== "bigint" && (typeof entry !== "object" || entry === null)) continue;
+    const place = Array.isArray(value) ? Number(key) : key;
+    places.push(place);
+    const narrow = narrowed(entry, places);
+    if (narrow !== entry) holder[place] = narrow;
+    places.pop();
+  }
   return value;
 }
 
@@ -90,10 +159,14 @@ export function formatOf(bytes: Uint8Array, contentType: string | undefined): Bo
     : "msgpack";
 }
 
-/** JSON would leave it out without a word, and the payload would be missing. */
-function refuseCode(_key: string, value: unknown): unknown {
+/** JSON would leave it out without a word, or make null of it, and the payload would be another. */
+function refuseCode(key: string, value: unknown): unknown {
   if (typeof value === "function" || typeof value === "symbol")
     throw new Error(`it holds a ${typeof value}`);
+  if (typeof value === "bigint")
+    throw new Error(`${key === "" ? "it" : pathOf([key])} is a bigint; send it as a string`);
+  if (typeof value === "number" && !Number.isFinite(value))
+    throw new Error(`${key === "" ? "it" : pathOf([key])} is ${value}, which JSON has not`);
   return value;
 }
 
@@ -116,8 +189,14 @@ function refuseDepth(depth: number): void {
   if (depth >= MAX_DEPTH) throw new Error(`the body nests deeper than ${MAX_DEPTH} levels`);
 }
 
-function unserializable(cause: unknown): MillraceError {
+function unsendable(cause: unknown): MillraceError {
   const detail = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof TooManyValues)
+    return new MillraceError(
+      "payload-too-large",
+      `The value can't be sent: ${detail}. Send a reference to the data, or several jobs.`,
+      { cause },
+    );
   return new MillraceError(
     "unserializable-payload",
     `The value can't be sent: ${detail}. Send plain data: maps with string keys, arrays, strings, numbers, booleans, null, bytes.`,

@@ -1,16 +1,23 @@
 import { MillraceError } from "../errors/millrace-error.ts";
 import { trimError } from "../errors/recorded-error.ts";
 import type { Envelope } from "./envelope.ts";
+import { AS_IT_IS } from "./body.ts";
+import type { EncodeRules } from "./refuse-values.ts";
 import { writeEnvelope } from "./write-envelope.ts";
 
 /**
  * An envelope's msgpack bytes for a requeue. The errors it carries are for people; where they would push
  * it over the limit they are shortened, and then left out, before the job itself is refused.
  *
+ * @param rules what it may hold; left out for a job that was read before
  * @throws MillraceError `payload-too-large` where it doesn't fit even without them; `unserializable-payload`
  */
-export function writeFittingEnvelope(envelope: Envelope, maxBytes: number): Uint8Array {
-  const whole = writeEnvelope(envelope);
+export function writeFittingEnvelope(
+  envelope: Envelope,
+  maxBytes: number,
+  rules: EncodeRules = AS_IT_IS,
+): Uint8Array {
+  const whole = writeEnvelope(envelope, "msgpack", rules);
   if (whole.length <= maxBytes) return whole;
   const { firstError, lastError, ...bare } = envelope;
   const trimmed = writeEnvelope({

@@ -153,7 +153,7 @@ describe("golden bytes", () => {
         headers,
         ...(lane === undefined ? {} : { lane }),
       });
-      expect(readEnvelope(message)).toEqual({ ok: true, envelope });
+      expect(readEnvelope(message)).toMatchObject({ ok: true, envelope });
     }
   });
 

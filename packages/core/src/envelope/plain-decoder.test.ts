@@ -2,9 +2,11 @@ import { Decoder, Encoder, ExtData } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { decodeBody, MAX_DEPTH } from "./body.ts";
+import { measureBody } from "./measure-body.ts";
 import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
 
 const library = { encoder: new Encoder({ maxDepth: 200 }), decoder: new Decoder() };
+const MOST = 100_000;
 const plain = new PlainDecoder(MAX_DEPTH);
 
 const leaf = fc.oneof(
@@ -30,7 +32,7 @@ test("what it reads, the library reads alike", () => {
   fc.assert(
     fc.property(value, (given) => {
       const bytes = library.encoder.encode(given);
-      const mine = plain.decode(bytes);
+      const mine = plain.decode(bytes, MOST);
       if (mine !== NOT_PLAIN) expect(mine).toEqual(library.decoder.decode(bytes));
     }),
     { numRuns: 1_000 },
@@ -47,7 +49,7 @@ test("ordinary values are plain", () => {
     bytes: new Uint8Array(70_000),
     ["a key of more than thirty-one characters"]: 1,
   };
-  expect(plain.decode(library.encoder.encode(given))).toEqual(given);
+  expect(plain.decode(library.encoder.encode(given), 1_000_000)).toEqual(given);
 });
 
 test.each<[string, Uint8Array]>([
@@ -61,9 +63,27 @@ test.each<[string, Uint8Array]>([
   ["bytes that go on", new Uint8Array([0x01, 0x02])],
   ["a list that claims too much", new Uint8Array([0xdd, 0xff, 0xff, 0xff, 0xff])],
   ["a map that claims too much", new Uint8Array([0xdf, 0xff, 0xff, 0xff, 0xff])],
+  ["an integer beyond 2^53", new Uint8Array([0xcf, 0, 0x20, 0, 0, 0, 0, 0, 1])],
+  ["one below", new Uint8Array([0xd3, 0xff, 0xdf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])],
   ["a head that msgpack doesn't use", new Uint8Array([0xc1])],
 ])("%s is left to the library", (_what, bytes) => {
-  expect(plain.decode(bytes)).toBe(NOT_PLAIN);
+  expect(plain.decode(bytes, MOST)).toBe(NOT_PLAIN);
+});
+
+test("values are counted as they are counted without making them, to the last", () => {
+  fc.assert(
+    fc.property(value, (given) => {
+      const bytes = library.encoder.encode(given);
+      const values = measureBody(bytes, MOST);
+      if (plain.decode(bytes, MOST) === NOT_PLAIN) return;
+      expect(MOST - plain.room).toBe(values);
+      expect(plain.decode(bytes, values)).not.toBe(NOT_PLAIN);
+      expect(plain.decode(bytes, values - 1)).toBe(NOT_PLAIN);
+      expect(() => measureBody(bytes, values)).not.toThrow();
+      expect(() => measureBody(bytes, values - 1)).toThrow("more than");
+    }),
+    { numRuns: 1_000 },
+  );
 });
 
 test.each([0, 1, 2, 100])("levels count alike, %i beyond the deepest", (beyond) => {
@@ -71,9 +91,9 @@ test.each([0, 1, 2, 100])("levels count alike, %i beyond the deepest", (beyond) 
   for (let depth = 1; depth < MAX_DEPTH + beyond; depth += 1)
     nested = depth % 2 === 0 ? { a: nested } : [nested];
   const bytes = library.encoder.encode(nested);
-  if (beyond === 0) expect(plain.decode(bytes)).toEqual(nested);
+  if (beyond === 0) expect(plain.decode(bytes, MOST)).toEqual(nested);
   else {
-    expect(plain.decode(bytes)).toBe(NOT_PLAIN);
+    expect(plain.decode(bytes, MOST)).toBe(NOT_PLAIN);
     expect(() => decodeBody(bytes, undefined)).toThrow("deeper than");
   }
 });
@@ -81,7 +101,7 @@ test.each([0, 1, 2, 100])("levels count alike, %i beyond the deepest", (beyond) 
 test("whatever the bytes, it answers what the library answers or leaves them to it", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 200 }), (bytes) => {
-      const mine = plain.decode(bytes);
+      const mine = plain.decode(bytes, MOST);
       if (mine !== NOT_PLAIN) expect(mine).toEqual(library.decoder.decode(bytes));
     }),
     { numRuns: 5_000 },
@@ -91,5 +111,5 @@ test("whatever the bytes, it answers what the library answers or leaves them to 
 test("keys that share a place of the cache are told apart", () => {
   const keys = Array.from({ length: 2_000 }, (_, i) => `k${i}`);
   for (const key of [...keys, ...keys])
-    expect(plain.decode(library.encoder.encode({ [key]: 1 }))).toEqual({ [key]: 1 });
+    expect(plain.decode(library.encoder.encode({ [key]: 1 }), MOST)).toEqual({ [key]: 1 });
 });

@@ -5,13 +5,15 @@ export const NOT_PLAIN: unique symbol = Symbol("not plain");
  * The value of msgpack bytes that hold plain data: maps with string keys, lists, strings, numbers, booleans, null, bytes. Anything else, and
  * anything that is wrong, is left to the library, which also says what it is.
  *
- * Every job's envelope is read here. The library makes a list of the characters of every string, and what must be refused (`refuse-hollow-lists.ts`,
+ * Every job's envelope is read here. The library makes a list of the characters of every string, and what must be refused (`measure-body.ts`,
  * too deep a nesting, a key `__proto__`) takes two more walks over the bytes and the value; here it is one (`docs/decisions/0009-plain-encoder.md`).
  * What it answers is what the library answers; a property test compares them.
  */
 export class PlainDecoder {
   readonly #maxDepth: number;
   readonly #keys = new KeyCache();
+  /** Values and keys that may still come. */
+  #room = 0;
   #bytes: Uint8Array = NO_BYTES;
   #view: DataView | undefined;
   #at = 0;
@@ -21,7 +23,12 @@ export class PlainDecoder {
     this.#maxDepth = maxDepth;
   }
 
-  decode(bytes: Uint8Array): unknown {
+  /**
+   * @param maxValues as many values, keys of maps among them, are read: what holds more is left to who refuses it. A list or map that
+   * claims more is not even begun, because an empty map of one byte takes seventy in memory
+   */
+  decode(bytes: Uint8Array, maxValues: number): unknown {
+    this.#room = maxValues;
     this.#bytes = bytes;
     this.#view = undefined;
     this.#at = 0;
@@ -33,8 +40,14 @@ export class PlainDecoder {
     return whole ? value : NOT_PLAIN;
   }
 
+  /** Values that the last one may still have held: what it was given less what it took. */
+  get room(): number {
+    return this.#room;
+  }
+
   #read(depth: number): unknown {
     if (this.#at >= this.#bytes.length) return NOT_PLAIN;
+    if (--this.#room < 0) return NOT_PLAIN;
     const head = this.#bytes[this.#at++] as number;
     if (head < 0x80) return head;
     if (head < 0x90) return this.#map(head & 0x0f, depth);
@@ -65,7 +78,7 @@ export class PlainDecoder {
       case 0xce:
         return this.#unsigned(4);
       case 0xcf:
-        return this.#fixed(8, (view, at) => view.getUint32(at) * UINT32 + view.getUint32(at + 4));
+        return this.#safe((view, at) => view.getUint32(at) * UINT32 + view.getUint32(at + 4));
       case 0xd0:
         return this.#fixed(1, (view, at) => view.getInt8(at));
       case 0xd1:
@@ -73,7 +86,7 @@ export class PlainDecoder {
       case 0xd2:
         return this.#fixed(4, (view, at) => view.getInt32(at));
       case 0xd3:
-        return this.#fixed(8, (view, at) => view.getInt32(at) * UINT32 + view.getUint32(at + 4));
+        return this.#safe((view, at) => view.getInt32(at) * UINT32 + view.getUint32(at + 4));
       case 0xd9:
         return this.#text(this.#count(1));
       case 0xda:
@@ -95,7 +108,8 @@ export class PlainDecoder {
 
   #map(size: number, depth: number): unknown {
     // An entry takes two bytes at least; a level deeper than the limit is refused, and an empty map has none.
-    if (2 * size > this.#left || (size > 0 && depth >= this.#maxDepth)) return NOT_PLAIN;
+    if (2 * size > this.#left || 2 * size > this.#room || (size > 0 && depth >= this.#maxDepth))
+      return NOT_PLAIN;
     const map: Record<string, unknown> = {};
     for (let i = 0; i < size; i += 1) {
       const key = this.#key();
@@ -108,7 +122,8 @@ export class PlainDecoder {
   }
 
   #list(size: number, depth: number): unknown {
-    if (size > this.#left || (size > 0 && depth >= this.#maxDepth)) return NOT_PLAIN;
+    if (size > this.#left || size > this.#room || (size > 0 && depth >= this.#maxDepth))
+      return NOT_PLAIN;
     const list: unknown[] = [];
     for (let i = 0; i < size; i += 1) {
       const value = this.#read(depth + 1);
@@ -123,6 +138,7 @@ export class PlainDecoder {
     const head = this.#bytes[this.#at] ?? 0;
     const length = head - 0xa0;
     if (length < 0 || length > 0x1f || length >= this.#left) return this.#longKey(head);
+    if (--this.#room < 0) return undefined;
     const start = this.#at + 1;
     this.#at = start + length;
     const key = this.#keys.find(this.#bytes, start, length);
@@ -164,6 +180,12 @@ export class PlainDecoder {
     let value = 0;
     for (let i = 0; i < size; i += 1) value = value * 256 + (this.#bytes[this.#at++] as number);
     return value;
+  }
+
+  /** An integer that a number can't hold exactly is left to who refuses it. */
+  #safe(read: (view: DataView, at: number) => number): unknown {
+    const value = this.#fixed(8, read);
+    return Number.isSafeInteger(value) ? value : NOT_PLAIN;
   }
 
   #fixed(size: 1 | 2 | 4 | 8, read: (view: DataView, at: number) => number): unknown {

@@ -1,3 +1,5 @@
+import { isWideInteger } from "./value-path.ts";
+
 /**
  * Msgpack bytes of plain data: maps with string keys, lists, strings, numbers, booleans, null. Anything else is left to
  * the library, which also reports what can't be encoded.
@@ -12,6 +14,9 @@ export class PlainEncoder {
   #start = 0;
   #at = 0;
   #busy = false;
+  /** Values and keys that may still come. */
+  #room = 0;
+  #exact = false;
   readonly #maxDepth: number;
 
   /** @param maxDepth deeper values are left to the library, which refuses them */
@@ -19,11 +24,17 @@ export class PlainEncoder {
     this.#maxDepth = maxDepth;
   }
 
-  /** @returns undefined where the value is not plain */
-  encode(value: unknown): Uint8Array | undefined {
+  /**
+   * @param maxValues as many values, keys of maps among them, are written: what holds more is left to who refuses it
+   * @param exact whether a whole number beyond 2^53 is left to who refuses it, too
+   * @returns undefined where the value is not plain
+   */
+  encode(value: unknown, maxValues = Infinity, exact = false): Uint8Array | undefined {
     // A getter of the value may encode something itself.
     if (this.#busy) return undefined;
     this.#busy = true;
+    this.#room = maxValues;
+    this.#exact = exact;
     this.#at = this.#start;
     try {
       return this.#write(value, 1) ? this.#take() : undefined;
@@ -34,7 +45,7 @@ export class PlainEncoder {
 
   /** @returns false where something is not plain; what was written before it is then worthless */
   #write(value: unknown, depth: number): boolean {
-    if (depth > this.#maxDepth) return false;
+    if (depth > this.#maxDepth || --this.#room < 0) return false;
     switch (typeof value) {
       case "string":
         this.#text(value);
@@ -63,6 +74,7 @@ export class PlainEncoder {
     let size = 0;
     for (const key of keys) if (fields[key] !== undefined) size += 1;
     if (!this.#header(size, 0x80, 0xde)) return false;
+    this.#room -= size;
     for (const key of keys) {
       const field = fields[key];
       if (field === undefined) continue;
@@ -93,13 +105,14 @@ export class PlainEncoder {
 
   #number(value: number): boolean {
     if (!Number.isSafeInteger(value)) {
+      if (this.#exact && isWideInteger(value)) return false;
       this.#byte(0xcb);
       this.#need(8);
       this.#at = this.#bytes.writeDoubleBE(value, this.#at);
       return true;
     }
-    if (value < 0) return false;
-    if (value < 0x80) this.#byte(value);
+    if (value < 0) this.#negative(value);
+    else if (value < 0x80) this.#byte(value);
     else if (value < 0x100) {
       this.#byte(0xcc);
       this.#byte(value);
@@ -115,6 +128,24 @@ export class PlainEncoder {
       this.#uint32(value % UINT32);
     }
     return true;
+  }
+
+  #negative(value: number): void {
+    if (value >= -0x20) this.#byte(value & 0xff);
+    else if (value >= -0x80) {
+      this.#byte(0xd0);
+      this.#byte(value & 0xff);
+    } else if (value >= -0x8000) {
+      this.#byte(0xd1);
+      this.#uint16(value & 0xffff);
+    } else if (value >= -0x8000_0000) {
+      this.#byte(0xd2);
+      this.#uint32(value >>> 0);
+    } else {
+      this.#byte(0xd3);
+      this.#uint32(Math.floor(value / UINT32) >>> 0);
+      this.#uint32(((value % UINT32) + UINT32) % UINT32);
+    }
   }
 
   /** Takes the text for ASCII, where a character is a byte, and writes it anew where it turns out not to be. */

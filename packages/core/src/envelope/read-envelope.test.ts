@@ -10,7 +10,8 @@ const LEAST = { name: "mail.welcome", payload: null };
 function read(body: unknown, more: Partial<QueueMessage> = {}): ReadResult {
   const [first, second] = [
     readEnvelope(messageOf(encodeMsgpack(body), more)),
-    readEnvelope(messageOf(encodeJson(body), more)),
+    // As any other client writes it: ours refuses some of these.
+    readEnvelope(messageOf(Buffer.from(JSON.stringify(body)), more)),
   ];
   expect(second).toEqual(first);
   return first;
@@ -65,7 +66,7 @@ describe("readEnvelope: what a producer may leave out", () => {
       concurrencyKey: null,
       v: null,
     };
-    expect(read({ ...LEAST, ...absent })).toEqual(read(LEAST));
+    expect(ok(read({ ...LEAST, ...absent }))).toEqual(ok(read(LEAST)));
   });
 
   test("the id is the body's, else the idempotency key, else made of queue and sequence", () => {
@@ -98,8 +99,8 @@ describe("readEnvelope: what a producer may leave out", () => {
   });
 
   test("unknown fields are ignored", () => {
-    expect(read({ ...LEAST, colour: "red", queue: "elsewhere", headers: { a: 1 } })).toEqual(
-      read(LEAST),
+    expect(ok(read({ ...LEAST, colour: "red", queue: "elsewhere", headers: { a: 1 } }))).toEqual(
+      ok(read(LEAST)),
     );
   });
 });
@@ -117,8 +118,8 @@ describe("readEnvelope: settler fields", () => {
   };
 
   test("a producer can't forge them", () => {
-    expect(read(forged)).toEqual(read(LEAST));
-    expect(read({ ...LEAST, attempts: "many", firstError: 7 })).toEqual(read(LEAST));
+    expect(ok(read(forged))).toEqual(ok(read(LEAST)));
+    expect(ok(read({ ...LEAST, attempts: "many", firstError: 7 }))).toEqual(ok(read(LEAST)));
   });
 
   test("the runtime's own are read", () => {
@@ -148,9 +149,9 @@ describe("readEnvelope: what is wrong", () => {
     ],
     ["a negative createdAt", { ...LEAST, createdAt: -1 }, "got a number out of range"],
     [
-      "nanoseconds",
-      { ...LEAST, notBefore: 1.7e18 },
-      "notBefore must be epoch milliseconds, before the year 10000; got a number that is no safe whole number",
+      "microseconds",
+      { ...LEAST, notBefore: 1.7e15 },
+      "notBefore must be epoch milliseconds, before the year 10000; got a number out of range",
     ],
     [
       "a time in the year 10000",

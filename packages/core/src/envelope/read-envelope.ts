@@ -1,5 +1,6 @@
 import { recordError, type RecordedError } from "../errors/recorded-error.ts";
-import { decodeBody } from "./body.ts";
+import { decodeCounted } from "./body.ts";
+import { DEFAULT_MAX_VALUES, RUNTIME_VALUES } from "./body-limits.ts";
 import {
   ENVELOPE_VERSION,
   type Envelope,
@@ -16,7 +17,12 @@ import { isId, isJobName, isQueueName } from "./names.ts";
 export type UnreadableReason = "undecodable" | "invalid-envelope" | "unsupported-version";
 
 export type ReadResult =
-  | { readonly ok: true; readonly envelope: Envelope }
+  | {
+      readonly ok: true;
+      readonly envelope: Envelope;
+      /** Values in its body, keys of maps among them: what it takes in memory. */
+      readonly values: number;
+    }
   | {
       readonly ok: false;
       readonly reason: UnreadableReason;
@@ -27,11 +33,18 @@ export type ReadResult =
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** A message's envelope, or the reason why it has none. Never throws, whatever the bytes. */
-export function readEnvelope(message: QueueMessage): ReadResult {
+/**
+ * A message's envelope, or the reason why it has none. Never throws, whatever the bytes.
+ *
+ * @param maxValues of what a producer sent; what a node publishes again may hold what it added besides
+ */
+export function readEnvelope(message: QueueMessage, maxValues = DEFAULT_MAX_VALUES): ReadResult {
   let body: unknown;
+  let values: number;
   try {
-    body = decodeBody(message.body, message.headers["content-type"]);
+    const { body: bytes, headers, origin } = message;
+    const most = origin === "runtime" ? maxValues + RUNTIME_VALUES : maxValues;
+    ({ value: body, values } = decodeCounted(bytes, headers["content-type"], most));
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     return unreadable(message, {}, "undecodable", `The body can't be decoded: ${detail}.`);
@@ -65,7 +78,7 @@ export function readEnvelope(message: QueueMessage): ReadResult {
       "up to 128 of A-Z a-z 0-9 _ : - (here it came from the Nats-Msg-Id header)",
       id,
     );
-  return { ok: true, envelope: assemble(message, body, id) };
+  return { ok: true, envelope: assemble(message, body, id), values };
 }
 
 /** The body's own, else the idempotency key, else one made of the place in the stream. */

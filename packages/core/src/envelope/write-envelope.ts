@@ -1,6 +1,7 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { ChainLink } from "./chain-link.ts";
-import { type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
+import { AS_IT_IS, type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
+import type { EncodeRules } from "./refuse-values.ts";
 import { ENVELOPE_VERSION, type Envelope, type JobRef } from "./envelope.ts";
 
 /** The body of an envelope as a map: fields that hold their default are left out. Queue, lane and headers are not in the body. */
@@ -36,11 +37,16 @@ interface WireBody {
 /**
  * The bytes of an envelope.
  *
- * @throws MillraceError `unserializable-payload`
+ * @param rules what a job that comes from a producer may hold; left out for one that was read before
+ * @throws MillraceError `unserializable-payload`, `payload-too-large`
  */
-export function writeEnvelope(envelope: Envelope, format: BodyFormat = "msgpack"): Uint8Array {
+export function writeEnvelope(
+  envelope: Envelope,
+  format: BodyFormat = "msgpack",
+  rules: EncodeRules = AS_IT_IS,
+): Uint8Array {
   const body = wireBody(envelope);
-  return format === "msgpack" ? encodeMsgpack(body) : encodeJson(body);
+  return format === "msgpack" ? encodeMsgpack(body, rules) : encodeJson(body, rules);
 }
 
 /**

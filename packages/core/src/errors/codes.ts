@@ -13,8 +13,9 @@ export const ERROR_CODES = {
   "invalid-payload": "A payload does not satisfy the input schema of its job.",
   "invalid-output": "A handler's result does not satisfy the output schema of its job.",
   "unserializable-payload":
-    "A payload holds a value that msgpack can't carry (a function, a bigint, a cycle, too deep a nesting).",
-  "payload-too-large": "A message is larger than the server lets through.",
+    "A payload holds a value that msgpack can't carry (a function, a bigint, a whole number beyond 2^53, a cycle, too deep a nesting).",
+  "payload-too-large":
+    "A message is larger than the server lets through, or holds more values than a body may.",
   "past-not-before": "A start time lies in the past.",
   "invalid-progress":
     "A handler reported a progress that is no number from 0 up, or a note that is no text.",
@@ -73,7 +74,8 @@ export const ERROR_CODES = {
   "timed-out": "The handler did not end within its timeout.",
   "thread-exited": "The worker thread that ran the handler ended before it gave an outcome.",
   fatal: "The handler declared that the job must not be tried again.",
-  undecodable: "The body is neither msgpack nor JSON, or not a map.",
+  undecodable:
+    "The body is neither msgpack nor JSON, or not a map, or holds too many values or a number that would be altered.",
   "invalid-envelope": "A field of the envelope is missing or has the wrong type.",
   "unsupported-version": "The envelope's version is newer than this runtime understands.",
   "unknown-name": "No node that serves this queue has a handler of this name.",

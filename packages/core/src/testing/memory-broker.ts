@@ -22,6 +22,7 @@ import type { LockStore } from "../broker/lock-store.ts";
 import type { ProgressStore } from "../broker/progress-store.ts";
 import type { Successors } from "../broker/successors.ts";
 import type { Envelope } from "../envelope/envelope.ts";
+import { DEFAULT_MAX_VALUES } from "../envelope/body-limits.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -72,6 +73,7 @@ export class MemoryBroker implements Broker {
   readonly solitary = true;
   readonly description = "memory";
   readonly maxMessageBytes: number;
+  readonly maxValues: number = DEFAULT_MAX_VALUES;
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
   readonly delayed: DelayedStore;
@@ -314,7 +316,10 @@ export class MemoryBroker implements Broker {
       const publication = publicationOf(
         job,
         needsProgramDoor(job) ? "program" : "producer",
-        writeEnvelope(job),
+        writeEnvelope(job, "msgpack", {
+          maxValues: this.maxValues,
+          exact: job.generation === 0,
+        }),
       );
       const queue = this.#server.queue(job.queue);
       const bytes = sizeOf(publication);

@@ -30,6 +30,7 @@ type ConnectionKey = Extract<
   | "tlsHandshakeFirst"
   | "connectTimeoutMs"
   | "replicas"
+  | "maxValues"
 >;
 
 /**

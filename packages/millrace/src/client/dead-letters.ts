@@ -6,6 +6,7 @@ import {
   type Envelope,
   MillraceError,
   type StoredDeadLetter,
+  encodeMsgpack,
   UniqueClaims,
 } from "@millrace/core";
 import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";
@@ -75,7 +76,7 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
 
   const retryOne = async (
     letter: StoredDeadLetter,
-    revived = revivedEnvelope(letter, now()),
+    revived = revivedEnvelope(letter, now(), broker.maxValues),
   ): Promise<void> => {
     await claimAnew(claims, revived);
     await broker.requeue(revived);
@@ -127,7 +128,10 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
       const documents = await broker.documents(CANCELLATIONS_BUCKET);
       const key = cancellationKey(letter);
       if ((await documents.get(key)) !== undefined) await documents.remove(key);
-      await retryOne(letter, editedEnvelope(letter, payload, now()));
+      const { maxValues } = broker;
+      // As a producer's, it is refused where a node could not read it.
+      encodeMsgpack(payload, { maxValues, exact: true });
+      await retryOne(letter, editedEnvelope(letter, payload, now(), maxValues));
       return { id: letter.id, queue: letter.queue };
     },
     retry: async (filter) => {

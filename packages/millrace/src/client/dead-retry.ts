@@ -15,7 +15,11 @@ import {
  *
  * @throws MillraceError with the letter's own reason where its bytes still can't be read
  */
-export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope {
+export function revivedEnvelope(
+  letter: StoredDeadLetter,
+  now: number,
+  maxValues?: number,
+): Envelope {
   const message: QueueMessage = {
     queue: letter.queue,
     origin: "runtime",
@@ -24,9 +28,9 @@ export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope
     sequence: letter.sequence,
     storedAt: letter.at,
   };
-  let read = readEnvelope(message);
+  let read = readEnvelope(message, maxValues);
   // A producer may have sent nonsense in the settler's fields, which are ignored in what it publishes.
-  if (!read.ok) read = readEnvelope({ ...message, origin: "producer" });
+  if (!read.ok) read = readEnvelope({ ...message, origin: "producer" }, maxValues);
   if (!read.ok) {
     throw new MillraceError(
       read.reason,
@@ -59,8 +63,13 @@ export function revivedEnvelope(letter: StoredDeadLetter, now: number): Envelope
  *
  * @throws MillraceError `invalid-envelope` where the letter does not know the job's name
  */
-export function editedEnvelope(letter: StoredDeadLetter, payload: unknown, now: number): Envelope {
-  const revived = tryRevived(letter, now);
+export function editedEnvelope(
+  letter: StoredDeadLetter,
+  payload: unknown,
+  now: number,
+  maxValues?: number,
+): Envelope {
+  const revived = tryRevived(letter, now, maxValues);
   if (revived !== undefined) return { ...revived, payload };
   const { id, name, queue } = letter;
   if (name === undefined)
@@ -72,9 +81,13 @@ export function editedEnvelope(letter: StoredDeadLetter, payload: unknown, now: 
   return { ...UNSETTLED, id, name, queue, payload, createdAt: now, headers: {}, generation: 1 };
 }
 
-function tryRevived(letter: StoredDeadLetter, now: number): Envelope | undefined {
+function tryRevived(
+  letter: StoredDeadLetter,
+  now: number,
+  maxValues: number | undefined,
+): Envelope | undefined {
   try {
-    return revivedEnvelope(letter, now);
+    return revivedEnvelope(letter, now, maxValues);
   } catch (error) {
     if (MillraceError.is(error)) return undefined;
     throw error;

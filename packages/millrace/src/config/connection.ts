@@ -11,6 +11,7 @@ export function connectionOptions(config: Config, name: string): NatsBrokerOptio
     name,
     connectTimeoutMs: config.connectTimeoutMs,
     replicas: config.replicas,
+    maxValues: config.maxValues,
     ...(auth === undefined ? {} : { auth }),
     ...(tls === undefined ? {} : { tls }),
   };

@@ -126,6 +126,15 @@ export const FIELDS = {
     default: 5_000,
     about: "How long one attempt to connect may take.",
   }),
+  maxValues: field({
+    group: "namespace",
+    kind: whole(1_000, 100_000_000),
+    flag: "max-values",
+    env: ["MILLRACE_MAX_VALUES"],
+    default: 100_000,
+    about:
+      "Values that a job's body may hold, keys of maps included. The same in producers and nodes.",
+  }),
   maskKeys: field({
     group: "masking",
     kind: list,

@@ -102,7 +102,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   start(): void {
     const { lease, message } = this.#delivery;
     lease.onLost(() => this.#loseLease());
-    const read = readEnvelope(message);
+    const read = readEnvelope(message, this.#host.broker.maxValues);
     if (!read.ok) {
       this.#envelope = envelopeOfUnreadable(message, read);
       this.#settle({ kind: "rejected", reason: read.reason, error: read.error });

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
+  decodeBody,
   DEFAULT_QUEUE,
   type Duration,
   defineJob,
@@ -160,15 +161,17 @@ export async function payloadText(
   }
 }
 
-/** The parser's own message quotes the text, which may hold a secret. */
+/** Read as a node reads JSON: a number that would be altered is refused, with its place. */
 export function parsePayload(text: string | undefined): unknown {
   if (text === undefined) return null;
   try {
-    return JSON.parse(text);
-  } catch {
+    return decodeBody(Buffer.from(text), "application/json", Number.POSITIVE_INFINITY);
+  } catch (error) {
+    // None of its messages quotes the text, which may hold a secret.
+    const detail = error instanceof Error ? error.message : "it can't be read";
     throw new MillraceError(
       "invalid-payload",
-      `The payload is no valid JSON. A text needs its quotes: '"text"'.`,
+      `The payload can't be sent: ${detail}. It must be valid JSON; a text needs its quotes: '"text"'.`,
     );
   }
 }

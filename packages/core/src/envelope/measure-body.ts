@@ -1,25 +1,33 @@
 /**
- * Refuses msgpack bytes in which a list or map claims more entries than there are bytes left for.
+ * Counts the values of msgpack bytes, keys of maps among them, without making any. Refuses bytes in which a list or map claims more
+ * entries than there are bytes left for, or that hold more values than may be.
  *
- * The decoder makes room for a list before it reads the entries, so five bytes can ask for gigabytes, and
- * nested ones for all memory there is: one message would take down every node that is given it. Only lists
- * of 16 or more have such a header; bodies without its two bytes are not walked.
+ * The library makes room for a list before it reads the entries, so five bytes can ask for gigabytes, and nested ones for all memory there
+ * is; and an empty map of one byte takes seventy in memory. One message would take down every node that is given it.
  *
+ * @returns the values that were found up to where the bytes end, or the value does: what is wrong there is the decoder's to report
  * @throws Error whose message says what is wrong with the bytes
  */
-export function refuseHollowLists(bytes: Uint8Array): void {
-  if (bytes.indexOf(ARRAY_16) < 0 && bytes.indexOf(ARRAY_32) < 0) return;
+export function measureBody(bytes: Uint8Array, maxValues: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
-  for (let awaited = 1; awaited > 0;) {
-    // Bytes that end too soon, or go on too long, are the decoder's to report.
-    if (at >= bytes.length) return;
+  let values = 0;
+  for (let awaited = 1; awaited > 0 && at < bytes.length; values += 1) {
     const { length, entries } = measure(view, at);
     at += length;
     awaited += entries - 1;
     // An entry takes a byte at least.
     if (entries > 0 && awaited > bytes.length - at)
       throw new Error("a list or map claims more entries than the body has bytes for");
+    if (values + awaited >= maxValues) throw new TooManyValues(maxValues);
+  }
+  return values;
+}
+
+/** A body would be too much in memory: the same in each format, and on both sides. */
+export class TooManyValues extends Error {
+  constructor(maxValues: number) {
+    super(`it holds more than ${maxValues} values, keys of maps included (maxValues)`);
   }
 }
 
