@@ -46,7 +46,11 @@ const undecodable: readonly BadMessage[] = (
       hex(times("dd01ffffff", 10)),
       /claims more/,
     ],
-    ["a list of lists that claim 65,535 entries each", hex(times("dcffff", 50_000)), /100000 values/],
+    [
+      "a list of lists that claim 65,535 entries each",
+      hex(times("dcffff", 50_000)),
+      /100000 values/,
+    ],
     ["a map that claims four billion entries", hex("dfffffffff"), /decode/],
     ["a string that claims four gigabytes", hex("dbffffffff"), /decode/],
     [
