@@ -43,8 +43,9 @@ export {
 } from "./envelope/envelope.ts";
 export { type ChainLink, followingJob, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
-export { travellingHeaders } from "./envelope/headers.ts";
+export { MAX_HEADER_BYTES, MAX_HEADERS, travellingHeaders } from "./envelope/headers.ts";
 export type { MessageOrigin, QueueMessage } from "./envelope/message.ts";
+export { MAX_REASON } from "./envelope/text-limits.ts";
 export {
   isId,
   isJobName,

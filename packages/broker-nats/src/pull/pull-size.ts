@@ -25,12 +25,18 @@ export function isWorthAPull(free: number, outstanding: number, most = Infinity)
  * pulls of a connection bring at once stays well below, and one message of the largest size always fits.
  *
  * @param maxPayload the server's limit for a message
+ * @param free bytes that the puller can take now
  * @returns undefined where so few messages can't be too many bytes: the server says of a limited pull that it was served, which costs a message
  */
-export function pullBytes(batch: number, maxPayload: number): number | undefined {
-  return batch * maxPayload <= PULL_BYTES
+export function pullBytes(
+  batch: number,
+  maxPayload: number,
+  free = PULL_BYTES,
+): number | undefined {
+  const most = Math.min(PULL_BYTES, free);
+  return batch === 1 || batch * maxPayload <= most
     ? undefined
-    : Math.max(PULL_BYTES, maxPayload + FRAMING_BYTES);
+    : Math.round(Math.max(most, maxPayload + FRAMING_BYTES));
 }
 
 const PULL_BYTES = 8 * 2 ** 20;

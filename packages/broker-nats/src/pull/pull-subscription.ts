@@ -17,6 +17,8 @@ export interface PullSubscriptionOptions {
   readonly consumer: string;
   /** How many deliveries the owner can take now, those on their way not deducted. */
   freeSlots(): number;
+  /** How many more bytes the owner can take now; the largest message may come in any case. Default: any number. */
+  freeBytes?(): number;
   /**
    * What to ask for now, for owners that share their slots between several subscriptions; asked at the start, when slots were freed and
    * when a pull has ended. Default: as many as there are free slots.
@@ -263,7 +265,11 @@ export class PullSubscription {
     const { noWait = false } = pull;
     const batch = Math.min(pull.batch, this.#maxBatch);
     const expiresMs = Math.min(pull.expiresMs ?? Infinity, this.#expiresMs);
-    const bytes = pullBytes(batch, this.#nc.info?.max_payload ?? 2 ** 20);
+    const bytes = pullBytes(
+      batch,
+      this.#nc.info?.max_payload ?? 2 ** 20,
+      this.#options.freeBytes?.(),
+    );
     const limit = bytes === undefined ? "" : `"max_bytes":${Math.min(bytes, this.#maxBytes)},`;
     const token = String(++this.#lastPull);
     const nowMs = this.#clock.monotonic();

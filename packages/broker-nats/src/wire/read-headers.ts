@@ -1,4 +1,5 @@
 import type { Msg } from "@nats-io/nats-core";
+import { MAX_HEADERS } from "@millrace/core";
 import { isHeaderName } from "./headers.ts";
 
 /**
@@ -22,6 +23,10 @@ const decoder = new TextDecoder();
 /** Names repeat from message to message: each is judged once. `undefined` for one that can't be sent on. */
 const lowerNames = new Map<string, string | undefined>();
 const MAX_LOWER_NAMES = 256;
+/** More are not made strings. A message with fewer is refused already by whoever reads its envelope. */
+const MOST_HEADERS = MAX_HEADERS + 200;
+/** What is cut out of a longer block must not keep all of it in memory. */
+const LONG_BLOCK = 16_384;
 
 /** nats-core 3.4 keeps a message as received in these two; where they are missing its own (slower) headers are read. */
 interface MsgInternals {
@@ -90,13 +95,16 @@ function parseHeaders(block: string): ReceivedHeaders {
   let start = block.indexOf("\r\n") + 2;
   if (start < 2) return EMPTY;
   const headers = noHeaders();
-  for (;;) {
+  const isLong = block.length > LONG_BLOCK;
+  for (let kept = 0; kept < MOST_HEADERS;) {
     const end = block.indexOf("\r\n", start);
     if (end <= start) return headers;
     const colon = block.indexOf(":", start);
     if (colon > start && colon < end) {
-      const name = lowerName(block.slice(start, colon));
+      const written = block.slice(start, colon);
+      const name = lowerName(isLong ? copyOf(written) : written);
       if (name !== undefined && headers[name] === undefined) {
+        kept += 1;
         headers[name] = inOneLine(
           block.slice(block.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1, end),
         );
@@ -104,6 +112,12 @@ function parseHeaders(block: string): ReceivedHeaders {
     }
     start = end + 2;
   }
+  return headers;
+}
+
+/** A part of a string keeps the whole of it in memory. */
+function copyOf(part: string): string {
+  return Buffer.from(part).toString();
 }
 
 function lowerName(name: string): string | undefined {

@@ -17,6 +17,7 @@ export interface LanePullsOptions {
   readonly weights: LaneWeights;
   readonly expiresMs: number;
   readonly freeSlots: () => number;
+  readonly freeBytes: () => number;
   /** Takes out the lease. */
   readonly receive: (raw: RawDelivery) => NatsDelivery;
   /** Gives a job to the worker: it occupies a slot from then on. */
@@ -136,6 +137,7 @@ export class LanePulls {
       expiresMs,
       heartbeatMs: HEARTBEATS_MS[name],
       freeSlots: () => this.#free(),
+      freeBytes: () => this.#options.freeBytes(),
       plan: () => (seat === undefined ? undefined : this.#plan(seat)),
       onMessage: (raw) => {
         if (seat !== undefined) this.#receive(seat, raw);

@@ -154,6 +154,8 @@ export type EnqueueResult =
 export interface WorkOptions {
   /** How many more jobs the worker can take now. */
   readonly freeSlots: () => number;
+  /** How many more bytes of messages it can take now, for brokers that can ask for so many; the largest message may come in any case. */
+  readonly freeBytes?: () => number;
   /**
    * Called for each job, including the few that arrive after `stop()`: those must be settled or handed back
    * too. Must not throw.

@@ -1,4 +1,5 @@
 import type { Envelope } from "../envelope/envelope.ts";
+import { MAX_REASON } from "../envelope/text-limits.ts";
 
 /**
  * Somebody wants a job not to run, or to stop. Kept as a document from the call until the job has ended, so that neither a restart nor
@@ -19,8 +20,6 @@ export interface Cancellation {
 export const CANCELLATIONS_BUCKET = "cancellations";
 
 const NO_REASON = "no reason given";
-/** A reason is shown in histories and errors; a longer text belongs elsewhere. */
-const MAX_REASON = 1_000;
 
 export function cancellationKey(job: { readonly queue: string; readonly id: string }): string {
   return `${job.queue}.${job.id}`;

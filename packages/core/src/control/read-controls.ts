@@ -1,3 +1,4 @@
+import { MAX_REASON } from "../envelope/text-limits.ts";
 import {
   type ControlMark,
   isConcurrency,
@@ -74,8 +75,8 @@ function readMark(
   const mark: Writable<ControlMark> = {
     since: typeof since === "number" && Number.isFinite(since) ? since : 0,
   };
-  if (typeof reason === "string") mark.reason = reason;
-  if (typeof by === "string") mark.by = by;
+  if (typeof reason === "string") mark.reason = reason.slice(0, MAX_REASON);
+  if (typeof by === "string") mark.by = by.slice(0, MAX_REASON);
   return mark;
 }
 

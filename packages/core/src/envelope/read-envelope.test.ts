@@ -176,12 +176,12 @@ describe("readEnvelope: what is wrong", () => {
     [
       "tags that are no list",
       { ...LEAST, tags: secret },
-      "tags must be a list of strings; got a string",
+      "tags must be a list of up to 100 strings of up to 1024 characters; got a string",
     ],
     [
       "a tag that is no string",
       { ...LEAST, tags: ["a", 1] },
-      "tags must be a list of strings; got a list",
+      "tags must be a list of up to 100 strings of up to 1024 characters; got a list",
     ],
     [
       "a parent without its queue",

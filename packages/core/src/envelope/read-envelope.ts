@@ -9,8 +9,9 @@ import {
   UNSETTLED,
 } from "./envelope.ts";
 import { type ChainLink, isChain, LONGEST_CHAIN } from "./chain-link.ts";
-import { travellingHeaders } from "./headers.ts";
+import { tooManyHeaders, travellingHeaders } from "./headers.ts";
 import type { QueueMessage } from "./message.ts";
+import { MAX_TAGS, MAX_TEXT } from "./text-limits.ts";
 import { isId, isJobName, isQueueName } from "./names.ts";
 
 /** Why a message can't be a job. Each is a dead letter at once: trying again can't mend bytes. */
@@ -69,6 +70,9 @@ export function readEnvelope(message: QueueMessage, maxValues = DEFAULT_MAX_VALU
   if (wrong !== undefined)
     return invalid(message, body, wrong.field, wrong.expected, body[wrong.field]);
 
+  const crowded = message.origin !== "runtime" ? tooManyHeaders(message.headers) : undefined;
+  if (crowded !== undefined) return unreadable(message, body, "invalid-envelope", `${crowded}.`);
+
   const id = idOf(message, body);
   if (!isId(id))
     return invalid(
@@ -101,6 +105,8 @@ interface Field {
 const LAST_TIME = 253_402_300_799_999;
 const EPOCH_MS = "epoch milliseconds, before the year 10000";
 
+const TEXT = `a string of up to ${MAX_TEXT} characters`;
+
 const PRODUCER_FIELDS: readonly Field[] = [
   {
     field: "name",
@@ -114,12 +120,12 @@ const PRODUCER_FIELDS: readonly Field[] = [
   { field: "expiresAt", expected: EPOCH_MS, accepts: isTime },
   { field: "maxAttempts", expected: "a whole number from 1", accepts: isPositive },
   { field: "timeoutMs", expected: "whole milliseconds from 1", accepts: isPositive },
-  { field: "uniqueKey", expected: "a string", accepts: isText },
-  { field: "concurrencyKey", expected: "a string", accepts: isText },
+  { field: "uniqueKey", expected: TEXT, accepts: isText },
+  { field: "concurrencyKey", expected: TEXT, accepts: isText },
   {
     field: "tags",
-    expected: "a list of strings",
-    accepts: (value) => Array.isArray(value) && value.every(isText),
+    expected: `a list of up to ${MAX_TAGS} strings of up to ${MAX_TEXT} characters`,
+    accepts: (value) => Array.isArray(value) && value.length <= MAX_TAGS && value.every(isText),
   },
   { field: "parent", expected: "a map with the id and the queue of a job", accepts: isJobRef },
   { field: "batch", expected: "up to 128 of A-Z a-z 0-9 _ : -", accepts: isId },
@@ -268,7 +274,7 @@ function isBody(value: unknown): value is Body {
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === "string" && value.length <= 1024;
+  return typeof value === "string" && value.length <= MAX_TEXT;
 }
 
 function isCount(value: unknown): value is number {

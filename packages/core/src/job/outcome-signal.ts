@@ -1,5 +1,6 @@
 import { type Duration, toMs } from "../time/duration.ts";
 import { hasBrand } from "../errors/brand.ts";
+import { cancelReason } from "../cancellation/cancellation.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 const BRAND = Symbol.for("millrace.outcome-signal");
@@ -56,7 +57,8 @@ export function fatal(cause: unknown): OutcomeSignal {
   return new OutcomeSignal({ kind: "fatal", cause: error }, "fatal", { cause: error });
 }
 
-/** The job is no longer wanted: it ends as cancelled, with no further attempt and no dead letter. */
+/** The job is no longer wanted: it ends as cancelled, with no further attempt and no dead letter. Of a reason the first 1,000 characters are kept. */
 export function cancel(reason: string): OutcomeSignal {
-  return new OutcomeSignal({ kind: "cancel", reason }, `cancelled: ${reason}`);
+  const kept = cancelReason(reason);
+  return new OutcomeSignal({ kind: "cancel", reason: kept }, `cancelled: ${kept}`);
 }

@@ -1,4 +1,6 @@
 import type { Envelope, Lane } from "../envelope/envelope.ts";
+import { tooManyHeaders } from "../envelope/headers.ts";
+import { MAX_TAGS, MAX_TEXT } from "../envelope/text-limits.ts";
 import { requireId } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { UniqueOptions } from "../job/coordination.ts";
@@ -152,11 +154,15 @@ function laneOf(priority: EnqueueOptions["priority"]): Lane | undefined {
 }
 
 function checkedTags(tags: readonly string[]): readonly string[] {
-  if (Array.isArray(tags) && tags.every((tag) => typeof tag === "string" && tag.length <= 1_024))
+  if (
+    Array.isArray(tags) &&
+    tags.length <= MAX_TAGS &&
+    tags.every((tag) => typeof tag === "string" && tag.length <= MAX_TEXT)
+  )
     return tags;
   throw new MillraceError(
     "invalid-option",
-    "tags: must be a list of strings of at most 1024 characters.",
+    `tags: must be a list of at most ${MAX_TAGS} strings of at most ${MAX_TEXT} characters.`,
   );
 }
 
@@ -180,6 +186,8 @@ function checkedHeaders(
       );
     }
   }
+  const crowded = tooManyHeaders(headers);
+  if (crowded !== undefined) throw new MillraceError("invalid-option", `${crowded}.`);
   return headers;
 }
 

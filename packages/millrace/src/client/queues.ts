@@ -5,6 +5,7 @@ import {
   type ControlMark,
   CONTROLS_BUCKET,
   type Duration,
+  MAX_REASON,
   MillraceError,
   type QueueControls,
   type QueueSettings,
@@ -102,7 +103,7 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
   const mark = ({ reason, by = whoAmI() }: ControlNote): ControlMark => ({
     since: clock.now(),
     by,
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) }),
   });
 
   return {

@@ -202,6 +202,14 @@ export const FIELDS = {
     default: 3,
     about: "Holders in a row that a job may take down before it is a dead letter.",
   }),
+  jobMemoryMb: field({
+    group: "node",
+    kind: whole(1, 1_000_000),
+    flag: "job-memory",
+    env: ["MILLRACE_JOB_MEMORY_MB"],
+    about:
+      "Memory that jobs in hand may take, MiB. Default: half of what the process's heap may take.",
+  }),
   replicas: field({
     group: "node",
     kind: replicaCount,

@@ -99,13 +99,14 @@ function ports({
 }
 
 function nodeFields(config: Config): Partial<RuntimeNodeOptions> {
-  const { nodeName, slots, graceMs, leaseMs, poisonAfter } = config;
+  const { nodeName, slots, graceMs, leaseMs, poisonAfter, jobMemoryMb } = config;
   return {
     ...(nodeName === undefined ? {} : { name: nodeName }),
     slots,
     grace: graceMs,
     lease: leaseMs,
     poisonAfter,
+    ...(jobMemoryMb === undefined ? {} : { jobMemoryMb }),
   };
 }
 

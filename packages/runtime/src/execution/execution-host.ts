@@ -12,6 +12,7 @@ import type {
   QueueMessage,
 } from "@millrace/core";
 import type { Cancellations } from "../control/cancellations.ts";
+import type { MemoryBudget } from "../worker/memory-budget.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
@@ -33,6 +34,8 @@ export interface ExecutionHost {
   readonly log: Logger;
   readonly maskText: ((text: string) => string) | undefined;
   readonly poisonAfter: number;
+  /** What the jobs in this node's hands may take. */
+  readonly memory: MemoryBudget;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
   readonly recentEnds: RecentEnds;

@@ -69,6 +69,9 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   #startedAt: number | undefined;
   #startedMono = 0;
+  #values: number | undefined;
+  /** Written by the node's `MemoryBudget`. */
+  counted = 0;
 
   constructor(
     host: ExecutionHost,
@@ -99,7 +102,20 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     };
   }
 
+  /** Of its message's body. */
+  get bytes(): number {
+    return this.#delivery.message.body.length;
+  }
+
+  /** Of its body, once that was read. */
+  get values(): number | undefined {
+    return this.#values;
+  }
+
+  /** Reads the message, and goes on. */
   start(): void {
+    // It was let go before its turn came.
+    if (this.#phase === "ended") return;
     const { lease, message } = this.#delivery;
     lease.onLost(() => this.#loseLease());
     const read = readEnvelope(message, this.#host.broker.maxValues);
@@ -108,6 +124,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       this.#settle({ kind: "rejected", reason: read.reason, error: read.error });
       return;
     }
+    this.#values = read.values;
     const far = linkOutOfReach(read.envelope, this.#host.sendsTo);
     // Without what may not follow, whatever becomes of it: an earlier holder may have had it succeed when it still might.
     this.#envelope = far === undefined ? read.envelope : withoutNext(read.envelope);
@@ -121,6 +138,11 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       owner: this,
     });
     this.#arrival.begin();
+  }
+
+  /** Whether its message was read. */
+  get hasBegun(): boolean {
+    return this.#envelope !== undefined;
   }
 
   /** Whether its handler was ever called. */
@@ -138,16 +160,14 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     return this.#abort.reason !== undefined;
   }
 
-  /** Gives the job straight back without running it: it arrived after the node began to stop. */
+  /** Before the start: gives the job straight back without running it. It arrived after the node began to stop. */
   refuse(): void {
     this.abort("shutdown", "The node is stopping.");
-    this.start();
   }
 
-  /** Gives the job straight back, unspent, for another node: there is no slot for it here. */
+  /** Before the start: gives the job straight back, unspent, for another node. There is no slot for it here. */
   decline(): void {
     this.#declined = true;
-    this.start();
   }
 
   /** Tells the handler to stop. What follows depends on whether it does. */

@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { inspect } from "node:util";
+import { getHeapStatistics } from "node:v8";
 import {
   type Broker,
   type Clock,
@@ -74,6 +75,11 @@ export interface NodeOptions {
   readonly schedulerLease?: Duration;
   /** Crashes in a row that make a job a dead letter. Default: 3. */
   readonly poisonAfter?: number;
+  /**
+   * Memory that jobs in hand may take, MiB: their messages, and what becomes of them when they are read. What finds no room waits; one job is always
+   * taken. Default: half of what the process's heap may take.
+   */
+  readonly jobMemoryMb?: number;
   /** For jobs with `isolation: "thread"`. */
   readonly threads?: ThreadOptions;
   readonly middleware?: readonly Middleware[];
@@ -100,6 +106,7 @@ export interface NodeConfig {
   readonly leaseMs: number;
   readonly schedulerLeaseMs: number;
   readonly poisonAfter: number;
+  readonly jobMemoryBytes: number;
   readonly threads: ThreadOptions;
   readonly middleware: readonly Middleware[];
   readonly metrics: MetricsCollector;
@@ -146,6 +153,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     leaseMs,
     schedulerLeaseMs: schedulerLeaseMs(options.schedulerLease, leaseMs),
     poisonAfter: wholeFrom1(options.poisonAfter ?? 3, "poisonAfter"),
+    jobMemoryBytes: jobMemoryBytes(options.jobMemoryMb),
     threads: threadOptions(options.threads),
     middleware: options.middleware ?? [],
     metrics: options.metrics ?? noMetrics,
@@ -163,6 +171,14 @@ function schedulerLeaseMs(lease: Duration | undefined, leaseMs: number): number 
   const ms = toMs(lease, "schedulerLease");
   if (ms < LEAST_LEASE_MS) throw wrong("schedulerLease", lease, "at least 1s");
   return ms;
+}
+
+const MIB = 2 ** 20;
+
+function jobMemoryBytes(mb: number | undefined): number {
+  return mb === undefined
+    ? Math.round(getHeapStatistics().heap_size_limit / 2)
+    : MIB * wholeFrom1(mb, "jobMemoryMb");
 }
 
 function threadOptions({ maxHeapMb }: ThreadOptions = {}): ThreadOptions {

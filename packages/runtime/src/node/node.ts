@@ -34,6 +34,7 @@ import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
 import { uniqueJobs } from "../unique/unique-jobs.ts";
+import { MemoryBudget } from "../worker/memory-budget.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { closeTimeMs, nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
@@ -133,6 +134,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     log,
     maskText: config.maskText,
     poisonAfter: config.poisonAfter,
+    memory: new MemoryBudget(config.jobMemoryBytes, broker.maxValues),
     suspects: new Suspects(),
     trials: new TrialRuns(broker, { node: config.name, instance }, config.leaseMs),
     recentEnds,

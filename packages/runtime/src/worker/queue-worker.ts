@@ -85,6 +85,7 @@ export class QueueWorker {
     this.#ignoreControls =
       options.controls?.onChange(options.queue, (controls) => this.#heedControls(controls)) ??
       (() => {});
+    host.memory.onRoom(() => this.#subscription?.slotFreed());
     this.#service = createService({
       clock: host.clock,
       open: async () => {
@@ -92,8 +93,13 @@ export class QueueWorker {
         this.#subscription = await host.broker.work(options.queue, {
           // A worker that was stopped while this was opening must not take a single job.
           freeSlots: () => this.#freeSlots(),
+          freeBytes: () => host.memory.freeBytes,
           onDelivery: (delivery) => this.#take(delivery),
-          onSurplus: (delivery) => this.#sendBack(this.#receive(delivery)),
+          onSurplus: (delivery) => {
+            const execution = this.#receive(delivery);
+            this.#sendBack(execution);
+            host.memory.enter(execution);
+          },
           leaseMs: options.leaseMs,
           ...(options.weights === undefined ? {} : { weights: options.weights }),
         });
@@ -126,7 +132,9 @@ export class QueueWorker {
   get lastActivity(): number | undefined {
     const heard = this.#subscription?.lastActivity;
     // A queue that nothing may be pulled from is silent.
-    return heard === undefined ? undefined : Math.max(heard, this.#throttle.roomSince);
+    if (heard === undefined) return undefined;
+    if (this.#host.memory.isShort) return this.#host.clock.monotonic();
+    return Math.max(heard, this.#throttle.roomSince);
   }
 
   get running(): readonly RunningJob[] {
@@ -150,6 +158,8 @@ export class QueueWorker {
   /** Takes nothing new. What runs goes on. */
   async stopPulling(): Promise<void> {
     this.#refusing = true;
+    // What waits for memory goes back when its turn comes.
+    for (const execution of this.#executions) if (!execution.hasBegun) execution.refuse();
     this.#ignoreControls();
     await this.#service.stop();
     this.#throttle.stop();
@@ -205,15 +215,16 @@ export class QueueWorker {
 
   #freeSlots(): number {
     if (this.#refusing) return 0;
-    return this.#throttle.room(this.slots - this.#inSlots);
+    const free = this.slots - this.#inSlots;
+    return free < 1 ? free : this.#throttle.room(Math.min(free, this.#host.memory.room()));
   }
 
   #take(delivery: Delivery): void {
     const execution = this.#receive(delivery);
     if (this.#refusing) execution.refuse();
-    else if (this.#throttle.admit()) execution.start();
     // A permit or a token that it was pulled with is gone.
-    else this.#sendBack(execution);
+    else if (!this.#throttle.admit()) this.#sendBack(execution);
+    this.#host.memory.enter(execution);
     this.#throttle.changed();
   }
 
@@ -244,6 +255,7 @@ export class QueueWorker {
   readonly #release = (execution: Execution): void => {
     this.#executions.delete(execution);
     this.#yielding.delete(execution);
+    this.#host.memory.leave(execution);
     if (execution.isDeclined) this.#goingBack -= 1;
     else if (execution.hasRun) this.#ended += 1;
     else this.#throttle.putBack();
