@@ -2,16 +2,14 @@
 import { connectBroker } from "@millrace/broker-nats";
 import { defineJob } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
-import { WORST_NAME } from "./worst-megabytes.ts";
 
 const [servers = "", namespace = "", slots = "16"] = process.argv.slice(2);
 const broker = await connectBroker({ servers, namespace });
 const retry = { attempts: 2, backoff: "none" } as const;
-const worst = defineJob({ name: WORST_NAME, queue: "worst", retry }).handler(({ attempt }) => {
+const worst = defineJob({ name: "worst", queue: "worst", retry }).handler(({ attempt }) => {
   if (attempt === 1) throw new Error("at first it fails");
 });
 const other = defineJob({ name: "other", queue: "others" }).handler(() => {});
 const node = createNode({ broker, jobs: [worst, other], slots: Number(slots) });
 await node.start();
-process.on("message", () => process.send?.({ heapUsed: process.memoryUsage().heapUsed }));
 process.stdout.write("ready\n");

@@ -17,6 +17,7 @@ export interface LanePullsOptions {
   readonly weights: LaneWeights;
   readonly expiresMs: number;
   readonly freeSlots: () => number;
+  readonly mayPull: () => number;
   readonly freeBytes: () => number;
   /** Takes out the lease. */
   readonly receive: (raw: RawDelivery) => NatsDelivery;
@@ -157,7 +158,9 @@ export class LanePulls {
   }
 
   #free(): number {
-    return this.#options.freeSlots() - this.#deck.size;
+    const { freeSlots, mayPull } = this.#options;
+    const free = freeSlots() - this.#deck.size;
+    return free < 1 ? free : Math.min(free, mayPull());
   }
 
   #plan(seat: Seat): Pull | undefined {

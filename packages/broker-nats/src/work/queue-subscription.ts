@@ -61,6 +61,7 @@ export class QueueSubscription implements WorkSubscription {
       weights,
       expiresMs: pullExpiryMs(leaseMs),
       freeSlots: () => work.freeSlots(),
+      mayPull: () => work.mayPull?.() ?? Number.POSITIVE_INFINITY,
       freeBytes: () => work.freeBytes?.() ?? Number.POSITIVE_INFINITY,
       receive: (raw) => this.#receive(raw),
       hand: (delivery) => work.onDelivery(delivery),

@@ -154,6 +154,8 @@ export type EnqueueResult =
 export interface WorkOptions {
   /** How many more jobs the worker can take now. */
   readonly freeSlots: () => number;
+  /** How many more jobs may be asked for now, where that is fewer: what was asked for before and comes now is taken all the same. */
+  readonly mayPull?: () => number;
   /** How many more bytes of messages it can take now, for brokers that can ask for so many; the largest message may come in any case. */
   readonly freeBytes?: () => number;
   /**

@@ -165,13 +165,13 @@ describe("readEnvelope: what is wrong", () => {
     [
       "a list as uniqueKey",
       { ...LEAST, uniqueKey: [secret] },
-      "uniqueKey must be a string; got a list",
+      "uniqueKey must be a string of up to 1024 characters; got a list",
     ],
     ["a uniqueKey that is too long", { ...LEAST, uniqueKey: long }, "uniqueKey must be"],
     [
       "a map as concurrencyKey",
       { ...LEAST, concurrencyKey: { secret } },
-      "concurrencyKey must be a string; got a map",
+      "concurrencyKey must be a string of up to 1024 characters; got a map",
     ],
     [
       "tags that are no list",

@@ -93,6 +93,7 @@ export class QueueWorker {
         this.#subscription = await host.broker.work(options.queue, {
           // A worker that was stopped while this was opening must not take a single job.
           freeSlots: () => this.#freeSlots(),
+          mayPull: () => host.memory.room(),
           freeBytes: () => host.memory.freeBytes,
           onDelivery: (delivery) => this.#take(delivery),
           onSurplus: (delivery) => {
@@ -215,8 +216,7 @@ export class QueueWorker {
 
   #freeSlots(): number {
     if (this.#refusing) return 0;
-    const free = this.slots - this.#inSlots;
-    return free < 1 ? free : this.#throttle.room(Math.min(free, this.#host.memory.room()));
+    return this.#throttle.room(this.slots - this.#inSlots);
   }
 
   #take(delivery: Delivery): void {
