@@ -1,4 +1,5 @@
 import {
+  DEFAULT_MAX_VALUES,
   type BatchStore,
   type Broker,
   type BrokerStatus,
@@ -65,6 +66,7 @@ export class SimBroker implements Broker {
   readonly description = "simulated";
   readonly solitary = true;
   readonly maxMessageBytes = MAX_MESSAGE_BYTES;
+  readonly maxValues = DEFAULT_MAX_VALUES;
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
   readonly delayed: DelayedStore;

@@ -91,7 +91,7 @@ export class LaterGenerations {
       .get(id)
       ?.filter((ask) => stored.sequence >= ask.from && Number(generation) > ask.generation);
     if (asks === undefined || asks.length === 0) return;
-    const job = queuedJob(this.#server.names, stored);
+    const job = queuedJob(this.#server, stored);
     if (job?.read.ok === true) for (const { found } of asks) found.push(job.read.envelope);
   }
 }

@@ -37,7 +37,7 @@ async function laterDelayed(
     for (let from = 1; ;) {
       const stored = await nextMessage(jsm, names.delayedStream, from, subject);
       if (stored === undefined) break;
-      const job = delayedJob(fromLeader(stored));
+      const job = delayedJob(server, fromLeader(stored));
       if (job?.read.ok === true && job.read.envelope.generation > generation)
         found.push(job.read.envelope);
       from = stored.seq + 1;
