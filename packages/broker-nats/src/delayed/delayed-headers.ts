@@ -1,6 +1,7 @@
 import { type Envelope, type Lane, messageIdOf } from "@millrace/core";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
+const RESERVED_HEADER = "Millrace-Reserved";
 const MOVED_HEADER = "Millrace-Moved";
 const MOVE_HEADER = "Millrace-Move";
 
@@ -14,6 +15,8 @@ export interface DueJob {
   readonly lane: Lane | undefined;
   /** Epoch milliseconds. */
   readonly notBefore: number;
+  /** A rate keeps a start for it at that time: it is served before what never waited, or it would be late and come together with those after it. */
+  readonly reserved: boolean;
   /** The message id it is forwarded under. The server strips `Nats-Msg-Id` from what a schedule fires. */
   readonly messageId: string;
   /**
@@ -30,6 +33,7 @@ export function delayedHeaders(envelope: Envelope, notBefore: number): Record<st
     "Millrace-Queue": envelope.queue,
     ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
     "Millrace-Not-Before": String(notBefore),
+    ...(envelope.reservedAt === undefined ? {} : { [RESERVED_HEADER]: "1" }),
     "Millrace-Msg-Id": messageIdOf(envelope),
   };
 }
@@ -48,6 +52,7 @@ export function readDelayedHeaders(headers: ReceivedHeaders): DueJob | undefined
     queue,
     messageId,
     notBefore,
+    reserved: headers[RESERVED_HEADER.toLowerCase()] !== undefined,
     ...(movedAfter === undefined ? {} : { movedAfter: Number(movedAfter) }),
     ...(moveId === undefined ? {} : { moveId }),
     lane: lane === "high" || lane === "low" ? lane : undefined,

@@ -200,10 +200,14 @@ function* publications(names: Names, jobs: readonly Held[]): Generator<Publicati
 }
 
 function forwarded(names: Names, { delivery, job }: Held): RecordPublication {
+  const { queue, lane, messageId, reserved } = job;
+  const headers = forwardHeaders(delivery.headers, messageId);
+  // The door of those that waited at a gate shows no lane.
+  if (reserved && lane !== undefined) headers["Millrace-Lane"] = lane;
   return {
-    subject: names.requeue(job.queue, job.lane),
+    subject: reserved ? names.requeueWoken(queue) : names.requeue(queue, lane),
     data: delivery.data,
-    headers: forwardHeaders(delivery.headers, job.messageId),
+    headers,
   };
 }
 
