@@ -1,4 +1,10 @@
-import { changeControls, CONTROLS_BUCKET, type Logger, silentLogger } from "@millrace/core";
+import {
+  changeControls,
+  CONTROLS_BUCKET,
+  type DocumentStore,
+  type Logger,
+  silentLogger,
+} from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { expect, onTestFinished, test } from "vitest";
 import { QueueControlsView } from "./queue-controls.ts";
@@ -98,3 +104,60 @@ test("it can't be opened while the server is away, and can afterwards", async ()
   broker.reconnect();
   await (await view.open()).stop();
 });
+
+test("a pause is known at once by a node whose watch has just died", async () => {
+  const { view, store, clock, broker } = await scene();
+  const documents = await broker.documents(CONTROLS_BUCKET);
+  broker.documents = async () => ({
+    ...boundTo(documents),
+    watch: async () => ({ stop: async () => {} }),
+  });
+  const service = await view.open();
+  await changeControls(store, "mail", { paused: { since: 1 } });
+  await clock.advance("50ms");
+  expect(view.of("mail")).toEqual({ paused: { since: 1 } });
+  await service.stop();
+  expect(clock.pending).toBe(0);
+});
+
+test("what was heard of and is not stored yet is read again; what was refused changes nothing", async () => {
+  const { view, store, clock, broker } = await scene();
+  const documents = await broker.documents(CONTROLS_BUCKET);
+  let hear: (put: { readonly key: string; readonly value: unknown }) => void = () => {};
+  broker.documents = async () => ({
+    ...boundTo(documents),
+    watch: async () => ({ stop: async () => {} }),
+    hearPuts: async (listener: typeof hear) => {
+      hear = listener;
+      return { stop: async () => {} };
+    },
+  });
+  const service = await view.open();
+  hear({ key: "mail", value: { paused: { since: 1 } } });
+  hear({ key: "other", value: { paused: { since: 1 } } });
+  await clock.advance("300ms");
+  expect(view.of("mail")).toEqual({});
+  await changeControls(store, "mail", { paused: { since: 1 } });
+  await clock.advance("1s");
+  expect(view.of("mail")).toEqual({ paused: { since: 1 } });
+  await clock.advance("20s");
+  expect(view.of("other")).toEqual({});
+  await service.stop();
+  expect(clock.pending).toBe(0);
+});
+
+/** Its methods, to be replaced one by one. */
+function boundTo(documents: DocumentStore): DocumentStore {
+  return {
+    get: (key) => documents.get(key),
+    peek: (key) => documents.peek(key),
+    list: () => documents.list(),
+    put: (...args) => documents.put(...args),
+    remove: (...args) => documents.remove(...args),
+    forgetRemoved: (options) => documents.forgetRemoved(options),
+    erase: (...args) => documents.erase(...args),
+    now: () => documents.now(),
+    watch: (listener) => documents.watch(listener),
+    hearPuts: (listener) => documents.hearPuts(listener),
+  };
+}

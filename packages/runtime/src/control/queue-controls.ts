@@ -31,9 +31,18 @@ const NOTHING: QueueControls = Object.freeze({});
 /** A watch that died without a word is found out by then. */
 const LOOK_AGAIN_MS = 60_000;
 const RETRY_MS = 1_000;
+/**
+ * Between the tries to read what was heard of. First the watch may tell, which nearly always does; then it may not be stored yet, or its leader
+ * may be dying. A lost watch is replaced by the end.
+ */
+const READ_AFTER_MS = [25, 100, 400, 1_000, 3_000, 8_000] as const;
 
 /**
  * The controls of all queues, as a node sees them now: watched, and listed at the start, after each reconnect and once a minute.
+ *
+ * A watch whose server has died is silent for seconds before anybody knows. So a node also hears of writes as they are asked for, and
+ * reads what became of them: they are compare-and-set, and one that was heard of may be refused.
+ *
  * Nothing is asked for a job. Open it before anything is pulled.
  */
 export class QueueControlsView {
@@ -46,6 +55,11 @@ export class QueueControlsView {
   /** The revision whose rubbish was complained of. */
   readonly #reported = new Map<string, number>();
   #watch: Stoppable | undefined;
+  #ear: Stoppable | undefined;
+  /** Of what is known, as far as a watch, a list or a read has shown it. */
+  readonly #revisions = new Map<string, number>();
+  /** Reads that are to come, by queue. */
+  readonly #reads = new Map<string, Timer>();
   #state: "idle" | "open" | "stopped" = "idle";
   #isRefreshing = false;
   #timer: Timer | undefined;
@@ -79,7 +93,13 @@ export class QueueControlsView {
 
   /** Resolves when all that was set before is known. Rejecting leaves nothing open: it may be called again. */
   async open(): Promise<Stoppable> {
-    await this.#refresh();
+    try {
+      await this.#refresh();
+    } catch (error) {
+      await this.#ear?.stop();
+      this.#ear = undefined;
+      throw error;
+    }
     this.#state = "open";
     this.#unwatchStatus = this.#host.broker.onStatus((status) => {
       if (status === "connected") this.#refreshSoon(0);
@@ -92,8 +112,45 @@ export class QueueControlsView {
     this.#state = "stopped";
     this.#unwatchStatus();
     this.#timer?.cancel();
-    await this.#watch?.stop();
+    for (const timer of this.#reads.values()) timer.cancel();
+    this.#reads.clear();
+    await Promise.all([this.#watch?.stop(), this.#ear?.stop()]);
     this.#watch = undefined;
+    this.#ear = undefined;
+  }
+
+  /** Somebody asks for a change. Only the latest is followed: a read shows them all. */
+  #hear(queue: string, tries = 0): void {
+    this.#reads.get(queue)?.cancel();
+    this.#reads.delete(queue);
+    const afterMs = READ_AFTER_MS[tries];
+    if (afterMs === undefined || this.#state === "stopped") return;
+    const known = this.#revisions.get(queue) ?? 0;
+    const timer = this.#host.clock.setTimer(afterMs, () => {
+      this.#reads.delete(queue);
+      void this.#readHeard(queue, known, tries);
+    });
+    this.#reads.set(queue, timer);
+  }
+
+  async #readHeard(queue: string, known: number, tries: number): Promise<void> {
+    const isNews = (): boolean => (this.#revisions.get(queue) ?? 0) > known;
+    try {
+      if (isNews()) return;
+      const store = await this.#host.broker.documents(CONTROLS_BUCKET);
+      const document = await store.get(queue);
+      // The watch, or another read, may have been faster.
+      const isNewer =
+        document !== undefined && document.revision > (this.#revisions.get(queue) ?? 0);
+      if (isNewer && this.#state !== "stopped") this.#set(queue, document);
+    } catch (error) {
+      this.#host.log.debug(
+        { queue, error: recordError(error) },
+        "controls of a queue that were heard of could not be read yet",
+      );
+    }
+    // Refused, or not stored yet.
+    if (!isNews() && !this.#reads.has(queue)) this.#hear(queue, tries + 1);
   }
 
   #refreshSoon(delayMs: number): void {
@@ -122,6 +179,7 @@ export class QueueControlsView {
   /** Watch first, then list: then nothing is missed. The old watch ends last. */
   async #refresh(): Promise<void> {
     const store = await this.#host.broker.documents(CONTROLS_BUCKET);
+    this.#ear ??= await store.hearPuts(({ key }) => this.#hear(key));
     const watch = await store.watch(({ key, document }) => {
       this.#told += 1;
       this.#toldAt.set(key, this.#told);
@@ -136,7 +194,7 @@ export class QueueControlsView {
     const old = this.#watch;
     this.#watch = watch;
     await old?.stop();
-    if (this.#state === "stopped") await watch.stop();
+    if (this.#state === "stopped") await Promise.all([watch.stop(), this.#ear?.stop()]);
   }
 
   async #list(store: DocumentStore): Promise<void> {
@@ -147,6 +205,7 @@ export class QueueControlsView {
   }
 
   #set(queue: string, document: Document | undefined): void {
+    if (document !== undefined) this.#revisions.set(queue, document.revision);
     const { controls, problems } = readControls(document?.value);
     if (problems.length > 0 && this.#reported.get(queue) !== document?.revision) {
       this.#reported.set(queue, document?.revision ?? 0);

@@ -1,7 +1,7 @@
-import { MillraceError, paused, resumed, SCHEDULES } from "@millrace/core";
+import { MillraceError, paused, resumed, SCHEDULES, SCHEDULES_SEEN } from "@millrace/core";
 import type { MemoryBroker } from "@millrace/core/testing";
 import { describe, expect, test } from "vitest";
-import { gate } from "../fixtures/simulated-node.ts";
+import { gate, stopInTime } from "../fixtures/simulated-node.ts";
 import { SimulatedFleet } from "../fixtures/simulated-fleet.ts";
 
 const MINUTES_10 = 600_000;
@@ -411,3 +411,45 @@ function seconds(from: number, to: number): string[] {
     new Date(second * 1_000).toISOString().slice(11, 19),
   );
 }
+
+describe("that a node has schedules", () => {
+  test("is noted in the end, though the broker could not be asked at first", async () => {
+    const fleet = new SimulatedFleet();
+    let failures = 0;
+    await fleet.node("a", {
+      decorate: (broker) => {
+        const open = broker.documents.bind(broker);
+        broker.documents = async (bucket) => {
+          if (bucket === SCHEDULES_SEEN && (failures += 1) <= 3)
+            throw new MillraceError("publish-timeout", "no answer");
+          return open(bucket);
+        };
+        return broker;
+      },
+    });
+    expect(fleet.server.bucket(SCHEDULES_SEEN).list()).toEqual([]);
+    await fleet.clock.advance("10s");
+    expect(fleet.server.bucket(SCHEDULES_SEEN).get("it")?.value).toMatchObject({ node: "a" });
+    expect(failures).toBe(4);
+  });
+
+  test("is not noted by a node that has stopped", async () => {
+    const fleet = new SimulatedFleet();
+    let asked = 0;
+    const { node } = await fleet.node("a", {
+      decorate: (broker) => {
+        const open = broker.documents.bind(broker);
+        broker.documents = async (bucket) => {
+          if (bucket !== SCHEDULES_SEEN) return open(bucket);
+          asked += 1;
+          throw new MillraceError("publish-timeout", "no answer");
+        };
+        return broker;
+      },
+    });
+    await stopInTime(node, fleet.clock);
+    const before = asked;
+    await fleet.clock.advance("10m");
+    expect(asked).toBe(before);
+  });
+});

@@ -4,10 +4,11 @@ import type { HeldLease } from "../lock/lock-request.ts";
 import { takeLock } from "../lock/take-lock.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { Leadership } from "./leadership.ts";
-import { noteSeen, putSchedules } from "./put-schedules.ts";
+import { putSchedules } from "./put-schedules.ts";
 import { ScheduleBook } from "./schedule-book.ts";
 import type { SchedulerHost } from "./scheduler-host.ts";
 import { schedulerMachine } from "./scheduler-machine.ts";
+import { SeenNote } from "./seen-note.ts";
 
 const LEADER_LOCK = "leader/scheduler";
 
@@ -22,10 +23,9 @@ export async function openScheduler(
 ): Promise<Stoppable> {
   const { broker, clock, log } = host;
   await putSchedules(await broker.documents(SCHEDULES), schedules, clock.now());
-  noteSeen(broker, schedules, host.node, clock.now()).catch((error: unknown) => {
-    log.debug({ error: recordError(error) }, "it was not noted that this node has schedules");
-  });
   const book = await ScheduleBook.open(broker, log);
+  const noting = new SeenNote(host, schedules);
+  noting.begin();
   let leadership: Leadership | undefined;
 
   const tellLeading = (lease: HeldLease, leading: boolean): void => {
@@ -76,6 +76,7 @@ export async function openScheduler(
   wakeUp();
   return {
     stop: async () => {
+      await noting.stop();
       if (actor.getSnapshot().status === "active") actor.send({ type: "STOP" });
       await waitFor(actor, (snapshot) => snapshot.status !== "active", { timeout: Infinity });
       await book.close();
