@@ -30,9 +30,7 @@ export class KnownAfterOutage {
     onFailure: (error: unknown) => void = () => {},
   ): Promise<Stoppable> {
     const unwatch = broker.onStatus((status) => {
-      if (status !== "connected") return;
-      this.#outages += 1;
-      this.catchUp().catch(onFailure);
+      if (status === "connected") this.missed(onFailure);
     });
     try {
       await this.catchUp();
@@ -41,6 +39,12 @@ export class KnownAfterOutage {
       throw error;
     }
     return { stop: async () => unwatch() };
+  }
+
+  /** Something may have gone by unheard: reads again. @param onFailure as of `open` */
+  missed(onFailure: (error: unknown) => void = () => {}): void {
+    this.#outages += 1;
+    this.catchUp().catch(onFailure);
   }
 
   /** One read at a time; one that a reconnect has overtaken is made again. Resolves at once where nothing is stale. */

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { RecentEnds } from "./recent-ends.ts";
 
 const STORED_AT = 1_000;
+const LEASE_MS = 30_000;
 
 /** A record of the job with this id. */
 function ended(id: string): StoredRecord {
@@ -28,7 +29,15 @@ const BEFORE = { storedAt: STORED_AT - 1 };
 function server() {
   const reads: PromiseWithResolvers<readonly StoredRecord[]>[] = [];
   const listeners = new Set<(status: BrokerStatus) => void>();
-  const clock = { now: 0, monotonic: () => clock.now };
+  const timers: (() => void)[] = [];
+  const clock = {
+    now: 0,
+    monotonic: () => clock.now,
+    setTimer: (_: number, fire: () => void) => {
+      timers.push(fire);
+      return { cancel: () => {} };
+    },
+  };
   const ends = new RecentEnds(
     {
       history: {
@@ -44,9 +53,11 @@ function server() {
       },
     },
     clock,
+    LEASE_MS,
   );
   return {
     ends,
+    timers,
     clock,
     reads,
     listeners,
@@ -119,9 +130,38 @@ test("who asks while the history can't be read has the error, and the next reads
 
 test("forgets after a while, and hears nothing once it has stopped", async () => {
   const { ends, clock, listeners, opened: open } = await opened(ended("a"));
-  clock.now += 10 * 60_000;
+  for (let passedMs = 0; passedMs < 10 * 60_000; passedMs += LEASE_MS / 2) {
+    clock.now += LEASE_MS / 2;
+    ends.mayConcern(job("a"));
+  }
   expect(await ends.concerns(job("a"), BEFORE)).toBe(false);
   expect(ends.mayConcern(job("a"))).toBe(false);
   await open.stop();
   expect(listeners.size).toBe(0);
+});
+
+test("what comes across a standstill is asked about, whatever was settled: it may have run and ended elsewhere since", async () => {
+  const { ends, clock, reads } = await opened();
+  clock.now += LEASE_MS / 2 + 1;
+  expect(ends.mayConcern(job("a"))).toBe(true);
+  const across = ends.concerns(job("a"), BEFORE);
+  expect(ends.mayConcern(job("b"))).toBe(true);
+  const acrossToo = ends.concerns(job("b"), BEFORE);
+  reads[1]?.resolve([]);
+  expect(await Promise.all([across, acrossToo])).toEqual([true, true]);
+  // The answer came behind all that lay in the socket.
+  expect(ends.mayConcern(job("c"))).toBe(false);
+});
+
+test("a timer notices a standstill as well, and a short one is none", async () => {
+  const { ends, clock, timers } = await opened();
+  for (let looks = 0; looks < 5; looks += 1) {
+    clock.now += LEASE_MS / 2;
+    timers.pop()?.();
+    expect(ends.mayConcern(job("a"))).toBe(false);
+  }
+  clock.now += LEASE_MS;
+  timers.pop()?.();
+  expect(ends.mayConcern(job("a"))).toBe(true);
+  expect(timers).toHaveLength(1);
 });

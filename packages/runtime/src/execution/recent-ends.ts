@@ -8,6 +8,7 @@ import type {
   StoredRecord,
 } from "@millrace/core";
 import { KnownAfterOutage } from "./known-after-outage.ts";
+import { Standstill } from "./standstill.ts";
 
 /** A server writes down what it has delivered ten times a second, at the most; a busy one takes longer. */
 const WITHIN_MS = 2_000;
@@ -28,28 +29,46 @@ export class RecentEnds {
   /** When they were last, by the server's clock. */
   readonly #ends = new Map<string, number>();
   readonly #known = new KnownAfterOutage(() => this.#read());
+  readonly #standstill: Standstill;
+  /** The process stood still, and what lay in its socket may still be to come: an answer that comes later comes behind it. */
+  #stoodStill = false;
   #forgetAtMs = 0;
 
-  constructor(broker: EndsBroker, clock: Pick<Clock, "monotonic">) {
+  /** @param leaseMs after a standstill of half of it a job that comes may have been another node's meanwhile */
+  constructor(broker: EndsBroker, clock: Pick<Clock, "monotonic" | "setTimer">, leaseMs: number) {
     this.#broker = broker;
     this.#clock = clock;
+    this.#standstill = new Standstill(clock, leaseMs / 2, () => {
+      this.#stoodStill = true;
+      this.#known.missed();
+    });
   }
 
-  open(): Promise<Stoppable> {
-    return this.#known.open(this.#broker);
+  async open(): Promise<Stoppable> {
+    const known = await this.#known.open(this.#broker);
+    const watch = this.#standstill.open();
+    return {
+      stop: async () => {
+        await watch.stop();
+        await known.stop();
+      },
+    };
   }
 
   /** Whether `concerns` has to be asked. Asked for every job, so it must be cheap. */
   mayConcern(job: Pick<Envelope, "queue" | "id">): boolean {
+    this.#standstill.look();
     return this.#known.isStale || (this.#ends.size > 0 && this.#ends.has(keyOf(job)));
   }
 
-  /** @returns whether something of the job was settled then that this message may have been delivered for before: its whole record is to be asked */
+  /** @returns whether it came across a standstill, or something of the job was settled before an outage that this message may have been delivered for before: its whole record is to be asked */
   async concerns(
     job: Pick<Envelope, "queue" | "id">,
     { storedAt }: Pick<QueueMessage, "storedAt">,
   ): Promise<boolean> {
+    const stoodStill = this.#stoodStill;
     while (this.#known.isStale) await this.#known.catchUp();
+    if (stoodStill) return true;
     if (this.#clock.monotonic() >= this.#forgetAtMs) this.#ends.clear();
     const settledAt = this.#ends.get(keyOf(job));
     return settledAt !== undefined && storedAt <= settledAt;
@@ -59,6 +78,7 @@ export class RecentEnds {
     const records = await this.#broker.history.tail({ withinMs: WITHIN_MS, limit: MOST });
     this.#forgetAtMs = this.#clock.monotonic() + REMEMBERED_MS;
     for (const stored of records) this.#note(stored);
+    this.#stoodStill = false;
   }
 
   /** Those of the outage before are kept as well, within the same limit: the oldest go. */

@@ -118,7 +118,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     queues,
     onCancel: (queue, id) => workers.find((worker) => worker.queue === queue)?.heedCancellation(id),
   });
-  const recentEnds = new RecentEnds(broker, clock);
+  const recentEnds = new RecentEnds(broker, clock, config.leaseMs);
   /** Of this life of the node: two that had one name are told apart by it. */
   const instance = newJobId(clock.now());
   const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
