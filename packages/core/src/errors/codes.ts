@@ -79,7 +79,7 @@ export const ERROR_CODES = {
   "invalid-envelope": "A field of the envelope is missing or has the wrong type.",
   "unsupported-version": "The envelope's version is newer than this runtime understands.",
   "unknown-name": "No node that serves this queue has a handler of this name.",
-  crashed: "The job's holder crashed or lost its lease too many times in a row.",
+  crashed: "The job's holder was lost too many times in a row, and the last one is dead.",
   expired: "The job was not started before its expiry.",
   cancelled: "The job was cancelled.",
   shutdown:
