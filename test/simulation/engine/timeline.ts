@@ -31,6 +31,11 @@ export class Timeline {
     return this.#fired;
   }
 
+  /** When the next event comes, milliseconds since the world began. */
+  get nextMs(): number | undefined {
+    return this.#heap[0]?.atMs;
+  }
+
   plan(delayMs: number, fire: () => void): Planned {
     const entry: Entry = {
       atMs: this.#nowMs + Math.max(0, delayMs),

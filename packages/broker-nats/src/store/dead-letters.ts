@@ -2,11 +2,10 @@ import type { DeadLetterQuery, DeadLetterStore, StoredDeadLetter } from "@millra
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readDeadLetter } from "../settlement/dead-letter-headers.ts";
 import { readStream } from "./read-stream.ts";
+import { removeMessage } from "./remove-message.ts";
 import type { ServerAccess } from "./server-access.ts";
-import { NO_MESSAGE } from "../error-codes.ts";
 
 const DEFAULT_LIMIT = 100;
-const SEQUENCE_NOT_FOUND = 10043;
 
 export class NatsDeadLetters implements DeadLetterStore {
   readonly #server: ServerAccess;
@@ -35,11 +34,9 @@ export class NatsDeadLetters implements DeadLetterStore {
     const { jsm, names } = this.#server;
     return request(`remove the dead letter ${sequence}`, async () => {
       try {
-        return await jsm.streams.deleteMessage(names.deadStream, sequence, false);
+        return await removeMessage(jsm, names.deadStream, sequence);
       } catch (error) {
-        const code = apiCode(error);
-        if (code === NO_MESSAGE || code === SEQUENCE_NOT_FOUND || code === STREAM_NOT_FOUND)
-          return false;
+        if (apiCode(error) === STREAM_NOT_FOUND) return false;
         throw error;
       }
     });

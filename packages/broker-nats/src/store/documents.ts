@@ -1,22 +1,20 @@
 import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
 import type { KV } from "@nats-io/kv";
 import { listen } from "../connection/listen.ts";
-import { apiCode, asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
+import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { BucketEntry } from "./bucket-reader.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
 import { ASK_LEADER } from "./direct-reads.ts";
 import { type Wires, writeOnce } from "./document-writes.ts";
 import type { LastMessage } from "./leader-reads.ts";
 import { openBucket } from "./open-bucket.ts";
+import { removeMessage } from "./remove-message.ts";
 import { readStream } from "./read-stream.ts";
 import { readSubjects } from "./read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { serverNow } from "./server-now.ts";
 import { SoleCopy } from "./sole-copy.ts";
 import { watchBucket } from "./watch-bucket.ts";
-
-/** "No message found" and "sequence not found": another writer came first, and the bucket keeps only the last. */
-const NO_MESSAGE = new Set([10037, 10043]);
 
 const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
 
@@ -171,9 +169,8 @@ export class NatsDocuments implements DocumentStore {
   async erase(key: string, expected: number): Promise<boolean> {
     toKvKey(key);
     try {
-      return await this.#server.jsm.streams.deleteMessage(`KV_${this.#bucket}`, expected, false);
+      return await removeMessage(this.#server.jsm, `KV_${this.#bucket}`, expected);
     } catch (error) {
-      if (NO_MESSAGE.has(apiCode(error) ?? 0)) return false;
       throw asMillraceError(error, `erase ${this.#bucket}/${key}`);
     }
   }

@@ -1,0 +1,21 @@
+import { describe, expect, test, vi } from "vitest";
+import { nameOf, serversUnderTest } from "../../harness/servers.ts";
+import { FLAVOURS } from "../jetstream/flavour.ts";
+import { heardFromModel, heardFromReal } from "./peers.ts";
+import { SCRIPTS } from "./scripts.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+for (const target of serversUnderTest()) {
+  describe.skipIf(target.state === "missing")(`the model answers as ${nameOf(target)}`, () => {
+    test.each(SCRIPTS)("$name", async (script) => {
+      if (target.state === "missing") throw new Error(target.reason);
+      const flavour = FLAVOURS[target.generation === "2.10" ? "2.10" : "2.15"];
+      const [real, model] = await Promise.all([
+        heardFromReal(target.path, script),
+        heardFromModel(flavour, script),
+      ]);
+      expect(model).toEqual(real);
+    });
+  });
+}

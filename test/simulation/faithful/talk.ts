@@ -1,0 +1,124 @@
+import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
+import { createInbox, headers as newHeaders } from "@nats-io/nats-core";
+import { plainAnswer } from "./plain.ts";
+
+/** What a script may do. Its answers are written down in the order in which it asks. */
+export interface Talk {
+  readonly nc: NatsConnection;
+  /** Calls JetStream's API and writes the answer down. */
+  api(subject: string, body?: unknown): Promise<unknown>;
+  /** Publishes, and writes the acknowledgement down. */
+  put(subject: string, data: string, headers?: Readonly<Record<string, string>>): Promise<void>;
+  /** Hears what comes, as it comes. */
+  hear(subject?: string): Heard;
+  /** Lets time pass. */
+  pass(ms: number): Promise<void>;
+  note(line: string): void;
+  /** The server's wall clock, more or less. */
+  now(): number;
+}
+
+export interface Heard {
+  readonly inbox: string;
+  readonly msgs: Msg[];
+  /** Waits for so many more, writes all down, and forgets them. */
+  come(count: number, withinMs?: number): Promise<readonly Msg[]>;
+  stop(): void;
+}
+
+const STEP_MS = 10;
+
+export class Talker implements Talk {
+  readonly nc: NatsConnection;
+  readonly lines: string[] = [];
+  readonly #pause: (ms: number) => Promise<void>;
+  readonly now: () => number;
+
+  constructor(nc: NatsConnection, pause: (ms: number) => Promise<void>, now: () => number) {
+    this.nc = nc;
+    this.now = now;
+    this.#pause = pause;
+  }
+
+  note(line: string): void {
+    this.lines.push(line);
+  }
+
+  pass(ms: number): Promise<void> {
+    return this.#pause(ms);
+  }
+
+  async api(subject: string, body?: unknown): Promise<unknown> {
+    const payload = body === undefined ? "" : JSON.stringify(body);
+    let answer: string;
+    try {
+      answer = (await this.nc.request(`$JS.API.${subject}`, payload, { timeout: 3_000 })).string();
+    } catch (error) {
+      answer = (error as Error).name;
+    }
+    this.note(`${subject}: ${plainAnswer(answer)}`);
+    try {
+      return JSON.parse(answer);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async put(
+    subject: string,
+    data: string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const block = newHeaders();
+    for (const [name, value] of Object.entries(headers ?? {})) block.set(name, value);
+    try {
+      const reply = await this.nc.request(subject, data, {
+        timeout: 3_000,
+        ...(headers === undefined ? {} : { headers: block }),
+      });
+      this.note(`put ${subject}: ${plainAnswer(reply.string())}`);
+    } catch (error) {
+      this.note(`put ${subject}: ${(error as Error).name}`);
+    }
+  }
+
+  hear(subject: string = createInbox()): Heard {
+    const msgs: Msg[] = [];
+    const sub: Subscription = this.nc.subscribe(subject, {
+      callback: (_error, msg) => void msgs.push(msg),
+    });
+    return {
+      inbox: subject,
+      msgs,
+      come: async (count, withinMs = 2_000) => {
+        for (let left = withinMs; msgs.length < count && left > 0; left -= STEP_MS)
+          await this.pass(STEP_MS);
+        const came = msgs.splice(0);
+        for (const msg of came) this.note(`came ${told(msg)}`);
+        if (came.length < count) this.note(`only ${came.length} of ${count} came`);
+        return came;
+      },
+      stop: () => sub.unsubscribe(),
+    };
+  }
+}
+
+function told(msg: Msg): string {
+  const { headers } = msg;
+  const status =
+    headers !== undefined && headers.code !== 0 ? ` ${headers.code} ${headers.description}` : "";
+  const fields = [...(headers ?? [])].map(([name, values]) =>
+    name === "Nats-Time-Stamp" ? name : `${name}=${values.join(",")}`,
+  );
+  const place = (msg.reply ?? "").split(".");
+  // Without the time and what waits; of newer servers without the account before it.
+  const ack =
+    place[1] === "ACK"
+      ? ` ack ${place
+          .slice(place.length > 9 ? 4 : 2)
+          .slice(0, 5)
+          .join(".")}`
+      : "";
+  const subject = msg.subject.startsWith("_INBOX") ? "inbox" : msg.subject;
+  return `${subject}${status} [${fields.join(" ")}] ${msg.string()}${ack}`;
+}
