@@ -37,11 +37,10 @@ const RARER: Partial<Record<FaultKind, number>> = {
   stop: 0.5,
 };
 /**
- * Of a lease, for a message to the server. A holder gives its lease up a tenth early; what it sent before and arrives later than that can't be
- * called back by anybody: the one thing that no broker could mend, and left out here.
+ * Of a lease. A holder gives its lease up a tenth early; what it sent before and arrives later than that can't be called back by anybody, and a
+ * delivery that was longer on its way looks fresh. No broker could mend these two, so they are left out (docs/simulation.md).
  */
-const SLOWEST_THERE = 0.09;
-const SLOWEST_BACK = 1.5;
+const SLOWEST = 0.09;
 const RATES = [0.001, 0.003, 0.01, 0.03] as const;
 
 export function faultProfile(dice: Dice, untilMs: number, leaseMs: number): FaultProfile {
@@ -100,8 +99,8 @@ export class FaultPlan {
     if (fault !== "slow") return { ...passage, fault };
     const slow = dice(`slow ${name}`) ** 2 * this.#profile.leaseMs;
     return dice(`slow way ${name}`) < 0.5
-      ? { ...passage, thereMs: passage.thereMs + slow * SLOWEST_THERE, fault }
-      : { ...passage, backMs: passage.backMs + slow * SLOWEST_BACK, fault };
+      ? { ...passage, thereMs: passage.thereMs + slow * SLOWEST, fault }
+      : { ...passage, backMs: passage.backMs + slow * SLOWEST, fault };
   }
 
   /** How long something takes that a fault began, by its name too. */
