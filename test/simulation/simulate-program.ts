@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { FAULT_KINDS, type FaultKind } from "./broker/network.ts";
 import { Figures } from "./figures.ts";
 import type { ViolationKind } from "./oracle/violation.ts";
 import { judge, shrink, type Story } from "./simulate.ts";
@@ -10,6 +11,7 @@ const USAGE = `pnpm simulate [options]: the real runtime in simulated worlds, on
   --seeds N     so many seeds, however long it takes
   --seed N      this one alone, with its story
   --from N      the first seed (default: from the clock)
+  --faults F    these kinds of fault only: kill, stop, freeze, cut, slow, crash, elect, with commas
   --kind K      stop at and shrink this kind of violation only; others are counted
   --go-on       goes on after a violation, and shrinks none
   --json        one JSON object at the end, nothing else on stdout
@@ -25,13 +27,14 @@ if (values.help) {
 const seeds = values.seed === undefined ? count("seeds", values.seeds) : 1;
 const minutes = count("minutes", values.minutes) ?? 1;
 const from = count("seed", values.seed) ?? count("from", values.from) ?? Date.now() % 1_000_000_000;
+const kinds = faultKinds(values.faults);
 const isTerminal = process.stderr.isTTY;
 const figures = new Figures();
 let story: Story | undefined;
 
 const endsAt = Date.now() + minutes * 60_000;
 for (let seed = from; seeds === undefined ? Date.now() < endsAt : seed < from + seeds; seed += 1) {
-  const judged = await judge({ seed });
+  const judged = await judge({ seed, ...kinds });
   figures.add(seed, judged);
   if (isTerminal) process.stderr.write(`\r${figures.line()}`);
   const broken = judged.violations.find(
@@ -43,7 +46,7 @@ for (let seed = from; seeds === undefined ? Date.now() < endsAt : seed < from + 
     continue;
   }
   if (!values.json) console.error(`\nseed ${seed} broke a promise; shrinking it …`);
-  story = await shrink(seed, broken.is);
+  story = await shrink(seed, broken.is, kinds);
   break;
 }
 
@@ -64,7 +67,8 @@ function tell({ seed, violations, faults, plans, runs, entries }: Story): void {
   );
   for (const { name, kind } of faults) console.log(`  ${kind} at ${name}`);
   for (const { is, job, detail } of violations) console.log(red(`  ${is}: ${job}: ${detail}`));
-  console.log(`Repeat with: pnpm simulate --seed ${seed}`);
+  const only = values.faults === undefined ? "" : ` --faults ${values.faults}`;
+  console.log(`Repeat with: pnpm simulate --seed ${seed}${only}`);
 }
 
 function red(text: string): string {
@@ -78,6 +82,7 @@ function options(): {
     seed?: string | undefined;
     from?: string | undefined;
     kind?: ViolationKind | undefined;
+    faults?: string | undefined;
     "go-on": boolean;
     json: boolean;
     help: boolean;
@@ -91,6 +96,7 @@ function options(): {
         seed: { type: "string" },
         from: { type: "string" },
         kind: { type: "string" },
+        faults: { type: "string" },
         "go-on": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -100,6 +106,17 @@ function options(): {
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error));
   }
+}
+
+function faultKinds(text: string | undefined): { readonly kinds?: ReadonlySet<FaultKind> } {
+  if (text === undefined) return {};
+  const wanted = text.split(",");
+  for (const name of wanted)
+    if (!FAULT_KINDS.some((kind) => kind.split("-")[0] === name))
+      usage(`--faults: there is no kind ${name}.`);
+  return {
+    kinds: new Set(FAULT_KINDS.filter((kind) => wanted.includes(kind.split("-")[0] ?? kind))),
+  };
 }
 
 function count(name: string, text: string | undefined): number | undefined {

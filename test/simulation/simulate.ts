@@ -4,7 +4,6 @@ import { fewest } from "./shrink.ts";
 import { LIMITS } from "./world/jobs.ts";
 import type { Struck } from "./world/fault-plan.ts";
 import type { Entry } from "./world/ledger.ts";
-import type { RealmOf } from "./world/realm.ts";
 import { liveThrough, type World, type WorldOptions } from "./world/world.ts";
 
 /** A seed's world, and what is wrong with it. */
@@ -35,7 +34,11 @@ export async function judge(options: WorldOptions): Promise<Judged> {
 const MOST_RUNS = 300;
 
 /** Leaves out faults first, since most of a world's faults have nothing to do with what went wrong; then jobs; then faults again. */
-export async function shrink(seed: number, is: ViolationKind, realm?: RealmOf): Promise<Story> {
+export async function shrink(
+  seed: number,
+  is: ViolationKind,
+  rest: Pick<WorldOptions, "realm" | "kinds"> = {},
+): Promise<Story> {
   let runs = 0;
   const run = (faults: readonly string[], plans: readonly string[]): Promise<Judged> => {
     runs += 1;
@@ -43,12 +46,12 @@ export async function shrink(seed: number, is: ViolationKind, realm?: RealmOf): 
       seed,
       faults: new Set(faults),
       plans: new Set(plans),
-      ...(realm === undefined ? {} : { realm }),
+      ...rest,
     });
   };
   const breaks = async (faults: readonly string[], plans: readonly string[]): Promise<boolean> =>
     (await run(faults, plans)).violations.some((violation) => violation.is === is);
-  const { world } = await judge({ seed, ...(realm === undefined ? {} : { realm }) });
+  const { world } = await judge({ seed, ...rest });
   let faults: readonly string[] = world.struck.map(({ name }) => name);
   let plans: readonly string[] = world.plans.map(({ name }) => name);
   faults = await fewest(faults, (some) => breaks(some, plans), MOST_RUNS);

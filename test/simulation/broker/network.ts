@@ -4,17 +4,19 @@ import type { SimProcess } from "../engine/process.ts";
  * What can go wrong where a message is sent. `before`: the server never hears of it. `after`: it has carried it out, and the sender does not
  * learn of it.
  */
-export type FaultKind =
-  | "kill-before"
-  | "kill-after"
-  | "stop"
-  | "freeze"
-  | "cut-before"
-  | "cut-after"
-  | "slow"
-  | "crash-before"
-  | "crash-after"
-  | "elect";
+export const FAULT_KINDS = [
+  "kill-before",
+  "kill-after",
+  "stop",
+  "freeze",
+  "cut-before",
+  "cut-after",
+  "slow",
+  "crash-before",
+  "crash-after",
+  "elect",
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
 
 /** How long a message takes, and what becomes of it. */
 export interface Passage {

@@ -1,4 +1,4 @@
-import type { FaultKind, Passage } from "../broker/network.ts";
+import { FAULT_KINDS, type FaultKind, type Passage } from "../broker/network.ts";
 import { byWeight, type Dice } from "../engine/dice.ts";
 
 /** What a world's faults are like: a seed throws these too, so that some worlds know one kind only. */
@@ -17,18 +17,6 @@ export interface Struck {
   readonly kind: FaultKind;
 }
 
-const KINDS: readonly FaultKind[] = [
-  "kill-before",
-  "kill-after",
-  "stop",
-  "freeze",
-  "cut-before",
-  "cut-after",
-  "slow",
-  "crash-before",
-  "crash-after",
-  "elect",
-];
 /** A crash of the server or an election strikes all at once, so it is thrown less often. */
 const RARER: Partial<Record<FaultKind, number>> = {
   "crash-before": 0.3,
@@ -46,7 +34,7 @@ const RATES = [0.001, 0.003, 0.01, 0.03] as const;
 export function faultProfile(dice: Dice, untilMs: number, leaseMs: number): FaultProfile {
   const only = Math.floor(dice("fault kinds") * 4);
   const weights = Object.fromEntries(
-    KINDS.map((kind) => {
+    FAULT_KINDS.map((kind) => {
       // One world in four knows all kinds, the others about a third of them.
       const present = only === 0 || dice(`fault kind ${kind}`) < 0.35;
       return [kind, present ? (RARER[kind] ?? 1) : 0];

@@ -18,6 +18,8 @@ export interface WorldOptions {
   readonly plans?: ReadonlySet<string>;
   /** Faults that may happen, by name. Default: all of the seed's. */
   readonly faults?: ReadonlySet<string>;
+  /** Kinds of fault that may happen. Default: those that the seed throws. */
+  readonly kinds?: ReadonlySet<FaultKind>;
 }
 
 /** What became of a world. */
@@ -65,9 +67,14 @@ async function live(
     faultProfile(dice, setting.faultsUntilMs, setting.leaseMs),
     options.faults,
   );
+  const mayBe = (kind: FaultKind): boolean => options.kinds?.has(kind) ?? true;
   const network: Network = {
     passage: (point, process) =>
-      faults.passage(point, timeline.nowMs, (kind) => mayStrike(kind, process, fleet)),
+      faults.passage(
+        point,
+        timeline.nowMs,
+        (kind) => mayBe(kind) && mayStrike(kind, process, fleet),
+      ),
     strike: (kind, point, process) => strike(kind, point, process),
   };
   const realm = realmOf(timeline, network, {
@@ -81,7 +88,7 @@ async function live(
       const { fault } = faults.passage(
         point,
         timeline.nowMs,
-        (kind) => HANDLER_FAULTS.has(kind) && fleet.has(process),
+        (kind) => mayBe(kind) && HANDLER_FAULTS.has(kind) && fleet.has(process),
       );
       if (fault !== undefined) strike(fault, point, process);
     },
