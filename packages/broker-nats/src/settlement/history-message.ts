@@ -7,25 +7,47 @@ import {
   trimError,
 } from "@millrace/core";
 
-/** The bytes of a record. An output that can't be kept is left out and said so: the outcome itself must never be lost. */
+/**
+ * The bytes of a record. The outcome itself must never be lost, so what can be spared is left out until it fits, and said so: first the names of the
+ * children, then the output, then long texts. The output goes later, because who completes a chain after a crash reads it here.
+ */
 export function writeHistoryRecord(
   record: HistoryRecord,
   maxBytes: number,
   maxValues: number,
 ): Uint8Array {
-  let dropped: HistoryRecord["outputDropped"] = "too-large";
-  try {
-    const bytes = encodeMsgpack(record, { maxValues: maxValues + RUNTIME_VALUES, exact: false });
-    if (bytes.length <= maxBytes) return bytes;
-  } catch (error) {
-    if (MillraceError.is(error, "unserializable-payload")) dropped = "unserializable";
-    else if (!MillraceError.is(error, "payload-too-large")) throw error;
+  const nameless = withoutNames(record);
+  let outputDropped: HistoryRecord["outputDropped"] = "too-large";
+  for (const candidate of nameless === record ? [record] : [record, nameless]) {
+    try {
+      const limits = { maxValues: maxValues + RUNTIME_VALUES, exact: false };
+      const bytes = encodeMsgpack(candidate, limits);
+      if (bytes.length <= maxBytes) return bytes;
+    } catch (error) {
+      if (MillraceError.is(error, "unserializable-payload")) outputDropped = "unserializable";
+      else if (!MillraceError.is(error, "payload-too-large")) throw error;
+    }
   }
-  const { output: _output, ...rest } = record;
-  const smaller = { ...rest, outputDropped: dropped };
-  return encodeMsgpack(
-    smaller.error === undefined ? smaller : { ...smaller, error: trimError(smaller.error) },
-  );
+  const { output, ...rest } = nameless;
+  return encodeMsgpack(brief(output === undefined ? rest : { ...rest, outputDropped }));
+}
+
+function withoutNames(record: HistoryRecord): HistoryRecord {
+  const { children } = record;
+  return children === undefined
+    ? record
+    : { ...record, children: { count: children.count, jobs: [] } };
+}
+
+/** Texts of a record are bounded where they come from; a server with the smallest `max_payload` takes this. */
+const BRIEF = 128;
+
+function brief(record: HistoryRecord): HistoryRecord {
+  return {
+    ...record,
+    ...(record.error === undefined ? {} : { error: trimError(record.error) }),
+    ...(record.reason === undefined ? {} : { reason: record.reason.slice(0, BRIEF) }),
+  };
 }
 
 /** @returns undefined for bytes that no runtime wrote */

@@ -83,6 +83,12 @@ export const METRICS = {
     labels: byQueue,
     about: "Attempts whose lease could not be confirmed in time",
   },
+  settlements_let_go_total: {
+    kind: "counter",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Jobs that were let go because their settlement could not be carried out",
+  },
   schedule_ticks_total: {
     kind: "counter",
     unit: "{slot}",
@@ -154,6 +160,12 @@ export const METRICS = {
     unit: "{slot}",
     labels: byQueue,
     about: "Jobs in this node's hands",
+  },
+  settlements_stuck: {
+    kind: "gauge",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Jobs whose settlement could not be carried out for a lease, on this node",
   },
   node_ready: {
     kind: "gauge",

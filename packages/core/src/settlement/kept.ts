@@ -1,3 +1,4 @@
+import { cancelReason } from "../cancellation/cancellation.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
@@ -75,7 +76,8 @@ export function historyRecordOf(
   if (notBefore !== undefined) record.notBefore = notBefore;
   if (outcome.kind === "succeeded" && outcome.output !== undefined) record.output = outcome.output;
   if ("error" in outcome) record.error = outcome.error;
-  if (outcome.kind === "cancelled") record.reason = outcome.reason;
+  // A handler may give any text; what is too long for a record would keep the job from ever ending.
+  if (outcome.kind === "cancelled") record.reason = cancelReason(outcome.reason);
   if (outcome.kind === "held") record.reason = outcome.gate;
   if (reason !== undefined) record.reason = reason;
   if (envelope.parent !== undefined) record.parent = envelope.parent;

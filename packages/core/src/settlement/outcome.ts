@@ -17,7 +17,8 @@ export type DeadReason =
   | "crashed"
   | "expired"
   | "chain-broken"
-  | "next-not-allowed";
+  | "next-not-allowed"
+  | "unsettled";
 
 /** How one delivery of a job ended. Values, never exceptions. */
 export type Outcome =

@@ -18,6 +18,7 @@ import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
 import type { RecentEnds } from "./recent-ends.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
+import type { SettlementWatch } from "./settlement-watch.ts";
 import type { Suspects } from "./suspects.ts";
 import type { TrialRuns } from "./trial-runs.ts";
 
@@ -36,6 +37,7 @@ export interface ExecutionHost {
   readonly poisonAfter: number;
   /** What the jobs in this node's hands may take. */
   readonly memory: MemoryBudget;
+  readonly settlements: SettlementWatch;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
   readonly recentEnds: RecentEnds;

@@ -1,27 +1,42 @@
-import type { Outcome, RecordedError } from "@millrace/core";
+import { cancelReason, type Outcome, recordError, type RecordedError } from "@millrace/core";
+
+const UNMASKABLE = "(left out: maskText threw)";
 
 /** An outcome as it may be recorded: what a handler threw, or gave as its reason, may quote a payload or a password. */
 export function maskOutcome(outcome: Outcome, maskText: (text: string) => string): Outcome {
+  const mask = guarded(maskText);
   switch (outcome.kind) {
     case "failed":
     case "timed-out":
     case "rejected":
-      return { ...outcome, error: maskError(outcome.error, maskText) };
+      return { ...outcome, error: maskError(outcome.error, mask) };
     case "cancelled":
-      return { ...outcome, reason: maskText(outcome.reason) };
+      return { ...outcome, reason: cancelReason(mask(outcome.reason)) };
     default:
       return outcome;
   }
 }
 
-/** The type is a class name or a code, by which errors are counted: it stays. */
+/** The user's own code. Where it throws the text is left out: a secret must not get through, and the job must end. */
+function guarded(maskText: (text: string) => unknown): (text: string) => string {
+  return (text) => {
+    try {
+      const masked = maskText(text);
+      return typeof masked === "string" ? masked : UNMASKABLE;
+    } catch {
+      return UNMASKABLE;
+    }
+  };
+}
+
+/** The type is a class name or a code, by which errors are counted: it stays. Masks may make a text longer, so it is bounded once more. */
 function maskError(
   { type, message, stack }: RecordedError,
-  maskText: (text: string) => string,
+  mask: (text: string) => string,
 ): RecordedError {
-  return {
-    type,
-    message: maskText(message),
-    ...(stack === undefined ? {} : { stack: maskText(stack) }),
-  };
+  const masked = new Error(mask(message));
+  masked.name = type;
+  if (stack === undefined) return recordError(masked.message, type);
+  masked.stack = mask(stack);
+  return { ...recordError(masked), type };
 }

@@ -11,7 +11,7 @@ import {
 } from "@millrace/core";
 
 /** How long a job waits that finds no room in its queue, before it is looked for room again. */
-const NO_ROOM_MS = 1_000;
+export const NO_ROOM_MS = 1_000;
 
 /** What no repetition of the same publish mends: an operator has to act first. */
 const HOPELESS: readonly ErrorCode[] = [

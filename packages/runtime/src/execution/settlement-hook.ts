@@ -8,6 +8,7 @@ import {
   type QueueMessage,
   recordError,
   type Settlement,
+  type SettlementStep,
 } from "@millrace/core";
 
 /** What was settled, and how. */
@@ -18,6 +19,8 @@ export interface Settled {
   readonly settlement: Settlement;
   /** Under which it is settled: what a hook publishes must not go out once it is lost. */
   readonly lease: Lease;
+  /** Carries out steps of a hook's own, before the ack. */
+  readonly alsoSettle: (steps: readonly SettlementStep[]) => Promise<void>;
   /** Of a recalled job: what an earlier holder had recorded before it could ack. */
   readonly recorded: Pick<HistoryRecord, "state"> | undefined;
 }
@@ -29,6 +32,8 @@ export interface Settled {
 export interface SettlementHook {
   /** Asked for every settlement, so it must be cheap. */
   concerns(envelope: Envelope, settlement: Settlement): boolean;
+  /** What it does is done by others too, only later: where it fails for a lease, the job is settled without it. */
+  readonly canBeSpared?: boolean;
   /** Everything else is confirmed, the ack is not sent. Rejecting is trouble: the settlement is repeated while the lease is held. */
   readonly beforeAck?: (settled: Settled) => Promise<void>;
   /** The ack is sent. Rejecting is logged and nothing more. */
@@ -49,15 +54,26 @@ export function hooksFor(
 
 /** Carries a settlement out with what its hooks do between the last publication and the ack. */
 export async function settleWithHooks(
-  broker: Broker,
+  { broker, log }: { readonly broker: Broker; readonly log: Logger },
   delivery: Delivery,
   hooks: readonly SettlementHook[],
-  settled: Settled,
+  { settled, sparing }: { readonly settled: Settled; readonly sparing: boolean },
 ): Promise<void> {
   const { steps } = settled.settlement;
   // With no steps a broker lets the delivery go.
   if (steps.length > 1) await broker.settle(delivery, steps.slice(0, -1));
-  for (const hook of hooks) await hook.beforeAck?.(settled);
+  for (const hook of hooks) {
+    try {
+      await hook.beforeAck?.(settled);
+    } catch (error) {
+      if (!sparing || hook.canBeSpared !== true) throw error;
+      const { id: job, queue } = settled.envelope;
+      log.warn(
+        { job, queue, error: recordError(error) },
+        "a job is settled without what follows it",
+      );
+    }
+  }
   await broker.settle(delivery, steps.slice(-1));
 }
 

@@ -7,13 +7,15 @@ import {
   settle,
   type Settlement,
   type SettlementInput,
+  type SettlementStep,
 } from "@millrace/core";
 import { completion } from "./completion.ts";
 import type { Passes } from "../gates/passes.ts";
 import type { ExecutionHost } from "./execution-host.ts";
+import { lastResort } from "./last-resort.ts";
 import { Pause } from "./pause.ts";
 import type { ProgressReporter } from "./progress-reporter.ts";
-import { remedy } from "./remedy.ts";
+import { type Failure, remedy } from "./remedy.ts";
 import { reportSettled, reportTrouble } from "./report.ts";
 import {
   followUp,
@@ -62,6 +64,8 @@ export class Settling {
   #abandoned = false;
   /** Of a recalled job: it is known what is left to be done. */
   #completed = false;
+  /** It has failed for so long that hooks which can be spared no longer keep it. */
+  #sparing = false;
 
   constructor(estate: Estate, settlement: Settlement) {
     this.#estate = estate;
@@ -90,6 +94,7 @@ export class Settling {
         else await this.#troubled(error, tries);
       }
     }
+    if (!host.settlements.isQuiet) this.#tellWatch();
     if (this.#abandoned) return;
     owner.settlingCarriedOut(this.#settlement.state);
     this.#report();
@@ -118,30 +123,81 @@ export class Settling {
   }
 
   #remedy(error: unknown): Settlement | undefined {
-    const { host, delivery } = this.#estate;
+    return remedy(this.#failure(error), this.#input, this.#estate.host.clock.now());
+  }
+
+  #failure(error: unknown): Failure {
     const settlement = this.#settlement;
     // Steps are confirmed in their order, and hooks come before the ack.
-    const step = settlement.steps.find(
-      (one) => one.do !== "ack" && delivery.confirmed?.includes(one) !== true,
+    const step = settlement.steps.find((one) => one.do !== "ack" && !this.#isConfirmed(one));
+    return { error, settlement, step };
+  }
+
+  #isConfirmed(step: SettlementStep): boolean {
+    return this.#estate.delivery.confirmed?.includes(step) === true;
+  }
+
+  /** Its own end is on record, whatever is missing yet. */
+  get #isRecorded(): boolean {
+    const { id } = this.#input.envelope;
+    const { state, steps } = this.#settlement;
+    if (state === "recalled") return true;
+    return steps.some(
+      (step) => step.do === "record" && step.record.id === id && this.#isConfirmed(step),
     );
-    return remedy({ error, settlement, step }, this.#input, host.clock.now());
   }
 
   /** What the hooks publish belongs to the attempt that was the last of its batch. */
   #withHooks(hooks: readonly SettlementHook[]): Promise<void> {
     const { host, delivery, trace } = this.#estate;
     const carryOut = (): Promise<void> =>
-      settleWithHooks(host.broker, delivery, hooks, this.#settled());
+      settleWithHooks(host, delivery, hooks, { settled: this.#settled(), sparing: this.#sparing });
     return trace === undefined ? carryOut() : trace.run(carryOut);
   }
 
-  /** The broker could not be asked: waits before it is asked again. */
+  /** Waits before it is tried again, or after a lease does what is left to be done. */
   async #troubled(error: unknown, tries: number): Promise<void> {
     const { host, delivery, input, trace } = this.#estate;
     reportTrouble(host, input.envelope, error, trace);
     if (this.#abandoned || !delivery.lease.isHeld()) return;
+    const failure = this.#failure(error);
+    const doing = failure.step?.do ?? "what follows";
+    const forMs = host.settlements.failed(input.envelope, this.#key, error, doing);
+    const { leaseMs } = host.settlements;
+    // What can be spared is, before the job is let go for it.
+    if (forMs >= leaseMs && failure.step === undefined && !this.#sparing)
+      return void (this.#sparing = true);
+    const recorded = this.#isRecorded;
+    const resort = lastResort({ ...failure, input: this.#input, recorded, forMs, leaseMs });
+    if (resort === "let-go") return this.#giveUp();
+    if (resort !== "wait")
+      return void (this.#settlement = trace?.settling(input, resort) ?? resort);
     this.#pause ??= new Pause(host.clock);
     await this.#pause.wait(tries);
+  }
+
+  /** The job comes to somebody when its lease has run out; the queue waits a while before it hands out more. */
+  async #giveUp(): Promise<void> {
+    const { host, delivery, input, onTrial } = this.#estate;
+    host.settlements.letGo(input.envelope, this.#key);
+    // Its holder lives, and lets it go for no fault of the job's.
+    if (onTrial) await this.#endTrial();
+    await host.broker.settle(delivery, []).catch((error: unknown) => {
+      host.log.debug({ error: recordError(error) }, "a delivery was let go without its broker");
+    });
+    this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
+  }
+
+  #tellWatch(): void {
+    const { host, input } = this.#estate;
+    const settled = !this.#abandoned && this.#settlement.state !== "abandoned";
+    host.settlements.over(input.envelope, this.#key, settled);
+  }
+
+  /** Of the delivery, on this node. */
+  get #key(): string {
+    const { queue, sequence } = this.#estate.input.message;
+    return `${queue}/${sequence}`;
   }
 
   #report(): void {
@@ -188,9 +244,10 @@ export class Settling {
   }
 
   #settled(): Settled {
-    const { delivery, input, recorded } = this.#estate;
+    const { host, delivery, input, recorded } = this.#estate;
     const { envelope, message } = input;
     const { lease } = delivery;
-    return { envelope, message, settlement: this.#settlement, recorded, lease };
+    const alsoSettle: Settled["alsoSettle"] = (steps) => host.broker.settle(delivery, steps);
+    return { envelope, message, settlement: this.#settlement, recorded, lease, alsoSettle };
   }
 }

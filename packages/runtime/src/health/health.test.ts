@@ -45,6 +45,13 @@ test.each<[string, Partial<HealthInput>, boolean, boolean, string[]]>([
     true,
     [],
   ],
+  [
+    "settlements that can't be carried out",
+    { stuck: [{ queue: "mail", jobs: 2, reason: "record: broker-unavailable" }] },
+    true,
+    false,
+    ["queue mail: 2 jobs can't be settled (record: broker-unavailable)"],
+  ],
   ["a full worker does not pull", { workers: [{ ...silent, used: 2 }] }, true, true, []],
   ["never heard of yet", { workers: [{ ...worker, lastActivity: undefined }] }, true, true, []],
   [

@@ -1,4 +1,5 @@
 import type { BrokerStatus } from "@millrace/core";
+import type { StuckQueue } from "../execution/settlement-watch.ts";
 import type { NodeState } from "../node/node-machine.ts";
 import type { ServiceState } from "../service/service.ts";
 
@@ -15,6 +16,8 @@ export interface HealthInput {
   /** `Clock.monotonic()`. */
   readonly now: number;
   readonly running: number;
+  /** Queues with settlements that can't be carried out. */
+  readonly stuck?: readonly StuckQueue[];
 }
 
 export interface Health {
@@ -58,6 +61,10 @@ export function healthOf(input: HealthInput): Health {
     ...(broker === "connected" ? [] : [`the broker is ${broker}`]),
     ...unbound.map((worker) => `queue ${worker.queue} is ${worker.state}`),
     ...stuckProblems,
+    ...(input.stuck ?? []).map(
+      ({ queue, jobs, reason }) =>
+        `queue ${queue}: ${jobs} ${jobs === 1 ? "job" : "jobs"} can't be settled (${reason})`,
+    ),
   ];
   return {
     live: state !== "stopped" && stuckProblems.length === 0,

@@ -24,6 +24,7 @@ import { type Health, healthOf } from "../health/health.ts";
 import { nodeReadings } from "../metrics/node-readings.ts";
 import { QueueReadings } from "../metrics/queue-readings.ts";
 import { RecentEnds } from "../execution/recent-ends.ts";
+import { watchSettlements } from "../execution/trouble-log.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { nodePresence } from "../presence/node-presence.ts";
@@ -122,6 +123,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   /** Of this life of the node: two that had one name are told apart by it. */
   const instance = newJobId(clock.now());
   const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
+  const settlements = watchSettlements({ clock, metrics, log, leaseMs: config.leaseMs }, events);
+  const batches = batchHook({ broker: publishing, clock, node: config.name });
   const host: ExecutionHost = {
     node: config.name,
     broker,
@@ -135,6 +138,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     maskText: config.maskText,
     poisonAfter: config.poisonAfter,
     memory: new MemoryBudget(config.jobMemoryBytes, broker.maxValues),
+    settlements,
     suspects: new Suspects(),
     trials: new TrialRuns(broker, { node: config.name, instance }, config.leaseMs),
     recentEnds,
@@ -142,7 +146,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
     gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
-    hooks: [unique.release, batchHook(publishing), cancellationHook(broker, cancellations)],
+    hooks: [unique.release, batches, cancellationHook(broker, cancellations)],
     producer: new Producer(brokerOutlet(publishing), clock, internals.newId),
     verdict: internals.verdict,
     random: config.random,
@@ -185,9 +189,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     });
   }
 
-  function runningJobs(): readonly RunningJob[] {
-    return workers.flatMap((worker) => worker.running);
-  }
+  const runningJobs = (): readonly RunningJob[] => workers.flatMap((worker) => worker.running);
 
   /** A queue that was removed and made anew is open again, whatever was said of it. */
   async function keepClosed(queue: string): Promise<void> {
@@ -233,7 +235,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   });
 
   function runningJob(id: string): RunningJob | undefined {
-    return workers.flatMap((worker) => worker.running).find((job) => job.id === id);
+    return runningJobs().find((job) => job.id === id);
   }
 
   /** Why the node never ran; set by the machine's `onFailure` before it closes. */
@@ -354,6 +356,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         broker: broker.status,
         workers,
         now: clock.monotonic(),
+        stuck: settlements.stuck(),
         running: workers.flatMap((w) => w.running).length,
       }),
   };

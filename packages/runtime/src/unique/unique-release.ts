@@ -30,6 +30,8 @@ const ROUNDS = 20;
  * A job that a producer published for later without a claim gets its claim when it is first met, or two of one key could wait side by side.
  */
 export class UniqueRelease implements SettlementHook {
+  /** The claim of a job that has ended stands no longer: whoever wants the key finds that out. */
+  readonly canBeSpared = true;
   readonly #host: UniqueReleaseHost;
 
   constructor(host: UniqueReleaseHost) {

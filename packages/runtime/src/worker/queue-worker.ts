@@ -52,6 +52,8 @@ export class QueueWorker {
   /** Nothing is pulled by this node, whatever the queue's controls say. */
   #quiet: ControlMark | undefined;
   #ended = 0;
+  /** When it last pulled nothing because nothing of the queue can be settled; `Clock.monotonic()`. */
+  #walledMono = Number.NEGATIVE_INFINITY;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
   /** Executions that only hand their job back. */
@@ -82,6 +84,9 @@ export class QueueWorker {
         abortLatest: (count) => this.#abortLatest(count),
       },
     );
+    host.settlements.onChange((changed) => {
+      if (changed === options.queue) this.#subscription?.slotFreed();
+    });
     this.#ignoreControls =
       options.controls?.onChange(options.queue, (controls) => this.#heedControls(controls)) ??
       (() => {});
@@ -135,7 +140,7 @@ export class QueueWorker {
     // A queue that nothing may be pulled from is silent.
     if (heard === undefined) return undefined;
     if (this.#host.memory.isShort) return this.#host.clock.monotonic();
-    return Math.max(heard, this.#throttle.roomSince);
+    return Math.max(heard, this.#throttle.roomSince, this.#walledSince());
   }
 
   get running(): readonly RunningJob[] {
@@ -216,7 +221,18 @@ export class QueueWorker {
 
   #freeSlots(): number {
     if (this.#refusing) return 0;
-    return this.#throttle.room(this.slots - this.#inSlots);
+    const free = this.slots - this.#inSlots;
+    if (this.#host.settlements.isQuiet) return this.#throttle.room(free);
+    const most = this.#host.settlements.most(this.queue);
+    if (most === 0) this.#walledMono = this.#host.clock.monotonic();
+    return this.#throttle.room(Math.max(0, Math.min(free, most - this.#inSlots)));
+  }
+
+  #walledSince(): number {
+    const { settlements, clock } = this.#host;
+    if (!settlements.isQuiet && settlements.most(this.queue) === 0)
+      this.#walledMono = clock.monotonic();
+    return this.#walledMono;
   }
 
   #take(delivery: Delivery): void {

@@ -19,6 +19,7 @@ export const REASONS = [
   "unsupported-version",
   "payload-too-large",
   "chain-broken",
+  "unsettled",
 ] as const satisfies readonly DeadReason[];
 
 export const filterFlags = {
