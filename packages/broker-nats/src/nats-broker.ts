@@ -115,6 +115,7 @@ export class NatsBroker implements Broker {
   #endpoint: { readonly server: string; readonly endpoint: ServerEndpoint | undefined } | undefined;
   #status: BrokerStatus = "connected";
   #streams: Promise<void> | undefined;
+  #remaking: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: NatsBrokerParts) {
@@ -138,6 +139,7 @@ export class NatsBroker implements Broker {
       ownWords: this.#ownWords,
       delays: this.#delays,
       limits,
+      remakeStreams: () => this.#remakeStreams(),
     });
     this.#desks = new LeaseDesks({
       open: parts.openLeases,
@@ -279,6 +281,7 @@ export class NatsBroker implements Broker {
         server: this.#server,
         publisher: this.#settlePublisher,
         ownWords: this.#ownWords,
+        remakeStreams: () => this.#remakeStreams(),
         onProblem: this.#report,
       }),
     );
@@ -381,6 +384,14 @@ export class NatsBroker implements Broker {
       throw error;
     });
     return this.#streams;
+  }
+
+  /** One of them was removed under way. Whoever finds that out first makes them again for all. */
+  #remakeStreams(): Promise<void> {
+    if (this.#remaking !== undefined) return this.#remaking;
+    this.#streams = undefined;
+    this.#remaking = this.#ensureStreams().finally(() => (this.#remaking = undefined));
+    return this.#remaking;
   }
 
   async #createStreams(): Promise<void> {

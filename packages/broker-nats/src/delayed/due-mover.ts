@@ -21,6 +21,8 @@ export interface DueMoverOptions {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
   readonly ownWords: OwnWords;
+  /** Makes the delayed stream again, where it was removed. */
+  readonly remakeStreams: () => Promise<void>;
   readonly onProblem: (error: unknown, doing: string) => void;
 }
 
@@ -75,8 +77,10 @@ export class DueMover implements Stoppable {
       onMessage: (delivery) => this.#take(delivery),
       // A frozen mover's pull is over before the server hands out again what it held.
       expiresMs: leaseMs / 2,
-      onConsumerMissing: async () =>
-        void (await ensureMoverConsumer(options.server.jsm, options.server.names)),
+      onConsumerMissing: async () => {
+        await options.remakeStreams();
+        await ensureMoverConsumer(options.server.jsm, options.server.names);
+      },
       onProblem: (error) => options.onProblem(error, "pull delayed jobs"),
     });
   }

@@ -4,7 +4,7 @@ import {
   type Envelope,
   type HistoryRecord,
   type Lease,
-  type MillraceError,
+  MillraceError,
   type SettlementStep,
   type Clock,
 } from "@millrace/core";
@@ -36,6 +36,8 @@ export interface SettlerOptions {
   readonly ownWords: OwnWords;
   readonly delays: Delays;
   readonly limits: SizeLimits;
+  /** Makes the runtime's own streams again, where one of them was removed. */
+  readonly remakeStreams: () => Promise<void>;
 }
 
 /** Carries out settlements: says what each step publishes, and has the steps run in order. */
@@ -59,11 +61,14 @@ export class Settler {
   /** Publishes an envelope where only the runtime may, now or for its time. */
   async requeue(envelope: Envelope, lease?: Lease): Promise<void> {
     const revoked = revokedWith(lease, `the job ${envelope.id} is published`);
-    await this.#options.ownWords.publish({
-      publication: this.#requeued(envelope),
-      job: envelope,
-      revoked,
-    });
+    const words = { publication: this.#requeued(envelope), job: envelope, revoked };
+    try {
+      await this.#options.ownWords.publish(words);
+    } catch (error) {
+      if (!isStreamGone(error, { do: "requeue", envelope })) throw error;
+      await this.remakeStreams();
+      await this.#options.ownWords.publish(words);
+    }
   }
 
   /** Whether a step's acknowledgement does not show that it is done: its id may be somebody else's. */
@@ -81,6 +86,10 @@ export class Settler {
   ): Promise<void> {
     const publication = this.#requeued(envelope);
     await this.#options.ownWords.insist({ publication, job: envelope, revoked }, ack);
+  }
+
+  remakeStreams(): Promise<void> {
+    return this.#options.remakeStreams();
   }
 
   /** @param index the step's place in its settlement */
@@ -181,6 +190,8 @@ class Passage implements Sink<PubAck> {
   readonly #resolve: () => void;
   readonly #reject: (error: unknown) => void;
   #index = 0;
+  /** Once in a passage: what is refused after that has another reason. */
+  #hasRemade = false;
 
   constructor(
     settler: Settler,
@@ -210,8 +221,7 @@ class Passage implements Sink<PubAck> {
       if (this.#steps.at(-1)?.do !== "ack") this.#note();
       this.#resolve();
     } catch (error) {
-      this.#note();
-      this.#reject(error);
+      this.#fail(error);
     }
   }
 
@@ -234,6 +244,17 @@ class Passage implements Sink<PubAck> {
   }
 
   failed(error: MillraceError): void {
+    const step = this.#steps[this.#index];
+    if (step === undefined || this.#hasRemade || !isStreamGone(error, step))
+      return this.#fail(error);
+    this.#hasRemade = true;
+    this.#settler.remakeStreams().then(
+      () => this.goOn(),
+      (refused: unknown) => this.#fail(refused),
+    );
+  }
+
+  #fail(error: unknown): void {
     this.#note();
     this.#reject(error);
   }
@@ -247,6 +268,18 @@ class Passage implements Sink<PubAck> {
   #note(): void {
     const { confirmed = [] } = this.#delivery;
     this.#delivery.confirmed = [...confirmed, ...this.#steps.slice(0, this.#index)];
+  }
+}
+
+/** Whether a stream of the runtime's own is missing, and not the queue that a job is for. */
+function isStreamGone(error: unknown, step: SettlementStep): boolean {
+  if (!MillraceError.is(error, "queue-not-found")) return false;
+  switch (step.do) {
+    case "requeue":
+    case "enqueue":
+      return (step.envelope.notBefore ?? 0) > systemClock.now();
+    default:
+      return true;
   }
 }
 
