@@ -325,7 +325,7 @@ export class SimBroker implements Broker {
           });
       }
       case "bury": {
-        const id = buriedIdOf(message, step.letter);
+        const id = buriedIdOf(message, step);
         return () => server.bury(step.letter, id);
       }
       case "record":

@@ -1,5 +1,4 @@
 import {
-  type DeadLetter,
   type EncodeRules,
   type Envelope,
   type HistoryRecord,
@@ -39,6 +38,8 @@ export interface SettlerOptions {
   /** Makes the runtime's own streams again, where one of them was removed. */
   readonly remakeStreams: () => Promise<void>;
 }
+
+type BuryStep = Extract<SettlementStep, { readonly do: "bury" }>;
 
 /** Carries out settlements: says what each step publishes, and has the steps run in order. */
 export class Settler {
@@ -127,7 +128,7 @@ export class Settler {
       case "hold":
         return this.#held(step.envelope, step.gate);
       case "bury":
-        return this.#buried(delivery, step.letter);
+        return this.#buried(delivery, step);
       case "record":
         return this.#recorded(step.record);
     }
@@ -153,13 +154,13 @@ export class Settler {
     return heldMessage(requeue, envelope, gate, server.names);
   }
 
-  #buried({ message }: NatsDelivery, letter: DeadLetter): Publication {
+  #buried({ message }: NatsDelivery, { letter, once }: BuryStep): Publication {
     const { server, limits } = this.#options;
-    const whose = letter.body === message.body ? "0" : `${letter.queue}/${letter.id}`;
     const headers = {
       ...writeDeadLetterHeaders(letter, limits.server),
       // `0` is the job itself; others are what was to follow it.
-      "Nats-Msg-Id": `${buriedId(message)}${whose}`,
+      "Nats-Msg-Id":
+        once === undefined ? `${buriedId(message)}0` : `dead/${letter.queue}/${letter.id}/${once}`,
     };
     return { subject: server.names.dead(letter.queue, letter.id), data: letter.body, headers };
   }

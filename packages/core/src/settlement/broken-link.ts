@@ -25,7 +25,11 @@ export function brokenLink(
     error.type,
   );
   return [
-    { do: "bury", letter: letterOf(following, told, { now, node, payload }) },
+    {
+      do: "bury",
+      letter: letterOf(following, told, { now, node, payload }),
+      once: `chain-broken/${following.createdAt}`,
+    },
     { do: "record", record: recordOf(following, told, { now, node }) },
   ];
 }

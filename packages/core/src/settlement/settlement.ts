@@ -34,7 +34,8 @@ export type SettlementStep =
   | { readonly do: "hold"; readonly envelope: Envelope; readonly gate: string }
   /** A job of its own that follows from this one, published under its own id. That makes a repetition harmless for as long as its queue remembers ids. */
   | { readonly do: "enqueue"; readonly envelope: Envelope }
-  | { readonly do: "bury"; readonly letter: DeadLetter }
+  /** `once`: of another job than the one that is settled. Whoever buries it with the same words, over whichever delivery, buries it once. */
+  | { readonly do: "bury"; readonly letter: DeadLetter; readonly once?: string }
   | { readonly do: "record"; readonly record: HistoryRecord }
   | { readonly do: "ack" };
 

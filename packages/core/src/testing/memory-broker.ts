@@ -351,7 +351,7 @@ export class MemoryBroker implements Broker {
       case "enqueue":
         return this.#requeue(step.envelope);
       case "bury":
-        return this.#bury(step.letter, buriedIdOf(delivery.message, step.letter));
+        return this.#bury(step.letter, buriedIdOf(delivery.message, step));
       case "record":
         return this.#server.history.add(step.record);
       case "ack":

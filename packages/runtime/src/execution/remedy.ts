@@ -130,14 +130,12 @@ function withoutPayload(
   error: unknown,
 ): Settlement | undefined {
   const { letter } = step;
-  if (letter.body === input.message.body) return undefined;
+  if (step.once === undefined) return undefined;
   const following = settle(input).steps.find((other) => other.do === "enqueue");
   if (following === undefined) return undefined;
   const [bare] = brokenLink(input, following.envelope, letter.error ?? recordError(error), "lost");
   if (bare?.do !== "bury" || bare.letter.body.length >= letter.body.length) return undefined;
-  return replaced(settlement, step, [
-    { do: "bury", letter: { ...letter, body: bare.letter.body } },
-  ]);
+  return replaced(settlement, step, [{ ...step, letter: { ...letter, body: bare.letter.body } }]);
 }
 
 /** The work is done and can't be undone: the job has succeeded, and its history says what became of the result. */

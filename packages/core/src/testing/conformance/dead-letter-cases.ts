@@ -32,15 +32,19 @@ export const deadLetterCases: readonly ConformanceCase[] = [
     async (scene) => {
       await scene.enqueueOk(scene.job());
       const delivery = await (await scene.worker()).delivery(0);
-      const own = letterOf(scene, "own", { body: delivery.message.body });
-      const [next, callback] = ["next", "callback"].map((id) => letterOf(scene, id));
-      for (const letters of [[own], [next, callback], [next]])
-        await scene.broker.settle(
-          delivery,
-          letters.map((letter) => ({ do: "bury", letter: letter as DeadLetter }) as const),
-        );
+      const own = { do: "bury", letter: letterOf(scene, "own") } as const;
+      const [next, callback, later] = ["next", "callback", "callback"].map(
+        (id, index) =>
+          ({ do: "bury", letter: letterOf(scene, id), once: `chain-broken/${index}` }) as const,
+      );
+      assert.ok(next !== undefined && callback !== undefined && later !== undefined);
+      for (const steps of [[own], [own, next, callback], [{ ...next }, { ...callback }], [later]])
+        await scene.broker.settle(delivery, steps);
       const found = await scene.broker.deadLetters.list({ queue: scene.queue });
-      assert.deepEqual([...new Set(found.map(({ id }) => id))], ["own", "next", "callback"]);
+      assert.deepEqual(
+        found.map(({ id }) => id),
+        ["own", "next", "callback", "callback"],
+      );
     },
   ),
 

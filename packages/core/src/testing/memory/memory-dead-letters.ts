@@ -5,6 +5,7 @@ import type {
 } from "../../broker/dead-letter-store.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
 import type { DeadLetter } from "../../settlement/dead-letter.ts";
+import type { SettlementStep } from "../../settlement/settlement.ts";
 
 /** All dead letters, shared by every connection. */
 export class DeadLetterShelf {
@@ -52,14 +53,15 @@ export class DeadLetterShelf {
 /**
  * The id of a message's letter, as `broker-nats` makes it: the same however often its settlement is repeated.
  *
- * @param letter default: the message's own
+ * @param step default: that of the message's own letter
  */
 export function buriedIdOf(
-  { queue, sequence, storedAt, body }: QueueMessage,
-  letter?: DeadLetter,
+  { queue, sequence, storedAt }: QueueMessage,
+  step?: Extract<SettlementStep, { readonly do: "bury" }>,
 ): string {
-  const isOwn = letter === undefined || letter.body === body;
-  return `dead/${queue}/${sequence}/${storedAt}/${isOwn ? "0" : `${letter.queue}/${letter.id}`}`;
+  return step?.once === undefined
+    ? `dead/${queue}/${sequence}/${storedAt}/0`
+    : `dead/${step.letter.queue}/${step.letter.id}/${step.once}`;
 }
 
 /** One connection's access to the shelf. */
