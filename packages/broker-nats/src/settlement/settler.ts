@@ -66,7 +66,7 @@ export class Settler {
     try {
       await this.#options.ownWords.publish(words);
     } catch (error) {
-      if (!isStreamGone(error, { do: "requeue", envelope })) throw error;
+      if (!this.isStreamGone(error, { do: "requeue", envelope })) throw error;
       await this.remakeStreams();
       await this.#options.ownWords.publish(words);
     }
@@ -87,6 +87,13 @@ export class Settler {
   ): Promise<void> {
     const publication = this.#requeued(envelope);
     await this.#options.ownWords.insist({ publication, job: envelope, revoked }, ack);
+  }
+
+  /** Whether a stream of the runtime's own is missing, and not the queue that a job is for. */
+  isStreamGone(error: unknown, step: SettlementStep): boolean {
+    if (!MillraceError.is(error, "queue-not-found")) return false;
+    const isForQueue = step.do === "requeue" || step.do === "enqueue";
+    return !isForQueue || (step.envelope.notBefore ?? 0) > this.#clock.now();
   }
 
   remakeStreams(): Promise<void> {
@@ -246,13 +253,19 @@ class Passage implements Sink<PubAck> {
 
   failed(error: MillraceError): void {
     const step = this.#steps[this.#index];
-    if (step === undefined || this.#hasRemade || !isStreamGone(error, step))
+    if (step === undefined || this.#hasRemade || !this.#settler.isStreamGone(error, step))
       return this.#fail(error);
     this.#hasRemade = true;
-    this.#settler.remakeStreams().then(
-      () => this.goOn(),
-      (refused: unknown) => this.#fail(refused),
-    );
+    void this.#remake();
+  }
+
+  async #remake(): Promise<void> {
+    try {
+      await this.#settler.remakeStreams();
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.goOn();
   }
 
   #fail(error: unknown): void {
@@ -269,18 +282,6 @@ class Passage implements Sink<PubAck> {
   #note(): void {
     const { confirmed = [] } = this.#delivery;
     this.#delivery.confirmed = [...confirmed, ...this.#steps.slice(0, this.#index)];
-  }
-}
-
-/** Whether a stream of the runtime's own is missing, and not the queue that a job is for. */
-function isStreamGone(error: unknown, step: SettlementStep): boolean {
-  if (!MillraceError.is(error, "queue-not-found")) return false;
-  switch (step.do) {
-    case "requeue":
-    case "enqueue":
-      return (step.envelope.notBefore ?? 0) > systemClock.now();
-    default:
-      return true;
   }
 }
 
