@@ -135,7 +135,7 @@ test("a success on record that its batch can't hear of goes back after a lease, 
     createdAt: clock.now(),
     callback: { ...callback, createdAt: clock.now(), headers: {} },
   });
-  await broker.batches.join("batch", ["a"]);
+  await broker.batches.join("batch", [{ id: "a", queue: QUEUE }]);
   await enqueue("t.job", null, { batch: "batch" });
   await enqueue("t.job", null, { id: "b" });
   await clock.advance("35s");
