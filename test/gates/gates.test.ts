@@ -29,6 +29,9 @@ describeEachServer("gates", (server) => {
       describe: () => `all have run (${ledger.ended.length})`,
     });
     expect(ledger.most).toBe(2);
+    const [first = 0, last = 0] = [ledger.starts[0]?.atMs, ledger.starts.at(-1)?.atMs];
+    const perSecond = (ledger.starts.length - 1) / 2 / ((last - first) / 1_000);
+    console.log(`${perSecond.toFixed(0)} jobs of 5 ms a second with each permit`);
     const ended = ledger.ended.toSorted();
     // A leader that died with an acknowledgement has a job run again.
     expect(server.deaths.length === 0 ? ended : [...new Set(ended)]).toEqual(jobs.toSorted());
