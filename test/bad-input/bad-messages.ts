@@ -285,16 +285,28 @@ const refused: readonly BadMessage[] = [
   },
   {
     title: "an expired job that was to start later",
-    body: encode({ ...GOOD, notBefore: 3e12, expiresAt: 1, id: "expired-2" }),
+    body: encode({ ...GOOD, notBefore: Date.now() + 3_600_000, expiresAt: 1, id: "expired-2" }),
     id: "expired-2",
     reason: "expired",
     error: /1970/,
   },
 ];
 
+/** The year 9999: a producer could park jobs there for ever. */
+const parked: readonly BadMessage[] = [253_400_000_000_000, Date.now() + 400 * 86_400_000].map(
+  (notBefore, index) => ({
+    title: `a start too far ahead (${index})`,
+    body: json({ ...GOOD, notBefore, id: `far-ahead-${index}` }),
+    id: `far-ahead-${index}`,
+    reason: "invalid-envelope",
+    error: /^notBefore must be at most 366d ahead/,
+  }),
+);
+
 export const BAD_MESSAGES: readonly BadMessage[] = [
   ...undecodable,
   ...declared,
   ...wrongFields,
   ...refused,
+  ...parked,
 ];

@@ -1,4 +1,5 @@
 import {
+  DEFAULT_MAX_DELAY_MS,
   DEFAULT_MAX_VALUES,
   LEAST_MAX_VALUES,
   type Logger,
@@ -19,6 +20,8 @@ export interface NatsBrokerOptions extends NatsConnectionOptions {
   readonly history?: Partial<HistoryLimits>;
   /** Values that a job's body may hold, keys of maps among them: see `Broker.maxValues`. The same in producers and nodes. Default 100,000. */
   readonly maxValues?: number;
+  /** How far ahead a producer may put a job's start, milliseconds. The same in producers and nodes. Default 366 days. */
+  readonly maxDelayMs?: number;
   /** For what the broker meets on its own, such as a delayed job whose queue is gone. Default: nothing is logged. */
   readonly logger?: Logger;
 }
@@ -29,6 +32,7 @@ export interface BrokerConfig {
   readonly replicas: number;
   readonly history: HistoryLimits;
   readonly maxValues: number;
+  readonly maxDelayMs: number;
   readonly logger: Logger;
 }
 
@@ -41,6 +45,7 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     replicas = 1,
     history = {},
     maxValues = DEFAULT_MAX_VALUES,
+    maxDelayMs = DEFAULT_MAX_DELAY_MS,
     logger = silentLogger,
     ...connection
   } = options;
@@ -52,12 +57,14 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     throw invalid("history.maxRecords", "a whole number from 1", limits.maxRecords);
   if (!Number.isSafeInteger(maxValues) || maxValues < LEAST_MAX_VALUES)
     throw invalid("maxValues", `a whole number from ${LEAST_MAX_VALUES}`, maxValues);
+  if (!(maxDelayMs >= 1_000)) throw invalid("maxDelayMs", "at least 1000 milliseconds", maxDelayMs);
   return Object.freeze({
     connection,
     namespace: requireNamespace(namespace),
     replicas,
     history: limits,
     maxValues,
+    maxDelayMs,
     logger,
   });
 }

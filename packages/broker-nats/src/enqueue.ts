@@ -1,10 +1,12 @@
 import {
+  type Clock,
   type EnqueueResult,
   type Envelope,
   MillraceError,
   requireId,
   requireJobName,
   requireQueueName,
+  tooFarAhead,
 } from "@millrace/core";
 import type { Publication } from "./publish/batch.ts";
 import type { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
@@ -17,6 +19,7 @@ export async function enqueue(
   publisher: ConfirmedPublisher,
   names: Names,
   limits: ProducerLimits,
+  clock: Clock,
 ): Promise<readonly EnqueueResult[]> {
   const refused: EnqueueResult[] = [];
   /** The jobs that were sent, in the order of their outcomes. */
@@ -35,6 +38,7 @@ export async function enqueue(
           requireQueueName(job.queue);
           checked = job;
         }
+        if (job.notBefore !== undefined) requireNear(job, limits, clock.now());
         message = enqueueMessage(job, names, limits);
       } catch (error) {
         if (!MillraceError.is(error)) throw error;
@@ -54,6 +58,16 @@ export async function enqueue(
     failed: (error, index) => failure(sent[index] as Envelope, error),
   });
   return refused.length === 0 ? outcomes : inOrder(jobs.length, refused, outcomes);
+}
+
+/** A dead letter's new life starts when its first was to. */
+function requireNear(
+  { id, generation, notBefore }: Envelope,
+  { maxDelayMs }: ProducerLimits,
+  now: number,
+): void {
+  const far = generation === 0 ? tooFarAhead(notBefore, now, maxDelayMs) : undefined;
+  if (far !== undefined) throw new MillraceError("invalid-option", `The job ${id}: ${far}.`);
 }
 
 function failure({ id, queue }: Envelope, error: MillraceError): EnqueueResult {

@@ -85,6 +85,7 @@ const DOCUMENT_WRITES = { repeatable: false, attemptTimeoutMs: 500, timeoutMs: 2
 export class NatsBroker implements Broker {
   readonly maxMessageBytes: number;
   readonly maxValues: number;
+  readonly maxDelayMs: number;
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
   readonly delayed: DelayedStore;
@@ -127,6 +128,7 @@ export class NatsBroker implements Broker {
     this.#features = features;
     this.maxMessageBytes = limits.producer;
     this.maxValues = config.maxValues;
+    this.maxDelayMs = config.maxDelayMs;
     this.#enqueuer = new ConfirmedPublisher(nc);
     this.#settlePublisher = new ConfirmedPublisher(nc);
     this.#laterGenerations = new LaterGenerations(server);
@@ -193,7 +195,7 @@ export class NatsBroker implements Broker {
   enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
     return explainClosed(
-      useOlderDoor(jobs, enqueue(jobs, this.#enqueuer, names, this), {
+      useOlderDoor(jobs, enqueue(jobs, this.#enqueuer, names, this, machineOf(nc).clock), {
         nc,
         names,
         publisher: this.#enqueuer,

@@ -26,9 +26,11 @@ export {
 } from "./envelope/body.ts";
 export {
   BYTES_A_VALUE,
+  DEFAULT_MAX_DELAY_MS,
   DEFAULT_MAX_VALUES,
   LEAST_MAX_VALUES,
   RUNTIME_VALUES,
+  tooFarAhead,
 } from "./envelope/body-limits.ts";
 export type { EncodeRules } from "./envelope/refuse-values.ts";
 export {

@@ -1,4 +1,5 @@
 import {
+  DEFAULT_MAX_DELAY_MS,
   DEFAULT_MAX_VALUES,
   type BatchStore,
   type Broker,
@@ -67,6 +68,7 @@ export class SimBroker implements Broker {
   readonly solitary = true;
   readonly maxMessageBytes = MAX_MESSAGE_BYTES;
   readonly maxValues = DEFAULT_MAX_VALUES;
+  readonly maxDelayMs = DEFAULT_MAX_DELAY_MS;
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
   readonly delayed: DelayedStore;

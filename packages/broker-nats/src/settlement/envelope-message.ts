@@ -16,6 +16,7 @@ import type { Names } from "../topology/subjects.ts";
 export interface ProducerLimits {
   readonly maxMessageBytes: number;
   readonly maxValues: number;
+  readonly maxDelayMs: number;
 }
 
 /**

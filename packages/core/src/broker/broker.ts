@@ -25,6 +25,8 @@ export interface Broker {
   readonly maxMessageBytes: number;
   /** The most values in a job's body, keys of maps among them; what a job with more would take in memory, its bytes don't show. */
   readonly maxValues: number;
+  /** How far ahead a producer may put a job's start, milliseconds. */
+  readonly maxDelayMs: number;
   /** Of the server that it is connected to now; absent where there is none. */
   readonly endpoint?: ServerEndpoint | undefined;
 

@@ -1,3 +1,5 @@
+import { formatMs } from "../time/duration.ts";
+
 /**
  * Values that a body may hold: each map, list, string, number and so on, and each key of a map. What a body becomes in memory its bytes don't
  * show: an empty map of one byte takes seventy, and a map with a key of its own some two hundred. Both sides count alike, so that what is
@@ -14,3 +16,17 @@ export const RUNTIME_VALUES = 500;
  * Strings and bytes take their own length besides.
  */
 export const BYTES_A_VALUE = 256;
+
+/** How far ahead a producer may put a job's start: what is later is a mistake in a unit, or a way to park jobs for ever. */
+export const DEFAULT_MAX_DELAY_MS = 366 * 86_400_000;
+
+/** @returns why a job may not start then; undefined where it may */
+export function tooFarAhead(
+  notBefore: number | undefined,
+  now: number,
+  maxDelayMs: number,
+): string | undefined {
+  return notBefore === undefined || notBefore - now <= maxDelayMs
+    ? undefined
+    : `notBefore must be at most ${formatMs(maxDelayMs)} ahead (maxDelay)`;
+}

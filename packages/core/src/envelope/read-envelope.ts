@@ -1,6 +1,6 @@
 import { recordError, type RecordedError } from "../errors/recorded-error.ts";
 import { decodeCounted } from "./body.ts";
-import { DEFAULT_MAX_VALUES, RUNTIME_VALUES } from "./body-limits.ts";
+import { DEFAULT_MAX_VALUES, RUNTIME_VALUES, tooFarAhead } from "./body-limits.ts";
 import {
   ENVELOPE_VERSION,
   type Envelope,
@@ -38,8 +38,13 @@ type Body = Readonly<Record<string, unknown>>;
  * A message's envelope, or the reason why it has none. Never throws, whatever the bytes.
  *
  * @param maxValues of what a producer sent; what a node publishes again may hold what it added besides
+ * @param maxDelayMs how far ahead of its storing a producer's job may start. Default: any time
  */
-export function readEnvelope(message: QueueMessage, maxValues = DEFAULT_MAX_VALUES): ReadResult {
+export function readEnvelope(
+  message: QueueMessage,
+  maxValues = DEFAULT_MAX_VALUES,
+  maxDelayMs = Number.POSITIVE_INFINITY,
+): ReadResult {
   let body: unknown;
   let values: number;
   try {
@@ -70,8 +75,12 @@ export function readEnvelope(message: QueueMessage, maxValues = DEFAULT_MAX_VALU
   if (wrong !== undefined)
     return invalid(message, body, wrong.field, wrong.expected, body[wrong.field]);
 
-  const crowded = message.origin !== "runtime" ? tooManyHeaders(message.headers) : undefined;
-  if (crowded !== undefined) return unreadable(message, body, "invalid-envelope", `${crowded}.`);
+  if (message.origin !== "runtime") {
+    const { headers, storedAt } = message;
+    const notBefore = (body["notBefore"] as number | null | undefined) ?? undefined;
+    const beyond = tooManyHeaders(headers) ?? tooFarAhead(notBefore, storedAt, maxDelayMs);
+    if (beyond !== undefined) return unreadable(message, body, "invalid-envelope", `${beyond}.`);
+  }
 
   const id = idOf(message, body);
   if (!isId(id))

@@ -22,7 +22,7 @@ import type { LockStore } from "../broker/lock-store.ts";
 import type { ProgressStore } from "../broker/progress-store.ts";
 import type { Successors } from "../broker/successors.ts";
 import type { Envelope } from "../envelope/envelope.ts";
-import { DEFAULT_MAX_VALUES } from "../envelope/body-limits.ts";
+import { DEFAULT_MAX_DELAY_MS, DEFAULT_MAX_VALUES, tooFarAhead } from "../envelope/body-limits.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -74,6 +74,7 @@ export class MemoryBroker implements Broker {
   readonly description = "memory";
   readonly maxMessageBytes: number;
   readonly maxValues: number = DEFAULT_MAX_VALUES;
+  readonly maxDelayMs: number = DEFAULT_MAX_DELAY_MS;
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
   readonly delayed: DelayedStore;
@@ -313,6 +314,12 @@ export class MemoryBroker implements Broker {
     try {
       this.#reachToPublish();
       this.#failIfAsked("enqueue");
+      const far =
+        job.generation === 0
+          ? tooFarAhead(job.notBefore, this.#server.clock.now(), this.maxDelayMs)
+          : undefined;
+      if (far !== undefined)
+        throw new MillraceError("invalid-option", `The job ${job.id}: ${far}.`);
       const publication = publicationOf(
         job,
         needsProgramDoor(job) ? "program" : "producer",

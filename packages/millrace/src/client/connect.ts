@@ -31,6 +31,7 @@ type ConnectionKey = Extract<
   | "connectTimeoutMs"
   | "replicas"
   | "maxValues"
+  | "maxDelayMs"
 >;
 
 /**

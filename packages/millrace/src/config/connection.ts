@@ -12,6 +12,7 @@ export function connectionOptions(config: Config, name: string): NatsBrokerOptio
     connectTimeoutMs: config.connectTimeoutMs,
     replicas: config.replicas,
     maxValues: config.maxValues,
+    maxDelayMs: config.maxDelayMs,
     ...(auth === undefined ? {} : { auth }),
     ...(tls === undefined ? {} : { tls }),
   };

@@ -135,6 +135,14 @@ export const FIELDS = {
     about:
       "Values that a job's body may hold, keys of maps included. The same in producers and nodes.",
   }),
+  maxDelayMs: field({
+    group: "namespace",
+    kind: duration,
+    flag: "max-delay",
+    env: ["MILLRACE_MAX_DELAY"],
+    default: 366 * 86_400_000,
+    about: "How far ahead a producer may put a job's start. The same in producers and nodes.",
+  }),
   maskKeys: field({
     group: "masking",
     kind: list,

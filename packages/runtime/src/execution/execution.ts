@@ -117,8 +117,9 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     // It was let go before its turn came.
     if (this.#phase === "ended") return;
     const { lease, message } = this.#delivery;
+    const { broker } = this.#host;
     lease.onLost(() => this.#loseLease());
-    const read = readEnvelope(message, this.#host.broker.maxValues);
+    const read = readEnvelope(message, broker.maxValues, broker.maxDelayMs);
     if (!read.ok) {
       this.#envelope = envelopeOfUnreadable(message, read);
       this.#settle({ kind: "rejected", reason: read.reason, error: read.error });
