@@ -120,6 +120,7 @@ export {
   OutcomeSignal,
   retryAfter,
   snooze,
+  watchOutcomeSignals,
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 

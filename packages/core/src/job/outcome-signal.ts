@@ -12,6 +12,13 @@ export type HandlerWish =
   | { readonly kind: "fatal"; readonly cause: unknown }
   | { readonly kind: "cancel"; readonly reason: string };
 
+let onMade: ((signal: OutcomeSignal) => void) | undefined;
+
+/** Calls for each signal that is made in this process from now on. The latest listener counts. */
+export function watchOutcomeSignals(listener: (signal: OutcomeSignal) => void): void {
+  onMade = listener;
+}
+
 /**
  * Carries a wish out of a handler, returned or thrown. An `Error`, so that throwing it keeps linters and
  * debuggers content; branded, so that a second copy of this package recognises it.
@@ -24,6 +31,7 @@ export class OutcomeSignal extends Error {
     super(message, options);
     this.name = "OutcomeSignal";
     this.wish = wish;
+    onMade?.(this);
   }
 
   static is(value: unknown): value is OutcomeSignal {

@@ -33,6 +33,7 @@ import { openScheduler } from "../scheduler/scheduler.ts";
 import { staleSlotGate } from "../scheduler/stale-slot-gate.ts";
 import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
+import { strayWarnings } from "../execution/stray-signals.ts";
 import { ThreadPool } from "../thread/thread-pool.ts";
 import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { MemoryBudget } from "../worker/memory-budget.ts";
@@ -109,7 +110,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     limitsOf: (queue) => controls.limitsOf(queue),
     random: config.random,
   });
-  const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule);
+  const strays = strayWarnings(log);
+  const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays);
   const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
   const cancellations = new Cancellations({
     broker,
@@ -154,7 +156,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       const job = registry.get(context.job.name, context.job.queue);
       if (job === undefined)
         throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
-      return job.isolation === "thread" ? threads.run(job, context) : job.handle(context);
+      return job.isolation === "thread" ? threads.run(job, context) : strays.call(job, context);
     }),
   };
   const workers = queues.map(

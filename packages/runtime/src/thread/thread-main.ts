@@ -11,6 +11,7 @@ import {
   validate,
 } from "@millrace/core";
 import { AbortSwitch } from "../execution/abort-switch.ts";
+import { StraySignals } from "../execution/stray-signals.ts";
 import { collectJobs } from "../registry/collect-jobs.ts";
 import { LeaseInThread } from "./lease-in-thread.ts";
 import { NodeOutlet } from "./node-outlet.ts";
@@ -28,6 +29,7 @@ const { module } = workerData as { module: string };
 const jobs: readonly AnyJob[] = collectJobs((await import(module)) as object);
 let abort = new AbortSwitch();
 const trace = new ThreadTrace(forwardingLogger({}));
+const strays = new StraySignals((_job, wish) => say({ say: "stray", wish }));
 const outlet = new NodeOutlet(say, trace.carry);
 const producer = new Producer(outlet, systemClock);
 
@@ -55,7 +57,7 @@ async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
             `The payload of ${order.name}`,
           );
     const context = contextOf(order, input, own);
-    const given: unknown = await trace.run(order.trace, () => job.handle(context));
+    const given: unknown = await trace.run(order.trace, () => strays.call(job, context));
     if (OutcomeSignal.is(given)) say({ say: "wished", wish: packWish(given.wish) });
     else sayReturned(given);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
-import { defineJob, type Events, type Logger, UNSETTLED } from "@millrace/core";
+import { defineJob, type Events, type Logger, silentLogger, UNSETTLED } from "@millrace/core";
 import { MemoryBroker } from "@millrace/core/testing";
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createNode, type MillraceNode } from "../node/node.ts";
@@ -283,4 +283,17 @@ test("a handler in a thread enqueues as any other, and its children are on recor
   });
   expect((await broker.findWaiting(`${id}-1`))?.envelope.parent).toEqual({ id, queue: QUEUE });
   expect((await run("enqueue-unclonable"))?.output).toBe("unserializable-payload");
+});
+
+test("a signal that a handler forgets in its thread is told of in the node's log, once", async () => {
+  const warnings: string[] = [];
+  const log: Logger = {
+    ...silentLogger,
+    warn: (_fields, message) => void warnings.push(message),
+    child: () => log,
+  };
+  const { run } = await threadNode({ log });
+  expect((await run("forget-signal"))?.state).toBe("succeeded");
+  await run("forget-signal");
+  expect(warnings).toEqual([expect.stringContaining('"return fatal(…)"')]);
 });

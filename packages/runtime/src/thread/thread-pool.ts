@@ -5,10 +5,12 @@ import {
   type Clock,
   type EnqueueItemResult,
   type ExecutionContext,
+  type HandlerWish,
   MillraceError,
   type PreparedJob,
   type ThreadLease,
 } from "@millrace/core";
+import type { StraySignals } from "../execution/stray-signals.ts";
 import type { ThreadOptions } from "../node/node-options.ts";
 import { packError, packResult, unpackError, unpackWish } from "./portable.ts";
 import type { FromThread, PortableSent, ToThread } from "./thread-protocol.ts";
@@ -38,12 +40,22 @@ export class ThreadPool {
   readonly #clock: Clock;
   readonly #options: ThreadOptions;
   readonly #traceModule: string | undefined;
+  readonly #strays: Pick<StraySignals, "found"> | undefined;
   readonly #idle: IdleThread[] = [];
   readonly #busy = new Set<Worker>();
   #closed = false;
 
-  /** @param traceModule see `Instrumentation.threadModule` */
-  constructor(clock: Clock, options: ThreadOptions, traceModule?: string) {
+  /**
+   * @param traceModule see `Instrumentation.threadModule`
+   * @param strays is told of signals that handlers forget
+   */
+  constructor(
+    clock: Clock,
+    options: ThreadOptions,
+    traceModule?: string,
+    strays?: Pick<StraySignals, "found">,
+  ) {
+    this.#strays = strays;
     this.#clock = clock;
     this.#options = options;
     this.#traceModule = traceModule;
@@ -69,6 +81,7 @@ export class ThreadPool {
     const worker = this.#take(module);
     return new Promise<unknown>((resolve, reject) => {
       const conversation = new Conversation(worker, job, context, this.#clock, this.#traceModule);
+      conversation.onStray = (wish) => this.#strays?.found(job.name, wish);
       conversation.onEnd = (settle, reusable) => {
         this.#busy.delete(worker);
         if (reusable && !this.#closed) {
@@ -121,6 +134,7 @@ type Settle = (resolve: (value: unknown) => void, reject: (error: unknown) => vo
 /** One attempt's talk with its thread: the order, an abort if there is one, the answer, or the thread's end. */
 class Conversation {
   onEnd: (settle: Settle, reusable: boolean) => void = () => {};
+  onStray: (wish: HandlerWish["kind"]) => void = () => {};
   readonly #worker: Worker;
   readonly #job: AnyJob;
   readonly #context: ThreadContext;
@@ -173,6 +187,8 @@ class Conversation {
       case "log":
         this.#context.log[message.level](message.fields, message.message);
         return;
+      case "stray":
+        return this.onStray(message.wish);
       case "progress":
         this.#context.progress(message.value, message.note);
         return;

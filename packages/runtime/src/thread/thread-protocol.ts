@@ -2,6 +2,7 @@ import type {
   AbortCause,
   EnqueueItemResult,
   Envelope,
+  HandlerWish,
   PreparedJob,
   ThreadLease,
 } from "@millrace/core";
@@ -38,6 +39,8 @@ export type FromThread =
       readonly fields: object;
       readonly message: string;
     }
+  /** The handler has made a signal and forgotten it. */
+  | { readonly say: "stray"; readonly wish: HandlerWish["kind"] }
   | { readonly say: "progress"; readonly value: number; readonly note: string | undefined }
   | { readonly say: "returned"; readonly value: unknown }
   /** Jobs that the handler enqueues, made in the thread and sent from the node. `call` tells answers apart. */
