@@ -30,6 +30,7 @@ export function writeDeadLetterHeaders(
     "Millrace-At": String(letter.at),
     "Millrace-Node": encodeText(letter.node.slice(0, 256)),
   };
+  if (letter.door !== undefined) own["Millrace-Door"] = letter.door;
   if (letter.name !== undefined) own["Millrace-Name"] = letter.name;
   if (letter.error !== undefined)
     own["Millrace-Error"] = boundedJson(letter.error, MAX_ERROR_BYTES);
@@ -70,6 +71,7 @@ export function readDeadLetter(
   const error = parseError(headers["millrace-error"]);
   const firstError = parseError(headers["millrace-first-error"]);
   const name = headers["millrace-name"];
+  const door = headers["millrace-door"];
   return {
     id: headers["millrace-id"] ?? id,
     ...(name === undefined ? {} : { name }),
@@ -81,6 +83,7 @@ export function readDeadLetter(
     ...(firstError === undefined ? {} : { firstError }),
     at: Number(headers["millrace-at"] ?? 0),
     node: decodeText(headers["millrace-node"] ?? ""),
+    ...(door === "producer" || door === "program" || door === "runtime" ? { door } : {}),
     body,
     headers: originalHeaders(headers),
   };

@@ -56,6 +56,7 @@ function letterOf(
     error,
     at: now,
     node,
+    door: "runtime",
     body: payload === "kept" ? bodyOf(following) : writeEnvelopeWithoutPayload(following),
     // As they would have stood in its queue: an id of the job's own, in case its body is edited by hand.
     headers: { ...headers, "nats-msg-id": messageIdOf(following) },

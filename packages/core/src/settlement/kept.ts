@@ -27,6 +27,7 @@ export function deadLetterOf(
       : { firstError: envelope.firstError }),
     at: input.now,
     node: input.node,
+    door: message.origin,
     body: message.body,
     headers: message.headers,
   };

@@ -52,7 +52,43 @@ test("the producer's fields stay, the settler's are at zero, and the generation 
     ...UNSETTLED,
     life: 1,
     generation: 7,
+    // It is not known who wrote it.
+    sentFrom: "q",
   });
+});
+
+test("of a producer's job nothing is believed that is the runtime's to write", () => {
+  const forged = {
+    ...ENVELOPE,
+    generation: 2 ** 22,
+    cancelled: "mine",
+    life: 9,
+    sentFrom: "payments",
+    reservedAt: 7,
+  };
+  const revived = (door: "producer" | "program" | "runtime"): Envelope =>
+    revivedEnvelope({ ...letter(writeEnvelope(forged)), door }, 100);
+  expect(revived("producer")).toEqual({
+    id: "j",
+    name: "n",
+    queue: "q",
+    payload: { a: 1 },
+    createdAt: 5,
+    maxAttempts: 5,
+    headers: {},
+    ...UNSETTLED,
+    life: 1,
+    generation: 1,
+    sentFrom: "q",
+  });
+  expect(revived("program").sentFrom).toBeUndefined();
+  expect(revived("runtime")).toMatchObject({ sentFrom: "payments", generation: 2 ** 22 + 1 });
+  expect(revived("runtime")).not.toHaveProperty("cancelled");
+});
+
+test("a generation of which no token can be made is nobody's", () => {
+  const forged = writeEnvelope({ ...ENVELOPE, generation: 2 ** 40 });
+  expect(revivedEnvelope(letter(forged), 100)).toMatchObject({ generation: 1, sentFrom: "q" });
 });
 
 test("what has passed is left out, what lies ahead is kept", () => {
@@ -98,6 +134,7 @@ test("bytes that can't be read are made anew where the job's name is known", () 
     createdAt: 100,
     headers: {},
     generation: 1,
+    sentFrom: "q",
   });
   expect(() => editedEnvelope(broken, {}, 100)).toThrow(
     expect.objectContaining({ code: "invalid-envelope" }),

@@ -11,6 +11,9 @@ import {
  * The envelope that gives a dead job a new life: the producer's fields as they were, the settler's at zero. Only the
  * generation goes on counting, so that the new life has message ids and history records of its own.
  *
+ * Of a producer's job nothing is taken for the runtime's. Where an earlier version buried it, who wrote it isn't known, and it counts as a producer's of its
+ * queue.
+ *
  * A start time that has passed and an expiry that has passed are left out: the operator wants it run now.
  *
  * @throws MillraceError with the letter's own reason where its bytes still can't be read
@@ -22,15 +25,16 @@ export function revivedEnvelope(
 ): Envelope {
   const message: QueueMessage = {
     queue: letter.queue,
-    origin: "runtime",
+    origin: letter.door ?? "runtime",
     body: letter.body,
     headers: letter.headers,
     sequence: letter.sequence,
     storedAt: letter.at,
   };
   let read = readEnvelope(message, maxValues);
-  // A producer may have sent nonsense in the settler's fields, which are ignored in what it publishes.
-  if (!read.ok) read = readEnvelope({ ...message, origin: "producer" }, maxValues);
+  // What an earlier version buried doesn't say: a producer may have sent nonsense in the settler's fields, which are ignored in what it publishes.
+  if (!read.ok && letter.door === undefined)
+    read = readEnvelope({ ...message, origin: "producer" }, maxValues);
   if (!read.ok) {
     throw new MillraceError(
       read.reason,
@@ -45,11 +49,13 @@ export function revivedEnvelope(
     generation,
     life = 0,
     reservedAt: _used,
+    cancelled: _cancelled,
     ...kept
   } = read.envelope;
   return {
     ...kept,
     ...UNSETTLED,
+    ...(letter.door === undefined ? { sentFrom: kept.sentFrom ?? letter.queue } : {}),
     id: letter.id,
     generation: generation + 1,
     life: life + 1,
@@ -78,7 +84,11 @@ export function editedEnvelope(
       `The dead letter of ${id} does not say which job it was, so it can't be mended. Publish a corrected job, then discard the letter.`,
     );
   // The first life had generation 0, by which its messages are told from this one's.
-  return { ...UNSETTLED, id, name, queue, payload, createdAt: now, headers: {}, generation: 1 };
+  return {
+    ...UNSETTLED,
+    ...{ id, name, queue, payload, createdAt: now, headers: {}, generation: 1 },
+    sentFrom: queue,
+  };
 }
 
 function tryRevived(
