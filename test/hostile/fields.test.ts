@@ -31,7 +31,11 @@ const ATTACKS: readonly Attack[] = [
     "dead: next-not-allowed",
   ],
   ["a queue that is a pattern", { next: [{ name: "x", queue: ">" }] }, "dead: invalid-envelope"],
-  ["more followers than there may be", { next: Array(101).fill(link) }, "dead: invalid-envelope"],
+  [
+    "more followers than there may be",
+    { next: Array.from({ length: 101 }, () => link) },
+    "dead: invalid-envelope",
+  ],
   [
     "a follower's id that is two tokens",
     { next: [{ ...link, id: "a.b" }] },
