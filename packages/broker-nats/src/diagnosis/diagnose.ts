@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import { MillraceError, recordError } from "@millrace/core";
 import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
@@ -6,6 +6,8 @@ import { brokerConfig, type NatsBrokerOptions } from "../broker-options.ts";
 import { connectNats } from "../connection/connect-nats.ts";
 import { serverFeatures } from "../connection/server-features.ts";
 import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { fromKvKey } from "../store/kv-key.ts";
+import { readSubjects } from "../store/read-subjects.ts";
 import { LANE_CONSUMERS, Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
@@ -18,6 +20,7 @@ import {
   judgeSync,
   judgeVersion,
 } from "./judge-server.ts";
+import { judgeSettlements } from "./judge-settlements.ts";
 import { judgeSources } from "./judge-sources.ts";
 import { lookAtReach } from "./sends-to.ts";
 import { judgeStores, type StoreSeen } from "./judge-store.ts";
@@ -98,11 +101,44 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     await clock(nc, jsm, streams),
     judgeSync(await syncOf(nc)),
     ...queues,
+    ...(await settlements({ nc, jsm, names }, streams)),
     ...judgeSources(names, configs, !features.repeatingSchedules),
     ...judgeStores(names, stores),
     ...streams.flatMap(judgeCopies),
     ...silent,
   ];
+}
+
+const NODES_BUCKET = "nodes";
+
+/** What the nodes say of themselves, if there are any. */
+async function settlements(
+  { nc, jsm, names }: { nc: NatsConnection; jsm: JetStreamManager; names: Names },
+  streams: readonly StreamInfo[],
+): Promise<readonly Finding[]> {
+  const bucket = names.bucket(NODES_BUCKET);
+  const stream = `KV_${bucket}`;
+  if (!streams.some(({ config }) => config.name === stream)) return [];
+  try {
+    const prefix = `$KV.${bucket}.`;
+    const reports = await readSubjects(nc, jsm, { stream, filter: `${prefix}>` });
+    const nodes = [...reports.values()].map(({ subject, data }) => ({
+      name: fromKvKey(subject.slice(prefix.length)),
+      report: asJson(data),
+    }));
+    return judgeSettlements(nodes);
+  } catch (error) {
+    return [skip("settlements", `what nodes say can't be read: ${recordError(error).message}`)];
+  }
+}
+
+function asJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(data).toString());
+  } catch {
+    // A node that said goodbye, or no node.
+    return undefined;
+  }
 }
 
 const LANES: ReadonlySet<string> = new Set(Object.values(LANE_CONSUMERS));

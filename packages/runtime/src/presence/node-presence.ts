@@ -39,12 +39,13 @@ export function nodePresence({
       pid: process.pid,
       startedAt,
       state: state(),
-      queues: workers.map(({ queue, state: worker, slots, used, ended }) => ({
+      queues: workers.map(({ queue, state: worker, slots, used, ended, stuck }) => ({
         queue,
         state: worker,
         slots,
         used,
         ended,
+        ...(stuck === undefined ? {} : { stuck: stuck.jobs, stuckBy: stuck.reason }),
       })),
     }),
     obey: async (desired) => {

@@ -20,6 +20,9 @@ export interface QueueReport {
   readonly used: number;
   /** Jobs whose handler ran here and that were settled, since the node started. */
   readonly ended: number;
+  /** Jobs that it can't settle, and why; absent where there are none. */
+  readonly stuck?: number;
+  readonly stuckBy?: string;
 }
 
 /** What a node says of itself. */

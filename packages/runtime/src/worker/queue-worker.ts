@@ -11,6 +11,7 @@ import {
 import { Execution } from "../execution/execution.ts";
 import type { QueueControlsView } from "../control/queue-controls.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import type { StuckQueue } from "../execution/settlement-watch.ts";
 import { QueueThrottle } from "../throttle/queue-throttle.ts";
 import { createService, type Service, type ServiceState } from "../service/service.ts";
 
@@ -132,6 +133,13 @@ export class QueueWorker {
   /** Jobs whose handler was called and that have left its hands. */
   get ended(): number {
     return this.#ended;
+  }
+
+  /** Its jobs that can't be settled. */
+  get stuck(): StuckQueue | undefined {
+    const { settlements } = this.#host;
+    if (settlements.isQuiet) return undefined;
+    return settlements.stuck().find(({ queue }) => queue === this.queue);
   }
 
   /** `Clock.monotonic()` of the last sign of life of the queue; undefined before the first. */
