@@ -1,4 +1,5 @@
-import { connectBroker } from "@millrace/broker-nats";
+import { connectBroker, diagnose } from "@millrace/broker-nats";
+import { MillraceError } from "@millrace/core";
 import { type BatchEnded, cancel, connect, defineJob, planJob } from "millrace";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { administrator } from "../harness/administrator.ts";
@@ -176,6 +177,40 @@ describeEachServer("settlements come to an end", (server) => {
     expect((await client.dead.list()).map(({ id }) => id)).toEqual(
       expect.arrayContaining(["j45", "j55"]),
     );
+  });
+
+  test("what a node can't settle is named by doctor and by the node's health, and by neither once it is settled", async () => {
+    const namespace = server.namespace();
+    const job = defineJob<null>({ name: "t.job", queue: "here" });
+    const jobs = [job.handler(() => "done")];
+    const { node, broker } = await startNodeOnServer(server, { jobs, namespace, lease: "2s" });
+    const settle = broker.settle.bind(broker);
+    const refusing = vi
+      .spyOn(broker, "settle")
+      .mockImplementation((delivery, steps) =>
+        steps.some((step) => step.do === "record")
+          ? Promise.reject(new MillraceError("broker-unavailable", "no room"))
+          : settle(delivery, steps),
+      );
+    const client = await connect({ servers: server.url, namespace, env: {} });
+    onTestFinished(() => client.close());
+    await client.enqueue(job, null);
+    const named = async (): Promise<readonly string[]> =>
+      (await diagnose({ servers: server.url, namespace }))
+        .filter(({ check, status }) => check === "settlements here" && status === "fail")
+        .map(({ message }) => message);
+    await eventually(async () => (await named()).length === 1, {
+      withinMs: 18_000,
+      describe: "doctor names it",
+    });
+    expect((await named())[0]).toMatch(/1 jobs of the queue here: record: broker-unavailable/);
+    expect(node.health()).toMatchObject({ live: true, ready: false });
+    refusing.mockRestore();
+    await eventually(() => node.health().ready, { withinMs: 15_000, describe: "it is settled" });
+    await eventually(async () => (await named()).length === 0, {
+      withinMs: 25_000,
+      describe: "doctor names it no more",
+    });
   });
 
   test("results near the server's limit go on in their chain, or are a letter that can be retried or edited", async () => {
