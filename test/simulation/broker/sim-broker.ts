@@ -61,6 +61,7 @@ export interface SimBrokerOptions {
 
 const MAX_MESSAGE_BYTES = 1_000_000;
 const PUBLISH_MS = 30_000;
+const MOVER_LOOKS_MS = 1_000;
 
 /** A broker on a simulated server, at the level of the port. Each call is a message over the line, with all that can become of it. */
 export class SimBroker implements Broker {
@@ -164,8 +165,19 @@ export class SimBroker implements Broker {
     const { delayed } = this.#line.server;
     const mover = { isConnected: () => this.#line.isConnected && this.#line.process.isRunning };
     await this.#line.call({ point: "move due", act: () => delayed.join(mover) });
+    let moving = true;
+    // A mover looks by itself: one that was frozen when something was due has nobody to tell it of that when it goes on.
+    const look = (): void => {
+      if (!moving) return;
+      delayed.rearm();
+      this.#line.process.clock.setTimer(MOVER_LOOKS_MS, look);
+    };
+    look();
     this.#line.onStatus(() => delayed.rearm());
-    return this.#line.attach(() => delayed.leave(mover));
+    return this.#line.attach(() => {
+      moving = false;
+      delayed.leave(mover);
+    });
   }
 
   findWaiting(id: string, { queue }: { queue?: string } = {}): Promise<WaitingJob | undefined> {

@@ -26,6 +26,8 @@ export interface ProducerOptions {
 const AGAIN_MS = 1_000;
 const TRIES = 120;
 const PATIENCE = "20m";
+/** Of all worlds. */
+const OPERATED = 0.25;
 
 /** Whoever enqueues, in a process of its own that only its line and the server can fail. Repeats what it does not know with the same id. */
 export class ProducerProcess {
@@ -47,7 +49,20 @@ export class ProducerProcess {
   /** @returns once every plan is known to have been carried out, or refused */
   async carryOut(plans: readonly Plan[]): Promise<void> {
     for (const queue of QUEUES) await this.#insist(() => this.#client.broker.queues.ensure(queue));
-    await Promise.all(plans.map((plan) => this.#begin(plan)));
+    await Promise.all([...plans.map((plan) => this.#begin(plan)), this.#operate()]);
+  }
+
+  /** In some worlds an operator pauses queues, and resumes them. */
+  async #operate(): Promise<void> {
+    const { dice } = this.#options;
+    if (dice("operator") >= OPERATED) return;
+    for (const queue of QUEUES) {
+      if (dice(`pause ${queue}`) < 0.5) continue;
+      await this.#sleep(dice(`pause ${queue} after`) * 15_000);
+      await this.#insist(() => this.#client.queues.pause(queue));
+      await this.#sleep(dice(`pause ${queue} for`) * 10_000);
+      await this.#insist(() => this.#client.queues.resume(queue));
+    }
   }
 
   async #begin(plan: Plan): Promise<void> {
