@@ -45,7 +45,12 @@ describe("docs/wire-protocol.md", () => {
         sequence: 1,
         storedAt: 1,
       } as const;
-      expect(readEnvelope(message)).toEqual({ ok: true, envelope });
+      expect(readEnvelope(message)).toEqual({
+        ok: true,
+        // A producer's door says who wrote it.
+        envelope: { ...envelope, sentFrom: "q" },
+        values: expect.any(Number) as number,
+      });
     }
   });
 
