@@ -64,6 +64,7 @@ const node = createNode({
   middleware: [dieBeforeRun],
   log,
 });
+node.events.on("job.redelivered", ({ id }) => say({ say: "redelivered", id }));
 node.events.on("job.settled", ({ id, state }) => say({ say: "settled", id, state }));
 stopOnSignals(node);
 await node.start();

@@ -113,4 +113,5 @@ export type Said =
   | { readonly say: "blocks"; readonly id: string }
   | { readonly say: "aborted"; readonly id: string; readonly token: number; readonly cause: string }
   | { readonly say: "ended"; readonly id: string; readonly token: number }
+  | { readonly say: "redelivered"; readonly id: string }
   | { readonly say: "settled"; readonly id: string; readonly state: string };
