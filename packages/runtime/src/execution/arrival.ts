@@ -1,7 +1,6 @@
 import {
   type AnyJob,
   crashesOf,
-  type DeadLetter,
   type Delivery,
   type Envelope,
   type HistoryRecord,
@@ -15,7 +14,7 @@ import type { AbortSwitch } from "./abort-switch.ts";
 import { admit } from "./admit.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { outcomeOfAbort } from "./interpret.ts";
-import { lookForEnd } from "./look-for-end.ts";
+import { lookForEnd, outcomeOfEnd } from "./look-for-end.ts";
 import { Pause } from "./pause.ts";
 import { reportRedelivered, reportTrouble } from "./report.ts";
 import { isSuspect } from "./suspects.ts";
@@ -53,12 +52,6 @@ const WHO_RUNS_MS = 400;
 /** In a pause's steps: a second. */
 const FATE_PAUSE = 3;
 
-function buriedAs(letter: DeadLetter): Outcome {
-  const { reason } = letter;
-  const error = letter.error ?? { type: reason, message: "The dead letter has no error." };
-  return { kind: "buried", letter, error };
-}
-
 const NO_GATES: readonly Gate[] = [];
 
 /**
@@ -73,6 +66,7 @@ export class Arrival {
   #definition: AnyJob | undefined;
   #recorded: Pick<HistoryRecord, "state"> | undefined;
   #onTrial = false;
+  #mayBeShared = false;
   #passes: Passes | undefined;
   #gatedSince: number | undefined;
 
@@ -90,6 +84,11 @@ export class Arrival {
   /** Of a recalled job: where it is, by an earlier holder's record or by what it published. */
   get recorded(): Pick<HistoryRecord, "state"> | undefined {
     return this.#recorded;
+  }
+
+  /** Another node may have it, or have had it: whether it was over had to be asked. */
+  get mayBeShared(): boolean {
+    return this.#mayBeShared;
   }
 
   /** It is a suspect, and its turn is on record. */
@@ -170,6 +169,7 @@ export class Arrival {
     for (let tries = 0; this.#stage === "recalling"; tries += 1) {
       try {
         const asks = deliveryCount > 1 || (await host.recentEnds.concerns(envelope, message));
+        this.#mayBeShared ||= asks;
         const end = asks ? await lookForEnd(host.broker, envelope, message) : undefined;
         const convicted = end === undefined && (await this.#isConvicted());
         if (host.cancellations.isBehind) await host.cancellations.catchUp();
@@ -185,10 +185,9 @@ export class Arrival {
   }
 
   #endAs(end: JobEnd): void {
-    if (end.kind === "buried") return this.#refuse(buriedAs(end.letter));
-    // What the next generation is to do, the end of its own message will.
-    this.#recorded = end.kind === "overtaken" ? { state: "requeued" } : end.record;
-    this.#refuse({ kind: "recalled" });
+    const { outcome, recorded } = outcomeOfEnd(end);
+    this.#recorded = recorded;
+    this.#refuse(outcome);
   }
 
   /** Too many crashes, and the last of them its own: it was the suspect whose turn it was, and the node that ran it is dead. */

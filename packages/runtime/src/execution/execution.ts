@@ -331,6 +331,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       delivery: this.#delivery,
       input,
       recorded: this.#arrival?.recorded,
+      mayBeShared: this.#arrival?.mayBeShared ?? false,
       trace: this.#trace,
       progress: this.#progress,
       passes: this.#arrival?.passes,

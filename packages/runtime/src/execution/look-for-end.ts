@@ -1,4 +1,13 @@
-import { type Broker, endOf, type Envelope, type JobEnd, type QueueMessage } from "@millrace/core";
+import {
+  type Broker,
+  type DeadLetter,
+  endOf,
+  type Envelope,
+  type HistoryRecord,
+  type JobEnd,
+  type Outcome,
+  type QueueMessage,
+} from "@millrace/core";
 
 /**
  * Asks whether the job of a message that may have come before is over. The history last: what leaves one place for another meanwhile has left a record
@@ -13,4 +22,27 @@ export async function lookForEnd(
   const successors = await broker.successors(envelope, message);
   const records = await broker.history.stored({ id, queue });
   return endOf({ envelope, message, records, successors });
+}
+
+/** How a message is settled whose job is over, and where its job is then. */
+export function outcomeOfEnd(end: JobEnd): {
+  readonly outcome: Outcome;
+  readonly recorded: Pick<HistoryRecord, "state"> | undefined;
+} {
+  switch (end.kind) {
+    case "buried":
+      return { outcome: buriedAs(end.letter), recorded: undefined };
+    case "overtaken":
+      // What the next generation is to do, the end of its own message will.
+      return { outcome: { kind: "recalled" }, recorded: { state: "requeued" } };
+    case "settled":
+    case "ended":
+      return { outcome: { kind: "recalled" }, recorded: end.record };
+  }
+}
+
+function buriedAs(letter: DeadLetter): Outcome {
+  const { reason } = letter;
+  const error = letter.error ?? { type: reason, message: "The dead letter has no error." };
+  return { kind: "buried", letter, error };
 }

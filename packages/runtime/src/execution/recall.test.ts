@@ -1,4 +1,4 @@
-import { defineJob, type HistoryStore, MillraceError } from "@millrace/core";
+import { defineJob, type HistoryRecord, type HistoryStore, MillraceError } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { expect, test, vi } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
@@ -109,6 +109,30 @@ test("a dead letter without a record is found, and the record made up for: no se
       error: { message: "try again" },
     },
   ]);
+});
+
+test("where another node has settled the job while it ran here, its end stays the only one", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const hang = gate<string>();
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => hang.promise);
+  const first = await simulatedNode({ jobs: [job], clock, server });
+  await first.enqueue("t.job");
+  const createdAt = clock.now();
+  first.broker.crashHolder();
+  const second = await simulatedNode({ jobs: [job], clock, server, name: "n2" });
+  await clock.advance("41s");
+  expect(second.node.running).toHaveLength(1);
+  const end: HistoryRecord = {
+    ...{ id: "a", name: "t.job", queue: QUEUE, state: "dead", outcome: "failed", attempts: 1 },
+    ...{ generation: 0, sequence: 1, createdAt, node: "n1", at: clock.now() },
+  };
+  server.history.add(end);
+  hang.open("done");
+  await clock.advance("1s");
+  expect(await second.history()).toEqual([end]);
+  expect(second.said.at(-1)).toBe("settled a recalled succeeded");
+  expect(await second.broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
 });
 
 test("a job that was handed back, but not on record any more, runs once", async () => {

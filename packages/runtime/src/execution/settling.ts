@@ -13,6 +13,7 @@ import { completion } from "./completion.ts";
 import type { Passes } from "../gates/passes.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { lastResort } from "./last-resort.ts";
+import { lookForEnd, outcomeOfEnd } from "./look-for-end.ts";
 import { Pause } from "./pause.ts";
 import type { ProgressReporter } from "./progress-reporter.ts";
 import { type Failure, remedy } from "./remedy.ts";
@@ -33,6 +34,8 @@ export interface Estate {
   readonly input: SettlementInput;
   /** Of a recalled job: what an earlier holder had recorded before it could ack. */
   readonly recorded: Pick<HistoryRecord, "state"> | undefined;
+  /** Another node may have run the job, or may run it still. */
+  readonly mayBeShared: boolean;
   /** Of an attempt that is traced; its end is told here. */
   readonly trace: AttemptTrace | undefined;
   /** Where the handler has reported its progress. */
@@ -62,6 +65,9 @@ export class Settling {
   #settlement: Settlement;
   #pause: Pause | undefined;
   #abandoned = false;
+  #recorded: Estate["recorded"];
+  /** Whether it was over before it is settled here. */
+  #asked = false;
   /** Of a recalled job: it is known what is left to be done. */
   #completed = false;
   /** It has failed for so long that hooks which can be spared no longer keep it. */
@@ -70,6 +76,7 @@ export class Settling {
   constructor(estate: Estate, settlement: Settlement) {
     this.#estate = estate;
     this.#input = estate.input;
+    this.#recorded = estate.recorded;
     this.#settlement = settlement;
   }
 
@@ -83,6 +90,7 @@ export class Settling {
       // With a lost lease there is nothing to carry out and nothing to let go.
       if (this.#settlement.steps.length === 0) break;
       try {
+        if (this.#mustAsk) await this.#yieldToEnd();
         if (this.#settlement.state === "recalled" && !this.#completed) await this.#complete();
         const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
         if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
@@ -114,10 +122,28 @@ export class Settling {
     this.#pause?.cutShort();
   }
 
+  /** The job ran here; nothing is to be asked of one that nobody else can have had. */
+  get #mustAsk(): boolean {
+    const { mayBeShared, input } = this.#estate;
+    return mayBeShared && input.from === "running" && !this.#asked;
+  }
+
+  /** Whether another node has settled the job while it ran here. Then that counts, and no second end is written beside it. */
+  async #yieldToEnd(): Promise<void> {
+    const { host, delivery, input } = this.#estate;
+    const end = await lookForEnd(host.broker, input.envelope, delivery.message);
+    this.#asked = true;
+    if (end === undefined) return;
+    const { outcome, recorded } = outcomeOfEnd(end);
+    this.#recorded = recorded;
+    this.#input = { ...input, from: "queued", outcome };
+    this.#settlement = settle(this.#input);
+  }
+
   /** What an earlier holder may have left undone behind its record. */
   async #complete(): Promise<void> {
-    const { host, recorded } = this.#estate;
-    this.#input = await completion(host.broker, this.#input, recorded);
+    const { host } = this.#estate;
+    this.#input = await completion(host.broker, this.#input, this.#recorded);
     this.#settlement = settle(this.#input);
     this.#completed = true;
   }
@@ -244,10 +270,17 @@ export class Settling {
   }
 
   #settled(): Settled {
-    const { host, delivery, input, recorded } = this.#estate;
+    const { host, delivery, input } = this.#estate;
     const { envelope, message } = input;
     const { lease } = delivery;
     const alsoSettle: Settled["alsoSettle"] = (steps) => host.broker.settle(delivery, steps);
-    return { envelope, message, settlement: this.#settlement, recorded, lease, alsoSettle };
+    return {
+      envelope,
+      message,
+      settlement: this.#settlement,
+      recorded: this.#recorded,
+      lease,
+      alsoSettle,
+    };
   }
 }
