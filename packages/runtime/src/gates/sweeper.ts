@@ -28,10 +28,10 @@ export interface SweeperOptions {
 /** While nothing is held, as far as this node knows. */
 const IDLE_PERIOD_MS = 5_000;
 /** Together with the lease less than five seconds: whoever follows a sweeper that was killed sweeps within them. */
-const PERIOD_MS = 2_000;
+const PERIOD_MS = 1_500;
 const LEADER_LOCK = "leader/sweeper";
 /** Short, because it costs nothing while nothing is held, and two that sweep at once do no harm. */
-const LEADER_LEASE_MS = 2_000;
+const LEADER_LEASE_MS = 3_000;
 /** Gates that are looked at side by side. */
 const AT_A_TIME = 16;
 /** Permits looked at to find out a key's limit, where only nodes that serve its queue know it. */
@@ -107,7 +107,7 @@ export class Sweeper implements Stoppable {
     if (this.#lease?.isHeld() === true) return true;
     const { broker, clock, log, node } = this.#options;
     this.#lease = await takeLock(
-      { locks: broker.locks, clock, log },
+      { locks: broker.locks, clock, log: unalarmed(log) },
       {
         name: LEADER_LOCK,
         holder: node,
@@ -173,4 +173,15 @@ export class Sweeper implements Stoppable {
     if (state === undefined) return 1;
     return roomWithinHorizon(state, state, await this.#serverClock.now());
   }
+}
+
+/** Whoever waits to follow a sweeper asks again soon, and an outage is told of by others. */
+function unalarmed(log: Logger): Logger {
+  return {
+    debug: (fields, message) => log.debug(fields, message),
+    info: (fields, message) => log.info(fields, message),
+    warn: (fields, message) => log.debug(fields, message),
+    error: (fields, message) => log.error(fields, message),
+    child: (fields) => unalarmed(log.child(fields)),
+  };
 }
