@@ -55,3 +55,21 @@ test("a handler's reason for cancelling is masked too", async () => {
   await enqueue("t.job");
   expect(await history()).toMatchObject([{ state: "cancelled", reason: "got ***" }]);
 });
+
+test("a mask that throws, or makes a text endless, keeps no job from its end and lets no secret through", async () => {
+  const throwing = (): string => {
+    throw new Error("mask");
+  };
+  const failed = maskOutcome({ kind: "failed", error, retry: "never" }, throwing);
+  expect(JSON.stringify(failed)).not.toContain("hunter2");
+  const endless = maskOutcome({ kind: "failed", error, retry: "never" }, (text) =>
+    text.repeat(100_000),
+  );
+  expect(JSON.stringify(endless).length).toBeLessThan(5_000);
+  const job = defineJob({ name: "t.job", queue: QUEUE, retry: "none" }).handler(() =>
+    Promise.reject(new Error("hunter2")),
+  );
+  const { enqueue, history } = await simulatedNode({ jobs: [job], maskText: throwing });
+  await enqueue("t.job");
+  expect(await history()).toMatchObject([{ state: "dead", error: { type: "Error" } }]);
+});
