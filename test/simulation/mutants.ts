@@ -22,14 +22,17 @@ function reordered(
 ): RealmOf {
   return (timeline, network, tap) => {
     const realm = portRealm()(timeline, network, tap);
+    const spoil = (broker: Broker): Broker => {
+      const settle: Broker["settle"] = (delivery, steps) => broker.settle(delivery, order(steps));
+      return new Proxy(broker, {
+        get: (target, name) => (name === "settle" ? settle : boundTo(target, name)),
+      });
+    };
     return {
       ...realm,
       brokerFor: (process) => {
         const broker = realm.brokerFor(process);
-        const settle: Broker["settle"] = (delivery, steps) => broker.settle(delivery, order(steps));
-        return new Proxy(broker, {
-          get: (target, name) => (name === "settle" ? settle : boundTo(target, name)),
-        });
+        return broker instanceof Promise ? broker.then(spoil) : spoil(broker);
       },
     };
   };

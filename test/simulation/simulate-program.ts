@@ -4,6 +4,7 @@ import { Figures } from "./figures.ts";
 import type { ViolationKind } from "./oracle/violation.ts";
 import { judge, shrink, type Story } from "./simulate.ts";
 import { tellEntry } from "./story.ts";
+import { natsRealm } from "./world/nats-realm.ts";
 
 const USAGE = `pnpm simulate [options]: the real runtime in simulated worlds, one a seed, each judged by an oracle.
 
@@ -13,6 +14,7 @@ const USAGE = `pnpm simulate [options]: the real runtime in simulated worlds, on
   --from N      the first seed (default: from the clock)
   --faults F    these kinds of fault only: kill, stop, freeze, cut, slow, crash, elect, with commas
   --kind K      stop at and shrink this kind of violation only; others are counted
+  --nats        with the real broker-nats on a model of JetStream, instead of a server at the broker port
   --go-on       goes on after a violation, and shrinks none
   --json        one JSON object at the end, nothing else on stdout
   --help        this
@@ -27,7 +29,10 @@ if (values.help) {
 const seeds = values.seed === undefined ? count("seeds", values.seeds) : 1;
 const minutes = count("minutes", values.minutes) ?? 1;
 const from = count("seed", values.seed) ?? count("from", values.from) ?? Date.now() % 1_000_000_000;
-const kinds = faultKinds(values.faults);
+const kinds = {
+  ...faultKinds(values.faults),
+  ...(values.nats ? { realm: natsRealm() } : {}),
+};
 const isTerminal = process.stderr.isTTY;
 const figures = new Figures();
 let story: Story | undefined;
@@ -68,7 +73,8 @@ function tell({ seed, violations, faults, plans, runs, entries }: Story): void {
   for (const { name, kind } of faults) console.log(`  ${kind} at ${name}`);
   for (const { is, job, detail } of violations) console.log(red(`  ${is}: ${job}: ${detail}`));
   const only = values.faults === undefined ? "" : ` --faults ${values.faults}`;
-  console.log(`Repeat with: pnpm simulate --seed ${seed}${only}`);
+  const under = values.nats ? " --nats" : "";
+  console.log(`Repeat with: pnpm simulate${under} --seed ${seed}${only}`);
 }
 
 function red(text: string): string {
@@ -84,6 +90,7 @@ function options(): {
     kind?: ViolationKind | undefined;
     faults?: string | undefined;
     "go-on": boolean;
+    nats: boolean;
     json: boolean;
     help: boolean;
   };
@@ -98,6 +105,7 @@ function options(): {
         kind: { type: "string" },
         faults: { type: "string" },
         "go-on": { type: "boolean", default: false },
+        nats: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },

@@ -92,7 +92,7 @@ export class ModelConnection implements NatsConnection {
     this.#stats.outMsgs += 1;
     this.#stats.outBytes += bytes;
     const packet: Packet = { subject, reply: options?.reply ?? "", headers, data };
-    this.#write((session) => session.publish(packet));
+    this.#write((session) => session.publish(packet), packet);
   }
 
   publishMessage(): void {
@@ -235,10 +235,10 @@ export class ModelConnection implements NatsConnection {
     if (subject === "" || BAD_SUBJECT.test(subject)) throw new errors.InvalidSubjectError(subject);
   }
 
-  #write(arrive: (session: Session) => void): void {
+  #write(arrive: (session: Session) => void, packet?: Packet): void {
     const session = this.#session;
-    if (session === undefined) this.#unsent.push(() => this.#write(arrive));
-    else this.#link.send("up", () => arrive(session));
+    if (session === undefined) this.#unsent.push(() => this.#write(arrive, packet));
+    else this.#link.send("up", () => arrive(session), packet);
   }
 
   #pong(): void {

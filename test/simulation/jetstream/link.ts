@@ -1,4 +1,5 @@
 import type { Clock } from "@millrace/core";
+import type { Packet } from "./packet.ts";
 
 type Direction = "up" | "down";
 
@@ -7,11 +8,18 @@ interface Crossing {
   readonly arrive: () => void;
 }
 
+export interface Crossed {
+  readonly delayMs: number;
+  readonly isLost?: boolean;
+  /** Right after it has arrived. */
+  readonly onArrival?: () => void;
+}
+
 export interface LinkOptions {
   /** The world's own, which no freeze of a process stops. */
   readonly clock: Clock;
-  /** How long the next crossing takes. */
-  readonly delayMs: (direction: Direction) => number;
+  /** What becomes of the next crossing. `packet`: what a client publishes; undefined for all else. */
+  readonly passage: (direction: Direction, packet: Packet | undefined) => Crossed;
   /** Brings something into the client's process, which may be frozen or dead. */
   readonly enter?: (arrive: () => void) => void;
 }
@@ -41,13 +49,19 @@ export class Link {
     return this.#held === undefined && !this.#refusing;
   }
 
-  send(direction: Direction, arrive: () => void): void {
-    const { clock, delayMs } = this.#options;
+  send(direction: Direction, arrive: () => void, packet?: Packet): void {
+    const { clock, passage } = this.#options;
     const connection = this.#connection;
+    const { delayMs, isLost = false, onArrival } = passage(direction, packet);
+    if (isLost) return;
     const nowMs = clock.monotonic();
-    const atMs = Math.max(this.#lastArrivalMs[direction], nowMs + delayMs(direction));
+    const atMs = Math.max(this.#lastArrivalMs[direction], nowMs + delayMs);
     this.#lastArrivalMs[direction] = atMs;
-    clock.setTimer(atMs - nowMs, () => this.#arrive({ direction, arrive }, connection));
+    const whole = (): void => {
+      arrive();
+      onArrival?.();
+    };
+    clock.setTimer(atMs - nowMs, () => this.#arrive({ direction, arrive: whole }, connection));
   }
 
   /** Both ends have lost each other: what is on its way is lost. */

@@ -45,5 +45,5 @@ export function countingMachine(clock: Clock, name: string): Machine {
 const LATENCY_MS = 0.2;
 
 export function shortLink(clock: Clock): Link {
-  return new Link({ clock, delayMs: () => LATENCY_MS });
+  return new Link({ clock, passage: () => ({ delayMs: LATENCY_MS }) });
 }

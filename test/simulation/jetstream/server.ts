@@ -45,6 +45,8 @@ export class ModelServer {
   staleMs = 0;
   /** The disk takes nothing more. */
   isFull = false;
+  /** Told of every message that is stored by whoever published it. */
+  onStored: ((subject: string, packet: Packet) => void) | undefined;
   readonly #api: Api;
   readonly #journal: Journal;
   readonly #subs = new ByPattern<Sub>();
@@ -162,6 +164,7 @@ export class ModelServer {
     const { name } = stream.config;
     try {
       const { seq, duplicate } = stream.publish(packet);
+      if (!duplicate) this.onStored?.(packet.subject, packet);
       const start = `{"stream":"${name}",${this.flavour.spacedAck ? " " : ""}"seq":${seq}`;
       return duplicate ? `${start},"duplicate": true}` : `${start}}`;
     } catch (error) {

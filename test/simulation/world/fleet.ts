@@ -1,3 +1,4 @@
+import type { Broker } from "@millrace/core";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { type Dice, rowOf } from "../engine/dice.ts";
 import { SimProcess } from "../engine/process.ts";
@@ -83,13 +84,27 @@ export class Fleet {
   }
 
   #spawn(place: number, life: number): void {
-    const { timeline, realm, dice, setting, outside } = this.#options;
+    const { timeline, realm } = this.#options;
     const process = new SimProcess(`n${place + 1}-${life}`, timeline);
+    const broker = realm.brokerFor(process);
+    if (!(broker instanceof Promise)) return this.#serve(process, place, broker);
+    broker.then(
+      (connected) => this.#serve(process, place, connected),
+      // It found no server, and is started again as by any supervisor.
+      () => {
+        process.kill();
+        this.#spawnLater(process, place, 2_000);
+      },
+    );
+  }
+
+  #serve(process: SimProcess, place: number, broker: Broker): void {
+    const { dice, setting, outside } = this.#options;
     const { leaseMs, slots, room } = setting;
     const node = createNode(
       {
         name: process.name,
-        broker: realm.brokerFor(process),
+        broker,
         jobs: handlersOf(process, outside),
         clock: process.clock,
         random: rowOf(dice, `random of ${process.name}`),

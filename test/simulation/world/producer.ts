@@ -33,14 +33,23 @@ const OPERATED = 0.25;
 export class ProducerProcess {
   readonly process: SimProcess;
   readonly #options: ProducerOptions;
-  readonly #client: Millrace;
+  #connected: Millrace | undefined;
 
   constructor(options: ProducerOptions) {
     this.#options = options;
     this.process = new SimProcess("producer", options.timeline);
+  }
+
+  get #client(): Millrace {
+    if (this.#connected === undefined) throw new Error("Plans are carried out on a connection.");
+    return this.#connected;
+  }
+
+  async #connect(): Promise<void> {
+    const broker = this.#options.realm.brokerFor(this.process);
     let ids = 0;
-    this.#client = createClient(
-      options.realm.brokerFor(this.process),
+    this.#connected = createClient(
+      broker instanceof Promise ? await broker : broker,
       this.process.clock,
       () => `made-${(ids += 1)}`,
     );
@@ -48,6 +57,7 @@ export class ProducerProcess {
 
   /** @returns once every plan is known to have been carried out, or refused */
   async carryOut(plans: readonly Plan[]): Promise<void> {
+    await this.#connect();
     for (const queue of QUEUES) await this.#insist(() => this.#client.broker.queues.ensure(queue));
     await Promise.all([...plans.map((plan) => this.#begin(plan)), this.#operate()]);
   }

@@ -29,7 +29,7 @@ export interface ForeignMessage {
  */
 export interface Realm {
   /** A broker for one process. It ends with the process. */
-  brokerFor(process: SimProcess): Broker;
+  brokerFor(process: SimProcess): Broker | Promise<Broker>;
   cut(process: SimProcess, forMs: number): void;
   crash(forgetMs: number, downMs: number): void;
   elect(forMs: number): void;
