@@ -6,6 +6,11 @@ import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 import type { DiePoint, Work } from "./programs/work.ts";
 
 const RERUN_SLACK_MS = 5_000;
+/** How the job is settled by the other node, where that is no success. */
+const STATES: Partial<Record<DiePoint, string>> = {
+  "before-ack": "recalled",
+  "after-bury": "dead",
+};
 
 describeEachServer("1: a node killed with SIGKILL", (server) => {
   it("leaves its job to another one, its attempt unspent, wherever it was killed", async () => {
@@ -29,6 +34,11 @@ describeEachServer("1: a node killed with SIGKILL", (server) => {
         // The failed attempt is not made again: its retry is there.
         expect(runs).toEqual(["a attempt 1", "b attempt 2"]);
       },
+      "after its letter was written": async () => {
+        const { runs, counts } = await killAt(server, "after-bury", { do: "fail", times: 99 });
+        expect(runs.filter((run) => run.startsWith("b"))).toEqual([]);
+        expect(counts).toMatchObject({ dead: 1, succeeded: 0 });
+      },
       "before its ack": async () => {
         const { runs } = await killAt(server, "before-ack", works);
         expect(runs).toEqual(["a attempt 1"]);
@@ -50,7 +60,7 @@ async function killAt(server: TestServer, dieAt: DiePoint, work: Work) {
   const b = await trial.node("b");
   const readyMs = ledgerNowMs();
   const { state } = await b.heard("settled", "job", trial.leaseMs + RERUN_SLACK_MS);
-  expect(state).toBe(dieAt === "before-ack" ? "recalled" : "succeeded");
+  expect(state).toBe(STATES[dieAt] ?? "succeeded");
   await trial.drained();
 
   const started = trial.ledger.filter((entry) => entry.event === "started");

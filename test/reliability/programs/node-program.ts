@@ -126,11 +126,18 @@ function faulty(broker: Broker): Broker {
       die("between the ack and the publish");
     });
   const { dieAt } = config;
-  if (dieAt !== "after-requeue" && dieAt !== "after-hold" && dieAt !== "before-ack") return broker;
+  const atStep: readonly (typeof dieAt)[] = [
+    "after-requeue",
+    "after-bury",
+    "after-hold",
+    "before-ack",
+  ];
+  if (!atStep.includes(dieAt)) return broker;
   return stepByStep(broker, (step, steps) => {
     const has = (what: SettlementStep["do"]): boolean => steps.some((one) => one.do === what);
     if (dieAt === "after-requeue" && has("requeue") && step.do === "record")
       die("after the requeue");
+    if (dieAt === "after-bury" && has("bury") && step.do === "record") die("after the letter");
     if (dieAt === "after-hold" && has("hold") && step.do === "record") die("after the hold");
     if (dieAt === "before-ack" && step.do === "ack") die("before the ack");
   });

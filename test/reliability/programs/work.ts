@@ -31,7 +31,13 @@ export function tenantOf(work: unknown): string {
 
 /** Where a node kills itself with SIGKILL, at the first job that gets there. */
 export type DiePoint =
-  "before-run" | "mid-run" | "after-effect" | "after-requeue" | "after-hold" | "before-ack";
+  | "before-run"
+  | "mid-run"
+  | "after-effect"
+  | "after-requeue"
+  | "after-bury"
+  | "after-hold"
+  | "before-ack";
 
 export interface ConnectConfig {
   /** Several with commas between them. */
