@@ -45,6 +45,16 @@ export class SimSubscription implements WorkSubscription {
     });
     line.process.onDeath(() => this.#leave(0));
     this.#ask();
+    this.#askAgainLater();
+  }
+
+  /** A pull is good for half a lease. One that a server between two leaders never heard is followed by this. */
+  #askAgainLater(): void {
+    this.#line.process.clock.setTimer(this.#work.leaseMs / 2, () => {
+      if (this.#state === "stopped") return;
+      this.#ask();
+      this.#askAgainLater();
+    });
   }
 
   get lastActivity(): number {
