@@ -65,6 +65,11 @@ export interface SettlerFields {
   readonly reservedAt?: number;
   /** It was brought forward to be cancelled, for this reason: nobody may run it any more, whatever else is known of the cancellation. */
   readonly cancelled?: string;
+  /**
+   * Another of its messages may have been run, and may end yet: since when, epoch milliseconds of the
+   * broker's clock. Set where such a job was sent to wait; whoever gets it asks before it runs.
+   */
+  readonly sharedSince?: number;
   readonly firstError?: RecordedError;
   readonly lastError?: RecordedError;
   /**

@@ -158,6 +158,7 @@ const SETTLER_FIELDS: readonly Field[] = [
   ),
   { field: "life", expected: "a whole number from 0", accepts: isCount },
   { field: "reservedAt", expected: EPOCH_MS, accepts: isTime },
+  { field: "sharedSince", expected: EPOCH_MS, accepts: isTime },
   { field: "cancelled", expected: "a string", accepts: isText },
   { field: "sentFrom", expected: "the name of a queue", accepts: isQueueName },
   ...(["firstError", "lastError"] as const).map((field): Field => ({
@@ -227,6 +228,7 @@ function settlerFields(body: Body): SettlerFields {
     ...(body["reservedAt"] == null ? {} : { reservedAt: body["reservedAt"] as number }),
     ...(body["cancelled"] == null ? {} : { cancelled: body["cancelled"] as string }),
     ...(body["sentFrom"] == null ? {} : { sentFrom: body["sentFrom"] as string }),
+    ...(body["sharedSince"] == null ? {} : { sharedSince: body["sharedSince"] as number }),
     ...(first == null ? {} : { firstError: first }),
     ...(last == null ? {} : { lastError: last }),
   };

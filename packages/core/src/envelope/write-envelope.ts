@@ -29,6 +29,7 @@ interface WireBody {
   life?: number;
   reservedAt?: number;
   cancelled?: string;
+  sharedSince?: number;
   firstError?: RecordedError;
   lastError?: RecordedError;
   sentFrom?: string;
@@ -92,6 +93,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.snoozes > 0) body.snoozes = envelope.snoozes;
   if (envelope.life !== undefined && envelope.life > 0) body.life = envelope.life;
   if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
+  if (envelope.sharedSince !== undefined) body.sharedSince = envelope.sharedSince;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
 }

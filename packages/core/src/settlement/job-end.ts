@@ -81,6 +81,7 @@ function isOfLife(
   return (
     record.createdAt === envelope.createdAt &&
     (record.life ?? 0) === (envelope.life ?? 0) &&
-    (storedAt >= message.storedAt || (record.sequence ?? 0) >= message.sequence)
+    (storedAt >= (envelope.sharedSince ?? message.storedAt) ||
+      (record.sequence ?? 0) >= message.sequence)
   );
 }

@@ -24,8 +24,7 @@ export function settle(input: SettlementInput): Settlement {
   const { state, effects } = nextTransition(input.from, verdict.event);
   const settled = count(input, verdict, effects);
   const notBefore = state === "requeued" ? verdict.notBefore : undefined;
-  const next =
-    state === "requeued" ? nextGeneration(settled, notBefore, placeKept(input)) : settled;
+  const next = state === "requeued" ? nextGeneration(settled, input, notBefore) : settled;
   const reason = state === "dead" || state === "expired" ? deadReason(input.outcome) : undefined;
   const settlement: { -readonly [K in keyof Settlement]: Settlement[K] } = {
     state: state as FinalState,
@@ -137,16 +136,21 @@ function placeKept({ from, outcome, envelope }: SettlementInput): number | undef
 /** A start time that has been reached is not carried on: it would only delay the next attempt's bookkeeping. */
 function nextGeneration(
   envelope: Envelope,
+  input: SettlementInput,
   notBefore: number | undefined,
-  reservedAt: number | undefined,
 ): Envelope {
-  const { notBefore: _reached, reservedAt: _used, ...rest } = envelope;
+  const { notBefore: _reached, reservedAt: _used, sharedSince: _asked, ...rest } = envelope;
   const next: { -readonly [K in keyof Envelope]: Envelope[K] } = {
     ...rest,
     generation: envelope.generation + 1,
   };
   if (notBefore !== undefined) next.notBefore = notBefore;
+  const reservedAt = placeKept(input);
   if (reservedAt !== undefined) next.reservedAt = reservedAt;
+  // Where it ran here, whoever has it still finds this record before it writes another.
+  const sharedSince =
+    input.from === "queued" ? (input.sharedSince ?? envelope.sharedSince) : undefined;
+  if (sharedSince !== undefined) next.sharedSince = sharedSince;
   return next;
 }
 

@@ -22,6 +22,8 @@ export interface SettlementInput {
   readonly durationMs?: number;
   /** What the attempt enqueued. */
   readonly children?: Children;
+  /** Another node may have had the job: since when, as in the envelope. */
+  readonly sharedSince?: number;
   /** In [0, 1), for jitter. */
   readonly random: number;
   readonly node: string;

@@ -49,6 +49,7 @@ export function revivedEnvelope(
     generation,
     life = 0,
     reservedAt: _used,
+    sharedSince: _shared,
     cancelled: _cancelled,
     ...kept
   } = read.envelope;

@@ -66,7 +66,7 @@ export class Arrival {
   #definition: AnyJob | undefined;
   #recorded: Pick<HistoryRecord, "state"> | undefined;
   #onTrial = false;
-  #mayBeShared = false;
+  #sharedSince: number | undefined;
   #passes: Passes | undefined;
   #gatedSince: number | undefined;
 
@@ -86,9 +86,9 @@ export class Arrival {
     return this.#recorded;
   }
 
-  /** Another node may have it, or have had it: whether it was over had to be asked. */
-  get mayBeShared(): boolean {
-    return this.#mayBeShared;
+  /** Another node may have it, or have had it, so that whether it was over had to be asked: since when, by the broker's clock. */
+  get sharedSince(): number | undefined {
+    return this.#sharedSince;
   }
 
   /** It is a suspect, and its turn is on record. */
@@ -113,6 +113,7 @@ export class Arrival {
     if (
       delivery.deliveryCount > 1 ||
       this.#crashes >= poisonAfter ||
+      this.#options.envelope.sharedSince !== undefined ||
       recentEnds.mayConcern(this.#options.envelope) ||
       cancellations.isBehind
     )
@@ -168,8 +169,11 @@ export class Arrival {
     if (deliveryCount > 1) reportRedelivered(host, envelope, deliveryCount);
     for (let tries = 0; this.#stage === "recalling"; tries += 1) {
       try {
-        const asks = deliveryCount > 1 || (await host.recentEnds.concerns(envelope, message));
-        this.#mayBeShared ||= asks;
+        const asks =
+          deliveryCount > 1 ||
+          envelope.sharedSince !== undefined ||
+          (await host.recentEnds.concerns(envelope, message));
+        if (asks) this.#sharedSince = envelope.sharedSince ?? Math.floor(message.storedAt);
         const end = asks ? await lookForEnd(host.broker, envelope, message) : undefined;
         const convicted = end === undefined && (await this.#isConvicted());
         if (host.cancellations.isBehind) await host.cancellations.catchUp();

@@ -311,6 +311,8 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       input.startedAt = this.#startedAt;
       input.durationMs = Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000;
     }
+    const sharedSince = this.#arrival?.sharedSince;
+    if (sharedSince !== undefined) input.sharedSince = sharedSince;
     const settlement = decide(input, (error) =>
       log.error(
         { job: input.envelope.id, error: recordError(error) },
@@ -331,7 +333,6 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       delivery: this.#delivery,
       input,
       recorded: this.#arrival?.recorded,
-      mayBeShared: this.#arrival?.mayBeShared ?? false,
       trace: this.#trace,
       progress: this.#progress,
       passes: this.#arrival?.passes,

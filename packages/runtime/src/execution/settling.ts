@@ -34,8 +34,6 @@ export interface Estate {
   readonly input: SettlementInput;
   /** Of a recalled job: what an earlier holder had recorded before it could ack. */
   readonly recorded: Pick<HistoryRecord, "state"> | undefined;
-  /** Another node may have run the job, or may run it still. */
-  readonly mayBeShared: boolean;
   /** Of an attempt that is traced; its end is told here. */
   readonly trace: AttemptTrace | undefined;
   /** Where the handler has reported its progress. */
@@ -122,13 +120,16 @@ export class Settling {
     this.#pause?.cutShort();
   }
 
-  /** The job ran here; nothing is to be asked of one that nobody else can have had. */
+  /** Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found. */
   get #mustAsk(): boolean {
-    const { mayBeShared, input } = this.#estate;
-    return mayBeShared && input.from === "running" && !this.#asked;
+    const { sharedSince, outcome } = this.#input;
+    if (sharedSince === undefined || this.#asked) return false;
+    return (
+      outcome.kind !== "recalled" && outcome.kind !== "buried" && outcome.kind !== "lease-lost"
+    );
   }
 
-  /** Whether another node has settled the job while it ran here. Then that counts, and no second end is written beside it. */
+  /** Whether another node has settled the job while it ran or waited here. Then that counts, and no second end is written beside it. */
   async #yieldToEnd(): Promise<void> {
     const { host, delivery, input } = this.#estate;
     const end = await lookForEnd(host.broker, input.envelope, delivery.message);

@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import type { StoredRecord } from "../broker/history-store.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import type { HistoryRecord } from "./history-record.ts";
+import { endOf, type JobTrail } from "./job-end.ts";
+import { envelope, inputOf, message, NOW } from "./settle.fixture.ts";
+import { settle } from "./settle.ts";
+
+/** A record of the job by which `endOf` is asked, stored a second after its message. */
+function record(more: Partial<HistoryRecord>, storedAt = NOW - 3_000): StoredRecord {
+  return {
+    storedAt,
+    record: {
+      id: envelope.id,
+      name: envelope.name,
+      queue: envelope.queue,
+      state: "succeeded",
+      outcome: "succeeded",
+      attempts: 1,
+      generation: 3,
+      sequence: 20,
+      createdAt: envelope.createdAt,
+      node: "node-b",
+      at: storedAt,
+      ...more,
+    },
+  };
+}
+
+const ask = (more: Partial<JobTrail>): string | undefined =>
+  endOf({ envelope, message, records: [], successors: NONE, ...more })?.kind;
+
+const NONE = { waiting: [], letter: undefined };
+const later = { ...envelope, generation: 1 };
+const letter: DeadLetter = {
+  id: envelope.id,
+  queue: envelope.queue,
+  reason: "fatal",
+  attempts: 1,
+  at: NOW,
+  node: "node-b",
+  body: message.body,
+  headers: {},
+};
+
+test.each<[string, Partial<JobTrail>, string | undefined]>([
+  ["nothing is there", {}, undefined],
+  ["its own record", { records: [record({ generation: 0, sequence: 9 })] }, "settled"],
+  ["an end by another of its messages", { records: [record({})] }, "ended"],
+  ["a later generation on record", { records: [record({ state: "requeued" })] }, "overtaken"],
+  [
+    "a later generation that waits",
+    { successors: { waiting: [later], letter: undefined } },
+    "overtaken",
+  ],
+  [
+    "one of another enqueue",
+    { successors: { waiting: [{ ...later, createdAt: NOW }], letter: undefined } },
+    undefined,
+  ],
+  ["its letter, and no record", { successors: { waiting: [], letter } }, "buried"],
+  ["an end of another life", { records: [record({ life: 1 })] }, undefined],
+  ["an end of another enqueue", { records: [record({ createdAt: NOW })] }, undefined],
+  [
+    "an end before it was stored: its id is used again",
+    { records: [record({ sequence: 3 }, NOW - 4_001)] },
+    undefined,
+  ],
+  [
+    "an end before it was stored, of a job that was sent to wait while another had it",
+    {
+      envelope: { ...envelope, generation: 1, sharedSince: NOW - 4_500 },
+      records: [record({ generation: 0, sequence: 3 }, NOW - 4_001)],
+    },
+    "ended",
+  ],
+])("%s", (_, trail, kind) => {
+  expect(ask(trail)).toBe(kind);
+});
+
+test("of two ends the first counts", () => {
+  const records = [record({ state: "succeeded" }), record({ state: "dead" }, NOW - 2_000)];
+  expect(endOf({ envelope, message, records, successors: NONE })).toMatchObject({
+    record: { state: "succeeded" },
+  });
+});
+
+test("a job that another may have is asked about wherever it is sent to wait, until it has run", () => {
+  const shared = inputOf({
+    from: "queued",
+    outcome: { kind: "held", gate: "cap/a/b" },
+    sharedSince: NOW - 4_000,
+  });
+  const held = settle(shared).envelope;
+  expect(held.sharedSince).toBe(NOW - 4_000);
+  const deferred = settle(
+    inputOf({
+      from: "queued",
+      envelope: held,
+      outcome: { kind: "deferred", untilMs: NOW + 1 },
+    }),
+  );
+  expect(deferred.envelope.sharedSince).toBe(NOW - 4_000);
+  const failed = settle(inputOf({ envelope: held, outcome: { kind: "snoozed", delayMs: 1 } }));
+  expect(failed.envelope.sharedSince).toBeUndefined();
+});
