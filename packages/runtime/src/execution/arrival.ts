@@ -67,12 +67,14 @@ export class Arrival {
   #recorded: Pick<HistoryRecord, "state"> | undefined;
   #onTrial = false;
   #sharedSince: number | undefined;
+  readonly #outages: number;
   #passes: Passes | undefined;
   #gatedSince: number | undefined;
 
   constructor(options: ArrivalOptions) {
     this.#options = options;
     const { envelope, delivery } = options;
+    this.#outages = options.host.recentEnds.outages;
     this.#crashes = crashesOf({ envelope, deliveryCount: delivery.deliveryCount });
   }
 
@@ -86,8 +88,14 @@ export class Arrival {
     return this.#recorded;
   }
 
-  /** Another node may have it, or have had it, so that whether it was over had to be asked: since when, by the broker's clock. */
+  /**
+   * Another node may have it, or have had it: since when, by the broker's clock. Whether it was over had to be asked when it came, or has to be before it is
+   * settled, as the server may have given it to another meanwhile.
+   */
   get sharedSince(): number | undefined {
+    const { host, delivery } = this.#options;
+    if (this.#sharedSince === undefined && host.recentEnds.outages !== this.#outages)
+      this.#sharedSince = Math.floor(delivery.message.storedAt);
     return this.#sharedSince;
   }
 
@@ -174,6 +182,11 @@ export class Arrival {
           envelope.sharedSince !== undefined ||
           (await host.recentEnds.concerns(envelope, message));
         if (asks) this.#sharedSince = envelope.sharedSince ?? Math.floor(message.storedAt);
+        if (asks && host.hasInHand(delivery)) {
+          // Its end is awaited and asked for, or both would run and neither find the other's.
+          await this.#waitBehindEarlier(tries);
+          continue;
+        }
         const end = asks ? await lookForEnd(host.broker, envelope, message) : undefined;
         const convicted = end === undefined && (await this.#isConvicted());
         if (host.cancellations.isBehind) await host.cancellations.catchUp();
@@ -208,8 +221,7 @@ export class Arrival {
       const takenDown = await host.trials.wasTakenDown(holder, since);
       if (takenDown !== undefined) return takenDown;
       // A heartbeat will tell, or that there is none.
-      this.#pause ??= new Pause(host.clock);
-      await this.#pause.wait(FATE_PAUSE);
+      await this.#wait(FATE_PAUSE);
     }
     return false;
   }
@@ -332,7 +344,19 @@ export class Arrival {
     const { host, delivery, envelope } = this.#options;
     reportTrouble(host, envelope, error, undefined);
     if (this.#stage === "over" || !delivery.lease.isHeld()) return;
-    this.#pause ??= new Pause(host.clock);
-    await this.#pause.wait(tries);
+    await this.#wait(tries);
+  }
+
+  /** In no danger meanwhile: the earlier one may be a suspect, which waits until nobody else is. */
+  async #waitBehindEarlier(tries: number): Promise<void> {
+    const { suspects } = this.#options.host;
+    suspects.cleared(this);
+    await this.#wait(tries);
+    if (this.#crashes > 0 && this.#stage === "recalling") suspects.arrived(this);
+  }
+
+  #wait(tries: number): Promise<void> {
+    this.#pause ??= new Pause(this.#options.host.clock);
+    return this.#pause.wait(tries);
   }
 }

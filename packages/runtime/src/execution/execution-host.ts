@@ -1,6 +1,7 @@
 import type {
   Broker,
   Clock,
+  Delivery,
   Envelope,
   EventBus,
   ExecutionLog,
@@ -41,6 +42,8 @@ export interface ExecutionHost {
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
   readonly recentEnds: RecentEnds;
+  /** Whether this node has the same message in hand by an earlier delivery. */
+  readonly hasInHand: (delivery: Delivery) => boolean;
   readonly cancellations: Cancellations;
   /** Queues that the jobs of a queue's producers may be followed by jobs in. */
   readonly sendsTo: (queue: string) => readonly string[];

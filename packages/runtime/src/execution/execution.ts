@@ -102,6 +102,11 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     };
   }
 
+  /** What it is about. */
+  get delivery(): Delivery {
+    return this.#delivery;
+  }
+
   /** Of its message's body. */
   get bytes(): number {
     return this.#delivery.message.body.length;

@@ -69,6 +69,11 @@ export class RecentEnds {
     };
   }
 
+  /** Grows with every outage and standstill: who runs a job across one may not be its only holder. */
+  get outages(): number {
+    return this.#known.outages;
+  }
+
   /** Whether `concerns` has to be asked. Asked for every job, so it must be cheap. */
   mayConcern(job: Pick<Envelope, "queue" | "id">): boolean {
     this.#standstill.look();

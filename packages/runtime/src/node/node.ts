@@ -144,6 +144,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     suspects: new Suspects(),
     trials: new TrialRuns(broker, { node: config.name, instance }, config.leaseMs),
     recentEnds,
+    hasInHand: (delivery) =>
+      workers.some((one) => one.queue === delivery.message.queue && one.hasInHand(delivery)),
     cancellations,
     sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.

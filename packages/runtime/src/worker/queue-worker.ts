@@ -188,6 +188,16 @@ export class QueueWorker {
     for (const execution of this.#executions) execution.abort(cause, message);
   }
 
+  /** Whether an earlier delivery of the same message is in its hands, and may still be settled here. */
+  hasInHand(delivery: Delivery): boolean {
+    for (const { delivery: earlier } of this.#executions) {
+      if (earlier === delivery) return false;
+      const isSame = earlier.message.sequence === delivery.message.sequence;
+      if (isSame && earlier.lease.isHeld()) return true;
+    }
+    return false;
+  }
+
   heedCancellation(id: string): void {
     for (const execution of this.#executions) execution.heedCancellation(id);
   }
