@@ -1,4 +1,5 @@
 import { defineJob, fatal, snooze } from "@millrace/core";
+import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { expect, test } from "vitest";
 import { QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
@@ -125,19 +126,24 @@ test("a second stop is immediate", async () => {
 });
 
 test("a job that takes its holders down is dead after three of them", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
   let runs = 0;
   const job = define().handler(() => {
     runs += 1;
     return new Promise(() => {});
   });
-  const { enqueue, clock, broker } = await simulatedNode({ jobs: [job] });
-  await enqueue("t.job");
-  for (let crash = 0; crash < 3; crash += 1) {
-    broker.loseLeases(QUEUE);
+  const start = (name: string) => simulatedNode({ jobs: [job], clock, server, name });
+  let holder = await start("n1");
+  await holder.enqueue("t.job");
+  for (const next of ["n2", "n3", "n4"]) {
+    holder.broker.crashHolder();
+    holder.broker.disconnect();
+    holder = await start(next);
     await clock.advance("2m");
   }
   expect(runs).toBe(3);
-  expect(await broker.deadLetters.list()).toMatchObject([
+  expect(await holder.broker.deadLetters.list()).toMatchObject([
     { reason: "crashed", attempts: 0, error: { type: "crashed" } },
   ]);
 });
