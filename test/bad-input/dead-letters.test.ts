@@ -86,6 +86,7 @@ describeEachServer(
         "Millrace-Name": "bad.layout",
         "Millrace-Reason": "unknown-name",
         "Millrace-Attempts": "0",
+        "Millrace-Door": "producer",
         "Millrace-Node": JSON.stringify(node.name),
         "Millrace-Original-nats-msg-id": "layout",
         "Millrace-Original-millrace-own": "mine",

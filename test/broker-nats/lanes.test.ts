@@ -286,7 +286,7 @@ describeEachServer("a queue made before lanes had consumers", (server) => {
     await (
       await after.work("q", { leaseMs: 2_000, freeSlots: () => 0, onDelivery: () => {} })
     ).stop();
-    expect(await filters("workers")).toEqual(ours("jobs.q", "requeue.q"));
+    expect(await filters("workers")).toEqual(ours("jobs.q", "requeue.q", "requeue.q.program"));
   });
 
   test("keeps what an operator set on it, subjects of his own included", async () => {
@@ -307,7 +307,7 @@ describeEachServer("a queue made before lanes had consumers", (server) => {
     expect([brought.max_msgs, brought.subjects.at(-1), brought.subjects.length]).toEqual([
       7,
       own,
-      8,
+      9,
     ]);
     expect(await broker.queues.list()).toMatchObject([{ queue: "q", running: 1, waiting: 0 }]);
   });

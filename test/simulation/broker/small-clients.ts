@@ -58,13 +58,13 @@ export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
     join: (batch, ids) => call({ point: `join ${batch}`, act: () => batches.join(batch, ids) }),
     leave: async (batch, id, end, { lease } = {}) => {
       await call({
-        point: `leave ${batch} ${id}`,
+        point: `leave ${batch} ${id.id}`,
         timeoutMs: 30_000,
         code: "publish-timeout",
         mayRepeat: () => lease?.isHeld() ?? true,
         act: () => batches.leave(batch, id, end),
       });
-      return call({ point: `left ${batch} ${id}`, act: () => batches.left(batch) > 0 });
+      return call({ point: `left ${batch} ${id.id}`, act: () => batches.left(batch) > 0 });
     },
     find: (batch) => call({ point: `find ${batch}`, act: () => batches.find(batch) }),
     ended: (batch) => call({ point: `ended ${batch}`, act: () => batches.ended(batch) }),
