@@ -67,14 +67,12 @@ export class Arrival {
   #recorded: Pick<HistoryRecord, "state"> | undefined;
   #onTrial = false;
   #sharedSince: number | undefined;
-  readonly #outages: number;
   #passes: Passes | undefined;
   #gatedSince: number | undefined;
 
   constructor(options: ArrivalOptions) {
     this.#options = options;
     const { envelope, delivery } = options;
-    this.#outages = options.host.recentEnds.outages;
     this.#crashes = crashesOf({ envelope, deliveryCount: delivery.deliveryCount });
   }
 
@@ -88,14 +86,8 @@ export class Arrival {
     return this.#recorded;
   }
 
-  /**
-   * Another node may have it, or have had it: since when, by the broker's clock. Whether it was over had to be asked when it came, or has to be before it is
-   * settled, as the server may have given it to another meanwhile.
-   */
+  /** Another node may have it, or have had it, so that whether it was over had to be asked: since when, by the broker's clock. */
   get sharedSince(): number | undefined {
-    const { host, delivery } = this.#options;
-    if (this.#sharedSince === undefined && host.recentEnds.outages !== this.#outages)
-      this.#sharedSince = Math.floor(delivery.message.storedAt);
     return this.#sharedSince;
   }
 

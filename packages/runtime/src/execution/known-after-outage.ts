@@ -15,10 +15,6 @@ export class KnownAfterOutage {
     this.#read = read;
   }
 
-  get outages(): number {
-    return this.#outages;
-  }
-
   /** Asked for every job, so it is cheap. */
   get isStale(): boolean {
     return this.#readAfter < this.#outages;

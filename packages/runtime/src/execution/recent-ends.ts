@@ -15,12 +15,8 @@ const WITHIN_MS = 2_000;
 const MOST = 20_000;
 /** A queue may be paused meanwhile, or a lane may have to wait for its turn. */
 const REMEMBERED_MS = 10 * 60_000;
-/** Until the server has said what time it is: everything counts as from before. */
-const UNKNOWN = Number.POSITIVE_INFINITY;
 
-type EndsBroker = Pick<Broker, "onStatus" | "serverNow"> & {
-  readonly history: Pick<HistoryStore, "tail">;
-};
+type EndsBroker = Pick<Broker, "onStatus"> & { readonly history: Pick<HistoryStore, "tail"> };
 
 /**
  * Which jobs were settled right before the server was last gone. A server that is killed forgets its latest deliveries, and their acks with them: it delivers
@@ -37,17 +33,11 @@ export class RecentEnds {
   /** The process stood still, and what lay in its socket may still be to come: an answer that comes later comes behind it. */
   #stoodStill = false;
   #forgetAtMs = 0;
-  /** After an outage: what was stored before then, by the server's clock, may have been delivered before … */
-  #askBefore = 0;
-  /** … and comes again as if for the first time until about then, by the monotonic clock. */
-  #askUntilMs = 0;
-  readonly #leaseMs: number;
 
   /** @param leaseMs after a standstill of half of it a job that comes may have been another node's meanwhile */
   constructor(broker: EndsBroker, clock: Pick<Clock, "monotonic" | "setTimer">, leaseMs: number) {
     this.#broker = broker;
     this.#clock = clock;
-    this.#leaseMs = leaseMs;
     this.#standstill = new Standstill(clock, leaseMs / 2, () => {
       this.#stoodStill = true;
       this.#known.missed();
@@ -56,32 +46,19 @@ export class RecentEnds {
 
   async open(): Promise<Stoppable> {
     const known = await this.#known.open(this.#broker);
-    const unwatch = this.#broker.onStatus((status) => {
-      if (status === "connected") this.#doubtWhatWasThere();
-    });
     const watch = this.#standstill.open();
     return {
       stop: async () => {
-        unwatch();
         await watch.stop();
         await known.stop();
       },
     };
   }
 
-  /** Grows with every outage and standstill: who runs a job across one may not be its only holder. */
-  get outages(): number {
-    return this.#known.outages;
-  }
-
   /** Whether `concerns` has to be asked. Asked for every job, so it must be cheap. */
   mayConcern(job: Pick<Envelope, "queue" | "id">): boolean {
     this.#standstill.look();
-    return (
-      this.#known.isStale ||
-      (this.#ends.size > 0 && this.#ends.has(keyOf(job))) ||
-      (this.#askUntilMs > 0 && this.#isDoubtful())
-    );
+    return this.#known.isStale || (this.#ends.size > 0 && this.#ends.has(keyOf(job)));
   }
 
   /** @returns whether it came across a standstill, or something of the job was settled before an outage that this message may have been delivered for before: its whole record is to be asked */
@@ -92,7 +69,6 @@ export class RecentEnds {
     const stoodStill = this.#stoodStill;
     while (this.#known.isStale) await this.#known.catchUp();
     if (stoodStill) return true;
-    if (this.#askUntilMs > 0 && this.#isDoubtful() && storedAt <= this.#askBefore) return true;
     if (this.#clock.monotonic() >= this.#forgetAtMs) this.#ends.clear();
     const settledAt = this.#ends.get(keyOf(job));
     return settledAt !== undefined && storedAt <= settledAt;
@@ -103,22 +79,6 @@ export class RecentEnds {
     this.#forgetAtMs = this.#clock.monotonic() + REMEMBERED_MS;
     for (const stored of records) this.#note(stored);
     this.#stoodStill = false;
-    if (this.#askUntilMs > 0) this.#askBefore = await this.#broker.serverNow();
-  }
-
-  /**
-   * A job whose run goes on over the outage has no record yet, so that the end of the history does not
-   * tell of it. For two leases everything that was there before is asked about.
-   */
-  #doubtWhatWasThere(): void {
-    this.#askBefore = UNKNOWN;
-    this.#askUntilMs = this.#clock.monotonic() + 2 * this.#leaseMs;
-  }
-
-  #isDoubtful(): boolean {
-    if (this.#clock.monotonic() < this.#askUntilMs) return true;
-    this.#askUntilMs = 0;
-    return false;
   }
 
   /** Those of the outage before are kept as well, within the same limit: the oldest go. */
