@@ -86,8 +86,8 @@ test("a handler that listens is told after most of the grace, and its job goes b
   );
   const made = await simulatedNode({ jobs: [job], grace: "10s", clock });
   await made.enqueue("t.job");
-  expect(await timeToStop(made)).toBe(6_790);
-  expect(toldAt).toBe(6_790);
+  expect(await timeToStop(made)).toBe(6_650);
+  expect(toldAt).toBe(6_650);
   expect(reason).toMatchObject({ code: "shutdown" });
   expect(await made.history()).toMatchObject([{ outcome: "interrupted", attempts: 0 }]);
 });
@@ -143,7 +143,7 @@ test("what is closed after the node has what is left of the grace, and little af
   const hurriedStop = hurried.node.stop({ immediate: true });
   await hurried.clock.advance(0);
   await hurriedStop;
-  expect(hurried.node.graceLeftMs).toBe(1_455);
+  expect(hurried.node.graceLeftMs).toBe(1_425);
 });
 
 test("what could not be handed back is not held by a lease that goes on for ever", async () => {
