@@ -22,15 +22,15 @@ describeEachServer("12: the leader of the schedules", (server) => {
         if (strike === undefined) await server.calm();
         // The next one stands by when the leader dies.
         const next = await fleet.node(strike === undefined ? {} : { strike });
-        expect((await leader.exit(30_000)).signal).toBe("SIGKILL");
-        await next.heard("fired");
+        expect((await fleet.told(leader.exit(30_000))).signal).toBe("SIGKILL");
+        await fleet.told(next.heard("fired"));
         leader = next;
       }
-      await leader.heard("fired");
+      await fleet.told(leader.heard("fired"));
       const count = expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
       console.log(`${strikes.length} leaders died, ${count} slots`);
     },
-    patient(60_000 + ROUNDS * 60_000),
+    patient(120_000 + ROUNDS * 60_000),
   );
 
   it(

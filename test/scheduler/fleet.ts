@@ -12,7 +12,12 @@ import { type ProgramConfig, QUEUE, type Said, type Told } from "./program-confi
 
 const START_MS = 45_000;
 const PATIENCE_MS = 30_000;
-const LAST_LINES = 10;
+/**
+ * A job that was in the hands of three leaders as they died is a suspect. It waits until the last of them has missed its
+ * heartbeats, which takes 35 seconds.
+ */
+const JUDGED_MS = 60_000;
+const LAST_LINES = 20;
 /** So short that what is published a moment later is not held back by its id; what an election makes be published again has to be. */
 const DEDUPE_MS = lasting(100);
 
@@ -103,6 +108,15 @@ export class Fleet {
       .join("\n");
   }
 
+  /** A failure to hear something says what all nodes said. */
+  async told<T>(heard: Promise<T>): Promise<T> {
+    try {
+      return await heard;
+    } catch (cause) {
+      throw new Error(`${String(cause)}\nThe nodes said\n${this.lastWords()}`, { cause });
+    }
+  }
+
   /** How many slots of each schedule were enqueued late. */
   async late(): Promise<Readonly<Record<string, number>>> {
     const schedules = await this.client.cron.list();
@@ -120,12 +134,18 @@ export class Fleet {
       },
       { withinMs: PATIENCE_MS, describe: "no tick is under way" },
     );
+    let left = "unknown";
     await eventually(
       async () => {
         const { waiting, running, delayed } = await this.client.queues.snapshot(QUEUE);
+        left = `${waiting} waiting, ${running} running, ${delayed} delayed`;
         return waiting + running + delayed === 0;
       },
-      { withinMs: PATIENCE_MS, everyMs: 50, describe: "all jobs have ended" },
+      {
+        withinMs: JUDGED_MS,
+        everyMs: 50,
+        describe: () => `all jobs have ended, but ${left}; the nodes said\n${this.lastWords()}`,
+      },
     );
     return readRecords(this.#server.url, this.namespace);
   }
