@@ -75,9 +75,9 @@ describeServer("the main job", "newest", () => {
 
       const [, server, subject, body] = /nats pub --server (\S+) (\S+) '(.+)'/.exec(said) ?? [];
       const client = await connect({ servers: server as string });
-      const watch = client.subscribe("demo.history.digest.*.succeeded", { max: 1 });
+      const watch = client.subscribe("demo.history.digest.*.ended", { max: 1 });
       await client.request(subject as string, body);
-      for await (const message of watch) expect(message.subject).toContain("succeeded");
+      for await (const message of watch) expect(message.subject).toContain("ended");
       await client.close();
 
       const where = ["--server", server as string, "--namespace", "demo", "--json"];

@@ -107,7 +107,7 @@ describeEachServer(
         "millrace.held.mail.x",
         "millrace.dead.mail.x",
         "millrace.batch.b.job.x",
-        "millrace.history.mail.x.succeeded",
+        "millrace.history.mail.x.ended",
         "millrace.progress.mail.x",
         "millrace.ctl.running",
         "millrace.ctl.lock-released.x",

@@ -108,7 +108,7 @@ describeEachServer(
         "millrace.due.mail.x.1",
         "millrace.held.mail.x",
         "millrace.dead.mail.x",
-        "millrace.history.mail.x.succeeded",
+        "millrace.history.mail.x.ended",
         "millrace.ctl.who-runs",
         "$KV.millrace-locks.x",
         "$KV.millrace-settings.mail",

@@ -1,10 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { followsBeforeRecord, losesRetries, repeatsWithoutLease } from "./mutants.ts";
+import {
+  followsBeforeRecord,
+  losesRetries,
+  recordsEveryEnd,
+  repeatsWithoutLease,
+} from "./mutants.ts";
 import { judge, shrink } from "./simulate.ts";
 import type { FaultKind } from "./broker/network.ts";
 
 const KILLS: ReadonlySet<FaultKind> = new Set<FaultKind>(["kill-before", "kill-after"]);
 const CUTS: ReadonlySet<FaultKind> = new Set<FaultKind>(["cut-before", "cut-after", "slow"]);
+const CRASHES: ReadonlySet<FaultKind> = new Set<FaultKind>(["crash-before", "crash-after"]);
 
 /** A fault that is put back; the first seed from 1 that finds it, with which kinds of fault, and by what. */
 const MUTANTS = [
@@ -22,6 +28,13 @@ const MUTANTS = [
     seed: 34,
     kinds: CUTS,
     is: "two-ends",
+  },
+  {
+    it: "each run of a job that a killed server hands out again records its end",
+    realm: recordsEveryEnd,
+    seed: 22,
+    kinds: CRASHES,
+    is: "ended-again",
   },
 ] as const;
 

@@ -24,6 +24,8 @@ export function tellEntry(entry: Entry): string {
     }
     case "buried":
       return `${at}buried    ${entry.letter.queue}/${entry.letter.id}: ${entry.letter.reason}`;
+    case "withdrawn":
+      return `${at}withdrawn ${entry.letter.queue}/${entry.letter.id}: ${entry.letter.reason}`;
     case "told":
       return `${at}told      ${entry.job} ${entry.state} ${JSON.stringify(entry.output) ?? ""}`;
     case "batch-made":

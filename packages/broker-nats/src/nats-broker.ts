@@ -61,6 +61,7 @@ import { serverNow } from "./store/server-now.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
+import { DedupeWindows } from "./topology/dedupe-windows.ts";
 import { deadStream, heldStream, historyStream } from "./topology/streams.ts";
 import { LeaseDesks, type OpenLeases } from "./work/lease-desk.ts";
 import { NatsDelivery } from "./work/nats-delivery.ts";
@@ -133,12 +134,14 @@ export class NatsBroker implements Broker {
     this.#settlePublisher = new ConfirmedPublisher(nc);
     this.#laterGenerations = new LaterGenerations(server);
     this.#delays = new Delays(jsm, names, config.replicas);
-    this.history = new NatsHistory(server, this.#report);
+    const windows = new DedupeWindows(server);
+    this.history = new NatsHistory(server, this.#report, windows);
     this.#ownWords = new OwnWords(server, this.#settlePublisher, this.history);
     this.#settler = new Settler({
       server,
       publisher: this.#settlePublisher,
       ownWords: this.#ownWords,
+      windows,
       delays: this.#delays,
       limits,
       remakeStreams: () => this.#remakeStreams(),
@@ -158,7 +161,7 @@ export class NatsBroker implements Broker {
       ensureStreams: () => this.#ensureStreams(),
       now: () => clock.now(),
     });
-    this.held = new NatsHeld(server, this.#settlePublisher, this.#ownWords);
+    this.held = new NatsHeld(server, this.#settlePublisher, this.#ownWords, windows);
     this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);

@@ -1,7 +1,9 @@
 import type {
+  EnqueueRef,
   HistoryQuery,
   HistoryRecord,
   HistoryStore,
+  JobRef,
   StoredRecord,
   TailQuery,
 } from "@millrace/core";
@@ -23,6 +25,16 @@ export class HistoryClient implements HistoryStore {
   stored(query: HistoryQuery): Promise<readonly StoredRecord[]> {
     const { history } = this.#line.server;
     return this.#line.call({ point: `stored ${query.id}`, act: () => history.stored(query) });
+  }
+
+  endOf(job: EnqueueRef): Promise<StoredRecord | undefined> {
+    const { history } = this.#line.server;
+    return this.#line.call({ point: `end ${job.id}`, act: () => history.endOf(job) });
+  }
+
+  last(job: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined> {
+    const { history } = this.#line.server;
+    return this.#line.call({ point: `${kind} ${job.id}`, act: () => history.last(job, kind) });
   }
 
   recent(options: { queue?: string; limit: number }): Promise<readonly HistoryRecord[]> {

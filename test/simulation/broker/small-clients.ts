@@ -35,7 +35,7 @@ export function deadLetterClient({ server }: Line, call: Line["call"]): DeadLett
   return {
     list: (query = {}) => call({ point: "list dead", act: () => server.deadLetters.list(query) }),
     remove: (sequence) =>
-      call({ point: `remove dead ${sequence}`, act: () => server.deadLetters.remove(sequence) }),
+      call({ point: `remove dead ${sequence}`, act: () => server.withdraw(sequence) }),
   };
 }
 

@@ -222,7 +222,9 @@ export class Api {
       const { seq = 0 } = query;
       if (seq > messages.lastSeq) throw refusals.notDeleted("stream store EOF");
       if (seq < messages.firstSeq) throw refusals.notDeleted("no message found");
+      const removed = messages.get(seq);
       if (!stream.remove(seq)) throw refusals.noSequence(seq);
+      if (removed !== undefined) this.#server.onRemoved?.(removed);
       return { success: true };
     }
     if (action !== "GET") return undefined;

@@ -5,6 +5,7 @@ import type { Flavour } from "./flavour.ts";
 import { Journal } from "./journal.ts";
 import { type Packet, packetOf, statusPacket } from "./packet.ts";
 import { Refusal } from "./api-types.ts";
+import type { Stored } from "./stored.ts";
 import type { ModelStream, StreamOwner } from "./stream.ts";
 import { ByPattern } from "./subject.ts";
 
@@ -45,6 +46,8 @@ export class ModelServer {
   staleMs = 0;
   /** The disk takes nothing more. */
   isFull = false;
+  /** Told of every message that a client has removed. */
+  onRemoved: ((message: Stored) => void) | undefined;
   /** Told of every message that is stored by whoever published it. */
   onStored: ((subject: string, packet: Packet) => void) | undefined;
   readonly #api: Api;

@@ -102,6 +102,11 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "buried":
         of(entry.letter.id, entry.letter.queue).letters.push(entry.letter.reason);
         break;
+      case "withdrawn": {
+        const { letters } = of(entry.letter.id, entry.letter.queue);
+        letters.splice(letters.lastIndexOf(entry.letter.reason), 1);
+        break;
+      }
       case "effect":
       case "cancelled":
       case "fault":

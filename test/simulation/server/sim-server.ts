@@ -29,6 +29,7 @@ type State = "up" | "electing" | "down";
 export interface WriteTap {
   recorded(record: HistoryRecord): void;
   buried(letter: DeadLetter): void;
+  withdrawn(letter: DeadLetter): void;
 }
 
 /** One server with everything on its disk, and what a crash makes it forget. */
@@ -61,7 +62,7 @@ export class SimServer {
     };
     this.held = new SimHeld(timeline);
     this.locks = new SimLocks(this.clock);
-    this.history = new HistoryTape(HISTORY_LIMIT, this.clock);
+    this.history = new HistoryTape(HISTORY_LIMIT, this.clock, () => DEDUPE_MS);
     this.delayed = new MemoryDelayed(
       this.clock,
       (job) => void this.queue(job.queue).publish(job.publication),
@@ -80,9 +81,9 @@ export class SimServer {
     this.#tap = tap;
   }
 
+  /** @throws MillraceError `already-ended` */
   record(record: HistoryRecord): void {
-    this.history.add(record);
-    this.#tap?.recorded(record);
+    if (this.history.add(record)) this.#tap?.recorded(record);
   }
 
   /** SIGKILL, and a start some time later. */
@@ -112,6 +113,12 @@ export class SimServer {
     const sequence = this.#letters.length + 1;
     this.#letters.push({ messageId, sequence, atMs: nowMs });
     this.#letterIds.note(messageId, sequence, nowMs);
+  }
+
+  withdraw(sequence: number): boolean {
+    const letter = this.deadLetters.list({ after: sequence - 1, limit: 1 })[0];
+    if (letter?.sequence === sequence) this.#tap?.withdrawn(letter);
+    return this.deadLetters.remove(sequence);
   }
 
   /** @throws MillraceError `queue-not-found` */

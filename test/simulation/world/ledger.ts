@@ -20,7 +20,10 @@ export type Fact =
   | { readonly is: "aborted"; readonly run: number; readonly cause: string }
   | { readonly is: "ended"; readonly run: number; readonly job: string; readonly how: RunEnd }
   | { readonly is: "recorded"; readonly record: HistoryRecord }
-  | { readonly is: "buried"; readonly letter: Pick<DeadLetter, "id" | "queue" | "reason"> }
+  | {
+      readonly is: "buried" | "withdrawn";
+      readonly letter: Pick<DeadLetter, "id" | "queue" | "reason">;
+    }
   | { readonly is: "told"; readonly job: string; readonly state: string; readonly output: unknown }
   | { readonly is: "batch-made"; readonly batch: string; readonly members: readonly string[] }
   | { readonly is: "cancelled"; readonly job: string; readonly state: string }

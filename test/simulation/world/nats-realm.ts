@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { Broker } from "@millrace/core";
+import type { Broker, DeadLetter } from "@millrace/core";
 import { readDeadLetter } from "../../../packages/broker-nats/src/settlement/dead-letter-headers.ts";
 import { readHistoryRecord } from "../../../packages/broker-nats/src/settlement/history-message.ts";
 import type { Network } from "../broker/network.ts";
@@ -39,6 +39,10 @@ class NatsRealm implements Realm {
     this.#network = network;
     this.#server = new ModelServer({ clock: new SimProcess("server", timeline).clock, flavour });
     this.#server.onStored = (subject, packet) => tell(tap, subject, packet);
+    this.#server.onRemoved = ({ subject, headers, data }) => {
+      const letter = letterOf(subject, headers, data);
+      if (letter !== undefined) tap.withdrawn(letter);
+    };
   }
 
   brokerFor(process: SimProcess): Promise<Broker> {
@@ -179,9 +183,17 @@ function tell(tap: Tap, subject: string, { headers, data }: Packet): void {
     const record = readHistoryRecord(data);
     if (record !== undefined) tap.recorded(record);
   }
-  if (subject.startsWith(`${NAMESPACE}.dead.`)) {
-    const [queue = "", id = ""] = subject.split(".").slice(2);
-    const fields = fieldsOf(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
-    tap.buried(readDeadLetter(queue, id, data, Object.fromEntries(fields)));
-  }
+  const letter = letterOf(subject, headers, data);
+  if (letter !== undefined) tap.buried(letter);
+}
+
+function letterOf(
+  subject: string,
+  headers: Uint8Array | undefined,
+  data: Uint8Array,
+): DeadLetter | undefined {
+  if (!subject.startsWith(`${NAMESPACE}.dead.`)) return undefined;
+  const [queue = "", id = ""] = subject.split(".").slice(2);
+  const fields = fieldsOf(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+  return readDeadLetter(queue, id, data, Object.fromEntries(fields));
 }

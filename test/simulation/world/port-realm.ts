@@ -13,6 +13,7 @@ export function portRealm(options: SimBrokerOptions = {}): RealmOf {
     server.onWrite({
       recorded: (record: HistoryRecord) => tap.recorded(record),
       buried: (letter: DeadLetter) => tap.buried(letter),
+      withdrawn: (letter: DeadLetter) => tap.withdrawn(letter),
     });
     return {
       brokerFor: (process) => {

@@ -80,6 +80,8 @@ async function live(
   const realm = realmOf(timeline, network, {
     recorded: (record) => ledger.note({ is: "recorded", record }),
     buried: ({ id, queue, reason }) => ledger.note({ is: "buried", letter: { id, queue, reason } }),
+    withdrawn: ({ id, queue, reason }) =>
+      ledger.note({ is: "withdrawn", letter: { id, queue, reason } }),
   });
   const outside = {
     ledger,

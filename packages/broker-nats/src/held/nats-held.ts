@@ -9,7 +9,6 @@ import {
   requireId,
   requireQueueName,
 } from "@millrace/core";
-import { millis } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -18,6 +17,7 @@ import { readHistoryRecord } from "../settlement/history-message.ts";
 import { headersOf, nextMessage } from "../store/next-message.ts";
 import { readStream, type StreamMessage } from "../store/read-stream.ts";
 import type { ServerAccess } from "../store/server-access.ts";
+import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import { decodeGate } from "./gate-header.ts";
 import { gateToken } from "./gate-token.ts";
 import { laneOf, wokenMessage } from "./held-message.ts";
@@ -30,15 +30,6 @@ const BATCH = 256;
  * stream's first only that the deletion failed, and why in words (10057).
  */
 const MAY_BE_GONE: ReadonlySet<number | undefined> = new Set([10043, 10057]);
-/** A queue's dedupe window is an operator's setting that seldom changes. */
-const WINDOW_BELIEVED_MS = 60_000;
-const STATES: readonly HistoryRecord["state"][] = [
-  "succeeded",
-  "requeued",
-  "dead",
-  "expired",
-  "cancelled",
-];
 /** Of the window: for so long a job's id is surely remembered, although clocks differ and a hold takes its time. */
 const SURELY = 0.5;
 
@@ -49,10 +40,16 @@ export class NatsHeld implements HeldStore {
   readonly #ownWords: OwnWords;
   /** Names by subject; a token stands for one name for ever. */
   readonly #names = new Map<string, string>();
-  readonly #windows = new Map<string, { readonly ms: Promise<number>; readonly untilMs: number }>();
+  readonly #windows: DedupeWindows;
 
-  constructor(server: ServerAccess, publisher: ConfirmedPublisher, ownWords: OwnWords) {
+  constructor(
+    server: ServerAccess,
+    publisher: ConfirmedPublisher,
+    ownWords: OwnWords,
+    windows: DedupeWindows,
+  ) {
     this.#server = server;
+    this.#windows = windows;
     this.#publisher = publisher;
     this.#ownWords = ownWords;
   }
@@ -180,9 +177,12 @@ export class NatsHeld implements HeldStore {
     const job = this.#jobOf(held);
     if (job === undefined) return false;
     const { id, queue, generation } = job.envelope;
-    const windowMs = await this.#dedupeWindow(queue);
+    const windowMs = await this.#windows.of(queue);
     if (machineOf(this.#server.nc).clock.now() - held.storedAt < windowMs * SURELY) return false;
-    const last = await Promise.all(STATES.map((state) => this.#lastRecord(queue, id, state)));
+    const last = await Promise.all([
+      this.#lastRecord(queue, id, "requeued"),
+      this.#lastRecord(queue, id, "ended"),
+    ]);
     return last.some(
       (record) =>
         record !== undefined && record.generation >= generation && record.at >= held.storedAt,
@@ -193,42 +193,16 @@ export class NatsHeld implements HeldStore {
   async #lastRecord(
     queue: string,
     id: string,
-    state: HistoryRecord["state"],
+    kind: "requeued" | "ended",
   ): Promise<HistoryRecord | undefined> {
     const { jsm, names } = this.#server;
-    const subject = names.history(queue, id, state);
+    const subject = names.history(queue, id, kind);
     return request(`read the history of the job ${id}`, async () => {
       try {
         const stored = await jsm.streams.getMessage(names.historyStream, { last_by_subj: subject });
         return stored === null ? undefined : readHistoryRecord(stored.data);
       } catch (error) {
         if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
-        throw error;
-      }
-    });
-  }
-
-  /** Asked once for all that are let in together. */
-  #dedupeWindow(queue: string): Promise<number> {
-    const known = this.#windows.get(queue);
-    const now = machineOf(this.#server.nc).clock.monotonic();
-    if (known !== undefined && now < known.untilMs) return known.ms;
-    const ms = this.#askWindow(queue);
-    this.#windows.set(queue, { ms, untilMs: now + WINDOW_BELIEVED_MS });
-    // A failure is not kept: the next call tries again.
-    ms.catch(() => this.#windows.delete(queue));
-    return ms;
-  }
-
-  #askWindow(queue: string): Promise<number> {
-    const { jsm, names } = this.#server;
-    return request(`look at the queue ${queue}`, async () => {
-      try {
-        const { config } = await jsm.streams.info(names.queueStream(queue));
-        return millis(config.duplicate_window);
-      } catch (error) {
-        // The publication says so, as it does for every queue that is gone.
-        if (apiCode(error) === STREAM_NOT_FOUND) return Number.POSITIVE_INFINITY;
         throw error;
       }
     });

@@ -1,4 +1,4 @@
-import type { DeadLetter, Envelope, QueueMessage, Successors } from "@millrace/core";
+import type { Envelope, QueueMessage, StoredDeadLetter, Successors } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import { buriedId, readDeadLetter } from "../settlement/dead-letter-headers.ts";
 import { headersOf, lastMessage, nextMessage } from "../store/next-message.ts";
@@ -50,12 +50,12 @@ async function letterOf(
   queue: string,
   id: string,
   message: QueueMessage,
-): Promise<DeadLetter | undefined> {
+): Promise<StoredDeadLetter | undefined> {
   const stored = await lastMessage(jsm, names.deadStream, names.dead(queue, id));
   if (stored === undefined) return undefined;
   const headers = headersOf(stored);
   // A letter's message id says which message was buried.
   return headers["nats-msg-id"] === `${buriedId(message)}0`
-    ? readDeadLetter(queue, id, plainBytes(stored.data), headers)
+    ? { ...readDeadLetter(queue, id, plainBytes(stored.data), headers), sequence: stored.seq }
     : undefined;
 }

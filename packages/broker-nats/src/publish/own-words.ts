@@ -1,6 +1,7 @@
 import { type Envelope, type HistoryRecord, type HistoryStore, type JobRef } from "@millrace/core";
 import { randomUUID } from "node:crypto";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { request } from "../jetstream-errors.ts";
+import { messageAt } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { MillraceError } from "../errors.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
@@ -66,14 +67,9 @@ export class OwnWords {
 
   async #isOurs(ack: PubAck, { job, publication }: OwnWord): Promise<boolean> {
     const { jsm, names } = this.#server;
-    const stored = await request(`look at what is taken for the job ${job.id}`, async () => {
-      try {
-        return (await jsm.streams.getMessage(ack.stream, { seq: ack.sequence })) ?? undefined;
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
-        throw error;
-      }
-    });
+    const stored = await request(`look at what is taken for the job ${job.id}`, () =>
+      messageAt(jsm, ack.stream, ack.sequence),
+    );
     // Settled, and so on record: records are written before acks.
     if (stored === undefined)
       return (await this.#history.read(job)).some((record) => isOf(record, job, ack));

@@ -1,7 +1,9 @@
 import {
+  alreadyEnded,
+  type HistoryRecord,
+  isItsEnd,
   type EncodeRules,
   type Envelope,
-  type HistoryRecord,
   type Lease,
   MillraceError,
   type SettlementStep,
@@ -18,14 +20,23 @@ import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import type { PubAck } from "../publish/pub-ack.ts";
+import { lastMessage } from "../store/next-message.ts";
+import { encodeHeaders } from "../wire/headers.ts";
 import type { ServerAccess } from "../store/server-access.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
+import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import type { NatsDelivery } from "../work/nats-delivery.ts";
 import { buriedId, writeDeadLetterHeaders } from "./dead-letter-headers.ts";
 import { requeueMessage } from "./envelope-message.ts";
 import { leaseOver, revokedWith } from "./lease-over.ts";
-import { writeHistoryRecord } from "./history-message.ts";
+import { readHistoryRecord, writeHistoryRecord } from "./history-message.ts";
 
+const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
+/** For who can't read the record. */
+const STATE = "Millrace-State";
+/** Of first ends, nearly all of them: the same bytes each time. */
+const firstHeaders = new Map<string, Uint8Array>();
 /** Subject and framing around a record's body. */
 const RECORD_ROOM = 1024;
 
@@ -33,12 +44,14 @@ export interface SettlerOptions {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
   readonly ownWords: OwnWords;
+  readonly windows: DedupeWindows;
   readonly delays: Delays;
   readonly limits: SizeLimits;
   /** Makes the runtime's own streams again, where one of them was removed. */
   readonly remakeStreams: () => Promise<void>;
 }
 
+type RecordStep = Extract<SettlementStep, { readonly do: "record" }>;
 type BuryStep = Extract<SettlementStep, { readonly do: "bury" }>;
 
 /** Carries out settlements: says what each step publishes, and has the steps run in order. */
@@ -137,7 +150,7 @@ export class Settler {
       case "bury":
         return this.#buried(delivery, step);
       case "record":
-        return this.#recorded(step.record);
+        return this.#recorded(step);
     }
   }
 
@@ -172,14 +185,63 @@ export class Settler {
     return { subject: server.names.dead(letter.queue, letter.id), data: letter.body, headers };
   }
 
-  #recorded(record: HistoryRecord): Publication {
+  /** An end goes where the job's ends lie, and is taken as the first there. */
+  #recorded({ record }: RecordStep, after = 0): Publication {
     const { server, limits } = this.#options;
+    const { queue, id, state } = record;
     return {
-      subject: server.names.history(record.queue, record.id, record.state),
+      subject: server.names.history(queue, id, state === "requeued" ? "requeued" : "ended"),
       data: writeHistoryRecord(record, limits.server - RECORD_ROOM, server.maxValues),
-      headers: undefined,
+      headers: endHeaders(record, after),
     };
   }
+
+  /**
+   * An end that was refused, because there is one already: this very one, whose acknowledgement was lost; another run's; or that of an earlier job of the same
+   * id, or of an earlier life. Behind the last it is recorded.
+   *
+   * @throws MillraceError `already-ended`
+   */
+  async recordAfterLast(step: RecordStep, delivery: NatsDelivery): Promise<void> {
+    const { names, jsm } = this.#options.server;
+    const { record } = step;
+    for (;;) {
+      const last = await lastMessage(
+        jsm,
+        names.historyStream,
+        names.history(record.queue, record.id, "ended"),
+      );
+      const { subject, data, headers } = this.#recorded(step, last?.seq);
+      if (last !== undefined) {
+        const bytes = plainBytes(last.data);
+        if (Buffer.compare(bytes, data) === 0) return;
+        const there = readHistoryRecord(bytes);
+        const end = there && { record: there, storedAt: last.time.getTime() };
+        if (end && isItsEnd(end, record, await this.#options.windows.of(record.queue)))
+          throw alreadyEnded(record);
+      }
+      try {
+        await this.#options.publisher.publish(subject, data, headers, () => overFor(delivery));
+        return;
+      } catch (error) {
+        if (!MillraceError.is(error, "conflict")) throw error;
+      }
+    }
+  }
+}
+
+function endHeaders(
+  { state, firstStoredAt }: HistoryRecord,
+  after: number,
+): Publication["headers"] {
+  if (state === "requeued") return undefined;
+  // One that follows a job without having run is no end of a run, and is taken in any case.
+  if (firstStoredAt === undefined) return { [STATE]: state };
+  if (after > 0) return { [STATE]: state, [EXPECTED]: `${after}` };
+  let headers = firstHeaders.get(state);
+  if (headers === undefined)
+    firstHeaders.set(state, (headers = encodeHeaders({ [STATE]: state, [EXPECTED]: "0" })));
+  return headers;
 }
 
 /**
@@ -253,10 +315,22 @@ class Passage implements Sink<PubAck> {
 
   failed(error: MillraceError): void {
     const step = this.#steps[this.#index];
+    if (step?.do === "record" && MillraceError.is(error, "conflict"))
+      return void this.#recordAfterLast(step);
     if (step === undefined || this.#hasRemade || !this.#settler.isStreamGone(error, step))
       return this.#fail(error);
     this.#hasRemade = true;
     void this.#remake();
+  }
+
+  async #recordAfterLast(step: RecordStep): Promise<void> {
+    try {
+      await this.#settler.recordAfterLast(step, this.#delivery);
+    } catch (error) {
+      return this.failed(asMillraceError(error, "record the end of a job"));
+    }
+    this.#index += 1;
+    this.goOn();
   }
 
   async #remake(): Promise<void> {

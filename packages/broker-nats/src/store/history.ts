@@ -1,8 +1,11 @@
 import {
+  type EnqueueRef,
   type HistoryQuery,
   type HistoryRecord,
   type HistoryStore,
   inOrderOfMessages,
+  isItsEnd,
+  type JobRef,
   outranks,
   type StoredRecord,
   type TailQuery,
@@ -15,6 +18,8 @@ import { readHistoryRecord } from "../settlement/history-message.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
 import { lastMessage, nextMessage } from "./next-message.ts";
 import { readStream } from "./read-stream.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
+import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 /** How many records the first look from the end takes, for each job that is asked for. */
@@ -22,10 +27,16 @@ const LOOK_BACK = 4;
 
 export class NatsHistory implements HistoryStore {
   readonly #server: ServerAccess;
+  readonly #windows: DedupeWindows;
   readonly #onProblem: (error: unknown, doing: string) => void;
 
-  constructor(server: ServerAccess, onProblem: (error: unknown, doing: string) => void) {
+  constructor(
+    server: ServerAccess,
+    onProblem: (error: unknown, doing: string) => void,
+    windows: DedupeWindows,
+  ) {
     this.#server = server;
+    this.#windows = windows;
     this.#onProblem = onProblem;
   }
 
@@ -46,6 +57,22 @@ export class NatsHistory implements HistoryStore {
     for await (const stored of this.#records(this.#server.names.history(queue, id)))
       records.push(stored);
     return records;
+  }
+
+  async endOf(job: EnqueueRef): Promise<StoredRecord | undefined> {
+    const end = await this.last(job, "ended");
+    return end !== undefined && isItsEnd(end, job, await this.#windows.of(job.queue))
+      ? end
+      : undefined;
+  }
+
+  async last({ queue, id }: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined> {
+    const { jsm, names } = this.#server;
+    return request("read the history", async () => {
+      const stored = await lastMessage(jsm, names.historyStream, names.history(queue, id, kind));
+      const record = stored && readHistoryRecord(plainBytes(stored.data));
+      return record && { record, storedAt: stored.time.getTime() };
+    });
   }
 
   /** Looks back from the end in ever longer stretches until it has met enough jobs, so its work follows `limit`, not the length of the history. */

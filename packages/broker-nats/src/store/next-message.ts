@@ -36,6 +36,20 @@ export async function lastMessage(
   }
 }
 
+/** The message at a place, from the stream's leader. @returns undefined where it is gone, or the stream is */
+export async function messageAt(
+  jsm: JetStreamManager,
+  stream: string,
+  sequence: number,
+): Promise<StoredMsg | undefined> {
+  try {
+    return (await jsm.streams.getMessage(stream, { seq: sequence })) ?? undefined;
+  } catch (error) {
+    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
 /** By lower-case name; of a repeated header the first value. */
 export function headersOf(stored: StoredMsg): Record<string, string> {
   const headers: Record<string, string> = {};

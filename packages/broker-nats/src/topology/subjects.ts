@@ -189,8 +189,9 @@ export class Names {
     return `${this.namespace}.dead.${queue}.${id}`;
   }
 
-  history(queue = "*", id = "*", state = "*"): string {
-    return `${this.namespace}.history.${queue}.${id}.${state}`;
+  /** @param kind a requeue, or an end: all ends of a job lie on one subject, so that the server can tell whether there is one */
+  history(queue = "*", id = "*", kind: "requeued" | "ended" | "*" = "*"): string {
+    return `${this.namespace}.history.${queue}.${id}.${kind}`;
   }
 
   batch(batch: string): string {

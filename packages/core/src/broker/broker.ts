@@ -61,7 +61,9 @@ export interface Broker {
    * With no steps the delivery is let go: its lease is extended no longer, and when it has run out the
    * message comes to another holder.
    *
-   * @throws MillraceError `publish-timeout`, `queue-full`, `payload-too-large` …: nothing after the failed step was done
+   * @throws MillraceError `publish-timeout`, `queue-full`, `payload-too-large` …: nothing after the failed step was done. `already-ended`: the
+   *   record is an end with `firstStoredAt`, and another run has recorded another end of the same enqueue and life. The very same record is taken
+   *   again, and stored once
    */
   settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void>;
 

@@ -1,4 +1,6 @@
+import type { JobRef } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
+import type { EnqueueRef } from "../settlement/one-end.ts";
 
 export interface HistoryQuery {
   readonly id: string;
@@ -25,6 +27,10 @@ export interface HistoryStore {
   read(query: HistoryQuery): Promise<readonly HistoryRecord[]>;
   /** The same with the time of storing, in its order, and with what was stored twice twice. */
   stored(query: HistoryQuery): Promise<readonly StoredRecord[]>;
+  /** The newest end of an id, or its newest requeue, of whichever enqueue. One read, however long the history is. */
+  last(job: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined>;
+  /** The end of an enqueue that keeps another from being recorded: see `Broker.settle`. */
+  endOf(job: EnqueueRef): Promise<StoredRecord | undefined>;
   /** The latest record of each of the most recently settled jobs, newest first. */
   recent(options: {
     readonly queue?: string;

@@ -1,10 +1,10 @@
 import type { Envelope } from "../envelope/envelope.ts";
-import type { DeadLetter } from "../settlement/dead-letter.ts";
+import type { StoredDeadLetter } from "./dead-letter-store.ts";
 
 /** What there is of a job beside one message of it, and beside the history. */
 export interface Successors {
   /** Its later generations that wait for their time or lie in its queue, those in nodes' hands among them. */
   readonly waiting: readonly Envelope[];
   /** The dead letter that this very message was buried as. */
-  readonly letter: DeadLetter | undefined;
+  readonly letter: StoredDeadLetter | undefined;
 }

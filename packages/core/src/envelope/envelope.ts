@@ -70,6 +70,8 @@ export interface SettlerFields {
    * broker's clock. Set where such a job was sent to wait; whoever gets it asks before it runs.
    */
   readonly sharedSince?: number;
+  /** When the first message of this enqueue was stored, epoch milliseconds of the broker's clock: ends of an earlier job of the same id are older. */
+  readonly firstStoredAt?: number;
   readonly firstError?: RecordedError;
   readonly lastError?: RecordedError;
   /**

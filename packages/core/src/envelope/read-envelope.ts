@@ -159,6 +159,7 @@ const SETTLER_FIELDS: readonly Field[] = [
   { field: "life", expected: "a whole number from 0", accepts: isCount },
   { field: "reservedAt", expected: EPOCH_MS, accepts: isTime },
   { field: "sharedSince", expected: EPOCH_MS, accepts: isTime },
+  { field: "firstStoredAt", expected: EPOCH_MS, accepts: isTime },
   { field: "cancelled", expected: "a string", accepts: isText },
   { field: "sentFrom", expected: "the name of a queue", accepts: isQueueName },
   ...(["firstError", "lastError"] as const).map((field): Field => ({
@@ -229,6 +230,7 @@ function settlerFields(body: Body): SettlerFields {
     ...(body["cancelled"] == null ? {} : { cancelled: body["cancelled"] as string }),
     ...(body["sentFrom"] == null ? {} : { sentFrom: body["sentFrom"] as string }),
     ...(body["sharedSince"] == null ? {} : { sharedSince: body["sharedSince"] as number }),
+    ...(body["firstStoredAt"] == null ? {} : { firstStoredAt: body["firstStoredAt"] as number }),
     ...(first == null ? {} : { firstError: first }),
     ...(last == null ? {} : { lastError: last }),
   };

@@ -30,6 +30,7 @@ interface WireBody {
   reservedAt?: number;
   cancelled?: string;
   sharedSince?: number;
+  firstStoredAt?: number;
   firstError?: RecordedError;
   lastError?: RecordedError;
   sentFrom?: string;
@@ -94,6 +95,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.life !== undefined && envelope.life > 0) body.life = envelope.life;
   if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
   if (envelope.sharedSince !== undefined) body.sharedSince = envelope.sharedSince;
+  if (envelope.firstStoredAt !== undefined) body.firstStoredAt = envelope.firstStoredAt;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
 }

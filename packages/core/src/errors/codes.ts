@@ -59,6 +59,7 @@ export const ERROR_CODES = {
   "no-handler": "A definition without a handler was given to a node.",
   "job-file-failed": "A job file could not be imported.",
   "no-jobs": "A job file or the list of jobs given to a node holds no job.",
+  "already-ended": "Another run of the job has recorded its end, which counts.",
   "lease-unusable": "A delivery's lease can't be kept.",
   "lock-busy": "The lock is held by another and did not become free in the time given.",
   "lock-lost": "The lock is no longer held: its token was superseded or its lease ran out.",

@@ -16,6 +16,8 @@ export interface JobOrigin {
   readonly parent: JobRef;
   /** Of the parent's context, such as a trace's. The options' own headers go before them. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Set where the handler's attempt may be a repetition: whether it enqueued this job before. Its queue may have forgotten the id. */
+  readonly hasEnqueued?: (child: Envelope) => Promise<boolean>;
 }
 
 /**

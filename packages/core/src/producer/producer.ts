@@ -59,7 +59,7 @@ export class Producer {
     origin?: JobOrigin,
   ): Promise<EnqueuedJob> {
     const prepared = await this.prepare(job, input, options, origin);
-    const [result] = await this.send([prepared]);
+    const [result] = await this.send([prepared], origin);
     if (result === undefined) throw unanswered(prepared.envelope.id);
     if (!result.ok) throw result.error;
     const { createdAt } = prepared.envelope;
@@ -72,7 +72,7 @@ export class Producer {
     items: readonly Item[],
     origin?: JobOrigin,
   ): Promise<readonly EnqueueItemResult[]> {
-    if (!items.some((item) => isUnique(job, item))) {
+    if (origin?.hasEnqueued === undefined && !items.some((item) => isUnique(job, item))) {
       const source = this.#sourceFor(origin);
       return enqueueMany(this.#outlet.publish, items, job.queue, (item) =>
         makeEnvelope(job, item.input, item, source),
@@ -94,8 +94,26 @@ export class Producer {
     return prepareJob(job, input, options, this.#sourceFor(origin));
   }
 
-  send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
-    return this.#outlet.send(jobs);
+  send(
+    jobs: readonly PreparedJob[],
+    origin?: Pick<JobOrigin, "hasEnqueued">,
+  ): Promise<readonly EnqueueItemResult[]> {
+    const hasEnqueued = origin?.hasEnqueued;
+    return hasEnqueued === undefined ? this.#outlet.send(jobs) : this.#sendNew(jobs, hasEnqueued);
+  }
+
+  async #sendNew(
+    jobs: readonly PreparedJob[],
+    hasEnqueued: NonNullable<JobOrigin["hasEnqueued"]>,
+  ): Promise<readonly EnqueueItemResult[]> {
+    const known = await Promise.all(jobs.map(({ envelope }) => hasEnqueued(envelope)));
+    const sent = await this.#outlet.send(jobs.filter((_, index) => known[index] !== true));
+    let next = 0;
+    return jobs.map(({ envelope: { id, queue } }, index) =>
+      known[index] === true
+        ? { ok: true, id, queue, duplicate: true }
+        : (sent[next++] ?? { ok: false, id, queue, error: unanswered(id) }),
+    );
   }
 
   async #enqueueChunk(
@@ -113,7 +131,10 @@ export class Producer {
         }
       }),
     );
-    const sent = await this.send(made.filter((one) => "envelope" in one));
+    const sent = await this.send(
+      made.filter((one) => "envelope" in one),
+      origin,
+    );
     let next = 0;
     return made.map((one) =>
       "envelope" in one

@@ -22,6 +22,8 @@ export interface HistoryRecord {
   readonly sequence?: number;
   /** Of which enqueue of the id it is: when that was, by its envelope. Absent in what older versions wrote, as is `life`. */
   readonly createdAt?: number;
+  /** Of an end: when the first message of that enqueue was stored, by the broker's clock. */
+  readonly firstStoredAt?: number;
   /** Times the job had been brought back from the dead letters; absent where never. */
   readonly life?: number;
   readonly node: string;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { StoredDeadLetter } from "../broker/dead-letter-store.ts";
 import type { StoredRecord } from "../broker/history-store.ts";
-import type { DeadLetter } from "./dead-letter.ts";
 import type { HistoryRecord } from "./history-record.ts";
 import { endOf, type JobTrail } from "./job-end.ts";
 import { envelope, inputOf, message, NOW } from "./settle.fixture.ts";
@@ -32,7 +32,8 @@ const ask = (more: Partial<JobTrail>): string | undefined =>
 
 const NONE = { waiting: [], letter: undefined };
 const later = { ...envelope, generation: 1 };
-const letter: DeadLetter = {
+const letter: StoredDeadLetter = {
+  sequence: 5,
   id: envelope.id,
   queue: envelope.queue,
   reason: "fatal",
@@ -103,4 +104,22 @@ test("a job that another may have is asked about wherever it is sent to wait, un
   expect(deferred.envelope.sharedSince).toBe(NOW - 4_000);
   const failed = settle(inputOf({ envelope: held, outcome: { kind: "snoozed", delayMs: 1 } }));
   expect(failed.envelope.sharedSince).toBeUndefined();
+});
+
+const buried = { waiting: [], letter };
+const own = { generation: 0, sequence: 9 };
+
+test.each<[string, Partial<JobTrail>, boolean]>([
+  ["of its own end", { records: [record({ ...own, state: "dead" })] }, false],
+  ["of its own end, expired", { records: [record({ ...own, state: "expired" })] }, false],
+  ["beside its own success", { records: [record(own)] }, true],
+  ["beside another message's success", { records: [record({})] }, true],
+  ["beside another message's letter", { records: [record({ state: "dead" })] }, true],
+  ["of a job that has gone on", { records: [record({ ...own, state: "requeued" })] }, true],
+  ["of a job that goes on", { successors: { waiting: [later], letter } }, true],
+])("a letter %s: is it stray?", (_, trail, isStray) => {
+  const end = endOf({ envelope, message, records: [], successors: buried, ...trail });
+  expect(end?.kind).toMatch(/^(settled|ended|overtaken)$/);
+  expect(end).toMatchObject(isStray ? { stray: letter } : {});
+  expect(end !== undefined && "stray" in end).toBe(isStray);
 });

@@ -1,10 +1,11 @@
+import type { StoredDeadLetter } from "../broker/dead-letter-store.ts";
 import type { StoredRecord } from "../broker/history-store.ts";
 import type { Successors } from "../broker/successors.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
-import type { DeadLetter } from "./dead-letter.ts";
 import { isOvertaken } from "./history-order.ts";
 import type { HistoryRecord } from "./history-record.ts";
+import { firstStoredAt, isSameJob } from "./one-end.ts";
 
 /**
  * Why a message that came is not to be run any more.
@@ -13,9 +14,14 @@ import type { HistoryRecord } from "./history-record.ts";
  * `overtaken`: its next generation is there or was; this message is what its holder had no time to ack. `buried`: its letter is there, and no record of it.
  */
 export type JobEnd =
-  | { readonly kind: "settled" | "ended"; readonly record: HistoryRecord }
-  | { readonly kind: "overtaken" }
-  | { readonly kind: "buried"; readonly letter: DeadLetter };
+  | (Stray & { readonly kind: "settled" | "ended"; readonly record: HistoryRecord })
+  | (Stray & { readonly kind: "overtaken" })
+  | { readonly kind: "buried"; readonly letter: StoredDeadLetter };
+
+interface Stray {
+  /** A run buried this message, and another run had ended the job or sent it on. What counts is the other, so the letter is to be removed. */
+  readonly stray?: StoredDeadLetter;
+}
 
 export interface JobTrail {
   readonly envelope: Envelope;
@@ -34,12 +40,14 @@ export interface JobTrail {
  */
 export function endOf(trail: JobTrail): JobEnd | undefined {
   const { envelope, message, records, successors } = trail;
+  const stray = successors.letter === undefined ? {} : { stray: successors.letter };
   const own = records.findLast(({ record }) => isOfMessage(record, envelope, message));
-  if (own !== undefined) return { kind: "settled", record: own.record };
+  if (own !== undefined)
+    return { kind: "settled", record: own.record, ...strayOf(own.record, trail) };
   const later = records.filter((stored) => isOfLife(stored, envelope, message));
   // Of two ends the first counts.
   const end = later.find(({ record }) => record.state !== "requeued");
-  if (end !== undefined) return { kind: "ended", record: end.record };
+  if (end !== undefined) return { kind: "ended", record: end.record, ...stray };
   const overtakes = (generation: number): boolean => generation > envelope.generation;
   if (
     later.some(({ record }) => overtakes(record.generation)) ||
@@ -47,8 +55,19 @@ export function endOf(trail: JobTrail): JobEnd | undefined {
       ({ createdAt, generation }) => createdAt === envelope.createdAt && overtakes(generation),
     )
   )
-    return { kind: "overtaken" };
+    return { kind: "overtaken", ...stray };
   return successors.letter && { kind: "buried", letter: successors.letter };
+}
+
+/** @param record what counts instead of what the message's letter says, where there is one */
+export function strayOf(
+  record: HistoryRecord,
+  { envelope, message, successors: { letter } }: Omit<JobTrail, "records">,
+): { readonly stray?: StoredDeadLetter } {
+  const isOfLetter =
+    (record.state === "dead" || record.state === "expired") &&
+    isOfMessage(record, envelope, message);
+  return letter === undefined || isOfLetter ? {} : { stray: letter };
 }
 
 /** An id may be enqueued anew once the dedupe window has passed, and a queue that is made anew counts from 1: place, generation and time have to agree. */
@@ -78,10 +97,9 @@ function isOfLife(
     // An older version's, which does not say of which enqueue it is.
     return isOvertaken({ queue, generation, sequence: message.sequence }, record);
   }
-  return (
-    record.createdAt === envelope.createdAt &&
-    (record.life ?? 0) === (envelope.life ?? 0) &&
-    (storedAt >= (envelope.sharedSince ?? message.storedAt) ||
-      (record.sequence ?? 0) >= message.sequence)
-  );
+  const since =
+    (record.sequence ?? 0) >= message.sequence
+      ? Number.NEGATIVE_INFINITY
+      : firstStoredAt(envelope, message);
+  return isSameJob({ record, storedAt }, envelope, since);
 }

@@ -192,6 +192,7 @@ describe("over any life of a job", () => {
         lastError: _l,
         notBefore: _n,
         reservedAt: _r,
+        firstStoredAt: _w,
         ...own
       } = next;
       expect(came).toMatchObject(own);

@@ -377,6 +377,7 @@ describe("what a settlement writes down", () => {
       node: "node-a",
       at: NOW,
     };
+    const end = { ...always, firstStoredAt: message.storedAt };
     expect(
       recordOf({
         outcome: { kind: "succeeded", output: { n: 1 } },
@@ -384,7 +385,7 @@ describe("what a settlement writes down", () => {
         durationMs: 30,
       }),
     ).toEqual({
-      ...always,
+      ...end,
       state: "succeeded",
       outcome: "succeeded",
       attempts: 1,
@@ -393,7 +394,7 @@ describe("what a settlement writes down", () => {
       durationMs: 30,
     });
     expect(recordOf({ outcome: { kind: "succeeded" } })).toEqual({
-      ...always,
+      ...end,
       state: "succeeded",
       outcome: "succeeded",
       attempts: 1,
@@ -407,13 +408,30 @@ describe("what a settlement writes down", () => {
       notBefore: NOW + 10_000,
     });
     expect(recordOf({ outcome: { kind: "cancelled", reason: "user left" } })).toEqual({
-      ...always,
+      ...end,
       state: "cancelled",
       outcome: "cancelled",
       attempts: 0,
       reason: "user left",
     });
   });
+});
+
+test("what is published again knows when the first message of its enqueue was stored", () => {
+  const first = settle(inputOf({ outcome: failed })).envelope;
+  expect(first.firstStoredAt).toBe(message.storedAt);
+  const second = settle(
+    inputOf({
+      envelope: first,
+      message: { ...message, storedAt: NOW },
+      outcome: { kind: "succeeded" },
+    }),
+  );
+  expect(second.steps).toContainEqual(
+    expect.objectContaining({
+      record: expect.objectContaining({ firstStoredAt: message.storedAt }) as unknown,
+    }),
+  );
 });
 
 describe("start times", () => {

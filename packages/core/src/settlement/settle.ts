@@ -5,6 +5,7 @@ import type { ExecutionEffect, ExecutionEvent, FinalState } from "../machine/exe
 import { nextTransition } from "../machine/transition-table.ts";
 import { brokenLink, resultNotKept } from "./broken-link.ts";
 import { deadLetterOf, historyRecordOf } from "./kept.ts";
+import { firstStoredAt } from "./one-end.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
 import {
   crashesOf,
@@ -145,6 +146,7 @@ function nextGeneration(
     generation: envelope.generation + 1,
   };
   if (notBefore !== undefined) next.notBefore = notBefore;
+  next.firstStoredAt = firstStoredAt(input.envelope, input.message);
   const reservedAt = placeKept(input);
   if (reservedAt !== undefined) next.reservedAt = reservedAt;
   // Where it ran here, whoever has it still finds this record before it writes another.

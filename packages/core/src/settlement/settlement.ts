@@ -38,6 +38,7 @@ export type SettlementStep =
   | { readonly do: "enqueue"; readonly envelope: Envelope }
   /** `once`: of another job than the one that is settled. Whoever buries it with the same words, over whichever delivery, buries it once. */
   | { readonly do: "bury"; readonly letter: DeadLetter; readonly once?: string }
+  /** An end is refused where another run has recorded one: see `Broker.settle`. */
   | { readonly do: "record"; readonly record: HistoryRecord }
   | { readonly do: "ack" };
 

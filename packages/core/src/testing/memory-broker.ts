@@ -360,7 +360,7 @@ export class MemoryBroker implements Broker {
       case "bury":
         return this.#bury(step.letter, buriedIdOf(delivery.message, step));
       case "record":
-        return this.#server.history.add(step.record);
+        return void this.#server.history.add(step.record);
       case "ack":
         delivery.queue.remove(delivery.hold);
         return this.#letGo(delivery);

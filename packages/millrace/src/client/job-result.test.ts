@@ -18,6 +18,8 @@ class UntoldRecord extends MemoryBroker {
       return Promise.resolve(this.readable ? [RECORD] : []);
     },
     stored: () => Promise.resolve([]),
+    endOf: () => Promise.resolve(undefined),
+    last: () => Promise.resolve(undefined),
     recent: () => Promise.resolve([]),
     tail: () => Promise.resolve([]),
     follow: () => Promise.resolve({ stop: () => Promise.resolve() }),

@@ -7,6 +7,7 @@ import {
   type JobEnd,
   type Outcome,
   type RunningJob,
+  type StoredDeadLetter,
 } from "@millrace/core";
 import type { Entrant, Gate } from "../gates/gate.ts";
 import { Passes } from "../gates/passes.ts";
@@ -65,6 +66,7 @@ export class Arrival {
   #pause: Pause | undefined;
   #definition: AnyJob | undefined;
   #recorded: Pick<HistoryRecord, "state"> | undefined;
+  #stray: StoredDeadLetter | undefined;
   #onTrial = false;
   #sharedSince: number | undefined;
   #passes: Passes | undefined;
@@ -84,6 +86,11 @@ export class Arrival {
   /** Of a recalled job: where it is, by an earlier holder's record or by what it published. */
   get recorded(): Pick<HistoryRecord, "state"> | undefined {
     return this.#recorded;
+  }
+
+  /** Of a recalled job: the letter that it was buried as, which does not count. */
+  get stray(): StoredDeadLetter | undefined {
+    return this.#stray;
   }
 
   /** Another node may have it, or have had it, so that whether it was over had to be asked: since when, by the broker's clock. */
@@ -194,8 +201,9 @@ export class Arrival {
   }
 
   #endAs(end: JobEnd): void {
-    const { outcome, recorded } = outcomeOfEnd(end);
+    const { outcome, recorded, stray } = outcomeOfEnd(end);
     this.#recorded = recorded;
+    this.#stray = stray;
     this.#refuse(outcome);
   }
 

@@ -12,6 +12,7 @@ import type {
   ThreadLease,
 } from "@millrace/core";
 import type { AttemptOptions } from "./attempt.ts";
+import { isKnownChild } from "./known-child.ts";
 import { Offspring } from "./offspring.ts";
 
 /** What a handler is given. Getters, so that a job that needs no signal and no log pays for neither. */
@@ -91,17 +92,26 @@ export class AttemptContext implements ExecutionContext {
 
   /** What a handler in a thread has made there, to be sent from here. */
   async send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
-    const { parent } = this.#origin;
+    const origin = this.#origin;
+    const { parent } = origin;
     const producer = this.#open();
     const own = jobs.map((job) => ({ ...job, envelope: { ...job.envelope, parent } }));
-    const send = (): Promise<readonly EnqueueItemResult[]> => producer.send(own);
+    const send = (): Promise<readonly EnqueueItemResult[]> => producer.send(own, origin);
     // What comes from a thread comes in nobody's context.
     return this.#keptAll(await (this.trace === undefined ? send() : this.trace.run(send)));
   }
 
   /** The place for headers of this job's context that its children are to have. */
   get #origin(): JobOrigin {
-    return { parent: { id: this.job.id, queue: this.job.queue } };
+    const { host, mayBeRepeated } = this.#options;
+    const parent = { id: this.job.id, queue: this.job.queue };
+    return mayBeRepeated
+      ? {
+          parent,
+          hasEnqueued: (child) =>
+            isKnownChild({ history: host.broker.history, clock: host.clock }, child, this.job),
+        }
+      : { parent };
   }
 
   /** A handler that lost its job to another holder must not go on multiplying it. */

@@ -33,6 +33,8 @@ export interface AttemptOptions {
   readonly job: AnyJob;
   /** For the handler. */
   readonly token: number;
+  /** An earlier attempt, or this one on another node, may have done what it does. */
+  readonly mayBeRepeated: boolean;
   /** Of the delivery. */
   readonly lease: Lease;
   readonly abort: AbortSwitch;

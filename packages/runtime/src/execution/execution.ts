@@ -52,6 +52,8 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   /** Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes no slot. */
   readonly #onYield: ((execution: Execution) => void) | undefined;
   readonly #abort: AbortSwitch;
+  /** Epoch milliseconds. Its token is of then: a server that was killed meanwhile hands the same message to another, and both may begin in one moment. */
+  readonly #cameAt: number;
   #phase: Phase = "arriving";
   /** Set before the start, where the job is only to be handed back. */
   #declined = false;
@@ -81,6 +83,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   ) {
     this.#host = host;
     this.#delivery = delivery;
+    this.#cameAt = host.clock.now();
     this.#abort = new AbortSwitch(delivery.lease);
     this.#onEnd = onEnd;
     this.#onYield = onYield;
@@ -223,7 +226,17 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
 
   #token({ generation, createdAt }: Envelope): number {
     const { deliveryCount } = this.#delivery;
-    return fencingToken({ generation, deliveryCount, ageMs: this.#host.clock.now() - createdAt });
+    return fencingToken({ generation, deliveryCount, ageMs: this.#cameAt - createdAt });
+  }
+
+  #mayBeRepeated({ generation, sharedSince }: Envelope): boolean {
+    const { deliveryCount, message } = this.#delivery;
+    return (
+      generation > 0 ||
+      deliveryCount > 1 ||
+      sharedSince !== undefined ||
+      this.#host.recentEnds.reachesBack(message)
+    );
   }
 
   arrivalAdmitted(job: AnyJob): void {
@@ -234,6 +247,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       envelope,
       job,
       token: this.#arrival?.passes?.token ?? this.#token(envelope),
+      mayBeRepeated: this.#mayBeRepeated(envelope),
       lease: this.#delivery.lease,
       abort: this.#abort,
       listener: this,
@@ -338,6 +352,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       delivery: this.#delivery,
       input,
       recorded: this.#arrival?.recorded,
+      stray: this.#arrival?.stray,
       trace: this.#trace,
       progress: this.#progress,
       passes: this.#arrival?.passes,

@@ -7,6 +7,7 @@ import {
   type JobEnd,
   type Outcome,
   type QueueMessage,
+  type StoredDeadLetter,
 } from "@millrace/core";
 
 /**
@@ -28,16 +29,17 @@ export async function lookForEnd(
 export function outcomeOfEnd(end: JobEnd): {
   readonly outcome: Outcome;
   readonly recorded: Pick<HistoryRecord, "state"> | undefined;
+  readonly stray?: StoredDeadLetter | undefined;
 } {
   switch (end.kind) {
     case "buried":
       return { outcome: buriedAs(end.letter), recorded: undefined };
     case "overtaken":
       // What the next generation is to do, the end of its own message will.
-      return { outcome: { kind: "recalled" }, recorded: { state: "requeued" } };
+      return { outcome: { kind: "recalled" }, recorded: { state: "requeued" }, stray: end.stray };
     case "settled":
     case "ended":
-      return { outcome: { kind: "recalled" }, recorded: end.record };
+      return { outcome: { kind: "recalled" }, recorded: end.record, stray: end.stray };
   }
 }
 

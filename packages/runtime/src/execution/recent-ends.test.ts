@@ -1,5 +1,5 @@
 import { type BrokerStatus, type StoredRecord } from "@millrace/core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { RecentEnds } from "./recent-ends.ts";
 
 const STORED_AT = 1_000;
@@ -27,6 +27,8 @@ const BEFORE = { storedAt: STORED_AT - 1 };
 
 /** Reads of the history in the test's hands. */
 function server() {
+  /** How far back each was asked for. */
+  const asked: number[] = [];
   const reads: PromiseWithResolvers<readonly StoredRecord[]>[] = [];
   const listeners = new Set<(status: BrokerStatus) => void>();
   const timers: (() => void)[] = [];
@@ -41,12 +43,14 @@ function server() {
   const ends = new RecentEnds(
     {
       history: {
-        tail: () => {
+        tail: ({ withinMs }) => {
+          asked.push(withinMs);
           const read = Promise.withResolvers<readonly StoredRecord[]>();
           reads.push(read);
           return read.promise;
         },
       },
+      serverNow: async () => STORED_AT + clock.now,
       onStatus: (listener) => {
         listeners.add(listener);
         return () => void listeners.delete(listener);
@@ -60,12 +64,12 @@ function server() {
     timers,
     clock,
     reads,
+    asked,
     listeners,
-    reconnect: () => {
-      for (const listener of listeners) {
-        listener("disconnected");
-        listener("connected");
-      }
+    reconnect: (afterMs = 0) => {
+      for (const listener of listeners) listener("disconnected");
+      clock.now += afterMs;
+      for (const listener of listeners) listener("connected");
     },
   };
 }
@@ -110,9 +114,7 @@ test("a reconnect while it reads: what was read is not enough", async () => {
   const concerns = ends.concerns(job("a"), BEFORE);
   reconnect();
   reads[1]?.resolve([]);
-  await Promise.resolve();
-  await Promise.resolve();
-  expect(reads).toHaveLength(3);
+  await vi.waitFor(() => expect(reads).toHaveLength(3));
   reads[2]?.resolve([ended("a")]);
   expect(await concerns).toBe(true);
 });
@@ -164,4 +166,22 @@ test("a timer notices a standstill as well, and a short one is none", async () =
   timers.pop()?.();
   expect(ends.mayConcern(job("a"))).toBe(true);
   expect(timers).toHaveLength(1);
+});
+
+test("what is read reaches back to before the line was lost, however much was recorded since", async () => {
+  const { asked, reads, reconnect } = await opened();
+  const [usual = 0] = asked;
+  reconnect(5_000);
+  reads[1]?.resolve([]);
+  await vi.waitFor(() => expect(asked).toEqual([usual, usual + 5_000]));
+});
+
+test("what was stored before an outage may have been handed out before it", async () => {
+  const { ends, reads, reconnect } = await opened();
+  const storedAt = STORED_AT + 500;
+  expect(ends.reachesBack({ storedAt })).toBe(false);
+  reconnect(1_000);
+  reads[1]?.resolve([]);
+  await vi.waitFor(() => expect(ends.reachesBack({ storedAt })).toBe(true));
+  expect(ends.reachesBack({ storedAt: STORED_AT + 1_001 })).toBe(false);
 });

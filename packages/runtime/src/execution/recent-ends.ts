@@ -16,7 +16,9 @@ const MOST = 20_000;
 /** A queue may be paused meanwhile, or a lane may have to wait for its turn. */
 const REMEMBERED_MS = 10 * 60_000;
 
-type EndsBroker = Pick<Broker, "onStatus"> & { readonly history: Pick<HistoryStore, "tail"> };
+type EndsBroker = Pick<Broker, "onStatus" | "serverNow"> & {
+  readonly history: Pick<HistoryStore, "tail">;
+};
 
 /**
  * Which jobs were settled right before the server was last gone. A server that is killed forgets its latest deliveries, and their acks with them: it delivers
@@ -33,6 +35,11 @@ export class RecentEnds {
   /** The process stood still, and what lay in its socket may still be to come: an answer that comes later comes behind it. */
   #stoodStill = false;
   #forgetAtMs = 0;
+  /** When the line was first lost since the end was read, by the monotonic clock, and how often it was lost. */
+  #lostAtMs: number | undefined;
+  #losses = 0;
+  /** What was stored before then, by the server's clock, it may have handed out before an outage and have forgotten that. */
+  #outageBefore = 0;
 
   /** @param leaseMs after a standstill of half of it a job that comes may have been another node's meanwhile */
   constructor(broker: EndsBroker, clock: Pick<Clock, "monotonic" | "setTimer">, leaseMs: number) {
@@ -45,10 +52,19 @@ export class RecentEnds {
   }
 
   async open(): Promise<Stoppable> {
-    const known = await this.#known.open(this.#broker);
+    const unwatch = this.#broker.onStatus((status) => {
+      if (status !== "disconnected") return;
+      this.#losses += 1;
+      this.#lostAtMs ??= this.#clock.monotonic();
+    });
+    const known = await this.#known.open(this.#broker).catch((error: unknown) => {
+      unwatch();
+      throw error;
+    });
     const watch = this.#standstill.open();
     return {
       stop: async () => {
+        unwatch();
         await watch.stop();
         await known.stop();
       },
@@ -74,11 +90,22 @@ export class RecentEnds {
     return settledAt !== undefined && storedAt <= settledAt;
   }
 
+  /** Whether the server may have handed a message out before that it hands out for the first time. */
+  reachesBack({ storedAt }: Pick<QueueMessage, "storedAt">): boolean {
+    return storedAt <= this.#outageBefore;
+  }
+
   async #read(): Promise<void> {
-    const records = await this.#broker.history.tail({ withinMs: WITHIN_MS, limit: MOST });
+    const losses = this.#losses;
+    const now = this.#clock.monotonic();
+    // Back from the newest record, which others may have written since the server is back.
+    const withinMs = WITHIN_MS + now - (this.#lostAtMs ?? now);
+    const records = await this.#broker.history.tail({ withinMs, limit: MOST });
+    this.#outageBefore = await this.#broker.serverNow();
     this.#forgetAtMs = this.#clock.monotonic() + REMEMBERED_MS;
     for (const stored of records) this.#note(stored);
     this.#stoodStill = false;
+    if (losses === this.#losses) this.#lostAtMs = undefined;
   }
 
   /** Those of the outage before are kept as well, within the same limit: the oldest go. */

@@ -105,9 +105,7 @@ function waiting(
     notBefore,
     steps: settlement.steps.map((other) => {
       if (other === step) return { do: "requeue", envelope };
-      return other.do === "record"
-        ? { do: "record", record: { ...other.record, notBefore } }
-        : other;
+      return other.do === "record" ? { ...other, record: { ...other.record, notBefore } } : other;
     }),
   };
 }
@@ -152,7 +150,7 @@ function withoutOutput(
   )
     ? "too-large"
     : "unserializable";
-  return replaced(settlement, step, [{ do: "record", record: { ...record, outputDropped } }]);
+  return replaced(settlement, step, [{ ...step, record: { ...record, outputDropped } }]);
 }
 
 /** It grew while it was counted, and does not fit into its queue any more. */

@@ -2,12 +2,18 @@ import {
   type AttemptTrace,
   type Delivery,
   type FinalState,
+  firstStoredAt,
   type HistoryRecord,
+  MillraceError,
+  type Outcome,
   recordError,
   settle,
   type Settlement,
   type SettlementInput,
   type SettlementStep,
+  type StoredDeadLetter,
+  type StoredRecord,
+  strayOf,
 } from "@millrace/core";
 import { completion } from "./completion.ts";
 import type { Passes } from "../gates/passes.ts";
@@ -34,6 +40,8 @@ export interface Estate {
   readonly input: SettlementInput;
   /** Of a recalled job: what an earlier holder had recorded before it could ack. */
   readonly recorded: Pick<HistoryRecord, "state"> | undefined;
+  /** Of a recalled job: the letter that it was buried as, which does not count. */
+  readonly stray: StoredDeadLetter | undefined;
   /** Of an attempt that is traced; its end is told here. */
   readonly trace: AttemptTrace | undefined;
   /** Where the handler has reported its progress. */
@@ -64,10 +72,13 @@ export class Settling {
   #pause: Pause | undefined;
   #abandoned = false;
   #recorded: Estate["recorded"];
+  #stray: Estate["stray"];
   /** Whether it was over before it is settled here. */
   #asked = false;
   /** Of a recalled job: it is known what is left to be done. */
   #completed = false;
+  /** The broker has an end of it that this run has not recorded. */
+  #isContested = false;
   /** It has failed for so long that hooks which can be spared no longer keep it. */
   #sparing = false;
 
@@ -75,6 +86,7 @@ export class Settling {
     this.#estate = estate;
     this.#input = estate.input;
     this.#recorded = estate.recorded;
+    this.#stray = estate.stray;
     this.#settlement = settlement;
   }
 
@@ -88,13 +100,19 @@ export class Settling {
       // With a lost lease there is nothing to carry out and nothing to let go.
       if (this.#settlement.steps.length === 0) break;
       try {
-        if (this.#mustAsk) await this.#yieldToEnd();
+        if (this.#isContested) await this.#yieldToRival();
+        else if (this.#mustAsk) await this.#yieldToEnd();
+        else if (this.#buries) await this.#lookBeforeBurying();
         if (this.#settlement.state === "recalled" && !this.#completed) await this.#complete();
         const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
         if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
         else await this.#withHooks(hooks);
         break;
       } catch (error) {
+        if (MillraceError.is(error, "already-ended")) {
+          this.#isContested = true;
+          continue;
+        }
         const other = this.#remedy(error);
         if (other !== undefined) this.#settlement = trace?.settling(input, other) ?? other;
         else await this.#troubled(error, tries);
@@ -129,21 +147,64 @@ export class Settling {
     );
   }
 
+  get #buries(): boolean {
+    return !this.#asked && this.#settlement.steps.some((step) => step.do === "bury");
+  }
+
+  /** A letter is there before the record that may be refused: so it is looked at first whether another run has ended the job. */
+  async #lookBeforeBurying(): Promise<void> {
+    const end = await this.#endElsewhere();
+    this.#asked = true;
+    if (end !== undefined) await this.#yieldTo(end.record);
+  }
+
+  /** The broker refused this run's end for another's. */
+  async #yieldToRival(): Promise<void> {
+    const end = await this.#endElsewhere();
+    if (end !== undefined) await this.#yieldTo(end.record);
+    this.#isContested = false;
+  }
+
+  #endElsewhere(): Promise<StoredRecord | undefined> {
+    const { host, delivery } = this.#estate;
+    const { envelope } = this.#input;
+    return host.broker.history.endOf({
+      ...envelope,
+      firstStoredAt: firstStoredAt(envelope, delivery.message),
+    });
+  }
+
+  /** The end that counts is another run's: what is left to do here follows from that one. */
+  async #yieldTo(record: HistoryRecord): Promise<void> {
+    const { host, delivery, input } = this.#estate;
+    const { message } = delivery;
+    const successors = await host.broker.successors(input.envelope, message);
+    this.#recorded = record;
+    this.#stray = strayOf(record, { envelope: input.envelope, message, successors }).stray;
+    this.#recall({ kind: "recalled" });
+  }
+
+  #recall(outcome: Outcome): void {
+    this.#input = { ...this.#estate.input, from: "queued", outcome };
+    this.#settlement = settle(this.#input);
+  }
+
   /** Whether another node has settled the job while it ran or waited here. Then that counts, and no second end is written beside it. */
   async #yieldToEnd(): Promise<void> {
     const { host, delivery, input } = this.#estate;
     const end = await lookForEnd(host.broker, input.envelope, delivery.message);
     this.#asked = true;
     if (end === undefined) return;
-    const { outcome, recorded } = outcomeOfEnd(end);
+    const { outcome, recorded, stray } = outcomeOfEnd(end);
     this.#recorded = recorded;
-    this.#input = { ...input, from: "queued", outcome };
-    this.#settlement = settle(this.#input);
+    this.#stray = stray;
+    this.#recall(outcome);
   }
 
-  /** What an earlier holder may have left undone behind its record. */
+  /** What an earlier holder may have left undone behind its record, and what a run whose end does not count has left behind. */
   async #complete(): Promise<void> {
     const { host } = this.#estate;
+    if (this.#stray !== undefined) await host.broker.deadLetters.remove(this.#stray.sequence);
     this.#input = await completion(host.broker, this.#input, this.#recorded);
     this.#settlement = settle(this.#input);
     this.#completed = true;

@@ -7,5 +7,5 @@ shift 3
 for header; do set -- "$@" --header "$header"; shift; done
 nats publish --jetstream --no-templates --header "Nats-Msg-Id:$id" "$@" "millrace.jobs.$queue" "$job"
 
-# How it ended is the last word of the newest history subject; the record itself is msgpack.
-# nats stream get millrace-history --last-for "millrace.history.QUEUE.ID.*"
+# How it ended is in the header Millrace-State of its end; the record itself is msgpack.
+# nats stream get millrace-history --last-for "millrace.history.QUEUE.ID.ended"

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
-import { type ConformanceCase, conformanceCase, type Scene } from "./scene.ts";
+import { type ConformanceCase, conformanceCase, rejectsWith, type Scene } from "./scene.ts";
 
 /** Gives a function that writes records over one delivery, which stays unsettled. */
 async function writer(
@@ -46,6 +46,43 @@ export const historyCases: readonly ConformanceCase[] = [
         [],
       );
       assert.deepEqual(await scene.broker.history.read({ id: "unknown-to-all" }), []);
+    },
+  ),
+
+  conformanceCase(
+    "history: of the ends of one job the first is stored, and who records another is told",
+    async (scene) => {
+      await scene.ensure({ dedupeWindowMs: 1_000 });
+      const write = await writer(scene);
+      const job = scene.job();
+      const enqueue = { createdAt: job.createdAt, firstStoredAt: scene.harness.now() };
+      const first = scene.record(job, enqueue);
+      const requeued = { state: "requeued", outcome: "failed" } as const;
+      const dead = { state: "dead", outcome: "failed", reason: "fatal", generation: 1 } as const;
+      await write(scene.record(job, { createdAt: job.createdAt, ...requeued }));
+      assert.equal(await scene.broker.history.endOf({ ...job, ...enqueue }), undefined);
+      await write(first);
+      await write(first);
+      await rejectsWith("already-ended", write(scene.record(job, { ...enqueue, ...dead })));
+      await rejectsWith("already-ended", write({ ...first, node: "another" }));
+      // What came within the dedupe window is a duplicate, whatever its time of creation.
+      const soon = { createdAt: 5, firstStoredAt: enqueue.firstStoredAt + 999 };
+      await rejectsWith("already-ended", write(scene.record(job, soon)));
+      assert.deepEqual((await scene.broker.history.endOf({ ...job, ...soon }))?.record, first);
+      const last = await scene.broker.history.last(job, "requeued");
+      assert.equal(last?.record.state, "requeued");
+      const later = [
+        { ...enqueue, life: 1 },
+        { createdAt: 5, firstStoredAt: enqueue.firstStoredAt + 2_000 },
+        // What was stored before the job came was another's, although its time of creation is the same.
+        { createdAt: 5, firstStoredAt: enqueue.firstStoredAt + 3_600_000 },
+      ].map((more) => scene.record(job, more));
+      for (const record of later) await write(record);
+      const stored = await scene.broker.history.stored({ id: job.id, queue: scene.queue });
+      assert.deepEqual(
+        stored.map(({ record }) => record).filter(({ state }) => state !== "requeued"),
+        [first, ...later],
+      );
     },
   ),
 

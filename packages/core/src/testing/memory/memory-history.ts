@@ -4,9 +4,11 @@ import type {
   StoredRecord,
   TailQuery,
 } from "../../broker/history-store.ts";
+import type { JobRef } from "../../envelope/envelope.ts";
 import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
 import { inOrderOfMessages, outranks } from "../../settlement/history-order.ts";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
+import { alreadyEnded, type EnqueueRef, isItsEnd } from "../../settlement/one-end.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 
@@ -29,32 +31,62 @@ interface Follower {
 export class HistoryTape {
   readonly #limit: number;
   readonly #clock: Clock;
+  readonly #windowOf: (queue: string) => number;
   readonly #lines: Line[] = [];
   readonly #followers = new Set<Follower>();
+  /** The last end and the last requeue of each id. */
+  readonly #newest = new Map<string, Line>();
 
-  constructor(limit: number, clock: Clock) {
+  /** @param windowOf a queue's dedupe window, milliseconds */
+  constructor(limit: number, clock: Clock, windowOf: (queue: string) => number) {
     this.#limit = limit;
     this.#clock = clock;
+    this.#windowOf = windowOf;
   }
 
-  /** @throws MillraceError `unserializable-payload` */
-  add(record: HistoryRecord): void {
+  /**
+   * @returns false where this very end is there already
+   * @throws MillraceError `unserializable-payload`, `already-ended`
+   */
+  add(record: HistoryRecord): boolean {
     const line: Line = {
       id: record.id,
       queue: record.queue,
       storedAt: this.#clock.now(),
       bytes: encodeMsgpack(record),
     };
+    if (this.#hasEnd(record, line)) return false;
+    const kind = record.state === "requeued" ? "requeued" : "ended";
+    this.#newest.set(`${record.queue} ${record.id} ${kind}`, line);
     this.#lines.push(line);
     if (this.#lines.length > this.#limit) this.#lines.shift();
     for (const follower of [...this.#followers])
       if (fits(line, follower.query)) follower.notify(line.bytes);
+    return true;
+  }
+
+  #hasEnd(record: HistoryRecord, line: Line): boolean {
+    if (record.state === "requeued" || record.firstStoredAt === undefined) return false;
+    const last = this.#newest.get(`${record.queue} ${record.id} ended`);
+    if (last !== undefined && Buffer.compare(last.bytes, line.bytes) === 0) return true;
+    if (this.endOf(record) !== undefined) throw alreadyEnded(record);
+    return false;
+  }
+
+  endOf(job: EnqueueRef): StoredRecord | undefined {
+    const end = this.last(job, "ended");
+    return end !== undefined && isItsEnd(end, job, this.#windowOf(job.queue)) ? end : undefined;
   }
 
   stored(query: HistoryQuery): readonly StoredRecord[] {
     return this.#lines
       .filter((line) => fits(line, query))
       .map(({ bytes, storedAt }) => ({ record: decode(bytes), storedAt }));
+  }
+
+  last({ queue, id }: JobRef, kind: "ended" | "requeued"): StoredRecord | undefined {
+    const line = this.#newest.get(`${queue} ${id} ${kind}`);
+    return line && { record: decode(line.bytes), storedAt: line.storedAt };
   }
 
   read(query: HistoryQuery): readonly HistoryRecord[] {
@@ -121,6 +153,16 @@ export class MemoryHistory implements HistoryStore {
   async stored(query: HistoryQuery): Promise<readonly StoredRecord[]> {
     this.#connection.reach();
     return this.#tape.stored(query);
+  }
+
+  async endOf(job: EnqueueRef): Promise<StoredRecord | undefined> {
+    this.#connection.reach();
+    return this.#tape.endOf(job);
+  }
+
+  async last(job: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined> {
+    this.#connection.reach();
+    return this.#tape.last(job, kind);
   }
 
   async recent(options: {

@@ -59,6 +59,10 @@ export class MemoryQueue {
     this.#settings = { ...this.#settings, ...settings };
   }
 
+  get dedupeWindowMs(): number {
+    return this.#settings.dedupeWindowMs ?? DEFAULT_DEDUPE_WINDOW_MS;
+  }
+
   /** @throws MillraceError `queue-closed` to producers, `queue-full` */
   publish(publication: Publication): { readonly sequence: number; readonly duplicate: boolean } {
     const { messageId, ...rest } = publication;
@@ -72,8 +76,7 @@ export class MemoryQueue {
     this.#bytes += bytes;
     this.#seen.set(messageId, {
       sequence,
-      forgetAtMs:
-        this.#clock.monotonic() + (this.#settings.dedupeWindowMs ?? DEFAULT_DEDUPE_WINDOW_MS),
+      forgetAtMs: this.#clock.monotonic() + this.dedupeWindowMs,
     });
     this.#laneOf(rest).push({
       message: { ...rest, queue: this.name, sequence, storedAt: this.#clock.now() },

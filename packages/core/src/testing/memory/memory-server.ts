@@ -37,7 +37,11 @@ export class MemoryServer {
 
   constructor(clock: Clock) {
     this.clock = clock;
-    this.history = new HistoryTape(HISTORY_LIMIT, clock);
+    this.history = new HistoryTape(
+      HISTORY_LIMIT,
+      clock,
+      (queue) => this.queues.get(queue)?.dedupeWindowMs ?? 0,
+    );
     this.locks = new LockTable(clock);
     this.delayed = new MemoryDelayed(
       clock,

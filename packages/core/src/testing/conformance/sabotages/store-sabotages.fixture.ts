@@ -257,6 +257,8 @@ function spoiltHistory({ history }: Broker, spoilt: Partial<HistoryStore>): Hist
   return {
     read: (query) => history.read(query),
     stored: (query) => history.stored(query),
+    endOf: (job) => history.endOf(job),
+    last: (job, kind) => history.last(job, kind),
     recent: (options) => history.recent(options),
     tail: (options) => history.tail(options),
     follow: (query, listener) => history.follow(query, listener),

@@ -1,0 +1,42 @@
+import { millis } from "@nats-io/nats-core";
+import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { machineOf } from "../machine/machine.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+
+/** A queue's dedupe window is an operator's setting that seldom changes. */
+const BELIEVED_MS = 60_000;
+
+/** How long each queue remembers message ids. */
+export class DedupeWindows {
+  readonly #server: ServerAccess;
+  readonly #known = new Map<string, { readonly ms: Promise<number>; readonly untilMs: number }>();
+
+  constructor(server: ServerAccess) {
+    this.#server = server;
+  }
+
+  /** Asked once for all who ask together. @returns milliseconds; for ever where there is no such queue */
+  of(queue: string): Promise<number> {
+    const known = this.#known.get(queue);
+    const now = machineOf(this.#server.nc).clock.monotonic();
+    if (known !== undefined && now < known.untilMs) return known.ms;
+    const ms = this.#ask(queue);
+    this.#known.set(queue, { ms, untilMs: now + BELIEVED_MS });
+    // A failure is not kept: the next call tries again.
+    ms.catch(() => this.#known.delete(queue));
+    return ms;
+  }
+
+  #ask(queue: string): Promise<number> {
+    const { jsm, names } = this.#server;
+    return request(`look at the queue ${queue}`, async () => {
+      try {
+        const { config } = await jsm.streams.info(names.queueStream(queue));
+        return millis(config.duplicate_window);
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return Number.POSITIVE_INFINITY;
+        throw error;
+      }
+    });
+  }
+}

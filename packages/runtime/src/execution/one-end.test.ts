@@ -1,0 +1,71 @@
+import { defineJob, type HistoryRecord } from "@millrace/core";
+import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { expect, test } from "vitest";
+import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+
+/** A job that runs until it is told how to end, while another run of it, on a node that the server forgot, records an end. */
+async function runningTwice() {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const release = gate<unknown>();
+  const job = defineJob({ name: "t.job", queue: QUEUE, timeout: "1h", retry: "none" }).handler(
+    () => release.promise,
+  );
+  const node = await simulatedNode({ jobs: [job], clock, server });
+  const createdAt = clock.now();
+  await node.enqueue("t.job");
+  const endElsewhere = (more: Partial<HistoryRecord> = {}): void =>
+    void server.history.add({
+      id: "a",
+      name: "t.job",
+      queue: QUEUE,
+      state: "succeeded",
+      outcome: "succeeded",
+      attempts: 1,
+      generation: 0,
+      sequence: 1,
+      createdAt,
+      node: "n2",
+      at: clock.now(),
+      output: "theirs",
+      ...more,
+    });
+  const left = async () => ({
+    ends: (await node.history()).map(({ state, node: by }) => `${state} by ${by}`),
+    letters: (await node.broker.deadLetters.list()).length,
+    unsettled: (await node.broker.queues.snapshot(QUEUE)).running,
+  });
+  return { ...node, release, endElsewhere, left };
+}
+
+test("another run's success is on record: this one's is not written beside it, and the message is acked", async () => {
+  const { clock, release, endElsewhere, left, said } = await runningTwice();
+  endElsewhere();
+  release.open("ours");
+  await clock.advance("1s");
+  expect(await left()).toEqual({ ends: ["succeeded by n2"], letters: 0, unsettled: 0 });
+  expect(said.at(-1)).toBe("settled a recalled succeeded");
+});
+
+test("another run's success is on record: this one fails, and takes its letter back", async () => {
+  const { clock, release, endElsewhere, left } = await runningTwice();
+  endElsewhere();
+  release.fail(new Error("charged already"));
+  await clock.advance("1s");
+  expect(await left()).toEqual({ ends: ["succeeded by n2"], letters: 0, unsettled: 0 });
+});
+
+test("an earlier job of the same id and time of creation, which ended before this one came, keeps nothing from it", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => "done");
+  const node = await simulatedNode({ jobs: [job], clock, server });
+  await node.broker.queues.ensure(QUEUE, { dedupeWindowMs: 1_000 });
+  for (let count = 0; count < 2; count += 1) {
+    await node.enqueue("t.job", count, { createdAt: 5 });
+    await clock.advance("2s");
+  }
+  const ends = server.history.stored({ id: "a", queue: QUEUE });
+  expect(ends.map(({ record }) => record.sequence)).toEqual([1, 2]);
+  expect(await node.broker.queues.snapshot(QUEUE)).toMatchObject({ running: 0, waiting: 0 });
+});
