@@ -125,7 +125,8 @@ describeEachServer("12: the leader of the schedules", (server) => {
       for (const name of ["skip", "once", "some"])
         await a.heard("fired", ({ schedule }) => schedule === name);
       await a.kill();
-      expect(await fleet.late()).toEqual({ skip: 0, once: 0, some: 0 });
+      // On a busy machine the first tick of all may be late, too.
+      const before = await fleet.counted("late");
       const diedAt = Date.now();
       const outageMs = lateAfterMs + 5_000;
       await eventually(() => Date.now() - diedAt >= outageMs, {
@@ -133,15 +134,16 @@ describeEachServer("12: the leader of the schedules", (server) => {
         describe: `${outageMs / 1_000} slots have passed`,
       });
       const b = await fleet.node();
-      const skipped = new Map<string, number>();
       for (const name of ["skip", "once", "some"]) {
-        const said = await b.heard("skipped", ({ schedule }) => schedule === name);
-        skipped.set(name, said.count);
+        const { count } = await b.heard("skipped", ({ schedule }) => schedule === name);
+        expect(count).toBeGreaterThan(0);
         await b.heard("fired", ({ schedule, lateMs }) => schedule === name && lateMs < 1_000);
       }
       const records = await fleet.finish();
-      expect(await fleet.late()).toEqual({ skip: 0, once: 1, some: 3 });
-      for (const [name, count] of skipped) {
+      const late = await fleet.counted("late");
+      const more = Object.entries(late).map(([name, count]) => [name, count - (before[name] ?? 0)]);
+      expect(Object.fromEntries(more)).toEqual({ skip: 0, once: 1, some: 3 });
+      for (const [name, count] of Object.entries(await fleet.counted("skipped"))) {
         const slots = slotsOf(records, name);
         const all = ((slots.at(-1) ?? 0) - (slots[0] ?? 0)) / 1_000 + 1;
         expect([name, all - slots.length]).toEqual([name, count]);

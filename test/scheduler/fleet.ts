@@ -117,10 +117,10 @@ export class Fleet {
     }
   }
 
-  /** How many slots of each schedule were enqueued late. */
-  async late(): Promise<Readonly<Record<string, number>>> {
+  /** How many slots of each schedule were enqueued late, or left out. */
+  async counted(what: "late" | "skipped"): Promise<Readonly<Record<string, number>>> {
     const schedules = await this.client.cron.list();
-    return Object.fromEntries(schedules.map(({ name, state }) => [name, state.late]));
+    return Object.fromEntries(schedules.map(({ name, state }) => [name, state[what]]));
   }
 
   /** Pauses everything, lets all jobs end, and reads what happened, past the product's own reader. */
