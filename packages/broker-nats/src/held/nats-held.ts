@@ -15,6 +15,7 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
 import { headersOf, nextMessage } from "../store/next-message.ts";
+import { removeMessage } from "../store/remove-message.ts";
 import { readStream, type StreamMessage } from "../store/read-stream.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
@@ -25,11 +26,6 @@ import { laneOf, wokenMessage } from "./held-message.ts";
 const DEFAULT_LIMIT = 100;
 /** Moved side by side. */
 const BATCH = 256;
-/**
- * Of one that is gone already, 2.10 and 2.15 say that its sequence is not found where it lies among others (10043), and where it lies before the
- * stream's first only that the deletion failed, and why in words (10057).
- */
-const MAY_BE_GONE: ReadonlySet<number | undefined> = new Set([10043, 10057]);
 /** Of the window: for so long a job's id is surely remembered, although clocks differ and a hold takes its time. */
 const SURELY = 0.5;
 
@@ -154,19 +150,10 @@ export class NatsHeld implements HeldStore {
       // Of one that was sent again the first copy may be the one that is there, and then the pass is in it.
       mine = !duplicate || attempts > 1;
     }
-    await request(`let a held job into the queue ${queue}`, async () => {
-      try {
-        await jsm.streams.deleteMessage(names.heldStream, held.sequence, false);
-      } catch (error) {
-        if (!MAY_BE_GONE.has(apiCode(error)) || (await this.#isThere(held.sequence))) throw error;
-      }
-    });
+    await request(`let a held job into the queue ${queue}`, () =>
+      removeMessage(jsm, names.heldStream, held.sequence),
+    );
     return mine;
-  }
-
-  async #isThere(sequence: number): Promise<boolean> {
-    const { jsm, names } = this.#server;
-    return (await jsm.streams.getMessage(names.heldStream, { seq: sequence })) !== null;
   }
 
   /**
