@@ -1,4 +1,11 @@
-import { type Msg, type NatsConnection, RequestError, TimeoutError } from "@nats-io/nats-core";
+import {
+  type Msg,
+  type NatsConnection,
+  RequestError,
+  type Status,
+  TimeoutError,
+} from "@nats-io/nats-core";
+import { QueuedIteratorImpl } from "@nats-io/nats-core/internal";
 import { expect, test, vi } from "vitest";
 import { patientConnection } from "./patient-connection.ts";
 
@@ -19,8 +26,15 @@ function connection(answers: readonly (Msg | Error)[], cluster: string | undefin
     if (next instanceof Error) throw next;
     return next as Msg;
   });
-  const nc = { info: { cluster }, request: answer, flush: answer, isClosed: () => false };
-  return { nc: nc as unknown as NatsConnection, answer };
+  const said = new QueuedIteratorImpl<Status>();
+  const nc = {
+    info: { cluster },
+    request: answer,
+    flush: answer,
+    isClosed: () => false,
+    status: () => said,
+  };
+  return { nc: nc as unknown as NatsConnection, answer, said };
 }
 
 test.each([10004, 10005, 10006, 10008, 10009, 10118, 10119])(
@@ -80,3 +94,24 @@ test("a flush that a reconnect cuts short is made again; what else fails is not"
   await expect(patientConnection(broken.nc, SOON).flush()).rejects.toThrow("no");
   expect(broken.answer).toHaveBeenCalledTimes(1);
 });
+
+test.each([
+  ["a cluster", "c"],
+  ["a server that is alone", undefined],
+])(
+  "of %s, what was asked before the line was lost is asked again when it is back",
+  async (_what, cluster) => {
+    const never = Promise.withResolvers<Msg>().promise;
+    const { nc, said } = connection([reply({})], "c");
+    Object.assign(nc.info as object, { cluster });
+    const asked = vi.fn(async () => (asked.mock.calls.length === 1 ? never : reply({ ok: true })));
+    Object.assign(nc, { request: asked });
+    const given = patientConnection(nc, SOON).request("$JS.API.STREAM.INFO.a", "", {
+      timeout: 60_000,
+    });
+    said.push({ type: "disconnect", server: "s" });
+    said.push({ type: "reconnect", server: "s" });
+    expect((await given).string()).toBe('{"ok":true}');
+    expect(asked).toHaveBeenCalledTimes(2);
+  },
+);
