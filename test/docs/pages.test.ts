@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readCommandLine } from "../../packages/millrace/src/cli/command-line.ts";
 import { COMMANDS } from "../../packages/millrace/src/cli/command-list.ts";
+import { anchors } from "./anchors.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const PAGES = globSync(["*.md", "docs/**/*.md"], { cwd: ROOT });
@@ -61,39 +62,6 @@ test("docs/README.md lists every page and every example", () => {
   for (const main of globSync("examples/*/", { cwd: ROOT }).map((path) => basename(path)))
     if (main !== "node_modules") expect(index).toContain(`](../examples/${main}/`);
 });
-
-test("docs/decisions/README.md lists every decision under its own title", () => {
-  const files = globSync("docs/decisions/[0-9]*.md", { cwd: ROOT });
-  expect(files.length).toBeGreaterThan(20);
-  const rows = read("docs/decisions/README.md")
-    .split("\n")
-    .filter((line) => line.startsWith("| ["))
-    .map((line) =>
-      line
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-  expect(rows.map(([link, title]) => `${link} ${title}`).sort()).toEqual(
-    files
-      .map((file) => {
-        const [, number, title] = /^# (\d+)\. (.+)/.exec(read(file)) ?? [];
-        return `[${number}](${basename(file)}) ${title}`;
-      })
-      .sort(),
-  );
-  for (const [link, , gist] of rows) expect(gist?.length, link).toBeGreaterThan(20);
-});
-
-/** As GitHub makes them. */
-function anchors(text: string): readonly string[] {
-  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
-    (heading as string)
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
-      .replaceAll(" ", "-"),
-  );
-}
 
 /** What follows `npx millrace` in code, as far as it is a whole command line: no placeholder, no second command. */
 function commandLines(text: string): readonly (readonly string[])[] {

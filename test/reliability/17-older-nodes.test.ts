@@ -202,7 +202,7 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
         );
       });
     },
-    { undisturbed: "the older code fails without a leader (decision 77)" },
+    { undisturbed: "the older code fails without a leader: it looks up no lost answer" },
   );
 });
 

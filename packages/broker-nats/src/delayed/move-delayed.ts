@@ -46,7 +46,7 @@ const PAUSE_MS = 20;
 
 /**
  * Gives a delayed job another time by one write, which takes the place of its message only while that is still there: nothing can be lost or
- * doubled between two steps, because there is one. See docs/decisions/0025.
+ * doubled between two steps, because there is one. See docs/decisions/delays.md.
  */
 export async function moveDelayed(
   options: MoveOptions,

@@ -149,7 +149,7 @@ function isOurs(stream: string, { namespace }: Names): boolean {
 }
 
 /**
- * Asked for one by one: a list leaves out what has no leader (docs/decisions/0096), which is what a diagnosis is for. All at once, so that the
+ * Asked for one by one: a list leaves out what has no leader (docs/decisions/cluster.md), which is what a diagnosis is for. All at once, so that the
  * silent ones cost one wait together.
  */
 async function streamsOf(

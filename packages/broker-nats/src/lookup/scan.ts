@@ -31,7 +31,7 @@ export interface ScanRange {
   readonly wanted?: number;
 }
 
-/** What a list asks of the leader of a replicated stream one by one (docs/decisions/0020). */
+/** What a list asks of the leader of a replicated stream one by one (docs/decisions/cluster.md). */
 const LEADER_READS = 200;
 /** Held in memory at a time, unless their bytes end the batch before. */
 const BATCH = 1_000;

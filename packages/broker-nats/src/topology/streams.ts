@@ -79,7 +79,7 @@ function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: stri
 /**
  * No limits: on a stream with schedules a limit would delete jobs, and `discard: new` is refused. But of one job in one generation, which is one
  * subject, only the latest message counts, as schedules have it by themselves: a job is moved to another time by one write that takes the old
- * one away (docs/decisions/0025).
+ * one away (docs/decisions/delays.md).
  */
 export function delayedStream(names: Names, schedules: boolean, replicas: number): StreamPlan {
   const scheduled = schedules ? { allow_msg_schedules: true } : {};

@@ -17,7 +17,7 @@ interface Pool extends Buffer<ArrayBuffer> {
 
 /**
  * Publishes as `nc.publish` does, for a fraction of its price: the command, the headers and the body become one piece of a pool, where nats-core
- * encodes the command into an `ArrayBuffer` of its own and queues three pieces (`docs/decisions/0080-commands-from-a-pool.md`).
+ * encodes the command into an `ArrayBuffer` of its own and queues three pieces (`docs/decisions/speed.md`).
  *
  * @param headers as `encodeHeaders` made them
  * @throws what `nc.publish` throws

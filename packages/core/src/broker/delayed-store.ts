@@ -27,7 +27,7 @@ export interface DelayedQuery {
 }
 
 /**
- * The jobs that wait for their time. A producer's delayed job comes here when a node first pulls it (docs/decisions/0003): until then it waits
+ * The jobs that wait for their time. A producer's delayed job comes here when a node first pulls it (docs/decisions/delays.md): until then it waits
  * in its queue, where `Broker.listWaiting` and `findWaiting` show it, and can't be moved.
  */
 export interface DelayedStore {

@@ -6,7 +6,7 @@ export const NOT_PLAIN: unique symbol = Symbol("not plain");
  * anything that is wrong, is left to the library, which also says what it is.
  *
  * Every job's envelope is read here. The library makes a list of the characters of every string, and what must be refused (`measure-body.ts`,
- * too deep a nesting, a key `__proto__`) takes two more walks over the bytes and the value; here it is one (`docs/decisions/0009-plain-encoder.md`).
+ * too deep a nesting, a key `__proto__`) takes two more walks over the bytes and the value; here it is one (`docs/decisions/speed.md`).
  * What it answers is what the library answers; a property test compares them.
  */
 export class PlainDecoder {

@@ -5,7 +5,7 @@ import { isWideInteger } from "./value-path.ts";
  * the library, which also reports what can't be encoded.
  *
  * An envelope or a history record is encoded for every job, and the library spends most of that counting the bytes of
- * strings; writing first and fixing the length afterwards takes half the time (`docs/decisions/0009-plain-encoder.md`).
+ * strings; writing first and fixing the length afterwards takes half the time (`docs/decisions/speed.md`).
  * What it writes is what the library writes, byte for byte, for all well-formed text; a property test compares them.
  */
 export class PlainEncoder {

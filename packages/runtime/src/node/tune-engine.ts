@@ -6,7 +6,7 @@ import { setFlagsFromString } from "node:v8";
  *
  * V8 watches from which places in the code objects outlive a collection, and allocates what comes from there among the old from then on. It judges by
  * the first few hundred. On a node that has just started those are jobs under way, all alive; so each later job puts short-lived objects among the
- * old, where they keep what they point to alive until the next full collection. Measured: docs/decisions/0098.
+ * old, where they keep what they point to alive until the next full collection. Measured: docs/decisions/speed.md.
  *
  * @example
  * tuneEngine();
