@@ -23,7 +23,7 @@ const titleOf = (page: string): string | undefined => /^# (.+)$/m.exec(read(page
 
 describe.each(PAGES)("%s", (page) => {
   test("no line of prose is wider than 100 columns", () => {
-    const wide = proseOf(read(page)).filter((line) => [...line].length > WIDTH);
+    const wide = proseOf(read(page)).filter((line) => line.length > WIDTH);
     expect(wide).toEqual([]);
   });
 
