@@ -163,7 +163,7 @@ async function verify(
 /** How many messages the node was given that an earlier holder left without an outcome: its own metric. */
 async function redeliveries(node: NodeProcess): Promise<number> {
   const page = await (await fetch(`${node.healthUrl}/metrics`)).text();
-  const values = [...page.matchAll(/^redeliveries_total\{[^}]*\} (\d+)/gm)];
+  const values = [...page.matchAll(/^millrace_redeliveries_total\{[^}]*\} (\d+)/gm)];
   return values.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 

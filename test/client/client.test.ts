@@ -199,7 +199,9 @@ describeEachServer("a client and a node on one server", (server) => {
     // A node whose connection is away is not ready.
     await server.calm();
     expect((await fetch(`${running.healthUrl}/readyz`)).status).toBe(200);
-    expect(await (await fetch(`${running.healthUrl}/metrics`)).text()).toContain("node_ready 1");
+    expect(await (await fetch(`${running.healthUrl}/metrics`)).text()).toContain(
+      "millrace_node_ready 1",
+    );
     const taken = runNode({
       servers: server.url,
       env: {},

@@ -35,10 +35,10 @@ test.each(expressions)("%s: %s", (_title, expr, text) => {
 });
 
 test("the check of expressions finds what is wrong with one", () => {
-  expect(promQl("sum by (queue (queue_depth)").faults).toBeGreaterThan(0);
-  expect(promQl('rate(jobs_dead_total{reason="poison"}[5m])')).toEqual({
+  expect(promQl("sum by (queue (millrace_queue_depth)").faults).toBeGreaterThan(0);
+  expect(promQl('rate(millrace_jobs_dead_total{reason="poison"}[5m])')).toEqual({
     faults: 0,
-    metrics: ["jobs_dead_total"],
+    metrics: ["millrace_jobs_dead_total"],
     labels: ["reason"],
   });
 });

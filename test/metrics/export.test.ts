@@ -34,7 +34,7 @@ interface Exported {
   }[];
 }
 
-/** An OTLP receiver. The values of each series as the last export had them: `queue_depth {"queue":"work"}`. */
+/** An OTLP receiver. The values of each series as the last export had them: `millrace_queue_depth {"queue":"work"}`. */
 async function receiver() {
   const series = new Map<string, number>();
   const server = createServer((request, response) => {
@@ -92,25 +92,27 @@ describeEachServer("metrics over OTLP", (server) => {
     onTestFinished(() => millrace.close());
     await millrace.enqueueMany(double, [{ input: { n: 1 } }, { input: { n: 2 } }]);
     await millrace.enqueue(double, { n: 3 }, { delay: "1h" });
-    await eventually(() => series.get('queue_delayed {"queue":"work"}') === 1, {
+    await eventually(() => series.get('millrace_queue_delayed {"queue":"work"}') === 1, {
       withinMs: 20_000,
       describe: () =>
         `the delayed job is exported; there are\n${[...series].map((one) => one.join(" ")).join("\n")}`,
     });
     await eventually(
-      () => series.get('jobs_succeeded_total {"queue":"work","job":"double"}') === 2,
+      () => series.get('millrace_jobs_succeeded_total {"queue":"work","job_name":"double"}') === 2,
       { withinMs: 20_000, describe: "two jobs are exported as succeeded" },
     );
     expect(
-      series.get('job_duration_seconds {"queue":"work","job":"double","outcome":"succeeded"}'),
+      series.get(
+        'millrace_job_duration_seconds {"queue":"work","job_name":"double","outcome":"succeeded"}',
+      ),
     ).toBe(2);
-    expect(series.get('leader {"role":"queue-metrics"}')).toBe(1);
-    expect(series.get('slots_total {"queue":"work"}')).toBe(16);
+    expect(series.get('millrace_leader {"role":"queue-metrics"}')).toBe(1);
+    expect(series.get('millrace_slots {"queue":"work"}')).toBe(16);
 
     const page = await fetch(`${healthUrl}/metrics`, { headers: { connection: "close" } });
     const shown = readExposition(await page.text());
-    expect(shown.value("jobs_succeeded_total", { job: "double" })).toBe(2);
-    expect(shown.value("queue_delayed", { queue: "work" })).toBe(1);
+    expect(shown.value("millrace_jobs_succeeded_total", { job_name: "double" })).toBe(2);
+    expect(shown.value("millrace_queue_delayed", { queue: "work" })).toBe(1);
     child.signal("SIGTERM");
     expect(await child.exit(20_000)).toMatchObject({ code: 0 });
   });

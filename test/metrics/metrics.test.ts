@@ -114,55 +114,57 @@ describeEachServer("metrics", (server) => {
     const page = await eventually(
       async () => {
         const seen = await scrape(node);
-        return (seen.value("deliveries_total") ?? 0) >= 11 ? seen : undefined;
+        return (seen.value("millrace_deliveries_total") ?? 0) >= 11 ? seen : undefined;
       },
       { withinMs: 15_000, describe: "all have been settled" },
     );
     const expected: readonly (readonly [string, Readonly<Record<string, string>>, number])[] = [
-      ["jobs_succeeded_total", { queue: QUEUE, job: "ok" }, 3],
-      ["jobs_succeeded_total", { queue: QUEUE, job: "fails-once" }, 1],
-      ["jobs_succeeded_total", { queue: QUEUE, job: "single" }, 2],
-      ["jobs_failed_total", { job: "fails-once" }, 1],
-      ["jobs_requeued_total", { job: "fails-once" }, 1],
-      ["jobs_dead_total", { job: "bad", reason: "fatal" }, 1],
-      ["jobs_dead_total", { job: "(unknown)" }, 1],
-      ["jobs_cancelled_total", { job: "stops" }, 1],
+      ["millrace_jobs_succeeded_total", { queue: QUEUE, job_name: "ok" }, 3],
+      ["millrace_jobs_succeeded_total", { queue: QUEUE, job_name: "fails-once" }, 1],
+      ["millrace_jobs_succeeded_total", { queue: QUEUE, job_name: "single" }, 2],
+      ["millrace_jobs_failed_total", { job_name: "fails-once" }, 1],
+      ["millrace_jobs_requeued_total", { job_name: "fails-once" }, 1],
+      ["millrace_jobs_dead_total", { job_name: "bad", reason: "fatal" }, 1],
+      ["millrace_jobs_dead_total", { job_name: "(unknown)" }, 1],
+      ["millrace_jobs_cancelled_total", { job_name: "stops" }, 1],
       // Of the node's own: what a handler enqueued.
-      ["jobs_enqueued_total", { queue: QUEUE, job: "ok" }, 1],
-      ["job_duration_seconds_count", { job: "ok", outcome: "succeeded" }, 3],
-      ["job_duration_seconds_count", { job: "fails-once", outcome: "failed" }, 1],
+      ["millrace_jobs_enqueued_total", { queue: QUEUE, job_name: "ok" }, 1],
+      ["millrace_job_duration_seconds_count", { job_name: "ok", outcome: "succeeded" }, 3],
+      ["millrace_job_duration_seconds_count", { job_name: "fails-once", outcome: "failed" }, 1],
       ["messaging_process_duration_count", { messaging_destination_name: QUEUE }, 10],
-      ["lock_wait_seconds_count", { kind: "singleton" }, 2],
-      ["queue_depth", { queue: QUEUE }, 0],
-      ["queue_delayed", { queue: QUEUE }, 1],
-      ["queue_dead_letters", { queue: QUEUE }, 2],
-      ["queue_inflight", { queue: QUEUE }, 0],
-      ["slots_total", { queue: QUEUE }, 4],
-      ["slots_used", { queue: QUEUE }, 0],
-      ["node_ready", {}, 1],
+      ["millrace_lock_wait_seconds_count", { kind: "singleton" }, 2],
+      ["millrace_queue_depth", { queue: QUEUE }, 0],
+      ["millrace_queue_delayed", { queue: QUEUE }, 1],
+      ["millrace_queue_dead_letters", { queue: QUEUE }, 2],
+      ["millrace_queue_inflight", { queue: QUEUE }, 0],
+      ["millrace_slots", { queue: QUEUE }, 4],
+      ["millrace_slots_used", { queue: QUEUE }, 0],
+      ["millrace_node_ready", {}, 1],
     ];
     // A reading of the queues may be 5 seconds old.
     const last = await eventually(
       async () => {
         const seen = await scrape(node);
         const settled =
-          seen.value("queue_dead_letters", { queue: QUEUE }) === 2 &&
-          seen.value("queue_depth", { queue: QUEUE }) === 0 &&
-          seen.value("queue_inflight", { queue: QUEUE }) === 0;
+          seen.value("millrace_queue_dead_letters", { queue: QUEUE }) === 2 &&
+          seen.value("millrace_queue_depth", { queue: QUEUE }) === 0 &&
+          seen.value("millrace_queue_inflight", { queue: QUEUE }) === 0;
         return settled ? seen : undefined;
       },
       { withinMs: 15_000, describe: "the queues are read after that", everyMs: 200 },
     );
     for (const [name, labels, value] of expected)
       expect([name, labels, last.value(name, labels)]).toEqual([name, labels, value]);
-    expect(last.value("nats_rtt_seconds")).toBeGreaterThan(0);
-    expect(last.value("nats_rtt_seconds")).toBeLessThan(5);
+    expect(last.value("millrace_nats_rtt_seconds")).toBeGreaterThan(0);
+    expect(last.value("millrace_nats_rtt_seconds")).toBeLessThan(5);
 
     const own = readExposition(await metrics.page());
-    expect(own.value("jobs_enqueued_total", { job: "ok" })).toBe(3);
-    expect(own.value("jobs_enqueued_total", { job: "fails-once" })).toBe(1);
+    expect(own.value("millrace_jobs_enqueued_total", { job_name: "ok" })).toBe(3);
+    expect(own.value("millrace_jobs_enqueued_total", { job_name: "fails-once" })).toBe(1);
     expect(own.value("messaging_client_sent_messages_total")).toBe(10);
-    expect(own.value("lock_wait_seconds_count", { kind: "lock", outcome: "taken" })).toBe(1);
+    expect(own.value("millrace_lock_wait_seconds_count", { kind: "lock", outcome: "taken" })).toBe(
+      1,
+    );
 
     for (const { samples, types } of [page, last, own]) {
       const catalogue: Readonly<Record<string, MetricDescription>> = METRICS;
@@ -197,13 +199,15 @@ describeEachServer("metrics", (server) => {
     const seen = await eventually(
       async () => {
         const page = await scrape(node);
-        return page.value("queue_inflight", { queue: "gated" }) === 4 ? page : undefined;
+        return page.value("millrace_queue_inflight", { queue: "gated" }) === 4 ? page : undefined;
       },
       { withinMs: 15_000, describe: "four are in flight", everyMs: 200 },
     );
-    expect(seen.value("slots_used", { queue: "gated" })).toBe(4);
-    expect(seen.value("queue_depth", { queue: "gated" })).toBe(2);
-    expect(seen.value("queue_oldest_job_age_seconds", { queue: "gated" })).toBeGreaterThan(0);
+    expect(seen.value("millrace_slots_used", { queue: "gated" })).toBe(4);
+    expect(seen.value("millrace_queue_depth", { queue: "gated" })).toBe(2);
+    expect(seen.value("millrace_queue_oldest_job_age_seconds", { queue: "gated" })).toBeGreaterThan(
+      0,
+    );
   });
 
   test("slots of a schedule are counted with how late they were", async () => {
@@ -229,18 +233,18 @@ describeEachServer("metrics", (server) => {
     const page = await eventually(
       async () => {
         const seen = readExposition(await metrics.page());
-        return (seen.value("cron_tick_lag_seconds_count") ?? 0) >= 1 ? seen : undefined;
+        return (seen.value("millrace_schedule_lag_seconds_count") ?? 0) >= 1 ? seen : undefined;
       },
       { withinMs: 15_000, describe: "a slot has fired", everyMs: 100 },
     );
-    expect(page.value("cron_tick_lag_seconds_sum", { schedule: "each-second" })).toBeLessThan(
-      patient(10_000) / 1_000,
-    );
-    expect(page.value("leader", { role: "scheduler" })).toBe(1);
     expect(
-      page.value("schedule_ticks_total", { schedule: "each-second", outcome: "fired" }),
+      page.value("millrace_schedule_lag_seconds_sum", { schedule: "each-second" }),
+    ).toBeLessThan(patient(10_000) / 1_000);
+    expect(page.value("millrace_leader", { role: "scheduler" })).toBe(1);
+    expect(
+      page.value("millrace_schedule_ticks_total", { schedule: "each-second", outcome: "fired" }),
     ).toBeGreaterThan(0);
-    expect(page.value("jobs_enqueued_total", { job: "single" })).toBeGreaterThan(0);
+    expect(page.value("millrace_jobs_enqueued_total", { job_name: "single" })).toBeGreaterThan(0);
   });
 
   test("of three nodes that are scraped all the time one asks for the queues, seldom, and another goes on when it has lost the lock", async () => {
@@ -263,7 +267,9 @@ describeEachServer("metrics", (server) => {
     let tellers: readonly RunningNode[] = [];
     for (let round = 0; round < 20; round += 1) {
       const pages = await Promise.all(nodes.map(scrape));
-      tellers = nodes.filter((_, place) => pages[place]?.value("queue_depth") !== undefined);
+      tellers = nodes.filter(
+        (_, place) => pages[place]?.value("millrace_queue_depth") !== undefined,
+      );
       expect(tellers.length).toBeLessThanOrEqual(1);
     }
     const elapsedMs = performance.now() - startedAt;
@@ -281,7 +287,9 @@ describeEachServer("metrics", (server) => {
     await eventually(
       async () => {
         const pages = await Promise.all(nodes.map(scrape));
-        const now = nodes.filter((_, place) => pages[place]?.value("queue_depth") !== undefined);
+        const now = nodes.filter(
+          (_, place) => pages[place]?.value("millrace_queue_depth") !== undefined,
+        );
         const next = await broker.locks.look("leader/queue-metrics");
         return (
           now.length === 1 &&

@@ -13,9 +13,9 @@ export interface MetricDescription {
  * name) is never one.
  */
 export type MetricLabel =
-  "queue" | "job" | "outcome" | "reason" | "schedule" | "kind" | "role" | "handler";
+  "queue" | "job_name" | "outcome" | "reason" | "schedule" | "kind" | "role" | "handler";
 
-const byJob = ["queue", "job"] as const;
+const byJob = ["queue", "job_name"] as const;
 const byQueue = ["queue"] as const;
 
 /**
@@ -23,199 +23,199 @@ const byQueue = ["queue"] as const;
  * carry their unit.
  */
 export const METRICS = {
-  jobs_enqueued_total: {
+  millrace_jobs_enqueued_total: {
     kind: "counter",
     unit: "{job}",
     labels: byJob,
     about: "Jobs that were stored for a client, a handler or a schedule; duplicates are none",
   },
-  jobs_succeeded_total: {
+  millrace_jobs_succeeded_total: {
     kind: "counter",
     unit: "{job}",
     labels: byJob,
     about: "Jobs that ended with a result",
   },
-  jobs_failed_total: {
+  millrace_jobs_failed_total: {
     kind: "counter",
     unit: "{attempt}",
     labels: byJob,
     about: "Attempts that failed or timed out",
   },
-  jobs_requeued_total: {
+  millrace_jobs_requeued_total: {
     kind: "counter",
     unit: "{delivery}",
     labels: byJob,
     about: "Deliveries that ended with the job going back to its queue",
   },
-  jobs_held_total: {
+  millrace_jobs_blocked_total: {
     kind: "counter",
     unit: "{delivery}",
     labels: byJob,
     about: "Deliveries that ended with the job waiting at a gate, for a permit, a lock or a rate",
   },
-  jobs_dead_total: {
+  millrace_jobs_dead_total: {
     kind: "counter",
     unit: "{job}",
-    labels: ["queue", "job", "reason"],
+    labels: ["queue", "job_name", "reason"],
     about: "Jobs that became a dead letter, by reason",
   },
-  jobs_cancelled_total: {
+  millrace_jobs_cancelled_total: {
     kind: "counter",
     unit: "{job}",
     labels: byJob,
     about: "Jobs that were cancelled",
   },
-  deliveries_total: {
+  millrace_deliveries_total: {
     kind: "counter",
     unit: "{delivery}",
     labels: byQueue,
     about: "Deliveries that this node has settled, whatever became of the job",
   },
-  redeliveries_total: {
+  millrace_redeliveries_total: {
     kind: "counter",
     unit: "{delivery}",
     labels: byQueue,
     about: "Messages that came again because an earlier holder left them unacknowledged",
   },
-  leases_lost_total: {
+  millrace_leases_lost_total: {
     kind: "counter",
     unit: "{attempt}",
     labels: byQueue,
     about: "Attempts whose lease could not be confirmed in time",
   },
-  settlements_let_go_total: {
+  millrace_settlements_let_go_total: {
     kind: "counter",
     unit: "{job}",
     labels: byQueue,
     about: "Jobs that were let go because their settlement could not be carried out",
   },
-  schedule_ticks_total: {
+  millrace_schedule_ticks_total: {
     kind: "counter",
     unit: "{slot}",
     labels: ["schedule", "outcome"],
     about: "Slots of schedules that were decided, by outcome: fired or skipped",
   },
-  schedule_ticks_late_total: {
+  millrace_schedule_ticks_late_total: {
     kind: "counter",
     unit: "{slot}",
     labels: ["schedule"],
     about: "Slots whose job was enqueued later than the schedule allows",
   },
-  cron_missed_total: {
+  millrace_schedule_missed_total: {
     kind: "counter",
     unit: "{slot}",
     labels: ["schedule"],
     about: "Slots that passed while nobody led and that the schedule does not make up for",
   },
-  queue_readings_failed_total: {
+  millrace_queue_readings_failed_total: {
     kind: "counter",
     unit: "{reading}",
     labels: [],
     about: "Readings of all queues that failed, on the node that reads them",
   },
-  execution_records_dropped_total: {
+  millrace_execution_records_dropped_total: {
     kind: "counter",
     unit: "{record}",
     labels: ["handler"],
     about: "Execution records that their handler could not take in time, or refused",
   },
-  job_duration_seconds: {
+  millrace_job_duration_seconds: {
     kind: "histogram",
     unit: "s",
-    labels: ["queue", "job", "outcome"],
+    labels: ["queue", "job_name", "outcome"],
     about: "How long attempts ran",
   },
-  job_schedule_to_start_seconds: {
+  millrace_job_schedule_to_start_seconds: {
     kind: "histogram",
     unit: "s",
     labels: byJob,
     about: "From when a job could start to when it did, first attempts only",
   },
-  publish_duration_seconds: {
+  millrace_publish_duration_seconds: {
     kind: "histogram",
     unit: "s",
     labels: ["queue", "outcome"],
     about: "From handing jobs of one call to the broker to its last confirmation",
   },
-  cron_tick_lag_seconds: {
+  millrace_schedule_lag_seconds: {
     kind: "histogram",
     unit: "s",
     labels: ["schedule"],
     about: "From a slot to its job being enqueued",
   },
-  lock_wait_seconds: {
+  millrace_lock_wait_seconds: {
     kind: "histogram",
     unit: "s",
     labels: ["kind", "outcome"],
     about: "How long a lock was waited for",
   },
-  slots_total: {
+  millrace_slots: {
     kind: "gauge",
     unit: "{slot}",
     labels: byQueue,
     about: "Slots of the queue on this node",
   },
-  slots_used: {
+  millrace_slots_used: {
     kind: "gauge",
     unit: "{slot}",
     labels: byQueue,
     about: "Jobs in this node's hands",
   },
-  settlements_stuck: {
+  millrace_settlements_stuck: {
     kind: "gauge",
     unit: "{job}",
     labels: byQueue,
     about: "Jobs whose settlement could not be carried out for a lease, on this node",
   },
-  node_ready: {
+  millrace_node_ready: {
     kind: "gauge",
     unit: "1",
     labels: [],
     about: "1 while the node takes jobs, else 0",
   },
-  leader: {
+  millrace_leader: {
     kind: "gauge",
     unit: "1",
     labels: ["role"],
     about: "1 while the node has this duty for the whole namespace, else 0",
   },
-  nats_rtt_seconds: {
+  millrace_nats_rtt_seconds: {
     kind: "gauge",
     unit: "s",
     labels: [],
     about: "The last round trip to the server; absent while there is none",
   },
-  queue_depth: {
+  millrace_queue_depth: {
     kind: "gauge",
     unit: "{job}",
     labels: byQueue,
     about: "Jobs that wait in the queue and could start",
   },
-  queue_inflight: {
+  millrace_queue_inflight: {
     kind: "gauge",
     unit: "{job}",
     labels: byQueue,
     about: "Jobs of the queue that nodes have in their hands",
   },
-  queue_delayed: {
+  millrace_queue_delayed: {
     kind: "gauge",
     unit: "{job}",
     labels: byQueue,
     about: "Jobs of the queue that wait for their time",
   },
-  queue_held: {
+  millrace_queue_blocked: {
     kind: "gauge",
     unit: "{job}",
     labels: byQueue,
     about: "Jobs of the queue that wait at a gate, for a permit, a lock or a rate",
   },
-  queue_dead_letters: {
+  millrace_queue_dead_letters: {
     kind: "gauge",
     unit: "{job}",
     labels: byQueue,
     about: "Dead letters of the queue that are kept",
   },
-  queue_oldest_job_age_seconds: {
+  millrace_queue_oldest_job_age_seconds: {
     kind: "gauge",
     unit: "s",
     labels: byQueue,

@@ -32,10 +32,10 @@ test("each stored job is counted once; duplicates and refused jobs are not", asy
   await counting.enqueue([job("a", "one"), job("b", "one"), job("a", "one"), job("c", "two")]);
   await counting.enqueue([job("d", "one", "nowhere")]);
   expect(said).toEqual([
-    'jobs_enqueued_total {"queue":"mail","job":"one"} 2',
-    'jobs_enqueued_total {"queue":"mail","job":"two"} 1',
-    'publish_duration_seconds {"queue":"mail","outcome":"stored"}',
-    'publish_duration_seconds {"queue":"nowhere","outcome":"queue-not-found"}',
+    'millrace_jobs_enqueued_total {"queue":"mail","job_name":"one"} 2',
+    'millrace_jobs_enqueued_total {"queue":"mail","job_name":"two"} 1',
+    'millrace_publish_duration_seconds {"queue":"mail","outcome":"stored"}',
+    'millrace_publish_duration_seconds {"queue":"nowhere","outcome":"queue-not-found"}',
   ]);
 });
 
@@ -44,8 +44,8 @@ test("what is put into a queue anew is counted where it is a new job, and not wh
   await counting.requeue(job("callback", "done"));
   await counting.requeue({ ...job("retried", "one"), generation: 3 });
   expect(said).toEqual([
-    'jobs_enqueued_total {"queue":"mail","job":"done"} 1',
-    'publish_duration_seconds {"queue":"mail","outcome":"stored"}',
+    'millrace_jobs_enqueued_total {"queue":"mail","job_name":"done"} 1',
+    'millrace_publish_duration_seconds {"queue":"mail","outcome":"stored"}',
   ]);
 });
 

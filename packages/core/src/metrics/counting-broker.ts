@@ -57,7 +57,11 @@ function count(
   let run: { readonly queue: string; readonly job: string; jobs: number } | undefined;
   const tell = (): void => {
     if (run === undefined || run.jobs === 0) return;
-    metrics.increment("jobs_enqueued_total", { queue: run.queue, job: run.job }, run.jobs);
+    metrics.increment(
+      "millrace_jobs_enqueued_total",
+      { queue: run.queue, job_name: run.job },
+      run.jobs,
+    );
   };
   for (const [place, { queue, name: job }] of jobs.entries()) {
     const result = results[place];
@@ -71,5 +75,5 @@ function count(
   }
   tell();
   for (const [queue, outcome] of queues)
-    metrics.observe("publish_duration_seconds", { queue, outcome }, seconds);
+    metrics.observe("millrace_publish_duration_seconds", { queue, outcome }, seconds);
 }

@@ -57,7 +57,11 @@ export async function withLock<Result>(
     const waitedMs = store.clock.monotonic() - askedAt;
     const outcome = token === undefined ? "busy" : "taken";
     try {
-      store.metrics.observe("lock_wait_seconds", { kind: "lock", outcome }, waitedMs / 1_000);
+      store.metrics.observe(
+        "millrace_lock_wait_seconds",
+        { kind: "lock", outcome },
+        waitedMs / 1_000,
+      );
       store.instrumentation?.lockWaited?.({ name, waitedMs, token });
     } catch {
       // The lock is held by now: a collector that throws must not keep it from being used and released.

@@ -29,7 +29,10 @@ export function reportRedelivered(
   deliveryCount: number,
 ): void {
   quietly(host, () =>
-    host.metrics.increment("redeliveries_total", jobLabels(host.registry, envelope).byQueue),
+    host.metrics.increment(
+      "millrace_redeliveries_total",
+      jobLabels(host.registry, envelope).byQueue,
+    ),
   );
   host.events.emit("job.redelivered", { ...idOf(envelope), deliveryCount });
 }
@@ -118,7 +121,7 @@ function observeWait(
 ): void {
   if (envelope.generation > 0) return;
   metrics.observe(
-    "job_schedule_to_start_seconds",
+    "millrace_job_schedule_to_start_seconds",
     jobLabels(registry, envelope).byJob,
     waitedMs / 1_000,
   );
@@ -132,36 +135,43 @@ function count(
   const { metrics } = host;
   const known = jobLabels(host.registry, envelope);
   const labels = known.byJob;
-  metrics.increment("deliveries_total", known.byQueue);
+  metrics.increment("millrace_deliveries_total", known.byQueue);
   if (durationMs !== undefined)
-    metrics.observe("job_duration_seconds", known.withOutcome(outcome.kind), durationMs / 1_000);
+    metrics.observe(
+      "millrace_job_duration_seconds",
+      known.withOutcome(outcome.kind),
+      durationMs / 1_000,
+    );
   if (outcome.kind === "failed" || outcome.kind === "timed-out")
-    metrics.increment("jobs_failed_total", labels);
+    metrics.increment("millrace_jobs_failed_total", labels);
   for (const step of settlement.steps)
     if (step.do === "enqueue")
-      metrics.increment("jobs_enqueued_total", jobLabels(host.registry, step.envelope).byJob);
+      metrics.increment(
+        "millrace_jobs_enqueued_total",
+        jobLabels(host.registry, step.envelope).byJob,
+      );
   switch (settlement.state) {
     case "succeeded":
-      metrics.increment("jobs_succeeded_total", labels);
+      metrics.increment("millrace_jobs_succeeded_total", labels);
       break;
     case "requeued":
       metrics.increment(
-        outcome.kind === "held" ? "jobs_held_total" : "jobs_requeued_total",
+        outcome.kind === "held" ? "millrace_jobs_blocked_total" : "millrace_jobs_requeued_total",
         labels,
       );
       break;
     case "dead":
     case "expired":
-      metrics.increment("jobs_dead_total", {
+      metrics.increment("millrace_jobs_dead_total", {
         ...labels,
         reason: settlement.reason ?? "attempts-exhausted",
       });
       break;
     case "cancelled":
-      metrics.increment("jobs_cancelled_total", labels);
+      metrics.increment("millrace_jobs_cancelled_total", labels);
       break;
     case "abandoned":
-      metrics.increment("leases_lost_total", known.byQueue);
+      metrics.increment("millrace_leases_lost_total", known.byQueue);
       break;
     case "recalled":
       break;

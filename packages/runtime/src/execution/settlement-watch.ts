@@ -135,7 +135,7 @@ export class SettlementWatch {
       queue.streak += 1;
       queue.pause = clock.setTimer(pauseMs, () => this.#changed(envelope.queue, queue));
     }
-    metrics.increment("settlements_let_go_total", { queue: envelope.queue });
+    metrics.increment("millrace_settlements_let_go_total", { queue: envelope.queue });
     this.#changed(envelope.queue, queue);
   }
 
@@ -192,7 +192,11 @@ export class SettlementWatch {
   }
 
   #changed(name: string, queue: QueueTrouble): void {
-    this.#options.metrics.gauge("settlements_stuck", { queue: name }, this.#count(name, queue));
+    this.#options.metrics.gauge(
+      "millrace_settlements_stuck",
+      { queue: name },
+      this.#count(name, queue),
+    );
     for (const listener of this.#onChange) listener(name);
   }
 }

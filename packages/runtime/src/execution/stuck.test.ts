@@ -79,7 +79,7 @@ test("a success whose record is refused for good is a letter after a lease: run 
     },
   ]);
   expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
-  expect(gauges.get(`settlements_stuck ${QUEUE}`)).toBe(0);
+  expect(gauges.get(`millrace_settlements_stuck ${QUEUE}`)).toBe(0);
   expect(node.health().problems).toEqual([]);
 });
 
@@ -89,7 +89,7 @@ test("a success is kept while the server takes nothing for minutes: nothing more
   await enqueue("t.job", null, { id: "a" });
   await enqueue("t.job", null, { id: "b" });
   await clock.advance("40s");
-  expect(gauges.get(`settlements_stuck ${QUEUE}`)).toBe(2);
+  expect(gauges.get(`millrace_settlements_stuck ${QUEUE}`)).toBe(2);
   expect(node.health()).toMatchObject({
     live: true,
     ready: false,
@@ -103,7 +103,7 @@ test("a success is kept while the server takes nothing for minutes: nothing more
   expect(await history("a")).toMatchObject([{ state: "succeeded" }]);
   expect(runs).toEqual(["a", "b", "c"]);
   expect(node.health().problems).toEqual([]);
-  expect(gauges.get(`settlements_stuck ${QUEUE}`)).toBe(0);
+  expect(gauges.get(`millrace_settlements_stuck ${QUEUE}`)).toBe(0);
 });
 
 test("beyond ten leases jobs are let go, and a queue in which nothing can be settled runs a handler seldom, not in a loop", async () => {

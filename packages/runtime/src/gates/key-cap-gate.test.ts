@@ -192,6 +192,6 @@ describe("a cap for each key, over all nodes", () => {
     const { clock, enqueue } = await fleet(1, concurrency(1), { metrics });
     await enqueue(["a", "b"], { tenant: "acme" });
     await clock.advance("50ms");
-    expect(counted).toEqual(["deliveries_total", "jobs_held_total"]);
+    expect(counted).toEqual(["millrace_deliveries_total", "millrace_jobs_blocked_total"]);
   });
 });

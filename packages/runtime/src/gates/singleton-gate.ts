@@ -175,7 +175,7 @@ export class SingletonGate implements Gate {
     const heldAt = letIn ? Number(message.headers["millrace-held-at"]) : Number.NaN;
     const waitedMs = Number.isNaN(heldAt) ? askedMs : Math.max(askedMs, clock.now() - heldAt);
     try {
-      metrics.observe("lock_wait_seconds", WAITED, waitedMs / 1_000);
+      metrics.observe("millrace_lock_wait_seconds", WAITED, waitedMs / 1_000);
     } catch (error) {
       log.error({ error: recordError(error) }, "the metrics collector threw");
     }

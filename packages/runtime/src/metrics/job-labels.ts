@@ -3,9 +3,9 @@ import type { Registry } from "../registry/registry.ts";
 
 /** The labels of one job's metrics, made once: a collector finds its series by the very object. */
 export interface JobLabels {
-  readonly byQueue: LabelsOf<"deliveries_total">;
-  readonly byJob: LabelsOf<"jobs_succeeded_total">;
-  withOutcome(outcome: Outcome["kind"]): LabelsOf<"job_duration_seconds">;
+  readonly byQueue: LabelsOf<"millrace_deliveries_total">;
+  readonly byJob: LabelsOf<"millrace_jobs_succeeded_total">;
+  withOutcome(outcome: Outcome["kind"]): LabelsOf<"millrace_job_duration_seconds">;
 }
 
 /** In the place of a name that no handler has: whoever publishes could make any number of them. */
@@ -28,13 +28,13 @@ export function jobLabels(
 }
 
 function make(queue: string, job: string): JobLabels {
-  const outcomes = new Map<Outcome["kind"], LabelsOf<"job_duration_seconds">>();
+  const outcomes = new Map<Outcome["kind"], LabelsOf<"millrace_job_duration_seconds">>();
   return {
     byQueue: { queue },
-    byJob: { queue, job },
+    byJob: { queue, job_name: job },
     withOutcome: (outcome) => {
       let labels = outcomes.get(outcome);
-      if (labels === undefined) outcomes.set(outcome, (labels = { queue, job, outcome }));
+      if (labels === undefined) outcomes.set(outcome, (labels = { queue, job_name: job, outcome }));
       return labels;
     },
   };

@@ -27,15 +27,16 @@ export function nodeReadings({
   const labels = workers.map((worker) => ({ worker, labels: { queue: worker.queue } }));
 
   const measureRoundTrip = async (): Promise<void> => {
-    if (broker.status !== "connected") return metrics.gauge("nats_rtt_seconds", {}, undefined);
+    if (broker.status !== "connected")
+      return metrics.gauge("millrace_nats_rtt_seconds", {}, undefined);
     // Timed here: the clients' own measure is in whole milliseconds, and a near server answers in less.
     const askedAt = clock.monotonic();
     try {
       await broker.ping();
-      metrics.gauge("nats_rtt_seconds", {}, (clock.monotonic() - askedAt) / 1_000);
+      metrics.gauge("millrace_nats_rtt_seconds", {}, (clock.monotonic() - askedAt) / 1_000);
     } catch {
       // Unanswered: that there is no round trip is what its absence says.
-      metrics.gauge("nats_rtt_seconds", {}, undefined);
+      metrics.gauge("millrace_nats_rtt_seconds", {}, undefined);
     }
   };
 
@@ -48,13 +49,14 @@ export function nodeReadings({
         resolve();
       });
     });
-    for (const { worker, labels: of } of labels) metrics.gauge("slots_used", of, worker.used);
+    for (const { worker, labels: of } of labels)
+      metrics.gauge("millrace_slots_used", of, worker.used);
   });
   return {
     stop: async () => {
       stopListening?.();
-      for (const { labels: of } of labels) metrics.gauge("slots_used", of, undefined);
-      metrics.gauge("nats_rtt_seconds", {}, undefined);
+      for (const { labels: of } of labels) metrics.gauge("millrace_slots_used", of, undefined);
+      metrics.gauge("millrace_nats_rtt_seconds", {}, undefined);
       await queues?.stop();
     },
   };

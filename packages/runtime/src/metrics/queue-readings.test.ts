@@ -56,7 +56,7 @@ function recorder() {
 }
 
 const queuesOf = (gauges: ReadonlyMap<string, number>): readonly string[] =>
-  [...gauges.keys()].filter((series) => series.startsWith("queue_"));
+  [...gauges.keys()].filter((series) => series.startsWith("millrace_queue_"));
 
 test("of three nodes one tells of the queues, and what it tells is so", async () => {
   const { clock, nodes, scrape, enqueue } = await fleet("n1", "n2", "n3");
@@ -66,13 +66,13 @@ test("of three nodes one tells of the queues, and what it tells is so", async ()
   await scrape();
   const [first, ...others] = nodes;
   expect(Object.fromEntries(first?.gauges ?? [])).toEqual({
-    "leader queue-metrics": 1,
-    "queue_depth mail": 2,
-    "queue_inflight mail": 0,
-    "queue_delayed mail": 0,
-    "queue_held mail": 0,
-    "queue_dead_letters mail": 0,
-    "queue_oldest_job_age_seconds mail": 2,
+    "millrace_leader queue-metrics": 1,
+    "millrace_queue_depth mail": 2,
+    "millrace_queue_inflight mail": 0,
+    "millrace_queue_delayed mail": 0,
+    "millrace_queue_blocked mail": 0,
+    "millrace_queue_dead_letters mail": 0,
+    "millrace_queue_oldest_job_age_seconds mail": 2,
   });
   for (const { gauges } of others) expect(queuesOf(gauges)).toEqual([]);
 });
@@ -116,7 +116,7 @@ test("a single reading that took long, as in an election, does not keep the next
   await enqueue("a");
   await clock.advance("6s");
   await scrape();
-  expect(node.gauges.get("queue_depth mail")).toBe(1);
+  expect(node.gauges.get("millrace_queue_depth mail")).toBe(1);
 });
 
 test("where the reader stops, dies or is not scraped any more, another tells", async () => {
@@ -134,7 +134,10 @@ test("where the reader stops, dies or is not scraped any more, another tells", a
   await second.broker.close();
   await clock.advance("31s");
   await scrape(second, third);
-  expect([queuesOf(second.gauges), second.gauges.get("leader queue-metrics")]).toEqual([[], 0]);
+  expect([queuesOf(second.gauges), second.gauges.get("millrace_leader queue-metrics")]).toEqual([
+    [],
+    0,
+  ]);
   expect(queuesOf(third.gauges)).not.toEqual([]);
 
   await clock.advance("3m");
@@ -148,21 +151,24 @@ test("a queue that was removed and a reading that failed leave no value behind",
   if (node === undefined) throw new Error("no node");
   await outside.queues.ensure("images");
   await scrape();
-  expect(node.gauges.get("queue_depth images")).toBe(0);
+  expect(node.gauges.get("millrace_queue_depth images")).toBe(0);
   await outside.queues.remove("images");
   await clock.advance("5s");
   await scrape();
   expect(queuesOf(node.gauges).filter((series) => series.endsWith("images"))).toEqual([]);
-  expect(node.gauges.get("queue_depth mail")).toBe(0);
+  expect(node.gauges.get("millrace_queue_depth mail")).toBe(0);
 
   node.trouble.before = () => Promise.reject(new Error("no"));
   await clock.advance("5s");
   await scrape();
-  expect([queuesOf(node.gauges), node.counts]).toEqual([[], ["queue_readings_failed_total"]]);
+  expect([queuesOf(node.gauges), node.counts]).toEqual([
+    [],
+    ["millrace_queue_readings_failed_total"],
+  ]);
   delete node.trouble.before;
   await clock.advance("5s");
   await scrape();
-  expect(node.gauges.get("queue_depth mail")).toBe(0);
+  expect(node.gauges.get("millrace_queue_depth mail")).toBe(0);
 });
 
 test("one that stops while it reads or asks tells nothing afterwards and holds nothing", async () => {

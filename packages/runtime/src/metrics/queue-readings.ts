@@ -34,12 +34,12 @@ const LARGEST_SHARE = 0.05;
 const IDLE_MS = 180_000;
 
 const GAUGES = {
-  queue_depth: ({ waiting }) => waiting,
-  queue_inflight: ({ running }) => running,
-  queue_delayed: ({ delayed }) => delayed,
-  queue_held: ({ held }) => held,
-  queue_dead_letters: ({ dead }) => dead,
-  queue_oldest_job_age_seconds: ({ oldestAgeMs }) => oldestAgeMs / 1_000,
+  millrace_queue_depth: ({ waiting }) => waiting,
+  millrace_queue_inflight: ({ running }) => running,
+  millrace_queue_delayed: ({ delayed }) => delayed,
+  millrace_queue_blocked: ({ held }) => held,
+  millrace_queue_dead_letters: ({ dead }) => dead,
+  millrace_queue_oldest_job_age_seconds: ({ oldestAgeMs }) => oldestAgeMs / 1_000,
 } as const satisfies Partial<Record<GaugeName, (snapshot: QueueSnapshot) => number>>;
 const GAUGE_NAMES = Object.keys(GAUGES) as (keyof typeof GAUGES)[];
 
@@ -126,7 +126,7 @@ export class QueueReadings implements Stoppable {
     if (lease === undefined) return;
     if (this.#isStopped) return lease.release();
     this.#state = { kind: "reader", lease, readAt: Number.NEGATIVE_INFINITY };
-    metrics.gauge("leader", ROLE, 1);
+    metrics.gauge("millrace_leader", ROLE, 1);
     lease.signal.addEventListener("abort", () => this.#yield(lease), { once: true });
   }
 
@@ -169,7 +169,7 @@ export class QueueReadings implements Stoppable {
       return;
     }
     this.#state = { ...this.#state, readAt: clock.monotonic() + FRESH_MS };
-    metrics.increment("queue_readings_failed_total", {});
+    metrics.increment("millrace_queue_readings_failed_total", {});
     this.#failures += 1;
     log[this.#failures === 1 ? "warn" : "debug"](
       { error: recordError(error) },
@@ -194,7 +194,7 @@ export class QueueReadings implements Stoppable {
       kind: "bystander",
       tryAt: this.#host.clock.monotonic() + TRY_EVERY_MS,
     };
-    this.#host.metrics.gauge("leader", ROLE, 0);
+    this.#host.metrics.gauge("millrace_leader", ROLE, 0);
     this.#forgetAll();
   }
 

@@ -315,7 +315,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     if (value === told) return;
     told = value;
     deadline.entered(value);
-    metrics.gauge("node_ready", {}, value === "running" ? 1 : 0);
+    metrics.gauge("millrace_node_ready", {}, value === "running" ? 1 : 0);
     log.info({ state: value }, `node is ${value}`);
     events.emit("node.state", { node: config.name, state: value });
   });

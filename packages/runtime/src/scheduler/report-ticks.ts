@@ -7,11 +7,11 @@ export function reportFired(
   { id, queue, slot }: ScheduledJob,
   { lateMs, late }: { readonly lateMs: number; readonly late: boolean },
 ): void {
-  metrics.increment("schedule_ticks_total", { schedule, outcome: "fired" });
-  metrics.observe("cron_tick_lag_seconds", { schedule }, lateMs / 1_000);
+  metrics.increment("millrace_schedule_ticks_total", { schedule, outcome: "fired" });
+  metrics.observe("millrace_schedule_lag_seconds", { schedule }, lateMs / 1_000);
   events.emit("schedule.fired", { schedule, slot, id, queue, lateMs });
   if (!late) return;
-  metrics.increment("schedule_ticks_late_total", { schedule });
+  metrics.increment("millrace_schedule_ticks_late_total", { schedule });
   events.emit("schedule.late", { schedule, slot, lateMs });
   log.warn({ schedule, slot: new Date(slot).toISOString(), lateMs }, "a schedule was late");
 }
@@ -21,8 +21,8 @@ export function reportSkipped(
   schedule: string,
   { upTo, count, reason }: Extract<Plan, { do: "skip" }>,
 ): void {
-  metrics.increment("schedule_ticks_total", { schedule, outcome: "skipped" }, count);
-  if (reason === "missed") metrics.increment("cron_missed_total", { schedule }, count);
+  metrics.increment("millrace_schedule_ticks_total", { schedule, outcome: "skipped" }, count);
+  if (reason === "missed") metrics.increment("millrace_schedule_missed_total", { schedule }, count);
   events.emit("schedule.skipped", { schedule, upTo, count, reason });
   log.info(
     { schedule, upTo: new Date(upTo).toISOString(), count, reason },

@@ -29,7 +29,7 @@ export async function openScheduler(
   let leadership: Leadership | undefined;
 
   const tellLeading = (lease: HeldLease, leading: boolean): void => {
-    host.metrics.gauge("leader", { role: "scheduler" }, leading ? 1 : 0);
+    host.metrics.gauge("millrace_leader", { role: "scheduler" }, leading ? 1 : 0);
     host.events.emit("scheduler.leader", { node: host.node, leading, token: lease.token });
     log.info(
       { node: host.node, token: lease.token },

@@ -67,7 +67,7 @@ export class QueueWorker {
     this.#host = host;
     this.queue = options.queue;
     this.slots = options.slots;
-    host.metrics.gauge("slots_total", { queue: options.queue }, options.slots);
+    host.metrics.gauge("millrace_slots", { queue: options.queue }, options.slots);
     this.#throttle = new QueueThrottle(
       host,
       {

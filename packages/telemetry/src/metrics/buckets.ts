@@ -10,9 +10,9 @@ const SHORT = [
 ];
 
 export const BUCKETS: Readonly<Record<HistogramName, readonly number[]>> = {
-  job_duration_seconds: LONG,
-  job_schedule_to_start_seconds: LONG,
-  publish_duration_seconds: SHORT,
-  cron_tick_lag_seconds: LONG,
-  lock_wait_seconds: LONG,
+  millrace_job_duration_seconds: LONG,
+  millrace_job_schedule_to_start_seconds: LONG,
+  millrace_publish_duration_seconds: SHORT,
+  millrace_schedule_lag_seconds: LONG,
+  millrace_lock_wait_seconds: LONG,
 };

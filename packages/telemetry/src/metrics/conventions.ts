@@ -18,14 +18,14 @@ const PROCESS = { "messaging.operation.name": "process", "messaging.operation.ty
 export const CONVENTION_HISTOGRAMS: readonly Convention<HistogramName>[] = [
   {
     name: "messaging.process.duration",
-    source: "job_duration_seconds",
+    source: "millrace_job_duration_seconds",
     unit: "s",
     description: "Duration of processing operation.",
     operation: PROCESS,
   },
   {
     name: "messaging.client.operation.duration",
-    source: "publish_duration_seconds",
+    source: "millrace_publish_duration_seconds",
     unit: "s",
     description: "Duration of messaging operation initiated by a producer or consumer client.",
     operation: PUBLISH,
@@ -35,14 +35,14 @@ export const CONVENTION_HISTOGRAMS: readonly Convention<HistogramName>[] = [
 export const CONVENTION_COUNTERS: readonly Convention<CounterName>[] = [
   {
     name: "messaging.client.sent.messages",
-    source: "jobs_enqueued_total",
+    source: "millrace_jobs_enqueued_total",
     unit: "{message}",
     description: "Number of messages producer attempted to send to the broker.",
     operation: PUBLISH,
   },
   {
     name: "messaging.client.consumed.messages",
-    source: "deliveries_total",
+    source: "millrace_deliveries_total",
     unit: "{message}",
     description: "Number of messages that were delivered to the application.",
     operation: PROCESS,

@@ -37,23 +37,23 @@ function otlp() {
   return { reader, exported };
 }
 
-const failed = { queue: "mail", job: "welcome", outcome: "failed" };
+const failed = { queue: "mail", job_name: "welcome", outcome: "failed" };
 
 test("counters are sums, gauges end, and the conventions are fed from ours", async () => {
   const { reader, exported } = otlp();
   const provider = new MeterProvider({ readers: [reader] });
   const metrics = openTelemetryMetrics({ meter: provider.getMeter("millrace") });
-  metrics.increment("jobs_enqueued_total", { queue: "mail", job: "welcome" }, 3);
-  metrics.increment("jobs_enqueued_total", { job: "welcome", queue: "mail" });
-  metrics.increment("jobs_enqueued_total", { queue: "mail", job: "farewell" });
-  metrics.observe("job_duration_seconds", failed, 20_000);
-  metrics.gauge("queue_depth", { queue: "mail" }, 7);
+  metrics.increment("millrace_jobs_enqueued_total", { queue: "mail", job_name: "welcome" }, 3);
+  metrics.increment("millrace_jobs_enqueued_total", { job_name: "welcome", queue: "mail" });
+  metrics.increment("millrace_jobs_enqueued_total", { queue: "mail", job_name: "farewell" });
+  metrics.observe("millrace_job_duration_seconds", failed, 20_000);
+  metrics.gauge("millrace_queue_depth", { queue: "mail" }, 7);
   const first = await exported();
-  expect(first["jobs_enqueued_total"]).toEqual({
+  expect(first["millrace_jobs_enqueued_total"]).toEqual({
     unit: "{job}",
     points: [
-      [{ queue: "mail", job: "welcome" }, 4],
-      [{ queue: "mail", job: "farewell" }, 1],
+      [{ queue: "mail", job_name: "welcome" }, 4],
+      [{ queue: "mail", job_name: "farewell" }, 1],
     ],
   });
   expect(first["messaging.client.sent.messages"]?.points).toEqual([
@@ -71,13 +71,13 @@ test("counters are sums, gauges end, and the conventions are fed from ours", asy
     unit: "s",
     points: [[{ "error.type": "failed", "messaging.operation.name": "process" }, 1]],
   });
-  expect(first["queue_depth"]?.points).toEqual([[{ queue: "mail" }, 7]]);
+  expect(first["millrace_queue_depth"]?.points).toEqual([[{ queue: "mail" }, 7]]);
 
-  metrics.gauge("queue_depth", { queue: "mail" }, undefined);
-  metrics.increment("jobs_enqueued_total", { queue: "mail", job: "farewell" });
+  metrics.gauge("millrace_queue_depth", { queue: "mail" }, undefined);
+  metrics.increment("millrace_jobs_enqueued_total", { queue: "mail", job_name: "farewell" });
   const second = await exported();
-  expect(second["queue_depth"]?.points).toEqual([[{ queue: "mail" }, Number.NaN]]);
-  expect(second["jobs_enqueued_total"]?.points[1]?.[1]).toBe(2);
+  expect(second["millrace_queue_depth"]?.points).toEqual([[{ queue: "mail" }, Number.NaN]]);
+  expect(second["millrace_jobs_enqueued_total"]?.points[1]?.[1]).toBe(2);
   await provider.shutdown();
 });
 
@@ -88,10 +88,10 @@ test("what is only known by looking is looked at for each collection, and no lon
   let looks = 0;
   const end = metrics.onCollect(async () => {
     await Promise.resolve();
-    metrics.gauge("slots_used", { queue: "mail" }, (looks += 1));
+    metrics.gauge("millrace_slots_used", { queue: "mail" }, (looks += 1));
   });
-  expect((await exported())["slots_used"]?.points).toEqual([[{ queue: "mail" }, 1]]);
-  expect((await exported())["slots_used"]?.points).toEqual([[{ queue: "mail" }, 2]]);
+  expect((await exported())["millrace_slots_used"]?.points).toEqual([[{ queue: "mail" }, 1]]);
+  expect((await exported())["millrace_slots_used"]?.points).toEqual([[{ queue: "mail" }, 2]]);
   end();
   await exported();
   expect(looks).toBe(2);
@@ -109,17 +109,17 @@ test("the process's own provider is found, is told the same as the page, and has
 
   const metrics = prometheusMetrics({ alsoTo: [registered], conventions: false });
   let looks = 0;
-  const end = metrics.onCollect(() => metrics.gauge("node_ready", {}, (looks += 1)));
-  metrics.increment("jobs_failed_total", { queue: "mail", job: "welcome" });
-  metrics.observe("job_duration_seconds", failed, 1);
+  const end = metrics.onCollect(() => metrics.gauge("millrace_node_ready", {}, (looks += 1)));
+  metrics.increment("millrace_jobs_failed_total", { queue: "mail", job_name: "welcome" });
+  metrics.observe("millrace_job_duration_seconds", failed, 1);
   const page = await metrics.page();
-  expect(page).toMatch(/^jobs_failed_total\{queue="mail",job="welcome"\} 1$/m);
-  expect(page).toMatch(/^node_ready 1$/m);
+  expect(page).toMatch(/^millrace_jobs_failed_total\{queue="mail",job_name="welcome"\} 1$/m);
+  expect(page).toMatch(/^millrace_node_ready 1$/m);
   expect(page).not.toContain("messaging_");
   const elsewhere = await exported();
-  expect(elsewhere["jobs_failed_total"]?.points[0]?.[1]).toBe(1);
-  expect(elsewhere["job_duration_seconds"]?.points[0]?.[1]).toBe(1);
-  expect(elsewhere["node_ready"]?.points).toEqual([[{}, 2]]);
+  expect(elsewhere["millrace_jobs_failed_total"]?.points[0]?.[1]).toBe(1);
+  expect(elsewhere["millrace_job_duration_seconds"]?.points[0]?.[1]).toBe(1);
+  expect(elsewhere["millrace_node_ready"]?.points).toEqual([[{}, 2]]);
   end();
   await metrics.close();
   await provider.shutdown();
@@ -128,8 +128,8 @@ test("the process's own provider is found, is told the same as the page, and has
 test("a reader of one's own is given what the page shows", async () => {
   const { reader, exported } = otlp();
   const metrics = prometheusMetrics({ readers: [reader] });
-  metrics.increment("jobs_failed_total", { queue: "mail", job: "welcome" });
-  expect((await exported())["jobs_failed_total"]?.points[0]?.[1]).toBe(1);
-  expect(await metrics.page()).toContain("jobs_failed_total");
+  metrics.increment("millrace_jobs_failed_total", { queue: "mail", job_name: "welcome" });
+  expect((await exported())["millrace_jobs_failed_total"]?.points[0]?.[1]).toBe(1);
+  expect(await metrics.page()).toContain("millrace_jobs_failed_total");
   await metrics.close();
 });

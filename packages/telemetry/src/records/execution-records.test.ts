@@ -91,7 +91,8 @@ test("a handler that hangs costs the others nothing; what finds no room is dropp
   expect(records.dropped).toEqual({ stuck: 15, fine: 0 });
   expect(
     counted.every(
-      ([name, { handler }]) => name === "execution_records_dropped_total" && handler === "stuck",
+      ([name, { handler }]) =>
+        name === "millrace_execution_records_dropped_total" && handler === "stuck",
     ),
   ).toBe(true);
   expect(counted.reduce((sum, [, , by]) => sum + by, 0)).toBe(15);
@@ -158,7 +159,7 @@ test("a record that is refused goes by itself, not with the batch it is in", asy
   await records.close();
   expect(kept).toEqual(["j0", "j2", "j3"]);
   expect(records.dropped).toEqual({ memory: 1 });
-  expect(counted).toEqual([["execution_records_dropped_total", { handler: "memory" }, 1]]);
+  expect(counted).toEqual([["millrace_execution_records_dropped_total", { handler: "memory" }, 1]]);
 });
 
 test("what is too old is deleted at the start and then every hour, and a failure of that keeps nothing from being written", async () => {

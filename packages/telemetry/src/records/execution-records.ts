@@ -27,7 +27,7 @@ export interface ExecutionRecordsOptions {
   readonly closeTimeoutMs?: number;
   /** Told what was dropped and why. */
   readonly log?: Logger;
-  /** Counts what was dropped, as `execution_records_dropped_total` by handler. */
+  /** Counts what was dropped, as `millrace_execution_records_dropped_total` by handler. */
   readonly metrics?: MetricsCollector;
   readonly clock?: Clock;
 }

@@ -187,7 +187,11 @@ export class RecordLane {
     const { handler, metrics } = this.#options;
     this.#dropped += dropped;
     this.#untold += dropped;
-    metrics.increment("execution_records_dropped_total", { handler: handler.name }, dropped);
+    metrics.increment(
+      "millrace_execution_records_dropped_total",
+      { handler: handler.name },
+      dropped,
+    );
   }
 
   #tell(why: string): void {
