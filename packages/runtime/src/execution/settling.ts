@@ -147,8 +147,10 @@ export class Settling {
     );
   }
 
+  /** It ends with a letter of its own, and not of a job that was to follow it. */
   get #buries(): boolean {
-    return !this.#asked && this.#settlement.steps.some((step) => step.do === "bury");
+    if (this.#asked) return false;
+    return this.#settlement.steps.some((step) => step.do === "bury" && step.once === undefined);
   }
 
   /** A letter is there before the record that may be refused: so it is looked at first whether another run has ended the job. */
