@@ -1,5 +1,6 @@
 import {
   type Envelope,
+  messageIdOf,
   MillraceError,
   type StoredDeadLetter,
   UNSETTLED,
@@ -51,10 +52,23 @@ test("the producer's fields stay, the settler's are at zero, and the generation 
     headers: { tenant: "t" },
     ...UNSETTLED,
     life: 1,
-    generation: 7,
+    generation: 2_048,
     // It is not known who wrote it.
     sentFrom: "q",
   });
+});
+
+test("what another run of the life before has published can't be taken for the new life", () => {
+  const next = (generation: number): string =>
+    messageIdOf(revivedEnvelope(letter(writeEnvelope({ ...ENVELOPE, generation })), 100));
+  for (const generation of [0, 6, 1_023, 1_024]) {
+    const published = new Set<string>();
+    for (let ahead = 0; ahead <= 1_000; ahead += 1)
+      published.add(messageIdOf({ id: "j", generation: generation + ahead }));
+    expect(published).not.toContain(next(generation));
+  }
+  // Two runs may have buried it: two letters of one life are one new life.
+  expect(next(3)).toBe(next(4));
 });
 
 test("of a producer's job nothing is believed that is the runtime's to write", () => {
@@ -78,17 +92,17 @@ test("of a producer's job nothing is believed that is the runtime's to write", (
     headers: {},
     ...UNSETTLED,
     life: 1,
-    generation: 1,
+    generation: 2_048,
     sentFrom: "q",
   });
   expect(revived("program").sentFrom).toBeUndefined();
-  expect(revived("runtime")).toMatchObject({ sentFrom: "payments", generation: 2 ** 22 + 1 });
+  expect(revived("runtime")).toMatchObject({ sentFrom: "payments", generation: 2 ** 22 + 2_048 });
   expect(revived("runtime")).not.toHaveProperty("cancelled");
 });
 
 test("a generation of which no token can be made is nobody's", () => {
   const forged = writeEnvelope({ ...ENVELOPE, generation: 2 ** 40 });
-  expect(revivedEnvelope(letter(forged), 100)).toMatchObject({ generation: 1, sentFrom: "q" });
+  expect(revivedEnvelope(letter(forged), 100)).toMatchObject({ generation: 2_048, sentFrom: "q" });
 });
 
 test("what has passed is left out, what lies ahead is kept", () => {
@@ -101,12 +115,20 @@ test("what has passed is left out, what lies ahead is kept", () => {
 
 test("a job without an id of its own keeps the one it got", () => {
   const body = new TextEncoder().encode('{"name":"n","payload":1}');
-  expect(revivedEnvelope(letter(body), 100)).toMatchObject({ id: "j", generation: 1, payload: 1 });
+  expect(revivedEnvelope(letter(body), 100)).toMatchObject({
+    id: "j",
+    generation: 2_048,
+    payload: 1,
+  });
 });
 
 test("a producer's nonsense in the settler's fields does not stand in the way", () => {
   const body = new TextEncoder().encode('{"name":"n","payload":1,"attempts":"many"}');
-  expect(revivedEnvelope(letter(body), 100)).toMatchObject({ id: "j", attempts: 0, generation: 1 });
+  expect(revivedEnvelope(letter(body), 100)).toMatchObject({
+    id: "j",
+    attempts: 0,
+    generation: 2_048,
+  });
 });
 
 test("bytes that are no job are refused with the reason", () => {

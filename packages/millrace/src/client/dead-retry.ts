@@ -8,6 +8,17 @@ import {
 } from "@millrace/core";
 
 /**
+ * Lives are so many generations apart, at the least. A run that went on beside the one that buried the job may have published
+ * the next ones: under their message ids the server would take the new life for a duplicate, and the job would be lost.
+ */
+const APART = 1_024;
+
+/** The same for every letter of one life, so that two of them are one new life. */
+function firstOfNextLife(generation: number): number {
+  return (Math.floor(generation / APART) + 2) * APART;
+}
+
+/**
  * The envelope that gives a dead job a new life: the producer's fields as they were, the settler's at zero. Only the
  * generation goes on counting, so that the new life has message ids and history records of its own.
  *
@@ -58,7 +69,7 @@ export function revivedEnvelope(
     ...UNSETTLED,
     ...(letter.door === undefined ? { sentFrom: kept.sentFrom ?? letter.queue } : {}),
     id: letter.id,
-    generation: generation + 1,
+    generation: firstOfNextLife(generation),
     life: life + 1,
     ...(notBefore !== undefined && notBefore > now ? { notBefore } : {}),
     ...(expiresAt !== undefined && expiresAt > now ? { expiresAt } : {}),
