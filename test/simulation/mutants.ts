@@ -1,9 +1,11 @@
-import type { Broker, SettlementStep } from "@millrace/core";
+import { type Broker, SCHEDULE_STATE } from "@millrace/core";
+import { UNIQUE_BUCKET } from "../../packages/core/src/unique/unique-claim.ts";
+import { otherwise, reordered, spoilt, unfenced, withDocuments } from "./spoilt-realm.ts";
 import { portRealm } from "./world/port-realm.ts";
 import type { RealmOf } from "./world/realm.ts";
 
 /** Each run's end is recorded, whatever another run has recorded. */
-export const recordsEveryEnd: RealmOf = unfenced(portRealm());
+export const recordsEveryEnd: RealmOf = unfenced();
 
 /** What is sent again outlives its lease: the exchange once did so for 30 s. What fences ends is left out, because it is enough. */
 export const repeatsWithoutLease: RealmOf = unfenced(portRealm({ repeatsWithoutLease: true }));
@@ -19,45 +21,87 @@ export const losesRetries: RealmOf = reordered((steps) =>
   steps.filter((step) => step.do !== "requeue"),
 );
 
-function unfenced(realm: RealmOf): RealmOf {
-  return reordered((steps) => steps.map(withoutFence), realm);
-}
+/** What a producer writes is believed as if a program of the owner's had written it. */
+export const trustsProducers: RealmOf = portRealm({ trustsProducers: true });
 
-/** What one step becomes is the same each time: a settlement that is tried again leaves out what is confirmed. */
-const bare = new WeakMap<SettlementStep, SettlementStep>();
-
-function withoutFence(step: SettlementStep): SettlementStep {
-  if (step.do !== "record") return step;
-  const { firstStoredAt: _left, ...record } = step.record;
-  const made = bare.get(step) ?? { ...step, record };
-  bare.set(step, made);
-  return made;
-}
-
-/** A port whose settlements are carried out in another order, as they would be with the fault in the code. */
-function reordered(
-  order: (steps: readonly SettlementStep[]) => readonly SettlementStep[],
-  realmOf: RealmOf = portRealm(),
-): RealmOf {
-  return (timeline, network, tap) => {
-    const realm = realmOf(timeline, network, tap);
-    const spoil = (broker: Broker): Broker => {
-      const settle: Broker["settle"] = (delivery, steps) => broker.settle(delivery, order(steps));
-      return new Proxy(broker, {
-        get: (target, name) => (name === "settle" ? settle : boundTo(target, name)),
-      });
-    };
-    return {
-      ...realm,
-      brokerFor: (process) => {
-        const broker = realm.brokerFor(process);
-        return broker instanceof Promise ? broker.then(spoil) : spoil(broker);
-      },
-    };
+/** A message that comes again is compared with records of its own generation only, and each end is recorded. */
+export const looksAtOneGeneration: RealmOf = spoilt((broker) => {
+  const asked = new Map<string, number>();
+  return {
+    successors: async (envelope, message) => {
+      asked.set(`${envelope.queue} ${envelope.id}`, envelope.generation);
+      const { letter } = await broker.successors(envelope, message);
+      return { waiting: [], letter };
+    },
+    history: otherwise(broker.history, {
+      endOf: async () => undefined,
+      stored: async (query) =>
+        (await broker.history.stored(query)).filter(
+          ({ record }) => record.generation === asked.get(`${record.queue} ${record.id}`),
+        ),
+    }),
   };
-}
+}, unfenced());
 
-function boundTo(target: Broker, name: string | symbol): unknown {
-  const value: unknown = Reflect.get(target, name, target);
-  return typeof value === "function" ? (value.bind(target) as unknown) : value;
+/** Nobody asks for what other runs have recorded: not of what comes again, nor after an outage or a freeze. */
+export const asksForNoEnd: RealmOf = spoilt(
+  (broker) => ({
+    successors: async () => ({ waiting: [], letter: undefined }),
+    history: otherwise(broker.history, {
+      endOf: async () => undefined,
+      stored: async () => [],
+      tail: async () => [],
+    }),
+  }),
+  unfenced(),
+);
+
+/** A job that was run and comes again is convicted, and nobody is asked whether its holder lives. */
+export const convictsTheLiving: RealmOf = withDocuments("suspects", (store) => ({
+  get: async (key) => {
+    const document = await store.get(key);
+    if (document === undefined) return undefined;
+    const { node: _node, instance: _instance, ...rest } = document.value as Record<string, unknown>;
+    return { ...document, value: rest };
+  },
+}));
+
+/** A unique key is written without comparing whose it is. */
+export const seizesUniqueKeys: RealmOf = withDocuments(UNIQUE_BUCKET, uncompared);
+
+const LEAD = "leader/scheduler";
+/** The token of who leads and does not hold the lock. */
+const UNASKED = 1;
+
+/** Whoever stands for the lead of the schedules leads, and writes over what another leader has written. */
+export const everybodyLeads: RealmOf = spoilt(
+  (broker) => ({
+    locks: otherwise(broker.locks, {
+      acquire: async (name, claim) =>
+        (await broker.locks.acquire(name, claim)) ??
+        (name === LEAD ? { name, token: UNASKED } : undefined),
+      renew: async (lock, claim) =>
+        lock.name === LEAD && lock.token === UNASKED ? lock : await broker.locks.renew(lock, claim),
+    }),
+  }),
+  withDocuments(SCHEDULE_STATE, uncompared),
+);
+
+/** A job that is brought back from the dead letters begins no new life. */
+export const revivesIntoTheOldLife: RealmOf = spoilt((broker) => ({
+  requeue: (envelope, options) => {
+    const { life: _life, ...rest } = envelope;
+    return broker.requeue(rest, options);
+  },
+}));
+
+function uncompared(store: Awaited<ReturnType<Broker["documents"]>>): Pick<typeof store, "put"> {
+  return {
+    put: async (key, value, expected) =>
+      await store.put(
+        key,
+        value,
+        expected === undefined ? undefined : ((await store.get(key))?.revision ?? 0),
+      ),
+  };
 }

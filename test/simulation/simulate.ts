@@ -1,9 +1,11 @@
 import type { Violation, ViolationKind } from "./oracle/violation.ts";
+import type { Timed } from "./oracle/judge-schedules.ts";
 import { verdict } from "./oracle/verdict.ts";
 import { fewest } from "./shrink.ts";
 import { LIMITS } from "./world/jobs.ts";
 import type { Struck } from "./world/fault-plan.ts";
 import type { Entry } from "./world/ledger.ts";
+import type { Timetable } from "./world/orders.ts";
 import { liveThrough, type World, type WorldOptions } from "./world/world.ts";
 
 /** A seed's world, and what is wrong with it. */
@@ -24,11 +26,22 @@ export interface Story {
 
 export async function judge(options: WorldOptions): Promise<Judged> {
   const world = await liveThrough(options);
-  const { ledger, leftovers, running } = world;
+  const { ledger, leftovers, running, setting } = world;
+  const schedules = Object.fromEntries(
+    setting.orders.flatMap((order) => (order.kind === "schedule" ? [timedOf(order)] : [])),
+  );
   return {
     world,
-    violations: verdict({ entries: ledger.entries, leftovers, running, limits: LIMITS }),
+    violations: verdict({
+      ...{ entries: ledger.entries, leftovers, running, schedules },
+      limits: LIMITS,
+    }),
   };
+}
+
+function timedOf({ name, everySeconds, missed, overlap }: Timetable): [string, Timed] {
+  const mayMiss = missed === "once" || overlap === "skip";
+  return [name, { everyMs: everySeconds * 1_000, mayMiss }];
 }
 
 const MOST_RUNS = 300;
@@ -53,7 +66,7 @@ export async function shrink(
     (await run(faults, plans)).violations.some((violation) => violation.is === is);
   const { world } = await judge({ seed, ...rest });
   let faults: readonly string[] = world.struck.map(({ name }) => name);
-  let plans: readonly string[] = world.plans.map(({ name }) => name);
+  let plans: readonly string[] = world.plans;
   faults = await fewest(faults, (some) => breaks(some, plans), MOST_RUNS);
   plans = await fewest(plans, (some) => breaks(faults, some), MOST_RUNS);
   faults = await fewest(faults, (some) => breaks(some, plans), MOST_RUNS);

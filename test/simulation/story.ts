@@ -11,7 +11,7 @@ export function tellEntry(entry: Entry): string {
     case "refused":
       return `${at}refused   ${entry.job}: ${entry.code}`;
     case "began":
-      return `${at}began     ${entry.queue}/${entry.job} attempt ${entry.attempt} on ${entry.process}, run ${entry.run}, token ${entry.token} ${JSON.stringify(entry.input).slice(0, 200)}`;
+      return `${at}began     ${entry.queue}/${entry.job} attempt ${entry.attempt} on ${entry.process}, run ${entry.run}, token ${entry.token}${lifeOf(entry)} ${JSON.stringify(entry.input).slice(0, 200)}`;
     case "effect":
       return `${at}effect    ${entry.job}, run ${entry.run}`;
     case "aborted":
@@ -20,7 +20,7 @@ export function tellEntry(entry: Entry): string {
       return `${at}ended     ${entry.job}, run ${entry.run}: ${entry.how}`;
     case "recorded": {
       const { queue, id, state, outcome, generation, sequence, node, attempts } = entry.record;
-      return `${at}recorded  ${queue}/${id} ${state} (${outcome}) by ${node}, generation ${generation} at ${sequence}, attempts ${attempts}`;
+      return `${at}recorded  ${queue}/${id} ${state} (${outcome}) by ${node}, generation ${generation} at ${sequence}, attempts ${attempts}${lifeOf(entry.record)}`;
     }
     case "buried":
       return `${at}buried    ${entry.letter.queue}/${entry.letter.id}: ${entry.letter.reason}`;
@@ -30,6 +30,16 @@ export function tellEntry(entry: Entry): string {
       return `${at}told      ${entry.job} ${entry.state} ${JSON.stringify(entry.output) ?? ""}`;
     case "batch-made":
       return `${at}batch     ${entry.batch} of ${entry.members.join(", ")}`;
+    case "asked":
+      return `${at}asked     to ${entry.what} ${entry.of}`;
+    case "retried":
+      return `${at}retried   ${entry.queue}/${entry.job}`;
+    case "purged":
+      return `${at}purged    ${entry.queue}`;
+    case "limited":
+      return `${at}limited   ${entry.queue} to ${entry.concurrency ?? "any number"} at once, ${JSON.stringify(entry.rate) ?? "any rate"}`;
+    case "schedule-ended":
+      return `${at}paused    schedule ${entry.schedule}: ${entry.fired} fired, ${entry.skipped} skipped, up to ${entry.lastMs}`;
     case "cancelled":
       return `${at}cancel    ${entry.job}: ${entry.state}`;
     case "fault":
@@ -43,4 +53,8 @@ export function tellEntry(entry: Entry): string {
     case "left":
       return `${at}left      ${entry.what} ${entry.detail}`;
   }
+}
+
+function lifeOf({ life = 0 }: { readonly life?: number }): string {
+  return life === 0 ? "" : `, life ${life}`;
 }

@@ -25,9 +25,11 @@ export interface JobSeen {
   confirmed: boolean;
   refused: string | undefined;
   readonly runs: RunSeen[];
-  /** Its final records, each settlement once. */
+  /** Its final records of all lives, each settlement once. */
   readonly finals: FinalRecord[];
-  readonly letters: string[];
+  readonly letters: { readonly reason: string; readonly life: number }[];
+  /** Lives that an operator is known to have given it. */
+  readonly revived: Set<number>;
   readonly told: { readonly state: string; readonly output: unknown }[];
 }
 
@@ -35,6 +37,46 @@ export interface Evidence {
   readonly jobs: ReadonlyMap<string, JobSeen>;
   readonly batches: ReadonlyMap<string, readonly string[]>;
   readonly queueOf: ReadonlyMap<string, string>;
+  /** When processes died, by name. */
+  readonly deaths: ReadonlyMap<string, number>;
+  readonly asked: readonly Extract<Entry, { is: "asked" }>[];
+  readonly limited: readonly Extract<Entry, { is: "limited" }>[];
+  readonly schedules: readonly Extract<Entry, { is: "schedule-ended" }>[];
+}
+
+/** What belongs to one life of a job. */
+export interface LifeSeen {
+  readonly life: number;
+  readonly runs: readonly RunSeen[];
+  readonly finals: readonly FinalRecord[];
+  readonly letters: readonly string[];
+  /** Whether somebody knows that it was to begin. */
+  readonly confirmed: boolean;
+}
+
+/** A job's lives: the first, and one more for each time that it was brought back from the dead letters. */
+export function livesOf(seen: JobSeen): readonly LifeSeen[] {
+  const { runs, finals, letters, revived } = seen;
+  const lives = new Set([
+    ...[0, ...revived],
+    ...runs.map(({ began }) => began.life),
+    ...finals.map(({ life = 0 }) => life),
+    ...letters.map(({ life }) => life),
+  ]);
+  return [...lives]
+    .toSorted((a, b) => a - b)
+    .map((life) => ({
+      life,
+      runs: runs.filter(({ began }) => began.life === life),
+      finals: finals.filter((record) => (record.life ?? 0) === life),
+      letters: letters.filter((letter) => letter.life === life).map(({ reason }) => reason),
+      confirmed: life === 0 ? seen.confirmed : revived.has(life),
+    }));
+}
+
+/** The first recorded end of each life. */
+export function endsOf(seen: JobSeen): readonly FinalRecord[] {
+  return livesOf(seen).flatMap(({ finals }) => finals[0] ?? []);
 }
 
 /** Sorts a ledger by jobs. Ids are of a queue, so two queues' jobs of one id are two. */
@@ -43,6 +85,12 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   const batches = new Map<string, readonly string[]>();
   const queueOf = new Map<string, string>();
   const runs = new Map<number, RunSeen>();
+  const deaths = new Map<string, number>();
+  const asked: Extract<Entry, { is: "asked" }>[] = [];
+  const limited: Extract<Entry, { is: "limited" }>[] = [];
+  const schedules: Extract<Entry, { is: "schedule-ended" }>[] = [];
+  /** In which life the letter was that was removed last, by job. */
+  const removed = new Map<string, number>();
   const of = (job: string, queue = queueOf.get(job) ?? "?"): JobSeen => {
     const key = `${queue}/${job}`;
     const seen = jobs.get(key) ?? emptyJob(key, job, queue);
@@ -92,6 +140,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         break;
       }
       case "gone":
+        if (entry.how !== "frozen") deaths.set(entry.process, entry.atMs);
         for (const run of runs.values())
           if (run.began.process === entry.process && run.endedMs === undefined)
             run.goneMs ??= entry.atMs;
@@ -100,28 +149,47 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         noteFinal(of(entry.record.id, entry.record.queue), entry.record);
         break;
       case "buried":
-        of(entry.letter.id, entry.letter.queue).letters.push(entry.letter.reason);
+        of(entry.letter.id, entry.letter.queue).letters.push(entry.letter);
         break;
       case "withdrawn": {
-        const { letters } = of(entry.letter.id, entry.letter.queue);
-        letters.splice(letters.lastIndexOf(entry.letter.reason), 1);
+        const { id, queue, reason, life } = entry.letter;
+        const { letters, key } = of(id, queue);
+        const at = letters.findLastIndex((known) => known.reason === reason && known.life === life);
+        if (at >= 0) letters.splice(at, 1);
+        removed.set(key, life);
         break;
       }
+      case "retried": {
+        const { revived, key } = of(entry.job, entry.queue);
+        const life = removed.get(key);
+        if (life !== undefined) revived.add(life + 1);
+        break;
+      }
+      case "asked":
+        asked.push(entry);
+        break;
+      case "limited":
+        limited.push(entry);
+        break;
+      case "schedule-ended":
+        schedules.push(entry);
+        break;
       case "effect":
       case "cancelled":
+      case "purged":
       case "fault":
       case "thawed":
       case "healed":
       case "left":
     }
   }
-  return { jobs, batches, queueOf };
+  return { jobs, batches, queueOf, deaths, asked, limited, schedules };
 }
 
 function emptyJob(key: string, job: string, queue: string): JobSeen {
   return {
     ...{ key, job, queue, planned: undefined, confirmed: false, refused: undefined },
-    ...{ runs: [], finals: [], letters: [], told: [] },
+    ...{ runs: [], finals: [], letters: [], revived: new Set(), told: [] },
   };
 }
 

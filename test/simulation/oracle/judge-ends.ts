@@ -1,10 +1,18 @@
-import type { Evidence, FinalRecord, JobSeen } from "./evidence.ts";
+import {
+  endsOf,
+  type Evidence,
+  type FinalRecord,
+  type JobSeen,
+  type LifeSeen,
+  livesOf,
+} from "./evidence.ts";
 import type { Violation } from "./violation.ts";
 
-/** One end for each job, told to everybody, and the attempts that led there. */
-export function* judgeEnds({ jobs }: Evidence): Generator<Violation> {
+/** One end for each life of a job, told to everybody, and the attempts that led there. */
+export function* judgeEnds({ jobs, deaths }: Evidence): Generator<Violation> {
   for (const seen of jobs.values()) {
     if (isForeign(seen)) continue;
+    yield* judgeConviction(seen, deaths);
     yield* judgeEnd(seen);
     yield* judgeAttempts(seen);
     yield* judgeTold(seen);
@@ -15,14 +23,29 @@ export function isForeign({ planned, queue }: JobSeen): boolean {
   return planned?.startsWith("hostile") === true || (planned === undefined && queue === "shop");
 }
 
+/** Who is said to take its process down has been on one that died. */
+function* judgeConviction(
+  { key: job, finals, runs }: JobSeen,
+  deaths: Evidence["deaths"],
+): Generator<Violation> {
+  if (!finals.some(({ reason }) => reason === "crashed")) return;
+  const died = runs.some(({ began }) => (deaths.get(began.process) ?? 0) >= began.atMs);
+  if (!died) yield { is: "convicted", job, detail: `${runs.length} runs, and no process died` };
+}
+
 function* judgeEnd(seen: JobSeen): Generator<Violation> {
-  const { key: job, finals, letters, confirmed, runs } = seen;
+  for (const life of livesOf(seen)) yield* judgeLife(life, seen.key);
+}
+
+function* judgeLife(life: LifeSeen, key: string): Generator<Violation> {
+  const { finals, letters, confirmed, runs } = life;
+  const job = life.life === 0 ? key : `${key} life ${life.life}`;
   const states = new Set([
     ...finals.map(({ state }) => state),
     ...letters.map((reason) => (reason === "expired" ? "expired" : "dead")),
   ]);
   if (states.size > 1)
-    yield { is: "two-ends", job, detail: [...states].join(" and ") + reasonsOf(seen) };
+    yield { is: "two-ends", job, detail: [...states].join(" and ") + reasonsOf(life) };
   if (letters.length > 1) yield { is: "two-letters", job, detail: letters.join(" and ") };
   if (finals.length > 1 && states.size === 1)
     yield {
@@ -36,7 +59,7 @@ function* judgeEnd(seen: JobSeen): Generator<Violation> {
     yield { is: "unsettled", job, detail: "it ran, and never ended" };
 }
 
-function reasonsOf({ finals, letters }: JobSeen): string {
+function reasonsOf({ finals, letters }: LifeSeen): string {
   return ` (records ${finals.map(placeOf).join(", ")}; letters ${letters.join(", ") || "none"})`;
 }
 
@@ -45,7 +68,11 @@ function placeOf({ state, reason, sequence, generation, attempts }: FinalRecord)
 }
 
 /** An attempt begins when the one before it has failed; what the record says is what ran. */
-function* judgeAttempts({ key: job, runs, finals }: JobSeen): Generator<Violation> {
+function* judgeAttempts(seen: JobSeen): Generator<Violation> {
+  for (const life of livesOf(seen)) yield* judgeAttemptsOf(life, seen.key);
+}
+
+function* judgeAttemptsOf({ runs, finals }: LifeSeen, job: string): Generator<Violation> {
   const failed = new Set(
     runs.filter(({ how }) => how === "failed").map(({ began }) => began.attempt),
   );
@@ -67,21 +94,23 @@ function* judgeAttempts({ key: job, runs, finals }: JobSeen): Generator<Violatio
     };
 }
 
-/** Whoever asked was told the first recorded end. */
-function* judgeTold({ key: job, told, finals }: JobSeen): Generator<Violation> {
-  const [first] = finals;
-  for (const { state, output } of told) {
-    const expected = JSON.stringify(first?.output);
-    if (
-      state === "succeeded" &&
-      (first?.state !== "succeeded" || JSON.stringify(output) !== expected)
-    )
+/** Whoever asked was told the first recorded end, of this life of the job or another. */
+function* judgeTold(seen: JobSeen): Generator<Violation> {
+  const ends = endsOf(seen);
+  const [first] = ends;
+  for (const { state, output } of seen.told) {
+    const isSo =
+      state === "succeeded"
+        ? ends.some(
+            (end) =>
+              end.state === "succeeded" && JSON.stringify(end.output) === JSON.stringify(output),
+          )
+        : ends.length === 0 || ends.some((end) => end.state !== "succeeded");
+    if (!isSo)
       yield {
         is: "told-otherwise",
-        job,
-        detail: `told ${JSON.stringify(output)}, first recorded ${first?.state} ${expected}`,
+        job: seen.key,
+        detail: `told ${state} ${JSON.stringify(output)}, first recorded ${first?.state} ${JSON.stringify(first?.output)}`,
       };
-    if (state !== "succeeded" && first?.state === "succeeded")
-      yield { is: "told-otherwise", job, detail: `told ${state}, first recorded succeeded` };
   }
 }

@@ -1,4 +1,4 @@
-import type { Evidence, JobSeen } from "./evidence.ts";
+import { endsOf, type Evidence, type JobSeen } from "./evidence.ts";
 import type { Violation } from "./violation.ts";
 
 /** Chains go on with what their jobs gave, batches call back with what is so, once each. */
@@ -13,7 +13,9 @@ function* judgeChains({ jobs }: Evidence): Generator<Violation> {
     if (link === null) continue;
     const following = `${link[1]}:${Number(link[2] ?? 1) + 1}`;
     const next = [...jobs.values()].find(({ job }) => job === following);
-    const [end] = seen.finals;
+    const ends = endsOf(seen);
+    // Where it was brought back, its last life may have succeeded.
+    const end = ends.find(({ state }) => state === "succeeded") ?? ends[0];
     if (next === undefined) continue;
     const inputs = inputsOf(next);
     if (inputs.length > 1)
@@ -67,10 +69,13 @@ function untrueOf(
   for (const [index, id] of members.entries()) {
     const told = batch.failed.find((member) => member.id === id)?.end ?? "succeeded";
     const job = seen[index];
-    const [end] = job?.finals ?? [];
+    const ends = job === undefined ? [] : endsOf(job);
     const isSo =
-      told === "refused" ? job?.confirmed === false && end === undefined : told === end?.state;
-    if (!isSo) return `${id} was told as ${told}, and is ${end?.state ?? "not ended"}`;
+      told === "refused"
+        ? job?.confirmed === false && ends.length === 0
+        : ends.some(({ state }) => state === told);
+    if (!isSo)
+      return `${id} was told as ${told}, and is ${ends.map(({ state }) => state).join(" and ") || "not ended"}`;
   }
   return undefined;
 }

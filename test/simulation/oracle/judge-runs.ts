@@ -1,6 +1,10 @@
 import type { Evidence, JobSeen, RunSeen } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
+import { slotOf } from "./judge-schedules.ts";
 import type { Violation } from "./violation.ts";
+
+/** A job takes its token as it comes to a node, and may wait there for something else: so many slots a world has at the most. */
+const LATE_STARTS = 24;
 
 /** How many of a key may run at once, by the name of the job. */
 export type Limits = Readonly<Record<string, number>>;
@@ -8,6 +12,7 @@ export type Limits = Readonly<Record<string, number>>;
 /** What ran beside what, and what ran that should not have. */
 export function* judgeRuns(evidence: Evidence, limits: Limits): Generator<Violation> {
   yield* judgeKeys(evidence, limits);
+  yield* judgeQueues(evidence);
   for (const seen of evidence.jobs.values()) {
     yield* judgeTokens(seen);
     yield* judgePlace(seen);
@@ -47,8 +52,43 @@ function mostAtOnce(key: string, runs: readonly RunSeen[]): readonly RunSeen[] {
   return most;
 }
 
+/** What an operator allowed a queue before any node was there. */
+function* judgeQueues({ jobs, limited }: Evidence): Generator<Violation> {
+  for (const { queue, concurrency, rate } of limited) {
+    const runs = [...jobs.values()].flatMap((seen) => (seen.queue === queue ? seen.runs : []));
+    const over = mostAtOnce(queue, runs);
+    if (concurrency !== undefined && over.length > concurrency)
+      yield {
+        is: "overlap",
+        job: queue,
+        detail: `${over.length} of the queue at once of ${concurrency}: ${over.map(({ began }) => `${began.job} on ${began.process}`).join(", ")}`,
+      };
+    if (rate !== undefined) yield* judgeRate(queue, rate, runs);
+  }
+}
+
+/** No stretch of time sees more starts than a burst and what the stretch brings, and those that waited in slots for something else. */
+function* judgeRate(
+  queue: string,
+  { limit, perMs }: { readonly limit: number; readonly perMs: number },
+  runs: readonly RunSeen[],
+): Generator<Violation> {
+  const starts = runs.map(({ began }) => began.atMs).toSorted((a, b) => a - b);
+  for (const [from, first] of starts.entries())
+    for (const [to, last] of starts.entries()) {
+      const most = limit + (limit * (last - first)) / perMs + LATE_STARTS;
+      if (to < from || to - from + 1 <= most) continue;
+      yield {
+        is: "too-fast",
+        job: queue,
+        detail: `${to - from + 1} starts from ${first} to ${last}, at ${limit} in ${perMs} ms`,
+      };
+      return;
+    }
+}
+
 /** Told to stop, killed or standing still, it holds nothing any more by its own doing. */
-function untilMs({ endedMs, abortedMs, goneMs }: RunSeen): number {
+export function untilMs({ endedMs, abortedMs, goneMs }: RunSeen): number {
   return Math.min(endedMs ?? Infinity, abortedMs ?? Infinity, goneMs ?? Infinity);
 }
 
@@ -70,7 +110,7 @@ function* judgeTokens({ key: job, runs }: JobSeen): Generator<Violation> {
 function* judgePlace(seen: JobSeen): Generator<Violation> {
   const { key: job, queue, runs, planned } = seen;
   if (runs.length === 0 || planned !== undefined || isForeign(seen)) return;
-  const follows = /^j\d+(-child|:\d+|:callback)$/.test(seen.job);
+  const follows = /^j\d+(-child|:\d+|:callback)$/.test(seen.job) || slotOf(seen.job) !== undefined;
   if (follows) return;
   yield {
     is: queue === "shop" ? "phantom" : "trespass",

@@ -26,7 +26,7 @@ const began = (
   more: Partial<Extract<Fact, { is: "began" }>> = {},
 ): Fact => ({
   ...{ is: "began", run, job, queue: "work", process: "n1-1", attempt: 1, token: run },
-  ...{ key: undefined, input: null },
+  ...{ key: undefined, input: null, life: 0 },
   ...more,
 });
 const ended = (run: number, job: string, how: Extract<Fact, { is: "ended" }>["how"]): Fact => ({
@@ -41,7 +41,7 @@ const recorded = (job: string, more: Partial<HistoryRecord> = {}): Fact => ({
   },
 });
 const buried = (job: string): Fact => ({
-  ...{ is: "buried", letter: { id: job, queue: "work", reason: "fatal" } },
+  ...{ is: "buried", letter: { id: job, queue: "work", reason: "fatal", life: 0 } },
 });
 
 const done = [planned("j1"), confirmed("j1"), began(1, "j1"), ended(1, "j1", "succeeded")];
@@ -66,7 +66,10 @@ describe("the oracle of the simulation", () => {
   it("finds two ends: done and dead, by a record or by a letter alone", () => {
     expect(kinds([...done, recorded("j1"), buried("j1")])).toEqual(["two-ends"]);
     expect(
-      kinds([...done, recorded("j1"), recorded("j1", { state: "cancelled", sequence: 2 })]),
+      kinds([
+        ...[...done, recorded("j1"), { is: "asked", what: "cancel", of: "j1" } satisfies Fact],
+        recorded("j1", { state: "cancelled", sequence: 2 }),
+      ]),
     ).toEqual(["two-ends"]);
     expect(kinds([...done, recorded("j1"), recorded("j1", { sequence: 2 })])).toEqual([
       "ended-again",

@@ -2,7 +2,9 @@ import type { Entry } from "../world/ledger.ts";
 import { evidenceOf } from "./evidence.ts";
 import { judgeEnds } from "./judge-ends.ts";
 import { judgeFlows } from "./judge-flows.ts";
+import { judgeOrders } from "./judge-orders.ts";
 import { judgeRuns, type Limits } from "./judge-runs.ts";
+import { judgeSchedules, type Timed } from "./judge-schedules.ts";
 import type { Violation } from "./violation.ts";
 
 export interface Case {
@@ -10,18 +12,28 @@ export interface Case {
   readonly leftovers: readonly { readonly what: string; readonly detail: string }[];
   readonly running: readonly string[];
   readonly limits: Limits;
+  /** The schedules of the world, by name. */
+  readonly schedules?: Readonly<Record<string, Timed>>;
 }
 
 /**
  * What is wrong with a world. Pure, and without excuses: it knows of no fault. What a fault may cause is that an attempt is repeated, and
  * nothing else.
  */
-export function verdict({ entries, leftovers, running, limits }: Case): readonly Violation[] {
+export function verdict({
+  entries,
+  leftovers,
+  running,
+  limits,
+  schedules = {},
+}: Case): readonly Violation[] {
   const evidence = evidenceOf(entries);
   return [
     ...judgeEnds(evidence),
     ...judgeRuns(evidence, limits),
     ...judgeFlows(evidence),
+    ...judgeOrders(evidence),
+    ...judgeSchedules(evidence, schedules),
     ...running.map((job) => ({ is: "stuck" as const, job, detail: "still in a slot" })),
     ...leftovers.map(({ what, detail }) => ({
       is: "stuck" as const,

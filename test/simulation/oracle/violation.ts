@@ -19,6 +19,16 @@ export type ViolationKind =
   | "untrue-next"
   | "untrue-callback"
   | "lost-next"
+  /** Buried as one that crashes its process, and no process died of it. */
+  | "convicted"
+  /** More starts than a queue's rate allows. */
+  | "too-fast"
+  /** A schedule's slot that was neither enqueued nor left out by its rule; a job of a time that is no slot. */
+  | "slot"
+  /** Cancelled, purged or brought back, and nobody had asked for that. */
+  | "unasked"
+  /** Purged while it ran. */
+  | "purged-running"
   /** It ran where its producer may not reach. */
   | "trespass"
   | "phantom"

@@ -1,9 +1,10 @@
-import type { Broker } from "@millrace/core";
+import { type Broker, defineSchedule, type Schedule } from "@millrace/core";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { type Dice, rowOf } from "../engine/dice.ts";
 import { SimProcess } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
-import { handlersOf, type Outside } from "./jobs.ts";
+import { handlersOf, JOBS, type Outside } from "./jobs.ts";
+import type { Timetable } from "./orders.ts";
 import type { Realm } from "./realm.ts";
 import type { Setting } from "./workload.ts";
 
@@ -18,6 +19,7 @@ export interface FleetOptions {
   readonly realm: Realm;
   readonly dice: Dice;
   readonly setting: Setting;
+  readonly timetables: readonly Timetable[];
   readonly outside: Outside;
 }
 
@@ -27,9 +29,11 @@ const GRACE = "5s";
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #lives = new Map<number, Life>();
+  readonly #schedules: readonly Schedule[];
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#schedules = options.timetables.map(scheduleOf);
   }
 
   start(): void {
@@ -106,6 +110,7 @@ export class Fleet {
         name: process.name,
         broker,
         jobs: handlersOf(process, outside),
+        schedules: this.#schedules,
         clock: process.clock,
         random: rowOf(dice, `random of ${process.name}`),
         slots,
@@ -121,6 +126,14 @@ export class Fleet {
       if (!process.isDead) this.kill(process, 2_000);
     });
   }
+}
+
+function scheduleOf({ name, everySeconds, missed, overlap, runMs }: Timetable): Schedule {
+  return defineSchedule({
+    ...{ name, missed, overlap, job: JOBS.tick },
+    cron: `*/${everySeconds} * * * * *`,
+    input: { fails: 0, snoozes: 0, runMs, deaf: false, charges: false, key: "none" },
+  });
 }
 
 function idsOf(name: string): () => string {

@@ -41,6 +41,7 @@ const queueOf = {
   callback: "narrow",
   money: "money",
   shop: "shop",
+  tick: "work",
 } as const;
 export type JobName = keyof typeof queueOf;
 export const QUEUES = ["work", "narrow", "money", "shop"] as const;
@@ -123,6 +124,7 @@ class Run {
       process: this.#process.name,
       attempt,
       token,
+      life: job.life ?? 0,
       key: job.name in coordinated ? `${job.name} ${this.#script.key}` : undefined,
       input: this.#context.input,
     });
@@ -140,7 +142,8 @@ class Run {
       this.#end("snoozed");
       return snooze("3s");
     }
-    if (attempt <= fails) {
+    // What was mended meanwhile: a new life goes better.
+    if (attempt <= fails && job.life === undefined) {
       this.#end("failed");
       throw new Error(`asked to fail at attempt ${attempt}`);
     }

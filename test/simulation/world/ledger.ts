@@ -13,6 +13,8 @@ export type Fact =
       readonly process: string;
       readonly attempt: number;
       readonly token: number;
+      /** Times it was brought back from the dead letters. */
+      readonly life: number;
       readonly key: string | undefined;
       readonly input: unknown;
     }
@@ -22,16 +24,40 @@ export type Fact =
   | { readonly is: "recorded"; readonly record: HistoryRecord }
   | {
       readonly is: "buried" | "withdrawn";
-      readonly letter: Pick<DeadLetter, "id" | "queue" | "reason">;
+      readonly letter: Pick<DeadLetter, "id" | "queue" | "reason"> & { readonly life: number };
     }
   | { readonly is: "told"; readonly job: string; readonly state: string; readonly output: unknown }
   | { readonly is: "batch-made"; readonly batch: string; readonly members: readonly string[] }
+  /** By somebody: to cancel a job, to purge a queue, to retry the letters of a queue. */
+  | { readonly is: "asked"; readonly what: "cancel" | "purge" | "retry"; readonly of: string }
   | { readonly is: "cancelled"; readonly job: string; readonly state: string }
+  | { readonly is: "retried"; readonly job: string; readonly queue: string }
+  | { readonly is: "purged"; readonly queue: string }
+  | {
+      readonly is: "limited";
+      readonly queue: string;
+      readonly concurrency: number | undefined;
+      readonly rate: { readonly limit: number; readonly perMs: number } | undefined;
+    }
+  | ScheduleEnded
   | { readonly is: "fault"; readonly name: string; readonly kind: string; readonly process: string }
   | { readonly is: "gone"; readonly process: string; readonly how: "killed" | "frozen" | "stopped" }
   | { readonly is: "thawed"; readonly process: string }
   | { readonly is: "healed" }
   | { readonly is: "left"; readonly what: string; readonly detail: string };
+
+/** A schedule was paused; what its state says then. Times: milliseconds of the world. */
+export interface ScheduleEnded {
+  readonly is: "schedule-ended";
+  readonly schedule: string;
+  readonly fired: number;
+  readonly skipped: number;
+  readonly sinceMs: number;
+  readonly pausedMs: number;
+  readonly lastMs: number;
+  /** A slot that was about to be enqueued. */
+  readonly intentMs: number | undefined;
+}
 
 export type RunEnd = "succeeded" | "failed" | "fatal" | "snoozed" | "aborted";
 export type Entry = Fact & { readonly atMs: number };

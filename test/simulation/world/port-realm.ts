@@ -5,10 +5,16 @@ import type { SimProcess } from "../engine/process.ts";
 import { SimServer } from "../server/sim-server.ts";
 import type { Leftover, Realm, RealmOf } from "./realm.ts";
 
+export interface PortRealmOptions extends SimBrokerOptions {
+  /** What a producer writes is taken for a program's of the owner: the fault that the trust boundary mended. */
+  readonly trustsProducers?: boolean;
+}
+
 /** A world at the level of the broker port. */
-export function portRealm(options: SimBrokerOptions = {}): RealmOf {
+export function portRealm(options: PortRealmOptions = {}): RealmOf {
   return (timeline, network, tap): Realm => {
     const server = new SimServer(timeline);
+    const origin = options.trustsProducers === true ? "program" : "producer";
     const lines = new Map<SimProcess, Line>();
     server.onWrite({
       recorded: (record: HistoryRecord) => tap.recorded(record),
@@ -26,7 +32,7 @@ export function portRealm(options: SimBrokerOptions = {}): RealmOf {
       crash: (forgetMs, downMs) => server.crash(forgetMs, downMs),
       elect: (forMs) => server.elect(forMs),
       publishForeign: ({ queue, ...message }) => {
-        if (server.state === "up") server.queue(queue).publish({ ...message, origin: "producer" });
+        if (server.state === "up") server.queue(queue).publish({ ...message, origin });
       },
       leftovers: () => leftoversOf(server),
     };
@@ -49,9 +55,14 @@ function leftoversOf(server: SimServer): readonly Leftover[] {
       detail: `${publication.messageId} at ${gate}`,
     })),
     ...server.batches.list().map((batch) => ({ what: "batch" as const, detail: batch })),
-    ...server.locks.list("").map(({ name, holder }) => ({
-      what: "lock" as const,
-      detail: `${name} ${holder}`,
-    })),
+    ...server.locks
+      .list("")
+      .filter(({ name }) => !isKept(name))
+      .map(({ name, holder }) => ({ what: "lock" as const, detail: `${name} ${holder}` })),
   ];
+}
+
+/** Somebody leads for as long as there are schedules, and an idle node keeps a permit of a queue's cap, or stands in line for one. */
+function isKept(lock: string): boolean {
+  return lock === "leader/scheduler" || lock.startsWith("queue-cap");
 }

@@ -1,16 +1,11 @@
-import {
-  encodeMsgpack,
-  isErrorCode,
-  MillraceError,
-  UNSETTLED,
-  writeEnvelope,
-} from "@millrace/core";
+import { encodeMsgpack, MillraceError, UNSETTLED, writeEnvelope } from "@millrace/core";
 import { planJob } from "../../../packages/millrace/src/client/batch.ts";
 import { createClient, type Millrace } from "../../../packages/millrace/src/client/client.ts";
 import type { JobHandle } from "../../../packages/millrace/src/client/job-handle.ts";
 import { type Dice, oneOf } from "../engine/dice.ts";
 import { SimProcess, WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
+import { insist, sleep } from "./insist.ts";
 import { JOBS, QUEUES } from "./jobs.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Realm } from "./realm.ts";
@@ -174,6 +169,7 @@ export class ProducerProcess {
 
   async #cancel(handle: JobHandle<unknown>, afterMs: number): Promise<void> {
     await this.#sleep(afterMs);
+    this.#options.ledger.note({ is: "asked", what: "cancel", of: handle.id });
     const result = await this.#insist(() => handle.cancel());
     if (result !== undefined)
       this.#options.ledger.note({ is: "cancelled", job: handle.id, state: result.state });
@@ -222,24 +218,15 @@ export class ProducerProcess {
     }
   }
 
-  /** Until it is known: a refusal that time can't mend ends it. */
   async #insist<T>(act: () => Promise<T>, job?: string): Promise<T | undefined> {
-    let last = "unknown";
-    for (let tries = 0; tries < TRIES; tries += 1) {
-      try {
-        return await act();
-      } catch (error) {
-        last = MillraceError.is(error) ? error.code : String(error);
-        if (!isErrorCode(last)) break;
-        await this.#sleep(AGAIN_MS);
-      }
-    }
-    if (job !== undefined) this.#options.ledger.note({ is: "refused", job, code: last });
+    const end = await insist(this.process.clock, act);
+    if (end.ok) return end.value;
+    if (job !== undefined) this.#options.ledger.note({ is: "refused", job, code: end.code });
     return undefined;
   }
 
   #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => this.process.clock.setTimer(ms, resolve));
+    return sleep(this.process.clock, ms);
   }
 }
 

@@ -14,7 +14,7 @@ export interface Tap {
   recorded(record: HistoryRecord): void;
   buried(letter: DeadLetter): void;
   /** A letter is gone: whoever wrote it found that another run had ended the job. */
-  withdrawn(letter: Pick<DeadLetter, "id" | "queue" | "reason">): void;
+  withdrawn(letter: DeadLetter): void;
 }
 
 /** What a foreign program puts on a producer's door of a queue, whatever it likes. */

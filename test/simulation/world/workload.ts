@@ -1,5 +1,6 @@
 import { between, byWeight, type Dice, oneOf } from "../engine/dice.ts";
 import type { JobName, Script } from "./jobs.ts";
+import { type Order, ordersOf } from "./orders.ts";
 
 /** A job, a chain or a batch that somebody enqueues at its time. */
 export interface Plan {
@@ -25,6 +26,7 @@ export interface Setting {
   readonly slots: number;
   readonly leaseMs: number;
   readonly plans: readonly Plan[];
+  readonly orders: readonly Order[];
   /** Of the narrow queue. */
   readonly room: number;
   readonly faultsUntilMs: number;
@@ -37,12 +39,14 @@ export function settingOf(dice: Dice): Setting {
   const jobs = between(dice, "jobs", 8, 48);
   const hostile = dice("hostile") < 0.3;
   const leaseMs = oneOf(dice, "lease", [5_000, 10_000, 30_000]);
+  const faultsUntilMs = 60_000 + leaseMs;
   return {
     nodes: between(dice, "nodes", 2, 4),
     slots: between(dice, "slots", 1, 6),
     leaseMs,
     room: between(dice, "room", 3, 30),
-    faultsUntilMs: 60_000 + leaseMs,
+    faultsUntilMs,
+    orders: ordersOf(dice, { leaseMs, faultsUntilMs }),
     plans: Array.from({ length: jobs }, (_, index) => planOf(dice, `j${index}`, hostile, leaseMs)),
   };
 }
@@ -93,7 +97,7 @@ function planOf(dice: Dice, name: string, hostile: boolean, leaseMs: number): Pl
 
 function jobName(dice: Dice, name: string): JobName {
   return (
-    byWeight<Exclude<JobName, "link" | "callback" | "shop">>(dice, `${name} job`, {
+    byWeight<Exclude<JobName, "link" | "callback" | "shop" | "tick">>(dice, `${name} job`, {
       plain: 8,
       narrow: 3,
       single: 2,

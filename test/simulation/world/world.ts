@@ -1,20 +1,23 @@
+import type { DeadLetter } from "@millrace/core";
 import type { FaultKind, Network } from "../broker/network.ts";
 import { diceOf, rowOf } from "../engine/dice.ts";
 import type { SimProcess } from "../engine/process.ts";
 import { Timeline } from "../engine/timeline.ts";
 import { FaultPlan, faultProfile, type Struck } from "./fault-plan.ts";
 import { Fleet } from "./fleet.ts";
-import { Ledger } from "./ledger.ts";
+import { type Entry, Ledger } from "./ledger.ts";
+import { lifeOfLetter } from "./letter-life.ts";
+import { Operator } from "./operator.ts";
 import { portRealm } from "./port-realm.ts";
 import { ProducerProcess } from "./producer.ts";
 import type { Leftover, RealmOf } from "./realm.ts";
-import { type Plan, type Setting, settingOf } from "./workload.ts";
+import { type Setting, settingOf } from "./workload.ts";
 
 export interface WorldOptions {
   readonly seed: number;
   /** What nodes and producers stand on. Default: a server at the level of the broker port. */
   readonly realm?: RealmOf;
-  /** Plans that are carried out, by name. Default: all of the seed's. */
+  /** Plans and orders that are carried out, by name. Default: all of the seed's. */
   readonly plans?: ReadonlySet<string>;
   /** Faults that may happen, by name. Default: all of the seed's. */
   readonly faults?: ReadonlySet<string>;
@@ -26,7 +29,8 @@ export interface WorldOptions {
 export interface World {
   readonly ledger: Ledger;
   readonly setting: Setting;
-  readonly plans: readonly Plan[];
+  /** Names of the plans and orders that were carried out. */
+  readonly plans: readonly string[];
   readonly struck: readonly Struck[];
   readonly leftovers: readonly Leftover[];
   /** In slots of nodes that live. */
@@ -59,7 +63,10 @@ async function live(
   dice: ReturnType<typeof diceOf>,
 ): Promise<World> {
   const setting = settingOf(dice);
-  const plans = setting.plans.filter(({ name }) => options.plans?.has(name) ?? true);
+  const isWanted = ({ name }: { readonly name: string }): boolean =>
+    options.plans?.has(name) ?? true;
+  const plans = setting.plans.filter(isWanted);
+  const orders = setting.orders.filter(isWanted);
   const timeline = new Timeline();
   const ledger = new Ledger(() => timeline.nowMs);
   const faults = new FaultPlan(
@@ -79,9 +86,8 @@ async function live(
   };
   const realm = realmOf(timeline, network, {
     recorded: (record) => ledger.note({ is: "recorded", record }),
-    buried: ({ id, queue, reason }) => ledger.note({ is: "buried", letter: { id, queue, reason } }),
-    withdrawn: ({ id, queue, reason }) =>
-      ledger.note({ is: "withdrawn", letter: { id, queue, reason } }),
+    buried: (letter) => ledger.note({ is: "buried", letter: seenOf(letter) }),
+    withdrawn: (letter) => ledger.note({ is: "withdrawn", letter: seenOf(letter) }),
   });
   const outside = {
     ledger,
@@ -95,7 +101,8 @@ async function live(
       if (fault !== undefined) strike(fault, point, process);
     },
   };
-  const fleet = new Fleet({ timeline, realm, dice, setting, outside });
+  const timetables = orders.filter((order) => order.kind === "schedule");
+  const fleet = new Fleet({ timeline, realm, dice, setting, timetables, outside });
 
   function strike(kind: FaultKind, point: string, process: SimProcess): void {
     ledger.note({ is: "fault", name: point, kind, process: process.name });
@@ -133,9 +140,11 @@ async function live(
   }
 
   const producer = new ProducerProcess({ timeline, realm, ledger, dice });
-  fleet.start();
+  const operator = new Operator({ timeline, realm, ledger, orders });
+  if (operator.preparation === undefined) fleet.start();
+  else void operator.preparation().then(() => fleet.start());
   let planned = false;
-  void producer.carryOut(plans).then(() => (planned = true));
+  void Promise.all([producer.carryOut(plans), operator.carryOut()]).then(() => (planned = true));
   await timeline.run(setting.faultsUntilMs);
   ledger.note({ is: "healed" });
   const quiet = (): boolean =>
@@ -148,15 +157,20 @@ async function live(
   const result = {
     ledger,
     setting,
-    plans,
+    plans: [...plans, ...orders].map(({ name }) => name),
     struck: faults.struck,
     leftovers,
     running: fleet.running,
     simulatedMs: timeline.nowMs,
     events: timeline.fired,
   };
-  for (const process of [...fleet.processes, producer.process]) process.kill();
+  for (const process of [...fleet.processes, producer.process, operator.process]) process.kill();
   return result;
+}
+
+function seenOf(letter: DeadLetter): Extract<Entry, { is: "buried" | "withdrawn" }>["letter"] {
+  const { id, queue, reason } = letter;
+  return { id, queue, reason, life: lifeOfLetter(letter) };
 }
 
 const HANDLER_FAULTS: ReadonlySet<FaultKind> = new Set([

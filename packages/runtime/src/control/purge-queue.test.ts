@@ -9,7 +9,7 @@ const job = defineJob({ name: "held", queue: QUEUE, timeout: "1h" }).handler(() 
 
 async function purge(
   node: SimulatedNode,
-  options: Pick<PurgeOptions, "delayed" | "signal"> = {},
+  options: Pick<PurgeOptions, "delayed" | "name" | "signal"> = {},
 ): Promise<PurgeResult> {
   const { broker, clock } = node;
   const purging = purgeQueue({
@@ -35,7 +35,7 @@ test("cancels what waits, with a record; what runs ends well, what is delayed st
   await node.enqueue("held", 2, { id: "runs-2" });
   for (let n = 0; n < 50; n += 1) await node.enqueue("held", n, { id: `waits-${n}` });
   await node.enqueue("held", 0, { id: "later", notBefore: clock.now() + 60_000 });
-  expect(await purge(node)).toEqual({
+  expect(await purge(node, { name: "purger" })).toEqual({
     cancelled: 50,
     dead: 0,
     deferred: 1,
@@ -44,7 +44,7 @@ test("cancels what waits, with a record; what runs ends well, what is delayed st
     running: 2,
   });
   expect(await node.history("waits-17")).toMatchObject([
-    { state: "cancelled", outcome: "cancelled", reason: "purged", attempts: 0 },
+    { state: "cancelled", outcome: "cancelled", reason: "purged", attempts: 0, node: "purger" },
   ]);
   expect(await paused(node)).toBeUndefined();
   held.open();

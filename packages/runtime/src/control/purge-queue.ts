@@ -21,6 +21,8 @@ export interface PurgeOptions {
   readonly delayed?: boolean;
   /** Shown as whoever paused the queue meanwhile. */
   readonly by?: string;
+  /** Of the worker that does it, unique in the fleet. Default: as a node's. */
+  readonly name?: string;
   readonly log?: Logger;
   readonly onProgress?: (progress: PurgeProgress) => void;
   /** Ends it early; what was cancelled stays cancelled. */
@@ -131,13 +133,17 @@ function purgingNode({
   broker,
   clock,
   queue,
+  name,
   delayed,
   log = silentLogger,
 }: PurgeOptions): MillraceNode {
   // A node needs a job to serve a queue; this one is never asked.
   const nothing = defineJob({ name: "millrace.purge", queue }).handler(() => undefined);
   return createNode(
-    { broker, clock, log, jobs: [nothing], slots: SLOTS, grace: "10s" },
+    {
+      ...(name === undefined ? {} : { name }),
+      ...{ broker, clock, log, jobs: [nothing], slots: SLOTS, grace: "10s" },
+    },
     {
       verdict: (envelope, message) =>
         verdict(envelope, message, delayed === true ? Infinity : clock.now()),

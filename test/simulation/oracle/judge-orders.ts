@@ -1,0 +1,41 @@
+import { type Evidence, type JobSeen, livesOf } from "./evidence.ts";
+import { isForeign } from "./judge-ends.ts";
+import { untilMs } from "./judge-runs.ts";
+import type { Violation } from "./violation.ts";
+
+const PURGED = "purged";
+
+/** What an operator or a client asked for happens to those it was asked for, and to nobody else. */
+export function* judgeOrders({ jobs, asked }: Evidence): Generator<Violation> {
+  const wasAsked = (what: string, of: string): boolean =>
+    asked.some((one) => one.what === what && one.of === of);
+  for (const seen of jobs.values()) {
+    if (isForeign(seen)) continue;
+    const { key: job, queue } = seen;
+    for (const { life, runs } of livesOf(seen))
+      if (life > 0 && runs.length > 0 && !wasAsked("retry", queue))
+        yield { is: "unasked", job, detail: `it ran in its life ${life}` };
+    for (const { state, reason } of seen.finals) {
+      if (state !== "cancelled") continue;
+      const isPurged = reason === PURGED;
+      if (!(isPurged ? wasAsked("purge", queue) : wasAsked("cancel", seen.job)))
+        yield { is: "unasked", job, detail: `it was cancelled: ${reason}` };
+    }
+    yield* judgePurged(seen);
+  }
+}
+
+/** What runs is never purged. */
+function* judgePurged({ key: job, finals, runs }: JobSeen): Generator<Violation> {
+  for (const { reason, at } of finals) {
+    if (reason !== PURGED) continue;
+    const atMs = at - Date.UTC(2030, 0, 1);
+    const running = runs.find((run) => run.began.atMs < atMs && untilMs(run) > atMs);
+    if (running === undefined) continue;
+    yield {
+      is: "purged-running",
+      job,
+      detail: `purged at ${atMs}, when it ran on ${running.began.process} as run ${running.began.run}`,
+    };
+  }
+}

@@ -1,0 +1,117 @@
+import type { HistoryRecord } from "@millrace/core";
+import { describe, expect, it } from "vitest";
+import type { Entry, Fact } from "../world/ledger.ts";
+import { verdict } from "./verdict.ts";
+
+const BEGAN = Date.UTC(2030, 0, 1);
+const EVERY = {
+  every: { everyMs: 5_000, mayMiss: false },
+  latest: { everyMs: 5_000, mayMiss: true },
+};
+
+/** A history by hand; each fact a second after the one before it, or at its own time. */
+function kinds(facts: readonly (Fact & { readonly atMs?: number })[]): string[] {
+  const entries: Entry[] = facts.map((fact, index) => ({ atMs: index * 1_000, ...fact }));
+  const none = { leftovers: [], running: [], limits: {} };
+  return verdict({ entries, ...none, schedules: EVERY }).map(({ is }) => is);
+}
+
+const planned = (job: string): Fact => ({
+  ...{ is: "planned", job, kind: "job plain", queue: "work" },
+});
+const began = (
+  run: number,
+  job: string,
+  more: Partial<Extract<Entry, { is: "began" }>> = {},
+): Fact & { readonly atMs?: number } => ({
+  ...{ is: "began", run, job, queue: "work", process: "n1-1", attempt: 1, token: run, life: 0 },
+  ...{ key: undefined, input: null },
+  ...more,
+});
+const ended = (run: number, job: string, how: "succeeded" | "fatal"): Fact => ({
+  ...{ is: "ended", run, job, how },
+});
+const recorded = (job: string, more: Partial<HistoryRecord> = {}): Fact => ({
+  is: "recorded",
+  record: {
+    ...{ id: job, name: "plain", queue: "work", state: "succeeded", outcome: "succeeded" },
+    ...{ attempts: 1, generation: 0, sequence: 1, node: "n1-1", at: BEGAN, output: job },
+    ...more,
+  },
+});
+const letter = (life: number) => ({ id: "j1", queue: "work", reason: "fatal", life }) as const;
+const died = [
+  planned("j1"),
+  began(1, "j1"),
+  ended(1, "j1", "fatal"),
+  { is: "buried", letter: letter(0) } satisfies Fact,
+  recorded("j1", { state: "dead", outcome: "failed" }),
+];
+const retried: Fact[] = [
+  { is: "asked", what: "retry", of: "work" },
+  { is: "withdrawn", letter: letter(0) },
+  { is: "retried", job: "j1", queue: "work" },
+];
+
+describe("what an operator does, before the oracle of the simulation", () => {
+  it("may end a job once more in each life that was asked for", () => {
+    const second = [began(2, "j1", { life: 1 }), ended(2, "j1", "succeeded")];
+    const end = recorded("j1", { life: 1, sequence: 2 });
+    expect(kinds([...died, ...retried, ...second, end])).toEqual([]);
+    expect(kinds([...died, ...retried])).toEqual(["lost"]);
+    expect(kinds([...died, ...second, end])).toEqual(["unasked"]);
+    const again = recorded("j1", { life: 1, sequence: 3 });
+    expect(kinds([...died, ...retried, ...second, end, again])).toEqual(["ended-again"]);
+    const dead = recorded("j1", { life: 1, sequence: 3, state: "dead", outcome: "failed" });
+    expect(kinds([...died, ...retried, ...second, end, dead])).toEqual(["two-ends"]);
+  });
+
+  it("cancels nothing that it was not asked for, and purges nothing that runs", () => {
+    const cancelled = (reason: string, atMs: number): Fact =>
+      recorded("j1", { state: "cancelled", outcome: "cancelled", reason, at: BEGAN + atMs });
+    const purge: Fact = { is: "asked", what: "purge", of: "work" };
+    expect(kinds([planned("j1"), purge, cancelled("purged", 1_000)])).toEqual([]);
+    expect(kinds([planned("j1"), cancelled("purged", 1_000)])).toEqual(["unasked"]);
+    expect(kinds([planned("j1"), cancelled("by hand", 1_000)])).toEqual(["unasked"]);
+    const running = [planned("j1"), purge, began(1, "j1"), ended(1, "j1", "succeeded")];
+    expect(kinds([...running, cancelled("purged", 2_500)])).toEqual(["purged-running"]);
+    expect(kinds([...running, cancelled("purged", 3_500)])).toEqual([]);
+  });
+
+  it("lets no more of a queue run at once, and start, than its limits say", () => {
+    const limited = (limit: number): Fact => ({
+      ...{ is: "limited", queue: "work", concurrency: limit },
+      rate: { limit: 1, perMs: 1_000 },
+    });
+    const both = [planned("j1"), planned("j2"), began(1, "j1"), began(2, "j2")];
+    const ends = [recorded("j1"), recorded("j2")];
+    expect(kinds([limited(1), ...both, ...ends])).toEqual(["overlap"]);
+    expect(kinds([limited(2), ...both, ...ends])).toEqual([]);
+    const at = { atMs: 5_000 };
+    const burst = Array.from({ length: 40 }, (_, run) => [
+      { ...began(run, "j1", { attempt: 1 }), ...at },
+      { ...ended(run, "j1", "succeeded"), ...at },
+    ]).flat();
+    expect(kinds([limited(50), planned("j1"), ...burst, recorded("j1")])).toEqual(["too-fast"]);
+  });
+
+  it("leaves out no slot of a schedule but those that its rule leaves out", () => {
+    const slot = (second: string, schedule = "every"): Fact[] => [
+      recorded(`cron:${schedule}:20300101T0000${second}Z`),
+    ];
+    const over = (schedule: string, lastMs: number, fired: number, skipped: number): Fact => ({
+      ...{ is: "schedule-ended", schedule, fired, skipped, sinceMs: 1_000 },
+      ...{ pausedMs: 22_000, lastMs, intentMs: undefined },
+    });
+    const all = ["05", "10", "15", "20"].flatMap((second) => slot(second));
+    expect(kinds([...all, over("every", 20_000, 4, 0)])).toEqual([]);
+    expect(kinds([...all.slice(1), over("every", 20_000, 3, 0)])).toEqual(["slot"]);
+    expect(kinds([...all, over("every", 20_000, 5, 0)])).toEqual(["slot"]);
+    expect(kinds([...all.slice(1), over("every", 20_000, 3, 1)])).toEqual(["slot"]);
+    expect(kinds([...all, ...slot("07"), over("every", 20_000, 5, 0)])).toEqual(["slot"]);
+    expect(kinds([over("every", 1_000, 0, 0)])).toEqual(["slot"]);
+    const latest = slot("20", "latest");
+    expect(kinds([...latest, over("latest", 20_000, 1, 3)])).toEqual([]);
+    expect(kinds([...latest, over("latest", 20_000, 1, 2)])).toEqual(["slot"]);
+  });
+});

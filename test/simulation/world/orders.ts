@@ -1,0 +1,86 @@
+import type { QueueChange } from "../../../packages/millrace/src/client/queues.ts";
+import { between, type Dice, oneOf } from "../engine/dice.ts";
+import { QUEUES } from "./jobs.ts";
+
+/** What an operator does to a world, beside its jobs. */
+export type Order = {
+  /** By which it is left out when a world is shrunk. */
+  readonly name: string;
+} & (
+  | { readonly kind: "purge"; readonly queue: string; readonly atMs: number }
+  | { readonly kind: "retry"; readonly queue: string; readonly atMs: number }
+  /** Set before any node is there. */
+  | { readonly kind: "limit"; readonly queue: string; readonly limits: QueueLimits }
+  | ({ readonly kind: "schedule" } & Timetable)
+);
+
+export interface QueueLimits extends Pick<QueueChange, "concurrency" | "rate"> {
+  readonly concurrency?: number;
+  readonly rate?: { readonly limit: number; readonly per: `${number}ms` };
+}
+
+/** A schedule of the nodes' code, and until when it is to go on. */
+export interface Timetable {
+  readonly name: string;
+  readonly everySeconds: number;
+  readonly missed: "once" | { readonly all: number };
+  readonly overlap: "allow" | "skip";
+  readonly runMs: number;
+  /** Paused then, by the operator: in time for whoever leads after the last fault. */
+  readonly untilMs: number;
+}
+
+/** Of all worlds. */
+const SHARES = { purge: 0.2, retry: 0.4, limit: 0.25, schedule: 0.25 } as const;
+const LATEST_MS = 70_000;
+
+export function ordersOf(
+  dice: Dice,
+  { leaseMs, faultsUntilMs }: { readonly leaseMs: number; readonly faultsUntilMs: number },
+): readonly Order[] {
+  const orders: Order[] = [];
+  const chance = (kind: keyof typeof SHARES): boolean => dice(`order ${kind}`) < SHARES[kind];
+  const at = (name: string): number => between(dice, `${name} at`, 2_000, LATEST_MS);
+  const queue = (name: string): string => oneOf(dice, `${name} queue`, QUEUES);
+  if (chance("purge"))
+    orders.push({ name: "purge", kind: "purge", queue: queue("purge"), atMs: at("purge") });
+  if (chance("retry"))
+    for (let round = 0; round < 3; round += 1)
+      for (const of of QUEUES) {
+        const name = `retry-${round}-${of}`;
+        if (dice(name) < 0.6) orders.push({ name, kind: "retry", queue: of, atMs: at(name) });
+      }
+  if (chance("limit"))
+    orders.push({
+      name: "limit",
+      kind: "limit",
+      queue: oneOf(dice, "limit queue", ["work", "work", "narrow"]),
+      limits: limitsOf(dice),
+    });
+  // A leader that was frozen by the last fault comes back after three leases.
+  const untilMs = faultsUntilMs + 3 * leaseMs + 30_000;
+  if (chance("schedule"))
+    for (const name of ["every", "latest"] as const)
+      if (dice(`schedule ${name}`) < 0.7)
+        orders.push({ kind: "schedule", ...timetableOf(dice, name, untilMs) });
+  return orders;
+}
+
+function limitsOf(dice: Dice): QueueLimits {
+  const which = oneOf(dice, "limit kind", ["cap", "cap", "rate", "both"]);
+  return {
+    ...(which === "rate" ? {} : { concurrency: between(dice, "cap", 1, 4) }),
+    ...(which === "cap" ? {} : { rate: { limit: between(dice, "rate", 1, 5), per: "1000ms" } }),
+  };
+}
+
+function timetableOf(dice: Dice, name: "every" | "latest", untilMs: number): Timetable {
+  return {
+    name,
+    untilMs,
+    everySeconds: oneOf(dice, `${name} seconds`, [5, 10, 20]),
+    missed: name === "every" ? { all: 1_000 } : "once",
+    overlap: name === "every" ? "allow" : oneOf(dice, "overlap", ["allow", "skip"]),
+    runMs: oneOf(dice, `${name} runs`, [10, 200, 8_000]),
+  };
+}
