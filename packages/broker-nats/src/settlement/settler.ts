@@ -10,6 +10,7 @@ import {
   type Clock,
 } from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
+import { sleep } from "../machine/timers.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import { heldMessage } from "../held/held-message.ts";
 import { delayedMessage } from "../delayed/delayed-message.ts";
@@ -33,6 +34,7 @@ import { leaseOver, revokedWith } from "./lease-over.ts";
 import { readHistoryRecord, writeHistoryRecord } from "./history-message.ts";
 
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
+const CONFLICT_PAUSE_MS = 50;
 /** For who can't read the record. */
 const STATE = "Millrace-State";
 /** Of first ends, nearly all of them: the same bytes each time. */
@@ -225,6 +227,8 @@ export class Settler {
         return;
       } catch (error) {
         if (!MillraceError.is(error, "conflict")) throw error;
+        // Another end came meanwhile, or a copy of this one is on its way into a replicated stream.
+        await sleep(this.#clock, CONFLICT_PAUSE_MS);
       }
     }
   }
