@@ -1,7 +1,4 @@
 import {
-  alreadyEnded,
-  type HistoryRecord,
-  isItsEnd,
   type EncodeRules,
   type Envelope,
   type Lease,
@@ -10,7 +7,6 @@ import {
   type Clock,
 } from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
-import { sleep } from "../machine/timers.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import { heldMessage } from "../held/held-message.ts";
 import { delayedMessage } from "../delayed/delayed-message.ts";
@@ -21,26 +17,14 @@ import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import type { PubAck } from "../publish/pub-ack.ts";
-import { lastMessage } from "../store/next-message.ts";
-import { encodeHeaders } from "../wire/headers.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { plainBytes } from "../wire/plain-bytes.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import type { NatsDelivery } from "../work/nats-delivery.ts";
 import { buriedId, writeDeadLetterHeaders } from "./dead-letter-headers.ts";
 import { requeueMessage } from "./envelope-message.ts";
 import { leaseOver, revokedWith } from "./lease-over.ts";
-import { readHistoryRecord, writeHistoryRecord } from "./history-message.ts";
-
-const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
-const CONFLICT_PAUSE_MS = 50;
-/** For who can't read the record. */
-const STATE = "Millrace-State";
-/** Of first ends, nearly all of them: the same bytes each time. */
-const firstHeaders = new Map<string, Uint8Array>();
-/** Subject and framing around a record's body. */
-const RECORD_ROOM = 1024;
+import { type RecordStep, RecordWriter } from "./record-writer.ts";
 
 export interface SettlerOptions {
   readonly server: ServerAccess;
@@ -53,16 +37,17 @@ export interface SettlerOptions {
   readonly remakeStreams: () => Promise<void>;
 }
 
-type RecordStep = Extract<SettlementStep, { readonly do: "record" }>;
 type BuryStep = Extract<SettlementStep, { readonly do: "bury" }>;
 
 /** Carries out settlements: says what each step publishes, and has the steps run in order. */
 export class Settler {
   readonly #options: SettlerOptions;
+  readonly #records: RecordWriter;
   readonly #clock: Clock;
 
   constructor(options: SettlerOptions) {
     this.#options = options;
+    this.#records = new RecordWriter(options);
     this.#clock = machineOf(options.server.nc).clock;
   }
 
@@ -111,6 +96,11 @@ export class Settler {
     return !isForQueue || (step.envelope.notBefore ?? 0) > this.#clock.now();
   }
 
+  /** @throws MillraceError `already-ended` */
+  recordAfterLast(step: RecordStep, delivery: NatsDelivery): Promise<void> {
+    return this.#records.recordAfterLast(step, () => overFor(delivery));
+  }
+
   remakeStreams(): Promise<void> {
     return this.#options.remakeStreams();
   }
@@ -152,7 +142,7 @@ export class Settler {
       case "bury":
         return this.#buried(delivery, step);
       case "record":
-        return this.#recorded(step);
+        return this.#records.publication(step);
     }
   }
 
@@ -186,66 +176,6 @@ export class Settler {
     };
     return { subject: server.names.dead(letter.queue, letter.id), data: letter.body, headers };
   }
-
-  /** An end goes where the job's ends lie, and is taken as the first there. */
-  #recorded({ record }: RecordStep, after = 0): Publication {
-    const { server, limits } = this.#options;
-    const { queue, id, state } = record;
-    return {
-      subject: server.names.history(queue, id, state === "requeued" ? "requeued" : "ended"),
-      data: writeHistoryRecord(record, limits.server - RECORD_ROOM, server.maxValues),
-      headers: endHeaders(record, after),
-    };
-  }
-
-  /**
-   * An end that was refused, because there is one already: this very one, whose acknowledgement was lost; another run's; or that of an earlier job of the same
-   * id, or of an earlier life. Behind the last it is recorded.
-   *
-   * @throws MillraceError `already-ended`
-   */
-  async recordAfterLast(step: RecordStep, delivery: NatsDelivery): Promise<void> {
-    const { names, jsm } = this.#options.server;
-    const { record } = step;
-    for (;;) {
-      const last = await lastMessage(
-        jsm,
-        names.historyStream,
-        names.history(record.queue, record.id, "ended"),
-      );
-      const { subject, data, headers } = this.#recorded(step, last?.seq);
-      if (last !== undefined) {
-        const bytes = plainBytes(last.data);
-        if (Buffer.compare(bytes, data) === 0) return;
-        const there = readHistoryRecord(bytes);
-        const end = there && { record: there, storedAt: last.time.getTime() };
-        if (end && isItsEnd(end, record, await this.#options.windows.of(record.queue)))
-          throw alreadyEnded(record);
-      }
-      try {
-        await this.#options.publisher.publish(subject, data, headers, () => overFor(delivery));
-        return;
-      } catch (error) {
-        if (!MillraceError.is(error, "conflict")) throw error;
-        // Another end came meanwhile, or a copy of this one is on its way into a replicated stream.
-        await sleep(this.#clock, CONFLICT_PAUSE_MS);
-      }
-    }
-  }
-}
-
-function endHeaders(
-  { state, firstStoredAt }: HistoryRecord,
-  after: number,
-): Publication["headers"] {
-  if (state === "requeued") return undefined;
-  // One that follows a job without having run is no end of a run, and is taken in any case.
-  if (firstStoredAt === undefined) return { [STATE]: state };
-  if (after > 0) return { [STATE]: state, [EXPECTED]: `${after}` };
-  let headers = firstHeaders.get(state);
-  if (headers === undefined)
-    firstHeaders.set(state, (headers = encodeHeaders({ [STATE]: state, [EXPECTED]: "0" })));
-  return headers;
 }
 
 /**

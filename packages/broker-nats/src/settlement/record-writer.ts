@@ -1,0 +1,108 @@
+import {
+  alreadyEnded,
+  type Clock,
+  type HistoryRecord,
+  isItsEnd,
+  MillraceError,
+  type SettlementStep,
+} from "@millrace/core";
+import { machineOf } from "../machine/machine.ts";
+import { sleep } from "../machine/timers.ts";
+import type { Publication } from "../publish/batch.ts";
+import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { lastMessage } from "../store/next-message.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import type { DedupeWindows } from "../topology/dedupe-windows.ts";
+import type { SizeLimits } from "../topology/size-limits.ts";
+import { encodeHeaders } from "../wire/headers.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
+import { readHistoryRecord, writeHistoryRecord } from "./history-message.ts";
+
+const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
+const CONFLICT_PAUSE_MS = 50;
+/** For who can't read the record. */
+const STATE = "Millrace-State";
+/** Of first ends, nearly all of them: the same bytes each time. */
+const firstHeaders = new Map<string, Uint8Array>();
+/** Subject and framing around a record's body. */
+const RECORD_ROOM = 1024;
+
+export type RecordStep = Extract<SettlementStep, { readonly do: "record" }>;
+
+export interface RecordWriterOptions {
+  readonly server: ServerAccess;
+  readonly publisher: ConfirmedPublisher;
+  readonly windows: DedupeWindows;
+  readonly limits: SizeLimits;
+}
+
+/** Writes records into the history: of the ends of one job the first. */
+export class RecordWriter {
+  readonly #options: RecordWriterOptions;
+  readonly #clock: Clock;
+
+  constructor(options: RecordWriterOptions) {
+    this.#options = options;
+    this.#clock = machineOf(options.server.nc).clock;
+  }
+
+  /** An end goes where the job's ends lie, and is taken as the first there. */
+  publication({ record }: RecordStep, after = 0): Publication {
+    const { server, limits } = this.#options;
+    const { queue, id, state } = record;
+    return {
+      subject: server.names.history(queue, id, state === "requeued" ? "requeued" : "ended"),
+      data: writeHistoryRecord(record, limits.server - RECORD_ROOM, server.maxValues),
+      headers: endHeaders(record, after),
+    };
+  }
+
+  /**
+   * An end that was refused, because there is one already: this very one, whose acknowledgement was lost; another run's; or that of an earlier job of the same
+   * id, or of an earlier life. Behind the last it is recorded.
+   *
+   * @throws MillraceError `already-ended`
+   */
+  async recordAfterLast(step: RecordStep, revoked: () => MillraceError | undefined): Promise<void> {
+    const { names, jsm } = this.#options.server;
+    const { record } = step;
+    for (;;) {
+      const last = await lastMessage(
+        jsm,
+        names.historyStream,
+        names.history(record.queue, record.id, "ended"),
+      );
+      const { subject, data, headers } = this.publication(step, last?.seq);
+      if (last !== undefined) {
+        const bytes = plainBytes(last.data);
+        if (Buffer.compare(bytes, data) === 0) return;
+        const there = readHistoryRecord(bytes);
+        const end = there && { record: there, storedAt: last.time.getTime() };
+        if (end && isItsEnd(end, record, await this.#options.windows.of(record.queue)))
+          throw alreadyEnded(record);
+      }
+      try {
+        await this.#options.publisher.publish(subject, data, headers, revoked);
+        return;
+      } catch (error) {
+        if (!MillraceError.is(error, "conflict")) throw error;
+        // Another end came meanwhile, or a copy of this one is on its way into a replicated stream.
+        await sleep(this.#clock, CONFLICT_PAUSE_MS);
+      }
+    }
+  }
+}
+
+function endHeaders(
+  { state, firstStoredAt }: HistoryRecord,
+  after: number,
+): Publication["headers"] {
+  if (state === "requeued") return undefined;
+  // One that follows a job without having run is no end of a run, and is taken in any case.
+  if (firstStoredAt === undefined) return { [STATE]: state };
+  if (after > 0) return { [STATE]: state, [EXPECTED]: `${after}` };
+  let headers = firstHeaders.get(state);
+  if (headers === undefined)
+    firstHeaders.set(state, (headers = encodeHeaders({ [STATE]: state, [EXPECTED]: "0" })));
+  return headers;
+}
