@@ -10,7 +10,12 @@ import {
 
 const EVERYTHING = {
   groups: {
-    mail: { queues: { mail: 10, "mail-bulk": 2 }, graceSeconds: 60 },
+    mail: {
+      queues: { mail: 10, "mail-bulk": 2 },
+      graceSeconds: 60,
+      jobMemoryMb: 96,
+      maxParked: 0,
+    },
     images: {
       queues: { images: 2 },
       jobs: ["jobs/images.ts"],
@@ -27,6 +32,7 @@ const EVERYTHING = {
       podLabels: { team: "x" },
     },
   },
+  limits: { maxValues: 2_000_000, maxDelay: "400d" },
   "nats.auth": { secretName: "nats", credsKey: "node.creds" },
   "nats.tls": { secretName: "tls", caKey: "ca.crt", certKey: "tls.crt", keyKey: "tls.key" },
   "image.pullSecrets": [{ name: "pull" }],
@@ -131,6 +137,21 @@ describe.skipIf(helm === undefined)(
         MILLRACE_QUEUES: "images:2",
         MILLRACE_GRACE: "25s",
       });
+    });
+
+    test("limits are in the environment where they are set, and nowhere else", async () => {
+      const set = await render(EVERYTHING);
+      const mail = environment(named(set, "Deployment", "fleet-mail") as Deployment);
+      expect(mail).toMatchObject({
+        MILLRACE_MAX_VALUES: "2000000",
+        MILLRACE_MAX_DELAY: "400d",
+        MILLRACE_JOB_MEMORY_MB: "96",
+        MILLRACE_MAX_PARKED: "0",
+      });
+      expect(mail).not.toHaveProperty("MILLRACE_POISON_AFTER");
+      const [plain] = (await render({})).filter(({ kind }) => kind === "Deployment");
+      const names = Object.keys(environment(plain as Deployment));
+      expect(names.filter((name) => /_MAX_|_MB$|POISON/.test(name))).toEqual([]);
     });
 
     test("secrets are files", async () => {

@@ -90,6 +90,7 @@ export {
   type SettlementStep,
 } from "./settlement/settlement.ts";
 export { envelopeOfUnreadable } from "./settlement/unreadable.ts";
+export { waitsForOwnStart } from "./settlement/waits-for-start.ts";
 
 export {
   type ConcurrencyRule,
@@ -272,7 +273,9 @@ export {
   type ControlMark,
   CONTROLS_BUCKET,
   isConcurrency,
+  isMaxParked,
   isSendsTo,
+  MOST_PARKED,
   type QueueControls,
   type QueueControlsChange,
   type RateLimit,

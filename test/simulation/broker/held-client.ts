@@ -70,10 +70,10 @@ export class HeldClient implements HeldStore {
     });
   }
 
-  count(): Promise<number> {
+  count(queue?: string): Promise<number> {
     return this.#line.call({
       point: "count held",
-      act: () => this.#line.server.held.list().length,
+      act: () => this.#line.server.held.list(queue).length,
     });
   }
 

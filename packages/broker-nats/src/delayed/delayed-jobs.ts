@@ -5,6 +5,7 @@ import {
   type DelayedStore,
   envelopeOfUnreadable,
   requireQueueName,
+  waitsForOwnStart,
 } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import { type DelayedMessage, readDelayed } from "../lookup/read-delayed.ts";
@@ -56,6 +57,7 @@ function listed({ message, read, notBefore }: DelayedMessage): DelayedJob {
   const { storedAt, sequence: position } = message;
   return {
     ...{ id, queue, name, notBefore, generation, attempts, storedAt, position },
+    byProducer: waitsForOwnStart(envelope),
     ...(lane === undefined ? {} : { lane }),
   };
 }

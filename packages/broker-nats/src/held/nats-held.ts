@@ -9,11 +9,13 @@ import {
   requireId,
   requireQueueName,
 } from "@millrace/core";
+import { endsOf } from "../lookup/scan.ts";
 import { machineOf } from "../machine/machine.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
+import { countMessages } from "../store/count-messages.ts";
 import { headersOf, nextMessage } from "../store/next-message.ts";
 import { removeMessage } from "../store/remove-message.ts";
 import { readStream, type StreamMessage } from "../store/read-stream.ts";
@@ -100,15 +102,12 @@ export class NatsHeld implements HeldStore {
     return held.flatMap((message) => this.#jobOf(message) ?? []);
   }
 
-  async count(): Promise<number> {
-    const { jsm, names } = this.#server;
+  count(queue?: string): Promise<number> {
     return request("count the held jobs", async () => {
-      try {
-        return (await jsm.streams.info(names.heldStream)).state.messages;
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return 0;
-        throw error;
-      }
+      const ends = await endsOf(this.#server, this.#server.names.heldStream);
+      if (ends === undefined) return 0;
+      if (queue === undefined) return ends.messages;
+      return countMessages(this.#server, ends, this.#filter(queue));
     });
   }
 

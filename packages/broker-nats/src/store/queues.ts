@@ -7,6 +7,7 @@ import {
   requireQueueName,
 } from "@millrace/core";
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import { millis } from "@nats-io/nats-core";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { queueStreams } from "../lookup/queue-streams.ts";
 import { endsOf } from "../lookup/scan.ts";
@@ -78,6 +79,19 @@ export class NatsQueues implements QueueStore {
     return first.waiting + first.running + first.delayed + first.held === 0
       ? this.#look(queue)
       : first;
+  }
+
+  async settings(queue: string): Promise<QueueSettings> {
+    const { jsm, names } = this.#server;
+    const { config } = await request(`look at the queue ${queue}`, () =>
+      streamOf(jsm, names.queueStream(requireQueueName(queue)), queue),
+    );
+    return {
+      ...(config.max_msgs > 0 ? { maxJobs: config.max_msgs } : {}),
+      ...(config.max_bytes > 0 ? { maxBytes: config.max_bytes } : {}),
+      dedupeWindowMs: millis(config.duplicate_window),
+      replicas: config.num_replicas,
+    };
   }
 
   /** Its delayed and held jobs go with it: they wait for it. Dead letters and history stay. */

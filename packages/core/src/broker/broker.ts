@@ -265,6 +265,12 @@ export interface QueueStore {
   setIntake(queue: string, intake: QueueIntake): Promise<void>;
   list(): Promise<readonly QueueSnapshot[]>;
   /**
+   * What the queue was told, now: absent where it has no limit.
+   *
+   * @throws MillraceError `queue-not-found`
+   */
+  settings(queue: string): Promise<QueueSettings>;
+  /**
    * Its counts are of one moment each, not of one over all: a job on its way from one place to another may be missed or counted twice. A queue that has a job
    * never looks empty, unless the job is moved twice meanwhile.
    *

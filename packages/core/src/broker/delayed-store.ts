@@ -12,6 +12,8 @@ export interface DelayedJob {
   readonly generation: number;
   /** Attempts that ended in an outcome: more than 0 for a retry that waits for its backoff. */
   readonly attempts: number;
+  /** It waits for the start that its producer gave it. Else it was on its way already: a retry, a snooze, a place that a rate keeps. */
+  readonly byProducer: boolean;
   /** Since when it waits here, epoch milliseconds. A job that was moved waits anew. */
   readonly storedAt: number;
   /** Its place in the store, by which a list goes on. It only grows: a job that is moved gets a new one. */

@@ -52,8 +52,8 @@ export interface HeldStore {
   gates(queue?: string): Promise<readonly HeldGate[]>;
   /** Oldest first. */
   list(query?: HeldQuery): Promise<readonly HeldJob[]>;
-  /** How many wait, at whatever gate. One question to the server. */
-  count(): Promise<number>;
+  /** How many wait, at whatever gate: of one queue, or of all, which is one question to the server. */
+  count(queue?: string): Promise<number>;
   /** Removes what waits in the queue, at one gate or at all. @returns how many */
   purge(queue: string, gate?: string): Promise<number>;
 }

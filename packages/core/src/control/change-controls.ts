@@ -3,11 +3,13 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import {
   changedControls,
   isConcurrency,
+  isMaxParked,
   isRateLimit,
   isRecord,
   isSendsTo,
   LONGEST_RATE_PERIOD_MS,
   MOST_CONCURRENCY,
+  MOST_PARKED,
   MOST_RATE,
   type QueueControls,
   type QueueControlsChange,
@@ -16,7 +18,15 @@ import { readControls } from "./read-controls.ts";
 
 /** Others have to change the same document this often in a row for a change to fail. */
 const ROUNDS = 20;
-const OWN_FIELDS = new Set(["paused", "intake", "concurrency", "rate", "perKey", "sendsTo"]);
+const OWN_FIELDS = new Set([
+  "paused",
+  "intake",
+  "concurrency",
+  "rate",
+  "perKey",
+  "sendsTo",
+  "maxParked",
+]);
 
 /**
  * Changes a queue's controls by compare-and-set, so that two operators never undo each other. What a newer version wrote into the
@@ -73,7 +83,13 @@ function foreignFields(value: unknown): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(value).filter(([name]) => !OWN_FIELDS.has(name)));
 }
 
-function requireUsable({ concurrency, rate, perKey, sendsTo }: QueueControlsChange): void {
+function requireUsable(change: QueueControlsChange): void {
+  const { concurrency, rate, perKey, sendsTo, maxParked } = change;
+  if (maxParked !== undefined && maxParked !== null && !isMaxParked(maxParked))
+    throw new MillraceError(
+      "invalid-option",
+      `maxParked must be a whole number from 0 to ${MOST_PARKED}, or null for the default.`,
+    );
   if (sendsTo !== undefined && sendsTo !== null && !isSendsTo(sendsTo))
     throw new MillraceError(
       "invalid-option",

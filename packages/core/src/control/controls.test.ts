@@ -23,6 +23,7 @@ describe("readControls", () => {
     [{ paused: { since: "?", reason: 7 } }, { paused: { since: 0 } }],
     [{ paused: null, rate: null, somethingNewer: { x: 1 } }, {}],
     [{ sendsTo: ["print", "pay"] }, { sendsTo: ["print", "pay"] }],
+    [{ maxParked: 0 }, { maxParked: 0 }],
   ])("%j", (value, controls) => {
     expect(readControls(value)).toEqual({ controls, problems: [] });
   });
@@ -36,6 +37,7 @@ describe("readControls", () => {
     [{ paused: "yes", intake: 4 }, 2],
     [{ sendsTo: ["*"] }, 1],
     [{ sendsTo: "pay" }, 1],
+    [{ maxParked: -1 }, 1],
   ])("%j has unusable fields, which are reported and count as absent", (value, count) => {
     const { controls, problems } = readControls(value);
     expect(controls).toEqual({});
@@ -106,6 +108,7 @@ describe("changeControls", () => {
   test.each([
     { concurrency: 0 },
     { sendsTo: ["no.queue"] },
+    { maxParked: 0.5 },
     { concurrency: 1.5 },
     { rate: { limit: 0, perMs: 1_000 } },
     { rate: { limit: 1, perMs: 25 * 3_600_000 } },

@@ -29,6 +29,8 @@ export interface QueueControls {
   readonly perKey?: { readonly concurrency?: number; readonly rate?: RateLimit };
   /** Other queues that the jobs of this queue's producers may be followed by jobs in. */
   readonly sendsTo?: readonly string[];
+  /** Jobs of its producers that may wait for a later start; and as many may be blocked at gates before the queue fills. */
+  readonly maxParked?: number;
 }
 
 /** A change: null takes away what was set, undefined leaves it. */
@@ -39,6 +41,7 @@ export interface QueueControlsChange {
   readonly rate?: RateLimit | null;
   readonly perKey?: { readonly concurrency?: number | null; readonly rate?: RateLimit | null };
   readonly sendsTo?: readonly string[] | null;
+  readonly maxParked?: number | null;
 }
 
 /** The document bucket; the key is the queue. */
@@ -60,6 +63,13 @@ export function isRateLimit(value: unknown): value is RateLimit {
     isWhole(value["limit"], 1, MOST_RATE) &&
     isWhole(value["perMs"], 1, LONGEST_RATE_PERIOD_MS)
   );
+}
+
+/** The most jobs that a queue may be allowed to park. */
+export const MOST_PARKED = 1_000_000_000;
+
+export function isMaxParked(value: unknown): value is number {
+  return isWhole(value, 0, MOST_PARKED);
 }
 
 /** The most queues that one may send on to. */

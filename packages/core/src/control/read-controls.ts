@@ -2,6 +2,7 @@ import { MAX_REASON } from "../envelope/text-limits.ts";
 import {
   type ControlMark,
   isConcurrency,
+  isMaxParked,
   isRateLimit,
   isRecord,
   isSendsTo,
@@ -36,6 +37,9 @@ export function readControls(value: unknown): ControlsReading {
   const sendsTo = value["sendsTo"];
   if (isSendsTo(sendsTo)) controls.sendsTo = sendsTo;
   else if (isSet(sendsTo)) problems.push("sendsTo is no list of names of queues");
+  const maxParked = value["maxParked"];
+  if (isMaxParked(maxParked)) controls.maxParked = maxParked;
+  else if (isSet(maxParked)) problems.push("maxParked is no whole number from 0");
   const perKey = value["perKey"];
   if (isRecord(perKey)) {
     const limits = readLimits(perKey, "perKey.", problems);

@@ -18,6 +18,7 @@ export type DeadReason =
   | "expired"
   | "chain-broken"
   | "next-not-allowed"
+  | "parked-full"
   | "unsettled";
 
 /** How one delivery of a job ended. Values, never exceptions. */

@@ -15,6 +15,8 @@ export interface QueueStatus extends QueueSnapshot {
   readonly closed?: ControlMark;
   /** Other queues that jobs of its producers may be followed by jobs in; absent where an operator set none. */
   readonly sendsTo?: readonly string[];
+  /** Jobs of its producers that may wait for a later start, and as many at gates; absent where an operator set none. */
+  readonly maxParked?: number;
 }
 
 export async function controlsOf(broker: Broker, queue: string): Promise<QueueControls> {
@@ -41,12 +43,13 @@ export async function listQueues(broker: Broker): Promise<readonly QueueStatus[]
 
 function withMarks(
   snapshot: QueueSnapshot,
-  { paused, closed, sendsTo }: QueueControls,
+  { paused, closed, sendsTo, maxParked }: QueueControls,
 ): QueueStatus {
   return {
     ...snapshot,
     ...(paused === undefined ? {} : { paused }),
     ...(closed === undefined ? {} : { closed }),
     ...(sendsTo === undefined ? {} : { sendsTo }),
+    ...(maxParked === undefined ? {} : { maxParked }),
   };
 }

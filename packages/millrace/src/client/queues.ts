@@ -43,6 +43,11 @@ export interface QueueChange extends QueueSettings {
   readonly perKey?: { readonly concurrency?: number | null; readonly rate?: RateOption | null };
   /** Other queues that jobs of this queue's producers may be followed by jobs in (`next`). Where nothing is set: what nodes say, else none. */
   readonly sendsTo?: readonly string[] | null;
+  /**
+   * Jobs of its producers that may wait for a later start, from 0; one too many is a dead letter (`parked-full`). As many may be blocked at gates before
+   * the queue fills. Where nothing is set: what nodes say, else `maxJobs`, else 1,000,000.
+   */
+  readonly maxParked?: number | null;
 }
 
 /** The queues of a namespace, and what an operator does to them. What is set here holds over all nodes and restarts. */
@@ -125,12 +130,13 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       drainQueue(broker, clock, requireQueueName(queue), options, mark(options)),
     purge: async (queue, options = {}) =>
       purgeQueue({ by: whoAmI(), ...options, broker, clock, queue: requireQueueName(queue) }),
-    async set(queue, { concurrency, rate, perKey, sendsTo, ...settings }) {
+    async set(queue, { concurrency, rate, perKey, sendsTo, maxParked, ...settings }) {
       await requireQueue(queue);
       const controls = await change(queue, {
         ...limitsChange({ concurrency, rate }, ""),
         ...(perKey === undefined ? {} : { perKey: limitsChange(perKey, "perKey.") }),
         ...(sendsTo === undefined ? {} : { sendsTo }),
+        ...(maxParked === undefined ? {} : { maxParked }),
       });
       if (Object.keys(settings).length > 0) await broker.queues.ensure(queue, settings);
       return controls;

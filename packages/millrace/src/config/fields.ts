@@ -1,3 +1,4 @@
+import { MOST_PARKED } from "@millrace/core";
 import {
   directory,
   duration,
@@ -217,6 +218,14 @@ export const FIELDS = {
     env: ["MILLRACE_JOB_MEMORY_MB"],
     about:
       "Memory that jobs in hand may take, MiB. Default: half of what the process's heap may take.",
+  }),
+  maxParked: field({
+    group: "node",
+    kind: whole(0, MOST_PARKED),
+    flag: "max-parked",
+    env: ["MILLRACE_MAX_PARKED"],
+    about:
+      "Jobs of a queue's producers that may wait for a later start, and as many at gates. Default: the queue's `maxJobs`, or 1,000,000.",
   }),
   replicas: field({
     group: "node",

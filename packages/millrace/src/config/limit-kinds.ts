@@ -28,13 +28,21 @@ export const queuesOrNone: FieldKind<readonly string[] | null> = {
 };
 
 /** A whole number from 1, or null for `none`. */
-export const countOrNone: FieldKind<number | null> = {
-  placeholder: "<n|none>",
-  parse(raw) {
-    if (raw === "none") return null;
-    if (typeof raw !== "string" || !/^[1-9]\d*$/.test(raw) || !Number.isSafeInteger(Number(raw)))
-      throw new Error("must be a whole number from 1, or none");
-    return Number(raw);
-  },
-  show: (count) => (count === null ? "none" : String(count)),
-};
+export const countOrNone = countKind(1);
+
+/** A whole number from 0, or null for `none`. */
+export const countFrom0OrNone = countKind(0);
+
+function countKind(least: number): FieldKind<number | null> {
+  return {
+    placeholder: "<n|none>",
+    parse(raw) {
+      if (raw === "none") return null;
+      const count = typeof raw === "string" && /^(0|[1-9]\d*)$/.test(raw) ? Number(raw) : -1;
+      if (!Number.isSafeInteger(count) || count < least)
+        throw new Error(`must be a whole number from ${least}, or none`);
+      return count;
+    },
+    show: (count) => (count === null ? "none" : String(count)),
+  };
+}

@@ -99,7 +99,7 @@ function ports({
 }
 
 function nodeFields(config: Config): Partial<RuntimeNodeOptions> {
-  const { nodeName, slots, graceMs, leaseMs, poisonAfter, jobMemoryMb } = config;
+  const { nodeName, slots, graceMs, leaseMs, poisonAfter, jobMemoryMb, maxParked } = config;
   return {
     ...(nodeName === undefined ? {} : { name: nodeName }),
     slots,
@@ -107,6 +107,7 @@ function nodeFields(config: Config): Partial<RuntimeNodeOptions> {
     lease: leaseMs,
     poisonAfter,
     ...(jobMemoryMb === undefined ? {} : { jobMemoryMb }),
+    ...(maxParked === undefined ? {} : { maxParked }),
   };
 }
 

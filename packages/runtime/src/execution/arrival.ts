@@ -14,6 +14,7 @@ import { Passes } from "../gates/passes.ts";
 import type { AbortSwitch } from "./abort-switch.ts";
 import { admit } from "./admit.ts";
 import type { ExecutionHost } from "./execution-host.ts";
+import { parkedFull } from "../parking/parked-full.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { lookForEnd, outcomeOfEnd } from "./look-for-end.ts";
 import { Pause } from "./pause.ts";
@@ -46,18 +47,21 @@ export interface ArrivalOptions {
 }
 
 /** What it waits for. One way only, and all but the first and the last may be left out. */
-type Stage = "looking" | "recalling" | "gating" | "quarantined" | "over";
+type Stage = "looking" | "recalling" | "parking" | "gating" | "quarantined" | "over";
 
 /** How long a node has to answer that it runs a job. */
 const WHO_RUNS_MS = 400;
 /** In a pause's steps: a second. */
 const FATE_PAUSE = 3;
+/** The same: as long as a count that shows no room is believed. */
+const ROOM_PAUSE = 1;
 
 const NO_GATES: readonly Gate[] = [];
 
 /**
  * From a message that was read to the moment in which its handler may be called, or to the outcome under which it is settled instead:
- * recall (redeliveries, and what may be one) → admit → gates (jobs that wait for each other only) → quarantine (suspects only).
+ * recall (redeliveries, and what may be one) → admit → gates (jobs that wait for each other only) → quarantine (suspects only). A
+ * producer's job whose start is yet to come is parked instead.
  */
 export class Arrival {
   readonly #options: ArrivalOptions;
@@ -71,6 +75,7 @@ export class Arrival {
   #sharedSince: number | undefined;
   #passes: Passes | undefined;
   #gatedSince: number | undefined;
+  #waitsForRoom = false;
 
   constructor(options: ArrivalOptions) {
     this.#options = options;
@@ -113,9 +118,18 @@ export class Arrival {
     return this.#gatedSince;
   }
 
+  /** It is blocked at a gate where too many are, and so stays in this node's hands. */
+  get waitsForRoom(): boolean {
+    return this.#waitsForRoom && this.#stage === "gating";
+  }
+
   begin(): void {
+    if (this.#crashes > 0) this.#options.host.suspects.arrived(this);
+    this.#look();
+  }
+
+  #look(): void {
     const { host, delivery } = this.#options;
-    if (this.#crashes > 0) host.suspects.arrived(this);
     const { poisonAfter, recentEnds, cancellations } = host;
     if (
       delivery.deliveryCount > 1 ||
@@ -160,7 +174,7 @@ export class Arrival {
   }
 
   get #isAdmitted(): boolean {
-    return this.#stage === "gating" || this.#stage === "quarantined";
+    return this.#stage === "parking" || this.#stage === "gating" || this.#stage === "quarantined";
   }
 
   /**
@@ -252,12 +266,28 @@ export class Arrival {
       now: host.clock.now(),
       convicted,
     });
-    if ("refusal" in admission) return this.#refuse(admission.refusal);
+    if ("refusal" in admission) return this.#refuseOrPark(admission.refusal);
     if (declined) return this.#refuse({ kind: "interrupted" });
     const { job } = admission;
     const gates = this.#gatesOf(job);
     if (gates.length === 0) this.#quarantine(job);
     else void this.#passGates(gates, job);
+  }
+
+  #refuseOrPark(refusal: Outcome): void {
+    if (refusal.kind === "deferred") void this.#park(refusal);
+    else this.#refuse(refusal);
+  }
+
+  /** A producer's job is to start later: there may be only so many of those. */
+  async #park(deferral: Outcome): Promise<void> {
+    const { host, envelope } = this.#options;
+    const { queue } = envelope;
+    this.#stage = "parking";
+    const asked = await this.#persist(() => host.parked.take(queue, "delayed"));
+    if (asked === undefined) return;
+    const most = asked.answer;
+    this.#refuse(most === undefined ? deferral : parkedFull(queue, most));
   }
 
   #gatesOf(job: AnyJob): readonly Gate[] {
@@ -270,19 +300,71 @@ export class Arrival {
   async #passGates(gates: readonly Gate[], job: AnyJob): Promise<void> {
     const { host, delivery, envelope, abort, owner } = this.#options;
     this.#stage = "gating";
-    this.#gatedSince = host.clock.monotonic();
+    this.#gatedSince ??= host.clock.monotonic();
+    const { message, deliveryCount } = delivery;
+    const entrant = { envelope, job, message, deliveryCount };
     const passes = new Passes(host.log, () =>
       abort.abort("lock-lost", "The lock that lets this job run could not be kept."),
     );
     this.#passes = passes;
-    const { message, deliveryCount } = delivery;
-    const entrant = { envelope, job, message, deliveryCount };
+    const refusal = await this.#enterAll(passes, gates, entrant);
+    if (this.#stage !== "gating") return;
+    if (refusal === undefined) return this.#quarantine(job);
+    const mayWaitThere = await this.#mayWaitThere(refusal);
+    if (this.#stage !== "gating") return;
+    if (mayWaitThere) owner.arrivalSentToWait(refusal);
+    else await this.#waitForRoom(passes);
+  }
+
+  /** What it was let in with at other gates must not be kept from others meanwhile. Afterwards all is looked at anew: it may have expired. */
+  async #waitForRoom(passes: Passes): Promise<void> {
+    const { reason } = this.#options.abort;
+    if (reason !== undefined) return this.#refuse(outcomeOfAbort(reason));
+    this.#waitsForRoom = true;
+    await passes.leave(undefined);
+    await this.#wait(ROOM_PAUSE);
+    if (this.#stage === "gating") this.#look();
+  }
+
+  async #enterAll(
+    passes: Passes,
+    gates: readonly Gate[],
+    entrant: Entrant,
+  ): Promise<Outcome | undefined> {
     for (const gate of gates) {
       const refusal = await this.#enter(passes, gate, entrant);
-      if (this.#stage !== "gating") return;
-      if (refusal !== undefined) return owner.arrivalSentToWait(refusal);
+      if (refusal !== undefined || this.#stage !== "gating") return refusal;
     }
-    this.#quarantine(job);
+    return undefined;
+  }
+
+  /**
+   * Whether there is room for one more at the queue's gates. Only a producer's new job is asked: what has run is not to be kept from
+   * its retry, and what comes again may be held already.
+   */
+  async #mayWaitThere(refusal: Outcome): Promise<boolean> {
+    const { host, delivery, envelope } = this.#options;
+    const { message, deliveryCount } = delivery;
+    if (refusal.kind !== "held" || message.origin === "runtime" || deliveryCount > 1) return true;
+    const asked = await this.#persist(() => host.parked.take(envelope.queue, "blocked"));
+    return asked !== undefined && asked.answer === undefined;
+  }
+
+  /** Asks the broker until it answers. @returns undefined where nothing is waited for any more; without a lease the job is settled then */
+  async #persist<Answer>(
+    ask: () => Promise<Answer>,
+  ): Promise<{ readonly answer: Answer } | undefined> {
+    const stage = this.#stage;
+    for (let tries = 0; this.#stage === stage; tries += 1) {
+      try {
+        const answer = await ask();
+        return this.#stage === stage ? { answer } : undefined;
+      } catch (error) {
+        await this.#troubled(error, tries);
+        if (!this.#options.delivery.lease.isHeld()) this.#refuse({ kind: "lease-lost" });
+      }
+    }
+    return undefined;
   }
 
   async #enter(passes: Passes, gate: Gate, entrant: Entrant): Promise<Outcome | undefined> {

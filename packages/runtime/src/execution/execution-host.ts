@@ -13,6 +13,7 @@ import type {
   QueueMessage,
 } from "@millrace/core";
 import type { Cancellations } from "../control/cancellations.ts";
+import type { ParkedJobs } from "../parking/parked-jobs.ts";
 import type { MemoryBudget } from "../worker/memory-budget.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
@@ -38,6 +39,7 @@ export interface ExecutionHost {
   readonly poisonAfter: number;
   /** What the jobs in this node's hands may take. */
   readonly memory: MemoryBudget;
+  readonly parked: ParkedJobs;
   readonly settlements: SettlementWatch;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;

@@ -197,6 +197,11 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     else this.#arrival?.heedCancellation(cancellation.reason);
   }
 
+  /** Gives it back unspent where it only waits for room at a gate: nothing of its queue is to start here now. */
+  giveUpWaiting(): void {
+    if (this.#arrival?.waitsForRoom === true) this.#settle({ kind: "interrupted" });
+  }
+
   /** The last resort of a stopping node: settle although the handler goes on. A settlement under way is left alone. */
   handBack(): void {
     this.abort("shutdown", "The node has stopped.");

@@ -9,6 +9,7 @@ import {
   type Instrumentation,
   isConcurrency,
   isId,
+  isMaxParked,
   isSendsTo,
   laneWeights,
   type LaneWeights,
@@ -43,6 +44,11 @@ export interface NodeQueueOptions {
    * an operator sets (`millrace queues set`) counts instead. Default: none.
    */
   readonly sendsTo?: readonly string[];
+  /**
+   * Jobs of the queue's producers that may wait for a later start, and as many may be blocked at gates. What an operator sets (`millrace queues
+   * set`) counts instead. Default: the node's `maxParked`.
+   */
+  readonly maxParked?: number;
   /** The queue's own limits, set when the node starts. Left out: whatever the queue has. */
   readonly settings?: QueueSettings;
 }
@@ -80,6 +86,12 @@ export interface NodeOptions {
    * taken. Default: half of what the process's heap may take.
    */
   readonly jobMemoryMb?: number;
+  /**
+   * For every queue: jobs of its producers that may wait for a later start, and as many may be blocked at gates. One too many for later is a dead
+   * letter (`parked-full`); one too many at a gate stays in the node's hands, so that the queue fills. Default: the queue's `maxJobs`, or
+   * 1,000,000 where it has none.
+   */
+  readonly maxParked?: number;
   /** For jobs with `isolation: "thread"`. */
   readonly threads?: ThreadOptions;
   readonly middleware?: readonly Middleware[];
@@ -107,6 +119,7 @@ export interface NodeConfig {
   readonly schedulerLeaseMs: number;
   readonly poisonAfter: number;
   readonly jobMemoryBytes: number;
+  readonly maxParked: number | undefined;
   readonly threads: ThreadOptions;
   readonly middleware: readonly Middleware[];
   readonly metrics: MetricsCollector;
@@ -140,6 +153,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
       throw wrong(`queues.${queue}.concurrency`, settings.concurrency, "a whole number from 1");
     if (settings.sendsTo !== undefined && !isSendsTo(settings.sendsTo))
       throw wrong(`queues.${queue}.sendsTo`, settings.sendsTo, "a list of names of queues");
+    requireMaxParked(settings.maxParked, `queues.${queue}.maxParked`);
     queues.set(requireQueueName(queue), settings);
   }
   return Object.freeze({
@@ -154,6 +168,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     schedulerLeaseMs: schedulerLeaseMs(options.schedulerLease, leaseMs),
     poisonAfter: wholeFrom1(options.poisonAfter ?? 3, "poisonAfter"),
     jobMemoryBytes: jobMemoryBytes(options.jobMemoryMb),
+    maxParked: requireMaxParked(options.maxParked, "maxParked"),
     threads: threadOptions(options.threads),
     middleware: options.middleware ?? [],
     metrics: options.metrics ?? noMetrics,
@@ -179,6 +194,11 @@ function jobMemoryBytes(mb: number | undefined): number {
   return mb === undefined
     ? Math.round(getHeapStatistics().heap_size_limit / 2)
     : MIB * wholeFrom1(mb, "jobMemoryMb");
+}
+
+function requireMaxParked(value: number | undefined, field: string): number | undefined {
+  if (value === undefined || isMaxParked(value)) return value;
+  throw wrong(field, value, "a whole number from 0");
 }
 
 function threadOptions({ maxHeapMb }: ThreadOptions = {}): ThreadOptions {

@@ -27,6 +27,7 @@ import { RecentEnds } from "../execution/recent-ends.ts";
 import { watchSettlements } from "../execution/trouble-log.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
+import { ParkedJobs } from "../parking/parked-jobs.ts";
 import { nodePresence } from "../presence/node-presence.ts";
 import { Registry } from "../registry/registry.ts";
 import { openScheduler } from "../scheduler/scheduler.ts";
@@ -140,6 +141,13 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     maskText: config.maskText,
     poisonAfter: config.poisonAfter,
     memory: new MemoryBudget(config.jobMemoryBytes, broker.maxValues),
+    parked: new ParkedJobs({
+      broker,
+      clock,
+      log,
+      maxParked: (queue) =>
+        controls.of(queue).maxParked ?? config.queues.get(queue)?.maxParked ?? config.maxParked,
+    }),
     settlements,
     suspects: new Suspects(),
     trials: new TrialRuns(broker, { node: config.name, instance }, config.leaseMs),

@@ -80,7 +80,10 @@ export class QueueWorker {
         used: () => this.#inSlots - this.#goingBack,
         aborting: () => this.#count((execution) => execution.isAborted),
         pull: () => this.#subscription?.slotFreed(),
-        pause: async () => this.#subscription?.pause(),
+        pause: async () => {
+          await this.#subscription?.pause();
+          if ((this.#quiet ?? this.#controls.paused) !== undefined) this.#giveUpWaiting();
+        },
         resume: () => this.#subscription?.resume(),
         abortLatest: (count) => this.#abortLatest(count),
       },
@@ -177,6 +180,7 @@ export class QueueWorker {
     this.#ignoreControls();
     await this.#service.stop();
     this.#throttle.stop();
+    this.#giveUpWaiting();
   }
 
   /** Gives back what it holds of the queue's cap and rate. After everything else has ended. */
@@ -228,6 +232,11 @@ export class QueueWorker {
   get #inSlots(): number {
     const yielding = Math.min(this.#yielding.size, this.slots * YIELDING_A_SLOT);
     return this.#executions.size - yielding;
+  }
+
+  /** Once nothing is pulled any more: what is handed back could come straight back. */
+  #giveUpWaiting(): void {
+    for (const execution of this.#executions) execution.giveUpWaiting();
   }
 
   #heedControls(controls: QueueControls): void {

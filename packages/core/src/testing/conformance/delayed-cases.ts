@@ -52,6 +52,7 @@ export const delayedCases: readonly ConformanceCase[] = [
           notBefore: job.notBefore,
           generation: job.generation,
           attempts: job.attempts,
+          byProducer: job === sooner,
           ...(job.lane === undefined ? {} : { lane: job.lane }),
         })),
       );

@@ -50,6 +50,8 @@ export const heldCases: readonly ConformanceCase[] = [
         return counts.held === 3 && counts.waiting === 0 && counts.running === 0;
       });
       assert.ok((await held.count()) >= 3);
+      assert.equal(await held.count(scene.queue), 3);
+      assert.equal(await held.count(await scene.anotherQueue()), 0);
       const gates = await held.gates(scene.queue);
       assert.deepEqual(
         gates.toSorted((a, b) => b.count - a.count),

@@ -23,6 +23,10 @@ export const queueCases: readonly ConformanceCase[] = [
       const [, refused] = await scene.broker.enqueue(scene.jobs(2));
       assert.equal(refused?.ok, false);
       await scene.ensure({ maxJobs: 2 });
+      const { maxJobs, dedupeWindowMs } = await scene.broker.queues.settings(scene.queue);
+      assert.equal(maxJobs, 2);
+      assert.ok(dedupeWindowMs === undefined || dedupeWindowMs > 0);
+      await rejectsWith("queue-not-found", scene.broker.queues.settings("no-such-queue"));
       const [result] = await scene.broker.enqueue(scene.jobs(1));
       assert.equal(result?.ok, true);
     },

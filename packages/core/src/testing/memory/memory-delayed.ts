@@ -2,6 +2,7 @@ import type { DelayedJob, DelayedQuery } from "../../broker/delayed-store.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
 import { readEnvelope } from "../../envelope/read-envelope.ts";
+import { waitsForOwnStart } from "../../settlement/waits-for-start.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
 import type { Publication } from "./memory-queue.ts";
 
@@ -150,6 +151,7 @@ function listed(kept: Kept): DelayedJob | undefined {
   const { notBefore, storedAt, position } = kept;
   return {
     ...{ id, queue, name, notBefore, generation, attempts, storedAt, position },
+    byProducer: waitsForOwnStart(read.envelope),
     ...(lane === undefined ? {} : { lane }),
   };
 }

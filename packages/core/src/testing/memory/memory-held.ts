@@ -96,9 +96,9 @@ export class MemoryHeld implements HeldStore {
       .flatMap(([sequence, job]) => jobOf(sequence, job) ?? []);
   }
 
-  async count(): Promise<number> {
+  async count(queue?: string): Promise<number> {
     this.#reach();
-    return this.#rack.entries().length;
+    return this.#rack.entries(queue).length;
   }
 
   async purge(queue: string, gate?: string): Promise<number> {

@@ -59,6 +59,10 @@ export class MemoryQueue {
     this.#settings = { ...this.#settings, ...settings };
   }
 
+  get settings(): QueueSettings {
+    return this.#settings;
+  }
+
   get dedupeWindowMs(): number {
     return this.#settings.dedupeWindowMs ?? DEFAULT_DEDUPE_WINDOW_MS;
   }

@@ -37,6 +37,11 @@ export class MemoryQueues implements QueueStore {
     return this.#server.snapshot(name);
   }
 
+  async settings(name: string): Promise<QueueSettings> {
+    this.#reach();
+    return this.#server.queue(name).settings;
+  }
+
   async remove(name: string): Promise<void> {
     this.#reach();
     this.#server.removeQueue(name);

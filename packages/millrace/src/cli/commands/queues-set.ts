@@ -1,7 +1,12 @@
 import { type QueueControls, MillraceError } from "@millrace/core";
 import { audited } from "../../client/audit.ts";
 import { whole } from "../../config/field-kinds.ts";
-import { countOrNone, queuesOrNone, rateOrNone } from "../../config/limit-kinds.ts";
+import {
+  countFrom0OrNone,
+  countOrNone,
+  queuesOrNone,
+  rateOrNone,
+} from "../../config/limit-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
 import { clean } from "../show/clean.ts";
 import { limitWords } from "../show/limits.ts";
@@ -16,6 +21,10 @@ const flags = {
   "sends-to": {
     kind: queuesOrNone,
     about: "Other queues that jobs of this queue's producers may be followed by jobs in",
+  },
+  "max-parked": {
+    kind: countFrom0OrNone,
+    about: "Jobs of its producers that may wait for a later start, and as many at gates",
   },
   "max-jobs": { kind: whole(1, 1e12), about: "Jobs the queue takes before it refuses producers" },
   "max-bytes": {
@@ -60,6 +69,7 @@ function changeOf(given: CommandCall<typeof flags>["flags"]): QueueChange {
   const maxJobs = given["max-jobs"];
   const maxBytes = given["max-bytes"];
   const sendsTo = given["sends-to"];
+  const maxParked = given["max-parked"];
   const key = { concurrency: given["key-concurrency"], rate: given["key-rate"] };
   const perKey = {
     ...(key.concurrency === undefined ? {} : { concurrency: key.concurrency }),
@@ -70,18 +80,20 @@ function changeOf(given: CommandCall<typeof flags>["flags"]): QueueChange {
     ...(rate === undefined ? {} : { rate }),
     ...(Object.keys(perKey).length === 0 ? {} : { perKey }),
     ...(sendsTo === undefined ? {} : { sendsTo }),
+    ...(maxParked === undefined ? {} : { maxParked }),
     ...(maxJobs === undefined ? {} : { maxJobs }),
     ...(maxBytes === undefined ? {} : { maxBytes }),
   };
 }
 
-function inWords({ concurrency, rate, perKey, sendsTo = [] }: QueueControls): string {
+function inWords({ concurrency, rate, perKey, sendsTo = [], maxParked }: QueueControls): string {
   const words = [
     ...limitWords({ concurrency, rate }),
     ...limitWords(perKey ?? {}).map((word) => `${word} per key`),
     ...(sendsTo.length === 0
       ? []
       : [`sends on to ${sendsTo.map((name) => clean(name)).join(", ")}`]),
+    ...(maxParked === undefined ? [] : [`parks up to ${maxParked}`]),
   ];
   return words.length === 0 ? "no limits are set" : words.join(", ");
 }

@@ -27,7 +27,7 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, intake, waiting, running, delayed, held, dead, oldestAgeMs, paused?, closed?, sendsTo?}]",
+      "For scripts: [{queue, intake, waiting, running, delayed, held, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?}]",
     ],
   ],
   async run({ config }) {
@@ -46,6 +46,7 @@ export const queues = command({
           paused,
           closed,
           sendsTo,
+          maxParked,
         }) => ({
           queue,
           intake,
@@ -58,6 +59,7 @@ export const queues = command({
           ...(paused === undefined ? {} : { paused }),
           ...(closed === undefined ? {} : { closed }),
           ...(sendsTo === undefined ? {} : { sendsTo }),
+          ...(maxParked === undefined ? {} : { maxParked }),
         }),
       )
       .toSorted((a, b) => (a.queue < b.queue ? -1 : 1));

@@ -1,19 +1,22 @@
 import { type ControlMark, formatMs } from "@millrace/core";
 import type { QueueStatus } from "../../client/queue-status.ts";
 
-type ShownState = Pick<QueueStatus, "intake" | "paused" | "closed" | "sendsTo">;
+type ShownState = Pick<QueueStatus, "intake" | "paused" | "closed" | "sendsTo" | "maxParked">;
 
 /** `active`, or what an operator did to the queue: `PAUSED for 5m (deploy)`, `CLOSED for 1h`. */
 export function queueState(
-  { intake, paused, closed, sendsTo = [] }: ShownState,
+  { intake, paused, closed, sendsTo = [], maxParked }: ShownState,
   now: number,
 ): string {
   const words = [
     ...(paused === undefined ? [] : [marked("PAUSED", paused, now)]),
     ...(intake === "open" ? [] : [marked("CLOSED", closed, now)]),
   ];
-  const further = sendsTo.length === 0 ? "" : `, sends on to ${sendsTo.join(", ")}`;
-  return (words.length === 0 ? "active" : words.join(", ")) + further;
+  const further = [
+    ...(sendsTo.length === 0 ? [] : [`sends on to ${sendsTo.join(", ")}`]),
+    ...(maxParked === undefined ? [] : [`parks up to ${maxParked}`]),
+  ];
+  return [words.length === 0 ? "active" : words.join(", "), ...further].join(", ");
 }
 
 function marked(word: string, mark: ControlMark | undefined, now: number): string {
