@@ -1,4 +1,5 @@
 import type { NatsBroker } from "@millrace/broker-nats";
+import { jetstream } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { administrator } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -48,6 +49,28 @@ describeEachServer("documents on a server", (server) => {
     // Missed heartbeats alone would take ten seconds to show it.
     await watcher.until(1, 5_000);
     expect(watcher.seen[0]).toEqual(["a", 1]);
+  });
+
+  test("a document of a megabyte that would take seventy is never read, and not written by us", async () => {
+    const namespace = server.namespace();
+    const broker = await connectedTo(namespace);
+    const documents = await broker.documents("watched");
+    const watcher = await watching(broker);
+    const { nc } = await administrator(server);
+    const worst = Array.from({ length: 340_000 }, () => ({}));
+    await server.calm();
+    await jetstream(nc).publish(`$KV.${namespace}-watched.worst`, JSON.stringify(worst));
+    await documents.put("small", 1);
+    await watcher.until(2, 5_000);
+    expect(watcher.seen).toEqual([
+      ["worst", undefined],
+      ["small", 1],
+    ]);
+    expect(await documents.get("worst")).toBeUndefined();
+    expect((await documents.list()).map(({ key }) => key)).toEqual(["small"]);
+    await expect(documents.put("mine", worst)).rejects.toMatchObject({ code: "payload-too-large" });
+    expect(await documents.put("worst", 2)).toBeGreaterThan(0);
+    expect((await documents.get("worst"))?.value).toBe(2);
   });
 
   test("a watcher that was cut off hears of each change once it is back, removals too", async () => {

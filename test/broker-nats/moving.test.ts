@@ -239,6 +239,7 @@ async function moveByClock(
   const options = {
     server: { nc, patient: nc, jsm, names: new Names(namespace), maxValues: 100_000 },
     limits: sizeLimits(1024 * 1024),
+    maxDelayMs: 366 * 86_400_000,
     patient: publisher,
     hurried: () => publisher,
     ensureStreams: () => Promise.resolve(),

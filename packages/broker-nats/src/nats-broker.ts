@@ -156,6 +156,7 @@ export class NatsBroker implements Broker {
     this.delayed = new NatsDelayedJobs({
       server,
       limits,
+      maxDelayMs: config.maxDelayMs,
       patient: this.#settlePublisher,
       hurried: () => (this.#hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),
       ensureStreams: () => this.#ensureStreams(),

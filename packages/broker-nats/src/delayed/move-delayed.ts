@@ -22,6 +22,7 @@ import { movedMessage } from "./delayed-message.ts";
 export interface MoveOptions {
   readonly server: ServerAccess;
   readonly limits: SizeLimits;
+  readonly maxDelayMs: number;
   /** Gives up after 30 seconds, retries included. */
   readonly patient: ConfirmedPublisher;
   /** Gives up after one second. */
@@ -70,7 +71,10 @@ export async function moveDelayed(
     const now = options.now();
     const remainingMs = found.notBefore - now;
     if (remainingMs < ON_ITS_WAY_MS) return false;
-    const envelope = rescheduled(found.envelope, notBefore, now, cancellation?.reason);
+    const envelope = rescheduled(found.envelope, notBefore, now, {
+      maxDelayMs: options.maxDelayMs,
+      cancelled: cancellation?.reason,
+    });
     try {
       await replace(options, found, envelope, {
         moveId,

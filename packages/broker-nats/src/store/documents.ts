@@ -1,4 +1,11 @@
-import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
+import {
+  decodeBody,
+  DEFAULT_MAX_VALUES,
+  type Document,
+  type DocumentStore,
+  encodeJson,
+  MillraceError,
+} from "@millrace/core";
 import type { KV } from "@nats-io/kv";
 import { listen } from "../connection/listen.ts";
 import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
@@ -17,6 +24,9 @@ import { SoleCopy } from "./sole-copy.ts";
 import { watchBucket } from "./watch-bucket.ts";
 
 const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
+
+/** In a document. What has fewer bytes has no more, and is not counted. */
+const MOST_VALUES = DEFAULT_MAX_VALUES;
 
 type Report = (error: unknown, doing: string) => void;
 
@@ -216,7 +226,7 @@ export class NatsDocuments implements DocumentStore {
       : undefined;
   }
 
-  /** A value that is no JSON was written by something else; it is shown as absent and reported, and a write may replace it. */
+  /** A value that is no JSON, or has too many values, was written by something else; it is shown as absent and reported, and a write may replace it. */
   #decode(
     key: string,
     revision: number,
@@ -224,7 +234,10 @@ export class NatsDocuments implements DocumentStore {
     updatedAt: number,
   ): Document | undefined {
     try {
-      const value = JSON.parse(Buffer.from(bytes).toString("utf8")) as unknown;
+      const value: unknown =
+        bytes.length > MOST_VALUES
+          ? decodeBody(bytes, "application/json", MOST_VALUES)
+          : JSON.parse(Buffer.from(bytes).toString("utf8"));
       return { key, value, revision, updatedAt };
     } catch (error) {
       this.#onProblem(error, `read ${this.#bucket}/${key} as JSON`);
@@ -265,5 +278,7 @@ function encodeValue(value: unknown, key: string): string {
       "unserializable-payload",
       `The document ${key} has no value. Give plain data; remove it to have none.`,
     );
+  // The same is refused to whoever reads it.
+  if (text.length > MOST_VALUES) encodeJson(value, { maxValues: MOST_VALUES, exact: false });
   return text;
 }

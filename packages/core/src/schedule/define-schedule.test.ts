@@ -6,6 +6,12 @@ import { isSchedule, type ScheduleTiming } from "./schedule.ts";
 
 const job = defineJob({ name: "report.daily", queue: "reports" });
 
+function nested(levels: number): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < levels; level += 1) value = { a: value };
+  return value;
+}
+
 /** Takes what has a `kind`; answers late where it is told to. */
 function kindSchema(late = false): Schema<{ readonly kind: string }> {
   return {
@@ -105,6 +111,32 @@ describe("a schedule", () => {
 });
 
 describe("the input", () => {
+  const untyped = (input: unknown) => () =>
+    defineSchedule({ name: "it", cron: "* * * * *", job, input });
+
+  test.each([
+    ["is larger than 256 KiB of JSON", { text: "é".repeat(131_072) }, /input: .*262,144 bytes/],
+    [
+      "has more than 10,000 values",
+      { list: Array.from({ length: 10_000 }, () => ({})) },
+      /input: .*10,000 values/,
+    ],
+    ["nests deeper than 64 levels", nested(64), /^input\.a\.a.*64 levels/],
+    ["nests as deep as no stack is", nested(100_000), /64 levels/],
+  ])("one that %s is refused", (_what, input, says) => {
+    expect(untyped(input)).toThrow(
+      expect.objectContaining({
+        code: "invalid-schedule",
+        message: expect.stringMatching(says) as string,
+      }),
+    );
+  });
+
+  test("one that is just small enough is taken", () => {
+    expect(untyped({ text: "é".repeat(130_000), list: Array(900).fill(1) })).not.toThrow();
+    expect(untyped(nested(62))).not.toThrow();
+  });
+
   const typed = defineJob({ name: "typed", input: kindSchema() });
 
   test("is plain JSON, as it will be read back", () => {
@@ -120,6 +152,7 @@ describe("the input", () => {
     ["input.list[1]", { kind: "x", list: [1, undefined] }],
     ["input.n", { kind: "x", n: Number.NaN }],
     ["input.big", { kind: "x", big: 1n }],
+    ["input.wide", { kind: "x", wide: 2 ** 53 }],
   ])("%s can't be anything else", (place, input) => {
     expect(() =>
       defineSchedule({ name: "it", cron: "* * * * *", job: typed, input: input as never }),

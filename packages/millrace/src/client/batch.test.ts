@@ -177,3 +177,17 @@ test("a job of another queue with a member's id is no member", async () => {
   await t.broker.batches.leave("b", { id: "p0", queue: "mail" }, "succeeded");
   expect([await batch.left(), reports.length]).toEqual([1, 0]);
 });
+
+test("a batch has so many jobs and no more; nothing of a larger one is stored", async () => {
+  const { t } = await runtime((n) => n);
+  await using _ = t;
+  const one = { envelope: () => expect.unreachable("it was refused before") };
+  const planned = Array.from({ length: 100_001 }, () => one);
+  await expect(
+    t.client.batch(planned, { id: "large", callback: { job: report, input: { day: "d" } } }),
+  ).rejects.toMatchObject({
+    code: "invalid-option",
+    message: expect.stringContaining("100,000") as string,
+  });
+  expect(await t.client.broker.batches.find("large")).toBeUndefined();
+});

@@ -60,11 +60,13 @@ export interface BatchHandle<Output = unknown> {
 }
 
 const LONGEST_ID = 100;
+/** All of them are in memory at once, here and in whoever reads how they ended. */
+const MOST_JOBS = 100_000;
 
 /**
  * Enqueues jobs that belong together. The set of their ids is stored before the first of them is enqueued.
  *
- * @throws MillraceError `invalid-payload` and its kin before anything was enqueued; `queue-not-found` for the callback's queue;
+ * @throws MillraceError `invalid-option` where there are more than 100,000; `invalid-payload` and its kin before anything was enqueued; `queue-not-found` for the callback's queue;
  * `publish-timeout` where it is not known of all jobs whether they are stored: make the batch again with the same ids
  */
 export async function enqueueBatch<Input, Parsed, Output>(
@@ -74,6 +76,11 @@ export async function enqueueBatch<Input, Parsed, Output>(
   planned: readonly PlannedJob[],
   options: BatchOptions<Input, Parsed, Output>,
 ): Promise<BatchHandle<Output>> {
+  if (planned.length > MOST_JOBS)
+    throw new MillraceError(
+      "invalid-option",
+      `A batch has up to 100,000 jobs; this one has ${planned.length}. Make several, or have a job of the batch enqueue more.`,
+    );
   const id = batchId(options.id ?? source.newId());
   const members = await Promise.all(
     planned.map(async ({ envelope }) => ({ ...(await envelope(source)), batch: id })),

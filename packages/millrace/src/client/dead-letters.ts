@@ -76,7 +76,7 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
 
   const retryOne = async (
     letter: StoredDeadLetter,
-    revived = revivedEnvelope(letter, now(), broker.maxValues),
+    revived = revivedEnvelope(letter, now(), broker),
   ): Promise<void> => {
     await claimAnew(claims, revived);
     await broker.requeue(revived);
@@ -131,7 +131,7 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
       const { maxValues } = broker;
       // As a producer's, it is refused where a node could not read it.
       encodeMsgpack(payload, { maxValues, exact: true });
-      await retryOne(letter, editedEnvelope(letter, payload, now(), maxValues));
+      await retryOne(letter, editedEnvelope(letter, payload, now(), broker));
       return { id: letter.id, queue: letter.queue };
     },
     retry: async (filter) => {

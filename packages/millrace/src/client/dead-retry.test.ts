@@ -162,3 +162,19 @@ test("bytes that can't be read are made anew where the job's name is known", () 
     expect.objectContaining({ code: "invalid-envelope" }),
   );
 });
+
+test("a letter whose start lies too far ahead is not retried into a far year", () => {
+  const { generation: _settled, ...producers } = ENVELOPE;
+  const body = writeEnvelope({ ...producers, generation: 0, notBefore: 100 + 366 * 86_400_000 });
+  const now = 50;
+  for (const door of ["producer", "runtime"] as const)
+    expect(() => revivedEnvelope({ ...letter(body), door, at: now }, now)).toThrow(
+      expect.objectContaining({
+        code: "invalid-envelope",
+        message: expect.stringMatching(/notBefore.*366d ahead.*maxDelay/) as string,
+      }),
+    );
+  expect(
+    revivedEnvelope(letter(body), now, { maxDelayMs: 400 * 86_400_000 }).notBefore,
+  ).toBeGreaterThan(now);
+});

@@ -1,11 +1,18 @@
 import {
+  type Broker,
+  DEFAULT_MAX_DELAY_MS,
   type Envelope,
   MillraceError,
   type QueueMessage,
   readEnvelope,
   type StoredDeadLetter,
+  tooFarAhead,
+  type UnreadableReason,
   UNSETTLED,
 } from "@millrace/core";
+
+/** What the broker's producers are bound by. */
+export type RevivalLimits = Partial<Pick<Broker, "maxValues" | "maxDelayMs">>;
 
 /**
  * Lives are so many generations apart, at the least. A run that went on beside the one that buried the job may have published
@@ -32,7 +39,7 @@ function firstOfNextLife(generation: number): number {
 export function revivedEnvelope(
   letter: StoredDeadLetter,
   now: number,
-  maxValues?: number,
+  { maxValues, maxDelayMs = DEFAULT_MAX_DELAY_MS }: RevivalLimits = {},
 ): Envelope {
   const message: QueueMessage = {
     queue: letter.queue,
@@ -46,12 +53,9 @@ export function revivedEnvelope(
   // What an earlier version buried doesn't say: a producer may have sent nonsense in the settler's fields, which are ignored in what it publishes.
   if (!read.ok && letter.door === undefined)
     read = readEnvelope({ ...message, origin: "producer" }, maxValues);
-  if (!read.ok) {
-    throw new MillraceError(
-      read.reason,
-      `The dead letter of ${letter.id} can't be retried as it stands: ${read.error.message} Publish a corrected job, then discard the letter.`,
-    );
-  }
+  if (!read.ok) throw asItStands(letter, read.reason, read.error.message);
+  const far = tooFarAhead(read.envelope.notBefore, now, maxDelayMs);
+  if (far !== undefined) throw asItStands(letter, "invalid-envelope", `${far}.`);
   const {
     firstError: _first,
     lastError: _last,
@@ -76,6 +80,13 @@ export function revivedEnvelope(
   };
 }
 
+function asItStands({ id }: StoredDeadLetter, code: UnreadableReason, why: string): MillraceError {
+  return new MillraceError(
+    code,
+    `The dead letter of ${id} can't be retried as it stands: ${why} Publish a corrected job, then discard the letter.`,
+  );
+}
+
 /**
  * The envelope of a dead job with another payload. Where the letter's bytes can't be read it is made anew from what the letter says.
  *
@@ -85,9 +96,9 @@ export function editedEnvelope(
   letter: StoredDeadLetter,
   payload: unknown,
   now: number,
-  maxValues?: number,
+  limits: RevivalLimits = {},
 ): Envelope {
-  const revived = tryRevived(letter, now, maxValues);
+  const revived = tryRevived(letter, now, limits);
   if (revived !== undefined) return { ...revived, payload };
   const { id, name, queue } = letter;
   if (name === undefined)
@@ -106,10 +117,10 @@ export function editedEnvelope(
 function tryRevived(
   letter: StoredDeadLetter,
   now: number,
-  maxValues: number | undefined,
+  limits: RevivalLimits,
 ): Envelope | undefined {
   try {
-    return revivedEnvelope(letter, now, maxValues);
+    return revivedEnvelope(letter, now, limits);
   } catch (error) {
     if (MillraceError.is(error)) return undefined;
     throw error;

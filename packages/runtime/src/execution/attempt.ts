@@ -82,7 +82,8 @@ export class Attempt {
   }
 
   #run(input: unknown): void {
-    const { abort } = this.#options;
+    const { abort, host } = this.#options;
+    const { maxDelayMs } = host.broker;
     // Told to stop while the payload was being validated: then the work is best not begun.
     if (abort.reason !== undefined) return this.#end(outcomeOfAbort(abort.reason));
     this.#start();
@@ -90,8 +91,8 @@ export class Attempt {
     this.#context = context;
     this.#step(
       () => this.#call(context),
-      (returned) => this.#accept(interpret({ returned }, abort.reason)),
-      (threw) => this.#end(interpret({ threw }, abort.reason)),
+      (returned) => this.#accept(interpret({ returned }, abort.reason, maxDelayMs)),
+      (threw) => this.#end(interpret({ threw }, abort.reason, maxDelayMs)),
     );
   }
 
@@ -121,7 +122,9 @@ export class Attempt {
       return;
     }
     this.#start();
-    this.#end(interpret({ threw: error }, this.#options.abort.reason));
+    this.#end(
+      interpret({ threw: error }, this.#options.abort.reason, this.#options.host.broker.maxDelayMs),
+    );
   }
 
   /** Goes on in the same turn where nothing is to be waited for. */

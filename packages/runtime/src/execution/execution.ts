@@ -317,7 +317,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     this.#attempt?.stop();
     // Before anything else is published: whoever follows the job hears its last word before its end.
     this.#progress?.end({ write: outcome.kind !== "lease-lost" });
-    const { clock, log, maskText, node, random } = this.#host;
+    const { broker, clock, log, maskText, node, random } = this.#host;
     const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {
       envelope: this.#requireEnvelope(),
       message: this.#delivery.message,
@@ -337,7 +337,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     }
     const sharedSince = this.#arrival?.sharedSince;
     if (sharedSince !== undefined) input.sharedSince = sharedSince;
-    const settlement = decide(input, (error) =>
+    const settlement = decide(input, broker.maxDelayMs, (error) =>
       log.error(
         { job: input.envelope.id, error: recordError(error) },
         "the retry policy threw; the job is not tried again",

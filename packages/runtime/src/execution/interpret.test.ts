@@ -13,6 +13,7 @@ import { interpret, outcomeOfAbort } from "./interpret.ts";
 
 const reason = (code: AbortCause): AbortReason =>
   new MillraceError(code, `because of ${code}`) as AbortReason;
+const DAY_MS = 86_400_000;
 const CAUSES = ["timed-out", "cancelled", "shutdown", "lease-lost"] as const;
 const WISHES = [
   [snooze("1s"), { kind: "snoozed", delayMs: 1_000 }],
@@ -29,17 +30,17 @@ const WISHES = [
 ] as const;
 
 test("undisturbed: a value succeeds, a throw fails", () => {
-  expect(interpret({ returned: 7 }, undefined)).toEqual({ kind: "succeeded", output: 7 });
-  expect(interpret({ returned: undefined }, undefined)).toEqual({
+  expect(interpret({ returned: 7 }, undefined, DAY_MS)).toEqual({ kind: "succeeded", output: 7 });
+  expect(interpret({ returned: undefined }, undefined, DAY_MS)).toEqual({
     kind: "succeeded",
     output: undefined,
   });
-  expect(interpret({ threw: new TypeError("no") }, undefined)).toMatchObject({
+  expect(interpret({ threw: new TypeError("no") }, undefined, DAY_MS)).toMatchObject({
     kind: "failed",
     retry: "policy",
     error: { type: "TypeError", message: "no" },
   });
-  expect(interpret({ threw: undefined }, undefined)).toMatchObject({ kind: "failed" });
+  expect(interpret({ threw: undefined }, undefined, DAY_MS)).toMatchObject({ kind: "failed" });
 });
 
 describe.each([undefined, ...CAUSES.filter((cause) => cause !== "lease-lost")])(
@@ -47,13 +48,13 @@ describe.each([undefined, ...CAUSES.filter((cause) => cause !== "lease-lost")])(
   (cause) => {
     test.each(WISHES)("a wish counts, returned or thrown: %s", (wish, expected) => {
       const aborted = cause === undefined ? undefined : reason(cause);
-      expect(interpret({ returned: wish }, aborted)).toMatchObject(expected);
-      expect(interpret({ threw: wish }, aborted)).toMatchObject(expected);
+      expect(interpret({ returned: wish }, aborted, DAY_MS)).toMatchObject(expected);
+      expect(interpret({ threw: wish }, aborted, DAY_MS)).toMatchObject(expected);
     });
 
     test("a value is work done", () => {
       const aborted = cause === undefined ? undefined : reason(cause);
-      expect(interpret({ returned: 1 }, aborted)).toEqual({ kind: "succeeded", output: 1 });
+      expect(interpret({ returned: 1 }, aborted, DAY_MS)).toEqual({ kind: "succeeded", output: 1 });
     });
   },
 );
@@ -70,12 +71,12 @@ test.each<[AbortCause, Partial<Outcome>]>([
   ["shutdown", { kind: "interrupted" }],
   ["lease-lost", { kind: "lease-lost" }],
 ])("a throw after %s is that stop's outcome", (cause, expected) => {
-  expect(interpret({ threw: new Error("aborted") }, reason(cause))).toMatchObject(expected);
+  expect(interpret({ threw: new Error("aborted") }, reason(cause), DAY_MS)).toMatchObject(expected);
 });
 
 test("a handler that throws its signal's reason adds nothing to it", () => {
   const aborted = reason("timed-out");
-  expect(interpret({ threw: aborted }, aborted)).toMatchObject({
+  expect(interpret({ threw: aborted }, aborted, DAY_MS)).toMatchObject({
     kind: "timed-out",
     error: { message: "because of timed-out" },
   });
@@ -89,6 +90,6 @@ test.each(CAUSES)("a handler that says nothing after %s", (cause) => {
 test.each([{ returned: 1 }, { threw: new Error("x") }, { returned: snooze("1s") }])(
   "a lost lease beats everything: %o",
   (ending) => {
-    expect(interpret(ending, reason("lease-lost"))).toEqual({ kind: "lease-lost" });
+    expect(interpret(ending, reason("lease-lost"), DAY_MS)).toEqual({ kind: "lease-lost" });
   },
 );

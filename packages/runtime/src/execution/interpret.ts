@@ -1,4 +1,4 @@
-import { MillraceError, type Outcome, OutcomeSignal, recordError } from "@millrace/core";
+import { formatMs, MillraceError, type Outcome, OutcomeSignal, recordError } from "@millrace/core";
 import type { AbortReason } from "./abort-switch.ts";
 
 /** How a handler ended: with a value, or with something thrown. */
@@ -9,11 +9,17 @@ export type Ending = { readonly returned: unknown } | { readonly threw: unknown 
  *
  * A handler that comes back with a value has done its work, even if it was told to stop meanwhile; one that
  * throws after it was told to stop has stopped. A lost lease beats both: the job may be another node's.
+ *
+ * @param maxDelayMs for how long a handler may put its job off
  */
-export function interpret(ending: Ending, aborted: AbortReason | undefined): Outcome {
+export function interpret(
+  ending: Ending,
+  aborted: AbortReason | undefined,
+  maxDelayMs: number,
+): Outcome {
   if (aborted?.code === "lease-lost") return { kind: "lease-lost" };
   const given = "returned" in ending ? ending.returned : ending.threw;
-  if (OutcomeSignal.is(given)) return fromSignal(given);
+  if (OutcomeSignal.is(given)) return fromSignal(given, maxDelayMs);
   if ("returned" in ending) return { kind: "succeeded", output: ending.returned };
   if (aborted !== undefined) return outcomeOfAbort(aborted, ending.threw);
   return { kind: "failed", error: recordError(ending.threw), retry: "policy" };
@@ -49,16 +55,34 @@ function timeoutError(aborted: AbortReason, threw: unknown): MillraceError {
   );
 }
 
-function fromSignal(signal: OutcomeSignal): Outcome {
-  const { wish } = signal;
+function fromSignal({ wish }: OutcomeSignal, maxDelayMs: number): Outcome {
   switch (wish.kind) {
     case "retry-after":
+      if (wish.delayMs > maxDelayMs)
+        return putOffTooLong("retryAfter", wish.delayMs, maxDelayMs, wish.cause);
       return { kind: "failed", error: recordError(wish.cause), retry: { afterMs: wish.delayMs } };
     case "snooze":
+      if (wish.delayMs > maxDelayMs) return putOffTooLong("snooze", wish.delayMs, maxDelayMs);
       return { kind: "snoozed", delayMs: wish.delayMs };
     case "fatal":
       return { kind: "failed", error: recordError(wish.cause, "fatal"), retry: "never" };
     case "cancel":
       return { kind: "cancelled", reason: wish.reason };
   }
+}
+
+/** A failed attempt, as where the delay is none at all. */
+function putOffTooLong(
+  call: "retryAfter" | "snooze",
+  delayMs: number,
+  maxDelayMs: number,
+  cause?: unknown,
+): Outcome {
+  const because = cause === undefined ? "" : ` It was asked for by: ${recordError(cause).message}`;
+  const error = new MillraceError(
+    "invalid-duration",
+    `${call}: ${formatMs(delayMs)} is longer than a job may be put off, ${formatMs(maxDelayMs)} (maxDelay).${because}`,
+    { cause },
+  );
+  return { kind: "failed", error: recordError(error), retry: "policy" };
 }

@@ -252,6 +252,8 @@ export const delayedCases: readonly ConformanceCase[] = [
       assert.equal(await delayed.move(job.id, await scene.anotherQueue(), "now"), false);
       for (const time of [Number.NaN, 1.5, -1, 253_402_300_800_000])
         await rejectsWith("invalid-option", delayed.move(job.id, scene.queue, time));
+      const tooFar = Math.round(scene.harness.now()) + scene.broker.maxDelayMs + MINUTE_MS;
+      await rejectsWith("invalid-option", delayed.move(job.id, scene.queue, tooFar));
       await rejectsWith(
         "already-expired",
         delayed.move(job.id, scene.queue, scene.harness.now() + 30 * MINUTE_MS),

@@ -1,5 +1,6 @@
 import { type Cancellation, isMeant } from "../../cancellation/cancellation.ts";
 import type { DelayedJob, DelayedQuery, DelayedStore } from "../../broker/delayed-store.ts";
+import { DEFAULT_MAX_DELAY_MS } from "../../envelope/body-limits.ts";
 import { requireId, requireQueueName } from "../../envelope/names.ts";
 import { rescheduled } from "../../settlement/reschedule.ts";
 import type { Clock } from "../../time/clock.ts";
@@ -46,7 +47,10 @@ export class MemoryDelayedStore implements DelayedStore {
     const now = clock.now();
     if (found === undefined || found.job.notBefore <= now) return false;
     if (cancellation !== undefined && !isMeant(cancellation, found.envelope)) return false;
-    const moved = rescheduled(found.envelope, notBefore, now, cancellation?.reason);
+    const moved = rescheduled(found.envelope, notBefore, now, {
+      maxDelayMs: DEFAULT_MAX_DELAY_MS,
+      cancelled: cancellation?.reason,
+    });
     delayed.replace({
       queue,
       notBefore: moved.notBefore ?? now,
