@@ -30,6 +30,18 @@ test("pause and resume leave their marks, and limits stay beside them", async ()
   expect(await queues.snapshot("work")).not.toHaveProperty("paused");
 });
 
+test("how much a queue may park is set, shown and taken back", async () => {
+  const { client } = await scene();
+  const { queues } = client;
+  expect(await queues.set("work", { maxParked: 0 })).toEqual({ maxParked: 0 });
+  expect(await queues.snapshot("work")).toMatchObject({ maxParked: 0 });
+  expect(await queues.list()).toMatchObject([{ queue: "work", maxParked: 0 }]);
+  for (const maxParked of [-1, 0.5, 1e10, Number.NaN])
+    await expect(queues.set("work", { maxParked })).rejects.toThrow(/^maxParked/);
+  expect(await queues.set("work", { maxParked: null })).toEqual({});
+  expect(await queues.snapshot("work")).not.toHaveProperty("maxParked");
+});
+
 test("who did it is said without being told", async () => {
   const { client } = await scene();
   const { paused } = await client.queues.pause("work");

@@ -64,6 +64,9 @@ test.each<[Partial<NodeOptions>, string, RegExp]>([
   [{ grace: "soon" as "1s" }, "invalid-duration", /^grace: "soon"/],
   [{ lease: "x" as "1s" }, "invalid-duration", /^lease: "x"/],
   [{ lease: "999ms" }, "invalid-option", /^lease .*999ms/],
+  [{ name: "n".repeat(129) }, "invalid-option", /^name .*up to 128/],
+  [{ maxParked: -1 }, "invalid-option", /^maxParked .*-1/],
+  [{ queues: { mail: { maxParked: 0.5 } } }, "invalid-option", /^queues\.mail\.maxParked .*0\.5/],
   [{ poisonAfter: 0 }, "invalid-option", /^poisonAfter .*0/],
   [{ threads: { maxHeapMb: 0 } }, "invalid-option", /^threads\.maxHeapMb .*0/],
 ])("%o is refused, and the field named", (options, code, message) => {

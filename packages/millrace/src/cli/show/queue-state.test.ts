@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { queueState } from "./queue-state.ts";
+
+const NOW = 100_000;
+
+test.each([
+  [{ intake: "open" }, "active"],
+  [{ intake: "open", maxParked: 0 }, "active, parks up to 0"],
+  [
+    { intake: "open", sendsTo: ["print"], maxParked: 50 },
+    "active, sends on to print, parks up to 50",
+  ],
+  [
+    { intake: "closed", paused: { since: NOW - 5_000, reason: "deploy" }, maxParked: 50 },
+    "PAUSED for 5s (deploy), CLOSED, parks up to 50",
+  ],
+] as const)("%j is shown as: %s", (state, shown) => {
+  expect(queueState(state, NOW)).toBe(shown);
+});
