@@ -37,7 +37,8 @@ const WORKER_URL = new URL(
  * five sixths of `ack_wait` ago on the monotonic clock. (That clock stands still while a machine is suspended.)
  *
  * @example
- * const keeper = await LeaseKeeper.open({ connection, ackWaitMs: 30_000, onLost: (lease) => abort(lease) });
+ * const onLost = (lease: Lease) => abort(lease);
+ * const keeper = await LeaseKeeper.open({ connection, ackWaitMs: 30_000, onLost });
  * const lease = keeper.register(delivery.ackSubject);
  * if (keeper.isHeld(lease)) ack(nc, delivery.ackSubject);
  * keeper.release(lease);

@@ -9,7 +9,9 @@ export type MetricLabels = Readonly<Record<string, string>>;
  *
  * @example
  * const failures: MetricsCollector = {
- *   increment: (name, labels, by = 1) => { if (name === "millrace_jobs_failed_total") statsd.count("failed", by, labels); },
+ *   increment: (name, labels, by = 1) => {
+ *     if (name === "millrace_jobs_failed_total") statsd.count("failed", by, labels);
+ *   },
  *   observe: () => {},
  *   gauge: () => {},
  * };

@@ -66,8 +66,15 @@ const TRIM_EVERY = 100;
  *
  * @throws what `act` throws; MillraceError of the record's write
  * @example
- * const results = await audited(broker, { action: "dead retry", filter: { queue: "mail" } }, () => dead.retry({ queue: "mail" }),
- *   (all) => ({ count: all.filter(({ ok }) => ok).length, failed: all.filter(({ ok }) => !ok).length }));
+ * const results = await audited(
+ *   broker,
+ *   { action: "dead retry", filter: { queue: "mail" } },
+ *   () => dead.retry({ queue: "mail" }),
+ *   (all) => ({
+ *     count: all.filter(({ ok }) => ok).length,
+ *     failed: all.filter(({ ok }) => !ok).length,
+ *   }),
+ * );
  */
 export async function audited<Result>(
   broker: Broker,

@@ -25,7 +25,10 @@ export interface PlannedJob {
  * A job to be part of a batch.
  *
  * @example
- * await millrace.batch(files.map((file) => planJob(digest, { file })), { callback: { job: report, input: { day } } });
+ * await millrace.batch(
+ *   files.map((file) => planJob(digest, { file })),
+ *   { callback: { job: report, input: { day } } },
+ * );
  */
 export function planJob<Input, Parsed, Output>(
   job: JobDefinition<Input, Parsed, Output>,

@@ -48,7 +48,8 @@ export interface Millrace extends AsyncDisposable {
    * Enqueues many jobs at once. Each is confirmed or has its own error; one that fails does not stop the others.
    *
    * @example
-   * const results = await millrace.enqueueMany(welcome, people.map((person) => ({ input: { to: person.email } })));
+   * const items = people.map((person) => ({ input: { to: person.email } }));
+   * const results = await millrace.enqueueMany(welcome, items);
    */
   enqueueMany<Input, Parsed, Output>(
     job: JobDefinition<Input, Parsed, Output>,
@@ -59,7 +60,10 @@ export interface Millrace extends AsyncDisposable {
    *
    * @throws MillraceError `invalid-payload` and its kin, before anything was enqueued
    * @example
-   * const batch = await millrace.batch(files.map((file) => planJob(digest, { file })), { callback: { job: report, input: { day } } });
+   * const batch = await millrace.batch(
+   *   files.map((file) => planJob(digest, { file })),
+   *   { callback: { job: report, input: { day } } },
+   * );
    */
   batch<Input, Parsed, Output>(
     jobs: readonly PlannedJob[],
@@ -103,9 +107,11 @@ export interface Millrace extends AsyncDisposable {
    * function ran, with what the function returned (`{ returned }`) or threw as its `cause`; `invalid-name`, `invalid-option`;
    * what the function throws; the signal's reason where it ended the waiting
    * @example
-   * const total = await millrace.lock("invoices/2030-01", { lease: "30s", wait: "5s" }, async ({ token, signal }) => {
+   * const patience = { lease: "30s", wait: "5s" };
+   * const total = await millrace.lock("invoices/2030-01", patience, async ({ token, signal }) => {
    *   const sum = await addUp({ signal });
-   *   await db.query("UPDATE totals SET sum = $1, token = $2 WHERE id = 7 AND token < $2", [sum, token]);
+   *   const sql = "UPDATE totals SET sum = $1, token = $2 WHERE id = 7 AND token < $2";
+   *   await db.query(sql, [sum, token]);
    *   return sum;
    * });
    */

@@ -71,7 +71,8 @@ export interface Queues extends Pick<QueueStore, "ensure" | "remove"> {
    *
    * @throws MillraceError `queue-not-found`, `invalid-option` where the queue is paused
    * @example
-   * const { drained } = await millrace.queues.drain("mail", { timeout: "10m", reason: "moving to another cluster" });
+   * const options = { timeout: "10m", reason: "moving to another cluster" };
+   * const { drained } = await millrace.queues.drain("mail", options);
    */
   drain(queue: string, options?: DrainOptions): Promise<DrainResult>;
   /**

@@ -25,7 +25,11 @@ export interface RunningNode extends AsyncDisposable {
  *
  * @throws MillraceError `invalid-option`, `no-jobs`, `health-port-taken`, `server-unreachable` (with `waitForServer: false`), `auth-failed` …
  * @example
- * const running = await runNode({ servers: "nats://localhost:4222", jobs: [welcome], onNode: stopOnSignals });
+ * const running = await runNode({
+ *   servers: "nats://localhost:4222",
+ *   jobs: [welcome],
+ *   onNode: stopOnSignals,
+ * });
  * await running.stopped;
  */
 export async function runNode(options: RunNodeOptions): Promise<RunningNode> {

@@ -25,7 +25,7 @@ const HOLD_UNDER_WAY_MS = 5_000;
  * do, a job is sent to wait without a question to anybody.
  *
  * ```
- * free ─take▶ used ─leave▶ offered (a job was held: it is let in, with the permit) ─taken over elsewhere▶ gone
+ * free ─take▶ used ─leave▶ offered (a held job is let in, with the permit) ─taken over elsewhere▶ gone
  *               ▲  │          │  └ taken over here ▶ taking ─▶ used
  *               │  │          └ not taken over in time ─▶ given back
  *               │  └▶ idle ─▶ given back: free, and whatever was held meanwhile is let in

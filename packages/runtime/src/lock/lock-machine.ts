@@ -61,9 +61,9 @@ interface Context {
  * idle ─START▶ acquiring ─▶ holding (held ⇄ renewing) ─RELEASE▶ releasing ─▶ released
  *                 │  ▲           └─ superseded, or the lease can be over ──▶ lost
  *          taken  ▼  │
- *              waiting (opening ─▶ looking ⇄ sleeping ─RELEASED▶ stirring ─▶ acquiring) ─ wait is over ─▶ busy
+ *              waiting (opening ─▶ looking ⇄ sleeping ─RELEASED▶ stirring ─▶ acquiring) ─▶ busy
  * ```
- * GIVE_UP is taken before `holding` and leads to `givenUp`; an acquisition that is under way then is released by the duty
+ * `waiting` ends in `busy` when its wait is over. GIVE_UP is taken before `holding` and leads to `givenUp`; an acquisition that is under way then is released by the duty
  * when it ends. A waiter listens before it looks, and looks after every try that failed, so no release escapes it.
  * A store that can't be reached sends a waiter to `pausing`; anything that waiting can't cure ends in `failed`.
  */

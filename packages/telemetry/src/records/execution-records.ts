@@ -47,7 +47,8 @@ export interface ExecutionRecords extends ExecutionLog {
  * wait for it in memory, and those that find no room are dropped, counted and reported.
  *
  * @example
- * createNode({ jobs, executionLog: executionRecords({ handlers: [ndjsonRecords({ dir: "records" })], log }) });
+ * const executionLog = executionRecords({ handlers: [ndjsonRecords({ dir: "records" })], log });
+ * createNode({ jobs, executionLog });
  */
 export function executionRecords(options: ExecutionRecordsOptions): ExecutionRecords {
   const {

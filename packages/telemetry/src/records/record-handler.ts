@@ -12,7 +12,9 @@ export interface RecordQuery extends RecordFilter {
  * @example
  * const stdout: RecordHandler = {
  *   name: "stdout",
- *   write: async (records) => { for (const record of records) console.log(JSON.stringify(record)); },
+ *   write: async (records) => {
+ *     for (const record of records) console.log(JSON.stringify(record));
+ *   },
  *   close: async () => {},
  * };
  */
