@@ -8,23 +8,34 @@ import { ModelServer } from "../jetstream/server.ts";
 import type { Script } from "./scripts.ts";
 import { Talker } from "./talk.ts";
 
+/** A second at the most is never written down; what is older is. */
+export const MOST_FORGOTTEN_MS = 1_000;
+const DOWN_MS = 200;
+
 /** What a real server says to a script. */
 export async function heardFromReal(path: string, { say }: Script): Promise<readonly string[]> {
   await using server = await launchServer({ path });
-  await using nc = await connect({ servers: server.url, noAsyncTraces: true });
-  const talker = new Talker(
-    nc,
-    (ms) => pause(ms),
-    () => Date.now(),
-  );
+  await using nc = await connect({
+    ...{ servers: server.url, noAsyncTraces: true },
+    ...{ maxReconnectAttempts: -1, reconnectTimeWait: 20 },
+  });
+  const talker = new Talker(nc, {
+    pause: (ms) => pause(ms),
+    now: () => Date.now(),
+    kill: async () => {
+      await server.kill();
+      await server.restart();
+    },
+  });
   await say(talker);
   return talker.lines;
 }
 
-/** What the model says to it, in time of its own. */
+/** What the model says to it, in time of its own. @param forgetMs of what it did last before it was killed */
 export async function heardFromModel(
   flavour: Flavour,
   { say }: Script,
+  forgetMs = MOST_FORGOTTEN_MS,
 ): Promise<readonly string[]> {
   const world = new RunningWorld();
   const { clock } = world;
@@ -34,11 +45,15 @@ export async function heardFromModel(
     shortLink(clock),
     countingMachine(clock, "n"),
   ).open();
-  const talker = new Talker(
-    nc,
-    (ms) => world.pause(ms),
-    () => clock.now(),
-  );
+  const talker = new Talker(nc, {
+    pause: (ms) => world.pause(ms),
+    now: () => clock.now(),
+    kill: async () => {
+      server.crash(forgetMs);
+      await world.pause(DOWN_MS);
+      server.start();
+    },
+  });
   try {
     await say(talker);
   } finally {

@@ -16,6 +16,16 @@ export interface Talk {
   note(line: string): void;
   /** The server's wall clock, more or less. */
   now(): number;
+  /** The server is ended by SIGKILL and started again. @returns once the client is back */
+  kill(): Promise<void>;
+}
+
+/** What a talk needs of the server and the world that it is in. */
+export interface Surroundings {
+  readonly pause: (ms: number) => Promise<void>;
+  readonly now: () => number;
+  /** Ends the server by SIGKILL, and starts it again. */
+  readonly kill: () => Promise<void>;
 }
 
 export interface Heard {
@@ -31,13 +41,27 @@ const STEP_MS = 10;
 export class Talker implements Talk {
   readonly nc: NatsConnection;
   readonly lines: string[] = [];
-  readonly #pause: (ms: number) => Promise<void>;
-  readonly now: () => number;
+  readonly #surroundings: Surroundings;
 
-  constructor(nc: NatsConnection, pause: (ms: number) => Promise<void>, now: () => number) {
+  constructor(nc: NatsConnection, surroundings: Surroundings) {
     this.nc = nc;
-    this.now = now;
-    this.#pause = pause;
+    this.#surroundings = surroundings;
+  }
+
+  now(): number {
+    return this.#surroundings.now();
+  }
+
+  async kill(): Promise<void> {
+    const back = this.#reconnected();
+    await this.#surroundings.kill();
+    await back;
+    await this.nc.flush();
+    this.note("killed, and back");
+  }
+
+  async #reconnected(): Promise<void> {
+    for await (const { type } of this.nc.status()) if (type === "reconnect") return;
   }
 
   note(line: string): void {
@@ -45,7 +69,7 @@ export class Talker implements Talk {
   }
 
   pass(ms: number): Promise<void> {
-    return this.#pause(ms);
+    return this.#surroundings.pause(ms);
   }
 
   async api(subject: string, body?: unknown): Promise<unknown> {

@@ -15,6 +15,8 @@ interface Pending {
 }
 
 const NS_A_MS = 1e6;
+/** A server that starts looks for leases that are over half a second later at the earliest, one and a half at the latest. */
+const FIRST_LOOK_MS = 1_000;
 
 /**
  * A consumer as a server keeps it: what it has delivered and what is out, by sequence. An ack or an extension is of a sequence, whoever sends
@@ -32,6 +34,8 @@ export class ModelConsumer {
   /** The first place that was not looked at yet. */
   #next: number;
   #consumerSeq = 0;
+  /** Since its server was started. */
+  #hasDelivered = false;
   #deliveredSeq = 0;
   #ackFloor = { consumer: 0, stream: 0 };
   #waitingCount = 0;
@@ -213,6 +217,7 @@ export class ModelConsumer {
     }
     const count = again ? (this.#redelivered.get(seq) ?? 1) + 1 : 1;
     const consumerSeq = (this.#consumerSeq += 1);
+    this.#hasDelivered = true;
     const lastSeq = this.#deliveredSeq;
     this.#deliveredSeq = Math.max(lastSeq, seq);
     if (this.config.ack_policy === "explicit") {
@@ -250,7 +255,8 @@ export class ModelConsumer {
     return (this.config.ack_wait ?? 30_000 * NS_A_MS) / NS_A_MS;
   }
 
-  #watchLeases(): void {
+  /** @param leastMs not before then */
+  #watchLeases(leastMs = 0): void {
     let first = Number.POSITIVE_INFINITY;
     for (const { sinceMs } of this.#pending.values()) first = Math.min(first, sinceMs);
     const dueMs = first + this.#leaseMs;
@@ -259,7 +265,9 @@ export class ModelConsumer {
     this.#leasesDueMs = dueMs;
     if (dueMs === Number.POSITIVE_INFINITY) return;
     const { clock } = this.#owner;
-    this.#leases = clock.setTimer(dueMs - clock.monotonic(), () => this.#endLeases());
+    this.#leases = clock.setTimer(Math.max(leastMs, dueMs - clock.monotonic()), () =>
+      this.#endLeases(),
+    );
   }
 
   #endLeases(): void {
@@ -308,6 +316,7 @@ export class ModelConsumer {
   /** After a restart: the undone is undone, and of those who waited nobody is there. */
   restart(): void {
     this.#gone = false;
+    this.#hasDelivered = false;
     this.#pulls.end(undefined);
     this.#leases?.cancel();
     this.#leasesDueMs = Number.POSITIVE_INFINITY;
@@ -315,19 +324,8 @@ export class ModelConsumer {
     for (const seq of [...this.#pending.keys()])
       if (messages.get(seq) === undefined) this.#pending.delete(seq);
     this.#recount();
-    this.#endLeasesOf();
+    this.#watchLeases(FIRST_LOOK_MS);
     this.#timers.used();
-  }
-
-  /** A server that starts hands out at once what was out when it died. */
-  #endLeasesOf(): void {
-    const nowMs = this.#owner.clock.monotonic();
-    for (const [seq, pending] of [...this.#pending].toSorted(([a], [b]) => a - b)) {
-      if (pending.sinceMs > nowMs - this.#leaseMs && pending.sinceMs > nowMs) continue;
-      if (!this.#redeliveries.includes(seq)) this.#redeliveries.push(seq);
-      pending.sinceMs = nowMs;
-    }
-    this.#watchLeases();
   }
 
   get info(): object {
@@ -337,10 +335,9 @@ export class ModelConsumer {
       name: this.name,
       created: new Date(this.createdMs).toISOString(),
       config: this.config,
-      delivered:
-        this.#consumerSeq === 0
-          ? delivered
-          : { ...delivered, last_active: new Date(this.#owner.clock.now()).toISOString() },
+      delivered: !this.#hasDelivered
+        ? delivered
+        : { ...delivered, last_active: new Date(this.#owner.clock.now()).toISOString() },
       ack_floor: { consumer_seq: this.#ackFloor.consumer, stream_seq: this.#ackFloor.stream },
       num_ack_pending: this.#pending.size,
       num_redelivered: this.#redelivered.size,

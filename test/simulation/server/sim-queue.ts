@@ -27,6 +27,7 @@ interface Pending {
   deliveries: number;
   /** Undefined: its time is over, it waits to be handed out again. */
   deadline: Planned | undefined;
+  untilMs: number;
 }
 
 /** A worker's pulls that wait at the server. */
@@ -40,16 +41,18 @@ export interface Interest {
 
 type Change = { readonly atMs: number } & (
   | { readonly did: "deliver"; readonly sequence: number }
-  | { readonly did: "ack"; readonly stored: Stored; readonly deliveries: number }
+  | { readonly did: "ack"; readonly stored: Stored; readonly pending: Pending }
 );
 
 const DEDUPE_MS = 120_000;
+/** A server that starts looks for leases that are over about so much later. */
+const FIRST_LOOK_MS = 1_000;
 /** No crash forgets more than this. */
 const REMEMBERED_MS = 10_000;
 
 /**
  * A queue's stream with its consumer, as JetStream keeps them. An ack is by sequence, whoever sends it, and so is the extension of a
- * lease. A crash forgets the latest deliveries and acks, and every message id that no stored message has.
+ * lease. A crash forgets the latest deliveries and acks, and every message id that no stored message has; what it knows to be out stays out until its lease is over.
  */
 export class SimQueue {
   readonly name: string;
@@ -111,7 +114,7 @@ export class SimQueue {
     const pending = this.#pending.get(sequence);
     const stored = this.#stored.get(sequence);
     if (pending === undefined || stored === undefined) return;
-    this.#note({ did: "ack", stored, deliveries: pending.deliveries, atMs: this.#timeline.nowMs });
+    this.#note({ did: "ack", stored, pending, atMs: this.#timeline.nowMs });
     pending.deadline?.cancel();
     this.#takeFromWaiting(sequence);
     this.#pending.delete(sequence);
@@ -127,7 +130,7 @@ export class SimQueue {
       if (change.did === "ack") {
         const { sequence } = change.stored.message;
         this.#stored.set(sequence, change.stored);
-        this.#pending.set(sequence, { deliveries: change.deliveries, deadline: undefined });
+        this.#pending.set(sequence, change.pending);
       } else this.#undeliver(change.sequence);
     }
     this.#changes = [];
@@ -139,10 +142,16 @@ export class SimQueue {
     for (const stored of inOrder) {
       const { sequence, lane } = stored.message;
       this.#stored.set(sequence, stored);
-      this.#pending.get(sequence)?.deadline?.cancel();
-      this.#waiting[lane ?? "normal"].push(sequence);
+      const pending = this.#pending.get(sequence);
+      pending?.deadline?.cancel();
+      const leftMs = (pending?.untilMs ?? 0) - this.#timeline.nowMs;
+      if (pending !== undefined && leftMs > 0)
+        this.#arm(sequence, pending, Math.max(leftMs, FIRST_LOOK_MS));
+      else {
+        if (pending !== undefined) pending.deadline = undefined;
+        this.#waiting[lane ?? "normal"].push(sequence);
+      }
     }
-    for (const pending of this.#pending.values()) pending.deadline = undefined;
     this.#ids.rebuild(
       inOrder.map(({ messageId, message, atMs }) => ({
         messageId,
@@ -181,6 +190,8 @@ export class SimQueue {
     if (pending === undefined) return;
     pending.deliveries -= 1;
     pending.deadline?.cancel();
+    // The one before it is over, or there would have been no other.
+    pending.untilMs = 0;
     if (pending.deliveries <= 0) this.#pending.delete(sequence);
   }
 
@@ -228,7 +239,11 @@ export class SimQueue {
   #hand(sequence: number, interest: Interest): void {
     const stored = this.#stored.get(sequence);
     if (stored === undefined) return;
-    const pending = this.#pending.get(sequence) ?? { deliveries: 0, deadline: undefined };
+    const pending = this.#pending.get(sequence) ?? {
+      deliveries: 0,
+      deadline: undefined,
+      untilMs: 0,
+    };
     this.#pending.set(sequence, pending);
     pending.deliveries += 1;
     this.#note({ did: "deliver", sequence, atMs: this.#timeline.nowMs });
@@ -238,6 +253,7 @@ export class SimQueue {
 
   #arm(sequence: number, pending: Pending, leaseMs: number): void {
     pending.deadline?.cancel();
+    pending.untilMs = this.#timeline.nowMs + leaseMs;
     pending.deadline = this.#timeline.plan(leaseMs, () => {
       pending.deadline = undefined;
       const stored = this.#stored.get(sequence);
