@@ -7,6 +7,7 @@ import { connectNats } from "../connection/connect-nats.ts";
 import { serverFeatures } from "../connection/server-features.ts";
 import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { fromKvKey } from "../store/kv-key.ts";
+import { readJson } from "../store/read-json.ts";
 import { readSubjects } from "../store/read-subjects.ts";
 import { LANE_CONSUMERS, Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
@@ -134,7 +135,7 @@ async function settlements(
 
 function asJson(data: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(data).toString());
+    return readJson(data);
   } catch {
     // A node that said goodbye, or no node.
     return undefined;

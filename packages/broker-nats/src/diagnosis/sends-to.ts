@@ -1,6 +1,7 @@
 import { CONTROLS_BUCKET, readControls } from "@millrace/core";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { toKvKey } from "../store/kv-key.ts";
+import { readJson } from "../store/read-json.ts";
 import { lastMessage } from "../store/next-message.ts";
 import type { Names } from "../topology/subjects.ts";
 import { type Finding, ok } from "./finding.ts";
@@ -24,7 +25,7 @@ export async function lookAtReach(
 /** Anybody may have written there: what is no JSON says nothing. */
 function jsonOf(data: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(data).toString());
+    return readJson(data);
   } catch {
     return undefined;
   }

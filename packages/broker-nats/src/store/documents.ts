@@ -1,11 +1,4 @@
-import {
-  decodeBody,
-  DEFAULT_MAX_VALUES,
-  type Document,
-  type DocumentStore,
-  encodeJson,
-  MillraceError,
-} from "@millrace/core";
+import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
 import type { KV } from "@nats-io/kv";
 import { listen } from "../connection/listen.ts";
 import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
@@ -16,6 +9,7 @@ import { type Wires, writeOnce } from "./document-writes.ts";
 import type { LastMessage } from "./leader-reads.ts";
 import { openBucket } from "./open-bucket.ts";
 import { removeMessage } from "./remove-message.ts";
+import { readJson, requireReadable } from "./read-json.ts";
 import { readStream } from "./read-stream.ts";
 import { readSubjects } from "./read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -24,9 +18,6 @@ import { SoleCopy } from "./sole-copy.ts";
 import { watchBucket } from "./watch-bucket.ts";
 
 const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
-
-/** In a document. What has fewer bytes has no more, and is not counted. */
-const MOST_VALUES = DEFAULT_MAX_VALUES;
 
 type Report = (error: unknown, doing: string) => void;
 
@@ -234,11 +225,7 @@ export class NatsDocuments implements DocumentStore {
     updatedAt: number,
   ): Document | undefined {
     try {
-      const value: unknown =
-        bytes.length > MOST_VALUES
-          ? decodeBody(bytes, "application/json", MOST_VALUES)
-          : JSON.parse(Buffer.from(bytes).toString("utf8"));
-      return { key, value, revision, updatedAt };
+      return { key, value: readJson(bytes), revision, updatedAt };
     } catch (error) {
       this.#onProblem(error, `read ${this.#bucket}/${key} as JSON`);
       return undefined;
@@ -278,7 +265,6 @@ function encodeValue(value: unknown, key: string): string {
       "unserializable-payload",
       `The document ${key} has no value. Give plain data; remove it to have none.`,
     );
-  // The same is refused to whoever reads it.
-  if (text.length > MOST_VALUES) encodeJson(value, { maxValues: MOST_VALUES, exact: false });
+  requireReadable(text, value);
   return text;
 }

@@ -23,7 +23,11 @@ export interface LockEntry {
 /** Something that is no lock blocks nobody for longer than a lock could. */
 const FOREIGN: LockValue = { holder: "unknown", leaseMs: LONGEST_LEASE_MS, write: "" };
 
+/** Characters. A holder's name has up to a few hundred. */
+const LONGEST_VALUE = 4_096;
+
 export function readLockValue(text: string): LockValue {
+  if (text.length > LONGEST_VALUE) return FOREIGN;
   try {
     const value = JSON.parse(text) as Partial<LockValue> | null;
     if (
