@@ -226,7 +226,7 @@ describeEachServer("the command", (server) => {
       state: "dead",
       history: [
         { generation: 0, attempts: 1 },
-        { generation: 1, attempts: 1 },
+        { generation: 2_048, attempts: 1 },
       ],
     });
     expect((await run(["dead", "discard", "--all"])).code).toBe(2);
