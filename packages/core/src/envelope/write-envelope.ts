@@ -31,6 +31,7 @@ interface WireBody {
   cancelled?: string;
   sharedSince?: number;
   firstStoredAt?: number;
+  unkeyed?: boolean;
   firstError?: RecordedError;
   lastError?: RecordedError;
   sentFrom?: string;
@@ -96,6 +97,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
   if (envelope.sharedSince !== undefined) body.sharedSince = envelope.sharedSince;
   if (envelope.firstStoredAt !== undefined) body.firstStoredAt = envelope.firstStoredAt;
+  if (envelope.unkeyed === true) body.unkeyed = true;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
 }

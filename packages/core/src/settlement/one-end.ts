@@ -10,6 +10,8 @@ export interface EnqueueRef extends JobRef {
   readonly life?: number;
   /** When its first message was stored, epoch milliseconds of the broker's clock. */
   readonly firstStoredAt?: number;
+  /** Its idempotency key was not its id. */
+  readonly unkeyed?: boolean;
 }
 
 /**
@@ -28,7 +30,8 @@ export function isSameJob(
 
 /**
  * Whether an end keeps another from being recorded: it is of the same job, or of one that came within the time for which the queue remembers ids. Then the second
- * is a duplicate, which a server that was killed has taken because it forgot the ids of what had left the queue.
+ * is a duplicate, which a server that was killed has taken because it forgot the ids of what had left the queue. What had another idempotency key, or none, is
+ * no duplicate: its producer, or the runtime, had it stored beside the other.
  *
  * @param windowMs the queue's dedupe window
  */
@@ -36,6 +39,7 @@ export function isItsEnd(end: StoredRecord, job: EnqueueRef, windowMs: number): 
   const { firstStoredAt } = job;
   if (firstStoredAt === undefined) return false;
   if (isSameJob(end, job, firstStoredAt)) return true;
+  if (job.unkeyed === true || end.record.unkeyed === true) return false;
   const { firstStoredAt: earlier, life = 0 } = end.record;
   if (earlier === undefined || life !== (job.life ?? 0)) return false;
   return earlier <= firstStoredAt && firstStoredAt < earlier + windowMs;
@@ -47,6 +51,25 @@ export function firstStoredAt(
   { storedAt }: Pick<QueueMessage, "storedAt">,
 ): number {
   return envelope.firstStoredAt ?? Math.floor(envelope.sharedSince ?? storedAt);
+}
+
+/** What tells a job's enqueue from others of its id, as far as its first message says it. */
+export function firstMessageOf(
+  envelope: Envelope,
+  message: QueueMessage,
+): Pick<EnqueueRef, "firstStoredAt" | "unkeyed"> {
+  const at = firstStoredAt(envelope, message);
+  return isUnkeyed(envelope, message)
+    ? { firstStoredAt: at, unkeyed: true }
+    : { firstStoredAt: at };
+}
+
+/** Whether the idempotency key of a job's first message was another than its id. What the runtime publishes again says so of the first. */
+export function isUnkeyed(
+  { generation, id, unkeyed }: Envelope,
+  { headers }: QueueMessage,
+): boolean {
+  return generation === 0 ? headers["nats-msg-id"] !== id : unkeyed === true;
 }
 
 export function alreadyEnded({ queue, id }: Pick<HistoryRecord, "queue" | "id">): MillraceError {

@@ -21,7 +21,7 @@ export const message: QueueMessage = {
   queue: "mail",
   origin: "producer",
   body: new Uint8Array([1, 2, 3]),
-  headers: { "x-tenant": "seven" },
+  headers: { "x-tenant": "seven", "nats-msg-id": envelope.id },
   sequence: 9,
   storedAt: NOW - 4_000,
 };

@@ -3,7 +3,6 @@ import {
   crashesOf,
   type Delivery,
   type Envelope,
-  type HistoryRecord,
   type JobEnd,
   type Outcome,
   type RunningJob,
@@ -16,7 +15,7 @@ import { admit } from "./admit.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { parkedFull } from "../parking/parked-full.ts";
 import { outcomeOfAbort } from "./interpret.ts";
-import { lookForEnd, outcomeOfEnd } from "./look-for-end.ts";
+import { lookForEnd, outcomeOfEnd, type WhereItIs } from "./look-for-end.ts";
 import { Pause } from "./pause.ts";
 import { reportRedelivered, reportTrouble } from "./report.ts";
 import { isSuspect } from "./suspects.ts";
@@ -69,7 +68,7 @@ export class Arrival {
   #stage: Stage = "looking";
   #pause: Pause | undefined;
   #definition: AnyJob | undefined;
-  #recorded: Pick<HistoryRecord, "state"> | undefined;
+  #recorded: WhereItIs | undefined;
   #stray: StoredDeadLetter | undefined;
   #onTrial = false;
   #sharedSince: number | undefined;
@@ -89,7 +88,7 @@ export class Arrival {
   }
 
   /** Of a recalled job: where it is, by an earlier holder's record or by what it published. */
-  get recorded(): Pick<HistoryRecord, "state"> | undefined {
+  get recorded(): WhereItIs | undefined {
     return this.#recorded;
   }
 

@@ -25,10 +25,13 @@ export async function lookForEnd(
   return endOf({ envelope, message, records, successors });
 }
 
+/** Where a job is that is over for one of its messages: its end, or elsewhere in its queue. */
+export type WhereItIs = HistoryRecord | { readonly state: "requeued" };
+
 /** How a message is settled whose job is over, and where its job is then. */
 export function outcomeOfEnd(end: JobEnd): {
   readonly outcome: Outcome;
-  readonly recorded: Pick<HistoryRecord, "state"> | undefined;
+  readonly recorded: WhereItIs | undefined;
   readonly stray?: StoredDeadLetter | undefined;
 } {
   switch (end.kind) {

@@ -1,4 +1,4 @@
-import { defineJob, type HistoryRecord } from "@millrace/core";
+import { defineJob, type HistoryRecord, UNSETTLED, writeEnvelope } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { expect, test } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
@@ -68,4 +68,36 @@ test("an earlier job of the same id and time of creation, which ended before thi
   const ends = server.history.stored({ id: "a", queue: QUEUE });
   expect(ends.map(({ record }) => record.sequence)).toEqual([1, 2]);
   expect(await node.broker.queues.snapshot(QUEUE)).toMatchObject({ running: 0, waiting: 0 });
+});
+
+test("two jobs of one id that have idempotency keys of their own are two jobs, however soon the second comes: it fails, and its letter lies there", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const job = defineJob({
+    name: "t.job",
+    queue: QUEUE,
+    retry: { attempts: 2, backoff: "none" },
+  }).handler(({ input }) => {
+    if (input === 2) throw new Error("refused");
+  });
+  const { broker, said } = await simulatedNode({ jobs: [job], clock, server });
+  for (const payload of [1, 2]) {
+    const key = `key-${payload}`;
+    server.queue(QUEUE).publish({
+      messageId: key,
+      origin: "producer",
+      headers: { "content-type": "application/msgpack", "nats-msg-id": key },
+      body: writeEnvelope({
+        ...{ ...UNSETTLED, id: "a", name: "t.job", queue: QUEUE, payload, headers: {} },
+        createdAt: clock.now(),
+      }),
+    });
+    await clock.advance("10s");
+  }
+  expect(said.at(-1)).toBe("settled a dead failed");
+  const ends = server.history.stored({ id: "a", queue: QUEUE });
+  expect(ends.map(({ record }) => record.state)).toEqual(["succeeded", "requeued", "dead"]);
+  expect(await broker.deadLetters.list()).toMatchObject([
+    { id: "a", reason: "attempts-exhausted" },
+  ]);
 });

@@ -2,7 +2,7 @@ import {
   type AttemptTrace,
   type Delivery,
   type FinalState,
-  firstStoredAt,
+  firstMessageOf,
   type HistoryRecord,
   MillraceError,
   type Outcome,
@@ -19,7 +19,7 @@ import { completion } from "./completion.ts";
 import type { Passes } from "../gates/passes.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { lastResort } from "./last-resort.ts";
-import { lookForEnd, outcomeOfEnd } from "./look-for-end.ts";
+import { lookForEnd, outcomeOfEnd, type WhereItIs } from "./look-for-end.ts";
 import { Pause } from "./pause.ts";
 import type { ProgressReporter } from "./progress-reporter.ts";
 import { type Failure, remedy } from "./remedy.ts";
@@ -39,7 +39,7 @@ export interface Estate {
   readonly delivery: Delivery;
   readonly input: SettlementInput;
   /** Of a recalled job: what an earlier holder had recorded before it could ack. */
-  readonly recorded: Pick<HistoryRecord, "state"> | undefined;
+  readonly recorded: WhereItIs | undefined;
   /** Of a recalled job: the letter that it was buried as, which does not count. */
   readonly stray: StoredDeadLetter | undefined;
   /** Of an attempt that is traced; its end is told here. */
@@ -172,7 +172,7 @@ export class Settling {
     const { envelope } = this.#input;
     return host.broker.history.endOf({
       ...envelope,
-      firstStoredAt: firstStoredAt(envelope, delivery.message),
+      ...firstMessageOf(envelope, delivery.message),
     });
   }
 
