@@ -68,6 +68,21 @@ describeEachServer(
       expect(await bank.end("capped-2")).toBe("succeeded");
     });
 
+    it("puts no result of the producer's into a chain: the end of the real job is on record, and what follows gets its result", async () => {
+      await takeId("links:2", { id: "links:2", name: "mail.send", payload: "mine" });
+      expect(await bank.end("links:2")).toBe("succeeded");
+      await bank.operator.chain(mail, "real", { id: "links" }).next(mail).next(mail).enqueue();
+      const inputsOf = (link: string): unknown[] =>
+        bank.ran.filter(({ id }) => id === link).map(({ input }) => input);
+      await eventually(() => inputsOf("links:3").length > 0, {
+        withinMs: 5_000,
+        describe: "the third job has run",
+      });
+      expect(inputsOf("links:3")).toEqual(["real"]);
+      const records = await bank.operator.broker.history.stored({ id: "links:2", queue: "mail" });
+      expect(records.map(({ record }) => record.output)).toEqual(["mine", "real"]);
+    });
+
     it("swallows no job that follows another, and no batch's callback", async () => {
       const mine = (id: string) => ({ id, name: "mail.send", payload: "mine" });
       await takeId("chain:2", mine("chain:2"));
