@@ -2,7 +2,6 @@ import {
   alreadyEnded,
   type Clock,
   type HistoryRecord,
-  isItsEnd,
   MillraceError,
   type SettlementStep,
 } from "@millrace/core";
@@ -78,8 +77,7 @@ export class RecordWriter {
         if (Buffer.compare(bytes, data) === 0) return;
         const there = readHistoryRecord(bytes);
         const end = there && { record: there, storedAt: last.time.getTime() };
-        if (end && isItsEnd(end, record, await this.#options.windows.of(record.queue)))
-          throw alreadyEnded(record);
+        if (end && (await this.#options.windows.isItsEnd(end, record))) throw alreadyEnded(record);
       }
       try {
         await this.#options.publisher.publish(subject, data, headers, revoked);

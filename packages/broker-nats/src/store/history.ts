@@ -4,7 +4,6 @@ import {
   type HistoryRecord,
   type HistoryStore,
   inOrderOfMessages,
-  isItsEnd,
   type JobRef,
   outranks,
   type StoredRecord,
@@ -61,9 +60,7 @@ export class NatsHistory implements HistoryStore {
 
   async endOf(job: EnqueueRef): Promise<StoredRecord | undefined> {
     const end = await this.last(job, "ended");
-    return end !== undefined && isItsEnd(end, job, await this.#windows.of(job.queue))
-      ? end
-      : undefined;
+    return end !== undefined && (await this.#windows.isItsEnd(end, job)) ? end : undefined;
   }
 
   async last({ queue, id }: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined> {

@@ -1,3 +1,4 @@
+import { type EnqueueRef, isItsEnd, type StoredRecord } from "@millrace/core";
 import { millis } from "@nats-io/nats-core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
@@ -25,6 +26,26 @@ export class DedupeWindows {
     // A failure is not kept: the next call tries again.
     ms.catch(() => this.#known.delete(queue));
     return ms;
+  }
+
+  /**
+   * Whether an end keeps another of its id from being recorded, by what the queue remembers now. One that was removed, or made anew since, remembers nothing of
+   * what came before.
+   */
+  async isItsEnd(end: StoredRecord, job: EnqueueRef): Promise<boolean> {
+    if (isItsEnd(end, job, 0)) return true;
+    if (!isItsEnd(end, job, await this.of(job.queue))) return false;
+    const { jsm, names } = this.#server;
+    return request(`look at the queue ${job.queue}`, async () => {
+      try {
+        const { config, created } = await jsm.streams.info(names.queueStream(job.queue));
+        const wasThere = (end.record.firstStoredAt ?? 0) >= Date.parse(created);
+        return wasThere && isItsEnd(end, job, millis(config.duplicate_window));
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return false;
+        throw error;
+      }
+    });
   }
 
   #ask(queue: string): Promise<number> {

@@ -87,6 +87,34 @@ export const historyCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "history: a queue that was removed and made anew remembers no ids: what ended in the first keeps no end from being recorded",
+    async (scene) => {
+      const write = await writer(scene);
+      const queue = await scene.anotherQueue();
+      const job = { ...scene.job(), queue };
+      const { harness } = scene;
+      const passed = (time: number) =>
+        harness.eventually("time passes", () => harness.now() > time + 10 && harness.now());
+      const now = await passed(harness.now());
+      const [first, second, third] = [0, 1, 2].map((count) =>
+        scene.record(job, { createdAt: count, firstStoredAt: now + count }),
+      ) as [HistoryRecord, HistoryRecord, HistoryRecord];
+      await write(first);
+      await rejectsWith("already-ended", write(second));
+      await scene.broker.queues.remove(queue);
+      await write(second);
+      await passed(now);
+      await scene.broker.queues.ensure(queue);
+      await write(third);
+      const stored = await scene.broker.history.stored({ id: job.id, queue });
+      assert.deepEqual(
+        stored.map(({ record }) => record),
+        [first, second, third],
+      );
+    },
+  ),
+
+  conformanceCase(
     "history: a record that was made up for later stands before those that overtook it",
     async (scene) => {
       const write = await writer(scene);

@@ -31,14 +31,14 @@ interface Follower {
 export class HistoryTape {
   readonly #limit: number;
   readonly #clock: Clock;
-  readonly #windowOf: (queue: string) => number;
+  readonly #windowOf: (queue: string, since: number) => number;
   readonly #lines: Line[] = [];
   readonly #followers = new Set<Follower>();
   /** The last end and the last requeue of each id. */
   readonly #newest = new Map<string, Line>();
 
-  /** @param windowOf a queue's dedupe window, milliseconds */
-  constructor(limit: number, clock: Clock, windowOf: (queue: string) => number) {
+  /** @param windowOf a queue's dedupe window, milliseconds; 0 where the queue is gone, or was made anew since a time */
+  constructor(limit: number, clock: Clock, windowOf: (queue: string, since: number) => number) {
     this.#limit = limit;
     this.#clock = clock;
     this.#windowOf = windowOf;
@@ -75,7 +75,9 @@ export class HistoryTape {
 
   endOf(job: EnqueueRef): StoredRecord | undefined {
     const end = this.last(job, "ended");
-    return end !== undefined && isItsEnd(end, job, this.#windowOf(job.queue)) ? end : undefined;
+    if (end === undefined) return undefined;
+    const windowMs = this.#windowOf(job.queue, end.record.firstStoredAt ?? 0);
+    return isItsEnd(end, job, windowMs) ? end : undefined;
   }
 
   stored(query: HistoryQuery): readonly StoredRecord[] {

@@ -38,6 +38,8 @@ const DEFAULT_DEDUPE_WINDOW_MS = 120_000;
 /** One queue on the server's side: storage, deduplication, limits and who holds what. */
 export class MemoryQueue {
   readonly name: string;
+  /** Epoch milliseconds. */
+  readonly madeAt: number;
   readonly #clock: Clock;
   #settings: QueueSettings = {};
   intake: QueueIntake = "open";
@@ -52,6 +54,7 @@ export class MemoryQueue {
   constructor(name: string, clock: Clock) {
     this.name = name;
     this.#clock = clock;
+    this.madeAt = clock.now();
   }
 
   /** Fields that are left out keep what they were. */

@@ -37,11 +37,10 @@ export class MemoryServer {
 
   constructor(clock: Clock) {
     this.clock = clock;
-    this.history = new HistoryTape(
-      HISTORY_LIMIT,
-      clock,
-      (queue) => this.queues.get(queue)?.dedupeWindowMs ?? 0,
-    );
+    this.history = new HistoryTape(HISTORY_LIMIT, clock, (name, since) => {
+      const queue = this.queues.get(name);
+      return queue === undefined || since < queue.madeAt ? 0 : queue.dedupeWindowMs;
+    });
     this.locks = new LockTable(clock);
     this.delayed = new MemoryDelayed(
       clock,
