@@ -151,7 +151,7 @@ class Run {
     if (charges) charged.add(job.id);
     this.#poke("charged");
     if (child !== undefined)
-      await this.#context.enqueue(JOBS.plain, { ...this.#script, fails: 0 }, { id: child });
+      await this.#context.enqueue(JOBS.plain, childOf(this.#script), { id: child });
     await this.#work(runMs / 2);
     this.#poke("done");
     this.#end("succeeded");
@@ -191,6 +191,11 @@ class Run {
     this.#outside.poke(this.#process, `handler ${job.id} ${attempt} ${step}`);
     if (this.#process.isDead) throw new MillraceError("already-stopped", "The process was killed.");
   }
+}
+
+/** It has none of its own: that would be itself. */
+function childOf({ child: _itself, ...script }: Script): Script {
+  return { ...script, fails: 0 };
 }
 
 /** A job of a hostile producer, or one that follows another, brings no script. */

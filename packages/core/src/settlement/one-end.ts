@@ -40,9 +40,10 @@ export function isItsEnd(end: StoredRecord, job: EnqueueRef, windowMs: number): 
   if (firstStoredAt === undefined) return false;
   if (isSameJob(end, job, firstStoredAt)) return true;
   if (job.unkeyed === true || end.record.unkeyed === true) return false;
-  const { firstStoredAt: earlier, life = 0 } = end.record;
-  if (earlier === undefined || life !== (job.life ?? 0)) return false;
-  return earlier <= firstStoredAt && firstStoredAt < earlier + windowMs;
+  const { firstStoredAt: other, life = 0 } = end.record;
+  if (other === undefined || life !== (job.life ?? 0)) return false;
+  // Either may end first: the duplicate may have overtaken the job that it is of.
+  return Math.abs(firstStoredAt - other) < windowMs;
 }
 
 /** When the first message of a job's enqueue was stored, epoch milliseconds of the broker's clock. Records are stored at whole milliseconds. */

@@ -69,6 +69,9 @@ export const historyCases: readonly ConformanceCase[] = [
       const soon = { createdAt: 5, firstStoredAt: enqueue.firstStoredAt + 999 };
       await rejectsWith("already-ended", write(scene.record(job, soon)));
       assert.deepEqual((await scene.broker.history.endOf({ ...job, ...soon }))?.record, first);
+      // And so is what ended first, where the other came first.
+      const before = { createdAt: 7, firstStoredAt: enqueue.firstStoredAt - 999 };
+      await rejectsWith("already-ended", write(scene.record(job, before)));
       const last = await scene.broker.history.last(job, "requeued");
       assert.equal(last?.record.state, "requeued");
       const later = [
