@@ -111,7 +111,7 @@ describeEachServer(
       expect(await served.broker.deadLetters.list()).toEqual([]);
     });
 
-    it("an id used again under another message id: both run, and the first end is on record", async () => {
+    it("an id used again under another message id: both run, and both ends are on record", async () => {
       const again = { id: "again", queue: QUEUE };
       const body = JSON.stringify({ ...GOOD, id: again.id });
       const sequences: number[] = [];
@@ -121,16 +121,16 @@ describeEachServer(
         });
         sequences.push(ack.seq);
       }
-      const settled = await eventually(
+      await eventually(
         async () => {
           const { waiting, running } = await served.broker.queues.snapshot(QUEUE);
-          return waiting + running > 0 ? undefined : served.broker.history.last(again, "ended");
+          return waiting + running === 0;
         },
         { withinMs: 10_000, describe: "both are settled" },
       );
       const records = await served.broker.history.stored(again);
-      expect(records).toEqual([settled]);
-      expect(sequences).toContain(settled.record.sequence);
+      const places = records.map(({ record }) => record.sequence ?? 0);
+      expect(places.toSorted((a, b) => a - b)).toEqual(sequences);
     });
 
     it("an id used again once its queue has forgotten it: both run, and the history has both", async () => {

@@ -39,8 +39,8 @@ export class DedupeWindows {
     return request(`look at the queue ${job.queue}`, async () => {
       try {
         const { config, created } = await jsm.streams.info(names.queueStream(job.queue));
-        const wasThere = (end.record.firstStoredAt ?? 0) >= Date.parse(created);
-        return wasThere && isItsEnd(end, job, millis(config.duplicate_window));
+        const first = Math.min(end.record.firstStoredAt ?? 0, job.firstStoredAt ?? 0);
+        return first >= Date.parse(created) && isItsEnd(end, job, millis(config.duplicate_window));
       } catch (error) {
         if (apiCode(error) === STREAM_NOT_FOUND) return false;
         throw error;

@@ -72,8 +72,8 @@ export interface SettlerFields {
   readonly sharedSince?: number;
   /** When the first message of this enqueue was stored, epoch milliseconds of the broker's clock: ends of an earlier job of the same id are older. */
   readonly firstStoredAt?: number;
-  /** Its first message had another idempotency key than the job's id, or none: another enqueue of that id is another job, however soon it comes. */
-  readonly unkeyed?: boolean;
+  /** Where its first message lay that had another idempotency key than the job's id, or none: what lay elsewhere is another job, however soon it came. */
+  readonly unkeyed?: number;
   readonly firstError?: RecordedError;
   readonly lastError?: RecordedError;
   /**

@@ -160,11 +160,7 @@ const SETTLER_FIELDS: readonly Field[] = [
   { field: "reservedAt", expected: EPOCH_MS, accepts: isTime },
   { field: "sharedSince", expected: EPOCH_MS, accepts: isTime },
   { field: "firstStoredAt", expected: EPOCH_MS, accepts: isTime },
-  {
-    field: "unkeyed",
-    expected: "true or false",
-    accepts: (value) => typeof value === "boolean",
-  },
+  { field: "unkeyed", expected: "a whole number from 0", accepts: isCount },
   { field: "cancelled", expected: "a string", accepts: isText },
   { field: "sentFrom", expected: "the name of a queue", accepts: isQueueName },
   ...(["firstError", "lastError"] as const).map((field): Field => ({
@@ -236,7 +232,7 @@ function settlerFields(body: Body): SettlerFields {
     ...(body["sentFrom"] == null ? {} : { sentFrom: body["sentFrom"] as string }),
     ...(body["sharedSince"] == null ? {} : { sharedSince: body["sharedSince"] as number }),
     ...(body["firstStoredAt"] == null ? {} : { firstStoredAt: body["firstStoredAt"] as number }),
-    ...(body["unkeyed"] === true ? { unkeyed: true } : {}),
+    ...(body["unkeyed"] == null ? {} : { unkeyed: body["unkeyed"] as number }),
     ...(first == null ? {} : { firstError: first }),
     ...(last == null ? {} : { lastError: last }),
   };

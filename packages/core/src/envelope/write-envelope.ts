@@ -31,7 +31,7 @@ interface WireBody {
   cancelled?: string;
   sharedSince?: number;
   firstStoredAt?: number;
-  unkeyed?: boolean;
+  unkeyed?: number;
   firstError?: RecordedError;
   lastError?: RecordedError;
   sentFrom?: string;
@@ -97,7 +97,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
   if (envelope.sharedSince !== undefined) body.sharedSince = envelope.sharedSince;
   if (envelope.firstStoredAt !== undefined) body.firstStoredAt = envelope.firstStoredAt;
-  if (envelope.unkeyed === true) body.unkeyed = true;
+  if (envelope.unkeyed !== undefined) body.unkeyed = envelope.unkeyed;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
 }

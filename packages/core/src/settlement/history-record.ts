@@ -24,8 +24,8 @@ export interface HistoryRecord {
   readonly createdAt?: number;
   /** Of an end: when the first message of that enqueue was stored, by the broker's clock. */
   readonly firstStoredAt?: number;
-  /** Of an end: the idempotency key of that message was not the job's id, so the server could not tell another enqueue of the id for a duplicate. */
-  readonly unkeyed?: boolean;
+  /** Of an end: the place of that message, where its idempotency key was not the job's id, so that no server could tell another for a duplicate. */
+  readonly unkeyed?: number;
   /** Times the job had been brought back from the dead letters; absent where never. */
   readonly life?: number;
   readonly node: string;

@@ -4,7 +4,7 @@ import type { RecordedError } from "../errors/recorded-error.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { HistoryRecord } from "./history-record.ts";
-import { firstStoredAt, isUnkeyed } from "./one-end.ts";
+import { firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason } from "./outcome.ts";
 import { crashesOf, type SettlementInput } from "./settlement.ts";
 
@@ -74,7 +74,8 @@ export function historyRecordOf(
   };
   if (state !== "requeued") {
     record.firstStoredAt = firstStoredAt(input.envelope, input.message);
-    if (isUnkeyed(input.envelope, input.message)) record.unkeyed = true;
+    const unkeyed = unkeyedPlace(input.envelope, input.message);
+    if (unkeyed !== undefined) record.unkeyed = unkeyed;
   }
   if (envelope.life !== undefined) record.life = envelope.life;
   if (input.startedAt !== undefined) record.startedAt = input.startedAt;

@@ -10,8 +10,8 @@ export interface EnqueueRef extends JobRef {
   readonly life?: number;
   /** When its first message was stored, epoch milliseconds of the broker's clock. */
   readonly firstStoredAt?: number;
-  /** Its idempotency key was not its id. */
-  readonly unkeyed?: boolean;
+  /** The place of that message, where its idempotency key was not its id. */
+  readonly unkeyed?: number;
 }
 
 /**
@@ -37,9 +37,8 @@ export function isSameJob(
  */
 export function isItsEnd(end: StoredRecord, job: EnqueueRef, windowMs: number): boolean {
   const { firstStoredAt } = job;
-  if (firstStoredAt === undefined) return false;
+  if (firstStoredAt === undefined || job.unkeyed !== end.record.unkeyed) return false;
   if (isSameJob(end, job, firstStoredAt)) return true;
-  if (job.unkeyed === true || end.record.unkeyed === true) return false;
   const { firstStoredAt: other, life = 0 } = end.record;
   if (other === undefined || life !== (job.life ?? 0)) return false;
   // Either may end first: the duplicate may have overtaken the job that it is of.
@@ -60,17 +59,17 @@ export function firstMessageOf(
   message: QueueMessage,
 ): Pick<EnqueueRef, "firstStoredAt" | "unkeyed"> {
   const at = firstStoredAt(envelope, message);
-  return isUnkeyed(envelope, message)
-    ? { firstStoredAt: at, unkeyed: true }
-    : { firstStoredAt: at };
+  const unkeyed = unkeyedPlace(envelope, message);
+  return unkeyed === undefined ? { firstStoredAt: at } : { firstStoredAt: at, unkeyed };
 }
 
-/** Whether the idempotency key of a job's first message was another than its id. What the runtime publishes again says so of the first. */
-export function isUnkeyed(
+/** Where a job's first message lay, if its idempotency key was another than its id. What the runtime publishes again says so of the first. */
+export function unkeyedPlace(
   { generation, id, unkeyed }: Envelope,
-  { headers }: QueueMessage,
-): boolean {
-  return generation === 0 ? headers["nats-msg-id"] !== id : unkeyed === true;
+  { headers, sequence }: QueueMessage,
+): number | undefined {
+  if (generation > 0) return unkeyed;
+  return headers["nats-msg-id"] === id ? undefined : sequence;
 }
 
 export function alreadyEnded({ queue, id }: Pick<HistoryRecord, "queue" | "id">): MillraceError {

@@ -5,7 +5,7 @@ import type { ExecutionEffect, ExecutionEvent, FinalState } from "../machine/exe
 import { nextTransition } from "../machine/transition-table.ts";
 import { brokenLink, resultNotKept } from "./broken-link.ts";
 import { deadLetterOf, historyRecordOf } from "./kept.ts";
-import { firstStoredAt, isUnkeyed } from "./one-end.ts";
+import { firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
 import {
   crashesOf,
@@ -147,7 +147,8 @@ function nextGeneration(
   };
   if (notBefore !== undefined) next.notBefore = notBefore;
   next.firstStoredAt = firstStoredAt(input.envelope, input.message);
-  if (isUnkeyed(input.envelope, input.message)) next.unkeyed = true;
+  const unkeyed = unkeyedPlace(input.envelope, input.message);
+  if (unkeyed !== undefined) next.unkeyed = unkeyed;
   const reservedAt = placeKept(input);
   if (reservedAt !== undefined) next.reservedAt = reservedAt;
   // Where it ran here, whoever has it still finds this record before it writes another.

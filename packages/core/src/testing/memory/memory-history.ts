@@ -76,7 +76,10 @@ export class HistoryTape {
   endOf(job: EnqueueRef): StoredRecord | undefined {
     const end = this.last(job, "ended");
     if (end === undefined) return undefined;
-    const windowMs = this.#windowOf(job.queue, end.record.firstStoredAt ?? 0);
+    const windowMs = this.#windowOf(
+      job.queue,
+      Math.min(end.record.firstStoredAt ?? 0, job.firstStoredAt ?? 0),
+    );
     return isItsEnd(end, job, windowMs) ? end : undefined;
   }
 
