@@ -55,7 +55,8 @@ export const historyCases: readonly ConformanceCase[] = [
       await scene.ensure({ dedupeWindowMs: 1_000 });
       const write = await writer(scene);
       const job = scene.job();
-      const enqueue = { createdAt: job.createdAt, firstStoredAt: scene.harness.now() };
+      // Later than the queue was made by more than the window: no job is older than its queue.
+      const enqueue = { createdAt: job.createdAt, firstStoredAt: scene.harness.now() + 1_000 };
       const first = scene.record(job, enqueue);
       const requeued = { state: "requeued", outcome: "failed" } as const;
       const dead = { state: "dead", outcome: "failed", reason: "fatal", generation: 1 } as const;
