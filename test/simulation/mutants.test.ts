@@ -3,6 +3,7 @@ import { FAULT_KINDS, type FaultKind } from "./broker/network.ts";
 import {
   asksForNoEnd,
   convictsTheLiving,
+  countsSlotsTooEarly,
   everybodyLeads,
   followsBeforeRecord,
   looksAtOneGeneration,
@@ -73,6 +74,11 @@ const MUTANTS: readonly Mutant[] = [
     it: "who stands for the lead of the schedules leads, whoever else does",
     realm: everybodyLeads,
     ...{ seed: 7, faults: [], is: "slot" },
+  },
+  {
+    it: "a schedule's slot counts as enqueued before its job is published",
+    realm: countsSlotsTooEarly,
+    ...{ seed: 257, faults: ["kill"], is: "slot" },
   },
   {
     it: "what a producer writes is believed: its job is followed by one in another's queue",

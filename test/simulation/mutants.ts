@@ -1,4 +1,4 @@
-import { type Broker, SCHEDULE_STATE } from "@millrace/core";
+import { type Broker, readScheduleState, SCHEDULE_STATE } from "@millrace/core";
 import { UNIQUE_BUCKET } from "../../packages/core/src/unique/unique-claim.ts";
 import { otherwise, reordered, spoilt, unfenced, withDocuments } from "./spoilt-realm.ts";
 import { portRealm } from "./world/port-realm.ts";
@@ -86,6 +86,16 @@ export const everybodyLeads: RealmOf = spoilt(
   }),
   withDocuments(SCHEDULE_STATE, uncompared),
 );
+
+/** A slot counts as enqueued before its job is published: nobody looks for the job of a leader that died between. */
+export const countsSlotsTooEarly: RealmOf = withDocuments(SCHEDULE_STATE, (store) => ({
+  put: (key, value, expected) => {
+    const { intent, ...rest } = readScheduleState(value);
+    if (intent === undefined) return store.put(key, value, expected);
+    const early = { ...rest, lastSlot: intent.slot, fired: rest.fired + 1 };
+    return store.put(key, early, expected);
+  },
+}));
 
 /** A job that is brought back from the dead letters begins no new life. */
 export const revivesIntoTheOldLife: RealmOf = spoilt((broker) => ({
