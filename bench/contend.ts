@@ -1,5 +1,6 @@
-// One contender of one scenario, in a process of its own: what ran before it in a shared one would have shaped the
-// engine's code and heap. The engine is set as `millrace run` sets it, for whoever is measured. Prints its figure as JSON. Started by main.ts.
+// One contender of one scenario, in a process of its own: what ran before it in a shared one would
+// have shaped the engine's code and heap. The engine is set as `millrace run` sets it, for whoever
+// is measured. Prints its figure as JSON. Started by main.ts.
 import { tuneEngine } from "millrace";
 import { contendersOf } from "./scenarios/scenario.ts";
 import { SCENARIOS } from "./scenarios/scenarios.ts";

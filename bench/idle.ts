@@ -8,7 +8,8 @@ import { defineJob } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 
 /**
- * What a node costs that has nothing to do: its processor time and memory, with ten queues, after it has settled.
+ * What a node costs that has nothing to do: its processor time and memory, with ten queues, after
+ * it has settled.
  *
  *     pnpm bench:idle [--queues 10] [--seconds 30]
  */

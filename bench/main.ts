@@ -10,7 +10,8 @@ import { SCENARIOS } from "./scenarios/scenarios.ts";
 import { missing, type ServerKind, startServers } from "./servers/bench-servers.ts";
 import type { Durability } from "./servers/durability.ts";
 
-// `pnpm bench`: every scenario's contenders side by side, in turn, each in a process of its own, on private servers.
+// `pnpm bench`: every scenario's contenders side by side, in turn, each in a process of its own, on
+// private servers.
 
 try {
   const options = readOptions(

@@ -1,7 +1,8 @@
-// Asks the registry whether anything that users install has a known vulnerability: node scripts/audit.mjs [--required]
+// Asks the registry whether anything that users install has a known vulnerability: node
+// scripts/audit.mjs [--required]
 //
-// Exit code 0: nothing is known. 1: something is. 2: the registry did not say; with --required, as before a
-// release, that is 1 as well. MILLRACE_AUDIT_REGISTRY names another registry to ask.
+// Exit code 0: nothing is known. 1: something is. 2: the registry did not say; with --required, as
+// before a release, that is 1 as well. MILLRACE_AUDIT_REGISTRY names another registry to ask.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,4 +1,5 @@
-// Compiles each package to its `dist`, from nothing, so that no file of an earlier build is published.
+// Compiles each package to its `dist`, from nothing, so that no file of an earlier build is
+// published.
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -1,4 +1,5 @@
-// `pnpm chaos [--minutes 10] [--seed N] [--server newest|2.10]`: a long random run of faults, judged by the oracle. The same seed plans the same faults.
+// `pnpm chaos [--minutes 10] [--seed N] [--server newest|2.10]`: a long random run of faults,
+// judged by the oracle. The same seed plans the same faults.
 import { parseArgs } from "node:util";
 import "./node-version.mjs";
 const { install, runNode } = await import("./install.mjs");

@@ -1,5 +1,6 @@
-// What a linter cannot see: who may import whom, what a package gives away, and where time may be read.
-// Own code because the usual tool (dependency-cruiser) needs TypeScript's JavaScript API, which TypeScript 7 no longer has.
+// What a linter cannot see: who may import whom, what a package gives away, and where time may be
+// read. Own code because the usual tool (dependency-cruiser) needs TypeScript's JavaScript API,
+// which TypeScript 7 no longer has.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -67,7 +68,8 @@ function* shapeBreaches(name, file, source) {
   if (/\bexport\s*\*/.test(source))
     yield "`export *` hides what a package gives away; name the exports";
   const ownsTime = /(^|[/\\])[^/\\]*clock/.test(file) || file.endsWith(".test.ts");
-  // Date.now, timers and their imports are the linter's; it has no rule for a Date made without an argument.
+  // Date.now, timers and their imports are the linter's; it has no rule for a Date made without an
+  // argument.
   if (CLOCKED.includes(name) && !ownsTime && /\bnew\s+Date\s*(\(\s*\)|[;,)\n])/.test(source)) {
     yield "`new Date()` reads the time; take it from the Clock port";
   }
@@ -75,7 +77,10 @@ function* shapeBreaches(name, file, source) {
 
 const packageName = (folder) => (folder === "millrace" ? "millrace" : `@millrace/${folder}`);
 
-/** Blanks comments (a docstring's example imports nothing); strings stay, since the imports are strings. */
+/**
+ * Blanks comments (a docstring's example imports nothing); strings stay, since the imports are
+ * strings.
+ */
 function withoutComments(source) {
   return source.replace(
     /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,

@@ -1,6 +1,7 @@
-// Packs each package as npm would publish it, then looks at it from outside: publint on the tarball, and a project that
-// imports every export by its published name, compiled by tsc and run by Node. (`attw` would ask the same question with a
-// TypeScript of its own; this asks the TypeScript and the Node that the project supports.)
+// Packs each package as npm would publish it, then looks at it from outside: publint on the
+// tarball, and a project that imports every export by its published name, compiled by tsc and run
+// by Node. (`attw` would ask the same question with a TypeScript of its own; this asks the
+// TypeScript and the Node that the project supports.)
 import { execFileSync } from "node:child_process";
 import {
   mkdirSync,

@@ -1,4 +1,5 @@
-// `pnpm check`: the whole gate (`--required`: with an audit that must be answered), each step with its time. All steps run, so that one look shows everything that is wrong.
+// `pnpm check`: the whole gate (`--required`: with an audit that must be answered), each step with
+// its time. All steps run, so that one look shows everything that is wrong.
 import { spawnSync } from "node:child_process";
 import "./node-version.mjs";
 const { env, install, node, root } = await import("./install.mjs");
@@ -7,6 +8,7 @@ await install();
 const bin = (name) => `node_modules/.bin/${name}`;
 const steps = [
   ["format", bin("prettier"), ["--check", "--log-level", "warn", "."]],
+  ["comments", node, ["scripts/check-width.mjs"]],
   ["lint", bin("oxlint"), ["--type-aware", "--deny-warnings"]],
   ["types", bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]],
   ["boundaries", node, ["scripts/check-boundaries.mjs"]],

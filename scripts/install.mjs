@@ -1,4 +1,5 @@
-// Installs what the lockfile says, when it has not been installed yet. Plain JavaScript: this runs before anything is installed.
+// Installs what the lockfile says, when it has not been installed yet. Plain JavaScript: this runs
+// before anything is installed.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -18,7 +19,10 @@ export const env = {
   PATH: [join(root, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter),
 };
 
-/** Installs when the lockfile, a manifest or the machine changed since the last install that succeeded. */
+/**
+ * Installs when the lockfile, a manifest or the machine changed since the last install that
+ * succeeded.
+ */
 export async function install() {
   const wanted = fingerprint();
   if (existsSync(node) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
@@ -44,7 +48,9 @@ export async function install() {
   console.error(`millrace: installed in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
 }
 
-/** Runs the project's Node, passes signals on, and resolves with the exit code a shell would report. */
+/**
+ * Runs the project's Node, passes signals on, and resolves with the exit code a shell would report.
+ */
 export function runNode(args, extraEnv = {}, { stdout = "inherit" } = {}) {
   return new Promise((resolve) => {
     const child = spawn(node, args, {
@@ -52,12 +58,14 @@ export function runNode(args, extraEnv = {}, { stdout = "inherit" } = {}) {
       env: { ...env, ...extraEnv },
       stdio: ["inherit", stdout === "stderr" ? 2 : stdout, "inherit"],
     });
-    // An interrupt at the terminal reaches the child by itself; this process only must not end before it.
+    // An interrupt at the terminal reaches the child by itself; this process only must not end
+    // before it.
     process.on("SIGINT", () => {
       if (!process.stdin.isTTY) child.kill("SIGINT");
     });
     for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-    // npm runs a script through a shell, and a SIGTERM to npm ends both without a word to this process.
+    // npm runs a script through a shell, and a SIGTERM to npm ends both without a word to this
+    // process.
     const parent = process.ppid;
     setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 500).unref();
     child.on("error", (error) => {

@@ -1,4 +1,7 @@
-/** A vitest reporter that prints which language did what against which server: the tests of test/wire/matrix-cases.ts. */
+/**
+ * A vitest reporter that prints which language did what against which server: the tests of
+ * test/wire/matrix-cases.ts.
+ */
 const PREFIX = "interop: ";
 
 export default class InteropMatrix {

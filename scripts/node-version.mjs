@@ -1,4 +1,5 @@
-// Imported first, so that an old Node says what is wrong instead of failing on a line it cannot read.
+// Imported first, so that an old Node says what is wrong instead of failing on a line it cannot
+// read.
 const major = Number(process.versions.node.split(".")[0]);
 if (major < 20) {
   console.error(

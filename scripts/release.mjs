@@ -1,8 +1,9 @@
-// Publishes what the registry does not have: node scripts/release.mjs [--provenance] [--repository URL] [--dry-run]
+// Publishes what the registry does not have: node scripts/release.mjs [--provenance] [--repository
+// URL] [--dry-run]
 //
-// --provenance   signs where each package was built. Needs a CI that can sign, and a repository that the packages name
-// --repository   writes that address into each package.json first; it must be the one the CI runs in
-// --dry-run      says what would be done, and changes nothing
+// --provenance signs where each package was built. Needs a CI that can sign, and a repository that
+// the packages name --repository writes that address into each package.json first; it must be the
+// one the CI runs in --dry-run says what would be done, and changes nothing
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

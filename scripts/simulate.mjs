@@ -1,4 +1,5 @@
-// `pnpm simulate [--minutes 1] [--seed N] …`: the real runtime in simulated worlds, judged by an oracle. `--help` says more.
+// `pnpm simulate [--minutes 1] [--seed N] …`: the real runtime in simulated worlds, judged by an
+// oracle. `--help` says more.
 import "./node-version.mjs";
 const { install, runNode } = await import("./install.mjs");
 

@@ -1,5 +1,6 @@
-// `pnpm soak [--minutes 60] [--rate 100] [--seed N [--from PHASE]] [--server newest|2.10] [--json]`: a steady load under random faults, judged by the oracle
-// and by what must not grow. Ends with 1 when the verdict is bad. The same seed plans the same faults.
+// `pnpm soak [--minutes 60] [--rate 100] [--seed N [--from PHASE]] [--server newest|2.10] [--json]`:
+// a steady load under random faults, judged by the oracle and by what must not grow. Ends with 1
+// when the verdict is bad. The same seed plans the same faults.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -4,7 +4,10 @@ import { writeFileSync } from "node:fs";
 const ENGINE_CRASH =
   /Worker exited unexpectedly with signal (SIGSEGV|SIGTRAP|SIGILL)\b.* while running test file (\S+)/;
 
-/** A vitest reporter that counts what happened and writes it to the file that scripts/test.mjs reads. */
+/**
+ * A vitest reporter that counts what happened and writes it to the file that scripts/test.mjs
+ * reads.
+ */
 export default class TestSummary {
   onTestRunEnd(modules, unhandledErrors) {
     const crashes = unhandledErrors.map(crashOf);
@@ -31,7 +34,8 @@ export default class TestSummary {
           reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
         }
       }
-      // A file that cannot be loaded, or a hook that fails, is a failure though no test of it failed.
+      // A file that cannot be loaded, or a hook that fails, is a failure though no test of it
+      // failed.
       const brokenSuites = [...module.children.allSuites()].filter(
         (suite) => suite.errors().length > 0,
       );
@@ -50,7 +54,10 @@ function crashOf({ message, cause }) {
   return file === undefined ? undefined : { signal, file };
 }
 
-/** The note of `context.skip("why")`; else the title of the skipped suite, which tells it; else the test's name. */
+/**
+ * The note of `context.skip("why")`; else the title of the skipped suite, which tells it; else the
+ * test's name.
+ */
 function reasonOf(test, result) {
   if (result.state === "skipped" && result.note) return result.note;
   for (let parent = test.parent; parent?.type === "suite"; parent = parent.parent) {

@@ -1,4 +1,5 @@
-// `npm test`: sets up, runs every test, and closes with the line `N passed, N failed`. Arguments after `--` go to vitest.
+// `npm test`: sets up, runs every test, and closes with the line `N passed, N failed`. Arguments
+// after `--` go to vitest.
 import "./node-version.mjs";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -8,7 +9,8 @@ await install();
 const { args, cluster } = clusterOf(process.argv.slice(2));
 const tally = join(root, "node_modules", `.millrace-test-tally-${process.pid}.jsonl`);
 const first = await run(args);
-// Node's own crash ends a file half-way and says nothing about the tests. Each such file is run once more, and is said.
+// Node's own crash ends a file half-way and says nothing about the tests. Each such file is run
+// once more, and is said.
 const crashed = first.summary?.crashed ?? [];
 for (const { file, signal } of crashed)
   console.log(`\nNode itself crashed (${signal}) in ${relative(root, file)}: it is run again.`);
@@ -18,7 +20,8 @@ const summaries = [first.summary, again?.summary].filter((summary) => summary !=
 const passed = summaries.reduce((sum, summary) => sum + summary.passed, 0);
 const counted = summaries.reduce((sum, summary) => sum + summary.failed, 0);
 const { code } = again ?? first;
-// A run that ended badly without a failed test (a second crash, a broken configuration) is one failure of its own.
+// A run that ended badly without a failed test (a second crash, a broken configuration) is one
+// failure of its own.
 const failed = Math.max(counted, code === 0 ? 0 : 1);
 const skipped = summaries.flatMap((summary) => summary.skipped);
 if (skipped.length > 0) {
@@ -31,7 +34,10 @@ if (cluster !== undefined) console.log(killsOf(tally));
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);
 
-/** `--cluster` or `--cluster=2.10`: each server of a test is three (test/harness/cluster); by default all tests that need one. */
+/**
+ * `--cluster` or `--cluster=2.10`: each server of a test is three (test/harness/cluster); by
+ * default all tests that need one.
+ */
 function clusterOf(given) {
   const flag = given.find((arg) => /^--cluster(=|$)/.test(arg));
   if (flag === undefined) return { args: given, cluster: undefined };

@@ -20,8 +20,8 @@ const ACK = new TextEncoder().encode("+ACK");
 const PULL = 20_000;
 
 /**
- * The server's own wait and nothing else: a schedule at the very time where it has them, else a message that is given back until then. How late
- * each came, milliseconds.
+ * The server's own wait and nothing else: a schedule at the very time where it has them, else a
+ * message that is given back until then. How late each came, milliseconds.
  */
 export async function bareDelay({
   nc,

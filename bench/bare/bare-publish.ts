@@ -11,8 +11,8 @@ export interface BarePublish {
 }
 
 /**
- * The limit for confirmed publishing: core publish, one inbox, every acknowledgement read and counted once by its token.
- * No promise, timer or retry per message.
+ * The limit for confirmed publishing: core publish, one inbox, every acknowledgement read and
+ * counted once by its token. No promise, timer or retry per message.
  */
 export async function barePublish(nc: NatsConnection, run: BarePublish): Promise<void> {
   const prefix = `${createInbox()}.`;

@@ -10,7 +10,10 @@ export interface BarePull {
 
 const ACK = new TextEncoder().encode("+ACK");
 
-/** Keeps a pull outstanding and hands every message to `handle`, until all have come; each stream sequence counts once. */
+/**
+ * Keeps a pull outstanding and hands every message to `handle`, until all have come; each stream
+ * sequence counts once.
+ */
 async function pullLoop(
   nc: NatsConnection,
   run: BarePull,
@@ -60,8 +63,8 @@ export function barePullAck(nc: NatsConnection, run: BarePull): Promise<void> {
 }
 
 /**
- * The limit for doing nothing with a history: each message also leaves one record, which is confirmed, before it is acked
- * (`confirm: true`), or is sent along with the ack unconfirmed.
+ * The limit for doing nothing with a history: each message also leaves one record, which is
+ * confirmed, before it is acked (`confirm: true`), or is sent along with the ack unconfirmed.
  */
 export async function barePullHistoryAck(
   nc: NatsConnection,

@@ -6,7 +6,10 @@ import type { JobQueue, JobSystem } from "../systems/job-system.ts";
 
 const SLOTS = 256;
 
-/** The bare client behind the same words as a job runtime: a message is its number, and a worker is a pull that acks when its handler has ended. */
+/**
+ * The bare client behind the same words as a job runtime: a message is its number, and a worker is
+ * a pull that acks when its handler has ended.
+ */
 export const bareSystem: JobSystem = { name: "bare client", server: "nats", open };
 
 async function open(url: string, namespace: string): Promise<JobQueue> {

@@ -1,4 +1,5 @@
-// Millrace's primitives against the bare loops, interleaved: `node bench/bare/compare.ts <server url> [messages] [rounds]`.
+// Millrace's primitives against the bare loops, interleaved:
+// `node bench/bare/compare.ts <server url> [messages] [rounds]`.
 import { type ConnectionOptions, connect } from "@nats-io/transport-node";
 import { ConfirmedPublisher } from "../../packages/broker-nats/src/publish/confirmed-publisher.ts";
 import { ack } from "../../packages/broker-nats/src/pull/ack.ts";

@@ -1,4 +1,5 @@
-// Header encoding and reading against nats-core's own, nanoseconds each: `node bench/bare/headers.ts`.
+// Header encoding and reading against nats-core's own, nanoseconds each:
+// `node bench/bare/headers.ts`.
 import { headers as natsHeaders, type Msg } from "@nats-io/nats-core";
 import { MsgImpl } from "@nats-io/nats-core/internal";
 import { encodeHeaders } from "../../packages/broker-nats/src/wire/headers.ts";

@@ -1,4 +1,5 @@
-// Prints messages per second of the bare loops: `node bench/bare/main.ts <server url> [messages] [rounds]`.
+// Prints messages per second of the bare loops:
+// `node bench/bare/main.ts <server url> [messages] [rounds]`.
 import { connect } from "@nats-io/transport-node";
 import { barePublish } from "./bare-publish.ts";
 import { barePullAck, barePullHistoryAck } from "./bare-pull.ts";

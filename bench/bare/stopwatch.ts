@@ -1,4 +1,7 @@
-/** Messages handled, how long it took on the monotonic clock, and the processor time this process spent on it. */
+/**
+ * Messages handled, how long it took on the monotonic clock, and the processor time this process
+ * spent on it.
+ */
 export interface Run {
   readonly messages: number;
   readonly elapsedMs: number;

@@ -7,7 +7,10 @@ import {
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 
-/** The streams as Millrace lays them out, under a namespace of this run; removes what an earlier run left. */
+/**
+ * The streams as Millrace lays them out, under a namespace of this run; removes what an earlier run
+ * left.
+ */
 export async function layOut(
   nc: NatsConnection,
   namespace: string,

@@ -1,4 +1,7 @@
-/** Microseconds of processor time that each of Millrace's jobs costs more, to see the guard fail. Set by its test. */
+/**
+ * Microseconds of processor time that each of Millrace's jobs costs more, to see the guard fail.
+ * Set by its test.
+ */
 const BURN_US = Number(process.env["MILLRACE_BENCH_BURN_US"] ?? 0);
 /** The system counts processor time in steps of some milliseconds. */
 const CALIBRATION_US = 100_000;

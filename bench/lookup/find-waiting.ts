@@ -1,5 +1,6 @@
-// How long it takes to look into a long queue, and what memory it takes: the last job, the middle one, one that is not there, a page from the
-// front; then the same among as many delayed jobs. On a private server of each generation, or of one.
+// How long it takes to look into a long queue, and what memory it takes: the last job, the middle
+// one, one that is not there, a page from the front; then the same among as many delayed jobs. On a
+// private server of each generation, or of one.
 //
 //   node bench/lookup/find-waiting.ts [--messages 200000] [--server newest|2.10]
 

@@ -8,7 +8,10 @@ const ROW = 20;
 const TITLE = 46;
 const MARGIN = 16;
 
-/** Colours of their own for a light and a dark page; the one system is told from the others by more than its colour. */
+/**
+ * Colours of their own for a light and a dark page; the one system is told from the others by more
+ * than its colour.
+ */
 const STYLE = `text { font: 12px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600; font-size: 13px } .note { fill: #57606a } .subject { font-weight: 600 }
 .bar-limit { fill: #8c959f } .bar-subject { fill: #0969da } .bar-peer { fill: #d4a72c } .tail { stroke: #57606a }
@@ -21,7 +24,10 @@ interface Length {
   readonly label: string;
 }
 
-/** One panel for each verdict, one bar for each contender: a rate by its median, a latency by its median with a line to its 99th percentile. */
+/**
+ * One panel for each verdict, one bar for each contender: a rate by its median, a latency by its
+ * median with a line to its 99th percentile.
+ */
 export function chart(verdicts: readonly Verdict[]): string {
   let y = MARGIN;
   const panels = verdicts.map((verdict) => {

@@ -18,7 +18,9 @@ export interface Result {
   readonly median: Figure;
   /** Of each round, for the spread. */
   readonly rounds: readonly Figure[];
-  /** Share of the limit, taken round by round and then the median: above 1 is better than the limit. */
+  /**
+   * Share of the limit, taken round by round and then the median: above 1 is better than the limit.
+   */
   readonly ofLimit: number;
   /** Smallest and largest share of any round. */
   readonly spread: readonly [number, number];
@@ -59,7 +61,9 @@ export interface Runs {
   readonly smoke: boolean;
 }
 
-/** Compares round by round, because the machine's speed drifts between rounds and less within one. */
+/**
+ * Compares round by round, because the machine's speed drifts between rounds and less within one.
+ */
 export function judge(scenario: Scenario, { durability, amount, rounds, smoke }: Runs): Verdict {
   const resultOf = (contender: Contender): Result => {
     const figures = rounds.map((round) => figureOf(round, contender));
@@ -145,7 +149,10 @@ function figureOf(round: ReadonlyMap<string, Figure>, { name }: Contender): Figu
   return figure;
 }
 
-/** As `share`, and of a latency the lesser of its percentiles': the one that is better must be so at each. */
+/**
+ * As `share`, and of a latency the lesser of its percentiles': the one that is better must be so at
+ * each.
+ */
 function leastShare(limit: Figure, figure: Figure | undefined): number {
   const both = limit.kind === "latency" && figure?.kind === "latency";
   if (both && figure.beyond === undefined)
@@ -153,7 +160,10 @@ function leastShare(limit: Figure, figure: Figure | undefined): number {
   return share(limit, figure);
 }
 
-/** How much of the first the second is. A latency's share is that of its median, and what never came is none. */
+/**
+ * How much of the first the second is. A latency's share is that of its median, and what never came
+ * is none.
+ */
 function share(limit: Figure, figure: Figure | undefined): number {
   if (limit.kind === "rate" && figure?.kind === "rate") return figure.perSecond / limit.perSecond;
   if (limit.kind === "latency" && figure?.kind === "latency")

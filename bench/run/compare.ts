@@ -53,7 +53,10 @@ export async function compare(scenario: Scenario, comparison: Comparison): Promi
   return judge(scenario, { durability, amount, rounds: figures, smoke });
 }
 
-/** What a smoke run doesn't guard says nothing about speed: its contenders wait at the same time, and need no process of their own. */
+/**
+ * What a smoke run doesn't guard says nothing about speed: its contenders wait at the same time,
+ * and need no process of their own.
+ */
 function tellsNothing({ guard }: Scenario, smoke: boolean): boolean {
   return smoke && guard === undefined;
 }

@@ -1,5 +1,6 @@
-// What the runtime itself costs per job: a node with a handler that does nothing, on a broker that does nothing,
-// beside the same messages awaited in a bare loop. Neither a server nor a disk is in it.
+// What the runtime itself costs per job: a node with a handler that does nothing, on a broker that
+// does nothing, beside the same messages awaited in a bare loop. Neither a server nor a disk is in
+// it.
 //
 //   node bench/runtime/memory-loop.ts [jobs] [slots]
 //   node --cpu-prof --cpu-prof-dir=/tmp bench/runtime/memory-loop.ts
@@ -45,7 +46,9 @@ function deliveries(count: number): Delivery[] {
   }));
 }
 
-/** Gives what is in its array and believes every settlement. Encodes the record, as any broker must. */
+/**
+ * Gives what is in its array and believes every settlement. Encodes the record, as any broker must.
+ */
 class ArrayBroker extends MemoryBroker {
   readonly #waiting: Delivery[];
   readonly #onDone: () => void;
@@ -90,7 +93,10 @@ class ArrayBroker extends MemoryBroker {
 
 const handler = async (): Promise<void> => {};
 
-/** Microseconds of processor time per job, of all threads: what others do on the machine counts little. */
+/**
+ * Microseconds of processor time per job, of all threads: what others do on the machine counts
+ * little.
+ */
 async function timed(run: () => Promise<void>): Promise<number> {
   const began = process.cpuUsage();
   await run();

@@ -29,7 +29,9 @@ interface Reading {
   readonly serverCpuMs: number;
 }
 
-/** A level with a server and node processes of its own, which stay from its first round to its last. */
+/**
+ * A level with a server and node processes of its own, which stay from its first round to its last.
+ */
 export class Arena implements AsyncDisposable {
   readonly level: Level;
   serverBytesPerWaiting: number | undefined;
@@ -66,7 +68,10 @@ export class Arena implements AsyncDisposable {
     this.#nodes = nodes;
   }
 
-  /** Brings what waits behind the rounds' jobs, looks at what that costs the server, and lets it lie. */
+  /**
+   * Brings what waits behind the rounds' jobs, looks at what that costs the server, and lets it
+   * lie.
+   */
   async prepare(): Promise<void> {
     const { backlog, delayed, settleMs } = this.level;
     const waiting = backlog + delayed;

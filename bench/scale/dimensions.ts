@@ -4,7 +4,10 @@ import { BASE, type Dimension } from "./level.ts";
 /** Longer than the deduplication window, two minutes. */
 const IDS_FORGOTTEN_MS = 130_000;
 
-/** The growth that docs/performance.md promises. Rates of node processes depend on the machine's processors; their cost doesn't. */
+/**
+ * The growth that docs/performance.md promises. Rates of node processes depend on the machine's
+ * processors; their cost doesn't.
+ */
 export const DIMENSIONS: readonly Dimension[] = [
   {
     name: "nodes",

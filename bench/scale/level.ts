@@ -9,14 +9,17 @@ export interface Level {
   /** Jobs that wait for a time an hour away. */
   readonly delayed: number;
   /**
-   * How long the waiting jobs lie before the first round. The server keeps the ids of what came within the deduplication window, and its collector
-   * goes through them again and again: that is a cost of having come lately, not of waiting.
+   * How long the waiting jobs lie before the first round. The server keeps the ids of what came
+   * within the deduplication window, and its collector goes through them again and again: that is a
+   * cost of having come lately, not of waiting.
    */
   readonly settleMs: number;
   readonly payloadBytes: number;
   /** Of each round. */
   readonly jobs: number;
-  /** Jobs that fall due within two seconds at the end of a round, and whose lateness is measured. */
+  /**
+   * Jobs that fall due within two seconds at the end of a round, and whose lateness is measured.
+   */
   readonly due: number;
 }
 
@@ -38,7 +41,10 @@ export interface RoundFigures {
 export interface Measured {
   readonly level: Level;
   readonly rounds: readonly RoundFigures[];
-  /** What the server's memory grew by for each job that waits, in bytes, when all had come. Only where any do. */
+  /**
+   * What the server's memory grew by for each job that waits, in bytes, when all had come. Only
+   * where any do.
+   */
   readonly serverBytesPerWaiting?: number;
 }
 

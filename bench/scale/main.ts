@@ -9,8 +9,9 @@ import { type Dimension, type Measured, type RoundFigures, smokeOf } from "./lev
 import { usageMissing } from "./process-usage.ts";
 import { renderDimension, type Scaling } from "./render.ts";
 
-// `pnpm bench:scale`: how rate, processor time and memory grow with nodes, queues, backlog, payload and delayed jobs, against what the
-// documentation says they do. Each level has a server and node processes of its own; rounds take the levels in turn.
+// `pnpm bench:scale`: how rate, processor time and memory grow with nodes, queues, backlog, payload
+// and delayed jobs, against what the documentation says they do. Each level has a server and node
+// processes of its own; rounds take the levels in turn.
 
 const NAMES = DIMENSIONS.map(({ name }) => name);
 const HELP = `Measures how rate, processor time and memory grow, and compares that with what docs/performance.md says.

@@ -1,5 +1,5 @@
-// The node of a level, in a process of its own: its one argument is a `NodeSetup` as JSON. Starts and stops its node when told, and says
-// how far it is.
+// The node of a level, in a process of its own: its one argument is a `NodeSetup` as JSON. Starts
+// and stops its node when told, and says how far it is.
 import { connectBroker } from "@millrace/broker-nats";
 import { createNode, type MillraceNode, tuneEngine } from "@millrace/runtime";
 import { type NodeSaid, type NodeSetup, type NodeTold } from "./node-messages.ts";

@@ -10,7 +10,10 @@ export interface Scaling {
   readonly claims: readonly Claim[];
 }
 
-/** As Markdown, for the terminal and for `docs/performance.md`: medians over the rounds, then what must hold. A smoke run's figures prove nothing. */
+/**
+ * As Markdown, for the terminal and for `docs/performance.md`: medians over the rounds, then what
+ * must hold. A smoke run's figures prove nothing.
+ */
 export function renderDimension(
   { name, question, measured, claims }: Scaling,
   isSmoke: boolean,

@@ -8,7 +8,8 @@ import { QUEUE } from "./no-op-job.ts";
 import type { Contender } from "./scenario.ts";
 
 /**
- * The same bytes as Millrace sends, made once, with a message id of the same length, the thing that makes a publish safe to repeat.
+ * The same bytes as Millrace sends, made once, with a message id of the same length, the thing that
+ * makes a publish safe to repeat.
  *
  * @param window most messages on their way
  */

@@ -1,5 +1,6 @@
-// The far side of the scenario `cancel`: a process whose handlers wait to be cancelled, or a bare subscription. Says over IPC when what was
-// sent to it arrived, by the machine's monotonic clock, which is the same in every process.
+// The far side of the scenario `cancel`: a process whose handlers wait to be cancelled, or a bare
+// subscription. Says over IPC when what was sent to it arrived, by the machine's monotonic clock,
+// which is the same in every process.
 import { connectBroker } from "@millrace/broker-nats";
 import { createNode } from "@millrace/runtime";
 import { connect as connectNats } from "@nats-io/transport-node";

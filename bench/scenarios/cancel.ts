@@ -26,7 +26,10 @@ const bare: Contender = {
   },
 };
 
-/** From the call of `handle.cancel()` in this process to the handler's abort listener in another one. */
+/**
+ * From the call of `handle.cancel()` in this process to the handler's abort listener in another
+ * one.
+ */
 const millrace: Contender = {
   name: "Millrace",
   run: async (arena) => {

@@ -1,7 +1,10 @@
 import { latencyOf } from "./figures.ts";
 import type { Figure } from "./scenario.ts";
 
-/** Ten thousand a second where there are many, as the goal has it; else over ten seconds, or fewer where there are few. */
+/**
+ * Ten thousand a second where there are many, as the goal has it; else over ten seconds, or fewer
+ * where there are few.
+ */
 const perSecond = (amount: number): number =>
   amount > 50_000 ? 10_000 : Math.max(500, amount / 10);
 /** All must wait in their server before the first is due. */

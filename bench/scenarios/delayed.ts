@@ -11,7 +11,10 @@ import type { Contender, Scenario } from "./scenario.ts";
 
 const SLOTS = 256;
 
-/** What the server gives by itself: schedules where it has them, else messages that are given back with a delay. */
+/**
+ * What the server gives by itself: schedules where it has them, else messages that are given back
+ * with a delay.
+ */
 const bare: Contender = {
   name: "server's own wait",
   run: async ({ url, namespace, amount }) => {
@@ -23,7 +26,10 @@ const bare: Contender = {
   },
 };
 
-/** Enqueued with a start time by a client; one node defers, moves and runs them. From the start time to the first line of the handler. */
+/**
+ * Enqueued with a start time by a client; one node defers, moves and runs them. From the start time
+ * to the first line of the handler.
+ */
 const millrace: Contender = {
   name: "Millrace",
   run: async ({ url, namespace, amount }) => {

@@ -13,7 +13,9 @@ export function latencyOf(samples: Iterable<number>): Figure & { readonly kind: 
   return { kind: "latency", p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
 }
 
-/** Of two readings of `process.hrtime.bigint()`, the second from another process of this machine. */
+/**
+ * Of two readings of `process.hrtime.bigint()`, the second from another process of this machine.
+ */
 export function msBetween(began: bigint, endedNs: string): number {
   return Number(BigInt(endedNs) - began) / 1e6;
 }

@@ -2,7 +2,10 @@ import { defineJob } from "millrace";
 
 export const QUEUE = "bench";
 
-/** The job of every scenario: its payload is its number, so that distinct jobs can be counted without a set. */
+/**
+ * The job of every scenario: its payload is its number, so that distinct jobs can be counted
+ * without a set.
+ */
 export const noOp = defineJob<{ n: number; pad: string }>({ name: "bench.noop", queue: QUEUE });
 
 /** About the size of a small real payload: 100 bytes. */

@@ -61,7 +61,9 @@ export interface Rules {
   readonly job?: typeof noOp;
   /** What is set for the queue before the node starts. */
   readonly limits?: QueueChange;
-  /** For the client that fills the queue, and for the node. Called in the process that is measured. */
+  /**
+   * For the client that fills the queue, and for the node. Called in the process that is measured.
+   */
   readonly instrumentation?: () => Instrumentation;
   /** For the node, which closes it. */
   readonly executionLog?: () => ExecutionLog;
@@ -98,7 +100,10 @@ async function runAll(arena: Arena, rules: Rules): Promise<Figure> {
   return rateOf(run);
 }
 
-/** The same with a fifth of the jobs first, not counted: a node runs for days, and its first second is the engine's compiler's. */
+/**
+ * The same with a fifth of the jobs first, not counted: a node runs for days, and its first second
+ * is the engine's compiler's.
+ */
 function warmed(run: Contender["run"]): Contender["run"] {
   return async (arena) => {
     const namespace = `${arena.namespace}-warm`;

@@ -6,7 +6,10 @@ import { executionRecords, ndjsonRecords } from "millrace/telemetry";
 import { millraceNode } from "./process.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** One record per attempt to files, as `--records-dir` sets it up. Fails where a record was dropped: what is not written costs nothing. */
+/**
+ * One record per attempt to files, as `--records-dir` sets it up. Fails where a record was dropped:
+ * what is not written costs nothing.
+ */
 function toFiles(): ExecutionLog {
   const dir = mkdtempSync(join(tmpdir(), "millrace-bench-records-"));
   const records = executionRecords({ handlers: [ndjsonRecords({ dir })] });

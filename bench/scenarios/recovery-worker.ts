@@ -1,5 +1,6 @@
-// One worker of the scenario `recovery`, in a process that can be killed: says over IPC when its handler has started, by the machine's monotonic clock,
-// which is the same in every process. The handler never ends.
+// One worker of the scenario `recovery`, in a process that can be killed: says over IPC when its
+// handler has started, by the machine's monotonic clock, which is the same in every process. The
+// handler never ends.
 import { bareSystem } from "../bare/bare-system.ts";
 import { millrace } from "../systems/millrace.ts";
 import { PEERS } from "../systems/peers.ts";

@@ -1,7 +1,10 @@
 import { latencyOf } from "./figures.ts";
 import type { Figure } from "./scenario.ts";
 
-/** One at a time: each sample starts when the one before has ended. A fifth more comes first and isn't counted. */
+/**
+ * One at a time: each sample starts when the one before has ended. A fifth more comes first and
+ * isn't counted.
+ */
 export async function sample(
   amount: number,
   once: (index: number) => Promise<number>,

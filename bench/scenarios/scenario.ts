@@ -2,7 +2,9 @@ import type { DurabilityClass } from "../servers/durability.ts";
 import type { Guard } from "../guard/guard.ts";
 import type { ServerKind } from "../servers/bench-servers.ts";
 
-/** What one measurement of one contender gave: bigger is better for rates, smaller for latencies. */
+/**
+ * What one measurement of one contender gave: bigger is better for rates, smaller for latencies.
+ */
 export type Figure =
   | { readonly kind: "rate"; readonly perSecond: number; readonly cpuUsEach: number }
   | {
@@ -12,7 +14,9 @@ export type Figure =
       readonly maxMs: number;
       /** Under this load. */
       readonly perSecond?: number;
-      /** It had not come when the wait was given up: the times are a lower bound, and this is why. */
+      /**
+       * It had not come when the wait was given up: the times are a lower bound, and this is why.
+       */
       readonly beyond?: string;
     };
 
@@ -23,7 +27,9 @@ export interface Contender {
   readonly server?: ServerKind;
   /** Where it differs from the run's. */
   readonly durability?: DurabilityClass;
-  /** The share of the scenario's amount that it gets: less where it would take minutes. Default 1. */
+  /**
+   * The share of the scenario's amount that it gets: less where it would take minutes. Default 1.
+   */
   readonly share?: number;
   readonly run: (arena: Arena) => Promise<Figure>;
 }
@@ -47,7 +53,10 @@ export interface Scenario {
     /** Where it counts something else than jobs or samples. */
     readonly unit?: string;
   };
-  /** What the others are held against: the bare client, or Millrace without the thing that is measured. */
+  /**
+   * What the others are held against: the bare client, or Millrace without the thing that is
+   * measured.
+   */
   readonly limit: Contender;
   /** Millrace. */
   readonly subject: Contender;
@@ -61,7 +70,10 @@ export interface Scenario {
   readonly guard?: Guard;
   /** The share of the limit that Millrace must reach. */
   readonly goal: number;
-  /** How many times the best peer Millrace must be. Not asked of `disk`: the server syncs each message by itself, a database a whole batch. */
+  /**
+   * How many times the best peer Millrace must be. Not asked of `disk`: the server syncs each
+   * message by itself, a database a whole batch.
+   */
   readonly peerGoal?: number;
   /** What Millrace's latencies may be at most, whatever the limit's are. */
   readonly ceiling?: (amount: number) => Ceiling;

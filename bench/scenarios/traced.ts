@@ -12,13 +12,19 @@ import { telemetry } from "millrace/telemetry";
 import { millraceNode } from "./process.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Takes every batch at once: what a collector and the way to it cost is theirs, and they would take it from the same two processors. */
+/**
+ * Takes every batch at once: what a collector and the way to it cost is theirs, and they would take
+ * it from the same two processors.
+ */
 const taken: SpanExporter = {
   export: (_spans, done) => done({ code: ExportResultCode.SUCCESS }),
   shutdown: () => Promise.resolve(),
 };
 
-/** OpenTelemetry as an application sets it up: every span sampled, exported in batches, the context kept over every await. */
+/**
+ * OpenTelemetry as an application sets it up: every span sampled, exported in batches, the context
+ * kept over every await.
+ */
 function everySpan(): Instrumentation {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());

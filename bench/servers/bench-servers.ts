@@ -24,7 +24,10 @@ export function missing(kind: ServerKind): string | undefined {
   return kind === "nats" ? undefined : redisMissing();
 }
 
-/** Starts the servers that are asked for and can be had: each in a temporary directory, on the loopback address, on a random port. */
+/**
+ * Starts the servers that are asked for and can be had: each in a temporary directory, on the
+ * loopback address, on a random port.
+ */
 export async function startServers(
   kinds: ReadonlySet<ServerKind>,
   durability: Durability,

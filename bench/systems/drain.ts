@@ -7,7 +7,10 @@ import type { JobQueue, JobSystem, JobWorker } from "./job-system.ts";
 
 const LAST_SETTLED_MS = 60_000;
 
-/** One worker, from its start until it has handled every distinct job and the server says that none is left. */
+/**
+ * One worker, from its start until it has handled every distinct job and the server says that none
+ * is left.
+ */
 export async function drain(system: JobSystem, { url, namespace, amount }: Arena): Promise<Figure> {
   await using queue = await system.open(url, namespace);
   await queue.addMany(Array.from({ length: amount }, (_, n) => payloadOf(n)));

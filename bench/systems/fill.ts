@@ -4,7 +4,10 @@ import { payloadOf } from "../scenarios/no-op-job.ts";
 import type { Arena, Figure } from "../scenarios/scenario.ts";
 import type { JobQueue, JobSystem, Payload } from "./job-system.ts";
 
-/** By the call for many. A tenth of the work comes first and isn't counted; at the end the server says how many it holds. */
+/**
+ * By the call for many. A tenth of the work comes first and isn't counted; at the end the server
+ * says how many it holds.
+ */
 export function fillAtOnce(system: JobSystem, arena: Arena): Promise<Figure> {
   return fill(system, arena, (queue, inputs) => queue.addMany(inputs));
 }

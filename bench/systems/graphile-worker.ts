@@ -9,7 +9,10 @@ const BULK = 10_000;
 const CONCURRENCY = 24;
 const silent = new Logger(() => () => {});
 
-/** With the batching of its own performance test, or with its default: each job is fetched and completed by itself. */
+/**
+ * With the batching of its own performance test, or with its default: each job is fetched and
+ * completed by itself.
+ */
 const BATCHING = {
   batched: { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
   single: {},

@@ -4,7 +4,10 @@ import type { payloadOf } from "../scenarios/no-op-job.ts";
 
 export type Payload = ReturnType<typeof payloadOf>;
 
-/** A runtime for jobs with what a scenario asks of it, so that one scenario measures every runtime in the same words. */
+/**
+ * A runtime for jobs with what a scenario asks of it, so that one scenario measures every runtime
+ * in the same words.
+ */
 export interface JobSystem {
   readonly name: string;
   readonly server: ServerKind;

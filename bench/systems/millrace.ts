@@ -6,7 +6,9 @@ import type { JobQueue, JobSystem, Payload } from "./job-system.ts";
 
 const SLOTS = 256;
 
-/** Millrace behind the same words as its peers, for the scenarios that measure every system alike. */
+/**
+ * Millrace behind the same words as its peers, for the scenarios that measure every system alike.
+ */
 export const millrace: JobSystem = { name: "Millrace", server: "nats", open };
 
 async function open(url: string, namespace: string): Promise<JobQueue> {

@@ -5,7 +5,10 @@ import type { Arena, Figure } from "../scenarios/scenario.ts";
 import { inFlight } from "./fill.ts";
 import type { JobQueue, JobSystem } from "./job-system.ts";
 
-/** How many jobs the capacity is taken from: a fifth of what will be measured, in time, after two probes that aren't counted. */
+/**
+ * How many jobs the capacity is taken from: a fifth of what will be measured, in time, after two
+ * probes that aren't counted.
+ */
 const LEAST_PROBE = 100;
 const PROBE_SHARE = 0.2;
 
@@ -20,8 +23,9 @@ export function atRate(perSecond: number): (system: JobSystem, arena: Arena) => 
 }
 
 /**
- * Jobs come by a schedule that waits for nobody; one process adds them and runs them. A latency counts from the time at which the job should have been
- * added: what is late because the system was busy is late.
+ * Jobs come by a schedule that waits for nobody; one process adds them and runs them. A latency
+ * counts from the time at which the job should have been added: what is late because the system was
+ * busy is late.
  */
 async function openLoop(
   system: JobSystem,
@@ -55,7 +59,10 @@ async function openLoop(
   return { ...latencyOf(latencies), perSecond };
 }
 
-/** Jobs a second from their call to their handler, 64 on their way; the first probe also warms the engine's compiler. */
+/**
+ * Jobs a second from their call to their handler, 64 on their way; the first probe also warms the
+ * engine's compiler.
+ */
 async function capacityOf(
   queue: JobQueue,
   probeSeconds: number,

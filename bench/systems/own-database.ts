@@ -23,7 +23,8 @@ export async function createDatabase(serverUrl: string, namespace: string): Prom
     query: (sql) => client.query(sql),
     async [Symbol.asyncDispose]() {
       await client.end();
-      // A pool's connections are gone a moment after it has ended; one that is cut off would be an error of its own.
+      // A pool's connections are gone a moment after it has ended; one that is cut off would be an
+      // error of its own.
       await eventually(
         async () => {
           const { rows } = await admin.query(

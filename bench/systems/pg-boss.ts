@@ -33,7 +33,8 @@ export async function openPgBoss(url: string, namespace: string): Promise<JobQue
         batchSize: 500,
         localConcurrency: 2,
         burstWhenBatchFull: true,
-        // The least it takes. A delayed job is found by the poll: with notifications on, the default is half a minute.
+        // The least it takes. A delayed job is found by the poll: with notifications on, the
+        // default is half a minute.
         pollingIntervalSeconds: 0.5,
         notifyPollingIntervalSeconds: 0.5,
       };

@@ -4,7 +4,10 @@ import type { Arena, Figure } from "../scenarios/scenario.ts";
 import { untilNoneLeft } from "./drain.ts";
 import type { JobSystem } from "./job-system.ts";
 
-/** One job at a time on an idle queue: from before the call that adds it to the first line of its handler. */
+/**
+ * One job at a time on an idle queue: from before the call that adds it to the first line of its
+ * handler.
+ */
 export async function pickUp(
   system: JobSystem,
   { url, namespace, amount }: Arena,

@@ -8,8 +8,9 @@ import type { JobSystem } from "./job-system.ts";
 const PROGRAM = fileURLToPath(new URL("../scenarios/recovery-worker.ts", import.meta.url));
 
 /**
- * From the SIGKILL of the process whose handler runs to the start of the handler in another one that was idle. The wait is given up after `amount`
- * seconds; `otherwise` says what the system has set for it.
+ * From the SIGKILL of the process whose handler runs to the start of the handler in another one
+ * that was idle. The wait is given up after `amount` seconds; `otherwise` says what the system has
+ * set for it.
  */
 export async function recover(
   system: JobSystem,

@@ -1,5 +1,6 @@
-// Fills a folder with what the image runs: the packages as they would be published, and what they depend on in production.
-// Runs in the build stage only, at the root of the repository: node deploy/image/assemble.mjs FOLDER
+// Fills a folder with what the image runs: the packages as they would be published, and what they
+// depend on in production. Runs in the build stage only, at the root of the repository: node
+// deploy/image/assemble.mjs FOLDER
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -23,7 +24,10 @@ const ours = readdirSync("packages").map((folder) => {
   return { name, version, file };
 });
 
-/** Optional for who installs the packages; an image is to export as it is, and to keep records where they are wanted. */
+/**
+ * Optional for who installs the packages; an image is to export as it is, and to keep records where
+ * they are wanted.
+ */
 const { devDependencies } = JSON.parse(readFileSync("packages/telemetry/package.json", "utf8"));
 const extra = Object.fromEntries(
   ["@opentelemetry/sdk-node", "pg"].map((name) => [name, devDependencies[name]]),

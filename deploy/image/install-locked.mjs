@@ -1,4 +1,5 @@
-// Installs packed packages and what they depend on in production, from the lockfile of the repository and nothing else.
+// Installs packed packages and what they depend on in production, from the lockfile of the
+// repository and nothing else.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +16,8 @@ import { join } from "node:path";
  * @param {string} options.lockfile the repository's `pnpm-lock.yaml`
  * @param {string} options.packageManager as in the repository's `package.json`: `pnpm@<version>`
  * @param {readonly { name: string, version: string, file: string }[]} options.ours packed packages
- * @param {Readonly<Record<string, string>>} options.extra packages that ours take where they are there
+ * @param {Readonly<Record<string, string>>} options.extra packages that ours take where they are
+ *   there
  * @returns {number} how many packages of the lockfile were installed
  */
 export function installLocked({ app, lockfile, packageManager, ours, extra }) {
@@ -41,7 +43,8 @@ export function installLocked({ app, lockfile, packageManager, ours, extra }) {
   const bom = JSON.parse(pnpm("sbom", ...sbom, "--sbom-type", "application", "--prod"));
   writeFileSync(join(app, "sbom.cdx.json"), `${JSON.stringify(finished(bom), undefined, 2)}\n`);
 
-  // What the files of the build stage are called, and how it was installed, is nobody's business later.
+  // What the files of the build stage are called, and how it was installed, is nobody's business
+  // later.
   writeManifest(app, {
     ...Object.fromEntries(ours.map(({ name, version }) => [name, version])),
     ...extra,

@@ -12,8 +12,9 @@ import { renderSummary, summarize } from "./summary.ts";
 import { computeIndependently } from "./verify.ts";
 
 /**
- * The main job: digests every file of an installed package, one job a file, on two node processes. One of
- * them is killed on the way, one file does not exist, and every digest is checked afterwards.
+ * The main job: digests every file of an installed package, one job a file, on two node processes.
+ * One of them is killed on the way, one file does not exist, and every digest is checked
+ * afterwards.
  *
  * `--keep` leaves a node up at the end and says how to publish to it.
  */
@@ -90,8 +91,9 @@ async function enqueueAll(
 }
 
 /**
- * SIGKILL for one node when a quarter of the jobs are through. Asks the server and not the results, which come
- * later, and holds the node still until more jobs run than the other one has slots for: then it has some in hand.
+ * SIGKILL for one node when a quarter of the jobs are through. Asks the server and not the results,
+ * which come later, and holds the node still until more jobs run than the other one has slots for:
+ * then it has some in hand.
  */
 async function killMidway(millrace: Millrace, total: number, doomed: NodeProcess): Promise<void> {
   const look = async () => {
@@ -132,8 +134,8 @@ async function untilAllEnded(all: readonly JobHandle<Digest>[]): Promise<void> {
 }
 
 /**
- * The results are there before this: a job that node-1 had recorded and not yet acknowledged comes again when its
- * lease ends. Then node-2 finds the record and does not run it a second time.
+ * The results are there before this: a job that node-1 had recorded and not yet acknowledged comes
+ * again when its lease ends. Then node-2 finds the record and does not run it a second time.
  */
 async function untilQueueIsEmpty(millrace: Millrace): Promise<void> {
   for (;;) {
@@ -143,7 +145,10 @@ async function untilQueueIsEmpty(millrace: Millrace): Promise<void> {
   }
 }
 
-/** The paths whose job did not end as it should: the missing file's in a dead letter, every other with the right digest. */
+/**
+ * The paths whose job did not end as it should: the missing file's in a dead letter, every other
+ * with the right digest.
+ */
 async function verify(
   all: readonly JobStatus[],
   paths: readonly string[],
@@ -160,7 +165,10 @@ async function verify(
   return checked.filter((path) => path !== undefined);
 }
 
-/** How many messages the node was given that an earlier holder left without an outcome: its own metric. */
+/**
+ * How many messages the node was given that an earlier holder left without an outcome: its own
+ * metric.
+ */
 async function redeliveries(node: NodeProcess): Promise<number> {
   const page = await (await fetch(`${node.healthUrl}/metrics`)).text();
   const values = [...page.matchAll(/^millrace_redeliveries_total\{[^}]*\} (\d+)/gm)];

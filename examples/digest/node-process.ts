@@ -56,7 +56,10 @@ export async function startNodeProcess(options: {
   };
 }
 
-/** With `--json` a node says one line when it is ready: who it is and where its health server listens. */
+/**
+ * With `--json` a node says one line when it is ready: who it is and where its health server
+ * listens.
+ */
 async function firstLine(
   child: ChildProcessByStdio<null, Readable, Readable>,
   name: string,

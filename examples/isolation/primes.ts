@@ -1,7 +1,10 @@
 import { isMainThread } from "node:worker_threads";
 import { defineJob } from "millrace";
 
-/** Work that never yields: in a thread, the node's other jobs go on meanwhile, and the timeout can end it. */
+/**
+ * Work that never yields: in a thread, the node's other jobs go on meanwhile, and the timeout can
+ * end it.
+ */
 export const primes = defineJob<{ below: number }>({
   name: "primes.count",
   isolation: "thread",

@@ -1,6 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 
-/** A table that a lock protects, and that checks the lock's token itself. Any database can do this. */
+/**
+ * A table that a lock protects, and that checks the lock's token itself. Any database can do this.
+ */
 export class Totals {
   readonly #db: DatabaseSync;
 

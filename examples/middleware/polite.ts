@@ -1,6 +1,9 @@
 import { defineJob, type Middleware, type RetryOptions } from "millrace";
 
-/** A retry policy of one's own: a function that is told what failed and says how long to wait, or "never". */
+/**
+ * A retry policy of one's own: a function that is told what failed and says how long to wait, or
+ * "never".
+ */
 const polite: RetryOptions = {
   attempts: 4,
   backoff: ({ attempts, error }) => {

@@ -3,8 +3,9 @@ import { launchServer, obtainServer } from "@millrace/broker-nats/server";
 import { startProcess } from "./process.ts";
 
 /**
- * A shop: an application that takes orders, and two nodes, one for the payments and one for the warehouse. Takes a few
- * orders and stays up until Ctrl-C. With `OTEL_EXPORTER_OTLP_ENDPOINT` set, all three tell what they do.
+ * A shop: an application that takes orders, and two nodes, one for the payments and one for the
+ * warehouse. Takes a few orders and stays up until Ctrl-C. With `OTEL_EXPORTER_OTLP_ENDPOINT` set,
+ * all three tell what they do.
  */
 const given = process.env["MILLRACE_SERVERS"] ?? process.env["MILLRACE_SERVER"];
 await using own = given === undefined ? await ownServer() : undefined;

@@ -88,7 +88,8 @@ describe.skipIf(jaeger.state === "missing")(`an order's way, in Jaeger (${title}
           expectPaidAndShipped(trace, order);
           expect(await query.trace(trace[0]?.traceId ?? "")).toHaveLength(trace.length);
         }
-        // Not by `error=true`: the in-memory store of Jaeger v2.13 takes the word for a text and finds nothing.
+        // Not by `error=true`: the in-memory store of Jaeger v2.13 takes the word for a text and
+        // finds nothing.
         const dead = { "job.id": `charge-${ring}`, "job.outcome": "failed" };
         const names = ["POST /orders", "process order.charge"];
         expectDead(await found("payments", dead, names), ring);

@@ -16,7 +16,10 @@ export interface Started {
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const MILLRACE = fileURLToPath(import.meta.resolve("millrace/bin"));
 
-/** Starts an application or a node as in production, under a service name of its own, and prints what it prints. */
+/**
+ * Starts an application or a node as in production, under a service name of its own, and prints
+ * what it prints.
+ */
 export async function startProcess(options: {
   name: string;
   command: "app" | "node";

@@ -3,7 +3,9 @@ import { context, propagation, SpanKind, SpanStatusCode, trace } from "@opentele
 
 const tracer = trace.getTracer("shop");
 
-/** The span of an HTTP request. In an application, `@opentelemetry/instrumentation-http` makes it. */
+/**
+ * The span of an HTTP request. In an application, `@opentelemetry/instrumentation-http` makes it.
+ */
 export function inRequestSpan(
   request: IncomingMessage,
   answer: () => Promise<number>,

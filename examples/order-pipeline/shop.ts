@@ -7,7 +7,10 @@ import { telemetry } from "millrace/telemetry";
 import { charge, type Order } from "./jobs.ts";
 import { inRequestSpan } from "./request-span.ts";
 
-/** The application: takes orders over HTTP and enqueues the first job of each. Started with `--import ./start-telemetry.ts`. */
+/**
+ * The application: takes orders over HTTP and enqueues the first job of each. Started with
+ * `--import ./start-telemetry.ts`.
+ */
 await using millrace = await connect({ instrumentation: telemetry() });
 
 const server = createServer((request, response) => {

@@ -12,7 +12,9 @@ export interface DailyReport {
   readonly total: number;
 }
 
-/** At most one runs in the whole fleet, whoever enqueued it: a night's report, one by hand, a retry. */
+/**
+ * At most one runs in the whole fleet, whoever enqueued it: a night's report, one by hand, a retry.
+ */
 export const dailyReport = defineJob<{ kind: "daily" }>({
   name: "report.daily",
   queue: "reports",

@@ -5,7 +5,10 @@ export interface SearchIndex {
   put(document: string, text: string): Promise<void>;
 }
 
-/** An author saves every few seconds; the index is brought up to date once she has paused, with what she wrote last. */
+/**
+ * An author saves every few seconds; the index is brought up to date once she has paused, with what
+ * she wrote last.
+ */
 export const reindex = defineJob<{ document: string; text: string }>({
   name: "search.reindex",
   queue: "search",

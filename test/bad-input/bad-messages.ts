@@ -8,7 +8,9 @@ export interface BadMessage {
   readonly headers?: Readonly<Record<string, string>>;
   readonly reason: DeadReason;
   readonly error: RegExp;
-  /** Where the message has an id that can be used; else it is filed under its place in the stream. */
+  /**
+   * Where the message has an id that can be used; else it is filed under its place in the stream.
+   */
   readonly id?: string;
 }
 

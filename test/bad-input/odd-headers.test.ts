@@ -7,7 +7,10 @@ import { publishRaw, UNDISTURBED } from "../harness/bare-client.ts";
 
 const QUEUE = "heads";
 
-/** Header blocks that a hand-written client may send. A job with one must retry and die like any other. */
+/**
+ * Header blocks that a hand-written client may send. A job with one must retry and die like any
+ * other.
+ */
 const BLOCKS: readonly { readonly title: string; readonly block: string }[] = [
   { title: "a line feed within a value", block: "X-Odd: one\ntwo" },
   { title: "a carriage return within a value", block: "X-Odd: one\rtwo" },

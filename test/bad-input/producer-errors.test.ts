@@ -54,7 +54,8 @@ describeEachServer(
         ]);
         expect(result).toMatchObject({ ok: false, error: { code: "payload-too-large" } });
       }
-      // As large as a bare client can send: too large to be retried, not to be buried with all its bytes.
+      // As large as a bare client can send: too large to be retried, not to be buried with all its
+      // bytes.
       const filled = { name: "nobody", payload: "", id: "filled" };
       filled.payload = "x".repeat(limit - JSON.stringify(filled).length - 100);
       const body = JSON.stringify(filled);

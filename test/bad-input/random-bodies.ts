@@ -12,7 +12,10 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Noise of three kinds: any bytes, bytes after a map's header, and a good job's bytes with its name made unusable and some more hit. */
+/**
+ * Noise of three kinds: any bytes, bytes after a map's header, and a good job's bytes with its name
+ * made unusable and some more hit.
+ */
 export function randomBody(random: () => number): Uint8Array {
   const kind = Math.floor(random() * 3);
   const noise = Uint8Array.from({ length: Math.floor(random() * 300) }, () =>

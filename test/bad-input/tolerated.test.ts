@@ -11,7 +11,10 @@ const QUEUE = "odd";
 /** Forgets ids at once. */
 const BRIEF = "brief";
 
-/** Messages that look wrong and are not: what each adds to a good job, and what the handler then sees. */
+/**
+ * Messages that look wrong and are not: what each adds to a good job, and what the handler then
+ * sees.
+ */
 const TOLERATED: readonly {
   readonly title: string;
   readonly adds: object;

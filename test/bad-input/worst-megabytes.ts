@@ -6,7 +6,10 @@ export interface WorstMegabyte {
   readonly body: Uint8Array;
   /** Of the message, as it goes over the wire. */
   readonly headerBlock?: string;
-  /** What becomes of it. Those that run do so twice: the first attempt fails, so that they are written again. */
+  /**
+   * What becomes of it. Those that run do so twice: the first attempt fails, so that they are
+   * written again.
+   */
   readonly ends: "runs" | "dead";
 }
 

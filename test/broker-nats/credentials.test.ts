@@ -16,7 +16,10 @@ const UNLIMITED = Object.fromEntries(
   ].map((limit) => [limit, -1]),
 );
 
-/** An operator with one account, as a server's configuration, and a credentials file of a user of that account. */
+/**
+ * An operator with one account, as a server's configuration, and a credentials file of a user of
+ * that account.
+ */
 async function decentralized(): Promise<{ config: string; file: string }> {
   const [operator, account, system, user] = [
     nkeys.createOperator(),

@@ -54,7 +54,8 @@ describeEachServer("delayed jobs", (server) => {
   test("come in their order, none early and none much late, whether the wait is short or long enough for the server to take it", async () => {
     const broker = await connected({ servers: server.url, namespace: server.namespace() });
     await broker.queues.ensure("q");
-    // It measures lateness, and an election stops everything for seconds; a pull that dies in one is made again later still.
+    // It measures lateness, and an election stops everything for seconds; a pull that dies in one
+    // is made again later still.
     await server.calm();
     const worker = await CollectingWorker.start(broker, "q");
     const mover = await broker.moveDueJobs();
@@ -70,7 +71,8 @@ describeEachServer("delayed jobs", (server) => {
     );
     expect(moved.map(({ envelope }) => envelope.id)).toEqual(jobs.map(({ id }) => id));
     expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0);
-    // A busy machine is allowed for; what this rules out is the server's own lateness of a quarter of a second.
+    // A busy machine is allowed for; what this rules out is the server's own lateness of a quarter
+    // of a second.
     expect(lateMs.toSorted((a, b) => a - b)[10]).toBeLessThan(100);
   });
 

@@ -128,7 +128,8 @@ describeEachServer("documents on a server", (server) => {
     const broker = await connectedTo(namespace, proxy.url);
     const documents = await broker.documents("watched");
     const watcher = await documents.watch(() => {});
-    // A consumer whose deletion meets no leader stays for half a minute, and longer where its member dies.
+    // A consumer whose deletion meets no leader stays for half a minute, and longer where its
+    // member dies.
     await server.calm();
     const { jsm } = await administrator(server);
     const consumers = async () =>

@@ -105,7 +105,8 @@ describeEachServer("lanes", (server) => {
     await broker.queues.ensure("q");
     const { js } = await raw(server);
     const worker = new HoldingWorker(broker);
-    // Nobody sends the woken ones again, and a lane whose pull dies with its leader has no share for seconds.
+    // Nobody sends the woken ones again, and a lane whose pull dies with its leader has no share
+    // for seconds.
     await server.calm();
     await worker.start("q", 1);
     await broker.enqueue(Array.from({ length: 30 }, () => jobFor("q")));

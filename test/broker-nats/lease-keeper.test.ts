@@ -154,7 +154,8 @@ describeOnOwnServers("LeaseKeeper", (start) => {
     child.send({ ask: true });
     child.signal("SIGCONT");
     expect(await says()).toMatchObject({ held: false });
-    // Asked, it knows at once; told, it is by a message of the worker, which may still be on its way.
+    // Asked, it knows at once; told, it is by a message of the worker, which may still be on its
+    // way.
     await eventually(
       async () => {
         const { held, lost } = await ask();

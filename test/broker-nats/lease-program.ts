@@ -1,4 +1,5 @@
-// Holds the lease of one message and says what it knows of it: one message when it holds it, one for each it is sent.
+// Holds the lease of one message and says what it knows of it: one message when it holds it, one
+// for each it is sent.
 import { connect } from "@nats-io/transport-node";
 import { LeaseKeeper } from "../../packages/broker-nats/src/lease/lease-keeper.ts";
 import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subscription.ts";

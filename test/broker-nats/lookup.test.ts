@@ -11,7 +11,8 @@ describeEachServer("looking into a queue", (server) => {
   test("of several batches finds each job, and lists them in their order, also where some are gone", async () => {
     const broker = await connected({ servers: server.url, namespace: server.namespace() });
     await broker.queues.ensure("q");
-    // What is sent again is stored in another order, and an ack that dies with a leader takes no job away.
+    // What is sent again is stored in another order, and an ack that dies with a leader takes no
+    // job away.
     await server.calm();
     const jobs = Array.from({ length: 2_500 }, () => jobFor("q"));
     await broker.enqueue(jobs);

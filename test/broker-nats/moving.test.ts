@@ -16,8 +16,8 @@ import { type Collected, CollectingWorker, jobFor } from "./collecting-worker.ts
 import { connected } from "./connected.ts";
 
 /**
- * Ids are forgotten at once: whatever comes twice is seen twice, and not swallowed as a duplicate. Not in a cluster, where a mover whose answer
- * a dying leader keeps sends again, as publishers do.
+ * Ids are forgotten at once: whatever comes twice is seen twice, and not swallowed as a duplicate.
+ * Not in a cluster, where a mover whose answer a dying leader keeps sends again, as publishers do.
  */
 const FORGETFUL = clusterMode() === undefined ? { dedupeWindowMs: 100 } : {};
 const FAR_MS = 10 * 60_000;

@@ -38,7 +38,8 @@ describeEachServer("a server that is killed and restarted", (server) => {
       { ok: true, id: meanwhile.id },
     ]);
     expect(await broker.enqueue([meanwhile])).toMatchObject([{ ok: true, duplicate: true }]);
-    // A server killed right after a delivery may not have noted it, and then gives the held job out once more: at least once.
+    // A server killed right after a delivery may not have noted it, and then gives the held job out
+    // once more: at least once.
     await eventually(
       async () => {
         for (const { delivery } of worker.got)

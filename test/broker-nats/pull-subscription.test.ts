@@ -20,7 +20,10 @@ const options = {
   reconnectJitter: 0,
 };
 
-/** An owner of `slots` slots that keeps each delivery until it is told to ack it, or acks on the next turn. */
+/**
+ * An owner of `slots` slots that keeps each delivery until it is told to ack it, or acks on the
+ * next turn.
+ */
 function owner(
   nc: NatsConnection,
   slots: number,

@@ -6,10 +6,15 @@ import {
 import { describe } from "vitest";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
 
-/** Starts a server of the generation under test for one test alone: these tests kill, freeze and configure theirs. */
+/**
+ * Starts a server of the generation under test for one test alone: these tests kill, freeze and
+ * configure theirs.
+ */
 export type StartServer = (options?: Omit<LaunchOptions, "path">) => Promise<LaunchedServer>;
 
-/** Runs the body once per server generation; a missing one is skipped with its reason in the title. */
+/**
+ * Runs the body once per server generation; a missing one is skipped with its reason in the title.
+ */
 export function describeOnOwnServers(
   title: string,
   body: (start: StartServer, generation: "newest" | "2.10") => void,

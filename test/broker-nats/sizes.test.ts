@@ -49,8 +49,8 @@ describeEachServer("the largest message", (server) => {
   test("comes in such numbers that the server doesn't cut a busy node off", async () => {
     const broker = await connected({ servers: server.url, namespace: server.namespace() });
     await broker.queues.ensure("q");
-    // So much, sent again and again to a cluster without a leader, would not be confirmed in time; and what a dying one has on its way comes again
-    // when its lease is over.
+    // So much, sent again and again to a cluster without a leader, would not be confirmed in time;
+    // and what a dying one has on its way comes again when its lease is over.
     await server.calm();
     // More than the 64 MB that a server keeps for a connection that doesn't read.
     const jobs = Array.from({ length: 200 }, (_, n) =>

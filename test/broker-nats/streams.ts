@@ -24,7 +24,10 @@ export async function workQueue(
   });
 }
 
-/** Resolves when the condition holds, checked on every turn of `signal`; rejects naming what was missing. */
+/**
+ * Resolves when the condition holds, checked on every turn of `signal`; rejects naming what was
+ * missing.
+ */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,

@@ -18,7 +18,8 @@ const PROGRAM = fileURLToPath(new URL("./programs/node-program.ts", import.meta.
 const PATIENCE_MS = 15_000;
 /** A process has to be started and its files compiled, on a machine that may be busy. */
 const START_MS = 45_000;
-// Two nodes start one after the other, and in a cluster what the first one held comes back half a minute after its end.
+// Two nodes start one after the other, and in a cluster what the first one held comes back half a
+// minute after its end.
 vi.setConfig({ testTimeout: withElections(90_000) });
 
 interface Said {
@@ -161,7 +162,8 @@ describeEachServer("cancel over processes", (server) => {
     await client.enqueue(task, { do: "quick" }, { id: "busy" });
     await within(began.promise, PATIENCE_MS, "the slot is taken");
     const handle = await client.enqueue(task, { do: "quick" }, { id: "waits" });
-    // As when the member of a cluster dies that had the watch's consumer; the node notices by missed heartbeats, seconds later.
+    // As when the member of a cluster dies that had the watch's consumer; the node notices by
+    // missed heartbeats, seconds later.
     const { jsm } = await administrator(server);
     const stream = `KV_${namespace}-cancellations`;
     for (const { name } of await jsm.consumers.list(stream).next())
@@ -233,7 +235,8 @@ describeEachServer("cancel over processes", (server) => {
     proxy.cut();
     expect(await handle.cancel("meanwhile")).toMatchObject({ state: "cancelling" });
     proxy.heal();
-    // Either it comes back before its lease is over and is told, or it lost the job, which is then settled when it comes again.
+    // Either it comes back before its lease is over and is told, or it lost the job, which is then
+    // settled when it comes again.
     expect(await handle.cancel("meanwhile", { wait: withElections(10_000) })).toMatchObject({
       state: "cancelled",
     });
@@ -244,7 +247,8 @@ describeEachServer("cancel over processes", (server) => {
     const child = await node("target");
     await client.enqueue(task, { do: "ignore" }, { id: "target" });
     await heard(child, "started", "target");
-    // Nodes hear of a cancellation as it is asked for: in an election the job has ended before that is stored, and the boss is told so.
+    // Nodes hear of a cancellation as it is asked for: in an election the job has ended before that
+    // is stored, and the boss is told so.
     await server.calm();
     const own = await connectClient();
     const boss = defineJob({ name: "boss", queue: "bosses" });

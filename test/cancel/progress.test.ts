@@ -23,8 +23,9 @@ describeEachServer("progress and results over processes", (server) => {
     cleanUpLater(() => client.close());
     await client.queues.ensure(QUEUE);
     const startNode = async () => {
-      // What a test tells a handler, it tells the attempt that is under way: another one after a lost lease would wait for it in vain. In a cluster
-      // the lease outlasts the start of all three.
+      // What a test tells a handler, it tells the attempt that is under way: another one after a
+      // lost lease would wait for it in vain. In a cluster the lease outlasts the start of all
+      // three.
       const leaseMs = patient(1_000);
       const args = [JSON.stringify({ servers: server.url, namespace, name: "child", leaseMs })];
       const child = startChild(PROGRAM, { args });

@@ -28,7 +28,8 @@ describeEachServer("millrace bench", (server) => {
   }
 
   test("measures, and leaves nothing behind", async () => {
-    // A round trip that is cut short fails the measurement, and a job that reaches nobody is waited for a lease long.
+    // A round trip that is cut short fails the measurement, and a job that reaches nobody is waited
+    // for a lease long.
     await server.calm();
     const args = ["bench", "--server", server.url, "--jobs", "300", "--json"];
     const { code, json } = await millraceHere(args);

@@ -8,7 +8,8 @@ import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 const PATIENCE_MS = 45_000;
-// Some twenty commands, each a process or a connection of its own, which an election may keep waiting.
+// Some twenty commands, each a process or a connection of its own, which an election may keep
+// waiting.
 vi.setConfig({ testTimeout: patient(180_000) });
 
 describeEachServer("jobs cancel, reschedule, progress and list --state", (server) => {
@@ -50,7 +51,8 @@ describeEachServer("jobs cancel, reschedule, progress and list --state", (server
     await untilListed("running", ["runs"]);
     await slow("waits");
     await untilListed("queued", ["waits"]);
-    // A node whose connection is away does not say what it runs, and an acknowledgement that dies with a leader leaves its job in the queue.
+    // A node whose connection is away does not say what it runs, and an acknowledgement that dies
+    // with a leader leaves its job in the queue.
     await server.calm();
     expect(await json("jobs", "list", "--state", "running", "--queue", "work")).toMatchObject([
       { name: "slow", queue: "work", state: "running", attempts: 0, node: expect.any(String) },

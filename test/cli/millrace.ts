@@ -46,8 +46,8 @@ export function millrace(
 }
 
 /**
- * The command in this process: what most tests ask many times, without a process for each. Colours and real streams
- * are left to those that start one.
+ * The command in this process: what most tests ask many times, without a process for each. Colours
+ * and real streams are left to those that start one.
  */
 export async function millraceHere(
   args: readonly string[],

@@ -53,7 +53,8 @@ describeServer("millrace run and signals", "newest", (server) => {
 
   test("while it waits for its server, a signal ends it", async () => {
     const dials = { count: 0, twice: Promise.withResolvers<void>() };
-    // Nothing that speaks NATS: each dial fails, and the second one shows that the node keeps trying.
+    // Nothing that speaks NATS: each dial fails, and the second one shows that the node keeps
+    // trying.
     const listener = createServer((socket) => {
       socket.destroy();
       if ((dials.count += 1) === 2) dials.twice.resolve();

@@ -6,11 +6,14 @@ import { startTestCluster, type TestCluster } from "../harness/cluster/test-clus
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
 
 /**
- * What settlement rests on. The whole suite runs on a cluster with `npm test -- --cluster`, which would take too long for every run; there
- * this part is not run twice.
+ * What settlement rests on. The whole suite runs on a cluster with `npm test -- --cluster`, which
+ * would take too long for every run; there this part is not run twice.
  */
 const CORE = /^(?:enqueue|settle|requeue|documents):/;
-/** A put that passes a member as it dies is heard by nobody, and one that is sent again is heard again. */
+/**
+ * A put that passes a member as it dies is heard by nobody, and one that is sent again is heard
+ * again.
+ */
 const CALM = /^documents: what another connection puts/;
 /** Longer than an election: what is settled during one is settled by its holder. */
 const LEASE_MS = 15_000;

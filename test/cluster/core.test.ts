@@ -75,7 +75,8 @@ for (const target of serversUnderTest()) {
       const victim = cluster.members.find(({ name }) => name === leader);
       expect(victim).toBeDefined();
       await victim?.kill();
-      // Its copies count while new streams and buckets are made; the election of the others goes on all the same.
+      // Its copies count while new streams and buckets are made; the election of the others goes on
+      // all the same.
       await victim?.restart();
 
       // Everything that a user does goes through the election.

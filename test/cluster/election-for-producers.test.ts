@@ -23,7 +23,8 @@ const OWNER = { user: "owner", pass: "o" };
 
 for (const target of serversUnderTest()) {
   if (target.state === "missing") continue;
-  // The wait is the same: one generation is enough for every run, the other has its turn with `npm test -- --cluster=2.10`.
+  // The wait is the same: one generation is enough for every run, the other has its turn with
+  // `npm test -- --cluster=2.10`.
   if (target.generation === "2.10" && process.env["MILLRACE_TEST_CLUSTER"] !== "2.10") continue;
   describe(`a producer that may not ask which queues there are (${nameOf(target)})`, () => {
     test("waits for an election; of a queue that is not there it is told in the end", async () => {

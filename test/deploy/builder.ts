@@ -21,7 +21,10 @@ interface Tools {
   readonly npm: string | undefined;
 }
 
-/** `MILLRACE_TEST_IMAGES=pull` says that the base images of the Containerfile can be pulled here; else they are made. */
+/**
+ * `MILLRACE_TEST_IMAGES=pull` says that the base images of the Containerfile can be pulled here;
+ * else they are made.
+ */
 const pulls = process.env["MILLRACE_TEST_IMAGES"] === "pull";
 
 export function findBuilder(): Builder {
@@ -40,12 +43,18 @@ export function findBuilder(): Builder {
   return { state: "present", tools: { buildah, podman, mmdebstrap, npm } };
 }
 
-/** Flags that put two images of our own in the place of those that the Containerfile names: Debian, and Debian with Node and npm. */
+/**
+ * Flags that put two images of our own in the place of those that the Containerfile names: Debian,
+ * and Debian with Node and npm.
+ */
 export type BaseImages =
   | { readonly state: "present"; readonly flags: readonly string[] }
   | { readonly state: "missing"; readonly reason: string };
 
-/** Kept in the container storage under these names, as the images they stand for would be after a pull. */
+/**
+ * Kept in the container storage under these names, as the images they stand for would be after a
+ * pull.
+ */
 const DEBIAN = "localhost/millrace-test-debian:bookworm";
 const NODE = `localhost/millrace-test-node:${process.versions.node}`;
 
@@ -83,7 +92,8 @@ export async function baseImages(tools: Tools): Promise<BaseImages> {
     for (const name of ["npm", "npx"])
       await symlink(`../lib/node_modules/npm/bin/${name}-cli.js`, join(links, name));
     await buildah("copy", "--quiet", container, join(folder, "links"), "/");
-    // Who this machine trusts, in case its way to the registry is not the public one. Only in the build stage.
+    // Who this machine trusts, in case its way to the registry is not the public one. Only in the
+    // build stage.
     const trusted = process.env["SSL_CERT_FILE"] ?? "/etc/ssl/certs/ca-certificates.crt";
     if (existsSync(trusted)) {
       await buildah("copy", "--quiet", container, trusted, "/etc/ssl/certs/trusted.crt");
@@ -144,7 +154,10 @@ export interface Container {
   logs(): Promise<string>;
 }
 
-/** A container as a careful operator runs it: no capability, a file system that can't be written. Removed by `dispose`. */
+/**
+ * A container as a careful operator runs it: no capability, a file system that can't be written.
+ * Removed by `dispose`.
+ */
 export async function startContainer(
   tools: Tools,
   image: string,
@@ -157,7 +170,8 @@ export async function startContainer(
   const name = `millrace-test-${randomBytes(6).toString("hex")}`;
   await podman(
     ...["run", "--detach", "--name", name, "--runtime=runc", "--network=host"],
-    // Podman has systemd run its health checks, which is not everywhere; the test runs the image's own command.
+    // Podman has systemd run its health checks, which is not everywhere; the test runs the image's
+    // own command.
     ...["--no-healthcheck", "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"],
     ...ulimitFlags(),
     ...Object.entries(options.env).map(([key, value]) => `--env=${key}=${value}`),

@@ -37,7 +37,10 @@ export const dashboard = JSON.parse(read("dashboard.json")) as {
   };
 };
 
-/** What PromQL's grammar finds in an expression. Grafana's variables, which it knows nothing of, are given a value. */
+/**
+ * What PromQL's grammar finds in an expression. Grafana's variables, which it knows nothing of, are
+ * given a value.
+ */
 export function promQl(expr: string): {
   readonly faults: number;
   readonly metrics: readonly string[];

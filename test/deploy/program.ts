@@ -42,7 +42,10 @@ export function runProgram(
   });
 }
 
-/** Limits for a container, as flags: no higher than this process's hard limits, which it may not raise where it has no right to. */
+/**
+ * Limits for a container, as flags: no higher than this process's hard limits, which it may not
+ * raise where it has no right to.
+ */
 export function ulimitFlags(): readonly string[] {
   const limits = readFileSync("/proc/self/limits", "utf8");
   const flag = (name: string, row: string): string => {

@@ -75,7 +75,10 @@ export async function schemaFaults(resources: readonly Resource[]): Promise<stri
   return faults;
 }
 
-/** Fields that the API doesn't know: TypeScript refuses them in an object written out as the schema's type. */
+/**
+ * Fields that the API doesn't know: TypeScript refuses them in an object written out as the
+ * schema's type.
+ */
 export async function unknownFields(resources: readonly Resource[]): Promise<string> {
   // Beside this file, where the packages of the schemas are found.
   const folder = await mkdtemp(join(import.meta.dirname, ".rendered-"));

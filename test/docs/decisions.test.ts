@@ -95,7 +95,10 @@ function numbersIn(file: string, text: string): readonly string[] {
   );
 }
 
-/** Of links in pages relative ones are checked with all others; this is for what is written from the root. */
+/**
+ * Of links in pages relative ones are checked with all others; this is for what is written from the
+ * root.
+ */
 function brokenIn(file: string, text: string): readonly string[] {
   return [...text.matchAll(/docs\/decisions\/([\w-]+(?:\.md)?)(?:#([\w-]+))?/g)]
     .filter(([, name, anchor]) => {

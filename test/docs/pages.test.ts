@@ -63,7 +63,10 @@ test("docs/README.md lists every page and every example", () => {
     if (main !== "node_modules") expect(index).toContain(`](../examples/${main}/`);
 });
 
-/** What follows `npx millrace` in code, as far as it is a whole command line: no placeholder, no second command. */
+/**
+ * What follows `npx millrace` in code, as far as it is a whole command line: no placeholder, no
+ * second command.
+ */
 function commandLines(text: string): readonly (readonly string[])[] {
   return [...text.matchAll(/npx millrace ([^`\n#]+)/g)].map(([, line]) =>
     [...(line as string).trim().matchAll(/'([^']*)'|(\S+)/g)].map(

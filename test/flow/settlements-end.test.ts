@@ -170,7 +170,8 @@ describeEachServer("settlements come to an end", (server) => {
       { withinMs: 30_000, describe: "every job has left its queue" },
     );
     await Promise.all(removed);
-    // What was delayed or recorded before the removal is gone with it. All that was settled after it is there.
+    // What was delayed or recorded before the removal is gone with it. All that was settled after
+    // it is there.
     const records = await client.broker.history.recent({ queue: "here", limit: 200 });
     const late = jobs.filter((n) => n >= 40);
     for (const n of late) expect(records.map(({ id }) => id)).toContain(`j${n}`);

@@ -18,8 +18,9 @@ const JOBS = 60;
 /** What is promised where the machine itself does not stand still. */
 const PROMISED_MS = 250;
 /**
- * From one job's end to the next's start: record, ack, look for the oldest, publish, its delivery, take over. Where the machine stands still itself each of
- * them takes as long as a question to the server takes at that moment, which is measured beside it.
+ * From one job's end to the next's start: record, ack, look for the oldest, publish, its delivery,
+ * take over. Where the machine stands still itself each of them takes as long as a question to the
+ * server takes at that moment, which is measured beside it.
  */
 const STEPS = 6;
 const BURNERS = 2;

@@ -41,7 +41,8 @@ describeEachServer("a releaser that died between the publication and the removal
     const stored = await jsm.streams.getMessage(`${namespace}-held`, {
       last_by_subj: `${namespace}.held.>`,
     });
-    // What is sent again to a new leader would be stored twice by a queue that has forgotten its id.
+    // What is sent again to a new leader would be stored twice by a queue that has forgotten its
+    // id.
     await server.calm();
     await jetstream(nc).publish(`${namespace}.requeue.q.woken`, stored?.data, {
       msgID: stored?.header.get("Nats-Msg-Id") ?? "",

@@ -32,7 +32,8 @@ describeEachServer("releasers that meet at a gate", (server) => {
     await enqueue(first, ids("a", HELD), null);
     await eventually(() => came.length === HELD, { withinMs: 20_000, describe: "all have come" });
     await worker.pause();
-    // The server has one answer for what is gone from among others, and another for what is gone from before all: the first job stays.
+    // The server has one answer for what is gone from among others, and another for what is gone
+    // from before all: the first job stays.
     for (const [at, delivery] of came.entries()) {
       const read = readEnvelope(delivery.message);
       if (!read.ok) throw new Error("the test's own job can't be read");

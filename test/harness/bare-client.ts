@@ -22,7 +22,10 @@ export const UNDISTURBED = "a bare client doesn't send again what a dying leader
 
 /** A NATS client that knows nothing of Millrace, and checks nothing. */
 export interface BareClient {
-  /** With a `Nats-Msg-Id` it does what every producer has to: what an election swallows is sent again under the same id. */
+  /**
+   * With a `Nats-Msg-Id` it does what every producer has to: what an election swallows is sent
+   * again under the same id.
+   */
   publish(
     subject: string,
     body: Uint8Array | string,
@@ -46,7 +49,10 @@ export async function bareClient(server: { readonly url: string }): Promise<Bare
   };
 }
 
-/** Publishes a header block as it is, which no client lets through; resolves when the server has taken it. */
+/**
+ * Publishes a header block as it is, which no client lets through; resolves when the server has
+ * taken it.
+ */
 export async function publishRaw(
   server: { readonly url: string },
   subject: string,

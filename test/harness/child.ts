@@ -78,7 +78,8 @@ export function startChild(file: string, options: ChildOptions = {}): TestChild 
       watch = () => {
         const taken = take();
         if (taken === undefined) return;
-        // At once: of two messages in one turn this one would take the second as well, and nobody would ever hear it.
+        // At once: of two messages in one turn this one would take the second as well, and nobody
+        // would ever hear it.
         watchers.delete(watch);
         resolve(taken.found);
       };

@@ -4,7 +4,10 @@ type Dispose = () => Promise<void> | void;
 
 const atEndOfFile: Dispose[] = [];
 
-/** Disposes when the running test has finished; for what was made in a `beforeAll`, when the file has. */
+/**
+ * Disposes when the running test has finished; for what was made in a `beforeAll`, when the file
+ * has.
+ */
 export function cleanUpLater(dispose: Dispose): void {
   try {
     onTestFinished(dispose);

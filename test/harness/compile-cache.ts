@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Tests start some thousand Node processes from the same sources. What Node strips and compiles of them is kept for the length of a run, which
- * more than halves what a start costs. A cache that was asked for already is used and left.
+ * Tests start some thousand Node processes from the same sources. What Node strips and compiles of
+ * them is kept for the length of a run, which more than halves what a start costs. A cache that was
+ * asked for already is used and left.
  */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   if (process.env["NODE_COMPILE_CACHE"] !== undefined) return undefined;

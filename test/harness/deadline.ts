@@ -9,12 +9,15 @@ export interface EventuallyOptions {
   readonly everyMs?: number;
 }
 
-/** An array is truthy, also an empty one: a look that returns nothing else would wait for nothing. */
+/**
+ * An array is truthy, also an empty one: a look that returns nothing else would wait for nothing.
+ */
 type Waits<T> = [T] extends [never] ? unknown : T extends readonly unknown[] ? never : unknown;
 
 /**
- * Calls `look` until it returns something truthy, and returns that. For state that sends no signal: where there is a
- * signal, wait for the signal with `within`. An error of `look` counts as "not yet" and is the failure's cause.
+ * Calls `look` until it returns something truthy, and returns that. For state that sends no signal:
+ * where there is a signal, wait for the signal with `within`. An error of `look` counts as "not
+ * yet" and is the failure's cause.
  */
 export async function eventually<T>(
   look: () => Promise<T> | T,

@@ -1,16 +1,26 @@
 import { relative, sep } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Files that compile a program of another language first: busy, while most others wait for processes and leases. */
+/**
+ * Files that compile a program of another language first: busy, while most others wait for
+ * processes and leases.
+ */
 const BUILDING = ["test/harness/jaeger/", "test/wire/"];
-/** Folders of the files that take longest, then of those that take seconds; what is in none takes milliseconds. */
+/**
+ * Folders of the files that take longest, then of those that take seconds; what is in none takes
+ * milliseconds.
+ */
 const WAITING = ["test/reliability/", "bench/", "test/", "examples/"];
-/** Of so many files one builds, as long as there are any that do: seldom enough that not all workers wait for compilers at once. */
+/**
+ * Of so many files one builds, as long as there are any that do: seldom enough that not all workers
+ * wait for compilers at once.
+ */
 const ONE_IN = 8;
 
 /**
- * The order in which workers take the files: the long ones first, so that none of them is what a run waits for at its end, and those that keep
- * the cores busy spread among those that don't. Otherwise as it was. Pure.
+ * The order in which workers take the files: the long ones first, so that none of them is what a
+ * run waits for at its end, and those that keep the cores busy spread among those that don't.
+ * Otherwise as it was. Pure.
  *
  * @param paths relative to the root, with `/`
  */
@@ -32,7 +42,10 @@ function rankIn(folders: readonly string[], path: string): number {
   return rank === -1 ? folders.length : rank;
 }
 
-/** Vitest's own order (what failed, what took long the last time, what is large), put into `fileOrder`. */
+/**
+ * Vitest's own order (what failed, what took long the last time, what is large), put into
+ * `fileOrder`.
+ */
 export class FileOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const { root } = this.ctx.config;

@@ -2,7 +2,10 @@ import { afterAll, beforeAll } from "vitest";
 import { cleanUpFile } from "./cleanup.ts";
 import { eventually } from "./deadline.ts";
 
-/** Handles that keep a process alive and that a test file must have closed. Timers are the workers' own too: not counted. */
+/**
+ * Handles that keep a process alive and that a test file must have closed. Timers are the workers'
+ * own too: not counted.
+ */
 const WATCHED = new Set([
   "TCPSocketWrap",
   "TCPServerWrap",

@@ -1,4 +1,7 @@
-/** One message on the wire, in either direction. `MSG` and `HMSG` come from the server, `PUB` and `HPUB` go to it. */
+/**
+ * One message on the wire, in either direction. `MSG` and `HMSG` come from the server, `PUB` and
+ * `HPUB` go to it.
+ */
 export interface NatsFrame {
   readonly verb: "MSG" | "HMSG" | "PUB" | "HPUB";
   readonly subject: string;
@@ -8,7 +11,10 @@ export interface NatsFrame {
   readonly payload: Buffer;
 }
 
-/** A piece of the stream: a message, or a protocol line that carries none (`PING`, `INFO`, `SUB`, …). */
+/**
+ * A piece of the stream: a message, or a protocol line that carries none (`PING`, `INFO`, `SUB`,
+ * …).
+ */
 export interface WirePiece {
   readonly bytes: Buffer;
   readonly frame: NatsFrame | undefined;
@@ -16,7 +22,10 @@ export interface WirePiece {
 
 const CRLF = Buffer.from("\r\n");
 
-/** Cuts a stream of the NATS client protocol into whole pieces; what is incomplete waits for the next bytes. */
+/**
+ * Cuts a stream of the NATS client protocol into whole pieces; what is incomplete waits for the
+ * next bytes.
+ */
 export class FrameCutter {
   #rest: Buffer = Buffer.alloc(0);
 
@@ -60,7 +69,10 @@ interface Head {
   readonly totalBytes: number;
 }
 
-/** `MSG <subject> <sid> [reply] <size>`, `PUB <subject> [reply] <size>`, and with `H` a header size before the size. */
+/**
+ * `MSG <subject> <sid> [reply] <size>`, `PUB <subject> [reply] <size>`, and with `H` a header size
+ * before the size.
+ */
 function parseHead(line: string): Head | undefined {
   const [verb, ...words] = line.split(/[ \t]+/);
   if (verb !== "MSG" && verb !== "HMSG" && verb !== "PUB" && verb !== "HPUB") return undefined;

@@ -9,7 +9,10 @@ export interface NodeOnServer {
   readonly namespace: string;
 }
 
-/** A started node with a broker of its own; both are closed when the test (or, from a hook, the file) has finished. */
+/**
+ * A started node with a broker of its own; both are closed when the test (or, from a hook, the
+ * file) has finished.
+ */
 export async function startNodeOnServer(
   server: { readonly url: string; namespace(): string },
   options: Omit<NodeOptions, "broker"> & { readonly namespace?: string },

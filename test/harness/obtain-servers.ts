@@ -25,13 +25,17 @@ declare module "vitest" {
 
 const GENERATIONS: readonly ServerGeneration[] = ["newest", "2.10"];
 
-/** Runs once before all test files, so that they share one look for servers and one message about a missing one. */
+/**
+ * Runs once before all test files, so that they share one look for servers and one message about a
+ * missing one.
+ */
 export default async function setup(project: TestProject): Promise<void> {
   const cacheDir = resolve(import.meta.dirname, "../../.millrace/bin");
   const servers: ServerUnderTest[] = [];
   const mode = clusterMode();
   if (mode !== undefined) {
-    // Every program that a test starts makes its streams with three replicas, as the tests themselves do (vitest.config.ts).
+    // Every program that a test starts makes its streams with three replicas, as the tests
+    // themselves do (vitest.config.ts).
     const preload = new URL("cluster/register-replicas.ts", import.meta.url).href;
     process.env["NODE_OPTIONS"] = `${process.env["NODE_OPTIONS"] ?? ""} --import=${preload}`.trim();
     say(
@@ -51,7 +55,8 @@ export default async function setup(project: TestProject): Promise<void> {
         onProgress: say,
       });
       servers.push({ state: "present", generation, path, version });
-      // The workers start with this environment, and so do the programs that tests start: all use the same binary.
+      // The workers start with this environment, and so do the programs that tests start: all use
+      // the same binary.
       process.env[SERVER_VARIABLES[generation]] = path;
       say(`testing against nats-server ${version} (${source})`);
     } catch (error) {
@@ -67,7 +72,9 @@ function say(line: string): void {
   process.stdout.write(`millrace: ${line}\n`);
 }
 
-/** What was tried, which is the end of the message; the rest says what to do and was printed above. */
+/**
+ * What was tried, which is the end of the message; the rest says what to do and was printed above.
+ */
 function inOneLine(reason: string): string {
   const tried = reason.split("Tried:\n").at(-1) ?? reason;
   return tried.replace(/^\s*- /, "").replace(/\s*\n\s*(- )?/g, "; ");

@@ -156,7 +156,10 @@ function plain(value: AnyValue): Attributes[string] {
   return value.stringValue ?? value.boolValue ?? value.doubleValue ?? "";
 }
 
-/** With the fraction: a double holds a time of this century in milliseconds to less than a microsecond. */
+/**
+ * With the fraction: a double holds a time of this century in milliseconds to less than a
+ * microsecond.
+ */
 function millis(nanos: string): number {
   const whole = BigInt(nanos);
   return Number(whole / 1_000_000n) + Number(whole % 1_000_000n) / 1e6;

@@ -13,7 +13,10 @@ import {
 } from "./otlp-json.ts";
 import { outline, type RecordedSpan } from "./recorded-span.ts";
 
-/** Where the processes under test send what they saw: OTLP over HTTP, JSON. Closed when the test has finished. */
+/**
+ * Where the processes under test send what they saw: OTLP over HTTP, JSON. Closed when the test has
+ * finished.
+ */
 export interface OtlpSink {
   /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly url: string;
@@ -97,7 +100,10 @@ export async function startOtlpSink(): Promise<OtlpSink> {
   };
 }
 
-/** Answers as a collector does. What is no JSON is refused loudly: an exporter with another protocol would lose its spans here. */
+/**
+ * Answers as a collector does. What is no JSON is refused loudly: an exporter with another protocol
+ * would lose its spans here.
+ */
 async function receive(
   request: IncomingMessage,
   response: ServerResponse,

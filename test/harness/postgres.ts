@@ -14,7 +14,10 @@ export interface TestPostgres {
   kill(): Promise<void>;
   /** On the same port, with the same data. */
   start(): Promise<void>;
-  /** SIGSTOP and SIGCONT, of all its processes: it takes connections and answers nothing. Linux only. */
+  /**
+   * SIGSTOP and SIGCONT, of all its processes: it takes connections and answers nothing. Linux
+   * only.
+   */
   freeze(): void;
   thaw(): void;
   /** Ends it and removes its data. */

@@ -29,7 +29,10 @@ export interface NatsProxy {
   close(): Promise<void>;
 }
 
-/** @param speaks what passes: filters see the messages of clients; what servers say to each other passes as it is */
+/**
+ * @param speaks what passes: filters see the messages of clients; what servers say to each other
+ *   passes as it is
+ */
 export async function startProxy(
   serverUrl: string,
   speaks: "client" | "route" = "client",

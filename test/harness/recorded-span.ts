@@ -1,4 +1,7 @@
-/** A finished span as a backend got it: the same form whether it was read from the sink of the tests or from Jaeger. */
+/**
+ * A finished span as a backend got it: the same form whether it was read from the sink of the tests
+ * or from Jaeger.
+ */
 export interface RecordedSpan {
   readonly traceId: string;
   readonly spanId: string;

@@ -12,8 +12,9 @@ import { startTestCluster, type TestCluster } from "./cluster/test-cluster.ts";
 import type { ServerUnderTest } from "./obtain-servers.ts";
 
 /**
- * A private server of one test file, with the verbs of a fault test. In cluster mode it is three servers behind one address, the verbs
- * are done to all of them, and between the verbs their leaders are killed.
+ * A private server of one test file, with the verbs of a fault test. In cluster mode it is three
+ * servers behind one address, the verbs are done to all of them, and between the verbs their
+ * leaders are killed.
  */
 export interface TestServer {
   readonly generation: ServerGeneration;
@@ -35,8 +36,9 @@ export interface TestServer {
   thaw(): void;
   restart(): Promise<void>;
   /**
-   * In cluster mode no leader is killed from here to the end of the test, and all members are there. For the part of a test that counts or measures
-   * what an election would rightly change; what comes before is prepared under kills.
+   * In cluster mode no leader is killed from here to the end of the test, and all members are
+   * there. For the part of a test that counts or measures what an election would rightly change;
+   * what comes before is prepared under kills.
    */
   calm(): Promise<void>;
 }
@@ -45,13 +47,17 @@ export interface UseServerOptions {
   /** Lines added to the server's configuration file. */
   readonly config?: string;
   readonly jetstream?: boolean;
-  /** Who may make a stream, where `config` asks for credentials: a cluster is ready when it takes one. */
+  /**
+   * Who may make a stream, where `config` asks for credentials: a cluster is ready when it takes
+   * one.
+   */
   readonly connectWith?: Omit<ConnectionOptions, "servers">;
   /** Why these tests have nothing to say of a cluster; they are skipped in that mode. */
   readonly singleServer?: string;
   /**
-   * Why no leader is killed under these tests in cluster mode: something speaks to the servers that is not ours to mend. What a dying leader
-   * was asked fails there, loudly, and is the caller's to ask again. Never for today's clients and nodes.
+   * Why no leader is killed under these tests in cluster mode: something speaks to the servers that
+   * is not ours to mend. What a dying leader was asked fails there, loudly, and is the caller's to
+   * ask again. Never for today's clients and nodes.
    */
   readonly undisturbed?: string;
 }
@@ -61,7 +67,10 @@ export function serversUnderTest(): readonly ServerUnderTest[] {
   return inject("serversUnderTest");
 }
 
-/** Runs the body once per generation; a missing one is reported as skipped, with the reason in its title. */
+/**
+ * Runs the body once per generation; a missing one is reported as skipped, with the reason in its
+ * title.
+ */
 export function describeEachServer(
   title: string,
   body: (server: TestServer) => void,
@@ -109,7 +118,10 @@ export function nameOf(target: ServerUnderTest): string {
     : `nats-server ${target.generation} is missing: ${target.reason}`;
 }
 
-/** Starts a server before the tests of the enclosing `describe` or file, brings it back after each, removes it at the end. */
+/**
+ * Starts a server before the tests of the enclosing `describe` or file, brings it back after each,
+ * removes it at the end.
+ */
 export function useServer(target: ServerUnderTest, options: UseServerOptions = {}): TestServer {
   const start =
     clusterMode() !== undefined && options.jetstream !== false ? startTestCluster : startOne;

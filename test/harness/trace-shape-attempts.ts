@@ -5,7 +5,10 @@ import type { TraceShapeOptions } from "./trace-shape.ts";
 /** Ended without spending the attempt: the next one has the same number. */
 const UNSPENT = ["snoozed", "interrupted", "lease-lost", "let-go"];
 
-/** Where a job's attempts hang: the span that created it, one that another program claims, or nothing where it came without a context. */
+/**
+ * Where a job's attempts hang: the span that created it, one that another program claims, or
+ * nothing where it came without a context.
+ */
 type Creation =
   | { readonly by: "span"; readonly span: RecordedSpan }
   | { readonly by: "foreign"; readonly id: string }
@@ -13,7 +16,10 @@ type Creation =
 
 type Say = (fault: string) => void;
 
-/** What the spans of a job say together: one trace a job, n attempts n CONSUMER spans in order, each under what created it. */
+/**
+ * What the spans of a job say together: one trace a job, n attempts n CONSUMER spans in order, each
+ * under what created it.
+ */
 export function attemptFaults(
   spans: readonly RecordedSpan[],
   options: TraceShapeOptions,
@@ -41,7 +47,10 @@ export function attemptFaults(
   return [...faults, ...bulkFaults(ours)];
 }
 
-/** A replayed dead letter was created again and counts from 1 again: each creation has a run of attempts of its own. */
+/**
+ * A replayed dead letter was created again and counts from 1 again: each creation has a run of
+ * attempts of its own.
+ */
 function runsOf(
   attempts: readonly RecordedSpan[],
   spans: readonly RecordedSpan[],
@@ -132,7 +141,10 @@ function replayFaults(creations: readonly Creation[], say: Say): void {
 /** An SDK keeps so many links of a span unless `OTEL_SPAN_LINK_COUNT_LIMIT` says otherwise. */
 const MOST_LINKS = 128;
 
-/** A bulk publish says how many it covers, and links to as many `create` spans, or to none where those are turned off. */
+/**
+ * A bulk publish says how many it covers, and links to as many `create` spans, or to none where
+ * those are turned off.
+ */
 function bulkFaults(ours: readonly RecordedSpan[]): string[] {
   return ours.filter(isBulk).flatMap((span) => {
     const count = span.attributes["messaging.batch.message_count"];

@@ -7,7 +7,10 @@ export function isOurs(span: RecordedSpan): boolean {
 
 type Role = "publish" | "create" | "process" | "settle";
 
-/** `messaging.operation.type` by `messaging.operation.name`, which is also the first word of the span's name. */
+/**
+ * `messaging.operation.type` by `messaging.operation.name`, which is also the first word of the
+ * span's name.
+ */
 const OPERATION_TYPES: Readonly<Record<Role, string>> = {
   publish: "send",
   create: "create",
@@ -21,7 +24,10 @@ const DESTINATION = "messaging.destination.name";
 const OF_A_JOB = ["messaging.message.id", "job.id", "job.name", "job.queue"];
 const OF_AN_ATTEMPT = ["job.attempt", "job.max_attempts", "job.queue_wait_ms", "job.outcome"];
 
-/** An attempt that ended like this did what it was told to: nobody shall be called out of bed for it. */
+/**
+ * An attempt that ended like this did what it was told to: nobody shall be called out of bed for
+ * it.
+ */
 const NO_ERROR = ["succeeded", "snoozed", "interrupted", "cancelled", "let-go"];
 const AN_ERROR = ["failed", "timed-out", "rejected", "crashed", "expired", "lease-lost"];
 

@@ -5,13 +5,17 @@ import { spanFaults } from "./trace-shape-span.ts";
 export interface TraceShapeOptions {
   /** How the application under test hands its context on. Default `parent`. */
   readonly propagation?: "parent" | "link" | "none";
-  /** Ids of spans that producers of other languages claimed and nobody recorded: parents that need not be there. */
+  /**
+   * Ids of spans that producers of other languages claimed and nobody recorded: parents that need
+   * not be there.
+   */
   readonly foreign?: readonly string[];
 }
 
 /**
- * What is wrong with recorded traces, one line a fault; empty where they are as `docs/tracing.md` says. Wants all spans of
- * all processes: one that was not flushed yet is an orphan's missing parent.
+ * What is wrong with recorded traces, one line a fault; empty where they are as `docs/tracing.md`
+ * says. Wants all spans of all processes: one that was not flushed yet is an orphan's missing
+ * parent.
  */
 export function checkTraces(
   spans: readonly RecordedSpan[],

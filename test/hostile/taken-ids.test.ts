@@ -5,7 +5,10 @@ import { describeEachServer } from "../harness/servers.ts";
 import { passwordServer } from "../permissions/roles.ts";
 import { type Bank, capped, flaky, mail, mailed, openBank } from "./bank.ts";
 
-/** The ids under which the runtime publishes are known, and a producer of the queue may use them before. */
+/**
+ * The ids under which the runtime publishes are known, and a producer of the queue may use them
+ * before.
+ */
 describeEachServer(
   "an id of the runtime's that a producer took in advance",
   (server) => {

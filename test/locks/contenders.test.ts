@@ -41,7 +41,8 @@ describeEachServer("contenders for one lock", (server) => {
           const lease = await take(broker, holder);
           most = Math.max(most, (inside += 1));
           tokens.push(lease.token);
-          // Other traffic of the same connections meanwhile, and one that holds on over several renewals.
+          // Other traffic of the same connections meanwhile, and one that holds on over several
+          // renewals.
           await (index === 0 && turn === 1 ? longer(broker, lease) : broker.ping().catch(() => {}));
           expect(lease.isHeld()).toBe(true);
           inside -= 1;

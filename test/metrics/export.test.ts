@@ -34,7 +34,10 @@ interface Exported {
   }[];
 }
 
-/** An OTLP receiver. The values of each series as the last export had them: `millrace_queue_depth {"queue":"work"}`. */
+/**
+ * An OTLP receiver. The values of each series as the last export had them:
+ * `millrace_queue_depth {"queue":"work"}`.
+ */
 async function receiver() {
   const series = new Map<string, number>();
   const server = createServer((request, response) => {

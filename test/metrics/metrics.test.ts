@@ -277,7 +277,8 @@ describeEachServer("metrics", (server) => {
     expect(lists).toBeGreaterThanOrEqual(1);
     expect(lists).toBeLessThanOrEqual(1 + Math.floor(elapsedMs / 5_000));
 
-    // An operator takes the lock away: the reader lives, finds out at its next renewal, and tells no more.
+    // An operator takes the lock away: the reader lives, finds out at its next renewal, and tells
+    // no more.
     const [teller] = tellers;
     const { broker } = await client(namespace);
     const held = await broker.locks.look("leader/queue-metrics");

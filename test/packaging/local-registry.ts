@@ -5,7 +5,10 @@ import type { AddressInfo } from "node:net";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import type { PackedPackage } from "./packed-packages.ts";
 
-/** A registry on loopback that knows these packages and no other, so that they resolve each other by version as published ones do. */
+/**
+ * A registry on loopback that knows these packages and no other, so that they resolve each other by
+ * version as published ones do.
+ */
 export async function startLocalRegistry(packages: readonly PackedPackage[]): Promise<string> {
   const tarballs = packages.map(({ tarball }) => readFileSync(tarball));
   const server = createServer((request, response) => {

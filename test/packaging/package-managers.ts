@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
-/** How one package manager installs into an empty project whose scope `@millrace` is served by a registry of its own. */
+/**
+ * How one package manager installs into an empty project whose scope `@millrace` is served by a
+ * registry of its own.
+ */
 export interface PackageManager {
   readonly name: string;
   /** The command itself, without arguments. */

@@ -19,7 +19,10 @@ const NODE_TYPES = `@types/node@${
     }
   ).devDependencies["@types/node"]
 }`;
-/** What is there is what the package managers can run; a machine without a registry has some of them only. */
+/**
+ * What is there is what the package managers can run; a machine without a registry has some of them
+ * only.
+ */
 const missing = new Map<PackageManager, string>();
 for (const manager of PACKAGE_MANAGERS) {
   const { code, output } = await runCommand([...manager.command, "--version"], tmpdir());
@@ -109,7 +112,10 @@ describeServer("the packed packages", "newest", (server) => {
   }
 });
 
-/** The README's two files, a job that needs the threads' own entry file, and one that imports each path there is. */
+/**
+ * The README's two files, a job that needs the threads' own entry file, and one that imports each
+ * path there is.
+ */
 async function emptyProject(
   project: string,
   manager: PackageManager,

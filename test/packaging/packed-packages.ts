@@ -15,8 +15,9 @@ export interface PackedPackage {
 }
 
 /**
- * Builds every package and packs it as `pnpm publish` would. In a copy, so that neither the working tree's `dist` nor another run is
- * touched; the dependencies are linked, for the build alone needs them.
+ * Builds every package and packs it as `pnpm publish` would. In a copy, so that neither the working
+ * tree's `dist` nor another run is touched; the dependencies are linked, for the build alone needs
+ * them.
  */
 export async function packPackages(dir: string): Promise<readonly PackedPackage[]> {
   const copy = join(dir, "workspace");
@@ -48,7 +49,10 @@ export async function packPackages(dir: string): Promise<readonly PackedPackage[
   return packed;
 }
 
-/** A version of this run alone: package managers know a package by its version, and would take an earlier run's build from their caches. */
+/**
+ * A version of this run alone: package managers know a package by its version, and would take an
+ * earlier run's build from their caches.
+ */
 function stampVersion(file: string): void {
   const manifest = JSON.parse(readFileSync(file, "utf8")) as PackedPackage["manifest"];
   const version = `${manifest.version}-run.${STARTED_AT}`;

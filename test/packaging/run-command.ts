@@ -7,7 +7,10 @@ export interface Ran {
   readonly output: string;
 }
 
-/** A command to its end, in the environment of a user's shell: what `npm test` set for its own scripts is taken out. */
+/**
+ * A command to its end, in the environment of a user's shell: what `npm test` set for its own
+ * scripts is taken out.
+ */
 export function runCommand(
   [command = "", ...args]: readonly string[],
   cwd: string,

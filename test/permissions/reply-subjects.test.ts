@@ -11,7 +11,10 @@ const TARGETS = [
   "$JS.API.STREAM.PURGE.millrace-queue-mail",
 ] as const;
 
-/** A publisher names the subject its acknowledgement goes to, and no permission is asked for that one. */
+/**
+ * A publisher names the subject its acknowledgement goes to, and no permission is asked for that
+ * one.
+ */
 describeEachServer(
   "an acknowledgement sent elsewhere",
   (server) => {
@@ -38,7 +41,8 @@ describeEachServer(
       };
       const publisher = await asRole(server, role);
       for (const reply of TARGETS) publisher.publish("millrace.jobs.mail", "{}", { reply });
-      // Both are answered after what was published before them on the same connection has been stored.
+      // Both are answered after what was published before them on the same connection has been
+      // stored.
       const last = await publisher.request("millrace.jobs.mail", "{}");
       expect(last.json()).toMatchObject({ stream: "millrace-queue-mail" });
       await jsm.streams.info("millrace-queue-mail");

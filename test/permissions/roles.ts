@@ -9,7 +9,10 @@ const EXAMPLES = resolve(import.meta.dirname, "../../deploy/nats");
 export const ROLES = ["node", "operator", "shop"] as const;
 export type Role = (typeof ROLES)[number];
 
-/** The example with passwords, as the server's environment would fill it in. Every password is its user's name. */
+/**
+ * The example with passwords, as the server's environment would fill it in. Every password is its
+ * user's name.
+ */
 function passwordExample(): string {
   return ROLES.reduce(
     (text, role) => text.replaceAll(`$${role.toUpperCase()}_PASSWORD`, role),

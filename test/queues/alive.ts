@@ -1,6 +1,9 @@
 import type { LedgerEntry } from "../reliability/oracle/ledger-entry.ts";
 
-/** When a process stopped acting, by the ledger's clock: what it ran then ended then, unless it says itself when. */
+/**
+ * When a process stopped acting, by the ledger's clock: what it ran then ended then, unless it says
+ * itself when.
+ */
 export interface Stopped {
   readonly process: string;
   readonly atMs: number;

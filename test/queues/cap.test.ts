@@ -84,7 +84,11 @@ class Fleet {
     );
   }
 
-  /** It can do nothing from now on. @param countedMs for how long it counts as at work all the same @returns now */
+  /**
+   * It can do nothing from now on.
+   * @param countedMs for how long it counts as at work all the same
+   * @returns now
+   */
   stops(process: string, countedMs = 0): number {
     const atMs = ledgerNowMs();
     this.stopped.push({ process, atMs: atMs + countedMs });
@@ -106,12 +110,14 @@ describeEachServer("a queue's cap over several processes", (server) => {
     const fleet = await Fleet.start(server);
     await fleet.client.queues.set("work", { concurrency: cap });
     const [a, b] = await Promise.all([fleet.node("a", 3), fleet.node("b", 3), fleet.node("c", 3)]);
-    // Each idle node takes one. With work for all, whoever is first may have them all until the work is done.
+    // Each idle node takes one. With work for all, whoever is first may have them all until the
+    // work is done.
     await eventually(async () => Object.keys(await fleet.holders()).length === 3, {
       withinMs: 20_000,
       describe: "each node has a permit",
     });
-    // Permits and leases of three seconds don't outlast an election; and a node that starts in one finds the work done.
+    // Permits and leases of three seconds don't outlast an election; and a node that starts in one
+    // finds the work done.
     await server.calm();
     await fleet.enqueue(250, 200);
     await eventually(async () => sum(await fleet.holders()) === cap, {
@@ -132,8 +138,9 @@ describeEachServer("a queue's cap over several processes", (server) => {
     console.log(`permits were back ${Math.round(ledgerNowMs() - killedAt)} ms after the kill`);
 
     await b.freeze();
-    // Until its permits can have passed to others it counts as at work, though it can do nothing: a lease from the last renewal, which is due
-    // every third of one, and on a busy machine may have come as much later.
+    // Until its permits can have passed to others it counts as at work, though it can do nothing: a
+    // lease from the last renewal, which is due every third of one, and on a busy machine may have
+    // come as much later.
     const frozenAt = fleet.stops("b", LEASE_MS / 3);
     const d = await fleet.node("d", 5);
     await eventually(
@@ -152,7 +159,8 @@ describeEachServer("a queue's cap over several processes", (server) => {
 
     const all = fleet.spans();
     expect(mostAlive(all)).toBe(cap);
-    // A handler that wakes with its process may get to its end before it is told; whatever it says, nothing is settled by it.
+    // A handler that wakes with its process may get to its end before it is told; whatever it says,
+    // nothing is settled by it.
     const ids = new Set(all.map(({ id }) => id));
     expect(ids.size).toBe(250);
     for (const id of ids) {
@@ -164,7 +172,8 @@ describeEachServer("a queue's cap over several processes", (server) => {
   test("can be lowered and raised while jobs run", async () => {
     const fleet = await Fleet.start(server);
     await fleet.client.queues.set("work", { concurrency: 6 });
-    // Permits of three seconds don't outlast an election, and a change that is heard of seconds late finds the work done.
+    // Permits of three seconds don't outlast an election, and a change that is heard of seconds
+    // late finds the work done.
     await server.calm();
     await Promise.all([fleet.node("a", 8), fleet.node("b", 8)]);
     await fleet.enqueue(600, 50);

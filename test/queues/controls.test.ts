@@ -60,8 +60,8 @@ async function enqueueAll(
 describeEachServer("queue controls", (server) => {
   test("a pause takes effect at once and outlives restarts of the server and of nodes", async () => {
     const { client, job, starts, ends, node, turn, hasStarted, cli } = await scene(server);
-    // A watch that dies with its member hears of a pause seconds later; and what a dying member lost of a paused queue counts as running for as
-    // long as nobody pulls.
+    // A watch that dies with its member hears of a pause seconds later; and what a dying member
+    // lost of a paused queue counts as running for as long as nobody pulls.
     await server.calm();
     const first = await node();
     await client.enqueue(job, "hold", { id: "running" });
@@ -167,7 +167,8 @@ describeEachServer("queue controls", (server) => {
   test("a drain gives up at its timeout or a signal and says what is left; a paused queue is not drained", async () => {
     const { client, job, ends, node, hasStarted, cli } = await scene(server);
     await node();
-    // A job that can't be put aside before the next leader is there counts as running, and so for a lease does one whose acknowledgement was lost.
+    // A job that can't be put aside before the next leader is there counts as running, and so for a
+    // lease does one whose acknowledgement was lost.
     await server.calm();
     await client.enqueue(job, "hold", { id: "long" });
     await client.enqueue(job, null, { id: "later", delay: "1h" });

@@ -1,4 +1,5 @@
-// A node whose jobs take a while and write down when they begin and end. Its one argument is a `FleetNode` as JSON.
+// A node whose jobs take a while and write down when they begin and end. Its one argument is a
+// `FleetNode` as JSON.
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectBroker } from "@millrace/broker-nats";
 import { defineJob, type ExecutionContext } from "@millrace/core";

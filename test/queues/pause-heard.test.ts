@@ -36,7 +36,8 @@ describeEachServer("a pause", (server) => {
     const busy = await client.enqueue(job, null, { id: "busy" });
     await began.promise;
     await client.enqueue(job, null, { id: "waits" });
-    // As when the member of a cluster dies that had the watch's consumer; the node notices by missed heartbeats, seconds later.
+    // As when the member of a cluster dies that had the watch's consumer; the node notices by
+    // missed heartbeats, seconds later.
     const { jsm } = await administrator(server);
     const stream = `KV_${namespace}-${CONTROLS_BUCKET}`;
     for (const { name } of await jsm.consumers.list(stream).next())

@@ -58,10 +58,12 @@ describeEachServer("a queue's rate over two nodes", (server) => {
     const seconds = ((starts.at(-1) ?? 0) - first) / 1_000;
     const rate = (1_600 - 200) / seconds;
     console.log(`${rate.toFixed(1)} a second of 200, by ${nodes.size} nodes`);
-    // On a busy machine nodes may not ask for over a second, and the bucket holds no more than that. Exact in simulated time.
+    // On a busy machine nodes may not ask for over a second, and the bucket holds no more than
+    // that. Exact in simulated time.
     expect(rate).toBeGreaterThan(200 * 0.75);
     expect(rate).toBeLessThan(200 * 1.03);
-    // 20 ms for what lies between a token and the handler, on a machine that is busy with other things.
+    // 20 ms for what lies between a token and the handler, on a machine that is busy with other
+    // things.
     expect(mostWithin(starts, 980)).toBeLessThanOrEqual(400);
     expect(nodes.size).toBe(2);
   });

@@ -15,7 +15,8 @@ describeServer("2: a handler that ends its process", "newest", (server) => {
     async (_how, culprit, ending) => {
       const trial = await Trial.start(server);
       const a = await trial.node("a", { nodeOptions: ["--max-old-space-size=64"] });
-      // What a job does goes by the number of its delivery, of which an election may forget one or waste one.
+      // What a job does goes by the number of its delivery, of which an election may forget one or
+      // waste one.
       await server.calm();
       // They run for longer than the process lives.
       const siblings = Array.from({ length: SIBLINGS }, (_, n) => [`sibling-${n}`, slow]);

@@ -20,7 +20,8 @@ describeEachServer("3: a handler that blocks the event loop for three leases", (
     await trial.publish({ after: { do: "work" } });
     await Promise.race([a.heard("settled", "after"), b.heard("settled", "after")]);
     await trial.drained();
-    // A repeat is a violation, unless the death of a leader explains it: that may have told nobody what it gave to the first node.
+    // A repeat is a violation, unless the death of a leader explains it: that may have told nobody
+    // what it gave to the first node.
     const { runs, repeats, succeeded } = await trial.expectClean();
     expect({ runs: runs - repeats, succeeded }).toEqual({ runs: 2, succeeded: 2 });
   });
@@ -44,7 +45,8 @@ describeEachServer("3: a handler that blocks the event loop for three leases", (
       withinMs: leaseMs,
       describe: "the job is handed to the node that is blocked",
     });
-    // Whichever gets it next: on a busy machine the new node may only be there when the block is over.
+    // Whichever gets it next: on a busy machine the new node may only be there when the block is
+    // over.
     await trial.node("b", { leaseMs });
     await trial.drained(4 * leaseMs + 30_000);
     expect(await trial.expectClean()).toMatchObject({ runs: 3, repeats: 0, succeeded: 3 });

@@ -9,7 +9,10 @@ import { describeEachServer } from "../harness/servers.ts";
 import { here, inThread, type Seen } from "./programs/look.job.ts";
 
 const LEASE_MS = 2_000;
-/** By its own timer, long after all of them have begun and the process is frozen, and before it is thawed. */
+/**
+ * By its own timer, long after all of them have begun and the process is frozen, and before it is
+ * thawed.
+ */
 const WAKES_AFTER_MS = 4 * LEASE_MS;
 /** Handlers of each kind, which wake one after the other. */
 const EACH = 4;

@@ -32,7 +32,8 @@ describeEachServer(
       expect(late).toMatchObject({ held: false, aborted: true, accepted: false });
       await a.heard("lost");
 
-      // The zombie harmed nobody: the other still holds the lock, over more than a lease of its own.
+      // The zombie harmed nobody: the other still holds the lock, over more than a lease of its
+      // own.
       await eventually(() => ledgerNowMs() >= second.atMs + 2 * LEASE_MS, {
         withinMs: 3 * LEASE_MS,
         describe: "two leases of the second holder have passed",

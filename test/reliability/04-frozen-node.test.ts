@@ -13,7 +13,8 @@ describeEachServer("4: a node frozen for two leases", (server) => {
     await server.calm();
     await trial.publish({
       job: { do: "hold", deliveries: 2 },
-      // Ends by its own timer in the first moment after the thaw, before anybody has told it anything.
+      // Ends by its own timer in the first moment after the thaw, before anybody has told it
+      // anything.
       sleeper: { do: "work", ms: 1.5 * trial.leaseMs },
     });
     for (const id of ["job", "sleeper"]) await a.heard("started", id);
@@ -44,7 +45,8 @@ describeEachServer("4: a node frozen for two leases", (server) => {
     expect(state).toBe("abandoned");
     thawed();
 
-    // Had the ack of `a` counted, the message would be gone now, and nobody would run the job after `b`.
+    // Had the ack of `a` counted, the message would be gone now, and nobody would run the job after
+    // `b`.
     const death = trial.death(b);
     b.signal("SIGKILL");
     await death;

@@ -11,7 +11,8 @@ describeEachServer("4: a node frozen for two leases with a singleton", (server) 
     const a = await trial.node("a", { singleton: true });
     // An election outlasts the leases.
     await server.calm();
-    // Long enough to be frozen in. Ends by its own timer in the first moment after the thaw, before anybody has told it anything, and makes its effect.
+    // Long enough to be frozen in. Ends by its own timer in the first moment after the thaw, before
+    // anybody has told it anything, and makes its effect.
     const firstMs = (clusterMode() === undefined ? 5 : 15) * trial.leaseMs;
     await trial.publish({ first: { do: "work", ms: firstMs } });
     const frozen = await a.heard("started", "first");
@@ -42,7 +43,8 @@ describeEachServer("4: a node frozen for two leases with a singleton", (server) 
     await trial.drained();
     expect(await trial.expectClean()).toMatchObject({ succeeded: 3 });
 
-    // One fence for all jobs of the singleton: what it protects sees one order of tokens, and one effect that came too late.
+    // One fence for all jobs of the singleton: what it protects sees one order of tokens, and one
+    // effect that came too late.
     let largest = -1;
     const refused: string[] = [];
     for (const entry of trial.ledger) {

@@ -40,7 +40,8 @@ describeServer("5: SIGTERM to `millrace run`", "newest", (server) => {
     console.log(`ended ${tookMs} ms after SIGTERM, with a grace of ${GRACE_MS} ms`);
     expect(tookMs).toBeLessThanOrEqual(GRACE_MS + SLACK_MS);
     const { waiting, running } = await client.queues.snapshot("deaf");
-    // A leader that dies keeps it from being handed back, or takes the ack with it after that: then it comes when its lease is over.
+    // A leader that dies keeps it from being handed back, or takes the ack with it after that: then
+    // it comes when its lease is over.
     if (clusterMode() === undefined) expect([waiting, running]).toEqual([1, 0]);
     else expect(waiting + running).toBeGreaterThan(0);
   });

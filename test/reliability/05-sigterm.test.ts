@@ -6,7 +6,10 @@ import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 import { deliveryOf, type Work } from "./programs/work.ts";
 
 const GRACE_MS = 3_000;
-/** From the end of the grace to the end of the process: closing the connection. Members that start anew take the machine's time. */
+/**
+ * From the end of the grace to the end of the process: closing the connection. Members that start
+ * anew take the machine's time.
+ */
 const EXIT_SLACK_MS = clusterMode() === undefined ? 500 : 1_500;
 const FAR_LONGER_MS = 60_000;
 const SLOTS = 8;
@@ -78,8 +81,8 @@ describeEachServer("5: SIGTERM under load", (server) => {
 const long: Work = { do: "work", ms: FAR_LONGER_MS, laterMs: 0 };
 
 /**
- * None on a single server. While a leader is missing a node can hand nothing back, and says so; and a leader that dies may have given out
- * what a node has in its hands without telling the others.
+ * None on a single server. While a leader is missing a node can hand nothing back, and says so; and
+ * a leader that dies may have given out what a node has in its hands without telling the others.
  */
 function mayRunAgain(trial: Trial, stopped: TrialNode): number {
   const line = stopped.output().find((said) => said.includes("could not be handed back")) ?? "";

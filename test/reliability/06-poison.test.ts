@@ -3,14 +3,18 @@ import { describeServer } from "../harness/servers.ts";
 import { Trial } from "./harness/trial.ts";
 
 const GOOD = 1_000;
-/** Whether the last holder is dead is known by its heartbeats, 35 s after the last of them and a lease more. */
+/**
+ * Whether the last holder is dead is known by its heartbeats, 35 s after the last of them and a
+ * lease more.
+ */
 const CONVICTED_MS = 90_000;
 
 describeServer("6: a poison job among 1,000 good ones", "newest", (server) => {
   it("is dead after three crashes; those that were in the process each time finish", async () => {
     const trial = await Trial.start(server);
     for (const half of ["before", "after"]) {
-      // Long enough that every slot is taken when the process goes down, by the same jobs each time they come back.
+      // Long enough that every slot is taken when the process goes down, by the same jobs each time
+      // they come back.
       await trial.producer(half, { jobs: GOOD / 2, batch: 250, workMs: 20 }).exit(60_000);
       if (half === "before") await trial.publish({ poison: { do: "exit", deliveries: 99 } });
     }

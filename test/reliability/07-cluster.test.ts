@@ -13,7 +13,8 @@ const JOBS = 600;
 const CURRENT_MS = 60_000;
 
 for (const target of serversUnderTest()) {
-  // Elections take their time: one generation is enough for every run, the other has its turn with `npm test -- --cluster=2.10`.
+  // Elections take their time: one generation is enough for every run, the other has its turn with
+  // `npm test -- --cluster=2.10`.
   if (target.generation === "2.10" && process.env["MILLRACE_TEST_CLUSTER"] !== "2.10") continue;
   const title = `7: a cluster of three under load (${nameOf(target)})`;
   describe.skipIf(target.state === "missing")(title, () => {

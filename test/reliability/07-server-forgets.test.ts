@@ -7,7 +7,9 @@ import { describeEachServer, type TestServer } from "../harness/servers.ts";
 import { Trial } from "./harness/trial.ts";
 import { QUEUE } from "./programs/work.ts";
 
-/** Nobody's lease runs out while the test looks: what comes is what the server believes to be new. */
+/**
+ * Nobody's lease runs out while the test looks: what comes is what the server believes to be new.
+ */
 const LEASE_MS = 30_000;
 
 describeEachServer(
@@ -39,7 +41,10 @@ describeEachServer(
   { singleServer: "a server's files are changed while it is down" },
 );
 
-/** The server writes what its consumers have delivered from time to time. Here it did not come to it. */
+/**
+ * The server writes what its consumers have delivered from time to time. Here it did not come to
+ * it.
+ */
 function forgetDeliveries(server: TestServer): void {
   const states = globSync(join(server.launched.storeDir, "**/obs/*/o.dat"));
   expect(states.length).toBeGreaterThan(0);

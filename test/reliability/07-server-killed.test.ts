@@ -25,7 +25,8 @@ describeEachServer("7: the server killed under load, twice", (server) => {
       const over = trial.fault("the server is killed", "repeated-attempt", "stale-effect");
       await server.kill();
       await server.restart();
-      // A cluster is not back before all copies are current: until then a leader may still lose its place.
+      // A cluster is not back before all copies are current: until then a leader may still lose its
+      // place.
       await server.calm();
       over();
     }

@@ -19,7 +19,8 @@ const CLAIMS = `KV_${NAMESPACE}-unique`;
 for (const target of serversUnderTest()) {
   const title = `8: the leader of the locks cut off from its cluster (${nameOf(target)})`;
   describe.skipIf(target.state === "missing")(title, () => {
-    // Packets that vanish are the harder case, and elections take their time: one generation is enough for the other.
+    // Packets that vanish are the harder case, and elections take their time: one generation is
+    // enough for the other.
     it.each(
       target.generation === "newest" ? (["blackhole", "cut"] as const) : (["blackhole"] as const),
     )(

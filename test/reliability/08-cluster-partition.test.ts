@@ -60,7 +60,8 @@ for (const target of serversUnderTest()) {
           expect(await leaderAsKnownTo(member, STREAM)).not.toBe(isolated.name);
         const healMs = ledgerNowMs();
         await heal();
-        // The first run ends now, the second long since: a fence tells them apart, and the outcome is one.
+        // The first run ends now, the second long since: a fence tells them apart, and the outcome
+        // is one.
         here.release("long");
         await here.heard("settled", "long");
         for (const producer of producers)

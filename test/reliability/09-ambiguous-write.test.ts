@@ -74,7 +74,10 @@ async function enqueueThroughProxy(server: TestServer): Promise<void> {
 /** Without one: the acks that a node sends. */
 type Match = ((frame: NatsFrame) => boolean) | undefined;
 
-/** A node behind a proxy that drops the first frames of a kind; without a kind, of the acks that it sends. */
+/**
+ * A node behind a proxy that drops the first frames of a kind; without a kind, of the acks that it
+ * sends.
+ */
 async function throughProxy(server: TestServer, matches: Match, backoffMs = 0) {
   const trial = await Trial.start(server);
   const proxy = await startProxy(server.url);
@@ -114,7 +117,10 @@ function isAck(frame: NatsFrame): boolean {
   return frame.subject.startsWith("$JS.ACK.") && frame.payload.toString() === "+ACK";
 }
 
-/** No fault is declared: an answer that is lost must not make anything run twice. In cluster mode the death of a leader may. */
+/**
+ * No fault is declared: an answer that is lost must not make anything run twice. In cluster mode
+ * the death of a leader may.
+ */
 async function finish(trial: Trial, { deaths }: TestServer): Promise<void> {
   await trial.drained();
   const counts = await trial.expectClean();
@@ -122,7 +128,8 @@ async function finish(trial: Trial, { deaths }: TestServer): Promise<void> {
   expect(counts.runs - counts.repeats).toBe(10 + 2 * 10 + 3 * trial.maxAttempts);
   const letters = await trial.broker.deadLetters.list({ queue: QUEUE });
   expect(new Set(letters.map(({ id }) => id)).size).toBe(3);
-  // A leader that died may have its successor store a retry a second time, and each copy of the last one ends as a dead letter.
+  // A leader that died may have its successor store a retry a second time, and each copy of the
+  // last one ends as a dead letter.
   if (deaths.length === 0) expect(letters).toHaveLength(3);
   for (const id of Object.keys(JOBS)) {
     const records = await trial.broker.history.read({ id, queue: QUEUE });

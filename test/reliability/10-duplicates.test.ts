@@ -55,7 +55,8 @@ describeServer("10: duplicates", "newest", (server) => {
     await trial.node("a");
     await trial.drained();
 
-    // All that producers and nodes ever published for these jobs, again, twice each and in any order.
+    // All that producers and nodes ever published for these jobs, again, twice each and in any
+    // order.
     const seen = wire.heard.map(({ data, subject }) => ({ data, subject }));
     const heard = (door: string): number =>
       seen.filter(({ subject }) => subject.includes(`.${door}.`)).length;
@@ -115,7 +116,8 @@ class Wire {
   readonly #namespace: string;
 
   static async open(server: TestServer, trial: Trial): Promise<Wire> {
-    // Nobody sends its messages again, and a window this short is over before a new leader is asked what the dead one did not answer.
+    // Nobody sends its messages again, and a window this short is over before a new leader is asked
+    // what the dead one did not answer.
     await server.calm();
     const connection = await connect({ servers: server.url });
     cleanUpLater(() => connection.close());
@@ -129,7 +131,10 @@ class Wire {
     return wire;
   }
 
-  /** The members of a cluster tell each other in order what is subscribed to: where this is heard from, all before it is. */
+  /**
+   * The members of a cluster tell each other in order what is subscribed to: where this is heard
+   * from, all before it is.
+   */
   async #isHeardFrom(broker: Broker): Promise<void> {
     const heard = Promise.withResolvers<void>();
     this.#connection.subscribe(`${this.#namespace}.jobs.${PROBE}`, {
@@ -178,7 +183,8 @@ class Wire {
     const own = headers();
     own.set("Nats-Msg-Id", id);
     const publish = () => jetstream(this.#connection).publish(subject, data, { headers: own });
-    // A cluster refuses what a node publishes at the same moment: whether it is a duplicate is not decided yet.
+    // A cluster refuses what a node publishes at the same moment: whether it is a duplicate is not
+    // decided yet.
     return eventually(publish, { withinMs: 10_000, describe: `an answer for ${id}` });
   }
 }

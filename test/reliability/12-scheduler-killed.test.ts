@@ -18,7 +18,8 @@ describeEachServer("12: the leader of the schedules", (server) => {
       const [first, ...others] = strikes.map((at) => ({ at, signal: "SIGKILL" }) as const);
       let leader = await fleet.node(first === undefined ? {} : { strike: first });
       for (const strike of [...others, undefined]) {
-        // The last one is not struck: with the lead from an election it would keep the one before it from being.
+        // The last one is not struck: with the lead from an election it would keep the one before
+        // it from being.
         if (strike === undefined) await server.calm();
         // The next one stands by when the leader dies.
         const next = await fleet.node(strike === undefined ? {} : { strike });
@@ -68,7 +69,8 @@ describeEachServer("12: the leader of the schedules", (server) => {
       await a.struck();
       const b = await fleet.node();
       await b.heard("leading", ({ leading }) => leading);
-      // The new leader makes up for what is due at once; two more ticks are a second at least, and so past the window.
+      // The new leader makes up for what is due at once; two more ticks are a second at least, and
+      // so past the window.
       await eventuallyFired(fleet, 5);
       a.signal("SIGCONT");
       await a.heard("leading", ({ leading }) => !leading);
@@ -111,7 +113,8 @@ describeEachServer("12: the leader of the schedules", (server) => {
   it(
     "an outage over several slots: what was missed is left out, made up for once, or made up for in part",
     async () => {
-      // Three copies of each bucket take their time to be made: the first tick is no outage of its own.
+      // Three copies of each bucket take their time to be made: the first tick is no outage of its
+      // own.
       const lateAfterMs = lasting(3_000);
       const timing = { cron: "* * * * * *", lateAfter: lateAfterMs } as const;
       const fleet = await Fleet.start(server, [
@@ -119,7 +122,8 @@ describeEachServer("12: the leader of the schedules", (server) => {
         { ...timing, name: "once", missed: "once" },
         { ...timing, name: "some", missed: { all: 3 } },
       ]);
-      // A tick that an election interrupts is finished late by the next leader; and what it makes up for may be too late by then.
+      // A tick that an election interrupts is finished late by the next leader; and what it makes
+      // up for may be too late by then.
       await server.calm();
       const a = await fleet.node();
       for (const name of ["skip", "once", "some"])

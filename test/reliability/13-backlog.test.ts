@@ -12,7 +12,10 @@ const LONG = process.env["MILLRACE_LONG"] === "1";
 const JOBS = LONG ? 1_000_000 : 20_000;
 const CHUNK = 10_000;
 const LIMIT = 2;
-/** Of a node, over what it took when it had nothing to do. The same for twenty thousand and for a million. */
+/**
+ * Of a node, over what it took when it had nothing to do. The same for twenty thousand and for a
+ * million.
+ */
 const MORE_MB = 150;
 /** Jobs that are passed over in a second, at the very least. */
 const SLOWEST_SIFT = 1_000;
@@ -30,7 +33,8 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
             slots: 32,
             tells: "other",
             leaseMs: 10_000,
-            // Without it a heap grows as long as the machine has room, whether anything is kept or not.
+            // Without it a heap grows as long as the machine has room, whether anything is kept or
+            // not.
             nodeOptions: ["--max-old-space-size=96", "--max-semi-space-size=8"],
           }),
         ),
@@ -109,7 +113,10 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
   );
 });
 
-/** An ack that dies with a leader leaves its job in the queue a second time, until somebody is given it and sees that: so they are told by their ids. */
+/**
+ * An ack that dies with a leader leaves its job in the queue a second time, until somebody is given
+ * it and sees that: so they are told by their ids.
+ */
 async function expectAllThere({ broker }: Trial, done: ReadonlySet<string>): Promise<void> {
   const limit = JOBS * 10;
   const places = [

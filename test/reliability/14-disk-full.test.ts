@@ -16,7 +16,10 @@ import type { Work } from "./programs/work.ts";
 /** Of servers that share a disk: in cluster mode three keep everything thrice. */
 const SHARERS = clusterMode() === undefined ? 1 : REPLICAS;
 const DISK_BYTES = 24 * 1024 * 1024;
-/** A server takes three quarters of its disk for JetStream's limit. What others keep there makes the disk itself give out first. */
+/**
+ * A server takes three quarters of its disk for JetStream's limit. What others keep there makes the
+ * disk itself give out first.
+ */
 const OTHERS_BYTES = 12 * 1024 * 1024;
 const ROOM_BYTES = 256 * 1024 * 1024;
 const JOB_BYTES = 500_000;

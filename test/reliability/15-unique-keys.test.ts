@@ -38,7 +38,8 @@ describeEachServer("15: 100 producers race for one unique key", (server) => {
     const records = await race.broker.history.recent({ queue: QUEUE, limit: 100 });
     const ended = records.map(({ id, state, error }) => `${id} ${state} ${error?.message ?? ""}`);
     expect((await race.runs()).length, ended.join("\n")).toBe(1);
-    // Where elections keep a publish for longer than its claim lasts, another takes the key; what comes after all is cancelled.
+    // Where elections keep a publish for longer than its claim lasts, another takes the key; what
+    // comes after all is cancelled.
     if (clusterMode() === undefined)
       expect({ pending, confirmed: race.count("confirmed") }).toEqual({ pending: 1, confirmed: 1 });
     else
@@ -72,7 +73,8 @@ describeEachServer("15: 100 producers race for one unique key", (server) => {
         before.untilMs,
       );
     }
-    // What was confirmed and did not run was settled by a node with the reason on record, and not lost.
+    // What was confirmed and did not run was settled by a node with the reason on record, and not
+    // lost.
     const ran = new Set(runs.map(({ id }) => id));
     for (const id of confirmed) {
       if (ran.has(id)) continue;
@@ -221,8 +223,9 @@ class Race {
   }
 
   /**
-   * The jobs that ran, in the order of their ends. The end that counts is that of the run on record, which freed the key: a server that is killed may
-   * forget that it delivered a job, and one that had ended runs again.
+   * The jobs that ran, in the order of their ends. The end that counts is that of the run on
+   * record, which freed the key: a server that is killed may forget that it delivered a job, and
+   * one that had ended runs again.
    */
   async runs(): Promise<readonly Run[]> {
     const found = new Map<string, { fromMs: number; ran: LedgerEntry[] }>();
@@ -252,7 +255,8 @@ function endOnRecord(ran: readonly LedgerEntry[], record: HistoryRecord | undefi
     return [{ endedMs: entry.atMs, off: Math.abs(tookMs - (record.durationMs ?? 0)) }];
   });
   const [onRecord] = ends.toSorted((a, b) => a.off - b.off);
-  // Where what is on record is no run, as of one that was cancelled when it came again, the first end counts.
+  // Where what is on record is no run, as of one that was cancelled when it came again, the first
+  // end counts.
   const first = ran.find(({ event }) => event === "ended");
   return onRecord?.endedMs ?? first?.atMs ?? Number.NaN;
 }

@@ -7,7 +7,10 @@ import type { Work } from "./programs/work.ts";
 
 const LIMIT = 3;
 const JOBS = 90;
-/** From a killed holder's last renewal until its permits are used again: its lease, the sweeper's period, and a busy machine's slack. */
+/**
+ * From a killed holder's last renewal until its permits are used again: its lease, the sweeper's
+ * period, and a busy machine's slack.
+ */
 const RETURN_MS = patient(1_000 + 5_000 + 3_000);
 
 describeEachServer("16: a cap over the fleet whose holders are killed", (server) => {
@@ -62,7 +65,8 @@ describeEachServer("16: a cap over the fleet whose holders are killed", (server)
   it("has a job run once whose holder was killed between the hold and its record", async () => {
     const trial = await Trial.start(server);
     const keeper = await trial.node("keeper", { cap: 1, slots: 1 });
-    // In an election the first job's lease and permit run out, and whoever gets it next lets the second in.
+    // In an election the first job's lease and permit run out, and whoever gets it next lets the
+    // second in.
     await server.calm();
     await trial.publish({ first: { do: "hold", deliveries: 1 } });
     await keeper.heard("started", "first");
@@ -71,12 +75,14 @@ describeEachServer("16: a cap over the fleet whose holders are killed", (server)
     await trial.publish({ second: { do: "work" } });
     await trial.death(killed);
     expect(await trial.broker.held.count()).toBe(1);
-    // Let in with the keeper's permit. Its former message comes again a lease later, and finds the gate open.
+    // Let in with the keeper's permit. Its former message comes again a lease later, and finds the
+    // gate open.
     keeper.release("first");
     await keeper.heard("ended", "second");
     await trial.drained();
     expect(await trial.expectClean()).toMatchObject({ succeeded: 2, repeats: 0, runs: 2 });
-    // Whoever meets the former message finds the later generation, or its end, and writes nothing of its own.
+    // Whoever meets the former message finds the later generation, or its end, and writes nothing
+    // of its own.
     const records = await trial.broker.history.read({ id: "second" });
     expect(records.at(-1)).toMatchObject({ state: "succeeded", generation: 1 });
     expect(records.slice(0, -1).every(({ outcome }) => outcome === "held")).toBe(true);

@@ -13,7 +13,10 @@ const JOBS = 120;
 const KILLS = 5;
 /** Far longer than the outages, so that what waits for the end of a lease shows. */
 const LEASE_MS = 20_000;
-/** From the server's return until each key with waiting jobs runs again: what was tried in the outage is tried again within a second, on a busy machine. */
+/**
+ * From the server's return until each key with waiting jobs runs again: what was tried in the
+ * outage is tried again within a second, on a busy machine.
+ */
 const RETURN_MS = patient(8_000);
 
 describeEachServer("16: a cap over the fleet whose server is killed", (server) => {
@@ -65,7 +68,10 @@ function startsIn(trial: Trial): number {
   return trial.ledger.filter(({ event }) => event === "started").length;
 }
 
-/** How long nobody of the key ran once the server was there again, while jobs of it were left to run. */
+/**
+ * How long nobody of the key ran once the server was there again, while jobs of it were left to
+ * run.
+ */
 function longestAfter(
   lives: readonly Life[],
   outages: readonly { readonly fromMs: number; readonly untilMs: number }[],

@@ -12,7 +12,10 @@ import { JOBS, SHARED, TICK, type Version } from "./programs/versioned.ts";
 
 vi.setConfig({ testTimeout: patient(90_000) });
 
-/** Longer than any of these tests: what waits so long is moved, once the node that should run it is there. */
+/**
+ * Longer than any of these tests: what waits so long is moved, once the node that should run it is
+ * there.
+ */
 const FAR_MS = 600_000;
 const older = olderVersion();
 const title = older.state === "present" ? `the code of ${older.commit}` : older.reason;
@@ -206,7 +209,10 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
   );
 });
 
-/** Resolves with the one of the nodes that runs this job. Asked once for a job: what a node says is heard once. */
+/**
+ * Resolves with the one of the nodes that runs this job. Asked once for a job: what a node says is
+ * heard once.
+ */
 function runnerOf(nodes: readonly VersionedNode[], id: string): Promise<VersionedNode> {
   return Promise.any(nodes.map(async (node) => (await node.started(id), node)));
 }

@@ -7,7 +7,10 @@ import { eventually } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
 import { patient as withElections } from "../harness/cluster/mode.ts";
 
-/** What 0.1.0 put on the wire: programs/record-version-program.ts wrote these files. They are never written anew. */
+/**
+ * What 0.1.0 put on the wire: programs/record-version-program.ts wrote these files. They are never
+ * written anew.
+ */
 interface Published {
   readonly server: string;
   readonly messages: readonly {

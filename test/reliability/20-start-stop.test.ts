@@ -14,7 +14,10 @@ import { newSeed, SeededRandom } from "./oracle/seeded-random.ts";
 import { connectTo } from "./programs/connect.ts";
 import { deliveryOf } from "./programs/work.ts";
 
-/** In cluster mode it outlasts an election, and what a dying leader gave to nobody comes as much later. */
+/**
+ * In cluster mode it outlasts an election, and what a dying leader gave to nobody comes as much
+ * later.
+ */
 const LEASE_MS = lasting(1_000);
 vi.setConfig({ testTimeout: patient(90_000 + 2 * LEASE_MS) });
 
@@ -64,7 +67,8 @@ describeEachServer(
         }
       }
       console.log(`${seen.leftBehind} left behind, ${seen.redelivered} delivered again`);
-      // Stopping does not look like a crash, except where a node said that it ran out of time. A leader that dies may have given all that waited to nobody.
+      // Stopping does not look like a crash, except where a node said that it ran out of time. A
+      // leader that dies may have given all that waited to nobody.
       expect(seen.redelivered).toBeLessThanOrEqual(seen.leftBehind + server.deaths.length * ROUNDS);
       for (const stream of ["history", "dead"])
         expect((await manager.streams.info(`${namespace}-${stream}`)).state.consumer_count).toBe(0);
@@ -154,7 +158,9 @@ function makeNode(broker: Broker, name: string, seen: Seen, untilAborted = true)
   };
 }
 
-/** The broker's own services, each started twice and stopped twice, some only by the broker's end. */
+/**
+ * The broker's own services, each started twice and stopped twice, some only by the broker's end.
+ */
 async function brokerLife(broker: Broker, random: SeededRandom): Promise<void> {
   // Jobs of another queue are handed back by nodes; nobody here would settle them.
   await broker.queues.ensure(IDLE_QUEUE);

@@ -13,12 +13,15 @@ import { type ProgramConfig, QUEUE, type Said, type Told } from "./program-confi
 const START_MS = 45_000;
 const PATIENCE_MS = 30_000;
 /**
- * A job that was in the hands of three leaders as they died is a suspect. It waits until the last of them has missed its
- * heartbeats, which takes 35 seconds.
+ * A job that was in the hands of three leaders as they died is a suspect. It waits until the last
+ * of them has missed its heartbeats, which takes 35 seconds.
  */
 const JUDGED_MS = 60_000;
 const LAST_LINES = 20;
-/** So short that what is published a moment later is not held back by its id; what an election makes be published again has to be. */
+/**
+ * So short that what is published a moment later is not held back by its id; what an election makes
+ * be published again has to be.
+ */
 const DEDUPE_MS = lasting(100);
 
 export interface FleetNode extends TestChild {
@@ -28,7 +31,10 @@ export interface FleetNode extends TestChild {
     accepts?: (message: Extract<Said, { say: S }>) => boolean,
     withinMs?: number,
   ): Promise<Extract<Said, { say: S }>>;
-  /** Its strike has taken effect. Until then it may lose the lead, to an election say, and be struck only when it leads again. */
+  /**
+   * Its strike has taken effect. Until then it may lose the lead, to an election say, and be struck
+   * only when it leads again.
+   */
   struck(): Promise<void>;
   jump(ms: number): void;
 }
@@ -123,7 +129,9 @@ export class Fleet {
     return Object.fromEntries(schedules.map(({ name, state }) => [name, state[what]]));
   }
 
-  /** Pauses everything, lets all jobs end, and reads what happened, past the product's own reader. */
+  /**
+   * Pauses everything, lets all jobs end, and reads what happened, past the product's own reader.
+   */
   async finish(): Promise<readonly HistoryRecord[]> {
     for (const { name } of this.#schedules) await this.client.cron.pause(name);
     // A leader may be amid its last tick.
@@ -152,8 +160,8 @@ export class Fleet {
 }
 
 /**
- * The slots of a schedule whose jobs have ended, one for each job in the queue, in their order. Where a confirmation was lost, a record is written
- * twice.
+ * The slots of a schedule whose jobs have ended, one for each job in the queue, in their order.
+ * Where a confirmation was lost, a record is written twice.
  */
 export function slotsOf(records: readonly HistoryRecord[], schedule: string): readonly number[] {
   const ended = records.filter(

@@ -39,7 +39,8 @@ async function busy(server: TestServer, overlap: OverlapPolicy) {
     await client.close();
   });
   await node.start();
-  // Another part of the node may be ready later than its scheduler: where jobs are cancelled the next may run by then.
+  // Another part of the node may be ready later than its scheduler: where jobs are cancelled the
+  // next may run by then.
   await eventually(() => started.length >= 1, {
     withinMs: 20_000,
     describe: "the first job runs",

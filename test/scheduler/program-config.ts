@@ -35,7 +35,9 @@ export interface ProgramConfig {
   readonly schedules: readonly ScheduleTiming[];
   /** How far its clock is off. */
   readonly offsetMs: number;
-  /** What happens to it at a point of its second tick, or of a later one where that fails before. */
+  /**
+   * What happens to it at a point of its second tick, or of a later one where that fails before.
+   */
   readonly strike?: { readonly at: TickPoint; readonly signal: "SIGKILL" | "SIGSTOP" };
 }
 

@@ -1,4 +1,5 @@
-// A node with schedules, whose clock may be off and which may be struck at a point of a tick. Its one argument is a `ProgramConfig` as JSON.
+// A node with schedules, whose clock may be off and which may be struck at a point of a tick. Its
+// one argument is a `ProgramConfig` as JSON.
 import { connectBroker } from "@millrace/broker-nats";
 import { type Clock, defineJob, defineSchedule, systemClock } from "@millrace/core";
 import { createNode, stopOnSignals } from "@millrace/runtime";

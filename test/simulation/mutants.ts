@@ -7,7 +7,10 @@ import type { RealmOf } from "./world/realm.ts";
 /** Each run's end is recorded, whatever another run has recorded. */
 export const recordsEveryEnd: RealmOf = unfenced();
 
-/** What is sent again outlives its lease: the exchange once did so for 30 s. What fences ends is left out, because it is enough. */
+/**
+ * What is sent again outlives its lease: the exchange once did so for 30 s. What fences ends is
+ * left out, because it is enough.
+ */
 export const repeatsWithoutLease: RealmOf = unfenced(portRealm({ repeatsWithoutLease: true }));
 
 /** What follows a success is published before the success is on record. */
@@ -24,7 +27,10 @@ export const losesRetries: RealmOf = reordered((steps) =>
 /** What a producer writes is believed as if a program of the owner's had written it. */
 export const trustsProducers: RealmOf = portRealm({ trustsProducers: true });
 
-/** A message that comes again is compared with records of its own generation only, and each end is recorded. */
+/**
+ * A message that comes again is compared with records of its own generation only, and each end is
+ * recorded.
+ */
 export const looksAtOneGeneration: RealmOf = spoilt((broker) => {
   const asked = new Map<string, number>();
   return {
@@ -43,7 +49,10 @@ export const looksAtOneGeneration: RealmOf = spoilt((broker) => {
   };
 }, unfenced());
 
-/** Nobody asks for what other runs have recorded: not of what comes again, nor after an outage or a freeze. */
+/**
+ * Nobody asks for what other runs have recorded: not of what comes again, nor after an outage or a
+ * freeze.
+ */
 export const asksForNoEnd: RealmOf = spoilt(
   (broker) => ({
     successors: async () => ({ waiting: [], letter: undefined }),
@@ -56,7 +65,9 @@ export const asksForNoEnd: RealmOf = spoilt(
   unfenced(),
 );
 
-/** A job that was run and comes again is convicted, and nobody is asked whether its holder lives. */
+/**
+ * A job that was run and comes again is convicted, and nobody is asked whether its holder lives.
+ */
 export const convictsTheLiving: RealmOf = withDocuments("suspects", (store) => ({
   get: async (key) => {
     const document = await store.get(key);
@@ -73,7 +84,10 @@ const LEAD = "leader/scheduler";
 /** The token of who leads and does not hold the lock. */
 const UNASKED = 1;
 
-/** Whoever stands for the lead of the schedules leads, and writes over what another leader has written. */
+/**
+ * Whoever stands for the lead of the schedules leads, and writes over what another leader has
+ * written.
+ */
 export const everybodyLeads: RealmOf = spoilt(
   (broker) => ({
     locks: otherwise(broker.locks, {
@@ -87,7 +101,10 @@ export const everybodyLeads: RealmOf = spoilt(
   withDocuments(SCHEDULE_STATE, uncompared),
 );
 
-/** A slot counts as enqueued before its job is published: nobody looks for the job of a leader that died between. */
+/**
+ * A slot counts as enqueued before its job is published: nobody looks for the job of a leader that
+ * died between.
+ */
 export const countsSlotsTooEarly: RealmOf = withDocuments(SCHEDULE_STATE, (store) => ({
   put: (key, value, expected) => {
     const { intent, ...rest } = readScheduleState(value);

@@ -1,6 +1,6 @@
 /**
- * The fewest of `all` with which something still holds, by ddmin: halves are left out first, then ever smaller parts. Not the least of all
- * subsets; none of what is left can be left out alone.
+ * The fewest of `all` with which something still holds, by ddmin: halves are left out first, then
+ * ever smaller parts. Not the least of all subsets; none of what is left can be left out alone.
  *
  * @param holds asked of a subset; must hold of `all`
  * @param most how often it may be asked

@@ -46,7 +46,10 @@ function timedOf({ name, everySeconds, missed, overlap }: Timetable): [string, T
 
 const MOST_RUNS = 300;
 
-/** Leaves out faults first, since most of a world's faults have nothing to do with what went wrong; then jobs; then faults again. */
+/**
+ * Leaves out faults first, since most of a world's faults have nothing to do with what went wrong;
+ * then jobs; then faults again.
+ */
 export async function shrink(
   seed: number,
   is: ViolationKind,

@@ -48,7 +48,10 @@ export function unfenced(realm: RealmOf = portRealm()): RealmOf {
   return reordered((steps) => steps.map(withoutFence), realm);
 }
 
-/** What one step becomes is the same each time: a settlement that is tried again leaves out what is confirmed. */
+/**
+ * What one step becomes is the same each time: a settlement that is tried again leaves out what is
+ * confirmed.
+ */
 const bare = new WeakMap<SettlementStep, SettlementStep>();
 
 function withoutFence(step: SettlementStep): SettlementStep {

@@ -7,7 +7,9 @@ import { outline } from "../harness/recorded-span.ts";
 import { recordSpansInMemory } from "../harness/sdk-spans.ts";
 import { checkTraces } from "../harness/trace-shape.ts";
 
-/** The tests of the examples once more, with telemetry: whatever they do, their traces are sound. */
+/**
+ * The tests of the examples once more, with telemetry: whatever they do, their traces are sound.
+ */
 vi.mock("millrace/testing", async (original) => {
   const real = await original<typeof Testing>();
   const { telemetry } = await import("millrace/telemetry");
@@ -26,7 +28,10 @@ vi.mock("millrace", async (original) => {
 });
 
 const EXAMPLES = resolve(import.meta.dirname, "../../examples");
-/** Programs of their own, which no mock reaches: they are traced as their users would, by `OTEL_…` variables, elsewhere. */
+/**
+ * Programs of their own, which no mock reaches: they are traced as their users would, by `OTEL_…`
+ * variables, elsewhere.
+ */
 const PROGRAMS = ["digest", "hello", "locks", "order-pipeline"];
 const inProcess = globSync("*/*.test.ts", { cwd: EXAMPLES })
   .filter((file) => !PROGRAMS.some((name) => file.startsWith(`${name}/`)))

@@ -12,7 +12,10 @@ import { checkTraces } from "../harness/trace-shape.ts";
 const EXAMPLES = resolve(import.meta.dirname, "../../examples");
 const DEADLINE_MS = 90_000;
 
-/** Examples that are programs of their own, traced as a user would: their nodes are told by the environment where to send. */
+/**
+ * Examples that are programs of their own, traced as a user would: their nodes are told by the
+ * environment where to send.
+ */
 describeServer("examples in processes of their own", "newest", (server) => {
   test(
     "digest: a node is killed on the way, and every trace that the other hands on is sound",
@@ -23,7 +26,8 @@ describeServer("examples in processes of their own", "newest", (server) => {
       expect(await main.exit(DEADLINE_MS), main.output().join("\n")).toMatchObject({ code: 0 });
       const spans = sink.spans();
       expect(checkTraces(spans), outline(spans)).toEqual([]);
-      // Its application has no telemetry: each job's first attempt begins a trace, and the failing job's others hang in that.
+      // Its application has no telemetry: each job's first attempt begins a trace, and the failing
+      // job's others hang in that.
       const roots = spans.filter(({ parentSpanId }) => parentSpanId === undefined);
       expect(roots.length).toBeGreaterThan(200);
       expect(new Set(roots.map(({ name }) => name))).toEqual(new Set(["process digest.file"]));

@@ -17,7 +17,10 @@ const LEASE_MS = 10_000;
 const SLACK_MS = 15_000;
 
 describeEachServer("a producer that dies or freezes", (server) => {
-  /** A process that was killed at this step of enqueueing job `dead`, and a producer that comes after it. */
+  /**
+   * A process that was killed at this step of enqueueing job `dead`, and a producer that comes
+   * after it.
+   */
   async function killedAt(step: Step, rule: RuleName = "pending") {
     const namespace = server.namespace();
     const broker = await connectBroker({ servers: server.url, namespace });

@@ -40,7 +40,8 @@ describeEachServer(
         withinMs: 10_000,
         describe: "the key is free",
       });
-      // In a cluster the verdict takes 27 s of the 30 that a publish has, and an outage of its connection would take the rest.
+      // In a cluster the verdict takes 27 s of the 30 that a publish has, and an outage of its
+      // connection would take the rest.
       await server.calm();
       await expect(
         producer.enqueue({ ...job, queue: "nowhere" }, { doc: "b", version: 1 }),

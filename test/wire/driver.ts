@@ -27,7 +27,10 @@ export interface ResultCommand {
   readonly id: string;
 }
 
-/** What a program answers: the acknowledgement or the record's fields, or its client's error in its client's words. */
+/**
+ * What a program answers: the acknowledgement or the record's fields, or its client's error in its
+ * client's words.
+ */
 export interface Reply {
   readonly stream?: string;
   readonly sequence?: number;
@@ -44,7 +47,10 @@ export interface Driver {
 
 const ANSWER_MS = 20_000;
 
-/** Starts a program of `producers/`. It reads commands as JSON lines and answers each with one line, in order. */
+/**
+ * Starts a program of `producers/`. It reads commands as JSON lines and answers each with one line,
+ * in order.
+ */
 export function startDriver(program: Program, serverUrl: string): Driver {
   const child = spawn(program.command, [...program.args, serverUrl], {
     cwd: program.cwd,

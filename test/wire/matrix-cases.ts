@@ -3,7 +3,10 @@ import { expect, it } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import type { Reply } from "./driver.ts";
 
-/** The columns of the matrix that `npm test` prints (scripts/interop-matrix.mjs finds them by this prefix). */
+/**
+ * The columns of the matrix that `npm test` prints (scripts/interop-matrix.mjs finds them by this
+ * prefix).
+ */
 const COLUMN = "interop: ";
 const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const PAYLOAD = { to: "ada@example.com", copies: 2 };

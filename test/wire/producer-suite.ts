@@ -71,7 +71,8 @@ export async function describeProducer(language: Language): Promise<void> {
             headers,
             job: { name: "wire.echo", payload: PAYLOAD, ...job },
           });
-        // A leader that gives up its office by itself, as on a busy machine, leaves a moment without an answer.
+        // A leader that gives up its office by itself, as on a busy machine, leaves a moment
+        // without an answer.
         const result = (id: string): Promise<Reply> =>
           eventually(
             async () => {

@@ -114,7 +114,10 @@ export const natsCommand: Language = {
   },
 };
 
-/** Skipping is for what a machine or its network lacks; a program that does not compile is a failure. */
+/**
+ * Skipping is for what a machine or its network lacks; a program that does not compile is a
+ * failure.
+ */
 class Missing extends Error {}
 
 export async function toolchain(language: Language): Promise<Toolchain> {
@@ -127,8 +130,9 @@ export async function toolchain(language: Language): Promise<Toolchain> {
 }
 
 /**
- * A directory made once from these sources with this tool. Made aside and then renamed, so whoever looks finds it whole
- * or not at all, and of two that make it at once the second throws its own away.
+ * A directory made once from these sources with this tool. Made aside and then renamed, so whoever
+ * looks finds it whole or not at all, and of two that make it at once the second throws its own
+ * away.
  */
 async function built(
   name: string,
@@ -153,7 +157,9 @@ async function built(
   return dir;
 }
 
-/** Runs what depends on the machine: whether a tool is there, and whether packages can be fetched. */
+/**
+ * Runs what depends on the machine: whether a tool is there, and whether packages can be fetched.
+ */
 async function obtain(
   command: string,
   args: readonly string[],
@@ -185,7 +191,9 @@ async function tool(
   return (await ends).stdout;
 }
 
-/** A compiler takes what the tests beside it leave of the cores: those have deadlines, it has none. */
+/**
+ * A compiler takes what the tests beside it leave of the cores: those have deadlines, it has none.
+ */
 function giveWay(pid: number | undefined): void {
   if (pid === undefined) return;
   try {

@@ -7,7 +7,10 @@ import { sizeLimits } from "./topology/size-limits.ts";
 import { Names } from "./topology/subjects.ts";
 import type { OpenLeases } from "./work/lease-desk.ts";
 
-/** A broker on a connection that is there; closes it in the end, and where this fails. `connectBroker` is for everybody else. */
+/**
+ * A broker on a connection that is there; closes it in the end, and where this fails.
+ * `connectBroker` is for everybody else.
+ */
 export async function brokerOn(
   { nc, features }: ConnectedNats,
   config: BrokerConfig,

@@ -16,13 +16,25 @@ export interface NatsBrokerOptions extends NatsConnectionOptions {
   readonly namespace?: string;
   /** Copies of every stream and bucket that this broker creates. Default 1; 3 in a cluster. */
   readonly replicas?: number;
-  /** Bounds of the execution history, when this broker creates it. Default seven days and a million records. */
+  /**
+   * Bounds of the execution history, when this broker creates it. Default seven days and a million
+   * records.
+   */
   readonly history?: Partial<HistoryLimits>;
-  /** Values that a job's body may hold, keys of maps among them: see `Broker.maxValues`. The same in producers and nodes. Default 100,000. */
+  /**
+   * Values that a job's body may hold, keys of maps among them: see `Broker.maxValues`. The same in
+   * producers and nodes. Default 100,000.
+   */
   readonly maxValues?: number;
-  /** How far ahead a producer may put a job's start, milliseconds. The same in producers and nodes. Default 366 days. */
+  /**
+   * How far ahead a producer may put a job's start, milliseconds. The same in producers and nodes.
+   * Default 366 days.
+   */
   readonly maxDelayMs?: number;
-  /** For what the broker meets on its own, such as a delayed job whose queue is gone. Default: nothing is logged. */
+  /**
+   * For what the broker meets on its own, such as a delayed job whose queue is gone. Default:
+   * nothing is logged.
+   */
   readonly logger?: Logger;
 }
 

@@ -5,11 +5,12 @@ import { LeaseKeeper } from "./lease/lease-keeper.ts";
 import type { NatsBroker } from "./nats-broker.ts";
 
 /**
- * Connects to a NATS server with JetStream, 2.10 or newer. Creates nothing: streams are made by those who need them (a queue by
- * `queues.ensure`, the others by the first worker), so a producer needs no more than the permission to publish.
+ * Connects to a NATS server with JetStream, 2.10 or newer. Creates nothing: streams are made by
+ * those who need them (a queue by `queues.ensure`, the others by the first worker), so a producer
+ * needs no more than the permission to publish.
  *
- * @throws MillraceError `server-unreachable`, `auth-failed`, `credentials-unreadable`, `tls-failed`, `server-too-old`,
- *   `jetstream-disabled`, `invalid-option`, `invalid-name`
+ * @throws MillraceError `server-unreachable`, `auth-failed`, `credentials-unreadable`,
+ *   `tls-failed`, `server-too-old`, `jetstream-disabled`, `invalid-option`, `invalid-name`
  * @example
  * const broker = await connectBroker({ servers: "nats://localhost:4222" });
  * await broker.queues.ensure("mail");

@@ -4,8 +4,8 @@ import { lookUpStreamPatiently } from "./publish/stream-lookup.ts";
 import type { Names } from "./topology/subjects.ts";
 
 /**
- * A queue whose intake is closed has no stream for the producers' subject, as one that does not exist. The runtime's subject
- * tells one from the other. Only failures are looked at.
+ * A queue whose intake is closed has no stream for the producers' subject, as one that does not
+ * exist. The runtime's subject tells one from the other. Only failures are looked at.
  */
 export async function explainClosed(
   enqueued: Promise<readonly EnqueueResult[]>,

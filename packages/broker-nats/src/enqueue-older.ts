@@ -6,8 +6,9 @@ import { requeueMessage } from "./settlement/envelope-message.ts";
 import type { Names } from "./topology/subjects.ts";
 
 /**
- * A queue that only nodes of an earlier version have served has no door for programs. While it is open, what wanted that door takes the runtime's, where
- * every version believes it. Only failures are looked at.
+ * A queue that only nodes of an earlier version have served has no door for programs. While it is
+ * open, what wanted that door takes the runtime's, where every version believes it. Only failures
+ * are looked at.
  */
 export async function useOlderDoor(
   jobs: readonly Envelope[],

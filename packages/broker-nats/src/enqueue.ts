@@ -13,7 +13,9 @@ import type { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { enqueueMessage, type ProducerLimits } from "./settlement/envelope-message.ts";
 import type { Names } from "./topology/subjects.ts";
 
-/** Publishes jobs, many in flight. A job that can't be sent has its own error and holds up no other. */
+/**
+ * Publishes jobs, many in flight. A job that can't be sent has its own error and holds up no other.
+ */
 export async function enqueue(
   jobs: readonly Envelope[],
   publisher: ConfirmedPublisher,

@@ -1,4 +1,5 @@
-// What JetStream's error codes mean, for those who have only the code: the lease thread loads no client library for it.
+// What JetStream's error codes mean, for those who have only the code: the lease thread loads no
+// client library for it.
 
 /** A compare-and-set was refused. */
 export const WRONG_SEQUENCE: ReadonlySet<number> = new Set([10071, 10164]);

@@ -75,11 +75,17 @@ export interface NatsBrokerParts {
   readonly openLeases: OpenLeases;
 }
 
-/** What is under way when the connection ends has this long to be confirmed, or as little as its closer has. */
+/**
+ * What is under way when the connection ends has this long to be confirmed, or as little as its
+ * closer has.
+ */
 const CLOSE_PATIENCE_MS = 5_000;
 const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000 };
 
-/** A compare-and-set is not sent twice: it would be refused for its own first copy. What reached nobody is, twice a second. */
+/**
+ * A compare-and-set is not sent twice: it would be refused for its own first copy. What reached
+ * nobody is, twice a second.
+ */
 const DOCUMENT_WRITES = { repeatable: false, attemptTimeoutMs: 500, timeoutMs: 2_000 };
 
 /** The `Broker` port on JetStream. Made by `connectBroker`. */

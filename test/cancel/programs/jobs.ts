@@ -5,8 +5,9 @@ export const QUEUE = "cancel";
 /** What the jobs of these tests are told to do. */
 export interface Task {
   /**
-   * `heed`: until the signal is aborted. `ignore`: for ever, whatever the signal says. `quick`: nothing. `spin`: keeps its thread busy
-   * until the end of time. `report`: the progress that the test tells it, until it is done.
+   * `heed`: until the signal is aborted. `ignore`: for ever, whatever the signal says. `quick`:
+   * nothing. `spin`: keeps its thread busy until the end of time. `report`: the progress that the
+   * test tells it, until it is done.
    */
   readonly do: "heed" | "ignore" | "quick" | "spin" | "report";
 }

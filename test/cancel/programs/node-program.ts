@@ -1,4 +1,5 @@
-// A node in a process of its own. Its one argument is a `ProgramConfig` as JSON; it says over IPC what its jobs do.
+// A node in a process of its own. Its one argument is a `ProgramConfig` as JSON; it says over IPC
+// what its jobs do.
 import type { ExecutionContext } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { connectTo } from "../../reliability/programs/connect.ts";

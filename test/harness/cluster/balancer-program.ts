@@ -1,5 +1,6 @@
-// One address for a cluster, as a load balancer gives it: each connection goes to a random member that lives. A process of its own, so that
-// nothing that a test does to its own process holds it up.
+// One address for a cluster, as a load balancer gives it: each connection goes to a random member
+// that lives. A process of its own, so that nothing that a test does to its own process holds it
+// up.
 import { connect, createServer, type Socket } from "node:net";
 
 const ports = process.argv.slice(2).map(Number);

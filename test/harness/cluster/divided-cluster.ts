@@ -24,8 +24,9 @@ interface Way {
 }
 
 /**
- * Three servers whose routes run through proxies, so that one of them can be cut off from the two others while its clients stay with it. They are
- * told of each other's proxies only: what they gossip about themselves is a port on which nobody listens.
+ * Three servers whose routes run through proxies, so that one of them can be cut off from the two
+ * others while its clients stay with it. They are told of each other's proxies only: what they
+ * gossip about themselves is a port on which nobody listens.
  */
 export class DividedCluster {
   readonly #cluster: LaunchedCluster;
@@ -109,9 +110,11 @@ export class DividedCluster {
   }
 
   /**
-   * No byte passes between this member and the others until the returned function is called, which resolves when all copies are current.
+   * No byte passes between this member and the others until the returned function is called, which
+   * resolves when all copies are current.
    *
-   * @param leaseMs what its old leaders delivered last, when the others had delivered it already, may be in a node's hands for so long afterwards
+   * @param leaseMs what its old leaders delivered last, when the others had delivered it already,
+   *   may be in a node's hands for so long afterwards
    */
   isolate(member: LaunchedServer, how: "blackhole" | "cut", leaseMs: number): () => Promise<void> {
     const index = this.members.indexOf(member);
@@ -128,7 +131,10 @@ export class DividedCluster {
     };
   }
 
-  /** Each route that a member has is a connection to one of its proxies, or from one that leads to it. */
+  /**
+   * Each route that a member has is a connection to one of its proxies, or from one that leads to
+   * it.
+   */
   async #expectNoOtherWay(): Promise<void> {
     for (const [index, member] of this.members.entries()) {
       const routes = await routesOf(member);

@@ -18,8 +18,9 @@ const DOWN_MS = [0, 1_500] as const;
 export const RECOVERY_MS = 60_000;
 
 /**
- * Kills members of a cluster one at a time while tests run: with SIGKILL, at random moments, mostly the one that leads the most
- * streams. The next is killed only when all members are current again, so that two always live.
+ * Kills members of a cluster one at a time while tests run: with SIGKILL, at random moments, mostly
+ * the one that leads the most streams. The next is killed only when all members are current again,
+ * so that two always live.
  */
 export class LeaderKiller {
   readonly #members: readonly LaunchedServer[];
@@ -110,8 +111,8 @@ export class LeaderKiller {
 }
 
 /**
- * All copies have caught up with what there was at the first look. Tests go on making streams and consumers meanwhile, of which some are
- * always on their way.
+ * All copies have caught up with what there was at the first look. Tests go on making streams and
+ * consumers meanwhile, of which some are always on their way.
  */
 export async function allCurrent(
   members: readonly LaunchedServer[],

@@ -1,7 +1,10 @@
 import { get } from "node:http";
 import type { LaunchedServer } from "@millrace/broker-nats/server";
 
-/** What is added to a server's configuration, so that it can be asked how it is: where, is its own choice at each start. */
+/**
+ * What is added to a server's configuration, so that it can be asked how it is: where, is its own
+ * choice at each start.
+ */
 export const MONITOR_CONFIG = 'http: "127.0.0.1:-1"';
 
 const MONITOR_LINE = /Starting http monitor on 127\.0\.0\.1:(\d+)/;
@@ -24,8 +27,9 @@ interface JetStreamState {
 }
 
 /**
- * The streams and consumers without a leader, or with a copy that its leader does not hold for current. "away" while a member does not
- * answer. A member's own word of its health is of no use: it goes on calling a copy unhealthy to which nothing was written since its start.
+ * The streams and consumers without a leader, or with a copy that its leader does not hold for
+ * current. "away" while a member does not answer. A member's own word of its health is of no use:
+ * it goes on calling a copy unhealthy to which nothing was written since its start.
  */
 export async function lagging(
   members: readonly LaunchedServer[],
@@ -48,7 +52,10 @@ export async function lagging(
   return new Set([...seen].filter((name) => !current.has(name)));
 }
 
-/** How many streams each member leads, the cluster's own among them, as the first member that answers knows it. */
+/**
+ * How many streams each member leads, the cluster's own among them, as the first member that
+ * answers knows it.
+ */
 export async function leadership(
   members: readonly LaunchedServer[],
 ): Promise<ReadonlyMap<string, number>> {
@@ -121,7 +128,10 @@ export async function connectionsOf(
 
 const ports = new WeakMap<LaunchedServer, { port: number }>();
 
-/** Where a member can be asked, which it says at each start: its log keeps the last lines only, so that has to be heard in time. */
+/**
+ * Where a member can be asked, which it says at each start: its log keeps the last lines only, so
+ * that has to be heard in time.
+ */
 export function hearMonitorOf(member: LaunchedServer): { readonly port: number } {
   const known = ports.get(member);
   if (known !== undefined) return known;

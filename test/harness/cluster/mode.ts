@@ -1,9 +1,12 @@
-/** The mode in which each server of a test is a cluster of three whose leaders are killed meanwhile: `npm test -- --cluster`. */
+/**
+ * The mode in which each server of a test is a cluster of three whose leaders are killed meanwhile:
+ * `npm test -- --cluster`.
+ */
 export const VARIABLE = "MILLRACE_TEST_CLUSTER";
 
 /**
- * An election takes 4 to 9 s after a leader's last sign of life; what a killed leader was asked is asked again after it, and the
- * next leader may be killed in its turn.
+ * An election takes 4 to 9 s after a leader's last sign of life; what a killed leader was asked is
+ * asked again after it, and the next leader may be killed in its turn.
  */
 const ELECTIONS_MS = 60_000;
 
@@ -20,8 +23,8 @@ export function clusterMode(): "newest" | "2.10" | undefined {
 const LASTING_MS = 30_000;
 
 /**
- * A short lease, for what is about something else than its end. In cluster mode a long one, because each election would end a short one. What
- * its holder leaves behind comes back as much later.
+ * A short lease, for what is about something else than its end. In cluster mode a long one, because
+ * each election would end a short one. What its holder leaves behind comes back as much later.
  */
 export function lasting(leaseMs: number): number {
   return clusterMode() === undefined ? leaseMs : Math.max(leaseMs, LASTING_MS);

@@ -1,4 +1,5 @@
-// Stands in for the package in cluster mode: whoever connects, in this process or another, makes everything with three replicas.
+// Stands in for the package in cluster mode: whoever connects, in this process or another, makes
+// everything with three replicas.
 import {
   connectBroker as connectBrokerAsTold,
   type NatsBroker,

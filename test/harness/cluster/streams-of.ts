@@ -11,7 +11,10 @@ export async function leaderOf(
   return (await (await patientManager(nc)).streams.info(stream)).cluster?.leader;
 }
 
-/** The replicas of each stream of a namespace, buckets included, by its name. Asked for one by one: a list leaves out what has no leader. */
+/**
+ * The replicas of each stream of a namespace, buckets included, by its name. Asked for one by one:
+ * a list leaves out what has no leader.
+ */
 export async function replicasOf(
   urls: readonly string[],
   namespace: string,

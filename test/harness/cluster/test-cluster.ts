@@ -60,7 +60,8 @@ async function withBalancer(cluster: LaunchedCluster, mostKills: number): Promis
   killer.work();
 
   const each = async (act: (member: LaunchedServer) => Promise<void>): Promise<void> => {
-    // What a test does to its server it does to a whole one, and nothing else is done to it meanwhile.
+    // What a test does to its server it does to a whole one, and nothing else is done to it
+    // meanwhile.
     await killer.rest();
     await Promise.all(members.map(act));
   };
@@ -94,7 +95,8 @@ async function withBalancer(cluster: LaunchedCluster, mostKills: number): Promis
         await killer.end();
       } finally {
         await balancer.kill();
-        // Nothing in them is needed any more, and leaders that step down in good order take their time.
+        // Nothing in them is needed any more, and leaders that step down in good order take their
+        // time.
         await Promise.all(members.map((member) => member.kill()));
         await cluster.dispose();
       }

@@ -32,7 +32,10 @@ const go = (args: readonly string[], options: Parameters<typeof run>[2]): Promis
     ? run("go", args, options)
     : run("nice", ["-n", "19", "go", ...args], options);
 
-/** v2 has no version tag that Go understands: its module path has no `/v2`. A commit is v2.20.0, the last v1 tag is v2.13.0. */
+/**
+ * v2 has no version tag that Go understands: its module path has no `/v2`. A commit is v2.20.0, the
+ * last v1 tag is v2.13.0.
+ */
 const WAYS: readonly Way[] = [
   [
     "go install of v2.20.0",
@@ -54,8 +57,8 @@ const WAYS: readonly Way[] = [
 ];
 
 /**
- * Jaeger v2 from the `JAEGER` variable, the PATH or the cache, or built where Go is. `JAEGER=none` goes without: the
- * first build takes some minutes.
+ * Jaeger v2 from the `JAEGER` variable, the PATH or the cache, or built where Go is. `JAEGER=none`
+ * goes without: the first build takes some minutes.
  */
 export async function obtainJaeger(): Promise<JaegerUnderTest> {
   const named = process.env["JAEGER"];

@@ -73,7 +73,8 @@ function spansOfTrace({ spans, processes }: JaegerTrace): RecordedSpan[] {
   return spans.map((span): RecordedSpan => {
     const tags = attributesOf(span.tags);
     const service = processes[span.processID];
-    // Jaeger turns the parent and the links into references, the parent's first; no link of ours is to a parent.
+    // Jaeger turns the parent and the links into references, the parent's first; no link of ours is
+    // to a parent.
     const parent = span.references.find(({ refType }) => refType === "CHILD_OF");
     const status = tags["otel.status_code"];
     const description = tags["otel.status_description"];

@@ -1,4 +1,5 @@
-// Takes a lock and, while told to, writes under it, whatever its signal says. Its one argument is a `HolderConfig` as JSON.
+// Takes a lock and, while told to, writes under it, whatever its signal says. Its one argument is a
+// `HolderConfig` as JSON.
 import { connectBroker } from "@millrace/broker-nats";
 import { systemClock } from "@millrace/core";
 import { takeLock } from "@millrace/runtime";
@@ -34,7 +35,8 @@ const lease = await takeLock(
 );
 if (lease === undefined) throw new Error("waited for ever and got nothing");
 const { token, signal } = lease;
-// The new holder's token is on record before anything else: from here on the register refuses the one before.
+// The new holder's token is on record before anything else: from here on the register refuses the
+// one before.
 register.write(config.name, token, lease.isHeld());
 signal.addEventListener("abort", () =>
   say({

@@ -8,7 +8,10 @@ export interface Write {
   readonly accepted: boolean;
 }
 
-/** What a lock protects: a row that several processes write to, and that refuses a token smaller than the greatest it saw. */
+/**
+ * What a lock protects: a row that several processes write to, and that refuses a token smaller
+ * than the greatest it saw.
+ */
 export class Register {
   readonly #db: DatabaseSync;
 

@@ -12,7 +12,10 @@ export interface HolderConfig {
   readonly isNode: boolean;
 }
 
-/** What a holder program says over IPC. `atMs` is the machine's monotonic clock, which all processes share. */
+/**
+ * What a holder program says over IPC. `atMs` is the machine's monotonic clock, which all processes
+ * share.
+ */
 export type Said =
   | { readonly say: "waiting" }
   | { readonly say: "held"; readonly token: number; readonly atMs: number }

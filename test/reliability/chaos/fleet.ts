@@ -14,7 +14,10 @@ export interface FleetOptions {
   readonly choices?: NodeChoices;
 }
 
-/** A number of nodes, each behind a proxy of its own. Who is gone is replaced by a new one under a new name. */
+/**
+ * A number of nodes, each behind a proxy of its own. Who is gone is replaced by a new one under a
+ * new name.
+ */
 export class Fleet {
   readonly #trial: Trial;
   readonly #server: TestServer;

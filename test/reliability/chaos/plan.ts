@@ -1,6 +1,9 @@
 import type { SeededRandom } from "../oracle/seeded-random.ts";
 
-/** What is done to the run. Durations in milliseconds; `node` is the place of a node among those that live. */
+/**
+ * What is done to the run. Durations in milliseconds; `node` is the place of a node among those
+ * that live.
+ */
 export type Blow =
   | { readonly kind: "kill-node"; readonly node: number }
   | { readonly kind: "terminate-node"; readonly node: number }

@@ -3,7 +3,10 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { patientConnection } from "../../../packages/broker-nats/src/connection/patient-connection.ts";
 import { type LedgerEntry, ledgerNowMs } from "../oracle/ledger-entry.ts";
 
-/** Of a queue that does not get empty: the oldest job, all that the ledger knows of it, and how much each consumer has given away. */
+/**
+ * Of a queue that does not get empty: the oldest job, all that the ledger knows of it, and how much
+ * each consumer has given away.
+ */
 export async function diagnose(
   nc: NatsConnection,
   stream: string,

@@ -20,7 +20,10 @@ export interface Told {
   readonly readsUntilMs: number;
 }
 
-/** A client at a member that is cut off from the others: tries again and again what a majority must agree to. */
+/**
+ * A client at a member that is cut off from the others: tries again and again what a majority must
+ * agree to.
+ */
 export class IsolatedClient {
   readonly #lease: { readonly holder: string; readonly leaseMs: number };
   readonly #broker: Broker;
@@ -57,7 +60,10 @@ export class IsolatedClient {
     this.#stream = stream;
   }
 
-  /** One write of a new document, whose answer may come when the partition is over. @returns "written", or the code of its error */
+  /**
+   * One write of a new document, whose answer may come when the partition is over.
+   * @returns "written", or the code of its error
+   */
   writeDocument(): Promise<string> {
     return codeOf(this.#documents.put("key", { of: "the isolated side" }, 0), () => "written");
   }

@@ -5,7 +5,10 @@ import { dirname, join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "../../..");
 
-/** What landed before telemetry, the fleet's commands and permissions: the oldest state that today's nodes share a cluster with. */
+/**
+ * What landed before telemetry, the fleet's commands and permissions: the oldest state that today's
+ * nodes share a cluster with.
+ */
 const COMMIT = "91d3abaf45aa0378dd4bab175a3ffb98e396c0fa";
 
 /** The code of an earlier version, ready to run, or the reason why it is not there. */
@@ -31,8 +34,9 @@ export function olderVersion(): OlderVersion {
 }
 
 /**
- * The older packages in a folder of their own, with today's programs and oracle beside them, so that both versions do the
- * same and write one ledger, and with what gives them three replicas in cluster mode. They find each other there, and third-party packages among the installed ones.
+ * The older packages in a folder of their own, with today's programs and oracle beside them, so
+ * that both versions do the same and write one ledger, and with what gives them three replicas in
+ * cluster mode. They find each other there, and third-party packages among the installed ones.
  */
 function lay(): OlderPrograms {
   const folder = mkdtempSync(join(tmpdir(), "millrace-older-"));

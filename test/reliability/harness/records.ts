@@ -23,7 +23,10 @@ export interface ReadRecords {
   readonly last: number;
 }
 
-/** Those from a sequence on. Read past the product's own reader, which is one of the things on trial. */
+/**
+ * Those from a sequence on. Read past the product's own reader, which is one of the things on
+ * trial.
+ */
 export async function readRecordsFrom(
   connection: NatsConnection,
   stream: string,

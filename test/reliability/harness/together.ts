@@ -1,4 +1,7 @@
-/** Runs the cases side by side, as most of what they do is wait. Fails with the first one's error under its name. */
+/**
+ * Runs the cases side by side, as most of what they do is wait. Fails with the first one's error
+ * under its name.
+ */
 export async function together(
   cases: Readonly<Record<string, () => Promise<void>>>,
 ): Promise<void> {

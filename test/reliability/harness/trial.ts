@@ -36,7 +36,9 @@ import { diagnose } from "./diagnosis.ts";
 import { readRecords } from "./records.ts";
 
 const PROGRAMS = join(import.meta.dirname, "../programs");
-/** Starting processes is most of the work here, and the machine may be busy with other test files. */
+/**
+ * Starting processes is most of the work here, and the machine may be busy with other test files.
+ */
 const START_MS = 45_000;
 const PATIENCE_MS = 30_000;
 vi.setConfig({ testTimeout: patient(90_000) });
@@ -74,8 +76,9 @@ export interface Court {
 }
 
 /**
- * One run of processes and faults on a namespace of its own, from the first publish to the verdict. What happens is in the
- * ledger; which faults there were is for the test to say, when it makes them.
+ * One run of processes and faults on a namespace of its own, from the first publish to the verdict.
+ * What happens is in the ledger; which faults there were is for the test to say, when it makes
+ * them.
  */
 export class Trial {
   readonly namespace: string;
@@ -221,7 +224,10 @@ export class Trial {
     };
   }
 
-  /** Waits for a node to die, and declares its death. @returns when that was, on the ledger's clock */
+  /**
+   * Waits for a node to die, and declares its death.
+   * @returns when that was, on the ledger's clock
+   */
   async death(
     node: TrialNode,
     withinMs = PATIENCE_MS,
@@ -261,7 +267,10 @@ export class Trial {
     return readRecords(this.#connect.servers, this.namespace);
   }
 
-  /** @param records where they were read along, as the stream keeps them for a while only. Default: what is in the stream */
+  /**
+   * @param records where they were read along, as the stream keeps them for a while only. Default:
+   *   what is in the stream
+   */
   async verdict(records?: readonly HistoryRecord[]): Promise<Verdict> {
     const dead = await this.broker.deadLetters.list({ queue: QUEUE, limit: 1_000_000 });
     return judge(
@@ -276,8 +285,9 @@ export class Trial {
   }
 
   /**
-   * A leader dies with the extensions and acks of that moment, and with deliveries that it has told nobody of; until there is another, leases
-   * run out that are shorter than that. One that is cut off goes on delivering and extending for a while, beside its successor.
+   * A leader dies with the extensions and acks of that moment, and with deliveries that it has told
+   * nobody of; until there is another, leases run out that are shorter than that. One that is cut
+   * off goes on delivering and extending for a while, beside its successor.
    */
   get faultsOfMembers(): readonly Fault[] {
     const { deaths = [], partitions = [] } = this.#court;

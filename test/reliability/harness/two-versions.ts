@@ -26,7 +26,10 @@ export interface VersionedNode {
   ): Promise<Extract<Said, { say: S }>>;
   /** Resolves when the node has begun this attempt. */
   started(id: string, attempt?: number): Promise<void>;
-  /** By the producer of this node's version. @returns the id of the job that does it: another's where a unique key is held */
+  /**
+   * By the producer of this node's version.
+   * @returns the id of the job that does it: another's where a unique key is held
+   */
   enqueue(
     job: (Told & { tell: "enqueue" })["job"],
     id: string,

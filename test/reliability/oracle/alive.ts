@@ -15,7 +15,9 @@ export interface Life {
   readonly untilMs: number;
 }
 
-/** Every run that the ledger knows. One without an end goes on for ever, unless its process died. */
+/**
+ * Every run that the ledger knows. One without an end goes on for ever, unless its process died.
+ */
 export function livesOf(
   entries: readonly LedgerEntry[],
   deaths: readonly Death[],

@@ -10,13 +10,16 @@ export interface Fenced {
 
 export interface Refusal {
   readonly effect: Effect;
-  /** The first entry with the largest token of that moment. It may be older than the refused run: tokens do not grow where a server forgot. */
+  /**
+   * The first entry with the largest token of that moment. It may be older than the refused run:
+   * tokens do not grow where a server forgot.
+   */
   readonly overtaker: LedgerEntry & Run;
 }
 
 /**
- * Reads effects as something that is written to under a fencing token would: it remembers the largest token of each job,
- * from the start of a run on, and refuses a smaller one.
+ * Reads effects as something that is written to under a fencing token would: it remembers the
+ * largest token of each job, from the start of a run on, and refuses a smaller one.
  */
 export function fence(entries: readonly LedgerEntry[]): Fenced {
   const largest = new Map<string, Refusal["overtaker"]>();

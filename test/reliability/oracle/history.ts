@@ -10,7 +10,10 @@ export type Consequence =
   /** A run goes on although another has begun, and finds its effect refused. */
   | "stale-effect";
 
-/** A fault that was really injected, on the ledger's clock. Faults last until their effects can be over, leases included. */
+/**
+ * A fault that was really injected, on the ledger's clock. Faults last until their effects can be
+ * over, leases included.
+ */
 export interface Fault {
   readonly what: string;
   readonly fromMs: number;

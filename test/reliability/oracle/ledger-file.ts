@@ -5,8 +5,8 @@ import { type LedgerEntry, type LedgerEvent, ledgerNowMs } from "./ledger-entry.
 const SUFFIX = ".ledger.jsonl";
 
 /**
- * One process's page of the ledger. A line is one `write` on a file opened for appending, so it survives the SIGKILL of
- * its writer whole or is not there at all.
+ * One process's page of the ledger. A line is one `write` on a file opened for appending, so it
+ * survives the SIGKILL of its writer whole or is not there at all.
  */
 export class LedgerWriter {
   readonly #process: string;
@@ -15,7 +15,8 @@ export class LedgerWriter {
 
   /**
    * @param process unique among all that ever write to the directory
-   * @param durable whether each line is on the disk before `write` returns: a power cut is none of these tests, so only for those that ask
+   * @param durable whether each line is on the disk before `write` returns: a power cut is none of
+   *   these tests, so only for those that ask
    */
   constructor(directory: string, process: string, { durable = false } = {}) {
     this.#process = process;
@@ -35,7 +36,10 @@ export class LedgerWriter {
   }
 }
 
-/** All pages, in the order of time. @throws where a line is torn, since then the ledger proves nothing */
+/**
+ * All pages, in the order of time.
+ * @throws where a line is torn, since then the ledger proves nothing
+ */
 export function readLedger(directory: string): readonly LedgerEntry[] {
   const entries = readdirSync(directory)
     .filter((file) => file.endsWith(SUFFIX))

@@ -66,7 +66,8 @@ export function judge(history: History, rules: Rules): Verdict {
     const { id, token, atMs } = effect;
     const began =
       jobs.find((job) => job.id === id)?.runs.find((run) => run.token === token)?.startedMs ?? atMs;
-    // Which of the two began first says nothing of which is to be refused: what made them two lies after the first beginning.
+    // Which of the two began first says nothing of which is to be refused: what made them two lies
+    // after the first beginning.
     if (explained("stale-effect", history.faults, Math.min(began, overtaker.atMs), atMs)) continue;
     const order = overtaker.atMs < began ? "begun after it" : "went on after it had begun";
     violations.push({
@@ -106,7 +107,8 @@ function* judgeEnd(job: Job, faults: readonly Fault[]): Generator<Violation> {
     };
   else if (finals.length === 0)
     yield { kind: "unsettled", id, detail: "its history has no final state" };
-  // A run that succeeded and could not say so is followed by others, which may take their holders down.
+  // A run that succeeded and could not say so is followed by others, which may take their holders
+  // down.
   if (isDone(job) && dead && !repeated(job, faults) && !copied(job, faults))
     yield { kind: "done-and-dead", id, detail: `dead with reason ${job.dead[0]?.reason}` };
 }

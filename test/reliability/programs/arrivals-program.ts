@@ -1,5 +1,6 @@
-// Publishes jobs at the moments of a fixed schedule, whatever became of those before, and writes down which were confirmed. Its one
-// argument is an `ArrivalsConfig` as JSON; it ends when told `{ stop: true }` and all are confirmed.
+// Publishes jobs at the moments of a fixed schedule, whatever became of those before, and writes
+// down which were confirmed. Its one argument is an `ArrivalsConfig` as JSON; it ends when told
+// `{ stop: true }` and all are confirmed.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Envelope, UNSETTLED } from "@millrace/core";
 import { LedgerWriter } from "../oracle/ledger-file.ts";

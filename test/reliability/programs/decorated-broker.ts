@@ -28,7 +28,9 @@ export function stepByStep(
   });
 }
 
-/** What settlement must never be: the ack first. `afterAck` is called before anything is published. */
+/**
+ * What settlement must never be: the ack first. `afterAck` is called before anything is published.
+ */
 export function ackBeforePublish(broker: Broker, afterAck: () => Promise<void>): Broker {
   return withSettle(broker, (own) => async (delivery, steps) => {
     if (!steps.some(({ do: what }) => what === "requeue" || what === "bury"))

@@ -7,8 +7,8 @@ const KEPT_PER_JOB = 16_000;
 const kept: number[][] = [];
 
 /**
- * What no node may do, to prove that the soak sees it: each call keeps 128 kB of heap, a file descriptor, a timer, a subscription and a
- * consumer on the server.
+ * What no node may do, to prove that the soak sees it: each call keeps 128 kB of heap, a file
+ * descriptor, a timer, a subscription and a consumer on the server.
  */
 export async function startLeaking(config: ConnectConfig): Promise<() => Promise<void>> {
   const nc: NatsConnection = await connect({ servers: config.servers });

@@ -1,4 +1,5 @@
-// A node whose handlers look at their signals. Its one argument is a `ConnectConfig` with a lease, as JSON.
+// A node whose handlers look at their signals. Its one argument is a `ConnectConfig` with a lease,
+// as JSON.
 import { createNode, stopOnSignals } from "@millrace/runtime";
 import { connectTo } from "./connect.ts";
 import { here, inThread } from "./look.job.ts";

@@ -10,7 +10,10 @@ export interface Look {
   readonly wakesAfterMs: number;
   /** It writes what it sees here, one line of JSON. */
   readonly file: string;
-  /** It sleeps without turning its event loop. In a thread, which is ended as soon as the node knows of the lease. */
+  /**
+   * It sleeps without turning its event loop. In a thread, which is ended as soon as the node knows
+   * of the lease.
+   */
   readonly blocks?: true;
 }
 

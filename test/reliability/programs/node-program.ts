@@ -1,4 +1,5 @@
-// A node whose handlers do what payloads say and write down what they do. Its one argument is a `NodeConfig` as JSON.
+// A node whose handlers do what payloads say and write down what they do. Its one argument is a
+// `NodeConfig` as JSON.
 import {
   type Broker,
   defineJob,
@@ -75,7 +76,8 @@ await node.stopped;
 await connected.close({ withinMs: node.graceLeftMs });
 ledger.close();
 process.disconnect?.();
-// As the command does: a handler that ignored its abort may hold a timer for ever, and the node has handed its job back already.
+// As the command does: a handler that ignored its abort may hold a timer for ever, and the node has
+// handed its job back already.
 setTimeout(() => process.exit(), 100).unref();
 
 async function handle(context: ExecutionContext<Work>): Promise<string> {

@@ -7,7 +7,10 @@ export interface Hands {
   readonly say: (message: Said) => void;
 }
 
-/** Does what a payload says, up to the effect. @throws where the payload says so, and what a heeded signal says */
+/**
+ * Does what a payload says, up to the effect.
+ * @throws where the payload says so, and what a heeded signal says
+ */
 export async function perform(context: ExecutionContext<Work>, hands: Hands): Promise<void> {
   const work = context.input;
   if ("deliveries" in work && deliveryOf(context.token) > work.deliveries) return;

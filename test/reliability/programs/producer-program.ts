@@ -1,4 +1,5 @@
-// Publishes numbered jobs and writes down which were confirmed. Its one argument is a `ProducerConfig` as JSON.
+// Publishes numbered jobs and writes down which were confirmed. Its one argument is a
+// `ProducerConfig` as JSON.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Envelope, UNSETTLED } from "@millrace/core";
 import { LedgerWriter } from "../oracle/ledger-file.ts";

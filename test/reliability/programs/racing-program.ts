@@ -1,4 +1,5 @@
-// Many producers that want one unique key, on connections of their own. Its one argument is a `RaceConfig` as JSON.
+// Many producers that want one unique key, on connections of their own. Its one argument is a
+// `RaceConfig` as JSON.
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Broker, brokerOutlet, MillraceError, Producer, systemClock } from "@millrace/core";
 import { LedgerWriter } from "../oracle/ledger-file.ts";

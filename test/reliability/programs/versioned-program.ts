@@ -1,4 +1,5 @@
-// A producer and a node by the public interface alone, so that the same file runs on packages of another version. Its one argument is a `VersionedConfig` as JSON.
+// A producer and a node by the public interface alone, so that the same file runs on packages of
+// another version. Its one argument is a `VersionedConfig` as JSON.
 import {
   connect,
   createNode,

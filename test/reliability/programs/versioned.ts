@@ -32,7 +32,10 @@ const job = (name: string) => ({
 });
 const keyOf = ({ key = "" }: Input): string => key;
 
-/** The jobs by what they are for. `step` and `added` end at once; the others run until they are released, or their node stops. */
+/**
+ * The jobs by what they are for. `step` and `added` end at once; the others run until they are
+ * released, or their node stops.
+ */
 export const JOBS = {
   step: defineJob<Input>(job("step")),
   /** Only nodes of today know it. */

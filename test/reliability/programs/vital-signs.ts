@@ -21,7 +21,8 @@ const TIMERS = new Set(["Timeout", "Immediate"]);
 export async function takeVitalSigns(): Promise<VitalSigns> {
   const { gc } = globalThis;
   if (gc === undefined) throw new Error("vital signs need --expose-gc");
-  // What the first collection finds unreachable may free other things only after its finalizers ran.
+  // What the first collection finds unreachable may free other things only after its finalizers
+  // ran.
   for (let times = 0; times < 3; times += 1) {
     gc();
     await new Promise(setImmediate);

@@ -1,8 +1,14 @@
 import type { VitalSigns } from "./vital-signs.ts";
 
-/** What a job's payload tells its handler to do. `deliveries`: only while the message was delivered at most so often; afterwards it just works. */
+/**
+ * What a job's payload tells its handler to do. `deliveries`: only while the message was delivered
+ * at most so often; afterwards it just works.
+ */
 export type Work =
-  /** Works for `ms` (`laterMs` once it was published or delivered again), makes its effect, returns. With `heed` it throws when its signal is aborted. */
+  /**
+   * Works for `ms` (`laterMs` once it was published or delivered again), makes its effect, returns.
+   * With `heed` it throws when its signal is aborted.
+   */
   | {
       readonly do: "work";
       readonly ms?: number;
@@ -11,7 +17,10 @@ export type Work =
     }
   /** Throws on the first `times` attempts. */
   | { readonly do: "fail"; readonly times: number }
-  /** Waits until the test sends `{ release: id }`, whatever its signal says; with `heed` it throws when that is aborted. */
+  /**
+   * Waits until the test sends `{ release: id }`, whatever its signal says; with `heed` it throws
+   * when that is aborted.
+   */
   | { readonly do: "hold"; readonly deliveries: number; readonly heed?: boolean }
   /** Keeps the event loop from turning; with `released`, once the test sends `{ release: id }`. */
   | {
@@ -63,7 +72,10 @@ export interface NodeConfig extends ConnectConfig {
   /** At most so many jobs of a tenant (the payload's) run in the fleet. */
   readonly cap?: number;
   readonly dieAt?: DiePoint;
-  /** Settles wrongly on purpose, to prove that the oracle sees it: acks, then kills itself, and so never publishes. */
+  /**
+   * Settles wrongly on purpose, to prove that the oracle sees it: acks, then kills itself, and so
+   * never publishes.
+   */
   readonly sabotage?: "ack-before-publish";
   /** Leaks with every job, to prove that the soak sees it. */
   readonly leaks?: boolean;

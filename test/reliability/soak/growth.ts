@@ -3,7 +3,10 @@ export interface Series {
   readonly name: string;
   readonly unit: "MB" | "";
   readonly points: readonly Point[];
-  /** By how much it may grow over the whole window without being called a leak: what settles, caches fill, noise. */
+  /**
+   * By how much it may grow over the whole window without being called a leak: what settles, caches
+   * fill, noise.
+   */
   readonly allowed: number;
 }
 
@@ -29,7 +32,10 @@ export interface Growth {
 const WARM_UP_SHARE = 0.2;
 const MS_PER_HOUR = 3_600_000;
 
-/** How a series grew once it was warm. The slope is Theil's and Sen's: the median of all pairs', so that single outliers count for nothing. Pure. */
+/**
+ * How a series grew once it was warm. The slope is Theil's and Sen's: the median of all pairs', so
+ * that single outliers count for nothing. Pure.
+ */
 export function growthOf({ name, unit, points, allowed }: Series): Growth {
   const warm = points.slice(Math.floor(points.length * WARM_UP_SHARE));
   const slope = medianSlope(warm);

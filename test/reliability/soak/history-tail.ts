@@ -7,8 +7,8 @@ import { readRecordsFrom } from "../harness/records.ts";
 const KEPT_MS = 3 * 60_000;
 
 /**
- * Reads the history along while it is written, so that the server may forget it: a history that grows for an hour would hide whether
- * anything else does.
+ * Reads the history along while it is written, so that the server may forget it: a history that
+ * grows for an hour would hide whether anything else does.
  */
 export class HistoryTail {
   readonly #nc: NatsConnection;

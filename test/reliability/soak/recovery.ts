@@ -8,14 +8,20 @@ import { QUEUE } from "../programs/work.ts";
 
 export interface RecoveryOptions {
   readonly leaseMs: number;
-  /** Told what is known when jobs still wait after a minute, which no fault explains; the recovery is waited for nevertheless. */
+  /**
+   * Told what is known when jobs still wait after a minute, which no fault explains; the recovery
+   * is waited for nevertheless.
+   */
   readonly onStall: (diagnosis: string) => void;
 }
 
 const PATIENCE_MS = 60_000;
 const LAST_PATIENCE_MS = 240_000;
 
-/** Resolves when everything that was in the queue is gone from it, and whoever may still run some of that has lost its lease. */
+/**
+ * Resolves when everything that was in the queue is gone from it, and whoever may still run some of
+ * that has lost its lease.
+ */
 export async function recovered(
   trial: Trial,
   nc: NatsConnection,

@@ -18,7 +18,10 @@ export interface SoakReport {
   readonly violations: Verdict["violations"];
   /** Phases after whose faults jobs waited for more than a minute, with what was known of them. */
   readonly stalls: readonly { readonly phase: number; readonly diagnosis: string }[];
-  /** Dials of the long-lived node that no server answered: the client library may keep something of each. */
+  /**
+   * Dials of the long-lived node that no server answered: the client library may keep something of
+   * each.
+   */
   readonly vainDials: number;
   readonly signs: readonly Growth[];
   readonly samples: readonly Sample[];

@@ -10,7 +10,10 @@ import { eventually } from "../../harness/deadline.ts";
 export interface ServerSigns {
   readonly streams: number;
   readonly consumers: number;
-  /** Consumers that nobody reads any more, and that the server removes by and by: a killed node's watches, for five minutes. */
+  /**
+   * Consumers that nobody reads any more, and that the server removes by and by: a killed node's
+   * watches, for five minutes.
+   */
   readonly orphans: number;
   readonly connections: number;
   /** Of all connections. */
@@ -19,7 +22,10 @@ export interface ServerSigns {
   readonly rssBytes?: number;
 }
 
-/** @param members with a monitor each (`MONITOR_CONFIG`), which alone counts connections and subscriptions */
+/**
+ * @param members with a monitor each (`MONITOR_CONFIG`), which alone counts connections and
+ *   subscriptions
+ */
 export async function readServerSigns(
   nc: NatsConnection,
   members: readonly LaunchedServer[],

@@ -25,7 +25,10 @@ interface Sign {
   readonly allowed: number;
 }
 
-/** Allowances are for a whole run, however long: what settles is the same after a minute and after an hour, and a leak isn't. */
+/**
+ * Allowances are for a whole run, however long: what settles is the same after a minute and after
+ * an hour, and a leak isn't.
+ */
 function signs(perSecond: number): readonly Sign[] {
   return [
     { name: "node heap", unit: "MB", of: ({ node }) => node.heapBytes / MB, allowed: 8 },

@@ -34,13 +34,16 @@ export interface SoakOptions {
 }
 
 const PATIENCE_MS = 60_000;
-/** Fewer samples have no slope to speak of; on a busy machine that many take longer than was asked for. */
+/**
+ * Fewer samples have no slope to speak of; on a busy machine that many take longer than was asked
+ * for.
+ */
 const FEWEST_PHASES = 5;
 const WORK_MS = [0, 0, 1, 5, 20, 0, 2, 60];
 
 /**
- * A steady load for a long time, faults in three of four phases, and one node that lives through all of it: nothing may be lost, and nothing
- * may grow. The judgement is in the report.
+ * A steady load for a long time, faults in three of four phases, and one node that lives through
+ * all of it: nothing may be lost, and nothing may grow. The judgement is in the report.
  */
 export async function soak(server: TestServer, options: SoakOptions): Promise<SoakReport> {
   const { seed, forMs, perSecond, nodes, leaseMs } = options;
@@ -146,7 +149,8 @@ async function runPhase(
     await recovered(trial, nc, recovery);
     over();
   }
-  // What is left of the phase is load without faults, in which the run recovers; the phase's length is the plan's.
+  // What is left of the phase is load without faults, in which the run recovers; the phase's length
+  // is the plan's.
   await sleep(Math.max(0, untilMs - performance.now()));
 }
 

@@ -28,7 +28,10 @@ export class DocumentClient implements DocumentStore {
     return this.#call("list", "", () => this.#bucket.list());
   }
 
-  /** A copy of a write that was carried out has the same answer: broker-nats knows its own writes again. */
+  /**
+   * A copy of a write that was carried out has the same answer: broker-nats knows its own writes
+   * again.
+   */
   put(key: string, value: unknown, expected?: number): Promise<number> {
     let done: number | undefined;
     return this.#call("put", key, () => (done ??= this.#bucket.put(key, value, expected)));

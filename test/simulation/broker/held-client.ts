@@ -5,7 +5,9 @@ import type { Line } from "./line.ts";
 const DEFAULT_LIMIT = 100;
 const PUBLISH_MS = 30_000;
 
-/** The jobs that wait at gates: each is published, confirmed, and only then removed, as on a server. */
+/**
+ * The jobs that wait at gates: each is published, confirmed, and only then removed, as on a server.
+ */
 export class HeldClient implements HeldStore {
   readonly #line: Line;
 

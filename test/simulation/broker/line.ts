@@ -25,8 +25,9 @@ const ATTEMPT_MS = 2_000;
 const REQUEST_MS = 5_000;
 
 /**
- * One process' connection to the server, as a TCP connection is: what is sent arrives in order or not at all, and what was under way
- * when it broke is lost. A call is sent again after two seconds without an answer, and after each reconnect.
+ * One process' connection to the server, as a TCP connection is: what is sent arrives in order or
+ * not at all, and what was under way when it broke is lost. A call is sent again after two seconds
+ * without an answer, and after each reconnect.
  */
 export class Line {
   readonly server: SimServer;
@@ -73,7 +74,10 @@ export class Line {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** @throws MillraceError what the server says, or `code` where it says nothing in time; `connection-closed` */
+  /**
+   * @throws MillraceError what the server says, or `code` where it says nothing in time;
+   *   `connection-closed`
+   */
   call<T>(call: Call<T>): Promise<T> {
     const { timeoutMs = REQUEST_MS, code = "request-timeout", point } = call;
     if (this.#status === "closed")
@@ -81,7 +85,10 @@ export class Line {
     return new Promise<T>((resolve, reject) => {
       const { clock } = this.process;
       let tries = 0;
-      /** Set once the call has returned: what is sent from then on is sent by a timer or a reconnect. */
+      /**
+       * Set once the call has returned: what is sent from then on is sent by a timer or a
+       * reconnect.
+       */
       let isLate = false;
       const settle = (end: () => void): void => {
         if (!this.#pending.delete(pending)) return;

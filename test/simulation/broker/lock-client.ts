@@ -14,7 +14,10 @@ import type { Line } from "./line.ts";
 
 const ROUNDS = 4;
 
-/** Locks by compare and set, in the rounds of broker-nats: what an earlier try wrote without an answer is recognised. */
+/**
+ * Locks by compare and set, in the rounds of broker-nats: what an earlier try wrote without an
+ * answer is recognised.
+ */
 export class LockClient implements LockStore {
   readonly #line: Line;
   readonly #names = new WriteNames(randomUUID);

@@ -1,8 +1,8 @@
 import type { SimProcess } from "../engine/process.ts";
 
 /**
- * What can go wrong where a message is sent. `before`: the server never hears of it. `after`: it has carried it out, and the sender does not
- * learn of it.
+ * What can go wrong where a message is sent. `before`: the server never hears of it. `after`: it
+ * has carried it out, and the sender does not learn of it.
  */
 export const FAULT_KINDS = [
   "kill-before",
@@ -25,7 +25,10 @@ export interface Passage {
   readonly fault: FaultKind | undefined;
 }
 
-/** Between processes and their server. The world behind it decides, and does to a process what is to be done. */
+/**
+ * Between processes and their server. The world behind it decides, and does to a process what is to
+ * be done.
+ */
 export interface Network {
   /** @param point names what is sent: by method, job, step and try, never by a count of events */
   passage(point: string, process: SimProcess): Passage;

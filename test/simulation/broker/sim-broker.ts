@@ -55,7 +55,10 @@ import {
 } from "./small-clients.ts";
 
 export interface SimBrokerOptions {
-  /** What a settlement publishes is sent again also when its lease is over: the fault that the exchange once had. */
+  /**
+   * What a settlement publishes is sent again also when its lease is over: the fault that the
+   * exchange once had.
+   */
   readonly repeatsWithoutLease?: boolean;
 }
 
@@ -63,7 +66,10 @@ const MAX_MESSAGE_BYTES = 1_000_000;
 const PUBLISH_MS = 30_000;
 const MOVER_LOOKS_MS = 1_000;
 
-/** A broker on a simulated server, at the level of the port. Each call is a message over the line, with all that can become of it. */
+/**
+ * A broker on a simulated server, at the level of the port. Each call is a message over the line,
+ * with all that can become of it.
+ */
 export class SimBroker implements Broker {
   readonly description = "simulated";
   readonly solitary = true;
@@ -166,7 +172,8 @@ export class SimBroker implements Broker {
     const mover = { isConnected: () => this.#line.isConnected && this.#line.process.isRunning };
     await this.#line.call({ point: "move due", act: () => delayed.join(mover) });
     let moving = true;
-    // A mover looks by itself: one that was frozen when something was due has nobody to tell it of that when it goes on.
+    // A mover looks by itself: one that was frozen when something was due has nobody to tell it of
+    // that when it goes on.
     const look = (): void => {
       if (!moving) return;
       delayed.rearm();

@@ -5,8 +5,9 @@ import type { Line } from "./line.ts";
 const MARGIN = 0.1;
 
 /**
- * A holder's side of a lease, kept by the holder's own clock: extended every third while its process runs, confirmed by the server, and lost
- * when no confirmation came. A frozen process extends nothing.
+ * A holder's side of a lease, kept by the holder's own clock: extended every third while its
+ * process runs, confirmed by the server, and lost when no confirmation came. A frozen process
+ * extends nothing.
  */
 export class SimLease implements Lease {
   readonly #line: Line;

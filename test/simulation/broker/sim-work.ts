@@ -19,10 +19,15 @@ export class SimDelivery implements Delivery {
   }
 }
 
-/** How long a server takes to see that a line is gone; what it hands out meanwhile reaches nobody. */
+/**
+ * How long a server takes to see that a line is gone; what it hands out meanwhile reaches nobody.
+ */
 const UNNOTICED_MS = 500;
 
-/** A worker's place at a queue. What it has asked for waits at the server, for as long as the connection. */
+/**
+ * A worker's place at a queue. What it has asked for waits at the server, for as long as the
+ * connection.
+ */
 export class SimSubscription implements WorkSubscription {
   readonly #line: Line;
   readonly #queue: () => SimQueue;
@@ -48,7 +53,10 @@ export class SimSubscription implements WorkSubscription {
     this.#askAgainLater();
   }
 
-  /** A pull is good for half a lease. One that a server between two leaders never heard is followed by this. */
+  /**
+   * A pull is good for half a lease. One that a server between two leaders never heard is followed
+   * by this.
+   */
   #askAgainLater(): void {
     this.#line.process.clock.setTimer(this.#work.leaseMs / 2, () => {
       if (this.#state === "stopped") return;

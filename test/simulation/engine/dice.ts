@@ -2,8 +2,8 @@
 export type Dice = (name: string) => number;
 
 /**
- * Dice that are hashes of a seed and a name. Counted dice would all fall otherwise once a job is left out, and nothing
- * could be shrunk.
+ * Dice that are hashes of a seed and a name. Counted dice would all fall otherwise once a job is
+ * left out, and nothing could be shrunk.
  */
 export function diceOf(seed: number): Dice {
   const start = mix(seed ^ 0x9e3779b9);

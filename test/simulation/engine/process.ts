@@ -5,8 +5,9 @@ import type { Timeline } from "./timeline.ts";
 export const WORLD_BEGAN = Date.UTC(2030, 0, 1);
 
 /**
- * A process of the world: whatever reaches it comes through here, its timers and its network. Frozen, as by SIGSTOP, it goes on
- * where it was at the thaw, with everything that came meanwhile in its buffers. Dead, nothing of it ever happens again.
+ * A process of the world: whatever reaches it comes through here, its timers and its network.
+ * Frozen, as by SIGSTOP, it goes on where it was at the thaw, with everything that came meanwhile
+ * in its buffers. Dead, nothing of it ever happens again.
  */
 export class SimProcess {
   readonly name: string;

@@ -12,8 +12,9 @@ interface Entry {
 }
 
 /**
- * All that happens in a world, in one heap: by time, and at one time in the order in which it was planned. After each event
- * everything that waits on promises gets its turn, so one seed gives one order.
+ * All that happens in a world, in one heap: by time, and at one time in the order in which it was
+ * planned. After each event everything that waits on promises gets its turn, so one seed gives one
+ * order.
  */
 export class Timeline {
   #nowMs = 0;

@@ -138,7 +138,10 @@ export const KILLED_AT_REST: readonly Script[] = [
   },
 ];
 
-/** What a server was doing when it was killed: it knows of it or has forgotten it, and of nothing half. */
+/**
+ * What a server was doing when it was killed: it knows of it or has forgotten it, and of nothing
+ * half.
+ */
 export const KILLED_AT_WORK: readonly Script[] = [
   {
     name: "killed right after a delivery",

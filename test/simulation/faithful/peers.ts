@@ -31,7 +31,10 @@ export async function heardFromReal(path: string, { say }: Script): Promise<read
   return talker.lines;
 }
 
-/** What the model says to it, in time of its own. @param forgetMs of what it did last before it was killed */
+/**
+ * What the model says to it, in time of its own.
+ * @param forgetMs of what it did last before it was killed
+ */
 export async function heardFromModel(
   flavour: Flavour,
   { say }: Script,

@@ -29,8 +29,9 @@ const RECONNECT_MS = 250;
 const BAD_SUBJECT = /[\s]/;
 
 /**
- * What nats-core's connection is to those who use it, over a model server: everything it sends and hears crosses a link, and every timer is its
- * node's. A connection that its server ended, or whose server is silent to three pings, is made again for ever.
+ * What nats-core's connection is to those who use it, over a model server: everything it sends and
+ * hears crosses a link, and every timer is its node's. A connection that its server ended, or whose
+ * server is silent to three pings, is made again for ever.
  */
 export class ModelConnection implements NatsConnection {
   readonly options = { inboxPrefix: "_INBOX" };
@@ -142,7 +143,8 @@ export class ModelConnection implements NatsConnection {
     if (this.isClosed()) return Promise.reject(new errors.ClosedConnectionError());
     const pong = Promise.withResolvers<void>();
     this.#pongs.push(pong);
-    // A ping that is written while there is no connection is lost with all else, and its asker told at the next dial.
+    // A ping that is written while there is no connection is lost with all else, and its asker told
+    // at the next dial.
     this.#write(() => this.#link.send("down", () => this.#pong()));
     return pong.promise;
   }
@@ -296,7 +298,9 @@ export class ModelConnection implements NatsConnection {
     this.flush().catch(() => {});
   }
 
-  /** Its server or the network has ended it: the client's system says so, if its process can hear. */
+  /**
+   * Its server or the network has ended it: the client's system says so, if its process can hear.
+   */
   #reset(session: Session | undefined): void {
     if (session === undefined) return;
     this.#link.cut();

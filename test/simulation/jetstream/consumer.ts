@@ -15,12 +15,16 @@ interface Pending {
 }
 
 const NS_A_MS = 1e6;
-/** A server that starts looks for leases that are over half a second later at the earliest, one and a half at the latest. */
+/**
+ * A server that starts looks for leases that are over half a second later at the earliest, one and
+ * a half at the latest.
+ */
 const FIRST_LOOK_MS = 1_000;
 
 /**
- * A consumer as a server keeps it: what it has delivered and what is out, by sequence. An ack or an extension is of a sequence, whoever sends
- * it; what a lease's end has put among the redeliveries comes again, whatever its holder says then.
+ * A consumer as a server keeps it: what it has delivered and what is out, by sequence. An ack or an
+ * extension is of a sequence, whoever sends it; what a lease's end has put among the redeliveries
+ * comes again, whatever its holder says then.
  */
 export class ModelConsumer {
   readonly name: string;
@@ -305,7 +309,10 @@ export class ModelConsumer {
       if (seq >= this.#next && this.#fits(subject)) this.#waitingCount += 1;
   }
 
-  /** What is waited for here is not answered any more. @param word what those who wait are told, if anything */
+  /**
+   * What is waited for here is not answered any more.
+   * @param word what those who wait are told, if anything
+   */
   end(word: string | undefined): void {
     this.#gone = true;
     this.#leases?.cancel();

@@ -5,7 +5,9 @@ interface Entry {
   readonly undo: () => void;
 }
 
-/** No crash forgets more than this: a server writes down what its consumers do ten times a second. */
+/**
+ * No crash forgets more than this: a server writes down what its consumers do ten times a second.
+ */
 const REMEMBERED_MS = 1_000;
 const TIDY_EVERY = 512;
 

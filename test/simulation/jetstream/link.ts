@@ -18,15 +18,18 @@ export interface Crossed {
 export interface LinkOptions {
   /** The world's own, which no freeze of a process stops. */
   readonly clock: Clock;
-  /** What becomes of the next crossing. `packet`: what a client publishes; undefined for all else. */
+  /**
+   * What becomes of the next crossing. `packet`: what a client publishes; undefined for all else.
+   */
   readonly passage: (direction: Direction, packet: Packet | undefined) => Crossed;
   /** Brings something into the client's process, which may be frozen or dead. */
   readonly enter?: (arrive: () => void) => void;
 }
 
 /**
- * What lies between a client and its server. Everything arrives in the order in which it was sent, or not at all. A link that is held
- * delivers nothing and loses nothing, until it is let go or one of its ends gives up.
+ * What lies between a client and its server. Everything arrives in the order in which it was sent,
+ * or not at all. A link that is held delivers nothing and loses nothing, until it is let go or one
+ * of its ends gives up.
  */
 export class Link {
   readonly #options: LinkOptions;

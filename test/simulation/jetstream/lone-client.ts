@@ -5,7 +5,10 @@ import { SimProcess } from "../engine/process.ts";
 import { Timeline } from "../engine/timeline.ts";
 import { Link } from "./link.ts";
 
-/** A world without faults for whoever only wants a server: its time moves on whenever nothing else is left to do. */
+/**
+ * A world without faults for whoever only wants a server: its time moves on whenever nothing else
+ * is left to do.
+ */
 export class RunningWorld {
   readonly #timeline = new Timeline();
   readonly clock: Clock = new SimProcess("server", this.#timeline).clock;

@@ -49,7 +49,10 @@ export function readPull(reply: string, body: string): PullRequest {
   };
 }
 
-/** Pulls that wait. They are served in turn, a message each; one whose asker has gone is dropped when its turn comes. */
+/**
+ * Pulls that wait. They are served in turn, a message each; one whose asker has gone is dropped
+ * when its turn comes.
+ */
 export class PullQueue {
   readonly #server: Surroundings;
   readonly #places: () => { readonly consumer: number; readonly stream: number };
@@ -80,7 +83,9 @@ export class PullQueue {
     this.#keepBeating(request);
   }
 
-  /** @returns who gets the next message; `refused` where it was too large for who would have had it */
+  /**
+   * @returns who gets the next message; `refused` where it was too large for who would have had it
+   */
   take(bytes: number): PullRequest | "refused" | undefined {
     const [first] = this.#waiting;
     if (first === undefined) return undefined;

@@ -5,7 +5,10 @@ import type { Surroundings } from "./surroundings.ts";
 
 const NS_A_MS = 1e6;
 
-/** What a consumer does when nothing happens: it shows its reader that it is alive, and ends when it has no reader. */
+/**
+ * What a consumer does when nothing happens: it shows its reader that it is alive, and ends when it
+ * has no reader.
+ */
 export class PushTimers {
   readonly #server: Surroundings;
   readonly #config: () => ConsumerSettings;

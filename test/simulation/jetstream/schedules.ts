@@ -25,7 +25,10 @@ export class Schedules {
     this.#fire = fire;
   }
 
-  /** @returns when it is due, epoch milliseconds; undefined for a message that is no schedule, or where nobody knows of any */
+  /**
+   * @returns when it is due, epoch milliseconds; undefined for a message that is no schedule, or
+   *   where nobody knows of any
+   */
   read(headers: Uint8Array | undefined, stream: Scheduled): number | undefined {
     const schedule = this.#isKnown ? fieldOf(headers, "Nats-Schedule") : undefined;
     if (schedule === undefined) return undefined;

@@ -26,7 +26,9 @@ export interface ModelServerOptions {
   /** The server's own. */
   readonly clock: Clock;
   readonly flavour: Flavour;
-  /** Of a cluster of which all members are one to their clients. Default: a server that is alone. */
+  /**
+   * Of a cluster of which all members are one to their clients. Default: a server that is alone.
+   */
   readonly cluster?: string;
 }
 
@@ -34,8 +36,8 @@ export interface ModelServerOptions {
 type State = "up" | "electing" | "down";
 
 /**
- * A NATS server with JetStream, as far as Millrace uses one, in memory and on a clock of its own. What it answers is compared with real servers
- * (`faithful.test.ts`).
+ * A NATS server with JetStream, as far as Millrace uses one, in memory and on a clock of its own.
+ * What it answers is compared with real servers (`faithful.test.ts`).
  */
 export class ModelServer {
   readonly clock: Clock;
@@ -177,7 +179,10 @@ export class ModelServer {
     }
   }
 
-  /** SIGKILL: nothing that is stored is lost, and what its consumers did last is. @param forgetMs how far back */
+  /**
+   * SIGKILL: nothing that is stored is lost, and what its consumers did last is.
+   * @param forgetMs how far back
+   */
   crash(forgetMs: number): void {
     this.#state = "down";
     this.#dropAll();
@@ -192,7 +197,8 @@ export class ModelServer {
   }
 
   /**
-   * The leaders are gone and others are being elected: publishes have no responder, the API is silent. Connections stand.
+   * The leaders are gone and others are being elected: publishes have no responder, the API is
+   * silent. Connections stand.
    *
    * @param forgetMs of the extensions, deliveries and acks that the old leaders had not agreed on
    */

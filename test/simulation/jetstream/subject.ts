@@ -22,7 +22,10 @@ export function overlap(one: string, other: string): boolean {
   }
 }
 
-/** Things by the pattern they stand for. Finds all that take a subject without looking at the others. */
+/**
+ * Things by the pattern they stand for. Finds all that take a subject without looking at the
+ * others.
+ */
 export class ByPattern<T> {
   /** Literals, and patterns whose only wildcard is the last token, by what is before it. */
   readonly #exact = new Map<string, Set<T>>();

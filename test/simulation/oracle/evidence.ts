@@ -54,7 +54,10 @@ export interface LifeSeen {
   readonly confirmed: boolean;
 }
 
-/** A job's lives: the first, and one more for each time that it was brought back from the dead letters. */
+/**
+ * A job's lives: the first, and one more for each time that it was brought back from the dead
+ * letters.
+ */
 export function livesOf(seen: JobSeen): readonly LifeSeen[] {
   const { runs, finals, letters, revived } = seen;
   const lives = new Set([

@@ -3,7 +3,10 @@ import { isForeign } from "./judge-ends.ts";
 import { slotOf } from "./judge-schedules.ts";
 import type { Violation } from "./violation.ts";
 
-/** A job takes its token as it comes to a node, and may wait there for something else: so many slots a world has at the most. */
+/**
+ * A job takes its token as it comes to a node, and may wait there for something else: so many slots
+ * a world has at the most.
+ */
 const LATE_STARTS = 24;
 
 /** How many of a key may run at once, by the name of the job. */
@@ -67,7 +70,10 @@ function* judgeQueues({ jobs, limited }: Evidence): Generator<Violation> {
   }
 }
 
-/** No stretch of time sees more starts than a burst and what the stretch brings, and those that waited in slots for something else. */
+/**
+ * No stretch of time sees more starts than a burst and what the stretch brings, and those that
+ * waited in slots for something else.
+ */
 function* judgeRate(
   queue: string,
   { limit, perMs }: { readonly limit: number; readonly perMs: number },

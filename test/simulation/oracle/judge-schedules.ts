@@ -21,8 +21,8 @@ export function slotOf(job: string): Slot | undefined {
 }
 
 /**
- * Each slot of a schedule is a job that ended, or is counted as left out; none is both or neither. Up to when it was paused, but for what was
- * due just then.
+ * Each slot of a schedule is a job that ended, or is counted as left out; none is both or neither.
+ * Up to when it was paused, but for what was due just then.
  */
 export function* judgeSchedules(
   { jobs, schedules }: Evidence,

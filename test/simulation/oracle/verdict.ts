@@ -17,8 +17,8 @@ export interface Case {
 }
 
 /**
- * What is wrong with a world. Pure, and without excuses: it knows of no fault. What a fault may cause is that an attempt is repeated, and
- * nothing else.
+ * What is wrong with a world. Pure, and without excuses: it knows of no fault. What a fault may
+ * cause is that an attempt is repeated, and nothing else.
  */
 export function verdict({
   entries,

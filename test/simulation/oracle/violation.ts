@@ -23,7 +23,10 @@ export type ViolationKind =
   | "convicted"
   /** More starts than a queue's rate allows. */
   | "too-fast"
-  /** A schedule's slot that was neither enqueued nor left out by its rule; a job of a time that is no slot. */
+  /**
+   * A schedule's slot that was neither enqueued nor left out by its rule; a job of a time that is
+   * no slot.
+   */
   | "slot"
   /** Cancelled, purged or brought back, and nobody had asked for that. */
   | "unasked"

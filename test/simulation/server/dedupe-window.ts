@@ -1,4 +1,7 @@
-/** A stream's memory of message ids. What a crash leaves of it is what the stream's stored messages say. */
+/**
+ * A stream's memory of message ids. What a crash leaves of it is what the stream's stored messages
+ * say.
+ */
 export class DedupeWindow {
   readonly windowMs: number;
   readonly #seen = new Map<string, { readonly sequence: number; readonly atMs: number }>();

@@ -10,7 +10,10 @@ interface Entry extends LockValue {
   readonly writtenMs: number;
 }
 
-/** The bucket of the locks: compare and set by revision, which is the token, and a lease by the server's clock. */
+/**
+ * The bucket of the locks: compare and set by revision, which is the token, and a lease by the
+ * server's clock.
+ */
 export class SimLocks {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();

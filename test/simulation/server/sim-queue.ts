@@ -51,8 +51,9 @@ const FIRST_LOOK_MS = 1_000;
 const REMEMBERED_MS = 10_000;
 
 /**
- * A queue's stream with its consumer, as JetStream keeps them. An ack is by sequence, whoever sends it, and so is the extension of a
- * lease. A crash forgets the latest deliveries and acks, and every message id that no stored message has; what it knows to be out stays out until its lease is over.
+ * A queue's stream with its consumer, as JetStream keeps them. An ack is by sequence, whoever sends
+ * it, and so is the extension of a lease. A crash forgets the latest deliveries and acks, and every
+ * message id that no stored message has; what it knows to be out stays out until its lease is over.
  */
 export class SimQueue {
   readonly name: string;
@@ -121,7 +122,10 @@ export class SimQueue {
     this.#stored.delete(sequence);
   }
 
-  /** What a SIGKILL leaves: every stored message, and of deliveries and acks those that were written down. */
+  /**
+   * What a SIGKILL leaves: every stored message, and of deliveries and acks those that were written
+   * down.
+   */
   crash(forgetMs: number): void {
     this.#interests.clear();
     const since = this.#timeline.nowMs - forgetMs;

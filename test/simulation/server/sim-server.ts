@@ -22,7 +22,10 @@ import { SimQueue } from "./sim-queue.ts";
 const HISTORY_LIMIT = 100_000;
 const DEDUPE_MS = 120_000;
 
-/** `up`: answers. `electing`: hears everything and confirms nothing. `down`: every line to it is cut. */
+/**
+ * `up`: answers. `electing`: hears everything and confirms nothing. `down`: every line to it is
+ * cut.
+ */
 type State = "up" | "electing" | "down";
 
 /** Told of what is stored, as it is stored: reads could hide it. */

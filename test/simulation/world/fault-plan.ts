@@ -1,7 +1,9 @@
 import { FAULT_KINDS, type FaultKind, type Passage } from "../broker/network.ts";
 import { byWeight, type Dice } from "../engine/dice.ts";
 
-/** What a world's faults are like: a seed throws these too, so that some worlds know one kind only. */
+/**
+ * What a world's faults are like: a seed throws these too, so that some worlds know one kind only.
+ */
 export interface FaultProfile {
   /** Of the messages that are sent, the share that meets a fault. */
   readonly rate: number;
@@ -25,8 +27,9 @@ const RARER: Partial<Record<FaultKind, number>> = {
   stop: 0.5,
 };
 /**
- * Of a lease. A holder gives its lease up a tenth early; what it sent before and arrives later than that can't be called back by anybody, and a
- * delivery that was longer on its way looks fresh. No broker could mend these two, so they are left out (docs/simulation.md).
+ * Of a lease. A holder gives its lease up a tenth early; what it sent before and arrives later than
+ * that can't be called back by anybody, and a delivery that was longer on its way looks fresh. No
+ * broker could mend these two, so they are left out (docs/simulation.md).
  */
 const SLOWEST = 0.09;
 const RATES = [0.001, 0.003, 0.01, 0.03] as const;
@@ -45,8 +48,8 @@ export function faultProfile(dice: Dice, untilMs: number, leaseMs: number): Faul
 }
 
 /**
- * Throws a fault for each message by its name: method, job, step and try. So leaving a job or a fault out moves no other fault, and a
- * world can be shrunk.
+ * Throws a fault for each message by its name: method, job, step and try. So leaving a job or a
+ * fault out moves no other fault, and a world can be shrunk.
  */
 export class FaultPlan {
   readonly struck: Struck[] = [];

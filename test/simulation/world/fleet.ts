@@ -25,7 +25,10 @@ export interface FleetOptions {
 
 const GRACE = "5s";
 
-/** The nodes of a world. A place that lost its node has another some seconds later, in a new process under a new name. */
+/**
+ * The nodes of a world. A place that lost its node has another some seconds later, in a new process
+ * under a new name.
+ */
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #lives = new Map<number, Life>();

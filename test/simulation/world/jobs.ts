@@ -11,7 +11,10 @@ import {
 import type { SimProcess } from "../engine/process.ts";
 import type { Ledger, RunEnd } from "./ledger.ts";
 
-/** What a job's handler is to do: its producer says so, so that every node and every run does the same. */
+/**
+ * What a job's handler is to do: its producer says so, so that every node and every run does the
+ * same.
+ */
 export interface Script {
   /** Attempts that fail, from the first. */
   readonly fails: number;

@@ -1,6 +1,9 @@
 import { type DeadLetter, readEnvelope } from "@millrace/core";
 
-/** In which life a job was buried: how often it had been brought back before. What can't be read never was. */
+/**
+ * In which life a job was buried: how often it had been brought back before. What can't be read
+ * never was.
+ */
 export function lifeOfLetter({ queue, door, body, headers, at }: DeadLetter): number {
   const read = readEnvelope({
     ...{ queue, body, headers, sequence: 0, storedAt: at },

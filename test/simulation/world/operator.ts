@@ -14,7 +14,10 @@ export interface OperatorOptions {
   readonly orders: readonly Order[];
 }
 
-/** Somebody at a terminal, in a process of its own that only its line and the server can fail. Does again what did not work. */
+/**
+ * Somebody at a terminal, in a process of its own that only its line and the server can fail. Does
+ * again what did not work.
+ */
 export class Operator {
   readonly process: SimProcess;
   readonly #options: OperatorOptions;
@@ -26,7 +29,9 @@ export class Operator {
     this.process = new SimProcess("operator", options.timeline);
   }
 
-  /** What must be in force before any node is there; undefined where there is nothing of that kind. */
+  /**
+   * What must be in force before any node is there; undefined where there is nothing of that kind.
+   */
   get preparation(): (() => Promise<unknown>) | undefined {
     const limits = this.#options.orders.filter(({ kind }) => kind === "limit");
     if (limits.length === 0) return undefined;

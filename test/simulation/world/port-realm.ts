@@ -6,7 +6,10 @@ import { SimServer } from "../server/sim-server.ts";
 import type { Leftover, Realm, RealmOf } from "./realm.ts";
 
 export interface PortRealmOptions extends SimBrokerOptions {
-  /** What a producer writes is taken for a program's of the owner: the fault that the trust boundary mended. */
+  /**
+   * What a producer writes is taken for a program's of the owner: the fault that the trust boundary
+   * mended.
+   */
   readonly trustsProducers?: boolean;
 }
 
@@ -62,7 +65,10 @@ function leftoversOf(server: SimServer): readonly Leftover[] {
   ];
 }
 
-/** Somebody leads for as long as there are schedules, and an idle node keeps a permit of a queue's cap, or stands in line for one. */
+/**
+ * Somebody leads for as long as there are schedules, and an idle node keeps a permit of a queue's
+ * cap, or stands in line for one.
+ */
 function isKept(lock: string): boolean {
   return lock === "leader/scheduler" || lock.startsWith("queue-cap");
 }

@@ -24,7 +24,10 @@ const PATIENCE = "20m";
 /** Of all worlds. */
 const OPERATED = 0.25;
 
-/** Whoever enqueues, in a process of its own that only its line and the server can fail. Repeats what it does not know with the same id. */
+/**
+ * Whoever enqueues, in a process of its own that only its line and the server can fail. Repeats
+ * what it does not know with the same id.
+ */
 export class ProducerProcess {
   readonly process: SimProcess;
   readonly #options: ProducerOptions;

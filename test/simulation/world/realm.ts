@@ -26,8 +26,8 @@ export interface ForeignMessage {
 }
 
 /**
- * The server's side of a world, and the way to it: at the level of the broker port, or below the real broker-nats. The world knows no more
- * of it than this.
+ * The server's side of a world, and the way to it: at the level of the broker port, or below the
+ * real broker-nats. The world knows no more of it than this.
  */
 export interface Realm {
   /** A broker for one process. It ends with the process. */

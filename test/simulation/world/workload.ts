@@ -34,7 +34,10 @@ export interface Setting {
 
 const SPREAD_MS = 40_000;
 
-/** What a seed's world has to do. Everything is thrown by name, so that a plan does not change when another is left out. */
+/**
+ * What a seed's world has to do. Everything is thrown by name, so that a plan does not change when
+ * another is left out.
+ */
 export function settingOf(dice: Dice): Setting {
   const jobs = between(dice, "jobs", 8, 48);
   const hostile = dice("hostile") < 0.3;

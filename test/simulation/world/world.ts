@@ -39,9 +39,15 @@ export interface World {
   readonly events: number;
 }
 
-/** After the last fault everything has so long to end: what is retried, snoozed and leased several times over. */
+/**
+ * After the last fault everything has so long to end: what is retried, snoozed and leased several
+ * times over.
+ */
 const LIVENESS_MS = 15 * 60_000;
-/** When nothing is left to do: whatever was late and comes all the same has come after so many leases. */
+/**
+ * When nothing is left to do: whatever was late and comes all the same has come after so many
+ * leases.
+ */
 const LEASES_AFTERWARDS = 3;
 const LOOK_MS = 1_000;
 

@@ -3,7 +3,8 @@ import { type Broker, brokerOutlet, Producer, systemClock } from "@millrace/core
 import { indexJob, type RuleName, RULES } from "../index-job.ts";
 
 /**
- * Enqueues one job and says when it has come to a step, where it stays: the test kills it there, or freezes it and sends a message, upon which it goes on.
+ * Enqueues one job and says when it has come to a step, where it stays: the test kills it there, or
+ * freezes it and sends a message, upon which it goes on.
  *
  * Arguments: server, namespace, step, rule, id.
  */

@@ -21,10 +21,11 @@ export interface ConnectedNats {
 }
 
 /**
- * Connects, and proves that the server is new enough and runs JetStream. The connection then reconnects for ever.
+ * Connects, and proves that the server is new enough and runs JetStream. The connection then
+ * reconnects for ever.
  *
- * @throws MillraceError `server-unreachable`, `auth-failed`, `credentials-unreadable`, `tls-failed`, `server-too-old`,
- *   `jetstream-disabled`
+ * @throws MillraceError `server-unreachable`, `auth-failed`, `credentials-unreadable`,
+ *   `tls-failed`, `server-too-old`, `jetstream-disabled`
  * @example
  * const { nc, features } = await connectNats({ servers: "nats://localhost:4222" });
  */
@@ -56,14 +57,18 @@ async function dial(
       const error = connectError(cause, urls);
       // Wrong credentials don't mend themselves.
       if (error.code !== "server-unreachable") throw error;
-      // Without being told to wait: one that died while it was greeted is tried again, as behind an address of several servers another may answer.
+      // Without being told to wait: one that died while it was greeted is tried again, as behind an
+      // address of several servers another may answer.
       if (options.waitOnFirstConnect !== true && (tries > 1 || !wasReached(cause))) throw error;
     }
     await sleep(native.reconnectTimeWait ?? 250, undefined, signal === undefined ? {} : { signal });
   }
 }
 
-/** Something was there, and went away or fell silent before it had said who it is. The client notices only by its timeout where that was after the first byte. */
+/**
+ * Something was there, and went away or fell silent before it had said who it is. The client
+ * notices only by its timeout where that was after the first byte.
+ */
 function wasReached(cause: unknown): boolean {
   return (
     cause instanceof TimeoutError ||
@@ -103,7 +108,8 @@ function nativeOptions(options: NatsConnectionOptions): {
       maxPingOut: 2,
       reconnectTimeWait: options.reconnectWaitMs ?? 250,
       maxReconnectAttempts: -1,
-      // A node outlives a rotation of its credentials: a refused reconnect is tried again like any other.
+      // A node outlives a rotation of its credentials: a refused reconnect is tried again like any
+      // other.
       ignoreAuthErrorAbort: true,
       noAsyncTraces: true,
       ...(options.name === undefined ? {} : { name: options.name }),

@@ -2,7 +2,10 @@ import type { NatsConnection, Status } from "@nats-io/nats-core";
 
 export type ConnectionListener = (status: Status) => void;
 
-/** One reader of a connection's status feed for all who listen: the feed itself has no way to stop one reader. */
+/**
+ * One reader of a connection's status feed for all who listen: the feed itself has no way to stop
+ * one reader.
+ */
 const hubs = new WeakMap<NatsConnection, Set<ConnectionListener>>();
 
 /** Calls the listener for every status of the connection until the returned function is called. */

@@ -1,4 +1,7 @@
-/** Who the connection is. Files are read when connecting, so a rotated file counts from the next reconnect on. */
+/**
+ * Who the connection is. Files are read when connecting, so a rotated file counts from the next
+ * reconnect on.
+ */
 export type NatsAuth =
   | { readonly kind: "credentials"; readonly file: string }
   | { readonly kind: "nkey"; readonly seedFile: string }
@@ -24,7 +27,10 @@ export interface NatsConnectionOptions {
   readonly name?: string;
   readonly auth?: NatsAuth;
   readonly tls?: NatsTls;
-  /** Keep trying while no server can be reached, for a node that may start before its server. Default false. */
+  /**
+   * Keep trying while no server can be reached, for a node that may start before its server.
+   * Default false.
+   */
   readonly waitOnFirstConnect?: boolean;
   /** For one dial. Default 5,000. */
   readonly connectTimeoutMs?: number;

@@ -49,7 +49,8 @@ async function ask(nc: NatsConnection): Promise<Verdict> {
   } catch (error) {
     if (error instanceof NoRespondersError) return "disabled";
     if (error instanceof RequestError && error.isNoResponders()) return "disabled";
-    // A producer whose permissions leave the API out may still publish: nothing is proved, nothing is refused.
+    // A producer whose permissions leave the API out may still publish: nothing is proved, nothing
+    // is refused.
     if (isPermission(error)) return "enabled";
     return "not-now";
   }

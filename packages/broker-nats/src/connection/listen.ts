@@ -16,8 +16,10 @@ export interface Listening {
 }
 
 /**
- * Hears what is published, outside of any stream. Resolves when the server knows of it, so that the caller may read what came before; in a cluster the
- * other members know a moment later. A subscription that could not be confirmed is taken back, or the next try would hear everything twice.
+ * Hears what is published, outside of any stream. Resolves when the server knows of it, so that the
+ * caller may read what came before; in a cluster the other members know a moment later. A
+ * subscription that could not be confirmed is taken back, or the next try would hear everything
+ * twice.
  */
 export async function listen(
   { nc, patient }: Pick<ServerAccess, "nc" | "patient">,

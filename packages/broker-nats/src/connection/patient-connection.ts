@@ -10,11 +10,14 @@ import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
 
 /**
- * How long a cluster is asked again. An election takes 4 to 9 s after the leader's last sign of life; this lasts for two of them, the
- * cluster's own and a stream's.
+ * How long a cluster is asked again. An election takes 4 to 9 s after the leader's last sign of
+ * life; this lasts for two of them, the cluster's own and a stream's.
  */
 export const ELECTIONS_MS = 25_000;
-/** How long the first question waits for its answer; each further one twice as long, up to what its asker allows. */
+/**
+ * How long the first question waits for its answer; each further one twice as long, up to what its
+ * asker allows.
+ */
 const FIRST_ANSWER_MS = 1_500;
 /** Between two questions where the answer came at once. */
 const PAUSE_MS = 250;
@@ -25,8 +28,9 @@ const DEFAULT_ANSWER_MS = 1_000;
 const API = "$JS.API.";
 
 /**
- * What JetStream says while a leader is missing, or a member that a new stream needs for its copies: incomplete results, no suitable peers,
- * not active, not available, not leader, stream offline, consumer offline.
+ * What JetStream says while a leader is missing, or a member that a new stream needs for its
+ * copies: incomplete results, no suitable peers, not active, not available, not leader, stream
+ * offline, consumer offline.
  */
 export const WITHOUT_LEADER: ReadonlySet<number> = new Set([
   10004, 10005, 10006, 10008, 10009, 10118, 10119,

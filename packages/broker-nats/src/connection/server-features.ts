@@ -1,8 +1,8 @@
 import { MillraceError } from "../errors.ts";
 
 /**
- * What the connected server can do, derived from its version only. Older servers accept newer options without an error
- * and without an effect, so nothing may be found out by trying.
+ * What the connected server can do, derived from its version only. Older servers accept newer
+ * options without an error and without an effect, so nothing may be found out by trying.
  */
 export interface ServerFeatures {
   /** As the server reports it, such as `2.15.2`. */

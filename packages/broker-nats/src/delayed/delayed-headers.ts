@@ -15,16 +15,25 @@ export interface DueJob {
   readonly lane: Lane | undefined;
   /** Epoch milliseconds. */
   readonly notBefore: number;
-  /** A rate keeps a start for it at that time: it is served before what never waited, or it would be late and come together with those after it. */
+  /**
+   * A rate keeps a start for it at that time: it is served before what never waited, or it would be
+   * late and come together with those after it.
+   */
   readonly reserved: boolean;
-  /** The message id it is forwarded under. The server strips `Nats-Msg-Id` from what a schedule fires. */
+  /**
+   * The message id it is forwarded under. The server strips `Nats-Msg-Id` from what a schedule
+   * fires.
+   */
   readonly messageId: string;
   /**
-   * Of a job that was moved: the last place in the history that its earlier deliveries had then. A record behind it shows that the job has run
-   * since, from where it was moved away.
+   * Of a job that was moved: the last place in the history that its earlier deliveries had then. A
+   * record behind it shows that the job has run since, from where it was moved away.
    */
   readonly movedAfter?: number;
-  /** Which move brought it here, so that its caller knows it again where the server's answer got lost. */
+  /**
+   * Which move brought it here, so that its caller knows it again where the server's answer got
+   * lost.
+   */
   readonly moveId?: string;
 }
 

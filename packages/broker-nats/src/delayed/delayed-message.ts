@@ -4,14 +4,22 @@ import type { Names } from "../topology/subjects.ts";
 import { sharedMessageId } from "../settlement/envelope-message.ts";
 import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
 
-/** The server lets go of a delayed job this long before it is due; the mover's own timer does the rest, to the millisecond. */
+/**
+ * The server lets go of a delayed job this long before it is due; the mover's own timer does the
+ * rest, to the millisecond.
+ */
 export const LEAD_MS = 1_000;
-/** The server's schedules never fire sooner. What is due earlier than lead and this goes to the mover at once. */
+/**
+ * The server's schedules never fire sooner. What is due earlier than lead and this goes to the
+ * mover at once.
+ */
 const SOONEST_SCHEDULE_MS = 250;
 
 export interface DelayedWay {
   readonly now: number;
-  /** Whether the server waits by itself. Without it the message goes to the mover, which parks it. */
+  /**
+   * Whether the server waits by itself. Without it the message goes to the mover, which parks it.
+   */
   readonly schedules: boolean;
 }
 
@@ -40,7 +48,10 @@ export function delayedMessage(
 }
 
 export interface MovedFrom {
-  /** Where the job's message stands: only while it is the last on its subject does this one take its place. */
+  /**
+   * Where the job's message stands: only while it is the last on its subject does this one take its
+   * place.
+   */
   readonly sequence: number;
   /** A schedule holds it; else it is parked. A moved job waits as it did. */
   readonly scheduled: boolean;
@@ -65,7 +76,8 @@ export function movedMessage(
       ...requeue.headers,
       ...delayedHeaders(envelope, notBefore),
       ...moveHeaders(from.moveId, from.movedAfter),
-      // Of this move alone: the message it replaces was stored under the job's own, and so may be one of an earlier move.
+      // Of this move alone: the message it replaces was stored under the job's own, and so may be
+      // one of an earlier move.
       "Nats-Msg-Id": `moved/${from.moveId}`,
       "Nats-Expected-Last-Subject-Sequence": String(from.sequence),
       ...(from.scheduled ? scheduleHeaders(notBefore, due) : {}),
@@ -80,7 +92,10 @@ function scheduleHeaders(notBefore: number, due: string): Record<string, string>
   };
 }
 
-/** How long the mover still gives the message back to the server; 0 where it keeps it on its own timer. */
+/**
+ * How long the mover still gives the message back to the server; 0 where it keeps it on its own
+ * timer.
+ */
 export function parkingMs(notBefore: number, now: number): number {
   const remaining = notBefore - now;
   return remaining > LEAD_MS + SOONEST_SCHEDULE_MS

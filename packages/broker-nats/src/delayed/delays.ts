@@ -4,7 +4,10 @@ import { ensureStream } from "../topology/ensure-stream.ts";
 import { delayedStream } from "../topology/streams.ts";
 import type { Names } from "../topology/subjects.ts";
 
-/** Who waits for a delayed job: the server, once both its version and the stream's own configuration say that it can; else the mover. */
+/**
+ * Who waits for a delayed job: the server, once both its version and the stream's own configuration
+ * say that it can; else the mover.
+ */
 export class Delays {
   readonly #jsm: JetStreamManager;
   readonly #names: Names;
@@ -21,7 +24,10 @@ export class Delays {
     return this.#schedules;
   }
 
-  /** Another server may be older: until the stream has been looked at again, the mover waits, which every server can do. */
+  /**
+   * Another server may be older: until the stream has been looked at again, the mover waits, which
+   * every server can do.
+   */
   doubt(): void {
     this.#schedules = false;
   }

@@ -26,12 +26,21 @@ export interface DueMoverOptions {
   readonly onProblem: (error: unknown, doing: string) => void;
 }
 
-/** A full queue is tried again after this: the job waits in the delayed stream, and nothing is dropped. */
+/**
+ * A full queue is tried again after this: the job waits in the delayed stream, and nothing is
+ * dropped.
+ */
 const QUEUE_FULL_MS = 1_000;
-/** A queue that is gone may come back; a message that can't be forwarded may be mended by an operator. */
+/**
+ * A queue that is gone may come back; a message that can't be forwarded may be mended by an
+ * operator.
+ */
 const HOPELESS_MS = 30_000;
 const RETRY_MS = 500;
-/** The server lets go of many at once; read in one go they would hold up the event loop, and with it what is due. */
+/**
+ * The server lets go of many at once; read in one go they would hold up the event loop, and with it
+ * what is due.
+ */
 const MOST_AT_ONCE = 500;
 /** `stopping`: what arrives is kept until no pull is left, else it would come straight back. */
 type Phase = "running" | "stopping" | "stopped";
@@ -42,9 +51,10 @@ interface Held {
 }
 
 /**
- * Forwards delayed jobs to their queues. Takes both forms, whatever the server: those that its schedules release a second early,
- * and those that are parked, by giving them back with a delay. The last stretch is a timer's. The forward is confirmed before the ack,
- * and its message id makes a second one harmless; so any number of movers may run, and each may die at any point.
+ * Forwards delayed jobs to their queues. Takes both forms, whatever the server: those that its
+ * schedules release a second early, and those that are parked, by giving them back with a delay.
+ * The last stretch is a timer's. The forward is confirmed before the ack, and its message id makes
+ * a second one harmless; so any number of movers may run, and each may die at any point.
  */
 export class DueMover implements Stoppable {
   readonly #options: DueMoverOptions;
@@ -85,7 +95,9 @@ export class DueMover implements Stoppable {
     });
   }
 
-  /** What it holds on timers goes back to the server at once, for another mover or the next start. */
+  /**
+   * What it holds on timers goes back to the server at once, for another mover or the next start.
+   */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -162,7 +174,10 @@ export class DueMover implements Stoppable {
     }
   }
 
-  /** Without those that were moved here and have run since from where they were: a mover that held them then forwarded them all the same. */
+  /**
+   * Without those that were moved here and have run since from where they were: a mover that held
+   * them then forwarded them all the same.
+   */
   async #notRunBefore(moved: readonly Held[]): Promise<readonly Held[]> {
     const kept: Held[] = [];
     const look = async (held: Held): Promise<void> => {

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from "@millrace/core";
 
 /**
- * Keeps things until their millisecond has come, and hands out together what is due together: the connection writes to its socket once for
- * each turn of the event loop, and a timer for each thing would be a turn for each.
+ * Keeps things until their millisecond has come, and hands out together what is due together: the
+ * connection writes to its socket once for each turn of the event loop, and a timer for each thing
+ * would be a turn for each.
  */
 export class DueTimes<T> {
   readonly #clock: Clock;
@@ -47,7 +48,10 @@ export class DueTimes<T> {
     this.#timer = this.#clock.setTimer(Math.max(0, next - this.#clock.now()), () => this.#fire());
   }
 
-  /** A timer may fire a little early, by the clock that counts: then it is set again, and nothing is handed out before its time. */
+  /**
+   * A timer may fire a little early, by the clock that counts: then it is set again, and nothing is
+   * handed out before its time.
+   */
   #fire(): void {
     this.#armedFor = Number.POSITIVE_INFINITY;
     const now = this.#clock.now();

@@ -1,7 +1,10 @@
 import { travellingHeaders } from "@millrace/core";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
-/** A due job's headers on its queue: its own, its content type, and the id under which a second forward is a duplicate. */
+/**
+ * A due job's headers on its queue: its own, its content type, and the id under which a second
+ * forward is a duplicate.
+ */
 export function forwardHeaders(
   headers: ReceivedHeaders,
   messageId: string,

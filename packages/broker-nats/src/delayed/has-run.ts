@@ -4,8 +4,9 @@ import { nextMessage } from "../store/next-message.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 
 /**
- * Whether a job that was moved has run from where it was moved away: then the place it was moved to must not bring it a second time. Only
- * records behind the one that was last when it was moved count: an id may have had an earlier life.
+ * Whether a job that was moved has run from where it was moved away: then the place it was moved to
+ * must not bring it a second time. Only records behind the one that was last when it was moved
+ * count: an id may have had an earlier life.
  */
 export async function hasRun(
   { jsm, names }: ServerAccess,

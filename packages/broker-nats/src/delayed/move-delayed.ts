@@ -34,20 +34,27 @@ export interface MoveOptions {
 }
 
 /**
- * In its last two seconds a job is not moved any more: from 1,250 ms before its time a mover may hold it and will forward it, whatever is
- * written. The rest is for clocks that differ and for the write itself.
+ * In its last two seconds a job is not moved any more: from 1,250 ms before its time a mover may
+ * hold it and will forward it, whatever is written. The rest is for clocks that differ and for the
+ * write itself.
  */
 const ON_ITS_WAY_MS = 2_000;
-/** A write may be repeated for this long, and must not be while a mover may hold what it replaces. */
+/**
+ * A write may be repeated for this long, and must not be while a mover may hold what it replaces.
+ */
 const PATIENCE_MS = 40_000;
 /** Each lost round is another caller's move that was heard. */
 const ROUNDS = 50;
-/** A replicated stream refuses at once what meets another write that is not agreed on yet: that may take as long as an election. */
+/**
+ * A replicated stream refuses at once what meets another write that is not agreed on yet: that may
+ * take as long as an election.
+ */
 const PAUSE_MS = 20;
 
 /**
- * Gives a delayed job another time by one write, which takes the place of its message only while that is still there: nothing can be lost or
- * doubled between two steps, because there is one. See docs/decisions/delays.md.
+ * Gives a delayed job another time by one write, which takes the place of its message only while
+ * that is still there: nothing can be lost or doubled between two steps, because there is one. See
+ * docs/decisions/delays.md.
  */
 export async function moveDelayed(
   options: MoveOptions,
@@ -147,12 +154,16 @@ async function replace(
     server.names,
     { sequence: stored.sequence, scheduled, movedAfter, moveId: move.moveId },
   );
-  // A schedule that has fired has left its subject, so a late write finds nothing to replace; a parked message stays where a mover takes it from.
+  // A schedule that has fired has left its subject, so a late write finds nothing to replace; a
+  // parked message stays where a mover takes it from.
   const publisher = scheduled || move.remainingMs > PATIENCE_MS ? patient : hurried();
   await publisher.publish(message.subject, message.data, message.headers);
 }
 
-/** The first move's word stands through all later ones: since then the job may have run from where it was. */
+/**
+ * The first move's word stands through all later ones: since then the job may have run from where
+ * it was.
+ */
 async function lastRecord({ jsm, names }: ServerAccess, { queue, id }: Envelope): Promise<number> {
   return request(`look into the history of ${id}`, async () => {
     return (await lastMessage(jsm, names.historyStream, names.history(queue, id)))?.seq ?? 0;

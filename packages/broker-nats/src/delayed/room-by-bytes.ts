@@ -6,7 +6,10 @@ const FIRST_GUESS_BYTES = 256 * 1024;
 const SMALLEST_BYTES = 1024;
 const WEIGHT = 0.05;
 
-/** How many more messages fit, judged by the size of those that came lately: a pull asks for a number, not for bytes. */
+/**
+ * How many more messages fit, judged by the size of those that came lately: a pull asks for a
+ * number, not for bytes.
+ */
 export class RoomByBytes {
   #heldBytes = 0;
   #held = 0;
@@ -22,7 +25,8 @@ export class RoomByBytes {
   take(bytes: number): void {
     this.#held += 1;
     this.#heldBytes += bytes;
-    // Grows at once and shrinks slowly: too small a guess costs memory, too large a one only a further pull.
+    // Grows at once and shrinks slowly: too small a guess costs memory, too large a one only a
+    // further pull.
     this.#typicalBytes =
       bytes > this.#typicalBytes
         ? bytes

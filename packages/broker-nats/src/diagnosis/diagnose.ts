@@ -30,8 +30,8 @@ import { judgeStores, type StoreSeen } from "./judge-store.ts";
 const SYSTEM_PATIENCE_MS = 500;
 
 /**
- * Looks at a server and at what a namespace has on it, and says what is wrong with it and what to do. Changes nothing.
- * A connection that fails is a finding, not an error.
+ * Looks at a server and at what a namespace has on it, and says what is wrong with it and what to
+ * do. Changes nothing. A connection that fails is a finding, not an error.
  */
 export async function diagnose(options: NatsBrokerOptions): Promise<readonly Finding[]> {
   const { connection, namespace } = brokerConfig(options);
@@ -150,8 +150,8 @@ function isOurs(stream: string, { namespace }: Names): boolean {
 }
 
 /**
- * Asked for one by one: a list leaves out what has no leader (docs/decisions/cluster.md), which is what a diagnosis is for. All at once, so that the
- * silent ones cost one wait together.
+ * Asked for one by one: a list leaves out what has no leader (docs/decisions/cluster.md), which is
+ * what a diagnosis is for. All at once, so that the silent ones cost one wait together.
  */
 async function streamsOf(
   jsm: JetStreamManager,
@@ -181,7 +181,10 @@ async function consumersOf(
   return consumers;
 }
 
-/** A stream's description carries the server's time; the answer was made about half a round trip ago. */
+/**
+ * A stream's description carries the server's time; the answer was made about half a round trip
+ * ago.
+ */
 async function clock(
   nc: NatsConnection,
   jsm: JetStreamManager,

@@ -1,7 +1,9 @@
 import type { ConsumerConfig, StreamConfig } from "@nats-io/jetstream";
 import { fail, type Finding, warn } from "./finding.ts";
 
-/** Leases are extended every third of `ack_wait`; a shorter one leaves no room for a slow answer. */
+/**
+ * Leases are extended every third of `ack_wait`; a shorter one leaves no room for a slow answer.
+ */
 const LEAST_ACK_WAIT_NS = 3e9;
 /** As Millrace makes its lanes; fewer were set by somebody. */
 const USUAL_RUNNING = 50_000;

@@ -89,7 +89,10 @@ export function judgeSkew(skewMs: number, errorMs: number): Finding {
   return size < SKEW_FAIL_MS ? warn("clock", message, advice) : fail("clock", message, advice);
 }
 
-/** @param sync as the server reports it: nanoseconds, and whether every write is synced; undefined where it can't be seen */
+/**
+ * @param sync as the server reports it: nanoseconds, and whether every write is synced; undefined
+ *   where it can't be seen
+ */
 export function judgeSync(
   sync: { readonly always: boolean; readonly intervalNs: number } | undefined,
 ): Finding {

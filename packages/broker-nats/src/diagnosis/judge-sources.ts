@@ -5,7 +5,8 @@ import { fail, type Finding, warn } from "./finding.ts";
 /**
  * Streams of the account that the server itself fills from a queue.
  *
- * @param losesMessages whether this server's version could lose some on the way (before 2.14, nats-server #8423)
+ * @param losesMessages whether this server's version could lose some on the way (before 2.14,
+ *   nats-server #8423)
  */
 export function judgeSources(
   names: Names,

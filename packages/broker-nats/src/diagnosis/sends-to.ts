@@ -6,7 +6,10 @@ import { lastMessage } from "../store/next-message.ts";
 import type { Names } from "../topology/subjects.ts";
 import { type Finding, ok } from "./finding.ts";
 
-/** Which trust an operator has given a queue's producers beyond their own queue; nothing where that is none. */
+/**
+ * Which trust an operator has given a queue's producers beyond their own queue; nothing where that
+ * is none.
+ */
 export async function lookAtReach(
   jsm: JetStreamManager,
   names: Names,

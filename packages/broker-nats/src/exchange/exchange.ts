@@ -14,7 +14,10 @@ import { Slots } from "./slots.ts";
 /** The reply settles nothing: the message is sent again when its turn comes. */
 export const RETRY: unique symbol = Symbol("retry");
 
-/** Nobody got the message: it is sent again when its turn comes, also where a second copy would do harm. */
+/**
+ * Nobody got the message: it is sent again when its turn comes, also where a second copy would do
+ * harm.
+ */
 export const UNHEARD: unique symbol = Symbol("unheard");
 
 /** What a reply means: a value, an error, or that it must be sent again. */
@@ -25,8 +28,8 @@ export interface Sink<T> {
   done(value: T, index: number): void;
   failed(error: MillraceError, index: number): void;
   /**
-   * Why the message must not go out any more, if so: it then fails with this. Asked before it goes out later than it was given, or once more;
-   * its sender asks itself before it gives it.
+   * Why the message must not go out any more, if so: it then fails with this. Asked before it goes
+   * out later than it was given, or once more; its sender asks itself before it gives it.
    */
   revoked?(index: number): MillraceError | undefined;
 }
@@ -45,7 +48,10 @@ export interface Parcel<T> {
   unheard: number;
   sentTick: number;
   bornTick: number;
-  /** The last token of its reply subject, the same for every attempt: an answer to any of them counts. */
+  /**
+   * The last token of its reply subject, the same for every attempt: an answer to any of them
+   * counts.
+   */
   token: number;
 }
 
@@ -84,8 +90,8 @@ export interface ExchangeOptions<T> {
   /** An answer that takes longer is asked for again. */
   readonly attemptTimeoutMs: number;
   /**
-   * Whether sending again does no harm, which is the rule. Otherwise what was on its way when the connection broke fails at once: the server may
-   * have it.
+   * Whether sending again does no harm, which is the rule. Otherwise what was on its way when the
+   * connection broke fails at once: the server may have it.
    */
   readonly repeatable: boolean;
   /** From being given to the exchange to giving up, whatever happens in between. */
@@ -103,11 +109,13 @@ type Phase = "open" | "closing" | "closed";
 type Link = "up" | "down";
 
 /**
- * Sends messages that are answered, and keeps sending each until it is: after a time without an answer, and after a
- * reconnect (each dial throws away what the connection had buffered). Whatever it sends must therefore be idempotent.
+ * Sends messages that are answered, and keeps sending each until it is: after a time without an
+ * answer, and after a reconnect (each dial throws away what the connection had buffered). Whatever
+ * it sends must therefore be idempotent.
  *
- * One subscription takes every answer and one timer looks after every deadline, so a message costs one slot. Time is
- * counted in ticks of that timer: an event loop that was blocked hasn't made anything late before it reads its answers.
+ * One subscription takes every answer and one timer looks after every deadline, so a message costs
+ * one slot. Time is counted in ticks of that timer: an event loop that was blocked hasn't made
+ * anything late before it reads its answers.
  */
 export class Exchange<T> {
   readonly #nc: NatsConnection;
@@ -120,7 +128,10 @@ export class Exchange<T> {
   readonly #waiting = new Fifo<Parcel<T> | Feeder<T>>();
   readonly #idle: (() => void)[] = [];
   readonly #tickMs: number;
-  /** The window is refilled when it is down to this, so that what goes out goes out together: a write to the socket costs more than a message. */
+  /**
+   * The window is refilled when it is down to this, so that what goes out goes out together: a
+   * write to the socket costs more than a message.
+   */
   readonly #refillAt: number;
   #phase: Phase = "open";
   #link: Link = "up";
@@ -169,7 +180,10 @@ export class Exchange<T> {
     return this.#refused ?? (this.#phase === "open" ? undefined : connectionClosed(parcel));
   }
 
-  /** Settles what it holds for: for facts learnt outside the answers, such as a subject that no stream has. */
+  /**
+   * Settles what it holds for: for facts learnt outside the answers, such as a subject that no
+   * stream has.
+   */
   failWhere(
     holds: (parcel: Parcel<T>) => boolean,
     errorOf: (parcel: Parcel<T>) => MillraceError,
@@ -266,7 +280,10 @@ export class Exchange<T> {
     return this.#options.repeatable || attempts === unheard;
   }
 
-  /** What was revoked meanwhile is not sent once more: whoever may act in its sender's place may have acted. */
+  /**
+   * What was revoked meanwhile is not sent once more: whoever may act in its sender's place may
+   * have acted.
+   */
   #transmitAgain(parcel: Parcel<T>): void {
     const revoked = revocationOf(parcel);
     if (revoked === undefined) this.#transmit(parcel);

@@ -4,8 +4,9 @@ export interface Tokened {
 }
 
 /**
- * Things that wait for an answer, each under a token that never comes again. A token says which slot, so finding its
- * thing is one look into an array; at the rates this serves, a `Map` that is filled and emptied all the time costs more than the rest.
+ * Things that wait for an answer, each under a token that never comes again. A token says which
+ * slot, so finding its thing is one look into an array; at the rates this serves, a `Map` that is
+ * filled and emptied all the time costs more than the rest.
  */
 export class Slots<T extends Tokened> {
   readonly #things: (T | undefined)[];

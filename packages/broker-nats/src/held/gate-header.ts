@@ -1,4 +1,7 @@
-/** A gate's name as a header: JSON in plain ASCII, because a user's key may hold line breaks and any other character. */
+/**
+ * A gate's name as a header: JSON in plain ASCII, because a user's key may hold line breaks and any
+ * other character.
+ */
 export function encodeGate(gate: string): string {
   return JSON.stringify(gate).replace(
     /[\u007f-\uffff]/g,

@@ -26,7 +26,10 @@ export function heldMessage(
   };
 }
 
-/** The message under which a held job comes back to its queue. A second one is a duplicate: it has the held one's id. */
+/**
+ * The message under which a held job comes back to its queue. A second one is a duplicate: it has
+ * the held one's id.
+ */
 export function wokenMessage(
   held: {
     readonly data: Uint8Array;

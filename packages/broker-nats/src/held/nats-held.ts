@@ -28,7 +28,10 @@ import { laneOf, wokenMessage } from "./held-message.ts";
 const DEFAULT_LIMIT = 100;
 /** Moved side by side. */
 const BATCH = 256;
-/** Of the window: for so long a job's id is surely remembered, although clocks differ and a hold takes its time. */
+/**
+ * Of the window: for so long a job's id is surely remembered, although clocks differ and a hold
+ * takes its time.
+ */
 const SURELY = 0.5;
 
 /** Held jobs in one stream, a subject for each gate. */
@@ -65,7 +68,8 @@ export class NatsHeld implements HeldStore {
       const last = oldest.at(-1);
       if (last === undefined) break;
       const base = moved;
-      // All are looked up before the first is published, so that no slow answer lets a later one overtake.
+      // All are looked up before the first is published, so that no slow answer lets a later one
+      // overtake.
       const gone = await Promise.all(oldest.map((held) => this.#wasMovedLongAgo(held)));
       const mine = await Promise.all(
         oldest.map((held, index) =>
@@ -146,7 +150,8 @@ export class NatsHeld implements HeldStore {
       const job = this.#ownWords.leavesDoubt(ack) ? this.#jobOf(held)?.envelope : undefined;
       if (job !== undefined) ack = await this.#ownWords.insist({ publication, job }, ack);
       const { duplicate, attempts } = ack;
-      // Of one that was sent again the first copy may be the one that is there, and then the pass is in it.
+      // Of one that was sent again the first copy may be the one that is there, and then the pass
+      // is in it.
       mine = !duplicate || attempts > 1;
     }
     await request(`let a held job into the queue ${queue}`, () =>
@@ -156,8 +161,8 @@ export class NatsHeld implements HeldStore {
   }
 
   /**
-   * One that crashed between the publication and the removal leaves the job here. Soon afterwards its id tells, which the queue
-   * remembers; later, a record of this generation does.
+   * One that crashed between the publication and the removal leaves the job here. Soon afterwards
+   * its id tells, which the queue remembers; later, a record of this generation does.
    */
   async #wasMovedLongAgo(held: StreamMessage): Promise<boolean> {
     const job = this.#jobOf(held);
@@ -175,7 +180,9 @@ export class NatsHeld implements HeldStore {
     );
   }
 
-  /** By its whole subject: with a wildcard the server would search a long history from end to end. */
+  /**
+   * By its whole subject: with a wildcard the server would search a long history from end to end.
+   */
   async #lastRecord(
     queue: string,
     id: string,

@@ -19,7 +19,10 @@ export interface ExtensionsOptions {
   readonly onRefused: (error: Error) => void;
 }
 
-/** Looks at every slot in turn: extends what is due, and declares lost what could not be extended for too long. */
+/**
+ * Looks at every slot in turn: extends what is due, and declares lost what could not be extended
+ * for too long.
+ */
 export class Extensions {
   readonly #options: ExtensionsOptions;
   readonly #extender = new LockExtender();
@@ -29,7 +32,10 @@ export class Extensions {
     this.#options = options;
   }
 
-  /** Leases are watched before this too: one that can't be extended because nobody answers must still be declared lost. */
+  /**
+   * Leases are watched before this too: one that can't be extended because nobody answers must
+   * still be declared lost.
+   */
   open(nc: NatsConnection): void {
     const prefix = `${newInbox(nc)}.`;
     nc.subscribe(`${prefix}>`, {
@@ -64,7 +70,10 @@ export class Extensions {
     }
   }
 
-  /** The age decides before anything is sent: a process that was frozen must not extend a lease that is another's by now. */
+  /**
+   * The age decides before anything is sent: a process that was frozen must not extend a lease that
+   * is another's by now.
+   */
   #look(segment: LeaseSegment, slot: number, generation: number, number: number): void {
     const nowMs = this.#options.nowMs();
     const age = segment.age(slot, nowMs);
@@ -80,8 +89,9 @@ export class Extensions {
     const reply = `${link.prefix}${number}.${generation}.${nowMs}`;
     const order = readLockOrder(subject);
     if (order === undefined) link.nc.publish(subject, WORKING, { reply });
-    // A lock's holder renews by itself when this is due: that it can't shows at half of the lease. What could not then can't yet, or it would have
-    // registered its renewal. From there on each third counts, so that an election of the servers has time to end.
+    // A lock's holder renews by itself when this is due: that it can't shows at half of the lease.
+    // What could not then can't yet, or it would have registered its renewal. From there on each
+    // third counts, so that an election of the servers has time to end.
     else if (
       this.#extender.isExtending(number, generation) ||
       elapsedMs(segment.confirmedMs(slot), nowMs) >= segment.leaseMs(slot) / 2

@@ -16,7 +16,10 @@ export interface LeaseKeeperOptions extends LeasesOwner {
   readonly workerUrl?: URL;
 }
 
-/** `closing` ends the worker, `down` waits to start another: leases are then watched from this thread. */
+/**
+ * `closing` ends the worker, `down` waits to start another: leases are then watched from this
+ * thread.
+ */
 type WorkerState =
   | { readonly kind: "up"; readonly worker: Worker }
   | { readonly kind: "down"; readonly restart: NodeJS.Timeout }
@@ -32,9 +35,10 @@ const WORKER_URL = new URL(
 );
 
 /**
- * Extends the leases of running jobs from a worker thread with a connection of its own, every third of `ack_wait`, and
- * knows at any time whether a lease still stands: it does while the last extension the server confirmed was sent less than
- * five sixths of `ack_wait` ago on the monotonic clock. (That clock stands still while a machine is suspended.)
+ * Extends the leases of running jobs from a worker thread with a connection of its own, every third
+ * of `ack_wait`, and knows at any time whether a lease still stands: it does while the last
+ * extension the server confirmed was sent less than five sixths of `ack_wait` ago on the monotonic
+ * clock. (That clock stands still while a machine is suspended.)
  *
  * @example
  * const onLost = (lease: Lease) => abort(lease);
@@ -87,8 +91,8 @@ export class LeaseKeeper implements Leases {
   }
 
   /**
-   * From when the delivery is received until `release`. The lease counts from the last turn of the event loop before: a
-   * message may have lain in the socket since then.
+   * From when the delivery is received until `release`. The lease counts from the last turn of the
+   * event loop before: a message may have lain in the socket since then.
    */
   register(ackSubject: string, ackWaitMs: number = this.#options.ackWaitMs): Lease {
     return this.#slots.register(ackSubject, ackWaitMs, this.#receivedAfterMs);
@@ -141,7 +145,8 @@ export class LeaseKeeper implements Leases {
     const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, {
       workerData: data,
       execArgv: [],
-      // It keeps next to nothing, and by default would fill a young generation as large as the main thread's.
+      // It keeps next to nothing, and by default would fill a young generation as large as the main
+      // thread's.
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       name: "millrace-leases",
     });
@@ -185,7 +190,9 @@ export class LeaseKeeper implements Leases {
     if (stoodStill || this.#state.kind === "down") this.#slots.watch();
   }
 
-  /** The loop was blocked until now. Where nobody answers, the turns to come say the same, later. */
+  /**
+   * The loop was blocked until now. Where nobody answers, the turns to come say the same, later.
+   */
   async #catchUp(nowMs: number): Promise<void> {
     const { roundTrip } = this.#options;
     if (roundTrip === undefined) return;

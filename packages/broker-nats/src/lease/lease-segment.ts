@@ -1,9 +1,10 @@
 import { elapsedMs } from "./shared-clock.ts";
 
 /**
- * A block of lease slots in memory that both threads see. Only the main thread takes and frees slots; only the worker
- * confirms them; either may declare one lost, and that is never taken back: nothing the server answers proves that a lease
- * is still ours (it confirms extensions by whoever asks), only the time since the last confirmation does.
+ * A block of lease slots in memory that both threads see. Only the main thread takes and frees
+ * slots; only the worker confirms them; either may declare one lost, and that is never taken back:
+ * nothing the server answers proves that a lease is still ours (it confirms extensions by whoever
+ * asks), only the time since the last confirmation does.
  */
 export const SLOTS_PER_SEGMENT = 256;
 /** Enough for the longest ack subject two stream and consumer names of 255 bytes can make. */
@@ -12,7 +13,10 @@ export const MAX_SUBJECT_BYTES = 1_000;
 const SLOT_BYTES = 1_024;
 const SLOT_INTS = SLOT_BYTES / 4;
 
-/** Generation and state of a slot in one word, so that both threads change exactly what they looked at. */
+/**
+ * Generation and state of a slot in one word, so that both threads change exactly what they looked
+ * at.
+ */
 const TAG = 0;
 const CONFIRMED_MS = 1;
 const ACK_WAIT_MS = 2;
@@ -27,7 +31,10 @@ const STATE_MASK = 3;
 /** Generations of one slot before they repeat. */
 export const GENERATIONS = 2 ** 29;
 
-/** A lease is given up this share of its length early: what runs on it must have stopped when it passes to another. */
+/**
+ * A lease is given up this share of its length early: what runs on it must have stopped when it
+ * passes to another.
+ */
 const MARGIN_SHARE = 6;
 
 export class LeaseSegment {
@@ -41,7 +48,10 @@ export class LeaseSegment {
     this.#bytes = Buffer.from(buffer);
   }
 
-  /** Main thread. The tag is written last: the worker reads nothing of a free slot. Returns the slot's new generation. */
+  /**
+   * Main thread. The tag is written last: the worker reads nothing of a free slot. Returns the
+   * slot's new generation.
+   */
   take(slot: number, ackSubject: string, ackWaitMs: number, confirmedMs: number): number {
     const at = slot * SLOT_INTS;
     const generation = (this.generation(slot) + 1) % GENERATIONS;
@@ -103,7 +113,10 @@ export class LeaseSegment {
     return Atomics.load(this.#ints, slot * SLOT_INTS + ACK_WAIT_MS);
   }
 
-  /** `fresh`: confirmed lately. `due`: time to extend it. `over`: too long without a confirmation to act on it. */
+  /**
+   * `fresh`: confirmed lately. `due`: time to extend it. `over`: too long without a confirmation to
+   * act on it.
+   */
   age(slot: number, nowMs: number): "fresh" | "due" | "over" {
     const ackWaitMs = this.leaseMs(slot);
     const age = elapsedMs(this.confirmedMs(slot), nowMs);

@@ -19,7 +19,10 @@ export interface LeaseSlotsOptions {
   readonly onGrow: (segment: LeaseSegment) => void;
 }
 
-/** The slots in which leases stand, as their taker sees them: whoever extends them sees the same segments. */
+/**
+ * The slots in which leases stand, as their taker sees them: whoever extends them sees the same
+ * segments.
+ */
 export class LeaseSlots {
   readonly segments: LeaseSegment[] = [new LeaseSegment()];
   readonly #options: LeaseSlotsOptions;

@@ -1,4 +1,5 @@
-// Runs in a thread of its own, so that a handler that blocks the main thread's event loop can't stop it.
+// Runs in a thread of its own, so that a handler that blocks the main thread's event loop can't
+// stop it.
 import { parentPort, workerData } from "node:worker_threads";
 import { connectNats } from "../connection/connect-nats.ts";
 import { MillraceError } from "../errors.ts";

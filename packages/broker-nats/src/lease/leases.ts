@@ -12,12 +12,16 @@ export interface Leases {
    */
   register(ackSubject: string, ackWaitMs: number): Lease;
   /**
-   * The same for a lock: from half of its lease on what the order says is done, and then every third. `onLost` is never called for it.
+   * The same for a lock: from half of its lease on what the order says is done, and then every
+   * third. `onLost` is never called for it.
    *
    * @returns undefined where such a lease is looked at too seldom, or the order is too long
    */
   registerLock(order: LockOrder, leaseMs: number, ageMs: number): Lease | undefined;
-  /** When the last confirmed extension was sent, on the clock of `sinceConfirmedMs`. Means something until the lease is released. */
+  /**
+   * When the last confirmed extension was sent, on the clock of `sinceConfirmedMs`. Means something
+   * until the lease is released.
+   */
   confirmedMs(lease: Lease): number;
   /** How long ago that was. */
   sinceConfirmedMs(lease: Lease): number;
@@ -35,11 +39,15 @@ export interface Leases {
 export interface LeasesOwner {
   /** The shortest `ack_wait` of the consumers whose deliveries are registered. */
   readonly ackWaitMs: number;
-  /** The lease can't be relied on any more: abort what runs on it and settle nothing. Release it all the same. */
+  /**
+   * The lease can't be relied on any more: abort what runs on it and settle nothing. Release it all
+   * the same.
+   */
   onLost(lease: Lease): void;
   /**
-   * Resolves when everything has been read that the server had sent on the deliveries' connection before this was called. Asked once the event
-   * loop was blocked, so that what comes afterwards is not taken for as old as the block. Default: two turns of the watch settle that.
+   * Resolves when everything has been read that the server had sent on the deliveries' connection
+   * before this was called. Asked once the event loop was blocked, so that what comes afterwards is
+   * not taken for as old as the block. Default: two turns of the watch settle that.
    */
   roundTrip?(): Promise<void>;
   /** For the log. */

@@ -12,8 +12,9 @@ import { elapsedMs } from "./shared-clock.ts";
 import type { LeaseState } from "./thread-lease.ts";
 
 /**
- * The lease keeper without its thread, on a connection of its own and on that connection's clock: for a simulation, where a node's
- * event loop is never blocked and a thread would know another time.
+ * The lease keeper without its thread, on a connection of its own and on that connection's clock:
+ * for a simulation, where a node's event loop is never blocked and a thread would know another
+ * time.
  */
 export class LocalLeaseKeeper implements Leases {
   readonly #nc: NatsConnection;

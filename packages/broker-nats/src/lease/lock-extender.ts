@@ -27,7 +27,10 @@ type Answer =
 const TRIES_A_LEASE = 12;
 const READ_TIMEOUT_MS = 2_000;
 
-/** Writes locks' entries anew for holders that can't at the moment. In the worker; never decides that a lock is lost to its holder. */
+/**
+ * Writes locks' entries anew for holders that can't at the moment. In the worker; never decides
+ * that a lock is lost to its holder.
+ */
 export class LockExtender {
   readonly #extensions = new Map<number, Extension>();
 

@@ -1,7 +1,8 @@
 /**
- * Milliseconds on the monotonic clock, the same in every thread of the process, as a wrapping 32-bit integer.
- * `performance.now` starts anew in each thread and the wall clock may be set; `process.hrtime` does neither, and is what
- * `performance.now` is anchored to here because it is dear to read.
+ * Milliseconds on the monotonic clock, the same in every thread of the process, as a wrapping
+ * 32-bit integer. `performance.now` starts anew in each thread and the wall clock may be set;
+ * `process.hrtime` does neither, and is what `performance.now` is anchored to here because it is
+ * dear to read.
  */
 const offsetMs = Number(process.hrtime.bigint() / 1_000n) / 1_000 - performance.now();
 

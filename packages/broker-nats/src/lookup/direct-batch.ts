@@ -24,12 +24,16 @@ export interface BatchRequest {
 export type BatchAnswer =
   { readonly messages: readonly StoredMessage[]; readonly pending: number } | undefined;
 
-/** A batch ends early once it has sent this much: it is held in memory as a whole, and keeps the stream's writers waiting. */
+/**
+ * A batch ends early once it has sent this much: it is held in memory as a whole, and keeps the
+ * stream's writers waiting.
+ */
 const MAX_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 5_000;
 
 /**
- * Messages of a stream in one request (2.11 and newer, `allow_direct`). Any member of the stream may answer, also one that is a moment behind.
+ * Messages of a stream in one request (2.11 and newer, `allow_direct`). Any member of the stream
+ * may answer, also one that is a moment behind.
  *
  * @throws MillraceError `connection-closed`
  */
@@ -80,7 +84,10 @@ function endOf(msg: Msg): number | "unserved" | undefined {
   return code === 404 ? 0 : "unserved";
 }
 
-/** Read only as far as it is asked: a search looks at the bytes of nearly all messages and at nothing else. */
+/**
+ * Read only as far as it is asked: a search looks at the bytes of nearly all messages and at
+ * nothing else.
+ */
 class BatchMessage implements StoredMessage {
   readonly #msg: Msg;
   #headers: ReceivedHeaders | undefined;

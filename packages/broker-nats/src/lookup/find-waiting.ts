@@ -7,12 +7,18 @@ import { queueStreams } from "./queue-streams.ts";
 import { endsOf, isThere, scan, type StreamEnds } from "./scan.ts";
 import { delayedJob, fromLeader, queuedJob, type StoredMessage } from "./stored-message.ts";
 
-/** Where a stream is read message by message, so many parts are searched side by side: each step waits for the server's answer. */
+/**
+ * Where a stream is read message by message, so many parts are searched side by side: each step
+ * waits for the server's answer.
+ */
 const PARTS = 16;
 /** Where it is read in batches, one part can be on its way while the other is looked at. */
 const BATCHED_PARTS = 2;
 
-/** Looks among the delayed jobs by subject, through those that are held, then through the queues. Holds a batch, or a message, of each part at a time. */
+/**
+ * Looks among the delayed jobs by subject, through those that are held, then through the queues.
+ * Holds a batch, or a message, of each part at a time.
+ */
 export async function findWaiting(
   server: ServerAccess,
   held: NatsHeld,

@@ -3,7 +3,10 @@ import type { ServerAccess } from "../store/server-access.ts";
 import { endsOf, scan } from "./scan.ts";
 import { queuedJob, type StoredMessage } from "./stored-message.ts";
 
-/** Of so many retries in a queue the first are looked at: a look must not take longer than the run that it may save. */
+/**
+ * Of so many retries in a queue the first are looked at: a look must not take longer than the run
+ * that it may save.
+ */
 const MOST = 50_000;
 
 /** A generation's message id, with the queue before it where its job was held at a gate. */
@@ -23,11 +26,13 @@ interface Round {
 }
 
 /**
- * Finds later generations of jobs in their queues. They lie on the runtime's subjects, which few jobs of a queue do, so those are read and nothing else.
- * After a crash a node asks this for each job that comes again, all at the same time: who asks while the queue is read waits for the next reading, which
- * is for all of them.
+ * Finds later generations of jobs in their queues. They lie on the runtime's subjects, which few
+ * jobs of a queue do, so those are read and nothing else. After a crash a node asks this for each
+ * job that comes again, all at the same time: who asks while the queue is read waits for the next
+ * reading, which is for all of them.
  *
- * Their subjects say no id, and shall not: older nodes and servers of 2.10 can't have patterns in consumers' filters (docs/decisions/settlement.md).
+ * Their subjects say no id, and shall not: older nodes and servers of 2.10 can't have patterns in
+ * consumers' filters (docs/decisions/settlement.md).
  */
 export class LaterGenerations {
   readonly #server: ServerAccess;

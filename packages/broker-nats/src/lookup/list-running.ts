@@ -7,11 +7,17 @@ import type { ServerAccess } from "../store/server-access.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { readStatus } from "../wire/read-headers.ts";
 
-/** An answer of so many jobs is well below any server's limit; a node that runs more answers several times. */
+/**
+ * An answer of so many jobs is well below any server's limit; a node that runs more answers several
+ * times.
+ */
 const JOBS_A_MESSAGE = 500;
 const NO_RESPONDERS = 503;
 
-/** Asks all nodes at once, and takes what comes until the time is up; where there is no node at all the server says so at once. */
+/**
+ * Asks all nodes at once, and takes what comes until the time is up; where there is no node at all
+ * the server says so at once.
+ */
 export function listRunning(
   nc: NatsConnection,
   subject: string,

@@ -1,10 +1,12 @@
 import type { ServerAccess } from "../store/server-access.ts";
 
 /**
- * The queues of a namespace, each as the name of its stream. The name of another namespace's stream may fit; its subjects don't.
+ * The queues of a namespace, each as the name of its stream. The name of another namespace's stream
+ * may fit; its subjects don't.
  *
- * Names, because the metadata leader answers for all of them. A list of descriptions leaves out a stream that has no leader at the moment, and
- * the client's pages then give another one twice (docs/decisions/cluster.md).
+ * Names, because the metadata leader answers for all of them. A list of descriptions leaves out a
+ * stream that has no leader at the moment, and the client's pages then give another one twice
+ * (docs/decisions/cluster.md).
  */
 export async function queueStreams({ jsm, names }: ServerAccess): Promise<string[]> {
   const streams: string[] = [];

@@ -6,7 +6,9 @@ import type { ServerAccess } from "../store/server-access.ts";
 import { readBatch } from "./direct-batch.ts";
 import { fromLeader, type StoredMessage } from "./stored-message.ts";
 
-/** A stream as its leader described it a moment ago. Everything confirmed before is within its ends. */
+/**
+ * A stream as its leader described it a moment ago. Everything confirmed before is within its ends.
+ */
 export interface StreamEnds {
   readonly stream: string;
   readonly first: number;
@@ -25,8 +27,8 @@ export interface ScanRange {
   /** Only messages on subjects that fit; default all. */
   readonly subject?: string;
   /**
-   * How many the caller wants, default all; it stops by itself, and may go on where some did not count. A list asks the leader for its first
-   * messages, so that a short one is never behind.
+   * How many the caller wants, default all; it stops by itself, and may go on where some did not
+   * count. A list asks the leader for its first messages, so that a short one is never behind.
    */
   readonly wanted?: number;
 }
@@ -60,8 +62,9 @@ export async function endsOf(
 }
 
 /**
- * Reads part of a stream from front to back, a batch at a time where the server can, else message by message. Misses nothing that was confirmed
- * before `ends` were taken: where a batch comes back empty, its member may be behind, and the leader has the last word.
+ * Reads part of a stream from front to back, a batch at a time where the server can, else message
+ * by message. Misses nothing that was confirmed before `ends` were taken: where a batch comes back
+ * empty, its member may be behind, and the leader has the last word.
  */
 export async function* scan(
   { nc, jsm }: ServerAccess,
@@ -102,7 +105,10 @@ export async function* scan(
   }
 }
 
-/** Whether the leader still holds the message: what a member that is behind shows may be settled since. */
+/**
+ * Whether the leader still holds the message: what a member that is behind shows may be settled
+ * since.
+ */
 export async function isThere(
   { jsm }: ServerAccess,
   { stream, replicas }: StreamEnds,

@@ -14,7 +14,10 @@ export interface StoredMessage {
   readonly headers: ReceivedHeaders;
   /** Epoch milliseconds by the server's clock. */
   readonly storedAt: number;
-  /** Whether these bytes stand in it: false for nearly all messages of a long queue, and cheaper than reading them. */
+  /**
+   * Whether these bytes stand in it: false for nearly all messages of a long queue, and cheaper
+   * than reading them.
+   */
   shows(bytes: Buffer): boolean;
 }
 
@@ -54,7 +57,9 @@ export function queuedJob(
   return readStored({ queue, lane, origin }, stored, maxValues);
 }
 
-/** The job of a message in the delayed stream; undefined for a message that Millrace did not write. */
+/**
+ * The job of a message in the delayed stream; undefined for a message that Millrace did not write.
+ */
 export function delayedJob(
   { maxValues }: Pick<ServerAccess, "maxValues">,
   stored: StoredMessage,

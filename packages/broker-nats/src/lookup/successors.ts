@@ -8,8 +8,9 @@ import type { LaterGenerations } from "./later-generations.ts";
 import { delayedJob, fromLeader } from "./stored-message.ts";
 
 /**
- * Looks for what a job has left behind beside one of its messages. In the order in which a job moves, from the delayed jobs to the queue, so that one that
- * moves meanwhile is met in one of the two.
+ * Looks for what a job has left behind beside one of its messages. In the order in which a job
+ * moves, from the delayed jobs to the queue, so that one that moves meanwhile is met in one of the
+ * two.
  */
 export async function successors(
   server: ServerAccess,

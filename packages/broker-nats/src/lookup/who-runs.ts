@@ -9,7 +9,10 @@ import { listen } from "../connection/listen.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
-/** Asks all nodes at once. Only the one that runs the job answers; where there is no node at all the server says so at once. */
+/**
+ * Asks all nodes at once. Only the one that runs the job answers; where there is no node at all the
+ * server says so at once.
+ */
 export async function whoRuns(
   nc: NatsConnection,
   subject: string,

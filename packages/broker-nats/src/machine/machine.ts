@@ -2,7 +2,10 @@ import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "@millrace/core";
 import { type NatsConnection, nuid } from "@nats-io/nats-core";
 
-/** What a broker takes from the machine it runs on. A simulation gives each of its nodes one of its own. */
+/**
+ * What a broker takes from the machine it runs on. A simulation gives each of its nodes one of its
+ * own.
+ */
 export interface Machine {
   readonly clock: Clock;
   /** From 0 to below 1, as `Math.random`. */

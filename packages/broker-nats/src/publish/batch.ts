@@ -4,8 +4,8 @@ import type { HeaderRecord } from "../wire/headers.ts";
 import type { PubAck } from "./pub-ack.ts";
 
 /**
- * A message to store. Its `Nats-Msg-Id` is what makes a retry store it once; one without may be stored twice, and is only for what a
- * second copy does no harm.
+ * A message to store. Its `Nats-Msg-Id` is what makes a retry store it once; one without may be
+ * stored twice, and is only for what a second copy does no harm.
  */
 export interface Publication {
   readonly subject: string;
@@ -28,7 +28,9 @@ type Source =
   | { readonly kind: "ended" }
   | { readonly kind: "threw"; readonly error: unknown };
 
-/** What a caller makes of each outcome; called once for every item given, with its place among them. */
+/**
+ * What a caller makes of each outcome; called once for every item given, with its place among them.
+ */
 export type OutcomeReader<Result> = {
   readonly stored: (ack: PubAck, index: number) => Result;
   readonly failed: (error: MillraceError, index: number) => Result;
@@ -39,7 +41,10 @@ export const AS_OUTCOME: OutcomeReader<PublishOutcome> = {
   failed: (error) => ({ kind: "failed", error }),
 };
 
-/** One `publishMany`: gives its items as there is room, and collects an outcome for each without a promise for each. */
+/**
+ * One `publishMany`: gives its items as there is room, and collects an outcome for each without a
+ * promise for each.
+ */
 export class Batch<Result> implements Feeder<PubAck>, Sink<PubAck> {
   readonly #items: Iterator<Publication>;
   readonly #parcelOf: (item: Publication, sink: Sink<PubAck>, index: number) => Parcel<PubAck>;

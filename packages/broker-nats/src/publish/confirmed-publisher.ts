@@ -36,9 +36,10 @@ export interface ConfirmedPublisherOptions {
 /**
  * Publishes to JetStream and confirms every message, many in flight on one inbox.
  *
- * Errors are `MillraceError`s: `queue-not-found`, `queue-full`, `payload-too-large`, `permission-denied`,
- * `jetstream-disabled`, `broker-unavailable`, `broker-rejected`, `conflict` (an expected sequence), `invalid-header`,
- * `connection-closed`, and `publish-timeout`, after which the message may or may not be stored.
+ * Errors are `MillraceError`s: `queue-not-found`, `queue-full`, `payload-too-large`,
+ * `permission-denied`, `jetstream-disabled`, `broker-unavailable`, `broker-rejected`, `conflict`
+ * (an expected sequence), `invalid-header`, `connection-closed`, and `publish-timeout`, after which
+ * the message may or may not be stored.
  *
  * @example
  * const publisher = new ConfirmedPublisher(nc);
@@ -98,8 +99,9 @@ export class ConfirmedPublisher {
   }
 
   /**
-   * Publishes everything the iterable yields, taking items only as the window has room, and gives one outcome for each in
-   * its order. Rejects only with what the iterable itself throws, once everything it had given before is settled.
+   * Publishes everything the iterable yields, taking items only as the window has room, and gives
+   * one outcome for each in its order. Rejects only with what the iterable itself throws, once
+   * everything it had given before is settled.
    */
   publishMany(items: Iterable<Publication>): Promise<PublishOutcome[]>;
   publishMany<Result>(
@@ -122,7 +124,10 @@ export class ConfirmedPublisher {
     return this.#exchange.flush();
   }
 
-  /** Takes no more messages, waits for those it has, and lets go of its inbox and timer. Safe to call again. */
+  /**
+   * Takes no more messages, waits for those it has, and lets go of its inbox and timer. Safe to
+   * call again.
+   */
   close(): Promise<void> {
     return this.#exchange.close();
   }
@@ -160,7 +165,10 @@ export class ConfirmedPublisher {
     );
   }
 
-  /** Nobody listens: either there is no such queue, or its stream has no leader at the moment and the message waits. */
+  /**
+   * Nobody listens: either there is no such queue, or its stream has no leader at the moment and
+   * the message waits.
+   */
   async #lookUp(subject: string): Promise<void> {
     if (this.#lookups.has(subject)) return;
     this.#lookups.add(subject);
@@ -173,7 +181,8 @@ export class ConfirmedPublisher {
           ? jetStreamGone()
           : undefined;
     if (error === undefined) return;
-    // Without the permission to ask, no such queue is the plainest explanation of silence; in a cluster only of one that outlasts elections.
+    // Without the permission to ask, no such queue is the plainest explanation of silence; in a
+    // cluster only of one that outlasts elections.
     const unheard = found === "not-permitted" && isClustered(this.#nc) ? this.#unheardAtMost : 0;
     this.#exchange.failWhere(
       (parcel) => parcel.subject === subject && parcel.attempts > 0 && parcel.unheard >= unheard,

@@ -16,12 +16,16 @@ export interface OwnWord {
   readonly revoked?: (() => MillraceError | undefined) | undefined;
 }
 
-/** So many ids may have been taken in advance, each of them by a job in the queue; then one is taken that nobody can guess. */
+/**
+ * So many ids may have been taken in advance, each of them by a job in the queue; then one is taken
+ * that nobody can guess.
+ */
 const MOST_TAKEN = 20;
 
 /**
- * Whether a duplicate is what the runtime published before. The ids under which it does are known, and a producer of the queue may choose its own:
- * what lies under the id may be anything. Only duplicates are looked at.
+ * Whether a duplicate is what the runtime published before. The ids under which it does are known,
+ * and a producer of the queue may choose its own: what lies under the id may be anything. Only
+ * duplicates are looked at.
  */
 export class OwnWords {
   readonly #server: ServerAccess;
@@ -38,7 +42,10 @@ export class OwnWords {
     this.#history = history;
   }
 
-  /** Whether an acknowledgement says no more than that its id was seen: of other streams it says all, because no producer reaches them. */
+  /**
+   * Whether an acknowledgement says no more than that its id was seen: of other streams it says
+   * all, because no producer reaches them.
+   */
   leavesDoubt({ duplicate, stream }: PubAck): boolean {
     return duplicate && stream.startsWith(this.#server.names.queueStreamPrefix);
   }
@@ -51,8 +58,9 @@ export class OwnWords {
   }
 
   /**
-   * The same where it was published already, and the server called it a duplicate. Where it is not, it goes out under an id that names what lies under the
-   * first: so whoever repeats this comes by the same ids.
+   * The same where it was published already, and the server called it a duplicate. Where it is not,
+   * it goes out under an id that names what lies under the first: so whoever repeats this comes by
+   * the same ids.
    */
   async insist(word: OwnWord, first: PubAck): Promise<PubAck> {
     const { subject, data, headers } = word.publication;
@@ -75,7 +83,8 @@ export class OwnWords {
       return (await this.#history.read(job)).some((record) => isOf(record, job, ack));
     const place = names.readQueueSubject(stored.subject, {});
     if (place !== undefined && place.origin !== "producer") return true;
-    // An earlier version's client enqueues a batch's callback on the producers' door. The very same job does what ours would.
+    // An earlier version's client enqueues a batch's callback on the producers' door. The very same
+    // job does what ours would.
     return Buffer.compare(plainBytes(stored.data), publication.data) === 0;
   }
 }

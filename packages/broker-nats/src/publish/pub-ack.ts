@@ -6,7 +6,10 @@ import { MillraceError, type NatsErrorCode } from "../errors.ts";
 export interface PubAck {
   readonly stream: string;
   readonly sequence: number;
-  /** The stream already had a message with this id. After a retry (`attempts` > 1) that may be this very message. */
+  /**
+   * The stream already had a message with this id. After a retry (`attempts` > 1) that may be this
+   * very message.
+   */
   readonly duplicate: boolean;
   /** How often it was sent. */
   readonly attempts: number;
@@ -38,10 +41,16 @@ const SEQUENCE_START_SPACED = '", "seq":';
 const DIGIT_0 = 0x30;
 const CLOSING_BRACE = 0x7d;
 
-/** How the last plain acknowledgement began, up to its digits. Written by `plainAck`; the next one is nearly always of the same stream. */
+/**
+ * How the last plain acknowledgement began, up to its digits. Written by `plainAck`; the next one
+ * is nearly always of the same stream.
+ */
 let known: { readonly start: Uint8Array; readonly stream: string } | undefined;
 
-/** Reads an acknowledgement of the server. The plain form, which nearly all have, is read without a JSON parser, and mostly without making a string. */
+/**
+ * Reads an acknowledgement of the server. The plain form, which nearly all have, is read without a
+ * JSON parser, and mostly without making a string.
+ */
 export function judgePubAck(reply: Msg, subject: string, attempts: number): Verdict<PubAck> {
   const { data } = reply;
   if (known !== undefined && startsWith(data, known.start)) {
@@ -74,7 +83,10 @@ function startsWith(data: Uint8Array, start: Uint8Array): boolean {
   return true;
 }
 
-/** The number that ends at the closing brace and begins at `from`; 0 where anything else stands there. */
+/**
+ * The number that ends at the closing brace and begins at `from`; 0 where anything else stands
+ * there.
+ */
 function readSequence(data: Uint8Array, from: number): number {
   const end = data.length - 1;
   if (data[end] !== CLOSING_BRACE) return 0;
@@ -106,8 +118,9 @@ function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAc
       `The answer for ${subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
     );
   }
-  // A replicated stream of 2.10 says "duplicate" with sequence 0 while the first copy is not stored yet, and goes on saying so where that
-  // copy was then refused: nothing is proved until it names a sequence.
+  // A replicated stream of 2.10 says "duplicate" with sequence 0 while the first copy is not stored
+  // yet, and goes on saying so where that copy was then refused: nothing is proved until it names a
+  // sequence.
   if (ack.seq === 0) return RETRY;
   return { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate === true, attempts };
 }

@@ -4,12 +4,15 @@ import { machineOf } from "../machine/machine.ts";
 import { quietSleep } from "../machine/timers.ts";
 
 /**
- * Why nobody answered a publish. `exists`: a stream takes the subject, so its leader is being elected; `not-permitted`: this connection may not ask;
- * `unknown`: the server couldn't be asked.
+ * Why nobody answered a publish. `exists`: a stream takes the subject, so its leader is being
+ * elected; `not-permitted`: this connection may not ask; `unknown`: the server couldn't be asked.
  */
 export type StreamLookup = "exists" | "absent" | "no-jetstream" | "not-permitted" | "unknown";
 
-/** A metadata leader of 2.10 answers from the moment it is elected, before it knows the youngest streams. */
+/**
+ * A metadata leader of 2.10 answers from the moment it is elected, before it knows the youngest
+ * streams.
+ */
 const AGAIN_MS = 1_000;
 
 /** In a cluster `absent` is what was said twice. */
@@ -25,8 +28,9 @@ export async function lookUpStream(
 }
 
 /**
- * The same for who has to know: in a cluster, where nobody could say, it is asked again until two elections may be over. The
- * leader of the streams' names may die between one question and the next.
+ * The same for who has to know: in a cluster, where nobody could say, it is asked again until two
+ * elections may be over. The leader of the streams' names may die between one question and the
+ * next.
  */
 export async function lookUpStreamPatiently(
   nc: NatsConnection,

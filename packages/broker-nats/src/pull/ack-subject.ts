@@ -12,13 +12,16 @@ export interface AckSubject {
 
 const DOT = 46;
 const MOST_DOTS = 11;
-/** Where the dots of the subject that is being read are. One for all: it is read for every delivery, in one go. */
+/**
+ * Where the dots of the subject that is being read are. One for all: it is read for every delivery,
+ * in one go.
+ */
 const places = new Int32Array(MOST_DOTS);
 
 /**
- * Reads `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<ns>.<pending>`, or the form of newer servers
- * with `<domain>.<account hash>` after `$JS.ACK` and perhaps a random token at the end.
- * Undefined for anything else.
+ * Reads `$JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<ns>.<pending>`, or
+ * the form of newer servers with `<domain>.<account hash>` after `$JS.ACK` and perhaps a random
+ * token at the end. Undefined for anything else.
  */
 export function parseAckSubject(subject: string): AckSubject | undefined {
   if (!subject.startsWith("$JS.ACK.")) return undefined;
@@ -36,7 +39,8 @@ export function parseAckSubject(subject: string): AckSubject | undefined {
   const end = (token: number): number =>
     token < dots ? (places[token] as number) : subject.length;
   const number = (token: number): number => digits(subject, start(token), end(token));
-  // 19 digits of nanoseconds don't fit a number: the last six are left out, which makes milliseconds.
+  // 19 digits of nanoseconds don't fit a number: the last six are left out, which makes
+  // milliseconds.
   const publishedAtMs = digits(subject, start(first + 5), end(first + 5) - 6);
   const parsed = {
     deliveryCount: number(first + 2),

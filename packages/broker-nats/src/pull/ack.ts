@@ -15,8 +15,8 @@ export function ack(nc: NatsConnection, ackSubject: string): void {
 }
 
 /**
- * Gives the message back. A delay holds its place in `max_ack_pending` until it has passed; it is sent as whole
- * nanoseconds, because the server reads a fraction as no delay at all.
+ * Gives the message back. A delay holds its place in `max_ack_pending` until it has passed; it is
+ * sent as whole nanoseconds, because the server reads a fraction as no delay at all.
  */
 export function nak(nc: NatsConnection, ackSubject: string, delayMs = 0): void {
   nc.publish(ackSubject, delayMs > 0 ? encoder.encode(`-NAK {"delay":${delayNs(delayMs)}}`) : NAK);
@@ -41,7 +41,10 @@ export interface ConfirmedAckerOptions {
   readonly timeoutMs?: number;
 }
 
-/** Acks whose arrival the server confirms: for what must not come back once something else has been published for it. */
+/**
+ * Acks whose arrival the server confirms: for what must not come back once something else has been
+ * published for it.
+ */
 export class ConfirmedAcker {
   readonly #exchange: Exchange<void>;
 

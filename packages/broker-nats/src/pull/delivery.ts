@@ -10,7 +10,10 @@ const UNREADABLE: AckSubject = Object.freeze({
   pending: 0,
 });
 
-/** One message handed out by a consumer. Everything but its ack subject is read when first asked for. */
+/**
+ * One message handed out by a consumer. Everything but its ack subject is read when first asked
+ * for.
+ */
 export class Delivery {
   /** What identifies this handing-out towards the server: acks, naks and extensions go here. */
   readonly ackSubject: string;

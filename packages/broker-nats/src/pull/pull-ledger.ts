@@ -1,6 +1,7 @@
 /**
- * What has been asked for on one inbox and has neither come nor been called off. Messages don't say which pull they answer,
- * and a pull that was served in full ends without a word; only what ends early is announced, by the token of its pull.
+ * What has been asked for on one inbox and has neither come nor been called off. Messages don't say
+ * which pull they answer, and a pull that was served in full ends without a word; only what ends
+ * early is announced, by the token of its pull.
  */
 export class PullLedger {
   readonly #pulls = new Map<string, { readonly batch: number; readonly overAtMs: number }>();
@@ -22,7 +23,10 @@ export class PullLedger {
     if (this.#outstanding === 0) this.#pulls.clear();
   }
 
-  /** `undelivered` as the server says it; a refused pull has no count, because nothing of it was delivered. */
+  /**
+   * `undelivered` as the server says it; a refused pull has no count, because nothing of it was
+   * delivered.
+   */
   ended(token: string, undelivered: number | undefined): void {
     const pull = this.#pulls.get(token);
     if (pull === undefined) return;
@@ -31,7 +35,10 @@ export class PullLedger {
       this.#pulls.size === 0 ? 0 : Math.max(0, this.#outstanding - (undelivered ?? pull.batch));
   }
 
-  /** Pulls past their end without an announcement were served. The map keeps the order of asking, so the front is oldest. */
+  /**
+   * Pulls past their end without an announcement were served. The map keeps the order of asking, so
+   * the front is oldest.
+   */
   #forgetServed(nowMs: number): void {
     for (const [token, pull] of this.#pulls) {
       if (pull.overAtMs > nowMs) return;

@@ -21,12 +21,14 @@ export function isWorthAPull(free: number, outstanding: number, most = Infinity)
 }
 
 /**
- * The most bytes one pull asks for. The server cuts a connection off when 64 MB wait to be read from it, and with it every lease; so what all
- * pulls of a connection bring at once stays well below, and one message of the largest size always fits.
+ * The most bytes one pull asks for. The server cuts a connection off when 64 MB wait to be read
+ * from it, and with it every lease; so what all pulls of a connection bring at once stays well
+ * below, and one message of the largest size always fits.
  *
  * @param maxPayload the server's limit for a message
  * @param free bytes that the puller can take now
- * @returns undefined where so few messages can't be too many bytes: the server says of a limited pull that it was served, which costs a message
+ * @returns undefined where so few messages can't be too many bytes: the server says of a limited
+ *   pull that it was served, which costs a message
  */
 export function pullBytes(
   batch: number,

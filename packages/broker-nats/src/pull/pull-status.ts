@@ -4,7 +4,10 @@ import type { MessageStatus, ReceivedHeaders } from "../wire/read-headers.ts";
 export type PullNews =
   /** The consumer is there and has nothing. */
   | { readonly kind: "alive" }
-  /** The pull is over; ask again as usual. `isDry`: because there was nothing more; else it was served, or would have been too many bytes. */
+  /**
+   * The pull is over; ask again as usual. `isDry`: because there was nothing more; else it was
+   * served, or would have been too many bytes.
+   */
   | { readonly kind: "ended"; readonly undelivered: number | undefined; readonly isDry: boolean }
   /** The consumer moves or its server stops; ask again in a moment. */
   | { readonly kind: "interrupted"; readonly undelivered: number | undefined }
@@ -19,7 +22,10 @@ export type PullNews =
   /** The request itself is wrong; asking again changes nothing. */
   | { readonly kind: "refused"; readonly description: string };
 
-/** The meaning of each status JetStream sends in answer to a pull, told apart by its text where the code is shared. */
+/**
+ * The meaning of each status JetStream sends in answer to a pull, told apart by its text where the
+ * code is shared.
+ */
 export function pullNews(status: MessageStatus, headers: ReceivedHeaders): PullNews {
   const pending = headers["nats-pending-messages"];
   const undelivered = pending === undefined ? undefined : Number(pending);

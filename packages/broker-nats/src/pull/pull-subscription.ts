@@ -17,37 +17,51 @@ export interface PullSubscriptionOptions {
   readonly consumer: string;
   /** How many deliveries the owner can take now, those on their way not deducted. */
   freeSlots(): number;
-  /** How many more bytes the owner can take now; the largest message may come in any case. Default: any number. */
+  /**
+   * How many more bytes the owner can take now; the largest message may come in any case. Default:
+   * any number.
+   */
   freeBytes?(): number;
   /**
-   * What to ask for now, for owners that share their slots between several subscriptions; asked at the start, when slots were freed and
-   * when a pull has ended. Default: as many as there are free slots.
+   * What to ask for now, for owners that share their slots between several subscriptions; asked at
+   * the start, when slots were freed and when a pull has ended. Default: as many as there are free
+   * slots.
    */
   plan?(outstanding: number): Pull | undefined;
   /** A pull ended before it was served in full: the consumer had no more. `plan` is asked next. */
   onRanDry?(): void;
   /**
-   * Takes a slot. Called while one is free, and for the few messages that were on the wire when pulling ended or began anew:
-   * those are the owner's as well, because giving one back would count as a delivery. Must not throw.
+   * Takes a slot. Called while one is free, and for the few messages that were on the wire when
+   * pulling ended or began anew: those are the owner's as well, because giving one back would count
+   * as a delivery. Must not throw.
    */
   onMessage(delivery: Delivery): void;
-  /** Creates the consumer anew where it is really gone; must do nothing where it is there. Pulls resume after it. */
+  /**
+   * Creates the consumer anew where it is really gone; must do nothing where it is there. Pulls
+   * resume after it.
+   */
   onConsumerMissing?(): Promise<void>;
   /** For the log: pulls are tried again whatever it is. */
   onProblem?(error: MillraceError): void;
   /** A pull the server doesn't serve ends after this. Default 30,000. */
   readonly expiresMs?: number;
-  /** The server shows that it is alive at least this often; silence of three of these is a fault. Default 2,000. */
+  /**
+   * The server shows that it is alive at least this often; silence of three of these is a fault.
+   * Default 2,000.
+   */
   readonly heartbeatMs?: number;
 }
 
 /**
- * `running`: has an inbox while the connection is up, and pulls. `paused`: neither inbox nor pulls, until `resume`.
- * `stopped`: the same for good.
+ * `running`: has an inbox while the connection is up, and pulls. `paused`: neither inbox nor pulls,
+ * until `resume`. `stopped`: the same for good.
  */
 type Phase = "running" | "paused" | "stopped";
 
-/** Pulls live and die with their inbox: the server drops what nobody listens for. So a new start is a new inbox. */
+/**
+ * Pulls live and die with their inbox: the server drops what nobody listens for. So a new start is
+ * a new inbox.
+ */
 interface Inbox {
   readonly prefix: string;
   readonly sub: Subscription;
@@ -58,17 +72,21 @@ interface Inbox {
 const WORTH_A_PULL = 32;
 /** How long a stop lets pulls be served: a stream with a backlog takes a fraction of it. */
 const SERVING_MS = 50;
-/** An old server may take a pull that does not wait and never answer it, when others are served in the same moment. */
+/**
+ * An old server may take a pull that does not wait and never answer it, when others are served in
+ * the same moment.
+ */
 const NO_WAIT_PATIENCE_MS = 250;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
 /**
- * Pulls from a durable consumer no more than its owner has free slots, so that no delivery waits while its lease runs.
- * While slots are free a pull is always outstanding: a new message is one hop away.
+ * Pulls from a durable consumer no more than its owner has free slots, so that no delivery waits
+ * while its lease runs. While slots are free a pull is always outstanding: a new message is one hop
+ * away.
  *
- * The owner calls `slotFreed` whenever a slot becomes free. Refills are batched: one pull for a quarter of the free slots,
- * or as soon as nothing is on its way.
+ * The owner calls `slotFreed` whenever a slot becomes free. Refills are batched: one pull for a
+ * quarter of the free slots, or as soon as nothing is on its way.
  */
 export class PullSubscription {
   readonly #options: PullSubscriptionOptions;
@@ -141,16 +159,17 @@ export class PullSubscription {
   }
 
   /**
-   * Takes back what is asked for, until the next `refill`. What the server sends in this very moment reaches nobody before `ack_wait`, as
-   * at a stop: so only pulls that have long not been served should be withdrawn.
+   * Takes back what is asked for, until the next `refill`. What the server sends in this very
+   * moment reaches nobody before `ack_wait`, as at a stop: so only pulls that have long not been
+   * served should be withdrawn.
    */
   withdraw(): void {
     if (this.#phase === "running" && this.outstanding > 0) this.#retire();
   }
 
   /**
-   * Pulls no more until `resume`. Resolves when everything on its way has been handed over. As with `stop`, pulls that are being
-   * served are first left a moment.
+   * Pulls no more until `resume`. Resolves when everything on its way has been handed over. As with
+   * `stop`, pulls that are being served are first left a moment.
    */
   async pause(): Promise<void> {
     if (this.#phase === "running") this.#phase = "paused";
@@ -173,11 +192,12 @@ export class PullSubscription {
   }
 
   /**
-   * Pulls no more, hands over what still arrives, and resolves when nothing can arrive any more or the deadline has passed.
-   * Messages handed out before are the owner's to settle.
+   * Pulls no more, hands over what still arrives, and resolves when nothing can arrive any more or
+   * the deadline has passed. Messages handed out before are the owner's to settle.
    *
-   * The server may be sending at the moment when the inbox goes, and what it sends then reaches nobody before `ack_wait`. So pulls that
-   * are being served are first left a moment to be served in full; after that only a message in that very moment can meet this.
+   * The server may be sending at the moment when the inbox goes, and what it sends then reaches
+   * nobody before `ack_wait`. So pulls that are being served are first left a moment to be served
+   * in full; after that only a message in that very moment can meet this.
    */
   stop(deadlineMs = 5_000): Promise<void> {
     this.#stopping ??= this.#stop(deadlineMs);
@@ -227,7 +247,10 @@ export class PullSubscription {
     this.#refill();
   }
 
-  /** Lets go of the inbox: the server drops its pulls and takes back what it could not deliver; what is on the wire is handed over. */
+  /**
+   * Lets go of the inbox: the server drops its pulls and takes back what it could not deliver; what
+   * is on the wire is handed over.
+   */
   #retire(): void {
     this.#backoff?.cancel();
     this.#unanswered?.cancel();
@@ -377,7 +400,10 @@ export class PullSubscription {
     this.#backOff();
   }
 
-  /** Opens or refills again after a while that grows with every failure in a row, and differs between nodes. */
+  /**
+   * Opens or refills again after a while that grows with every failure in a row, and differs
+   * between nodes.
+   */
   #backOff(): void {
     if (this.#phase !== "running") return;
     this.#backoff?.cancel();
@@ -392,8 +418,9 @@ export class PullSubscription {
   }
 
   /**
-   * Some pulls end without a word: one that meets its consumer's deletion half-way, and from 2.11 one that found no room.
-   * A blocked event loop gets one tick for all it missed, and reads its socket before the next: it can't cry wolf.
+   * Some pulls end without a word: one that meets its consumer's deletion half-way, and from 2.11
+   * one that found no room. A blocked event loop gets one tick for all it missed, and reads its
+   * socket before the next: it can't cry wolf.
    */
   #listen(): void {
     if (this.outstanding === 0) this.#silentTicks = 0;

@@ -15,7 +15,10 @@ export interface BuildRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A way of making a server binary that is not there yet. `make` returns its path in the work directory or rejects with the reason. */
+/**
+ * A way of making a server binary that is not there yet. `make` returns its path in the work
+ * directory or rejects with the reason.
+ */
 export interface BuildWay {
   readonly name: string;
   readonly make: (request: BuildRequest) => Promise<string>;
@@ -56,8 +59,8 @@ export function requirePinned(version: string, downloaded: string): void {
 }
 
 /**
- * Takes the binary out of Debian's package and leaves the system alone: installing the package would also start
- * a server of the system's on the well-known port.
+ * Takes the binary out of Debian's package and leaves the system alone: installing the package
+ * would also start a server of the system's on the well-known port.
  */
 export const debianPackage: BuildWay = {
   name: "apt-get",

@@ -7,8 +7,9 @@ const REQUEST_MS = 2_000;
 const POLL_MS = 50;
 
 /**
- * Whether the cluster takes a stream with a replica on every member, within the deadline. Nothing less tells: the
- * members agree on a leader, and report themselves healthy, before they can hold each other's replicas.
+ * Whether the cluster takes a stream with a replica on every member, within the deadline. Nothing
+ * less tells: the members agree on a leader, and report themselves healthy, before they can hold
+ * each other's replicas.
  */
 export async function takesReplicatedStream(
   options: ConnectionOptions,

@@ -6,8 +6,9 @@ import { findFreePort } from "./free-port.ts";
 import { type LaunchedServer, launchServer } from "./launch.ts";
 
 /**
- * How often a cluster is started before that counts as a failure. About one start in fifty of a 2.10 cluster on a busy
- * machine stays unusable for good: it has a leader, and refuses every replicated stream with "no suitable peers".
+ * How often a cluster is started before that counts as a failure. About one start in fifty of a
+ * 2.10 cluster on a busy machine stays unusable for good: it has a leader, and refuses every
+ * replicated stream with "no suitable peers".
  */
 const STARTS = 5;
 
@@ -22,11 +23,15 @@ export interface ClusterOptions {
   readonly config?: string;
   /** How long one start may take until the members hold replicas for each other. Default 10,000. */
   readonly readyMs?: number;
-  /** Whether members tell clients of each other; false where clients are to stay with the addresses they have. Default true. */
+  /**
+   * Whether members tell clients of each other; false where clients are to stay with the addresses
+   * they have. Default true.
+   */
   readonly advertise?: boolean;
   /**
-   * How the members find each other: for each of them, lines of its `cluster` block, given the ports on which they listen for each other. Called
-   * for every start, as each has ports of its own. Default: each knows the addresses of all.
+   * How the members find each other: for each of them, lines of its `cluster` block, given the
+   * ports on which they listen for each other. Called for every start, as each has ports of its
+   * own. Default: each knows the addresses of all.
    */
   readonly routing?: (ports: readonly number[]) => Promise<readonly string[]>;
   /** What the readiness probe connects with, where `config` asks for credentials. */
@@ -42,10 +47,11 @@ export interface LaunchedCluster extends AsyncDisposable {
 }
 
 /**
- * Starts several servers that replicate JetStream among them, and resolves when a stream with a replica on each of them
- * has been made (and deleted again).
+ * Starts several servers that replicate JetStream among them, and resolves when a stream with a
+ * replica on each of them has been made (and deleted again).
  *
- * @throws MillraceError `server-failed` when a member does not start, or the cluster does not become usable.
+ * @throws MillraceError `server-failed` when a member does not start, or the cluster does not
+ *   become usable.
  */
 export async function launchCluster(options: ClusterOptions): Promise<LaunchedCluster> {
   const { size = 3, readyMs = 10_000, connectWith = {} } = options;

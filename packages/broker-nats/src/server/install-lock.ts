@@ -3,13 +3,17 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const POLL_MS = 100;
-/** A lock directory without its owner's file is one whose maker died in between, or is just making it. */
+/**
+ * A lock directory without its owner's file is one whose maker died in between, or is just making
+ * it.
+ */
 const OWNERLESS_MS = 5_000;
 
 /**
- * Runs `work` while holding a lock directory, so that of several processes that need the same thing one makes it.
- * A lock whose owner is dead is taken over. The lock only saves work: what makes two installers harmless is that
- * each builds under a name of its own and renames the result into place.
+ * Runs `work` while holding a lock directory, so that of several processes that need the same thing
+ * one makes it. A lock whose owner is dead is taken over. The lock only saves work: what makes two
+ * installers harmless is that each builds under a name of its own and renames the result into
+ * place.
  */
 export async function withInstallLock<T>(
   lockDir: string,

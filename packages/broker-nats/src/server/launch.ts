@@ -12,7 +12,10 @@ import { readServerVersion } from "./version.ts";
 export interface LaunchOptions {
   /** The binary, as `obtainServer` returns it. */
   readonly path: string;
-  /** Where it keeps its streams and its configuration file; it stays. Default: a temporary directory that `dispose` removes. */
+  /**
+   * Where it keeps its streams and its configuration file; it stays. Default: a temporary directory
+   * that `dispose` removes.
+   */
   readonly storeDir?: string;
   /** 0 or undefined: a random free one. */
   readonly port?: number;
@@ -45,7 +48,10 @@ export interface LaunchedServer extends AsyncDisposable {
   stop(): Promise<void>;
   /** Ends it with SIGKILL. The store stays as it was at that moment. */
   kill(): Promise<void>;
-  /** Freezes it with SIGSTOP, and resolves when it is frozen: connections stay open and nothing answers. */
+  /**
+   * Freezes it with SIGSTOP, and resolves when it is frozen: connections stay open and nothing
+   * answers.
+   */
   pause(): Promise<void>;
   /** Lets a frozen server go on. */
   resume(): void;
@@ -60,15 +66,16 @@ type State =
   | { readonly kind: "ended"; readonly process: ServerProcess };
 
 /**
- * Starts a private nats-server on 127.0.0.1 with JetStream on files, and resolves when it accepts connections.
- * The server does not outlive this process (see `guardChild`).
+ * Starts a private nats-server on 127.0.0.1 with JetStream on files, and resolves when it accepts
+ * connections. The server does not outlive this process (see `guardChild`).
  *
  * @example
  * const { path } = await obtainServer();
  * await using server = await launchServer({ path, storeDir: ".millrace/store" });
  * console.log(server.url);
  *
- * @throws MillraceError `server-failed` with the server's last log lines when it does not become ready.
+ * @throws MillraceError `server-failed` with the server's last log lines when it does not become
+ *   ready.
  */
 export async function launchServer(options: LaunchOptions): Promise<LaunchedServer> {
   const { path, readyMs = 20_000, stopMs = 10_000, jetstream = true, config: extra = "" } = options;

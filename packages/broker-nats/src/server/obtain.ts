@@ -34,11 +34,12 @@ export interface ObtainedServer {
 }
 
 /**
- * Finds a nats-server, or makes one: the environment variable, the PATH, the cache, then Go, Debian's package and
- * the official release. What was made is kept in the cache, so the next call is instantaneous. Several processes may
- * call it at once; one installs and the others wait for it.
+ * Finds a nats-server, or makes one: the environment variable, the PATH, the cache, then Go,
+ * Debian's package and the official release. What was made is kept in the cache, so the next call
+ * is instantaneous. Several processes may call it at once; one installs and the others wait for it.
  *
- * @throws MillraceError `server-unavailable` when no way led to a server; its message says what to do.
+ * @throws MillraceError `server-unavailable` when no way led to a server; its message says what to
+ *   do.
  */
 export async function obtainServer(options: ObtainOptions = {}): Promise<ObtainedServer> {
   const {

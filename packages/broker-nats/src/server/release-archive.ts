@@ -5,7 +5,10 @@ import type { PinnedRelease } from "./pinned-releases.ts";
 import { run } from "./run.ts";
 
 const RELEASES_URL = "https://github.com/nats-io/nats-server/releases/download";
-/** How long a server may take to begin its answer: a network that swallows packets must not hang the set-up. */
+/**
+ * How long a server may take to begin its answer: a network that swallows packets must not hang the
+ * set-up.
+ */
 const ANSWER_MS = 10_000;
 const BODY_MS = 5 * 60_000;
 

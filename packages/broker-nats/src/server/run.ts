@@ -8,7 +8,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs a command to its end and returns what it printed on standard output. The error holds what it printed on standard error. */
+/**
+ * Runs a command to its end and returns what it printed on standard output. The error holds what it
+ * printed on standard error.
+ */
 export function run(
   command: string,
   args: readonly string[],

@@ -7,7 +7,10 @@ export interface ServerConfig {
   readonly extra: string;
 }
 
-/** The configuration file of a private server: loopback only, everything it keeps in its own directory. */
+/**
+ * The configuration file of a private server: loopback only, everything it keeps in its own
+ * directory.
+ */
 export function renderServerConfig(config: ServerConfig): string {
   const lines = [
     `server_name: ${JSON.stringify(config.name)}`,

@@ -25,10 +25,14 @@ export interface StartRequest {
   readonly removeDir: string | undefined;
 }
 
-/** Starts one nats-server and waits for the line that says it is ready. What failed to become ready is ended first. */
+/**
+ * Starts one nats-server and waits for the line that says it is ready. What failed to become ready
+ * is ended first.
+ */
 export async function startServerProcess(request: StartRequest): Promise<ServerProcess> {
   const { path, configFile, log, readyMs } = request;
-  // A process group of its own: an interrupt at the terminal must reach the runtime first, which still needs its server.
+  // A process group of its own: an interrupt at the terminal must reach the runtime first, which
+  // still needs its server.
   const child = spawn(path, ["-c", configFile], {
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,

@@ -5,8 +5,8 @@ import { run } from "./run.ts";
 const POLL_MS = 2;
 
 /**
- * Resolves when SIGSTOP has taken effect. The signal only asks: until the system has stopped every thread, a server on
- * a busy machine may still answer. Resolves too when the process is gone.
+ * Resolves when SIGSTOP has taken effect. The signal only asks: until the system has stopped every
+ * thread, a server on a busy machine may still answer. Resolves too when the process is gone.
  */
 export async function untilStopped(pid: number, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs;

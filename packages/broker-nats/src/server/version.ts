@@ -1,8 +1,8 @@
 import { run } from "./run.ts";
 
 /**
- * Which server is wanted: `newest` is the newest 2.x the project is built against (anything from 2.10 on is
- * accepted when it is already there), `2.10` is the oldest supported line.
+ * Which server is wanted: `newest` is the newest 2.x the project is built against (anything from
+ * 2.10 on is accepted when it is already there), `2.10` is the oldest supported line.
  */
 export type ServerGeneration = "newest" | "2.10";
 
@@ -18,7 +18,10 @@ export const SERVER_VARIABLES: Readonly<Record<ServerGeneration, string>> = {
   "2.10": "NATS_SERVER_OLD",
 };
 
-/** Reads `2.15.2` out of what `nats-server --version` prints. Undefined when the text holds no version. */
+/**
+ * Reads `2.15.2` out of what `nats-server --version` prints. Undefined when the text holds no
+ * version.
+ */
 export function parseServerVersion(output: string): string | undefined {
   return /\bv?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)\b/.exec(output)?.[1];
 }

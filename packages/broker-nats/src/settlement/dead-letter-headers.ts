@@ -7,7 +7,10 @@ import {
 } from "@millrace/core";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
-/** The original headers whose names mean something to the server or to Millrace travel under this prefix, where they mean nothing. */
+/**
+ * The original headers whose names mean something to the server or to Millrace travel under this
+ * prefix, where they mean nothing.
+ */
 const ORIGINAL = "Millrace-Original-";
 const ORIGINAL_LOWER = ORIGINAL.toLowerCase();
 const MAX_ERROR_BYTES = 2_600;
@@ -16,8 +19,9 @@ const MAX_FIRST_ERROR_BYTES = 1_600;
 const FRAME_BYTES = 256;
 
 /**
- * The headers of a dead letter: its own fields as `Millrace-…`, then the job's own headers as far as they fit into what the server
- * takes. Only a message with thousands of headers loses any; `Millrace-Headers-Dropped` counts them.
+ * The headers of a dead letter: its own fields as `Millrace-…`, then the job's own headers as far
+ * as they fit into what the server takes. Only a message with thousands of headers loses any;
+ * `Millrace-Headers-Dropped` counts them.
  */
 export function writeDeadLetterHeaders(
   letter: DeadLetter,
@@ -54,8 +58,8 @@ export function writeDeadLetterHeaders(
 }
 
 /**
- * How the message id of a letter begins, the same however often the settlement is repeated. The time as well as the place: a queue that is removed and
- * made again counts from 1.
+ * How the message id of a letter begins, the same however often the settlement is repeated. The
+ * time as well as the place: a queue that is removed and made again counts from 1.
  */
 export function buriedId({ queue, sequence, storedAt }: QueueMessage): string {
   return `dead/${queue}/${sequence}/${storedAt}/`;
@@ -76,7 +80,8 @@ export function readDeadLetter(
     id: headers["millrace-id"] ?? id,
     ...(name === undefined ? {} : { name }),
     queue,
-    // Written by settlement alone, so it is one of its reasons; a newer runtime's may be one this version does not know.
+    // Written by settlement alone, so it is one of its reasons; a newer runtime's may be one this
+    // version does not know.
     reason: (headers["millrace-reason"] ?? "invalid-envelope") as DeadReason,
     attempts: Number(headers["millrace-attempts"] ?? 0),
     ...(error === undefined ? {} : { error }),

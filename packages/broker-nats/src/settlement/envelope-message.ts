@@ -20,8 +20,9 @@ export interface ProducerLimits {
 }
 
 /**
- * A job as it is enqueued. One that was settled before (a dead letter that is tried again) goes through the runtime's door: on the
- * producers' its counters would be ignored, and its next requeue would repeat a message id.
+ * A job as it is enqueued. One that was settled before (a dead letter that is tried again) goes
+ * through the runtime's door: on the producers' its counters would be ignored, and its next requeue
+ * would repeat a message id.
  *
  * @throws MillraceError `unserializable-payload`, `payload-too-large`
  */
@@ -48,8 +49,8 @@ export function enqueueMessage(
 }
 
 /**
- * A job as it is published again, with as much of its errors as fits: a message that is close to the limit must not fail to retry
- * because it remembers why it failed.
+ * A job as it is published again, with as much of its errors as fits: a message that is close to
+ * the limit must not fail to retry because it remembers why it failed.
  *
  * @param rules what it may hold; left out for one that was read before
  * @throws MillraceError `payload-too-large`
@@ -73,7 +74,9 @@ export function sharedMessageId(envelope: Envelope): string {
   return `${envelope.queue}/${messageIdOf(envelope)}`;
 }
 
-/** No `Content-Type`: the first byte of a msgpack map tells, and each message is that much smaller. */
+/**
+ * No `Content-Type`: the first byte of a msgpack map tells, and each message is that much smaller.
+ */
 function envelopeHeaders(envelope: Envelope): HeaderRecord {
   return { ...envelope.headers, "Nats-Msg-Id": messageIdOf(envelope) };
 }

@@ -8,8 +8,9 @@ import {
 } from "@millrace/core";
 
 /**
- * The bytes of a record. The outcome itself must never be lost, so what can be spared is left out until it fits, and said so: first the names of the
- * children, then the output, then long texts. The output goes later, because who completes a chain after a crash reads it here.
+ * The bytes of a record. The outcome itself must never be lost, so what can be spared is left out
+ * until it fits, and said so: first the names of the children, then the output, then long texts.
+ * The output goes later, because who completes a chain after a crash reads it here.
  */
 export function writeHistoryRecord(
   record: HistoryRecord,
@@ -39,7 +40,10 @@ function withoutNames(record: HistoryRecord): HistoryRecord {
     : { ...record, children: { count: children.count, jobs: [] } };
 }
 
-/** Texts of a record are bounded where they come from; a server with the smallest `max_payload` takes this. */
+/**
+ * Texts of a record are bounded where they come from; a server with the smallest `max_payload`
+ * takes this.
+ */
 const BRIEF = 128;
 
 function brief(record: HistoryRecord): HistoryRecord {
@@ -53,7 +57,8 @@ function brief(record: HistoryRecord): HistoryRecord {
 /** @returns undefined for bytes that no runtime wrote */
 export function readHistoryRecord(bytes: Uint8Array): HistoryRecord | undefined {
   try {
-    // A node wrote it, perhaps one that allows more: a record that can't be read would be taken for none.
+    // A node wrote it, perhaps one that allows more: a record that can't be read would be taken for
+    // none.
     const value = decodeBody(bytes, "application/msgpack", Number.POSITIVE_INFINITY);
     if (typeof value !== "object" || value === null) return undefined;
     return "id" in value && "state" in value && "generation" in value

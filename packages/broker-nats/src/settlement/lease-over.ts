@@ -8,7 +8,10 @@ export function leaseOver(what: string): MillraceError {
   );
 }
 
-/** For a publish that belongs to a settlement: it goes out while the lease is held, and not once more afterwards. */
+/**
+ * For a publish that belongs to a settlement: it goes out while the lease is held, and not once
+ * more afterwards.
+ */
 export function revokedWith(
   lease: Lease | undefined,
   what: string,

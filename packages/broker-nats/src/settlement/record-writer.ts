@@ -57,8 +57,9 @@ export class RecordWriter {
   }
 
   /**
-   * An end that was refused, because there is one already: this very one, whose acknowledgement was lost; another run's; or that of an earlier job of the same
-   * id, or of an earlier life. Behind the last it is recorded.
+   * An end that was refused, because there is one already: this very one, whose acknowledgement was
+   * lost; another run's; or that of an earlier job of the same id, or of an earlier life. Behind
+   * the last it is recorded.
    *
    * @throws MillraceError `already-ended`
    */

@@ -72,7 +72,9 @@ export class Settler {
     }
   }
 
-  /** Whether a step's acknowledgement does not show that it is done: its id may be somebody else's. */
+  /**
+   * Whether a step's acknowledgement does not show that it is done: its id may be somebody else's.
+   */
   leavesDoubt(step: SettlementStep, ack: PubAck): boolean {
     return (
       (step.do === "requeue" || step.do === "enqueue") && this.#options.ownWords.leavesDoubt(ack)
@@ -131,7 +133,8 @@ export class Settler {
     switch (step.do) {
       case "requeue":
         return this.#requeued(step.envelope);
-      // On the runtime's subject too: a chain that has begun goes on while its queue takes nothing new. Its payload is a handler's result.
+      // On the runtime's subject too: a chain that has begun goes on while its queue takes nothing
+      // new. Its payload is a handler's result.
       case "enqueue":
         return this.#requeued(step.envelope, {
           maxValues: this.#options.server.maxValues,
@@ -148,7 +151,8 @@ export class Settler {
 
   #requeued(envelope: Envelope, rules?: EncodeRules): RecordPublication {
     const { server, delays, limits } = this.#options;
-    // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is due.
+    // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is
+    // due.
     const requeue = requeueMessage(envelope, server.names, limits.queue, rules);
     const now = this.#clock.now();
     const { notBefore } = envelope;
@@ -179,13 +183,16 @@ export class Settler {
 }
 
 /**
- * One settlement on its way: each step confirmed before the next. The lease is asked right before each step, with nothing between the
- * answer and the write. The ack is not confirmed: one that is lost brings the message back, and its record says that it is settled.
+ * One settlement on its way: each step confirmed before the next. The lease is asked right before
+ * each step, with nothing between the answer and the write. The ack is not confirmed: one that is
+ * lost brings the message back, and its record says that it is settled.
  *
- * What was confirmed is not done again when the settlement is tried again. The message id would swallow it, but a server that was restarted meanwhile has
- * forgotten the id of what has left its stream: a retry that has run, a delayed job that was moved.
+ * What was confirmed is not done again when the settlement is tried again. The message id would
+ * swallow it, but a server that was restarted meanwhile has forgotten the id of what has left its
+ * stream: a retry that has run, a delayed job that was moved.
  *
- * An object that is called back instead of an async function with a promise for each step: this is done for every job.
+ * An object that is called back instead of an async function with a promise for each step: this is
+ * done for every job.
  */
 class Passage implements Sink<PubAck> {
   readonly #settler: Settler;
@@ -286,7 +293,9 @@ class Passage implements Sink<PubAck> {
     return overFor(this.#delivery);
   }
 
-  /** For the next try, or the next call: a settlement that goes through in one has nothing to note. */
+  /**
+   * For the next try, or the next call: a settlement that goes through in one has nothing to note.
+   */
   #note(): void {
     const { confirmed = [] } = this.#delivery;
     this.#delivery.confirmed = [...confirmed, ...this.#steps.slice(0, this.#index)];

@@ -21,7 +21,10 @@ import type { ServerAccess } from "./server-access.ts";
 
 const MSGPACK = "application/msgpack";
 const NOTHING = new Uint8Array();
-/** Which queue's job it is. Absent in what an earlier version wrote, which counts an id of any queue. */
+/**
+ * Which queue's job it is. Absent in what an earlier version wrote, which counts an id of any
+ * queue.
+ */
 const QUEUE_HEADER = "Millrace-Queue";
 
 /** A job's place in a batch: a token of its subject. */
@@ -31,8 +34,9 @@ interface Place {
 }
 
 /**
- * Batches in one stream: a message for each batch, one for each of its jobs that has not ended, one for each that has. A subject holds one
- * message, so whatever is written again is the same again; a job has ended when its message is gone. Asked of the stream's leader.
+ * Batches in one stream: a message for each batch, one for each of its jobs that has not ended, one
+ * for each that has. A subject holds one message, so whatever is written again is the same again; a
+ * job has ended when its message is gone. Asked of the stream's leader.
  */
 export class NatsBatches implements BatchStore {
   readonly #server: ServerAccess;
@@ -184,7 +188,10 @@ export class NatsBatches implements BatchStore {
   }
 }
 
-/** A job's id, as earlier versions have it; with its queue before it where another member of the batch has the same. */
+/**
+ * A job's id, as earlier versions have it; with its queue before it where another member of the
+ * batch has the same.
+ */
 function tokensOf(
   members: readonly JobRef[],
 ): readonly { readonly token: string; readonly queue: string }[] {

@@ -18,7 +18,10 @@ export interface BucketReaderOptions {
   /** The first revision that is read. */
   readonly from: number;
   readonly onEntry: (entry: BucketEntry) => void;
-  /** Something may have been missed, or nothing comes any more: read anew from where this one got to. Called once at most. */
+  /**
+   * Something may have been missed, or nothing comes any more: read anew from where this one got
+   * to. Called once at most.
+   */
   readonly onLost: () => void;
 }
 
@@ -29,15 +32,19 @@ export interface BucketReader {
 
 /** The server shows that it is alive at least this often. */
 const HEARTBEAT_MS = 2_000;
-/** Looks of which each sees nothing: a blocked event loop has one for all it missed, and reads its socket before the next. */
+/**
+ * Looks of which each sees nothing: a blocked event loop has one for all it missed, and reads its
+ * socket before the next.
+ */
 const SILENT_LOOKS = 4;
 /** After this the server forgets a consumer whose reader was killed. */
 const FORGOTTEN_MS = 30_000;
 
 /**
- * Reads a bucket's entries as they are written. The client's own ordered consumer has a heartbeat of half a minute: where the member of a cluster dies that
- * has the consumer, while the connection is another's, it would know a minute later. And it is left behind when it is stopped, with five minutes
- * of work for the server: four of them for each node that ends.
+ * Reads a bucket's entries as they are written. The client's own ordered consumer has a heartbeat
+ * of half a minute: where the member of a cluster dies that has the consumer, while the connection
+ * is another's, it would know a minute later. And it is left behind when it is stopped, with five
+ * minutes of work for the server: four of them for each node that ends.
  */
 export async function openBucketReader(options: BucketReaderOptions): Promise<BucketReader> {
   const reader = new ConsumerReader(options);
@@ -100,7 +107,8 @@ class ConsumerReader implements BucketReader {
     this.#end();
     const { nc } = this.#options;
     if (nc.isClosed() || nc.isDraining()) return;
-    // Nobody waits for the answer: whoever stops may be cut off, and then the server forgets the consumer by itself.
+    // Nobody waits for the answer: whoever stops may be cut off, and then the server forgets the
+    // consumer by itself.
     nc.publish(`$JS.API.CONSUMER.DELETE.${this.#stream}.${this.#name}`, "", {
       reply: newInbox(nc),
     });

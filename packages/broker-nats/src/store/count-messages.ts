@@ -12,9 +12,10 @@ const TIMEOUT_MS = 5_000;
 const FEW = 1_000;
 
 /**
- * How many messages are on subjects that fit. Without naming them all where the server can count them, else page by page. A member of a cluster that
- * counts may be a moment behind; what it says is of use for many, and for few the leader is asked, whose word is exact: nobody must take a queue for empty
- * that is not.
+ * How many messages are on subjects that fit. Without naming them all where the server can count
+ * them, else page by page. A member of a cluster that counts may be a moment behind; what it says
+ * is of use for many, and for few the leader is asked, whose word is exact: nobody must take a
+ * queue for empty that is not.
  */
 export async function countMessages(
   server: ServerAccess,

@@ -30,7 +30,9 @@ export interface DocumentWrite {
   readonly expected: number | undefined;
 }
 
-/** Makes a name for each write of one connection: a UUID for each would cost as much as its body. */
+/**
+ * Makes a name for each write of one connection: a UUID for each would cost as much as its body.
+ */
 export function writeNamer({ newId }: Pick<Machine, "newId">): () => string {
   const writer = newId();
   let writes = 0;
@@ -38,11 +40,13 @@ export function writeNamer({ newId }: Pick<Machine, "newId">): () => string {
 }
 
 /**
- * Writes once. Where the answer got lost (a leader died with it), it is looked up whether the write is there, and only what isn't is
- * written again, over the same revision: a first copy that still comes then refuses the second, or is refused by it.
+ * Writes once. Where the answer got lost (a leader died with it), it is looked up whether the write
+ * is there, and only what isn't is written again, over the same revision: a first copy that still
+ * comes then refuses the second, or is refused by it.
  *
  * @returns the revision
- * @throws MillraceError `conflict` where somebody else wrote; `publish-timeout` and its kin, after which it may be written all the same
+ * @throws MillraceError `conflict` where somebody else wrote; `publish-timeout` and its kin, after
+ *   which it may be written all the same
  */
 export async function writeOnce(
   { publisher, reads, clock, nameWrite }: Omit<Wires, "directReads">,
@@ -67,7 +71,8 @@ export async function writeOnce(
       });
       if (last?.write === write) return last.sequence;
       if (clock.monotonic() > deadline) throw unconfirmed(subject, error);
-      // Refused over the very revision that stands: the first copy is still on its way to a majority.
+      // Refused over the very revision that stands: the first copy is still on its way to a
+      // majority.
       const undecided = conflict && (last?.sequence ?? 0) === expected;
       if (conflict && !undecided) throw overwritten(subject, lost);
       if (undecided) await sleep(clock, UNDECIDED_PAUSE_MS);

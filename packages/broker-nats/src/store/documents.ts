@@ -131,7 +131,10 @@ export class NatsDocuments implements DocumentStore {
     return writeOnce(this.#wires, { stream, subject, data, headers, expected });
   }
 
-  /** A document that was removed has left a mark, which counts as nothing. @returns the mark's revision */
+  /**
+   * A document that was removed has left a mark, which counts as nothing.
+   * @returns the mark's revision
+   */
   async #removalInTheWay(
     error: unknown,
     kvKey: string,
@@ -150,7 +153,10 @@ export class NatsDocuments implements DocumentStore {
     }
   }
 
-  /** Only what the server keeps of a removal is removed: a key that was written since has a later message, which stays. */
+  /**
+   * Only what the server keeps of a removal is removed: a key that was written since has a later
+   * message, which stays.
+   */
   async forgetRemoved({ olderThanMs }: { readonly olderThanMs: number }): Promise<void> {
     const { nc, jsm } = this.#server;
     const stream = `KV_${this.#bucket}`;
@@ -166,7 +172,10 @@ export class NatsDocuments implements DocumentStore {
     }
   }
 
-  /** The revision is the place in the bucket's stream, so that exactly this message goes; a deletion of the bucket's own would add one. */
+  /**
+   * The revision is the place in the bucket's stream, so that exactly this message goes; a deletion
+   * of the bucket's own would add one.
+   */
   async erase(key: string, expected: number): Promise<boolean> {
     toKvKey(key);
     try {
@@ -193,7 +202,10 @@ export class NatsDocuments implements DocumentStore {
     });
   }
 
-  /** A write to the bucket is a message to all who listen, before and whether or not the bucket's leader takes it. */
+  /**
+   * A write to the bucket is a message to all who listen, before and whether or not the bucket's
+   * leader takes it.
+   */
   async hearPuts(
     listener: (put: Pick<Document, "key" | "value">) => void,
   ): Promise<{ stop(): Promise<void> }> {
@@ -217,7 +229,10 @@ export class NatsDocuments implements DocumentStore {
       : undefined;
   }
 
-  /** A value that is no JSON, or has too many values, was written by something else; it is shown as absent and reported, and a write may replace it. */
+  /**
+   * A value that is no JSON, or has too many values, was written by something else; it is shown as
+   * absent and reported, and a write may replace it.
+   */
   #decode(
     key: string,
     revision: number,

@@ -1,13 +1,16 @@
 import type { Clock, HistoryRecord } from "@millrace/core";
 import { quietSleep } from "../machine/timers.ts";
 
-/** Between two looks for a record that was heard and is not stored yet: the first, and the longest. */
+/**
+ * Between two looks for a record that was heard and is not stored yet: the first, and the longest.
+ */
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
 /**
- * Tells of a job's records once each, oldest first, and only of those that are stored. A subscriber hears a record as it is published. In a cluster
- * without a leader, or on the smaller side of a partition, it may never be confirmed; then the job runs again and may end otherwise.
+ * Tells of a job's records once each, oldest first, and only of those that are stored. A subscriber
+ * hears a record as it is published. In a cluster without a leader, or on the smaller side of a
+ * partition, it may never be confirmed; then the job runs again and may end otherwise.
  */
 export class HistoryFollower {
   readonly #clock: Clock;

@@ -72,7 +72,10 @@ export class NatsHistory implements HistoryStore {
     });
   }
 
-  /** Looks back from the end in ever longer stretches until it has met enough jobs, so its work follows `limit`, not the length of the history. */
+  /**
+   * Looks back from the end in ever longer stretches until it has met enough jobs, so its work
+   * follows `limit`, not the length of the history.
+   */
   async recent(options: {
     readonly queue?: string;
     readonly limit: number;
@@ -182,7 +185,10 @@ export class NatsHistory implements HistoryStore {
     );
   }
 
-  /** By halves: one read for each doubling of the stretch. @returns the first sequence that was stored since, or `until` */
+  /**
+   * By halves: one read for each doubling of the stretch.
+   * @returns the first sequence that was stored since, or `until`
+   */
   async #firstSince(since: number, from: number, until: number): Promise<number> {
     const { jsm, names } = this.#server;
     let [low, high] = [from, until];

@@ -30,9 +30,10 @@ const TIMEOUT_MS = 5_000;
 type Found = LastMessage | undefined;
 
 /**
- * Reads many single messages at once, on one inbox. The client library's own request makes an error with a stack, a timer and a subscription
- * entry for each; with a read for each job that was a quarter of a node's processor time. `DirectReads` are cheaper still, but a replica answers
- * them, which may not have seen the newest write yet.
+ * Reads many single messages at once, on one inbox. The client library's own request makes an error
+ * with a stack, a timer and a subscription entry for each; with a read for each job that was a
+ * quarter of a node's processor time. `DirectReads` are cheaper still, but a replica answers them,
+ * which may not have seen the newest write yet.
  */
 export class LeaderReads {
   readonly #exchange: Exchange<Found>;
@@ -50,7 +51,8 @@ export class LeaderReads {
 
   /**
    * @returns undefined where there is no message
-   * @throws MillraceError as other requests: `request-timeout`, `jetstream-failed`, `permission-denied`, `connection-closed`
+   * @throws MillraceError as other requests: `request-timeout`, `jetstream-failed`,
+   *   `permission-denied`, `connection-closed`
    */
   last(stream: string, subject: string): Promise<Found> {
     return new Promise((resolve, reject) => {

@@ -20,7 +20,10 @@ interface OpenBucket {
 
 const REQUEST_TIMEOUT_MS = 2_000;
 
-/** One round trip each, on the bucket that holds the locks. What any of it means is decided in `locks.ts`. */
+/**
+ * One round trip each, on the bucket that holds the locks. What any of it means is decided in
+ * `locks.ts`.
+ */
 export class LockBucket {
   readonly #server: ServerAccess;
   readonly #bucket: string;
@@ -96,8 +99,9 @@ export class LockBucket {
   }
 
   /**
-   * Removes the entry if it still has this revision: a purge of the key's messages up to it. Unlike a deletion by KV it leaves
-   * no marker, so that the next holder's first write finds nothing in its way.
+   * Removes the entry if it still has this revision: a purge of the key's messages up to it. Unlike
+   * a deletion by KV it leaves no marker, so that the next holder's first write finds nothing in
+   * its way.
    *
    * @returns whether it was there
    */

@@ -3,8 +3,9 @@ import { requireLockName } from "@millrace/core";
 const PLAIN = /[^A-Za-z0-9_/-]/gu;
 
 /**
- * A lock's name as a KV key: letters, digits, `_`, `-` and `/` stand for themselves, everything else is `=` and two
- * hexadecimal digits for each of its bytes. Any text can be a lock's name, because users' keys are part of them.
+ * A lock's name as a KV key: letters, digits, `_`, `-` and `/` stand for themselves, everything
+ * else is `=` and two hexadecimal digits for each of its bytes. Any text can be a lock's name,
+ * because users' keys are part of them.
  *
  * @throws MillraceError `invalid-name`
  */

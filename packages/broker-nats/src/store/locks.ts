@@ -25,7 +25,10 @@ type KeepLock = (order: LockOrder, leaseMs: number, ageMs: number) => LockKeepin
 
 /** Each round something has to be written between a look and the write that follows it. */
 const ROUNDS = 4;
-/** Between two tries on what stands as it was expected and yet refuses a write: another write is on its way to a majority. */
+/**
+ * Between two tries on what stands as it was expected and yet refuses a write: another write is on
+ * its way to a majority.
+ */
 const UNDECIDED_PAUSE_MS = 50;
 /** An answer that comes after most of the lease is of no use. */
 const acquireTimeoutMs = (leaseMs: number): number =>
@@ -35,9 +38,10 @@ const renewTimeoutMs = (leaseMs: number): number =>
   Math.min(5_000, Math.max(100, Math.floor(leaseMs / 4)));
 
 /**
- * Locks in one KV bucket. The revision is the fencing token: it is the bucket's stream sequence, which only grows, over releases
- * and expiries too. A lease ends by the server's clock alone: the server's time of the write against the server's time now.
- * Every decision is a compare-and-set; what was read before only says what to compare with. A free lock is taken by one write.
+ * Locks in one KV bucket. The revision is the fencing token: it is the bucket's stream sequence,
+ * which only grows, over releases and expiries too. A lease ends by the server's clock alone: the
+ * server's time of the write against the server's time now. Every decision is a compare-and-set;
+ * what was read before only says what to compare with. A free lock is taken by one write.
  */
 export class NatsLocks implements LockStore {
   readonly #bucket: LockBucket;
@@ -186,15 +190,19 @@ export class NatsLocks implements LockStore {
     return entry?.value?.write === write ? entry : undefined;
   }
 
-  /** Side by side: where the time is read before the entry, the lease only looks longer than it is. */
+  /**
+   * Side by side: where the time is read before the entry, the lease only looks longer than it is.
+   */
   #readNow(name: string, patient = false): Promise<[LockEntry | undefined, number]> {
     return Promise.all([this.#bucket.read(name, patient), this.#bucket.serverNow(patient)]);
   }
 }
 
 /**
- * The entry is as expected, and a write that expects it is refused: one that was made before, perhaps by the same holder, has no majority of the cluster
- * behind it yet. Nothing is known then. A leader that was cut off answers so until it steps down, and so does one whose followers are slow.
+ * The entry is as expected, and a write that expects it is refused: one that was made before,
+ * perhaps by the same holder, has no majority of the cluster behind it yet. Nothing is known then.
+ * A leader that was cut off answers so until it steps down, and so does one whose followers are
+ * slow.
  */
 function undecided(name: string): MillraceError {
   return new MillraceError(

@@ -2,7 +2,8 @@ import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
 import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 
 /**
- * The first message from a sequence on whose subject fits. Asked of the stream's leader, so whatever was confirmed before is seen.
+ * The first message from a sequence on whose subject fits. Asked of the stream's leader, so
+ * whatever was confirmed before is seen.
  *
  * @returns undefined where there is none, or no such stream
  */
@@ -13,7 +14,8 @@ export async function nextMessage(
   subject: string,
 ): Promise<StoredMsg | undefined> {
   try {
-    // The server takes `next_by_subj` here as it does for direct gets; the client's type leaves it out.
+    // The server takes `next_by_subj` here as it does for direct gets; the client's type leaves it
+    // out.
     const query = { seq: from, next_by_subj: subject };
     return (await jsm.streams.getMessage(stream, query)) ?? undefined;
   } catch (error) {
@@ -36,7 +38,10 @@ export async function lastMessage(
   }
 }
 
-/** The message at a place, from the stream's leader. @returns undefined where it is gone, or the stream is */
+/**
+ * The message at a place, from the stream's leader.
+ * @returns undefined where it is gone, or the stream is
+ */
 export async function messageAt(
   jsm: JetStreamManager,
   stream: string,

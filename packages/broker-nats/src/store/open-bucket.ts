@@ -22,7 +22,8 @@ export function openBucket(
     try {
       return await open();
     } catch (error) {
-      // Another node created it with other options between this one's look and its create: now it is there to be opened.
+      // Another node created it with other options between this one's look and its create: now it
+      // is there to be opened.
       if (apiCode(error) === NAME_IN_USE) return open();
       throw error;
     }

@@ -39,7 +39,8 @@ export class NatsProgress implements ProgressStore {
   }
 
   async put(job: Job, report: ProgressReport): Promise<void> {
-    // Without a turn in between once the stream is there: what is published next must come after this.
+    // Without a turn in between once the stream is there: what is published next must come after
+    // this.
     if (!this.#ready) await this.ensure();
     try {
       await this.#publisher.publish(this.#subject(job), encodeMsgpack(report), undefined);

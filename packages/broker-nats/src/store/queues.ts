@@ -54,7 +54,10 @@ export class NatsQueues implements QueueStore {
     });
   }
 
-  /** All of them or an error that names the one that can't be read: a list that is short would look complete. */
+  /**
+   * All of them or an error that names the one that can't be read: a list that is short would look
+   * complete.
+   */
   async list(): Promise<readonly QueueSnapshot[]> {
     const { names } = this.#server;
     const streams = await request("list the queues", () => queueStreams(this.#server));
@@ -71,8 +74,9 @@ export class NatsQueues implements QueueStore {
   }
 
   /**
-   * The places of a queue's jobs are looked at one after the other, the queue itself first. A job that comes from one of the others into the queue meanwhile is seen in
-   * neither; so what looks empty is looked at once more, and the job is where it came to.
+   * The places of a queue's jobs are looked at one after the other, the queue itself first. A job
+   * that comes from one of the others into the queue meanwhile is seen in neither; so what looks
+   * empty is looked at once more, and the job is where it came to.
    */
   async snapshot(queue: string): Promise<QueueSnapshot> {
     const first = await this.#look(queue);

@@ -4,7 +4,8 @@ import { decodeBody, DEFAULT_MAX_VALUES, encodeJson } from "@millrace/core";
 const MOST_VALUES = DEFAULT_MAX_VALUES;
 
 /**
- * A document's JSON, which anybody may have written: what would take many times its bytes in memory is not made.
+ * A document's JSON, which anybody may have written: what would take many times its bytes in memory
+ * is not made.
  *
  * @throws Error where it is no JSON, or has too many values
  */

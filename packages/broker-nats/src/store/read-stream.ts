@@ -40,8 +40,9 @@ const LEADER_READS_MORE = 20;
 /**
  * Reads what a Limits stream holds now, oldest first. A stream that does not exist holds nothing.
  *
- * The first messages come from the stream's leader, which knows all that was confirmed. The rest is read by a consumer, which in a cluster may
- * sit on a member that is a moment behind, or dies meanwhile: so the leader is asked where it ended, and has the last word.
+ * The first messages come from the stream's leader, which knows all that was confirmed. The rest is
+ * read by a consumer, which in a cluster may sit on a member that is a moment behind, or dies
+ * meanwhile: so the leader is asked where it ended, and has the last word.
  */
 export async function* readStream(
   nc: NatsConnection,
@@ -88,7 +89,10 @@ function lastOf(jsm: JetStreamManager, stream: string, filter: string): Promise<
   );
 }
 
-/** May end before the range does: the rest was removed meanwhile, or the reader's member does not have it, or is gone. */
+/**
+ * May end before the range does: the rest was removed meanwhile, or the reader's member does not
+ * have it, or is gone.
+ */
 async function* readBatches(
   nc: NatsConnection,
   jsm: JetStreamManager,

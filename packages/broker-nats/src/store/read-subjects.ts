@@ -8,8 +8,9 @@ const ROUNDS = 10;
 /**
  * Reads a stream that holds one message a subject: the newest of each.
  *
- * A subject that is written behind the reader moves to the stream's end. It comes once more there, or for the first time if the reader had not
- * come to its old place: so reading goes on until nothing came after what was read.
+ * A subject that is written behind the reader moves to the stream's end. It comes once more there,
+ * or for the first time if the reader had not come to its old place: so reading goes on until
+ * nothing came after what was read.
  */
 export async function readSubjects(
   nc: NatsConnection,

@@ -4,7 +4,9 @@ import { NO_MESSAGE } from "../error-codes.ts";
 
 /** Of one that lay among others. */
 const SEQUENCE_NOT_FOUND = 10043;
-/** Of one that lay before the stream's first, and of whatever else fails: why is said in words only. */
+/**
+ * Of one that lay before the stream's first, and of whatever else fails: why is said in words only.
+ */
 const DELETE_FAILED = 10057;
 
 /**

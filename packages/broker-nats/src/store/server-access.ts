@@ -5,7 +5,10 @@ import type { Names } from "../topology/subjects.ts";
 /** What every store needs to reach its streams. */
 export interface ServerAccess {
   readonly nc: NatsConnection;
-  /** The same connection, which asks a cluster again while a leader is missing: see `patientConnection`. `jsm` asks by it. */
+  /**
+   * The same connection, which asks a cluster again while a leader is missing: see
+   * `patientConnection`. `jsm` asks by it.
+   */
   readonly patient: NatsConnection;
   readonly jsm: JetStreamManager;
   readonly names: Names;

@@ -16,8 +16,9 @@ type Knowledge =
 const NONE: Knowledge = { kind: "none" };
 
 /**
- * Whether there is only one copy of a bucket, so that a direct get finds what was written last. The bucket's setting follows: `allow_direct` is
- * on with one copy and off with more, so that a node which learns of a raise late is not answered by a replica for long.
+ * Whether there is only one copy of a bucket, so that a direct get finds what was written last. The
+ * bucket's setting follows: `allow_direct` is on with one copy and off with more, so that a node
+ * which learns of a raise late is not answered by a replica for long.
  */
 export class SoleCopy {
   readonly #server: ServerAccess;

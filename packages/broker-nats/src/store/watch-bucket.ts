@@ -17,8 +17,9 @@ export interface BucketWatch {
 const AGAIN_MS = 1_000;
 
 /**
- * Tells of each change of a bucket from now on. A restarted server has forgotten who reads it, and a member of a cluster that died takes its readers
- * along; so reading is begun anew at every reconnect and whenever a reader hears nothing more, where the last one got to.
+ * Tells of each change of a bucket from now on. A restarted server has forgotten who reads it, and
+ * a member of a cluster that died takes its readers along; so reading is begun anew at every
+ * reconnect and whenever a reader hears nothing more, where the last one got to.
  */
 export async function watchBucket(options: BucketWatch): Promise<{ stop(): Promise<void> }> {
   const watcher = new BucketWatcher(options);

@@ -1,7 +1,8 @@
 /**
- * Names for what one holding of a lock writes, from the acquisition to the release. A name is found by the object that the
- * caller holds (its claim, then each lock it is given), so that what an earlier try wrote without an answer, or what was
- * written on the holder's behalf, is recognised as its own. An object that was replaced by a later one finds nothing.
+ * Names for what one holding of a lock writes, from the acquisition to the release. A name is found
+ * by the object that the caller holds (its claim, then each lock it is given), so that what an
+ * earlier try wrote without an answer, or what was written on the holder's behalf, is recognised as
+ * its own. An object that was replaced by a later one finds nothing.
  */
 export class WriteNames {
   readonly #newId: () => string;
@@ -14,8 +15,8 @@ export class WriteNames {
   }
 
   /**
-   * @returns the caller, or another in its stead where it is in such a call already: two calls at the same time are two
-   * holders, whatever object they share
+   * @returns the caller, or another in its stead where it is in such a call already: two calls at
+   *   the same time are two holders, whatever object they share
    */
   enter<Caller extends object>(caller: Caller, lock: string): Caller {
     const inside = this.#inside.get(caller) ?? new Set<string>();

@@ -16,7 +16,10 @@ export class DedupeWindows {
     this.#server = server;
   }
 
-  /** Asked once for all who ask together. @returns milliseconds; for ever where there is no such queue */
+  /**
+   * Asked once for all who ask together.
+   * @returns milliseconds; for ever where there is no such queue
+   */
   of(queue: string): Promise<number> {
     const known = this.#known.get(queue);
     const now = machineOf(this.#server.nc).clock.monotonic();
@@ -29,8 +32,8 @@ export class DedupeWindows {
   }
 
   /**
-   * Whether an end keeps another of its id from being recorded, by what the queue remembers now. One that was removed, or made anew since, remembers nothing of
-   * what came before.
+   * Whether an end keeps another of its id from being recorded, by what the queue remembers now.
+   * One that was removed, or made anew since, remembers nothing of what came before.
    */
   async isItsEnd(end: StoredRecord, job: EnqueueRef): Promise<boolean> {
     if (isItsEnd(end, job, 0)) return true;

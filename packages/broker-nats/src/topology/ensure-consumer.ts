@@ -20,23 +20,31 @@ const ALREADY_EXISTS = 10148;
 const ROUNDS = 5;
 
 /**
- * Jobs in workers' hands over the whole fleet. Workers pull no more than they have slots for, so this never is what limits
- * them; a smaller number would silently cap a large fleet.
+ * Jobs in workers' hands over the whole fleet. Workers pull no more than they have slots for, so
+ * this never is what limits them; a smaller number would silently cap a large fleet.
  */
 const MAX_RUNNING = 50_000;
-/** Pulls outstanding at once; each worker keeps one or two. The server's own default of 512 is too few for a large fleet. */
+/**
+ * Pulls outstanding at once; each worker keeps one or two. The server's own default of 512 is too
+ * few for a large fleet.
+ */
 const MAX_WAITING_PULLS = 10_000;
-/** What a mover that died held comes to another after this long: much more than the under a second it is held for. */
+/**
+ * What a mover that died held comes to another after this long: much more than the under a second
+ * it is held for.
+ */
 const MOVER_LEASE_MS = 5_000;
 
 /**
  * The queue's consumers, one a lane.
  *
- * The lease lives with the queue: the first worker sets it, and a worker that asks for a longer one raises it for all. It is
- * never shortened, because nodes that count on the longer one would extend too late.
+ * The lease lives with the queue: the first worker sets it, and a worker that asks for a longer one
+ * raises it for all. It is never shortened, because nodes that count on the longer one would extend
+ * too late.
  *
- * A queue of the version that knew no lanes has one consumer that takes everything. It is narrowed before the others are made, for no two
- * may overlap in a work queue; what it had handed out stays its own, and may be delivered by its lane's consumer as well.
+ * A queue of the version that knew no lanes has one consumer that takes everything. It is narrowed
+ * before the others are made, for no two may overlap in a work queue; what it had handed out stays
+ * its own, and may be delivered by its lane's consumer as well.
  *
  * @returns the lease in force, milliseconds
  * @throws MillraceError `queue-not-found`
@@ -61,7 +69,8 @@ export async function ensureQueueConsumers(
       ...(await Promise.all([ensure("high", normal), ensure("low", normal)])),
     ];
     wantedMs = Math.max(...granted);
-    // One that was made anew by hand may have had another lease: then all are brought to the longest.
+    // One that was made anew by hand may have had another lease: then all are brought to the
+    // longest.
     if (granted.every((each) => each === wantedMs)) return wantedMs;
   }
 }
@@ -82,7 +91,8 @@ async function ensureLaneConsumer(
       deliver_policy: DeliverPolicy.All,
       replay_policy: ReplayPolicy.Instant,
       ack_wait: wanted,
-      // Past a finite number a message would stay in the stream for good; settlement decides how often is too often.
+      // Past a finite number a message would stay in the stream for good; settlement decides how
+      // often is too often.
       max_deliver: -1,
       max_ack_pending: MAX_RUNNING,
       max_waiting: MAX_WAITING_PULLS,

@@ -9,8 +9,9 @@ const NAME_IN_USE = 10058;
 const ROUNDS = 5;
 
 /**
- * Creates the stream, or updates what differs from the plan. Safe from any number of nodes at once: whoever comes second finds
- * what the first made. Checks what the server says it has, because an old server takes a newer option and ignores it.
+ * Creates the stream, or updates what differs from the plan. Safe from any number of nodes at once:
+ * whoever comes second finds what the first made. Checks what the server says it has, because an
+ * old server takes a newer option and ignores it.
  *
  * @throws MillraceError `jetstream-failed` where a stream of that name serves something else
  */
@@ -55,7 +56,10 @@ async function update(
   return (await jsm.streams.update(existing.name, { ...existing, ...changes })).config;
 }
 
-/** Retention and subjects say what a stream is for. A stream that takes something else is never changed: what waits in it would be lost. */
+/**
+ * Retention and subjects say what a stream is for. A stream that takes something else is never
+ * changed: what waits in it would be lost.
+ */
 function refuseForeign({ create: wanted, own }: StreamPlan, existing: StreamConfig): void {
   const missing = (own ?? wanted.subjects).filter(
     (subject) => !takesSubject(existing.subjects, subject),

@@ -5,8 +5,8 @@ import { patientConnection } from "../connection/patient-connection.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 
 /**
- * Removes every stream and bucket of a namespace, with all that is in them. For namespaces that were made for a measurement or a test, when
- * nothing is connected to them any more.
+ * Removes every stream and bucket of a namespace, with all that is in them. For namespaces that
+ * were made for a measurement or a test, when nothing is connected to them any more.
  *
  * @returns how many streams were removed
  * @throws MillraceError `permission-denied` and its kin

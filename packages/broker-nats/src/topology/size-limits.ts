@@ -16,7 +16,9 @@ export interface SizeLimits {
   readonly producer: number;
 }
 
-/** @throws MillraceError `invalid-option` where the server's `max_payload` leaves no room for a job */
+/**
+ * @throws MillraceError `invalid-option` where the server's `max_payload` leaves no room for a job
+ */
 export function sizeLimits(maxPayload: number): SizeLimits {
   if (maxPayload < SMALLEST_PAYLOAD) {
     throw new MillraceError(

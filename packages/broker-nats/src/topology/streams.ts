@@ -11,14 +11,20 @@ export type WantedStream = Partial<StreamConfig> &
 /** A stream as it is created, and which of its fields an existing one must be brought to. */
 export interface StreamPlan {
   readonly create: WantedStream;
-  /** Subjects without which an existing stream is something else's. Default: those it is created with. */
+  /**
+   * Subjects without which an existing stream is something else's. Default: those it is created
+   * with.
+   */
   readonly own?: readonly string[];
   readonly update: (existing: StreamConfig) => Partial<StreamConfig>;
 }
 
 const DEFAULT_DEDUPE_MS = 2 * 60_000;
 
-/** Settings that are not given stay as they are on a queue that exists, so two nodes of which one names none never undo each other. */
+/**
+ * Settings that are not given stay as they are on a queue that exists, so two nodes of which one
+ * names none never undo each other.
+ */
 export function queueStream(
   names: Names,
   queue: string,
@@ -63,7 +69,10 @@ export function queueStream(
   };
 }
 
-/** An operator's own subjects stay; those of the version that knew no lanes give way, for they would take what no consumer serves. */
+/**
+ * An operator's own subjects stay; those of the version that knew no lanes give way, for they would
+ * take what no consumer serves.
+ */
 function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: string): string[] {
   // A closed queue stays closed: only who closed it opens it.
   const closed = !subjects.includes(names.jobs(queue, undefined));
@@ -77,8 +86,9 @@ function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: stri
 }
 
 /**
- * No limits: on a stream with schedules a limit would delete jobs, and `discard: new` is refused. But of one job in one generation, which is one
- * subject, only the latest message counts, as schedules have it by themselves: a job is moved to another time by one write that takes the old
+ * No limits: on a stream with schedules a limit would delete jobs, and `discard: new` is refused.
+ * But of one job in one generation, which is one subject, only the latest message counts, as
+ * schedules have it by themselves: a job is moved to another time by one write that takes the old
  * one away (docs/decisions/delays.md).
  */
 export function delayedStream(names: Names, schedules: boolean, replicas: number): StreamPlan {

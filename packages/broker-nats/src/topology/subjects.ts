@@ -9,7 +9,10 @@ export interface QueueSubject {
   readonly woken: boolean;
 }
 
-/** Every name Millrace uses on a server, made from the namespace. No other file puts a subject together. */
+/**
+ * Every name Millrace uses on a server, made from the namespace. No other file puts a subject
+ * together.
+ */
 export class Names {
   readonly namespace: string;
   readonly queueStreamPrefix: string;
@@ -63,8 +66,9 @@ export class Names {
   }
 
   /**
-   * What the queue's stream stores, and nothing beside it: the producers' door and the runtime's, each with its lanes. So a publish to a
-   * lane that does not exist is refused as one to a queue that does not exist is.
+   * What the queue's stream stores, and nothing beside it: the producers' door and the runtime's,
+   * each with its lanes. So a publish to a lane that does not exist is refused as one to a queue
+   * that does not exist is.
    */
   queueSubjects(queue: string): string[] {
     return [...this.intakeDoors(queue), ...this.runtimeDoor(queue)];
@@ -76,9 +80,11 @@ export class Names {
   }
 
   /**
-   * Where trusted programs enqueue what producers may not: chains into other queues. It lies where the runtime's subjects do, which producers can't use, and
-   * where an earlier version's node reads it as one of those. One for all lanes: the lane is in the header `Millrace-Lane`, and the normal lane's
-   * consumer serves it, as an earlier version's does with a subject that it does not know.
+   * Where trusted programs enqueue what producers may not: chains into other queues. It lies where
+   * the runtime's subjects do, which producers can't use, and where an earlier version's node reads
+   * it as one of those. One for all lanes: the lane is in the header `Millrace-Lane`, and the
+   * normal lane's consumer serves it, as an earlier version's does with a subject that it does not
+   * know.
    */
   programDoor(queue: string): string {
     return `${this.#requeue}${queue}.${PROGRAM}`;
@@ -88,7 +94,9 @@ export class Names {
     return [...lanesOf(this.#requeue + queue), this.requeueWoken(queue)];
   }
 
-  /** What a queue's stream stored before lanes had consumers of their own: anything below its doors. */
+  /**
+   * What a queue's stream stored before lanes had consumers of their own: anything below its doors.
+   */
   formerQueueSubjects(queue: string): string[] {
     return [`${this.#jobs}${queue}.>`, `${this.#requeue}${queue}.>`];
   }
@@ -110,8 +118,8 @@ export class Names {
   }
 
   /**
-   * The door of jobs that waited at a gate and were let go. They are served with the high lane, having waited once already; the lane they
-   * belong to is in the header `Millrace-Lane`.
+   * The door of jobs that waited at a gate and were let go. They are served with the high lane,
+   * having waited once already; the lane they belong to is in the header `Millrace-Lane`.
    */
   requeueWoken(queue: string): string {
     return `${this.#requeue}${queue}.${WOKEN}`;
@@ -167,8 +175,8 @@ export class Names {
   }
 
   /**
-   * Where jobs wait at a gate. One subject for all of them, so that counting and finding the oldest follow the number of gates and
-   * not of jobs.
+   * Where jobs wait at a gate. One subject for all of them, so that counting and finding the oldest
+   * follow the number of gates and not of jobs.
    *
    * @param token `gateToken` of the gate's name; `>` for all of the queue's
    */
@@ -189,7 +197,10 @@ export class Names {
     return `${this.namespace}.dead.${queue}.${id}`;
   }
 
-  /** @param kind a requeue, or an end: all ends of a job lie on one subject, so that the server can tell whether there is one */
+  /**
+   * @param kind a requeue, or an end: all ends of a job lie on one subject, so that the server can
+   *   tell whether there is one
+   */
   history(queue = "*", id = "*", kind: "requeued" | "ended" | "*" = "*"): string {
     return `${this.namespace}.history.${queue}.${id}.${kind}`;
   }
@@ -230,7 +241,10 @@ function lanesOf(door: string): string[] {
   return [door, `${door}.high`, `${door}.low`];
 }
 
-/** The durable consumers of each queue's stream, one a lane. All nodes share them, so a job has one holder. */
+/**
+ * The durable consumers of each queue's stream, one a lane. All nodes share them, so a job has one
+ * holder.
+ */
 export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze({
   high: "workers-high",
   normal: "workers",

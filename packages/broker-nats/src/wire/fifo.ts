@@ -1,4 +1,7 @@
-/** First in, first out in amortised constant time: `Array.shift` moves every element once the array is large. */
+/**
+ * First in, first out in amortised constant time: `Array.shift` moves every element once the array
+ * is large.
+ */
 export class Fifo<T> {
   #items: T[] = [];
   #head = 0;

@@ -6,7 +6,10 @@ export type HeaderRecord = Readonly<Record<string, string>>;
 
 const PREAMBLE = "NATS/1.0\r\n";
 const NAME = /^[\x21-\x39\x3b-\x7e]+$/;
-/** Names repeat from message to message: each is checked once. Bounded, because names come from users too. */
+/**
+ * Names repeat from message to message: each is checked once. Bounded, because names come from
+ * users too.
+ */
 const checkedNames = new Set<string>();
 const MAX_CHECKED_NAMES = 256;
 
@@ -44,8 +47,9 @@ function checkName(name: string): void {
 }
 
 /**
- * Header bytes in the one shape `publish` of nats-core 3.4 asks of `headers`: it calls `encode()` and nothing else unless
- * `traceOnly` or `traceDestination` are given, which this package never does.
+ * Header bytes in the one shape `publish` of nats-core 3.4 asks of `headers`: it calls `encode()`
+ * and nothing else unless `traceOnly` or `traceDestination` are given, which this package never
+ * does.
  */
 export function rawHeaders(bytes: Uint8Array): MsgHdrs {
   return new RawHeaders(bytes) as unknown as MsgHdrs;

@@ -1,7 +1,10 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { rawHeaders } from "./headers.ts";
 
-/** What of nats-core 3.4 is called past its own `publish`; where anything of it is missing, that is called instead. */
+/**
+ * What of nats-core 3.4 is called past its own `publish`; where anything of it is missing, that is
+ * called instead.
+ */
 interface Internals {
   readonly protocol?: {
     sendCommand?: (frame: Uint8Array, ...more: Uint8Array[]) => void;
@@ -16,8 +19,9 @@ interface Pool extends Buffer<ArrayBuffer> {
 }
 
 /**
- * Publishes as `nc.publish` does, for a fraction of its price: the command, the headers and the body become one piece of a pool, where nats-core
- * encodes the command into an `ArrayBuffer` of its own and queues three pieces (`docs/decisions/speed.md`).
+ * Publishes as `nc.publish` does, for a fraction of its price: the command, the headers and the
+ * body become one piece of a pool, where nats-core encodes the command into an `ArrayBuffer` of its
+ * own and queues three pieces (`docs/decisions/speed.md`).
  *
  * @param headers as `encodeHeaders` made them
  * @throws what `nc.publish` throws
@@ -51,11 +55,17 @@ export function publishFrame(
   protocol.sendCommand(frame(subject, data, reply, headers, atMost));
 }
 
-/** Nothing that would end the command's line or one of its words; what nats-core would refuse is left to it. */
+/**
+ * Nothing that would end the command's line or one of its words; what nats-core would refuse is
+ * left to it.
+ */
 const FIT = /^[^\s]*$/;
 /** `HPUB `, spaces, two lengths of up to ten digits, two line ends. */
 const FRAMING_BYTES = 40;
-/** Messages share it, because an ArrayBuffer for each keeps the collector busy. A frame that was sent is never written again. */
+/**
+ * Messages share it, because an ArrayBuffer for each keeps the collector busy. A frame that was
+ * sent is never written again.
+ */
 const POOL_BYTES = 65_536;
 const CR = 0x0d;
 const LF = 0x0a;

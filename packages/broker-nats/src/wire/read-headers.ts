@@ -3,12 +3,16 @@ import { MAX_HEADERS } from "@millrace/core";
 import { isHeaderName } from "./headers.ts";
 
 /**
- * Headers of a received message by lower-case name; of a repeated header the first value. Only what can be sent on: a hand-written
- * client gets any bytes past the server, and a job whose headers can't be published again could neither be retried nor buried.
+ * Headers of a received message by lower-case name; of a repeated header the first value. Only what
+ * can be sent on: a hand-written client gets any bytes past the server, and a job whose headers
+ * can't be published again could neither be retried nor buried.
  */
 export type ReceivedHeaders = Record<string, string>;
 
-/** A status line: what the server sends in place of a message (`408 Request Timeout`). Code 0 means an ordinary message. */
+/**
+ * A status line: what the server sends in place of a message (`408 Request Timeout`). Code 0 means
+ * an ordinary message.
+ */
 export interface MessageStatus {
   readonly code: number;
   readonly description: string;
@@ -20,15 +24,23 @@ const EMPTY: ReceivedHeaders = Object.freeze(noHeaders());
 const ORDINARY: MessageStatus = Object.freeze({ code: 0, description: "" });
 const STATUS_START = "NATS/1.0".length;
 const decoder = new TextDecoder();
-/** Names repeat from message to message: each is judged once. `undefined` for one that can't be sent on. */
+/**
+ * Names repeat from message to message: each is judged once. `undefined` for one that can't be sent
+ * on.
+ */
 const lowerNames = new Map<string, string | undefined>();
 const MAX_LOWER_NAMES = 256;
-/** More are not made strings. A message with fewer is refused already by whoever reads its envelope. */
+/**
+ * More are not made strings. A message with fewer is refused already by whoever reads its envelope.
+ */
 const MOST_HEADERS = MAX_HEADERS + 200;
 /** What is cut out of a longer block must not keep all of it in memory. */
 const LONG_BLOCK = 16_384;
 
-/** nats-core 3.4 keeps a message as received in these two; where they are missing its own (slower) headers are read. */
+/**
+ * nats-core 3.4 keeps a message as received in these two; where they are missing its own (slower)
+ * headers are read.
+ */
 interface MsgInternals {
   readonly _msg?: { readonly hdr: number };
   readonly _rdata?: Uint8Array;
@@ -54,8 +66,8 @@ export function readStatus(msg: Msg): MessageStatus {
 }
 
 /**
- * The last value of each header: what a server appends to a stored message stands behind what its producer wrote, who may have used the same
- * names. Names as they are on the wire.
+ * The last value of each header: what a server appends to a stored message stands behind what its
+ * producer wrote, who may have used the same names. Names as they are on the wire.
  */
 export function readAppended(msg: Msg, names: readonly string[]): readonly (string | undefined)[] {
   const block = headerBlock(msg);
@@ -68,7 +80,10 @@ export function readAppended(msg: Msg, names: readonly string[]): readonly (stri
   });
 }
 
-/** A message's headers and body as they came, for a search. Where nats-core keeps them otherwise, the body alone and the headers' text. */
+/**
+ * A message's headers and body as they came, for a search. Where nats-core keeps them otherwise,
+ * the body alone and the headers' text.
+ */
 export function rawBytes(msg: Msg): Buffer {
   const { _rdata } = msg as MsgInternals;
   if (_rdata !== undefined) return Buffer.from(_rdata.buffer, _rdata.byteOffset, _rdata.byteLength);

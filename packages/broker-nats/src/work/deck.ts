@@ -12,8 +12,9 @@ interface Entry {
 const PATIENCE_MS = 1_000;
 
 /**
- * Deliveries that arrived when no slot was free. Their leases are kept. Each gets a slot that is freed; one that got none in time is
- * surplus, where the owner takes surplus, and otherwise goes on waiting.
+ * Deliveries that arrived when no slot was free. Their leases are kept. Each gets a slot that is
+ * freed; one that got none in time is surplus, where the owner takes surplus, and otherwise goes on
+ * waiting.
  */
 export class Deck {
   readonly #onSurplus: ((delivery: NatsDelivery, lane: LaneName) => void) | undefined;

@@ -1,7 +1,10 @@
 import { type Clock, systemClock, type Timer } from "@millrace/core";
 import { quietTimer } from "../machine/timers.ts";
 
-/** Says when all slots have been taken for a while. Full and free again are told many thousand times a second, so they set no timer. */
+/**
+ * Says when all slots have been taken for a while. Full and free again are told many thousand times
+ * a second, so they set no timer.
+ */
 export class Fullness {
   readonly #clock: Clock;
   readonly #patienceMs: number;

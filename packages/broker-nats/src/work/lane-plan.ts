@@ -3,8 +3,8 @@ import { type Pull, pullFor } from "../pull/pull-size.ts";
 /**
  * What is known of a lane.
  *
- * `cold`: nothing waits in it. `warm`: nothing waits, but a job came a moment ago and more may follow.
- * `backlog`: jobs wait. `unknown`: it was not asked for a while.
+ * `cold`: nothing waits in it. `warm`: nothing waits, but a job came a moment ago and more may
+ * follow. `backlog`: jobs wait. `unknown`: it was not asked for a while.
  */
 export type LaneState = "cold" | "warm" | "backlog" | "unknown";
 
@@ -18,7 +18,10 @@ export interface LaneView {
   readonly state: LaneState;
   /** Asked for and not here yet. */
   readonly outstanding: number;
-  /** Slots that were dealt to it and not asked for yet; for a lane that does not contend, its turn to ask for one. */
+  /**
+   * Slots that were dealt to it and not asked for yet; for a lane that does not contend, its turn
+   * to ask for one.
+   */
   readonly dealt: number;
   /** Slots that nothing occupies and no delivery on deck waits for. */
   readonly free: number;
@@ -28,7 +31,10 @@ export interface LaneView {
   readonly otherAskedForMore: boolean;
 }
 
-/** A pull for a whole node's slots ends soon where nothing comes, so that no lane sits on the slots for long. */
+/**
+ * A pull for a whole node's slots ends soon where nothing comes, so that no lane sits on the slots
+ * for long.
+ */
 export const WARM_MS = 250;
 
 const STANDING: Pull = { batch: 1 };
@@ -36,9 +42,10 @@ const STANDING: Pull = { batch: 1 };
 /**
  * What to ask of a lane.
  *
- * Of an idle lane one job: it must be one hop away. Such a pull takes no slot, so a job may come when there is none; it goes on deck.
- * Of the one busy lane as much as there are slots. Where lanes contend, what was dealt, by pulls that don't wait: a lane that turns out
- * to be empty gives its slots back within a round trip.
+ * Of an idle lane one job: it must be one hop away. Such a pull takes no slot, so a job may come
+ * when there is none; it goes on deck. Of the one busy lane as much as there are slots. Where lanes
+ * contend, what was dealt, by pulls that don't wait: a lane that turns out to be empty gives its
+ * slots back within a round trip.
  */
 export function planPull(view: LaneView): Pull | undefined {
   const { state, outstanding, dealt, free, rivals, otherAskedForMore } = view;

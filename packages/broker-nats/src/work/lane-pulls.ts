@@ -33,7 +33,10 @@ interface LaneSeat extends Seat {
   readonly pull: PullSubscription;
 }
 
-/** All slots taken for so long: then other nodes should get what comes, and the pulls of idle lanes are taken back. */
+/**
+ * All slots taken for so long: then other nodes should get what comes, and the pulls of idle lanes
+ * are taken back.
+ */
 const LASTING_MS = 50;
 /** The normal lane shows soon whether the server is there; the others need not say it as often. */
 const HEARTBEATS_MS: Readonly<Record<LaneName, number>> = {
@@ -45,9 +48,10 @@ const HEARTBEATS_MS: Readonly<Record<LaneName, number>> = {
 /**
  * The three lanes of a queue, pulled from side by side for one worker's slots.
  *
- * What each lane asks for is `planPull`'s to say, from what is known of it: idle lanes have one job asked for, the one busy lane has all
- * slots, and lanes that contend are dealt the free slots by their weights. While any lane contends, an idle lane asks for its next one when
- * its turn has come, so that a trickle of low jobs can't outrun its weight.
+ * What each lane asks for is `planPull`'s to say, from what is known of it: idle lanes have one job
+ * asked for, the one busy lane has all slots, and lanes that contend are dealt the free slots by
+ * their weights. While any lane contends, an idle lane asks for its next one when its turn has
+ * come, so that a trickle of low jobs can't outrun its weight.
  *
  * A job that meets no free slot goes on deck: there it has the next one.
  */
@@ -60,9 +64,15 @@ export class LanePulls {
   /** Lanes that contend. */
   #contenders = 0;
   #due: NodeJS.Immediate | undefined;
-  /** `paused`: asks for nothing, and what is on deck stays there. `stopping`: the same, and what still arrives is `#late`. */
+  /**
+   * `paused`: asks for nothing, and what is on deck stays there. `stopping`: the same, and what
+   * still arrives is `#late`.
+   */
   #phase: "pulling" | "paused" | "stopping" = "pulling";
-  /** What arrives while stopping, kept until no pull is left: a job that is handed back sooner would come straight back. */
+  /**
+   * What arrives while stopping, kept until no pull is left: a job that is handed back sooner would
+   * come straight back.
+   */
   readonly #late: NatsDelivery[] = [];
 
   constructor(options: LanePullsOptions) {
@@ -117,7 +127,10 @@ export class LanePulls {
     this.#shareSoon();
   }
 
-  /** Resolves when nothing can arrive any more; what arrived meanwhile, or was on deck, has been handed over by then. */
+  /**
+   * Resolves when nothing can arrive any more; what arrived meanwhile, or was on deck, has been
+   * handed over by then.
+   */
   async stop(): Promise<void> {
     this.#phase = "stopping";
     await Promise.all(this.#seats.map(({ pull }) => pull.stop()));
@@ -210,7 +223,8 @@ export class LanePulls {
     seat.state = state;
     seat.dealt = 0;
     this.#contenders = rivals + (contends(state) ? 1 : 0);
-    // Alone it is served by its own plan, which follows; but others may have waited for their turns.
+    // Alone it is served by its own plan, which follows; but others may have waited for their
+    // turns.
     if (rivals > 0 || this.#seats.some((other) => other !== seat && other.pull.outstanding === 0))
       this.#shareSoon();
   }
@@ -225,7 +239,10 @@ export class LanePulls {
     if (this.#options.freeSlots() <= 0) this.#fullness.full();
   }
 
-  /** Nobody knows what waits in a lane that was not asked for so long; and nobody else gets what this node has asked for. */
+  /**
+   * Nobody knows what waits in a lane that was not asked for so long; and nobody else gets what
+   * this node has asked for.
+   */
   #lastingFull(): void {
     // A slot may have been freed within the very call that took it.
     if (this.#free() > 0) return this.#fullness.free();

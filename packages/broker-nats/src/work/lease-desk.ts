@@ -28,8 +28,9 @@ interface Opened {
 }
 
 /**
- * All leases of a broker. A keeper is a thread with a connection, and serves every lease that is not shorter than the one it was opened
- * for; so there is one, or a few where queues with ever shorter leases are worked.
+ * All leases of a broker. A keeper is a thread with a connection, and serves every lease that is
+ * not shorter than the one it was opened for; so there is one, or a few where queues with ever
+ * shorter leases are worked.
  */
 export class LeaseDesks {
   readonly #options: LeaseDeskOptions;
@@ -68,7 +69,10 @@ export class LeaseDesks {
     return undefined;
   }
 
-  /** Nothing is extended any more: what was not settled goes to another holder when its lease runs out. */
+  /**
+   * Nothing is extended any more: what was not settled goes to another holder when its lease runs
+   * out.
+   */
   async close(): Promise<void> {
     for (const { keeper, leases } of this.#opened.splice(0)) {
       for (const lease of [...leases.values()]) lease.end();

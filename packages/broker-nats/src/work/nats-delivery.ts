@@ -11,7 +11,10 @@ export class NatsDelivery implements Delivery {
   readonly deliveryCount: number;
   readonly lease: NatsLease;
   readonly ackSubject: string;
-  /** Of a settlement that is not over: what the server has confirmed of it. Written by the settler, which does none of it again. */
+  /**
+   * Of a settlement that is not over: what the server has confirmed of it. Written by the settler,
+   * which does none of it again.
+   */
   confirmed: readonly SettlementStep[] | undefined;
 
   constructor(raw: RawDelivery, { queue, origin, lane, woken }: QueueSubject, lease: NatsLease) {

@@ -8,7 +8,10 @@ const THREAD_MODULE = new URL(
   import.meta.url,
 ).href;
 
-/** `held`: extended by the keeper. `lost`: may be another's. `ended`: settled, or given up when the broker closed. */
+/**
+ * `held`: extended by the keeper. `lost`: may be another's. `ended`: settled, or given up when the
+ * broker closed.
+ */
 type State = "held" | "lost" | "ended";
 
 /** One delivery's lease, as its holder sees it. */

@@ -121,9 +121,10 @@ const SHORTEST_LEASE_MS = 100;
 const LONGEST_PULL_MS = 30_000;
 
 /**
- * A holder that is frozen, or cut off without a word, leaves its pull at the server, and the server would hand the very jobs whose leases
- * ran out to that pull: each time a lease is wasted and a crash counted that was none. So a pull is over before a lease that was extended
- * when it began can run out; the last extension may be a third of a lease old by then.
+ * A holder that is frozen, or cut off without a word, leaves its pull at the server, and the server
+ * would hand the very jobs whose leases ran out to that pull: each time a lease is wasted and a
+ * crash counted that was none. So a pull is over before a lease that was extended when it began can
+ * run out; the last extension may be a third of a lease old by then.
  */
 function pullExpiryMs(leaseMs: number): number {
   return Math.min(LONGEST_PULL_MS, leaseMs / 2);

@@ -7,7 +7,9 @@ interface TestSeat extends Seat {
   readonly pull: { outstanding: number; refill(): void };
 }
 
-/** Seats whose refill asks for what was dealt, or notes that it was asked; a broken one can't ask. */
+/**
+ * Seats whose refill asks for what was dealt, or notes that it was asked; a broken one can't ask.
+ */
 function table(states: Readonly<Record<LaneName, LaneState>>, broken: readonly LaneName[] = []) {
   const refilled: LaneName[] = [];
   const seats = LANE_NAMES.map((name): TestSeat => {

@@ -16,7 +16,10 @@ export interface Seat {
   dealt: number;
 }
 
-/** Deals a worker's free slots to the lanes that contend, and lets the others ask for a job when it is their turn. */
+/**
+ * Deals a worker's free slots to the lanes that contend, and lets the others ask for a job when it
+ * is their turn.
+ */
 export class SlotDealer {
   readonly #turns: LaneTurns;
   readonly #free: () => number;

@@ -21,19 +21,26 @@ export interface EndedMember {
 }
 
 /**
- * Which jobs of a batch have not ended. A set of jobs by queue and id, never a counter: whatever is repeated, by a crash or a redelivery, is the same
- * again. Every call is confirmed before it resolves.
+ * Which jobs of a batch have not ended. A set of jobs by queue and id, never a counter: whatever is
+ * repeated, by a crash or a redelivery, is the same again. Every call is confirmed before it
+ * resolves.
  */
 export interface BatchStore {
   /** Creates the batch, or writes it again. Idempotent. */
   open(batch: Batch): Promise<void>;
-  /** These jobs belong to it, and no others. One that has ended already stays ended; one that was refused may still come. */
+  /**
+   * These jobs belong to it, and no others. One that has ended already stays ended; one that was
+   * refused may still come.
+   */
   join(batch: string, members: readonly JobRef[]): Promise<void>;
   /**
-   * The job has ended. Anybody can name a batch in a job: one that did not join, or a batch that is not known, changes nothing and writes nothing.
+   * The job has ended. Anybody can name a batch in a job: one that did not join, or a batch that is
+   * not known, changes nothing and writes nothing.
    *
-   * @param options.lease of the delivery that is settled by it: once it is lost, nothing is sent any more
-   * @returns whether others have not; true where it did not belong to the batch, which is then none of its business
+   * @param options.lease of the delivery that is settled by it: once it is lost, nothing is sent
+   *   any more
+   * @returns whether others have not; true where it did not belong to the batch, which is then none
+   *   of its business
    * @throws MillraceError `lease-lost`
    */
   leave(
@@ -44,7 +51,10 @@ export interface BatchStore {
   ): Promise<boolean>;
   /** @returns undefined where there is no such batch, or it was removed */
   find(batch: string): Promise<Batch | undefined>;
-  /** Those that have ended, each once, in no promised order; complete also where some leave again meanwhile. */
+  /**
+   * Those that have ended, each once, in no promised order; complete also where some leave again
+   * meanwhile.
+   */
   ended(batch: string): Promise<readonly EndedMember[]>;
   /** How many have not. */
   left(batch: string): Promise<number>;

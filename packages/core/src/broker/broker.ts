@@ -15,15 +15,18 @@ import type { ServerEndpoint } from "../tracing/instrumentation.ts";
 import type { SettlementStep } from "../settlement/settlement.ts";
 
 /**
- * Carries jobs between producers and nodes. Brokers store and move; they never count and never decide.
- * `brokerConformance` of `@millrace/core/testing` is the suite every implementation passes.
+ * Carries jobs between producers and nodes. Brokers store and move; they never count and never
+ * decide. `brokerConformance` of `@millrace/core/testing` is the suite every implementation passes.
  */
 export interface Broker {
   /** A name for logs: `nats 2.15.2`, `memory`. */
   readonly description: string;
   /** The largest message a producer may send, bytes, headers included. */
   readonly maxMessageBytes: number;
-  /** The most values in a job's body, keys of maps among them; what a job with more would take in memory, its bytes don't show. */
+  /**
+   * The most values in a job's body, keys of maps among them; what a job with more would take in
+   * memory, its bytes don't show.
+   */
   readonly maxValues: number;
   /** How far ahead a producer may put a job's start, milliseconds. */
   readonly maxDelayMs: number;
@@ -31,8 +34,9 @@ export interface Broker {
   readonly endpoint?: ServerEndpoint | undefined;
 
   /**
-   * Publishes jobs to their queues. Every job is confirmed or has its own error, in the order given.
-   * Publishing again with the same id within the dedupe window stores nothing and says `duplicate`.
+   * Publishes jobs to their queues. Every job is confirmed or has its own error, in the order
+   * given. Publishing again with the same id within the dedupe window stores nothing and says
+   * `duplicate`.
    */
   enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]>;
 
@@ -45,12 +49,15 @@ export interface Broker {
   /** Jobs that wait at gates: for a permit, a lock, a rate. */
   readonly held: HeldStore;
   readonly batches: BatchStore;
-  /** Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first use. */
+  /**
+   * Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first
+   * use.
+   */
   documents(bucket: string): Promise<DocumentStore>;
 
   /**
-   * Delivers a queue's jobs, never more than there are free slots. Within a lane they come in the order in which they were enqueued;
-   * lanes with jobs waiting share the slots by weight.
+   * Delivers a queue's jobs, never more than there are free slots. Within a lane they come in the
+   * order in which they were enqueued; lanes with jobs waiting share the slots by weight.
    *
    * @throws MillraceError `queue-not-found`, `invalid-option`
    */
@@ -58,39 +65,49 @@ export interface Broker {
 
   /**
    * Carries out the steps in their order, each confirmed before the next begins, and the ack last.
-   * With no steps the delivery is let go: its lease is extended no longer, and when it has run out the
-   * message comes to another holder.
+   * With no steps the delivery is let go: its lease is extended no longer, and when it has run out
+   * the message comes to another holder.
    *
-   * @throws MillraceError `publish-timeout`, `queue-full`, `payload-too-large` …: nothing after the failed step was done. `already-ended`: the
-   *   record is an end with `firstStoredAt`, and another run has recorded another end of the same enqueue and life. The very same record is taken
+   * @throws MillraceError `publish-timeout`, `queue-full`, `payload-too-large` …: nothing after the
+   *   failed step was done. `already-ended`: the record is an end with `firstStoredAt`, and another
+   *   run has recorded another end of the same enqueue and life. The very same record is taken
    *   again, and stored once
    */
   settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void>;
 
   /**
-   * Publishes an envelope where only the runtime may, under its generation's message id, confirmed. For an operator's
-   * retry of a dead letter; settlement requeues through `settle`.
+   * Publishes an envelope where only the runtime may, under its generation's message id, confirmed.
+   * For an operator's retry of a dead letter; settlement requeues through `settle`.
    *
-   * @param options.lease of the delivery in whose settlement this is published: once it is lost, nothing is sent any more
+   * @param options.lease of the delivery in whose settlement this is published: once it is lost,
+   *   nothing is sent any more
    * @throws MillraceError as `settle`; `lease-lost`
    */
   requeue(envelope: Envelope, options?: { readonly lease?: Lease }): Promise<void>;
 
-  /** Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node runs one. */
+  /**
+   * Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node
+   * runs one.
+   */
   moveDueJobs(): Promise<Stoppable>;
 
-  /** A job that waits, in a queue, at a gate or for its time. Slow on a long queue; for looking, not for working. */
+  /**
+   * A job that waits, in a queue, at a gate or for its time. Slow on a long queue; for looking, not
+   * for working.
+   */
   findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
   /**
-   * What there is of a job beside this message of it, which came to a node again: what its holder may have published before it died. Jobs that are held at
-   * gates are left out: a gate holds again what comes again, and knows it by its id.
+   * What there is of a job beside this message of it, which came to a node again: what its holder
+   * may have published before it died. Jobs that are held at gates are left out: a gate holds again
+   * what comes again, and knows it by its id.
    *
    * A few reads, and a look at the retries that lie in the queue; for rare questions.
    */
   successors(envelope: Envelope, message: QueueMessage): Promise<Successors>;
   /**
-   * The first jobs of a queue: those in the queue itself in the order in which they were stored, then those that wait for their time, in the
-   * order of `delayed.list`. A job that a node runs stays in its queue until it is settled, so it is among them; `whoRuns` tells it apart. What
+   * The first jobs of a queue: those in the queue itself in the order in which they were stored,
+   * then those that wait for their time, in the order of `delayed.list`. A job that a node runs
+   * stays in its queue until it is settled, so it is among them; `whoRuns` tells it apart. What
    * can't be read as a job is there too, under the id it would be buried by and without a name.
    *
    * @param options.limit default 100
@@ -103,8 +120,9 @@ export interface Broker {
   /** Answers `whoRuns` for one node. */
   answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable>;
   /**
-   * All jobs that run now, the longest running first, asked of the nodes themselves. Takes the whole of the time where a node is there, because
-   * nobody knows how many are to answer; one that is too slow is left out.
+   * All jobs that run now, the longest running first, asked of the nodes themselves. Takes the
+   * whole of the time where a node is there, because nobody knows how many are to answer; one that
+   * is too slow is left out.
    */
   listRunning(options: {
     readonly timeoutMs: number;
@@ -113,11 +131,17 @@ export interface Broker {
   /** Answers `listRunning` for one node. */
   answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable>;
 
-  /** Whether one process keeps all data, whose end this connection can't miss. Not so in a cluster, where a member may die behind another's back. */
+  /**
+   * Whether one process keeps all data, whose end this connection can't miss. Not so in a cluster,
+   * where a member may die behind another's back.
+   */
   readonly solitary: boolean;
   readonly status: BrokerStatus;
   onStatus(listener: (status: BrokerStatus) => void): () => void;
-  /** The server's clock, epoch milliseconds, in which nodes reckon what they reckon together, wherever their own clocks stand. A round trip. */
+  /**
+   * The server's clock, epoch milliseconds, in which nodes reckon what they reckon together,
+   * wherever their own clocks stand. A round trip.
+   */
   serverNow(): Promise<number>;
   /** A round trip to the server, milliseconds. */
   ping(): Promise<number>;
@@ -127,8 +151,8 @@ export interface Broker {
 
 export interface CloseOptions {
   /**
-   * Most that what is under way is waited for, milliseconds: a server that is between two leaders confirms nothing. Default, and the most in any
-   * case: what the broker thinks right.
+   * Most that what is under way is waited for, milliseconds: a server that is between two leaders
+   * confirms nothing. Default, and the most in any case: what the broker thinks right.
    */
   readonly withinMs?: number;
 }
@@ -158,23 +182,33 @@ export type EnqueueResult =
 export interface WorkOptions {
   /** How many more jobs the worker can take now. */
   readonly freeSlots: () => number;
-  /** How many more jobs may be asked for now, where that is fewer: what was asked for before and comes now is taken all the same. */
+  /**
+   * How many more jobs may be asked for now, where that is fewer: what was asked for before and
+   * comes now is taken all the same.
+   */
   readonly mayPull?: () => number;
-  /** How many more bytes of messages it can take now, for brokers that can ask for so many; the largest message may come in any case. */
+  /**
+   * How many more bytes of messages it can take now, for brokers that can ask for so many; the
+   * largest message may come in any case.
+   */
   readonly freeBytes?: () => number;
   /**
-   * Called for each job, including the few that arrive after `stop()`: those must be settled or handed back
-   * too. Must not throw.
+   * Called for each job, including the few that arrive after `stop()`: those must be settled or
+   * handed back too. Must not throw.
    */
   readonly onDelivery: (delivery: Delivery) => void;
-  /** How long a holder may go without extending its lease, milliseconds. The broker extends by itself while a delivery is unsettled. */
+  /**
+   * How long a holder may go without extending its lease, milliseconds. The broker extends by
+   * itself while a delivery is unsettled.
+   */
   readonly leaseMs: number;
   /** How freed slots are shared between lanes in which jobs wait. Default 6 : 3 : 1. */
   readonly weights?: Partial<LaneWeights>;
   /**
-   * Called, instead of `onDelivery`, for a job that arrived when all slots were taken and found none within a moment: brokers ask for a
-   * job of an idle lane while a slot is free, and two may come at once. It has run nowhere; it must be handed back, which costs it
-   * neither an attempt nor a crash. Left out: it waits, its lease extended, until a slot is free. Must not throw.
+   * Called, instead of `onDelivery`, for a job that arrived when all slots were taken and found
+   * none within a moment: brokers ask for a job of an idle lane while a slot is free, and two may
+   * come at once. It has run nowhere; it must be handed back, which costs it neither an attempt nor
+   * a crash. Left out: it waits, its lease extended, until a slot is free. Must not throw.
    */
   readonly onSurplus?: (delivery: Delivery) => void;
 }
@@ -183,8 +217,8 @@ export interface WorkSubscription extends Stoppable {
   /** A slot has become free: pull again. */
   slotFreed(): void;
   /**
-   * Pulls no more until `resume`. Resolves when nothing can arrive any more; what was on its way arrives before and is the
-   * worker's. Calling again, or resuming meanwhile, is fine.
+   * Pulls no more until `resume`. Resolves when nothing can arrive any more; what was on its way
+   * arrives before and is the worker's. Calling again, or resuming meanwhile, is fine.
    */
   pause(): Promise<void>;
   resume(): void;
@@ -199,19 +233,25 @@ export interface Delivery {
   readonly deliveryCount: number;
   readonly lease: Lease;
   /**
-   * Of a settlement that failed on its way, or of which only a part was asked for: the steps that are confirmed. None of them is done again when the
-   * settlement is tried again, so a settlement that takes its place keeps these very steps.
+   * Of a settlement that failed on its way, or of which only a part was asked for: the steps that
+   * are confirmed. None of them is done again when the settlement is tried again, so a settlement
+   * that takes its place keeps these very steps.
    */
   readonly confirmed?: readonly SettlementStep[] | undefined;
 }
 
 /** The right to settle a delivery, for as long as it is confirmed. */
 export interface Lease {
-  /** Whether this holder may still act. Decided by the holder's own monotonic clock, so a holder that was frozen finds out at once. */
+  /**
+   * Whether this holder may still act. Decided by the holder's own monotonic clock, so a holder
+   * that was frozen finds out at once.
+   */
   isHeld(): boolean;
   /** Called at most once, before the lease can have passed to another. */
   onLost(listener: () => void): void;
-  /** For a handler in a thread of its own, which must find out as soon as one on the main thread. */
+  /**
+   * For a handler in a thread of its own, which must find out as soon as one on the main thread.
+   */
   readonly inThread?: ThreadLease;
 }
 
@@ -252,13 +292,14 @@ export interface QueueSnapshot {
 
 export interface QueueStore {
   /**
-   * Creates the queue, or brings its settings up to date; settings that are not given stay as they are, and a closed queue stays closed.
-   * Idempotent, from any number of nodes at once.
+   * Creates the queue, or brings its settings up to date; settings that are not given stay as they
+   * are, and a closed queue stays closed. Idempotent, from any number of nodes at once.
    */
   ensure(queue: string, settings?: QueueSettings): Promise<void>;
   /**
-   * `closed`: producers are refused from now on, whatever client they use; what is in the queue stays, and the runtime goes on
-   * moving jobs into it (retries, delayed jobs). Outlives restarts, and `ensure` leaves it as it is. Idempotent.
+   * `closed`: producers are refused from now on, whatever client they use; what is in the queue
+   * stays, and the runtime goes on moving jobs into it (retries, delayed jobs). Outlives restarts,
+   * and `ensure` leaves it as it is. Idempotent.
    *
    * @throws MillraceError `queue-not-found`
    */
@@ -271,8 +312,9 @@ export interface QueueStore {
    */
   settings(queue: string): Promise<QueueSettings>;
   /**
-   * Its counts are of one moment each, not of one over all: a job on its way from one place to another may be missed or counted twice. A queue that has a job
-   * never looks empty, unless the job is moved twice meanwhile.
+   * Its counts are of one moment each, not of one over all: a job on its way from one place to
+   * another may be missed or counted twice. A queue that has a job never looks empty, unless the
+   * job is moved twice meanwhile.
    *
    * @throws MillraceError `queue-not-found`
    */
@@ -294,6 +336,9 @@ export interface RunningJob {
   readonly node: string;
   readonly attempt: number;
   readonly startedAt: number;
-  /** As its envelope has it; tells apart the jobs that had one id. Absent where an older node answers. */
+  /**
+   * As its envelope has it; tells apart the jobs that had one id. Absent where an older node
+   * answers.
+   */
   readonly createdAt?: number;
 }

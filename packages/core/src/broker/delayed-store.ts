@@ -12,11 +12,17 @@ export interface DelayedJob {
   readonly generation: number;
   /** Attempts that ended in an outcome: more than 0 for a retry that waits for its backoff. */
   readonly attempts: number;
-  /** It waits for the start that its producer gave it. Else it was on its way already: a retry, a snooze, a place that a rate keeps. */
+  /**
+   * It waits for the start that its producer gave it. Else it was on its way already: a retry, a
+   * snooze, a place that a rate keeps.
+   */
   readonly byProducer: boolean;
   /** Since when it waits here, epoch milliseconds. A job that was moved waits anew. */
   readonly storedAt: number;
-  /** Its place in the store, by which a list goes on. It only grows: a job that is moved gets a new one. */
+  /**
+   * Its place in the store, by which a list goes on. It only grows: a job that is moved gets a new
+   * one.
+   */
   readonly position: number;
 }
 
@@ -29,13 +35,15 @@ export interface DelayedQuery {
 }
 
 /**
- * The jobs that wait for their time. A producer's delayed job comes here when a node first pulls it (docs/decisions/delays.md): until then it waits
- * in its queue, where `Broker.listWaiting` and `findWaiting` show it, and can't be moved.
+ * The jobs that wait for their time. A producer's delayed job comes here when a node first pulls it
+ * (docs/decisions/delays.md): until then it waits in its queue, where `Broker.listWaiting` and
+ * `findWaiting` show it, and can't be moved.
  */
 export interface DelayedStore {
   /**
-   * A page of those that have waited longest, the soonest due first. Pages follow the order in which the jobs began to wait, which is the
-   * order of their due times only within a page: what is due next of all is known once every page was read.
+   * A page of those that have waited longest, the soonest due first. Pages follow the order in
+   * which the jobs began to wait, which is the order of their due times only within a page: what is
+   * due next of all is known once every page was read.
    *
    * @example
    * for (let after = 0; ;) {
@@ -48,17 +56,20 @@ export interface DelayedStore {
   /** How many wait; of one queue, or of all. */
   count(queue?: string): Promise<number>;
   /**
-   * Gives a job another time, or sends it to its queue now. It stays the same job: no attempt, no new generation. Where the id waits in several
-   * generations, the newest is meant. Needs a mover (`Broker.moveDueJobs`) that brings it to its queue, as every delayed job does.
+   * Gives a job another time, or sends it to its queue now. It stays the same job: no attempt, no
+   * new generation. Where the id waits in several generations, the newest is meant. Needs a mover
+   * (`Broker.moveDueJobs`) that brings it to its queue, as every delayed job does.
    *
-   * One that is brought forward to be cancelled says so itself from then on: a node that has not heard of the cancellation would run it, long
-   * before its time.
+   * One that is brought forward to be cancelled says so itself from then on: a node that has not
+   * heard of the cancellation would run it, long before its time.
    *
    * @param notBefore epoch milliseconds; a time that has passed is `"now"`
-   * @param cancellation what it is brought forward for; its time of creation, where it has one, says which job is meant
-   * @returns false where no such job waits here, or another than the one that is meant, or where it is due within two seconds: it is on its way
-   *   then, and can't be called back
-   * @throws MillraceError `publish-timeout` where it may or may not have been moved; `invalid-option`; it is never lost and never there twice
+   * @param cancellation what it is brought forward for; its time of creation, where it has one,
+   *   says which job is meant
+   * @returns false where no such job waits here, or another than the one that is meant, or where it
+   *   is due within two seconds: it is on its way then, and can't be called back
+   * @throws MillraceError `publish-timeout` where it may or may not have been moved;
+   *   `invalid-option`; it is never lost and never there twice
    */
   move(
     id: string,

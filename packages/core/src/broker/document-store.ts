@@ -1,9 +1,15 @@
 export interface Document {
   readonly key: string;
   readonly value: unknown;
-  /** Grows with every write to the whole store: of two documents, the one with the higher was written later. */
+  /**
+   * Grows with every write to the whole store: of two documents, the one with the higher was
+   * written later.
+   */
   readonly revision: number;
-  /** When this revision was written, epoch milliseconds by the server's clock. To be compared with `now()` and with nobody's own clock. */
+  /**
+   * When this revision was written, epoch milliseconds by the server's clock. To be compared with
+   * `now()` and with nobody's own clock.
+   */
   readonly updatedAt: number;
 }
 
@@ -11,45 +17,57 @@ export interface Document {
 export interface DocumentStore {
   get(key: string): Promise<Document | undefined>;
   /**
-   * The same for less, where much is read: the newest document in all but one case. While a bucket gets more copies, or they are counted wrongly, it may be
-   * one that was overwritten a moment ago. So only act on what you expect to find, or write at the revision that was read; for anything else `get`.
+   * The same for less, where much is read: the newest document in all but one case. While a bucket
+   * gets more copies, or they are counted wrongly, it may be one that was overwritten a moment ago.
+   * So only act on what you expect to find, or write at the revision that was read; for anything
+   * else `get`.
    */
   peek(key: string): Promise<Document | undefined>;
   list(): Promise<readonly Document[]>;
   /**
-   * @param expected the revision the caller read, 0 for "must not exist", undefined for "whatever it is"
+   * @param expected the revision the caller read, 0 for "must not exist", undefined for "whatever
+   *   it is"
    * @returns the new revision
-   * @throws MillraceError `revision-conflict`; where an earlier copy of this very write may have been carried out and overwritten since, its
-   * answer lost, the `publish-timeout` is among the error's causes
+   * @throws MillraceError `revision-conflict`; where an earlier copy of this very write may have
+   *   been carried out and overwritten since, its answer lost, the `publish-timeout` is among the
+   *   error's causes
    */
   put(key: string, value: unknown, expected?: number): Promise<number>;
   /** Removing what is gone is fine. @throws MillraceError `revision-conflict` */
   remove(key: string, expected?: number): Promise<void>;
   /**
-   * What is removed leaves a trace for a while, so that a watcher that was away learns of it; where many keys come and go, somebody has to
-   * have the old traces dropped. Any number of nodes may, at any time.
+   * What is removed leaves a trace for a while, so that a watcher that was away learns of it; where
+   * many keys come and go, somebody has to have the old traces dropped. Any number of nodes may, at
+   * any time.
    */
   forgetRemoved(options: { readonly olderThanMs: number }): Promise<void>;
   /**
-   * Removes a document so that nothing is left of it, where a removal may leave a mark behind for each key. Watchers are not told:
-   * for documents that come and go by the thousand and that nobody watches.
+   * Removes a document so that nothing is left of it, where a removal may leave a mark behind for
+   * each key. Watchers are not told: for documents that come and go by the thousand and that nobody
+   * watches.
    *
    * @param expected the revision that is to go
    * @returns false where the document is at another revision, or gone
    */
   erase(key: string, expected: number): Promise<boolean>;
-  /** The server's time, epoch milliseconds: by how much a document has aged, whatever the clocks of those who wrote it. */
+  /**
+   * The server's time, epoch milliseconds: by how much a document has aged, whatever the clocks of
+   * those who wrote it.
+   */
   now(): Promise<number>;
   /**
-   * Calls for each document that changes from now on, also for those that changed during an outage, once it is over. Of changes to one document in
-   * quick succession perhaps only the last is told: what is there is always told in the end. Watch first, then list: then nothing is missed.
+   * Calls for each document that changes from now on, also for those that changed during an outage,
+   * once it is over. Of changes to one document in quick succession perhaps only the last is told:
+   * what is there is always told in the end. Watch first, then list: then nothing is missed.
    */
   watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
   ): Promise<{ stop(): Promise<void> }>;
   /**
-   * Calls for each document that somebody puts from now on, as soon as the connection hears of it: perhaps before it is stored, so the store may yet refuse it. What is put
-   * while the connection is down goes by unheard. It needs nothing that is elected, which `watch` does: beside a watch, for who must not learn of it seconds later.
+   * Calls for each document that somebody puts from now on, as soon as the connection hears of it:
+   * perhaps before it is stored, so the store may yet refuse it. What is put while the connection
+   * is down goes by unheard. It needs nothing that is elected, which `watch` does: beside a watch,
+   * for who must not learn of it seconds later.
    */
   hearPuts(
     listener: (put: { readonly key: string; readonly value: unknown }) => void,

@@ -25,34 +25,43 @@ export interface HeldQuery {
 }
 
 /**
- * What a released job brings along: its message's headers `millrace-gate` (where it waited), `millrace-held-at` (since when, epoch
- * milliseconds of the broker's clock) and `millrace-pass`.
+ * What a released job brings along: its message's headers `millrace-gate` (where it waited),
+ * `millrace-held-at` (since when, epoch milliseconds of the broker's clock) and `millrace-pass`.
  */
 export interface ReleaseOptions {
-  /** The first for the first job that is moved, and so on: what the releaser hands over to let it in. */
+  /**
+   * The first for the first job that is moved, and so on: what the releaser hands over to let it
+   * in.
+   */
   readonly passes?: readonly string[];
 }
 
 /**
- * Jobs that wait at gates, by queue and gate, outside of their queue. Settlement's step `hold` puts them in; they are let
- * in oldest first. Whoever calls at the same time never gets the same job.
+ * Jobs that wait at gates, by queue and gate, outside of their queue. Settlement's step `hold` puts
+ * them in; they are let in oldest first. Whoever calls at the same time never gets the same job.
  */
 export interface HeldStore {
   /**
-   * Moves the oldest jobs to where their queue's workers take them, under their generation's message id. Each is published,
-   * confirmed, and only then removed: a crash in between leaves a job that the next release recognises as moved.
+   * Moves the oldest jobs to where their queue's workers take them, under their generation's
+   * message id. Each is published, confirmed, and only then removed: a crash in between leaves a
+   * job that the next release recognises as moved.
    *
    * @returns how many this very call moved
    * @throws MillraceError as `Broker.settle`; what was moved before stays moved
    */
   release(queue: string, gate: string, count: number, options?: ReleaseOptions): Promise<number>;
-  /** Moves one job, whatever waits before it. Looks through all that is held in the queue. @returns false where it isn't held */
+  /**
+   * Moves one job, whatever waits before it. Looks through all that is held in the queue.
+   * @returns false where it isn't held
+   */
   releaseJob(queue: string, id: string): Promise<boolean>;
   /** Every gate at which something waits. Its work follows the number of gates, not of jobs. */
   gates(queue?: string): Promise<readonly HeldGate[]>;
   /** Oldest first. */
   list(query?: HeldQuery): Promise<readonly HeldJob[]>;
-  /** How many wait, at whatever gate: of one queue, or of all, which is one question to the server. */
+  /**
+   * How many wait, at whatever gate: of one queue, or of all, which is one question to the server.
+   */
   count(queue?: string): Promise<number>;
   /** Removes what waits in the queue, at one gate or at all. @returns how many */
   purge(queue: string, gate?: string): Promise<number>;

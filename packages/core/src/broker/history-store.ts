@@ -23,11 +23,17 @@ export interface StoredRecord {
 
 /** What happened to jobs, bounded by age and count. Written by settlement alone. */
 export interface HistoryStore {
-  /** A job's records, oldest first: in the order of its messages, which is not that of storing where a dead holder's settlement was made up for later. */
+  /**
+   * A job's records, oldest first: in the order of its messages, which is not that of storing where
+   * a dead holder's settlement was made up for later.
+   */
   read(query: HistoryQuery): Promise<readonly HistoryRecord[]>;
   /** The same with the time of storing, in its order, and with what was stored twice twice. */
   stored(query: HistoryQuery): Promise<readonly StoredRecord[]>;
-  /** The newest end of an id, or its newest requeue, of whichever enqueue. One read, however long the history is. */
+  /**
+   * The newest end of an id, or its newest requeue, of whichever enqueue. One read, however long
+   * the history is.
+   */
   last(job: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined>;
   /** The end of an enqueue that keeps another from being recorded: see `Broker.settle`. */
   endOf(job: EnqueueRef): Promise<StoredRecord | undefined>;
@@ -37,21 +43,21 @@ export interface HistoryStore {
     readonly limit: number;
   }): Promise<readonly HistoryRecord[]>;
   /**
-   * Every job's records that were stored within some time of the newest record there is, oldest first. What was last written before a server's crash, as
-   * long as nobody has written much since.
+   * Every job's records that were stored within some time of the newest record there is, oldest
+   * first. What was last written before a server's crash, as long as nobody has written much since.
    */
   tail(query: TailQuery): Promise<readonly StoredRecord[]>;
   /**
-   * Calls for each record of the job from now on, once it is stored; after an outage for earlier ones too. Read first or after: subscribe, then read, then
-   * wait.
+   * Calls for each record of the job from now on, once it is stored; after an outage for earlier
+   * ones too. Read first or after: subscribe, then read, then wait.
    */
   follow(
     query: HistoryQuery,
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }>;
   /**
-   * Calls for each record of every job, or of a queue's, from now on: for looking. What is written while the connection is away is not told,
-   * and a record that is written twice is told twice.
+   * Calls for each record of every job, or of a queue's, from now on: for looking. What is written
+   * while the connection is away is not told, and a record that is written twice is told twice.
    */
   watch(
     options: { readonly queue?: string },

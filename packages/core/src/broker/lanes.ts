@@ -9,9 +9,9 @@ export type LaneName = Lane | "normal";
 export const LANE_NAMES: readonly LaneName[] = ["high", "normal", "low"];
 
 /**
- * How a worker's freed slots are shared between lanes in which jobs wait. 6 : 3 : 1 means that of ten freed slots six go to the
- * high lane, three to the normal one and one to the low one. A lane in which nothing waits leaves its share to the others, and none is
- * ever shut out.
+ * How a worker's freed slots are shared between lanes in which jobs wait. 6 : 3 : 1 means that of
+ * ten freed slots six go to the high lane, three to the normal one and one to the low one. A lane
+ * in which nothing waits leaves its share to the others, and none is ever shut out.
  */
 export type LaneWeights = Readonly<Record<LaneName, number>>;
 
@@ -23,7 +23,8 @@ const MOST = 1_000;
  * The weights with their defaults, checked.
  *
  * @param field what the weights are called where they were given, for the error
- * @throws MillraceError `invalid-option` where one is not a whole number from 1 to 1,000: a lane of weight 0 would starve
+ * @throws MillraceError `invalid-option` where one is not a whole number from 1 to 1,000: a lane of
+ *   weight 0 would starve
  */
 export function laneWeights(given: Partial<LaneWeights> = {}, field = "weights"): LaneWeights {
   const weights: Record<LaneName, number> = { ...DEFAULT_LANE_WEIGHTS };

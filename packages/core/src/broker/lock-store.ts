@@ -26,7 +26,10 @@ export interface LockView {
 
 /** Extends a lock's lease from outside of the event loop of its holder. */
 export interface LockKeeping {
-  /** How long ago the last extension that the server confirmed was sent, milliseconds. Undefined: there was none. */
+  /**
+   * How long ago the last extension that the server confirmed was sent, milliseconds. Undefined:
+   * there was none.
+   */
   extendedAgoMs(): number | undefined;
   /** Extends no longer. Idempotent. */
   end(): void;
@@ -35,23 +38,26 @@ export interface LockKeeping {
 /**
  * Locks with leases. Primitives only: who waits, renews and gives up is the lock actor's business.
  *
- * A lock's name is any text of up to 512 bytes. A lease begins after the call that returns it was made: a holder that
- * counts from before its call gives up in time.
+ * A lock's name is any text of up to 512 bytes. A lease begins after the call that returns it was
+ * made: a holder that counts from before its call gives up in time.
  *
- * Where a call fails it is unknown whether it was carried out. Called again with the same claim (of `acquire`) or the
- * same lock (of `renew` and `release`), the very object, the store recognises what the earlier call did.
+ * Where a call fails it is unknown whether it was carried out. Called again with the same claim (of
+ * `acquire`) or the same lock (of `renew` and `release`), the very object, the store recognises
+ * what the earlier call did.
  */
 export interface LockStore {
   /**
    * @returns undefined where another holder has it
-   * @throws MillraceError `invalid-name`, `invalid-option` for a lease of 0 or more than a day, `request-timeout` …
+   * @throws MillraceError `invalid-name`, `invalid-option` for a lease of 0 or more than a day,
+   *   `request-timeout` …
    */
   acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined>;
   /**
-   * The same lock with a new lease and a new token. Fails early enough to be tried again within the lease. Of two calls at the same time
-   * one has it, whatever object they share.
+   * The same lock with a new lease and a new token. Fails early enough to be tried again within the
+   * lease. Of two calls at the same time one has it, whatever object they share.
    *
-   * @throws MillraceError `lock-lost`: another took it or it was released. Any other code: try again.
+   * @throws MillraceError `lock-lost`: another took it or it was released. Any other code: try
+   *   again.
    */
   renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock>;
   /** Frees the lock if it is still held under this token. @returns whether it was */
@@ -61,13 +67,15 @@ export interface LockStore {
   /** All locks that are held now, by name. For people: it reads them all. */
   list(prefix?: string): Promise<readonly LockView[]>;
   /**
-   * Calls the listener soon after the lock was released. It may be called too often, and not at all where the
-   * connection was down or the lease ran out: a waiter also looks again when the holder's lease can be over.
+   * Calls the listener soon after the lock was released. It may be called too often, and not at all
+   * where the connection was down or the lease ran out: a waiter also looks again when the holder's
+   * lease can be over.
    */
   onRelease(name: string, listener: () => void): Promise<Stoppable>;
   /**
-   * Extends the lease from half of it on where `renew` was not called by then, because something blocks the holder's event
-   * loop. To be asked for again for what `renew` returns, and ended before `release`; both recognise what was extended.
+   * Extends the lease from half of it on where `renew` was not called by then, because something
+   * blocks the holder's event loop. To be asked for again for what `renew` returns, and ended
+   * before `release`; both recognise what was extended.
    *
    * @param ageMs how long ago the call was made that began the lease
    * @returns undefined where this store, or this process of it, can't

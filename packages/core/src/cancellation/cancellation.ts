@@ -2,14 +2,16 @@ import type { Envelope } from "../envelope/envelope.ts";
 import { MAX_REASON } from "../envelope/text-limits.ts";
 
 /**
- * Somebody wants a job not to run, or to stop. Kept as a document from the call until the job has ended, so that neither a restart nor
- * an outage forgets it. Any program that can write to the bucket may cancel a job.
+ * Somebody wants a job not to run, or to stop. Kept as a document from the call until the job has
+ * ended, so that neither a restart nor an outage forgets it. Any program that can write to the
+ * bucket may cancel a job.
  */
 export interface Cancellation {
   readonly reason: string;
   /**
-   * The creation time of the job that is meant, as its envelope has it. An id may be used again once it has left the dedupe window, and
-   * this tells its jobs apart. Without it, whichever job comes next under the id is meant.
+   * The creation time of the job that is meant, as its envelope has it. An id may be used again
+   * once it has left the dedupe window, and this tells its jobs apart. Without it, whichever job
+   * comes next under the id is meant.
    */
   readonly createdAt?: number;
   /** When the cancellation was asked for, epoch milliseconds by the asker's clock. For people. */
@@ -25,7 +27,10 @@ export function cancellationKey(job: { readonly queue: string; readonly id: stri
   return `${job.queue}.${job.id}`;
 }
 
-/** Whether it is this very job's: an id may be used again, and the time of creation tells its jobs apart. Without one, whichever job comes is meant. */
+/**
+ * Whether it is this very job's: an id may be used again, and the time of creation tells its jobs
+ * apart. Without one, whichever job comes is meant.
+ */
 export function isMeant(
   { createdAt }: Pick<Cancellation, "createdAt">,
   envelope: Pick<Envelope, "createdAt">,
@@ -33,7 +38,10 @@ export function isMeant(
   return createdAt === undefined || createdAt === envelope.createdAt;
 }
 
-/** What a document means. Any document cancels: what can't be read of it is left out, because a cancel must not fail for its wording. */
+/**
+ * What a document means. Any document cancels: what can't be read of it is left out, because a
+ * cancel must not fail for its wording.
+ */
 export function readCancellation(value: unknown): Cancellation {
   const { reason, createdAt, at } = (typeof value === "object" && value !== null ? value : {}) as {
     readonly [K in keyof Cancellation]: unknown;

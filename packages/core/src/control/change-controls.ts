@@ -29,10 +29,11 @@ const OWN_FIELDS = new Set([
 ]);
 
 /**
- * Changes a queue's controls by compare-and-set, so that two operators never undo each other. What a newer version wrote into the
- * document stays in it.
+ * Changes a queue's controls by compare-and-set, so that two operators never undo each other. What
+ * a newer version wrote into the document stays in it.
  *
- * @param change what is to be changed, or a function that decides by what is set now; undefined for no change
+ * @param change what is to be changed, or a function that decides by what is set now; undefined for
+ *   no change
  * @returns the controls now in force
  * @throws MillraceError `invalid-option`, `revision-conflict` where others never stop changing it
  */

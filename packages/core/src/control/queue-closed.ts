@@ -4,7 +4,8 @@ import { readControls } from "./read-controls.ts";
 /**
  * What a producer is told whose queue takes no new jobs.
  *
- * @param controls the queue's document as it was read, which says who closed it; undefined where it could not be
+ * @param controls the queue's document as it was read, which says who closed it; undefined where it
+ *   could not be
  */
 export function queueClosed(queue: string, controls: unknown, cause?: unknown): MillraceError {
   const { closed } = readControls(controls).controls;

@@ -15,7 +15,10 @@ export interface RateLimit {
   readonly perMs: number;
 }
 
-/** What an operator set for a queue, over all nodes and restarts. What is absent is as the code says. */
+/**
+ * What an operator set for a queue, over all nodes and restarts. What is absent is as the code
+ * says.
+ */
 export interface QueueControls {
   /** Nothing is pulled. What runs goes on. */
   readonly paused?: ControlMark;
@@ -25,11 +28,17 @@ export interface QueueControls {
   readonly concurrency?: number;
   /** Jobs of the queue that start, over all nodes. */
   readonly rate?: RateLimit;
-  /** For the jobs of one key (a definition's `concurrency` and `rateLimit`), instead of what the definition says. */
+  /**
+   * For the jobs of one key (a definition's `concurrency` and `rateLimit`), instead of what the
+   * definition says.
+   */
   readonly perKey?: { readonly concurrency?: number; readonly rate?: RateLimit };
   /** Other queues that the jobs of this queue's producers may be followed by jobs in. */
   readonly sendsTo?: readonly string[];
-  /** Jobs of its producers that may wait for a later start; and as many may be blocked at gates before the queue fills. */
+  /**
+   * Jobs of its producers that may wait for a later start; and as many may be blocked at gates
+   * before the queue fills.
+   */
   readonly maxParked?: number;
 }
 

@@ -3,13 +3,17 @@ import { isRecord, type RateLimit } from "./queue-controls.ts";
 /** Tokens that a node took and has not used yet. */
 export interface HeldTokens {
   readonly count: number;
-  /** After this they count as gone, epoch milliseconds by the bucket's clock: its node died, or is away. */
+  /**
+   * After this they count as gone, epoch milliseconds by the bucket's clock: its node died, or is
+   * away.
+   */
   readonly until: number;
 }
 
 /**
- * A token bucket that several nodes share as one document. What nodes hold unused takes up room in the bucket: in it and in
- * their hands there are never more than `limit` tokens, so no period sees more than `limit` plus a burst of `limit`.
+ * A token bucket that several nodes share as one document. What nodes hold unused takes up room in
+ * the bucket: in it and in their hands there are never more than `limit` tokens, so no period sees
+ * more than `limit` plus a burst of `limit`.
  */
 export interface RateBucket {
   /** A fraction of the next one included. */
@@ -37,7 +41,10 @@ export interface TokenDeal {
   readonly bucket: RateBucket;
   /** What the holder has in its hands now. */
   readonly granted: number;
-  /** When asking again gets it all that it wants, milliseconds from now; undefined where others would have to give some back first. */
+  /**
+   * When asking again gets it all that it wants, milliseconds from now; undefined where others
+   * would have to give some back first.
+   */
   readonly moreInMs: number | undefined;
 }
 

@@ -21,8 +21,8 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 const NO_CONTROLS: QueueControls = Object.freeze({});
 
 /**
- * What a document of the bucket says. Never throws: anybody can write there. A field that can't be used is left out and the
- * others count, so that a slip in a rate does not let a paused queue run.
+ * What a document of the bucket says. Never throws: anybody can write there. A field that can't be
+ * used is left out and the others count, so that a slip in a rate does not let a paused queue run.
  */
 export function readControls(value: unknown): ControlsReading {
   if (value === undefined) return { controls: NO_CONTROLS, problems: [] };

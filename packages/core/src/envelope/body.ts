@@ -17,9 +17,9 @@ export interface DecodedBody {
 }
 
 /**
- * Deeper values are refused on both sides: some decoder somewhere recurses. The body itself is level 1, what
- * a map or list holds is one level deeper. Both sides count alike, so that what is taken can be read, and
- * what was read can be written again for the next attempt.
+ * Deeper values are refused on both sides: some decoder somewhere recurses. The body itself is
+ * level 1, what a map or list holds is one level deeper. Both sides count alike, so that what is
+ * taken can be read, and what was read can be written again for the next attempt.
  */
 export const MAX_DEPTH = 64;
 
@@ -37,7 +37,8 @@ const textEncoder = new TextEncoder();
 /**
  * A value as msgpack bytes. Minus zero is written as 0, and 3.0 as 3.
  *
- * @throws MillraceError `unserializable-payload`, `payload-too-large` where it holds more values than the rules allow
+ * @throws MillraceError `unserializable-payload`, `payload-too-large` where it holds more values
+ *   than the rules allow
  */
 export function encodeMsgpack(value: unknown, rules: EncodeRules = AS_IT_IS): Uint8Array {
   const plain = encodePlain(value, rules);
@@ -146,7 +147,10 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** By the `Content-Type` header, else by the first byte: an object in JSON starts with `{` or white space, a msgpack map never does. */
+/**
+ * By the `Content-Type` header, else by the first byte: an object in JSON starts with `{` or white
+ * space, a msgpack map never does.
+ */
 export function formatOf(bytes: Uint8Array, contentType: string | undefined): BodyFormat {
   if (contentType !== undefined) {
     const type = contentType.toLowerCase();
@@ -170,7 +174,9 @@ function refuseCode(key: string, value: unknown): unknown {
   return value;
 }
 
-/** Recursive, and never deeper than the limit it checks, so hostile nesting can't exhaust the stack. */
+/**
+ * Recursive, and never deeper than the limit it checks, so hostile nesting can't exhaust the stack.
+ */
 function refuseUnsafe(value: unknown, depth = 1): void {
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
   if (Array.isArray(value)) {

@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import { type Envelope, type Lane, UNSETTLED } from "./envelope.ts";
 import { isId, isJobName, isQueueName } from "./names.ts";
 
-/** A job that follows when the one before it has succeeded: it is enqueued with that one's result as its payload. */
+/**
+ * A job that follows when the one before it has succeeded: it is enqueued with that one's result as
+ * its payload.
+ */
 export interface ChainLink {
   /** Default: the id of the job before, with `:next` behind it. */
   readonly id?: string;
@@ -39,7 +42,8 @@ function isCount(value: unknown): boolean {
 }
 
 /**
- * The job that follows a succeeded one. Its id is the same however often this is asked, so a settlement that is repeated enqueues it once.
+ * The job that follows a succeeded one. Its id is the same however often this is asked, so a
+ * settlement that is repeated enqueues it once.
  *
  * @param now epoch milliseconds
  */
@@ -66,8 +70,8 @@ export function followingJob(done: Envelope, output: unknown, now: number): Enve
 }
 
 /**
- * The id in a queue that a producer only sends on to. One of its own choosing could be another job's there, which would then be taken for a
- * duplicate.
+ * The id in a queue that a producer only sends on to. One of its own choosing could be another
+ * job's there, which would then be taken for a duplicate.
  */
 function foreignId(sentFrom: string, id: string): string {
   const prefix = `from:${sentFrom}:`;
@@ -80,7 +84,10 @@ function foreignId(sentFrom: string, id: string): string {
 const LONGEST_ID = 128;
 const SUFFIX = ":next";
 
-/** An id has 128 characters at most, so a long one loses its beginning: ids of one chain differ at their end. */
+/**
+ * An id has 128 characters at most, so a long one loses its beginning: ids of one chain differ at
+ * their end.
+ */
 function nextId(id: string): string {
   return (id + SUFFIX).slice(-LONGEST_ID);
 }

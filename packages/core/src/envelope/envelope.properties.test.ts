@@ -18,7 +18,10 @@ const recordedError = fc.record(
   { type: fc.string(), message: fc.string(), stack: fc.string() },
   { requiredKeys: ["type", "message"] },
 );
-/** What both formats carry and give back the same: JSON knows no -0 and no whole number beyond 2^53, and a key `__proto__` is refused. */
+/**
+ * What both formats carry and give back the same: JSON knows no -0 and no whole number beyond 2^53,
+ * and a key `__proto__` is refused.
+ */
 const plain = fc
   .jsonValue({ maxDepth: 6 })
   .map((value): unknown => JSON.parse(JSON.stringify(value)))

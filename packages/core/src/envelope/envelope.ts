@@ -39,11 +39,20 @@ export interface ProducerFields {
   readonly tags?: readonly string[];
   /** The job in whose handler this one was enqueued. */
   readonly parent?: JobRef;
-  /** The batch it belongs to: when all of a batch's jobs have ended, the batch's callback is enqueued. */
+  /**
+   * The batch it belongs to: when all of a batch's jobs have ended, the batch's callback is
+   * enqueued.
+   */
   readonly batch?: string;
-  /** The jobs that follow when this one has succeeded, each with the result of the one before it as its payload. */
+  /**
+   * The jobs that follow when this one has succeeded, each with the result of the one before it as
+   * its payload.
+   */
   readonly next?: readonly ChainLink[];
-  /** Headers that travel with the job through retries, delays and dead letters: trace context and the producer's own. */
+  /**
+   * Headers that travel with the job through retries, delays and dead letters: trace context and
+   * the producer's own.
+   */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -61,24 +70,37 @@ export interface SettlerFields {
   readonly snoozes: number;
   /** Times it was brought back from the dead letters; absent where never. */
   readonly life?: number;
-  /** When the job may start by its rate limit, by the broker's clock: its place is taken already, and it must not ask for another. */
+  /**
+   * When the job may start by its rate limit, by the broker's clock: its place is taken already,
+   * and it must not ask for another.
+   */
   readonly reservedAt?: number;
-  /** It was brought forward to be cancelled, for this reason: nobody may run it any more, whatever else is known of the cancellation. */
+  /**
+   * It was brought forward to be cancelled, for this reason: nobody may run it any more, whatever
+   * else is known of the cancellation.
+   */
   readonly cancelled?: string;
   /**
-   * Another of its messages may have been run, and may end yet: since when, epoch milliseconds of the
-   * broker's clock. Set where such a job was sent to wait; whoever gets it asks before it runs.
+   * Another of its messages may have been run, and may end yet: since when, epoch milliseconds of
+   * the broker's clock. Set where such a job was sent to wait; whoever gets it asks before it runs.
    */
   readonly sharedSince?: number;
-  /** When the first message of this enqueue was stored, epoch milliseconds of the broker's clock: ends of an earlier job of the same id are older. */
+  /**
+   * When the first message of this enqueue was stored, epoch milliseconds of the broker's clock:
+   * ends of an earlier job of the same id are older.
+   */
   readonly firstStoredAt?: number;
-  /** Where its first message lay that had another idempotency key than the job's id, or none: what lay elsewhere is another job, however soon it came. */
+  /**
+   * Where its first message lay that had another idempotency key than the job's id, or none: what
+   * lay elsewhere is another job, however soon it came.
+   */
   readonly unkeyed?: number;
   readonly firstError?: RecordedError;
   readonly lastError?: RecordedError;
   /**
-   * The queue on whose producers' door the job came in, or the one before it in its chain: who wrote it reaches no further than that queue may. Absent:
-   * a trusted program enqueued it. Goes with the job wherever it goes.
+   * The queue on whose producers' door the job came in, or the one before it in its chain: who
+   * wrote it reaches no further than that queue may. Absent: a trusted program enqueued it. Goes
+   * with the job wherever it goes.
    */
   readonly sentFrom?: string;
 }
@@ -93,8 +115,8 @@ export const UNSETTLED: SettlerFields = {
 };
 
 /**
- * The idempotency key under which a generation of a job is published. A `/` can't stand in an id, so no
- * producer's own id collides with a retry's.
+ * The idempotency key under which a generation of a job is published. A `/` can't stand in an id,
+ * so no producer's own id collides with a retry's.
  */
 export function messageIdOf(envelope: Pick<Envelope, "id" | "generation">): string {
   return envelope.generation === 0 ? envelope.id : `millrace/${envelope.id}/${envelope.generation}`;

@@ -6,11 +6,12 @@ import type { EncodeRules } from "./refuse-values.ts";
 import { writeEnvelope } from "./write-envelope.ts";
 
 /**
- * An envelope's msgpack bytes for a requeue. The errors it carries are for people; where they would push
- * it over the limit they are shortened, and then left out, before the job itself is refused.
+ * An envelope's msgpack bytes for a requeue. The errors it carries are for people; where they would
+ * push it over the limit they are shortened, and then left out, before the job itself is refused.
  *
  * @param rules what it may hold; left out for a job that was read before
- * @throws MillraceError `payload-too-large` where it doesn't fit even without them; `unserializable-payload`
+ * @throws MillraceError `payload-too-large` where it doesn't fit even without them;
+ *   `unserializable-payload`
  */
 export function writeFittingEnvelope(
   envelope: Envelope,

@@ -5,8 +5,8 @@ import { readEnvelope } from "./read-envelope.ts";
 import { writeEnvelope } from "./write-envelope.ts";
 
 /**
- * The wire, byte by byte. These literals are the contract with nodes and producers that are already out
- * there: where one has to change, the envelope's version has to as well.
+ * The wire, byte by byte. These literals are the contract with nodes and producers that are already
+ * out there: where one has to change, the envelope's version has to as well.
  */
 const MINIMAL: Envelope = {
   ...UNSETTLED,

@@ -1,7 +1,13 @@
-/** Headers with a meaning to the server or to Millrace; everything else a producer sets travels with the job. */
+/**
+ * Headers with a meaning to the server or to Millrace; everything else a producer sets travels with
+ * the job.
+ */
 const RESERVED_PREFIXES = ["nats-", "millrace-"];
 const CONTENT_TYPE = "content-type";
-/** Headers that a producer may give a job, and their names and values together: each attempt carries them, and each is a string in memory. */
+/**
+ * Headers that a producer may give a job, and their names and values together: each attempt carries
+ * them, and each is a string in memory.
+ */
 export const MAX_HEADERS = 1_000;
 export const MAX_HEADER_BYTES = 65_536;
 const NONE: Readonly<Record<string, string>> = Object.freeze({});
@@ -35,7 +41,9 @@ export function travellingHeaders(
   return kept ?? NONE;
 }
 
-/** Names repeat from message to message: each is judged once. Bounded, because they are users' too. */
+/**
+ * Names repeat from message to message: each is judged once. Bounded, because they are users' too.
+ */
 const judged = new Map<string, string | undefined>();
 const MAX_JUDGED = 256;
 

@@ -2,8 +2,9 @@ import { TooManyValues } from "./measure-body.ts";
 import { pathOf, wideInteger } from "./value-path.ts";
 
 /**
- * Refuses the bytes of a JSON text, before anything is made of it, that hold more values than may be, nest deeper than may be, or have a
- * number that would be altered in silence: a whole one beyond 2^53, or one that is beyond all numbers. What is no JSON is the parser's to report.
+ * Refuses the bytes of a JSON text, before anything is made of it, that hold more values than may
+ * be, nest deeper than may be, or have a number that would be altered in silence: a whole one
+ * beyond 2^53, or one that is beyond all numbers. What is no JSON is the parser's to report.
  *
  * @returns how many values it holds, keys of maps among them; a little off where it is no JSON
  * @throws Error whose message says what is wrong, and where
@@ -12,7 +13,10 @@ export function scanJson(bytes: Uint8Array, maxValues: number, maxDepth: number)
   const { length } = bytes;
   let values = 1;
   let depth = 1;
-  /** The last byte that means something was an opening one: the next begins a first entry, or closes an empty list or map. */
+  /**
+   * The last byte that means something was an opening one: the next begins a first entry, or closes
+   * an empty list or map.
+   */
   let opened = false;
   for (let at = 0; at < length; at += 1) {
     const byte = bytes[at] as number;

@@ -1,11 +1,14 @@
 /**
- * Counts the values of msgpack bytes, keys of maps among them, without making any. Refuses bytes in which a list or map claims more
- * entries than there are bytes left for, or that hold more values than may be.
+ * Counts the values of msgpack bytes, keys of maps among them, without making any. Refuses bytes in
+ * which a list or map claims more entries than there are bytes left for, or that hold more values
+ * than may be.
  *
- * The library makes room for a list before it reads the entries, so five bytes can ask for gigabytes, and nested ones for all memory there
- * is; and an empty map of one byte takes seventy in memory. One message would take down every node that is given it.
+ * The library makes room for a list before it reads the entries, so five bytes can ask for
+ * gigabytes, and nested ones for all memory there is; and an empty map of one byte takes seventy in
+ * memory. One message would take down every node that is given it.
  *
- * @returns the values that were found up to where the bytes end, or the value does: what is wrong there is the decoder's to report
+ * @returns the values that were found up to where the bytes end, or the value does: what is wrong
+ *   there is the decoder's to report
  * @throws Error whose message says what is wrong with the bytes
  */
 export function measureBody(bytes: Uint8Array, maxValues: number): number {
@@ -94,7 +97,10 @@ function measure(view: DataView, at: number): Measure {
   }
 }
 
-/** A string, bytes or extension: its length stands in `size` bytes, and an extension's type in one more. */
+/**
+ * A string, bytes or extension: its length stands in `size` bytes, and an extension's type in one
+ * more.
+ */
 function content(view: DataView, at: number, size: 1 | 2 | 4, typeBytes: 0 | 1): Measure {
   return { length: 1 + size + typeBytes + unsigned(view, at + 1, size), entries: 0 };
 }

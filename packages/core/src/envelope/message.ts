@@ -1,8 +1,9 @@
 import type { Lane } from "./envelope.ts";
 
 /**
- * Who may have written a message, by the door it came in on: producers publish on one subject, trusted programs on another, the runtime
- * republishes on a third. The last two are closed to producers.
+ * Who may have written a message, by the door it came in on: producers publish on one subject,
+ * trusted programs on another, the runtime republishes on a third. The last two are closed to
+ * producers.
  */
 export type MessageOrigin = "producer" | "program" | "runtime";
 

@@ -1,6 +1,9 @@
 import { MillraceError } from "../errors/millrace-error.ts";
 
-/** Ids and queue names become one token of a subject; job names are never part of one and may have dots. */
+/**
+ * Ids and queue names become one token of a subject; job names are never part of one and may have
+ * dots.
+ */
 const TOKEN = /^[A-Za-z0-9_:-]{1,128}$/;
 const NAME = /^[A-Za-z0-9_:-]+(?:\.[A-Za-z0-9_:-]+)*$/;
 const NAMESPACE = /^[A-Za-z0-9_-]{1,32}$/;

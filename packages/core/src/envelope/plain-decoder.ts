@@ -2,12 +2,14 @@
 export const NOT_PLAIN: unique symbol = Symbol("not plain");
 
 /**
- * The value of msgpack bytes that hold plain data: maps with string keys, lists, strings, numbers, booleans, null, bytes. Anything else, and
- * anything that is wrong, is left to the library, which also says what it is.
+ * The value of msgpack bytes that hold plain data: maps with string keys, lists, strings, numbers,
+ * booleans, null, bytes. Anything else, and anything that is wrong, is left to the library, which
+ * also says what it is.
  *
- * Every job's envelope is read here. The library makes a list of the characters of every string, and what must be refused (`measure-body.ts`,
- * too deep a nesting, a key `__proto__`) takes two more walks over the bytes and the value; here it is one (`docs/decisions/speed.md`).
- * What it answers is what the library answers; a property test compares them.
+ * Every job's envelope is read here. The library makes a list of the characters of every string,
+ * and what must be refused (`measure-body.ts`, too deep a nesting, a key `__proto__`) takes two
+ * more walks over the bytes and the value; here it is one (`docs/decisions/speed.md`). What it
+ * answers is what the library answers; a property test compares them.
  */
 export class PlainDecoder {
   readonly #maxDepth: number;
@@ -24,8 +26,9 @@ export class PlainDecoder {
   }
 
   /**
-   * @param maxValues as many values, keys of maps among them, are read: what holds more is left to who refuses it. A list or map that
-   * claims more is not even begun, because an empty map of one byte takes seventy in memory
+   * @param maxValues as many values, keys of maps among them, are read: what holds more is left to
+   *   who refuses it. A list or map that claims more is not even begun, because an empty map of one
+   *   byte takes seventy in memory
    */
   decode(bytes: Uint8Array, maxValues: number): unknown {
     this.#room = maxValues;
@@ -107,7 +110,8 @@ export class PlainDecoder {
   }
 
   #map(size: number, depth: number): unknown {
-    // An entry takes two bytes at least; a level deeper than the limit is refused, and an empty map has none.
+    // An entry takes two bytes at least; a level deeper than the limit is refused, and an empty map
+    // has none.
     if (2 * size > this.#left || 2 * size > this.#room || (size > 0 && depth >= this.#maxDepth))
       return NOT_PLAIN;
     const map: Record<string, unknown> = {};
@@ -202,18 +206,27 @@ const NO_BYTES = new Uint8Array(0);
 const UINT32 = 2 ** 32;
 const REPLACEMENT = "\uFFFD";
 
-/** Node has had these on every Buffer since its first ones, they take any bytes, and its types leave them out. */
+/**
+ * Node has had these on every Buffer since its first ones, they take any bytes, and its types leave
+ * them out.
+ */
 const { utf8Slice } = Buffer.prototype as unknown as {
   utf8Slice(this: Uint8Array, start: number, end: number): string;
 };
 
-/** @returns undefined where a character may have been no UTF-8: decoders differ in what they make of it */
+/**
+ * @returns undefined where a character may have been no UTF-8: decoders differ in what they make of
+ *   it
+ */
 function textOf(bytes: Uint8Array, start: number, end: number): string | undefined {
   const text = utf8Slice.call(bytes, start, end);
   return text.includes(REPLACEMENT) ? undefined : text;
 }
 
-/** The same few keys come with every message: each is made a string once. Keys are users' too, so a place that is taken is taken over. */
+/**
+ * The same few keys come with every message: each is made a string once. Keys are users' too, so a
+ * place that is taken is taken over.
+ */
 class KeyCache {
   readonly #bytes: (Uint8Array | undefined)[] = Array.from({ length: KEY_PLACES });
   readonly #texts: (string | undefined)[] = Array.from({ length: KEY_PLACES });

@@ -1,16 +1,20 @@
 import { isWideInteger } from "./value-path.ts";
 
 /**
- * Msgpack bytes of plain data: maps with string keys, lists, strings, numbers, booleans, null. Anything else is left to
- * the library, which also reports what can't be encoded.
+ * Msgpack bytes of plain data: maps with string keys, lists, strings, numbers, booleans, null.
+ * Anything else is left to the library, which also reports what can't be encoded.
  *
- * An envelope or a history record is encoded for every job, and the library spends most of that counting the bytes of
- * strings; writing first and fixing the length afterwards takes half the time (`docs/decisions/speed.md`).
- * What it writes is what the library writes, byte for byte, for all well-formed text; a property test compares them.
+ * An envelope or a history record is encoded for every job, and the library spends most of that
+ * counting the bytes of strings; writing first and fixing the length afterwards takes half the time
+ * (`docs/decisions/speed.md`). What it writes is what the library writes, byte for byte, for all
+ * well-formed text; a property test compares them.
  */
 export class PlainEncoder {
   #bytes = scratch(POOL_BYTES);
-  /** Where the value that is being written begins; before it lie the bytes of earlier ones, which their owners may still hold. */
+  /**
+   * Where the value that is being written begins; before it lie the bytes of earlier ones, which
+   * their owners may still hold.
+   */
   #start = 0;
   #at = 0;
   #busy = false;
@@ -25,7 +29,8 @@ export class PlainEncoder {
   }
 
   /**
-   * @param maxValues as many values, keys of maps among them, are written: what holds more is left to who refuses it
+   * @param maxValues as many values, keys of maps among them, are written: what holds more is left
+   *   to who refuses it
    * @param exact whether a whole number beyond 2^53 is left to who refuses it, too
    * @returns undefined where the value is not plain
    */
@@ -148,7 +153,10 @@ export class PlainEncoder {
     }
   }
 
-  /** Takes the text for ASCII, where a character is a byte, and writes it anew where it turns out not to be. */
+  /**
+   * Takes the text for ASCII, where a character is a byte, and writes it anew where it turns out
+   * not to be.
+   */
   #text(value: string): void {
     this.#need(MAX_TEXT_HEADER + 3 * value.length);
     const begin = this.#at;
@@ -231,13 +239,19 @@ export class PlainEncoder {
 }
 
 const UINT32 = 2 ** 32;
-/** Results share a pool, because an ArrayBuffer for each keeps the collector busy. Small, because one result that is kept keeps all of its pool. */
+/**
+ * Results share a pool, because an ArrayBuffer for each keeps the collector busy. Small, because
+ * one result that is kept keeps all of its pool.
+ */
 const POOL_BYTES = 16_384;
 const MAX_TEXT_HEADER = 5;
 /** Up to here a loop is faster than a call into the engine. */
 const SHORT_TEXT = 24;
 
-/** Node has had this method since its first Buffers, and its types leave it out; `write()` ends there after checks that cost more than the copy. */
+/**
+ * Node has had this method since its first Buffers, and its types leave it out; `write()` ends
+ * there after checks that cost more than the copy.
+ */
 interface Scratch extends Buffer<ArrayBuffer> {
   utf8Write(text: string, offset: number): number;
 }

@@ -37,7 +37,8 @@ type Body = Readonly<Record<string, unknown>>;
 /**
  * A message's envelope, or the reason why it has none. Never throws, whatever the bytes.
  *
- * @param maxValues of what a producer sent; what a node publishes again may hold what it added besides
+ * @param maxValues of what a producer sent; what a node publishes again may hold what it added
+ *   besides
  * @param maxDelayMs how far ahead of its storing a producer's job may start. Default: any time
  */
 export function readEnvelope(
@@ -110,7 +111,10 @@ interface Field {
   readonly accepts: (value: unknown) => boolean;
 }
 
-/** The end of the year 9999. Beyond it a time is in another unit, and has no form that a server's schedule takes. */
+/**
+ * The end of the year 9999. Beyond it a time is in another unit, and has no form that a server's
+ * schedule takes.
+ */
 const LAST_TIME = 253_402_300_799_999;
 const EPOCH_MS = "epoch milliseconds, before the year 10000";
 
@@ -145,7 +149,9 @@ const PRODUCER_FIELDS: readonly Field[] = [
   },
 ];
 
-/** A fencing token is made of the generation, and must stay a safe whole number (`fencingToken`). */
+/**
+ * A fencing token is made of the generation, and must stay a safe whole number (`fencingToken`).
+ */
 const MOST_GENERATIONS = 2 ** 23 - 1;
 
 const SETTLER_FIELDS: readonly Field[] = [
@@ -170,7 +176,10 @@ const SETTLER_FIELDS: readonly Field[] = [
   })),
 ];
 
-/** A null stands for an absent field, as many languages write it. The payload itself must be there, and may be null. */
+/**
+ * A null stands for an absent field, as many languages write it. The payload itself must be there,
+ * and may be null.
+ */
 function firstWrongField(body: Body): Field | undefined {
   if (!Object.hasOwn(body, "payload"))
     return { field: "payload", expected: "there (null is fine)", accepts: () => false };
@@ -270,7 +279,10 @@ function unreadable(
   };
 }
 
-/** Says what kind of thing stood there, and never the thing itself: a field in the wrong place may hold a secret. */
+/**
+ * Says what kind of thing stood there, and never the thing itself: a field in the wrong place may
+ * hold a secret.
+ */
 function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";

@@ -10,8 +10,8 @@ export interface EncodeRules {
 type Places = (string | number)[];
 
 /**
- * Refuses what a value holds that would be altered or lost on its way, with its place, and more values than may be. Whatever else is wrong
- * with it is the encoder's to report.
+ * Refuses what a value holds that would be altered or lost on its way, with its place, and more
+ * values than may be. Whatever else is wrong with it is the encoder's to report.
  *
  * @throws Error whose message says what is wrong, and where
  */

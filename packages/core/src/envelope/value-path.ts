@@ -14,8 +14,8 @@ export function wideInteger(path: string): string {
 }
 
 /**
- * A whole number that may have been another before it was a JavaScript number. From 1e21 on numbers are written with an exponent, by everybody:
- * they are measures, not counts or ids.
+ * A whole number that may have been another before it was a JavaScript number. From 1e21 on numbers
+ * are written with an exponent, by everybody: they are measures, not counts or ids.
  */
 export function isWideInteger(value: number): boolean {
   return Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;

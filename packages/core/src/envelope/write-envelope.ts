@@ -4,7 +4,10 @@ import { AS_IT_IS, type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts"
 import type { EncodeRules } from "./refuse-values.ts";
 import { ENVELOPE_VERSION, type Envelope, type JobRef } from "./envelope.ts";
 
-/** The body of an envelope as a map: fields that hold their default are left out. Queue, lane and headers are not in the body. */
+/**
+ * The body of an envelope as a map: fields that hold their default are left out. Queue, lane and
+ * headers are not in the body.
+ */
 interface WireBody {
   v: number;
   id: string;
@@ -40,7 +43,8 @@ interface WireBody {
 /**
  * The bytes of an envelope.
  *
- * @param rules what a job that comes from a producer may hold; left out for one that was read before
+ * @param rules what a job that comes from a producer may hold; left out for one that was read
+ *   before
  * @throws MillraceError `unserializable-payload`, `payload-too-large`
  */
 export function writeEnvelope(
@@ -53,7 +57,8 @@ export function writeEnvelope(
 }
 
 /**
- * The same of a job whose payload can't be written, or not be stored: whoever reads it is told that the payload is missing, and does not take null for it.
+ * The same of a job whose payload can't be written, or not be stored: whoever reads it is told that
+ * the payload is missing, and does not take null for it.
  */
 export function writeEnvelopeWithoutPayload(envelope: Envelope): Uint8Array {
   const { payload: _left, ...body } = wireBody(envelope);

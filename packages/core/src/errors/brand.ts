@@ -1,6 +1,6 @@
 /**
- * Whether a value carries a brand. `instanceof` would miss the classes of a second copy of this package.
- * Never throws: handlers may throw or return anything, such as a revoked proxy.
+ * Whether a value carries a brand. `instanceof` would miss the classes of a second copy of this
+ * package. Never throws: handlers may throw or return anything, such as a revoked proxy.
  */
 export function hasBrand(value: unknown, brand: symbol): value is object {
   try {

@@ -1,6 +1,6 @@
 /**
- * Every code a `MillraceError` can carry, with what it means. Codes are a public contract: one is never
- * renamed and never reused. `docs/errors.md` is checked against this table by a test.
+ * Every code a `MillraceError` can carry, with what it means. Codes are a public contract: one is
+ * never renamed and never reused. `docs/errors.md` is checked against this table by a test.
  */
 export const ERROR_CODES = {
   // What a producer or a user of the API sees.

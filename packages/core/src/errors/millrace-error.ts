@@ -4,7 +4,8 @@ import { ERROR_CODES, type ErrorCode } from "./codes.ts";
 const BRAND = Symbol.for("millrace.error");
 
 /**
- * The one error family. `code` is stable and listed in `docs/errors.md`; the message says what to do.
+ * The one error family. `code` is stable and listed in `docs/errors.md`; the message says what to
+ * do.
  *
  * @example
  * try { await millrace.enqueue(job, input) }

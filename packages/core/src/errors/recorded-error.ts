@@ -1,8 +1,8 @@
 import { MillraceError } from "./millrace-error.ts";
 
 /**
- * An error as it travels: in envelopes, history records and dead letters. Bounded, so that no error can
- * push a message over the server's limit.
+ * An error as it travels: in envelopes, history records and dead letters. Bounded, so that no error
+ * can push a message over the server's limit.
  */
 export interface RecordedError {
   /** Low cardinality: a code of the error table, or the class name of what the handler threw. */
@@ -40,7 +40,9 @@ function typeOf(thrown: unknown): string | undefined {
   return typeof type === "string" && type !== "" ? type : undefined;
 }
 
-/** The record without what can be spared, for a message that is close to the server's size limit. */
+/**
+ * The record without what can be spared, for a message that is close to the server's size limit.
+ */
 export function trimError(error: RecordedError): RecordedError {
   return { type: error.type.slice(0, 64), message: error.message.slice(0, 128) };
 }

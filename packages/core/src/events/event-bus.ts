@@ -2,7 +2,10 @@ import type { EventName, Events } from "./catalogue.ts";
 
 type Listener<Name extends EventName> = (event: Events[Name]) => void;
 
-/** Typed events to any number of listeners. A listener that throws is reported and disturbs nobody else. */
+/**
+ * Typed events to any number of listeners. A listener that throws is reported and disturbs nobody
+ * else.
+ */
 export class EventBus {
   readonly #listeners = new Map<EventName, Set<Listener<never>>>();
   readonly #onListenerError: (error: unknown) => void;

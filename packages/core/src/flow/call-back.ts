@@ -20,8 +20,9 @@ export interface BatchSummary extends Readonly<Record<BatchEnd, number>> {
 }
 
 /**
- * Enqueues the callback of a batch whose jobs have all ended, then forgets the batch. Whoever finds that none is left calls this; it may
- * be several at once, and one of them again after a crash: the callback's id makes them one.
+ * Enqueues the callback of a batch whose jobs have all ended, then forgets the batch. Whoever finds
+ * that none is left calls this; it may be several at once, and one of them again after a crash: the
+ * callback's id makes them one.
  *
  * @param publish enqueues it, confirmed
  * @param repeated it may have been done before, so long ago that the queue has forgotten the id

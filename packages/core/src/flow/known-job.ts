@@ -2,8 +2,9 @@ import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 
 /**
- * Whether a job that follows from another is there already, or was: asked before it is enqueued once more, maybe so late that its queue has forgotten
- * the id. What was recorded before it was made is of an earlier job of its id.
+ * Whether a job that follows from another is there already, or was: asked before it is enqueued
+ * once more, maybe so late that its queue has forgotten the id. What was recorded before it was
+ * made is of an earlier job of its id.
  */
 export async function isKnownJob(
   broker: Pick<Broker, "history" | "findWaiting">,

@@ -2,22 +2,31 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import type { Duration } from "../time/duration.ts";
 import { atLeast1Ms } from "./option-checks.ts";
 
-/** Gives the key of a job from its input, as it was enqueued. Up to 256 characters; equal keys belong together. */
+/**
+ * Gives the key of a job from its input, as it was enqueued. Up to 256 characters; equal keys
+ * belong together.
+ */
 export type KeyOf<Input> = (input: Input) => string;
 
 /** How the jobs of a definition keep clear of each other, over all nodes. */
 export interface CoordinationOptions<Input> {
   /**
-   * At most one runs in the whole fleet: of this definition, or of all with the same key. While another runs a job waits, or
-   * with `onBusy: "skip"` is cancelled. The handler's `token` then is the lock's.
+   * At most one runs in the whole fleet: of this definition, or of all with the same key. While
+   * another runs a job waits, or with `onBusy: "skip"` is cancelled. The handler's `token` then is
+   * the lock's.
    */
   readonly singleton?:
     true | { readonly key?: string | KeyOf<Input>; readonly onBusy?: "wait" | "skip" };
-  /** At most one with the same key: until it starts (`pending`), until it has ended (`running`), or for a while. */
+  /**
+   * At most one with the same key: until it starts (`pending`), until it has ended (`running`), or
+   * for a while.
+   */
   readonly unique?: UniqueOptions<Input>;
   /** At most `limit` with the same key run at once. */
   readonly concurrency?: { readonly key: KeyOf<Input>; readonly limit: number };
-  /** At most `limit` with the same key start in each period `per`, a burst of up to `limit` at once. */
+  /**
+   * At most `limit` with the same key start in each period `per`, a burst of up to `limit` at once.
+   */
   readonly rateLimit?: {
     readonly key: KeyOf<Input>;
     readonly limit: number;
@@ -30,8 +39,9 @@ export interface UniqueOptions<Input> {
   /** Default: `pending`. */
   readonly while?: "pending" | "running" | { readonly window: Duration };
   /**
-   * What an enqueue does that meets a job with its key. `keep` (default): nothing, and the handle is that job's. `replace`: the job that has
-   * not started yet gives way. `debounce`: as `replace`, and the new one starts only when this long has passed without another.
+   * What an enqueue does that meets a job with its key. `keep` (default): nothing, and the handle
+   * is that job's. `replace`: the job that has not started yet gives way. `debounce`: as `replace`,
+   * and the new one starts only when this long has passed without another.
    */
   readonly onConflict?: "keep" | "replace" | { readonly debounce: Duration };
 }
@@ -80,7 +90,8 @@ export function coordination<Input>(options: CoordinationOptions<Input>): Coordi
 /**
  * A key that a definition's function gave.
  *
- * @throws MillraceError `invalid-option` where it is no string of 1 to 256 characters, or the function threw
+ * @throws MillraceError `invalid-option` where it is no string of 1 to 256 characters, or the
+ *   function threw
  */
 export function keyOf<Input>(key: KeyOf<Input>, input: Input, field: string): string {
   let value: unknown;

@@ -9,7 +9,10 @@ import { atLeast1Ms } from "./option-checks.ts";
 import type { OutcomeSignal } from "./outcome-signal.ts";
 import type { Schema } from "./schema.ts";
 
-/** Where a handler runs: on the node's own thread, or in a worker thread of its own that can be ended. */
+/**
+ * Where a handler runs: on the node's own thread, or in a worker thread of its own that can be
+ * ended.
+ */
 export type Isolation = "none" | "thread";
 
 /** A job as users describe it. Safe to import where jobs are only enqueued: it holds no handler. */
@@ -18,7 +21,10 @@ export interface JobOptions<Input, Parsed, Output> extends CoordinationOptions<I
   readonly name: string;
   /** Default: `default`. */
   readonly queue?: string;
-  /** Checked before publishing and again before running. The handler sees what the schema gives back. */
+  /**
+   * Checked before publishing and again before running. The handler sees what the schema gives
+   * back.
+   */
   readonly input?: Schema<Input, Parsed>;
   /** Checks what the handler returns. */
   readonly output?: Schema<unknown, Output>;
@@ -28,11 +34,20 @@ export interface JobOptions<Input, Parsed, Output> extends CoordinationOptions<I
   readonly timeout?: Duration;
   /** How long a job may wait, from its creation, before it is expired. Default: for ever. */
   readonly queuedTimeout?: Duration;
-  /** How long a handler may go on after its signal was aborted, before the attempt is settled without it. Default: 5 s. */
+  /**
+   * How long a handler may go on after its signal was aborted, before the attempt is settled
+   * without it. Default: 5 s.
+   */
   readonly grace?: Duration;
-  /** `"thread"` needs the job to be the export of a file that a node was given by its path (`module`). */
+  /**
+   * `"thread"` needs the job to be the export of a file that a node was given by its path
+   * (`module`).
+   */
   readonly isolation?: Isolation;
-  /** With `isolation: "thread"`: `import.meta.url` of the file that exports the job with its handler. */
+  /**
+   * With `isolation: "thread"`: `import.meta.url` of the file that exports the job with its
+   * handler.
+   */
   readonly module?: string;
 }
 
@@ -66,8 +81,8 @@ export interface Job<Input = unknown, Parsed = Input, Output = unknown> extends 
 }
 
 /**
- * Any job, whatever its types. A handler's input is contravariant, so the list a node takes can't be
- * written with `unknown`; the registry gives each handler only what its own schema accepted.
+ * Any job, whatever its types. A handler's input is contravariant, so the list a node takes can't
+ * be written with `unknown`; the registry gives each handler only what its own schema accepted.
  */
 // oxlint-disable-next-line typescript/no-explicit-any -- see above; never read as a value's type
 export type AnyJob = Job<any, any, any>;

@@ -4,14 +4,20 @@ import type { EnqueuedJob, EnqueueItemResult } from "../producer/enqueue-many.ts
 import type { EnqueueOptions } from "../producer/enqueue-options.ts";
 import type { JobDefinition } from "./define-job.ts";
 
-/** Why a handler's signal was aborted: the `reason` of the `AbortSignal` is an `Error` with this as its `code`. */
+/**
+ * Why a handler's signal was aborted: the `reason` of the `AbortSignal` is an `Error` with this as
+ * its `code`.
+ */
 export type AbortCause = "timed-out" | "cancelled" | "shutdown" | "lease-lost" | "lock-lost";
 
 /** What a handler and a middleware see of the attempt they run in. */
 export interface ExecutionContext<Input = unknown> {
   /** The payload as the input schema gave it back. */
   readonly input: Input;
-  /** Aborted on timeout, cancellation, shutdown past the grace, and when the lease or the singleton's lock is lost. Pass it on to what you call. */
+  /**
+   * Aborted on timeout, cancellation, shutdown past the grace, and when the lease or the
+   * singleton's lock is lost. Pass it on to what you call.
+   */
   readonly signal: AbortSignal;
   /** 1 for the first. */
   readonly attempt: number;
@@ -19,29 +25,34 @@ export interface ExecutionContext<Input = unknown> {
   /** The job as it was enqueued. Read only. */
   readonly job: Envelope;
   /**
-   * Fencing token: grows with every run of this job, whichever node it is on. Hand it to what you write to,
-   * and let that refuse a smaller one than it has seen; then a run that was paused and superseded can do no harm.
-   * Of a singleton job it is the lock's token, which grows with every holder of the lock.
+   * Fencing token: grows with every run of this job, whichever node it is on. Hand it to what you
+   * write to, and let that refuse a smaller one than it has seen; then a run that was paused and
+   * superseded can do no harm. Of a singleton job it is the lock's token, which grows with every
+   * holder of the lock.
    */
   readonly token: number;
   /** Name of the node that runs the attempt. */
   readonly node: string;
   readonly log: Logger;
   /**
-   * Says how far the work is, for whoever looks on from outside (`handle.progress()`, `millrace jobs get`): a share of 1, a count, whatever
-   * the job's readers expect, and a note. Costs the handler nothing: it returns at once, and what comes faster than four times a second
-   * is passed on four times a second, the last one always. Once the attempt is over it does nothing.
+   * Says how far the work is, for whoever looks on from outside (`handle.progress()`,
+   * `millrace jobs get`): a share of 1, a count, whatever the job's readers expect, and a note.
+   * Costs the handler nothing: it returns at once, and what comes faster than four times a second
+   * is passed on four times a second, the last one always. Once the attempt is over it does
+   * nothing.
    *
-   * @throws MillraceError `invalid-progress` where the value is no number from 0 up, or the note no text
+   * @throws MillraceError `invalid-progress` where the value is no number from 0 up, or the note no
+   *   text
    * @example
    * progress(done / all, `${done} of ${all} rows`);
    */
   readonly progress: (value: number, note?: string) => void;
   /**
-   * Enqueues another job, confirmed by the server, and records the two as parent and child. An attempt that is made again enqueues again: give an
-   * `id` to what must exist once.
+   * Enqueues another job, confirmed by the server, and records the two as parent and child. An
+   * attempt that is made again enqueues again: give an `id` to what must exist once.
    *
-   * @throws MillraceError as the client's `enqueue`; `lease-lost` and `lock-lost` once another may run this job
+   * @throws MillraceError as the client's `enqueue`; `lease-lost` and `lock-lost` once another may
+   *   run this job
    * @example
    * const thumbnail = await enqueue(makeThumbnail, { file }, { id: `${job.id}-thumbnail` });
    */
@@ -50,14 +61,19 @@ export interface ExecutionContext<Input = unknown> {
     input: NoInfer<Child>,
     options?: EnqueueOptions,
   ) => Promise<EnqueuedJob>;
-  /** Enqueues many. Each is confirmed or has its own error; one that fails does not stop the others. */
+  /**
+   * Enqueues many. Each is confirmed or has its own error; one that fails does not stop the others.
+   */
   readonly enqueueMany: <Child, Parsed, Output>(
     job: JobDefinition<Child, Parsed, Output>,
     items: readonly (EnqueueOptions & { readonly input: NoInfer<Child> })[],
   ) => Promise<readonly EnqueueItemResult[]>;
 }
 
-/** A job's work. What it returns is the result; what it throws fails the attempt; `snooze()`, `fatal()` … do as they say, returned or thrown. */
+/**
+ * A job's work. What it returns is the result; what it throws fails the attempt; `snooze()`,
+ * `fatal()` … do as they say, returned or thrown.
+ */
 export type Handler<Input, Output> = (context: ExecutionContext<Input>) => Promise<Output> | Output;
 
 /** Wraps every attempt on a node. Must return what `next()` gives, or a replacement. */

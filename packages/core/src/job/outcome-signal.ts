@@ -20,8 +20,8 @@ export function watchOutcomeSignals(listener: (signal: OutcomeSignal) => void): 
 }
 
 /**
- * Carries a wish out of a handler, returned or thrown. An `Error`, so that throwing it keeps linters and
- * debuggers content; branded, so that a second copy of this package recognises it.
+ * Carries a wish out of a handler, returned or thrown. An `Error`, so that throwing it keeps
+ * linters and debuggers content; branded, so that a second copy of this package recognises it.
  */
 export class OutcomeSignal extends Error {
   readonly wish: HandlerWish;
@@ -39,7 +39,10 @@ export class OutcomeSignal extends Error {
   }
 }
 
-/** The attempt failed; the next one, if the policy allows another, comes after this delay instead of the policy's. */
+/**
+ * The attempt failed; the next one, if the policy allows another, comes after this delay instead of
+ * the policy's.
+ */
 export function retryAfter(
   delay: Duration,
   cause: unknown = "the handler asked for a retry",
@@ -59,13 +62,19 @@ export function snooze(delay: Duration): OutcomeSignal {
   );
 }
 
-/** The attempt failed and the job must not be tried again: it becomes a dead letter with reason `fatal`. */
+/**
+ * The attempt failed and the job must not be tried again: it becomes a dead letter with reason
+ * `fatal`.
+ */
 export function fatal(cause: unknown): OutcomeSignal {
   const error = typeof cause === "string" ? new MillraceError("fatal", cause) : cause;
   return new OutcomeSignal({ kind: "fatal", cause: error }, "fatal", { cause: error });
 }
 
-/** The job is no longer wanted: it ends as cancelled, with no further attempt and no dead letter. Of a reason the first 1,000 characters are kept. */
+/**
+ * The job is no longer wanted: it ends as cancelled, with no further attempt and no dead letter. Of
+ * a reason the first 1,000 characters are kept.
+ */
 export function cancel(reason: string): OutcomeSignal {
   const kept = cancelReason(reason);
   return new OutcomeSignal({ kind: "cancel", reason: kept }, `cancelled: ${kept}`);

@@ -5,11 +5,11 @@ import { MillraceError } from "../errors/millrace-error.ts";
 export type Schema<Input = unknown, Output = Input> = StandardSchemaV1<Input, Output>;
 
 /**
- * The value as the schema gives it back. Synchronous where the schema is, so that a job's hot path has no
- * needless turn of the event loop.
+ * The value as the schema gives it back. Synchronous where the schema is, so that a job's hot path
+ * has no needless turn of the event loop.
  *
- * @throws MillraceError `invalid-payload` or `invalid-output`, naming each field and what is wrong with it,
- *   never the value, which may be a secret
+ * @throws MillraceError `invalid-payload` or `invalid-output`, naming each field and what is wrong
+ *   with it, never the value, which may be a secret
  */
 export function validate<Output>(
   schema: Schema<unknown, Output>,

@@ -1,11 +1,12 @@
 import { setup } from "xstate";
 
 /**
- * What happens to one delivery of a job. The machine is the one place that decides it: which event leads
- * where, and which effects follow in which order. `docs/machine.md` draws it and is checked against it.
+ * What happens to one delivery of a job. The machine is the one place that decides it: which event
+ * leads where, and which effects follow in which order. `docs/machine.md` draws it and is checked
+ * against it.
  *
- * A policy's verdict travels in the event (`retry`), so the machine needs no context: the same event in
- * the same state always gives the same answer.
+ * A policy's verdict travels in the event (`retry`), so the machine needs no context: the same
+ * event in the same state always gives the same answer.
  */
 export type ExecutionEvent =
   /** The handler is about to be called. */
@@ -48,8 +49,9 @@ export type ExecutionState =
 export type FinalState = Exclude<ExecutionState, "queued" | "running" | "failed">;
 
 /**
- * What settlement does, in the order given. What keeps the job alive (its next generation, its letter) is published before the record; what
- * only follows from a success comes after it, because it may have to wait, and no success may be forgotten meanwhile. The ack is last: a crash between
+ * What settlement does, in the order given. What keeps the job alive (its next generation, its
+ * letter) is published before the record; what only follows from a success comes after it, because
+ * it may have to wait, and no success may be forgotten meanwhile. The ack is last: a crash between
  * two of them leaves something that the next holder recognises, never a hole.
  */
 export type ExecutionEffect =

@@ -18,7 +18,10 @@ interface StateConfig {
 const listed = <T>(value: T | readonly T[] | undefined): readonly T[] =>
   value === undefined ? [] : Array.isArray(value) ? value : [value as T];
 
-/** The machine as a Mermaid state diagram: events and guards on the arrows, effects behind a slash and in notes. */
+/**
+ * The machine as a Mermaid state diagram: events and guards on the arrows, effects behind a slash
+ * and in notes.
+ */
 function diagramOf(machine: typeof executionMachine): string {
   const lines = ["stateDiagram-v2", `  [*] --> ${String(machine.config.initial)}`];
   const notes: string[] = [];

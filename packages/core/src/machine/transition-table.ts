@@ -36,10 +36,10 @@ export const EVERY_EVENT: readonly ExecutionEvent[] = [
 export const EVERY_STATE = Object.keys(executionMachine.states) as ExecutionState[];
 
 /**
- * Asking XState costs more than a short job does (an actor 16 µs, a `transition()` 73 µs on the machine
- * this was measured on). So the machine is asked every question once, when it comes up, and executions look
- * the answers up. A test asks again and compares. Asking them all beforehand would cost every command and
- * every waiting node time at its start, and 7 to 12 MB that nobody needs.
+ * Asking XState costs more than a short job does (an actor 16 µs, a `transition()` 73 µs on the
+ * machine this was measured on). So the machine is asked every question once, when it comes up, and
+ * executions look the answers up. A test asks again and compares. Asking them all beforehand would
+ * cost every command and every waiting node time at its start, and 7 to 12 MB that nobody needs.
  *
  * By state, then by the event's key, so that no lookup has to put a string together.
  */

@@ -9,8 +9,8 @@ export interface MetricDescription {
 }
 
 /**
- * Everything a metric may be labelled with. Each has few values: what a producer can choose freely (a job's id, a key, an unknown job's
- * name) is never one.
+ * Everything a metric may be labelled with. Each has few values: what a producer can choose freely
+ * (a job's id, a key, an unknown job's name) is never one.
  */
 export type MetricLabel =
   "queue" | "job_name" | "outcome" | "reason" | "schedule" | "kind" | "role" | "handler";
@@ -19,8 +19,8 @@ const byJob = ["queue", "job_name"] as const;
 const byQueue = ["queue"] as const;
 
 /**
- * Every metric, once: collectors make their instruments of it, and `docs/metrics.md` is checked against it. Names are Prometheus names and
- * carry their unit.
+ * Every metric, once: collectors make their instruments of it, and `docs/metrics.md` is checked
+ * against it. Names are Prometheus names and carry their unit.
  */
 export const METRICS = {
   millrace_jobs_enqueued_total: {

@@ -4,8 +4,8 @@ import type { Clock } from "../time/clock.ts";
 import { type MetricsCollector, noMetrics } from "./metrics-collector.ts";
 
 /**
- * A broker that counts what is enqueued through it, and times it; everything else goes straight to the one behind it. The broker itself
- * where there is no collector.
+ * A broker that counts what is enqueued through it, and times it; everything else goes straight to
+ * the one behind it. The broker itself where there is no collector.
  */
 export function countingBroker(broker: Broker, metrics: MetricsCollector, clock: Clock): Broker {
   if (metrics === noMetrics) return broker;
@@ -17,7 +17,8 @@ export function countingBroker(broker: Broker, metrics: MetricsCollector, clock:
     try {
       count(metrics, jobs, results, (clock.monotonic() - startedAt) / 1_000);
     } catch {
-      // The jobs are stored: a collector that throws although it must not can't make them look as if they weren't.
+      // The jobs are stored: a collector that throws although it must not can't make them look as
+      // if they weren't.
     }
   };
   const enqueue: Broker["enqueue"] = async (jobs) => {

@@ -4,8 +4,9 @@ import type { CounterName, GaugeName, HistogramName, LabelsOf } from "./catalogu
 export type MetricLabels = Readonly<Record<string, string>>;
 
 /**
- * Where counts and durations go; the names and their labels are those of `METRICS`. Calls come from hot paths: they must be cheap and must
- * not throw. A labels object may be given again and again, and is never changed.
+ * Where counts and durations go; the names and their labels are those of `METRICS`. Calls come from
+ * hot paths: they must be cheap and must not throw. A labels object may be given again and again,
+ * and is never changed.
  *
  * @example
  * const failures: MetricsCollector = {
@@ -28,8 +29,9 @@ export interface MetricsCollector {
     value: number | undefined,
   ): void;
   /**
-   * Has something looked at whenever values are about to be read, by a scrape or an export. `look` sets gauges; it never rejects and keeps a
-   * scrape waiting for 3 seconds at most. A collector that nobody reads from leaves this out, and what is only known by looking is not told.
+   * Has something looked at whenever values are about to be read, by a scrape or an export. `look`
+   * sets gauges; it never rejects and keeps a scrape waiting for 3 seconds at most. A collector
+   * that nobody reads from leaves this out, and what is only known by looking is not told.
    *
    * @returns ends it
    */

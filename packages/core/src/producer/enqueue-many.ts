@@ -25,14 +25,17 @@ export type EnqueuedJob = Omit<Extract<EnqueueItemResult, { readonly ok: true }>
   readonly createdAt?: number;
 };
 
-/** Jobs that are made and handed to the broker together: few enough that making them never holds up the network for long. */
+/**
+ * Jobs that are made and handed to the broker together: few enough that making them never holds up
+ * the network for long.
+ */
 const CHUNK = 256;
 /** Chunks on their way while the next is made. They bound the memory of an enqueue of millions. */
 const CHUNKS_UNDER_WAY = 4;
 
 /**
- * Makes envelopes and publishes them, a chunk while earlier ones are on their way. A job that can't be made has its
- * own error and stops no other.
+ * Makes envelopes and publishes them, a chunk while earlier ones are on their way. A job that can't
+ * be made has its own error and stops no other.
  *
  * @throws what `make` throws beside a MillraceError, once everything that was begun is settled
  */
@@ -71,7 +74,8 @@ async function enqueueChunk<Item extends { readonly id?: string }>(
   for (let place = from; place < Math.min(from + CHUNK, items.length); place += 1) {
     const item = items[place] as Item;
     try {
-      // Waits only where a schema does: a turn of the event loop for each of many jobs would cost more than the rest.
+      // Waits only where a schema does: a turn of the event loop for each of many jobs would cost
+      // more than the rest.
       const made = make(item);
       envelopes.push(made instanceof Promise ? await made : made);
       places.push(place);

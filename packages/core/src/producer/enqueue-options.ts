@@ -8,13 +8,18 @@ import { type Duration, toMs } from "../time/duration.ts";
 
 /** What may be said about one job when it is enqueued. Times: a `Date` or epoch milliseconds. */
 export interface EnqueueOptions {
-  /** The idempotency key: enqueueing again with it stores nothing. Default: a new UUID version 7. */
+  /**
+   * The idempotency key: enqueueing again with it stores nothing. Default: a new UUID version 7.
+   */
   readonly id?: string;
   /** Not before this long from now. Excludes `at`. */
   readonly delay?: Duration;
   /** Not before this time. Excludes `delay`. */
   readonly at?: Date | number;
-  /** Becomes a dead letter (`expired`) when it has not started this long from now. Excludes `expiresAt`. */
+  /**
+   * Becomes a dead letter (`expired`) when it has not started this long from now. Excludes
+   * `expiresAt`.
+   */
   readonly expiresIn?: Duration;
   /** Becomes a dead letter (`expired`) when it has not started by then. Excludes `expiresIn`. */
   readonly expiresAt?: Date | number;
@@ -22,12 +27,18 @@ export interface EnqueueOptions {
   readonly maxAttempts?: number;
   /** How long one attempt may run. Default: the job definition's. */
   readonly timeout?: Duration;
-  /** A unique key in place of the definition's, or for a job whose definition has none. What is left out is as the definition says. */
+  /**
+   * A unique key in place of the definition's, or for a job whose definition has none. What is left
+   * out is as the definition says.
+   */
   readonly unique?: Omit<UniqueOptions<unknown>, "key"> & { readonly key: string };
   /** Its lane in the queue. Default: normal. */
   readonly priority?: Lane | "normal";
   readonly tags?: readonly string[];
-  /** Travel with the job through retries and dead letters. `Nats-…`, `Millrace-…` and `Content-Type` are not the producer's to set. */
+  /**
+   * Travel with the job through retries and dead letters. `Nats-…`, `Millrace-…` and `Content-Type`
+   * are not the producer's to set.
+   */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -37,7 +48,10 @@ export type EnvelopeOptions = Pick<
   "id" | "lane" | "notBefore" | "expiresAt" | "maxAttempts" | "timeoutMs" | "tags" | "headers"
 >;
 
-/** A start time this little in the past is "now": it was computed a moment ago, or on a clock that differs a little. */
+/**
+ * A start time this little in the past is "now": it was computed a moment ago, or on a clock that
+ * differs a little.
+ */
 const PAST_SLACK_MS = 1_000;
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 const RESERVED_HEADER = /^(?:nats-|millrace-|content-type$)/i;
@@ -46,7 +60,8 @@ const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/;
 /**
  * The options in envelope form.
  *
- * @throws MillraceError `invalid-name`, `invalid-option`, `invalid-duration`, `past-not-before`, `already-expired`
+ * @throws MillraceError `invalid-name`, `invalid-option`, `invalid-duration`, `past-not-before`,
+ *   `already-expired`
  */
 export function envelopeOptions(
   options: EnqueueOptions,

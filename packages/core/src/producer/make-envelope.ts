@@ -15,10 +15,11 @@ export interface EnvelopeSource {
 /**
  * The envelope of a job to be enqueued. Synchronous where the job's schema is.
  *
- * The payload is checked against the schema and sent as it was given, not as the schema gave it back: the node checks
- * it again, and a schema that transforms would be applied twice.
+ * The payload is checked against the schema and sent as it was given, not as the schema gave it
+ * back: the node checks it again, and a schema that transforms would be applied twice.
  *
- * @throws MillraceError `invalid-payload`, `invalid-option` where a key function gives no key, and what `envelopeOptions` throws
+ * @throws MillraceError `invalid-payload`, `invalid-option` where a key function gives no key, and
+ *   what `envelopeOptions` throws
  */
 export function makeEnvelope(
   job: AnyJobDefinition,
@@ -57,7 +58,10 @@ function addOrigin(
   if (headers !== undefined) envelope.headers = { ...headers, ...envelope.headers };
 }
 
-/** Keys are taken of what the schema has accepted: before that, a key function could stumble over anything. */
+/**
+ * Keys are taken of what the schema has accepted: before that, a key function could stumble over
+ * anything.
+ */
 function withKeys(
   { unique, concurrency }: AnyJobDefinition,
   envelope: { -readonly [K in keyof Envelope]: Envelope[K] },

@@ -5,7 +5,10 @@ import { debounced, type UniquePlan } from "../unique/unique-plan.ts";
 import type { EnqueueOptions } from "./enqueue-options.ts";
 import { type EnvelopeSource, makeEnvelope } from "./make-envelope.ts";
 
-/** A job that is ready to be sent: checked, and with what is to be done about its unique key. Plain data. */
+/**
+ * A job that is ready to be sent: checked, and with what is to be done about its unique key. Plain
+ * data.
+ */
 export interface PreparedJob {
   readonly envelope: Envelope;
   readonly unique?: UniquePlan;
@@ -16,7 +19,10 @@ export interface JobOrigin {
   readonly parent: JobRef;
   /** Of the parent's context, such as a trace's. The options' own headers go before them. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Set where the handler's attempt may be a repetition: whether it enqueued this job before. Its queue may have forgotten the id. */
+  /**
+   * Set where the handler's attempt may be a repetition: whether it enqueued this job before. Its
+   * queue may have forgotten the id.
+   */
   readonly hasEnqueued?: (child: Envelope) => Promise<boolean>;
 }
 

@@ -37,7 +37,8 @@ export function brokerOutlet(broker: Broker): JobOutlet {
 }
 
 /**
- * Enqueues jobs: checks them, makes their envelopes, claims their unique keys and publishes them. Clients and nodes share it.
+ * Enqueues jobs: checks them, makes their envelopes, claims their unique keys and publishes them.
+ * Clients and nodes share it.
  */
 export class Producer {
   readonly #outlet: JobOutlet;

@@ -28,7 +28,10 @@ export function isNotStored({ code }: MillraceError): boolean {
   return NOT_STORED.has(code);
 }
 
-/** What is to be done about one job: it has nothing to claim, it has its key, another has, or it could not be asked. */
+/**
+ * What is to be done about one job: it has nothing to claim, it has its key, another has, or it
+ * could not be asked.
+ */
 type Ticket =
   | { readonly kind: "plain" }
   | (Extract<Claimed, { kind: "claimed" }> & { readonly key: UniqueKey })
@@ -36,11 +39,12 @@ type Ticket =
   | { readonly kind: "failed"; readonly error: MillraceError };
 
 /**
- * Publishes prepared jobs, each after its unique key was claimed, and gives each its own result in the order given. Of several with the same key
- * the order counts, as if they were sent one after the other.
+ * Publishes prepared jobs, each after its unique key was claimed, and gives each its own result in
+ * the order given. Of several with the same key the order counts, as if they were sent one after
+ * the other.
  *
- * A claim takes one write, the publish another; nothing follows. A producer that dies in between leaves a claim that nobody respects for longer than
- * its lease.
+ * A claim takes one write, the publish another; nothing follows. A producer that dies in between
+ * leaves a claim that nobody respects for longer than its lease.
  */
 export async function sendJobs(
   broker: Broker,
@@ -132,7 +136,10 @@ async function resultOf(
   return published;
 }
 
-/** The producer is told of its own failure, and not of this one too: the claim's lease does the same a little later. */
+/**
+ * The producer is told of its own failure, and not of this one too: the claim's lease does the same
+ * a little later.
+ */
 async function giveBack(
   claims: UniqueClaims,
   ticket: Extract<Ticket, { kind: "claimed" }>,

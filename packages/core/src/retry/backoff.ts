@@ -11,7 +11,8 @@ import type { RetryPolicy, RetryQuestion } from "./retry-policy.ts";
  * - `polynomial`: `base · n^degree`.
  * - a function: whatever it returns, or `"never"` to give up.
  *
- * `max` caps every kind. `jitter` spreads the delay evenly over ± that share of it; `true` means 0.25.
+ * `max` caps every kind. `jitter` spreads the delay evenly over ± that share of it; `true` means
+ * 0.25.
  *
  * @example { attempts: 5, backoff: "exponential", base: "1s", max: "5m", jitter: true }
  */

@@ -13,6 +13,9 @@ export interface RetryQuestion {
 export interface RetryPolicy {
   /** Attempts in all, the first included. A job's own `maxAttempts` overrides it. */
   readonly attempts: number;
-  /** Milliseconds to wait before the next attempt, or `"never"` to give up although attempts are left. */
+  /**
+   * Milliseconds to wait before the next attempt, or `"never"` to give up although attempts are
+   * left.
+   */
   delayMs(question: RetryQuestion): number | "never";
 }

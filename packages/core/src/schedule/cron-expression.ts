@@ -2,20 +2,27 @@ import { createRequire } from "node:module";
 import type * as CronParser from "cron-parser";
 import { MillraceError } from "../errors/millrace-error.ts";
 
-/** Loaded at first use: the parser and its date library would be a large part of a command's start, and most have no schedule. */
+/**
+ * Loaded at first use: the parser and its date library would be a large part of a command's start,
+ * and most have no schedule.
+ */
 const load = createRequire(import.meta.url);
 const HOURS_A_DAY = 24;
 const NICKNAME = /^@[a-z]+$/;
 
 /**
- * A cron expression as a sequence of readings of a wall clock. A reading is written as if the clock showed UTC, in epoch
- * milliseconds; which instants it stands for in a zone is for `slots.ts` to say.
+ * A cron expression as a sequence of readings of a wall clock. A reading is written as if the clock
+ * showed UTC, in epoch milliseconds; which instants it stands for in a zone is for `slots.ts` to
+ * say.
  */
 export class CronExpression {
   readonly #parsed: CronParser.CronExpression;
   /** It names every hour, so an hour that a zone leaves out costs it nothing. */
   readonly everyHour: boolean;
-  /** The hours are `*` or `*` with a step: it means an interval, and runs in each of two equal hours. */
+  /**
+   * The hours are `*` or `*` with a step: it means an interval, and runs in each of two equal
+   * hours.
+   */
   readonly isInterval: boolean;
 
   /**
@@ -40,7 +47,9 @@ export class CronExpression {
     this.isInterval = this.everyHour || written?.startsWith("*") === true;
   }
 
-  /** The first reading at or after this one, or undefined where none comes for thousands of years. */
+  /**
+   * The first reading at or after this one, or undefined where none comes for thousands of years.
+   */
   firstFrom(wallMs: number): number | undefined {
     this.#parsed.reset(new Date(Math.ceil(wallMs / 1_000) * 1_000 - 1_000));
     return this.next();
@@ -60,7 +69,8 @@ export class CronExpression {
 function requireFields(text: string, field: string): void {
   if (typeof text !== "string") throw wrong(field, `must be a text; got ${typeof text}`);
   const fields = text.trim().split(/\s+/);
-  // The parser fills up what is missing, and `*` would then mean something else than its writer thought.
+  // The parser fills up what is missing, and `*` would then mean something else than its writer
+  // thought.
   if (!NICKNAME.test(text) && fields.length !== 5 && fields.length !== 6)
     throw wrong(
       field,

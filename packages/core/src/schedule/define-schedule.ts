@@ -4,10 +4,11 @@ import type { Schedule, ScheduleOptions, ScheduleTiming } from "./schedule.ts";
 import { scheduleDefinition } from "./schedule-definition.ts";
 
 /**
- * Describes a schedule: enqueues a job at the times of a cron expression, once in the whole fleet. Export it from a job file, or give it to
- * a node as `schedules`.
+ * Describes a schedule: enqueues a job at the times of a cron expression, once in the whole fleet.
+ * Export it from a job file, or give it to a node as `schedules`.
  *
- * @throws MillraceError `invalid-schedule`, `invalid-name`, `invalid-duration`, naming the field; `invalid-payload`
+ * @throws MillraceError `invalid-schedule`, `invalid-name`, `invalid-duration`, naming the field;
+ *   `invalid-payload`
  * @example
  * export const nightly = defineSchedule({
  *   name: "nightly-report",

@@ -6,8 +6,8 @@ const MOST_BYTES = 262_144;
 const MOST_VALUES = 10_000;
 
 /**
- * A value as it will be read back from JSON, refused where that would be another value, or where there is too much of it. A field that is undefined is
- * left out.
+ * A value as it will be read back from JSON, refused where that would be another value, or where
+ * there is too much of it. A field that is undefined is left out.
  *
  * @throws MillraceError `invalid-schedule`, naming the place
  */
@@ -57,7 +57,10 @@ function plainValue(value: unknown, at: Place): unknown {
   );
 }
 
-/** A whole number that is not exact may have been another; from 1e21 on it is written with an exponent, and is a measure. */
+/**
+ * A whole number that is not exact may have been another; from 1e21 on it is written with an
+ * exponent, and is a measure.
+ */
 function isKept(value: number): boolean {
   if (!Number.isFinite(value)) return false;
   return Number.isSafeInteger(value) || !Number.isInteger(value) || Math.abs(value) >= 1e21;

@@ -12,7 +12,10 @@ import {
 import { nextSlots } from "./slots.ts";
 import { Zone } from "./zone.ts";
 
-/** A schedule that names its job, for where the job's definition is not at hand: on the command line, in another language. */
+/**
+ * A schedule that names its job, for where the job's definition is not at hand: on the command
+ * line, in another language.
+ */
 export interface ScheduleFields extends ScheduleTiming {
   /** The handler key. */
   readonly job: string;

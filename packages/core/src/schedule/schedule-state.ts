@@ -8,7 +8,10 @@ export interface ScheduledJob {
   readonly slot: number;
 }
 
-/** A decision that was made about a slot, or a run that somebody asked for. Times: epoch milliseconds. */
+/**
+ * A decision that was made about a slot, or a run that somebody asked for. Times: epoch
+ * milliseconds.
+ */
 export interface ScheduleDecision {
   readonly what: "fired" | "skipped" | "run";
   readonly at: number;
@@ -21,10 +24,16 @@ export interface ScheduleDecision {
   readonly count?: number;
 }
 
-/** `missed`: nobody led when it was due. `overlap`: the previous job had not ended. `queue-full`: and another slot waits for its end already. */
+/**
+ * `missed`: nobody led when it was due. `overlap`: the previous job had not ended. `queue-full`:
+ * and another slot waits for its end already.
+ */
 export type SkipReason = "missed" | "overlap" | "queue-full";
 
-/** What a leader is about to enqueue. It is on record before the job is published, so whoever leads next looks for the job first. */
+/**
+ * What a leader is about to enqueue. It is on record before the job is published, so whoever leads
+ * next looks for the job first.
+ */
 export interface Intent {
   readonly slot: number;
   readonly queue: string;
@@ -32,21 +41,27 @@ export interface Intent {
   readonly token: number;
 }
 
-/** From which slot on the jobs of a leadership count: one of an earlier leadership for such a slot came too late. */
+/**
+ * From which slot on the jobs of a leadership count: one of an earlier leadership for such a slot
+ * came too late.
+ */
 export interface Term {
   readonly token: number;
   readonly from: number;
 }
 
 /**
- * How far a schedule is. Written by the leader, and by clients who pause, resume and run it; always by compare-and-set.
- * `lastSlot` only grows.
+ * How far a schedule is. Written by the leader, and by clients who pause, resume and run it; always
+ * by compare-and-set. `lastSlot` only grows.
  */
 export interface ScheduleState {
   /** Everything up to here is decided. Absent: nothing was. */
   readonly lastSlot?: number;
   readonly intent?: Intent;
-  /** A slot that waits for the end of the previous job (`overlap: "queue"`). Decided already, so never above `lastSlot`. */
+  /**
+   * A slot that waits for the end of the previous job (`overlap: "queue"`). Decided already, so
+   * never above `lastSlot`.
+   */
   readonly queued?: number;
   readonly pausedAt?: number;
   /** The latest job. */
@@ -105,7 +120,8 @@ export function withIntent(state: ScheduleState, intent: Intent): ScheduleState 
 /**
  * After the job of the intent is known to be there.
  *
- * @param token this leadership's. `mine`: its publication is the one that counts; otherwise an earlier leadership's does.
+ * @param token this leadership's. `mine`: its publication is the one that counts; otherwise an
+ *   earlier leadership's does.
  */
 export function withFired(
   state: ScheduleState,

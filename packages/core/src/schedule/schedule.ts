@@ -2,12 +2,16 @@ import type { AnyJobDefinition, JobDefinition } from "../job/define-job.ts";
 import type { Duration } from "../time/duration.ts";
 import type { SlotRule } from "./slots.ts";
 
-/** What becomes of slots that fell due while nobody enqueued them: left out, the latest of them, or the latest `all`. */
+/**
+ * What becomes of slots that fell due while nobody enqueued them: left out, the latest of them, or
+ * the latest `all`.
+ */
 export type MissedPolicy = "skip" | "once" | { readonly all: number };
 
 /**
- * What a slot does while the schedule's previous job has not ended. `allow`: runs beside it. `skip`: is left out. `queue`: waits for its
- * end; while one waits, later slots are left out. `cancel`: the previous job is cancelled.
+ * What a slot does while the schedule's previous job has not ended. `allow`: runs beside it.
+ * `skip`: is left out. `queue`: waits for its end; while one waits, later slots are left out.
+ * `cancel`: the previous job is cancelled.
  */
 export type OverlapPolicy = "allow" | "skip" | "queue" | "cancel";
 
@@ -32,7 +36,10 @@ export interface ScheduleTiming {
   readonly missed?: MissedPolicy;
   /** Default: `"allow"`. */
   readonly overlap?: OverlapPolicy;
-  /** A slot that is enqueued later than this is late, and what was due longer ago was missed. Default: 5 s. */
+  /**
+   * A slot that is enqueued later than this is late, and what was due longer ago was missed.
+   * Default: 5 s.
+   */
   readonly lateAfter?: Duration;
 }
 

@@ -25,7 +25,10 @@ export function runJobId(schedule: string, newId: string): string {
   return `${PREFIX}${schedule}:run-${newId}`;
 }
 
-/** How long after its slot a job may start, milliseconds: from 0 up to `jitterMs`, the same on every node. */
+/**
+ * How long after its slot a job may start, milliseconds: from 0 up to `jitterMs`, the same on every
+ * node.
+ */
 export function jitterOf({ name, jitterMs }: ScheduleDefinition, slot: number): number {
   if (jitterMs === 0) return 0;
   const draw = createHash("sha256").update(`${name} ${slot}`).digest().readUInt32BE(0) / 2 ** 32;
@@ -50,7 +53,10 @@ export function runJob(schedule: ScheduleDefinition, newId: string, now: number)
   return { ...envelope(schedule, runJobId(schedule.name, newId), now), headers: {} };
 }
 
-/** What the headers say about a job's slot; undefined where it is no slot's job. Cheap, as it is asked for every job. */
+/**
+ * What the headers say about a job's slot; undefined where it is no slot's job. Cheap, as it is
+ * asked for every job.
+ */
 export function slotOriginOf({
   id,
   headers,

@@ -2,7 +2,10 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { nextSlots, slotsBetween } from "./slots.ts";
 
-/** A second way to the same answer: every second of the time is looked at, with the clocks of the platform and fields read by hand. */
+/**
+ * A second way to the same answer: every second of the time is looked at, with the clocks of the
+ * platform and fields read by hand.
+ */
 const ZONES = [
   "UTC",
   "Europe/Berlin",

@@ -11,7 +11,8 @@ function next(cron: string, timezone: string, after: string, count: number): str
 }
 
 describe("clocks put forward", () => {
-  // Berlin: 2025-03-30 at 01:00Z, from 02:00 to 03:00. New York: 2025-03-09 at 07:00Z. Lord Howe: 2025-10-04 at 15:30Z, by 30 minutes.
+  // Berlin: 2025-03-30 at 01:00Z, from 02:00 to 03:00. New York: 2025-03-09 at 07:00Z. Lord Howe:
+  // 2025-10-04 at 15:30Z, by 30 minutes.
   test.each<[what: string, cron: string, zone: string, after: string, slots: string[]]>([
     [
       "a time that is left out runs once, at the change",
@@ -89,7 +90,8 @@ describe("clocks put forward", () => {
 });
 
 describe("clocks put back", () => {
-  // Berlin: 2025-10-26 at 01:00Z, from 03:00 to 02:00. New York: 2025-11-02 at 06:00Z. Lord Howe: 2025-04-05 at 15:00Z, by 30 minutes.
+  // Berlin: 2025-10-26 at 01:00Z, from 03:00 to 02:00. New York: 2025-11-02 at 06:00Z. Lord Howe:
+  // 2025-04-05 at 15:00Z, by 30 minutes.
   test.each<[what: string, cron: string, zone: string, after: string, slots: string[]]>([
     [
       "a time that comes twice runs the first time",

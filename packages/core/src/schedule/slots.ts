@@ -19,12 +19,14 @@ const LONGEST_CHANGE_MS = 2 * DAY_MS;
 const END_OF_TIME_MS = Date.UTC(9_000, 0);
 
 /**
- * The slots of a rule after an instant, in their order, epoch milliseconds. Endless unless the expression ends.
+ * The slots of a rule after an instant, in their order, epoch milliseconds. Endless unless the
+ * expression ends.
  *
- * Where clocks are put forward, a time that they leave out runs once, at the moment of the change, together with all others that
- * were left out. Only an expression that names every hour does without, as it has the next hour's run, unless less than an
- * hour was left out. Where clocks are put back, a time that comes twice runs the first time only; an expression
- * whose hours are `*` or `*` with a step runs both times.
+ * Where clocks are put forward, a time that they leave out runs once, at the moment of the change,
+ * together with all others that were left out. Only an expression that names every hour does
+ * without, as it has the next hour's run, unless less than an hour was left out. Where clocks are
+ * put back, a time that comes twice runs the first time only; an expression whose hours are `*` or
+ * `*` with a step runs both times.
  */
 export function* slotsAfter(rule: SlotRule, after: number): Generator<number, void, undefined> {
   const cron = new CronExpression(rule.cron);
@@ -46,7 +48,8 @@ export function* slotsAfter(rule: SlotRule, after: number): Generator<number, vo
     at = until;
     if (change !== undefined) {
       const changed = zone.offsetAt(change);
-      // The first reading that had no room before the change lies among those that the clocks leave out.
+      // The first reading that had no room before the change lies among those that the clocks leave
+      // out.
       const leftOut = wall < change + changed && takesUpLeftOut(cron, changed - offset);
       if (leftOut && change > last) yield (last = change);
       floor = floorAfter(cron, change, offset, changed);
@@ -73,7 +76,10 @@ export function nextSlots(rule: SlotRule, after: number, count: number): readonl
   return slots;
 }
 
-/** The latest `limit` slots after `from` and up to `until`, in their order. Its work follows `limit`, not the length of the time. */
+/**
+ * The latest `limit` slots after `from` and up to `until`, in their order. Its work follows
+ * `limit`, not the length of the time.
+ */
 export function slotsBetween(
   rule: SlotRule,
   from: number,

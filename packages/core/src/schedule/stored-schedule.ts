@@ -5,16 +5,25 @@ import { scheduleDefinition, type ScheduleFields } from "./schedule-definition.t
 
 /** Bucket of documents: what is to be enqueued and when. Key: the schedule's name. */
 export const SCHEDULES = "schedules";
-/** Bucket of documents: when nodes that have the schedule in their code were last started. Key: the schedule's name. */
+/**
+ * Bucket of documents: when nodes that have the schedule in their code were last started. Key: the
+ * schedule's name.
+ */
 export const SCHEDULES_SEEN = "schedules-seen";
 
 /** Who added a schedule: a node's code, or a client (the command line is one). */
 export type ScheduleOrigin = "code" | "client";
 
-/** A schedule as it is stored. Written by nodes at their start and by clients, always by compare-and-set. */
+/**
+ * A schedule as it is stored. Written by nodes at their start and by clients, always by
+ * compare-and-set.
+ */
 export interface StoredSchedule extends ScheduleDefinition {
   readonly origin: ScheduleOrigin;
-  /** When these times came into force: nothing that was due before is made up for. Epoch milliseconds. */
+  /**
+   * When these times came into force: nothing that was due before is made up for. Epoch
+   * milliseconds.
+   */
   readonly since: number;
 }
 

@@ -2,8 +2,9 @@ import type { ScheduleState } from "./schedule-state.ts";
 import type { SlotOrigin } from "./slot-job.ts";
 
 /**
- * Whether a slot's job is the one that counts. `stale`: a later leadership enqueued the slot, and this publication came from a
- * leader that was frozen in between. `undecided`: a later leadership is about to.
+ * Whether a slot's job is the one that counts. `stale`: a later leadership enqueued the slot, and
+ * this publication came from a leader that was frozen in between. `undecided`: a later leadership
+ * is about to.
  */
 export function judgeSlotJob(
   { slot, token }: SlotOrigin,

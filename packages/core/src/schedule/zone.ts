@@ -10,7 +10,10 @@ const zones = new Map<string, Zone>();
 export class Zone {
   readonly name: string;
   readonly #format: Intl.DateTimeFormat;
-  /** The latest search for a change: asking the platform for each day anew would be most of the work of a tick. */
+  /**
+   * The latest search for a change: asking the platform for each day anew would be most of the work
+   * of a tick.
+   */
   #searched: {
     readonly from: number;
     readonly until: number;
@@ -46,7 +49,10 @@ export class Zone {
     return Date.UTC(year, month - 1, day, hour, minute, second) - wholeSecond;
   }
 
-  /** The first instant after `from`, up to `until`, at which the clocks are moved. Two moves within a day are not told apart. */
+  /**
+   * The first instant after `from`, up to `until`, at which the clocks are moved. Two moves within
+   * a day are not told apart.
+   */
   nextChange(from: number, until: number): number | undefined {
     if (this.name === "UTC") return undefined;
     const known = this.#searched;
@@ -83,7 +89,8 @@ export class Zone {
 
 function formatOf(name: string, field: string): Intl.DateTimeFormat {
   try {
-    // Some versions of Node take offsets such as "+02:00" too; those know nothing of daylight saving.
+    // Some versions of Node take offsets such as "+02:00" too; those know nothing of daylight
+    // saving.
     if (!FORM.test(name)) throw new RangeError(name);
     return new Intl.DateTimeFormat("en-US", {
       timeZone: name,

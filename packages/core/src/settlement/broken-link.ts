@@ -8,11 +8,13 @@ import type { HistoryRecord } from "./history-record.ts";
 import type { SettlementInput, SettlementStep } from "./settlement.ts";
 
 /**
- * How a job ends that was to follow another and can't be enqueued: as a dead letter in its own name, from which an operator goes on with the chain.
- * The job before it has succeeded, and stays so.
+ * How a job ends that was to follow another and can't be enqueued: as a dead letter in its own
+ * name, from which an operator goes on with the chain. The job before it has succeeded, and stays
+ * so.
  *
  * @param error why it can't be enqueued
- * @param payload `lost` where the letter can't hold it: then it can't be retried as it stands, and has to be given a payload
+ * @param payload `lost` where the letter can't hold it: then it can't be retried as it stands, and
+ *   has to be given a payload
  */
 export function brokenLink(
   { envelope, now, node }: Pick<SettlementInput, "envelope" | "now" | "node">,
@@ -58,7 +60,8 @@ function letterOf(
     node,
     door: "runtime",
     body: payload === "kept" ? bodyOf(following) : writeEnvelopeWithoutPayload(following),
-    // As they would have stood in its queue: an id of the job's own, in case its body is edited by hand.
+    // As they would have stood in its queue: an id of the job's own, in case its body is edited by
+    // hand.
     headers: { ...headers, "nats-msg-id": messageIdOf(following) },
   };
 }

@@ -2,7 +2,10 @@ import type { RecordedError } from "../errors/recorded-error.ts";
 import type { MessageOrigin } from "../envelope/message.ts";
 import type { DeadReason } from "./outcome.ts";
 
-/** A job that will not be tried again by itself, with everything needed to understand it and to run it again. */
+/**
+ * A job that will not be tried again by itself, with everything needed to understand it and to run
+ * it again.
+ */
 export interface DeadLetter {
   readonly id: string;
   /** Absent where the bytes could not be read that far. */
@@ -16,7 +19,10 @@ export interface DeadLetter {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly node: string;
-  /** On which door the job came in: of a producer's nothing is believed that is the runtime's to write. Absent in what an earlier version buried. */
+  /**
+   * On which door the job came in: of a producer's nothing is believed that is the runtime's to
+   * write. Absent in what an earlier version buried.
+   */
   readonly door?: MessageOrigin;
   /** The bytes as they stood in the queue. */
   readonly body: Uint8Array;

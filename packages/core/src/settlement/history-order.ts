@@ -3,8 +3,9 @@ import type { HistoryRecord } from "./history-record.ts";
 type Place = Pick<HistoryRecord, "queue" | "generation" | "sequence">;
 
 /**
- * Whether a record that was stored later is about an earlier message of its job: its holder died with the next message published and nothing on
- * record, and when the message came again the job had gone on. Both numbers must say so: an id that is used again begins with generation 0.
+ * Whether a record that was stored later is about an earlier message of its job: its holder died
+ * with the next message published and nothing on record, and when the message came again the job
+ * had gone on. Both numbers must say so: an id that is used again begins with generation 0.
  */
 export function isOvertaken(record: Place, by: Place): boolean {
   return (
@@ -17,11 +18,12 @@ export function isOvertaken(record: Place, by: Place): boolean {
 }
 
 /**
- * Whether a job had ended, by the first record, when the second was stored: a server that was killed, or a partition, can make a job run twice, and both
- * runs settle. The first end counts for ever; what came after it is shown before it.
+ * Whether a job had ended, by the first record, when the second was stored: a server that was
+ * killed, or a partition, can make a job run twice, and both runs settle. The first end counts for
+ * ever; what came after it is shown before it.
  *
- * Only records that say of which enqueue and life they are. A message of generation 0 at another place is another enqueue all the same: a producer may
- * write the same time of creation each time.
+ * Only records that say of which enqueue and life they are. A message of generation 0 at another
+ * place is another enqueue all the same: a producer may write the same time of creation each time.
  */
 export function isAfterEnd(record: HistoryRecord, end: HistoryRecord): boolean {
   return (
@@ -34,7 +36,10 @@ export function isAfterEnd(record: HistoryRecord, end: HistoryRecord): boolean {
   );
 }
 
-/** A job's records, given as they were stored, in the order of its messages, and the end that counts behind all others: the last tells where the job is. */
+/**
+ * A job's records, given as they were stored, in the order of its messages, and the end that counts
+ * behind all others: the last tells where the job is.
+ */
 export function inOrderOfMessages(records: readonly HistoryRecord[]): readonly HistoryRecord[] {
   const ordered: HistoryRecord[] = [];
   for (const record of records) {
@@ -46,7 +51,9 @@ export function inOrderOfMessages(records: readonly HistoryRecord[]): readonly H
   return ordered;
 }
 
-/** Of two records of a job in the order of storing: whether the earlier one tells where the job is. */
+/**
+ * Of two records of a job in the order of storing: whether the earlier one tells where the job is.
+ */
 export function outranks(earlier: HistoryRecord, later: HistoryRecord): boolean {
   return isAfterEnd(later, earlier) || isOvertaken(later, earlier);
 }

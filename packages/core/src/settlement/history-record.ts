@@ -16,15 +16,21 @@ export interface HistoryRecord {
   /** Which publication of the envelope this was about. */
   readonly generation: number;
   /**
-   * The settled message's place in its queue. An id may be enqueued anew once the dedupe window has passed, so
-   * id and generation alone do not say which message this was about.
+   * The settled message's place in its queue. An id may be enqueued anew once the dedupe window has
+   * passed, so id and generation alone do not say which message this was about.
    */
   readonly sequence?: number;
-  /** Of which enqueue of the id it is: when that was, by its envelope. Absent in what older versions wrote, as is `life`. */
+  /**
+   * Of which enqueue of the id it is: when that was, by its envelope. Absent in what older versions
+   * wrote, as is `life`.
+   */
   readonly createdAt?: number;
   /** Of an end: when the first message of that enqueue was stored, by the broker's clock. */
   readonly firstStoredAt?: number;
-  /** Of an end: the place of that message, where its idempotency key was not the job's id, so that no server could tell another for a duplicate. */
+  /**
+   * Of an end: the place of that message, where its idempotency key was not the job's id, so that
+   * no server could tell another for a duplicate.
+   */
   readonly unkeyed?: number;
   /** Times the job had been brought back from the dead letters; absent where never. */
   readonly life?: number;
@@ -44,7 +50,9 @@ export interface HistoryRecord {
   readonly parent?: JobRef;
   /** What this attempt enqueued, whatever became of the attempt. */
   readonly children?: Children;
-  /** Set where the runtime itself enqueued the job: it followed another, or is a batch's callback. */
+  /**
+   * Set where the runtime itself enqueued the job: it followed another, or is a batch's callback.
+   */
   readonly door?: "runtime";
 }
 

@@ -10,8 +10,10 @@ import { firstStoredAt, isSameJob } from "./one-end.ts";
 /**
  * Why a message that came is not to be run any more.
  *
- * `settled`: this very message is on record, and what its record says is published. `ended`: the job has ended by another of its messages.
- * `overtaken`: its next generation is there or was; this message is what its holder had no time to ack. `buried`: its letter is there, and no record of it.
+ * `settled`: this very message is on record, and what its record says is published. `ended`: the
+ * job has ended by another of its messages. `overtaken`: its next generation is there or was; this
+ * message is what its holder had no time to ack. `buried`: its letter is there, and no record of
+ * it.
  */
 export type JobEnd =
   | (Stray & { readonly kind: "settled" | "ended"; readonly record: HistoryRecord })
@@ -19,7 +21,10 @@ export type JobEnd =
   | { readonly kind: "buried"; readonly letter: StoredDeadLetter };
 
 interface Stray {
-  /** A run buried this message, and another run had ended the job or sent it on. What counts is the other, so the letter is to be removed. */
+  /**
+   * A run buried this message, and another run had ended the job or sent it on. What counts is the
+   * other, so the letter is to be removed.
+   */
   readonly stray?: StoredDeadLetter;
 }
 
@@ -28,13 +33,16 @@ export interface JobTrail {
   readonly message: QueueMessage;
   /** Of the job's id in its queue, and so of other enqueues of that id too. */
   readonly records: readonly StoredRecord[];
-  /** Looked at before the records: a job that moves between two places meanwhile has left a record by then. */
+  /**
+   * Looked at before the records: a job that moves between two places meanwhile has left a record
+   * by then.
+   */
   readonly successors: Successors;
 }
 
 /**
- * Whether a message's job is over, as far as this message is concerned. Pure, and the one place where that is decided: for what comes again, for what
- * comes after an outage, for a suspect.
+ * Whether a message's job is over, as far as this message is concerned. Pure, and the one place
+ * where that is decided: for what comes again, for what comes after an outage, for a suspect.
  *
  * @returns undefined where it is to be run
  */
@@ -70,7 +78,10 @@ export function strayOf(
   return letter === undefined || isOfLetter ? {} : { stray: letter };
 }
 
-/** An id may be enqueued anew once the dedupe window has passed, and a queue that is made anew counts from 1: place, generation and time have to agree. */
+/**
+ * An id may be enqueued anew once the dedupe window has passed, and a queue that is made anew
+ * counts from 1: place, generation and time have to agree.
+ */
 function isOfMessage(
   { generation, sequence, createdAt }: HistoryRecord,
   envelope: Envelope,
@@ -84,8 +95,9 @@ function isOfMessage(
 }
 
 /**
- * A record of the same enqueue and the same life that was made since this message was stored. A producer may write the same time of creation each time that it
- * uses an id: then only the order tells that what ended before this message was stored was another job.
+ * A record of the same enqueue and the same life that was made since this message was stored. A
+ * producer may write the same time of creation each time that it uses an id: then only the order
+ * tells that what ended before this message was stored was another job.
  */
 function isOfLife(
   { record, storedAt }: StoredRecord,

@@ -15,8 +15,9 @@ export interface EnqueueRef extends JobRef {
 }
 
 /**
- * Whether a record is of an enqueue: of the same time of creation and the same life. A producer may write the same time each time that it uses an id: then what
- * was stored before the first message of an enqueue was another job's.
+ * Whether a record is of an enqueue: of the same time of creation and the same life. A producer may
+ * write the same time each time that it uses an id: then what was stored before the first message
+ * of an enqueue was another job's.
  *
  * @param since when that message was stored, epoch milliseconds of the broker's clock
  */
@@ -29,9 +30,11 @@ export function isSameJob(
 }
 
 /**
- * Whether an end keeps another from being recorded: it is of the same job, or of one that came within the time for which the queue remembers ids. Then the second
- * is a duplicate, which a server that was killed has taken because it forgot the ids of what had left the queue. What had another idempotency key, or none, is
- * no duplicate: its producer, or the runtime, had it stored beside the other.
+ * Whether an end keeps another from being recorded: it is of the same job, or of one that came
+ * within the time for which the queue remembers ids. Then the second is a duplicate, which a server
+ * that was killed has taken because it forgot the ids of what had left the queue. What had another
+ * idempotency key, or none, is no duplicate: its producer, or the runtime, had it stored beside the
+ * other.
  *
  * @param windowMs the queue's dedupe window
  */
@@ -45,7 +48,10 @@ export function isItsEnd(end: StoredRecord, job: EnqueueRef, windowMs: number): 
   return Math.abs(firstStoredAt - other) < windowMs;
 }
 
-/** When the first message of a job's enqueue was stored, epoch milliseconds of the broker's clock. Records are stored at whole milliseconds. */
+/**
+ * When the first message of a job's enqueue was stored, epoch milliseconds of the broker's clock.
+ * Records are stored at whole milliseconds.
+ */
 export function firstStoredAt(
   envelope: Pick<Envelope, "firstStoredAt" | "sharedSince">,
   { storedAt }: Pick<QueueMessage, "storedAt">,
@@ -63,7 +69,10 @@ export function firstMessageOf(
   return unkeyed === undefined ? { firstStoredAt: at } : { firstStoredAt: at, unkeyed };
 }
 
-/** Where a job's first message lay, if its idempotency key was another than its id. What the runtime publishes again says so of the first. */
+/**
+ * Where a job's first message lay, if its idempotency key was another than its id. What the runtime
+ * publishes again says so of the first.
+ */
 export function unkeyedPlace(
   { generation, id, unkeyed }: Envelope,
   { headers, sequence }: QueueMessage,

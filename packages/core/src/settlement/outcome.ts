@@ -1,7 +1,10 @@
 import type { DeadLetter } from "./dead-letter.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 
-/** Whether a failed attempt may be followed by another: as the policy says, never, or after a delay the handler chose. */
+/**
+ * Whether a failed attempt may be followed by another: as the policy says, never, or after a delay
+ * the handler chose.
+ */
 export type RetryWish = "policy" | "never" | { readonly afterMs: number };
 
 /** Why a job is a dead letter. */
@@ -30,7 +33,10 @@ export type Outcome =
   | { readonly kind: "interrupted" }
   | { readonly kind: "cancelled"; readonly reason: string }
   | { readonly kind: "lease-lost" }
-  /** Until its own start time, or until the time that a rate limit keeps for it (`reservedAt`, the broker's clock). */
+  /**
+   * Until its own start time, or until the time that a rate limit keeps for it (`reservedAt`, the
+   * broker's clock).
+   */
   | { readonly kind: "deferred"; readonly untilMs: number; readonly reservedAt?: number }
   /** Kept at a gate, by its name, until somebody lets it in. */
   | { readonly kind: "held"; readonly gate: string }

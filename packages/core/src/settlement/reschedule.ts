@@ -13,8 +13,9 @@ export interface RescheduleRules {
 }
 
 /**
- * The envelope of a delayed job at another time. Nothing else changes, and the generation least of all: under its message id the job has not
- * been in its queue yet, so that id is what makes a second arrival a duplicate, wherever the job was moved meanwhile.
+ * The envelope of a delayed job at another time. Nothing else changes, and the generation least of
+ * all: under its message id the job has not been in its queue yet, so that id is what makes a
+ * second arrival a duplicate, wherever the job was moved meanwhile.
  *
  * @param notBefore epoch milliseconds; what has passed counts as `"now"`
  * @throws MillraceError `invalid-option`, `already-expired`

@@ -80,7 +80,8 @@ function life(
   for (const { from, outcome, deliveryCount } of deliveries) {
     const settlement = settle(inputOf({ envelope: came, from, outcome, deliveryCount, policy }));
     look(came, settlement, outcome);
-    // An abandoned or recalled delivery is another holder's; the envelope that comes again is the same.
+    // An abandoned or recalled delivery is another holder's; the envelope that comes again is the
+    // same.
     if (settlement.state === "requeued") came = settlement.envelope;
     else if (settlement.state !== "abandoned" && settlement.state !== "recalled") return;
   }
@@ -205,7 +206,8 @@ test("no other source file counts attempts", () => {
   const sources = globSync("*/src/**/*.ts", { cwd: root }).filter(
     (path) => !/\.(test|fixture)\.ts$/.test(path),
   );
-  // A parcel is a message on the wire to the server; how often that was sent is the connection's own business.
+  // A parcel is a message on the wire to the server; how often that was sent is the connection's
+  // own business.
   const counting =
     /(?<!parcel\.)\battempts\s*(\+\+|\+=)|\+\+\S*\battempts\b|(?<!const )(?<!let )\battempts\s*[:=]\s*[^,;}\n]*\battempts\s*\+/;
   const found = sources.filter((path) => counting.test(readFileSync(`${root}${path}`, "utf8")));

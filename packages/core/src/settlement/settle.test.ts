@@ -18,7 +18,10 @@ interface Row {
   readonly outcome: Outcome;
   readonly state: string;
   readonly steps: string;
-  /** What is counted: attempts, generation, interruptions, crashes, snoozes. The envelope comes with 1 1 1 1 1, delivered for the second time. */
+  /**
+   * What is counted: attempts, generation, interruptions, crashes, snoozes. The envelope comes with
+   * 1 1 1 1 1, delivered for the second time.
+   */
   readonly counted: string;
   readonly dueInMs?: number;
   readonly reason?: string;

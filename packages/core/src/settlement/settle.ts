@@ -37,7 +37,9 @@ export function settle(input: SettlementInput): Settlement {
   return settlement;
 }
 
-/** What the policy makes of an outcome: the machine's event, and when a next attempt would be due. */
+/**
+ * What the policy makes of an outcome: the machine's event, and when a next attempt would be due.
+ */
 interface Verdict {
   readonly event: ExecutionEvent;
   readonly notBefore?: number;
@@ -96,7 +98,10 @@ function dueIn(delayMs: number, now: number): { notBefore?: number } {
   return delayMs > 0 ? { notBefore: now + Math.ceil(delayMs) } : {};
 }
 
-/** A job that is handed back before it could be deferred keeps its start time. One that ran has had it, whatever a clock says now. */
+/**
+ * A job that is handed back before it could be deferred keeps its start time. One that ran has had
+ * it, whatever a clock says now.
+ */
 function timeAhead({ from, envelope, now }: SettlementInput): { notBefore?: number } {
   return from === "queued" && envelope.notBefore !== undefined && envelope.notBefore > now
     ? { notBefore: envelope.notBefore }
@@ -115,7 +120,8 @@ function count(
     ...envelope,
     attempts:
       outcome.kind === "buried" ? outcome.letter.attempts : envelope.attempts + (counts ? 1 : 0),
-    // An outcome of the handler shows that the job can end without taking its holder down; anything else leaves the count standing.
+    // An outcome of the handler shows that the job can end without taking its holder down; anything
+    // else leaves the count standing.
     crashes: counts || event.type === "SNOOZE" ? 0 : crashesOf(input),
     interruptions:
       envelope.interruptions + (event.type === "INTERRUPT" && input.from === "running" ? 1 : 0),
@@ -134,7 +140,10 @@ function placeKept({ from, outcome, envelope }: SettlementInput): number | undef
   return from === "queued" ? envelope.reservedAt : undefined;
 }
 
-/** A start time that has been reached is not carried on: it would only delay the next attempt's bookkeeping. */
+/**
+ * A start time that has been reached is not carried on: it would only delay the next attempt's
+ * bookkeeping.
+ */
 function nextGeneration(
   envelope: Envelope,
   input: SettlementInput,
@@ -219,7 +228,10 @@ function stepsOf(
   return steps;
 }
 
-/** Made from what is on record alone, so that a holder who completes a recorded success makes the same of it as the one who recorded it. */
+/**
+ * Made from what is on record alone, so that a holder who completes a recorded success makes the
+ * same of it as the one who recorded it.
+ */
 function followingSteps(input: SettlementInput): readonly SettlementStep[] {
   const { envelope, outcome, now } = input;
   if (envelope.next === undefined) return [];

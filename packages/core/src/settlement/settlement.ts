@@ -34,9 +34,15 @@ export type SettlementStep =
   | { readonly do: "requeue"; readonly envelope: Envelope }
   /** Stored where it waits until `HeldStore.release` moves it to its queue. */
   | { readonly do: "hold"; readonly envelope: Envelope; readonly gate: string }
-  /** A job of its own that follows from this one, published under its own id. That makes a repetition harmless for as long as its queue remembers ids. */
+  /**
+   * A job of its own that follows from this one, published under its own id. That makes a
+   * repetition harmless for as long as its queue remembers ids.
+   */
   | { readonly do: "enqueue"; readonly envelope: Envelope }
-  /** `once`: of another job than the one that is settled. Whoever buries it with the same words, over whichever delivery, buries it once. */
+  /**
+   * `once`: of another job than the one that is settled. Whoever buries it with the same words,
+   * over whichever delivery, buries it once.
+   */
   | { readonly do: "bury"; readonly letter: DeadLetter; readonly once?: string }
   /** An end is refused where another run has recorded one: see `Broker.settle`. */
   | { readonly do: "record"; readonly record: HistoryRecord }
@@ -45,14 +51,19 @@ export type SettlementStep =
 export interface Settlement {
   readonly state: FinalState;
   readonly steps: readonly SettlementStep[];
-  /** The envelope with what settlement counted: what is republished where the state is `requeued`. */
+  /**
+   * The envelope with what settlement counted: what is republished where the state is `requeued`.
+   */
   readonly envelope: Envelope;
   /** When the requeued job is due, epoch milliseconds; absent where that is at once. */
   readonly notBefore?: number;
   readonly reason?: DeadReason;
 }
 
-/** Holders this job has outlived without an outcome: those an earlier envelope counted, and those the server's delivery count shows. */
+/**
+ * Holders this job has outlived without an outcome: those an earlier envelope counted, and those
+ * the server's delivery count shows.
+ */
 export function crashesOf(input: Pick<SettlementInput, "envelope" | "deliveryCount">): number {
   return input.envelope.crashes + Math.max(0, input.deliveryCount - 1);
 }

@@ -2,7 +2,10 @@ import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { ReadResult } from "../envelope/read-envelope.ts";
 
-/** The envelope under which an unreadable message is settled: its id and name as far as they could be read, and nothing else. */
+/**
+ * The envelope under which an unreadable message is settled: its id and name as far as they could
+ * be read, and nothing else.
+ */
 export function envelopeOfUnreadable(
   message: QueueMessage,
   read: Extract<ReadResult, { ok: false }>,

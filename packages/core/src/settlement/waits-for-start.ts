@@ -1,8 +1,8 @@
 import type { Envelope } from "../envelope/envelope.ts";
 
 /**
- * Whether a delayed job waits for the start that its producer gave it, and not for a retry, after a snooze or for the place that a rate keeps
- * for it. Pure.
+ * Whether a delayed job waits for the start that its producer gave it, and not for a retry, after a
+ * snooze or for the place that a rate keeps for it. Pure.
  */
 export function waitsForOwnStart({
   generation,

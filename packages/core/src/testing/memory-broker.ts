@@ -47,7 +47,9 @@ import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
 
-/** A NATS server's default of 1 MiB, less the room a dead letter's and a requeue's own headers take. */
+/**
+ * A NATS server's default of 1 MiB, less the room a dead letter's and a requeue's own headers take.
+ */
 const MAX_MESSAGE_BYTES = 1_048_576 - 8_192 - 1_024;
 export interface MemoryBrokerOptions {
   /** Default: the system's clock. */
@@ -58,11 +60,11 @@ export interface MemoryBrokerOptions {
 }
 
 /**
- * A broker in this process: for unit tests of handlers and of the runtime. It keeps encoded bytes, honours
- * ids, limits and leases as a server does, and can be made to fail on command.
+ * A broker in this process: for unit tests of handlers and of the runtime. It keeps encoded bytes,
+ * honours ids, limits and leases as a server does, and can be made to fail on command.
  *
- * Lanes share the slots by weight as on a server, always in the same order; a job is handed out only where there is a slot for it, so
- * none is ever surplus. Nothing outlives the process.
+ * Lanes share the slots by weight as on a server, always in the same order; a job is handed out
+ * only where there is a slot for it, so none is ever surplus. Nothing outlives the process.
  *
  * @example
  * const clock = new SimulatedClock();
@@ -286,7 +288,10 @@ export class MemoryBroker implements Broker {
     for (const queue of this.#server.queues.values()) queue.wake();
   }
 
-  /** Every lease this broker holds on the queue passes to another holder, now. The holders are told first. */
+  /**
+   * Every lease this broker holds on the queue passes to another holder, now. The holders are told
+   * first.
+   */
   loseLeases(queue: string): void {
     for (const delivery of [...this.#deliveries]) {
       if (delivery.queue.name !== queue) continue;
@@ -296,8 +301,9 @@ export class MemoryBroker implements Broker {
   }
 
   /**
-   * The process that used this broker is gone, as with SIGKILL: its subscriptions and timers end without a
-   * word, and what it held comes back when the leases have run out. The broker itself serves a next process.
+   * The process that used this broker is gone, as with SIGKILL: its subscriptions and timers end
+   * without a word, and what it held comes back when the leases have run out. The broker itself
+   * serves a next process.
    */
   crashHolder(): void {
     this.#connection.detachAll();

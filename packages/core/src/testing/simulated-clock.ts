@@ -2,7 +2,10 @@ import { setImmediate } from "node:timers";
 import type { Clock, Timer } from "../time/clock.ts";
 import { type Duration, toMs } from "../time/duration.ts";
 
-/** Promise chains end within one turn of the event loop; code that itself yields with `setImmediate` takes a turn each. */
+/**
+ * Promise chains end within one turn of the event loop; code that itself yields with `setImmediate`
+ * takes a turn each.
+ */
 const TURNS_TO_SETTLE = 3;
 /** More timers than this at one instant means that one sets itself again with no delay. */
 const MAX_TIMERS_AT_ONE_INSTANT = 100_000;
@@ -13,8 +16,8 @@ interface PendingTimer extends Timer {
 }
 
 /**
- * A clock that stands still until a test moves it. Timers fire in the order of their times, and between
- * two of them everything that waits on promises gets its turn.
+ * A clock that stands still until a test moves it. Timers fire in the order of their times, and
+ * between two of them everything that waits on promises gets its turn.
  *
  * @example
  * const clock = new SimulatedClock();
@@ -64,8 +67,8 @@ export class SimulatedClock implements Clock {
   }
 
   /**
-   * Moves time on and fires what falls due on the way, also timers that are set meanwhile. Ends when
-   * nothing is left to run. `advance(0)` only lets what is under way come to rest.
+   * Moves time on and fires what falls due on the way, also timers that are set meanwhile. Ends
+   * when nothing is left to run. `advance(0)` only lets what is under way come to rest.
    *
    * @throws what a timer's callback throws; Error when called while an earlier call is under way
    */
@@ -94,7 +97,10 @@ export class SimulatedClock implements Clock {
     }
   }
 
-  /** Steps the wall clock alone, forwards or back, as an administrator or NTP does. Timers do not notice. */
+  /**
+   * Steps the wall clock alone, forwards or back, as an administrator or NTP does. Timers do not
+   * notice.
+   */
   jump(ms: number): void {
     this.#wallOffsetMs += ms;
   }

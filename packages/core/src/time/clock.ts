@@ -7,10 +7,16 @@ export interface Timer {
 
 /** Where time comes from. Nothing in core or runtime reads the system's clock by itself. */
 export interface Clock {
-  /** Wall clock, epoch milliseconds. May jump. For what is written down or compared with a producer's times. */
+  /**
+   * Wall clock, epoch milliseconds. May jump. For what is written down or compared with a
+   * producer's times.
+   */
   now(): number;
   /** Milliseconds that never jump and never go back. For leases, timeouts and durations. */
   monotonic(): number;
-  /** Calls `fire` once, `delayMs` from now; delays beyond what the platform's timers take are honoured. */
+  /**
+   * Calls `fire` once, `delayMs` from now; delays beyond what the platform's timers take are
+   * honoured.
+   */
   setTimer(delayMs: number, fire: () => void): Timer;
 }

@@ -2,7 +2,10 @@ import { MillraceError } from "../errors/millrace-error.ts";
 
 type Unit = "ms" | "s" | "m" | "h" | "d";
 
-/** A length of time: whole milliseconds, or a number with a unit such as `"250ms"`, `"30s"`, `"1.5h"`. */
+/**
+ * A length of time: whole milliseconds, or a number with a unit such as `"250ms"`, `"30s"`,
+ * `"1.5h"`.
+ */
 export type Duration = number | `${number}${Unit}`;
 
 const MS: Readonly<Record<Unit, number>> = {

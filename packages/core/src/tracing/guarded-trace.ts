@@ -15,7 +15,9 @@ export class GuardedTrace implements AttemptTrace {
     return this.#tried(() => this.#trace.traceId, undefined);
   }
 
-  /** What the call throws is the caller's; a trace that throws before it has called is passed by. */
+  /**
+   * What the call throws is the caller's; a trace that throws before it has called is passed by.
+   */
   run<Result>(call: () => Result): Result {
     let called = false;
     try {

@@ -4,14 +4,15 @@ import type { AnyJob } from "../job/define-job.ts";
 import type { Settlement, SettlementInput } from "../settlement/settlement.ts";
 
 /**
- * Follows jobs from their publish to their end: traces, or whatever else is to surround them. Clients and nodes take one; without it nothing is
- * asked and nothing is waited for.
+ * Follows jobs from their publish to their end: traces, or whatever else is to surround them.
+ * Clients and nodes take one; without it nothing is asked and nothing is waited for.
  *
  * Nothing of it may throw on account of its own trouble: a job is never touched by being watched.
  */
 export interface Instrumentation {
   /**
-   * Surrounds a publish. Returns or rejects as `send` does, which it calls exactly once and may hand the same envelopes with other headers.
+   * Surrounds a publish. Returns or rejects as `send` does, which it calls exactly once and may
+   * hand the same envelopes with other headers.
    */
   publish<Result extends Published>(
     publication: Publication,
@@ -19,13 +20,24 @@ export interface Instrumentation {
   ): Promise<readonly Result[]>;
   /** An attempt begins. Undefined where nobody wants to know of this one. */
   attempt(started: StartedAttempt): AttemptTrace | undefined;
-  /** A job has ended for good without having run: it was refused, expired, cancelled or convicted. The settlement is confirmed. */
+  /**
+   * A job has ended for good without having run: it was refused, expired, cancelled or convicted.
+   * The settlement is confirmed.
+   */
   ended(input: SettlementInput, settlement: Settlement): void;
-  /** `millrace.lock` has waited for a lock, in whatever is under way here: a request, an attempt. */
+  /**
+   * `millrace.lock` has waited for a lock, in whatever is under way here: a request, an attempt.
+   */
   lockWaited?(wait: LockWait): void;
-  /** Hands on what is still held. Called once, when a node has stopped working; it is not waited for beyond the node's grace. */
+  /**
+   * Hands on what is still held. Called once, when a node has stopped working; it is not waited for
+   * beyond the node's grace.
+   */
   shutdown(): Promise<void>;
-  /** The URL of a module that exports a `ThreadTracing` as `threadTracing`, for the threads that handlers run in. */
+  /**
+   * The URL of a module that exports a `ThreadTracing` as `threadTracing`, for the threads that
+   * handlers run in.
+   */
   readonly threadModule?: string;
 }
 
@@ -62,14 +74,20 @@ export interface StartedAttempt {
   readonly maxAttempts: number;
   /** From when the job could have started to when it did, milliseconds. */
   readonly waitedMs: number;
-  /** How much of that it stood at this node's gates (locks, caps, rates), milliseconds; absent where it had none to pass. */
+  /**
+   * How much of that it stood at this node's gates (locks, caps, rates), milliseconds; absent where
+   * it had none to pass.
+   */
   readonly gatedMs?: number;
   /** The fencing token of a singleton's lock. */
   readonly singletonToken?: number;
   readonly endpoint: () => ServerEndpoint | undefined;
 }
 
-/** One attempt under watch: `run` any number of times, then exactly one of `settled` and `abandoned`. */
+/**
+ * One attempt under watch: `run` any number of times, then exactly one of `settled` and
+ * `abandoned`.
+ */
 export interface AttemptTrace {
   /** 32 hexadecimal digits; for logs and records. */
   readonly traceId: string | undefined;
@@ -79,7 +97,10 @@ export interface AttemptTrace {
   event(name: string, attributes?: Readonly<Record<string, string | number | boolean>>): void;
   /** Headers by which work elsewhere, in a thread, goes on in this attempt's name. */
   headers(): Readonly<Record<string, string>>;
-  /** Decided and not carried out yet: may give what is going to be published other headers. Called again where another settlement takes its place. */
+  /**
+   * Decided and not carried out yet: may give what is going to be published other headers. Called
+   * again where another settlement takes its place.
+   */
   settling(input: SettlementInput, settlement: Settlement): Settlement;
   /** Carried out and confirmed. */
   settled(input: SettlementInput, settlement: Settlement): void;
@@ -91,6 +112,9 @@ export interface AttemptTrace {
 export interface ThreadTracing {
   /** Calls a function in the name of the attempt that the headers are of. */
   run<Result>(headers: Readonly<Record<string, string>>, call: () => Result): Result;
-  /** Headers by which the node goes on from where the thread is now; none where the thread knows of no trace. */
+  /**
+   * Headers by which the node goes on from where the thread is now; none where the thread knows of
+   * no trace.
+   */
   headers(): Readonly<Record<string, string>>;
 }

@@ -5,12 +5,13 @@ import type { Instrumentation, Publication, Published, ServerEndpoint } from "./
 const DONE = { ok: true } as const;
 
 /**
- * A broker whose publishes are surrounded; everything else goes straight to the one behind it. Only made where there is an instrumentation, so
- * that others stand on the bare broker.
+ * A broker whose publishes are surrounded; everything else goes straight to the one behind it. Only
+ * made where there is an instrumentation, so that others stand on the bare broker.
  *
  * What settlement publishes is not: the attempt's own trace sees to that.
  *
- * @param onTrouble told what the instrumentation threw on its own account; the jobs are published all the same
+ * @param onTrouble told what the instrumentation threw on its own account; the jobs are published
+ *   all the same
  */
 export function instrumentedBroker(
   broker: Broker,

@@ -2,12 +2,18 @@ import type { Broker } from "../broker/broker.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
 import type { StoredClaim } from "./unique-claim.ts";
 
-/** How far the job behind a claim has come, as its history tells; `at` by the clock of the node that settled it. */
+/**
+ * How far the job behind a claim has come, as its history tells; `at` by the clock of the node that
+ * settled it.
+ */
 export type Progress =
   | { readonly kind: "unknown" | "waits" }
   | { readonly kind: "has-started" | "has-ended"; readonly at: number };
 
-/** Clocks of nodes may differ by this much from the server's before an old record counts for a new claim. */
+/**
+ * Clocks of nodes may differ by this much from the server's before an old record counts for a new
+ * claim.
+ */
 const CLOCK_SLACK_MS = 60_000;
 
 /** One read. Says nothing of a job that no node has settled yet. */
@@ -34,10 +40,12 @@ function judgeRecords(records: readonly HistoryRecord[]): Progress {
 }
 
 /**
- * Where the job behind a claim is: it waits, is delayed or is in a node's hands (`there`); it has ended meanwhile (`ended`); or it is nowhere. Reads the
- * queue through, so it is asked once for a claim and not for each contender.
+ * Where the job behind a claim is: it waits, is delayed or is in a node's hands (`there`); it has
+ * ended meanwhile (`ended`); or it is nowhere. Reads the queue through, so it is asked once for a
+ * claim and not for each contender.
  *
- * The queue is looked at before the history: a job that moves between two places while it is looked for has left a record by then.
+ * The queue is looked at before the history: a job that moves between two places while it is looked
+ * for has left a record by then.
  */
 export async function whereabouts(
   broker: Broker,

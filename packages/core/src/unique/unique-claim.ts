@@ -6,18 +6,22 @@ export type UniqueWhile = UniqueRule<never>["while"];
 /** The bucket of documents that holds the claims. */
 export const UNIQUE_BUCKET = "unique";
 
-/** How long a producer that has claimed a key may take to publish its job before others ask whether it ever will. */
+/**
+ * How long a producer that has claimed a key may take to publish its job before others ask whether
+ * it ever will.
+ */
 export const CLAIM_LEASE_MS = 10_000;
 /** For how long a claim whose job was seen is believed without another look through the queue. */
 export const SEEN_FOR_MS = 300_000;
 /**
- * How long a freed key is remembered: a job that was enqueued while the key was held, by a producer that knows of no claims, is
- * still told from one that came afterwards.
+ * How long a freed key is remembered: a job that was enqueued while the key was held, by a producer
+ * that knows of no claims, is still told from one that came afterwards.
  */
 export const FREED_MEMORY_MS = 600_000;
 /**
- * For how long the jobs of a key give way to each other, under `replace`, before one of them is let through.
- * Otherwise a key that is enqueued faster than a node can start its job would never be served.
+ * For how long the jobs of a key give way to each other, under `replace`, before one of them is let
+ * through. Otherwise a key that is enqueued faster than a node can start its job would never be
+ * served.
  */
 export const CONTESTED_FOR_MS = 1_000;
 /** So many of the jobs that gave way are named in a claim, the latest first. */
@@ -26,15 +30,19 @@ const REPLACED_KEPT = 16;
 /**
  * Who holds a unique key. One document a queue and key; every change is a compare-and-set.
  *
- * `claimed`: by a producer that is about to publish, so the job may never come. `seen`: the job was there when this was written. `started`: it
- * runs or ran, and can't be replaced any more; only noted where that matters. `freed`: the key is free, since this was written.
+ * `claimed`: by a producer that is about to publish, so the job may never come. `seen`: the job was
+ * there when this was written. `started`: it runs or ran, and can't be replaced any more; only
+ * noted where that matters. `freed`: the key is free, since this was written.
  */
 export interface UniqueClaim {
   readonly id: string;
   readonly state: "claimed" | "seen" | "started" | "freed";
   /** When the job was enqueued, by the server's clock; absent: when this was first written. */
   readonly since?: number;
-  /** The job's place in its queue, where a node made the claim: it tells those of one millisecond apart. */
+  /**
+   * The job's place in its queue, where a node made the claim: it tells those of one millisecond
+   * apart.
+   */
   readonly sequence?: number;
   /** Absent: what the job's definition on the node says. */
   readonly while?: UniqueWhile;
@@ -43,13 +51,14 @@ export interface UniqueClaim {
   /** Jobs that gave way to this one, the latest first. */
   readonly replaced?: readonly string[];
   /**
-   * Since when the jobs of the key have given way without a start, by the server's clock. Absent under
-   * `debounce`, where that is what was asked for.
+   * Since when the jobs of the key have given way without a start, by the server's clock. Absent
+   * under `debounce`, where that is what was asked for.
    */
   readonly contested?: number;
   /**
-   * A job that a node has let through: it gives way to nobody any more. A pending job counts as started from
-   * then on, so others may claim the key beside it. One at a time; cleared when a node meets it.
+   * A job that a node has let through: it gives way to nobody any more. A pending job counts as
+   * started from then on, so others may claim the key beside it. One at a time; cleared when a node
+   * meets it.
    */
   readonly through?: { readonly id: string; readonly since: number };
   /** Of a job that was brought back: records of earlier lives say nothing about this one. */
@@ -65,7 +74,10 @@ export interface StoredClaim {
   readonly since: number;
 }
 
-/** A document that is no claim was written by something else. It stands in nobody's way and may be replaced. */
+/**
+ * A document that is no claim was written by something else. It stands in nobody's way and may be
+ * replaced.
+ */
 export function readClaim({ value, revision, updatedAt }: Document): StoredClaim {
   if (typeof value === "object" && value !== null) {
     const claim = value as Partial<UniqueClaim>;
@@ -80,7 +92,10 @@ function isState(state: unknown): state is UniqueClaim["state"] {
   return state === "claimed" || state === "seen" || state === "started" || state === "freed";
 }
 
-/** The same claim in another state. It keeps the time from which it holds, which the new document no longer shows. */
+/**
+ * The same claim in another state. It keeps the time from which it holds, which the new document no
+ * longer shows.
+ */
 export function moved(
   { claim, since }: StoredClaim,
   state: "seen" | "started" | "freed",
@@ -101,8 +116,9 @@ export function cleared({ through: _met, ...claim }: UniqueClaim): UniqueClaim {
 }
 
 /**
- * The claim with its job let through, where its key has been contested for long enough; else undefined. One
- * that was let through before and never came blocks others for no longer than a freed key is remembered.
+ * The claim with its job let through, where its key has been contested for long enough; else
+ * undefined. One that was let through before and never came blocks others for no longer than a
+ * freed key is remembered.
  */
 export function letThrough({ claim, since, updatedAt }: StoredClaim): UniqueClaim | undefined {
   const { id, state, contested, through } = claim;
@@ -133,7 +149,10 @@ function givenWay({ claim }: StoredClaim): readonly string[] {
   return [claim.id, ...(claim.replaced ?? [])].slice(0, REPLACED_KEPT);
 }
 
-/** When a window is over, by the server's clock; undefined where the claim holds until its job has come so far. */
+/**
+ * When a window is over, by the server's clock; undefined where the claim holds until its job has
+ * come so far.
+ */
 export function windowEnd({ claim, since }: StoredClaim): number | undefined {
   return typeof claim.while === "object" ? since + claim.while.windowMs : undefined;
 }

@@ -20,9 +20,10 @@ import { UniqueKey } from "./unique-key.ts";
 import type { UniquePlan } from "./unique-plan.ts";
 
 /**
- * Whether a claim that belongs to another job stands in the way. `free`: not any more, `since` a time by the server's clock or nearly so; where that is
- * missing, the claim never had a job. `undecided`: its producer may still be about to publish; `leftMs` later it is
- * known. `changed`: somebody else wrote meanwhile, so look again.
+ * Whether a claim that belongs to another job stands in the way. `free`: not any more, `since` a
+ * time by the server's clock or nearly so; where that is missing, the claim never had a job.
+ * `undecided`: its producer may still be about to publish; `leftMs` later it is known. `changed`:
+ * somebody else wrote meanwhile, so look again.
  */
 export type Standing =
   | { readonly kind: "free"; readonly since?: number }
@@ -36,7 +37,10 @@ export type Claimed =
   | {
       readonly kind: "claimed";
       readonly revision: number;
-      /** The claim that stood before, as it has to stand again if nothing can be published in its place. */
+      /**
+       * The claim that stood before, as it has to stand again if nothing can be published in its
+       * place.
+       */
       readonly before: UniqueClaim | undefined;
       /** The job that gives way. */
       readonly displaced?: string;
@@ -48,16 +52,18 @@ export type Claimed =
 export type Written =
   | { readonly kind: "written"; readonly revision: number }
   /**
-   * Another writer was first. `perhapsDone`: or else the write was carried out, its answer was lost, and
-   * somebody has written since. Then its author may have had the key, and must not take itself for a
-   * duplicate of whoever has it now.
+   * Another writer was first. `perhapsDone`: or else the write was carried out, its answer was
+   * lost, and somebody has written since. Then its author may have had the key, and must not take
+   * itself for a duplicate of whoever has it now.
    */
   | { readonly kind: "refused"; readonly perhapsDone: boolean };
 
 /** Each round somebody else wrote between a look and the write that follows it. */
 const ROUNDS = 100;
 
-/** The claims on unique keys, for producers and nodes alike. Knows nothing that the bucket doesn't. */
+/**
+ * The claims on unique keys, for producers and nodes alike. Knows nothing that the bucket doesn't.
+ */
 export class UniqueClaims {
   readonly #broker: Broker;
   /** Once it is open: asked for several times a job. */
@@ -72,7 +78,8 @@ export class UniqueClaims {
   /**
    * Claims the key for a job that is about to be published: one write where nobody holds it.
    *
-   * @throws MillraceError of the broker; then the key may be claimed all the same, for no longer than the claim's lease
+   * @throws MillraceError of the broker; then the key may be claimed all the same, for no longer
+   *   than the claim's lease
    */
   async claim(plan: UniquePlan, envelope: Envelope): Promise<Claimed> {
     const key = new UniqueKey(envelope.queue, plan.key);
@@ -129,7 +136,8 @@ export class UniqueClaims {
   }
 
   /**
-   * Gives back a key whose job certainly was not published. Where it can't be given back, the claim's lease ends it.
+   * Gives back a key whose job certainly was not published. Where it can't be given back, the
+   * claim's lease ends it.
    */
   async unclaim(
     key: UniqueKey,
@@ -140,11 +148,13 @@ export class UniqueClaims {
   }
 
   /**
-   * Whether another job's claim still stands. The server's clock decides, and what is known of the job: a claim whose job was never published, or has
-   * ended without anybody freeing the key, stands no longer.
+   * Whether another job's claim still stands. The server's clock decides, and what is known of the
+   * job: a claim whose job was never published, or has ended without anybody freeing the key,
+   * stands no longer.
    *
-   * @param options.young what is said of a claim that was made a moment ago and whose job nobody has seen: that it holds, that it is not
-   * known yet, or what a look for its job shows, which reads the queue through
+   * @param options.young what is said of a claim that was made a moment ago and whose job nobody
+   *   has seen: that it holds, that it is not known yet, or what a look for its job shows, which
+   *   reads the queue through
    */
   async standing(
     key: UniqueKey,
@@ -248,8 +258,9 @@ export class UniqueClaims {
 }
 
 /**
- * A job that holds its key while it runs is replaced only where its start is noted, which its own producer has to have asked for. One that
- * was let through is not: where it holds its key until it has ended, the next is kept.
+ * A job that holds its key while it runs is replaced only where its start is noted, which its own
+ * producer has to have asked for. One that was let through is not: where it holds its key until it
+ * has ended, the next is kept.
  */
 export function mayBeReplaced({ claim }: StoredClaim): boolean {
   const unstarted = claim.state === "claimed" || claim.state === "seen";

@@ -12,8 +12,9 @@ export class UniqueKey {
   }
 
   /**
-   * The document of its claim. Its scope is the queue, whatever the jobs' names, so that a producer in any language means the same by it. The key
-   * itself may hold anything, a secret included, so only its hash is written. Hashed once: that costs as much as half a write.
+   * The document of its claim. Its scope is the queue, whatever the jobs' names, so that a producer
+   * in any language means the same by it. The key itself may hold anything, a secret included, so
+   * only its hash is written. Hashed once: that costs as much as half a write.
    */
   get document(): string {
     this.#document ??= `${this.queue}.${hash("sha256", this.key, "base64url").slice(0, 32)}`;

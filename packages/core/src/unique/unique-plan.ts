@@ -18,7 +18,10 @@ export type UniqueConflict =
   /** The job was published, and the one with this id, which has not started, gives way to it. */
   | { readonly kind: "replaced"; readonly key: string; readonly id: string };
 
-/** A debounced job starts once its key has been left alone for this long: the first no sooner than the last. */
+/**
+ * A debounced job starts once its key has been left alone for this long: the first no sooner than
+ * the last.
+ */
 export function debounced(envelope: Envelope, { onConflict }: UniquePlan): Envelope {
   if (typeof onConflict !== "object") return envelope;
   const notBefore = Math.max(envelope.notBefore ?? 0, envelope.createdAt + onConflict.debounceMs);

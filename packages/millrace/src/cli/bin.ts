@@ -4,7 +4,9 @@ import { main } from "./main.ts";
 
 /** How long output may take to be written before the process ends whatever is still open in it. */
 const OUTPUT_MS = 2_000;
-/** What ends by itself has this long; the grace of a node leaves no more than a twentieth of itself. */
+/**
+ * What ends by itself has this long; the grace of a node leaves no more than a twentieth of itself.
+ */
 const LINGER_MS = 100;
 
 // A reader that has seen enough (`| head`) closes the pipe: that is no error of the command.
@@ -15,7 +17,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 process.exitCode = await main(process.argv.slice(2), processIo());
 await Promise.race([Promise.all([process.stdout, process.stderr].map(written)), after(OUTPUT_MS)]);
-// A handler that ignored its abort may hold a socket or a timer for ever; the node has handed its job back already.
+// A handler that ignored its abort may hold a socket or a timer for ever; the node has handed its
+// job back already.
 setTimeout(() => process.exit(), LINGER_MS).unref();
 
 function written(stream: NodeJS.WriteStream): Promise<void> {

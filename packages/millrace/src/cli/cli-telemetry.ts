@@ -9,8 +9,9 @@ export interface CliTelemetry {
 }
 
 /**
- * Telemetry as the environment asks for it: our own SDK where an `OTEL_…` variable says where to export, the one that a `--import` has
- * registered already, or none. The SDK is only loaded where it is used.
+ * Telemetry as the environment asks for it: our own SDK where an `OTEL_…` variable says where to
+ * export, the one that a `--import` has registered already, or none. The SDK is only loaded where
+ * it is used.
  */
 export async function cliTelemetry(
   { nodeName }: Config,
@@ -26,7 +27,10 @@ export async function cliTelemetry(
   return { instrumentation: telemetry(), shutdown: () => sdk.shutdown() };
 }
 
-/** It is not among our dependencies: it brings gRPC and an install script, for the few that export from here. */
+/**
+ * It is not among our dependencies: it brings gRPC and an install script, for the few that export
+ * from here.
+ */
 function sdkMissing(cause: unknown): never {
   throw new MillraceError(
     "invalid-option",

@@ -50,7 +50,10 @@ export interface Command {
   readonly fields: readonly FieldGroup[];
   /** Command lines that work as they stand, each with what it does. */
   readonly examples: readonly (readonly [commandLine: string, what: string])[];
-  /** @returns the exit code alone where the command printed by itself, because it runs for long or prints bytes */
+  /**
+   * @returns the exit code alone where the command printed by itself, because it runs for long or
+   *   prints bytes
+   */
   run(call: CommandCall): Promise<Report | ExitCode>;
 }
 

@@ -3,8 +3,8 @@ import { constants } from "node:os";
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /**
- * Ends the process at a signal for as long as nothing is running that could be stopped gracefully. As process 1 of a
- * container Node would ignore the signal otherwise.
+ * Ends the process at a signal for as long as nothing is running that could be stopped gracefully.
+ * As process 1 of a container Node would ignore the signal otherwise.
  *
  * @returns a function that ends this, for when a node takes over
  */

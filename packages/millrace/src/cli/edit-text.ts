@@ -6,7 +6,8 @@ import { MillraceError } from "@millrace/core";
 import type { CliIo } from "./io.ts";
 
 /**
- * Lets a person edit a text in `$VISUAL` or `$EDITOR`. The file is readable by its owner alone, and gone afterwards.
+ * Lets a person edit a text in `$VISUAL` or `$EDITOR`. The file is readable by its owner alone, and
+ * gone afterwards.
  *
  * @throws MillraceError `invalid-option` where there is no editor, or it ended with an error
  */

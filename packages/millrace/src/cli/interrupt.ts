@@ -1,7 +1,8 @@
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 /**
- * Lets a command that waits end tidily at the first signal; a second one ends the process as it would without this.
+ * Lets a command that waits end tidily at the first signal; a second one ends the process as it
+ * would without this.
  *
  * @param act is given a signal that is aborted then
  */

@@ -20,7 +20,9 @@ export interface CliIo {
   out(text: string | Uint8Array): void;
   /** Everything else: notes, logs, errors for people. */
   err(text: string): void;
-  /** A line for people that the next one writes over; none where nobody looks. Empty: takes it away. */
+  /**
+   * A line for people that the next one writes over; none where nobody looks. Empty: takes it away.
+   */
   progress(text: string): void;
   /** All of standard input. */
   readStdin(): Promise<string>;
@@ -33,7 +35,10 @@ export interface CliIo {
   readonly paintErr: Paint;
 }
 
-/** The process's own streams. `NO_COLOR` and `FORCE_COLOR` count; without either, colours are for terminals only. */
+/**
+ * The process's own streams. `NO_COLOR` and `FORCE_COLOR` count; without either, colours are for
+ * terminals only.
+ */
 export function processIo(): CliIo {
   return {
     env: process.env,

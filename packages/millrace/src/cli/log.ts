@@ -4,12 +4,17 @@ import type pretty from "pino-pretty";
 
 type Pretty = typeof pretty;
 
-/** What makes lines for people, where there is a terminal. On a server it would only take up memory. */
+/**
+ * What makes lines for people, where there is a terminal. On a server it would only take up memory.
+ */
 export async function prettyOnTerminals(): Promise<Pretty | undefined> {
   return process.stderr.isTTY ? (await import("pino-pretty")).default : undefined;
 }
 
-/** Logs to stderr: lines for people on a terminal, JSON lines elsewhere. Stdout stays free for results. */
+/**
+ * Logs to stderr: lines for people on a terminal, JSON lines elsewhere. Stdout stays free for
+ * results.
+ */
 export function cliLogger(
   level: "debug" | "info" | "warn" | "error",
   makePretty: Pretty | undefined,

@@ -61,8 +61,8 @@ async function runCommand(
 }
 
 /**
- * In `--json` an error goes to stdout: a script then reads exactly one JSON document there, whatever happened.
- * A defect (an error that isn't of the family) brings its stack.
+ * In `--json` an error goes to stdout: a script then reads exactly one JSON document there,
+ * whatever happened. A defect (an error that isn't of the family) brings its stack.
  */
 function printError(error: unknown, json: boolean, io: CliIo): void {
   const known = MillraceError.is(error);

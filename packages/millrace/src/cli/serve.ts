@@ -21,7 +21,10 @@ export interface Served {
   readonly schedules: readonly Schedule[];
 }
 
-/** Runs a node with the command's configuration. Signals stop it from the moment it exists; `onNode` is called then. */
+/**
+ * Runs a node with the command's configuration. Signals stop it from the moment it exists; `onNode`
+ * is called then.
+ */
 export async function startServing(
   config: Config,
   { jobs, schedules }: Served,

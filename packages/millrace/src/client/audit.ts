@@ -17,7 +17,9 @@ export interface AuditIntent {
 
 export type AuditValue = string | number | boolean | readonly string[];
 
-/** What became of it. `begun`: under way, or whoever did it was cut off before it could say more. */
+/**
+ * What became of it. `begun`: under way, or whoever did it was cut off before it could say more.
+ */
 export type AuditOutcome =
   | { readonly state: "begun" }
   | {
@@ -61,8 +63,8 @@ export const AUDIT_KEPT = 10_000;
 const TRIM_EVERY = 100;
 
 /**
- * Does something an operator asked for, with a record of it: written before (where it can't be, nothing is done) and completed after
- * with how many things were changed, or with the error.
+ * Does something an operator asked for, with a record of it: written before (where it can't be,
+ * nothing is done) and completed after with how many things were changed, or with the error.
  *
  * @throws what `act` throws; MillraceError of the record's write
  * @example
@@ -102,7 +104,8 @@ export async function audited<Result>(
 }
 
 /**
- * Leaves a record of something that was done in one go. For what takes several writes `audited` is safer: it says so before.
+ * Leaves a record of something that was done in one go. For what takes several writes `audited` is
+ * safer: it says so before.
  *
  * @example
  * await recordAudit(broker, { action: "dead edit", filter: { id: "order-7" } }, { count: 1 });

@@ -45,7 +45,10 @@ export interface BatchOptions<Input, Parsed, Output> {
     readonly input: NoInfer<Input>;
     readonly options?: Omit<EnqueueOptions, "id">;
   };
-  /** Making a batch again with the same id and the same jobs' ids is harmless. Up to 100 characters. Default: a new UUID. */
+  /**
+   * Making a batch again with the same id and the same jobs' ids is harmless. Up to 100 characters.
+   * Default: a new UUID.
+   */
   readonly id?: string;
 }
 
@@ -67,10 +70,13 @@ const LONGEST_ID = 100;
 const MOST_JOBS = 100_000;
 
 /**
- * Enqueues jobs that belong together. The set of their ids is stored before the first of them is enqueued.
+ * Enqueues jobs that belong together. The set of their ids is stored before the first of them is
+ * enqueued.
  *
- * @throws MillraceError `invalid-option` where there are more than 100,000; `invalid-payload` and its kin before anything was enqueued; `queue-not-found` for the callback's queue;
- * `publish-timeout` where it is not known of all jobs whether they are stored: make the batch again with the same ids
+ * @throws MillraceError `invalid-option` where there are more than 100,000; `invalid-payload` and
+ *   its kin before anything was enqueued; `queue-not-found` for the callback's queue;
+ *   `publish-timeout` where it is not known of all jobs whether they are stored: make the batch
+ *   again with the same ids
  */
 export async function enqueueBatch<Input, Parsed, Output>(
   broker: Broker,
@@ -113,7 +119,8 @@ export async function enqueueBatch<Input, Parsed, Output>(
 }
 
 /**
- * What may be stored may run: it can't be counted as refused. Nor can any of the rest, for all of them are sent again together.
+ * What may be stored may run: it can't be counted as refused. Nor can any of the rest, for all of
+ * them are sent again together.
  *
  * @throws MillraceError `publish-timeout`
  */
@@ -128,7 +135,10 @@ function requireKnown(batch: string, results: readonly EnqueueResult[]): void {
   );
 }
 
-/** A job that no node will settle, because it was refused or has ended before, would keep the batch open for ever. */
+/**
+ * A job that no node will settle, because it was refused or has ended before, would keep the batch
+ * open for ever.
+ */
 async function leaveAtOnce(broker: Broker, batch: string, result: EnqueueResult): Promise<void> {
   if (!result.ok) return void (await broker.batches.leave(batch, result, "refused"));
   if (!result.duplicate) return;

@@ -4,7 +4,10 @@ import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
 import { connect } from "./connect.ts";
 
-/** A client in whose fleet nobody answers who runs a job: on a server that silence takes as long as is allowed. */
+/**
+ * A client in whose fleet nobody answers who runs a job: on a server that silence takes as long as
+ * is allowed.
+ */
 async function inSilence() {
   const server = new MemoryServer(systemClock);
   const broker = new MemoryBroker({ clock: systemClock, server });

@@ -15,8 +15,9 @@ import { isNewer } from "./job-status.ts";
 
 export interface CancelOptions {
   /**
-   * Wait until the job has been settled: for as long as it takes, or for this long at most; then the state may still be `cancelling`.
-   * Default: false, which returns as soon as the cancellation can't be lost any more.
+   * Wait until the job has been settled: for as long as it takes, or for this long at most; then
+   * the state may still be `cancelling`. Default: false, which returns as soon as the cancellation
+   * can't be lost any more.
    */
   readonly wait?: boolean | Duration;
 }
@@ -24,9 +25,10 @@ export interface CancelOptions {
 /**
  * What became of a cancellation.
  *
- * `cancelling`: no restart and no outage makes it forgotten. A running handler's signal is aborted within milliseconds; a job that waits is
- * settled when a node reaches it, and is not run. It may still succeed where its handler finishes first.
- * `cancelled`: it is settled. Any other state: the job had ended before, or did meanwhile.
+ * `cancelling`: no restart and no outage makes it forgotten. A running handler's signal is aborted
+ * within milliseconds; a job that waits is settled when a node reaches it, and is not run. It may
+ * still succeed where its handler finishes first. `cancelled`: it is settled. Any other state: the
+ * job had ended before, or did meanwhile.
  */
 export interface CancelResult {
   readonly id: string;
@@ -36,7 +38,10 @@ export interface CancelResult {
 
 /** A job that is to be cancelled. */
 export interface CancelledJob extends AwaitedJob {
-  /** Of the one that was enqueued just now, whose place and time are known and need not be looked up. */
+  /**
+   * Of the one that was enqueued just now, whose place and time are known and need not be looked
+   * up.
+   */
   readonly createdAt?: number;
 }
 
@@ -48,7 +53,8 @@ const PAUSE_MS = 100;
 /**
  * Cancels a job, in whatever state it is.
  *
- * @throws MillraceError `job-not-found`; `request-timeout` and its kin: then it may be cancelled all the same, and cancelling again is safe
+ * @throws MillraceError `job-not-found`; `request-timeout` and its kin: then it may be cancelled
+ *   all the same, and cancelling again is safe
  */
 export async function cancelJob(
   broker: Broker,
@@ -105,8 +111,10 @@ type Met =
     };
 
 /**
- * Looks for the job where it runs and where it waits at the same time: the first answer counts. A job that runs lies in its queue until it is settled. So
- * where nothing waits nobody is waited for who may run it: of a job that has ended no node would answer, and silence takes as long as is allowed.
+ * Looks for the job where it runs and where it waits at the same time: the first answer counts. A
+ * job that runs lies in its queue until it is settled. So where nothing waits nobody is waited for
+ * who may run it: of a job that has ended no node would answer, and silence takes as long as is
+ * allowed.
  */
 async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Met> {
   const { id, queue } = job;
@@ -157,7 +165,10 @@ function stateOf({ state }: HistoryRecord): Exclude<HistoryRecord["state"], "req
   throw new MillraceError("illegal-transition", "A job that was requeued has not ended.");
 }
 
-/** What the second finds, or the first where that is sooner; nothing, as soon as the second finds nothing. Rejects as the first that does. */
+/**
+ * What the second finds, or the first where that is sooner; nothing, as soon as the second finds
+ * nothing. Rejects as the first that does.
+ */
 function firstFound<A, B>(
   a: Promise<A | undefined>,
   b: Promise<B | undefined>,

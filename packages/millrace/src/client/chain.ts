@@ -35,7 +35,10 @@ export interface Chain<Output> {
 export interface ChainHandle<Output> {
   /** Of the first job. */
   readonly id: string;
-  /** Of every job, in their order. The later ones are known once the ones before them have succeeded. */
+  /**
+   * Of every job, in their order. The later ones are known once the ones before them have
+   * succeeded.
+   */
   readonly jobs: readonly JobHandle[];
   /**
    * What the last job gave.
@@ -117,7 +120,8 @@ function chainHandle<Output>(
     result: async ({ timeout } = {}) => {
       const until = timeout === undefined ? undefined : clock.now() + toMs(timeout, "timeout");
       let result: unknown;
-      // One after the other: a job that is dead has none after it, and the last one would be waited for in vain.
+      // One after the other: a job that is dead has none after it, and the last one would be waited
+      // for in vain.
       for (const job of jobs)
         result = await job.result(
           until === undefined ? {} : { timeout: Math.max(0, until - clock.now()) },

@@ -1,7 +1,10 @@
 import { defineJob, defineSchedule, type JobHandle, type Millrace } from "../index.ts";
 import { z } from "zod";
 
-/** Compiled with everything else: a payload of the wrong type must not compile, and the result has the handler's type. */
+/**
+ * Compiled with everything else: a payload of the wrong type must not compile, and the result has
+ * the handler's type.
+ */
 const welcome = defineJob({
   name: "mail.welcome",
   input: z.object({ to: z.string(), copies: z.number().default(1) }),

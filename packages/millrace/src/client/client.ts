@@ -32,9 +32,11 @@ export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
 /** A producer's connection: enqueues jobs, looks them up and waits for them. Made by `connect`. */
 export interface Millrace extends AsyncDisposable {
   /**
-   * Enqueues one job, confirmed by the server. Where its unique key is held by another job, the handle is that job's (`conflict` says so).
+   * Enqueues one job, confirmed by the server. Where its unique key is held by another job, the
+   * handle is that job's (`conflict` says so).
    *
-   * @throws MillraceError `invalid-payload`, `invalid-name`, `past-not-before`, `payload-too-large`, `queue-not-found`, `queue-full` …
+   * @throws MillraceError `invalid-payload`, `invalid-name`, `past-not-before`,
+   *   `payload-too-large`, `queue-not-found`, `queue-full` …
    * @example
    * const handle = await millrace.enqueue(welcome, { to: "ada@example.com" }, { delay: "5m" });
    * const result = await handle.result({ timeout: "1m" });
@@ -45,7 +47,8 @@ export interface Millrace extends AsyncDisposable {
     options?: EnqueueOptions,
   ): Promise<JobHandle<Output>>;
   /**
-   * Enqueues many jobs at once. Each is confirmed or has its own error; one that fails does not stop the others.
+   * Enqueues many jobs at once. Each is confirmed or has its own error; one that fails does not
+   * stop the others.
    *
    * @example
    * const items = people.map((person) => ({ input: { to: person.email } }));
@@ -56,7 +59,8 @@ export interface Millrace extends AsyncDisposable {
     items: readonly EnqueueItem<NoInfer<Input>>[],
   ): Promise<readonly EnqueueItemResult[]>;
   /**
-   * Enqueues jobs that belong together, and one more when all of them have ended. Each is confirmed or among `refused`.
+   * Enqueues jobs that belong together, and one more when all of them have ended. Each is confirmed
+   * or among `refused`.
    *
    * @throws MillraceError `invalid-payload` and its kin, before anything was enqueued
    * @example
@@ -100,12 +104,14 @@ export interface Millrace extends AsyncDisposable {
   /** A handle on a job that was enqueued elsewhere. */
   handle<Output = unknown>(id: string, queue: string): JobHandle<Output>;
   /**
-   * Runs a function while holding a lock that one process of the whole fleet can hold at a time. The lock is renewed while
-   * the function runs and released when it has ended, however it ended. See `docs/locks.md` for what to do with the token.
+   * Runs a function while holding a lock that one process of the whole fleet can hold at a time.
+   * The lock is renewed while the function runs and released when it has ended, however it ended.
+   * See `docs/locks.md` for what to do with the token.
    *
-   * @throws MillraceError `lock-busy` where another still holds it after `wait`; `lock-lost` where it was lost while the
-   * function ran, with what the function returned (`{ returned }`) or threw as its `cause`; `invalid-name`, `invalid-option`;
-   * what the function throws; the signal's reason where it ended the waiting
+   * @throws MillraceError `lock-busy` where another still holds it after `wait`; `lock-lost` where
+   *   it was lost while the function ran, with what the function returned (`{ returned }`) or threw
+   *   as its `cause`; `invalid-name`, `invalid-option`; what the function throws; the signal's
+   *   reason where it ended the waiting
    * @example
    * const patience = { lease: "30s", wait: "5s" };
    * const total = await millrace.lock("invoices/2030-01", patience, async ({ token, signal }) => {

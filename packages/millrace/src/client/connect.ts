@@ -35,8 +35,8 @@ type ConnectionKey = Extract<
 >;
 
 /**
- * How to reach the server. What is left out comes from the environment (`MILLRACE_…`), then from `configFile`, then from
- * the defaults. See `docs/configuration.md`.
+ * How to reach the server. What is left out comes from the environment (`MILLRACE_…`), then from
+ * `configFile`, then from the defaults. See `docs/configuration.md`.
  */
 export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
   /** Shown in the server's list of connections. Default: `millrace-client`. */
@@ -48,16 +48,23 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
   /** A broker of your own instead of a connection. `close()` closes it. */
   readonly broker?: Broker;
   readonly clock?: Clock;
-  /** Told of what is enqueued and of locks that were waited for. Default: none. See `docs/metrics.md`. */
+  /**
+   * Told of what is enqueued and of locks that were waited for. Default: none. See
+   * `docs/metrics.md`.
+   */
   readonly metrics?: MetricsCollector;
-  /** Follows every publish, and every lock that is waited for: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
+  /**
+   * Follows every publish, and every lock that is waited for: `telemetry()` of
+   * `millrace/telemetry`. Default: none, which costs nothing.
+   */
   readonly instrumentation?: Instrumentation;
 }
 
 /**
  * Connects a producer. The connection reconnects for ever by itself.
  *
- * @throws MillraceError `invalid-option`, `server-unreachable`, `auth-failed`, `server-too-old`, `jetstream-disabled` …
+ * @throws MillraceError `invalid-option`, `server-unreachable`, `auth-failed`, `server-too-old`,
+ *   `jetstream-disabled` …
  * @example
  * await using millrace = await connect({ servers: "nats://localhost:4222" });
  * await millrace.enqueue(welcome, { to: "ada@example.com" });

@@ -42,25 +42,43 @@ export interface Cron {
   /** By name. One that can't be read is left out; nodes warn of it. */
   list(): Promise<readonly ScheduleStatus[]>;
   /**
-   * Stores a schedule, for nodes to carry out. The same again changes nothing. A schedule of a node's code needs no adding.
+   * Stores a schedule, for nodes to carry out. The same again changes nothing. A schedule of a
+   * node's code needs no adding.
    *
-   * @throws MillraceError `schedule-exists` where one of this name says something else and `replace` is not set, or comes
-   *   from a node's code; `invalid-schedule` and its kin, `invalid-payload`
+   * @throws MillraceError `schedule-exists` where one of this name says something else and
+   *   `replace` is not set, or comes from a node's code; `invalid-schedule` and its kin,
+   *   `invalid-payload`
    * @example
-   * await millrace.cron.add({ name: "nightly", cron: "0 3 * * *", job: "report", queue: "reports", payload: { day: "yesterday" } });
+   * const job = { job: "report", queue: "reports", payload: { day: "yesterday" } };
+   * await millrace.cron.add({ name: "nightly", cron: "0 3 * * *", ...job });
    */
   add(schedule: Schedule | ScheduleFields, options?: { readonly replace?: boolean }): Promise<void>;
-  /** Removes it with its state. A node that has it in its code stores it anew when it starts. @throws MillraceError `schedule-not-found` */
+  /**
+   * Removes it with its state. A node that has it in its code stores it anew when it starts.
+   * @throws MillraceError `schedule-not-found`
+   */
   remove(name: string): Promise<void>;
-  /** No slot is enqueued until it is resumed, by whatever node. Jobs that are enqueued already run. @throws MillraceError `schedule-not-found` */
+  /**
+   * No slot is enqueued until it is resumed, by whatever node. Jobs that are enqueued already run.
+   * @throws MillraceError `schedule-not-found`
+   */
   pause(name: string): Promise<void>;
-  /** From the next slot on; what was due meanwhile is not made up for. @throws MillraceError `schedule-not-found` */
+  /**
+   * From the next slot on; what was due meanwhile is not made up for.
+   * @throws MillraceError `schedule-not-found`
+   */
   resume(name: string): Promise<void>;
-  /** Enqueues its job now, beside its slots, paused or not. @throws MillraceError `schedule-not-found`, and what enqueueing throws */
+  /**
+   * Enqueues its job now, beside its slots, paused or not.
+   * @throws MillraceError `schedule-not-found`, and what enqueueing throws
+   */
   run(name: string): Promise<JobHandle>;
   /** Its next slots from now, without jitter. @throws MillraceError `schedule-not-found` */
   next(name: string, count?: number): Promise<readonly number[]>;
-  /** What was decided last, and what became of the jobs, the newest first. Up to 20. @throws MillraceError `schedule-not-found` */
+  /**
+   * What was decided last, and what became of the jobs, the newest first. Up to 20.
+   * @throws MillraceError `schedule-not-found`
+   */
   history(name: string, limit?: number): Promise<readonly ScheduleEvent[]>;
 }
 
@@ -80,7 +98,10 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
     return readScheduleState((await (await states()).get(name))?.value);
   }
 
-  /** From now on; but where a leader's clock was ahead, nothing is due before the time has come that far. */
+  /**
+   * From now on; but where a leader's clock was ahead, nothing is due before the time has come that
+   * far.
+   */
   function upcoming(
     schedule: StoredSchedule,
     { lastSlot = 0 }: ScheduleState,
@@ -152,7 +173,8 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
     async remove(name) {
       requireScheduleName(name);
       if ((await (await schedules()).get(name)) === undefined) throw notFound(name);
-      // First what makes it run: a leader that is just about to write a state then finds no schedule to write it for.
+      // First what makes it run: a leader that is just about to write a state then finds no
+      // schedule to write it for.
       await (await schedules()).remove(name);
       await (await states()).remove(name);
       await (await broker.documents(SCHEDULES_SEEN)).remove(name);

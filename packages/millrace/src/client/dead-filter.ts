@@ -5,7 +5,10 @@ export type LetterTest = (letter: StoredDeadLetter) => boolean;
 
 type Operator = "=" | "!=" | "~" | "!~" | ">" | "<" | ">=" | "<=";
 
-/** What a term can ask about, and what a letter says to it. Texts first; a missing one is an empty text. */
+/**
+ * What a term can ask about, and what a letter says to it. Texts first; a missing one is an empty
+ * text.
+ */
 const TEXTS: Readonly<Record<string, (letter: StoredDeadLetter) => string>> = {
   id: ({ id }) => id,
   name: ({ name }) => name ?? "",
@@ -28,8 +31,8 @@ const TERM =
 /**
  * Reads a filter on dead letters: terms that must all hold, with blanks between them.
  *
- * - `name=mail.*`, `error!=TimeoutError`: the whole text, where `*` stands for anything; fields `id`, `name`, `queue`, `reason`, `node`,
- *   `error` (its type) and `message` (its text)
+ * - `name=mail.*`, `error!=TimeoutError`: the whole text, where `*` stands for anything; fields
+ *   `id`, `name`, `queue`, `reason`, `node`, `error` (its type) and `message` (its text)
  * - `message~refused`, `message!~"no such user"`: a part of the text, in whatever case
  * - `attempts>3`, `at>=2030-01-01T00:00Z`, `age<2h`: numbers, times and how long ago the job died
  *

@@ -44,18 +44,20 @@ export interface DeadLetters {
    */
   show(id: string, options?: { readonly queue?: string }): Promise<StoredDeadLetter>;
   /**
-   * Gives the jobs a new life with their attempts at zero, and removes the letters. The publish is confirmed before the
-   * removal: a crash in between leaves a job and its letter, never neither. An empty filter means all.
+   * Gives the jobs a new life with their attempts at zero, and removes the letters. The publish is
+   * confirmed before the removal: a crash in between leaves a job and its letter, never neither. An
+   * empty filter means all.
    *
-   * A job with a unique key claims it anew; where another holds it the result is a `unique-conflict` and the letter stays.
+   * A job with a unique key claims it anew; where another holds it the result is a
+   * `unique-conflict` and the letter stays.
    */
   retry(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
   /**
-   * Gives the newest letter of a job a new life with another payload, and removes the letter. What could not be read as a job may be
-   * mended so, where the letter knows the job's name.
+   * Gives the newest letter of a job a new life with another payload, and removes the letter. What
+   * could not be read as a job may be mended so, where the letter knows the job's name.
    *
-   * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then), `invalid-envelope` (there is no name), `unique-conflict`,
-   * `payload-too-large`; the letter stays
+   * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then), `invalid-envelope`
+   *   (there is no name), `unique-conflict`, `payload-too-large`; the letter stays
    * @example
    * await millrace.dead.edit("order-7", { to: "ada@example.com" });
    */
@@ -148,7 +150,10 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   };
 }
 
-/** Its key was freed when it died, and may be another's by now. For how long it is held the node's definition says. */
+/**
+ * Its key was freed when it died, and may be another's by now. For how long it is held the node's
+ * definition says.
+ */
 async function claimAnew(claims: UniqueClaims, envelope: Envelope): Promise<void> {
   const { id, queue, uniqueKey: key } = envelope;
   if (key === undefined) return;

@@ -15,8 +15,9 @@ import {
 export type RevivalLimits = Partial<Pick<Broker, "maxValues" | "maxDelayMs">>;
 
 /**
- * Lives are so many generations apart, at the least. A run that went on beside the one that buried the job may have published
- * the next ones: under their message ids the server would take the new life for a duplicate, and the job would be lost.
+ * Lives are so many generations apart, at the least. A run that went on beside the one that buried
+ * the job may have published the next ones: under their message ids the server would take the new
+ * life for a duplicate, and the job would be lost.
  */
 const APART = 1_024;
 
@@ -26,13 +27,15 @@ function firstOfNextLife(generation: number): number {
 }
 
 /**
- * The envelope that gives a dead job a new life: the producer's fields as they were, the settler's at zero. Only the
- * generation goes on counting, so that the new life has message ids and history records of its own.
+ * The envelope that gives a dead job a new life: the producer's fields as they were, the settler's
+ * at zero. Only the generation goes on counting, so that the new life has message ids and history
+ * records of its own.
  *
- * Of a producer's job nothing is taken for the runtime's. Where an earlier version buried it, who wrote it isn't known, and it counts as a producer's of its
- * queue.
+ * Of a producer's job nothing is taken for the runtime's. Where an earlier version buried it, who
+ * wrote it isn't known, and it counts as a producer's of its queue.
  *
- * A start time that has passed and an expiry that has passed are left out: the operator wants it run now.
+ * A start time that has passed and an expiry that has passed are left out: the operator wants it
+ * run now.
  *
  * @throws MillraceError with the letter's own reason where its bytes still can't be read
  */
@@ -50,7 +53,8 @@ export function revivedEnvelope(
     storedAt: letter.at,
   };
   let read = readEnvelope(message, maxValues);
-  // What an earlier version buried doesn't say: a producer may have sent nonsense in the settler's fields, which are ignored in what it publishes.
+  // What an earlier version buried doesn't say: a producer may have sent nonsense in the settler's
+  // fields, which are ignored in what it publishes.
   if (!read.ok && letter.door === undefined)
     read = readEnvelope({ ...message, origin: "producer" }, maxValues);
   if (!read.ok) throw asItStands(letter, read.reason, read.error.message);
@@ -88,7 +92,8 @@ function asItStands({ id }: StoredDeadLetter, code: UnreadableReason, why: strin
 }
 
 /**
- * The envelope of a dead job with another payload. Where the letter's bytes can't be read it is made anew from what the letter says.
+ * The envelope of a dead job with another payload. Where the letter's bytes can't be read it is
+ * made anew from what the letter says.
  *
  * @throws MillraceError `invalid-envelope` where the letter does not know the job's name
  */

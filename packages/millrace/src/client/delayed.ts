@@ -6,7 +6,8 @@ export type NewTime = Date | number | { readonly delay: Duration } | "now";
 /** Jobs that wait for their time: delayed ones, and retries that wait for their backoff. */
 export interface DelayedJobs {
   /**
-   * Those that have waited longest, the soonest due first. `limit`: default 100; `after`: the greatest `position` of the page before.
+   * Those that have waited longest, the soonest due first. `limit`: default 100; `after`: the
+   * greatest `position` of the page before.
    *
    * @example
    * for (const { id, notBefore } of await millrace.delayed.list({ queue: "mail" }))
@@ -22,8 +23,10 @@ export interface DelayedJobs {
   /**
    * Gives a job another time. It stays the same job, and no attempt is spent.
    *
-   * @returns false where it does not wait (any more, or not yet: see docs/delays.md), or is due within two seconds
-   * @throws MillraceError `already-expired`, `invalid-option`, `invalid-duration`, `invalid-name`, `publish-timeout`
+   * @returns false where it does not wait (any more, or not yet: see docs/delays.md), or is due
+   *   within two seconds
+   * @throws MillraceError `already-expired`, `invalid-option`, `invalid-duration`, `invalid-name`,
+   *   `publish-timeout`
    * @example
    * await millrace.delayed.move("reminder-7", "mail", { delay: "1d" });
    */

@@ -6,8 +6,9 @@ export function isFinal(record: HistoryRecord): boolean {
 }
 
 /**
- * The record that ended the job, if it has ended. The end of an earlier life does not count: neither of an earlier job with the same
- * id, nor a death from which an operator brought the job back.
+ * The record that ended the job, if it has ended. The end of an earlier life does not count:
+ * neither of an earlier job with the same id, nor a death from which an operator brought the job
+ * back.
  *
  * @param heard a record that was told just now, and may not be readable yet
  */
@@ -20,7 +21,8 @@ export async function endOnRecord(
     const last = later((await broker.history.read(job)).at(-1), heard);
     if (last === undefined || !isFinal(last) || isEarlier(last, job)) return undefined;
     if (!isDeath(last)) return last;
-    // Where the job was looked for and not found, a second look at the history settles it: it may have run in between.
+    // Where the job was looked for and not found, a second look at the history settles it: it may
+    // have run in between.
     if (seen !== undefined && isSame(seen, last)) return last;
     if (await isLaidOut(broker, job)) return last;
     const waiting = await broker.findWaiting(job.id, { queue: job.queue });

@@ -24,7 +24,8 @@ export interface JobHandle<Output = unknown> {
   /** The id was already there when it was enqueued: nothing new was stored. */
   readonly duplicate: boolean;
   /**
-   * Set where the job's unique key was held by another. `kept`: nothing was stored, and this is the holder's handle. `replaced`: the other gives way.
+   * Set where the job's unique key was held by another. `kept`: nothing was stored, and this is the
+   * holder's handle. `replaced`: the other gives way.
    */
   readonly conflict?: UniqueConflict;
   /** @throws MillraceError `job-not-found` */
@@ -32,12 +33,14 @@ export interface JobHandle<Output = unknown> {
   /**
    * What the handler returned. Waits until the job has ended, over reconnects.
    *
-   * @throws MillraceError where the job is dead, expired or cancelled (`cause`: the recorded error); `result-timeout`
+   * @throws MillraceError where the job is dead, expired or cancelled (`cause`: the recorded
+   *   error); `result-timeout`
    */
   result(options?: ResultOptions): Promise<Output>;
   /**
-   * Ends the job before its time: a waiting, delayed or held one is not run, a running one's signal is aborted, from whichever process.
-   * Resolves when that can't be lost any more; a job that has ended already is left as it is, and its state returned.
+   * Ends the job before its time: a waiting, delayed or held one is not run, a running one's signal
+   * is aborted, from whichever process. Resolves when that can't be lost any more; a job that has
+   * ended already is left as it is, and its state returned.
    *
    * @param reason for the handler's signal, the history and `result()`
    * @throws MillraceError `job-not-found`; `request-timeout` and its kin: cancelling again is safe
@@ -46,8 +49,8 @@ export interface JobHandle<Output = unknown> {
    */
   cancel(reason?: string, options?: CancelOptions): Promise<CancelResult>;
   /**
-   * What the job's handler reports with `progress()`, from the latest on until the job has ended; over retries and reconnects. A reader
-   * that is slower than the handler is given the latest only.
+   * What the job's handler reports with `progress()`, from the latest on until the job has ended;
+   * over retries and reconnects. A reader that is slower than the handler is given the latest only.
    *
    * @throws MillraceError `connection-closed`
    * @example
@@ -55,10 +58,12 @@ export interface JobHandle<Output = unknown> {
    */
   progress(): AsyncIterable<ProgressReport>;
   /**
-   * Gives a job that waits for its time another one. It stays the same job; an expiry stays as it was.
+   * Gives a job that waits for its time another one. It stays the same job; an expiry stays as it
+   * was.
    *
-   * @throws MillraceError `not-delayed` where it does not wait (any more, or not yet: a node has to see it first), or is due within two seconds;
-   *   `job-not-found`, `invalid-option`, `past-not-before`
+   * @throws MillraceError `not-delayed` where it does not wait (any more, or not yet: a node has to
+   *   see it first), or is due within two seconds; `job-not-found`, `invalid-option`,
+   *   `past-not-before`
    * @example
    * await handle.reschedule({ delay: "1h" });
    */
@@ -77,7 +82,10 @@ export interface HandledJob {
   readonly createdAt?: number;
 }
 
-/** The type of the output is the definition's promise, which the node checked against the output schema where there is one. */
+/**
+ * The type of the output is the definition's promise, which the node checked against the output
+ * schema where there is one.
+ */
 export function jobHandle<Output>(
   broker: Broker,
   clock: Clock,

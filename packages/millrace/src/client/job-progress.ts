@@ -10,8 +10,9 @@ import { type AwaitedJob, HOPELESS, ResultWait } from "./job-result.ts";
 const LOOK_AGAIN_MS = 1_000;
 
 /**
- * What a job's handlers report, from the latest on, until the job has ended. A reader that is slower than the handler is given the latest
- * only. Opens nothing before it is read from, and lets go of all it holds when the reading ends.
+ * What a job's handlers report, from the latest on, until the job has ended. A reader that is
+ * slower than the handler is given the latest only. Opens nothing before it is read from, and lets
+ * go of all it holds when the reading ends.
  *
  * @throws MillraceError `connection-closed`, `permission-denied` …
  */
@@ -74,7 +75,8 @@ class Mailbox {
   }
 
   put(report: ProgressReport): void {
-    // After an outage reports are told once more, and what is read then may be older than what was heard before.
+    // After an outage reports are told once more, and what is read then may be older than what was
+    // heard before.
     if (this.#last !== undefined && isNoNewer(report, this.#last)) return;
     this.#last = report;
     this.#waiting = report;
@@ -108,7 +110,10 @@ class Mailbox {
   }
 }
 
-/** The times of one run only grow. Those of two nodes can't be compared, so what another node says is taken as it comes. */
+/**
+ * The times of one run only grow. Those of two nodes can't be compared, so what another node says
+ * is taken as it comes.
+ */
 function isNoNewer(report: ProgressReport, last: ProgressReport): boolean {
   return report.node === last.node && report.attempt === last.attempt && report.at <= last.at;
 }

@@ -13,11 +13,17 @@ import { endOnRecord, isDeath, isEarlier, isFinal } from "./end-on-record.ts";
 export interface AwaitedJob {
   readonly id: string;
   readonly queue: string;
-  /** Where the job was stored when it was enqueued: what the history holds from before is of an earlier job with this id. */
+  /**
+   * Where the job was stored when it was enqueued: what the history holds from before is of an
+   * earlier job with this id.
+   */
   readonly sequence?: number;
 }
 
-/** A look that failed is repeated at the next reconnect, and after this long in any case; so is the first of a connection that found nothing. */
+/**
+ * A look that failed is repeated at the next reconnect, and after this long in any case; so is the
+ * first of a connection that found nothing.
+ */
 const LOOK_AGAIN_MS = 1_000;
 /** What no later look could mend. */
 export const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -68,9 +74,10 @@ export async function awaitEnd(
 /**
  * One wait for the end of a job.
  *
- * Subscribes, then reads, then waits. It reads once more a little later: JetStream hands a message to subscribers before it can
- * be read, so a record that arrives between the two may be seen by neither. It does so again after every reconnect, for a record
- * may have passed while nobody listened; and an outage while it subscribes or reads only delays it.
+ * Subscribes, then reads, then waits. It reads once more a little later: JetStream hands a message
+ * to subscribers before it can be read, so a record that arrives between the two may be seen by
+ * neither. It does so again after every reconnect, for a record may have passed while nobody
+ * listened; and an outage while it subscribes or reads only delays it.
  */
 export class ResultWait {
   /** Resolves with the record that ended the job. */
@@ -112,7 +119,9 @@ export class ResultWait {
     );
   }
 
-  /** Lets go without waiting: a look that hangs in an outage must not hold the caller's deadline up. */
+  /**
+   * Lets go without waiting: a look that hangs in an outage must not hold the caller's deadline up.
+   */
   stop(): void {
     this.#stopped = true;
     this.#unwatch();
@@ -141,7 +150,10 @@ export class ResultWait {
     }
   }
 
-  /** After a reconnect old records are told too, so of a death it has to be asked whether it still stands. */
+  /**
+   * After a reconnect old records are told too, so of a death it has to be asked whether it still
+   * stands.
+   */
   #hear(record: HistoryRecord): void {
     if (!isFinal(record) || isEarlier(record, this.#job)) return;
     if (!isDeath(record)) return this.#outcome.resolve(record);
@@ -163,8 +175,9 @@ export class ResultWait {
 /**
  * The result in a job's final record.
  *
- * @throws MillraceError where the job did not succeed: its `code` is the recorded error's type where that is a code,
- *   else `handler-failed`, `expired` or `cancelled`; its `cause` is the recorded error
+ * @throws MillraceError where the job did not succeed: its `code` is the recorded error's type
+ *   where that is a code, else `handler-failed`, `expired` or `cancelled`; its `cause` is the
+ *   recorded error
  */
 export function resultOf(record: HistoryRecord): unknown {
   if (record.state !== "succeeded") throw failureOf(record);

@@ -9,7 +9,10 @@ import {
   type WaitingJob,
 } from "@millrace/core";
 
-/** Where a job is now. `delayed` waits for its time, `queued` for a slot, `held` at a gate: for a permit, a lock, a rate. */
+/**
+ * Where a job is now. `delayed` waits for its time, `queued` for a slot, `held` at a gate: for a
+ * permit, a lock, a rate.
+ */
 export type JobState =
   "queued" | "delayed" | "held" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
 
@@ -55,11 +58,13 @@ export async function findJob(
   now: () => number,
 ): Promise<JobStatus> {
   const where = queue === undefined ? {} : { queue };
-  // A running job's message stays in its queue until it is settled, so only for a job that is found there is it worth asking who has it.
+  // A running job's message stays in its queue until it is settled, so only for a job that is found
+  // there is it worth asking who has it.
   const waiting = await broker.findWaiting(id, where);
   const running =
     waiting?.state === "queued" ? await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }) : undefined;
-  // History is read last: a job that is settled between the looks then shows in it, instead of nowhere.
+  // History is read last: a job that is settled between the looks then shows in it, instead of
+  // nowhere.
   const history = distinct(await broker.history.read({ id, ...where }));
   const status = jobStatus(id, { history, running: inQueue(running, queue), waiting }, now());
   if (status !== undefined) return withProgress(broker, status);
@@ -107,7 +112,8 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
 
 function stateOf({ history, running, waiting }: JobTraces, now: number): JobState {
   const last = history.at(-1);
-  // A message stays in the queue until it is acked, so one that is being settled shows in both places: its record decides.
+  // A message stays in the queue until it is acked, so one that is being settled shows in both
+  // places: its record decides.
   if (last !== undefined && last.state !== "requeued" && !isNewer(last, running, waiting))
     return last.state;
   if (running !== undefined) return "running";
@@ -116,7 +122,10 @@ function stateOf({ history, running, waiting }: JobTraces, now: number): JobStat
   return last?.notBefore !== undefined && last.notBefore > now ? "delayed" : "queued";
 }
 
-/** Whether a job that had ended was brought back since: its dead letter was retried, or its id used again. */
+/**
+ * Whether a job that had ended was brought back since: its dead letter was retried, or its id used
+ * again.
+ */
 export function isNewer(
   last: HistoryRecord,
   running: RunningJob | undefined,
@@ -130,7 +139,10 @@ export function isNewer(
   return running !== undefined && running.startedAt > last.at;
 }
 
-/** A record may be stored twice; readers drop the second. An id that was used again has records at other places in the queue. */
+/**
+ * A record may be stored twice; readers drop the second. An id that was used again has records at
+ * other places in the queue.
+ */
 export function distinct(records: readonly HistoryRecord[]): readonly HistoryRecord[] {
   const seen = new Set<string>();
   return records.filter((record) => {

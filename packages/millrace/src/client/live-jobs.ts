@@ -31,8 +31,9 @@ export interface LiveQuery {
 const RUNNING_MS = 500;
 
 /**
- * The jobs in one of the states of those that have not ended: queued in the order of arrival, delayed the soonest first among those that
- * have waited longest, held the longest held first, running the longest running first. A look at things in motion: a job may have moved on.
+ * The jobs in one of the states of those that have not ended: queued in the order of arrival,
+ * delayed the soonest first among those that have waited longest, held the longest held first,
+ * running the longest running first. A look at things in motion: a job may have moved on.
  *
  * @throws MillraceError `queue-not-found`
  */

@@ -14,8 +14,8 @@ import { type HeldLease, takeLock } from "@millrace/runtime";
 
 export interface LockOptions {
   /**
-   * How long the lock outlives a process that died with it. It is renewed every third of this, and lost when no renewal
-   * comes through for five sixths of it. Default `"30s"`.
+   * How long the lock outlives a process that died with it. It is renewed every third of this, and
+   * lost when no renewal comes through for five sixths of it. Default `"30s"`.
    */
   readonly lease?: Duration;
   /** How long to wait for another holder; 0 tries once. Default: for ever. */
@@ -27,11 +27,15 @@ export interface LockOptions {
 /** What a function that runs under a lock is given. */
 export interface LockScope {
   /**
-   * Greater than that of every holder before. Send it along with whatever the lock protects, and let that refuse a
-   * token smaller than the greatest it has seen: a holder that was frozen can't know in time that it lost the lock.
+   * Greater than that of every holder before. Send it along with whatever the lock protects, and
+   * let that refuse a token smaller than the greatest it has seen: a holder that was frozen can't
+   * know in time that it lost the lock.
    */
   readonly token: number;
-  /** Aborted with MillraceError `lock-lost`, before another can have the lock by this process's clock. */
+  /**
+   * Aborted with MillraceError `lock-lost`, before another can have the lock by this process's
+   * clock.
+   */
   readonly signal: AbortSignal;
   /** Whether the lock is still held; compares the clock. Ask right before what can't be undone. */
   isHeld(): boolean;
@@ -64,7 +68,8 @@ export async function withLock<Result>(
       );
       store.instrumentation?.lockWaited?.({ name, waitedMs, token });
     } catch {
-      // The lock is held by now: a collector that throws must not keep it from being used and released.
+      // The lock is held by now: a collector that throws must not keep it from being used and
+      // released.
     }
   };
   const lease = await takeLock(

@@ -43,7 +43,8 @@ export interface Nodes {
   /** By name. One that died is `lost` for ten minutes, and then gone. */
   list(): Promise<readonly NodeStatus[]>;
   /**
-   * The node takes no new jobs within moments, and lets what runs end; it stays up. Holds for the name, over restarts, until `resume`.
+   * The node takes no new jobs within moments, and lets what runs end; it stays up. Holds for the
+   * name, over restarts, until `resume`.
    *
    * @throws MillraceError `node-not-found`
    */
@@ -51,8 +52,8 @@ export interface Nodes {
   /** Takes a `quiet` back. @throws MillraceError `node-not-found` */
   resume(name: string, note?: ControlNote): Promise<void>;
   /**
-   * The node stops as at SIGTERM: running jobs may end within its grace. For this life of the node: one that is started again under
-   * the name runs.
+   * The node stops as at SIGTERM: running jobs may end within its grace. For this life of the node:
+   * one that is started again under the name runs.
    *
    * @throws MillraceError `node-not-found`
    */

@@ -11,7 +11,10 @@ import {
 import { controlsOf, type QueueStatus, queueStatus } from "./queue-status.ts";
 
 export interface DrainOptions {
-  /** Wait for delayed jobs too, retries that wait for their backoff among them. Default false: only for what is due. */
+  /**
+   * Wait for delayed jobs too, retries that wait for their backoff among them. Default false: only
+   * for what is due.
+   */
   readonly delayed?: boolean;
   /** Default: none. The queue stays closed. */
   readonly timeout?: Duration;
@@ -62,7 +65,8 @@ export async function drainQueue(
     const left = status.waiting + status.held + status.running + (delayed ? status.delayed : 0);
     empty = left === 0 ? empty + 1 : 0;
     if (empty === EMPTY_LOOKS) return { drained: true, status };
-    // Somebody opened it again; or a node that was just bringing its settings up to date put the old subjects back.
+    // Somebody opened it again; or a node that was just bringing its settings up to date put the
+    // old subjects back.
     if (status.closed === undefined) return { drained: false, status };
     if (status.intake === "open") await broker.queues.setIntake(queue, "closed");
     if (signal?.aborted === true || clock.monotonic() >= until) return { drained: false, status };

@@ -13,9 +13,15 @@ export interface QueueStatus extends QueueSnapshot {
   readonly paused?: ControlMark;
   /** Since when producers are refused, and why. `intake` says whether they are. */
   readonly closed?: ControlMark;
-  /** Other queues that jobs of its producers may be followed by jobs in; absent where an operator set none. */
+  /**
+   * Other queues that jobs of its producers may be followed by jobs in; absent where an operator
+   * set none.
+   */
   readonly sendsTo?: readonly string[];
-  /** Jobs of its producers that may wait for a later start, and as many at gates; absent where an operator set none. */
+  /**
+   * Jobs of its producers that may wait for a later start, and as many at gates; absent where an
+   * operator set none.
+   */
   readonly maxParked?: number;
 }
 

@@ -41,16 +41,23 @@ export interface QueueChange extends QueueSettings {
   readonly rate?: RateOption | null;
   /** For the jobs of one key, instead of what their definition says. */
   readonly perKey?: { readonly concurrency?: number | null; readonly rate?: RateOption | null };
-  /** Other queues that jobs of this queue's producers may be followed by jobs in (`next`). Where nothing is set: what nodes say, else none. */
+  /**
+   * Other queues that jobs of this queue's producers may be followed by jobs in (`next`). Where
+   * nothing is set: what nodes say, else none.
+   */
   readonly sendsTo?: readonly string[] | null;
   /**
-   * Jobs of its producers that may wait for a later start, from 0; one too many is a dead letter (`parked-full`). As many may be blocked at gates before
-   * the queue fills. Where nothing is set: what nodes say, else `maxJobs`, else 1,000,000.
+   * Jobs of its producers that may wait for a later start, from 0; one too many is a dead letter
+   * (`parked-full`). As many may be blocked at gates before the queue fills. Where nothing is set:
+   * what nodes say, else `maxJobs`, else 1,000,000.
    */
   readonly maxParked?: number | null;
 }
 
-/** The queues of a namespace, and what an operator does to them. What is set here holds over all nodes and restarts. */
+/**
+ * The queues of a namespace, and what an operator does to them. What is set here holds over all
+ * nodes and restarts.
+ */
 export interface Queues extends Pick<QueueStore, "ensure" | "remove"> {
   list(): Promise<readonly QueueStatus[]>;
   /** @throws MillraceError `queue-not-found` */
@@ -58,7 +65,8 @@ export interface Queues extends Pick<QueueStore, "ensure" | "remove"> {
   /** What is set for the queue; empty where nothing is. */
   controls(queue: string): Promise<QueueControls>;
   /**
-   * Nothing of the queue is pulled from now on, within moments of the call. What runs goes on; delayed jobs become due and wait.
+   * Nothing of the queue is pulled from now on, within moments of the call. What runs goes on;
+   * delayed jobs become due and wait.
    *
    * @throws MillraceError `queue-not-found`
    */
@@ -66,8 +74,8 @@ export interface Queues extends Pick<QueueStore, "ensure" | "remove"> {
   /** Ends a pause, and opens a queue that was closed. */
   resume(queue: string): Promise<QueueControls>;
   /**
-   * Closes the queue to producers, whatever client they use, and waits until everything in it has ended. It stays closed until
-   * `resume`.
+   * Closes the queue to producers, whatever client they use, and waits until everything in it has
+   * ended. It stays closed until `resume`.
    *
    * @throws MillraceError `queue-not-found`, `invalid-option` where the queue is paused
    * @example
@@ -76,8 +84,8 @@ export interface Queues extends Pick<QueueStore, "ensure" | "remove"> {
    */
   drain(queue: string, options?: DrainOptions): Promise<DrainResult>;
   /**
-   * Cancels what waits in the queue, with a record of each for the reason `purged`; never what runs. Meanwhile the queue is paused for
-   * all nodes, and afterwards as it was.
+   * Cancels what waits in the queue, with a record of each for the reason `purged`; never what
+   * runs. Meanwhile the queue is paused for all nodes, and afterwards as it was.
    *
    * @throws MillraceError `queue-not-found`
    */

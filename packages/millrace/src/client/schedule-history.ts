@@ -2,7 +2,10 @@ import type { HistoryRecord, HistoryStore, ScheduleDecision } from "@millrace/co
 
 /** A decision about a schedule, and what is known of its job. */
 export interface ScheduleEvent extends ScheduleDecision {
-  /** The job's latest record. Undefined where it has not been settled yet, or so long ago that the history has let go of it. */
+  /**
+   * The job's latest record. Undefined where it has not been settled yet, or so long ago that the
+   * history has let go of it.
+   */
   readonly latest?: HistoryRecord;
 }
 

@@ -11,7 +11,10 @@ export interface CodeConfigOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** The configuration of a call in code: its options, else the environment, else a file that was named. */
+/**
+ * The configuration of a call in code: its options, else the environment, else a file that was
+ * named.
+ */
 export async function codeConfig({
   fields,
   configFile,

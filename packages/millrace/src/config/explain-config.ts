@@ -7,7 +7,10 @@ export interface ConfigEntry {
   readonly field: FieldKey;
   /** Null where it is not set and has no default. Secrets are hidden. */
   readonly value: unknown;
-  /** `default`, `not set`, or what said it: `flag --grace`, `environment variable MILLRACE_GRACE`, `file …`. */
+  /**
+   * `default`, `not set`, or what said it: `flag --grace`, `environment variable MILLRACE_GRACE`,
+   * `file …`.
+   */
   readonly source: string;
 }
 

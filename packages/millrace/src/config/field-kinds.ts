@@ -1,8 +1,9 @@
 import { formatMs, requireNamespace, requireQueueName, toMs } from "@millrace/core";
 
 /**
- * How a field's value is read. `parse` takes what a flag, a variable or a file holds (text, or the file's own types)
- * and throws an `Error` that says what was expected, without the value: the caller knows whether it may be shown.
+ * How a field's value is read. `parse` takes what a flag, a variable or a file holds (text, or the
+ * file's own types) and throws an `Error` that says what was expected, without the value: the
+ * caller knows whether it may be shown.
  */
 export interface FieldKind<Value> {
   /** Stands for the value in `--help`: `<ms|30s>`. Absent for a flag that takes none. */

@@ -16,13 +16,19 @@ import {
   whole,
 } from "./field-kinds.ts";
 
-/** Which commands and calls a field is for. `dev` has a server of its own, and so takes no `connection` fields. */
+/**
+ * Which commands and calls a field is for. `dev` has a server of its own, and so takes no
+ * `connection` fields.
+ */
 export type FieldGroup = "connection" | "namespace" | "masking" | "node" | "health" | "records";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
   readonly kind: FieldKind<Value>;
-  /** `server` for `--server`. Absent where a flag would show a secret to everyone who lists processes. */
+  /**
+   * `server` for `--server`. Absent where a flag would show a secret to everyone who lists
+   * processes.
+   */
   readonly flag?: string;
   /** The first one set counts. */
   readonly env: readonly string[];
@@ -33,8 +39,9 @@ export interface Field<Value = unknown> {
 }
 
 /**
- * Every configuration field, once. Drives reading flags, environment and file, `--help`, and the table in
- * `docs/configuration.md`. A field's key is its name in the configuration file and in the options of `connect` and `createNode`.
+ * Every configuration field, once. Drives reading flags, environment and file, `--help`, and the
+ * table in `docs/configuration.md`. A field's key is its name in the configuration file and in the
+ * options of `connect` and `createNode`.
  */
 export const FIELDS = {
   servers: field({
@@ -304,7 +311,10 @@ export type Config = { readonly [Key in DefaultedKey]: ValueOf<Key> } & {
   readonly [Key in Exclude<FieldKey, DefaultedKey>]?: ValueOf<Key>;
 };
 
-/** What may be given for the fields in code: durations and lists in their readable forms too. Checked when read. */
+/**
+ * What may be given for the fields in code: durations and lists in their readable forms too.
+ * Checked when read.
+ */
 export type ConfigInput = {
   readonly [Key in FieldKey]?: ValueOf<Key> extends number
     ? number | string

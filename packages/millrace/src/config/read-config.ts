@@ -1,7 +1,10 @@
 import { MillraceError } from "@millrace/core";
 import { type Config, type Field, FIELD_KEYS, type FieldKey, FIELDS } from "./fields.ts";
 
-/** Where values may come from, strongest first: flags (or options in code), environment, file, defaults. */
+/**
+ * Where values may come from, strongest first: flags (or options in code), environment, file,
+ * defaults.
+ */
 export interface ConfigSources {
   /** Raw values by field. `label` names one to the user: `--grace`, `graceMs`. */
   readonly given?: {
@@ -21,7 +24,8 @@ export interface Found {
 /**
  * The configuration: every field from its strongest source, validated once, frozen.
  *
- * @throws MillraceError `invalid-option`, naming the field, where it came from and, unless it is a secret, its value
+ * @throws MillraceError `invalid-option`, naming the field, where it came from and, unless it is a
+ *   secret, its value
  */
 export function readConfig(sources: ConfigSources): Config {
   if (sources.file !== undefined) refuseUnknownKeys(sources.file.path, sources.file.values);

@@ -71,8 +71,8 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
 }
 
 /**
- * Connects a node that runs these jobs; `start()` it. The connection is closed when the node has stopped.
- * `runNode` adds health and metrics.
+ * Connects a node that runs these jobs; `start()` it. The connection is closed when the node has
+ * stopped. `runNode` adds health and metrics.
  *
  * @throws MillraceError as `runNode`
  */

@@ -5,8 +5,8 @@ import { collectJobs, collectSchedules } from "@millrace/runtime";
 import { jobFilesOf } from "./job-files.ts";
 
 /**
- * The jobs that files export, named or default. TypeScript files are imported as they are: Node strips their types.
- * A folder stands for the modules right in it.
+ * The jobs that files export, named or default. TypeScript files are imported as they are: Node
+ * strips their types. A folder stands for the modules right in it.
  *
  * A job with `isolation: "thread"` learns here which file its thread has to import.
  *

@@ -11,13 +11,17 @@ import type { NodeQueueOptions } from "@millrace/runtime";
 import type { ConfigInput } from "../config/fields.ts";
 
 /**
- * A node's options. Every configuration field may be given here; what is left out comes from the environment
- * (`MILLRACE_…`), then from `configFile`, then from the defaults. See `docs/configuration.md`.
+ * A node's options. Every configuration field may be given here; what is left out comes from the
+ * environment (`MILLRACE_…`), then from `configFile`, then from the defaults. See
+ * `docs/configuration.md`.
  */
 export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
   /** What `definition.handler(…)` returned. Their queues are served. */
   readonly jobs: readonly unknown[];
-  /** What `defineSchedule(…)` returned. Stored when the node starts; one node of the namespace enqueues the jobs. */
+  /**
+   * What `defineSchedule(…)` returned. Stored when the node starts; one node of the namespace
+   * enqueues the jobs.
+   */
   readonly schedules?: readonly unknown[];
   /** Slots, or slots and limits, by queue. */
   readonly queues?: Readonly<Record<string, number | NodeQueueOptions>>;
@@ -27,15 +31,24 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** A broker of your own instead of a connection. Closed when the node has stopped. */
   readonly broker?: Broker;
-  /** Keep trying while no server answers at the start. Default true: a node may start before its server. */
+  /**
+   * Keep trying while no server answers at the start. Default true: a node may start before its
+   * server.
+   */
   readonly waitForServer?: boolean;
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
   /** Instead of the one that `recordsDir` and its kin ask for. See `docs/records.md`. */
   readonly executionLog?: ExecutionLog;
-  /** Follows every attempt and what it enqueues: `telemetry()` of `millrace/telemetry`. Default: none, which costs nothing. */
+  /**
+   * Follows every attempt and what it enqueues: `telemetry()` of `millrace/telemetry`. Default:
+   * none, which costs nothing.
+   */
   readonly instrumentation?: Instrumentation;
-  /** Where the node and its handlers log: pino, or anything like it. Secrets are masked on the way. Default: nowhere. */
+  /**
+   * Where the node and its handlers log: pino, or anything like it. Secrets are masked on the way.
+   * Default: nowhere.
+   */
   readonly log?: Logger;
   readonly clock?: Clock;
 }

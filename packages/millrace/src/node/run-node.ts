@@ -4,7 +4,10 @@ import { connectNode, type NodeConnection } from "./connect-node.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 export interface RunNodeOptions extends NodeOptions {
-  /** Called with the node before it starts, for what must not miss its beginning: signals, listeners. */
+  /**
+   * Called with the node before it starts, for what must not miss its beginning: signals,
+   * listeners.
+   */
   readonly onNode?: (node: MillraceNode) => void;
 }
 
@@ -23,7 +26,8 @@ export interface RunningNode extends AsyncDisposable {
  * Connects, starts a node and its health server, and gives control back while they run.
  * Signals are the caller's: see `stopOnSignals`.
  *
- * @throws MillraceError `invalid-option`, `no-jobs`, `health-port-taken`, `server-unreachable` (with `waitForServer: false`), `auth-failed` …
+ * @throws MillraceError `invalid-option`, `no-jobs`, `health-port-taken`, `server-unreachable`
+ *   (with `waitForServer: false`), `auth-failed` …
  * @example
  * const running = await runNode({
  *   servers: "nats://localhost:4222",
@@ -36,7 +40,8 @@ export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
   const metrics = options.metrics === undefined ? ownMetrics() : undefined;
   let connection: NodeConnection | undefined;
   let health: HealthServer | undefined;
-  // In the order of opening, so that closing is its reverse; each may be missing where a start failed.
+  // In the order of opening, so that closing is its reverse; each may be missing where a start
+  // failed.
   const close = async (): Promise<void> => {
     await health?.stop();
     await connection?.close();
@@ -62,7 +67,10 @@ export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
   }
 }
 
-/** For the page, and for the process's own meter provider where one is registered: it knows where else they go. */
+/**
+ * For the page, and for the process's own meter provider where one is registered: it knows where
+ * else they go.
+ */
 function ownMetrics(): PrometheusMetrics {
   const registered = registeredMetrics();
   return prometheusMetrics({ alsoTo: registered === undefined ? [] : [registered] });

@@ -4,7 +4,10 @@ import type { Config } from "../config/fields.ts";
 import { maskOf } from "../config/mask-of.ts";
 import { configuredStores, openStore } from "./record-stores.ts";
 
-/** The execution log that the configuration asks for; undefined where it asks for none, or code brings its own. */
+/**
+ * The execution log that the configuration asks for; undefined where it asks for none, or code
+ * brings its own.
+ */
 export function configuredLog(
   config: Config,
   own: {

@@ -45,7 +45,8 @@ export interface TestRuntime extends AsyncDisposable {
     options?: EnqueueOptions,
   ): Promise<JobHandle<Output>>;
   /**
-   * Moves the clock from timer to timer until no job waits, is delayed or runs: retries and delays are passed, not waited for.
+   * Moves the clock from timer to timer until no job waits, is delayed or runs: retries and delays
+   * are passed, not waited for.
    *
    * @throws Error where jobs are still left after `maxTime` of simulated time (default 30 days)
    */
@@ -145,7 +146,10 @@ function fail(error: unknown): never {
   throw error;
 }
 
-/** A handler that waits for the simulated clock would hold the stop up: time passes until it has ended or was handed back. */
+/**
+ * A handler that waits for the simulated clock would hold the stop up: time passes until it has
+ * ended or was handed back.
+ */
 async function stopNode(
   node: MillraceNode,
   clock: SimulatedClock,

@@ -7,8 +7,9 @@ const GOOD_ANSWER_MS = 100;
 const TRIES = 3;
 
 /**
- * The server's clock, as far as a node can know it: what nodes reckon with together must not depend on which of them has its clock
- * right. Between two looks the node's monotonic clock goes on for it.
+ * The server's clock, as far as a node can know it: what nodes reckon with together must not depend
+ * on which of them has its clock right. Between two looks the node's monotonic clock goes on for
+ * it.
  */
 export class ServerClock {
   readonly #broker: Pick<Broker, "serverNow">;
@@ -24,7 +25,8 @@ export class ServerClock {
   /**
    * Epoch milliseconds, not rounded.
    *
-   * @param oldestMs how old the server's word may be. Left out, an old one is renewed in the background: nobody waits for a little drift
+   * @param oldestMs how old the server's word may be. Left out, an old one is renewed in the
+   *   background: nobody waits for a little drift
    * @throws MillraceError where the broker has to be asked and can't be
    */
   async now(oldestMs = Infinity): Promise<number> {

@@ -3,8 +3,9 @@ import type { SettlementHook } from "../execution/settlement-hook.ts";
 import type { Cancellations } from "./cancellations.ts";
 
 /**
- * A job that has ended needs no cancellation any more. It is removed before the ack: were the process to die between the two, the job
- * would come again and be recalled by its record. Once more after the ack, for one that came in meanwhile.
+ * A job that has ended needs no cancellation any more. It is removed before the ack: were the
+ * process to die between the two, the job would come again and be recalled by its record. Once more
+ * after the ack, for one that came in meanwhile.
  */
 export function cancellationHook(broker: Broker, cancellations: Cancellations): SettlementHook {
   return {
@@ -15,7 +16,8 @@ export function cancellationHook(broker: Broker, cancellations: Cancellations): 
     },
     afterAck: async ({ envelope, settlement, recorded }) => {
       if (hasEnded(settlement.state, recorded?.state)) await cancellations.close(envelope);
-      // The cancellation came in while the job was being sent away: whoever cancelled it may have looked for it too early.
+      // The cancellation came in while the job was being sent away: whoever cancelled it may have
+      // looked for it too early.
       else if (settlement.notBefore !== undefined)
         await broker.delayed.move(envelope.id, envelope.queue, "now", cancellations.of(envelope));
       else if (settlement.steps.some((step) => step.do === "hold"))

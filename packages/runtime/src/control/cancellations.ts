@@ -17,7 +17,10 @@ import { KnownAfterOutage } from "../execution/known-after-outage.ts";
 import { SweepRounds } from "./sweep-rounds.ts";
 import { sweepCancellations } from "./sweep-cancellations.ts";
 
-/** A write that was heard of and is on no list so much later was refused, or its document is gone again. Asking again over elections is over by then. */
+/**
+ * A write that was heard of and is on no list so much later was refused, or its document is gone
+ * again. Asking again over elections is over by then.
+ */
 const MAY_BE_STORED_MS = 60_000;
 
 export interface OpenCancellation extends Cancellation {
@@ -37,18 +40,24 @@ export interface CancellationsOptions {
 }
 
 /**
- * The open cancellations of the queues that a node serves, in memory: a job is looked up here without a round trip. About 200 bytes
- * each, and there are never more than jobs that somebody cancelled and no node has reached yet.
+ * The open cancellations of the queues that a node serves, in memory: a job is looked up here
+ * without a round trip. About 200 bytes each, and there are never more than jobs that somebody
+ * cancelled and no node has reached yet.
  *
- * Kept up to date by a watch; listed anew after every reconnect, because what happened in an outage may have gone by unheard. A watch whose server has died
- * is silent for seconds before anybody knows: what is written meanwhile is heard as it is asked for, and believed until the watch or a list knows better.
+ * Kept up to date by a watch; listed anew after every reconnect, because what happened in an outage
+ * may have gone by unheard. A watch whose server has died is silent for seconds before anybody
+ * knows: what is written meanwhile is heard as it is asked for, and believed until the watch or a
+ * list knows better.
  */
 export class Cancellations {
   readonly #options: CancellationsOptions;
   readonly #open = new Map<string, OpenCancellation>();
   /** Heard of, and not told by the watch or a list yet. */
   readonly #heard = new Map<string, Cancellation & { readonly heardMono: number }>();
-  /** What the watch told while a listing was under way: it knows better than the list. Undefined while there is none. */
+  /**
+   * What the watch told while a listing was under way: it knows better than the list. Undefined
+   * while there is none.
+   */
   #toldMeanwhile: Set<string> | undefined;
   #listing: Promise<void> = Promise.resolve();
   readonly #known = new KnownAfterOutage(() => this.#list());
@@ -69,12 +78,18 @@ export class Cancellations {
     );
   }
 
-  /** Whether a job may have been cancelled in an outage that is over, and nobody here knows it yet. Asked for every job, so it must be cheap. */
+  /**
+   * Whether a job may have been cancelled in an outage that is over, and nobody here knows it yet.
+   * Asked for every job, so it must be cheap.
+   */
   get isBehind(): boolean {
     return this.#known.isStale;
   }
 
-  /** Resolves when `of` knows what was cancelled in the last outage. @throws MillraceError where the bucket can't be read */
+  /**
+   * Resolves when `of` knows what was cancelled in the last outage.
+   * @throws MillraceError where the bucket can't be read
+   */
   catchUp(): Promise<void> {
     return this.#known.catchUp();
   }
@@ -134,7 +149,8 @@ export class Cancellations {
     } catch (error) {
       failure = error;
     }
-    // Written anew meanwhile: for this job once more, or for a later one of the same id, which is none of ours.
+    // Written anew meanwhile: for this job once more, or for a later one of the same id, which is
+    // none of ours.
     const document = await documents.get(key);
     if (document === undefined || !isMeant(readCancellation(document.value), envelope)) return;
     if (document.revision === revision) throw failure;

@@ -34,7 +34,10 @@ export interface PurgeProgress {
   readonly cancelled: number;
   /** Messages that could not be read, and are dead letters now. */
   readonly dead: number;
-  /** Jobs of producers that were not due yet: they wait for their time now, as any node would have had them do. */
+  /**
+   * Jobs of producers that were not due yet: they wait for their time now, as any node would have
+   * had them do.
+   */
   readonly deferred: number;
   /** What waited at the last look, in the queue or at a gate. */
   readonly waiting: number;
@@ -54,11 +57,13 @@ const PAGE = 200;
 export const PURGED = "purged";
 
 /**
- * Cancels what waits in a queue, never what runs. The purge is a worker that runs nothing: it settles each job as `cancelled`
- * for the reason `purged`, so that its record, its unique key and its batch follow as with any other end.
+ * Cancels what waits in a queue, never what runs. The purge is a worker that runs nothing: it
+ * settles each job as `cancelled` for the reason `purged`, so that its record, its unique key and
+ * its batch follow as with any other end.
  *
- * The queue is paused for all others meanwhile, and afterwards as it was. A purge that was killed leaves it paused: resume it.
- * With producers that go on, close the queue first, or it may never be empty.
+ * The queue is paused for all others meanwhile, and afterwards as it was. A purge that was killed
+ * leaves it paused: resume it. With producers that go on, close the queue first, or it may never be
+ * empty.
  *
  * @throws MillraceError `queue-not-found` …
  */
@@ -118,7 +123,10 @@ async function letIn({ held }: Broker, queue: string): Promise<void> {
   for (const { gate, count } of await held.gates(queue)) await held.release(queue, gate, count);
 }
 
-/** Delayed jobs come through the queue, so that there is one way to an end. What is due within moments comes by itself. */
+/**
+ * Delayed jobs come through the queue, so that there is one way to an end. What is due within
+ * moments comes by itself.
+ */
 async function bringForward(broker: Broker, queue: string): Promise<void> {
   const store = broker.delayed;
   for (let after = 0; ;) {

@@ -32,16 +32,18 @@ const NOTHING: QueueControls = Object.freeze({});
 const LOOK_AGAIN_MS = 60_000;
 const RETRY_MS = 1_000;
 /**
- * Between the tries to read what was heard of. First the watch may tell, which nearly always does; then it may not be stored yet, or its leader
- * may be dying. A lost watch is replaced by the end.
+ * Between the tries to read what was heard of. First the watch may tell, which nearly always does;
+ * then it may not be stored yet, or its leader may be dying. A lost watch is replaced by the end.
  */
 const READ_AFTER_MS = [25, 100, 400, 1_000, 3_000, 8_000] as const;
 
 /**
- * The controls of all queues, as a node sees them now: watched, and listed at the start, after each reconnect and once a minute.
+ * The controls of all queues, as a node sees them now: watched, and listed at the start, after each
+ * reconnect and once a minute.
  *
- * A watch whose server has died is silent for seconds before anybody knows. So a node also hears of writes as they are asked for, and
- * reads what became of them: they are compare-and-set, and one that was heard of may be refused.
+ * A watch whose server has died is silent for seconds before anybody knows. So a node also hears of
+ * writes as they are asked for, and reads what became of them: they are compare-and-set, and one
+ * that was heard of may be refused.
  *
  * Nothing is asked for a job. Open it before anything is pulled.
  */
@@ -83,7 +85,10 @@ export class QueueControlsView {
     };
   }
 
-  /** Called after each change of the queue's controls. @returns a function that removes the listener */
+  /**
+   * Called after each change of the queue's controls.
+   * @returns a function that removes the listener
+   */
   onChange(queue: string, listener: Listener): () => void {
     const listeners = this.#listeners.get(queue) ?? new Set();
     this.#listeners.set(queue, listeners);
@@ -91,7 +96,10 @@ export class QueueControlsView {
     return () => void listeners.delete(listener);
   }
 
-  /** Resolves when all that was set before is known. Rejecting leaves nothing open: it may be called again. */
+  /**
+   * Resolves when all that was set before is known. Rejecting leaves nothing open: it may be called
+   * again.
+   */
   async open(): Promise<Stoppable> {
     try {
       await this.#refresh();

@@ -9,8 +9,8 @@ const MOST_LOOKS = 50;
 const WHO_RUNS_MS = 1_000;
 
 /**
- * Removes cancellations of jobs that are gone: one that ended in the moment in which it was cancelled, or was purged. Any number of nodes
- * may do it at the same time.
+ * Removes cancellations of jobs that are gone: one that ended in the moment in which it was
+ * cancelled, or was purged. Any number of nodes may do it at the same time.
  */
 export async function sweepCancellations(
   { broker }: { readonly broker: Broker },
@@ -22,7 +22,8 @@ export async function sweepCancellations(
   const old = listed.filter(({ updatedAt }) => now - updatedAt > YOUNG_MS).slice(0, MOST_LOOKS);
   for (const { key, revision } of old) {
     const [queue = "", id = ""] = key.split(".");
-    // Twice, because a job that moves from one place to another while it is looked for is seen in neither.
+    // Twice, because a job that moves from one place to another while it is looked for is seen in
+    // neither.
     if ((await isThere(broker, queue, id)) || (await isThere(broker, queue, id))) continue;
     try {
       await documents.remove(key, revision);

@@ -9,11 +9,11 @@ export interface AbortReason extends MillraceError {
 const LEASE_LOST = "The lease could not be confirmed in time; another node may run this job.";
 
 /**
- * Tells a handler to stop, once, and remembers why. The controller is only made when somebody looks at the
- * signal: most short jobs never do.
+ * Tells a handler to stop, once, and remembers why. The controller is only made when somebody looks
+ * at the signal: most short jobs never do.
  *
- * In a process that was frozen, the handler may run before anybody has told it that its lease is gone.
- * So whoever looks at the signal makes it look at the lease first.
+ * In a process that was frozen, the handler may run before anybody has told it that its lease is
+ * gone. So whoever looks at the signal makes it look at the lease first.
  */
 export class AbortSwitch {
   /** Undefined once the attempt is over: what becomes of its lease then is no reason to stop. */
@@ -22,7 +22,9 @@ export class AbortSwitch {
   #reason: AbortReason | undefined;
   #onAbort: (() => void) | undefined;
 
-  /** @param lease of the delivery that the attempt is made for; left out where nothing can be lost */
+  /**
+   * @param lease of the delivery that the attempt is made for; left out where nothing can be lost
+   */
   constructor(lease?: Pick<Lease, "isHeld">) {
     this.#lease = lease;
   }
@@ -57,13 +59,19 @@ export class AbortSwitch {
     this.abort("lease-lost", LEASE_LOST);
   }
 
-  /** One listener, called at once if it is too late to wait. Set by the attempt that owns the switch. */
+  /**
+   * One listener, called at once if it is too late to wait. Set by the attempt that owns the
+   * switch.
+   */
   set onAbort(listener: () => void) {
     this.#onAbort = listener;
     if (this.#reason !== undefined) listener();
   }
 
-  /** The first cause stands, except that a lost lease overrules any other: then nothing may be settled. */
+  /**
+   * The first cause stands, except that a lost lease overrules any other: then nothing may be
+   * settled.
+   */
   abort(cause: AbortCause, message: string): void {
     if (this.#reason !== undefined) {
       if (cause === "lease-lost") this.#reason = reasonOf(cause, message);

@@ -40,7 +40,8 @@ export function admit(input: AdmissionInput): Admission {
   }
   if (input.convicted) return { refusal: { kind: "crashed" } };
   if (expiresAt(input, job) <= now) return { refusal: { kind: "expired" } };
-  // What the runtime itself published was delayed already; looking again with another node's clock would send it round in circles.
+  // What the runtime itself published was delayed already; looking again with another node's clock
+  // would send it round in circles.
   if (
     message.origin !== "runtime" &&
     envelope.notBefore !== undefined &&
@@ -51,7 +52,10 @@ export function admit(input: AdmissionInput): Admission {
   return { job };
 }
 
-/** The producer's expiry, and for a job that never ran the definition's queued timeout: from its start time, where it has one. */
+/**
+ * The producer's expiry, and for a job that never ran the definition's queued timeout: from its
+ * start time, where it has one.
+ */
 function expiresAt(input: AdmissionInput, job: AnyJob): number {
   const { envelope } = input;
   const explicit = envelope.expiresAt ?? Infinity;
@@ -62,7 +66,10 @@ function expiresAt(input: AdmissionInput, job: AnyJob): number {
   );
 }
 
-/** Whatever ended an earlier run, the job did not wait in vain: it was interrupted, snoozed, failed, or its holder crashed. */
+/**
+ * Whatever ended an earlier run, the job did not wait in vain: it was interrupted, snoozed, failed,
+ * or its holder crashed.
+ */
 function hasRun(input: AdmissionInput): boolean {
   const { attempts, interruptions, snoozes } = input.envelope;
   return attempts > 0 || interruptions > 0 || snoozes > 0 || crashesOf(input) > 0;

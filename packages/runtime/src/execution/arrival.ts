@@ -58,9 +58,10 @@ const ROOM_PAUSE = 1;
 const NO_GATES: readonly Gate[] = [];
 
 /**
- * From a message that was read to the moment in which its handler may be called, or to the outcome under which it is settled instead:
- * recall (redeliveries, and what may be one) → admit → gates (jobs that wait for each other only) → quarantine (suspects only). A
- * producer's job whose start is yet to come is parked instead.
+ * From a message that was read to the moment in which its handler may be called, or to the outcome
+ * under which it is settled instead: recall (redeliveries, and what may be one) → admit → gates
+ * (jobs that wait for each other only) → quarantine (suspects only). A producer's job whose start
+ * is yet to come is parked instead.
  */
 export class Arrival {
   readonly #options: ArrivalOptions;
@@ -97,7 +98,10 @@ export class Arrival {
     return this.#stray;
   }
 
-  /** Another node may have it, or have had it, so that whether it was over had to be asked: since when, by the broker's clock. */
+  /**
+   * Another node may have it, or have had it, so that whether it was over had to be asked: since
+   * when, by the broker's clock.
+   */
   get sharedSince(): number | undefined {
     return this.#sharedSince;
   }
@@ -141,7 +145,10 @@ export class Arrival {
     else this.#admit(false);
   }
 
-  /** While it waits there is nothing to keep any more. In the turn in which it looks it is asked once more before the job begins. */
+  /**
+   * While it waits there is nothing to keep any more. In the turn in which it looks it is asked
+   * once more before the job begins.
+   */
   loseLease(): void {
     if (this.#stage === "recalling" || this.#isAdmitted) this.#refuse({ kind: "lease-lost" });
   }
@@ -151,7 +158,10 @@ export class Arrival {
     if (this.#isAdmitted) this.#refuse({ kind: "cancelled", reason });
   }
 
-  /** The node stops. Whether an earlier holder has settled a job that is being recalled isn't known, so it may neither be run nor be published again. */
+  /**
+   * The node stops. Whether an earlier holder has settled a job that is being recalled isn't known,
+   * so it may neither be run nor be published again.
+   */
   handBack(): void {
     const { abort, owner } = this.#options;
     if (this.#isAdmitted && abort.reason !== undefined) this.#refuse(outcomeOfAbort(abort.reason));
@@ -177,10 +187,12 @@ export class Arrival {
   }
 
   /**
-   * A message that comes again was left without an ack. Whether its holder died before or after it had settled the job, and whether the job has gone on or
-   * ended since by another message, is asked of all that there is of the job. The same where the server was
-   * killed and does not know that it comes again. And whether the crashes around it were its own doing is what the trials know. What the admission asks
-   * has to be known by then: a job may have been cancelled while this node was cut off.
+   * A message that comes again was left without an ack. Whether its holder died before or after it
+   * had settled the job, and whether the job has gone on or ended since by another message, is
+   * asked of all that there is of the job. The same where the server was killed and does not know
+   * that it comes again. And whether the crashes around it were its own doing is what the trials
+   * know. What the admission asks has to be known by then: a job may have been cancelled while this
+   * node was cut off.
    */
   async #recall(): Promise<void> {
     const { host, delivery, envelope } = this.#options;
@@ -206,7 +218,8 @@ export class Arrival {
         if (end === undefined) this.#admit(convicted);
         else this.#endAs(end);
       } catch (error) {
-        // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the next holder asks.
+        // Running a settled job again would be worse than waiting; when the lease goes meanwhile,
+        // the next holder asks.
         await this.#troubled(error, tries);
         if (!delivery.lease.isHeld()) this.#refuse({ kind: "lease-lost" });
       }
@@ -220,7 +233,10 @@ export class Arrival {
     this.#refuse(outcome);
   }
 
-  /** Too many crashes, and the last of them its own: it was the suspect whose turn it was, and the node that ran it is dead. */
+  /**
+   * Too many crashes, and the last of them its own: it was the suspect whose turn it was, and the
+   * node that ran it is dead.
+   */
   async #isConvicted(): Promise<boolean> {
     const { host, delivery, envelope } = this.#options;
     if (this.#crashes < host.poisonAfter) return false;
@@ -254,7 +270,8 @@ export class Arrival {
     if (cancellation !== undefined) {
       if (message.origin !== "runtime" || message.headers["millrace-pass"] === undefined)
         return this.#refuse({ kind: "cancelled", reason: cancellation.reason });
-      // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of keeping it from others.
+      // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of
+      // keeping it from others.
       abort.abort("cancelled", cancellation.reason);
     }
     const admission = admit({
@@ -315,7 +332,10 @@ export class Arrival {
     else await this.#waitForRoom(passes);
   }
 
-  /** What it was let in with at other gates must not be kept from others meanwhile. Afterwards all is looked at anew: it may have expired. */
+  /**
+   * What it was let in with at other gates must not be kept from others meanwhile. Afterwards all
+   * is looked at anew: it may have expired.
+   */
   async #waitForRoom(passes: Passes): Promise<void> {
     const { reason } = this.#options.abort;
     if (reason !== undefined) return this.#refuse(outcomeOfAbort(reason));
@@ -338,8 +358,8 @@ export class Arrival {
   }
 
   /**
-   * Whether there is room for one more at the queue's gates. Only a producer's new job is asked: what has run is not to be kept from
-   * its retry, and what comes again may be held already.
+   * Whether there is room for one more at the queue's gates. Only a producer's new job is asked:
+   * what has run is not to be kept from its retry, and what comes again may be held already.
    */
   async #mayWaitThere(refusal: Outcome): Promise<boolean> {
     const { host, delivery, envelope } = this.#options;
@@ -349,7 +369,11 @@ export class Arrival {
     return asked !== undefined && asked.answer === undefined;
   }
 
-  /** Asks the broker until it answers. @returns undefined where nothing is waited for any more; without a lease the job is settled then */
+  /**
+   * Asks the broker until it answers.
+   * @returns undefined where nothing is waited for any more; without a lease the job is settled
+   *   then
+   */
   async #persist<Answer>(
     ask: () => Promise<Answer>,
   ): Promise<{ readonly answer: Answer } | undefined> {
@@ -390,7 +414,10 @@ export class Arrival {
       this.#refuse({ kind: "deferred", untilMs: host.clock.now() + awayMs });
   }
 
-  /** The turn goes on record before the handler is called, or a crash would leave no trace of whose it was. */
+  /**
+   * The turn goes on record before the handler is called, or a crash would leave no trace of whose
+   * it was.
+   */
   async #beginTrial(job: AnyJob): Promise<void> {
     const { host, delivery, envelope } = this.#options;
     for (let tries = 0; this.#stage === "quarantined"; tries += 1) {
@@ -409,7 +436,8 @@ export class Arrival {
   #finish(job: AnyJob): void {
     const { delivery, abort, owner } = this.#options;
     if (abort.reason !== undefined) return this.#refuse(outcomeOfAbort(abort.reason));
-    // What lay in the socket while the event loop was blocked may be another's by now; nobody has said so yet.
+    // What lay in the socket while the event loop was blocked may be another's by now; nobody has
+    // said so yet.
     if (!delivery.lease.isHeld()) return this.#refuse({ kind: "lease-lost" });
     this.#stage = "over";
     owner.arrivalAdmitted(job);

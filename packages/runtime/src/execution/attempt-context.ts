@@ -15,7 +15,9 @@ import type { AttemptOptions } from "./attempt.ts";
 import { isKnownChild } from "./known-child.ts";
 import { Offspring } from "./offspring.ts";
 
-/** What a handler is given. Getters, so that a job that needs no signal and no log pays for neither. */
+/**
+ * What a handler is given. Getters, so that a job that needs no signal and no log pays for neither.
+ */
 export class AttemptContext implements ExecutionContext {
   readonly input: unknown;
   readonly trace: AttemptTrace | undefined;

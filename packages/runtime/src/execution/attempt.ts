@@ -18,7 +18,10 @@ import { interpret, outcomeOfAbort } from "./interpret.ts";
 
 /** What its execution hears of an attempt. */
 export interface AttemptListener {
-  /** It is under way from here on, and may fail or time out. Called at most once, before its end. @returns its trace, if it has one */
+  /**
+   * It is under way from here on, and may fail or time out. Called at most once, before its end.
+   * @returns its trace, if it has one
+   */
   attemptStarted(job: AnyJob): AttemptTrace | undefined;
   /** Called at most once, and never after `stop()`. */
   attemptEnded(outcome: Outcome): void;
@@ -43,8 +46,9 @@ export interface AttemptOptions {
 }
 
 /**
- * One attempt: the payload is validated, the handler called, its result validated. One patience covers the
- * three, so that none of them can keep a slot for ever. Where none of them is asynchronous there is no timer.
+ * One attempt: the payload is validated, the handler called, its result validated. One patience
+ * covers the three, so that none of them can keep a slot for ever. Where none of them is
+ * asynchronous there is no timer.
  */
 export class Attempt {
   readonly #options: AttemptOptions;
@@ -115,7 +119,10 @@ export class Attempt {
     );
   }
 
-  /** A payload that breaks the schema's rules always will. A schema that could not even be asked may do better next time. */
+  /**
+   * A payload that breaks the schema's rules always will. A schema that could not even be asked may
+   * do better next time.
+   */
   #refuse(error: unknown): void {
     if (MillraceError.is(error, "invalid-payload")) {
       this.#end({ kind: "rejected", reason: "invalid-payload", error: withoutStack(error) });
@@ -170,7 +177,8 @@ export class Attempt {
     const { host, job, abort } = this.#options;
     if (this.#state === "over") return;
     this.#patience?.cancel();
-    // A stopping node has a grace of its own and hands back what is left; only other causes are waited for here.
+    // A stopping node has a grace of its own and hands back what is left; only other causes are
+    // waited for here.
     if (abort.reason?.code === "shutdown") return;
     this.#patience = host.clock.setTimer(job.graceMs, () => this.#giveUp());
   }

@@ -1,6 +1,9 @@
 import { type ExecutionContext, type Middleware, MillraceError } from "@millrace/core";
 
-/** The middlewares around a handler, the first outermost. A second `next()` is refused: it would run the job twice. */
+/**
+ * The middlewares around a handler, the first outermost. A second `next()` is refused: it would run
+ * the job twice.
+ */
 export function compose<Context extends ExecutionContext>(
   middleware: readonly Middleware[],
   handle: (context: Context) => unknown,

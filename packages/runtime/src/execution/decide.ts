@@ -8,8 +8,8 @@ import {
 } from "@millrace/core";
 
 /**
- * The settlement of an outcome, whatever the job's retry policy does. A custom policy is the user's code and
- * may throw: then the attempt is still counted, and the job is not tried again.
+ * The settlement of an outcome, whatever the job's retry policy does. A custom policy is the user's
+ * code and may throw: then the attempt is still counted, and the job is not tried again.
  *
  * @param maxDelayMs for how long it may put the job off; where it asks for more, it is so long
  * @param onPolicyError told what the policy threw

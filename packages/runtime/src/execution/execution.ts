@@ -41,18 +41,24 @@ type Phase = "arriving" | "attempting" | "settling" | "ended";
  * One delivery of a job, from the broker's hands to its settlement. `#state` only ever moves by the
  * execution machine's answers; this class acts on them.
  *
- * Read → arrival (may it run?) → attempt → settling. Each of the first three may be the last before the settling: it has an outcome, and every outcome goes
- * through `#settle`.
+ * Read → arrival (may it run?) → attempt → settling. Each of the first three may be the last before
+ * the settling: it has an outcome, and every outcome goes through `#settle`.
  */
 export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   readonly #host: ExecutionHost;
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
   readonly #onEnd: (execution: Execution) => void;
-  /** Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes no slot. */
+  /**
+   * Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes
+   * no slot.
+   */
   readonly #onYield: ((execution: Execution) => void) | undefined;
   readonly #abort: AbortSwitch;
-  /** Epoch milliseconds. Its token is of then: a server that was killed meanwhile hands the same message to another, and both may begin in one moment. */
+  /**
+   * Epoch milliseconds. Its token is of then: a server that was killed meanwhile hands the same
+   * message to another, and both may begin in one moment.
+   */
   readonly #cameAt: number;
   #phase: Phase = "arriving";
   /** Set before the start, where the job is only to be handed back. */
@@ -135,7 +141,8 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     }
     this.#values = read.values;
     const far = linkOutOfReach(read.envelope, this.#host.sendsTo);
-    // Without what may not follow, whatever becomes of it: an earlier holder may have had it succeed when it still might.
+    // Without what may not follow, whatever becomes of it: an earlier holder may have had it
+    // succeed when it still might.
     this.#envelope = far === undefined ? read.envelope : withoutNext(read.envelope);
     this.#arrival = new Arrival({
       host: this.#host,
@@ -169,12 +176,18 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     return this.#abort.reason !== undefined;
   }
 
-  /** Before the start: gives the job straight back without running it. It arrived after the node began to stop. */
+  /**
+   * Before the start: gives the job straight back without running it. It arrived after the node
+   * began to stop.
+   */
   refuse(): void {
     this.abort("shutdown", "The node is stopping.");
   }
 
-  /** Before the start: gives the job straight back, unspent, for another node. There is no slot for it here. */
+  /**
+   * Before the start: gives the job straight back, unspent, for another node. There is no slot for
+   * it here.
+   */
   decline(): void {
     this.#declined = true;
   }
@@ -185,8 +198,8 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   }
 
   /**
-   * A cancellation came in for a job of this id. Before the admission there is nothing to do, because that asks; once it is being
-   * settled it is too late.
+   * A cancellation came in for a job of this id. Before the admission there is nothing to do,
+   * because that asks; once it is being settled it is too late.
    */
   heedCancellation(id: string): void {
     const envelope = this.#envelope;
@@ -197,12 +210,18 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     else this.#arrival?.heedCancellation(cancellation.reason);
   }
 
-  /** Gives it back unspent where it only waits for room at a gate: nothing of its queue is to start here now. */
+  /**
+   * Gives it back unspent where it only waits for room at a gate: nothing of its queue is to start
+   * here now.
+   */
   giveUpWaiting(): void {
     if (this.#arrival?.waitsForRoom === true) this.#settle({ kind: "interrupted" });
   }
 
-  /** The last resort of a stopping node: settle although the handler goes on. A settlement under way is left alone. */
+  /**
+   * The last resort of a stopping node: settle although the handler goes on. A settlement under way
+   * is left alone.
+   */
   handBack(): void {
     this.abort("shutdown", "The node has stopped.");
     const { reason } = this.#abort;
@@ -274,7 +293,8 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   }
 
   handlerReported(value: number, note: string | undefined): void {
-    // A handler that goes on after its attempt is over is told what is wrong, and otherwise not heard.
+    // A handler that goes on after its attempt is over is told what is wrong, and otherwise not
+    // heard.
     const over = this.#phase !== "attempting" || this.#abort.look()?.code === "lease-lost";
     if (over) return void checkProgress(value, note);
     this.#progress ??= new ProgressReporter(this.#host, this.#requireEnvelope(), this.#trace);
@@ -308,14 +328,17 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     return this.#trace;
   }
 
-  /** The one way to an outcome. The first counts; whatever a handler says afterwards has no hearer. */
+  /**
+   * The one way to an outcome. The first counts; whatever a handler says afterwards has no hearer.
+   */
   #settle(outcome: Outcome): void {
     if (this.#phase === "settling" || this.#phase === "ended") return;
     this.#phase = "settling";
     this.#abort.rest();
     this.#arrival?.end();
     this.#attempt?.stop();
-    // Before anything else is published: whoever follows the job hears its last word before its end.
+    // Before anything else is published: whoever follows the job hears its last word before its
+    // end.
     this.#progress?.end({ write: outcome.kind !== "lease-lost" });
     const { broker, clock, log, maskText, node, random } = this.#host;
     const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {

@@ -13,10 +13,12 @@ const AGES = 2 ** 24;
 const DELIVERIES = 2 ** 6;
 
 /**
- * A number that grows with every run of a job: first by its publications, then by the deliveries of one, then by the age of the job.
+ * A number that grows with every run of a job: first by its publications, then by the deliveries of
+ * one, then by the age of the job.
  *
- * The age is for a server that was killed, which forgets its latest deliveries and counts the next one as it counted the last. Only then do
- * the clocks of nodes matter; a job older than three days has no such protection.
+ * The age is for a server that was killed, which forgets its latest deliveries and counts the next
+ * one as it counted the last. Only then do the clocks of nodes matter; a job older than three days
+ * has no such protection.
  */
 export function fencingToken({ generation, deliveryCount, ageMs }: RunOrder): number {
   const age = Math.min(AGES - 1, Math.max(0, Math.floor(ageMs / AGE_STEP_MS)));

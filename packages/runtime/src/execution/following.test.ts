@@ -6,7 +6,9 @@ import { gate, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 const ROOM = 10;
 
-/** Jobs of two queues that count their runs, each with ten places and all of them taken by chains. */
+/**
+ * Jobs of two queues that count their runs, each with ten places and all of them taken by chains.
+ */
 async function crowd(next: readonly { name: string; queue: string; id: string }[][]) {
   const runs: string[] = [];
   const open = gate();
@@ -91,7 +93,10 @@ test("a graceful stop beside a full queue repeats no handler that has succeeded"
   expect(once(runs)).toBe(true);
 });
 
-/** A chain of two over two queues; the holder of the first job dies right before a step of its settlement, and is followed after a while. */
+/**
+ * A chain of two over two queues; the holder of the first job dies right before a step of its
+ * settlement, and is followed after a while.
+ */
 async function deadHolder(before: "enqueue" | "ack", output: unknown, awayFor: Duration) {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);

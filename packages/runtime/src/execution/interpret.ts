@@ -7,8 +7,9 @@ export type Ending = { readonly returned: unknown } | { readonly threw: unknown 
 /**
  * The outcome of an attempt whose handler has ended. Pure.
  *
- * A handler that comes back with a value has done its work, even if it was told to stop meanwhile; one that
- * throws after it was told to stop has stopped. A lost lease beats both: the job may be another node's.
+ * A handler that comes back with a value has done its work, even if it was told to stop meanwhile;
+ * one that throws after it was told to stop has stopped. A lost lease beats both: the job may be
+ * another node's.
  *
  * @param maxDelayMs for how long a handler may put its job off
  */
@@ -45,7 +46,10 @@ export function outcomeOfAbort(aborted: AbortReason, threw?: unknown): Outcome {
   }
 }
 
-/** A handler that passes its signal's reason on adds nothing to it; anything else it threw may say where it hung. */
+/**
+ * A handler that passes its signal's reason on adds nothing to it; anything else it threw may say
+ * where it hung.
+ */
 function timeoutError(aborted: AbortReason, threw: unknown): MillraceError {
   if (threw === undefined || threw === aborted) return aborted;
   return new MillraceError(

@@ -1,8 +1,8 @@
 import type { Broker, Stoppable } from "@millrace/core";
 
 /**
- * Something that has to be read again after each outage before anybody relies on it: what happened meanwhile went by unheard. The time before the
- * start counts as one.
+ * Something that has to be read again after each outage before anybody relies on it: what happened
+ * meanwhile went by unheard. The time before the start counts as one.
  */
 export class KnownAfterOutage {
   readonly #read: () => Promise<void>;
@@ -47,7 +47,10 @@ export class KnownAfterOutage {
     this.catchUp().catch(onFailure);
   }
 
-  /** One read at a time; one that a reconnect has overtaken is made again. Resolves at once where nothing is stale. */
+  /**
+   * One read at a time; one that a reconnect has overtaken is made again. Resolves at once where
+   * nothing is stale.
+   */
   catchUp(): Promise<void> {
     this.#reading ??= this.#readUntilKnown().finally(() => {
       this.#reading = undefined;

@@ -7,10 +7,12 @@ const CLOCK_SLACK_MS = 60_000;
 const PATIENCE_MS = 30_000;
 
 /**
- * Whether an earlier attempt of a job has enqueued this child already, as the history tells. One that waits is known to its queue by its id; but a server
- * that was killed has forgotten the ids of what had left the queue.
+ * Whether an earlier attempt of a job has enqueued this child already, as the history tells. One
+ * that waits is known to its queue by its id; but a server that was killed has forgotten the ids of
+ * what had left the queue.
  *
- * @throws MillraceError `request-timeout` and others, where the history can't be read for half a minute
+ * @throws MillraceError `request-timeout` and others, where the history can't be read for half a
+ *   minute
  */
 export async function isKnownChild(
   { history, clock }: { readonly history: Pick<HistoryStore, "last">; readonly clock: Clock },

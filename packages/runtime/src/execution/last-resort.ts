@@ -10,22 +10,31 @@ import type { Failure } from "./remedy.ts";
 /** A settlement that has failed, and for how long. */
 export interface StuckSettlement extends Failure {
   readonly input: SettlementInput;
-  /** Whether the job's own end is on record: then no handler runs again for it, whoever completes it. */
+  /**
+   * Whether the job's own end is on record: then no handler runs again for it, whoever completes
+   * it.
+   */
   readonly recorded: boolean;
   readonly forMs: number;
   readonly leaseMs: number;
 }
 
-/** What to do with it: try on, carry out another one, or leave the job to whoever gets it when its lease is over. */
+/**
+ * What to do with it: try on, carry out another one, or leave the job to whoever gets it when its
+ * lease is over.
+ */
 export type LastResort = "wait" | "let-go" | Settlement;
 
 /**
- * So many leases is an outcome kept that nobody has on record, where the server may take it at any moment: letting the job go would run it again. What was
- * refused is not waited for so long.
+ * So many leases is an outcome kept that nobody has on record, where the server may take it at any
+ * moment: letting the job go would run it again. What was refused is not waited for so long.
  */
 const PATIENT_LEASES = 10;
 
-/** What may pass without anybody doing anything: an election, a full disk that is being enlarged, a broken line. */
+/**
+ * What may pass without anybody doing anything: an election, a full disk that is being enlarged, a
+ * broken line.
+ */
 const PASSING = [
   "publish-timeout",
   "request-timeout",
@@ -37,8 +46,8 @@ const PASSING = [
 ] as const;
 
 /**
- * What is left where a settlement has failed for a lease and has no remedy. Pure. Nothing here loses the job: it stays in its queue, or its bytes go into a
- * letter.
+ * What is left where a settlement has failed for a lease and has no remedy. Pure. Nothing here
+ * loses the job: it stays in its queue, or its bytes go into a letter.
  */
 export function lastResort(stuck: StuckSettlement): LastResort {
   const { error, settlement, step, input, recorded, forMs, leaseMs } = stuck;
@@ -56,7 +65,9 @@ export function lastResort(stuck: StuckSettlement): LastResort {
   });
 }
 
-/** Whether the job is kept by what was published before the record, or the record is another job's. */
+/**
+ * Whether the job is kept by what was published before the record, or the record is another job's.
+ */
 function livesOn({ settlement, step, input }: StuckSettlement): boolean {
   if (step?.do === "record" && step.record.id !== input.envelope.id) return true;
   const [first] = settlement.steps;

@@ -11,8 +11,8 @@ import {
 } from "@millrace/core";
 
 /**
- * Asks whether the job of a message that may have come before is over. The history last: what leaves one place for another meanwhile has left a record
- * by then.
+ * Asks whether the job of a message that may have come before is over. The history last: what
+ * leaves one place for another meanwhile has left a record by then.
  */
 export async function lookForEnd(
   broker: Broker,

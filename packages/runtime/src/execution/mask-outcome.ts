@@ -2,7 +2,10 @@ import { cancelReason, type Outcome, recordError, type RecordedError } from "@mi
 
 const UNMASKABLE = "(left out: maskText threw)";
 
-/** An outcome as it may be recorded: what a handler threw, or gave as its reason, may quote a payload or a password. */
+/**
+ * An outcome as it may be recorded: what a handler threw, or gave as its reason, may quote a
+ * payload or a password.
+ */
 export function maskOutcome(outcome: Outcome, maskText: (text: string) => string): Outcome {
   const mask = guarded(maskText);
   switch (outcome.kind) {
@@ -17,7 +20,10 @@ export function maskOutcome(outcome: Outcome, maskText: (text: string) => string
   }
 }
 
-/** The user's own code. Where it throws the text is left out: a secret must not get through, and the job must end. */
+/**
+ * The user's own code. Where it throws the text is left out: a secret must not get through, and the
+ * job must end.
+ */
 function guarded(maskText: (text: string) => unknown): (text: string) => string {
   return (text) => {
     try {
@@ -29,7 +35,10 @@ function guarded(maskText: (text: string) => unknown): (text: string) => string 
   };
 }
 
-/** The type is a class name or a code, by which errors are counted: it stays. Masks may make a text longer, so it is bounded once more. */
+/**
+ * The type is a class name or a code, by which errors are counted: it stays. Masks may make a text
+ * longer, so it is bounded once more.
+ */
 function maskError(
   { type, message, stack }: RecordedError,
   mask: (text: string) => string,

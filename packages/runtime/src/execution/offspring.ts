@@ -3,7 +3,10 @@ import type { Children, EnqueuedJob, JobRef } from "@millrace/core";
 /** So many children are named in a record. */
 const NAMED = 100;
 
-/** What one attempt has enqueued. A job that holds another's unique key was enqueued by that other's parent. */
+/**
+ * What one attempt has enqueued. A job that holds another's unique key was enqueued by that other's
+ * parent.
+ */
 export class Offspring {
   readonly #named: JobRef[] = [];
   #count = 0;

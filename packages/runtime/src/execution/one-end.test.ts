@@ -3,7 +3,10 @@ import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { expect, test } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
-/** A job that runs until it is told how to end, while another run of it, on a node that the server forgot, records an end. */
+/**
+ * A job that runs until it is told how to end, while another run of it, on a node that the server
+ * forgot, records an end.
+ */
 async function runningTwice() {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);

@@ -110,7 +110,8 @@ test("room that has come free is found within a second", async () => {
 
 test("jobs that are blocked at a gate fill the queue in turn: none is lost, and its producers are told", async () => {
   const { send, counts, broker, release, clock, history } = await smallQueue();
-  // One runs, five are held, three wait in the node's four slots, five lie in the queue with the four that are in its hands.
+  // One runs, five are held, three wait in the node's four slots, five lie in the queue with the
+  // four that are in its hands.
   await expect(send(20, "capped", {}, "a")).rejects.toThrow(/ok/);
   const { held, dead } = await counts();
   expect({ held, dead }).toEqual({ held: 5, dead: 0 });

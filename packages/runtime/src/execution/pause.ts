@@ -2,7 +2,9 @@ import type { Clock, Timer } from "@millrace/core";
 
 const STEPS_MS = [50, 200, 500, 1_000, 2_000] as const;
 
-/** Waits between two tries, a little longer each time, until its owner has no more use for waiting. */
+/**
+ * Waits between two tries, a little longer each time, until its owner has no more use for waiting.
+ */
 export class Pause {
   readonly #clock: Clock;
   #waiting: { readonly timer: Timer; readonly resolve: () => void } | undefined;

@@ -12,8 +12,9 @@ import type { ExecutionHost } from "./execution-host.ts";
 const EVERY_MS = 250;
 
 /**
- * Passes on how far one attempt is. The first report is written at once, later ones at most every 250 ms and never two at a time: where
- * the broker is slow, reports are left out, and the handler notices nothing. Only the latest counts; the last is always written.
+ * Passes on how far one attempt is. The first report is written at once, later ones at most every
+ * 250 ms and never two at a time: where the broker is slow, reports are left out, and the handler
+ * notices nothing. Only the latest counts; the last is always written.
  */
 export class ProgressReporter {
   readonly #host: ExecutionHost;
@@ -44,7 +45,10 @@ export class ProgressReporter {
     this.#next();
   }
 
-  /** Takes no more. The last report is written now, unless another node may be at work on the job already. */
+  /**
+   * Takes no more. The last report is written now, unless another node may be at work on the job
+   * already.
+   */
   end({ write }: { readonly write: boolean }): void {
     if (this.#over) return;
     this.#over = true;

@@ -63,7 +63,10 @@ test("a crash between a retry's publication and its record: the retry waits alre
   ]);
 });
 
-/** Two nodes of one server; the job is charged once, and refuses to be charged twice. The first is gone between a publication and its record. */
+/**
+ * Two nodes of one server; the job is charged once, and refuses to be charged twice. The first is
+ * gone between a publication and its record.
+ */
 async function charging(retry: { readonly attempts: number }) {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);

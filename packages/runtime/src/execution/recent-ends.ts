@@ -10,7 +10,10 @@ import type {
 import { KnownAfterOutage } from "./known-after-outage.ts";
 import { Standstill } from "./standstill.ts";
 
-/** A server writes down what it has delivered ten times a second, at the most; a busy one takes longer. */
+/**
+ * A server writes down what it has delivered ten times a second, at the most; a busy one takes
+ * longer.
+ */
 const WITHIN_MS = 2_000;
 const MOST = 20_000;
 /** A queue may be paused meanwhile, or a lane may have to wait for its turn. */
@@ -21,9 +24,10 @@ type EndsBroker = Pick<Broker, "onStatus" | "serverNow"> & {
 };
 
 /**
- * Which jobs were settled right before the server was last gone. A server that is killed forgets its latest deliveries, and their acks with them: it delivers
- * such a message as if for the first time. The record of its end is there, because it was confirmed; so after each reconnect, and when a node starts,
- * the end of the history is read, and until it is, nobody's first delivery runs.
+ * Which jobs were settled right before the server was last gone. A server that is killed forgets
+ * its latest deliveries, and their acks with them: it delivers such a message as if for the first
+ * time. The record of its end is there, because it was confirmed; so after each reconnect, and when
+ * a node starts, the end of the history is read, and until it is, nobody's first delivery runs.
  */
 export class RecentEnds {
   readonly #broker: EndsBroker;
@@ -32,16 +36,28 @@ export class RecentEnds {
   readonly #ends = new Map<string, number>();
   readonly #known = new KnownAfterOutage(() => this.#read());
   readonly #standstill: Standstill;
-  /** The process stood still, and what lay in its socket may still be to come: an answer that comes later comes behind it. */
+  /**
+   * The process stood still, and what lay in its socket may still be to come: an answer that comes
+   * later comes behind it.
+   */
   #stoodStill = false;
   #forgetAtMs = 0;
-  /** When the line was first lost since the end was read, by the monotonic clock, and how often it was lost. */
+  /**
+   * When the line was first lost since the end was read, by the monotonic clock, and how often it
+   * was lost.
+   */
   #lostAtMs: number | undefined;
   #losses = 0;
-  /** What was stored before then, by the server's clock, it may have handed out before an outage and have forgotten that. */
+  /**
+   * What was stored before then, by the server's clock, it may have handed out before an outage and
+   * have forgotten that.
+   */
   #outageBefore = 0;
 
-  /** @param leaseMs after a standstill of half of it a job that comes may have been another node's meanwhile */
+  /**
+   * @param leaseMs after a standstill of half of it a job that comes may have been another node's
+   *   meanwhile
+   */
   constructor(broker: EndsBroker, clock: Pick<Clock, "monotonic" | "setTimer">, leaseMs: number) {
     this.#broker = broker;
     this.#clock = clock;
@@ -77,7 +93,10 @@ export class RecentEnds {
     return this.#known.isStale || (this.#ends.size > 0 && this.#ends.has(keyOf(job)));
   }
 
-  /** @returns whether it came across a standstill, or something of the job was settled before an outage that this message may have been delivered for before: its whole record is to be asked */
+  /**
+   * @returns whether it came across a standstill, or something of the job was settled before an
+   *   outage that this message may have been delivered for before: its whole record is to be asked
+   */
   async concerns(
     job: Pick<Envelope, "queue" | "id">,
     { storedAt }: Pick<QueueMessage, "storedAt">,
@@ -90,7 +109,9 @@ export class RecentEnds {
     return settledAt !== undefined && storedAt <= settledAt;
   }
 
-  /** Whether the server may have handed a message out before that it hands out for the first time. */
+  /**
+   * Whether the server may have handed a message out before that it hands out for the first time.
+   */
   reachesBack({ storedAt }: Pick<QueueMessage, "storedAt">): boolean {
     return storedAt <= this.#outageBefore;
   }

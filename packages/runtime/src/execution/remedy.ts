@@ -36,11 +36,13 @@ export interface Failure {
 }
 
 /**
- * What to do when a settlement can't be carried out as it stands. Pure. Each remedy takes something away, so that the next failure of the same kind
- * finds none left, and keeps the very steps that are confirmed.
+ * What to do when a settlement can't be carried out as it stands. Pure. Each remedy takes something
+ * away, so that the next failure of the same kind finds none left, and keeps the very steps that
+ * are confirmed.
  *
  * @param now epoch milliseconds
- * @returns another settlement for the same delivery, or undefined where the same one is to be tried again
+ * @returns another settlement for the same delivery, or undefined where the same one is to be tried
+ *   again
  */
 export function remedy(
   { error, settlement, step }: Failure,
@@ -86,8 +88,9 @@ function replaced(
 }
 
 /**
- * A full queue takes nothing at all, and a place in it comes free only by an ack: if every holder waited for one before it acks, none ever would.
- * Delayed jobs wait outside of the queue, whichever queue is full.
+ * A full queue takes nothing at all, and a place in it comes free only by an ack: if every holder
+ * waited for one before it acks, none ever would. Delayed jobs wait outside of the queue, whichever
+ * queue is full.
  */
 function waiting(
   settlement: Settlement,
@@ -110,7 +113,10 @@ function waiting(
   };
 }
 
-/** Without the next job a chain would end without a word; its place is taken by a letter in its name, from which the chain can go on. */
+/**
+ * Without the next job a chain would end without a word; its place is taken by a letter in its
+ * name, from which the chain can go on.
+ */
 function chainBroken(
   input: SettlementInput,
   settlement: Settlement,
@@ -120,7 +126,10 @@ function chainBroken(
   return replaced(settlement, step, brokenLink(input, step.envelope, recordError(error)));
 }
 
-/** The letter of a job that was to follow and is too large for a letter, too: an operator gives its payload anew. */
+/**
+ * The letter of a job that was to follow and is too large for a letter, too: an operator gives its
+ * payload anew.
+ */
 function withoutPayload(
   input: SettlementInput,
   settlement: Settlement,
@@ -136,7 +145,10 @@ function withoutPayload(
   return replaced(settlement, step, [{ ...step, letter: { ...letter, body: bare.letter.body } }]);
 }
 
-/** The work is done and can't be undone: the job has succeeded, and its history says what became of the result. */
+/**
+ * The work is done and can't be undone: the job has succeeded, and its history says what became of
+ * the result.
+ */
 function withoutOutput(
   settlement: Settlement,
   step: Extract<SettlementStep, { readonly do: "record" }>,

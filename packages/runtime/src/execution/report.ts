@@ -12,8 +12,9 @@ import { jobLabels } from "../metrics/job-labels.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 
 /**
- * What the rest of the world hears of an execution: events, metrics, the execution log. After the fact, and
- * never in its way: a collector or a log that throws although it must not costs a log line, never a job.
+ * What the rest of the world hears of an execution: events, metrics, the execution log. After the
+ * fact, and never in its way: a collector or a log that throws although it must not costs a log
+ * line, never a job.
  */
 
 export function reportStarted(host: ExecutionHost, envelope: Envelope, startedAt: number): void {
@@ -113,7 +114,10 @@ function quietly(host: ExecutionHost, say: () => void): void {
   }
 }
 
-/** Later generations wait because they were told to, so only the first says something about the queue. */
+/**
+ * Later generations wait because they were told to, so only the first says something about the
+ * queue.
+ */
 function observeWait(
   { metrics, registry }: ExecutionHost,
   envelope: Envelope,

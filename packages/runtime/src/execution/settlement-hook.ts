@@ -26,15 +26,21 @@ export interface Settled {
 }
 
 /**
- * Something that has to follow a settlement of whatever kind, also of a job that never ran. A crash may come before, between and after: a
- * recalled job passes here again, so both must be idempotent.
+ * Something that has to follow a settlement of whatever kind, also of a job that never ran. A crash
+ * may come before, between and after: a recalled job passes here again, so both must be idempotent.
  */
 export interface SettlementHook {
   /** Asked for every settlement, so it must be cheap. */
   concerns(envelope: Envelope, settlement: Settlement): boolean;
-  /** What it does is done by others too, only later: where it fails for a lease, the job is settled without it. */
+  /**
+   * What it does is done by others too, only later: where it fails for a lease, the job is settled
+   * without it.
+   */
   readonly canBeSpared?: boolean;
-  /** Everything else is confirmed, the ack is not sent. Rejecting is trouble: the settlement is repeated while the lease is held. */
+  /**
+   * Everything else is confirmed, the ack is not sent. Rejecting is trouble: the settlement is
+   * repeated while the lease is held.
+   */
   readonly beforeAck?: (settled: Settled) => Promise<void>;
   /** The ack is sent. Rejecting is logged and nothing more. */
   readonly afterAck?: (settled: Settled) => Promise<void>;

@@ -18,7 +18,10 @@ export interface SettlementWatchOptions {
 /** A queue with settlements that don't go through. */
 export interface StuckQueue {
   readonly queue: string;
-  /** Settlements under way that have failed for a lease, and jobs that were let go for it and are not known to be settled. */
+  /**
+   * Settlements under way that have failed for a lease, and jobs that were let go for it and are
+   * not known to be settled.
+   */
   readonly jobs: number;
   /** Of the last failure. */
   readonly reason: string;
@@ -51,9 +54,10 @@ const LONGEST_PAUSE_MS = 10 * 60_000;
 const REMEMBERED_LEASES = 3;
 
 /**
- * What a node knows of its settlements that don't go through. As long as nothing of a queue can be settled, nothing of it is pulled: each further job would
- * only run into the same wall, and be run again. Then a single job tries it, after a pause that doubles. While other jobs of the queue are settled it is
- * one job's trouble, and the queue goes on.
+ * What a node knows of its settlements that don't go through. As long as nothing of a queue can be
+ * settled, nothing of it is pulled: each further job would only run into the same wall, and be run
+ * again. Then a single job tries it, after a pause that doubles. While other jobs of the queue are
+ * settled it is one job's trouble, and the queue goes on.
  *
  * Costs nothing while all is well: `isQuiet` is all that is asked then.
  */

@@ -62,8 +62,9 @@ export interface SettlingOwner {
 }
 
 /**
- * From an outcome to the end of an execution: has the broker carry the settlement out, until it has confirmed it all or the lease is gone and the
- * job is somebody else's to settle; then tells the rest of the world, and lets go of what the job held.
+ * From an outcome to the end of an execution: has the broker carry the settlement out, until it has
+ * confirmed it all or the lease is gone and the job is somebody else's to settle; then tells the
+ * rest of the world, and lets go of what the job held.
  */
 export class Settling {
   readonly #estate: Estate;
@@ -90,7 +91,10 @@ export class Settling {
     this.#settlement = settlement;
   }
 
-  /** Never rejects. One async function where nothing goes wrong and nothing is held: it runs for every job. */
+  /**
+   * Never rejects. One async function where nothing goes wrong and nothing is held: it runs for
+   * every job.
+   */
   async run(): Promise<void> {
     const { host, delivery, input, trace, owner } = this.#estate;
     if (trace !== undefined) this.#settlement = trace.settling(input, this.#settlement);
@@ -138,7 +142,9 @@ export class Settling {
     this.#pause?.cutShort();
   }
 
-  /** Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found. */
+  /**
+   * Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found.
+   */
   get #mustAsk(): boolean {
     const { sharedSince, outcome } = this.#input;
     if (sharedSince === undefined || this.#asked) return false;
@@ -153,7 +159,10 @@ export class Settling {
     return this.#settlement.steps.some((step) => step.do === "bury" && step.once === undefined);
   }
 
-  /** A letter is there before the record that may be refused: so it is looked at first whether another run has ended the job. */
+  /**
+   * A letter is there before the record that may be refused: so it is looked at first whether
+   * another run has ended the job.
+   */
   async #lookBeforeBurying(): Promise<void> {
     const end = await this.#endElsewhere();
     this.#asked = true;
@@ -191,7 +200,10 @@ export class Settling {
     this.#settlement = settle(this.#input);
   }
 
-  /** Whether another node has settled the job while it ran or waited here. Then that counts, and no second end is written beside it. */
+  /**
+   * Whether another node has settled the job while it ran or waited here. Then that counts, and no
+   * second end is written beside it.
+   */
   async #yieldToEnd(): Promise<void> {
     const { host, delivery, input } = this.#estate;
     const end = await lookForEnd(host.broker, input.envelope, delivery.message);
@@ -203,7 +215,10 @@ export class Settling {
     this.#recall(outcome);
   }
 
-  /** What an earlier holder may have left undone behind its record, and what a run whose end does not count has left behind. */
+  /**
+   * What an earlier holder may have left undone behind its record, and what a run whose end does
+   * not count has left behind.
+   */
   async #complete(): Promise<void> {
     const { host } = this.#estate;
     if (this.#stray !== undefined) await host.broker.deadLetters.remove(this.#stray.sequence);
@@ -266,7 +281,10 @@ export class Settling {
     await this.#pause.wait(tries);
   }
 
-  /** The job comes to somebody when its lease has run out; the queue waits a while before it hands out more. */
+  /**
+   * The job comes to somebody when its lease has run out; the queue waits a while before it hands
+   * out more.
+   */
   async #giveUp(): Promise<void> {
     const { host, delivery, input, onTrial } = this.#estate;
     host.settlements.letGo(input.envelope, this.#key);

@@ -6,8 +6,9 @@ type StandstillClock = Pick<Clock, "monotonic" | "setTimer">;
 const LOOKS = 4;
 
 /**
- * Notices that the process stood still: that it was stopped, or its event loop was blocked. What lay in its socket meanwhile looks as fresh as what
- * comes now, and may have been another node's since.
+ * Notices that the process stood still: that it was stopped, or its event loop was blocked. What
+ * lay in its socket meanwhile looks as fresh as what comes now, and may have been another node's
+ * since.
  */
 export class Standstill {
   readonly #clock: StandstillClock;
@@ -33,7 +34,9 @@ export class Standstill {
     return { stop: async () => this.#timer?.cancel() };
   }
 
-  /** Asked for every job, so it is cheap: a timer that is due may come after what lay in the socket. */
+  /**
+   * Asked for every job, so it is cheap: a timer that is due may come after what lay in the socket.
+   */
   look(): void {
     const now = this.#clock.monotonic();
     const passedMs = now - this.#lookedAt;

@@ -16,11 +16,11 @@ const NAMES = /\b(?:fatal|retryAfter|snooze|cancel)\b/;
 const DEEPEST = 16;
 
 /**
- * Finds signals that a handler makes and forgets: `fatal("x");` without `return` or `throw` does nothing, and the
- * job succeeds. Told once for each job's name.
+ * Finds signals that a handler makes and forgets: `fatal("x");` without `return` or `throw` does
+ * nothing, and the job succeeds. Told once for each job's name.
  *
- * Handlers are only followed where their source names a signal, or once any signal was made in the process.
- * The rest are called as they are.
+ * Handlers are only followed where their source names a signal, or once any signal was made in the
+ * process. The rest are called as they are.
  */
 export class StraySignals {
   readonly #tell: (job: string, wish: HandlerWish["kind"]) => void;

@@ -3,9 +3,11 @@ const SPACING_MS = 250;
 const LONGEST_AWAY_MS = 60_000;
 
 /**
- * Keeps a node's suspects apart: jobs that one more crash would make dead letters. A crash counts against every job that was in the
- * process, and they all come back when their leases end, which is at the same time; so the one that crashes its process would take the
- * others along three times and bury them with it. Here one suspect runs at a time, and the others are sent away before it begins.
+ * Keeps a node's suspects apart: jobs that one more crash would make dead letters. A crash counts
+ * against every job that was in the process, and they all come back when their leases end, which is
+ * at the same time; so the one that crashes its process would take the others along three times and
+ * bury them with it. Here one suspect runs at a time, and the others are sent away before it
+ * begins.
  */
 export class Suspects {
   /** Redelivered, and not known yet what becomes of them: still in danger. */
@@ -27,8 +29,10 @@ export class Suspects {
   /**
    * Asks for the turn.
    *
-   * @param start called when the turn has come and every other one that was in danger is decided; at once where there is none
-   * @returns undefined where the job is to wait for `start`; else how long it must stay away, milliseconds
+   * @param start called when the turn has come and every other one that was in danger is decided;
+   *   at once where there is none
+   * @returns undefined where the job is to wait for `start`; else how long it must stay away,
+   *   milliseconds
    */
   ask(job: object, start: () => void): number | undefined {
     if (this.#inTurn !== undefined) {

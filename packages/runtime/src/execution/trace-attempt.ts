@@ -48,7 +48,10 @@ export function traceAttempt(
   }
 }
 
-/** Of a job that never ran, only the end is told: that it was held, deferred or handed back says nothing about the job. */
+/**
+ * Of a job that never ran, only the end is told: that it was held, deferred or handed back says
+ * nothing about the job.
+ */
 export function traceEndUnrun(
   host: ExecutionHost,
   instrumentation: Instrumentation,

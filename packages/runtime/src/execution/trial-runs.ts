@@ -4,8 +4,9 @@ import { fateOf, type Holder } from "../presence/holder.ts";
 const BUCKET = "suspects";
 
 /**
- * Which suspects were started on their turn, kept where a crash can't take it. A delivery count alone convicts the wrong ones: the
- * server also counts a delivery that reached a process in its last moments and never ran.
+ * Which suspects were started on their turn, kept where a crash can't take it. A delivery count
+ * alone convicts the wrong ones: the server also counts a delivery that reached a process in its
+ * last moments and never ran.
  */
 export class TrialRuns {
   readonly #broker: Broker;
@@ -30,7 +31,8 @@ export class TrialRuns {
   }
 
   /**
-   * Whether this very message was started on its turn, and who began it; `"unnamed"` where an older node did.
+   * Whether this very message was started on its turn, and who began it; `"unnamed"` where an older
+   * node did.
    *
    * @returns undefined where it was not
    */
@@ -48,8 +50,9 @@ export class TrialRuns {
   }
 
   /**
-   * Whether the node that began a run died in it. One that lives lost its lease otherwise: it was frozen, or cut off, or waited for the server to take its
-   * outcome; nothing is proved against the job.
+   * Whether the node that began a run died in it. One that lives lost its lease otherwise: it was
+   * frozen, or cut off, or waited for the server to take its outcome; nothing is proved against the
+   * job.
    *
    * @param since the server's clock, epoch milliseconds: a heartbeat after it counts
    * @returns undefined where that is not known yet

@@ -4,7 +4,10 @@ import { SettlementWatch, type SettlementWatchOptions } from "./settlement-watch
 /** One line of a kind in so long; how many were left out is in the next. */
 const EVERY_MS = 10_000;
 
-/** The node's watch over its settlements, and a log that tells of each failure to ask the broker, not of each repetition. */
+/**
+ * The node's watch over its settlements, and a log that tells of each failure to ask the broker,
+ * not of each repetition.
+ */
 export function watchSettlements(
   options: SettlementWatchOptions & { readonly clock: Clock },
   events: EventBus,

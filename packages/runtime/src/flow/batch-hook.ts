@@ -19,8 +19,9 @@ export interface BatchHookHost {
 }
 
 /**
- * Takes a job that has ended out of its batch, and enqueues the batch's callback where it was the last. Before the ack: a crash in between
- * brings the job back, it is recalled, and comes by here again.
+ * Takes a job that has ended out of its batch, and enqueues the batch's callback where it was the
+ * last. Before the ack: a crash in between brings the job back, it is recalled, and comes by here
+ * again.
  */
 export function batchHook(host: BatchHookHost): SettlementHook {
   const { broker } = host;
@@ -39,7 +40,10 @@ export function batchHook(host: BatchHookHost): SettlementHook {
   };
 }
 
-/** As the next job of a chain: straight to its queue, among the delayed jobs where that is full, and a letter where it can't be enqueued at all. */
+/**
+ * As the next job of a chain: straight to its queue, among the delayed jobs where that is full, and
+ * a letter where it can't be enqueued at all.
+ */
 async function follow(
   { broker, clock, node }: BatchHookHost,
   { envelope, lease, alsoSettle }: Settled,

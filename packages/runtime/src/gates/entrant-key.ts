@@ -3,7 +3,10 @@ import { type Envelope, type KeyOf, keyOf, type Outcome, recordError } from "@mi
 /** A job's key, or how the job is settled because it has none. */
 export type EntrantKey = { readonly key: string } | { readonly refusal: Outcome };
 
-/** The key that a definition's function gives for the payload. Bad keys are the payload's fault: trying again can't mend them. */
+/**
+ * The key that a definition's function gives for the payload. Bad keys are the payload's fault:
+ * trying again can't mend them.
+ */
 export function keyOfPayload(
   { payload }: Envelope,
   key: KeyOf<unknown>,

@@ -16,7 +16,8 @@ export interface PermitSearch {
 }
 
 /**
- * Tries a key's permits until one is had. A free key costs one write; a full one no more than a look at each permit.
+ * Tries a key's permits until one is had. A free key costs one write; a full one no more than a
+ * look at each permit.
  *
  * @param take tries for one
  * @returns undefined where all that are not this node's are taken

@@ -10,8 +10,9 @@ export interface Entrant {
 }
 
 /**
- * Something that a job has to pass before it runs, such as a cap over all nodes. Gates are passed one after another, in the order
- * of the node's list, and left in the opposite order when the job has been settled.
+ * Something that a job has to pass before it runs, such as a cap over all nodes. Gates are passed
+ * one after another, in the order of the node's list, and left in the opposite order when the job
+ * has been settled.
  */
 export interface Gate {
   /** Whether the job has to pass here. Asked for every job, so it must be cheap. */
@@ -21,8 +22,9 @@ export interface Gate {
 }
 
 /**
- * `pass`: the job may run as far as this gate is concerned, and has this to give back; undefined where it has nothing. `refusal`: how it is settled
- * instead, `deferred` or `cancelled` for instance; `afterwards` is called once that is confirmed.
+ * `pass`: the job may run as far as this gate is concerned, and has this to give back; undefined
+ * where it has nothing. `refusal`: how it is settled instead, `deferred` or `cancelled` for
+ * instance; `afterwards` is called once that is confirmed.
  */
 export type Passage =
   | { readonly pass: Pass | undefined }
@@ -35,10 +37,14 @@ export const PASSED: Passage = { pass: undefined };
 export interface Pass {
   /** A fencing token that the handler is given instead of the job's own. */
   readonly token?: number;
-  /** Called once, when the pass is no longer good: the handler is told to stop, and the job is handed back unspent. */
+  /**
+   * Called once, when the pass is no longer good: the handler is told to stop, and the job is
+   * handed back unspent.
+   */
   readonly onLost?: (listener: () => void) => void;
   /**
-   * Called once. Rejecting is logged and nothing more: what must not be lost in a crash has to mend itself.
+   * Called once. Rejecting is logged and nothing more: what must not be lost in a crash has to mend
+   * itself.
    *
    * @param settlement how the job was settled; undefined where it was let go or never settled here
    */
@@ -46,8 +52,9 @@ export interface Pass {
 }
 
 /**
- * Whether an earlier holder may have held the job and died before that was on record. Such a job is held again, free gate or not: its message id
- * is the held one's, so the two are one, and it runs once. If it went through the gate, the held one would run after it.
+ * Whether an earlier holder may have held the job and died before that was on record. Such a job is
+ * held again, free gate or not: its message id is the held one's, so the two are one, and it runs
+ * once. If it went through the gate, the held one would run after it.
  */
 export function mayBeHeldAlready({ deliveryCount }: Entrant): boolean {
   return deliveryCount > 1;

@@ -5,8 +5,8 @@ export interface Rate {
 }
 
 /**
- * All that is remembered of a key: the time by which everything that was given away so far is paid for (GCRA's theoretical arrival
- * time), and the rate it was given away at. In the server's time.
+ * All that is remembered of a key: the time by which everything that was given away so far is paid
+ * for (GCRA's theoretical arrival time), and the rate it was given away at. In the server's time.
  */
 export interface RateState extends Rate {
   readonly paidAtMs: number;

@@ -9,7 +9,10 @@ const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 const key = ({ tenant }: Payload): string => tenant;
 const LONG_MS = 3_600_000;
 
-/** A node holds a job and dies before that is on record; then it has its lease run out, and another node gets it. */
+/**
+ * A node holds a job and dies before that is on record; then it has its lease run out, and another
+ * node gets it.
+ */
 test.each([
   ["a cap", { concurrency: { key, limit: 1 } }, permitLock(QUEUE, "acme", 0)],
   ["a singleton", { singleton: { key } }, singletonLock("acme")],

@@ -23,7 +23,8 @@ describe("a cap for each key, over all nodes", () => {
       const from = clock.now();
       await enqueue(jobs, { tenant: "acme" });
       await clock.advance("30s");
-      // Permits go from job to job: none of them had to wait for the sweeper, or for a permit that lay about.
+      // Permits go from job to job: none of them had to wait for the sweeper, or for a permit that
+      // lay about.
       const lastMs = Math.max(...ledger.starts.map(({ atMs }) => atMs)) - from;
       expect(lastMs).toBeLessThanOrEqual((24 / limit) * 100 + 300);
       expect(ledger.most).toBe(Math.min(limit, nodes * 4));

@@ -6,11 +6,15 @@ import { KeyPermits } from "./key-permits.ts";
 import type { PermitHost } from "./permit-host.ts";
 import { readPass } from "./permit.ts";
 
-/** Keys that this node knows something of, before it forgets those of which there is nothing to know. */
+/**
+ * Keys that this node knows something of, before it forgets those of which there is nothing to
+ * know.
+ */
 const MANY_KEYS = 10_000;
 
 /**
- * At most so many jobs with the same key run at once, over all nodes. Each runs by a permit; a job that finds none is held.
+ * At most so many jobs with the same key run at once, over all nodes. Each runs by a permit; a job
+ * that finds none is held.
  */
 export class KeyCapGate implements Gate {
   readonly #host: PermitHost;

@@ -11,28 +11,35 @@ const IDLE_MS = 100;
 const OFFERED_MS = 1_000;
 /** That other nodes have all permits is believed for this long. */
 const FULL_MS = 250;
-/** Whether another node's jobs are held is looked up at least this often while permits go from job to job here. */
+/**
+ * Whether another node's jobs are held is looked up at least this often while permits go from job
+ * to job here.
+ */
 const LOOK_EVERY_MS = 250;
-/** After a job was held, its gate is looked at once more; one look for all that were held meanwhile. */
+/**
+ * After a job was held, its gate is looked at once more; one look for all that were held meanwhile.
+ */
 const LOOK_AGAIN_MS = 50;
-/** While jobs wait, permits that came free elsewhere (a holder was killed) are tried for this often. */
+/**
+ * While jobs wait, permits that came free elsewhere (a holder was killed) are tried for this often.
+ */
 const EXPAND_EVERY_MS = 1_000;
 /** Longer than a hold takes to be confirmed. */
 const HOLD_UNDER_WAY_MS = 5_000;
 
 /**
- * One key's permits as this node sees them: those it has, and what it believes of the others. While it has them all, or knows that others
- * do, a job is sent to wait without a question to anybody.
+ * One key's permits as this node sees them: those it has, and what it believes of the others. While
+ * it has them all, or knows that others do, a job is sent to wait without a question to anybody.
  *
  * ```
- * free ─take▶ used ─leave▶ offered (a held job is let in, with the permit) ─taken over elsewhere▶ gone
+ * free ─take▶ used ─leave▶ offered (a held job is let in with it) ─taken over elsewhere▶ gone
  *               ▲  │          │  └ taken over here ▶ taking ─▶ used
  *               │  │          └ not taken over in time ─▶ given back
  *               │  └▶ idle ─▶ given back: free, and whatever was held meanwhile is let in
  *               └───────┘ the next job of the key
  * ```
- * Whoever takes a permit over renews it first, also here: its token was in a message, and a message may come twice, to two nodes. So nobody
- * uses a permit under a token that another was offered.
+ * Whoever takes a permit over renews it first, also here: its token was in a message, and a message
+ * may come twice, to two nodes. So nobody uses a permit under a token that another was offered.
  */
 export class KeyPermits {
   readonly #host: PermitHost;
@@ -80,7 +87,8 @@ export class KeyPermits {
    * A permit for a job.
    *
    * @param limit how many there are in all
-   * @param letIn the job was held here and let in, perhaps with a permit: what this node believed before counts no more
+   * @param letIn the job was held here and let in, perhaps with a permit: what this node believed
+   *   before counts no more
    * @returns undefined where there is none: the job has to be held, and `held` called when it is
    */
   async enter(
@@ -121,7 +129,10 @@ export class KeyPermits {
     });
   }
 
-  /** A job was held without being asked whether it finds a permit, confirmed: there may be free ones. */
+  /**
+   * A job was held without being asked whether it finds a permit, confirmed: there may be free
+   * ones.
+   */
   async heldUnasked(limit: number): Promise<void> {
     this.#limit = limit;
     this.#mayBeHeld = true;
@@ -194,7 +205,10 @@ export class KeyPermits {
     );
   }
 
-  /** Of all that come with this offer, one has it: the others' token is no longer the lock's. Rejects where that isn't known; then it can be asked again. */
+  /**
+   * Of all that come with this offer, one has it: the others' token is no longer the lock's.
+   * Rejects where that isn't known; then it can be asked again.
+   */
   async #take(permit: Permit): Promise<Permit | undefined> {
     this.#become(permit, "taking");
     const fromMs = this.#now();
@@ -220,7 +234,10 @@ export class KeyPermits {
     return permit;
   }
 
-  /** From a job that has ended to one that is held, or else to the next that comes. Rejects with the store's trouble; the permit is given back then. */
+  /**
+   * From a job that has ended to one that is held, or else to the next that comes. Rejects with the
+   * store's trouble; the permit is given back then.
+   */
   async #passOn(permit: Permit): Promise<void> {
     if (permit.index >= this.#limit) return this.#giveBack(permit);
     const now = this.#now();
@@ -264,7 +281,9 @@ export class KeyPermits {
     }
   }
 
-  /** Free for any node; and since a job may have been held while it was idle here, one is let in. */
+  /**
+   * Free for any node; and since a job may have been held while it was idle here, one is let in.
+   */
   async #giveBack(permit: Permit): Promise<void> {
     this.#drop(permit);
     await this.#host.keeper.settled(permit);
@@ -274,7 +293,8 @@ export class KeyPermits {
   async #return(permit: Permit): Promise<void> {
     const { locks, retries, leaseMs } = this.#host;
     const act = async (again: boolean): Promise<void> => {
-      // Not ours any more where the job that it was offered to has taken it over, or where an earlier call freed it without an answer.
+      // Not ours any more where the job that it was offered to has taken it over, or where an
+      // earlier call freed it without an answer.
       const wasOurs = await locks.release(permit.lock);
       if (!wasOurs && !again) return;
       this.#fullUntilMs = 0;

@@ -11,12 +11,16 @@ export const RATES_BUCKET = "rates";
 
 /** Not worth a way through the delayed jobs. */
 const AT_ONCE_MS = 20;
-/** A job that comes before its time, because a clock on its way was fast, waits here for so long, and then goes round once more. */
+/**
+ * A job that comes before its time, because a clock on its way was fast, waits here for so long,
+ * and then goes round once more.
+ */
 const WAITS_HERE_MS = 1_000;
 
 /**
- * At most so many jobs with the same key start in a period, over all nodes. A job that has to wait takes its start now and comes back at
- * that time, when it is let through by it; one whose start would be more than a minute ahead is held, without a place.
+ * At most so many jobs with the same key start in a period, over all nodes. A job that has to wait
+ * takes its start now and comes back at that time, when it is let through by it; one whose start
+ * would be more than a minute ahead is held, without a place.
  */
 export class KeyRateGate implements Gate {
   readonly #broker: Broker;

@@ -30,7 +30,10 @@ export interface NodeGatesOptions {
   readonly random?: () => number;
 }
 
-/** The gates of a node, in the order in which a job passes them, and what has to be closed after its last job. */
+/**
+ * The gates of a node, in the order in which a job passes them, and what has to be closed after its
+ * last job.
+ */
 export interface NodeGates {
   readonly gates: readonly Gate[];
   /** Repairs what crashes left at gates, until it is stopped. */

@@ -4,8 +4,9 @@ import type { PermitHost } from "./permit-host.ts";
 import { type Permit, permitHolder } from "./permit.ts";
 
 /**
- * Asks for one key's free permits. Whether a call that failed was carried out is found by calling with the same claim again, and if no job does, this
- * does in the background: a permit that was had without anybody's learning of it would be nobody's until its lease is over.
+ * Asks for one key's free permits. Whether a call that failed was carried out is found by calling
+ * with the same claim again, and if no job does, this does in the background: a permit that was had
+ * without anybody's learning of it would be nobody's until its lease is over.
  */
 export class PermitClaims {
   readonly #host: PermitHost;
@@ -16,7 +17,9 @@ export class PermitClaims {
   readonly #trying = new Set<number>();
   readonly #doubtful = new Map<number, LockClaim>();
 
-  /** @param onFound a permit turned out to have been had, and no job is there for it. Never rejects */
+  /**
+   * @param onFound a permit turned out to have been had, and no job is there for it. Never rejects
+   */
   constructor(
     host: PermitHost,
     queue: string,

@@ -20,8 +20,8 @@ export interface PermitKeeperOptions {
 const LOOKS_A_LEASE = 12;
 
 /**
- * Renews the permits of a node, one timer for all of them: there may be thousands. Lock actors are for locks that somebody waits for.
- * There is no timer while there is no permit.
+ * Renews the permits of a node, one timer for all of them: there may be thousands. Lock actors are
+ * for locks that somebody waits for. There is no timer while there is no permit.
  */
 export class PermitKeeper {
   readonly #options: PermitKeeperOptions;
@@ -70,7 +70,8 @@ export class PermitKeeper {
     for (const [permit, onLost] of this.#kept) {
       const ageMs = now - permit.fromMs;
       if (ageMs >= leaseTime.heldForMs(leaseMs)) this.#lose(permit, onLost);
-      // An offered one keeps the token it was offered under, and whoever takes it renews it; neither lasts long.
+      // An offered one keeps the token it was offered under, and whoever takes it renews it;
+      // neither lasts long.
       else if (
         ageMs >= leaseTime.renewAfterMs(leaseMs) &&
         permit.state !== "offered" &&

@@ -1,14 +1,17 @@
 import type { HeldLock, LockClaim, Timer } from "@millrace/core";
 
 /**
- * What a permit is doing on this node.
- * `used`: a job runs by it. `idle`: kept for a moment, for the next job of its key. `offered`: a held job was let in with it, and
- * whichever node that job comes to may take it over. `taking`: it has come to this one, which renews the permit before the job runs by it.
- * `gone`: lost, given back, or taken over.
+ * What a permit is doing on this node. `used`: a job runs by it. `idle`: kept for a moment, for the
+ * next job of its key. `offered`: a held job was let in with it, and whichever node that job comes
+ * to may take it over. `taking`: it has come to this one, which renews the permit before the job
+ * runs by it. `gone`: lost, given back, or taken over.
  */
 export type PermitState = "used" | "idle" | "offered" | "taking" | "gone";
 
-/** One of a key's permits, in this node's hands. Written by `KeyPermits`; the lock also by `PermitKeeper`. */
+/**
+ * One of a key's permits, in this node's hands. Written by `KeyPermits`; the lock also by
+ * `PermitKeeper`.
+ */
 export interface Permit {
   readonly index: number;
   readonly claim: LockClaim;
@@ -39,7 +42,10 @@ export function readPass(pass: string): HeldLock | undefined {
   }
 }
 
-/** Shown to people who list the locks; the number of permits is also what the sweeper knows a key's limit by. */
+/**
+ * Shown to people who list the locks; the number of permits is also what the sweeper knows a key's
+ * limit by.
+ */
 export function permitHolder(node: string, index: number, limit: number): string {
   return `${node} (${index + 1} of ${limit})`;
 }

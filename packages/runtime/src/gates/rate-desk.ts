@@ -39,8 +39,9 @@ export function rateDocument(queue: string, key: string): string {
 }
 
 /**
- * Takes starts of one key for this node's jobs. All that ask while a write is under way share the next one, so a busy key costs a write a
- * round trip and not one a job, and a node never stands in its own way.
+ * Takes starts of one key for this node's jobs. All that ask while a write is under way share the
+ * next one, so a busy key costs a write a round trip and not one a job, and a node never stands in
+ * its own way.
  */
 export class RateDesk {
   readonly #options: RateDeskOptions;
@@ -134,7 +135,8 @@ export class RateDesk {
         await (await documents()).remove(this.#document, known.revision);
       }
     } catch {
-      // Another node has written it since, or it stays: it is small, and whoever uses the key next overwrites it.
+      // Another node has written it since, or it stays: it is small, and whoever uses the key next
+      // overwrites it.
     }
     if (!this.#working) onIdle();
   }

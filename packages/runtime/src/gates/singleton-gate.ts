@@ -44,7 +44,9 @@ const WAITED = { kind: "singleton", outcome: "taken" };
 const ELSEWHERE_MS = 250;
 const LOOK_AGAIN_MS = 50;
 
-/** At most one job with the same key runs in the fleet, by a lock whose token its handler is given. */
+/**
+ * At most one job with the same key runs in the fleet, by a lock whose token its handler is given.
+ */
 export class SingletonGate implements Gate {
   readonly #options: SingletonGateOptions;
   readonly #locks = new Map<string, Known>();
@@ -123,7 +125,9 @@ export class SingletonGate implements Gate {
     };
   }
 
-  /** The lock may have come free before the job was held; whoever has it here looks when it leaves. */
+  /**
+   * The lock may have come free before the job was held; whoever has it here looks when it leaves.
+   */
   #lookAgain(queue: string, name: string, known: Known): void {
     if (known.here) return;
     known.lookAgain ??= this.#options.clock.setTimer(LOOK_AGAIN_MS, () => {
@@ -139,7 +143,10 @@ export class SingletonGate implements Gate {
     });
   }
 
-  /** The lock is free, or will be soon: an outage may have kept it from being released, and this node from letting in the next. */
+  /**
+   * The lock is free, or will be soon: an outage may have kept it from being released, and this
+   * node from letting in the next.
+   */
   async #letInSurely(queue: string, name: string, known: Known): Promise<void> {
     const { retries, leaseMs, locks, node } = this.#options;
     try {
@@ -207,7 +214,10 @@ function singletonKey(
   return { key: key ?? job.name };
 }
 
-/** What was under way once is not skipped: its own dead holder may be the one that still has the lock. */
+/**
+ * What was under way once is not skipped: its own dead holder may be the one that still has the
+ * lock.
+ */
 function hasBegun(entrant: Entrant): boolean {
   const { attempts, interruptions, snoozes } = entrant.envelope;
   return attempts > 0 || interruptions > 0 || snoozes > 0 || crashesOf(entrant) > 0;

@@ -27,7 +27,10 @@ export interface SweeperOptions {
 
 /** While nothing is held, as far as this node knows. */
 const IDLE_PERIOD_MS = 5_000;
-/** Together with the lease less than five seconds: whoever follows a sweeper that was killed sweeps within them. */
+/**
+ * Together with the lease less than five seconds: whoever follows a sweeper that was killed sweeps
+ * within them.
+ */
 const PERIOD_MS = 1_500;
 const LEADER_LOCK = "leader/sweeper";
 /** Short, because it costs nothing while nothing is held, and two that sweep at once do no harm. */
@@ -38,9 +41,10 @@ const AT_A_TIME = 16;
 const FIRST_PERMITS = 4;
 
 /**
- * The last net: lets held jobs in where there is room and nobody left to see it, because a holder was killed, a wake-up was lost, a rate has time
- * again. One node sweeps for all, and the others wait to follow it; where it dies, one of them does so when its short lease is over. With nothing held
- * nobody leads, and it costs each node one question in five seconds.
+ * The last net: lets held jobs in where there is room and nobody left to see it, because a holder
+ * was killed, a wake-up was lost, a rate has time again. One node sweeps for all, and the others
+ * wait to follow it; where it dies, one of them does so when its short lease is over. With nothing
+ * held nobody leads, and it costs each node one question in five seconds.
  */
 export class Sweeper implements Stoppable {
   readonly #options: SweeperOptions;

@@ -21,7 +21,10 @@ export interface HealthInput {
 }
 
 export interface Health {
-  /** The process is worth keeping: its event loop turns, and its workers hear from the server while there is a connection. */
+  /**
+   * The process is worth keeping: its event loop turns, and its workers hear from the server while
+   * there is a connection.
+   */
   readonly live: boolean;
   /** It takes jobs: connected, every queue bound, not stopping. */
   readonly ready: boolean;
@@ -38,10 +41,16 @@ export interface Health {
   }[];
 }
 
-/** A bound worker hears at least a pull's heartbeat this often; silence for longer means that it is stuck. */
+/**
+ * A bound worker hears at least a pull's heartbeat this often; silence for longer means that it is
+ * stuck.
+ */
 const SILENCE_MS = 90_000;
 
-/** What the probes answer. Pure. A server that is away makes a node unready, never dead: restarting it would not help. */
+/**
+ * What the probes answer. Pure. A server that is away makes a node unready, never dead: restarting
+ * it would not help.
+ */
 export function healthOf(input: HealthInput): Health {
   const { state, broker, workers, now, running } = input;
   const stuck = workers.filter(

@@ -1,7 +1,7 @@
 /**
- * Lets an abort signal look before it answers: reading `aborted` or `reason` calls `look` first, which may
- * abort it. A timer alone would come too late in a process that was frozen, because other work is due there
- * as well and may run before it.
+ * Lets an abort signal look before it answers: reading `aborted` or `reason` calls `look` first,
+ * which may abort it. A timer alone would come too late in a process that was frozen, because other
+ * work is due there as well and may run before it.
  */
 export function clockedSignal(signal: AbortSignal, look: () => void): AbortSignal {
   const read = <Name extends "aborted" | "reason">(name: Name): AbortSignal[Name] => {

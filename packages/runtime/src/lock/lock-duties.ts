@@ -12,7 +12,10 @@ import { BackgroundRetries } from "../service/background-retries.ts";
 import type { LeaseTerm, LockDuties } from "./lock-machine.ts";
 import type { LockHost, LockRequest } from "./lock-request.ts";
 
-/** What waiting can't cure. All else may be a server that restarts, elects a leader or has no room at the moment. */
+/**
+ * What waiting can't cure. All else may be a server that restarts, elects a leader or has no room
+ * at the moment.
+ */
 const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid-name",
   "invalid-option",
@@ -37,7 +40,10 @@ export function lockDuties(
   /** As the store gave it last, also where the machine does not wait for it any more. */
   let latest: HeldLock | undefined;
   let keeping: LockKeeping | "over" | undefined;
-  /** Until when the store's extensions reached, by the clock; those before the last renewal count too. */
+  /**
+   * Until when the store's extensions reached, by the clock; those before the last renewal count
+   * too.
+   */
   let keptUntilMs = Number.NEGATIVE_INFINITY;
 
   const endKeeping = (): void => {
@@ -53,7 +59,8 @@ export function lockDuties(
     latest = lock;
     // A renewal may be answered when nobody holds the lock any more.
     if (keeping !== "over") {
-      // The renewed term is judged by the one before it, which these extensions may have carried here.
+      // The renewed term is judged by the one before it, which these extensions may have carried
+      // here.
       noteKept();
       keeping?.end();
       keeping = locks.keep?.(lock, claim, clock.monotonic() - fromMs);

@@ -2,7 +2,10 @@ import type { HeldLock, LockView } from "@millrace/core";
 import { assign, fromCallback, fromPromise, setup } from "xstate";
 import { leaseTime, LONGEST_SLEEP_MS, RELEASE_PATIENCE_MS, WAITER_RETRY_MS } from "./lease-time.ts";
 
-/** The lock under its latest token, with the times of the clock (`monotonic`) between which it is this holder's. */
+/**
+ * The lock under its latest token, with the times of the clock (`monotonic`) between which it is
+ * this holder's.
+ */
 export interface LeaseTerm {
   readonly lock: HeldLock;
   /** Before the write that began the lease was sent. */
@@ -15,7 +18,10 @@ export interface LockDuties {
   readonly leaseMs: number;
   readonly acquire: () => Promise<LeaseTerm | undefined>;
   readonly renew: (term: LeaseTerm) => Promise<LeaseTerm>;
-  /** Until when the lock is held, by the clock: the term's own end, or later where the store extended it meanwhile. */
+  /**
+   * Until when the lock is held, by the clock: the term's own end, or later where the store
+   * extended it meanwhile.
+   */
   readonly heldUntilMs: (term: LeaseTerm) => number;
   /** Calls back once, when that has passed. Returns the end of it. */
   readonly watch: (term: LeaseTerm, lapsed: () => void) => () => void;
@@ -63,9 +69,11 @@ interface Context {
  *          taken  ▼  │
  *              waiting (opening ─▶ looking ⇄ sleeping ─RELEASED▶ stirring ─▶ acquiring) ─▶ busy
  * ```
- * `waiting` ends in `busy` when its wait is over. GIVE_UP is taken before `holding` and leads to `givenUp`; an acquisition that is under way then is released by the duty
- * when it ends. A waiter listens before it looks, and looks after every try that failed, so no release escapes it.
- * A store that can't be reached sends a waiter to `pausing`; anything that waiting can't cure ends in `failed`.
+ * `waiting` ends in `busy` when its wait is over. GIVE_UP is taken before `holding` and leads to
+ * `givenUp`; an acquisition that is under way then is released by the duty when it ends. A waiter
+ * listens before it looks, and looks after every try that failed, so no release escapes it. A store
+ * that can't be reached sends a waiter to `pausing`; anything that waiting can't cure ends in
+ * `failed`.
  */
 export const lockMachine = setup({
   types: {
@@ -221,7 +229,8 @@ export const lockMachine = setup({
       states: {
         held: { after: { renewal: "renewing" } },
         renewing: {
-          // A process that was frozen wakes here as well as at the end of its lease, in either order.
+          // A process that was frozen wakes here as well as at the end of its lease, in either
+          // order.
           always: { guard: "overdue", target: "#lock.lost" },
           invoke: {
             src: "renew",

@@ -28,12 +28,19 @@ export interface HeldLease {
   /** Of this acquisition, the same while it is held. Every later holder's is greater. */
   readonly token: number;
   /**
-   * Aborted with MillraceError `lock-lost` before the lease can be over by the holder's own monotonic clock. Reading
-   * `signal.aborted` compares the clock itself, so a process that was frozen finds out at once.
+   * Aborted with MillraceError `lock-lost` before the lease can be over by the holder's own
+   * monotonic clock. Reading `signal.aborted` compares the clock itself, so a process that was
+   * frozen finds out at once.
    */
   readonly signal: AbortSignal;
-  /** Whether the holder may still act; compares the clock, as `signal.aborted` does. Once false it stays false. */
+  /**
+   * Whether the holder may still act; compares the clock, as `signal.aborted` does. Once false it
+   * stays false.
+   */
   isHeld(): boolean;
-  /** Idempotent. Resolves when the lock is free, at the latest after 5 s: then it frees itself when its lease is over. Never rejects. */
+  /**
+   * Idempotent. Resolves when the lock is free, at the latest after 5 s: then it frees itself when
+   * its lease is over. Never rejects.
+   */
   release(): Promise<void>;
 }

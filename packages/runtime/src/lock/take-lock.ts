@@ -7,11 +7,13 @@ import { lockMachine } from "./lock-machine.ts";
 import type { HeldLease, LockHost, LockRequest } from "./lock-request.ts";
 
 /**
- * Takes a lock and keeps it: renewed every third of its lease, given up before the lease can be over.
+ * Takes a lock and keeps it: renewed every third of its lease, given up before the lease can be
+ * over.
  *
  * @returns undefined where another still has it after `waitMs`
- * @throws MillraceError `invalid-name`, `invalid-option`, or why the store can't be used; with `waitMs` at 0 also
- * `request-timeout` and its kin. The signal's reason where it was aborted before the lock was had.
+ * @throws MillraceError `invalid-name`, `invalid-option`, or why the store can't be used; with
+ *   `waitMs` at 0 also `request-timeout` and its kin. The signal's reason where it was aborted
+ *   before the lock was had.
  *
  * @example
  * const lease = await takeLock(host, { name: "report", holder: node, leaseMs: 30_000, waitMs: 0 });

@@ -14,8 +14,8 @@ export interface NodeReadingsHost {
 const PATIENCE_MS = 2_000;
 
 /**
- * What is only looked at when somebody collects: slots in use, the round trip, the queues. Nothing of it costs a job anything, and a
- * collector that nobody reads from is told nothing.
+ * What is only looked at when somebody collects: slots in use, the round trip, the queues. Nothing
+ * of it costs a job anything, and a collector that nobody reads from is told nothing.
  */
 export function nodeReadings({
   broker,
@@ -29,7 +29,8 @@ export function nodeReadings({
   const measureRoundTrip = async (): Promise<void> => {
     if (broker.status !== "connected")
       return metrics.gauge("millrace_nats_rtt_seconds", {}, undefined);
-    // Timed here: the clients' own measure is in whole milliseconds, and a near server answers in less.
+    // Timed here: the clients' own measure is in whole milliseconds, and a near server answers in
+    // less.
     const askedAt = clock.monotonic();
     try {
       await broker.ping();

@@ -28,9 +28,15 @@ const LEASE_MS = 30_000;
 const TRY_EVERY_MS = 10_000;
 /** Several scrapers, or a scrape and an export, share a reading. */
 const FRESH_MS = 5_000;
-/** Readings take this share of the time at most, however long the server needs for them. One long reading may be an election, which is no work. */
+/**
+ * Readings take this share of the time at most, however long the server needs for them. One long
+ * reading may be an election, which is no work.
+ */
 const LARGEST_SHARE = 0.05;
-/** A reader that nobody collects from keeps the others from reading. Longer than usual intervals of scrapes and exports. */
+/**
+ * A reader that nobody collects from keeps the others from reading. Longer than usual intervals of
+ * scrapes and exports.
+ */
 const IDLE_MS = 180_000;
 
 const GAUGES = {
@@ -51,11 +57,13 @@ type State =
   | { readonly kind: "stopped" };
 
 /**
- * Tells how full the queues of the namespace are, on one node of the fleet: the one that holds a lock and is collected from. It reads when it is
- * collected from and at no other time, so a fleet that nobody scrapes asks the server nothing, and one of hundreds of nodes
- * asks it as often as one node would.
+ * Tells how full the queues of the namespace are, on one node of the fleet: the one that holds a
+ * lock and is collected from. It reads when it is collected from and at no other time, so a fleet
+ * that nobody scrapes asks the server nothing, and one of hundreds of nodes asks it as often as one
+ * node would.
  *
- * `bystander ⇄ reader`, and `stopped` from both. Both change only here, inside of `#look`, and one look is under way at a time.
+ * `bystander ⇄ reader`, and `stopped` from both. Both change only here, inside of `#look`, and one
+ * look is under way at a time.
  */
 export class QueueReadings implements Stoppable {
   readonly #host: QueueReadingsHost;
@@ -83,7 +91,9 @@ export class QueueReadings implements Stoppable {
     return this.#looking;
   }
 
-  /** Leaves the reading to others. What is being read is not waited for: it tells nothing any more. */
+  /**
+   * Leaves the reading to others. What is being read is not waited for: it tells nothing any more.
+   */
   async stop(): Promise<void> {
     const state = this.#state;
     this.#state = { kind: "stopped" };

@@ -17,9 +17,15 @@ export interface NodeDuties {
   readonly graceMs: number;
 }
 
-/** The end of the process comes out of the grace too: it was seen to take up to 400 ms on a busy machine. */
+/**
+ * The end of the process comes out of the grace too: it was seen to take up to 400 ms on a busy
+ * machine.
+ */
 const END_MS = 500;
-/** Shares of the rest: work may end, then it is told to stop, then it is handed back, and what is left is for confirming that. */
+/**
+ * Shares of the rest: work may end, then it is told to stop, then it is handed back, and what is
+ * left is for confirming that.
+ */
 const SHARE = { draining: 0.7, aborting: 0.15, handingBack: 0.1, closing: 0.05 } as const;
 /** Below this a share would leave no time for one round trip. */
 export const LEAST_MS = 100;

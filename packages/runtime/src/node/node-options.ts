@@ -32,21 +32,26 @@ import { requireSchedules } from "../registry/collect-schedules.ts";
 export interface NodeQueueOptions {
   /** Jobs of the queue that run at once on this node. Default: the node's `slots`. */
   readonly slots?: number;
-  /** How the slots are shared between lanes in which jobs wait, each from 1. Default: high 6, normal 3, low 1. */
+  /**
+   * How the slots are shared between lanes in which jobs wait, each from 1. Default: high 6, normal
+   * 3, low 1.
+   */
   readonly weights?: Partial<LaneWeights>;
   /**
-   * Jobs of the queue that run at once over all nodes. A control that an operator sets (`millrace queues set`) counts instead; nodes
-   * that disagree are each bound by their own. Default: no cap.
+   * Jobs of the queue that run at once over all nodes. A control that an operator sets (`millrace
+   * queues set`) counts instead; nodes that disagree are each bound by their own. Default: no cap.
    */
   readonly concurrency?: number;
   /**
-   * Other queues that the jobs of this queue's producers may be followed by jobs in (`next`). Give it to every node that serves one of them. What
-   * an operator sets (`millrace queues set`) counts instead. Default: none.
+   * Other queues that the jobs of this queue's producers may be followed by jobs in (`next`). Give
+   * it to every node that serves one of them. What an operator sets (`millrace queues set`) counts
+   * instead. Default: none.
    */
   readonly sendsTo?: readonly string[];
   /**
-   * Jobs of the queue's producers that may wait for a later start, and as many may be blocked at gates. What an operator sets (`millrace queues
-   * set`) counts instead. Default: the node's `maxParked`.
+   * Jobs of the queue's producers that may wait for a later start, and as many may be blocked at
+   * gates. What an operator sets (`millrace queues set`) counts instead. Default: the node's
+   * `maxParked`.
    */
   readonly maxParked?: number;
   /** The queue's own limits, set when the node starts. Left out: whatever the queue has. */
@@ -55,8 +60,8 @@ export interface NodeQueueOptions {
 
 export interface ThreadOptions {
   /**
-   * The most a thread's heap may take, MiB; an attempt that needs more fails as `thread-exited` and its thread
-   * ends. Left out: as much as the process may.
+   * The most a thread's heap may take, MiB; an attempt that needs more fails as `thread-exited` and
+   * its thread ends. Left out: as much as the process may.
    */
   readonly maxHeapMb?: number;
 }
@@ -65,30 +70,44 @@ export interface NodeOptions {
   readonly broker: Broker;
   /** What `definition.handler(…)` returned. Their queues are served. */
   readonly jobs: readonly unknown[];
-  /** What `defineSchedule(…)` returned. Stored when the node starts; which node enqueues the jobs is for the nodes to settle. */
+  /**
+   * What `defineSchedule(…)` returned. Stored when the node starts; which node enqueues the jobs is
+   * for the nodes to settle.
+   */
   readonly schedules?: readonly unknown[];
   /** Unique in the fleet. Default: host name, process id and a few random letters. */
   readonly name?: string;
   /** Default for every queue: 16. */
   readonly slots?: number;
-  /** Per queue. Naming a queue that no job is defined on serves it too, with every handler of the node. */
+  /**
+   * Per queue. Naming a queue that no job is defined on serves it too, with every handler of the
+   * node.
+   */
   readonly queues?: Readonly<Record<string, NodeQueueOptions>>;
   /** From SIGTERM to the end. Default: 30 s. */
   readonly grace?: Duration;
-  /** How soon a dead node's jobs are delivered again. Extended by itself while a handler runs. Default: 30 s. */
+  /**
+   * How soon a dead node's jobs are delivered again. Extended by itself while a handler runs.
+   * Default: 30 s.
+   */
   readonly lease?: Duration;
-  /** How soon another node leads the schedules when the one that led them has died. Default: the lease, but 10 s at most. */
+  /**
+   * How soon another node leads the schedules when the one that led them has died. Default: the
+   * lease, but 10 s at most.
+   */
   readonly schedulerLease?: Duration;
   /** Crashes in a row that make a job a dead letter. Default: 3. */
   readonly poisonAfter?: number;
   /**
-   * Memory that jobs in hand may take, MiB: their messages, and what becomes of them when they are read. What finds no room waits; one job is always
-   * taken. Default: half of what the process's heap may take.
+   * Memory that jobs in hand may take, MiB: their messages, and what becomes of them when they are
+   * read. What finds no room waits; one job is always taken. Default: half of what the process's
+   * heap may take.
    */
   readonly jobMemoryMb?: number;
   /**
-   * For every queue: jobs of its producers that may wait for a later start, and as many may be blocked at gates. One too many for later is a dead
-   * letter (`parked-full`); one too many at a gate stays in the node's hands, so that the queue fills. Default: the queue's `maxJobs`, or
+   * For every queue: jobs of its producers that may wait for a later start, and as many may be
+   * blocked at gates. One too many for later is a dead letter (`parked-full`); one too many at a
+   * gate stays in the node's hands, so that the queue fills. Default: the queue's `maxJobs`, or
    * 1,000,000 where it has none.
    */
   readonly maxParked?: number;
@@ -97,10 +116,15 @@ export interface NodeOptions {
   readonly middleware?: readonly Middleware[];
   readonly metrics?: MetricsCollector;
   readonly executionLog?: ExecutionLog;
-  /** Follows every attempt and what it enqueues: `telemetry()`. Default: none, which costs nothing. */
+  /**
+   * Follows every attempt and what it enqueues: `telemetry()`. Default: none, which costs nothing.
+   */
   readonly instrumentation?: Instrumentation;
   readonly log?: Logger;
-  /** Hides secrets in errors' messages and stacks before they are recorded. Default: they are recorded as they are. */
+  /**
+   * Hides secrets in errors' messages and stacks before they are recorded. Default: they are
+   * recorded as they are.
+   */
   readonly maskText?: (text: string) => string;
   readonly clock?: Clock;
   /** In [0, 1), for jitter. */
@@ -132,7 +156,10 @@ export interface NodeConfig {
 }
 
 const LEAST_LEASE_MS = 1_000;
-/** A dead leader keeps schedules waiting for so long. It costs the leader one small write in a third of it. */
+/**
+ * A dead leader keeps schedules waiting for so long. It costs the leader one small write in a third
+ * of it.
+ */
 const LONGEST_USUAL_SCHEDULER_LEASE_MS = 10_000;
 
 /**

@@ -51,16 +51,23 @@ export interface MillraceNode {
   /** Queues that are served. */
   readonly queues: readonly string[];
   readonly running: readonly RunningJob[];
-  /** Resolves when every queue is bound. @throws whatever kept the node from starting; it is stopped then */
+  /**
+   * Resolves when every queue is bound.
+   * @throws whatever kept the node from starting; it is stopped then
+   */
   start(): Promise<void>;
   /**
-   * Takes nothing new, lets work end, tells it to stop, hands back what is left unspent. Never longer than the
-   * grace. Calling again waits for the same end; with `immediate` it hands back at once. Idempotent.
+   * Takes nothing new, lets work end, tells it to stop, hands back what is left unspent. Never
+   * longer than the grace. Calling again waits for the same end; with `immediate` it hands back at
+   * once. Idempotent.
    */
   stop(options?: { readonly immediate?: boolean }): Promise<void>;
   /** Resolves when the node has stopped, for whatever reason. */
   readonly stopped: Promise<void>;
-  /** What is left of the grace, milliseconds: for what is closed after the node, its connection first of all. Enough for a round trip at least. */
+  /**
+   * What is left of the grace, milliseconds: for what is closed after the node, its connection
+   * first of all. Enough for a round trip at least.
+   */
   readonly graceLeftMs: number;
   health(): Health;
 }
@@ -70,14 +77,18 @@ const NOWHERE: readonly string[] = Object.freeze([]);
 
 /** For nodes that are no fleet's: not part of the public options. */
 export interface NodeInternals {
-  /** Settles every job by this instead of running it, and takes no notice of what is set for the queues. */
+  /**
+   * Settles every job by this instead of running it, and takes no notice of what is set for the
+   * queues.
+   */
   readonly verdict?: ExecutionHost["verdict"];
   /** Makes the ids of what handlers enqueue. Default: a UUID version 7. */
   readonly newId?: () => string;
 }
 
 /**
- * A node that runs these jobs. It does not own the broker: close that after the node has stopped, within what `graceLeftMs` says.
+ * A node that runs these jobs. It does not own the broker: close that after the node has stopped,
+ * within what `graceLeftMs` says.
  *
  * @throws MillraceError `invalid-option` and its kin, `no-jobs`, `no-handler`, `duplicate-job`
  */
@@ -87,7 +98,10 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const log = config.log.child({ node: config.name });
   const instrumentationFailed = (error: unknown): void =>
     log.error({ error: recordError(error) }, "the instrumentation threw");
-  /** For what is published in the course of work; what only reads and settles stands on the bare broker. */
+  /**
+   * For what is published in the course of work; what only reads and settles stands on the bare
+   * broker.
+   */
   const counted = countingBroker(broker, metrics, clock);
   const publishing =
     instrumentation === undefined
@@ -156,7 +170,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       workers.some((one) => one.queue === delivery.message.queue && one.hasInHand(delivery)),
     cancellations,
     sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
-    // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the job from starting.
+    // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the
+    // job from starting.
     gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
     hooks: [unique.release, batches, cancellationHook(broker, cancellations)],
     producer: new Producer(brokerOutlet(publishing), clock, internals.newId),
@@ -308,7 +323,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           threads.close(),
           config.executionLog.close(closeTimeMs(config.graceMs)),
         ]);
-        // The last settlements have told of themselves. The machine waits for this no longer than for the rest.
+        // The last settlements have told of themselves. The machine waits for this no longer than
+        // for the rest.
         await instrumentation?.shutdown().catch(instrumentationFailed);
       },
       onFailure: (error) => {

@@ -11,7 +11,8 @@ interface SignalSource {
 /**
  * Stops a node gracefully at the first SIGTERM or SIGINT and at once at the second.
  *
- * @returns a function that takes the handlers away again; they go by themselves when the node has stopped
+ * @returns a function that takes the handlers away again; they go by themselves when the node has
+ *   stopped
  */
 export function stopOnSignals(node: MillraceNode, source: SignalSource = process): () => void {
   let signals = 0;

@@ -8,7 +8,10 @@ const jobThat = (handle: () => unknown, options: object = {}) =>
   defineJob({ name: "t.job", queue: QUEUE, retry: "none", ...options }).handler(handle);
 const hangs = () => new Promise(() => {});
 
-/** How long a stop took by the clock. Fails where it did not end within the grace and a little for the last confirmation. */
+/**
+ * How long a stop took by the clock. Fails where it did not end within the grace and a little for
+ * the last confirmation.
+ */
 async function timeToStop(
   { node, clock }: Pick<Awaited<ReturnType<typeof simulatedNode>>, "node" | "clock">,
   options?: { immediate: boolean },
@@ -240,7 +243,10 @@ test("an execution log that does not close, or can't, keeps nobody from ending",
   expect(broken.node.state).toBe("stopped");
 });
 
-/** A node whose deliveries the test hands over itself, as a real broker's last pull may bring something late. */
+/**
+ * A node whose deliveries the test hands over itself, as a real broker's last pull may bring
+ * something late.
+ */
 async function lateDeliveries(handle: () => unknown) {
   const made = makeNode({ jobs: [jobThat(handle)], grace: "10s" });
   const held: Delivery[] = [];

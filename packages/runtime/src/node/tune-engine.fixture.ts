@@ -1,4 +1,5 @@
-// A program that makes many objects in one place and keeps them all. With the argument `tuned` it tunes its engine first.
+// A program that makes many objects in one place and keeps them all. With the argument `tuned` it
+// tunes its engine first.
 import { tuneEngine } from "./tune-engine.ts";
 
 if (process.argv[2] === "tuned") tuneEngine();

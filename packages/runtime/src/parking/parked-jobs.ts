@@ -9,7 +9,10 @@ const DEFAULT_MAX_PARKED = 1_000_000;
 const ROOM_MS = 1_000;
 /** and for so long when there is none: who waits for room is to find it soon. */
 const FULL_MS = 250;
-/** Counting takes no more than a share of the time of whatever counts: a long list is counted less often. */
+/**
+ * Counting takes no more than a share of the time of whatever counts: a long list is counted less
+ * often.
+ */
 const REST = 10;
 const PAGE = 1_000;
 const WARN_EVERY_MS = 60_000;
@@ -34,9 +37,10 @@ interface Count {
 }
 
 /**
- * How many jobs of its producers a queue may park: for later, and at gates. Asked only for a job that is about to be parked; what is
- * there is counted at most once a second, and what this node adds meanwhile is known. So other nodes' additions of that second are
- * what the quota may be exceeded by.
+ * How many jobs of its producers a queue may park: for later, and at gates. Asked only for a job
+ * that is about to be parked; what is there is counted at most once a second, and what this node
+ * adds meanwhile is known. So other nodes' additions of that second are what the quota may be
+ * exceeded by.
  */
 export class ParkedJobs {
   readonly #host: ParkedJobsHost;

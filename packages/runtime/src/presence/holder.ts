@@ -8,8 +8,9 @@ export interface Holder {
 }
 
 /**
- * Whether a node lives, by what it says of itself. `lives`: it has said so since; `gone`: it has said goodbye, or another has its name; `lost`: it has missed
- * its heartbeats, as one that is cut off does too; `silent`: it has not had to say anything since.
+ * Whether a node lives, by what it says of itself. `lives`: it has said so since; `gone`: it has
+ * said goodbye, or another has its name; `lost`: it has missed its heartbeats, as one that is cut
+ * off does too; `silent`: it has not had to say anything since.
  *
  * @param since the server's clock, epoch milliseconds
  */

@@ -1,4 +1,7 @@
-/** The document bucket in which operators say what they want of a node; the key is the node's name. Erased by the node that stops. */
+/**
+ * The document bucket in which operators say what they want of a node; the key is the node's name.
+ * Erased by the node that stops.
+ */
 export const NODE_ORDERS_BUCKET = "node-orders";
 
 /** `quiet`: takes no new job, and lets what runs end. */
@@ -6,7 +9,10 @@ export type DesiredState = "running" | "quiet" | "stopped";
 
 export interface NodeOrder {
   readonly desired: DesiredState;
-  /** The life of the node that is meant. A stop is for that one alone; a quiet is for all that have the name, until it is taken back. */
+  /**
+   * The life of the node that is meant. A stop is for that one alone; a quiet is for all that have
+   * the name, until it is taken back.
+   */
   readonly instance: string;
   /** Epoch milliseconds, by the server's clock. */
   readonly at: number;

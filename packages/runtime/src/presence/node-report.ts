@@ -2,10 +2,16 @@ import type { Document } from "@millrace/core";
 import type { NodeState } from "../node/node-machine.ts";
 import type { ServiceState } from "../service/service.ts";
 
-/** The document bucket in which each node says how it is; the key is the node's name. Written by the node, erased by it or by any other. */
+/**
+ * The document bucket in which each node says how it is; the key is the node's name. Written by the
+ * node, erased by it or by any other.
+ */
 export const NODES_BUCKET = "nodes";
 
-/** How often a node says that it is there. One small write; nothing else is sent by one that has nothing to do. */
+/**
+ * How often a node says that it is there. One small write; nothing else is sent by one that has
+ * nothing to do.
+ */
 export const HEARTBEAT_MS = 10_000;
 /** So many missed heartbeats, and the node is taken for lost. */
 const MISSED = 3.5;
@@ -69,7 +75,10 @@ function isQueueReport(value: unknown): value is QueueReport {
   );
 }
 
-/** Whether a node that wrote this has missed its heartbeats. @param now the server's, as the document's time is */
+/**
+ * Whether a node that wrote this has missed its heartbeats.
+ * @param now the server's, as the document's time is
+ */
 export function isLost(
   { everyMs }: NodeReport,
   { updatedAt }: Pick<Document, "updatedAt">,

@@ -38,8 +38,8 @@ interface Stores {
 }
 
 /**
- * Says that the node is there, and obeys what operators order it. Orders come by a watch, so an idle node costs one small write a
- * heartbeat, and one read a minute.
+ * Says that the node is there, and obeys what operators order it. Orders come by a watch, so an
+ * idle node costs one small write a heartbeat, and one read a minute.
  */
 export class Presence {
   readonly #host: PresenceHost;

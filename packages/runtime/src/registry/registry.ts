@@ -42,8 +42,9 @@ export class Registry {
   }
 
   /**
-   * What serves a name in a queue. In the queue of a definition only that queue's names are served: who may publish there must not reach what
-   * belongs to another. A queue that no job is defined on serves them all.
+   * What serves a name in a queue. In the queue of a definition only that queue's names are served:
+   * who may publish there must not reach what belongs to another. A queue that no job is defined on
+   * serves them all.
    */
   get(name: string, queue: string): AnyJob | undefined {
     const job = this.#jobs.get(name);

@@ -9,12 +9,14 @@ import {
   upsert,
 } from "@millrace/core";
 
-/** "Last seen" is for people who clean up; a fleet that restarts need not write it a thousand times. */
+/**
+ * "Last seen" is for people who clean up; a fleet that restarts need not write it a thousand times.
+ */
 const SEEN_EVERY_MS = 3_600_000;
 
 /**
- * Stores the schedules of a node's code. From any number of nodes at once: what is there already is not written again, and what changed
- * is compared and set.
+ * Stores the schedules of a node's code. From any number of nodes at once: what is there already is
+ * not written again, and what changed is compared and set.
  */
 export async function putSchedules(
   store: DocumentStore,

@@ -24,7 +24,10 @@ export class ScheduleBook {
     this.#log = log;
   }
 
-  /** Watch first, then list: then nothing is missed. Listed anew after every reconnect, as a change in an outage may have gone by unheard. */
+  /**
+   * Watch first, then list: then nothing is missed. Listed anew after every reconnect, as a change
+   * in an outage may have gone by unheard.
+   */
   static async open(broker: Broker, log: Logger): Promise<ScheduleBook> {
     const store = await broker.documents(SCHEDULES);
     const book = new ScheduleBook(log);

@@ -28,7 +28,8 @@ const PAUSE_MS = 1_000;
  * dormant ─SCHEDULES▶ standing ─ lock taken ▶ leading ─OVER▶ resigning ─▶ pausing ─▶ standing
  *                        │ failed ▶ pausing      └──────STOP▶ leaving ─▶ stopped
  * ```
- * Dormant while nothing is scheduled. STOP is taken in every state; a leader ends its last write before it frees the lock.
+ * Dormant while nothing is scheduled. STOP is taken in every state; a leader ends its last write
+ * before it frees the lock.
  */
 export const schedulerMachine = setup({
   types: {

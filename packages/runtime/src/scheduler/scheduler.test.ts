@@ -309,7 +309,8 @@ describe("clocks", () => {
     await fleet.clock.advance("15.5m");
     expect(ahead.said).toContain("leading");
     expect(new Set(fleet.ran).size).toBe(fleet.ran.length);
-    // From its first start at 23:50 by the clock that was behind, to 00:55 by the one that is ahead.
+    // From its first start at 23:50 by the clock that was behind, to 00:55 by the one that is
+    // ahead.
     expect(fleet.ran).toHaveLength(10 + 55);
     expect(fleet.ran.at(-1)).toBe("00:55:00");
   });

@@ -6,8 +6,9 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 
 /**
- * Notes that this node has the schedules in its code, and tries again until that is noted, by it or by another
- * node: whoever cleans up goes by it, and a schedule that looks as if no node had it would be removed.
+ * Notes that this node has the schedules in its code, and tries again until that is noted, by it or
+ * by another node: whoever cleans up goes by it, and a schedule that looks as if no node had it
+ * would be removed.
  */
 export class SeenNote {
   readonly #host: SchedulerHost;

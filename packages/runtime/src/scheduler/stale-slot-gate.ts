@@ -13,8 +13,9 @@ import { type Gate, PASSED } from "../gates/gate.ts";
 const UNDECIDED_MS = 1_000;
 
 /**
- * Keeps out the job of a slot that was published by a leader which was frozen between its last look at the lock and the publish, so long that
- * the server has forgotten the id. Whatever a later leadership has enqueued for the slot counts; this one is dropped without a record.
+ * Keeps out the job of a slot that was published by a leader which was frozen between its last look
+ * at the lock and the publish, so long that the server has forgotten the id. Whatever a later
+ * leadership has enqueued for the slot counts; this one is dropped without a record.
  */
 export function staleSlotGate(broker: Broker, clock: Clock): Gate {
   let states: Promise<DocumentStore> | undefined;

@@ -43,11 +43,12 @@ export interface TickerOptions {
 }
 
 /**
- * Leads one schedule: does what `plan` says, one thing after another, and sleeps until the next slot. `asleep ⇄ busy ⇄ busy and nudged`, and
- * `stopped` from anywhere.
+ * Leads one schedule: does what `plan` says, one thing after another, and sleeps until the next
+ * slot. `asleep ⇄ busy ⇄ busy and nudged`, and `stopped` from anywhere.
  *
- * A slot takes three writes, and the process may end between any two: the intent (compare-and-set), the job (under the slot's id), the
- * slot as the last one (compare-and-set). Before each the lease is looked at.
+ * A slot takes three writes, and the process may end between any two: the intent (compare-and-set),
+ * the job (under the slot's id), the slot as the last one (compare-and-set). Before each the lease
+ * is looked at.
  */
 export class Ticker {
   readonly #host: SchedulerHost;
@@ -62,7 +63,9 @@ export class Ticker {
   #timer: Timer | undefined;
   /** Undefined: to be read. */
   #known: KnownState | undefined;
-  /** The intent was written by this ticker and nothing has failed since: its job can't be there yet. */
+  /**
+   * The intent was written by this ticker and nothing has failed since: its job can't be there yet.
+   */
   #intentIsFresh = false;
   #previous: { readonly id: string; readonly is: Previous } | undefined;
   /** Tells of the end of the job that a queued slot waits for. */
@@ -298,7 +301,10 @@ export class Ticker {
     return { state: readScheduleState(document?.value), revision: document?.revision ?? 0 };
   }
 
-  /** @returns whether it was written; where somebody else has written since, everything is planned anew */
+  /**
+   * @returns whether it was written; where somebody else has written since, everything is planned
+   *   anew
+   */
   async #put(known: KnownState, state: ScheduleState): Promise<boolean> {
     if (!this.#isLeading) throw resigned();
     try {

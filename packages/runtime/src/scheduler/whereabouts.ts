@@ -3,8 +3,8 @@ import type { Broker } from "@millrace/core";
 const ASK_NODES_MS = 500;
 
 /**
- * What has become of a job. Slow where it is nowhere, as that takes two rounds: it may move from one place to the next while it is
- * being looked for.
+ * What has become of a job. Slow where it is nowhere, as that takes two rounds: it may move from
+ * one place to the next while it is being looked for.
  */
 export async function whereabouts(
   broker: Broker,

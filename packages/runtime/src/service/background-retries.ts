@@ -4,8 +4,9 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 1_000;
 
 /**
- * Does again what nobody waits for and an outage kept from being done, until it is done, of no use any more, or the node stops. So what could not be
- * given back is free soon after the server is there again, and not when its lease is over.
+ * Does again what nobody waits for and an outage kept from being done, until it is done, of no use
+ * any more, or the node stops. So what could not be given back is free soon after the server is
+ * there again, and not when its lease is over.
  */
 export class BackgroundRetries {
   readonly #clock: Clock;

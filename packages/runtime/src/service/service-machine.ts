@@ -17,7 +17,8 @@ interface Input {
  *                ▼  │ after retryMs
  *              waiting
  * ```
- * STOP is taken in every state. While opening it waits for the promise, so that nothing opened is forgotten.
+ * STOP is taken in every state. While opening it waits for the promise, so that nothing opened is
+ * forgotten.
  */
 export const serviceMachine = setup({
   types: {

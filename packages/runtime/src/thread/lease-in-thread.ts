@@ -5,9 +5,9 @@ interface LeaseModule {
 }
 
 /**
- * The lease of an attempt as its thread sees it. After a freeze the thread may run before the node has heard
- * that the lease is gone, so it looks for itself. Where the broker's leases can't be seen from a thread, the
- * node's word is all there is.
+ * The lease of an attempt as its thread sees it. After a freeze the thread may run before the node
+ * has heard that the lease is gone, so it looks for itself. Where the broker's leases can't be seen
+ * from a thread, the node's word is all there is.
  */
 export class LeaseInThread implements Pick<Lease, "isHeld"> {
   #look: (() => boolean) | undefined;

@@ -131,7 +131,10 @@ function forwardingLogger(bound: object): Logger {
   };
 }
 
-/** What can't leave the thread is told in the form that JSON has for it; a log line must not fail a job. */
+/**
+ * What can't leave the thread is told in the form that JSON has for it; a log line must not fail a
+ * job.
+ */
 function sayLogged(level: LogLevel, fields: object, message: string): void {
   try {
     say({ say: "log", level, fields, message });

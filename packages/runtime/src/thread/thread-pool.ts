@@ -15,7 +15,10 @@ import type { ThreadOptions } from "../node/node-options.ts";
 import { packError, packResult, unpackError, unpackWish } from "./portable.ts";
 import type { FromThread, PortableSent, ToThread } from "./thread-protocol.ts";
 
-/** A thread that waits for work, kept because starting one and importing the job file takes tens of milliseconds. */
+/**
+ * A thread that waits for work, kept because starting one and importing the job file takes tens of
+ * milliseconds.
+ */
 interface IdleThread {
   readonly module: string;
   readonly worker: Worker;
@@ -29,12 +32,16 @@ export interface ThreadContext extends ExecutionContext {
   send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]>;
 }
 
-/** A result that can't leave its thread: settlement finds that it can't be sent and says so in the history. */
+/**
+ * A result that can't leave its thread: settlement finds that it can't be sent and says so in the
+ * history.
+ */
 const UNCLONABLE = (): void => {};
 
 /**
- * Handlers in worker threads: they can block, crash, exit or run out of memory without touching the node, and
- * one that ignores its signal is ended. A thread runs one attempt at a time and is used again afterwards.
+ * Handlers in worker threads: they can block, crash, exit or run out of memory without touching the
+ * node, and one that ignores its signal is ended. A thread runs one attempt at a time and is used
+ * again afterwards.
  */
 export class ThreadPool {
   readonly #clock: Clock;
@@ -131,7 +138,10 @@ export class ThreadPool {
 
 type Settle = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void;
 
-/** One attempt's talk with its thread: the order, an abort if there is one, the answer, or the thread's end. */
+/**
+ * One attempt's talk with its thread: the order, an abort if there is one, the answer, or the
+ * thread's end.
+ */
 class Conversation {
   onEnd: (settle: Settle, reusable: boolean) => void = () => {};
   onStray: (wish: HandlerWish["kind"]) => void = () => {};
@@ -159,7 +169,8 @@ class Conversation {
   begin(): void {
     const { signal, job: envelope, token, node, maxAttempts, trace, lease } = this.#context;
     const module = this.#traceModule;
-    // Bound here, where the attempt's span is the active one; what a thread says comes in outside of any.
+    // Bound here, where the attempt's span is the active one; what a thread says comes in outside
+    // of any.
     void this.#context.log;
     this.#worker.on("message", this.#hear);
     this.#worker.on("error", this.#fail);

@@ -30,7 +30,10 @@ export interface TraceOrder {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What a worker thread says to the node. Errors are taken apart, because a structured clone loses most of one. */
+/**
+ * What a worker thread says to the node. Errors are taken apart, because a structured clone loses
+ * most of one.
+ */
 export type FromThread =
   | { readonly say: "ready" }
   | {
@@ -43,7 +46,10 @@ export type FromThread =
   | { readonly say: "stray"; readonly wish: HandlerWish["kind"] }
   | { readonly say: "progress"; readonly value: number; readonly note: string | undefined }
   | { readonly say: "returned"; readonly value: unknown }
-  /** Jobs that the handler enqueues, made in the thread and sent from the node. `call` tells answers apart. */
+  /**
+   * Jobs that the handler enqueues, made in the thread and sent from the node. `call` tells answers
+   * apart.
+   */
   | { readonly say: "enqueue"; readonly call: number; readonly jobs: readonly PreparedJob[] }
   /** The handler's result can't leave the thread. */
   | { readonly say: "returned-unclonable" }

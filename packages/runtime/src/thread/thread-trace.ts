@@ -2,7 +2,10 @@ import type { Envelope, Logger, PreparedJob, ThreadTracing } from "@millrace/cor
 import { recordError } from "@millrace/core";
 import type { TraceOrder } from "./thread-protocol.ts";
 
-/** The tracing of a thread, imported with the first attempt that is traced. Whatever fails here costs a trace and never a job. */
+/**
+ * The tracing of a thread, imported with the first attempt that is traced. Whatever fails here
+ * costs a trace and never a job.
+ */
 export class ThreadTrace {
   readonly #log: Logger;
   #tracing: ThreadTracing | undefined;
@@ -18,7 +21,10 @@ export class ThreadTrace {
     return this.#tracing === undefined ? call() : this.#tracing.run(order.headers, call);
   }
 
-  /** What the handler has made, with the context that it was made in; a producer's own headers go before that. */
+  /**
+   * What the handler has made, with the context that it was made in; a producer's own headers go
+   * before that.
+   */
   readonly carry = ({ envelope, ...job }: PreparedJob): PreparedJob => ({
     ...job,
     envelope: this.#carrying(envelope),

@@ -21,11 +21,13 @@ const SIDE_BY_SIDE = 16;
 const RETRY_MS = 1_000;
 
 /**
- * One node's permits of a queue's cap. It looks for more when it is told to: first it tries each permit once; where all are
- * taken, it stands in line, and whoever is first there waits for all of them at once, woken by a release or the end of a lease.
- * Whoever got one leaves the line, so everybody has a turn.
+ * One node's permits of a queue's cap. It looks for more when it is told to: first it tries each
+ * permit once; where all are taken, it stands in line, and whoever is first there waits for all of
+ * them at once, woken by a release or the end of a lease. Whoever got one leaves the line, so
+ * everybody has a turn.
  *
- * The search is `none`, or one under way that ends by itself when the wish is met and by `rest()` or `close()` before.
+ * The search is `none`, or one under way that ends by itself when the wish is met and by `rest()`
+ * or `close()` before.
  */
 export class PermitPool {
   readonly #options: PermitPoolOptions;
@@ -100,7 +102,10 @@ export class PermitPool {
     await this.release(0);
   }
 
-  /** Compares each lease with the clock: a process that was frozen may have lost some and not been told yet. */
+  /**
+   * Compares each lease with the clock: a process that was frozen may have lost some and not been
+   * told yet.
+   */
   look(): void {
     for (const lease of [...this.#held.values()]) lease.isHeld();
   }
@@ -135,7 +140,10 @@ export class PermitPool {
     }
   }
 
-  /** Permits that others may hold, from a random one on, so that nodes which search at once don't meet at each. */
+  /**
+   * Permits that others may hold, from a random one on, so that nodes which search at once don't
+   * meet at each.
+   */
   #others(): readonly number[] {
     const count = permitCount(this.#cap);
     const start = Math.floor(this.#options.host.random() * count);

@@ -35,8 +35,9 @@ const YIELD_TICKS = 5;
 const UNWATCHED_MS = 500;
 
 /**
- * How many jobs of a queue this node may pull now: none while the queue is paused, no more than its permits of the queue's cap and
- * its tokens of the queue's rate cover. Permits and tokens are had before a job is pulled, so that no job waits in a node's hands.
+ * How many jobs of a queue this node may pull now: none while the queue is paused, no more than its
+ * permits of the queue's cap and its tokens of the queue's rate cover. Permits and tokens are had
+ * before a job is pulled, so that no job waits in a node's hands.
  *
  * What lies idle goes back; before it does, the pulls that it covers are withdrawn.
  */
@@ -96,7 +97,10 @@ export class QueueThrottle {
     return this.room(1) === 0 ? this.#host.clock.monotonic() : this.#roomSince;
   }
 
-  /** Of a job that has just come into the worker's hands. @returns false where it has to go back unspent */
+  /**
+   * Of a job that has just come into the worker's hands.
+   * @returns false where it has to go back unspent
+   */
   admit(): boolean {
     if (this.#unlimited) return true;
     const used = this.#worker.used();
@@ -272,7 +276,10 @@ export class QueueThrottle {
     void this.#yield(pool);
   }
 
-  /** One that waits may have work for it, or may only want to be ready; either way it had no turn yet. */
+  /**
+   * One that waits may have work for it, or may only want to be ready; either way it had no turn
+   * yet.
+   */
   async #yield(pool: PermitPool): Promise<void> {
     try {
       const line = waitingLineName(this.#options.queue);

@@ -29,7 +29,9 @@ export function rateKey(queue: string): string {
   return `queue.${queue}`;
 }
 
-/** A node that finds the bucket empty waits for this much of the rate to come in, or for one token. */
+/**
+ * A node that finds the bucket empty waits for this much of the rate to come in, or for one token.
+ */
 const BATCH_MS = 100;
 /** At most so much of a rate lies in one node's hands. */
 const MOST_MS = 500;
@@ -47,8 +49,9 @@ const FRESH_MS = 1_000;
 const ROUNDS = 20;
 
 /**
- * One node's tokens of a queue's rate, taken from the bucket that all nodes share in small batches: twice as many as it used of the
- * last batch, so that an idle node holds one and a busy one what lasts until it is served again.
+ * One node's tokens of a queue's rate, taken from the bucket that all nodes share in small batches:
+ * twice as many as it used of the last batch, so that an idle node holds one and a busy one what
+ * lasts until it is served again.
  *
  * Between two deals it rests, waits for the bucket to fill, or is `dealing`.
  */
@@ -181,8 +184,9 @@ export class TokenPurse {
   }
 
   /**
-   * The bucket's time. Where it is far from the last deal the queue was quiet, or the server's clock was set, or another server leads
-   * now: nodes that went by different words of the server would each see much time pass, and give out a burst each.
+   * The bucket's time. Where it is far from the last deal the queue was quiet, or the server's
+   * clock was set, or another server leads now: nodes that went by different words of the server
+   * would each see much time pass, and give out a burst each.
    */
   async #nowBeside(bucket: unknown): Promise<number> {
     const now = await this.#serverClock.now();

@@ -16,7 +16,10 @@ export interface Meeting {
   readonly enqueuedAt: number;
   /** Its place in the queue; undefined where the runtime has published it again since. */
   readonly sequence: number | undefined;
-  /** `run`: an attempt ended, or it was interrupted or snoozed. `perhaps`: a holder was lost, which may have been before the start. */
+  /**
+   * `run`: an attempt ended, or it was interrupted or snoozed. `perhaps`: a holder was lost, which
+   * may have been before the start.
+   */
   readonly earlier: "none" | "perhaps" | "run";
   readonly while: UniqueRule<never>["while"];
   readonly onConflict: UniqueRule<never>["onConflict"];
@@ -24,7 +27,10 @@ export interface Meeting {
   readonly now: number;
 }
 
-/** The key in the envelope, else the one the definition gives for the payload; undefined for a job that is not unique. */
+/**
+ * The key in the envelope, else the one the definition gives for the payload; undefined for a job
+ * that is not unique.
+ */
 export function uniqueKeyOf(envelope: Envelope, job: AnyJob | undefined): UniqueKey | undefined {
   const { queue, uniqueKey } = envelope;
   if (uniqueKey !== undefined) return new UniqueKey(queue, uniqueKey);

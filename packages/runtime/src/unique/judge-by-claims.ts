@@ -21,9 +21,9 @@ const NOBODY: Witness = { overtaken: () => false };
 /**
  * One read where the key is the job's own or nobody's; more only against another job's claim.
  *
- * A job never gives way to one that does not exist. Where jobs displace each other, the holder changes faster
- * than a queue is read through, so the queue isn't read: one of them that this node has met is proof enough,
- * and without it the job is deferred for a moment.
+ * A job never gives way to one that does not exist. Where jobs displace each other, the holder
+ * changes faster than a queue is read through, so the queue isn't read: one of them that this node
+ * has met is proof enough, and without it the job is deferred for a moment.
  */
 export async function judgeByClaims(
   claims: UniqueClaims,
@@ -42,8 +42,9 @@ export async function judgeByClaims(
 }
 
 /**
- * The same for less: what a peek has shown decides where the claim is the job's own, as nearly always, or where a write at its revision follows, which
- * proves it. Everything else is for the claim itself to say.
+ * The same for less: what a peek has shown decides where the claim is the job's own, as nearly
+ * always, or where a write at its revision follows, which proves it. Everything else is for the
+ * claim itself to say.
  */
 export async function judgePeeked(
   claims: UniqueClaims,

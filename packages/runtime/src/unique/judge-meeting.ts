@@ -11,7 +11,10 @@ import {
 } from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
 
-/** What is done about a job that was met and the claim on its key. `ask`: whether the other job's claim still stands has to be found out first. */
+/**
+ * What is done about a job that was met and the claim on its key. `ask`: whether the other job's
+ * claim still stands has to be found out first.
+ */
 export type Verdict = Judged | { readonly do: "ask"; readonly stored: StoredClaim };
 
 export type Judged =
@@ -19,7 +22,10 @@ export type Judged =
   | { readonly do: "pass"; readonly frees: StoredClaim | undefined }
   /** It may run once this is written at that revision (0: where there is nothing). */
   | { readonly do: "take"; readonly claim: UniqueClaim; readonly expected: number }
-  /** It was let through, so it may run; this is to be written, as nobody need let it through any more. */
+  /**
+   * It was let through, so it may run; this is to be written, as nobody need let it through any
+   * more.
+   */
   | { readonly do: "go-through"; readonly claim: UniqueClaim; readonly expected: number }
   /** As `take`, but it waits until then. */
   | {
@@ -42,8 +48,9 @@ const ASIDE_MOST_MS = 2_000;
 const PASS: Judged = { do: "pass", frees: undefined };
 
 /**
- * What becomes of a job whose key stands like this. A key is held from the enqueue of its job until it is freed: another job that was
- * enqueued in between is a duplicate, whenever a node meets it. Pure.
+ * What becomes of a job whose key stands like this. A key is held from the enqueue of its job until
+ * it is freed: another job that was enqueued in between is a duplicate, whenever a node meets it.
+ * Pure.
  */
 export function judgeMeeting(stored: StoredClaim | undefined, met: Meeting): Verdict {
   if (stored === undefined) {
@@ -55,7 +62,10 @@ export function judgeMeeting(stored: StoredClaim | undefined, met: Meeting): Ver
   return stored.claim.state === "freed" ? afterFreed(stored, met) : againstHolder(stored, met);
 }
 
-/** Only a job that can't have started before gives way; one that was promised a retry keeps its promise. */
+/**
+ * Only a job that can't have started before gives way; one that was promised a retry keeps its
+ * promise.
+ */
 function againstHolder(stored: StoredClaim, met: Meeting): Verdict {
   const { claim, revision } = stored;
   const end = windowEnd(stored);
@@ -117,7 +127,8 @@ function afterFreed(stored: StoredClaim, met: Meeting): Judged {
   const { revision, updatedAt } = stored;
   const mayRunAgain = mayHaveStarted(stored, met);
   if (mayRunAgain && met.while !== "running") return PASS;
-  // Under a rule by which the latest wins, one that came after the job that has started is not served by it.
+  // Under a rule by which the latest wins, one that came after the job that has started is not
+  // served by it.
   const isNewer = met.onConflict !== "keep" && isLater(met, stored);
   const isReplaced = stored.claim.replaced?.includes(met.id) === true;
   if (!mayRunAgain && (isReplaced || (met.enqueuedAt < updatedAt && !isNewer)))
@@ -145,7 +156,10 @@ export function isContested({ claim: { replaced, state } }: StoredClaim): boolea
   return replaced !== undefined && (state === "claimed" || state === "seen");
 }
 
-/** Short for a job that has just come, so that it is settled soon; longer and longer for one that has waited. */
+/**
+ * Short for a job that has just come, so that it is settled soon; longer and longer for one that
+ * has waited.
+ */
 function asideMs({ now, enqueuedAt }: Meeting, { leftMs }: { readonly leftMs: number }): number {
   return Math.min(leftMs, ASIDE_MOST_MS, Math.max(ASIDE_MS, Math.ceil((now - enqueuedAt) / 2)));
 }

@@ -9,8 +9,8 @@ const KEYS_KEPT = 1_000;
 type Seen = Pick<Meeting, "enqueuedAt" | "sequence">;
 
 /**
- * The jobs with unique keys that a node had in its hands last. A job that was met is there, or has run: one
- * that came before it may give way to it.
+ * The jobs with unique keys that a node had in its hands last. A job that was met is there, or has
+ * run: one that came before it may give way to it.
  */
 export class RecentMeetings implements Witness {
   /** The latest last, keys as well as the jobs of each. */
@@ -39,7 +39,10 @@ export class RecentMeetings implements Witness {
   }
 }
 
-/** In the order of the claims, the latest first: the holder, then those that gave way to it, then all others. */
+/**
+ * In the order of the claims, the latest first: the holder, then those that gave way to it, then
+ * all others.
+ */
 function rankOf(id: string, { claim }: StoredClaim): number {
   if (claim.id === id) return -1;
   const place = claim.replaced?.indexOf(id) ?? -1;

@@ -31,13 +31,16 @@ export interface UniqueGateHost {
   readonly onMet: () => void;
 }
 
-/** Each round somebody else wrote between a look and the write that follows it. Then the job goes aside, without its slot. */
+/**
+ * Each round somebody else wrote between a look and the write that follows it. Then the job goes
+ * aside, without its slot.
+ */
 const ROUNDS = 20;
 const ASIDE_MS = 250;
 
 /**
- * Lets a job run if its unique key is its own, and makes the claim of a job whose producer knew of none. The last of the gates: a key that is held until
- * its job starts is freed here.
+ * Lets a job run if its unique key is its own, and makes the claim of a job whose producer knew of
+ * none. The last of the gates: a key that is held until its job starts is freed here.
  */
 export class UniqueGate implements Gate {
   readonly #host: UniqueGateHost;
@@ -67,7 +70,8 @@ export class UniqueGate implements Gate {
       return PASSED;
     }
     if (noted?.while === "pending") {
-      // One write instead of a read and a write: it succeeds only on the claim that the job's producer has made for it.
+      // One write instead of a read and a write: it succeeds only on the claim that the job's
+      // producer has made for it.
       const freed = moved(claimOf(noted, met), "freed");
       const written = await this.#write(envelope, key, freed, noted.revision);
       if (written !== undefined) {
@@ -131,8 +135,8 @@ export class UniqueGate implements Gate {
   }
 
   /**
-   * Notes where the job's own write may have been carried out although nobody said so: then it may have had its
-   * key, and whoever has it now came after it.
+   * Notes where the job's own write may have been carried out although nobody said so: then it may
+   * have had its key, and whoever has it now came after it.
    */
   async #write(
     envelope: Envelope,
@@ -157,16 +161,20 @@ export class UniqueGate implements Gate {
       : met;
   }
 
-  /** One try, of each job that gives way: jobs of a key that is enqueued faster than one can start would give way to each other for ever. */
+  /**
+   * One try, of each job that gives way: jobs of a key that is enqueued faster than one can start
+   * would give way to each other for ever.
+   */
   async #letThrough(key: UniqueKey, stored: StoredClaim): Promise<void> {
     const claim = letThrough(stored);
     if (claim !== undefined) await this.#host.claims.write(key, claim, stored.revision);
   }
 
   /**
-   * Whether the job certainly has its claim still, so that nothing has to be read. A job that the runtime has published again may have lain for any time,
-   * and one without the key in its envelope may mean another key here than its producer did. Behind a node's back a server may have been killed that then
-   * takes the job's delivery for the first, although it has ended.
+   * Whether the job certainly has its claim still, so that nothing has to be read. A job that the
+   * runtime has published again may have lain for any time, and one without the key in its envelope
+   * may mean another key here than its producer did. Behind a node's back a server may have been
+   * killed that then takes the job's delivery for the first, although it has ended.
    */
   #isHeld({ revision }: NotedClaim, envelope: Envelope, message: QueueMessage): boolean {
     return (

@@ -7,8 +7,8 @@ export interface UniqueHold {
 }
 
 /**
- * What a node knows of the claims of the jobs in its hands, so that a settlement need not read what the gate has read. Keyed by the envelope of one
- * execution, and gone with it.
+ * What a node knows of the claims of the jobs in its hands, so that a settlement need not read what
+ * the gate has read. Keyed by the envelope of one execution, and gone with it.
  */
 export class UniqueHolds {
   readonly #holds = new WeakMap<Envelope, UniqueHold>();

@@ -24,10 +24,12 @@ export interface UniqueReleaseHost {
 const ROUNDS = 20;
 
 /**
- * Frees the key of a job that has ended, whatever its end: success, death, cancellation, expiry, also of a job that never came to the gate. Before
- * the ack: a crash in between brings the message back, and with it this.
+ * Frees the key of a job that has ended, whatever its end: success, death, cancellation, expiry,
+ * also of a job that never came to the gate. Before the ack: a crash in between brings the message
+ * back, and with it this.
  *
- * A job that a producer published for later without a claim gets its claim when it is first met, or two of one key could wait side by side.
+ * A job that a producer published for later without a claim gets its claim when it is first met, or
+ * two of one key could wait side by side.
  */
 export class UniqueRelease implements SettlementHook {
   /** The claim of a job that has ended stands no longer: whoever wants the key finds that out. */
@@ -71,7 +73,10 @@ export class UniqueRelease implements SettlementHook {
     }
   }
 
-  /** As at the gate, but the job has not come so far. Where the key is another's, that is judged when the job is due. */
+  /**
+   * As at the gate, but the job has not come so far. Where the key is another's, that is judged
+   * when the job is due.
+   */
   async #claimEarly(key: UniqueKey, met: Meeting): Promise<void> {
     const { claims } = this.#host;
     for (let round = 0; round < ROUNDS; round += 1) {

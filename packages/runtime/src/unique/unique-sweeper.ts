@@ -24,8 +24,9 @@ const LOCK = "leader/unique-sweeper";
 const LOCK_LEASE_MS = 60_000;
 
 /**
- * Erases claims that say nothing any more: keys that were freed a while ago, and windows that are over. One node of the fleet at a time, and only
- * where unique jobs are met. What it leaves undone stands in nobody's way.
+ * Erases claims that say nothing any more: keys that were freed a while ago, and windows that are
+ * over. One node of the fleet at a time, and only where unique jobs are met. What it leaves undone
+ * stands in nobody's way.
  */
 export class UniqueSweeper {
   readonly #host: UniqueSweeperHost;
@@ -85,7 +86,10 @@ export class UniqueSweeper {
   }
 }
 
-/** A window's key is remembered as long as a freed one: what was enqueued while it was held may be met later. */
+/**
+ * A window's key is remembered as long as a freed one: what was enqueued while it was held may be
+ * met later.
+ */
 function isStale(document: Document, now: number): boolean {
   const stored = readClaim(document);
   const freedAt = stored.claim.state === "freed" ? stored.updatedAt : windowEnd(stored);

@@ -1,6 +1,9 @@
 import { BYTES_A_VALUE } from "@millrace/core";
 
-/** A job that takes memory from the moment in which its message is read until it has left its node's hands. */
+/**
+ * A job that takes memory from the moment in which its message is read until it has left its node's
+ * hands.
+ */
 export interface MemoryUser {
   /** Of its message's body. */
   readonly bytes: number;
@@ -12,7 +15,10 @@ export interface MemoryUser {
   start(): void;
 }
 
-/** Its bytes as they came, and its strings, of which one character beyond Latin makes two bytes of each. */
+/**
+ * Its bytes as they came, and its strings, of which one character beyond Latin makes two bytes of
+ * each.
+ */
 const TIMES_ITS_BYTES = 3;
 /** Beside the body; assumed of each job, so that a division has something to divide by. */
 const LEAST_BYTES = 1_024;
@@ -20,9 +26,10 @@ const FIRST_GUESS_BYTES = 64 * 1_024;
 const WEIGHT = 0.05;
 
 /**
- * What the jobs in a node's hands may take in memory, over all its queues. A job counts with what its body may become at worst while
- * nothing is known of it, and with what it became once it was read, which is when it starts. One for which there is no room waits, its message
- * unread; one that is larger than all there is starts when nothing else is in hand, so that nothing waits for ever.
+ * What the jobs in a node's hands may take in memory, over all its queues. A job counts with what
+ * its body may become at worst while nothing is known of it, and with what it became once it was
+ * read, which is when it starts. One for which there is no room waits, its message unread; one that
+ * is larger than all there is starts when nothing else is in hand, so that nothing waits for ever.
  */
 export class MemoryBudget {
   readonly bytes: number;
@@ -32,7 +39,10 @@ export class MemoryBudget {
   #waitingBytes = 0;
   #counted = 0;
   #users = 0;
-  /** What a job took lately: grows at once and shrinks slowly, because too small a guess costs memory, too large a one only a further pull. */
+  /**
+   * What a job took lately: grows at once and shrinks slowly, because too small a guess costs
+   * memory, too large a one only a further pull.
+   */
   #typical = FIRST_GUESS_BYTES;
   /** Somebody was told that there is no room, and asks again only when told. */
   #short = false;

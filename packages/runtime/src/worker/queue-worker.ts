@@ -29,14 +29,14 @@ export interface QueueWorkerOptions {
 }
 
 /**
- * So many times the slots may be on their way to wait at a gate. They take no slot, so that a backlog of one key is passed over quickly, and
- * another key's job behind it is found soon.
+ * So many times the slots may be on their way to wait at a gate. They take no slot, so that a
+ * backlog of one key is passed over quickly, and another key's job behind it is found soon.
  */
 const YIELDING_A_SLOT = 4;
 
 /**
- * Runs one queue's jobs on one node. Owns the slots: a delivery takes one when it arrives and frees it when
- * its settlement is confirmed, and no more is pulled than there are free ones.
+ * Runs one queue's jobs on one node. Owns the slots: a delivery takes one when it arrives and frees
+ * it when its settlement is confirmed, and no more is pulled than there are free ones.
  */
 export class QueueWorker {
   readonly queue: string;
@@ -53,7 +53,9 @@ export class QueueWorker {
   /** Nothing is pulled by this node, whatever the queue's controls say. */
   #quiet: ControlMark | undefined;
   #ended = 0;
-  /** When it last pulled nothing because nothing of the queue can be settled; `Clock.monotonic()`. */
+  /**
+   * When it last pulled nothing because nothing of the queue can be settled; `Clock.monotonic()`.
+   */
   #walledMono = Number.NEGATIVE_INFINITY;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
@@ -165,7 +167,10 @@ export class QueueWorker {
     return this.#service.start();
   }
 
-  /** Pulls nothing, or pulls again. What runs goes on. Resolves when nothing that was pulled for before can arrive any more. */
+  /**
+   * Pulls nothing, or pulls again. What runs goes on. Resolves when nothing that was pulled for
+   * before can arrive any more.
+   */
   async setQuiet(quiet: boolean): Promise<void> {
     this.#quiet = quiet ? { since: this.#host.clock.now() } : undefined;
     this.#heedControls(this.#controls);
@@ -192,7 +197,9 @@ export class QueueWorker {
     for (const execution of this.#executions) execution.abort(cause, message);
   }
 
-  /** Whether an earlier delivery of the same message is in its hands, and may still be settled here. */
+  /**
+   * Whether an earlier delivery of the same message is in its hands, and may still be settled here.
+   */
   hasInHand(delivery: Delivery): boolean {
     for (const { delivery: earlier } of this.#executions) {
       if (earlier === delivery) return false;
@@ -207,15 +214,18 @@ export class QueueWorker {
   }
 
   /**
-   * Settles as interrupted what has not ended by itself, once nothing is pulled any more: a job that was handed back sooner could come
-   * straight back to this worker.
+   * Settles as interrupted what has not ended by itself, once nothing is pulled any more: a job
+   * that was handed back sooner could come straight back to this worker.
    */
   async handBackAll(): Promise<void> {
     await this.stopPulling();
     for (const execution of this.#executions) execution.handBack();
   }
 
-  /** Ends what is still unsettled; those jobs come back to others when their leases have run out. @returns how many */
+  /**
+   * Ends what is still unsettled; those jobs come back to others when their leases have run out.
+   * @returns how many
+   */
   letGoAll(): number {
     const left = [...this.#executions];
     for (const execution of left) execution.letGo();

@@ -7,8 +7,9 @@ import { activeTraceIds, type TraceIds } from "./trace-ids.ts";
 const LEVELS = new Set<PropertyKey>(["trace", "debug", "info", "warn", "error", "fatal"]);
 
 /**
- * The same logger, with its secrets masked and its lines bound to the active span: `trace_id` and `span_id`. What is bound by `child`
- * inside of a span keeps that span's ids for lines that are written outside of any. Everything else the logger can do, it can still do.
+ * The same logger, with its secrets masked and its lines bound to the active span: `trace_id` and
+ * `span_id`. What is bound by `child` inside of a span keeps that span's ids for lines that are
+ * written outside of any. Everything else the logger can do, it can still do.
  *
  * @example
  * const log = maskedLogger(pino(), mask);
@@ -19,7 +20,8 @@ export function maskedLogger<Log extends Logger>(log: Log, mask: Mask): Log {
 }
 
 function wrap<Log extends Logger>(log: Log, mask: Mask, bound: TraceIds | undefined): Log {
-  // A proxy and not an object of our own: whoever gave us a pino logger has a pino logger in the handler.
+  // A proxy and not an object of our own: whoever gave us a pino logger has a pino logger in the
+  // handler.
   return new Proxy(log, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property);
@@ -47,7 +49,10 @@ function isSilent(log: object, level: PropertyKey): boolean {
   );
 }
 
-/** A line's arguments: `(fields, message)`, and what pino takes besides: a message alone, an error, values for the message. */
+/**
+ * A line's arguments: `(fields, message)`, and what pino takes besides: a message alone, an error,
+ * values for the message.
+ */
 function line(
   [first, ...rest]: readonly unknown[],
   mask: Mask,

@@ -10,8 +10,9 @@ const SCHEMES: readonly (readonly [prefix: RegExp, lengths: readonly number[]])[
 ];
 
 /**
- * Whether digits, with or without blanks or dashes, are a payment card's number: a known scheme's beginning, its length, and a check
- * digit that fits (Luhn). One of ten numbers that merely look so passes the check; those are masked too.
+ * Whether digits, with or without blanks or dashes, are a payment card's number: a known scheme's
+ * beginning, its length, and a check digit that fits (Luhn). One of ten numbers that merely look so
+ * passes the check; those are masked too.
  */
 export function isCardNumber(text: string): boolean {
   const digits = text.replace(/[ -]/g, "");

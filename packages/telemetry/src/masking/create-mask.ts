@@ -5,7 +5,10 @@ import { everywhere, replaceSecrets, type SecretPattern } from "./secret-pattern
 import { walk } from "./walk.ts";
 
 export interface MaskOptions {
-  /** Keys whose values are secrets as well, whatever their case and their way of joining words: `iban`, `dateOfBirth`. */
+  /**
+   * Keys whose values are secrets as well, whatever their case and their way of joining words:
+   * `iban`, `dateOfBirth`.
+   */
   readonly keys?: readonly string[];
   /** More shapes to look for in texts: expressions, or patterns with a check of their own. */
   readonly patterns?: readonly (RegExp | SecretPattern)[];
@@ -13,7 +16,10 @@ export interface MaskOptions {
   readonly maxLength?: number;
 }
 
-/** Hides secrets in what is logged, recorded, traced or shown. Never throws, and never changes what it is given. */
+/**
+ * Hides secrets in what is logged, recorded, traced or shown. Never throws, and never changes what
+ * it is given.
+ */
 export interface Mask {
   /** A copy of a value, plain enough for JSON, in which secrets are replaced by `***`. */
   (value: unknown): unknown;
@@ -62,8 +68,9 @@ const SHORTEST = 5;
 const BUILT_IN = createMask();
 
 /**
- * A copy of a value in which every secret is replaced: everything under a secret's key, and in texts whatever has a secret's shape
- * (tokens, keys, cards, passwords in URLs). For what is logged, recorded, traced or shown; the value itself is never touched.
+ * A copy of a value in which every secret is replaced: everything under a secret's key, and in
+ * texts whatever has a secret's shape (tokens, keys, cards, passwords in URLs). For what is logged,
+ * recorded, traced or shown; the value itself is never touched.
  *
  * @example mask({ user: "ada", password: "x" }) // { user: "ada", password: "***" }
  */
@@ -83,7 +90,9 @@ export function maskError(thrown: unknown): RecordedError {
   return BUILT_IN.error(recordError(thrown));
 }
 
-/** True, false and nothing are nobody's secret; nor are numbers that are counted rather than known. */
+/**
+ * True, false and nothing are nobody's secret; nor are numbers that are counted rather than known.
+ */
 function isSecretValue(key: string, value: unknown): boolean {
   if (value === undefined || value === null || typeof value === "boolean") return false;
   return kindOfKey(key) === "counter"

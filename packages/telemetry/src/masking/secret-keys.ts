@@ -1,4 +1,7 @@
-/** Words that make a key a secret's, wherever they stand in it: `dbPassword`, `X-API-Key`, `refresh_token`. */
+/**
+ * Words that make a key a secret's, wherever they stand in it: `dbPassword`, `X-API-Key`,
+ * `refresh_token`.
+ */
 const SECRET_WORDS = [
   "password",
   "passwd",
@@ -24,7 +27,10 @@ const WHOLE_WORDS = new Set(["pwd", "pin", "cvv", "cvc", "ssn"]);
 /** Words that hold one of the above and are none: `secretary`, `tokenizer`. */
 const LOOK_ALIKES = /secretar(?:y|ies|iat)|tokeni[sz](?:e[drs]?|ers|ing|ation)/g;
 
-/** What a key says of its value. A `counter` may be a number that everyone may see: `maxTokens`, a fencing `token`. */
+/**
+ * What a key says of its value. A `counter` may be a number that everyone may see: `maxTokens`, a
+ * fencing `token`.
+ */
 export type KeyKind = "plain" | "counter" | "secret";
 
 /** Judges a key, whatever its case and its way of joining words. */

@@ -5,8 +5,9 @@ export const MASKED = "***";
 export interface SecretPattern {
   readonly name: string;
   /**
-   * Finds candidates. Must be linear in the text's length: start it with a fixed beginning or a look-behind. A group named `keep`
-   * (what is before the secret) and one named `end` (what is after it) stay; the rest is replaced.
+   * Finds candidates. Must be linear in the text's length: start it with a fixed beginning or a
+   * look-behind. A group named `keep` (what is before the secret) and one named `end` (what is
+   * after it) stay; the rest is replaced.
    */
   readonly find: RegExp;
   /** Says whether a candidate is one; without it each is. */

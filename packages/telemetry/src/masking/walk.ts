@@ -11,14 +11,20 @@ export interface Rules {
   readonly hides: (key: string, value: unknown) => boolean;
 }
 
-/** A masked copy of anything. Getters and `toJSON` of foreign values may throw: then the copy says so. */
+/**
+ * A masked copy of anything. Getters and `toJSON` of foreign values may throw: then the copy says
+ * so.
+ */
 export function walk(value: unknown, rules: Rules): unknown {
   return new Walk(rules).copy(value, 0);
 }
 
 class Walk {
   readonly #rules: Rules;
-  /** What is met twice is copied once, or a small value that holds others many times would take for ever. */
+  /**
+   * What is met twice is copied once, or a small value that holds others many times would take for
+   * ever.
+   */
   readonly #copies = new Map<object, unknown>();
 
   constructor(rules: Rules) {

@@ -1,6 +1,9 @@
 import type { HistogramName } from "@millrace/core";
 
-/** Seconds. OpenTelemetry's own buckets end at 10 s, where many jobs only begin; a job may run for a day. */
+/**
+ * Seconds. OpenTelemetry's own buckets end at 10 s, where many jobs only begin; a job may run for a
+ * day.
+ */
 const LONG = [
   0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400,
 ];

@@ -1,8 +1,8 @@
 import type { CounterName, HistogramName, MetricLabels } from "@millrace/core";
 
 /**
- * The instruments of OpenTelemetry's conventions for messaging, each fed by one of ours. The conventions are in development, so their names
- * stand here and not in a dependency.
+ * The instruments of OpenTelemetry's conventions for messaging, each fed by one of ours. The
+ * conventions are in development, so their names stand here and not in a dependency.
  */
 export interface Convention<Source> {
   readonly name: string;

@@ -34,8 +34,9 @@ export interface OpenTelemetryMetrics extends MetricsCollector {
 const collectors = new WeakMap<Meter, OpenTelemetryMetrics>();
 
 /**
- * Metrics into an OpenTelemetry meter. Register the application's meter provider before this is called: instruments of an earlier meter stay deaf.
- * Called again for the same meter it returns the same collector, so a client and a node of one process share it.
+ * Metrics into an OpenTelemetry meter. Register the application's meter provider before this is
+ * called: instruments of an earlier meter stay deaf. Called again for the same meter it returns the
+ * same collector, so a client and a node of one process share it.
  *
  * @example
  * const metrics = openTelemetryMetrics();
@@ -52,7 +53,10 @@ export function openTelemetryMetrics({
   return collector;
 }
 
-/** The collector of the meter provider that is registered in this process; undefined where there is none. */
+/**
+ * The collector of the meter provider that is registered in this process; undefined where there is
+ * none.
+ */
 export function registeredMetrics(): OpenTelemetryMetrics | undefined {
   return metrics.getMeter("millrace") === createNoopMeter() ? undefined : openTelemetryMetrics();
 }

@@ -25,8 +25,8 @@ export interface PrometheusMetrics extends OpenTelemetryMetrics {
 }
 
 /**
- * Collects metrics in this process for Prometheus to scrape. Starts no server of its own: the node's health
- * server shows `page()`.
+ * Collects metrics in this process for Prometheus to scrape. Starts no server of its own: the
+ * node's health server shows `page()`.
  *
  * @example
  * const metrics = prometheusMetrics();

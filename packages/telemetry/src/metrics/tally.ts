@@ -7,8 +7,9 @@ interface Series {
 }
 
 /**
- * The values of one counter or gauge, by labels. They are summed here and handed over when somebody collects: the SDK's own counters look
- * their attributes up anew at every call, which would cost a job more than all else that is counted of it.
+ * The values of one counter or gauge, by labels. They are summed here and handed over when somebody
+ * collects: the SDK's own counters look their attributes up anew at every call, which would cost a
+ * job more than all else that is counted of it.
  */
 export class Tally {
   readonly #byObject = new WeakMap<MetricLabels, Series>();
@@ -20,8 +21,8 @@ export class Tally {
   }
 
   /**
-   * Undefined ends the series: it is `NaN` from now on. Leaving it out would not do: OpenTelemetry's SDK goes on with the last value of a series
-   * that is not told any more.
+   * Undefined ends the series: it is `NaN` from now on. Leaving it out would not do:
+   * OpenTelemetry's SDK goes on with the last value of a series that is not told any more.
    */
   set(labels: MetricLabels, value: number | undefined): void {
     const series = this.#seriesOf(labels);

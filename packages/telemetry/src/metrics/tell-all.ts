@@ -1,6 +1,9 @@
 import type { OpenTelemetryMetrics } from "./opentelemetry-metrics.ts";
 
-/** One collector for several: each is told everything, and what is looked at on collection is looked at for each. */
+/**
+ * One collector for several: each is told everything, and what is looked at on collection is looked
+ * at for each.
+ */
 export function tellAll(
   first: OpenTelemetryMetrics,
   others: readonly OpenTelemetryMetrics[],

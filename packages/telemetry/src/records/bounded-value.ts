@@ -8,9 +8,10 @@ const MAX_DEPTH = 32;
 const SMALL = 8;
 
 /**
- * A copy of any value as plain JSON data, of about as many characters as there is room. What has no room is left out whole and
- * a note stands in its place: a text that were cut could show half a secret that masking no longer recognizes.
- * Takes time by the limit, not by the value's size. May throw where the value's own getters do.
+ * A copy of any value as plain JSON data, of about as many characters as there is room. What has no
+ * room is left out whole and a note stands in its place: a text that were cut could show half a
+ * secret that masking no longer recognizes. Takes time by the limit, not by the value's size. May
+ * throw where the value's own getters do.
  */
 export function boundedValue(value: unknown, room: Room): unknown {
   return copy(value, room, 0);

@@ -12,16 +12,25 @@ export interface RecordShape {
 
 export const DEFAULT_SHAPE: RecordShape = { maxValueChars: 4_096, mask: createMask() };
 
-/** Whether an execution is recorded: an attempt that was made, or the end of a job. A job that was only moved on is neither. */
+/**
+ * Whether an execution is recorded: an attempt that was made, or the end of a job. A job that was
+ * only moved on is neither.
+ */
 export function isRecorded({ state, startedAt }: SettledExecution): boolean {
   return startedAt !== undefined || state !== "requeued";
 }
 
-/** A record that is not masked yet. It holds copies only: the handler's values may change afterwards. */
+/**
+ * A record that is not masked yet. It holds copies only: the handler's values may change
+ * afterwards.
+ */
 export interface RecordDraft {
   /** What it takes in memory, in characters, roughly. */
   readonly chars: number;
-  /** The record. Masking is most of what a record costs, so it is done once, by who needs it first, and not while a job waits. */
+  /**
+   * The record. Masking is most of what a record costs, so it is done once, by who needs it first,
+   * and not while a job waits.
+   */
   record(): ExecutionRecord;
 }
 

@@ -1,8 +1,8 @@
 import type { HistoryRecord, JobRef, RecordedError, SettledExecution } from "@millrace/core";
 
 /**
- * What became of one attempt, or of a job that ended without one. Plain data, ready for JSON; payload, output and error
- * are masked. Times are epoch milliseconds.
+ * What became of one attempt, or of a job that ended without one. Plain data, ready for JSON;
+ * payload, output and error are masked. Times are epoch milliseconds.
  */
 export interface ExecutionRecord {
   /** Of this record, made anew for each: a handler that is given it twice can tell. */

@@ -23,7 +23,10 @@ export interface ExecutionRecordsOptions {
   readonly maxValueChars?: number;
   /** Instead of the usual masking. */
   readonly mask?: Mask;
-  /** On a stop, how long what is held may take to be written, where the node waits so long. Default 5 s. */
+  /**
+   * On a stop, how long what is held may take to be written, where the node waits so long. Default
+   * 5 s.
+   */
   readonly closeTimeoutMs?: number;
   /** Told what was dropped and why. */
   readonly log?: Logger;
@@ -43,8 +46,9 @@ export interface ExecutionRecords extends ExecutionLog {
 }
 
 /**
- * One record per attempt to each of these handlers. A handler that is slow, broken or full touches no job: records
- * wait for it in memory, and those that find no room are dropped, counted and reported.
+ * One record per attempt to each of these handlers. A handler that is slow, broken or full touches
+ * no job: records wait for it in memory, and those that find no room are dropped, counted and
+ * reported.
  *
  * @example
  * const executionLog = executionRecords({ handlers: [ndjsonRecords({ dir: "records" })], log });

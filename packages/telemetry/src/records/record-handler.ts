@@ -6,8 +6,8 @@ export interface RecordQuery extends RecordFilter {
 }
 
 /**
- * Where execution records are kept. Calls never overlap. It needs no patience of its own: what it rejects, it is given
- * again later.
+ * Where execution records are kept. Calls never overlap. It needs no patience of its own: what it
+ * rejects, it is given again later.
  *
  * @example
  * const stdout: RecordHandler = {
@@ -22,8 +22,9 @@ export interface RecordHandler {
   /** In log lines and as a metric's label. */
   readonly name: string;
   /**
-   * Keeps these, oldest first. Rejects where that isn't sure; then the same ones come again, so writing one twice must
-   * be harmless or rare. `record-refused` says that trying again is of no use: such records are dropped and counted.
+   * Keeps these, oldest first. Rejects where that isn't sure; then the same ones come again, so
+   * writing one twice must be harmless or rare. `record-refused` says that trying again is of no
+   * use: such records are dropped and counted.
    */
   write(records: readonly ExecutionRecord[]): Promise<void>;
   /** The newest first. */

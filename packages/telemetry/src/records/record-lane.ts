@@ -30,8 +30,9 @@ const REPORT_EVERY_MS = 30_000;
 const PRUNE_EVERY_MS = 3_600_000;
 
 /**
- * What waits for one handler, and the loop that hands it over: one call at a time, the same records again where a
- * call failed, and whatever finds no room meanwhile is dropped and counted. Handlers don't wait for each other.
+ * What waits for one handler, and the loop that hands it over: one call at a time, the same records
+ * again where a call failed, and whatever finds no room meanwhile is dropped and counted. Handlers
+ * don't wait for each other.
  */
 export class RecordLane {
   readonly #options: LaneOptions;
@@ -100,7 +101,8 @@ export class RecordLane {
   }
 
   async #run(): Promise<void> {
-    // Not on the stack of whoever records: what it settles comes first, and a burst makes one batch.
+    // Not on the stack of whoever records: what it settles comes first, and a burst makes one
+    // batch.
     await new Promise((resolve) => setImmediate(resolve));
     await this.#prune();
     let failures = 0;
@@ -123,8 +125,9 @@ export class RecordLane {
   }
 
   /**
-   * Masking takes the thread that handlers run on, so it takes a little at a time and then leaves the thread to them for
-   * longer: records rather wait, or are dropped, than slow jobs down. A stopping node has no jobs left to wait for.
+   * Masking takes the thread that handlers run on, so it takes a little at a time and then leaves
+   * the thread to them for longer: records rather wait, or are dropped, than slow jobs down. A
+   * stopping node has no jobs left to wait for.
    */
   async #masked(batch: readonly RecordDraft[]): Promise<readonly ExecutionRecord[]> {
     const records: ExecutionRecord[] = [];
@@ -138,7 +141,10 @@ export class RecordLane {
     return records;
   }
 
-  /** Where a batch is refused, each of its records is tried by itself, so that one takes no others along. */
+  /**
+   * Where a batch is refused, each of its records is tried by itself, so that one takes no others
+   * along.
+   */
   async #write(records: readonly ExecutionRecord[]): Promise<void> {
     try {
       await this.#options.handler.write(records);

@@ -10,14 +10,22 @@ import {
 import { NodeSDK } from "@opentelemetry/sdk-node";
 
 export interface TelemetrySdkOptions {
-  /** What `service.name` is where neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES` says. */
+  /**
+   * What `service.name` is where neither `OTEL_SERVICE_NAME` nor `OTEL_RESOURCE_ATTRIBUTES` says.
+   */
   readonly serviceName: string;
-  /** What `service.instance.id` is where `OTEL_RESOURCE_ATTRIBUTES` does not say. Default: a random one. */
+  /**
+   * What `service.instance.id` is where `OTEL_RESOURCE_ATTRIBUTES` does not say. Default: a random
+   * one.
+   */
   readonly nodeId?: string;
 }
 
 export interface TelemetrySdk {
-  /** Exports what is left, then ends. Takes no longer than `LAST_EXPORT_MS`, whatever the collector does. Idempotent. */
+  /**
+   * Exports what is left, then ends. Takes no longer than `LAST_EXPORT_MS`, whatever the collector
+   * does. Idempotent.
+   */
   shutdown(): Promise<void>;
 }
 
@@ -25,14 +33,15 @@ export interface TelemetrySdk {
 const LAST_EXPORT_MS = 3_000;
 
 /**
- * Starts OpenTelemetry's own SDK, set up by the standard `OTEL_…` variables, and registers it for the whole process. For processes that
- * are ours (`millrace run`); an application starts its own.
+ * Starts OpenTelemetry's own SDK, set up by the standard `OTEL_…` variables, and registers it for
+ * the whole process. For processes that are ours (`millrace run`); an application starts its own.
  */
 export function startTelemetrySdk({ serviceName, nodeId }: TelemetrySdkOptions): TelemetrySdk {
   const sdk = new NodeSDK({
     // What a detector finds goes before this, and what the environment says before all.
     resource: defaultResource().merge(resourceFromAttributes({ "service.name": serviceName })),
-    // No process detector: the command line that it reports may hold a password. `host.name` keeps Jaeger from suspecting clock skew.
+    // No process detector: the command line that it reports may hold a password. `host.name` keeps
+    // Jaeger from suspecting clock skew.
     ...(process.env["OTEL_NODE_RESOURCE_DETECTORS"] === undefined
       ? {
           resourceDetectors: [

@@ -10,8 +10,8 @@ const DESTINATIONS = [
 const EXPORTERS = ["OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"] as const;
 
 /**
- * Whether the environment asks for telemetry. An SDK exports to localhost unless it is told otherwise, and nobody who said nothing wants
- * that. Pure.
+ * Whether the environment asks for telemetry. An SDK exports to localhost unless it is told
+ * otherwise, and nobody who said nothing wants that. Pure.
  */
 export function wantsSdk(env: Env): boolean {
   if (env["OTEL_SDK_DISABLED"]?.trim().toLowerCase() === "true") return false;

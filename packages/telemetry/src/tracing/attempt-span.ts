@@ -34,7 +34,10 @@ export class AttemptSpan implements AttemptTrace {
   readonly #from: Context;
   readonly #context: Context;
   readonly #span: Span;
-  /** The publish of the job that follows in a chain; made once, however often its settlement is tried. */
+  /**
+   * The publish of the job that follows in a chain; made once, however often its settlement is
+   * tried.
+   */
   #following: { readonly envelope: Envelope; readonly span: Span } | undefined;
 
   constructor(tracer: Tracer, config: TelemetryConfig, started: StartedAttempt) {
@@ -55,7 +58,8 @@ export class AttemptSpan implements AttemptTrace {
         : { kind: SpanKind.CONSUMER, attributes, links },
       parent,
     );
-    // What a sampler has no use for is not prepared for spans that nobody records, and costs half of what it would at the start.
+    // What a sampler has no use for is not prepared for spans that nobody records, and costs half
+    // of what it would at the start.
     if (this.#span.isRecording()) describe(this.#span, started);
     this.#context = trace.setSpan(parent, this.#span);
     if (started.gatedMs !== undefined)

@@ -3,8 +3,9 @@ import type { Envelope, ServerEndpoint } from "@millrace/core";
 import { slotOriginOf } from "@millrace/core";
 
 /**
- * Names of the OpenTelemetry semantic conventions 1.44 for messaging. They are still in development there, so they are written down here
- * instead of being imported from a module that changes without notice.
+ * Names of the OpenTelemetry semantic conventions 1.44 for messaging. They are still in development
+ * there, so they are written down here instead of being imported from a module that changes without
+ * notice.
  */
 export const ATTR = {
   system: "messaging.system",
@@ -46,8 +47,8 @@ const OPERATION_TYPES = {
 } as const;
 
 /**
- * What a span has from its beginning, so that a sampler can judge by it. The destination is the queue: the subject adds the namespace and
- * the lane, and says no more.
+ * What a span has from its beginning, so that a sampler can judge by it. The destination is the
+ * queue: the subject adds the namespace and the lane, and says no more.
  */
 export function sampledAttributes(
   operation: keyof typeof OPERATION_TYPES,

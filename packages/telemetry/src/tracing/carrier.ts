@@ -11,12 +11,16 @@ import {
 type Headers = Readonly<Record<string, string>>;
 
 /**
- * The span of the attempt before, in the form of a `traceparent`, as it travels in a job's headers. The runtime writes it where a job is
- * requeued; it names a link and nothing else, so one that a producer makes up does no harm.
+ * The span of the attempt before, in the form of a `traceparent`, as it travels in a job's headers.
+ * The runtime writes it where a job is requeued; it names a link and nothing else, so one that a
+ * producer makes up does no harm.
  */
 export const PREVIOUS_ATTEMPT = "traceparent-previous-attempt";
 
-/** Any client may write these headers, in whatever case; only keys that a producer of ours was given are not in lower case by now. */
+/**
+ * Any client may write these headers, in whatever case; only keys that a producer of ours was given
+ * are not in lower case by now.
+ */
 const ANY_CASE: TextMapGetter<Headers> = {
   keys: (headers) => Object.keys(headers),
   get: (headers, key) => headers[key] ?? foundInAnyCase(headers, key),

@@ -7,7 +7,10 @@ import { failureOf } from "./failure-of.ts";
 import { linksOf } from "./links-of.ts";
 import type { TelemetryConfig } from "./options.ts";
 
-/** A job's end that no attempt tells of: it expired, was refused or cancelled before it could run. A span, or its trace would end in nothing. */
+/**
+ * A job's end that no attempt tells of: it expired, was refused or cancelled before it could run. A
+ * span, or its trace would end in nothing.
+ */
 export function endedSpan(
   tracer: Tracer,
   config: TelemetryConfig,

@@ -1,7 +1,8 @@
 import type { Outcome, RecordedError, Settlement } from "@millrace/core";
 
 /**
- * Why an execution counts as failed; undefined where it doesn't. Snoozed, cancelled and interrupted jobs have done as they were told. Pure.
+ * Why an execution counts as failed; undefined where it doesn't. Snoozed, cancelled and interrupted
+ * jobs have done as they were told. Pure.
  */
 export function failureOf(
   outcome: Outcome,

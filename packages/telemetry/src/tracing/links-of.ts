@@ -3,8 +3,8 @@ import { creationOf, previousAttempt } from "./carrier.ts";
 import type { TelemetryConfig } from "./options.ts";
 
 /**
- * What a job's next span links to: the attempt before, and under `propagation: "link"` the creation. Undefined where that is nothing, as for
- * most. Never what is its parent already.
+ * What a job's next span links to: the attempt before, and under `propagation: "link"` the
+ * creation. Undefined where that is nothing, as for most. Never what is its parent already.
  *
  * @param from the context that the headers name
  */

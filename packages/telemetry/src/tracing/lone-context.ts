@@ -1,8 +1,9 @@
 import { type Context, ROOT_CONTEXT } from "@opentelemetry/api";
 
 /**
- * A context with one value: what nearly every job has, its span. OpenTelemetry's own copies a map and makes three closures for each
- * value that is set, twice for each attempt. With a second value this becomes one of those, so nothing is ever looked up along a chain.
+ * A context with one value: what nearly every job has, its span. OpenTelemetry's own copies a map
+ * and makes three closures for each value that is set, twice for each attempt. With a second value
+ * this becomes one of those, so nothing is ever looked up along a chain.
  */
 class LoneContext implements Context {
   readonly #key: symbol;

@@ -2,15 +2,19 @@ import type { TracerProvider } from "@opentelemetry/api";
 import { MillraceError } from "@millrace/core";
 
 /**
- * How an attempt's span relates to the span that its job was created in: it is its child, in the same trace; it has a trace of its own with a
- * link to it; or nothing is written to a job's headers and nothing is read from them.
+ * How an attempt's span relates to the span that its job was created in: it is its child, in the
+ * same trace; it has a trace of its own with a link to it; or nothing is written to a job's headers
+ * and nothing is read from them.
  */
 export type Propagation = "parent" | "link" | "none";
 
 export interface TelemetryOptions {
   /** Default `"parent"`: one trace a job, from the request that enqueued it to its last attempt. */
   readonly propagation?: Propagation;
-  /** A `create` span for each job of a bulk enqueue. Default true; without them all jobs of a bulk share the `publish` span. */
+  /**
+   * A `create` span for each job of a bulk enqueue. Default true; without them all jobs of a bulk
+   * share the `publish` span.
+   */
   readonly createSpans?: boolean;
   /** Default: the one that the application has registered. */
   readonly tracerProvider?: TracerProvider;

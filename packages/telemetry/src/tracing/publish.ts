@@ -99,7 +99,10 @@ function create(
   };
 }
 
-/** A tick of a schedule is nobody's doing and starts a trace. A producer may name another context than its own in the job's headers. */
+/**
+ * A tick of a schedule is nobody's doing and starts a trace. A producer may name another context
+ * than its own in the job's headers.
+ */
 function parentOf(envelope: Envelope): Context {
   if (slotOriginOf(envelope) !== undefined) return ROOT_CONTEXT;
   const active = context.active();

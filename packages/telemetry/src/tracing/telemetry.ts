@@ -8,8 +8,9 @@ import { publishMany, publishOne } from "./publish.ts";
 import { flush, tracerOf } from "./tracer.ts";
 
 /**
- * Traces jobs with OpenTelemetry, from the request that enqueues one to its last attempt. Takes whatever SDK the application has registered;
- * where it has none, nothing is made and nothing is sent.
+ * Traces jobs with OpenTelemetry, from the request that enqueues one to its last attempt. Takes
+ * whatever SDK the application has registered; where it has none, nothing is made and nothing is
+ * sent.
  *
  * @throws MillraceError `invalid-option`
  * @example

@@ -13,8 +13,8 @@ const NAME = "millrace";
 const known = new WeakMap<TracerProvider, Tracer>();
 
 /**
- * The tracer to use; undefined where no SDK is registered, so that nothing is prepared for nobody. Asked each time: an SDK may be started
- * after the client was made.
+ * The tracer to use; undefined where no SDK is registered, so that nothing is prepared for nobody.
+ * Asked each time: an SDK may be started after the client was made.
  */
 export function tracerOf(given: TracerProvider | undefined): Tracer | undefined {
   const provider = given ?? trace.getTracerProvider();
@@ -33,7 +33,10 @@ export function hasSdk(): boolean {
   return tracerOf(undefined) !== undefined;
 }
 
-/** Has everything exported that has ended. A provider that can't do that holds nothing back, and a collector that is gone is no trouble of a node's. */
+/**
+ * Has everything exported that has ended. A provider that can't do that holds nothing back, and a
+ * collector that is gone is no trouble of a node's.
+ */
 export async function flush(given: TracerProvider | undefined): Promise<void> {
   const provider = given ?? trace.getTracerProvider();
   const own = provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;

@@ -11,7 +11,10 @@ export async function enqueue(js, queue, job, options = {}) {
   return js.publish(`${namespace}.jobs.${queue}`, body, { headers: head });
 }
 
-/** Waits until the job has ended, and returns the record of it; `undefined` when nothing came in time. */
+/**
+ * Waits until the job has ended, and returns the record of it; `undefined` when nothing came in
+ * time.
+ */
 export async function result(js, queue, id, { timeout = 30_000, namespace = "millrace" } = {}) {
   const stream = `${namespace}-history`;
   const jsm = await js.jetstreamManager();

@@ -17,8 +17,8 @@ import { settleCases } from "./settle-cases.ts";
 import { workCases } from "./work-cases.ts";
 
 /**
- * What every broker does, as cases for any test runner. They need nothing but a harness; each makes its
- * own queue, and on a real server they may run at the same time.
+ * What every broker does, as cases for any test runner. They need nothing but a harness; each makes
+ * its own queue, and on a real server they may run at the same time.
  *
  * @example
  * for (const { name, run, skip } of brokerConformance) {

@@ -17,7 +17,10 @@ function letterOf(scene: Scene, id: string, more: Partial<DeadLetter> = {}): Dea
   };
 }
 
-/** Buries each letter over a delivery of its own, which it leaves unsettled: a settlement that is repeated buries a job once. */
+/**
+ * Buries each letter over a delivery of its own, which it leaves unsettled: a settlement that is
+ * repeated buries a job once.
+ */
 async function bury(scene: Scene, letters: readonly DeadLetter[]): Promise<void> {
   const worker = await scene.worker({ slots: letters.length });
   for (const [index, letter] of letters.entries()) {

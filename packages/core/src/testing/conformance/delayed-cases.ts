@@ -80,7 +80,8 @@ export const delayedCases: readonly ConformanceCase[] = [
         pages.map((page) => page.length),
         [3, 3, 1],
       );
-      // Pages in the order of waiting, and in a page the soonest due first: here the one that came last.
+      // Pages in the order of waiting, and in a page the soonest due first: here the one that came
+      // last.
       assert.deepEqual(
         pages.map((page) => page.toReversed()),
         [ids.slice(0, 3), ids.slice(3, 6), ids.slice(6)],

@@ -166,7 +166,8 @@ export const documentCases: readonly ConformanceCase[] = [
       scene.later(() => watcher.stop());
       const told = (count: number): Promise<unknown> =>
         scene.harness.eventually(`change ${count}`, () => seen.length >= count);
-      // One after the other: of two in quick succession the first may be gone before the watcher is told.
+      // One after the other: of two in quick succession the first may be gone before the watcher is
+      // told.
       const revision = await documents.put(key("a"), "one");
       await told(1);
       await documents.put(key("a"), "two", revision);

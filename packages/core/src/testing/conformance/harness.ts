@@ -6,28 +6,42 @@ import type { SimulatedClock } from "../simulated-clock.ts";
 export interface BrokerCapabilities {
   /** Whether several connections can share one server. */
   readonly severalConnections: boolean;
-  /** Whether a lock of a connection that works a queue is extended without its holder (`LockStore.keep`). Default: no. */
+  /**
+   * Whether a lock of a connection that works a queue is extended without its holder
+   * (`LockStore.keep`). Default: no.
+   */
   readonly keepsLocks?: boolean;
 }
 
-/** Waits for a check to give something other than undefined or false. Rejects at a deadline, naming what was missing. */
+/**
+ * Waits for a check to give something other than undefined or false. Rejects at a deadline, naming
+ * what was missing.
+ */
 export type Eventually = <T>(
   what: string,
   check: () => Wanted<T> | Promise<Wanted<T>>,
 ) => Promise<T>;
 type Wanted<T> = T | undefined | false;
 
-/** What the suite needs of whoever runs it. One harness serves any number of cases, also at the same time. */
+/**
+ * What the suite needs of whoever runs it. One harness serves any number of cases, also at the same
+ * time.
+ */
 export interface ConformanceHarness {
   readonly broker: Broker;
   readonly capabilities: BrokerCapabilities;
-  /** One more connection to the same server and namespace, as another node has one. The suite closes it. */
+  /**
+   * One more connection to the same server and namespace, as another node has one. The suite closes
+   * it.
+   */
   connect(): Promise<Broker>;
   /** The lease of the suite's workers and locks. Short: several cases wait for one to run out. */
   readonly leaseMs: number;
   /**
-   * Whether the broker's server is a cluster whose leaders are killed while the suite runs. An election takes seconds and delivers what it interrupted later or once more, so cases
-   * then ask for the same jobs instead of an order, and for what is there in the end instead of at once. Default: no.
+   * Whether the broker's server is a cluster whose leaders are killed while the suite runs. An
+   * election takes seconds and delivers what it interrupted later or once more, so cases then ask
+   * for the same jobs instead of an order, and for what is there in the end instead of at once.
+   * Default: no.
    */
   readonly leadersDie?: boolean;
   /** The wall clock, epoch milliseconds. */
@@ -50,7 +64,10 @@ export function eventuallyInRealTime(deadlineMs: number): Eventually {
   };
 }
 
-/** Moves the clock in small steps, for brokers that live on it. Cases must then run one after the other. */
+/**
+ * Moves the clock in small steps, for brokers that live on it. Cases must then run one after the
+ * other.
+ */
 export function eventuallyOn(clock: SimulatedClock, deadlineMs: number): Eventually {
   return async (what, check) => {
     const until = clock.monotonic() + deadlineMs;

@@ -78,7 +78,8 @@ export const historyCases: readonly ConformanceCase[] = [
       const later = [
         { ...enqueue, life: 1 },
         { createdAt: 5, firstStoredAt: enqueue.firstStoredAt + 2_000 },
-        // What was stored before the job came was another's, although its time of creation is the same.
+        // What was stored before the job came was another's, although its time of creation is the
+        // same.
         { createdAt: 5, firstStoredAt: enqueue.firstStoredAt + 3_600_000 },
       ].map((more) => scene.record(job, more));
       for (const record of later) await write(record);

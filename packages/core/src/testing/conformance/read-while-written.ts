@@ -2,7 +2,8 @@
 const READINGS = 3;
 
 /**
- * Reads again and again while writers write, each one write after the other, until the readings are over.
+ * Reads again and again while writers write, each one write after the other, until the readings are
+ * over.
  *
  * @param write given how many writes this writer has made before
  * @param read throws where what it has read is wrong

@@ -101,7 +101,8 @@ export const requeueCases: readonly ConformanceCase[] = [
     }
     const mover = await scene.broker.moveDueJobs();
     scene.later(() => mover.stop());
-    // What is stored after its time, because an election was waited for, comes in the order of storing.
+    // What is stored after its time, because an election was waited for, comes in the order of
+    // storing.
     await scene.comeInOrder(
       () => worker.messageIds,
       [...jobs, ...jobs.map((job) => nextOf(job)).toReversed()].map(messageIdOf),

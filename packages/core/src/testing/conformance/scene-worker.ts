@@ -14,8 +14,9 @@ export interface SceneWorkerOptions {
 }
 
 /**
- * A worker that keeps account: what came, what it holds, and the most it ever held. Where leaders die an ack may die with one, and its job comes
- * again: then it is acked again, as a node does, and counts no more.
+ * A worker that keeps account: what came, what it holds, and the most it ever held. Where leaders
+ * die an ack may die with one, and its job comes again: then it is acked again, as a node does, and
+ * counts no more.
  */
 export class SceneWorker {
   readonly queue: string;

@@ -134,7 +134,10 @@ export class Scene {
     return worker;
   }
 
-  /** @returns the jobs as they lie in their queue: as they were given, or where leaders die, by their places */
+  /**
+   * @returns the jobs as they lie in their queue: as they were given, or where leaders die, by
+   *   their places
+   */
   async enqueueOk(...jobs: readonly Envelope[]): Promise<readonly Envelope[]> {
     const placed = (await this.broker.enqueue(jobs)).map((result, index) => {
       assert.ok(result.ok, result.ok ? "" : result.error.message);
@@ -144,17 +147,26 @@ export class Scene {
     return placed.map(({ job }) => job);
   }
 
-  /** Whether a job was taken as a new one. Where leaders die, what is sent again may be told to be a duplicate of its own first copy. */
+  /**
+   * Whether a job was taken as a new one. Where leaders die, what is sent again may be told to be a
+   * duplicate of its own first copy.
+   */
   isTakenAsNew(result: EnqueueResult): boolean {
     return result.ok && (!result.duplicate || this.harness.leadersDie === true);
   }
 
-  /** How often a job was delivered. Where leaders die another number: one may die on its way and come a lease later, or be forgotten. */
+  /**
+   * How often a job was delivered. Where leaders die another number: one may die on its way and
+   * come a lease later, or be forgotten.
+   */
   deliveredTimes({ deliveryCount }: Delivery, expected: number): void {
     if (this.harness.leadersDie !== true) assert.equal(deliveryCount, expected);
   }
 
-  /** These come and none else, in this order. Where leaders die, in any order and some perhaps once more. */
+  /**
+   * These come and none else, in this order. Where leaders die, in any order and some perhaps once
+   * more.
+   */
   async comeInOrder(
     seen: () => readonly (string | undefined)[],
     expected: readonly string[],
@@ -167,7 +179,10 @@ export class Scene {
     else assert.deepEqual(seen(), expected);
   }
 
-  /** This is what a look shows at once. Where leaders die, in the end: one member may be behind another. */
+  /**
+   * This is what a look shows at once. Where leaders die, in the end: one member may be behind
+   * another.
+   */
   async showsAtOnce<T>(what: string, look: () => Promise<T>, expected: T): Promise<void> {
     if (this.harness.leadersDie === true)
       await this.harness.eventually(what, async () => isDeepStrictEqual(await look(), expected));

@@ -21,7 +21,10 @@ export class Connection {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** @throws MillraceError `connection-closed` or `request-timeout` where the server can't be reached */
+  /**
+   * @throws MillraceError `connection-closed` or `request-timeout` where the server can't be
+   *   reached
+   */
   reach(): void {
     if (this.#status === "connected") return;
     throw this.#status === "closed"

@@ -51,7 +51,8 @@ export class DeadLetterShelf {
 }
 
 /**
- * The id of a message's letter, as `broker-nats` makes it: the same however often its settlement is repeated.
+ * The id of a message's letter, as `broker-nats` makes it: the same however often its settlement is
+ * repeated.
  *
  * @param step default: that of the message's own letter
  */

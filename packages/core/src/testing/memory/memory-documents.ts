@@ -6,7 +6,10 @@ import type { Connection } from "./connection.ts";
 
 type Change = Parameters<Parameters<DocumentStore["watch"]>[0]>[0];
 
-/** One bucket of documents, shared by every connection; values are kept as bytes, so that nobody shares an object. */
+/**
+ * One bucket of documents, shared by every connection; values are kept as bytes, so that nobody
+ * shares an object.
+ */
 export class DocumentBucket {
   readonly #clock: Clock;
   readonly #entries = new Map<

@@ -37,7 +37,10 @@ export class HistoryTape {
   /** The last end and the last requeue of each id. */
   readonly #newest = new Map<string, Line>();
 
-  /** @param windowOf a queue's dedupe window, milliseconds; 0 where the queue is gone, or was made anew since a time */
+  /**
+   * @param windowOf a queue's dedupe window, milliseconds; 0 where the queue is gone, or was made
+   *   anew since a time
+   */
   constructor(limit: number, clock: Clock, windowOf: (queue: string, since: number) => number) {
     this.#limit = limit;
     this.#clock = clock;

@@ -1,7 +1,10 @@
 import type { Lease } from "../../broker/broker.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
 
-/** The holder gives up this share of the lease early, so that it stops before the server passes the job on. */
+/**
+ * The holder gives up this share of the lease early, so that it stops before the server passes the
+ * job on.
+ */
 const MARGIN = 0.1;
 
 type State =
@@ -17,7 +20,10 @@ interface LeaseOptions {
   readonly extend: () => "confirmed" | "refused" | "unreachable";
 }
 
-/** A holder's side of a lease: extends it every third, and says so when that did not work for too long. */
+/**
+ * A holder's side of a lease: extends it every third, and says so when that did not work for too
+ * long.
+ */
 export class MemoryLease implements Lease {
   readonly #options: LeaseOptions;
   readonly #listeners: (() => void)[] = [];

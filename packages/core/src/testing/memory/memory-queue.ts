@@ -18,7 +18,9 @@ interface Stored {
   deliveryCount: number;
 }
 
-/** A message in a consumer's hands. Ends with `remove`, or with the deadline if nobody extends it. */
+/**
+ * A message in a consumer's hands. Ends with `remove`, or with the deadline if nobody extends it.
+ */
 export interface Hold {
   readonly message: QueueMessage;
   readonly deliveryCount: number;
@@ -103,7 +105,10 @@ export class MemoryQueue {
     this.#consumers.delete(consumer);
   }
 
-  /** Hands out what waits, soon. Never at once: a broker's deliveries always come from outside the call. */
+  /**
+   * Hands out what waits, soon. Never at once: a broker's deliveries always come from outside the
+   * call.
+   */
   wake(): void {
     if (this.#dispatchPlanned) return;
     this.#dispatchPlanned = true;
@@ -131,7 +136,10 @@ export class MemoryQueue {
     return true;
   }
 
-  /** Ends a hold without an ack: the message goes to the next holder, ahead of what waits in its lane. */
+  /**
+   * Ends a hold without an ack: the message goes to the next holder, ahead of what waits in its
+   * lane.
+   */
   release(hold: Hold): void {
     const held = this.#held.get(hold);
     if (held === undefined) return;
@@ -191,7 +199,8 @@ export class MemoryQueue {
     for (let handedOut = true; handedOut;) {
       handedOut = false;
       for (const [consumer, left] of quota) {
-        // A consumer may have left, or filled up, because of a delivery that was made in this round.
+        // A consumer may have left, or filled up, because of a delivery that was made in this
+        // round.
         if (left <= 0 || !this.#consumers.has(consumer) || consumer.freeSlots() <= 0) continue;
         const stored = this.#next(consumer);
         if (stored === undefined) return;

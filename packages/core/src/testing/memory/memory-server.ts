@@ -14,8 +14,8 @@ import type { MemoryQueue } from "./memory-queue.ts";
 const HISTORY_LIMIT = 10_000;
 
 /**
- * What several memory brokers share, as several nodes share one NATS server. Lives in one process and
- * forgets everything with it.
+ * What several memory brokers share, as several nodes share one NATS server. Lives in one process
+ * and forgets everything with it.
  *
  * @example
  * const server = new MemoryServer(clock);

@@ -6,7 +6,9 @@ import { readEnvelope } from "../../envelope/read-envelope.ts";
 import { envelopeOfUnreadable } from "../../settlement/unreadable.ts";
 import { type Publication, sizeOf } from "./memory-queue.ts";
 
-/** A requeue carries what settlement counted, and so may be this much larger than what was enqueued. */
+/**
+ * A requeue carries what settlement counted, and so may be this much larger than what was enqueued.
+ */
 const REQUEUE_GROWTH_BYTES = 1_024;
 
 /**

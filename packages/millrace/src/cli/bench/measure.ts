@@ -46,8 +46,8 @@ const SINGLE = 200;
 const CHUNK = 1_000;
 
 /**
- * Measures a server with a namespace of its own, which is removed whatever happens. Jobs that end elsewhere are not touched, but they share
- * the server with it.
+ * Measures a server with a namespace of its own, which is removed whatever happens. Jobs that end
+ * elsewhere are not touched, but they share the server with it.
  *
  * @throws MillraceError `cancelled` where the signal ended it; of the connection
  */

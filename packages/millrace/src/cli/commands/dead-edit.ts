@@ -77,7 +77,10 @@ async function newPayload(
   return edited === old ? UNCHANGED : parsePayload(edited);
 }
 
-/** As JSON can hold it: bytes and other things it has no form for can't be edited as text. Null where there is none to be read. */
+/**
+ * As JSON can hold it: bytes and other things it has no form for can't be edited as text. Null
+ * where there is none to be read.
+ */
 function oldPayload(letter: StoredDeadLetter): unknown {
   let body: unknown;
   try {

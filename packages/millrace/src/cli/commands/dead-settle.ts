@@ -132,7 +132,10 @@ async function settleLetters(
   };
 }
 
-/** One that isn't there, or that stands for several jobs, fails by itself: the others are still settled. */
+/**
+ * One that isn't there, or that stands for several jobs, fails by itself: the others are still
+ * settled.
+ */
 async function settleOne(
   client: Millrace,
   filter: DeadLetterFilter & { readonly id: string },

@@ -91,7 +91,8 @@ function letterText(shown: ReturnType<typeof shownLetter>, paint: Paint): string
           .split("\n")
           .map((line) => clean(line))
           .join("\n")}\n`;
-  // JSON escapes control characters, so the payload keeps its lines without being able to move a cursor.
+  // JSON escapes control characters, so the payload keeps its lines without being able to move a
+  // cursor.
   const payload = "payload" in shown ? `${JSON.stringify(shown.payload, null, 2)}\n` : "";
   return `${about}${payload}${stack === "" ? "" : `\n${paint("dim", stack)}`}`;
 }

@@ -1,6 +1,6 @@
 /**
- * A JSON value with a merge patch applied (RFC 7396): a map's keys replace those of the value, null takes one away, and anything that
- * is no map replaces the whole.
+ * A JSON value with a merge patch applied (RFC 7396): a map's keys replace those of the value, null
+ * takes one away, and anything that is no map replaces the whole.
  */
 export function mergePatch(value: unknown, patch: unknown): unknown {
   if (!isMap(patch)) return patch;

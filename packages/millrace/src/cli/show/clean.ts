@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from "node:util";
 
 /**
- * A foreign text on one line, without anything that moves a cursor or recolours a terminal: names and error messages
- * come from whoever publishes.
+ * A foreign text on one line, without anything that moves a cursor or recolours a terminal: names
+ * and error messages come from whoever publishes.
  */
 export function clean(text: string, maxLength = 200): string {
   const line = stripVTControlCharacters(text)

@@ -26,7 +26,10 @@ function readable(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, readable(item)]));
 }
 
-/** A record for showing: what the handler returned or threw may hold secrets, and so may the reason it gave. */
+/**
+ * A record for showing: what the handler returned or threw may hold secrets, and so may the reason
+ * it gave.
+ */
 export function shownRecord(record: HistoryRecord, show: ShowValue): HistoryRecord {
   const { output, error, reason } = record;
   return {

@@ -7,7 +7,9 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string;
 }
 
-/** Rows as aligned columns under titles. Cells are cleaned; the last column is as long as it needs. */
+/**
+ * Rows as aligned columns under titles. Cells are cleaned; the last column is as long as it needs.
+ */
 export function table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],

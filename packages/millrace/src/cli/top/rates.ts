@@ -1,6 +1,8 @@
 import type { NodeStatus } from "../../client/nodes.ts";
 
-/** What one node had ended when it was heard of last, and how fast it went since the time before. */
+/**
+ * What one node had ended when it was heard of last, and how fast it went since the time before.
+ */
 interface NodePace {
   readonly seenAt: number;
   readonly ended: ReadonlyMap<string, number>;
@@ -11,7 +13,10 @@ interface NodePace {
 /** By the node's life. */
 export type Paces = ReadonlyMap<string, NodePace>;
 
-/** Takes over what nodes have said since. A node says it every few seconds only, so its pace stays until then. Pure. */
+/**
+ * Takes over what nodes have said since. A node says it every few seconds only, so its pace stays
+ * until then. Pure.
+ */
 export function nextPaces(before: Paces, nodes: readonly NodeStatus[]): Paces {
   const paces = new Map<string, NodePace>();
   for (const { name, startedAt, state, seenAt, queues } of nodes) {

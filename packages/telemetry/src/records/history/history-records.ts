@@ -11,9 +11,10 @@ const MAX_JOBS = 10_000;
 const MAX_OUTPUT_CHARS = 4_096;
 
 /**
- * The records that the settlement itself has put into the history stream: nothing to set up, nothing is written twice,
- * and none is ever dropped. They know no payload, no trace id and no creation time, and are kept as long as the stream keeps
- * them. A query without an id finds the latest record of each job.
+ * The records that the settlement itself has put into the history stream: nothing to set up,
+ * nothing is written twice, and none is ever dropped. They know no payload, no trace id and no
+ * creation time, and are kept as long as the stream keeps them. A query without an id finds the
+ * latest record of each job.
  */
 export function historyRecords(
   history: HistoryStore,
@@ -73,7 +74,10 @@ function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {
   };
 }
 
-/** A history record says how many attempts are counted; only of those that count it is this attempt's own number. */
+/**
+ * A history record says how many attempts are counted; only of those that count it is this
+ * attempt's own number.
+ */
 function countsAttempt({ outcome, attempts }: HistoryRecord): boolean {
   return attempts > 0 && ["succeeded", "failed", "timed-out"].includes(outcome);
 }

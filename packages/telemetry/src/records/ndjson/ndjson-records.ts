@@ -21,8 +21,8 @@ export interface NdjsonOptions {
 const DAY_MS = 86_400_000;
 
 /**
- * Records as lines of JSON, in files of one directory: `executions-<time>-<random>.ndjson`, readable by `jq`, `grep` and
- * every log shipper.
+ * Records as lines of JSON, in files of one directory: `executions-<time>-<random>.ndjson`,
+ * readable by `jq`, `grep` and every log shipper.
  *
  * @example executionRecords({ handlers: [ndjsonRecords({ dir: "/var/log/millrace" })] })
  */

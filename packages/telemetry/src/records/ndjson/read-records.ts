@@ -7,7 +7,8 @@ import type { RecordQuery } from "../record-handler.ts";
 import { isMissing, type RecordFile, recordFiles } from "./record-files.ts";
 
 /**
- * The newest records that fit, from all files of the directory. Lines that are no record are passed over.
+ * The newest records that fit, from all files of the directory. Lines that are no record are passed
+ * over.
  *
  * @throws MillraceError `record-store-failed`
  */

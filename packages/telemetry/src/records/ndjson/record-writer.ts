@@ -66,7 +66,10 @@ export class RecordWriter {
     return this.#file;
   }
 
-  /** A full disk takes half a line. The same records are written again, so it must not stay; where it can't be removed, its file is left. */
+  /**
+   * A full disk takes half a line. The same records are written again, so it must not stay; where
+   * it can't be removed, its file is left.
+   */
   async #cutBack(file: OpenFile): Promise<void> {
     try {
       await file.handle.truncate(file.goodBytes);

@@ -9,7 +9,10 @@ import { storableJson } from "./storable-json.ts";
 export interface PostgresOptions {
   /** `postgres://user:password@host/database`. */
   readonly url: string;
-  /** With its schema where that isn't the user's own: `audit.executions`. Default `millrace_executions`. */
+  /**
+   * With its schema where that isn't the user's own: `audit.executions`. Default
+   * `millrace_executions`.
+   */
   readonly table?: string;
   /** Records of what was settled longer ago are deleted. Default: 30 days. */
   readonly keepMs?: number;
@@ -20,8 +23,8 @@ export interface PostgresOptions {
 const PRUNE_BATCH = 5_000;
 
 /**
- * Records in a table of a PostgreSQL database, from version 12, by the package `pg`, which you install. The table is made
- * where it isn't there.
+ * Records in a table of a PostgreSQL database, from version 12, by the package `pg`, which you
+ * install. The table is made where it isn't there.
  *
  * @example executionRecords({ handlers: [postgresRecords({ url: process.env.DATABASE_URL })] })
  * @throws MillraceError `invalid-option` for a table's name that isn't one
@@ -103,7 +106,8 @@ async function openPool(url: string, timeoutMs: number): Promise<Pool> {
     max: 1,
     connectionTimeoutMillis: Math.min(timeoutMs, 5_000),
     statement_timeout: timeoutMs,
-    // A server that is gone without a word answers nothing, not even that a statement took too long.
+    // A server that is gone without a word answers nothing, not even that a statement took too
+    // long.
     query_timeout: timeoutMs + 1_000,
     application_name: "millrace-records",
     allowExitOnIdle: true,

@@ -1,7 +1,10 @@
 /** Nodes that start together would make the table at once, and all but one would fail. */
 const SCHEMA_LOCK = 0x6d_69_6c_6c;
 
-/** One statement, and so one transaction. `record` is the whole record; the columns are what is looked for. */
+/**
+ * One statement, and so one transaction. `record` is the whole record; the columns are what is
+ * looked for.
+ */
 export function createTable(table: string): string {
   return `
 do $$ begin
@@ -27,7 +30,10 @@ create index if not exists ${indexName(table, "job")} on ${table} (job_id, at);
 end $$`;
 }
 
-/** One array of records as one parameter: any number of rows is one round trip, and the statement is always the same. */
+/**
+ * One array of records as one parameter: any number of rows is one round trip, and the statement is
+ * always the same.
+ */
 export function insertInto(table: string): string {
   return `
 insert into ${table}

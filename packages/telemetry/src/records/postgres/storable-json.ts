@@ -1,4 +1,7 @@
-/** JSON that PostgreSQL takes as `jsonb`: it stores neither NUL nor half a surrogate pair, in values or in keys. */
+/**
+ * JSON that PostgreSQL takes as `jsonb`: it stores neither NUL nor half a surrogate pair, in values
+ * or in keys.
+ */
 export function storableJson(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) => {
     if (typeof item === "string") return storable(item);

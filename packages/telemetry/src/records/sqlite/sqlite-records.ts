@@ -2,15 +2,18 @@ import type { RecordHandler } from "../record-handler.ts";
 import { SqliteThread } from "./sqlite-thread.ts";
 
 export interface SqliteOptions {
-  /** The database file; made with its directory where it isn't there. Several nodes of one machine may share it. */
+  /**
+   * The database file; made with its directory where it isn't there. Several nodes of one machine
+   * may share it.
+   */
   readonly path: string;
   /** Records of what was settled longer ago are deleted. Default: 30 days. */
   readonly keepMs?: number;
 }
 
 /**
- * Records in a SQLite file, in the table `millrace_executions`. Needs no server and no package: it is Node's own SQLite, in a
- * thread of its own.
+ * Records in a SQLite file, in the table `millrace_executions`. Needs no server and no package: it
+ * is Node's own SQLite, in a thread of its own.
  *
  * @example executionRecords({ handlers: [sqliteRecords({ path: "records.db" })] })
  */

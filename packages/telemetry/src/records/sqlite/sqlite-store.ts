@@ -4,7 +4,9 @@ import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { ExecutionRecord } from "../execution-record.ts";
 import type { RecordQuery } from "../record-handler.ts";
 
-/** Times are epoch milliseconds. `record` is the whole record; the columns are what is looked for. */
+/**
+ * Times are epoch milliseconds. `record` is the whole record; the columns are what is looked for.
+ */
 const SCHEMA = `
 create table if not exists millrace_executions (
   record_id text primary key,
@@ -46,7 +48,8 @@ export class SqliteStore {
     // Other nodes may write the same file.
     this.#database.exec("pragma busy_timeout = 5000");
     if (mode === "read") return;
-    // A crash of the process loses nothing with this; one of the machine may lose the last commits, and never more.
+    // A crash of the process loses nothing with this; one of the machine may lose the last commits,
+    // and never more.
     this.#database.exec("pragma journal_mode = wal; pragma synchronous = normal");
     this.#database.exec(SCHEMA);
   }
