@@ -131,6 +131,8 @@ describeEachServer("12: the leader of the schedules", (server) => {
       await a.kill();
       // On a busy machine the first tick of all may be late, too.
       const before = await fleet.counted("late");
+      // It may have died in the middle of a tick. The next leader finishes that one, late.
+      const unfinished = await fleet.unfinished();
       const diedAt = Date.now();
       const outageMs = lateAfterMs + 5_000;
       await eventually(() => Date.now() - diedAt >= outageMs, {
@@ -145,8 +147,9 @@ describeEachServer("12: the leader of the schedules", (server) => {
       }
       const records = await fleet.finish();
       const late = await fleet.counted("late");
-      const more = Object.entries(late).map(([name, count]) => [name, count - (before[name] ?? 0)]);
-      expect(Object.fromEntries(more)).toEqual({ skip: 0, once: 1, some: 3 });
+      const more = (name: string): number =>
+        (late[name] ?? 0) - (before[name] ?? 0) - (unfinished.includes(name) ? 1 : 0);
+      expect([more("skip"), more("once"), more("some")]).toEqual([0, 1, 3]);
       for (const [name, count] of Object.entries(await fleet.counted("skipped"))) {
         const slots = slotsOf(records, name);
         const all = ((slots.at(-1) ?? 0) - (slots[0] ?? 0)) / 1_000 + 1;

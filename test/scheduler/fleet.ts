@@ -129,6 +129,12 @@ export class Fleet {
     return Object.fromEntries(schedules.map(({ name, state }) => [name, state[what]]));
   }
 
+  /** The schedules of which a slot was decided and is not enqueued yet. */
+  async unfinished(): Promise<readonly string[]> {
+    const schedules = await this.client.cron.list();
+    return schedules.filter(({ state }) => state.intent !== undefined).map(({ name }) => name);
+  }
+
   /**
    * Pauses everything, lets all jobs end, and reads what happened, past the product's own reader.
    */
