@@ -1,5 +1,5 @@
 import { QUEUE, type Script, WORKERS } from "./scripts.ts";
-import type { Talk } from "./talk.ts";
+import { type Talk, untilSeen } from "./talk.ts";
 
 const NS = 1e6;
 const LASTING = {
@@ -33,6 +33,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await queue(talk);
       for (const name of ["1", "2", "3", "4"]) await talk.put("q", name, id(name));
       const heard = talk.hear();
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 1, no_wait: true });
       const [one] = await heard.come(1);
       await talk.nc.request(one?.reply ?? "", "+ACK", { timeout: 1_000 });
@@ -45,6 +46,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await talk.put("q", "1", id("1"));
       await talk.put("q", "2", id("2"));
       await talk.put("q", "1", id("1"));
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 9, no_wait: true });
       await heard.come(5);
     },
@@ -56,6 +58,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await talk.put("q", "1", id("1"));
       await talk.put("q", "2", id("2"));
       const heard = talk.hear();
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       for (const delivery of await heard.come(2))
         await talk.nc.request(delivery.reply ?? "", "+ACK", { timeout: 1_000 });
@@ -63,6 +66,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await talk.kill();
       await talk.api("STREAM.INFO.Q");
       await talk.put("q", "2", id("2"));
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       await heard.come(2);
     },
@@ -73,6 +77,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await queue(talk);
       for (const name of ["a", "b"]) await talk.put("q", name);
       const heard = talk.hear();
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       await heard.come(2);
       await talk.pass(REST_MS);
@@ -82,11 +87,13 @@ export const KILLED_AT_REST: readonly Script[] = [
       pull(talk, heard.inbox, { batch: 2, expires: 500 * NS });
       await heard.come(2, 300);
       await talk.pass(2 * LEASE_MS);
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       await heard.come(2);
       await talk.pass(REST_MS);
       await talk.kill();
       await talk.pass(LEASE_MS + 500);
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       await heard.come(2);
     },
@@ -97,6 +104,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await queue(talk);
       for (const name of ["a", "b", "c"]) await talk.put("q", name);
       const heard = talk.hear();
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 3, no_wait: true });
       const [a, b, c] = await heard.come(3);
       talk.nc.publish(a?.reply ?? "", "+WPI");
@@ -109,6 +117,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await talk.api("CONSUMER.INFO.Q.W");
       await talk.api("STREAM.INFO.Q");
       await talk.pass(LEASE_MS + 500);
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 3, no_wait: true });
       await heard.come(2);
     },
@@ -150,10 +159,12 @@ export const KILLED_AT_WORK: readonly Script[] = [
       await talk.put("q", "a");
       await talk.pass(REST_MS);
       const heard = talk.hear();
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 1, no_wait: true });
       await heard.come(1);
       await talk.kill();
       await talk.pass(LEASE_MS + 500);
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 1, no_wait: true });
       await heard.come(1);
       await talk.api("STREAM.INFO.Q");
@@ -166,12 +177,14 @@ export const KILLED_AT_WORK: readonly Script[] = [
       await talk.put("q", "a");
       await talk.put("q", "b");
       const heard = talk.hear();
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 1, no_wait: true });
       const [a] = await heard.come(1);
       await talk.pass(REST_MS);
       await talk.nc.request(a?.reply ?? "", "+ACK", { timeout: 1_000 });
       await talk.kill();
       await talk.pass(LEASE_MS + 500);
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       await heard.come(2, 500);
       await talk.api("STREAM.INFO.Q");

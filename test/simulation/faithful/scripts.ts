@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Msg } from "@nats-io/nats-core";
-import type { Talk } from "./talk.ts";
+import { type Talk, untilSeen } from "./talk.ts";
 
 export interface Script {
   readonly name: string;
@@ -202,9 +202,11 @@ export const SCRIPTS: readonly Script[] = [
     say: async (talk) => {
       await queue(talk);
       const heard = talk.hear();
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 1, no_wait: true });
       await heard.come(1);
       await talk.put("q", "a");
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 3, no_wait: true });
       const [a] = await heard.come(2);
       pull(talk, heard.inbox, { batch: 2, expires: 600 * NS, idle_heartbeat: 200 * NS });
@@ -279,18 +281,22 @@ export const SCRIPTS: readonly Script[] = [
       tell(talk, b, "+ACK");
       await talk.nc.flush();
       await talk.pass(800);
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       const [again] = await heard.come(2);
       tell(talk, again, "-NAK");
       await talk.nc.flush();
       await talk.pass(50);
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       const [third] = await heard.come(2);
       tell(talk, third, `-NAK {"delay":${500 * NS}}`);
       await talk.nc.flush();
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       await heard.come(1);
       await talk.pass(700);
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 2, no_wait: true });
       const [fourth] = await heard.come(2);
       tell(talk, fourth, "+TERM");
@@ -310,6 +316,7 @@ export const SCRIPTS: readonly Script[] = [
       await talk.pass(1_300);
       tell(talk, a, "+WPI");
       await talk.nc.flush();
+      await untilSeen(talk);
       pull(talk, heard.inbox, { batch: 1, no_wait: true });
       await heard.come(1);
     },

@@ -37,6 +37,7 @@ export interface Heard {
 }
 
 const STEP_MS = 10;
+const SEEN_MS = 1_000;
 
 export class Talker implements Talk {
   readonly nc: NatsConnection;
@@ -124,6 +125,27 @@ export class Talker implements Talk {
       },
       stop: () => sub.unsubscribe(),
     };
+  }
+}
+
+interface Seen {
+  readonly state?: { readonly last_seq: number };
+  readonly num_pending?: number;
+  readonly delivered?: { readonly stream_seq: number };
+}
+
+/**
+ * Waits until the consumer W of the stream Q knows of the last message. A server confirms a message
+ * before its consumers have heard of it, so a pull that does not wait may still find nothing.
+ */
+export async function untilSeen(talk: Pick<Talk, "nc" | "pass">): Promise<void> {
+  const ask = async (subject: string): Promise<Seen> =>
+    (await talk.nc.request(`$JS.API.${subject}`, "", { timeout: 3_000 })).json<Seen>();
+  for (let left = SEEN_MS; left > 0; left -= STEP_MS) {
+    const { state } = await ask("STREAM.INFO.Q");
+    const { delivered, num_pending: pending = 0 } = await ask("CONSUMER.INFO.Q.W");
+    if (pending > 0 || (delivered?.stream_seq ?? 0) >= (state?.last_seq ?? 0)) return;
+    await talk.pass(STEP_MS);
   }
 }
 
