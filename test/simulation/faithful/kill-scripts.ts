@@ -1,5 +1,5 @@
 import { QUEUE, type Script, WORKERS } from "./scripts.ts";
-import { type Talk, untilSeen } from "./talk.ts";
+import { pull, pullNow, type Talk } from "./talk.ts";
 
 const NS = 1e6;
 const LASTING = {
@@ -19,10 +19,6 @@ async function queue(talk: Talk): Promise<void> {
   });
 }
 
-function pull(talk: Talk, inbox: string, body: unknown): void {
-  talk.nc.publish("$JS.API.CONSUMER.MSG.NEXT.Q.W", JSON.stringify(body), { reply: inbox });
-}
-
 const id = (text: string): Readonly<Record<string, string>> => ({ "Nats-Msg-Id": text });
 
 /** What a server knows that was killed when it had nothing left to write down. */
@@ -33,8 +29,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await queue(talk);
       for (const name of ["1", "2", "3", "4"]) await talk.put("q", name, id(name));
       const heard = talk.hear();
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 1, no_wait: true });
+      await pullNow(talk, heard.inbox, 1);
       const [one] = await heard.come(1);
       await talk.nc.request(one?.reply ?? "", "+ACK", { timeout: 1_000 });
       await talk.put("q", "1", id("1"));
@@ -46,8 +41,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await talk.put("q", "1", id("1"));
       await talk.put("q", "2", id("2"));
       await talk.put("q", "1", id("1"));
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 9, no_wait: true });
+      await pullNow(talk, heard.inbox, 9);
       await heard.come(5);
     },
   },
@@ -58,16 +52,14 @@ export const KILLED_AT_REST: readonly Script[] = [
       await talk.put("q", "1", id("1"));
       await talk.put("q", "2", id("2"));
       const heard = talk.hear();
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       for (const delivery of await heard.come(2))
         await talk.nc.request(delivery.reply ?? "", "+ACK", { timeout: 1_000 });
       await talk.pass(REST_MS);
       await talk.kill();
       await talk.api("STREAM.INFO.Q");
       await talk.put("q", "2", id("2"));
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       await heard.come(2);
     },
   },
@@ -77,8 +69,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await queue(talk);
       for (const name of ["a", "b"]) await talk.put("q", name);
       const heard = talk.hear();
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       await heard.come(2);
       await talk.pass(REST_MS);
       await talk.kill();
@@ -87,14 +78,12 @@ export const KILLED_AT_REST: readonly Script[] = [
       pull(talk, heard.inbox, { batch: 2, expires: 500 * NS });
       await heard.come(2, 300);
       await talk.pass(2 * LEASE_MS);
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       await heard.come(2);
       await talk.pass(REST_MS);
       await talk.kill();
       await talk.pass(LEASE_MS + 500);
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       await heard.come(2);
     },
   },
@@ -104,8 +93,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await queue(talk);
       for (const name of ["a", "b", "c"]) await talk.put("q", name);
       const heard = talk.hear();
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 3, no_wait: true });
+      await pullNow(talk, heard.inbox, 3);
       const [a, b, c] = await heard.come(3);
       talk.nc.publish(a?.reply ?? "", "+WPI");
       talk.nc.publish(b?.reply ?? "", `-NAK {"delay":${20_000 * NS}}`);
@@ -117,8 +105,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await talk.api("CONSUMER.INFO.Q.W");
       await talk.api("STREAM.INFO.Q");
       await talk.pass(LEASE_MS + 500);
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 3, no_wait: true });
+      await pullNow(talk, heard.inbox, 3);
       await heard.come(2);
     },
   },
@@ -148,8 +135,8 @@ export const KILLED_AT_REST: readonly Script[] = [
 ];
 
 /**
- * What a server was doing when it was killed: it knows of it or has forgotten it, and of nothing
- * half.
+ * What a server was doing when it was killed: it knows of it or has forgotten it. A stream may know
+ * of an ack that its consumer has forgotten.
  */
 export const KILLED_AT_WORK: readonly Script[] = [
   {
@@ -159,13 +146,11 @@ export const KILLED_AT_WORK: readonly Script[] = [
       await talk.put("q", "a");
       await talk.pass(REST_MS);
       const heard = talk.hear();
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 1, no_wait: true });
+      await pullNow(talk, heard.inbox, 1);
       await heard.come(1);
       await talk.kill();
       await talk.pass(LEASE_MS + 500);
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 1, no_wait: true });
+      await pullNow(talk, heard.inbox, 1);
       await heard.come(1);
       await talk.api("STREAM.INFO.Q");
     },
@@ -177,15 +162,13 @@ export const KILLED_AT_WORK: readonly Script[] = [
       await talk.put("q", "a");
       await talk.put("q", "b");
       const heard = talk.hear();
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 1, no_wait: true });
+      await pullNow(talk, heard.inbox, 1);
       const [a] = await heard.come(1);
       await talk.pass(REST_MS);
       await talk.nc.request(a?.reply ?? "", "+ACK", { timeout: 1_000 });
       await talk.kill();
       await talk.pass(LEASE_MS + 500);
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       await heard.come(2, 500);
       await talk.api("STREAM.INFO.Q");
     },

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Msg } from "@nats-io/nats-core";
-import { type Talk, untilSeen } from "./talk.ts";
+import { pull, pullNow, type Talk } from "./talk.ts";
 
 export interface Script {
   readonly name: string;
@@ -48,10 +48,6 @@ async function queue(talk: Talk): Promise<void> {
     config: WORKERS,
     action: "create",
   });
-}
-
-function pull(talk: Talk, inbox: string, body: unknown): void {
-  talk.nc.publish("$JS.API.CONSUMER.MSG.NEXT.Q.W", JSON.stringify(body), { reply: inbox });
 }
 
 /** What a holder says of its delivery. */
@@ -202,12 +198,10 @@ export const SCRIPTS: readonly Script[] = [
     say: async (talk) => {
       await queue(talk);
       const heard = talk.hear();
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 1, no_wait: true });
+      await pullNow(talk, heard.inbox, 1);
       await heard.come(1);
       await talk.put("q", "a");
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 3, no_wait: true });
+      await pullNow(talk, heard.inbox, 3);
       const [a] = await heard.come(2);
       pull(talk, heard.inbox, { batch: 2, expires: 600 * NS, idle_heartbeat: 200 * NS });
       await heard.come(3);
@@ -281,23 +275,19 @@ export const SCRIPTS: readonly Script[] = [
       tell(talk, b, "+ACK");
       await talk.nc.flush();
       await talk.pass(800);
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       const [again] = await heard.come(2);
       tell(talk, again, "-NAK");
       await talk.nc.flush();
       await talk.pass(50);
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       const [third] = await heard.come(2);
       tell(talk, third, `-NAK {"delay":${500 * NS}}`);
       await talk.nc.flush();
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       await heard.come(1);
       await talk.pass(700);
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 2, no_wait: true });
+      await pullNow(talk, heard.inbox, 2);
       const [fourth] = await heard.come(2);
       tell(talk, fourth, "+TERM");
       await talk.nc.flush();
@@ -316,8 +306,7 @@ export const SCRIPTS: readonly Script[] = [
       await talk.pass(1_300);
       tell(talk, a, "+WPI");
       await talk.nc.flush();
-      await untilSeen(talk);
-      pull(talk, heard.inbox, { batch: 1, no_wait: true });
+      await pullNow(talk, heard.inbox, 1);
       await heard.come(1);
     },
   },

@@ -128,6 +128,17 @@ export class Talker implements Talk {
   }
 }
 
+/** Asks the consumer W of the stream Q for messages. */
+export function pull(talk: Talk, inbox: string, body: unknown): void {
+  talk.nc.publish("$JS.API.CONSUMER.MSG.NEXT.Q.W", JSON.stringify(body), { reply: inbox });
+}
+
+/** The same for what is there now, once the consumer knows of it. */
+export async function pullNow(talk: Talk, inbox: string, batch: number): Promise<void> {
+  await untilSeen(talk);
+  pull(talk, inbox, { batch, no_wait: true });
+}
+
 interface Seen {
   readonly state?: { readonly last_seq: number };
   readonly num_pending?: number;
@@ -138,7 +149,7 @@ interface Seen {
  * Waits until the consumer W of the stream Q knows of the last message. A server confirms a message
  * before its consumers have heard of it, so a pull that does not wait may still find nothing.
  */
-export async function untilSeen(talk: Pick<Talk, "nc" | "pass">): Promise<void> {
+async function untilSeen(talk: Pick<Talk, "nc" | "pass">): Promise<void> {
   const ask = async (subject: string): Promise<Seen> =>
     (await talk.nc.request(`$JS.API.${subject}`, "", { timeout: 3_000 })).json<Seen>();
   for (let left = SEEN_MS; left > 0; left -= STEP_MS) {
