@@ -168,7 +168,7 @@ export class NatsBroker implements Broker {
       ensureStreams: () => this.#ensureStreams(),
       now: () => clock.now(),
     });
-    this.held = new NatsHeld(server, this.#settlePublisher, this.#ownWords, windows);
+    this.held = new NatsHeld(server, this.#settlePublisher, this.#ownWords, windows, this.history);
     this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);

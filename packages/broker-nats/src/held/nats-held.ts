@@ -3,7 +3,7 @@ import {
   type HeldJob,
   type HeldQuery,
   type HeldStore,
-  type HistoryRecord,
+  type HistoryStore,
   readEnvelope,
   type ReleaseOptions,
   requireId,
@@ -14,7 +14,6 @@ import { machineOf } from "../machine/machine.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
-import { readHistoryRecord } from "../settlement/history-message.ts";
 import { countMessages } from "../store/count-messages.ts";
 import { headersOf, nextMessage } from "../store/next-message.ts";
 import { removeMessage } from "../store/remove-message.ts";
@@ -42,13 +41,16 @@ export class NatsHeld implements HeldStore {
   /** Names by subject; a token stands for one name for ever. */
   readonly #names = new Map<string, string>();
   readonly #windows: DedupeWindows;
+  readonly #history: Pick<HistoryStore, "last">;
 
   constructor(
     server: ServerAccess,
     publisher: ConfirmedPublisher,
     ownWords: OwnWords,
     windows: DedupeWindows,
+    history: Pick<HistoryStore, "last">,
   ) {
+    this.#history = history;
     this.#server = server;
     this.#windows = windows;
     this.#publisher = publisher;
@@ -167,38 +169,19 @@ export class NatsHeld implements HeldStore {
   async #wasMovedLongAgo(held: StreamMessage): Promise<boolean> {
     const job = this.#jobOf(held);
     if (job === undefined) return false;
-    const { id, queue, generation } = job.envelope;
+    const { queue, generation } = job.envelope;
     const windowMs = await this.#windows.of(queue);
     if (machineOf(this.#server.nc).clock.now() - held.storedAt < windowMs * SURELY) return false;
     const last = await Promise.all([
-      this.#lastRecord(queue, id, "requeued"),
-      this.#lastRecord(queue, id, "ended"),
+      this.#history.last(job.envelope, "requeued"),
+      this.#history.last(job.envelope, "ended"),
     ]);
     return last.some(
-      (record) =>
-        record !== undefined && record.generation >= generation && record.at >= held.storedAt,
+      (found) =>
+        found !== undefined &&
+        found.record.generation >= generation &&
+        found.record.at >= held.storedAt,
     );
-  }
-
-  /**
-   * By its whole subject: with a wildcard the server would search a long history from end to end.
-   */
-  async #lastRecord(
-    queue: string,
-    id: string,
-    kind: "requeued" | "ended",
-  ): Promise<HistoryRecord | undefined> {
-    const { jsm, names } = this.#server;
-    const subject = names.history(queue, id, kind);
-    return request(`read the history of the job ${id}`, async () => {
-      try {
-        const stored = await jsm.streams.getMessage(names.historyStream, { last_by_subj: subject });
-        return stored === null ? undefined : readHistoryRecord(stored.data);
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
-        throw error;
-      }
-    });
   }
 
   #filter(queue: string | undefined, gate?: string): string {

@@ -63,6 +63,9 @@ export class NatsHistory implements HistoryStore {
     return end !== undefined && (await this.#windows.isItsEnd(end, job)) ? end : undefined;
   }
 
+  /**
+   * By its whole subject: with a wildcard the server would search a long history from end to end.
+   */
   async last({ queue, id }: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined> {
     const { jsm, names } = this.#server;
     return request("read the history", async () => {

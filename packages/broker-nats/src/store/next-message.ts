@@ -1,4 +1,4 @@
-import type { JetStreamManager, StoredMsg } from "@nats-io/jetstream";
+import type { JetStreamManager, MsgRequest, StoredMsg } from "@nats-io/jetstream";
 import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 
 /**
@@ -7,48 +7,46 @@ import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
  *
  * @returns undefined where there is none, or no such stream
  */
-export async function nextMessage(
+export function nextMessage(
   jsm: JetStreamManager,
   stream: string,
   from: number,
   subject: string,
 ): Promise<StoredMsg | undefined> {
-  try {
-    // The server takes `next_by_subj` here as it does for direct gets; the client's type leaves it
-    // out.
-    const query = { seq: from, next_by_subj: subject };
-    return (await jsm.streams.getMessage(stream, query)) ?? undefined;
-  } catch (error) {
-    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
-    throw error;
-  }
+  // The server takes `next_by_subj` here as it does for direct gets; the client's type leaves it
+  // out.
+  const query = { seq: from, next_by_subj: subject };
+  return message(jsm, stream, query);
 }
 
 /** The newest message on a subject that fits, from the stream's leader. */
-export async function lastMessage(
+export function lastMessage(
   jsm: JetStreamManager,
   stream: string,
   subject: string,
 ): Promise<StoredMsg | undefined> {
-  try {
-    return (await jsm.streams.getMessage(stream, { last_by_subj: subject })) ?? undefined;
-  } catch (error) {
-    if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
-    throw error;
-  }
+  return message(jsm, stream, { last_by_subj: subject });
 }
 
 /**
  * The message at a place, from the stream's leader.
  * @returns undefined where it is gone, or the stream is
  */
-export async function messageAt(
+export function messageAt(
   jsm: JetStreamManager,
   stream: string,
   sequence: number,
 ): Promise<StoredMsg | undefined> {
+  return message(jsm, stream, { seq: sequence });
+}
+
+async function message(
+  jsm: JetStreamManager,
+  stream: string,
+  query: MsgRequest,
+): Promise<StoredMsg | undefined> {
   try {
-    return (await jsm.streams.getMessage(stream, { seq: sequence })) ?? undefined;
+    return (await jsm.streams.getMessage(stream, query)) ?? undefined;
   } catch (error) {
     if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
     throw error;

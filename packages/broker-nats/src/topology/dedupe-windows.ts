@@ -7,6 +7,12 @@ import type { ServerAccess } from "../store/server-access.ts";
 /** A queue's dedupe window is an operator's setting that seldom changes. */
 const BELIEVED_MS = 60_000;
 
+interface Remembering {
+  readonly windowMs: number;
+  /** Epoch milliseconds of the server's clock. */
+  readonly madeAt: number;
+}
+
 /** How long each queue remembers message ids. */
 export class DedupeWindows {
   readonly #server: ServerAccess;
@@ -38,27 +44,24 @@ export class DedupeWindows {
   async isItsEnd(end: StoredRecord, job: EnqueueRef): Promise<boolean> {
     if (isItsEnd(end, job, 0)) return true;
     if (!isItsEnd(end, job, await this.of(job.queue))) return false;
-    const { jsm, names } = this.#server;
-    return request(`look at the queue ${job.queue}`, async () => {
-      try {
-        const { config, created } = await jsm.streams.info(names.queueStream(job.queue));
-        const first = Math.min(end.record.firstStoredAt ?? 0, job.firstStoredAt ?? 0);
-        return first >= Date.parse(created) && isItsEnd(end, job, millis(config.duplicate_window));
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return false;
-        throw error;
-      }
-    });
+    const queue = await this.#look(job.queue);
+    const first = Math.min(end.record.firstStoredAt ?? 0, job.firstStoredAt ?? 0);
+    return queue !== undefined && first >= queue.madeAt && isItsEnd(end, job, queue.windowMs);
   }
 
-  #ask(queue: string): Promise<number> {
+  async #ask(queue: string): Promise<number> {
+    return (await this.#look(queue))?.windowMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** @returns undefined where there is no such queue */
+  #look(queue: string): Promise<Remembering | undefined> {
     const { jsm, names } = this.#server;
     return request(`look at the queue ${queue}`, async () => {
       try {
-        const { config } = await jsm.streams.info(names.queueStream(queue));
-        return millis(config.duplicate_window);
+        const { config, created } = await jsm.streams.info(names.queueStream(queue));
+        return { windowMs: millis(config.duplicate_window), madeAt: Date.parse(created) };
       } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return Number.POSITIVE_INFINITY;
+        if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
         throw error;
       }
     });

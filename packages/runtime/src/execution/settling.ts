@@ -104,9 +104,8 @@ export class Settling {
       // With a lost lease there is nothing to carry out and nothing to let go.
       if (this.#settlement.steps.length === 0) break;
       try {
-        if (this.#isContested) await this.#yieldToRival();
-        else if (this.#mustAsk) await this.#yieldToEnd();
-        else if (this.#buries) await this.#lookBeforeBurying();
+        if (this.#mustAsk) await this.#yieldToEnd();
+        else if (this.#isContested || this.#buries) await this.#yieldToRival();
         if (this.#settlement.state === "recalled" && !this.#completed) await this.#complete();
         const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
         if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
@@ -160,18 +159,12 @@ export class Settling {
   }
 
   /**
-   * A letter is there before the record that may be refused: so it is looked at first whether
-   * another run has ended the job.
+   * Another run's end is on record where the broker refused this run's, and may be before this run
+   * writes a letter: that is there before the record that may be refused.
    */
-  async #lookBeforeBurying(): Promise<void> {
-    const end = await this.#endElsewhere();
-    this.#asked = true;
-    if (end !== undefined) await this.#yieldTo(end.record);
-  }
-
-  /** The broker refused this run's end for another's. */
   async #yieldToRival(): Promise<void> {
     const end = await this.#endElsewhere();
+    this.#asked = true;
     if (end !== undefined) await this.#yieldTo(end.record);
     this.#isContested = false;
   }
