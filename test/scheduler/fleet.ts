@@ -123,16 +123,20 @@ export class Fleet {
     }
   }
 
-  /** How many slots of each schedule were enqueued late, or left out. */
-  async counted(what: "late" | "skipped"): Promise<Readonly<Record<string, number>>> {
+  /** How many slots of each schedule were left out. */
+  async skipped(): Promise<Readonly<Record<string, number>>> {
     const schedules = await this.client.cron.list();
-    return Object.fromEntries(schedules.map(({ name, state }) => [name, state[what]]));
+    return Object.fromEntries(schedules.map(({ name, state }) => [name, state.skipped]));
   }
 
-  /** The schedules of which a slot was decided and is not enqueued yet. */
-  async unfinished(): Promise<readonly string[]> {
+  /** When a leader decided to leave out what was missed up to a slot. */
+  async skippedAt(schedule: string, upTo: number): Promise<number> {
     const schedules = await this.client.cron.list();
-    return schedules.filter(({ state }) => state.intent !== undefined).map(({ name }) => name);
+    const recent = schedules.find(({ name }) => name === schedule)?.state.recent ?? [];
+    const skip = recent.find(({ what, slot }) => what === "skipped" && slot === upTo);
+    if (skip === undefined)
+      throw new Error(`No skip up to ${upTo} is on record: ${JSON.stringify(recent)}`);
+    return skip.at;
   }
 
   /**
