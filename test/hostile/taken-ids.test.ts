@@ -1,3 +1,4 @@
+import { type Envelope, UNSETTLED } from "@millrace/core";
 import { planJob } from "millrace";
 import { beforeAll, expect, it } from "vitest";
 import { eventually } from "../harness/deadline.ts";
@@ -45,6 +46,30 @@ describeEachServer(
         withinMs: 5_000,
         describe: "the second attempt",
       });
+    });
+
+    it("hides no retry from who asks whether a job has gone on", async () => {
+      const { broker } = bank.operator;
+      await bank.operator.queues.pause("mail");
+      await takeId("millrace/hidden/1");
+      const job: Envelope = {
+        ...{
+          ...UNSETTLED,
+          id: "hidden",
+          name: "mail.send",
+          queue: "mail",
+          payload: 1,
+          headers: {},
+        },
+        createdAt: Date.now(),
+      };
+      await broker.requeue({ ...job, generation: 1, firstStoredAt: job.createdAt });
+      const [body, origin] = [new Uint8Array(), "producer"] as const;
+      const message = { queue: "mail", origin, body, headers: {}, sequence: 1, storedAt: 1 };
+      const { waiting } = await broker.successors(job, message);
+      expect(waiting).toMatchObject([{ id: "hidden", generation: 1 }]);
+      await bank.operator.queues.resume("mail");
+      expect(await bank.end("hidden")).toBe("succeeded");
     });
 
     it("swallows no delayed job on its way back to its queue", async () => {

@@ -1,4 +1,4 @@
-import { type Broker, readScheduleState, SCHEDULE_STATE } from "@millrace/core";
+import { type Broker, NO_MEMORY, readScheduleState, SCHEDULE_STATE } from "@millrace/core";
 import { UNIQUE_BUCKET } from "../../packages/core/src/unique/unique-claim.ts";
 import { otherwise, reordered, spoilt, unfenced, withDocuments } from "./spoilt-realm.ts";
 import { portRealm } from "./world/port-realm.ts";
@@ -36,8 +36,7 @@ export const looksAtOneGeneration: RealmOf = spoilt((broker) => {
   return {
     successors: async (envelope, message) => {
       asked.set(`${envelope.queue} ${envelope.id}`, envelope.generation);
-      const { letter } = await broker.successors(envelope, message);
-      return { waiting: [], letter };
+      return { ...(await broker.successors(envelope, message)), waiting: [] };
     },
     history: otherwise(broker.history, {
       endOf: async () => undefined,
@@ -55,7 +54,7 @@ export const looksAtOneGeneration: RealmOf = spoilt((broker) => {
  */
 export const asksForNoEnd: RealmOf = spoilt(
   (broker) => ({
-    successors: async () => ({ waiting: [], letter: undefined }),
+    successors: async () => ({ waiting: [], letter: undefined, memory: NO_MEMORY }),
     history: otherwise(broker.history, {
       endOf: async () => undefined,
       stored: async () => [],

@@ -61,6 +61,7 @@ import { serverNow } from "./store/server-now.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import { ensureStream } from "./topology/ensure-stream.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
+import { JobEnds } from "./settlement/job-ends.ts";
 import { DedupeWindows } from "./topology/dedupe-windows.ts";
 import { deadStream, heldStream, historyStream } from "./topology/streams.ts";
 import { LeaseDesks, type OpenLeases } from "./work/lease-desk.ts";
@@ -113,6 +114,7 @@ export class NatsBroker implements Broker {
   readonly #ownWords: OwnWords;
   readonly #delays: Delays;
   readonly #laterGenerations: LaterGenerations;
+  readonly #windows: DedupeWindows;
   readonly #settler: Settler;
   readonly #desks: LeaseDesks;
   readonly #open = new Set<Stoppable>();
@@ -140,14 +142,15 @@ export class NatsBroker implements Broker {
     this.#settlePublisher = new ConfirmedPublisher(nc);
     this.#laterGenerations = new LaterGenerations(server);
     this.#delays = new Delays(jsm, names, config.replicas);
-    const windows = new DedupeWindows(server);
-    this.history = new NatsHistory(server, this.#report, windows);
+    this.#windows = new DedupeWindows(server);
+    const ends = new JobEnds(server, this.#windows);
+    this.history = new NatsHistory(server, this.#report, ends);
     this.#ownWords = new OwnWords(server, this.#settlePublisher, this.history);
     this.#settler = new Settler({
       server,
       publisher: this.#settlePublisher,
       ownWords: this.#ownWords,
-      windows,
+      ends,
       delays: this.#delays,
       limits,
       remakeStreams: () => this.#remakeStreams(),
@@ -168,7 +171,13 @@ export class NatsBroker implements Broker {
       ensureStreams: () => this.#ensureStreams(),
       now: () => clock.now(),
     });
-    this.held = new NatsHeld(server, this.#settlePublisher, this.#ownWords, windows, this.history);
+    this.held = new NatsHeld(
+      server,
+      this.#settlePublisher,
+      this.#ownWords,
+      this.#windows,
+      this.history,
+    );
     this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
@@ -282,7 +291,7 @@ export class NatsBroker implements Broker {
 
   successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
     this.#requireOpen();
-    return successors(this.#server, this.#laterGenerations, envelope, message);
+    return successors(this.#server, this.#laterGenerations, this.#windows, envelope, message);
   }
 
   async moveDueJobs(): Promise<Stoppable> {

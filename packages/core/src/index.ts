@@ -77,7 +77,15 @@ export type { DeadLetter } from "./settlement/dead-letter.ts";
 export { brokenLink } from "./settlement/broken-link.ts";
 export { inOrderOfMessages, outranks } from "./settlement/history-order.ts";
 export { endOf, type JobEnd, type JobTrail, strayOf } from "./settlement/job-end.ts";
-export { alreadyEnded, type EnqueueRef, firstMessageOf, isItsEnd } from "./settlement/one-end.ts";
+export {
+  alreadyEnded,
+  type EnqueueRef,
+  type FirstMessage,
+  firstMessageOf,
+  type IdMemory,
+  isItsEnd,
+  NO_MEMORY,
+} from "./settlement/one-end.ts";
 export type { Successors } from "./broker/successors.ts";
 export type { Children, HistoryRecord } from "./settlement/history-record.ts";
 export type { DeadReason, Outcome, RecordedSuccess, RetryWish } from "./settlement/outcome.ts";

@@ -164,7 +164,7 @@ export class SimBroker implements Broker {
       act: () => server.deadLetters.of(buriedIdOf(message)),
     });
     const waiting = [delayed ?? [], queued].flat().filter((job) => job.generation > generation);
-    return { waiting, letter };
+    return { waiting, letter, memory: server.memory };
   }
 
   async moveDueJobs(): Promise<Stoppable> {

@@ -160,12 +160,18 @@ async function untilSeen(talk: Pick<Talk, "nc" | "pass">): Promise<void> {
   }
 }
 
+/**
+ * Of these the name alone is compared. Nobody reads how many bytes a pull has left, and a busy 2.10
+ * was seen to subtract a message twice.
+ */
+const UNTOLD: ReadonlySet<string> = new Set(["Nats-Time-Stamp", "Nats-Pending-Bytes"]);
+
 function told(msg: Msg): string {
   const { headers } = msg;
   const status =
     headers !== undefined && headers.code !== 0 ? ` ${headers.code} ${headers.description}` : "";
   const fields = [...(headers ?? [])].map(([name, values]) =>
-    name === "Nats-Time-Stamp" ? name : `${name}=${values.join(",")}`,
+    UNTOLD.has(name) ? name : `${name}=${values.join(",")}`,
   );
   const place = (msg.reply ?? "").split(".");
   // Without the time and what waits; of newer servers without the account before it.

@@ -2,6 +2,7 @@ import {
   type Clock,
   type DeadLetter,
   type HistoryRecord,
+  type IdMemory,
   MillraceError,
   type QueueSnapshot,
   type RunningJob,
@@ -53,6 +54,7 @@ export class SimServer {
   readonly #letterIds = new DedupeWindow(DEDUPE_MS);
   readonly #listeners = new Set<(state: State) => void>();
   #tap: WriteTap | undefined;
+  readonly memory: IdMemory = { windowMs: DEDUPE_MS, since: 0 };
   #letters: { messageId: string; sequence: number; atMs: number }[] = [];
   #state: State = "up";
 
@@ -65,7 +67,7 @@ export class SimServer {
     };
     this.held = new SimHeld(timeline);
     this.locks = new SimLocks(this.clock);
-    this.history = new HistoryTape(HISTORY_LIMIT, this.clock, () => DEDUPE_MS);
+    this.history = new HistoryTape(HISTORY_LIMIT, this.clock, () => this.memory);
     this.delayed = new MemoryDelayed(
       this.clock,
       (job) => void this.queue(job.queue).publish(job.publication),

@@ -4,6 +4,7 @@ import { buriedId, readDeadLetter } from "../settlement/dead-letter-headers.ts";
 import { headersOf, lastMessage, nextMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
+import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import type { LaterGenerations } from "./later-generations.ts";
 import { delayedJob, fromLeader } from "./stored-message.ts";
 
@@ -15,6 +16,7 @@ import { delayedJob, fromLeader } from "./stored-message.ts";
 export async function successors(
   server: ServerAccess,
   later: LaterGenerations,
+  windows: DedupeWindows,
   envelope: Envelope,
   message: QueueMessage,
 ): Promise<Successors> {
@@ -24,7 +26,8 @@ export async function successors(
       ...(await laterDelayed(server, envelope)),
       ...(await later.of(envelope, message.sequence)),
     ];
-    return { waiting, letter: await letterOf(server, queue, id, message) };
+    const letter = await letterOf(server, queue, id, message);
+    return { waiting, letter, memory: await windows.memoryOf(queue) };
   });
 }
 

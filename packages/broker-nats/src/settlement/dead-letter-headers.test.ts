@@ -31,6 +31,8 @@ function received(letter: DeadLetter): Record<string, string> {
 test("a letter is read as it was written, whatever stands in its texts and headers", () => {
   const letter = letterOf({
     name: "mail.welcome",
+    firstStoredAt: 1_700_000_000_000,
+    unkeyed: 7,
     node: "line\r\nbreak",
     error: { type: "E", message: 'a\r\nNats-Rollup: all\r\n\r\n"ß🌊', stack: "at x" },
     firstError: { type: "F", message: "" },

@@ -1,6 +1,7 @@
 import {
   type DeadLetter,
   type DeadReason,
+  type FirstMessage,
   type QueueMessage,
   type RecordedError,
   trimError,
@@ -35,6 +36,9 @@ export function writeDeadLetterHeaders(
     "Millrace-Node": encodeText(letter.node.slice(0, 256)),
   };
   if (letter.door !== undefined) own["Millrace-Door"] = letter.door;
+  if (letter.firstStoredAt !== undefined)
+    own["Millrace-First-Stored-At"] = String(letter.firstStoredAt);
+  if (letter.unkeyed !== undefined) own["Millrace-Unkeyed"] = String(letter.unkeyed);
   if (letter.name !== undefined) own["Millrace-Name"] = letter.name;
   if (letter.error !== undefined)
     own["Millrace-Error"] = boundedJson(letter.error, MAX_ERROR_BYTES);
@@ -89,8 +93,18 @@ export function readDeadLetter(
     at: Number(headers["millrace-at"] ?? 0),
     node: decodeText(headers["millrace-node"] ?? ""),
     ...(door === "producer" || door === "program" || door === "runtime" ? { door } : {}),
+    ...firstMessage(headers),
     body,
     headers: originalHeaders(headers),
+  };
+}
+
+function firstMessage(headers: ReceivedHeaders): FirstMessage {
+  const firstStoredAt = headers["millrace-first-stored-at"];
+  const unkeyed = headers["millrace-unkeyed"];
+  return {
+    ...(firstStoredAt === undefined ? {} : { firstStoredAt: Number(firstStoredAt) }),
+    ...(unkeyed === undefined ? {} : { unkeyed: Number(unkeyed) }),
   };
 }
 

@@ -9,13 +9,12 @@ import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
 import type { Publication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
-import { lastMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { encodeHeaders } from "../wire/headers.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
-import { readHistoryRecord, writeHistoryRecord } from "./history-message.ts";
+import { writeHistoryRecord } from "./history-message.ts";
+import type { JobEnds } from "./job-ends.ts";
 
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 const CONFLICT_PAUSE_MS = 50;
@@ -31,7 +30,7 @@ export type RecordStep = Extract<SettlementStep, { readonly do: "record" }>;
 export interface RecordWriterOptions {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
-  readonly windows: DedupeWindows;
+  readonly ends: JobEnds;
   readonly limits: SizeLimits;
 }
 
@@ -64,22 +63,12 @@ export class RecordWriter {
    * @throws MillraceError `already-ended`
    */
   async recordAfterLast(step: RecordStep, revoked: () => MillraceError | undefined): Promise<void> {
-    const { names, jsm } = this.#options.server;
     const { record } = step;
     for (;;) {
-      const last = await lastMessage(
-        jsm,
-        names.historyStream,
-        names.history(record.queue, record.id, "ended"),
-      );
+      const { last, end } = await this.#options.ends.of(record);
       const { subject, data, headers } = this.publication(step, last?.seq);
-      if (last !== undefined) {
-        const bytes = plainBytes(last.data);
-        if (Buffer.compare(bytes, data) === 0) return;
-        const there = readHistoryRecord(bytes);
-        const end = there && { record: there, storedAt: last.time.getTime() };
-        if (end && (await this.#options.windows.isItsEnd(end, record))) throw alreadyEnded(record);
-      }
+      if (last !== undefined && Buffer.compare(plainBytes(last.data), data) === 0) return;
+      if (end !== undefined) throw alreadyEnded(record);
       try {
         await this.#options.publisher.publish(subject, data, headers, revoked);
         return;

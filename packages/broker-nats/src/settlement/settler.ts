@@ -18,9 +18,9 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import type { PubAck } from "../publish/pub-ack.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import type { NatsDelivery } from "../work/nats-delivery.ts";
+import type { JobEnds } from "./job-ends.ts";
 import { buriedId, writeDeadLetterHeaders } from "./dead-letter-headers.ts";
 import { requeueMessage } from "./envelope-message.ts";
 import { leaseOver, revokedWith } from "./lease-over.ts";
@@ -30,7 +30,7 @@ export interface SettlerOptions {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
   readonly ownWords: OwnWords;
-  readonly windows: DedupeWindows;
+  readonly ends: JobEnds;
   readonly delays: Delays;
   readonly limits: SizeLimits;
   /** Makes the runtime's own streams again, where one of them was removed. */

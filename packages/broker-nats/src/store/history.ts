@@ -14,11 +14,11 @@ import { machineOf } from "../machine/machine.ts";
 import { listen } from "../connection/listen.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
+import type { JobEnds } from "../settlement/job-ends.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
 import { lastMessage, nextMessage } from "./next-message.ts";
 import { readStream } from "./read-stream.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
-import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 /** How many records the first look from the end takes, for each job that is asked for. */
@@ -26,16 +26,16 @@ const LOOK_BACK = 4;
 
 export class NatsHistory implements HistoryStore {
   readonly #server: ServerAccess;
-  readonly #windows: DedupeWindows;
+  readonly #ends: JobEnds;
   readonly #onProblem: (error: unknown, doing: string) => void;
 
   constructor(
     server: ServerAccess,
     onProblem: (error: unknown, doing: string) => void,
-    windows: DedupeWindows,
+    ends: JobEnds,
   ) {
     this.#server = server;
-    this.#windows = windows;
+    this.#ends = ends;
     this.#onProblem = onProblem;
   }
 
@@ -59,8 +59,7 @@ export class NatsHistory implements HistoryStore {
   }
 
   async endOf(job: EnqueueRef): Promise<StoredRecord | undefined> {
-    const end = await this.last(job, "ended");
-    return end !== undefined && (await this.#windows.isItsEnd(end, job)) ? end : undefined;
+    return (await this.#ends.of(job)).end;
   }
 
   /**
@@ -84,7 +83,7 @@ export class NatsHistory implements HistoryStore {
     readonly limit: number;
   }): Promise<readonly HistoryRecord[]> {
     const { names } = this.#server;
-    const ends = await this.#ends();
+    const ends = await this.#bounds();
     if (ends === undefined || options.limit < 1) return [];
     const filter = names.history(options.queue);
     const newest = new Map<string, HistoryRecord>();
@@ -207,7 +206,7 @@ export class NatsHistory implements HistoryStore {
     return low;
   }
 
-  #ends(): Promise<{ first: number; last: number } | undefined> {
+  #bounds(): Promise<{ first: number; last: number } | undefined> {
     const { jsm, names } = this.#server;
     return request("read the history", async () => {
       try {

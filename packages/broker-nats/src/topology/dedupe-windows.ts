@@ -1,4 +1,10 @@
-import { type EnqueueRef, isItsEnd, type StoredRecord } from "@millrace/core";
+import {
+  type EnqueueRef,
+  type IdMemory,
+  isItsEnd,
+  NO_MEMORY,
+  type StoredRecord,
+} from "@millrace/core";
 import { millis } from "@nats-io/nats-core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
@@ -6,12 +12,6 @@ import type { ServerAccess } from "../store/server-access.ts";
 
 /** A queue's dedupe window is an operator's setting that seldom changes. */
 const BELIEVED_MS = 60_000;
-
-interface Remembering {
-  readonly windowMs: number;
-  /** Epoch milliseconds of the server's clock. */
-  readonly madeAt: number;
-}
 
 /** How long each queue remembers message ids. */
 export class DedupeWindows {
@@ -37,16 +37,17 @@ export class DedupeWindows {
     return ms;
   }
 
-  /**
-   * Whether an end keeps another of its id from being recorded, by what the queue remembers now.
-   * One that was removed, or made anew since, remembers nothing of what came before.
-   */
+  /** What a queue remembers of ids, asked anew each time. */
+  async memoryOf(queue: string): Promise<IdMemory> {
+    return (await this.#look(queue)) ?? NO_MEMORY;
+  }
+
+  /** Whether an end keeps another of its id from being recorded, by what its queue remembers. */
   async isItsEnd(end: StoredRecord, job: EnqueueRef): Promise<boolean> {
-    if (isItsEnd(end, job, 0)) return true;
-    if (!isItsEnd(end, job, await this.of(job.queue))) return false;
-    const queue = await this.#look(job.queue);
-    const first = Math.min(end.record.firstStoredAt ?? 0, job.firstStoredAt ?? 0);
-    return queue !== undefined && first >= queue.madeAt && isItsEnd(end, job, queue.windowMs);
+    if (isItsEnd(end, job, NO_MEMORY)) return true;
+    const windowMs = await this.of(job.queue);
+    if (!isItsEnd(end, job, { windowMs, since: 0 })) return false;
+    return isItsEnd(end, job, await this.memoryOf(job.queue));
   }
 
   async #ask(queue: string): Promise<number> {
@@ -54,12 +55,12 @@ export class DedupeWindows {
   }
 
   /** @returns undefined where there is no such queue */
-  #look(queue: string): Promise<Remembering | undefined> {
+  #look(queue: string): Promise<IdMemory | undefined> {
     const { jsm, names } = this.#server;
     return request(`look at the queue ${queue}`, async () => {
       try {
         const { config, created } = await jsm.streams.info(names.queueStream(queue));
-        return { windowMs: millis(config.duplicate_window), madeAt: Date.parse(created) };
+        return { windowMs: millis(config.duplicate_window), since: Date.parse(created) };
       } catch (error) {
         if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
         throw error;

@@ -1,4 +1,5 @@
 import type { Envelope } from "../envelope/envelope.ts";
+import type { IdMemory } from "../settlement/one-end.ts";
 import type { StoredDeadLetter } from "./dead-letter-store.ts";
 
 /** What there is of a job beside one message of it, and beside the history. */
@@ -10,4 +11,6 @@ export interface Successors {
   readonly waiting: readonly Envelope[];
   /** The dead letter that this very message was buried as. */
   readonly letter: StoredDeadLetter | undefined;
+  /** What its queue remembers of ids: tells a duplicate of the job from another job of its id. */
+  readonly memory: IdMemory;
 }

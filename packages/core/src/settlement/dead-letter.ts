@@ -1,12 +1,14 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { MessageOrigin } from "../envelope/message.ts";
+import type { FirstMessage } from "./one-end.ts";
 import type { DeadReason } from "./outcome.ts";
 
 /**
  * A job that will not be tried again by itself, with everything needed to understand it and to run
- * it again.
+ * it again. Which enqueue of its id it is goes with it into the job's next life; what an earlier
+ * version buried doesn't say it.
  */
-export interface DeadLetter {
+export interface DeadLetter extends FirstMessage {
   readonly id: string;
   /** Absent where the bytes could not be read that far. */
   readonly name?: string;

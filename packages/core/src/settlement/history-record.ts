@@ -25,11 +25,11 @@ export interface HistoryRecord {
    * wrote, as is `life`.
    */
   readonly createdAt?: number;
-  /** Of an end: when the first message of that enqueue was stored, by the broker's clock. */
+  /** When the first message of that enqueue was stored, by the broker's clock. */
   readonly firstStoredAt?: number;
   /**
-   * Of an end: the place of that message, where its idempotency key was not the job's id, so that
-   * no server could tell another for a duplicate.
+   * The place of that message, where its idempotency key was not the job's id, so that no server
+   * could tell another for a duplicate.
    */
   readonly unkeyed?: number;
   /** Times the job had been brought back from the dead letters; absent where never. */

@@ -30,7 +30,9 @@ function record(more: Partial<HistoryRecord>, storedAt = NOW - 3_000): StoredRec
 const ask = (more: Partial<JobTrail>): string | undefined =>
   endOf({ envelope, message, records: [], successors: NONE, ...more })?.kind;
 
-const NONE = { waiting: [], letter: undefined };
+const WINDOW_MS = 120_000;
+const memory = { windowMs: WINDOW_MS, since: 0 };
+const NONE = { waiting: [], letter: undefined, memory };
 const later = { ...envelope, generation: 1 };
 const letter: StoredDeadLetter = {
   sequence: 5,
@@ -51,16 +53,25 @@ test.each<[string, Partial<JobTrail>, string | undefined]>([
   ["a later generation on record", { records: [record({ state: "requeued" })] }, "overtaken"],
   [
     "a later generation that waits",
-    { successors: { waiting: [later], letter: undefined } },
+    { successors: { waiting: [later], letter: undefined, memory } },
     "overtaken",
   ],
   [
     "one of another enqueue",
-    { successors: { waiting: [{ ...later, createdAt: NOW }], letter: undefined } },
+    { successors: { waiting: [{ ...later, createdAt: NOW }], letter: undefined, memory } },
     undefined,
   ],
-  ["its letter, and no record", { successors: { waiting: [], letter } }, "buried"],
-  ["an end of another life", { records: [record({ life: 1 })] }, undefined],
+  ["its letter, and no record", { successors: { waiting: [], letter, memory } }, "buried"],
+  [
+    "an end of an earlier life",
+    { envelope: { ...later, life: 1 }, records: [record({ generation: 0 })] },
+    undefined,
+  ],
+  [
+    "an end of a later life, which only its own end can have begun",
+    { records: [record({ life: 1 })] },
+    "ended",
+  ],
   ["an end of another enqueue", { records: [record({ createdAt: NOW })] }, undefined],
   [
     "an end before it was stored: its id is used again",
@@ -106,7 +117,57 @@ test("a job that another may have is asked about wherever it is sent to wait, un
   expect(failed.envelope.sharedSince).toBeUndefined();
 });
 
-const buried = { waiting: [], letter };
+const FIRST = message.storedAt;
+/** Each with the same time of creation, as a producer may write it each time. */
+test.each<[string, Partial<JobTrail>, string | undefined]>([
+  [
+    "the end of a retry, which goes back to the same message",
+    { records: [record({ firstStoredAt: FIRST })] },
+    "ended",
+  ],
+  [
+    "the end of a duplicate, which a killed server took within the dedupe window",
+    { records: [record({ firstStoredAt: FIRST - WINDOW_MS + 1, sequence: 3 })] },
+    "ended",
+  ],
+  [
+    "the end of a job that was enqueued before the window, and ended after this one came",
+    { records: [record({ firstStoredAt: FIRST - WINDOW_MS, sequence: 3 })] },
+    undefined,
+  ],
+  [
+    "the end of a job with an idempotency key of its own",
+    { records: [record({ firstStoredAt: FIRST, unkeyed: 3, sequence: 3 })] },
+    undefined,
+  ],
+  [
+    "the end of a job of the queue that was there before, at a later place",
+    {
+      records: [record({ firstStoredAt: FIRST - 1 })],
+      successors: { ...NONE, memory: { windowMs: WINDOW_MS, since: FIRST } },
+    },
+    undefined,
+  ],
+  [
+    "the end of a job of the queue that was there before, at this place",
+    { records: [record({ firstStoredAt: FIRST - WINDOW_MS, generation: 0, sequence: 9 })] },
+    undefined,
+  ],
+  [
+    "a retry of a job that was enqueued before the window",
+    { successors: { ...NONE, waiting: [{ ...later, firstStoredAt: FIRST - WINDOW_MS }] } },
+    undefined,
+  ],
+  [
+    "a retry that goes back to the same message",
+    { successors: { ...NONE, waiting: [{ ...later, firstStoredAt: FIRST }] } },
+    "overtaken",
+  ],
+])("of two jobs of one id: %s", (_, trail, kind) => {
+  expect(ask(trail)).toBe(kind);
+});
+
+const buried = { waiting: [], letter, memory };
 const own = { generation: 0, sequence: 9 };
 
 test.each<[string, Partial<JobTrail>, boolean]>([
@@ -116,7 +177,7 @@ test.each<[string, Partial<JobTrail>, boolean]>([
   ["beside another message's success", { records: [record({})] }, true],
   ["beside another message's letter", { records: [record({ state: "dead" })] }, true],
   ["of a job that has gone on", { records: [record({ ...own, state: "requeued" })] }, true],
-  ["of a job that goes on", { successors: { waiting: [later], letter } }, true],
+  ["of a job that goes on", { successors: { waiting: [later], letter, memory } }, true],
 ])("a letter %s: is it stray?", (_, trail, isStray) => {
   const end = endOf({ envelope, message, records: [], successors: buried, ...trail });
   expect(end?.kind).toMatch(/^(settled|ended|overtaken)$/);

@@ -5,7 +5,7 @@ import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import { isOvertaken } from "./history-order.ts";
 import type { HistoryRecord } from "./history-record.ts";
-import { firstStoredAt, isSameJob } from "./one-end.ts";
+import { type EnqueueRef, firstMessageOf, isItsEnd, isSameEnqueue } from "./one-end.ts";
 
 /**
  * Why a message that came is not to be run any more.
@@ -48,20 +48,19 @@ export interface JobTrail {
  */
 export function endOf(trail: JobTrail): JobEnd | undefined {
   const { envelope, message, records, successors } = trail;
+  const job = { ...envelope, ...firstMessageOf(envelope, message) };
   const stray = successors.letter === undefined ? {} : { stray: successors.letter };
   const own = records.findLast(({ record }) => isOfMessage(record, envelope, message));
   if (own !== undefined)
     return { kind: "settled", record: own.record, ...strayOf(own.record, trail) };
-  const later = records.filter((stored) => isOfLife(stored, envelope, message));
+  const later = records.filter((stored) => isOfJob(stored, job, trail));
   // Of two ends the first counts.
   const end = later.find(({ record }) => record.state !== "requeued");
   if (end !== undefined) return { kind: "ended", record: end.record, ...stray };
   const overtakes = (generation: number): boolean => generation > envelope.generation;
   if (
     later.some(({ record }) => overtakes(record.generation)) ||
-    successors.waiting.some(
-      ({ createdAt, generation }) => createdAt === envelope.createdAt && overtakes(generation),
-    )
+    successors.waiting.some((other) => overtakes(other.generation) && isSame(other, job, trail))
   )
     return { kind: "overtaken", ...stray };
   return successors.letter && { kind: "buried", letter: successors.letter };
@@ -82,36 +81,30 @@ export function strayOf(
  * An id may be enqueued anew once the dedupe window has passed, and a queue that is made anew
  * counts from 1: place, generation and time have to agree.
  */
-function isOfMessage(
-  { generation, sequence, createdAt }: HistoryRecord,
-  envelope: Envelope,
-  message: QueueMessage,
-): boolean {
+function isOfMessage(record: HistoryRecord, envelope: Envelope, message: QueueMessage): boolean {
+  const { generation, sequence, createdAt, firstStoredAt } = record;
   return (
     generation === envelope.generation &&
     sequence === message.sequence &&
-    (createdAt === undefined || createdAt === envelope.createdAt)
+    (createdAt === undefined || createdAt === envelope.createdAt) &&
+    (firstStoredAt === undefined ||
+      firstStoredAt === firstMessageOf(envelope, message).firstStoredAt)
   );
 }
 
-/**
- * A record of the same enqueue and the same life that was made since this message was stored. A
- * producer may write the same time of creation each time that it uses an id: then only the order
- * tells that what ended before this message was stored was another job.
- */
-function isOfLife(
-  { record, storedAt }: StoredRecord,
-  envelope: Envelope,
-  message: QueueMessage,
+/** A record of the same enqueue, in the same life or in a later one. */
+function isOfJob(
+  stored: StoredRecord,
+  job: EnqueueRef,
+  { envelope, message, successors }: JobTrail,
 ): boolean {
-  if (record.createdAt === undefined) {
-    const { queue, generation } = envelope;
-    // An older version's, which does not say of which enqueue it is.
-    return isOvertaken({ queue, generation, sequence: message.sequence }, record);
-  }
-  const since =
-    (record.sequence ?? 0) >= message.sequence
-      ? Number.NEGATIVE_INFINITY
-      : firstStoredAt(envelope, message);
-  return isSameJob({ record, storedAt }, envelope, since);
+  const { record } = stored;
+  if (record.createdAt !== undefined) return isItsEnd(stored, job, successors.memory);
+  const { queue, generation } = envelope;
+  // An older version's, which does not say of which enqueue it is.
+  return isOvertaken({ queue, generation, sequence: message.sequence }, record);
+}
+
+function isSame(other: Envelope, job: EnqueueRef, { successors }: JobTrail): boolean {
+  return isSameEnqueue(other, job, successors.memory) ?? other.createdAt === job.createdAt;
 }

@@ -4,7 +4,7 @@ import type { RecordedError } from "../errors/recorded-error.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { HistoryRecord } from "./history-record.ts";
-import { firstStoredAt, unkeyedPlace } from "./one-end.ts";
+import { firstMessageOf, firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason } from "./outcome.ts";
 import { crashesOf, type SettlementInput } from "./settlement.ts";
 
@@ -29,6 +29,7 @@ export function deadLetterOf(
     at: input.now,
     node: input.node,
     door: message.origin,
+    ...firstMessageOf(input.envelope, message),
     body: message.body,
     headers: message.headers,
   };
@@ -72,11 +73,9 @@ export function historyRecordOf(
     node: input.node,
     at: input.now,
   };
-  if (state !== "requeued") {
-    record.firstStoredAt = firstStoredAt(input.envelope, input.message);
-    const unkeyed = unkeyedPlace(input.envelope, input.message);
-    if (unkeyed !== undefined) record.unkeyed = unkeyed;
-  }
+  record.firstStoredAt = firstStoredAt(input.envelope, input.message);
+  const unkeyed = unkeyedPlace(input.envelope, input.message);
+  if (unkeyed !== undefined) record.unkeyed = unkeyed;
   if (envelope.life !== undefined) record.life = envelope.life;
   if (input.startedAt !== undefined) record.startedAt = input.startedAt;
   if (input.durationMs !== undefined) record.durationMs = input.durationMs;

@@ -4,48 +4,66 @@ import type { QueueMessage } from "../envelope/message.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { HistoryRecord } from "./history-record.ts";
 
-/** Which enqueue of an id, in which life of the job. */
-export interface EnqueueRef extends JobRef {
-  readonly createdAt?: number;
-  readonly life?: number;
+/** What tells one enqueue of an id from another. */
+export interface FirstMessage {
   /** When its first message was stored, epoch milliseconds of the broker's clock. */
   readonly firstStoredAt?: number;
   /** The place of that message, where its idempotency key was not its id. */
   readonly unkeyed?: number;
 }
 
-/**
- * Whether a record is of an enqueue: of the same time of creation and the same life. A producer may
- * write the same time each time that it uses an id: then what was stored before the first message
- * of an enqueue was another job's.
- *
- * @param since when that message was stored, epoch milliseconds of the broker's clock
- */
-export function isSameJob(
-  { record, storedAt }: StoredRecord,
-  { createdAt, life = 0 }: Pick<EnqueueRef, "createdAt" | "life">,
-  since: number,
-): boolean {
-  return record.createdAt === createdAt && (record.life ?? 0) === life && storedAt >= since;
+/** Which enqueue of an id, in which life of the job. */
+export interface EnqueueRef extends JobRef, FirstMessage {
+  readonly createdAt?: number;
+  readonly life?: number;
 }
 
+/** How long a queue remembers the ids of its messages. */
+export interface IdMemory {
+  readonly windowMs: number;
+  /** When the queue was made, epoch milliseconds of the broker's clock: before, it knew nothing. */
+  readonly since: number;
+}
+
+/** Of a queue that is not there. */
+export const NO_MEMORY: IdMemory = Object.freeze({ windowMs: 0, since: Number.POSITIVE_INFINITY });
+
 /**
- * Whether an end keeps another from being recorded: it is of the same job, or of one that came
- * within the time for which the queue remembers ids. Then the second is a duplicate, which a server
- * that was killed has taken because it forgot the ids of what had left the queue. What had another
+ * Whether two messages are of one enqueue: they go back to the same first message, or to two of
+ * which one is a duplicate. A queue keeps a duplicate out for as long as it remembers its ids. But
+ * a server that was killed has forgotten those of what had left the queue. What had another
  * idempotency key, or none, is no duplicate: its producer, or the runtime, had it stored beside the
  * other.
  *
- * @param windowMs the queue's dedupe window
+ * @returns undefined where one of them does not say it, because an older version wrote it
  */
-export function isItsEnd(end: StoredRecord, job: EnqueueRef, windowMs: number): boolean {
-  const { firstStoredAt } = job;
-  if (firstStoredAt === undefined || job.unkeyed !== end.record.unkeyed) return false;
-  if (isSameJob(end, job, firstStoredAt)) return true;
-  const { firstStoredAt: other, life = 0 } = end.record;
-  if (other === undefined || life !== (job.life ?? 0)) return false;
-  // Either may end first: the duplicate may have overtaken the job that it is of.
-  return Math.abs(firstStoredAt - other) < windowMs;
+export function isSameEnqueue(
+  one: FirstMessage,
+  other: FirstMessage,
+  memory: IdMemory,
+): boolean | undefined {
+  const [a, b] = [one.firstStoredAt, other.firstStoredAt];
+  if (a === undefined || b === undefined) return undefined;
+  if (one.unkeyed !== other.unkeyed) return false;
+  // Either may be the duplicate: it may have overtaken the job that it is of.
+  return a === b || (Math.min(a, b) >= memory.since && Math.abs(a - b) < memory.windowMs);
+}
+
+/**
+ * Whether a record ends a job, so that no other end of it is recorded: it is of the same enqueue,
+ * and of the same life or of a later one, which only an end can have begun.
+ */
+export function isItsEnd(
+  { record, storedAt }: StoredRecord,
+  job: EnqueueRef,
+  memory: IdMemory,
+): boolean {
+  const { firstStoredAt, life = 0 } = job;
+  if (firstStoredAt === undefined || (record.life ?? 0) < life) return false;
+  return (
+    isSameEnqueue(record, job, memory) ??
+    (record.createdAt === job.createdAt && storedAt >= firstStoredAt)
+  );
 }
 
 /**
@@ -60,10 +78,7 @@ export function firstStoredAt(
 }
 
 /** What tells a job's enqueue from others of its id, as far as its first message says it. */
-export function firstMessageOf(
-  envelope: Envelope,
-  message: QueueMessage,
-): Pick<EnqueueRef, "firstStoredAt" | "unkeyed"> {
+export function firstMessageOf(envelope: Envelope, message: QueueMessage): FirstMessage {
   const at = firstStoredAt(envelope, message);
   const unkeyed = unkeyedPlace(envelope, message);
   return unkeyed === undefined ? { firstStoredAt: at } : { firstStoredAt: at, unkeyed };

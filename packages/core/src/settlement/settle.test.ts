@@ -379,8 +379,8 @@ describe("what a settlement writes down", () => {
       createdAt: NOW - 5_000,
       node: "node-a",
       at: NOW,
+      firstStoredAt: message.storedAt,
     };
-    const end = { ...always, firstStoredAt: message.storedAt };
     expect(
       recordOf({
         outcome: { kind: "succeeded", output: { n: 1 } },
@@ -388,7 +388,7 @@ describe("what a settlement writes down", () => {
         durationMs: 30,
       }),
     ).toEqual({
-      ...end,
+      ...always,
       state: "succeeded",
       outcome: "succeeded",
       attempts: 1,
@@ -397,7 +397,7 @@ describe("what a settlement writes down", () => {
       durationMs: 30,
     });
     expect(recordOf({ outcome: { kind: "succeeded" } })).toEqual({
-      ...end,
+      ...always,
       state: "succeeded",
       outcome: "succeeded",
       attempts: 1,
@@ -411,7 +411,7 @@ describe("what a settlement writes down", () => {
       notBefore: NOW + 10_000,
     });
     expect(recordOf({ outcome: { kind: "cancelled", reason: "user left" } })).toEqual({
-      ...end,
+      ...always,
       state: "cancelled",
       outcome: "cancelled",
       attempts: 0,

@@ -169,6 +169,7 @@ export class MemoryBroker implements Broker {
     return {
       waiting: [delayed ?? [], queued].flat().filter((job) => job.generation > envelope.generation),
       letter: this.#server.deadLetters.of(buriedIdOf(message)),
+      memory: this.#server.memoryOf(queue),
     };
   }
 

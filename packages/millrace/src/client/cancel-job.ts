@@ -156,7 +156,7 @@ async function endedSince(
   met: Exclude<Met, { readonly ended: unknown }>,
 ): Promise<Exclude<HistoryRecord["state"], "requeued"> | undefined> {
   const last = await endOnRecord(broker, job);
-  if (last === undefined || met.isOver?.(last) === false) return undefined;
+  if (last === undefined || last === "unclear" || met.isOver?.(last) === false) return undefined;
   return stateOf(last);
 }
 

@@ -145,6 +145,17 @@ test("an edited job is the revived one with another payload", () => {
   });
 });
 
+test.each(["retried", "edited", "made anew"])(
+  "the next life of a %s letter is of the same enqueue",
+  (how) => {
+    const first = { firstStoredAt: 7, unkeyed: 3 };
+    const body = how === "made anew" ? new Uint8Array([0xc1]) : writeEnvelope(ENVELOPE);
+    const dead = { ...letter(body), name: "n", ...first };
+    const next = how === "retried" ? revivedEnvelope(dead, 100) : editedEnvelope(dead, {}, 100);
+    expect(next).toMatchObject({ life: 1, ...first });
+  },
+);
+
 test("bytes that can't be read are made anew where the job's name is known", () => {
   const broken = letter(new Uint8Array([0xc1]));
   expect(editedEnvelope({ ...broken, name: "n" }, { b: 2 }, 100)).toEqual({
@@ -156,6 +167,7 @@ test("bytes that can't be read are made anew where the job's name is known", () 
     createdAt: 100,
     headers: {},
     generation: 1,
+    life: 1,
     sentFrom: "q",
   });
   expect(() => editedEnvelope(broken, {}, 100)).toThrow(

@@ -2,6 +2,7 @@ import {
   type Broker,
   DEFAULT_MAX_DELAY_MS,
   type Envelope,
+  type FirstMessage,
   MillraceError,
   type QueueMessage,
   readEnvelope,
@@ -79,6 +80,7 @@ export function revivedEnvelope(
     id: letter.id,
     generation: firstOfNextLife(generation),
     life: life + 1,
+    ...firstMessageOf(letter),
     ...(notBefore !== undefined && notBefore > now ? { notBefore } : {}),
     ...(expiresAt !== undefined && expiresAt > now ? { expiresAt } : {}),
   };
@@ -114,8 +116,17 @@ export function editedEnvelope(
   // The first life had generation 0, by which its messages are told from this one's.
   return {
     ...UNSETTLED,
-    ...{ id, name, queue, payload, createdAt: now, headers: {}, generation: 1 },
+    ...{ id, name, queue, payload, createdAt: now, headers: {}, generation: 1, life: 1 },
+    ...firstMessageOf(letter),
     sentFrom: queue,
+  };
+}
+
+/** The job's next life is of the same enqueue. */
+function firstMessageOf({ firstStoredAt, unkeyed }: FirstMessage): FirstMessage {
+  return {
+    ...(firstStoredAt === undefined ? {} : { firstStoredAt }),
+    ...(unkeyed === undefined ? {} : { unkeyed }),
   };
 }
 

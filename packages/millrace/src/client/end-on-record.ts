@@ -1,9 +1,12 @@
-import type { Broker, HistoryRecord } from "@millrace/core";
+import { type Broker, type HistoryRecord, MillraceError } from "@millrace/core";
 import type { AwaitedJob } from "./job-result.ts";
 
 export function isFinal(record: HistoryRecord): boolean {
   return record.state !== "requeued";
 }
+
+/** Clocks of producers may differ from the server's by this much. */
+const CLOCK_SLACK_MS = 60_000;
 
 /**
  * The record that ended the job, if it has ended. The end of an earlier life does not count:
@@ -11,23 +14,48 @@ export function isFinal(record: HistoryRecord): boolean {
  * back.
  *
  * @param heard a record that was told just now, and may not be readable yet
+ * @returns `unclear` where the job may be a duplicate of one that has ended, which a killed server
+ *   took: as long as it is there, nobody knows; and when it is dropped, nobody says so
  */
 export async function endOnRecord(
   broker: Broker,
   job: AwaitedJob,
   heard?: HistoryRecord,
-): Promise<HistoryRecord | undefined> {
+): Promise<HistoryRecord | "unclear" | undefined> {
   for (let seen: HistoryRecord | undefined; ;) {
     const last = later((await broker.history.read(job)).at(-1), heard);
-    if (last === undefined || !isFinal(last) || isEarlier(last, job)) return undefined;
-    if (!isDeath(last)) return last;
+    if (last === undefined || !isFinal(last)) return undefined;
+    const earlier = isEarlier(last, job);
+    if (earlier && !(await mayBeDuplicateOf(broker, last, job))) return undefined;
+    if (!earlier && !isDeath(last)) return last;
     // Where the job was looked for and not found, a second look at the history settles it: it may
     // have run in between.
     if (seen !== undefined && isSame(seen, last)) return last;
-    if (await isLaidOut(broker, job)) return last;
+    if (!earlier && (await isLaidOut(broker, job))) return last;
     const waiting = await broker.findWaiting(job.id, { queue: job.queue });
+    if (waiting !== undefined && earlier) return "unclear";
     if (waiting !== undefined && waiting.envelope.generation > last.generation) return undefined;
     seen = last;
+  }
+}
+
+/**
+ * Whether a job came so soon after one of its id that has ended that it is dropped as a duplicate.
+ * Without the right to ask how long the queue remembers ids, it is taken for another job.
+ */
+async function mayBeDuplicateOf(
+  broker: Broker,
+  { firstStoredAt, createdAt }: HistoryRecord,
+  job: AwaitedJob,
+): Promise<boolean> {
+  const before = firstStoredAt ?? createdAt;
+  if (before === undefined || job.createdAt === undefined) return false;
+  try {
+    const { dedupeWindowMs = 0 } = await broker.queues.settings(job.queue);
+    return Math.abs(job.createdAt - before) < dedupeWindowMs + CLOCK_SLACK_MS;
+  } catch (error) {
+    if (MillraceError.is(error, "permission-denied")) return false;
+    throw error;
   }
 }
 
@@ -50,7 +78,12 @@ function later(
   return (b.sequence ?? 0) > (a.sequence ?? 0) ? b : a;
 }
 
-export function isEarlier(record: HistoryRecord, { sequence }: AwaitedJob): boolean {
+/**
+ * A job that was published twice has two places, and the end of the first is its end: both have the
+ * same time of creation.
+ */
+export function isEarlier(record: HistoryRecord, { sequence, createdAt }: AwaitedJob): boolean {
+  if (createdAt !== undefined && record.createdAt === createdAt) return false;
   return sequence !== undefined && record.sequence !== undefined && record.sequence < sequence;
 }
 

@@ -1,6 +1,6 @@
-import type { HistoryRecord, HistoryStore } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
-import { expect, test } from "vitest";
+import { type Delivery, type HistoryRecord, type HistoryStore, UNSETTLED } from "@millrace/core";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { describe, expect, test, vi } from "vitest";
 import { awaitResult } from "./job-result.ts";
 
 const RECORD: HistoryRecord = {
@@ -57,4 +57,56 @@ test("one that is long in coming is not looked for all the time", async () => {
   await clock.advance("1h");
   await end;
   expect(broker.looks).toBe(2);
+});
+
+describe("a job whose id ended shortly before under an earlier place", () => {
+  const awaited = { id: "r", queue: "mail", sequence: 2, createdAt: 100_000 };
+
+  async function ended(more: Partial<HistoryRecord>) {
+    const clock = new SimulatedClock();
+    const server = new MemoryServer(clock);
+    const broker = new MemoryBroker({ clock, server });
+    await broker.queues.ensure("mail");
+    server.history.add({ ...RECORD, generation: 0, sequence: 1, ...more });
+    return { clock, server, broker };
+  }
+
+  test.each([
+    ["it was published twice, and the first one ended", { createdAt: 100_000 }],
+    ["a killed server took it as new, and a node dropped it", { firstStoredAt: 90_000 }],
+  ])("%s: that is its end", async (_, more) => {
+    const { clock, broker } = await ended(more);
+    const result = awaitResult(broker, awaited, 1_000, clock);
+    await clock.advance(0);
+    expect(await result).toBe("done");
+  });
+
+  test("it may be dropped yet: that is known once it is gone", async () => {
+    const { clock, broker } = await ended({ firstStoredAt: 90_000 });
+    const envelope = { ...UNSETTLED, ...awaited, name: "n", payload: 1, headers: {} };
+    await broker.enqueue([envelope]);
+    const result = awaitResult(broker, awaited, 3_600_000, clock);
+    const seen = vi.fn<(output: unknown) => void>();
+    void result.then(seen);
+    await clock.advance("10m");
+    expect(seen).not.toHaveBeenCalled();
+    const dropped = Promise.withResolvers<Delivery>();
+    await broker.work("mail", {
+      freeSlots: () => 1,
+      leaseMs: 1_000,
+      onDelivery: dropped.resolve,
+    });
+    await clock.advance(0);
+    await broker.settle(await dropped.promise, [{ do: "ack" }]);
+    await clock.advance("1m");
+    expect(await result).toBe("done");
+  });
+
+  test("it came too late for a duplicate: it is another job", async () => {
+    const { clock, broker } = await ended({ firstStoredAt: -1_000_000 });
+    const result = awaitResult(broker, awaited, 1_000, clock);
+    const end = expect(result).rejects.toMatchObject({ code: "result-timeout" });
+    await clock.advance("1s");
+    await end;
+  });
 });

@@ -18,6 +18,8 @@ export interface AwaitedJob {
    * earlier job with this id.
    */
   readonly sequence?: number;
+  /** By its envelope: tells it from an earlier job with this id. */
+  readonly createdAt?: number;
 }
 
 /**
@@ -93,6 +95,7 @@ export class ResultWait {
   #again: Timer | undefined;
   /** Since the connection is there. */
   #emptyLooks = 0;
+  #unclearLooks = 0;
   #stopped = false;
 
   constructor(broker: Broker, job: AwaitedJob, clock: Clock) {
@@ -142,7 +145,9 @@ export class ResultWait {
         this.#hear(record),
       );
       const record = await endOnRecord(this.#broker, this.#job);
-      if (record !== undefined) this.#outcome.resolve(record);
+      if (record === "unclear")
+        this.#lookLater(LOOK_AGAIN_MS * 2 ** Math.min(this.#unclearLooks++, 5));
+      else if (record !== undefined) this.#outcome.resolve(record);
       else if ((this.#emptyLooks += 1) === 1) this.#lookLater();
     } catch (error) {
       if (!MillraceError.is(error) || HOPELESS.has(error.code)) this.#outcome.reject(error);
@@ -158,13 +163,17 @@ export class ResultWait {
     if (!isFinal(record) || isEarlier(record, this.#job)) return;
     if (!isDeath(record)) return this.#outcome.resolve(record);
     endOnRecord(this.#broker, this.#job, record).then(
-      (end) => end !== undefined && this.#outcome.resolve(end),
+      (end) => {
+        if (end === "unclear") this.#lookLater();
+        else if (end !== undefined) this.#outcome.resolve(end);
+      },
       () => this.#lookLater(),
     );
   }
 
-  #lookLater(): void {
-    if (!this.#stopped) this.#again = this.#clock.setTimer(LOOK_AGAIN_MS, () => this.#look());
+  #lookLater(afterMs = LOOK_AGAIN_MS): void {
+    this.#again?.cancel();
+    if (!this.#stopped) this.#again = this.#clock.setTimer(afterMs, () => this.#look());
   }
 
   #fail(code: ErrorCode, what: string): void {

@@ -92,6 +92,24 @@ export const historyCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "history: an end keeps another from being recorded although a later job of the id has ended meanwhile",
+    async (scene) => {
+      await scene.ensure({ dedupeWindowMs: 1_000 });
+      const write = await writer(scene);
+      const job = scene.job();
+      const now = scene.harness.now();
+      const first = scene.record(job, { createdAt: 5, firstStoredAt: now });
+      const second = scene.record(job, { createdAt: 5, firstStoredAt: now + 2_000 });
+      await write(first);
+      await write(second);
+      const again = { ...first, node: "another" };
+      await rejectsWith("already-ended", write(again));
+      assert.deepEqual((await scene.broker.history.endOf(again))?.record, first);
+      assert.deepEqual((await scene.broker.history.endOf(second))?.record, second);
+    },
+  ),
+
+  conformanceCase(
     "history: a queue that was removed and made anew remembers no ids: what ended in the first keeps no end from being recorded",
     async (scene) => {
       const write = await writer(scene);

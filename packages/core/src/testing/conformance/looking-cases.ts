@@ -12,6 +12,7 @@ export const lookingCases: readonly ConformanceCase[] = [
   conformanceCase(
     "looking: what follows a message is its job's later generations, delayed and in the queue, and its own dead letter",
     async (scene) => {
+      await scene.ensure({ dedupeWindowMs: 30_000 });
       const [job, other] = [scene.job(), scene.job()];
       await scene.enqueueOk(job);
       const worker = await scene.worker({ slots: 1 });
@@ -21,10 +22,10 @@ export const lookingCases: readonly ConformanceCase[] = [
         (await scene.broker.successors(of, message)).waiting
           .map(({ generation }) => generation)
           .toSorted();
-      assert.deepEqual(await scene.broker.successors(job, message), {
-        waiting: [],
-        letter: undefined,
-      });
+      const { memory, ...none } = await scene.broker.successors(job, message);
+      assert.deepEqual(none, { waiting: [], letter: undefined });
+      assert.equal(memory.windowMs, 30_000);
+      assert.ok(memory.since <= message.storedAt, "the queue was made before its message came");
       const notBefore = scene.harness.now() + 600_000;
       const letter: DeadLetter = {
         ...{ id: job.id, name: job.name, queue: job.queue, reason: "fatal", attempts: 3 },

@@ -8,7 +8,12 @@ import type { JobRef } from "../../envelope/envelope.ts";
 import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
 import { inOrderOfMessages, outranks } from "../../settlement/history-order.ts";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
-import { alreadyEnded, type EnqueueRef, isItsEnd } from "../../settlement/one-end.ts";
+import {
+  alreadyEnded,
+  type EnqueueRef,
+  type IdMemory,
+  isItsEnd,
+} from "../../settlement/one-end.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Connection } from "./connection.ts";
 
@@ -31,20 +36,16 @@ interface Follower {
 export class HistoryTape {
   readonly #limit: number;
   readonly #clock: Clock;
-  readonly #windowOf: (queue: string, since: number) => number;
+  readonly #memoryOf: (queue: string) => IdMemory;
   readonly #lines: Line[] = [];
   readonly #followers = new Set<Follower>();
   /** The last end and the last requeue of each id. */
   readonly #newest = new Map<string, Line>();
 
-  /**
-   * @param windowOf a queue's dedupe window, milliseconds; 0 where the queue is gone, or was made
-   *   anew since a time
-   */
-  constructor(limit: number, clock: Clock, windowOf: (queue: string, since: number) => number) {
+  constructor(limit: number, clock: Clock, memoryOf: (queue: string) => IdMemory) {
     this.#limit = limit;
     this.#clock = clock;
-    this.#windowOf = windowOf;
+    this.#memoryOf = memoryOf;
   }
 
   /**
@@ -72,18 +73,16 @@ export class HistoryTape {
     if (record.state === "requeued" || record.firstStoredAt === undefined) return false;
     const last = this.#newest.get(`${record.queue} ${record.id} ended`);
     if (last !== undefined && Buffer.compare(last.bytes, line.bytes) === 0) return true;
-    if (this.endOf(record) !== undefined) throw alreadyEnded(record);
+    if (last !== undefined && this.endOf(record) !== undefined) throw alreadyEnded(record);
     return false;
   }
 
   endOf(job: EnqueueRef): StoredRecord | undefined {
-    const end = this.last(job, "ended");
-    if (end === undefined) return undefined;
-    const windowMs = this.#windowOf(
-      job.queue,
-      Math.min(end.record.firstStoredAt ?? 0, job.firstStoredAt ?? 0),
+    if (!this.#newest.has(`${job.queue} ${job.id} ended`)) return undefined;
+    const memory = this.#memoryOf(job.queue);
+    return this.stored(job).findLast(
+      (end) => end.record.state !== "requeued" && isItsEnd(end, job, memory),
     );
-    return isItsEnd(end, job, windowMs) ? end : undefined;
   }
 
   stored(query: HistoryQuery): readonly StoredRecord[] {

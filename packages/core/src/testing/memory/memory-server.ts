@@ -1,5 +1,6 @@
 import type { QueueSnapshot, RunningJob } from "../../broker/broker.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
+import { type IdMemory, NO_MEMORY } from "../../settlement/one-end.ts";
 import type { Clock } from "../../time/clock.ts";
 import { BatchShelf } from "./memory-batches.ts";
 import { DeadLetterShelf } from "./memory-dead-letters.ts";
@@ -37,15 +38,20 @@ export class MemoryServer {
 
   constructor(clock: Clock) {
     this.clock = clock;
-    this.history = new HistoryTape(HISTORY_LIMIT, clock, (name, since) => {
-      const queue = this.queues.get(name);
-      return queue === undefined || since < queue.madeAt ? 0 : queue.dedupeWindowMs;
-    });
+    this.history = new HistoryTape(HISTORY_LIMIT, clock, (queue) => this.memoryOf(queue));
     this.locks = new LockTable(clock);
     this.delayed = new MemoryDelayed(
       clock,
       (job) => void this.queue(job.queue).publish(job.publication),
     );
+  }
+
+  /** What a queue remembers of ids. */
+  memoryOf(name: string): IdMemory {
+    const queue = this.queues.get(name);
+    return queue === undefined
+      ? NO_MEMORY
+      : { windowMs: queue.dedupeWindowMs, since: queue.madeAt };
   }
 
   /** @throws MillraceError `queue-not-found` */
