@@ -23,6 +23,7 @@ export {
   encodeMsgpack,
   formatOf,
   MAX_DEPTH,
+  requireSendable,
 } from "./envelope/body.ts";
 export {
   BYTES_A_VALUE,
@@ -32,7 +33,8 @@ export {
   RUNTIME_VALUES,
   tooFarAhead,
 } from "./envelope/body-limits.ts";
-export type { EncodeRules } from "./envelope/refuse-values.ts";
+export { type EncodeRules, unsendableValue } from "./envelope/sendable.ts";
+export { unserializable } from "./settlement/unserializable.ts";
 export {
   type Envelope,
   ENVELOPE_VERSION,
@@ -134,7 +136,7 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
-export type { EnqueuedJob, EnqueueItemResult } from "./producer/enqueue-many.ts";
+export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
 export { isKnownJob } from "./flow/known-job.ts";
 export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";

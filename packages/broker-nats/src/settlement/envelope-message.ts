@@ -35,7 +35,7 @@ export function enqueueMessage(
   const byProgram = needsProgramDoor(envelope);
   const { maxMessageBytes: maxBytes, maxValues } = limits;
   // A dead letter's life goes on with what it came with.
-  const rules = envelope.generation === 0 ? { maxValues, exact: true } : AS_IT_IS;
+  const rules = envelope.generation === 0 ? { maxValues, exact: true, wellFormed: true } : AS_IT_IS;
   const data = writeEnvelope(envelope, "msgpack", rules);
   const own = envelopeHeaders(envelope);
   const headers = encodeHeaders(

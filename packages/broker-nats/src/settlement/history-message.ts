@@ -5,6 +5,7 @@ import {
   MillraceError,
   RUNTIME_VALUES,
   trimError,
+  unserializable,
 } from "@millrace/core";
 
 /**
@@ -18,19 +19,19 @@ export function writeHistoryRecord(
   maxValues: number,
 ): Uint8Array {
   const nameless = withoutNames(record);
-  let outputDropped: HistoryRecord["outputDropped"] = "too-large";
+  let dropped: Pick<HistoryRecord, "outputDropped" | "reason"> = { outputDropped: "too-large" };
   for (const candidate of nameless === record ? [record] : [record, nameless]) {
     try {
-      const limits = { maxValues: maxValues + RUNTIME_VALUES, exact: false };
+      const limits = { maxValues: maxValues + RUNTIME_VALUES, exact: false, wellFormed: true };
       const bytes = encodeMsgpack(candidate, limits);
       if (bytes.length <= maxBytes) return bytes;
     } catch (error) {
-      if (MillraceError.is(error, "unserializable-payload")) outputDropped = "unserializable";
+      if (MillraceError.is(error, "unserializable-payload")) dropped = unserializable(error);
       else if (!MillraceError.is(error, "payload-too-large")) throw error;
     }
   }
   const { output, ...rest } = nameless;
-  return encodeMsgpack(brief(output === undefined ? rest : { ...rest, outputDropped }));
+  return encodeMsgpack(brief(output === undefined ? rest : { ...rest, ...dropped }));
 }
 
 function withoutNames(record: HistoryRecord): HistoryRecord {

@@ -139,6 +139,7 @@ export class Settler {
         return this.#requeued(step.envelope, {
           maxValues: this.#options.server.maxValues,
           exact: false,
+          wellFormed: true,
         });
       case "hold":
         return this.#held(step.envelope, step.gate);

@@ -1,4 +1,4 @@
-import { decodeBody, DEFAULT_MAX_VALUES, encodeJson } from "@millrace/core";
+import { AS_IT_IS, decodeBody, DEFAULT_MAX_VALUES, encodeJson } from "@millrace/core";
 
 /** In a document. What has fewer bytes has no more values, and is not counted. */
 const MOST_VALUES = DEFAULT_MAX_VALUES;
@@ -17,5 +17,5 @@ export function readJson(bytes: Uint8Array): unknown {
 
 /** @throws MillraceError `payload-too-large` where whoever reads it would refuse it */
 export function requireReadable(text: string, value: unknown): void {
-  if (text.length > MOST_VALUES) encodeJson(value, { maxValues: MOST_VALUES, exact: false });
+  if (text.length > MOST_VALUES) encodeJson(value, { ...AS_IT_IS, maxValues: MOST_VALUES });
 }

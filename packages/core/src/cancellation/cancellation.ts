@@ -55,5 +55,7 @@ export function readCancellation(value: unknown): Cancellation {
 
 /** The reason as it is kept: never empty, and not too long to be shown. */
 export function cancelReason(given: unknown): string {
-  return typeof given === "string" && given !== "" ? given.slice(0, MAX_REASON) : NO_REASON;
+  if (typeof given !== "string" || given === "") return NO_REASON;
+  // A cut may leave half a character, which no encoding has.
+  return given.slice(0, MAX_REASON).toWellFormed();
 }

@@ -5,7 +5,7 @@ import { scanJson } from "./json-scan.ts";
 import { measureBody, TooManyValues } from "./measure-body.ts";
 import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
 import { PlainEncoder } from "./plain-encoder.ts";
-import { type EncodeRules, refuseValues } from "./refuse-values.ts";
+import { type EncodeRules, sendable } from "./sendable.ts";
 import { pathOf, wideInteger } from "./value-path.ts";
 
 export type BodyFormat = "msgpack" | "json";
@@ -24,7 +24,11 @@ export interface DecodedBody {
 export const MAX_DEPTH = 64;
 
 /** For what was read before, or was made here: it may be as large as it is. */
-export const AS_IT_IS: EncodeRules = { maxValues: Number.POSITIVE_INFINITY, exact: false };
+export const AS_IT_IS: EncodeRules = {
+  maxValues: Number.POSITIVE_INFINITY,
+  exact: false,
+  wellFormed: false,
+};
 
 const encoder = new Encoder({ ignoreUndefined: true, maxDepth: MAX_DEPTH });
 const plainEncoder = new PlainEncoder(MAX_DEPTH);
@@ -35,7 +39,8 @@ const textDecoder = new TextDecoder("utf-8", { fatal: true });
 const textEncoder = new TextEncoder();
 
 /**
- * A value as msgpack bytes. Minus zero is written as 0, and 3.0 as 3.
+ * A value as msgpack bytes. Minus zero is written as 0, and 3.0 as 3. What has a `toJSON` is
+ * written as that says.
  *
  * @throws MillraceError `unserializable-payload`, `payload-too-large` where it holds more values
  *   than the rules allow
@@ -44,16 +49,37 @@ export function encodeMsgpack(value: unknown, rules: EncodeRules = AS_IT_IS): Ui
   const plain = encodePlain(value, rules);
   if (plain !== undefined) return plain;
   try {
-    refuseValues(value, rules, MAX_DEPTH);
-    return encoder.encode(value);
+    return encoder.encode(sendable(value, rules, MAX_DEPTH));
   } catch (cause) {
     throw unsendable(cause);
   }
 }
 
-function encodePlain(value: unknown, { maxValues, exact }: EncodeRules): Uint8Array | undefined {
+/**
+ * A value as it will be sent, for who keeps it or hands it on before: a structured clone would lose
+ * what its objects are.
+ *
+ * @param root where it is to stand: `payload`, `output`
+ * @throws MillraceError `unserializable-payload`, `payload-too-large`
+ */
+export function requireSendable(
+  value: unknown,
+  root: string,
+  rules: EncodeRules = AS_IT_IS,
+): unknown {
   try {
-    return plainEncoder.encode(value, maxValues, exact);
+    return sendable(value, rules, MAX_DEPTH, root);
+  } catch (cause) {
+    throw unsendable(cause);
+  }
+}
+
+function encodePlain(
+  value: unknown,
+  { maxValues, exact, wellFormed }: EncodeRules,
+): Uint8Array | undefined {
+  try {
+    return plainEncoder.encode(value, maxValues, exact, wellFormed);
   } catch (cause) {
     throw unsendable(cause);
   }

@@ -2,7 +2,7 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { trimError } from "../errors/recorded-error.ts";
 import type { Envelope } from "./envelope.ts";
 import { AS_IT_IS } from "./body.ts";
-import type { EncodeRules } from "./refuse-values.ts";
+import type { EncodeRules } from "./sendable.ts";
 import { writeEnvelope } from "./write-envelope.ts";
 
 /**

@@ -21,6 +21,7 @@ export class PlainEncoder {
   /** Values and keys that may still come. */
   #room = 0;
   #exact = false;
+  #wellFormed = false;
   readonly #maxDepth: number;
 
   /** @param maxDepth deeper values are left to the library, which refuses them */
@@ -32,14 +33,21 @@ export class PlainEncoder {
    * @param maxValues as many values, keys of maps among them, are written: what holds more is left
    *   to who refuses it
    * @param exact whether a whole number beyond 2^53 is left to who refuses it, too
+   * @param wellFormed the same of text with half a character
    * @returns undefined where the value is not plain
    */
-  encode(value: unknown, maxValues = Infinity, exact = false): Uint8Array | undefined {
+  encode(
+    value: unknown,
+    maxValues = Infinity,
+    exact = false,
+    wellFormed = false,
+  ): Uint8Array | undefined {
     // A getter of the value may encode something itself.
     if (this.#busy) return undefined;
     this.#busy = true;
     this.#room = maxValues;
     this.#exact = exact;
+    this.#wellFormed = wellFormed;
     this.#at = this.#start;
     try {
       return this.#write(value, 1) ? this.#take() : undefined;
@@ -53,8 +61,7 @@ export class PlainEncoder {
     if (depth > this.#maxDepth || --this.#room < 0) return false;
     switch (typeof value) {
       case "string":
-        this.#text(value);
-        return true;
+        return this.#text(value);
       case "number":
         return this.#number(value);
       case "boolean":
@@ -83,13 +90,15 @@ export class PlainEncoder {
     for (const key of keys) {
       const field = fields[key];
       if (field === undefined) continue;
-      this.#text(key);
+      if (key === "__proto__" || !this.#text(key)) return false;
       if (!this.#write(field, depth + 1)) return false;
     }
     return true;
   }
 
   #list(value: readonly unknown[], depth: number): boolean {
+    // A class of lists may say by a `toJSON` what it is sent as.
+    if (Object.getPrototypeOf(value) !== Array.prototype) return false;
     if (!this.#header(value.length, 0x90, 0xdc)) return false;
     for (const entry of value) {
       // The library writes a hole or an undefined of a list as null.
@@ -156,16 +165,20 @@ export class PlainEncoder {
   /**
    * Takes the text for ASCII, where a character is a byte, and writes it anew where it turns out
    * not to be.
+   *
+   * @returns false where half a character would become another one
    */
-  #text(value: string): void {
+  #text(value: string): boolean {
     this.#need(MAX_TEXT_HEADER + 3 * value.length);
     const begin = this.#at;
     this.#textHeader(value.length);
     const written = this.#characters(value);
-    if (written === value.length) return;
+    if (written === value.length) return true;
+    if (this.#wellFormed && !value.isWellFormed()) return false;
     this.#at = begin;
     this.#textHeader(written);
     this.#at += this.#bytes.utf8Write(value, this.#at);
+    return true;
   }
 
   /** @returns the bytes it took */

@@ -1,7 +1,7 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { ChainLink } from "./chain-link.ts";
 import { AS_IT_IS, type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
-import type { EncodeRules } from "./refuse-values.ts";
+import type { EncodeRules } from "./sendable.ts";
 import { ENVELOPE_VERSION, type Envelope, type JobRef } from "./envelope.ts";
 
 /**

@@ -13,7 +13,7 @@ export const ERROR_CODES = {
   "invalid-payload": "A payload does not satisfy the input schema of its job.",
   "invalid-output": "A handler's result does not satisfy the output schema of its job.",
   "unserializable-payload":
-    "A payload holds a value that msgpack can't carry (a function, a bigint, a whole number beyond 2^53, a cycle, too deep a nesting).",
+    "A payload or a result holds a value that would be lost or altered on its way (a Map, a function, a bigint, a whole number beyond 2^53, a cycle, too deep a nesting).",
   "payload-too-large":
     "A message is larger than the server lets through, or holds more values than a body may.",
   "past-not-before": "A start time lies in the past.",

@@ -55,7 +55,8 @@ function record(type: string, message: string, stack?: unknown): RecordedError {
 }
 
 function clip(text: string, limit: number): string {
-  return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
+  // A cut may leave half a character, which no encoding has.
+  return (text.length <= limit ? text : `${text.slice(0, limit - 1)}…`).toWellFormed();
 }
 
 function readText(read: () => unknown): string {

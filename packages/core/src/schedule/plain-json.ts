@@ -35,7 +35,8 @@ interface Place {
 function plainValue(value: unknown, at: Place): unknown {
   const { place, budget } = at;
   budget.values -= 1;
-  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (value === null || typeof value === "boolean") return value;
+  if (typeof value === "string" && value.isWellFormed()) return value;
   if (typeof value === "number" && isKept(value)) return value;
   // It has too many already; how many is of no use to anybody.
   if (budget.values < 0) return null;
@@ -85,5 +86,6 @@ function tooLarge(place: string, limit: string): MillraceError {
 function nameOf(value: unknown): string {
   if (typeof value === "object" && value !== null)
     return `a ${value.constructor?.name ?? "object"}`;
+  if (typeof value === "string") return "half a character (a lone surrogate)";
   return typeof value === "number" ? String(value) : typeof value;
 }

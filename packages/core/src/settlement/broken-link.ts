@@ -5,6 +5,7 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { recordError, type RecordedError } from "../errors/recorded-error.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { HistoryRecord } from "./history-record.ts";
+import type { RecordedSuccess } from "./outcome.ts";
 import type { SettlementInput, SettlementStep } from "./settlement.ts";
 
 /**
@@ -37,10 +38,13 @@ export function brokenLink(
 }
 
 /** Why there is nothing to hand on to the next job of a recorded success. */
-export function resultNotKept(why: "too-large" | "unserializable"): RecordedError {
-  return why === "too-large"
+export function resultNotKept({
+  outputDropped,
+  reason = "no plain data",
+}: RecordedSuccess): RecordedError {
+  return outputDropped === "too-large"
     ? { type: "payload-too-large", message: "its result is too large to be kept." }
-    : { type: "unserializable-payload", message: "its result is no plain data." };
+    : { type: "unserializable-payload", message: `its result is not kept: ${reason}.` };
 }
 
 function letterOf(

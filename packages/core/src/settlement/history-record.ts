@@ -44,7 +44,10 @@ export interface HistoryRecord {
   /** Set where the handler's output was too large, or no plain data, and so was not kept. */
   readonly outputDropped?: "too-large" | "unserializable";
   readonly error?: RecordedError;
-  /** Of a dead letter or a cancellation; of a job that is held, the gate at which it waits. */
+  /**
+   * Of a dead letter or a cancellation; of a job that is held, the gate at which it waits; of a
+   * success whose output was not kept, why, with the place of the value.
+   */
   readonly reason?: DeadReason | string;
   /** The job in whose handler this one was enqueued. */
   readonly parent?: JobRef;

@@ -59,4 +59,6 @@ export interface RecordedSuccess {
   readonly output?: unknown;
   /** The record has no output because it could not be kept. */
   readonly outputDropped?: "too-large" | "unserializable";
+  /** Why it could not be kept, where that is known. */
+  readonly reason?: string;
 }

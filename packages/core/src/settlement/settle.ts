@@ -246,5 +246,5 @@ function followingSteps(input: SettlementInput): readonly SettlementStep[] {
   if (following === undefined) return [];
   if (!("outputDropped" in success) || success.outputDropped === undefined)
     return [{ do: "enqueue", envelope: following }];
-  return brokenLink(input, following, resultNotKept(success.outputDropped), "lost");
+  return brokenLink(input, following, resultNotKept(success), "lost");
 }

@@ -333,6 +333,7 @@ export class MemoryBroker implements Broker {
         writeEnvelope(job, "msgpack", {
           maxValues: this.maxValues,
           exact: job.generation === 0,
+          wellFormed: job.generation === 0,
         }),
       );
       const queue = this.#server.queue(job.queue);

@@ -13,6 +13,7 @@ import {
   makeEnvelope,
   MillraceError,
   requireId,
+  requireSendable,
 } from "@millrace/core";
 import { type JobHandle, jobHandle, type ResultOptions } from "./job-handle.ts";
 
@@ -94,7 +95,7 @@ export async function enqueueBatch<Input, Parsed, Output>(
   const members = await Promise.all(
     planned.map(async ({ envelope }) => ({ ...(await envelope(source)), batch: id })),
   );
-  const callback = await callbackEnvelope(id, options, source);
+  const callback = await callbackEnvelope(id, options, source, broker);
   await broker.queues.snapshot(callback.queue);
   await broker.batches.open({ id, createdAt: source.now(), callback });
   await broker.batches.join(
@@ -152,9 +153,16 @@ async function callbackEnvelope<Input, Parsed, Output>(
   id: string,
   { callback: { job, input, options = {} } }: BatchOptions<Input, Parsed, Output>,
   source: EnvelopeSource,
+  { maxValues }: Pick<Broker, "maxValues">,
 ): Promise<Envelope> {
   const unchecked = { ...job, input: undefined };
-  return makeEnvelope(unchecked, input, { ...options, id: `${id}:callback` }, source);
+  const rules = { maxValues, exact: true, wellFormed: true };
+  return makeEnvelope(
+    unchecked,
+    requireSendable(input, "callback.input", rules),
+    { ...options, id: `${id}:callback` },
+    source,
+  );
 }
 
 function batchId(id: string): string {

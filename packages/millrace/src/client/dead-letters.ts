@@ -132,7 +132,7 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
       if ((await documents.get(key)) !== undefined) await documents.remove(key);
       const { maxValues } = broker;
       // As a producer's, it is refused where a node could not read it.
-      encodeMsgpack(payload, { maxValues, exact: true });
+      encodeMsgpack(payload, { maxValues, exact: true, wellFormed: true });
       await retryOne(letter, editedEnvelope(letter, payload, now(), broker));
       return { id: letter.id, queue: letter.queue };
     },

@@ -191,10 +191,11 @@ export class ResultWait {
 export function resultOf(record: HistoryRecord): unknown {
   if (record.state !== "succeeded") throw failureOf(record);
   if (record.outputDropped === undefined) return record.output;
-  const why = record.outputDropped === "too-large" ? "too large" : "no plain data";
+  const why =
+    record.outputDropped === "too-large" ? "it was too large" : (record.reason ?? "no plain data");
   throw new MillraceError(
     record.outputDropped === "too-large" ? "payload-too-large" : "unserializable-payload",
-    `Job ${record.id} succeeded, but its result was not kept: it was ${why}. Return less, such as the place where the result is stored.`,
+    `Job ${record.id} succeeded, but its result was not kept: ${why}. ${record.outputDropped === "too-large" ? "Return less, such as the place where the result is stored." : "Return plain data."}`,
   );
 }
 

@@ -1,13 +1,13 @@
 import {
   brokenLink,
   type ErrorCode,
-  type HistoryRecord,
   MillraceError,
   recordError,
   settle,
   type Settlement,
   type SettlementInput,
   type SettlementStep,
+  unserializable,
 } from "@millrace/core";
 
 /** How long a job waits that finds no room in its queue, before it is looked for room again. */
@@ -156,13 +156,10 @@ function withoutOutput(
 ): Settlement | undefined {
   const { output, ...record } = step.record;
   if (output === undefined) return undefined;
-  const outputDropped: NonNullable<HistoryRecord["outputDropped"]> = MillraceError.is(
-    error,
-    "payload-too-large",
-  )
-    ? "too-large"
-    : "unserializable";
-  return replaced(settlement, step, [{ ...step, record: { ...record, outputDropped } }]);
+  const dropped = MillraceError.is(error, "unserializable-payload")
+    ? unserializable(error)
+    : ({ outputDropped: "too-large" } as const);
+  return replaced(settlement, step, [{ ...step, record: { ...record, ...dropped } }]);
 }
 
 /** It grew while it was counted, and does not fit into its queue any more. */

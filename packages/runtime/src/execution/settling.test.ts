@@ -133,6 +133,34 @@ test.each<[string, () => unknown]>([
   },
 );
 
+test.each<[string, () => unknown, string]>([
+  ["a Map", () => ({ seen: new Map() }), "output.seen is a Map"],
+  ["a bigint", () => [{ sum: 1n }], "output[0].sum is a bigint"],
+  ["half a character", () => ({ name: "\ud800" }), "output.name has half a character"],
+  ["a promise", () => ({ user: Promise.resolve() }), "output.user is a Promise"],
+])("a result with %s is not kept, and the record says where it is", async (_what, make, reason) => {
+  const { clock, enqueue, history } = await simulatedNode({ jobs: [jobThat(make)] });
+  await enqueue("t.job");
+  await clock.advance("1s");
+  expect(await history()).toMatchObject([
+    {
+      state: "succeeded",
+      outputDropped: "unserializable",
+      reason: expect.stringContaining(reason) as string,
+    },
+  ]);
+});
+
+test("a result with a toJSON is kept as that says", async () => {
+  const make = (): unknown => ({ at: new URL("https://a.example"), since: new Date(5) });
+  const { clock, enqueue, history } = await simulatedNode({ jobs: [jobThat(make)] });
+  await enqueue("t.job");
+  await clock.advance("1s");
+  expect(await history()).toMatchObject([
+    { state: "succeeded", output: { at: "https://a.example/", since: new Date(5) } },
+  ]);
+});
+
 test("a result that is refused without its output too is tried again with pauses", async () => {
   const { broker, clock, enqueue, history, said } = await simulatedNode({
     jobs: [jobThat(() => "much")],

@@ -3,6 +3,8 @@ import {
   type JobOutlet,
   MillraceError,
   type PreparedJob,
+  requireSendable,
+  unanswered,
 } from "@millrace/core";
 import { unpackError, unpackResult } from "./portable.ts";
 import type { FromThread, PortableSent } from "./thread-protocol.ts";
@@ -28,7 +30,20 @@ export class NodeOutlet implements JobOutlet {
   readonly publish: JobOutlet["publish"] = (envelopes) =>
     this.send(envelopes.map((envelope) => ({ envelope })));
 
-  readonly send = (jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> => {
+  /** A job whose payload can't be sent has its own error and stops no other. */
+  readonly send = async (jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> => {
+    const ready = jobs.map(portable);
+    const sent = await this.#ask(ready.filter((one) => "envelope" in one));
+    let next = 0;
+    return ready.map((one) => {
+      if (!("envelope" in one)) return one;
+      const { id, queue } = one.envelope;
+      return sent[next++] ?? { ok: false, id, queue, error: unanswered(id) };
+    });
+  };
+
+  #ask(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
+    if (jobs.length === 0) return Promise.resolve([]);
     const call = (this.#lastCall += 1);
     return new Promise((resolve, reject) => {
       this.#calls.set(call, { resolve, reject });
@@ -45,12 +60,26 @@ export class NodeOutlet implements JobOutlet {
         );
       }
     });
-  };
+  }
 
   answered(call: number, sent: PortableSent): void {
     const waiting = this.#calls.get(call);
     this.#calls.delete(call);
     if (sent.ok) waiting?.resolve(sent.results.map(unpackResult));
     else waiting?.reject(unpackError(sent.error));
+  }
+}
+
+/** Its payload as it is sent: a clone in the node would not know what its objects were. */
+function portable(job: PreparedJob): PreparedJob | Extract<EnqueueItemResult, { ok: false }> {
+  const { envelope } = job;
+  try {
+    return {
+      ...job,
+      envelope: { ...envelope, payload: requireSendable(envelope.payload, "payload") },
+    };
+  } catch (error) {
+    if (!MillraceError.is(error)) throw error;
+    return { ok: false, id: envelope.id, queue: envelope.queue, error };
   }
 }

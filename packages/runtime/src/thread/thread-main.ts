@@ -5,9 +5,12 @@ import {
   type Envelope,
   type ExecutionContext,
   type Logger,
+  MillraceError,
   OutcomeSignal,
   Producer,
+  requireSendable,
   systemClock,
+  unserializable,
   validate,
 } from "@millrace/core";
 import { AbortSwitch } from "../execution/abort-switch.ts";
@@ -59,7 +62,7 @@ async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
     const context = contextOf(order, input, own);
     const given: unknown = await trace.run(order.trace, () => strays.call(job, context));
     if (OutcomeSignal.is(given)) say({ say: "wished", wish: packWish(given.wish) });
-    else sayReturned(given);
+    else sayReturned(job, given);
   } catch (error) {
     say(
       OutcomeSignal.is(error)
@@ -109,11 +112,20 @@ function refuseIfLost(own: AbortSwitch): void {
   if (reason?.code === "lease-lost") throw reason;
 }
 
-function sayReturned(value: unknown): void {
+function sayReturned(job: AnyJob, given: unknown): void {
+  let value = given;
+  let why: string | undefined;
+  try {
+    value = requireSendable(given, "output");
+  } catch (error) {
+    why = MillraceError.is(error) ? unserializable(error).reason : undefined;
+    // At the node a schema may yet make plain data of it.
+    if (job.output === undefined) return say({ say: "returned-unsendable", why });
+  }
   try {
     say({ say: "returned", value });
   } catch {
-    say({ say: "returned-unclonable" });
+    say({ say: "returned-unsendable", why });
   }
 }
 

@@ -91,7 +91,19 @@ test.each<[Ask, object]>([
     { state: "dead", reason: "fatal", error: { type: "RangeError", message: "never again" } },
   ],
   ["cancel", { state: "cancelled", reason: "unwanted" }],
-  ["unclonable", { state: "succeeded", outputDropped: "unserializable" }],
+  [
+    "unclonable",
+    { state: "succeeded", outputDropped: "unserializable", reason: "output is a function" },
+  ],
+  ["things", { output: { at: "https://a.example/", since: new Date(5) } }],
+  [
+    "map",
+    {
+      state: "succeeded",
+      outputDropped: "unserializable",
+      reason: expect.stringContaining("output.seen is a Map") as string,
+    },
+  ],
 ])("%s crosses the border whole", async (ask, expected) => {
   const { run } = shared;
   expect(await run(ask)).toMatchObject(expected);
@@ -282,7 +294,24 @@ test("a handler in a thread enqueues as any other, and its children are on recor
     ],
   });
   expect((await broker.findWaiting(`${id}-1`))?.envelope.parent).toEqual({ id, queue: QUEUE });
-  expect((await run("enqueue-unclonable"))?.output).toBe("unserializable-payload");
+  expect((await run("enqueue-unclonable"))?.output).toContain(
+    "unserializable-payload: The value can't be sent: payload.run is a function",
+  );
+});
+
+test("what a handler in a thread enqueues arrives as it would from the node, or is refused by itself", async () => {
+  const { run, broker } = shared;
+  await broker.queues.ensure("children");
+  const record = await run("enqueue-things");
+  const id = record?.id ?? "";
+  expect(record?.output).toEqual([
+    `${id}-url`,
+    expect.stringContaining(`${id}-map: The value can't be sent: payload.at is a Map`),
+    expect.stringContaining(`${id}-late: The value can't be sent: payload is a Promise`),
+  ]);
+  expect((await broker.findWaiting(`${id}-url`))?.envelope.payload).toEqual({
+    at: "https://a.example/",
+  });
 });
 
 test("a signal that a handler forgets in its thread is told of in the node's log, once", async () => {

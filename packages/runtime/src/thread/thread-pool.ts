@@ -9,6 +9,7 @@ import {
   MillraceError,
   type PreparedJob,
   type ThreadLease,
+  unsendableValue,
 } from "@millrace/core";
 import type { StraySignals } from "../execution/stray-signals.ts";
 import type { ThreadOptions } from "../node/node-options.ts";
@@ -31,12 +32,6 @@ export interface ThreadContext extends ExecutionContext {
   /** Sends what the handler has made in its thread. */
   send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]>;
 }
-
-/**
- * A result that can't leave its thread: settlement finds that it can't be sent and says so in the
- * history.
- */
-const UNCLONABLE = (): void => {};
 
 /**
  * Handlers in worker threads: they can block, crash, exit or run out of memory without touching the
@@ -208,8 +203,12 @@ class Conversation {
         return;
       case "returned":
         return this.#end((resolve) => resolve(message.value), true);
-      case "returned-unclonable":
-        return this.#end((resolve) => resolve(UNCLONABLE), true);
+      case "returned-unsendable":
+        // Settlement finds that it can't be sent and says so in the history.
+        return this.#end(
+          (resolve) => resolve(unsendableValue(message.why ?? "it can't leave its thread")),
+          true,
+        );
       case "wished":
         return this.#end((resolve) => resolve(unpackWish(message.wish)), true);
       case "threw":

@@ -51,8 +51,8 @@ export type FromThread =
    * apart.
    */
   | { readonly say: "enqueue"; readonly call: number; readonly jobs: readonly PreparedJob[] }
-  /** The handler's result can't leave the thread. */
-  | { readonly say: "returned-unclonable" }
+  /** The handler's result can't leave the thread, or could not be sent on from the node. */
+  | { readonly say: "returned-unsendable"; readonly why: string | undefined }
   | { readonly say: "wished"; readonly wish: PortableWish }
   | { readonly say: "threw"; readonly error: PortableError };
 

@@ -5,7 +5,7 @@ import type {
   TailQuery,
 } from "../../broker/history-store.ts";
 import type { JobRef } from "../../envelope/envelope.ts";
-import { decodeBody, encodeMsgpack } from "../../envelope/body.ts";
+import { AS_IT_IS, decodeBody, encodeMsgpack } from "../../envelope/body.ts";
 import { inOrderOfMessages, outranks } from "../../settlement/history-order.ts";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
 import {
@@ -57,7 +57,7 @@ export class HistoryTape {
       id: record.id,
       queue: record.queue,
       storedAt: this.#clock.now(),
-      bytes: encodeMsgpack(record),
+      bytes: encodeMsgpack(record, { ...AS_IT_IS, wellFormed: true }),
     };
     if (this.#hasEnd(record, line)) return false;
     const kind = record.state === "requeued" ? "requeued" : "ended";

@@ -1,0 +1,200 @@
+import { types } from "node:util";
+import { TooManyValues } from "./measure-body.ts";
+import { isWideInteger, pathOf, wideInteger } from "./value-path.ts";
+
+export interface EncodeRules {
+  readonly maxValues: number;
+  /** Whether a whole number beyond 2^53 is refused. What was read is written as it was read. */
+  readonly exact: boolean;
+  /**
+   * Whether text with half a character is refused: UTF-8 has no bytes for a lone surrogate, and
+   * another character would arrive.
+   */
+  readonly wellFormed: boolean;
+}
+
+/** Why a value can't be sent, with its place. Never quotes the value. */
+export class Unsendable extends Error {}
+
+type Place = string | number;
+
+/**
+ * A value as it is sent, where it is not plain data already: an object with a `toJSON` method is
+ * what that gives, as with `JSON.stringify`, and a date or bytes stay as they are. What would be
+ * altered or lost on its way is refused, and so are more values than may be.
+ *
+ * @param root where the value is to stand in a larger one
+ * @returns the same value where nothing in it had to be replaced
+ * @throws Unsendable, TooManyValues
+ */
+export function sendable(
+  value: unknown,
+  rules: EncodeRules,
+  maxDepth: number,
+  ...root: readonly string[]
+): unknown {
+  return new Walk(rules, maxDepth, root).look(value);
+}
+
+/** In place of a value that can't be sent, for whoever is to send it: refused for the same reason. */
+export function unsendableValue(why: string): object {
+  return {
+    toJSON(): never {
+      throw new Unsendable(why);
+    },
+  };
+}
+
+class Walk {
+  readonly #rules: EncodeRules;
+  readonly #maxDepth: number;
+  readonly #places: Place[];
+  /** The maps and lists around the value that is looked at: one that holds itself is found. */
+  readonly #around: object[] = [];
+  #room: number;
+
+  constructor(rules: EncodeRules, maxDepth: number, root: readonly string[]) {
+    this.#places = [...root];
+    this.#rules = rules;
+    this.#maxDepth = maxDepth;
+    this.#room = rules.maxValues;
+  }
+
+  look(here: unknown): unknown {
+    if (--this.#room < 0) throw new TooManyValues(this.#rules.maxValues);
+    if (this.#places.length >= this.#maxDepth)
+      throw this.#refusal(`nests deeper than ${this.#maxDepth} levels`);
+    return this.#take(here, true);
+  }
+
+  /** @param mayConvert false for what a `toJSON` has given, which is not asked again */
+  #take(here: unknown, mayConvert: boolean): unknown {
+    switch (typeof here) {
+      case "string":
+        return this.#text(here);
+      case "number":
+        if (this.#rules.exact && isWideInteger(here))
+          throw new Unsendable(wideInteger(pathOf(this.#places)));
+        return here;
+      case "bigint":
+        if (mayConvert && hasToJson(here)) return this.#converted(here);
+        throw this.#refusal("is a bigint; send it as a string");
+      case "function":
+      case "symbol":
+        throw this.#refusal(`is a ${typeof here}`);
+      case "object":
+        return here === null ? null : this.#object(here, mayConvert);
+      default:
+        return here;
+    }
+  }
+
+  #object(here: object, mayConvert: boolean): unknown {
+    if (types.isDate(here)) return this.#date(here);
+    if (types.isUint8Array(here)) return here;
+    if (mayConvert && hasToJson(here)) return this.#converted(here);
+    if (types.isBoxedPrimitive(here)) return this.#take(here.valueOf(), true);
+    const lost = whatIsLost(here);
+    if (lost !== undefined) throw this.#refusal(lost);
+    if (this.#around.includes(here)) throw this.#refusal("holds itself: it is in a cycle");
+    this.#around.push(here);
+    const taken = Array.isArray(here) ? this.#list(here) : this.#map(here);
+    this.#around.pop();
+    return taken;
+  }
+
+  #converted(here: object | bigint): unknown {
+    const { toJSON } = here as { toJSON: (key: string) => unknown };
+    let given: unknown;
+    try {
+      given = toJSON.call(here, String(this.#places.at(-1) ?? ""));
+    } catch (cause) {
+      if (cause instanceof Unsendable) throw cause;
+      // Its message may quote the value.
+      throw new Unsendable(`the toJSON of ${pathOf(this.#places)} threw`, { cause });
+    }
+    return this.#take(given, false);
+  }
+
+  /** The library takes the dates of this realm alone for dates. */
+  #date(here: Date): Date {
+    const ms = types.isDate(here) ? Date.prototype.getTime.call(here) : Number.NaN;
+    if (Number.isNaN(ms)) throw this.#refusal("is an invalid Date");
+    return here instanceof Date ? here : new Date(ms);
+  }
+
+  #text(here: string): string {
+    if (this.#rules.wellFormed && !here.isWellFormed())
+      throw this.#refusal("has half a character (a lone surrogate)");
+    return here;
+  }
+
+  #list(here: readonly unknown[]): readonly unknown[] {
+    let copy: unknown[] | undefined;
+    // Not forEach, which passes holes over.
+    for (let at = 0; at < here.length; at += 1) {
+      const taken = this.#within(at, here[at]);
+      if (taken === here[at]) continue;
+      copy ??= [...here];
+      copy[at] = taken;
+    }
+    return copy ?? here;
+  }
+
+  #map(here: object): object {
+    let copy: Record<string, unknown> | undefined;
+    for (const [key, field] of Object.entries(here)) {
+      if (field === undefined) continue;
+      if (key === "__proto__") throw this.#refusal('has a key "__proto__"');
+      if (this.#rules.wellFormed && !key.isWellFormed())
+        throw this.#refusal("has a key with half a character (a lone surrogate)");
+      this.#room -= 1;
+      const taken = this.#within(key, field);
+      if (taken === field) continue;
+      copy ??= { ...here };
+      copy[key] = taken;
+    }
+    return copy ?? here;
+  }
+
+  #within(place: Place, entry: unknown): unknown {
+    this.#places.push(place);
+    const taken = this.look(entry);
+    this.#places.pop();
+    return taken;
+  }
+
+  #refusal(why: string): Unsendable {
+    return new Unsendable(`${pathOf(this.#places)} ${why}`);
+  }
+}
+
+function hasToJson(value: object | bigint): boolean {
+  return typeof (value as { readonly toJSON?: unknown }).toJSON === "function";
+}
+
+/** @returns why nothing, or not all, of an object would arrive; undefined for what is data */
+function whatIsLost(here: object): string | undefined {
+  if (types.isMap(here) || types.isSet(here))
+    return `is a ${types.isMap(here) ? "Map" : "Set"}, of which nothing would arrive; send a plain object or an array`;
+  if (types.isNativeError(here) || here instanceof Error)
+    return "is an Error, whose message would not arrive; send its message as text";
+  if (types.isAnyArrayBuffer(here) || ArrayBuffer.isView(here))
+    return `is a ${nameOf(here)}; send its bytes as a Uint8Array, or its numbers as an array`;
+  if (types.isPromise(here)) return "is a Promise; await it first";
+  if (Array.isArray(here) || isPlain(here) || Object.keys(here).length > 0) return undefined;
+  return `is a ${nameOf(here)}, of which nothing would arrive; give it a toJSON method, or send plain data`;
+}
+
+/** Also of another realm, as where a test runner has one of its own. */
+function isPlain(here: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(here);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function nameOf(here: object): string {
+  const { constructor } = here;
+  return typeof constructor === "function" && constructor.name !== ""
+    ? constructor.name.slice(0, 40)
+    : "object";
+}
