@@ -36,7 +36,7 @@ export function sendable(
   return new Walk(rules, maxDepth, root).look(value);
 }
 
-/** In place of a value that can't be sent, for whoever is to send it: refused for the same reason. */
+/** In place of a value that can't be sent: whoever is to send it refuses it for the same reason. */
 export function unsendableValue(why: string): object {
   return {
     toJSON(): never {
