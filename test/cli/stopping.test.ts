@@ -51,7 +51,7 @@ describeServer("millrace run and signals", "newest", (server) => {
     expect(new Set(history.map(({ outcome }) => outcome))).toEqual(new Set(["interrupted"]));
   });
 
-  test("while it waits for its server, a signal ends it", async () => {
+  test("while it waits for its server it is alive, unready and says so, and a signal ends it", async () => {
     const dials = { count: 0, twice: Promise.withResolvers<void>() };
     // Nothing that speaks NATS: each dial fails, and the second one shows that the node keeps
     // trying.
@@ -72,8 +72,22 @@ describeServer("millrace run and signals", "newest", (server) => {
         "0",
       ]);
       await within(dials.twice.promise, 20_000, "a second attempt to connect");
+      const { url } = JSON.parse(await node.line(/health and metrics are answered/, 10_000)) as {
+        url: string;
+      };
+      const ask = (path: string): Promise<Response> =>
+        fetch(`${url}${path}`, { headers: { connection: "close" } });
+      expect((await ask("/livez")).status).toBe(200);
+      const readyz = await ask("/readyz");
+      expect(readyz.status).toBe(503);
+      expect(await readyz.json()).toMatchObject({
+        state: "starting",
+        problems: [`waiting for a NATS server at nats://127.0.0.1:${port}`],
+      });
+      expect(await (await ask("/metrics")).text()).toContain("millrace_node_ready 0");
+      await node.line(/waiting for a NATS server: none answers yet/, 10_000);
       node.signal("SIGTERM");
-      expect(await node.exit(10_000)).toEqual({ code: 143, signal: null });
+      expect(await node.exit(10_000)).toEqual({ code: 0, signal: null });
     } finally {
       listener.close();
       await once(listener, "close");

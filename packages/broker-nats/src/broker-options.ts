@@ -36,6 +36,8 @@ export interface NatsBrokerOptions extends NatsConnectionOptions {
    * nothing is logged.
    */
   readonly logger?: Logger;
+  /** Ends the waiting for a server (`waitOnFirstConnect`). */
+  readonly signal?: AbortSignal;
 }
 
 export interface BrokerConfig {
@@ -46,6 +48,7 @@ export interface BrokerConfig {
   readonly maxValues: number;
   readonly maxDelayMs: number;
   readonly logger: Logger;
+  readonly signal: AbortSignal | undefined;
 }
 
 const DEFAULT_HISTORY: HistoryLimits = { maxAgeMs: 7 * 86_400_000, maxRecords: 1_000_000 };
@@ -59,6 +62,7 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     maxValues = DEFAULT_MAX_VALUES,
     maxDelayMs = DEFAULT_MAX_DELAY_MS,
     logger = silentLogger,
+    signal,
     ...connection
   } = options;
   if (![1, 3, 5].includes(replicas)) throw invalid("replicas", "1, 3 or 5", replicas);
@@ -78,6 +82,7 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     maxValues,
     maxDelayMs,
     logger,
+    signal,
   });
 }
 

@@ -1,6 +1,8 @@
 import { brokerOn } from "./broker-on.ts";
 import { brokerConfig, type NatsBrokerOptions } from "./broker-options.ts";
 import { connectNats } from "./connection/connect-nats.ts";
+import { serverAddresses } from "./connection/connection-options.ts";
+import { WaitingLog } from "./connection/waiting-log.ts";
 import { LeaseKeeper } from "./lease/lease-keeper.ts";
 import type { NatsBroker } from "./nats-broker.ts";
 
@@ -10,15 +12,17 @@ import type { NatsBroker } from "./nats-broker.ts";
  * needs no more than the permission to publish.
  *
  * @throws MillraceError `server-unreachable`, `auth-failed`, `credentials-unreadable`,
- *   `tls-failed`, `server-too-old`, `jetstream-disabled`, `invalid-option`, `invalid-name`
+ *   `tls-failed`, `server-too-old`, `jetstream-disabled`, `invalid-option`, `invalid-name`; the
+ *   reason of the signal that ended the waiting
  * @example
  * const broker = await connectBroker({ servers: "nats://localhost:4222" });
  * await broker.queues.ensure("mail");
  */
 export async function connectBroker(options: NatsBrokerOptions): Promise<NatsBroker> {
   const config = brokerConfig(options);
-  const { connection } = config;
-  return brokerOn(await connectNats(connection), config, (owner) =>
-    LeaseKeeper.open({ ...owner, connection }),
-  );
+  const { connection, logger, signal } = config;
+  const waiting = new WaitingLog(logger, serverAddresses(connection).urls);
+  const connected = await connectNats(connection, signal, (error) => waiting.refused(error));
+  waiting.connected();
+  return brokerOn(connected, config, (owner) => LeaseKeeper.open({ ...owner, connection }));
 }

@@ -14,9 +14,10 @@ export {
 } from "./health/health-server.ts";
 export type { HeldLease, LockHost, LockRequest } from "./lock/lock-request.ts";
 export { takeLock } from "./lock/take-lock.ts";
-export { createNode, type MillraceNode } from "./node/node.ts";
+export { createNode, type MillraceNode, nodeEvents } from "./node/node.ts";
 export type { NodeState } from "./node/node-machine.ts";
 export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";
+export { type NodePlan, planNode } from "./node/plan-node.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
 export { tuneEngine } from "./node/tune-engine.ts";
 export {

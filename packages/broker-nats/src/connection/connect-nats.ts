@@ -24,16 +24,18 @@ export interface ConnectedNats {
  * Connects, and proves that the server is new enough and runs JetStream. The connection then
  * reconnects for ever.
  *
+ * @param onRefused called for each dial that failed and is made again
  * @throws MillraceError `server-unreachable`, `auth-failed`, `credentials-unreadable`,
- *   `tls-failed`, `server-too-old`, `jetstream-disabled`
+ *   `tls-failed`, `server-too-old`, `jetstream-disabled`; the signal's reason
  * @example
  * const { nc, features } = await connectNats({ servers: "nats://localhost:4222" });
  */
 export async function connectNats(
   options: NatsConnectionOptions,
   signal?: AbortSignal,
+  onRefused: (error: MillraceError) => void = () => {},
 ): Promise<ConnectedNats> {
-  const nc = await dial(options, signal);
+  const nc = await dial(options, signal, onRefused);
   try {
     const features = serverFeatures(nc.info?.version ?? "");
     await requireJetStream(nc);
@@ -47,21 +49,47 @@ export async function connectNats(
 async function dial(
   options: NatsConnectionOptions,
   signal: AbortSignal | undefined,
+  onRefused: (error: MillraceError) => void,
 ): Promise<NatsConnection> {
   const { urls, native } = nativeOptions(options);
   for (let tries = 1; ; tries += 1) {
     signal?.throwIfAborted();
     try {
-      return await connect(native);
+      return await unlessAborted(connect(native), signal);
     } catch (cause) {
+      signal?.throwIfAborted();
       const error = connectError(cause, urls);
       // Wrong credentials don't mend themselves.
       if (error.code !== "server-unreachable") throw error;
       // Without being told to wait: one that died while it was greeted is tried again, as behind an
       // address of several servers another may answer.
       if (options.waitOnFirstConnect !== true && (tries > 1 || !wasReached(cause))) throw error;
+      onRefused(error);
     }
     await sleep(native.reconnectTimeWait ?? 250, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+/** A dial can't be called back: a connection that comes of it after all is closed. */
+async function unlessAborted(
+  dialled: Promise<NatsConnection>,
+  signal: AbortSignal | undefined,
+): Promise<NatsConnection> {
+  if (signal === undefined) return dialled;
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason as Error);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([dialled, aborted.promise]);
+  } catch (error) {
+    if (signal.aborted)
+      dialled.then(
+        (nc) => nc.close(),
+        () => {},
+      );
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }
 

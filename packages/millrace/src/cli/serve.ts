@@ -1,6 +1,7 @@
 import type { AnyJob, Schedule } from "@millrace/core";
 import { stopOnSignals, tuneEngine } from "@millrace/runtime";
 import type { Config } from "../config/fields.ts";
+import { withoutUser } from "../node/early-node.ts";
 import type { RunningNode } from "../node/run-node.ts";
 import type { CliIo } from "./io.ts";
 
@@ -73,9 +74,4 @@ export function serving(
     schedules: schedules.map(({ name }) => name),
     healthUrl,
   };
-}
-
-/** A server's URL may hold a password. */
-export function withoutUser(server: string): string {
-  return server.replace(/^([a-z]+:\/\/)?.*@/, "$1");
 }

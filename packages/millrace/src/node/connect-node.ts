@@ -1,7 +1,10 @@
 import { connectBroker } from "@millrace/broker-nats";
+import { type EventBus, type Logger, silentLogger } from "@millrace/core";
 import {
   createNode as createRuntimeNode,
   type MillraceNode,
+  type NodePlan,
+  planNode,
   type NodeOptions as RuntimeNodeOptions,
   type NodeQueueOptions,
 } from "@millrace/runtime";
@@ -20,18 +23,31 @@ export interface NodeConnection {
   close(): Promise<void>;
 }
 
-/** A node that is not started, on a connection of its own. */
-export async function connectNode(options: NodeOptions): Promise<NodeConnection> {
-  const {
-    queues,
-    jobs,
-    schedules = [],
-    configFile,
-    env,
-    broker: own,
-    waitForServer = true,
-    ...rest
-  } = options;
+/** A node of which all is known and checked but its server. */
+export interface PreparedNode {
+  readonly config: Config;
+  readonly plan: NodePlan;
+  /** With the node's name in every line. */
+  readonly log: Logger;
+  /**
+   * Connects, and makes the node, which is not started.
+   *
+   * @param signal ends the waiting for a server
+   * @throws MillraceError `server-unreachable`, `auth-failed` …; the signal's reason
+   */
+  connect(options?: ConnectOptions): Promise<NodeConnection>;
+}
+
+export interface ConnectOptions {
+  readonly signal?: AbortSignal;
+  /** What its listeners were given before there was a node. */
+  readonly events?: EventBus;
+}
+
+/** @throws MillraceError `invalid-option`, `no-jobs` and what else is wrong with the options */
+export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
+  const { jobs, schedules = [], queues, configFile, env, ...rest } = options;
+  const { broker: own, waitForServer = true } = options;
   const config = await codeConfig({
     fields: rest,
     ...(configFile === undefined ? {} : { configFile }),
@@ -39,35 +55,57 @@ export async function connectNode(options: NodeOptions): Promise<NodeConnection>
   });
   const mask = maskOf(config);
   const log = options.log === undefined ? undefined : maskedLogger(options.log, mask);
-  const broker =
-    own ??
-    (await connectBroker({
-      ...connectionOptions(config, config.nodeName ?? "millrace-node"),
-      waitOnFirstConnect: waitForServer,
-      ...(log === undefined ? {} : { logger: log }),
-    }));
-  const executionLog = configuredLog(config, {
-    ...options,
+  const unconnected = {
+    ...ports(options),
     ...(log === undefined ? {} : { log }),
-  });
-  try {
-    const node = createRuntimeNode({
-      ...ports(options),
-      ...(log === undefined ? {} : { log }),
-      maskText: mask.text,
-      ...(executionLog === undefined ? {} : { executionLog }),
-      broker,
-      jobs,
-      schedules,
-      ...nodeFields(config),
-      queues: queueOptions(config, queues),
-    });
-    return { node, config, close: () => broker.close({ withinMs: node.graceLeftMs }) };
-  } catch (error) {
-    await executionLog?.close();
-    await broker.close();
-    throw error;
-  }
+    maskText: mask.text,
+    jobs,
+    schedules,
+    ...nodeFields(config),
+    queues: queueOptions(config, queues),
+  };
+  const plan = planNode(unconnected);
+  const named = (log ?? silentLogger).child({ node: plan.name });
+  return {
+    config,
+    plan,
+    log: named,
+    async connect({ signal, events } = {}) {
+      const broker =
+        own ??
+        (await connectBroker({
+          ...connectionOptions(config, config.nodeName ?? "millrace-node"),
+          waitOnFirstConnect: waitForServer,
+          logger: named,
+          ...(signal === undefined ? {} : { signal }),
+        }));
+      const executionLog = configuredLog(config, {
+        ...options,
+        ...(log === undefined ? {} : { log }),
+      });
+      try {
+        const node = createRuntimeNode(
+          {
+            ...unconnected,
+            ...(executionLog === undefined ? {} : { executionLog }),
+            name: plan.name,
+            broker,
+          },
+          events === undefined ? {} : { events },
+        );
+        return { node, config, close: () => broker.close({ withinMs: node.graceLeftMs }) };
+      } catch (error) {
+        await executionLog?.close();
+        await broker.close();
+        throw error;
+      }
+    },
+  };
+}
+
+/** A node that is not started, on a connection of its own. */
+export async function connectNode(options: NodeOptions): Promise<NodeConnection> {
+  return (await prepareNode(options)).connect();
 }
 
 /**

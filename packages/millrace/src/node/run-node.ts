@@ -1,11 +1,12 @@
 import { type HealthServer, type MillraceNode, startHealthServer } from "@millrace/runtime";
 import { type PrometheusMetrics, prometheusMetrics, registeredMetrics } from "@millrace/telemetry";
-import { connectNode, type NodeConnection } from "./connect-node.ts";
+import { type NodeConnection, prepareNode } from "./connect-node.ts";
+import { EarlyNode } from "./early-node.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 export interface RunNodeOptions extends NodeOptions {
   /**
-   * Called with the node before it starts, for what must not miss its beginning: signals,
+   * Called with the node before it connects, for what must not miss its beginning: signals,
    * listeners.
    */
   readonly onNode?: (node: MillraceNode) => void;
@@ -23,7 +24,8 @@ export interface RunningNode extends AsyncDisposable {
 }
 
 /**
- * Connects, starts a node and its health server, and gives control back while they run.
+ * Starts a health server, connects, starts a node, and gives control back while they run. A node
+ * that is stopped before a server answers (by `onNode`'s signals) is given back as it is, stopped.
  * Signals are the caller's: see `stopOnSignals`.
  *
  * @throws MillraceError `invalid-option`, `no-jobs`, `health-port-taken`, `server-unreachable`
@@ -38,6 +40,7 @@ export interface RunningNode extends AsyncDisposable {
  */
 export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
   const metrics = options.metrics === undefined ? ownMetrics() : undefined;
+  let node: EarlyNode | undefined;
   let connection: NodeConnection | undefined;
   let health: HealthServer | undefined;
   // In the order of opening, so that closing is its reverse; each may be missing where a start
@@ -48,20 +51,32 @@ export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
     await metrics?.close();
   };
   try {
-    connection = await connectNode({ ...options, ...(metrics === undefined ? {} : { metrics }) });
-    const { node, config } = connection;
-    options.onNode?.(node);
+    const prepared = await prepareNode({
+      ...options,
+      ...(metrics === undefined ? {} : { metrics }),
+    });
+    const { config } = prepared;
+    const early = (node = new EarlyNode(prepared));
+    (metrics ?? options.metrics)?.gauge("millrace_node_ready", {}, 0);
+    options.onNode?.(early);
+    // Before a server answers: what watches the node must see that it is there and waits.
     health = await startHealthServer({
-      health: () => node.health(),
+      health: () => early.health(),
       port: config.healthPort,
       ...(config.healthHost === undefined ? {} : { host: config.healthHost }),
       ...(metrics === undefined ? {} : { metrics: () => metrics.page() }),
     });
-    await node.start();
-    const stopped = node.stopped.then(close);
-    return runningNode(node, health, config.healthHost, stopped);
+    prepared.log.info(
+      { url: urlOf(health, config.healthHost) },
+      "health and metrics are answered, also while the node waits for its server",
+    );
+    connection = await early.connect();
+    await connection?.node.start();
+    const stopped = early.stopped.then(close);
+    return runningNode(early, health, config.healthHost, stopped);
   } catch (error) {
-    await connection?.node.stop({ immediate: true });
+    node?.abandon();
+    await node?.stop({ immediate: true });
     await close();
     throw error;
   }
@@ -82,16 +97,20 @@ function runningNode(
   host: string | undefined,
   stopped: Promise<void>,
 ): RunningNode {
-  const shown = host === undefined || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
   const stop: RunningNode["stop"] = async (options) => {
     await node.stop(options);
     await stopped;
   };
   return {
     node,
-    healthUrl: `http://${shown.includes(":") ? `[${shown}]` : shown}:${health.port}`,
+    healthUrl: urlOf(health, host),
     stopped,
     stop,
     [Symbol.asyncDispose]: () => stop(),
   };
+}
+
+function urlOf({ port }: HealthServer, host: string | undefined): string {
+  const shown = host === undefined || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
+  return `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
 }

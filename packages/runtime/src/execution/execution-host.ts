@@ -18,6 +18,7 @@ import type { MemoryBudget } from "../worker/memory-budget.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Gate } from "../gates/gate.ts";
+import type { FailureLog } from "./failure-log.ts";
 import type { RecentEnds } from "./recent-ends.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
 import type { SettlementWatch } from "./settlement-watch.ts";
@@ -41,6 +42,7 @@ export interface ExecutionHost {
   readonly memory: MemoryBudget;
   readonly parked: ParkedJobs;
   readonly settlements: SettlementWatch;
+  readonly failures: FailureLog;
   readonly suspects: Suspects;
   readonly trials: TrialRuns;
   readonly recentEnds: RecentEnds;

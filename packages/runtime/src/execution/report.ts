@@ -67,6 +67,8 @@ export function reportSettled(
       host.executionLog.record(abandonedExecution(input), input.envelope, traceId);
   });
   const { envelope, outcome, durationMs } = input;
+  if (settlement.state !== "succeeded")
+    quietly(host, () => host.failures.settled(envelope, outcome, settlement));
   if (settlement.state === "abandoned") host.events.emit("lease.lost", idOf(envelope));
   if (!host.events.has("job.settled")) return;
   const event: { -readonly [K in keyof Events["job.settled"]]: Events["job.settled"][K] } = {

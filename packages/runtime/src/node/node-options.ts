@@ -167,7 +167,12 @@ const LONGEST_USUAL_SCHEDULER_LEASE_MS = 10_000;
  *
  * @throws MillraceError `invalid-option`, `invalid-duration`, `invalid-name`, naming the field
  */
-export function nodeConfig(options: NodeOptions): NodeConfig {
+export function nodeConfig({ broker, ...options }: NodeOptions): NodeConfig {
+  return Object.freeze({ broker, ...nodeSettings(options) });
+}
+
+/** The same of a node whose broker is not there yet. */
+export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeConfig, "broker"> {
   const leaseMs = toMs(options.lease ?? "30s", "lease");
   if (leaseMs < LEAST_LEASE_MS) throw wrong("lease", options.lease, "at least 1s");
   const name = options.name ?? defaultName();
@@ -183,8 +188,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     requireMaxParked(settings.maxParked, `queues.${queue}.maxParked`);
     queues.set(requireQueueName(queue), settings);
   }
-  return Object.freeze({
-    broker: options.broker,
+  return {
     jobs: options.jobs,
     schedules: requireSchedules(options.schedules ?? []),
     name,
@@ -205,7 +209,7 @@ export function nodeConfig(options: NodeOptions): NodeConfig {
     maskText: options.maskText,
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
-  });
+  };
 }
 
 function schedulerLeaseMs(lease: Duration | undefined, leaseMs: number): number {

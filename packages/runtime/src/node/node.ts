@@ -4,6 +4,7 @@ import {
   countingBroker,
   EventBus,
   instrumentedBroker,
+  type Logger,
   MillraceError,
   newJobId,
   Producer,
@@ -24,6 +25,7 @@ import { type Health, healthOf } from "../health/health.ts";
 import { nodeReadings } from "../metrics/node-readings.ts";
 import { QueueReadings } from "../metrics/queue-readings.ts";
 import { RecentEnds } from "../execution/recent-ends.ts";
+import { FailureLog } from "../execution/failure-log.ts";
 import { watchSettlements } from "../execution/trouble-log.ts";
 import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
@@ -39,8 +41,11 @@ import { ThreadPool } from "../thread/thread-pool.ts";
 import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { MemoryBudget } from "../worker/memory-budget.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
+import { connectionLog } from "./connection-log.ts";
+import { watchLoop } from "./loop-watch.ts";
 import { closeTimeMs, nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
+import { servedQueues } from "./plan-node.ts";
 import { StopDeadline } from "./stop-deadline.ts";
 
 /** A running set of queue workers with everything they need. */
@@ -84,6 +89,15 @@ export interface NodeInternals {
   readonly verdict?: ExecutionHost["verdict"];
   /** Makes the ids of what handlers enqueue. Default: a UUID version 7. */
   readonly newId?: () => string;
+  /** Of a node that others listen to before it has a broker. Default: a bus of its own. */
+  readonly events?: EventBus;
+}
+
+/** A listener that throws costs a log line. */
+export function nodeEvents(log: Logger): EventBus {
+  return new EventBus((error) =>
+    log.error({ error: recordError(error) }, "an event listener threw"),
+  );
 }
 
 /**
@@ -108,9 +122,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       ? counted
       : instrumentedBroker(counted, instrumentation, instrumentationFailed);
   const registry = new Registry(config.jobs);
-  const events = new EventBus((error) =>
-    log.error({ error: recordError(error) }, "an event listener threw"),
-  );
+  const events = internals.events ?? nodeEvents(log);
   /** One that runs nothing leads nothing either. */
   const isFleet = internals.verdict === undefined;
   const controls = new QueueControlsView({ broker, clock, log });
@@ -127,7 +139,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   });
   const strays = strayWarnings(log);
   const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays);
-  const queues = [...new Set([...registry.queues, ...config.queues.keys()])];
+  const queues = servedQueues(registry, config.queues);
   const cancellations = new Cancellations({
     broker,
     clock,
@@ -141,6 +153,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const instance = newJobId(clock.now());
   const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
   const settlements = watchSettlements({ clock, metrics, log, leaseMs: config.leaseMs }, events);
+  const failures = new FailureLog(log, clock);
   const batches = batchHook({ broker: publishing, clock, node: config.name });
   const host: ExecutionHost = {
     node: config.name,
@@ -163,6 +176,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         controls.of(queue).maxParked ?? config.queues.get(queue)?.maxParked ?? config.maxParked,
     }),
     settlements,
+    failures,
     suspects: new Suspects(),
     trials: new TrialRuns(broker, { node: config.name, instance }, config.leaseMs),
     recentEnds,
@@ -206,6 +220,10 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     ...(isFleet ? [{ what: "sweeping gates", open: () => gates.sweep() }] : []),
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
     { what: "answering which jobs run", open: () => broker.answerListRunning(runningJobs) },
+    {
+      what: "watching the event loop",
+      open: async () => watchLoop({ clock, log, running: runningJobs }),
+    },
   ].map(service);
 
   function service({ what, open }: { what: string; open: () => Promise<Stoppable> }): Service {
@@ -274,7 +292,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     input: {
       graceMs: config.graceMs,
       open: async (signal) => {
+        const tell = connectionLog(log, clock);
         unwatchStatus = broker.onStatus((status) => {
+          tell(status);
           if (status !== "closed") events.emit("broker.status", { status });
         });
         await Promise.all(config.schedules.map((schedule) => checkInput(schedule)));
@@ -310,7 +330,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         const left = workers.reduce((sum, worker) => sum + worker.letGoAll(), 0);
         if (left > 0)
           log.warn(
-            { node: config.name, jobs: left },
+            { jobs: left },
             "stopping with jobs that could not be handed back; they return when their leases have run out",
           );
         // Side by side, so that one that does not end keeps no other from ending.
@@ -321,6 +341,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           gates.close(),
           ...workers.map((worker) => worker.close()),
           threads.close(),
+          failures.close(),
           config.executionLog.close(closeTimeMs(config.graceMs)),
         ]);
         // The last settlements have told of themselves. The machine waits for this no longer than

@@ -32,7 +32,7 @@ export async function openScheduler(
     host.metrics.gauge("millrace_leader", { role: "scheduler" }, leading ? 1 : 0);
     host.events.emit("scheduler.leader", { node: host.node, leading, token: lease.token });
     log.info(
-      { node: host.node, token: lease.token },
+      { token: lease.token },
       leading ? "leading the schedules" : "no longer leading the schedules",
     );
   };

@@ -37,6 +37,11 @@ export const run = command({
     };
     const running = await startServing(config, served, io, forget);
     const about = serving(running, config, served);
+    // A signal may have come before there was a server.
+    if (running.node.state !== "running") {
+      await running.stopped;
+      return EXIT.ok;
+    }
     io.out(
       json
         ? `${JSON.stringify(about)}\n`

@@ -1,0 +1,70 @@
+import { type Logger, silentLogger } from "@millrace/core";
+import { expect, test } from "vitest";
+import { watchLoop } from "./loop-watch.ts";
+
+/** A clock whose timers fire when the test says, however late that is. */
+function scene(log?: Logger) {
+  const lines: unknown[] = [];
+  const noting: Logger = {
+    ...silentLogger,
+    warn: (fields, message) => void lines.push({ ...fields, message }),
+  };
+  const time = { now: 0 };
+  let timers: { readonly fire: () => void }[] = [];
+  const watch = watchLoop({
+    log: log ?? noting,
+    clock: {
+      monotonic: () => time.now,
+      setTimer: (_ms, fire) => {
+        const timer = { fire };
+        timers.push(timer);
+        return { cancel: () => void (timers = timers.filter((other) => other !== timer)) };
+      },
+    },
+    running: () => [
+      { id: "b", name: "quick", queue: "work", node: "n", attempt: 1, startedAt: 9 },
+      { id: "a", name: "prime", queue: "work", node: "n", attempt: 1, startedAt: 5 },
+    ],
+  });
+  return {
+    lines,
+    watch,
+    timers: () => timers.length,
+    pass: (ms: number) => {
+      time.now += ms;
+      for (const timer of timers.splice(0)) timer.fire();
+    },
+  };
+}
+
+test("a loop that stood still is a line with the jobs that ran, the longest first", () => {
+  const { lines, pass } = scene();
+  pass(1_000);
+  pass(101_000);
+  pass(1_000);
+  expect(lines).toEqual([
+    {
+      blockedMs: 100_000,
+      running: 2,
+      jobs: [
+        { job: "a", name: "prime", queue: "work" },
+        { job: "b", name: "quick", queue: "work" },
+      ],
+      message: expect.stringContaining("the event loop stood still") as string,
+    },
+  ]);
+});
+
+test("one that is late as on a busy machine is none", () => {
+  const { lines, pass } = scene();
+  for (let n = 0; n < 10; n += 1) pass(5_900);
+  expect(lines).toEqual([]);
+});
+
+test("it leaves no timer behind, and sets none where there is no log", async () => {
+  const { timers, watch } = scene();
+  expect(timers()).toBe(1);
+  await watch.stop();
+  expect(timers()).toBe(0);
+  expect(scene(silentLogger).timers()).toBe(0);
+});

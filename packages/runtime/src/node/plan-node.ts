@@ -1,0 +1,36 @@
+import { Registry } from "../registry/registry.ts";
+import { type NodeOptions, nodeSettings } from "./node-options.ts";
+
+/** What is known of a node before it has a broker. */
+export interface NodePlan {
+  readonly name: string;
+  /** Queues that it will serve. */
+  readonly queues: readonly { readonly queue: string; readonly slots: number }[];
+  readonly graceMs: number;
+}
+
+/**
+ * Checks a node's options and its jobs before anything is opened: what is wrong with them no server
+ * mends.
+ *
+ * @throws MillraceError as `createNode`
+ */
+export function planNode(options: Omit<NodeOptions, "broker">): NodePlan {
+  const { name, graceMs, jobs, queues, slots } = nodeSettings(options);
+  return {
+    name,
+    graceMs,
+    queues: servedQueues(new Registry(jobs), queues).map((queue) => ({
+      queue,
+      slots: queues.get(queue)?.slots ?? slots,
+    })),
+  };
+}
+
+/** The queues of the jobs, then those that are named only. */
+export function servedQueues(
+  registry: Pick<Registry, "queues">,
+  named: ReadonlyMap<string, unknown>,
+): readonly string[] {
+  return [...new Set([...registry.queues, ...named.keys()])];
+}
