@@ -341,9 +341,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
           gates.close(),
           ...workers.map((worker) => worker.close()),
           threads.close(),
-          failures.close(),
           config.executionLog.close(closeTimeMs(config.graceMs)),
         ]);
+        failures.close();
         // The last settlements have told of themselves. The machine waits for this no longer than
         // for the rest.
         await instrumentation?.shutdown().catch(instrumentationFailed);
