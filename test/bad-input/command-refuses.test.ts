@@ -164,12 +164,12 @@ describe("millrace refuses, and says where", () => {
 describeServer("millrace enqueue passes on what the queue says", "newest", (server) => {
   let namespace = "";
   beforeAll(async () => {
-    const held = defineJob({ name: "held", queue: "tiny" }).handler(
+    const long = defineJob({ name: "long", queue: "tiny" }).handler(
       ({ signal }) =>
         new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())),
     );
     const served = await startNodeOnServer(server, {
-      jobs: [held],
+      jobs: [long],
       queues: { tiny: { settings: { maxJobs: 1 } } },
     });
     namespace = served.namespace;
@@ -177,7 +177,7 @@ describeServer("millrace enqueue passes on what the queue says", "newest", (serv
   const enqueue = (...args: string[]) =>
     millrace([
       "enqueue",
-      "held",
+      "long",
       ...args,
       "--queue",
       "tiny",
@@ -202,7 +202,7 @@ describeServer("millrace enqueue passes on what the queue says", "newest", (serv
     const big = await millrace(
       [
         "enqueue",
-        "held",
+        "long",
         "-",
         "--queue",
         "tiny",
@@ -228,7 +228,7 @@ describeServer("millrace enqueue passes on what the queue says", "newest", (serv
   it("a queue that does not exist", async () => {
     const result = await millrace([
       "enqueue",
-      "held",
+      "long",
       "--queue",
       "nowhere",
       "--json",

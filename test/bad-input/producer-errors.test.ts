@@ -84,12 +84,12 @@ describeEachServer(
     it("a full queue: refused, nothing dropped, and all that was confirmed runs", async () => {
       const gate = Promise.withResolvers<void>();
       const ran: string[] = [];
-      const held = defineJob({ name: GOOD.name, queue: "full" }).handler(async ({ job }) => {
+      const long = defineJob({ name: GOOD.name, queue: "full" }).handler(async ({ job }) => {
         await gate.promise;
         ran.push(job.id);
       });
       const { broker, namespace, node } = await startNodeOnServer(server, {
-        jobs: [held],
+        jobs: [long],
         slots: 2,
         queues: { full: { settings: { maxJobs: 10 } } },
       });
@@ -198,16 +198,16 @@ describe.each(STORAGE)("$what is used up", ({ config, refusal }) => {
       it("with the same refusal for every client", async () => {
         const gate = Promise.withResolvers<void>();
         const ran: string[] = [];
-        const held = defineJob({ name: "held", queue: "store" }).handler(async ({ job }) => {
+        const long = defineJob({ name: "long", queue: "store" }).handler(async ({ job }) => {
           await gate.promise;
           ran.push(job.id);
         });
-        const { broker, namespace } = await startNodeOnServer(server, { jobs: [held], slots: 1 });
+        const { broker, namespace } = await startNodeOnServer(server, { jobs: [long], slots: 1 });
         const bare = await bareClient(server);
         const confirmed: string[] = [];
         const payload = "x".repeat(900_000);
         for (let i = 0; ; i += 1) {
-          const body = JSON.stringify({ name: "held", payload, id: `s${i}` });
+          const body = JSON.stringify({ name: "long", payload, id: `s${i}` });
           const ack = await bare.publish(`${namespace}.jobs.store`, body);
           if (ack.error === undefined) confirmed.push(`s${i}`);
           else {
@@ -229,7 +229,7 @@ describe.each(STORAGE)("$what is used up", ({ config, refusal }) => {
           describe: "an empty queue",
         });
         const [later] = await broker.enqueue([
-          envelope("later", "store", { payload, name: "held" }),
+          envelope("later", "store", { payload, name: "long" }),
         ]);
         expect(later).toMatchObject({ ok: true });
       });

@@ -50,7 +50,7 @@ async function redeliveries(nc: NatsConnection): Promise<number> {
 }
 
 describeOnOwnServers("LeaseKeeper", (start) => {
-  test("a main thread blocked for three times ack_wait keeps its leases", async () => {
+  test("a main thread stalled for three times ack_wait keeps its leases", async () => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
@@ -88,7 +88,7 @@ describeOnOwnServers("LeaseKeeper", (start) => {
     await keeper.close();
   }, 15_000);
 
-  test("after a block, what may have lain in the socket is nobody's, and what comes after a round trip is held", async () => {
+  test("after a stall, what may have lain in the socket is nobody's, and what comes after a round trip is held", async () => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });

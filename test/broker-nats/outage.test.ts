@@ -17,7 +17,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
     return { broker, worker: await CollectingWorker.start(broker, "q", { leaseMs }) };
   }
 
-  test("costs no job: what is enqueued meanwhile is confirmed and stored once, what was held stays held, the worker goes on", async () => {
+  test("costs no job: what is enqueued meanwhile is confirmed and stored once, what was in hand stays in hand, the worker goes on", async () => {
     const { broker, worker } = await working(30_000);
     await broker.enqueue([jobFor("q")]);
     await worker.nth(1);
@@ -38,8 +38,8 @@ describeEachServer("a server that is killed and restarted", (server) => {
       { ok: true, id: meanwhile.id },
     ]);
     expect(await broker.enqueue([meanwhile])).toMatchObject([{ ok: true, duplicate: true }]);
-    // A server killed right after a delivery may not have noted it, and then gives the held job out
-    // once more: at least once.
+    // A server killed right after a delivery may not have noted it, and then gives the job in hand
+    // out once more: at least once.
     await eventually(
       async () => {
         for (const { delivery } of worker.got)

@@ -125,7 +125,7 @@ describeEachServer("the command", (server) => {
         waiting: 0,
         running: 0,
         delayed: 0,
-        held: 0,
+        blocked: 0,
         dead: 0,
         oldestAgeMs: 0,
       },

@@ -108,7 +108,7 @@ for (const target of serversUnderTest()) {
         "delayed",
         "dead",
         "history",
-        "held",
+        "blocked",
         "batches",
         "progress",
       ])

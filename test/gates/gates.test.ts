@@ -35,7 +35,7 @@ describeEachServer("gates", (server) => {
     const ended = ledger.ended.toSorted();
     // A leader that died with an acknowledgement has a job run again.
     expect(server.deaths.length === 0 ? ended : [...new Set(ended)]).toEqual(jobs.toSorted());
-    await eventually(async () => (await broker.held.count()) === 0, {
+    await eventually(async () => (await broker.blocked.count()) === 0, {
       withinMs: 5_000,
       describe: "none is held back",
     });
@@ -90,13 +90,13 @@ describeEachServer("gates", (server) => {
     });
     await eventually(
       async () => {
-        const { waiting, held, running } = await broker.queues.snapshot(QUEUE);
-        return waiting === 0 && running === 1 && held === 999;
+        const { waiting, blocked, running } = await broker.queues.snapshot(QUEUE);
+        return waiting === 0 && running === 1 && blocked === 999;
       },
-      { withinMs: 20_000, describe: "one runs and all others are held" },
+      { withinMs: 20_000, describe: "one runs and all others are blocked" },
     );
-    expect(await broker.findWaiting("a999")).toMatchObject({ state: "held" });
-    expect(await broker.held.gates()).toEqual([
+    expect(await broker.findWaiting("a999")).toMatchObject({ state: "blocked" });
+    expect(await broker.blocked.gates()).toEqual([
       { queue: QUEUE, gate: "cap/work/acme", count: 999 },
     ]);
   });

@@ -59,11 +59,11 @@ describeEachServer(
 
     it("at a gate: the queue fills, its producer is refused, and all that was taken runs once", async () => {
       const taken: string[] = [];
-      // One that runs, those that are held, those in the node's hands; the rest lie in the queue.
+      // One runs, others are blocked or in the node's hands; the rest lie in the queue.
       const most = 1 + (ROOM + SLOTS) + SLOTS + ROOM;
       /** In a row, each after a look at the queue: then the node has passed on what it can. */
       let refused = 0;
-      let held = 0;
+      let blocked = 0;
       for (let n = 0; refused < 20; n += 1) {
         const id = `blocked-${n}`;
         if (await send({ id, name: "mail.capped", payload: { key: "one" } })) {
@@ -71,14 +71,14 @@ describeEachServer(
           refused = 0;
           expect(taken.length).toBeLessThanOrEqual(most);
         } else refused += 1;
-        ({ held } = await mail());
+        ({ blocked } = await mail());
       }
-      expect(held).toBeGreaterThanOrEqual(ROOM);
-      expect(held).toBeLessThanOrEqual(ROOM + SLOTS);
+      expect(blocked).toBeGreaterThanOrEqual(ROOM);
+      expect(blocked).toBeLessThanOrEqual(ROOM + SLOTS);
       bank.open();
       await eventually(
         async () => {
-          const { waiting, running, held: still } = await mail();
+          const { waiting, running, blocked: still } = await mail();
           return waiting + running + still === 0;
         },
         { withinMs: 60_000, describe: "all of them have ended" },

@@ -86,9 +86,9 @@ describeEachServer(
         describe: "the first runs",
       });
       await bank.operator.enqueue(capped, { key: "k" }, { id: "capped-2" });
-      await eventually(async () => (await bank.operator.broker.held.count()) === 1, {
+      await eventually(async () => (await bank.operator.broker.blocked.count()) === 1, {
         withinMs: 5_000,
-        describe: "the second is held",
+        describe: "the second is blocked",
       });
       await takeId("mail/millrace/capped-2/1");
       bank.open();

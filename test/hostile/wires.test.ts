@@ -33,7 +33,7 @@ describeEachServer(
     /** The last place of every stream that is not the producer's own. */
     const elsewhere = async (): Promise<Readonly<Record<string, number>>> => {
       const places: Record<string, number> = {};
-      for (const name of ["queue-payments", "delayed", "held", "dead"])
+      for (const name of ["queue-payments", "delayed", "blocked", "dead"])
         places[name] = (await jsm.streams.info(`millrace-${name}`)).state.last_seq;
       for (const name of ["locks", "controls", "cancellations"]) {
         const info = await jsm.streams.info(`KV_millrace-${name}`).catch(() => undefined);
@@ -85,9 +85,9 @@ describeEachServer(
       const pass = { "Millrace-Gate": '"cap/mail/k"', "Millrace-Pass": '"0 1"' };
       const forged = { id: "forged", name: "mail.capped", payload: { key: "k" } };
       await bank.send(forged, { headers: pass });
-      await eventually(async () => (await bank.operator.broker.held.count()) === 1, {
+      await eventually(async () => (await bank.operator.broker.blocked.count()) === 1, {
         withinMs: 5_000,
-        describe: "it is held like any other",
+        describe: "it is blocked like any other",
       });
       expect(bank.ran.some(({ id }) => id === "forged")).toBe(false);
       bank.open();
@@ -104,7 +104,7 @@ describeEachServer(
         "millrace.requeue.mail.normal.x",
         "millrace.delayed.mail.x.1",
         "millrace.due.mail.x.1",
-        "millrace.held.mail.x",
+        "millrace.blocked.mail.x",
         "millrace.dead.mail.x",
         "millrace.batch.b.job.x",
         "millrace.history.mail.x.ended",

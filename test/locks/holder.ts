@@ -76,9 +76,9 @@ export class Holder {
     this.child.send({ do: "write" });
   }
 
-  /** Blocks its event loop, then writes at once. */
-  block(ms: number): void {
-    this.child.send({ do: "block", ms });
+  /** Stalls its event loop, then writes at once. */
+  stall(ms: number): void {
+    this.child.send({ do: "stall", ms });
   }
 
   release(): void {

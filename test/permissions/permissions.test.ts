@@ -106,7 +106,7 @@ describeEachServer(
         "millrace.requeue.mail.woken",
         "millrace.delayed.mail.x.1",
         "millrace.due.mail.x.1",
-        "millrace.held.mail.x",
+        "millrace.blocked.mail.x",
         "millrace.dead.mail.x",
         "millrace.history.mail.x.ended",
         "millrace.ctl.who-runs",

@@ -18,7 +18,7 @@ describeEachServer("4: a node frozen for two leases with a singleton", (server) 
     const frozen = await a.heard("started", "first");
     const startedBeforeMs = ledgerNowMs();
     await trial.publish({ second: { do: "work", ms: 50 }, third: { do: "work", ms: 50 } });
-    await eventually(async () => (await trial.broker.held.count()) === 2, {
+    await eventually(async () => (await trial.broker.blocked.count()) === 2, {
       withinMs: 10_000,
       describe: "the others wait for the first",
     });

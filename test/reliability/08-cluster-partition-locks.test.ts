@@ -52,7 +52,7 @@ for (const target of serversUnderTest()) {
         // Where it runs again, nothing holds it.
         nodeB.release("first");
         await trial.publish({ second: { do: "work", ms: 50 } });
-        await eventually(async () => (await trial.broker.held.count()) === 1, {
+        await eventually(async () => (await trial.broker.blocked.count()) === 1, {
           withinMs: 10_000,
           describe: "the second job waits for the singleton",
         });

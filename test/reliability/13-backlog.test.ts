@@ -64,7 +64,7 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
           weigh();
           return (await trial.broker.queues.snapshot(QUEUE)).waiting === 0;
         },
-        { withinMs: 60_000, everyMs: 200, describe: "all that may not run is held" },
+        { withinMs: 60_000, everyMs: 200, describe: "all that may not run is blocked" },
       );
       // And now that they wait where they take nobody's place.
       const pickupsMs: number[] = [];
@@ -101,14 +101,17 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
       const done = new Set(entries.filter(({ event }) => event === "effect").map(({ id }) => id));
       expect(done.size).toBeGreaterThan(11);
       if (clusterMode() !== undefined) return expectAllThere(trial, done);
-      const { waiting, running, delayed, held, dead } = await trial.broker.queues.snapshot(QUEUE);
-      expect({ sum: waiting + running + delayed + held + dead + done.size, running, dead }).toEqual(
-        {
-          sum: JOBS + 11,
-          running: 0,
-          dead: 0,
-        },
-      );
+      const { waiting, running, delayed, blocked, dead } =
+        await trial.broker.queues.snapshot(QUEUE);
+      expect({
+        sum: waiting + running + delayed + blocked + dead + done.size,
+        running,
+        dead,
+      }).toEqual({
+        sum: JOBS + 11,
+        running: 0,
+        dead: 0,
+      });
     },
   );
 });
@@ -121,7 +124,7 @@ async function expectAllThere({ broker }: Trial, done: ReadonlySet<string>): Pro
   const limit = JOBS * 10;
   const places = [
     await broker.listWaiting(QUEUE, { limit }),
-    await broker.held.list({ queue: QUEUE, limit }),
+    await broker.blocked.list({ queue: QUEUE, limit }),
   ];
   const left = places.flatMap((jobs) => jobs.map(({ envelope }) => envelope.id));
   expect(new Set([...left, ...done]).size).toBe(JOBS + 11);

@@ -62,7 +62,7 @@ describeEachServer("16: a cap over the fleet whose holders are killed", (server)
     }
   });
 
-  it("has a job run once whose holder was killed between the hold and its record", async () => {
+  it("has a job run once whose holder was killed between the step that blocked it and its record", async () => {
     const trial = await Trial.start(server);
     const keeper = await trial.node("keeper", { cap: 1, slots: 1 });
     // In an election the first job's lease and permit run out, and whoever gets it next lets the
@@ -71,10 +71,10 @@ describeEachServer("16: a cap over the fleet whose holders are killed", (server)
     await trial.publish({ first: { do: "hold", deliveries: 1 } });
     await keeper.heard("started", "first");
     // The keeper has no slot, so this one gets the second job, and finds no permit.
-    const killed = await trial.node("killed", { cap: 1, slots: 1, dieAt: "after-hold" });
+    const killed = await trial.node("killed", { cap: 1, slots: 1, dieAt: "after-block" });
     await trial.publish({ second: { do: "work" } });
     await trial.death(killed);
-    expect(await trial.broker.held.count()).toBe(1);
+    expect(await trial.broker.blocked.count()).toBe(1);
     // Let in with the keeper's permit. Its former message comes again a lease later, and finds the
     // gate open.
     keeper.release("first");
@@ -85,6 +85,6 @@ describeEachServer("16: a cap over the fleet whose holders are killed", (server)
     // of its own.
     const records = await trial.broker.history.read({ id: "second" });
     expect(records.at(-1)).toMatchObject({ state: "succeeded", generation: 1 });
-    expect(records.slice(0, -1).every(({ outcome }) => outcome === "held")).toBe(true);
+    expect(records.slice(0, -1).every(({ outcome }) => outcome === "blocked")).toBe(true);
   });
 });

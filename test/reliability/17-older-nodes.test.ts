@@ -147,7 +147,7 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
           await first.started(job);
         }
         for (const job of ["alone", "capped"] as const)
-          await first.enqueue(job, `${job}-held`, { key: "k" });
+          await first.enqueue(job, `${job}-blocked`, { key: "k" });
         await first.enqueue("step", "retried", { fails: 1 });
         await first.enqueue("step", "delayed", {}, { delay: FAR_MS });
         await first.enqueue("step", "fatal", { fatalOn: from });
@@ -162,10 +162,10 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
         const waitForTheirTime = ["retried", "delayed", "batched", "chained"];
         await eventually(
           async () => {
-            const { held, delayed, dead } = await two.client.queues.snapshot(SHARED);
-            return held === 2 && delayed === waitForTheirTime.length && dead === 1;
+            const { blocked, delayed, dead } = await two.client.queues.snapshot(SHARED);
+            return blocked === 2 && delayed === waitForTheirTime.length && dead === 1;
           },
-          { withinMs: 20_000, describe: "jobs are held, wait for their time and are dead" },
+          { withinMs: 20_000, describe: "jobs are blocked, wait for their time and are dead" },
         );
         if (from === "old") {
           await first.enqueue("added", "added");
@@ -181,7 +181,7 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
           expect(await two.ranOn(id)).toBe(to);
         }
         for (const job of ["alone", "capped"])
-          await oneAfterTheOther(two, [second], [job, `${job}-held`]);
+          await oneAfterTheOther(two, [second], [job, `${job}-blocked`]);
         for (const id of waitForTheirTime) {
           await two.client.handle(id, SHARED).reschedule({ delay: 0 });
           expect(await two.ranOn(id)).toBe(to);
@@ -198,8 +198,8 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
         for (const id of dead) expect(await two.ranOn(id)).toBe(to);
         await eventually(
           async () => {
-            const { waiting, running, delayed, held } = await two.client.queues.snapshot(SHARED);
-            return waiting + running + delayed + held === 0;
+            const { waiting, running, delayed, blocked } = await two.client.queues.snapshot(SHARED);
+            return waiting + running + delayed + blocked === 0;
           },
           { withinMs: 20_000, describe: "nothing is left in the queue" },
         );
@@ -217,7 +217,7 @@ function runnerOf(nodes: readonly VersionedNode[], id: string): Promise<Versione
   return Promise.any(nodes.map(async (node) => (await node.started(id), node)));
 }
 
-/** Jobs that exclude each other: one runs, the others are held until that has ended. */
+/** Jobs that exclude each other: one runs, the others are blocked until that has ended. */
 async function oneAfterTheOther(
   two: TwoVersions,
   nodes: readonly VersionedNode[],
@@ -231,8 +231,8 @@ async function oneAfterTheOther(
     runs.delete(id);
     for (const other of runs.keys())
       await eventually(
-        async () => (await two.client.job(other, { queue: SHARED })).state === "held",
-        { withinMs: 20_000, describe: `${other} is held while ${id} runs` },
+        async () => (await two.client.job(other, { queue: SHARED })).state === "blocked",
+        { withinMs: 20_000, describe: `${other} is blocked while ${id} runs` },
       );
     node.release(id);
     await two.ranOn(id);

@@ -26,6 +26,7 @@ import {
   type WorkSubscription,
 } from "@millrace/core";
 import { machineOf } from "./machine/machine.ts";
+import { NatsBlocked } from "./blocked/nats-blocked.ts";
 import type { BrokerConfig } from "./broker-options.ts";
 import { watchConnection } from "./connection/connection-events.ts";
 import { endpointOf } from "./connection/endpoint.ts";
@@ -36,7 +37,6 @@ import { DueMover } from "./delayed/due-mover.ts";
 import { explainClosed } from "./enqueue-closed.ts";
 import { enqueue } from "./enqueue.ts";
 import { useOlderDoor } from "./enqueue-older.ts";
-import { NatsHeld } from "./held/nats-held.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
@@ -63,7 +63,7 @@ import { ensureStream } from "./topology/ensure-stream.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
 import { JobEnds } from "./settlement/job-ends.ts";
 import { DedupeWindows } from "./topology/dedupe-windows.ts";
-import { deadStream, heldStream, historyStream } from "./topology/streams.ts";
+import { blockedStream, deadStream, historyStream } from "./topology/streams.ts";
 import { LeaseDesks, type OpenLeases } from "./work/lease-desk.ts";
 import { NatsDelivery } from "./work/nats-delivery.ts";
 import { QueueSubscription } from "./work/queue-subscription.ts";
@@ -100,7 +100,7 @@ export class NatsBroker implements Broker {
   readonly history: HistoryStore;
   readonly locks: LockStore;
   readonly progress: NatsProgress;
-  readonly held: NatsHeld;
+  readonly blocked: NatsBlocked;
   readonly batches: BatchStore;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
@@ -171,7 +171,7 @@ export class NatsBroker implements Broker {
       ensureStreams: () => this.#ensureStreams(),
       now: () => clock.now(),
     });
-    this.held = new NatsHeld(
+    this.blocked = new NatsBlocked(
       server,
       this.#settlePublisher,
       this.#ownWords,
@@ -312,7 +312,7 @@ export class NatsBroker implements Broker {
     id: string,
     options: { readonly queue?: string } = {},
   ): Promise<WaitingJob | undefined> {
-    return findWaiting(this.#server, this.held, id, options.queue);
+    return findWaiting(this.#server, this.blocked, id, options.queue);
   }
 
   listWaiting(
@@ -420,7 +420,7 @@ export class NatsBroker implements Broker {
     const { history, replicas } = this.#parts.config;
     await this.#delays.ensure(this.#features);
     await ensureStream(jsm, deadStream(names, replicas));
-    await ensureStream(jsm, heldStream(names, replicas));
+    await ensureStream(jsm, blockedStream(names, replicas));
     await ensureStream(jsm, historyStream(names, history, replicas));
     await this.progress.ensure();
   }

@@ -246,19 +246,19 @@ export type {
 } from "./broker/broker.ts";
 export type { Batch, BatchEnd, BatchStore, EndedMember } from "./broker/batch-store.ts";
 export type {
+  BlockedGate,
+  BlockedJob,
+  BlockedQuery,
+  BlockedStore,
+  ReleaseOptions,
+} from "./broker/blocked-store.ts";
+export type {
   DeadLetterQuery,
   DeadLetterStore,
   StoredDeadLetter,
 } from "./broker/dead-letter-store.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
-export type {
-  HeldGate,
-  HeldJob,
-  HeldQuery,
-  HeldStore,
-  ReleaseOptions,
-} from "./broker/held-store.ts";
 export type {
   HistoryQuery,
   HistoryStore,

@@ -47,11 +47,11 @@ signal.addEventListener("abort", () =>
 );
 say({ say: "held", token, atMs: ledgerNowMs() });
 
-type Command = { readonly do: "write" | "release" } | { readonly do: "block"; readonly ms: number };
+type Command = { readonly do: "write" | "release" } | { readonly do: "stall"; readonly ms: number };
 
 process.on("message", (command: Command) => {
   if (command.do === "release") return void lease.release();
-  if (command.do === "block") {
+  if (command.do === "stall") {
     // Nothing else of this thread has its turn meanwhile, no timer and no answer.
     const until = ledgerNowMs() + command.ms;
     while (ledgerNowMs() < until);

@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 const ROOT = join(import.meta.dirname, "../../..");
 
 /**
- * What landed before telemetry, the fleet's commands and permissions: the oldest state that today's
- * nodes share a cluster with.
+ * The oldest state that today's nodes share a cluster with. Before it the names on the wire were
+ * others: a job that waited at a gate lay in a stream that today's nodes don't read.
  */
 const COMMIT = "91d3abaf45aa0378dd4bab175a3ffb98e396c0fa";
 

@@ -64,11 +64,11 @@ export type NodeChoices = Partial<Omit<NodeConfig, "namespace" | "ledger" | "nam
   readonly mayDieAtOnce?: boolean;
 };
 
-/** Where a trial is held. */
+/** Where a trial takes place. */
 export interface Court {
   readonly url: string;
   readonly replicas?: number;
-  /** Of members of a cluster, while trials are held. */
+  /** Of members of a cluster, while trials take place. */
   readonly deaths?: readonly MemberFault[];
   /** The same of members that were cut off from the others. */
   readonly partitions?: readonly MemberFault[];
@@ -237,15 +237,15 @@ export class Trial {
     return { exit, atMs: end().untilMs };
   }
 
-  /** Resolves when nothing waits, runs, is delayed or held. */
+  /** Resolves when nothing waits, runs, is delayed or blocked. */
   async drained(withinMs = PATIENCE_MS): Promise<void> {
     let seen = "";
     try {
       await eventually(
         async () => {
-          const { waiting, running, delayed, held } = await this.broker.queues.snapshot(QUEUE);
-          seen = `${waiting} waiting, ${running} running, ${delayed} delayed, ${held} held`;
-          return waiting + running + delayed + held === 0;
+          const { waiting, running, delayed, blocked } = await this.broker.queues.snapshot(QUEUE);
+          seen = `${waiting} waiting, ${running} running, ${delayed} delayed, ${blocked} blocked`;
+          return waiting + running + delayed + blocked === 0;
         },
         { withinMs, everyMs: 50, describe: () => `the queue is drained (${seen})` },
       );

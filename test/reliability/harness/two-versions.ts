@@ -36,7 +36,7 @@ export interface VersionedNode {
     input?: Input,
     options?: { readonly delay?: number },
   ): Promise<string>;
-  /** Lets a job that is held end well. */
+  /** Lets a job that runs until it is released end well. */
   release(id: string): void;
   /** SIGTERM; resolves when it has ended well. */
   retire(): Promise<void>;

@@ -131,7 +131,7 @@ function faulty(broker: Broker): Broker {
   const atStep: readonly (typeof dieAt)[] = [
     "after-requeue",
     "after-bury",
-    "after-hold",
+    "after-block",
     "before-ack",
   ];
   if (!atStep.includes(dieAt)) return broker;
@@ -140,7 +140,8 @@ function faulty(broker: Broker): Broker {
     if (dieAt === "after-requeue" && has("requeue") && step.do === "record")
       die("after the requeue");
     if (dieAt === "after-bury" && has("bury") && step.do === "record") die("after the letter");
-    if (dieAt === "after-hold" && has("hold") && step.do === "record") die("after the hold");
+    if (dieAt === "after-block" && has("block") && step.do === "record")
+      die("after the job was blocked");
     if (dieAt === "before-ack" && step.do === "ack") die("before the ack");
   });
 }

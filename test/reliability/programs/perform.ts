@@ -26,9 +26,9 @@ export async function perform(context: ExecutionContext<Work>, hands: Hands): Pr
       return;
     case "hold":
       return hands.released(context.job.id, work.heed === true ? context.signal : undefined);
-    case "block":
+    case "stall":
       if (work.released === true) await hands.released(context.job.id, undefined);
-      hands.say({ say: "blocks", id: context.job.id });
+      hands.say({ say: "stalls", id: context.job.id });
       for (const until = performance.now() + work.ms; performance.now() < until;);
       return;
     case "exit":

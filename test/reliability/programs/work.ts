@@ -24,7 +24,7 @@ export type Work =
   | { readonly do: "hold"; readonly deliveries: number; readonly heed?: boolean }
   /** Keeps the event loop from turning; with `released`, once the test sends `{ release: id }`. */
   | {
-      readonly do: "block";
+      readonly do: "stall";
       readonly ms: number;
       readonly deliveries: number;
       readonly released?: boolean;
@@ -45,7 +45,7 @@ export type DiePoint =
   | "after-effect"
   | "after-requeue"
   | "after-bury"
-  | "after-hold"
+  | "after-block"
   | "before-ack";
 
 export interface ConnectConfig {
@@ -128,7 +128,7 @@ export type Said =
       readonly token: number;
     }
   /** From now on its event loop doesn't turn. */
-  | { readonly say: "blocks"; readonly id: string }
+  | { readonly say: "stalls"; readonly id: string }
   | { readonly say: "aborted"; readonly id: string; readonly token: number; readonly cause: string }
   | { readonly say: "ended"; readonly id: string; readonly token: number }
   | { readonly say: "redelivered"; readonly id: string }

@@ -10,7 +10,7 @@ export interface Sample {
   /** Of the node that lives as long as the run. */
   readonly node: VitalSigns;
   readonly server: ServerSigns;
-  /** Jobs that wait, run, are delayed or held. */
+  /** Jobs that wait, run, are delayed or blocked. */
   readonly pending: number;
   /** Dials of the long-lived node that no server answered, so far. */
   readonly vainDials: number;

@@ -2,6 +2,7 @@ import {
   DEFAULT_MAX_DELAY_MS,
   DEFAULT_MAX_VALUES,
   type BatchStore,
+  type BlockedStore,
   type Broker,
   type BrokerStatus,
   CONTROLS_BUCKET,
@@ -11,7 +12,6 @@ import {
   type DocumentStore,
   type EnqueueResult,
   type Envelope,
-  type HeldStore,
   type HistoryStore,
   type Lease,
   type LockStore,
@@ -39,9 +39,9 @@ import {
   requeueOf,
   waitingJob,
 } from "../../../packages/core/src/testing/memory/publication.ts";
-import { messageOfHeld } from "../server/sim-held.ts";
+import { messageOfBlocked } from "../server/sim-blocked.ts";
+import { BlockedClient } from "./blocked-client.ts";
 import { DocumentClient } from "./document-client.ts";
-import { HeldClient } from "./held-client.ts";
 import { HistoryClient } from "./history-client.ts";
 import type { Line } from "./line.ts";
 import { LockClient } from "./lock-client.ts";
@@ -82,7 +82,7 @@ export class SimBroker implements Broker {
   readonly history: HistoryStore;
   readonly locks: LockStore;
   readonly progress: ProgressStore;
-  readonly held: HeldStore;
+  readonly blocked: BlockedStore;
   readonly batches: BatchStore;
   readonly #line: Line;
   readonly #options: SimBrokerOptions;
@@ -97,7 +97,7 @@ export class SimBroker implements Broker {
     this.history = new HistoryClient(line);
     this.locks = new LockClient(line);
     this.progress = progressClient(line);
-    this.held = new HeldClient(line);
+    this.blocked = new BlockedClient(line);
     this.batches = batchClient(line, call);
   }
 
@@ -334,11 +334,11 @@ export class SimBroker implements Broker {
       case "requeue":
       case "enqueue":
         return this.#requeueAct(step.envelope);
-      case "hold": {
+      case "block": {
         const { envelope, gate } = step;
         const publication = requeueOf(envelope, MAX_MESSAGE_BYTES);
         return () =>
-          server.held.add({
+          server.blocked.add({
             queue: envelope.queue,
             gate,
             storedAt: server.clock.now(),
@@ -370,7 +370,8 @@ export class SimBroker implements Broker {
     const looked = function* (): Generator<WaitingJob | undefined> {
       for (const job of server.delayed.list(queue))
         yield waitingJob(messageOfDelayed(job), id, "delayed");
-      for (const job of server.held.list(queue)) yield waitingJob(messageOfHeld(job), id, "held");
+      for (const job of server.blocked.list(queue))
+        yield waitingJob(messageOfBlocked(job), id, "blocked");
       for (const candidate of server.queues.values())
         if (queue === undefined || candidate.name === queue)
           for (const message of candidate.messages) yield waitingJob(message, id, "queued");
@@ -384,7 +385,7 @@ function stepPoint(step: Exclude<SettlementStep, { do: "ack" }>): string {
   switch (step.do) {
     case "requeue":
     case "enqueue":
-    case "hold":
+    case "block":
       return `${step.do} ${messageIdOf(step.envelope)}`;
     case "bury":
       return `bury ${step.letter.id}`;

@@ -16,7 +16,7 @@ import { ProgressBoard } from "../../../packages/core/src/testing/memory/memory-
 import { WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
 import { DedupeWindow } from "./dedupe-window.ts";
-import { SimHeld } from "./sim-held.ts";
+import { SimBlocked } from "./sim-blocked.ts";
 import { SimLocks } from "./sim-locks.ts";
 import { SimQueue } from "./sim-queue.ts";
 
@@ -42,7 +42,7 @@ export class SimServer {
   readonly clock: Clock;
   readonly queues = new Map<string, SimQueue>();
   readonly delayed: MemoryDelayed;
-  readonly held: SimHeld;
+  readonly blocked: SimBlocked;
   readonly batches = new SimBatches();
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
@@ -65,7 +65,7 @@ export class SimServer {
       monotonic: () => timeline.nowMs,
       setTimer: (delayMs, fire) => timeline.plan(delayMs, fire),
     };
-    this.held = new SimHeld(timeline);
+    this.blocked = new SimBlocked(timeline);
     this.locks = new SimLocks(this.clock);
     this.history = new HistoryTape(HISTORY_LIMIT, this.clock, () => this.memory);
     this.delayed = new MemoryDelayed(
@@ -96,7 +96,7 @@ export class SimServer {
     if (this.#state === "down") return;
     this.#become("down");
     for (const queue of this.queues.values()) queue.crash(forgetMs);
-    this.held.crash();
+    this.blocked.crash();
     this.#letterIds.rebuild(this.#letters, this.timeline.nowMs);
     this.timeline.plan(downMs, () => this.#become("up"));
   }
@@ -152,7 +152,7 @@ export class SimServer {
       intake: this.queue(name).intake,
       ...this.queue(name).counts,
       delayed: this.delayed.list(name).length,
-      held: this.held.list(name).length,
+      blocked: this.blocked.list(name).length,
       dead: this.deadLetters.count(name),
     };
   }

@@ -164,7 +164,7 @@ class NatsRealm implements Realm {
 function kindOf(stream: string): Leftover["what"] | undefined {
   if (stream.startsWith(`${NAMESPACE}-queue-`)) return "queued";
   if (stream === `${NAMESPACE}-delayed`) return "delayed";
-  if (stream === `${NAMESPACE}-held`) return "held";
+  if (stream === `${NAMESPACE}-blocked`) return "blocked";
   return stream === `${NAMESPACE}-batches` ? "batch" : undefined;
 }
 

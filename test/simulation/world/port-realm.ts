@@ -53,8 +53,8 @@ function leftoversOf(server: SimServer): readonly Leftover[] {
     ...server.delayed
       .list()
       .map(({ publication }) => ({ what: "delayed" as const, detail: publication.messageId })),
-    ...server.held.list().map(({ gate, publication }) => ({
-      what: "held" as const,
+    ...server.blocked.list().map(({ gate, publication }) => ({
+      what: "blocked" as const,
       detail: `${publication.messageId} at ${gate}`,
     })),
     ...server.batches.list().map((batch) => ({ what: "batch" as const, detail: batch })),

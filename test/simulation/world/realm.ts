@@ -5,7 +5,7 @@ import type { Timeline } from "../engine/timeline.ts";
 
 /** What is still there in a world that should be empty. */
 export interface Leftover {
-  readonly what: "queued" | "delayed" | "held" | "batch" | "lock";
+  readonly what: "queued" | "delayed" | "blocked" | "batch" | "lock";
   readonly detail: string;
 }
 

@@ -37,7 +37,7 @@ function judgeStore(names: Names, store: StoreSeen): readonly Finding[] {
     );
   }
   if (name === names.delayedStream) findings.push(...judgeDelayed(check, names, store));
-  if (name === names.heldStream || name === names.batchStream)
+  if (name === names.blockedStream || name === names.batchStream)
     findings.push(...judgeUnlimited(check, stream, "jobs that wait"));
   if (name === names.deadStream) findings.push(...judgeDead(check, stream));
   if (name.startsWith("KV_"))

@@ -34,7 +34,7 @@ test("streams as Millrace makes them are sound", () => {
     consumer({}),
     consumer({}, false),
     store("shop-dead", { discard: "new" }),
-    store("shop-held", { discard: "new" }),
+    store("shop-blocked", { discard: "new" }),
     store("shop-batches"),
     store("shop-history", { max_age: 1e9, max_msgs: 7 }),
     store("KV_shop-locks", { max_age: 1e9 }),
@@ -69,7 +69,7 @@ test.each([
     "fail",
     /max_ack_pending/,
   ],
-  ["a limit on held jobs", store("shop-held", { max_msgs: 9 }), "fail", /max_msgs/],
+  ["a limit on blocked jobs", store("shop-blocked", { max_msgs: 9 }), "fail", /max_msgs/],
   ["dead letters that go", store("shop-dead", { discard: "old" }), "warn", /discard/],
   [
     "dead letters that age",

@@ -114,7 +114,7 @@ type Link = "up" | "down";
  * it sends must therefore be idempotent.
  *
  * One subscription takes every answer and one timer looks after every deadline, so a message costs
- * one slot. Time is counted in ticks of that timer: an event loop that was blocked hasn't made
+ * one slot. Time is counted in ticks of that timer: an event loop that was stalled hasn't made
  * anything late before it reads its answers.
  */
 export class Exchange<T> {

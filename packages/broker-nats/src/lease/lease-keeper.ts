@@ -191,7 +191,7 @@ export class LeaseKeeper implements Leases {
   }
 
   /**
-   * The loop was blocked until now. Where nobody answers, the turns to come say the same, later.
+   * The loop was stalled until now. Where nobody answers, the turns to come say the same, later.
    */
   async #catchUp(nowMs: number): Promise<void> {
     const { roundTrip } = this.#options;

@@ -1,4 +1,4 @@
-// Runs in a thread of its own, so that a handler that blocks the main thread's event loop can't
+// Runs in a thread of its own, so that a handler that stalls the main thread's event loop can't
 // stop it.
 import { parentPort, workerData } from "node:worker_threads";
 import { connectNats } from "../connection/connect-nats.ts";

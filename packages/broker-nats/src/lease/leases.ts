@@ -46,8 +46,8 @@ export interface LeasesOwner {
   onLost(lease: Lease): void;
   /**
    * Resolves when everything has been read that the server had sent on the deliveries' connection
-   * before this was called. Asked once the event loop was blocked, so that what comes afterwards is
-   * not taken for as old as the block. Default: two turns of the watch settle that.
+   * before this was called. Asked once the event loop was stalled, so that what comes afterwards is
+   * not taken for as old as the stall. Default: two turns of the watch settle that.
    */
   roundTrip?(): Promise<void>;
   /** For the log. */

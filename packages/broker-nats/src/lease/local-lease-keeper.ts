@@ -13,7 +13,7 @@ import type { LeaseState } from "./thread-lease.ts";
 
 /**
  * The lease keeper without its thread, on a connection of its own and on that connection's clock:
- * for a simulation, where a node's event loop is never blocked and a thread would know another
+ * for a simulation, where a node's event loop is never stalled and a thread would know another
  * time.
  */
 export class LocalLeaseKeeper implements Leases {

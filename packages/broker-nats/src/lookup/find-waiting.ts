@@ -1,5 +1,5 @@
 import { requireId, requireQueueName, type WaitingJob } from "@millrace/core";
-import type { NatsHeld } from "../held/nats-held.ts";
+import type { NatsBlocked } from "../blocked/nats-blocked.ts";
 import { request } from "../jetstream-errors.ts";
 import { nextMessage } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -16,12 +16,12 @@ const PARTS = 16;
 const BATCHED_PARTS = 2;
 
 /**
- * Looks among the delayed jobs by subject, through those that are held, then through the queues.
+ * Looks among the delayed jobs by subject, through those that are blocked, then through the queues.
  * Holds a batch, or a message, of each part at a time.
  */
 export async function findWaiting(
   server: ServerAccess,
-  held: NatsHeld,
+  blocked: NatsBlocked,
   id: string,
   queue?: string,
 ): Promise<WaitingJob | undefined> {
@@ -30,9 +30,9 @@ export async function findWaiting(
   return request(`look for the job ${id}`, async () => {
     const delayed = await findDelayed(server, id, queue ?? "*");
     if (delayed !== undefined) return delayed;
-    const waiting = await held.find(id, queue);
+    const waiting = await blocked.find(id, queue);
     if (waiting !== undefined)
-      return { envelope: waiting.envelope, state: "held", storedAt: waiting.storedAt };
+      return { envelope: waiting.envelope, state: "blocked", storedAt: waiting.storedAt };
     for (const stream of queue === undefined
       ? await queueStreams(server)
       : [server.names.queueStream(queue)]) {

@@ -10,8 +10,8 @@ import { queuedJob, type StoredMessage } from "./stored-message.ts";
 const MOST = 50_000;
 
 /**
- * A generation's message id. The queue stands before it where its job was held at a gate; where the
- * id was taken, the place of what has it stands behind, or something random.
+ * A generation's message id. The queue stands before it where its job was blocked at a gate; where
+ * the id was taken, the place of what has it stands behind, or something random.
  */
 const MESSAGE_ID = /(?:^|\/)millrace\/([^/]+)\/(\d+)(?:\/[\w-]+)*$/;
 

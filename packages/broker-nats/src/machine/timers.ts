@@ -6,7 +6,7 @@ export function quietTimer(clock: Clock, delayMs: number, fire: () => void): Tim
 }
 
 /**
- * Calls `fire` every so often until it is cancelled. What a blocked event loop missed is one call.
+ * Calls `fire` every so often until it is cancelled. What a stalled event loop missed is one call.
  */
 export function every(clock: Clock, periodMs: number, fire: () => void): Timer {
   return new Ticker(clock, periodMs, fire);

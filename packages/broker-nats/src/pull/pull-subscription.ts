@@ -419,7 +419,7 @@ export class PullSubscription {
 
   /**
    * Some pulls end without a word: one that meets its consumer's deletion half-way, and from 2.11
-   * one that found no room. A blocked event loop gets one tick for all it missed, and reads its
+   * one that found no room. A stalled event loop gets one tick for all it missed, and reads its
    * socket before the next: it can't cry wolf.
    */
   #listen(): void {

@@ -6,9 +6,9 @@ import {
   type SettlementStep,
   type Clock,
 } from "@millrace/core";
+import { blockedMessage } from "../blocked/blocked-message.ts";
 import { machineOf } from "../machine/machine.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
-import { heldMessage } from "../held/held-message.ts";
 import { delayedMessage } from "../delayed/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
 import type { Sink } from "../exchange/exchange.ts";
@@ -141,8 +141,8 @@ export class Settler {
           exact: false,
           wellFormed: true,
         });
-      case "hold":
-        return this.#held(step.envelope, step.gate);
+      case "block":
+        return this.#blocked(step.envelope, step.gate);
       case "bury":
         return this.#buried(delivery, step);
       case "record":
@@ -165,10 +165,10 @@ export class Settler {
         });
   }
 
-  #held(envelope: Envelope, gate: string): Publication {
+  #blocked(envelope: Envelope, gate: string): Publication {
     const { server, limits } = this.#options;
     const requeue = requeueMessage(envelope, server.names, limits.queue);
-    return heldMessage(requeue, envelope, gate, server.names);
+    return blockedMessage(requeue, envelope, gate, server.names);
   }
 
   #buried({ message }: NatsDelivery, { letter, once }: BuryStep): Publication {

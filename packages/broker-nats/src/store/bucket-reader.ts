@@ -33,7 +33,7 @@ export interface BucketReader {
 /** The server shows that it is alive at least this often. */
 const HEARTBEAT_MS = 2_000;
 /**
- * Looks of which each sees nothing: a blocked event loop has one for all it missed, and reads its
+ * Looks of which each sees nothing: a stalled event loop has one for all it missed, and reads its
  * socket before the next.
  */
 const SILENT_LOOKS = 4;

@@ -20,7 +20,7 @@ export interface LockEntry {
   readonly value: LockValue | undefined;
 }
 
-/** Something that is no lock blocks nobody for longer than a lock could. */
+/** Something that is no lock keeps nobody waiting for longer than a lock could. */
 const FOREIGN: LockValue = { holder: "unknown", leaseMs: LONGEST_LEASE_MS, write: "" };
 
 /** Characters. A holder's name has up to a few hundred. */

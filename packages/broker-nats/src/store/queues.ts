@@ -80,7 +80,7 @@ export class NatsQueues implements QueueStore {
    */
   async snapshot(queue: string): Promise<QueueSnapshot> {
     const first = await this.#look(queue);
-    return first.waiting + first.running + first.delayed + first.held === 0
+    return first.waiting + first.running + first.delayed + first.blocked === 0
       ? this.#look(queue)
       : first;
   }
@@ -98,7 +98,7 @@ export class NatsQueues implements QueueStore {
     };
   }
 
-  /** Its delayed and held jobs go with it: they wait for it. Dead letters and history stay. */
+  /** Its delayed and blocked jobs go with it: they wait for it. Dead letters and history stay. */
   async remove(queue: string): Promise<void> {
     const { jsm, names } = this.#server;
     requireQueueName(queue);
@@ -106,8 +106,8 @@ export class NatsQueues implements QueueStore {
       await ignoringAbsence(() => jsm.streams.delete(names.queueStream(queue)));
       for (const filter of names.delayedOf(queue))
         await ignoringAbsence(() => jsm.streams.purge(names.delayedStream, { filter }));
-      const filter = names.held(queue, "*");
-      await ignoringAbsence(() => jsm.streams.purge(names.heldStream, { filter }));
+      const filter = names.blocked(queue, "*");
+      await ignoringAbsence(() => jsm.streams.purge(names.blockedStream, { filter }));
     });
   }
 
@@ -116,11 +116,11 @@ export class NatsQueues implements QueueStore {
     const info = await request(`look at the queue ${queue}`, () =>
       streamOf(jsm, names.queueStream(requireQueueName(queue)), queue),
     );
-    const [running, delayed, held, dead] = await request(`look at the queue ${queue}`, () =>
+    const [running, delayed, blocked, dead] = await request(`look at the queue ${queue}`, () =>
       Promise.all([
         this.#running(info.config.name),
         this.#count(names.delayedStream, names.delayedOf(queue)),
-        this.#count(names.heldStream, [names.held(queue, "*")]),
+        this.#count(names.blockedStream, [names.blocked(queue, "*")]),
         this.#count(names.deadStream, [names.dead(queue)]),
       ]),
     );
@@ -132,7 +132,7 @@ export class NatsQueues implements QueueStore {
       waiting: Math.max(0, messages - running),
       running,
       delayed,
-      held,
+      blocked,
       dead,
       oldestAgeMs: messages === 0 || Number.isNaN(now) ? 0 : Math.max(0, now - Date.parse(first)),
     };
@@ -140,7 +140,7 @@ export class NatsQueues implements QueueStore {
 
   async #running(stream: string): Promise<number> {
     const lanes = Object.values(LANE_CONSUMERS).map((name) => this.#heldBy(stream, name));
-    return (await Promise.all(lanes)).reduce((sum, held) => sum + held, 0);
+    return (await Promise.all(lanes)).reduce((sum, running) => sum + running, 0);
   }
 
   /** A lane without a consumer was never worked. */

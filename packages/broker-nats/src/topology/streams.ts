@@ -136,12 +136,12 @@ export function deadStream(names: Names, replicas: number): StreamPlan {
 }
 
 /** No limits: a job that waits is never dropped. */
-export function heldStream(names: Names, replicas: number): StreamPlan {
+export function blockedStream(names: Names, replicas: number): StreamPlan {
   return {
     create: {
-      name: names.heldStream,
-      description: "Millrace jobs that are held at a gate",
-      subjects: [names.heldAll],
+      name: names.blockedStream,
+      description: "Millrace jobs that are blocked at a gate",
+      subjects: [names.blockedAll],
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
       discard: DiscardPolicy.New,

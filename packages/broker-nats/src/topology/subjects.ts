@@ -5,7 +5,7 @@ export interface QueueSubject {
   readonly origin: MessageOrigin;
   readonly queue: string;
   readonly lane: Lane | undefined;
-  /** A job that was held at a gate and let in. */
+  /** A job that was blocked at a gate and let in. */
   readonly woken: boolean;
 }
 
@@ -19,7 +19,7 @@ export class Names {
   readonly delayedStream: string;
   readonly deadStream: string;
   readonly historyStream: string;
-  readonly heldStream: string;
+  readonly blockedStream: string;
   readonly batchStream: string;
   readonly batchAll: string;
   readonly progressStream: string;
@@ -31,7 +31,7 @@ export class Names {
   readonly deadAll: string;
   readonly historyAll: string;
   readonly progressAll: string;
-  readonly heldAll: string;
+  readonly blockedAll: string;
   readonly requeueAll: string;
   readonly #jobs: string;
   readonly #requeue: string;
@@ -44,7 +44,7 @@ export class Names {
     this.delayedStream = `${ns}-delayed`;
     this.deadStream = `${ns}-dead`;
     this.historyStream = `${ns}-history`;
-    this.heldStream = `${ns}-held`;
+    this.blockedStream = `${ns}-blocked`;
     this.batchStream = `${ns}-batches`;
     this.batchAll = `${ns}.batch.>`;
     this.progressStream = `${ns}-progress`;
@@ -55,7 +55,7 @@ export class Names {
     this.deadAll = `${ns}.dead.>`;
     this.historyAll = `${ns}.history.>`;
     this.progressAll = `${ns}.progress.>`;
-    this.heldAll = `${ns}.held.>`;
+    this.blockedAll = `${ns}.blocked.>`;
     this.requeueAll = `${ns}.requeue.>`;
     this.#jobs = `${ns}.jobs.`;
     this.#requeue = `${ns}.requeue.`;
@@ -150,7 +150,7 @@ export class Names {
     };
   }
 
-  /** Where a delayed job's schedule is held. `*` for what is not known. */
+  /** Where a delayed job's schedule is stored. `*` for what is not known. */
   delayed(queue: string, id: string, generation: number | "*"): string {
     return `${this.namespace}.delayed.${queue}.${id}.${generation}`;
   }
@@ -169,7 +169,7 @@ export class Names {
     return { queue, id, generation: Number(generation) };
   }
 
-  /** All of a queue's delayed jobs: those held by a schedule, and those parked or on their way. */
+  /** All of a queue's delayed jobs: those with a schedule, and those parked or on their way. */
   delayedOf(queue: string): string[] {
     return [`${this.namespace}.delayed.${queue}.>`, `${this.namespace}.due.${queue}.>`];
   }
@@ -180,13 +180,15 @@ export class Names {
    *
    * @param token `gateToken` of the gate's name; `>` for all of the queue's
    */
-  held(queue: string, token: string): string {
-    return `${this.namespace}.held.${queue}.${token}`;
+  blocked(queue: string, token: string): string {
+    return `${this.namespace}.blocked.${queue}.${token}`;
   }
 
   /** @returns undefined for another subject */
-  readHeldSubject(subject: string): { readonly queue: string; readonly token: string } | undefined {
-    const prefix = `${this.namespace}.held.`;
+  readBlockedSubject(
+    subject: string,
+  ): { readonly queue: string; readonly token: string } | undefined {
+    const prefix = `${this.namespace}.blocked.`;
     const [queue, token] = subject.startsWith(prefix)
       ? subject.slice(prefix.length).split(".")
       : [];

@@ -1,7 +1,7 @@
 import type { Delivery, QueueMessage, SettlementStep } from "@millrace/core";
+import { readWokenHeaders } from "../blocked/blocked-message.ts";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import type { QueueSubject } from "../topology/subjects.ts";
-import { readWokenHeaders } from "../held/held-message.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { NatsLease } from "./nats-lease.ts";
 

@@ -2,10 +2,10 @@ import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
 import type { BatchStore } from "./batch-store.ts";
+import type { BlockedStore } from "./blocked-store.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
-import type { HeldStore } from "./held-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
@@ -47,7 +47,7 @@ export interface Broker {
   readonly locks: LockStore;
   readonly progress: ProgressStore;
   /** Jobs that wait at gates: for a permit, a lock, a rate. */
-  readonly held: HeldStore;
+  readonly blocked: BlockedStore;
   readonly batches: BatchStore;
   /**
    * Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first
@@ -98,8 +98,8 @@ export interface Broker {
   findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
   /**
    * What there is of a job beside this message of it, which came to a node again: what its holder
-   * may have published before it died. Jobs that are held at gates are left out: a gate holds again
-   * what comes again, and knows it by its id.
+   * may have published before it died. Jobs that are blocked at gates are left out: a gate
+   * blocks again what comes again, and knows it by its id.
    *
    * A few reads, and a look at the retries that lie in the queue; for rare questions.
    */
@@ -281,8 +281,8 @@ export interface QueueSnapshot {
   /** Handed to a worker and not settled. */
   readonly running: number;
   readonly delayed: number;
-  /** Waiting at a gate. */
-  readonly held: number;
+  /** Waiting at a gate: for a permit, a lock or a rate. */
+  readonly blocked: number;
   readonly dead: number;
   /** Whether producers are taken or refused. */
   readonly intake: QueueIntake;
@@ -325,7 +325,7 @@ export interface QueueStore {
 
 export interface WaitingJob {
   readonly envelope: Envelope;
-  readonly state: "queued" | "delayed" | "held";
+  readonly state: "queued" | "delayed" | "blocked";
   readonly storedAt: number;
 }
 

@@ -74,7 +74,7 @@ export interface LockStore {
   onRelease(name: string, listener: () => void): Promise<Stoppable>;
   /**
    * Extends the lease from half of it on where `renew` was not called by then, because something
-   * blocks the holder's event loop. To be asked for again for what `renew` returns, and ended
+   * stalls the holder's event loop. To be asked for again for what `renew` returns, and ended
    * before `release`; both recognise what was extended.
    *
    * @param ageMs how long ago the call was made that began the lease

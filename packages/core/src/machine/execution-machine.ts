@@ -24,7 +24,7 @@ export type ExecutionEvent =
   /** The job's start time lies ahead. */
   | { readonly type: "DEFER" }
   /** The job has to wait at a gate until it is let in. */
-  | { readonly type: "HOLD" }
+  | { readonly type: "BLOCK" }
   /** The job's expiry passed before it started. */
   | { readonly type: "EXPIRE" }
   /** It can't be decoded, validated or routed. */
@@ -80,7 +80,7 @@ export const executionMachine = setup({
       on: {
         START: "running",
         DEFER: "requeued",
-        HOLD: "requeued",
+        BLOCK: "requeued",
         INTERRUPT: "requeued",
         CANCEL: "cancelled",
         EXPIRE: "expired",

@@ -19,7 +19,7 @@ import {
 const ALLOWED: readonly (readonly [ExecutionState, string, ExecutionState, string])[] = [
   ["queued", "START", "running", ""],
   ["queued", "DEFER", "requeued", "publishNext record ack"],
-  ["queued", "HOLD", "requeued", "publishNext record ack"],
+  ["queued", "BLOCK", "requeued", "publishNext record ack"],
   ["queued", "INTERRUPT", "requeued", "publishNext record ack"],
   ["queued", "CANCEL", "cancelled", "record ack"],
   ["queued", "EXPIRE", "expired", "publishDead record ack"],

@@ -26,7 +26,7 @@ export const EVERY_EVENT: readonly ExecutionEvent[] = [
   { type: "CANCEL" },
   { type: "LEASE_LOST" },
   { type: "DEFER" },
-  { type: "HOLD" },
+  { type: "BLOCK" },
   { type: "EXPIRE" },
   { type: "REJECT" },
   { type: "CRASH" },

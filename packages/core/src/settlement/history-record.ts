@@ -45,7 +45,7 @@ export interface HistoryRecord {
   readonly outputDropped?: "too-large" | "unserializable";
   readonly error?: RecordedError;
   /**
-   * Of a dead letter or a cancellation; of a job that is held, the gate at which it waits; of a
+   * Of a dead letter or a cancellation; of a job that is blocked, the gate at which it waits; of a
    * success whose output was not kept, why, with the place of the value.
    */
   readonly reason?: DeadReason | string;

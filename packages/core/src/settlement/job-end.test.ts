@@ -100,20 +100,20 @@ test("of two ends the first counts", () => {
 test("a job that another may have is asked about wherever it is sent to wait, until it has run", () => {
   const shared = inputOf({
     from: "queued",
-    outcome: { kind: "held", gate: "cap/a/b" },
+    outcome: { kind: "blocked", gate: "cap/a/b" },
     sharedSince: NOW - 4_000,
   });
-  const held = settle(shared).envelope;
-  expect(held.sharedSince).toBe(NOW - 4_000);
+  const blocked = settle(shared).envelope;
+  expect(blocked.sharedSince).toBe(NOW - 4_000);
   const deferred = settle(
     inputOf({
       from: "queued",
-      envelope: held,
+      envelope: blocked,
       outcome: { kind: "deferred", untilMs: NOW + 1 },
     }),
   );
   expect(deferred.envelope.sharedSince).toBe(NOW - 4_000);
-  const failed = settle(inputOf({ envelope: held, outcome: { kind: "snoozed", delayMs: 1 } }));
+  const failed = settle(inputOf({ envelope: blocked, outcome: { kind: "snoozed", delayMs: 1 } }));
   expect(failed.envelope.sharedSince).toBeUndefined();
 });
 

@@ -84,7 +84,7 @@ export function historyRecordOf(
   if ("error" in outcome) record.error = outcome.error;
   // A handler may give any text; what is too long for a record would keep the job from ever ending.
   if (outcome.kind === "cancelled") record.reason = cancelReason(outcome.reason);
-  if (outcome.kind === "held") record.reason = outcome.gate;
+  if (outcome.kind === "blocked") record.reason = outcome.gate;
   if (reason !== undefined) record.reason = reason;
   if (envelope.parent !== undefined) record.parent = envelope.parent;
   if (input.children !== undefined) record.children = input.children;

@@ -39,7 +39,7 @@ export type Outcome =
    */
   | { readonly kind: "deferred"; readonly untilMs: number; readonly reservedAt?: number }
   /** Kept at a gate, by its name, until somebody lets it in. */
-  | { readonly kind: "held"; readonly gate: string }
+  | { readonly kind: "blocked"; readonly gate: string }
   | { readonly kind: "expired" }
   | {
       readonly kind: "rejected";

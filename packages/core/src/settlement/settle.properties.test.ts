@@ -33,7 +33,7 @@ const queued: fc.Arbitrary<Outcome> = fc.oneof(
     { kind: "interrupted" },
     { kind: "cancelled", reason: "r" },
     { kind: "lease-lost" },
-    { kind: "held", gate: "g" },
+    { kind: "blocked", gate: "g" },
     { kind: "expired" },
     { kind: "rejected", reason: "unknown-name", error: ERROR },
     { kind: "crashed" },
@@ -149,7 +149,7 @@ describe("over any life of a job", () => {
       const expected = {
         succeeded: ["record", ...follows, "ack"],
         cancelled: ["record", "ack"],
-        requeued: [kind === "held" ? "hold" : "requeue", "record", "ack"],
+        requeued: [kind === "blocked" ? "block" : "requeue", "record", "ack"],
         dead: ["bury", "record", "ack"],
         expired: ["bury", "record", "ack"],
         recalled: ["after" in outcome ? follows : [], "ack"].flat(),

@@ -151,9 +151,9 @@ const ROWS: readonly Row[] = [
   },
   {
     from: "queued",
-    outcome: { kind: "held", gate: "cap/mail/acme" },
+    outcome: { kind: "blocked", gate: "cap/mail/acme" },
     state: "requeued",
-    steps: "hold record ack",
+    steps: "block record ack",
     counted: "1 2 1 2 1",
   },
   {
@@ -198,7 +198,7 @@ const EVERY_OUTCOME: readonly Outcome[] = [
   { kind: "cancelled", reason: "r" },
   { kind: "lease-lost" },
   { kind: "deferred", untilMs: NOW + 1 },
-  { kind: "held", gate: "g" },
+  { kind: "blocked", gate: "g" },
   { kind: "expired" },
   rejected,
   { kind: "crashed" },
@@ -485,7 +485,7 @@ describe("a place that a rate limit keeps", () => {
       NOW + 9,
     );
     expect(after("queued", { kind: "deferred", untilMs: NOW + 9 })).toBe(NOW + 5);
-    expect(after("queued", { kind: "held", gate: "g" })).toBe(NOW + 5);
+    expect(after("queued", { kind: "blocked", gate: "g" })).toBe(NOW + 5);
     expect(after("queued", { kind: "interrupted" })).toBe(NOW + 5);
     expect(after("running", { kind: "interrupted" })).toBeUndefined();
     expect(after("running", failed)).toBeUndefined();
@@ -493,11 +493,13 @@ describe("a place that a rate limit keeps", () => {
   });
 });
 
-test("a held job says where it waits, in its step and in its record", () => {
-  const { steps } = settle(inputOf({ from: "queued", outcome: { kind: "held", gate: "cap/a/b" } }));
+test("a blocked job says where it waits, in its step and in its record", () => {
+  const { steps } = settle(
+    inputOf({ from: "queued", outcome: { kind: "blocked", gate: "cap/a/b" } }),
+  );
   expect(steps).toMatchObject([
-    { do: "hold", gate: "cap/a/b", envelope: { generation: 1 } },
-    { do: "record", record: { outcome: "held", reason: "cap/a/b" } },
+    { do: "block", gate: "cap/a/b", envelope: { generation: 1 } },
+    { do: "record", record: { outcome: "blocked", reason: "cap/a/b" } },
     { do: "ack" },
   ]);
 });

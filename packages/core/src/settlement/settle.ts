@@ -64,8 +64,8 @@ function judge(input: SettlementInput): Verdict {
       return { event: { type: "LEASE_LOST" } };
     case "deferred":
       return { event: { type: "DEFER" }, notBefore: outcome.untilMs };
-    case "held":
-      return { event: { type: "HOLD" } };
+    case "blocked":
+      return { event: { type: "BLOCK" } };
     case "expired":
       return { event: { type: "EXPIRE" } };
     case "rejected":
@@ -198,8 +198,8 @@ function stepsOf(
         break;
       case "publishNext":
         steps.push(
-          input.outcome.kind === "held"
-            ? { do: "hold", envelope, gate: input.outcome.gate }
+          input.outcome.kind === "blocked"
+            ? { do: "block", envelope, gate: input.outcome.gate }
             : { do: "requeue", envelope },
         );
         break;

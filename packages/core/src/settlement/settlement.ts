@@ -32,8 +32,8 @@ export interface SettlementInput {
 /** One thing a broker does. Each is confirmed before the next begins. */
 export type SettlementStep =
   | { readonly do: "requeue"; readonly envelope: Envelope }
-  /** Stored where it waits until `HeldStore.release` moves it to its queue. */
-  | { readonly do: "hold"; readonly envelope: Envelope; readonly gate: string }
+  /** Stored where it waits until `BlockedStore.release` moves it to its queue. */
+  | { readonly do: "block"; readonly envelope: Envelope; readonly gate: string }
   /**
    * A job of its own that follows from this one, published under its own id. That makes a
    * repetition harmless for as long as its queue remembers ids.

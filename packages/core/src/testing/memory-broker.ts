@@ -11,12 +11,12 @@ import type {
   WorkSubscription,
 } from "../broker/broker.ts";
 import type { BatchStore } from "../broker/batch-store.ts";
+import type { BlockedStore } from "../broker/blocked-store.ts";
 import { queueClosed } from "../control/queue-closed.ts";
 import { CONTROLS_BUCKET } from "../control/queue-controls.ts";
 import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
-import type { HeldStore } from "../broker/held-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
 import type { ProgressStore } from "../broker/progress-store.ts";
@@ -33,11 +33,11 @@ import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/system-clock.ts";
 import { Connection } from "./memory/connection.ts";
 import { MemoryBatches } from "./memory/memory-batches.ts";
+import { MemoryBlocked, messageOfBlocked } from "./memory/memory-blocked.ts";
 import { buriedIdOf, MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { messageOfDelayed } from "./memory/memory-delayed.ts";
 import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
-import { MemoryHeld, messageOfHeld } from "./memory/memory-held.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
 import { MemoryProgress } from "./memory/memory-progress.ts";
@@ -83,7 +83,7 @@ export class MemoryBroker implements Broker {
   readonly history: HistoryStore;
   readonly locks: LockStore;
   readonly progress: ProgressStore;
-  readonly held: HeldStore;
+  readonly blocked: BlockedStore;
   readonly batches: BatchStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
@@ -107,7 +107,11 @@ export class MemoryBroker implements Broker {
       reach,
     });
     this.progress = new MemoryProgress(this.#server.progress, this.#connection);
-    this.held = new MemoryHeld(this.#server.held, (name) => this.#server.queue(name), reach);
+    this.blocked = new MemoryBlocked(
+      this.#server.blocked,
+      (name) => this.#server.queue(name),
+      reach,
+    );
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
@@ -189,8 +193,8 @@ export class MemoryBroker implements Broker {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
       if (found !== undefined) return found;
     }
-    for (const [, held] of this.#server.held.entries(queue)) {
-      const found = waitingJob(messageOfHeld(held), id, "held");
+    for (const [, blocked] of this.#server.blocked.entries(queue)) {
+      const found = waitingJob(messageOfBlocked(blocked), id, "blocked");
       if (found !== undefined) return found;
     }
     for (const candidate of this.#server.queues.values()) {
@@ -303,8 +307,8 @@ export class MemoryBroker implements Broker {
 
   /**
    * The process that used this broker is gone, as with SIGKILL: its subscriptions and timers end
-   * without a word, and what it held comes back when the leases have run out. The broker itself
-   * serves a next process.
+   * without a word, and what it had in hand comes back when the leases have run out. The broker
+   * itself serves a next process.
    */
   crashHolder(): void {
     this.#connection.detachAll();
@@ -361,8 +365,8 @@ export class MemoryBroker implements Broker {
     switch (step.do) {
       case "requeue":
         return this.#requeue(step.envelope);
-      case "hold":
-        return this.#hold(step.envelope, step.gate);
+      case "block":
+        return this.#block(step.envelope, step.gate);
       case "enqueue":
         return this.#requeue(step.envelope);
       case "bury":
@@ -397,8 +401,8 @@ export class MemoryBroker implements Broker {
     }
   }
 
-  #hold(envelope: Envelope, gate: string): void {
-    this.#server.held.add({
+  #block(envelope: Envelope, gate: string): void {
+    this.#server.blocked.add({
       queue: envelope.queue,
       gate,
       storedAt: this.#server.clock.now(),

@@ -117,8 +117,8 @@ export function cleared({ through: _met, ...claim }: UniqueClaim): UniqueClaim {
 
 /**
  * The claim with its job let through, where its key has been contested for long enough; else
- * undefined. One that was let through before and never came blocks others for no longer than a
- * freed key is remembered.
+ * undefined. One that was let through before and never came keeps others waiting for no longer than
+ * a freed key is remembered.
  */
 export function letThrough({ claim, since, updatedAt }: StoredClaim): UniqueClaim | undefined {
   const { id, state, contested, through } = claim;

@@ -38,9 +38,9 @@ export interface JobHandle<Output = unknown> {
    */
   result(options?: ResultOptions): Promise<Output>;
   /**
-   * Ends the job before its time: a waiting, delayed or held one is not run, a running one's signal
-   * is aborted, from whichever process. Resolves when that can't be lost any more; a job that has
-   * ended already is left as it is, and its state returned.
+   * Ends the job before its time: a waiting, delayed or blocked one is not run, a running one's
+   * signal is aborted, from whichever process. Resolves when that can't be lost any more; a job
+   * that has ended already is left as it is, and its state returned.
    *
    * @param reason for the handler's signal, the history and `result()`
    * @throws MillraceError `job-not-found`; `request-timeout` and its kin: cancelling again is safe

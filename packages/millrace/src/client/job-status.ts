@@ -10,11 +10,11 @@ import {
 } from "@millrace/core";
 
 /**
- * Where a job is now. `delayed` waits for its time, `queued` for a slot, `held` at a gate: for a
+ * Where a job is now. `delayed` waits for its time, `queued` for a slot, `blocked` at a gate: for a
  * permit, a lock, a rate.
  */
 export type JobState =
-  "queued" | "delayed" | "held" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
+  "queued" | "delayed" | "blocked" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
 
 /** All that is known about one job. */
 export interface JobStatus {
@@ -118,7 +118,7 @@ function stateOf({ history, running, waiting }: JobTraces, now: number): JobStat
     return last.state;
   if (running !== undefined) return "running";
   if (waiting !== undefined) return waiting.state;
-  if (last?.outcome === "held") return "held";
+  if (last?.outcome === "blocked") return "blocked";
   return last?.notBefore !== undefined && last.notBefore > now ? "delayed" : "queued";
 }
 
@@ -158,7 +158,7 @@ function inQueue(
   return queue === undefined || running?.queue === queue ? running : undefined;
 }
 
-const LIVE: ReadonlySet<JobState> = new Set<JobState>(["queued", "delayed", "held", "running"]);
+const LIVE: ReadonlySet<JobState> = new Set<JobState>(["queued", "delayed", "blocked", "running"]);
 
 async function withProgress(broker: Broker, status: JobStatus): Promise<JobStatus> {
   if (!LIVE.has(status.state)) return status;

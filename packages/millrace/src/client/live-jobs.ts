@@ -11,7 +11,7 @@ export interface LiveJob {
   readonly lane?: Lane;
   /** Since when it lies where it lies. */
   readonly storedAt?: number;
-  /** The gate at which it is held. */
+  /** The gate at which it is blocked. */
   readonly gate?: string;
   /** When it is due. */
   readonly notBefore?: number;
@@ -19,7 +19,7 @@ export interface LiveJob {
   readonly startedAt?: number;
 }
 
-export const LIVE_STATES = ["queued", "delayed", "held", "running"] as const;
+export const LIVE_STATES = ["queued", "delayed", "blocked", "running"] as const;
 export type LiveState = (typeof LIVE_STATES)[number];
 
 export interface LiveQuery {
@@ -32,8 +32,8 @@ const RUNNING_MS = 500;
 
 /**
  * The jobs in one of the states of those that have not ended: queued in the order of arrival,
- * delayed the soonest first among those that have waited longest, held the longest held first,
- * running the longest running first. A look at things in motion: a job may have moved on.
+ * delayed the soonest first among those that have waited longest, blocked and running the longest
+ * so first. A look at things in motion: a job may have moved on.
  *
  * @throws MillraceError `queue-not-found`
  */
@@ -47,8 +47,8 @@ export function liveJobs(
       return queuedJobs(broker, query);
     case "delayed":
       return delayedJobs(broker, query);
-    case "held":
-      return heldJobs(broker, query);
+    case "blocked":
+      return blockedJobs(broker, query);
     case "running":
       return runningJobs(broker, query);
   }
@@ -90,10 +90,10 @@ async function delayedJobs(broker: Broker, query: LiveQuery): Promise<readonly L
   }));
 }
 
-async function heldJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
-  const found = await broker.held.list(query);
+async function blockedJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
+  const found = await broker.blocked.list(query);
   return found.map(({ envelope: { id, queue, name, lane, attempts }, gate, storedAt }) => ({
-    ...{ id, queue, name, state: "held" as const, attempts, storedAt, gate },
+    ...{ id, queue, name, state: "blocked" as const, attempts, storedAt, gate },
     ...(lane === undefined ? {} : { lane }),
   }));
 }

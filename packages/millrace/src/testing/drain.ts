@@ -26,7 +26,7 @@ export async function drain(
 async function jobsLeft(broker: Broker): Promise<number> {
   const queues = await broker.queues.list();
   return queues.reduce(
-    (sum, { waiting, running, delayed, held }) => sum + waiting + running + delayed + held,
+    (sum, { waiting, running, delayed, blocked }) => sum + waiting + running + delayed + blocked,
     0,
   );
 }

@@ -20,8 +20,8 @@ export function cancellationHook(broker: Broker, cancellations: Cancellations): 
       // looked for it too early.
       else if (settlement.notBefore !== undefined)
         await broker.delayed.move(envelope.id, envelope.queue, "now", cancellations.of(envelope));
-      else if (settlement.steps.some((step) => step.do === "hold"))
-        await broker.held.releaseJob(envelope.queue, envelope.id);
+      else if (settlement.steps.some((step) => step.do === "block"))
+        await broker.blocked.releaseJob(envelope.queue, envelope.id);
     },
   };
 }

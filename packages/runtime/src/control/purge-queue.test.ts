@@ -4,8 +4,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { gate, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
 import { type PurgeOptions, purgeQueue, type PurgeResult } from "./purge-queue.ts";
 
-const held = gate();
-const job = defineJob({ name: "held", queue: QUEUE, timeout: "1h" }).handler(() => held.promise);
+const release = gate();
+const job = defineJob({ name: "long", queue: QUEUE, timeout: "1h" }).handler(() => release.promise);
 
 async function purge(
   node: SimulatedNode,
@@ -31,10 +31,10 @@ async function paused({ broker }: SimulatedNode): Promise<unknown> {
 test("cancels what waits, with a record; what runs ends well, what is delayed stays, and the queue goes on", async () => {
   const node = await simulatedNode({ jobs: [job], slots: 2 });
   const { clock, broker } = node;
-  await node.enqueue("held", 1, { id: "runs-1" });
-  await node.enqueue("held", 2, { id: "runs-2" });
-  for (let n = 0; n < 50; n += 1) await node.enqueue("held", n, { id: `waits-${n}` });
-  await node.enqueue("held", 0, { id: "later", notBefore: clock.now() + 60_000 });
+  await node.enqueue("long", 1, { id: "runs-1" });
+  await node.enqueue("long", 2, { id: "runs-2" });
+  for (let n = 0; n < 50; n += 1) await node.enqueue("long", n, { id: `waits-${n}` });
+  await node.enqueue("long", 0, { id: "later", notBefore: clock.now() + 60_000 });
   expect(await purge(node, { name: "purger" })).toEqual({
     cancelled: 50,
     dead: 0,
@@ -47,7 +47,7 @@ test("cancels what waits, with a record; what runs ends well, what is delayed st
     { state: "cancelled", outcome: "cancelled", reason: "purged", attempts: 0, node: "purger" },
   ]);
   expect(await paused(node)).toBeUndefined();
-  held.open();
+  release.open();
   await clock.advance("1s");
   expect(await node.history("runs-2")).toMatchObject([{ state: "succeeded" }]);
   await clock.advance("1m");
@@ -63,9 +63,9 @@ test("with delayed jobs too, whether a node has moved them yet or not", async ()
   const { clock, broker } = node;
   const store = await broker.documents(CONTROLS_BUCKET);
   for (let n = 0; n < 30; n += 1)
-    await node.enqueue("held", n, { id: `moved-${n}`, notBefore: clock.now() + 60_000 + n });
+    await node.enqueue("long", n, { id: `moved-${n}`, notBefore: clock.now() + 60_000 + n });
   await changeControls(store, QUEUE, { paused: { since: 1 } });
-  await node.enqueue("held", 1, { id: "in-the-queue", notBefore: clock.now() + 60_000 });
+  await node.enqueue("long", 1, { id: "in-the-queue", notBefore: clock.now() + 60_000 });
   expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, delayed: 30 });
   expect(await purge(node, { delayed: true })).toMatchObject({ cancelled: 31, delayed: 0 });
   expect(await node.history("in-the-queue")).toMatchObject([{ reason: "purged" }]);
@@ -76,7 +76,7 @@ test("what waits at a gate waits too", async () => {
   const singleton = defineJob({ name: "single", queue: QUEUE, singleton: true });
   const node = await simulatedNode({ jobs: [singleton.handler(() => single.promise)] });
   for (let n = 0; n < 10; n += 1) await node.enqueue("single", n, { id: `s-${n}` });
-  expect(await node.broker.queues.snapshot(QUEUE)).toMatchObject({ running: 1, held: 9 });
+  expect(await node.broker.queues.snapshot(QUEUE)).toMatchObject({ running: 1, blocked: 9 });
   expect(await purge(node)).toMatchObject({ cancelled: 9, waiting: 0, running: 1 });
   single.open();
   await node.clock.advance("1s");
@@ -89,7 +89,7 @@ test("a queue that was paused before is paused afterwards, by whoever paused it"
   const store = await node.broker.documents(CONTROLS_BUCKET);
   const mark = { since: 5, by: "ada" };
   await changeControls(store, QUEUE, { paused: mark });
-  await node.enqueue("held");
+  await node.enqueue("long");
   expect(await purge(node)).toMatchObject({ cancelled: 1 });
   expect(await paused(node)).toEqual(mark);
 });

@@ -103,24 +103,25 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
   try {
     await node.start();
     for (;;) {
-      const { waiting, held, delayed } = await broker.queues.snapshot(queue);
-      onProgress?.({ ...counts, waiting: waiting + held, delayed });
-      const left = waiting + held + (options.delayed === true ? delayed : 0);
+      const { waiting, blocked, delayed } = await broker.queues.snapshot(queue);
+      onProgress?.({ ...counts, waiting: waiting + blocked, delayed });
+      const left = waiting + blocked + (options.delayed === true ? delayed : 0);
       if (left === 0 || signal?.aborted === true) break;
-      if (held > 0) await letIn(broker, queue);
+      if (blocked > 0) await letIn(broker, queue);
       if (options.delayed === true && delayed > 0) await bringForward(broker, queue);
       await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve));
     }
   } finally {
     await node.stop();
   }
-  const { waiting, held, delayed, running } = await broker.queues.snapshot(queue);
-  return { ...counts, waiting: waiting + held, delayed, running };
+  const { waiting, blocked, delayed, running } = await broker.queues.snapshot(queue);
+  return { ...counts, waiting: waiting + blocked, delayed, running };
 }
 
 /** Jobs that wait at gates come through the queue too, which this worker enters without one. */
-async function letIn({ held }: Broker, queue: string): Promise<void> {
-  for (const { gate, count } of await held.gates(queue)) await held.release(queue, gate, count);
+async function letIn({ blocked }: Broker, queue: string): Promise<void> {
+  for (const { gate, count } of await blocked.gates(queue))
+    await blocked.release(queue, gate, count);
 }
 
 /**

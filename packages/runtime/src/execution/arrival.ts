@@ -359,12 +359,13 @@ export class Arrival {
 
   /**
    * Whether there is room for one more at the queue's gates. Only a producer's new job is asked:
-   * what has run is not to be kept from its retry, and what comes again may be held already.
+   * what has run is not to be kept from its retry, and what comes again may be blocked already.
    */
   async #mayWaitThere(refusal: Outcome): Promise<boolean> {
     const { host, delivery, envelope } = this.#options;
     const { message, deliveryCount } = delivery;
-    if (refusal.kind !== "held" || message.origin === "runtime" || deliveryCount > 1) return true;
+    if (refusal.kind !== "blocked" || message.origin === "runtime" || deliveryCount > 1)
+      return true;
     const asked = await this.#persist(() => host.parked.take(envelope.queue, "blocked"));
     return asked !== undefined && asked.answer === undefined;
   }
@@ -436,7 +437,7 @@ export class Arrival {
   #finish(job: AnyJob): void {
     const { delivery, abort, owner } = this.#options;
     if (abort.reason !== undefined) return this.#refuse(outcomeOfAbort(abort.reason));
-    // What lay in the socket while the event loop was blocked may be another's by now; nobody has
+    // What lay in the socket while the event loop was stalled may be another's by now; nobody has
     // said so yet.
     if (!delivery.lease.isHeld()) return this.#refuse({ kind: "lease-lost" });
     this.#stage = "over";

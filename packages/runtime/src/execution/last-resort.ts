@@ -71,7 +71,7 @@ export function lastResort(stuck: StuckSettlement): LastResort {
 function livesOn({ settlement, step, input }: StuckSettlement): boolean {
   if (step?.do === "record" && step.record.id !== input.envelope.id) return true;
   const [first] = settlement.steps;
-  return first?.do === "requeue" || first?.do === "hold" || first?.do === "bury";
+  return first?.do === "requeue" || first?.do === "block" || first?.do === "bury";
 }
 
 function withoutRecord(settlement: Settlement, step: Failure["step"]): Settlement {

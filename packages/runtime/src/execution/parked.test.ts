@@ -45,8 +45,8 @@ async function smallQueue(options: Options = {}) {
   };
   const later = (count: number) => send(count, "plain", { notBefore: clock.now() + 300 * DAY_MS });
   const counts = async () => {
-    const { delayed, held, dead } = await broker.queues.snapshot(QUEUE);
-    return { delayed, held, dead };
+    const { delayed, blocked, dead } = await broker.queues.snapshot(QUEUE);
+    return { delayed, blocked, dead };
   };
   return { ...node, release, send, later, counts };
 }
@@ -54,7 +54,7 @@ async function smallQueue(options: Options = {}) {
 test("a producer parks no more jobs for later than its queue takes: the others are dead letters that say why", async () => {
   const { later, counts, broker, send, history } = await smallQueue();
   await later(12);
-  expect(await counts()).toEqual({ delayed: 5, held: 0, dead: 7 });
+  expect(await counts()).toEqual({ delayed: 5, blocked: 0, dead: 7 });
   const [letter] = await broker.deadLetters.list({ queue: QUEUE });
   expect(letter).toMatchObject({
     reason: "parked-full",
@@ -89,13 +89,13 @@ test("retries and snoozes are never refused, and take no room from producers", a
   const { send, later, counts } = await smallQueue();
   await send(8, "failing");
   await send(8, "snoozing");
-  expect(await counts()).toEqual({ delayed: 16, held: 0, dead: 0 });
+  expect(await counts()).toEqual({ delayed: 16, blocked: 0, dead: 0 });
   await later(5);
-  expect(await counts()).toEqual({ delayed: 21, held: 0, dead: 0 });
+  expect(await counts()).toEqual({ delayed: 21, blocked: 0, dead: 0 });
   await later(1);
-  expect(await counts()).toEqual({ delayed: 21, held: 0, dead: 1 });
+  expect(await counts()).toEqual({ delayed: 21, blocked: 0, dead: 1 });
   await send(1, "failing");
-  expect(await counts()).toEqual({ delayed: 22, held: 0, dead: 1 });
+  expect(await counts()).toEqual({ delayed: 22, blocked: 0, dead: 1 });
 });
 
 test("room that has come free is found within a second", async () => {
@@ -110,17 +110,17 @@ test("room that has come free is found within a second", async () => {
 
 test("jobs that are blocked at a gate fill the queue in turn: none is lost, and its producers are told", async () => {
   const { send, counts, broker, release, clock, history } = await smallQueue();
-  // One runs, five are held, three wait in the node's four slots, five lie in the queue with the
+  // One runs, five are blocked, three wait in the node's four slots, five lie in the queue with the
   // four that are in its hands.
   await expect(send(20, "capped", {}, "a")).rejects.toThrow(/ok/);
-  const { held, dead } = await counts();
-  expect({ held, dead }).toEqual({ held: 5, dead: 0 });
+  const { blocked, dead } = await counts();
+  expect({ blocked, dead }).toEqual({ blocked: 5, dead: 0 });
   const { waiting, running } = await broker.queues.snapshot(QUEUE);
   expect({ waiting, running }).toEqual({ waiting: 1, running: 4 });
   release.open();
   await clock.advance("2m");
   expect(await broker.queues.snapshot(QUEUE)).toMatchObject({
-    ...{ waiting: 0, running: 0, held: 0, dead: 0 },
+    ...{ waiting: 0, running: 0, blocked: 0, dead: 0 },
   });
   for (let id = 0; id < 10; id += 1)
     expect((await history(`j${id}`)).at(-1)).toMatchObject({ state: "succeeded" });
@@ -131,7 +131,7 @@ test("a job that has run waits at its gate again, quota or not", async () => {
     queues: { [QUEUE]: { settings: { maxJobs: 5 }, maxParked: 1 } },
   });
   await send(2, "capped", {}, "a");
-  expect(await counts()).toMatchObject({ held: 1 });
+  expect(await counts()).toMatchObject({ blocked: 1 });
   for (const id of ["again-1", "again-2"])
     await broker.requeue({
       ...UNSETTLED,
@@ -139,24 +139,24 @@ test("a job that has run waits at its gate again, quota or not", async () => {
       ...{ createdAt: clock.now(), attempts: 1, generation: 1 },
     });
   await clock.advance("1s");
-  expect(await counts()).toMatchObject({ held: 3, dead: 0 });
+  expect(await counts()).toMatchObject({ blocked: 3, dead: 0 });
 });
 
-test("what waits for room at a gate goes back when the queue is paused, and is not held once a node stops", async () => {
+test("what waits for room at a gate goes back when the queue is paused, and is not blocked once a node stops", async () => {
   const { send, counts, broker, clock, node, history } = await smallQueue({
     queues: { [QUEUE]: { maxParked: 0 } },
   });
   await send(4, "capped", {}, "a");
   await clock.advance("5s");
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ running: 4, held: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ running: 4, blocked: 0 });
   const controls = await broker.documents("controls");
   await controls.put(QUEUE, { paused: { since: 1 } }, 0);
   await clock.advance("1s");
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ running: 1, waiting: 3, held: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ running: 1, waiting: 3, blocked: 0 });
   expect((await history("j1")).at(-1)).toMatchObject({ state: "requeued", outcome: "interrupted" });
   void node.stop();
   await clock.advance("1s");
-  expect(await counts()).toMatchObject({ held: 0, dead: 0 });
+  expect(await counts()).toMatchObject({ blocked: 0, dead: 0 });
 });
 
 test("what expires while it waits for room at a gate does not run any more", async () => {

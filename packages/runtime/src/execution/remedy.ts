@@ -58,7 +58,7 @@ export function remedy(
       if (MillraceError.is(error, "queue-full"))
         return waiting(settlement, step, now + NO_ROOM_MS, now);
       return isUnfit(error) ? unfit(input, error) : undefined;
-    case "hold":
+    case "block":
       return isUnfit(error) ? unfit(input, error) : undefined;
     case "bury":
       return isUnfit(error) ? withoutPayload(input, settlement, step, error) : undefined;

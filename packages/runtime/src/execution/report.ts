@@ -162,7 +162,7 @@ function count(
       break;
     case "requeued":
       metrics.increment(
-        outcome.kind === "held" ? "millrace_jobs_blocked_total" : "millrace_jobs_requeued_total",
+        outcome.kind === "blocked" ? "millrace_jobs_blocked_total" : "millrace_jobs_requeued_total",
         labels,
       );
       break;

@@ -6,7 +6,7 @@ type StandstillClock = Pick<Clock, "monotonic" | "setTimer">;
 const LOOKS = 4;
 
 /**
- * Notices that the process stood still: that it was stopped, or its event loop was blocked. What
+ * Notices that the process stood still: that it was stopped, or its event loop was stalled. What
  * lay in its socket meanwhile looks as fresh as what comes now, and may have been another node's
  * since.
  */

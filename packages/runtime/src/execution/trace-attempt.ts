@@ -49,7 +49,7 @@ export function traceAttempt(
 }
 
 /**
- * Of a job that never ran, only the end is told: that it was held, deferred or handed back says
+ * Of a job that never ran, only the end is told: that it was blocked, deferred or handed back says
  * nothing about the job.
  */
 export function traceEndUnrun(

@@ -52,10 +52,10 @@ export interface Pass {
 }
 
 /**
- * Whether an earlier holder may have held the job and died before that was on record. Such a job is
- * held again, free gate or not: its message id is the held one's, so the two are one, and it runs
- * once. If it went through the gate, the held one would run after it.
+ * Whether an earlier holder may have blocked the job and died before that was on record. Such a job
+ * is blocked again, free gate or not: its message id is the blocked one's, so the two are one, and
+ * it runs once. If it went through the gate, the blocked one would run after it.
  */
-export function mayBeHeldAlready({ deliveryCount }: Entrant): boolean {
+export function mayBeBlockedAlready({ deliveryCount }: Entrant): boolean {
   return deliveryCount > 1;
 }

@@ -24,7 +24,7 @@ function watched(broker: MemoryBroker, calls: string[]): Broker {
   return watch<Broker>(broker, "");
 }
 
-const STORES = new Set(["queues", "held", "locks", "history", "deadLetters"]);
+const STORES = new Set(["queues", "blocked", "locks", "history", "deadLetters"]);
 
 test("a job without a gate costs its settlement, and not one call more", async () => {
   const clock = new SimulatedClock();
@@ -67,7 +67,7 @@ test("a job without a gate costs its settlement, and not one call more", async (
   expect(await enqueue("capped", 1)).toContain("locks.acquire");
 });
 
-test("with nothing held, a sweep is one question", async () => {
+test("with nothing blocked, a sweep is one question", async () => {
   const clock = new SimulatedClock();
   const calls: string[] = [];
   const plain = defineJob({ name: "plain", queue: "q" }).handler(() => 1);
@@ -77,5 +77,5 @@ test("with nothing held, a sweep is one question", async () => {
   await node.start();
   calls.length = 0;
   await clock.advance("50s");
-  expect(calls).toEqual(Array.from({ length: 10 }, () => "held.count"));
+  expect(calls).toEqual(Array.from({ length: 10 }, () => "blocked.count"));
 });

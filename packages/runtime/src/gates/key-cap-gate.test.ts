@@ -32,9 +32,9 @@ describe("a cap for each key, over all nodes", () => {
       for (const id of jobs) {
         const records = await outside.history.read({ id });
         expect(records.at(-1)).toMatchObject({ state: "succeeded", attempts: 1 });
-        expect(records.slice(0, -1).every(({ outcome }) => outcome === "held")).toBe(true);
+        expect(records.slice(0, -1).every(({ outcome }) => outcome === "blocked")).toBe(true);
       }
-      expect(await outside.held.count()).toBe(0);
+      expect(await outside.blocked.count()).toBe(0);
       // Nothing is kept for a key that has no jobs.
       expect(await outside.locks.list()).toEqual([]);
     },
@@ -58,11 +58,11 @@ describe("a cap for each key, over all nodes", () => {
     await clock.advance("1s");
     expect(ledger.starts.map(({ id }) => id)).toEqual(["a0", "b"]);
     expect(await outside.queues.snapshot(QUEUE)).toMatchObject({
-      held: 499,
+      blocked: 499,
       waiting: 0,
       running: 1,
     });
-    expect(await outside.findWaiting("a7")).toMatchObject({ state: "held" });
+    expect(await outside.findWaiting("a7")).toMatchObject({ state: "blocked" });
   });
 
   test("the producer's own key goes before the definition's function", async () => {
@@ -92,7 +92,7 @@ describe("a cap for each key, over all nodes", () => {
     );
   });
 
-  test("a killed node's permits come back when their leases are over, and what is held is let in", async () => {
+  test("a killed node's permits come back when their leases are over, and what is blocked is let in", async () => {
     const { clock, ledger, brokers, outside, enqueue } = await fleet(2, concurrency(2), {
       lease: "10s",
     });
@@ -138,7 +138,7 @@ describe("a cap for each key, over all nodes", () => {
     expect(await outside.locks.list("cap/")).toEqual([]);
   });
 
-  test("an operator's limit stands before the definition's, and when it is raised what is held is let in", async () => {
+  test("an operator's limit stands before the definition's, and when it is raised what is blocked is let in", async () => {
     const { clock, ledger, outside, enqueue } = await fleet(2, concurrency(1));
     const controls = await outside.documents(CONTROLS_BUCKET);
     await enqueue(ids("a", 6), { tenant: "acme", ms: 60_000 });
@@ -168,7 +168,7 @@ describe("a cap for each key, over all nodes", () => {
     expect(ledger.ended.toSorted()).toEqual(["a", "b", "c", "d"]);
   });
 
-  test("a hold whose ack was lost is recalled: the job waits once, and runs once", async () => {
+  test("a blocked job whose ack was lost is recalled: it waits once, and runs once", async () => {
     const { clock, ledger, brokers, outside, enqueue } = await fleet(1, concurrency(1));
     const other = await outside.locks.acquire(permitLock(QUEUE, "acme", 0), {
       holder: "n9 (1 of 1)",
@@ -179,15 +179,19 @@ describe("a cap for each key, over all nodes", () => {
     await clock.advance(0);
     brokers[0]?.loseLeases(QUEUE);
     await clock.advance("1s");
-    expect(await outside.queues.snapshot(QUEUE)).toMatchObject({ held: 1, waiting: 0, running: 0 });
+    expect(await outside.queues.snapshot(QUEUE)).toMatchObject({
+      blocked: 1,
+      waiting: 0,
+      running: 0,
+    });
     await outside.locks.release(other as HeldLock);
     await clock.advance("10s");
     expect(ledger.starts).toHaveLength(1);
     const records = await outside.history.read({ id: "a" });
-    expect(records.map(({ outcome }) => outcome)).toEqual(["held", "succeeded"]);
+    expect(records.map(({ outcome }) => outcome)).toEqual(["blocked", "succeeded"]);
   });
 
-  test("held jobs are counted", async () => {
+  test("blocked jobs are counted", async () => {
     const counted: string[] = [];
     const metrics = { ...noMetrics, increment: (name: string) => void counted.push(name) };
     const { clock, enqueue } = await fleet(1, concurrency(1), { metrics });

@@ -1,6 +1,6 @@
 import type { AnyJob, Envelope } from "@millrace/core";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
-import { type Entrant, type Gate, mayBeHeldAlready, type Passage, PASSED } from "./gate.ts";
+import { type Entrant, type Gate, mayBeBlockedAlready, type Passage, PASSED } from "./gate.ts";
 import type { LimitsOf } from "./key-limits.ts";
 import { KeyPermits } from "./key-permits.ts";
 import type { PermitHost } from "./permit-host.ts";
@@ -14,7 +14,7 @@ const MANY_KEYS = 10_000;
 
 /**
  * At most so many jobs with the same key run at once, over all nodes. Each runs by a permit; a job
- * that finds none is held.
+ * that finds none is blocked.
  */
 export class KeyCapGate implements Gate {
   readonly #host: PermitHost;
@@ -43,10 +43,10 @@ export class KeyCapGate implements Gate {
     // The operator's limit was taken back while this was on its way here.
     if (limit === undefined) return PASSED;
     const permits = this.#permitsOf(queue, found.key);
-    if (mayBeHeldAlready(entrant))
+    if (mayBeBlockedAlready(entrant))
       return {
-        refusal: { kind: "held", gate: permits.gate },
-        afterwards: () => permits.heldUnasked(limit),
+        refusal: { kind: "blocked", gate: permits.gate },
+        afterwards: () => permits.blockedUnasked(limit),
       };
     const { "millrace-gate": gate, "millrace-pass": pass } = message.headers;
     const letIn = message.origin === "runtime" && gate === permits.gate;
@@ -56,8 +56,8 @@ export class KeyCapGate implements Gate {
     );
     if (permit === undefined)
       return {
-        refusal: { kind: "held", gate: permits.gate },
-        afterwards: () => permits.held(),
+        refusal: { kind: "blocked", gate: permits.gate },
+        afterwards: () => permits.blocked(),
       };
     return {
       pass: {

@@ -26,7 +26,11 @@ function scene(nodes = 2, around: (locks: LockStore, node: number) => LockStore 
     const host = { clock, locks, log: silentLogger, leaseMs: LEASE_MS };
     const keeper = new PermitKeeper(host);
     const retries = new BackgroundRetries(clock);
-    return new KeyPermits({ ...host, node: `n${node}`, held: waiting, keeper, retries }, "q", "k");
+    return new KeyPermits(
+      { ...host, node: `n${node}`, blocked: waiting, keeper, retries },
+      "q",
+      "k",
+    );
   });
   const [first, second] = permits as [KeyPermits, KeyPermits];
   return { clock, waiting, first, second, locks: outside.locks };
@@ -39,7 +43,7 @@ describe("a permit that changes hands", () => {
     const { waiting, first, second } = scene();
     const permit = await first.enter(1);
     waiting.count = 1;
-    await first.held();
+    await first.blocked();
     if (permit !== undefined) await first.leave(permit);
     const pass = waiting.lastPass;
     expect(await first.enter(1, { pass })).toMatchObject({ state: "used" });
@@ -53,7 +57,7 @@ describe("a permit that changes hands", () => {
     let permit = await first.enter(1);
     const tokens: number[] = [];
     for (let job = 0; job < 3; job += 1) {
-      await first.held();
+      await first.blocked();
       if (permit !== undefined) await first.leave(permit);
       tokens.push(waiting.lastPass.token);
       permit = await first.enter(1, { pass: waiting.lastPass });
@@ -67,7 +71,7 @@ describe("a permit that changes hands", () => {
       const { waiting, first, second } = scene();
       const permit = await first.enter(1);
       waiting.count = 1;
-      await first.held();
+      await first.blocked();
       if (permit !== undefined) await first.leave(permit);
       const pass = waiting.lastPass;
       const taker = where === "another node" ? second : first;
@@ -94,7 +98,7 @@ describe("a permit that changes hands", () => {
     }));
     const permit = await first.enter(1);
     waiting.count = 1;
-    await first.held();
+    await first.blocked();
     if (permit !== undefined) await first.leave(permit);
     const pass = waiting.lastPass;
     await expect(second.enter(1, { pass })).rejects.toBe(TIMEOUT);
@@ -138,7 +142,7 @@ describe("what could not be given back", () => {
       renew: (lock, claim) => answer(() => store.renew(lock, claim)),
     }));
     const permit = await first.enter(1);
-    await first.held();
+    await first.blocked();
     down = true;
     waiting.failing = TIMEOUT;
     waiting.count = 1;

@@ -7,35 +7,36 @@ import { type Permit, permitHolder, type PermitState, writePass } from "./permit
 
 /** A permit that nobody uses stays this long for the next job of its key: two writes less. */
 const IDLE_MS = 100;
-/** A permit that a held job was let in with waits this long for it to come. */
+/** A permit that a blocked job was let in with waits this long for it to come. */
 const OFFERED_MS = 1_000;
 /** That other nodes have all permits is believed for this long. */
 const FULL_MS = 250;
 /**
- * Whether another node's jobs are held is looked up at least this often while permits go from job
- * to job here.
+ * Whether another node's jobs are blocked is looked up at least this often while permits go from
+ * job to job here.
  */
 const LOOK_EVERY_MS = 250;
 /**
- * After a job was held, its gate is looked at once more; one look for all that were held meanwhile.
+ * After a job was blocked, its gate is looked at once more; one look for all that were blocked
+ * meanwhile.
  */
 const LOOK_AGAIN_MS = 50;
 /**
  * While jobs wait, permits that came free elsewhere (a holder was killed) are tried for this often.
  */
 const EXPAND_EVERY_MS = 1_000;
-/** Longer than a hold takes to be confirmed. */
-const HOLD_UNDER_WAY_MS = 5_000;
+/** Longer than the publication of a blocked job takes to be confirmed. */
+const BLOCK_UNDER_WAY_MS = 5_000;
 
 /**
  * One key's permits as this node sees them: those it has, and what it believes of the others. While
  * it has them all, or knows that others do, a job is sent to wait without a question to anybody.
  *
  * ```
- * free ─take▶ used ─leave▶ offered (a held job is let in with it) ─taken over elsewhere▶ gone
+ * free ─take▶ used ─leave▶ offered (a blocked job is let in with it) ─taken over elsewhere▶ gone
  *               ▲  │          │  └ taken over here ▶ taking ─▶ used
  *               │  │          └ not taken over in time ─▶ given back
- *               │  └▶ idle ─▶ given back: free, and whatever was held meanwhile is let in
+ *               │  └▶ idle ─▶ given back: free, and whatever was blocked meanwhile is let in
  *               └───────┘ the next job of the key
  * ```
  * Whoever takes a permit over renews it first, also here: its token was in a message, and a message
@@ -55,8 +56,8 @@ export class KeyPermits {
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   #expandedAtMs = 0;
   #refusedAtMs = Number.NEGATIVE_INFINITY;
-  /** A job is held here for all that this node knows. */
-  #mayBeHeld = false;
+  /** A job is blocked here for all that this node knows. */
+  #mayBeBlocked = false;
   #lookAgain: Timer | undefined;
 
   constructor(host: PermitHost, queue: string, key: string) {
@@ -79,7 +80,7 @@ export class KeyPermits {
       this.#claims.isIdle &&
       this.#lookAgain === undefined &&
       now >= this.#fullUntilMs &&
-      now - this.#refusedAtMs >= HOLD_UNDER_WAY_MS
+      now - this.#refusedAtMs >= BLOCK_UNDER_WAY_MS
     );
   }
 
@@ -87,9 +88,10 @@ export class KeyPermits {
    * A permit for a job.
    *
    * @param limit how many there are in all
-   * @param letIn the job was held here and let in, perhaps with a permit: what this node believed
-   *   before counts no more
-   * @returns undefined where there is none: the job has to be held, and `held` called when it is
+   * @param letIn the job was blocked here and let in, perhaps with a permit: what this node
+   *   believed before counts no more
+   * @returns undefined where there is none: the job has to be blocked, and `blocked` called when it
+   *   is
    */
   async enter(
     limit: number,
@@ -104,7 +106,7 @@ export class KeyPermits {
       (await this.#takeFree());
     if (permit === undefined) {
       this.#refusedAtMs = this.#now();
-      this.#mayBeHeld = true;
+      this.#mayBeBlocked = true;
     }
     return permit;
   }
@@ -116,12 +118,12 @@ export class KeyPermits {
     await this.#passOn(permit);
   }
 
-  /** A job was held, confirmed. It may have missed the permit that came free meanwhile. */
-  async held(): Promise<void> {
-    this.#mayBeHeld = true;
+  /** A job was blocked, confirmed. It may have missed the permit that came free meanwhile. */
+  async blocked(): Promise<void> {
+    this.#mayBeBlocked = true;
     const idle = this.#findIdle();
     if (idle !== undefined) return this.#passOn(idle);
-    // Whoever uses one looks for held jobs when it leaves.
+    // Whoever uses one looks for blocked jobs when it leaves.
     if (this.#permits.size > 0) return;
     this.#lookAgain ??= this.#host.clock.setTimer(LOOK_AGAIN_MS, () => {
       this.#lookAgain = undefined;
@@ -130,12 +132,12 @@ export class KeyPermits {
   }
 
   /**
-   * A job was held without being asked whether it finds a permit, confirmed: there may be free
+   * A job was blocked without being asked whether it finds a permit, confirmed: there may be free
    * ones.
    */
-  async heldUnasked(limit: number): Promise<void> {
+  async blockedUnasked(limit: number): Promise<void> {
     this.#limit = limit;
-    this.#mayBeHeld = true;
+    this.#mayBeBlocked = true;
     const idle = this.#findIdle();
     await (idle === undefined ? this.#expand() : this.#passOn(idle));
   }
@@ -228,22 +230,22 @@ export class KeyPermits {
       await this.#quietly(() => this.#return(permit));
       return undefined;
     }
-    // Where one was held there are others.
-    this.#mayBeHeld = true;
+    // Where one was blocked there are others.
+    this.#mayBeBlocked = true;
     this.#become(permit, "used");
     return permit;
   }
 
   /**
-   * From a job that has ended to one that is held, or else to the next that comes. Rejects with the
-   * store's trouble; the permit is given back then.
+   * From a job that has ended to one that is blocked, or else to the next that comes. Rejects with
+   * the store's trouble; the permit is given back then.
    */
   async #passOn(permit: Permit): Promise<void> {
     if (permit.index >= this.#limit) return this.#giveBack(permit);
     const now = this.#now();
-    if (!this.#mayBeHeld && now - this.#lookedAtMs < LOOK_EVERY_MS)
+    if (!this.#mayBeBlocked && now - this.#lookedAtMs < LOOK_EVERY_MS)
       return this.#become(permit, "idle", IDLE_MS);
-    // Nobody may take it while the held jobs are looked at, or they would never have their turn.
+    // Nobody may take it while the blocked jobs are looked at, or they would never have their turn.
     this.#become(permit, "offered");
     this.#lookedAtMs = now;
     try {
@@ -251,12 +253,12 @@ export class KeyPermits {
       const moved = await this.#letIn(permit);
       // It may have been taken over, or lost, before this call heard of it.
       if (moved) {
-        this.#mayBeHeld = true;
+        this.#mayBeBlocked = true;
         if (now - this.#expandedAtMs >= EXPAND_EVERY_MS) void this.#quietly(() => this.#expand());
       }
       if (permit.state !== "offered") return;
       if (moved) return this.#become(permit, "offered", OFFERED_MS);
-      if (this.#now() - this.#refusedAtMs > HOLD_UNDER_WAY_MS) this.#mayBeHeld = false;
+      if (this.#now() - this.#refusedAtMs > BLOCK_UNDER_WAY_MS) this.#mayBeBlocked = false;
       this.#become(permit, "idle", IDLE_MS);
     } catch (error) {
       if (permit.state === "offered") await this.#giveBack(permit);
@@ -266,10 +268,10 @@ export class KeyPermits {
 
   async #letIn(permit: Permit | undefined): Promise<boolean> {
     const passes = permit === undefined ? [] : [writePass(permit)];
-    return (await this.#host.held.release(this.#queue, this.#gate, 1, { passes })) > 0;
+    return (await this.#host.blocked.release(this.#queue, this.#gate, 1, { passes })) > 0;
   }
 
-  /** Takes what is free for held jobs, as long as there are both. */
+  /** Takes what is free for blocked jobs, as long as there are both. */
   async #expand(): Promise<void> {
     this.#expandedAtMs = this.#now();
     this.#fullUntilMs = 0;
@@ -282,7 +284,7 @@ export class KeyPermits {
   }
 
   /**
-   * Free for any node; and since a job may have been held while it was idle here, one is let in.
+   * Free for any node; and since a job may have been blocked while it was idle here, one is let in.
    */
   async #giveBack(permit: Permit): Promise<void> {
     this.#drop(permit);

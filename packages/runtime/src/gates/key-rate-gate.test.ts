@@ -33,12 +33,12 @@ describe("a rate for each key, over all nodes", () => {
     },
   );
 
-  test("what can't start within a minute is held, and let in as its time comes nearer", async () => {
+  test("what can't start within a minute is blocked, and let in as its time comes nearer", async () => {
     const { clock, ledger, outside, enqueue } = await fleet(2, rateLimit(1, "10s"));
     const from = clock.now();
     await enqueue(ids("a", 40), { tenant: "acme", ms: 0 });
     await clock.advance("1s");
-    const [gate] = await outside.held.gates();
+    const [gate] = await outside.blocked.gates();
     expect(gate).toMatchObject({ gate: "rate/work/acme" });
     expect(gate?.count).toBe(40 - 7);
     await clock.advance("7m");
@@ -46,7 +46,7 @@ describe("a rate for each key, over all nodes", () => {
     expect(starts).toHaveLength(40);
     for (const [index, at] of starts.entries())
       expect(Math.abs(at - index * 10_000)).toBeLessThanOrEqual(25);
-    expect(await outside.held.count()).toBe(0);
+    expect(await outside.blocked.count()).toBe(0);
     const records = await outside.history.read({ id: "a39" });
     expect(records.at(-1)).toMatchObject({ state: "succeeded", attempts: 1 });
   });
@@ -95,7 +95,7 @@ describe("a rate for each key, over all nodes", () => {
     expect(await documents.list()).toEqual([]);
   });
 
-  test("a rate that is raised at run time lets in sooner what is held", async () => {
+  test("a rate that is raised at run time lets in sooner what is blocked", async () => {
     const { clock, ledger, outside, enqueue } = await fleet(2, rateLimit(1, "1m"));
     await enqueue(ids("a", 30), { tenant: "acme", ms: 0 });
     await clock.advance("1s");

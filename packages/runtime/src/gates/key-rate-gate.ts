@@ -1,6 +1,6 @@
 import type { AnyJob, Broker, Clock, DocumentStore, Envelope } from "@millrace/core";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
-import { type Entrant, type Gate, mayBeHeldAlready, type Passage, PASSED } from "./gate.ts";
+import { type Entrant, type Gate, mayBeBlockedAlready, type Passage, PASSED } from "./gate.ts";
 import { rateGate } from "./gate-names.ts";
 import type { Rate } from "./gcra.ts";
 import type { LimitsOf } from "./key-limits.ts";
@@ -20,7 +20,7 @@ const WAITS_HERE_MS = 1_000;
 /**
  * At most so many jobs with the same key start in a period, over all nodes. A job that has to wait
  * takes its start now and comes back at that time, when it is let through by it; one whose start
- * would be more than a minute ahead is held, without a place.
+ * would be more than a minute ahead is blocked, without a place.
  */
 export class KeyRateGate implements Gate {
   readonly #broker: Broker;
@@ -51,11 +51,11 @@ export class KeyRateGate implements Gate {
     const { queue } = envelope;
     const rate = this.#limitsOf(queue).keyRate ?? job.rateLimit;
     if (rate === undefined) return PASSED;
-    const startMs = mayBeHeldAlready(entrant)
+    const startMs = mayBeBlockedAlready(entrant)
       ? undefined
       : (envelope.reservedAt ?? (await this.#desk(queue, found.key).ask(rateOf(rate))));
     if (startMs === undefined)
-      return { refusal: { kind: "held", gate: rateGate(queue, found.key) } };
+      return { refusal: { kind: "blocked", gate: rateGate(queue, found.key) } };
     const waitMs = startMs - (await this.#serverClock.now());
     const patienceMs = envelope.reservedAt === undefined ? AT_ONCE_MS : WAITS_HERE_MS;
     if (waitMs > 0 && (waitMs <= patienceMs || envelope.reservedAt !== undefined))

@@ -45,10 +45,10 @@ export interface NodeGates {
 /** A start is taken last: one that another gate then refuses would be lost. */
 export function nodeGates(options: NodeGatesOptions): NodeGates {
   const { node, broker, registry, clock, log, leaseMs, limitsOf } = options;
-  const { locks, held } = broker;
+  const { locks, blocked } = broker;
   const keeper = new PermitKeeper({ locks, clock, log, leaseMs });
   const retries = new BackgroundRetries(clock);
-  const host = { node, locks, held, clock, log, leaseMs, keeper, retries };
+  const host = { node, locks, blocked, clock, log, leaseMs, keeper, retries };
   const singletons = new SingletonGate({
     ...host,
     metrics: options.metrics ?? noMetrics,

@@ -1,4 +1,4 @@
-import type { Clock, HeldStore, LockStore, Logger } from "@millrace/core";
+import type { BlockedStore, Clock, LockStore, Logger } from "@millrace/core";
 import type { BackgroundRetries } from "../service/background-retries.ts";
 import type { PermitKeeper } from "./permit-keeper.ts";
 
@@ -6,7 +6,7 @@ import type { PermitKeeper } from "./permit-keeper.ts";
 export interface PermitHost {
   readonly node: string;
   readonly locks: LockStore;
-  readonly held: Pick<HeldStore, "release">;
+  readonly blocked: Pick<BlockedStore, "release">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly leaseMs: number;

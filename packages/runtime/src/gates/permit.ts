@@ -2,9 +2,9 @@ import type { HeldLock, LockClaim, Timer } from "@millrace/core";
 
 /**
  * What a permit is doing on this node. `used`: a job runs by it. `idle`: kept for a moment, for the
- * next job of its key. `offered`: a held job was let in with it, and whichever node that job comes
- * to may take it over. `taking`: it has come to this one, which renews the permit before the job
- * runs by it. `gone`: lost, given back, or taken over.
+ * next job of its key. `offered`: a blocked job was let in with it, and whichever node that job
+ * comes to may take it over. `taking`: it has come to this one, which renews the permit before the
+ * job runs by it. `gone`: lost, given back, or taken over.
  */
 export type PermitState = "used" | "idle" | "offered" | "taking" | "gone";
 

@@ -32,7 +32,7 @@ describe("singleton jobs", () => {
           state: "succeeded",
           attempts: 1,
         });
-      expect(await outside.held.count()).toBe(0);
+      expect(await outside.blocked.count()).toBe(0);
       expect(await outside.locks.list()).toEqual([]);
     },
   );
@@ -47,7 +47,7 @@ describe("singleton jobs", () => {
     await enqueue(["b"], { tenant: "bolt" });
     await clock.advance("1s");
     expect(ledger.starts.map(({ id }) => id)).toEqual(["a0", "b"]);
-    expect(await outside.held.gates()).toEqual([
+    expect(await outside.blocked.gates()).toEqual([
       { queue: "work", gate: "singleton/acme", count: 29 },
     ]);
   });
@@ -104,7 +104,9 @@ describe("singleton jobs", () => {
     expect(ledger.ended).toEqual(["a", "a"]);
     const records = await outside.history.read({ id: "a" });
     // It may have come back before its lock was let go of.
-    const outcomes = records.map(({ outcome }) => outcome).filter((outcome) => outcome !== "held");
+    const outcomes = records
+      .map(({ outcome }) => outcome)
+      .filter((outcome) => outcome !== "blocked");
     expect(outcomes).toEqual(["interrupted", "succeeded"]);
     expect(records.at(-1)).toMatchObject({ attempts: 1 });
   });
@@ -152,7 +154,7 @@ describe("a singleton whose release an outage swallowed", () => {
         list: (prefix) => locks.list(prefix),
         onRelease: (name, listener) => locks.onRelease(name, listener),
       },
-      held: waiting,
+      blocked: waiting,
       clock,
       log: silentLogger,
       metrics: noMetrics,

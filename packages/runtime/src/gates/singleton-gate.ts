@@ -1,9 +1,9 @@
 import {
   type AnyJob,
+  type BlockedStore,
   type Clock,
   crashesOf,
   type Envelope,
-  type HeldStore,
   type LockStore,
   type Logger,
   type MetricsCollector,
@@ -14,13 +14,13 @@ import {
 import { takeLock } from "../lock/take-lock.ts";
 import type { BackgroundRetries } from "../service/background-retries.ts";
 import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
-import { type Entrant, type Gate, mayBeHeldAlready, type Passage } from "./gate.ts";
+import { type Entrant, type Gate, mayBeBlockedAlready, type Passage } from "./gate.ts";
 import { singletonLock } from "./gate-names.ts";
 
 export interface SingletonGateOptions {
   readonly node: string;
   readonly locks: LockStore;
-  readonly held: Pick<HeldStore, "release">;
+  readonly blocked: Pick<BlockedStore, "release">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: MetricsCollector;
@@ -68,7 +68,11 @@ export class SingletonGate implements Gate {
     const known = this.#knownOf(name);
     const { origin, headers } = entrant.message;
     const letIn = origin === "runtime" && headers["millrace-gate"] === name;
-    if (mayBeHeldAlready(entrant) || known.here || (!letIn && this.#now() < known.elsewhereUntilMs))
+    if (
+      mayBeBlockedAlready(entrant) ||
+      known.here ||
+      (!letIn && this.#now() < known.elsewhereUntilMs)
+    )
       return this.#refuse(entrant, rule, name, known);
     known.here = true;
     const askedAt = this.#now();
@@ -120,13 +124,14 @@ export class SingletonGate implements Gate {
       };
     const { queue } = entrant.envelope;
     return {
-      refusal: { kind: "held", gate: name },
+      refusal: { kind: "blocked", gate: name },
       afterwards: async () => this.#lookAgain(queue, name, known),
     };
   }
 
   /**
-   * The lock may have come free before the job was held; whoever has it here looks when it leaves.
+   * The lock may have come free before the job was blocked; whoever has it here looks when it
+   * leaves.
    */
   #lookAgain(queue: string, name: string, known: Known): void {
     if (known.here) return;
@@ -169,18 +174,18 @@ export class SingletonGate implements Gate {
   }
 
   async #letIn(queue: string, name: string): Promise<void> {
-    const { held, sharedQueues } = this.#options;
+    const { blocked, sharedQueues } = this.#options;
     const queues = sharedQueues.includes(queue)
       ? [queue, ...sharedQueues.filter((other) => other !== queue)]
       : [queue];
-    for (const of of queues) if ((await held.release(of, name, 1)) > 0) return;
+    for (const of of queues) if ((await blocked.release(of, name, 1)) > 0) return;
   }
 
-  /** From when the job was held, where it was; asking for the lock is part of the wait. */
+  /** From when the job was blocked, where it was; asking for the lock is part of the wait. */
   #observeWait({ message }: Entrant, letIn: boolean, askedMs: number): void {
     const { metrics, clock, log } = this.#options;
-    const heldAt = letIn ? Number(message.headers["millrace-held-at"]) : Number.NaN;
-    const waitedMs = Number.isNaN(heldAt) ? askedMs : Math.max(askedMs, clock.now() - heldAt);
+    const blockedAt = letIn ? Number(message.headers["millrace-blocked-at"]) : Number.NaN;
+    const waitedMs = Number.isNaN(blockedAt) ? askedMs : Math.max(askedMs, clock.now() - blockedAt);
     try {
       metrics.observe("millrace_lock_wait_seconds", WAITED, waitedMs / 1_000);
     } catch (error) {

@@ -3,15 +3,15 @@ import { describe, expect, test } from "vitest";
 import { capGate, permitLock } from "./gate-names.ts";
 import { type Fleet, fleet, ids, type Payload, QUEUE } from "../fixtures/tenants.ts";
 
-/** As a node leaves them that dies right after it has held a job: nobody is going to look again. */
-async function leaveHeld(
+/** As a node leaves them that dies right after it has blocked a job: nobody will look again. */
+async function leaveBlocked(
   { outside, clock }: Fleet,
   gate: string,
-  held: readonly string[],
+  blocked: readonly string[],
   queue = QUEUE,
 ): Promise<void> {
   await outside.queues.ensure("elsewhere");
-  for (const id of held) {
+  for (const id of blocked) {
     const payload = { tenant: "acme" };
     const job = {
       ...UNSETTLED,
@@ -28,8 +28,8 @@ async function leaveHeld(
       freeSlots: () => 1,
       leaseMs: 1_000,
       onDelivery: (delivery) => {
-        const hold = { do: "hold", envelope: { ...job, generation: 1 }, gate } as const;
-        outside.settle(delivery, [hold, { do: "ack" }]).then(taken.resolve, taken.reject);
+        const block = { do: "block", envelope: { ...job, generation: 1 }, gate } as const;
+        outside.settle(delivery, [block, { do: "ack" }]).then(taken.resolve, taken.reject);
       },
     });
     await taken.promise;
@@ -50,14 +50,14 @@ describe("the sweeper", () => {
       `rate/${QUEUE}/acme`,
       { rateLimit: { key: ({ tenant }: Payload) => tenant, limit: 9, per: "1s" as const } },
     ],
-  ])("lets in what %s holds and nobody remembers", async (_what, gate, options) => {
+  ])("lets in what is blocked at %s and nobody remembers", async (_what, gate, options) => {
     const made = await fleet(2, options);
-    await leaveHeld(made, gate, ids("a", 5));
+    await leaveBlocked(made, gate, ids("a", 5));
     await made.clock.advance("4s");
     expect(made.ledger.starts).toEqual([]);
     await made.clock.advance("30s");
     expect(made.ledger.ended.toSorted()).toEqual(ids("a", 5));
-    expect(await made.outside.held.count()).toBe(0);
+    expect(await made.outside.blocked.count()).toBe(0);
     expect(await made.outside.locks.list()).toEqual([]);
   });
 
@@ -70,9 +70,9 @@ describe("the sweeper", () => {
         leaseMs: 60_000,
       });
     await outside.queues.ensure("other");
-    await leaveHeld(made, capGate("other", "acme"), ids("a", 4), "other");
+    await leaveBlocked(made, capGate("other", "acme"), ids("a", 4), "other");
     await clock.advance("6s");
-    expect(await outside.queues.snapshot("other")).toMatchObject({ waiting: 1, held: 3 });
+    expect(await outside.queues.snapshot("other")).toMatchObject({ waiting: 1, blocked: 3 });
   });
 
   test("one node sweeps, and another goes on when it is gone", async () => {
@@ -84,7 +84,7 @@ describe("the sweeper", () => {
       holder: "n9 (1 of 1)",
       leaseMs: 60_000,
     });
-    await leaveHeld(made, capGate(QUEUE, "acme"), ids("a", 2));
+    await leaveBlocked(made, capGate(QUEUE, "acme"), ids("a", 2));
     await clock.advance("20s");
     const leader = await outside.locks.look("leader/sweeper");
     expect(leader?.holder).toMatch(/^n[012]$/);
@@ -101,7 +101,7 @@ describe("the sweeper", () => {
     const { outside, clock, brokers, ledger } = made;
     const permit = { holder: "n9 (1 of 1)", leaseMs: 600_000 };
     const held = await outside.locks.acquire(permitLock(QUEUE, "acme", 0), permit);
-    await leaveHeld(made, capGate(QUEUE, "acme"), ids("a", 2));
+    await leaveBlocked(made, capGate(QUEUE, "acme"), ids("a", 2));
     await clock.advance("20s");
     const leader = await outside.locks.look("leader/sweeper");
     brokers[Number(leader?.holder.slice(1))]?.disconnect();
@@ -112,13 +112,13 @@ describe("the sweeper", () => {
     expect(ledger.starts.length).toBeGreaterThan(0);
   });
 
-  test("asks one question in five seconds while nothing is held", async () => {
+  test("asks one question in five seconds while nothing is blocked", async () => {
     const made = await fleet(1, {});
     const [broker] = made.brokers;
     let asked = 0;
-    const count = broker?.held.count.bind(broker.held);
+    const count = broker?.blocked.count.bind(broker.blocked);
     if (broker === undefined || count === undefined) throw new Error("there is no broker");
-    broker.held.count = () => {
+    broker.blocked.count = () => {
       asked += 1;
       return count();
     };

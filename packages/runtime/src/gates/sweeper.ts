@@ -1,7 +1,7 @@
 import {
+  type BlockedGate,
   type Broker,
   type Clock,
-  type HeldGate,
   type Logger,
   recordError,
   type Stoppable,
@@ -25,7 +25,7 @@ export interface SweeperOptions {
   readonly keyConcurrencyOf: (queue: string) => number | undefined;
 }
 
-/** While nothing is held, as far as this node knows. */
+/** While nothing is blocked, as far as this node knows. */
 const IDLE_PERIOD_MS = 5_000;
 /**
  * Together with the lease less than five seconds: whoever follows a sweeper that was killed sweeps
@@ -33,7 +33,9 @@ const IDLE_PERIOD_MS = 5_000;
  */
 const PERIOD_MS = 1_500;
 const LEADER_LOCK = "leader/sweeper";
-/** Short, because it costs nothing while nothing is held, and two that sweep at once do no harm. */
+/**
+ * Short, because it costs nothing while nothing is blocked, and two that sweep at once do no harm.
+ */
 const LEADER_LEASE_MS = 3_000;
 /** Gates that are looked at side by side. */
 const AT_A_TIME = 16;
@@ -41,10 +43,10 @@ const AT_A_TIME = 16;
 const FIRST_PERMITS = 4;
 
 /**
- * The last net: lets held jobs in where there is room and nobody left to see it, because a holder
- * was killed, a wake-up was lost, a rate has time again. One node sweeps for all, and the others
- * wait to follow it; where it dies, one of them does so when its short lease is over. With nothing
- * held nobody leads, and it costs each node one question in five seconds.
+ * The last net: lets blocked jobs in where there is room and nobody left to see it, because a
+ * holder was killed, a wake-up was lost, a rate has time again. One node sweeps for all, and the
+ * others wait to follow it; where it dies, one of them does so when its short lease is over. With
+ * nothing blocked nobody leads, and it costs each node one question in five seconds.
  */
 export class Sweeper implements Stoppable {
   readonly #options: SweeperOptions;
@@ -83,21 +85,21 @@ export class Sweeper implements Stoppable {
       return await this.#sweep();
     } catch (error) {
       if (!this.#stopped)
-        this.#options.log.debug({ error: recordError(error) }, "held jobs could not be swept");
+        this.#options.log.debug({ error: recordError(error) }, "blocked jobs could not be swept");
       return PERIOD_MS;
     }
   }
 
   async #sweep(): Promise<number> {
-    const { held } = this.#options.broker;
-    if ((await held.count()) === 0) {
+    const { blocked } = this.#options.broker;
+    if ((await blocked.count()) === 0) {
       await this.#lease?.release();
       this.#lease = undefined;
       return IDLE_PERIOD_MS;
     }
     // Whoever waited to follow has waited enough.
     if (!(await this.#leads())) return 0;
-    const gates = await held.gates();
+    const gates = await blocked.gates();
     for (let at = 0; at < gates.length && this.#mayGoOn; at += AT_A_TIME)
       await Promise.all(gates.slice(at, at + AT_A_TIME).map((gate) => this.#tend(gate)));
     return PERIOD_MS;
@@ -123,11 +125,11 @@ export class Sweeper implements Stoppable {
     return this.#lease !== undefined;
   }
 
-  async #tend({ queue, gate, count }: HeldGate): Promise<void> {
+  async #tend({ queue, gate, count }: BlockedGate): Promise<void> {
     const { broker, log } = this.#options;
     try {
       const room = Math.min(count, await this.#roomAt(gate));
-      if (room > 0 && this.#mayGoOn) await broker.held.release(queue, gate, room);
+      if (room > 0 && this.#mayGoOn) await broker.blocked.release(queue, gate, room);
     } catch (error) {
       log.debug({ queue, gate, error: recordError(error) }, "a gate could not be swept");
     }

@@ -18,7 +18,7 @@ const PAGE = 1_000;
 const WARN_EVERY_MS = 60_000;
 
 export interface ParkedJobsHost {
-  readonly broker: Pick<Broker, "queues" | "delayed" | "held">;
+  readonly broker: Pick<Broker, "queues" | "delayed" | "blocked">;
   readonly clock: Clock;
   readonly log: Logger;
   /** What is set for the queue, by an operator or by this node's options. */
@@ -117,8 +117,8 @@ export class ParkedJobs {
 
   /** The cheap question first: what is fewer in all queues together is fewer in one. */
   async #countUpTo(queue: string, kind: ParkedKind, most: number): Promise<number> {
-    const { delayed, held } = this.#host.broker;
-    const store = kind === "delayed" ? delayed : held;
+    const { delayed, blocked } = this.#host.broker;
+    const store = kind === "delayed" ? delayed : blocked;
     const inAll = await store.count();
     if (inAll < most) return inAll;
     const inQueue = await store.count(queue);

@@ -163,7 +163,7 @@ test("log lines arrive at the node's log with the job they belong to", async () 
   expect(lines).toContainEqual(["info", { ...about, kept: 1 }, "odd"]);
 });
 
-test("a handler that blocks its thread blocks no other job", async () => {
+test("a handler that stalls its thread stalls no other job", async () => {
   const quick = defineJob({ name: "t.quick", queue: QUEUE }).handler(() => "quick");
   const { enqueue, settled, node } = await threadNode({ jobs: [obedient, quick] });
   const started = new Promise<void>((resolve) => node.events.on("job.started", () => resolve()));

@@ -87,7 +87,7 @@ export class AttemptSpan implements AttemptTrace {
     // Of most settlements nothing is published but the record.
     if (!settlement.steps.some(carries)) return settlement;
     const steps = settlement.steps.map((step) => this.#carrying(step));
-    const again = steps.find((step) => step.do === "requeue" || step.do === "hold");
+    const again = steps.find((step) => step.do === "requeue" || step.do === "block");
     return { ...settlement, steps, envelope: again?.envelope ?? settlement.envelope };
   }
 
@@ -121,7 +121,7 @@ export class AttemptSpan implements AttemptTrace {
   #carrying(step: SettlementStep): SettlementStep {
     switch (step.do) {
       case "requeue":
-      case "hold":
+      case "block":
         return { ...step, envelope: { ...step.envelope, headers: this.#again(step.envelope) } };
       case "enqueue":
         return { ...step, envelope: this.#follow(step.envelope) };
@@ -168,7 +168,7 @@ export class AttemptSpan implements AttemptTrace {
 }
 
 function carries({ do: kind }: SettlementStep): boolean {
-  return kind === "requeue" || kind === "hold" || kind === "enqueue" || kind === "bury";
+  return kind === "requeue" || kind === "block" || kind === "enqueue" || kind === "bury";
 }
 
 /** One by one, because the SDK takes an object apart to do that. */

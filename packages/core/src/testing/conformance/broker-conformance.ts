@@ -1,10 +1,10 @@
 import { batchCases } from "./batch-cases.ts";
+import { blockedCases } from "./blocked-cases.ts";
 import { connectionCases } from "./connection-cases.ts";
 import { deadLetterCases } from "./dead-letter-cases.ts";
 import { delayedCases } from "./delayed-cases.ts";
 import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
-import { heldCases } from "./held-cases.ts";
 import { historyCases } from "./history-cases.ts";
 import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
@@ -33,7 +33,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...settleCases,
   ...requeueCases,
   ...deadLetterCases,
-  ...heldCases,
+  ...blockedCases,
   ...batchCases,
   ...historyCases,
   ...lockCases,

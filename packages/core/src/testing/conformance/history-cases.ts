@@ -142,7 +142,7 @@ export const historyCases: readonly ConformanceCase[] = [
     async (scene) => {
       const write = await writer(scene);
       const job = scene.job();
-      const state = { state: "requeued", outcome: "held" } as const;
+      const state = { state: "requeued", outcome: "blocked" } as const;
       const [first, second, end] = [
         scene.record(job, { ...state, sequence: 4 }),
         scene.record(job, { ...state, sequence: 7, generation: 1 }),

@@ -42,7 +42,7 @@ export const queueCases: readonly ConformanceCase[] = [
         waiting: 0,
         running: 0,
         delayed: 0,
-        held: 0,
+        blocked: 0,
         dead: 0,
         oldestAgeMs: 0,
       });

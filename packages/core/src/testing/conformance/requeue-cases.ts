@@ -122,7 +122,7 @@ export const requeueCases: readonly ConformanceCase[] = [
       await worker.settle(first, { do: "requeue", envelope: nextOf(now) }, { do: "ack" });
       await worker.settle(second, { do: "requeue", envelope: delayed }, { do: "ack" });
       await worker.delivery(2);
-      await scene.harness.eventually("one job held and one delayed", async () => {
+      await scene.harness.eventually("one job blocked and one delayed", async () => {
         const {
           waiting,
           running,
@@ -151,7 +151,7 @@ export const requeueCases: readonly ConformanceCase[] = [
       assert.deepEqual(envelopeOf(message), again);
       assert.deepEqual([message.origin, message.lane], ["runtime", "high"]);
       scene.deliveredTimes(delivery, 1);
-      await scene.harness.eventually("one job held and one delayed", async () => {
+      await scene.harness.eventually("one job blocked and one delayed", async () => {
         const { waiting, running, delayed } = await scene.broker.queues.snapshot(scene.queue);
         return waiting === 0 && running === 1 && delayed === 1;
       });

@@ -113,7 +113,7 @@ export const workCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
-    "work: after stop() the jobs go to others, what was held can still be settled, and stopping again is fine",
+    "work: after stop() the jobs go to others, what was in hand can still be settled, and stopping again is fine",
     async (scene) => {
       const jobs = scene.jobs(2);
       await scene.enqueueOk(...jobs.slice(0, 1));
@@ -132,7 +132,7 @@ export const workCases: readonly ConformanceCase[] = [
   ),
 
   sharedCase(
-    "work: a held job is not redelivered for as long as its holder lives, over many leases",
+    "work: a job in hand is not redelivered for as long as its holder lives, over many leases",
     async (scene) => {
       const job = scene.job();
       await scene.enqueueOk(job);

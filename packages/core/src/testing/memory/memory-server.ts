@@ -3,10 +3,10 @@ import { MillraceError } from "../../errors/millrace-error.ts";
 import { type IdMemory, NO_MEMORY } from "../../settlement/one-end.ts";
 import type { Clock } from "../../time/clock.ts";
 import { BatchShelf } from "./memory-batches.ts";
+import { BlockedRack } from "./memory-blocked.ts";
 import { DeadLetterShelf } from "./memory-dead-letters.ts";
 import { MemoryDelayed } from "./memory-delayed.ts";
 import { DocumentBucket } from "./memory-documents.ts";
-import { HeldRack } from "./memory-held.ts";
 import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
 import { ProgressBoard } from "./memory-progress.ts";
@@ -26,7 +26,7 @@ export class MemoryServer {
   readonly clock: Clock;
   readonly queues = new Map<string, MemoryQueue>();
   readonly delayed: MemoryDelayed;
-  readonly held = new HeldRack();
+  readonly blocked = new BlockedRack();
   readonly batches = new BatchShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
@@ -77,7 +77,7 @@ export class MemoryServer {
       intake: this.queue(name).intake,
       ...this.queue(name).counts,
       delayed: this.delayed.list(name).length,
-      held: this.held.entries(name).length,
+      blocked: this.blocked.entries(name).length,
       dead: this.deadLetters.count(name),
     };
   }
@@ -86,6 +86,6 @@ export class MemoryServer {
     this.queues.get(name)?.close();
     this.queues.delete(name);
     this.delayed.removeAll(name);
-    for (const [sequence] of this.held.entries(name)) this.held.take(sequence);
+    for (const [sequence] of this.blocked.entries(name)) this.blocked.take(sequence);
   }
 }

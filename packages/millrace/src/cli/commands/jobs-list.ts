@@ -40,7 +40,7 @@ const LIVE_COLUMNS: Readonly<Record<LiveState, readonly Column<LiveJob>[]>> = {
     { title: "LANE", cell: ({ lane }) => lane ?? "-" },
     { title: "DUE", cell: ({ notBefore }) => shownTime(notBefore) },
   ],
-  held: [
+  blocked: [
     ...NAMED,
     { title: "GATE", cell: ({ gate }) => clean(gate ?? "-") },
     { title: "SINCE", cell: ({ storedAt }) => shownTime(storedAt) },
@@ -59,7 +59,7 @@ function shownTime(ms: number | undefined): string {
 export const jobsList = command({
   name: "jobs list",
   summary:
-    "List the jobs that nodes settled last, newest first; with --state queued, delayed, held or running, those that have not ended",
+    "List the jobs that nodes settled last, newest first; with --state queued, delayed, blocked or running, those that have not ended",
   usage: "",
   args: { min: 0, max: 0 },
   flags: {
@@ -67,7 +67,7 @@ export const jobsList = command({
     state: {
       kind: oneOf(...LIVE_STATES, "succeeded", "requeued", "dead", "expired", "cancelled"),
       about:
-        "queued, delayed, held, running: jobs that are in this state now; else those among the latest --limit whose last record has it",
+        "queued, delayed, blocked, running: jobs that are in this state now; else those among the latest --limit whose last record has it",
     },
     limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },

@@ -53,8 +53,8 @@ export const queuesDrain = command({
   },
 });
 
-function leftOf({ waiting, held, running, delayed }: QueueStatus): string {
-  return `${waiting + held} waiting, ${running} running, ${delayed} delayed`;
+function leftOf({ waiting, blocked, running, delayed }: QueueStatus): string {
+  return `${waiting + blocked} waiting, ${running} running, ${delayed} delayed`;
 }
 
 function pausedNote({ paused }: QueueStatus): string {

@@ -27,7 +27,7 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, intake, waiting, running, delayed, held, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?}]",
+      "For scripts: [{queue, intake, waiting, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?}]",
     ],
   ],
   async run({ config }) {
@@ -40,7 +40,7 @@ export const queues = command({
           waiting,
           running,
           delayed,
-          held,
+          blocked,
           dead,
           oldestAgeMs,
           paused,
@@ -53,7 +53,7 @@ export const queues = command({
           waiting,
           running,
           delayed,
-          held,
+          blocked,
           dead,
           oldestAgeMs,
           ...(paused === undefined ? {} : { paused }),

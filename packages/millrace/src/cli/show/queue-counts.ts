@@ -7,6 +7,6 @@ export const QUEUE_COUNTS: readonly Column<QueueStatus>[] = [
   { title: "WAITING", align: "right", cell: ({ waiting }) => String(waiting) },
   { title: "RUNNING", align: "right", cell: ({ running }) => String(running) },
   { title: "DELAYED", align: "right", cell: ({ delayed }) => String(delayed) },
-  { title: "HELD", align: "right", cell: ({ held }) => String(held) },
+  { title: "BLOCKED", align: "right", cell: ({ blocked }) => String(blocked) },
   { title: "DEAD", align: "right", cell: ({ dead }) => String(dead) },
 ];

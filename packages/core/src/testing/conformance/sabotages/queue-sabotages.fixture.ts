@@ -96,7 +96,7 @@ export const QUEUE_SABOTAGES: readonly Sabotage[] = [
   },
   {
     wrong: "a lease that is not extended",
-    noticedBy: "work: a held job is not redelivered",
+    noticedBy: "work: a job in hand is not redelivered",
     spoil: (honest) => ({
       work: (queue, options) =>
         honest.work(queue, {

@@ -30,17 +30,17 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
-    wrong: "held jobs that leave newest first",
-    noticedBy: "held: are let in oldest first",
+    wrong: "blocked jobs that leave newest first",
+    noticedBy: "blocked: are let in oldest first",
     spoil: (honest) => ({
-      held: Object.assign(Object.create(honest.held), {
+      blocked: Object.assign(Object.create(honest.blocked), {
         release: async (queue: string, gate: string, count: number) => {
-          const jobs = await honest.held.list({ queue, gate });
+          const jobs = await honest.blocked.list({ queue, gate });
           for (const { envelope } of jobs.toReversed().slice(0, count))
-            await honest.held.releaseJob(queue, envelope.id);
+            await honest.blocked.releaseJob(queue, envelope.id);
           return Math.min(count, jobs.length);
         },
-        gates: () => honest.held.gates(),
+        gates: () => honest.blocked.gates(),
       }),
     }),
   },

@@ -10,7 +10,7 @@ const key = ({ tenant }: Payload): string => tenant;
 const LONG_MS = 3_600_000;
 
 /**
- * A node holds a job and dies before that is on record; then it has its lease run out, and another
+ * A node blocks a job and dies before that is on record; then it has its lease run out, and another
  * node gets it.
  */
 test.each([
@@ -18,7 +18,7 @@ test.each([
   ["a singleton", { singleton: { key } }, singletonLock("acme")],
   ["a rate", { rateLimit: { key, limit: 1, per: "2m" } }, "other"],
 ] as const)(
-  "%s: a job whose holder died between the hold and its record runs once",
+  "%s: a job whose holder died once it was blocked and before its record runs once",
   async (_, options, lockName) => {
     const clock = new SimulatedClock();
     const server = new MemoryServer(clock);
@@ -30,8 +30,8 @@ test.each([
     // Of a rate, it uses up the one start; of the others, another key's.
     await first.enqueue("t", { tenant: "rateLimit" in options ? "acme" : "bolt", ms: 0 });
     first.broker.failNext("record", NO_ANSWER);
-    await first.enqueue("t", { tenant: "acme", ms: 0 }, { id: "held" });
-    expect(await first.broker.held.count()).toBe(1);
+    await first.enqueue("t", { tenant: "acme", ms: 0 }, { id: "blocked" });
+    expect(await first.broker.blocked.count()).toBe(1);
     first.broker.crashHolder();
 
     const second = await simulatedNode({ jobs, clock, server, name: "n2" });
@@ -41,9 +41,9 @@ test.each([
     if ("rateLimit" in options)
       await controls.put(QUEUE, { perKey: { rate: { limit: 10, perMs: 1_000 } } });
     await clock.advance("5m");
-    expect(ledger.starts.filter(({ id }) => id === "held")).toHaveLength(1);
-    const records = await second.history("held");
+    expect(ledger.starts.filter(({ id }) => id === "blocked")).toHaveLength(1);
+    const records = await second.history("blocked");
     expect(records.at(-1)).toMatchObject({ generation: 1, state: "succeeded" });
-    expect(await second.broker.held.count()).toBe(0);
+    expect(await second.broker.blocked.count()).toBe(0);
   },
 );

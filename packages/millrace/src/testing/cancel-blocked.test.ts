@@ -22,13 +22,13 @@ async function runtime() {
   return { t, enqueue, started, end: (id: string) => ends.get(id)?.() };
 }
 
-test("a held job is let out to be settled, and its place at the gate goes to nobody else's harm", async () => {
+test("a blocked job is let out to be settled, and its place at the gate goes to nobody else's harm", async () => {
   const { t, enqueue, started, end } = await runtime();
   await using _t = t;
   const [first, second, third] = [await enqueue("a"), await enqueue("b"), await enqueue("c")];
   await t.clock.advance("100ms");
   await t.assertState(first, "running");
-  await t.assertState(second, "held");
+  await t.assertState(second, "blocked");
   const cancelled = second.cancel("not needed", { wait: true });
   await t.clock.advance("1s");
   expect(await cancelled).toMatchObject({ state: "cancelled" });

@@ -1,5 +1,11 @@
-import type { HeldGate, HeldJob, HeldQuery, HeldStore, ReleaseOptions } from "@millrace/core";
-import { type HeldMessage, heldJob } from "../server/sim-held.ts";
+import type {
+  BlockedGate,
+  BlockedJob,
+  BlockedQuery,
+  BlockedStore,
+  ReleaseOptions,
+} from "@millrace/core";
+import { type BlockedMessage, blockedJob } from "../server/sim-blocked.ts";
 import type { Line } from "./line.ts";
 
 const DEFAULT_LIMIT = 100;
@@ -8,7 +14,7 @@ const PUBLISH_MS = 30_000;
 /**
  * The jobs that wait at gates: each is published, confirmed, and only then removed, as on a server.
  */
-export class HeldClient implements HeldStore {
+export class BlockedClient implements BlockedStore {
   readonly #line: Line;
 
   constructor(line: Line) {
@@ -21,10 +27,10 @@ export class HeldClient implements HeldStore {
     count: number,
     { passes = [] }: ReleaseOptions = {},
   ): Promise<number> {
-    const { held } = this.#line.server;
+    const { blocked } = this.#line.server;
     const oldest = await this.#line.call({
       point: `oldest ${gate}`,
-      act: () => held.list(queue, gate).slice(0, count),
+      act: () => blocked.list(queue, gate).slice(0, count),
     });
     let moved = 0;
     for (const [index, job] of oldest.entries())
@@ -33,21 +39,21 @@ export class HeldClient implements HeldStore {
   }
 
   async releaseJob(queue: string, id: string): Promise<boolean> {
-    const { held } = this.#line.server;
+    const { blocked } = this.#line.server;
     const found = await this.#line.call({
-      point: `find held ${id}`,
-      act: () => held.list(queue).find((job) => heldJob(job)?.envelope.id === id),
+      point: `find blocked ${id}`,
+      act: () => blocked.list(queue).find((job) => blockedJob(job)?.envelope.id === id),
     });
     return found !== undefined && (await this.#move(found, undefined));
   }
 
-  gates(queue?: string): Promise<readonly HeldGate[]> {
-    const { held } = this.#line.server;
+  gates(queue?: string): Promise<readonly BlockedGate[]> {
+    const { blocked } = this.#line.server;
     return this.#line.call({
       point: "gates",
       act: () => {
-        const gates = new Map<string, HeldGate>();
-        for (const job of held.list(queue)) {
+        const gates = new Map<string, BlockedGate>();
+        for (const job of blocked.list(queue)) {
           const key = JSON.stringify([job.queue, job.gate]);
           const count = (gates.get(key)?.count ?? 0) + 1;
           gates.set(key, { queue: job.queue, gate: job.gate, count });
@@ -57,43 +63,44 @@ export class HeldClient implements HeldStore {
     });
   }
 
-  list({ queue, gate, limit = DEFAULT_LIMIT, after = 0 }: HeldQuery = {}): Promise<
-    readonly HeldJob[]
+  list({ queue, gate, limit = DEFAULT_LIMIT, after = 0 }: BlockedQuery = {}): Promise<
+    readonly BlockedJob[]
   > {
-    const { held } = this.#line.server;
+    const { blocked } = this.#line.server;
     return this.#line.call({
-      point: "list held",
+      point: "list blocked",
       act: () =>
-        held
+        blocked
           .list(queue, gate)
           .filter(({ sequence }) => sequence > after)
           .slice(0, limit)
-          .flatMap((job) => heldJob(job) ?? []),
+          .flatMap((job) => blockedJob(job) ?? []),
     });
   }
 
   count(queue?: string): Promise<number> {
     return this.#line.call({
-      point: "count held",
-      act: () => this.#line.server.held.list(queue).length,
+      point: "count blocked",
+      act: () => this.#line.server.blocked.list(queue).length,
     });
   }
 
   purge(queue: string, gate?: string): Promise<number> {
-    const { held } = this.#line.server;
+    const { blocked } = this.#line.server;
     return this.#line.call({
-      point: `purge held ${queue}`,
-      act: () => held.list(queue, gate).filter(({ sequence }) => held.remove(sequence)).length,
+      point: `purge blocked ${queue}`,
+      act: () =>
+        blocked.list(queue, gate).filter(({ sequence }) => blocked.remove(sequence)).length,
     });
   }
 
-  async #move(job: HeldMessage, pass: string | undefined): Promise<boolean> {
+  async #move(job: BlockedMessage, pass: string | undefined): Promise<boolean> {
     const { server } = this.#line;
     const { queue, gate, publication, sequence, storedAt } = job;
     const headers: Record<string, string> = {
       ...publication.headers,
       "millrace-gate": gate,
-      "millrace-held-at": String(storedAt),
+      "millrace-blocked-at": String(storedAt),
     };
     if (pass !== undefined) headers["millrace-pass"] = pass;
     const { duplicate } = await this.#line.call({
@@ -104,7 +111,7 @@ export class HeldClient implements HeldStore {
     });
     await this.#line.call({
       point: `unhold ${publication.messageId}`,
-      act: () => void server.held.remove(sequence),
+      act: () => void server.blocked.remove(sequence),
     });
     return !duplicate;
   }

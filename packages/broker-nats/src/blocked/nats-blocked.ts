@@ -1,8 +1,8 @@
 import {
-  type HeldGate,
-  type HeldJob,
-  type HeldQuery,
-  type HeldStore,
+  type BlockedGate,
+  type BlockedJob,
+  type BlockedQuery,
+  type BlockedStore,
   type HistoryStore,
   readEnvelope,
   type ReleaseOptions,
@@ -22,19 +22,19 @@ import type { ServerAccess } from "../store/server-access.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import { decodeGate } from "./gate-header.ts";
 import { gateToken } from "./gate-token.ts";
-import { laneOf, wokenMessage } from "./held-message.ts";
+import { laneOf, wokenMessage } from "./blocked-message.ts";
 
 const DEFAULT_LIMIT = 100;
 /** Moved side by side. */
 const BATCH = 256;
 /**
- * Of the window: for so long a job's id is surely remembered, although clocks differ and a hold
- * takes its time.
+ * Of the window: for so long a job's id is surely remembered, although clocks differ and
+ * blocking it takes its time.
  */
 const SURELY = 0.5;
 
-/** Held jobs in one stream, a subject for each gate. */
-export class NatsHeld implements HeldStore {
+/** Blocked jobs in one stream, a subject for each gate. */
+export class NatsBlocked implements BlockedStore {
   readonly #server: ServerAccess;
   readonly #publisher: ConfirmedPublisher;
   readonly #ownWords: OwnWords;
@@ -72,10 +72,10 @@ export class NatsHeld implements HeldStore {
       const base = moved;
       // All are looked up before the first is published, so that no slow answer lets a later one
       // overtake.
-      const gone = await Promise.all(oldest.map((held) => this.#wasMovedLongAgo(held)));
+      const gone = await Promise.all(oldest.map((blocked) => this.#wasMovedLongAgo(blocked)));
       const mine = await Promise.all(
-        oldest.map((held, index) =>
-          this.#move(queue, held, passes[base + index], gone[index] === true),
+        oldest.map((blocked, index) =>
+          this.#move(queue, blocked, passes[base + index], gone[index] === true),
         ),
       );
       moved += mine.filter(Boolean).length;
@@ -85,16 +85,16 @@ export class NatsHeld implements HeldStore {
   }
 
   async releaseJob(queue: string, id: string): Promise<boolean> {
-    const held = await this.#find(requireQueueName(queue), requireId(id));
-    if (held === undefined) return false;
-    return this.#move(queue, held, undefined, await this.#wasMovedLongAgo(held));
+    const blocked = await this.#find(requireQueueName(queue), requireId(id));
+    if (blocked === undefined) return false;
+    return this.#move(queue, blocked, undefined, await this.#wasMovedLongAgo(blocked));
   }
 
-  async gates(queue?: string): Promise<readonly HeldGate[]> {
+  async gates(queue?: string): Promise<readonly BlockedGate[]> {
     const counts = await this.#counts(this.#filter(queue));
-    const gates: HeldGate[] = [];
+    const gates: BlockedGate[] = [];
     for (const [subject, count] of Object.entries(counts)) {
-      const place = this.#server.names.readHeldSubject(subject);
+      const place = this.#server.names.readBlockedSubject(subject);
       if (place === undefined) continue;
       const gate = await this.#nameOf(subject);
       if (gate !== undefined) gates.push({ queue: place.queue, gate, count });
@@ -102,15 +102,15 @@ export class NatsHeld implements HeldStore {
     return gates;
   }
 
-  async list({ queue, gate, limit, after }: HeldQuery = {}): Promise<readonly HeldJob[]> {
+  async list({ queue, gate, limit, after }: BlockedQuery = {}): Promise<readonly BlockedJob[]> {
     const filter = this.#filter(queue, gate);
-    const held = await this.#read(filter, limit ?? DEFAULT_LIMIT, (after ?? 0) + 1);
-    return held.flatMap((message) => this.#jobOf(message) ?? []);
+    const blocked = await this.#read(filter, limit ?? DEFAULT_LIMIT, (after ?? 0) + 1);
+    return blocked.flatMap((message) => this.#jobOf(message) ?? []);
   }
 
   count(queue?: string): Promise<number> {
-    return request("count the held jobs", async () => {
-      const ends = await endsOf(this.#server, this.#server.names.heldStream);
+    return request("count the blocked jobs", async () => {
+      const ends = await endsOf(this.#server, this.#server.names.blockedStream);
       if (ends === undefined) return 0;
       if (queue === undefined) return ends.messages;
       return countMessages(this.#server, ends, this.#filter(queue));
@@ -120,9 +120,9 @@ export class NatsHeld implements HeldStore {
   async purge(queue: string, gate?: string): Promise<number> {
     const { jsm, names } = this.#server;
     const filter = this.#filter(queue, gate);
-    return request(`purge what is held of the queue ${queue}`, async () => {
+    return request(`purge what is blocked of the queue ${queue}`, async () => {
       try {
-        return (await jsm.streams.purge(names.heldStream, { filter })).purged;
+        return (await jsm.streams.purge(names.blockedStream, { filter })).purged;
       } catch (error) {
         if (apiCode(error) === STREAM_NOT_FOUND) return 0;
         throw error;
@@ -130,34 +130,34 @@ export class NatsHeld implements HeldStore {
     });
   }
 
-  /** Looks through what is held. @returns the one with this id */
-  async find(id: string, queue?: string): Promise<HeldJob | undefined> {
-    const held = await this.#find(queue, id);
-    return held && this.#jobOf(held);
+  /** Looks through what is blocked. @returns the one with this id */
+  async find(id: string, queue?: string): Promise<BlockedJob | undefined> {
+    const blocked = await this.#find(queue, id);
+    return blocked && this.#jobOf(blocked);
   }
 
   /** @returns whether this call put it into the queue: of two at the same time, one did */
   async #move(
     queue: string,
-    held: StreamMessage,
+    blocked: StreamMessage,
     pass: string | undefined,
     wasMoved: boolean,
   ): Promise<boolean> {
     const { jsm, names } = this.#server;
     let mine = false;
     if (!wasMoved) {
-      const publication = wokenMessage(held, queue, names, pass);
+      const publication = wokenMessage(blocked, queue, names, pass);
       const { subject, data, headers } = publication;
       let ack = await this.#publisher.publish(subject, data, headers);
-      const job = this.#ownWords.leavesDoubt(ack) ? this.#jobOf(held)?.envelope : undefined;
+      const job = this.#ownWords.leavesDoubt(ack) ? this.#jobOf(blocked)?.envelope : undefined;
       if (job !== undefined) ack = await this.#ownWords.insist({ publication, job }, ack);
       const { duplicate, attempts } = ack;
       // Of one that was sent again the first copy may be the one that is there, and then the pass
       // is in it.
       mine = !duplicate || attempts > 1;
     }
-    await request(`let a held job into the queue ${queue}`, () =>
-      removeMessage(jsm, names.heldStream, held.sequence),
+    await request(`let a blocked job into the queue ${queue}`, () =>
+      removeMessage(jsm, names.blockedStream, blocked.sequence),
     );
     return mine;
   }
@@ -166,12 +166,12 @@ export class NatsHeld implements HeldStore {
    * One that crashed between the publication and the removal leaves the job here. Soon afterwards
    * its id tells, which the queue remembers; later, a record of this generation does.
    */
-  async #wasMovedLongAgo(held: StreamMessage): Promise<boolean> {
-    const job = this.#jobOf(held);
+  async #wasMovedLongAgo(blocked: StreamMessage): Promise<boolean> {
+    const job = this.#jobOf(blocked);
     if (job === undefined) return false;
     const { queue, generation } = job.envelope;
     const windowMs = await this.#windows.of(queue);
-    if (machineOf(this.#server.nc).clock.now() - held.storedAt < windowMs * SURELY) return false;
+    if (machineOf(this.#server.nc).clock.now() - blocked.storedAt < windowMs * SURELY) return false;
     const last = await Promise.all([
       this.#history.last(job.envelope, "requeued"),
       this.#history.last(job.envelope, "ended"),
@@ -180,30 +180,30 @@ export class NatsHeld implements HeldStore {
       (found) =>
         found !== undefined &&
         found.record.generation >= generation &&
-        found.record.at >= held.storedAt,
+        found.record.at >= blocked.storedAt,
     );
   }
 
   #filter(queue: string | undefined, gate?: string): string {
     const { names } = this.#server;
     const of = queue === undefined ? "*" : requireQueueName(queue);
-    return names.held(of, gate === undefined ? "*" : gateToken(gate));
+    return names.blocked(of, gate === undefined ? "*" : gateToken(gate));
   }
 
   async #read(filter: string, limit: number, from: number): Promise<readonly StreamMessage[]> {
     const { nc, jsm, names } = this.#server;
     const messages: StreamMessage[] = [];
-    const range = { stream: names.heldStream, filter, limit, from };
+    const range = { stream: names.blockedStream, filter, limit, from };
     for await (const message of readStream(nc, jsm, range)) messages.push(message);
     return messages;
   }
 
   async #find(queue: string | undefined, id: string): Promise<StreamMessage | undefined> {
     const { nc, jsm, names } = this.#server;
-    const range = { stream: names.heldStream, filter: this.#filter(queue) };
+    const range = { stream: names.blockedStream, filter: this.#filter(queue) };
     for await (const message of readStream(nc, jsm, range)) {
       const messageId = message.headers["nats-msg-id"] ?? "";
-      const of = names.readHeldSubject(message.subject)?.queue;
+      const of = names.readBlockedSubject(message.subject)?.queue;
       // An earlier version's has no queue before it.
       const ofJob = `millrace/${id}/`;
       if (messageId.startsWith(`${of}/${ofJob}`) || messageId.startsWith(ofJob)) return message;
@@ -213,9 +213,9 @@ export class NatsHeld implements HeldStore {
 
   async #counts(filter: string): Promise<Readonly<Record<string, number>>> {
     const { jsm, names } = this.#server;
-    return request("count the held jobs", async () => {
+    return request("count the blocked jobs", async () => {
       try {
-        const { state } = await jsm.streams.info(names.heldStream, { subjects_filter: filter });
+        const { state } = await jsm.streams.info(names.blockedStream, { subjects_filter: filter });
         return state.subjects ?? {};
       } catch (error) {
         if (apiCode(error) === STREAM_NOT_FOUND) return {};
@@ -229,8 +229,8 @@ export class NatsHeld implements HeldStore {
     const known = this.#names.get(subject);
     if (known !== undefined) return known;
     const { jsm, names } = this.#server;
-    const stored = await request("read a held job", () =>
-      nextMessage(jsm, names.heldStream, 1, subject),
+    const stored = await request("read a blocked job", () =>
+      nextMessage(jsm, names.blockedStream, 1, subject),
     );
     if (stored === undefined) return undefined;
     const gate = decodeGate(headersOf(stored)["millrace-gate"] ?? "");
@@ -238,8 +238,8 @@ export class NatsHeld implements HeldStore {
     return gate;
   }
 
-  #jobOf({ subject, sequence, storedAt, data, headers }: StreamMessage): HeldJob | undefined {
-    const queue = this.#server.names.readHeldSubject(subject)?.queue;
+  #jobOf({ subject, sequence, storedAt, data, headers }: StreamMessage): BlockedJob | undefined {
+    const queue = this.#server.names.readBlockedSubject(subject)?.queue;
     if (queue === undefined) return undefined;
     const lane = laneOf(headers);
     const read = readEnvelope(

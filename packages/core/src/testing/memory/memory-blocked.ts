@@ -1,29 +1,29 @@
 import type {
-  HeldGate,
-  HeldJob,
-  HeldQuery,
-  HeldStore,
+  BlockedGate,
+  BlockedJob,
+  BlockedQuery,
+  BlockedStore,
   ReleaseOptions,
-} from "../../broker/held-store.ts";
+} from "../../broker/blocked-store.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
 import { readEnvelope } from "../../envelope/read-envelope.ts";
 import type { MemoryQueue, Publication } from "./memory-queue.ts";
 
-export interface Held {
+export interface Blocked {
   readonly queue: string;
   readonly gate: string;
   readonly storedAt: number;
   readonly publication: Publication;
 }
 
-/** All held jobs, shared by every connection. */
-export class HeldRack {
-  readonly #jobs = new Map<number, Held>();
+/** All blocked jobs, shared by every connection. */
+export class BlockedRack {
+  readonly #jobs = new Map<number, Blocked>();
   readonly #known = new Set<string>();
   #lastSequence = 0;
 
-  /** A hold that is repeated is one, also after its job was let in. */
-  add(job: Held): void {
+  /** A job that is added again is there once, also after it was let in. */
+  add(job: Blocked): void {
     // Ids are of a queue.
     const known = `${job.queue}/${job.publication.messageId}`;
     if (this.#known.has(known)) return;
@@ -35,7 +35,7 @@ export class HeldRack {
     this.#jobs.delete(sequence);
   }
 
-  entries(queue?: string, gate?: string): readonly (readonly [number, Held])[] {
+  entries(queue?: string, gate?: string): readonly (readonly [number, Blocked])[] {
     return [...this.#jobs].filter(
       ([, job]) =>
         (queue === undefined || job.queue === queue) && (gate === undefined || job.gate === gate),
@@ -44,13 +44,13 @@ export class HeldRack {
 }
 
 /** One connection's access to the rack. */
-export class MemoryHeld implements HeldStore {
-  readonly #rack: HeldRack;
+export class MemoryBlocked implements BlockedStore {
+  readonly #rack: BlockedRack;
   readonly #queue: (name: string) => MemoryQueue;
   readonly #reach: () => void;
 
   /** @param reach throws where the connection can't be used */
-  constructor(rack: HeldRack, queue: (name: string) => MemoryQueue, reach: () => void) {
+  constructor(rack: BlockedRack, queue: (name: string) => MemoryQueue, reach: () => void) {
     this.#rack = rack;
     this.#queue = queue;
     this.#reach = reach;
@@ -76,9 +76,9 @@ export class MemoryHeld implements HeldStore {
     return true;
   }
 
-  async gates(queue?: string): Promise<readonly HeldGate[]> {
+  async gates(queue?: string): Promise<readonly BlockedGate[]> {
     this.#reach();
-    const gates = new Map<string, HeldGate>();
+    const gates = new Map<string, BlockedGate>();
     for (const [, job] of this.#rack.entries(queue)) {
       const key = JSON.stringify([job.queue, job.gate]);
       const count = (gates.get(key)?.count ?? 0) + 1;
@@ -87,7 +87,9 @@ export class MemoryHeld implements HeldStore {
     return [...gates.values()];
   }
 
-  async list({ queue, gate, limit = 100, after = 0 }: HeldQuery = {}): Promise<readonly HeldJob[]> {
+  async list({ queue, gate, limit = 100, after = 0 }: BlockedQuery = {}): Promise<
+    readonly BlockedJob[]
+  > {
     this.#reach();
     return this.#rack
       .entries(queue, gate)
@@ -108,16 +110,16 @@ export class MemoryHeld implements HeldStore {
     return found.length;
   }
 
-  /** @throws MillraceError `queue-full`, `queue-not-found`: then it stays held */
+  /** @throws MillraceError `queue-full`, `queue-not-found`: then it stays blocked */
   #move(
     sequence: number,
-    { queue, gate, storedAt, publication }: Held,
+    { queue, gate, storedAt, publication }: Blocked,
     pass: string | undefined,
   ): void {
     const headers: Record<string, string> = {
       ...publication.headers,
       "millrace-gate": gate,
-      "millrace-held-at": String(storedAt),
+      "millrace-blocked-at": String(storedAt),
     };
     if (pass !== undefined) headers["millrace-pass"] = pass;
     this.#queue(queue).publish({ ...publication, headers });
@@ -125,17 +127,17 @@ export class MemoryHeld implements HeldStore {
   }
 }
 
-/** A held job as the message it will be. */
-export function messageOfHeld({
+/** A blocked job as the message it will be. */
+export function messageOfBlocked({
   queue,
   storedAt,
   publication: { messageId: _, ...rest },
-}: Held): QueueMessage {
+}: Blocked): QueueMessage {
   return { ...rest, queue, sequence: 0, storedAt };
 }
 
-function jobOf(sequence: number, job: Held): HeldJob | undefined {
-  const read = readEnvelope(messageOfHeld(job));
+function jobOf(sequence: number, job: Blocked): BlockedJob | undefined {
+  const read = readEnvelope(messageOfBlocked(job));
   return read.ok
     ? { envelope: read.envelope, gate: job.gate, sequence, storedAt: job.storedAt }
     : undefined;

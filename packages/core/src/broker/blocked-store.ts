@@ -1,13 +1,13 @@
 import type { Envelope } from "../envelope/envelope.ts";
 
 /** A gate at which jobs of a queue wait. */
-export interface HeldGate {
+export interface BlockedGate {
   readonly queue: string;
   readonly gate: string;
   readonly count: number;
 }
 
-export interface HeldJob {
+export interface BlockedJob {
   readonly envelope: Envelope;
   readonly gate: string;
   /** The position in the store: older is smaller. */
@@ -15,7 +15,7 @@ export interface HeldJob {
   readonly storedAt: number;
 }
 
-export interface HeldQuery {
+export interface BlockedQuery {
   readonly queue?: string;
   readonly gate?: string;
   /** Default 100. */
@@ -26,7 +26,7 @@ export interface HeldQuery {
 
 /**
  * What a released job brings along: its message's headers `millrace-gate` (where it waited),
- * `millrace-held-at` (since when, epoch milliseconds of the broker's clock) and `millrace-pass`.
+ * `millrace-blocked-at` (since when, epoch milliseconds of the broker's clock) and `millrace-pass`.
  */
 export interface ReleaseOptions {
   /**
@@ -37,10 +37,11 @@ export interface ReleaseOptions {
 }
 
 /**
- * Jobs that wait at gates, by queue and gate, outside of their queue. Settlement's step `hold` puts
- * them in; they are let in oldest first. Whoever calls at the same time never gets the same job.
+ * Jobs that wait at gates, by queue and gate, outside of their queue. Settlement's step `block`
+ * puts them in; they are let in oldest first. Whoever calls at the same time never gets the same
+ * job.
  */
-export interface HeldStore {
+export interface BlockedStore {
   /**
    * Moves the oldest jobs to where their queue's workers take them, under their generation's
    * message id. Each is published, confirmed, and only then removed: a crash in between leaves a
@@ -51,14 +52,14 @@ export interface HeldStore {
    */
   release(queue: string, gate: string, count: number, options?: ReleaseOptions): Promise<number>;
   /**
-   * Moves one job, whatever waits before it. Looks through all that is held in the queue.
-   * @returns false where it isn't held
+   * Moves one job, whatever waits before it. Looks through all that is blocked in the queue.
+   * @returns false where it isn't blocked
    */
   releaseJob(queue: string, id: string): Promise<boolean>;
   /** Every gate at which something waits. Its work follows the number of gates, not of jobs. */
-  gates(queue?: string): Promise<readonly HeldGate[]>;
+  gates(queue?: string): Promise<readonly BlockedGate[]>;
   /** Oldest first. */
-  list(query?: HeldQuery): Promise<readonly HeldJob[]>;
+  list(query?: BlockedQuery): Promise<readonly BlockedJob[]>;
   /**
    * How many wait, at whatever gate: of one queue, or of all, which is one question to the server.
    */

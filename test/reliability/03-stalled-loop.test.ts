@@ -7,15 +7,15 @@ import { QUEUE } from "./programs/work.ts";
 
 vi.setConfig({ testTimeout: patient(90_000 + 10 * lasting(1_000)) });
 
-describeEachServer("3: a handler that blocks the event loop for three leases", (server) => {
+describeEachServer("3: a handler that stalls the event loop for three leases", (server) => {
   it("keeps its lease: it runs once, though another node is free", async () => {
     const trial = await Trial.start(server);
     const leaseMs = lasting(trial.leaseMs);
     const a = await trial.node("a", { leaseMs });
-    await trial.publish({ blocker: { do: "block", ms: 3 * leaseMs, deliveries: 9 } });
-    await a.heard("started", "blocker");
+    await trial.publish({ staller: { do: "stall", ms: 3 * leaseMs, deliveries: 9 } });
+    await a.heard("started", "staller");
     const b = await trial.node("b", { leaseMs });
-    const { state } = await a.heard("settled", "blocker", 4 * leaseMs + 30_000);
+    const { state } = await a.heard("settled", "staller", 4 * leaseMs + 30_000);
     expect(state).toBe("succeeded");
     await trial.publish({ after: { do: "work" } });
     await Promise.race([a.heard("settled", "after"), b.heard("settled", "after")]);
@@ -32,20 +32,20 @@ describeEachServer("3: a handler that blocks the event loop for three leases", (
     const trial = await Trial.start(server);
     const leaseMs = lasting(2 * trial.leaseMs);
     const a = await trial.node("a", { leaseMs });
-    const blocker = { do: "block", ms: 3 * leaseMs, deliveries: 9, released: true } as const;
-    await trial.publish({ blocker });
-    await a.heard("started", "blocker");
+    const staller = { do: "stall", ms: 3 * leaseMs, deliveries: 9, released: true } as const;
+    await trial.publish({ staller });
+    await a.heard("started", "staller");
     // Its pull is a new one then, and stands for half a lease.
     await trial.publish({ before: { do: "work" } });
     await a.heard("settled", "before");
-    a.release("blocker");
-    await a.heard("blocks", "blocker");
+    a.release("staller");
+    await a.heard("stalls", "staller");
     await trial.publish({ caught: { do: "work" } });
     await eventually(async () => (await trial.broker.queues.snapshot(QUEUE)).running === 2, {
       withinMs: leaseMs,
-      describe: "the job is handed to the node that is blocked",
+      describe: "the job is handed to the node whose loop is stalled",
     });
-    // Whichever gets it next: on a busy machine the new node may only be there when the block is
+    // Whichever gets it next: on a busy machine the new node may only be there when the stall is
     // over.
     await trial.node("b", { leaseMs });
     await trial.drained(4 * leaseMs + 30_000);

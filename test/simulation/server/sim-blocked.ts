@@ -1,10 +1,10 @@
-import type { HeldJob, QueueMessage } from "@millrace/core";
+import type { BlockedJob, QueueMessage } from "@millrace/core";
 import { readEnvelope } from "@millrace/core";
 import type { Timeline } from "../engine/timeline.ts";
 import { DedupeWindow } from "./dedupe-window.ts";
 import type { Published } from "./sim-queue.ts";
 
-export interface HeldMessage {
+export interface BlockedMessage {
   readonly sequence: number;
   readonly queue: string;
   readonly gate: string;
@@ -16,9 +16,9 @@ export interface HeldMessage {
 const DEDUPE_MS = 120_000;
 
 /** The stream of the jobs that wait at gates. */
-export class SimHeld {
+export class SimBlocked {
   readonly #timeline: Timeline;
-  readonly #messages = new Map<number, HeldMessage>();
+  readonly #messages = new Map<number, BlockedMessage>();
   readonly #ids = new DedupeWindow(DEDUPE_MS);
   #lastSequence = 0;
 
@@ -26,7 +26,7 @@ export class SimHeld {
     this.#timeline = timeline;
   }
 
-  add(job: Pick<HeldMessage, "queue" | "gate" | "storedAt" | "publication">): void {
+  add(job: Pick<BlockedMessage, "queue" | "gate" | "storedAt" | "publication">): void {
     const { nowMs } = this.#timeline;
     const messageId = `${job.queue}/${job.publication.messageId}`;
     if (this.#ids.recall(messageId, nowMs) !== undefined) return;
@@ -41,7 +41,7 @@ export class SimHeld {
   }
 
   /** Oldest first. */
-  list(queue?: string, gate?: string): readonly HeldMessage[] {
+  list(queue?: string, gate?: string): readonly BlockedMessage[] {
     return [...this.#messages.values()].filter(
       (job) =>
         (queue === undefined || job.queue === queue) && (gate === undefined || job.gate === gate),
@@ -60,14 +60,14 @@ export class SimHeld {
   }
 }
 
-/** A held job as the message it will be. */
-export function messageOfHeld({ queue, storedAt, publication }: HeldMessage): QueueMessage {
+/** A blocked job as the message it will be. */
+export function messageOfBlocked({ queue, storedAt, publication }: BlockedMessage): QueueMessage {
   const { messageId: _, ...rest } = publication;
   return { ...rest, queue, sequence: 0, storedAt };
 }
 
-export function heldJob(held: HeldMessage): HeldJob | undefined {
-  const read = readEnvelope(messageOfHeld(held));
-  const { gate, sequence, storedAt } = held;
+export function blockedJob(blocked: BlockedMessage): BlockedJob | undefined {
+  const read = readEnvelope(messageOfBlocked(blocked));
+  const { gate, sequence, storedAt } = blocked;
   return read.ok ? { envelope: read.envelope, gate, sequence, storedAt } : undefined;
 }

@@ -7,16 +7,16 @@ import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 const LEASE_MS = lasting(3_000);
 vi.setConfig({ testTimeout: patient(90_000 + 5 * LEASE_MS) });
 
-describeEachServer("3: a lock's holder that blocks its event loop for three leases", (server) => {
+describeEachServer("3: a lock's holder that stalls its event loop for three leases", (server) => {
   it("keeps the lock in a node, where a thread extends it; the waiter has it when it is released", async () => {
     const holders = new Holders(server, LEASE_MS);
     const a = await holders.start("a", { isNode: true });
     const first = await a.heard("held");
     const b = await holders.start("b");
-    a.block(3 * LEASE_MS);
+    a.stall(3 * LEASE_MS);
     expect(await a.heard("wrote")).toMatchObject({ held: true, aborted: false, accepted: true });
     // And once more: what the thread wrote is what the holder goes on from.
-    a.block(1.5 * LEASE_MS);
+    a.stall(1.5 * LEASE_MS);
     expect(await a.heard("wrote")).toMatchObject({ held: true, aborted: false, accepted: true });
     const releasedAtMs = ledgerNowMs();
     a.release();
@@ -31,7 +31,7 @@ describeEachServer("3: a lock's holder that blocks its event loop for three leas
     const a = await holders.start("a");
     const first = await a.heard("held");
     const b = await holders.start("b");
-    a.block(3 * LEASE_MS);
+    a.stall(3 * LEASE_MS);
     const second = await b.heard("held");
     expect(second.token).toBeGreaterThan(first.token);
     expect(await a.heard("wrote")).toMatchObject({ held: false, aborted: true, accepted: false });

@@ -33,13 +33,13 @@ describeEachServer("a releaser that died between the publication and the removal
     });
     const next = async (index: number): Promise<Delivery> =>
       eventually(() => came[index], { withinMs: 10_000, describe: `delivery ${index}` });
-    const hold = { do: "hold", envelope: { ...job, generation: 1 }, gate: "g" } as const;
-    await broker.settle(await next(0), [hold, { do: "ack" }]);
+    const block = { do: "block", envelope: { ...job, generation: 1 }, gate: "g" } as const;
+    await broker.settle(await next(0), [block, { do: "ack" }]);
 
     // What a releaser does first. Then it dies.
     const { nc, jsm } = await administrator(server);
-    const stored = await jsm.streams.getMessage(`${namespace}-held`, {
-      last_by_subj: `${namespace}.held.>`,
+    const stored = await jsm.streams.getMessage(`${namespace}-blocked`, {
+      last_by_subj: `${namespace}.blocked.>`,
     });
     // What is sent again to a new leader would be stored twice by a queue that has forgotten its
     // id.
@@ -68,9 +68,9 @@ describeEachServer("a releaser that died between the publication and the removal
       withinMs: 10_000,
       describe: "the queue has forgotten the id",
     });
-    expect(await broker.held.count()).toBe(1);
-    expect(await broker.held.release("q", "g", 1)).toBe(0);
-    expect(await broker.held.count()).toBe(0);
+    expect(await broker.blocked.count()).toBe(1);
+    expect(await broker.blocked.release("q", "g", 1)).toBe(0);
+    expect(await broker.blocked.count()).toBe(0);
     expect(await broker.queues.snapshot("q")).toMatchObject({ waiting: 0, running: 0 });
     await worker.stop();
   });

@@ -8,14 +8,14 @@ import { decodeGate, encodeGate } from "./gate-header.ts";
 import { gateToken } from "./gate-token.ts";
 
 /** A job that waits at a gate, from the message that its queue would get. */
-export function heldMessage(
+export function blockedMessage(
   requeue: RecordPublication,
   envelope: Envelope,
   gate: string,
   names: Names,
 ): Publication {
   return {
-    subject: names.held(envelope.queue, gateToken(gate)),
+    subject: names.blocked(envelope.queue, gateToken(gate)),
     data: requeue.data,
     headers: {
       ...requeue.headers,
@@ -27,11 +27,11 @@ export function heldMessage(
 }
 
 /**
- * The message under which a held job comes back to its queue. A second one is a duplicate: it has
- * the held one's id.
+ * The message under which a blocked job comes back to its queue. A second one is a duplicate: it
+ * has the blocked one's id.
  */
 export function wokenMessage(
-  held: {
+  blocked: {
     readonly data: Uint8Array;
     readonly headers: ReceivedHeaders;
     readonly storedAt: number;
@@ -40,15 +40,15 @@ export function wokenMessage(
   names: Names,
   pass: string | undefined,
 ): RecordPublication {
-  const { headers } = held;
+  const { headers } = blocked;
   const lane = laneOf(headers);
   return {
     subject: names.requeueWoken(queue),
-    data: held.data,
+    data: blocked.data,
     headers: {
       ...forwardHeaders(headers, headers["nats-msg-id"] ?? ""),
       "Millrace-Gate": headers["millrace-gate"] ?? "",
-      "Millrace-Held-At": String(Math.floor(held.storedAt)),
+      "Millrace-Blocked-At": String(Math.floor(blocked.storedAt)),
       ...(lane === undefined ? {} : { "Millrace-Lane": lane }),
       ...(pass === undefined ? {} : { "Millrace-Pass": encodeGate(pass) }),
     },
