@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, "../../..");
  * The oldest state that today's nodes share a cluster with. Before it the names on the wire were
  * others: a job that waited at a gate lay in a stream that today's nodes don't read.
  */
-const COMMIT = "91d3abaf45aa0378dd4bab175a3ffb98e396c0fa";
+const COMMIT = "5d5170ea02ecd39eb5933c56331466a3cfb4b85d";
 
 /** The code of an earlier version, ready to run, or the reason why it is not there. */
 export type OlderVersion =
