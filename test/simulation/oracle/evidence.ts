@@ -30,6 +30,8 @@ export interface JobSeen {
   readonly letters: { readonly reason: string; readonly life: number }[];
   /** Lives that an operator is known to have given it. */
   readonly revived: Set<number>;
+  /** The processes that were about to start it as a suspect, and when. */
+  readonly trials: { readonly process: string; readonly atMs: number }[];
   readonly told: { readonly state: string; readonly output: unknown }[];
 }
 
@@ -52,6 +54,11 @@ export interface LifeSeen {
   readonly letters: readonly string[];
   /** Whether somebody knows that it was to begin. */
   readonly confirmed: boolean;
+  /**
+   * An operator has retried its letter. Who wrote that may have died before its record, and then
+   * nobody makes up for it: the job has gone on.
+   */
+  readonly wentOn: boolean;
 }
 
 /**
@@ -74,6 +81,7 @@ export function livesOf(seen: JobSeen): readonly LifeSeen[] {
       finals: finals.filter((record) => (record.life ?? 0) === life),
       letters: letters.filter((letter) => letter.life === life).map(({ reason }) => reason),
       confirmed: life === 0 ? seen.confirmed : revived.has(life),
+      wentOn: revived.has(life + 1),
     }));
 }
 
@@ -151,6 +159,11 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "recorded":
         noteFinal(of(entry.record.id, entry.record.queue), entry.record);
         break;
+      case "on-trial": {
+        const [queue, job = ""] = entry.job.split("/");
+        of(job, queue).trials.push(entry);
+        break;
+      }
       case "buried":
         of(entry.letter.id, entry.letter.queue).letters.push(entry.letter);
         break;
@@ -192,7 +205,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
 function emptyJob(key: string, job: string, queue: string): JobSeen {
   return {
     ...{ key, job, queue, planned: undefined, confirmed: false, refused: undefined },
-    ...{ runs: [], finals: [], letters: [], revived: new Set(), told: [] },
+    ...{ runs: [], finals: [], letters: [], revived: new Set(), trials: [], told: [] },
   };
 }
 

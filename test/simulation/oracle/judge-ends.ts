@@ -23,13 +23,15 @@ export function isForeign({ planned, queue }: JobSeen): boolean {
   return planned?.startsWith("hostile") === true || (planned === undefined && queue === "shop");
 }
 
-/** Who is said to take its process down has been on one that died. */
+/** Who is said to take its process down was on one that died, or about to be started there. */
 function* judgeConviction(
-  { key: job, finals, runs }: JobSeen,
+  { key: job, finals, runs, trials }: JobSeen,
   deaths: Evidence["deaths"],
 ): Generator<Violation> {
   if (!finals.some(({ reason }) => reason === "crashed")) return;
-  const died = runs.some(({ began }) => (deaths.get(began.process) ?? 0) >= began.atMs);
+  const died = [...runs.map(({ began }) => began), ...trials].some(
+    ({ process, atMs }) => (deaths.get(process) ?? 0) >= atMs,
+  );
   if (!died) yield { is: "convicted", job, detail: `${runs.length} runs, and no process died` };
 }
 
@@ -38,7 +40,7 @@ function* judgeEnd(seen: JobSeen): Generator<Violation> {
 }
 
 function* judgeLife(life: LifeSeen, key: string): Generator<Violation> {
-  const { finals, letters, confirmed, runs } = life;
+  const { finals, letters, confirmed, wentOn, runs } = life;
   const job = life.life === 0 ? key : `${key} life ${life.life}`;
   const states = new Set([
     ...finals.map(({ state }) => state),
@@ -53,10 +55,10 @@ function* judgeLife(life: LifeSeen, key: string): Generator<Violation> {
       job,
       detail: `${finals.length} times ${finals[0]?.state} (${finals.map(placeOf).join(", ")})`,
     };
-  if (finals.length === 0 && confirmed)
+  if (finals.length > 0 || wentOn) return;
+  if (confirmed)
     yield { is: "lost", job, detail: `confirmed, and never ended; ${runs.length} runs` };
-  if (finals.length === 0 && !confirmed && runs.length > 0)
-    yield { is: "unsettled", job, detail: "it ran, and never ended" };
+  else if (runs.length > 0) yield { is: "unsettled", job, detail: "it ran, and never ended" };
 }
 
 function reasonsOf({ finals, letters }: LifeSeen): string {

@@ -40,9 +40,8 @@ const recorded = (job: string, more: Partial<HistoryRecord> = {}): Fact => ({
     ...more,
   },
 });
-const buried = (job: string): Fact => ({
-  ...{ is: "buried", letter: { id: job, queue: "work", reason: "fatal", life: 0 } },
-});
+const letter = { id: "j1", queue: "work", reason: "fatal", life: 0 } as const;
+const buried = (job: string): Fact => ({ is: "buried", letter: { ...letter, id: job } });
 
 const done = [planned("j1"), confirmed("j1"), began(1, "j1"), ended(1, "j1", "succeeded")];
 
@@ -61,6 +60,31 @@ describe("the oracle of the simulation", () => {
   it("finds what was confirmed and never ended, and what ran and never ended", () => {
     expect(kinds([planned("j1"), confirmed("j1")])).toEqual(["lost"]);
     expect(kinds([planned("j1"), began(1, "j1")])).toEqual(["unsettled"]);
+  });
+
+  it("has nothing to say of a death without a record, once the letter was retried", () => {
+    const retried: readonly Fact[] = [
+      { is: "asked", what: "retry", of: "work" },
+      ...[buried("j1"), { is: "withdrawn", letter } satisfies Fact],
+      { is: "retried", job: "j1", queue: "work" },
+    ];
+    const next = [began(2, "j1", { life: 1 }), ended(2, "j1", "succeeded")];
+    const first = [planned("j1"), confirmed("j1"), began(1, "j1"), ended(1, "j1", "fatal")];
+    expect(kinds([...first, ...retried, ...next, recorded("j1", { life: 1 })])).toEqual([]);
+    expect(kinds([...first, ...retried, ...next])).toEqual(["lost"]);
+  });
+
+  it("finds who was convicted although no process died that had it, or was about to start it", () => {
+    const crashed = [
+      { is: "buried", letter: { ...letter, reason: "crashed" } } satisfies Fact,
+      recorded("j1", { state: "dead", outcome: "crashed", reason: "crashed" }),
+    ];
+    const onTrial: Fact = { is: "on-trial", job: "work/j1", process: "n1-1" };
+    const gone: Fact = { is: "gone", process: "n1-1", how: "killed" };
+    const plan = [planned("j1"), confirmed("j1")];
+    expect(kinds([...plan, onTrial, gone, ...crashed])).toEqual([]);
+    expect(kinds([...plan, gone, onTrial, ...crashed])).toEqual(["convicted"]);
+    expect(kinds([...plan, gone, ...crashed])).toEqual(["convicted"]);
   });
 
   it("finds two ends: done and dead, by a record or by a letter alone", () => {

@@ -26,6 +26,8 @@ export type Fact =
       readonly is: "buried" | "withdrawn";
       readonly letter: Pick<DeadLetter, "id" | "queue" | "reason"> & { readonly life: number };
     }
+  /** A suspect is about to be started on its turn; who dies from here on takes the blame. */
+  | { readonly is: "on-trial"; readonly job: string; readonly process: string }
   | { readonly is: "told"; readonly job: string; readonly state: string; readonly output: unknown }
   | { readonly is: "batch-made"; readonly batch: string; readonly members: readonly string[] }
   /** By somebody: to cancel a job, to purge a queue, to retry the letters of a queue. */

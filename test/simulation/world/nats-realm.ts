@@ -14,6 +14,7 @@ import { ModelServer } from "../jetstream/server.ts";
 import type { Leftover, Realm, RealmOf, Tap } from "./realm.ts";
 
 const NAMESPACE = "millrace";
+const SUSPECTS = `$KV.${NAMESPACE}-suspects.`;
 const LATENCY_MS = 1;
 
 interface Line {
@@ -183,6 +184,8 @@ function tell(tap: Tap, subject: string, { headers, data }: Packet): void {
     const record = readHistoryRecord(data);
     if (record !== undefined) tap.recorded(record);
   }
+  if (subject.startsWith(SUSPECTS) && data.length > 0)
+    tap.onTrial(subject.slice(SUSPECTS.length), JSON.parse(Buffer.from(data).toString()));
   const letter = letterOf(subject, headers, data);
   if (letter !== undefined) tap.buried(letter);
 }

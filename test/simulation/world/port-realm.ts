@@ -24,6 +24,9 @@ export function portRealm(options: PortRealmOptions = {}): RealmOf {
       buried: (letter: DeadLetter) => tap.buried(letter),
       withdrawn: (letter: DeadLetter) => tap.withdrawn(letter),
     });
+    server.bucket("suspects").watch(({ key, document }) => {
+      if (document !== undefined) tap.onTrial(key, document.value);
+    });
     return {
       brokerFor: (process) => {
         const line = new Line(server, process, network);

@@ -15,6 +15,8 @@ export interface Tap {
   buried(letter: DeadLetter): void;
   /** A letter is gone: whoever wrote it found that another run had ended the job. */
   withdrawn(letter: DeadLetter): void;
+  /** The key and the value of a note: a suspect is about to be started on its turn. */
+  onTrial(key: string, value: unknown): void;
 }
 
 /** What a foreign program puts on a producer's door of a queue, whatever it likes. */
