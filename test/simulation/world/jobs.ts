@@ -116,6 +116,8 @@ class Run {
 
   async go(): Promise<unknown | OutcomeSignal> {
     const { job, attempt, token, signal } = this.#context;
+    // Killed in this very turn: no code of a dead process runs.
+    if (this.#process.isDead) return new Promise<never>(() => {});
     const { ledger, charged } = this.#outside;
     const run = this.#run;
     const { fails, snoozes, runMs, charges, child } = this.#script;
