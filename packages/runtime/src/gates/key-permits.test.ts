@@ -126,6 +126,58 @@ describe("a permit that changes hands", () => {
   });
 });
 
+describe("a permit whose lease is nearly over when the answer comes", () => {
+  /** After that a holder gives it up, and others may have it soon. */
+  const LATE_MS = (LEASE_MS * 5) / 6 + 1;
+
+  function late(call: "acquire" | "renew") {
+    let lateMs = 0;
+    const made = scene(1, (store) => {
+      const after = async <T>(answer: Promise<T>, ms: number): Promise<T> => {
+        const value = await answer;
+        if (ms > 0) await new Promise<void>((resolve) => made.clock.setTimer(ms, resolve));
+        return value;
+      };
+      return {
+        acquire: (name, claim) =>
+          after(store.acquire(name, claim), call === "acquire" ? lateMs : 0),
+        release: (lock) => store.release(lock),
+        look: (name) => store.look(name),
+        list: (prefix) => store.list(prefix),
+        onRelease: (name, listener) => store.onRelease(name, listener),
+        renew: (lock, claim) => after(store.renew(lock, claim), call === "renew" ? lateMs : 0),
+      };
+    });
+    return { ...made, beLate: (ms: number) => (lateMs = ms) };
+  }
+
+  test("is no job's, and free again: it is asked for once more", async () => {
+    const { clock, first, locks, beLate } = late("acquire");
+    beLate(LATE_MS);
+    const asked = expect(first.enter(1)).rejects.toMatchObject({ code: "request-timeout" });
+    await clock.advance(LATE_MS);
+    await asked;
+    expect(await locks.look(permitLock("q", "k", 0))).toBeUndefined();
+    beLate(0);
+    expect(await first.enter(1)).toMatchObject({ state: "used" });
+  });
+
+  test("is not taken over by a job that was let in with it, which takes a free one", async () => {
+    const { clock, waiting, first, locks, beLate } = late("renew");
+    const permit = await first.enter(1);
+    waiting.count = 1;
+    await first.blocked();
+    if (permit !== undefined) await first.leave(permit);
+    const pass = waiting.lastPass;
+    beLate(LATE_MS);
+    const taken = first.enter(1, { pass });
+    await clock.advance(LATE_MS);
+    expect(await taken).toMatchObject({ state: "used", fromMs: clock.monotonic() });
+    const { leftMs } = (await locks.look(permitLock("q", "k", 0))) ?? {};
+    expect(leftMs).toBe(LEASE_MS);
+  });
+});
+
 describe("what could not be given back", () => {
   test("is given back when the server is there again, not when its lease is over, and who waits is let in", async () => {
     let down = false;

@@ -3,7 +3,7 @@ import { takeFreePermit } from "./free-permit.ts";
 import { capGate, permitLock } from "./gate-names.ts";
 import { PermitClaims } from "./permit-claims.ts";
 import type { PermitHost } from "./permit-host.ts";
-import { type Permit, permitHolder, type PermitState, writePass } from "./permit.ts";
+import { isOverdue, type Permit, permitHolder, type PermitState, writePass } from "./permit.ts";
 
 /** A permit that nobody uses stays this long for the next job of its key: two writes less. */
 const IDLE_MS = 100;
@@ -225,8 +225,9 @@ export class KeyPermits {
       if (MillraceError.is(error, "lock-lost")) return undefined;
       throw error;
     }
-    // Given up meanwhile, by its clock or because the node stops.
-    if (permit.state !== "taking") {
+    // Given up meanwhile, by its clock or because the node stops; or to be given up at once.
+    if (permit.state !== "taking" || isOverdue(permit, this.#now())) {
+      this.#drop(permit);
       await this.#quietly(() => this.#return(permit));
       return undefined;
     }

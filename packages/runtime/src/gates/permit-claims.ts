@@ -1,7 +1,7 @@
-import type { LockClaim } from "@millrace/core";
+import { type LockClaim, MillraceError } from "@millrace/core";
 import { permitLock } from "./gate-names.ts";
 import type { PermitHost } from "./permit-host.ts";
-import { type Permit, permitHolder } from "./permit.ts";
+import { isOverdue, type Permit, permitHolder } from "./permit.ts";
 
 /**
  * Asks for one key's free permits. Whether a call that failed was carried out is found by calling
@@ -48,6 +48,8 @@ export class PermitClaims {
   /**
    * @param limit how many there are, for people
    * @returns undefined where another has it
+   * @throws MillraceError whatever the store says; `request-timeout` where it answered so late that
+   *   the lease may be over before the job has begun
    */
   async acquire(index: number, limit: number): Promise<Permit | undefined> {
     const { locks, node, leaseMs, clock } = this.#host;
@@ -59,7 +61,14 @@ export class PermitClaims {
     try {
       const lock = await locks.acquire(permitLock(this.#queue, this.#key, index), claim);
       this.#doubtful.delete(index);
-      return lock && { index, claim, lock, fromMs, state: "used" };
+      if (lock === undefined) return undefined;
+      const permit: Permit = { index, claim, lock, fromMs, state: "used" };
+      if (!isOverdue(permit, clock.monotonic())) return permit;
+      await locks.release(lock);
+      throw new MillraceError(
+        "request-timeout",
+        `The permit ${lock.name} was given after most of its lease of ${leaseMs} ms had passed, and was given back. See what holds up this process or its server.`,
+      );
     } catch (error) {
       if (doubtful === undefined) this.#resolveLater(index, limit, claim);
       throw error;

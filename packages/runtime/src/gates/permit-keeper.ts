@@ -7,7 +7,7 @@ import {
   type Timer,
 } from "@millrace/core";
 import { leaseTime } from "../lock/lease-time.ts";
-import type { Permit } from "./permit.ts";
+import { isOverdue, type Permit } from "./permit.ts";
 
 export interface PermitKeeperOptions {
   readonly locks: LockStore;
@@ -68,12 +68,11 @@ export class PermitKeeper {
     const { clock, leaseMs } = this.#options;
     const now = clock.monotonic();
     for (const [permit, onLost] of this.#kept) {
-      const ageMs = now - permit.fromMs;
-      if (ageMs >= leaseTime.heldForMs(leaseMs)) this.#lose(permit, onLost);
+      if (isOverdue(permit, now)) this.#lose(permit, onLost);
       // An offered one keeps the token it was offered under, and whoever takes it renews it;
       // neither lasts long.
       else if (
-        ageMs >= leaseTime.renewAfterMs(leaseMs) &&
+        now - permit.fromMs >= leaseTime.renewAfterMs(leaseMs) &&
         permit.state !== "offered" &&
         permit.state !== "taking"
       )

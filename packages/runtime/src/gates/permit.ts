@@ -1,4 +1,5 @@
 import type { HeldLock, LockClaim, Timer } from "@millrace/core";
+import { leaseTime } from "../lock/lease-time.ts";
 
 /**
  * What a permit is doing on this node. `used`: a job runs by it. `idle`: kept for a moment, for the
@@ -23,6 +24,16 @@ export interface Permit {
   timer?: Timer;
   /** Of the job that runs by it. */
   onLost?: () => void;
+}
+
+/**
+ * Whether its holder has to give it up: another may have it soon. An answer that was long on its
+ * way may bring such a one.
+ *
+ * @param now the monotonic clock
+ */
+export function isOverdue({ claim, fromMs }: Permit, now: number): boolean {
+  return now - fromMs >= leaseTime.heldForMs(claim.leaseMs);
 }
 
 /** A permit in a message: what its next holder takes it over by. */
