@@ -1,5 +1,13 @@
-import { type Broker, NO_MEMORY, readScheduleState, SCHEDULE_STATE } from "@millrace/core";
+import {
+  type Broker,
+  type EnqueueResult,
+  MillraceError,
+  NO_MEMORY,
+  readScheduleState,
+  SCHEDULE_STATE,
+} from "@millrace/core";
 import { UNIQUE_BUCKET } from "../../packages/core/src/unique/unique-claim.ts";
+import { withLastingTokens } from "./lasting-tokens.ts";
 import { otherwise, reordered, spoilt, unfenced, withDocuments } from "./spoilt-realm.ts";
 import { portRealm } from "./world/port-realm.ts";
 import type { RealmOf } from "./world/realm.ts";
@@ -75,6 +83,58 @@ export const convictsTheLiving: RealmOf = withDocuments("suspects", (store) => (
     return { ...document, value: rest };
   },
 }));
+
+/**
+ * Nobody looks for the letter of what comes again: a job whose holder had buried it and died before
+ * the record runs once more.
+ */
+export const overlooksLetters: RealmOf = spoilt((broker) => ({
+  successors: async (envelope, message) => ({
+    ...(await broker.successors(envelope, message)),
+    letter: undefined,
+  }),
+}));
+
+/** A member of a batch counts as refused when nobody knows whether it is stored. */
+export const countsUnknownAsRefused: RealmOf = spoilt((broker) => ({
+  enqueue: async (jobs) =>
+    (await broker.enqueue(jobs)).map((result, index) =>
+      jobs[index]?.batch === undefined ? result : refusedIfUnknown(result),
+    ),
+}));
+
+function refusedIfUnknown(result: EnqueueResult): EnqueueResult {
+  if (result.ok || result.error.code !== "publish-timeout") return result;
+  const { message } = result.error;
+  return { ...result, error: new MillraceError("queue-full", message, { cause: result.error }) };
+}
+
+/**
+ * What follows a job, the next of its chain or the callback of its batch, waits for room in its
+ * queue, and the job waits with it.
+ */
+export const waitsForRoom: RealmOf = spoilt((broker) => ({
+  settle: async (delivery, steps) => {
+    const follows = (): boolean =>
+      steps.find((step) => delivery.confirmed?.includes(step) !== true)?.do === "enqueue";
+    await untilRoom(broker.settle(delivery, steps), follows);
+  },
+  requeue: (envelope, options) =>
+    untilRoom(broker.requeue(envelope, options), () => options?.lease !== undefined),
+}));
+
+/** @throws MillraceError `publish-timeout`, which is tried again, for a queue that is full */
+async function untilRoom(publishing: Promise<void>, waits: () => boolean): Promise<void> {
+  try {
+    await publishing;
+  } catch (error) {
+    if (!MillraceError.is(error, "queue-full") || !waits()) throw error;
+    throw new MillraceError("publish-timeout", "The queue has no room.", { cause: error });
+  }
+}
+
+/** A permit keeps its token where a job hands it on to the next on the same node. */
+export const keepsPermitTokens: RealmOf = withLastingTokens((name) => name.startsWith("cap/"));
 
 /** A unique key is written without comparing whose it is. */
 export const seizesUniqueKeys: RealmOf = withDocuments(UNIQUE_BUCKET, uncompared);

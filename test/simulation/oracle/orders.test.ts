@@ -59,6 +59,8 @@ describe("what an operator does, before the oracle of the simulation", () => {
     const end = recorded("j1", { life: 1, sequence: 2 });
     expect(kinds([...died, ...retried, ...second, end])).toEqual([]);
     expect(kinds([...died, ...retried])).toEqual(["lost"]);
+    // Its holder wrote the letter and stood still before the record.
+    expect(kinds([...died.slice(0, -1), ...retried, ...second, end])).toEqual([]);
     expect(kinds([...died, ...second, end])).toEqual(["unasked"]);
     const again = recorded("j1", { life: 1, sequence: 3 });
     expect(kinds([...died, ...retried, ...second, end, again])).toEqual(["ended-again"]);

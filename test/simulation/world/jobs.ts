@@ -26,6 +26,8 @@ export interface Script {
   readonly charges: boolean;
   /** Of a singleton, a cap, a rate or a unique key. */
   readonly key: string;
+  /** What it calls is out of order up to then, milliseconds of the world: its attempts fail. */
+  readonly brokenUntilMs?: number;
   /** A job that the handler enqueues, by its id. */
   readonly child?: string;
 }
@@ -120,7 +122,7 @@ class Run {
     if (this.#process.isDead) return new Promise<never>(() => {});
     const { ledger, charged } = this.#outside;
     const run = this.#run;
-    const { fails, snoozes, runMs, charges, child } = this.#script;
+    const { snoozes, runMs, charges, child } = this.#script;
     ledger.note({
       is: "began",
       run,
@@ -147,8 +149,7 @@ class Run {
       this.#end("snoozed");
       return snooze("3s");
     }
-    // What was mended meanwhile: a new life goes better.
-    if (attempt <= fails && job.life === undefined) {
+    if (this.#isToFail) {
       this.#end("failed");
       throw new Error(`asked to fail at attempt ${attempt}`);
     }
@@ -161,6 +162,14 @@ class Run {
     this.#poke("done");
     this.#end("succeeded");
     return { job: job.id, run, token };
+  }
+
+  /** What was mended meanwhile: a new life goes better. */
+  get #isToFail(): boolean {
+    const { job, attempt } = this.#context;
+    const { fails, brokenUntilMs = 0 } = this.#script;
+    if (job.life !== undefined) return false;
+    return attempt <= fails || this.#process.clock.monotonic() < brokenUntilMs;
   }
 
   /** A handler that listens ends at its signal, at its first look after waking as well. */

@@ -32,7 +32,27 @@ export interface Setting {
   readonly faultsUntilMs: number;
 }
 
+/** What all plans of a world share. */
+interface Climate {
+  readonly leaseMs: number;
+  readonly hostile: boolean;
+  readonly mood: Mood;
+}
+
+/**
+ * `crowded`: all comes within a few seconds, and most of it goes through the narrow queue, which
+ * has hardly any room. `contended`: as soon, and most of it wants the same key, for longer.
+ */
+type Mood = "calm" | "crowded" | "contended";
+
 const SPREAD_MS = 40_000;
+const RUSH_MS = 3_000;
+/** Of all worlds; the others are calm. */
+const CROWDED = 0.08;
+const CONTENDED = 0.08;
+/** Of all jobs: what their handlers call is out of order for so long at the most. */
+const BROKEN = 0.1;
+const MOST_BROKEN_MS = 15_000;
 
 /**
  * What a seed's world has to do. Everything is thrown by name, so that a plan does not change when
@@ -40,50 +60,40 @@ const SPREAD_MS = 40_000;
  */
 export function settingOf(dice: Dice): Setting {
   const jobs = between(dice, "jobs", 8, 48);
-  const hostile = dice("hostile") < 0.3;
   const leaseMs = oneOf(dice, "lease", [5_000, 10_000, 30_000]);
+  const mood = moodOf(dice);
+  const climate: Climate = { leaseMs, mood, hostile: dice("hostile") < 0.3 };
   const faultsUntilMs = 60_000 + leaseMs;
   return {
     nodes: between(dice, "nodes", 2, 4),
     slots: between(dice, "slots", 1, 6),
     leaseMs,
-    room: between(dice, "room", 3, 30),
+    room: between(dice, "room", 3, mood === "crowded" ? 5 : 30),
     faultsUntilMs,
     orders: ordersOf(dice, { leaseMs, faultsUntilMs }),
-    plans: Array.from({ length: jobs }, (_, index) => planOf(dice, `j${index}`, hostile, leaseMs)),
+    plans: Array.from({ length: jobs }, (_, index) => planOf(dice, `j${index}`, climate)),
   };
 }
 
-function planOf(dice: Dice, name: string, hostile: boolean, leaseMs: number): Plan {
+function moodOf(dice: Dice): Mood {
+  if (dice("crowded") < CROWDED) return "crowded";
+  return dice("contended") < CONTENDED ? "contended" : "calm";
+}
+
+function planOf(dice: Dice, name: string, climate: Climate): Plan {
+  const { mood } = climate;
   const of = (what: string): string => `${name} ${what}`;
-  const kind =
-    byWeight<PlanKind>(dice, of("kind"), {
-      job: 12,
-      chain: 2,
-      batch: 2,
-      hostile: hostile ? 3 : 0,
-    }) ?? "job";
-  const job = jobName(dice, name);
-  const count =
-    kind === "chain" ? between(dice, of("parts"), 2, 4) : between(dice, of("parts"), 2, 5);
-  const parts =
-    kind === "job" || kind === "hostile"
-      ? []
-      : Array.from({ length: count }, (_, index) => ({
-          job:
-            kind === "chain"
-              ? chainJob(dice, of(`part ${index}`))
-              : jobName(dice, of(`part ${index}`)),
-          script: scriptOf(dice, of(`part ${index}`), leaseMs),
-        }));
+  const kind = kindOf(dice, name, climate);
+  const job = mood === "crowded" && kind !== "job" ? "narrow" : jobName(dice, name, mood);
+  const atMs = Math.floor(dice(of("at")) * (mood === "calm" ? SPREAD_MS : RUSH_MS));
   return {
     name,
     kind,
     job,
-    parts,
-    atMs: Math.floor(dice(of("at")) * SPREAD_MS),
+    atMs,
+    parts: kind === "chain" || kind === "batch" ? partsOf(dice, name, kind, atMs, climate) : [],
     script: {
-      ...scriptOf(dice, name, leaseMs),
+      ...scriptOf(dice, name, atMs, climate),
       ...(kind === "job" && job === "plain" && dice(of("child")) < 0.15
         ? { child: `${name}-child` }
         : {}),
@@ -98,13 +108,42 @@ function planOf(dice: Dice, name: string, hostile: boolean, leaseMs: number): Pl
   };
 }
 
-function jobName(dice: Dice, name: string): JobName {
+function kindOf(dice: Dice, name: string, { mood, hostile }: Climate): PlanKind {
+  const crowded = mood === "crowded";
+  const weights = {
+    job: crowded ? 3 : 12,
+    chain: crowded ? 8 : 2,
+    batch: 2,
+    hostile: hostile ? 3 : 0,
+  };
+  return byWeight<PlanKind>(dice, `${name} kind`, weights) ?? "job";
+}
+
+function partsOf(
+  dice: Dice,
+  name: string,
+  kind: "chain" | "batch",
+  atMs: number,
+  climate: Climate,
+): Plan["parts"] {
+  const count = between(dice, `${name} parts`, 2, kind === "chain" ? 4 : 5);
+  return Array.from({ length: count }, (_, index) => {
+    const part = `${name} part ${index}`;
+    const job = kind === "chain" ? chainJob(dice, part) : jobName(dice, part, climate.mood);
+    return {
+      job: climate.mood === "crowded" ? "narrow" : job,
+      script: scriptOf(dice, part, atMs, climate),
+    };
+  });
+}
+
+function jobName(dice: Dice, name: string, mood: Mood): JobName {
   return (
     byWeight<Exclude<JobName, "link" | "callback" | "shop" | "tick">>(dice, `${name} job`, {
       plain: 8,
       narrow: 3,
       single: 2,
-      capped: 3,
+      capped: mood === "contended" ? 40 : 3,
       rated: 1,
       unique: 2,
       money: 1,
@@ -116,9 +155,10 @@ function chainJob(dice: Dice, name: string): JobName {
   return oneOf(dice, `${name} job`, ["link", "narrow", "link"]);
 }
 
-function scriptOf(dice: Dice, name: string, leaseMs: number): Script {
+function scriptOf(dice: Dice, name: string, atMs: number, { leaseMs, mood }: Climate): Script {
   const of = (what: string): string => `${name} ${what}`;
-  const runs = byWeight(dice, of("runs"), { short: 7, middle: 3, long: 1 });
+  const short = mood === "contended" ? 2 : 7;
+  const runs = byWeight(dice, of("runs"), { short, middle: 3, long: 1 });
   const most = runs === "short" ? 50 : runs === "middle" ? 2_000 : leaseMs * 1.5;
   return {
     runMs: between(dice, of("run"), 1, most),
@@ -126,6 +166,9 @@ function scriptOf(dice: Dice, name: string, leaseMs: number): Script {
     snoozes: dice(of("snoozes")) < 0.1 ? between(dice, of("snooze"), 1, 2) : 0,
     deaf: dice(of("deaf")) < 0.3,
     charges: dice(of("charges")) < 0.4,
-    key: oneOf(dice, of("key"), ["a", "b"]),
+    key: oneOf(dice, of("key"), ["a", mood === "contended" ? "a" : "b"]),
+    ...(dice(of("broken")) < BROKEN
+      ? { brokenUntilMs: atMs + between(dice, of("broken for"), 0, MOST_BROKEN_MS) }
+      : {}),
   };
 }
