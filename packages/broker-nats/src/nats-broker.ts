@@ -36,7 +36,6 @@ import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
 import { explainClosed } from "./enqueue-closed.ts";
 import { enqueue } from "./enqueue.ts";
-import { useOlderDoor } from "./enqueue-older.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
@@ -214,12 +213,7 @@ export class NatsBroker implements Broker {
   enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
     return explainClosed(
-      useOlderDoor(jobs, enqueue(jobs, this.#enqueuer, names, this, machineOf(nc).clock), {
-        nc,
-        names,
-        publisher: this.#enqueuer,
-        maxBytes: this.maxMessageBytes,
-      }),
+      enqueue(jobs, this.#enqueuer, names, this, machineOf(nc).clock),
       nc,
       names,
       (bucket) => this.documents(bucket),

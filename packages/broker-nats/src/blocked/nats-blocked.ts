@@ -202,11 +202,9 @@ export class NatsBlocked implements BlockedStore {
     const { nc, jsm, names } = this.#server;
     const range = { stream: names.blockedStream, filter: this.#filter(queue) };
     for await (const message of readStream(nc, jsm, range)) {
-      const messageId = message.headers["nats-msg-id"] ?? "";
+      const messageId = message.headers["nats-msg-id"];
       const of = names.readBlockedSubject(message.subject)?.queue;
-      // An earlier version's has no queue before it.
-      const ofJob = `millrace/${id}/`;
-      if (messageId.startsWith(`${of}/${ofJob}`) || messageId.startsWith(ofJob)) return message;
+      if (messageId?.startsWith(`${of}/millrace/${id}/`) === true) return message;
     }
     return undefined;
   }

@@ -4,7 +4,6 @@ import { request } from "../jetstream-errors.ts";
 import { messageAt } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { MillraceError } from "../errors.ts";
-import { plainBytes } from "../wire/plain-bytes.ts";
 import type { RecordPublication } from "./batch.ts";
 import type { ConfirmedPublisher } from "./confirmed-publisher.ts";
 import type { PubAck } from "./pub-ack.ts";
@@ -73,7 +72,7 @@ export class OwnWords {
     return ack;
   }
 
-  async #isOurs(ack: PubAck, { job, publication }: OwnWord): Promise<boolean> {
+  async #isOurs(ack: PubAck, { job }: OwnWord): Promise<boolean> {
     const { jsm, names } = this.#server;
     const stored = await request(`look at what is taken for the job ${job.id}`, () =>
       messageAt(jsm, ack.stream, ack.sequence),
@@ -82,10 +81,7 @@ export class OwnWords {
     if (stored === undefined)
       return (await this.#history.read(job)).some((record) => isOf(record, job, ack));
     const place = names.readQueueSubject(stored.subject, {});
-    if (place !== undefined && place.origin !== "producer") return true;
-    // An earlier version's client enqueues a batch's callback on the producers' door. The very same
-    // job does what ours would.
-    return Buffer.compare(plainBytes(stored.data), publication.data) === 0;
+    return place !== undefined && place.origin !== "producer";
   }
 }
 

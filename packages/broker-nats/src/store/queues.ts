@@ -44,10 +44,7 @@ export class NatsQueues implements QueueStore {
     await request(`${intake === "open" ? "open" : "close"} the queue ${queue}`, async () => {
       const { config } = await streamOf(jsm, names.queueStream(queue), queue);
       const door = names.intakeDoors(queue);
-      const former = names.formerQueueSubjects(queue);
-      const others = config.subjects.filter(
-        (subject) => !door.includes(subject) && !former.includes(subject),
-      );
+      const others = config.subjects.filter((subject) => !door.includes(subject));
       const subjects = intake === "open" ? [...door, ...others] : others;
       if (intakeOf(config.subjects, names, queue) !== intake)
         await jsm.streams.update(config.name, { ...config, subjects });

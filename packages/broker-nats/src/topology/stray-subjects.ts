@@ -4,9 +4,8 @@ import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.
 import type { Names } from "./subjects.ts";
 
 /**
- * What a queue's stream holds or takes beside the lanes: jobs that an earlier version stored under
- * a token that is no lane, and subjects that an operator added. The normal lane's consumer takes
- * them, or they would lie in the stream for good.
+ * What a queue's stream holds or takes beside the lanes, because an operator added it. The normal
+ * lane's consumer takes it, or it would lie in the stream for good.
  *
  * Literal subjects only: of an operator's pattern what is stored now. A 2.10 server skips messages
  * for good where a consumer's filters mix patterns with literals.

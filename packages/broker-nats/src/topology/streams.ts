@@ -69,20 +69,11 @@ export function queueStream(
   };
 }
 
-/**
- * An operator's own subjects stay; those of the version that knew no lanes give way, for they would
- * take what no consumer serves.
- */
+/** An operator's own subjects stay. A closed queue stays closed: only who closed it opens it. */
 function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: string): string[] {
-  // A closed queue stays closed: only who closed it opens it.
   const closed = !subjects.includes(names.jobs(queue, undefined));
   const wanted = closed ? names.runtimeDoor(queue) : names.queueSubjects(queue);
-  // An earlier version that closed it left the programs' door open.
-  const gone = [...names.formerQueueSubjects(queue), ...(closed ? names.intakeDoors(queue) : [])];
-  return [
-    ...wanted,
-    ...subjects.filter((subject) => !wanted.includes(subject) && !gone.includes(subject)),
-  ];
+  return [...wanted, ...subjects.filter((subject) => !wanted.includes(subject))];
 }
 
 /**

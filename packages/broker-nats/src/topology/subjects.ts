@@ -81,10 +81,8 @@ export class Names {
 
   /**
    * Where trusted programs enqueue what producers may not: chains into other queues. It lies where
-   * the runtime's subjects do, which producers can't use, and where an earlier version's node reads
-   * it as one of those. One for all lanes: the lane is in the header `Millrace-Lane`, and the
-   * normal lane's consumer serves it, as an earlier version's does with a subject that it does not
-   * know.
+   * the runtime's subjects do, which producers can't use. One for all lanes: the lane is in the
+   * header `Millrace-Lane`, and the normal lane's consumer serves it.
    */
   programDoor(queue: string): string {
     return `${this.#requeue}${queue}.${PROGRAM}`;
@@ -92,13 +90,6 @@ export class Names {
 
   runtimeDoor(queue: string): string[] {
     return [...lanesOf(this.#requeue + queue), this.requeueWoken(queue)];
-  }
-
-  /**
-   * What a queue's stream stored before lanes had consumers of their own: anything below its doors.
-   */
-  formerQueueSubjects(queue: string): string[] {
-    return [`${this.#jobs}${queue}.>`, `${this.#requeue}${queue}.>`];
   }
 
   /** What one lane's consumer takes; no two lanes overlap, which a work queue demands. */
@@ -126,7 +117,7 @@ export class Names {
   }
 
   /**
-   * A subject that stands for no lane, stored by an earlier version, is the normal lane's.
+   * A subject that stands for no lane, as an operator may have added it, is the normal lane's.
    *
    * @param headers keys in lower case
    */

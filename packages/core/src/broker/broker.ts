@@ -336,9 +336,6 @@ export interface RunningJob {
   readonly node: string;
   readonly attempt: number;
   readonly startedAt: number;
-  /**
-   * As its envelope has it; tells apart the jobs that had one id. Absent where an older node
-   * answers.
-   */
-  readonly createdAt?: number;
+  /** As its envelope has it; tells apart the jobs that had one id. */
+  readonly createdAt: number;
 }

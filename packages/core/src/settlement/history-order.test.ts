@@ -13,6 +13,7 @@ function record(
   stored += 1;
   return {
     ...{ id: "a", name: "n", queue: "q", attempts: 1, node: "n", at: stored, createdAt: 1 },
+    firstStoredAt: 100,
     ...{ state, outcome: state === "requeued" ? "failed" : "succeeded", generation, sequence },
     ...more,
   };
@@ -40,18 +41,26 @@ test("of three ends the first counts, and the others stay in their order", () =>
 });
 
 test.each([
-  ["brought back from the dead letters", { life: 1, generation: 1, sequence: 2 }],
-  ["enqueued anew", { createdAt: 2, sequence: 2 }],
-  ["enqueued anew by a producer that writes the same time", { sequence: 2 }],
-  ["of a version that does not say", { createdAt: undefined, sequence: 2 }],
-] as const)("a job that was %s ends anew", (_, more) => {
+  ["was brought back from the dead letters", { life: 1, generation: 1, sequence: 2 }],
+  ["was enqueued anew", { createdAt: 2, firstStoredAt: 200, sequence: 2 }],
+  [
+    "was enqueued anew by a producer that writes the same time, and is tried again",
+    { firstStoredAt: 3_600_000, sequence: 3, generation: 1, state: "requeued" },
+  ],
+  ["was enqueued beside the other, with an idempotency key of its own", { unkeyed: 2 }],
+] as const)("a job that %s goes on after the end of the other", (_, more) => {
   const first = record("dead", 0, 1);
-  const { createdAt = 1, ...rest } = { createdAt: 1, ...more };
-  const second = { ...record("succeeded", 0, 1), ...rest, createdAt };
-  if ("createdAt" in more && more.createdAt === undefined) {
-    const { createdAt: _unsaid, ...older } = second;
-    expect(inOrderOfMessages([first, older])).toEqual([first, older]);
-  } else expect(inOrderOfMessages([first, second])).toEqual([first, second]);
+  const second = record("succeeded", 0, 1, more);
+  expect(inOrderOfMessages([first, second])).toEqual([first, second]);
+});
+
+test.each([
+  ["its duplicate, which a killed server took as new", { firstStoredAt: 130, sequence: 2 }],
+  ["a holder of the life before, which died before its record", { life: 0 }],
+] as const)("what %s leaves behind comes before the end", (_, more) => {
+  const end = record("succeeded", 0, 1, { life: 1 });
+  const left = record("requeued", 0, 1, { life: 1, ...more });
+  expect(inOrderOfMessages([end, left])).toEqual([left, end]);
 });
 
 test("a record that overtakes another was made for a later message", () => {

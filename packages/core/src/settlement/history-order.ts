@@ -21,20 +21,29 @@ export function isOvertaken(record: Place, by: Place): boolean {
  * Whether a job had ended, by the first record, when the second was stored: a server that was
  * killed, or a partition, can make a job run twice, and both runs settle. The first end counts for
  * ever; what came after it is shown before it.
- *
- * Only records that say of which enqueue and life they are. A message of generation 0 at another
- * place is another enqueue all the same: a producer may write the same time of creation each time.
  */
 export function isAfterEnd(record: HistoryRecord, end: HistoryRecord): boolean {
   return (
     end.state !== "requeued" &&
-    end.createdAt !== undefined &&
     end.queue === record.queue &&
-    end.createdAt === record.createdAt &&
-    (end.life ?? 0) === (record.life ?? 0) &&
-    (record.generation > 0 || record.sequence === end.sequence || end.generation > 0)
+    (end.life ?? 0) >= (record.life ?? 0) &&
+    isOfSameJob(record, end)
   );
 }
+
+/**
+ * A job is known by its first message (docs/decisions/settlement.md). Of a duplicate that a killed
+ * server took, the time of creation is the same as well. A producer that writes the same time for
+ * every job of an id doesn't use the id again so soon.
+ */
+function isOfSameJob(one: HistoryRecord, other: HistoryRecord): boolean {
+  const [a, b] = [one.firstStoredAt, other.firstStoredAt];
+  if (a === undefined || b === undefined || one.unkeyed !== other.unkeyed) return false;
+  return a === b || (one.createdAt === other.createdAt && Math.abs(a - b) < DUPLICATE_WITHIN_MS);
+}
+
+/** For longer than this nobody sends a publish again that was not confirmed. */
+const DUPLICATE_WITHIN_MS = 60_000;
 
 /**
  * A job's records, given as they were stored, in the order of its messages, and the end that counts

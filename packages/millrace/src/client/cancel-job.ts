@@ -125,11 +125,7 @@ async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Me
     const waiting = broker.findWaiting(id, { queue });
     const first = await firstFound(running, waiting);
     if (first !== undefined) {
-      // An older node says no time of creation; then the message has to be found.
-      const createdAt =
-        "envelope" in first
-          ? first.envelope.createdAt
-          : (first.createdAt ?? (await waiting)?.envelope.createdAt);
+      const createdAt = "envelope" in first ? first.envelope.createdAt : first.createdAt;
       return {
         createdAt,
         isOver: (record) =>

@@ -53,6 +53,7 @@ const running: RunningJob = {
   node: "node",
   attempt: 2,
   startedAt: NOW - 10,
+  createdAt: NOW - 20,
 };
 
 test.each([

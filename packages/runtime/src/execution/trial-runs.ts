@@ -31,22 +31,17 @@ export class TrialRuns {
   }
 
   /**
-   * Whether this very message was started on its turn, and who began it; `"unnamed"` where an older
-   * node did.
-   *
-   * @returns undefined where it was not
+   * Who started this very message on its turn.
+   * @returns undefined where nobody did
    */
-  async begun(
-    envelope: Envelope,
-    { sequence }: QueueMessage,
-  ): Promise<Holder | "unnamed" | undefined> {
+  async begun(envelope: Envelope, { sequence }: QueueMessage): Promise<Holder | undefined> {
     const value = (await (await this.#store()).get(keyOf(envelope)))?.value as
       Partial<Record<"sequence" | "generation" | "node" | "instance", unknown>> | null | undefined;
     if (value?.sequence !== sequence || value.generation !== envelope.generation) return undefined;
     const { node, instance } = value;
     return typeof node === "string" && typeof instance === "string"
       ? { node, instance }
-      : "unnamed";
+      : undefined;
   }
 
   /**
@@ -57,8 +52,7 @@ export class TrialRuns {
    * @param since the server's clock, epoch milliseconds: a heartbeat after it counts
    * @returns undefined where that is not known yet
    */
-  async wasTakenDown(holder: Holder | "unnamed", since: number): Promise<boolean | undefined> {
-    if (holder === "unnamed") return true;
+  async wasTakenDown(holder: Holder, since: number): Promise<boolean | undefined> {
     if (holder.instance === this.#self.instance) return false;
     const fate = await fateOf(this.#broker, holder, since);
     if (fate === "lives" || fate === "gone") return fate === "gone";

@@ -22,8 +22,8 @@ function scene(log?: Logger) {
       },
     },
     running: () => [
-      { id: "b", name: "quick", queue: "work", node: "n", attempt: 1, startedAt: 9 },
-      { id: "a", name: "prime", queue: "work", node: "n", attempt: 1, startedAt: 5 },
+      { id: "b", name: "quick", queue: "work", node: "n", attempt: 1, startedAt: 9, createdAt: 1 },
+      { id: "a", name: "prime", queue: "work", node: "n", attempt: 1, startedAt: 5, createdAt: 1 },
     ],
   });
   return {

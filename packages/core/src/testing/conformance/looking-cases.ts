@@ -203,6 +203,7 @@ export const lookingCases: readonly ConformanceCase[] = [
         node: "node-b",
         attempt: 2,
         startedAt: scene.harness.now(),
+        createdAt: 5,
       };
       const silent = await other.answerWhoRuns(() => undefined);
       const answering = await other.answerWhoRuns((id) =>
