@@ -22,6 +22,7 @@ export async function enqueue(
   names: Names,
   limits: ProducerLimits,
   clock: Clock,
+  signal?: AbortSignal,
 ): Promise<readonly EnqueueResult[]> {
   const refused: EnqueueResult[] = [];
   /** The jobs that were sent, in the order of their outcomes. */
@@ -51,14 +52,18 @@ export async function enqueue(
       yield message;
     }
   }
-  const outcomes = await publisher.publishMany<EnqueueResult>(messages(), {
-    // Sent more than once, the "duplicate" may be this very job; either way it is stored once.
-    stored: ({ sequence, duplicate }, index) => {
-      const { id, queue } = sent[index] as Envelope;
-      return { ok: true, id, queue, sequence, duplicate };
+  const outcomes = await publisher.publishMany<EnqueueResult>(
+    messages(),
+    {
+      // Sent more than once, the "duplicate" may be this very job; either way it is stored once.
+      stored: ({ sequence, duplicate }, index) => {
+        const { id, queue } = sent[index] as Envelope;
+        return { ok: true, id, queue, sequence, duplicate };
+      },
+      failed: (error, index) => failure(sent[index] as Envelope, error),
     },
-    failed: (error, index) => failure(sent[index] as Envelope, error),
-  });
+    signal,
+  );
   return refused.length === 0 ? outcomes : inOrder(jobs.length, refused, outcomes);
 }
 

@@ -210,10 +210,14 @@ export class NatsBroker implements Broker {
     return this.#features;
   }
 
-  enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
+  enqueue(
+    jobs: readonly Envelope[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
+    const { clock } = machineOf(nc);
     return explainClosed(
-      enqueue(jobs, this.#enqueuer, names, this, machineOf(nc).clock),
+      enqueue(jobs, this.#enqueuer, names, this, clock, signal),
       nc,
       names,
       (bucket) => this.documents(bucket),

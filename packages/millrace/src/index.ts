@@ -26,7 +26,9 @@ export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "
 
 // Producing.
 export type { CancelOptions, CancelResult } from "./client/cancel-job.ts";
+export type { CallLimits } from "./client/call-limits.ts";
 export type { EnqueueItem, Millrace } from "./client/client.ts";
+export type { ClientHealth } from "./client/client-health.ts";
 export { type BatchHandle, type BatchOptions, planJob, type PlannedJob } from "./client/batch.ts";
 export type { Chain, ChainHandle, LinkOptions } from "./client/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
@@ -47,6 +49,7 @@ export type { JobState, JobStatus } from "./client/job-status.ts";
 export type {
   BatchEnded,
   BatchSummary,
+  BrokerStatus,
   DeadReason,
   DelayedJob,
   EnqueueItemResult,

@@ -155,6 +155,10 @@ export class Exchange<T> {
     this.#unwatch = watchConnection(nc, (status) => this.#observe(status));
   }
 
+  get link(): Link {
+    return this.#link;
+  }
+
   /** Sent or waiting for room. */
   get pending(): number {
     return this.#inFlight.size + this.#waiting.size;
@@ -264,7 +268,10 @@ export class Exchange<T> {
       if (parcel === undefined) continue;
       this.#waiting.push(item);
       parcel.bornTick = this.#tick;
-      const refused = this.#phase === "closed" ? connectionClosed(parcel) : this.#refused;
+      const refused =
+        this.#phase === "closed"
+          ? connectionClosed(parcel)
+          : (this.#refused ?? revocationOf(parcel));
       if (refused === undefined) this.#start(parcel);
       else parcel.sink.failed(refused, parcel.index);
     }

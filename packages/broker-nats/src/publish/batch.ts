@@ -53,6 +53,7 @@ export class Batch<Result> implements Feeder<PubAck>, Sink<PubAck> {
   readonly #reject: (error: unknown) => void;
   readonly #outcomes: Result[] = [];
   #source: Source = { kind: "more" };
+  #revoked = false;
   #given = 0;
   #settled = 0;
 
@@ -68,6 +69,20 @@ export class Batch<Result> implements Feeder<PubAck>, Sink<PubAck> {
     this.#reader = reader;
     this.#resolve = resolve;
     this.#reject = reject;
+  }
+
+  /** Nothing of it goes out any more. */
+  revoke(): void {
+    this.#revoked = true;
+  }
+
+  revoked(): MillraceError | undefined {
+    return this.#revoked
+      ? new MillraceError(
+          "publish-timeout",
+          "Told to stop before the message was sent: it is not stored.",
+        )
+      : undefined;
   }
 
   next(): Parcel<PubAck> | undefined {

@@ -64,7 +64,7 @@ export class ConfirmedPublisher {
       repeatable: options.repeatable ?? true,
       headersOfCopy,
       judge: (reply, parcel) => this.#judge(reply, parcel),
-      timedOut: publishTimeout,
+      timedOut: (parcel) => publishTimeout(parcel, this.#isDown()),
     });
   }
 
@@ -102,21 +102,56 @@ export class ConfirmedPublisher {
    * Publishes everything the iterable yields, taking items only as the window has room, and gives
    * one outcome for each in its order. Rejects only with what the iterable itself throws, once
    * everything it had given before is settled.
+   *
+   * @param signal once it is aborted nothing goes out any more, and what is not confirmed has
+   *   failed
    */
   publishMany(items: Iterable<Publication>): Promise<PublishOutcome[]>;
   publishMany<Result>(
     items: Iterable<Publication>,
     reader: OutcomeReader<Result>,
+    signal?: AbortSignal,
   ): Promise<Result[]>;
   publishMany(
     items: Iterable<Publication>,
     reader: OutcomeReader<unknown> = AS_OUTCOME,
+    signal?: AbortSignal,
   ): Promise<unknown[]> {
+    if (signal !== undefined) return this.#publishUntil(signal, items, reader);
     return new Promise((resolve, reject) => {
       this.#exchange.feed(
         new Batch(items[Symbol.iterator](), this.#parcelOf, reader, resolve, reject),
       );
     });
+  }
+
+  async #publishUntil(
+    signal: AbortSignal,
+    items: Iterable<Publication>,
+    reader: OutcomeReader<unknown>,
+  ): Promise<unknown[]> {
+    let abort = (): void => {};
+    try {
+      return await new Promise((resolve, reject) => {
+        const batch = new Batch(items[Symbol.iterator](), this.#parcelOf, reader, resolve, reject);
+        abort = () => {
+          batch.revoke();
+          this.#exchange.failWhere(
+            ({ sink }) => sink === batch,
+            (parcel) => publishTimeout(parcel, this.#isDown()),
+          );
+        };
+        if (signal.aborted) batch.revoke();
+        else signal.addEventListener("abort", abort, { once: true });
+        this.#exchange.feed(batch);
+      });
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  #isDown(): boolean {
+    return this.#exchange.link === "down";
   }
 
   /** Resolves when everything given so far is confirmed or failed. */
@@ -194,7 +229,7 @@ export class ConfirmedPublisher {
 function queueNotFound(subject: string): MillraceError {
   return new MillraceError(
     "queue-not-found",
-    `No stream takes ${subject}: there is no such queue. Create the queue, or correct its name or the namespace.`,
+    `No stream takes ${subject}: there is no such queue. Create it (millrace queues create, or queues.ensure() in code; a node that serves it does too), or correct its name or the namespace.`,
   );
 }
 
@@ -205,10 +240,11 @@ function jetStreamGone(): MillraceError {
   );
 }
 
-function publishTimeout(parcel: Parcel<PubAck>): MillraceError {
-  const fate = parcel.attempts === 0 ? "was never sent" : "may or may not be stored";
+function publishTimeout({ attempts, subject }: Parcel<PubAck>, isDown: boolean): MillraceError {
+  const fate = attempts === 0 ? "was never sent" : "may or may not be stored";
+  const why = isDown ? " There is no connection to the server at the moment." : "";
   return new MillraceError(
     "publish-timeout",
-    `No acknowledgement for the message on ${parcel.subject} before the deadline: it ${fate}. Repeat it with the same id.`,
+    `No acknowledgement for the message on ${subject} before the deadline: it ${fate}.${why} Repeat it with the same id.`,
   );
 }

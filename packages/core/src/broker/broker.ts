@@ -37,8 +37,14 @@ export interface Broker {
    * Publishes jobs to their queues. Every job is confirmed or has its own error, in the order
    * given. Publishing again with the same id within the dedupe window stores nothing and says
    * `duplicate`.
+   *
+   * @param options.signal once it is aborted, nothing goes out any more, and each job that is not
+   *   confirmed has the error `publish-timeout`, whose message says whether it was ever sent
    */
-  enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]>;
+  enqueue(
+    jobs: readonly Envelope[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<readonly EnqueueResult[]>;
 
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;

@@ -21,9 +21,9 @@ export function countingBroker(broker: Broker, metrics: MetricsCollector, clock:
       // if they weren't.
     }
   };
-  const enqueue: Broker["enqueue"] = async (jobs) => {
+  const enqueue: Broker["enqueue"] = async (jobs, options) => {
     const startedAt = clock.monotonic();
-    const results = await broker.enqueue(jobs);
+    const results = await broker.enqueue(jobs, options);
     tell(jobs, results, startedAt);
     return results;
   };

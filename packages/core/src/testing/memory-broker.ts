@@ -122,8 +122,11 @@ export class MemoryBroker implements Broker {
     return new MemoryDocuments(this.#server.bucket(bucket), this.#connection);
   }
 
-  async enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
-    return jobs.map((job) => this.#enqueueOne(job));
+  async enqueue(
+    jobs: readonly Envelope[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly EnqueueResult[]> {
+    return jobs.map((job) => (signal?.aborted === true ? toldToStop(job) : this.#enqueueOne(job)));
   }
 
   async work(queueName: string, work: WorkOptions): Promise<WorkSubscription> {
@@ -439,4 +442,12 @@ export class MemoryBroker implements Broker {
     const [fault] = index < 0 ? [] : this.#faults.splice(index, 1);
     if (fault !== undefined) throw fault.error;
   }
+}
+
+function toldToStop({ id, queue }: Envelope): EnqueueResult {
+  const error = new MillraceError(
+    "publish-timeout",
+    "Told to stop before the message was sent: it is not stored.",
+  );
+  return { ok: false, id, queue, error };
 }

@@ -19,11 +19,11 @@ export function instrumentedBroker(
   onTrouble: (error: unknown) => void,
 ): Broker {
   const endpoint = (): ServerEndpoint | undefined => broker.endpoint;
-  const enqueue: Broker["enqueue"] = (envelopes) =>
+  const enqueue: Broker["enqueue"] = (envelopes, options) =>
     envelopes.length === 0
-      ? broker.enqueue(envelopes)
+      ? broker.enqueue(envelopes, options)
       : surrounded(instrumentation, { kind: "enqueue", envelopes, endpoint }, onTrouble, (sent) =>
-          broker.enqueue(sent),
+          broker.enqueue(sent, options),
         );
   const requeue: Broker["requeue"] = async (envelope, options) => {
     // A job without a generation is a new one: the callback of a batch.

@@ -26,6 +26,7 @@ import { locksRelease } from "./commands/locks-release.ts";
 import { limits } from "./commands/limits.ts";
 import { nodesQuiet, nodesResume, nodesStop } from "./commands/nodes-change.ts";
 import { nodesList } from "./commands/nodes-list.ts";
+import { queuesCreate } from "./commands/queues-create.ts";
 import { queuesDrain } from "./commands/queues-drain.ts";
 import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
 import { queuesPurge } from "./commands/queues-purge.ts";
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   run,
   enqueue,
   queues,
+  queuesCreate,
   queuesPause,
   queuesResume,
   queuesDrain,

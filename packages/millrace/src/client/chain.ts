@@ -53,6 +53,8 @@ const LONGEST_ID = 120;
 
 export interface ChainHost {
   readonly broker: Broker;
+  /** Publishes within the client's limits. */
+  readonly publish: <T>(act: (via: Broker) => Promise<T>) => Promise<T>;
   readonly clock: Clock;
   readonly source: EnvelopeSource;
 }
@@ -88,7 +90,9 @@ function chainOf<Output>(parts: Parts): Chain<Output> {
     },
     enqueue: async () => {
       const envelope = await parts.first();
-      const { duplicate } = await enqueueOne(host.broker, { ...envelope, next: links });
+      const { duplicate } = await host.publish((via) =>
+        enqueueOne(via, { ...envelope, next: links }),
+      );
       return chainHandle<Output>(parts, duplicate);
     },
   };
@@ -117,15 +121,16 @@ function chainHandle<Output>(
   return {
     id,
     jobs,
-    result: async ({ timeout } = {}) => {
+    result: async ({ timeout, signal } = {}) => {
       const until = timeout === undefined ? undefined : clock.now() + toMs(timeout, "timeout");
       let result: unknown;
       // One after the other: a job that is dead has none after it, and the last one would be waited
       // for in vain.
       for (const job of jobs)
-        result = await job.result(
-          until === undefined ? {} : { timeout: Math.max(0, until - clock.now()) },
-        );
+        result = await job.result({
+          ...(until === undefined ? {} : { timeout: Math.max(0, until - clock.now()) }),
+          ...(signal === undefined ? {} : { signal }),
+        });
       return result as Output;
     },
   };

@@ -1,6 +1,7 @@
 import {
   type Broker,
   brokerOutlet,
+  type BrokerStatus,
   type Clock,
   type EnqueueItemResult,
   type EnqueueOptions,
@@ -14,12 +15,14 @@ import {
   requireQueueName,
 } from "@millrace/core";
 import { type BatchHandle, type BatchOptions, enqueueBatch, type PlannedJob } from "./batch.ts";
+import { type CallLimits, clientCalls } from "./call-limits.ts";
+import { type ClientHealth, clientHealth } from "./client-health.ts";
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { type Chain, startChain } from "./chain.ts";
 import { type Cron, cron } from "./cron.ts";
 import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type DelayedJobs, delayedJobs } from "./delayed.ts";
-import { type JobHandle, jobHandle } from "./job-handle.ts";
+import { type HandledJob, type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 import { type AuditQuery, type AuditRecord, listAudit } from "./audit.ts";
@@ -126,6 +129,30 @@ export interface Millrace extends AsyncDisposable {
     options: LockOptions,
     run: (scope: LockScope) => Result | PromiseLike<Result>,
   ): Promise<Result>;
+  /**
+   * The same client with limits for each of its calls. An enqueue whose time is over is not sent
+   * any more; the error says whether it was.
+   *
+   * @example
+   * const brief = millrace.with({ timeout: "2s", signal: request.signal });
+   * await brief.enqueue(welcome, { to: "ada@example.com" });
+   */
+  with(limits: CallLimits): Millrace;
+  /** Whether there is a connection. It comes back by itself, except after `close()`. */
+  readonly status: BrokerStatus;
+  /** Tells of each change of `status`. Returns a function that ends this. */
+  onStatus(listener: (status: BrokerStatus) => void): () => void;
+  /**
+   * Whether the server answers now, for a health check: at most 2 s, or as the limits say. Never
+   * rejects.
+   *
+   * @example
+   * app.get("/readyz", async (_request, reply) => {
+   *   const health = await millrace.health();
+   *   return reply.code(health.ready ? 200 : 503).send(health);
+   * });
+   */
+  health(limits?: CallLimits): Promise<ClientHealth>;
   readonly queues: Queues;
   readonly nodes: Nodes;
   /** What operators changed: orders to nodes, and whatever is done to many jobs at once. */
@@ -139,46 +166,76 @@ export interface Millrace extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** A client over any broker. It owns the broker: `close()` closes it. */
+/**
+ * A client over any broker. It owns the broker: `close()` closes it.
+ *
+ * @param limits of each of its calls
+ */
 export function createClient(
   broker: Broker,
   clock: Clock,
   newId: () => string = () => newJobId(clock.now()),
   metrics: MetricsCollector = noMetrics,
   instrumentation?: Instrumentation,
+  limits?: CallLimits,
 ): Millrace {
   const now = (): number => clock.now();
   const source = { now, newId };
   const producer = new Producer(brokerOutlet(broker), clock, newId);
+  const calls = clientCalls({ broker, clock }, limits);
+  const handleOf = <Output>(job: HandledJob): JobHandle<Output> =>
+    calls.handle(jobHandle<Output>(broker, clock, job));
+  const publish = <T>(doing: string, act: (via: Producer) => Promise<T>): Promise<T> =>
+    calls.isLimited
+      ? calls.publish(doing, (via) => act(new Producer(brokerOutlet(via), clock, newId)))
+      : act(producer);
   return {
     enqueue: async (job, input, options) =>
-      jobHandle(broker, clock, await producer.enqueue(job, input, options)),
-    enqueueMany: (job, items) => producer.enqueueMany(job, items),
-    batch: (jobs, options) => enqueueBatch(broker, clock, source, jobs, options),
-    chain: (job, input, options = {}) => startChain({ broker, clock, source }, job, input, options),
+      handleOf(await publish("enqueue()", (via) => via.enqueue(job, input, options))),
+    enqueueMany: (job, items) => publish("enqueueMany()", (via) => via.enqueueMany(job, items)),
+    batch: (jobs, options) =>
+      calls.publish("batch()", (via) => enqueueBatch(via, clock, source, jobs, options)),
+    chain: (job, input, options = {}) => {
+      const host = {
+        ...{ broker, clock, source },
+        publish: <T>(act: (via: Broker) => Promise<T>) => calls.publish("chain.enqueue()", act),
+      };
+      return startChain(host, job, input, options);
+    },
     // Async, so that a bad id rejects like every other error.
     job: async (id, { queue } = {}) =>
-      findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),
-    cancel: async (id, { queue, reason, ...options } = {}) => {
-      // Where the queue isn't known the job has to be found in one first.
-      const where = queue ?? (await findJob(broker, requireId(id), undefined, now)).queue;
-      const job = { id: requireId(id), queue: requireQueueName(where) };
-      return cancelJob(broker, clock, job, reason, options);
-    },
-    handle: (id, queue) =>
-      jobHandle(broker, clock, {
-        id: requireId(id),
-        queue: requireQueueName(queue),
-        duplicate: false,
+      calls.ask("job()", () =>
+        findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),
+      ),
+    cancel: (id, { queue, reason, ...options } = {}) =>
+      calls.ask("cancel()", async () => {
+        // Where the queue isn't known the job has to be found in one first.
+        const where = queue ?? (await findJob(broker, requireId(id), undefined, now)).queue;
+        const job = { id: requireId(id), queue: requireQueueName(where) };
+        return cancelJob(broker, clock, job, reason, options);
       }),
+    handle: (id, queue) =>
+      handleOf({ id: requireId(id), queue: requireQueueName(queue), duplicate: false }),
     lock: (name, options, run) =>
-      withLock({ locks: broker.locks, clock, metrics, instrumentation }, name, options, run),
-    queues: queuesOf(broker, clock),
-    nodes: nodesOf(broker),
-    audit: { list: (query) => listAudit(broker, query) },
-    dead: deadLetters(broker, now),
-    cron: cron(broker, clock, newId),
-    delayed: delayedJobs(broker, now),
+      withLock(
+        { locks: broker.locks, clock, metrics, instrumentation },
+        name,
+        calls.lockOptions(options),
+        run,
+      ),
+    with: (more) =>
+      createClient(broker, clock, newId, metrics, instrumentation, { ...limits, ...more }),
+    get status() {
+      return broker.status;
+    },
+    onStatus: (listener) => broker.onStatus(listener),
+    health: (own) => clientHealth(broker, clock, { ...limits, ...own }),
+    queues: calls.each("queues", queuesOf(broker, clock)),
+    nodes: calls.each("nodes", nodesOf(broker)),
+    audit: calls.each("audit", { list: (query) => listAudit(broker, query) }),
+    dead: calls.each("dead", deadLetters(broker, now)),
+    cron: calls.each("cron", cron(broker, clock, newId)),
+    delayed: calls.each("delayed", delayedJobs(broker, now)),
     broker,
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),

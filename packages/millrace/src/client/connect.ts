@@ -45,6 +45,13 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
   readonly configFile?: string;
   /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Keep trying while no server answers yet. Default false: it fails at once, and a program that
+   * can't do without a server ends.
+   */
+  readonly waitForServer?: boolean;
+  /** Ends the waiting for a server. */
+  readonly signal?: AbortSignal;
   /** A broker of your own instead of a connection. `close()` closes it. */
   readonly broker?: Broker;
   readonly clock?: Clock;
@@ -63,6 +70,7 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
 /**
  * Connects a producer. The connection reconnects for ever by itself.
  *
+ * @param options.signal its reason is what this rejects with
  * @throws MillraceError `invalid-option`, `server-unreachable`, `auth-failed`, `server-too-old`,
  *   `jetstream-disabled` …
  * @example
@@ -78,6 +86,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
     clock = systemClock,
     metrics = noMetrics,
     instrumentation,
+    waitForServer = false,
+    signal,
     ...fields
   } = options;
   const clientOf = (broker: Broker): Millrace => {
@@ -94,7 +104,13 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
     ...(configFile === undefined ? {} : { configFile }),
     ...(env === undefined ? {} : { env }),
   });
-  return clientOf(await connectBroker(connectionOptions(config, name)));
+  return clientOf(
+    await connectBroker({
+      ...connectionOptions(config, name),
+      waitOnFirstConnect: waitForServer,
+      ...(signal === undefined ? {} : { signal }),
+    }),
+  );
 }
 
 /** A client has no log. One warning says it; one for each publish would only repeat it. */

@@ -15,6 +15,8 @@ import { findJob, type JobStatus } from "./job-status.ts";
 export interface ResultOptions {
   /** How long to wait. Default: until the job ends. */
   readonly timeout?: Duration;
+  /** Ends the waiting: it rejects with the signal's reason. The job goes on. */
+  readonly signal?: AbortSignal;
 }
 
 /** One job, for whoever enqueued it or knows its id. */
@@ -52,11 +54,12 @@ export interface JobHandle<Output = unknown> {
    * What the job's handler reports with `progress()`, from the latest on until the job has ended;
    * over retries and reconnects. A reader that is slower than the handler is given the latest only.
    *
+   * @param options.signal ends the reading, which rejects with the signal's reason
    * @throws MillraceError `connection-closed`
    * @example
    * for await (const { value, note } of handle.progress()) bar.show(value, note);
    */
-  progress(): AsyncIterable<ProgressReport>;
+  progress(options?: Pick<ResultOptions, "signal">): AsyncIterable<ProgressReport>;
   /**
    * Gives a job that waits for its time another one. It stays the same job; an expiry stays as it
    * was.
@@ -98,12 +101,12 @@ export function jobHandle<Output>(
     duplicate,
     ...(conflict === undefined ? {} : { conflict }),
     status: () => findJob(broker, id, queue, () => clock.now()),
-    result: async ({ timeout } = {}) => {
+    result: async ({ timeout, signal } = {}) => {
       const timeoutMs = timeout === undefined ? undefined : toMs(timeout, "timeout");
-      return (await awaitResult(broker, job, timeoutMs, clock)) as Output;
+      return (await awaitResult(broker, job, timeoutMs, clock, signal)) as Output;
     },
     cancel: (reason, options = {}) => cancelJob(broker, clock, job, reason, options),
-    progress: () => followProgress(broker, job, clock),
+    progress: ({ signal } = {}) => followProgress(broker, job, clock, signal),
     reschedule: (when) => rescheduleJob(broker, clock, job, when),
   };
 }

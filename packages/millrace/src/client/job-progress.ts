@@ -12,17 +12,50 @@ const LOOK_AGAIN_MS = 1_000;
 /**
  * What a job's handlers report, from the latest on, until the job has ended. A reader that is
  * slower than the handler is given the latest only. Opens nothing before it is read from, and lets
- * go of all it holds when the reading ends.
+ * go of all it holds when the reading ends: `return()` ends it at once, also while a report is
+ * waited for.
  *
- * @throws MillraceError `connection-closed`, `permission-denied` …
+ * @throws MillraceError `connection-closed`, `permission-denied` …; the signal's reason
  */
-export async function* followProgress(
+export function followProgress(
   broker: Broker,
   job: AwaitedJob,
   clock: Clock,
-): AsyncGenerator<ProgressReport, void, undefined> {
-  const wait = new ResultWait(broker, job, clock);
+  signal?: AbortSignal,
+): AsyncIterableIterator<ProgressReport, void, undefined> {
   const mailbox = new Mailbox();
+  const reading = read(broker, job, clock, mailbox, signal);
+  let asked = 0;
+  return {
+    next: () => {
+      asked += 1;
+      return reading.next().finally(() => (asked -= 1));
+    },
+    return: async () => {
+      mailbox.end();
+      const ended = reading.return();
+      // A generator can't be told to return before it has answered, and an outage may keep it.
+      if (asked > 0) ended.catch(() => {});
+      else await ended;
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+async function* read(
+  broker: Broker,
+  job: AwaitedJob,
+  clock: Clock,
+  mailbox: Mailbox,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ProgressReport, void, undefined> {
+  signal?.throwIfAborted();
+  const wait = new ResultWait(broker, job, clock);
+  const abort = (): void => mailbox.fail(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
   wait.ended.then(
     () => mailbox.end(),
     (error: unknown) => mailbox.fail(error),
@@ -32,6 +65,7 @@ export async function* followProgress(
     following = await open(broker, job, clock, mailbox);
     yield* mailbox.reports();
   } finally {
+    signal?.removeEventListener("abort", abort);
     wait.stop();
     // Its connection may be gone, and then it went with it.
     await following?.stop().catch(() => {});

@@ -39,36 +39,43 @@ export const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  * Waits until a job has ended, and gives its result.
  *
  * @param timeoutMs undefined: for as long as it takes
- * @throws MillraceError what `resultOf` throws; `result-timeout`; `connection-closed`
+ * @throws MillraceError what `resultOf` throws; `result-timeout`; `connection-closed`; the signal's
+ *   reason
  */
 export async function awaitResult(
   broker: Broker,
   job: AwaitedJob,
   timeoutMs: number | undefined,
   clock: Clock,
+  signal?: AbortSignal,
 ): Promise<unknown> {
-  return resultOf(await awaitEnd(broker, job, timeoutMs, clock));
+  return resultOf(await awaitEnd(broker, job, timeoutMs, clock, signal));
 }
 
 /**
  * Waits until a job has ended, however it ended.
  *
  * @returns the record of its end
- * @throws MillraceError `result-timeout`, `connection-closed`
+ * @throws MillraceError `result-timeout`, `connection-closed`; the signal's reason
  */
 export async function awaitEnd(
   broker: Broker,
   job: AwaitedJob,
   timeoutMs: number | undefined,
   clock: Clock,
+  signal?: AbortSignal,
 ): Promise<HistoryRecord> {
+  signal?.throwIfAborted();
   const wait = new ResultWait(broker, job, clock);
+  const abort = (): void => wait.abort(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
   const timer =
     timeoutMs === undefined ? undefined : clock.setTimer(timeoutMs, () => wait.giveUp(timeoutMs));
   try {
     return await wait.ended;
   } finally {
     timer?.cancel();
+    signal?.removeEventListener("abort", abort);
     wait.stop();
   }
 }
@@ -120,6 +127,10 @@ export class ResultWait {
         `Job ${this.#job.id} did not end within ${timeoutMs} ms. It goes on; ask again, or look at its status.`,
       ),
     );
+  }
+
+  abort(reason: unknown): void {
+    this.#outcome.reject(reason);
   }
 
   /**

@@ -58,7 +58,16 @@ export interface QueueChange extends QueueSettings {
  * The queues of a namespace, and what an operator does to them. What is set here holds over all
  * nodes and restarts.
  */
-export interface Queues extends Pick<QueueStore, "ensure" | "remove"> {
+export interface Queues extends Pick<QueueStore, "remove"> {
+  /**
+   * Creates the queue, or brings its settings up to date: a producer may start before any node
+   * does. What is not given stays as it is. Idempotent. Needs the rights of a node.
+   *
+   * @throws MillraceError `invalid-name`, `permission-denied`, `jetstream-failed` …
+   * @example
+   * await millrace.queues.ensure("mail", { maxJobs: 100_000 });
+   */
+  ensure(queue: string, settings?: QueueSettings): Promise<void>;
   list(): Promise<readonly QueueStatus[]>;
   /** @throws MillraceError `queue-not-found` */
   snapshot(queue: string): Promise<QueueStatus>;

@@ -31,6 +31,21 @@ export const enqueueCases: readonly ConformanceCase[] = [
     },
   ),
 
+  conformanceCase(
+    "enqueue: told to stop before it began, it stores nothing and says so of each job",
+    async (scene) => {
+      const jobs = scene.jobs(3);
+      const results = await scene.broker.enqueue(jobs, { signal: AbortSignal.abort() });
+      assert.deepEqual(
+        results.map((result) => [result.id, !result.ok && result.error.code]),
+        jobs.map(({ id }) => [id, "publish-timeout"]),
+      );
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 0);
+      const [again] = await scene.broker.enqueue(jobs, { signal: new AbortController().signal });
+      assert.ok(again?.ok);
+    },
+  ),
+
   conformanceCase("enqueue: takes an empty list", async (scene) => {
     assert.deepEqual(await scene.broker.enqueue([]), []);
   }),
