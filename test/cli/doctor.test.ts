@@ -2,6 +2,7 @@ import { launchCluster } from "@millrace/broker-nats/server";
 import { AckPolicy } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, defineJob } from "millrace";
+import { UNSETTLED } from "@millrace/core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { patientManager } from "../harness/administrator.ts";
 import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
@@ -103,6 +104,36 @@ describeEachServer("millrace doctor where a node works", (server) => {
       [],
     );
     expect(findings.find(({ check }) => check === "streams")?.status).toBe("ok");
+  });
+
+  test("a queue that is full, jobs that nobody takes and dead letters are found from outside the fleet", async () => {
+    const { broker, namespace, diagnose } = await scene();
+    const orphan = { name: "o", queue: "orphans", payload: 1, createdAt: Date.now(), headers: {} };
+    await broker.queues.ensure("orphans", { maxJobs: 1 });
+    await broker.enqueue([{ ...UNSETTLED, ...orphan, id: "o1" }]);
+    await broker.enqueue([{ ...UNSETTLED, ...orphan, id: "d1", queue: "work", name: "nobody" }]);
+    await eventually(async () => (await broker.queues.snapshot("work")).dead === 1, {
+      withinMs: 20_000,
+      describe: "a dead letter",
+    });
+    const { healthy, findings } = await diagnose();
+    expect(healthy).toBe(false);
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        check: "backlog orphans",
+        status: "fail",
+        message: "is full: 1 of 1 jobs, and producers are refused",
+      }),
+    );
+    expect(findings).toContainEqual(
+      expect.objectContaining({ check: "dead letters work", status: "warn" }),
+    );
+    expect(findings.find(({ check }) => check === "nodes")).toMatchObject({ status: "ok" });
+    const args = ["--server", server.url, "--namespace", namespace];
+    const set = await millraceHere(["queues", "set", "orphans", "--max-jobs", "none", ...args]);
+    expect([set.code, set.out]).toEqual([0, "orphans: takes any number of jobs\n"]);
+    const after = await diagnose();
+    expect(after.findings.filter(({ check }) => check === "backlog orphans")).toEqual([]);
   });
 
   test("what was done to the streams beside the queues is found", async () => {

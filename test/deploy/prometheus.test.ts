@@ -52,6 +52,14 @@ describe("alerts", () => {
     }
   });
 
+  test("one fires where no node reports anything, when no rule made of reports can", () => {
+    const silent = alerts.filter(({ expr }) => /\babsent\(|\bvector\(0\)\) == 0/.test(expr));
+    expect(silent.map(({ alert, labels }) => [alert, labels.severity])).toEqual([
+      ["MillraceNoNodeReady", "critical"],
+    ]);
+    expect(promQl(silent[0]?.expr ?? "").metrics).toEqual(["millrace_node_ready"]);
+  });
+
   test("the commands they name exist", () => {
     const names = COMMANDS.map(({ name }) => name);
     for (const { annotations } of alerts)

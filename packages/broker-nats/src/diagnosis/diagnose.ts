@@ -1,4 +1,4 @@
-import { MillraceError, recordError } from "@millrace/core";
+import { DEFAULT_MAX_VALUES, MillraceError, recordError } from "@millrace/core";
 import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
@@ -8,11 +8,15 @@ import { serverFeatures } from "../connection/server-features.ts";
 import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { fromKvKey } from "../store/kv-key.ts";
 import { readJson } from "../store/read-json.ts";
+import { NatsQueues } from "../store/queues.ts";
 import { readSubjects } from "../store/read-subjects.ts";
+import { serverNow } from "../store/server-now.ts";
+import { sizeLimits } from "../topology/size-limits.ts";
 import { LANE_CONSUMERS, Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
 import { judgeCopies, judgeSilence } from "./judge-copies.ts";
+import { type BacklogSeen, judgeBacklog, judgeNodes } from "./judge-fleet.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
   judgeRoundTrip,
@@ -102,7 +106,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     await clock(nc, jsm, streams),
     judgeSync(await syncOf(nc)),
     ...queues,
-    ...(await settlements({ nc, jsm, names }, streams)),
+    ...(await fleet({ nc, jsm, names }, streams)),
     ...judgeSources(names, configs, !features.repeatingSchedules),
     ...judgeStores(names, stores),
     ...streams.flatMap(judgeCopies),
@@ -112,22 +116,61 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
 
 const NODES_BUCKET = "nodes";
 
-/** What the nodes say of themselves, if there are any. */
-async function settlements(
-  { nc, jsm, names }: { nc: NatsConnection; jsm: JetStreamManager; names: Names },
+interface Place {
+  readonly nc: NatsConnection;
+  readonly jsm: JetStreamManager;
+  readonly names: Names;
+}
+
+/** What waits, and what the nodes say of themselves, if there are any. */
+async function fleet(place: Place, streams: readonly StreamInfo[]): Promise<readonly Finding[]> {
+  try {
+    const backlogs = await backlogsOf(place, streams);
+    return [...backlogs.flatMap(judgeBacklog), ...(await nodesOf(place, streams, backlogs))];
+  } catch (error) {
+    const why = `what lies in the queues can't be counted: ${recordError(error).message}`;
+    return [skip("backlog", why), ...(await nodesOf(place, streams, []))];
+  }
+}
+
+async function backlogsOf(
+  { nc, jsm, names }: Place,
   streams: readonly StreamInfo[],
+): Promise<readonly BacklogSeen[]> {
+  const queues = new NatsQueues(
+    { nc, patient: nc, jsm, names, maxValues: DEFAULT_MAX_VALUES },
+    sizeLimits(nc.info?.max_payload ?? 0),
+    1,
+  );
+  const backlogs: BacklogSeen[] = [];
+  for (const { config } of streams) {
+    if (!config.name.startsWith(names.queueStreamPrefix)) continue;
+    const snapshot = await queues.snapshot(config.name.slice(names.queueStreamPrefix.length));
+    backlogs.push({ snapshot, ...(config.max_msgs > 0 ? { maxJobs: config.max_msgs } : {}) });
+  }
+  return backlogs;
+}
+
+async function nodesOf(
+  { nc, jsm, names }: Place,
+  streams: readonly StreamInfo[],
+  backlogs: readonly BacklogSeen[],
 ): Promise<readonly Finding[]> {
   const bucket = names.bucket(NODES_BUCKET);
   const stream = `KV_${bucket}`;
-  if (!streams.some(({ config }) => config.name === stream)) return [];
+  if (!streams.some(({ config }) => config.name === stream)) return judgeNodes([], backlogs);
   try {
     const prefix = `$KV.${bucket}.`;
     const reports = await readSubjects(nc, jsm, { stream, filter: `${prefix}>` });
-    const nodes = [...reports.values()].map(({ subject, data }) => ({
-      name: fromKvKey(subject.slice(prefix.length)),
-      report: asJson(data),
-    }));
-    return judgeSettlements(nodes);
+    const now = await serverNow(jsm, stream);
+    const nodes = [...reports.values()].flatMap(({ subject, data, storedAt }) => {
+      const report = asJson(data);
+      // A node that said goodbye leaves an empty entry.
+      return report === undefined
+        ? []
+        : [{ name: fromKvKey(subject.slice(prefix.length)), report, silentMs: now - storedAt }];
+    });
+    return [...judgeNodes(nodes, backlogs), ...judgeSettlements(nodes)];
   } catch (error) {
     return [skip("settlements", `what nodes say can't be read: ${recordError(error).message}`)];
   }

@@ -5,8 +5,9 @@ import {
   type QueueSnapshot,
   type QueueStore,
   requireQueueName,
+  requireQueueSettings,
 } from "@millrace/core";
-import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream";
+import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { millis } from "@nats-io/nats-core";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { queueStreams } from "../lookup/queue-streams.ts";
@@ -32,6 +33,7 @@ export class NatsQueues implements QueueStore {
 
   async ensure(queue: string, settings: QueueSettings = {}): Promise<void> {
     const { jsm, names } = this.#server;
+    requireQueueSettings(settings);
     await ensureStream(
       jsm,
       queueStream(names, requireQueueName(queue), settings, this.#limits, this.#replicas),
@@ -88,8 +90,7 @@ export class NatsQueues implements QueueStore {
       streamOf(jsm, names.queueStream(requireQueueName(queue)), queue),
     );
     return {
-      ...(config.max_msgs > 0 ? { maxJobs: config.max_msgs } : {}),
-      ...(config.max_bytes > 0 ? { maxBytes: config.max_bytes } : {}),
+      ...limitsOf(config),
       dedupeWindowMs: millis(config.duplicate_window),
       replicas: config.num_replicas,
     };
@@ -132,6 +133,7 @@ export class NatsQueues implements QueueStore {
       blocked,
       dead,
       oldestAgeMs: messages === 0 || Number.isNaN(now) ? 0 : Math.max(0, now - Date.parse(first)),
+      ...limitsOf(info.config),
     };
   }
 
@@ -158,6 +160,13 @@ export class NatsQueues implements QueueStore {
       for (const filter of filters) total += await countMessages(this.#server, ends, filter);
     return total;
   }
+}
+
+function limitsOf({ max_msgs: jobs, max_bytes: bytes }: StreamConfig): {
+  readonly maxJobs?: number;
+  readonly maxBytes?: number;
+} {
+  return { ...(jobs > 0 ? { maxJobs: jobs } : {}), ...(bytes > 0 ? { maxBytes: bytes } : {}) };
 }
 
 function intakeOf(subjects: readonly string[], names: Names, queue: string): QueueIntake {

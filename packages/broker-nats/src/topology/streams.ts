@@ -55,8 +55,8 @@ export function queueStream(
       subjects: queueSubjectsOver(existing, names, queue),
       discard: DiscardPolicy.New,
       allow_direct: true,
-      ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs }),
-      ...(settings.maxBytes === undefined ? {} : { max_bytes: settings.maxBytes }),
+      ...(settings.maxJobs === undefined ? {} : { max_msgs: settings.maxJobs ?? -1 }),
+      ...(settings.maxBytes === undefined ? {} : { max_bytes: settings.maxBytes ?? -1 }),
       ...(settings.dedupeWindowMs === undefined
         ? {}
         : { duplicate_window: nanos(settings.dedupeWindowMs) }),

@@ -270,9 +270,10 @@ export interface ThreadLease {
 }
 
 export interface QueueSettings {
-  /** Jobs the queue takes before it refuses publishers. */
-  readonly maxJobs?: number;
-  readonly maxBytes?: number;
+  /** Jobs the queue takes before it refuses publishers, from 1; null takes the limit away. */
+  readonly maxJobs?: number | null;
+  /** The same in bytes. */
+  readonly maxBytes?: number | null;
   /** How long an id is remembered for deduplication, milliseconds. */
   readonly dedupeWindowMs?: number;
   readonly replicas?: number;
@@ -294,12 +295,17 @@ export interface QueueSnapshot {
   readonly intake: QueueIntake;
   /** Age of the oldest unsettled job; 0 where there is none. */
   readonly oldestAgeMs: number;
+  /** What it takes before it refuses producers; absent where there is no limit. */
+  readonly maxJobs?: number;
+  readonly maxBytes?: number;
 }
 
 export interface QueueStore {
   /**
    * Creates the queue, or brings its settings up to date; settings that are not given stay as they
    * are, and a closed queue stays closed. Idempotent, from any number of nodes at once.
+   *
+   * @throws MillraceError `invalid-name`, `invalid-option`
    */
   ensure(queue: string, settings?: QueueSettings): Promise<void>;
   /**

@@ -33,6 +33,22 @@ export const queueCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "queues: a limit is in the snapshot, and can be taken away; one below 1 is refused",
+    async (scene) => {
+      const { queues } = scene.broker;
+      await scene.ensure({ maxJobs: 1, maxBytes: 100_000 });
+      const { maxJobs, maxBytes } = await queues.snapshot(scene.queue);
+      assert.deepEqual([maxJobs, maxBytes], [1, 100_000]);
+      await scene.ensure({ maxJobs: null, maxBytes: null });
+      const free = await queues.snapshot(scene.queue);
+      assert.deepEqual([free.maxJobs, free.maxBytes], [undefined, undefined]);
+      await scene.enqueueOk(...scene.jobs(3));
+      for (const wrong of [0, -1, 1.5])
+        await rejectsWith("invalid-option", queues.ensure(scene.queue, { maxJobs: wrong }));
+    },
+  ),
+
+  conformanceCase(
     "queues: a snapshot counts what waits, runs, is delayed and is dead, and the age of the oldest",
     async (scene) => {
       const { queues } = scene.broker;

@@ -1,3 +1,4 @@
+import { limitsOfQueue, requireQueueSettings } from "../../broker/queue-settings.ts";
 import type { QueueIntake, QueueSettings } from "../../broker/broker.ts";
 import type { LaneTurns } from "../../broker/lane-turns.ts";
 import { LANE_NAMES, type LaneName } from "../../broker/lanes.ts";
@@ -61,6 +62,7 @@ export class MemoryQueue {
 
   /** Fields that are left out keep what they were. */
   configure(settings: QueueSettings): void {
+    requireQueueSettings(settings);
     this.#settings = { ...this.#settings, ...settings };
   }
 
@@ -246,7 +248,7 @@ export class MemoryQueue {
 
   #requireRoom(bytes: number): void {
     const { maxJobs = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } =
-      this.#settings;
+      limitsOfQueue(this.#settings);
     const jobs =
       this.#held.size + LANE_NAMES.reduce((n, lane) => n + this.#waiting[lane].length, 0);
     if (jobs < maxJobs && this.#bytes + bytes <= maxBytes) return;

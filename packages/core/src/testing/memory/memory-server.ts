@@ -1,3 +1,4 @@
+import { limitsOfQueue } from "../../broker/queue-settings.ts";
 import type { QueueSnapshot, RunningJob } from "../../broker/broker.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
 import { type IdMemory, NO_MEMORY } from "../../settlement/one-end.ts";
@@ -79,6 +80,7 @@ export class MemoryServer {
       delayed: this.delayed.list(name).length,
       blocked: this.blocked.entries(name).length,
       dead: this.deadLetters.count(name),
+      ...limitsOfQueue(this.queue(name).settings),
     };
   }
 

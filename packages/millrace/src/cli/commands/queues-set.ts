@@ -1,6 +1,5 @@
 import { type QueueControls, MillraceError } from "@millrace/core";
 import { audited } from "../../client/audit.ts";
-import { whole } from "../../config/field-kinds.ts";
 import {
   countFrom0OrNone,
   countOrNone,
@@ -26,11 +25,8 @@ const flags = {
     kind: countFrom0OrNone,
     about: "Jobs of its producers that may wait for a later start, and as many at gates",
   },
-  "max-jobs": { kind: whole(1, 1e12), about: "Jobs the queue takes before it refuses producers" },
-  "max-bytes": {
-    kind: whole(1, 2 ** 50),
-    about: "Bytes the queue takes before it refuses producers",
-  },
+  "max-jobs": { kind: countOrNone, about: "Jobs the queue takes before it refuses producers" },
+  "max-bytes": { kind: countOrNone, about: "Bytes the queue takes before it refuses producers" },
 } as const;
 
 export const queuesSet = command({
@@ -60,7 +56,10 @@ export const queuesSet = command({
         () => ({ count: 1 }),
       ),
     );
-    return { json: { queue, ...controls }, text: () => `${clean(queue)}: ${inWords(controls)}\n` };
+    return {
+      json: { queue, ...controls },
+      text: () => `${clean(queue)}: ${inWords(controls, change)}\n`,
+    };
   },
 });
 
@@ -86,7 +85,10 @@ function changeOf(given: CommandCall<typeof flags>["flags"]): QueueChange {
   };
 }
 
-function inWords({ concurrency, rate, perKey, sendsTo = [], maxParked }: QueueControls): string {
+function inWords(
+  { concurrency, rate, perKey, sendsTo = [], maxParked }: QueueControls,
+  { maxJobs, maxBytes }: QueueChange,
+): string {
   const words = [
     ...limitWords({ concurrency, rate }),
     ...limitWords(perKey ?? {}).map((word) => `${word} per key`),
@@ -94,6 +96,14 @@ function inWords({ concurrency, rate, perKey, sendsTo = [], maxParked }: QueueCo
       ? []
       : [`sends on to ${sendsTo.map((name) => clean(name)).join(", ")}`]),
     ...(maxParked === undefined ? [] : [`parks up to ${maxParked}`]),
+    ...roomWords(maxJobs, "jobs"),
+    ...roomWords(maxBytes, "bytes"),
   ];
   return words.length === 0 ? "no limits are set" : words.join(", ");
+}
+
+/** They are the queue's own and no control; what was set just now is said. */
+function roomWords(most: number | null | undefined, what: string): readonly string[] {
+  if (most === undefined) return [];
+  return [most === null ? `takes any number of ${what}` : `takes up to ${most} ${what}`];
 }

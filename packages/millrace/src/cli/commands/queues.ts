@@ -27,7 +27,7 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, intake, waiting, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?}]",
+      "For scripts: [{queue, intake, waiting, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?}]",
     ],
   ],
   async run({ config }) {
@@ -47,6 +47,8 @@ export const queues = command({
           closed,
           sendsTo,
           maxParked,
+          maxJobs,
+          maxBytes,
         }) => ({
           queue,
           intake,
@@ -60,6 +62,8 @@ export const queues = command({
           ...(closed === undefined ? {} : { closed }),
           ...(sendsTo === undefined ? {} : { sendsTo }),
           ...(maxParked === undefined ? {} : { maxParked }),
+          ...(maxJobs === undefined ? {} : { maxJobs }),
+          ...(maxBytes === undefined ? {} : { maxBytes }),
         }),
       )
       .toSorted((a, b) => (a.queue < b.queue ? -1 : 1));

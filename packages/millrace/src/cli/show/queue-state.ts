@@ -1,20 +1,25 @@
 import { type ControlMark, formatMs } from "@millrace/core";
 import type { QueueStatus } from "../../client/queue-status.ts";
 
-type ShownState = Pick<QueueStatus, "intake" | "paused" | "closed" | "sendsTo" | "maxParked">;
+type ShownState = Pick<
+  QueueStatus,
+  "intake" | "paused" | "closed" | "sendsTo" | "maxParked" | "waiting" | "running" | "maxJobs"
+>;
 
-/** `active`, or what an operator did to the queue: `PAUSED for 5m (deploy)`, `CLOSED for 1h`. */
+/** `active`, or what an operator did to the queue: `PAUSED for 5m (deploy)`, `CLOSED for 1h`, `FULL`. */
 export function queueState(
-  { intake, paused, closed, sendsTo = [], maxParked }: ShownState,
+  { intake, paused, closed, sendsTo = [], maxParked, waiting, running, maxJobs }: ShownState,
   now: number,
 ): string {
   const words = [
     ...(paused === undefined ? [] : [marked("PAUSED", paused, now)]),
     ...(intake === "open" ? [] : [marked("CLOSED", closed, now)]),
+    ...(maxJobs !== undefined && waiting + running >= maxJobs ? ["FULL"] : []),
   ];
   const further = [
     ...(sendsTo.length === 0 ? [] : [`sends on to ${sendsTo.join(", ")}`]),
     ...(maxParked === undefined ? [] : [`parks up to ${maxParked}`]),
+    ...(maxJobs === undefined ? [] : [`takes up to ${maxJobs}`]),
   ];
   return [words.length === 0 ? "active" : words.join(", "), ...further].join(", ");
 }

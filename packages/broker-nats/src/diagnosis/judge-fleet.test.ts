@@ -1,0 +1,103 @@
+import type { QueueSnapshot } from "@millrace/core";
+import { expect, test } from "vitest";
+import { type BacklogSeen, judgeBacklog, judgeNodes, type NodeSeen } from "./judge-fleet.ts";
+
+const queue = (more: Partial<QueueSnapshot> = {}, maxJobs?: number): BacklogSeen => ({
+  snapshot: {
+    ...{ queue: "mail", intake: "open", waiting: 0, running: 0, delayed: 0, blocked: 0, dead: 0 },
+    oldestAgeMs: 0,
+    ...more,
+  },
+  ...(maxJobs === undefined ? {} : { maxJobs }),
+});
+const node = (name: string, silentMs = 4_000, queues: unknown = [{ queue: "mail" }]): NodeSeen => ({
+  name,
+  silentMs,
+  report: { queues },
+});
+const backlog = { waiting: 3, oldestAgeMs: 120_000 };
+const seen = (findings: ReturnType<typeof judgeNodes>): readonly string[] =>
+  findings.map(({ check, status, message }) => `${status} ${check}: ${message}`);
+
+test.each<[string, readonly NodeSeen[], readonly BacklogSeen[], readonly string[]]>([
+  ["a new namespace", [], [], []],
+  ["one that serves all", [node("a")], [queue(backlog)], ["ok nodes: 1 says that it is there"]],
+  [
+    "nobody, and jobs that wait",
+    [],
+    [queue(backlog), queue({ queue: "img", waiting: 1, oldestAgeMs: 5 })],
+    ["fail nodes: no node says that it is there, and 4 jobs wait"],
+  ],
+  [
+    "nobody, and a job that has only just come",
+    [],
+    [queue({ waiting: 1, oldestAgeMs: 2_000 })],
+    ["warn nodes: no node says that it is there"],
+  ],
+  [
+    "a fleet that died",
+    [node("a", 44_400), node("b", 60_000)],
+    [queue(backlog)],
+    [
+      "warn node a: has not been heard of for 44s",
+      "warn node b: has not been heard of for 60s",
+      "fail nodes: no node says that it is there, and 3 jobs wait",
+    ],
+  ],
+  [
+    "one that is lost among others",
+    [node("a", 44_400), node("b")],
+    [queue(backlog)],
+    ["warn node a: has not been heard of for 44s"],
+  ],
+  [
+    "a queue that nobody serves",
+    [node("a", 0, [{ queue: "other" }])],
+    [queue(backlog)],
+    ["fail backlog mail: 3 jobs wait, and no node says that it serves the queue"],
+  ],
+  [
+    "what is no report",
+    [node("a", 0, "queues"), { name: "b", silentMs: 0, report: 7 }, node("c", 0, [null, 1])],
+    [queue()],
+    ["ok nodes: 3 say that they are there"],
+  ],
+])("%s", (_what, nodes, backlogs, expected) => {
+  expect(seen(judgeNodes(nodes, backlogs)).map((line) => line.replace("1m", "60s"))).toEqual(
+    expected,
+  );
+});
+
+test.each<[string, BacklogSeen, readonly string[]]>([
+  ["nothing", queue(), []],
+  ["many that came just now", queue({ waiting: 9_999, oldestAgeMs: 1_000 }), []],
+  ["a long job that runs alone", queue({ running: 1, oldestAgeMs: 3_600_000 }), []],
+  [
+    "an old one",
+    queue({ waiting: 2, oldestAgeMs: 660_000 }),
+    ["warn backlog mail: 2 jobs wait, the oldest for 11m"],
+  ],
+  [
+    "a full queue",
+    queue({ waiting: 8, running: 2 }, 10),
+    ["fail backlog mail: is full: 10 of 10 jobs, and producers are refused"],
+  ],
+  [
+    "a nearly full one",
+    queue({ waiting: 8 }, 10),
+    ["warn backlog mail: is nearly full: 8 of 10 jobs"],
+  ],
+  ["one with room", queue({ waiting: 7 }, 10), []],
+  ["dead letters", queue({ dead: 1 }), ["warn dead letters mail: 1 lies there"]],
+])("the backlog: %s", (_what, given, expected) => {
+  expect(seen(judgeBacklog(given))).toEqual(expected);
+});
+
+test("each says what to do", () => {
+  const findings = [
+    ...judgeBacklog(queue({ waiting: 10, dead: 2, oldestAgeMs: 1e6 }, 10)),
+    ...judgeNodes([node("a", 50_000)], [queue(backlog)]),
+  ];
+  expect(findings).toHaveLength(5);
+  for (const { advice } of findings) expect(advice?.length).toBeGreaterThan(20);
+});

@@ -1,0 +1,136 @@
+import { formatMs, type QueueSnapshot } from "@millrace/core";
+import { fail, type Finding, ok, warn } from "./finding.ts";
+
+/** What a node said last of itself. */
+export interface NodeSeen {
+  readonly name: string;
+  /** Whatever stands there: anybody may have written it. */
+  readonly report: unknown;
+  /** How long ago, by the server's clock. */
+  readonly silentMs: number;
+}
+
+/** A queue's jobs, and how many it takes. */
+export interface BacklogSeen {
+  readonly snapshot: QueueSnapshot;
+  /** Absent where it takes any number. */
+  readonly maxJobs?: number;
+}
+
+/** A node says that it is there every ten seconds, and every 35 s at the latest. */
+const SILENT_MS = 35_000;
+/** As the alert on it: docs/metrics.md. */
+const OLD_MS = 600_000;
+/** Until a node has started that was only just needed. */
+const NEWLY_WAITING_MS = 60_000;
+const NEARLY_FULL = 0.8;
+
+/** Whether there is anybody to do what waits. Pure. */
+export function judgeNodes(
+  nodes: readonly NodeSeen[],
+  backlogs: readonly BacklogSeen[],
+): readonly Finding[] {
+  const findings: Finding[] = nodes
+    .filter(({ silentMs }) => silentMs > SILENT_MS)
+    .map(({ name, silentMs }) =>
+      warn(
+        `node ${name}`,
+        `has not been heard of for ${inWords(silentMs)}`,
+        "It died, was cut off, or its event loop is blocked. Its jobs come back when their leases have run out; look at its log.",
+      ),
+    );
+  const there = nodes.filter(({ silentMs }) => silentMs <= SILENT_MS);
+  const waiting = backlogs.filter(({ snapshot }) => snapshot.waiting > 0);
+  if (there.length === 0) {
+    if (backlogs.length > 0) findings.push(nobody(waiting));
+    return findings;
+  }
+  const served = new Set(there.flatMap(({ report }) => queuesOf(report)));
+  for (const { snapshot } of waiting)
+    if (!served.has(snapshot.queue) && snapshot.oldestAgeMs > NEWLY_WAITING_MS)
+      findings.push(
+        fail(
+          `backlog ${snapshot.queue}`,
+          `${jobs(snapshot.waiting)} wait, and no node says that it serves the queue`,
+          `Start a node with the jobs of ${snapshot.queue}, or correct the queue's name in the producer.`,
+        ),
+      );
+  return findings.length > 0
+    ? findings
+    : [
+        ok(
+          "nodes",
+          `${there.length} ${there.length === 1 ? "says that it is" : "say that they are"} there`,
+        ),
+      ];
+}
+
+function nobody(waiting: readonly BacklogSeen[]): Finding {
+  const sum = waiting.reduce((total, { snapshot }) => total + snapshot.waiting, 0);
+  const longest = Math.max(0, ...waiting.map(({ snapshot }) => snapshot.oldestAgeMs));
+  const advice =
+    "Start nodes. Where they run, they may not write to the bucket nodes: give them the role of docs/permissions.md.";
+  return longest > NEWLY_WAITING_MS
+    ? fail("nodes", `no node says that it is there, and ${jobs(sum)} wait`, advice)
+    : warn("nodes", "no node says that it is there", advice);
+}
+
+/** What lies in a queue, and whether more finds room. Pure. */
+export function judgeBacklog({ snapshot, maxJobs }: BacklogSeen): readonly Finding[] {
+  const { queue, waiting, running, dead, oldestAgeMs } = snapshot;
+  const check = `backlog ${queue}`;
+  const stored = waiting + running;
+  const findings: Finding[] = [];
+  if (maxJobs !== undefined && stored >= maxJobs)
+    findings.push(
+      fail(
+        check,
+        `is full: ${stored} of ${maxJobs} jobs, and producers are refused`,
+        `Add nodes, or raise the limit: millrace queues set ${queue} --max-jobs (none takes it away).`,
+      ),
+    );
+  else if (maxJobs !== undefined && stored >= NEARLY_FULL * maxJobs)
+    findings.push(
+      warn(
+        check,
+        `is nearly full: ${stored} of ${maxJobs} jobs`,
+        `Add nodes, or raise the limit: millrace queues set ${queue} --max-jobs.`,
+      ),
+    );
+  if (waiting > 0 && oldestAgeMs > OLD_MS)
+    findings.push(
+      warn(
+        check,
+        `${jobs(waiting)} wait, the oldest for ${inWords(oldestAgeMs)}`,
+        "See millrace queues whether it is paused, and millrace nodes list who serves it; then add nodes or slots.",
+      ),
+    );
+  if (dead > 0)
+    findings.push(
+      warn(
+        `dead letters ${queue}`,
+        `${dead} ${dead === 1 ? "lies" : "lie"} there`,
+        `See why with millrace dead list --queue ${queue}; then millrace dead retry or dead discard.`,
+      ),
+    );
+  return findings;
+}
+
+function queuesOf(report: unknown): readonly string[] {
+  if (typeof report !== "object" || report === null || !("queues" in report)) return [];
+  if (!Array.isArray(report.queues)) return [];
+  return report.queues.flatMap((said: unknown) =>
+    typeof said === "object" && said !== null && "queue" in said && typeof said.queue === "string"
+      ? [said.queue]
+      : [],
+  );
+}
+
+function jobs(count: number): string {
+  return `${count} ${count === 1 ? "job" : "jobs"}`;
+}
+
+/** To the second: nobody acts on less. */
+function inWords(ms: number): string {
+  return formatMs(Math.round(ms / 1_000) * 1_000);
+}

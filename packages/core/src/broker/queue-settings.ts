@@ -1,0 +1,30 @@
+import { MillraceError } from "../errors/millrace-error.ts";
+import type { QueueSettings } from "./broker.ts";
+
+/**
+ * A limit of 0 would be no limit to a server, and a queue without one never says that it is full.
+ *
+ * @throws MillraceError `invalid-option`
+ */
+export function requireQueueSettings(settings: QueueSettings): void {
+  for (const field of ["maxJobs", "maxBytes"] as const) {
+    const value = settings[field];
+    if (value === undefined || value === null) continue;
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new MillraceError(
+        "invalid-option",
+        `${field}: must be a whole number from 1, or null for no limit; got ${String(value)}.`,
+      );
+  }
+}
+
+/** What a snapshot says of the limits. */
+export function limitsOfQueue({ maxJobs, maxBytes }: QueueSettings): {
+  readonly maxJobs?: number;
+  readonly maxBytes?: number;
+} {
+  return {
+    ...(typeof maxJobs === "number" ? { maxJobs } : {}),
+    ...(typeof maxBytes === "number" ? { maxBytes } : {}),
+  };
+}
