@@ -1,17 +1,18 @@
 import { describe, expect, test, vi } from "vitest";
 import { nameOf, serversUnderTest } from "../../harness/servers.ts";
 import { FLAVOURS } from "../jetstream/flavour.ts";
-import { KILLED_AT_REST, KILLED_AT_WORK } from "./kill-scripts.ts";
-import { heardFromModel, heardFromReal, MOST_FORGOTTEN_MS } from "./peers.ts";
+import { AT_REST, AT_WORK } from "./failure-scripts.ts";
+import { heardFromModel, heardFromReal, killedModel } from "./peers.ts";
 import { SCRIPTS } from "./scripts.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 for (const target of serversUnderTest()) {
   describe.skipIf(target.state === "missing")(`the model answers as ${nameOf(target)}`, () => {
-    test.each([...SCRIPTS, ...KILLED_AT_REST])("$name", async (script) => {
+    const flavour = FLAVOURS[target.generation === "2.10" ? "2.10" : "2.15"];
+
+    test.concurrent.each([...SCRIPTS, ...AT_REST])("$name", async (script) => {
       if (target.state === "missing") throw new Error(target.reason);
-      const flavour = FLAVOURS[target.generation === "2.10" ? "2.10" : "2.15"];
       const [real, model] = await Promise.all([
         heardFromReal(target.path, script),
         heardFromModel(flavour, script),
@@ -19,13 +20,12 @@ for (const target of serversUnderTest()) {
       expect(model).toEqual(real);
     });
 
-    test.each(KILLED_AT_WORK)("$name", async (script) => {
+    test.concurrent.each(AT_WORK)("$name", async (script) => {
       if (target.state === "missing") throw new Error(target.reason);
-      const flavour = FLAVOURS[target.generation === "2.10" ? "2.10" : "2.15"];
       const [real, knowing, forgetful] = await Promise.all([
         heardFromReal(target.path, script),
-        heardFromModel(flavour, script, 0),
-        heardFromModel(flavour, script, MOST_FORGOTTEN_MS),
+        heardFromModel(flavour, script, killedModel(0)),
+        heardFromModel(flavour, script),
       ]);
       expect([knowing, forgetful, countedAnew(knowing)]).toContainEqual(real);
     });
@@ -37,7 +37,7 @@ for (const target of serversUnderTest()) {
  * killed so. Its consumer counts its deliveries from 1 again, and what was acked stays away.
  */
 function countedAnew(lines: readonly string[]): readonly string[] {
-  const killed = lines.indexOf("killed, and back");
+  const killed = lines.indexOf("failed, and back");
   let count = 0;
   return lines.map((line, index) =>
     index < killed

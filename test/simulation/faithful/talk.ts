@@ -16,16 +16,26 @@ export interface Talk {
   note(line: string): void;
   /** The server's wall clock, more or less. */
   now(): number;
-  /** The server is ended by SIGKILL and started again. @returns once the client is back */
-  kill(): Promise<void>;
+  /** How many copies of its streams there are. */
+  readonly replicas: number;
+  /** Of what is delivered; longer than a failure takes. */
+  readonly leaseMs: number;
+  /** The server fails, and is there again. What kind of failure it is, the surroundings say. */
+  fail(): Promise<void>;
+  /** Its leader is cut off from the majority, with this client. @returns ends it */
+  part(): Promise<() => Promise<void>>;
 }
 
 /** What a talk needs of the server and the world that it is in. */
 export interface Surroundings {
   readonly pause: (ms: number) => Promise<void>;
   readonly now: () => number;
-  /** Ends the server by SIGKILL, and starts it again. */
-  readonly kill: () => Promise<void>;
+  readonly replicas: number;
+  readonly leaseMs: number;
+  /** Resolves when the server answers again; the client may have lost its connection. */
+  readonly fail: () => Promise<void>;
+  /** Resolves when the majority has another leader, and what it returns when all are one again. */
+  readonly part?: () => Promise<() => Promise<void>>;
 }
 
 export interface Heard {
@@ -37,7 +47,8 @@ export interface Heard {
 }
 
 const STEP_MS = 10;
-const SEEN_MS = 1_000;
+const ANSWER_MS = 10_000;
+const SEEN_MS = 10_000;
 
 export class Talker implements Talk {
   readonly nc: NatsConnection;
@@ -53,16 +64,23 @@ export class Talker implements Talk {
     return this.#surroundings.now();
   }
 
-  async kill(): Promise<void> {
-    const back = this.#reconnected();
-    await this.#surroundings.kill();
-    await back;
-    await this.nc.flush();
-    this.note("killed, and back");
+  get replicas(): number {
+    return this.#surroundings.replicas;
   }
 
-  async #reconnected(): Promise<void> {
-    for await (const { type } of this.nc.status()) if (type === "reconnect") return;
+  get leaseMs(): number {
+    return this.#surroundings.leaseMs;
+  }
+
+  async fail(): Promise<void> {
+    await this.#surroundings.fail();
+    this.note("failed, and back");
+  }
+
+  async part(): Promise<() => Promise<void>> {
+    const { part } = this.#surroundings;
+    if (part === undefined) throw new Error("there is nobody to be parted from");
+    return part();
   }
 
   note(line: string): void {
@@ -75,17 +93,25 @@ export class Talker implements Talk {
 
   async api(subject: string, body?: unknown): Promise<unknown> {
     const payload = body === undefined ? "" : JSON.stringify(body);
-    let answer: string;
-    try {
-      answer = (await this.nc.request(`$JS.API.${subject}`, payload, { timeout: 3_000 })).string();
-    } catch (error) {
-      answer = (error as Error).name;
+    let answer = await this.#ask(subject, payload);
+    for (let left = SEEN_MS; this.replicas > 1 && isNotYet(answer) && left > 0; left -= STEP_MS) {
+      await this.pass(STEP_MS);
+      answer = await this.#ask(subject, payload);
     }
     this.note(`${subject}: ${plainAnswer(answer)}`);
     try {
       return JSON.parse(answer);
     } catch {
       return undefined;
+    }
+  }
+
+  async #ask(subject: string, payload: string): Promise<string> {
+    try {
+      const answer = await this.nc.request(`$JS.API.${subject}`, payload, { timeout: ANSWER_MS });
+      return answer.string();
+    } catch (error) {
+      return (error as Error).name;
     }
   }
 
@@ -98,7 +124,7 @@ export class Talker implements Talk {
     for (const [name, value] of Object.entries(headers ?? {})) block.set(name, value);
     try {
       const reply = await this.nc.request(subject, data, {
-        timeout: 3_000,
+        timeout: ANSWER_MS,
         ...(headers === undefined ? {} : { headers: block }),
       });
       this.note(`put ${subject}: ${plainAnswer(reply.string())}`);
@@ -115,7 +141,7 @@ export class Talker implements Talk {
     return {
       inbox: subject,
       msgs,
-      come: async (count, withinMs = 2_000) => {
+      come: async (count, withinMs = 5_000) => {
         for (let left = withinMs; msgs.length < count && left > 0; left -= STEP_MS)
           await this.pass(STEP_MS);
         const came = msgs.splice(0);
@@ -149,13 +175,15 @@ interface Seen {
  * Waits until the consumer W of the stream Q knows of the last message. A server confirms a message
  * before its consumers have heard of it, so a pull that does not wait may still find nothing.
  */
-async function untilSeen(talk: Pick<Talk, "nc" | "pass">): Promise<void> {
+async function untilSeen(talk: Pick<Talk, "nc" | "pass" | "replicas">): Promise<void> {
   const ask = async (subject: string): Promise<Seen> =>
-    (await talk.nc.request(`$JS.API.${subject}`, "", { timeout: 3_000 })).json<Seen>();
+    (await talk.nc.request(`$JS.API.${subject}`, "", { timeout: ANSWER_MS })).json<Seen>();
   for (let left = SEEN_MS; left > 0; left -= STEP_MS) {
     const { state } = await ask("STREAM.INFO.Q");
     const { delivered, num_pending: pending = 0 } = await ask("CONSUMER.INFO.Q.W");
-    if (pending > 0 || (delivered?.stream_seq ?? 0) >= (state?.last_seq ?? 0)) return;
+    // In a cluster it hears of one after the other; there it is for all subjects of its stream.
+    if (talk.replicas === 1 && pending > 0) return;
+    if ((delivered?.stream_seq ?? 0) + pending >= (state?.last_seq ?? 0)) return;
     await talk.pass(STEP_MS);
   }
 }
@@ -165,6 +193,11 @@ async function untilSeen(talk: Pick<Talk, "nc" | "pass">): Promise<void> {
  * was seen to subtract a message twice.
  */
 const UNTOLD: ReadonlySet<string> = new Set(["Nats-Time-Stamp", "Nats-Pending-Bytes"]);
+
+/** A stream that was just made is not known to all members of a cluster at once. */
+function isNotYet(answer: string): boolean {
+  return answer.includes('"err_code":10059');
+}
 
 function told(msg: Msg): string {
   const { headers } = msg;

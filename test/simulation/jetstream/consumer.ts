@@ -99,7 +99,8 @@ export class ModelConsumer {
       );
     this.#pulls.add(request);
     this.dispatch();
-    if (request.noWait) this.#pulls.endNoWait(request, flavour.servedNoWait);
+    if (request.noWait)
+      this.#pulls.endNoWait(request, this.#owner.replicas > 1 ? "408" : flavour.servedNoWait);
   }
 
   /** Something was stored. */
@@ -226,7 +227,11 @@ export class ModelConsumer {
     this.#deliveredSeq = Math.max(lastSeq, seq);
     if (this.config.ack_policy === "explicit") {
       const before = this.#pending.get(seq);
-      this.#owner.journal.did(() => this.#undeliver(seq, again, count, before));
+      this.#owner.journal.did(() => {
+        this.#undeliver(seq, again, count, before);
+        this.#consumerSeq = consumerSeq - 1;
+        this.#deliveredSeq = lastSeq;
+      });
       if (again) this.#redelivered.set(seq, count);
       this.#pending.set(seq, { consumerSeq, sinceMs: this.#owner.clock.monotonic() });
       this.#watchLeases();
@@ -320,16 +325,22 @@ export class ModelConsumer {
     this.#pulls.end(word);
   }
 
-  /** After a restart: the undone is undone, and of those who waited nobody is there. */
+  /** On a server that starts again, which does not know when it was delivered from last. */
   restart(): void {
-    this.#gone = false;
     this.#hasDelivered = false;
+    this.lead();
+  }
+
+  /** By a new leader: the undone is undone, and of those who waited nobody is there. */
+  lead(): void {
+    this.#gone = false;
     this.#pulls.end(undefined);
     this.#leases?.cancel();
     this.#leasesDueMs = Number.POSITIVE_INFINITY;
     const { messages } = this.#owner;
     for (const seq of [...this.#pending.keys()])
       if (messages.get(seq) === undefined) this.#pending.delete(seq);
+    this.#redeliveries = this.#redeliveries.filter((seq) => this.#pending.has(seq));
     this.#recount();
     this.#watchLeases(FIRST_LOOK_MS);
     this.#timers.used();

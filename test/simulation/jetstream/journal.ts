@@ -15,6 +15,8 @@ const TIDY_EVERY = 512;
 export class Journal {
   readonly #clock: Clock;
   #entries: Entry[] = [];
+  /** Monotonic: nothing that was done since is written down. */
+  #nothingSinceMs = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -23,17 +25,29 @@ export class Journal {
   did(undo: () => void): void {
     this.#entries.push({ atMs: this.#clock.monotonic(), undo });
     if (this.#entries.length % TIDY_EVERY !== 0) return;
-    const since = this.#clock.monotonic() - REMEMBERED_MS;
+    const since = this.#since(REMEMBERED_MS);
     this.#entries = this.#entries.filter(({ atMs }) => atMs >= since);
+  }
+
+  /** From now on nothing is written down, until all of it is forgotten. */
+  stop(): void {
+    this.#entries = [];
+    this.#nothingSinceMs = this.#clock.monotonic();
   }
 
   /** Undoes what is younger, the newest first. */
   forget(ms: number): void {
-    const since = this.#clock.monotonic() - Math.min(ms, REMEMBERED_MS);
+    const since = this.#since(ms);
     for (const { atMs, undo } of this.#entries.toReversed()) {
       if (atMs < since) break;
       undo();
     }
     this.#entries = [];
+    this.#nothingSinceMs = Number.POSITIVE_INFINITY;
+  }
+
+  #since(ms: number): number {
+    const now = this.#clock.monotonic();
+    return Math.min(this.#nothingSinceMs, now - Math.min(ms, REMEMBERED_MS));
   }
 }

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Clock } from "@millrace/core";
 import { Api } from "./api.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -32,8 +33,20 @@ export interface ModelServerOptions {
   readonly cluster?: string;
 }
 
-/** `electing`: connections stand, and nothing has a leader. */
-type State = "up" | "electing" | "down";
+/**
+ * `electing`: connections stand, and nothing has a leader. `parted`: the leader and all its clients
+ * are cut off from the majority, which elects another.
+ */
+type State = "up" | "electing" | "parted" | "down";
+
+/** What a leader without a majority still answers: it asks nobody for it. */
+const READS = [
+  "$JS.API.CONSUMER.MSG.NEXT.",
+  "$JS.API.CONSUMER.INFO.",
+  "$JS.API.DIRECT.GET.",
+  "$JS.API.STREAM.INFO.",
+  "$JS.API.STREAM.MSG.GET.",
+];
 
 /**
  * A NATS server with JetStream, as far as Millrace uses one, in memory and on a clock of its own.
@@ -144,6 +157,9 @@ export class ModelServer {
   #toJetStream(packet: Packet): boolean {
     const { subject } = packet;
     const electing = this.#state === "electing";
+    // Whoever asks for what takes a majority waits.
+    if (this.#state === "parted" && !isForOneAlone(packet))
+      return subject.startsWith("$JS.") || this.streamOf(subject) !== undefined;
     // Nobody answers for the API meanwhile, and a consumer without a leader has no ears.
     if (subject.startsWith("$JS.API."))
       return electing ? !subject.includes(".MSG.NEXT.") : this.#api.request(packet);
@@ -211,8 +227,32 @@ export class ModelServer {
 
   endElection(): void {
     if (this.#state !== "electing") return;
+    this.#beLed();
+  }
+
+  /**
+   * Nothing is stored or confirmed from now on. The old leader goes on to answer reads, to deliver
+   * and to extend leases.
+   */
+  part(): void {
+    if (this.#state !== "up") return;
+    this.#state = "parted";
+    this.#journal.stop();
+    for (const stream of this.streams.values()) stream.stop();
+  }
+
+  /** Whoever the majority elected knows nothing of what the old leader did alone. */
+  heal(): void {
+    if (this.#state !== "parted") return;
+    for (const stream of this.streams.values()) stream.halt();
+    this.#journal.forget(0);
+    this.#beLed();
+  }
+
+  /** A new leader knows of each message id what the old one knew. */
+  #beLed(): void {
     this.#state = "up";
-    for (const stream of this.streams.values()) stream.restart();
+    for (const stream of this.streams.values()) stream.lead();
   }
 
   #dropAll(): void {
@@ -221,6 +261,12 @@ export class ModelServer {
       session.client.reset();
     }
   }
+}
+
+function isForOneAlone({ subject, data }: Packet): boolean {
+  if (subject.startsWith("$JS.ACK."))
+    return Buffer.from(data.subarray(0, 4)).toString("latin1") === "+WPI";
+  return READS.some((start) => subject.startsWith(start));
 }
 
 /** One connection, as its server keeps it. */

@@ -150,6 +150,7 @@ export class ModelStream {
     const consumer = new ModelConsumer(name, config, {
       ...this.#owner,
       stream: this.config.name,
+      replicas: this.config.num_replicas,
       messages: this.messages,
       acked: (seq) => this.#acked(seq),
       idle: (idle) => this.removeConsumer(idle, "409 Consumer Deleted"),
@@ -174,21 +175,38 @@ export class ModelStream {
       this.removeConsumer(name, "409 Consumer Deleted");
   }
 
-  /** Nothing of it happens any more, until it is restarted. */
-  halt(): void {
+  /** Nothing goes into it or out of it by itself. */
+  stop(): void {
     this.#aging?.cancel();
     this.#aging = undefined;
     this.#schedules.clear();
+  }
+
+  /** Nothing of it happens any more, until it is restarted. */
+  halt(): void {
+    this.stop();
     for (const consumer of this.consumers.values()) consumer.end(undefined);
   }
 
-  /** After the undone was undone. Readers of memory only are forgotten. */
+  /**
+   * After the undone was undone. Readers of memory only are forgotten, and ids of what is not here
+   * any more.
+   */
   restart(): void {
     const { clock } = this.#owner;
     this.#ids.rebuild(this.messages.values(), clock.now(), this.config.duplicate_window / NS_A_MS);
+    this.#beLed((consumer) => consumer.restart());
+  }
+
+  /** The same by another server, which has seen each message. */
+  lead(): void {
+    this.#beLed((consumer) => consumer.lead());
+  }
+
+  #beLed(lead: (consumer: ModelConsumer) => void): void {
     for (const [name, consumer] of this.consumers)
       if (consumer.config.durable_name === undefined) this.consumers.delete(name);
-      else consumer.restart();
+      else lead(consumer);
     for (const stored of this.messages.values()) {
       const dueMs = this.#schedules.read(stored.headers, this);
       if (dueMs !== undefined) this.#schedules.arm(stored, dueMs);

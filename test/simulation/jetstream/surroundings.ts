@@ -15,6 +15,8 @@ export interface Surroundings {
 
 export interface ConsumerOwner extends Surroundings {
   readonly stream: string;
+  /** Of the stream. */
+  readonly replicas: number;
   readonly messages: Messages;
   readonly journal: Journal;
   /** It was acked: a work queue forgets it. */

@@ -2,29 +2,28 @@ import { QUEUE, type Script, WORKERS } from "./scripts.ts";
 import { pull, pullNow, type Talk } from "./talk.ts";
 
 const NS = 1e6;
-const LASTING = {
+export const LASTING = {
   ...QUEUE,
   max_msgs: -1,
   duplicate_window: 60_000 * NS,
 };
 /** All that a server did is written down by then. */
 const REST_MS = 1_500;
-const LEASE_MS = 3_000;
 
 async function queue(talk: Talk): Promise<void> {
-  await talk.api("STREAM.CREATE.Q", LASTING);
+  await talk.api("STREAM.CREATE.Q", { ...LASTING, num_replicas: talk.replicas });
   await talk.api("CONSUMER.DURABLE.CREATE.Q.W", {
     ...{ stream_name: "Q", action: "create" },
-    config: { ...WORKERS, ack_wait: LEASE_MS * NS },
+    config: { ...WORKERS, ack_wait: talk.leaseMs * NS },
   });
 }
 
 const id = (text: string): Readonly<Record<string, string>> => ({ "Nats-Msg-Id": text });
 
-/** What a server knows that was killed when it had nothing left to write down. */
-export const KILLED_AT_REST: readonly Script[] = [
+/** What a server knows that failed when it had nothing left to write down. */
+export const AT_REST: readonly Script[] = [
   {
-    name: "killed at rest: message ids, acks and what lies in a stream",
+    name: "at rest: message ids, acks and what lies in a stream",
     say: async (talk) => {
       await queue(talk);
       for (const name of ["1", "2", "3", "4"]) await talk.put("q", name, id(name));
@@ -34,10 +33,11 @@ export const KILLED_AT_REST: readonly Script[] = [
       await talk.nc.request(one?.reply ?? "", "+ACK", { timeout: 1_000 });
       await talk.put("q", "1", id("1"));
       await talk.pass(REST_MS);
-      await talk.kill();
+      await talk.fail();
       await talk.api("STREAM.INFO.Q", { subjects_filter: ">" });
       await talk.api("CONSUMER.INFO.Q.W");
-      // What has left the stream is forgotten, what lies in it is known.
+      // What lies in the stream is known; of what has left it, a cluster knows and a server that
+      // was killed does not.
       await talk.put("q", "1", id("1"));
       await talk.put("q", "2", id("2"));
       await talk.put("q", "1", id("1"));
@@ -46,7 +46,7 @@ export const KILLED_AT_REST: readonly Script[] = [
     },
   },
   {
-    name: "killed at rest: a stream that was emptied counts on",
+    name: "at rest: a stream that was emptied counts on",
     say: async (talk) => {
       await queue(talk);
       await talk.put("q", "1", id("1"));
@@ -56,7 +56,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       for (const delivery of await heard.come(2))
         await talk.nc.request(delivery.reply ?? "", "+ACK", { timeout: 1_000 });
       await talk.pass(REST_MS);
-      await talk.kill();
+      await talk.fail();
       await talk.api("STREAM.INFO.Q");
       await talk.put("q", "2", id("2"));
       await pullNow(talk, heard.inbox, 2);
@@ -64,7 +64,7 @@ export const KILLED_AT_REST: readonly Script[] = [
     },
   },
   {
-    name: "killed at rest: deliveries are counted, and come again",
+    name: "at rest: deliveries are counted, and come again",
     say: async (talk) => {
       await queue(talk);
       for (const name of ["a", "b"]) await talk.put("q", name);
@@ -72,23 +72,23 @@ export const KILLED_AT_REST: readonly Script[] = [
       await pullNow(talk, heard.inbox, 2);
       await heard.come(2);
       await talk.pass(REST_MS);
-      await talk.kill();
+      await talk.fail();
       await talk.api("CONSUMER.INFO.Q.W");
       // At once, or when their leases end?
-      pull(talk, heard.inbox, { batch: 2, expires: 500 * NS });
+      pull(talk, heard.inbox, { batch: 2, expires: (talk.leaseMs / 4) * NS });
       await heard.come(2, 300);
-      await talk.pass(2 * LEASE_MS);
+      await talk.pass(2 * talk.leaseMs);
       await pullNow(talk, heard.inbox, 2);
       await heard.come(2);
       await talk.pass(REST_MS);
-      await talk.kill();
-      await talk.pass(LEASE_MS + 500);
+      await talk.fail();
+      await talk.pass(talk.leaseMs + 500);
       await pullNow(talk, heard.inbox, 2);
       await heard.come(2);
     },
   },
   {
-    name: "killed at rest: what its holder extended, gave back for later, and acks afterwards",
+    name: "at rest: what its holder extended, gave back for later, and acks afterwards",
     say: async (talk) => {
       await queue(talk);
       for (const name of ["a", "b", "c"]) await talk.put("q", name);
@@ -99,22 +99,22 @@ export const KILLED_AT_REST: readonly Script[] = [
       talk.nc.publish(b?.reply ?? "", `-NAK {"delay":${20_000 * NS}}`);
       await talk.nc.flush();
       await talk.pass(REST_MS);
-      await talk.kill();
+      await talk.fail();
       // The holder of c lived through it.
       await talk.nc.request(c?.reply ?? "", "+ACK", { timeout: 1_000 });
       await talk.api("CONSUMER.INFO.Q.W");
       await talk.api("STREAM.INFO.Q");
-      await talk.pass(LEASE_MS + 500);
+      await talk.pass(talk.leaseMs + 500);
       await pullNow(talk, heard.inbox, 3);
       await heard.come(2);
     },
   },
   {
-    name: "killed at rest: one message a subject, compared and set",
+    name: "at rest: one message a subject, compared and set",
     say: async (talk) => {
       const kept = { name: "L", subjects: ["l.>"], retention: "limits", discard: "new" };
       await talk.api("STREAM.CREATE.L", {
-        ...{ ...kept, max_msgs_per_subject: 1, allow_direct: true, num_replicas: 1 },
+        ...{ ...kept, max_msgs_per_subject: 1, allow_direct: true, num_replicas: talk.replicas },
         duplicate_window: 60_000 * NS,
       });
       const after = (seq: number): Readonly<Record<string, string>> => ({
@@ -124,7 +124,7 @@ export const KILLED_AT_REST: readonly Script[] = [
       await talk.put("l.b", "2", after(0));
       await talk.put("l.a", "3", after(1));
       await talk.pass(REST_MS);
-      await talk.kill();
+      await talk.fail();
       await talk.put("l.a", "4", after(1));
       await talk.put("l.a", "4", after(3));
       await talk.put("l.b", "5", after(0));
@@ -135,12 +135,12 @@ export const KILLED_AT_REST: readonly Script[] = [
 ];
 
 /**
- * What a server was doing when it was killed: it knows of it or has forgotten it. A stream may know
- * of an ack that its consumer has forgotten.
+ * What a server was doing when it failed: it knows of it or has forgotten it. A stream may know of
+ * an ack that its consumer has forgotten.
  */
-export const KILLED_AT_WORK: readonly Script[] = [
+export const AT_WORK: readonly Script[] = [
   {
-    name: "killed right after a delivery",
+    name: "right after a delivery",
     say: async (talk) => {
       await queue(talk);
       await talk.put("q", "a");
@@ -148,15 +148,15 @@ export const KILLED_AT_WORK: readonly Script[] = [
       const heard = talk.hear();
       await pullNow(talk, heard.inbox, 1);
       await heard.come(1);
-      await talk.kill();
-      await talk.pass(LEASE_MS + 500);
+      await talk.fail();
+      await talk.pass(talk.leaseMs + 500);
       await pullNow(talk, heard.inbox, 1);
       await heard.come(1);
       await talk.api("STREAM.INFO.Q");
     },
   },
   {
-    name: "killed right after an ack",
+    name: "right after an ack",
     say: async (talk) => {
       await queue(talk);
       await talk.put("q", "a");
@@ -166,27 +166,27 @@ export const KILLED_AT_WORK: readonly Script[] = [
       const [a] = await heard.come(1);
       await talk.pass(REST_MS);
       await talk.nc.request(a?.reply ?? "", "+ACK", { timeout: 1_000 });
-      await talk.kill();
-      await talk.pass(LEASE_MS + 500);
+      await talk.fail();
+      await talk.pass(talk.leaseMs + 500);
       await pullNow(talk, heard.inbox, 2);
       await heard.come(2, 500);
       await talk.api("STREAM.INFO.Q");
     },
   },
   {
-    name: "killed right after it has confirmed what it was sent",
+    name: "right after it has confirmed what it was sent",
     say: async (talk) => {
       await queue(talk);
       await talk.api("STREAM.CREATE.L", {
         ...{ name: "L", subjects: ["l.>"], retention: "limits", discard: "new" },
-        ...{ max_msgs_per_subject: 1, allow_direct: true, num_replicas: 1 },
+        ...{ max_msgs_per_subject: 1, allow_direct: true, num_replicas: talk.replicas },
         duplicate_window: 60_000 * NS,
       });
       await talk.put("l.a", "1");
       await talk.pass(REST_MS);
       await talk.put("q", "a", id("a"));
       await talk.put("l.a", "2");
-      await talk.kill();
+      await talk.fail();
       await talk.api("STREAM.INFO.L", { subjects_filter: ">" });
       await talk.put("q", "a", id("a"));
       await talk.put("l.a", "3", { "Nats-Expected-Last-Subject-Sequence": "2" });
