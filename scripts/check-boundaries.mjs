@@ -11,7 +11,8 @@ export const ARROWS = {
   "broker-nats": ["core"],
   runtime: ["core"],
   telemetry: ["core"],
-  millrace: ["core", "broker-nats", "runtime", "telemetry"],
+  outbox: ["core"],
+  millrace: ["core", "broker-nats", "runtime", "telemetry", "outbox"],
 };
 
 /** Outside packages that only one layer may know. */

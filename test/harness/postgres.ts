@@ -1,12 +1,14 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chown, mkdtemp, rm } from "node:fs/promises";
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { findFreePort, guardChild } from "@millrace/broker-nats/server";
+import pg from "pg";
 import { eventually } from "./deadline.ts";
+import { findPostgres, readyPrograms } from "./postgres-programs.ts";
 
 export interface TestPostgres {
   readonly url: string;
@@ -28,8 +30,8 @@ const run = promisify(execFile);
 
 /** Why there is no PostgreSQL to test with; undefined where there is one. */
 export function postgresMissing(): string | undefined {
-  return binaries() === undefined
-    ? "no PostgreSQL server found (Debian: apt-get install postgresql)"
+  return findPostgres() === undefined
+    ? `no PostgreSQL for ${process.platform} ${process.arch} (Debian: apt-get install postgresql)`
     : undefined;
 }
 
@@ -42,10 +44,11 @@ export interface PostgresOptions {
 export async function startPostgres({
   settings = ["fsync=off"],
 }: PostgresOptions = {}): Promise<TestPostgres> {
-  const bin = binaries();
-  if (bin === undefined) throw new Error(postgresMissing());
+  const programs = findPostgres();
+  if (programs === undefined) throw new Error(postgresMissing());
   const dir = await mkdtemp(join(tmpdir(), "millrace-postgres-"));
   const who = await unprivileged(dir);
+  const bin = await readyPrograms(programs, who, dir);
   await run(
     join(bin, "initdb"),
     [
@@ -84,11 +87,11 @@ export async function startPostgres({
       );
       await once(child, "spawn");
       unguard = guardChild(child.pid as number);
-      await eventually(
-        () =>
-          run(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).then(() => true),
-        { withinMs: 30_000, everyMs: 100, describe: "PostgreSQL takes connections" },
-      );
+      await eventually(() => takesConnections(server.url), {
+        withinMs: 30_000,
+        everyMs: 100,
+        describe: "PostgreSQL takes connections",
+      });
     },
     freeze: () => signalAll("SIGSTOP"),
     thaw: () => signalAll("SIGCONT"),
@@ -140,14 +143,17 @@ async function unprivileged(dir: string): Promise<{ uid?: number; gid?: number }
   return { uid, gid };
 }
 
-function binaries(): string | undefined {
-  const places = [
-    ...(process.env["PATH"] ?? "").split(delimiter),
-    ...globSync("/usr/lib/postgresql/*/bin").sort().reverse(),
-  ];
-  return places.find((place) =>
-    ["initdb", "postgres", "pg_isready"].every((name) => existsSync(join(place, name))),
-  );
+async function takesConnections(url: string): Promise<true> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  // One that is cut off while it connects says so here too.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.query("SELECT 1");
+    return true;
+  } finally {
+    await client.end();
+  }
 }
 
 function backendsOf(server: ChildProcess | undefined): readonly number[] {

@@ -67,8 +67,12 @@ export async function enqueue(
   return refused.length === 0 ? outcomes : inOrder(jobs.length, refused, outcomes);
 }
 
-/** A dead letter's new life starts when its first was to. */
-function requireNear(
+/**
+ * A dead letter's new life starts when its first was to.
+ *
+ * @throws MillraceError `invalid-option`
+ */
+export function requireNear(
   { id, generation, notBefore }: Envelope,
   { maxDelayMs }: ProducerLimits,
   now: number,

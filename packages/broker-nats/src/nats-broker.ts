@@ -12,6 +12,7 @@ import {
   type HistoryStore,
   type Lease,
   type LockStore,
+  type MarkStore,
   MillraceError,
   type QueueMessage,
   type QueueStore,
@@ -43,6 +44,7 @@ import { LaterGenerations } from "./lookup/later-generations.ts";
 import { successors } from "./lookup/successors.ts";
 import { answerListRunning, listRunning } from "./lookup/list-running.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
+import { NatsMarks } from "./marks/nats-marks.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { OwnWords } from "./publish/own-words.ts";
 import { Settler } from "./settlement/settler.ts";
@@ -117,6 +119,7 @@ export class NatsBroker implements Broker {
   readonly #settler: Settler;
   readonly #desks: LeaseDesks;
   readonly #open = new Set<Stoppable>();
+  readonly #marks: NatsMarks;
   readonly #documents = new Map<string, Promise<DocumentStore>>();
   readonly #listeners = new Set<(status: BrokerStatus) => void>();
   readonly #unwatch: () => void;
@@ -180,6 +183,7 @@ export class NatsBroker implements Broker {
     this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
+    this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
     this.#unwatch = watchConnection(nc, ({ type }) => {
       if (type === "disconnect") this.#become("disconnected");
       if (type === "reconnect") this.#reconnected();
@@ -222,6 +226,10 @@ export class NatsBroker implements Broker {
       names,
       (bucket) => this.documents(bucket),
     );
+  }
+
+  get marks(): MarkStore | undefined {
+    return this.#features.atomicBatch ? this.#marks : undefined;
   }
 
   documents(bucket: string): Promise<DocumentStore> {

@@ -145,7 +145,7 @@ export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
-export { isNotStored } from "./producer/send-jobs.ts";
+export { isNotStored, sendJobs } from "./producer/send-jobs.ts";
 export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
 
 export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-header.ts";
@@ -277,6 +277,7 @@ export {
   type LaneWeights,
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
+export type { Mark, MarkStore, MarkWrite } from "./broker/mark-store.ts";
 export type { HeldLock, LockClaim, LockKeeping, LockStore, LockView } from "./broker/lock-store.ts";
 
 export { changeControls } from "./control/change-controls.ts";

@@ -17,6 +17,7 @@ import type { SizeLimits } from "../topology/size-limits.ts";
 import { queueStream } from "../topology/streams.ts";
 import { LANE_CONSUMERS, type Names } from "../topology/subjects.ts";
 import { countMessages } from "./count-messages.ts";
+import { nextMessage } from "./next-message.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 /** Queues as streams: one each, found by name. */
@@ -112,7 +113,7 @@ export class NatsQueues implements QueueStore {
   async #look(queue: string): Promise<QueueSnapshot> {
     const { jsm, names } = this.#server;
     const info = await request(`look at the queue ${queue}`, () =>
-      streamOf(jsm, names.queueStream(requireQueueName(queue)), queue),
+      streamOf(jsm, names.queueStream(requireQueueName(queue)), queue, names.mark(queue, ">")),
     );
     const [running, delayed, blocked, dead] = await request(`look at the queue ${queue}`, () =>
       Promise.all([
@@ -122,7 +123,9 @@ export class NatsQueues implements QueueStore {
         this.#count(names.deadStream, [names.dead(queue)]),
       ]),
     );
-    const { messages, first_ts: first } = info.state;
+    const marks = Object.keys(info.state.subjects ?? {}).length;
+    const messages = info.state.messages - marks;
+    const first = marks === 0 ? info.state.first_ts : await this.#firstJobAt(info);
     const now = Date.parse(info.ts ?? "");
     return {
       queue,
@@ -132,9 +135,25 @@ export class NatsQueues implements QueueStore {
       delayed,
       blocked,
       dead,
-      oldestAgeMs: messages === 0 || Number.isNaN(now) ? 0 : Math.max(0, now - Date.parse(first)),
+      oldestAgeMs:
+        messages === 0 || first === undefined || Number.isNaN(now)
+          ? 0
+          : Math.max(0, now - Date.parse(first)),
       ...limitsOf(info.config),
     };
+  }
+
+  /** When the first message that is no mark was stored. */
+  async #firstJobAt({ config, state }: StreamInfo): Promise<string | undefined> {
+    const { jsm, names } = this.#server;
+    for (let from = state.first_seq; ;) {
+      const stored = await request("look at a queue's first job", () =>
+        nextMessage(jsm, config.name, from, ">"),
+      );
+      if (stored === undefined) return undefined;
+      if (!names.isMark(stored.subject)) return stored.time.toISOString();
+      from = stored.seq + 1;
+    }
   }
 
   async #running(stream: string): Promise<number> {
@@ -173,9 +192,18 @@ function intakeOf(subjects: readonly string[], names: Names, queue: string): Que
   return subjects.includes(names.jobs(queue, undefined)) ? "open" : "closed";
 }
 
-async function streamOf(jsm: JetStreamManager, stream: string, queue: string): Promise<StreamInfo> {
+/** @param subjects of which the messages are counted one by one; default none */
+async function streamOf(
+  jsm: JetStreamManager,
+  stream: string,
+  queue: string,
+  subjects?: string,
+): Promise<StreamInfo> {
   try {
-    return await jsm.streams.info(stream);
+    return await jsm.streams.info(
+      stream,
+      subjects === undefined ? {} : { subjects_filter: subjects },
+    );
   } catch (error) {
     if (apiCode(error) === STREAM_NOT_FOUND) throw queueNotFound(queue, error);
     throw error;

@@ -21,7 +21,10 @@ export async function straySubjects(
   const lanes = names.queueSubjects(queue);
   const literal = config.subjects.filter((subject) => !/[*>]/.test(subject));
   const taken = new Set([...literal, ...Object.keys(state.subjects ?? {})]);
-  return [...taken].filter((subject) => !lanes.includes(subject)).toSorted();
+  // A mark is no job: were it delivered, it would be gone.
+  return [...taken]
+    .filter((subject) => !lanes.includes(subject) && !names.isMark(subject))
+    .toSorted();
 }
 
 /** Whether one of the patterns takes the literal subject: as it is, or by `>` at the end. */

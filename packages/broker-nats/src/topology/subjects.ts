@@ -217,6 +217,19 @@ export class Names {
     return `${this.namespace}.ctl.lock-released.${key}`;
   }
 
+  /**
+   * A mark in the queue's own stream, which no consumer takes; `>` for all of the queue's.
+   *
+   * @param name whose it is
+   */
+  mark(queue: string, name: string): string {
+    return `${this.namespace}.mark.${queue}.${name}`;
+  }
+
+  isMark(subject: string): boolean {
+    return subject.startsWith(`${this.namespace}.mark.`);
+  }
+
   progress(queue: string, id: string): string {
     return `${this.namespace}.progress.${queue}.${id}`;
   }

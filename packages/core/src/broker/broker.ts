@@ -8,6 +8,7 @@ import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { LockStore } from "./lock-store.ts";
+import type { MarkStore } from "./mark-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { LaneWeights } from "./lanes.ts";
 import type { Successors } from "./successors.ts";
@@ -55,6 +56,8 @@ export interface Broker {
   /** Jobs that wait at gates: for a permit, a lock, a rate. */
   readonly blocked: BlockedStore;
   readonly batches: BatchStore;
+  /** Absent where the server can't store several messages as one. */
+  readonly marks?: MarkStore | undefined;
   /**
    * Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first
    * use.

@@ -70,6 +70,7 @@ export const ERROR_CODES = {
   "record-refused":
     "An execution record can't be stored where it was to go, however often that is tried.",
   "record-store-failed": "The store of execution records can't be opened, written or read.",
+  "outbox-failed": "The database of an outbox can't be reached, or refused a statement.",
   // Why an attempt failed, in records and dead letters.
   "handler-failed": "The handler threw or rejected.",
   "timed-out": "The handler did not end within its timeout.",

@@ -45,17 +45,21 @@ type Ticket =
  *
  * A claim takes one write, the publish another; nothing follows. A producer that dies in between
  * leaves a claim that nobody respects for longer than its lease.
+ *
+ * @param publish default: the broker's `enqueue`. What it throws goes through; keys that were
+ *   claimed stay claimed until their lease ends
  */
 export async function sendJobs(
   broker: Broker,
   jobs: readonly PreparedJob[],
+  publish: Broker["enqueue"] = (envelopes) => broker.enqueue(envelopes),
 ): Promise<readonly EnqueueItemResult[]> {
   if (jobs.every(({ unique }) => unique === undefined))
-    return broker.enqueue(jobs.map(({ envelope }) => envelope));
+    return publish(jobs.map(({ envelope }) => envelope));
   const claims = new UniqueClaims(broker);
   const tickets = await claimAll(claims, jobs);
   const going = jobs.flatMap((job, place) => envelopeOf(job, tickets[place]) ?? []);
-  const published = going.length === 0 ? [] : await broker.enqueue(going);
+  const published = going.length === 0 ? [] : await publish(going);
   let next = 0;
   return Promise.all(
     jobs.map((job, place) => {

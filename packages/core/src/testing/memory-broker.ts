@@ -19,6 +19,7 @@ import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
+import type { MarkStore } from "../broker/mark-store.ts";
 import type { ProgressStore } from "../broker/progress-store.ts";
 import type { Successors } from "../broker/successors.ts";
 import type { Envelope } from "../envelope/envelope.ts";
@@ -40,8 +41,9 @@ import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
+import { MemoryMarks } from "./memory/memory-marks.ts";
 import { MemoryProgress } from "./memory/memory-progress.ts";
-import { sizeOf } from "./memory/memory-queue.ts";
+import { type Publication, sizeOf } from "./memory/memory-queue.ts";
 import { anyWaitingJob, publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
@@ -85,6 +87,7 @@ export class MemoryBroker implements Broker {
   readonly progress: ProgressStore;
   readonly blocked: BlockedStore;
   readonly batches: BatchStore;
+  readonly marks: MarkStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
   /** Handed out over this connection and not settled. */
@@ -114,6 +117,12 @@ export class MemoryBroker implements Broker {
     );
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
+    this.marks = new MemoryMarks({
+      server: this.#server,
+      reach: () => this.#reachToPublish(),
+      publication: (job) => this.#publicationOf(job),
+      closed: (queue) => this.#closed(queue),
+    });
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
 
@@ -328,29 +337,8 @@ export class MemoryBroker implements Broker {
     try {
       this.#reachToPublish();
       this.#failIfAsked("enqueue");
-      const far =
-        job.generation === 0
-          ? tooFarAhead(job.notBefore, this.#server.clock.now(), this.maxDelayMs)
-          : undefined;
-      if (far !== undefined)
-        throw new MillraceError("invalid-option", `The job ${job.id}: ${far}.`);
-      const publication = publicationOf(
-        job,
-        needsProgramDoor(job) ? "program" : "producer",
-        writeEnvelope(job, "msgpack", {
-          maxValues: this.maxValues,
-          exact: job.generation === 0,
-          wellFormed: job.generation === 0,
-        }),
-      );
+      const publication = this.#publicationOf(job);
       const queue = this.#server.queue(job.queue);
-      const bytes = sizeOf(publication);
-      if (bytes > this.maxMessageBytes) {
-        throw new MillraceError(
-          "payload-too-large",
-          `The job takes ${bytes} bytes and the broker lets ${this.maxMessageBytes} through. Send a reference to the data instead of the data.`,
-        );
-      }
       return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
     } catch (error) {
       if (MillraceError.is(error, "queue-closed"))
@@ -358,6 +346,25 @@ export class MemoryBroker implements Broker {
       if (MillraceError.is(error)) return { ok: false, id: job.id, queue: job.queue, error };
       throw error;
     }
+  }
+
+  /** @throws MillraceError where the job can't be sent */
+  #publicationOf(job: Envelope): Publication {
+    const isNew = job.generation === 0;
+    const now = this.#server.clock.now();
+    const far = isNew ? tooFarAhead(job.notBefore, now, this.maxDelayMs) : undefined;
+    if (far !== undefined) throw new MillraceError("invalid-option", `The job ${job.id}: ${far}.`);
+    const publication = publicationOf(
+      job,
+      needsProgramDoor(job) ? "program" : "producer",
+      writeEnvelope(job, "msgpack", { maxValues: this.maxValues, exact: isNew, wellFormed: isNew }),
+    );
+    const bytes = sizeOf(publication);
+    if (bytes <= this.maxMessageBytes) return publication;
+    throw new MillraceError(
+      "payload-too-large",
+      `The job takes ${bytes} bytes and the broker lets ${this.maxMessageBytes} through. Send a reference to the data instead of the data.`,
+    );
   }
 
   #closed(queue: string): MillraceError {

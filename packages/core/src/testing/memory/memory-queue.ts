@@ -1,5 +1,6 @@
 import { limitsOfQueue, requireQueueSettings } from "../../broker/queue-settings.ts";
 import type { QueueIntake, QueueSettings } from "../../broker/broker.ts";
+import type { Mark } from "../../broker/mark-store.ts";
 import type { LaneTurns } from "../../broker/lane-turns.ts";
 import { LANE_NAMES, type LaneName } from "../../broker/lanes.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
@@ -53,6 +54,7 @@ export class MemoryQueue {
   readonly #held = new Map<Hold, { readonly stored: Stored; deadlineMs: number; timer: Timer }>();
   readonly #seen = new Map<string, { readonly sequence: number; readonly forgetAtMs: number }>();
   readonly #consumers = new Set<Consumer>();
+  readonly #marks = new Map<string, Mark>();
 
   constructor(name: string, clock: Clock) {
     this.name = name;
@@ -96,6 +98,23 @@ export class MemoryQueue {
     });
     this.wake();
     return { sequence, duplicate: false };
+  }
+
+  get marks(): ReadonlyMap<string, Mark> {
+    return this.#marks;
+  }
+
+  mark(name: string, value: string): void {
+    this.#marks.set(name, { value, revision: (this.#lastSequence += 1) });
+  }
+
+  /** @throws MillraceError `queue-full` where it can't take all of them */
+  requireRoomFor(publications: readonly Publication[]): void {
+    const unknown = publications.filter(({ messageId }) => this.#recall(messageId) === undefined);
+    this.#requireRoom(
+      unknown.reduce((sum, one) => sum + sizeOf(one), 0),
+      unknown.length,
+    );
   }
 
   join(consumer: Consumer): void {
@@ -246,12 +265,12 @@ export class MemoryQueue {
     return this.#seen.get(messageId)?.sequence;
   }
 
-  #requireRoom(bytes: number): void {
+  #requireRoom(bytes: number, count = 1): void {
     const { maxJobs = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } =
       limitsOfQueue(this.#settings);
     const jobs =
       this.#held.size + LANE_NAMES.reduce((n, lane) => n + this.#waiting[lane].length, 0);
-    if (jobs < maxJobs && this.#bytes + bytes <= maxBytes) return;
+    if (jobs + count <= maxJobs && this.#bytes + bytes <= maxBytes) return;
     throw new MillraceError(
       "queue-full",
       `The queue ${this.name} has reached its limit and took nothing. Try again later, add workers, or raise maxJobs or maxBytes.`,

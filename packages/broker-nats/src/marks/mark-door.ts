@@ -1,0 +1,31 @@
+import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { queueNotFound } from "../store/queues.ts";
+import { takesSubject } from "../topology/stray-subjects.ts";
+
+/**
+ * Lets a queue's stream take marks, and several messages as one. Only queues that an outbox writes
+ * to need it, so it is done at the first write and not with the queue.
+ *
+ * @throws MillraceError `queue-not-found`
+ */
+export async function ensureMarkDoor({ jsm, names }: ServerAccess, queue: string): Promise<void> {
+  const stream = names.queueStream(queue);
+  await request(`let the queue ${queue} take marks`, async () => {
+    try {
+      const { config } = await jsm.streams.info(stream);
+      const door = names.mark(queue, ">");
+      const open = takesSubject(config.subjects, names.mark(queue, "any"));
+      if (open && config.allow_atomic === true && config.allow_rollup_hdrs) return;
+      await jsm.streams.update(stream, {
+        ...config,
+        subjects: open ? config.subjects : [...config.subjects, door],
+        allow_atomic: true,
+        allow_rollup_hdrs: true,
+      });
+    } catch (error) {
+      if (apiCode(error) === STREAM_NOT_FOUND) throw queueNotFound(queue, error);
+      throw error;
+    }
+  });
+}

@@ -1,0 +1,167 @@
+import {
+  type EnqueueResult,
+  type Envelope,
+  type Mark,
+  type MarkStore,
+  type MarkWrite,
+  messageIdOf,
+  MillraceError,
+  requireId,
+  requireJobName,
+  requireQueueName,
+} from "@millrace/core";
+import { explainClosed } from "../enqueue-closed.ts";
+import { requireNear } from "../enqueue.ts";
+import { request } from "../jetstream-errors.ts";
+import { machineOf } from "../machine/machine.ts";
+import type { Publication } from "../publish/batch.ts";
+import { enqueueMessage, type ProducerLimits } from "../settlement/envelope-message.ts";
+import { lastMessage } from "../store/next-message.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { queueNotFound } from "../store/queues.ts";
+import { encodeHeaders } from "../wire/headers.ts";
+import { publishBatch } from "./atomic-batch.ts";
+import { knownIds } from "./known-ids.ts";
+import { ensureMarkDoor } from "./mark-door.ts";
+
+type Documents = Parameters<typeof explainClosed>[3];
+type Encoded = Publication & { readonly headers: Uint8Array };
+
+/** A job of a batch, as far as it has come. */
+type Item =
+  | { readonly kind: "message"; readonly job: Envelope; readonly message: Encoded }
+  /** Stored before, in this batch or earlier. */
+  | { readonly kind: "duplicate"; readonly job: Envelope }
+  | { readonly kind: "refused"; readonly job: Envelope; readonly error: MillraceError };
+
+/** Another producer may use an id of the batch between the question and the next try. */
+const ROUNDS = 5;
+
+/**
+ * Marks in a queue's own stream, on a subject that no consumer takes. Mark and jobs are one atomic
+ * batch of the server; the mark comes first, with the sequence of the mark before it as its
+ * condition, and takes that one's place.
+ */
+export class NatsMarks implements MarkStore {
+  readonly #server: ServerAccess;
+  readonly #limits: ProducerLimits;
+  readonly #documents: Documents;
+  /** Queues whose streams were seen to take marks. */
+  readonly #ready = new Set<string>();
+
+  constructor(server: ServerAccess, limits: ProducerLimits, documents: Documents) {
+    this.#server = server;
+    this.#limits = limits;
+    this.#documents = documents;
+  }
+
+  read(queue: string, name: string): Promise<Mark | undefined> {
+    const { jsm, names } = this.#server;
+    return request(`read a mark of the queue ${queue}`, async () => {
+      const subject = names.mark(requireQueueName(queue), name);
+      const stored = await lastMessage(jsm, names.queueStream(queue), subject);
+      return stored === undefined ? undefined : { value: stored.string(), revision: stored.seq };
+    });
+  }
+
+  async enqueue(jobs: readonly Envelope[], mark: MarkWrite): Promise<readonly EnqueueResult[]> {
+    requireQueueName(mark.queue);
+    let items = this.#items(jobs);
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const sent = items.filter((item) => item.kind === "message");
+      if (!(await this.#hasDoor(mark.queue))) return this.#unheard(jobs, mark.queue);
+      const outcome = await publishBatch(this.#server.nc, [
+        this.#markMessage(mark),
+        ...sent.map(({ message }) => message),
+      ]);
+      if (outcome.kind === "unheard") return this.#unheard(jobs, mark.queue);
+      if (outcome.kind === "stored") return results(items, outcome.lastSequence - sent.length);
+      items = await this.#withoutKnown(items);
+    }
+    throw new MillraceError(
+      "broker-unavailable",
+      `Others use the ids of these jobs of the queue ${mark.queue} at the same time. Try again.`,
+    );
+  }
+
+  #items(jobs: readonly Envelope[]): Item[] {
+    const now = machineOf(this.#server.nc).clock.now();
+    const seen = new Set<string>();
+    return jobs.map((job): Item => {
+      try {
+        requireId(job.id);
+        requireJobName(job.name);
+        requireQueueName(job.queue);
+        if (job.notBefore !== undefined) requireNear(job, this.#limits, now);
+        const { subject, data, headers } = enqueueMessage(job, this.#server.names, this.#limits);
+        const id = messageIdOf(job);
+        if (seen.has(id)) return { kind: "duplicate", job };
+        seen.add(id);
+        const encoded = headers instanceof Uint8Array ? headers : encodeHeaders(headers ?? {});
+        return { kind: "message", job, message: { subject, data, headers: encoded } };
+      } catch (error) {
+        if (!MillraceError.is(error)) throw error;
+        return { kind: "refused", job, error };
+      }
+    });
+  }
+
+  #markMessage({ queue, name, value, after }: MarkWrite): Encoded {
+    return {
+      subject: this.#server.names.mark(queue, name),
+      data: Buffer.from(value),
+      headers: encodeHeaders({
+        "Nats-Rollup": "sub",
+        "Nats-Expected-Last-Subject-Sequence": String(after),
+      }),
+    };
+  }
+
+  /** False where there is no such queue. */
+  async #hasDoor(queue: string): Promise<boolean> {
+    if (this.#ready.has(queue)) return true;
+    try {
+      await ensureMarkDoor(this.#server, queue);
+    } catch (error) {
+      if (MillraceError.is(error, "queue-not-found")) return false;
+      throw error;
+    }
+    this.#ready.add(queue);
+    return true;
+  }
+
+  async #withoutKnown(items: readonly Item[]): Promise<Item[]> {
+    const asked = items.flatMap((item) =>
+      item.kind === "message" ? [{ subject: item.message.subject, id: messageIdOf(item.job) }] : [],
+    );
+    const known = await knownIds(this.#server.nc, asked);
+    return items.map((item): Item =>
+      item.kind === "message" && known.has(messageIdOf(item.job))
+        ? { kind: "duplicate", job: item.job }
+        : item,
+    );
+  }
+
+  /** The queue is closed, gone, or was made anew without a door for marks. */
+  #unheard(jobs: readonly Envelope[], queue: string): Promise<readonly EnqueueResult[]> {
+    this.#ready.delete(queue);
+    const { nc, names } = this.#server;
+    const failed = jobs.map(({ id }) => ({ ok: false, id, queue, error: queueNotFound(queue) }));
+    return explainClosed(Promise.resolve(failed as EnqueueResult[]), nc, names, this.#documents);
+  }
+}
+
+function results(items: readonly Item[], before: number): readonly EnqueueResult[] {
+  let sequence = before;
+  return items.map((item): EnqueueResult => {
+    const { id, queue } = item.job;
+    switch (item.kind) {
+      case "refused":
+        return { ok: false, id, queue, error: item.error };
+      case "duplicate":
+        return { ok: true, id, queue, sequence: 0, duplicate: true };
+      case "message":
+        return { ok: true, id, queue, sequence: (sequence += 1), duplicate: false };
+    }
+  });
+}

@@ -1,0 +1,162 @@
+import type { Row, SyncTransaction, Transaction } from "./transaction.ts";
+
+// Each says only what it needs of its package, which is therefore not imported.
+
+/** A client of `pg` that has begun a transaction. */
+export interface PgClient {
+  query(sql: string, parameters: unknown[]): Promise<{ readonly rows: readonly Row[] }>;
+}
+
+/**
+ * The package `pg`.
+ *
+ * @example
+ * const outbox = createOutbox(pgTransaction);
+ * const client = await pool.connect();
+ * await client.query("BEGIN");
+ * await outbox(client).enqueue(welcome, { to: "ada@example.com" });
+ * await client.query("COMMIT");
+ */
+export function pgTransaction(client: PgClient): Transaction {
+  return { run: async (sql, parameters) => (await client.query(sql, [...parameters])).rows };
+}
+
+/** The `sql` that `begin` of the package `postgres` hands over. */
+export interface PostgresJsSql {
+  unsafe(sql: string, parameters: string[]): PromiseLike<readonly Row[]>;
+}
+
+/**
+ * The package `postgres`.
+ *
+ * @example
+ * const outbox = createOutbox(postgresJsTransaction);
+ * await sql.begin(async (tx) => {
+ *   await outbox(tx).enqueue(welcome, { to: "ada@example.com" });
+ * });
+ */
+export function postgresJsTransaction(sql: PostgresJsSql): Transaction {
+  return { run: async (text, parameters) => [...(await sql.unsafe(text, [...parameters]))] };
+}
+
+/** What `transaction` of Drizzle hands over, for PostgreSQL. */
+export interface DrizzleTransaction<Query> {
+  execute(query: Query): PromiseLike<unknown>;
+}
+
+/**
+ * Drizzle, on PostgreSQL, with whichever driver.
+ *
+ * @param template the `sql` of `drizzle-orm`
+ * @example
+ * import { sql } from "drizzle-orm";
+ *
+ * const outbox = createOutbox(drizzleTransaction(sql));
+ * await db.transaction(async (tx) => {
+ *   await tx.insert(orders).values(order);
+ *   await outbox(tx).enqueue(chargeOrder, { id: order.id });
+ * });
+ */
+export function drizzleTransaction<Query>(
+  template: (strings: TemplateStringsArray, ...parameters: unknown[]) => Query,
+): (tx: DrizzleTransaction<Query>) => Transaction {
+  return (tx) => ({
+    async run(sql, parameters) {
+      const texts = sql.split(/\$\d+/);
+      const query = template(Object.assign(texts, { raw: texts }), ...parameters);
+      return rowsOf(await tx.execute(query));
+    },
+  });
+}
+
+/** What `transaction().execute` of Kysely hands over, for PostgreSQL. */
+export interface KyselyTransaction<Query> {
+  executeQuery(query: Query): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/**
+ * Kysely, on PostgreSQL.
+ *
+ * @param compiled the `CompiledQuery` of `kysely`
+ * @example
+ * import { CompiledQuery } from "kysely";
+ *
+ * const outbox = createOutbox(kyselyTransaction(CompiledQuery));
+ * await db.transaction().execute(async (tx) => {
+ *   await outbox(tx).enqueue(welcome, { to: "ada@example.com" });
+ * });
+ */
+export function kyselyTransaction<Query>(compiled: {
+  raw(sql: string, parameters: unknown[]): Query;
+}): (tx: KyselyTransaction<Query>) => Transaction {
+  return (tx) => ({
+    run: async (sql, parameters) =>
+      (await tx.executeQuery(compiled.raw(sql, [...parameters]))).rows as readonly Row[],
+  });
+}
+
+/** What `transaction` of Knex hands over, for PostgreSQL. */
+export interface KnexTransaction {
+  raw(sql: string, bindings: readonly string[]): PromiseLike<{ readonly rows: readonly Row[] }>;
+}
+
+/**
+ * Knex, on PostgreSQL.
+ *
+ * @example
+ * const outbox = createOutbox(knexTransaction);
+ * await knex.transaction(async (tx) => {
+ *   await outbox(tx).enqueue(welcome, { to: "ada@example.com" });
+ * });
+ */
+export function knexTransaction(tx: KnexTransaction): Transaction {
+  return {
+    // Knex has placeholders without numbers.
+    run: async (sql, parameters) => (await tx.raw(sql.replace(/\$\d+/g, "?"), parameters)).rows,
+  };
+}
+
+/** What `transaction` of TypeORM hands over, for PostgreSQL. */
+export interface TypeOrmManager {
+  query(sql: string, parameters: unknown[]): Promise<unknown>;
+}
+
+/**
+ * TypeORM, on PostgreSQL.
+ *
+ * @example
+ * const outbox = createOutbox(typeOrmTransaction);
+ * await dataSource.transaction(async (manager) => {
+ *   await outbox(manager).enqueue(welcome, { to: "ada@example.com" });
+ * });
+ */
+export function typeOrmTransaction(manager: TypeOrmManager): Transaction {
+  return {
+    run: async (sql, parameters) => rowsOf(await manager.query(sql, [...parameters])),
+  };
+}
+
+/** A database of `node:sqlite` or of better-sqlite3. */
+export interface SqliteDatabase {
+  prepare(sql: string): { run(...parameters: string[]): unknown };
+}
+
+/**
+ * SQLite by `node:sqlite` or better-sqlite3.
+ *
+ * @example
+ * const outbox = createSyncOutbox(sqliteTransaction);
+ * database.exec("BEGIN");
+ * outbox(database).enqueue(welcome, { to: "ada@example.com" });
+ * database.exec("COMMIT");
+ */
+export function sqliteTransaction(database: SqliteDatabase): SyncTransaction {
+  return { runSync: (sql, parameters) => void database.prepare(sql).run(...parameters) };
+}
+
+/** Some hand back the rows, some an object that has them. */
+function rowsOf(answer: unknown): readonly Row[] {
+  if (Array.isArray(answer)) return answer as readonly Row[];
+  const { rows } = answer as { readonly rows?: readonly Row[] };
+  return rows ?? [];
+}

@@ -1,0 +1,33 @@
+export {
+  type DrizzleTransaction,
+  drizzleTransaction,
+  type KnexTransaction,
+  knexTransaction,
+  type KyselyTransaction,
+  kyselyTransaction,
+  type PgClient,
+  pgTransaction,
+  type PostgresJsSql,
+  postgresJsTransaction,
+  type SqliteDatabase,
+  sqliteTransaction,
+  type TypeOrmManager,
+  typeOrmTransaction,
+} from "./database/adapters.ts";
+export type { Row, SyncTransaction, Transaction } from "./database/transaction.ts";
+export { type Relay, type RelayOptions, startRelay } from "./relay/relay.ts";
+export { POSTGRES_SCHEMA } from "./schema/postgres.ts";
+export { SQLITE_SCHEMA } from "./schema/sqlite.ts";
+export type {
+  Claim,
+  ClaimLimits,
+  OutboxRow,
+  OutboxStatus,
+  OutboxStore,
+  SetAside,
+  SetAsideRow,
+} from "./store/outbox-store.ts";
+export { postgresOutbox, type PostgresOutboxOptions } from "./store/postgres-store.ts";
+export { sqliteOutbox, type SqliteOutboxOptions } from "./store/sqlite-store.ts";
+export { createOutbox, type Outbox, type OutboxItem, type OutboxOptions } from "./writer/outbox.ts";
+export { createSyncOutbox, type SyncOutbox } from "./writer/sync-outbox.ts";

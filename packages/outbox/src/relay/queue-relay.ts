@@ -1,0 +1,119 @@
+import { type Broker, type Clock, type Logger, MillraceError } from "@millrace/core";
+import type { ClaimLimits, OutboxStore } from "../store/outbox-store.ts";
+import { publishClaim } from "./publish-claim.ts";
+
+export interface QueueRelayOptions {
+  readonly broker: Broker;
+  readonly store: OutboxStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: ClaimLimits;
+}
+
+/** A queue whose rows could not be published. */
+interface Trouble {
+  readonly message: string;
+  readonly failures: number;
+  /** `Clock.monotonic()`. */
+  readonly againAt: number;
+}
+
+/** In a round, so that a long backlog of one queue does not keep a new one waiting. */
+const CLAIMS_A_ROUND = 20;
+const RETRY_MS = 1_000;
+const MOST_RETRY_MS = 10_000;
+
+/**
+ * Publishes the rows of each queue, in their order. A queue that fails holds up no other.
+ */
+export class QueueRelay {
+  readonly #options: QueueRelayOptions;
+  readonly #marks = new Map<string, string>();
+  readonly #troubles = new Map<string, Trouble>();
+
+  constructor(options: QueueRelayOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Publishes what there is.
+   *
+   * @returns how many rows it took from the outbox
+   * @throws MillraceError `outbox-failed`
+   */
+  async round(isStopped: () => boolean): Promise<number> {
+    const queues = await this.#options.store.queues();
+    const moved = await Promise.all(queues.map((queue) => this.#drain(queue, isStopped)));
+    return moved.reduce((sum, each) => sum + each, 0);
+  }
+
+  async #drain(queue: string, isStopped: () => boolean): Promise<number> {
+    const trouble = this.#troubles.get(queue);
+    if (trouble !== undefined && trouble.againAt > this.#options.clock.monotonic()) return 0;
+    let moved = 0;
+    try {
+      for (let claims = 0; claims < CLAIMS_A_ROUND && !isStopped(); claims += 1) {
+        const rows = await this.#relayClaim(queue);
+        if (rows === undefined) break;
+        moved += rows;
+      }
+    } catch (error) {
+      if (!MillraceError.is(error) || error.code === "outbox-failed") throw error;
+      await this.#note(queue, error, trouble?.failures ?? 0);
+      return moved;
+    }
+    if (moved > 0 && trouble !== undefined) {
+      this.#troubles.delete(queue);
+      await this.#options.store.note(queue, undefined);
+      this.#options.logger.info({ queue }, "The outbox's jobs can be published again.");
+    }
+    return moved;
+  }
+
+  /**
+   * The mark is read before the claim. A claim that is read later than a mark was published after
+   * it, or not at all; the other way round a claim that others have finished meanwhile would be
+   * taken for one that nobody has published.
+   *
+   * @returns undefined where there are no rows
+   */
+  async #relayClaim(queue: string): Promise<number | undefined> {
+    const { broker, store, limits } = this.#options;
+    const name = await this.#markName(queue);
+    for (;;) {
+      const seen = await broker.marks?.read(queue, name);
+      const claim = await store.claim(queue, limits);
+      if (claim === undefined) return undefined;
+      try {
+        const setAside = await publishClaim(broker, queue, claim, { name, seen });
+        for (const { seq, reason, detail } of setAside)
+          this.#options.logger.warn(
+            { queue, seq, reason, detail },
+            "A row of the outbox can't be published, and was set aside.",
+          );
+        await store.finish(queue, claim, setAside);
+        return claim.rows.length;
+      } catch (error) {
+        // Another relay was first.
+        if (!MillraceError.is(error, "conflict")) throw error;
+      }
+    }
+  }
+
+  async #markName(queue: string): Promise<string> {
+    const name = this.#marks.get(queue) ?? (await this.#options.store.mark(queue));
+    this.#marks.set(queue, name);
+    return name;
+  }
+
+  async #note(queue: string, error: MillraceError, failures: number): Promise<void> {
+    const { clock, store, logger } = this.#options;
+    const waitMs = Math.min(RETRY_MS * 2 ** failures, MOST_RETRY_MS);
+    const againAt = clock.monotonic() + waitMs;
+    const before = this.#troubles.get(queue);
+    this.#troubles.set(queue, { message: error.message, failures: failures + 1, againAt });
+    if (before?.message === error.message) return;
+    logger.warn({ queue, err: error }, "The outbox's jobs can't be published, and wait.");
+    await store.note(queue, `${error.code}: ${error.message}`);
+  }
+}

@@ -1,0 +1,155 @@
+import {
+  type Broker,
+  type Clock,
+  type Logger,
+  MillraceError,
+  type Stoppable,
+  silentLogger,
+  systemClock,
+} from "@millrace/core";
+import type { OutboxStore } from "../store/outbox-store.ts";
+import { Alarm } from "./alarm.ts";
+import { QueueRelay } from "./queue-relay.ts";
+
+export interface RelayOptions {
+  /** Where the jobs go: `millrace.broker` of a client. */
+  readonly broker: Broker;
+  /** The outbox. The relay closes it when it stops. */
+  readonly store: OutboxStore;
+  readonly clock?: Clock;
+  /** Default: nothing is logged. */
+  readonly logger?: Logger;
+  /** How often it looks for rows that nobody told it of, milliseconds. Default 1,000. */
+  readonly pollMs?: number;
+  /** Rows that are published together. Default 500; servers take 1,000 messages as one. */
+  readonly batchRows?: number;
+}
+
+/** Publishes what is committed to an outbox. */
+export interface Relay extends Stoppable, AsyncDisposable {
+  /** Looks for rows now. For writers of the same process. */
+  wake(): void;
+}
+
+const MOST_BATCH_ROWS = 900;
+const BATCH_BYTES = 8 * 1024 * 1024;
+/** After rows were found it looks again this soon, for so long, before it waits to be woken. */
+const BUSY_POLL_MS = 5;
+const BUSY_FOR_MS = 100;
+/** After the database failed, doubled each time up to the most. */
+const RETRY_MS = 500;
+const MOST_RETRY_MS = 10_000;
+
+/**
+ * Starts a relay. Any number may run on one outbox, in any processes: each row is published once.
+ *
+ * @throws MillraceError `invalid-option`. A database or a server that is away is waited for
+ * @example
+ * await using relay = await startRelay({
+ *   broker: millrace.broker,
+ *   store: postgresOutbox({ url: process.env.DATABASE_URL }),
+ * });
+ */
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const { pollMs = 1_000, batchRows = 500 } = options;
+  requireWhole("pollMs", pollMs, 3_600_000);
+  requireWhole("batchRows", batchRows, MOST_BATCH_ROWS);
+  const relay = new RunningRelay({ ...options, pollMs, batchRows });
+  await relay.begin();
+  return relay;
+}
+
+/**
+ * Goes round all queues until there is nothing to do, then waits. It is `busy` while it finds rows
+ * and for a moment after, and looks by itself; `idle` otherwise, and writers wake it.
+ */
+class RunningRelay implements Relay {
+  readonly #store: OutboxStore;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #pollMs: number;
+  readonly #alarm: Alarm;
+  readonly #queues: QueueRelay;
+  #listening: Stoppable | undefined;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+  #failures = 0;
+  /** As the database was told; undefined where it was not. */
+  #idle: boolean | undefined;
+
+  constructor(options: RelayOptions & { readonly pollMs: number; readonly batchRows: number }) {
+    const { broker, store, clock = systemClock, logger = silentLogger, batchRows } = options;
+    this.#store = store;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#pollMs = options.pollMs;
+    this.#alarm = new Alarm(clock);
+    const limits = { rows: batchRows, bytes: BATCH_BYTES };
+    this.#queues = new QueueRelay({ broker, store, clock, logger, limits });
+  }
+
+  async begin(): Promise<void> {
+    this.#listening = await this.#store.listen?.(() => this.wake());
+    this.#running = this.#run();
+  }
+
+  wake(): void {
+    this.#alarm.ring();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#alarm.ring();
+    await this.#listening?.stop();
+    await this.#running;
+    await this.#store.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #run(): Promise<void> {
+    let busyUntil = 0;
+    while (!this.#stopped) {
+      try {
+        const moved = await this.#queues.round(() => this.#stopped);
+        const now = this.#clock.monotonic();
+        if (moved > 0) busyUntil = now + BUSY_FOR_MS;
+        else if (now < busyUntil) await this.#alarm.wait(BUSY_POLL_MS);
+        // What is committed before writers see it is found by the look after.
+        else if (await this.#become(true)) continue;
+        else await this.#alarm.wait(this.#pollMs);
+        if (moved > 0) await this.#become(false);
+        this.#failures = 0;
+      } catch (error) {
+        await this.#failed(error);
+      }
+    }
+  }
+
+  /** @returns whether it is news to the database */
+  async #become(idle: boolean): Promise<boolean> {
+    if (this.#idle === idle) return false;
+    await this.#store.setIdle(idle);
+    this.#idle = idle;
+    return true;
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    this.#failures += 1;
+    if (this.#failures === 1)
+      this.#logger.warn({ err: error }, "The outbox can't be relayed at the moment.");
+    this.#idle = undefined;
+    const waitMs = Math.min(RETRY_MS * 2 ** (this.#failures - 1), MOST_RETRY_MS);
+    if (!this.#stopped) await this.#alarm.wait(waitMs);
+  }
+}
+
+function requireWhole(field: string, value: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return;
+  throw new MillraceError(
+    "invalid-option",
+    `${field} is a whole number from 1 to ${most}; got ${String(value)}.`,
+  );
+}

@@ -1,0 +1,43 @@
+/**
+ * Everything the outbox has in a SQLite database, from version 3.41. Plain SQL that may be run any
+ * number of times.
+ */
+export const SQLITE_SCHEMA = `-- The outbox of Millrace. Running this again changes nothing.
+
+-- Jobs that were committed and are not in their queue yet. The relay deletes what it has published.
+CREATE TABLE IF NOT EXISTS millrace_outbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  -- The job's id, which is its idempotency key.
+  id TEXT NOT NULL,
+  queue TEXT NOT NULL,
+  -- NULL, 'high' or 'low'.
+  lane TEXT,
+  -- The envelope as it goes over the wire, msgpack or JSON.
+  body BLOB NOT NULL,
+  headers TEXT NOT NULL DEFAULT '{}',
+  -- What to do about the job's unique key; NULL where it has none.
+  unique_rule TEXT,
+  -- Epoch milliseconds.
+  created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+  -- Set by the relay on a row that can never be published: when, the error's code, and its text.
+  set_aside_at INTEGER,
+  reason TEXT,
+  detail TEXT
+);
+CREATE INDEX IF NOT EXISTS millrace_outbox_waiting
+  ON millrace_outbox (queue, seq) WHERE set_aside_at IS NULL;
+
+-- One row a queue: what the relays are publishing now. Rows are never deleted.
+CREATE TABLE IF NOT EXISTS millrace_outbox_claim (
+  queue TEXT PRIMARY KEY,
+  -- The name of this database's mark in the queue.
+  mark TEXT NOT NULL DEFAULT (lower(hex(randomblob(16)))),
+  claim TEXT,
+  -- A JSON list.
+  seqs TEXT,
+  claimed_at INTEGER,
+  -- Why nothing could be published at the last try, and since when.
+  trouble TEXT,
+  trouble_since INTEGER
+);
+`;

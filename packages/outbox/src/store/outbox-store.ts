@@ -1,0 +1,106 @@
+import type { Stoppable } from "@millrace/core";
+
+/** A committed row that is not published yet. */
+export interface OutboxRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly lane: string | null;
+  readonly body: Uint8Array;
+  /** JSON, as whoever wrote the row left it. */
+  readonly headers: string;
+  /** JSON; null where the job has no unique key. */
+  readonly unique: string | null;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+}
+
+/** Rows of one queue that are being published, by whichever relay is there to do it. */
+export interface Claim {
+  /** Of these rows alone: whoever has published them says so under this name. */
+  readonly id: string;
+  /** In the order in which they were written. */
+  readonly rows: readonly OutboxRow[];
+  /** How long ago they were claimed, by the database's clock. */
+  readonly ageMs: number;
+}
+
+/** A row that can never be published. */
+export interface SetAside {
+  readonly seq: number;
+  /** The error's code. */
+  readonly reason: string;
+  readonly detail: string;
+}
+
+/** What is in the outbox of one queue. */
+export interface OutboxStatus {
+  readonly queue: string;
+  /** Rows that are to be published. */
+  readonly waiting: number;
+  /** Age of the oldest of them; 0 where there is none. */
+  readonly oldestAgeMs: number;
+  /** Rows that were set aside. */
+  readonly setAside: number;
+  /** Why nothing could be published at the last try. */
+  readonly trouble?: { readonly message: string; readonly forMs: number };
+}
+
+/** A row that was set aside, for people. */
+export interface SetAsideRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly queue: string;
+  readonly reason: string;
+  readonly detail: string;
+  /** How long ago. */
+  readonly ageMs: number;
+}
+
+export interface ClaimLimits {
+  readonly rows: number;
+  /** Bodies together; the first row counts whatever its size. */
+  readonly bytes: number;
+}
+
+/**
+ * The tables of an outbox, as the relay uses them. Any number of relays share them: a queue has one
+ * open claim at a time, which any of them may publish and one of them finishes.
+ *
+ * Every call throws MillraceError `outbox-failed` where the database can't be reached or refuses.
+ */
+export interface OutboxStore {
+  /** Makes the tables. Idempotent. */
+  migrate(): Promise<void>;
+  /** Queues with rows to publish. */
+  queues(): Promise<readonly string[]>;
+  /** The name of this database's mark in a queue. It never changes. */
+  mark(queue: string): Promise<string>;
+  /**
+   * The queue's open claim, or a new one of its oldest rows; undefined where there is no row.
+   *
+   * @param queue whose mark was asked for before
+   */
+  claim(queue: string, limits: ClaimLimits): Promise<Claim | undefined>;
+  /** Takes away what was published and sets aside the rest, unless another relay did. */
+  finish(queue: string, claim: Claim, setAside: readonly SetAside[]): Promise<void>;
+  /** Notes why the queue's rows wait, or that they don't any more. */
+  note(queue: string, trouble: string | undefined): Promise<void>;
+  status(): Promise<readonly OutboxStatus[]>;
+  /** The oldest first. */
+  listSetAside(limit: number): Promise<readonly SetAsideRow[]>;
+  /**
+   * Lets rows that were set aside be published.
+   *
+   * @param queue default: every queue's
+   * @returns how many
+   */
+  retry(queue?: string): Promise<number>;
+  /** Tells writers whether to wake this relay. */
+  setIdle(idle: boolean): Promise<void>;
+  /**
+   * Calls back when rows were committed while relays were idle. Absent where the database has no
+   * such thing: the relay then looks by itself.
+   */
+  listen?(onRows: () => void): Promise<Stoppable>;
+  close(): Promise<void>;
+}

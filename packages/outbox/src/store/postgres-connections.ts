@@ -1,0 +1,112 @@
+import { type Clock, MillraceError, type Stoppable } from "@millrace/core";
+import type { Client, Pool } from "pg";
+
+const CONNECT_MS = 5_000;
+const STATEMENT_MS = 30_000;
+/** Relays work several queues side by side. */
+const CONNECTIONS = 4;
+const CHANNEL = "millrace_outbox";
+/** Before a notification's connection that was lost is made again. */
+const RECONNECT_MS = 1_000;
+
+/** @throws MillraceError `outbox-failed` where the package `pg` is not installed */
+export async function openPool(url: string): Promise<Pool> {
+  const pg = await loadPg();
+  const pool = new pg.Pool({ ...connection(url), max: CONNECTIONS, allowExitOnIdle: true });
+  // A connection that breaks while it is idle; the next statement gets another.
+  pool.on("error", () => {});
+  return pool;
+}
+
+/**
+ * Listens on a connection of its own, which is made again when it breaks. What was notified
+ * meanwhile is lost, so each new connection calls back once.
+ */
+export async function listenTo(url: string, clock: Clock, onRows: () => void): Promise<Stoppable> {
+  const pg = await loadPg();
+  let client: Client | undefined;
+  let stopped = false;
+  let timer: { cancel(): void } | undefined;
+
+  function again(): void {
+    if (stopped) return;
+    timer?.cancel();
+    timer = clock.setTimer(RECONNECT_MS, () => void open());
+  }
+
+  async function open(): Promise<void> {
+    const opening = new pg.Client(connection(url));
+    let lost = false;
+    const lose = (): void => {
+      if (lost) return;
+      lost = true;
+      opening.end().catch(() => "it is gone already");
+      again();
+    };
+    opening.on("error", lose);
+    opening.on("end", lose);
+    opening.on("notification", onRows);
+    try {
+      await opening.connect();
+      await opening.query(`LISTEN ${CHANNEL}`);
+      client = opening;
+      if (stopped) await opening.end();
+      else onRows();
+    } catch {
+      // The relay's own statements tell of a database that is away.
+      lose();
+    }
+  }
+
+  await open();
+  return {
+    async stop() {
+      stopped = true;
+      timer?.cancel();
+      await client?.end().catch(() => "it is gone already");
+    },
+  };
+}
+
+/** What `pg` threw, as the one error family. */
+export function asOutboxError(error: unknown): MillraceError {
+  if (MillraceError.is(error)) return error;
+  const code = codeOf(error);
+  const message = error instanceof Error && error.message !== "" ? error.message : code;
+  const advice =
+    code === UNDEFINED_TABLE
+      ? "Run `millrace outbox migrate` first."
+      : "Its rows wait in the database meanwhile.";
+  return new MillraceError("outbox-failed", `The outbox's database failed: ${message}. ${advice}`, {
+    cause: error,
+  });
+}
+
+const UNDEFINED_TABLE = "42P01";
+
+function codeOf(error: unknown): string {
+  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+}
+
+function connection(url: string) {
+  return {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_MS,
+    statement_timeout: STATEMENT_MS,
+    // A server that is gone without a word answers nothing, not even that it took too long.
+    query_timeout: STATEMENT_MS + 1_000,
+    keepAlive: true,
+    application_name: "millrace-outbox",
+  };
+}
+
+async function loadPg() {
+  const { default: pg } = await import("pg").catch((cause: unknown) => {
+    throw new MillraceError(
+      "outbox-failed",
+      "An outbox in PostgreSQL needs the package pg: install it beside millrace (npm install pg).",
+      { cause },
+    );
+  });
+  return pg;
+}

@@ -1,0 +1,86 @@
+/** Steps from one queue to the next in the index, however many rows each has. */
+export const QUEUES = `
+WITH RECURSIVE found AS (
+  (SELECT queue FROM millrace_outbox WHERE set_aside_at IS NULL ORDER BY queue LIMIT 1)
+  UNION ALL
+  SELECT (SELECT o.queue FROM millrace_outbox o WHERE o.set_aside_at IS NULL
+    AND o.queue > found.queue ORDER BY o.queue LIMIT 1)
+  FROM found WHERE found.queue IS NOT NULL
+)
+SELECT queue FROM found WHERE queue IS NOT NULL`;
+
+export const ENSURE_QUEUE =
+  "INSERT INTO millrace_outbox_claim (queue) VALUES ($1) ON CONFLICT DO NOTHING";
+export const MARK = "SELECT mark FROM millrace_outbox_claim WHERE queue = $1";
+
+/**
+ * Takes the oldest rows, unless a claim is open. The condition is judged again after a wait for
+ * another relay's change; the list of rows is not, and may name some that are gone.
+ */
+export const CLAIM = `
+UPDATE millrace_outbox_claim SET
+  claim = gen_random_uuid()::text,
+  claimed_at = clock_timestamp(),
+  seqs = (
+    SELECT array_agg(seq) FROM (
+      SELECT seq, sum(size) OVER (ORDER BY seq) - size AS before FROM (
+        SELECT seq, octet_length(body)::bigint AS size FROM millrace_outbox
+        WHERE queue = $1 AND set_aside_at IS NULL ORDER BY seq LIMIT $2
+      ) oldest
+    ) sized WHERE before = 0 OR before < $3
+  )
+WHERE queue = $1 AND seqs IS NULL
+  AND EXISTS (SELECT 1 FROM millrace_outbox WHERE queue = $1 AND set_aside_at IS NULL)`;
+
+/** In a statement of its own, so that it sees which of the claimed rows are still there. */
+export const CLAIMED = `
+SELECT c.claim,
+  (extract(epoch FROM clock_timestamp() - c.claimed_at) * 1000)::float8 AS age,
+  o.seq::float8 AS seq, o.id, o.lane, o.body, o.headers::text AS headers,
+  o.unique_rule::text AS "unique", (extract(epoch FROM o.created_at) * 1000)::float8 AS created_at
+FROM millrace_outbox_claim c
+LEFT JOIN millrace_outbox o ON o.seq = ANY (c.seqs)
+WHERE c.queue = $1 AND c.seqs IS NOT NULL
+ORDER BY o.seq`;
+
+/** All of it or, where another relay was first, none. */
+export const FINISH = `
+WITH finished AS (
+  UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL
+  WHERE queue = $1 AND claim = $2 RETURNING 1
+), aside AS (
+  UPDATE millrace_outbox o
+  SET set_aside_at = clock_timestamp(), reason = a.reason, detail = a.detail
+  FROM json_to_recordset($3::json) AS a (seq bigint, reason text, detail text)
+  WHERE o.seq = a.seq AND EXISTS (SELECT 1 FROM finished)
+)
+DELETE FROM millrace_outbox WHERE seq = ANY ($4::bigint[]) AND EXISTS (SELECT 1 FROM finished)`;
+
+export const NOTE = `
+UPDATE millrace_outbox_claim SET trouble = $2::text,
+  trouble_since = CASE WHEN $2::text IS NULL THEN NULL
+    ELSE coalesce(trouble_since, clock_timestamp()) END
+WHERE queue = $1`;
+
+export const STATUS = `
+SELECT queue, coalesce(waiting, 0)::float8 AS waiting, coalesce(aside, 0)::float8 AS aside,
+  coalesce((extract(epoch FROM clock_timestamp() - oldest) * 1000)::float8, 0) AS age,
+  trouble, (extract(epoch FROM clock_timestamp() - trouble_since) * 1000)::float8 AS trouble_age
+FROM (
+  SELECT queue, count(*) FILTER (WHERE set_aside_at IS NULL) AS waiting,
+    count(*) FILTER (WHERE set_aside_at IS NOT NULL) AS aside,
+    min(created_at) FILTER (WHERE set_aside_at IS NULL) AS oldest
+  FROM millrace_outbox GROUP BY queue
+) rows FULL JOIN millrace_outbox_claim USING (queue)
+ORDER BY queue`;
+
+export const SET_ASIDE = `
+SELECT seq::float8 AS seq, id, queue, reason, detail,
+  (extract(epoch FROM clock_timestamp() - set_aside_at) * 1000)::float8 AS age
+FROM millrace_outbox WHERE set_aside_at IS NOT NULL ORDER BY seq LIMIT $1`;
+
+export const RETRY = `
+UPDATE millrace_outbox SET set_aside_at = NULL, reason = NULL, detail = NULL
+WHERE set_aside_at IS NOT NULL AND ($1::text IS NULL OR queue = $1) RETURNING seq`;
+
+export const SET_IDLE = "UPDATE millrace_outbox_relay SET idle = $1 WHERE idle <> $1";

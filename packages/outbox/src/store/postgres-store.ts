@@ -1,0 +1,97 @@
+import { type Clock, systemClock } from "@millrace/core";
+import type { Pool } from "pg";
+import type { Row } from "../database/transaction.ts";
+import { POSTGRES_SCHEMA } from "../schema/postgres.ts";
+import type { Claim, OutboxRow, OutboxStore } from "./outbox-store.ts";
+import { asOutboxError, listenTo, openPool } from "./postgres-connections.ts";
+import { asSetAside, asStatus } from "./read-rows.ts";
+import * as sql from "./postgres-statements.ts";
+
+export interface PostgresOutboxOptions {
+  /** `postgres://user:password@host/database`. */
+  readonly url: string;
+  readonly clock?: Clock;
+}
+
+/**
+ * An outbox in a PostgreSQL database, from version 13, by the package `pg`, for a relay.
+ *
+ * @example
+ * const store = postgresOutbox({ url: process.env.DATABASE_URL });
+ * await using relay = await startRelay({ broker: millrace.broker, store });
+ */
+export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptions): OutboxStore {
+  let pool: Promise<Pool> | undefined;
+
+  async function run(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    try {
+      const connected = await (pool ??= openPool(url));
+      const { rows } = await connected.query<Row>(text, [...values]);
+      return rows;
+    } catch (error) {
+      throw asOutboxError(error);
+    }
+  }
+
+  return {
+    async migrate() {
+      try {
+        await (await (pool ??= openPool(url))).query(POSTGRES_SCHEMA);
+      } catch (error) {
+        throw asOutboxError(error);
+      }
+    },
+    queues: async () => (await run(sql.QUEUES)).map(({ queue }) => String(queue)),
+    async mark(queue) {
+      await run(sql.ENSURE_QUEUE, [queue]);
+      return String((await run(sql.MARK, [queue]))[0]?.["mark"]);
+    },
+    async claim(queue, limits) {
+      await run(sql.CLAIM, [queue, limits.rows, limits.bytes]);
+      return asClaim(await run(sql.CLAIMED, [queue]));
+    },
+    async finish(queue, claim, setAside) {
+      const aside = new Set(setAside.map(({ seq }) => seq));
+      const published = claim.rows.map(({ seq }) => seq).filter((seq) => !aside.has(seq));
+      await run(sql.FINISH, [queue, claim.id, JSON.stringify(setAside), published]);
+    },
+    note: async (queue, trouble) => void (await run(sql.NOTE, [queue, trouble ?? null])),
+    status: async () => (await run(sql.STATUS)).map(asStatus),
+    listSetAside: async (limit) => (await run(sql.SET_ASIDE, [limit])).map(asSetAside),
+    retry: async (queue) => (await run(sql.RETRY, [queue ?? null])).length,
+    setIdle: async (idle) => void (await run(sql.SET_IDLE, [idle])),
+    listen: (onRows) => listenTo(url, clock, onRows),
+    async close() {
+      const open = pool;
+      pool = undefined;
+      await (await open)?.end();
+    },
+  };
+}
+
+/** Rows of a claim, each with the claim; one without a row where all of them are gone. */
+function asClaim(rows: readonly Row[]): Claim | undefined {
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  return {
+    id: String(first["claim"]),
+    ageMs: Number(first["age"]),
+    rows: rows.filter(({ seq }) => seq !== null).map(asRow),
+  };
+}
+
+function asRow(row: Row): OutboxRow {
+  return {
+    seq: Number(row["seq"]),
+    id: String(row["id"]),
+    lane: textOrNull(row["lane"]),
+    body: row["body"] as Uint8Array,
+    headers: String(row["headers"]),
+    unique: textOrNull(row["unique"]),
+    createdAt: Number(row["created_at"]),
+  };
+}
+
+function textOrNull(value: unknown): string | null {
+  return value === null || value === undefined ? null : String(value);
+}

@@ -1,0 +1,67 @@
+const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
+export const QUEUES = "SELECT DISTINCT queue FROM millrace_outbox WHERE set_aside_at IS NULL";
+
+export const ENSURE_QUEUE =
+  "INSERT INTO millrace_outbox_claim (queue) VALUES (?) ON CONFLICT DO NOTHING";
+export const MARK = "SELECT mark FROM millrace_outbox_claim WHERE queue = ?";
+
+/** Takes the oldest rows, unless a claim is open. */
+export const CLAIM = `
+UPDATE millrace_outbox_claim SET
+  claim = ?,
+  claimed_at = ${NOW},
+  seqs = (
+    SELECT json_group_array(seq) FROM (
+      SELECT seq, sum(size) OVER (ORDER BY seq) - size AS before FROM (
+        SELECT seq, length(body) AS size FROM millrace_outbox
+        WHERE queue = ? AND set_aside_at IS NULL ORDER BY seq LIMIT ?
+      )
+    ) WHERE before = 0 OR before < ?
+  )
+WHERE queue = ? AND seqs IS NULL
+  AND EXISTS (SELECT 1 FROM millrace_outbox WHERE queue = ? AND set_aside_at IS NULL)`;
+
+export const OPEN_CLAIM = `
+SELECT claim, ${NOW} - claimed_at AS age FROM millrace_outbox_claim
+WHERE queue = ? AND seqs IS NOT NULL`;
+
+export const CLAIMED = `
+SELECT o.seq, o.id, o.lane, o.body, o.headers, o.unique_rule, o.created_at
+FROM millrace_outbox_claim c JOIN json_each(c.seqs) taken JOIN millrace_outbox o
+  ON o.seq = taken.value
+WHERE c.queue = ? ORDER BY o.seq`;
+
+export const FINISH =
+  "UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL WHERE queue = ? AND claim = ?";
+export const ASIDE = `
+UPDATE millrace_outbox SET set_aside_at = ${NOW}, reason = ?, detail = ? WHERE seq = ?`;
+export const PUBLISHED =
+  "DELETE FROM millrace_outbox WHERE seq IN (SELECT value FROM json_each(?))";
+
+export const NOTE = `
+UPDATE millrace_outbox_claim SET trouble = ?,
+  trouble_since = CASE WHEN ? IS NULL THEN NULL ELSE coalesce(trouble_since, ${NOW}) END
+WHERE queue = ?`;
+
+export const STATUS = `
+SELECT queue, sum(waiting) AS waiting, sum(aside) AS aside,
+  coalesce(${NOW} - min(oldest), 0) AS age,
+  max(trouble) AS trouble, ${NOW} - max(trouble_since) AS trouble_age
+FROM (
+  SELECT queue, set_aside_at IS NULL AS waiting, set_aside_at IS NOT NULL AS aside,
+    CASE WHEN set_aside_at IS NULL THEN created_at END AS oldest,
+    NULL AS trouble, NULL AS trouble_since
+  FROM millrace_outbox
+  UNION ALL
+  SELECT queue, 0, 0, NULL, trouble, trouble_since FROM millrace_outbox_claim
+)
+GROUP BY queue ORDER BY queue`;
+
+export const SET_ASIDE = `
+SELECT seq, id, queue, reason, detail, ${NOW} - set_aside_at AS age
+FROM millrace_outbox WHERE set_aside_at IS NOT NULL ORDER BY seq LIMIT ?`;
+
+export const RETRY = `
+UPDATE millrace_outbox SET set_aside_at = NULL, reason = NULL, detail = NULL
+WHERE set_aside_at IS NOT NULL AND (? IS NULL OR queue = ?) RETURNING seq`;

@@ -1,0 +1,128 @@
+import { randomUUID } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
+import { MillraceError } from "@millrace/core";
+import type { Row } from "../database/transaction.ts";
+import { SQLITE_SCHEMA } from "../schema/sqlite.ts";
+import type { Claim, ClaimLimits, OutboxRow, OutboxStore } from "./outbox-store.ts";
+import { asSetAside, asStatus } from "./read-rows.ts";
+import * as sql from "./sqlite-statements.ts";
+
+export interface SqliteOutboxOptions {
+  /** The database's file. */
+  readonly path: string;
+}
+
+/** How long a statement waits for another process that writes. */
+const BUSY_MS = 5_000;
+
+/**
+ * An outbox in a SQLite database, for a relay, by `node:sqlite`. Relays and writers may be in
+ * several processes of one machine.
+ *
+ * @example
+ * const store = sqliteOutbox({ path: "shop.db" });
+ * await using relay = await startRelay({ broker: millrace.broker, store });
+ */
+export function sqliteOutbox({ path }: SqliteOutboxOptions): OutboxStore {
+  let database: DatabaseSync | undefined;
+
+  async function use<Result>(act: (database: DatabaseSync) => Result): Promise<Result> {
+    try {
+      database ??= await open(path);
+      return act(database);
+    } catch (error) {
+      throw asOutboxError(error);
+    }
+  }
+  const run = (text: string, ...values: (string | number | null)[]): Promise<readonly Row[]> =>
+    use((opened) => opened.prepare(text).all(...values) as readonly Row[]);
+
+  return {
+    migrate: () => use((opened) => opened.exec(SQLITE_SCHEMA)),
+    queues: async () => (await run(sql.QUEUES)).map(({ queue }) => String(queue)),
+    async mark(queue) {
+      await run(sql.ENSURE_QUEUE, queue);
+      return String((await run(sql.MARK, queue))[0]?.["mark"]);
+    },
+    claim: (queue, limits) =>
+      use((opened) => atomically(opened, () => claim(opened, queue, limits))),
+    finish: (queue, { id, rows }, setAside) =>
+      use((opened) =>
+        atomically(opened, () => {
+          if (opened.prepare(sql.FINISH).run(queue, id).changes === 0) return;
+          const aside = opened.prepare(sql.ASIDE);
+          for (const { seq, reason, detail } of setAside) aside.run(reason, detail, seq);
+          const kept = new Set(setAside.map(({ seq }) => seq));
+          const published = rows.map(({ seq }) => seq).filter((seq) => !kept.has(seq));
+          opened.prepare(sql.PUBLISHED).run(JSON.stringify(published));
+        }),
+      ),
+    note: async (queue, trouble) => {
+      await run(sql.NOTE, trouble ?? null, trouble ?? null, queue);
+    },
+    status: async () => (await run(sql.STATUS)).map(asStatus),
+    listSetAside: async (limit) => (await run(sql.SET_ASIDE, limit)).map(asSetAside),
+    retry: async (queue) => (await run(sql.RETRY, queue ?? null, queue ?? null)).length,
+    // Nobody is notified: the relay looks by itself.
+    setIdle: async () => {},
+    async close() {
+      database?.close();
+      database = undefined;
+    },
+  };
+}
+
+async function open(path: string): Promise<DatabaseSync> {
+  const { DatabaseSync: Database } = await import("node:sqlite");
+  return new Database(path, { timeout: BUSY_MS });
+}
+
+/** Others wait from the start, so that what is read stays true until it is written. */
+function atomically<Result>(database: DatabaseSync, act: () => Result): Result {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    const result = act();
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function claim(database: DatabaseSync, queue: string, limits: ClaimLimits): Claim | undefined {
+  database.prepare(sql.CLAIM).run(randomUUID(), queue, limits.rows, limits.bytes, queue, queue);
+  const open = database.prepare(sql.OPEN_CLAIM).get(queue) as Row | undefined;
+  if (open === undefined) return undefined;
+  return {
+    id: String(open["claim"]),
+    ageMs: Number(open["age"]),
+    rows: database
+      .prepare(sql.CLAIMED)
+      .all(queue)
+      .map((row) => asRow(row as Row)),
+  };
+}
+
+function asRow(row: Row): OutboxRow {
+  return {
+    seq: Number(row["seq"]),
+    id: String(row["id"]),
+    lane: (row["lane"] as string | null) ?? null,
+    body: row["body"] as Uint8Array,
+    headers: String(row["headers"]),
+    unique: (row["unique_rule"] as string | null) ?? null,
+    createdAt: Number(row["created_at"]),
+  };
+}
+
+function asOutboxError(error: unknown): MillraceError {
+  if (MillraceError.is(error)) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const advice = message.includes("no such table")
+    ? "Run `millrace outbox migrate` first."
+    : "Its rows wait in the database meanwhile.";
+  return new MillraceError("outbox-failed", `The outbox's database failed: ${message}. ${advice}`, {
+    cause: error,
+  });
+}

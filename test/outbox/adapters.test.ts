@@ -1,0 +1,191 @@
+import BetterSqlite from "better-sqlite3";
+import { sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/node-postgres";
+import { drizzle as drizzleJs } from "drizzle-orm/postgres-js";
+import createKnex from "knex";
+import { CompiledQuery, Kysely, PostgresDialect } from "kysely";
+import { defineJob } from "millrace";
+import {
+  createOutbox,
+  createSyncOutbox,
+  drizzleTransaction,
+  knexTransaction,
+  kyselyTransaction,
+  type Outbox,
+  pgTransaction,
+  POSTGRES_SCHEMA,
+  postgresJsTransaction,
+  SQLITE_SCHEMA,
+  sqliteTransaction,
+  typeOrmTransaction,
+} from "millrace/outbox";
+import { DatabaseSync } from "node:sqlite";
+import pg from "pg";
+import postgres from "postgres";
+import { DataSource } from "typeorm";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
+
+const missing = postgresMissing();
+const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
+
+class Undo extends Error {}
+
+/** One library: runs the function in a transaction, which rolls back where it throws. */
+interface Library {
+  inTransaction(act: (outbox: Outbox) => Promise<void>): Promise<void>;
+  close(): Promise<void>;
+}
+
+const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
+  pg: async (url) => {
+    const pool = new pg.Pool({ connectionString: url });
+    const outbox = createOutbox(pgTransaction);
+    return {
+      async inTransaction(act) {
+        const client = await pool.connect();
+        try {
+          await client.query("BEGIN");
+          await act(outbox(client));
+          await client.query("COMMIT");
+        } catch (error) {
+          await client.query("ROLLBACK");
+          throw error;
+        } finally {
+          client.release();
+        }
+      },
+      close: () => pool.end(),
+    };
+  },
+  postgres: async (url) => {
+    const client = postgres(url);
+    const outbox = createOutbox(postgresJsTransaction);
+    return {
+      inTransaction: async (act) => void (await client.begin((tx) => act(outbox(tx)))),
+      close: () => client.end(),
+    };
+  },
+  "drizzle on pg": async (url) => {
+    const pool = new pg.Pool({ connectionString: url });
+    const db = drizzle(pool);
+    const outbox = createOutbox(drizzleTransaction(sql));
+    return {
+      inTransaction: (act) => db.transaction((tx) => act(outbox(tx))),
+      close: () => pool.end(),
+    };
+  },
+  "drizzle on postgres": async (url) => {
+    const client = postgres(url);
+    const db = drizzleJs(client);
+    const outbox = createOutbox(drizzleTransaction(sql));
+    return {
+      inTransaction: (act) => db.transaction((tx) => act(outbox(tx))),
+      close: () => client.end(),
+    };
+  },
+  kysely: async (url) => {
+    const dialect = new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) });
+    const db = new Kysely<unknown>({ dialect });
+    const outbox = createOutbox(kyselyTransaction(CompiledQuery));
+    return {
+      inTransaction: (act) => db.transaction().execute((tx) => act(outbox(tx))),
+      close: () => db.destroy(),
+    };
+  },
+  knex: async (url) => {
+    const knex = createKnex({ client: "pg", connection: url });
+    const outbox = createOutbox(knexTransaction);
+    return {
+      inTransaction: (act) => knex.transaction((tx) => act(outbox(tx))),
+      close: () => knex.destroy(),
+    };
+  },
+  typeorm: async (url) => {
+    const source = await new DataSource({ type: "postgres", url }).initialize();
+    const outbox = createOutbox(typeOrmTransaction);
+    return {
+      inTransaction: (act) => source.transaction((manager) => act(outbox(manager))),
+      close: () => source.destroy(),
+    };
+  },
+};
+
+describe.skipIf(missing !== undefined)(
+  `adapters for PostgreSQL${missing === undefined ? "" : `: ${missing}`}`,
+  () => {
+    let server: TestPostgres;
+    let observer: pg.Client;
+    beforeAll(async () => {
+      server = await startPostgres();
+      observer = new pg.Client({ connectionString: server.url });
+      await observer.connect();
+      await observer.query(POSTGRES_SCHEMA);
+    });
+    afterAll(async () => {
+      await observer?.end();
+      await server?.remove();
+    });
+
+    const written = async (): Promise<readonly unknown[]> => {
+      const { rows } = await observer.query(
+        "SELECT id, lane, headers FROM millrace_outbox ORDER BY seq",
+      );
+      return rows.map(({ id, lane, headers }: Record<string, unknown>) => [id, lane, headers]);
+    };
+
+    test.each(Object.keys(LIBRARIES))("%s", async (name) => {
+      const library = await LIBRARIES[name]?.(server.url);
+      if (library === undefined) throw new Error("it is in the list");
+      try {
+        await observer.query("TRUNCATE millrace_outbox");
+        await library.inTransaction(async (outbox) => {
+          await outbox.enqueue(
+            mail,
+            { to: `ada's "mail" $1 ? \\ ü` },
+            { id: "a", priority: "high", headers: { "x-shop": `7 $2 ? ' ü` } },
+          );
+          await outbox.enqueueMany(mail, [
+            { id: "b", input: { to: "b" } },
+            { id: "c", input: { to: "c" } },
+          ]);
+          expect(await written()).toEqual([]);
+        });
+        const jobs = [
+          ["a", "high", { "x-shop": `7 $2 ? ' ü` }],
+          ["b", null, {}],
+          ["c", null, {}],
+        ];
+        expect(await written()).toEqual(jobs);
+        await expect(
+          library.inTransaction(async (outbox) => {
+            await outbox.enqueue(mail, { to: "never" });
+            throw new Undo();
+          }),
+        ).rejects.toBeInstanceOf(Undo);
+        expect(await written()).toEqual(jobs);
+      } finally {
+        await library.close();
+      }
+    });
+  },
+);
+
+test.each([
+  ["node:sqlite", () => new DatabaseSync(":memory:")],
+  ["better-sqlite3", () => new BetterSqlite(":memory:")],
+] as const)("%s", (_, open) => {
+  const database = open();
+  const outbox = createSyncOutbox(sqliteTransaction);
+  database.exec(SQLITE_SCHEMA);
+  database.exec("BEGIN");
+  outbox(database).enqueue(mail, { to: "ada" }, { id: "a" });
+  database.exec("COMMIT");
+  database.exec("BEGIN");
+  outbox(database).enqueueMany(mail, [{ input: { to: "b" } }, { input: { to: "c" } }]);
+  database.exec("ROLLBACK");
+  expect(database.prepare("SELECT id, queue FROM millrace_outbox").all()).toEqual([
+    { id: "a", queue: "mail" },
+  ]);
+  database.close();
+});

@@ -1,0 +1,196 @@
+import { defineJob } from "millrace";
+import { MemoryBroker } from "@millrace/core/testing";
+import {
+  createOutbox,
+  type OutboxStore,
+  pgTransaction,
+  POSTGRES_SCHEMA,
+  postgresOutbox,
+  startRelay,
+} from "millrace/outbox";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually } from "../harness/deadline.ts";
+import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
+
+const missing = postgresMissing();
+const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
+const outbox = createOutbox(pgTransaction);
+const limits = { rows: 500, bytes: 8_000_000 };
+
+describe.skipIf(missing !== undefined)(
+  `the outbox of a PostgreSQL database${missing === undefined ? "" : `: ${missing}`}`,
+  () => {
+    let server: TestPostgres;
+    let client: pg.Client;
+    let store: OutboxStore;
+    let broker: MemoryBroker;
+    beforeAll(async () => {
+      server = await startPostgres();
+      client = new pg.Client({ connectionString: server.url });
+      await client.connect();
+      await client.query(POSTGRES_SCHEMA);
+    });
+    afterAll(async () => {
+      await client?.end();
+      await server?.remove();
+    });
+    beforeEach(async () => {
+      await client.query("TRUNCATE millrace_outbox, millrace_outbox_claim");
+      store = postgresOutbox({ url: server.url });
+      await store.migrate();
+      broker = new MemoryBroker();
+      await broker.queues.ensure("mail");
+    });
+    afterEach(async () => {
+      await store.close();
+      await broker.close();
+    });
+
+    /** Polls so rarely that only a notification can be what wakes it. */
+    async function relay(pollMs = 3_000_000): Promise<void> {
+      const running = await startRelay({ broker, store, pollMs });
+      cleanUpLater(() => running.stop());
+    }
+    async function jobs(count: number) {
+      return eventually(
+        async () => {
+          const waiting = await broker.listWaiting("mail", { limit: 5_000 });
+          return waiting.length === count ? { waiting } : undefined;
+        },
+        { withinMs: 20_000, describe: `${count} jobs are in the queue` },
+      );
+    }
+    const idle = () =>
+      eventually(
+        async () =>
+          (await client.query("SELECT 1 FROM millrace_outbox_relay WHERE idle")).rowCount === 1,
+        { withinMs: 20_000, describe: "the relay waits to be woken" },
+      );
+
+    test("a commit wakes an idle relay, a rollback and an open transaction publish nothing", async () => {
+      await relay();
+      await idle();
+      await client.query("BEGIN");
+      await outbox(client).enqueue(mail, { to: "never" });
+      await client.query("ROLLBACK");
+      await client.query("BEGIN");
+      await outbox(client).enqueue(mail, { to: "ada" }, { id: "a", tags: ["t"] });
+      expect(await broker.listWaiting("mail")).toEqual([]);
+      await client.query("COMMIT");
+      const { waiting } = await jobs(1);
+      expect(waiting[0]?.envelope).toMatchObject({ id: "a", payload: { to: "ada" }, tags: ["t"] });
+    });
+
+    test("a backlog goes out in its order, by two relays", async () => {
+      const items = Array.from({ length: 2_500 }, (_, n) => ({ id: `j${n}`, input: { to: "x" } }));
+      await outbox(client).enqueueMany(mail, items);
+      const second = postgresOutbox({ url: server.url });
+      const other = await startRelay({ broker, store: second });
+      cleanUpLater(() => other.stop());
+      await relay();
+      const { waiting } = await jobs(2_500);
+      expect(waiting.map(({ envelope }) => envelope.id)).toEqual(items.map(({ id }) => id));
+    });
+
+    test("millrace_enqueue publishes what SQL says", async () => {
+      const soon = Date.now() + 3_600_000;
+      const { rows } = await client.query<{ id: string }>(
+        `SELECT millrace_enqueue('mail', 'mail.send', '{"to": "ada", "cc": null}', 'a',
+          to_timestamp($1 / 1000.0), 'high', 7, '{"x-shop": "7"}') AS id`,
+        [soon],
+      );
+      expect(rows).toEqual([{ id: "a" }]);
+      await client.query("SELECT millrace_enqueue('mail', 'mail.send', NULL)");
+      await relay();
+      const { waiting } = await jobs(2);
+      const byId = new Map(waiting.map(({ envelope }) => [envelope.id, envelope]));
+      expect(byId.get("a")).toMatchObject({
+        name: "mail.send",
+        payload: { to: "ada", cc: null },
+        lane: "high",
+        notBefore: soon,
+        maxAttempts: 7,
+        headers: { "x-shop": "7" },
+      });
+      expect([...byId.values()].find(({ id }) => id !== "a")?.payload).toBeNull();
+    });
+
+    test.each([
+      ["a queue's name", "SELECT millrace_enqueue('a.b', 'mail.send', '{}')"],
+      ["a queue that is NULL", "SELECT millrace_enqueue(NULL, 'mail.send', '{}')"],
+      ["a job's name", "SELECT millrace_enqueue('mail', '', '{}')"],
+      ["an id", "SELECT millrace_enqueue('mail', 'mail.send', '{}', 'a b')"],
+      ["a lane", "SELECT millrace_enqueue('mail', 'mail.send', '{}', lane => 'fast')"],
+    ])("millrace_enqueue refuses %s that can't be used", async (_, statement) => {
+      await expect(client.query(statement)).rejects.toThrow(/^millrace_enqueue: /);
+    });
+
+    test("a row that can't be published is set aside, shown, and tried again on demand", async () => {
+      await client.query(
+        "INSERT INTO millrace_outbox (id, queue, body) VALUES ('bytes', 'mail', '\\xff00')",
+      );
+      await outbox(client).enqueue(mail, { to: "ada" }, { id: "a" });
+      await relay();
+      await jobs(1);
+      await eventually(async () => (await store.listSetAside(10)).length === 1, {
+        withinMs: 20_000,
+        describe: "the row is set aside",
+      });
+      expect(await store.listSetAside(10)).toMatchObject([{ id: "bytes", reason: "undecodable" }]);
+      expect(await store.status()).toMatchObject([{ queue: "mail", waiting: 0, setAside: 1 }]);
+      await client.query("UPDATE millrace_outbox SET body = $1", [
+        Buffer.from('{"name":"mail.send","payload":1,"id":"bytes"}'),
+      ]);
+      expect(await store.retry("other")).toBe(0);
+      expect(await store.retry()).toBe(1);
+    });
+
+    test("a claim is one relay's at a time, and is finished once", async () => {
+      await store.mark("mail");
+      await outbox(client).enqueue(mail, { to: "a" }, { id: "a" });
+      const second = postgresOutbox({ url: server.url });
+      cleanUpLater(() => second.close());
+      const claims = await Promise.all([
+        store.claim("mail", limits),
+        second.claim("mail", limits),
+        store.claim("mail", limits),
+      ]);
+      const [claim] = claims;
+      if (claim === undefined) throw new Error("there is a row");
+      expect(new Set(claims.map((one) => one?.id)).size).toBe(1);
+      await second.finish("mail", claim, []);
+      await outbox(client).enqueue(mail, { to: "b" }, { id: "b" });
+      const next = await second.claim("mail", limits);
+      await store.finish("mail", claim, []);
+      expect((await store.claim("mail", limits))?.id).toBe(next?.id);
+      expect(next?.rows.map(({ id }) => id)).toEqual(["b"]);
+    });
+
+    test("a large job is a batch of its own", async () => {
+      await store.mark("mail");
+      for (const id of ["a", "b", "c"])
+        await outbox(client).enqueue(mail, { to: "x".repeat(1_000) }, { id });
+      const claim = await store.claim("mail", { rows: 500, bytes: 1_500 });
+      expect(claim?.rows.map(({ id }) => id)).toEqual(["a", "b"]);
+    });
+
+    test("why a queue's rows wait is told, until they don't", async () => {
+      const away = defineJob<null>({ name: "away", queue: "away" });
+      await outbox(client).enqueue(away, null);
+      await relay(50);
+      await eventually(async () => (await store.status())[0]?.trouble?.message, {
+        withinMs: 20_000,
+        describe: "the status tells of the queue",
+      });
+      expect((await store.status())[0]?.trouble?.message).toMatch(/^queue-not-found: /);
+      await broker.queues.ensure("away");
+      await eventually(async () => (await store.status())[0]?.trouble === undefined, {
+        withinMs: 20_000,
+        describe: "the trouble is over",
+      });
+      expect(await broker.listWaiting("away")).toHaveLength(1);
+    });
+  },
+);
