@@ -119,6 +119,12 @@ export const METRICS = {
     labels: ["handler"],
     about: "Execution records that their handler could not take in time, or refused",
   },
+  millrace_outbox_published_total: {
+    kind: "counter",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Rows of an outbox that this relay has brought to their queue",
+  },
   millrace_job_duration_seconds: {
     kind: "histogram",
     unit: "s",
@@ -220,6 +226,24 @@ export const METRICS = {
     unit: "s",
     labels: byQueue,
     about: "Age of the oldest job in the queue, whether it waits or runs; 0 where there is none",
+  },
+  millrace_outbox_waiting: {
+    kind: "gauge",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Rows of the outbox that are to be published, told by each of its relays",
+  },
+  millrace_outbox_set_aside: {
+    kind: "gauge",
+    unit: "{job}",
+    labels: byQueue,
+    about: "Rows of the outbox that can never be published, told by each of its relays",
+  },
+  millrace_outbox_oldest_age_seconds: {
+    kind: "gauge",
+    unit: "s",
+    labels: byQueue,
+    about: "Age of the oldest row of the outbox that is to be published; 0 where there is none",
   },
 } as const satisfies Readonly<Record<string, MetricDescription>>;
 

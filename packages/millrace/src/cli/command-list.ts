@@ -27,6 +27,10 @@ import { limits } from "./commands/limits.ts";
 import { nodesQuiet, nodesResume, nodesStop } from "./commands/nodes-change.ts";
 import { nodesList } from "./commands/nodes-list.ts";
 import { queuesCreate } from "./commands/queues-create.ts";
+import { outboxMigrate } from "./commands/outbox-migrate.ts";
+import { outboxRelay } from "./commands/outbox-relay.ts";
+import { outboxRetry } from "./commands/outbox-retry.ts";
+import { outboxStatus } from "./commands/outbox-status.ts";
 import { queuesDrain } from "./commands/queues-drain.ts";
 import { queuesPause, queuesResume } from "./commands/queues-pause.ts";
 import { queuesPurge } from "./commands/queues-purge.ts";
@@ -71,6 +75,10 @@ export const COMMANDS: readonly Command[] = [
   locksList,
   locksRelease,
   records,
+  outboxMigrate,
+  outboxRelay,
+  outboxStatus,
+  outboxRetry,
   nodesList,
   nodesQuiet,
   nodesResume,

@@ -46,6 +46,7 @@ const UNREACHABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "publish-timeout",
   "request-timeout",
   "connection-closed",
+  "outbox-failed",
 ]);
 
 export function exitCodeOf(error: unknown): ExitCode {

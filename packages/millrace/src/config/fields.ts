@@ -20,7 +20,8 @@ import {
  * Which commands and calls a field is for. `dev` has a server of its own, and so takes no
  * `connection` fields.
  */
-export type FieldGroup = "connection" | "namespace" | "masking" | "node" | "health" | "records";
+export type FieldGroup =
+  "connection" | "namespace" | "masking" | "node" | "health" | "records" | "outbox";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
@@ -293,6 +294,20 @@ export const FIELDS = {
     env: ["MILLRACE_RECORDS_KEEP"],
     default: 30 * 86_400_000,
     about: "How long execution records are kept.",
+  }),
+  outboxPostgres: field({
+    group: "outbox",
+    kind: text,
+    env: ["MILLRACE_OUTBOX_POSTGRES"],
+    secret: true,
+    about: "URL of a PostgreSQL database whose outbox is relayed. Needs the package pg.",
+  }),
+  outboxSqlite: field({
+    group: "outbox",
+    kind: file,
+    flag: "outbox-sqlite",
+    env: ["MILLRACE_OUTBOX_SQLITE"],
+    about: "SQLite database file whose outbox is relayed.",
   }),
 } as const;
 

@@ -13,6 +13,8 @@ import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import { maskOf } from "../config/mask-of.ts";
 import type { Config } from "../config/fields.ts";
+import { startRelay } from "@millrace/outbox";
+import { configuredOutbox } from "../outbox/configured-outbox.ts";
 import { configuredLog } from "../records/configured-log.ts";
 import type { NodeOptions } from "./node-options.ts";
 
@@ -93,7 +95,25 @@ export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
           },
           events === undefined ? {} : { events },
         );
-        return { node, config, close: () => broker.close({ withinMs: node.graceLeftMs }) };
+        const store = configuredOutbox(config);
+        const relay =
+          store === undefined
+            ? undefined
+            : await startRelay({
+                broker,
+                store,
+                logger: named,
+                ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+                ...(options.clock === undefined ? {} : { clock: options.clock }),
+              });
+        return {
+          node,
+          config,
+          async close() {
+            await relay?.stop();
+            await broker.close({ withinMs: node.graceLeftMs });
+          },
+        };
       } catch (error) {
         await executionLog?.close();
         await broker.close();

@@ -1,4 +1,10 @@
-import { type Broker, type Clock, type Logger, MillraceError } from "@millrace/core";
+import {
+  type Broker,
+  type Clock,
+  type Logger,
+  type MetricsCollector,
+  MillraceError,
+} from "@millrace/core";
 import type { ClaimLimits, OutboxStore } from "../store/outbox-store.ts";
 import { publishClaim } from "./publish-claim.ts";
 
@@ -7,6 +13,7 @@ export interface QueueRelayOptions {
   readonly store: OutboxStore;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: MetricsCollector;
   readonly limits: ClaimLimits;
 }
 
@@ -78,7 +85,7 @@ export class QueueRelay {
    * @returns undefined where there are no rows
    */
   async #relayClaim(queue: string): Promise<number | undefined> {
-    const { broker, store, limits } = this.#options;
+    const { broker, store, limits, metrics } = this.#options;
     const name = await this.#markName(queue);
     for (;;) {
       const seen = await broker.marks?.read(queue, name);
@@ -92,6 +99,8 @@ export class QueueRelay {
             "A row of the outbox can't be published, and was set aside.",
           );
         await store.finish(queue, claim, setAside);
+        const published = claim.rows.length - setAside.length;
+        metrics.increment("millrace_outbox_published_total", { queue }, published);
         return claim.rows.length;
       } catch (error) {
         // Another relay was first.

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { defineJob, MillraceError, silentLogger, systemClock } from "@millrace/core";
+import { defineJob, MillraceError, noMetrics, silentLogger, systemClock } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
@@ -46,7 +46,14 @@ describe("the relay, on SQLite and a broker in memory", () => {
   });
 
   const relayOn = (one: MemoryBroker): QueueRelay =>
-    new QueueRelay({ broker: one, store, clock: systemClock, logger: silentLogger, limits });
+    new QueueRelay({
+      broker: one,
+      store,
+      clock: systemClock,
+      logger: silentLogger,
+      metrics: noMetrics,
+      limits,
+    });
   const round = (): Promise<number> => relayOn(broker).round(() => false);
   const queued = async (queue = "mail"): Promise<readonly string[]> =>
     (await broker.listWaiting(queue, { limit: 2_000 })).map(({ envelope }) => envelope.id);
@@ -196,7 +203,14 @@ describe("the relay, on SQLite and a broker in memory", () => {
     outbox(database).enqueue(away, null);
     outbox(database).enqueue(mail, { to: "a" });
     const clock = new SimulatedClock();
-    const relay = new QueueRelay({ broker, store, clock, logger: silentLogger, limits });
+    const relay = new QueueRelay({
+      broker,
+      store,
+      clock,
+      logger: silentLogger,
+      metrics: noMetrics,
+      limits,
+    });
     expect(await relay.round(() => false)).toBe(1);
     const [status] = await store.status();
     expect(status).toMatchObject({ queue: "away", waiting: 1 });

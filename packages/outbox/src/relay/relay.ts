@@ -2,7 +2,9 @@ import {
   type Broker,
   type Clock,
   type Logger,
+  type MetricsCollector,
   MillraceError,
+  noMetrics,
   type Stoppable,
   silentLogger,
   systemClock,
@@ -10,6 +12,7 @@ import {
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { Alarm } from "./alarm.ts";
 import { QueueRelay } from "./queue-relay.ts";
+import { tellStatus } from "./tell-status.ts";
 
 export interface RelayOptions {
   /** Where the jobs go: `millrace.broker` of a client. */
@@ -19,6 +22,8 @@ export interface RelayOptions {
   readonly clock?: Clock;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
+  /** Told of what is published and of what waits. Default: none. See `docs/metrics.md`. */
+  readonly metrics?: MetricsCollector;
   /** How often it looks for rows that nobody told it of, milliseconds. Default 1,000. */
   readonly pollMs?: number;
   /** Rows that are published together. Default 500; servers take 1,000 messages as one. */
@@ -70,6 +75,7 @@ class RunningRelay implements Relay {
   readonly #pollMs: number;
   readonly #alarm: Alarm;
   readonly #queues: QueueRelay;
+  readonly #untell: () => void;
   #listening: Stoppable | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
@@ -78,14 +84,21 @@ class RunningRelay implements Relay {
   #idle: boolean | undefined;
 
   constructor(options: RelayOptions & { readonly pollMs: number; readonly batchRows: number }) {
-    const { broker, store, clock = systemClock, logger = silentLogger, batchRows } = options;
+    const {
+      broker,
+      store,
+      clock = systemClock,
+      logger = silentLogger,
+      metrics = noMetrics,
+    } = options;
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
     this.#pollMs = options.pollMs;
     this.#alarm = new Alarm(clock);
-    const limits = { rows: batchRows, bytes: BATCH_BYTES };
-    this.#queues = new QueueRelay({ broker, store, clock, logger, limits });
+    const limits = { rows: options.batchRows, bytes: BATCH_BYTES };
+    this.#queues = new QueueRelay({ broker, store, clock, logger, metrics, limits });
+    this.#untell = tellStatus(store, metrics);
   }
 
   async begin(): Promise<void> {
@@ -100,6 +113,7 @@ class RunningRelay implements Relay {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#alarm.ring();
+    this.#untell();
     await this.#listening?.stop();
     await this.#running;
     await this.#store.close();

@@ -2,7 +2,7 @@ import { type Clock, MillraceError, type Stoppable } from "@millrace/core";
 import type { Client, Pool } from "pg";
 
 const CONNECT_MS = 5_000;
-const STATEMENT_MS = 30_000;
+const STATEMENT_MS = 10_000;
 /** Relays work several queues side by side. */
 const CONNECTIONS = 4;
 const CHANNEL = "millrace_outbox";

@@ -12,7 +12,7 @@ export const run = command({
   usage: "[FILE…]",
   args: { min: 0, max: 10_000 },
   flags: {},
-  fields: ["connection", "namespace", "masking", "node", "health", "records"],
+  fields: ["connection", "namespace", "masking", "node", "health", "records", "outbox"],
   examples: [
     [
       "millrace run jobs/mail.ts jobs/images.ts --queues mail:10,images:2",
