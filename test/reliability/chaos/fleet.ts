@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type NatsProxy, startProxy } from "../../harness/proxy.ts";
 import type { TestServer } from "../../harness/servers.ts";
+import { ledgerNowMs } from "../oracle/ledger-entry.ts";
+import type { Death } from "../oracle/alive.ts";
+import type { Standstill } from "../oracle/overlaps.ts";
 import type { NodeChoices, Trial, TrialNode } from "../harness/trial.ts";
 
 interface Member {
@@ -25,6 +29,8 @@ export class Fleet {
   readonly #elders: number;
   readonly #choices: NodeChoices;
   #members: Member[] = [];
+  readonly deaths: Death[] = [];
+  readonly standstills: Standstill[] = [];
   #born = 0;
 
   constructor(trial: Trial, server: TestServer, options: FleetOptions) {
@@ -49,9 +55,32 @@ export class Fleet {
     return this.#members.flatMap(({ node }) => [`${node.name}:`, ...node.output().slice(-8)]);
   }
 
-  /** Takes it out of the fleet; it may still be running. */
-  dismiss(member: Member): void {
+  /**
+   * Takes it out of the fleet by a signal; a fleet may be filled again while it ends.
+   * @returns when it has ended
+   */
+  async dismiss(member: Member, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const { node, proxy } = member;
     this.#members = this.#members.filter((other) => other !== member);
+    // Whoever is killed runs nothing from here on; whoever is told to end does, until it has.
+    const atMs = ledgerNowMs();
+    node.signal(signal);
+    await node.exit(30_000);
+    this.deaths.push({
+      process: node.name,
+      atMs: signal === "SIGKILL" ? atMs : ledgerNowMs(),
+    });
+    await proxy.close();
+  }
+
+  /** Stops a process for a while. */
+  async freeze({ node }: Member, forMs: number): Promise<void> {
+    const fromMs = ledgerNowMs();
+    node.signal("SIGSTOP");
+    await sleep(forMs);
+    const untilMs = ledgerNowMs();
+    node.signal("SIGCONT");
+    this.standstills.push({ process: node.name, fromMs, untilMs });
   }
 
   async fill(): Promise<void> {

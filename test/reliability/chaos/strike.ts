@@ -8,20 +8,15 @@ export async function strike(blow: Blow, fleet: Fleet, server: TestServer): Prom
   switch (blow.kind) {
     case "kill-node":
     case "terminate-node": {
-      const member = fleet.mortal(blow.node);
-      fleet.dismiss(member);
-      member.node.signal(blow.kind === "kill-node" ? "SIGKILL" : "SIGTERM");
-      await Promise.all([member.node.exit(30_000), fleet.fill()]);
-      await member.proxy.close();
+      const gone = fleet.dismiss(
+        fleet.mortal(blow.node),
+        blow.kind === "kill-node" ? "SIGKILL" : "SIGTERM",
+      );
+      await Promise.all([gone, fleet.fill()]);
       return;
     }
-    case "freeze-node": {
-      const { node } = fleet.member(blow.node);
-      node.signal("SIGSTOP");
-      await sleep(blow.forMs);
-      node.signal("SIGCONT");
-      return;
-    }
+    case "freeze-node":
+      return fleet.freeze(fleet.member(blow.node), blow.forMs);
     case "cut-node":
     case "blackhole-node": {
       const { proxy } = fleet.member(blow.node);

@@ -24,6 +24,7 @@ import { connectTo } from "../programs/connect.ts";
 import {
   type ArrivalsConfig,
   type ConnectConfig,
+  type ForeignProducerConfig,
   JOB,
   type NodeConfig,
   type ProducerConfig,
@@ -179,6 +180,20 @@ export class Trial {
       ledger: this.#directory,
     };
     return startChild(join(programs, "producer-program.ts"), { args: [JSON.stringify(config)] });
+  }
+
+  /** A program that knows the wire and nothing of Millrace. */
+  foreignProducer(
+    choices: Omit<ForeignProducerConfig, "servers" | "namespace" | "ledger">,
+  ): TestChild {
+    const config: ForeignProducerConfig = {
+      ...choices,
+      ...this.#connect,
+      ledger: this.#directory,
+    };
+    return startChild(join(PROGRAMS, "foreign-producer-program.ts"), {
+      args: [JSON.stringify(config)],
+    });
   }
 
   /** Its first line is `ready`. */

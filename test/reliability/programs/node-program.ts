@@ -17,7 +17,7 @@ import { startLeaking } from "./leak.ts";
 import { perform } from "./perform.ts";
 import { printLogger } from "./print-logger.ts";
 import { takeVitalSigns } from "./vital-signs.ts";
-import { JOB, type NodeConfig, QUEUE, type Said, tenantOf, type Work } from "./work.ts";
+import { ALONE, JOB, type NodeConfig, QUEUE, type Said, tenantOf, type Work } from "./work.ts";
 
 const config = JSON.parse(process.argv[2] ?? "{}") as NodeConfig;
 const ledger = new LedgerWriter(config.ledger, config.name);
@@ -43,22 +43,26 @@ process.on(
 
 const connected = await connectTo(config, log);
 const leak = config.leaks === true ? await startLeaking(config) : undefined;
+const retry = {
+  attempts: config.maxAttempts,
+  ...(config.backoffMs === 0
+    ? { backoff: "none" as const }
+    : { backoff: "fixed" as const, base: config.backoffMs, jitter: false }),
+};
 const job = defineJob({
   name: JOB,
   queue: QUEUE,
   ...(config.singleton === true ? { singleton: true as const } : {}),
   ...(config.cap === undefined ? {} : { concurrency: { key: tenantOf, limit: config.cap } }),
-  retry: {
-    attempts: config.maxAttempts,
-    ...(config.backoffMs === 0
-      ? { backoff: "none" as const }
-      : { backoff: "fixed" as const, base: config.backoffMs, jitter: false }),
-  },
+  retry,
 }).handler((context) => handle(context as ExecutionContext<Work>));
+const alone = defineJob({ name: ALONE, queue: QUEUE, singleton: true, retry }).handler((context) =>
+  handle(context as ExecutionContext<Work>),
+);
 const node = createNode({
   name: config.name,
   broker: faulty(connected),
-  jobs: [job],
+  jobs: config.alone === true ? [job, alone] : [job],
   slots: config.slots,
   lease: config.leaseMs,
   grace: config.graceMs,

@@ -69,6 +69,8 @@ export interface NodeConfig extends ConnectConfig {
   readonly tells?: string;
   /** At most one job runs in the fleet. */
   readonly singleton?: boolean;
+  /** It also runs jobs of which one may run at a time. */
+  readonly alone?: boolean;
   /** At most so many jobs of a tenant (the payload's) run in the fleet. */
   readonly cap?: number;
   readonly dieAt?: DiePoint;
@@ -95,6 +97,15 @@ export interface ProducerConfig extends ConnectConfig {
   readonly pauseMs: number;
 }
 
+/** The one argument of the foreign producer, as JSON. */
+export interface ForeignProducerConfig extends ConnectConfig {
+  readonly name: string;
+  readonly ledger: string;
+  readonly jobs: number;
+  readonly workMs: number;
+  readonly everyMs: number;
+}
+
 /** The one argument of the arrivals program, as JSON. */
 export interface ArrivalsConfig extends ConnectConfig {
   readonly name: string;
@@ -115,6 +126,8 @@ export function deliveryOf(token: number): number {
 
 export const QUEUE = "work";
 export const JOB = "reliability.work";
+/** Of these one runs at a time in the fleet. */
+export const ALONE = "reliability.alone";
 
 /** What a node program says over IPC, for tests that wait for it. */
 export type Said =
