@@ -53,6 +53,7 @@ export const ERROR_CODES = {
     "No confirmation came before the deadline: the message may or may not be stored. Publishing again with the same id is safe.",
   "request-timeout": "The server did not answer a request before the deadline.",
   "result-timeout": "A job did not end before the deadline given to `result()`. The job goes on.",
+  "reader-too-slow": "A reader of a live feed has fallen too far behind.",
   "connection-closed": "The connection was closed while the call was under way.",
   // What the runtime reports.
   "duplicate-job": "Two handlers were registered under one name.",

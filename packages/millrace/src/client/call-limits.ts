@@ -6,6 +6,7 @@ import {
   MillraceError,
   toMs,
 } from "@millrace/core";
+import type { Jobs } from "./jobs.ts";
 import type { JobHandle } from "./job-handle.ts";
 import type { LockOptions } from "./lock.ts";
 
@@ -110,6 +111,8 @@ export interface ClientCalls {
   ask<T>(doing: string, act: () => Promise<T>): Promise<T>;
   /** The same methods, each within the limits. */
   each<Methods extends object>(name: string, methods: Methods): Methods;
+  /** The same of `millrace.jobs`; watching is ended by the signal alone. */
+  jobs(jobs: Jobs): Jobs;
   /** A handle whose calls are limited likewise. */
   handle<Output>(handle: JobHandle<Output>): JobHandle<Output>;
   /** What is limited of a lock is the waiting for it, never the function under it. */
@@ -123,28 +126,36 @@ export function clientCalls(host: LimitedHost, limits: CallLimits | undefined): 
       publish: (_doing, act) => act(host.broker),
       ask: (_doing, act) => act(),
       each: (_name, methods) => methods,
+      jobs: (jobs) => jobs,
       handle: (handle) => handle,
       lockOptions: (options) => options,
     };
   const { timeout: wait, signal } = limits;
   const ask: ClientCalls["ask"] = (doing, act) =>
     limited(host, limits, { doing, code: "request-timeout" }, () => act());
+  const each: ClientCalls["each"] = (name, methods) =>
+    new Proxy(methods, {
+      get(target, key) {
+        const method: unknown = Reflect.get(target, key);
+        if (typeof method !== "function") return method;
+        return (...given: unknown[]): Promise<unknown> =>
+          ask(
+            `${name}.${String(key)}()`,
+            async () => (await Reflect.apply(method, target, given)) as unknown,
+          );
+      },
+    });
   return {
     isLimited: true,
     publish: (doing, act) => limited(host, limits, { doing, code: "publish-timeout" }, act),
     ask,
-    each: (name, methods) =>
-      new Proxy(methods, {
-        get(target, key) {
-          const method: unknown = Reflect.get(target, key);
-          if (typeof method !== "function") return method;
-          return (...given: unknown[]): Promise<unknown> =>
-            ask(
-              `${name}.${String(key)}()`,
-              async () => (await Reflect.apply(method, target, given)) as unknown,
-            );
-        },
-      }),
+    each,
+    jobs: (jobs) => {
+      const { get, list, count } = each("jobs", jobs);
+      const watch: Jobs["watch"] = (query) =>
+        jobs.watch({ ...(signal === undefined ? {} : { signal }), ...query });
+      return { get, list, count, watch };
+    },
     handle: (handle) => ({
       ...handle,
       status: () => ask("handle.status()", () => handle.status()),

@@ -25,6 +25,7 @@ import { type DelayedJobs, delayedJobs } from "./delayed.ts";
 import { type HandledJob, type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
+import { type Jobs, jobsOf } from "./jobs.ts";
 import { type AuditQuery, type AuditRecord, listAudit } from "./audit.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues.ts";
@@ -153,6 +154,8 @@ export interface Millrace extends AsyncDisposable {
    * });
    */
   health(limits?: CallLimits): Promise<ClientHealth>;
+  /** Listing, counting and watching jobs. */
+  readonly jobs: Jobs;
   readonly queues: Queues;
   readonly nodes: Nodes;
   /** What operators changed: orders to nodes, and whatever is done to many jobs at once. */
@@ -185,6 +188,9 @@ export function createClient(
   const calls = clientCalls({ broker, clock }, limits);
   const handleOf = <Output>(job: HandledJob): JobHandle<Output> =>
     calls.handle(jobHandle<Output>(broker, clock, job));
+  // Async, so that a bad id rejects like every other error.
+  const job: Millrace["job"] = async (id, { queue } = {}) =>
+    findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now);
   const publish = <T>(doing: string, act: (via: Producer) => Promise<T>): Promise<T> =>
     calls.isLimited
       ? calls.publish(doing, (via) => act(new Producer(brokerOutlet(via), clock, newId)))
@@ -195,18 +201,14 @@ export function createClient(
     enqueueMany: (job, items) => publish("enqueueMany()", (via) => via.enqueueMany(job, items)),
     batch: (jobs, options) =>
       calls.publish("batch()", (via) => enqueueBatch(via, clock, source, jobs, options)),
-    chain: (job, input, options = {}) => {
+    chain: (first, input, options = {}) => {
       const host = {
         ...{ broker, clock, source },
         publish: <T>(act: (via: Broker) => Promise<T>) => calls.publish("chain.enqueue()", act),
       };
-      return startChain(host, job, input, options);
+      return startChain(host, first, input, options);
     },
-    // Async, so that a bad id rejects like every other error.
-    job: async (id, { queue } = {}) =>
-      calls.ask("job()", () =>
-        findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now),
-      ),
+    job: (id, options) => calls.ask("job()", () => job(id, options)),
     cancel: (id, { queue, reason, ...options } = {}) =>
       calls.ask("cancel()", async () => {
         // Where the queue isn't known the job has to be found in one first.
@@ -230,6 +232,7 @@ export function createClient(
     },
     onStatus: (listener) => broker.onStatus(listener),
     health: (own) => clientHealth(broker, clock, { ...limits, ...own }),
+    jobs: calls.jobs(jobsOf(broker, job)),
     queues: calls.each("queues", queuesOf(broker, clock)),
     nodes: calls.each("nodes", nodesOf(broker)),
     audit: calls.each("audit", { list: (query) => listAudit(broker, query) }),

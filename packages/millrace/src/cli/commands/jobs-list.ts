@@ -1,5 +1,6 @@
 import { formatMs, type HistoryRecord } from "@millrace/core";
-import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "../../client/live-jobs.ts";
+import { RECORDED_STATES } from "../../client/jobs.ts";
+import { LIVE_STATES, type LiveJob, type LiveState } from "../../client/live-jobs.ts";
 import { flag, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
@@ -65,7 +66,7 @@ export const jobsList = command({
   flags: {
     queue: { kind: { ...text, placeholder: "<queue>" }, about: "Only jobs of this queue" },
     state: {
-      kind: oneOf(...LIVE_STATES, "succeeded", "requeued", "dead", "expired", "cancelled"),
+      kind: oneOf(...LIVE_STATES, ...RECORDED_STATES),
       about:
         "queued, delayed, blocked, running: jobs that are in this state now; else those among the latest --limit whose last record has it",
     },
@@ -80,18 +81,18 @@ export const jobsList = command({
   async run({ flags, config }) {
     const { queue, state, limit = 50 } = flags;
     const live = LIVE_STATES.find((one) => one === state);
+    const query = { limit, ...(queue === undefined ? {} : { queue }) };
     if (live !== undefined) {
-      const query = { limit, ...(queue === undefined ? {} : { queue }) };
-      const jobs = await withClient(config, ({ broker }) => liveJobs(broker, live, query));
+      const jobs = await withClient(config, (client) =>
+        client.jobs.list({ ...query, state: live }),
+      );
       return {
         json: jobs,
         text: (paint) =>
           jobs.length === 0 ? `no ${live} jobs\n` : table(LIVE_COLUMNS[live], jobs, paint),
       };
     }
-    const records = await withClient(config, (client) =>
-      client.broker.history.recent({ limit, ...(queue === undefined ? {} : { queue }) }),
-    );
+    const records = await withClient(config, (client) => client.jobs.list(query));
     const show = showValue(flags["show-payload"], maskOf(config));
     const rows = records
       .filter((record) => state === undefined || record.state === state)

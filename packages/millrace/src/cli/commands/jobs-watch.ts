@@ -1,4 +1,5 @@
 import { formatMs, type HistoryRecord } from "@millrace/core";
+import { RECORDED_STATES } from "../../client/jobs.ts";
 import { duration, flag, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
@@ -10,8 +11,6 @@ import { shownRecord, showValue } from "../show/payload.ts";
 import { stateColour } from "../show/state-colour.ts";
 import { withClient } from "../with-client.ts";
 
-const STATES = ["succeeded", "requeued", "dead", "cancelled", "expired"] as const;
-
 export const jobsWatch = command({
   name: "jobs watch",
   summary:
@@ -21,7 +20,7 @@ export const jobsWatch = command({
   flags: {
     queue: { kind: { ...text, placeholder: "<queue>" }, about: "Of one queue only" },
     name: { kind: { ...text, placeholder: "<name>" }, about: "Of one handler only" },
-    state: { kind: oneOf(...STATES), about: "Only what ends so" },
+    state: { kind: oneOf(...RECORDED_STATES), about: "Only what ends so" },
     count: { kind: whole(1, 1_000_000), about: "End after so many lines" },
     for: { kind: duration, about: "End after this time" },
     "show-payload": { kind: flag, about: "Errors, and with --json results, as they are" },

@@ -1,0 +1,133 @@
+import { type Broker, type HistoryRecord, MillraceError, requireQueueName } from "@millrace/core";
+import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
+import type { JobStatus } from "./job-status.ts";
+import { watchRecords } from "./watch-records.ts";
+
+/** How a delivery of a job ended: `requeued` where another attempt follows. */
+export type RecordedState = HistoryRecord["state"];
+
+export interface JobsQuery {
+  readonly queue?: string;
+  /** How many to look at, from 1 to 10,000. Default 50. */
+  readonly limit?: number;
+}
+
+export interface WatchQuery {
+  readonly queue?: string;
+  /** Only jobs of this name. */
+  readonly name?: string;
+  /** Only what ends so. */
+  readonly state?: RecordedState;
+  /** Ends the watching; the loop ends without an error. */
+  readonly signal?: AbortSignal;
+}
+
+/** The jobs of a namespace, for looking at them. */
+export interface Jobs {
+  /** As `millrace.job`. */
+  get(id: string, options?: { readonly queue?: string }): Promise<JobStatus>;
+  /**
+   * Jobs that have not ended and are in this state now. A look at things in motion: a job may have
+   * moved on.
+   *
+   * @throws MillraceError `queue-not-found`, `invalid-option`
+   * @example
+   * const running = await millrace.jobs.list({ state: "running", queue: "mail" });
+   */
+  list(query: JobsQuery & { readonly state: LiveState }): Promise<readonly LiveJob[]>;
+  /**
+   * The latest record of each of the jobs that were settled last, newest first. With a state: those
+   * among them whose latest record has it.
+   */
+  list(query?: RecordedQuery): Promise<readonly HistoryRecord[]>;
+  /**
+   * How many jobs are in a state now, over all queues or in one; `dead` counts dead letters.
+   *
+   * @throws MillraceError `queue-not-found`, `invalid-option`
+   */
+  count(query: { readonly state: LiveState | "dead"; readonly queue?: string }): Promise<number>;
+  /**
+   * What becomes of jobs from now on: a record for each attempt that ends, as it ends. What ends
+   * while the connection is away is not told: for people and dashboards, not for work. Ends when the
+   * loop is left, at the signal, and when the client is closed.
+   *
+   * @throws MillraceError `reader-too-slow` where 10,000 records wait to be read
+   * @example
+   * for await (const { id, error } of millrace.jobs.watch({ state: "dead" })) page(id, error);
+   */
+  watch(query?: WatchQuery): AsyncIterable<HistoryRecord>;
+}
+
+type RecordedQuery = JobsQuery & { readonly state?: RecordedState };
+
+const MOST = 10_000;
+
+export function jobsOf(broker: Broker, get: Jobs["get"]): Jobs {
+  function list(query: JobsQuery & { readonly state: LiveState }): Promise<readonly LiveJob[]>;
+  function list(query?: RecordedQuery): Promise<readonly HistoryRecord[]>;
+  async function list({
+    queue,
+    state,
+    limit = 50,
+  }: JobsQuery & { readonly state?: LiveState | RecordedState } = {}): Promise<
+    readonly LiveJob[] | readonly HistoryRecord[]
+  > {
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
+      throw wrong("limit", `a whole number from 1 to ${MOST}`, limit);
+    const query = { limit, ...(queue === undefined ? {} : { queue: requireQueueName(queue) }) };
+    if (state !== undefined && !isState(state))
+      throw wrong("state", [...LIVE_STATES, ...RECORDED_STATES].join(", "), state);
+    const live = LIVE_STATES.find((one) => one === state);
+    if (live !== undefined) return liveJobs(broker, live, query);
+    const records = await broker.history.recent(query);
+    return records.filter((record) => state === undefined || record.state === state);
+  }
+  return {
+    get,
+    list,
+    async count({ state, queue }) {
+      const field = COUNTED[state];
+      if (field === undefined) throw wrong("state", Object.keys(COUNTED).join(", "), state);
+      const snapshots =
+        queue === undefined
+          ? await broker.queues.list()
+          : [await broker.queues.snapshot(requireQueueName(queue))];
+      return snapshots.reduce((sum, snapshot) => sum + snapshot[field], 0);
+    },
+    watch: (query = {}) => {
+      const { queue, state } = query;
+      if (queue !== undefined) requireQueueName(queue);
+      if (state !== undefined && !RECORDED_STATES.includes(state))
+        throw wrong("state", RECORDED_STATES.join(", "), state);
+      return watchRecords(broker, query);
+    },
+  };
+}
+
+const COUNTED = {
+  queued: "waiting",
+  delayed: "delayed",
+  blocked: "blocked",
+  running: "running",
+  dead: "dead",
+} as const satisfies Record<LiveState | "dead", string>;
+
+/** Every way in which a delivery can be recorded. */
+export const RECORDED_STATES = [
+  "succeeded",
+  "requeued",
+  "dead",
+  "expired",
+  "cancelled",
+] as const satisfies readonly RecordedState[];
+
+function isState(state: string): boolean {
+  return [...LIVE_STATES, ...RECORDED_STATES].some((known) => known === state);
+}
+
+function wrong(field: string, expected: string, value: unknown): MillraceError {
+  return new MillraceError(
+    "invalid-option",
+    `${field}: must be ${expected}; got ${String(value)}.`,
+  );
+}
