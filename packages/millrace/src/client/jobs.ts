@@ -48,8 +48,8 @@ export interface Jobs {
   count(query: { readonly state: LiveState | "dead"; readonly queue?: string }): Promise<number>;
   /**
    * What becomes of jobs from now on: a record for each attempt that ends, as it ends. What ends
-   * while the connection is away is not told: for people and dashboards, not for work. Ends when the
-   * loop is left, at the signal, and when the client is closed.
+   * while the connection is away is not told: for people and dashboards, not for work. Ends when
+   * the loop is left, at the signal, and when the client is closed.
    *
    * @throws MillraceError `reader-too-slow` where 10,000 records wait to be read
    * @example

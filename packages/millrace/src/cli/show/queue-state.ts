@@ -6,7 +6,7 @@ type ShownState = Pick<
   "intake" | "paused" | "closed" | "sendsTo" | "maxParked" | "waiting" | "running" | "maxJobs"
 >;
 
-/** `active`, or what an operator did to the queue: `PAUSED for 5m (deploy)`, `CLOSED for 1h`, `FULL`. */
+/** `active`, or why it is not: `PAUSED for 5m (deploy)`, `CLOSED for 1h`, `FULL`. */
 export function queueState(
   { intake, paused, closed, sendsTo = [], maxParked, waiting, running, maxJobs }: ShownState,
   now: number,
