@@ -205,7 +205,7 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
         );
       });
     },
-    { undisturbed: "the older code fails without a leader: it looks up no lost answer" },
+    { undisturbed: "runs are counted exactly, and a leader's death may repeat one" },
   );
 });
 
