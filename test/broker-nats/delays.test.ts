@@ -139,7 +139,7 @@ describeEachServer("a delayed job whose queue is deleted behind our back", (serv
 });
 
 describe("the upgrade of a server from 2.10", () => {
-  test("keeps parked jobs, and schedules new ones, while the same node stays connected", async ({
+  test("keeps postponed jobs, and schedules new ones, while the same node stays connected", async ({
     skip,
   }) => {
     const [old, newest] = ["2.10", "newest"].map((generation) =>
@@ -179,8 +179,8 @@ describe("the upgrade of a server from 2.10", () => {
       subjects_filter: "millrace.delayed.>",
     });
     expect(Object.keys(info.state.subjects ?? {})).toHaveLength(1);
-    const [parked, scheduled] = [await worker.nth(3), await worker.nth(4)];
-    expect([parked, scheduled].map(({ at }) => at >= due)).toEqual([true, true]);
+    const [postponed, scheduled] = [await worker.nth(3), await worker.nth(4)];
+    expect([postponed, scheduled].map(({ at }) => at >= due)).toEqual([true, true]);
     expect(scheduled.at - due).toBeGreaterThanOrEqual(2_000);
   });
 });

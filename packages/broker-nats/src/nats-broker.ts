@@ -290,7 +290,7 @@ export class NatsBroker implements Broker {
 
   async requeue(envelope: Envelope, { lease }: { readonly lease?: Lease } = {}): Promise<void> {
     this.#requireOpen();
-    // Whether a delayed job is scheduled or parked is known once the streams are.
+    // Whether a delayed job is scheduled or postponed is known once the streams are.
     await this.#ensureStreams();
     await this.#settler.requeue(envelope, lease);
   }

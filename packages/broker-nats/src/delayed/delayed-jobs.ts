@@ -13,7 +13,7 @@ import { endsOf } from "../lookup/scan.ts";
 import { countMessages } from "../store/count-messages.ts";
 import { moveDelayed, type MoveOptions } from "./move-delayed.ts";
 
-/** The jobs that wait in the delayed stream, in either form: held by a schedule, or parked. */
+/** The jobs that wait in the delayed stream, in either form: with a schedule, or postponed. */
 export class NatsDelayedJobs implements DelayedStore {
   readonly #options: MoveOptions;
 

@@ -1,7 +1,7 @@
 import { type Envelope, UNSETTLED } from "@millrace/core";
 import { expect, test } from "vitest";
 import { Names } from "../topology/subjects.ts";
-import { delayedMessage, parkingMs } from "./delayed-message.ts";
+import { delayedMessage, postponeMs } from "./delayed-message.ts";
 
 const names = new Names("ns");
 const now = Date.UTC(2030, 0, 1);
@@ -58,5 +58,5 @@ test.each([
   [10_000.7, 9_000],
   [400 * 86_400_000, 86_400_000],
 ])("a job due in %d ms is given back for %d ms", (dueInMs, expected) => {
-  expect(parkingMs(now + dueInMs, now)).toBe(expected);
+  expect(postponeMs(now + dueInMs, now)).toBe(expected);
 });

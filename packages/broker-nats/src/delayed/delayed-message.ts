@@ -18,7 +18,8 @@ const SOONEST_SCHEDULE_MS = 250;
 export interface DelayedWay {
   readonly now: number;
   /**
-   * Whether the server waits by itself. Without it the message goes to the mover, which parks it.
+   * Whether the server waits by itself. Without it the message goes to the mover, which postpones
+   * it: gives it back with a delay.
    */
   readonly schedules: boolean;
 }
@@ -53,7 +54,7 @@ export interface MovedFrom {
    * place.
    */
   readonly sequence: number;
-  /** A schedule holds it; else it is parked. A moved job waits as it did. */
+  /** It has a schedule; else it is postponed. A moved job waits as it did. */
   readonly scheduled: boolean;
   readonly movedAfter: number;
   readonly moveId: string;
@@ -96,12 +97,14 @@ function scheduleHeaders(notBefore: number, due: string): Record<string, string>
  * How long the mover still gives the message back to the server; 0 where it keeps it on its own
  * timer.
  */
-export function parkingMs(notBefore: number, now: number): number {
+export function postponeMs(notBefore: number, now: number): number {
   const remaining = notBefore - now;
   return remaining > LEAD_MS + SOONEST_SCHEDULE_MS
-    ? Math.min(Math.floor(remaining - LEAD_MS), LONGEST_PARKING_MS)
+    ? Math.min(Math.floor(remaining - LEAD_MS), LONGEST_DELAY_MS)
     : 0;
 }
 
-/** Parked anew after this, so that no delay comes near what the server's nanoseconds can count. */
-const LONGEST_PARKING_MS = 24 * 3_600_000;
+/**
+ * Postponed anew after this, so that no delay comes near what the server's nanoseconds can count.
+ */
+const LONGEST_DELAY_MS = 24 * 3_600_000;

@@ -11,7 +11,7 @@ import type { ServerAccess } from "../store/server-access.ts";
 import { ensureMoverConsumer } from "../topology/ensure-consumer.ts";
 import { MOVER_CONSUMER, type Names } from "../topology/subjects.ts";
 import { type DueJob, readDelayedHeaders } from "./delayed-headers.ts";
-import { parkingMs } from "./delayed-message.ts";
+import { postponeMs } from "./delayed-message.ts";
 import { DueTimes } from "./due-times.ts";
 import { hasRun } from "./has-run.ts";
 import { forwardHeaders } from "./forward-headers.ts";
@@ -45,14 +45,14 @@ const MOST_AT_ONCE = 500;
 /** `stopping`: what arrives is kept until no pull is left, else it would come straight back. */
 type Phase = "running" | "stopping" | "stopped";
 
-interface Held {
+interface Timed {
   readonly delivery: Delivery;
   readonly job: DueJob;
 }
 
 /**
  * Forwards delayed jobs to their queues. Takes both forms, whatever the server: those that its
- * schedules release a second early, and those that are parked, by giving them back with a delay.
+ * schedules release a second early, and those that are postponed, by giving them back with a delay.
  * The last stretch is a timer's. The forward is confirmed before the ack, and its message id makes
  * a second one harmless; so any number of movers may run, and each may die at any point.
  */
@@ -60,7 +60,7 @@ export class DueMover implements Stoppable {
   readonly #options: DueMoverOptions;
   readonly #pull: PullSubscription;
   readonly #clock: Clock;
-  readonly #held: DueTimes<Held>;
+  readonly #timed: DueTimes<Timed>;
   /** Came while stopping. */
   readonly #kept: Delivery[] = [];
   readonly #forwarding = new Set<Promise<void>>();
@@ -78,14 +78,14 @@ export class DueMover implements Stoppable {
   private constructor(options: DueMoverOptions, leaseMs: number) {
     this.#options = options;
     this.#clock = machineOf(options.server.nc).clock;
-    this.#held = new DueTimes(this.#clock, (due) => this.#startForward(due));
+    this.#timed = new DueTimes(this.#clock, (due) => this.#startForward(due));
     this.#pull = new PullSubscription({
       nc: options.server.nc,
       stream: options.server.names.delayedStream,
       consumer: MOVER_CONSUMER,
       freeSlots: () => Math.min(this.#room.left(), MOST_AT_ONCE),
       onMessage: (delivery) => this.#take(delivery),
-      // A frozen mover's pull is over before the server hands out again what it held.
+      // A frozen mover's pull is over before the server hands out again what it had.
       expiresMs: leaseMs / 2,
       onConsumerMissing: async () => {
         await options.remakeStreams();
@@ -107,7 +107,7 @@ export class DueMover implements Stoppable {
     this.#phase = "stopping";
     await this.#pull.stop();
     this.#phase = "stopped";
-    for (const { delivery } of this.#held.clear()) this.#giveBack(delivery, 0);
+    for (const { delivery } of this.#timed.clear()) this.#giveBack(delivery, 0);
     for (const delivery of this.#kept) this.#giveBack(delivery, 0);
     await Promise.all(this.#forwarding);
   }
@@ -125,18 +125,18 @@ export class DueMover implements Stoppable {
       return this.#giveBack(delivery, HOPELESS_MS);
     }
     const now = this.#clock.now();
-    const parking = parkingMs(job.notBefore, now);
-    if (parking > 0) return this.#giveBack(delivery, parking);
+    const delayMs = postponeMs(job.notBefore, now);
+    if (delayMs > 0) return this.#giveBack(delivery, delayMs);
     if (this.#phase === "stopping") return void this.#kept.push(delivery);
     if (this.#phase === "stopped") return this.#giveBack(delivery, 0);
     this.#room.take(delivery.data.length);
-    this.#held.add(job.notBefore, { delivery, job });
+    this.#timed.add(job.notBefore, { delivery, job });
   }
 
   /** What was moved takes a look first, which must not hold up the rest. */
-  #startForward(due: readonly Held[]): void {
+  #startForward(due: readonly Timed[]): void {
     const moved = due.filter(({ job }) => job.movedAfter !== undefined);
-    const rest = moved.length === 0 ? due : due.filter((held) => !moved.includes(held));
+    const rest = moved.length === 0 ? due : due.filter((timed) => !moved.includes(timed));
     if (rest.length > 0) this.#track(this.#forward(rest));
     if (moved.length > 0)
       this.#track(this.#notRunBefore(moved).then((jobs) => this.#forward(jobs)));
@@ -148,26 +148,26 @@ export class DueMover implements Stoppable {
   }
 
   /** Never rejects: whatever goes wrong, the messages stay with the server. */
-  async #forward(jobs: readonly Held[]): Promise<void> {
+  async #forward(jobs: readonly Timed[]): Promise<void> {
     const { server, publisher } = this.#options;
     await publisher.publishMany(publications(server.names, jobs), {
       stored: (ack, index) => {
-        const held = jobs[index] as Held;
-        if (this.#options.ownWords.leavesDoubt(ack)) this.#track(this.#insist(held, ack));
-        else this.#end(held, "forwarded");
+        const timed = jobs[index] as Timed;
+        if (this.#options.ownWords.leavesDoubt(ack)) this.#track(this.#insist(timed, ack));
+        else this.#end(timed, "forwarded");
       },
-      failed: (error, index) => this.#end(jobs[index] as Held, error),
+      failed: (error, index) => this.#end(jobs[index] as Timed, error),
     });
   }
 
   /** The id is taken: by this very job, which a mover before this one forwarded, or by another. */
-  async #insist(held: Held, ack: PubAck): Promise<void> {
+  async #insist(timed: Timed, ack: PubAck): Promise<void> {
     const { server, ownWords } = this.#options;
-    const { delivery, job } = held;
+    const { delivery, job } = timed;
     try {
       const due = server.names.readDue(delivery.subject);
       if (due !== undefined)
-        await ownWords.insist({ publication: forwarded(server.names, held), job: due }, ack);
+        await ownWords.insist({ publication: forwarded(server.names, timed), job: due }, ack);
       this.#end({ delivery, job }, "forwarded");
     } catch (error) {
       this.#end({ delivery, job }, error);
@@ -175,30 +175,30 @@ export class DueMover implements Stoppable {
   }
 
   /**
-   * Without those that were moved here and have run since from where they were: a mover that held
+   * Without those that were moved here and have run since from where they were: a mover that had
    * them then forwarded them all the same.
    */
-  async #notRunBefore(moved: readonly Held[]): Promise<readonly Held[]> {
-    const kept: Held[] = [];
-    const look = async (held: Held): Promise<void> => {
+  async #notRunBefore(moved: readonly Timed[]): Promise<readonly Timed[]> {
+    const kept: Timed[] = [];
+    const look = async (timed: Timed): Promise<void> => {
       try {
-        if (await this.#ranBefore(held)) this.#end(held, "forwarded");
-        else kept.push(held);
+        if (await this.#ranBefore(timed)) this.#end(timed, "forwarded");
+        else kept.push(timed);
       } catch (error) {
-        this.#end(held, error);
+        this.#end(timed, error);
       }
     };
     await Promise.all(moved.map(look));
     return kept;
   }
 
-  async #ranBefore({ delivery, job: { movedAfter } }: Held): Promise<boolean> {
+  async #ranBefore({ delivery, job: { movedAfter } }: Timed): Promise<boolean> {
     const { server } = this.#options;
     const job = server.names.readDue(delivery.subject);
     return movedAfter !== undefined && job !== undefined && hasRun(server, job, movedAfter);
   }
 
-  #end({ delivery, job }: Held, outcome: unknown): void {
+  #end({ delivery, job }: Timed, outcome: unknown): void {
     const { nc } = this.#options.server;
     if (outcome !== "forwarded") {
       this.#options.onProblem(outcome, `forward a delayed job to the queue ${job.queue}`);
@@ -214,11 +214,11 @@ export class DueMover implements Stoppable {
   }
 }
 
-function* publications(names: Names, jobs: readonly Held[]): Generator<Publication> {
-  for (const held of jobs) yield forwarded(names, held);
+function* publications(names: Names, jobs: readonly Timed[]): Generator<Publication> {
+  for (const timed of jobs) yield forwarded(names, timed);
 }
 
-function forwarded(names: Names, { delivery, job }: Held): RecordPublication {
+function forwarded(names: Names, { delivery, job }: Timed): RecordPublication {
   const { queue, lane, messageId, reserved } = job;
   const headers = forwardHeaders(delivery.headers, messageId);
   // The door of those that waited at a gate shows no lane.

@@ -112,12 +112,12 @@ async function findDelayed(
   queue: string,
 ): Promise<Found | undefined> {
   const { jsm, names } = server;
-  const [held, due] = await Promise.all(
+  const [scheduled, due] = await Promise.all(
     [names.delayed(queue, id, "*"), names.due(queue, id, "*")].map((subject) =>
       lastMessage(jsm, names.delayedStream, subject),
     ),
   );
-  const newest = (held?.seq ?? 0) > (due?.seq ?? 0) ? held : due;
+  const newest = (scheduled?.seq ?? 0) > (due?.seq ?? 0) ? scheduled : due;
   if (newest === undefined) return undefined;
   const stored = fromLeader(newest);
   const job = delayedJob(server, stored);
@@ -132,7 +132,7 @@ async function findDelayed(
     stored,
     envelope: read.envelope,
     notBefore: job.notBefore,
-    scheduled: newest === held,
+    scheduled: newest === scheduled,
     movedAfter: job.movedAfter,
     moveId: job.moveId,
   };
@@ -155,7 +155,7 @@ async function replace(
     { sequence: stored.sequence, scheduled, movedAfter, moveId: move.moveId },
   );
   // A schedule that has fired has left its subject, so a late write finds nothing to replace; a
-  // parked message stays where a mover takes it from.
+  // postponed message stays where a mover takes it from.
   const publisher = scheduled || move.remainingMs > PATIENCE_MS ? patient : hurried();
   await publisher.publish(message.subject, message.data, message.headers);
 }

@@ -11,20 +11,20 @@ const WEIGHT = 0.05;
  * number, not for bytes.
  */
 export class RoomByBytes {
-  #heldBytes = 0;
-  #held = 0;
+  #takenBytes = 0;
+  #taken = 0;
   #typicalBytes = FIRST_GUESS_BYTES;
 
   left(): number {
     const bySize = Math.floor(
-      (BUDGET_BYTES - this.#heldBytes) / Math.max(SMALLEST_BYTES, this.#typicalBytes),
+      (BUDGET_BYTES - this.#takenBytes) / Math.max(SMALLEST_BYTES, this.#typicalBytes),
     );
-    return Math.max(0, Math.min(bySize, MOST_MESSAGES - this.#held));
+    return Math.max(0, Math.min(bySize, MOST_MESSAGES - this.#taken));
   }
 
   take(bytes: number): void {
-    this.#held += 1;
-    this.#heldBytes += bytes;
+    this.#taken += 1;
+    this.#takenBytes += bytes;
     // Grows at once and shrinks slowly: too small a guess costs memory, too large a one only a
     // further pull.
     this.#typicalBytes =
@@ -34,7 +34,7 @@ export class RoomByBytes {
   }
 
   free(bytes: number): void {
-    this.#held -= 1;
-    this.#heldBytes -= bytes;
+    this.#taken -= 1;
+    this.#takenBytes -= bytes;
   }
 }

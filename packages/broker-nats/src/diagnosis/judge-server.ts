@@ -49,7 +49,7 @@ export function judgeVersion(version: string, clustered: boolean): Finding {
   if (!from(12))
     return ok(
       "server-version",
-      `nats-server ${version}; delays are parked by the mover (from 2.12 on the server's own schedules do it)`,
+      `nats-server ${version}; the mover postpones delayed jobs (from 2.12 on the server's own schedules do it)`,
     );
   return ok("server-version", `nats-server ${version}`);
 }

@@ -112,7 +112,7 @@ function sameFilters(some: readonly string[], others: readonly string[]): boolea
 }
 
 /**
- * The mover's consumer. Parked messages count as pending, so pending has no limit.
+ * The mover's consumer. Postponed messages count as pending, so pending has no limit.
  *
  * @returns how long a mover may hold a message, milliseconds
  */

@@ -146,7 +146,7 @@ export class Names {
     return `${this.namespace}.delayed.${queue}.${id}.${generation}`;
   }
 
-  /** Where a delayed job goes when it is due, or is parked where the server has no schedules. */
+  /** Where a delayed job goes when it is due, or is postponed where the server has none. */
   due(queue: string, id: string, generation: number | "*"): string {
     return `${this.namespace}.due.${queue}.${id}.${generation}`;
   }
@@ -160,7 +160,7 @@ export class Names {
     return { queue, id, generation: Number(generation) };
   }
 
-  /** All of a queue's delayed jobs: those with a schedule, and those parked or on their way. */
+  /** All of a queue's delayed jobs: those with a schedule, and those postponed or on their way. */
   delayedOf(queue: string): string[] {
     return [`${this.namespace}.delayed.${queue}.>`, `${this.namespace}.due.${queue}.>`];
   }
