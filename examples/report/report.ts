@@ -35,9 +35,9 @@ export const nightly = defineSchedule({
 
 export const reportFrom = (books: Books) =>
   dailyReport.handler(async ({ job, token }: ExecutionContext<{ kind: "daily" }>) => {
-    // The slot that the job stands for, however late it runs; by hand there is none.
-    const slot = new Date(job.headers["schedule-slot"] ?? job.createdAt);
-    const day = new Date(slot.getTime() - 24 * 3_600_000).toISOString().slice(0, 10);
+    // The tick that the job stands for, however late it runs; by hand there is none.
+    const tick = new Date(job.headers["schedule-tick"] ?? job.createdAt);
+    const day = new Date(tick.getTime() - 24 * 3_600_000).toISOString().slice(0, 10);
     const sales = await books.salesOf(day);
     const report = { sales: sales.length, total: sales.reduce((sum, sale) => sum + sale, 0) };
     await books.store(day, report, token);

@@ -210,7 +210,7 @@ describeEachServer("metrics", (server) => {
     );
   });
 
-  test("slots of a schedule are counted with how late they were", async () => {
+  test("ticks of a schedule are counted with how late they were", async () => {
     const namespace = server.namespace();
     const metrics = prometheusMetrics();
     const running = await runNode({
@@ -235,7 +235,7 @@ describeEachServer("metrics", (server) => {
         const seen = readExposition(await metrics.page());
         return (seen.value("millrace_schedule_lag_seconds_count") ?? 0) >= 1 ? seen : undefined;
       },
-      { withinMs: 15_000, describe: "a slot has fired", everyMs: 100 },
+      { withinMs: 15_000, describe: "a tick has fired", everyMs: 100 },
     );
     expect(
       page.value("millrace_schedule_lag_seconds_sum", { schedule: "each-second" }),

@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
 import { lasting, patient } from "../harness/cluster/mode.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { expectEverySecond, Fleet, slotsOf } from "../scheduler/fleet.ts";
+import { expectEverySecond, Fleet, ticksOf } from "../scheduler/fleet.ts";
 
 const EVERY_SECOND = { name: "it", cron: "* * * * * *", missed: { all: 1_000 } } as const;
 const MINUTES_10 = 600_000;
 
 describeEachServer("11: clocks that are wrong", (server) => {
   it(
-    "ten minutes behind, right, and ten minutes ahead: one fire per slot, whoever leads",
+    "ten minutes behind, right, and ten minutes ahead: one fire per tick, whoever leads",
     async () => {
       const fleet = await Fleet.start(server, [EVERY_SECOND]);
       const behind = await fleet.node({ offsetMs: -MINUTES_10 });
@@ -17,28 +17,28 @@ describeEachServer("11: clocks that are wrong", (server) => {
       const right = await fleet.node();
       await behind.kill();
       // The ten minutes that were still to come by the clock of the first are over by this one's.
-      await right.heard("fired", ({ slot }) => slot >= first.slot + MINUTES_10, 60_000);
+      await right.heard("fired", ({ tick }) => tick >= first.tick + MINUTES_10, 60_000);
       const ahead = await fleet.node({ offsetMs: MINUTES_10 });
       await right.kill();
       const last = await ahead.heard(
         "fired",
-        ({ slot }) => slot >= first.slot + 2 * MINUTES_10,
+        ({ tick }) => tick >= first.tick + 2 * MINUTES_10,
         60_000,
       );
       // Back with one whose clock is right, nothing is due for ten minutes.
       const again = await fleet.node();
       await ahead.kill();
       await again.heard("leading", ({ leading }) => leading);
-      const slots = slotsOf(await fleet.finish(), "it");
-      expect(expectEverySecond(slots, "it")).toBeGreaterThan(1_200);
-      expect(slots.at(-1)).toBeLessThan(last.slot + patient(60_000));
-      console.log(`${slots.length} slots`);
+      const ticks = ticksOf(await fleet.finish(), "it");
+      expect(expectEverySecond(ticks, "it")).toBeGreaterThan(1_200);
+      expect(ticks.at(-1)).toBeLessThan(last.tick + patient(60_000));
+      console.log(`${ticks.length} ticks`);
     },
     patient(180_000),
   );
 
   it(
-    "stepped back and forward while it leads: one fire per slot, and the leadership goes on",
+    "stepped back and forward while it leads: one fire per tick, and the leadership goes on",
     async () => {
       const fleet = await Fleet.start(server, [EVERY_SECOND]);
       const leaseMs = lasting(fleet.leaseMs);
@@ -50,11 +50,11 @@ describeEachServer("11: clocks that are wrong", (server) => {
       leader.jump(-20_000);
       // Nothing is due by its clock for twenty seconds; then it has to go on where it was.
       leader.jump(15_000);
-      const after = await leader.heard("fired", ({ slot }) => slot > before.slot + 1_000, 60_000);
-      expect(after.slot).toBe(before.slot + 2_000);
+      const after = await leader.heard("fired", ({ tick }) => tick > before.tick + 1_000, 60_000);
+      expect(after.tick).toBe(before.tick + 2_000);
       leader.jump(MINUTES_10);
-      await leader.heard("fired", ({ slot }) => slot >= before.slot + MINUTES_10, 90_000);
-      expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
+      await leader.heard("fired", ({ tick }) => tick >= before.tick + MINUTES_10, 90_000);
+      expectEverySecond(ticksOf(await fleet.finish(), "it"), "it");
       for (const node of [leader, other])
         expect(node.output().filter((line) => line.includes("no longer leading"))).toEqual([]);
     },

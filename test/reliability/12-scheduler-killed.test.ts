@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { lasting, patient } from "../harness/cluster/mode.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { expectEverySecond, Fleet, slotsOf } from "../scheduler/fleet.ts";
+import { expectEverySecond, Fleet, ticksOf } from "../scheduler/fleet.ts";
 import { TICK_POINTS } from "../scheduler/program-config.ts";
 
 const EVERY_SECOND = { name: "it", cron: "* * * * * *", missed: { all: 1_000 } } as const;
@@ -11,7 +11,7 @@ const ROUNDS = Number(process.env["SCHEDULER_ROUNDS"] ?? "1");
 
 describeEachServer("12: the leader of the schedules", (server) => {
   it(
-    "killed at every point of a tick: each slot is enqueued exactly once, and none is missing",
+    "killed at every point of a tick: each tick is enqueued exactly once, and none is missing",
     async () => {
       const fleet = await Fleet.start(server, [EVERY_SECOND]);
       const strikes = Array.from({ length: ROUNDS }, () => TICK_POINTS).flat();
@@ -28,8 +28,8 @@ describeEachServer("12: the leader of the schedules", (server) => {
         leader = next;
       }
       await fleet.told(leader.heard("fired"));
-      const count = expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
-      console.log(`${strikes.length} leaders died, ${count} slots`);
+      const count = expectEverySecond(ticksOf(await fleet.finish(), "it"), "it");
+      console.log(`${strikes.length} leaders died, ${count} ticks`);
     },
     patient(120_000 + ROUNDS * 60_000),
   );
@@ -54,7 +54,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
       await b.heard("leading", ({ leading }) => !leading);
       await eventuallyFired(fleet, 2);
       const records = await fleet.finish();
-      expectEverySecond(slotsOf(records, "it"), "it");
+      expectEverySecond(ticksOf(records, "it"), "it");
     },
     patient(120_000),
   );
@@ -78,7 +78,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
       const { id } = await Promise.any([a.heard("dropped"), b.heard("dropped")]);
       const records = await fleet.finish();
       expect(records.filter((record) => record.id === id)).toMatchObject([{ state: "succeeded" }]);
-      expectEverySecond(slotsOf(records, "it"), "it");
+      expectEverySecond(ticksOf(records, "it"), "it");
     },
     patient(120_000),
   );
@@ -105,13 +105,13 @@ describeEachServer("12: the leader of the schedules", (server) => {
       );
       // A lease, the tick itself, and what a busy machine adds.
       expect(Math.max(...failovers)).toBeLessThan(patient(fleet.leaseMs + 4_000));
-      expectEverySecond(slotsOf(await fleet.finish(), "it"), "it");
+      expectEverySecond(ticksOf(await fleet.finish(), "it"), "it");
     },
     patient(120_000),
   );
 
   it(
-    "an outage over several slots: what was missed is left out, made up for once, or made up for in part",
+    "an outage over several ticks: what was missed is left out, made up for once, or made up for in part",
     async () => {
       // Three copies of each bucket take their time to be made: the first tick is no outage of its
       // own.
@@ -133,24 +133,24 @@ describeEachServer("12: the leader of the schedules", (server) => {
       const outageMs = lateAfterMs + 5_000;
       await eventually(() => Date.now() - diedAt >= outageMs, {
         withinMs: outageMs + 12_000,
-        describe: `${outageMs / 1_000} slots have passed`,
+        describe: `${outageMs / 1_000} ticks have passed`,
       });
       const b = await fleet.node();
       for (const [name, kept] of Object.entries({ skip: 0, once: 1, some: 3 })) {
         const { upTo, count } = await b.heard("skipped", ({ schedule }) => schedule === name);
         expect(count).toBeGreaterThan(0);
         // What is late is known at the decision. While that is carried out, time goes on and
-        // another slot may become late, so what was counted later says nothing.
+        // another tick may become late, so what was counted later says nothing.
         const at = await fleet.skippedAt(name, upTo);
-        expect([name, lateSlots(upTo, at - lateAfterMs)]).toEqual([name, kept]);
+        expect([name, lateTicks(upTo, at - lateAfterMs)]).toEqual([name, kept]);
         await b.heard("fired", ({ schedule, lateMs }) => schedule === name && lateMs < 1_000);
       }
       const records = await fleet.finish();
       // What no decision left out has run.
       for (const [name, count] of Object.entries(await fleet.skipped())) {
-        const slots = slotsOf(records, name);
-        const all = ((slots.at(-1) ?? 0) - (slots[0] ?? 0)) / 1_000 + 1;
-        expect([name, all - slots.length]).toEqual([name, count]);
+        const ticks = ticksOf(records, name);
+        const all = ((ticks.at(-1) ?? 0) - (ticks[0] ?? 0)) / 1_000 + 1;
+        expect([name, all - ticks.length]).toEqual([name, count]);
       }
     },
     patient(120_000),
@@ -163,11 +163,11 @@ async function eventuallyFired(fleet: Fleet, more: number): Promise<void> {
   await eventually(async () => (await fired()) >= before + more, {
     withinMs: 30_000,
     everyMs: 100,
-    describe: () => `${more} more slots are enqueued; the nodes said\n${fleet.lastWords()}`,
+    describe: () => `${more} more ticks are enqueued; the nodes said\n${fleet.lastWords()}`,
   });
 }
 
-/** How many slots of a per-second schedule lie after one and before a moment. */
-function lateSlots(after: number, before: number): number {
+/** How many ticks of a per-second schedule lie after one and before a moment. */
+function lateTicks(after: number, before: number): number {
   return Math.max(0, Math.ceil((before - after) / 1_000) - 1);
 }

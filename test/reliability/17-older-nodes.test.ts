@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { expectEverySecond, slotsOf } from "../scheduler/fleet.ts";
+import { expectEverySecond, ticksOf } from "../scheduler/fleet.ts";
 import { type OlderPrograms, olderVersion } from "./harness/older-version.ts";
 import { readRecords } from "./harness/records.ts";
 import { Trial, type TrialNode } from "./harness/trial.ts";
@@ -115,7 +115,7 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
         }
       });
 
-      it("the schedules are handed over and back, and no slot comes twice or never", async () => {
+      it("the schedules are handed over and back, and no tick comes twice or never", async () => {
         const two = await TwoVersions.open(server, laid);
         await two.forgetful();
         const leads = async (node: VersionedNode): Promise<void> => {
@@ -133,7 +133,7 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
         await two.client.cron.pause(TICK);
         await two.client.queues.drain(SHARED, { timeout: patient(20_000) });
         const records = await readRecords(server.url, two.namespace);
-        expect(expectEverySecond(slotsOf(records, TICK), TICK)).toBeGreaterThanOrEqual(3);
+        expect(expectEverySecond(ticksOf(records, TICK), TICK)).toBeGreaterThanOrEqual(3);
       });
 
       it.each([

@@ -50,7 +50,7 @@ describeEachServer("millrace cron", (server) => {
         // Who has it is noted beside the start of the node, which does not wait for that.
         return (first?.fired ?? 0) >= 2 && first?.seen !== null ? first : undefined;
       },
-      { withinMs: 20_000, describe: "two slots are enqueued, and it is noted by whom" },
+      { withinMs: 20_000, describe: "two ticks are enqueued, and it is noted by whom" },
     );
     expect(listed).toMatchObject({
       name: "every-second",

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type HistoryRecord, type ScheduleTiming, slotJobId } from "@millrace/core";
+import { type HistoryRecord, type ScheduleTiming, tickJobId } from "@millrace/core";
 import { connect, type Millrace } from "millrace";
 import { expect } from "vitest";
 import { startChild, type TestChild } from "../harness/child.ts";
@@ -123,17 +123,17 @@ export class Fleet {
     }
   }
 
-  /** How many slots of each schedule were left out. */
+  /** How many ticks of each schedule were left out. */
   async skipped(): Promise<Readonly<Record<string, number>>> {
     const schedules = await this.client.cron.list();
     return Object.fromEntries(schedules.map(({ name, state }) => [name, state.skipped]));
   }
 
-  /** When a leader decided to leave out what was missed up to a slot. */
+  /** When a leader decided to leave out what was missed up to a tick. */
   async skippedAt(schedule: string, upTo: number): Promise<number> {
     const schedules = await this.client.cron.list();
     const recent = schedules.find(({ name }) => name === schedule)?.state.recent ?? [];
-    const skip = recent.find(({ what, slot }) => what === "skipped" && slot === upTo);
+    const skip = recent.find(({ what, tick }) => what === "skipped" && tick === upTo);
     if (skip === undefined)
       throw new Error(`No skip up to ${upTo} is on record: ${JSON.stringify(recent)}`);
     return skip.at;
@@ -170,27 +170,27 @@ export class Fleet {
 }
 
 /**
- * The slots of a schedule whose jobs have ended, one for each job in the queue, in their order.
+ * The ticks of a schedule whose jobs have ended, one for each job in the queue, in their order.
  * Where a confirmation was lost, a record is written twice.
  */
-export function slotsOf(records: readonly HistoryRecord[], schedule: string): readonly number[] {
+export function ticksOf(records: readonly HistoryRecord[], schedule: string): readonly number[] {
   const ended = records.filter(
     ({ id, state }) => id.startsWith(`cron:${schedule}:`) && state !== "requeued",
   );
   return [...new Map(ended.map(({ id, sequence }) => [`${id} ${sequence}`, id])).values()]
-    .map(slotOf)
+    .map(tickOf)
     .sort((one, other) => one - other);
 }
 
-/** Each slot of a per-second schedule once, and none missing. @returns how many there are */
-export function expectEverySecond(slots: readonly number[], schedule: string): number {
-  const [first = 0] = slots;
-  const expected = slots.map((_, index) => slotJobId(schedule, first + index * 1_000));
-  expect(slots.map((slot) => slotJobId(schedule, slot))).toEqual(expected);
-  return slots.length;
+/** Each tick of a per-second schedule once, and none missing. @returns how many there are */
+export function expectEverySecond(ticks: readonly number[], schedule: string): number {
+  const [first = 0] = ticks;
+  const expected = ticks.map((_, index) => tickJobId(schedule, first + index * 1_000));
+  expect(ticks.map((tick) => tickJobId(schedule, tick))).toEqual(expected);
+  return ticks.length;
 }
 
-function slotOf(id: string): number {
+function tickOf(id: string): number {
   const [, y, m, d, h, min, s] = /:(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(id) ?? [];
   return Date.parse(`${y}-${m}-${d}T${h}:${min}:${s}Z`);
 }

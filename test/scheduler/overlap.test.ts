@@ -51,11 +51,11 @@ async function busy(server: TestServer, overlap: OverlapPolicy) {
 const stateOf = async (client: Millrace) => (await client.cron.list())[0]?.state;
 
 describeEachServer("overlap", (server) => {
-  it("skip leaves slots out while the job runs", async () => {
+  it("skip leaves ticks out while the job runs", async () => {
     const { client, started, letGo } = await busy(server, "skip");
     await eventually(async () => ((await stateOf(client))?.skipped ?? 0) >= 2, {
       withinMs: 20_000,
-      describe: "two slots are left out",
+      describe: "two ticks are left out",
     });
     expect(started).toHaveLength(1);
     letGo();
@@ -66,14 +66,14 @@ describeEachServer("overlap", (server) => {
     expect(started[1]).not.toBe(started[0]);
   });
 
-  it("queue keeps one slot until the job has ended", async () => {
+  it("queue keeps one tick until the job has ended", async () => {
     const { client, started, letGo } = await busy(server, "queue");
     const queued = await eventually(
       async () => {
         const state = await stateOf(client);
         return (state?.skipped ?? 0) >= 1 ? state?.queued : undefined;
       },
-      { withinMs: 20_000, describe: "a slot is queued and another left out" },
+      { withinMs: 20_000, describe: "a tick is queued and another left out" },
     );
     expect(started).toHaveLength(1);
     letGo();

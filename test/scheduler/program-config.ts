@@ -5,7 +5,7 @@ export const JOB = "tick";
 
 /** Where a leader kills itself with SIGKILL, or freezes itself with SIGSTOP. */
 export type TickPoint =
-  /** Nothing of the slot is written. */
+  /** Nothing of the tick is written. */
   | "before-intent"
   | "after-intent"
   /** The lock was looked at for the last time. */
@@ -13,8 +13,8 @@ export type TickPoint =
   /** The publish is on its way, and nobody waits for its answer. */
   | "while-publishing"
   | "after-publish"
-  | "before-last-slot"
-  | "after-last-slot";
+  | "before-last-tick"
+  | "after-last-tick";
 
 export const TICK_POINTS = [
   "before-intent",
@@ -22,8 +22,8 @@ export const TICK_POINTS = [
   "before-publish",
   "while-publishing",
   "after-publish",
-  "before-last-slot",
-  "after-last-slot",
+  "before-last-tick",
+  "after-last-tick",
 ] as const satisfies readonly TickPoint[];
 
 /** The one argument of the program, as JSON. */
@@ -51,7 +51,7 @@ export type Said =
   | {
       readonly say: "fired";
       readonly schedule: string;
-      readonly slot: number;
+      readonly tick: number;
       readonly lateMs: number;
     }
   | {

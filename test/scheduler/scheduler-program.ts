@@ -62,8 +62,8 @@ node.events.on("scheduler.leader", ({ leading }) => say({ say: "leading", leadin
 node.events.on("job.settled", ({ id, state }) => {
   if (state === "recalled") say({ say: "dropped", id });
 });
-node.events.on("schedule.fired", ({ schedule, slot, lateMs }) =>
-  say({ say: "fired", schedule, slot, lateMs }),
+node.events.on("schedule.fired", ({ schedule, tick, lateMs }) =>
+  say({ say: "fired", schedule, tick, lateMs }),
 );
 node.events.on("schedule.skipped", ({ schedule, upTo, count }) =>
   say({ say: "skipped", schedule, upTo, count }),

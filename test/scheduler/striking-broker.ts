@@ -11,9 +11,9 @@ export function strikingBroker(broker: Broker, at: (point: TickPoint) => void): 
       return replacing(store, {
         put: async (key: string, value: unknown, expected?: number): Promise<number> => {
           const intends = (value as ScheduleState).intent !== undefined;
-          at(intends ? "before-intent" : "before-last-slot");
+          at(intends ? "before-intent" : "before-last-tick");
           const revision = await store.put(key, value, expected);
-          at(intends ? "after-intent" : "after-last-slot");
+          at(intends ? "after-intent" : "after-last-tick");
           return revision;
         },
       });

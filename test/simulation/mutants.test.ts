@@ -3,7 +3,7 @@ import { FAULT_KINDS, type FaultKind } from "./broker/network.ts";
 import {
   asksForNoEnd,
   convictsTheLiving,
-  countsSlotsTooEarly,
+  countsTicksTooEarly,
   countsUnknownAsRefused,
   everybodyLeads,
   followsBeforeRecord,
@@ -102,12 +102,12 @@ const MUTANTS: readonly Mutant[] = [
   {
     it: "who stands for the lead of the schedules leads, whoever else does",
     realm: everybodyLeads,
-    ...{ seed: 10, faults: [], is: "slot" },
+    ...{ seed: 10, faults: [], is: "tick" },
   },
   {
-    it: "a schedule's slot counts as enqueued before its job is published",
-    realm: countsSlotsTooEarly,
-    ...{ seed: 257, faults: ["kill"], is: "slot" },
+    it: "a schedule's tick counts as enqueued before its job is published",
+    realm: countsTicksTooEarly,
+    ...{ seed: 257, faults: ["kill"], is: "tick" },
   },
   {
     it: "what a producer writes is believed: its job is followed by one in another's queue",

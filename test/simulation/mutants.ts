@@ -161,14 +161,14 @@ export const everybodyLeads: RealmOf = spoilt(
 );
 
 /**
- * A slot counts as enqueued before its job is published: nobody looks for the job of a leader that
+ * A tick counts as enqueued before its job is published: nobody looks for the job of a leader that
  * died between.
  */
-export const countsSlotsTooEarly: RealmOf = withDocuments(SCHEDULE_STATE, (store) => ({
+export const countsTicksTooEarly: RealmOf = withDocuments(SCHEDULE_STATE, (store) => ({
   put: (key, value, expected) => {
     const { intent, ...rest } = readScheduleState(value);
     if (intent === undefined) return store.put(key, value, expected);
-    const early = { ...rest, lastSlot: intent.slot, fired: rest.fired + 1 };
+    const early = { ...rest, lastTick: intent.tick, fired: rest.fired + 1 };
     return store.put(key, early, expected);
   },
 }));

@@ -211,12 +211,12 @@ export {
 export {
   jitterOf,
   runJob,
-  slotJob,
-  slotJobId,
-  type SlotOrigin,
-  slotOriginOf,
-} from "./schedule/slot-job.ts";
-export { nextSlots, type SlotRule, slotsBetween } from "./schedule/slots.ts";
+  tickJob,
+  tickJobId,
+  type TickOrigin,
+  tickOriginOf,
+} from "./schedule/tick-job.ts";
+export { nextTicks, type TickRule, ticksBetween } from "./schedule/ticks.ts";
 export {
   readStoredSchedule,
   type ScheduleOrigin,
@@ -225,7 +225,7 @@ export {
   type StoredSchedule,
   upsert,
 } from "./schedule/stored-schedule.ts";
-export { judgeSlotJob } from "./schedule/supersession.ts";
+export { judgeTickJob } from "./schedule/supersession.ts";
 
 export type {
   Broker,

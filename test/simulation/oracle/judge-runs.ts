@@ -1,6 +1,6 @@
 import type { Evidence, JobSeen, RunSeen } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
-import { slotOf } from "./judge-schedules.ts";
+import { tickOf } from "./judge-schedules.ts";
 import type { Violation } from "./violation.ts";
 
 /**
@@ -116,7 +116,7 @@ function* judgeTokens({ key: job, runs }: JobSeen): Generator<Violation> {
 function* judgePlace(seen: JobSeen): Generator<Violation> {
   const { key: job, queue, runs, planned } = seen;
   if (runs.length === 0 || planned !== undefined || isForeign(seen)) return;
-  const follows = /^j\d+(-child|:\d+|:callback)$/.test(seen.job) || slotOf(seen.job) !== undefined;
+  const follows = /^j\d+(-child|:\d+|:callback)$/.test(seen.job) || tickOf(seen.job) !== undefined;
   if (follows) return;
   yield {
     is: queue === "shop" ? "phantom" : "trespass",

@@ -4,15 +4,15 @@ import type { Violation } from "./violation.ts";
 /** What is due later than this before a pause may be left to it. */
 const UNDECIDED_MS = 15_000;
 
-interface Slot {
+interface Tick {
   readonly schedule: string;
   readonly atMs: number;
 }
 
 const NAME = /^cron:(\w+):(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 
-/** Of which slot a job is, by its id; milliseconds since 2030, when every world begins. */
-export function slotOf(job: string): Slot | undefined {
+/** Of which tick a job is, by its id; milliseconds since 2030, when every world begins. */
+export function tickOf(job: string): Tick | undefined {
   const [, schedule, ...numbers] = NAME.exec(job) ?? [];
   if (schedule === undefined) return undefined;
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = numbers.map(Number);
@@ -21,7 +21,7 @@ export function slotOf(job: string): Slot | undefined {
 }
 
 /**
- * Each slot of a schedule is a job that ended, or is counted as left out; none is both or neither.
+ * Each tick of a schedule is a job that ended, or is counted as left out; none is both or neither.
  * Up to when it was paused, but for what was due just then.
  */
 export function* judgeSchedules(
@@ -30,9 +30,9 @@ export function* judgeSchedules(
 ): Generator<Violation> {
   const fired = new Map<string, Set<number>>();
   for (const seen of jobs.values()) {
-    const slot = slotOf(seen.job);
-    if (slot === undefined || endsOf(seen).length === 0) continue;
-    fired.set(slot.schedule, (fired.get(slot.schedule) ?? new Set()).add(slot.atMs));
+    const tick = tickOf(seen.job);
+    if (tick === undefined || endsOf(seen).length === 0) continue;
+    fired.set(tick.schedule, (fired.get(tick.schedule) ?? new Set()).add(tick.atMs));
   }
   for (const ended of schedules) {
     const timed = every[ended.schedule];
@@ -43,7 +43,7 @@ export function* judgeSchedules(
 
 export interface Timed {
   readonly everyMs: number;
-  /** Slots may be left out. */
+  /** Ticks may be left out. */
   readonly mayMiss: boolean;
 }
 
@@ -60,15 +60,15 @@ function* judgeSchedule(
   const missing = due.filter((at) => !fired.has(at));
   if (missing.length !== skipped || (!mayMiss && missing.length > 0))
     yield {
-      is: "slot",
+      is: "tick",
       job,
-      detail: `${missing.length} of ${due.length} slots were not enqueued (${missing.slice(0, 5).join(", ")}), ${skipped} are counted as left out`,
+      detail: `${missing.length} of ${due.length} ticks were not enqueued (${missing.slice(0, 5).join(", ")}), ${skipped} are counted as left out`,
     };
   const strange = [...fired].filter((at) => !due.includes(at) && at !== intentMs);
   if (strange.length > 0)
-    yield { is: "slot", job, detail: `enqueued for ${strange.join(", ")}, which is no slot of it` };
+    yield { is: "tick", job, detail: `enqueued for ${strange.join(", ")}, which is no tick of it` };
   if (counted !== ended.fired)
-    yield { is: "slot", job, detail: `${counted} were enqueued, ${ended.fired} are counted` };
+    yield { is: "tick", job, detail: `${counted} were enqueued, ${ended.fired} are counted` };
   if (lastMs < pausedMs - UNDECIDED_MS - everyMs)
-    yield { is: "slot", job, detail: `nothing was decided from ${lastMs} to ${pausedMs}` };
+    yield { is: "tick", job, detail: `nothing was decided from ${lastMs} to ${pausedMs}` };
 }

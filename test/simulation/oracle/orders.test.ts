@@ -97,23 +97,23 @@ describe("what an operator does, before the oracle of the simulation", () => {
     expect(kinds([limited(50), planned("j1"), ...burst, recorded("j1")])).toEqual(["too-fast"]);
   });
 
-  it("leaves out no slot of a schedule but those that its rule leaves out", () => {
-    const slot = (second: string, schedule = "every"): Fact[] => [
+  it("leaves out no tick of a schedule but those that its rule leaves out", () => {
+    const tick = (second: string, schedule = "every"): Fact[] => [
       recorded(`cron:${schedule}:20300101T0000${second}Z`),
     ];
     const over = (schedule: string, lastMs: number, fired: number, skipped: number): Fact => ({
       ...{ is: "schedule-ended", schedule, fired, skipped, sinceMs: 1_000 },
       ...{ pausedMs: 22_000, lastMs, intentMs: undefined },
     });
-    const all = ["05", "10", "15", "20"].flatMap((second) => slot(second));
+    const all = ["05", "10", "15", "20"].flatMap((second) => tick(second));
     expect(kinds([...all, over("every", 20_000, 4, 0)])).toEqual([]);
-    expect(kinds([...all.slice(1), over("every", 20_000, 3, 0)])).toEqual(["slot"]);
-    expect(kinds([...all, over("every", 20_000, 5, 0)])).toEqual(["slot"]);
-    expect(kinds([...all.slice(1), over("every", 20_000, 3, 1)])).toEqual(["slot"]);
-    expect(kinds([...all, ...slot("07"), over("every", 20_000, 5, 0)])).toEqual(["slot"]);
-    expect(kinds([over("every", 1_000, 0, 0)])).toEqual(["slot"]);
-    const latest = slot("20", "latest");
+    expect(kinds([...all.slice(1), over("every", 20_000, 3, 0)])).toEqual(["tick"]);
+    expect(kinds([...all, over("every", 20_000, 5, 0)])).toEqual(["tick"]);
+    expect(kinds([...all.slice(1), over("every", 20_000, 3, 1)])).toEqual(["tick"]);
+    expect(kinds([...all, ...tick("07"), over("every", 20_000, 5, 0)])).toEqual(["tick"]);
+    expect(kinds([over("every", 1_000, 0, 0)])).toEqual(["tick"]);
+    const latest = tick("20", "latest");
     expect(kinds([...latest, over("latest", 20_000, 1, 3)])).toEqual([]);
-    expect(kinds([...latest, over("latest", 20_000, 1, 2)])).toEqual(["slot"]);
+    expect(kinds([...latest, over("latest", 20_000, 1, 2)])).toEqual(["tick"]);
   });
 });

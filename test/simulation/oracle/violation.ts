@@ -24,10 +24,10 @@ export type ViolationKind =
   /** More starts than a queue's rate allows. */
   | "too-fast"
   /**
-   * A schedule's slot that was neither enqueued nor left out by its rule; a job of a time that is
-   * no slot.
+   * A schedule's tick that was neither enqueued nor left out by its rule; a job of a time that is
+   * no tick.
    */
-  | "slot"
+  | "tick"
   /** Cancelled, purged or brought back, and nobody had asked for that. */
   | "unasked"
   /** Purged while it ran. */
@@ -35,7 +35,7 @@ export type ViolationKind =
   /** It ran where its producer may not reach. */
   | "trespass"
   | "phantom"
-  /** A slot, a lock, a message that never goes. */
+  /** A tick, a lock, a message that never goes. */
   | "stuck";
 
 export interface Violation {

@@ -57,7 +57,7 @@ export interface ScheduleEnded {
   readonly sinceMs: number;
   readonly pausedMs: number;
   readonly lastMs: number;
-  /** A slot that was about to be enqueued. */
+  /** A tick that was about to be enqueued. */
   readonly intentMs: number | undefined;
 }
 

@@ -101,15 +101,15 @@ export class Operator {
       stored: await (await broker.documents(SCHEDULES)).get(name),
       state: await (await broker.documents(SCHEDULE_STATE)).get(name),
     }));
-    const { pausedAt, lastSlot, intent, fired, skipped } = readScheduleState(found?.state?.value);
+    const { pausedAt, lastTick, intent, fired, skipped } = readScheduleState(found?.state?.value);
     const { since } = readStoredSchedule(name, found?.stored?.value);
     this.#options.ledger.note({
       is: "schedule-ended",
       schedule: name,
       ...{ fired, skipped, sinceMs: since - WORLD_BEGAN },
       pausedMs: (pausedAt ?? 0) - WORLD_BEGAN,
-      lastMs: (lastSlot ?? 0) - WORLD_BEGAN,
-      intentMs: intent === undefined ? undefined : intent.slot - WORLD_BEGAN,
+      lastMs: (lastTick ?? 0) - WORLD_BEGAN,
+      intentMs: intent === undefined ? undefined : intent.tick - WORLD_BEGAN,
     });
   }
 

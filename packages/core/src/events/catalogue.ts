@@ -33,18 +33,18 @@ export interface Events {
   "settlement.failed": JobEvent & { readonly error: RecordedError };
   /** A handler went on past its abort and its grace. */
   "handler.ignored-abort": JobEvent;
-  /** The job of a slot was enqueued. `id`: the job's. */
+  /** The job of a tick was enqueued. `id`: the job's. */
   "schedule.fired": {
     readonly schedule: string;
-    readonly slot: number;
+    readonly tick: number;
     readonly id: string;
     readonly queue: string;
-    /** From the slot to the enqueue. */
+    /** From the tick to the enqueue. */
     readonly lateMs: number;
   };
-  /** The job of a slot was enqueued later than the schedule's `lateAfter`. */
-  "schedule.late": { readonly schedule: string; readonly slot: number; readonly lateMs: number };
-  /** Slots were left out. `upTo`: the latest of them. */
+  /** The job of a tick was enqueued later than the schedule's `lateAfter`. */
+  "schedule.late": { readonly schedule: string; readonly tick: number; readonly lateMs: number };
+  /** Ticks were left out. `upTo`: the latest of them. */
   "schedule.skipped": {
     readonly schedule: string;
     readonly upTo: number;

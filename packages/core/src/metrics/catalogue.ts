@@ -91,21 +91,21 @@ export const METRICS = {
   },
   millrace_schedule_ticks_total: {
     kind: "counter",
-    unit: "{slot}",
+    unit: "{tick}",
     labels: ["schedule", "outcome"],
-    about: "Slots of schedules that were decided, by outcome: fired or skipped",
+    about: "Ticks of schedules that were decided, by outcome: fired or skipped",
   },
   millrace_schedule_ticks_late_total: {
     kind: "counter",
-    unit: "{slot}",
+    unit: "{tick}",
     labels: ["schedule"],
-    about: "Slots whose job was enqueued later than the schedule allows",
+    about: "Ticks whose job was enqueued later than the schedule allows",
   },
   millrace_schedule_missed_total: {
     kind: "counter",
-    unit: "{slot}",
+    unit: "{tick}",
     labels: ["schedule"],
-    about: "Slots that passed while nobody led and that the schedule does not make up for",
+    about: "Ticks that passed while nobody led and that the schedule does not make up for",
   },
   millrace_queue_readings_failed_total: {
     kind: "counter",
@@ -147,7 +147,7 @@ export const METRICS = {
     kind: "histogram",
     unit: "s",
     labels: ["schedule"],
-    about: "From a slot to its job being enqueued",
+    about: "From a tick to its job being enqueued",
   },
   millrace_lock_wait_seconds: {
     kind: "histogram",

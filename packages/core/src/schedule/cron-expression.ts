@@ -12,7 +12,7 @@ const NICKNAME = /^@[a-z]+$/;
 
 /**
  * A cron expression as a sequence of readings of a wall clock. A reading is written as if the clock
- * showed UTC, in epoch milliseconds; which instants it stands for in a zone is for `slots.ts` to
+ * showed UTC, in epoch milliseconds; which instants it stands for in a zone is for `ticks.ts` to
  * say.
  */
 export class CronExpression {

@@ -63,7 +63,7 @@ describe("a schedule", () => {
     ["a leap day", { cron: "0 0 29 2 *" }],
     ["a zone of one word", { timezone: "UTC" }],
     ["a zone of three words", { timezone: "America/Argentina/Buenos_Aires" }],
-    ["a number of missed slots", { missed: { all: 1_000 } }],
+    ["a number of missed ticks", { missed: { all: 1_000 } }],
   ])("may have %s", (_what, fields) => {
     expect(() => defineSchedule({ name: "it", cron: "* * * * *", ...fields, job })).not.toThrow();
   });

@@ -29,7 +29,7 @@ function planAt(
 }
 
 const at = (minutes: number): number => START + minutes * MINUTE;
-const fire = (minutes: number, cancel = false): Plan => ({ do: "fire", slot: at(minutes), cancel });
+const fire = (minutes: number, cancel = false): Plan => ({ do: "fire", tick: at(minutes), cancel });
 const wait = (minutes: number | undefined, onEnd = false): Plan => ({
   do: "wait",
   until: minutes === undefined ? undefined : at(minutes),
@@ -38,17 +38,17 @@ const wait = (minutes: number | undefined, onEnd = false): Plan => ({
 
 describe("in its time", () => {
   test.each<[what: string, at: number, state: Partial<ScheduleState>, plan: Plan]>([
-    ["before the first slot", 0.5, {}, wait(1)],
-    ["at a slot", 1, {}, fire(1)],
+    ["before the first tick", 0.5, {}, wait(1)],
+    ["at a tick", 1, {}, fire(1)],
     ["a moment after it", 1.05, {}, fire(1)],
-    ["when it is decided", 1.05, { lastSlot: at(1) }, wait(2)],
-    ["with the clock stepped back", -30, { lastSlot: at(1) }, wait(2)],
-    ["with an intent", 5, { intent: { slot: at(1), queue: "q", token: 3 } }, { do: "resolve" }],
+    ["when it is decided", 1.05, { lastTick: at(1) }, wait(2)],
+    ["with the clock stepped back", -30, { lastTick: at(1) }, wait(2)],
+    ["with an intent", 5, { intent: { tick: at(1), queue: "q", token: 3 } }, { do: "resolve" }],
     ["paused", 5, { pausedAt: at(0) }, wait(undefined)],
     [
       "paused with an intent",
       5,
-      { pausedAt: at(0), intent: { slot: at(1), queue: "q", token: 3 } },
+      { pausedAt: at(0), intent: { tick: at(1), queue: "q", token: 3 } },
       { do: "resolve" },
     ],
   ])("%s", (_what, minutes, state, expected) => {
@@ -56,8 +56,8 @@ describe("in its time", () => {
   });
 
   test("times that were changed count from then on", () => {
-    expect(planAt(10.5, { lastSlot: at(2) }, { since: at(10) })).toEqual(wait(11));
-    expect(planAt(10.01, { lastSlot: at(12) }, { since: at(10) })).toEqual(wait(13));
+    expect(planAt(10.5, { lastTick: at(2) }, { since: at(10) })).toEqual(wait(11));
+    expect(planAt(10.01, { lastTick: at(12) }, { since: at(10) })).toEqual(wait(13));
   });
 });
 
@@ -73,10 +73,10 @@ describe("what was missed", () => {
     ["skip", skip(5, 5), wait(6)],
     ["once", skip(4, 4), fire(5)],
     [{ all: 2 }, skip(3, 3), fire(4)],
-  ])("%j, half a minute after the fifth slot", (missed, first, then) => {
+  ])("%j, half a minute after the fifth tick", (missed, first, then) => {
     expect(planAt(5.5, {}, { missed })).toEqual(first);
-    const lastSlot = first.do === "skip" ? first.upTo : 0;
-    expect(planAt(5.5, { lastSlot }, { missed })).toEqual(then);
+    const lastTick = first.do === "skip" ? first.upTo : 0;
+    expect(planAt(5.5, { lastTick }, { missed })).toEqual(then);
   });
 
   test("all of them, where it allows as many", () => {
@@ -84,10 +84,10 @@ describe("what was missed", () => {
   });
 
   test("what is due by less than lateAfter is in its time", () => {
-    expect(planAt(5.5, { lastSlot: at(4) }, { missed: "skip", lateAfterMs: 30_000 })).toEqual(
+    expect(planAt(5.5, { lastTick: at(4) }, { missed: "skip", lateAfterMs: 30_000 })).toEqual(
       fire(5),
     );
-    expect(planAt(5.5, { lastSlot: at(4) }, { missed: "skip", lateAfterMs: 29_999 })).toEqual(
+    expect(planAt(5.5, { lastTick: at(4) }, { missed: "skip", lateAfterMs: 29_999 })).toEqual(
       skip(5, 1),
     );
   });
@@ -99,7 +99,7 @@ describe("what was missed", () => {
 });
 
 describe("overlap", () => {
-  const job = { id: "cron:it:x", queue: "reports", slot: at(1) };
+  const job = { id: "cron:it:x", queue: "reports", tick: at(1) };
   const one = (reason: "overlap" | "queue-full"): Plan => ({
     do: "skip",
     reason,
@@ -114,15 +114,15 @@ describe("overlap", () => {
     ["skip", "going", one("overlap")],
     ["queue", "unknown", { do: "look" }],
     ["queue", "ended", fire(2)],
-    ["queue", "going", { do: "queue", slot: at(2) }],
+    ["queue", "going", { do: "queue", tick: at(2) }],
     ["cancel", "unknown", { do: "look" }],
     ["cancel", "ended", fire(2)],
     ["cancel", "going", fire(2, true)],
   ])("%s, and the previous job is %s", (overlap, previous, expected) => {
-    expect(planAt(2, { lastSlot: at(1), job }, { overlap }, previous)).toEqual(expected);
+    expect(planAt(2, { lastTick: at(1), job }, { overlap }, previous)).toEqual(expected);
   });
 
-  test("the first slot has nothing before it", () => {
+  test("the first tick has nothing before it", () => {
     expect(planAt(1, {}, { overlap: "skip" })).toEqual(fire(1));
   });
 
@@ -131,8 +131,8 @@ describe("overlap", () => {
     ["waits for the end", 1.5, 1, "going", wait(2, true)],
     ["leaves later ones out", 2, 1, "going", one("queue-full")],
     ["runs at the end", 2, 1, "ended", fire(1)],
-  ])("a queued slot %s", (_what, minutes, last, previous, expected) => {
-    const state = { lastSlot: at(last), queued: at(1), job };
+  ])("a queued tick %s", (_what, minutes, last, previous, expected) => {
+    const state = { lastTick: at(last), queued: at(1), job };
     expect(planAt(minutes, state, { overlap: "queue" }, previous)).toEqual(expected);
   });
 });

@@ -1,6 +1,6 @@
 import type { MissedPolicy } from "./schedule.ts";
 import type { ScheduleState, SkipReason } from "./schedule-state.ts";
-import { nextSlots, slotsAfter, slotsBetween } from "./slots.ts";
+import { nextTicks, ticksAfter, ticksBetween } from "./ticks.ts";
 import type { StoredSchedule } from "./stored-schedule.ts";
 
 /** What is known about the schedule's previous job. */
@@ -13,22 +13,22 @@ export type Plan =
   /** Ask what has become of the previous job, then plan again. */
   | { readonly do: "look" }
   /** `cancel`: the previous job first. */
-  | { readonly do: "fire"; readonly slot: number; readonly cancel: boolean }
-  | { readonly do: "queue"; readonly slot: number }
+  | { readonly do: "fire"; readonly tick: number; readonly cancel: boolean }
+  | { readonly do: "queue"; readonly tick: number }
   | {
       readonly do: "skip";
       readonly reason: SkipReason;
-      /** The latest slot that is skipped; none up to it is left. */
+      /** The latest tick that is skipped; none up to it is left. */
       readonly upTo: number;
       readonly count: number;
     }
   /** Nothing is due before `until`. `onEnd`: or before the previous job has ended. */
   | { readonly do: "wait"; readonly until: number | undefined; readonly onEnd: boolean };
 
-/** Missed slots are counted no further than this: the number is for people. */
+/** Missed ticks are counted no further than this: the number is for people. */
 const COUNTED = 1_000;
 
-/** Decides from what is on record and what time it is. One slot at a time, the oldest first. */
+/** Decides from what is on record and what time it is. One tick at a time, the oldest first. */
 export function plan(
   schedule: StoredSchedule,
   state: ScheduleState,
@@ -38,43 +38,43 @@ export function plan(
   if (state.intent !== undefined) return { do: "resolve" };
   if (state.pausedAt !== undefined) return { do: "wait", until: undefined, onEnd: false };
   // Where the times were changed since, what was due by the old ones counts no more.
-  const decided = Math.max(state.lastSlot ?? 0, schedule.since);
-  const missed = missedSlots(schedule, decided, now);
+  const decided = Math.max(state.lastTick ?? 0, schedule.since);
+  const missed = missedTicks(schedule, decided, now);
   if (missed !== undefined) return missed;
-  const [next] = nextSlots(schedule, decided, 1);
+  const [next] = nextTicks(schedule, decided, 1);
   const due = next !== undefined && next <= now ? next : undefined;
   if (state.queued !== undefined) {
     if (previous === "unknown") return { do: "look" };
-    if (previous === "ended") return { do: "fire", slot: state.queued, cancel: false };
+    if (previous === "ended") return { do: "fire", tick: state.queued, cancel: false };
     if (due !== undefined) return { do: "skip", reason: "queue-full", upTo: due, count: 1 };
     return { do: "wait", until: next, onEnd: true };
   }
   if (due === undefined) return { do: "wait", until: next, onEnd: false };
   if (schedule.overlap === "allow" || state.job === undefined)
-    return { do: "fire", slot: due, cancel: false };
+    return { do: "fire", tick: due, cancel: false };
   if (previous === "unknown") return { do: "look" };
-  if (previous === "ended") return { do: "fire", slot: due, cancel: false };
+  if (previous === "ended") return { do: "fire", tick: due, cancel: false };
   switch (schedule.overlap) {
     case "skip":
       return { do: "skip", reason: "overlap", upTo: due, count: 1 };
     case "queue":
-      return { do: "queue", slot: due };
+      return { do: "queue", tick: due };
     case "cancel":
-      return { do: "fire", slot: due, cancel: true };
+      return { do: "fire", tick: due, cancel: true };
   }
 }
 
-/** Of the slots that are later than `lateAfterMs`, those that the policy leaves out. */
-function missedSlots(schedule: StoredSchedule, decided: number, now: number): Plan | undefined {
+/** Of the ticks that are later than `lateAfterMs`, those that the policy leaves out. */
+function missedTicks(schedule: StoredSchedule, decided: number, now: number): Plan | undefined {
   const edge = now - schedule.lateAfterMs - 1;
   const kept = madeUpFor(schedule.missed);
   // One more than are made up for: the newest that is not.
-  const lateOnes = slotsBetween(schedule, decided, edge, kept + 1);
+  const lateOnes = ticksBetween(schedule, decided, edge, kept + 1);
   const upTo = lateOnes.length > kept ? lateOnes[0] : undefined;
   if (upTo === undefined) return undefined;
   let count = 0;
-  for (const slot of slotsAfter(schedule, decided)) {
-    if (slot > upTo || count >= COUNTED) break;
+  for (const tick of ticksAfter(schedule, decided)) {
+    if (tick > upTo || count >= COUNTED) break;
     count += 1;
   }
   return { do: "skip", reason: "missed", upTo, count };

@@ -9,7 +9,7 @@ import {
   type ScheduleDefinition,
   type ScheduleTiming,
 } from "./schedule.ts";
-import { nextSlots } from "./slots.ts";
+import { nextTicks } from "./ticks.ts";
 import { Zone } from "./zone.ts";
 
 /**
@@ -37,7 +37,7 @@ const DEFAULT_LATE_AFTER: Duration = "5s";
 export function scheduleDefinition(fields: ScheduleFields): ScheduleDefinition {
   const name = requireScheduleName(fields.name);
   const rule = { cron: fields.cron, timezone: Zone.of(fields.timezone ?? "UTC").name };
-  if (nextSlots(rule, 0, 1).length === 0)
+  if (nextTicks(rule, 0, 1).length === 0)
     throw new MillraceError("invalid-schedule", `cron: ${JSON.stringify(rule.cron)} is never due.`);
   return Object.freeze({
     name,

@@ -5,28 +5,28 @@ export const SCHEDULE_STATE = "schedule-state";
 export interface ScheduledJob {
   readonly id: string;
   readonly queue: string;
-  readonly slot: number;
+  readonly tick: number;
 }
 
 /**
- * A decision that was made about a slot, or a run that somebody asked for. Times: epoch
+ * A decision that was made about a tick, or a run that somebody asked for. Times: epoch
  * milliseconds.
  */
 export interface ScheduleDecision {
   readonly what: "fired" | "skipped" | "run";
   readonly at: number;
   /** Of a run that was asked for: none. */
-  readonly slot?: number;
-  /** The job's; where slots were skipped, none. */
+  readonly tick?: number;
+  /** The job's; where ticks were skipped, none. */
   readonly id?: string;
-  /** Why slots were skipped, and how many. */
+  /** Why ticks were skipped, and how many. */
   readonly reason?: SkipReason;
   readonly count?: number;
 }
 
 /**
  * `missed`: nobody led when it was due. `overlap`: the previous job had not ended. `queue-full`:
- * and another slot waits for its end already.
+ * and another tick waits for its end already.
  */
 export type SkipReason = "missed" | "overlap" | "queue-full";
 
@@ -35,14 +35,14 @@ export type SkipReason = "missed" | "overlap" | "queue-full";
  * next looks for the job first.
  */
 export interface Intent {
-  readonly slot: number;
+  readonly tick: number;
   readonly queue: string;
   /** The leadership under which the job is published. */
   readonly token: number;
 }
 
 /**
- * From which slot on the jobs of a leadership count: one of an earlier leadership for such a slot
+ * From which tick on the jobs of a leadership count: one of an earlier leadership for such a tick
  * came too late.
  */
 export interface Term {
@@ -52,15 +52,15 @@ export interface Term {
 
 /**
  * How far a schedule is. Written by the leader, and by clients who pause, resume and run it; always
- * by compare-and-set. `lastSlot` only grows.
+ * by compare-and-set. `lastTick` only grows.
  */
 export interface ScheduleState {
   /** Everything up to here is decided. Absent: nothing was. */
-  readonly lastSlot?: number;
+  readonly lastTick?: number;
   readonly intent?: Intent;
   /**
-   * A slot that waits for the end of the previous job (`overlap: "queue"`). Decided already, so
-   * never above `lastSlot`.
+   * A tick that waits for the end of the previous job (`overlap: "queue"`). Decided already, so
+   * never above `lastTick`.
    */
   readonly queued?: number;
   readonly pausedAt?: number;
@@ -106,14 +106,14 @@ export function leadershipOf({ terms, intent }: ScheduleState): number {
   return Math.max(terms.at(-1)?.token ?? 0, intent?.token ?? 0);
 }
 
-/** Before the job of a slot is published. */
+/** Before the job of a tick is published. */
 export function withIntent(state: ScheduleState, intent: Intent): ScheduleState {
-  const { slot, token } = intent;
+  const { tick, token } = intent;
   const known = state.terms.at(-1)?.token === token;
   return {
     ...state,
     intent,
-    terms: known ? state.terms : [...state.terms, { token, from: slot }].slice(-KEPT_TERMS),
+    terms: known ? state.terms : [...state.terms, { token, from: tick }].slice(-KEPT_TERMS),
   };
 }
 
@@ -137,19 +137,19 @@ export function withFired(
   const terms = about.mine
     ? state.terms
     : state.terms.map((term) =>
-        term.token === about.token && term.from === job.slot
-          ? { ...term, from: job.slot + 1 }
+        term.token === about.token && term.from === job.tick
+          ? { ...term, from: job.tick + 1 }
           : term,
       );
   return {
     ...rest,
-    ...(queued === undefined || queued === job.slot ? {} : { queued }),
-    lastSlot: Math.max(state.lastSlot ?? 0, job.slot),
+    ...(queued === undefined || queued === job.tick ? {} : { queued }),
+    lastTick: Math.max(state.lastTick ?? 0, job.tick),
     job,
     terms,
     fired: state.fired + 1,
     late: state.late + (about.late ? 1 : 0),
-    recent: remember(state, { what: "fired", at: about.at, slot: job.slot, id: job.id }),
+    recent: remember(state, { what: "fired", at: about.at, tick: job.tick, id: job.id }),
   };
 }
 
@@ -160,21 +160,21 @@ export function withSkipped(
 ): ScheduleState {
   return {
     ...state,
-    lastSlot: Math.max(state.lastSlot ?? 0, skip.upTo),
+    lastTick: Math.max(state.lastTick ?? 0, skip.upTo),
     skipped: state.skipped + skip.count,
     recent: remember(state, {
       what: "skipped",
       at,
-      slot: skip.upTo,
+      tick: skip.upTo,
       reason: skip.reason,
       count: skip.count,
     }),
   };
 }
 
-/** The slot is decided: its job is enqueued when the previous one has ended. */
-export function withQueued(state: ScheduleState, slot: number): ScheduleState {
-  return { ...state, lastSlot: Math.max(state.lastSlot ?? 0, slot), queued: slot };
+/** The tick is decided: its job is enqueued when the previous one has ended. */
+export function withQueued(state: ScheduleState, tick: number): ScheduleState {
+  return { ...state, lastTick: Math.max(state.lastTick ?? 0, tick), queued: tick };
 }
 
 export function withRun(state: ScheduleState, id: string, at: number): ScheduleState {
@@ -196,7 +196,7 @@ export function paused(state: ScheduleState, at: number): ScheduleState {
 export function resumed(state: ScheduleState, at: number): ScheduleState {
   if (state.pausedAt === undefined) return state;
   const { pausedAt: _over, ...rest } = state;
-  return { ...rest, lastSlot: Math.max(state.lastSlot ?? 0, at) };
+  return { ...rest, lastTick: Math.max(state.lastTick ?? 0, at) };
 }
 
 function remember(state: ScheduleState, decision: ScheduleDecision): readonly ScheduleDecision[] {

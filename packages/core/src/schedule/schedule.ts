@@ -1,16 +1,16 @@
 import type { AnyJobDefinition, JobDefinition } from "../job/define-job.ts";
 import type { Duration } from "../time/duration.ts";
-import type { SlotRule } from "./slots.ts";
+import type { TickRule } from "./ticks.ts";
 
 /**
- * What becomes of slots that fell due while nobody enqueued them: left out, the latest of them, or
+ * What becomes of ticks that fell due while nobody enqueued them: left out, the latest of them, or
  * the latest `all`.
  */
 export type MissedPolicy = "skip" | "once" | { readonly all: number };
 
 /**
- * What a slot does while the schedule's previous job has not ended. `allow`: runs beside it.
- * `skip`: is left out. `queue`: waits for its end; while one waits, later slots are left out.
+ * What a tick does while the schedule's previous job has not ended. `allow`: runs beside it.
+ * `skip`: is left out. `queue`: waits for its end; while one waits, later ticks are left out.
  * `cancel`: the previous job is cancelled.
  */
 export type OverlapPolicy = "allow" | "skip" | "queue" | "cancel";
@@ -30,14 +30,14 @@ export interface ScheduleTiming {
   readonly cron: string;
   /** An IANA name. Default: UTC. */
   readonly timezone?: string;
-  /** Delays each slot by up to this much, the same on every node. Default: none. */
+  /** Delays each tick by up to this much, the same on every node. Default: none. */
   readonly jitter?: Duration;
   /** Default: `"once"`. */
   readonly missed?: MissedPolicy;
   /** Default: `"allow"`. */
   readonly overlap?: OverlapPolicy;
   /**
-   * A slot that is enqueued later than this is late, and what was due longer ago was missed.
+   * A tick that is enqueued later than this is late, and what was due longer ago was missed.
    * Default: 5 s.
    */
   readonly lateAfter?: Duration;
@@ -51,7 +51,7 @@ export type ScheduleOptions<Input, Parsed, Output> = ScheduleTiming & {
     : { /** The payload: plain JSON. */ readonly input: NoInfer<Input> });
 
 /** What all nodes have to know about a schedule: plain data, the same whoever wrote it. */
-export interface ScheduleDefinition extends SlotRule {
+export interface ScheduleDefinition extends TickRule {
   readonly name: string;
   /** The handler key. */
   readonly job: string;

@@ -53,7 +53,7 @@ test("the schedules of the code are listed, with what comes next and who had the
     payload: { kind: "daily" },
     next: Date.UTC(2030, 0, 2, 3),
     seen: { node: "test-node" },
-    state: { fired: 1, lastSlot: Date.UTC(2030, 0, 1, 3) },
+    state: { fired: 1, lastTick: Date.UTC(2030, 0, 1, 3) },
   });
   expect(ran).toEqual(["cron:nightly:20300101T030000Z"]);
 });
@@ -93,7 +93,7 @@ describe("adding", () => {
   });
 });
 
-test("pause holds the slots back; resume makes up for none of them; run enqueues beside them", async () => {
+test("pause holds the ticks back; resume makes up for none of them; run enqueues beside them", async () => {
   await cron.add({ ...fields, payload: { kind: "x" }, missed: { all: 10 } });
   await cron.pause("hourly");
   expect((await cron.list())[0]).toMatchObject({ next: undefined });

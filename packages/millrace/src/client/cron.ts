@@ -7,7 +7,7 @@ import {
   isSchedule,
   MillraceError,
   NEW_STATE,
-  nextSlots,
+  nextTicks,
   paused,
   readScheduleState,
   readStoredSchedule,
@@ -59,21 +59,21 @@ export interface Cron {
    */
   remove(name: string): Promise<void>;
   /**
-   * No slot is enqueued until it is resumed, by whatever node. Jobs that are enqueued already run.
+   * No tick is enqueued until it is resumed, by whatever node. Jobs that are enqueued already run.
    * @throws MillraceError `schedule-not-found`
    */
   pause(name: string): Promise<void>;
   /**
-   * From the next slot on; what was due meanwhile is not made up for.
+   * From the next tick on; what was due meanwhile is not made up for.
    * @throws MillraceError `schedule-not-found`
    */
   resume(name: string): Promise<void>;
   /**
-   * Enqueues its job now, beside its slots, paused or not.
+   * Enqueues its job now, beside its ticks, paused or not.
    * @throws MillraceError `schedule-not-found`, and what enqueueing throws
    */
   run(name: string): Promise<JobHandle>;
-  /** Its next slots from now, without jitter. @throws MillraceError `schedule-not-found` */
+  /** Its next ticks from now, without jitter. @throws MillraceError `schedule-not-found` */
   next(name: string, count?: number): Promise<readonly number[]>;
   /**
    * What was decided last, and what became of the jobs, the newest first. Up to 20.
@@ -104,10 +104,10 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
    */
   function upcoming(
     schedule: StoredSchedule,
-    { lastSlot = 0 }: ScheduleState,
+    { lastTick = 0 }: ScheduleState,
     count: number,
   ): readonly number[] {
-    return nextSlots(schedule, Math.max(clock.now(), lastSlot, schedule.since), count);
+    return nextTicks(schedule, Math.max(clock.now(), lastTick, schedule.since), count);
   }
 
   /** The leader writes the same document, so each change is tried until nobody came between. */

@@ -33,7 +33,7 @@ import { ParkedJobs } from "../parking/parked-jobs.ts";
 import { nodePresence } from "../presence/node-presence.ts";
 import { Registry } from "../registry/registry.ts";
 import { openScheduler } from "../scheduler/scheduler.ts";
-import { staleSlotGate } from "../scheduler/stale-slot-gate.ts";
+import { staleTickGate } from "../scheduler/stale-tick-gate.ts";
 import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { strayWarnings } from "../execution/stray-signals.ts";
@@ -186,7 +186,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the
     // job from starting.
-    gates: [staleSlotGate(broker, clock), ...gates.gates, unique.gate],
+    gates: [staleTickGate(broker, clock), ...gates.gates, unique.gate],
     hooks: [unique.release, batches, cancellationHook(broker, cancellations)],
     producer: new Producer(brokerOutlet(publishing), clock, internals.newId),
     verdict: internals.verdict,

@@ -4,16 +4,16 @@ import type { SchedulerHost } from "./scheduler-host.ts";
 export function reportFired(
   { events, metrics, log }: SchedulerHost,
   schedule: string,
-  { id, queue, slot }: ScheduledJob,
+  { id, queue, tick }: ScheduledJob,
   { lateMs, late }: { readonly lateMs: number; readonly late: boolean },
 ): void {
   metrics.increment("millrace_schedule_ticks_total", { schedule, outcome: "fired" });
   metrics.observe("millrace_schedule_lag_seconds", { schedule }, lateMs / 1_000);
-  events.emit("schedule.fired", { schedule, slot, id, queue, lateMs });
+  events.emit("schedule.fired", { schedule, tick, id, queue, lateMs });
   if (!late) return;
   metrics.increment("millrace_schedule_ticks_late_total", { schedule });
-  events.emit("schedule.late", { schedule, slot, lateMs });
-  log.warn({ schedule, slot: new Date(slot).toISOString(), lateMs }, "a schedule was late");
+  events.emit("schedule.late", { schedule, tick, lateMs });
+  log.warn({ schedule, tick: new Date(tick).toISOString(), lateMs }, "a schedule was late");
 }
 
 export function reportSkipped(
@@ -26,7 +26,7 @@ export function reportSkipped(
   events.emit("schedule.skipped", { schedule, upTo, count, reason });
   log.info(
     { schedule, upTo: new Date(upTo).toISOString(), count, reason },
-    "slots of a schedule were left out",
+    "ticks of a schedule were left out",
   );
 }
 

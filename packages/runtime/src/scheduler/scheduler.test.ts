@@ -7,7 +7,7 @@ import { SimulatedFleet } from "../fixtures/simulated-fleet.ts";
 const MINUTES_10 = 600_000;
 
 describe("one node", () => {
-  test("enqueues the job of each slot at its time, under the slot's id", async () => {
+  test("enqueues the job of each tick at its time, under the tick's id", async () => {
     const fleet = new SimulatedFleet();
     const { said, broker } = await fleet.node("a");
     await fleet.clock.advance("59s");
@@ -78,7 +78,7 @@ describe("one node", () => {
 });
 
 describe("several nodes", () => {
-  test("one leads; when it is gone another goes on within the lease, and no slot is doubled or lost", async () => {
+  test("one leads; when it is gone another goes on within the lease, and no tick is doubled or lost", async () => {
     const fleet = new SimulatedFleet();
     const schedules = [{ cron: "* * * * * *", missed: { all: 100 } }];
     const [a, b] = [await fleet.node("a", { schedules }), await fleet.node("b", { schedules })];
@@ -103,7 +103,7 @@ describe("several nodes", () => {
     expect(fleet.ran).toEqual(["00:01:00"]);
   });
 
-  test("two that both believe to lead enqueue each slot once", async () => {
+  test("two that both believe to lead enqueue each tick once", async () => {
     const fleet = new SimulatedFleet();
     const schedules = [{ cron: "* * * * * *", missed: { all: 100 } }];
     const [a, b] = [await fleet.node("a", { schedules }), await fleet.node("b", { schedules })];
@@ -184,7 +184,7 @@ describe("what was missed", () => {
     expect(fleet.ran).toEqual([...ran, "00:08:00"]);
   });
 
-  test("a slot that is late by less than lateAfter was not missed", async () => {
+  test("a tick that is late by less than lateAfter was not missed", async () => {
     const fleet = new SimulatedFleet();
     const schedules = [{ missed: "skip" as const, lateAfter: "30s" as const }];
     const a = await fleet.node("a", { schedules });
@@ -254,7 +254,7 @@ describe("overlap: the previous job runs until it is let go", () => {
     expect(fleet.state().late).toBe(0);
   });
 
-  test("queue: another leader keeps the queued slot", async () => {
+  test("queue: another leader keeps the queued tick", async () => {
     const { fleet, letGo, node } = await busy("queue");
     const b = await fleet.node("b", { schedules: [{ overlap: "queue" }] });
     await fleet.clock.advance("70s");
@@ -295,7 +295,7 @@ describe("pause", () => {
 });
 
 describe("clocks", () => {
-  test("ten minutes ahead and ten behind: each slot runs once, whoever leads", async () => {
+  test("ten minutes ahead and ten behind: each tick runs once, whoever leads", async () => {
     const fleet = new SimulatedFleet();
     const schedules = [{ missed: { all: 100 } }];
     const behind = await fleet.node("behind", { schedules, offsetMs: -MINUTES_10 });
@@ -315,7 +315,7 @@ describe("clocks", () => {
     expect(fleet.ran.at(-1)).toBe("00:55:00");
   });
 
-  test("stepped back, no slot comes again; stepped forward, it is noticed within half a minute and the policy holds", async () => {
+  test("stepped back, no tick comes again; stepped forward, it is noticed within half a minute and the policy holds", async () => {
     const fleet = new SimulatedFleet();
     const { clock } = await fleet.node("a");
     await fleet.clock.advance("3m");
@@ -382,7 +382,7 @@ describe("a leader that is frozen between its last look and the publish", () => 
   }
 
   test.each(["30s", "1h"] as const)(
-    "its publish %s later does not make the slot run twice",
+    "its publish %s later does not make the tick run twice",
     async (freeze) => {
       const fleet = new SimulatedFleet();
       const ice = freezing();
@@ -402,7 +402,7 @@ describe("a leader that is frozen between its last look and the publish", () => 
       ice.thaw();
       await fleet.clock.advance("1m");
       expect(fleet.ran).toEqual(before);
-      expect(fleet.ran.filter((slot) => slot === "01:00:00")).toHaveLength(1);
+      expect(fleet.ran.filter((tick) => tick === "01:00:00")).toHaveLength(1);
     },
   );
 });

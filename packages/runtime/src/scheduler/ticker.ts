@@ -16,8 +16,8 @@ import {
   withQueued,
   withSkipped,
   withTrouble,
-  slotJob,
-  slotJobId,
+  tickJob,
+  tickJobId,
 } from "@millrace/core";
 import type { HeldLease } from "../lock/lock-request.ts";
 import { cancelJob } from "./cancel-job.ts";
@@ -44,10 +44,10 @@ export interface TickerOptions {
 
 /**
  * Leads one schedule: does what `plan` says, one thing after another, and sleeps until the next
- * slot. `asleep ⇄ busy ⇄ busy and nudged`, and `stopped` from anywhere.
+ * tick. `asleep ⇄ busy ⇄ busy and nudged`, and `stopped` from anywhere.
  *
- * A slot takes three writes, and the process may end between any two: the intent (compare-and-set),
- * the job (under the slot's id), the slot as the last one (compare-and-set). Before each the lease
+ * A tick takes three writes, and the process may end between any two: the intent (compare-and-set),
+ * the job (under the tick's id), the tick as the last one (compare-and-set). Before each the lease
  * is looked at.
  */
 export class Ticker {
@@ -68,7 +68,7 @@ export class Ticker {
    */
   #intentIsFresh = false;
   #previous: { readonly id: string; readonly is: Previous } | undefined;
-  /** Tells of the end of the job that a queued slot waits for. */
+  /** Tells of the end of the job that a queued tick waits for. */
   #following: { readonly id: string; readonly end: Promise<Stoppable> } | undefined;
   #failures = 0;
 
@@ -168,13 +168,13 @@ export class Ticker {
           reportSkipped(this.#host, schedule.name, next);
         return undefined;
       case "queue":
-        await this.#put(known, withQueued(known.state, next.slot));
+        await this.#put(known, withQueued(known.state, next.tick));
         return undefined;
       case "fire":
         this.#intentIsFresh = await this.#put(
           known,
           withIntent(known.state, {
-            slot: next.slot,
+            tick: next.tick,
             queue: schedule.queue,
             token: this.#lease.token,
           }),
@@ -191,19 +191,19 @@ export class Ticker {
     const { state } = known;
     const { intent } = state;
     if (intent === undefined) return;
-    const id = slotJobId(this.#schedule.name, intent.slot);
+    const id = tickJobId(this.#schedule.name, intent.tick);
     if (!this.#intentIsFresh) {
       const found = await whereabouts(this.#host.broker, { id, queue: intent.queue });
       if (found !== "absent") return this.#fired(known, intent.queue, false);
       // Its queue may have been given up since.
       if (intent.token !== this.#lease.token || intent.queue !== this.#schedule.queue) {
-        const mine = { slot: intent.slot, queue: this.#schedule.queue, token: this.#lease.token };
+        const mine = { tick: intent.tick, queue: this.#schedule.queue, token: this.#lease.token };
         this.#intentIsFresh = await this.#put(known, withIntent(state, mine));
         return;
       }
     }
     await this.#cancelPrevious(state);
-    const duplicate = await this.#publish(intent.slot);
+    const duplicate = await this.#publish(intent.tick);
     this.#intentIsFresh = false;
     await this.#fired(known, this.#schedule.queue, !duplicate);
   }
@@ -221,8 +221,8 @@ export class Ticker {
   }
 
   /** @returns whether a job of this id was there already */
-  async #publish(slot: number): Promise<boolean> {
-    const job = slotJob(this.#schedule, slot, this.#lease.token, this.#clock.now());
+  async #publish(tick: number): Promise<boolean> {
+    const job = tickJob(this.#schedule, tick, this.#lease.token, this.#clock.now());
     if (!this.#isLeading) throw resigned();
     const [result] = await this.#host.broker.enqueue([job]);
     if (result === undefined)
@@ -236,12 +236,12 @@ export class Ticker {
     const { intent, queued } = known.state;
     if (intent === undefined) return;
     const { name, lateAfterMs } = this.#schedule;
-    const { slot } = intent;
+    const { tick } = intent;
     const now = this.#clock.now();
-    const job = { id: slotJobId(name, slot), queue, slot };
-    const lateMs = Math.max(0, now - slot);
-    // A queued slot has waited as it should.
-    const late = slot !== queued && lateMs > lateAfterMs;
+    const job = { id: tickJobId(name, tick), queue, tick };
+    const lateMs = Math.max(0, now - tick);
+    // A queued tick has waited as it should.
+    const late = tick !== queued && lateMs > lateAfterMs;
     const next = withFired(known.state, job, { at: now, late, token: this.#lease.token, mine });
     this.#unfollow();
     if (await this.#put(known, next)) reportFired(this.#host, name, job, { lateMs, late });

@@ -1,6 +1,6 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { Envelope, ServerEndpoint } from "@millrace/core";
-import { slotOriginOf } from "@millrace/core";
+import { tickOriginOf } from "@millrace/core";
 
 /**
  * Names of the OpenTelemetry semantic conventions 1.44 for messaging. They are still in development
@@ -100,7 +100,7 @@ const CRON_TAG = "cron:";
 /** The schedule that enqueued a job, also where somebody asked it to. */
 function scheduleOf(envelope: Envelope): string | undefined {
   return (
-    slotOriginOf(envelope)?.schedule ??
+    tickOriginOf(envelope)?.schedule ??
     envelope.tags?.find((tag) => tag.startsWith(CRON_TAG))?.slice(CRON_TAG.length)
   );
 }

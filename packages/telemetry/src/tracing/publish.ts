@@ -13,7 +13,7 @@ import {
   type Publication,
   type Published,
   recordError,
-  slotOriginOf,
+  tickOriginOf,
 } from "@millrace/core";
 import { addJob, ATTR, operationAttributes } from "./attributes.ts";
 import { creationOf, extracted, hasTrace, injected } from "./carrier.ts";
@@ -104,7 +104,7 @@ function create(
  * than its own in the job's headers.
  */
 function parentOf(envelope: Envelope): Context {
-  if (slotOriginOf(envelope) !== undefined) return ROOT_CONTEXT;
+  if (tickOriginOf(envelope) !== undefined) return ROOT_CONTEXT;
   const active = context.active();
   return hasTrace(envelope.headers) ? extracted(envelope.headers, active) : active;
 }

@@ -27,17 +27,17 @@ const flags = {
     kind: { ...text, placeholder: "<zone>" },
     about: "IANA time zone such as Europe/Berlin (default UTC)",
   },
-  jitter: { kind: durationText, about: "Delay each slot by up to this much (default none)" },
+  jitter: { kind: durationText, about: "Delay each tick by up to this much (default none)" },
   missed: {
     kind: missedPolicy,
     about:
-      "Slots that fell due while no node led: left out, the latest, the latest n (default once)",
+      "Ticks that fell due while no node led: left out, the latest, the latest n (default once)",
   },
   overlap: {
     kind: oneOf("allow", "skip", "queue", "cancel"),
-    about: "A slot whose previous job has not ended (default allow)",
+    about: "A tick whose previous job has not ended (default allow)",
   },
-  "late-after": { kind: durationText, about: "From when on a slot is late (default 5s)" },
+  "late-after": { kind: durationText, about: "From when on a tick is late (default 5s)" },
   replace: { kind: flag, about: "Replace a schedule of this name" },
 } as const;
 

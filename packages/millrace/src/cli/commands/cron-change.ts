@@ -41,7 +41,7 @@ export const cronRemove = command({
 export const cronPause = command({
   ...ONE,
   name: "cron pause",
-  summary: "Enqueue no slot of a schedule until it is resumed, whichever nodes come and go",
+  summary: "Enqueue no tick of a schedule until it is resumed, whichever nodes come and go",
   examples: [["millrace cron pause nightly", "Until millrace cron resume nightly"]],
   async run({ args: [name = ""], config }) {
     await withClient(config, (client) =>
@@ -54,8 +54,8 @@ export const cronPause = command({
 export const cronResume = command({
   ...ONE,
   name: "cron resume",
-  summary: "Go on with the next slot; what was due during the pause is not made up for",
-  examples: [["millrace cron resume nightly", "From the next slot on"]],
+  summary: "Go on with the next tick; what was due during the pause is not made up for",
+  examples: [["millrace cron resume nightly", "From the next tick on"]],
   async run({ args: [name = ""], config }) {
     const [next] = await withClient(config, async (client) => {
       await changeSchedule(client, "cron resume", name, () => client.cron.resume(name));
@@ -71,7 +71,7 @@ export const cronResume = command({
 export const cronRun = command({
   ...ONE,
   name: "cron run",
-  summary: "Enqueue a schedule's job now, beside its slots, paused or not",
+  summary: "Enqueue a schedule's job now, beside its ticks, paused or not",
   examples: [["millrace cron run nightly", "To try it out"]],
   async run({ args: [name = ""], config }) {
     const { id, queue } = await withClient(config, (client) => client.cron.run(name));

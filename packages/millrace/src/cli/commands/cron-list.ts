@@ -13,7 +13,7 @@ const COLUMNS: readonly Column<ScheduleStatus>[] = [
   { title: "JOB", cell: ({ job }) => job },
   { title: "QUEUE", cell: ({ queue }) => queue },
   { title: "NEXT", cell: nextOf },
-  { title: "LAST", cell: ({ state }) => timeOf(state.job?.slot) },
+  { title: "LAST", cell: ({ state }) => timeOf(state.job?.tick) },
   { title: "FIRED", align: "right", cell: ({ state }) => String(state.fired) },
   { title: "SKIPPED", align: "right", cell: ({ state }) => String(state.skipped) },
   { title: "LATE", align: "right", cell: ({ state }) => String(state.late) },
@@ -42,13 +42,13 @@ export const cronList = command({
 });
 
 function jsonOf({ state, next, seen, payload, ...schedule }: ScheduleStatus, show: ShowValue) {
-  const { lastSlot, pausedAt, job, fired, skipped, late, trouble, queued } = state;
+  const { lastTick, pausedAt, job, fired, skipped, late, trouble, queued } = state;
   return {
     ...schedule,
     payload: show(payload),
     next: next ?? null,
     paused: pausedAt !== undefined,
-    lastSlot: lastSlot ?? null,
+    lastTick: lastTick ?? null,
     lastJob: job ?? null,
     queued: queued ?? null,
     fired,

@@ -16,15 +16,15 @@ export const cronNext = command({
   fields: ["connection", "namespace"],
   examples: [["millrace cron next nightly --count 10", "The next ten"]],
   async run({ args: [name = ""], flags: { count = 5 }, config }) {
-    const slots = await withClient(config, (client) => client.cron.next(name, count));
-    return { json: slots, text: () => slots.map((slot) => `${timeOf(slot)}\n`).join("") };
+    const ticks = await withClient(config, (client) => client.cron.next(name, count));
+    return { json: ticks, text: () => ticks.map((tick) => `${timeOf(tick)}\n`).join("") };
   },
 });
 
 const COLUMNS: readonly Column<ScheduleEvent>[] = [
   { title: "AT", cell: ({ at }) => timeOf(at) },
   { title: "WHAT", cell: ({ what }) => what },
-  { title: "SLOT", cell: ({ slot }) => timeOf(slot) },
+  { title: "TICK", cell: ({ tick }) => timeOf(tick) },
   {
     title: "WHY",
     cell: ({ reason, count }) => (reason === undefined ? "" : `${reason} (${count})`),
@@ -36,7 +36,7 @@ const COLUMNS: readonly Column<ScheduleEvent>[] = [
 export const cronHistory = command({
   name: "cron history",
   summary:
-    "Show what was decided about a schedule's last slots, and what became of the jobs, the newest first",
+    "Show what was decided about a schedule's last ticks, and what became of the jobs, the newest first",
   usage: "NAME",
   args: { min: 1, max: 1 },
   flags: {

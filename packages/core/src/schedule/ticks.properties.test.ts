@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { nextSlots, slotsBetween } from "./slots.ts";
+import { nextTicks, ticksBetween } from "./ticks.ts";
 
 /**
  * A second way to the same answer: every second of the time is looked at, with the clocks of the
@@ -109,12 +109,12 @@ function matches(cron: string, wall: number): boolean {
   );
 }
 
-/** The slots of a day, minute by minute. */
+/** The ticks of a day, minute by minute. */
 function expected(cron: string, zone: string, after: number, until: number): number[] {
   const hours = cron.split(" ")[1] ?? "";
   const everyHour = Array.from({ length: 24 }, (_, hour) => takes(hours, hour, 0)).every(Boolean);
   const isInterval = everyHour || hours.startsWith("*");
-  const slots = new Set<number>();
+  const ticks = new Set<number>();
   const seen = new Set<number>();
   let wall = wallOf(after - 24 * 60 * MINUTE_MS, zone);
   for (let at = after - 24 * 60 * MINUTE_MS; at <= until; at += MINUTE_MS) {
@@ -123,44 +123,44 @@ function expected(cron: string, zone: string, after: number, until: number): num
     const leftOutMs = wall - before - MINUTE_MS;
     if (leftOutMs > 0 && !(everyHour && leftOutMs >= 60 * MINUTE_MS)) {
       for (let gone = before + MINUTE_MS; gone < wall; gone += MINUTE_MS)
-        if (matches(cron, gone)) slots.add(at);
+        if (matches(cron, gone)) ticks.add(at);
     }
-    if (matches(cron, wall) && (isInterval || !seen.has(wall))) slots.add(at);
+    if (matches(cron, wall) && (isInterval || !seen.has(wall))) ticks.add(at);
     seen.add(wall);
   }
-  return [...slots].filter((slot) => slot > after).sort((one, other) => one - other);
+  return [...ticks].filter((tick) => tick > after).sort((one, other) => one - other);
 }
 
-test("slots are those minutes that a look at every minute finds: none more, none skipped, in their order", () => {
+test("ticks are those minutes that a look at every minute finds: none more, none skipped, in their order", () => {
   fc.assert(
     fc.property(cronOf, fc.constantFrom(...ZONES), instant, (cron, timezone, after) => {
       const until = after + 30 * 60 * MINUTE_MS;
       const all = expected(cron, timezone, after, until);
-      const slots = nextSlots({ cron, timezone }, after, all.length + 1);
-      expect(slots.filter((slot) => slot <= until)).toEqual(all);
+      const ticks = nextTicks({ cron, timezone }, after, all.length + 1);
+      expect(ticks.filter((tick) => tick <= until)).toEqual(all);
     }),
     { numRuns: 150 },
   );
 });
 
-test("every way to walk meets the same slots, and they strictly grow", () => {
+test("every way to walk meets the same ticks, and they strictly grow", () => {
   fc.assert(
     fc.property(cronOf, fc.constantFrom(...ZONES), instant, (cron, timezone, after) => {
       const rule = { cron, timezone };
-      const slots = nextSlots(rule, after, 30);
-      expect(slots.every((slot, index) => slot > (slots[index - 1] ?? after))).toBe(true);
+      const ticks = nextTicks(rule, after, 30);
+      expect(ticks.every((tick, index) => tick > (ticks[index - 1] ?? after))).toBe(true);
       // One step at a time, as a scheduler does.
       let at = after;
-      for (const slot of slots) {
-        const [step] = nextSlots(rule, at, 1);
-        expect(step).toBe(slot);
-        at = slot;
+      for (const tick of ticks) {
+        const [step] = nextTicks(rule, at, 1);
+        expect(step).toBe(tick);
+        at = tick;
       }
       // And from the end.
-      const last = slots.at(-1);
+      const last = ticks.at(-1);
       if (last !== undefined) {
-        expect(slotsBetween(rule, after, last, 100)).toEqual(slots);
-        expect(slotsBetween(rule, after, last, 7)).toEqual(slots.slice(-7));
+        expect(ticksBetween(rule, after, last, 100)).toEqual(ticks);
+        expect(ticksBetween(rule, after, last, 7)).toEqual(ticks.slice(-7));
       }
     }),
     { numRuns: 200 },

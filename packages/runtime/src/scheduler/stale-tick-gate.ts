@@ -2,10 +2,10 @@ import {
   type Broker,
   type Clock,
   type DocumentStore,
-  judgeSlotJob,
+  judgeTickJob,
   readScheduleState,
   SCHEDULE_STATE,
-  slotOriginOf,
+  tickOriginOf,
 } from "@millrace/core";
 import { type Gate, PASSED } from "../gates/gate.ts";
 
@@ -13,11 +13,11 @@ import { type Gate, PASSED } from "../gates/gate.ts";
 const UNDECIDED_MS = 1_000;
 
 /**
- * Keeps out the job of a slot that was published by a leader which was frozen between its last look
+ * Keeps out the job of a tick that was published by a leader which was frozen between its last look
  * at the lock and the publish, so long that the server has forgotten the id. Whatever a later
- * leadership has enqueued for the slot counts; this one is dropped without a record.
+ * leadership has enqueued for the tick counts; this one is dropped without a record.
  */
-export function staleSlotGate(broker: Broker, clock: Clock): Gate {
+export function staleTickGate(broker: Broker, clock: Clock): Gate {
   let states: Promise<DocumentStore> | undefined;
   const open = (): Promise<DocumentStore> =>
     (states ??= broker.documents(SCHEDULE_STATE).catch((error: unknown) => {
@@ -27,12 +27,12 @@ export function staleSlotGate(broker: Broker, clock: Clock): Gate {
     }));
   return {
     // A job that was attempted has passed here before.
-    concerns: (envelope) => envelope.attempts === 0 && slotOriginOf(envelope) !== undefined,
+    concerns: (envelope) => envelope.attempts === 0 && tickOriginOf(envelope) !== undefined,
     async enter({ envelope }) {
-      const origin = slotOriginOf(envelope);
+      const origin = tickOriginOf(envelope);
       if (origin === undefined) return PASSED;
       const document = await (await open()).get(origin.schedule);
-      switch (judgeSlotJob(origin, readScheduleState(document?.value))) {
+      switch (judgeTickJob(origin, readScheduleState(document?.value))) {
         case "counts":
           return PASSED;
         case "stale":

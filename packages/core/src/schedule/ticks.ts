@@ -2,7 +2,7 @@ import { CronExpression } from "./cron-expression.ts";
 import { Zone } from "./zone.ts";
 
 /** When a schedule is due. */
-export interface SlotRule {
+export interface TickRule {
   /** 5 fields (minute hour day month weekday) or 6 (second first). */
   readonly cron: string;
   /** An IANA name. */
@@ -19,7 +19,7 @@ const LONGEST_CHANGE_MS = 2 * DAY_MS;
 const END_OF_TIME_MS = Date.UTC(9_000, 0);
 
 /**
- * The slots of a rule after an instant, in their order, epoch milliseconds. Endless unless the
+ * The ticks of a rule after an instant, in their order, epoch milliseconds. Endless unless the
  * expression ends.
  *
  * Where clocks are put forward, a time that they leave out runs once, at the moment of the change,
@@ -28,12 +28,12 @@ const END_OF_TIME_MS = Date.UTC(9_000, 0);
  * put back, a time that comes twice runs the first time only; an expression whose hours are `*` or
  * `*` with a step runs both times.
  */
-export function* slotsAfter(rule: SlotRule, after: number): Generator<number, void, undefined> {
+export function* ticksAfter(rule: TickRule, after: number): Generator<number, void, undefined> {
   const cron = new CronExpression(rule.cron);
   const zone = Zone.of(rule.timezone);
   let at = after;
   let offset = zone.offsetAt(at);
-  /** Readings below it have had their slot before the clocks were put back. */
+  /** Readings below it have had their tick before the clocks were put back. */
   let floor = floorAt(zone, cron, at);
   let last = after;
   for (;;) {
@@ -41,8 +41,8 @@ export function* slotsAfter(rule: SlotRule, after: number): Generator<number, vo
     const until = change ?? at + STRETCH_MS;
     let wall = cron.firstFrom(Math.max(at + offset, floor));
     for (; wall !== undefined && wall < until + offset; wall = cron.next()) {
-      const slot = wall - offset;
-      if (slot > last) yield (last = slot);
+      const tick = wall - offset;
+      if (tick > last) yield (last = tick);
     }
     if (wall === undefined || wall > END_OF_TIME_MS) return;
     at = until;
@@ -64,39 +64,39 @@ export function* slotsAfter(rule: SlotRule, after: number): Generator<number, vo
 }
 
 /**
- * The next slots of a rule.
+ * The next ticks of a rule.
  *
  * @example
- * nextSlots({ cron: "0 9 * * 1-5", timezone: "Europe/Berlin" }, Date.now(), 3)
+ * nextTicks({ cron: "0 9 * * 1-5", timezone: "Europe/Berlin" }, Date.now(), 3)
  */
-export function nextSlots(rule: SlotRule, after: number, count: number): readonly number[] {
-  const slots: number[] = [];
-  if (count < 1) return slots;
-  for (const slot of slotsAfter(rule, after)) if (slots.push(slot) >= count) break;
-  return slots;
+export function nextTicks(rule: TickRule, after: number, count: number): readonly number[] {
+  const ticks: number[] = [];
+  if (count < 1) return ticks;
+  for (const tick of ticksAfter(rule, after)) if (ticks.push(tick) >= count) break;
+  return ticks;
 }
 
 /**
- * The latest `limit` slots after `from` and up to `until`, in their order. Its work follows
+ * The latest `limit` ticks after `from` and up to `until`, in their order. Its work follows
  * `limit`, not the length of the time.
  */
-export function slotsBetween(
-  rule: SlotRule,
+export function ticksBetween(
+  rule: TickRule,
   from: number,
   until: number,
   limit: number,
 ): readonly number[] {
   if (limit < 1 || until <= from) return [];
-  const [first, second = Number.POSITIVE_INFINITY] = nextSlots(rule, from, 2);
+  const [first, second = Number.POSITIVE_INFINITY] = nextTicks(rule, from, 2);
   if (first === undefined || first > until) return [];
   for (let lengthMs = (second - first) * (limit + 1); ; lengthMs *= 4) {
     const begin = lengthMs < until - from ? until - lengthMs : from;
-    const slots: number[] = [];
-    for (const slot of slotsAfter(rule, begin)) {
-      if (slot > until) break;
-      slots.push(slot);
+    const ticks: number[] = [];
+    for (const tick of ticksAfter(rule, begin)) {
+      if (tick > until) break;
+      ticks.push(tick);
     }
-    if (slots.length >= limit || begin === from) return slots.slice(-limit);
+    if (ticks.length >= limit || begin === from) return ticks.slice(-limit);
   }
 }
 

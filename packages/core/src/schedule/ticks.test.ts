@@ -1,19 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { nextSlots, slotsBetween } from "./slots.ts";
+import { nextTicks, ticksBetween } from "./ticks.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** The next slots as their times in UTC, day and minute. */
+/** The next ticks as their times in UTC, day and minute. */
 function next(cron: string, timezone: string, after: string, count: number): string[] {
-  return nextSlots({ cron, timezone }, Date.parse(after), count).map((slot) =>
-    new Date(slot).toISOString().slice(5, 16).replace("T", " "),
+  return nextTicks({ cron, timezone }, Date.parse(after), count).map((tick) =>
+    new Date(tick).toISOString().slice(5, 16).replace("T", " "),
   );
 }
 
 describe("clocks put forward", () => {
   // Berlin: 2025-03-30 at 01:00Z, from 02:00 to 03:00. New York: 2025-03-09 at 07:00Z. Lord Howe:
   // 2025-10-04 at 15:30Z, by 30 minutes.
-  test.each<[what: string, cron: string, zone: string, after: string, slots: string[]]>([
+  test.each<[what: string, cron: string, zone: string, after: string, ticks: string[]]>([
     [
       "a time that is left out runs once, at the change",
       "30 2 * * *",
@@ -84,15 +84,15 @@ describe("clocks put forward", () => {
       "2011-12-29T00:00Z",
       ["12-29 19:00", "12-30 10:00", "12-30 19:00"],
     ],
-  ])("%s: %s in %s", (_what, cron, zone, after, slots) => {
-    expect(next(cron, zone, after, slots.length)).toEqual(slots);
+  ])("%s: %s in %s", (_what, cron, zone, after, ticks) => {
+    expect(next(cron, zone, after, ticks.length)).toEqual(ticks);
   });
 });
 
 describe("clocks put back", () => {
   // Berlin: 2025-10-26 at 01:00Z, from 03:00 to 02:00. New York: 2025-11-02 at 06:00Z. Lord Howe:
   // 2025-04-05 at 15:00Z, by 30 minutes.
-  test.each<[what: string, cron: string, zone: string, after: string, slots: string[]]>([
+  test.each<[what: string, cron: string, zone: string, after: string, ticks: string[]]>([
     [
       "a time that comes twice runs the first time",
       "30 2 * * *",
@@ -149,15 +149,15 @@ describe("clocks put back", () => {
       "2025-04-05T14:30Z",
       ["04-05 14:45", "04-05 15:00", "04-05 15:15", "04-05 15:30"],
     ],
-  ])("%s: %s in %s", (_what, cron, zone, after, slots) => {
-    expect(next(cron, zone, after, slots.length)).toEqual(slots);
+  ])("%s: %s in %s", (_what, cron, zone, after, ticks) => {
+    expect(next(cron, zone, after, ticks.length)).toEqual(ticks);
   });
 });
 
 test("six fields begin with the second", () => {
   expect(
-    nextSlots({ cron: "*/20 0 12 * * *", timezone: "UTC" }, Date.UTC(2030, 0, 1), 4).map((slot) =>
-      new Date(slot).toISOString(),
+    nextTicks({ cron: "*/20 0 12 * * *", timezone: "UTC" }, Date.UTC(2030, 0, 1), 4).map((tick) =>
+      new Date(tick).toISOString(),
     ),
   ).toEqual([
     "2030-01-01T12:00:00.000Z",
@@ -172,27 +172,27 @@ test("a day that comes every four years, and one that comes every few decades", 
     "02-29 05:00",
     "02-29 05:00",
   ]);
-  const [slot = 0] = nextSlots(
+  const [tick = 0] = nextTicks(
     { cron: "0 0 * 2 1#5", timezone: "Europe/Berlin" },
     Date.UTC(2025, 0),
     1,
   );
-  expect(new Date(slot).toISOString()).toBe("2044-02-28T23:00:00.000Z");
+  expect(new Date(tick).toISOString()).toBe("2044-02-28T23:00:00.000Z");
 });
 
-test("the latest slots of a long time are found without walking through it", () => {
+test("the latest ticks of a long time are found without walking through it", () => {
   const rule = { cron: "* * * * * *", timezone: "Europe/Berlin" };
   const until = Date.UTC(2030, 5, 1, 12);
   const began = performance.now();
-  const slots = slotsBetween(rule, 0, until, 3);
-  expect(slots).toEqual([until - 2_000, until - 1_000, until]);
+  const ticks = ticksBetween(rule, 0, until, 3);
+  expect(ticks).toEqual([until - 2_000, until - 1_000, until]);
   expect(performance.now() - began).toBeLessThan(1_000);
 });
 
 test("between two instants: the first is left out, the last is not", () => {
   const rule = { cron: "0 * * * *", timezone: "UTC" };
-  expect(slotsBetween(rule, 0, 3 * HOUR_MS, 10)).toEqual([HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS]);
-  expect(slotsBetween(rule, 0, 3 * HOUR_MS, 2)).toEqual([2 * HOUR_MS, 3 * HOUR_MS]);
-  expect(slotsBetween(rule, 0, 3 * HOUR_MS, 0)).toEqual([]);
-  expect(slotsBetween(rule, 5, 5, 3)).toEqual([]);
+  expect(ticksBetween(rule, 0, 3 * HOUR_MS, 10)).toEqual([HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS]);
+  expect(ticksBetween(rule, 0, 3 * HOUR_MS, 2)).toEqual([2 * HOUR_MS, 3 * HOUR_MS]);
+  expect(ticksBetween(rule, 0, 3 * HOUR_MS, 0)).toEqual([]);
+  expect(ticksBetween(rule, 5, 5, 3)).toEqual([]);
 });

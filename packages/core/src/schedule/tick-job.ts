@@ -4,48 +4,48 @@ import type { ScheduleDefinition } from "./schedule.ts";
 
 const PREFIX = "cron:";
 /** Headers of a job that a schedule enqueued. They travel with it through retries. */
-const SLOT = "schedule-slot";
+const TICK = "schedule-tick";
 const TOKEN = "schedule-token";
 
 /** Where a job came from. */
-export interface SlotOrigin {
+export interface TickOrigin {
   readonly schedule: string;
-  readonly slot: number;
+  readonly tick: number;
   /** The leadership that published it. */
   readonly token: number;
 }
 
-/** The id of a slot's job, the same whoever enqueues it: `cron:nightly-report:20310501T010000Z`. */
-export function slotJobId(schedule: string, slot: number): string {
-  return `${PREFIX}${schedule}:${new Date(slot).toISOString().replace(/[-:]|\.\d+/g, "")}`;
+/** The id of a tick's job, the same whoever enqueues it: `cron:nightly-report:20310501T010000Z`. */
+export function tickJobId(schedule: string, tick: number): string {
+  return `${PREFIX}${schedule}:${new Date(tick).toISOString().replace(/[-:]|\.\d+/g, "")}`;
 }
 
-/** The id of a run that somebody asked for, which is never a slot's. */
+/** The id of a run that somebody asked for, which is never a tick's. */
 export function runJobId(schedule: string, newId: string): string {
   return `${PREFIX}${schedule}:run-${newId}`;
 }
 
 /**
- * How long after its slot a job may start, milliseconds: from 0 up to `jitterMs`, the same on every
+ * How long after its tick a job may start, milliseconds: from 0 up to `jitterMs`, the same on every
  * node.
  */
-export function jitterOf({ name, jitterMs }: ScheduleDefinition, slot: number): number {
+export function jitterOf({ name, jitterMs }: ScheduleDefinition, tick: number): number {
   if (jitterMs === 0) return 0;
-  const draw = createHash("sha256").update(`${name} ${slot}`).digest().readUInt32BE(0) / 2 ** 32;
+  const draw = createHash("sha256").update(`${name} ${tick}`).digest().readUInt32BE(0) / 2 ** 32;
   return Math.floor(draw * (jitterMs + 1));
 }
 
-export function slotJob(
+export function tickJob(
   schedule: ScheduleDefinition,
-  slot: number,
+  tick: number,
   token: number,
   now: number,
 ): Envelope {
-  const startAt = slot + jitterOf(schedule, slot);
+  const startAt = tick + jitterOf(schedule, tick);
   return {
-    ...envelope(schedule, slotJobId(schedule.name, slot), now),
+    ...envelope(schedule, tickJobId(schedule.name, tick), now),
     ...(startAt > now ? { notBefore: startAt } : {}),
-    headers: { [SLOT]: new Date(slot).toISOString(), [TOKEN]: String(token) },
+    headers: { [TICK]: new Date(tick).toISOString(), [TOKEN]: String(token) },
   };
 }
 
@@ -54,18 +54,18 @@ export function runJob(schedule: ScheduleDefinition, newId: string, now: number)
 }
 
 /**
- * What the headers say about a job's slot; undefined where it is no slot's job. Cheap, as it is
+ * What the headers say about a job's tick; undefined where it is no tick's job. Cheap, as it is
  * asked for every job.
  */
-export function slotOriginOf({
+export function tickOriginOf({
   id,
   headers,
-}: Pick<Envelope, "id" | "headers">): SlotOrigin | undefined {
+}: Pick<Envelope, "id" | "headers">): TickOrigin | undefined {
   if (!id.startsWith(PREFIX)) return undefined;
-  const slot = Date.parse(headers[SLOT] ?? "");
+  const tick = Date.parse(headers[TICK] ?? "");
   const token = Number(headers[TOKEN]);
-  if (Number.isNaN(slot) || !Number.isSafeInteger(token)) return undefined;
-  return { schedule: id.slice(PREFIX.length, id.lastIndexOf(":")), slot, token };
+  if (Number.isNaN(tick) || !Number.isSafeInteger(token)) return undefined;
+  return { schedule: id.slice(PREFIX.length, id.lastIndexOf(":")), tick, token };
 }
 
 function envelope(
