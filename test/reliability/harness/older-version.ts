@@ -6,10 +6,11 @@ import { dirname, join } from "node:path";
 const ROOT = join(import.meta.dirname, "../../..");
 
 /**
- * The oldest state that today's nodes share a cluster with. Before it the names on the wire were
- * others: a job that waited at a gate lay in a stream that today's nodes don't read.
+ * The oldest state that today's nodes share a cluster with. Before it the words on the wire were
+ * others: a blocked job lay in a stream that today's nodes don't read, and a schedule's state had
+ * fields that they don't know.
  */
-const COMMIT = "5d5170ea02ecd39eb5933c56331466a3cfb4b85d";
+const COMMIT = "53d86b87956b4d9cbd70b487c3676f4f595a1eab";
 
 /** The code of an earlier version, ready to run, or the reason why it is not there. */
 export type OlderVersion =
