@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { defineJob, createNode } from "millrace";
 import { createSyncOutbox, sqliteTransaction } from "millrace/outbox";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { millraceHere, startMillrace } from "./millrace.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
 const outbox = createSyncOutbox(sqliteTransaction);
@@ -86,7 +88,7 @@ describeEachServer("millrace outbox relay, and a node that relays", (server) => 
     await node.start();
     await start(namespace);
     outbox(opened()).enqueue(mail, { to: "ada" });
-    return within(done.promise, 30_000, "the job ran");
+    return within(done.promise, 60_000, "the job ran");
   }
 
   test("the command publishes until it is stopped", async () => {

@@ -41,6 +41,9 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 /** After rows were found it looks again this soon, for so long, before it waits to be woken. */
 const BUSY_POLL_MS = 5;
 const BUSY_FOR_MS = 100;
+/** How long it is known that a job's effects were committed, and how often a relay forgets. */
+const DONE_KEPT_MS = 30 * 86_400_000;
+const PRUNE_EVERY_MS = 3_600_000;
 /** After the database failed, doubled each time up to the most. */
 const RETRY_MS = 500;
 const MOST_RETRY_MS = 10_000;
@@ -80,6 +83,8 @@ class RunningRelay implements Relay {
   #running: Promise<void> | undefined;
   #stopped = false;
   #failures = 0;
+  /** `Clock.monotonic()`. */
+  #pruneAt = 0;
   /** As the database was told; undefined where it was not. */
   #idle: boolean | undefined;
 
@@ -133,7 +138,10 @@ class RunningRelay implements Relay {
         else if (now < busyUntil) await this.#alarm.wait(BUSY_POLL_MS);
         // What is committed before writers see it is found by the look after.
         else if (await this.#become(true)) continue;
-        else await this.#alarm.wait(this.#pollMs);
+        else {
+          await this.#prune(now);
+          await this.#alarm.wait(this.#pollMs);
+        }
         if (moved > 0) await this.#become(false);
         this.#failures = 0;
       } catch (error) {
@@ -148,6 +156,12 @@ class RunningRelay implements Relay {
     await this.#store.setIdle(idle);
     this.#idle = idle;
     return true;
+  }
+
+  async #prune(now: number): Promise<void> {
+    if (now < this.#pruneAt) return;
+    this.#pruneAt = now + PRUNE_EVERY_MS;
+    await this.#store.prune?.(DONE_KEPT_MS);
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -39,6 +39,19 @@ CREATE TABLE IF NOT EXISTS millrace_outbox_claim (
   trouble_since timestamptz
 );
 
+-- Jobs whose effects are committed, by outbox(tx).once. A relay removes them after 30 days.
+CREATE TABLE IF NOT EXISTS millrace_done (
+  queue text NOT NULL,
+  job_id text NOT NULL,
+  -- Epoch milliseconds: an id may be used again for another job.
+  enqueued_at bigint NOT NULL,
+  -- Msgpack; NULL while its transaction is under way.
+  output bytea,
+  done_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (queue, job_id, enqueued_at)
+);
+CREATE INDEX IF NOT EXISTS millrace_done_at ON millrace_done (done_at);
+
 -- Whether the relays wait for a notification. While they are busy they look by themselves, because
 -- a notification makes commits wait for each other.
 CREATE TABLE IF NOT EXISTS millrace_outbox_relay (

@@ -95,6 +95,11 @@ export interface OutboxStore {
    * @returns how many
    */
   retry(queue?: string): Promise<number>;
+  /**
+   * Forgets jobs whose effects were committed longer ago than this. Absent where the database keeps
+   * none.
+   */
+  prune?(olderThanMs: number): Promise<void>;
   /** Tells writers whether to wake this relay. */
   setIdle(idle: boolean): Promise<void>;
   /**

@@ -83,4 +83,10 @@ export const RETRY = `
 UPDATE millrace_outbox SET set_aside_at = NULL, reason = NULL, detail = NULL
 WHERE set_aside_at IS NOT NULL AND ($1::text IS NULL OR queue = $1) RETURNING seq`;
 
+export const PRUNE = `
+DELETE FROM millrace_done WHERE (queue, job_id, enqueued_at) IN (
+  SELECT queue, job_id, enqueued_at FROM millrace_done
+  WHERE done_at < clock_timestamp() - make_interval(secs => $1) ORDER BY done_at LIMIT 5000
+) RETURNING 1`;
+
 export const SET_IDLE = "UPDATE millrace_outbox_relay SET idle = $1 WHERE idle <> $1";

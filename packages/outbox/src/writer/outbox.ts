@@ -3,6 +3,7 @@ import {
   type EnqueueOptions,
   type Envelope,
   type EnvelopeSource,
+  type ExecutionContext,
   type Instrumentation,
   type JobDefinition,
   type JobRef,
@@ -13,6 +14,7 @@ import {
 } from "@millrace/core";
 import type { Transaction } from "../database/transaction.ts";
 import { INSERT_POSTGRES } from "./insert.ts";
+import { once } from "./once.ts";
 import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "./stored-job.ts";
 
 /** One job of `enqueueMany`. */
@@ -44,6 +46,30 @@ export interface Outbox {
     job: JobDefinition<Input, Parsed, Output>,
     items: readonly OutboxItem<NoInfer<Input>>[],
   ): Promise<readonly JobRef[]>;
+  /**
+   * Runs the effects of a job in this transaction, once: the effects and "this job is done" commit
+   * together. Where an earlier run of the job has committed, `act` is not called, and what it gave
+   * then is returned. A run that another has overtaken waits for that one's transaction.
+   *
+   * @param context of the handler
+   * @param act does all of its work in the same transaction. It is given an outbox whose jobs
+   *   become children of this one
+   * @throws MillraceError `unserializable-payload` where the output can't be kept; what `act` and
+   *   the database throw. Let it go through, so that the transaction rolls back
+   * @example
+   * chargeOrder.handler((context) =>
+   *   db.transaction((tx) =>
+   *     outbox(tx).once(context, async (children) => {
+   *       await tx.insert(charges).values({ order: context.input.id });
+   *       await children.enqueue(sendReceipt, { order: context.input.id });
+   *     }),
+   *   ),
+   * );
+   */
+  once<Output>(
+    context: Pick<ExecutionContext, "job">,
+    act: (outbox: Outbox) => Promise<Output>,
+  ): Promise<Output>;
 }
 
 export interface OutboxOptions {
@@ -93,19 +119,24 @@ export function createOutbox<Tx>(
     return envelopes.map(({ id, queue }) => ({ id, queue }));
   }
 
-  return (tx) => ({
+  const outboxOf = (tx: Tx, from: EnvelopeSource): Outbox => ({
     async enqueue(job, input, jobOptions = {}) {
-      const prepared = await prepareJob(job, input, jobOptions, source);
+      const prepared = await prepareJob(job, input, jobOptions, from);
       const [written] = await write(tx, [prepared]);
       return written as JobRef;
     },
     async enqueueMany(job, items) {
       const prepared = await Promise.all(
-        items.map(async ({ input, ...jobOptions }) => prepareJob(job, input, jobOptions, source)),
+        items.map(async ({ input, ...jobOptions }) => prepareJob(job, input, jobOptions, from)),
       );
       return write(tx, prepared);
     },
+    once({ job }, act) {
+      const origin = { parent: { id: job.id, queue: job.queue } };
+      return once(adapter(tx), job, () => act(outboxOf(tx, { ...from, origin })));
+    },
   });
+  return (tx) => outboxOf(tx, source);
 }
 
 export function envelopeSource({ clock = systemClock }: OutboxOptions): EnvelopeSource {

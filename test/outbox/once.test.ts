@@ -1,0 +1,196 @@
+import { join } from "node:path";
+import { type Envelope, UNSETTLED } from "@millrace/core";
+import { connect, defineJob } from "millrace";
+import {
+  createOutbox,
+  pgTransaction,
+  POSTGRES_SCHEMA,
+  postgresOutbox,
+  startRelay,
+} from "millrace/outbox";
+import pg from "pg";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { startChild } from "../harness/child.ts";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually } from "../harness/deadline.ts";
+import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
+import { describeEachServer } from "../harness/servers.ts";
+
+const missing = postgresMissing();
+const outbox = createOutbox(pgTransaction);
+const charge = defineJob<{ order: number }, { chargedBy: number }>({
+  name: "charge",
+  queue: "orders",
+});
+
+let postgres: TestPostgres;
+let pool: pg.Pool;
+beforeAll(async () => {
+  if (missing !== undefined) return;
+  postgres = await startPostgres();
+  pool = new pg.Pool({ connectionString: postgres.url, max: 4 });
+  await pool.query(POSTGRES_SCHEMA);
+  await pool.query("CREATE TABLE charges (order_id int)");
+});
+afterAll(async () => {
+  await pool?.end();
+  await postgres?.remove();
+});
+beforeEach(async () => {
+  await pool?.query(
+    "TRUNCATE charges, millrace_done, millrace_outbox, millrace_outbox_claim RESTART IDENTITY",
+  );
+});
+
+const charges = async (): Promise<number> =>
+  Number((await pool.query<{ n: string }>("SELECT count(*) AS n FROM charges")).rows[0]?.n);
+
+describe.skipIf(missing !== undefined)(
+  `effects exactly once${missing === undefined ? "" : `: ${missing}`}`,
+  () => {
+    const job = (more: Partial<Envelope> = {}): { job: Envelope } => ({
+      job: {
+        ...UNSETTLED,
+        ...{ id: "a", name: "charge", queue: "orders", payload: null, createdAt: 1, headers: {} },
+        ...more,
+      },
+    });
+
+    async function run<Output>(
+      context: { job: Envelope },
+      act: (client: pg.PoolClient) => Promise<Output>,
+      end: "COMMIT" | "ROLLBACK" = "COMMIT",
+    ): Promise<Output> {
+      const client = await pool.connect();
+      try {
+        await client.query("BEGIN");
+        const output = await outbox(client).once(context, async () => {
+          await client.query("INSERT INTO charges (order_id) VALUES (1)");
+          return act(client);
+        });
+        await client.query(end);
+        return output;
+      } catch (error) {
+        await client.query("ROLLBACK");
+        throw error;
+      } finally {
+        client.release();
+      }
+    }
+
+    test.each([[{ at: new Date(5), bytes: Buffer.from([1]), n: null }], [undefined], ["text"]])(
+      "a second run gives what the first gave, and does nothing: %j",
+      async (output) => {
+        expect(await run(job(), async () => output)).toEqual(output);
+        const again = await run(job({ attempts: 3, generation: 4 }), () =>
+          Promise.reject(new Error("it ran twice")),
+        );
+        if (typeof output === "object") expect(again).toMatchObject({ at: new Date(5), n: null });
+        else expect(again ?? undefined).toBe(output);
+        expect(await charges()).toBe(1);
+      },
+    );
+
+    test("a run that failed or was rolled back leaves nothing behind", async () => {
+      await expect(run(job(), () => Promise.reject(new Error("no money")))).rejects.toThrow(
+        "no money",
+      );
+      await run(job(), async () => 1, "ROLLBACK");
+      expect(await charges()).toBe(0);
+      expect(await run(job(), async () => 2)).toBe(2);
+      expect(await charges()).toBe(1);
+    });
+
+    test("the same id in another queue, or enqueued again later, is another job", async () => {
+      expect(await run(job(), async () => 1)).toBe(1);
+      expect(await run(job({ queue: "others" }), async () => 2)).toBe(2);
+      expect(await run(job({ createdAt: 2 }), async () => 3)).toBe(3);
+      expect(await charges()).toBe(3);
+    });
+
+    test.each(["COMMIT", "ROLLBACK"] as const)(
+      "of two runs at the same time the second waits for the first, which ends by %s",
+      async (end) => {
+        const inside = Promise.withResolvers<void>();
+        const go = Promise.withResolvers<void>();
+        const first = run(
+          job(),
+          async () => {
+            inside.resolve();
+            await go.promise;
+            return "first";
+          },
+          end,
+        );
+        await inside.promise;
+        const second = run(job(), async () => "second");
+        await eventually(
+          async () => (await pool.query("SELECT 1 FROM pg_locks WHERE NOT granted")).rowCount !== 0,
+          { withinMs: 20_000, describe: "the second waits" },
+        );
+        go.resolve();
+        await first;
+        expect(await second).toBe(end === "COMMIT" ? "first" : "second");
+        expect(await charges()).toBe(1);
+      },
+    );
+
+    test("records are forgotten when they are old", async () => {
+      await run(job(), async () => 1);
+      await run(job({ id: "b" }), async () => 1);
+      await pool.query(
+        "UPDATE millrace_done SET done_at = now() - interval '31 days' WHERE job_id = 'a'",
+      );
+      const store = postgresOutbox({ url: postgres.url });
+      cleanUpLater(() => store.close());
+      await store.prune?.(30 * 86_400_000);
+      expect((await pool.query("SELECT job_id FROM millrace_done")).rows).toEqual([
+        { job_id: "b" },
+      ]);
+    });
+  },
+);
+
+describeEachServer("a node that is killed after its transaction has committed", (server) => {
+  test.skipIf(missing !== undefined)(
+    "charges once, and its child is enqueued once",
+    async () => {
+      const namespace = server.namespace();
+      const millrace = await connect({ servers: server.url, namespace, env: {} });
+      cleanUpLater(() => millrace.close());
+      await millrace.queues.ensure("receipts");
+      await millrace.queues.ensure("orders");
+      const relay = await startRelay({
+        broker: millrace.broker,
+        store: postgresOutbox({ url: postgres.url }),
+      });
+      cleanUpLater(() => relay.stop());
+      const start = () =>
+        startChild(join(import.meta.dirname, "once-program.ts"), {
+          args: [server.url, namespace, postgres.url],
+        });
+      const first = start();
+      await first.line(/^ready$/, 60_000);
+      const handle = await millrace.enqueue(charge, { order: 7 });
+      expect(await first.exit(60_000)).toEqual({ code: null, signal: "SIGKILL" });
+      const second = start();
+      await second.line(/^ready$/, 60_000);
+      expect(await handle.result({ timeout: "120s" })).toEqual({ chargedBy: first.pid });
+      expect(await charges()).toBe(1);
+      const [receipt, ...more] = await eventually(
+        async () => {
+          const jobs = await millrace.broker.listWaiting("receipts");
+          return jobs.length > 0 ? { jobs } : undefined;
+        },
+        { withinMs: 20_000, describe: "the receipt is in its queue" },
+      ).then(({ jobs }) => jobs);
+      expect(more).toEqual([]);
+      expect(receipt?.envelope).toMatchObject({
+        payload: { order: 7 },
+        parent: { id: handle.id, queue: "orders" },
+      });
+      await second.kill();
+    },
+    240_000,
+  );
+});
