@@ -201,7 +201,8 @@ export const FIELDS = {
     flag: "grace",
     env: ["MILLRACE_GRACE"],
     default: 25_000,
-    about: "On shutdown, how long running jobs may go on before they are aborted and handed back.",
+    about:
+      "From SIGTERM to the end. Running jobs may go on for 0.7 of it; then they are aborted and handed back.",
   }),
   leaseMs: field({
     group: "node",
