@@ -82,7 +82,10 @@ async function runPhase(
     await strike(blow, fleet, server);
   }
   for (const child of [producer, foreign])
-    expect(await child.exit(phase.loadMs + DRAIN_MS)).toEqual({ code: 0, signal: null });
+    expect(
+      await child.exit(phase.loadMs + DRAIN_MS),
+      `a producer ended; it said\n${child.output().slice(-8).join("\n")}`,
+    ).toEqual({ code: 0, signal: null });
   await trial.drained(DRAIN_MS);
   over?.();
 }

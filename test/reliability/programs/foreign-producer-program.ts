@@ -3,19 +3,13 @@
 // `ForeignProducerConfig` as JSON.
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstream } from "@nats-io/jetstream";
-import { connect, headers } from "@nats-io/transport-node";
+import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
 import { LedgerWriter } from "../oracle/ledger-file.ts";
 import { ALONE, type ForeignProducerConfig, JOB, QUEUE, type Work } from "./work.ts";
 
 const config = JSON.parse(process.argv[2] ?? "{}") as ForeignProducerConfig;
 const ledger = new LedgerWriter(config.ledger, config.name);
-const connection = await connect({
-  servers: config.servers.split(","),
-  waitOnFirstConnect: true,
-  maxReconnectAttempts: -1,
-  reconnectTimeWait: 50,
-  pingInterval: 1_000,
-});
+const connection = await untilConnected();
 const js = jetstream(connection, { timeout: 1_000 });
 
 interface ForeignJob {
@@ -36,6 +30,24 @@ for (let counter = 0; counter < config.jobs; counter += 1) {
 await connection.close();
 ledger.close();
 process.disconnect?.();
+
+/** The client gives up where a server dies while it greets. */
+async function untilConnected(): Promise<NatsConnection> {
+  for (;;) {
+    try {
+      return await connect({
+        servers: config.servers.split(","),
+        waitOnFirstConnect: true,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 50,
+        pingInterval: 1_000,
+      });
+    } catch (error) {
+      console.log(`again: ${String(error)}`);
+      await sleep(100);
+    }
+  }
+}
 
 /** One of each kind after the other, so that each phase has all of them. */
 function jobOf(counter: number): ForeignJob {
