@@ -205,6 +205,10 @@ describeEachServer("the command", (server) => {
       at: expect.any(Number) as number,
       error: expect.objectContaining({ type: "fatal", message: "broken beyond repair" }) as object,
     });
+    const grouped = await run(["dead", "list", "--group", "--json"]);
+    expect(grouped.json()).toMatchObject([{ count: 1, lastId: "b1", queue: "work" }]);
+    expect(grouped.out).not.toContain("hunter2");
+    expect((await run(["dead", "list", "--group"])).out).toMatch(/COUNT .*\n +1 /);
     const shown = await run(["dead", "show", "b1"]);
     expect(shown.out).toContain('"password": "***"');
     expect(shown.out).not.toContain("hunter2");

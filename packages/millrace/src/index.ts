@@ -34,6 +34,7 @@ export type { Chain, ChainHandle, LinkOptions } from "./client/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { Cron, ScheduleStatus } from "./client/cron.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
+export type { DeadLetterGroup } from "./client/dead-groups.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { DelayedJobs, NewTime } from "./client/delayed.ts";
 export type { AuditOutcome, AuditQuery, AuditRecord, AuditValue } from "./client/audit.ts";

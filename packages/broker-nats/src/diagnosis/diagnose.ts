@@ -158,7 +158,11 @@ async function nodesOf(
 ): Promise<readonly Finding[]> {
   const bucket = names.bucket(NODES_BUCKET);
   const stream = `KV_${bucket}`;
-  if (!streams.some(({ config }) => config.name === stream)) return judgeNodes([], backlogs);
+  if (!streams.some(({ config }) => config.name === stream)) {
+    // No node was ever there: nobody is missed before something waits.
+    const waiting = backlogs.filter(({ snapshot }) => snapshot.waiting > 0);
+    return judgeNodes([], waiting);
+  }
   try {
     const prefix = `$KV.${bucket}.`;
     const reports = await readSubjects(nc, jsm, { stream, filter: `${prefix}>` });

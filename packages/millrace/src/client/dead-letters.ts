@@ -9,6 +9,7 @@ import {
   encodeMsgpack,
   UniqueClaims,
 } from "@millrace/core";
+import { type DeadLetterGroup, groupLetters } from "./dead-groups.ts";
 import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";
 import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
 
@@ -37,6 +38,14 @@ export interface DeadLetters {
   list(
     filter?: DeadLetterFilter & { readonly limit?: number },
   ): Promise<readonly StoredDeadLetter[]>;
+  /**
+   * How many there are of each cause: by queue, job name, reason and type of error, the most
+   * frequent first. Reads all letters that are meant.
+   *
+   * @example
+   * const [most] = await millrace.dead.groups({ queue: "mail" });
+   */
+  groups(filter?: DeadLetterFilter): Promise<readonly DeadLetterGroup[]>;
   /**
    * The newest letter of a job.
    *
@@ -124,6 +133,7 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
       }
       return letters;
     },
+    groups: async (filter = {}) => groupLetters(matching(broker, filter, testOf(filter, now()))),
     show,
     async edit(id, payload, options) {
       const letter = await show(id, options);

@@ -1,6 +1,7 @@
 import type { DeadReason, StoredDeadLetter } from "@millrace/core";
+import type { DeadLetterGroup } from "../../client/dead-groups.ts";
 import type { DeadLetterFilter } from "../../client/dead-letters.ts";
-import { oneOf, text, whole } from "../../config/field-kinds.ts";
+import { flag, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { shownError, showValue } from "../show/payload.ts";
@@ -64,6 +65,28 @@ const COLUMNS: readonly Column<StoredDeadLetter>[] = [
   },
 ];
 
+const GROUP_COLUMNS: readonly Column<DeadLetterGroup>[] = [
+  { title: "COUNT", align: "right", cell: ({ count }) => String(count) },
+  { title: "NAME", cell: ({ name }) => name ?? "?" },
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "REASON", cell: ({ reason }) => reason },
+  { title: "LAST", cell: ({ lastAt }) => new Date(lastAt).toISOString() },
+  { title: "LAST ID", cell: ({ lastId }) => lastId },
+  {
+    title: "ERROR",
+    cell: ({ error, message }) => (error === undefined ? "" : `${error}: ${message ?? ""}`),
+  },
+];
+
+function maskedMessage(
+  { error: type, message }: DeadLetterGroup,
+  show: Parameters<typeof shownError>[1],
+): Pick<DeadLetterGroup, "message"> {
+  return type === undefined || message === undefined
+    ? {}
+    : { message: shownError({ type, message }, show).message };
+}
+
 export const deadList = command({
   name: "dead list",
   summary: "List dead letters: jobs that are not tried again by themselves, oldest first",
@@ -72,6 +95,7 @@ export const deadList = command({
   flags: {
     ...filterFlags,
     limit: { kind: whole(1, 1_000_000), about: "At most this many (default 100)" },
+    group: { kind: flag, about: "Count all of them by queue, job, reason and error instead" },
   },
   fields: ["connection", "namespace", "masking"],
   examples: [
@@ -79,10 +103,21 @@ export const deadList = command({
       "millrace dead list --queue mail --reason attempts-exhausted",
       "Those of one queue whose attempts were spent",
     ],
+    ["millrace dead list --group", "What they died of, the most frequent cause first"],
   ],
   async run({ flags, config }) {
     const { limit = 100 } = flags;
     const show = showValue(false, maskOf(config));
+    if (flags.group === true) {
+      const groups = (
+        await withClient(config, (client) => client.dead.groups(filterOf(flags)))
+      ).map((group) => ({ ...group, ...maskedMessage(group, show) }));
+      return {
+        json: groups,
+        text: (paint) =>
+          groups.length === 0 ? "no dead letters\n" : table(GROUP_COLUMNS, groups, paint),
+      };
+    }
     const found = await withClient(config, (client) =>
       client.dead.list({ ...filterOf(flags), limit }),
     );

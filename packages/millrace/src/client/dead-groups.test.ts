@@ -1,0 +1,48 @@
+import type { StoredDeadLetter } from "@millrace/core";
+import { expect, test } from "vitest";
+import { groupLetters } from "./dead-groups.ts";
+
+let sequence = 0;
+const letter = (more: Partial<StoredDeadLetter>): StoredDeadLetter => ({
+  ...{ id: "j", name: "send", queue: "mail", reason: "fatal", attempts: 1, at: 1, node: "n" },
+  ...{ sequence: (sequence += 1), body: new Uint8Array(), headers: {} },
+  ...more,
+});
+
+async function* each(letters: readonly StoredDeadLetter[]): AsyncGenerator<StoredDeadLetter> {
+  yield* letters;
+}
+
+test("letters are counted by what they died of, the most frequent first", async () => {
+  const timeout = (message: string) => ({ type: "TimeoutError", message });
+  const { name: _none, ...nameless } = letter({ id: "u", at: 13, reason: "undecodable" });
+  const groups = await groupLetters(
+    each([
+      letter({ id: "a", at: 10, error: timeout("after 5 s") }),
+      letter({ id: "x", at: 11, queue: "img", error: timeout("after 5 s") }),
+      letter({ id: "b", at: 30, error: timeout("after 9 s") }),
+      letter({ id: "late", at: 20, error: timeout("after 7 s") }),
+      letter({ id: "e", at: 12, reason: "expired" }),
+      nameless,
+    ]),
+  );
+  expect(groups.map(({ lastId, count }) => [lastId, count])).toEqual([
+    ["b", 3],
+    ["u", 1],
+    ["e", 1],
+    ["x", 1],
+  ]);
+  expect(groups[0]).toEqual({
+    queue: "mail",
+    name: "send",
+    reason: "fatal",
+    error: "TimeoutError",
+    count: 3,
+    firstAt: 10,
+    lastAt: 30,
+    lastId: "b",
+    message: "after 9 s",
+  });
+  expect(groups[1]).not.toHaveProperty("error");
+  expect(await groupLetters(each([]))).toEqual([]);
+});
