@@ -147,7 +147,9 @@ export class NatsBroker implements Broker {
     this.#windows = new DedupeWindows(server);
     const ends = new JobEnds(server, this.#windows);
     this.history = new NatsHistory(server, this.#report, ends);
-    this.#ownWords = new OwnWords(server, this.#settlePublisher, this.history);
+    this.#ownWords = new OwnWords(server, this.#settlePublisher, this.history, (queue) =>
+      this.#windows.memoryOf(queue),
+    );
     this.#settler = new Settler({
       server,
       publisher: this.#settlePublisher,

@@ -87,6 +87,7 @@ export {
   firstMessageOf,
   type IdMemory,
   isItsEnd,
+  isSameEnqueue,
   NO_MEMORY,
 } from "./settlement/one-end.ts";
 export type { Successors } from "./broker/successors.ts";

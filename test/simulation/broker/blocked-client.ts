@@ -1,9 +1,10 @@
-import type {
-  BlockedGate,
-  BlockedJob,
-  BlockedQuery,
-  BlockedStore,
-  ReleaseOptions,
+import {
+  type BlockedGate,
+  type BlockedJob,
+  type BlockedQuery,
+  type BlockedStore,
+  messageIdOf,
+  type ReleaseOptions,
 } from "@millrace/core";
 import { type BlockedMessage, blockedJob } from "../server/sim-blocked.ts";
 import type { Line } from "./line.ts";
@@ -97,6 +98,8 @@ export class BlockedClient implements BlockedStore {
   async #move(job: BlockedMessage, pass: string | undefined): Promise<boolean> {
     const { server } = this.#line;
     const { queue, gate, publication, sequence, storedAt } = job;
+    const envelope = blockedJob(job)?.envelope;
+    const name = envelope === undefined ? sequence : messageIdOf(envelope);
     const headers: Record<string, string> = {
       ...publication.headers,
       "millrace-gate": gate,
@@ -104,13 +107,13 @@ export class BlockedClient implements BlockedStore {
     };
     if (pass !== undefined) headers["millrace-pass"] = pass;
     const { duplicate } = await this.#line.call({
-      point: `wake ${publication.messageId}`,
+      point: `wake ${name}`,
       timeoutMs: PUBLISH_MS,
       code: "publish-timeout",
       act: () => server.queue(queue).publish({ ...publication, headers }),
     });
     await this.#line.call({
-      point: `unhold ${publication.messageId}`,
+      point: `unhold ${name}`,
       act: () => void server.blocked.remove(sequence),
     });
     return !duplicate;

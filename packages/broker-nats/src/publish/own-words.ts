@@ -1,4 +1,13 @@
-import { type Envelope, type HistoryRecord, type HistoryStore, type JobRef } from "@millrace/core";
+import {
+  type Envelope,
+  type FirstMessage,
+  type HistoryRecord,
+  type HistoryStore,
+  type IdMemory,
+  isSameEnqueue,
+  type JobRef,
+  readEnvelope,
+} from "@millrace/core";
 import { randomUUID } from "node:crypto";
 import { request } from "../jetstream-errors.ts";
 import { messageAt } from "../store/next-message.ts";
@@ -30,15 +39,18 @@ export class OwnWords {
   readonly #server: ServerAccess;
   readonly #publisher: ConfirmedPublisher;
   readonly #history: Pick<HistoryStore, "read">;
+  readonly #memoryOf: (queue: string) => Promise<IdMemory>;
 
   constructor(
     server: ServerAccess,
     publisher: ConfirmedPublisher,
     history: Pick<HistoryStore, "read">,
+    memoryOf: (queue: string) => Promise<IdMemory>,
   ) {
     this.#server = server;
     this.#publisher = publisher;
     this.#history = history;
+    this.#memoryOf = memoryOf;
   }
 
   /**
@@ -72,17 +84,42 @@ export class OwnWords {
     return ack;
   }
 
-  async #isOurs(ack: PubAck, { job }: OwnWord): Promise<boolean> {
+  async #isOurs(ack: PubAck, { job, publication }: OwnWord): Promise<boolean> {
     const { jsm, names } = this.#server;
     const stored = await request(`look at what is taken for the job ${job.id}`, () =>
       messageAt(jsm, ack.stream, ack.sequence),
     );
+    const first = firstMessageIn(job.queue, publication.data);
     // Settled, and so on record: records are written before acks.
-    if (stored === undefined)
-      return (await this.#history.read(job)).some((record) => isOf(record, job, ack));
+    if (stored === undefined) {
+      const records = (await this.#history.read(job)).filter((record) => isOf(record, job, ack));
+      const same = records.map((record) => this.#isOfOneEnqueue(job.queue, first, record));
+      return (await Promise.all(same)).includes(true);
+    }
     const place = names.readQueueSubject(stored.subject, {});
-    return place !== undefined && place.origin !== "producer";
+    if (place === undefined || place.origin === "producer") return false;
+    return this.#isOfOneEnqueue(job.queue, first, firstMessageIn(job.queue, stored.data));
   }
+
+  /** An id may be another job's once its queue has forgotten it. */
+  async #isOfOneEnqueue(queue: string, one: FirstMessage, other: FirstMessage): Promise<boolean> {
+    if (one.firstStoredAt === other.firstStoredAt && one.unkeyed === other.unkeyed) return true;
+    return isSameEnqueue(one, other, await this.#memoryOf(queue)) !== false;
+  }
+}
+
+/** What a message of the runtime's says of the first one of its job. */
+function firstMessageIn(queue: string, body: Uint8Array): FirstMessage {
+  const message = {
+    queue,
+    origin: "runtime",
+    body,
+    headers: {},
+    sequence: 0,
+    storedAt: 0,
+  } as const;
+  const read = readEnvelope(message);
+  return read.ok ? read.envelope : {};
 }
 
 function isOf(

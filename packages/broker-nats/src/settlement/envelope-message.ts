@@ -69,9 +69,14 @@ export function requeueMessage(
   };
 }
 
-/** The message id where all queues share a stream: a job's id is its queue's. */
+/**
+ * The message id where all queues share a stream: a job's id is its queue's, and may be another
+ * job's once its queue has forgotten it. These streams may remember it for longer.
+ */
 export function sharedMessageId(envelope: Envelope): string {
-  return `${envelope.queue}/${messageIdOf(envelope)}`;
+  const { queue, firstStoredAt } = envelope;
+  const id = `${queue}/${messageIdOf(envelope)}`;
+  return firstStoredAt === undefined ? id : `${id}/${firstStoredAt}`;
 }
 
 /**

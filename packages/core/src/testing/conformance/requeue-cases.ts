@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import type { Delivery } from "../../broker/broker.ts";
 import { type Envelope, messageIdOf } from "../../envelope/envelope.ts";
+import type { HistoryRecord } from "../../settlement/history-record.ts";
 import { type ConformanceCase, conformanceCase, envelopeOf, rejectsWith } from "./scene.ts";
 
 const ERROR = { type: "Error", message: "it broke" };
@@ -9,7 +11,48 @@ function nextOf(job: Envelope, more: Partial<Envelope> = {}): Envelope {
   return { ...job, attempts: 1, generation: 1, firstError: ERROR, lastError: ERROR, ...more };
 }
 
+function firstOf({ firstStoredAt }: Envelope): Pick<HistoryRecord, "firstStoredAt"> {
+  return firstStoredAt === undefined ? {} : { firstStoredAt };
+}
+
 export const requeueCases: readonly ConformanceCase[] = [
+  conformanceCase(
+    "settle: a requeue is no duplicate of that of an earlier job of its id, which the queue had forgotten",
+    async (scene) => {
+      await scene.ensure({ dedupeWindowMs: 30_000 });
+      const worker = await scene.worker();
+      const job = scene.job();
+      const now = scene.harness.now();
+      const [earlier, later] = [now - 60_000, now].map((firstStoredAt) =>
+        nextOf(job, { firstStoredAt }),
+      ) as [Envelope, Envelope];
+      await scene.broker.requeue(earlier);
+      const first = await worker.delivery(0);
+      // While that is there, and when it is settled.
+      await scene.broker.requeue(later);
+      const second = await worker.delivery(1);
+      assert.deepEqual(envelopeOf(second.message), later);
+      const recordOf = (of: Envelope, delivery: Delivery, state: "requeued" | "succeeded") => {
+        const { sequence } = delivery.message;
+        return scene.record(of, { state, sequence, generation: 1, ...firstOf(of) });
+      };
+      const ended = recordOf(earlier, first, "succeeded");
+      await worker.settle(first, { do: "record", record: ended }, { do: "ack" });
+      const last = { ...job, generation: 2, firstStoredAt: now };
+      await worker.settle(
+        second,
+        { do: "requeue", envelope: last },
+        { do: "record", record: recordOf(later, second, "requeued") },
+        { do: "ack" },
+      );
+      assert.deepEqual(envelopeOf((await worker.delivery(2)).message), last);
+      // Each of them once, however often it is published.
+      await scene.broker.requeue(later);
+      await scene.broker.requeue({ ...last, generation: 3 });
+      assert.equal(envelopeOf((await worker.delivery(3)).message).generation, 3);
+    },
+  ),
+
   conformanceCase(
     "settle: a requeue comes back as the runtime's, whole, in its lane, with its headers, delivered for the first time",
     async (scene) => {

@@ -17,9 +17,21 @@ const REQUEUE_GROWTH_BYTES = 1_024;
  * @throws MillraceError `payload-too-large` where it does not fit even without its errors
  */
 export function requeueOf(envelope: Envelope, maxMessageBytes: number): Publication {
-  const headerBytes = sizeOf(publicationOf(envelope, "runtime", new Uint8Array()));
+  const headerBytes = sizeOf(ownPublication(envelope, new Uint8Array()));
   const limit = maxMessageBytes + REQUEUE_GROWTH_BYTES - headerBytes;
-  return publicationOf(envelope, "runtime", writeFittingEnvelope(envelope, limit));
+  return ownPublication(envelope, writeFittingEnvelope(envelope, limit));
+}
+
+/** Its id names its enqueue: another job may have the id once the queue has forgotten it. */
+function ownPublication(envelope: Envelope, body: Uint8Array): Publication {
+  const publication = publicationOf(envelope, "runtime", body);
+  if (envelope.firstStoredAt === undefined) return publication;
+  const messageId = `${publication.messageId}/${envelope.firstStoredAt}`;
+  return {
+    ...publication,
+    messageId,
+    headers: { ...publication.headers, "nats-msg-id": messageId },
+  };
 }
 
 export function publicationOf(
