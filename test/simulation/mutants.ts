@@ -79,8 +79,8 @@ export const convictsTheLiving: RealmOf = withDocuments("suspects", (store) => (
   get: async (key) => {
     const document = await store.get(key);
     if (document === undefined) return undefined;
-    const { node: _node, instance: _instance, ...rest } = document.value as Record<string, unknown>;
-    return { ...document, value: rest };
+    const nobody = { node: "nobody", instance: "nobody" };
+    return { ...document, value: { ...(document.value as object), ...nobody } };
   },
 }));
 
