@@ -67,7 +67,7 @@ describeEachServer(
       const child = startChild(join(import.meta.dirname, "relay-program.ts"), {
         args: [server.url, namespace, postgres.url],
       });
-      await child.line(/^ready$/, 30_000);
+      await child.line(/^ready$/, 60_000);
       return child;
     }
 
@@ -99,7 +99,7 @@ describeEachServer(
           return rows.length === 0 && committed.every((id) => runs.has(id));
         },
         {
-          withinMs: 60_000,
+          withinMs: 120_000,
           everyMs: 100,
           describe: () => `${committed.length} orders have run; ${runs.size} have`,
         },
@@ -121,7 +121,7 @@ describeEachServer(
             for (let batch = 0; batch < 25; batch += 1, next += 7) await order(pool, next, 5);
           })();
           await eventually(() => runs.size > before + 20, {
-            withinMs: 60_000,
+            withinMs: 120_000,
             describe: "jobs of this round run",
           });
           const place = kills % relays.length;
@@ -134,6 +134,22 @@ describeEachServer(
         expect([...runs.keys()].toSorted((a, b) => a - b)).toEqual(committed);
         expect([...runs.values()].filter((count) => count !== 1)).toEqual([]);
         await Promise.all(relays.map((relay) => relay.kill()));
+      },
+      360_000,
+    );
+
+    test.skipIf(missing !== undefined)(
+      "a queue that is smaller than a batch gets its jobs, each once",
+      async () => {
+        const current = await scene(120_000);
+        await current.millrace.queues.ensure("orders", { maxJobs: 15 });
+        for (let first = 1; first < 70; first += 7) await order(current.pool, first, 5);
+        const relay = await startRelay(current.namespace);
+        const committed = await settled(current);
+        expect(committed.length).toBeGreaterThan(30);
+        expect([...current.runs.keys()].toSorted((a, b) => a - b)).toEqual(committed);
+        expect([...current.runs.values()].filter((count) => count !== 1)).toEqual([]);
+        await relay.kill();
       },
       240_000,
     );
@@ -152,7 +168,7 @@ describeEachServer(
         expect(committed).toHaveLength(10);
         await relay.kill();
       },
-      120_000,
+      240_000,
     );
 
     test.skipIf(missing !== undefined)(
@@ -164,14 +180,14 @@ describeEachServer(
         await postgres.kill();
         await postgres.start();
         await eventually(() => order(current.pool, 7, 5).then(() => true), {
-          withinMs: 30_000,
+          withinMs: 60_000,
           describe: "the pool has a connection again",
         });
         expect(await settled(current)).toHaveLength(10);
         expect([...current.runs.values()]).toEqual(Array.from({ length: 10 }, () => 1));
         await relay.kill();
       },
-      120_000,
+      240_000,
     );
   },
   { singleServer: "it counts runs, and a leader that dies delivers some of them again" },

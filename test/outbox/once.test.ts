@@ -9,12 +9,14 @@ import {
   startRelay,
 } from "millrace/outbox";
 import pg from "pg";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { startChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
 import { describeEachServer } from "../harness/servers.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const missing = postgresMissing();
 const outbox = createOutbox(pgTransaction);
@@ -126,7 +128,7 @@ describe.skipIf(missing !== undefined)(
         const second = run(job(), async () => "second");
         await eventually(
           async () => (await pool.query("SELECT 1 FROM pg_locks WHERE NOT granted")).rowCount !== 0,
-          { withinMs: 20_000, describe: "the second waits" },
+          { withinMs: 60_000, describe: "the second waits" },
         );
         go.resolve();
         await first;
@@ -182,7 +184,7 @@ describeEachServer("a node that is killed after its transaction has committed", 
           const jobs = await millrace.broker.listWaiting("receipts");
           return jobs.length > 0 ? { jobs } : undefined;
         },
-        { withinMs: 20_000, describe: "the receipt is in its queue" },
+        { withinMs: 60_000, describe: "the receipt is in its queue" },
       ).then(({ jobs }) => jobs);
       expect(more).toEqual([]);
       expect(receipt?.envelope).toMatchObject({

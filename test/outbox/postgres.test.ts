@@ -9,10 +9,12 @@ import {
   startRelay,
 } from "millrace/outbox";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const missing = postgresMissing();
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
@@ -59,14 +61,14 @@ describe.skipIf(missing !== undefined)(
           const waiting = await broker.listWaiting("mail", { limit: 5_000 });
           return waiting.length === count ? { waiting } : undefined;
         },
-        { withinMs: 20_000, describe: `${count} jobs are in the queue` },
+        { withinMs: 60_000, describe: `${count} jobs are in the queue` },
       );
     }
     const idle = () =>
       eventually(
         async () =>
           (await client.query("SELECT 1 FROM millrace_outbox_relay WHERE idle")).rowCount === 1,
-        { withinMs: 20_000, describe: "the relay waits to be woken" },
+        { withinMs: 60_000, describe: "the relay waits to be woken" },
       );
 
     test("a commit wakes an idle relay, a rollback and an open transaction publish nothing", async () => {
@@ -135,7 +137,7 @@ describe.skipIf(missing !== undefined)(
       await relay();
       await jobs(1);
       await eventually(async () => (await store.listSetAside(10)).length === 1, {
-        withinMs: 20_000,
+        withinMs: 60_000,
         describe: "the row is set aside",
       });
       expect(await store.listSetAside(10)).toMatchObject([{ id: "bytes", reason: "undecodable" }]);
@@ -181,13 +183,13 @@ describe.skipIf(missing !== undefined)(
       await outbox(client).enqueue(away, null);
       await relay(50);
       await eventually(async () => (await store.status())[0]?.trouble?.message, {
-        withinMs: 20_000,
+        withinMs: 60_000,
         describe: "the status tells of the queue",
       });
       expect((await store.status())[0]?.trouble?.message).toMatch(/^queue-not-found: /);
       await broker.queues.ensure("away");
       await eventually(async () => (await store.status())[0]?.trouble === undefined, {
-        withinMs: 20_000,
+        withinMs: 60_000,
         describe: "the trouble is over",
       });
       expect(await broker.listWaiting("away")).toHaveLength(1);

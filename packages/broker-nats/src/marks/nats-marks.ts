@@ -64,6 +64,11 @@ export class NatsMarks implements MarkStore {
     });
   }
 
+  refusal(job: Envelope): MillraceError | undefined {
+    const [item] = this.#items([job]);
+    return item?.kind === "refused" ? item.error : undefined;
+  }
+
   async enqueue(jobs: readonly Envelope[], mark: MarkWrite): Promise<readonly EnqueueResult[]> {
     requireQueueName(mark.queue);
     let items = this.#items(jobs);

@@ -1,4 +1,5 @@
 import type { Envelope } from "../envelope/envelope.ts";
+import type { MillraceError } from "../errors/millrace-error.ts";
 import type { EnqueueResult } from "./broker.ts";
 
 /** What a queue notes of the last jobs that were stored under one name. */
@@ -26,6 +27,8 @@ export interface MarkWrite {
 export interface MarkStore {
   /** Undefined where nothing was stored under this name yet, or there is no such queue. */
   read(queue: string, name: string): Promise<Mark | undefined>;
+  /** Why the job can never be stored as it is; undefined where it can. Asks no server. */
+  refusal(job: Envelope): MillraceError | undefined;
   /**
    * Stores the jobs, all of the mark's queue, and the mark. A job that can't be sent has its own
    * error and is left out. Where nothing of the rest could be stored, each has the same error.

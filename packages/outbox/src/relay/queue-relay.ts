@@ -92,7 +92,7 @@ export class QueueRelay {
       const claim = await store.claim(queue, limits);
       if (claim === undefined) return undefined;
       try {
-        const setAside = await publishClaim(broker, queue, claim, { name, seen });
+        const setAside = await publishClaim(broker, store, queue, claim, { name, seen });
         for (const { seq, reason, detail } of setAside)
           this.#options.logger.warn(
             { queue, seq, reason, detail },

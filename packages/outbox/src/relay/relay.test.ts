@@ -121,7 +121,7 @@ describe("the relay, on SQLite and a broker in memory", () => {
     const name = await store.mark("mail");
     const claim = await store.claim("mail", limits);
     if (claim === undefined) throw new Error("there are rows");
-    await publishClaim(first, "mail", claim, { name, seen: undefined });
+    await publishClaim(first, store, "mail", claim, { name, seen: undefined });
     // It died here, for longer than the queue knows an id, and its jobs have run.
     const jobs = await first.listWaiting("mail");
     const worker = await first.work("mail", {
@@ -146,7 +146,7 @@ describe("the relay, on SQLite and a broker in memory", () => {
     const claim = await store.claim("mail", limits);
     if (claim === undefined) throw new Error("there is a row");
     expect(await round()).toBe(1);
-    await expect(publishClaim(broker, "mail", claim, { name, seen })).rejects.toMatchObject({
+    await expect(publishClaim(broker, store, "mail", claim, { name, seen })).rejects.toMatchObject({
       code: "conflict",
     });
     await store.finish("mail", claim, []);
@@ -223,6 +223,56 @@ describe("the relay, on SQLite and a broker in memory", () => {
     expect(await queued("away")).toHaveLength(1);
   });
 
+  test("a row that can't be published is not taken for published after a relay's death", async () => {
+    database
+      .prepare("INSERT INTO millrace_outbox (id, queue, body) VALUES ('bytes', 'mail', ?)")
+      .run(Buffer.from([0xff, 0x00]));
+    outbox(database).enqueue(mail, { to: "a" }, { id: "a" });
+    const name = await store.mark("mail");
+    const claim = await store.claim("mail", limits);
+    if (claim === undefined) throw new Error("there are rows");
+    await publishClaim(broker, store, "mail", claim, { name, seen: undefined });
+    // It died here; before another goes on, somebody has the row tried again.
+    expect(await store.retry()).toBe(1);
+    await round();
+    expect(await queued()).toEqual(["a"]);
+    await round();
+    expect((await store.listSetAside(10)).map(({ id }) => id)).toEqual(["bytes"]);
+  });
+
+  test("a queue that is smaller than a batch takes what it has room for, each job once", async () => {
+    await broker.queues.ensure("mail", { maxJobs: 10 });
+    const items = Array.from({ length: 50 }, (_, n) => ({ id: `j${n}`, input: { to: "a" } }));
+    outbox(database).enqueueMany(mail, items);
+    const clock = new SimulatedClock();
+    const relay = new QueueRelay({
+      ...{ broker, store, clock, logger: silentLogger, metrics: noMetrics, limits },
+    });
+    const taken: string[] = [];
+    for (let rounds = 0; taken.length < 50 && rounds < 20; rounds += 1) {
+      await relay.round(() => false);
+      const here = await queued();
+      expect(here.length).toBeLessThanOrEqual(10);
+      taken.push(...here);
+      const drained = Promise.withResolvers<void>();
+      let open = here.length;
+      const worker = await broker.work("mail", {
+        freeSlots: () => open,
+        leaseMs: 30_000,
+        onDelivery: (delivery) =>
+          void broker.settle(delivery, [{ do: "ack" }]).then(() => {
+            open -= 1;
+            if (open === 0) drained.resolve();
+          }),
+      });
+      if (open > 0) await drained.promise;
+      await worker.stop();
+      await clock.advance(60_000);
+    }
+    expect(taken).toEqual(items.map(({ id }) => id));
+    expect(left()).toBe(0);
+  });
+
   test("of two rows with one unique key the first is published", async () => {
     outbox(database).enqueue(urgent, { to: "ada" }, { id: "first" });
     outbox(database).enqueue(urgent, { to: "ada" }, { id: "second" });
@@ -244,8 +294,8 @@ describe("the relay, on SQLite and a broker in memory", () => {
     const name = await store.mark("mail");
     const claim = await store.claim("mail", limits);
     if (claim === undefined) throw new Error("there is a row");
-    await publishClaim(bare, "mail", claim, { name, seen: undefined });
-    await publishClaim(bare, "mail", { ...claim, ageMs: 1_000 }, { name, seen: undefined });
+    await publishClaim(bare, store, "mail", claim, { name, seen: undefined });
+    await publishClaim(bare, store, "mail", { ...claim, ageMs: 1_000 }, { name, seen: undefined });
     expect(await queued()).toEqual(["a"]);
   });
 

@@ -81,6 +81,12 @@ export interface OutboxStore {
    * @param queue whose mark was asked for before
    */
   claim(queue: string, limits: ClaimLimits): Promise<Claim | undefined>;
+  /**
+   * Sets rows of a claim aside and takes them out of it, unless another relay has finished it. Done
+   * before the others are published: whoever goes on with the claim then knows which of its rows
+   * were not.
+   */
+  setAside(queue: string, claim: Claim, rows: readonly SetAside[]): Promise<void>;
   /** Takes away what was published and sets aside the rest, unless another relay did. */
   finish(queue: string, claim: Claim, setAside: readonly SetAside[]): Promise<void>;
   /** Notes why the queue's rows wait, or that they don't any more. */

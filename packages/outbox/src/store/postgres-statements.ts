@@ -39,9 +39,25 @@ SELECT c.claim,
   o.seq::float8 AS seq, o.id, o.lane, o.body, o.headers::text AS headers,
   o.unique_rule::text AS "unique", (extract(epoch FROM o.created_at) * 1000)::float8 AS created_at
 FROM millrace_outbox_claim c
-LEFT JOIN millrace_outbox o ON o.seq = ANY (c.seqs)
+LEFT JOIN millrace_outbox o ON o.seq = ANY (c.seqs) AND o.set_aside_at IS NULL
 WHERE c.queue = $1 AND c.seqs IS NOT NULL
 ORDER BY o.seq`;
+
+/** Out of the claim in the same statement, so that a later retry is not taken for published. */
+export const ASIDE = `
+WITH open AS (
+  UPDATE millrace_outbox_claim c
+  SET seqs = ARRAY(
+    SELECT s FROM unnest(c.seqs) s WHERE s NOT IN (
+      SELECT seq FROM json_to_recordset($3::json) AS a (seq bigint)
+    )
+  )
+  WHERE queue = $1 AND claim = $2 RETURNING 1
+)
+UPDATE millrace_outbox o
+SET set_aside_at = clock_timestamp(), reason = a.reason, detail = a.detail
+FROM json_to_recordset($3::json) AS a (seq bigint, reason text, detail text)
+WHERE o.seq = a.seq AND EXISTS (SELECT 1 FROM open)`;
 
 /** All of it or, where another relay was first, none. */
 export const FINISH = `

@@ -50,6 +50,8 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
       await run(sql.CLAIM, [queue, limits.rows, limits.bytes]);
       return asClaim(await run(sql.CLAIMED, [queue]));
     },
+    setAside: async (queue, claim, rows) =>
+      void (await run(sql.ASIDE, [queue, claim.id, JSON.stringify(rows)])),
     async finish(queue, claim, setAside) {
       const aside = new Set(setAside.map(({ seq }) => seq));
       const published = claim.rows.map(({ seq }) => seq).filter((seq) => !aside.has(seq));

@@ -30,7 +30,13 @@ export const CLAIMED = `
 SELECT o.seq, o.id, o.lane, o.body, o.headers, o.unique_rule, o.created_at
 FROM millrace_outbox_claim c JOIN json_each(c.seqs) taken JOIN millrace_outbox o
   ON o.seq = taken.value
-WHERE c.queue = ? ORDER BY o.seq`;
+WHERE c.queue = ? AND o.set_aside_at IS NULL ORDER BY o.seq`;
+
+export const WITHOUT = `
+UPDATE millrace_outbox_claim SET seqs = (
+  SELECT json_group_array(value) FROM json_each(seqs)
+  WHERE value NOT IN (SELECT value FROM json_each(?))
+) WHERE queue = ? AND claim = ?`;
 
 export const FINISH =
   "UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL WHERE queue = ? AND claim = ?";

@@ -46,6 +46,15 @@ export function sqliteOutbox({ path }: SqliteOutboxOptions): OutboxStore {
     },
     claim: (queue, limits) =>
       use((opened) => atomically(opened, () => claim(opened, queue, limits))),
+    setAside: (queue, { id }, rows) =>
+      use((opened) =>
+        atomically(opened, () => {
+          const seqs = JSON.stringify(rows.map(({ seq }) => seq));
+          if (opened.prepare(sql.WITHOUT).run(seqs, queue, id).changes === 0) return;
+          const aside = opened.prepare(sql.ASIDE);
+          for (const { seq, reason, detail } of rows) aside.run(reason, detail, seq);
+        }),
+      ),
     finish: (queue, { id, rows }, setAside) =>
       use((opened) =>
         atomically(opened, () => {

@@ -28,6 +28,11 @@ export class MemoryMarks implements MarkStore {
     return this.#options.server.queues.get(queue)?.marks.get(name);
   }
 
+  refusal(job: Envelope): MillraceError | undefined {
+    const made = this.#made(job);
+    return made instanceof MillraceError ? made : undefined;
+  }
+
   async enqueue(jobs: readonly Envelope[], mark: MarkWrite): Promise<readonly EnqueueResult[]> {
     const { server, reach } = this.#options;
     reach();

@@ -1,6 +1,7 @@
 import { connectBroker } from "@millrace/broker-nats";
 import { startRelay } from "@millrace/outbox";
 import { connectionOptions } from "../../config/connection.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { requireOutbox } from "../../outbox/configured-outbox.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -12,7 +13,7 @@ export const outboxRelay = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
-  fields: ["connection", "namespace", "outbox"],
+  fields: ["connection", "namespace", "masking", "outbox"],
   examples: [
     [
       "MILLRACE_OUTBOX_POSTGRES=postgres://app@db/shop millrace outbox relay",
@@ -21,9 +22,15 @@ export const outboxRelay = command({
   ],
   async run({ config, json, io }) {
     const store = requireOutbox(config);
-    const { cliLogger, prettyOnTerminals } = await import("../log.ts");
+    // Logging takes long to load, and every other command does without it.
+    const [{ cliLogger, prettyOnTerminals }, { maskedLogger }] = await Promise.all([
+      import("../log.ts"),
+      import("@millrace/telemetry"),
+    ]);
     const colours = io.paintErr("red", "x") !== "x";
-    const logger = cliLogger(config.logLevel, await prettyOnTerminals(), colours);
+    const bare = cliLogger(config.logLevel, await prettyOnTerminals(), colours);
+    // A driver's error may quote the URL with its password.
+    const logger = maskedLogger(bare, maskOf(config));
     await interruptible(async (signal) => {
       const broker = await connectBroker({
         ...connectionOptions(config, "millrace-outbox"),

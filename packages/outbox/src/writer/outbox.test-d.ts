@@ -1,0 +1,24 @@
+import { defineJob } from "@millrace/core";
+import { expectTypeOf } from "vitest";
+import type { Outbox } from "./outbox.ts";
+import type { SyncOutbox } from "./sync-outbox.ts";
+
+declare const outbox: Outbox;
+declare const syncOutbox: SyncOutbox;
+const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
+
+// @ts-expect-error a number is no address
+void outbox.enqueue(mail, { to: 7 });
+// @ts-expect-error there is no such option
+void outbox.enqueue(mail, { to: "ada" }, { later: "10s" });
+// @ts-expect-error one of the inputs is wrong
+void outbox.enqueueMany(mail, [{ input: { to: "ada" } }, { input: {} }]);
+// @ts-expect-error a number is no address
+syncOutbox.enqueue(mail, { to: 7 });
+
+expectTypeOf(outbox.enqueue(mail, { to: "ada" })).toEqualTypeOf<
+  Promise<{ readonly id: string; readonly queue: string }>
+>();
+expectTypeOf(outbox.once({ job: {} as never }, async () => ({ charged: true }))).toEqualTypeOf<
+  Promise<{ charged: boolean }>
+>();

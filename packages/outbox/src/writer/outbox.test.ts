@@ -1,0 +1,78 @@
+import { defineJob, type Instrumentation } from "@millrace/core";
+import { expect, test } from "vitest";
+import type { Row, Transaction } from "../database/transaction.ts";
+import { createOutbox } from "./outbox.ts";
+
+const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
+
+interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly string[];
+}
+
+/** A transaction that only notes what it was asked to run. */
+function noted(rows: readonly Row[] = []): { tx: Transaction; statements: Statement[] } {
+  const statements: Statement[] = [];
+  const run: Transaction["run"] = async (sql, parameters) => {
+    statements.push({ sql, parameters });
+    return rows;
+  };
+  return { tx: { run }, statements };
+}
+
+const headersIn = ({ parameters }: Statement): unknown =>
+  (JSON.parse(parameters[0] ?? "[]") as { headers: string }[]).map(
+    ({ headers }) => JSON.parse(headers) as unknown,
+  );
+
+/** Adds a trace to every job that is enqueued. */
+const tracing: Instrumentation = {
+  publish: ({ envelopes }, send) =>
+    send(
+      envelopes.map((envelope) => ({
+        ...envelope,
+        headers: { ...envelope.headers, traceparent: "00-trace" },
+      })),
+    ),
+  attempt: () => undefined,
+  ended: () => {},
+  shutdown: () => Promise.resolve(),
+};
+
+test("the trace that is under way goes with the job", async () => {
+  const { tx, statements } = noted();
+  const outbox = createOutbox((one: Transaction) => one, { instrumentation: tracing });
+  await outbox(tx).enqueue(mail, { to: "ada" }, { headers: { "x-shop": "7" } });
+  expect(statements.map(headersIn)).toEqual([[{ "x-shop": "7", traceparent: "00-trace" }]]);
+});
+
+test("many jobs are one statement, and none is none", async () => {
+  const { tx, statements } = noted();
+  const outbox = createOutbox((one: Transaction) => one);
+  const ids = ["a", "b", "c"];
+  const items = ids.map((id) => ({ id, input: { to: id } }));
+  expect(await outbox(tx).enqueueMany(mail, items)).toEqual(
+    ids.map((id) => ({ id, queue: "mail" })),
+  );
+  expect(await outbox(tx).enqueueMany(mail, [])).toEqual([]);
+  expect(statements).toHaveLength(1);
+});
+
+test("where one of many can't be made, nothing is written", async () => {
+  const { tx, statements } = noted();
+  const outbox = createOutbox((one: Transaction) => one);
+  const items = [{ input: { to: "a" } }, { id: "a b", input: { to: "b" } }];
+  await expect(outbox(tx).enqueueMany(mail, items)).rejects.toMatchObject({ code: "invalid-name" });
+  expect(statements).toEqual([]);
+});
+
+test("every statement has each placeholder once and in order, as libraries without numbers ask", async () => {
+  const { tx, statements } = noted([{ first: 1 }]);
+  const outbox = createOutbox((one: Transaction) => one);
+  await outbox(tx).enqueue(mail, { to: "a" });
+  const job = { id: "a", queue: "mail", createdAt: 1 } as never;
+  await outbox(tx).once({ job }, async () => 1);
+  for (const { sql, parameters } of statements)
+    expect(sql.match(/\$\d+/g)).toEqual(parameters.map((_, index) => `$${index + 1}`));
+  expect(statements).toHaveLength(3);
+});
