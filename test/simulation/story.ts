@@ -39,7 +39,7 @@ export function tellEntry(entry: Entry): string {
     case "purged":
       return `${at}purged    ${entry.queue}`;
     case "limited":
-      return `${at}limited   ${entry.queue} to ${entry.concurrency ?? "any number"} at once, ${JSON.stringify(entry.rate) ?? "any rate"}`;
+      return `${at}limited   ${entry.queue} to ${entry.concurrency ?? "any number"} at once, ${JSON.stringify(entry.rate) ?? "any rate"}, ${entry.maxParked ?? "any number"} parked`;
     case "schedule-ended":
       return `${at}paused    schedule ${entry.schedule}: ${entry.fired} fired, ${entry.skipped} skipped, up to ${entry.lastMs}`;
     case "cancelled":

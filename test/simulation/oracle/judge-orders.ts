@@ -4,9 +4,12 @@ import { untilMs } from "./judge-runs.ts";
 import type { Violation } from "./violation.ts";
 
 const PURGED = "purged";
+const PARKED_FULL = "parked-full";
+/** Takes hardly any jobs, and parks no more than it takes. */
+const NARROW = "narrow";
 
 /** What an operator or a client asked for happens to those it was asked for, and to nobody else. */
-export function* judgeOrders({ jobs, asked }: Evidence): Generator<Violation> {
+export function* judgeOrders({ jobs, asked, limited }: Evidence): Generator<Violation> {
   const wasAsked = (what: string, of: string): boolean =>
     asked.some((one) => one.what === what && one.of === of);
   for (const seen of jobs.values()) {
@@ -15,7 +18,12 @@ export function* judgeOrders({ jobs, asked }: Evidence): Generator<Violation> {
     for (const { life, runs } of livesOf(seen))
       if (life > 0 && runs.length > 0 && !wasAsked("retry", queue))
         yield { is: "unasked", job, detail: `it ran in its life ${life}` };
+    const hasQuota =
+      queue === NARROW ||
+      limited.some((limit) => limit.queue === queue && limit.maxParked !== undefined);
     for (const { state, reason } of seen.finals) {
+      if (reason === PARKED_FULL && !hasQuota)
+        yield { is: "unasked", job, detail: "it found no room to wait, and there is no quota" };
       if (state !== "cancelled") continue;
       const isPurged = reason === PURGED;
       if (!(isPurged ? wasAsked("purge", queue) : wasAsked("cancel", seen.job)))

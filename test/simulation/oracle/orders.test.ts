@@ -68,6 +68,18 @@ describe("what an operator does, before the oracle of the simulation", () => {
     expect(kinds([...died, ...retried, ...second, end, dead])).toEqual(["two-ends"]);
   });
 
+  it("may bound what waits for later, and then some of it finds no room", () => {
+    const full = recorded("j1", { state: "dead", outcome: "rejected", reason: "parked-full" });
+    const quota = {
+      is: "limited",
+      queue: "work",
+      concurrency: undefined,
+      rate: undefined,
+    } as const;
+    expect(kinds([planned("j1"), { ...quota, maxParked: 1 }, full])).toEqual([]);
+    expect(kinds([planned("j1"), quota, full])).toEqual(["unasked"]);
+  });
+
   it("cancels nothing that it was not asked for, and purges nothing that runs", () => {
     const cancelled = (reason: string, atMs: number): Fact =>
       recorded("j1", { state: "cancelled", outcome: "cancelled", reason, at: BEGAN + atMs });

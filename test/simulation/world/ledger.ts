@@ -40,6 +40,8 @@ export type Fact =
       readonly queue: string;
       readonly concurrency: number | undefined;
       readonly rate: { readonly limit: number; readonly perMs: number } | undefined;
+      /** Jobs that its producers may have wait for later. */
+      readonly maxParked?: number | undefined;
     }
   | ScheduleEnded
   | { readonly is: "fault"; readonly name: string; readonly kind: string; readonly process: string }

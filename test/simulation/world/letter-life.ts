@@ -1,13 +1,22 @@
-import { type DeadLetter, readEnvelope } from "@millrace/core";
+import { type DeadLetter, type Envelope, readEnvelope } from "@millrace/core";
 
 /**
  * In which life a job was buried: how often it had been brought back before. What can't be read
  * never was.
  */
-export function lifeOfLetter({ queue, door, body, headers, at }: DeadLetter): number {
+export function lifeOfLetter(letter: DeadLetter): number {
+  return envelopeOf(letter)?.life ?? 0;
+}
+
+/** What its producer gave the job; undefined where that can't be read. */
+export function payloadOfLetter(letter: DeadLetter): unknown {
+  return envelopeOf(letter)?.payload;
+}
+
+function envelopeOf({ queue, door, body, headers, at }: DeadLetter): Envelope | undefined {
   const read = readEnvelope({
     ...{ queue, body, headers, sequence: 0, storedAt: at },
     origin: door ?? "runtime",
   });
-  return read.ok ? (read.envelope.life ?? 0) : 0;
+  return read.ok ? read.envelope : undefined;
 }

@@ -1,9 +1,17 @@
-import { readStoredSchedule, readScheduleState, SCHEDULE_STATE, SCHEDULES } from "@millrace/core";
+import {
+  MillraceError,
+  readScheduleState,
+  readStoredSchedule,
+  SCHEDULE_STATE,
+  SCHEDULES,
+  type StoredDeadLetter,
+} from "@millrace/core";
 import { createClient, type Millrace } from "../../../packages/millrace/src/client/client.ts";
 import { SimProcess, WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
 import { insist, sleep } from "./insist.ts";
 import type { Ledger } from "./ledger.ts";
+import { payloadOfLetter } from "./letter-life.ts";
 import type { Order } from "./orders.ts";
 import type { Realm } from "./realm.ts";
 
@@ -52,10 +60,10 @@ export class Operator {
           await queues.ensure(queue);
           await queues.set(queue, limits);
         });
-        const { concurrency, rate } = limits;
+        const { concurrency, rate, maxParked } = limits;
         const perMs = rate === undefined ? 0 : Number.parseInt(rate.per, 10);
         return this.#options.ledger.note({
-          ...{ is: "limited", queue, concurrency },
+          ...{ is: "limited", queue, concurrency, maxParked },
           rate: rate === undefined ? undefined : { limit: rate.limit, perMs },
         });
       }
@@ -63,6 +71,8 @@ export class Operator {
         return this.#purge(order.queue, order.atMs);
       case "retry":
         return this.#retry(order.queue, order.atMs);
+      case "edit":
+        return this.#edit(order.queue, order.atMs);
       case "schedule":
         return this.#endSchedule(order);
     }
@@ -91,6 +101,23 @@ export class Operator {
         (result) => !result.ok && result.error.code !== "unique-conflict",
       );
       if (failed !== undefined && !failed.ok && isOfTime(failed.error.code)) throw failed.error;
+    });
+  }
+
+  async #edit(queue: string, atMs: number): Promise<void> {
+    await this.#until(atMs);
+    const { ledger } = this.#options;
+    await this.#insist(async ({ dead }) => {
+      for (const letter of await dead.list({ queue })) {
+        ledger.note({ is: "asked", what: "retry", of: queue });
+        try {
+          await dead.edit(letter.id, mendedPayload(letter), { queue });
+          ledger.note({ is: "retried", job: letter.id, queue });
+        } catch (error) {
+          // Its key is another's, or somebody else was quicker.
+          if (!MillraceError.is(error) || isOfTime(error.code)) throw error;
+        }
+      }
     });
   }
 
@@ -137,6 +164,13 @@ export class Operator {
   #until(atMs: number): Promise<void> {
     return sleep(this.process.clock, Math.max(0, atMs - this.#options.timeline.nowMs));
   }
+}
+
+/** What a chain or a batch has made is left as it is: others know it. */
+function mendedPayload(letter: StoredDeadLetter): unknown {
+  const payload = payloadOfLetter(letter);
+  if (typeof payload !== "object" || payload === null || !("fails" in payload)) return payload;
+  return { ...payload, fails: 0, brokenUntilMs: 0, runMs: 5 };
 }
 
 /** What another try may mend. */

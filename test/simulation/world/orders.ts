@@ -9,13 +9,16 @@ export type Order = {
 } & (
   | { readonly kind: "purge"; readonly queue: string; readonly atMs: number }
   | { readonly kind: "retry"; readonly queue: string; readonly atMs: number }
+  /** Each letter of the queue is given a new life with a payload that was mended. */
+  | { readonly kind: "edit"; readonly queue: string; readonly atMs: number }
   /** Set before any node is there. */
   | { readonly kind: "limit"; readonly queue: string; readonly limits: QueueLimits }
   | ({ readonly kind: "schedule" } & Timetable)
 );
 
-export interface QueueLimits extends Pick<QueueChange, "concurrency" | "rate"> {
+export interface QueueLimits extends Pick<QueueChange, "concurrency" | "rate" | "maxParked"> {
   readonly concurrency?: number;
+  readonly maxParked?: number;
   readonly rate?: { readonly limit: number; readonly per: `${number}ms` };
 }
 
@@ -31,7 +34,16 @@ export interface Timetable {
 }
 
 /** Of all worlds. */
-const SHARES = { purge: 0.2, retry: 0.4, limit: 0.25, schedule: 0.25 } as const;
+const SHARES = {
+  purge: 0.2,
+  retry: 0.4,
+  limit: 0.25,
+  schedule: 0.25,
+  edit: 0.15,
+  watch: 0.1,
+} as const;
+/** Of a watchful operator, who retries letters as soon as they are there. */
+const WATCHED = { times: 20, everyMs: 1_500 } as const;
 const LATEST_MS = 70_000;
 
 export function ordersOf(
@@ -50,6 +62,16 @@ export function ordersOf(
         const name = `retry-${round}-${of}`;
         if (dice(name) < 0.6) orders.push({ name, kind: "retry", queue: of, atMs: at(name) });
       }
+  if (chance("edit"))
+    for (let round = 0; round < 3; round += 1) {
+      const name = `edit-${round}`;
+      orders.push({ name, kind: "edit", queue: queue(name), atMs: at(name) });
+    }
+  if (chance("watch"))
+    for (let round = 0; round < WATCHED.times; round += 1) {
+      const atMs = at("watch") + round * WATCHED.everyMs;
+      orders.push({ name: `watch-${round}`, kind: "retry", queue: queue("watch"), atMs });
+    }
   if (chance("limit"))
     orders.push({
       name: "limit",
@@ -67,6 +89,7 @@ export function ordersOf(
 }
 
 function limitsOf(dice: Dice): QueueLimits {
+  if (dice("parked") < 0.3) return { maxParked: between(dice, "most parked", 0, 3) };
   const which = oneOf(dice, "limit kind", ["cap", "cap", "rate", "both"]);
   return {
     ...(which === "rate" ? {} : { concurrency: between(dice, "cap", 1, 4) }),
