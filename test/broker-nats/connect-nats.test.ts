@@ -68,6 +68,35 @@ describeOnOwnServers("connectNats", (start, generation) => {
     },
   );
 
+  test("a JetStream that does not answer is waited for, where the server is", async () => {
+    await using server = await start();
+    const { port } = new URL(server.url);
+    const ASKS = 3;
+    let unheard = 0;
+    const address = createServer((client) => {
+      client.on("error", () => client.destroy());
+      const upstream = createConnection(Number(port), "127.0.0.1");
+      upstream.on("error", () => client.destroy());
+      client.on("close", () => upstream.destroy());
+      client.pipe(upstream);
+      upstream.on("data", (data) => {
+        if (unheard < ASKS && data.includes("account_info_response")) unheard += 1;
+        else client.write(data);
+      });
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => void address.close());
+    await once(address, "listening");
+    const servers = `127.0.0.1:${(address.address() as AddressInfo).port}`;
+    const told: string[] = [];
+    const { nc } = await connectNats({ servers, waitOnFirstConnect: true }, undefined, (error) =>
+      told.push(error.code),
+    );
+    await nc.close();
+    expect(new Set(told)).toEqual(new Set(["broker-unavailable"]));
+    unheard = 0;
+    await expect(connectNats({ servers })).rejects.toMatchObject({ code: "broker-unavailable" });
+  });
+
   test("accepts user and password, by options or in the URL, a token, and an nkey seed", async () => {
     await using users = await start({ config: `authorization { user: u, password: "p:s3cret" }` });
     const inUrl = users.url.replace("nats://", "nats://u:p%3As3cret@");

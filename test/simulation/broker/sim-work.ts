@@ -35,8 +35,6 @@ export class SimSubscription implements WorkSubscription {
   readonly #work: WorkOptions;
   #state: "working" | "paused" | "stopped" = "working";
   #interest: Interest | undefined;
-  /** Handed out over this connection and not arrived. */
-  #underWay = 0;
   #last = 0;
 
   constructor(line: Line, name: string, queue: () => SimQueue, work: WorkOptions) {
@@ -111,20 +109,20 @@ export class SimSubscription implements WorkSubscription {
 
   #newInterest(): Interest {
     const { leaseMs, weights, freeSlots } = this.#work;
-    this.#underWay = 0;
-    const interest: Interest = {
+    /** Of this interest alone: what the server hands to one that was left arrives nowhere. */
+    let underWay = 0;
+    return {
       leaseMs,
       turns: turnsFor(weights),
-      capacity: () => (this.#state === "working" ? freeSlots() - this.#underWay : 0),
+      capacity: () => (this.#state === "working" ? freeSlots() - underWay : 0),
       hand: (message, deliveryCount) => {
-        this.#underWay += 1;
+        underWay += 1;
         this.#line.deliver(() => {
-          if (interest === this.#interest) this.#underWay -= 1;
+          underWay -= 1;
           this.#arrive(message, deliveryCount);
         });
       },
     };
-    return interest;
   }
 
   /** @param afterMs the server may see a moment later that nobody is there */

@@ -24,9 +24,11 @@ export interface ConnectedNats {
  * Connects, and proves that the server is new enough and runs JetStream. The connection then
  * reconnects for ever.
  *
- * @param onRefused called for each dial that failed and is made again
+ * @param onRefused called for each dial that failed and is made again, and while JetStream gives no
+ *   answer
  * @throws MillraceError `server-unreachable`, `auth-failed`, `credentials-unreadable`,
- *   `tls-failed`, `server-too-old`, `jetstream-disabled`; the signal's reason
+ *   `tls-failed`, `server-too-old`, `jetstream-disabled`; without `waitOnFirstConnect`
+ *   `broker-unavailable`; the signal's reason
  * @example
  * const { nc, features } = await connectNats({ servers: "nats://localhost:4222" });
  */
@@ -38,7 +40,11 @@ export async function connectNats(
   const nc = await dial(options, signal, onRefused);
   try {
     const features = serverFeatures(nc.info?.version ?? "");
-    await requireJetStream(nc);
+    await requireJetStream(nc, {
+      signal,
+      // It was reached, and is gone again or without a leader: the same to who waits for it.
+      onSilence: options.waitOnFirstConnect === true ? onRefused : undefined,
+    });
     return { nc, features };
   } catch (error) {
     await nc.close();

@@ -23,19 +23,35 @@ const UNAVAILABLE = new Set([10008, 10009]);
 
 type Verdict = "enabled" | "disabled" | "not-now";
 
-/** @throws MillraceError `jetstream-disabled`, `broker-unavailable` */
-export async function requireJetStream(nc: NatsConnection): Promise<void> {
+export interface JetStreamWait {
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Called each time that it has given no answer for as long as it may take. Absent: that is an
+   * error, and nothing more is waited for.
+   */
+  readonly onSilence?: ((error: MillraceError) => void) | undefined;
+}
+
+/** @throws MillraceError `jetstream-disabled`, `broker-unavailable`; the signal's reason */
+export async function requireJetStream(
+  nc: NatsConnection,
+  { signal, onSilence }: JetStreamWait = {},
+): Promise<void> {
   const { clock } = machineOf(nc);
   const patienceMs = nc.info?.cluster === undefined ? PATIENCE_MS : ELECTION_MS;
-  for (const deadline = clock.monotonic() + patienceMs; ;) {
+  for (let deadline = clock.monotonic() + patienceMs; ;) {
+    signal?.throwIfAborted();
     const verdict = await ask(nc);
     if (verdict === "enabled") return;
     if (verdict === "disabled" && nc.info?.jetstream !== true)
       throw new MillraceError("jetstream-disabled", DISABLED);
-    if (clock.monotonic() > deadline)
-      throw verdict === "not-now"
-        ? new MillraceError("broker-unavailable", NO_ANSWER)
-        : new MillraceError("jetstream-disabled", DISABLED);
+    if (clock.monotonic() > deadline) {
+      if (verdict === "disabled") throw new MillraceError("jetstream-disabled", DISABLED);
+      const error = new MillraceError("broker-unavailable", NO_ANSWER);
+      if (onSilence === undefined) throw error;
+      onSilence(error);
+      deadline = clock.monotonic() + patienceMs;
+    }
     await sleep(clock, 50);
   }
 }
