@@ -97,6 +97,19 @@ describeServer(
       expect((await marks.read(QUEUE, "shop"))?.value).toBe("two");
     });
 
+    test("a queue that was removed and made anew takes marks and jobs at once", async () => {
+      const { broker, marks } = await opened();
+      await marks.enqueue([job("a")], write("one"));
+      await broker.queues.remove(QUEUE);
+      await broker.queues.ensure(QUEUE);
+      expect(await marks.enqueue([job("b"), job("c")], write("two"))).toMatchObject([
+        { ok: true },
+        { ok: true },
+      ]);
+      expect(await ids(broker)).toEqual(["b", "c"]);
+      expect((await marks.read(QUEUE, "shop"))?.value).toBe("two");
+    });
+
     test("a full queue, a closed one and one that is gone take nothing", async () => {
       const { broker, marks } = await opened();
       // The mark takes a place too.

@@ -17,9 +17,13 @@ export type BatchOutcome =
   /** One of them has an id that the stream knows already. Nothing was stored. */
   | { readonly kind: "duplicate" }
   /** Nobody took the last message: its subject is no stream's. Nothing was stored. */
-  | { readonly kind: "unheard" };
+  | { readonly kind: "unheard" }
+  /** The stream takes no batches, or not the first message of this one. Nothing was stored. */
+  | { readonly kind: "closed" };
 
 const CONTAINS_DUPLICATE = 10201;
+/** Batches are disabled; the first message is missing; not all of them came. */
+const NO_BATCH: ReadonlySet<number> = new Set([10174, 10175, 10176]);
 /** A batch is abandoned by the server when it was left alone for ten seconds. */
 const ANSWER_MS = 5_000;
 
@@ -61,7 +65,9 @@ export function isUnheard(error: unknown): boolean {
 function outcomeOf(reply: Msg, subject: string): BatchOutcome {
   const verdict = judgePubAck(reply, subject, 1);
   if (verdict instanceof MillraceError) {
-    if (refusalCode(verdict) === CONTAINS_DUPLICATE) return { kind: "duplicate" };
+    const code = refusalCode(verdict);
+    if (code === CONTAINS_DUPLICATE) return { kind: "duplicate" };
+    if (code !== undefined && NO_BATCH.has(code)) return { kind: "closed" };
     throw verdict;
   }
   if (typeof verdict === "symbol")

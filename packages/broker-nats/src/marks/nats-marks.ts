@@ -81,11 +81,13 @@ export class NatsMarks implements MarkStore {
       ]);
       if (outcome.kind === "unheard") return this.#unheard(jobs, mark.queue);
       if (outcome.kind === "stored") return results(items, outcome.lastSequence - sent.length);
-      items = await this.#withoutKnown(items);
+      // The queue was made anew since its door was seen.
+      if (outcome.kind === "closed") this.#ready.delete(mark.queue);
+      else items = await this.#withoutKnown(items);
     }
     throw new MillraceError(
       "broker-unavailable",
-      `Others use the ids of these jobs of the queue ${mark.queue} at the same time. Try again.`,
+      `The queue ${mark.queue} takes no jobs together with a mark at the moment: it is being made anew, or others use the same ids. Try again.`,
     );
   }
 
