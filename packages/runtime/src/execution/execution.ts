@@ -60,6 +60,8 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
    * message to another, and both may begin in one moment.
    */
   readonly #cameAt: number;
+  /** How often the line had been lost by then. */
+  readonly #losses: number;
   #phase: Phase = "arriving";
   /** Set before the start, where the job is only to be handed back. */
   #declined = false;
@@ -90,6 +92,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     this.#host = host;
     this.#delivery = delivery;
     this.#cameAt = host.clock.now();
+    this.#losses = host.recentEnds.losses;
     this.#abort = new AbortSwitch(delivery.lease);
     this.#onEnd = onEnd;
     this.#onYield = onYield;
@@ -385,6 +388,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
       progress: this.#progress,
       passes: this.#arrival?.passes,
       onTrial: this.#arrival?.onTrial ?? false,
+      acrossOutage: this.#host.recentEnds.losses !== this.#losses,
       owner: this,
     };
     this.#settling = new Settling(estate, settlement);

@@ -38,7 +38,7 @@ async function runningTwice() {
     letters: (await node.broker.deadLetters.list()).length,
     unsettled: (await node.broker.queues.snapshot(QUEUE)).running,
   });
-  return { ...node, release, endElsewhere, left };
+  return { ...node, server, release, endElsewhere, left };
 }
 
 test("another run's success is on record: this one's is not written beside it, and the message is acked", async () => {
@@ -103,4 +103,20 @@ test("two jobs of one id that have idempotency keys of their own are two jobs, h
   expect(await broker.deadLetters.list()).toMatchObject([
     { id: "a", reason: "attempts-exhausted" },
   ]);
+});
+
+test("another run has buried the job across an outage and lost its lease before its record: this one succeeds, and takes the letter away", async () => {
+  const { clock, server, broker, release, left } = await runningTwice();
+  broker.disconnect();
+  broker.reconnect();
+  await clock.advance("1s");
+  const [message] = server.queue(QUEUE).stored;
+  if (message === undefined) throw new Error("the job is in hand");
+  const { body, headers, sequence, storedAt } = message;
+  const letter = { id: "a", name: "t.job", queue: QUEUE, attempts: 1, at: 1, node: "n2" };
+  const buriedId = `dead/${QUEUE}/${sequence}/${storedAt}/0`;
+  server.deadLetters.add({ ...letter, reason: "fatal", body, headers }, buriedId);
+  release.open("ours");
+  await clock.advance("1s");
+  expect(await left()).toEqual({ ends: ["succeeded by n1"], letters: 0, unsettled: 0 });
 });

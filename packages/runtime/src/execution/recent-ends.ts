@@ -87,6 +87,11 @@ export class RecentEnds {
     };
   }
 
+  /** How often the line was lost so far. */
+  get losses(): number {
+    return this.#losses;
+  }
+
   /** Whether `concerns` has to be asked. Asked for every job, so it must be cheap. */
   mayConcern(job: Pick<Envelope, "queue" | "id">): boolean {
     this.#standstill.look();

@@ -50,6 +50,8 @@ export interface Estate {
   readonly passes: Passes | undefined;
   /** It was a suspect, and its turn is on record. */
   readonly onTrial: boolean;
+  /** The line was lost while it was here, and the server may have handed it to another. */
+  readonly acrossOutage: boolean;
   readonly owner: SettlingOwner;
 }
 
@@ -110,6 +112,7 @@ export class Settling {
         const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
         if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
         else await this.#withHooks(hooks);
+        if (this.#estate.acrossOutage) await this.#withdrawLetter();
         break;
       } catch (error) {
         if (MillraceError.is(error, "already-ended")) {
@@ -218,6 +221,26 @@ export class Settling {
     this.#input = await completion(host.broker, this.#input, this.#recorded);
     this.#settlement = settle(this.#input);
     this.#completed = true;
+  }
+
+  /**
+   * Another run may have buried the job and have lost its lease before its record. Then this end
+   * counts, and nobody else comes to take that letter away: this run has acked the message.
+   */
+  async #withdrawLetter(): Promise<void> {
+    const { host, delivery, input } = this.#estate;
+    const { state } = this.#settlement;
+    if (state !== "succeeded" && state !== "cancelled") return;
+    try {
+      const { letter } = await host.broker.successors(input.envelope, delivery.message);
+      if (letter !== undefined) await host.broker.deadLetters.remove(letter.sequence);
+    } catch (error) {
+      const { id } = input.envelope;
+      host.log.warn(
+        { job: id, error: recordError(error) },
+        "it is not known whether a dead letter of a job that has ended stays behind",
+      );
+    }
   }
 
   #remedy(error: unknown): Settlement | undefined {
