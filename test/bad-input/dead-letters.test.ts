@@ -80,7 +80,13 @@ describeEachServer(
       const headers = Object.fromEntries(
         [...(letter?.header ?? [])].map(([name, [value]]) => [name, value]),
       );
-      const { "Nats-Msg-Id": _ours, "Millrace-At": at, "Millrace-Error": error, ...rest } = headers;
+      const {
+        "Nats-Msg-Id": _ours,
+        "Millrace-At": at,
+        "Millrace-Error": error,
+        "Millrace-First-Stored-At": storedAt,
+        ...rest
+      } = headers;
       expect(rest).toEqual({
         "Millrace-Id": "layout",
         "Millrace-Name": "bad.layout",
@@ -93,6 +99,7 @@ describeEachServer(
         "x-case": "kept",
       });
       expect(Math.abs(Date.now() - Number(at))).toBeLessThan(60_000);
+      expect(Math.abs(Date.now() - Number(storedAt))).toBeLessThan(60_000);
       expect(JSON.parse(error ?? "")).toMatchObject({ type: "unknown-name" });
       extra += 1;
     });

@@ -105,7 +105,12 @@ describeEachServer("the largest message", (server) => {
     ]);
     expect(await broker.history.read({ id: envelope.id })).toEqual([
       { ...base, generation: 0, outputDropped: "too-large" },
-      { ...base, generation: 1, outputDropped: "unserializable" },
+      {
+        ...base,
+        generation: 1,
+        outputDropped: "unserializable",
+        reason: "output is a function",
+      },
     ]);
   });
 });

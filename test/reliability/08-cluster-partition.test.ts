@@ -9,9 +9,10 @@ import { fence } from "./oracle/fence.ts";
 import { type LedgerEntry, ledgerNowMs } from "./oracle/ledger-entry.ts";
 
 const JOBS = 200;
-const LEASE_MS = 3_000;
-/** Longer than an election. */
-const PARTED_MS = 12_000;
+/** Longer than a busy machine keeps a member of a cluster of three from an extension. */
+const LEASE_MS = 6_000;
+/** Longer than an election and a lease. */
+const PARTED_MS = 15_000;
 const NAMESPACE = "parted";
 const STREAM = `${NAMESPACE}-queue-work`;
 
