@@ -12,7 +12,7 @@ export {
 } from "./cancellation/cancellation.ts";
 
 export type { Clock, Timer } from "./time/clock.ts";
-export { type Duration, formatMs, toMs } from "./time/duration.ts";
+export { type Duration, formatMs, formatSeconds, toMs } from "./time/duration.ts";
 export { systemClock } from "./time/system-clock.ts";
 
 export {
@@ -140,7 +140,7 @@ export { type Schema, validate } from "./job/schema.ts";
 
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
-export { isKnownJob } from "./flow/known-job.ts";
+export { isKnownJob, wasEnqueued } from "./flow/known-job.ts";
 export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";

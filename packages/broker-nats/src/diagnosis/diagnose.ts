@@ -1,4 +1,4 @@
-import { DEFAULT_MAX_VALUES, MillraceError, recordError } from "@millrace/core";
+import { DEFAULT_MAX_VALUES, MillraceError, type QueueSnapshot, recordError } from "@millrace/core";
 import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
@@ -16,7 +16,7 @@ import { LANE_CONSUMERS, Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
 import { judgeCopies, judgeSilence } from "./judge-copies.ts";
-import { type BacklogSeen, judgeBacklog, judgeNodes } from "./judge-fleet.ts";
+import { judgeBacklog, judgeNodes } from "./judge-fleet.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
   judgeRoundTrip,
@@ -136,17 +136,16 @@ async function fleet(place: Place, streams: readonly StreamInfo[]): Promise<read
 async function backlogsOf(
   { nc, jsm, names }: Place,
   streams: readonly StreamInfo[],
-): Promise<readonly BacklogSeen[]> {
+): Promise<readonly QueueSnapshot[]> {
   const queues = new NatsQueues(
     { nc, patient: nc, jsm, names, maxValues: DEFAULT_MAX_VALUES },
     sizeLimits(nc.info?.max_payload ?? 0),
     1,
   );
-  const backlogs: BacklogSeen[] = [];
+  const backlogs: QueueSnapshot[] = [];
   for (const { config } of streams) {
     if (!config.name.startsWith(names.queueStreamPrefix)) continue;
-    const snapshot = await queues.snapshot(config.name.slice(names.queueStreamPrefix.length));
-    backlogs.push({ snapshot, ...(config.max_msgs > 0 ? { maxJobs: config.max_msgs } : {}) });
+    backlogs.push(await queues.snapshot(config.name.slice(names.queueStreamPrefix.length)));
   }
   return backlogs;
 }
@@ -154,13 +153,13 @@ async function backlogsOf(
 async function nodesOf(
   { nc, jsm, names }: Place,
   streams: readonly StreamInfo[],
-  backlogs: readonly BacklogSeen[],
+  backlogs: readonly QueueSnapshot[],
 ): Promise<readonly Finding[]> {
   const bucket = names.bucket(NODES_BUCKET);
   const stream = `KV_${bucket}`;
   if (!streams.some(({ config }) => config.name === stream)) {
     // No node was ever there: nobody is missed before something waits.
-    const waiting = backlogs.filter(({ snapshot }) => snapshot.waiting > 0);
+    const waiting = backlogs.filter(({ waiting: count }) => count > 0);
     return judgeNodes([], waiting);
   }
   try {

@@ -1,13 +1,11 @@
 import type { QueueSnapshot } from "@millrace/core";
 import { expect, test } from "vitest";
-import { type BacklogSeen, judgeBacklog, judgeNodes, type NodeSeen } from "./judge-fleet.ts";
+import { judgeBacklog, judgeNodes, type NodeSeen } from "./judge-fleet.ts";
 
-const queue = (more: Partial<QueueSnapshot> = {}, maxJobs?: number): BacklogSeen => ({
-  snapshot: {
-    ...{ queue: "mail", intake: "open", waiting: 0, running: 0, delayed: 0, blocked: 0, dead: 0 },
-    oldestAgeMs: 0,
-    ...more,
-  },
+const queue = (more: Partial<QueueSnapshot> = {}, maxJobs?: number): QueueSnapshot => ({
+  ...{ queue: "mail", intake: "open", waiting: 0, running: 0, delayed: 0, blocked: 0, dead: 0 },
+  oldestAgeMs: 0,
+  ...more,
   ...(maxJobs === undefined ? {} : { maxJobs }),
 });
 const node = (name: string, silentMs = 4_000, queues: unknown = [{ queue: "mail" }]): NodeSeen => ({
@@ -19,7 +17,7 @@ const backlog = { waiting: 3, oldestAgeMs: 120_000 };
 const seen = (findings: ReturnType<typeof judgeNodes>): readonly string[] =>
   findings.map(({ check, status, message }) => `${status} ${check}: ${message}`);
 
-test.each<[string, readonly NodeSeen[], readonly BacklogSeen[], readonly string[]]>([
+test.each<[string, readonly NodeSeen[], readonly QueueSnapshot[], readonly string[]]>([
   ["a new namespace", [], [], []],
   ["one that serves all", [node("a")], [queue(backlog)], ["ok nodes: 1 says that it is there"]],
   [
@@ -68,7 +66,7 @@ test.each<[string, readonly NodeSeen[], readonly BacklogSeen[], readonly string[
   );
 });
 
-test.each<[string, BacklogSeen, readonly string[]]>([
+test.each<[string, QueueSnapshot, readonly string[]]>([
   ["nothing", queue(), []],
   ["many that came just now", queue({ waiting: 9_999, oldestAgeMs: 1_000 }), []],
   ["a long job that runs alone", queue({ running: 1, oldestAgeMs: 3_600_000 }), []],

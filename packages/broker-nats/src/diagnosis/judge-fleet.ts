@@ -1,4 +1,4 @@
-import { formatMs, type QueueSnapshot } from "@millrace/core";
+import { formatSeconds, type QueueSnapshot } from "@millrace/core";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 
 /** What a node said last of itself. */
@@ -8,13 +8,6 @@ export interface NodeSeen {
   readonly report: unknown;
   /** How long ago, by the server's clock. */
   readonly silentMs: number;
-}
-
-/** A queue's jobs, and how many it takes. */
-export interface BacklogSeen {
-  readonly snapshot: QueueSnapshot;
-  /** Absent where it takes any number. */
-  readonly maxJobs?: number;
 }
 
 /** A node says that it is there every ten seconds, and every 35 s at the latest. */
@@ -28,31 +21,31 @@ const NEARLY_FULL = 0.8;
 /** Whether there is anybody to do what waits. Pure. */
 export function judgeNodes(
   nodes: readonly NodeSeen[],
-  backlogs: readonly BacklogSeen[],
+  backlogs: readonly QueueSnapshot[],
 ): readonly Finding[] {
   const findings: Finding[] = nodes
     .filter(({ silentMs }) => silentMs > SILENT_MS)
     .map(({ name, silentMs }) =>
       warn(
         `node ${name}`,
-        `has not been heard of for ${inWords(silentMs)}`,
+        `has not been heard of for ${formatSeconds(silentMs)}`,
         "It died, was cut off, or its event loop is blocked. Its jobs come back when their leases have run out; look at its log.",
       ),
     );
   const there = nodes.filter(({ silentMs }) => silentMs <= SILENT_MS);
-  const waiting = backlogs.filter(({ snapshot }) => snapshot.waiting > 0);
+  const waiting = backlogs.filter(({ waiting: count }) => count > 0);
   if (there.length === 0) {
     if (backlogs.length > 0) findings.push(nobody(waiting));
     return findings;
   }
   const served = new Set(there.flatMap(({ report }) => queuesOf(report)));
-  for (const { snapshot } of waiting)
-    if (!served.has(snapshot.queue) && snapshot.oldestAgeMs > NEWLY_WAITING_MS)
+  for (const { queue, waiting: count, oldestAgeMs } of waiting)
+    if (!served.has(queue) && oldestAgeMs > NEWLY_WAITING_MS)
       findings.push(
         fail(
-          `backlog ${snapshot.queue}`,
-          `${jobs(snapshot.waiting)} wait, and no node says that it serves the queue`,
-          `Start a node with the jobs of ${snapshot.queue}, or correct the queue's name in the producer.`,
+          `backlog ${queue}`,
+          `${jobs(count)} wait, and no node says that it serves the queue`,
+          `Start a node with the jobs of ${queue}, or correct the queue's name in the producer.`,
         ),
       );
   return findings.length > 0
@@ -65,9 +58,9 @@ export function judgeNodes(
       ];
 }
 
-function nobody(waiting: readonly BacklogSeen[]): Finding {
-  const sum = waiting.reduce((total, { snapshot }) => total + snapshot.waiting, 0);
-  const longest = Math.max(0, ...waiting.map(({ snapshot }) => snapshot.oldestAgeMs));
+function nobody(waiting: readonly QueueSnapshot[]): Finding {
+  const sum = waiting.reduce((total, { waiting: count }) => total + count, 0);
+  const longest = Math.max(0, ...waiting.map(({ oldestAgeMs }) => oldestAgeMs));
   const advice =
     "Start nodes. Where they run, they may not write to the bucket nodes: give them the role of docs/permissions.md.";
   return longest > NEWLY_WAITING_MS
@@ -76,8 +69,8 @@ function nobody(waiting: readonly BacklogSeen[]): Finding {
 }
 
 /** What lies in a queue, and whether more finds room. Pure. */
-export function judgeBacklog({ snapshot, maxJobs }: BacklogSeen): readonly Finding[] {
-  const { queue, waiting, running, dead, oldestAgeMs } = snapshot;
+export function judgeBacklog(snapshot: QueueSnapshot): readonly Finding[] {
+  const { queue, waiting, running, dead, oldestAgeMs, maxJobs } = snapshot;
   const check = `backlog ${queue}`;
   const stored = waiting + running;
   const findings: Finding[] = [];
@@ -101,7 +94,7 @@ export function judgeBacklog({ snapshot, maxJobs }: BacklogSeen): readonly Findi
     findings.push(
       warn(
         check,
-        `${jobs(waiting)} wait, the oldest for ${inWords(oldestAgeMs)}`,
+        `${jobs(waiting)} wait, the oldest for ${formatSeconds(oldestAgeMs)}`,
         "See millrace queues whether it is paused, and millrace nodes list who serves it; then add nodes or slots.",
       ),
     );
@@ -128,9 +121,4 @@ function queuesOf(report: unknown): readonly string[] {
 
 function jobs(count: number): string {
   return `${count} ${count === 1 ? "job" : "jobs"}`;
-}
-
-/** To the second: nobody acts on less. */
-function inWords(ms: number): string {
-  return formatMs(Math.round(ms / 1_000) * 1_000);
 }

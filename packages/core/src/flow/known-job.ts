@@ -1,32 +1,47 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
+import type { HistoryRecord } from "../settlement/history-record.ts";
 
-/**
- * Whether a job that follows from another is there already, or was: asked before it is enqueued
- * once more, maybe so late that its queue has forgotten the id. What was recorded before it was
- * made is of an earlier job of its id.
- */
-export async function isKnownJob(
-  broker: Pick<Broker, "history" | "findWaiting">,
-  { id, queue, createdAt, sentFrom }: Pick<Envelope, "id" | "queue" | "createdAt" | "sentFrom">,
-): Promise<boolean> {
-  // It waits, and then it has a record: looked for in this order, it is not missed in between.
-  const waiting = await broker.findWaiting(id, { queue });
-  const since = createdAt - CLOCK_SLACK_MS;
-  if (
-    waiting !== undefined &&
-    waiting.envelope.createdAt >= since &&
-    waiting.envelope.sentFrom === sentFrom
-  )
-    return true;
-  const records = await broker.history.read({ id, queue });
-  return records.some(({ at, generation, door }) => at >= since && mayBeIt(generation, door));
-}
-
-/** Clocks of nodes may differ by this much. */
+/** Clocks of machines may differ by this much. */
 const CLOCK_SLACK_MS = 60_000;
 
-/** A producer of the queue may have used the id before; its jobs come in on another door. */
-function mayBeIt(generation: number, door: "runtime" | undefined): boolean {
-  return generation > 0 || door === "runtime";
+/** What else tells a job from others of its id. */
+export interface JobTraits {
+  readonly waiting: (envelope: Envelope) => boolean;
+  readonly recorded: (record: HistoryRecord) => boolean;
+}
+
+const ANY: JobTraits = { waiting: () => true, recorded: () => true };
+
+/**
+ * Whether an enqueue of a job is in its queue, or was: it waits, runs, or has a record. Asked maybe
+ * so late that the queue has forgotten the id. What was recorded before it was made is of an earlier
+ * job of its id.
+ */
+export async function wasEnqueued(
+  broker: Pick<Broker, "history" | "findWaiting">,
+  { id, queue, createdAt }: Pick<Envelope, "id" | "queue" | "createdAt">,
+  { waiting, recorded }: JobTraits = ANY,
+): Promise<boolean> {
+  const since = createdAt - CLOCK_SLACK_MS;
+  // It waits, and then it has a record: looked for in this order, it is not missed in between.
+  const found = await broker.findWaiting(id, { queue });
+  if (found !== undefined && found.envelope.createdAt >= since && waiting(found.envelope))
+    return true;
+  const records = await broker.history.read({ id, queue });
+  return records.some((record) => record.at >= since && recorded(record));
+}
+
+/**
+ * The same of a job that follows from another, before it is enqueued once more. A producer of the
+ * queue may have used the id before; its jobs come in on another door.
+ */
+export function isKnownJob(
+  broker: Pick<Broker, "history" | "findWaiting">,
+  job: Pick<Envelope, "id" | "queue" | "createdAt" | "sentFrom">,
+): Promise<boolean> {
+  return wasEnqueued(broker, job, {
+    waiting: ({ sentFrom }) => sentFrom === job.sentFrom,
+    recorded: ({ generation, door }) => generation > 0 || door === "runtime",
+  });
 }

@@ -1,4 +1,5 @@
 import type { HistoryRecord } from "./history-record.ts";
+import { isSameEnqueue } from "./one-end.ts";
 
 type Place = Pick<HistoryRecord, "queue" | "generation" | "sequence">;
 
@@ -37,9 +38,8 @@ export function isAfterEnd(record: HistoryRecord, end: HistoryRecord): boolean {
  * every job of an id doesn't use the id again so soon.
  */
 function isOfSameJob(one: HistoryRecord, other: HistoryRecord): boolean {
-  const [a, b] = [one.firstStoredAt, other.firstStoredAt];
-  if (a === undefined || b === undefined || one.unkeyed !== other.unkeyed) return false;
-  return a === b || (one.createdAt === other.createdAt && Math.abs(a - b) < DUPLICATE_WITHIN_MS);
+  const windowMs = one.createdAt === other.createdAt ? DUPLICATE_WITHIN_MS : 0;
+  return isSameEnqueue(one, other, { windowMs, since: 0 }) === true;
 }
 
 /** For longer than this nobody sends a publish again that was not confirmed. */

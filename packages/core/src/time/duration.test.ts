@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatMs, toMs } from "./duration.ts";
+import { formatMs, formatSeconds, toMs } from "./duration.ts";
 
 describe("toMs", () => {
   test.each<[number | string, number]>([
@@ -60,4 +60,13 @@ describe("formatMs", () => {
   ])("%d is %s", (ms, text) => {
     expect(formatMs(ms)).toBe(text);
   });
+});
+
+test.each([
+  [0, "0ms"],
+  [499, "0ms"],
+  [1_499, "1s"],
+  [59_600, "1m"],
+])("formatSeconds: %d ms are %s", (ms, text) => {
+  expect(formatSeconds(ms)).toBe(text);
 });

@@ -54,6 +54,11 @@ export function formatMs(ms: number): string {
   return `${round(ms / 1_000)}s`;
 }
 
+/** The same to the second, where nobody acts on less. */
+export function formatSeconds(ms: number): string {
+  return formatMs(Math.round(ms / 1_000) * 1_000);
+}
+
 function round(value: number): number {
   return Math.round(value * 10) / 10;
 }

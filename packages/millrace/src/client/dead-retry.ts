@@ -80,7 +80,7 @@ export function revivedEnvelope(
     id: letter.id,
     generation: firstOfNextLife(generation),
     life: life + 1,
-    ...firstMessageOf(letter),
+    ...ofSameEnqueue(letter),
     ...(notBefore !== undefined && notBefore > now ? { notBefore } : {}),
     ...(expiresAt !== undefined && expiresAt > now ? { expiresAt } : {}),
   };
@@ -117,13 +117,13 @@ export function editedEnvelope(
   return {
     ...UNSETTLED,
     ...{ id, name, queue, payload, createdAt: now, headers: {}, generation: 1, life: 1 },
-    ...firstMessageOf(letter),
+    ...ofSameEnqueue(letter),
     sentFrom: queue,
   };
 }
 
 /** The job's next life is of the same enqueue. */
-function firstMessageOf({ firstStoredAt, unkeyed }: FirstMessage): FirstMessage {
+function ofSameEnqueue({ firstStoredAt, unkeyed }: FirstMessage): FirstMessage {
   return {
     ...(firstStoredAt === undefined ? {} : { firstStoredAt }),
     ...(unkeyed === undefined ? {} : { unkeyed }),

@@ -5,6 +5,7 @@ import {
   type ProgressReport,
   type Stoppable,
 } from "@millrace/core";
+import { endsAtOnce } from "./ends-at-once.ts";
 import { type AwaitedJob, HOPELESS, ResultWait } from "./job-result.ts";
 
 const LOOK_AGAIN_MS = 1_000;
@@ -24,25 +25,7 @@ export function followProgress(
   signal?: AbortSignal,
 ): AsyncIterableIterator<ProgressReport, void, undefined> {
   const mailbox = new Mailbox();
-  const reading = read(broker, job, clock, mailbox, signal);
-  let asked = 0;
-  return {
-    next: () => {
-      asked += 1;
-      return reading.next().finally(() => (asked -= 1));
-    },
-    return: async () => {
-      mailbox.end();
-      const ended = reading.return();
-      // A generator can't be told to return before it has answered, and an outage may keep it.
-      if (asked > 0) ended.catch(() => {});
-      else await ended;
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  return endsAtOnce(read(broker, job, clock, mailbox, signal), () => mailbox.end());
 }
 
 async function* read(

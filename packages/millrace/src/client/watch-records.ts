@@ -1,4 +1,5 @@
 import { type Broker, type HistoryRecord, MillraceError } from "@millrace/core";
+import { endsAtOnce } from "./ends-at-once.ts";
 import type { WatchQuery } from "./jobs.ts";
 
 /** A reader that falls behind must not fill the memory. */
@@ -15,25 +16,7 @@ export function watchRecords(
   query: WatchQuery,
 ): AsyncIterableIterator<HistoryRecord, void, undefined> {
   const inbox = new Inbox();
-  const reading = read(broker, query, inbox);
-  let asked = 0;
-  return {
-    next: () => {
-      asked += 1;
-      return reading.next().finally(() => (asked -= 1));
-    },
-    return: async () => {
-      inbox.end();
-      const ended = reading.return();
-      // A generator can't be told to return before it has answered, and an outage may keep it.
-      if (asked > 0) ended.catch(() => {});
-      else await ended;
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  return endsAtOnce(read(broker, query, inbox), () => inbox.end());
 }
 
 async function* read(

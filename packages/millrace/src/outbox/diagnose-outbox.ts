@@ -1,5 +1,5 @@
 import type { Finding } from "@millrace/broker-nats";
-import { formatMs, MillraceError } from "@millrace/core";
+import { formatSeconds, MillraceError } from "@millrace/core";
 import type { OutboxStatus, OutboxStore } from "@millrace/outbox";
 
 /** A relay takes milliseconds. Rows that wait for longer have none, or one that can't publish. */
@@ -29,12 +29,11 @@ export function judgeOutbox(status: readonly OutboxStatus[]): readonly Finding[]
 
 function late({ queue, waiting, oldestAgeMs, trouble }: OutboxStatus): readonly Finding[] {
   if (waiting === 0 || oldestAgeMs < LONGEST_WAIT_MS) return [];
-  const seconds = formatMs(Math.round(oldestAgeMs / 1_000) * 1_000);
   return [
     {
       check: `${CHECK}, queue ${queue}`,
       status: "fail",
-      message: `${waiting} jobs wait to be published, the oldest for ${seconds}${trouble === undefined ? "" : `: ${trouble.message}`}`,
+      message: `${waiting} jobs wait to be published, the oldest for ${formatSeconds(oldestAgeMs)}${trouble === undefined ? "" : `: ${trouble.message}`}`,
       advice:
         trouble === undefined
           ? "Start a relay (millrace outbox relay), or look whether one runs on this database and namespace."

@@ -7,10 +7,10 @@ import {
   MillraceError,
   type PreparedJob,
   sendJobs,
+  wasEnqueued,
 } from "@millrace/core";
 import type { Claim, OutboxStore, SetAside } from "../store/outbox-store.ts";
 import { markOf, publishedUpTo } from "./claim-mark.ts";
-import { isStored } from "./is-stored.ts";
 import { readRow } from "./read-row.ts";
 
 /** Errors that no later try can mend: they are the job's own. */
@@ -158,7 +158,7 @@ async function isOld(broker: Broker, queue: string, { ageMs }: Claim): Promise<b
 
 async function notStored(broker: Broker, items: readonly Item[]): Promise<readonly Item[]> {
   const left: Item[] = [];
-  for (const item of items) if (!(await isStored(broker, item.job.envelope))) left.push(item);
+  for (const item of items) if (!(await wasEnqueued(broker, item.job.envelope))) left.push(item);
   return left;
 }
 

@@ -73,7 +73,7 @@ export class HistoryTape {
     if (record.state === "requeued" || record.firstStoredAt === undefined) return false;
     const last = this.#newest.get(`${record.queue} ${record.id} ended`);
     if (last !== undefined && Buffer.compare(last.bytes, line.bytes) === 0) return true;
-    if (last !== undefined && this.endOf(record) !== undefined) throw alreadyEnded(record);
+    if (this.endOf(record) !== undefined) throw alreadyEnded(record);
     return false;
   }
 

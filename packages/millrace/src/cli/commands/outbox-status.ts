@@ -1,4 +1,4 @@
-import { formatMs } from "@millrace/core";
+import { formatSeconds } from "@millrace/core";
 import type { OutboxStatus, SetAsideRow } from "@millrace/outbox";
 import { withOutbox } from "../../outbox/configured-outbox.ts";
 import { command } from "../command.ts";
@@ -7,7 +7,7 @@ import { type Column, table } from "../show/table.ts";
 const QUEUES: readonly Column<OutboxStatus>[] = [
   { title: "QUEUE", cell: ({ queue }) => queue },
   { title: "WAITING", align: "right", cell: ({ waiting }) => String(waiting) },
-  { title: "OLDEST", align: "right", cell: ({ oldestAgeMs }) => age(oldestAgeMs) },
+  { title: "OLDEST", align: "right", cell: ({ oldestAgeMs }) => formatSeconds(oldestAgeMs) },
   { title: "SET ASIDE", align: "right", cell: ({ setAside }) => String(setAside) },
   { title: "TROUBLE", cell: ({ trouble }) => trouble?.message ?? "" },
 ];
@@ -16,7 +16,7 @@ const ROWS: readonly Column<SetAsideRow>[] = [
   { title: "ROW", align: "right", cell: ({ seq }) => String(seq) },
   { title: "QUEUE", cell: ({ queue }) => queue },
   { title: "ID", cell: ({ id }) => id },
-  { title: "SET ASIDE", cell: ({ ageMs }) => `${age(ageMs)} ago` },
+  { title: "SET ASIDE", cell: ({ ageMs }) => `${formatSeconds(ageMs)} ago` },
   { title: "WHY", cell: ({ reason, detail }) => `${reason}: ${detail}` },
 ];
 
@@ -44,7 +44,3 @@ export const outboxStatus = command({
     };
   },
 });
-
-function age(ms: number): string {
-  return formatMs(Math.round(ms / 1_000) * 1_000);
-}

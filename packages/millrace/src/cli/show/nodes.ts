@@ -1,4 +1,4 @@
-import { formatMs } from "@millrace/core";
+import { formatSeconds } from "@millrace/core";
 import type { NodeStatus } from "../../client/nodes.ts";
 import type { Paint } from "../io.ts";
 import { type Column, table } from "./table.ts";
@@ -8,7 +8,7 @@ const COLUMNS: readonly Column<NodeStatus>[] = [
   { title: "STATE", cell: nodeState },
   { title: "SLOTS", align: "right", cell: (node) => `${used(node)}/${slots(node)}` },
   { title: "ENDED", align: "right", cell: ({ queues }) => String(sum(queues, "ended")) },
-  { title: "SEEN", align: "right", cell: ({ silentMs }) => `${formatMs(round(silentMs))} ago` },
+  { title: "SEEN", align: "right", cell: ({ silentMs }) => `${formatSeconds(silentMs)} ago` },
   { title: "HOST", cell: ({ host, pid }) => `${host}:${pid}` },
   { title: "QUEUES", cell: ({ queues }) => queues.map(({ queue }) => queue).join(",") },
 ];
@@ -39,8 +39,4 @@ export function slots({ queues }: Pick<NodeStatus, "queues">): number {
 
 function sum(queues: NodeStatus["queues"], of: "used" | "slots" | "ended"): number {
   return queues.reduce((total, queue) => total + queue[of], 0);
-}
-
-function round(ms: number): number {
-  return Math.round(ms / 1_000) * 1_000;
 }
