@@ -15,8 +15,8 @@ const ANY: JobTraits = { waiting: () => true, recorded: () => true };
 
 /**
  * Whether an enqueue of a job is in its queue, or was: it waits, runs, or has a record. Asked maybe
- * so late that the queue has forgotten the id. What was recorded before it was made is of an earlier
- * job of its id.
+ * so late that the queue has forgotten the id. What was recorded before it was made is of an
+ * earlier job of its id.
  */
 export async function wasEnqueued(
   broker: Pick<Broker, "history" | "findWaiting">,
