@@ -45,6 +45,10 @@ describeEachServer("4: a node frozen for two leases", (server) => {
     expect(state).toBe("abandoned");
     thawed();
 
+    // With two left behind by the dead node, both are suspects, and the one whose turn it is not is
+    // sent away: it comes as a new message, whose deliveries are counted anew.
+    expect((await b.heard("settled", "sleeper")).state).toBe("succeeded");
+
     // Had the ack of `a` counted, the message would be gone now, and nobody would run the job after
     // `b`.
     const death = trial.death(b);

@@ -55,11 +55,11 @@ for (const target of serversUnderTest()) {
         return members.find((member) => member.name === name) as LaunchedServer;
       };
       const during = async (what: string, act: () => Promise<void>): Promise<void> => {
-        // What was unsettled may run again, until the leases of that moment are over.
         const over = trial.fault(what, "repeated-attempt", "stale-effect");
         await act();
         await allCurrent(members, CURRENT_MS);
-        over();
+        // What was unsettled may run again, until the leases of that moment are over.
+        over(trial.leaseMs);
       };
       const killed = async (victims: readonly LaunchedServer[]): Promise<void> => {
         await Promise.all(victims.map((member) => member.kill()));

@@ -21,7 +21,9 @@ export async function diagnose(
       `${info.name}: ${info.num_ack_pending} unacked, ${info.num_pending} undelivered, ${info.num_redelivered} redelivered, ${info.num_waiting} pulls, delivered ${info.delivered.stream_seq}, floor ${info.ack_floor.stream_seq}`,
     );
   const id = message?.header.get("Nats-Msg-Id") ?? "";
-  const entries = ledger.filter((entry) => id === entry.id || id.startsWith(`${entry.id}:`));
+  const entries = ledger.filter((entry) =>
+    [entry.id, `millrace/${entry.id}`].some((of) => id === of || id.startsWith(`${of}/`)),
+  );
   return [
     `sequences ${state.first_seq} to ${state.last_seq}, ${state.messages} messages`,
     ...consumers,

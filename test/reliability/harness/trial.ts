@@ -229,11 +229,14 @@ export class Trial {
     return results;
   }
 
-  /** Declares a fault that lasts until the returned function is called. */
-  fault(what: string, ...explains: Fault["explains"]): () => Fault {
+  /**
+   * Declares a fault that lasts until the returned function is called, and for so many milliseconds
+   * more as that is given.
+   */
+  fault(what: string, ...explains: Fault["explains"]): (lingersMs?: number) => Fault {
     const fromMs = ledgerNowMs();
-    return () => {
-      const fault = { what, fromMs, untilMs: ledgerNowMs(), explains };
+    return (lingersMs = 0) => {
+      const fault = { what, fromMs, untilMs: ledgerNowMs() + lingersMs, explains };
       this.#faults.push(fault);
       return fault;
     };

@@ -115,3 +115,15 @@ test.each([
     expect(asked).toHaveBeenCalledTimes(2);
   },
 );
+
+test("what is not asked again ends when the line is back, and not by its timeout", async () => {
+  const never = Promise.withResolvers<Msg>().promise;
+  const { nc, said } = connection([reply({})], undefined);
+  const asked = vi.fn(() => never);
+  Object.assign(nc, { request: asked });
+  const written = patientConnection(nc, SOON).request("$KV.locks.a", "", { timeout: 60_000 });
+  said.push({ type: "disconnect", server: "s" });
+  said.push({ type: "reconnect", server: "s" });
+  await expect(written).rejects.toBeInstanceOf(TimeoutError);
+  expect(asked).toHaveBeenCalledTimes(1);
+});

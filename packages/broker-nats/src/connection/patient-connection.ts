@@ -5,9 +5,9 @@ import {
   type RequestOptions,
   TimeoutError,
 } from "@nats-io/nats-core";
-import { watchConnection } from "./connection-events.ts";
 import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
+import { AnswerLostError, onOneLine } from "./one-line.ts";
 
 /**
  * How long a cluster is asked again. An election takes 4 to 9 s after the leader's last sign of
@@ -45,8 +45,8 @@ export interface Patience {
 
 /**
  * The same connection for those who administer. A request to JetStream's API whose answer was lost
- * with the line is made again when the line is back: the client would wait for it until its
- * timeout. In a cluster, one that meets a missing leader is made again until there is one, and so
+ * with the line is made again when the line is back; what else was asked ends then, as `onOneLine`
+ * has it. In a cluster, one that meets a missing leader is made again until there is one, and so
  * is a flush that a reconnect cuts short. Such requests are idempotent, or their callers take "not
  * there" for done. Made once a connection, while it is there: what it knows of its server stays
  * true when the server is lost.
@@ -61,33 +61,13 @@ export function patientConnection(nc: NatsConnection, patience: Patience = {}): 
     return clustered;
   };
 
-  /** Those who wait for an answer that only the connection of their question can bring. */
-  const waiting = new Set<() => void>();
-  watchConnection(nc, ({ type }) => {
-    if (type === "reconnect") for (const lose of [...waiting]) lose();
-  });
-  /** @returns undefined where the line was lost meanwhile, and is back */
-  const ask = async (
-    ...question: Parameters<NatsConnection["request"]>
-  ): Promise<Msg | undefined> => {
-    const lost = Promise.withResolvers<undefined>();
-    const lose = (): void => lost.resolve(undefined);
-    waiting.add(lose);
-    try {
-      const answer = nc.request(...question);
-      answer.catch(() => "nobody may wait for it any more");
-      return await Promise.race([answer, lost.promise]);
-    } finally {
-      waiting.delete(lose);
-    }
-  };
-
+  const line = onOneLine(nc);
   const request = async (
     subject: string,
     payload?: Parameters<NatsConnection["request"]>[1],
     options?: RequestOptions,
   ): Promise<Msg> => {
-    if (!subject.startsWith(API)) return nc.request(subject, payload, options);
+    if (!subject.startsWith(API)) return line.request(subject, payload, options);
     const timeout = options?.timeout ?? DEFAULT_ANSWER_MS;
     const deadline = clock.monotonic() + patienceMs;
     for (let answerMs = FIRST_ANSWER_MS; ; answerMs *= 2) {
@@ -95,12 +75,10 @@ export function patientConnection(nc: NatsConnection, patience: Patience = {}): 
       const again = isInTime && isOfCluster();
       try {
         const waits = { ...options, timeout: again ? Math.min(timeout, answerMs) : timeout };
-        const reply = isInTime
-          ? await ask(subject, payload, waits)
-          : await nc.request(subject, payload, waits);
-        if (reply === undefined) continue;
+        const reply = await line.request(subject, payload, waits);
         if (!again || !isPassing(reply)) return reply;
       } catch (error) {
+        if (isInTime && error instanceof AnswerLostError) continue;
         if (!again || !(error instanceof TimeoutError) || nc.isClosed()) throw error;
       }
       await sleep(clock, pauseMs);

@@ -2,6 +2,7 @@ import type { HeldLock, Stoppable } from "@millrace/core";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
 import { listen } from "../connection/listen.ts";
+import { onOneLine } from "../connection/one-line.ts";
 import { isWrongSequence, request } from "../jetstream-errors.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
 import { type LockEntry, type LockValue, readLockValue } from "./lock-entry.ts";
@@ -173,7 +174,7 @@ export class LockBucket {
     const { nc } = this.#server;
     const [kv, jsm] = await Promise.all([
       openBucket(this.#server, this.#bucket, this.#options),
-      jetstreamManager(nc, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS }),
+      jetstreamManager(onOneLine(nc), { checkAPI: false, timeout: REQUEST_TIMEOUT_MS }),
     ]);
     return { kv, jsm };
   }
