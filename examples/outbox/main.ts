@@ -25,9 +25,9 @@ const node = await createNode({
 });
 await node.start();
 
-// The jobs have waited in the database. The relay brings them to their queue.
+// The jobs have waited in the database. The relay brings them to their queue, if need be later.
 await using relay = await startRelay({ broker: millrace.broker, store });
 relay.wake();
-await millrace.handle("charge-1", "shop").result({ timeout: "30s" });
+await millrace.handle("charge-1", "shop").result({ timeout: "30s", appearsWithin: "30s" });
 await node.stop();
 database.close();

@@ -105,7 +105,10 @@ export interface Millrace extends AsyncDisposable {
     id: string,
     options?: CancelOptions & { readonly queue?: string; readonly reason?: string },
   ): Promise<CancelResult>;
-  /** A handle on a job that was enqueued elsewhere. */
+  /**
+   * A handle on a job that was enqueued elsewhere. Nothing is asked before it is used; a job that
+   * nobody knows is then `job-not-found`.
+   */
   handle<Output = unknown>(id: string, queue: string): JobHandle<Output>;
   /**
    * Runs a function while holding a lock that one process of the whole fleet can hold at a time.
@@ -217,7 +220,10 @@ export function createClient(
         return cancelJob(broker, clock, job, reason, options);
       }),
     handle: (id, queue) =>
-      handleOf({ id: requireId(id), queue: requireQueueName(queue), duplicate: false }),
+      handleOf({
+        ...{ id: requireId(id), queue: requireQueueName(queue) },
+        ...{ duplicate: false, byId: true },
+      }),
     lock: (name, options, run) =>
       withLock(
         { locks: broker.locks, clock, metrics, instrumentation },

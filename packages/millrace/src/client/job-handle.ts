@@ -8,7 +8,8 @@ import {
 } from "@millrace/core";
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
 import { followProgress } from "./job-progress.ts";
-import { awaitResult } from "./job-result.ts";
+import { APPEARS_WITHIN_MS } from "./appearance.ts";
+import { type AwaitedJob, awaitResult } from "./job-result.ts";
 import { rescheduleJob, type RescheduleOptions, type RescheduleResult } from "./reschedule-job.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 
@@ -17,6 +18,11 @@ export interface ResultOptions {
   readonly timeout?: Duration;
   /** Ends the waiting: it rejects with the signal's reason. The job goes on. */
   readonly signal?: AbortSignal;
+  /**
+   * How long a job that nobody knows may take to appear. For handles that were made by an id;
+   * without a connection the time does not run. Default 5 s.
+   */
+  readonly appearsWithin?: Duration;
 }
 
 /** One job, for whoever enqueued it or knows its id. */
@@ -36,7 +42,7 @@ export interface JobHandle<Output = unknown> {
    * What the handler returned. Waits until the job has ended, over reconnects.
    *
    * @throws MillraceError where the job is dead, expired or cancelled (`cause`: the recorded
-   *   error); `result-timeout`
+   *   error); `result-timeout`; `job-not-found` where nobody knows it, see `appearsWithin`
    */
   result(options?: ResultOptions): Promise<Output>;
   /**
@@ -55,11 +61,13 @@ export interface JobHandle<Output = unknown> {
    * over retries and reconnects. A reader that is slower than the handler is given the latest only.
    *
    * @param options.signal ends the reading, which rejects with the signal's reason
-   * @throws MillraceError `connection-closed`
+   * @throws MillraceError `connection-closed`; `job-not-found` as `result()`
    * @example
    * for await (const { value, note } of handle.progress()) bar.show(value, note);
    */
-  progress(options?: Pick<ResultOptions, "signal">): AsyncIterable<ProgressReport>;
+  progress(
+    options?: Pick<ResultOptions, "signal" | "appearsWithin">,
+  ): AsyncIterable<ProgressReport>;
   /**
    * Gives a job that waits for its time another one. It stays the same job; an expiry stays as it
    * was.
@@ -83,6 +91,8 @@ export interface HandledJob {
   readonly sequence?: number;
   /** Of the job that was stored; unknown where another was there before. */
   readonly createdAt?: number;
+  /** Known by its id alone: nobody confirmed that it was stored. */
+  readonly byId?: true;
 }
 
 /**
@@ -95,18 +105,30 @@ export function jobHandle<Output>(
   job: HandledJob,
 ): JobHandle<Output> {
   const { id, queue, duplicate, conflict } = job;
+  const awaited = (appearsWithin: Duration | undefined): AwaitedJob =>
+    // A producer that died may have claimed the key for a job that it never stored.
+    job.byId === true || conflict?.kind === "kept"
+      ? { ...job, appearsWithinMs: toMs(appearsWithin ?? APPEARS_WITHIN_MS, "appearsWithin") }
+      : job;
   return {
     id,
     queue,
     duplicate,
     ...(conflict === undefined ? {} : { conflict }),
     status: () => findJob(broker, id, queue, () => clock.now()),
-    result: async ({ timeout, signal } = {}) => {
+    result: async ({ timeout, signal, appearsWithin } = {}) => {
       const timeoutMs = timeout === undefined ? undefined : toMs(timeout, "timeout");
-      return (await awaitResult(broker, job, timeoutMs, clock, signal)) as Output;
+      return (await awaitResult(
+        broker,
+        awaited(appearsWithin),
+        timeoutMs,
+        clock,
+        signal,
+      )) as Output;
     },
     cancel: (reason, options = {}) => cancelJob(broker, clock, job, reason, options),
-    progress: ({ signal } = {}) => followProgress(broker, job, clock, signal),
+    progress: ({ signal, appearsWithin } = {}) =>
+      followProgress(broker, awaited(appearsWithin), clock, signal),
     reschedule: (when) => rescheduleJob(broker, clock, job, when),
   };
 }

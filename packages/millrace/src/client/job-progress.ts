@@ -6,7 +6,8 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { endsAtOnce } from "./ends-at-once.ts";
-import { type AwaitedJob, HOPELESS, ResultWait } from "./job-result.ts";
+import { HOPELESS } from "./hopeless.ts";
+import { type AwaitedJob, ResultWait } from "./job-result.ts";
 
 const LOOK_AGAIN_MS = 1_000;
 

@@ -8,6 +8,8 @@ import {
   type RecordedError,
   type Timer,
 } from "@millrace/core";
+import { Appearance } from "./appearance.ts";
+import { HOPELESS } from "./hopeless.ts";
 import { endOnRecord, isDeath, isEarlier, isFinal } from "./end-on-record.ts";
 
 export interface AwaitedJob {
@@ -20,6 +22,11 @@ export interface AwaitedJob {
   readonly sequence?: number;
   /** By its envelope: tells it from an earlier job with this id. */
   readonly createdAt?: number;
+  /**
+   * How long it may take to appear, where nobody confirmed that it was stored. Default: it was, or
+   * comes some time.
+   */
+  readonly appearsWithinMs?: number;
 }
 
 /**
@@ -27,20 +34,13 @@ export interface AwaitedJob {
  * first of a connection that found nothing.
  */
 const LOOK_AGAIN_MS = 1_000;
-/** What no later look could mend. */
-export const HOPELESS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "permission-denied",
-  "jetstream-disabled",
-  "connection-closed",
-  "invalid-name",
-]);
 
 /**
  * Waits until a job has ended, and gives its result.
  *
  * @param timeoutMs undefined: for as long as it takes
- * @throws MillraceError what `resultOf` throws; `result-timeout`; `connection-closed`; the signal's
- *   reason
+ * @throws MillraceError what `resultOf` throws; `result-timeout`; `job-not-found`;
+ *   `connection-closed`; the signal's reason
  */
 export async function awaitResult(
   broker: Broker,
@@ -56,7 +56,7 @@ export async function awaitResult(
  * Waits until a job has ended, however it ended.
  *
  * @returns the record of its end
- * @throws MillraceError `result-timeout`, `connection-closed`; the signal's reason
+ * @throws MillraceError `result-timeout`, `job-not-found`, `connection-closed`; the signal's reason
  */
 export async function awaitEnd(
   broker: Broker,
@@ -96,6 +96,7 @@ export class ResultWait {
   readonly #clock: Clock;
   readonly #outcome = Promise.withResolvers<HistoryRecord>();
   readonly #unwatch: () => void;
+  readonly #appearance: Appearance | undefined;
   #following: { stop(): Promise<void> } | undefined;
   /** The look under way. Looks follow each other, so that there is never a second subscription. */
   #looking: Promise<void> = Promise.resolve();
@@ -110,9 +111,15 @@ export class ResultWait {
     this.#job = job;
     this.#clock = clock;
     this.ended = this.#outcome.promise;
+    const { appearsWithinMs } = job;
+    if (appearsWithinMs !== undefined)
+      this.#appearance = new Appearance(broker, job, appearsWithinMs, clock, (error) =>
+        this.#outcome.reject(error),
+      );
     this.#unwatch = broker.onStatus((status) => {
       if (status === "connected") {
         this.#emptyLooks = 0;
+        this.#appearance?.restart();
         this.#look();
       }
       if (status === "closed") this.#fail("connection-closed", "The connection was closed");
@@ -139,6 +146,7 @@ export class ResultWait {
   stop(): void {
     this.#stopped = true;
     this.#unwatch();
+    this.#appearance?.stop();
     this.#again?.cancel();
     // A subscription that can't be ended belongs to a connection that is gone, and went with it.
     this.#looking.then(() => this.#following?.stop()).catch(() => {});
