@@ -146,7 +146,7 @@ export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
-export { isNotStored, sendJobs } from "./producer/send-jobs.ts";
+export { type ClaimedJobs, claimKeys, isNotStored, sendJobs } from "./producer/send-jobs.ts";
 export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
 
 export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-header.ts";

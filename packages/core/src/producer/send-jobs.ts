@@ -38,6 +38,61 @@ type Ticket =
   | Extract<Claimed, { kind: "kept" }>
   | { readonly kind: "failed"; readonly error: MillraceError };
 
+/** Jobs whose unique keys have been asked for. Nothing is published yet. */
+export interface ClaimedJobs {
+  /** Those that are to be published, in the order given. */
+  readonly going: readonly Envelope[];
+  /** Those that can't be, by their places among the jobs. */
+  readonly failed: readonly { readonly place: number; readonly error: MillraceError }[];
+  /**
+   * Gives back the keys of jobs that were not stored.
+   *
+   * @param published of `going`, in its order
+   * @returns of every job, in the order given
+   */
+  readonly results: (published: readonly EnqueueResult[]) => Promise<readonly EnqueueItemResult[]>;
+}
+
+/**
+ * Claims the unique keys of prepared jobs: the first half of `sendJobs`.
+ *
+ * @param refusal why a job can't be published as it is; its key is given back at once
+ */
+export async function claimKeys(
+  broker: Broker,
+  jobs: readonly PreparedJob[],
+  refusal: (envelope: Envelope) => MillraceError | undefined = () => undefined,
+): Promise<ClaimedJobs> {
+  const claims = new UniqueClaims(broker);
+  const tickets = await claimAll(claims, jobs);
+  const going: Envelope[] = [];
+  for (const [place, ticket] of tickets.entries()) {
+    const envelope = envelopeOf(jobs[place], ticket);
+    if (envelope === undefined) continue;
+    const error = refusal(envelope);
+    if (error === undefined) going.push(envelope);
+    else {
+      tickets[place] = { kind: "failed", error };
+      if (ticket.kind === "claimed") await giveBack(claims, ticket);
+    }
+  }
+  return {
+    going,
+    failed: tickets.flatMap((ticket, place) =>
+      ticket.kind === "failed" ? [{ place, error: ticket.error }] : [],
+    ),
+    results(published) {
+      let next = 0;
+      return Promise.all(
+        jobs.map((job, place) => {
+          const ticket = tickets[place] ?? { kind: "plain" };
+          return resultOf(claims, job, ticket, isGoing(ticket) ? published[next++] : undefined);
+        }),
+      );
+    },
+  };
+}
+
 /**
  * Publishes prepared jobs, each after its unique key was claimed, and gives each its own result in
  * the order given. Of several with the same key the order counts, as if they were sent one after
@@ -45,41 +100,28 @@ type Ticket =
  *
  * A claim takes one write, the publish another; nothing follows. A producer that dies in between
  * leaves a claim that nobody respects for longer than its lease.
- *
- * @param publish default: the broker's `enqueue`. What it throws goes through; keys that were
- *   claimed stay claimed until their lease ends
  */
 export async function sendJobs(
   broker: Broker,
   jobs: readonly PreparedJob[],
-  publish: Broker["enqueue"] = (envelopes) => broker.enqueue(envelopes),
 ): Promise<readonly EnqueueItemResult[]> {
   if (jobs.every(({ unique }) => unique === undefined))
-    return publish(jobs.map(({ envelope }) => envelope));
-  const claims = new UniqueClaims(broker);
-  const tickets = await claimAll(claims, jobs);
-  const going = jobs.flatMap((job, place) => envelopeOf(job, tickets[place]) ?? []);
-  const published = going.length === 0 ? [] : await publish(going);
-  let next = 0;
-  return Promise.all(
-    jobs.map((job, place) => {
-      const ticket = tickets[place] ?? { kind: "plain" };
-      return resultOf(claims, job, ticket, isGoing(ticket) ? published[next++] : undefined);
-    }),
-  );
+    return broker.enqueue(jobs.map(({ envelope }) => envelope));
+  const claimed = await claimKeys(broker, jobs);
+  const { going } = claimed;
+  return claimed.results(going.length === 0 ? [] : await broker.enqueue(going));
 }
 
-function envelopeOf(
-  { envelope, unique }: PreparedJob,
-  ticket: Ticket | undefined,
-): Envelope | undefined {
-  if (ticket?.kind === "claimed" && unique !== undefined)
-    return withClaimHeader(envelope, unique, ticket);
-  return isGoing(ticket) ? envelope : undefined;
+function envelopeOf(job: PreparedJob | undefined, ticket: Ticket): Envelope | undefined {
+  if (job === undefined || !isGoing(ticket)) return undefined;
+  const { envelope, unique } = job;
+  return ticket.kind === "claimed" && unique !== undefined
+    ? withClaimHeader(envelope, unique, ticket)
+    : envelope;
 }
 
-function isGoing(ticket: Ticket | undefined): boolean {
-  return ticket?.kind === "plain" || ticket?.kind === "claimed";
+function isGoing({ kind }: Ticket): boolean {
+  return kind === "plain" || kind === "claimed";
 }
 
 const PLAIN: Promise<Ticket> = Promise.resolve({ kind: "plain" });

@@ -17,7 +17,7 @@ import { tellStatus } from "./tell-status.ts";
 export interface RelayOptions {
   /** Where the jobs go: `millrace.broker` of a client. */
   readonly broker: Broker;
-  /** The outbox. The relay closes it when it stops. */
+  /** The outbox. The relay closes it when it stops, and where it can't start. */
   readonly store: OutboxStore;
   readonly clock?: Clock;
   /** Default: nothing is logged. */
@@ -51,7 +51,8 @@ const MOST_RETRY_MS = 10_000;
 /**
  * Starts a relay. Any number may run on one outbox, in any processes: each row is published once.
  *
- * @throws MillraceError `invalid-option`. A database or a server that is away is waited for
+ * @throws MillraceError `invalid-option`; `outbox-failed` where the package of the database is not
+ *   installed. A database or a server that is away is waited for
  * @example
  * await using relay = await startRelay({
  *   broker: millrace.broker,
@@ -59,12 +60,17 @@ const MOST_RETRY_MS = 10_000;
  * });
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { pollMs = 1_000, batchRows = 500 } = options;
-  requireWhole("pollMs", pollMs, 3_600_000);
-  requireWhole("batchRows", batchRows, MOST_BATCH_ROWS);
-  const relay = new RunningRelay({ ...options, pollMs, batchRows });
-  await relay.begin();
-  return relay;
+  const { store, pollMs = 1_000, batchRows = 500 } = options;
+  try {
+    requireWhole("pollMs", pollMs, 3_600_000);
+    requireWhole("batchRows", batchRows, MOST_BATCH_ROWS);
+    const relay = new RunningRelay({ ...options, pollMs, batchRows });
+    await relay.begin();
+    return relay;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /**
@@ -78,7 +84,8 @@ class RunningRelay implements Relay {
   readonly #pollMs: number;
   readonly #alarm: Alarm;
   readonly #queues: QueueRelay;
-  readonly #untell: () => void;
+  readonly #metrics: MetricsCollector;
+  #untell: (() => void) | undefined;
   #listening: Stoppable | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
@@ -103,11 +110,12 @@ class RunningRelay implements Relay {
     this.#alarm = new Alarm(clock);
     const limits = { rows: options.batchRows, bytes: BATCH_BYTES };
     this.#queues = new QueueRelay({ broker, store, clock, logger, metrics, limits });
-    this.#untell = tellStatus(store, metrics);
+    this.#metrics = metrics;
   }
 
   async begin(): Promise<void> {
     this.#listening = await this.#store.listen?.(() => this.wake());
+    this.#untell = tellStatus(this.#store, this.#metrics);
     this.#running = this.#run();
   }
 
@@ -118,7 +126,7 @@ class RunningRelay implements Relay {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#alarm.ring();
-    this.#untell();
+    this.#untell?.();
     await this.#listening?.stop();
     await this.#running;
     await this.#store.close();

@@ -1,0 +1,48 @@
+import {
+  type EnqueueItemResult,
+  type ErrorCode,
+  type MillraceError,
+  type PreparedJob,
+} from "@millrace/core";
+import type { SetAside } from "../store/outbox-store.ts";
+
+/** A row of a claim that can be published. */
+export interface ClaimItem {
+  readonly seq: number;
+  readonly job: PreparedJob;
+}
+
+/** Errors that no later try can mend: they are the job's own. */
+const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
+  "payload-too-large",
+  "unserializable-payload",
+  "invalid-header",
+  "invalid-name",
+  "invalid-message",
+  "invalid-option",
+]);
+
+/** A job of a claim that could not be published. */
+export interface Failure {
+  /** Among the jobs that were to be. */
+  readonly place: number;
+  readonly error: MillraceError;
+}
+
+export function failures(results: readonly EnqueueItemResult[]): readonly Failure[] {
+  return results.flatMap((result, place) => (result.ok ? [] : [{ place, error: result.error }]));
+}
+
+/**
+ * @returns the rows that can never be published
+ * @throws MillraceError of one that a later try may publish
+ */
+export function failuresForGood(
+  items: readonly ClaimItem[],
+  failed: readonly Failure[],
+): readonly SetAside[] {
+  return failed.map(({ place, error }) => {
+    if (!FOR_GOOD.has(error.code)) throw error;
+    return { seq: items[place]?.seq ?? -1, reason: error.code, detail: error.message };
+  });
+}

@@ -1,0 +1,166 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import {
+  type Broker,
+  defineJob,
+  type DocumentStore,
+  MillraceError,
+  noMetrics,
+  silentLogger,
+  systemClock,
+} from "@millrace/core";
+import { MemoryBroker, MemoryServer } from "@millrace/core/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sqliteTransaction } from "../database/adapters.ts";
+import type { OutboxStore } from "../store/outbox-store.ts";
+import { sqliteOutbox } from "../store/sqlite-store.ts";
+import { createSyncOutbox } from "../writer/sync-outbox.ts";
+import { publishClaim } from "./publish-claim.ts";
+import { QueueRelay } from "./queue-relay.ts";
+import { readRow } from "./read-row.ts";
+
+const urgent = defineJob<{ to: string }>({
+  name: "mail.urgent",
+  queue: "mail",
+  unique: { key: ({ to }) => to, while: "pending" },
+});
+const limits = { rows: 500, bytes: 8_000_000 };
+
+class Killed extends Error {}
+
+/** Calls go through until the process "dies" around one of them; then each fails. */
+class Killer {
+  readonly #at: string;
+  #dead = false;
+
+  constructor(at: string) {
+    this.#at = at;
+  }
+
+  async around<Result>(name: string, call: () => Promise<Result>): Promise<Result> {
+    if (this.#dead || this.#at === `before ${name}`) this.#die();
+    const result = await call();
+    if (this.#at === `after ${name}`) this.#die();
+    return result;
+  }
+
+  #die(): never {
+    this.#dead = true;
+    throw new Killed();
+  }
+}
+
+describe("jobs with unique keys", () => {
+  let dir: string;
+  let database: DatabaseSync;
+  let store: OutboxStore;
+  let server: MemoryServer;
+  let broker: MemoryBroker;
+  const outbox = createSyncOutbox(sqliteTransaction);
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), "millrace-outbox-"));
+    const path = join(dir, "shop.db");
+    store = sqliteOutbox({ path });
+    await store.migrate();
+    database = new DatabaseSync(path);
+    server = new MemoryServer(systemClock);
+    broker = new MemoryBroker({ server });
+    await broker.queues.ensure("mail");
+  });
+  afterEach(async () => {
+    database.close();
+    await store.close();
+    await broker.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  const round = (via: Broker): Promise<number> =>
+    new QueueRelay({
+      ...{ broker: via, store, clock: systemClock, logger: silentLogger, metrics: noMetrics },
+      limits,
+    }).round(() => false);
+  const queued = async (): Promise<readonly string[]> =>
+    (await broker.listWaiting("mail")).map(({ envelope }) => envelope.id);
+
+  async function publish(via: Broker, into: Pick<OutboxStore, "setAside">): Promise<void> {
+    const name = await store.mark("mail");
+    const seen = await via.marks?.read("mail", name);
+    const claim = await store.claim("mail", limits);
+    if (claim === undefined) throw new Error("there are rows");
+    await publishClaim(via, into, "mail", claim, { name, seen });
+  }
+
+  /** So many bytes that the second job fits as it is, and not with what its key adds. */
+  async function bytesOfSecond(): Promise<number> {
+    await store.mark("mail");
+    const row = (await store.claim("mail", limits))?.rows[1];
+    if (row === undefined) throw new Error("there are two rows");
+    const read = readRow("mail", row);
+    if (!read.ok) throw new Error(read.detail);
+    const tiny = new MemoryBroker({ maxMessageBytes: 1 });
+    const told = tiny.marks.refusal(read.job.envelope)?.message ?? "";
+    return Number(/takes (\d+) bytes/.exec(told)?.[1]);
+  }
+
+  test("a job whose key could not be asked for is published later, and not taken for published", async () => {
+    outbox(database).enqueue(urgent, { to: "ada" }, { id: "first" });
+    outbox(database).enqueue(urgent, { to: "bob" }, { id: "second" });
+    await expect(publish(failingOnce(broker), store)).rejects.toMatchObject({
+      code: "request-timeout",
+    });
+    await round(broker);
+    expect((await queued()).toSorted()).toEqual(["first", "second"]);
+  });
+
+  test.each(["before setAside", "after setAside", "before enqueue", "after enqueue", "never"])(
+    "a job that its key makes too large is published or keeps its row with the reason: killed %s",
+    async (at) => {
+      outbox(database).enqueue(urgent, { to: "bob" }, { id: "small" });
+      outbox(database).enqueue(urgent, { to: "ada".repeat(50) }, { id: "large" });
+      const narrow = new MemoryBroker({ server, maxMessageBytes: await bytesOfSecond() });
+      const killer = new Killer(at);
+      const via = replaced(narrow, "marks", {
+        read: (...given) => narrow.marks.read(...given),
+        refusal: (job) => narrow.marks.refusal(job),
+        enqueue: (...given) => killer.around("enqueue", () => narrow.marks.enqueue(...given)),
+      });
+      const publishing = publish(via, {
+        setAside: (...given) => killer.around("setAside", () => store.setAside(...given)),
+      });
+      if (at === "never") await publishing;
+      else await expect(publishing).rejects.toBeInstanceOf(Killed);
+      await round(narrow);
+      expect(await queued()).toEqual(["small"]);
+      expect(await store.listSetAside(10)).toMatchObject([
+        { id: "large", reason: "payload-too-large" },
+      ]);
+      expect(await store.status()).toMatchObject([{ waiting: 0, setAside: 1 }]);
+    },
+  );
+});
+
+/** The first write of a document gets no answer. */
+function failingOnce(broker: MemoryBroker): Broker {
+  let failures = 0;
+  return replaced(broker, "documents", async (bucket: string): Promise<DocumentStore> => {
+    const documents = await broker.documents(bucket);
+    return replaced(documents, "put", async (...given: Parameters<DocumentStore["put"]>) => {
+      failures += 1;
+      if (failures === 1) throw new MillraceError("request-timeout", "No answer came.");
+      return documents.put(...given);
+    });
+  });
+}
+
+function replaced<Of extends object, Key extends keyof Of>(of: Of, key: Key, by: Of[Key]): Of {
+  return new Proxy(of, {
+    get(target, wanted) {
+      if (wanted === key) return by;
+      const value: unknown = Reflect.get(target, wanted);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}

@@ -1,0 +1,83 @@
+import {
+  type Broker,
+  claimKeys,
+  type EnqueueResult,
+  type Envelope,
+  type Mark,
+  type MarkStore,
+  MillraceError,
+} from "@millrace/core";
+import type { Claim, SetAside } from "../store/outbox-store.ts";
+import { type ClaimItem, failures, failuresForGood } from "./claim-item.ts";
+import { markOf, publishedUpTo } from "./claim-mark.ts";
+
+/** The mark under which a claim is published. */
+export interface ClaimMark {
+  readonly name: string;
+  /** As it was read before the claim was. */
+  readonly seen: Mark | undefined;
+}
+
+export interface MarkedClaim {
+  readonly broker: Broker;
+  readonly marks: MarkStore;
+  readonly queue: string;
+  readonly claim: Claim;
+  readonly items: readonly ClaimItem[];
+  readonly mark: ClaimMark;
+  /** Takes rows out of the claim that can never be published. */
+  readonly setAside: (rows: readonly SetAside[]) => Promise<void>;
+}
+
+/** Publishes jobs together with a mark, all or none. */
+type Publish = (jobs: readonly Envelope[]) => Promise<readonly EnqueueResult[]>;
+
+/**
+ * All at once where there is room; a queue that is nearly full, or smaller than the claim, gets as
+ * many as it takes.
+ */
+export async function publishMarked(marked: MarkedClaim): Promise<void> {
+  const { marks, queue, claim, items, mark } = marked;
+  const { name } = mark;
+  let { seen } = mark;
+  const done = publishedUpTo(claim, seen);
+  let left = items.filter(({ seq }) => seq > done);
+  for (let size = left.length; left.length > 0;) {
+    const part = left.slice(0, size);
+    const value = markOf(claim, part.at(-1)?.seq ?? 0);
+    const after = seen?.revision ?? 0;
+    try {
+      await publishPart(marked, part, (jobs) => marks.enqueue(jobs, { queue, name, value, after }));
+    } catch (error) {
+      if (!MillraceError.is(error, "queue-full") || part.length === 1) throw error;
+      size = Math.ceil(part.length / 2);
+      continue;
+    }
+    left = left.slice(size);
+    if (left.length > 0) seen = await marks.read(queue, name);
+  }
+}
+
+/**
+ * The mark says of every row up to the last that it is dealt with. So what becomes of each is
+ * settled before: a job whose unique key could not be asked for stops all of them, and one that
+ * can never be published, for example because its key makes it too large, is set aside.
+ */
+async function publishPart(
+  { broker, marks, setAside }: MarkedClaim,
+  part: readonly ClaimItem[],
+  publish: Publish,
+): Promise<void> {
+  const jobs = part.map(({ job }) => job);
+  if (jobs.every(({ unique }) => unique === undefined)) {
+    const published = await publish(jobs.map(({ envelope }) => envelope));
+    return setAside(failuresForGood(part, failures(published)));
+  }
+  const claimed = await claimKeys(broker, jobs, (job) => marks.refusal(job));
+  const places = new Set(claimed.failed.map(({ place }) => place));
+  await setAside(failuresForGood(part, claimed.failed));
+  const published = claimed.going.length === 0 ? [] : await publish(claimed.going);
+  const results = await claimed.results(published);
+  const late = failures(results).filter(({ place }) => !places.has(place));
+  await setAside(failuresForGood(part, late));
+}
