@@ -140,6 +140,15 @@ export { type Schema, validate } from "./job/schema.ts";
 
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
+export {
+  chainEnvelope,
+  type ChainPlan,
+  jobsOfChain,
+  type LinkOptions,
+  type NextJob,
+  planChain,
+  withLink,
+} from "./flow/chain-plan.ts";
 export { isKnownJob, wasEnqueued } from "./flow/known-job.ts";
 export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";

@@ -30,7 +30,7 @@ export type { CallLimits } from "./client/call-limits.ts";
 export type { EnqueueItem, Millrace } from "./client/client.ts";
 export type { ClientHealth } from "./client/client-health.ts";
 export { type BatchHandle, type BatchOptions, planJob, type PlannedJob } from "./client/batch.ts";
-export type { Chain, ChainHandle, LinkOptions } from "./client/chain.ts";
+export type { Chain, ChainHandle } from "./client/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { Cron, ScheduleStatus } from "./client/cron.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
@@ -58,6 +58,7 @@ export type {
   EnqueueItemResult,
   EnqueueOptions,
   HistoryRecord,
+  LinkOptions,
   ProgressReport,
   ControlMark,
   QueueControls,

@@ -29,5 +29,6 @@ export type {
 } from "./store/outbox-store.ts";
 export { postgresOutbox, type PostgresOutboxOptions } from "./store/postgres-store.ts";
 export { sqliteOutbox, type SqliteOutboxOptions } from "./store/sqlite-store.ts";
+export type { OutboxChain } from "./writer/outbox-chain.ts";
 export { createOutbox, type Outbox, type OutboxItem, type OutboxOptions } from "./writer/outbox.ts";
 export { createSyncOutbox, type SyncOutbox } from "./writer/sync-outbox.ts";

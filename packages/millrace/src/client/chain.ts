@@ -1,31 +1,26 @@
 import {
   type Broker,
-  type ChainLink,
+  chainEnvelope,
+  type ChainPlan,
   type Clock,
   enqueueOne,
   type EnqueueOptions,
   type EnvelopeSource,
   type JobDefinition,
-  LONGEST_CHAIN,
-  makeEnvelope,
-  MillraceError,
-  requireId,
+  jobsOfChain,
+  type LinkOptions,
+  type NextJob,
+  planChain,
   toMs,
+  withLink,
 } from "@millrace/core";
 import { type JobHandle, jobHandle, type ResultOptions } from "./job-handle.ts";
-
-/** What may be said about a job that follows another. */
-export type LinkOptions = Pick<EnqueueOptions, "priority" | "maxAttempts" | "timeout">;
 
 /** Jobs that run one after the other, each with the result of the one before it as its input. */
 export interface Chain<Output> {
   /** The next job: what the one before gives must be what it takes. */
   next<Input, Parsed, Next>(
-    job: unknown extends Output
-      ? JobDefinition<Input, Parsed, Next>
-      : Output extends Input
-        ? JobDefinition<Input, Parsed, Next>
-        : never,
+    job: NextJob<Output, Input, Parsed, Next>,
     options?: LinkOptions,
   ): Chain<Next>;
   /** Enqueues the first job, which carries the others along. */
@@ -48,9 +43,6 @@ export interface ChainHandle<Output> {
   result(options?: ResultOptions): Promise<Output>;
 }
 
-/** A job's id has room for this and the number behind it. */
-const LONGEST_ID = 120;
-
 export interface ChainHost {
   readonly broker: Broker;
   /** Publishes within the client's limits. */
@@ -65,61 +57,30 @@ export function startChain<Input, Parsed, Output>(
   input: NoInfer<Input>,
   options: EnqueueOptions,
 ): Chain<Output> {
-  const id = chainId(options.id ?? host.source.newId());
-  const first = (): ReturnType<typeof makeEnvelope> =>
-    makeEnvelope(job, input, { ...options, id }, host.source);
-  return chainOf<Output>({ host, id, queue: job.queue, first, links: [] });
+  return chainOf<Output>(host, planChain(job, input, options, host.source.newId));
 }
 
-interface Parts {
-  readonly host: ChainHost;
-  readonly id: string;
-  readonly queue: string;
-  readonly first: () => ReturnType<typeof makeEnvelope>;
-  readonly links: readonly (ChainLink & { readonly id: string })[];
-}
-
-function chainOf<Output>(parts: Parts): Chain<Output> {
-  const { host, id, links } = parts;
+function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
   return {
-    next: (job, options = {}) => {
-      if (links.length === LONGEST_CHAIN)
-        throw new MillraceError("invalid-option", `A chain has ${LONGEST_CHAIN + 1} jobs at most.`);
-      const link = { id: `${id}:${links.length + 2}`, ...linkOf(job, options) };
-      return chainOf({ ...parts, links: [...links, link] });
-    },
+    next: (job, options = {}) => chainOf(host, withLink(plan, job, options)),
     enqueue: async () => {
-      const envelope = await parts.first();
-      const { duplicate } = await host.publish((via) =>
-        enqueueOne(via, { ...envelope, next: links }),
-      );
-      return chainHandle<Output>(parts, duplicate);
+      const envelope = await chainEnvelope(plan, host.source);
+      const { duplicate } = await host.publish((via) => enqueueOne(via, envelope));
+      return chainHandle<Output>(host, plan, duplicate);
     },
-  };
-}
-
-function linkOf(
-  { name, queue }: Pick<ChainLink, "name" | "queue">,
-  { priority, maxAttempts, timeout }: LinkOptions,
-): Omit<ChainLink, "id"> {
-  return {
-    name,
-    queue,
-    ...(priority === undefined || priority === "normal" ? {} : { lane: priority }),
-    ...(maxAttempts === undefined ? {} : { maxAttempts }),
-    ...(timeout === undefined ? {} : { timeoutMs: toMs(timeout, "timeout") }),
   };
 }
 
 function chainHandle<Output>(
-  { host: { broker, clock }, id, queue, links }: Parts,
+  { broker, clock }: ChainHost,
+  plan: ChainPlan,
   duplicate: boolean,
 ): ChainHandle<Output> {
-  const jobs = [{ id, queue }, ...links].map((job) =>
-    jobHandle<unknown>(broker, clock, { id: job.id, queue: job.queue, duplicate }),
+  const jobs = jobsOfChain(plan).map((job) =>
+    jobHandle<unknown>(broker, clock, { ...job, duplicate }),
   );
   return {
-    id,
+    id: plan.id,
     jobs,
     result: async ({ timeout, signal } = {}) => {
       const until = timeout === undefined ? undefined : clock.now() + toMs(timeout, "timeout");
@@ -134,12 +95,4 @@ function chainHandle<Output>(
       return result as Output;
     },
   };
-}
-
-function chainId(id: string): string {
-  if (requireId(id).length <= LONGEST_ID) return id;
-  throw new MillraceError(
-    "invalid-name",
-    `The id of a chain's first job has up to ${LONGEST_ID} characters; this one has ${id.length}.`,
-  );
 }

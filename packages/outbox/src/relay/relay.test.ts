@@ -90,6 +90,25 @@ describe("the relay, on SQLite and a broker in memory", () => {
     });
   });
 
+  test("a chain is its first job, which carries the others along", async () => {
+    const note = defineJob<undefined>({ name: "mail.note", queue: "notes" });
+    const chain = outbox(database).chain(mail, { to: "ada" }, { id: "a", delay: "1m" });
+    const whole = chain.next(note, { priority: "low", maxAttempts: 2 });
+    expect(left()).toBe(0);
+    expect(whole.enqueue()).toEqual([
+      { id: "a", queue: "mail" },
+      { id: "a:2", queue: "notes" },
+    ]);
+    await round();
+    const found = await broker.findWaiting("a");
+    expect(found?.envelope.next).toEqual([
+      { id: "a:2", name: "mail.note", queue: "notes", lane: "low", maxAttempts: 2 },
+    ]);
+    expect(() => outbox(database).chain(mail, { to: "a" }, { id: "a".repeat(121) })).toThrow(
+      expect.objectContaining({ code: "invalid-name" }),
+    );
+  });
+
   test("what is rolled back is gone", async () => {
     database.exec("BEGIN");
     outbox(database).enqueueMany(mail, [{ input: { to: "a" } }, { input: { to: "b" } }]);

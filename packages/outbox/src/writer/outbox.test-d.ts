@@ -16,6 +16,16 @@ void outbox.enqueueMany(mail, [{ input: { to: "ada" } }, { input: {} }]);
 // @ts-expect-error a number is no address
 syncOutbox.enqueue(mail, { to: 7 });
 
+const count = defineJob<{ letters: string }>({ name: "count" });
+// @ts-expect-error a number is no address
+void outbox.chain(mail, { to: 7 });
+expectTypeOf(outbox.chain(mail, { to: "ada" }).next(count).enqueue()).toEqualTypeOf<
+  Promise<readonly { readonly id: string; readonly queue: string }[]>
+>();
+expectTypeOf(syncOutbox.chain(mail, { to: "ada" }).enqueue()).toEqualTypeOf<
+  readonly { readonly id: string; readonly queue: string }[]
+>();
+
 expectTypeOf(outbox.enqueue(mail, { to: "ada" })).toEqualTypeOf<
   Promise<{ readonly id: string; readonly queue: string }>
 >();

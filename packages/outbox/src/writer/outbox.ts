@@ -1,4 +1,5 @@
 import {
+  chainEnvelope,
   type Clock,
   type EnqueueOptions,
   type Envelope,
@@ -7,7 +8,9 @@ import {
   type Instrumentation,
   type JobDefinition,
   type JobRef,
+  jobsOfChain,
   newJobId,
+  planChain,
   type PreparedJob,
   prepareJob,
   systemClock,
@@ -15,6 +18,7 @@ import {
 import type { Transaction } from "../database/transaction.ts";
 import { INSERT_POSTGRES } from "./insert.ts";
 import { once } from "./once.ts";
+import { type OutboxChain, outboxChain } from "./outbox-chain.ts";
 import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "./stored-job.ts";
 
 /** One job of `enqueueMany`. */
@@ -46,6 +50,19 @@ export interface Outbox {
     job: JobDefinition<Input, Parsed, Output>,
     items: readonly OutboxItem<NoInfer<Input>>[],
   ): Promise<readonly JobRef[]>;
+  /**
+   * Starts a chain: jobs that run one after the other, each with the result of the one before.
+   * Nothing is written before its `enqueue`.
+   *
+   * @throws MillraceError `invalid-name` where the id has more than 120 characters
+   * @example
+   * await outbox(tx).chain(fetchPage, { url }).next(extract).next(store).enqueue();
+   */
+  chain<Input, Parsed, Output>(
+    job: JobDefinition<Input, Parsed, Output>,
+    input: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): OutboxChain<Output>;
   /**
    * Runs the effects of a job in this transaction, once: the effects and "this job is done" commit
    * together. Where an earlier run of the job has committed, `act` is not called, and what it gave
@@ -131,6 +148,11 @@ export function createOutbox<Tx>(
       );
       return write(tx, prepared);
     },
+    chain: (job, input, jobOptions = {}) =>
+      outboxChain(planChain(job, input, jobOptions, from.newId), async (plan) => {
+        await write(tx, [{ envelope: await chainEnvelope(plan, from) }]);
+        return jobsOfChain(plan);
+      }),
     once({ job }, act) {
       const origin = { parent: { id: job.id, queue: job.queue } };
       return once(adapter(tx), job, () => act(outboxOf(tx, { ...from, origin })));

@@ -1,14 +1,18 @@
 import {
   type EnqueueOptions,
   type JobDefinition,
+  chainEnvelope,
   type JobRef,
+  jobsOfChain,
   MillraceError,
+  planChain,
   type PreparedJob,
   prepareJob,
 } from "@millrace/core";
 import type { SyncTransaction } from "../database/transaction.ts";
 import { INSERT_SQLITE } from "./insert.ts";
 import { envelopeSource, type OutboxItem, type OutboxOptions } from "./outbox.ts";
+import { type OutboxChain, outboxChain } from "./outbox-chain.ts";
 import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "./stored-job.ts";
 
 /**
@@ -32,6 +36,12 @@ export interface SyncOutbox {
     job: JobDefinition<Input, Parsed, Output>,
     items: readonly OutboxItem<NoInfer<Input>>[],
   ): readonly JobRef[];
+  /** As `Outbox.chain`; its `enqueue` is done when it returns. */
+  chain<Input, Parsed, Output>(
+    job: JobDefinition<Input, Parsed, Output>,
+    input: NoInfer<Input>,
+    options?: EnqueueOptions,
+  ): OutboxChain<Output, readonly JobRef[]>;
 }
 
 /**
@@ -48,18 +58,17 @@ export function createSyncOutbox<Tx>(
   const source = envelopeSource(options);
   const { maxMessageBytes = DEFAULT_MAX_BYTES } = options;
 
-  function prepare(
-    job: Parameters<typeof prepareJob>[0],
-    input: unknown,
-    jobOptions: EnqueueOptions,
-  ): PreparedJob {
-    const prepared = prepareJob(job, input, jobOptions, source);
-    if (!(prepared instanceof Promise)) return prepared;
+  /** @throws MillraceError `invalid-option` where the job's schema waits for something */
+  function atOnce<Made extends object>(
+    made: Made | Promise<Made>,
+    { name }: { name: string },
+  ): Made {
+    if (!(made instanceof Promise)) return made;
     // Its own error is told instead by the one below.
-    prepared.catch(() => {});
+    made.catch(() => {});
     throw new MillraceError(
       "invalid-option",
-      `The schema of ${job.name} checks asynchronously, and this outbox can't wait. Give the job a synchronous schema.`,
+      `The schema of ${name} checks asynchronously, and this outbox can't wait. Give the job a synchronous schema.`,
     );
   }
 
@@ -72,11 +81,18 @@ export function createSyncOutbox<Tx>(
 
   return (tx) => ({
     enqueue: (job, input, jobOptions = {}) =>
-      write(tx, [prepare(job, input, jobOptions)])[0] as JobRef,
+      write(tx, [atOnce(prepareJob(job, input, jobOptions, source), job)])[0] as JobRef,
     enqueueMany: (job, items) =>
       write(
         tx,
-        items.map(({ input, ...jobOptions }) => prepare(job, input, jobOptions)),
+        items.map(({ input, ...jobOptions }) =>
+          atOnce(prepareJob(job, input, jobOptions, source), job),
+        ),
       ),
+    chain: (job, input, jobOptions = {}) =>
+      outboxChain(planChain(job, input, jobOptions, source.newId), (plan) => {
+        write(tx, [{ envelope: atOnce(chainEnvelope(plan, source), job) }]);
+        return jobsOfChain(plan);
+      }),
   });
 }

@@ -1,0 +1,96 @@
+import { type ChainLink, LONGEST_CHAIN } from "../envelope/chain-link.ts";
+import type { Envelope, JobRef } from "../envelope/envelope.ts";
+import { requireId } from "../envelope/names.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import type { AnyJobDefinition, JobDefinition } from "../job/define-job.ts";
+import type { EnqueueOptions } from "../producer/enqueue-options.ts";
+import { type EnvelopeSource, makeEnvelope } from "../producer/make-envelope.ts";
+import { toMs } from "../time/duration.ts";
+
+/** What may be said about a job that follows another. */
+export type LinkOptions = Pick<EnqueueOptions, "priority" | "maxAttempts" | "timeout">;
+
+/** A job that may follow one that gives this output: what the one gives must be what it takes. */
+export type NextJob<Output, Input, Parsed, Next> = unknown extends Output
+  ? JobDefinition<Input, Parsed, Next>
+  : Output extends Input
+    ? JobDefinition<Input, Parsed, Next>
+    : never;
+
+/** A chain that is not enqueued yet. Plain data but for the first job, which is checked later. */
+export interface ChainPlan {
+  readonly id: string;
+  readonly queue: string;
+  readonly links: readonly (ChainLink & { readonly id: string })[];
+  /** The first job, which carries the others along. */
+  readonly envelope: (source: EnvelopeSource) => Envelope | Promise<Envelope>;
+}
+
+/** A job's id has room for this and the number behind it. */
+const LONGEST_ID = 120;
+
+/** @throws MillraceError `invalid-name` where the id is none or has more than 120 characters */
+export function planChain(
+  job: AnyJobDefinition,
+  input: unknown,
+  options: EnqueueOptions,
+  newId: () => string,
+): ChainPlan {
+  const id = chainId(options.id ?? newId());
+  return {
+    id,
+    queue: job.queue,
+    links: [],
+    envelope: (source) => makeEnvelope(job, input, { ...options, id }, source),
+  };
+}
+
+/** @throws MillraceError `invalid-option` where the chain is too long already */
+export function withLink(
+  plan: ChainPlan,
+  job: Pick<ChainLink, "name" | "queue">,
+  options: LinkOptions,
+): ChainPlan {
+  const { id, links } = plan;
+  if (links.length === LONGEST_CHAIN)
+    throw new MillraceError("invalid-option", `A chain has ${LONGEST_CHAIN + 1} jobs at most.`);
+  const link = { id: `${id}:${links.length + 2}`, ...linkOf(job, options) };
+  return { ...plan, links: [...links, link] };
+}
+
+/** @throws MillraceError as `makeEnvelope` */
+export function chainEnvelope(
+  { envelope, links }: ChainPlan,
+  source: EnvelopeSource,
+): Envelope | Promise<Envelope> {
+  const first = envelope(source);
+  return first instanceof Promise
+    ? first.then((made) => ({ ...made, next: links }))
+    : { ...first, next: links };
+}
+
+/** Every job of the chain, in their order. */
+export function jobsOfChain({ id, queue, links }: ChainPlan): readonly JobRef[] {
+  return [{ id, queue }, ...links.map((link) => ({ id: link.id, queue: link.queue }))];
+}
+
+function linkOf(
+  { name, queue }: Pick<ChainLink, "name" | "queue">,
+  { priority, maxAttempts, timeout }: LinkOptions,
+): Omit<ChainLink, "id"> {
+  return {
+    name,
+    queue,
+    ...(priority === undefined || priority === "normal" ? {} : { lane: priority }),
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(timeout === undefined ? {} : { timeoutMs: toMs(timeout, "timeout") }),
+  };
+}
+
+function chainId(id: string): string {
+  if (requireId(id).length <= LONGEST_ID) return id;
+  throw new MillraceError(
+    "invalid-name",
+    `The id of a chain's first job has up to ${LONGEST_ID} characters; this one has ${id.length}.`,
+  );
+}
