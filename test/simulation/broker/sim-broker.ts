@@ -333,7 +333,7 @@ export class SimBroker implements Broker {
     switch (step.do) {
       case "requeue":
       case "enqueue":
-        return this.#requeueAct(step.envelope);
+        return this.#requeueAct(step.envelope, step.do);
       case "block": {
         const { envelope, gate } = step;
         const publication = requeueOf(envelope, MAX_MESSAGE_BYTES);
@@ -355,9 +355,9 @@ export class SimBroker implements Broker {
   }
 
   /** Where it goes is decided when it is sent first, by the sender's clock, as on a server. */
-  #requeueAct(envelope: Envelope): () => void {
+  #requeueAct(envelope: Envelope, step?: "requeue" | "enqueue"): () => void {
     const { server, process } = this.#line;
-    const publication = requeueOf(envelope, this.maxMessageBytes);
+    const publication = requeueOf(envelope, this.maxMessageBytes, step);
     const { notBefore, queue } = envelope;
     if (notBefore === undefined || notBefore <= process.clock.now())
       return () => void server.queue(queue).publish(publication);

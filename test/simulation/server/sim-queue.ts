@@ -9,16 +9,18 @@ import {
   type QueueMessage,
   type QueueSettings,
 } from "@millrace/core";
+import { freeId, withId } from "../../../packages/core/src/testing/memory/free-id.ts";
 import type { Planned, Timeline } from "../engine/timeline.ts";
 import { DedupeWindow } from "./dedupe-window.ts";
 
 export interface Published extends Omit<QueueMessage, "queue" | "sequence" | "storedAt"> {
   readonly messageId: string;
+  /** Of a job that follows another, when that one succeeded. */
+  readonly followsAt?: number;
 }
 
-interface Stored {
+interface Stored extends Pick<Published, "messageId" | "followsAt"> {
   readonly message: QueueMessage;
-  readonly messageId: string;
   readonly atMs: number;
 }
 
@@ -77,18 +79,20 @@ export class SimQueue {
   }
 
   /** @throws MillraceError `queue-closed` to producers, `queue-full` */
-  publish({ messageId, ...rest }: Published): { sequence: number; duplicate: boolean } {
-    if (this.intake === "closed" && rest.origin !== "runtime")
+  publish(publication: Published): { sequence: number; duplicate: boolean } {
+    if (this.intake === "closed" && publication.origin !== "runtime")
       throw queueClosed(this.name, undefined);
     const { nowMs } = this.#timeline;
-    const earlier = this.#ids.recall(messageId, nowMs);
-    if (earlier !== undefined) return { sequence: earlier, duplicate: true };
+    const id = freeId(publication, (messageId) => this.#ids.recall(messageId, nowMs));
+    if (typeof id === "number") return { sequence: id, duplicate: true };
+    const { messageId, followsAt, ...rest } = withId(publication, id);
     if (this.#stored.size >= (this.settings.maxJobs ?? Number.POSITIVE_INFINITY))
       throw new MillraceError("queue-full", `The queue ${this.name} has reached its limit.`);
     const sequence = (this.#lastSequence += 1);
     const message = { ...rest, queue: this.name, sequence, storedAt: this.#now() };
-    this.#stored.set(sequence, { message, messageId, atMs: nowMs });
-    this.#ids.note(messageId, sequence, nowMs);
+    const of = followsAt === undefined ? {} : { followsAt };
+    this.#stored.set(sequence, { message, messageId, atMs: nowMs, ...of });
+    this.#ids.note(messageId, sequence, nowMs, followsAt);
     this.#waiting[rest.lane ?? "normal"].push(sequence);
     this.#wake();
     return { sequence, duplicate: false };
@@ -157,11 +161,7 @@ export class SimQueue {
       }
     }
     this.#ids.rebuild(
-      inOrder.map(({ messageId, message, atMs }) => ({
-        messageId,
-        sequence: message.sequence,
-        atMs,
-      })),
+      inOrder.map(({ message: { sequence }, ...seen }) => ({ ...seen, sequence })),
       this.#timeline.nowMs,
     );
   }

@@ -19,7 +19,7 @@ export function blockedMessage(
     data: requeue.data,
     headers: {
       ...requeue.headers,
-      "Nats-Msg-Id": sharedMessageId(envelope),
+      "Nats-Msg-Id": sharedMessageId(envelope, "requeue"),
       "Millrace-Gate": encodeGate(gate),
       ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
     },

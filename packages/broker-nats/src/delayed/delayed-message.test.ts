@@ -2,6 +2,7 @@ import { type Envelope, UNSETTLED } from "@millrace/core";
 import { expect, test } from "vitest";
 import { Names } from "../topology/subjects.ts";
 import { delayedMessage, postponeMs } from "./delayed-message.ts";
+import { readPlace } from "./delayed-place.ts";
 
 const names = new Names("ns");
 const now = Date.UTC(2030, 0, 1);
@@ -24,6 +25,7 @@ const requeue = {
 
 test("a server with schedules holds the job until a second before its time", () => {
   const { subject, headers } = delayedMessage(requeue, envelope, now + 60_000, names, {
+    step: "requeue",
     now,
     schedules: true,
   });
@@ -39,10 +41,29 @@ test("a server with schedules holds the job until a second before its time", () 
 });
 
 test.each([
+  ["its first message", { firstStoredAt: 7 }, "requeue", "3-7"],
+  [
+    "the place of that, where it had another id",
+    { firstStoredAt: 7, unkeyed: 2 },
+    "requeue",
+    "3-7-2",
+  ],
+  ["the success of the job before it", { generation: 0 }, "enqueue", `0-${now}`],
+  ["nothing, as older versions have it", {}, "requeue", "3"],
+] as const)("its place among those of its id is told by %s", (_what, more, step, place) => {
+  const job = { ...envelope, ...more };
+  const { subject } = delayedMessage(requeue, job, now, names, { step, now, schedules: true });
+  expect(subject).toBe(`ns.due.mail.a:1.${place}`);
+  const read = readPlace({ queue: "mail", id: "a:1", place });
+  expect(read).toMatchObject({ generation: job.generation, follows: step === "enqueue" });
+});
+
+test.each([
   ["without schedules", 60_000, false],
   ["when it is due before a schedule could fire", 1_250, true],
 ])("the mover gets it at once %s", (_when, delayMs, schedules) => {
   const { subject, headers } = delayedMessage(requeue, envelope, now + delayMs, names, {
+    step: "requeue",
     now,
     schedules,
   });

@@ -1,8 +1,10 @@
 import type { Envelope } from "@millrace/core";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { Names } from "../topology/subjects.ts";
+import type { PublishStep } from "../settlement/enqueue-mark.ts";
 import { sharedMessageId } from "../settlement/envelope-message.ts";
 import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
+import { placeOf } from "./delayed-place.ts";
 
 /**
  * The server lets go of a delayed job this long before it is due; the mover's own timer does the
@@ -16,6 +18,7 @@ export const LEAD_MS = 1_000;
 const SOONEST_SCHEDULE_MS = 250;
 
 export interface DelayedWay {
+  readonly step: PublishStep;
   readonly now: number;
   /**
    * Whether the server waits by itself. Without it the message goes to the mover, which postpones
@@ -32,17 +35,18 @@ export function delayedMessage(
   names: Names,
   way: DelayedWay,
 ): RecordPublication {
-  const { queue, id, generation } = envelope;
-  const due = names.due(queue, id, generation);
+  const { queue, id } = envelope;
+  const place = placeOf(envelope, way.step);
+  const due = names.due(queue, id, place);
   const headers = {
     ...requeue.headers,
     ...delayedHeaders(envelope, notBefore),
-    "Nats-Msg-Id": sharedMessageId(envelope),
+    "Nats-Msg-Id": sharedMessageId(envelope, way.step),
   };
   if (!way.schedules || notBefore - way.now <= LEAD_MS + SOONEST_SCHEDULE_MS)
     return { subject: due, data: requeue.data, headers };
   return {
-    subject: names.delayed(queue, id, generation),
+    subject: names.delayed(queue, id, place),
     data: requeue.data,
     headers: { ...headers, ...scheduleHeaders(notBefore, due) },
   };
@@ -54,6 +58,7 @@ export interface MovedFrom {
    * place.
    */
   readonly sequence: number;
+  readonly subject: string;
   /** It has a schedule; else it is postponed. A moved job waits as it did. */
   readonly scheduled: boolean;
   readonly movedAfter: number;
@@ -68,10 +73,9 @@ export function movedMessage(
   names: Names,
   from: MovedFrom,
 ): Publication {
-  const { queue, id, generation } = envelope;
-  const due = names.due(queue, id, generation);
+  const { queue, id } = envelope;
   return {
-    subject: from.scheduled ? names.delayed(queue, id, generation) : due,
+    subject: from.subject,
     data: requeue.data,
     headers: {
       ...requeue.headers,
@@ -81,9 +85,15 @@ export function movedMessage(
       // one of an earlier move.
       "Nats-Msg-Id": `moved/${from.moveId}`,
       "Nats-Expected-Last-Subject-Sequence": String(from.sequence),
-      ...(from.scheduled ? scheduleHeaders(notBefore, due) : {}),
+      ...(from.scheduled
+        ? scheduleHeaders(notBefore, names.due(queue, id, lastToken(from.subject)))
+        : {}),
     },
   };
+}
+
+function lastToken(subject: string): string {
+  return subject.slice(subject.lastIndexOf(".") + 1);
 }
 
 function scheduleHeaders(notBefore: number, due: string): Record<string, string> {

@@ -1,4 +1,4 @@
-import { MillraceError, type Stoppable, type Clock } from "@millrace/core";
+import { MillraceError, readEnvelope, type Stoppable, type Clock } from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
@@ -12,6 +12,7 @@ import { ensureMoverConsumer } from "../topology/ensure-consumer.ts";
 import { MOVER_CONSUMER, type Names } from "../topology/subjects.ts";
 import { type DueJob, readDelayedHeaders } from "./delayed-headers.ts";
 import { postponeMs } from "./delayed-message.ts";
+import { readPlace } from "./delayed-place.ts";
 import { DueTimes } from "./due-times.ts";
 import { hasRun } from "./has-run.ts";
 import { forwardHeaders } from "./forward-headers.ts";
@@ -166,8 +167,8 @@ export class DueMover implements Stoppable {
     const { delivery, job } = timed;
     try {
       const due = server.names.readDue(delivery.subject);
-      if (due !== undefined)
-        await ownWords.insist({ publication: forwarded(server.names, timed), job: due }, ack);
+      const publication = forwarded(server.names, timed);
+      if (due !== undefined) await ownWords.insist({ publication, job: readPlace(due) }, ack);
       this.#end({ delivery, job }, "forwarded");
     } catch (error) {
       this.#end({ delivery, job }, error);
@@ -194,8 +195,15 @@ export class DueMover implements Stoppable {
 
   async #ranBefore({ delivery, job: { movedAfter } }: Timed): Promise<boolean> {
     const { server } = this.#options;
-    const job = server.names.readDue(delivery.subject);
-    return movedAfter !== undefined && job !== undefined && hasRun(server, job, movedAfter);
+    const { names, maxValues } = server;
+    const job = names.readDue(delivery.subject);
+    if (movedAfter === undefined || job === undefined) return false;
+    const { queue } = job;
+    const { data: body, headers } = delivery;
+    const message = { queue, body, headers, origin: "runtime", sequence: 0, storedAt: 0 } as const;
+    const read = readEnvelope(message, maxValues);
+    // What can't be read is buried by who gets it.
+    return read.ok && hasRun(server, read.envelope, movedAfter);
   }
 
   #end({ delivery, job }: Timed, outcome: unknown): void {

@@ -152,7 +152,7 @@ async function replace(
     envelope,
     move.notBefore,
     server.names,
-    { sequence: stored.sequence, scheduled, movedAfter, moveId: move.moveId },
+    { ...stored, scheduled, movedAfter, moveId: move.moveId },
   );
   // A schedule that has fired has left its subject, so a late write finds nothing to replace; a
   // postponed message stays where a mover takes it from.

@@ -20,7 +20,7 @@ import type { PubAck } from "./pub-ack.ts";
 /** What the runtime publishes into a queue. */
 export interface OwnWord {
   readonly publication: RecordPublication;
-  readonly job: JobRef & Pick<Envelope, "generation">;
+  readonly job: JobRef & Pick<Envelope, "generation"> & { readonly follows?: boolean };
   readonly revoked?: (() => MillraceError | undefined) | undefined;
 }
 
@@ -89,27 +89,31 @@ export class OwnWords {
     const stored = await request(`look at what is taken for the job ${job.id}`, () =>
       messageAt(jsm, ack.stream, ack.sequence),
     );
-    const first = firstMessageIn(job.queue, publication.data);
+    const mine = firstIn(job.queue, publication.data);
     // Settled, and so on record: records are written before acks.
     if (stored === undefined) {
       const records = (await this.#history.read(job)).filter((record) => isOf(record, job, ack));
-      const same = records.map((record) => this.#isOfOneEnqueue(job.queue, first, record));
+      const same = records.map((record) => this.#isOfOneEnqueue(job, mine, record));
       return (await Promise.all(same)).includes(true);
     }
     const place = names.readQueueSubject(stored.subject, {});
     if (place === undefined || place.origin === "producer") return false;
-    return this.#isOfOneEnqueue(job.queue, first, firstMessageIn(job.queue, stored.data));
+    return this.#isOfOneEnqueue(job, mine, firstIn(job.queue, stored.data));
   }
 
-  /** An id may be another job's once its queue has forgotten it. */
-  async #isOfOneEnqueue(queue: string, one: FirstMessage, other: FirstMessage): Promise<boolean> {
+  /** An id may be another job's once its queue has forgotten it; a link's, as soon as that. */
+  async #isOfOneEnqueue(job: OwnWord["job"], one: First, other: First): Promise<boolean> {
+    if (job.follows === true)
+      return (one.createdAt ?? other.createdAt) === (other.createdAt ?? one.createdAt);
     if (one.firstStoredAt === other.firstStoredAt && one.unkeyed === other.unkeyed) return true;
-    return isSameEnqueue(one, other, await this.#memoryOf(queue)) !== false;
+    return isSameEnqueue(one, other, await this.#memoryOf(job.queue)) !== false;
   }
 }
 
+type First = FirstMessage & { readonly createdAt?: number };
+
 /** What a message of the runtime's says of the first one of its job. */
-function firstMessageIn(queue: string, body: Uint8Array): FirstMessage {
+function firstIn(queue: string, body: Uint8Array): First {
   const message = {
     queue,
     origin: "runtime",

@@ -22,6 +22,7 @@ import type { SizeLimits } from "../topology/size-limits.ts";
 import type { NatsDelivery } from "../work/nats-delivery.ts";
 import type { JobEnds } from "./job-ends.ts";
 import { buriedId, writeDeadLetterHeaders } from "./dead-letter-headers.ts";
+import type { PublishStep } from "./enqueue-mark.ts";
 import { requeueMessage } from "./envelope-message.ts";
 import { leaseOver, revokedWith } from "./lease-over.ts";
 import { type RecordStep, RecordWriter } from "./record-writer.ts";
@@ -37,6 +38,7 @@ export interface SettlerOptions {
   readonly remakeStreams: () => Promise<void>;
 }
 
+type RequeueStep = Extract<SettlementStep, { readonly do: PublishStep }>;
 type BuryStep = Extract<SettlementStep, { readonly do: "bury" }>;
 
 /** Carries out settlements: says what each step publishes, and has the steps run in order. */
@@ -62,7 +64,7 @@ export class Settler {
   /** Publishes an envelope where only the runtime may, now or for its time. */
   async requeue(envelope: Envelope, lease?: Lease): Promise<void> {
     const revoked = revokedWith(lease, `the job ${envelope.id} is published`);
-    const words = { publication: this.#requeued(envelope), job: envelope, revoked };
+    const words = { publication: this.#requeued(envelope, "requeue"), job: envelope, revoked };
     try {
       await this.#options.ownWords.publish(words);
     } catch (error) {
@@ -75,7 +77,7 @@ export class Settler {
   /**
    * Whether a step's acknowledgement does not show that it is done: its id may be somebody else's.
    */
-  leavesDoubt(step: SettlementStep, ack: PubAck): boolean {
+  leavesDoubt(step: SettlementStep, ack: PubAck): step is RequeueStep {
     return (
       (step.do === "requeue" || step.do === "enqueue") && this.#options.ownWords.leavesDoubt(ack)
     );
@@ -83,12 +85,13 @@ export class Settler {
 
   /** Looks at what is there instead, and publishes the job until it is what is there. */
   async insist(
-    envelope: Envelope,
+    { do: step, envelope }: RequeueStep,
     ack: PubAck,
     revoked: () => MillraceError | undefined,
   ): Promise<void> {
-    const publication = this.#requeued(envelope);
-    await this.#options.ownWords.insist({ publication, job: envelope, revoked }, ack);
+    const publication = this.#requeued(envelope, step);
+    const job = { ...envelope, follows: step === "enqueue" };
+    await this.#options.ownWords.insist({ publication, job, revoked }, ack);
   }
 
   /** Whether a stream of the runtime's own is missing, and not the queue that a job is for. */
@@ -132,11 +135,11 @@ export class Settler {
   ): Publication {
     switch (step.do) {
       case "requeue":
-        return this.#requeued(step.envelope);
+        return this.#requeued(step.envelope, step.do);
       // On the runtime's subject too: a chain that has begun goes on while its queue takes nothing
       // new. Its payload is a handler's result.
       case "enqueue":
-        return this.#requeued(step.envelope, {
+        return this.#requeued(step.envelope, step.do, {
           maxValues: this.#options.server.maxValues,
           exact: false,
           wellFormed: true,
@@ -150,7 +153,7 @@ export class Settler {
     }
   }
 
-  #requeued(envelope: Envelope, rules?: EncodeRules): RecordPublication {
+  #requeued(envelope: Envelope, step: PublishStep, rules?: EncodeRules): RecordPublication {
     const { server, delays, limits } = this.#options;
     // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is
     // due.
@@ -160,6 +163,7 @@ export class Settler {
     return notBefore === undefined || notBefore <= now
       ? requeue
       : delayedMessage(requeue, envelope, notBefore, server.names, {
+          step,
           now,
           schedules: delays.schedules,
         });
@@ -245,9 +249,9 @@ class Passage implements Sink<PubAck> {
     this.goOn();
   }
 
-  async #doubt(step: SettlementStep, ack: PubAck): Promise<void> {
+  async #doubt(step: RequeueStep, ack: PubAck): Promise<void> {
     try {
-      if ("envelope" in step) await this.#settler.insist(step.envelope, ack, () => this.revoked());
+      await this.#settler.insist(step, ack, () => this.revoked());
     } catch (error) {
       return this.failed(asMillraceError(error, "look at what is there already"));
     }

@@ -141,23 +141,27 @@ export class Names {
     };
   }
 
-  /** Where a delayed job's schedule is stored. `*` for what is not known. */
-  delayed(queue: string, id: string, generation: number | "*"): string {
-    return `${this.namespace}.delayed.${queue}.${id}.${generation}`;
+  /**
+   * Where a delayed job's schedule is stored. `*` for what is not known.
+   *
+   * @param place `placeOf`
+   */
+  delayed(queue: string, id: string, place: string): string {
+    return `${this.namespace}.delayed.${queue}.${id}.${place}`;
   }
 
   /** Where a delayed job goes when it is due, or is postponed where the server has none. */
-  due(queue: string, id: string, generation: number | "*"): string {
-    return `${this.namespace}.due.${queue}.${id}.${generation}`;
+  due(queue: string, id: string, place: string): string {
+    return `${this.namespace}.due.${queue}.${id}.${place}`;
   }
 
   readDue(
     subject: string,
-  ): { readonly queue: string; readonly id: string; readonly generation: number } | undefined {
+  ): { readonly queue: string; readonly id: string; readonly place: string } | undefined {
     const start = `${this.namespace}.due.`;
     if (!subject.startsWith(start)) return undefined;
-    const [queue = "", id = "", generation = ""] = subject.slice(start.length).split(".");
-    return { queue, id, generation: Number(generation) };
+    const [queue = "", id = "", place = ""] = subject.slice(start.length).split(".");
+    return { queue, id, place };
   }
 
   /** All of a queue's delayed jobs: those with a schedule, and those postponed or on their way. */

@@ -34,14 +34,18 @@ export async function wasEnqueued(
 
 /**
  * The same of a job that follows from another, before it is enqueued once more. A producer of the
- * queue may have used the id before; its jobs come in on another door.
+ * queue may have used the id before; its jobs come in on another door. Another run of the chain may
+ * have been there: a link was made when the job before it succeeded, as the record of that says, so
+ * its time of creation tells it from others.
  */
 export function isKnownJob(
   broker: Pick<Broker, "history" | "findWaiting">,
   job: Pick<Envelope, "id" | "queue" | "createdAt" | "sentFrom">,
 ): Promise<boolean> {
   return wasEnqueued(broker, job, {
-    waiting: ({ sentFrom }) => sentFrom === job.sentFrom,
-    recorded: ({ generation, door }) => generation > 0 || door === "runtime",
+    waiting: ({ sentFrom, createdAt }) => sentFrom === job.sentFrom && createdAt === job.createdAt,
+    // The letter of one that could not be enqueued does not say when it was made.
+    recorded: ({ generation, door, createdAt = job.createdAt }) =>
+      (generation > 0 || door === "runtime") && createdAt === job.createdAt,
   });
 }

@@ -36,7 +36,8 @@ export type SettlementStep =
   | { readonly do: "block"; readonly envelope: Envelope; readonly gate: string }
   /**
    * A job of its own that follows from this one, published under its own id. That makes a
-   * repetition harmless for as long as its queue remembers ids.
+   * repetition harmless for as long as its queue remembers ids. What another run of the chain left
+   * under the id is told from it by its time of creation.
    */
   | { readonly do: "enqueue"; readonly envelope: Envelope }
   /**

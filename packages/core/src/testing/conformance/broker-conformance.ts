@@ -6,6 +6,7 @@ import { delayedCases } from "./delayed-cases.ts";
 import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
 import { historyCases } from "./history-cases.ts";
+import { idsAgainCases } from "./ids-again-cases.ts";
 import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
 import { lookingCases } from "./looking-cases.ts";
@@ -32,6 +33,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...laneCases,
   ...settleCases,
   ...requeueCases,
+  ...idsAgainCases,
   ...deadLetterCases,
   ...blockedCases,
   ...batchCases,

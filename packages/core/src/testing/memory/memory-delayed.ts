@@ -134,14 +134,14 @@ export class MemoryDelayed {
 export function messageOfDelayed({
   queue,
   storedAt,
-  publication: { messageId: _, ...rest },
+  publication: { messageId: _, followsAt: _at, ...rest },
 }: Delayed): QueueMessage {
   return { ...rest, queue, sequence: 0, storedAt };
 }
 
 /** Two queues may each have a job of one id. */
 function keyOf({ queue, publication }: Delayed): string {
-  return `${queue} ${publication.messageId}`;
+  return `${queue} ${publication.messageId} ${publication.followsAt ?? ""}`;
 }
 
 function listed(kept: Kept): DelayedJob | undefined {

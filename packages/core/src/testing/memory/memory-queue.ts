@@ -7,10 +7,13 @@ import type { QueueMessage } from "../../envelope/message.ts";
 import { queueClosed } from "../../control/queue-closed.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
+import { freeId, withId } from "./free-id.ts";
 
 /** What is published: a message but for what the queue itself gives it. */
 export interface Publication extends Omit<QueueMessage, "queue" | "sequence" | "storedAt"> {
   readonly messageId: string;
+  /** Of a job that follows another, when that one succeeded: two of one id are two jobs. */
+  readonly followsAt?: number;
 }
 
 /** A stored message and how often it was handed out. */
@@ -37,6 +40,12 @@ export interface Consumer {
   accept(hold: Hold): void;
 }
 
+/** What a message id was used for. */
+interface Seen extends Pick<Publication, "followsAt"> {
+  readonly sequence: number;
+  readonly forgetAtMs: number;
+}
+
 const DEFAULT_DEDUPE_WINDOW_MS = 120_000;
 
 /** One queue on the server's side: storage, deduplication, limits and who holds what. */
@@ -52,7 +61,7 @@ export class MemoryQueue {
   #dispatchPlanned = false;
   readonly #waiting: Readonly<Record<LaneName, Stored[]>> = { high: [], normal: [], low: [] };
   readonly #held = new Map<Hold, { readonly stored: Stored; deadlineMs: number; timer: Timer }>();
-  readonly #seen = new Map<string, { readonly sequence: number; readonly forgetAtMs: number }>();
+  readonly #seen = new Map<string, Seen>();
   readonly #consumers = new Set<Consumer>();
   readonly #marks = new Map<string, Mark>();
 
@@ -78,21 +87,23 @@ export class MemoryQueue {
 
   /** @throws MillraceError `queue-closed` to producers, `queue-full` */
   publish(publication: Publication): { readonly sequence: number; readonly duplicate: boolean } {
-    const { messageId, ...rest } = publication;
+    const { followsAt, ...rest } = publication;
     if (this.intake === "closed" && rest.origin !== "runtime")
       throw queueClosed(this.name, undefined);
-    const earlier = this.#recall(messageId);
-    if (earlier !== undefined) return { sequence: earlier, duplicate: true };
+    const id = freeId(publication, (messageId) => this.#recall(messageId));
+    if (typeof id === "number") return { sequence: id, duplicate: true };
+    const { messageId: _, ...message } = withId(rest, id);
     const bytes = sizeOf(publication);
     this.#requireRoom(bytes);
     const sequence = (this.#lastSequence += 1);
     this.#bytes += bytes;
-    this.#seen.set(messageId, {
+    this.#seen.set(id, {
       sequence,
+      ...(followsAt === undefined ? {} : { followsAt }),
       forgetAtMs: this.#clock.monotonic() + this.dedupeWindowMs,
     });
-    this.#laneOf(rest).push({
-      message: { ...rest, queue: this.name, sequence, storedAt: this.#clock.now() },
+    this.#laneOf(message).push({
+      message: { ...message, queue: this.name, sequence, storedAt: this.#clock.now() },
       bytes,
       deliveryCount: 0,
     });
@@ -256,13 +267,13 @@ export class MemoryQueue {
     });
   }
 
-  #recall(messageId: string): number | undefined {
+  #recall(messageId: string): Seen | undefined {
     const now = this.#clock.monotonic();
     for (const [id, { forgetAtMs }] of this.#seen) {
       if (forgetAtMs > now) break;
       this.#seen.delete(id);
     }
-    return this.#seen.get(messageId)?.sequence;
+    return this.#seen.get(messageId);
   }
 
   #requireRoom(bytes: number, count = 1): void {
