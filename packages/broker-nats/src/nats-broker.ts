@@ -22,6 +22,7 @@ import {
   type SettlementStep,
   type Stoppable,
   type Successors,
+  type FindOptions,
   type WaitingJob,
   type WorkOptions,
   type WorkSubscription,
@@ -316,11 +317,8 @@ export class NatsBroker implements Broker {
     );
   }
 
-  findWaiting(
-    id: string,
-    options: { readonly queue?: string } = {},
-  ): Promise<WaitingJob | undefined> {
-    return findWaiting(this.#server, this.blocked, id, options.queue);
+  findWaiting(id: string, options: FindOptions = {}): Promise<WaitingJob | undefined> {
+    return findWaiting(this.#server, this.blocked, id, options);
   }
 
   listWaiting(

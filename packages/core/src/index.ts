@@ -243,6 +243,7 @@ export type {
   CloseOptions,
   Delivery,
   EnqueueResult,
+  FindOptions,
   Lease,
   QueueIntake,
   QueueSettings,

@@ -27,7 +27,7 @@ export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "
 // Producing.
 export type { CancelOptions, CancelResult } from "./client/cancel-job.ts";
 export type { CallLimits } from "./client/call-limits.ts";
-export type { EnqueueItem, Millrace } from "./client/client.ts";
+export type { EnqueueItem, Millrace, OnceOptions } from "./client/client.ts";
 export type { ClientHealth } from "./client/client-health.ts";
 export { type BatchHandle, type BatchOptions, planJob, type PlannedJob } from "./client/batch.ts";
 export type { Chain, ChainHandle } from "./client/chain.ts";

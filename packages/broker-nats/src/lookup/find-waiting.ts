@@ -1,4 +1,4 @@
-import { requireId, requireQueueName, type WaitingJob } from "@millrace/core";
+import { type FindOptions, requireId, requireQueueName, type WaitingJob } from "@millrace/core";
 import type { NatsBlocked } from "../blocked/nats-blocked.ts";
 import { request } from "../jetstream-errors.ts";
 import { nextMessage } from "../store/next-message.ts";
@@ -23,7 +23,7 @@ export async function findWaiting(
   server: ServerAccess,
   blocked: NatsBlocked,
   id: string,
-  queue?: string,
+  { queue, storedBefore = Number.POSITIVE_INFINITY }: FindOptions,
 ): Promise<WaitingJob | undefined> {
   requireId(id);
   if (queue !== undefined) requireQueueName(queue);
@@ -36,7 +36,7 @@ export async function findWaiting(
     for (const stream of queue === undefined
       ? await queueStreams(server)
       : [server.names.queueStream(queue)]) {
-      const queued = await findQueued(server, stream, id);
+      const queued = await findQueued(server, { stream, id, storedBefore });
       if (queued !== undefined) return queued;
     }
     return undefined;
@@ -60,11 +60,11 @@ async function findDelayed(
 
 async function findQueued(
   server: ServerAccess,
-  stream: string,
-  id: string,
+  { stream, id, storedBefore }: { stream: string; id: string; storedBefore: number },
 ): Promise<WaitingJob | undefined> {
   const ends = await endsOf(server, stream);
-  if (ends === undefined || ends.last < ends.first) return undefined;
+  if (ends === undefined || ends.last < ends.first || ends.firstAt >= storedBefore)
+    return undefined;
   let found = await findByPlace(server, ends, id);
   if (found !== undefined) return found;
   const parts = ends.batches ? BATCHED_PARTS : PARTS;
@@ -75,6 +75,8 @@ async function findQueued(
     for await (const messages of scan(server, { ends, from, until })) {
       if (found !== undefined) return;
       for (const stored of messages) {
+        // What comes behind it in this part came later still.
+        if (stored.storedAt >= storedBefore) return;
         const job = match(server, stored, id, idBytes);
         if (job !== undefined && (await isThere(server, ends, stored))) found ??= job;
       }

@@ -12,6 +12,8 @@ import { fromLeader, type StoredMessage } from "./stored-message.ts";
 export interface StreamEnds {
   readonly stream: string;
   readonly first: number;
+  /** When the first was stored, epoch milliseconds of the server's clock. */
+  readonly firstAt: number;
   readonly last: number;
   readonly messages: number;
   /** More than one: a read that the leader does not answer may be a moment behind. */
@@ -54,6 +56,7 @@ export async function endsOf(
   return {
     stream,
     first: state.first_seq,
+    firstAt: Date.parse(state.first_ts),
     last: state.last_seq,
     messages: state.messages,
     replicas: config.num_replicas,

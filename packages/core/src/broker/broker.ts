@@ -15,6 +15,17 @@ import type { Successors } from "./successors.ts";
 import type { ServerEndpoint } from "../tracing/instrumentation.ts";
 import type { SettlementStep } from "../settlement/settlement.ts";
 
+/** Where a job is looked for. */
+export interface FindOptions {
+  /** Default: all queues. */
+  readonly queue?: string;
+  /**
+   * Of what lies in queues only what was stored before this, epoch milliseconds of the broker's
+   * clock: a queue knows the ids of what came later by itself, and need not be searched for it.
+   */
+  readonly storedBefore?: number;
+}
+
 /**
  * Carries jobs between producers and nodes. Brokers store and move; they never count and never
  * decide. `brokerConformance` of `@millrace/core/testing` is the suite every implementation passes.
@@ -104,7 +115,7 @@ export interface Broker {
    * A job that waits, in a queue, at a gate or for its time. Slow on a long queue; for looking, not
    * for working.
    */
-  findWaiting(id: string, options?: { readonly queue?: string }): Promise<WaitingJob | undefined>;
+  findWaiting(id: string, options?: FindOptions): Promise<WaitingJob | undefined>;
   /**
    * What there is of a job beside this message of it, which came to a node again: what its holder
    * may have published before it died. Jobs that are blocked at gates are left out: a gate

@@ -9,7 +9,8 @@ import { type Duration, toMs } from "../time/duration.ts";
 /** What may be said about one job when it is enqueued. Times: a `Date` or epoch milliseconds. */
 export interface EnqueueOptions {
   /**
-   * The idempotency key: enqueueing again with it stores nothing. Default: a new UUID version 7.
+   * The idempotency key: enqueueing again with it stores nothing for as long as the queue remembers
+   * ids: two minutes, unless its settings say otherwise. Default: a new UUID version 7.
    */
   readonly id?: string;
   /** Not before this long from now. Excludes `at`. */

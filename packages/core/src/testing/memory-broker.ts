@@ -6,6 +6,7 @@ import type {
   QueueStore,
   RunningJob,
   Stoppable,
+  FindOptions,
   WaitingJob,
   WorkOptions,
   WorkSubscription,
@@ -198,7 +199,7 @@ export class MemoryBroker implements Broker {
 
   async findWaiting(
     id: string,
-    { queue }: { readonly queue?: string } = {},
+    { queue, storedBefore = Number.POSITIVE_INFINITY }: FindOptions = {},
   ): Promise<WaitingJob | undefined> {
     this.#connection.reach();
     for (const delayed of this.#server.delayed.list(queue)) {
@@ -212,6 +213,7 @@ export class MemoryBroker implements Broker {
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;
       for (const message of candidate.stored) {
+        if (message.storedAt >= storedBefore) continue;
         const found = waitingJob(message, id, "queued");
         if (found !== undefined) return found;
       }

@@ -1,4 +1,11 @@
-import { type Broker, type Clock, formatMs, MillraceError, type Timer } from "@millrace/core";
+import {
+  type Broker,
+  type Clock,
+  formatMs,
+  MillraceError,
+  type Timer,
+  wasEnqueued,
+} from "@millrace/core";
 import { HOPELESS } from "./hopeless.ts";
 import type { AwaitedJob } from "./job-result.ts";
 
@@ -80,12 +87,10 @@ export class Appearance {
   }
 }
 
-/** The record is cheap to read, and the last place where a job comes to. */
+/** The record is cheap to read, so it is read before the queue is searched. */
 async function isKnown(broker: Broker, { id, queue }: AwaitedJob): Promise<boolean> {
-  const isOnRecord = async (): Promise<boolean> =>
-    (await broker.history.read({ id, queue })).length > 0;
-  if (await isOnRecord()) return true;
-  return (await broker.findWaiting(id, { queue })) !== undefined || isOnRecord();
+  if ((await broker.history.read({ id, queue })).length > 0) return true;
+  return wasEnqueued(broker, { id, queue, createdAt: 0 });
 }
 
 /** The last search of each broker's. */

@@ -24,11 +24,23 @@ import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type DelayedJobs, delayedJobs } from "./delayed.ts";
 import { type HandledJob, type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
+import { enqueueOnce } from "./enqueue-once.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 import { type Jobs, jobsOf } from "./jobs.ts";
 import { type AuditQuery, type AuditRecord, listAudit } from "./audit.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues.ts";
+
+/** What may be said about one job, and whether its id is looked up first. */
+export interface OnceOptions extends EnqueueOptions {
+  /**
+   * Whether the id is looked up before: where a job with it waits, runs, is dead or is in the
+   * history, nothing is stored, and the handle is that job's (`duplicate`). Needs an `id`. Default
+   * false: the id keeps a second job out for as long as its queue remembers ids, two minutes. Costs
+   * a few requests; `docs/producers.md` says what holds.
+   */
+  readonly once?: boolean;
+}
 
 /** One job of a bulk enqueue. */
 export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
@@ -42,13 +54,15 @@ export interface Millrace extends AsyncDisposable {
    * @throws MillraceError `invalid-payload`, `invalid-name`, `past-not-before`,
    *   `payload-too-large`, `queue-not-found`, `queue-full` …
    * @example
+   * await millrace.enqueue(welcome, { to: "ada@example.com" }, { id: "welcome-ada", once: true });
+   * @example
    * const handle = await millrace.enqueue(welcome, { to: "ada@example.com" }, { delay: "5m" });
    * const result = await handle.result({ timeout: "1m" });
    */
   enqueue<Input, Parsed, Output>(
     job: JobDefinition<Input, Parsed, Output>,
     input: NoInfer<Input>,
-    options?: EnqueueOptions,
+    options?: OnceOptions,
   ): Promise<JobHandle<Output>>;
   /**
    * Enqueues many jobs at once. Each is confirmed or has its own error; one that fails does not
@@ -200,7 +214,13 @@ export function createClient(
       : act(producer);
   return {
     enqueue: async (job, input, options) =>
-      handleOf(await publish("enqueue()", (via) => via.enqueue(job, input, options))),
+      handleOf(
+        await publish("enqueue()", (via) =>
+          options?.once === undefined
+            ? via.enqueue(job, input, options)
+            : enqueueOnce(broker, via, { job, input, options }),
+        ),
+      ),
     enqueueMany: (job, items) => publish("enqueueMany()", (via) => via.enqueueMany(job, items)),
     batch: (jobs, options) =>
       calls.publish("batch()", (via) => enqueueBatch(via, clock, source, jobs, options)),

@@ -114,6 +114,26 @@ export const lookingCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "looking: only what was stored before a time is looked for in queues, by the broker's clock",
+    async (scene) => {
+      const jobs = scene.jobs(3);
+      await scene.enqueueOk(...jobs);
+      for (const { id } of jobs) {
+        const look = { queue: scene.queue };
+        const storedAt = (await scene.broker.findWaiting(id, look))?.storedAt;
+        assert.ok(storedAt !== undefined);
+        const [at, after] = await Promise.all(
+          [storedAt, storedAt + 1].map((storedBefore) =>
+            scene.broker.findWaiting(id, { ...look, storedBefore }),
+          ),
+        );
+        assert.equal(at, undefined, "stored at that time, not before");
+        assert.equal(after?.envelope.id, id);
+      }
+    },
+  ),
+
+  conformanceCase(
     "looking: a job that waits for its time is found, and not once it is settled",
     async (scene) => {
       const job = scene.job({ headers: { "x-tenant": "seven" } });

@@ -1,0 +1,116 @@
+import { defineJob } from "@millrace/core";
+import { createTestRuntime } from "./test-runtime.ts";
+import { describe, expect, test, vi } from "vitest";
+
+const QUEUE = "mail";
+const job = defineJob<{ do: "succeed" | "die" }, { do: "succeed" | "die" }, string>({
+  name: "n",
+  queue: QUEUE,
+  retry: "none",
+});
+
+async function scene() {
+  const ran: string[] = [];
+  const t = await createTestRuntime({
+    jobs: [
+      job.handler(({ input, job: { id } }) => {
+        ran.push(id);
+        if (input.do === "die") throw new Error("broken");
+        return "done";
+      }),
+    ],
+  });
+  return { t, ran };
+}
+
+const ONCE = { id: "order-7", once: true } as const;
+
+describe("an id that is looked up is an idempotency key for as long as its job is known", () => {
+  test("the queue has forgotten the id, and the job has ended: its handle is given", async () => {
+    const { t, ran } = await scene();
+    await using _t = t;
+    expect((await t.client.enqueue(job, { do: "succeed" }, ONCE)).duplicate).toBe(false);
+    await t.drain();
+    await t.clock.advance("1h");
+    const again = await t.client.enqueue(job, { do: "succeed" }, ONCE);
+    expect(again.duplicate).toBe(true);
+    expect(await again.result()).toBe("done");
+    await t.drain();
+    expect(ran).toEqual(["order-7"]);
+  });
+
+  test("the job is dead, and only its letter is left: it is retried or discarded, not enqueued", async () => {
+    const { t, ran } = await scene();
+    await using _t = t;
+    await t.client.enqueue(job, { do: "die" }, ONCE);
+    await t.drain();
+    await t.clock.advance("1h");
+    expect((await t.client.enqueue(job, { do: "succeed" }, ONCE)).duplicate).toBe(true);
+    await t.drain();
+    expect(ran).toEqual(["order-7"]);
+  });
+
+  test("the job waits for its time", async () => {
+    const { t, ran } = await scene();
+    await using _t = t;
+    await t.client.enqueue(job, { do: "succeed" }, { ...ONCE, delay: "2h" });
+    await t.clock.advance("1h");
+    expect((await t.client.enqueue(job, { do: "succeed" }, ONCE)).duplicate).toBe(true);
+    await t.drain();
+    expect(ran).toEqual(["order-7"]);
+  });
+
+  test("the job lies in a queue that nobody serves", async () => {
+    const { t, ran } = await scene();
+    await using _t = t;
+    await t.client.queues.pause(QUEUE);
+    await t.clock.advance("10s");
+    await t.client.enqueue(job, { do: "succeed" }, ONCE);
+    await t.clock.advance("1h");
+    expect((await t.client.enqueue(job, { do: "succeed" }, ONCE)).duplicate).toBe(true);
+    await t.client.queues.resume(QUEUE);
+    await t.drain();
+    expect(ran).toEqual(["order-7"]);
+  });
+
+  test("two at the same time: one is stored", async () => {
+    const { t, ran } = await scene();
+    await using _t = t;
+    const both = await Promise.all(
+      [1, 2].map(() => t.client.enqueue(job, { do: "succeed" }, ONCE)),
+    );
+    expect(both.filter(({ duplicate }) => duplicate)).toHaveLength(1);
+    await t.drain();
+    expect(ran).toEqual(["order-7"]);
+  });
+});
+
+test("without it an id is a key for two minutes, and nothing is looked up", async () => {
+  const { t, ran } = await scene();
+  await using _t = t;
+  const looks = [
+    vi.spyOn(t.broker.history, "last"),
+    vi.spyOn(t.broker, "findWaiting"),
+    vi.spyOn(t.broker, "serverNow"),
+  ];
+  const { id } = await t.client.enqueue(job, { do: "succeed" }, { id: "plain" });
+  for (const look of looks) expect(look).not.toHaveBeenCalled();
+  await t.drain();
+  await t.clock.advance("1h");
+  await t.client.enqueue(job, { do: "succeed" }, { id, once: false });
+  await t.drain();
+  expect(ran).toEqual(["plain", "plain"]);
+});
+
+test("it needs an id, a yes or a no, and an input that can be sent", async () => {
+  const { t } = await scene();
+  await using _t = t;
+  await expect(t.client.enqueue(job, { do: "succeed" }, { once: true })).rejects.toMatchObject({
+    code: "invalid-option",
+    message: expect.stringContaining("needs an id") as string,
+  });
+  const wrong = { id: "x", once: "yes" as unknown as boolean };
+  await expect(t.client.enqueue(job, { do: "succeed" }, wrong)).rejects.toMatchObject({
+    code: "invalid-option",
+  });
+});
