@@ -50,7 +50,8 @@ const charges = async (): Promise<number> =>
 describe.skipIf(missing !== undefined)(
   `effects exactly once${missing === undefined ? "" : `: ${missing}`}`,
   () => {
-    const job = (more: Partial<Envelope> = {}): { job: Envelope } => ({
+    const job = (more: Partial<Envelope> = {}): { job: Envelope; signal: AbortSignal } => ({
+      signal: new AbortController().signal,
       job: {
         ...UNSETTLED,
         ...{ id: "a", name: "charge", queue: "orders", payload: null, createdAt: 1, headers: {} },
@@ -59,7 +60,7 @@ describe.skipIf(missing !== undefined)(
     });
 
     async function run<Output>(
-      context: { job: Envelope },
+      context: { job: Envelope; signal: AbortSignal },
       act: (client: pg.PoolClient) => Promise<Output>,
       end: "COMMIT" | "ROLLBACK" = "COMMIT",
     ): Promise<Output> {
@@ -101,6 +102,18 @@ describe.skipIf(missing !== undefined)(
       expect(await charges()).toBe(0);
       expect(await run(job(), async () => 2)).toBe(2);
       expect(await charges()).toBe(1);
+    });
+
+    test("a record without an output, which only a swallowed error leaves, is told of", async () => {
+      const client = await pool.connect();
+      await client.query("BEGIN");
+      const failing = outbox(client).once(job(), () => Promise.reject(new Error("swallowed")));
+      await failing.catch(() => "as no handler should");
+      await client.query("COMMIT");
+      client.release();
+      const again: unknown = await run(job(), async () => 1).catch((error: unknown) => error);
+      expect(again).toMatchObject({ code: "outbox-failed" });
+      expect(String(again)).toContain("although once() had thrown");
     });
 
     test("the same id in another queue, or enqueued again later, is another job", async () => {

@@ -1,35 +1,61 @@
-import { decodeBody, encodeMsgpack, type Envelope, MillraceError } from "@millrace/core";
+import {
+  decodeBody,
+  encodeMsgpack,
+  type ExecutionContext,
+  MillraceError,
+  OutcomeSignal,
+} from "@millrace/core";
 import type { Transaction } from "../database/transaction.ts";
 import { BEGIN_DONE, KEEP_OUTPUT, READ_OUTPUT } from "./done-statements.ts";
 
 const MSGPACK = "application/msgpack";
+
+/** What `once` needs of a handler's context. */
+export type OnceContext = Pick<ExecutionContext, "job" | "signal">;
 
 /**
  * Runs `act` unless an earlier transaction of the same job has committed, and notes its output in
  * the same transaction. An id that is used again later is another job: the time of its enqueueing
  * tells them apart.
  *
- * @throws MillraceError `unserializable-payload` where the output can't be kept; what `act` and the
+ * A run that has lost its right to end the job, by a timeout, a cancellation, or because another
+ * run may be under way, throws instead: its effects go with the transaction. So do those of a run
+ * that asks for something else than success.
+ *
+ * @throws MillraceError `unserializable-payload` where the output can't be kept; the signal's
+ *   reason; what `act` returns where it is `snooze()`, `cancel()` and their kin; what `act` and the
  *   database throw
  */
 export async function once<Output>(
   transaction: Transaction,
-  { queue, id, createdAt }: Pick<Envelope, "queue" | "id" | "createdAt">,
-  act: () => Promise<Output>,
+  { job: { queue, id, createdAt }, signal }: OnceContext,
+  act: () => Promise<Output | OutcomeSignal>,
 ): Promise<Output> {
+  signal.throwIfAborted();
   const key = [queue, id, String(createdAt)];
   const first = await transaction.run(BEGIN_DONE, key);
-  if (first.length > 0) {
-    const output = await act();
-    const kept = Buffer.from(encodeMsgpack([output])).toString("base64");
-    await transaction.run(KEEP_OUTPUT, [kept, ...key]);
-    return output;
-  }
-  const [row] = await transaction.run(READ_OUTPUT, key);
-  if (typeof row?.["output"] !== "string")
+  if (first.length === 0) return storedOutput<Output>(await transaction.run(READ_OUTPUT, key), id);
+  const output = await act();
+  if (OutcomeSignal.is(output)) throw output;
+  const kept = Buffer.from(encodeMsgpack([output])).toString("base64");
+  await transaction.run(KEEP_OUTPUT, [kept, ...key]);
+  // As late as can be. What comes between this and the commit is an ordinary race: the job's end
+  // and its cancellation at the same moment.
+  signal.throwIfAborted();
+  return output;
+}
+
+function storedOutput<Output>(rows: Awaited<ReturnType<Transaction["run"]>>, id: string): Output {
+  const [row] = rows;
+  if (row === undefined)
     throw new MillraceError(
       "outbox-failed",
       `The record of the job ${id} was removed from millrace_done while it was read. Run the transaction again.`,
+    );
+  if (typeof row["output"] !== "string")
+    throw new MillraceError(
+      "outbox-failed",
+      `A transaction of the job ${id} was committed although once() had thrown in it, so it is not known whether its work was done. Look at its effects, then delete the job's row from millrace_done to have it run again. In the handler, let errors of once() end the transaction.`,
     );
   const [output] = decodeBody(Buffer.from(row["output"], "base64"), MSGPACK) as [Output];
   return output;

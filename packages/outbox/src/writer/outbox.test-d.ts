@@ -1,4 +1,4 @@
-import { defineJob } from "@millrace/core";
+import { defineJob, type ExecutionContext, snooze } from "@millrace/core";
 import { expectTypeOf } from "vitest";
 import type { Outbox } from "./outbox.ts";
 import type { SyncOutbox } from "./sync-outbox.ts";
@@ -29,6 +29,9 @@ expectTypeOf(syncOutbox.chain(mail, { to: "ada" }).enqueue()).toEqualTypeOf<
 expectTypeOf(outbox.enqueue(mail, { to: "ada" })).toEqualTypeOf<
   Promise<{ readonly id: string; readonly queue: string }>
 >();
-expectTypeOf(outbox.once({ job: {} as never }, async () => ({ charged: true }))).toEqualTypeOf<
+expectTypeOf(outbox.once({} as ExecutionContext, async () => ({ charged: true }))).toEqualTypeOf<
   Promise<{ charged: boolean }>
 >();
+expectTypeOf(
+  outbox.once({} as ExecutionContext, async () => (Math.random() > 2 ? snooze("1s") : 7)),
+).toEqualTypeOf<Promise<7>>();

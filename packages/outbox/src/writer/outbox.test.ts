@@ -1,4 +1,4 @@
-import { defineJob, type Instrumentation } from "@millrace/core";
+import { cancel, defineJob, fatal, type Instrumentation, retryAfter, snooze } from "@millrace/core";
 import { expect, test } from "vitest";
 import type { Row, Transaction } from "../database/transaction.ts";
 import { createOutbox } from "./outbox.ts";
@@ -71,8 +71,35 @@ test("every statement has each placeholder once and in order, as libraries witho
   const outbox = createOutbox((one: Transaction) => one);
   await outbox(tx).enqueue(mail, { to: "a" });
   const job = { id: "a", queue: "mail", createdAt: 1 } as never;
-  await outbox(tx).once({ job }, async () => 1);
+  await outbox(tx).once({ job, signal: new AbortController().signal }, async () => 1);
   for (const { sql, parameters } of statements)
     expect(sql.match(/\$\d+/g)).toEqual(parameters.map((_, index) => `$${index + 1}`));
   expect(statements).toHaveLength(3);
 });
+
+test.each(["before it begins", "while it works"])(
+  "a run that is told to stop %s does not end its transaction well",
+  async (when) => {
+    const { tx, statements } = noted([{ first: 1 }]);
+    const outbox = createOutbox((one: Transaction) => one);
+    const abort = new AbortController();
+    const reason = new Error("the lease was lost");
+    const job = { id: "a", queue: "mail", createdAt: 1 } as never;
+    if (when === "before it begins") abort.abort(reason);
+    const running = outbox(tx).once({ job, signal: abort.signal }, async () => abort.abort(reason));
+    await expect(running).rejects.toBe(reason);
+    expect(statements).toHaveLength(when === "before it begins" ? 0 : 2);
+  },
+);
+
+test.each([snooze("1s"), retryAfter("1s"), cancel("sold out"), fatal("broken")])(
+  "a run that asks for %s keeps no record: it is thrown",
+  async (wish) => {
+    const { tx, statements } = noted([{ first: 1 }]);
+    const outbox = createOutbox((one: Transaction) => one);
+    const job = { id: "a", queue: "mail", createdAt: 1 } as never;
+    const context = { job, signal: new AbortController().signal };
+    await expect(outbox(tx).once(context, async () => wish)).rejects.toBe(wish);
+    expect(statements).toHaveLength(1);
+  },
+);

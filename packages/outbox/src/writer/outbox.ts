@@ -4,12 +4,12 @@ import {
   type EnqueueOptions,
   type Envelope,
   type EnvelopeSource,
-  type ExecutionContext,
   type Instrumentation,
   type JobDefinition,
   type JobRef,
   jobsOfChain,
   newJobId,
+  type OutcomeSignal,
   planChain,
   type PreparedJob,
   prepareJob,
@@ -17,7 +17,7 @@ import {
 } from "@millrace/core";
 import type { Transaction } from "../database/transaction.ts";
 import { INSERT_POSTGRES } from "./insert.ts";
-import { once } from "./once.ts";
+import { once, type OnceContext } from "./once.ts";
 import { type OutboxChain, outboxChain } from "./outbox-chain.ts";
 import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "./stored-job.ts";
 
@@ -68,11 +68,16 @@ export interface Outbox {
    * together. Where an earlier run of the job has committed, `act` is not called, and what it gave
    * then is returned. A run that another has overtaken waits for that one's transaction.
    *
+   * It throws where the run may not end the job any more, because it was cancelled, took too long
+   * or lost its lease or lock, and where `act` returns `snooze()`, `retryAfter()`, `cancel()` or
+   * `fatal()`: the effects are then rolled back, and the job goes on as if they had been thrown.
+   *
    * @param context of the handler
    * @param act does all of its work in the same transaction. It is given an outbox whose jobs
    *   become children of this one
-   * @throws MillraceError `unserializable-payload` where the output can't be kept; what `act` and
-   *   the database throw. Let it go through, so that the transaction rolls back
+   * @throws MillraceError `unserializable-payload` where the output can't be kept; the reason of
+   *   `context.signal`; what `act` and the database throw. Let it go through, so that the
+   *   transaction rolls back
    * @example
    * chargeOrder.handler((context) =>
    *   db.transaction((tx) =>
@@ -84,8 +89,8 @@ export interface Outbox {
    * );
    */
   once<Output>(
-    context: Pick<ExecutionContext, "job">,
-    act: (outbox: Outbox) => Promise<Output>,
+    context: OnceContext,
+    act: (outbox: Outbox) => Promise<Output | OutcomeSignal>,
   ): Promise<Output>;
 }
 
@@ -153,9 +158,10 @@ export function createOutbox<Tx>(
         await write(tx, [{ envelope: await chainEnvelope(plan, from) }]);
         return jobsOfChain(plan);
       }),
-    once({ job }, act) {
-      const origin = { parent: { id: job.id, queue: job.queue } };
-      return once(adapter(tx), job, () => act(outboxOf(tx, { ...from, origin })));
+    once(context, act) {
+      const { id, queue } = context.job;
+      const origin = { parent: { id, queue } };
+      return once(adapter(tx), context, () => act(outboxOf(tx, { ...from, origin })));
     },
   });
   return (tx) => outboxOf(tx, source);
