@@ -2,11 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { defineJob, createNode } from "millrace";
+import { createNode, defineJob, runNode } from "millrace";
 import { createSyncOutbox, sqliteTransaction } from "millrace/outbox";
+import { findFreePort } from "@millrace/broker-nats/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import { within } from "../harness/deadline.ts";
+import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { millraceHere, startMillrace } from "./millrace.ts";
 
@@ -27,6 +28,11 @@ function opened(): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 5_000 });
   cleanUpLater(() => database.close());
   return database;
+}
+
+async function ask(url: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(url, { headers: { connection: "close" } });
+  return { status: response.status, text: await response.text() };
 }
 
 interface Status {
@@ -94,19 +100,71 @@ describeEachServer("millrace outbox relay, and a node that relays", (server) => 
   test("the command publishes until it is stopped", async () => {
     const relayed = await ran(async (namespace) => {
       const relay = startMillrace([
-        ...["outbox", "relay", "--outbox-sqlite", path, "--json"],
+        ...["outbox", "relay", "--outbox-sqlite", path, "--json", "--health-port", "0"],
         ...["--server", server.url, "--namespace", namespace],
       ]);
       cleanUpLater(async () => {
         relay.signal("SIGTERM");
         expect(await relay.exit(20_000)).toEqual({ code: 0, signal: null });
       });
-      expect(JSON.parse(await relay.line(/relaying/, 30_000))).toEqual({
-        relaying: true,
-        namespace,
+      const told: unknown = JSON.parse(await relay.line(/relaying/, 30_000));
+      expect(told).toMatchObject({ relaying: true, namespace });
+      const { healthUrl } = told as { healthUrl: string };
+      await eventually(async () => (await ask(`${healthUrl}/readyz`)).status === 200, {
+        withinMs: 60_000,
+        describe: "the relay is ready",
       });
+      expect(JSON.parse((await ask(`${healthUrl}/livez`)).text)).toMatchObject({
+        ...{ live: true, ready: true, problems: [], broker: "connected", waiting: [] },
+      });
+      expect((await ask(`${healthUrl}/metrics`)).status).toBe(200);
     });
     expect(relayed).toBe("ada");
+  });
+
+  test("the command answers probes while it waits for its server and its database", async () => {
+    const port = await findFreePort();
+    const relay = startMillrace([
+      ...["outbox", "relay", "--outbox-sqlite", path, "--health-port", String(port)],
+      ...["--server", `nats://127.0.0.1:${await findFreePort()}`],
+    ]);
+    cleanUpLater(() => relay.kill());
+    const answer = (probe: string) => ask(`http://127.0.0.1:${port}/${probe}`);
+    await eventually(async () => (await answer("livez")).status === 200, {
+      withinMs: 60_000,
+      describe: "the relay is alive",
+    });
+    const { status, text } = await answer("readyz");
+    expect(status).toBe(503);
+    expect(text).toContain("waiting for a NATS server");
+    relay.signal("SIGTERM");
+    expect(await relay.exit(30_000)).toEqual({ code: 0, signal: null });
+  });
+
+  test("a relay whose database has no tables is not ready, and says what to do", async () => {
+    const relay = startMillrace([
+      ...["outbox", "relay", "--outbox-sqlite", path, "--json", "--health-port", "0"],
+      ...["--server", server.url, "--namespace", server.namespace()],
+    ]);
+    cleanUpLater(() => relay.kill());
+    const { healthUrl } = JSON.parse(await relay.line(/relaying/, 60_000)) as {
+      healthUrl: string;
+    };
+    const { problems } = await eventually(
+      async () => {
+        const { status, text } = await ask(`${healthUrl}/readyz`);
+        return status === 503 && text.includes("outbox migrate")
+          ? (JSON.parse(text) as { problems: readonly string[] })
+          : undefined;
+      },
+      { withinMs: 60_000, describe: "the relay says that the tables are missing" },
+    );
+    expect(problems).toHaveLength(1);
+    await millraceHere(["outbox", "migrate", "--outbox-sqlite", path]);
+    await eventually(async () => (await ask(`${healthUrl}/readyz`)).status === 200, {
+      withinMs: 60_000,
+      describe: "the relay is ready",
+    });
   });
 
   test("a node whose configuration names an outbox relays it", async () => {
@@ -122,6 +180,27 @@ describeEachServer("millrace outbox relay, and a node that relays", (server) => 
       await other.start();
     });
     expect(relayed).toBe("ada");
+  });
+
+  test("a node that relays tells of its outbox beside its own health", async () => {
+    const running = await runNode({
+      servers: server.url,
+      namespace: server.namespace(),
+      outboxSqlite: path,
+      env: {},
+      healthPort: 0,
+      healthHost: "127.0.0.1",
+      jobs: [defineJob({ name: "other", queue: "other" }).handler(() => {})],
+    });
+    cleanUpLater(() => running.stop());
+    const told = await eventually(
+      async () => {
+        const { status, text } = await ask(`${running.healthUrl}/readyz`);
+        return status === 200 && text.includes("outbox migrate") ? { text } : undefined;
+      },
+      { withinMs: 60_000, describe: "the node is ready, and its outbox is not" },
+    );
+    expect(JSON.parse(told.text)).toMatchObject({ ready: true, outbox: { ready: false } });
   });
 
   test("the doctor finds rows that wait", async () => {

@@ -15,6 +15,7 @@ export {
   typeOrmTransaction,
 } from "./database/adapters.ts";
 export type { Row, SyncTransaction, Transaction } from "./database/transaction.ts";
+export type { RelayHealth } from "./relay/relay-health.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay/relay.ts";
 export { POSTGRES_SCHEMA } from "./schema/postgres.ts";
 export { SQLITE_SCHEMA } from "./schema/sqlite.ts";

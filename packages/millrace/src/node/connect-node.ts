@@ -13,7 +13,7 @@ import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import { maskOf } from "../config/mask-of.ts";
 import type { Config } from "../config/fields.ts";
-import { startRelay } from "@millrace/outbox";
+import { type Relay, startRelay } from "@millrace/outbox";
 import { configuredOutbox } from "../outbox/configured-outbox.ts";
 import { configuredLog } from "../records/configured-log.ts";
 import type { NodeOptions } from "./node-options.ts";
@@ -21,6 +21,8 @@ import type { NodeOptions } from "./node-options.ts";
 export interface NodeConnection {
   readonly node: MillraceNode;
   readonly config: Config;
+  /** Where the configuration names an outbox. */
+  readonly relay: Relay | undefined;
   /** Closes the connection. Call it after the node has stopped. */
   close(): Promise<void>;
 }
@@ -109,6 +111,7 @@ export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
         return {
           node,
           config,
+          relay,
           async close() {
             await relay?.stop();
             await broker.close({ withinMs: node.graceLeftMs });

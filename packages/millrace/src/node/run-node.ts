@@ -2,6 +2,7 @@ import { type HealthServer, type MillraceNode, startHealthServer } from "@millra
 import { type PrometheusMetrics, prometheusMetrics, registeredMetrics } from "@millrace/telemetry";
 import { type NodeConnection, prepareNode } from "./connect-node.ts";
 import { EarlyNode } from "./early-node.ts";
+import { healthUrl } from "./health-url.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 export interface RunNodeOptions extends NodeOptions {
@@ -61,13 +62,17 @@ export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
     options.onNode?.(early);
     // Before a server answers: what watches the node must see that it is there and waits.
     health = await startHealthServer({
-      health: () => early.health(),
+      // A node whose outbox's database is away still takes jobs: it stays ready, and says so.
+      health: () => ({
+        ...early.health(),
+        ...(connection?.relay === undefined ? {} : { outbox: connection.relay.health() }),
+      }),
       port: config.healthPort,
       ...(config.healthHost === undefined ? {} : { host: config.healthHost }),
       ...(metrics === undefined ? {} : { metrics: () => metrics.page() }),
     });
     prepared.log.info(
-      { url: urlOf(health, config.healthHost) },
+      { url: healthUrl(health, config.healthHost) },
       "health and metrics are answered, also while the node waits for its server",
     );
     connection = await early.connect();
@@ -103,14 +108,9 @@ function runningNode(
   };
   return {
     node,
-    healthUrl: urlOf(health, host),
+    healthUrl: healthUrl(health, host),
     stopped,
     stop,
     [Symbol.asyncDispose]: () => stop(),
   };
-}
-
-function urlOf({ port }: HealthServer, host: string | undefined): string {
-  const shown = host === undefined || host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  return `http://${shown.includes(":") ? `[${shown}]` : shown}:${port}`;
 }

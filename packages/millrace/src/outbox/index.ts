@@ -24,6 +24,7 @@ export {
   postgresJsTransaction,
   type PostgresOutboxOptions,
   type Relay,
+  type RelayHealth,
   type RelayOptions,
   type Row,
   type SetAside,

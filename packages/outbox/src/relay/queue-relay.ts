@@ -50,8 +50,23 @@ export class QueueRelay {
    */
   async round(isStopped: () => boolean): Promise<number> {
     const queues = await this.#options.store.queues();
+    await this.#forget(queues);
     const moved = await Promise.all(queues.map((queue) => this.#drain(queue, isStopped)));
     return moved.reduce((sum, each) => sum + each, 0);
+  }
+
+  /** Rows that waited were published by another relay, or taken away. */
+  async #forget(queues: readonly string[]): Promise<void> {
+    for (const queue of this.#troubles.keys()) {
+      if (queues.includes(queue)) continue;
+      this.#troubles.delete(queue);
+      await this.#options.store.note(queue, undefined);
+    }
+  }
+
+  /** Queues whose rows could not be published at the last try, and why. */
+  waiting(): readonly { readonly queue: string; readonly reason: string }[] {
+    return [...this.#troubles].map(([queue, { message }]) => ({ queue, reason: message }));
   }
 
   async #drain(queue: string, isStopped: () => boolean): Promise<number> {

@@ -242,6 +242,17 @@ describe("the relay, on SQLite and a broker in memory", () => {
     expect(await queued("away")).toHaveLength(1);
   });
 
+  test("rows that waited and were taken away trouble nobody", async () => {
+    outbox(database).enqueue(defineJob<null>({ name: "away", queue: "away" }), null);
+    const relay = relayOn(broker);
+    await relay.round(() => false);
+    expect(relay.waiting()).toMatchObject([{ queue: "away" }]);
+    database.exec("DELETE FROM millrace_outbox");
+    await relay.round(() => false);
+    expect(relay.waiting()).toEqual([]);
+    expect((await store.status())[0]).not.toHaveProperty("trouble");
+  });
+
   test("a row that can't be published is not taken for published after a relay's death", async () => {
     database
       .prepare("INSERT INTO millrace_outbox (id, queue, body) VALUES ('bytes', 'mail', ?)")

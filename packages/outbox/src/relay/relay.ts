@@ -12,6 +12,7 @@ import {
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { Alarm } from "./alarm.ts";
 import { QueueRelay } from "./queue-relay.ts";
+import { type DatabaseState, type RelayHealth, relayHealth } from "./relay-health.ts";
 import { tellStatus } from "./tell-status.ts";
 
 export interface RelayOptions {
@@ -34,6 +35,8 @@ export interface RelayOptions {
 export interface Relay extends Stoppable, AsyncDisposable {
   /** Looks for rows now. For writers of the same process. */
   wake(): void;
+  /** How it is, for probes. Asks nobody. */
+  health(): RelayHealth;
 }
 
 const MOST_BATCH_ROWS = 900;
@@ -78,6 +81,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
  * and for a moment after, and looks by itself; `idle` otherwise, and writers wake it.
  */
 class RunningRelay implements Relay {
+  readonly #broker: Broker;
   readonly #store: OutboxStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -90,8 +94,11 @@ class RunningRelay implements Relay {
   #running: Promise<void> | undefined;
   #stopped = false;
   #failures = 0;
+  #database: DatabaseState = { kind: "unasked" };
   /** `Clock.monotonic()`. */
   #pruneAt = 0;
+  /** When it last got on, `Clock.monotonic()`. */
+  #activeAt: number;
   /** As the database was told; undefined where it was not. */
   #idle: boolean | undefined;
 
@@ -103,11 +110,13 @@ class RunningRelay implements Relay {
       logger = silentLogger,
       metrics = noMetrics,
     } = options;
+    this.#broker = broker;
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
     this.#pollMs = options.pollMs;
     this.#alarm = new Alarm(clock);
+    this.#activeAt = clock.monotonic();
     const limits = { rows: options.batchRows, bytes: BATCH_BYTES };
     this.#queues = new QueueRelay({ broker, store, clock, logger, metrics, limits });
     this.#metrics = metrics;
@@ -121,6 +130,17 @@ class RunningRelay implements Relay {
 
   wake(): void {
     this.#alarm.ring();
+  }
+
+  health(): RelayHealth {
+    return relayHealth({
+      stopped: this.#stopped,
+      broker: this.#broker.status,
+      database: this.#database,
+      silentMs: this.#clock.monotonic() - this.#activeAt,
+      pollMs: this.#pollMs,
+      waiting: this.#queues.waiting(),
+    });
   }
 
   async stop(): Promise<void> {
@@ -140,8 +160,8 @@ class RunningRelay implements Relay {
     let busyUntil = 0;
     while (!this.#stopped) {
       try {
-        const moved = await this.#queues.round(() => this.#stopped);
-        const now = this.#clock.monotonic();
+        const moved = await this.#queues.round(() => this.#isOver());
+        const now = this.#gotOn({ kind: "answered" });
         if (moved > 0) busyUntil = now + BUSY_FOR_MS;
         else if (now < busyUntil) await this.#alarm.wait(BUSY_POLL_MS);
         // What is committed before writers see it is found by the look after.
@@ -156,6 +176,17 @@ class RunningRelay implements Relay {
         await this.#failed(error);
       }
     }
+  }
+
+  /** Asked before each claim. */
+  #isOver(): boolean {
+    this.#activeAt = this.#clock.monotonic();
+    return this.#stopped;
+  }
+
+  #gotOn(database: DatabaseState): number {
+    this.#database = database;
+    return (this.#activeAt = this.#clock.monotonic());
   }
 
   /** @returns whether it is news to the database */
@@ -174,6 +205,7 @@ class RunningRelay implements Relay {
 
   async #failed(error: unknown): Promise<void> {
     this.#failures += 1;
+    this.#gotOn({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
     if (this.#failures === 1)
       this.#logger.warn({ err: error }, "The outbox can't be relayed at the moment.");
     this.#idle = undefined;

@@ -3,8 +3,11 @@ import type { AddressInfo } from "node:net";
 import { MillraceError, type Stoppable } from "@millrace/core";
 import type { Health } from "./health.ts";
 
+/** What probes are answered, and whatever else is told beside it. */
+export type Probes = Pick<Health, "live" | "ready" | "problems">;
+
 export interface HealthServerOptions {
-  readonly health: () => Health;
+  readonly health: () => Probes;
   /** 0 takes any free port. */
   readonly port: number;
   /** Default: all interfaces, as probes come from outside the container. */

@@ -1,6 +1,3 @@
-import { connectBroker } from "@millrace/broker-nats";
-import { startRelay } from "@millrace/outbox";
-import { connectionOptions } from "../../config/connection.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { requireOutbox } from "../../outbox/configured-outbox.ts";
 import { command } from "../command.ts";
@@ -13,7 +10,7 @@ export const outboxRelay = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
-  fields: ["connection", "namespace", "masking", "outbox"],
+  fields: ["connection", "namespace", "masking", "health", "outbox"],
   examples: [
     [
       "MILLRACE_OUTBOX_POSTGRES=postgres://app@db/shop millrace outbox relay",
@@ -22,42 +19,27 @@ export const outboxRelay = command({
   ],
   async run({ config, json, io }) {
     const store = requireOutbox(config);
-    // Logging takes long to load, and every other command does without it.
-    const [{ cliLogger, prettyOnTerminals }, { maskedLogger }] = await Promise.all([
+    // Logging and metrics take long to load, and every other command does without it.
+    const [{ cliLogger, prettyOnTerminals }, { maskedLogger }, { serveRelay }] = await Promise.all([
       import("../log.ts"),
       import("@millrace/telemetry"),
+      import("../../outbox/serve-relay.ts"),
     ]);
     const colours = io.paintErr("red", "x") !== "x";
     const bare = cliLogger(config.logLevel, await prettyOnTerminals(), colours);
     // A driver's error may quote the URL with its password.
     const logger = maskedLogger(bare, maskOf(config));
-    await interruptible(async (signal) => {
-      const broker = await connectBroker({
-        ...connectionOptions(config, "millrace-outbox"),
-        waitOnFirstConnect: true,
-        logger,
-        signal,
-      }).catch((error: unknown) => {
-        if (signal.aborted) return undefined;
-        throw error;
-      });
-      if (broker === undefined) return;
-      try {
-        const relay = await startRelay({ broker, store, logger });
-        const about = { relaying: true, namespace: config.namespace };
-        io.out(json ? `${JSON.stringify(about)}\n` : "relaying the outbox\n");
-        await aborted(signal);
-        await relay.stop();
-      } finally {
-        await broker.close();
-      }
-    });
+    await interruptible((signal) =>
+      serveRelay({
+        ...{ config, store, logger, signal },
+        onRelaying(healthUrl) {
+          const about = { relaying: true, namespace: config.namespace, healthUrl };
+          io.out(
+            json ? `${JSON.stringify(about)}\n` : `relaying the outbox, health at ${healthUrl}\n`,
+          );
+        },
+      }),
+    );
     return EXIT.ok;
   },
 });
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  if (!signal.aborted) await promise;
-}
