@@ -274,7 +274,10 @@ export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type {
   HistoryQuery,
   HistoryStore,
+  PlacedRecord,
   StoredRecord,
+  Stretch,
+  StretchQuery,
   TailQuery,
 } from "./broker/history-store.ts";
 export type { ProgressStore } from "./broker/progress-store.ts";

@@ -46,6 +46,7 @@ export type { DrainOptions, DrainResult } from "./client/queue-drain.ts";
 export type { LimitUse, QueueLimits } from "./client/queue-limits.ts";
 export type { QueueStatus } from "./client/queue-status.ts";
 export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues.ts";
+export type { EventsQuery, JobEvent } from "./client/events.ts";
 export type { Jobs, JobsQuery, RecordedState, WatchQuery } from "./client/jobs.ts";
 export type { LiveJob, LiveState } from "./client/live-jobs.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";

@@ -6,7 +6,10 @@ import {
   inOrderOfMessages,
   type JobRef,
   outranks,
+  type PlacedRecord,
   type StoredRecord,
+  type Stretch,
+  type StretchQuery,
   type TailQuery,
 } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
@@ -23,6 +26,9 @@ import type { ServerAccess } from "./server-access.ts";
 
 /** How many records the first look from the end takes, for each job that is asked for. */
 const LOOK_BACK = 4;
+/** The records of a stretch, and how many of them are asked of the leader one by one. */
+const STRETCH = 500;
+const STRETCH_LEADER_READS = 20;
 
 export class NatsHistory implements HistoryStore {
   readonly #server: ServerAccess;
@@ -118,6 +124,21 @@ export class NatsHistory implements HistoryStore {
     return records;
   }
 
+  async stretch({ queue, kind, after }: StretchQuery): Promise<Stretch> {
+    const ends = await this.#bounds();
+    if (ends === undefined) return { oldest: 1, newest: 0, until: 0, records: [] };
+    // A stream that nothing was ever stored in begins at 0 or 1, as the server's version has it.
+    const [oldest, newest] = [Math.max(1, ends.first), ends.last];
+    const records: PlacedRecord[] = [];
+    const filter = this.#server.names.history(queue, undefined, kind);
+    if (newest > after)
+      for await (const placed of this.#records(filter, after + 1, newest, STRETCH_LEADER_READS)) {
+        records.push(placed);
+        if (records.length === STRETCH) return { oldest, newest, until: placed.position, records };
+      }
+    return { oldest, newest, until: Math.max(after, newest), records };
+  }
+
   async follow(
     query: HistoryQuery,
     listener: (record: HistoryRecord) => void,
@@ -167,16 +188,18 @@ export class NatsHistory implements HistoryStore {
     filter: string,
     from = 1,
     until = Number.POSITIVE_INFINITY,
-  ): AsyncGenerator<StoredRecord> {
+    leaderReads?: number,
+  ): AsyncGenerator<PlacedRecord> {
     const { nc, jsm, names } = this.#server;
     for await (const { sequence, storedAt, data } of readStream(nc, jsm, {
       stream: names.historyStream,
       filter,
       from,
+      ...(leaderReads === undefined ? {} : { leaderReads }),
     })) {
       if (sequence > until) return;
       const record = readHistoryRecord(data);
-      if (record !== undefined) yield { record, storedAt };
+      if (record !== undefined) yield { record, storedAt, position: sequence };
     }
   }
 
@@ -211,7 +234,7 @@ export class NatsHistory implements HistoryStore {
     return request("read the history", async () => {
       try {
         const { state } = await jsm.streams.info(names.historyStream);
-        return state.messages === 0 ? undefined : { first: state.first_seq, last: state.last_seq };
+        return { first: state.first_seq, last: state.last_seq };
       } catch (error) {
         if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
         throw error;

@@ -24,7 +24,11 @@ export interface StreamRange {
   readonly from?: number;
   /** Most messages. Default: all there are at the moment. */
   readonly limit?: number;
+  /** So many are asked of the leader one by one before batches are read. Default 200. */
+  readonly leaderReads?: number;
 }
+
+type BatchRange = Required<Omit<StreamRange, "leaderReads">>;
 
 /** A reader that stalls is forgotten by the server after this. */
 const IDLE_MS = 30_000;
@@ -54,7 +58,8 @@ export async function* readStream(
   let from = Math.max(1, range.from ?? 1);
   /** What comes later is not waited for: there may always be more. Known once batches are read. */
   let until: number | undefined;
-  for (let leaderReads = LEADER_READS; left > 0; leaderReads -= 1) {
+  const { leaderReads: atFirst = LEADER_READS } = range;
+  for (let leaderReads = atFirst; left > 0; leaderReads -= 1) {
     if (leaderReads === 0) {
       until ??= await lastOf(jsm, stream, filter);
       for await (const message of readBatches(nc, jsm, { stream, filter, from, limit: left })) {
@@ -96,7 +101,7 @@ function lastOf(jsm: JetStreamManager, stream: string, filter: string): Promise<
 async function* readBatches(
   nc: NatsConnection,
   jsm: JetStreamManager,
-  range: Required<StreamRange>,
+  range: BatchRange,
 ): AsyncGenerator<StreamMessage> {
   const reader = await addReader(jsm, range);
   if (reader === undefined) return;
@@ -116,7 +121,7 @@ async function* readBatches(
 
 async function addReader(
   jsm: JetStreamManager,
-  range: Required<StreamRange>,
+  range: BatchRange,
 ): Promise<{ name: string; pending: number } | undefined> {
   return request(`read the stream ${range.stream}`, async () => {
     try {

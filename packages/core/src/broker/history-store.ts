@@ -21,6 +21,30 @@ export interface StoredRecord {
   readonly storedAt: number;
 }
 
+/** A part of the history of all jobs, for who reads on from where it was. */
+export interface StretchQuery {
+  readonly queue?: string;
+  /** Default: both. */
+  readonly kind?: "ended" | "requeued";
+  /** Only records behind this position. */
+  readonly after: number;
+}
+
+/** A record with its place in the history. Positions only grow; there are gaps. */
+export interface PlacedRecord extends StoredRecord {
+  readonly position: number;
+}
+
+export interface Stretch {
+  /** Positions of the oldest and the newest record of all: 1 and 0 where there was never one. */
+  readonly oldest: number;
+  readonly newest: number;
+  /** Nothing up to here is left to be read. */
+  readonly until: number;
+  /** What fits the query up to there, in the order of storing; what was stored twice, twice. */
+  readonly records: readonly PlacedRecord[];
+}
+
 /** What happened to jobs, bounded by age and count. Written by settlement alone. */
 export interface HistoryStore {
   /**
@@ -47,6 +71,11 @@ export interface HistoryStore {
    * first. What was last written before a server's crash, as long as nobody has written much since.
    */
   tail(query: TailQuery): Promise<readonly StoredRecord[]>;
+  /**
+   * The next part of what is stored behind a position, some hundred records at the most. A store
+   * that knows no positions leaves this out; then nobody can read on after a crash.
+   */
+  stretch?(query: StretchQuery): Promise<Stretch>;
   /**
    * Calls for each record of the job from now on, once it is stored; after an outage for earlier
    * ones too. Read first or after: subscribe, then read, then wait.

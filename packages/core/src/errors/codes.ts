@@ -54,6 +54,8 @@ export const ERROR_CODES = {
   "request-timeout": "The server did not answer a request before the deadline.",
   "result-timeout": "A job did not end before the deadline given to `result()`. The job goes on.",
   "reader-too-slow": "A reader of a live feed has fallen too far behind.",
+  "events-missed":
+    "Events behind the position from which they were to be read are no longer in the history.",
   "connection-closed": "The connection was closed while the call was under way.",
   // What the runtime reports.
   "duplicate-job": "Two handlers were registered under one name.",

@@ -24,6 +24,7 @@ import { type DeadLetters, deadLetters } from "./dead-letters.ts";
 import { type DelayedJobs, delayedJobs } from "./delayed.ts";
 import { type HandledJob, type JobHandle, jobHandle } from "./job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
+import { type EventsQuery, eventsOf, type JobEvent } from "./events.ts";
 import { enqueueOnce } from "./enqueue-once.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 import { type Jobs, jobsOf } from "./jobs.ts";
@@ -171,6 +172,20 @@ export interface Millrace extends AsyncDisposable {
    * });
    */
   health(limits?: CallLimits): Promise<ClientHealth>;
+  /**
+   * What becomes of jobs, in the order in which it was written down: an event for each attempt that
+   * ends. Live, and over outages; with `after` also what happened while nobody read. An event may
+   * come twice. See `docs/events.md`.
+   *
+   * @throws MillraceError `events-missed` where the history does not reach back to `after`;
+   *   `permission-denied`; `invalid-option`
+   * @example
+   * for await (const event of millrace.events({ state: ["dead", "cancelled"], after })) {
+   *   await tellSupport(event.id, event.error);
+   *   await savePosition(event.position);
+   * }
+   */
+  events(query?: EventsQuery): AsyncIterable<JobEvent>;
   /** Listing, counting and watching jobs. */
   readonly jobs: Jobs;
   readonly queues: Queues;
@@ -258,6 +273,10 @@ export function createClient(
     },
     onStatus: (listener) => broker.onStatus(listener),
     health: (own) => clientHealth(broker, clock, { ...limits, ...own }),
+    events: (query = {}) => {
+      const signal = query.signal ?? limits?.signal;
+      return eventsOf(broker, clock, { ...query, ...(signal === undefined ? {} : { signal }) });
+    },
     jobs: calls.jobs(jobsOf(broker, job)),
     queues: calls.each("queues", queuesOf(broker, clock)),
     nodes: calls.each("nodes", nodesOf(broker)),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { PlacedRecord, StretchQuery } from "../../broker/history-store.ts";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
 import { type ConformanceCase, conformanceCase, rejectsWith, type Scene } from "./scene.ts";
 
@@ -219,6 +220,52 @@ export const historyCases: readonly ConformanceCase[] = [
       assert.deepEqual(await tail(10_000, 2_400), ids);
       assert.deepEqual(await tail(0, 60_000), []);
       assert.ok((await scene.broker.history.tail({ withinMs: 60_000, limit: 2 })).length <= 2);
+    },
+  ),
+
+  conformanceCase(
+    "history: a stretch is what is stored behind a position, of a queue and of a kind, in order",
+    async (scene) => {
+      const { history } = scene.broker;
+      if (history.stretch === undefined) return;
+      const stretch = history.stretch.bind(history);
+      const write = await writer(scene);
+      const now = await stretch({ after: Number.MAX_SAFE_INTEGER });
+      assert.deepEqual(now.records, []);
+      const jobs = scene.jobs(3);
+      const requeued = { state: "requeued", outcome: "failed" } as const;
+      const records = [
+        ...jobs.map((job) => scene.record(job, requeued)),
+        ...jobs.map((job) => scene.record(job, { generation: 1 })),
+      ];
+      await write(...records);
+      // Other cases write into the same history, and it may be read in parts.
+      const all = async (query: Partial<StretchQuery>): Promise<readonly PlacedRecord[]> => {
+        const found: PlacedRecord[] = [];
+        for (let after = query.after ?? now.newest; ;) {
+          const part = await stretch({ queue: scene.queue, ...query, after });
+          found.push(...part.records);
+          assert.ok(part.until >= after, "the position only grows");
+          after = part.until;
+          if (after >= part.newest) return found;
+        }
+      };
+      const found = await all({});
+      assert.deepEqual(
+        found.map(({ record }) => record),
+        records,
+      );
+      const places = found.map(({ position }) => position);
+      assert.deepEqual(
+        places,
+        places.toSorted((a, b) => a - b),
+      );
+      const named = (some: readonly PlacedRecord[]): readonly HistoryRecord[] =>
+        some.map(({ record }) => record);
+      assert.deepEqual(named(await all({ kind: "requeued" })), records.slice(0, 3));
+      assert.deepEqual(named(await all({ kind: "ended" })), records.slice(3));
+      assert.deepEqual(named(await all({ after: places[1] ?? 0 })), records.slice(2));
+      assert.deepEqual(await all({ queue: await scene.anotherQueue() }), []);
     },
   ),
 

@@ -1,7 +1,10 @@
 import type {
   HistoryQuery,
   HistoryStore,
+  PlacedRecord,
   StoredRecord,
+  Stretch,
+  StretchQuery,
   TailQuery,
 } from "../../broker/history-store.ts";
 import type { JobRef } from "../../envelope/envelope.ts";
@@ -38,6 +41,8 @@ export class HistoryTape {
   readonly #clock: Clock;
   readonly #memoryOf: (queue: string) => IdMemory;
   readonly #lines: Line[] = [];
+  /** How many have gone because there were too many. */
+  #gone = 0;
   readonly #followers = new Set<Follower>();
   /** The last end and the last requeue of each id. */
   readonly #newest = new Map<string, Line>();
@@ -63,7 +68,10 @@ export class HistoryTape {
     const kind = record.state === "requeued" ? "requeued" : "ended";
     this.#newest.set(`${record.queue} ${record.id} ${kind}`, line);
     this.#lines.push(line);
-    if (this.#lines.length > this.#limit) this.#lines.shift();
+    if (this.#lines.length > this.#limit) {
+      this.#lines.shift();
+      this.#gone += 1;
+    }
     for (const follower of [...this.#followers])
       if (fits(line, follower.query)) follower.notify(line.bytes);
     return true;
@@ -136,6 +144,20 @@ export class HistoryTape {
       .map(({ bytes, storedAt }) => ({ record: decode(bytes), storedAt }));
   }
 
+  stretch({ queue, kind, after }: StretchQuery): Stretch {
+    const oldest = this.#gone + 1;
+    const newest = this.#gone + this.#lines.length;
+    const records: PlacedRecord[] = [];
+    for (const [index, { bytes, storedAt, queue: of }] of this.#lines.entries()) {
+      const position = oldest + index;
+      if (position <= after || (queue !== undefined && of !== queue)) continue;
+      const record = decode(bytes);
+      const isKind = kind === undefined || (record.state === "requeued") === (kind === "requeued");
+      if (isKind) records.push({ record, storedAt, position });
+    }
+    return { oldest, newest, until: Math.max(after, newest), records };
+  }
+
   follow(follower: Follower): () => void {
     this.#followers.add(follower);
     return () => void this.#followers.delete(follower);
@@ -178,6 +200,11 @@ export class MemoryHistory implements HistoryStore {
   }): Promise<readonly HistoryRecord[]> {
     this.#connection.reach();
     return this.#tape.recent(options);
+  }
+
+  async stretch(query: StretchQuery): Promise<Stretch> {
+    this.#connection.reach();
+    return this.#tape.stretch(query);
   }
 
   async tail(query: TailQuery): Promise<readonly StoredRecord[]> {

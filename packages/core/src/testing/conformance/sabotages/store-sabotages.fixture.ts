@@ -151,6 +151,18 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a stretch of the history that forgets its kind",
+    noticedBy: "history: a stretch",
+    spoil: (honest) => ({
+      history: spoiltHistory(honest, {
+        stretch: async ({ kind: _, ...query }) =>
+          (await honest.history.stretch?.(query)) ?? {
+            ...{ oldest: 1, newest: 0, until: 0, records: [] },
+          },
+      }),
+    }),
+  },
+  {
     wrong: "a watch of the history that hears of every queue",
     noticedBy: "history: a watch",
     spoil: (honest) => ({

@@ -1,0 +1,66 @@
+import {
+  type Broker,
+  type Clock,
+  type HistoryRecord,
+  MillraceError,
+  requireQueueName,
+} from "@millrace/core";
+import { followEvents } from "./follow-events.ts";
+import { type RecordedState, RECORDED_STATES } from "./jobs.ts";
+
+/** Which events, and from where on. */
+export interface EventsQuery {
+  readonly queue?: string;
+  /** Only jobs of this name. */
+  readonly name?: string;
+  /** Only what became so; several of them as a list. Default: everything. */
+  readonly state?: RecordedState | readonly RecordedState[];
+  /**
+   * The `position` of the last event that was handled: reads on behind it. 0: from the oldest that
+   * is kept. Default: what happens from now on.
+   */
+  readonly after?: number;
+  /** Ends the reading; the loop ends without an error. */
+  readonly signal?: AbortSignal;
+}
+
+/** What became of a job: one event for each attempt that ended. */
+export interface JobEvent extends HistoryRecord {
+  /**
+   * Its place in the history. Store it when the event is handled, and go on with it as `after`. It
+   * only grows, and there are gaps.
+   */
+  readonly position: number;
+  /** By the server's clock, epoch milliseconds. */
+  readonly storedAt: number;
+}
+
+/** @throws MillraceError `invalid-option`, `invalid-name` */
+export function eventsOf(
+  broker: Broker,
+  clock: Clock,
+  query: EventsQuery,
+): AsyncIterableIterator<JobEvent, void, undefined> {
+  const { queue, name, state, after, signal } = query;
+  if (queue !== undefined) requireQueueName(queue);
+  if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0))
+    throw wrong("after", "the position of an event, or 0", after);
+  const states = state === undefined ? RECORDED_STATES : [state].flat();
+  const unknown = states.find((one) => !RECORDED_STATES.includes(one));
+  if (unknown !== undefined || states.length === 0)
+    throw wrong("state", `one or some of ${RECORDED_STATES.join(", ")}`, unknown ?? "none");
+  return followEvents(broker, clock, {
+    ...(queue === undefined ? {} : { queue }),
+    ...(name === undefined ? {} : { name }),
+    ...(after === undefined ? {} : { after }),
+    ...(signal === undefined ? {} : { signal }),
+    states: new Set(states),
+  });
+}
+
+function wrong(field: string, expected: string, value: unknown): MillraceError {
+  return new MillraceError(
+    "invalid-option",
+    `${field}: must be ${expected}; got ${String(value)}.`,
+  );
+}
