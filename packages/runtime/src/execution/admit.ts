@@ -17,14 +17,19 @@ export interface AdmissionInput {
   readonly convicted: boolean;
 }
 
+/** The definition to run by. */
+export interface Admitted {
+  readonly job: AnyJob;
+}
+
 /** The definition to run by, or the outcome under which the job is settled instead. */
-export type Admission = { readonly job: AnyJob } | { readonly refusal: Outcome };
+export type AdmissionVerdict = Admitted | { readonly refusal: Outcome };
 
 /**
  * Whether a delivered job may run now. Pure.
  * The order matters: a job that nobody can run is dead before it is late.
  */
-export function admit(input: AdmissionInput): Admission {
+export function admit(input: AdmissionInput): AdmissionVerdict {
   const { envelope, job, now, message } = input;
   if (job === undefined) {
     return {

@@ -14,17 +14,15 @@ import {
 import type { AbortSwitch } from "./abort-switch.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import type { ExecutionHost } from "./execution-host.ts";
-import { interpret, outcomeOfAbort } from "./interpret.ts";
+import { type Ending, interpret, outcomeOfAbort } from "./interpret.ts";
 
-/** What its execution hears of an attempt. */
+/** What its execution is told while an attempt goes on. */
 export interface AttemptListener {
   /**
    * It is under way from here on, and may fail or time out. Called at most once, before its end.
    * @returns its trace, if it has one
    */
   attemptStarted(job: AnyJob): AttemptTrace | undefined;
-  /** Called at most once, and never after `stop()`. */
-  attemptEnded(outcome: Outcome): void;
   /** The handler went on past its abort and its grace; the end follows. */
   abortIgnored(): void;
   handlerReported(value: number, note: string | undefined): void;
@@ -41,7 +39,7 @@ export interface AttemptOptions {
   /** Of the delivery. */
   readonly lease: Lease;
   readonly abort: AbortSwitch;
-  /** Called as an object, not by closures: a node makes some ten thousand attempts a second. */
+  /** An object instead of callbacks: closures for each job cost processor time. */
   readonly listener: AttemptListener;
 }
 
@@ -57,6 +55,8 @@ export class Attempt {
   #patience: Timer | undefined;
   #context: AttemptContext | undefined;
   #trace: AttemptTrace | undefined;
+  /** Set from the start on. */
+  #end: ((outcome: Outcome) => void) | undefined;
 
   constructor(options: AttemptOptions) {
     this.#options = options;
@@ -67,16 +67,19 @@ export class Attempt {
     return this.#context?.children;
   }
 
-  begin(): void {
-    const { job, envelope } = this.#options;
-    const schema = job.input;
-    if (schema === undefined) this.#run(envelope.payload);
-    else
-      this.#step(
-        () => validate(schema, envelope.payload, "invalid-payload", `The payload of ${job.name}`),
-        (input) => this.#run(input),
-        (error) => this.#refuse(error),
-      );
+  /** Called once. The handler is called in the same turn where nothing is waited for before. */
+  run(): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      this.#end = resolve;
+      this.#perform().then((outcome) => this.end(outcome), reject);
+    });
+  }
+
+  /** With this outcome, whatever the handler does: nothing of it is waited for any more. */
+  end(outcome: Outcome): void {
+    if (this.#state === "over") return;
+    this.stop();
+    this.#end?.(outcome);
   }
 
   /** Nothing is waited for and nothing told any more. */
@@ -85,19 +88,44 @@ export class Attempt {
     this.#patience?.cancel();
   }
 
-  #run(input: unknown): void {
-    const { abort, host } = this.#options;
+  async #perform(): Promise<Outcome> {
+    const { abort, envelope, host, job } = this.#options;
     const { maxDelayMs } = host.broker;
+    let input: unknown = envelope.payload;
+    if (job.input !== undefined)
+      try {
+        const checked = validate(job.input, input, "invalid-payload", `The payload of ${job.name}`);
+        input = isThenable(checked) ? await this.#wait(checked) : checked;
+      } catch (error) {
+        return this.#refuse(error);
+      }
     // Told to stop while the payload was being validated: then the work is best not begun.
-    if (abort.reason !== undefined) return this.#end(outcomeOfAbort(abort.reason));
+    if (abort.reason !== undefined) return outcomeOfAbort(abort.reason);
     this.#start();
-    const context = new AttemptContext(input, this.#options, this.#trace);
-    this.#context = context;
-    this.#step(
-      () => this.#call(context),
-      (returned) => this.#accept(interpret({ returned }, abort.reason, maxDelayMs)),
-      (threw) => this.#end(interpret({ threw }, abort.reason, maxDelayMs)),
-    );
+    this.#context = new AttemptContext(input, this.#options, this.#trace);
+    let ending: Ending;
+    try {
+      const returned = this.#call(this.#context);
+      ending = { returned: isThenable(returned) ? await this.#wait(returned) : returned };
+    } catch (threw) {
+      ending = { threw };
+    }
+    const outcome = interpret(ending, abort.reason, maxDelayMs);
+    if (outcome.kind !== "succeeded" || job.output === undefined) return outcome;
+    try {
+      const output = validate<unknown>(
+        job.output,
+        outcome.output,
+        "invalid-output",
+        `The result of ${job.name}`,
+      );
+      return {
+        kind: "succeeded",
+        output: isThenable(output) ? await this.#wait(output) : output,
+      };
+    } catch (error) {
+      return { kind: "failed", error: withoutStack(error), retry: "policy" };
+    }
   }
 
   #call(context: AttemptContext): unknown {
@@ -107,62 +135,32 @@ export class Attempt {
       : this.#trace.run(() => host.call(context));
   }
 
-  #accept(outcome: Outcome): void {
-    const { job } = this.#options;
-    const schema = job.output;
-    if (outcome.kind !== "succeeded" || schema === undefined) return this.#end(outcome);
-    this.#step(
-      () =>
-        validate<unknown>(schema, outcome.output, "invalid-output", `The result of ${job.name}`),
-      (output) => this.#end({ kind: "succeeded", output }),
-      (error) => this.#end({ kind: "failed", error: withoutStack(error), retry: "policy" }),
-    );
-  }
-
   /**
    * A payload that breaks the schema's rules always will. A schema that could not even be asked may
    * do better next time.
    */
-  #refuse(error: unknown): void {
-    if (MillraceError.is(error, "invalid-payload")) {
-      this.#end({ kind: "rejected", reason: "invalid-payload", error: withoutStack(error) });
-      return;
-    }
+  #refuse(error: unknown): Outcome {
+    const { abort, host } = this.#options;
+    if (MillraceError.is(error, "invalid-payload"))
+      return { kind: "rejected", reason: "invalid-payload", error: withoutStack(error) };
     this.#start();
-    this.#end(
-      interpret({ threw: error }, this.#options.abort.reason, this.#options.host.broker.maxDelayMs),
-    );
+    return interpret({ threw: error }, abort.reason, host.broker.maxDelayMs);
   }
 
-  /** Goes on in the same turn where nothing is to be waited for. */
-  #step(
-    take: () => unknown,
-    next: (value: unknown) => void,
-    failed: (error: unknown) => void,
-  ): void {
-    let given: unknown;
-    let pending: boolean;
-    try {
-      given = take();
-      pending = isThenable(given);
-    } catch (error) {
-      failed(error);
-      return;
-    }
-    if (!pending) {
-      next(given);
-      return;
-    }
-    this.#wait();
-    const unlessOver =
-      (go: (given: unknown) => void) =>
-      (late: unknown): void => {
-        if (this.#state !== "over") go(late);
-      };
-    Promise.resolve(given).then(unlessOver(next), unlessOver(failed));
+  /** Never settled once the attempt is over: what follows would be done for nobody. */
+  #wait(given: PromiseLike<unknown>): Promise<unknown> {
+    this.#bePatient();
+    return new Promise((resolve, reject) => {
+      const unlessOver =
+        (go: (given: unknown) => void) =>
+        (late: unknown): void => {
+          if (this.#state !== "over") go(late);
+        };
+      Promise.resolve(given).then(unlessOver(resolve), unlessOver(reject));
+    });
   }
 
-  #wait(): void {
+  #bePatient(): void {
     if (this.#patience !== undefined) return;
     this.#start();
     const { host, envelope, job, abort } = this.#options;
@@ -187,7 +185,7 @@ export class Attempt {
     const { abort, listener } = this.#options;
     if (this.#state === "over" || abort.reason === undefined) return;
     listener.abortIgnored();
-    this.#end(outcomeOfAbort(abort.reason));
+    this.end(outcomeOfAbort(abort.reason));
   }
 
   #start(): void {
@@ -196,16 +194,10 @@ export class Attempt {
     const { listener, job } = this.#options;
     this.#trace = listener.attemptStarted(job);
   }
-
-  #end(outcome: Outcome): void {
-    if (this.#state === "over") return;
-    this.stop();
-    this.#options.listener.attemptEnded(outcome);
-  }
 }
 
 /** Query builders and the like are no promises and are awaited all the same. */
-function isThenable(value: unknown): boolean {
+function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     value instanceof Promise ||
     (typeof value === "object" &&

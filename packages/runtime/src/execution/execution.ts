@@ -6,45 +6,37 @@ import {
   type Delivery,
   type Envelope,
   envelopeOfUnreadable,
-  type ExecutionState,
-  type FinalState,
   linkOutOfReach,
   MillraceError,
-  nextTransition,
-  NO_RETRY,
   type Outcome,
   readEnvelope,
   recordError,
   type RunningJob,
-  settle,
-  type Settlement,
-  type SettlementInput,
 } from "@millrace/core";
 import { AbortSwitch } from "./abort-switch.ts";
-import { Arrival, type ArrivalOwner } from "./arrival.ts";
+import { Admission } from "./admission.ts";
 import { Attempt, type AttemptListener } from "./attempt.ts";
-import { decide } from "./decide.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { fencingToken } from "./fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
-import { maskOutcome } from "./mask-outcome.ts";
 import { notAllowed, withoutNext } from "./not-allowed.ts";
 import { ProgressReporter } from "./progress-reporter.ts";
 import { reportIgnoredAbort, reportStarted } from "./report.ts";
-import { type Estate, Settling, type SettlingOwner } from "./settling.ts";
+import { settlementOf } from "./settlement-input.ts";
+import { Settling } from "./settling.ts";
 import { traceAttempt } from "./trace-attempt.ts";
 
-/** What this execution is busy with. One way only; the attempt may be left out. */
-type Phase = "arriving" | "attempting" | "settling" | "ended";
+/** What this execution is busy with. One way only; all but the last may be left out. */
+type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";
 
 /**
- * One delivery of a job, from the broker's hands to its settlement. `#state` only ever moves by the
- * execution machine's answers; this class acts on them.
+ * One delivery of a job, from the broker's hands to its settlement.
  *
- * Read → arrival (may it run?) → attempt → settling. Each of the first three may be the last before
- * the settling: it has an outcome, and every outcome goes through `#settle`.
+ * `#run` is the job's way, top to bottom: read → admission (may it run?) → attempt → settling. What
+ * comes from outside meanwhile (a lost lease, a cancellation, the node's stop) ends the step that
+ * is under way, which answers then; the way goes on with that answer.
  */
-export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
+export class Execution implements AttemptListener {
   readonly #host: ExecutionHost;
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
@@ -65,10 +57,9 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   #phase: Phase = "arriving";
   /** Set before the start, where the job is only to be handed back. */
   #declined = false;
-  #state: ExecutionState = "queued";
   #envelope: Envelope | undefined;
   /** Set where its message could be read. */
-  #arrival: Arrival | undefined;
+  #admission: Admission | undefined;
   #attempt: Attempt | undefined;
   /** Set once there is an outcome. */
   #settling: Settling | undefined;
@@ -101,8 +92,8 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   /** What this execution would answer when asked who runs a job; undefined while it doesn't run. */
   get running(): RunningJob | undefined {
     const envelope = this.#envelope;
-    if (this.#state !== "running" || envelope === undefined || this.#startedAt === undefined)
-      return undefined;
+    if (envelope === undefined || this.#startedAt === undefined) return undefined;
+    if (this.#phase === "settled" || this.#phase === "ended") return undefined;
     return {
       id: envelope.id,
       queue: envelope.queue,
@@ -129,34 +120,77 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     return this.#values;
   }
 
-  /** Reads the message, and goes on. */
+  /** Nothing of it is done before. */
   start(): void {
     // It was let go before its turn came.
     if (this.#phase === "ended") return;
-    const { lease, message } = this.#delivery;
-    const { broker } = this.#host;
-    lease.onLost(() => this.#loseLease());
+    this.#delivery.lease.onLost(() => this.#loseLease());
+    void this.#run();
+  }
+
+  /** Up to the handler's call in one turn, where nothing is to be asked before. */
+  async #run(): Promise<void> {
+    const outcome = this.#read() ?? (await this.#admitAndAttempt());
+    if (this.#isOver) return;
+    if (outcome === undefined) return this.letGo();
+
+    this.#settling = this.#settlingOf(outcome);
+    const state = await this.#settling.carryOut();
+    if (state === undefined) return;
+    this.#phase = "settled";
+    this.#trace = undefined;
+    const following = this.#settling.follow();
+    if (following !== undefined) await following;
+    this.#end();
+  }
+
+  /** @returns the outcome of a message that can't be read */
+  #read(): Outcome | undefined {
+    const { message } = this.#delivery;
+    const { broker, sendsTo } = this.#host;
     const read = readEnvelope(message, broker.maxValues, broker.maxDelayMs);
     if (!read.ok) {
       this.#envelope = envelopeOfUnreadable(message, read);
-      this.#settle({ kind: "rejected", reason: read.reason, error: read.error });
-      return;
+      return { kind: "rejected", reason: read.reason, error: read.error };
     }
     this.#values = read.values;
-    const far = linkOutOfReach(read.envelope, this.#host.sendsTo);
+    const far = linkOutOfReach(read.envelope, sendsTo);
     // Without what may not follow, whatever becomes of it: an earlier holder may have had it
     // succeed when it still might.
     this.#envelope = far === undefined ? read.envelope : withoutNext(read.envelope);
-    this.#arrival = new Arrival({
+    this.#admission = new Admission({
       host: this.#host,
       delivery: this.#delivery,
       envelope: this.#envelope,
       refusal: far === undefined ? undefined : notAllowed(read.envelope, far),
       abort: this.#abort,
       declined: this.#declined,
-      owner: this,
     });
-    this.#arrival.begin();
+    return undefined;
+  }
+
+  /** @returns undefined where neither a run nor an outcome is known to be right */
+  async #admitAndAttempt(): Promise<Outcome | undefined> {
+    const answer = this.#admission?.run() ?? "unknown";
+    const admitted = answer instanceof Promise ? await answer : answer;
+    if (this.#isOver || admitted === "unknown") return undefined;
+    if ("refusal" in admitted) {
+      if (admitted.yields === true) this.#onYield?.(this);
+      return admitted.refusal;
+    }
+    const envelope = this.#requireEnvelope();
+    this.#phase = "attempting";
+    this.#attempt = new Attempt({
+      host: this.#host,
+      envelope,
+      job: admitted.job,
+      token: this.#admission?.passes?.token ?? this.#token(envelope),
+      mayBeRepeated: this.#mayBeRepeated(envelope),
+      lease: this.#delivery.lease,
+      abort: this.#abort,
+      listener: this,
+    });
+    return this.#attempt.run();
   }
 
   /** Whether its message was read. */
@@ -210,7 +244,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     const cancellation = this.#host.cancellations.of(envelope);
     if (cancellation === undefined) return;
     if (this.#phase === "attempting") this.abort("cancelled", cancellation.reason);
-    else this.#arrival?.heedCancellation(cancellation.reason);
+    if (this.#phase === "arriving") this.#admission?.heedCancellation(cancellation.reason);
   }
 
   /**
@@ -218,7 +252,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
    * here now.
    */
   giveUpWaiting(): void {
-    if (this.#arrival?.waitsForRoom === true) this.#settle({ kind: "interrupted" });
+    this.#admission?.giveUpWaiting();
   }
 
   /**
@@ -228,13 +262,14 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   handBack(): void {
     this.abort("shutdown", "The node has stopped.");
     const { reason } = this.#abort;
-    if (this.#phase !== "attempting") this.#arrival?.handBack();
-    else if (reason !== undefined) this.#settle(outcomeOfAbort(reason));
+    if (this.#phase === "arriving") this.#admission?.handBack();
+    else if (this.#phase === "attempting" && reason !== undefined)
+      this.#attempt?.end(outcomeOfAbort(reason));
   }
 
   /** Ends it without a word: the job comes back to another holder when its lease has run out. */
   letGo(): void {
-    if (this.#phase === "ended") return;
+    if (this.#isOver) return;
     this.#host.broker.settle(this.#delivery, []).catch((error: unknown) => {
       this.#host.log.debug(
         { error: recordError(error) },
@@ -247,7 +282,7 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   #loseLease(): void {
     this.#abort.loseLease();
     this.#progress?.end({ write: false });
-    this.#arrival?.loseLease();
+    if (this.#phase === "arriving") this.#admission?.loseLease();
     this.#settling?.cutShort();
   }
 
@@ -266,35 +301,6 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     );
   }
 
-  arrivalAdmitted(job: AnyJob): void {
-    const envelope = this.#requireEnvelope();
-    this.#phase = "attempting";
-    this.#attempt = new Attempt({
-      host: this.#host,
-      envelope,
-      job,
-      token: this.#arrival?.passes?.token ?? this.#token(envelope),
-      mayBeRepeated: this.#mayBeRepeated(envelope),
-      lease: this.#delivery.lease,
-      abort: this.#abort,
-      listener: this,
-    });
-    this.#attempt.begin();
-  }
-
-  arrivalRefused(outcome: Outcome): void {
-    this.#settle(outcome);
-  }
-
-  arrivalSentToWait(outcome: Outcome): void {
-    this.#settle(outcome);
-    this.#onYield?.(this);
-  }
-
-  arrivalLeft(): void {
-    this.letGo();
-  }
-
   handlerReported(value: number, note: string | undefined): void {
     // A handler that goes on after its attempt is over is told what is wrong, and otherwise not
     // heard.
@@ -304,10 +310,6 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
     this.#progress.report(value, note);
   }
 
-  attemptEnded(outcome: Outcome): void {
-    this.#settle(outcome);
-  }
-
   abortIgnored(): void {
     reportIgnoredAbort(this.#host, this.#requireEnvelope());
   }
@@ -315,104 +317,70 @@ export class Execution implements ArrivalOwner, AttemptListener, SettlingOwner {
   attemptStarted(job: AnyJob): AttemptTrace | undefined {
     const { clock, instrumentation } = this.#host;
     const envelope = this.#requireEnvelope();
-    this.#state = nextTransition(this.#state, { type: "START" }).state;
     this.#startedAt = clock.now();
     this.#startedMono = clock.monotonic();
     reportStarted(this.#host, envelope, this.#startedAt);
-    const gatedSince = this.#arrival?.gatedSince;
+    const gatedSince = this.#admission?.gatedSince;
     if (instrumentation !== undefined)
       this.#trace = traceAttempt(this.#host, instrumentation, {
         envelope,
         job,
         startedAt: this.#startedAt,
         gatedMs: gatedSince === undefined ? undefined : this.#startedMono - gatedSince,
-        singletonToken: this.#arrival?.passes?.token,
+        singletonToken: this.#admission?.passes?.token,
       });
     return this.#trace;
   }
 
-  /**
-   * The one way to an outcome. The first counts; whatever a handler says afterwards has no hearer.
-   */
-  #settle(outcome: Outcome): void {
-    if (this.#phase === "settling" || this.#phase === "ended") return;
+  /** From here on whatever the handler says has no hearer. */
+  #settlingOf(outcome: Outcome): Settling {
     this.#phase = "settling";
     this.#abort.rest();
-    this.#arrival?.end();
+    this.#admission?.end();
     this.#attempt?.stop();
     // Before anything else is published: whoever follows the job hears its last word before its
     // end.
     this.#progress?.end({ write: outcome.kind !== "lease-lost" });
-    const { broker, clock, log, maskText, node, random } = this.#host;
-    const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {
+    const { input, settlement } = settlementOf(this.#host, {
+      outcome,
       envelope: this.#requireEnvelope(),
-      message: this.#delivery.message,
-      deliveryCount: this.#delivery.deliveryCount,
-      from: this.#state === "running" ? "running" : "queued",
-      outcome: maskText === undefined ? outcome : maskOutcome(outcome, maskText),
-      policy: this.#arrival?.definition?.retry ?? NO_RETRY,
-      now: clock.now(),
-      random: random(),
-      node,
-    };
-    const children = this.#attempt?.children;
-    if (children !== undefined) input.children = children;
-    if (this.#startedAt !== undefined) {
-      input.startedAt = this.#startedAt;
-      input.durationMs = Math.round((clock.monotonic() - this.#startedMono) * 1_000) / 1_000;
-    }
-    const sharedSince = this.#arrival?.sharedSince;
-    if (sharedSince !== undefined) input.sharedSince = sharedSince;
-    const settlement = decide(input, broker.maxDelayMs, (error) =>
-      log.error(
-        { job: input.envelope.id, error: recordError(error) },
-        "the retry policy threw; the job is not tried again",
-      ),
-    );
-    const cancellation = this.#host.cancellations.of(input.envelope);
-    // It would only be cancelled when it comes again, which may be much later.
-    if (settlement.state === "requeued" && cancellation !== undefined) {
-      input.outcome = { kind: "cancelled", reason: cancellation.reason };
-      this.#carryOut(input, settle(input));
-    } else this.#carryOut(input, settlement);
-  }
-
-  #carryOut(input: SettlementInput, settlement: Settlement): void {
-    const estate: Estate = {
-      host: this.#host,
       delivery: this.#delivery,
-      input,
-      recorded: this.#arrival?.recorded,
-      stray: this.#arrival?.stray,
-      trace: this.#trace,
-      progress: this.#progress,
-      passes: this.#arrival?.passes,
-      onTrial: this.#arrival?.onTrial ?? false,
-      acrossOutage: this.#host.recentEnds.losses !== this.#losses,
-      owner: this,
-    };
-    this.#settling = new Settling(estate, settlement);
-    void this.#settling.run();
+      admission: this.#admission,
+      attempt: this.#attempt,
+      startedAt: this.#startedAt,
+      startedMono: this.#startedMono,
+    });
+    return new Settling(
+      {
+        host: this.#host,
+        delivery: this.#delivery,
+        input,
+        recorded: this.#admission?.recorded,
+        stray: this.#admission?.stray,
+        trace: this.#trace,
+        progress: this.#progress,
+        passes: this.#admission?.passes,
+        onTrial: this.#admission?.onTrial ?? false,
+        acrossOutage: this.#host.recentEnds.losses !== this.#losses,
+      },
+      settlement,
+    );
   }
 
-  settlingCarriedOut(state: FinalState): void {
-    this.#state = state;
-    this.#trace = undefined;
-  }
-
-  settlingEnded(): void {
-    this.#end();
+  /** A method, because what is awaited may end it. */
+  get #isOver(): boolean {
+    return this.#phase === "ended";
   }
 
   #end(): void {
-    if (this.#phase === "ended") return;
+    if (this.#isOver) return;
     this.#phase = "ended";
     this.#abort.rest();
     this.#attempt?.stop();
     this.#settling?.abandon();
     this.#trace?.abandoned();
     this.#progress?.end({ write: false });
-    this.#arrival?.leave();
+    this.#admission?.leave();
     this.#onEnd(this);
   }
 

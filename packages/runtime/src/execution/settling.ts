@@ -52,19 +52,10 @@ export interface Estate {
   readonly onTrial: boolean;
   /** The line was lost while it was here, and the server may have handed it to another. */
   readonly acrossOutage: boolean;
-  readonly owner: SettlingOwner;
-}
-
-/** Called as an object, not by closures: a node settles some ten thousand jobs a second. */
-export interface SettlingOwner {
-  /** The broker has confirmed it all, or the lease is gone. */
-  settlingCarriedOut(state: FinalState): void;
-  /** Nothing is left to do. Not called where it was abandoned. */
-  settlingEnded(): void;
 }
 
 /**
- * From an outcome to the end of an execution: has the broker carry the settlement out, until it has
+ * From an outcome to the end of a job's way: has the broker carry the settlement out, until it has
  * confirmed it all or the lease is gone and the job is somebody else's to settle; then tells the
  * rest of the world, and lets go of what the job held.
  */
@@ -94,11 +85,11 @@ export class Settling {
   }
 
   /**
-   * Never rejects. One async function where nothing goes wrong and nothing is held: it runs for
-   * every job.
+   * Resolves when the broker has confirmed it all, or the lease is gone. Never rejects.
+   * @returns undefined where it was abandoned
    */
-  async run(): Promise<void> {
-    const { host, delivery, input, trace, owner } = this.#estate;
+  async carryOut(): Promise<FinalState | undefined> {
+    const { host, delivery, input, trace } = this.#estate;
     if (trace !== undefined) this.#settlement = trace.settling(input, this.#settlement);
     for (let tries = 0; !this.#abandoned; tries += 1) {
       if (!delivery.lease.isHeld())
@@ -125,12 +116,16 @@ export class Settling {
       }
     }
     if (!host.settlements.isQuiet) this.#tellWatch();
-    if (this.#abandoned) return;
-    owner.settlingCarriedOut(this.#settlement.state);
+    return this.#abandoned ? undefined : this.#settlement.state;
+  }
+
+  /**
+   * Tells the rest of the world, and lets go of what the job held. Never rejects.
+   * @returns undefined where there is nothing to wait for
+   */
+  follow(): Promise<void> | undefined {
     this.#report();
-    const letting = this.#letGo();
-    if (letting !== undefined) await letting;
-    owner.settlingEnded();
+    return this.#letGo();
   }
 
   /** The node has stopped: nothing more is tried. */

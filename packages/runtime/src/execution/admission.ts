@@ -1,0 +1,399 @@
+import {
+  type AnyJob,
+  crashesOf,
+  type Delivery,
+  type Envelope,
+  type Outcome,
+  type StoredDeadLetter,
+} from "@millrace/core";
+import type { Gate } from "../gates/gate.ts";
+import { Passes } from "../gates/passes.ts";
+import type { AbortSwitch } from "./abort-switch.ts";
+import { type Admitted, admit } from "./admit.ts";
+import type { ExecutionHost } from "./execution-host.ts";
+import { parkedFull } from "../parking/parked-full.ts";
+import { outcomeOfAbort } from "./interpret.ts";
+import { outcomeOfEnd, type WhereItIs } from "./look-for-end.ts";
+import { Pause } from "./pause.ts";
+import { Recall } from "./recall.ts";
+import { reportRedelivered, reportTrouble } from "./report.ts";
+import { isSuspect } from "./suspects.ts";
+
+/**
+ * The job to run; or the outcome under which it is settled without a run, where `yields` says that
+ * a limit sends it to wait and that what is left to do takes no slot; or `"unknown"`: neither is
+ * known to be right, and the job is left to its next holder.
+ */
+export type AdmissionResult =
+  { readonly job: AnyJob } | { readonly refusal: Outcome; readonly yields?: true } | "unknown";
+
+export interface AdmissionOptions {
+  readonly host: ExecutionHost;
+  readonly delivery: Delivery;
+  readonly envelope: Envelope;
+  readonly abort: AbortSwitch;
+  /** What is wrong with it, whoever would run it; undefined for nearly all. */
+  readonly refusal: Outcome | undefined;
+  /** There is no slot for it here: whatever lets it in, it is handed back unspent. */
+  readonly declined: boolean;
+}
+
+/** What it waits for. One way only, and all but the first and the last may be left out. */
+type Stage = "looking" | "recalling" | "parking" | "entering" | "quarantined" | "over";
+
+/** In a pause's steps: as long as a count that shows no room is believed. */
+const ROOM_PAUSE = 1;
+
+const NO_GATES: readonly Gate[] = [];
+
+/** Where there was no room at a limit all is looked at anew, after a pause. */
+type Answer = AdmissionResult | "again";
+
+/**
+ * From a message that was read to the moment in which its handler may be called, or to the outcome
+ * under which it is settled instead: recall (redeliveries, and what may be one) → admit → limits
+ * (jobs that wait for each other only) → quarantine (suspects only). A producer's job whose start
+ * is yet to come is parked instead.
+ *
+ * What comes from outside meanwhile ends the step that is under way: `run` answers at once, and the
+ * step finds that nobody waits for it any more.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #crashes: number;
+  #stage: Stage = "looking";
+  #pause: Pause | undefined;
+  #definition: AnyJob | undefined;
+  #recorded: WhereItIs | undefined;
+  #stray: StoredDeadLetter | undefined;
+  #recall: Recall | undefined;
+  #hasBegunTrial = false;
+  #passes: Passes | undefined;
+  #gatedSince: number | undefined;
+  #waitsForRoom = false;
+  /** Set while something is waited for. */
+  #answer: ((result: AdmissionResult) => void) | undefined;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+    const { envelope, delivery } = options;
+    this.#crashes = crashesOf({ envelope, deliveryCount: delivery.deliveryCount });
+  }
+
+  /** What the job's name stands for on this node. */
+  get definition(): AnyJob | undefined {
+    return this.#definition;
+  }
+
+  /** Of a recalled job: where it is, by an earlier holder's record or by what it published. */
+  get recorded(): WhereItIs | undefined {
+    return this.#recorded;
+  }
+
+  /** Of a recalled job: the letter that it was buried as, which does not count. */
+  get stray(): StoredDeadLetter | undefined {
+    return this.#stray;
+  }
+
+  /**
+   * Another node may have it, or have had it, so that whether it was over had to be asked: since
+   * when, by the broker's clock.
+   */
+  get sharedSince(): number | undefined {
+    return this.#recall?.sharedSince;
+  }
+
+  /** It is a suspect, and its turn is on record. */
+  get onTrial(): boolean {
+    return this.#hasBegunTrial || this.#recall?.onTrial === true;
+  }
+
+  /** Set where the job has gates to pass. */
+  get passes(): Passes | undefined {
+    return this.#passes;
+  }
+
+  /** When it came to its first gate, by the monotonic clock. */
+  get gatedSince(): number | undefined {
+    return this.#gatedSince;
+  }
+
+  /** In the turn in which it is called, where nothing is to be asked. */
+  run(): AdmissionResult | Promise<AdmissionResult> {
+    if (this.#crashes > 0) this.#options.host.suspects.arrived(this);
+    const answer = this.#decide();
+    if (!(answer instanceof Promise)) return answer === "again" ? "unknown" : answer;
+    return new Promise((resolve, reject) => {
+      this.#answer = resolve;
+      this.#untilDecided(answer).then(resolve, reject);
+    });
+  }
+
+  async #untilDecided(first: Promise<Answer>): Promise<AdmissionResult> {
+    for (let next: Answer | Promise<Answer> = first; ; next = this.#decide()) {
+      const answer = await next;
+      if (answer !== "again") return answer;
+    }
+  }
+
+  #decide(): Answer | Promise<Answer> {
+    return this.#mayBeOver ? this.#recallFirst() : this.#admit(false);
+  }
+
+  /** Whether the job may be over already, or have been cancelled without this node's hearing it. */
+  get #mayBeOver(): boolean {
+    const { host, delivery, envelope } = this.#options;
+    return (
+      delivery.deliveryCount > 1 ||
+      this.#crashes >= host.poisonAfter ||
+      envelope.sharedSince !== undefined ||
+      host.recentEnds.mayConcern(envelope) ||
+      host.cancellations.isBehind
+    );
+  }
+
+  /**
+   * While it waits there is nothing to keep any more. In the turn in which it looks it is asked
+   * once more before the job begins.
+   */
+  loseLease(): void {
+    if (this.#stage === "recalling" || this.#isAdmitted) this.#interrupt({ kind: "lease-lost" });
+  }
+
+  /** Before the admission there is nothing to do, because that asks. */
+  heedCancellation(reason: string): void {
+    if (this.#isAdmitted) this.#interrupt({ kind: "cancelled", reason });
+    else if (this.#stage === "over") this.#options.abort.abort("cancelled", reason);
+  }
+
+  /** The job goes back unspent where it only waits for room at a limit. */
+  giveUpWaiting(): void {
+    if (this.#waitsForRoom && this.#stage === "entering") this.#interrupt({ kind: "interrupted" });
+  }
+
+  /**
+   * The node stops. Whether an earlier holder has settled a job that is being recalled isn't known,
+   * so it may neither be run nor be published again.
+   */
+  handBack(): void {
+    const { reason } = this.#options.abort;
+    if (this.#isAdmitted && reason !== undefined) this.#interrupt(outcomeOfAbort(reason));
+    else if (this.#stage === "recalling") {
+      this.end();
+      this.#answer?.("unknown");
+    }
+  }
+
+  /** Nothing is waited for any more. */
+  end(): void {
+    this.#stage = "over";
+    this.#pause?.cutShort();
+  }
+
+  /** The job is settled, or left: what it kept from others goes. */
+  leave(): void {
+    this.end();
+    // Where it was settled they are left already; otherwise nobody waits for this.
+    void this.#passes?.leave(undefined);
+    this.#options.host.suspects.left(this);
+  }
+
+  get #isAdmitted(): boolean {
+    return this.#stage === "parking" || this.#stage === "entering" || this.#stage === "quarantined";
+  }
+
+  #interrupt(outcome: Outcome): void {
+    this.#answer?.(this.#refuse(outcome));
+  }
+
+  #refuse(refusal: Outcome): AdmissionResult {
+    this.end();
+    return { refusal };
+  }
+
+  async #recallFirst(): Promise<Answer> {
+    const { host, delivery, envelope } = this.#options;
+    this.#stage = "recalling";
+    if (delivery.deliveryCount > 1) reportRedelivered(host, envelope, delivery.deliveryCount);
+    const recall = (this.#recall ??= new Recall({
+      host,
+      delivery,
+      envelope,
+      crashes: this.#crashes,
+      suspect: this,
+      isWanted: () => this.#stage === "recalling",
+      pause: (tries) => this.#rest(tries),
+    }));
+    // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the
+    // next holder asks.
+    const found = (await this.#ask(() => recall.ask()))?.answer;
+    if (found === undefined) return "unknown";
+    if ("convicted" in found) return this.#admit(found.convicted);
+    const { outcome, recorded, stray } = outcomeOfEnd(found.end);
+    this.#recorded = recorded;
+    this.#stray = stray;
+    return this.#refuse(outcome);
+  }
+
+  #admit(convicted: boolean): Answer | Promise<Answer> {
+    const { host, delivery, envelope, abort, declined, refusal } = this.#options;
+    const { message, deliveryCount } = delivery;
+    const verdict = host.verdict?.(envelope, message) ?? refusal;
+    if (verdict !== undefined) return this.#refuse(verdict);
+    this.#definition = host.registry.get(envelope.name, envelope.queue);
+    const cancellation = host.cancellations.of(envelope);
+    if (cancellation !== undefined) {
+      if (message.origin !== "runtime" || message.headers["millrace-pass"] === undefined)
+        return this.#refuse({ kind: "cancelled", reason: cancellation.reason });
+      // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of
+      // keeping it from others.
+      abort.abort("cancelled", cancellation.reason);
+    }
+    const admitted = admit({
+      envelope,
+      job: this.#definition,
+      message,
+      deliveryCount,
+      now: host.clock.now(),
+      convicted,
+    });
+    if ("refusal" in admitted)
+      return admitted.refusal.kind === "deferred"
+        ? this.#park(admitted.refusal)
+        : this.#refuse(admitted.refusal);
+    if (declined) return this.#refuse({ kind: "interrupted" });
+    const gates = this.#gatesOf(admitted.job);
+    return gates.length === 0 ? this.#quarantine(admitted) : this.#enterLimits(gates, admitted);
+  }
+
+  /** A producer's job is to start later: there may be only so many of those. */
+  async #park(deferral: Outcome): Promise<Answer> {
+    const { host, envelope } = this.#options;
+    const { queue } = envelope;
+    this.#stage = "parking";
+    const asked = await this.#ask(() => host.parked.take(queue, "delayed"));
+    if (asked === undefined) return "unknown";
+    const most = asked.answer;
+    return this.#refuse(most === undefined ? deferral : parkedFull(queue, most));
+  }
+
+  #gatesOf(job: AnyJob): readonly Gate[] {
+    const { host, envelope } = this.#options;
+    let found: Gate[] | undefined;
+    for (const gate of host.gates) if (gate.concerns(envelope, job)) (found ??= []).push(gate);
+    return found ?? NO_GATES;
+  }
+
+  async #enterLimits(gates: readonly Gate[], admitted: Admitted): Promise<Answer> {
+    const { host, delivery, envelope, abort } = this.#options;
+    this.#stage = "entering";
+    this.#gatedSince ??= host.clock.monotonic();
+    const { message, deliveryCount } = delivery;
+    const entrant = { envelope, job: admitted.job, message, deliveryCount };
+    const passes = new Passes(host.log, () =>
+      abort.abort("lock-lost", "The lock that lets this job run could not be kept."),
+    );
+    this.#passes = passes;
+    for (const gate of gates) {
+      const entered = await this.#ask(() => passes.enter(gate, entrant));
+      if (entered === undefined) return "unknown";
+      if (entered.answer !== undefined) return this.#blockOrWait(entered.answer, passes);
+    }
+    return this.#quarantine(admitted);
+  }
+
+  async #blockOrWait(refusal: Outcome, passes: Passes): Promise<Answer> {
+    const mayWaitThere = await this.#mayWaitThere(refusal);
+    if (this.#stage !== "entering") return "unknown";
+    if (mayWaitThere) {
+      this.end();
+      return { refusal, yields: true };
+    }
+    const { reason } = this.#options.abort;
+    if (reason !== undefined) return this.#refuse(outcomeOfAbort(reason));
+    // What it was let in with at other limits must not be kept from others meanwhile. Afterwards
+    // all is looked at anew: it may have expired.
+    this.#waitsForRoom = true;
+    await passes.leave(undefined);
+    await this.#rest(ROOM_PAUSE);
+    return this.#stage === "entering" ? "again" : "unknown";
+  }
+
+  /**
+   * Whether there is room for one more at the queue's gates. Only a producer's new job is asked:
+   * what has run is not to be kept from its retry, and what comes again may be blocked already.
+   */
+  async #mayWaitThere(refusal: Outcome): Promise<boolean> {
+    const { host, delivery, envelope } = this.#options;
+    const { message, deliveryCount } = delivery;
+    if (refusal.kind !== "blocked" || message.origin === "runtime" || deliveryCount > 1)
+      return true;
+    const asked = await this.#ask(() => host.parked.take(envelope.queue, "blocked"));
+    return asked !== undefined && asked.answer === undefined;
+  }
+
+  #quarantine(admitted: Admitted): Answer | Promise<Answer> {
+    const { suspects, poisonAfter, clock } = this.#options.host;
+    if (!isSuspect(this.#crashes, poisonAfter)) {
+      if (this.#crashes > 0) suspects.cleared(this);
+      return this.#finish(admitted);
+    }
+    this.#stage = "quarantined";
+    const turn = Promise.withResolvers<void>();
+    const awayMs = suspects.ask(this, turn.resolve);
+    return awayMs === undefined
+      ? this.#beginTrial(admitted, turn.promise)
+      : this.#refuse({ kind: "deferred", untilMs: clock.now() + awayMs });
+  }
+
+  /**
+   * The turn goes on record before the handler is called, or a crash would leave no trace of whose
+   * it was.
+   */
+  async #beginTrial(admitted: Admitted, turn: Promise<void>): Promise<Answer> {
+    const { host, delivery, envelope } = this.#options;
+    await turn;
+    const begun = await this.#ask(async () => {
+      await host.trials.begin(envelope, delivery.message);
+      this.#hasBegunTrial = true;
+    });
+    return begun === undefined ? "unknown" : this.#finish(admitted);
+  }
+
+  #finish(admitted: Admitted): AdmissionResult {
+    const { delivery, abort } = this.#options;
+    if (abort.reason !== undefined) return this.#refuse(outcomeOfAbort(abort.reason));
+    // What lay in the socket while the event loop was stalled may be another's by now; nobody has
+    // said so yet.
+    if (!delivery.lease.isHeld()) return this.#refuse({ kind: "lease-lost" });
+    this.#stage = "over";
+    return admitted;
+  }
+
+  /**
+   * Asks the broker until it answers.
+   * @returns undefined where nothing is waited for any more; without a lease the job is settled
+   *   then
+   */
+  async #ask<T>(question: () => Promise<T>): Promise<{ readonly answer: T } | undefined> {
+    const { host, delivery, envelope } = this.#options;
+    const stage = this.#stage;
+    for (let tries = 0; this.#stage === stage; tries += 1) {
+      try {
+        const answer = await question();
+        return this.#stage === stage ? { answer } : undefined;
+      } catch (error) {
+        reportTrouble(host, envelope, error, undefined);
+        if (this.#stage === stage && delivery.lease.isHeld()) await this.#rest(tries);
+        if (this.#stage === stage && !delivery.lease.isHeld())
+          this.#interrupt({ kind: "lease-lost" });
+      }
+    }
+    return undefined;
+  }
+
+  #rest(tries: number): Promise<void> {
+    this.#pause ??= new Pause(this.#options.host.clock);
+    return this.#pause.wait(tries);
+  }
+}
