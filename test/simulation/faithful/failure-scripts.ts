@@ -7,8 +7,10 @@ export const LASTING = {
   max_msgs: -1,
   duplicate_window: 60_000 * NS,
 };
-/** All that a server did is written down by then. */
-const REST_MS = 1_500;
+/** All that a server did is written down by then, and the others have heard of it. */
+function rest(talk: Talk): Promise<void> {
+  return talk.pass(talk.replicas > 1 ? 3_000 : 1_500);
+}
 
 async function queue(talk: Talk): Promise<void> {
   await talk.api("STREAM.CREATE.Q", { ...LASTING, num_replicas: talk.replicas });
@@ -32,7 +34,7 @@ export const AT_REST: readonly Script[] = [
       const [one] = await heard.come(1);
       await talk.nc.request(one?.reply ?? "", "+ACK", { timeout: 1_000 });
       await talk.put("q", "1", id("1"));
-      await talk.pass(REST_MS);
+      await rest(talk);
       await talk.fail();
       await talk.api("STREAM.INFO.Q", { subjects_filter: ">" });
       await talk.api("CONSUMER.INFO.Q.W");
@@ -55,7 +57,7 @@ export const AT_REST: readonly Script[] = [
       await pullNow(talk, heard.inbox, 2);
       for (const delivery of await heard.come(2))
         await talk.nc.request(delivery.reply ?? "", "+ACK", { timeout: 1_000 });
-      await talk.pass(REST_MS);
+      await rest(talk);
       await talk.fail();
       await talk.api("STREAM.INFO.Q");
       await talk.put("q", "2", id("2"));
@@ -71,7 +73,7 @@ export const AT_REST: readonly Script[] = [
       const heard = talk.hear();
       await pullNow(talk, heard.inbox, 2);
       await heard.come(2);
-      await talk.pass(REST_MS);
+      await rest(talk);
       await talk.fail();
       await talk.api("CONSUMER.INFO.Q.W");
       // At once, or when their leases end?
@@ -80,7 +82,7 @@ export const AT_REST: readonly Script[] = [
       await talk.pass(2 * talk.leaseMs);
       await pullNow(talk, heard.inbox, 2);
       await heard.come(2);
-      await talk.pass(REST_MS);
+      await rest(talk);
       await talk.fail();
       await talk.pass(talk.leaseMs + 500);
       await pullNow(talk, heard.inbox, 2);
@@ -98,7 +100,7 @@ export const AT_REST: readonly Script[] = [
       talk.nc.publish(a?.reply ?? "", "+WPI");
       talk.nc.publish(b?.reply ?? "", `-NAK {"delay":${20_000 * NS}}`);
       await talk.nc.flush();
-      await talk.pass(REST_MS);
+      await rest(talk);
       await talk.fail();
       // The holder of c lived through it.
       await talk.nc.request(c?.reply ?? "", "+ACK", { timeout: 1_000 });
@@ -123,7 +125,7 @@ export const AT_REST: readonly Script[] = [
       await talk.put("l.a", "1", { ...after(0), ...id("a") });
       await talk.put("l.b", "2", after(0));
       await talk.put("l.a", "3", after(1));
-      await talk.pass(REST_MS);
+      await rest(talk);
       await talk.fail();
       await talk.put("l.a", "4", after(1));
       await talk.put("l.a", "4", after(3));
@@ -144,7 +146,7 @@ export const AT_WORK: readonly Script[] = [
     say: async (talk) => {
       await queue(talk);
       await talk.put("q", "a");
-      await talk.pass(REST_MS);
+      await rest(talk);
       const heard = talk.hear();
       await pullNow(talk, heard.inbox, 1);
       await heard.come(1);
@@ -164,7 +166,7 @@ export const AT_WORK: readonly Script[] = [
       const heard = talk.hear();
       await pullNow(talk, heard.inbox, 1);
       const [a] = await heard.come(1);
-      await talk.pass(REST_MS);
+      await rest(talk);
       await talk.nc.request(a?.reply ?? "", "+ACK", { timeout: 1_000 });
       await talk.fail();
       await talk.pass(talk.leaseMs + 500);
@@ -183,7 +185,7 @@ export const AT_WORK: readonly Script[] = [
         duplicate_window: 60_000 * NS,
       });
       await talk.put("l.a", "1");
-      await talk.pass(REST_MS);
+      await rest(talk);
       await talk.put("q", "a", id("a"));
       await talk.put("l.a", "2");
       await talk.fail();

@@ -133,6 +133,8 @@ export class Admission {
     for (let next: Answer | Promise<Answer> = first; ; next = this.#decide()) {
       const answer = await next;
       if (answer !== "again") return answer;
+      // It was ended from outside meanwhile, and has been left: it must take nothing more.
+      if (this.#stage === "over") return "unknown";
     }
   }
 
@@ -227,7 +229,7 @@ export class Admission {
     // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the
     // next holder asks.
     const found = (await this.#ask(() => recall.ask()))?.answer;
-    if (found === undefined) return "unknown";
+    if (found === undefined || this.#stage !== "recalling") return "unknown";
     if ("convicted" in found) return this.#admit(found.convicted);
     const { outcome, recorded, stray } = outcomeOfEnd(found.end);
     this.#recorded = recorded;
@@ -272,7 +274,7 @@ export class Admission {
     const { queue } = envelope;
     this.#stage = "parking";
     const asked = await this.#ask(() => host.parked.take(queue, "delayed"));
-    if (asked === undefined) return "unknown";
+    if (asked === undefined || this.#stage !== "parking") return "unknown";
     const most = asked.answer;
     return this.#refuse(most === undefined ? deferral : parkedFull(queue, most));
   }
@@ -296,7 +298,7 @@ export class Admission {
     this.#passes = passes;
     for (const gate of gates) {
       const entered = await this.#ask(() => passes.enter(gate, entrant));
-      if (entered === undefined) return "unknown";
+      if (entered === undefined || this.#stage !== "entering") return "unknown";
       if (entered.answer !== undefined) return this.#blockOrWait(entered.answer, passes);
     }
     return this.#quarantine(admitted);
@@ -353,6 +355,7 @@ export class Admission {
   async #beginTrial(admitted: Admitted, turn: Promise<void>): Promise<Answer> {
     const { host, delivery, envelope } = this.#options;
     await turn;
+    if (this.#stage !== "quarantined") return "unknown";
     const begun = await this.#ask(async () => {
       await host.trials.begin(envelope, delivery.message);
       this.#hasBegunTrial = true;
@@ -378,7 +381,7 @@ export class Admission {
   async #ask<T>(question: () => Promise<T>): Promise<{ readonly answer: T } | undefined> {
     const { host, delivery, envelope } = this.#options;
     const stage = this.#stage;
-    for (let tries = 0; this.#stage === stage; tries += 1) {
+    for (let tries = 0; stage !== "over" && this.#stage === stage; tries += 1) {
       try {
         const answer = await question();
         return this.#stage === stage ? { answer } : undefined;

@@ -91,6 +91,8 @@ export class Attempt {
   async #perform(): Promise<Outcome> {
     const { abort, envelope, host, job } = this.#options;
     const { maxDelayMs } = host.broker;
+    // Told to stop between its admission and now: then nothing of it is best begun.
+    if (abort.reason !== undefined) return outcomeOfAbort(abort.reason);
     let input: unknown = envelope.payload;
     if (job.input !== undefined)
       try {
@@ -99,8 +101,9 @@ export class Attempt {
       } catch (error) {
         return this.#refuse(error);
       }
-    // Told to stop while the payload was being validated: then the work is best not begun.
+    // The same while the payload was being validated.
     if (abort.reason !== undefined) return outcomeOfAbort(abort.reason);
+    if (this.#isOver) return { kind: "interrupted" };
     this.#start();
     this.#context = new AttemptContext(input, this.#options, this.#trace);
     let ending: Ending;
@@ -126,6 +129,11 @@ export class Attempt {
     } catch (error) {
       return { kind: "failed", error: withoutStack(error), retry: "policy" };
     }
+  }
+
+  /** A method, because what is awaited may end it. */
+  get #isOver(): boolean {
+    return this.#state === "over";
   }
 
   #call(context: AttemptContext): unknown {

@@ -125,7 +125,14 @@ export class Execution implements AttemptListener {
     // It was let go before its turn came.
     if (this.#phase === "ended") return;
     this.#delivery.lease.onLost(() => this.#loseLease());
-    void this.#run();
+    this.#run().catch((error: unknown) => {
+      const { log } = this.#host;
+      log.error(
+        { job: this.#envelope?.id, error: recordError(error) },
+        "a job's way broke off; the job comes back when its lease is over",
+      );
+      this.letGo();
+    });
   }
 
   /** Up to the handler's call in one turn, where nothing is to be asked before. */
@@ -136,7 +143,7 @@ export class Execution implements AttemptListener {
 
     this.#settling = this.#settlingOf(outcome);
     const state = await this.#settling.carryOut();
-    if (state === undefined) return;
+    if (state === undefined || this.#isOver) return;
     this.#phase = "settled";
     this.#trace = undefined;
     const following = this.#settling.follow();
@@ -350,21 +357,16 @@ export class Execution implements AttemptListener {
       startedAt: this.#startedAt,
       startedMono: this.#startedMono,
     });
-    return new Settling(
-      {
-        host: this.#host,
-        delivery: this.#delivery,
-        input,
-        recorded: this.#admission?.recorded,
-        stray: this.#admission?.stray,
-        trace: this.#trace,
-        progress: this.#progress,
-        passes: this.#admission?.passes,
-        onTrial: this.#admission?.onTrial ?? false,
-        acrossOutage: this.#host.recentEnds.losses !== this.#losses,
-      },
+    return new Settling({
+      host: this.#host,
+      delivery: this.#delivery,
+      input,
       settlement,
-    );
+      admission: this.#admission,
+      trace: this.#trace,
+      progress: this.#progress,
+      acrossOutage: this.#host.recentEnds.losses !== this.#losses,
+    });
   }
 
   /** A method, because what is awaited may end it. */

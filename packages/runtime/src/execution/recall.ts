@@ -64,6 +64,7 @@ export class Recall {
       (await host.recentEnds.concerns(envelope, message));
     if (mayBeOver) this.#sharedSince = envelope.sharedSince ?? Math.floor(message.storedAt);
     if (mayBeOver) await this.#waitBehindEarlier();
+    if (!this.#options.isWanted()) return { convicted: false };
     const end = mayBeOver ? await lookForEnd(host.broker, envelope, message) : undefined;
     const convicted = end === undefined && (await this.#isConvicted());
     // What the admission asks has to be known by then: a job may have been cancelled while this

@@ -15,8 +15,8 @@ import {
   type StoredRecord,
   strayOf,
 } from "@millrace/core";
+import type { Admission } from "./admission.ts";
 import { completion } from "./completion.ts";
-import type { Passes } from "../gates/passes.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { lastResort } from "./last-resort.ts";
 import { lookForEnd, outcomeOfEnd, type WhereItIs } from "./look-for-end.ts";
@@ -33,23 +33,18 @@ import {
 } from "./settlement-hook.ts";
 import { traceEndUnrun } from "./trace-attempt.ts";
 
-/** What an execution leaves to its settling. */
-export interface Estate {
+export interface SettlingOptions {
   readonly host: ExecutionHost;
   readonly delivery: Delivery;
   readonly input: SettlementInput;
-  /** Of a recalled job: what an earlier holder had recorded before it could ack. */
-  readonly recorded: WhereItIs | undefined;
-  /** Of a recalled job: the letter that it was buried as, which does not count. */
-  readonly stray: StoredDeadLetter | undefined;
+  /** What is to be carried out. */
+  readonly settlement: Settlement;
+  /** Of a message that could be read. */
+  readonly admission: Pick<Admission, "recorded" | "stray" | "passes" | "onTrial"> | undefined;
   /** Of an attempt that is traced; its end is told here. */
   readonly trace: AttemptTrace | undefined;
   /** Where the handler has reported its progress. */
   readonly progress: ProgressReporter | undefined;
-  /** Where the job has passed gates. */
-  readonly passes: Passes | undefined;
-  /** It was a suspect, and its turn is on record. */
-  readonly onTrial: boolean;
   /** The line was lost while it was here, and the server may have handed it to another. */
   readonly acrossOutage: boolean;
 }
@@ -60,13 +55,13 @@ export interface Estate {
  * rest of the world, and lets go of what the job held.
  */
 export class Settling {
-  readonly #estate: Estate;
+  readonly #options: SettlingOptions;
   #input: SettlementInput;
   #settlement: Settlement;
   #pause: Pause | undefined;
   #abandoned = false;
-  #recorded: Estate["recorded"];
-  #stray: Estate["stray"];
+  #recorded: WhereItIs | undefined;
+  #stray: StoredDeadLetter | undefined;
   /** Whether it was over before it is settled here. */
   #asked = false;
   /** Of a recalled job: it is known what is left to be done. */
@@ -76,12 +71,12 @@ export class Settling {
   /** It has failed for so long that hooks which can be spared no longer keep it. */
   #sparing = false;
 
-  constructor(estate: Estate, settlement: Settlement) {
-    this.#estate = estate;
-    this.#input = estate.input;
-    this.#recorded = estate.recorded;
-    this.#stray = estate.stray;
-    this.#settlement = settlement;
+  constructor(options: SettlingOptions) {
+    this.#options = options;
+    this.#input = options.input;
+    this.#settlement = options.settlement;
+    this.#recorded = options.admission?.recorded;
+    this.#stray = options.admission?.stray;
   }
 
   /**
@@ -89,7 +84,7 @@ export class Settling {
    * @returns undefined where it was abandoned
    */
   async carryOut(): Promise<FinalState | undefined> {
-    const { host, delivery, input, trace } = this.#estate;
+    const { host, delivery, input, trace } = this.#options;
     if (trace !== undefined) this.#settlement = trace.settling(input, this.#settlement);
     for (let tries = 0; !this.#abandoned; tries += 1) {
       if (!delivery.lease.isHeld())
@@ -103,7 +98,7 @@ export class Settling {
         const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
         if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
         else await this.#withHooks(hooks);
-        if (this.#estate.acrossOutage) await this.#withdrawLetter();
+        if (this.#options.acrossOutage) await this.#withdrawLetter();
         break;
       } catch (error) {
         if (MillraceError.is(error, "already-ended")) {
@@ -168,7 +163,7 @@ export class Settling {
   }
 
   #endElsewhere(): Promise<StoredRecord | undefined> {
-    const { host, delivery } = this.#estate;
+    const { host, delivery } = this.#options;
     const { envelope } = this.#input;
     return host.broker.history.endOf({
       ...envelope,
@@ -178,7 +173,7 @@ export class Settling {
 
   /** The end that counts is another run's: what is left to do here follows from that one. */
   async #yieldTo(record: HistoryRecord): Promise<void> {
-    const { host, delivery, input } = this.#estate;
+    const { host, delivery, input } = this.#options;
     const { message } = delivery;
     const successors = await host.broker.successors(input.envelope, message);
     this.#recorded = record;
@@ -187,7 +182,7 @@ export class Settling {
   }
 
   #recall(outcome: Outcome): void {
-    this.#input = { ...this.#estate.input, from: "queued", outcome };
+    this.#input = { ...this.#options.input, from: "queued", outcome };
     this.#settlement = settle(this.#input);
   }
 
@@ -196,7 +191,7 @@ export class Settling {
    * second end is written beside it.
    */
   async #yieldToEnd(): Promise<void> {
-    const { host, delivery, input } = this.#estate;
+    const { host, delivery, input } = this.#options;
     const end = await lookForEnd(host.broker, input.envelope, delivery.message);
     this.#asked = true;
     if (end === undefined) return;
@@ -211,7 +206,7 @@ export class Settling {
    * not count has left behind.
    */
   async #complete(): Promise<void> {
-    const { host } = this.#estate;
+    const { host } = this.#options;
     if (this.#stray !== undefined) await host.broker.deadLetters.remove(this.#stray.sequence);
     this.#input = await completion(host.broker, this.#input, this.#recorded);
     this.#settlement = settle(this.#input);
@@ -223,7 +218,7 @@ export class Settling {
    * counts, and nobody else comes to take that letter away: this run has acked the message.
    */
   async #withdrawLetter(): Promise<void> {
-    const { host, delivery, input } = this.#estate;
+    const { host, delivery, input } = this.#options;
     const { state } = this.#settlement;
     if (state !== "succeeded" && state !== "cancelled") return;
     try {
@@ -239,7 +234,7 @@ export class Settling {
   }
 
   #remedy(error: unknown): Settlement | undefined {
-    return remedy(this.#failure(error), this.#input, this.#estate.host.clock.now());
+    return remedy(this.#failure(error), this.#input, this.#options.host.clock.now());
   }
 
   #failure(error: unknown): Failure {
@@ -250,7 +245,7 @@ export class Settling {
   }
 
   #isConfirmed(step: SettlementStep): boolean {
-    return this.#estate.delivery.confirmed?.includes(step) === true;
+    return this.#options.delivery.confirmed?.includes(step) === true;
   }
 
   /** Its own end is on record, whatever is missing yet. */
@@ -265,7 +260,7 @@ export class Settling {
 
   /** What the hooks publish belongs to the attempt that was the last of its batch. */
   #withHooks(hooks: readonly SettlementHook[]): Promise<void> {
-    const { host, delivery, trace } = this.#estate;
+    const { host, delivery, trace } = this.#options;
     const carryOut = (): Promise<void> =>
       settleWithHooks(host, delivery, hooks, { settled: this.#settled(), sparing: this.#sparing });
     return trace === undefined ? carryOut() : trace.run(carryOut);
@@ -273,7 +268,7 @@ export class Settling {
 
   /** Waits before it is tried again, or after a lease does what is left to be done. */
   async #troubled(error: unknown, tries: number): Promise<void> {
-    const { host, delivery, input, trace } = this.#estate;
+    const { host, delivery, input, trace } = this.#options;
     reportTrouble(host, input.envelope, error, trace);
     if (this.#abandoned || !delivery.lease.isHeld()) return;
     const failure = this.#failure(error);
@@ -297,10 +292,10 @@ export class Settling {
    * out more.
    */
   async #giveUp(): Promise<void> {
-    const { host, delivery, input, onTrial } = this.#estate;
+    const { host, delivery, input, admission } = this.#options;
     host.settlements.letGo(input.envelope, this.#key);
     // Its holder lives, and lets it go for no fault of the job's.
-    if (onTrial) await this.#endTrial();
+    if (admission?.onTrial === true) await this.#endTrial();
     await host.broker.settle(delivery, []).catch((error: unknown) => {
       host.log.debug({ error: recordError(error) }, "a delivery was let go without its broker");
     });
@@ -308,19 +303,19 @@ export class Settling {
   }
 
   #tellWatch(): void {
-    const { host, input } = this.#estate;
+    const { host, input } = this.#options;
     const settled = !this.#abandoned && this.#settlement.state !== "abandoned";
     host.settlements.over(input.envelope, this.#key, settled);
   }
 
   /** Of the delivery, on this node. */
   get #key(): string {
-    const { queue, sequence } = this.#estate.input.message;
+    const { queue, sequence } = this.#options.input.message;
     return `${queue}/${sequence}`;
   }
 
   #report(): void {
-    const { host, input, trace } = this.#estate;
+    const { host, input, trace } = this.#options;
     reportSettled(host, input, this.#settlement, trace?.traceId);
     if (trace !== undefined) trace.settled(input, this.#settlement);
     else if (host.instrumentation !== undefined)
@@ -329,29 +324,29 @@ export class Settling {
 
   /** @returns undefined where the job held nothing and nothing follows it */
   #letGo(): Promise<void> | undefined {
-    const { host, input, progress, passes, onTrial } = this.#estate;
+    const { host, input, progress, admission } = this.#options;
     const hooks =
       this.#settlement.state === "abandoned"
         ? []
         : hooksFor(host.hooks, input.envelope, this.#settlement);
-    if (!onTrial && progress === undefined && hooks.length === 0)
-      return passes?.leave(this.#settlement);
+    if (admission?.onTrial !== true && progress === undefined && hooks.length === 0)
+      return admission?.passes?.leave(this.#settlement);
     return this.#letAllGo(hooks);
   }
 
   async #letAllGo(hooks: readonly SettlementHook[]): Promise<void> {
-    const { host, progress, passes, onTrial } = this.#estate;
+    const { host, progress, admission } = this.#options;
     const { state } = this.#settlement;
-    if (onTrial && state !== "abandoned") await this.#endTrial();
+    if (admission?.onTrial === true && state !== "abandoned") await this.#endTrial();
     if (progress !== undefined && state !== "requeued" && state !== "abandoned")
       await progress.forget();
     if (hooks.length > 0) await followUp(hooks, this.#settled(), host.log);
-    await passes?.leave(this.#settlement);
+    await admission?.passes?.leave(this.#settlement);
   }
 
   /** Not for an abandoned job: it is another's to settle, and its note may be of use there. */
   async #endTrial(): Promise<void> {
-    const { host, input } = this.#estate;
+    const { host, input } = this.#options;
     try {
       await host.trials.over(input.envelope);
     } catch (error) {
@@ -363,7 +358,7 @@ export class Settling {
   }
 
   #settled(): Settled {
-    const { host, delivery, input } = this.#estate;
+    const { host, delivery, input } = this.#options;
     const { envelope, message } = input;
     const { lease } = delivery;
     const alsoSettle: Settled["alsoSettle"] = (steps) => host.broker.settle(delivery, steps);

@@ -1,4 +1,4 @@
-import { defineJob, MillraceError } from "@millrace/core";
+import { CANCELLATIONS_BUCKET, defineJob, MillraceError } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { expect, test } from "vitest";
 import { gate, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
@@ -127,4 +127,51 @@ test("nor of another's, which says with its next heartbeat that it lives", async
   await clock.advance("11s");
   expect(runs).toEqual(["n1", "n1", "n2"]);
   expect(await second.history()).toMatchObject([{ state: "succeeded", output: "done" }]);
+});
+
+test("a suspect that is cancelled while it waits for its turn does not begin a trial meanwhile", async () => {
+  const { clock, node, runs } = fleet(2);
+  const first = await node("n1");
+  await first.enqueue("good", null, { id: "a" });
+  await first.enqueue("good", null, { id: "b" });
+  kill(first);
+  const second = await node("n4");
+  const { broker } = second;
+  // Both are there, and what became of b is not known for as long as the test says: so a has the
+  // turn and waits.
+  const [bothThere, known] = [gate(), gate()];
+  const successors = broker.successors.bind(broker);
+  broker.successors = async (envelope, message) => {
+    if (envelope.id === "b") bothThere.open();
+    await (envelope.id === "b" ? known : bothThere).promise;
+    return successors(envelope, message);
+  };
+  const noted: string[] = [];
+  const open = broker.documents.bind(broker);
+  broker.documents = async (bucket) => {
+    const documents = await open(bucket);
+    const put = documents.put.bind(documents);
+    return bucket === "suspects"
+      ? Object.assign(documents, {
+          put: (key: string, value: unknown) => {
+            noted.push(key);
+            return put(key, value);
+          },
+        })
+      : documents;
+  };
+  await clock.advance("30s");
+  expect(runs).toEqual(["good on n1", "good on n1"]);
+  // Its settlement takes a while, and b is decided meanwhile.
+  for (let tries = 0; tries < 3; tries += 1) broker.failNext("record", NO_ANSWER);
+  const cancellations = await open(CANCELLATIONS_BUCKET);
+  await cancellations.put(`${QUEUE}.a`, { reason: "user left", at: clock.now() });
+  await clock.advance(10);
+  known.open();
+  await clock.advance("2s");
+  expect(noted).toEqual([`${QUEUE}.b`]);
+  expect((await second.history("a")).at(-1)).toMatchObject({ state: "cancelled" });
+  await clock.advance("1m");
+  expect((await second.history("b")).at(-1)).toMatchObject({ state: "succeeded" });
+  expect(await (await open("suspects")).list()).toEqual([]);
 });
