@@ -9,6 +9,7 @@ import {
   startRelay,
 } from "millrace/outbox";
 import pg from "pg";
+import { CLAIMED } from "../../packages/outbox/src/store/postgres-statements.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
@@ -19,6 +20,20 @@ vi.setConfig({ testTimeout: 120_000 });
 const missing = postgresMissing();
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
 const outbox = createOutbox(pgTransaction);
+interface PlanNode {
+  readonly "Actual Rows": number;
+  readonly "Actual Loops": number;
+  readonly "Rows Removed by Filter"?: number;
+  readonly "Rows Removed by Join Filter"?: number;
+  readonly "Shared Hit Blocks": number;
+  readonly Plans?: readonly PlanNode[];
+}
+function rowsTouched(node: PlanNode): number {
+  const removed =
+    (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Join Filter"] ?? 0);
+  const own = (node["Actual Rows"] + removed) * node["Actual Loops"];
+  return own + (node.Plans ?? []).reduce((sum, one) => sum + rowsTouched(one), 0);
+}
 const limits = { rows: 500, bytes: 8_000_000 };
 
 describe.skipIf(missing !== undefined)(
@@ -168,6 +183,22 @@ describe.skipIf(missing !== undefined)(
       await store.finish("mail", claim, []);
       expect((await store.claim("mail", limits))?.id).toBe(next?.id);
       expect(next?.rows.map(({ id }) => id)).toEqual(["b"]);
+    });
+
+    test("a claim of a long backlog is read by its own rows alone", async () => {
+      await store.mark("mail");
+      const items = Array.from({ length: 10_000 }, () => ({ input: { to: "x" } }));
+      await outbox(client).enqueueMany(mail, items);
+      await store.claim("mail", limits);
+      const { rows } = await client.query<{ "QUERY PLAN": readonly [{ Plan: PlanNode }] }>(
+        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${CLAIMED}`,
+        ["mail"],
+      );
+      const plan = rows[0]?.["QUERY PLAN"][0].Plan;
+      if (plan === undefined) throw new Error("PostgreSQL explains every statement");
+      // It touches 500 rows, and the pages of an index for each.
+      expect(rowsTouched(plan)).toBeLessThan(5_000);
+      expect(plan["Shared Hit Blocks"]).toBeLessThan(5_000);
     });
 
     test("a large job is a batch of its own", async () => {

@@ -32,14 +32,18 @@ UPDATE millrace_outbox_claim SET
 WHERE queue = $1 AND seqs IS NULL
   AND EXISTS (SELECT 1 FROM millrace_outbox WHERE queue = $1 AND set_aside_at IS NULL)`;
 
-/** In a statement of its own, so that it sees which of the claimed rows are still there. */
+/**
+ * In a statement of its own, so that it sees which of the claimed rows are still there. Row by row:
+ * as one condition on a list, PostgreSQL goes through the backlog, or the whole index for each row.
+ */
 export const CLAIMED = `
 SELECT c.claim,
   (extract(epoch FROM clock_timestamp() - c.claimed_at) * 1000)::float8 AS age,
   o.seq::float8 AS seq, o.id, o.lane, o.body, o.headers::text AS headers,
   o.unique_rule::text AS "unique", (extract(epoch FROM o.created_at) * 1000)::float8 AS created_at
 FROM millrace_outbox_claim c
-LEFT JOIN millrace_outbox o ON o.seq = ANY (c.seqs) AND o.set_aside_at IS NULL
+LEFT JOIN LATERAL unnest(c.seqs) AS taken (seq) ON true
+LEFT JOIN millrace_outbox o ON o.seq = taken.seq AND o.set_aside_at IS NULL
 WHERE c.queue = $1 AND c.seqs IS NOT NULL
 ORDER BY o.seq`;
 
