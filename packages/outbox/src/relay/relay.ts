@@ -27,9 +27,17 @@ export interface RelayOptions {
   readonly metrics?: MetricsCollector;
   /** How often it looks for rows that nobody told it of, milliseconds. Default 1,000. */
   readonly pollMs?: number;
+  /**
+   * How long it is remembered that a job's effects were committed, milliseconds. A job that comes
+   * again after that does its work again. Default 30 days.
+   */
+  readonly keepDoneMs?: number;
   /** Rows that are published together. Default 500; servers take 1,000 messages as one. */
   readonly batchRows?: number;
 }
+
+/** Options that have a default. */
+type Settled = "pollMs" | "batchRows" | "keepDoneMs";
 
 /** Publishes what is committed to an outbox. */
 export interface Relay extends Stoppable, AsyncDisposable {
@@ -44,8 +52,11 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 /** After rows were found it looks again this soon, for so long, before it waits to be woken. */
 const BUSY_POLL_MS = 5;
 const BUSY_FOR_MS = 100;
-/** How long it is known that a job's effects were committed, and how often a relay forgets. */
-const DONE_KEPT_MS = 30 * 86_400_000;
+const KEEP_DONE_MS = 30 * 86_400_000;
+/** Less than that would be less than what a retry may wait. */
+const LEAST_KEEP_DONE_MS = 3_600_000;
+const MOST_KEEP_DONE_MS = 3_650 * 86_400_000;
+/** How often a relay forgets what is older. */
 const PRUNE_EVERY_MS = 3_600_000;
 /** After the database failed, doubled each time up to the most. */
 const RETRY_MS = 500;
@@ -63,11 +74,12 @@ const MOST_RETRY_MS = 10_000;
  * });
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { store, pollMs = 1_000, batchRows = 500 } = options;
+  const { store, pollMs = 1_000, batchRows = 500, keepDoneMs = KEEP_DONE_MS } = options;
   try {
-    requireWhole("pollMs", pollMs, 3_600_000);
-    requireWhole("batchRows", batchRows, MOST_BATCH_ROWS);
-    const relay = new RunningRelay({ ...options, pollMs, batchRows });
+    requireWhole("pollMs", pollMs, 1, 3_600_000);
+    requireWhole("batchRows", batchRows, 1, MOST_BATCH_ROWS);
+    requireWhole("keepDoneMs", keepDoneMs, LEAST_KEEP_DONE_MS, MOST_KEEP_DONE_MS);
+    const relay = new RunningRelay({ ...options, pollMs, batchRows, keepDoneMs });
     await relay.begin();
     return relay;
   } catch (error) {
@@ -86,6 +98,7 @@ class RunningRelay implements Relay {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #pollMs: number;
+  readonly #keepDoneMs: number;
   readonly #alarm: Alarm;
   readonly #queues: QueueRelay;
   readonly #metrics: MetricsCollector;
@@ -102,7 +115,7 @@ class RunningRelay implements Relay {
   /** As the database was told; undefined where it was not. */
   #idle: boolean | undefined;
 
-  constructor(options: RelayOptions & { readonly pollMs: number; readonly batchRows: number }) {
+  constructor(options: RelayOptions & Required<Pick<RelayOptions, Settled>>) {
     const {
       broker,
       store,
@@ -115,6 +128,7 @@ class RunningRelay implements Relay {
     this.#clock = clock;
     this.#logger = logger;
     this.#pollMs = options.pollMs;
+    this.#keepDoneMs = options.keepDoneMs;
     this.#alarm = new Alarm(clock);
     this.#activeAt = clock.monotonic();
     const limits = { rows: options.batchRows, bytes: BATCH_BYTES };
@@ -162,14 +176,13 @@ class RunningRelay implements Relay {
       try {
         const moved = await this.#queues.round(() => this.#isOver());
         const now = this.#gotOn({ kind: "answered" });
+        // Also while it is busy: it may never be idle.
+        await this.#prune(now);
         if (moved > 0) busyUntil = now + BUSY_FOR_MS;
         else if (now < busyUntil) await this.#alarm.wait(BUSY_POLL_MS);
         // What is committed before writers see it is found by the look after.
         else if (await this.#become(true)) continue;
-        else {
-          await this.#prune(now);
-          await this.#alarm.wait(this.#pollMs);
-        }
+        else await this.#alarm.wait(this.#pollMs);
         if (moved > 0) await this.#become(false);
         this.#failures = 0;
       } catch (error) {
@@ -197,10 +210,11 @@ class RunningRelay implements Relay {
     return true;
   }
 
+  /** Some at a time, so that rows that come meanwhile are published in between. */
   async #prune(now: number): Promise<void> {
     if (now < this.#pruneAt) return;
-    this.#pruneAt = now + PRUNE_EVERY_MS;
-    await this.#store.prune?.(DONE_KEPT_MS);
+    const more = await this.#store.prune?.(this.#keepDoneMs);
+    if (more !== true) this.#pruneAt = now + PRUNE_EVERY_MS;
   }
 
   async #failed(error: unknown): Promise<void> {
@@ -214,10 +228,10 @@ class RunningRelay implements Relay {
   }
 }
 
-function requireWhole(field: string, value: number, most: number): void {
-  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return;
+function requireWhole(field: string, value: number, least: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
   throw new MillraceError(
     "invalid-option",
-    `${field} is a whole number from 1 to ${most}; got ${String(value)}.`,
+    `${field} is a whole number from ${least} to ${most}; got ${String(value)}.`,
   );
 }

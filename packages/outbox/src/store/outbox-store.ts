@@ -102,10 +102,12 @@ export interface OutboxStore {
    */
   retry(queue?: string): Promise<number>;
   /**
-   * Forgets jobs whose effects were committed longer ago than this. Absent where the database keeps
-   * none.
+   * Forgets some of the jobs whose effects were committed longer ago than this. Absent where the
+   * database keeps none.
+   *
+   * @returns whether there may be more of them
    */
-  prune?(olderThanMs: number): Promise<void>;
+  prune?(olderThanMs: number): Promise<boolean>;
   /** Tells writers whether to wake this relay. */
   setIdle(idle: boolean): Promise<void>;
   /**

@@ -61,9 +61,7 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
     status: async () => (await run(sql.STATUS)).map(asStatus),
     listSetAside: async (limit) => (await run(sql.SET_ASIDE, [limit])).map(asSetAside),
     retry: async (queue) => (await run(sql.RETRY, [queue ?? null])).length,
-    async prune(olderThanMs) {
-      while ((await run(sql.PRUNE, [olderThanMs / 1_000])).length > 0);
-    },
+    prune: async (olderThanMs) => (await run(sql.PRUNE, [olderThanMs / 1_000])).length > 0,
     setIdle: async (idle) => void (await run(sql.SET_IDLE, [idle])),
     listen: (onRows) => listenTo(url, clock, onRows),
     async close() {
