@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { NatsConnectionOptions } from "../connection/connection-options.ts";
 import { MillraceError } from "../errors.ts";
 import type { Lease } from "./lease.ts";
+import { leaseThread } from "./lease-thread.ts";
 import { LeaseSlots } from "./lease-slots.ts";
 import type { Leases, LeasesOwner } from "./leases.ts";
 import type { LockOrder } from "./lock-order.ts";
@@ -28,11 +29,6 @@ type WorkerState =
 const RESTART_MS = 500;
 const CLOSE_DEADLINE_MS = 1_000;
 const YOUNG_MB = 4;
-/** Beside the compiled file lies a compiled worker, beside the source its source. */
-const WORKER_URL = new URL(
-  import.meta.url.endsWith(".ts") ? "./lease-worker.ts" : "./lease-worker.js",
-  import.meta.url,
-);
 
 /**
  * Extends the leases of running jobs from a worker thread with a connection of its own, every third
@@ -142,7 +138,7 @@ export class LeaseKeeper implements Leases {
       segments: this.#slots.segments.map((segment) => segment.buffer),
       tickMs: Math.max(5, ackWaitMs / 12),
     };
-    const worker = new Worker(this.#options.workerUrl ?? WORKER_URL, {
+    const worker = new Worker(this.#options.workerUrl ?? leaseThread(), {
       workerData: data,
       execArgv: [],
       // It keeps next to nothing, and by default would fill a young generation as large as the main

@@ -26,18 +26,19 @@ parentPort?.on("message", (message: ToWorker) => {
   else void close();
 });
 
-try {
+// No await at the top: a bundle in CommonJS can't have one.
+open().catch((error: unknown) => {
+  if (!stopConnecting.signal.aborted) fail(error);
+});
+
+async function open(): Promise<void> {
   const { nc } = await connectNats(
     { ...connection, waitOnFirstConnect: true },
     stopConnecting.signal,
   );
-  if (stopConnecting.signal.aborted) await nc.close();
-  else {
-    extensions.open(nc);
-    post({ kind: "ready" });
-  }
-} catch (error) {
-  if (!stopConnecting.signal.aborted) fail(error);
+  if (stopConnecting.signal.aborted) return nc.close();
+  extensions.open(nc);
+  post({ kind: "ready" });
 }
 
 function fail(error: unknown): void {

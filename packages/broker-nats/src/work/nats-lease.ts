@@ -1,12 +1,7 @@
 import type { Lease, ThreadLease } from "@millrace/core";
 import type { Lease as LeaseId } from "../lease/lease.ts";
+import { leaseModule } from "../lease/lease-thread.ts";
 import type { Leases } from "../lease/leases.ts";
-
-/** Beside the compiled file lies a compiled module, beside the source its source. */
-const THREAD_MODULE = new URL(
-  import.meta.url.endsWith(".ts") ? "../lease/thread-lease.ts" : "../lease/thread-lease.js",
-  import.meta.url,
-).href;
 
 /**
  * `held`: extended by the keeper. `lost`: may be another's. `ended`: settled, or given up when the
@@ -33,7 +28,7 @@ export class NatsLease implements Lease {
   }
 
   get inThread(): ThreadLease {
-    return { module: THREAD_MODULE, state: this.#keeper.stateOf(this.id) };
+    return { module: leaseModule(), state: this.#keeper.stateOf(this.id) };
   }
 
   onLost(listener: () => void): void {

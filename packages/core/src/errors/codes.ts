@@ -61,6 +61,8 @@ export const ERROR_CODES = {
   "duplicate-job": "Two handlers were registered under one name.",
   "no-handler": "A definition without a handler was given to a node.",
   "job-file-failed": "A job file could not be imported.",
+  "incomplete-bundle":
+    "A file that runs in a thread is not beside the program: a bundler has left it out.",
   "no-jobs": "A job file or the list of jobs given to a node holds no job.",
   "already-ended": "Another run of the job has recorded its end, which counts.",
   "lease-unusable": "A delivery's lease can't be kept.",

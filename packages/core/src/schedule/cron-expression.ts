@@ -6,7 +6,12 @@ import { MillraceError } from "../errors/millrace-error.ts";
  * Loaded at first use: the parser and its date library would be a large part of a command's start,
  * and most have no schedule.
  */
-const load = createRequire(import.meta.url);
+function parser(): typeof CronParser {
+  // A bundle in CommonJS has no place of its own; it finds packages from where the program lies.
+  const from = (import.meta.url as string | undefined) ?? `${process.cwd()}/`;
+  return createRequire(from)("cron-parser") as typeof CronParser;
+}
+
 const HOURS_A_DAY = 24;
 const NICKNAME = /^@[a-z]+$/;
 
@@ -32,7 +37,7 @@ export class CronExpression {
   constructor(text: string, field = "cron") {
     requireFields(text, field);
     try {
-      const { CronExpressionParser } = load("cron-parser") as typeof CronParser;
+      const { CronExpressionParser } = parser();
       this.#parsed = CronExpressionParser.parse(text, { tz: "UTC", currentDate: 0 });
     } catch (cause) {
       throw wrong(

@@ -1,4 +1,4 @@
-import { connectBroker } from "@millrace/broker-nats";
+import { connectBroker, leaseThread } from "@millrace/broker-nats";
 import { type EventBus, type Logger, silentLogger } from "@millrace/core";
 import {
   createNode as createRuntimeNode,
@@ -75,6 +75,7 @@ export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
     plan,
     log: named,
     async connect({ signal, events } = {}) {
+      if (own === undefined) leaseThread();
       const broker =
         own ??
         (await connectBroker({

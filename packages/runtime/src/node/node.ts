@@ -37,7 +37,7 @@ import { staleTickGate } from "../scheduler/stale-tick-gate.ts";
 import { createService, type Service } from "../service/service.ts";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { strayWarnings } from "../execution/stray-signals.ts";
-import { ThreadPool } from "../thread/thread-pool.ts";
+import { threadMain, ThreadPool } from "../thread/thread-pool.ts";
 import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { MemoryBudget } from "../worker/memory-budget.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
@@ -138,6 +138,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     random: config.random,
   });
   const strays = strayWarnings(log);
+  if (registry.jobs.some((job) => job.isolation === "thread")) threadMain();
   const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays);
   const queues = servedQueues(registry, config.queues);
   const cancellations = new Cancellations({

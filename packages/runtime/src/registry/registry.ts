@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { type AnyJob, isJob, MillraceError } from "@millrace/core";
 
 /** The jobs a node can run, by name. Fixed when the node is made. */
@@ -30,6 +32,7 @@ export class Registry {
           "invalid-job",
           `${job.name} asks for isolation: "thread" and names no module. Set module: import.meta.url in the file that exports it.`,
         );
+      if (job.module !== undefined) requireModule(job.name, job.module);
       byName.set(job.name, job);
     }
     this.#jobs = byName;
@@ -50,6 +53,15 @@ export class Registry {
     const job = this.#jobs.get(name);
     return job === undefined || job.queue === queue || !this.#defined.has(queue) ? job : undefined;
   }
+}
+
+/** A build moves files: what the source names may not be there afterwards. */
+function requireModule(name: string, module: string): void {
+  if (!module.startsWith("file:") || existsSync(fileURLToPath(module))) return;
+  throw new MillraceError(
+    "invalid-job",
+    `${name} names a module that is not there: ${module}. Set module: import.meta.url in the file that exports the job; that is right before and after a build.`,
+  );
 }
 
 function nameOf(value: unknown): string {

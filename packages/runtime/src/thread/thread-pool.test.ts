@@ -247,7 +247,7 @@ test("a file that does not export the job says so", async () => {
   });
 });
 
-test("a file that is not there fails the attempt", async () => {
+test("a file that is not there is refused at the start, before a job could die of it", async () => {
   const nowhere = defineJob({
     name: "thread.nowhere",
     queue: QUEUE,
@@ -255,8 +255,10 @@ test("a file that is not there fails the attempt", async () => {
     module: new URL("fixtures/nowhere.ts", import.meta.url).href,
     retry: "none",
   }).handler(() => "never");
-  const { run } = await threadNode({ jobs: [nowhere] });
-  expect(await run("echo", nowhere)).toMatchObject({ error: { type: "thread-exited" } });
+  await expect(threadNode({ jobs: [nowhere] })).rejects.toMatchObject({
+    code: "invalid-job",
+    message: expect.stringMatching(/nowhere\.ts\. Set module: import\.meta\.url/) as string,
+  });
 });
 
 test("a stop ends every thread, busy or idle, and hands the busy ones' jobs back", async () => {

@@ -9,6 +9,7 @@ import {
   MillraceError,
   type PreparedJob,
   type ThreadLease,
+  threadFile,
   unsendableValue,
 } from "@millrace/core";
 import type { StraySignals } from "../execution/stray-signals.ts";
@@ -114,8 +115,7 @@ export class ThreadPool {
   }
 
   #spawn(module: string): Worker {
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const worker = new Worker(new URL(`./thread-main.${extension}`, import.meta.url), {
+    const worker = new Worker(threadMain(), {
       workerData: { module },
       ...(this.#options.maxHeapMb === undefined
         ? {}
@@ -129,6 +129,15 @@ export class ThreadPool {
     });
     return worker;
   }
+}
+
+/**
+ * What a thread runs. Asked for before a node with jobs for threads starts.
+ *
+ * @throws MillraceError `incomplete-bundle`
+ */
+export function threadMain(): URL {
+  return threadFile(import.meta.url, "thread-main");
 }
 
 type Settle = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void;

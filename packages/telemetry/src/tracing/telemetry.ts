@@ -1,5 +1,5 @@
 import { trace } from "@opentelemetry/api";
-import type { Instrumentation } from "@millrace/core";
+import { type Instrumentation, threadFile } from "@millrace/core";
 import { AttemptSpan } from "./attempt-span.ts";
 import { ATTR } from "./attributes.ts";
 import { endedSpan } from "./ended-span.ts";
@@ -45,9 +45,6 @@ export function telemetry(options: TelemetryOptions = {}): Instrumentation {
         ...(token === undefined ? {} : { [ATTR.lockToken]: token }),
       }),
     shutdown: () => flush(config.tracerProvider),
-    threadModule: new URL(
-      `./thread-tracing.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`,
-      import.meta.url,
-    ).href,
+    threadModule: threadFile(import.meta.url, "thread-tracing").href,
   };
 }

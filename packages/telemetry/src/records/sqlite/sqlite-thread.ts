@@ -1,13 +1,7 @@
 import { Worker } from "node:worker_threads";
-import { MillraceError } from "@millrace/core";
+import { MillraceError, threadFile } from "@millrace/core";
 import type { ExecutionRecord } from "../execution-record.ts";
 import type { SqliteAnswer, SqliteCall, SqliteWorkerData } from "./sqlite-calls.ts";
-
-/** Beside the compiled file lies a compiled worker, beside the source its source. */
-const WORKER_URL = new URL(
-  `./sqlite-worker.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`,
-  import.meta.url,
-);
 
 /** Asks the thread, one call at a time, and makes another thread where one has ended. */
 export class SqliteThread {
@@ -50,7 +44,7 @@ export class SqliteThread {
 
   #start(): Worker {
     const data: SqliteWorkerData = { path: this.#path };
-    return new Worker(WORKER_URL, {
+    return new Worker(threadFile(import.meta.url, "sqlite-worker"), {
       workerData: data,
       // Node calls its SQLite experimental, once a thread; a node's log is no place for that.
       execArgv: ["--disable-warning=ExperimentalWarning"],
