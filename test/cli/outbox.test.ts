@@ -11,7 +11,7 @@ import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { millraceHere, startMillrace } from "./millrace.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
 const outbox = createSyncOutbox(sqliteTransaction);
@@ -105,9 +105,9 @@ describeEachServer("millrace outbox relay, and a node that relays", (server) => 
       ]);
       cleanUpLater(async () => {
         relay.signal("SIGTERM");
-        expect(await relay.exit(20_000)).toEqual({ code: 0, signal: null });
+        expect(await relay.exit(60_000)).toEqual({ code: 0, signal: null });
       });
-      const told: unknown = JSON.parse(await relay.line(/relaying/, 30_000));
+      const told: unknown = JSON.parse(await relay.line(/relaying/, 120_000));
       expect(told).toMatchObject({ relaying: true, namespace });
       const { healthUrl } = told as { healthUrl: string };
       await eventually(async () => (await ask(`${healthUrl}/readyz`)).status === 200, {
@@ -138,7 +138,7 @@ describeEachServer("millrace outbox relay, and a node that relays", (server) => 
     expect(status).toBe(503);
     expect(text).toContain("waiting for a NATS server");
     relay.signal("SIGTERM");
-    expect(await relay.exit(30_000)).toEqual({ code: 0, signal: null });
+    expect(await relay.exit(60_000)).toEqual({ code: 0, signal: null });
   });
 
   test("a relay whose database has no tables is not ready, and says what to do", async () => {
@@ -147,7 +147,7 @@ describeEachServer("millrace outbox relay, and a node that relays", (server) => 
       ...["--server", server.url, "--namespace", server.namespace()],
     ]);
     cleanUpLater(() => relay.kill());
-    const { healthUrl } = JSON.parse(await relay.line(/relaying/, 60_000)) as {
+    const { healthUrl } = JSON.parse(await relay.line(/relaying/, 120_000)) as {
       healthUrl: string;
     };
     const { problems } = await eventually(

@@ -67,7 +67,7 @@ describeEachServer(
       const child = startChild(join(import.meta.dirname, "relay-program.ts"), {
         args: [server.url, namespace, postgres.url],
       });
-      await child.line(/^ready$/, 60_000);
+      await child.line(/^ready$/, 120_000);
       return child;
     }
 

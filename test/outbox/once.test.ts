@@ -10,11 +10,11 @@ import {
 } from "millrace/outbox";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { startChild } from "../harness/child.ts";
+import { startChild, type TestChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
-import { describeEachServer } from "../harness/servers.ts";
+import { describeEachServer, describeServer } from "../harness/servers.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -207,5 +207,44 @@ describeEachServer("a node that is killed after its transaction has committed", 
       await second.kill();
     },
     240_000,
+  );
+});
+
+// Of one server: deliveries go to the frozen node too, until its pulls run out.
+describeServer("a node that is frozen in its transaction", "newest", (server) => {
+  test.skipIf(missing !== undefined)(
+    "and comes back after another has its job: one of the two charges",
+    async () => {
+      const namespace = server.namespace();
+      const millrace = await connect({ servers: server.url, namespace, env: {} });
+      cleanUpLater(() => millrace.close());
+      await millrace.queues.ensure("orders");
+      const start = async (): Promise<TestChild> => {
+        const child = startChild(join(import.meta.dirname, "zombie-program.ts"), {
+          args: [server.url, namespace, postgres.url],
+        });
+        await child.line(/^ready$/, 120_000);
+        return child;
+      };
+      const zombie = await start();
+      const handle = await millrace.enqueue(charge, { order: 8 });
+      await zombie.line(/^charged$/, 60_000);
+      zombie.signal("SIGSTOP");
+      const other = await start();
+      await other.line(/^begins$/, 120_000);
+      await eventually(
+        async () => (await pool.query("SELECT 1 FROM pg_locks WHERE NOT granted")).rowCount !== 0,
+        { withinMs: 60_000, describe: "the other waits for the frozen transaction" },
+      );
+      other.signal("SIGUSR2");
+      zombie.signal("SIGUSR2");
+      zombie.signal("SIGCONT");
+      await zombie.line(/^(committed|rolled back)$/, 60_000);
+      const output = (await handle.result({ timeout: "120s" })) as { chargedBy: number };
+      expect([zombie.pid, other.pid]).toContain(output.chargedBy);
+      expect(await charges()).toBe(1);
+      await Promise.all([zombie.kill(), other.kill()]);
+    },
+    300_000,
   );
 });
