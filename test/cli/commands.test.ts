@@ -8,6 +8,7 @@ import { bareClient } from "../harness/bare-client.ts";
 import { clusterMode } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
+import { broken } from "./jobs.ts";
 import {
   type CommandOptions,
   type CommandResult,
@@ -176,6 +177,18 @@ describeEachServer("the command", (server) => {
         describe: "the job that is due soon has run",
       },
     );
+    expect(await node.stop()).toBe(0);
+  });
+
+  test("a dead letter is shown with the trace of its job", async () => {
+    const node = await startNode();
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    await using client = await connect({ servers: server.url, namespace, env: {} });
+    const traced = { id: "t1", headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` } };
+    await client.enqueue(broken, null, traced);
+    await ended("t1");
+    expect((await run(["dead", "show", "t1", "--json"])).json()).toMatchObject({ traceId });
+    expect((await run(["dead", "show", "t1"])).out).toMatch(new RegExp(`trace +${traceId}`));
     expect(await node.stop()).toBe(0);
   });
 

@@ -1,4 +1,4 @@
-import type { StoredDeadLetter } from "@millrace/core";
+import { type StoredDeadLetter, traceIdOf } from "@millrace/core";
 import { flag, text } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
@@ -43,6 +43,7 @@ export const deadShow = command({
 
 function shownLetter(letter: StoredDeadLetter, show: ShowValue) {
   const { id, name, queue, reason, attempts, error, firstError, at, node, headers, body } = letter;
+  const traceId = traceIdOf(headers);
   return {
     id,
     name: name ?? null,
@@ -53,6 +54,7 @@ function shownLetter(letter: StoredDeadLetter, show: ShowValue) {
     ...(firstError === undefined ? {} : { firstError: shownError(firstError, show) }),
     at,
     node,
+    ...(traceId === undefined ? {} : { traceId }),
     headers: show(headers),
     bytes: body.byteLength,
     ...payloadOf(letter, show),
@@ -61,6 +63,7 @@ function shownLetter(letter: StoredDeadLetter, show: ShowValue) {
 
 function letterText(shown: ReturnType<typeof shownLetter>, paint: Paint): string {
   const { id, name, queue, reason, attempts, error, firstError, at, node, headers, bytes } = shown;
+  const { traceId } = shown;
   const about = facts(
     [
       ["id", id],
@@ -76,6 +79,7 @@ function letterText(shown: ReturnType<typeof shownLetter>, paint: Paint): string
         : [["first error", clean(`${firstError.type}: ${firstError.message}`, 2_000)] as const]),
       ["at", new Date(at).toISOString()],
       ["node", clean(node)],
+      ...(traceId === undefined ? [] : [["trace", traceId] as const]),
       ["headers", clean(JSON.stringify(headers), 2_000)],
       ["bytes", String(bytes)],
       "payload" in shown
