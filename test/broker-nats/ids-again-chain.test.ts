@@ -10,8 +10,8 @@ const first = defineJob({ name: "first", queue: "firsts", retry: "none" });
 const second = defineJob({ name: "second", queue: "seconds", retry: "none" });
 
 describeEachServer("a chain that is enqueued again under its id", (server) => {
-  it.each(["still runs", "has ended"])(
-    "goes on, where the queue of its next job still remembers that of the first one, which %s",
+  it.each(["still runs", "has ended", "has ended, and a server was killed"])(
+    "goes on, where its next job comes within the dedupe window of the first one's, which %s",
     async (how) => {
       const went = Promise.withResolvers<void>();
       const ran: string[] = [];
@@ -39,6 +39,7 @@ describeEachServer("a chain that is enqueued again under its id", (server) => {
         (await broker.history.stored({ queue: "seconds", id: "daily:2" })).length;
       const within = { withinMs: 10_000 };
       expect(await enqueue("monday")).toBe(true);
+      const confirmedAt = performance.now();
       await eventually(
         async () => ran.length === 1 && (how === "still runs" || (await ends()) === 1),
         {
@@ -46,6 +47,15 @@ describeEachServer("a chain that is enqueued again under its id", (server) => {
           describe: `the first one's next job ${how}`,
         },
       );
+      // It forgets the ids of what has left: nothing but the job itself tells it from the first.
+      if (how.includes("killed")) {
+        await server.kill();
+        await server.restart();
+        await eventually(() => performance.now() > confirmedAt + WINDOW_MS, {
+          ...within,
+          describe: "the window of the first job has passed",
+        });
+      }
       await eventually(() => enqueue("tuesday"), {
         ...within,
         describe: "the queue has forgotten the chain",

@@ -7,6 +7,7 @@ import {
   countsUnknownAsRefused,
   everybodyLeads,
   followsBeforeRecord,
+  goesByIds,
   keepsPermitTokens,
   looksAtOneGeneration,
   losesRetries,
@@ -113,6 +114,16 @@ const MUTANTS: readonly Mutant[] = [
     it: "what a producer writes is believed: its job is followed by one in another's queue",
     realm: trustsProducers,
     ...{ seed: 2, faults: [], is: "trespass" },
+  },
+  {
+    it: "a job's retry is taken for that of an earlier one of its id, which its queue has forgotten",
+    realm: goesByIds,
+    ...{ seed: 54, faults: [], is: "lost" },
+  },
+  {
+    it: "a chain that is enqueued again ends where its next job is taken for that of the first",
+    realm: goesByIds,
+    ...{ seed: 73, faults: [], is: "lost-next" },
   },
   {
     it: "a dead letter that is retried begins no new life",

@@ -21,6 +21,11 @@ export const recordsEveryEnd: RealmOf = unfenced();
  */
 export const repeatsWithoutLease: RealmOf = unfenced(portRealm({ repeatsWithoutLease: true }));
 
+/**
+ * What the runtime publishes of a job is taken for what it published of an earlier one of its id.
+ */
+export const goesByIds: RealmOf = portRealm({ goesByIds: true });
+
 /** What follows a success is published before the success is on record. */
 export const followsBeforeRecord: RealmOf = reordered((steps) => {
   const following = steps.filter((step) => step.do === "enqueue");

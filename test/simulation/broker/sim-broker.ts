@@ -40,6 +40,7 @@ import {
   waitingJob,
 } from "../../../packages/core/src/testing/memory/publication.ts";
 import { messageOfBlocked } from "../server/sim-blocked.ts";
+import type { Published } from "../server/sim-queue.ts";
 import { BlockedClient } from "./blocked-client.ts";
 import { DocumentClient } from "./document-client.ts";
 import { HistoryClient } from "./history-client.ts";
@@ -60,6 +61,11 @@ export interface SimBrokerOptions {
    * exchange once had.
    */
   readonly repeatsWithoutLease?: boolean;
+  /**
+   * What the runtime publishes goes by its id and generation alone, whichever job of that id it is
+   * of: retries, and what follows.
+   */
+  readonly goesByIds?: boolean;
 }
 
 const MAX_MESSAGE_BYTES = 1_000_000;
@@ -333,7 +339,7 @@ export class SimBroker implements Broker {
     switch (step.do) {
       case "requeue":
       case "enqueue":
-        return this.#requeueAct(step.envelope, step.do);
+        return this.#requeueAct(step.envelope);
       case "block": {
         const { envelope, gate } = step;
         const publication = requeueOf(envelope, MAX_MESSAGE_BYTES);
@@ -355,14 +361,21 @@ export class SimBroker implements Broker {
   }
 
   /** Where it goes is decided when it is sent first, by the sender's clock, as on a server. */
-  #requeueAct(envelope: Envelope, step?: "requeue" | "enqueue"): () => void {
+  #requeueAct(envelope: Envelope): () => void {
     const { server, process } = this.#line;
-    const publication = requeueOf(envelope, this.maxMessageBytes, step);
+    const publication = this.#ownPublication(envelope);
     const { notBefore, queue } = envelope;
     if (notBefore === undefined || notBefore <= process.clock.now())
       return () => void server.queue(queue).publish(publication);
     return () =>
       server.delayed.add({ queue, notBefore, storedAt: server.clock.now(), publication });
+  }
+
+  #ownPublication(envelope: Envelope): Published {
+    const { followsAt, ...publication } = requeueOf(envelope, this.maxMessageBytes);
+    if (this.#options.goesByIds !== true)
+      return followsAt === undefined ? publication : { ...publication, followsAt };
+    return { ...publication, messageId: messageIdOf(envelope) };
   }
 
   #findWaiting(id: string, queue: string | undefined): WaitingJob | undefined {

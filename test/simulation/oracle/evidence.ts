@@ -1,5 +1,6 @@
 import type { HistoryRecord } from "@millrace/core";
 import type { Entry } from "../world/ledger.ts";
+import { Turns } from "./turns.ts";
 
 export type Began = Extract<Entry, { is: "began" }>;
 export type FinalRecord = HistoryRecord & {
@@ -8,6 +9,8 @@ export type FinalRecord = HistoryRecord & {
 
 /** One run of a handler, with what was seen of its end. */
 export interface RunSeen {
+  /** Of which job, by name: others may have had its id. */
+  readonly of: string;
   readonly began: Began;
   endedMs: number | undefined;
   how: Extract<Entry, { is: "ended" }>["how"] | undefined;
@@ -22,6 +25,8 @@ export interface JobSeen {
   readonly job: string;
   readonly queue: string;
   planned: string | undefined;
+  /** Of a chain's first job, how many are to follow it. */
+  links: number;
   confirmed: boolean;
   refused: string | undefined;
   readonly runs: RunSeen[];
@@ -100,8 +105,9 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   const asked: Extract<Entry, { is: "asked" }>[] = [];
   const limited: Extract<Entry, { is: "limited" }>[] = [];
   const schedules: Extract<Entry, { is: "schedule-ended" }>[] = [];
-  /** In which life the letter was that was removed last, by job. */
-  const removed = new Map<string, number>();
+  /** Whose letter was removed last, and of which life, by queue and id. */
+  const removed = new Map<string, { readonly life: number; readonly key: string }>();
+  const turns = new Turns();
   const of = (job: string, queue = queueOf.get(job) ?? "?"): JobSeen => {
     const key = `${queue}/${job}`;
     const seen = jobs.get(key) ?? emptyJob(key, job, queue);
@@ -113,6 +119,8 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "planned":
         queueOf.set(entry.job, entry.queue);
         of(entry.job).planned = entry.kind;
+        of(entry.job).links = entry.links ?? 0;
+        turns.planned(entry.job, entry.atMs);
         break;
       case "confirmed":
         of(entry.job).confirmed = true;
@@ -128,7 +136,9 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         queueOf.set(`${entry.batch}:callback`, "narrow");
         break;
       case "began": {
+        const seen = of(turns.of(entry.job, entry.createdAt), entry.queue);
         const run = {
+          of: seen.key,
           began: entry,
           endedMs: undefined,
           how: undefined,
@@ -136,7 +146,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
           goneMs: undefined,
         };
         runs.set(entry.run, run);
-        of(entry.job, entry.queue).runs.push(run);
+        seen.runs.push(run);
         break;
       }
       case "ended": {
@@ -156,29 +166,34 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
           if (run.began.process === entry.process && run.endedMs === undefined)
             run.goneMs ??= entry.atMs;
         break;
-      case "recorded":
-        noteFinal(of(entry.record.id, entry.record.queue), entry.record);
+      case "recorded": {
+        const { id, queue, createdAt, state, at } = entry.record;
+        const seen = of(turns.of(id, createdAt), queue);
+        noteFinal(seen, entry.record);
+        if (state === "succeeded") turns.succeeded(seen.job, at);
         break;
+      }
       case "on-trial": {
         const [queue, job = ""] = entry.job.split("/");
-        of(job, queue).trials.push(entry);
+        for (const name of turns.all(job)) of(name, queue).trials.push(entry);
         break;
       }
       case "buried":
-        of(entry.letter.id, entry.letter.queue).letters.push(entry.letter);
+        of(turns.of(entry.letter.id, entry.letter.createdAt), entry.letter.queue).letters.push(
+          entry.letter,
+        );
         break;
       case "withdrawn": {
-        const { id, queue, reason, life } = entry.letter;
-        const { letters, key } = of(id, queue);
+        const { id, queue, reason, life, createdAt } = entry.letter;
+        const { letters, key } = of(turns.of(id, createdAt), queue);
         const at = letters.findLastIndex((known) => known.reason === reason && known.life === life);
         if (at >= 0) letters.splice(at, 1);
-        removed.set(key, life);
+        removed.set(`${queue}/${id}`, { life, key });
         break;
       }
       case "retried": {
-        const { revived, key } = of(entry.job, entry.queue);
-        const life = removed.get(key);
-        if (life !== undefined) revived.add(life + 1);
+        const last = removed.get(`${entry.queue}/${entry.job}`);
+        if (last !== undefined) jobs.get(last.key)?.revived.add(last.life + 1);
         break;
       }
       case "asked":
@@ -204,7 +219,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
 
 function emptyJob(key: string, job: string, queue: string): JobSeen {
   return {
-    ...{ key, job, queue, planned: undefined, confirmed: false, refused: undefined },
+    ...{ key, job, queue, planned: undefined, confirmed: false, refused: undefined, links: 0 },
     ...{ runs: [], finals: [], letters: [], revived: new Set(), trials: [], told: [] },
   };
 }

@@ -1,4 +1,5 @@
 import { endsOf, type Evidence, type JobSeen } from "./evidence.ts";
+import { idOf, neighbour } from "./turns.ts";
 import type { Violation } from "./violation.ts";
 
 /** Chains go on with what their jobs gave, batches call back with what is so, once each. */
@@ -9,14 +10,17 @@ export function* judgeFlows(evidence: Evidence): Generator<Violation> {
 
 function* judgeChains({ jobs }: Evidence): Generator<Violation> {
   for (const seen of jobs.values()) {
-    const link = /^(j\d+)(?::(\d+))?$/.exec(seen.job);
-    if (link === null) continue;
-    const following = `${link[1]}:${Number(link[2] ?? 1) + 1}`;
+    if (!/^j\d+(:\d+)?$/.test(idOf(seen.job))) continue;
+    const following = neighbour(seen.job, 1);
     const next = [...jobs.values()].find(({ job }) => job === following);
     const ends = endsOf(seen);
     // Where it was brought back, its last life may have succeeded.
     const end = ends.find(({ state }) => state === "succeeded") ?? ends[0];
-    if (next === undefined) continue;
+    if (next === undefined) {
+      if (end?.state === "succeeded" && placeOf(seen.job) <= linksOf(jobs, seen.job))
+        yield { is: "lost-next", job: seen.key, detail: `succeeded, and there is no ${following}` };
+      continue;
+    }
     const inputs = inputsOf(next);
     if (inputs.length > 1)
       yield { is: "untrue-next", job: next.key, detail: `ran with ${inputs.join(" and with ")}` };
@@ -30,6 +34,19 @@ function* judgeChains({ jobs }: Evidence): Generator<Violation> {
         detail: `ran with ${input}, the job before it gave ${JSON.stringify(end.output)}`,
       };
   }
+}
+
+/** From 1: its first job. */
+function placeOf(job: string): number {
+  const before = neighbour(job, -1);
+  return before === undefined ? 1 : placeOf(before) + 1;
+}
+
+/** How many jobs were to follow the first one of a job's chain. */
+function linksOf(jobs: Evidence["jobs"], job: string): number {
+  const before = neighbour(job, -1);
+  if (before !== undefined) return linksOf(jobs, before);
+  return [...jobs.values()].find((seen) => seen.job === job)?.links ?? 0;
 }
 
 function inputsOf({ runs }: JobSeen): readonly string[] {

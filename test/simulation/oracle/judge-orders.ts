@@ -1,6 +1,7 @@
 import { type Evidence, type JobSeen, livesOf } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
 import { untilMs } from "./judge-runs.ts";
+import { idOf } from "./turns.ts";
 import type { Violation } from "./violation.ts";
 
 const PURGED = "purged";
@@ -26,7 +27,7 @@ export function* judgeOrders({ jobs, asked, limited }: Evidence): Generator<Viol
         yield { is: "unasked", job, detail: "it found no room to wait, and there is no quota" };
       if (state !== "cancelled") continue;
       const isPurged = reason === PURGED;
-      if (!(isPurged ? wasAsked("purge", queue) : wasAsked("cancel", seen.job)))
+      if (!(isPurged ? wasAsked("purge", queue) : wasAsked("cancel", idOf(seen.job))))
         yield { is: "unasked", job, detail: `it was cancelled: ${reason}` };
     }
     yield* judgePurged(seen);

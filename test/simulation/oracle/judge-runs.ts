@@ -1,6 +1,7 @@
 import type { Evidence, JobSeen, RunSeen } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
 import { tickOf } from "./judge-schedules.ts";
+import { idOf } from "./turns.ts";
 import type { Violation } from "./violation.ts";
 
 /**
@@ -49,7 +50,7 @@ function mostAtOnce(key: string, runs: readonly RunSeen[]): readonly RunSeen[] {
     const at = runs.filter(
       (other) => other.began.atMs <= began.atMs && untilMs(other) > began.atMs,
     );
-    const counted = isOfJobs ? [...new Map(at.map((run) => [run.began.job, run])).values()] : at;
+    const counted = isOfJobs ? [...new Map(at.map((run) => [run.of, run])).values()] : at;
     if (counted.length > most.length) most = counted;
   }
   return most;
@@ -116,8 +117,8 @@ function* judgeTokens({ key: job, runs }: JobSeen): Generator<Violation> {
 function* judgePlace(seen: JobSeen): Generator<Violation> {
   const { key: job, queue, runs, planned } = seen;
   if (runs.length === 0 || planned !== undefined || isForeign(seen)) return;
-  const follows = /^j\d+(-child|:\d+|:callback)$/.test(seen.job) || tickOf(seen.job) !== undefined;
-  if (follows) return;
+  const follows = /^j\d+(-child|:\d+|:callback)$/.test(idOf(seen.job));
+  if (follows || tickOf(seen.job) !== undefined) return;
   yield {
     is: queue === "shop" ? "phantom" : "trespass",
     job,

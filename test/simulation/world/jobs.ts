@@ -9,6 +9,7 @@ import {
   snooze,
 } from "@millrace/core";
 import type { SimProcess } from "../engine/process.ts";
+import { againOf } from "../oracle/turns.ts";
 import type { Ledger, RunEnd } from "./ledger.ts";
 
 /**
@@ -30,6 +31,8 @@ export interface Script {
   readonly brokenUntilMs?: number;
   /** A job that the handler enqueues, by its id. */
   readonly child?: string;
+  /** It has the id of another job before it: what that one has charged is not its own. */
+  readonly again?: boolean;
 }
 
 export const ATTEMPTS = 4;
@@ -132,6 +135,7 @@ class Run {
       attempt,
       token,
       life: job.life ?? 0,
+      createdAt: job.createdAt,
       key: job.name in coordinated ? `${job.name} ${this.#script.key}` : undefined,
       input: this.#context.input,
     });
@@ -140,7 +144,8 @@ class Run {
         ledger.note({ is: "aborted", run, cause: (signal.reason as Error).name });
     });
     this.#poke("begun");
-    if (charges && charged.has(job.id)) {
+    const order = this.#script.again === true ? againOf(job.id) : job.id;
+    if (charges && charged.has(order)) {
       this.#end("fatal");
       return fatal("charged already");
     }
@@ -154,7 +159,7 @@ class Run {
       throw new Error(`asked to fail at attempt ${attempt}`);
     }
     ledger.note({ is: "effect", run, job: job.id, token });
-    if (charges) charged.add(job.id);
+    if (charges) charged.add(order);
     this.#poke("charged");
     if (child !== undefined)
       await this.#context.enqueue(JOBS.plain, childOf(this.#script), { id: child });

@@ -2,7 +2,14 @@ import type { DeadLetter, HistoryRecord } from "@millrace/core";
 
 /** What happened in a world, as seen from outside of every process and every stream. */
 export type Fact =
-  | { readonly is: "planned"; readonly job: string; readonly kind: string; readonly queue: string }
+  | {
+      readonly is: "planned";
+      readonly job: string;
+      readonly kind: string;
+      readonly queue: string;
+      /** Of a chain: how many jobs are to follow the first. */
+      readonly links?: number;
+    }
   | { readonly is: "confirmed"; readonly job: string; readonly duplicate: boolean }
   | { readonly is: "refused"; readonly job: string; readonly code: string }
   | {
@@ -15,6 +22,8 @@ export type Fact =
       readonly token: number;
       /** Times it was brought back from the dead letters. */
       readonly life: number;
+      /** By the clock of whoever made it, epoch milliseconds of the world. */
+      readonly createdAt?: number;
       readonly key: string | undefined;
       readonly input: unknown;
     }
@@ -24,7 +33,10 @@ export type Fact =
   | { readonly is: "recorded"; readonly record: HistoryRecord }
   | {
       readonly is: "buried" | "withdrawn";
-      readonly letter: Pick<DeadLetter, "id" | "queue" | "reason"> & { readonly life: number };
+      readonly letter: Pick<DeadLetter, "id" | "queue" | "reason"> & {
+        readonly life: number;
+        readonly createdAt?: number | undefined;
+      };
     }
   /** A suspect is about to be started on its turn; who dies from here on takes the blame. */
   | { readonly is: "on-trial"; readonly job: string; readonly process: string }

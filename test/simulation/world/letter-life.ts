@@ -8,6 +8,11 @@ export function lifeOfLetter(letter: DeadLetter): number {
   return envelopeOf(letter)?.life ?? 0;
 }
 
+/** When the job was made; undefined where that can't be read. */
+export function createdAtOfLetter(letter: DeadLetter): number | undefined {
+  return envelopeOf(letter)?.createdAt;
+}
+
 /** What its producer gave the job; undefined where that can't be read. */
 export function payloadOfLetter(letter: DeadLetter): unknown {
   return envelopeOf(letter)?.payload;

@@ -5,9 +5,10 @@ import type { JobHandle } from "../../../packages/millrace/src/client/job-handle
 import { type Dice, oneOf } from "../engine/dice.ts";
 import { SimProcess, WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
+import { againOf } from "../oracle/turns.ts";
 import { insist, sleep } from "./insist.ts";
 import { JOBS, QUEUES } from "./jobs.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Entry, Ledger } from "./ledger.ts";
 import type { Realm } from "./realm.ts";
 import type { Plan } from "./workload.ts";
 
@@ -77,9 +78,9 @@ export class ProducerProcess {
     await this.#sleep(Math.max(0, plan.atMs - this.#options.timeline.nowMs));
     switch (plan.kind) {
       case "job":
-        return this.#enqueue(plan);
+        return this.#twice(plan, (once, as) => this.#enqueue(once, as));
       case "chain":
-        return this.#chain(plan);
+        return this.#twice(plan, (once, as) => this.#chain(once, as));
       case "batch":
         return this.#batch(plan);
       case "hostile":
@@ -87,19 +88,29 @@ export class ProducerProcess {
     }
   }
 
-  async #enqueue({
-    name,
-    job,
-    script,
-    delayMs,
-    lane,
-    awaited,
-    cancelAfterMs,
-    kind,
-  }: Plan): Promise<void> {
+  /** Enqueues it and, where its id is used again, the other job of that id, or a copy. */
+  async #twice(
+    { again, ...plan }: Plan,
+    enqueue: (plan: Plan, as: string) => Promise<boolean>,
+  ): Promise<void> {
+    const { name } = plan;
+    if (!(await enqueue(plan, name)) || again === undefined) return;
+    await this.#sleep(again.afterMs);
+    const isCopy = again.is === "copy";
+    // A server that was killed has forgotten ids: a copy may be another message for it.
+    if (isCopy && this.#options.ledger.entries.some(isCrash)) return;
+    await enqueue(isCopy ? plan : { ...plan, script: again.script }, isCopy ? name : againOf(name));
+  }
+
+  /**
+   * @param as its name: others may have its id
+   * @returns whether it is there
+   */
+  async #enqueue(plan: Plan, as: string): Promise<boolean> {
     const { ledger } = this.#options;
+    const { name, job, script, delayMs, lane, awaited, cancelAfterMs, kind } = plan;
     const definition = JOBS[job];
-    ledger.note({ is: "planned", job: name, kind: `${kind} ${job}`, queue: definition.queue });
+    ledger.note({ is: "planned", job: as, kind: `${kind} ${job}`, queue: definition.queue });
     const handle = await this.#insist(
       () =>
         this.#client.enqueue(definition, script, {
@@ -107,26 +118,33 @@ export class ProducerProcess {
           ...(delayMs > 0 ? { delay: delayMs } : {}),
           priority: lane,
         }),
-      name,
+      as,
     );
-    if (handle === undefined) return;
+    if (handle === undefined) return false;
     // Where its key is held, the handle is another job's, and this one was not enqueued.
-    if (handle.id !== name) return ledger.note({ is: "refused", job: name, code: "unique" });
-    ledger.note({ is: "confirmed", job: name, duplicate: handle.duplicate });
-    if (awaited) void this.#await(name, handle);
+    if (handle.id !== name) {
+      ledger.note({ is: "refused", job: as, code: "unique" });
+      return false;
+    }
+    ledger.note({ is: "confirmed", job: as, duplicate: handle.duplicate });
+    if (awaited) void this.#await(as, handle);
     if (cancelAfterMs !== undefined) void this.#cancel(handle, cancelAfterMs);
+    return true;
   }
 
-  async #chain({ name, job, script, parts, lane }: Plan): Promise<void> {
+  async #chain({ name, job, script, parts, lane }: Plan, as: string): Promise<boolean> {
     const { ledger } = this.#options;
     const first = JOBS[job === "unique" ? "link" : job];
-    ledger.note({ is: "planned", job: name, kind: "chain", queue: first.queue });
+    const { length: links } = parts;
+    ledger.note({ is: "planned", job: as, kind: "chain", queue: first.queue, links });
     const handle = await this.#insist(() => {
       let chain = this.#client.chain(first, script, { id: name, priority: lane });
       for (const part of parts) chain = chain.next(JOBS[part.job]);
       return chain.enqueue();
-    }, name);
-    if (handle !== undefined) ledger.note({ is: "confirmed", job: name, duplicate: false });
+    }, as);
+    if (handle === undefined) return false;
+    ledger.note({ is: "confirmed", job: as, duplicate: false });
+    return true;
   }
 
   async #batch({ name, parts }: Plan): Promise<void> {
@@ -231,6 +249,10 @@ export class ProducerProcess {
   #sleep(ms: number): Promise<void> {
     return sleep(this.process.clock, ms);
   }
+}
+
+function isCrash(entry: Entry): boolean {
+  return entry.is === "fault" && entry.kind.startsWith("crash");
 }
 
 function isUnknown(error: MillraceError): boolean {

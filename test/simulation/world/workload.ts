@@ -15,9 +15,19 @@ export interface Plan {
   /** Somebody waits for its result. */
   readonly awaited: boolean;
   readonly cancelAfterMs: number | undefined;
+  /** Its id is used once more: so long after it was confirmed. */
+  readonly again?: Again;
   /** Of a chain its links, of a batch its members. */
   readonly parts: readonly { readonly job: JobName; readonly script: Script }[];
 }
+
+/**
+ * `copy`: the same job, while its queue remembers the id. `another`: a job with a script of its own,
+ * when the queue has forgotten it.
+ */
+export type Again =
+  | { readonly is: "copy"; readonly afterMs: number }
+  | { readonly is: "another"; readonly afterMs: number; readonly script: Script };
 
 export type PlanKind = "job" | "chain" | "batch" | "hostile";
 
@@ -37,6 +47,8 @@ interface Climate {
   readonly leaseMs: number;
   readonly hostile: boolean;
   readonly mood: Mood;
+  /** Producers use ids again. */
+  readonly again: boolean;
 }
 
 /**
@@ -50,6 +62,9 @@ const RUSH_MS = 3_000;
 /** Of all worlds; the others are calm. */
 const CROWDED = 0.08;
 const CONTENDED = 0.08;
+const AGAIN = 0.12;
+/** How long a queue remembers ids, if nobody says otherwise. */
+const WINDOW_MS = 120_000;
 /** Of all jobs: what their handlers call is out of order for so long at the most. */
 const BROKEN = 0.1;
 const MOST_BROKEN_MS = 15_000;
@@ -62,8 +77,9 @@ export function settingOf(dice: Dice): Setting {
   const jobs = between(dice, "jobs", 8, 48);
   const leaseMs = oneOf(dice, "lease", [5_000, 10_000, 30_000]);
   const mood = moodOf(dice);
-  const climate: Climate = { leaseMs, mood, hostile: dice("hostile") < 0.3 };
-  const faultsUntilMs = 60_000 + leaseMs;
+  const again = dice("ids again") < AGAIN;
+  const climate: Climate = { leaseMs, mood, again, hostile: dice("hostile") < 0.3 };
+  const faultsUntilMs = 60_000 + leaseMs + (again ? WINDOW_MS : 0);
   return {
     nodes: between(dice, "nodes", 2, 4),
     slots: between(dice, "slots", 1, 6),
@@ -86,6 +102,7 @@ function planOf(dice: Dice, name: string, climate: Climate): Plan {
   const kind = kindOf(dice, name, climate);
   const job = mood === "crowded" && kind !== "job" ? "narrow" : jobName(dice, name, mood);
   const atMs = Math.floor(dice(of("at")) * (mood === "calm" ? SPREAD_MS : RUSH_MS));
+  const used = climate.again ? againOf(dice, name, kind, atMs, climate) : undefined;
   return {
     name,
     kind,
@@ -101,11 +118,29 @@ function planOf(dice: Dice, name: string, climate: Climate): Plan {
     delayMs: dice(of("delayed")) < 0.15 ? between(dice, of("delay"), 500, 20_000) : 0,
     lane: oneOf(dice, of("lane"), ["normal", "normal", "normal", "high", "low"]),
     awaited: dice(of("awaited")) < 0.5,
+    ...(used === undefined ? {} : { again: used }),
     cancelAfterMs:
-      kind === "job" && dice(of("cancelled")) < 0.08
+      used === undefined && kind === "job" && dice(of("cancelled")) < 0.08
         ? between(dice, of("cancel"), 0, 8_000)
         : undefined,
   };
+}
+
+/** Batches are left out: their ids are not for using again (docs/flow.md). */
+function againOf(
+  dice: Dice,
+  name: string,
+  kind: PlanKind,
+  atMs: number,
+  climate: Climate,
+): Again | undefined {
+  const of = (what: string): string => `${name} again ${what}`;
+  if ((kind !== "job" && kind !== "chain") || dice(of("is")) < 0.5) return undefined;
+  if (dice(of("copy")) < 0.3)
+    return { is: "copy", afterMs: between(dice, of("copy after"), 0, WINDOW_MS * 0.7) };
+  const afterMs = WINDOW_MS + between(dice, of("after"), 1, 20_000);
+  const script = scriptOf(dice, of("script"), atMs + afterMs, climate);
+  return { is: "another", afterMs, script: { ...script, again: true } };
 }
 
 function kindOf(dice: Dice, name: string, { mood, hostile }: Climate): PlanKind {

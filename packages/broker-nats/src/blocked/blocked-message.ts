@@ -19,7 +19,7 @@ export function blockedMessage(
     data: requeue.data,
     headers: {
       ...requeue.headers,
-      "Nats-Msg-Id": sharedMessageId(envelope, "requeue"),
+      "Nats-Msg-Id": sharedMessageId(envelope),
       "Millrace-Gate": encodeGate(gate),
       ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
     },

@@ -1,7 +1,6 @@
 import type { Envelope } from "@millrace/core";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { Names } from "../topology/subjects.ts";
-import type { PublishStep } from "../settlement/enqueue-mark.ts";
 import { sharedMessageId } from "../settlement/envelope-message.ts";
 import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
 import { placeOf } from "./delayed-place.ts";
@@ -18,7 +17,6 @@ export const LEAD_MS = 1_000;
 const SOONEST_SCHEDULE_MS = 250;
 
 export interface DelayedWay {
-  readonly step: PublishStep;
   readonly now: number;
   /**
    * Whether the server waits by itself. Without it the message goes to the mover, which postpones
@@ -36,12 +34,12 @@ export function delayedMessage(
   way: DelayedWay,
 ): RecordPublication {
   const { queue, id } = envelope;
-  const place = placeOf(envelope, way.step);
+  const place = placeOf(envelope);
   const due = names.due(queue, id, place);
   const headers = {
     ...requeue.headers,
     ...delayedHeaders(envelope, notBefore),
-    "Nats-Msg-Id": sharedMessageId(envelope, way.step),
+    "Nats-Msg-Id": sharedMessageId(envelope),
   };
   if (!way.schedules || notBefore - way.now <= LEAD_MS + SOONEST_SCHEDULE_MS)
     return { subject: due, data: requeue.data, headers };

@@ -20,7 +20,7 @@ import type { PubAck } from "./pub-ack.ts";
 /** What the runtime publishes into a queue. */
 export interface OwnWord {
   readonly publication: RecordPublication;
-  readonly job: JobRef & Pick<Envelope, "generation"> & { readonly follows?: boolean };
+  readonly job: JobRef & Pick<Envelope, "generation">;
   readonly revoked?: (() => MillraceError | undefined) | undefined;
 }
 
@@ -93,27 +93,23 @@ export class OwnWords {
     // Settled, and so on record: records are written before acks.
     if (stored === undefined) {
       const records = (await this.#history.read(job)).filter((record) => isOf(record, job, ack));
-      const same = records.map((record) => this.#isOfOneEnqueue(job, mine, record));
+      const same = records.map((record) => this.#isOfOneEnqueue(job.queue, mine, record));
       return (await Promise.all(same)).includes(true);
     }
     const place = names.readQueueSubject(stored.subject, {});
     if (place === undefined || place.origin === "producer") return false;
-    return this.#isOfOneEnqueue(job, mine, firstIn(job.queue, stored.data));
+    return this.#isOfOneEnqueue(job.queue, mine, firstIn(job.queue, stored.data));
   }
 
-  /** An id may be another job's once its queue has forgotten it; a link's, as soon as that. */
-  async #isOfOneEnqueue(job: OwnWord["job"], one: First, other: First): Promise<boolean> {
-    if (job.follows === true)
-      return (one.createdAt ?? other.createdAt) === (other.createdAt ?? one.createdAt);
+  /** An id may be another job's once its queue has forgotten it. */
+  async #isOfOneEnqueue(queue: string, one: FirstMessage, other: FirstMessage): Promise<boolean> {
     if (one.firstStoredAt === other.firstStoredAt && one.unkeyed === other.unkeyed) return true;
-    return isSameEnqueue(one, other, await this.#memoryOf(job.queue)) !== false;
+    return isSameEnqueue(one, other, await this.#memoryOf(queue)) !== false;
   }
 }
 
-type First = FirstMessage & { readonly createdAt?: number };
-
 /** What a message of the runtime's says of the first one of its job. */
-function firstIn(queue: string, body: Uint8Array): First {
+function firstIn(queue: string, body: Uint8Array): FirstMessage {
   const message = {
     queue,
     origin: "runtime",

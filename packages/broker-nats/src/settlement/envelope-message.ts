@@ -11,7 +11,7 @@ import {
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import { encodeHeaders, type HeaderRecord } from "../wire/headers.ts";
 import type { Names } from "../topology/subjects.ts";
-import { enqueueMark, type PublishStep } from "./enqueue-mark.ts";
+import { enqueueMark } from "./enqueue-mark.ts";
 
 /** What a producer may send: bytes with headers, and values in the body. */
 export interface ProducerLimits {
@@ -74,9 +74,9 @@ export function requeueMessage(
  * The message id where all queues share a stream: a job's id is its queue's, and may be another
  * job's once its queue has forgotten it. These streams may remember it for longer.
  */
-export function sharedMessageId(envelope: Envelope, step: PublishStep): string {
+export function sharedMessageId(envelope: Envelope): string {
   const id = `${envelope.queue}/${messageIdOf(envelope)}`;
-  const mark = enqueueMark(envelope, step);
+  const mark = enqueueMark(envelope);
   return mark === undefined ? id : `${id}/${mark}`;
 }
 

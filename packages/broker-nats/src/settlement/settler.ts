@@ -22,7 +22,6 @@ import type { SizeLimits } from "../topology/size-limits.ts";
 import type { NatsDelivery } from "../work/nats-delivery.ts";
 import type { JobEnds } from "./job-ends.ts";
 import { buriedId, writeDeadLetterHeaders } from "./dead-letter-headers.ts";
-import type { PublishStep } from "./enqueue-mark.ts";
 import { requeueMessage } from "./envelope-message.ts";
 import { leaseOver, revokedWith } from "./lease-over.ts";
 import { type RecordStep, RecordWriter } from "./record-writer.ts";
@@ -38,7 +37,7 @@ export interface SettlerOptions {
   readonly remakeStreams: () => Promise<void>;
 }
 
-type RequeueStep = Extract<SettlementStep, { readonly do: PublishStep }>;
+type RequeueStep = Extract<SettlementStep, { readonly do: "requeue" | "enqueue" }>;
 type BuryStep = Extract<SettlementStep, { readonly do: "bury" }>;
 
 /** Carries out settlements: says what each step publishes, and has the steps run in order. */
@@ -64,7 +63,7 @@ export class Settler {
   /** Publishes an envelope where only the runtime may, now or for its time. */
   async requeue(envelope: Envelope, lease?: Lease): Promise<void> {
     const revoked = revokedWith(lease, `the job ${envelope.id} is published`);
-    const words = { publication: this.#requeued(envelope, "requeue"), job: envelope, revoked };
+    const words = { publication: this.#requeued(envelope), job: envelope, revoked };
     try {
       await this.#options.ownWords.publish(words);
     } catch (error) {
@@ -85,13 +84,12 @@ export class Settler {
 
   /** Looks at what is there instead, and publishes the job until it is what is there. */
   async insist(
-    { do: step, envelope }: RequeueStep,
+    envelope: Envelope,
     ack: PubAck,
     revoked: () => MillraceError | undefined,
   ): Promise<void> {
-    const publication = this.#requeued(envelope, step);
-    const job = { ...envelope, follows: step === "enqueue" };
-    await this.#options.ownWords.insist({ publication, job, revoked }, ack);
+    const publication = this.#requeued(envelope);
+    await this.#options.ownWords.insist({ publication, job: envelope, revoked }, ack);
   }
 
   /** Whether a stream of the runtime's own is missing, and not the queue that a job is for. */
@@ -135,11 +133,11 @@ export class Settler {
   ): Publication {
     switch (step.do) {
       case "requeue":
-        return this.#requeued(step.envelope, step.do);
+        return this.#requeued(step.envelope);
       // On the runtime's subject too: a chain that has begun goes on while its queue takes nothing
       // new. Its payload is a handler's result.
       case "enqueue":
-        return this.#requeued(step.envelope, step.do, {
+        return this.#requeued(step.envelope, {
           maxValues: this.#options.server.maxValues,
           exact: false,
           wellFormed: true,
@@ -153,7 +151,7 @@ export class Settler {
     }
   }
 
-  #requeued(envelope: Envelope, step: PublishStep, rules?: EncodeRules): RecordPublication {
+  #requeued(envelope: Envelope, rules?: EncodeRules): RecordPublication {
     const { server, delays, limits } = this.#options;
     // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is
     // due.
@@ -163,7 +161,6 @@ export class Settler {
     return notBefore === undefined || notBefore <= now
       ? requeue
       : delayedMessage(requeue, envelope, notBefore, server.names, {
-          step,
           now,
           schedules: delays.schedules,
         });
@@ -251,7 +248,7 @@ class Passage implements Sink<PubAck> {
 
   async #doubt(step: RequeueStep, ack: PubAck): Promise<void> {
     try {
-      await this.#settler.insist(step, ack, () => this.revoked());
+      await this.#settler.insist(step.envelope, ack, () => this.revoked());
     } catch (error) {
       return this.failed(asMillraceError(error, "look at what is there already"));
     }

@@ -61,6 +61,8 @@ export function followingJob(done: Envelope, output: unknown, now: number): Enve
     queue,
     payload: output === undefined ? null : output,
     createdAt: now,
+    // A chain that is enqueued again comes by the same ids.
+    unkeyed: Math.floor(now),
     headers: done.headers,
     ...(lane === undefined ? {} : { lane }),
     ...(maxAttempts === undefined ? {} : { maxAttempts }),

@@ -91,8 +91,9 @@ export interface SettlerFields {
    */
   readonly firstStoredAt?: number;
   /**
-   * Where its first message lay that had another idempotency key than the job's id, or none: what
-   * lay elsewhere is another job, however soon it came.
+   * What tells its enqueue from others of its id, whose idempotency key is not its id alone: where
+   * its first message lay that had another key, or none; of a job that follows another, when that
+   * one succeeded. Others are other jobs, however soon they came.
    */
   readonly unkeyed?: number;
   readonly firstError?: RecordedError;

@@ -88,6 +88,8 @@ function wireBody(envelope: Envelope): WireBody {
   if (envelope.generation > 0) addSettlerFields(body, envelope);
   // Of a delayed job in its first generation, too.
   if (envelope.cancelled !== undefined) body.cancelled = envelope.cancelled;
+  // Of one that follows another, too.
+  if (envelope.unkeyed !== undefined) body.unkeyed = envelope.unkeyed;
   if (envelope.sentFrom !== undefined) body.sentFrom = envelope.sentFrom;
   return body;
 }
@@ -102,7 +104,6 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
   if (envelope.sharedSince !== undefined) body.sharedSince = envelope.sharedSince;
   if (envelope.firstStoredAt !== undefined) body.firstStoredAt = envelope.firstStoredAt;
-  if (envelope.unkeyed !== undefined) body.unkeyed = envelope.unkeyed;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
 }

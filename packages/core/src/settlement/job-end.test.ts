@@ -184,3 +184,12 @@ test.each<[string, Partial<JobTrail>, boolean]>([
   expect(end).toMatchObject(isStray ? { stray: letter } : {});
   expect(end !== undefined && "stray" in end).toBe(isStray);
 });
+
+test.each([
+  ["of another run of its chain, however soon it came", NOW - 500, undefined],
+  ["of its own, which a killed server took twice", NOW - 900, "ended"],
+])("a link has the end of a link %s", (_what, unkeyed, kind) => {
+  const link = { ...envelope, unkeyed: NOW - 900 };
+  const records = [record({ firstStoredAt: NOW - 4_000, unkeyed, sequence: 3 })];
+  expect(ask({ envelope: link, records })).toBe(kind);
+});

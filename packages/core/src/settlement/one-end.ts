@@ -8,7 +8,10 @@ import type { HistoryRecord } from "./history-record.ts";
 export interface FirstMessage {
   /** When its first message was stored, epoch milliseconds of the broker's clock. */
   readonly firstStoredAt?: number;
-  /** The place of that message, where its idempotency key was not its id. */
+  /**
+   * Where its idempotency key was not its id, the place of that message; of a job that follows
+   * another, when that one succeeded.
+   */
   readonly unkeyed?: number;
 }
 
@@ -43,8 +46,11 @@ export function isSameEnqueue(
   memory: IdMemory,
 ): boolean | undefined {
   const [a, b] = [one.firstStoredAt, other.firstStoredAt];
-  if (a === undefined || b === undefined) return undefined;
-  if (one.unkeyed !== other.unkeyed) return false;
+  const isOther = one.unkeyed !== other.unkeyed;
+  // What follows a job has no first message before it is stored.
+  if (a === undefined || b === undefined)
+    return isOther && one.unkeyed !== undefined && other.unkeyed !== undefined ? false : undefined;
+  if (isOther) return false;
   // Either may be the duplicate: it may have overtaken the job that it is of.
   return a === b || (Math.min(a, b) >= memory.since && Math.abs(a - b) < memory.windowMs);
 }
@@ -86,13 +92,13 @@ export function firstMessageOf(envelope: Envelope, message: QueueMessage): First
 
 /**
  * Where a job's first message lay, if its idempotency key was another than its id. What the runtime
- * publishes again says so of the first.
+ * publishes says so of the first, or brings something of its own from the start.
  */
 export function unkeyedPlace(
   { generation, id, unkeyed }: Envelope,
   { headers, sequence }: QueueMessage,
 ): number | undefined {
-  if (generation > 0) return unkeyed;
+  if (generation > 0 || unkeyed !== undefined) return unkeyed;
   return headers["nats-msg-id"] === id ? undefined : sequence;
 }
 

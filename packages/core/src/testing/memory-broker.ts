@@ -376,11 +376,11 @@ export class MemoryBroker implements Broker {
   #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {
     switch (step.do) {
       case "requeue":
-        return this.#requeue(step.envelope, step.do);
+        return this.#requeue(step.envelope);
       case "block":
         return this.#block(step.envelope, step.gate);
       case "enqueue":
-        return this.#requeue(step.envelope, step.do);
+        return this.#requeue(step.envelope);
       case "bury":
         return this.#bury(step.letter, buriedIdOf(delivery.message, step));
       case "record":
@@ -397,8 +397,8 @@ export class MemoryBroker implements Broker {
     if (deadLetters.of(buriedId) === undefined) deadLetters.add(letter, buriedId);
   }
 
-  #requeue(envelope: Envelope, step?: "requeue" | "enqueue"): void {
-    const publication = requeueOf(envelope, this.maxMessageBytes, step);
+  #requeue(envelope: Envelope): void {
+    const publication = requeueOf(envelope, this.maxMessageBytes);
     const now = this.#server.clock.now();
     const queue = this.#server.queue(envelope.queue);
     if (envelope.notBefore !== undefined && envelope.notBefore > now) {

@@ -23,17 +23,17 @@ export async function endOnRecord(
   heard?: HistoryRecord,
 ): Promise<HistoryRecord | "unclear" | undefined> {
   for (let seen: HistoryRecord | undefined; ;) {
-    const last = later((await broker.history.read(job)).at(-1), heard);
+    const last = lastOf(await broker.history.read(job), heard, job);
     if (last === undefined || !isFinal(last)) return undefined;
-    const earlier = isEarlier(last, job);
-    if (earlier && !(await mayBeDuplicateOf(broker, last, job))) return undefined;
-    if (!earlier && !isDeath(last)) return last;
+    const others = isOfAnother(last, job);
+    if (others && !(await mayBeDuplicateOf(broker, last, job))) return undefined;
+    if (!others && !isDeath(last)) return last;
     // Where the job was looked for and not found, a second look at the history settles it: it may
     // have run in between.
     if (seen !== undefined && isSame(seen, last)) return last;
-    if (!earlier && (await isLaidOut(broker, job))) return last;
+    if (!others && (await isLaidOut(broker, job))) return last;
     const waiting = await broker.findWaiting(job.id, { queue: job.queue });
-    if (waiting !== undefined && earlier) return "unclear";
+    if (waiting !== undefined && others) return "unclear";
     if (waiting !== undefined && waiting.envelope.generation > last.generation) return undefined;
     seen = last;
   }
@@ -69,6 +69,18 @@ export function isDeath({ state }: HistoryRecord): boolean {
   return state === "dead" || state === "expired";
 }
 
+/** Of several jobs of the id its own, by its time of creation. */
+function lastOf(
+  records: readonly HistoryRecord[],
+  heard: HistoryRecord | undefined,
+  { createdAt }: AwaitedJob,
+): HistoryRecord | undefined {
+  const isOwn = (record: HistoryRecord | undefined): boolean =>
+    createdAt !== undefined && record?.createdAt === createdAt;
+  const own = later(records.findLast(isOwn), isOwn(heard) ? heard : undefined);
+  return own ?? later(records.at(-1), heard);
+}
+
 /** Places in a queue only grow. */
 function later(
   a: HistoryRecord | undefined,
@@ -79,11 +91,13 @@ function later(
 }
 
 /**
- * A job that was published twice has two places, and the end of the first is its end: both have the
- * same time of creation.
+ * Whether a record is of another job of the id. A job that was published twice has two places, and
+ * the end of the first is its end: both have the same time of creation. Another job may have come
+ * later, and ended sooner.
  */
-export function isEarlier(record: HistoryRecord, { sequence, createdAt }: AwaitedJob): boolean {
-  if (createdAt !== undefined && record.createdAt === createdAt) return false;
+export function isOfAnother(record: HistoryRecord, { sequence, createdAt }: AwaitedJob): boolean {
+  if (createdAt !== undefined && record.createdAt !== undefined)
+    return record.createdAt !== createdAt;
   return sequence !== undefined && record.sequence !== undefined && record.sequence < sequence;
 }
 

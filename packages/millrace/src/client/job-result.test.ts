@@ -102,6 +102,34 @@ describe("a job whose id ended shortly before under an earlier place", () => {
     expect(await result).toBe("done");
   });
 
+  test.each([
+    ["later", { createdAt: 400_000, firstStoredAt: 400_000, sequence: 3 }],
+    [
+      "before, and was retried behind it",
+      { createdAt: -400_000, firstStoredAt: -400_000, sequence: 3 },
+    ],
+  ])("another came %s and ended first: that is not its end", async (_, more) => {
+    const { clock, server, broker } = await ended({ ...more, output: "another's" });
+    const result = awaitResult(broker, awaited, 10_000, clock);
+    await clock.advance("2s");
+    const other = { ...RECORD, generation: 0, ...more, output: "another's" };
+    server.history.add({ ...other, sequence: 4, firstStoredAt: more.firstStoredAt + 1_000_000 });
+    await clock.advance("2s");
+    server.history.add({ ...RECORD, generation: 0, sequence: 2, createdAt: 100_000 });
+    await clock.advance("2s");
+    expect(await result).toBe("done");
+  });
+
+  test("a copy that a killed server took ends while it is awaited: that is its end", async () => {
+    const { clock, server, broker } = await ended({ firstStoredAt: -1_000_000 });
+    const result = awaitResult(broker, awaited, 60_000, clock);
+    await clock.advance("5s");
+    const copy = { ...RECORD, generation: 0, sequence: 3, createdAt: 90_000 };
+    server.history.add({ ...copy, firstStoredAt: 101_000, output: "the copy's" });
+    await clock.advance("5s");
+    expect(await result).toBe("the copy's");
+  });
+
   test("it came too late for a duplicate: it is another job", async () => {
     const { clock, broker } = await ended({ firstStoredAt: -1_000_000 });
     const result = awaitResult(broker, awaited, 1_000, clock);

@@ -10,7 +10,7 @@ import {
 } from "@millrace/core";
 import { Appearance } from "./appearance.ts";
 import { HOPELESS } from "./hopeless.ts";
-import { endOnRecord, isDeath, isEarlier, isFinal } from "./end-on-record.ts";
+import { endOnRecord, isDeath, isOfAnother, isFinal } from "./end-on-record.ts";
 
 export interface AwaitedJob {
   readonly id: string;
@@ -179,7 +179,9 @@ export class ResultWait {
    * stands.
    */
   #hear(record: HistoryRecord): void {
-    if (!isFinal(record) || isEarlier(record, this.#job)) return;
+    if (!isFinal(record)) return;
+    // It may be a duplicate of that one, and then it is dropped without a word of its own.
+    if (isOfAnother(record, this.#job)) return this.#lookLater();
     if (!isDeath(record)) return this.#outcome.resolve(record);
     endOnRecord(this.#broker, this.#job, record).then(
       (end) => {

@@ -1,7 +1,9 @@
 import { CANCELLATIONS_BUCKET, defineJob, MillraceError } from "@millrace/core";
-import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { expect, test } from "vitest";
+import { HEARTBEAT_MS, NODES_BUCKET, type NodeReport } from "../presence/node-report.ts";
 import { gate, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
+import { TrialRuns } from "./trial-runs.ts";
 
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 
@@ -98,6 +100,26 @@ function patient() {
     simulatedNode({ jobs: [job], clock, server, name, poisonAfter: 2 });
   return { clock, node, runs };
 }
+
+test("who was last heard of before the question came up has a lease from when it counts as lost", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const holder = { node: "n1", instance: "first" };
+  const report: NodeReport = {
+    ...{ instance: "first", host: "h", pid: 1, startedAt: 0, state: "running", obeys: "running" },
+    ...{ everyMs: HEARTBEAT_MS, queues: [] },
+  };
+  await (await broker.documents(NODES_BUCKET)).put("n1", report);
+  const trials = new TrialRuns(broker, { node: "n2", instance: "second" }, 30_000);
+  const saidAt = clock.now();
+  const told = async (afterMs: number): Promise<boolean | undefined> => {
+    await clock.advance(`${saidAt + afterMs - clock.now()}ms`);
+    return trials.wasTakenDown(holder, saidAt + 20_000);
+  };
+  expect(await told(40_000)).toBe(undefined);
+  expect(await told(64_000)).toBe(undefined);
+  expect(await told(66_000)).toBe(true);
+});
 
 test("nobody is convicted of leases that living nodes have lost: its own", async () => {
   const { clock, node, runs } = patient();

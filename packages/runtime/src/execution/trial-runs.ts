@@ -54,7 +54,7 @@ export class TrialRuns {
    */
   async wasTakenDown(holder: Holder, since: number): Promise<boolean | undefined> {
     if (holder.instance === this.#self.instance) return false;
-    const fate = await fateOf(this.#broker, holder, since);
+    const fate = await fateOf(this.#broker, holder, since, this.#patienceMs);
     if (fate === "lives" || fate === "gone") return fate === "gone";
     const waitedMs = (await this.#broker.serverNow()) - since;
     return fate === "lost" && waitedMs >= this.#patienceMs ? true : undefined;

@@ -13,15 +13,17 @@ export interface Holder {
  * off does too; `silent`: it has not had to say anything since.
  *
  * @param since the server's clock, epoch milliseconds
+ * @param patienceMs it is lost when it has missed its heartbeats for so long
  */
 export async function fateOf(
   broker: Broker,
   { node, instance }: Holder,
   since: number,
+  patienceMs: number,
 ): Promise<"lives" | "gone" | "lost" | "silent"> {
   const document = await (await broker.documents(NODES_BUCKET)).get(node);
   const report = readNodeReport(document?.value);
   if (document === undefined || report?.instance !== instance) return "gone";
   if (document.updatedAt > since) return "lives";
-  return isLost(report, document, await broker.serverNow()) ? "lost" : "silent";
+  return isLost(report, document, (await broker.serverNow()) - patienceMs) ? "lost" : "silent";
 }

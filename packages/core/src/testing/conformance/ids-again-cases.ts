@@ -12,12 +12,12 @@ function twoRetries(scene: Scene, more: Partial<Envelope>): readonly [Envelope, 
   ];
 }
 
-/** What follows two runs of one chain: its id and time of creation are the runs' own. */
+/** What follows two runs of one chain: each says when the job before it succeeded. */
 function twoLinks(scene: Scene, queue: string): readonly [Envelope, Envelope] {
   const link = scene.job({ queue });
   return [
-    { ...link, payload: "earlier" },
-    { ...link, payload: "later", createdAt: link.createdAt + 1 },
+    { ...link, payload: "earlier", unkeyed: link.createdAt },
+    { ...link, payload: "later", unkeyed: link.createdAt + 1 },
   ];
 }
 
@@ -75,10 +75,11 @@ export const idsAgainCases: readonly ConformanceCase[] = [
       const second = await after.delivery(1);
       assert.deepEqual(envelopeOf(second.message), later);
       const { sequence } = first.message;
-      const { createdAt } = earlier;
-      const record = scene.record(earlier, { sequence, createdAt, door: "runtime" });
+      const firstStoredAt = first.message.storedAt;
+      const { unkeyed = 0 } = earlier;
+      const record = scene.record(earlier, { sequence, firstStoredAt, unkeyed, door: "runtime" });
       await after.settle(first, { do: "record", record }, { do: "ack" });
-      const last = { ...later, payload: "last", createdAt: createdAt + 2 };
+      const last = { ...later, payload: "last", unkeyed: unkeyed + 2 };
       await follow(2, last);
       assert.deepEqual(envelopeOf((await after.delivery(2)).message), last);
       // Each of them once, however often it is published.

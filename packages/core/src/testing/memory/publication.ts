@@ -13,19 +13,16 @@ const REQUEUE_GROWTH_BYTES = 1_024;
 
 /**
  * An envelope as the runtime republishes it.
- *
- * @param step how it comes to be published: `enqueue` what follows another job
  * @throws MillraceError `payload-too-large` where it does not fit even without its errors
  */
-export function requeueOf(
-  envelope: Envelope,
-  maxMessageBytes: number,
-  step: "requeue" | "enqueue" = "requeue",
-): Publication {
+export function requeueOf(envelope: Envelope, maxMessageBytes: number): Publication {
   const headerBytes = sizeOf(ownPublication(envelope, new Uint8Array()));
   const limit = maxMessageBytes + REQUEUE_GROWTH_BYTES - headerBytes;
   const publication = ownPublication(envelope, writeFittingEnvelope(envelope, limit));
-  return step === "enqueue" ? { ...publication, followsAt: envelope.createdAt } : publication;
+  const { generation, unkeyed } = envelope;
+  return generation > 0 || unkeyed === undefined
+    ? publication
+    : { ...publication, followsAt: unkeyed };
 }
 
 /** Its id names its enqueue: another job may have the id once the queue has forgotten it. */
