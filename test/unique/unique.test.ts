@@ -95,7 +95,7 @@ describeEachServer("unique jobs", (server) => {
     test("debounce: of many in a row the last runs", async () => {
       // An election between two publishes is longer than what is debounced.
       await server.calm();
-      const { publish, node, ended, ran } = await scene({ onConflict: { debounce: "1s" } });
+      const { publish, node, ended, ran } = await scene({ onConflict: { debounce: "5s" } });
       await node();
       for (let version = 1; version <= 10; version += 1) await publish(version);
       await Promise.all(Array.from({ length: 10 }, (_, n) => ended(`v${n + 1}`)));
@@ -165,7 +165,7 @@ describeEachServer("unique jobs", (server) => {
   test("debounce: of many rapid enqueues one runs, with the last payload", async () => {
     // An election between two enqueues is longer than what is debounced.
     await server.calm();
-    const { enqueue, node, ran, ended } = await scene({ onConflict: { debounce: "1s" } });
+    const { enqueue, node, ran, ended } = await scene({ onConflict: { debounce: "5s" } });
     await node();
     for (let version = 1; version <= 25; version += 1) {
       const handle = await enqueue(version);
