@@ -100,7 +100,8 @@ describeOnOwnServers("LeaseKeeper", (start) => {
       onLost: () => {},
       roundTrip: async () => {
         await nc.flush();
-        // Once the keeper has heard of it; a busy machine may stall the loop before the messages do.
+        // Once the keeper has heard of it; a busy machine may stall the loop before the messages
+        // do.
         if (held.length > 0) setImmediate(resolve);
       },
     });
