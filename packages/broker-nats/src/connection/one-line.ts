@@ -1,8 +1,12 @@
 import { type Msg, type NatsConnection, TimeoutError } from "@nats-io/nats-core";
 import { watchConnection } from "./connection-events.ts";
+import { withMethods } from "./with-methods.ts";
 
 /** The line that a question was asked on was lost: whether it was heard is not known. */
 export class AnswerLostError extends TimeoutError {}
+
+/** One for each connection: each watches it for as long as it is there. */
+const lines = new WeakMap<NatsConnection, NatsConnection>();
 
 /**
  * The same connection, whose requests end with an `AnswerLostError` where the line was lost
@@ -10,6 +14,12 @@ export class AnswerLostError extends TimeoutError {}
  * asked while the line was away may never have been sent.
  */
 export function onOneLine(nc: NatsConnection): NatsConnection {
+  const line = lines.get(nc) ?? lineOf(nc);
+  lines.set(nc, line);
+  return line;
+}
+
+function lineOf(nc: NatsConnection): NatsConnection {
   const waiting = new Set<() => void>();
   watchConnection(nc, ({ type }) => {
     if (type === "reconnect") for (const lose of [...waiting]) lose();
@@ -26,11 +36,5 @@ export function onOneLine(nc: NatsConnection): NatsConnection {
       waiting.delete(lose);
     }
   };
-  return new Proxy(nc, {
-    get(target, key) {
-      if (key === "request") return request;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return withMethods(nc, { request });
 }

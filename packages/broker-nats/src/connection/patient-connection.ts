@@ -8,6 +8,7 @@ import {
 import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
 import { AnswerLostError, onOneLine } from "./one-line.ts";
+import { withMethods } from "./with-methods.ts";
 
 /**
  * How long a cluster is asked again. An election takes 4 to 9 s after the leader's last sign of
@@ -96,14 +97,7 @@ export function patientConnection(nc: NatsConnection, patience: Patience = {}): 
     }
   };
 
-  return new Proxy(nc, {
-    get(target, key) {
-      if (key === "request") return request;
-      if (key === "flush") return flush;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return withMethods(nc, { request, flush });
 }
 
 /** Whether the server is a member of a cluster; false while the connection is away. */

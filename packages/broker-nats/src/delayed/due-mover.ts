@@ -1,4 +1,4 @@
-import { MillraceError, readEnvelope, type Stoppable, type Clock } from "@millrace/core";
+import { MillraceError, type Stoppable, type Clock } from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
@@ -7,6 +7,7 @@ import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import type { PubAck } from "../publish/pub-ack.ts";
+import { runtimeEnvelope } from "../settlement/runtime-envelope.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { ensureMoverConsumer } from "../topology/ensure-consumer.ts";
 import { MOVER_CONSUMER, type Names } from "../topology/subjects.ts";
@@ -198,12 +199,10 @@ export class DueMover implements Stoppable {
     const { names, maxValues } = server;
     const job = names.readDue(delivery.subject);
     if (movedAfter === undefined || job === undefined) return false;
-    const { queue } = job;
     const { data: body, headers } = delivery;
-    const message = { queue, body, headers, origin: "runtime", sequence: 0, storedAt: 0 } as const;
-    const read = readEnvelope(message, maxValues);
+    const envelope = runtimeEnvelope({ queue: job.queue, body, headers }, maxValues);
     // What can't be read is buried by who gets it.
-    return read.ok && hasRun(server, read.envelope, movedAfter);
+    return envelope !== undefined && hasRun(server, envelope, movedAfter);
   }
 
   #end({ delivery, job }: Timed, outcome: unknown): void {

@@ -10,7 +10,12 @@ export function leaseThread(): URL {
   return threadFile(import.meta.url, "lease-worker");
 }
 
-/** What a thread with a handler loads to ask whether its lease still stands. */
+let module: string | undefined;
+
+/**
+ * What a thread with a handler loads to ask whether its lease still stands. Looked for once: each
+ * job in a thread is given it.
+ */
 export function leaseModule(): string {
-  return threadFile(import.meta.url, "thread-lease").href;
+  return (module ??= threadFile(import.meta.url, "thread-lease").href);
 }

@@ -6,10 +6,10 @@ import {
   type IdMemory,
   isSameEnqueue,
   type JobRef,
-  readEnvelope,
 } from "@millrace/core";
 import { randomUUID } from "node:crypto";
 import { request } from "../jetstream-errors.ts";
+import { runtimeEnvelope } from "../settlement/runtime-envelope.ts";
 import { messageAt } from "../store/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { MillraceError } from "../errors.ts";
@@ -110,16 +110,7 @@ export class OwnWords {
 
 /** What a message of the runtime's says of the first one of its job. */
 function firstIn(queue: string, body: Uint8Array): FirstMessage {
-  const message = {
-    queue,
-    origin: "runtime",
-    body,
-    headers: {},
-    sequence: 0,
-    storedAt: 0,
-  } as const;
-  const read = readEnvelope(message);
-  return read.ok ? read.envelope : {};
+  return runtimeEnvelope({ queue, body, headers: {} }) ?? {};
 }
 
 function isOf(

@@ -59,7 +59,14 @@ export class Producer {
     options: EnqueueOptions = {},
     origin?: JobOrigin,
   ): Promise<EnqueuedJob> {
-    const prepared = await this.prepare(job, input, options, origin);
+    return this.sendOne(await this.prepare(job, input, options, origin), origin);
+  }
+
+  /** @throws MillraceError why it is not stored */
+  async sendOne(
+    prepared: PreparedJob,
+    origin?: Pick<JobOrigin, "hasEnqueued">,
+  ): Promise<EnqueuedJob> {
     const [result] = await this.send([prepared], origin);
     if (result === undefined) throw unanswered(prepared.envelope.id);
     if (!result.ok) throw result.error;

@@ -6,12 +6,10 @@ import { MillraceError } from "../errors/millrace-error.ts";
  * Loaded at first use: the parser and its date library would be a large part of a command's start,
  * and most have no schedule.
  */
-function parser(): typeof CronParser {
+const load = createRequire(
   // A bundle in CommonJS has no place of its own; it finds packages from where the program lies.
-  const from = (import.meta.url as string | undefined) ?? `${process.cwd()}/`;
-  return createRequire(from)("cron-parser") as typeof CronParser;
-}
-
+  (import.meta.url as string | undefined) ?? `${process.cwd()}/`,
+);
 const HOURS_A_DAY = 24;
 const NICKNAME = /^@[a-z]+$/;
 
@@ -37,7 +35,7 @@ export class CronExpression {
   constructor(text: string, field = "cron") {
     requireFields(text, field);
     try {
-      const { CronExpressionParser } = parser();
+      const { CronExpressionParser } = load("cron-parser") as typeof CronParser;
       this.#parsed = CronExpressionParser.parse(text, { tz: "UTC", currentDate: 0 });
     } catch (cause) {
       throw wrong(

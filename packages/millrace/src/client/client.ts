@@ -256,8 +256,10 @@ export function createClient(
       }),
     handle: (id, queue) =>
       handleOf({
-        ...{ id: requireId(id), queue: requireQueueName(queue) },
-        ...{ duplicate: false, byId: true },
+        id: requireId(id),
+        queue: requireQueueName(queue),
+        duplicate: false,
+        byId: true,
       }),
     lock: (name, options, run) =>
       withLock(

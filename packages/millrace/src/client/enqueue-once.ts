@@ -42,10 +42,10 @@ export async function enqueueOnce(
       "once: needs an id, by which the job is looked up. Give one that stands for what is to be done once.",
     );
   // Bad input is an error whether or not the id is known.
-  const { envelope } = await via.prepare(job, input, rest);
-  const { id, queue } = envelope;
+  const prepared = await via.prepare(job, input, rest);
+  const { id, queue } = prepared.envelope;
   if (await isIdKnown(broker, { id, queue })) return { id, queue, duplicate: true };
-  return via.enqueue(job, input, rest);
+  return via.sendOne(prepared);
 }
 
 /**

@@ -41,7 +41,8 @@ export function eventsOf(
   clock: Clock,
   query: EventsQuery,
 ): AsyncIterableIterator<JobEvent, void, undefined> {
-  const { queue, name, state, after, signal } = query;
+  const { state, ...filter } = query;
+  const { queue, after } = filter;
   if (queue !== undefined) requireQueueName(queue);
   if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0))
     throw wrong("after", "the position of an event, or 0", after);
@@ -49,13 +50,7 @@ export function eventsOf(
   const unknown = states.find((one) => !RECORDED_STATES.includes(one));
   if (unknown !== undefined || states.length === 0)
     throw wrong("state", `one or some of ${RECORDED_STATES.join(", ")}`, unknown ?? "none");
-  return followEvents(broker, clock, {
-    ...(queue === undefined ? {} : { queue }),
-    ...(name === undefined ? {} : { name }),
-    ...(after === undefined ? {} : { after }),
-    ...(signal === undefined ? {} : { signal }),
-    states: new Set(states),
-  });
+  return followEvents(broker, clock, { ...filter, states: new Set(states) });
 }
 
 function wrong(field: string, expected: string, value: unknown): MillraceError {

@@ -122,7 +122,7 @@ export class Admission {
   run(): AdmissionResult | Promise<AdmissionResult> {
     if (this.#crashes > 0) this.#options.host.suspects.arrived(this);
     const answer = this.#decide();
-    if (!(answer instanceof Promise)) return answer === "again" ? "unknown" : answer;
+    if (!(answer instanceof Promise)) return answer;
     return new Promise((resolve, reject) => {
       this.#answer = resolve;
       this.#untilDecided(answer).then(resolve, reject);
@@ -130,15 +130,13 @@ export class Admission {
   }
 
   async #untilDecided(first: Promise<Answer>): Promise<AdmissionResult> {
-    for (let next: Answer | Promise<Answer> = first; ; next = this.#decide()) {
+    for (let next: AdmissionResult | Promise<Answer> = first; ; next = this.#decide()) {
       const answer = await next;
       if (answer !== "again") return answer;
-      // It was ended from outside meanwhile, and has been left: it must take nothing more.
-      if (this.#stage === "over") return "unknown";
     }
   }
 
-  #decide(): Answer | Promise<Answer> {
+  #decide(): AdmissionResult | Promise<Answer> {
     return this.#mayBeOver ? this.#recallFirst() : this.#admit(false);
   }
 
@@ -204,6 +202,16 @@ export class Admission {
     return this.#stage === "parking" || this.#stage === "entering" || this.#stage === "quarantined";
   }
 
+  /**
+   * The next step, unless it was ended from outside: a step hears of that some turns later, and
+   * must take nothing more then.
+   */
+  #enter(stage: Exclude<Stage, "looking" | "over">): boolean {
+    if (this.#stage === "over") return false;
+    this.#stage = stage;
+    return true;
+  }
+
   #interrupt(outcome: Outcome): void {
     this.#answer?.(this.#refuse(outcome));
   }
@@ -215,7 +223,7 @@ export class Admission {
 
   async #recallFirst(): Promise<Answer> {
     const { host, delivery, envelope } = this.#options;
-    this.#stage = "recalling";
+    if (!this.#enter("recalling")) return "unknown";
     if (delivery.deliveryCount > 1) reportRedelivered(host, envelope, delivery.deliveryCount);
     const recall = (this.#recall ??= new Recall({
       host,
@@ -229,7 +237,7 @@ export class Admission {
     // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the
     // next holder asks.
     const found = (await this.#ask(() => recall.ask()))?.answer;
-    if (found === undefined || this.#stage !== "recalling") return "unknown";
+    if (found === undefined) return "unknown";
     if ("convicted" in found) return this.#admit(found.convicted);
     const { outcome, recorded, stray } = outcomeOfEnd(found.end);
     this.#recorded = recorded;
@@ -237,7 +245,7 @@ export class Admission {
     return this.#refuse(outcome);
   }
 
-  #admit(convicted: boolean): Answer | Promise<Answer> {
+  #admit(convicted: boolean): AdmissionResult | Promise<Answer> {
     const { host, delivery, envelope, abort, declined, refusal } = this.#options;
     const { message, deliveryCount } = delivery;
     const verdict = host.verdict?.(envelope, message) ?? refusal;
@@ -272,9 +280,9 @@ export class Admission {
   async #park(deferral: Outcome): Promise<Answer> {
     const { host, envelope } = this.#options;
     const { queue } = envelope;
-    this.#stage = "parking";
+    if (!this.#enter("parking")) return "unknown";
     const asked = await this.#ask(() => host.parked.take(queue, "delayed"));
-    if (asked === undefined || this.#stage !== "parking") return "unknown";
+    if (asked === undefined) return "unknown";
     const most = asked.answer;
     return this.#refuse(most === undefined ? deferral : parkedFull(queue, most));
   }
@@ -288,7 +296,7 @@ export class Admission {
 
   async #enterLimits(gates: readonly Gate[], admitted: Admitted): Promise<Answer> {
     const { host, delivery, envelope, abort } = this.#options;
-    this.#stage = "entering";
+    if (!this.#enter("entering")) return "unknown";
     this.#gatedSince ??= host.clock.monotonic();
     const { message, deliveryCount } = delivery;
     const entrant = { envelope, job: admitted.job, message, deliveryCount };
@@ -298,7 +306,7 @@ export class Admission {
     this.#passes = passes;
     for (const gate of gates) {
       const entered = await this.#ask(() => passes.enter(gate, entrant));
-      if (entered === undefined || this.#stage !== "entering") return "unknown";
+      if (entered === undefined) return "unknown";
       if (entered.answer !== undefined) return this.#blockOrWait(entered.answer, passes);
     }
     return this.#quarantine(admitted);
@@ -334,13 +342,13 @@ export class Admission {
     return asked !== undefined && asked.answer === undefined;
   }
 
-  #quarantine(admitted: Admitted): Answer | Promise<Answer> {
+  #quarantine(admitted: Admitted): AdmissionResult | Promise<Answer> {
     const { suspects, poisonAfter, clock } = this.#options.host;
     if (!isSuspect(this.#crashes, poisonAfter)) {
       if (this.#crashes > 0) suspects.cleared(this);
       return this.#finish(admitted);
     }
-    this.#stage = "quarantined";
+    if (!this.#enter("quarantined")) return "unknown";
     const turn = Promise.withResolvers<void>();
     const awayMs = suspects.ask(this, turn.resolve);
     return awayMs === undefined
@@ -355,7 +363,6 @@ export class Admission {
   async #beginTrial(admitted: Admitted, turn: Promise<void>): Promise<Answer> {
     const { host, delivery, envelope } = this.#options;
     await turn;
-    if (this.#stage !== "quarantined") return "unknown";
     const begun = await this.#ask(async () => {
       await host.trials.begin(envelope, delivery.message);
       this.#hasBegunTrial = true;

@@ -131,7 +131,7 @@ export class Attempt {
     }
   }
 
-  /** A method, because what is awaited may end it. */
+  /** A getter, because what is awaited may end it. */
   get #isOver(): boolean {
     return this.#state === "over";
   }

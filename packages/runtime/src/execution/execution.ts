@@ -369,7 +369,7 @@ export class Execution implements AttemptListener {
     });
   }
 
-  /** A method, because what is awaited may end it. */
+  /** A getter, because what is awaited may end it. */
   get #isOver(): boolean {
     return this.#phase === "ended";
   }
