@@ -6,10 +6,13 @@ import { MillraceError } from "../errors/millrace-error.ts";
  * Loaded at first use: the parser and its date library would be a large part of a command's start,
  * and most have no schedule.
  */
-const load = createRequire(
-  // A bundle in CommonJS has no place of its own; it finds packages from where the program lies.
-  (import.meta.url as string | undefined) ?? `${process.cwd()}/`,
-);
+const load = createRequire(requireFrom(import.meta.url));
+
+/** A bundle in CommonJS has no place of its own; it finds packages from where the program lies. */
+function requireFrom(moduleUrl: string | undefined): string {
+  return moduleUrl ?? `${process.cwd()}/`;
+}
+
 const HOURS_A_DAY = 24;
 const NICKNAME = /^@[a-z]+$/;
 
