@@ -6,17 +6,17 @@ import {
   createOutbox,
   type Outbox,
   pgTransaction,
-  POSTGRES_SCHEMA,
   postgresOutbox,
   startRelay,
 } from "millrace/outbox";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { RecordedSpans } from "../../packages/millrace/src/telemetry/recorded-spans.fixture.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
-import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
+import { postgresMissing, type TestPostgres } from "../harness/postgres.ts";
 import { describeEachServer } from "../harness/servers.ts";
+import { type OutboxDatabase, outboxDatabase } from "./outbox-database.ts";
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
@@ -59,17 +59,16 @@ const NAMES = Object.keys(FORMS);
 
 let postgres: TestPostgres;
 let pool: pg.Pool;
+let database: OutboxDatabase | undefined;
 beforeAll(async () => {
   spans.register();
   if (missing !== undefined) return;
-  postgres = await startPostgres();
-  pool = new pg.Pool({ connectionString: postgres.url, max: 4 });
-  await pool.query(POSTGRES_SCHEMA);
+  database = await outboxDatabase();
+  ({ postgres, pool } = database);
 });
 afterAll(async () => {
   spans.unregister();
-  await pool?.end();
-  await postgres?.remove();
+  await database?.close();
 });
 beforeEach(async () => {
   await pool?.query("TRUNCATE millrace_outbox, millrace_outbox_claim RESTART IDENTITY");

@@ -9,13 +9,14 @@ import {
   type Millrace,
   snooze,
 } from "millrace";
-import { createOutbox, pgTransaction, POSTGRES_SCHEMA } from "millrace/outbox";
-import pg from "pg";
+import { createOutbox, pgTransaction } from "millrace/outbox";
+import type pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
-import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
+import { postgresMissing } from "../harness/postgres.ts";
 import { describeEachServer } from "../harness/servers.ts";
+import { type OutboxDatabase, outboxDatabase } from "./outbox-database.ts";
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
 
@@ -46,19 +47,14 @@ interface Run {
   readonly once: Charge;
 }
 
-let postgres: TestPostgres;
 let pool: pg.Pool;
+let database: OutboxDatabase | undefined;
 beforeAll(async () => {
   if (missing !== undefined) return;
-  postgres = await startPostgres();
-  pool = new pg.Pool({ connectionString: postgres.url, max: 8 });
-  await pool.query(POSTGRES_SCHEMA);
-  await pool.query("CREATE TABLE charges (order_id text, by text)");
+  database = await outboxDatabase(["CREATE TABLE charges (order_id text, by text)"], 8);
+  ({ pool } = database);
 });
-afterAll(async () => {
-  await pool?.end();
-  await postgres?.remove();
-});
+afterAll(() => database?.close());
 
 const charges = async (order: string): Promise<number> =>
   (await pool.query("SELECT 1 FROM charges WHERE order_id = $1", [order])).rowCount ?? 0;

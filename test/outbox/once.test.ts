@@ -1,20 +1,15 @@
 import { join } from "node:path";
 import { type Envelope, UNSETTLED } from "@millrace/core";
 import { connect, defineJob } from "millrace";
-import {
-  createOutbox,
-  pgTransaction,
-  POSTGRES_SCHEMA,
-  postgresOutbox,
-  startRelay,
-} from "millrace/outbox";
-import pg from "pg";
+import { createOutbox, pgTransaction, postgresOutbox, startRelay } from "millrace/outbox";
+import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { startChild, type TestChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
-import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
+import { postgresMissing, type TestPostgres } from "../harness/postgres.ts";
 import { describeEachServer, describeServer } from "../harness/servers.ts";
+import { type OutboxDatabase, outboxDatabase } from "./outbox-database.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -27,17 +22,13 @@ const charge = defineJob<{ order: number }, { chargedBy: number }>({
 
 let postgres: TestPostgres;
 let pool: pg.Pool;
+let database: OutboxDatabase | undefined;
 beforeAll(async () => {
   if (missing !== undefined) return;
-  postgres = await startPostgres();
-  pool = new pg.Pool({ connectionString: postgres.url, max: 4 });
-  await pool.query(POSTGRES_SCHEMA);
-  await pool.query("CREATE TABLE charges (order_id int)");
+  database = await outboxDatabase(["CREATE TABLE charges (order_id int)"]);
+  ({ postgres, pool } = database);
 });
-afterAll(async () => {
-  await pool?.end();
-  await postgres?.remove();
-});
+afterAll(() => database?.close());
 beforeEach(async () => {
   await pool?.query(
     "TRUNCATE charges, millrace_done, millrace_outbox, millrace_outbox_claim RESTART IDENTITY",

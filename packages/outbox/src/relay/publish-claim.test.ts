@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import {
   type Broker,
   defineJob,
@@ -15,10 +12,10 @@ import { MemoryBroker, MemoryServer } from "@millrace/core/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
-import { sqliteOutbox } from "../store/sqlite-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { publishClaim } from "./publish-claim.ts";
 import { QueueRelay } from "./queue-relay.ts";
+import { sqliteShop } from "./sqlite-shop.fixture.ts";
 import { readRow } from "./read-row.ts";
 
 const urgent = defineJob<{ to: string }>({
@@ -53,7 +50,7 @@ class Killer {
 }
 
 describe("jobs with unique keys", () => {
-  let dir: string;
+  let close: () => Promise<void>;
   let database: DatabaseSync;
   let store: OutboxStore;
   let server: MemoryServer;
@@ -61,20 +58,14 @@ describe("jobs with unique keys", () => {
   const outbox = createSyncOutbox(sqliteTransaction);
 
   beforeEach(async () => {
-    dir = mkdtempSync(join(tmpdir(), "millrace-outbox-"));
-    const path = join(dir, "shop.db");
-    store = sqliteOutbox({ path });
-    await store.migrate();
-    database = new DatabaseSync(path);
+    ({ close, database, store } = await sqliteShop());
     server = new MemoryServer(systemClock);
     broker = new MemoryBroker({ server });
     await broker.queues.ensure("mail");
   });
   afterEach(async () => {
-    database.close();
-    await store.close();
+    await close();
     await broker.close();
-    rmSync(dir, { recursive: true });
   });
 
   const round = (via: Broker): Promise<number> =>

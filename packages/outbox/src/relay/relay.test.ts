@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { defineJob, MillraceError, noMetrics, silentLogger, systemClock } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -11,6 +9,7 @@ import { sqliteOutbox } from "../store/sqlite-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { publishClaim } from "./publish-claim.ts";
 import { QueueRelay } from "./queue-relay.ts";
+import { sqliteShop } from "./sqlite-shop.fixture.ts";
 
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
 const urgent = defineJob<{ to: string }>({
@@ -22,27 +21,22 @@ const limits = { rows: 500, bytes: 8_000_000 };
 
 describe("the relay, on SQLite and a broker in memory", () => {
   let dir: string;
+  let close: () => Promise<void>;
   let database: DatabaseSync;
   let store: OutboxStore;
   let broker: MemoryBroker;
   const outbox = createSyncOutbox(sqliteTransaction);
 
   beforeEach(async () => {
-    dir = mkdtempSync(join(tmpdir(), "millrace-outbox-"));
-    const path = join(dir, "shop.db");
-    store = sqliteOutbox({ path });
+    ({ dir, close, database, store } = await sqliteShop());
     await store.migrate();
-    await store.migrate();
-    database = new DatabaseSync(path);
     broker = new MemoryBroker();
     await broker.queues.ensure("mail");
   });
 
   afterEach(async () => {
-    database.close();
-    await store.close();
+    await close();
     await broker.close();
-    rmSync(dir, { recursive: true });
   });
 
   const relayOn = (one: MemoryBroker): QueueRelay =>
