@@ -12,7 +12,7 @@ import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { newSeed, SeededRandom } from "./oracle/seeded-random.ts";
 import { connectTo } from "./programs/connect.ts";
-import { deliveryOf } from "./programs/work.ts";
+import { withMethods } from "./programs/decorated-broker.ts";
 
 /**
  * Longer than a busy machine keeps a node from extending it. In cluster mode it outlasts an
@@ -36,7 +36,7 @@ describeEachServer(
       const observer = await connect({ servers: server.url });
       cleanUpLater(() => observer.close());
       const before = handles();
-      const seen: Seen = { redelivered: 0, leftBehind: 0 };
+      const seen: Seen = { given: new Set(), redelivered: 0, unseen: 0, leftBehind: 0 };
       for (let round = 0; round <= ROUNDS; round += 1) {
         const broker = await connectTo({ servers: server.url, namespace });
         if (round === ROUNDS) await finishAll(broker, seen);
@@ -66,7 +66,8 @@ describeEachServer(
           });
         }
       }
-      console.log(`${seen.leftBehind} left behind, ${seen.redelivered} delivered again`);
+      const { leftBehind, redelivered, unseen } = seen;
+      console.log(`${leftBehind} left behind, ${redelivered} again, ${unseen} met nobody`);
       // Stopping does not look like a crash, except where a node said that it ran out of time. A
       // leader that dies may have given all that waited to nobody.
       expect(seen.redelivered).toBeLessThanOrEqual(seen.leftBehind + server.deaths.length * ROUNDS);
@@ -83,8 +84,15 @@ describeEachServer(
 
 /** What the nodes of a run said and did. */
 interface Seen {
+  /** The sequences of the messages that a node was given. */
+  readonly given: Set<number>;
   /** Deliveries of a message that an earlier node had been given and did not settle. */
   redelivered: number;
+  /**
+   * Deliveries of a message that was sent before and reached nobody: the server was sending it at
+   * the very moment when a node let go of its inbox, which no client can tell.
+   */
+  unseen: number;
   /** Jobs that a node said it could not hand back in time. */
   leftBehind: number;
 }
@@ -140,9 +148,8 @@ async function finishAll(broker: Broker, seen: Seen): Promise<void> {
 function makeNode(broker: Broker, name: string, seen: Seen, untilAborted = true) {
   let ran = (): void => {};
   const running = new Promise<void>((resolve) => (ran = resolve));
-  const job = defineJob({ name: JOB, queue: QUEUE }).handler(async ({ signal, token }) => {
+  const job = defineJob({ name: JOB, queue: QUEUE }).handler(async ({ signal }) => {
     ran();
-    if (deliveryOf(token) > 1) seen.redelivered += 1;
     if (untilAborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
   });
   const log: Logger = {
@@ -153,9 +160,33 @@ function makeNode(broker: Broker, name: string, seen: Seen, untilAborted = true)
     child: () => log,
   };
   return {
-    node: createNode({ broker, jobs: [job], name, grace: "1s", lease: LEASE_MS, log }),
+    node: createNode({
+      broker: watched(broker, seen),
+      jobs: [job],
+      name,
+      grace: "1s",
+      lease: LEASE_MS,
+      log,
+    }),
     running,
   };
+}
+
+/** The same broker, which tells what it gives to its worker. */
+function watched(broker: Broker, seen: Seen): Broker {
+  return withMethods(broker, {
+    work: (queue, options) =>
+      broker.work(queue, {
+        ...options,
+        onDelivery: (delivery) => {
+          const { message, deliveryCount } = delivery;
+          if (seen.given.has(message.sequence)) seen.redelivered += 1;
+          else if (deliveryCount > 1) seen.unseen += 1;
+          seen.given.add(message.sequence);
+          options.onDelivery(delivery);
+        },
+      }),
+  });
 }
 
 /**

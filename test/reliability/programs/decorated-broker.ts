@@ -2,15 +2,21 @@ import type { Broker, SettlementStep } from "@millrace/core";
 
 type Settle = Broker["settle"];
 
-/** The broker with another `settle`; everything else is its own. */
-export function withSettle(broker: Broker, settle: (own: Settle) => Settle): Broker {
-  const replaced = settle((delivery, steps) => broker.settle(delivery, steps));
+/** The broker with some of its methods replaced; everything else is its own. */
+export function withMethods(broker: Broker, methods: Partial<Broker>): Broker {
   return new Proxy(broker, {
     get(target, property) {
-      if (property === "settle") return replaced;
+      if (Object.hasOwn(methods, property)) return Reflect.get(methods, property) as unknown;
       const value: unknown = Reflect.get(target, property, target);
       return typeof value === "function" ? value.bind(target) : value;
     },
+  });
+}
+
+/** The same with another `settle`. */
+export function withSettle(broker: Broker, settle: (own: Settle) => Settle): Broker {
+  return withMethods(broker, {
+    settle: settle((delivery, steps) => broker.settle(delivery, steps)),
   });
 }
 

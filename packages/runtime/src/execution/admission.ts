@@ -71,12 +71,15 @@ export class Admission {
   #passes: Passes | undefined;
   #gatedSince: number | undefined;
   #waitsForRoom = false;
+  /** Once it may run it is handed back instead. */
+  #goesBack: boolean;
   /** Set while something is waited for. */
   #answer: ((result: AdmissionResult) => void) | undefined;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
-    const { envelope, delivery } = options;
+    const { envelope, delivery, declined } = options;
+    this.#goesBack = declined;
     this.#crashes = crashesOf({ envelope, deliveryCount: delivery.deliveryCount });
   }
 
@@ -172,16 +175,13 @@ export class Admission {
   }
 
   /**
-   * The node stops. Whether an earlier holder has settled a job that is being recalled isn't known,
-   * so it may neither be run nor be published again.
+   * The node stops. Whether an earlier holder has settled a job that is being recalled isn't known
+   * before the answer, so it goes back with that; without one it is let go when the node closes.
    */
   handBack(): void {
     const { reason } = this.#options.abort;
     if (this.#isAdmitted && reason !== undefined) this.#interrupt(outcomeOfAbort(reason));
-    else if (this.#stage === "recalling") {
-      this.end();
-      this.#answer?.("unknown");
-    }
+    else this.#goesBack = true;
   }
 
   /** Nothing is waited for any more. */
@@ -246,7 +246,7 @@ export class Admission {
   }
 
   #admit(convicted: boolean): AdmissionResult | Promise<Answer> {
-    const { host, delivery, envelope, abort, declined, refusal } = this.#options;
+    const { host, delivery, envelope, abort, refusal } = this.#options;
     const { message, deliveryCount } = delivery;
     const verdict = host.verdict?.(envelope, message) ?? refusal;
     if (verdict !== undefined) return this.#refuse(verdict);
@@ -271,7 +271,7 @@ export class Admission {
       return admitted.refusal.kind === "deferred"
         ? this.#park(admitted.refusal)
         : this.#refuse(admitted.refusal);
-    if (declined) return this.#refuse({ kind: "interrupted" });
+    if (this.#goesBack) return this.#refuse({ kind: "interrupted" });
     const gates = this.#gatesOf(admitted.job);
     return gates.length === 0 ? this.#quarantine(admitted) : this.#enterLimits(gates, admitted);
   }

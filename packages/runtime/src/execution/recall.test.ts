@@ -1,4 +1,10 @@
-import { defineJob, type HistoryRecord, type HistoryStore, MillraceError } from "@millrace/core";
+import {
+  defineJob,
+  type HistoryRecord,
+  type HistoryStore,
+  MillraceError,
+  type StoredRecord,
+} from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { expect, test, vi } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
@@ -195,7 +201,7 @@ test("an id that is enqueued anew is another message: its redelivery is not take
 
 /** Takes the next read of the history into the test's hands. */
 function holdNextRead(history: HistoryStore) {
-  const held = gate<[]>();
+  const held = gate<readonly StoredRecord[]>();
   const spy = vi.spyOn(history, "stored").mockReturnValueOnce(held.promise);
   return { ...held, spy };
 }
@@ -242,7 +248,7 @@ test("a stop while the history is asked hands nothing back that may be settled a
   broker.loseLeases(QUEUE);
   await clock.advance(0);
   const stopped = node.stop({ immediate: true });
-  await clock.advance("1s");
+  await clock.advance("5s");
   await stopped;
   held.open([]);
   await clock.advance("1s");
@@ -252,4 +258,39 @@ test("a stop while the history is asked hands nothing back that may be settled a
   expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 1, delayed: 0 });
   await clock.advance("31s");
   expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, running: 0 });
+});
+
+test("a stop while the history is asked waits for the answer: what is not over is there for others at once", async () => {
+  const { broker, clock, enqueue, runs, node } = await counting(() => gate().promise);
+  await enqueue("t.job");
+  const held = holdNextRead(broker.history);
+  broker.loseLeases(QUEUE);
+  await clock.advance(0);
+  expect(held.spy).toHaveBeenCalledTimes(1);
+  const stopped = node.stop({ immediate: true });
+  await clock.advance("100ms");
+  held.open([]);
+  await clock.advance("100ms");
+  await stopped;
+  expect(runs).toEqual([1]);
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, running: 0, delayed: 0 });
+});
+
+test("a stop while the history is asked waits for the answer: what is over is settled", async () => {
+  const { broker, clock, enqueue, history, runs, node, said } = await counting(() => "done");
+  broker.failNext("ack", NO_ANSWER);
+  await enqueue("t.job");
+  const records = await broker.history.stored({ queue: QUEUE, id: "a" });
+  const held = holdNextRead(broker.history);
+  broker.loseLeases(QUEUE);
+  await clock.advance(0);
+  const stopped = node.stop({ immediate: true });
+  await clock.advance("100ms");
+  held.open(records);
+  await clock.advance("100ms");
+  await stopped;
+  expect(runs).toEqual([1]);
+  expect(said).toContain("settled a recalled recalled");
+  expect(await history()).toMatchObject([{ state: "succeeded" }]);
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0, delayed: 0 });
 });
