@@ -1,5 +1,5 @@
 import { QUEUE, type Script, WORKERS } from "./scripts.ts";
-import { pull, pullNow, type Talk } from "./talk.ts";
+import { pull, pullNow, type Talk, untilRemoved } from "./talk.ts";
 
 const NS = 1e6;
 export const LASTING = {
@@ -104,6 +104,7 @@ export const AT_REST: readonly Script[] = [
       await talk.fail();
       // The holder of c lived through it.
       await talk.nc.request(c?.reply ?? "", "+ACK", { timeout: 1_000 });
+      await untilRemoved(talk);
       await talk.api("CONSUMER.INFO.Q.W");
       await talk.api("STREAM.INFO.Q");
       await talk.pass(talk.leaseMs + 500);

@@ -188,6 +188,27 @@ async function untilSeen(talk: Pick<Talk, "nc" | "pass" | "replicas">): Promise<
   }
 }
 
+interface Kept {
+  readonly state?: { readonly messages: number };
+  readonly num_pending?: number;
+  readonly num_ack_pending?: number;
+}
+
+/**
+ * Waits until the stream Q keeps no more than its consumer W has to deliver or waits for. In a
+ * cluster the consumer confirms an ack, and then asks the stream's leader to remove the message.
+ */
+export async function untilRemoved(talk: Pick<Talk, "nc" | "pass">): Promise<void> {
+  const ask = async (subject: string): Promise<Kept> =>
+    (await talk.nc.request(`$JS.API.${subject}`, "", { timeout: ANSWER_MS })).json<Kept>();
+  for (let left = SEEN_MS; left > 0; left -= STEP_MS) {
+    const { state } = await ask("STREAM.INFO.Q");
+    const { num_pending: waiting = 0, num_ack_pending: sent = 0 } = await ask("CONSUMER.INFO.Q.W");
+    if ((state?.messages ?? 0) <= waiting + sent) return;
+    await talk.pass(STEP_MS);
+  }
+}
+
 /**
  * Of these the name alone is compared. Nobody reads how many bytes a pull has left, and a busy 2.10
  * was seen to subtract a message twice.
