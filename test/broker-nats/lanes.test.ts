@@ -89,7 +89,9 @@ describeEachServer("lanes", (server) => {
     await expect(js.publish(`${namespace}.jobs.q.urgent`, "x")).rejects.toThrow(
       /responders|enabled/,
     );
-    await expect(js.publish(`${namespace}.jobs.q.high`, "x")).resolves.toMatchObject({ seq: 1 });
+    await expect(js.publish(`${namespace}.jobs.q.high`, "x")).resolves.toMatchObject({
+      stream: `${namespace}-queue-q`,
+    });
   });
 
   test("a woken job is served with the high lane, and keeps its own", async () => {

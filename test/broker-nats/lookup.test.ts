@@ -8,6 +8,12 @@ import { CollectingWorker, jobFor } from "./collecting-worker.ts";
 import { connected } from "./connected.ts";
 
 describeEachServer("looking into a queue", (server) => {
+  /** What a job of the queue `q` without an id is called, by its place. */
+  async function idAt(stream: string, place: number): Promise<string> {
+    const { jsm } = await administrator(server);
+    return `q-${(await jsm.streams.info(stream)).state.first_seq + place}`;
+  }
+
   test("of several batches finds each job, and lists them in their order, also where some are gone", async () => {
     const broker = await connected({ servers: server.url, namespace: server.namespace() });
     await broker.queues.ensure("q");
@@ -64,12 +70,13 @@ describeEachServer("looking into a queue", (server) => {
     await publish({});
     await publish({ ...forged, "Nats-Msg-Id": "forged" });
     expect(await broker.findWaiting("by-header")).toMatchObject({ envelope: { name: "a.b" } });
-    expect(await broker.findWaiting("q-2", { queue: "q" })).toMatchObject({ state: "queued" });
+    const second = await idAt(`${namespace}-queue-q`, 1);
+    expect(await broker.findWaiting(second, { queue: "q" })).toMatchObject({ state: "queued" });
     const found = await broker.findWaiting("forged");
     expect(found).toMatchObject({ envelope: { id: "forged", queue: "q" } });
     expect(found?.storedAt).toBeGreaterThan(Date.now() - 60_000);
     const listed = await broker.listWaiting("q");
-    expect(listed.map(({ envelope }) => envelope.id)).toEqual(["by-header", "q-2", "forged"]);
+    expect(listed.map(({ envelope }) => envelope.id)).toEqual(["by-header", second, "forged"]);
   });
 
   test("shows what can't be read as a job, without a name", async () => {
@@ -83,8 +90,8 @@ describeEachServer("looking into a queue", (server) => {
     await nc.request(`${namespace}.jobs.q`, "garbage");
     const listed = await broker.listWaiting("q");
     expect(listed.map(({ envelope: { id, name } }) => [id, name])).toEqual([
-      ["q-1", ""],
-      ["q-2", ""],
+      [await idAt(`${namespace}-queue-q`, 0), ""],
+      [await idAt(`${namespace}-queue-q`, 1), ""],
     ]);
   });
 

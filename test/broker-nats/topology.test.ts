@@ -79,6 +79,29 @@ describeEachServer("streams and consumers", (server) => {
     expect(await leaseMs()).toBe(5_000);
   });
 
+  test("of an earlier version go on from 1; made anew no number comes a second time", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    const { jsm } = await administrator(server);
+    const stream = `${namespace}-queue-q`;
+    await broker.queues.ensure("q");
+    const { config } = await jsm.streams.info(stream);
+    await jsm.streams.delete(stream);
+    await jsm.streams.add({ ...config, first_seq: 0 });
+    await broker.queues.ensure("q", { maxJobs: 9 });
+    const numbers: number[] = [];
+    for (const _again of [1, 2, 3]) {
+      const [stored] = await broker.enqueue([jobFor("q")]);
+      numbers.push(stored?.ok === true ? stored.sequence : 0);
+      await broker.queues.remove("q");
+      await broker.queues.ensure("q");
+    }
+    expect(numbers[0]).toBe(1);
+    expect(numbers[1]).toBeGreaterThanOrEqual(config.first_seq);
+    expect(numbers[2]).toBeGreaterThan(numbers[1] as number);
+    expect(numbers.every(Number.isSafeInteger)).toBe(true);
+  });
+
   test("leave a stream alone that has the name and serves something else", async () => {
     const namespace = server.namespace();
     const { jsm } = await administrator(server);

@@ -218,7 +218,7 @@ export async function describeProducer(language: Language): Promise<void> {
               headers: {},
               job: { name: "wire.echo", payload: 7, id: "allowed" },
             });
-          expect(await enqueue(QUEUE)).toMatchObject({ sequence: 1 });
+          expect(await enqueue(QUEUE)).toMatchObject({ duplicate: false });
           const result = {
             do: "result",
             namespace: NAMESPACE,

@@ -133,7 +133,7 @@ export class NatsBroker implements Broker {
 
   constructor(parts: NatsBrokerParts) {
     const { server, features, limits, config } = parts;
-    const { nc, jsm, names } = server;
+    const { nc, names } = server;
     const { clock } = machineOf(nc);
     this.#parts = parts;
     this.#server = server;
@@ -144,7 +144,7 @@ export class NatsBroker implements Broker {
     this.#enqueuer = new ConfirmedPublisher(nc);
     this.#settlePublisher = new ConfirmedPublisher(nc);
     this.#laterGenerations = new LaterGenerations(server);
-    this.#delays = new Delays(jsm, names, config.replicas);
+    this.#delays = new Delays(server, names, config.replicas);
     this.#windows = new DedupeWindows(server);
     const ends = new JobEnds(server, this.#windows);
     this.history = new NatsHistory(server, this.#report, ends);
@@ -422,12 +422,12 @@ export class NatsBroker implements Broker {
   }
 
   async #createStreams(): Promise<void> {
-    const { jsm, names } = this.#server;
+    const { names } = this.#server;
     const { history, replicas } = this.#parts.config;
     await this.#delays.ensure(this.#features);
-    await ensureStream(jsm, deadStream(names, replicas));
-    await ensureStream(jsm, blockedStream(names, replicas));
-    await ensureStream(jsm, historyStream(names, history, replicas));
+    await ensureStream(this.#server, deadStream(names, replicas));
+    await ensureStream(this.#server, blockedStream(names, replicas));
+    await ensureStream(this.#server, historyStream(names, history, replicas));
     await this.progress.ensure();
   }
 

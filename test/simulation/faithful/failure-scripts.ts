@@ -1,3 +1,4 @@
+import type { Msg } from "@nats-io/nats-core";
 import { QUEUE, type Script, WORKERS } from "./scripts.ts";
 import { pull, pullNow, type Talk, untilRemoved } from "./talk.ts";
 
@@ -12,12 +13,30 @@ function rest(talk: Talk): Promise<void> {
   return talk.pass(talk.replicas > 1 ? 3_000 : 1_500);
 }
 
-async function queue(talk: Talk): Promise<void> {
-  await talk.api("STREAM.CREATE.Q", { ...LASTING, num_replicas: talk.replicas });
+function queue(talk: Talk): Promise<void> {
+  return queueFrom(talk, undefined);
+}
+
+/** As many digits as microseconds since 1970 have. */
+const FIRST = 1_764_000_000_000_000;
+
+async function queueFrom(talk: Talk, first: number | undefined): Promise<void> {
+  const from = first === undefined ? {} : { first_seq: first };
+  await talk.api("STREAM.CREATE.Q", { ...LASTING, ...from, num_replicas: talk.replicas });
   await talk.api("CONSUMER.DURABLE.CREATE.Q.W", {
     ...{ stream_name: "Q", action: "create" },
     config: { ...WORKERS, ack_wait: talk.leaseMs * NS },
   });
+}
+
+/** Of a holder, who waits for what the server says to it. */
+async function answer(talk: Talk, delivery: Msg | undefined, word: string): Promise<void> {
+  try {
+    const reply = await talk.nc.request(delivery?.reply ?? "", word, { timeout: 1_000 });
+    talk.note(`${word}: ${reply.string()}`);
+  } catch (error) {
+    talk.note(`${word}: ${(error as Error).name}`);
+  }
 }
 
 const id = (text: string): Readonly<Record<string, string>> => ({ "Nats-Msg-Id": text });
@@ -45,6 +64,37 @@ export const AT_REST: readonly Script[] = [
       await talk.put("q", "1", id("1"));
       await pullNow(talk, heard.inbox, 9);
       await heard.come(5);
+    },
+  },
+  {
+    name: "at rest: a stream that is made anew from a later number, and what is held of the old one",
+    say: async (talk) => {
+      await queueFrom(talk, FIRST);
+      await talk.put("q", "1", id("1"));
+      await talk.put("q", "2", id("2"));
+      const heard = talk.hear();
+      await pullNow(talk, heard.inbox, 1);
+      const [old] = await heard.come(1);
+      await rest(talk);
+      await talk.fail();
+      // Its very first message lies in it still.
+      await talk.api("STREAM.INFO.Q", { subjects_filter: ">" });
+      await talk.api("CONSUMER.INFO.Q.W");
+      await talk.put("q", "3", id("3"));
+      await talk.api("STREAM.DELETE.Q");
+      await queueFrom(talk, FIRST + 1_000);
+      await talk.api("STREAM.INFO.Q", { subjects_filter: ">" });
+      await talk.put("q", "a", id("1"));
+      await pullNow(talk, heard.inbox, 1);
+      const [anew] = await heard.come(1);
+      for (const word of ["+WPI", "-NAK", "+ACK"]) await answer(talk, old, word);
+      await talk.api("CONSUMER.INFO.Q.W");
+      await talk.api("STREAM.INFO.Q", { subjects_filter: ">" });
+      await answer(talk, anew, "+ACK");
+      await talk.api("STREAM.INFO.Q", { subjects_filter: ">" });
+      await rest(talk);
+      await talk.fail();
+      await talk.put("q", "b", id("4"));
     },
   },
   {

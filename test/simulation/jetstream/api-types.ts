@@ -13,6 +13,8 @@ export interface StreamSettings {
   readonly discard: "old" | "new";
   readonly storage: string;
   readonly num_replicas: number;
+  /** Of the first message. */
+  readonly first_seq?: number;
   readonly duplicate_window: number;
   readonly compression: string;
   readonly allow_direct: boolean;

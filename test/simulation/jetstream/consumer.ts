@@ -53,8 +53,8 @@ export class ModelConsumer {
     this.config = config;
     this.#owner = owner;
     this.createdMs = owner.clock.now();
-    this.#next =
-      config.deliver_policy === "by_start_sequence" ? Math.max(1, config.opt_start_seq ?? 1) : 1;
+    const wanted = config.deliver_policy === "by_start_sequence" ? (config.opt_start_seq ?? 1) : 1;
+    this.#next = Math.max(1, wanted, owner.messages.firstSeq);
     this.#deliveredSeq = this.#next - 1;
     this.#pulls = new PullQueue(owner, () => ({
       consumer: this.#consumerSeq,

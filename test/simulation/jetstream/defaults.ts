@@ -29,6 +29,7 @@ export function streamSettings(
     storage: body.storage ?? "file",
     num_replicas: body.num_replicas ?? 1,
     duplicate_window: body.duplicate_window || TWO_MINUTES_NS,
+    ...(body.first_seq ? { first_seq: body.first_seq } : {}),
     compression: body.compression ?? "none",
     allow_direct: body.allow_direct ?? false,
     mirror_direct: false,

@@ -24,8 +24,13 @@ export function bytesOf({
 export class Messages {
   readonly #bySeq = new Map<number, Stored>();
   readonly #bySubject = new Map<string, Set<number>>();
-  lastSeq = 0;
+  lastSeq: number;
   bytes = 0;
+
+  /** @param first the number of the first message; servers begin at 1 by themselves */
+  constructor(first = 1) {
+    this.lastSeq = first - 1;
+  }
 
   get size(): number {
     return this.#bySeq.size;

@@ -25,7 +25,7 @@ export interface StreamOwner extends Surroundings {
 
 /** One stream with its consumers. */
 export class ModelStream {
-  readonly messages = new Messages();
+  readonly messages: Messages;
   readonly consumers = new Map<string, ModelConsumer>();
   config: StreamSettings;
   readonly #owner: StreamOwner;
@@ -37,6 +37,7 @@ export class ModelStream {
 
   constructor(config: StreamSettings, owner: StreamOwner) {
     this.config = config;
+    this.messages = new Messages(config.first_seq);
     this.#owner = owner;
     this.#createdMs = owner.clock.now();
     this.#schedules = new Schedules(owner.clock, owner.flavour.schedules, (schedule) =>

@@ -32,6 +32,20 @@ test.each([
   expect(serverFeatures(version)).toMatchObject({ version, ...expected });
 });
 
+test.each([
+  ["2.10.0", false],
+  ["2.10.27", false],
+  ["2.10.28", true],
+  ["2.11.1", false],
+  ["2.11.2", true],
+  ["2.12.0-RC.1", true],
+  ["2.15.2", true],
+  ["3.0.0", true],
+  ["2.10", false],
+])("a server %s keeps a stream that begins at a later number: %s", (version, firstSequence) => {
+  expect(serverFeatures(version)).toMatchObject({ firstSequence });
+});
+
 test.each(["2.9.25", "1.4.1", "", "latest"])("a server %j is refused as too old", (version) => {
   expect(() => serverFeatures(version)).toThrow(
     expect.objectContaining({ code: "server-too-old" }),

@@ -7,6 +7,11 @@ import { MillraceError } from "../errors.ts";
 export interface ServerFeatures {
   /** As the server reports it, such as `2.15.2`. */
   readonly version: string;
+  /**
+   * `first_seq` of a stream. Servers before 2.10.28 and 2.11.2 take it, and empty the stream when
+   * they start while its very first message lies in it (nats-server pull request 6753).
+   */
+  readonly firstSequence: boolean;
   /** `Nats-TTL` on a message, `allow_msg_ttl` on a stream (2.11). */
   readonly messageTtl: boolean;
   /** A TTL for one key of a KV bucket (2.11). */
@@ -29,9 +34,10 @@ const OLDEST = { major: 2, minor: 10 } as const;
 
 /** @throws MillraceError `server-too-old` below 2.10, or where the version can't be read. */
 export function serverFeatures(version: string): ServerFeatures {
-  const match = /^v?(\d+)\.(\d+)/.exec(version);
+  const match = /^v?(\d+)\.(\d+)(?:\.(\d+))?/.exec(version);
   const major = Number(match?.[1] ?? 0);
   const minor = Number(match?.[2] ?? 0);
+  const patch = Number(match?.[3] ?? 0);
   const atLeast = (wanted: number): boolean => major > 2 || (major === 2 && minor >= wanted);
   if (!atLeast(OLDEST.minor)) {
     throw new MillraceError(
@@ -41,6 +47,7 @@ export function serverFeatures(version: string): ServerFeatures {
   }
   return Object.freeze({
     version,
+    firstSequence: atLeast(12) || (minor === 11 && patch >= 2) || (minor === 10 && patch >= 28),
     messageTtl: atLeast(11),
     keyTtl: atLeast(11),
     consumerPause: atLeast(11),

@@ -1,6 +1,5 @@
-import type { JetStreamManager } from "@nats-io/jetstream";
 import type { ServerFeatures } from "../connection/server-features.ts";
-import { ensureStream } from "../topology/ensure-stream.ts";
+import { ensureStream, type StreamMaker } from "../topology/ensure-stream.ts";
 import { delayedStream } from "../topology/streams.ts";
 import type { Names } from "../topology/subjects.ts";
 
@@ -9,13 +8,13 @@ import type { Names } from "../topology/subjects.ts";
  * say that it can; else the mover.
  */
 export class Delays {
-  readonly #jsm: JetStreamManager;
+  readonly #maker: StreamMaker;
   readonly #names: Names;
   readonly #replicas: number;
   #schedules = false;
 
-  constructor(jsm: JetStreamManager, names: Names, replicas: number) {
-    this.#jsm = jsm;
+  constructor(maker: StreamMaker, names: Names, replicas: number) {
+    this.#maker = maker;
     this.#names = names;
     this.#replicas = replicas;
   }
@@ -34,7 +33,7 @@ export class Delays {
 
   async ensure(features: ServerFeatures): Promise<void> {
     const config = await ensureStream(
-      this.#jsm,
+      this.#maker,
       delayedStream(this.#names, features.schedules, this.#replicas),
     );
     this.#schedules = features.schedules && config.allow_msg_schedules === true;

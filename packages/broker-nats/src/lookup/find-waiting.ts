@@ -96,7 +96,7 @@ async function findByPlace(
   { stream, last }: StreamEnds,
   id: string,
 ): Promise<WaitingJob | undefined> {
-  const sequence = Number(/-(\d{1,15})$/.exec(id)?.[1] ?? 0);
+  const sequence = Number(/-(\d{1,16})$/.exec(id)?.[1] ?? 0);
   if (sequence < 1 || sequence > last) return undefined;
   const found = await nextMessage(server.jsm, stream, sequence, ">");
   if (found?.seq !== sequence) return undefined;

@@ -178,7 +178,7 @@ export class NatsBatches implements BatchStore {
   /** Made with the first batch; a failure is not kept. */
   #ensure(): Promise<unknown> {
     this.#stream ??= ensureStream(
-      this.#server.jsm,
+      this.#server,
       batchStream(this.#server.names, this.#replicas),
     ).catch((error: unknown) => {
       this.#stream = undefined;

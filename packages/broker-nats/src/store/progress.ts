@@ -102,8 +102,8 @@ export class NatsProgress implements ProgressStore {
 
   /** Nodes have it made before they take jobs, so that no report waits for it. */
   ensure(): Promise<void> {
-    const { jsm, names } = this.#server;
-    this.#stream ??= ensureStream(jsm, progressStream(names, this.#replicas)).then(
+    const { names } = this.#server;
+    this.#stream ??= ensureStream(this.#server, progressStream(names, this.#replicas)).then(
       () => void (this.#ready = true),
       (error: unknown) => {
         // A failure is not kept: the next report tries again.

@@ -33,10 +33,10 @@ export class NatsQueues implements QueueStore {
   }
 
   async ensure(queue: string, settings: QueueSettings = {}): Promise<void> {
-    const { jsm, names } = this.#server;
+    const { names } = this.#server;
     requireQueueSettings(settings);
     await ensureStream(
-      jsm,
+      this.#server,
       queueStream(names, requireQueueName(queue), settings, this.#limits, this.#replicas),
     );
   }

@@ -1,8 +1,16 @@
 import { MillraceError } from "@millrace/core";
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { StreamPlan } from "./streams.ts";
+import { firstSequence } from "./first-sequence.ts";
 import { takesSubject } from "./stray-subjects.ts";
+
+/** A connection, and the manager that asks by it. */
+export interface StreamMaker {
+  readonly nc: NatsConnection;
+  readonly jsm: JetStreamManager;
+}
 
 const NAME_IN_USE = 10058;
 /** Each round another node has to win a race for this one to try again. */
@@ -11,16 +19,22 @@ const ROUNDS = 5;
 /**
  * Creates the stream, or updates what differs from the plan. Safe from any number of nodes at once:
  * whoever comes second finds what the first made. Checks what the server says it has, because an
- * old server takes a newer option and ignores it.
+ * old server takes a newer option and ignores it. A stream that was removed and is made anew never
+ * gives a number a second time: see `firstSequence`.
  *
  * @throws MillraceError `jetstream-failed` where a stream of that name serves something else
  */
-export async function ensureStream(jsm: JetStreamManager, plan: StreamPlan): Promise<StreamConfig> {
+export async function ensureStream(
+  { nc, jsm }: StreamMaker,
+  plan: StreamPlan,
+): Promise<StreamConfig> {
   for (let round = 1; ; round += 1) {
     try {
       const existing = await findConfig(jsm, plan.create.name);
       const config =
-        existing === undefined ? await create(jsm, plan) : await update(jsm, plan, existing);
+        existing === undefined
+          ? await create(jsm, plan, firstSequence(nc))
+          : await update(jsm, plan, existing);
       verify(plan, config, existing);
       return config;
     } catch (error) {
@@ -41,8 +55,13 @@ async function findConfig(jsm: JetStreamManager, name: string): Promise<StreamCo
   }
 }
 
-async function create(jsm: JetStreamManager, plan: StreamPlan): Promise<StreamConfig> {
-  return (await jsm.streams.add(plan.create)).config;
+async function create(
+  jsm: JetStreamManager,
+  plan: StreamPlan,
+  first: number | undefined,
+): Promise<StreamConfig> {
+  const from = first === undefined ? {} : { first_seq: first };
+  return (await jsm.streams.add({ ...plan.create, ...from })).config;
 }
 
 async function update(

@@ -345,7 +345,14 @@ export interface QueueStore {
    * @throws MillraceError `queue-not-found`
    */
   snapshot(queue: string): Promise<QueueSnapshot>;
-  /** Removes the queue and what waits in it. For tests and operators. */
+  /**
+   * Removes the queue and what waits in it, is delayed or blocked. For tests and operators. Dead
+   * letters and history stay. Jobs that run go on, also where the queue is made anew meanwhile: an
+   * end is recorded, and a retry goes to the new queue. Without a new queue a retry has nowhere to
+   * go, and becomes a dead letter (`unsettled`) after some leases. Idempotent.
+   *
+   * @throws MillraceError `invalid-name`
+   */
   remove(queue: string): Promise<void>;
 }
 

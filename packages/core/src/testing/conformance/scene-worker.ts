@@ -127,7 +127,7 @@ export class SceneWorker {
   }
 }
 
-/** The time as well as the sequence: a queue that is made again counts from 1. */
+/** The time as well as the sequence: some brokers count from 1 in a queue that is made again. */
 function placeOf({ message }: Delivery): string {
   return `${message.sequence} ${message.storedAt}`;
 }

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { type ConformanceCase, conformanceCase, rejectsWith, sharedCase } from "./scene.ts";
+import { MillraceError } from "../../errors/millrace-error.ts";
+import {
+  type ConformanceCase,
+  conformanceCase,
+  envelopeOf,
+  rejectsWith,
+  sharedCase,
+} from "./scene.ts";
 import type { SceneWorker } from "./scene-worker.ts";
 
 export const workCases: readonly ConformanceCase[] = [
@@ -170,6 +177,32 @@ export const workCases: readonly ConformanceCase[] = [
         [first.message.sequence, first.message.storedAt],
       );
       assert.deepEqual([first.lease.isHeld(), second.lease.isHeld()], [false, true]);
+    },
+  ),
+
+  sharedCase(
+    "work: what is held of a queue that is removed and made anew settles nothing of the new one",
+    async (scene) => {
+      await scene.enqueueOk(scene.job());
+      const broker = await scene.connect();
+      // Its one slot is taken: it asks for nothing of the new queue.
+      const old = await scene.worker({ broker, slots: 1 });
+      const held = await old.delivery(0);
+      await scene.broker.queues.remove(scene.queue);
+      await scene.ensure({});
+      const [job] = await scene.enqueueOk(scene.job());
+      const dying = await scene.connect();
+      const first = await (await scene.worker({ broker: dying })).delivery(0);
+      // Whoever holds the old job has not been told yet, or is told: both are right.
+      await broker.settle(held, [{ do: "ack" }]).catch((error: unknown) => {
+        if (!MillraceError.is(error, "lease-lost")) throw error;
+      });
+      await old.stop();
+      await dying.close();
+      const second = await (await scene.worker()).delivery(0);
+      assert.equal(envelopeOf(second.message).id, job?.id);
+      // Who compares two jobs of an id counts on it.
+      assert.ok(first.message.sequence > held.message.sequence);
     },
   ),
 

@@ -56,7 +56,7 @@ export class MemoryQueue {
   readonly #clock: Clock;
   #settings: QueueSettings = {};
   intake: QueueIntake = "open";
-  #lastSequence = 0;
+  #lastSequence: number;
   #bytes = 0;
   #dispatchPlanned = false;
   readonly #waiting: Readonly<Record<LaneName, Stored[]>> = { high: [], normal: [], low: [] };
@@ -65,8 +65,10 @@ export class MemoryQueue {
   readonly #consumers = new Set<Consumer>();
   readonly #marks = new Map<string, Mark>();
 
-  constructor(name: string, clock: Clock) {
+  /** @param after the last number of the queue of this name that was removed */
+  constructor(name: string, clock: Clock, after = 0) {
     this.name = name;
+    this.#lastSequence = after;
     this.#clock = clock;
     this.madeAt = clock.now();
   }
@@ -109,6 +111,10 @@ export class MemoryQueue {
     });
     this.wake();
     return { sequence, duplicate: false };
+  }
+
+  get lastSequence(): number {
+    return this.#lastSequence;
   }
 
   get marks(): ReadonlyMap<string, Mark> {

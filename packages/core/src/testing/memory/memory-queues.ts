@@ -17,9 +17,10 @@ export class MemoryQueues implements QueueStore {
   async ensure(name: string, settings: QueueSettings = {}): Promise<void> {
     this.#reach();
     requireQueueName(name);
-    const queue = this.#server.queues.get(name) ?? new MemoryQueue(name, this.#server.clock);
+    const { queues, clock, lastSequences } = this.#server;
+    const queue = queues.get(name) ?? new MemoryQueue(name, clock, lastSequences.get(name));
     queue.configure(settings);
-    this.#server.queues.set(name, queue);
+    queues.set(name, queue);
   }
 
   async setIntake(name: string, intake: QueueIntake): Promise<void> {

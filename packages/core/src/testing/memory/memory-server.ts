@@ -26,6 +26,8 @@ const HISTORY_LIMIT = 10_000;
 export class MemoryServer {
   readonly clock: Clock;
   readonly queues = new Map<string, MemoryQueue>();
+  /** Of queues that were removed. One that is made anew gives no number a second time. */
+  readonly lastSequences = new Map<string, number>();
   readonly delayed: MemoryDelayed;
   readonly blocked = new BlockedRack();
   readonly batches = new BatchShelf();
@@ -85,7 +87,9 @@ export class MemoryServer {
   }
 
   removeQueue(name: string): void {
-    this.queues.get(name)?.close();
+    const queue = this.queues.get(name);
+    if (queue !== undefined) this.lastSequences.set(name, queue.lastSequence);
+    queue?.close();
     this.queues.delete(name);
     this.delayed.removeAll(name);
     for (const [sequence] of this.blocked.entries(name)) this.blocked.take(sequence);
