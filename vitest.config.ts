@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 import { FileOrder } from "./test/harness/file-order.ts";
 import { clusterMode, patient } from "./test/harness/cluster/mode.ts";
+import { isShortPart, longGlobs } from "./test/harness/part.ts";
 
 /** In cluster mode everything is made with three replicas. */
 const alias =
@@ -25,6 +26,7 @@ export default defineConfig({
       "examples/**/*.test.ts",
       "bench/**/*.test.ts",
     ],
+    exclude: [...configDefaults.exclude, ...(isShortPart() ? longGlobs() : [])],
     globalSetup: ["test/harness/obtain-servers.ts", "test/harness/compile-cache.ts"],
     setupFiles: ["test/harness/leaks.ts"],
     testTimeout: patient(60_000),

@@ -1,12 +1,13 @@
-// `npm test`: sets up, runs every test, and closes with the line `N passed, N failed`. Arguments
-// after `--` go to vitest.
+// `npm test`: sets up, runs the short part of the tests (test/harness/part.ts), and closes with the
+// line `N passed, N failed`. `--all` runs every test; other arguments after `--` go to vitest, and
+// are run against both servers.
 import "./node-version.mjs";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 const { install, root, runNode } = await import("./install.mjs");
 
 await install();
-const { args, cluster } = clusterOf(process.argv.slice(2));
+const { args, cluster, short } = readArguments(process.argv.slice(2));
 const tally = join(root, "node_modules", `.millrace-test-tally-${process.pid}.jsonl`);
 const first = await run(args);
 // Node's own crash ends a file half-way and says nothing about the tests. Each such file is run
@@ -31,6 +32,7 @@ if (skipped.length > 0) {
 }
 if (passed + failed === 0) console.log("No test ran.");
 if (cluster !== undefined) console.log(killsOf(tally));
+if (short) console.log("The short part, on the newest server. Everything: npm run test:long");
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);
 
@@ -38,13 +40,14 @@ process.exit(failed > 0 || passed === 0 ? 1 : 0);
  * `--cluster` or `--cluster=2.10`: each server of a test is three (test/harness/cluster); by
  * default all tests that need one.
  */
-function clusterOf(given) {
+function readArguments(given) {
   const flag = given.find((arg) => /^--cluster(=|$)/.test(arg));
-  if (flag === undefined) return { args: given, cluster: undefined };
-  const rest = given.filter((arg) => arg !== flag);
+  const rest = given.filter((arg) => arg !== flag && arg !== "--all");
+  if (flag === undefined) return { args: rest, cluster: undefined, short: given.length === 0 };
   return {
     args: rest.length > 0 ? rest : ["test/", "examples/"],
     cluster: flag.split("=")[1] ?? "newest",
+    short: false,
   };
 }
 
@@ -70,6 +73,7 @@ async function run(args) {
     ],
     {
       MILLRACE_TEST_SUMMARY: file,
+      ...(short ? { MILLRACE_TEST_PART: "short" } : {}),
       ...(cluster === undefined
         ? {}
         : { MILLRACE_TEST_CLUSTER: cluster, MILLRACE_TEST_TALLY: tally }),

@@ -6,6 +6,7 @@ import {
 } from "@millrace/broker-nats/server";
 import type { TestProject } from "vitest/node";
 import { clusterMode } from "./cluster/mode.ts";
+import { isShortPart } from "./part.ts";
 
 /** A server that the tests run against, or the reason why they do not. */
 export type ServerUnderTest =
@@ -23,7 +24,7 @@ declare module "vitest" {
   }
 }
 
-const GENERATIONS: readonly ServerGeneration[] = ["newest", "2.10"];
+const GENERATIONS: readonly ServerGeneration[] = isShortPart() ? ["newest"] : ["newest", "2.10"];
 
 /**
  * Runs once before all test files, so that they share one look for servers and one message about a

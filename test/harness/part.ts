@@ -1,0 +1,45 @@
+/** Set to `short` by `npm test` without arguments. */
+export const VARIABLE = "MILLRACE_TEST_PART";
+
+/**
+ * What the short part leaves out, with the reason: the rest ends in minutes on two cores, and still
+ * meets each subject on the newest server. A path or the beginning of one, from the root.
+ */
+export const LONG: Readonly<Record<string, string>> = {
+  "bench/bench": "it measures",
+  "bench/scale/scale": "it measures",
+  "examples/order-pipeline/": "a pipeline's nodes are killed, and their leases must end",
+  "test/bad-input/command-refuses": "each of the command's refusals is a process",
+  "test/bad-input/small-heap": "it fills a heap",
+  "test/broker-nats/connect-nats": "it waits for timeouts of the transport",
+  "test/broker-nats/leader-loss": "a cluster's leaders are killed",
+  "test/broker-nats/lease-keeper": "leases must end",
+  "test/broker-nats/moving": "it waits for many due times",
+  "test/cluster/": "a cluster's leaders are killed",
+  "test/deploy/": "the image and the chart",
+  "test/flow/settlements-end": "each way in which a settlement can't be carried out",
+  "test/gate/": "the checks of the repository are broken one by one",
+  "test/harness/jaeger/": "it builds Jaeger",
+  "test/locks/ambiguous-writes": "servers are killed between a write and its answer",
+  "test/locks/cluster": "a cluster's leaders are killed",
+  "test/outbox/killed-relays": "relays are killed at each of their steps",
+  "test/packaging/": "it builds and installs the packages",
+  "test/records/faults": "each fault between a job's end and its record",
+  "test/reliability/": "the fault matrix",
+  "test/runtimes/": "other runtimes and bundlers",
+  "test/simulation/faithful/": "the model is compared with servers and clusters",
+  "test/simulation/mutants": "each fault is put back and looked for",
+  "test/unique/dying-producer": "producers are killed at each of their steps",
+  "test/unique/replace-under-load": "it replaces jobs under load",
+  "test/wire/": "producers in other languages are compiled",
+};
+
+/** Whether this run is the short part: newest server only, and none of the long files. */
+export function isShortPart(): boolean {
+  return process.env[VARIABLE] === "short";
+}
+
+/** As globs. */
+export function longGlobs(): readonly string[] {
+  return Object.keys(LONG).map((start) => `${start}**`);
+}
