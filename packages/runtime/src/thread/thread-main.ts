@@ -41,9 +41,9 @@ port.on("message", (message: ToThread) => {
   else if (message.do === "enqueued") outlet.answered(message.call, message.sent);
   else void run(message);
 });
-say({ say: "ready" });
 
 async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
+  say({ say: "begun" });
   const lease = new LeaseInThread();
   const own = (abort = new AbortSwitch(lease));
   try {

@@ -5,7 +5,7 @@ import { MemoryBroker } from "@millrace/core/testing";
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createNode, type MillraceNode } from "../node/node.ts";
 import type { NodeOptions } from "../node/node-options.ts";
-import { type Ask, hasty, obedient } from "./fixtures/thread-jobs.ts";
+import { type Ask, BREAK_DOWN, hasty, obedient } from "./fixtures/thread-jobs.ts";
 import { broken } from "./fixtures/throws-on-import.ts";
 
 // Real threads in real time.
@@ -220,9 +220,46 @@ test("a heap that is used up ends the thread and the attempt, not the node", asy
 });
 
 test("a thread that breaks down after its job had ended costs no job that is done", async () => {
-  const { run } = shared;
+  const exits: Promise<unknown>[] = [];
+  const watch = (worker: Worker): void => void exits.push(once(worker, "exit"));
+  process.on("worker", watch);
+  onTestFinished(() => void process.off("worker", watch));
+  const { run, node } = await threadNode();
   expect(await run("late-uncaught")).toMatchObject({ state: "succeeded", output: "ended" });
+  const thread = await stopTurning();
+  thread.breakDown();
+  await expect(Promise.race(exits)).rejects.toThrow("after the end");
+  expect(await run("echo")).toMatchObject({ state: "succeeded" });
+  expect(node.state).toBe("running");
 });
+
+test("a job that was given to a thread which breaks down before it begins runs in another", async () => {
+  const { run, enqueue, settled, node, broker } = await threadNode();
+  expect(await run("late-uncaught")).toMatchObject({ state: "succeeded" });
+  const thread = await stopTurning();
+  const started = new Promise<void>((resolve) => node.events.on("job.started", () => resolve()));
+  const id = await enqueue(obedient.name, "echo");
+  await started;
+  thread.breakDown();
+  await settled(id);
+  expect(await broker.history.read({ id })).toMatchObject([{ state: "succeeded" }]);
+});
+
+/** Of the thread that ran a `late-uncaught` job. */
+async function stopTurning() {
+  const state = new Int32Array(new SharedArrayBuffer(8));
+  const channel = new BroadcastChannel(BREAK_DOWN);
+  channel.postMessage(state);
+  channel.close();
+  await Atomics.waitAsync(state, 0, 0, 20_000).value;
+  expect(state[0]).toBe(1);
+  return {
+    breakDown: () => {
+      Atomics.store(state, 1, 1);
+      Atomics.notify(state, 1);
+    },
+  };
+}
 
 test("a file that throws on import fails the attempt with what it threw", async () => {
   const { run } = shared;

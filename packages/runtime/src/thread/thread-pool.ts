@@ -80,20 +80,28 @@ export class ThreadPool {
     // A middleware may have waited for longer than the node lived.
     if (this.#closed)
       throw new MillraceError("already-stopped", "The node has stopped; no thread is started.");
-    const module = job.module;
-    const worker = this.#take(module);
+    const { module } = job;
+    const used = this.#takeIdle(module);
     return new Promise<unknown>((resolve, reject) => {
-      const conversation = new Conversation(worker, job, context, this.#clock, this.#traceModule);
-      conversation.onStray = (wish) => this.#strays?.found(job.name, wish);
-      conversation.onEnd = (settle, reusable) => {
-        this.#busy.delete(worker);
-        if (reusable && !this.#closed) {
-          worker.unref();
-          this.#idle.push({ module, worker });
-        } else void worker.terminate();
-        settle(resolve, reject);
+      const converse = (worker: Worker, isUsed: boolean): void => {
+        worker.ref();
+        this.#busy.add(worker);
+        const conversation = new Conversation(worker, job, context, this.#clock, this.#traceModule);
+        conversation.onStray = (wish) => this.#strays?.found(job.name, wish);
+        conversation.onEnd = (settle, { reusable, begun }) => {
+          this.#busy.delete(worker);
+          if (reusable && !this.#closed) {
+            worker.unref();
+            this.#idle.push({ module, worker });
+          } else void worker.terminate();
+          // Of what an earlier job had left in its thread this one has seen nothing.
+          const isAnothers = isUsed && !begun && !context.signal.aborted && !this.#closed;
+          if (isAnothers) converse(this.#spawn(module), false);
+          else settle(resolve, reject);
+        };
+        conversation.begin();
       };
-      conversation.begin();
+      converse(used ?? this.#spawn(module), used !== undefined);
     });
   }
 
@@ -105,13 +113,10 @@ export class ThreadPool {
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 
-  #take(module: string): Worker {
+  #takeIdle(module: string): Worker | undefined {
     const at = this.#idle.findIndex((thread) => thread.module === module);
     const [found] = at < 0 ? [] : this.#idle.splice(at, 1);
-    const worker = found?.worker ?? this.#spawn(module);
-    worker.ref();
-    this.#busy.add(worker);
-    return worker;
+    return found?.worker;
   }
 
   #spawn(module: string): Worker {
@@ -122,11 +127,12 @@ export class ThreadPool {
         : { resourceLimits: { maxOldGenerationSizeMb: this.#options.maxHeapMb } }),
     });
     // An idle thread that dies is simply not used again; a busy one is its conversation's business.
-    worker.on("error", () => {});
-    worker.on("exit", () => {
+    const forget = (): void => {
       const at = this.#idle.findIndex((thread) => thread.worker === worker);
       if (at >= 0) this.#idle.splice(at, 1);
-    });
+    };
+    worker.on("error", forget);
+    worker.on("exit", forget);
     return worker;
   }
 }
@@ -142,18 +148,26 @@ export function threadMain(): URL {
 
 type Settle = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void;
 
+interface ThreadAfterwards {
+  /** It waits for another attempt. */
+  readonly reusable: boolean;
+  /** It had taken this attempt. */
+  readonly begun: boolean;
+}
+
 /**
  * One attempt's talk with its thread: the order, an abort if there is one, the answer, or the
  * thread's end.
  */
 class Conversation {
-  onEnd: (settle: Settle, reusable: boolean) => void = () => {};
+  onEnd: (settle: Settle, thread: ThreadAfterwards) => void = () => {};
   onStray: (wish: HandlerWish["kind"]) => void = () => {};
   readonly #worker: Worker;
   readonly #job: AnyJob;
   readonly #context: ThreadContext;
   readonly #clock: Clock;
   readonly #traceModule: string | undefined;
+  #begun = false;
   #over = false;
 
   constructor(
@@ -197,7 +211,8 @@ class Conversation {
 
   readonly #hear = (message: FromThread): void => {
     switch (message.say) {
-      case "ready":
+      case "begun":
+        this.#begun = true;
         return;
       case "log":
         this.#context.log[message.level](message.fields, message.message);
@@ -246,9 +261,9 @@ class Conversation {
       );
     });
     const end = this.onEnd;
-    this.onEnd = (settle, reusable) => {
+    this.onEnd = (settle, thread) => {
       timer.cancel();
-      end(settle, reusable);
+      end(settle, thread);
     };
   };
 
@@ -274,7 +289,7 @@ class Conversation {
     this.#worker.off("error", this.#fail);
     this.#worker.off("exit", this.#exit);
     this.#context.signal.removeEventListener("abort", this.#abort);
-    this.onEnd(settle, reusable);
+    this.onEnd(settle, { reusable, begun: this.#begun });
   }
 }
 

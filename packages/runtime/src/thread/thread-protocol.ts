@@ -35,7 +35,7 @@ export interface TraceOrder {
  * most of one.
  */
 export type FromThread =
-  | { readonly say: "ready" }
+  | { readonly say: "begun" }
   | {
       readonly say: "log";
       readonly level: "debug" | "info" | "warn" | "error";
