@@ -1,9 +1,10 @@
 // Compiles each package to its `dist`, from nothing, so that no file of an earlier build is
 // published.
 import { spawnSync } from "node:child_process";
-import { readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildPage } from "../packages/dashboard/build-page.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 for (const name of readdirSync(join(root, "packages"))) {
@@ -14,4 +15,7 @@ const { status } = spawnSync(
   [join("node_modules", "typescript", "bin", "tsc"), "-b", "tsconfig.build.json"],
   { cwd: root, stdio: "inherit" },
 );
-process.exit(status ?? 1);
+if (status !== 0) process.exit(status ?? 1);
+const assets = join(root, "packages", "dashboard", "dist", "page", "assets");
+mkdirSync(assets, { recursive: true });
+for (const { path, body } of await buildPage()) writeFileSync(join(assets, path), body);

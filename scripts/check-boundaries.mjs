@@ -12,7 +12,8 @@ export const ARROWS = {
   runtime: ["core"],
   telemetry: ["core"],
   outbox: ["core"],
-  millrace: ["core", "broker-nats", "runtime", "telemetry", "outbox"],
+  dashboard: ["core", "telemetry"],
+  millrace: ["core", "broker-nats", "runtime", "telemetry", "outbox", "dashboard"],
 };
 
 /** Outside packages that only one layer may know. */

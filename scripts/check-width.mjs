@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 const WIDTH = 100;
-const FOLDERS = "{packages/*/src,test,bench,scripts,examples,deploy}/**/*.{ts,mts,mjs}";
+const FOLDERS =
+  "{packages/*/src,packages/*/page,test,bench,scripts,examples,deploy}/**/*.{ts,tsx,mts,mjs}";
 /** What can't be broken: an address, a command in backticks. */
 const UNBROKEN = /`[^`]{50,}`|\S{50,}/;
 

@@ -11,6 +11,7 @@ const steps = [
   ["comments", node, ["scripts/check-width.mjs"]],
   ["lint", bin("oxlint"), ["--type-aware", "--deny-warnings"]],
   ["types", bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]],
+  ["page types", bin("tsc"), ["--noEmit", "-p", "packages/dashboard/page"]],
   ["boundaries", node, ["scripts/check-boundaries.mjs"]],
   ["dead code", bin("knip"), ["--no-config-hints"]],
   ["build", node, ["scripts/build.mjs"]],

@@ -19,15 +19,17 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
       try {
         for (const visit of ["first", "second"]) {
           const dev = startMillrace(
-            ["dev", "--dir", dir, "--port", "0", "--health-port", "0", "--json"],
+            ["dev", "--dir", dir, "--port", "0", "--health-port", "0", "--ui-port", "0", "--json"],
             { NATS_SERVER: path },
           );
           const ready = JSON.parse(await dev.line(/"healthUrl"/, 30_000)) as {
             servers: string[];
             jobs: string[];
             queues: string[];
+            dashboardUrl: string;
           };
           expect(ready).toMatchObject({ jobs: ["hello"], queues: ["default"] });
+          expect((await fetch(`${ready.dashboardUrl}api/overview`)).status).toBe(200);
           const env = { MILLRACE_SERVERS: ready.servers.join(",") };
           await millrace(["enqueue", "hello", '{"name":"Ada"}', "--id", visit], { env });
           const greeted = async (): Promise<boolean> =>

@@ -29,6 +29,11 @@ describe("the parts of `pnpm check` that take seconds", { timeout: 120_000 }, ()
     expect(await complaints("node_modules/.bin/tsc", ["--noEmit", "-p", "tsconfig.json"])).toBe("");
   });
 
+  it("the dashboard's page fits its types", async () => {
+    const page = ["--noEmit", "-p", "packages/dashboard/page"];
+    expect(await complaints("node_modules/.bin/tsc", page)).toBe("");
+  });
+
   it("the linter has nothing to say", async () => {
     expect(await complaints("node_modules/.bin/oxlint", ["--type-aware", "--deny-warnings"])).toBe(
       "",

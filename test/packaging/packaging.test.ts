@@ -41,10 +41,11 @@ describeServer("the packed packages", "newest", (server) => {
     registry = await startLocalRegistry(packed);
   }, 120_000);
 
-  it("are the six packages, of one version, with nothing in them that a user can't use", async () => {
+  it("are the seven packages, of one version, with nothing in them that a user can't use", async () => {
     expect(packed.map(({ manifest }) => manifest.name).sort()).toEqual([
       "@millrace/broker-nats",
       "@millrace/core",
+      "@millrace/dashboard",
       "@millrace/outbox",
       "@millrace/runtime",
       "@millrace/telemetry",

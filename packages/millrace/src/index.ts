@@ -37,7 +37,15 @@ export type { ScheduleEvent } from "./client/schedule-history.ts";
 export type { DeadLetterGroup } from "./client/dead-groups.ts";
 export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
 export type { DelayedJobs, NewTime } from "./client/delayed.ts";
-export type { AuditOutcome, AuditQuery, AuditRecord, AuditValue } from "./client/audit.ts";
+export type {
+  Audit,
+  AuditIntent,
+  AuditOutcome,
+  AuditQuery,
+  AuditRecord,
+  AuditTally,
+  AuditValue,
+} from "./client/audit.ts";
 export type { Nodes, NodeStatus } from "./client/nodes.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
 export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";

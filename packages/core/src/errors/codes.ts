@@ -72,6 +72,11 @@ export const ERROR_CODES = {
   "illegal-transition": "An execution was given an event its state does not take.",
   "already-stopped": "The service was stopped and can't be started again.",
   "health-port-taken": "The port for health and metrics is in use.",
+  "dashboard-port-taken": "The port for the dashboard can't be used.",
+  "dashboard-unprotected":
+    "The dashboard was to be reached from other machines, and nobody has to log in.",
+  "dashboard-denied":
+    "The dashboard refused a request: who asked may not do that, or not from there.",
   "record-refused":
     "An execution record can't be stored where it was to go, however often that is tried.",
   "record-store-failed": "The store of execution records can't be opened, written or read.",

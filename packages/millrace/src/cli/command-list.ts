@@ -39,6 +39,7 @@ import { queues } from "./commands/queues.ts";
 import { records } from "./commands/records.ts";
 import { run } from "./commands/run.ts";
 import { top } from "./commands/top.ts";
+import { ui } from "./commands/ui.ts";
 
 /** Every command, in the order of `--help`. */
 export const COMMANDS: readonly Command[] = [
@@ -85,6 +86,7 @@ export const COMMANDS: readonly Command[] = [
   nodesStop,
   auditList,
   top,
+  ui,
   healthcheck,
   doctor,
   bench,

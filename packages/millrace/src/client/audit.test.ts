@@ -5,6 +5,7 @@ import {
   AUDIT_BUCKET,
   AUDIT_KEPT_MS,
   audited,
+  auditOf,
   type AuditRecord,
   listAudit,
   recordAudit,
@@ -98,4 +99,25 @@ test("old records go, and what is no record is not shown", async () => {
     Array.from({ length: 98 }, () => "new"),
   );
   expect(await store.get("foreign")).toBeDefined();
+});
+
+test("a tool of one's own leaves a record of what it does, under the name of who asked for it", async () => {
+  const { broker } = scene();
+  const audit = auditOf(broker);
+  const intent = { action: "queues pause", filter: { queue: "mail" }, by: "ada" };
+  expect(await audit.perform(intent, async () => "paused")).toBe("paused");
+  await expect(
+    audit.perform({ ...intent, by: "bob" }, () =>
+      Promise.reject(new MillraceError("queue-not-found", "no")),
+    ),
+  ).rejects.toMatchObject({ code: "queue-not-found" });
+  const outcomes = (await audit.list()).map(({ by, outcome }) => ({ by, ...outcome }));
+  expect(outcomes).toHaveLength(2);
+  expect(outcomes).toContainEqual({ by: "ada", state: "done", count: 1, failed: 0 });
+  expect(outcomes).toContainEqual({
+    by: "bob",
+    state: "failed",
+    code: "queue-not-found",
+    message: "no",
+  });
 });

@@ -55,6 +55,35 @@ export interface AuditTally {
   readonly failed?: number;
 }
 
+/** What operators changed, and the way to leave a record of a change of one's own tool. */
+export interface Audit {
+  /** Newest first. */
+  list(query?: AuditQuery): Promise<readonly AuditRecord[]>;
+  /**
+   * Does something an operator asked for, with a record of it: written before (where it can't be,
+   * nothing is done), and completed after with how many things were changed, or with the error.
+   *
+   * @param intent its `by` is who asked for it. Default: the user and the host of this process
+   * @param tally how many things the result says were changed. Default: one
+   * @throws what `act` throws; MillraceError of the record's write
+   * @example
+   * const intent = { action: "queues pause", filter: { queue: "mail" }, by: "ada" };
+   * await millrace.audit.perform(intent, () => millrace.queues.pause("mail", { by: "ada" }));
+   */
+  perform<Result>(
+    intent: AuditIntent,
+    act: () => Promise<Result>,
+    tally?: (result: Result) => AuditTally,
+  ): Promise<Result>;
+}
+
+export function auditOf(broker: Broker): Audit {
+  return {
+    list: (query) => listAudit(broker, query),
+    perform: (intent, act, tally = () => ({ count: 1 })) => audited(broker, intent, act, tally),
+  };
+}
+
 /** The document bucket; the key is the time and a few random letters, so that keys sort by age. */
 export const AUDIT_BUCKET = "audit";
 export const AUDIT_KEPT_MS = 400 * 24 * 3_600_000;

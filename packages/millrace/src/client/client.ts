@@ -28,7 +28,7 @@ import { type EventsQuery, eventsOf, type JobEvent } from "./events.ts";
 import { enqueueOnce } from "./enqueue-once.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 import { type Jobs, jobsOf } from "./jobs.ts";
-import { type AuditQuery, type AuditRecord, listAudit } from "./audit.ts";
+import { type Audit, auditOf } from "./audit.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues.ts";
 
@@ -191,7 +191,7 @@ export interface Millrace extends AsyncDisposable {
   readonly queues: Queues;
   readonly nodes: Nodes;
   /** What operators changed: orders to nodes, and whatever is done to many jobs at once. */
-  readonly audit: { list(query?: AuditQuery): Promise<readonly AuditRecord[]> };
+  readonly audit: Audit;
   readonly dead: DeadLetters;
   readonly cron: Cron;
   readonly delayed: DelayedJobs;
@@ -282,7 +282,7 @@ export function createClient(
     jobs: calls.jobs(jobsOf(broker, job)),
     queues: calls.each("queues", queuesOf(broker, clock)),
     nodes: calls.each("nodes", nodesOf(broker)),
-    audit: calls.each("audit", { list: (query) => listAudit(broker, query) }),
+    audit: calls.each("audit", auditOf(broker)),
     dead: calls.each("dead", deadLetters(broker, now)),
     cron: calls.each("cron", cron(broker, clock, newId)),
     delayed: calls.each("delayed", delayedJobs(broker, now)),

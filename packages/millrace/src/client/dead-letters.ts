@@ -18,6 +18,10 @@ export interface DeadLetterFilter {
   readonly queue?: string;
   readonly id?: string;
   readonly reason?: DeadReason;
+  /** The job's name, exactly; null: letters that don't say one. */
+  readonly name?: string | null;
+  /** The type of the recorded error, exactly; null: letters without an error. */
+  readonly error?: string | null;
   /** Terms that must all hold: `error=TimeoutError message~refused age<2h`. See `docs/cli.md`. */
   readonly where?: string;
 }
@@ -191,10 +195,13 @@ async function outcomeOf(
   }
 }
 
-function testOf({ reason, where }: DeadLetterFilter, now: number): LetterTest {
+function testOf({ reason, name, error, where }: DeadLetterFilter, now: number): LetterTest {
   const fits = where === undefined ? undefined : parseDeadFilter(where, now);
   return (letter) =>
-    (reason === undefined || letter.reason === reason) && (fits === undefined || fits(letter));
+    (reason === undefined || letter.reason === reason) &&
+    (name === undefined || (letter.name ?? null) === name) &&
+    (error === undefined || (letter.error?.type ?? null) === error) &&
+    (fits === undefined || fits(letter));
 }
 
 async function* matching(

@@ -21,7 +21,7 @@ import {
  * `connection` fields.
  */
 export type FieldGroup =
-  "connection" | "namespace" | "masking" | "node" | "health" | "records" | "outbox";
+  "connection" | "namespace" | "masking" | "node" | "health" | "records" | "outbox" | "dashboard";
 
 export interface Field<Value = unknown> {
   readonly group: FieldGroup;
@@ -309,6 +309,30 @@ export const FIELDS = {
     flag: "outbox-sqlite",
     env: ["MILLRACE_OUTBOX_SQLITE"],
     about: "SQLite database file whose outbox is relayed.",
+  }),
+  uiHost: field({
+    group: "dashboard",
+    kind: text,
+    flag: "ui-host",
+    env: ["MILLRACE_UI_HOST"],
+    default: "127.0.0.1",
+    about: "Address the dashboard listens on. Any but this machine's own needs `uiUsers`.",
+  }),
+  uiPort: field({
+    group: "dashboard",
+    kind: whole(0, 65_535),
+    flag: "ui-port",
+    env: ["MILLRACE_UI_PORT"],
+    default: 8087,
+    about: "Port of the dashboard. 0: a free one.",
+  }),
+  uiUsers: field({
+    group: "dashboard",
+    kind: text,
+    env: ["MILLRACE_UI_USERS"],
+    secret: true,
+    about:
+      "Who may log in to the dashboard: `name:operator:password` or `name:viewer:password`, with commas between them.",
   }),
 } as const;
 

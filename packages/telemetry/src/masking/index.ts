@@ -9,3 +9,11 @@ export {
 export { SECRET_PATTERNS } from "./patterns.ts";
 export { isSecretKey } from "./secret-keys.ts";
 export { MASKED, type SecretPattern } from "./secret-pattern.ts";
+export {
+  payloadOf,
+  shownError,
+  shownRecord,
+  shownReport,
+  type ShowValue,
+  showValue,
+} from "./show-masked.ts";

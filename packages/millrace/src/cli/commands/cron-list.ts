@@ -2,7 +2,7 @@ import type { ScheduleStatus } from "../../client/cron.ts";
 import { flag } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
-import { type ShowValue, showValue } from "../show/payload.ts";
+import { type ShowValue, showValue } from "@millrace/telemetry/masking";
 import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 

@@ -2,7 +2,7 @@ import type { ScheduleEvent } from "../../client/schedule-history.ts";
 import { flag, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
-import { shownRecord, showValue } from "../show/payload.ts";
+import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 import { timeOf } from "./cron-list.ts";

@@ -4,7 +4,7 @@ import type { DeadLetterFilter } from "../../client/dead-letters.ts";
 import { flag, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
-import { shownError, showValue } from "../show/payload.ts";
+import { shownError, showValue } from "@millrace/telemetry/masking";
 import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 
@@ -44,7 +44,7 @@ export function filterOf({
   readonly queue?: string;
   readonly reason?: DeadReason;
   readonly filter?: string;
-}): DeadLetterFilter {
+}): Pick<DeadLetterFilter, "queue" | "reason" | "where"> {
   return {
     ...(filter === undefined ? {} : { where: filter }),
     ...(queue === undefined ? {} : { queue }),

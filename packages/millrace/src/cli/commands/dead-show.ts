@@ -5,7 +5,7 @@ import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
-import { payloadOf, shownError, type ShowValue, showValue } from "../show/payload.ts";
+import { payloadOf, shownError, type ShowValue, showValue } from "@millrace/telemetry/masking";
 import { facts } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 

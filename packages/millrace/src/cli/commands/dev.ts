@@ -13,6 +13,7 @@ import { EXIT } from "../exit-codes.ts";
 import { hello } from "../hello-job.ts";
 import type { Paint } from "../io.ts";
 import { type Serving, serving, startServing } from "../serve.ts";
+import { serveUi } from "../serve-ui.ts";
 
 const USUAL_PORT = 4222;
 
@@ -32,7 +33,7 @@ export const dev = command({
       about: "Where the server and its data are kept (default .millrace)",
     },
   },
-  fields: ["namespace", "masking", "node", "health", "records", "outbox"],
+  fields: ["namespace", "masking", "node", "health", "records", "outbox", "dashboard"],
   examples: [
     ["millrace dev", "A server and a node with the job hello"],
     ["millrace dev jobs.ts --port 4333", "With your own jobs"],
@@ -46,7 +47,8 @@ export const dev = command({
     await using server = await startServer(dir, flags.port, io.env, (line) => io.err(`${line}\n`));
     const config = ownServer(given, server.url);
     const running = await startServing(config, served, io, forget);
-    const about = serving(running, config, served);
+    await using dashboard = await serveUi(config, io, { takesAnyPort: true });
+    const about = { ...serving(running, config, served), dashboardUrl: dashboard.url };
     io.out(
       json ? `${JSON.stringify({ ...about, store: dir })}\n` : welcome(about, jobs, dir, io.paint),
     );
@@ -97,8 +99,10 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
+type DevServing = Serving & { readonly dashboardUrl: string };
+
 function welcome(
-  { servers, namespace, queues, healthUrl }: Serving,
+  { servers, namespace, queues, healthUrl, dashboardUrl }: DevServing,
   jobs: readonly AnyJob[],
   dir: string,
   paint: Paint,
@@ -115,6 +119,7 @@ function welcome(
   return [
     paint("green", "ready"),
     `  server   ${paint("bold", server)}  (data in ${dir})`,
+    `  look     ${paint("bold", dashboardUrl)}  (queues, jobs, errors; in a browser)`,
     `  health   ${healthUrl}/readyz, /livez, /metrics`,
     `  jobs     ${jobs.map((one) => one.name).join(", ")}  on ${queues.join(", ")}`,
     "",

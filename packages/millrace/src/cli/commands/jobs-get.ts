@@ -5,7 +5,7 @@ import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
-import { shownError, shownRecord, shownReport, showValue } from "../show/payload.ts";
+import { shownError, shownRecord, shownReport, showValue } from "@millrace/telemetry/masking";
 import { stateColour } from "../show/state-colour.ts";
 import { type Column, facts, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";

@@ -5,7 +5,7 @@ import { flag, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { clean } from "../show/clean.ts";
-import { shownRecord, showValue } from "../show/payload.ts";
+import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 

@@ -4,7 +4,7 @@ import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { clean } from "../show/clean.ts";
-import { shownReport, showValue } from "../show/payload.ts";
+import { shownReport, showValue } from "@millrace/telemetry/masking";
 import { withClient } from "../with-client.ts";
 
 export const jobsProgress = command({

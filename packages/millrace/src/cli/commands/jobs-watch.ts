@@ -7,7 +7,7 @@ import { EXIT } from "../exit-codes.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
-import { shownRecord, showValue } from "../show/payload.ts";
+import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { stateColour } from "../show/state-colour.ts";
 import { withClient } from "../with-client.ts";
 

@@ -1,7 +1,7 @@
 import { type DeadLetter, encodeMsgpack, type HistoryRecord } from "@millrace/core";
 import { expect, test } from "vitest";
-import { maskOf } from "../../config/mask-of.ts";
-import { payloadOf, shownRecord, shownReport, showValue } from "./payload.ts";
+import { createMask } from "./create-mask.ts";
+import { payloadOf, shownRecord, shownReport, showValue } from "./show-masked.ts";
 
 function letter(body: Uint8Array): DeadLetter {
   return { id: "j", queue: "q", reason: "fatal", attempts: 1, at: 1, node: "n", body, headers: {} };
@@ -27,7 +27,7 @@ test.each([[new Uint8Array([0xc1])], [encodeMsgpack([1])], [new Uint8Array()]])(
 );
 
 test("errors, reasons and notes that were written before they were masked are masked when shown", () => {
-  const show = showValue(false, maskOf({ maskPatterns: [String.raw`\bEMP-\d+`] }));
+  const show = showValue(false, createMask({ patterns: [/\bEMP-\d+/u] }));
   const record: HistoryRecord = {
     id: "password=x",
     name: "n",

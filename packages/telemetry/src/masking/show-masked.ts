@@ -5,7 +5,7 @@ import {
   type ProgressReport,
   type RecordedError,
 } from "@millrace/core";
-import { type Mask, mask as builtIn } from "@millrace/telemetry/masking";
+import { type Mask, mask as builtIn } from "./create-mask.ts";
 
 /** Shows a user's value as it is, or masked. */
 export type ShowValue = (value: unknown) => unknown;

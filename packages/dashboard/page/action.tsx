@@ -1,0 +1,103 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, type ReactElement, type ReactNode, useId, useRef, useState } from "react";
+import type { ChangeView } from "../src/api/views.ts";
+import { change } from "./api.ts";
+import { useSession } from "./questions.ts";
+import { useTell } from "./told.tsx";
+
+interface ActionProps {
+  /** `Retry all`. */
+  readonly label: string;
+  /** `Retry 500 dead letters?` */
+  readonly question: string;
+  /** What will happen then, and to how many. */
+  readonly children: ReactNode;
+  readonly path: string;
+  readonly body?: object;
+  /** Ask why; the answer is sent as `reason`. */
+  readonly asksWhy?: boolean;
+  readonly danger?: boolean;
+  /** In words, when it is done: `500 letters retried`. */
+  readonly done: (result: ChangeView) => string;
+}
+
+/** A button that says first what it will do, then does it, then says what became of it. */
+export function Action(props: ActionProps): ReactElement | null {
+  const { label, question, children, asksWhy = false, danger = false } = props;
+  const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  const [reason, setReason] = useState("");
+  const act = useAct(props, () => dialog.current?.close());
+  const session = useSession();
+  if (session.data?.user.role !== "operator") return null;
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    act.mutate({ ...props.body, ...(reason === "" ? {} : { reason }) });
+  };
+  return (
+    <>
+      <button
+        type="button"
+        className={danger ? "danger" : undefined}
+        onClick={() => {
+          act.reset();
+          dialog.current?.showModal();
+        }}
+      >
+        {label}
+      </button>
+      <dialog ref={dialog} aria-labelledby={heading}>
+        <form onSubmit={submit}>
+          <h2 id={heading}>{question}</h2>
+          {children}
+          {asksWhy ? (
+            <label>
+              Why (shown to everybody)
+              <input
+                value={reason}
+                maxLength={500}
+                onChange={(event) => setReason(event.target.value)}
+              />
+            </label>
+          ) : null}
+          {act.error === null ? null : (
+            <p className="notice critical" role="alert">
+              {act.error.message}
+            </p>
+          )}
+          <div className="actions">
+            <button type="button" onClick={() => dialog.current?.close()}>
+              Keep as it is
+            </button>
+            <button
+              type="submit"
+              className={danger ? "danger main" : "main"}
+              disabled={act.isPending}
+            >
+              {act.isPending ? "Working…" : label}
+            </button>
+          </div>
+        </form>
+      </dialog>
+    </>
+  );
+}
+
+function useAct({ path, done }: Pick<ActionProps, "path" | "done">, close: () => void) {
+  const queries = useQueryClient();
+  const tell = useTell();
+  return useMutation({
+    mutationFn: (body: object) => change(path, body),
+    onSuccess: (result) => {
+      close();
+      const [failure] = result.failed;
+      tell({
+        text: done(result),
+        ...(failure === undefined
+          ? {}
+          : { trouble: `${result.failed.length} failed. ${failure.id}: ${failure.message}` }),
+      });
+      void queries.invalidateQueries();
+    },
+  });
+}

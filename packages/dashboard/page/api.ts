@@ -1,0 +1,61 @@
+import type { FailureView, ChangeView } from "../src/api/views.ts";
+
+/** An answer of the API that says why not. */
+export class ApiFailure extends Error {
+  readonly code: string;
+
+  constructor({ error: { code, message } }: FailureView) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Relative to where the dashboard is mounted. */
+function apiUrl(path: string): string {
+  return new URL(`api/${path}`, document.baseURI).href;
+}
+
+export async function read<View>(path: string, signal?: AbortSignal): Promise<View> {
+  return answerOf<View>(await fetch(apiUrl(path), signal === undefined ? {} : { signal }));
+}
+
+export async function change(path: string, body: object): Promise<ChangeView> {
+  return answerOf<ChangeView>(
+    await fetch(apiUrl(path), {
+      method: "POST",
+      // Only a page of this origin can send the header.
+      headers: { "content-type": "application/json", "x-millrace-change": "1" },
+      body: JSON.stringify(body),
+    }),
+  );
+}
+
+export function liveUrl(): string {
+  return apiUrl("live");
+}
+
+/** A path of the API from parts, each of which may hold anything. */
+export function pathOf(...parts: readonly string[]): string {
+  return parts.map(encodeURIComponent).join("/");
+}
+
+/** Those that are given, as a query. */
+export function queryOf(fields: Readonly<Record<string, string | undefined | null>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields))
+    if (value !== undefined && value !== null && value !== "") query.set(name, value);
+  const text = query.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+async function answerOf<View>(response: Response): Promise<View> {
+  const answer: unknown = await response.json().catch(() => undefined);
+  if (response.ok) return answer as View;
+  throw isFailure(answer)
+    ? new ApiFailure(answer)
+    : new Error(`The dashboard's server answered with ${response.status}.`);
+}
+
+function isFailure(answer: unknown): answer is FailureView {
+  return typeof answer === "object" && answer !== null && "error" in answer;
+}

@@ -1,0 +1,35 @@
+import "uplot/dist/uPlot.min.css";
+import "./page.css";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { Router } from "wouter";
+import { ApiFailure } from "./api.ts";
+import { Shell } from "./shell.tsx";
+import { applyTheme, storedTheme } from "./theme.ts";
+import { Teller } from "./told.tsx";
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // What the server refused it would refuse again.
+      retry: (failures, error) => !(error instanceof ApiFailure) && failures < 2,
+      refetchOnWindowFocus: false,
+    },
+  },
+});
+const base = new URL(document.baseURI).pathname.replace(/\/$/, "");
+const root = document.getElementById("root");
+if (root === null) throw new Error("The page has no place for the dashboard.");
+applyTheme(storedTheme());
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <Router base={base}>
+        <Teller>
+          <Shell />
+        </Teller>
+      </Router>
+    </QueryClientProvider>
+  </StrictMode>,
+);

@@ -1,0 +1,10 @@
+const COUNT = new Intl.NumberFormat();
+
+export function count(value: number): string {
+  return COUNT.format(value);
+}
+
+/** `1 letter`, `2,000 letters`. */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}

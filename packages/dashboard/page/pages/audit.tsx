@@ -1,0 +1,43 @@
+import type { ReactElement } from "react";
+import type { AuditView } from "../../src/api/views.ts";
+import { Answer, Page } from "../answer.tsx";
+import { type DataColumn, DataTable } from "../data-table.tsx";
+import { useAudit } from "../questions.ts";
+import { Moment } from "../time.tsx";
+
+/** Who changed what, from here and from the command line. */
+export function AuditPage(): ReactElement {
+  const audit = useAudit();
+  return (
+    <Page title="Audit">
+      <Answer of={audit}>
+        {(records) => (
+          <DataTable
+            label="Changes"
+            columns={COLUMNS}
+            rows={records}
+            rowKey={({ id }) => id}
+            empty={
+              <p>Nobody has changed anything yet. Each change is kept here, with who made it.</p>
+            }
+          />
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+const COLUMNS: readonly DataColumn<AuditView>[] = [
+  {
+    id: "at",
+    title: "when",
+    align: "right",
+    value: ({ at }) => at,
+    cell: ({ at }) => <Moment at={at} />,
+  },
+  { id: "by", title: "who", value: ({ by }) => by },
+  { id: "action", title: "what", value: ({ action }) => action },
+  { id: "which", title: "which", value: ({ which }) => which },
+  { id: "outcome", title: "outcome", value: ({ outcome }) => outcome },
+  { id: "reason", title: "why", value: ({ reason }) => reason ?? "" },
+];

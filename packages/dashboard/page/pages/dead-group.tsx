@@ -1,0 +1,143 @@
+import type { ReactElement } from "react";
+import { Link, useSearchParams } from "wouter";
+import type { DeadFilterView, DeadGroupView, DeadRowView } from "../../src/api/views.ts";
+import { Action } from "../action.tsx";
+import { jobAddress, jobsAddress } from "../addresses.ts";
+import { Answer, Page } from "../answer.tsx";
+import { type DataColumn, DataTable } from "../data-table.tsx";
+import { counted } from "../number.ts";
+import { useDeadGroups, useJob, useLetters } from "../questions.ts";
+import { Moment } from "../time.tsx";
+
+type Group = Pick<DeadGroupView, "queue" | "name" | "reason" | "error">;
+
+/** One cause: an example with its stack, the letters, and what can be done with all of them. */
+export function DeadGroupPage(): ReactElement {
+  const [search] = useSearchParams();
+  const group: Group = {
+    queue: search.get("queue") ?? "",
+    name: search.get("name"),
+    reason: search.get("reason") ?? "",
+    error: search.get("error"),
+  };
+  const groups = useDeadGroups(group.queue);
+  const letters = useLetters({ ...group });
+  const found = groups.data?.find(
+    ({ name, reason, error }) =>
+      name === group.name && reason === group.reason && error === group.error,
+  );
+  return (
+    <Page
+      title={`${group.error ?? group.reason} in ${group.queue}`}
+      actions={found === undefined ? undefined : <GroupActions group={found} />}
+    >
+      <p>
+        <Link href="/dead">All causes</Link> ·{" "}
+        <Link href={jobsAddress({ queue: group.queue, name: group.name ?? "" })}>
+          What was settled last of {group.name ?? group.queue}
+        </Link>
+      </p>
+      {found === undefined ? null : (
+        <>
+          <p>
+            {counted(found.count, "letter")} of <code>{found.name ?? "?"}</code> for{" "}
+            <strong>{found.reason}</strong>, the last <Moment at={found.lastAt} />.
+          </p>
+          <Example queue={found.queue} id={found.lastId} />
+        </>
+      )}
+      <Answer of={letters}>
+        {(rows) => (
+          <section aria-labelledby="letters">
+            <h2 id="letters">Letters, the oldest first</h2>
+            <DataTable
+              label="Letters"
+              columns={COLUMNS}
+              rows={rows}
+              rowKey={({ queue, id }) => `${queue}/${id}`}
+              empty={<p>No letter of this cause is left.</p>}
+            />
+          </section>
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+function GroupActions({ group }: { readonly group: DeadGroupView }): ReactElement {
+  const { queue, name, reason, error, count: all } = group;
+  const filter: DeadFilterView = { queue, name, reason, error };
+  return (
+    <>
+      <Action
+        label="Retry all"
+        question={`Retry ${counted(all, "dead letter")}?`}
+        path="dead/retry"
+        body={{ filter }}
+        done={({ count: retried }) => `${counted(retried, "job")} enqueued again.`}
+      >
+        <p>
+          Each job is enqueued again with the same payload and its attempts at zero, and its letter
+          is removed. Letters that come meanwhile are left alone.
+        </p>
+      </Action>
+      <Action
+        label="Discard all"
+        danger
+        question={`Discard ${counted(all, "dead letter")}?`}
+        path="dead/discard"
+        body={{ filter }}
+        done={({ count: gone }) => `${counted(gone, "letter")} discarded.`}
+      >
+        <p>
+          Their payloads are deleted for good. The history keeps that the jobs died. This
+          can&rsquo;t be undone.
+        </p>
+      </Action>
+    </>
+  );
+}
+
+function Example({ queue, id }: { readonly queue: string; readonly id: string }): ReactElement {
+  const job = useJob(queue, id);
+  const error = job.data?.letter?.error;
+  return (
+    <section aria-labelledby="example">
+      <h2 id="example">
+        The last one: <Link href={jobAddress({ queue, id })}>{id}</Link>
+      </h2>
+      {error === undefined ? null : (
+        <pre tabIndex={0} role="region" aria-label="Stack of the last one">
+          {error.stack ?? `${error.type}: ${error.message}`}
+        </pre>
+      )}
+    </section>
+  );
+}
+
+const COLUMNS: readonly DataColumn<DeadRowView>[] = [
+  {
+    id: "id",
+    title: "id",
+    value: ({ id }) => id,
+    cell: (letter) => (
+      <Link className="id" href={jobAddress(letter)}>
+        {letter.id}
+      </Link>
+    ),
+  },
+  { id: "attempts", title: "attempts", align: "right", value: ({ attempts }) => attempts },
+  {
+    id: "at",
+    title: "died",
+    align: "right",
+    value: ({ at }) => at,
+    cell: ({ at }) => <Moment at={at} />,
+  },
+  {
+    id: "message",
+    title: "message",
+    value: ({ message }) => message,
+    cell: ({ message }) => <span className="line">{message}</span>,
+  },
+];

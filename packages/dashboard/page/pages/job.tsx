@@ -1,0 +1,180 @@
+import type { ReactElement } from "react";
+import { Link } from "wouter";
+import type { JobView, LetterView, RefView } from "../../src/api/views.ts";
+import { Action } from "../action.tsx";
+import { jobAddress, queueAddress } from "../addresses.ts";
+import { Answer, Page } from "../answer.tsx";
+import { pathOf } from "../api.ts";
+import { Json } from "../json.tsx";
+import { count, counted } from "../number.ts";
+import { useJob } from "../questions.ts";
+import { StateBadge } from "../state-badge.tsx";
+import { Moment } from "../time.tsx";
+import { Errors, Waterfall } from "../waterfall.tsx";
+
+const LIVE = ["queued", "delayed", "blocked", "running"];
+
+export function JobPage({ queue, id }: RefView): ReactElement {
+  const job = useJob(queue, id);
+  return (
+    <Page
+      title={`Job ${id}`}
+      actions={job.data === undefined ? undefined : <JobActions job={job.data} />}
+    >
+      <Answer of={job}>{(view) => <Job job={view} now={job.dataUpdatedAt} />}</Answer>
+    </Page>
+  );
+}
+
+function JobActions({ job: { id, queue, state } }: { readonly job: JobView }): ReactElement {
+  const body = { filter: { queue, id } };
+  return (
+    <>
+      {LIVE.includes(state) ? (
+        <Action
+          label="Cancel"
+          danger
+          asksWhy
+          question={`Cancel the job ${id}?`}
+          path={pathOf("jobs", queue, id, "cancel")}
+          done={({ count: cancelled }) =>
+            cancelled === 1 ? `${id} is being cancelled.` : `${id} was not cancelled.`
+          }
+        >
+          <p>
+            If it waits, it is not run. If it runs, its handler is told to stop. This can&rsquo;t be
+            undone.
+          </p>
+        </Action>
+      ) : null}
+      {state === "dead" ? (
+        <>
+          <Action
+            label="Enqueue again"
+            question={`Give the job ${id} a new life?`}
+            path="dead/retry"
+            body={body}
+            done={({ count: retried }) => `${counted(retried, "job")} enqueued again.`}
+          >
+            <p>It is enqueued with the same payload and with its attempts at zero.</p>
+          </Action>
+          <Action
+            label="Discard"
+            danger
+            question={`Discard the dead letter of ${id}?`}
+            path="dead/discard"
+            body={body}
+            done={({ count: gone }) => `${counted(gone, "letter")} discarded.`}
+          >
+            <p>Its payload is deleted for good. The history keeps that it died.</p>
+          </Action>
+        </>
+      ) : null}
+    </>
+  );
+}
+
+function Job({ job, now }: { readonly job: JobView; readonly now: number }): ReactElement {
+  const { name, queue, state, attempts, createdAt, parent, children, progress, letter } = job;
+  return (
+    <>
+      <dl className="facts">
+        <dt>State</dt>
+        <dd>
+          <StateBadge state={state} />
+        </dd>
+        <dt>Name</dt>
+        <dd>{name}</dd>
+        <dt>Queue</dt>
+        <dd>
+          <Link href={queueAddress(queue)}>{queue}</Link>
+        </dd>
+        <dt>Attempts</dt>
+        <dd>{count(attempts)}</dd>
+        {createdAt === undefined ? null : (
+          <>
+            <dt>Enqueued</dt>
+            <dd>
+              <Moment at={createdAt} />
+            </dd>
+          </>
+        )}
+        {progress === undefined ? null : (
+          <>
+            <dt>Progress</dt>
+            <dd>
+              {count(progress.value)} {progress.note}
+            </dd>
+          </>
+        )}
+        {letter?.traceId === undefined ? null : (
+          <>
+            <dt>Trace</dt>
+            <dd>
+              <code>{letter.traceId}</code>
+            </dd>
+          </>
+        )}
+        {parent === undefined ? null : (
+          <>
+            <dt>Enqueued by</dt>
+            <dd>
+              <Link href={jobAddress(parent)}>{parent.id}</Link>
+            </dd>
+          </>
+        )}
+      </dl>
+      <section aria-labelledby="time">
+        <h2 id="time">Time</h2>
+        <Waterfall job={job} now={now} />
+      </section>
+      <Errors history={job.history} />
+      {job.result === undefined ? null : (
+        <section aria-labelledby="result">
+          <h2 id="result">Result</h2>
+          <Json value={job.result} label="Result" />
+        </section>
+      )}
+      {letter === undefined ? null : <Letter letter={letter} />}
+      <Children count={children.count} jobs={children.jobs} />
+    </>
+  );
+}
+
+function Letter({ letter }: { readonly letter: LetterView }): ReactElement {
+  const { reason, at, node, bytes, unreadable, payload, headers } = letter;
+  return (
+    <section aria-labelledby="letter">
+      <h2 id="letter">Dead letter</h2>
+      <p>
+        Kept for <strong>{reason}</strong>, <Moment at={at} />, on {node}: {counted(bytes, "byte")}.
+      </p>
+      {unreadable === undefined ? (
+        <Json value={payload} label="Payload" />
+      ) : (
+        <p className="notice warning">The payload can&rsquo;t be read: {unreadable}</p>
+      )}
+      <details>
+        <summary>Headers</summary>
+        <Json value={headers} label="Headers" />
+      </details>
+      <p className="quiet">Secrets are masked. The command shows the payload as it is stored.</p>
+    </section>
+  );
+}
+
+function Children({ count: all, jobs }: JobView["children"]): ReactElement | null {
+  if (all === 0) return null;
+  return (
+    <section aria-labelledby="children">
+      <h2 id="children">{counted(all, "job")} enqueued by it</h2>
+      <ul>
+        {jobs.map((job) => (
+          <li key={`${job.queue}/${job.id}`}>
+            <Link href={jobAddress(job)}>{job.id}</Link>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,181 @@
+import type { ReactElement } from "react";
+import { Link, useSearchParams } from "wouter";
+import type { JobRowView } from "../../src/api/views.ts";
+import { jobAddress, queueAddress } from "../addresses.ts";
+import { Answer, Page } from "../answer.tsx";
+import { type DataColumn, DataTable } from "../data-table.tsx";
+import { type JobsFilter, useJobs, useOverview } from "../questions.ts";
+import { StateBadge } from "../state-badge.tsx";
+import { duration, Moment } from "../time.tsx";
+
+const STATES: readonly (readonly [string, string])[] = [
+  ["", "settled last, any state"],
+  ["queued", "queued now"],
+  ["running", "running now"],
+  ["delayed", "delayed now"],
+  ["blocked", "blocked now"],
+  ["succeeded", "succeeded"],
+  ["requeued", "tried again"],
+  ["dead", "dead"],
+  ["cancelled", "cancelled"],
+  ["expired", "expired"],
+];
+const LIMITS = ["50", "100", "200", "500"];
+
+/** Jobs that fit the filter, which stands in the address: it can be sent to somebody. */
+export function JobsPage(): ReactElement {
+  const [search, setSearch] = useSearchParams();
+  const filter: JobsFilter = {
+    state: search.get("state") ?? "",
+    queue: search.get("queue") ?? "",
+    name: search.get("name") ?? "",
+    limit: search.get("limit") ?? "100",
+  };
+  const jobs = useJobs(filter);
+  const set = (field: keyof JobsFilter, value: string): void =>
+    setSearch(
+      (before) => {
+        const next = new URLSearchParams(before);
+        if (value === "") next.delete(field);
+        else next.set(field, value);
+        return next;
+      },
+      { replace: true },
+    );
+  return (
+    <Page title="Jobs">
+      <Filter filter={filter} set={set} />
+      <Answer of={jobs}>
+        {({ jobs: rows, more }) => (
+          <>
+            <DataTable
+              label="Jobs"
+              columns={COLUMNS}
+              rows={rows}
+              rowKey={({ queue, id }) => `${queue}/${id}`}
+              empty={
+                <p>
+                  No job fits. Settled jobs are here for as long as the history holds them, seven
+                  days by default. Enqueue one with <code>npx millrace enqueue</code>.
+                </p>
+              }
+            />
+            {more ? (
+              <p className="quiet">
+                Only the latest {filter.limit} were looked at. Look at more, or name a queue.
+              </p>
+            ) : null}
+          </>
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+function Filter({
+  filter,
+  set,
+}: {
+  readonly filter: JobsFilter;
+  readonly set: (field: keyof JobsFilter, value: string) => void;
+}): ReactElement {
+  const queues = useOverview().data?.queues.map(({ queue }) => queue) ?? [];
+  const known =
+    queues.includes(filter.queue) || filter.queue === "" ? queues : [...queues, filter.queue];
+  return (
+    <search>
+      <form className="filter" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          State
+          <select value={filter.state} onChange={(event) => set("state", event.target.value)}>
+            {STATES.map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Queue
+          <select value={filter.queue} onChange={(event) => set("queue", event.target.value)}>
+            <option value="">all</option>
+            {known.map((queue) => (
+              <option key={queue}>{queue}</option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Name holds
+          <input
+            type="search"
+            value={filter.name}
+            onChange={(event) => set("name", event.target.value)}
+          />
+        </label>
+        <label>
+          Look at
+          <select value={filter.limit} onChange={(event) => set("limit", event.target.value)}>
+            {LIMITS.map((limit) => (
+              <option key={limit}>{limit}</option>
+            ))}
+          </select>
+        </label>
+      </form>
+    </search>
+  );
+}
+
+const COLUMNS: readonly DataColumn<JobRowView>[] = [
+  {
+    id: "id",
+    title: "id",
+    value: ({ id }) => id,
+    cell: (job) => (
+      <Link className="id" href={jobAddress(job)}>
+        {job.id}
+      </Link>
+    ),
+  },
+  { id: "name", title: "name", value: ({ name }) => name },
+  {
+    id: "queue",
+    title: "queue",
+    value: ({ queue }) => queue,
+    cell: ({ queue }) => <Link href={queueAddress(queue)}>{queue}</Link>,
+  },
+  {
+    id: "state",
+    title: "state",
+    value: ({ state }) => state,
+    cell: ({ state }) => <StateBadge state={state} />,
+  },
+  { id: "attempts", title: "attempts", align: "right", value: ({ attempts }) => attempts },
+  {
+    id: "took",
+    title: "took",
+    align: "right",
+    value: ({ durationMs }) => durationMs ?? -1,
+    cell: ({ durationMs }) => (durationMs === undefined ? "–" : duration(durationMs)),
+  },
+  {
+    id: "at",
+    title: "when",
+    align: "right",
+    value: ({ at }) => at ?? 0,
+    cell: ({ at, notBefore, state }) =>
+      state === "delayed" && notBefore !== undefined ? (
+        <Moment at={notBefore} />
+      ) : at === undefined ? (
+        "–"
+      ) : (
+        <Moment at={at} />
+      ),
+  },
+  { id: "node", title: "node", value: ({ node }) => node ?? "–" },
+  {
+    id: "why",
+    title: "why",
+    value: ({ why }) => why ?? "",
+    cell: ({ why = "" }) => <span className="line">{why}</span>,
+  },
+];

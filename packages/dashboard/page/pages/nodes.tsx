@@ -1,0 +1,139 @@
+import type { ReactElement } from "react";
+import type { NodeView } from "../../src/api/views.ts";
+import { Action } from "../action.tsx";
+import { Answer, Page } from "../answer.tsx";
+import { pathOf } from "../api.ts";
+import { type DataColumn, DataTable } from "../data-table.tsx";
+import { count } from "../number.ts";
+import { useOverview } from "../questions.ts";
+import { StateBadge } from "../state-badge.tsx";
+import { duration, Moment } from "../time.tsx";
+
+export function NodesPage(): ReactElement {
+  const overview = useOverview();
+  return (
+    <Page title="Nodes">
+      <Answer of={overview}>{({ nodes }) => <NodesTable nodes={nodes} actions />}</Answer>
+    </Page>
+  );
+}
+
+export function NodesTable({
+  nodes,
+  actions = false,
+}: {
+  readonly nodes: readonly NodeView[];
+  readonly actions?: boolean;
+}): ReactElement {
+  return (
+    <DataTable
+      label="Nodes"
+      columns={actions ? [...COLUMNS, ACTIONS] : COLUMNS}
+      rows={nodes}
+      rowKey={({ name }) => name}
+      empty={
+        <>
+          <p>No node is there, so no job runs. Start one:</p>
+          <pre>npx millrace run jobs.ts</pre>
+        </>
+      }
+    />
+  );
+}
+
+function words({ state, desired, obeys }: NodeView): string {
+  if (state !== "running") return state;
+  return desired === obeys ? obeys : `${obeys}, to be ${desired}`;
+}
+
+const sum = (node: NodeView, of: "used" | "slots" | "ended"): number =>
+  node.queues.reduce((total, queue) => total + queue[of], 0);
+
+const COLUMNS: readonly DataColumn<NodeView>[] = [
+  { id: "name", title: "node", value: ({ name }) => name },
+  {
+    id: "state",
+    title: "state",
+    value: words,
+    cell: (node) => <StateBadge state={words(node)} />,
+  },
+  {
+    id: "slots",
+    title: "slots used",
+    align: "right",
+    value: (node) => sum(node, "used"),
+    cell: (node) => `${count(sum(node, "used"))} of ${count(sum(node, "slots"))}`,
+  },
+  {
+    id: "ended",
+    title: "jobs ended",
+    align: "right",
+    value: (node) => sum(node, "ended"),
+    cell: (node) => count(sum(node, "ended")),
+  },
+  {
+    id: "queues",
+    title: "queues",
+    value: ({ queues }) => queues.map(({ queue }) => queue).join(", "),
+  },
+  {
+    id: "seen",
+    title: "silent for",
+    align: "right",
+    value: ({ silentMs }) => silentMs,
+    cell: ({ silentMs }) => duration(silentMs),
+  },
+  {
+    id: "started",
+    title: "started",
+    align: "right",
+    value: ({ startedAt }) => startedAt,
+    cell: ({ startedAt }) => <Moment at={startedAt} />,
+  },
+  { id: "host", title: "host", value: ({ host, pid }) => `${host}:${pid}` },
+];
+
+const ACTIONS: DataColumn<NodeView> = {
+  id: "actions",
+  title: "order",
+  value: ({ desired }) => desired,
+  cell: (node) => <NodeActions node={node} />,
+};
+
+function NodeActions({ node: { name, desired } }: { readonly node: NodeView }): ReactElement {
+  const to = (action: string): string => pathOf("nodes", name, action);
+  return (
+    <div className="actions">
+      {desired === "running" ? (
+        <Action
+          label="Quiet"
+          question={`Quiet the node ${name}?`}
+          path={to("quiet")}
+          asksWhy
+          done={() => `${name} takes no new jobs.`}
+        >
+          <p>It takes no new jobs and lets what runs end. It stays up, also over restarts.</p>
+        </Action>
+      ) : (
+        <Action
+          label="Resume"
+          question={`Resume the node ${name}?`}
+          path={to("resume")}
+          done={() => `${name} takes jobs again.`}
+        >
+          <p>It takes jobs again.</p>
+        </Action>
+      )}
+      <Action
+        label="Stop"
+        danger
+        asksWhy
+        question={`Stop the node ${name}?`}
+        path={to("stop")}
+        done={() => `${name} is stopping.`}
+      >
+        <p>Its running jobs may end within its grace; then the process ends.</p>
+      </Action>
+    </div>
+  );
+}

@@ -1,0 +1,145 @@
+import type { ReactElement } from "react";
+import { Link } from "wouter";
+import type { OverviewView, ProblemView, QueueView } from "../../src/api/views.ts";
+import { jobsAddress, queueAddress } from "../addresses.ts";
+import { Answer, Page } from "../answer.tsx";
+import { type DataColumn, DataTable } from "../data-table.tsx";
+import { count } from "../number.ts";
+import { useOverview } from "../questions.ts";
+import { RatesChart } from "../rates-chart.tsx";
+import { duration } from "../time.tsx";
+import { NodesTable } from "./nodes.tsx";
+
+/** Is anything wrong? Each number leads to its list. */
+export function OverviewPage(): ReactElement {
+  const overview = useOverview();
+  return (
+    <Page title="Overview">
+      <Answer of={overview}>{(view) => <Overview view={view} />}</Answer>
+    </Page>
+  );
+}
+
+function Overview({ view }: { readonly view: OverviewView }): ReactElement {
+  const { queues, nodes, problems, rates, server } = view;
+  return (
+    <>
+      <Problems problems={problems} />
+      <section aria-labelledby="queues">
+        <h2 id="queues">Queues</h2>
+        <DataTable
+          label="Queues"
+          columns={QUEUES}
+          rows={queues}
+          rowKey={({ queue }) => queue}
+          empty={<FirstJob />}
+        />
+      </section>
+      <section aria-labelledby="rates">
+        <h2 id="rates">Attempts that ended</h2>
+        <RatesChart rates={rates} />
+      </section>
+      <section aria-labelledby="nodes">
+        <h2 id="nodes">Nodes</h2>
+        <NodesTable nodes={nodes} />
+      </section>
+      <p className="quiet">Server: {server}</p>
+    </>
+  );
+}
+
+function Problems({ problems }: { readonly problems: readonly ProblemView[] }): ReactElement {
+  if (problems.length === 0) return <p className="notice good">Nothing needs attention.</p>;
+  return (
+    <ul className="problems" aria-label="What needs attention">
+      {problems.map(({ severity, text, link }) => (
+        <li key={text} className={`notice ${severity}`}>
+          <strong>{severity === "critical" ? "Critical" : "Warning"}</strong>{" "}
+          <Link href={`/${link}`}>{text}</Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function FirstJob(): ReactElement {
+  return (
+    <>
+      <p>There are no queues yet. A node makes the queues of its jobs when it starts:</p>
+      <pre>npx millrace run jobs.ts</pre>
+      <p>Then enqueue a job:</p>
+      <pre>npx millrace enqueue hello '{'{"name":"Ada"}'}'</pre>
+    </>
+  );
+}
+
+function counter(
+  id: "waiting" | "running" | "delayed" | "blocked",
+  state: string,
+): DataColumn<QueueView> {
+  return {
+    ...{ id, title: id, align: "right", value: (queue) => queue[id] },
+    cell: (queue) =>
+      queue[id] === 0 ? (
+        <span className="quiet">0</span>
+      ) : (
+        <Link href={jobsAddress({ state, queue: queue.queue })}>{count(queue[id])}</Link>
+      ),
+  };
+}
+
+const QUEUES: readonly DataColumn<QueueView>[] = [
+  {
+    id: "queue",
+    title: "queue",
+    value: ({ queue }) => queue,
+    cell: ({ queue }) => <Link href={queueAddress(queue)}>{queue}</Link>,
+  },
+  {
+    id: "state",
+    title: "state",
+    value: queueWords,
+    cell: (queue) => (
+      <span className={`badge ${queueWords(queue) === "active" ? "good" : "waiting"}`}>
+        {queueWords(queue)}
+      </span>
+    ),
+  },
+  counter("waiting", "queued"),
+  counter("running", "running"),
+  counter("delayed", "delayed"),
+  counter("blocked", "blocked"),
+  {
+    id: "dead",
+    title: "dead",
+    align: "right",
+    value: ({ dead }) => dead,
+    cell: ({ queue, dead }) =>
+      dead === 0 ? (
+        <span className="quiet">0</span>
+      ) : (
+        <Link className="critical" href={`/dead?queue=${encodeURIComponent(queue)}`}>
+          {count(dead)}
+        </Link>
+      ),
+  },
+  {
+    id: "oldest",
+    title: "oldest",
+    align: "right",
+    value: ({ oldestAgeMs }) => oldestAgeMs,
+    cell: ({ oldestAgeMs }) => (oldestAgeMs === 0 ? "–" : duration(oldestAgeMs)),
+  },
+  {
+    id: "slots",
+    title: "slots",
+    align: "right",
+    value: ({ slots }) => slots,
+    cell: ({ slots, nodes }) => (nodes === 0 ? "no node" : count(slots)),
+  },
+];
+
+export function queueWords({ paused, open }: Pick<QueueView, "paused" | "open">): string {
+  const words = [...(paused === undefined ? [] : ["paused"]), ...(open ? [] : ["closed"])];
+  return words.length === 0 ? "active" : words.join(", ");
+}

@@ -1,0 +1,188 @@
+import type { ReactElement } from "react";
+import { Link } from "wouter";
+import type { LimitsView, MarkView, QueueDetailView } from "../../src/api/views.ts";
+import { Action } from "../action.tsx";
+import { jobsAddress } from "../addresses.ts";
+import { Answer, Page } from "../answer.tsx";
+import { pathOf } from "../api.ts";
+import { count, counted } from "../number.ts";
+import { useQueue } from "../questions.ts";
+import { duration, Moment } from "../time.tsx";
+
+export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
+  const detail = useQueue(queue);
+  return (
+    <Page
+      title={`Queue ${queue}`}
+      actions={detail.data === undefined ? undefined : <QueueActions detail={detail.data} />}
+    >
+      <Answer of={detail}>{(view) => <Queue detail={view} />}</Answer>
+    </Page>
+  );
+}
+
+function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactElement {
+  const { queue, waiting, paused, open } = detail.queue;
+  const to = (action: string): string => pathOf("queues", queue, action);
+  return (
+    <>
+      {paused === undefined ? (
+        <Action
+          label="Pause"
+          question={`Pause the queue ${queue}?`}
+          path={to("pause")}
+          asksWhy
+          done={() => `${queue} is paused.`}
+        >
+          <p>
+            No node takes jobs from it any more, until it is resumed. What runs goes on. Producers
+            may still enqueue.
+          </p>
+        </Action>
+      ) : null}
+      {paused !== undefined || !open ? (
+        <Action
+          label="Resume"
+          question={`Resume the queue ${queue}?`}
+          path={to("resume")}
+          done={() => `${queue} is active.`}
+        >
+          <p>
+            Nodes take jobs from it again, and producers may enqueue. {counted(waiting, "job")}{" "}
+            {waiting === 1 ? "waits" : "wait"}.
+          </p>
+        </Action>
+      ) : null}
+      <Action
+        label="Purge"
+        danger
+        question={`Cancel ${counted(waiting, "waiting job")} of ${queue}?`}
+        path={to("purge")}
+        done={({ count: cancelled }) => `${counted(cancelled, "job")} of ${queue} cancelled.`}
+      >
+        <p>
+          Each job that waits now is cancelled for good, with a record. Jobs that run or are delayed
+          are left alone. This can&rsquo;t be undone.
+        </p>
+      </Action>
+    </>
+  );
+}
+
+function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView }): ReactElement {
+  const list = (state: string): string => jobsAddress({ state, queue: queue.queue });
+  return (
+    <>
+      <Mark what="Paused" mark={queue.paused} />
+      {queue.open ? null : <Mark what="Closed to producers" mark={queue.closed ?? { since: 0 }} />}
+      <dl className="tiles">
+        <Tile name="waiting" value={queue.waiting} href={list("queued")} />
+        <Tile name="running" value={queue.running} href={list("running")} />
+        <Tile name="delayed" value={queue.delayed} href={list("delayed")} />
+        <Tile name="blocked" value={queue.blocked} href={list("blocked")} />
+        <Tile
+          name="dead"
+          value={queue.dead}
+          href={`/dead?queue=${encodeURIComponent(queue.queue)}`}
+        />
+      </dl>
+      <dl className="facts">
+        <dt>Oldest job</dt>
+        <dd>{queue.oldestAgeMs === 0 ? "none" : `${duration(queue.oldestAgeMs)} old`}</dd>
+        <dt>Served by</dt>
+        <dd>
+          {queue.nodes === 0
+            ? "no node: nothing runs until one with jobs of this queue starts"
+            : `${counted(queue.nodes, "node")} with ${counted(queue.slots, "slot")}`}
+        </dd>
+        {queue.maxJobs === undefined ? null : (
+          <>
+            <dt>Takes up to</dt>
+            <dd>{counted(queue.maxJobs, "job")}</dd>
+          </>
+        )}
+        {limits === undefined ? null : <Limits limits={limits} />}
+      </dl>
+      <p>
+        <Link href={jobsAddress({ queue: queue.queue })}>What was settled last in this queue</Link>
+      </p>
+    </>
+  );
+}
+
+function Limits({ limits }: { readonly limits: LimitsView }): ReactElement {
+  const { concurrency, rate, perKey, holders } = limits;
+  return (
+    <>
+      {concurrency === undefined ? null : (
+        <>
+          <dt>Jobs at once</dt>
+          <dd>{count(concurrency)} over all nodes</dd>
+        </>
+      )}
+      {holders.length === 0 ? null : (
+        <>
+          <dt>Slots held by</dt>
+          <dd>{holders.map(({ holder, count: held }) => `${holder}: ${held}`).join(", ")}</dd>
+        </>
+      )}
+      {rate === undefined ? null : (
+        <>
+          <dt>Starts</dt>
+          <dd>
+            {count(rate.limit)} in {duration(rate.perMs)}, {count(rate.available)} free now
+          </dd>
+        </>
+      )}
+      {perKey?.concurrency === undefined ? null : (
+        <>
+          <dt>Jobs of one key at once</dt>
+          <dd>{count(perKey.concurrency)}</dd>
+        </>
+      )}
+    </>
+  );
+}
+
+function Mark({
+  what,
+  mark,
+}: {
+  readonly what: string;
+  readonly mark: MarkView | undefined;
+}): ReactElement | null {
+  if (mark === undefined) return null;
+  const { since, by, reason } = mark;
+  return (
+    <p className="notice warning">
+      {what}
+      {since === 0 ? null : (
+        <>
+          {" "}
+          <Moment at={since} />
+        </>
+      )}
+      {by === undefined ? "" : ` by ${by}`}
+      {reason === undefined ? "." : `: ${reason}`}
+    </p>
+  );
+}
+
+function Tile({
+  name,
+  value,
+  href,
+}: {
+  readonly name: string;
+  readonly value: number;
+  readonly href: string;
+}): ReactElement {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>
+        <Link href={href}>{count(value)}</Link>
+      </dd>
+    </div>
+  );
+}

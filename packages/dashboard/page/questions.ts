@@ -1,0 +1,61 @@
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import type {
+  AuditView,
+  DeadFilterView,
+  DeadGroupView,
+  DeadRowView,
+  JobsView,
+  JobView,
+  OverviewView,
+  QueueDetailView,
+  ScheduleView,
+  SessionView,
+} from "../src/api/views.ts";
+import { pathOf, queryOf, read } from "./api.ts";
+
+/** What the feed doesn't tell (new jobs, silent nodes) is asked again after this long. */
+const AGAIN_MS = 5_000;
+
+function useAnswer<View>(
+  key: readonly unknown[],
+  path: string,
+  everyMs: number | false = AGAIN_MS,
+): UseQueryResult<View> {
+  return useQuery({
+    queryKey: key,
+    queryFn: ({ signal }) => read<View>(path, signal),
+    refetchInterval: everyMs,
+  });
+}
+
+export const useSession = (): UseQueryResult<SessionView> =>
+  useAnswer(["session"], "session", false);
+
+export const useOverview = (): UseQueryResult<OverviewView> => useAnswer(["overview"], "overview");
+
+export const useQueue = (queue: string): UseQueryResult<QueueDetailView> =>
+  useAnswer(["queue", queue], pathOf("queues", queue));
+
+export interface JobsFilter {
+  readonly state: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly limit: string;
+}
+
+export const useJobs = (filter: JobsFilter): UseQueryResult<JobsView> =>
+  useAnswer(["jobs", filter], `jobs${queryOf({ ...filter })}`);
+
+export const useJob = (queue: string, id: string): UseQueryResult<JobView> =>
+  useAnswer(["job", queue, id], pathOf("jobs", queue, id));
+
+export const useDeadGroups = (queue: string): UseQueryResult<readonly DeadGroupView[]> =>
+  useAnswer(["dead", queue], `dead${queryOf({ queue })}`);
+
+export const useLetters = (filter: DeadFilterView): UseQueryResult<readonly DeadRowView[]> =>
+  useAnswer(["dead", filter], `dead/letters${queryOf({ filter: JSON.stringify(filter) })}`);
+
+export const useSchedules = (): UseQueryResult<readonly ScheduleView[]> =>
+  useAnswer(["schedules"], "schedules");
+
+export const useAudit = (): UseQueryResult<readonly AuditView[]> => useAnswer(["audit"], "audit");

@@ -1,0 +1,125 @@
+import { type ReactElement, useState } from "react";
+import { Link, Route, Switch, useLocation } from "wouter";
+import { Page } from "./answer.tsx";
+import { type LiveState, useLive } from "./live.ts";
+import { AuditPage } from "./pages/audit.tsx";
+import { DeadGroupPage } from "./pages/dead-group.tsx";
+import { DeadPage } from "./pages/dead.tsx";
+import { JobPage } from "./pages/job.tsx";
+import { JobsPage } from "./pages/jobs.tsx";
+import { NodesPage } from "./pages/nodes.tsx";
+import { OverviewPage } from "./pages/overview.tsx";
+import { QueuePage } from "./pages/queue.tsx";
+import { SchedulesPage } from "./pages/schedules.tsx";
+import { useSession } from "./questions.ts";
+import { applyTheme, storedTheme, type Theme } from "./theme.ts";
+
+const PLACES = [
+  ["/", "Overview"],
+  ["/jobs", "Jobs"],
+  ["/dead", "Dead letters"],
+  ["/schedules", "Schedules"],
+  ["/nodes", "Nodes"],
+  ["/audit", "Audit"],
+] as const;
+
+const LIVE_WORDS: Readonly<Record<LiveState, string>> = {
+  connecting: "Connecting…",
+  live: "Live",
+  "no server": "No connection to the server",
+  lost: "Connection lost, trying again",
+};
+
+/** What is around every page. */
+export function Shell(): ReactElement {
+  const live = useLive();
+  const session = useSession();
+  const title = session.data?.title ?? "";
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to the page
+      </a>
+      <header>
+        <Link href="/" className="brand">
+          Millrace{title === "" ? null : <span> {title}</span>}
+        </Link>
+        <Navigation />
+        <div className="status">
+          <span
+            className={`live ${live === "live" ? "good" : live === "connecting" ? "" : "critical"}`}
+          >
+            {LIVE_WORDS[live]}
+          </span>
+          <ThemeChoice />
+          {session.data === undefined ? null : (
+            <span className="user">
+              {session.data.user.name} ({session.data.user.role})
+            </span>
+          )}
+        </div>
+      </header>
+      <main id="main">
+        <Places />
+      </main>
+    </>
+  );
+}
+
+function Navigation(): ReactElement {
+  const [location] = useLocation();
+  return (
+    <nav aria-label="Pages">
+      {PLACES.map(([path, name]) => {
+        const isHere = path === "/" ? location === "/" : location.startsWith(path);
+        return (
+          <Link key={path} href={path} aria-current={isHere ? "page" : undefined}>
+            {name}
+          </Link>
+        );
+      })}
+    </nav>
+  );
+}
+
+function Places(): ReactElement {
+  return (
+    <Switch>
+      <Route path="/" component={OverviewPage} />
+      <Route path="/queues/:queue">{({ queue }) => <QueuePage queue={queue} />}</Route>
+      <Route path="/jobs" component={JobsPage} />
+      <Route path="/jobs/:queue/:id">{({ queue, id }) => <JobPage queue={queue} id={id} />}</Route>
+      <Route path="/dead" component={DeadPage} />
+      <Route path="/dead/group" component={DeadGroupPage} />
+      <Route path="/schedules" component={SchedulesPage} />
+      <Route path="/nodes" component={NodesPage} />
+      <Route path="/audit" component={AuditPage} />
+      <Route>
+        <Page title="Nothing here">
+          <p>
+            This address leads nowhere. Go to the <Link href="/">overview</Link>.
+          </p>
+        </Page>
+      </Route>
+    </Switch>
+  );
+}
+
+function ThemeChoice(): ReactElement {
+  const [theme, setTheme] = useState(storedTheme);
+  return (
+    <select
+      aria-label="Colours"
+      value={theme}
+      onChange={(event) => {
+        const chosen = event.target.value as Theme;
+        applyTheme(chosen);
+        setTheme(chosen);
+      }}
+    >
+      <option value="system">System</option>
+      <option value="light">Light</option>
+      <option value="dark">Dark</option>
+    </select>
+  );
+}

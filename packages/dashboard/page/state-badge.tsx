@@ -1,0 +1,16 @@
+import type { ReactElement } from "react";
+
+/** The same colour for the same state everywhere; the word is always there too. */
+const TONES: Readonly<Record<string, string>> = {
+  succeeded: "good",
+  running: "busy",
+  dead: "critical",
+  expired: "critical",
+  lost: "critical",
+  cancelled: "quiet",
+  stopped: "quiet",
+};
+
+export function StateBadge({ state }: { readonly state: string }): ReactElement {
+  return <span className={`badge ${TONES[state] ?? "waiting"}`}>{state}</span>;
+}

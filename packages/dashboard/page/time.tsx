@@ -1,0 +1,56 @@
+import type { ReactElement } from "react";
+
+const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "narrow" });
+
+const UNITS = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1_000],
+] as const;
+
+/** How long ago, or in how long, with the exact time at hand. */
+export function Moment({ at, now = Date.now() }: MomentProps): ReactElement {
+  return (
+    <time dateTime={new Date(at).toISOString()} title={EXACT.format(at)}>
+      {relative(at - now)}
+    </time>
+  );
+}
+
+interface MomentProps {
+  readonly at: number;
+  readonly now?: number;
+}
+
+/** The time of day, with the exact one at hand. */
+export function ClockTime({ at }: { readonly at: number }): ReactElement {
+  return (
+    <time dateTime={new Date(at).toISOString()} title={EXACT.format(at)}>
+      {CLOCK.format(at)}
+    </time>
+  );
+}
+
+function relative(ms: number): string {
+  for (const [unit, size] of UNITS)
+    if (Math.abs(ms) >= size) return RELATIVE.format(Math.trunc(ms / size), unit);
+  return "now";
+}
+
+/** `850ms`, `2.5s`, `3m`. */
+export function duration(ms: number): string {
+  const [unit, size] = ms < 1_000 ? (["millisecond", 1] as const) : largestUnit(ms);
+  return new Intl.NumberFormat(undefined, {
+    style: "unit",
+    unit,
+    unitDisplay: "narrow",
+    maximumFractionDigits: 1,
+  }).format(ms / size);
+}
+
+function largestUnit(ms: number): readonly [string, number] {
+  return UNITS.find(([, size]) => ms >= size) ?? ["second", 1_000];
+}

@@ -1,0 +1,79 @@
+import type { ReactElement } from "react";
+import type { AttemptView, JobView } from "../src/api/views.ts";
+import { stretchesOf } from "./stretches.ts";
+import { ClockTime, duration } from "./time.tsx";
+
+/** What the job did with its time: waiting, each attempt, delays, one row each. */
+export function Waterfall({
+  job,
+  now,
+}: {
+  readonly job: JobView;
+  readonly now: number;
+}): ReactElement {
+  const stretches = stretchesOf(job, now);
+  const [first] = stretches;
+  const last = stretches.at(-1);
+  if (first === undefined || last === undefined)
+    return (
+      <p className="quiet">
+        Nothing has been settled yet. The first row is drawn when the first attempt ends.
+      </p>
+    );
+  const whole = Math.max(1, last.to - first.from);
+  return (
+    <ol className="waterfall" aria-label="What happened, in order">
+      {stretches.map((stretch) => {
+        const { kind, from, to, words, node } = stretch;
+        return (
+          <li key={`${kind}${from}${to}`}>
+            <span className="what">
+              {words}
+              {node === undefined ? null : <span className="quiet"> on {node}</span>}
+            </span>
+            <span className="track" aria-hidden="true">
+              <span
+                className={`bar ${kind}`}
+                style={{
+                  left: `${((from - first.from) / whole) * 100}%`,
+                  width: `${Math.max(0.5, ((to - from) / whole) * 100)}%`,
+                }}
+              />
+            </span>
+            <span className="took">
+              <ClockTime at={from} /> <span>{duration(Math.max(0, to - from))}</span>
+            </span>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** Each attempt's error, the newest first. */
+export function Errors({
+  history,
+}: {
+  readonly history: readonly AttemptView[];
+}): ReactElement | null {
+  const failed = history.filter(({ error }) => error !== undefined).toReversed();
+  if (failed.length === 0) return null;
+  return (
+    <section aria-labelledby="errors">
+      <h2 id="errors">Errors</h2>
+      {failed.map(({ attempts, at, error }, index) => (
+        <details key={`${attempts}${at}`} open={index === 0}>
+          <summary>
+            Attempt {attempts}, <ClockTime at={at} />: <strong>{error?.type}</strong>{" "}
+            {error?.message}
+          </summary>
+          {error?.stack === undefined ? null : (
+            <pre tabIndex={0} role="region" aria-label={`Stack of attempt ${attempts}`}>
+              {error.stack}
+            </pre>
+          )}
+        </details>
+      ))}
+    </section>
+  );
+}

@@ -1,0 +1,21 @@
+import type { Role } from "../api/views.ts";
+
+/** Who asks. The name stands in the audit. */
+export interface DashboardUser {
+  readonly name: string;
+  /** A viewer looks; an operator changes too. */
+  readonly role: Role;
+}
+
+/**
+ * Says who asks: `undefined` refuses. Called for every request, so it should look a session up
+ * rather than compute a password's hash.
+ */
+export type Authorize = (
+  request: Request,
+) => DashboardUser | undefined | Promise<DashboardUser | undefined>;
+
+/** What is known of a request once it was let in. */
+export interface DashboardEnv {
+  Variables: { user: DashboardUser };
+}

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { accountsAuthorize, parseAccounts } from "./users.ts";
+
+const accounts = parseAccounts("ada:operator:correct:horse-battery,\nbob:viewer:0123456789ab");
+const authorize = accountsAuthorize(accounts);
+const basic = (text: string): string => `Basic ${Buffer.from(text).toString("base64")}`;
+
+test.each([
+  ["a name and its password", basic("ada:correct:horse-battery"), "operator"],
+  ["a viewer's", basic("bob:0123456789ab"), "viewer"],
+  ["a password as a token", "Bearer 0123456789ab", "viewer"],
+  ["another's password", basic("ada:0123456789ab"), undefined],
+  ["no name", basic(":0123456789ab"), undefined],
+  ["a beginning", basic("bob:0123456789a"), undefined],
+  ["nothing", undefined, undefined],
+  ["an empty password", basic("bob:"), undefined],
+  ["an empty token", "Bearer ", undefined],
+  ["another scheme", "Digest bob:0123456789ab", undefined],
+  ["no base64", "Basic ***", undefined],
+])("%s", async (_what, authorization, role) => {
+  const headers = authorization === undefined ? {} : { authorization };
+  const user = await authorize(new Request("http://127.0.0.1/", { headers }));
+  expect(user?.role).toBe(role);
+  // What is handed on holds no password.
+  if (user !== undefined) expect(Object.keys(user)).toEqual(["name", "role"]);
+});
+
+test.each([
+  ["ada", /entry 1 needs the role/],
+  [":operator:correct-horse", /entry 1 needs a name/],
+  ["ada:admin:correct-horse", /entry 1 needs the role viewer or operator/],
+  ["ada:operator:correct-horse bob:viewer:short", /entry 2 needs a password of at least 12/],
+  ["<b>:operator:correct-horse", /entry 1 needs a name/],
+])("is refused without its password being told: %s", (text, message) => {
+  const error = catchError(() => parseAccounts(text));
+  expect(error).toMatchObject({ code: "invalid-option", message: expect.stringMatching(message) });
+  expect(String(error)).not.toMatch(/correct-horse|short/);
+});
+
+function catchError(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}

@@ -1,0 +1,66 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { MillraceError } from "@millrace/core";
+import type { Authorize, DashboardUser } from "./user.ts";
+
+/** Somebody who may log in. */
+export interface DashboardAccount extends DashboardUser {
+  /** At least 12 characters. */
+  readonly password: string;
+}
+
+const SHORTEST_PASSWORD = 12;
+const NAME = /^[\p{L}\p{N}._@-]{1,64}$/u;
+
+/**
+ * Accounts from a text: `ada:operator:PASSWORD`, one a line or with commas between them. A password
+ * may hold colons, but no comma and no blank.
+ *
+ * @throws MillraceError `invalid-option`; its message never holds a password
+ */
+export function parseAccounts(text: string): readonly DashboardAccount[] {
+  const entries = text.split(/[\s,]+/).filter((entry) => entry !== "");
+  return entries.map((entry, index) => {
+    const [name = "", role = "", ...rest] = entry.split(":");
+    const password = rest.join(":");
+    if (!NAME.test(name)) throw wrong(index, "needs a name of letters, digits, dots, - and @");
+    if (role !== "viewer" && role !== "operator")
+      throw wrong(index, "needs the role viewer or operator after the name");
+    if (password.length < SHORTEST_PASSWORD)
+      throw wrong(index, `needs a password of at least ${SHORTEST_PASSWORD} characters`);
+    return { name, role, password };
+  });
+}
+
+/** Who stands behind HTTP's Basic credentials, or behind a bearer token that is a password. */
+export function accountsAuthorize(accounts: readonly DashboardAccount[]): Authorize {
+  const known = accounts.map(({ name, role, password }) => ({
+    user: { name, role },
+    basic: digest(`${name}:${password}`),
+    bearer: digest(password),
+  }));
+  return (request) => {
+    const given = credentialsOf(request.headers.get("authorization"));
+    if (given === undefined) return undefined;
+    const hash = digest(given.text);
+    // All are compared, so that the time says nothing about which one fits.
+    return known.filter((account) => timingSafeEqual(account[given.kind], hash))[0]?.user;
+  };
+}
+
+function credentialsOf(
+  header: string | null,
+): { readonly kind: "basic" | "bearer"; readonly text: string } | undefined {
+  const [, scheme = "", value = ""] = /^(basic|bearer) +(\S+)$/i.exec(header ?? "") ?? [];
+  if (scheme.toLowerCase() === "bearer") return { kind: "bearer", text: value };
+  if (scheme.toLowerCase() === "basic")
+    return { kind: "basic", text: Buffer.from(value, "base64").toString("utf8") };
+  return undefined;
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function wrong(index: number, why: string): MillraceError {
+  return new MillraceError("invalid-option", `users: entry ${index + 1} ${why}.`);
+}

@@ -1,0 +1,123 @@
+import { type Clock, MillraceError } from "@millrace/core";
+import type { ShowValue } from "@millrace/telemetry/masking";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { DashboardEnv } from "../access/user.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { OnceAMoment } from "../fleet/once-a-moment.ts";
+import type { LiveFeed } from "../live/live-feed.ts";
+import { liveStream } from "../live/live-stream.ts";
+import { askedFilter, askedJson, askedLimit, askedState } from "./asked.ts";
+import * as changes from "./changes.ts";
+import * as reads from "./reads.ts";
+import { deadGroupView, deadRow } from "./show.ts";
+import type { ChangeView, SessionView } from "./views.ts";
+
+export interface ApiHost {
+  readonly fleet: Fleet;
+  readonly show: ShowValue;
+  readonly clock: Clock;
+  readonly feed: LiveFeed;
+  readonly title: string;
+}
+
+type ApiContext = Context<DashboardEnv>;
+
+/** However many pages are open, the server is asked the same thing once in so long. */
+const MOMENT_MS = 1_000;
+const LARGEST_BODY = 64 * 1024;
+
+/** What the page asks for and what it changes, as JSON. */
+export function apiOf(host: ApiHost): Hono<DashboardEnv> {
+  const api = new Hono<DashboardEnv>();
+  const known = new OnceAMoment(host.clock, MOMENT_MS);
+  addReads(api, host, known);
+  addChanges(api, host, known);
+  api.get("/live", (context) => liveStream(host.feed, host.clock, context.req.raw.signal));
+  return api;
+}
+
+function addReads(
+  api: Hono<DashboardEnv>,
+  { fleet, show, clock, feed, title }: ApiHost,
+  known: OnceAMoment,
+): void {
+  const reading: reads.Reading = { fleet, show, now: () => clock.now() };
+  /** The question is the whole address, its filters included. */
+  const read = (path: string, answer: (context: ApiContext) => Promise<object>): void =>
+    void api.get(path, async (context) =>
+      context.json(await known.ask(context.req.url, () => answer(context))),
+    );
+
+  api.get("/session", (context) => {
+    const { name, role } = context.get("user");
+    return context.json({ user: { name, role }, title } satisfies SessionView);
+  });
+  read("/overview", () => reads.overview(reading, feed.rates()));
+  read("/queues/:queue", (context) => reads.queueDetail(reading, param(context, "queue")));
+  read("/jobs", (context) => {
+    const { state, queue, name, limit } = context.req.query();
+    return reads.jobs(reading, askedState(state), {
+      limit: askedLimit(limit),
+      ...(queue === undefined || queue === "" ? {} : { queue }),
+      ...(name === undefined || name === "" ? {} : { name }),
+    });
+  });
+  read("/jobs/:queue/:id", (context) =>
+    reads.job(reading, param(context, "queue"), param(context, "id")),
+  );
+  read("/dead", async (context) => {
+    const { queue } = context.req.query();
+    const groups = await fleet.dead.groups(queue === undefined || queue === "" ? {} : { queue });
+    return groups.map((group) => deadGroupView(group, show));
+  });
+  read("/dead/letters", async (context) => {
+    const filter = askedFilter(askedJson(context.req.query("filter") ?? "{}"));
+    const letters = await fleet.dead.list({ ...filter, limit: 100 });
+    return letters.map((letter) => deadRow(letter, show));
+  });
+  read("/schedules", () => reads.schedules(reading));
+  read("/audit", () => reads.audit(reading));
+}
+
+function addChanges(api: Hono<DashboardEnv>, { fleet, show }: ApiHost, known: OnceAMoment): void {
+  api.use(
+    bodyLimit({
+      maxSize: LARGEST_BODY,
+      onError: () => {
+        throw new MillraceError("invalid-option", `body: must be at most ${LARGEST_BODY} bytes.`);
+      },
+    }),
+  );
+  const change = (
+    path: string,
+    act: (asking: changes.Asking, context: ApiContext) => Promise<ChangeView>,
+  ): void =>
+    void api.post(path, async (context) => {
+      const body = askedJson(await context.req.text());
+      try {
+        return context.json(await act({ fleet, show, user: context.get("user"), body }, context));
+      } finally {
+        known.forget();
+      }
+    });
+
+  change("/dead/retry", (asking) => changes.settleLetters("retry", asking));
+  change("/dead/discard", (asking) => changes.settleLetters("discard", asking));
+  change("/queues/:queue/:action", (asking, context) =>
+    changes.changeQueue(param(context, "queue"), param(context, "action"), asking),
+  );
+  change("/jobs/:queue/:id/cancel", (asking, context) =>
+    changes.cancelJob(param(context, "queue"), param(context, "id"), asking),
+  );
+  change("/schedules/:name/:action", (asking, context) =>
+    changes.changeSchedule(param(context, "name"), param(context, "action"), asking),
+  );
+  change("/nodes/:name/:action", (asking, context) =>
+    changes.orderNode(param(context, "name"), param(context, "action"), asking),
+  );
+}
+
+function param(context: ApiContext, name: string): string {
+  return context.req.param(name) ?? "";
+}

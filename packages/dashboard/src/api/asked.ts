@@ -1,0 +1,88 @@
+import { type DeadReason, MillraceError } from "@millrace/core";
+import type { FleetDeadFilter, LiveState, RecordedState } from "../fleet/fleet.ts";
+
+/** What a page asks for, checked. All throw MillraceError `invalid-option`. */
+
+const LIVE: readonly string[] = ["queued", "delayed", "blocked", "running"] satisfies LiveState[];
+const RECORDED: readonly string[] = [
+  "succeeded",
+  "requeued",
+  "dead",
+  "expired",
+  "cancelled",
+] satisfies RecordedState[];
+
+export type AskedState =
+  | { readonly kind: "live"; readonly state: LiveState }
+  | { readonly kind: "recorded"; readonly state?: RecordedState };
+
+export function askedState(state: string | undefined): AskedState {
+  if (state === undefined || state === "") return { kind: "recorded" };
+  if (LIVE.includes(state)) return { kind: "live", state: state as LiveState };
+  if (RECORDED.includes(state)) return { kind: "recorded", state: state as RecordedState };
+  throw wrong("state", `one of ${[...LIVE, ...RECORDED].join(", ")}`);
+}
+
+export function askedLimit(limit: string | undefined): number {
+  if (limit === undefined || limit === "") return 100;
+  const count = Number(limit);
+  if (Number.isInteger(count) && count >= 1 && count <= 1_000) return count;
+  throw wrong("limit", "a whole number from 1 to 1000");
+}
+
+/** A filter that says nothing would mean every letter there is. */
+export function askedFilter(given: unknown): FleetDeadFilter {
+  const filter = fields(given, "filter");
+  const text = (key: string): string | undefined => optionalText(filter, key);
+  const textOrNull = (key: string): string | null | undefined =>
+    filter[key] === null ? null : text(key);
+  const [queue, id, reason] = [text("queue"), text("id"), text("reason")];
+  const [name, error] = [textOrNull("name"), textOrNull("error")];
+  const asked: FleetDeadFilter = {
+    ...(queue === undefined ? {} : { queue }),
+    ...(id === undefined ? {} : { id }),
+    // One that does not exist fits no letter.
+    ...(reason === undefined ? {} : { reason: reason as DeadReason }),
+    ...(name === undefined ? {} : { name }),
+    ...(error === undefined ? {} : { error }),
+  };
+  if (Object.keys(asked).length === 0)
+    throw wrong("filter", "at least one of queue, id, reason, name and error");
+  return asked;
+}
+
+/** In words, for the audit: null stands for letters that have none. */
+export function filterWords(filter: FleetDeadFilter): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(filter).map(([key, value]) => [key, (value as string | null) ?? "(none)"]),
+  );
+}
+
+export function askedJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw wrong("body", "JSON");
+  }
+}
+
+export function askedReason(given: unknown): { readonly reason?: string } {
+  const reason = optionalText(fields(given, "body"), "reason")?.trim();
+  return reason === undefined || reason === "" ? {} : { reason: reason.slice(0, 500) };
+}
+
+export function fields(given: unknown, what: string): Readonly<Record<string, unknown>> {
+  if (typeof given === "object" && given !== null && !Array.isArray(given))
+    return given as Readonly<Record<string, unknown>>;
+  throw wrong(what, "an object");
+}
+
+function optionalText(given: Readonly<Record<string, unknown>>, key: string): string | undefined {
+  const value = given[key];
+  if (value === undefined || typeof value === "string") return value;
+  throw wrong(key, "a text");
+}
+
+function wrong(field: string, expected: string): MillraceError {
+  return new MillraceError("invalid-option", `${field}: must be ${expected}.`);
+}

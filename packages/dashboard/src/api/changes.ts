@@ -1,0 +1,123 @@
+import { MillraceError } from "@millrace/core";
+import type { ShowValue } from "@millrace/telemetry/masking";
+import type { DashboardUser } from "../access/user.ts";
+import type { Fleet, FleetDeadResult, FleetIntent } from "../fleet/fleet.ts";
+import { askedFilter, askedReason, fields, filterWords } from "./asked.ts";
+import type { ChangeView } from "./views.ts";
+
+/** A change that was asked for: of what, by whom, and what was said with it. */
+export interface Asking {
+  readonly fleet: Fleet;
+  readonly show: ShowValue;
+  readonly user: DashboardUser;
+  readonly body: unknown;
+}
+
+const ONE: ChangeView = { count: 1, failed: [] };
+/** A group may have failed as a whole; the first few say why. */
+const MOST_FAILURES = 20;
+
+export async function settleLetters(
+  action: "retry" | "discard",
+  { fleet, show, user, body }: Asking,
+): Promise<ChangeView> {
+  const filter = askedFilter(fields(body, "body")["filter"]);
+  const results = await fleet.audit.perform(
+    { action: `dead ${action}`, filter: filterWords(filter), by: user.name },
+    () => fleet.dead[action](filter),
+    (all) => ({
+      count: all.filter(({ ok }) => ok).length,
+      failed: all.filter(({ ok }) => !ok).length,
+    }),
+  );
+  return { count: results.filter(({ ok }) => ok).length, failed: failuresOf(results, show) };
+}
+
+function failuresOf(results: readonly FleetDeadResult[], show: ShowValue): ChangeView["failed"] {
+  return results
+    .flatMap((result) =>
+      result.ok ? [] : [{ id: result.id, message: String(show(result.error.message)) }],
+    )
+    .slice(0, MOST_FAILURES);
+}
+
+export async function changeQueue(
+  queue: string,
+  action: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const note = askedReason(body);
+  const intent: FleetIntent = {
+    ...{ action: `queues ${action}`, filter: { queue }, by: user.name, ...note },
+  };
+  switch (action) {
+    case "pause":
+      await fleet.audit.perform(intent, () =>
+        fleet.queues.pause(queue, { ...note, by: user.name }),
+      );
+      return ONE;
+    case "resume":
+      await fleet.audit.perform(intent, () => fleet.queues.resume(queue));
+      return ONE;
+    case "purge": {
+      const { cancelled } = await fleet.audit.perform(
+        intent,
+        () => fleet.queues.purge(queue, { by: user.name, delayed: false }),
+        ({ cancelled, dead }) => ({ count: cancelled + dead }),
+      );
+      return { count: cancelled, failed: [] };
+    }
+    default:
+      throw unknownAction(action);
+  }
+}
+
+export async function cancelJob(queue: string, id: string, asking: Asking): Promise<ChangeView> {
+  const { fleet, user, body } = asking;
+  const { reason = `cancelled by ${user.name}` } = askedReason(body);
+  const { state } = await fleet.audit.perform(
+    { action: "jobs cancel", filter: { queue, id }, by: user.name, reason },
+    () => fleet.cancel(id, { queue, reason }),
+    ({ state }) => ({ count: state === "cancelling" || state === "cancelled" ? 1 : 0 }),
+  );
+  return state === "cancelling" || state === "cancelled"
+    ? ONE
+    : { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
+}
+
+export async function changeSchedule(
+  name: string,
+  action: string,
+  { fleet, user }: Asking,
+): Promise<ChangeView> {
+  const intent = { action: `cron ${action}`, filter: { name }, by: user.name };
+  switch (action) {
+    case "pause":
+      await fleet.audit.perform(intent, () => fleet.cron.pause(name));
+      return ONE;
+    case "resume":
+      await fleet.audit.perform(intent, () => fleet.cron.resume(name));
+      return ONE;
+    case "run": {
+      const { id, queue } = await fleet.audit.perform(intent, () => fleet.cron.run(name));
+      return { ...ONE, job: { id, queue } };
+    }
+    default:
+      throw unknownAction(action);
+  }
+}
+
+/** An order to a node is in the audit by itself. */
+export async function orderNode(
+  name: string,
+  action: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  if (action !== "quiet" && action !== "resume" && action !== "stop") throw unknownAction(action);
+  await fleet.nodes[action](name, { ...askedReason(body), by: user.name });
+  return ONE;
+}
+
+function unknownAction(action: string): MillraceError {
+  return new MillraceError("invalid-option", `There is no action called ${action.slice(0, 50)}.`);
+}

@@ -1,0 +1,177 @@
+import { MillraceError, type StoredDeadLetter } from "@millrace/core";
+import { shownError, type ShowValue } from "@millrace/telemetry/masking";
+import type { Fleet, FleetAuditRecord, FleetLimits, FleetSchedule } from "../fleet/fleet.ts";
+import { problemsOf } from "../fleet/problems.ts";
+import type { AskedState } from "./asked.ts";
+import * as shown from "./show.ts";
+import type {
+  AuditView,
+  JobsView,
+  JobView,
+  LimitsView,
+  OverviewView,
+  QueueDetailView,
+  RateView,
+  ScheduleView,
+} from "./views.ts";
+
+/** What the API's questions are answered from. */
+export interface Reading {
+  readonly fleet: Fleet;
+  readonly show: ShowValue;
+  readonly now: () => number;
+}
+
+export async function overview(
+  { fleet, show, now }: Reading,
+  rates: readonly RateView[],
+): Promise<OverviewView> {
+  const [status, nodes, health] = await Promise.all([
+    fleet.queues.list(),
+    fleet.nodes.list(),
+    fleet.health(),
+  ]);
+  const queues = status.map((queue) => shown.queueView(queue, nodes, show));
+  const seen = {
+    connected: health.ready,
+    queues,
+    nodes: nodes.map((n) => shown.nodeView(n, show)),
+  };
+  return { at: now(), server: health.server, ...seen, problems: problemsOf(seen), rates };
+}
+
+export async function queueDetail(
+  { fleet, show }: Reading,
+  queue: string,
+): Promise<QueueDetailView> {
+  const [status, nodes, limits] = await Promise.all([
+    fleet.queues.snapshot(queue),
+    fleet.nodes.list(),
+    fleet.queues.limits(queue),
+  ]);
+  const [own] = limits;
+  return {
+    queue: shown.queueView(status, nodes, show),
+    ...(own === undefined ? {} : { limits: limitsView(own) }),
+  };
+}
+
+function limitsView({ concurrency, rate, perKey }: FleetLimits): LimitsView {
+  return {
+    ...(concurrency?.limit === undefined ? {} : { concurrency: concurrency.limit }),
+    holders: (concurrency?.holders ?? []).map(({ holder, count }) => ({ holder, count })),
+    ...(rate === undefined
+      ? {}
+      : { rate: { limit: rate.limit, perMs: rate.perMs, available: rate.available } }),
+    ...(perKey === undefined
+      ? {}
+      : {
+          perKey: {
+            ...(perKey.concurrency === undefined ? {} : { concurrency: perKey.concurrency }),
+            ...(perKey.rate === undefined ? {} : { rate: perKey.rate }),
+          },
+        }),
+  };
+}
+
+export async function jobs(
+  { fleet, show }: Reading,
+  asked: AskedState,
+  {
+    queue,
+    name,
+    limit,
+  }: { readonly queue?: string; readonly name?: string; readonly limit: number },
+): Promise<JobsView> {
+  const query = { limit, ...(queue === undefined ? {} : { queue }) };
+  const isMeant = (job: { readonly name: string }): boolean =>
+    name === undefined || job.name.includes(name);
+  if (asked.kind === "live") {
+    const found = await fleet.jobs.list({ ...query, state: asked.state });
+    return { jobs: found.filter(isMeant).map(shown.liveRow), more: found.length >= limit };
+  }
+  // The history is looked at without the state, so that it is known whether there may be more.
+  const found = await fleet.jobs.list(query);
+  const meant = found.filter(
+    (record) => isMeant(record) && (asked.state === undefined || record.state === asked.state),
+  );
+  return {
+    jobs: meant.map((record) => shown.recordRow(record, show)),
+    more: found.length >= limit,
+  };
+}
+
+export async function job({ fleet, show }: Reading, queue: string, id: string): Promise<JobView> {
+  const found = await fleet.jobs.get(id, { queue });
+  return shown.jobView(found, await letterOf(fleet, found), show);
+}
+
+async function letterOf(
+  { dead }: Pick<Fleet, "dead">,
+  { id, queue, state }: { readonly id: string; readonly queue: string; readonly state: string },
+): Promise<StoredDeadLetter | undefined> {
+  if (state !== "dead") return undefined;
+  try {
+    return await dead.show(id, { queue });
+  } catch (error) {
+    // Discarded, or retried between the two looks.
+    if (MillraceError.is(error, "job-not-found")) return undefined;
+    throw error;
+  }
+}
+
+export async function schedules({ fleet, show }: Reading): Promise<readonly ScheduleView[]> {
+  const stored = await fleet.cron.list();
+  return Promise.all(stored.map((schedule) => scheduleView(fleet, schedule, show)));
+}
+
+async function scheduleView(
+  { cron }: Pick<Fleet, "cron">,
+  schedule: FleetSchedule,
+  show: ShowValue,
+): Promise<ScheduleView> {
+  const { name, cron: expression, timezone, job, queue, origin, missed, overlap, state } = schedule;
+  const { pausedAt, fired, skipped, late, trouble, recent } = state;
+  return {
+    ...{ name, cron: expression, timezone, job, queue, origin, overlap },
+    missed: typeof missed === "string" ? missed : `up to ${missed.all}`,
+    ...(pausedAt === undefined ? {} : { pausedAt }),
+    next: pausedAt === undefined ? await cron.next(name, 3).catch(() => []) : [],
+    ...{ fired, skipped, late },
+    ...(trouble === undefined
+      ? {}
+      : { trouble: shownError({ type: trouble.code, message: trouble.message }, show).message }),
+    recent: recent
+      .toReversed()
+      .slice(0, 5)
+      .map(({ what, at, id, reason, count }) => ({
+        ...{ what, at },
+        ...(id === undefined ? {} : { id }),
+        ...(reason === undefined ? {} : { reason }),
+        ...(count === undefined ? {} : { count }),
+      })),
+  };
+}
+
+export async function audit({ fleet, show }: Reading): Promise<readonly AuditView[]> {
+  return (await fleet.audit.list({ limit: 200 })).map((record) => auditView(record, show));
+}
+
+function auditView(
+  { id, at, by, action, filter, outcome, reason }: FleetAuditRecord,
+  show: ShowValue,
+): AuditView {
+  return {
+    ...{ id, at, by, action },
+    which: Object.entries(filter)
+      .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
+      .join(" "),
+    outcome:
+      outcome.state === "done"
+        ? `${outcome.count} done${outcome.failed === 0 ? "" : `, ${outcome.failed} failed`}`
+        : outcome.state === "failed"
+          ? `failed: ${outcome.code}`
+          : "begun",
+    ...(reason === undefined ? {} : { reason: String(show(reason)) }),
+  };
+}

@@ -1,0 +1,178 @@
+import { type HistoryRecord, type StoredDeadLetter, traceIdOf } from "@millrace/core";
+import {
+  payloadOf,
+  shownError,
+  shownRecord,
+  shownReport,
+  type ShowValue,
+} from "@millrace/telemetry/masking";
+import type {
+  FleetDeadGroup,
+  FleetJob,
+  FleetLiveJob,
+  FleetNode,
+  FleetQueue,
+} from "../fleet/fleet.ts";
+import type {
+  AttemptView,
+  DeadGroupView,
+  DeadRowView,
+  JobRowView,
+  JobView,
+  LetterView,
+  MarkView,
+  NodeView,
+  QueueView,
+} from "./views.ts";
+
+/** What is known, as a page is told. All of these mask what a producer or a handler wrote. */
+
+export function queueView(
+  status: FleetQueue,
+  nodes: readonly FleetNode[],
+  show: ShowValue,
+): QueueView {
+  const { queue, waiting, running, delayed, blocked, dead, oldestAgeMs, intake, maxJobs } = status;
+  const serving = nodes
+    .filter(({ state }) => state === "running")
+    .flatMap((node) => node.queues.filter((one) => one.queue === queue));
+  return {
+    ...{ queue, waiting, running, delayed, blocked, dead, oldestAgeMs },
+    open: intake === "open",
+    ...(maxJobs === undefined ? {} : { maxJobs }),
+    ...(status.paused === undefined ? {} : { paused: markView(status.paused, show) }),
+    ...(status.closed === undefined ? {} : { closed: markView(status.closed, show) }),
+    slots: serving.reduce((sum, { slots }) => sum + slots, 0),
+    nodes: serving.length,
+  };
+}
+
+function markView({ since, by, reason }: MarkView, show: ShowValue): MarkView {
+  return {
+    since,
+    ...(by === undefined ? {} : { by }),
+    ...(reason === undefined ? {} : { reason: String(show(reason)) }),
+  };
+}
+
+export function nodeView(node: FleetNode, show: ShowValue): NodeView {
+  const { name, state, desired, obeys, order, host, pid, startedAt, seenAt, silentMs } = node;
+  return {
+    ...{ name, state, desired, obeys, host, pid, startedAt, seenAt, silentMs },
+    ...(order === undefined
+      ? {}
+      : {
+          order: {
+            at: order.at,
+            by: order.by,
+            ...(order.reason === undefined ? {} : { reason: String(show(order.reason)) }),
+          },
+        }),
+    queues: node.queues.map(({ queue, state: serves, slots, used, ended, stuck, stuckBy }) => ({
+      ...{ queue, state: serves, slots, used, ended },
+      ...(stuck === undefined ? {} : { stuck }),
+      ...(stuckBy === undefined ? {} : { stuckBy: String(show(stuckBy)) }),
+    })),
+  };
+}
+
+export function liveRow(job: FleetLiveJob): JobRowView {
+  const { id, queue, name, state, attempts, notBefore, node, gate } = job;
+  const at = job.startedAt ?? job.storedAt;
+  return {
+    ...{ id, queue, name, state, attempts },
+    ...(at === undefined ? {} : { at }),
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(node === undefined ? {} : { node }),
+    ...(gate === undefined ? {} : { why: gate }),
+  };
+}
+
+export function recordRow(record: HistoryRecord, show: ShowValue): JobRowView {
+  const { id, queue, name, state, attempts, at, notBefore, durationMs, node, error, reason } =
+    shownRecord(record, show);
+  const why = error === undefined ? reason : `${error.type}: ${error.message}`;
+  return {
+    ...{ id, queue, name, state, attempts, at, node },
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(why === undefined ? {} : { why }),
+  };
+}
+
+export function jobView(
+  job: FleetJob,
+  letter: StoredDeadLetter | undefined,
+  show: ShowValue,
+): JobView {
+  const { id, queue, name, state, attempts, parent, history, result, error, progress } = job;
+  const createdAt = history.at(-1)?.createdAt;
+  const report = progress === undefined ? undefined : shownReport(progress, show);
+  return {
+    ...{ id, queue, name, state, attempts },
+    ...(createdAt === undefined ? {} : { createdAt }),
+    ...(parent === undefined ? {} : { parent }),
+    children: {
+      count: history.reduce((sum, { children }) => sum + (children?.count ?? 0), 0),
+      jobs: history.flatMap(({ children }) => children?.jobs ?? []).slice(0, 100),
+    },
+    history: history.map((record) => attemptView(record, show)),
+    ...(result === undefined ? {} : { result: show(result) }),
+    ...(error === undefined ? {} : { error: shownError(error, show) }),
+    ...(report === undefined
+      ? {}
+      : {
+          progress: {
+            value: report.value,
+            at: report.at,
+            ...(report.note === undefined ? {} : { note: report.note }),
+          },
+        }),
+    ...(letter === undefined ? {} : { letter: letterView(letter, show) }),
+  };
+}
+
+function attemptView(record: HistoryRecord, show: ShowValue): AttemptView {
+  const { state, outcome, attempts, node, at, startedAt, durationMs, notBefore, error, reason } =
+    shownRecord(record, show);
+  return {
+    ...{ state, outcome, attempts, node, at },
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(error === undefined ? {} : { error }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+export function letterView(letter: StoredDeadLetter, show: ShowValue): LetterView {
+  const { id, queue, name, reason, attempts, at, node, error, firstError, headers, body } = letter;
+  const traceId = traceIdOf(headers);
+  return {
+    ...{ id, queue, reason, attempts, at, node },
+    ...(name === undefined ? {} : { name }),
+    ...(error === undefined ? {} : { error: shownError(error, show) }),
+    ...(firstError === undefined ? {} : { firstError: shownError(firstError, show) }),
+    ...(traceId === undefined ? {} : { traceId }),
+    headers: show(headers),
+    bytes: body.byteLength,
+    ...payloadOf(letter, show),
+  };
+}
+
+export function deadGroupView(group: FleetDeadGroup, show: ShowValue): DeadGroupView {
+  const { queue, name, reason, error, message, count, firstAt, lastAt, lastId } = group;
+  return {
+    ...{ queue, name: name ?? null, reason, error: error ?? null, count },
+    ...{ firstAt, lastAt, lastId },
+    ...(message === undefined
+      ? {}
+      : { message: shownError({ type: error ?? "", message }, show).message }),
+  };
+}
+
+export function deadRow(letter: StoredDeadLetter, show: ShowValue): DeadRowView {
+  const { id, queue, name, attempts, at, error } = letter;
+  const message = error === undefined ? "" : shownError(error, show).message;
+  return { id, queue, name: name ?? null, attempts, at, message };
+}

@@ -1,0 +1,267 @@
+/**
+ * What the API tells the page, as it stands in JSON. Imports nothing, because it is read by a
+ * browser's program and by Node's. Times are epoch milliseconds. Payloads, results, errors, reasons
+ * and notes are masked before they get here.
+ */
+
+export type Role = "viewer" | "operator";
+
+export interface SessionView {
+  readonly user: { readonly name: string; readonly role: Role };
+  /** What the page says it is about: a namespace, an environment. */
+  readonly title: string;
+}
+
+export interface MarkView {
+  readonly since: number;
+  readonly by?: string;
+  readonly reason?: string;
+}
+
+export interface QueueView {
+  readonly queue: string;
+  readonly waiting: number;
+  readonly running: number;
+  readonly delayed: number;
+  readonly blocked: number;
+  readonly dead: number;
+  readonly oldestAgeMs: number;
+  readonly open: boolean;
+  readonly maxJobs?: number;
+  readonly paused?: MarkView;
+  readonly closed?: MarkView;
+  /** Over all nodes that are there. */
+  readonly slots: number;
+  readonly nodes: number;
+}
+
+export interface NodeView {
+  readonly name: string;
+  readonly state: string;
+  readonly desired: string;
+  readonly obeys: string;
+  readonly order?: { readonly at: number; readonly by: string; readonly reason?: string };
+  readonly host: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly seenAt: number;
+  readonly silentMs: number;
+  readonly queues: readonly NodeQueueView[];
+}
+
+export interface NodeQueueView {
+  readonly queue: string;
+  readonly state: string;
+  readonly slots: number;
+  readonly used: number;
+  readonly ended: number;
+  readonly stuck?: number;
+  readonly stuckBy?: string;
+}
+
+/** Something that somebody should look at, and where. */
+export interface ProblemView {
+  readonly severity: "critical" | "warning";
+  readonly text: string;
+  /** Relative to the dashboard: `queues/mail`. */
+  readonly link: string;
+}
+
+/** How many attempts ended so in the seconds up to `at`. */
+export interface RateView {
+  readonly at: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly dead: number;
+}
+
+export interface OverviewView {
+  readonly at: number;
+  readonly connected: boolean;
+  readonly server: string;
+  readonly problems: readonly ProblemView[];
+  readonly queues: readonly QueueView[];
+  readonly nodes: readonly NodeView[];
+  readonly rates: readonly RateView[];
+}
+
+export interface LimitsView {
+  readonly concurrency?: number;
+  readonly holders: readonly { readonly holder: string; readonly count: number }[];
+  readonly rate?: { readonly limit: number; readonly perMs: number; readonly available: number };
+  readonly perKey?: {
+    readonly concurrency?: number;
+    readonly rate?: { readonly limit: number; readonly perMs: number };
+  };
+}
+
+export interface QueueDetailView {
+  readonly queue: QueueView;
+  readonly limits?: LimitsView;
+}
+
+export interface ErrorView {
+  readonly type: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+export interface JobRowView {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly state: string;
+  readonly attempts: number;
+  /** When it came to be in this state, as far as that is known. */
+  readonly at?: number;
+  /** When it is due. */
+  readonly notBefore?: number;
+  readonly durationMs?: number;
+  readonly node?: string;
+  /** Why: an error, or the gate at which it is blocked. */
+  readonly why?: string;
+}
+
+export interface JobsView {
+  readonly jobs: readonly JobRowView[];
+  /** Whether there may be more than were looked at. */
+  readonly more: boolean;
+}
+
+export interface RefView {
+  readonly id: string;
+  readonly queue: string;
+}
+
+/** One settled delivery. */
+export interface AttemptView {
+  readonly state: string;
+  readonly outcome: string;
+  readonly attempts: number;
+  readonly node: string;
+  readonly at: number;
+  readonly startedAt?: number;
+  readonly durationMs?: number;
+  readonly notBefore?: number;
+  readonly error?: ErrorView;
+  readonly reason?: string;
+  readonly output?: unknown;
+}
+
+export interface JobView {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly createdAt?: number;
+  readonly parent?: RefView;
+  readonly children: { readonly count: number; readonly jobs: readonly RefView[] };
+  readonly history: readonly AttemptView[];
+  readonly result?: unknown;
+  readonly error?: ErrorView;
+  readonly progress?: { readonly value: number; readonly note?: string; readonly at: number };
+  readonly letter?: LetterView;
+}
+
+export interface LetterView {
+  readonly id: string;
+  readonly queue: string;
+  readonly name?: string;
+  readonly reason: string;
+  readonly attempts: number;
+  readonly at: number;
+  readonly node: string;
+  readonly error?: ErrorView;
+  readonly firstError?: ErrorView;
+  readonly traceId?: string;
+  readonly headers: unknown;
+  readonly bytes: number;
+  readonly payload?: unknown;
+  readonly unreadable?: string;
+}
+
+export interface DeadGroupView {
+  readonly queue: string;
+  readonly name: string | null;
+  readonly reason: string;
+  readonly error: string | null;
+  readonly message?: string;
+  readonly count: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly lastId: string;
+}
+
+export interface DeadRowView {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string | null;
+  readonly attempts: number;
+  readonly at: number;
+  readonly message: string;
+}
+
+/** Which dead letters: all that is given must fit; null fits those that have none. */
+export interface DeadFilterView {
+  readonly queue?: string;
+  readonly id?: string;
+  readonly name?: string | null;
+  readonly reason?: string;
+  readonly error?: string | null;
+}
+
+export interface ScheduleView {
+  readonly name: string;
+  readonly cron: string;
+  readonly timezone: string;
+  readonly job: string;
+  readonly queue: string;
+  readonly origin: string;
+  readonly missed: string;
+  readonly overlap: string;
+  readonly pausedAt?: number;
+  readonly next: readonly number[];
+  readonly fired: number;
+  readonly skipped: number;
+  readonly late: number;
+  readonly trouble?: string;
+  readonly recent: readonly ScheduleEventView[];
+}
+
+export interface ScheduleEventView {
+  readonly what: string;
+  readonly at: number;
+  readonly id?: string;
+  readonly reason?: string;
+  readonly count?: number;
+}
+
+export interface AuditView {
+  readonly id: string;
+  readonly at: number;
+  readonly by: string;
+  readonly action: string;
+  readonly which: string;
+  readonly outcome: string;
+  readonly reason?: string;
+}
+
+/** What a change did. */
+export interface ChangeView {
+  readonly count: number;
+  readonly failed: readonly { readonly id: string; readonly message: string }[];
+  /** Of a job that was enqueued by it. */
+  readonly job?: RefView;
+}
+
+export interface FailureView {
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+/** What the live feed says: something moved, or the connection to the server came or went. */
+export interface LiveView {
+  readonly queues: readonly string[];
+  readonly jobs: readonly RefView[];
+  readonly connected: boolean;
+}

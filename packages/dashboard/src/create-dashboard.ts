@@ -1,0 +1,149 @@
+import { type Clock, MillraceError, systemClock } from "@millrace/core";
+import { type Mask, showValue } from "@millrace/telemetry/masking";
+import { Hono } from "hono";
+import { changeRefusal, hostRefusal } from "./access/request-check.ts";
+import { SECURITY_HEADERS } from "./access/security-headers.ts";
+import type { Authorize, DashboardEnv } from "./access/user.ts";
+import { apiOf } from "./api/api.ts";
+import { failureOf } from "./api/failure.ts";
+import type { Fleet } from "./fleet/fleet.ts";
+import { LiveFeed } from "./live/live-feed.ts";
+import { pageAssets, typeOf } from "./page/page-assets.ts";
+import { pageHtml } from "./page/page-html.ts";
+
+export interface DashboardOptions {
+  /** A client, as `connect()` makes it. It stays the caller's to close. */
+  readonly millrace: Fleet;
+  /**
+   * Who asks, and what they may. Called for every request; `undefined` refuses. There is no
+   * default: whoever reaches the dashboard could change the fleet.
+   */
+  readonly authorize: Authorize;
+  /** Where it is mounted, as a browser sees it. Default: `/`. */
+  readonly basePath?: string;
+  /** Shown on top of the page: an environment, a namespace. */
+  readonly title?: string;
+  /**
+   * Names by which it may be reached, without a port. Default: any; `authorize` then has to ask for
+   * something that a page of another site can't have.
+   */
+  readonly hosts?: readonly string[];
+  /** What an answer to nobody in particular says besides: `WWW-Authenticate`. Default: nothing. */
+  readonly challenge?: string;
+  /**
+   * Hides secrets in what is shown: `createMask` of `millrace/telemetry`. Default: the built-in.
+   */
+  readonly mask?: Mask;
+  readonly clock?: Clock;
+  /** Told of what should not happen. Default: nobody. */
+  readonly onDefect?: (error: unknown) => void;
+}
+
+/** Answers requests for the dashboard. */
+export interface Dashboard extends AsyncDisposable {
+  (request: Request): Promise<Response>;
+  /** Ends what it follows, and every page's feed. */
+  close(): Promise<void>;
+}
+
+/**
+ * The dashboard as one function from a request to its answer, to be mounted under any path of an
+ * application. See `docs/dashboard.md`.
+ *
+ * @throws MillraceError `dashboard-unprotected` without `authorize`; `invalid-option`
+ * @example
+ * const dashboard = createDashboard({
+ *   millrace,
+ *   basePath: "/admin/jobs",
+ *   authorize: async (request) => {
+ *     const user = await sessionOf(request);
+ *     return user?.isAdmin ? { name: user.email, role: "operator" } : undefined;
+ *   },
+ * });
+ * app.mount("/admin/jobs", dashboard);
+ */
+export function createDashboard(options: DashboardOptions): Dashboard {
+  const { millrace, clock = systemClock, mask, title = "", challenge, hosts } = options;
+  if (typeof options.authorize !== "function")
+    throw new MillraceError(
+      "dashboard-unprotected",
+      "createDashboard needs authorize(request), which says who may look and who may change things.",
+    );
+  const base = basePathOf(options.basePath ?? "/");
+  const feed = new LiveFeed(millrace, clock);
+  const app = new Hono<DashboardEnv>();
+
+  app.use(async (context, next) => {
+    const { headers, method } = context.req.raw;
+    const wrongHost = hostRefusal(headers.get("host") ?? new URL(context.req.url).host, hosts);
+    if (wrongHost !== undefined) return context.json(denied(wrongHost), 403);
+    const user = await options.authorize(context.req.raw);
+    if (user === undefined)
+      return context.json(denied("Log in first."), 401, {
+        ...(challenge === undefined ? {} : { "www-authenticate": challenge }),
+      });
+    if (method !== "GET" && method !== "HEAD") {
+      const refusal =
+        user.role === "operator"
+          ? changeRefusal(headers)
+          : `${user.name} may look, and not change anything.`;
+      if (refusal !== undefined) return context.json(denied(refusal), 403);
+    }
+    context.set("user", user);
+    return next();
+  });
+  app.route("/api", apiOf({ fleet: millrace, show: showValue(false, mask), clock, feed, title }));
+  app.get("/assets/:name", async (context) => {
+    const name = context.req.param("name");
+    const asset = (await pageAssets()).find(({ path }) => path === name);
+    if (asset === undefined) return context.json(missing(), 404);
+    return context.body(asset.body, 200, {
+      "content-type": typeOf(asset),
+      "cache-control": "private, max-age=31536000, immutable",
+    });
+  });
+  app.get("*", async (context) =>
+    context.html(pageHtml(base, await pageAssets()), 200, { "cache-control": "no-store" }),
+  );
+  app.notFound((context) => context.json(missing(), 404));
+  app.onError((error, context) => {
+    const { status, body } = failureOf(error);
+    if (status === 500) options.onDefect?.(error);
+    return context.json(body, status);
+  });
+
+  const answer = async (request: Request): Promise<Response> =>
+    secured(await app.fetch(below(base, request)));
+  const close = async (): Promise<void> => feed.close();
+  return Object.assign(answer, { close, [Symbol.asyncDispose]: close });
+}
+
+/** `/admin/jobs/`: with a slash on both ends. */
+function basePathOf(path: string): string {
+  const base = `/${path}/`.replaceAll(/\/+/g, "/");
+  if (/^[\w\-./~%]+$/.test(base) && !base.split("/").includes("..")) return base;
+  throw new MillraceError("invalid-option", `basePath: must be a path such as /admin/jobs.`);
+}
+
+/** Frameworks differ in whether they take the mount's path off. */
+function below(base: string, request: Request): Request {
+  const url = new URL(request.url);
+  if (base === "/" || !`${url.pathname}/`.startsWith(base)) return request;
+  url.pathname = url.pathname.slice(base.length - 1) || "/";
+  return new Request(url, request);
+}
+
+function secured(response: Response): Response {
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(SECURITY_HEADERS)) headers.set(name, value);
+  if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
+  return new Response(response.body, { status: response.status, headers });
+}
+
+function denied(message: string) {
+  return { error: { code: "dashboard-denied", message } };
+}
+
+function missing() {
+  return { error: { code: "not-found", message: "The dashboard has nothing there." } };
+}

@@ -1,0 +1,238 @@
+import type {
+  BrokerStatus,
+  ControlMark,
+  DeadReason,
+  HistoryRecord,
+  MillraceError,
+  ProgressReport,
+  QueueSnapshot,
+  RateLimit,
+  RecordedError,
+  ScheduleDecision,
+  ScheduleState,
+  StoredDeadLetter,
+  StoredSchedule,
+} from "@millrace/core";
+
+/**
+ * What the dashboard needs of a client: some of the public functions of `connect()`'s result, which
+ * fits as it is. It is written down here, and not imported, because the package `millrace` builds
+ * on this one.
+ */
+export interface Fleet {
+  readonly status: BrokerStatus;
+  onStatus(listener: (status: BrokerStatus) => void): () => void;
+  health(): Promise<{
+    readonly ready: boolean;
+    readonly server: string;
+    readonly problem?: string;
+  }>;
+  cancel(
+    id: string,
+    options: { readonly queue: string; readonly reason?: string },
+  ): Promise<{ readonly id: string; readonly queue: string; readonly state: string }>;
+  readonly jobs: FleetJobs;
+  readonly queues: FleetQueues;
+  readonly nodes: FleetNodes;
+  readonly dead: FleetDeadLetters;
+  readonly cron: FleetSchedules;
+  readonly audit: FleetAudit;
+}
+
+export interface FleetNote {
+  readonly reason?: string;
+  readonly by?: string;
+}
+
+export type LiveState = "queued" | "delayed" | "blocked" | "running";
+export type RecordedState = HistoryRecord["state"];
+
+export interface FleetJobs {
+  get(id: string, options: { readonly queue: string }): Promise<FleetJob>;
+  list(query: {
+    readonly state: LiveState;
+    readonly queue?: string;
+    readonly limit?: number;
+  }): Promise<readonly FleetLiveJob[]>;
+  list(query: {
+    readonly state?: RecordedState;
+    readonly queue?: string;
+    readonly limit?: number;
+  }): Promise<readonly HistoryRecord[]>;
+  watch(query: { readonly signal: AbortSignal }): AsyncIterable<HistoryRecord>;
+}
+
+export interface FleetJob {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly state: LiveState | Exclude<RecordedState, "requeued">;
+  readonly attempts: number;
+  readonly parent?: { readonly id: string; readonly queue: string };
+  readonly history: readonly HistoryRecord[];
+  readonly result?: unknown;
+  readonly progress?: ProgressReport;
+  readonly error?: RecordedError;
+}
+
+export interface FleetLiveJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly state: LiveState;
+  readonly attempts: number;
+  readonly lane?: string;
+  readonly storedAt?: number;
+  readonly gate?: string;
+  readonly notBefore?: number;
+  readonly node?: string;
+  readonly startedAt?: number;
+}
+
+export interface FleetQueue extends QueueSnapshot {
+  readonly paused?: ControlMark;
+  readonly closed?: ControlMark;
+}
+
+export interface FleetLimits {
+  readonly queue: string;
+  readonly concurrency?: { readonly limit?: number; readonly holders: readonly FleetHolder[] };
+  readonly rate?: RateLimit & { readonly available: number };
+  readonly perKey?: { readonly concurrency?: number; readonly rate?: RateLimit };
+}
+
+export interface FleetHolder {
+  readonly holder: string;
+  readonly count: number;
+}
+
+export interface FleetQueues {
+  list(): Promise<readonly FleetQueue[]>;
+  snapshot(queue: string): Promise<FleetQueue>;
+  limits(queue: string): Promise<readonly FleetLimits[]>;
+  pause(queue: string, note: FleetNote): Promise<unknown>;
+  resume(queue: string): Promise<unknown>;
+  purge(
+    queue: string,
+    options: { readonly by: string; readonly delayed: boolean },
+  ): Promise<{ readonly cancelled: number; readonly dead: number }>;
+}
+
+export interface FleetNode {
+  readonly name: string;
+  readonly state: string;
+  readonly desired: string;
+  readonly obeys: string;
+  readonly order?: { readonly at: number; readonly by: string; readonly reason?: string };
+  readonly host: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly seenAt: number;
+  readonly silentMs: number;
+  readonly queues: readonly FleetNodeQueue[];
+}
+
+export interface FleetNodeQueue {
+  readonly queue: string;
+  readonly state: string;
+  readonly slots: number;
+  readonly used: number;
+  readonly ended: number;
+  readonly stuck?: number;
+  readonly stuckBy?: string;
+}
+
+export interface FleetNodes {
+  list(): Promise<readonly FleetNode[]>;
+  quiet(name: string, note: FleetNote): Promise<void>;
+  resume(name: string, note: FleetNote): Promise<void>;
+  stop(name: string, note: FleetNote): Promise<void>;
+}
+
+export interface FleetDeadFilter {
+  readonly queue?: string;
+  readonly id?: string;
+  readonly reason?: DeadReason;
+  readonly name?: string | null;
+  readonly error?: string | null;
+}
+
+export interface FleetDeadGroup {
+  readonly queue: string;
+  readonly name?: string;
+  readonly reason: DeadReason;
+  readonly error?: string;
+  readonly count: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly lastId: string;
+  readonly message?: string;
+}
+
+export type FleetDeadResult =
+  | { readonly ok: true; readonly id: string; readonly queue: string }
+  | {
+      readonly ok: false;
+      readonly id: string;
+      readonly queue: string;
+      readonly error: MillraceError;
+    };
+
+export interface FleetDeadLetters {
+  list(filter: FleetDeadFilter & { readonly limit?: number }): Promise<readonly StoredDeadLetter[]>;
+  groups(filter?: FleetDeadFilter): Promise<readonly FleetDeadGroup[]>;
+  show(id: string, options: { readonly queue: string }): Promise<StoredDeadLetter>;
+  retry(filter: FleetDeadFilter): Promise<readonly FleetDeadResult[]>;
+  discard(filter: FleetDeadFilter): Promise<readonly FleetDeadResult[]>;
+}
+
+export interface FleetSchedule extends StoredSchedule {
+  readonly next: number | undefined;
+  readonly state: ScheduleState;
+  readonly seen: { readonly node: string; readonly at: number } | undefined;
+}
+
+export interface FleetSchedules {
+  list(): Promise<readonly FleetSchedule[]>;
+  next(name: string, count: number): Promise<readonly number[]>;
+  history(
+    name: string,
+    limit: number,
+  ): Promise<readonly (ScheduleDecision & { readonly latest?: HistoryRecord })[]>;
+  pause(name: string): Promise<void>;
+  resume(name: string): Promise<void>;
+  run(name: string): Promise<{ readonly id: string; readonly queue: string }>;
+}
+
+export type FleetFilter = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+export type FleetOutcome =
+  | { readonly state: "begun" }
+  | { readonly state: "done"; readonly count: number; readonly failed: number }
+  | { readonly state: "failed"; readonly code: string; readonly message: string };
+
+export interface FleetAuditRecord {
+  readonly id: string;
+  readonly at: number;
+  readonly action: string;
+  readonly filter: FleetFilter;
+  readonly by: string;
+  readonly reason?: string;
+  readonly outcome: FleetOutcome;
+}
+
+export interface FleetIntent {
+  readonly action: string;
+  readonly filter: FleetFilter;
+  readonly by: string;
+  readonly reason?: string;
+}
+
+export interface FleetAudit {
+  list(query: { readonly limit: number }): Promise<readonly FleetAuditRecord[]>;
+  perform<Result>(
+    intent: FleetIntent,
+    act: () => Promise<Result>,
+    tally?: (result: Result) => { readonly count: number; readonly failed?: number },
+  ): Promise<Result>;
+}

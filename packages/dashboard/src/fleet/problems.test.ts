@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import type { NodeView, QueueView } from "../api/views.ts";
+import { problemsOf } from "./problems.ts";
+
+const QUEUE: QueueView = {
+  ...{ queue: "mail", waiting: 0, running: 0, delayed: 0, blocked: 0, dead: 0, oldestAgeMs: 0 },
+  ...{ open: true, slots: 10, nodes: 1 },
+};
+const NODE: NodeView = {
+  ...{ name: "n1", state: "running", desired: "running", obeys: "running", host: "h", pid: 1 },
+  ...{ startedAt: 0, seenAt: 0, silentMs: 100, queues: [] },
+};
+
+test.each<[string, Partial<QueueView>, readonly string[]]>([
+  ["nothing", {}, []],
+  [
+    "jobs that nobody serves",
+    { waiting: 2, nodes: 0 },
+    ["critical: 2 jobs in queue mail, which no node serves."],
+  ],
+  [
+    "a full queue",
+    { waiting: 9, running: 1, maxJobs: 10 },
+    ["critical: Queue mail is full and refuses producers."],
+  ],
+  [
+    "a pause",
+    { waiting: 1, paused: { since: 0 }, oldestAgeMs: 9e6 },
+    ["warning: Queue mail is paused, with 1 job waiting."],
+  ],
+  [
+    "an old job",
+    { waiting: 1, oldestAgeMs: 900_000 },
+    ["warning: The oldest job of queue mail is 15m old."],
+  ],
+  ["a closed queue", { open: false }, ["warning: Queue mail is closed to producers."]],
+  ["dead letters", { dead: 1 }, ["warning: 1 dead letter in queue mail."]],
+])("of a queue: %s", (_what, state, expected) => {
+  const found = problemsOf({ connected: true, nodes: [NODE], queues: [{ ...QUEUE, ...state }] });
+  expect(found.map(({ severity, text }) => `${severity}: ${text}`)).toEqual(expected);
+});
+
+test("of nodes and of the connection, and what is critical comes first", () => {
+  const stuck = { queue: "mail", state: "open", slots: 1, used: 1, ended: 0, stuck: 3 };
+  const found = problemsOf({
+    connected: false,
+    queues: [{ ...QUEUE, dead: 1 }],
+    nodes: [
+      { ...NODE, state: "lost", silentMs: 90_400 },
+      { ...NODE, name: "n2", queues: [stuck] },
+    ],
+  });
+  expect(found.map(({ severity, text }) => `${severity}: ${text}`)).toEqual([
+    "critical: There is no connection to the server: what is shown is old.",
+    "critical: Node n1 has been silent for 1.5m.",
+    "critical: Node n2 can't settle 3 jobs.",
+    "warning: 1 dead letter in queue mail.",
+  ]);
+});

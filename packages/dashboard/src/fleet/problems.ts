@@ -1,0 +1,55 @@
+import { formatSeconds } from "@millrace/core";
+import type { NodeView, ProblemView, QueueView } from "../api/views.ts";
+
+/** From this age on a job that waits is worth a word. */
+const OLD_MS = 10 * 60_000;
+
+/** What somebody should look at, the worst first. Pure. */
+export function problemsOf({
+  connected,
+  queues,
+  nodes,
+}: {
+  readonly connected: boolean;
+  readonly queues: readonly QueueView[];
+  readonly nodes: readonly NodeView[];
+}): readonly ProblemView[] {
+  const found: ProblemView[] = [];
+  const critical = (text: string, link: string): void =>
+    void found.push({ severity: "critical", text, link });
+  const warning = (text: string, link: string): void =>
+    void found.push({ severity: "warning", text, link });
+
+  if (!connected) critical("There is no connection to the server: what is shown is old.", "");
+  for (const { name, state, silentMs, queues: served } of nodes) {
+    if (state === "lost")
+      critical(`Node ${name} has been silent for ${formatSeconds(silentMs)}.`, "nodes");
+    const stuck = served.reduce((sum, queue) => sum + (queue.stuck ?? 0), 0);
+    if (stuck > 0) critical(`Node ${name} can't settle ${jobs(stuck)}.`, "nodes");
+  }
+  for (const queue of queues) {
+    const link = `queues/${encodeURIComponent(queue.queue)}`;
+    const name = queue.queue;
+    if (queue.maxJobs !== undefined && queue.waiting + queue.running >= queue.maxJobs)
+      critical(`Queue ${name} is full and refuses producers.`, link);
+    if (queue.nodes === 0 && queue.waiting > 0)
+      critical(`${jobs(queue.waiting)} in queue ${name}, which no node serves.`, link);
+    if (queue.paused !== undefined)
+      warning(`Queue ${name} is paused, with ${jobs(queue.waiting)} waiting.`, link);
+    else if (queue.waiting > 0 && queue.oldestAgeMs >= OLD_MS)
+      warning(`The oldest job of queue ${name} is ${formatSeconds(queue.oldestAgeMs)} old.`, link);
+    if (!queue.open) warning(`Queue ${name} is closed to producers.`, link);
+    if (queue.dead > 0)
+      warning(
+        `${queue.dead} dead ${queue.dead === 1 ? "letter" : "letters"} in queue ${name}.`,
+        `dead?queue=${encodeURIComponent(name)}`,
+      );
+  }
+  return found.toSorted(
+    (a, b) => Number(b.severity === "critical") - Number(a.severity === "critical"),
+  );
+}
+
+function jobs(count: number): string {
+  return count === 1 ? "1 job" : `${count} jobs`;
+}

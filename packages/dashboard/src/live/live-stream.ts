@@ -1,0 +1,59 @@
+import type { Clock, Timer } from "@millrace/core";
+import type { LiveFeed } from "./live-feed.ts";
+
+/** Proxies cut connections on which nothing is said. */
+const SIGN_OF_LIFE_MS = 15_000;
+
+/** The feed as server-sent events, for one page. Ends when the page goes, or with the feed. */
+export function liveStream(feed: LiveFeed, clock: Clock, signal: AbortSignal): Response {
+  const encoder = new TextEncoder();
+  let end: () => void = () => {};
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      let timer: Timer;
+      const send = (text: string): void => {
+        // A page that does not read is let go; it comes back by itself and asks for everything.
+        if ((controller.desiredSize ?? 0) < -MOST_UNREAD) end();
+        else controller.enqueue(encoder.encode(text));
+      };
+      const breathe = (): void => {
+        timer = clock.setTimer(SIGN_OF_LIFE_MS, breathe);
+        timer.unref?.();
+        send(": still here\n\n");
+      };
+      const unlisten = feed.listen({
+        tell: (news) => send(`data: ${JSON.stringify(news)}\n\n`),
+        end: () => end(),
+      });
+      end = () => {
+        end = () => {};
+        unlisten();
+        timer.cancel();
+        controller.close();
+      };
+      breathe();
+      if (signal.aborted) end();
+      else signal.addEventListener("abort", () => end(), { once: true });
+    },
+    cancel() {
+      // The reader has closed it already.
+      const ended = end;
+      end = () => {};
+      try {
+        ended();
+      } catch {
+        // Closing what is closed is an error of the stream's, and none of ours.
+      }
+    },
+  });
+  return new Response(body, {
+    headers: {
+      "content-type": "text/event-stream",
+      "cache-control": "no-store, no-transform",
+      // Asks nginx not to gather what is to be live.
+      "x-accel-buffering": "no",
+    },
+  });
+}
+
+const MOST_UNREAD = 100;

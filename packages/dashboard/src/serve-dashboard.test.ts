@@ -1,0 +1,61 @@
+import { expect, onTestFinished, test } from "vitest";
+import type { Fleet } from "./fleet/fleet.ts";
+import { isLoopback, serveDashboard } from "./serve-dashboard.ts";
+
+/** Nothing of it is asked for here. */
+const millrace = {} as unknown as Fleet;
+const BOB = { name: "bob", role: "viewer", password: "0123456789ab" } as const;
+const usual = { millrace, port: 0, localName: "me@here" };
+
+test.each(["0.0.0.0", "::", "192.0.2.1", "example.test", ""])(
+  "on %j it does not start where nobody has to log in",
+  async (host) => {
+    await expect(serveDashboard({ ...usual, host })).rejects.toMatchObject({
+      code: "dashboard-unprotected",
+      message: expect.stringContaining("MILLRACE_UI_USERS"),
+    });
+  },
+);
+
+test.each([
+  ["127.0.0.1", true],
+  ["127.9.9.9", true],
+  ["localhost", true],
+  ["::1", true],
+  ["127.0.0.1.evil.example", false],
+  ["0.0.0.0", false],
+])("%s is this machine alone: %j", (host, isLocal) => {
+  expect(isLoopback(host)).toBe(isLocal);
+});
+
+test("who has no password is asked for one, and who has one is let in", async () => {
+  const served = await serveDashboard({ ...usual, host: "0.0.0.0", accounts: [BOB] });
+  onTestFinished(() => served.close());
+  const url = served.url.replace("0.0.0.0", "127.0.0.1");
+  const refused = await fetch(`${url}api/session`);
+  expect(refused.status).toBe(401);
+  expect(refused.headers.get("www-authenticate")).toMatch(/^Basic realm="Millrace"/);
+  const headers = { authorization: `Bearer ${BOB.password}` };
+  expect(await (await fetch(`${url}api/session`, { headers })).json()).toMatchObject({
+    user: { name: "bob", role: "viewer" },
+  });
+});
+
+test("a port that is taken is said to be, and another server's name is not answered to", async () => {
+  const served = await serveDashboard(usual);
+  onTestFinished(() => served.close());
+  const port = Number(new URL(served.url).port);
+  await expect(serveDashboard({ ...usual, port })).rejects.toMatchObject({
+    code: "dashboard-port-taken",
+  });
+  // fetch sets the host by itself.
+  const { request } = await import("node:http");
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    const asked = request(served.url, { headers: { host: "evil.example" } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    asked.on("error", reject).end();
+  });
+  expect(status).toBe(403);
+});

@@ -1,0 +1,96 @@
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer, type ServerType } from "@hono/node-server";
+import { MillraceError } from "@millrace/core";
+import { LOOPBACK_HOSTS } from "./access/request-check.ts";
+import { accountsAuthorize, type DashboardAccount } from "./access/users.ts";
+import { createDashboard, type DashboardOptions } from "./create-dashboard.ts";
+
+export interface ServeDashboardOptions extends Pick<
+  DashboardOptions,
+  "millrace" | "title" | "mask" | "clock" | "onDefect"
+> {
+  /** Address to listen on. Default: 127.0.0.1. Any other needs `accounts`. */
+  readonly host?: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Who may log in. Default: whoever is on this machine is an operator. */
+  readonly accounts?: readonly DashboardAccount[];
+  /** What the audit calls somebody who did not have to log in. */
+  readonly localName: string;
+}
+
+export interface ServedDashboard extends AsyncDisposable {
+  /** `http://127.0.0.1:8087/` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Listens for the dashboard's pages.
+ *
+ * @throws MillraceError `dashboard-unprotected` where other machines could reach it and nobody has
+ *   to log in; `dashboard-port-taken`
+ */
+export async function serveDashboard(options: ServeDashboardOptions): Promise<ServedDashboard> {
+  const { host = "127.0.0.1", port, accounts = [], localName, ...rest } = options;
+  const isLocal = isLoopback(host);
+  if (!isLocal && accounts.length === 0)
+    throw new MillraceError(
+      "dashboard-unprotected",
+      `The dashboard would listen on ${host}, where other machines reach it, and nobody would have to log in. Set MILLRACE_UI_USERS (name:operator:password), or listen on 127.0.0.1.`,
+    );
+  const dashboard = createDashboard({
+    ...rest,
+    ...(accounts.length === 0
+      ? { authorize: () => ({ name: localName, role: "operator" }) as const }
+      : {
+          authorize: accountsAuthorize(accounts),
+          challenge: 'Basic realm="Millrace", charset="UTF-8"',
+        }),
+    ...(isLocal ? { hosts: LOOPBACK_HOSTS } : {}),
+  });
+  const server = createAdaptorServer({ fetch: dashboard, overrideGlobalObjects: false });
+  try {
+    await listening(server, port, host);
+  } catch (cause) {
+    await dashboard.close();
+    throw portTaken(port, host, cause);
+  }
+  const { port: taken } = server.address() as AddressInfo;
+  const close = async (): Promise<void> => {
+    await dashboard.close();
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      if ("closeAllConnections" in server) server.closeAllConnections();
+    });
+  };
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${taken}/`,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Whether only programs of this machine can connect. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function listening(server: ServerType, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function portTaken(port: number, host: string, cause: unknown): MillraceError {
+  const why = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+  return new MillraceError(
+    "dashboard-port-taken",
+    `Port ${port} on ${host} can't be used for the dashboard (${why}). Choose another with --ui-port, or 0 for any.`,
+    { cause },
+  );
+}

@@ -1,0 +1,38 @@
+import { withoutUser } from "../../node/early-node.ts";
+import { command } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import { interruptible } from "../interrupt.ts";
+import { serveUi } from "../serve-ui.ts";
+
+export const ui = command({
+  name: "ui",
+  summary:
+    "Serve the dashboard: look at queues, jobs, dead letters, schedules and nodes in a browser, and change them",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {},
+  fields: ["connection", "namespace", "masking", "dashboard"],
+  examples: [
+    ["millrace ui", "For this machine alone, without a login"],
+    [
+      "MILLRACE_UI_USERS=ada:operator:correct-horse-battery millrace ui --ui-host 0.0.0.0",
+      "For other machines: who may log in has to be said",
+    ],
+  ],
+  run: ({ config, json, io }) =>
+    interruptible(async (signal) => {
+      await using served = await serveUi(config, io);
+      const { namespace } = config;
+      const servers = config.servers.map(withoutUser);
+      io.out(
+        json
+          ? `${JSON.stringify({ url: served.url, servers, namespace })}\n`
+          : `${io.paint("green", "dashboard")} of ${namespace} at ${io.paint("bold", served.url)}\nCtrl-C stops it.\n`,
+      );
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+      return EXIT.ok;
+    }),
+});

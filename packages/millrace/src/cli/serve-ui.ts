@@ -1,0 +1,58 @@
+import { connectBroker } from "@millrace/broker-nats";
+import { MillraceError, systemClock } from "@millrace/core";
+import { createClient } from "../client/client.ts";
+import { whoAmI } from "../client/who-am-i.ts";
+import { connectionOptions } from "../config/connection.ts";
+import type { Config } from "../config/fields.ts";
+import { maskOf } from "../config/mask-of.ts";
+import type { CliIo } from "./io.ts";
+
+/** The dashboard of a command, with a connection of its own. */
+export interface ServedUi extends AsyncDisposable {
+  readonly url: string;
+}
+
+/**
+ * Serves the dashboard as the configuration says.
+ *
+ * @param takesAnyPort whether another port will do where the one that is meant is taken
+ * @throws MillraceError `dashboard-unprotected`, `dashboard-port-taken`, `invalid-option`, and what
+ *   connecting throws
+ */
+export async function serveUi(
+  config: Config,
+  io: Pick<CliIo, "err">,
+  { takesAnyPort = false }: { readonly takesAnyPort?: boolean } = {},
+): Promise<ServedUi> {
+  // Every other command does without.
+  const { parseAccounts, serveDashboard } = await import("@millrace/dashboard");
+  const accounts = config.uiUsers === undefined ? [] : parseAccounts(config.uiUsers);
+  const millrace = createClient(
+    await connectBroker(connectionOptions(config, "millrace-ui")),
+    systemClock,
+  );
+  const serve = (port: number) =>
+    serveDashboard({
+      ...{ millrace, port, host: config.uiHost, accounts, localName: whoAmI() },
+      title: config.namespace,
+      mask: maskOf(config),
+      onDefect: (error) =>
+        io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
+    });
+  try {
+    const served = await serve(config.uiPort).catch((error: unknown) => {
+      if (takesAnyPort && MillraceError.is(error, "dashboard-port-taken")) return serve(0);
+      throw error;
+    });
+    return {
+      url: served.url,
+      [Symbol.asyncDispose]: async () => {
+        await served.close();
+        await millrace.close();
+      },
+    };
+  } catch (error) {
+    await millrace.close();
+    throw error;
+  }
+}

@@ -1,0 +1,82 @@
+import { defineJob, defineSchedule } from "millrace";
+import { createDashboard, type Dashboard, type DashboardUser } from "millrace/dashboard";
+import { createTestRuntime, type TestRuntime } from "millrace/testing";
+import { onTestFinished } from "vitest";
+
+export const charge = defineJob<{ readonly n: number; readonly apiKey?: string }>({
+  name: "billing.charge",
+  queue: "billing",
+  retry: { attempts: 2, base: "1s", jitter: false },
+});
+export const send = defineJob<{ readonly n: number }>({ name: "mail.send", queue: "mail" });
+
+export class CardDeclined extends Error {
+  override readonly name = "CardDeclined";
+}
+
+export const ADA: DashboardUser = { name: "ada@example.com", role: "operator" };
+export const BOB: DashboardUser = { name: "bob@example.com", role: "viewer" };
+
+export interface Scene {
+  readonly t: TestRuntime;
+  readonly dashboard: Dashboard;
+  /** What the bank's jobs do from now on. */
+  bankIs(state: "down" | "up"): void;
+  get<View>(path: string): Promise<View>;
+  post(path: string, body: object, headers?: Readonly<Record<string, string>>): Promise<Response>;
+}
+
+export const ORIGIN = "http://127.0.0.1:8087";
+export const OF_THE_PAGE = {
+  "content-type": "application/json",
+  "x-millrace-change": "1",
+} as const;
+
+/** A fleet in memory with a queue whose jobs fail, and its dashboard. */
+export async function scene({
+  user = () => ADA,
+  basePath = "/",
+}: {
+  readonly user?: (request: Request) => DashboardUser | undefined;
+  readonly basePath?: string;
+} = {}): Promise<Scene> {
+  let bank: "down" | "up" = "down";
+  const t = await createTestRuntime({
+    jobs: [
+      charge.handler(({ input }) => {
+        if (bank === "down") throw new CardDeclined(`card ${input.n}, token=s3cr3t-value`);
+        return { charged: input.n, password: "hunter2hunter2" };
+      }),
+      send.handler(({ input }) => ({ sent: input.n })),
+    ],
+    schedules: [defineSchedule({ name: "nightly", cron: "0 3 * * *", job: send, input: { n: 0 } })],
+  });
+  const dashboard = createDashboard({
+    ...{ millrace: t.client, clock: t.clock, basePath },
+    authorize: user,
+  });
+  onTestFinished(async () => {
+    await dashboard.close();
+    await t.stop();
+  });
+  return {
+    t,
+    dashboard,
+    bankIs: (state) => void (bank = state),
+    get: async <View>(path: string) => {
+      // What was answered a moment ago is not asked again.
+      await t.clock.advance("2s");
+      const response = await dashboard(new Request(`${ORIGIN}${basePath}api/${path}`));
+      if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+      return (await response.json()) as View;
+    },
+    post: (path, body, headers = OF_THE_PAGE) =>
+      dashboard(
+        new Request(`${ORIGIN}${basePath}api/${path}`, {
+          method: "POST",
+          headers,
+          body: JSON.stringify(body),
+        }),
+      ),
+  };
+}
