@@ -242,21 +242,17 @@ export type {
   Broker,
   BrokerStatus,
   CloseOptions,
-  Delivery,
   EnqueueResult,
   FindOptions,
-  Lease,
   QueueIntake,
   QueueSettings,
   QueueSnapshot,
   QueueStore,
   RunningJob,
-  Stoppable,
-  ThreadLease,
   WaitingJob,
-  WorkOptions,
-  WorkSubscription,
 } from "./broker/broker.ts";
+export type { Stoppable } from "./broker/stoppable.ts";
+export type { Delivery, Lease, ThreadLease, WorkOptions, WorkSubscription } from "./broker/work.ts";
 export type { Batch, BatchEnd, BatchStore, EndedMember } from "./broker/batch-store.ts";
 export type {
   BlockedGate,

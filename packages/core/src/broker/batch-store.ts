@@ -1,6 +1,6 @@
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
-import type { Lease } from "./broker.ts";
+import type { Lease } from "./work.ts";
 
 /** How a job of a batch ended; `refused`: it could not be enqueued at all. */
 export type BatchEnd =

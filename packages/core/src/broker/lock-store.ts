@@ -1,4 +1,4 @@
-import type { Stoppable } from "./broker.ts";
+import type { Stoppable } from "./stoppable.ts";
 
 /** A lock that is held. The token only grows over all holders of the lock's name. */
 export interface HeldLock {

@@ -1,5 +1,5 @@
 import type { ProgressReport } from "../progress/progress-report.ts";
-import type { Stoppable } from "./broker.ts";
+import type { Stoppable } from "./stoppable.ts";
 
 interface JobRef {
   readonly id: string;

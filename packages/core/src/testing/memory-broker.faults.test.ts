@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Delivery, WorkSubscription } from "../broker/broker.ts";
+import type { Delivery, WorkSubscription } from "../broker/work.ts";
 import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { MemoryBroker } from "./memory-broker.ts";

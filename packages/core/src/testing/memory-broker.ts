@@ -1,16 +1,14 @@
 import type {
   Broker,
   BrokerStatus,
-  Delivery,
   EnqueueResult,
   QueueStore,
   RunningJob,
-  Stoppable,
   FindOptions,
   WaitingJob,
-  WorkOptions,
-  WorkSubscription,
 } from "../broker/broker.ts";
+import type { Stoppable } from "../broker/stoppable.ts";
+import type { Delivery, WorkOptions, WorkSubscription } from "../broker/work.ts";
 import type { BatchStore } from "../broker/batch-store.ts";
 import type { BlockedStore } from "../broker/blocked-store.ts";
 import { queueClosed } from "../control/queue-closed.ts";

@@ -9,6 +9,7 @@ import { historyCases } from "./history-cases.ts";
 import { idsAgainCases } from "./ids-again-cases.ts";
 import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
+import { lockReleaseCases } from "./lock-release-cases.ts";
 import { lookingCases } from "./looking-cases.ts";
 import { progressCases } from "./progress-cases.ts";
 import { queueCases } from "./queue-cases.ts";
@@ -39,6 +40,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...batchCases,
   ...historyCases,
   ...lockCases,
+  ...lockReleaseCases,
   ...documentCases,
   ...progressCases,
   ...queueCases,

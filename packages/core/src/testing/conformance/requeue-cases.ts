@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Delivery } from "../../broker/broker.ts";
+import type { Delivery } from "../../broker/work.ts";
 import { type Envelope, messageIdOf } from "../../envelope/envelope.ts";
 import type { HistoryRecord } from "../../settlement/history-record.ts";
 import { type ConformanceCase, conformanceCase, envelopeOf, rejectsWith } from "./scene.ts";

@@ -1,4 +1,5 @@
-import type { Broker, Delivery, WorkSubscription } from "../../broker/broker.ts";
+import type { Broker } from "../../broker/broker.ts";
+import type { Delivery, WorkSubscription } from "../../broker/work.ts";
 import type { LaneName, LaneWeights } from "../../broker/lanes.ts";
 import type { SettlementStep } from "../../settlement/settlement.ts";
 import type { ConformanceHarness } from "./harness.ts";

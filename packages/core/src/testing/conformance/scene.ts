@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import type { Broker, Delivery, EnqueueResult, QueueSettings } from "../../broker/broker.ts";
+import type { Broker, EnqueueResult, QueueSettings } from "../../broker/broker.ts";
+import type { Delivery } from "../../broker/work.ts";
 import { type Envelope, UNSETTLED } from "../../envelope/envelope.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
 import { readEnvelope } from "../../envelope/read-envelope.ts";

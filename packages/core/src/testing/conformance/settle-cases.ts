@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Delivery } from "../../broker/broker.ts";
+import type { Delivery } from "../../broker/work.ts";
 import { retryPolicy } from "../../retry/backoff.ts";
 import type { Outcome } from "../../settlement/outcome.ts";
 import { settle } from "../../settlement/settle.ts";

@@ -1,4 +1,5 @@
-import type { BrokerStatus, Stoppable } from "../../broker/broker.ts";
+import type { BrokerStatus } from "../../broker/broker.ts";
+import type { Stoppable } from "../../broker/stoppable.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";
 
 /** One broker's line to the server: whether it is up, and what hangs on it. */

@@ -1,4 +1,4 @@
-import type { Lease } from "../../broker/broker.ts";
+import type { Lease } from "../../broker/work.ts";
 import type { Clock, Timer } from "../../time/clock.ts";
 
 /**

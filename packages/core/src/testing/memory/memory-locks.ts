@@ -1,4 +1,4 @@
-import type { Stoppable } from "../../broker/broker.ts";
+import type { Stoppable } from "../../broker/stoppable.ts";
 import type { HeldLock, LockClaim, LockStore, LockView } from "../../broker/lock-store.ts";
 import { requireLease, requireLockName } from "../../broker/lock-limits.ts";
 import { MillraceError } from "../../errors/millrace-error.ts";

@@ -1,4 +1,4 @@
-import type { Stoppable } from "../../broker/broker.ts";
+import type { Stoppable } from "../../broker/stoppable.ts";
 import type { ProgressStore } from "../../broker/progress-store.ts";
 import type { ProgressReport } from "../../progress/progress-report.ts";
 import type { Connection } from "./connection.ts";

@@ -1,4 +1,4 @@
-import type { Delivery, WorkOptions, WorkSubscription } from "../../broker/broker.ts";
+import type { Delivery, WorkOptions, WorkSubscription } from "../../broker/work.ts";
 import { LaneTurns } from "../../broker/lane-turns.ts";
 import { laneWeights } from "../../broker/lanes.ts";
 import type { SettlementStep } from "../../settlement/settlement.ts";

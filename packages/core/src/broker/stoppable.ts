@@ -1,0 +1,4 @@
+export interface Stoppable {
+  /** Idempotent; never hangs. */
+  stop(): Promise<void>;
+}
