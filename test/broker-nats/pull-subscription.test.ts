@@ -6,10 +6,8 @@ import type { MillraceError } from "@millrace/core";
 import { patientManager } from "../harness/administrator.ts";
 import { ack, ConfirmedAcker, nak, working } from "../../packages/broker-nats/src/pull/ack.ts";
 import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
-import {
-  PullSubscription,
-  type PullSubscriptionOptions,
-} from "../../packages/broker-nats/src/pull/pull-subscription.ts";
+import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
+import type { PullSubscriptionOptions } from "../../packages/broker-nats/src/pull/pull-subscription-options.ts";
 import { describeOnOwnServers } from "./real-server.ts";
 import { until, workQueue } from "./streams.ts";
 

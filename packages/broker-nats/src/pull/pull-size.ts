@@ -7,6 +7,9 @@ export interface Pull {
   readonly noWait?: boolean;
 }
 
+/** So many free slots are pulled for at once; fewer wait for the end of the turn. */
+export const AT_ONCE = 32;
+
 /** A pull for the slots that nothing is on its way for. */
 export function pullFor(free: number, outstanding: number, most = Infinity): Pull | undefined {
   return isWorthAPull(free, outstanding, most)
