@@ -153,6 +153,49 @@ test("a job that may be stored is not counted as refused: made again, the batch 
   expect(reports).toMatchObject([{ batch: { total: 3, succeeded: 3, refused: 0 } }]);
 });
 
+test("made again long after its queues have forgotten the ids, nothing of it runs a second time", async () => {
+  const ran: number[] = [];
+  const { t, reports } = await runtime((n) => void ran.push(n));
+  await using _ = t;
+  const planned = [...pages(2), planJob(page, { n: 9 }, { id: "late", delay: "1h" })];
+  const make = () =>
+    t.client.batch(planned, { id: "b", callback: { job: report, input: { day: "d" } } });
+  // One of the jobs was never stored; then its producer died.
+  const enqueue = t.broker.enqueue.bind(t.broker);
+  const lost = new MillraceError("publish-timeout", "no answer");
+  t.broker.enqueue = async (jobs) => [
+    { ok: false, id: "p0", queue: "default", error: lost },
+    ...(await enqueue(jobs.slice(1))),
+  ];
+  await expect(make()).rejects.toMatchObject({ code: "publish-timeout" });
+  t.broker.enqueue = enqueue;
+  await t.clock.advance("30m");
+  expect(ran).toEqual([1]);
+  expect((await make()).jobs.map(({ id }) => id)).toEqual(["p0", "p1", "late"]);
+  await t.clock.advance("3m");
+  expect((await make()).jobs).toHaveLength(3);
+  await t.drain();
+  expect(ran).toEqual([1, 0, 9]);
+  expect(reports).toMatchObject([{ batch: { total: 3, succeeded: 3 } }]);
+});
+
+test("made again after an earlier job of a member's id, it has the job that was refused at first", async () => {
+  const ran: number[] = [];
+  const { t } = await runtime((n) => void ran.push(n));
+  await using _ = t;
+  await t.client.enqueue(page, { n: 7 }, { id: "p0" });
+  await t.clock.advance("10m");
+  const planned = [...pages(1), planJob(page, { n: 9 }, { id: "late", delay: "1h" })];
+  const make = () =>
+    t.client.batch(planned, { id: "b", callback: { job: report, input: { day: "d" } } });
+  t.broker.failNext("enqueue", new MillraceError("queue-full", "no room"));
+  expect((await make()).refused).toMatchObject([{ id: "p0" }]);
+  await t.clock.advance("10m");
+  expect((await make()).refused).toEqual([]);
+  await t.drain();
+  expect(ran).toEqual([7, 0, 9]);
+});
+
 test("a job that was refused, and is taken when the batch is made again, counts as it ends", async () => {
   const { t, reports } = await runtime((n) => n);
   await using _ = t;

@@ -15,6 +15,7 @@ import {
   requireId,
   requireSendable,
 } from "@millrace/core";
+import { enqueueMembers } from "./batch-again.ts";
 import { type JobHandle, jobHandle, type ResultOptions } from "./job-handle.ts";
 
 /** A job with its input, checked against each other; made by `planJob`. */
@@ -47,8 +48,9 @@ export interface BatchOptions<Input, Parsed, Output> {
     readonly options?: Omit<EnqueueOptions, "id">;
   };
   /**
-   * Making a batch again with the same id and the same jobs' ids is harmless. Up to 100 characters.
-   * Default: a new UUID.
+   * Making a batch again with the same id and the same jobs' ids is harmless: until it has ended,
+   * at any time; afterwards for as long as its queues remember ids. Up to 100 characters. Default:
+   * a new UUID.
    */
   readonly id?: string;
 }
@@ -97,12 +99,13 @@ export async function enqueueBatch<Input, Parsed, Output>(
   );
   const callback = await callbackEnvelope(id, options, source, broker);
   await broker.queues.snapshot(callback.queue);
-  await broker.batches.open({ id, createdAt: source.now(), callback });
+  const known = await broker.batches.find(id);
+  await broker.batches.open({ id, createdAt: known?.createdAt ?? source.now(), callback });
   await broker.batches.join(
     id,
     members.map((member) => ({ id: member.id, queue: member.queue })),
   );
-  const results = await broker.enqueue(members);
+  const results = await enqueueMembers(broker, members, known);
   requireKnown(id, results);
   for (const result of results) await leaveAtOnce(broker, id, result);
   // On the runtime's door, as a node does it: on a producers' the id could be anybody's.

@@ -19,11 +19,14 @@ const CLOCK_SLACK_MS = 60_000;
  */
 export async function endOnRecord(
   broker: Broker,
-  job: AwaitedJob,
+  awaited: AwaitedJob,
   heard?: HistoryRecord,
 ): Promise<HistoryRecord | "unclear" | undefined> {
   for (let seen: HistoryRecord | undefined; ;) {
-    const last = lastOf(await broker.history.read(job), heard, job);
+    const records = await broker.history.read(awaited);
+    const job = identified(awaited, heard === undefined ? records : [...records, heard]);
+    if (job === undefined) return undefined;
+    const last = lastOf(records, heard, job);
     if (last === undefined || !isFinal(last)) return undefined;
     const others = isOfAnother(last, job);
     if (others && !(await mayBeDuplicateOf(broker, last, job))) return undefined;
@@ -37,6 +40,29 @@ export async function endOnRecord(
     if (waiting !== undefined && waiting.envelope.generation > last.generation) return undefined;
     seen = last;
   }
+}
+
+/**
+ * Who was told "duplicate" knows where the first message of the job lies or lay, and not when the job
+ * was made: another before it may have the same id and live on. The job's records say both, and its
+ * earliest place is that first message's, or a later one where the server had taken it twice.
+ *
+ * @returns the job with its time of creation; as it is where nobody can say it; undefined where all
+ *   records are of jobs that came before it
+ */
+function identified(job: AwaitedJob, records: readonly HistoryRecord[]): AwaitedJob | undefined {
+  const { sequence = 0 } = job;
+  if (job.createdAt !== undefined || sequence === 0) return job;
+  const firsts = new Map<number, number>();
+  for (const { createdAt, sequence: place } of records) {
+    if (createdAt === undefined || place === undefined) return job;
+    firsts.set(createdAt, Math.min(place, firsts.get(createdAt) ?? place));
+  }
+  const own = [...firsts]
+    .filter(([, first]) => first >= sequence)
+    .toSorted(([, a], [, b]) => a - b);
+  const [createdAt] = own[0] ?? [];
+  return createdAt === undefined ? undefined : { ...job, createdAt };
 }
 
 /**

@@ -138,3 +138,54 @@ describe("a job whose id ended shortly before under an earlier place", () => {
     await end;
   });
 });
+
+describe("who was told that the job is there already, while another of its id lives", () => {
+  const awaited = { id: "r", queue: "mail", sequence: 7 };
+  const snoozed = { state: "requeued", outcome: "snoozed" } as const;
+  const earlier = { createdAt: 100_000 };
+  const own = { createdAt: 900_000 };
+
+  /** What is on record when it is asked for, and what comes afterwards. */
+  async function told(
+    before: readonly Partial<HistoryRecord>[],
+    after: readonly Partial<HistoryRecord>[],
+  ): Promise<unknown> {
+    const clock = new SimulatedClock();
+    const server = new MemoryServer(clock);
+    const broker = new MemoryBroker({ clock, server });
+    await broker.queues.ensure("mail");
+    for (const more of before) server.history.add({ ...RECORD, ...more });
+    const result = awaitResult(broker, awaited, 60_000, clock);
+    for (const more of after) {
+      await clock.advance("3s");
+      server.history.add({ ...RECORD, ...more });
+    }
+    await clock.advance("3s");
+    return result;
+  }
+
+  const EARLIER = [
+    { ...earlier, ...snoozed, generation: 0, sequence: 3 },
+    { ...earlier, generation: 1, sequence: 9, output: "the earlier one's" },
+  ];
+  const OWN = [
+    { ...own, ...snoozed, generation: 0, sequence: 7 },
+    { ...own, generation: 1, sequence: 12 },
+  ];
+  const LATER = { createdAt: 1_900_000, generation: 0, sequence: 14, output: "the later one's" };
+
+  test.each([
+    ["the other ends first, and this one was requeued", [OWN[0]], [EARLIER[1], OWN[1]]],
+    ["the other ends before this one is begun", [], [EARLIER[1], OWN[0], OWN[1]]],
+    ["the other had ended", [EARLIER[1]], [OWN[0], OWN[1]]],
+    ["both had ended, the other last", [OWN[0], OWN[1], EARLIER[1]], []],
+    ["a third came and ended", [OWN[0], OWN[1], LATER], []],
+    ["its place is that of a copy", [{ ...own, generation: 0, sequence: 8 }], []],
+  ])("is told how its own ends: %s", async (_, before, after) => {
+    expect(await told([EARLIER[0] ?? {}, ...before.map(some)], after.map(some))).toBe("done");
+  });
+
+  function some(more: Partial<HistoryRecord> | undefined): Partial<HistoryRecord> {
+    return more ?? {};
+  }
+});

@@ -180,9 +180,15 @@ export class ResultWait {
    */
   #hear(record: HistoryRecord): void {
     if (!isFinal(record)) return;
+    const { createdAt, sequence } = this.#job;
+    if (createdAt === undefined && sequence !== undefined) return this.#ask(record);
     // It may be a duplicate of that one, and then it is dropped without a word of its own.
     if (isOfAnother(record, this.#job)) return this.#lookLater();
     if (!isDeath(record)) return this.#outcome.resolve(record);
+    this.#ask(record);
+  }
+
+  #ask(record: HistoryRecord): void {
     endOnRecord(this.#broker, this.#job, record).then(
       (end) => {
         if (end === "unclear") this.#lookLater();

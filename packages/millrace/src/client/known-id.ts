@@ -1,0 +1,52 @@
+import type { Broker, HistoryRecord, JobRef, StoredRecord, WaitingJob } from "@millrace/core";
+
+/**
+ * Less than the queue remembers ids: so long an enqueue may be on its way, and so far the clocks of
+ * a cluster may be apart.
+ */
+const SLACK_MS = 60_000;
+/** What a queue remembers at the least, where its settings do not say it. */
+const UNKNOWN_WINDOW_MS = 0;
+
+/** Which jobs of an id are meant, where its id may have been another's before. */
+export interface Meant {
+  recorded(record: HistoryRecord): boolean;
+  waits(job: WaitingJob): boolean;
+}
+
+/**
+ * Whether a job of this id waits, runs, is dead or has a record, apart from what its queue itself
+ * knows for as long as an enqueue takes. The queue is searched only where something in it is older.
+ *
+ * @param meant default: any job of the id, also one of which only the dead letter is left
+ */
+export async function isIdKnown(broker: Broker, job: JobRef, meant?: Meant): Promise<boolean> {
+  if (await isOnRecord(broker, job, meant)) return true;
+  const waiting = await broker.findWaiting(job.id, {
+    queue: job.queue,
+    storedBefore: await forgottenBefore(broker, job.queue),
+  });
+  if (waiting !== undefined && meant?.waits(waiting) !== false) return true;
+  // One that moved from one place to another meanwhile has left a record.
+  return isOnRecord(broker, job, meant);
+}
+
+/** The server's time before which the queue may have forgotten an id. */
+export async function forgottenBefore(broker: Broker, queue: string): Promise<number> {
+  const [now, { dedupeWindowMs = UNKNOWN_WINDOW_MS }] = await Promise.all([
+    broker.serverNow(),
+    broker.queues.settings(queue),
+  ]);
+  return now - Math.max(0, dedupeWindowMs - SLACK_MS);
+}
+
+async function isOnRecord(broker: Broker, job: JobRef, meant: Meant | undefined): Promise<boolean> {
+  const [ended, requeued, letters] = await Promise.all([
+    broker.history.last(job, "ended"),
+    broker.history.last(job, "requeued"),
+    meant === undefined ? broker.deadLetters.list({ ...job, limit: 1 }) : [],
+  ]);
+  const isMeant = (stored: StoredRecord | undefined): boolean =>
+    stored !== undefined && meant?.recorded(stored.record) !== false;
+  return isMeant(ended) || isMeant(requeued) || letters.length > 0;
+}
