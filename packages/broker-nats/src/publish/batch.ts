@@ -1,5 +1,5 @@
 import { MillraceError } from "../errors.ts";
-import type { Feeder, Parcel, Sink } from "../exchange/exchange.ts";
+import type { Feeder, Parcel, Sink } from "../exchange/parcel.ts";
 import type { HeaderRecord } from "../wire/headers.ts";
 import type { PubAck } from "./pub-ack.ts";
 

@@ -1,14 +1,8 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { ELECTIONS_MS, isClustered } from "../connection/patient-connection.ts";
 import { MillraceError } from "../errors.ts";
-import {
-  Exchange,
-  newParcel,
-  type Parcel,
-  type Sink,
-  UNHEARD,
-  type Verdict,
-} from "../exchange/exchange.ts";
+import { Exchange } from "../exchange/exchange.ts";
+import { newParcel, type Parcel, type Sink, UNHEARD, type Verdict } from "../exchange/parcel.ts";
 import { encodeHeaders } from "../wire/headers.ts";
 import { readStatus } from "../wire/read-headers.ts";
 import {

@@ -1,6 +1,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { MillraceError } from "../errors.ts";
-import { Exchange, newParcel } from "../exchange/exchange.ts";
+import { Exchange } from "../exchange/exchange.ts";
+import { newParcel } from "../exchange/parcel.ts";
 import { publishFrame } from "../wire/publish-frame.ts";
 import { readStatus } from "../wire/read-headers.ts";
 

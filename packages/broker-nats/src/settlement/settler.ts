@@ -11,7 +11,7 @@ import { machineOf } from "../machine/machine.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import { delayedMessage } from "../delayed/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
-import type { Sink } from "../exchange/exchange.ts";
+import type { Sink } from "../exchange/parcel.ts";
 import { ack } from "../pull/ack.ts";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";

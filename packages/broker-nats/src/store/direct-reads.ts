@@ -1,6 +1,7 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { MillraceError } from "@millrace/core";
-import { Exchange, newParcel, type Parcel, type Verdict } from "../exchange/exchange.ts";
+import { Exchange } from "../exchange/exchange.ts";
+import { newParcel, type Parcel, type Verdict } from "../exchange/parcel.ts";
 import { readAppended, readStatus } from "../wire/read-headers.ts";
 import type { LastMessage } from "./leader-reads.ts";
 

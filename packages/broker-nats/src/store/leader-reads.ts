@@ -2,7 +2,8 @@ import { MillraceError } from "@millrace/core";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { ELECTIONS_MS, WITHOUT_LEADER } from "../connection/patient-connection.ts";
-import { Exchange, newParcel, type Parcel, RETRY, type Verdict } from "../exchange/exchange.ts";
+import { Exchange } from "../exchange/exchange.ts";
+import { newParcel, type Parcel, RETRY, type Verdict } from "../exchange/parcel.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import { NO_MESSAGE } from "../error-codes.ts";
 
