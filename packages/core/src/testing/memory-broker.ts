@@ -22,28 +22,26 @@ import type { MarkStore } from "../broker/mark-store.ts";
 import type { ProgressStore } from "../broker/progress-store.ts";
 import type { Successors } from "../broker/successors.ts";
 import type { Envelope } from "../envelope/envelope.ts";
-import { DEFAULT_MAX_DELAY_MS, DEFAULT_MAX_VALUES, tooFarAhead } from "../envelope/body-limits.ts";
+import { DEFAULT_MAX_DELAY_MS, DEFAULT_MAX_VALUES } from "../envelope/body-limits.ts";
 import type { QueueMessage } from "../envelope/message.ts";
-import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
-import { needsProgramDoor } from "../flow/reach.ts";
-import type { DeadLetter } from "../settlement/dead-letter.ts";
 import type { SettlementStep } from "../settlement/settlement.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/system-clock.ts";
+import { carryOut, requeue } from "./memory/carry-out.ts";
 import { Connection } from "./memory/connection.ts";
 import { MemoryBatches } from "./memory/memory-batches.ts";
-import { MemoryBlocked, messageOfBlocked } from "./memory/memory-blocked.ts";
-import { buriedIdOf, MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
-import { messageOfDelayed } from "./memory/memory-delayed.ts";
+import { MemoryBlocked } from "./memory/memory-blocked.ts";
+import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
+import { MemoryLookup } from "./memory/memory-lookup.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
 import { MemoryMarks } from "./memory/memory-marks.ts";
 import { MemoryProgress } from "./memory/memory-progress.ts";
-import { type Publication, sizeOf } from "./memory/memory-queue.ts";
-import { anyWaitingJob, publicationOf, requeueOf, waitingJob } from "./memory/publication.ts";
+import type { Publication } from "./memory/memory-queue.ts";
+import { enqueueOf } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
@@ -89,6 +87,7 @@ export class MemoryBroker implements Broker {
   readonly marks: MarkStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
+  readonly #lookup: MemoryLookup;
   /** Handed out over this connection and not settled. */
   readonly #deliveries = new Set<MemoryDelivery>();
   readonly #faults: {
@@ -99,6 +98,7 @@ export class MemoryBroker implements Broker {
   constructor(options: MemoryBrokerOptions = {}) {
     this.#server = options.server ?? new MemoryServer(options.clock ?? systemClock);
     this.maxMessageBytes = options.maxMessageBytes ?? MAX_MESSAGE_BYTES;
+    this.#lookup = new MemoryLookup(this.#server, this.#connection);
     const reach = (): void => this.#connection.reach();
     this.queues = new MemoryQueues(this.#server, reach);
     this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
@@ -170,22 +170,11 @@ export class MemoryBroker implements Broker {
 
   async requeue(envelope: Envelope): Promise<void> {
     this.#reachToPublish();
-    this.#requeue(envelope);
+    requeue(this.#server, envelope, this.maxMessageBytes);
   }
 
-  async successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
-    this.#connection.reach();
-    const { id, queue } = envelope;
-    const delayed = this.#server.delayed.find(id, queue)?.envelope;
-    const queued = this.#server
-      .queue(queue)
-      .stored.filter(({ origin }) => origin === "runtime")
-      .flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []);
-    return {
-      waiting: [delayed ?? [], queued].flat().filter((job) => job.generation > envelope.generation),
-      letter: this.#server.deadLetters.of(buriedIdOf(message)),
-      memory: this.#server.memoryOf(queue),
-    };
+  successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
+    return this.#lookup.successors(envelope, message);
   }
 
   async moveDueJobs(): Promise<Stoppable> {
@@ -195,75 +184,31 @@ export class MemoryBroker implements Broker {
     return this.#connection.attach(() => this.#server.delayed.leave(mover));
   }
 
-  async findWaiting(
-    id: string,
-    { queue, storedBefore = Number.POSITIVE_INFINITY }: FindOptions = {},
-  ): Promise<WaitingJob | undefined> {
-    this.#connection.reach();
-    for (const delayed of this.#server.delayed.list(queue)) {
-      const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
-      if (found !== undefined) return found;
-    }
-    for (const [, blocked] of this.#server.blocked.entries(queue)) {
-      const found = waitingJob(messageOfBlocked(blocked), id, "blocked");
-      if (found !== undefined) return found;
-    }
-    for (const candidate of this.#server.queues.values()) {
-      if (queue !== undefined && candidate.name !== queue) continue;
-      for (const message of candidate.stored) {
-        if (message.storedAt >= storedBefore) continue;
-        const found = waitingJob(message, id, "queued");
-        if (found !== undefined) return found;
-      }
-    }
-    return undefined;
+  findWaiting(id: string, options?: FindOptions): Promise<WaitingJob | undefined> {
+    return this.#lookup.findWaiting(id, options);
   }
 
-  async listWaiting(
+  listWaiting(
     queue: string,
-    { limit = 100 }: { readonly limit?: number } = {},
+    options?: { readonly limit?: number },
   ): Promise<readonly WaitingJob[]> {
-    this.#connection.reach();
-    const queued = this.#server.queue(queue).stored.map((job) => anyWaitingJob(job, "queued"));
-    const delayed = this.#server.delayed
-      .list(queue)
-      .slice(0, Math.max(0, limit - queued.length))
-      .sort((a, b) => a.notBefore - b.notBefore)
-      .map((job) => anyWaitingJob(messageOfDelayed(job), "delayed"));
-    return [...queued, ...delayed].slice(0, limit);
+    return this.#lookup.listWaiting(queue, options);
   }
 
-  async whoRuns(id: string): Promise<RunningJob | undefined> {
-    this.#connection.reach();
-    for (const answer of this.#server.runners) {
-      const running = answer(id);
-      if (running !== undefined) return running;
-    }
-    return undefined;
+  whoRuns(id: string): Promise<RunningJob | undefined> {
+    return this.#lookup.whoRuns(id);
   }
 
-  async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
-    this.#connection.reach();
-    const answerIfConnected = (id: string): RunningJob | undefined =>
-      this.#connection.isConnected ? answer(id) : undefined;
-    this.#server.runners.add(answerIfConnected);
-    return this.#connection.attach(() => void this.#server.runners.delete(answerIfConnected));
+  answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+    return this.#lookup.answerWhoRuns(answer);
   }
 
-  async listRunning({ queue }: { readonly queue?: string }): Promise<readonly RunningJob[]> {
-    this.#connection.reach();
-    return [...this.#server.runningLists]
-      .flatMap((list) => list())
-      .filter((job) => queue === undefined || job.queue === queue)
-      .sort((a, b) => a.startedAt - b.startedAt);
+  listRunning(options: { readonly queue?: string }): Promise<readonly RunningJob[]> {
+    return this.#lookup.listRunning(options);
   }
 
-  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
-    this.#connection.reach();
-    const answerIfConnected = (): readonly RunningJob[] =>
-      this.#connection.isConnected ? answer() : [];
-    this.#server.runningLists.add(answerIfConnected);
-    return this.#connection.attach(() => void this.#server.runningLists.delete(answerIfConnected));
+  answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    return this.#lookup.answerListRunning(answer);
   }
 
   get status(): BrokerStatus {
@@ -348,23 +293,8 @@ export class MemoryBroker implements Broker {
     }
   }
 
-  /** @throws MillraceError where the job can't be sent */
   #publicationOf(job: Envelope): Publication {
-    const isNew = job.generation === 0;
-    const now = this.#server.clock.now();
-    const far = isNew ? tooFarAhead(job.notBefore, now, this.maxDelayMs) : undefined;
-    if (far !== undefined) throw new MillraceError("invalid-option", `The job ${job.id}: ${far}.`);
-    const publication = publicationOf(
-      job,
-      needsProgramDoor(job) ? "program" : "producer",
-      writeEnvelope(job, "msgpack", { maxValues: this.maxValues, exact: isNew, wellFormed: isNew }),
-    );
-    const bytes = sizeOf(publication);
-    if (bytes <= this.maxMessageBytes) return publication;
-    throw new MillraceError(
-      "payload-too-large",
-      `The job takes ${bytes} bytes and the broker lets ${this.maxMessageBytes} through. Send a reference to the data instead of the data.`,
-    );
+    return enqueueOf(job, this.#server.clock.now(), this);
   }
 
   #closed(queue: string): MillraceError {
@@ -372,52 +302,10 @@ export class MemoryBroker implements Broker {
   }
 
   #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {
-    switch (step.do) {
-      case "requeue":
-        return this.#requeue(step.envelope);
-      case "block":
-        return this.#block(step.envelope, step.gate);
-      case "enqueue":
-        return this.#requeue(step.envelope);
-      case "bury":
-        return this.#bury(step.letter, buriedIdOf(delivery.message, step));
-      case "record":
-        return void this.#server.history.add(step.record);
-      case "ack":
-        delivery.queue.remove(delivery.hold);
-        return this.#letGo(delivery);
-    }
-  }
-
-  /** Once, however often it is repeated: a server forgets after a while that it has it. */
-  #bury(letter: DeadLetter, buriedId: string): void {
-    const { deadLetters } = this.#server;
-    if (deadLetters.of(buriedId) === undefined) deadLetters.add(letter, buriedId);
-  }
-
-  #requeue(envelope: Envelope): void {
-    const publication = requeueOf(envelope, this.maxMessageBytes);
-    const now = this.#server.clock.now();
-    const queue = this.#server.queue(envelope.queue);
-    if (envelope.notBefore !== undefined && envelope.notBefore > now) {
-      this.#server.delayed.add({
-        queue: envelope.queue,
-        notBefore: envelope.notBefore,
-        storedAt: now,
-        publication,
-      });
-    } else {
-      queue.publish(publication);
-    }
-  }
-
-  #block(envelope: Envelope, gate: string): void {
-    this.#server.blocked.add({
-      queue: envelope.queue,
-      gate,
-      storedAt: this.#server.clock.now(),
-      publication: requeueOf(envelope, this.maxMessageBytes),
-    });
+    if (step.do !== "ack")
+      return carryOut(this.#server, step, delivery.message, this.maxMessageBytes);
+    delivery.queue.remove(delivery.hold);
+    this.#letGo(delivery);
   }
 
   #requireHeld(delivery: MemoryDelivery): void {

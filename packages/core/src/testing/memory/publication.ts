@@ -1,10 +1,43 @@
-import type { WaitingJob } from "../../broker/broker.ts";
+import type { Broker, WaitingJob } from "../../broker/broker.ts";
+import { tooFarAhead } from "../../envelope/body-limits.ts";
 import { type Envelope, messageIdOf } from "../../envelope/envelope.ts";
 import { writeFittingEnvelope } from "../../envelope/fit-envelope.ts";
 import type { QueueMessage } from "../../envelope/message.ts";
 import { readEnvelope } from "../../envelope/read-envelope.ts";
+import { writeEnvelope } from "../../envelope/write-envelope.ts";
+import { MillraceError } from "../../errors/millrace-error.ts";
+import { needsProgramDoor } from "../../flow/reach.ts";
 import { envelopeOfUnreadable } from "../../settlement/unreadable.ts";
 import { type Publication, sizeOf } from "./memory-queue.ts";
+
+type Limits = Pick<Broker, "maxDelayMs" | "maxValues" | "maxMessageBytes">;
+
+/**
+ * An envelope as a producer publishes it.
+ *
+ * @param now epoch milliseconds
+ * @throws MillraceError where it can't be sent
+ */
+export function enqueueOf(
+  job: Envelope,
+  now: number,
+  { maxDelayMs, maxValues, maxMessageBytes }: Limits,
+): Publication {
+  const isNew = job.generation === 0;
+  const far = isNew ? tooFarAhead(job.notBefore, now, maxDelayMs) : undefined;
+  if (far !== undefined) throw new MillraceError("invalid-option", `The job ${job.id}: ${far}.`);
+  const publication = publicationOf(
+    job,
+    needsProgramDoor(job) ? "program" : "producer",
+    writeEnvelope(job, "msgpack", { maxValues, exact: isNew, wellFormed: isNew }),
+  );
+  const bytes = sizeOf(publication);
+  if (bytes <= maxMessageBytes) return publication;
+  throw new MillraceError(
+    "payload-too-large",
+    `The job takes ${bytes} bytes and the broker lets ${maxMessageBytes} through. Send a reference to the data instead of the data.`,
+  );
+}
 
 /**
  * A requeue carries what settlement counted, and so may be this much larger than what was enqueued.
