@@ -3,30 +3,8 @@ import { takeFreePermit } from "./free-permit.ts";
 import { capGate, permitLock } from "./gate-names.ts";
 import { PermitClaims } from "./permit-claims.ts";
 import type { PermitHost } from "./permit-host.ts";
+import { PERMIT_MS } from "./permit-times.ts";
 import { isOverdue, type Permit, permitHolder, type PermitState, writePass } from "./permit.ts";
-
-/** A permit that nobody uses stays this long for the next job of its key: two writes less. */
-const IDLE_MS = 100;
-/** A permit that a blocked job was let in with waits this long for it to come. */
-const OFFERED_MS = 1_000;
-/** That other nodes have all permits is believed for this long. */
-const FULL_MS = 250;
-/**
- * Whether another node's jobs are blocked is looked up at least this often while permits go from
- * job to job here.
- */
-const LOOK_EVERY_MS = 250;
-/**
- * After a job was blocked, its gate is looked at once more; one look for all that were blocked
- * meanwhile.
- */
-const LOOK_AGAIN_MS = 50;
-/**
- * While jobs wait, permits that came free elsewhere (a holder was killed) are tried for this often.
- */
-const EXPAND_EVERY_MS = 1_000;
-/** Longer than the publication of a blocked job takes to be confirmed. */
-const BLOCK_UNDER_WAY_MS = 5_000;
 
 /**
  * One key's permits as this node sees them: those it has, and what it believes of the others. While
@@ -80,7 +58,7 @@ export class KeyPermits {
       this.#claims.isIdle &&
       this.#lookAgain === undefined &&
       now >= this.#fullUntilMs &&
-      now - this.#refusedAtMs >= BLOCK_UNDER_WAY_MS
+      now - this.#refusedAtMs >= PERMIT_MS.blockUnderWay
     );
   }
 
@@ -125,7 +103,7 @@ export class KeyPermits {
     if (idle !== undefined) return this.#passOn(idle);
     // Whoever uses one looks for blocked jobs when it leaves.
     if (this.#permits.size > 0) return;
-    this.#lookAgain ??= this.#host.clock.setTimer(LOOK_AGAIN_MS, () => {
+    this.#lookAgain ??= this.#host.clock.setTimer(PERMIT_MS.lookAgain, () => {
       this.#lookAgain = undefined;
       if (this.#permits.size === 0) void this.#persistently(() => this.#expand());
     });
@@ -172,7 +150,7 @@ export class KeyPermits {
       { locks, queue: this.#queue, key: this.#key, limit: this.#limit, first: this.#first, isOurs },
       (index) => this.#acquire(index),
     );
-    if (permit === undefined) this.#fullUntilMs = this.#now() + FULL_MS;
+    if (permit === undefined) this.#fullUntilMs = this.#now() + PERMIT_MS.full;
     return permit;
   }
 
@@ -219,7 +197,8 @@ export class KeyPermits {
       permit.fromMs = fromMs;
     } catch (error) {
       if (permit.state === "taking") {
-        if (!MillraceError.is(error, "lock-lost")) this.#become(permit, "offered", OFFERED_MS);
+        if (!MillraceError.is(error, "lock-lost"))
+          this.#become(permit, "offered", PERMIT_MS.offered);
         else this.#drop(permit);
       }
       if (MillraceError.is(error, "lock-lost")) return undefined;
@@ -244,8 +223,8 @@ export class KeyPermits {
   async #passOn(permit: Permit): Promise<void> {
     if (permit.index >= this.#limit) return this.#giveBack(permit);
     const now = this.#now();
-    if (!this.#mayBeBlocked && now - this.#lookedAtMs < LOOK_EVERY_MS)
-      return this.#become(permit, "idle", IDLE_MS);
+    if (!this.#mayBeBlocked && now - this.#lookedAtMs < PERMIT_MS.lookEvery)
+      return this.#become(permit, "idle", PERMIT_MS.idle);
     // Nobody may take it while the blocked jobs are looked at, or they would never have their turn.
     this.#become(permit, "offered");
     this.#lookedAtMs = now;
@@ -255,12 +234,13 @@ export class KeyPermits {
       // It may have been taken over, or lost, before this call heard of it.
       if (moved) {
         this.#mayBeBlocked = true;
-        if (now - this.#expandedAtMs >= EXPAND_EVERY_MS) void this.#quietly(() => this.#expand());
+        if (now - this.#expandedAtMs >= PERMIT_MS.expandEvery)
+          void this.#quietly(() => this.#expand());
       }
       if (permit.state !== "offered") return;
-      if (moved) return this.#become(permit, "offered", OFFERED_MS);
-      if (this.#now() - this.#refusedAtMs > BLOCK_UNDER_WAY_MS) this.#mayBeBlocked = false;
-      this.#become(permit, "idle", IDLE_MS);
+      if (moved) return this.#become(permit, "offered", PERMIT_MS.offered);
+      if (this.#now() - this.#refusedAtMs > PERMIT_MS.blockUnderWay) this.#mayBeBlocked = false;
+      this.#become(permit, "idle", PERMIT_MS.idle);
     } catch (error) {
       if (permit.state === "offered") await this.#giveBack(permit);
       throw error;
