@@ -3,6 +3,7 @@ import { FAULT_KINDS, type FaultKind } from "./broker/network.ts";
 import {
   asksForNoEnd,
   convictsTheLiving,
+  countsAnew,
   countsTicksTooEarly,
   countsUnknownAsRefused,
   everybodyLeads,
@@ -124,6 +125,11 @@ const MUTANTS: readonly Mutant[] = [
     it: "a chain that is enqueued again ends where its next job is taken for that of the first",
     realm: goesByIds,
     ...{ seed: 73, faults: [], is: "lost-next" },
+  },
+  {
+    it: "a queue that is made anew gives its numbers a second time, and an old job's ack takes a new job",
+    realm: countsAnew,
+    ...{ seed: 77, faults: ["kill"], is: "lost" },
   },
   {
     it: "a dead letter that is retried begins no new life",

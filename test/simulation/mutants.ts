@@ -26,6 +26,9 @@ export const repeatsWithoutLease: RealmOf = unfenced(portRealm({ repeatsWithoutL
  */
 export const goesByIds: RealmOf = portRealm({ goesByIds: true });
 
+/** A queue that is removed and made anew gives its numbers a second time. */
+export const countsAnew: RealmOf = portRealm({ countsAnew: true });
+
 /** What follows a success is published before the success is on record. */
 export const followsBeforeRecord: RealmOf = reordered((steps) => {
   const following = steps.filter((step) => step.do === "enqueue");

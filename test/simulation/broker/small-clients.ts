@@ -28,7 +28,7 @@ export function queueClient({ server }: Line, call: Line["call"]): QueueStore {
       }),
     snapshot: (name) => call({ point: `snapshot ${name}`, act: () => server.snapshot(name) }),
     settings: (name) => call({ point: `settings ${name}`, act: () => server.queue(name).settings }),
-    remove: (name) => call({ point: `remove ${name}`, act: () => void server.queues.delete(name) }),
+    remove: (name) => call({ point: `remove ${name}`, act: () => server.removeQueue(name) }),
   };
 }
 

@@ -8,6 +8,9 @@ import {
 } from "./evidence.ts";
 import type { Violation } from "./violation.ts";
 
+/** A job that may go with its queue: it has one end, if it has any. */
+export const REMOVED = "job renewed, and removed with its queue";
+
 /** One end for each life of a job, told to everybody, and the attempts that led there. */
 export function* judgeEnds({ jobs, deaths }: Evidence): Generator<Violation> {
   for (const seen of jobs.values()) {
@@ -36,10 +39,10 @@ function* judgeConviction(
 }
 
 function* judgeEnd(seen: JobSeen): Generator<Violation> {
-  for (const life of livesOf(seen)) yield* judgeLife(life, seen.key);
+  for (const life of livesOf(seen)) yield* judgeLife(life, seen.key, seen.planned === REMOVED);
 }
 
-function* judgeLife(life: LifeSeen, key: string): Generator<Violation> {
+function* judgeLife(life: LifeSeen, key: string, mayGo: boolean): Generator<Violation> {
   const { finals, letters, confirmed, wentOn, runs } = life;
   const job = life.life === 0 ? key : `${key} life ${life.life}`;
   const states = new Set([
@@ -55,7 +58,7 @@ function* judgeLife(life: LifeSeen, key: string): Generator<Violation> {
       job,
       detail: `${finals.length} times ${finals[0]?.state} (${finals.map(placeOf).join(", ")})`,
     };
-  if (finals.length > 0 || wentOn) return;
+  if (finals.length > 0 || wentOn || mayGo) return;
   if (confirmed)
     yield { is: "lost", job, detail: `confirmed, and never ended; ${runs.length} runs` };
   else if (runs.length > 0) yield { is: "unsettled", job, detail: "it ran, and never ended" };

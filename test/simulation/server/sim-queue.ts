@@ -69,10 +69,12 @@ export class SimQueue {
   readonly #interests = new Set<Interest>();
   readonly #ids = new DedupeWindow(DEDUPE_MS);
   #changes: Change[] = [];
-  #lastSequence = 0;
+  #lastSequence: number;
   #planned = false;
 
-  constructor(name: string, timeline: Timeline, now: () => number) {
+  /** @param after the last number of the queue of this name that was removed */
+  constructor(name: string, timeline: Timeline, now: () => number, after = 0) {
+    this.#lastSequence = after;
     this.name = name;
     this.#timeline = timeline;
     this.#now = now;
@@ -96,6 +98,19 @@ export class SimQueue {
     this.#waiting[rest.lane ?? "normal"].push(sequence);
     this.#wake();
     return { sequence, duplicate: false };
+  }
+
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  /** It was removed: nothing of it is handed out any more. */
+  end(): void {
+    for (const { deadline } of this.#pending.values()) deadline?.cancel();
+    this.#pending.clear();
+    this.#stored.clear();
+    this.#interests.clear();
+    for (const lane of LANE_NAMES) this.#waiting[lane].length = 0;
   }
 
   ask(interest: Interest): void {

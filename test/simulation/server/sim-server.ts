@@ -36,6 +36,11 @@ export interface WriteTap {
   withdrawn(letter: DeadLetter): void;
 }
 
+export interface SimServerOptions {
+  /** A queue that is made anew counts from 1 again, as streams do by themselves. */
+  readonly countsAnew?: boolean;
+}
+
 /** One server with everything on its disk, and what a crash makes it forget. */
 export class SimServer {
   readonly timeline: Timeline;
@@ -57,8 +62,12 @@ export class SimServer {
   readonly memory: IdMemory = { windowMs: DEDUPE_MS, since: 0 };
   #letters: { messageId: string; sequence: number; atMs: number }[] = [];
   #state: State = "up";
+  readonly #options: SimServerOptions;
+  /** Of queues that were removed: their last numbers. */
+  readonly #removed = new Map<string, number>();
 
-  constructor(timeline: Timeline) {
+  constructor(timeline: Timeline, options: SimServerOptions = {}) {
+    this.#options = options;
     this.timeline = timeline;
     this.clock = {
       now: () => Math.floor(WORLD_BEGAN + timeline.nowMs),
@@ -134,10 +143,19 @@ export class SimServer {
   }
 
   ensureQueue(name: string): SimQueue {
+    const after = this.#options.countsAnew === true ? 0 : this.#removed.get(name);
     const queue =
-      this.queues.get(name) ?? new SimQueue(name, this.timeline, () => this.clock.now());
+      this.queues.get(name) ?? new SimQueue(name, this.timeline, () => this.clock.now(), after);
     this.queues.set(name, queue);
     return queue;
+  }
+
+  removeQueue(name: string): void {
+    const queue = this.queues.get(name);
+    if (queue === undefined) return;
+    this.#removed.set(name, queue.lastSequence);
+    queue.end();
+    this.queues.delete(name);
   }
 
   bucket(name: string): DocumentBucket {

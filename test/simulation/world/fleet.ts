@@ -20,6 +20,8 @@ export interface FleetOptions {
   readonly dice: Dice;
   readonly setting: Setting;
   readonly timetables: readonly Timetable[];
+  /** Whether there is a queue that is made anew. */
+  readonly renews: boolean;
   readonly outside: Outside;
 }
 
@@ -106,13 +108,13 @@ export class Fleet {
   }
 
   #serve(process: SimProcess, place: number, broker: Broker): void {
-    const { dice, setting, outside } = this.#options;
+    const { dice, setting, outside, renews } = this.#options;
     const { leaseMs, slots, room } = setting;
     const node = createNode(
       {
         name: process.name,
         broker,
-        jobs: handlersOf(process, outside),
+        jobs: handlersOf(process, outside, { renews }),
         schedules: this.#schedules,
         clock: process.clock,
         random: rowOf(dice, `random of ${process.name}`),

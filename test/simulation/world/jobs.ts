@@ -50,6 +50,7 @@ const queueOf = {
   money: "money",
   shop: "shop",
   tick: "work",
+  renewed: "renewed",
 } as const;
 export type JobName = keyof typeof queueOf;
 export const QUEUES = ["work", "narrow", "money", "shop"] as const;
@@ -97,10 +98,15 @@ export interface Outside {
   poke(process: SimProcess, point: string): void;
 }
 
-export function handlersOf(process: SimProcess, outside: Outside): AnyJob[] {
-  return Object.values(JOBS).map((job) =>
-    job.handler((context) => new Run(process, outside, context).go()),
-  );
+/** Of the queue that is made anew too, where there is one. */
+export function handlersOf(
+  process: SimProcess,
+  outside: Outside,
+  { renews }: { readonly renews: boolean },
+): AnyJob[] {
+  return Object.values(JOBS)
+    .filter((job) => renews || job !== JOBS.renewed)
+    .map((job) => job.handler((context) => new Run(process, outside, context).go()));
 }
 
 /** One run of one job, noted from outside. */

@@ -9,10 +9,12 @@ import {
 import { createClient, type Millrace } from "../../../packages/millrace/src/client/client.ts";
 import { SimProcess, WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
+import { REMOVED } from "../oracle/judge-ends.ts";
 import { insist, sleep } from "./insist.ts";
+import { JOBS } from "./jobs.ts";
 import type { Ledger } from "./ledger.ts";
 import { payloadOfLetter } from "./letter-life.ts";
-import type { Order } from "./orders.ts";
+import type { Order, Renewal } from "./orders.ts";
 import type { Realm } from "./realm.ts";
 
 export interface OperatorOptions {
@@ -75,6 +77,8 @@ export class Operator {
         return this.#edit(order.queue, order.atMs);
       case "schedule":
         return this.#endSchedule(order);
+      case "renew":
+        return this.#renew(order);
     }
   }
 
@@ -119,6 +123,32 @@ export class Operator {
         }
       }
     });
+  }
+
+  async #renew({ jobs, atMs, usedMs, runMs }: Renewal): Promise<void> {
+    const { queue } = JOBS.renewed;
+    await this.#until(atMs - usedMs);
+    await this.#insist(({ queues }) => queues.ensure(queue));
+    await this.#fill("before", jobs, runMs.before);
+    await sleep(this.process.clock, usedMs);
+    await this.#insist(({ queues }) => queues.remove(queue));
+    await this.#insist(({ queues }) => queues.ensure(queue));
+    await this.#fill("after", jobs, runMs.after);
+  }
+
+  async #fill(when: "before" | "after", jobs: number, runMs: number): Promise<void> {
+    const { ledger } = this.#options;
+    const plain = { fails: 0, snoozes: 0, deaf: true, charges: false, key: "none" };
+    for (let n = 0; n < jobs; n += 1) {
+      const job = `renewed-${when}-${n}`;
+      const { queue } = JOBS.renewed;
+      const kind = when === "before" ? REMOVED : "job renewed";
+      ledger.note({ is: "planned", job, kind, queue });
+      const handle = await this.#insist((client) =>
+        client.enqueue(JOBS.renewed, { ...plain, runMs }, { id: job }),
+      );
+      if (handle !== undefined) ledger.note({ is: "confirmed", job, duplicate: handle.duplicate });
+    }
   }
 
   async #endSchedule({ name, untilMs }: Extract<Order, { kind: "schedule" }>): Promise<void> {

@@ -14,7 +14,20 @@ export type Order = {
   /** Set before any node is there. */
   | { readonly kind: "limit"; readonly queue: string; readonly limits: QueueLimits }
   | ({ readonly kind: "schedule" } & Timetable)
+  | ({ readonly kind: "renew" } & Renewal)
 );
+
+/**
+ * A queue of its own is removed and made anew. Jobs are in it before, of which those that run then
+ * go on, and as many afterwards.
+ */
+export interface Renewal {
+  readonly jobs: number;
+  readonly atMs: number;
+  /** The first of them are enqueued so long before. */
+  readonly usedMs: number;
+  readonly runMs: { readonly before: number; readonly after: number };
+}
 
 export interface QueueLimits extends Pick<QueueChange, "concurrency" | "rate" | "maxParked"> {
   readonly concurrency?: number;
@@ -41,6 +54,7 @@ const SHARES = {
   schedule: 0.25,
   edit: 0.15,
   watch: 0.1,
+  renew: 0.12,
 } as const;
 /** Of a watchful operator, who retries letters as soon as they are there. */
 const WATCHED = { times: 20, everyMs: 1_500 } as const;
@@ -85,7 +99,20 @@ export function ordersOf(
     for (const name of ["every", "latest"] as const)
       if (dice(`schedule ${name}`) < 0.7)
         orders.push({ kind: "schedule", ...timetableOf(dice, name, untilMs) });
+  if (chance("renew")) orders.push({ name: "renew", kind: "renew", ...renewalOf(dice) });
   return orders;
+}
+
+function renewalOf(dice: Dice): Renewal {
+  return {
+    jobs: between(dice, "renewed jobs", 2, 6),
+    atMs: between(dice, "renew at", 2_000, 50_000),
+    usedMs: between(dice, "renewed after", 100, 1_500),
+    runMs: {
+      before: between(dice, "runs before it is renewed", 1_000, 8_000),
+      after: between(dice, "runs after it was renewed", 1_000, 8_000),
+    },
+  };
 }
 
 function limitsOf(dice: Dice): QueueLimits {

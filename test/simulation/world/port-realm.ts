@@ -2,10 +2,10 @@ import type { DeadLetter, HistoryRecord } from "@millrace/core";
 import { Line } from "../broker/line.ts";
 import { SimBroker, type SimBrokerOptions } from "../broker/sim-broker.ts";
 import type { SimProcess } from "../engine/process.ts";
-import { SimServer } from "../server/sim-server.ts";
+import { SimServer, type SimServerOptions } from "../server/sim-server.ts";
 import type { Leftover, Realm, RealmOf } from "./realm.ts";
 
-export interface PortRealmOptions extends SimBrokerOptions {
+export interface PortRealmOptions extends SimBrokerOptions, SimServerOptions {
   /**
    * What a producer writes is taken for a program's of the owner: the fault that the trust boundary
    * mended.
@@ -16,7 +16,7 @@ export interface PortRealmOptions extends SimBrokerOptions {
 /** A world at the level of the broker port. */
 export function portRealm(options: PortRealmOptions = {}): RealmOf {
   return (timeline, network, tap): Realm => {
-    const server = new SimServer(timeline);
+    const server = new SimServer(timeline, options);
     const origin = options.trustsProducers === true ? "program" : "producer";
     const lines = new Map<SimProcess, Line>();
     server.onWrite({

@@ -174,15 +174,19 @@ function partsOf(
 
 function jobName(dice: Dice, name: string, mood: Mood): JobName {
   return (
-    byWeight<Exclude<JobName, "link" | "callback" | "shop" | "tick">>(dice, `${name} job`, {
-      plain: 8,
-      narrow: 3,
-      single: 2,
-      capped: mood === "contended" ? 40 : 3,
-      rated: 1,
-      unique: 2,
-      money: 1,
-    }) ?? "plain"
+    byWeight<Exclude<JobName, "link" | "callback" | "shop" | "tick" | "renewed">>(
+      dice,
+      `${name} job`,
+      {
+        plain: 8,
+        narrow: 3,
+        single: 2,
+        capped: mood === "contended" ? 40 : 3,
+        rated: 1,
+        unique: 2,
+        money: 1,
+      },
+    ) ?? "plain"
   );
 }
 

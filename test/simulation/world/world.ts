@@ -112,7 +112,8 @@ async function live(
     },
   };
   const timetables = orders.filter((order) => order.kind === "schedule");
-  const fleet = new Fleet({ timeline, realm, dice, setting, timetables, outside });
+  const renews = orders.some(({ kind }) => kind === "renew");
+  const fleet = new Fleet({ timeline, realm, dice, setting, timetables, renews, outside });
 
   function strike(kind: FaultKind, point: string, process: SimProcess): void {
     ledger.note({ is: "fault", name: point, kind, process: process.name });
