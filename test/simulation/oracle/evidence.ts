@@ -46,6 +46,8 @@ export interface Evidence {
   readonly queueOf: ReadonlyMap<string, string>;
   /** When processes died, by name. */
   readonly deaths: ReadonlyMap<string, number>;
+  /** When the server was killed. */
+  readonly crashes: readonly number[];
   readonly asked: readonly Extract<Entry, { is: "asked" }>[];
   readonly limited: readonly Extract<Entry, { is: "limited" }>[];
   readonly schedules: readonly Extract<Entry, { is: "schedule-ended" }>[];
@@ -102,6 +104,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   const queueOf = new Map<string, string>();
   const runs = new Map<number, RunSeen>();
   const deaths = new Map<string, number>();
+  const crashes: number[] = [];
   const asked: Extract<Entry, { is: "asked" }>[] = [];
   const limited: Extract<Entry, { is: "limited" }>[] = [];
   const schedules: Extract<Entry, { is: "schedule-ended" }>[] = [];
@@ -205,16 +208,18 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "schedule-ended":
         schedules.push(entry);
         break;
+      case "fault":
+        if (entry.kind.startsWith("crash")) crashes.push(entry.atMs);
+        break;
       case "effect":
       case "cancelled":
       case "purged":
-      case "fault":
       case "thawed":
       case "healed":
       case "left":
     }
   }
-  return { jobs, batches, queueOf, deaths, asked, limited, schedules };
+  return { jobs, batches, queueOf, deaths, crashes, asked, limited, schedules };
 }
 
 function emptyJob(key: string, job: string, queue: string): JobSeen {

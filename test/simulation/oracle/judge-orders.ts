@@ -10,7 +10,7 @@ const PARKED_FULL = "parked-full";
 const NARROW = "narrow";
 
 /** What an operator or a client asked for happens to those it was asked for, and to nobody else. */
-export function* judgeOrders({ jobs, asked, limited }: Evidence): Generator<Violation> {
+export function* judgeOrders({ jobs, crashes, asked, limited }: Evidence): Generator<Violation> {
   const wasAsked = (what: string, of: string): boolean =>
     asked.some((one) => one.what === what && one.of === of);
   for (const seen of jobs.values()) {
@@ -30,17 +30,31 @@ export function* judgeOrders({ jobs, asked, limited }: Evidence): Generator<Viol
       if (!(isPurged ? wasAsked("purge", queue) : wasAsked("cancel", idOf(seen.job))))
         yield { is: "unasked", job, detail: `it was cancelled: ${reason}` };
     }
-    yield* judgePurged(seen);
+    yield* judgePurged(seen, crashes);
   }
 }
 
-/** What runs is never purged. */
-function* judgePurged({ key: job, finals, runs }: JobSeen): Generator<Violation> {
+/** Of what a killed server had done. */
+const MOST_FORGOTTEN_MS = 2_000;
+
+/**
+ * What runs is never purged, but where a server that was killed has forgotten that it had handed the
+ * job out: then it gives it to the purge too, and nobody can tell.
+ */
+function* judgePurged(
+  { key: job, finals, runs }: JobSeen,
+  crashes: Evidence["crashes"],
+): Generator<Violation> {
   for (const { reason, at } of finals) {
     if (reason !== PURGED) continue;
     const atMs = at - Date.UTC(2030, 0, 1);
     const running = runs.find((run) => run.began.atMs < atMs && untilMs(run) > atMs);
     if (running === undefined) continue;
+    const { atMs: begunMs } = running.began;
+    const isForgotten = crashes.some(
+      (crashMs) => crashMs >= begunMs && crashMs - begunMs <= MOST_FORGOTTEN_MS && crashMs < atMs,
+    );
+    if (isForgotten) continue;
     yield {
       is: "purged-running",
       job,

@@ -90,6 +90,20 @@ describe("what an operator does, before the oracle of the simulation", () => {
     const running = [planned("j1"), purge, began(1, "j1"), ended(1, "j1", "succeeded")];
     expect(kinds([...running, cancelled("purged", 2_500)])).toEqual(["purged-running"]);
     expect(kinds([...running, cancelled("purged", 3_500)])).toEqual([]);
+    // A server that was killed forgets the latest that it has handed out, and nothing older.
+    const crash = (atMs: number): Fact & { readonly atMs: number } => ({
+      ...{ is: "fault", name: "x", kind: "crash-after", process: "n1-1", atMs },
+    });
+    const long = [
+      planned("j1"),
+      purge,
+      began(1, "j1"),
+      { ...ended(1, "j1", "succeeded"), atMs: 9_000 },
+    ];
+    const purged = cancelled("purged", 8_500);
+    expect(kinds([...long, crash(3_000), purged])).toEqual([]);
+    for (const atMs of [1_900, 4_100, 8_600])
+      expect(kinds([...long, crash(atMs), purged])).toEqual(["purged-running"]);
   });
 
   it("lets no more of a queue run at once, and start, than its limits say", () => {
