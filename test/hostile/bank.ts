@@ -4,6 +4,7 @@ import {
   type BatchEnded,
   connect,
   createNode,
+  type DeadJob,
   defineJob,
   type ExecutionContext,
   fatal,
@@ -36,6 +37,9 @@ export const capped = defineJob<{ readonly key: string }>({
   queue: "mail",
   concurrency: { key: ({ key }) => key, limit: 1 },
 });
+/** Told of the ends of the next one, in the queue that its producer may use. */
+export const buried = defineJob<DeadJob>({ name: "mail.buried", queue: "mail" });
+export const watched = defineJob<unknown>({ name: "mail.watched", queue: "mail", onDead: buried });
 export const mailed = defineJob<BatchEnded<string>>({ name: "mail.mailed", queue: "mail" });
 export const transfer = defineJob<unknown>({ name: "payments.transfer", queue: "payments" });
 export const booked = defineJob<BatchEnded<string>>({ name: "payments.booked", queue: "payments" });
@@ -96,6 +100,11 @@ export async function openBank(server: TestServer): Promise<Bank> {
         note(context, "mail.capped");
         await gate.promise;
       }),
+      watched.handler((context) => {
+        note(context, "mail.watched");
+        throw fatal("never");
+      }),
+      buried.handler((context) => note(context, "mail.buried")),
       mailed.handler((context) => note(context, "mail.mailed")),
       transfer.handler((context) => note(context, "payments.transfer")),
       booked.handler((context) => note(context, "payments.booked")),

@@ -4,7 +4,7 @@ import { beforeAll, expect, it } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { passwordServer } from "../permissions/roles.ts";
-import { type Bank, capped, flaky, mail, mailed, openBank } from "./bank.ts";
+import { type Bank, capped, flaky, mail, mailed, openBank, watched } from "./bank.ts";
 
 /**
  * The ids under which the runtime publishes are known, and a producer of the queue may use them
@@ -133,6 +133,21 @@ describeEachServer(
         withinMs: 5_000,
         describe: "the real callback has run",
       });
+    });
+
+    it("swallows no word of an end, and puts none of the producer's in its place", async () => {
+      const forged = { id: "watched", name: "mail.watched", queue: "mail", end: "dead" };
+      const mine = { id: "dead:mail:watched", name: "mail.buried", payload: forged };
+      await takeId("dead:mail:watched", mine);
+      expect(await bank.end("dead:mail:watched")).toBe("succeeded");
+      await bank.operator.enqueue(watched, "real", { id: "watched" });
+      const told = (): readonly unknown[] =>
+        bank.ran.filter(({ name }) => name === "mail.buried").map(({ input }) => input);
+      await eventually(() => told().length > 1, {
+        withinMs: 20_000,
+        describe: "the end of the real job is told",
+      });
+      expect(told()).toMatchObject([forged, { payload: "real", reason: "fatal", attempts: 1 }]);
     });
   },
   { ...passwordServer(), undisturbed: "its producer is a bare client, which doesn't send again" },

@@ -93,8 +93,16 @@ export {
 } from "./settlement/one-end.ts";
 export type { Successors } from "./broker/successors.ts";
 export type { Children, HistoryRecord } from "./settlement/history-record.ts";
-export type { DeadReason, Outcome, RecordedSuccess, RetryWish } from "./settlement/outcome.ts";
+export type {
+  DeadReason,
+  Follower,
+  Outcome,
+  RecordedEnd,
+  RetryWish,
+} from "./settlement/outcome.ts";
+export { tellLess } from "./settlement/outcome-job.ts";
 export { rescheduled } from "./settlement/reschedule.ts";
+export { type Followers, followersOf, recordedEnd } from "./settlement/followers.ts";
 export { settle } from "./settlement/settle.ts";
 export {
   crashesOf,
@@ -127,6 +135,15 @@ export {
   type JobDefinition,
   type JobOptions,
 } from "./job/define-job.ts";
+export type {
+  CancelledJob,
+  DeadJob,
+  EndedJob,
+  OutcomeJob,
+  OutcomeJobs,
+  OutcomeTarget,
+  SucceededJob,
+} from "./job/outcome-jobs.ts";
 export type { AbortCause, ExecutionContext, Handler, Middleware } from "./job/execution-context.ts";
 export {
   cancel,

@@ -1,6 +1,8 @@
 // Describing jobs.
 export {
   cancel,
+  type CancelledJob,
+  type DeadJob,
   defineJob,
   defineSchedule,
   type Duration,
@@ -20,6 +22,7 @@ export {
   type ScheduleOptions,
   type ScheduleTiming,
   snooze,
+  type SucceededJob,
   toMs,
 } from "@millrace/core";
 export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";

@@ -6,6 +6,7 @@ import { type Duration, toMs } from "../time/duration.ts";
 import { type Coordination, coordination, type CoordinationOptions } from "./coordination.ts";
 import type { Handler } from "./execution-context.ts";
 import { atLeast1Ms } from "./option-checks.ts";
+import { type OutcomeJobs, outcomeJobs, type OutcomeOptions } from "./outcome-jobs.ts";
 import type { OutcomeSignal } from "./outcome-signal.ts";
 import type { Schema } from "./schema.ts";
 
@@ -16,7 +17,8 @@ import type { Schema } from "./schema.ts";
 export type Isolation = "none" | "thread";
 
 /** A job as users describe it. Safe to import where jobs are only enqueued: it holds no handler. */
-export interface JobOptions<Input, Parsed, Output> extends CoordinationOptions<Input> {
+export interface JobOptions<Input, Parsed, Output>
+  extends CoordinationOptions<Input>, OutcomeOptions<NoInfer<Input>, NoInfer<Output>> {
   /** The handler key, the same in every language: `mail.welcome`. */
   readonly name: string;
   /** Default: `default`. */
@@ -67,6 +69,8 @@ export interface JobDefinition<
   readonly graceMs: number;
   readonly isolation: Isolation;
   readonly module: string | undefined;
+  /** Jobs that are enqueued when one of these has ended. */
+  readonly outcomes: OutcomeJobs | undefined;
   /** The definition with the work to do, for a node. */
   handler(handle: Handler<Parsed, Output | OutcomeSignal>): Job<Input, Parsed, Output>;
 }
@@ -125,6 +129,7 @@ export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
     graceMs: toMs(options.grace ?? DEFAULT_GRACE, "grace"),
     isolation,
     module: options.module,
+    outcomes: outcomeJobs(options),
     ...coordination(options),
   };
   const definition: JobDefinition<Input, Parsed, Output> = {

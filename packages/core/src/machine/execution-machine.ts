@@ -50,9 +50,9 @@ export type FinalState = Exclude<ExecutionState, "queued" | "running" | "failed"
 
 /**
  * What settlement does, in the order given. What keeps the job alive (its next generation, its
- * letter) is published before the record; what only follows from a success comes after it, because
- * it may have to wait, and no success may be forgotten meanwhile. The ack is last: a crash between
- * two of them leaves something that the next holder recognises, never a hole.
+ * letter) is published before the record; what only follows from an end comes after it, because it
+ * may have to wait, and no end may be forgotten meanwhile. The ack is last: a crash between two of
+ * them leaves something that the next holder recognises, never a hole.
  */
 export type ExecutionEffect =
   "countAttempt" | "publishNext" | "publishFollowing" | "publishDead" | "record" | "ack";
@@ -107,9 +107,9 @@ export const executionMachine = setup({
     },
     succeeded: { type: "final", entry: ["record", "publishFollowing", "ack"] },
     requeued: { type: "final", entry: ["publishNext", "record", "ack"] },
-    dead: { type: "final", entry: ["publishDead", "record", "ack"] },
-    expired: { type: "final", entry: ["publishDead", "record", "ack"] },
-    cancelled: { type: "final", entry: ["record", "ack"] },
+    dead: { type: "final", entry: ["publishDead", "record", "publishFollowing", "ack"] },
+    expired: { type: "final", entry: ["publishDead", "record", "publishFollowing", "ack"] },
+    cancelled: { type: "final", entry: ["record", "publishFollowing", "ack"] },
     abandoned: { type: "final" },
     recalled: { type: "final", entry: ["publishFollowing", "ack"] },
   },

@@ -5,13 +5,12 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { recordError, type RecordedError } from "../errors/recorded-error.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { HistoryRecord } from "./history-record.ts";
-import type { RecordedSuccess } from "./outcome.ts";
+import type { RecordedEnd } from "./outcome.ts";
 import type { SettlementInput, SettlementStep } from "./settlement.ts";
 
 /**
  * How a job ends that was to follow another and can't be enqueued: as a dead letter in its own
- * name, from which an operator goes on with the chain. The job before it has succeeded, and stays
- * so.
+ * name, from which an operator goes on. The job before it has ended, and stays as it is.
  *
  * @param error why it can't be enqueued
  * @param payload `lost` where the letter can't hold it: then it can't be retried as it stands, and
@@ -24,7 +23,7 @@ export function brokenLink(
   payload: "kept" | "lost" = "kept",
 ): readonly SettlementStep[] {
   const told = recordError(
-    `${envelope.id} of ${envelope.queue} succeeded, but ${following.name} could not be enqueued after it: ${error.message}`,
+    `${envelope.id} of ${envelope.queue} has ended, but ${following.name} could not be enqueued after it: ${error.message}`,
     error.type,
   );
   return [
@@ -41,7 +40,7 @@ export function brokenLink(
 export function resultNotKept({
   outputDropped,
   reason = "no plain data",
-}: RecordedSuccess): RecordedError {
+}: RecordedEnd): RecordedError {
   return outputDropped === "too-large"
     ? { type: "payload-too-large", message: "its result is too large to be kept." }
     : { type: "unserializable-payload", message: `its result is not kept: ${reason}.` };

@@ -49,16 +49,33 @@ export type Outcome =
   | { readonly kind: "crashed" }
   /** An earlier holder has put its letter among the dead ones, and could not say so any more. */
   | { readonly kind: "buried"; readonly letter: DeadLetter; readonly error: RecordedError }
-  /** `after`: of a success, what its holder may have left undone between the record and the ack. */
-  | { readonly kind: "recalled"; readonly after?: RecordedSuccess };
+  /**
+   * `after`: the end behind which its holder may have left something undone, between the record and
+   * the ack. `followed`: what is there all the same.
+   */
+  | {
+      readonly kind: "recalled";
+      readonly after?: RecordedEnd;
+      readonly followed?: readonly Follower[];
+    };
 
-/** A success as the history has it. */
-export interface RecordedSuccess {
+/** What follows an end: the next job of a chain, and the job that tells of the outcome. */
+export type Follower = "next" | "outcome";
+
+/** An end as the history has it. */
+export interface RecordedEnd {
+  readonly state: "succeeded" | "dead" | "expired" | "cancelled";
   /** Epoch milliseconds. */
   readonly at: number;
+  readonly attempts: number;
+  readonly life?: number;
   readonly output?: unknown;
   /** The record has no output because it could not be kept. */
   readonly outputDropped?: "too-large" | "unserializable";
-  /** Why it could not be kept, where that is known. */
+  /**
+   * Of a dead job or a cancelled one; of a success, why its output could not be kept, where that is
+   * known.
+   */
   readonly reason?: string;
+  readonly error?: RecordedError;
 }

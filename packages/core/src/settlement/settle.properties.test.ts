@@ -38,7 +38,7 @@ const queued: fc.Arbitrary<Outcome> = fc.oneof(
     { kind: "rejected", reason: "unknown-name", error: ERROR },
     { kind: "crashed" },
     { kind: "recalled" },
-    { kind: "recalled", after: { at: NOW - 60, output: 7 } },
+    { kind: "recalled", after: { state: "succeeded", at: NOW - 60, attempts: 1, output: 7 } },
   ),
 );
 const delivery = fc.oneof(
@@ -173,7 +173,10 @@ describe("over any life of a job", () => {
             deliveryCount: deliveryCount + 1,
             now: NOW + later,
             node: "node-b",
-            outcome: { kind: "recalled", after: { at: NOW, output } },
+            outcome: {
+              kind: "recalled",
+              after: { state: "succeeded", at: NOW, attempts: 1, output },
+            },
           }),
         );
         expect(second.steps[0]).toEqual(first.steps[1]);

@@ -1,10 +1,10 @@
-import { followingJob } from "../envelope/chain-link.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { ExecutionEffect, ExecutionEvent, FinalState } from "../machine/execution-machine.ts";
 import { nextTransition } from "../machine/transition-table.ts";
-import { brokenLink, resultNotKept } from "./broken-link.ts";
+import { followingSteps } from "./followers.ts";
 import { deadLetterOf, historyRecordOf } from "./kept.ts";
+import type { HistoryRecord } from "./history-record.ts";
 import { firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
 import {
@@ -192,6 +192,7 @@ function stepsOf(
   reason: DeadReason | undefined,
 ): readonly SettlementStep[] {
   const steps: SettlementStep[] = [];
+  let record: HistoryRecord | undefined;
   for (const effect of effects) {
     switch (effect) {
       case "countAttempt":
@@ -204,7 +205,7 @@ function stepsOf(
         );
         break;
       case "publishFollowing":
-        steps.push(...followingSteps(input));
+        steps.push(...followingSteps(input, record));
         break;
       case "publishDead":
         // Its letter is there.
@@ -215,10 +216,8 @@ function stepsOf(
         });
         break;
       case "record":
-        steps.push({
-          do: "record",
-          record: historyRecordOf(input, envelope, state, notBefore, reason),
-        });
+        record = historyRecordOf(input, envelope, state, notBefore, reason);
+        steps.push({ do: "record", record });
         break;
       case "ack":
         steps.push({ do: "ack" });
@@ -226,25 +225,4 @@ function stepsOf(
     }
   }
   return steps;
-}
-
-/**
- * Made from what is on record alone, so that a holder who completes a recorded success makes the
- * same of it as the one who recorded it.
- */
-function followingSteps(input: SettlementInput): readonly SettlementStep[] {
-  const { envelope, outcome, now } = input;
-  if (envelope.next === undefined) return [];
-  const success =
-    outcome.kind === "succeeded"
-      ? { at: now, output: outcome.output }
-      : outcome.kind === "recalled"
-        ? outcome.after
-        : undefined;
-  if (success === undefined) return [];
-  const following = followingJob(envelope, success.output, success.at);
-  if (following === undefined) return [];
-  if (!("outputDropped" in success) || success.outputDropped === undefined)
-    return [{ do: "enqueue", envelope: following }];
-  return brokenLink(input, following, resultNotKept(success), "lost");
 }

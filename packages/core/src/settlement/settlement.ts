@@ -1,6 +1,7 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { ExecutionState, FinalState } from "../machine/execution-machine.ts";
+import type { OutcomeJobs } from "../job/outcome-jobs.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { Children, HistoryRecord } from "./history-record.ts";
@@ -22,6 +23,8 @@ export interface SettlementInput {
   readonly durationMs?: number;
   /** What the attempt enqueued. */
   readonly children?: Children;
+  /** Whom the job's definition tells of its end; absent of most. */
+  readonly outcomeJobs?: OutcomeJobs;
   /** Another node may have had the job: since when, as in the envelope. */
   readonly sharedSince?: number;
   /** In [0, 1), for jitter. */
@@ -37,9 +40,10 @@ export type SettlementStep =
   /**
    * A job of its own that follows from this one, published under its own id. That makes a
    * repetition harmless for as long as its queue remembers ids. What another run of the chain left
-   * under the id is told from it by its time of creation.
+   * under the id is told from it by its time of creation. `tells`: it tells of this job's end, and
+   * may tell less.
    */
-  | { readonly do: "enqueue"; readonly envelope: Envelope }
+  | { readonly do: "enqueue"; readonly envelope: Envelope; readonly tells?: true }
   /**
    * `once`: of another job than the one that is settled. Whoever buries it with the same words,
    * over whichever delivery, buries it once.

@@ -74,7 +74,7 @@ test("a next job that can't be enqueued is a dead letter in its own name; retrie
   await expect(chain.result()).rejects.toMatchObject({
     code: "queue-not-found",
     message: expect.stringMatching(
-      /succeeded, but count could not be enqueued after it/,
+      /has ended, but count could not be enqueued after it/,
     ) as unknown,
   });
   expect(await chain.jobs[0]?.result()).toEqual({ text: "aa" });

@@ -7,6 +7,7 @@ import {
   type Settlement,
   type SettlementInput,
   type SettlementStep,
+  tellLess,
   unserializable,
 } from "@millrace/core";
 
@@ -53,7 +54,8 @@ export function remedy(
     case "enqueue":
       if (MillraceError.is(error, "queue-full"))
         return waiting(settlement, step, now + NO_ROOM_MS, now);
-      return isHopeless(error) ? chainBroken(input, settlement, step, error) : undefined;
+      if (!isHopeless(error)) return undefined;
+      return lessTold(settlement, step, error) ?? chainBroken(input, settlement, step, error);
     case "requeue":
       if (MillraceError.is(error, "queue-full"))
         return waiting(settlement, step, now + NO_ROOM_MS, now);
@@ -68,6 +70,8 @@ export function remedy(
       return undefined;
   }
 }
+
+type EnqueueStep = Extract<SettlementStep, { readonly do: "enqueue" }>;
 
 function isUnfit(error: unknown): boolean {
   return (
@@ -101,7 +105,7 @@ function waiting(
   // Then it was the delayed jobs that found no room.
   if ((step.envelope.notBefore ?? 0) > now) return undefined;
   const envelope = { ...step.envelope, notBefore };
-  if (step.do === "enqueue") return replaced(settlement, step, [{ do: "enqueue", envelope }]);
+  if (step.do === "enqueue") return replaced(settlement, step, [{ ...step, envelope }]);
   return {
     ...settlement,
     envelope,
@@ -113,6 +117,18 @@ function waiting(
   };
 }
 
+/** Whoever is told of an end is told as much of it as fits into a message. */
+function lessTold(
+  settlement: Settlement,
+  step: EnqueueStep,
+  error: unknown,
+): Settlement | undefined {
+  if (step.tells !== true || !isUnfit(error)) return undefined;
+  const why = MillraceError.is(error, "payload-too-large") ? "too-large" : "unserializable";
+  const envelope = tellLess(step.envelope, why);
+  return envelope && replaced(settlement, step, [{ ...step, envelope }]);
+}
+
 /**
  * Without the next job a chain would end without a word; its place is taken by a letter in its
  * name, from which the chain can go on.
@@ -120,7 +136,7 @@ function waiting(
 function chainBroken(
   input: SettlementInput,
   settlement: Settlement,
-  step: Extract<SettlementStep, { readonly do: "enqueue" }>,
+  step: EnqueueStep,
   error: unknown,
 ): Settlement {
   return replaced(settlement, step, brokenLink(input, step.envelope, recordError(error)));
@@ -138,8 +154,10 @@ function withoutPayload(
 ): Settlement | undefined {
   const { letter } = step;
   if (step.once === undefined) return undefined;
-  const following = settle(input).steps.find((other) => other.do === "enqueue");
-  if (following === undefined) return undefined;
+  const following = settle(input).steps.find(
+    (other) => other.do === "enqueue" && other.envelope.id === letter.id,
+  );
+  if (following?.do !== "enqueue") return undefined;
   const [bare] = brokenLink(input, following.envelope, letter.error ?? recordError(error), "lost");
   if (bare?.do !== "bury" || bare.letter.body.length >= letter.body.length) return undefined;
   return replaced(settlement, step, [{ ...step, letter: { ...letter, body: bare.letter.body } }]);

@@ -48,7 +48,7 @@ export function settlementOf(
   return { input, settlement: settle(input) };
 }
 
-function inputOf({ clock, maskText, node, random }: ExecutionHost, ended: Ended): Input {
+function inputOf({ clock, maskText, node, random, registry }: ExecutionHost, ended: Ended): Input {
   const { outcome, envelope, delivery, admission, attempt, startedAt, startedMono } = ended;
   const input: Input = {
     envelope,
@@ -67,6 +67,8 @@ function inputOf({ clock, maskText, node, random }: ExecutionHost, ended: Ended)
     input.startedAt = startedAt;
     input.durationMs = Math.round((clock.monotonic() - startedMono) * 1_000) / 1_000;
   }
+  const definition = admission?.definition ?? registry.get(envelope.name, envelope.queue);
+  if (definition?.outcomes !== undefined) input.outcomeJobs = definition.outcomes;
   const sharedSince = admission?.sharedSince;
   if (sharedSince !== undefined) input.sharedSince = sharedSince;
   return input;

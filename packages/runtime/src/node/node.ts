@@ -31,6 +31,7 @@ import { Suspects } from "../execution/suspects.ts";
 import { TrialRuns } from "../execution/trial-runs.ts";
 import { ParkedJobs } from "../parking/parked-jobs.ts";
 import { nodePresence } from "../presence/node-presence.ts";
+import { outcomeQueues } from "../registry/outcome-targets.ts";
 import { Registry } from "../registry/registry.ts";
 import { openScheduler } from "../scheduler/scheduler.ts";
 import { staleTickGate } from "../scheduler/stale-tick-gate.ts";
@@ -141,6 +142,8 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   if (registry.jobs.some((job) => job.isolation === "thread")) threadMain();
   const threads = new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays);
   const queues = servedQueues(registry, config.queues);
+  // Who is told of an end may be deployed later: until then it waits in its queue.
+  const neededQueues = [...new Set([...queues, ...outcomeQueues(registry.jobs)])];
   const cancellations = new Cancellations({
     broker,
     clock,
@@ -300,11 +303,13 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         });
         await Promise.all(config.schedules.map((schedule) => checkInput(schedule)));
         await Promise.all(
-          queues.map((queue) => broker.queues.ensure(queue, config.queues.get(queue)?.settings)),
+          neededQueues.map((queue) =>
+            broker.queues.ensure(queue, config.queues.get(queue)?.settings),
+          ),
         );
         if (signal.aborted) return;
         await Promise.all(watches.map((watch) => watch.start()));
-        await Promise.all(queues.map(keepClosed));
+        await Promise.all(neededQueues.map(keepClosed));
         if (signal.aborted) return;
         // Nobody waits for it: a node that may not say that it is there works all the same.
         if (isFleet) void presence.start();

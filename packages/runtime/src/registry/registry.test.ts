@@ -73,3 +73,16 @@ test("a module's schedules are found beside its jobs, each once, and a name mean
       expect.objectContaining({ code: "invalid-schedule" }),
     );
 });
+
+test("outcomes that would go round in a circle for ever are refused", () => {
+  const end = defineJob({ name: "a" });
+  const b = defineJob({ name: "b", onDead: end });
+  const round = defineJob({ name: "a", onSucceeded: b });
+  expect(() => new Registry([round.handler(() => {}), b.handler(() => {})])).toThrow(
+    expect.objectContaining({
+      code: "invalid-job",
+      message: expect.stringContaining("a → b → a") as string,
+    }),
+  );
+  expect(new Registry([end.handler(() => {}), b.handler(() => {})]).queues).toEqual(["default"]);
+});

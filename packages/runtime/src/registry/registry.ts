@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { type AnyJob, isJob, MillraceError } from "@millrace/core";
+import { requireEndingOutcomes } from "./outcome-targets.ts";
 
 /** The jobs a node can run, by name. Fixed when the node is made. */
 export class Registry {
@@ -35,6 +36,7 @@ export class Registry {
       if (job.module !== undefined) requireModule(job.name, job.module);
       byName.set(job.name, job);
     }
+    requireEndingOutcomes([...byName.values()]);
     this.#jobs = byName;
     this.#defined = new Set([...byName.values()].map((job) => job.queue));
     this.queues = [...this.#defined];

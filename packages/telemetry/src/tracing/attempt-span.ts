@@ -38,7 +38,7 @@ export class AttemptSpan implements AttemptTrace {
    * The publish of the job that follows in a chain; made once, however often its settlement is
    * tried.
    */
-  #following: { readonly envelope: Envelope; readonly span: Span } | undefined;
+  #following: Map<string, Publishing> | undefined;
 
   constructor(tracer: Tracer, config: TelemetryConfig, started: StartedAttempt) {
     this.#tracer = tracer;
@@ -93,7 +93,7 @@ export class AttemptSpan implements AttemptTrace {
 
   settled({ outcome }: SettlementInput, settlement: Settlement): void {
     const { state, reason, notBefore } = settlement;
-    this.#following?.span.end();
+    this.#endFollowing();
     const kind = state === "abandoned" ? "lease-lost" : outcome.kind;
     this.#span.setAttribute(ATTR.outcome, kind);
     const failure = failureOf(outcome, settlement);
@@ -111,7 +111,7 @@ export class AttemptSpan implements AttemptTrace {
   }
 
   abandoned(): void {
-    this.#following?.span.end();
+    this.#endFollowing();
     this.#span.setAttribute(ATTR.outcome, "let-go");
     this.#span.addEvent("let-go");
     this.#span.end();
@@ -147,8 +147,11 @@ export class AttemptSpan implements AttemptTrace {
     return withPreviousAttempt(inTrace, this.#span.spanContext());
   }
 
+  /** A settlement that is tried again publishes the same again. */
   #follow(envelope: Envelope): Envelope {
-    if (this.#following === undefined) {
+    this.#following ??= new Map();
+    let following = this.#following.get(envelope.id);
+    if (following === undefined) {
       const span = this.#tracer.startSpan(
         `publish ${envelope.queue}`,
         {
@@ -161,10 +164,22 @@ export class AttemptSpan implements AttemptTrace {
         this.#context,
       );
       const own = trace.setSpan(this.#context, span);
-      this.#following = { span, envelope: carrying(this.#config, envelope, own) };
+      following = { span, headers: carrying(this.#config, envelope, own).headers };
+      this.#following.set(envelope.id, following);
     }
-    return { ...envelope, headers: this.#following.envelope.headers };
+    return { ...envelope, headers: following.headers };
   }
+
+  #endFollowing(): void {
+    if (this.#following === undefined) return;
+    for (const { span } of this.#following.values()) span.end();
+  }
+}
+
+/** A job that follows, on its way: its span, and the context that it carries. */
+interface Publishing {
+  readonly span: Span;
+  readonly headers: Envelope["headers"];
 }
 
 function carries({ do: kind }: SettlementStep): boolean {
