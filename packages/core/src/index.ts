@@ -156,6 +156,7 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
+export { optionNames, refuseUnknown } from "./options/known-options.ts";
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
 export {
@@ -168,7 +169,7 @@ export {
   withLink,
 } from "./flow/chain-plan.ts";
 export { isKnownJob, wasEnqueued } from "./flow/known-job.ts";
-export { type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
+export { ENQUEUE_ITEM, type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";

@@ -1,5 +1,10 @@
 import { MillraceError } from "../errors/millrace-error.ts";
+import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import type { QueueSettings } from "./broker.ts";
+
+const NAMES = optionNames<QueueSettings>({
+  ...{ maxJobs: true, maxBytes: true, dedupeWindowMs: true, replicas: true },
+});
 
 /**
  * A limit of 0 would be no limit to a server, and a queue without one never says that it is full.
@@ -7,6 +12,7 @@ import type { QueueSettings } from "./broker.ts";
  * @throws MillraceError `invalid-option`
  */
 export function requireQueueSettings(settings: QueueSettings): void {
+  refuseUnknown(settings, NAMES, "a queue");
   for (const field of ["maxJobs", "maxBytes"] as const) {
     const value = settings[field];
     if (value === undefined || value === null) continue;

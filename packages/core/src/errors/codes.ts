@@ -5,7 +5,7 @@
 export const ERROR_CODES = {
   // What a producer or a user of the API sees.
   "invalid-option":
-    "An option, environment variable or configuration field has a value that can't be used.",
+    "An option, environment variable or configuration field has a value that can't be used, or there is no such option.",
   "invalid-duration": 'A duration is neither milliseconds nor a string such as "30s".',
   "invalid-job": "A job definition has a field that can't be used.",
   "invalid-schedule": "A schedule has a field that can't be used.",

@@ -3,12 +3,15 @@ import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import { requireId } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJobDefinition, JobDefinition } from "../job/define-job.ts";
+import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import type { EnqueueOptions } from "../producer/enqueue-options.ts";
 import { type EnvelopeSource, makeEnvelope } from "../producer/make-envelope.ts";
 import { toMs } from "../time/duration.ts";
 
 /** What may be said about a job that follows another. */
 export type LinkOptions = Pick<EnqueueOptions, "priority" | "maxAttempts" | "timeout">;
+
+const LINK_OPTIONS = optionNames<LinkOptions>({ priority: true, maxAttempts: true, timeout: true });
 
 /** A job that may follow one that gives this output: what the one gives must be what it takes. */
 export type NextJob<Output, Input, Parsed, Next> = unknown extends Output
@@ -51,6 +54,7 @@ export function withLink(
   job: Pick<ChainLink, "name" | "queue">,
   options: LinkOptions,
 ): ChainPlan {
+  refuseUnknown(options, LINK_OPTIONS, "a job of a chain");
   const { id, links } = plan;
   if (links.length === LONGEST_CHAIN)
     throw new MillraceError("invalid-option", `A chain has ${LONGEST_CHAIN + 1} jobs at most.`);

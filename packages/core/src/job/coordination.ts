@@ -1,4 +1,5 @@
 import { MillraceError } from "../errors/millrace-error.ts";
+import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import type { Duration } from "../time/duration.ts";
 import { atLeast1Ms } from "./option-checks.ts";
 
@@ -77,6 +78,14 @@ export interface RateRule<Input> {
   readonly perMs: number;
 }
 
+const NAMES = {
+  singleton: optionNames<Exclude<NonNullable<Any["singleton"]>, true>>({ key: true, onBusy: true }),
+  unique: optionNames<NonNullable<Any["unique"]>>({ key: true, while: true, onConflict: true }),
+  concurrency: optionNames<NonNullable<Any["concurrency"]>>({ key: true, limit: true }),
+  rateLimit: optionNames<NonNullable<Any["rateLimit"]>>({ key: true, limit: true, per: true }),
+};
+type Any = CoordinationOptions<unknown>;
+
 /** @throws MillraceError `invalid-option`, `invalid-duration`, naming the field */
 export function coordination<Input>(options: CoordinationOptions<Input>): Coordination<Input> {
   return {
@@ -114,7 +123,7 @@ function singletonRule<Input>(
 ): SingletonRule<Input> | undefined {
   if (given === undefined) return undefined;
   if (given === true) return { key: undefined, onBusy: "wait" };
-  requireObject(given, "singleton");
+  requireOptions(given, "singleton");
   const { key, onBusy = "wait" } = given;
   if (typeof key !== "function" && key !== undefined) requireKey(key, "singleton.key");
   return { key, onBusy: oneOf(onBusy, ["wait", "skip"], "singleton.onBusy") };
@@ -122,7 +131,7 @@ function singletonRule<Input>(
 
 function uniqueRule<Input>(given: UniqueOptions<Input> | undefined): UniqueRule<Input> | undefined {
   if (given === undefined) return undefined;
-  requireObject(given, "unique");
+  requireOptions(given, "unique");
   const { key, while: during = "pending", onConflict = "keep" } = given;
   return {
     key: requireFunction(key, "unique.key"),
@@ -141,7 +150,7 @@ function concurrencyRule<Input>(
   given: CoordinationOptions<Input>["concurrency"],
 ): ConcurrencyRule<Input> | undefined {
   if (given === undefined) return undefined;
-  requireObject(given, "concurrency");
+  requireOptions(given, "concurrency");
   return {
     key: requireFunction(given.key, "concurrency.key"),
     limit: wholeFrom1(given.limit, "concurrency.limit"),
@@ -152,7 +161,7 @@ function rateRule<Input>(
   given: CoordinationOptions<Input>["rateLimit"],
 ): RateRule<Input> | undefined {
   if (given === undefined) return undefined;
-  requireObject(given, "rateLimit");
+  requireOptions(given, "rateLimit");
   return {
     key: requireFunction(given.key, "rateLimit.key"),
     limit: wholeFrom1(given.limit, "rateLimit.limit"),
@@ -160,9 +169,10 @@ function rateRule<Input>(
   };
 }
 
-function requireObject(value: unknown, field: string): void {
-  if (typeof value === "object" && value !== null) return;
-  throw new MillraceError("invalid-option", `${field}: must be an object of options.`);
+function requireOptions(value: unknown, field: keyof typeof NAMES): void {
+  if (typeof value !== "object" || value === null)
+    throw new MillraceError("invalid-option", `${field}: must be an object of options.`);
+  refuseUnknown(value, NAMES[field], field, field);
 }
 
 function requireFunction<Input>(key: KeyOf<Input>, field: string): KeyOf<Input> {

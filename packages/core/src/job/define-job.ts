@@ -1,5 +1,6 @@
 import { requireJobName, requireQueueName } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import { type RetryOptions, retryPolicy } from "../retry/backoff.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
 import { type Duration, toMs } from "../time/duration.ts";
@@ -94,6 +95,12 @@ export type AnyJob = Job<any, any, any>;
 export type AnyJobDefinition = JobDefinition<any, any, any>;
 
 export const DEFAULT_QUEUE = "default";
+const NAMES = optionNames<JobOptions<unknown, unknown, unknown>>({
+  ...{ name: true, queue: true, input: true, output: true, retry: true, timeout: true },
+  ...{ queuedTimeout: true, grace: true, isolation: true, module: true },
+  ...{ singleton: true, unique: true, concurrency: true, rateLimit: true },
+  ...{ onSucceeded: true, onDead: true, onCancelled: true },
+});
 const DEFAULT_TIMEOUT: Duration = "1h";
 const DEFAULT_GRACE: Duration = "5s";
 
@@ -108,6 +115,7 @@ const DEFAULT_GRACE: Duration = "5s";
 export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
   options: JobOptions<Input, Parsed, Output>,
 ): JobDefinition<Input, Parsed, Output> {
+  refuseUnknown(options, NAMES, "defineJob()");
   const isolation = options.isolation ?? "none";
   if (isolation !== "none" && isolation !== "thread") {
     throw new MillraceError(

@@ -4,6 +4,7 @@ import { MAX_TAGS, MAX_TEXT } from "../envelope/text-limits.ts";
 import { requireId } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { UniqueOptions } from "../job/coordination.ts";
+import { optionNames } from "../options/known-options.ts";
 import { type Duration, toMs } from "../time/duration.ts";
 
 /** What may be said about one job when it is enqueued. Times: a `Date` or epoch milliseconds. */
@@ -42,6 +43,15 @@ export interface EnqueueOptions {
    */
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+/** What one enqueue takes. */
+export const ENQUEUE_OPTIONS = optionNames<EnqueueOptions>({
+  ...{ id: true, delay: true, at: true, expiresIn: true, expiresAt: true, maxAttempts: true },
+  ...{ timeout: true, unique: true, priority: true, tags: true, headers: true },
+});
+
+/** What each job of a bulk enqueue takes. */
+export const ENQUEUE_ITEM: ReadonlySet<string> = new Set([...ENQUEUE_OPTIONS, "input"]);
 
 /** The part of an envelope that the options decide. */
 export type EnvelopeOptions = Pick<

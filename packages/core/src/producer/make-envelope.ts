@@ -2,7 +2,8 @@ import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
 import { keyOf, requireKey } from "../job/coordination.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
 import { validate } from "../job/schema.ts";
-import { type EnqueueOptions, envelopeOptions } from "./enqueue-options.ts";
+import { refuseUnknown } from "../options/known-options.ts";
+import { ENQUEUE_OPTIONS, type EnqueueOptions, envelopeOptions } from "./enqueue-options.ts";
 import type { JobOrigin } from "./prepare-job.ts";
 
 /** Where an envelope's time and id come from, and in whose handler it is made. */
@@ -19,14 +20,17 @@ export interface EnvelopeSource {
  * back: the node checks it again, and a schema that transforms would be applied twice.
  *
  * @throws MillraceError `invalid-payload`, `invalid-option` where a key function gives no key, and
- *   what `envelopeOptions` throws
+ *   what `envelopeOptions` throws; `invalid-option` for an option that there is not
+ * @param names the options that there are
  */
 export function makeEnvelope(
   job: AnyJobDefinition,
   input: unknown,
   options: EnqueueOptions,
   source: EnvelopeSource,
+  names: ReadonlySet<string> = ENQUEUE_OPTIONS,
 ): Envelope | Promise<Envelope> {
+  refuseUnknown(options, names, "an enqueue");
   const now = source.now();
   const payload = input === undefined ? null : input;
   const envelope: { -readonly [K in keyof Envelope]: Envelope[K] } = {

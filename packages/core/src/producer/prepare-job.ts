@@ -29,6 +29,7 @@ export interface JobOrigin {
 /**
  * A job, checked and made. Synchronous where the job's schema is.
  *
+ * @param names the options that there are. Default: those of one enqueue
  * @throws MillraceError as `makeEnvelope`
  */
 export function prepareJob(
@@ -36,8 +37,9 @@ export function prepareJob(
   input: unknown,
   options: EnqueueOptions,
   source: EnvelopeSource,
+  names?: ReadonlySet<string>,
 ): PreparedJob | Promise<PreparedJob> {
-  const made = makeEnvelope(job, input, options, source);
+  const made = makeEnvelope(job, input, options, source, names);
   if (!isUnique(job, options)) return made instanceof Promise ? made.then(plain) : plain(made);
   const unique = (envelope: Envelope): PreparedJob => withPlan(job, envelope, options);
   return made instanceof Promise ? made.then(unique) : unique(made);

@@ -9,7 +9,7 @@ import {
   type EnqueueItemResult,
   unanswered,
 } from "./enqueue-many.ts";
-import type { EnqueueOptions } from "./enqueue-options.ts";
+import { ENQUEUE_ITEM, type EnqueueOptions } from "./enqueue-options.ts";
 import { newJobId } from "./job-id.ts";
 import { makeEnvelope, type EnvelopeSource } from "./make-envelope.ts";
 import { isUnique, type JobOrigin, type PreparedJob, prepareJob } from "./prepare-job.ts";
@@ -83,7 +83,7 @@ export class Producer {
     if (origin?.hasEnqueued === undefined && !items.some((item) => isUnique(job, item))) {
       const source = this.#sourceFor(origin);
       return enqueueMany(this.#outlet.publish, items, job.queue, (item) =>
-        makeEnvelope(job, item.input, item, source),
+        makeEnvelope(job, item.input, item, source, ENQUEUE_ITEM),
       );
     }
     const results: EnqueueItemResult[] = [];
@@ -132,7 +132,7 @@ export class Producer {
     const made = await Promise.all(
       items.map(async (item): Promise<PreparedJob | EnqueueItemResult> => {
         try {
-          return await this.prepare(job, item.input, item, origin);
+          return await prepareJob(job, item.input, item, this.#sourceFor(origin), ENQUEUE_ITEM);
         } catch (error) {
           if (!MillraceError.is(error)) throw error;
           return { ok: false, id: item.id, queue: job.queue, error };

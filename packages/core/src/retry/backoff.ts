@@ -1,4 +1,5 @@
 import { MillraceError } from "../errors/millrace-error.ts";
+import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import { type Duration, toMs } from "../time/duration.ts";
 import type { RetryPolicy, RetryQuestion } from "./retry-policy.ts";
 
@@ -31,6 +32,11 @@ export interface RetryOptions {
   readonly jitter?: boolean | number;
 }
 
+const NAMES = optionNames<RetryOptions>({
+  ...{ attempts: true, backoff: true, base: true, factor: true },
+  ...{ degree: true, max: true, jitter: true },
+});
+
 export const DEFAULT_RETRY = {
   attempts: 5,
   backoff: "exponential",
@@ -51,6 +57,7 @@ export const NO_RETRY: RetryPolicy = { attempts: 1, delayMs: () => "never" };
  */
 export function retryPolicy(options: RetryOptions | "none" = {}): RetryPolicy {
   if (options === "none") return NO_RETRY;
+  refuseUnknown(options, NAMES, "a retry policy", "retry");
   const attempts = wholeFrom1(options.attempts ?? DEFAULT_RETRY.attempts, "retry.attempts");
   const maxMs = toMs(options.max ?? DEFAULT_RETRY.max, "retry.max");
   const jitter = jitterShare(options.jitter ?? DEFAULT_RETRY.jitter);

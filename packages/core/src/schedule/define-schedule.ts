@@ -1,7 +1,13 @@
 import { MillraceError } from "../errors/millrace-error.ts";
+import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import { validate } from "../job/schema.ts";
 import type { Schedule, ScheduleOptions, ScheduleTiming } from "./schedule.ts";
 import { scheduleDefinition } from "./schedule-definition.ts";
+
+const NAMES = optionNames<ScheduleOptions<unknown, unknown, unknown>>({
+  ...{ name: true, cron: true, timezone: true, jitter: true, missed: true, overlap: true },
+  ...{ lateAfter: true, job: true, input: true },
+});
 
 /**
  * Describes a schedule: enqueues a job at the times of a cron expression, once in the whole fleet.
@@ -21,6 +27,7 @@ import { scheduleDefinition } from "./schedule-definition.ts";
 export function defineSchedule<Input = unknown, Parsed = Input, Output = unknown>(
   options: ScheduleOptions<Input, Parsed, Output>,
 ): Schedule {
+  refuseUnknown(options, NAMES, "defineSchedule()", undefined, "invalid-schedule");
   const { job, input } = options;
   const timing: ScheduleTiming = options;
   if (typeof job !== "object" || job === null || typeof job.name !== "string")

@@ -7,12 +7,14 @@ import {
   noMetrics,
   type Instrumentation,
   instrumentedBroker,
+  optionNames,
   recordError,
+  refuseUnknown,
   systemClock,
 } from "@millrace/core";
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
-import type { ConfigInput, FieldKey } from "../config/fields.ts";
+import { type ConfigInput, FIELD_KEYS, type FieldKey } from "../config/fields.ts";
 import { createClient, type Millrace } from "./client.ts";
 
 type ConnectionKey = Extract<
@@ -67,6 +69,13 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
   readonly instrumentation?: Instrumentation;
 }
 
+const OWN_NAMES = optionNames<Omit<ConnectOptions, ConnectionKey>>({
+  ...{ name: true, configFile: true, env: true, waitForServer: true, signal: true },
+  ...{ broker: true, clock: true, metrics: true, instrumentation: true },
+});
+/** One object may hold the options of a node as well: fields that a client does not need. */
+const NAMES: ReadonlySet<string> = new Set([...OWN_NAMES, ...FIELD_KEYS]);
+
 /**
  * Connects a producer. The connection reconnects for ever by itself.
  *
@@ -78,6 +87,7 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
  * await millrace.enqueue(welcome, { to: "ada@example.com" });
  */
 export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
+  refuseUnknown(options, NAMES, "connect()");
   const {
     name = "millrace-client",
     configFile,

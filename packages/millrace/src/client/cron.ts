@@ -8,9 +8,11 @@ import {
   MillraceError,
   NEW_STATE,
   nextTicks,
+  optionNames,
   paused,
   readScheduleState,
   readStoredSchedule,
+  refuseUnknown,
   requireScheduleName,
   resumed,
   runJob,
@@ -36,6 +38,11 @@ export interface ScheduleStatus extends StoredSchedule {
   /** The node with this schedule in its code that was started last, to the hour. */
   readonly seen: { readonly node: string; readonly at: number } | undefined;
 }
+
+const FIELD_NAMES = optionNames<ScheduleFields>({
+  ...{ name: true, cron: true, timezone: true, jitter: true, missed: true, overlap: true },
+  ...{ lateAfter: true, job: true, queue: true, payload: true },
+});
 
 /** The schedules of a namespace. */
 export interface Cron {
@@ -151,6 +158,7 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
 
     async add(given, { replace = false } = {}) {
       if (isSchedule(given)) await checkInput(given);
+      else refuseUnknown(given, FIELD_NAMES, "a schedule", undefined, "invalid-schedule");
       const definition = isSchedule(given) ? given.definition : scheduleDefinition(given);
       const { name } = definition;
       const store = await schedules();

@@ -7,10 +7,12 @@ import {
   type Duration,
   MAX_REASON,
   MillraceError,
+  optionNames,
   type QueueControls,
   type QueueSettings,
   type QueueStore,
   type RateLimit,
+  refuseUnknown,
   requireQueueName,
   toMs,
 } from "@millrace/core";
@@ -53,6 +55,15 @@ export interface QueueChange extends QueueSettings {
    */
   readonly maxParked?: number | null;
 }
+
+const CHANGE_NAMES = optionNames<QueueChange>({
+  ...{ maxJobs: true, maxBytes: true, dedupeWindowMs: true, replicas: true },
+  ...{ concurrency: true, rate: true, perKey: true, sendsTo: true, maxParked: true },
+});
+const PER_KEY_NAMES = optionNames<NonNullable<QueueChange["perKey"]>>({
+  ...{ concurrency: true, rate: true },
+});
+const RATE_NAMES = optionNames<RateOption>({ limit: true, per: true });
 
 /**
  * The queues of a namespace, and what an operator does to them. What is set here holds over all
@@ -148,8 +159,11 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       drainQueue(broker, clock, requireQueueName(queue), options, mark(options)),
     purge: async (queue, options = {}) =>
       purgeQueue({ by: whoAmI(), ...options, broker, clock, queue: requireQueueName(queue) }),
-    async set(queue, { concurrency, rate, perKey, sendsTo, maxParked, ...settings }) {
+    async set(queue, wanted) {
+      refuseUnknown(wanted, CHANGE_NAMES, "a queue");
+      const { concurrency, rate, perKey, sendsTo, maxParked, ...settings } = wanted;
       await requireQueue(queue);
+      if (perKey !== undefined) refuseUnknown(perKey, PER_KEY_NAMES, "perKey", "perKey");
       const controls = await change(queue, {
         ...limitsChange({ concurrency, rate }, ""),
         ...(perKey === undefined ? {} : { perKey: limitsChange(perKey, "perKey.") }),
@@ -189,5 +203,6 @@ function rateLimit(rate: RateOption | null, field: string): RateLimit | null {
   if (rate === null) return null;
   if (typeof rate !== "object")
     throw new MillraceError("invalid-option", `${field}: must be { limit, per } or null.`);
+  refuseUnknown(rate, RATE_NAMES, "a rate", field);
   return { limit: rate.limit, perMs: toMs(rate.per, `${field}.per`) };
 }

@@ -16,7 +16,7 @@ import type { Config } from "../config/fields.ts";
 import { type Relay, startRelay } from "@millrace/outbox";
 import { configuredOutbox } from "../outbox/configured-outbox.ts";
 import { configuredLog } from "../records/configured-log.ts";
-import type { NodeOptions } from "./node-options.ts";
+import { type NodeOptions, refuseUnknownNodeOptions } from "./node-options.ts";
 
 export interface NodeConnection {
   readonly node: MillraceNode;
@@ -50,6 +50,7 @@ export interface ConnectOptions {
 
 /** @throws MillraceError `invalid-option`, `no-jobs` and what else is wrong with the options */
 export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
+  refuseUnknownNodeOptions(options);
   const { jobs, schedules = [], queues, configFile, env, ...rest } = options;
   const { broker: own, waitForServer = true } = options;
   const config = await codeConfig({

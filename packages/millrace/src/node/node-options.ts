@@ -1,14 +1,16 @@
-import type {
-  Broker,
-  Clock,
-  ExecutionLog,
-  Instrumentation,
-  Logger,
-  MetricsCollector,
-  Middleware,
+import {
+  type Broker,
+  type Clock,
+  type ExecutionLog,
+  type Instrumentation,
+  type Logger,
+  type MetricsCollector,
+  type Middleware,
+  optionNames,
+  refuseUnknown,
 } from "@millrace/core";
 import type { NodeQueueOptions } from "@millrace/runtime";
-import type { ConfigInput } from "../config/fields.ts";
+import { type ConfigInput, FIELD_KEYS } from "../config/fields.ts";
 
 /**
  * A node's options. Every configuration field may be given here; what is left out comes from the
@@ -51,4 +53,17 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
    */
   readonly log?: Logger;
   readonly clock?: Clock;
+}
+
+const OWN_NAMES = optionNames<Omit<NodeOptions, Exclude<keyof ConfigInput, "jobs" | "queues">>>({
+  ...{ jobs: true, schedules: true, queues: true, configFile: true, env: true, broker: true },
+  ...{ waitForServer: true, middleware: true, metrics: true, executionLog: true },
+  ...{ instrumentation: true, log: true, clock: true },
+});
+/** `onNode` is `runNode`'s. */
+const NAMES: ReadonlySet<string> = new Set([...OWN_NAMES, ...FIELD_KEYS, "onNode"]);
+
+/** @throws MillraceError `invalid-option` for an option that there is not */
+export function refuseUnknownNodeOptions(options: NodeOptions): void {
+  refuseUnknown(options, NAMES, "a node");
 }

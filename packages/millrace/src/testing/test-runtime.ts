@@ -6,6 +6,8 @@ import {
   instrumentedBroker,
   type JobDefinition,
   type Middleware,
+  optionNames,
+  refuseUnknown,
   type StoredDeadLetter,
 } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
@@ -31,6 +33,11 @@ export interface TestRuntimeOptions {
   /** In [0, 1), for jitter. Default: always 0.5, which is the delay without jitter. */
   readonly random?: () => number;
 }
+
+const NAMES = optionNames<TestRuntimeOptions>({
+  ...{ jobs: true, schedules: true, slots: true, middleware: true, executionLog: true },
+  ...{ instrumentation: true, startMs: true, random: true },
+});
 
 /** A node over a broker in memory and a clock that stands still until it is moved. */
 export interface TestRuntime extends AsyncDisposable {
@@ -74,6 +81,7 @@ export interface TestRuntime extends AsyncDisposable {
  * await t.assertSucceeded(handle);
  */
 export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
+  refuseUnknown(options, NAMES, "createTestRuntime()");
   const {
     jobs,
     schedules = [],

@@ -19,8 +19,11 @@ import {
   MillraceError,
   noExecutionLog,
   noMetrics,
+  optionNames,
   type QueueSettings,
+  refuseUnknown,
   requireQueueName,
+  requireQueueSettings,
   type Schedule,
   silentLogger,
   systemClock,
@@ -155,6 +158,18 @@ export interface NodeConfig {
   readonly random: () => number;
 }
 
+const NAMES = optionNames<NodeOptions>({
+  ...{ broker: true, jobs: true, schedules: true, name: true, slots: true, queues: true },
+  ...{ grace: true, lease: true, schedulerLease: true, poisonAfter: true, jobMemoryMb: true },
+  ...{ maxParked: true, threads: true, middleware: true, metrics: true, executionLog: true },
+  ...{ instrumentation: true, log: true, maskText: true, clock: true, random: true },
+});
+const QUEUE_NAMES = optionNames<NodeQueueOptions>({
+  ...{ slots: true, weights: true, concurrency: true, sendsTo: true, maxParked: true },
+  settings: true,
+});
+const THREAD_NAMES = optionNames<ThreadOptions>({ maxHeapMb: true });
+
 const LEAST_LEASE_MS = 1_000;
 /**
  * A dead leader keeps schedules waiting for so long. It costs the leader one small write in a third
@@ -173,12 +188,15 @@ export function nodeConfig({ broker, ...options }: NodeOptions): NodeConfig {
 
 /** The same of a node whose broker is not there yet. */
 export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeConfig, "broker"> {
+  refuseUnknown(options, NAMES, "a node");
   const leaseMs = toMs(options.lease ?? "30s", "lease");
   if (leaseMs < LEAST_LEASE_MS) throw wrong("lease", options.lease, "at least 1s");
   const name = options.name ?? defaultName();
   if (!isId(name)) throw wrong("name", name, "made of A-Z a-z 0-9 _ : -, up to 128");
   const queues = new Map<string, NodeQueueOptions>();
   for (const [queue, settings] of Object.entries(options.queues ?? {})) {
+    refuseUnknown(settings, QUEUE_NAMES, "a node's queue", `queues.${queue}`);
+    if (settings.settings !== undefined) requireQueueSettings(settings.settings);
     if (settings.slots !== undefined) wholeFrom1(settings.slots, `queues.${queue}.slots`);
     laneWeights(settings.weights, `queues.${queue}.weights`);
     if (settings.concurrency !== undefined && !isConcurrency(settings.concurrency))
@@ -232,7 +250,9 @@ function requireMaxParked(value: number | undefined, field: string): number | un
   throw wrong(field, value, "a whole number from 0");
 }
 
-function threadOptions({ maxHeapMb }: ThreadOptions = {}): ThreadOptions {
+function threadOptions(options: ThreadOptions = {}): ThreadOptions {
+  refuseUnknown(options, THREAD_NAMES, "threads", "threads");
+  const { maxHeapMb } = options;
   return maxHeapMb === undefined ? {} : { maxHeapMb: wholeFrom1(maxHeapMb, "threads.maxHeapMb") };
 }
 

@@ -1,0 +1,53 @@
+import type { ErrorCode } from "../errors/codes.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import { nearest } from "./nearest.ts";
+
+/**
+ * The names of the options that a call takes. The compiler asks for each of them.
+ *
+ * @example
+ * const NAMES = optionNames<PurgeOptions>({ delayed: true, by: true });
+ */
+export function optionNames<Options extends object>(
+  names: Readonly<Record<keyof Options, true>>,
+): ReadonlySet<string> {
+  return new Set(Object.keys(names));
+}
+
+/**
+ * Refuses an option that there is not: from JavaScript, or from a variable, a mistyped one would
+ * change nothing, and nobody would be told. One that is undefined was left out.
+ *
+ * Cheap, because it is asked for each job that is enqueued: an object with no options, or few, is
+ * walked once.
+ *
+ * @param of what the options are of: `defineJob()`
+ * @param within where they stand, for a group of options: `retry`
+ * @throws MillraceError `invalid-option`, with the name that may have been meant
+ */
+export function refuseUnknown(
+  options: object,
+  names: ReadonlySet<string>,
+  of: string,
+  within?: string,
+  code?: ErrorCode,
+): void {
+  for (const name in options)
+    if (!names.has(name) && (options as Record<string, unknown>)[name] !== undefined)
+      throw unknownOption(name, names, of, within, code);
+}
+
+function unknownOption(
+  name: string,
+  names: ReadonlySet<string>,
+  of: string,
+  within: string | undefined,
+  code: ErrorCode = "invalid-option",
+): MillraceError {
+  const shown = name.slice(0, 80);
+  const meant = nearest(shown, names);
+  const help =
+    meant === undefined ? `Options: ${[...names].join(", ")}.` : `Did you mean ${meant}?`;
+  const path = within === undefined ? shown : `${within}.${shown}`;
+  return new MillraceError(code, `${path}: ${of} has no such option. ${help}`);
+}
