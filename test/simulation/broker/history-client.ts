@@ -5,6 +5,8 @@ import type {
   HistoryStore,
   JobRef,
   StoredRecord,
+  Stretch,
+  StretchQuery,
   TailQuery,
 } from "@millrace/core";
 import type { Line } from "./line.ts";
@@ -45,6 +47,11 @@ export class HistoryClient implements HistoryStore {
   tail(query: TailQuery): Promise<readonly StoredRecord[]> {
     const { history } = this.#line.server;
     return this.#line.call({ point: "tail", act: () => history.tail(query) });
+  }
+
+  stretch(query: StretchQuery): Promise<Stretch> {
+    const { history } = this.#line.server;
+    return this.#line.call({ point: "stretch", act: () => history.stretch(query) });
   }
 
   async follow(

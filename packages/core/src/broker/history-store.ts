@@ -72,10 +72,9 @@ export interface HistoryStore {
    */
   tail(query: TailQuery): Promise<readonly StoredRecord[]>;
   /**
-   * The next part of what is stored behind a position, some hundred records at the most. A store
-   * that knows no positions leaves this out; then nobody can read on after a crash.
+   * The next part of what is stored behind a position: by it a reader goes on after a crash.
    */
-  stretch?(query: StretchQuery): Promise<Stretch>;
+  stretch(query: StretchQuery): Promise<Stretch>;
   /**
    * Calls for each record of the job from now on, once it is stored; after an outage for earlier
    * ones too. Read first or after: subscribe, then read, then wait.

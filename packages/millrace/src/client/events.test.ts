@@ -106,7 +106,7 @@ describe("events of jobs", () => {
     await t.enqueue(mail, { do: "succeed" });
     await t.drain();
     const other = reading(client, { after: 1_000 });
-    const history = t.broker.history as { stretch: NonNullable<HistoryStore["stretch"]> };
+    const history = t.broker.history as { stretch: HistoryStore["stretch"] };
     const honest = history.stretch.bind(history);
     await t.clock.advance("1s");
     expect(other.ended()).toBe("events-missed");
@@ -142,7 +142,7 @@ describe("events of jobs", () => {
   test("what can't be read for a moment is read later", async () => {
     const { t, client } = await scene();
     await using _t = t;
-    const history = t.broker.history as { stretch: NonNullable<HistoryStore["stretch"]> };
+    const history = t.broker.history as { stretch: HistoryStore["stretch"] };
     const honest = history.stretch.bind(history);
     let failures = 0;
     history.stretch = async (query) => {

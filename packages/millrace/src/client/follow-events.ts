@@ -100,11 +100,6 @@ async function nextStretch(
   after: number | undefined,
 ): Promise<Stretch> {
   const { history } = broker;
-  if (history.stretch === undefined)
-    throw new MillraceError(
-      "invalid-option",
-      `events() needs a history with positions, and the broker (${broker.description}) has none. Use jobs.watch().`,
-    );
   const kind = kindOf(states);
   const query: Omit<StretchQuery, "after"> = {
     ...(queue === undefined ? {} : { queue }),

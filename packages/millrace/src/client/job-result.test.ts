@@ -22,6 +22,7 @@ class UntoldRecord extends MemoryBroker {
     last: () => Promise.resolve(undefined),
     recent: () => Promise.resolve([]),
     tail: () => Promise.resolve([]),
+    stretch: () => Promise.resolve({ oldest: 1, newest: 0, until: 0, records: [] }),
     follow: () => Promise.resolve({ stop: () => Promise.resolve() }),
     watch: () => Promise.resolve({ stop: () => Promise.resolve() }),
   };

@@ -155,10 +155,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     noticedBy: "history: a stretch",
     spoil: (honest) => ({
       history: spoiltHistory(honest, {
-        stretch: async ({ kind: _, ...query }) =>
-          (await honest.history.stretch?.(query)) ?? {
-            ...{ oldest: 1, newest: 0, until: 0, records: [] },
-          },
+        stretch: ({ kind: _, ...query }) => honest.history.stretch(query),
       }),
     }),
   },
@@ -273,6 +270,7 @@ function spoiltHistory({ history }: Broker, spoilt: Partial<HistoryStore>): Hist
     last: (job, kind) => history.last(job, kind),
     recent: (options) => history.recent(options),
     tail: (options) => history.tail(options),
+    stretch: (query) => history.stretch(query),
     follow: (query, listener) => history.follow(query, listener),
     watch: (options, listener) => history.watch(options, listener),
     ...spoilt,
