@@ -19,15 +19,16 @@ const ENDS = {
   cancelled: (): unknown => cancel("not worth it"),
 };
 export type End = keyof typeof ENDS;
-export type DieBefore = "record" | "enqueue" | "ack";
+export type DieBefore = "enqueue" | "ack";
 
 export const CASES: readonly { readonly end: End; readonly dieBefore: DieBefore }[] = [
-  { end: "succeeded", dieBefore: "enqueue" },
   { end: "succeeded", dieBefore: "ack" },
-  { end: "dead", dieBefore: "record" },
   { end: "dead", dieBefore: "enqueue" },
-  { end: "cancelled", dieBefore: "ack" },
+  { end: "cancelled", dieBefore: "enqueue" },
 ];
+
+/** A busy machine may let a node of this test stand still; no job is to be convicted for that. */
+export const PATIENCE = { lease: "5s", poisonAfter: 1_000 } as const;
 
 /** A job that ends as told, in a queue for each case. */
 export function jobOf(end: End, dieBefore: DieBefore) {

@@ -3,7 +3,7 @@ import { createNode } from "@millrace/runtime";
 import { connectTo } from "../reliability/programs/connect.ts";
 import { stepByStep } from "../reliability/programs/decorated-broker.ts";
 import { die } from "../reliability/programs/die.ts";
-import { type DieBefore, type End, handled } from "./outcome-jobs.ts";
+import { type DieBefore, type End, handled, PATIENCE } from "./outcome-jobs.ts";
 
 const [servers = "", namespace = "", end = "", dieBefore = ""] = process.argv.slice(2);
 const broker = stepByStep(await connectTo({ servers, namespace }), (step) => {
@@ -13,7 +13,7 @@ const node = createNode({
   name: `${end}-${dieBefore}`,
   broker,
   jobs: [handled(end as End, dieBefore as DieBefore, () => {})],
-  lease: "1s",
+  ...PATIENCE,
 });
 await node.start();
 console.log("ready");

@@ -6,9 +6,9 @@ import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { CASES, handled, jobOf, tell, type Told } from "./outcome-jobs.ts";
+import { CASES, handled, jobOf, PATIENCE, tell, type Told } from "./outcome-jobs.ts";
 
-vi.setConfig({ testTimeout: patient(120_000) });
+vi.setConfig({ testTimeout: patient(300_000) });
 
 describeEachServer("jobs that are told of an end", (server) => {
   test("each is enqueued once, wherever in the settlement its node was killed", async () => {
@@ -22,7 +22,7 @@ describeEachServer("jobs that are told of an end", (server) => {
         });
         await child.line(/^ready$/, 60_000);
         await client.enqueue(jobOf(end, dieBefore), 7, { id: "a" });
-        expect((await child.exit(30_000)).signal).toBe("SIGKILL");
+        expect((await child.exit(90_000)).signal).toBe("SIGKILL");
       }),
     );
     const ranAgain: string[] = [];
@@ -31,7 +31,7 @@ describeEachServer("jobs that are told of an end", (server) => {
       handled(end, dieBefore, () => ranAgain.push(`${end} before ${dieBefore}`)),
     );
     const hears = tell.handler(({ input }) => void told.push(input));
-    await startNodeOnServer(server, { jobs: [...heirs, hears], namespace, lease: "1s" });
+    await startNodeOnServer(server, { jobs: [...heirs, hears], namespace, ...PATIENCE });
     const queues = [...CASES.map(({ end, dieBefore }) => jobOf(end, dieBefore).queue), tell.queue];
     const left = async (): Promise<number> => {
       const all = await Promise.all(queues.map((queue) => client.broker.queues.snapshot(queue)));
@@ -41,7 +41,7 @@ describeEachServer("jobs that are told of an end", (server) => {
       );
     };
     await eventually(async () => told.length >= CASES.length && (await left()) === 0, {
-      withinMs: 60_000,
+      withinMs: 90_000,
       describe: "every job is settled, and so is every job that is told of one",
     });
     expect(ranAgain).toEqual([]);

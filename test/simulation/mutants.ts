@@ -199,3 +199,8 @@ function uncompared(store: Awaited<ReturnType<Broker["documents"]>>): Pick<typeo
       ),
   };
 }
+
+/** Whoever recalls an end completes nothing of it. */
+export const completesNothing: RealmOf = reordered((steps) =>
+  steps[0]?.do === "enqueue" ? steps.filter((step) => step.do !== "enqueue") : steps,
+);

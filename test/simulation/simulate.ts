@@ -2,7 +2,7 @@ import type { Violation, ViolationKind } from "./oracle/violation.ts";
 import type { Timed } from "./oracle/judge-schedules.ts";
 import { verdict } from "./oracle/verdict.ts";
 import { fewest } from "./shrink.ts";
-import { LIMITS } from "./world/jobs.ts";
+import { LIMITS, TELLING } from "./world/jobs.ts";
 import type { Struck } from "./world/fault-plan.ts";
 import type { Entry } from "./world/ledger.ts";
 import type { Timetable } from "./world/orders.ts";
@@ -35,6 +35,7 @@ export async function judge(options: WorldOptions): Promise<Judged> {
     violations: verdict({
       ...{ entries: ledger.entries, leftovers, running, schedules },
       limits: LIMITS,
+      ...(options.tells === true ? { telling: TELLING } : {}),
     }),
   };
 }

@@ -2,6 +2,7 @@ import type { Evidence, JobSeen, RunSeen } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
 import { tickOf } from "./judge-schedules.ts";
 import { idOf } from "./turns.ts";
+import { isWord } from "./judge-outcomes.ts";
 import type { Violation } from "./violation.ts";
 
 /**
@@ -118,7 +119,7 @@ function* judgePlace(seen: JobSeen): Generator<Violation> {
   const { key: job, queue, runs, planned } = seen;
   if (runs.length === 0 || planned !== undefined || isForeign(seen)) return;
   const follows = /^j\d+(-child|:\d+|:callback)$/.test(idOf(seen.job));
-  if (follows || tickOf(seen.job) !== undefined) return;
+  if (follows || isWord(seen.job) || tickOf(seen.job) !== undefined) return;
   yield {
     is: queue === "shop" ? "phantom" : "trespass",
     job,

@@ -2,6 +2,7 @@ import type { Entry } from "../world/ledger.ts";
 import { evidenceOf } from "./evidence.ts";
 import { judgeEnds } from "./judge-ends.ts";
 import { judgeFlows } from "./judge-flows.ts";
+import { judgeOutcomes } from "./judge-outcomes.ts";
 import { judgeOrders } from "./judge-orders.ts";
 import { judgeRuns, type Limits } from "./judge-runs.ts";
 import { judgeSchedules, type Timed } from "./judge-schedules.ts";
@@ -14,6 +15,8 @@ export interface Case {
   readonly limits: Limits;
   /** The schedules of the world, by name. */
   readonly schedules?: Readonly<Record<string, Timed>>;
+  /** Names of the jobs whose ends are told to others. Default: none. */
+  readonly telling?: ReadonlySet<string>;
 }
 
 /**
@@ -26,12 +29,14 @@ export function verdict({
   running,
   limits,
   schedules = {},
+  telling,
 }: Case): readonly Violation[] {
   const evidence = evidenceOf(entries);
   return [
     ...judgeEnds(evidence),
     ...judgeRuns(evidence, limits),
     ...judgeFlows(evidence),
+    ...(telling === undefined ? [] : judgeOutcomes(evidence, telling)),
     ...judgeOrders(evidence),
     ...judgeSchedules(evidence, schedules),
     ...running.map((job) => ({ is: "stuck" as const, job, detail: "still in a slot" })),

@@ -19,6 +19,9 @@ export type ViolationKind =
   | "untrue-next"
   | "untrue-callback"
   | "lost-next"
+  /** An end of which nobody was told, or something else than what is on record. */
+  | "lost-word"
+  | "untrue-word"
   /** Buried as one that crashes its process, and no process died of it. */
   | "convicted"
   /** More starts than a queue's rate allows. */

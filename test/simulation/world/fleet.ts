@@ -23,6 +23,8 @@ export interface FleetOptions {
   /** Whether there is a queue that is made anew. */
   readonly renews: boolean;
   readonly outside: Outside;
+  /** Whether jobs are enqueued that are told of the ends of others. */
+  readonly tells: boolean;
 }
 
 const GRACE = "5s";
@@ -108,13 +110,13 @@ export class Fleet {
   }
 
   #serve(process: SimProcess, place: number, broker: Broker): void {
-    const { dice, setting, outside, renews } = this.#options;
+    const { dice, setting, outside, renews, tells } = this.#options;
     const { leaseMs, slots, room } = setting;
     const node = createNode(
       {
         name: process.name,
         broker,
-        jobs: handlersOf(process, outside, { renews }),
+        jobs: handlersOf(process, outside, { renews, tells }),
         schedules: this.#schedules,
         clock: process.clock,
         random: rowOf(dice, `random of ${process.name}`),

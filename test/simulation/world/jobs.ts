@@ -4,6 +4,7 @@ import {
   type ExecutionContext,
   fatal,
   type JobDefinition,
+  type JobOptions,
   MillraceError,
   type OutcomeSignal,
   snooze,
@@ -36,7 +37,7 @@ export interface Script {
 }
 
 export const ATTEMPTS = 4;
-const RETRY = { attempts: ATTEMPTS, backoff: "fixed", delay: "2s" } as const;
+const RETRY = { attempts: ATTEMPTS, backoff: "fixed" } as const;
 
 const queueOf = {
   plain: "work",
@@ -51,6 +52,7 @@ const queueOf = {
   shop: "shop",
   tick: "work",
   renewed: "renewed",
+  told: "work",
 } as const;
 export type JobName = keyof typeof queueOf;
 export const QUEUES = ["work", "narrow", "money", "shop"] as const;
@@ -76,18 +78,32 @@ export const LIMITS = {
 
 export type Definition = JobDefinition<unknown, unknown, unknown>;
 
-export const JOBS = Object.fromEntries(
-  Object.entries(queueOf).map(([name, queue]) => [
-    name,
-    defineJob({
+function definitions(
+  more: (name: JobName) => Pick<JobOptions<unknown, unknown, unknown>, "onDead">,
+) {
+  return Object.fromEntries(
+    (Object.entries(queueOf) as [JobName, string][]).map(([name, queue]) => [
       name,
-      queue,
-      retry: RETRY,
-      grace: "1s",
-      ...(name in coordinated ? coordinated[name as keyof typeof coordinated] : {}),
-    }),
-  ]),
-) as Record<JobName, Definition>;
+      defineJob({
+        name,
+        queue,
+        retry: RETRY,
+        grace: "1s",
+        ...(name in coordinated ? coordinated[name as keyof typeof coordinated] : {}),
+        ...more(name),
+      }),
+    ]),
+  ) as Record<JobName, Definition>;
+}
+
+export const JOBS = definitions(() => ({}));
+
+/** Jobs whose ends are told, in worlds in which any are. */
+export const TELLING: ReadonlySet<JobName> = new Set<JobName>([
+  ...(["plain", "narrow", "single", "capped", "rated", "unique", "link", "money"] as const),
+]);
+const toTell = { onSucceeded: JOBS.told, onDead: JOBS.told, onCancelled: JOBS.told };
+const TELLERS = definitions((name) => (TELLING.has(name) ? toTell : {}));
 
 /** What handlers have to do with outside of their process. */
 export interface Outside {
@@ -102,11 +118,12 @@ export interface Outside {
 export function handlersOf(
   process: SimProcess,
   outside: Outside,
-  { renews }: { readonly renews: boolean },
+  { renews, tells }: { readonly renews: boolean; readonly tells: boolean },
 ): AnyJob[] {
-  return Object.values(JOBS)
-    .filter((job) => renews || job !== JOBS.renewed)
-    .map((job) => job.handler((context) => new Run(process, outside, context).go()));
+  const { renewed, ...others } = tells ? TELLERS : JOBS;
+  return [...Object.values(others), ...(renews ? [renewed] : [])].map((job) =>
+    job.handler((context) => new Run(process, outside, context).go()),
+  );
 }
 
 /** One run of one job, noted from outside. */

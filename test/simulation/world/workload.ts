@@ -174,7 +174,7 @@ function partsOf(
 
 function jobName(dice: Dice, name: string, mood: Mood): JobName {
   return (
-    byWeight<Exclude<JobName, "link" | "callback" | "shop" | "tick" | "renewed">>(
+    byWeight<Exclude<JobName, "link" | "callback" | "shop" | "tick" | "renewed" | "told">>(
       dice,
       `${name} job`,
       {

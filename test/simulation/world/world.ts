@@ -23,6 +23,8 @@ export interface WorldOptions {
   readonly faults?: ReadonlySet<string>;
   /** Kinds of fault that may happen. Default: those that the seed throws. */
   readonly kinds?: ReadonlySet<FaultKind>;
+  /** Whether each end of most jobs is told to another job. Default: none is. */
+  readonly tells?: boolean;
 }
 
 /** What became of a world. */
@@ -71,7 +73,12 @@ async function live(
   const setting = settingOf(dice);
   const isWanted = ({ name }: { readonly name: string }): boolean =>
     options.plans?.has(name) ?? true;
-  const plans = setting.plans.filter(isWanted);
+  // What is told of two jobs of one id has one id: in such a world no id is used twice.
+  const plans = setting.plans
+    .filter(isWanted)
+    .map(({ again, ...plan }) =>
+      again === undefined || options.tells === true ? plan : { ...plan, again },
+    );
   const orders = setting.orders.filter(isWanted);
   const timeline = new Timeline();
   const ledger = new Ledger(() => timeline.nowMs);
@@ -113,7 +120,8 @@ async function live(
   };
   const timetables = orders.filter((order) => order.kind === "schedule");
   const renews = orders.some(({ kind }) => kind === "renew");
-  const fleet = new Fleet({ timeline, realm, dice, setting, timetables, renews, outside });
+  const tells = options.tells === true;
+  const fleet = new Fleet({ timeline, realm, dice, setting, timetables, renews, tells, outside });
 
   function strike(kind: FaultKind, point: string, process: SimProcess): void {
     ledger.note({ is: "fault", name: point, kind, process: process.name });

@@ -16,15 +16,12 @@ export interface Followers {
  * Made from what is on record alone, so that a holder who completes a recorded end makes the same
  * of it as the one who recorded it.
  */
-export function followersOf(
-  { envelope, outcomeJobs }: Pick<SettlementInput, "envelope" | "outcomeJobs">,
-  end: RecordedEnd,
-): Followers {
+export function followersOf(envelope: Envelope, end: RecordedEnd): Followers {
   const next =
     envelope.next === undefined || end.state !== "succeeded"
       ? undefined
       : followingJob(envelope, end.output, end.at);
-  const outcome = outcomeJobs && outcomeJob(envelope, end, outcomeJobs);
+  const outcome = outcomeJob(envelope, end);
   return {
     ...(next === undefined ? {} : { next }),
     ...(outcome === undefined ? {} : { outcome }),
@@ -41,13 +38,13 @@ export function followingSteps(
   input: SettlementInput,
   record: HistoryRecord | undefined,
 ): readonly SettlementStep[] {
-  const { envelope, outcomeJobs, outcome } = input;
-  if (envelope.next === undefined && outcomeJobs === undefined) return NOTHING_FOLLOWS;
+  const { envelope, outcome } = input;
   const recalled = outcome.kind === "recalled" ? outcome : undefined;
   const end = recalled === undefined ? record && recordedEnd(record) : recalled.after;
-  if (end === undefined) return NOTHING_FOLLOWS;
+  if (end === undefined || (envelope.next === undefined && end.tells === undefined))
+    return NOTHING_FOLLOWS;
   const steps: SettlementStep[] = [];
-  const { next, outcome: told } = followersOf(input, end);
+  const { next, outcome: told } = followersOf(envelope, end);
   if (next !== undefined && recalled?.followed?.includes("next") !== true)
     steps.push(...nextSteps(input, end, next));
   if (told !== undefined && recalled?.followed?.includes("outcome") !== true)

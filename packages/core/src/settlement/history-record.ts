@@ -1,5 +1,6 @@
 import type { JobRef } from "../envelope/envelope.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
+import type { OutcomeTarget } from "../job/outcome-jobs.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
 
@@ -57,6 +58,8 @@ export interface HistoryRecord {
    * Set where the runtime itself enqueued the job: it followed another, or is a batch's callback.
    */
   readonly door?: "runtime";
+  /** Of an end: which job is told of it, as the definition of whoever recorded it says. */
+  readonly tells?: OutcomeTarget;
 }
 
 /** Jobs that one attempt enqueued. */

@@ -6,6 +6,7 @@ import type { DeadLetter } from "./dead-letter.ts";
 import type { HistoryRecord } from "./history-record.ts";
 import { firstMessageOf, firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason } from "./outcome.ts";
+import { toldOf } from "./outcome-job.ts";
 import { crashesOf, type SettlementInput } from "./settlement.ts";
 
 /** What is kept of a job that no attempt is left for. */
@@ -90,5 +91,7 @@ export function historyRecordOf(
   if (input.children !== undefined) record.children = input.children;
   if (input.envelope.generation === 0 && input.message.origin === "runtime")
     record.door = "runtime";
+  const tells = toldOf(input.outcomeJobs, state);
+  if (tells !== undefined) record.tells = tells;
   return record;
 }

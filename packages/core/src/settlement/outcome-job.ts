@@ -6,8 +6,10 @@ import type {
   DeadJob,
   EndedJob,
   OutcomeJobs,
+  OutcomeTarget,
   SucceededJob,
 } from "../job/outcome-jobs.ts";
+import type { FinalState } from "../machine/execution-machine.ts";
 import type { RecordedEnd } from "./outcome.ts";
 
 type Told = SucceededJob | DeadJob | CancelledJob;
@@ -21,19 +23,15 @@ const LONGEST_ID = 128;
  *
  * @returns undefined where nobody is to be told
  */
-export function outcomeJob(
-  ended: Envelope,
-  end: RecordedEnd,
-  jobs: OutcomeJobs,
-): Envelope | undefined {
-  const job = jobs[wordOf(end)];
+export function outcomeJob(ended: Envelope, end: RecordedEnd): Envelope | undefined {
+  const { tells } = end;
   // Of a later life its own message tells: it may have been edited.
-  if (job === undefined || (end.life ?? 0) !== (ended.life ?? 0)) return undefined;
+  if (tells === undefined || (end.life ?? 0) !== (ended.life ?? 0)) return undefined;
   return {
     ...UNSETTLED,
     id: outcomeId(ended, end),
-    name: job.name,
-    queue: job.queue,
+    name: tells.name,
+    queue: tells.queue,
     payload: tellOf(ended, end),
     createdAt: end.at,
     // An id that is used again comes by the same one here.
@@ -61,6 +59,24 @@ export function tellLess(
   if (why === "unserializable" || told.payload === undefined) return undefined;
   const { payload: _left, ...rest } = told;
   return { ...outcome, payload: { ...rest, payloadDropped: "too-large" } satisfies Told };
+}
+
+/** Whom a definition tells of an end. */
+export function toldOf(
+  jobs: OutcomeJobs | undefined,
+  state: FinalState,
+): OutcomeTarget | undefined {
+  if (jobs === undefined) return undefined;
+  switch (state) {
+    case "succeeded":
+    case "dead":
+    case "cancelled":
+      return jobs[state];
+    case "expired":
+      return jobs.dead;
+    default:
+      return undefined;
+  }
 }
 
 function wordOf({ state }: RecordedEnd): keyof OutcomeJobs {

@@ -1,4 +1,5 @@
 import type { DeadLetter } from "./dead-letter.ts";
+import type { OutcomeTarget } from "../job/outcome-jobs.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 
 /**
@@ -78,4 +79,6 @@ export interface RecordedEnd {
    */
   readonly reason?: string;
   readonly error?: RecordedError;
+  /** The job that is told of it. */
+  readonly tells?: OutcomeTarget;
 }

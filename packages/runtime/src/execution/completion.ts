@@ -22,13 +22,14 @@ export async function completion(
   input: SettlementInput,
   recorded: WhereItIs | undefined,
 ): Promise<SettlementInput> {
-  if (input.envelope.next === undefined && input.outcomeJobs === undefined) return input;
+  const { envelope } = input;
   const after = recorded && "at" in recorded ? recordedEnd(recorded) : undefined;
-  if (after === undefined) return input;
+  if (after === undefined || (envelope.next === undefined && after.tells === undefined))
+    return input;
   const followed: Follower[] = [];
   const isThere = async (job: Envelope | undefined): Promise<boolean> =>
     job !== undefined && isKnownJob(broker, job);
-  const { next, outcome } = followersOf(input, after);
+  const { next, outcome } = followersOf(envelope, after);
   if (await isThere(next)) followed.push("next");
   if (await isThere(outcome)) followed.push("outcome");
   return { ...input, outcome: { kind: "recalled", after, followed } };

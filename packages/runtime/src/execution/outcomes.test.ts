@@ -1,4 +1,5 @@
 import {
+  type AnyJob,
   cancel,
   type CancelledJob,
   type DeadJob,
@@ -9,7 +10,7 @@ import {
   type SettlementStep,
   type SucceededJob,
 } from "@millrace/core";
-import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { type MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { describe, expect, test } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
@@ -47,11 +48,22 @@ async function pair(end: End, { maxMessageBytes, does = ENDS[end] }: PairOptions
   );
   const hear = tell.handler(({ input }) => void told.push(input));
   const limits = maxMessageBytes === undefined ? {} : { maxMessageBytes };
-  const node = (name: string, job = work) =>
+  const node = (name: string, job: AnyJob = work) =>
     simulatedNode({ jobs: [job], clock, server, name, ...limits });
   const hearing = () => simulatedNode({ jobs: [hear], clock, server, name: "hears", ...limits });
   const fields = (): object => (end === "expired" ? { expiresAt: clock.now() } : {});
   return { clock, told, runs, work, node, hearing, fields };
+}
+
+/** The holder is gone right before a step of its settlement. */
+function dieBefore(step: SettlementStep["do"], broker: MemoryBroker): void {
+  const settle = broker.settle.bind(broker);
+  broker.settle = async (delivery, steps) => {
+    const until = steps.findIndex((one) => one.do === step);
+    await settle(delivery, steps.slice(0, until));
+    broker.crashHolder();
+    throw NO_ANSWER;
+  };
 }
 
 describe("a holder dies before a step of its settlement: the end is told once", () => {
@@ -71,13 +83,7 @@ describe("a holder dies before a step of its settlement: the end is told once", 
     const { clock, told, runs, node, hearing, fields } = await pair(end);
     await hearing();
     const { broker, enqueue } = await node("dies");
-    const settle = broker.settle.bind(broker);
-    broker.settle = async (delivery, steps) => {
-      const until = steps.findIndex((step) => step.do === before);
-      await settle(delivery, steps.slice(0, until));
-      broker.crashHolder();
-      throw NO_ANSWER;
-    };
+    dieBefore(before, broker);
     await enqueue("t.work", { order: 7 }, fields());
     await clock.advance(awayFor);
     const heir = await node("heir");
@@ -90,6 +96,18 @@ describe("a holder dies before a step of its settlement: the end is told once", 
     for (const queue of [QUEUE, TOLD])
       expect(await heir.broker.queues.snapshot(queue)).toMatchObject({ waiting: 0, running: 0 });
   });
+});
+
+test("a node that lacks the definition completes an end that is on record", async () => {
+  const { clock, told, node, hearing } = await pair("succeeded");
+  await hearing();
+  const { broker, enqueue } = await node("dies");
+  dieBefore("enqueue", broker);
+  await enqueue("t.work", { order: 7 });
+  const other = defineJob({ name: "t.other", queue: QUEUE }).handler(() => {});
+  await node("heir", other);
+  await clock.advance("1m");
+  expect(told).toMatchObject([{ id: "a", end: "succeeded", result: { n: 7 } }]);
 });
 
 test("a job that takes its holders down is told of when it is convicted", async () => {
