@@ -21,7 +21,7 @@ export default defineConfig({
   resolve: { alias },
   test: {
     include: [
-      "packages/*/src/**/*.test.ts",
+      "packages/*/{src,page}/**/*.test.ts",
       "test/**/*.test.ts",
       "examples/**/*.test.ts",
       "bench/**/*.test.ts",

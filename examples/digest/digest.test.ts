@@ -66,6 +66,7 @@ describeServer("the main job", "newest", () => {
       const pages = await Promise.all(urls.map(async (url) => (await fetch(url)).text()));
       expect(pages[0]).toContain("ready");
       expect(pages[1]).toContain("millrace_jobs_succeeded_total");
+      expect(pages[2]).toContain('<div id="root">');
 
       const [, command] = /npx millrace (enqueue .+)/.exec(said) ?? [];
       // As a shell would take it apart: one argument a line.

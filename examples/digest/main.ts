@@ -3,6 +3,7 @@ import { stderr, stdout } from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { launchServer, obtainServer } from "@millrace/broker-nats/server";
+import { serveDashboard } from "millrace/dashboard";
 import { connect, type JobHandle, type JobStatus, type Millrace, MillraceError } from "millrace";
 import { inputFiles } from "./input-files.ts";
 import { type Digest, digest } from "./jobs.ts";
@@ -16,7 +17,7 @@ import { computeIndependently } from "./verify.ts";
  * One of them is killed on the way, one file does not exist, and every digest is checked
  * afterwards.
  *
- * `--keep` leaves a node up at the end and says how to publish to it.
+ * `--keep` leaves a node and the dashboard up at the end, and says how to publish to the node.
  */
 const keep = process.argv.includes("--keep");
 const NAMESPACE = "demo";
@@ -71,7 +72,7 @@ async function main(): Promise<void> {
       : `\nwrong: ${wrong.join(", ")}\n`,
   );
 
-  if (keep) await stayUp(survivor, server.url, files[0] as string);
+  if (keep) await stayUp(millrace, survivor, server.url, files[0] as string);
   await survivor.stop();
   if (wrong.length > 0) process.exitCode = 1;
 }
@@ -175,11 +176,18 @@ async function redeliveries(node: NodeProcess): Promise<number> {
   return values.reduce((sum, [, value]) => sum + Number(value), 0);
 }
 
-async function stayUp(node: NodeProcess, server: string, file: string): Promise<void> {
+async function stayUp(
+  millrace: Millrace,
+  node: NodeProcess,
+  server: string,
+  file: string,
+): Promise<void> {
+  await using dashboard = await serveDashboard({ millrace, port: 0, localName: "you" });
   stdout.write(`
 node-2 stays up until Ctrl-C.
   health    ${node.healthUrl}/readyz
   metrics   ${node.healthUrl}/metrics
+  dashboard ${dashboard.url} (queues, jobs and errors, in a browser)
   publish   npx millrace enqueue digest.file '{"path":"${file}"}' --queue digest --server ${server} --namespace ${NAMESPACE}
             npx millrace jobs list --server ${server} --namespace ${NAMESPACE}
   or from any NATS client, one publish:

@@ -47,7 +47,7 @@ test("the README names the files of hello, world and its command", () => {
 test("every script that a page names exists", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
   const named = PAGES.flatMap((page) =>
-    [...read(page).matchAll(/\b(?:npm|npm run|pnpm) ([a-z]+)(?=[\s`:]|$)/gm)].map(
+    [...read(page).matchAll(/\b(?:npm run|npm|pnpm) ([a-z:]*[a-z])(?=[\s`:]|$)/gm)].map(
       ([, script]) => script as string,
     ),
   ).filter((script) => !NOT_SCRIPTS.includes(script));

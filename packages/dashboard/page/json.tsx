@@ -9,7 +9,7 @@ export function Json({
   readonly label: string;
 }): ReactElement {
   return (
-    <pre tabIndex={0} role="region" aria-label={label}>
+    <pre tabIndex={0} role="region" aria-label={`${label} as JSON`}>
       {JSON.stringify(value, undefined, 2)}
     </pre>
   );

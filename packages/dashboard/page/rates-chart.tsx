@@ -3,6 +3,8 @@ import UPlot from "uplot";
 import type { RateView } from "../src/api/views.ts";
 
 const HEIGHT = 160;
+/** A line that has just begun is not stretched over the whole width. */
+const SHORTEST_S = 300;
 const SERIES = ["succeeded", "failed", "dead"] as const;
 
 /** How attempts ended over the last quarter of an hour. */
@@ -64,7 +66,11 @@ function chartOf(element: HTMLElement): UPlot.Options {
     cursor: { show: false },
     legend: { show: true, live: false },
     axes: [axis, { ...axis, size: 40 }],
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(max, 1)] } },
+    padding: [8, 24, 0, 16],
+    scales: {
+      x: { range: (_plot, min, max) => [Math.min(min, max - SHORTEST_S), max] },
+      y: { range: (_plot, _min, max) => [0, Math.max(max, 1)] },
+    },
     series: [
       {},
       line("succeeded", "good", []),
@@ -77,7 +83,11 @@ function chartOf(element: HTMLElement): UPlot.Options {
 /** A canvas knows no variables; a browser works them out, and anew at each drawing. */
 function colourOf(element: HTMLElement, name: string): () => string {
   return () => {
-    element.style.color = `var(--${name})`;
-    return getComputedStyle(element).color;
+    const sample = document.createElement("span");
+    sample.style.color = `var(--${name})`;
+    element.append(sample);
+    const { color } = getComputedStyle(sample);
+    sample.remove();
+    return color;
   };
 }

@@ -3,6 +3,9 @@ import type { AttemptView, JobView } from "../src/api/views.ts";
 import { stretchesOf } from "./stretches.ts";
 import { ClockTime, duration } from "./time.tsx";
 
+/** Of the whole, in percent: what took no time is seen all the same. */
+const THINNEST = 0.5;
+
 /** What the job did with its time: waiting, each attempt, delays, one row each. */
 export function Waterfall({
   job,
@@ -35,8 +38,8 @@ export function Waterfall({
               <span
                 className={`bar ${kind}`}
                 style={{
-                  left: `${((from - first.from) / whole) * 100}%`,
-                  width: `${Math.max(0.5, ((to - from) / whole) * 100)}%`,
+                  left: `${Math.min(100 - THINNEST, ((from - first.from) / whole) * 100)}%`,
+                  width: `${Math.max(THINNEST, ((to - from) / whole) * 100)}%`,
                 }}
               />
             </span>

@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import { stretchesOf } from "./stretches.ts";
+
+type Job = Parameters<typeof stretchesOf>[0];
+
+const shown = (job: Job, now = 10_000): readonly string[] =>
+  stretchesOf(job, now).map(({ kind, from, to, words }) => `${kind} ${from}-${to} ${words}`);
+const attempt = { node: "n1", attempts: 1 };
+
+test("waiting, an attempt, a delay, waiting for a slot and a success follow each other", () => {
+  const history = [
+    {
+      ...attempt,
+      state: "requeued",
+      outcome: "failed",
+      startedAt: 1_200,
+      at: 1_500,
+      notBefore: 2_500,
+    },
+    {
+      ...attempt,
+      state: "succeeded",
+      outcome: "succeeded",
+      attempts: 2,
+      startedAt: 2_600,
+      at: 4_000,
+    },
+  ];
+  expect(shown({ createdAt: 1_000, state: "succeeded", history })).toEqual([
+    "waiting 1000-1200 waited for a slot",
+    "failed 1200-1500 attempt 1: failed",
+    "delayed 1500-2500 delayed",
+    "waiting 2500-2600 waited for a slot",
+    "good 2600-4000 attempt 2: succeeded",
+  ]);
+});
+
+test("a job that waits still is waited for until now; one that runs is not", () => {
+  const history = [
+    {
+      ...attempt,
+      state: "requeued",
+      outcome: "failed",
+      startedAt: 1_000,
+      at: 2_000,
+      notBefore: 20_000,
+    },
+  ];
+  expect(shown({ createdAt: 1_000, state: "delayed", history }).at(-1)).toBe(
+    "delayed 2000-10000 delayed",
+  );
+  expect(shown({ createdAt: 1_000, state: "running", history }).at(-1)).toBe(
+    "failed 1000-2000 attempt 1: failed",
+  );
+});
+
+test("clocks that differ make no piece that ends before it begins", () => {
+  const history = [
+    { ...attempt, state: "requeued", outcome: "failed", startedAt: 900, at: 800, notBefore: 700 },
+    { ...attempt, state: "dead", outcome: "failed", attempts: 2, startedAt: 850, at: 860 },
+  ];
+  for (const { from, to } of stretchesOf({ createdAt: 5_000, state: "dead", history }, 0))
+    expect(to).toBeGreaterThanOrEqual(from);
+});
+
+test("of a job without a record nothing is known", () => {
+  expect(shown({ state: "queued", history: [] })).toEqual([]);
+  expect(shown({ createdAt: 9_000, state: "queued", history: [] })).toEqual([
+    "waiting 9000-10000 waited for a slot",
+  ]);
+});

@@ -1,0 +1,244 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { connect, createNode, defineJob, defineSchedule, type Millrace } from "millrace";
+import { serveDashboard, type ServedDashboard } from "millrace/dashboard";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { findBrowser } from "../harness/browser.ts";
+import { eventually } from "../harness/deadline.ts";
+import { describeServer, type TestServer } from "../harness/servers.ts";
+
+// A browser, a server and a node beside whatever else the machine does.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+
+const found = await findBrowser();
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PATIENCE_MS = 60_000;
+const EVIL = `<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>`;
+const COUNT = 40;
+
+const charge = defineJob<{ readonly customer: string; readonly amount: number }>({
+  name: "billing.charge",
+  queue: "billing",
+  retry: { attempts: 2, base: "200ms", jitter: false },
+});
+const send = defineJob<{ readonly to: string }>({ name: "mail.send", queue: "mail" });
+
+interface Fleet {
+  readonly client: Millrace;
+  readonly served: ServedDashboard;
+  readonly serveAgain: () => Promise<ServedDashboard>;
+  bankIsUp(): void;
+}
+
+/** A fleet whose bank is down: forty jobs have died of it, and everything in them is markup. */
+async function fleet(server: TestServer): Promise<Fleet> {
+  let isUp = false;
+  const connection = { servers: server.url, namespace: server.namespace(), env: {} };
+  const node = await createNode({
+    ...connection,
+    nodeName: "worker-1",
+    jobs: [
+      charge.handler(({ input }) => {
+        if (isUp) return { charged: input.amount, receipt: EVIL };
+        const error = new Error(
+          `The bank refused the card of customer ${input.amount}${input.customer}`,
+        );
+        error.name = `CardDeclined${EVIL}`;
+        throw error;
+      }),
+      send.handler(({ input }) => ({ sent: input.to })),
+    ],
+    schedules: [
+      defineSchedule({ name: "newsletter", cron: "0 8 * * 1", job: send, input: { to: "all" } }),
+    ],
+  });
+  onTestFinished(() => node.stop());
+  await node.start();
+  const client = await connect(connection);
+  onTestFinished(() => client.close());
+  await client.enqueueMany(
+    charge,
+    Array.from({ length: COUNT }, (_, n) => ({ input: { customer: EVIL, amount: n } })),
+  );
+  await client.enqueueMany(
+    send,
+    Array.from({ length: 12 }, (_, n) => ({ input: { to: `reader-${n}@example.com` } })),
+  );
+  await client.enqueue(send, { to: "later@example.com" }, { delay: "2h" });
+  await eventually(async () => (await client.jobs.count({ state: "dead" })) === COUNT, {
+    withinMs: PATIENCE_MS,
+    describe: "all jobs of the bank are dead",
+  });
+  const serve = (port: number): Promise<ServedDashboard> =>
+    serveDashboard({ millrace: client, port, localName: "ada@example.com", title: "shop" });
+  const served = await serve(0);
+  onTestFinished(() => served.close());
+  const serveAgain = async (): Promise<ServedDashboard> => {
+    const again = await serve(Number(new URL(served.url).port));
+    onTestFinished(() => again.close());
+    return again;
+  };
+  return { client, served, serveAgain, bankIsUp: () => void (isUp = true) };
+}
+
+/** A page that fails the test for whatever it asks of others, and for each error it logs. */
+async function open(browser: Browser, url: string, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext({
+    ...{ locale: "en-GB", timezoneId: "UTC", viewport: { width: 1_200, height: 750 } },
+    ...options,
+  });
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  const trouble: string[] = [];
+  page.on("pageerror", (error) => trouble.push(String(error)));
+  page.on("dialog", (dialog) => trouble.push(`dialog: ${dialog.message()}`));
+  page.on("console", (line) => {
+    if (line.type() === "error") trouble.push(line.text());
+  });
+  page.on("request", (request) => {
+    const to = request.url();
+    if (!to.startsWith(url) && !to.startsWith("data:")) trouble.push(`asks ${to}`);
+  });
+  await page.goto(url);
+  return { page, trouble };
+}
+
+async function heading(page: Page, name: string | RegExp): Promise<void> {
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+}
+
+/** What axe finds wrong, one line each. */
+async function violations(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      readonly axe: {
+        run(): Promise<{
+          readonly violations: readonly {
+            readonly id: string;
+            readonly nodes: readonly { readonly html: string }[];
+          }[];
+        }>;
+      };
+    };
+    const found = await axe.run();
+    return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
+  });
+}
+
+const title = found.state === "present" ? "in Chromium" : `no Chromium: ${found.reason}`;
+
+describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    if (found.state === "present") browser = await found.launch();
+  });
+  afterAll(() => browser.close());
+
+  describeServer("of a fleet", "newest", (server) => {
+    test("an operator finds what jobs died of, retries all of them, and sees them succeed", async () => {
+      const { client, served, bankIsUp } = await fleet(server);
+      const { page, trouble } = await open(browser, served.url);
+      await heading(page, "Overview");
+      await page.getByRole("link", { name: `${COUNT} dead letters in queue billing.` }).click();
+      await heading(page, "Dead letters of billing");
+      await page.getByRole("link", { name: "CardDeclined" }).click();
+      await heading(page, /^CardDeclined.* in billing$/);
+      await page.getByText("The bank refused").first().waitFor();
+      bankIsUp();
+      await page.getByRole("button", { name: "Retry all" }).click();
+      const dialog = page.getByRole("dialog", { name: `Retry ${COUNT} dead letters?` });
+      await dialog.getByRole("button", { name: "Retry all" }).click();
+      await page.getByText(`${COUNT} jobs enqueued again.`).waitFor();
+      await page.getByRole("link", { name: "What was settled last of billing.charge" }).click();
+      await heading(page, "Jobs");
+      const succeeded = page.getByRole("row").filter({ hasText: "succeeded" });
+      await succeeded.nth(COUNT - 1).waitFor();
+      await succeeded.first().getByRole("link").first().click();
+      await heading(page, /^Job /);
+      await page.getByRole("region", { name: "Result as JSON" }).waitFor();
+      expect(await client.jobs.count({ state: "dead" })).toBe(0);
+      expect(await client.audit.list()).toMatchObject([
+        { action: "dead retry", by: "ada@example.com", outcome: { count: COUNT, failed: 0 } },
+      ]);
+      expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
+      expect(trouble).toEqual([]);
+    });
+
+    test("axe finds nothing on any page in either theme, and no page is wider than a phone", async () => {
+      const { client, served } = await fleet(server);
+      await client.queues.pause("mail", { reason: EVIL });
+      const [group] = await client.dead.groups();
+      const { queue = "", name = "", reason = "", error = "", lastId = "" } = group ?? {};
+      const of = new URLSearchParams({ queue, name, reason, error }).toString();
+      const pages = {
+        overview: "",
+        queue: "queues/mail",
+        jobs: "jobs",
+        delayed: "jobs?state=delayed&queue=mail",
+        dead: "dead",
+        group: `dead/group?${of}`,
+        job: `jobs/${queue}/${lastId}`,
+        schedules: "schedules",
+        nodes: "nodes",
+        audit: "audit",
+        nothing: "there/is/no/such/page",
+      };
+      for (const colorScheme of ["light", "dark"] as const) {
+        const { page, trouble } = await open(browser, served.url, { colorScheme });
+        for (const [called, path] of Object.entries(pages)) {
+          await page.goto(`${served.url}${path}`);
+          await page.getByText("Live", { exact: true }).waitFor();
+          await page.getByText("Loading…").first().waitFor({ state: "detached" });
+          expect(await violations(page), `${called}, ${colorScheme}`).toEqual([]);
+          await page.setViewportSize({ width: 360, height: 740 });
+          const width = await page.evaluate<number>("document.documentElement.scrollWidth");
+          expect(width, `${called} on a phone`).toBeLessThanOrEqual(360);
+          await page.setViewportSize({ width: 1_200, height: 750 });
+        }
+        expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
+        expect(trouble).toEqual([]);
+      }
+    });
+
+    test("a page says that it lost its connection, and catches up", async () => {
+      const { client, served, serveAgain } = await fleet(server);
+      const { page } = await open(browser, served.url);
+      await page.getByText("Live", { exact: true }).waitFor();
+      await served.close();
+      await page.getByText("Connection lost, trying again").waitFor();
+      await client.queues.pause("mail", { reason: "meanwhile" });
+      await serveAgain();
+      await page.getByText("Live", { exact: true }).waitFor();
+      await page.getByText("Queue mail is paused").waitFor();
+    });
+
+    test("everything is done by keyboard: to a page, to its action, and back out of it", async () => {
+      const { served } = await fleet(server);
+      const { page } = await open(browser, served.url);
+      const focus = async (name: string): Promise<void> => {
+        const focused = page.locator(":focus");
+        for (let presses = 0; presses < 60; presses += 1) {
+          if ((await focused.count()) > 0 && (await focused.innerText()).trim() === name) return;
+          await page.keyboard.press("Tab");
+        }
+        throw new Error(`Sixty presses of Tab never reached ${name}.`);
+      };
+      await heading(page, "Overview");
+      await page.getByText("Live", { exact: true }).waitFor();
+      await page.getByRole("link", { name: "mail", exact: true }).waitFor();
+      await focus("mail");
+      await page.keyboard.press("Enter");
+      await heading(page, "Queue mail");
+      await page.getByRole("button", { name: "Pause" }).waitFor();
+      await focus("Pause");
+      await page.keyboard.press("Enter");
+      const dialog = page.getByRole("dialog", { name: "Pause the queue mail?" });
+      await dialog.waitFor();
+      await page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "hidden" });
+    });
+  });
+});
