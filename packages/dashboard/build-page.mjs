@@ -1,7 +1,7 @@
 // Bundles the page. A checkout calls it when the page is asked for first; `pnpm build` puts what it
 // makes into the package.
 import { basename, join } from "node:path";
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 
 /** @returns {Promise<{ path: string, body: Uint8Array<ArrayBuffer> }[]>} */
 export async function buildPage() {
@@ -20,5 +20,7 @@ export async function buildPage() {
     legalComments: "eof",
     write: false,
   });
+  // It would stay beside this process for the next build, which does not come.
+  await stop();
   return outputFiles.map(({ path, contents }) => ({ path: basename(path), body: contents }));
 }

@@ -1,5 +1,14 @@
 import type { Clock } from "@millrace/core";
 
+/** What takes long is asked so many times more rarely than it takes. */
+const RARELY = 10;
+
+interface Known {
+  /** Asked for anew from then on; undefined while the answer is awaited. */
+  until: number | undefined;
+  readonly answer: Promise<unknown>;
+}
+
 /**
  * Answers the same question once for everybody who asks within a moment: the server is asked as
  * often with ten pages open as with one.
@@ -7,7 +16,7 @@ import type { Clock } from "@millrace/core";
 export class OnceAMoment {
   readonly #clock: Clock;
   readonly #momentMs: number;
-  readonly #kept = new Map<string, { readonly until: number; readonly answer: Promise<unknown> }>();
+  readonly #known = new Map<string, Known>();
 
   constructor(clock: Clock, momentMs: number) {
     this.#clock = clock;
@@ -15,19 +24,29 @@ export class OnceAMoment {
   }
 
   ask<Answer>(question: string, ask: () => Promise<Answer>): Promise<Answer> {
-    const now = this.#clock.monotonic();
-    const kept = this.#kept.get(question);
-    if (kept !== undefined && now < kept.until) return kept.answer as Promise<Answer>;
-    for (const [old, { until }] of this.#kept) if (until <= now) this.#kept.delete(old);
+    const askedAt = this.#clock.monotonic();
+    for (const [old, { until }] of this.#known)
+      if (until !== undefined && until <= askedAt) this.#known.delete(old);
+    const kept = this.#known.get(question);
+    if (kept !== undefined) return kept.answer as Promise<Answer>;
     const answer = ask();
-    this.#kept.set(question, { until: now + this.#momentMs, answer });
-    // What failed is asked again by the next one.
-    answer.catch(() => this.#kept.delete(question));
+    const known: Known = { until: undefined, answer };
+    this.#known.set(question, known);
+    answer.then(
+      () => {
+        const now = this.#clock.monotonic();
+        known.until = now + Math.max(this.#momentMs, (now - askedAt) * RARELY);
+      },
+      // What failed is asked again by the next one.
+      () => {
+        if (this.#known.get(question) === known) this.#known.delete(question);
+      },
+    );
     return answer;
   }
 
-  /** After a change: what was known may be over. */
+  /** After a change: what was known may be over, and so may be what is asked just now. */
   forget(): void {
-    this.#kept.clear();
+    this.#known.clear();
   }
 }

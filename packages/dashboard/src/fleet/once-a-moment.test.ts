@@ -1,0 +1,59 @@
+import { SimulatedClock } from "@millrace/core/testing";
+import { expect, test } from "vitest";
+import { OnceAMoment } from "./once-a-moment.ts";
+
+function scene() {
+  const clock = new SimulatedClock();
+  const known = new OnceAMoment(clock, 1_000);
+  let asked = 0;
+  const ask = (takes: number) =>
+    known.ask(
+      "q",
+      () =>
+        new Promise<number>((resolve) => {
+          asked += 1;
+          const answer = asked;
+          if (takes === 0) resolve(answer);
+          else clock.setTimer(takes, () => resolve(answer));
+        }),
+    );
+  return { clock, known, ask };
+}
+
+test("ten who ask at once are told the same, and a moment later it is asked anew", async () => {
+  const { clock, ask } = scene();
+  expect(new Set(await Promise.all(Array.from({ length: 10 }, () => ask(0))))).toEqual(
+    new Set([1]),
+  );
+  await clock.advance("999ms");
+  expect(await ask(0)).toBe(1);
+  await clock.advance("1ms");
+  expect(await ask(0)).toBe(2);
+});
+
+test("what takes two seconds is not asked again before twenty have passed", async () => {
+  const { clock, ask } = scene();
+  const slow = [ask(2_000), ask(2_000)];
+  await clock.advance("2s");
+  expect(await Promise.all(slow)).toEqual([1, 1]);
+  await clock.advance("19s");
+  expect(await ask(0)).toBe(1);
+  await clock.advance("1s");
+  expect(await ask(0)).toBe(2);
+});
+
+test("after a change it is asked anew, though it is being asked just now", async () => {
+  const { clock, known, ask } = scene();
+  const before = ask(2_000);
+  known.forget();
+  expect(await ask(0)).toBe(2);
+  await clock.advance("2s");
+  expect(await before).toBe(1);
+  expect(await ask(0)).toBe(3);
+});
+
+test("a question that failed is asked again at once", async () => {
+  const { known } = scene();
+  await expect(known.ask("q", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(await known.ask("q", () => Promise.resolve("yes"))).toBe("yes");
+});
