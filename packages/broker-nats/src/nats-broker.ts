@@ -30,9 +30,9 @@ import {
 import { machineOf } from "./machine/machine.ts";
 import { NatsBlocked } from "./blocked/nats-blocked.ts";
 import type { BrokerConfig } from "./broker-options.ts";
-import { watchConnection } from "./connection/connection-events.ts";
-import { endpointOf } from "./connection/endpoint.ts";
-import { type ServerFeatures, serverFeatures } from "./connection/server-features.ts";
+import { Line } from "./connection/line.ts";
+import { Openings } from "./connection/openings.ts";
+import type { ServerFeatures } from "./connection/server-features.ts";
 import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
 import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
@@ -51,21 +51,17 @@ import { OwnWords } from "./publish/own-words.ts";
 import { Settler } from "./settlement/settler.ts";
 import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
-import { DirectReads } from "./store/direct-reads.ts";
-import { type Wires, writeNamer } from "./store/document-writes.ts";
-import { NatsDocuments } from "./store/documents.ts";
-import { LeaderReads } from "./store/leader-reads.ts";
+import { DocumentBuckets } from "./store/document-buckets.ts";
 import { NatsHistory } from "./store/history.ts";
 import { NatsLocks } from "./store/locks.ts";
 import { NatsProgress } from "./store/progress.ts";
 import { NatsQueues } from "./store/queues.ts";
 import { serverNow } from "./store/server-now.ts";
 import type { ServerAccess } from "./store/server-access.ts";
-import { ensureStream } from "./topology/ensure-stream.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
 import { JobEnds } from "./settlement/job-ends.ts";
 import { DedupeWindows } from "./topology/dedupe-windows.ts";
-import { blockedStream, deadStream, historyStream } from "./topology/streams.ts";
+import { SharedStreams } from "./topology/shared-streams.ts";
 import { LeaseDesks, type OpenLeases } from "./work/lease-desk.ts";
 import { NatsDelivery } from "./work/nats-delivery.ts";
 import { QueueSubscription } from "./work/queue-subscription.ts";
@@ -85,12 +81,6 @@ export interface NatsBrokerParts {
 const CLOSE_PATIENCE_MS = 5_000;
 const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000 };
 
-/**
- * A compare-and-set is not sent twice: it would be refused for its own first copy. What reached
- * nobody is, twice a second.
- */
-const DOCUMENT_WRITES = { repeatable: false, attemptTimeoutMs: 500, timeoutMs: 2_000 };
-
 /** The `Broker` port on JetStream. Made by `connectBroker`. */
 export class NatsBroker implements Broker {
   readonly maxMessageBytes: number;
@@ -109,8 +99,6 @@ export class NatsBroker implements Broker {
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
   readonly #enqueuer: ConfirmedPublisher;
   readonly #settlePublisher: ConfirmedPublisher;
-  /** Made with the first bucket of documents. */
-  #documentWires: Wires | undefined;
   /** For the moves that must not be repeated for long; few have any. */
   #hurriedPublisher: ConfirmedPublisher | undefined;
   readonly #ownWords: OwnWords;
@@ -119,16 +107,11 @@ export class NatsBroker implements Broker {
   readonly #windows: DedupeWindows;
   readonly #settler: Settler;
   readonly #desks: LeaseDesks;
-  readonly #open = new Set<Stoppable>();
+  readonly #open = new Openings();
   readonly #marks: NatsMarks;
-  readonly #documents = new Map<string, Promise<DocumentStore>>();
-  readonly #listeners = new Set<(status: BrokerStatus) => void>();
-  readonly #unwatch: () => void;
-  #features: ServerFeatures;
-  #endpoint: { readonly server: string; readonly endpoint: ServerEndpoint | undefined } | undefined;
-  #status: BrokerStatus = "connected";
-  #streams: Promise<void> | undefined;
-  #remaking: Promise<void> | undefined;
+  readonly #streams: SharedStreams;
+  readonly #line: Line;
+  readonly #documents: DocumentBuckets;
   #closing: Promise<void> | undefined;
 
   constructor(parts: NatsBrokerParts) {
@@ -137,7 +120,6 @@ export class NatsBroker implements Broker {
     const { clock } = machineOf(nc);
     this.#parts = parts;
     this.#server = server;
-    this.#features = features;
     this.maxMessageBytes = limits.producer;
     this.maxValues = config.maxValues;
     this.maxDelayMs = config.maxDelayMs;
@@ -145,6 +127,13 @@ export class NatsBroker implements Broker {
     this.#settlePublisher = new ConfirmedPublisher(nc);
     this.#laterGenerations = new LaterGenerations(server);
     this.#delays = new Delays(server, names, config.replicas);
+    this.#streams = new SharedStreams({
+      server,
+      config,
+      delays: this.#delays,
+      features: () => this.#line.features,
+      ensureProgress: () => this.progress.ensure(),
+    });
     this.#windows = new DedupeWindows(server);
     const ends = new JobEnds(server, this.#windows);
     this.history = new NatsHistory(server, this.#report, ends);
@@ -158,7 +147,7 @@ export class NatsBroker implements Broker {
       ends,
       delays: this.#delays,
       limits,
-      remakeStreams: () => this.#remakeStreams(),
+      remakeStreams: () => this.#streams.remake(),
     });
     this.#desks = new LeaseDesks({
       open: parts.openLeases,
@@ -173,7 +162,7 @@ export class NatsBroker implements Broker {
       maxDelayMs: config.maxDelayMs,
       patient: this.#settlePublisher,
       hurried: () => (this.#hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),
-      ensureStreams: () => this.#ensureStreams(),
+      ensureStreams: () => this.#streams.ensure(),
       now: () => clock.now(),
     });
     this.blocked = new NatsBlocked(
@@ -185,25 +174,26 @@ export class NatsBroker implements Broker {
     );
     this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
     this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
+    this.#documents = new DocumentBuckets(server, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
-    this.#unwatch = watchConnection(nc, ({ type }) => {
-      if (type === "disconnect") this.#become("disconnected");
-      if (type === "reconnect") this.#reconnected();
-      if (type === "close") this.#become("closed");
+    this.#line = new Line(nc, features, {
+      onOtherServer: () => {
+        this.#delays.doubt();
+        this.#streams
+          .lookAgain()
+          .catch((error: unknown) => this.#report(error, "look at the streams after a reconnect"));
+      },
+      onUnknownServer: (error) => this.#report(error, "use the server after a reconnect"),
     });
   }
 
   get description(): string {
-    return `nats ${this.#features.version}`;
+    return `nats ${this.#line.features.version}`;
   }
 
-  // Asked for every attempt that is traced; another server is met once in a reconnect.
   get endpoint(): ServerEndpoint | undefined {
-    const server = this.#server.nc.getServer();
-    if (this.#endpoint?.server !== server)
-      this.#endpoint = { server, endpoint: endpointOf(server) };
-    return this.#endpoint.endpoint;
+    return this.#line.endpoint;
   }
 
   get solitary(): boolean {
@@ -214,7 +204,7 @@ export class NatsBroker implements Broker {
 
   /** What the connected server can do. */
   get features(): ServerFeatures {
-    return this.#features;
+    return this.#line.features;
   }
 
   enqueue(
@@ -232,42 +222,17 @@ export class NatsBroker implements Broker {
   }
 
   get marks(): MarkStore | undefined {
-    return this.#features.atomicBatch ? this.#marks : undefined;
+    return this.#line.features.atomicBatch ? this.#marks : undefined;
   }
 
   documents(bucket: string): Promise<DocumentStore> {
-    const opened = this.#documents.get(bucket);
-    if (opened !== undefined) return opened;
-    const name = this.#server.names.bucket(requireQueueName(bucket));
-    const opening = NatsDocuments.open(
-      this.#server,
-      (this.#documentWires ??= this.#newDocumentWires()),
-      name,
-      this.#parts.config.replicas,
-      this.#report,
-    );
-    this.#documents.set(bucket, opening);
-    // A failure is not kept: the next call tries again.
-    opening.catch(() => this.#documents.delete(bucket));
-    return opening;
-  }
-
-  #newDocumentWires(): Wires {
-    const { nc } = this.#server;
-    const machine = machineOf(nc);
-    return {
-      clock: machine.clock,
-      nameWrite: writeNamer(machine),
-      publisher: new ConfirmedPublisher(nc, DOCUMENT_WRITES),
-      reads: new LeaderReads(nc),
-      directReads: new DirectReads(nc),
-    };
+    return this.#documents.open(bucket);
   }
 
   async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {
     requireQueueName(queue);
     this.#requireOpen();
-    await this.#ensureStreams();
+    await this.#streams.ensure();
     const subscription = await QueueSubscription.start({
       server: this.#server,
       queue,
@@ -294,7 +259,7 @@ export class NatsBroker implements Broker {
   async requeue(envelope: Envelope, { lease }: { readonly lease?: Lease } = {}): Promise<void> {
     this.#requireOpen();
     // Whether a delayed job is scheduled or postponed is known once the streams are.
-    await this.#ensureStreams();
+    await this.#streams.ensure();
     await this.#settler.requeue(envelope, lease);
   }
 
@@ -305,13 +270,13 @@ export class NatsBroker implements Broker {
 
   async moveDueJobs(): Promise<Stoppable> {
     this.#requireOpen();
-    await this.#ensureStreams();
-    return this.#keep(
+    await this.#streams.ensure();
+    return this.#open.keep(
       await DueMover.start({
         server: this.#server,
         publisher: this.#settlePublisher,
         ownWords: this.#ownWords,
-        remakeStreams: () => this.#remakeStreams(),
+        remakeStreams: () => this.#streams.remake(),
         onProblem: this.#report,
       }),
     );
@@ -333,7 +298,7 @@ export class NatsBroker implements Broker {
   }
 
   async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
-    return this.#keep(await answerWhoRuns(this.#server, answer));
+    return this.#open.keep(await answerWhoRuns(this.#server, answer));
   }
 
   listRunning(options: {
@@ -344,21 +309,20 @@ export class NatsBroker implements Broker {
   }
 
   async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
-    return this.#keep(await answerListRunning(this.#server, answer));
+    return this.#open.keep(await answerListRunning(this.#server, answer));
   }
 
   get status(): BrokerStatus {
-    return this.#status;
+    return this.#line.status;
   }
 
   onStatus(listener: (status: BrokerStatus) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#line.onStatus(listener);
   }
 
   async serverNow(): Promise<number> {
     this.#requireOpen();
-    await this.#ensureStreams();
+    await this.#streams.ensure();
     const { jsm, names } = this.#server;
     // Always of one stream: in a cluster each has a leader of its own, with a clock of its own.
     return serverNow(jsm, names.deadStream);
@@ -376,13 +340,11 @@ export class NatsBroker implements Broker {
   async #close(patienceMs: number): Promise<void> {
     const { nc } = this.#server;
     const underWay = (async () => {
-      await Promise.all([...this.#open].map((open) => open.stop()));
+      await this.#open.stop();
       await Promise.all([
         this.#enqueuer.close(),
         this.#settlePublisher.close(),
-        this.#documentWires?.publisher.close(),
-        this.#documentWires?.reads.close(),
-        this.#documentWires?.directReads.close(),
+        this.#documents.close(),
         this.#hurriedPublisher?.close(),
       ]);
       // Acks are not confirmed: this is what sees them off.
@@ -390,7 +352,7 @@ export class NatsBroker implements Broker {
     })();
     const patience = Promise.withResolvers<void>();
     const timer = machineOf(nc).clock.setTimer(
-      this.#status === "connected" ? patienceMs : 0,
+      this.#line.status === "connected" ? patienceMs : 0,
       patience.resolve,
     );
     await Promise.race([
@@ -400,75 +362,7 @@ export class NatsBroker implements Broker {
     timer.cancel();
     await this.#desks.close();
     await nc.close();
-    this.#unwatch();
-    this.#become("closed");
-  }
-
-  /** What workers and movers need beside queues. Once a connection; a failure is not kept. */
-  #ensureStreams(): Promise<void> {
-    this.#streams ??= this.#createStreams().catch((error: unknown) => {
-      this.#streams = undefined;
-      throw error;
-    });
-    return this.#streams;
-  }
-
-  /** One of them was removed under way. Whoever finds that out first makes them again for all. */
-  #remakeStreams(): Promise<void> {
-    if (this.#remaking !== undefined) return this.#remaking;
-    this.#streams = undefined;
-    this.#remaking = this.#ensureStreams().finally(() => (this.#remaking = undefined));
-    return this.#remaking;
-  }
-
-  async #createStreams(): Promise<void> {
-    const { names } = this.#server;
-    const { history, replicas } = this.#parts.config;
-    await this.#delays.ensure(this.#features);
-    await ensureStream(this.#server, deadStream(names, replicas));
-    await ensureStream(this.#server, blockedStream(names, replicas));
-    await ensureStream(this.#server, historyStream(names, history, replicas));
-    await this.progress.ensure();
-  }
-
-  /** The server may be another one, or the same one upgraded. */
-  #reconnected(): void {
-    const version = this.#server.nc.info?.version ?? "";
-    if (version !== this.#features.version) {
-      this.#delays.doubt();
-      try {
-        this.#features = serverFeatures(version);
-      } catch (error) {
-        this.#report(error, "use the server after a reconnect");
-      }
-      if (this.#streams !== undefined) {
-        this.#streams = undefined;
-        this.#ensureStreams().catch((error: unknown) =>
-          this.#report(error, "look at the streams after a reconnect"),
-        );
-      }
-    }
-    this.#become("connected");
-  }
-
-  #become(status: BrokerStatus): void {
-    if (this.#status === status || this.#status === "closed") return;
-    this.#status = status;
-    for (const listener of [...this.#listeners]) listener(status);
-  }
-
-  /** Closing stops it too; stopped before, it is forgotten. */
-  #keep(opened: Stoppable): Stoppable {
-    const kept: Stoppable = {
-      stop: () => {
-        this.#open.delete(kept);
-        return opened.stop();
-      },
-    };
-    this.#open.add(kept);
-    // Opened while the broker was being closed, which did not know of it.
-    if (this.#closing !== undefined) void kept.stop();
-    return kept;
+    this.#line.close();
   }
 
   #requireOpen(): void {

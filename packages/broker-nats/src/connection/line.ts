@@ -1,0 +1,81 @@
+import type { BrokerStatus, ServerEndpoint } from "@millrace/core";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { watchConnection } from "./connection-events.ts";
+import { endpointOf } from "./endpoint.ts";
+import { type ServerFeatures, serverFeatures } from "./server-features.ts";
+
+export interface LineListener {
+  /** After a reconnect: it is another one, or the same one upgraded. */
+  onOtherServer(): void;
+  /** It can't be used: what the one before it could do counts on. */
+  onUnknownServer(error: unknown): void;
+}
+
+/** Whether a connection is up, and to what. */
+export class Line {
+  readonly #nc: NatsConnection;
+  readonly #listener: LineListener;
+  readonly #listeners = new Set<(status: BrokerStatus) => void>();
+  readonly #unwatch: () => void;
+  #status: BrokerStatus = "connected";
+  #features: ServerFeatures;
+  #endpoint: { readonly server: string; readonly endpoint: ServerEndpoint | undefined } | undefined;
+
+  constructor(nc: NatsConnection, features: ServerFeatures, listener: LineListener) {
+    this.#nc = nc;
+    this.#features = features;
+    this.#listener = listener;
+    this.#unwatch = watchConnection(nc, ({ type }) => {
+      if (type === "disconnect") this.#become("disconnected");
+      if (type === "reconnect") this.#reconnected();
+      if (type === "close") this.#become("closed");
+    });
+  }
+
+  get status(): BrokerStatus {
+    return this.#status;
+  }
+
+  /** What the connected server can do. */
+  get features(): ServerFeatures {
+    return this.#features;
+  }
+
+  // Asked for every attempt that is traced; another server is met once in a reconnect.
+  get endpoint(): ServerEndpoint | undefined {
+    const server = this.#nc.getServer();
+    if (this.#endpoint?.server !== server)
+      this.#endpoint = { server, endpoint: endpointOf(server) };
+    return this.#endpoint.endpoint;
+  }
+
+  onStatus(listener: (status: BrokerStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Its connection was closed. */
+  close(): void {
+    this.#unwatch();
+    this.#become("closed");
+  }
+
+  #reconnected(): void {
+    const version = this.#nc.info?.version ?? "";
+    if (version !== this.#features.version) {
+      try {
+        this.#features = serverFeatures(version);
+      } catch (error) {
+        this.#listener.onUnknownServer(error);
+      }
+      this.#listener.onOtherServer();
+    }
+    this.#become("connected");
+  }
+
+  #become(status: BrokerStatus): void {
+    if (this.#status === status || this.#status === "closed") return;
+    this.#status = status;
+    for (const listener of [...this.#listeners]) listener(status);
+  }
+}

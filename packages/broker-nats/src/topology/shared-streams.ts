@@ -1,0 +1,61 @@
+import type { BrokerConfig } from "../broker-options.ts";
+import type { ServerFeatures } from "../connection/server-features.ts";
+import type { Delays } from "../delayed/delays.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { ensureStream } from "./ensure-stream.ts";
+import { blockedStream, deadStream, historyStream } from "./streams.ts";
+
+export interface SharedStreamsOptions {
+  readonly server: ServerAccess;
+  readonly config: Pick<BrokerConfig, "history" | "replicas">;
+  readonly delays: Delays;
+  /** What the server can do that is connected now. */
+  readonly features: () => ServerFeatures;
+  readonly ensureProgress: () => Promise<void>;
+}
+
+/** What workers and movers need beside queues. Made once a connection. */
+export class SharedStreams {
+  readonly #options: SharedStreamsOptions;
+  #made: Promise<void> | undefined;
+  #remaking: Promise<void> | undefined;
+
+  constructor(options: SharedStreamsOptions) {
+    this.#options = options;
+  }
+
+  /** A failure is not kept. */
+  ensure(): Promise<void> {
+    this.#made ??= this.#make().catch((error: unknown) => {
+      this.#made = undefined;
+      throw error;
+    });
+    return this.#made;
+  }
+
+  /** One of them was removed under way. Whoever finds that out first makes them again for all. */
+  remake(): Promise<void> {
+    if (this.#remaking !== undefined) return this.#remaking;
+    this.#made = undefined;
+    this.#remaking = this.ensure().finally(() => (this.#remaking = undefined));
+    return this.#remaking;
+  }
+
+  /** The server is another one, or was upgraded. */
+  async lookAgain(): Promise<void> {
+    if (this.#made === undefined) return;
+    this.#made = undefined;
+    await this.ensure();
+  }
+
+  async #make(): Promise<void> {
+    const { server, config, delays, features, ensureProgress } = this.#options;
+    const { names } = server;
+    const { history, replicas } = config;
+    await delays.ensure(features());
+    await ensureStream(server, deadStream(names, replicas));
+    await ensureStream(server, blockedStream(names, replicas));
+    await ensureStream(server, historyStream(names, history, replicas));
+    await ensureProgress();
+  }
+}
