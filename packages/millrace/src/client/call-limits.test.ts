@@ -1,4 +1,6 @@
-import { defineJob, MillraceError } from "@millrace/core";
+import { once } from "node:events";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { defineJob, MillraceError, systemClock } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
 import { expect, test } from "vitest";
 import { createClient } from "./client.ts";
@@ -47,6 +49,24 @@ test("an enqueue that waits for its unique key stores nothing when its time is o
   answer();
   await clock.advance("1s");
   expect(await broker.queues.snapshot("work")).toMatchObject({ waiting: 0 });
+});
+
+test("a process that stood still over the time of a call still hears what became of its job", async () => {
+  const broker = new MemoryBroker();
+  const told = new MillraceError("publish-timeout", "It was never sent.");
+  broker.enqueue = async ([envelope], { signal } = {}) => {
+    await once(signal as AbortSignal, "abort");
+    // A turn of the event loop later.
+    await nextTurn();
+    const { id = "", queue = "" } = envelope ?? {};
+    return [{ ok: false, id, queue, error: told }];
+  };
+  const late = failure(
+    createClient(broker, systemClock).with({ timeout: "20ms" }).enqueue(job, { n: 1 }),
+  );
+  await nextTurn();
+  for (const since = performance.now(); performance.now() - since < 200;);
+  expect(await late).toBe(told);
 });
 
 test("each call has its own time, and the later limits count", async () => {

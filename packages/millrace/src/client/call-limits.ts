@@ -5,6 +5,7 @@ import {
   formatMs,
   MillraceError,
   toMs,
+  type Timer,
 } from "@millrace/core";
 import type { Jobs } from "./jobs.ts";
 import type { JobHandle } from "./job-handle.ts";
@@ -57,21 +58,19 @@ export async function limited<T>(
     over.abort();
     ended.reject(signal?.reason as Error);
   };
-  const timers =
-    timeoutMs === undefined
-      ? []
-      : [
-          clock.setTimer(timeoutMs, () => over.abort()),
-          clock.setTimer(timeoutMs + TELL_MS, () =>
-            ended.reject(tooLate(call, timeoutMs, broker.status)),
-          ),
-        ];
+  let timer: Timer | undefined;
+  if (timeoutMs !== undefined)
+    timer = clock.setTimer(timeoutMs, () => {
+      over.abort();
+      // Not before: an event loop that stood still would find both over in the same turn.
+      timer = clock.setTimer(TELL_MS, () => ended.reject(tooLate(call, timeoutMs, broker.status)));
+    });
   signal?.addEventListener("abort", abort, { once: true });
   try {
     return await Promise.race([act(enqueueingUntil(broker, over.signal)), ended.promise]);
   } finally {
     signal?.removeEventListener("abort", abort);
-    for (const timer of timers) timer.cancel();
+    timer?.cancel();
   }
 }
 
