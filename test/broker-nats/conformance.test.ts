@@ -15,7 +15,7 @@ const CALM: readonly RegExp[] = [
   /^(?:lanes|locks):/,
   // An extension that its leader confirmed alone dies with it, as does an ack: the job comes again,
   // or takes a place in the count.
-  /^(?:work: a job in hand|looking: a job that runs|queues: a snapshot counts)/,
+  /^(?:work: (?:a job in hand|what is held of a queue)|looking: a job that runs|queues: a snapshot counts)/,
   // What was done and whose answer died with its leader is told as done before.
   /^(?:blocked: (?!jobs leave)|dead letters: exactly|looking: a queue whose one job)/,
   // What passes a member that dies is heard by nobody, or again; followers catch up after an outage
