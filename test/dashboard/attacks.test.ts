@@ -130,6 +130,7 @@ describe("what is sent", () => {
     ["another kind", "[]"],
     ["a number as a queue", JSON.stringify({ filter: { queue: 7 } })],
     ["an object as a name", JSON.stringify({ filter: { name: {} } })],
+    ["a misspelt field", JSON.stringify({ filter: { queue: "billing", nmae: "charge" } })],
     ["a prototype", '{"filter":{"__proto__":{"queue":"billing"}}}'],
     ["too much", JSON.stringify({ filter: { queue: "x".repeat(100_000) } })],
   ])("is refused without a trace of how it is made: %s", async (_what, body) => {

@@ -30,9 +30,16 @@ export function askedLimit(limit: string | undefined): number {
   throw wrong("limit", "a whole number from 1 to 1000");
 }
 
-/** A filter that says nothing would mean every letter there is. */
+const FILTERS: readonly string[] = ["queue", "id", "reason", "name", "error"];
+
+/**
+ * A filter that says nothing would mean every letter there is, and one whose field is misspelt more
+ * than was meant.
+ */
 export function askedFilter(given: unknown): FleetDeadFilter {
   const filter = fields(given, "filter");
+  const odd = Object.keys(filter).find((key) => !FILTERS.includes(key));
+  if (odd !== undefined) throw wrong(`filter.${odd.slice(0, 50)}`, `one of ${FILTERS.join(", ")}`);
   const text = (key: string): string | undefined => optionalText(filter, key);
   const textOrNull = (key: string): string | null | undefined =>
     filter[key] === null ? null : text(key);
