@@ -58,3 +58,9 @@ it("finds a chain that does not go on, whichever of its id it is", () => {
   expect(judged(CHAINS.toSpliced(5))).toEqual(["lost-next work/j1*2"]);
   expect(judged(CHAINS.toSpliced(2, 1))).toEqual(["lost-next work/j1"]);
 });
+
+it("takes a job that was made in the millisecond before its noted time for the second of its id", () => {
+  // 170,662.9999 ms of the world: noted as 170,663, and 170,662 by the clock of whoever made it.
+  const planned = CHAINS.toSpliced(3, 1, [AGAIN_MS + 1, CHAINS[3]?.[1] ?? []]);
+  expect(judged(planned)).toEqual([]);
+});

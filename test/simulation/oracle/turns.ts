@@ -34,7 +34,9 @@ export class Turns {
 
   planned(job: string, atMs: number): void {
     const id = idOf(job);
-    if (job !== id) this.#again.set(id, Math.floor(WORLD_BEGAN + atMs));
+    // A ledger rounds its times up or down, a job's time is always down; the job before is minutes
+    // older.
+    if (job !== id) this.#again.set(id, Math.floor(WORLD_BEGAN + atMs) - 1);
   }
 
   succeeded(job: string, at: number): void {
