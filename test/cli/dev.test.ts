@@ -8,7 +8,7 @@ import { serversUnderTest } from "../harness/servers.ts";
 import { millrace, startMillrace } from "./millrace.ts";
 
 // Ten starts of Node, each with a deadline of its own.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 360_000 });
 
 describe.each(serversUnderTest().filter((server) => server.state === "present"))(
   "millrace dev with nats-server $version",
@@ -22,7 +22,7 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
             ["dev", "--dir", dir, "--port", "0", "--health-port", "0", "--ui-port", "0", "--json"],
             { NATS_SERVER: path },
           );
-          const ready = JSON.parse(await dev.line(/"healthUrl"/, 30_000)) as {
+          const ready = JSON.parse(await dev.line(/"healthUrl"/, 90_000)) as {
             servers: string[];
             jobs: string[];
             queues: string[];

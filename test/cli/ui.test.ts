@@ -1,7 +1,10 @@
 import { request } from "node:http";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { describeServer } from "../harness/servers.ts";
 import { millrace, startMillrace } from "./millrace.ts";
+
+// Each starts Node, with a deadline of its own.
+vi.setConfig({ testTimeout: 240_000 });
 
 describeServer("millrace ui", "newest", (server) => {
   const env = () => ({ MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() });
@@ -10,7 +13,7 @@ describeServer("millrace ui", "newest", (server) => {
     const own = env();
     await millrace(["queues", "create", "mail"], { env: own });
     const ui = startMillrace(["ui", "--ui-port", "0", "--json"], own);
-    const said = JSON.parse(await ui.line(/"url"/, 30_000)) as { url: string; namespace: string };
+    const said = JSON.parse(await ui.line(/"url"/, 90_000)) as { url: string; namespace: string };
     expect(said.namespace).toBe(own.MILLRACE_NAMESPACE);
     expect(said.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
     expect(await (await fetch(said.url)).text()).toContain('<div id="root">');
