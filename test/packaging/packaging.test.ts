@@ -60,6 +60,8 @@ describeServer("the packed packages", "newest", (server) => {
       const rest = files.filter((file) => !/^package\/(dist\/|[A-Za-z.]+$)/.test(file));
       expect(rest).toEqual([]);
       expect(files.filter((file) => /\.test(-d)?\.|\/fixtures\//.test(file))).toEqual([]);
+      const page = files.filter((file) => /^package\/dist\/page\/assets\/.+\.(js|css)$/.test(file));
+      expect(page).toHaveLength(manifest.name === "@millrace/dashboard" ? 2 : 0);
     }
   });
 
