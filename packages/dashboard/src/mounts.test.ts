@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
@@ -20,8 +20,10 @@ function dashboardOf(paused: string[]) {
   return dashboard;
 }
 
-async function listen(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
+type Listener = (incoming: IncomingMessage, outgoing: ServerResponse) => unknown;
+
+async function listen(listener: Listener): Promise<string> {
+  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(async () => {
     server.closeAllConnections();
@@ -33,7 +35,7 @@ async function listen(listener: RequestListener): Promise<string> {
 const options = { overrideGlobalObjects: false } as const;
 type Handler = ReturnType<typeof dashboardOf>;
 
-test.each<[string, (dashboard: Handler) => RequestListener]>([
+test.each<[string, (dashboard: Handler) => Listener]>([
   [
     "Hono's mount",
     (dashboard) => {
@@ -46,9 +48,9 @@ test.each<[string, (dashboard: Handler) => RequestListener]>([
     "a server that takes the mount's path off, as Express does",
     (dashboard) => {
       const listener = getRequestListener(dashboard, options);
-      return (incoming: IncomingMessage, outgoing) => {
+      return (incoming, outgoing) => {
         incoming.url = (incoming.url ?? "").slice(BASE.length) || "/";
-        void listener(incoming, outgoing);
+        return listener(incoming, outgoing);
       };
     },
   ],
