@@ -41,6 +41,23 @@ test("who has no password is asked for one, and who has one is let in", async ()
   });
 });
 
+test("passwords can't be tried out: after ten wrong ones the right one is not listened to", async () => {
+  const served = await serveDashboard({ ...usual, accounts: [BOB] });
+  onTestFinished(() => served.close());
+  const session = (password?: string): Promise<Response> =>
+    fetch(`${served.url}api/session`, {
+      headers: password === undefined ? {} : { authorization: `Bearer ${password}` },
+    });
+  for (let n = 0; n < 10; n += 1) {
+    expect((await session()).status).toBe(401);
+    expect((await session(`${BOB.password}${n}`)).status).toBe(401);
+  }
+  const refused = await session(BOB.password);
+  expect(refused.status).toBe(429);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(await refused.json()).toMatchObject({ error: { code: "dashboard-denied" } });
+});
+
 test("a port that is taken is said to be, and another server's name is not answered to", async () => {
   const served = await serveDashboard(usual);
   onTestFinished(() => served.close());

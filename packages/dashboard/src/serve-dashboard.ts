@@ -1,7 +1,14 @@
 import type { AddressInfo } from "node:net";
-import { createAdaptorServer, type ServerType } from "@hono/node-server";
-import { MillraceError } from "@millrace/core";
+import {
+  createAdaptorServer,
+  type Http2Bindings,
+  type HttpBindings,
+  type ServerType,
+} from "@hono/node-server";
+import { type Clock, MillraceError, systemClock } from "@millrace/core";
+import { FailedLogins } from "./access/failed-logins.ts";
 import { LOOPBACK_HOSTS } from "./access/request-check.ts";
+import { SECURITY_HEADERS } from "./access/security-headers.ts";
 import { accountsAuthorize, type DashboardAccount } from "./access/users.ts";
 import { createDashboard, type DashboardOptions } from "./create-dashboard.ts";
 
@@ -49,7 +56,8 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
         }),
     ...(isLocal ? { hosts: LOOPBACK_HOSTS } : {}),
   });
-  const server = createAdaptorServer({ fetch: dashboard, overrideGlobalObjects: false });
+  const answer = accounts.length === 0 ? dashboard : guarded(dashboard, rest.clock ?? systemClock);
+  const server = createAdaptorServer({ fetch: answer, overrideGlobalObjects: false });
   try {
     await listening(server, port, host);
   } catch (cause) {
@@ -69,6 +77,31 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Passwords can't be tried out. */
+function guarded(
+  dashboard: (request: Request) => Promise<Response>,
+  clock: Clock,
+): (request: Request, env: HttpBindings | Http2Bindings) => Promise<Response> {
+  const logins = new FailedLogins(clock);
+  return async (request, { incoming }) => {
+    const address = incoming.socket.remoteAddress ?? "";
+    const lockedMs = logins.lockedMs(address);
+    if (lockedMs > 0) return tooManyLogins(lockedMs);
+    const response = await dashboard(request);
+    if (response.status === 401 && request.headers.has("authorization")) logins.add(address);
+    return response;
+  };
+}
+
+function tooManyLogins(lockedMs: number): Response {
+  const seconds = Math.ceil(lockedMs / 1_000);
+  const message = `Too many wrong passwords from this address. Try again in ${seconds} s.`;
+  return Response.json(
+    { error: { code: "dashboard-denied", message } },
+    { status: 429, headers: { ...SECURITY_HEADERS, "retry-after": String(seconds) } },
+  );
 }
 
 /** Whether only programs of this machine can connect. */
