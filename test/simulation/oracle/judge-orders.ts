@@ -38,8 +38,8 @@ export function* judgeOrders({ jobs, crashes, asked, limited }: Evidence): Gener
 const MOST_FORGOTTEN_MS = 2_000;
 
 /**
- * What runs is never purged, but where a server that was killed has forgotten that it had handed the
- * job out: then it gives it to the purge too, and nobody can tell.
+ * What runs is never purged, but where a server that was killed has forgotten that it had handed
+ * the job out: then it gives it to the purge too, and nobody can tell.
  */
 function* judgePurged(
   { key: job, finals, runs }: JobSeen,

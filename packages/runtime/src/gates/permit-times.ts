@@ -17,7 +17,8 @@ export const PERMIT_MS = {
    */
   lookAgain: 50,
   /**
-   * While jobs wait, permits that came free elsewhere (a holder was killed) are tried for this often.
+   * While jobs wait, permits that came free elsewhere (a holder was killed) are tried for this
+   * often.
    */
   expandEvery: 1_000,
   /** Longer than the publication of a blocked job takes to be confirmed. */
