@@ -14,18 +14,19 @@ export class HistoryTail {
   readonly #nc: NatsConnection;
   readonly #stream: string;
   readonly #records: HistoryRecord[] = [];
-  #next = 1;
+  #next: number;
 
   static async start(nc: NatsConnection, namespace: string): Promise<HistoryTail> {
     const stream = `${namespace}-history`;
     const jsm = await patientManager(nc);
-    await jsm.streams.update(stream, { max_age: nanos(KEPT_MS) });
-    return new HistoryTail(nc, stream);
+    const { state } = await jsm.streams.update(stream, { max_age: nanos(KEPT_MS) });
+    return new HistoryTail(nc, stream, Math.max(1, state.first_seq));
   }
 
-  private constructor(nc: NatsConnection, stream: string) {
+  private constructor(nc: NatsConnection, stream: string, first: number) {
     this.#nc = nc;
     this.#stream = stream;
+    this.#next = first;
   }
 
   /** All so far. */
