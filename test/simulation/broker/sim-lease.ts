@@ -28,8 +28,13 @@ export class SimLease implements Lease {
     this.#armLoss();
   }
 
+  /** One that was found over stays over: nobody may extend what its holder has given up. */
   isHeld(): boolean {
-    return this.#state === "held" && this.#now() < this.#untilMs;
+    if (this.#state !== "held") return false;
+    if (this.#now() < this.#untilMs) return true;
+    this.#state = "lost";
+    queueMicrotask(() => this.#tell());
+    return false;
   }
 
   onLost(listener: () => void): void {
@@ -43,14 +48,17 @@ export class SimLease implements Lease {
 
   #armExtension(): void {
     this.#line.process.clock.setTimer(this.#leaseMs / 3, () => {
-      if (this.#state !== "held") return;
+      // Its age decides before anything is sent: it may be another's by now.
+      if (!this.isHeld()) return;
       this.#armExtension();
       const sentMs = this.#now();
       this.#line
         .call({ point: `extend ${this.#point}`, act: this.#extend, timeoutMs: this.#leaseMs / 3 })
         .then(
-          () =>
-            void (this.#untilMs = Math.max(this.#untilMs, sentMs + this.#leaseMs * (1 - MARGIN))),
+          () => {
+            if (this.#state === "held")
+              this.#untilMs = Math.max(this.#untilMs, sentMs + this.#leaseMs * (1 - MARGIN));
+          },
           // The next third asks again; without any the lease is lost.
           () => {},
         );
@@ -59,11 +67,12 @@ export class SimLease implements Lease {
 
   #armLoss(): void {
     this.#line.process.clock.setTimer(this.#untilMs - this.#now(), () => {
-      if (this.#state !== "held") return;
-      if (this.#now() < this.#untilMs) return this.#armLoss();
-      this.#state = "lost";
-      for (const listener of this.#listeners) listener();
+      if (this.isHeld()) this.#armLoss();
     });
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #now(): number {

@@ -151,6 +151,38 @@ test("nor of another's, which says with its next heartbeat that it lives", async
   expect(await second.history()).toMatchObject([{ state: "succeeded", output: "done" }]);
 });
 
+test("nor of one whose word a killed server has forgotten: it has time to say it again", async () => {
+  const { clock, node, runs } = patient();
+  const first = await node("n1");
+  await first.enqueue("slow");
+  first.broker.loseLeases(QUEUE);
+  await clock.advance("1s");
+  first.broker.disconnect();
+  const second = await node("n2");
+  await (await second.broker.documents(NODES_BUCKET)).remove("n1");
+  await clock.advance("45s");
+  expect(runs).toEqual(["n1", "n1"]);
+  expect(await second.history()).toEqual([]);
+  first.broker.reconnect();
+  await clock.advance("11s");
+  expect(runs).toEqual(["n1", "n1", "n2"]);
+  expect(await second.history()).toMatchObject([{ state: "succeeded", output: "done" }]);
+});
+
+test("who says nothing at all counts as lost from when its heartbeats would have been missed", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const trials = new TrialRuns(broker, { node: "n2", instance: "second" }, 30_000);
+  const since = clock.now();
+  const told = (): Promise<boolean | undefined> =>
+    trials.wasTakenDown({ node: "n1", instance: "first" }, since);
+  expect(await told()).toBe(undefined);
+  await clock.advance("64s");
+  expect(await told()).toBe(undefined);
+  await clock.advance("1s");
+  expect(await told()).toBe(true);
+});
+
 test("a suspect that is cancelled while it waits for its turn does not begin a trial meanwhile", async () => {
   const { clock, node, runs } = fleet(2);
   const first = await node("n1");

@@ -1,5 +1,6 @@
 import type { Broker, DocumentStore, Envelope, QueueMessage } from "@millrace/core";
 import { fateOf, type Holder } from "../presence/holder.ts";
+import { LOST_AFTER_MS } from "../presence/node-report.ts";
 
 const BUCKET = "suspects";
 
@@ -56,8 +57,10 @@ export class TrialRuns {
     if (holder.instance === this.#self.instance) return false;
     const fate = await fateOf(this.#broker, holder, since, this.#patienceMs);
     if (fate === "lives" || fate === "gone") return fate === "gone";
+    if (fate === "silent") return undefined;
     const waitedMs = (await this.#broker.serverNow()) - since;
-    return fate === "lost" && waitedMs >= this.#patienceMs ? true : undefined;
+    const missedMs = fate === "unheard" ? LOST_AFTER_MS : 0;
+    return waitedMs >= missedMs + this.#patienceMs ? true : undefined;
   }
 
   /** It ended with an outcome. A note that stays behind is of a message that never comes again. */

@@ -8,9 +8,10 @@ export interface Holder {
 }
 
 /**
- * Whether a node lives, by what it says of itself. `lives`: it has said so since; `gone`: it has
- * said goodbye, or another has its name; `lost`: it has missed its heartbeats, as one that is cut
- * off does too; `silent`: it has not had to say anything since.
+ * Whether a node lives, by what it says of itself. `lives`: it has said so since; `gone`: another
+ * has its name; `lost`: it has missed its heartbeats, as one that is cut off does too; `silent`: it
+ * has not had to say anything since; `unheard`: it has said goodbye, or a server that was killed
+ * has forgotten what it had said.
  *
  * @param since the server's clock, epoch milliseconds
  * @param patienceMs it is lost when it has missed its heartbeats for so long
@@ -20,10 +21,11 @@ export async function fateOf(
   { node, instance }: Holder,
   since: number,
   patienceMs: number,
-): Promise<"lives" | "gone" | "lost" | "silent"> {
+): Promise<"lives" | "gone" | "lost" | "silent" | "unheard"> {
   const document = await (await broker.documents(NODES_BUCKET)).get(node);
   const report = readNodeReport(document?.value);
-  if (document === undefined || report?.instance !== instance) return "gone";
+  if (document === undefined) return "unheard";
+  if (report?.instance !== instance) return "gone";
   if (document.updatedAt > since) return "lives";
   return isLost(report, document, (await broker.serverNow()) - patienceMs) ? "lost" : "silent";
 }

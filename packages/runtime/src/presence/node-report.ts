@@ -15,6 +15,8 @@ export const NODES_BUCKET = "nodes";
 export const HEARTBEAT_MS = 10_000;
 /** So many missed heartbeats, and the node is taken for lost. */
 const MISSED = 3.5;
+/** From its last heartbeat on. */
+export const LOST_AFTER_MS = HEARTBEAT_MS * MISSED;
 /** What is left of a node that did not say goodbye goes after so long. */
 export const FORGOTTEN_AFTER_MS = 10 * 60_000;
 
