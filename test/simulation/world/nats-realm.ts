@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Broker, DeadLetter } from "@millrace/core";
+import { nuid } from "@nats-io/nats-core";
 import { readDeadLetter } from "../../../packages/broker-nats/src/settlement/dead-letter-headers.ts";
 import { readHistoryRecord } from "../../../packages/broker-nats/src/settlement/history-message.ts";
 import type { Network } from "../broker/network.ts";
@@ -21,6 +22,10 @@ interface Line {
   readonly link: Link;
   nc: ModelConnection | undefined;
 }
+
+// The transport's own names begin with numbers of Math.random, once a process: not with a world's,
+// or the first world would differ from the same one behind another.
+nuid.next();
 
 /** A world under the real broker-nats: a model of JetStream, and a link for each connection. */
 export function natsRealm(flavour: Flavour = FLAVOURS["2.15"]): RealmOf {
