@@ -1,6 +1,6 @@
 import type { Msg } from "@nats-io/nats-core";
 import { QUEUE, type Script, WORKERS } from "./scripts.ts";
-import { pull, pullNow, type Talk, untilRemoved } from "./talk.ts";
+import { acked, pull, pullNow, type Talk, untilRemoved } from "./talk.ts";
 
 const NS = 1e6;
 export const LASTING = {
@@ -34,6 +34,7 @@ async function answer(talk: Talk, delivery: Msg | undefined, word: string): Prom
   try {
     const reply = await talk.nc.request(delivery?.reply ?? "", word, { timeout: 1_000 });
     talk.note(`${word}: ${reply.string()}`);
+    if (word === "+ACK") await untilRemoved(talk);
   } catch (error) {
     talk.note(`${word}: ${(error as Error).name}`);
   }
@@ -51,7 +52,7 @@ export const AT_REST: readonly Script[] = [
       const heard = talk.hear();
       await pullNow(talk, heard.inbox, 1);
       const [one] = await heard.come(1);
-      await talk.nc.request(one?.reply ?? "", "+ACK", { timeout: 1_000 });
+      await acked(talk, one);
       await talk.put("q", "1", id("1"));
       await rest(talk);
       await talk.fail();
@@ -105,8 +106,7 @@ export const AT_REST: readonly Script[] = [
       await talk.put("q", "2", id("2"));
       const heard = talk.hear();
       await pullNow(talk, heard.inbox, 2);
-      for (const delivery of await heard.come(2))
-        await talk.nc.request(delivery.reply ?? "", "+ACK", { timeout: 1_000 });
+      for (const delivery of await heard.come(2)) await acked(talk, delivery);
       await rest(talk);
       await talk.fail();
       await talk.api("STREAM.INFO.Q");
@@ -153,8 +153,7 @@ export const AT_REST: readonly Script[] = [
       await rest(talk);
       await talk.fail();
       // The holder of c lived through it.
-      await talk.nc.request(c?.reply ?? "", "+ACK", { timeout: 1_000 });
-      await untilRemoved(talk);
+      await acked(talk, c);
       await talk.api("CONSUMER.INFO.Q.W");
       await talk.api("STREAM.INFO.Q");
       await talk.pass(talk.leaseMs + 500);

@@ -188,6 +188,15 @@ async function untilSeen(talk: Pick<Talk, "nc" | "pass" | "replicas">): Promise<
   }
 }
 
+/** A holder's ack, and all that follows of it. */
+export async function acked(
+  talk: Pick<Talk, "nc" | "pass">,
+  delivery: Msg | undefined,
+): Promise<void> {
+  await talk.nc.request(delivery?.reply ?? "", "+ACK", { timeout: ANSWER_MS });
+  await untilRemoved(talk);
+}
+
 interface Kept {
   readonly state?: { readonly messages: number };
   readonly num_pending?: number;
