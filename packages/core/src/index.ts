@@ -284,6 +284,8 @@ export type {
   DeadLetterStore,
   StoredDeadLetter,
 } from "./broker/dead-letter-store.ts";
+export type { DeadLetterGroup } from "./settlement/dead-letter-group.ts";
+export { type DeadLetterResult, tallyLetters } from "./settlement/dead-letter-result.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type {

@@ -37,8 +37,8 @@ export type { Chain, ChainHandle } from "./client/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { Cron, ScheduleStatus } from "./client/cron.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
-export type { DeadLetterGroup } from "./client/dead-groups.ts";
-export type { DeadLetterFilter, DeadLetterResult, DeadLetters } from "./client/dead-letters.ts";
+export type { DeadLetterGroup, DeadLetterResult } from "@millrace/core";
+export type { DeadLetterFilter, DeadLetters } from "./client/dead-letters.ts";
 export type { DelayedJobs, NewTime } from "./client/delayed.ts";
 export type {
   Audit,

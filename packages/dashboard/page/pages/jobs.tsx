@@ -1,9 +1,10 @@
 import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { JobRowView } from "../../src/api/views.ts";
-import { jobAddress, queueAddress } from "../addresses.ts";
+import { jobAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
+import { QUEUE_COLUMN } from "../queue-column.tsx";
 import { type JobsFilter, useJobs, useOverview } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { duration, Moment } from "../time.tsx";
@@ -137,12 +138,7 @@ const COLUMNS: readonly DataColumn<JobRowView>[] = [
     ),
   },
   { id: "name", title: "name", value: ({ name }) => name },
-  {
-    id: "queue",
-    title: "queue",
-    value: ({ queue }) => queue,
-    cell: ({ queue }) => <Link href={queueAddress(queue)}>{queue}</Link>,
-  },
+  QUEUE_COLUMN,
   {
     id: "state",
     title: "state",

@@ -1,10 +1,11 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { OverviewView, ProblemView, QueueView } from "../../src/api/views.ts";
-import { jobsAddress, queueAddress } from "../addresses.ts";
+import { jobsAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { count } from "../number.ts";
+import { QUEUE_COLUMN } from "../queue-column.tsx";
 import { useOverview } from "../questions.ts";
 import { RatesChart } from "../rates-chart.tsx";
 import { duration } from "../time.tsx";
@@ -89,12 +90,7 @@ function counter(
 }
 
 const QUEUES: readonly DataColumn<QueueView>[] = [
-  {
-    id: "queue",
-    title: "queue",
-    value: ({ queue }) => queue,
-    cell: ({ queue }) => <Link href={queueAddress(queue)}>{queue}</Link>,
-  },
+  QUEUE_COLUMN,
   {
     id: "state",
     title: "state",

@@ -1,7 +1,7 @@
-import { MillraceError } from "@millrace/core";
+import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardUser } from "../access/user.ts";
-import type { Fleet, FleetDeadResult, FleetIntent } from "../fleet/fleet.ts";
+import type { Fleet, FleetIntent } from "../fleet/fleet.ts";
 import { askedFilter, askedReason, fields, filterWords } from "./asked.ts";
 import type { ChangeView } from "./views.ts";
 
@@ -25,15 +25,12 @@ export async function settleLetters(
   const results = await fleet.audit.perform(
     { action: `dead ${action}`, filter: filterWords(filter), by: user.name },
     () => fleet.dead[action](filter),
-    (all) => ({
-      count: all.filter(({ ok }) => ok).length,
-      failed: all.filter(({ ok }) => !ok).length,
-    }),
+    tallyLetters,
   );
-  return { count: results.filter(({ ok }) => ok).length, failed: failuresOf(results, show) };
+  return { count: tallyLetters(results).count, failed: failuresOf(results, show) };
 }
 
-function failuresOf(results: readonly FleetDeadResult[], show: ShowValue): ChangeView["failed"] {
+function failuresOf(results: readonly DeadLetterResult[], show: ShowValue): ChangeView["failed"] {
   return results
     .flatMap((result) =>
       result.ok ? [] : [{ id: result.id, message: String(show(result.error.message)) }],

@@ -1,4 +1,9 @@
-import { type HistoryRecord, type StoredDeadLetter, traceIdOf } from "@millrace/core";
+import {
+  type DeadLetterGroup,
+  type HistoryRecord,
+  type StoredDeadLetter,
+  traceIdOf,
+} from "@millrace/core";
 import {
   payloadOf,
   shownError,
@@ -6,13 +11,7 @@ import {
   shownReport,
   type ShowValue,
 } from "@millrace/telemetry/masking";
-import type {
-  FleetDeadGroup,
-  FleetJob,
-  FleetLiveJob,
-  FleetNode,
-  FleetQueue,
-} from "../fleet/fleet.ts";
+import type { FleetJob, FleetLiveJob, FleetQueue } from "../fleet/fleet.ts";
 import type {
   AttemptView,
   DeadGroupView,
@@ -29,7 +28,7 @@ import type {
 
 export function queueView(
   status: FleetQueue,
-  nodes: readonly FleetNode[],
+  nodes: readonly NodeView[],
   show: ShowValue,
 ): QueueView {
   const { queue, waiting, running, delayed, blocked, dead, oldestAgeMs, intake, maxJobs } = status;
@@ -55,7 +54,7 @@ function markView({ since, by, reason }: MarkView, show: ShowValue): MarkView {
   };
 }
 
-export function nodeView(node: FleetNode, show: ShowValue): NodeView {
+export function nodeView(node: NodeView, show: ShowValue): NodeView {
   const { name, state, desired, obeys, order, host, pid, startedAt, seenAt, silentMs } = node;
   return {
     ...{ name, state, desired, obeys, host, pid, startedAt, seenAt, silentMs },
@@ -160,7 +159,7 @@ export function letterView(letter: StoredDeadLetter, show: ShowValue): LetterVie
   };
 }
 
-export function deadGroupView(group: FleetDeadGroup, show: ShowValue): DeadGroupView {
+export function deadGroupView(group: DeadLetterGroup, show: ShowValue): DeadGroupView {
   const { queue, name, reason, error, message, count, firstAt, lastAt, lastId } = group;
   return {
     ...{ queue, name: name ?? null, reason, error: error ?? null, count },

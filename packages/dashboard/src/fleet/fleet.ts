@@ -1,9 +1,10 @@
 import type {
   BrokerStatus,
   ControlMark,
+  DeadLetterGroup,
+  DeadLetterResult,
   DeadReason,
   HistoryRecord,
-  MillraceError,
   ProgressReport,
   QueueSnapshot,
   RateLimit,
@@ -13,6 +14,7 @@ import type {
   StoredDeadLetter,
   StoredSchedule,
 } from "@millrace/core";
+import type { NodeView } from "../api/views.ts";
 
 /**
  * What the dashboard needs of a client: some of the public functions of `connect()`'s result, which
@@ -118,32 +120,8 @@ export interface FleetQueues {
   ): Promise<{ readonly cancelled: number; readonly dead: number }>;
 }
 
-export interface FleetNode {
-  readonly name: string;
-  readonly state: string;
-  readonly desired: string;
-  readonly obeys: string;
-  readonly order?: { readonly at: number; readonly by: string; readonly reason?: string };
-  readonly host: string;
-  readonly pid: number;
-  readonly startedAt: number;
-  readonly seenAt: number;
-  readonly silentMs: number;
-  readonly queues: readonly FleetNodeQueue[];
-}
-
-export interface FleetNodeQueue {
-  readonly queue: string;
-  readonly state: string;
-  readonly slots: number;
-  readonly used: number;
-  readonly ended: number;
-  readonly stuck?: number;
-  readonly stuckBy?: string;
-}
-
 export interface FleetNodes {
-  list(): Promise<readonly FleetNode[]>;
+  list(): Promise<readonly NodeView[]>;
   quiet(name: string, note: FleetNote): Promise<void>;
   resume(name: string, note: FleetNote): Promise<void>;
   stop(name: string, note: FleetNote): Promise<void>;
@@ -157,33 +135,12 @@ export interface FleetDeadFilter {
   readonly error?: string | null;
 }
 
-export interface FleetDeadGroup {
-  readonly queue: string;
-  readonly name?: string;
-  readonly reason: DeadReason;
-  readonly error?: string;
-  readonly count: number;
-  readonly firstAt: number;
-  readonly lastAt: number;
-  readonly lastId: string;
-  readonly message?: string;
-}
-
-export type FleetDeadResult =
-  | { readonly ok: true; readonly id: string; readonly queue: string }
-  | {
-      readonly ok: false;
-      readonly id: string;
-      readonly queue: string;
-      readonly error: MillraceError;
-    };
-
 export interface FleetDeadLetters {
   list(filter: FleetDeadFilter & { readonly limit?: number }): Promise<readonly StoredDeadLetter[]>;
-  groups(filter?: FleetDeadFilter): Promise<readonly FleetDeadGroup[]>;
+  groups(filter?: FleetDeadFilter): Promise<readonly DeadLetterGroup[]>;
   show(id: string, options: { readonly queue: string }): Promise<StoredDeadLetter>;
-  retry(filter: FleetDeadFilter): Promise<readonly FleetDeadResult[]>;
-  discard(filter: FleetDeadFilter): Promise<readonly FleetDeadResult[]>;
+  retry(filter: FleetDeadFilter): Promise<readonly DeadLetterResult[]>;
+  discard(filter: FleetDeadFilter): Promise<readonly DeadLetterResult[]>;
 }
 
 export interface FleetSchedule extends StoredSchedule {

@@ -18,3 +18,10 @@ export async function interruptible<Result>(
     for (const name of SIGNALS) process.off(name, interrupt);
   }
 }
+
+/** Resolves when the signal is aborted, at once where it is already. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  if (!signal.aborted) await promise;
+}

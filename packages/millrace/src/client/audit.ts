@@ -101,10 +101,7 @@ const TRIM_EVERY = 100;
  *   broker,
  *   { action: "dead retry", filter: { queue: "mail" } },
  *   () => dead.retry({ queue: "mail" }),
- *   (all) => ({
- *     count: all.filter(({ ok }) => ok).length,
- *     failed: all.filter(({ ok }) => !ok).length,
- *   }),
+ *   tallyLetters,
  * );
  */
 export async function audited<Result>(

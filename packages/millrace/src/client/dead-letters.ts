@@ -2,6 +2,8 @@ import {
   type Broker,
   cancellationKey,
   CANCELLATIONS_BUCKET,
+  type DeadLetterGroup,
+  type DeadLetterResult,
   type DeadReason,
   type Envelope,
   MillraceError,
@@ -9,7 +11,7 @@ import {
   encodeMsgpack,
   UniqueClaims,
 } from "@millrace/core";
-import { type DeadLetterGroup, groupLetters } from "./dead-groups.ts";
+import { groupLetters } from "./dead-groups.ts";
 import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";
 import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
 
@@ -25,16 +27,6 @@ export interface DeadLetterFilter {
   /** Terms that must all hold: `error=TimeoutError message~refused age<2h`. See `docs/cli.md`. */
   readonly where?: string;
 }
-
-/** What became of one letter that was to be retried or discarded. */
-export type DeadLetterResult =
-  | { readonly ok: true; readonly id: string; readonly queue: string }
-  | {
-      readonly ok: false;
-      readonly id: string;
-      readonly queue: string;
-      readonly error: MillraceError;
-    };
 
 /** Jobs that are not tried again by themselves. */
 export interface DeadLetters {

@@ -3,6 +3,7 @@ import type { Logger } from "@millrace/core";
 import { type OutboxStore, type Relay, startRelay } from "@millrace/outbox";
 import { type HealthServer, startHealthServer } from "@millrace/runtime";
 import { prometheusMetrics, registeredMetrics } from "@millrace/telemetry";
+import { aborted } from "../cli/interrupt.ts";
 import { connectionOptions } from "../config/connection.ts";
 import type { Config } from "../config/fields.ts";
 import { withoutUser } from "../node/early-node.ts";
@@ -64,10 +65,4 @@ export async function serveRelay(options: ServeRelayOptions): Promise<void> {
 function waitingFor({ servers }: Config) {
   const problem = `waiting for a NATS server at ${servers.map(withoutUser).join(", ")}`;
   return { live: true, ready: false, problems: [problem] };
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => resolve(), { once: true });
-  if (!signal.aborted) await promise;
 }

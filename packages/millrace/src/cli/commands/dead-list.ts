@@ -1,5 +1,4 @@
-import type { DeadReason, StoredDeadLetter } from "@millrace/core";
-import type { DeadLetterGroup } from "../../client/dead-groups.ts";
+import type { DeadLetterGroup, DeadReason, StoredDeadLetter } from "@millrace/core";
 import type { DeadLetterFilter } from "../../client/dead-letters.ts";
 import { flag, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";

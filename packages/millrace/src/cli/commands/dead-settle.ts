@@ -1,7 +1,7 @@
-import { MillraceError } from "@millrace/core";
+import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/core";
 import { audited } from "../../client/audit.ts";
 import { parseDeadFilter } from "../../client/dead-filter.ts";
-import type { DeadLetterFilter, DeadLetterResult } from "../../client/dead-letters.ts";
+import type { DeadLetterFilter } from "../../client/dead-letters.ts";
 import type { Millrace } from "../../client/client.ts";
 import { flag } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
@@ -99,15 +99,7 @@ async function settleLetters(
     filter: { ...filter, ...(call.args.length === 0 ? { all: true } : { ids: call.args }) },
   };
   const results = await withClient(call.config, (client) =>
-    audited(
-      client.broker,
-      intent,
-      () => settle(client),
-      (all) => ({
-        count: all.filter(({ ok }) => ok).length,
-        failed: all.filter(({ ok }) => !ok).length,
-      }),
-    ),
+    audited(client.broker, intent, () => settle(client), tallyLetters),
   );
   const failed = results.filter((result) => !result.ok);
   const succeeded = results.filter((result) => result.ok);

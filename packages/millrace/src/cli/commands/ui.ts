@@ -1,7 +1,7 @@
 import { withoutUser } from "../../node/early-node.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
-import { interruptible } from "../interrupt.ts";
+import { aborted, interruptible } from "../interrupt.ts";
 import { serveUi } from "../serve-ui.ts";
 
 export const ui = command({
@@ -29,10 +29,7 @@ export const ui = command({
           ? `${JSON.stringify({ url: served.url, servers, namespace })}\n`
           : `${io.paint("green", "dashboard")} of ${namespace} at ${io.paint("bold", served.url)}\nCtrl-C stops it.\n`,
       );
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await aborted(signal);
       return EXIT.ok;
     }),
 });
