@@ -8,7 +8,17 @@ import { anchors } from "./anchors.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 const PAGES = globSync(["*.md", "docs/**/*.md"], { cwd: ROOT });
 /** Words that follow "npm" or "pnpm" in prose and in their own commands. */
-const NOT_SCRIPTS = ["add", "ci", "install", "package", "packages", "exec", "publish"];
+const NOT_SCRIPTS = [
+  "add",
+  "ci",
+  "install",
+  "package",
+  "packages",
+  "exec",
+  "publish",
+  "init",
+  "pkg",
+];
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 const outsideCode = (text: string): string => text.replace(/```[\s\S]*?```|`[^`\n]*`/g, "");
 
@@ -28,7 +38,7 @@ describe.each(PAGES)("%s", (page) => {
 
   test("every block of code that names a file is that file", () => {
     for (const [, file, block] of read(page).matchAll(
-      /<!-- file: (\S+) -->\n+```ts\n([\s\S]*?)```/g,
+      /<!-- file: (\S+) -->\n+```\w+\n([\s\S]*?)```/g,
     ))
       expect(block, file).toBe(read(file as string));
   });
@@ -42,6 +52,12 @@ describe.each(PAGES)("%s", (page) => {
 test("the README names the files of hello, world and its command", () => {
   expect(read("README.md").match(/<!-- file: examples\/hello\/\S+ -->/g)).toHaveLength(2);
   expect(commandLines(read("README.md"))).toContainEqual(["dev", "hello.ts"]);
+});
+
+test("what a newcomer copies runs on Node 22, which has no `await using`", () => {
+  for (const page of ["README.md", "docs/tutorial.md"])
+    for (const [block] of read(page).matchAll(/<!-- file: \S+ -->\n+```ts\n[\s\S]*?```/g))
+      expect(block).not.toContain("await using");
 });
 
 test("every script that a page names exists", () => {
