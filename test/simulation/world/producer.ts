@@ -121,8 +121,10 @@ export class ProducerProcess {
       as,
     );
     if (handle === undefined) return false;
-    // Where its key is held, the handle is another job's, and this one was not enqueued.
-    if (handle.id !== name) {
+    // Where its key is held, the handle is another job's, also one of its own id, and this one was
+    // not enqueued.
+    const isHeldByItsId = job === "unique" && as !== name && handle.duplicate;
+    if (handle.id !== name || isHeldByItsId) {
       ledger.note({ is: "refused", job: as, code: "unique" });
       return false;
     }

@@ -161,14 +161,11 @@ async function resultOf(
   published: EnqueueResult | undefined,
 ): Promise<EnqueueItemResult> {
   if (ticket.kind === "failed") return { ok: false, id, queue, error: ticket.error };
-  if (ticket.kind === "kept")
-    return {
-      ok: true,
-      id: ticket.id,
-      queue,
-      duplicate: true,
-      conflict: { kind: "kept", key: unique?.key ?? "" },
-    };
+  if (ticket.kind === "kept") {
+    const known = { ok: true, id: ticket.id, queue, duplicate: true } as const;
+    const isOther = ticket.id !== id;
+    return isOther ? { ...known, conflict: { kind: "kept", key: unique?.key ?? "" } } : known;
+  }
   if (published === undefined) return { ok: false, id, queue, error: unanswered(id) };
   if (ticket.kind === "plain") return published;
   if (published.ok) {

@@ -103,10 +103,11 @@ export class UniqueClaims {
     plan: UniquePlan,
   ): Promise<Claimed | undefined> {
     const { claim, revision } = stored;
-    // An enqueue that is repeated, its first answer lost, has claimed the key already.
-    if (claim.id === fresh.id && claim.state !== "freed")
-      return { kind: "claimed", revision, before: undefined, again: true };
-    const standing = await this.standing(key, stored, { young: "held" });
+    const again: Claimed = { kind: "claimed", revision, before: undefined, again: true };
+    const isOwn = claim.id === fresh.id && claim.state !== "freed";
+    // A job that is brought back is another life of the one that its claim names.
+    if (isOwn && fresh.generation !== undefined) return again;
+    const standing = await this.standing(key, stored, { young: isOwn ? "undecided" : "held" });
     switch (standing.kind) {
       case "changed":
         return undefined;
@@ -120,8 +121,11 @@ export class UniqueClaims {
         return { kind: "claimed", revision: taken, before: carries ? claim : undefined };
       }
       case "undecided":
-        return { kind: "kept", id: claim.id };
+        // An enqueue that is repeated, its first answer lost, has claimed the key already.
+        return isOwn ? again : { kind: "kept", id: claim.id };
       case "held": {
+        // Its job is there: a second message of one id would be taken for the claim's holder.
+        if (isOwn) return { kind: "kept", id: claim.id };
         if (plan.onConflict === "keep" || !mayBeReplaced(standing.by))
           return { kind: "kept", id: claim.id };
         const debounces = typeof plan.onConflict === "object";

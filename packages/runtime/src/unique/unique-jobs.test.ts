@@ -88,6 +88,34 @@ describe("a producer that meets a held key", () => {
   });
 });
 
+describe("an id that is used again once its queue has forgotten it", () => {
+  for (const onConflict of ["keep", "replace", { debounce: "2s" }] as const)
+    test(`publishes nothing while its job holds the key: ${JSON.stringify(onConflict)}`, async () => {
+      const { enqueue, node, ran, broker, clock } = await scene({
+        ...{ key, while: "running", onConflict },
+      });
+      await enqueue(1, { delay: "1h" });
+      await node();
+      await clock.advance("10m");
+      expect(await enqueue(1)).toEqual({ ok: true, id: "v1", queue: QUEUE, duplicate: true });
+      expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0 });
+      await clock.advance("1h");
+      expect(ran).toEqual([1]);
+      // Its job has ended, and with it what the key was good for.
+      expect(await enqueue(1)).toMatchObject({ id: "v1", duplicate: false });
+    });
+
+  test("publishes a job again whose message never came", async () => {
+    const { enqueue, node, ran, broker, clock } = await scene({ key, while: "running" });
+    broker.failNext("enqueue", new MillraceError("publish-timeout", "no answer"));
+    await expect(enqueue(1)).rejects.toMatchObject({ code: "publish-timeout" });
+    await clock.advance("10m");
+    expect(await enqueue(1)).toMatchObject({ id: "v1", duplicate: false });
+    await node();
+    expect(ran).toEqual([1]);
+  });
+});
+
 describe("a key is free", () => {
   test("pending: once its job has started, while it runs and while it is retried", async () => {
     const { enqueue, node, ran, runs, clock } = await scene({ key });
