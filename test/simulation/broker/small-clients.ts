@@ -71,6 +71,7 @@ export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
     ended: (batch) => call({ point: `ended ${batch}`, act: () => batches.ended(batch) }),
     left: (batch) => call({ point: `left ${batch}`, act: () => batches.left(batch) }),
     remove: (batch) => call({ point: `remove ${batch}`, act: () => batches.remove(batch) }),
+    removeRest: (batch) => call({ point: `remove the rest of ${batch}`, act: () => {} }),
   };
 }
 

@@ -159,16 +159,40 @@ export class NatsBatches implements BatchStore {
     await this.#purge(names.batchEnded(batch, ">"));
   }
 
+  /** Only what was there before the look: a batch that is made after it is another. */
+  async removeRest(batch: string): Promise<void> {
+    const { names } = this.#server;
+    const next = await this.#nextSequence();
+    if (next === undefined || (await this.find(batch)) !== undefined) return;
+    await this.#purge(names.batchMember(batch, ">"), next);
+    await this.#purge(names.batchEnded(batch, ">"), next);
+  }
+
+  /** @returns undefined where there has been no batch yet */
+  #nextSequence(): Promise<number | undefined> {
+    const { jsm, names } = this.#server;
+    return request("look where the batches end", async () => {
+      try {
+        return (await jsm.streams.info(names.batchStream)).state.last_seq + 1;
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
+        throw error;
+      }
+    });
+  }
+
   #first(subject: string): Promise<StoredMsg | undefined> {
     const { jsm, names } = this.#server;
     return request("look at a batch", () => nextMessage(jsm, names.batchStream, 1, subject));
   }
 
-  #purge(filter: string): Promise<void> {
+  /** @param before default: all of them */
+  #purge(filter: string, before?: number): Promise<void> {
     const { jsm, names } = this.#server;
     return request("take a job out of its batch", async () => {
       try {
-        await jsm.streams.purge(names.batchStream, { filter });
+        const upTo = before === undefined ? {} : { seq: before };
+        await jsm.streams.purge(names.batchStream, { filter, ...upTo });
       } catch (error) {
         if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
       }

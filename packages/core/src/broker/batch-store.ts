@@ -60,4 +60,9 @@ export interface BatchStore {
   left(batch: string): Promise<number>;
   /** Forgets the batch and its jobs. Idempotent. */
   remove(batch: string): Promise<void>;
+  /**
+   * Erases what is left of a batch that is no more, because its removal was broken off. Changes
+   * nothing of a batch of that id that is there, or is made meanwhile. Idempotent.
+   */
+  removeRest(batch: string): Promise<void>;
 }

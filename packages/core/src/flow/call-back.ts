@@ -34,7 +34,11 @@ export async function callBack(
   repeated: boolean,
 ): Promise<void> {
   const batch = await broker.batches.find(id);
-  if (batch === undefined) return;
+  if (batch === undefined) {
+    // Whoever removed it may have died in between.
+    if (repeated) await broker.batches.removeRest(id);
+    return;
+  }
   const callback = callbackOf(batch, await broker.batches.ended(id));
   if (!repeated || !(await isKnown(broker, callback))) await publish(callback);
   await broker.batches.remove(id);

@@ -98,6 +98,21 @@ export const batchCases: readonly ConformanceCase[] = [
     }
   }),
 
+  conformanceCase(
+    "batches: the rest of one that is there is all of it, and stays",
+    async (scene) => {
+      const { batches } = scene.broker;
+      const { id } = await opened(scene, ["a", "b"]);
+      await batches.leave(id, ref(scene, "a"), "succeeded");
+      await batches.removeRest(id);
+      assert.equal(await batches.left(id), 1);
+      assert.deepEqual(await batches.ended(id), [{ id: "a", end: "succeeded" }]);
+      await batches.remove(id);
+      await batches.removeRest(id);
+      assert.deepEqual([await batches.find(id), await batches.ended(id)], [undefined, []]);
+    },
+  ),
+
   conformanceCase("batches: two of them know nothing of each other", async (scene) => {
     const { batches } = scene.broker;
     const one = await opened(scene, ["a"]);

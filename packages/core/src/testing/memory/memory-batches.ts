@@ -103,4 +103,9 @@ export class MemoryBatches implements BatchStore {
     this.#reach();
     this.#shelf.remove(batch);
   }
+
+  /** A removal is one step here. */
+  async removeRest(): Promise<void> {
+    this.#reach();
+  }
 }

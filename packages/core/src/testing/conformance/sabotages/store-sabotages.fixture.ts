@@ -179,6 +179,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
         find: (batch) => honest.batches.find(batch),
         left: (batch) => honest.batches.left(batch),
         remove: (batch) => honest.batches.remove(batch),
+        removeRest: (batch) => honest.batches.removeRest(batch),
         ended: async (batch) => {
           const ended = await honest.batches.ended(batch);
           return [...ended, ...ended.slice(0, 1)];
