@@ -19,7 +19,9 @@ const NOT_SCRIPTS = [
   "init",
   "pkg",
 ];
+const PARTS = ["Tutorial", "Guides", "Reference", "Explanation"];
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
+const titleOf = (page: string): string => /^# (.+)$/m.exec(read(`docs/${page}`))?.[1] ?? "";
 const outsideCode = (text: string): string => text.replace(/```[\s\S]*?```|`[^`\n]*`/g, "");
 
 describe.each(PAGES)("%s", (page) => {
@@ -71,10 +73,16 @@ test("every script that a page names exists", () => {
   for (const script of named) expect(Object.keys(scripts)).toContain(script);
 });
 
-test("docs/README.md lists every page and every example", () => {
+test("docs/README.md lists every page in one of its four parts, and every example", () => {
   const index = read("docs/README.md");
+  const parts = index.split(/^## /m).slice(1);
+  expect(parts.map((part) => part.split("\n", 1)[0])).toEqual([...PARTS, "Examples"]);
   for (const page of globSync("docs/*.md", { cwd: ROOT }).map((path) => basename(path)))
-    if (page !== "README.md") expect(index).toContain(`](${page})`);
+    if (page !== "README.md")
+      expect(
+        index.split(`| [${titleOf(page)}](${page})`),
+        `${page}, once, by its title`,
+      ).toHaveLength(2);
   for (const main of globSync("examples/*/", { cwd: ROOT }).map((path) => basename(path)))
     if (main !== "node_modules") expect(index).toContain(`](../examples/${main}/`);
 });
