@@ -1,7 +1,7 @@
 // Compiles each package to its `dist`, from nothing, so that no file of an earlier build is
 // published.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildPage } from "../packages/dashboard/build-page.mjs";
@@ -19,3 +19,8 @@ if (status !== 0) process.exit(status ?? 1);
 const assets = join(root, "packages", "dashboard", "dist", "page", "assets");
 mkdirSync(assets, { recursive: true });
 for (const { path, body } of await buildPage()) writeFileSync(join(assets, path), body);
+// The pages come with the command: `millrace docs`.
+const pages = join(root, "packages", "millrace", "dist", "docs");
+mkdirSync(pages, { recursive: true });
+for (const name of readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md")))
+  copyFileSync(join(root, "docs", name), join(pages, name));

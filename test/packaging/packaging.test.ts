@@ -65,6 +65,20 @@ describeServer("the packed packages", "newest", (server) => {
     }
   });
 
+  it("each have a README with first steps, whose links and topics lead to pages of the package", async () => {
+    const millrace = packed.find(({ manifest }) => manifest.name === "millrace");
+    const shipped = (await succeed(["tar", "-tzf", millrace?.tarball ?? ""], dir)).split("\n");
+    for (const { manifest, tarball } of packed) {
+      const readme = await succeed(["tar", "-xzOf", tarball, "package/README.md"], dir);
+      expect(readme, manifest.name).toMatch(/```(ts|sh)\n/);
+      const topics = [...readme.matchAll(/millrace docs ([a-z]+)`/g)].map(([, topic]) => topic);
+      expect(topics.length, manifest.name).toBeGreaterThan(0);
+      for (const topic of topics) expect(shipped).toContain(`package/dist/docs/${topic}.md`);
+      for (const [, link = ""] of readme.matchAll(/\]\(([^)]+)\)/g))
+        if (!link.startsWith("https:")) expect(shipped).toContain(`package/${link}`);
+    }
+  });
+
   for (const manager of PACKAGE_MANAGERS) {
     const reason = missing.get(manager);
     const title = `installed by ${manager.name}${reason === undefined ? "" : `: ${reason}`}`;

@@ -12,6 +12,7 @@ import { deadList } from "./commands/dead-list.ts";
 import { deadDiscard, deadRetry } from "./commands/dead-settle.ts";
 import { deadShow } from "./commands/dead-show.ts";
 import { dev } from "./commands/dev.ts";
+import { docs } from "./commands/docs.ts";
 import { doctor } from "./commands/doctor.ts";
 import { enqueue } from "./commands/enqueue.ts";
 import { healthcheck } from "./commands/healthcheck.ts";
@@ -91,5 +92,6 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   bench,
   configPrint,
+  docs,
   completion,
 ];

@@ -71,7 +71,7 @@ function printError(error: unknown, json: boolean, io: CliIo): void {
     io.out(`${JSON.stringify({ error: { code: known ? error.code : "internal", message } })}\n`);
   else
     io.err(
-      `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})` : maskText(String(error instanceof Error ? error.stack : error))}\n`,
+      `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})\n  More: millrace docs ${error.code}` : maskText(String(error instanceof Error ? error.stack : error))}\n`,
     );
 }
 
