@@ -101,6 +101,9 @@ describeEachServer(
         },
       );
       expect(letter).toMatchObject({ reason: "fatal" });
+      const again = { kind: "dead-retry", filter: { queue: QUEUE } } as const;
+      const { id } = await operator.operations.start(again);
+      expect(await operator.operations.run(id)).toMatchObject({ total: 1, done: 1 });
 
       await operator.queues.pause(QUEUE, { reason: "looking" });
       await operator.enqueue(plain, { n: 2 });
@@ -112,7 +115,7 @@ describeEachServer(
       await operator.queues.set(QUEUE, { concurrency: 5 });
     });
 
-    it("a node deletes no stream, writes no audit record and touches nothing outside", async () => {
+    it("a node deletes no stream, writes no audit record, asks for no operation and touches nothing outside", async () => {
       // A bare client does not ask again what a dying member was asked.
       await server.calm();
       const node = await asRole(server, "node");
@@ -124,6 +127,12 @@ describeEachServer(
         "$JS.API.STREAM.CREATE.KV_millrace-audit",
         "$JS.API.STREAM.PURGE.KV_millrace-audit",
         "$JS.API.STREAM.MSG.DELETE.KV_millrace-audit",
+        // What stands there is done with an operator's rights.
+        "$KV.millrace-operations.001795569586662-b44535c0a6",
+        "$JS.API.STREAM.CREATE.KV_millrace-operations",
+        "$JS.API.STREAM.MSG.DELETE.KV_millrace-operations",
+        "$KV.millrace-operation-plans.001795569586662-b44535c0a6.0",
+        "$JS.API.STREAM.CREATE.KV_millrace-operation-plans",
       ];
       for (const subject of refused)
         await expect(node.request(subject, ""), subject).rejects.toThrow(/permissions violation/i);

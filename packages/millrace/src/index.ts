@@ -49,6 +49,14 @@ export type {
   AuditTally,
   AuditValue,
 } from "./client/audit.ts";
+export type {
+  Operation,
+  OperationFailure,
+  OperationKind,
+  OperationProgress,
+} from "./operations/operation.ts";
+export type { OperationItem, OperationRequest, Operations } from "./operations/operations.ts";
+export type { LiveJobFilter, OperationTarget } from "./operations/what-is-meant.ts";
 export type { Nodes, NodeStatus } from "./client/nodes.ts";
 export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
 export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";

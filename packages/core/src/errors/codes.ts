@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   "not-delayed": "A job that was to be given another time does not wait for one.",
   "queue-not-found": "No stream takes the queue's subject: the queue does not exist.",
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
+  "operation-not-found": "No operation of this id is kept, or its plan is gone.",
   "schedule-not-found": "No schedule of this name is stored.",
   "schedule-exists": "A schedule of this name is stored already, and says something else.",
   "unique-conflict": "The job's unique key is held by another job.",

@@ -8,6 +8,7 @@ const NOT_FOUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "job-not-found",
   "queue-not-found",
   "node-not-found",
+  "operation-not-found",
   "schedule-not-found",
 ]);
 const WRONG: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["invalid-option", "invalid-name"]);

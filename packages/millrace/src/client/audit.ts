@@ -144,6 +144,22 @@ export async function recordAudit(
   return begin(await broker.documents(AUDIT_BUCKET), intent, { state: "done", count, failed });
 }
 
+/** Says what is about to be done by whoever completes the record, perhaps another process. */
+export async function beginAudit(broker: Broker, intent: AuditIntent): Promise<AuditRecord> {
+  return begin(await broker.documents(AUDIT_BUCKET), intent, { state: "begun" });
+}
+
+/** Where it is still kept. Saying the same again changes nothing. */
+export async function completeAudit(
+  broker: Broker,
+  id: string,
+  outcome: AuditOutcome,
+): Promise<void> {
+  const store = await broker.documents(AUDIT_BUCKET);
+  const record = readRecord(id, (await store.get(id))?.value);
+  if (record !== undefined) await end(store, record, outcome);
+}
+
 /** Newest first. */
 export async function listAudit(
   broker: Broker,

@@ -29,6 +29,7 @@ import { enqueueOnce } from "./enqueue-once.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 import { type Jobs, jobsOf } from "./jobs.ts";
 import { type Audit, auditOf } from "./audit.ts";
+import { type Operations, operationsOf } from "../operations/operations.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues.ts";
 
@@ -192,6 +193,8 @@ export interface Millrace extends AsyncDisposable {
   readonly nodes: Nodes;
   /** What operators changed: orders to nodes, and whatever is done to many jobs at once. */
   readonly audit: Audit;
+  /** Changes of many jobs or dead letters that survive the process that began them. */
+  readonly operations: Operations;
   readonly dead: DeadLetters;
   readonly cron: Cron;
   readonly delayed: DelayedJobs;
@@ -283,6 +286,7 @@ export function createClient(
     queues: calls.each("queues", queuesOf(broker, clock)),
     nodes: calls.each("nodes", nodesOf(broker)),
     audit: calls.each("audit", auditOf(broker)),
+    operations: calls.each("operations", operationsOf(broker, clock)),
     dead: calls.each("dead", deadLetters(broker, now)),
     cron: calls.each("cron", cron(broker, clock, newId)),
     delayed: calls.each("delayed", delayedJobs(broker, now)),

@@ -5,15 +5,14 @@ import {
   type DeadLetterGroup,
   type DeadLetterResult,
   type DeadReason,
-  type Envelope,
   MillraceError,
   type StoredDeadLetter,
   encodeMsgpack,
-  UniqueClaims,
 } from "@millrace/core";
 import { groupLetters } from "./dead-groups.ts";
-import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";
-import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
+import { lastSequence, letterTest, matching } from "./dead-matching.ts";
+import { editedEnvelope } from "./dead-retry.ts";
+import { manyReviver, reviver } from "./dead-revive.ts";
 
 /** Which dead letters are meant. Everything that is given must hold. */
 export interface DeadLetterFilter {
@@ -75,25 +74,15 @@ export interface DeadLetters {
   discard(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
 }
 
-const PAGE = 200;
-
 export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   const store = broker.deadLetters;
-  const claims = new UniqueClaims(broker);
+  const revive = reviver(broker, now);
 
-  const retryOne = async (
-    letter: StoredDeadLetter,
-    revived = revivedEnvelope(letter, now(), broker),
-  ): Promise<void> => {
-    await claimAnew(claims, revived);
-    await broker.requeue(revived);
-    await store.remove(letter.sequence);
-  };
   const onEach = async (
     filter: DeadLetterFilter,
     act: (letter: StoredDeadLetter) => Promise<unknown>,
   ): Promise<readonly DeadLetterResult[]> => {
-    const fits = testOf(filter, now());
+    const fits = letterTest(filter, now());
     // A retried job may die again at once: letters that came after the start are left alone.
     const end = await lastSequence(broker, filter, fits);
     const results: DeadLetterResult[] = [];
@@ -124,12 +113,13 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   return {
     async list({ limit = 100, ...filter } = {}) {
       const letters: StoredDeadLetter[] = [];
-      for await (const letter of matching(broker, filter, testOf(filter, now()))) {
+      for await (const letter of matching(broker, filter, letterTest(filter, now()))) {
         if (letters.push(letter) >= limit) break;
       }
       return letters;
     },
-    groups: async (filter = {}) => groupLetters(matching(broker, filter, testOf(filter, now()))),
+    groups: async (filter = {}) =>
+      groupLetters(matching(broker, filter, letterTest(filter, now()))),
     show,
     async edit(id, payload, options) {
       const letter = await show(id, options);
@@ -139,37 +129,12 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
       const { maxValues } = broker;
       // As a producer's, it is refused where a node could not read it.
       encodeMsgpack(payload, { maxValues, exact: true, wellFormed: true });
-      await retryOne(letter, editedEnvelope(letter, payload, now(), broker));
+      await revive(letter, editedEnvelope(letter, payload, now(), broker));
       return { id: letter.id, queue: letter.queue };
     },
-    retry: async (filter) => {
-      const documents = await broker.documents(CANCELLATIONS_BUCKET);
-      const cancelled = new Set((await documents.list()).map(({ key }) => key));
-      return onEach(filter, async (letter) => {
-        const key = cancellationKey(letter);
-        // One that came in as the job died may not be swept yet, and must not meet its new life.
-        if (cancelled.has(key)) await documents.remove(key);
-        await retryOne(letter);
-      });
-    },
+    retry: async (filter) => onEach(filter, await manyReviver(broker, now)),
     discard: (filter) => onEach(filter, (letter) => store.remove(letter.sequence)),
   };
-}
-
-/**
- * Its key was freed when it died, and may be another's by now. For how long it is held the node's
- * definition says.
- */
-async function claimAnew(claims: UniqueClaims, envelope: Envelope): Promise<void> {
-  const { id, queue, uniqueKey: key } = envelope;
-  if (key === undefined) return;
-  const plan = { key, while: undefined, onConflict: "keep" } as const;
-  const claimed = await claims.claim(plan, envelope);
-  if (claimed.kind === "claimed") return;
-  throw new MillraceError(
-    "unique-conflict",
-    `The unique key of ${id} is held by ${claimed.id} in queue ${queue}. Retry the letter when that job has ended, or discard it.`,
-  );
 }
 
 async function outcomeOf(
@@ -185,45 +150,4 @@ async function outcomeOf(
     if (!MillraceError.is(error)) throw error;
     return { ok: false, id, queue, error };
   }
-}
-
-function testOf({ reason, name, error, where }: DeadLetterFilter, now: number): LetterTest {
-  const fits = where === undefined ? undefined : parseDeadFilter(where, now);
-  return (letter) =>
-    (reason === undefined || letter.reason === reason) &&
-    (name === undefined || (letter.name ?? null) === name) &&
-    (error === undefined || (letter.error?.type ?? null) === error) &&
-    (fits === undefined || fits(letter));
-}
-
-async function* matching(
-  broker: Broker,
-  filter: DeadLetterFilter,
-  fits: LetterTest,
-): AsyncGenerator<StoredDeadLetter> {
-  const { queue, id } = filter;
-  for (let after = 0; ;) {
-    const page = await broker.deadLetters.list({
-      limit: PAGE,
-      after,
-      ...(queue === undefined ? {} : { queue }),
-      ...(id === undefined ? {} : { id }),
-    });
-    for (const letter of page) {
-      if (fits(letter)) yield letter;
-    }
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return;
-    after = last.sequence;
-  }
-}
-
-async function lastSequence(
-  broker: Broker,
-  filter: DeadLetterFilter,
-  fits: LetterTest,
-): Promise<number> {
-  let last = 0;
-  for await (const letter of matching(broker, filter, fits)) last = letter.sequence;
-  return last;
 }

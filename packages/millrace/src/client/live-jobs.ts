@@ -17,6 +17,8 @@ export interface LiveJob {
   readonly notBefore?: number;
   readonly node?: string;
   readonly startedAt?: number;
+  /** When it was enqueued, by its envelope; not known of a delayed job. */
+  readonly createdAt?: number;
 }
 
 export const LIVE_STATES = ["queued", "delayed", "blocked", "running"] as const;
@@ -70,9 +72,10 @@ async function queuedJobs(
     const found = await broker.listWaiting(name, { limit: limit - jobs.length + runs.size });
     for (const { envelope, state, storedAt } of found) {
       if (state !== "queued" || runs.has(`${envelope.queue}.${envelope.id}`)) continue;
-      const { id, attempts, lane, notBefore } = envelope;
+      const { id, attempts, lane, notBefore, createdAt } = envelope;
       jobs.push({
         ...{ id, queue: envelope.queue, name: envelope.name, state, attempts, storedAt },
+        createdAt,
         ...(lane === undefined ? {} : { lane }),
         ...(notBefore === undefined ? {} : { notBefore }),
       });
@@ -92,10 +95,13 @@ async function delayedJobs(broker: Broker, query: LiveQuery): Promise<readonly L
 
 async function blockedJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
   const found = await broker.blocked.list(query);
-  return found.map(({ envelope: { id, queue, name, lane, attempts }, gate, storedAt }) => ({
-    ...{ id, queue, name, state: "blocked" as const, attempts, storedAt, gate },
-    ...(lane === undefined ? {} : { lane }),
-  }));
+  return found.map(
+    ({ envelope: { id, queue, name, lane, attempts, createdAt }, gate, storedAt }) => ({
+      ...{ id, queue, name, state: "blocked" as const, attempts, storedAt, gate },
+      createdAt,
+      ...(lane === undefined ? {} : { lane }),
+    }),
+  );
 }
 
 async function runningJobs(
@@ -104,9 +110,12 @@ async function runningJobs(
 ): Promise<readonly LiveJob[]> {
   const where = queue === undefined ? {} : { queue };
   const found = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
-  return found.slice(0, limit).map(({ id, queue: of, name, node, attempt, startedAt }) => ({
-    ...{ id, queue: of, name, state: "running" as const, node, startedAt },
-    // The attempt under way has no outcome yet.
-    attempts: attempt - 1,
-  }));
+  return found
+    .slice(0, limit)
+    .map(({ id, queue: of, name, node, attempt, startedAt, createdAt }) => ({
+      ...{ id, queue: of, name, state: "running" as const, node, startedAt },
+      createdAt,
+      // The attempt under way has no outcome yet.
+      attempts: attempt - 1,
+    }));
 }

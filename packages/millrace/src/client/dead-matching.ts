@@ -1,0 +1,51 @@
+import type { Broker, StoredDeadLetter } from "@millrace/core";
+import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";
+import type { DeadLetterFilter } from "./dead-letters.ts";
+
+const PAGE = 200;
+
+/** @throws MillraceError `invalid-option` where `where` can't be read */
+export function letterTest(
+  { reason, name, error, where }: DeadLetterFilter,
+  now: number,
+): LetterTest {
+  const fits = where === undefined ? undefined : parseDeadFilter(where, now);
+  return (letter) =>
+    (reason === undefined || letter.reason === reason) &&
+    (name === undefined || (letter.name ?? null) === name) &&
+    (error === undefined || (letter.error?.type ?? null) === error) &&
+    (fits === undefined || fits(letter));
+}
+
+/** The letters that are meant, oldest first. */
+export async function* matching(
+  broker: Broker,
+  filter: DeadLetterFilter,
+  fits: LetterTest,
+): AsyncGenerator<StoredDeadLetter> {
+  const { queue, id } = filter;
+  for (let after = 0; ;) {
+    const page = await broker.deadLetters.list({
+      limit: PAGE,
+      after,
+      ...(queue === undefined ? {} : { queue }),
+      ...(id === undefined ? {} : { id }),
+    });
+    for (const letter of page) {
+      if (fits(letter)) yield letter;
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.sequence;
+  }
+}
+
+export async function lastSequence(
+  broker: Broker,
+  filter: DeadLetterFilter,
+  fits: LetterTest,
+): Promise<number> {
+  let last = 0;
+  for await (const letter of matching(broker, filter, fits)) last = letter.sequence;
+  return last;
+}

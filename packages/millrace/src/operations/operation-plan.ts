@@ -1,0 +1,94 @@
+import { type Broker, type DocumentStore, MillraceError } from "@millrace/core";
+import type { Exception } from "./operation.ts";
+
+/** One thing that is meant. */
+export interface PlanItem {
+  readonly id: string;
+  readonly queue: string;
+  /** Which letter of the job, or which enqueue of the id, as far as it is known. */
+  readonly mark?: number;
+}
+
+/** A page of a plan, and what became of its things where that was nothing usual. */
+export interface PlanPage {
+  readonly items: readonly PlanItem[];
+  readonly exceptions: Readonly<Record<string, Exception>>;
+}
+
+export const PLANS_BUCKET = "operation-plans";
+/** A page is one document: some 50 KB with long ids. */
+export const PAGE_ITEMS = 500;
+
+export function plansOf(broker: Broker): Promise<DocumentStore> {
+  return broker.documents(PLANS_BUCKET);
+}
+
+export function pageCount(total: number): number {
+  return Math.ceil(total / PAGE_ITEMS);
+}
+
+/** Written before the operation is: what has no plan does not begin. */
+export async function writePlan(
+  plans: DocumentStore,
+  id: string,
+  items: readonly PlanItem[],
+): Promise<void> {
+  for (let page = 0; page < pageCount(items.length); page += 1) {
+    const own = items.slice(page * PAGE_ITEMS, (page + 1) * PAGE_ITEMS);
+    await plans.put(key(id, page), stored({ items: own, exceptions: {} }));
+  }
+}
+
+/** @throws MillraceError `operation-not-found` where somebody removed the plan */
+export async function readPage(plans: DocumentStore, id: string, page: number): Promise<PlanPage> {
+  const document = await plans.get(key(id, page));
+  const value = document?.value as Partial<StoredPage> | null | undefined;
+  if (Array.isArray(value?.items))
+    return {
+      items: value.items.map(([queue, job, mark]) => ({
+        id: job,
+        queue,
+        ...(mark === undefined ? {} : { mark }),
+      })),
+      exceptions: value.exceptions ?? {},
+    };
+  throw new MillraceError(
+    "operation-not-found",
+    `Page ${page} of the plan of the operation ${id} is gone, so it can't be said what is left of it.`,
+  );
+}
+
+/** Writing the same again changes nothing. */
+export async function settlePage(
+  plans: DocumentStore,
+  id: string,
+  page: number,
+  settled: PlanPage,
+): Promise<void> {
+  await plans.put(key(id, page), stored(settled));
+}
+
+export async function erasePlan(plans: DocumentStore, id: string, total: number): Promise<void> {
+  for (let page = 0; page < pageCount(total); page += 1) {
+    const document = await plans.get(key(id, page));
+    if (document !== undefined) await plans.erase(document.key, document.revision);
+  }
+}
+
+interface StoredPage {
+  readonly items: readonly (readonly [queue: string, id: string, mark?: number])[];
+  readonly exceptions: Readonly<Record<string, Exception>>;
+}
+
+function stored({ items, exceptions }: PlanPage): StoredPage {
+  return {
+    items: items.map(({ id, queue, mark }) =>
+      mark === undefined ? [queue, id] : [queue, id, mark],
+    ),
+    exceptions,
+  };
+}
+
+function key(id: string, page: number): string {
+  return `${id}.${page}`;
+}

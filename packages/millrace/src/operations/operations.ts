@@ -1,0 +1,171 @@
+import { type Broker, type Clock, MAX_REASON, MillraceError, type Stoppable } from "@millrace/core";
+import { beginAudit } from "../client/audit.ts";
+import { whoAmI } from "../client/who-am-i.ts";
+import { isOpen, type Operation, shownOperation, type StoredOperation } from "./operation.ts";
+import {
+  PAGE_ITEMS,
+  pageCount,
+  type PlanItem,
+  plansOf,
+  readPage,
+  writePlan,
+} from "./operation-plan.ts";
+import {
+  getOperation,
+  listOperations,
+  operationsBucket,
+  trimOperations,
+} from "./operation-store.ts";
+import { runOperation } from "./run-operation.ts";
+import { serveOperations, type ServeOperationsOptions } from "./serve-operations.ts";
+import { filterWords, type OperationTarget, whatIsMeant } from "./what-is-meant.ts";
+
+/** What is asked for, by whom and why. */
+export type OperationRequest = OperationTarget & {
+  /** Default: the user and the host of this process. */
+  readonly by?: string;
+  readonly reason?: string;
+};
+
+/** One of the things of an operation. `left`: it was not its turn, or not yet. */
+export interface OperationItem {
+  readonly id: string;
+  readonly queue: string;
+  readonly outcome: "done" | "gone" | "failed" | "left";
+}
+
+/**
+ * Changes of many things that go on when the process dies that began them: their state lies on the
+ * server, and whoever serves operations takes up what another has left. See `docs/fleet.md`.
+ */
+export interface Operations {
+  /** How many things are meant now. @throws as `start` */
+  count(target: OperationTarget): Promise<number>;
+  /**
+   * Writes down what is to be done to which things, with a record in the audit. It is carried out
+   * by whoever serves operations: a dashboard, `serve()`, `run()`. What comes to fit later is left
+   * alone.
+   *
+   * @throws MillraceError `invalid-option` where more than 100,000 fit, or the filter can't be
+   *   read; `queue-not-found`
+   * @example
+   * const filter = { queue: "mail", error: "TimeoutError" };
+   * const { id, total } = await millrace.operations.start({ kind: "dead-retry", filter });
+   * await millrace.operations.run(id);
+   */
+  start(request: OperationRequest): Promise<Operation>;
+  /** Newest first. Those that ended are kept for 90 days, the latest 1,000 of them. */
+  list(): Promise<readonly Operation[]>;
+  /** @throws MillraceError `operation-not-found` */
+  get(id: string): Promise<Operation>;
+  /**
+   * What exactly was meant, and what became of each, in order.
+   *
+   * @throws MillraceError `operation-not-found`
+   */
+  items(id: string): Promise<readonly OperationItem[]>;
+  /**
+   * Lets it end early: the 20 things that have begun are finished, the rest stays as it is. One
+   * that has ended stays as it ended.
+   *
+   * @throws MillraceError `operation-not-found`
+   */
+  stop(id: string, note?: { readonly by?: string }): Promise<Operation>;
+  /**
+   * Carries it out here, or waits until whoever is at it has ended it or died.
+   *
+   * @param options.signal ends the waiting and leaves the rest to others
+   * @throws MillraceError `operation-not-found`, and of a server that is away: it can be run again
+   */
+  run(id: string, options?: { readonly signal?: AbortSignal }): Promise<Operation>;
+  /** Carries out whatever nobody carries out, until it is stopped. */
+  serve(options?: ServeOperationsOptions): Promise<Stoppable>;
+}
+
+const AGAIN_MS = 1_000;
+
+export function operationsOf(broker: Broker, clock: Clock): Operations {
+  const get = async (id: string): Promise<Operation> =>
+    shownOperation((await getOperation(await operationsBucket(broker), id)).operation);
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => void clock.setTimer(AGAIN_MS, resolve));
+  return {
+    count: async (target) => (await whatIsMeant(broker, target, clock.now())).length,
+    async start(request) {
+      const items = await whatIsMeant(broker, request, clock.now());
+      await trimOperations(broker);
+      return begin(broker, request, items);
+    },
+    list: async () => (await listOperations(await operationsBucket(broker))).map(shownOperation),
+    get,
+    items: (id) => itemsOf(broker, id),
+    async stop(id, { by = whoAmI() } = {}) {
+      await askToStop(broker, id, by);
+      // Where nobody is at it, somebody has to say that it has ended.
+      await runOperation({ broker, clock }, id, new AbortController().signal);
+      return get(id);
+    },
+    async run(id, { signal = new AbortController().signal } = {}) {
+      for (;;) {
+        const end = await runOperation({ broker, clock }, id, signal);
+        const operation = await get(id);
+        if (end !== "held" || !isOpen(operation) || signal.aborted) return operation;
+        await pause();
+      }
+    },
+    serve: (options) => serveOperations({ broker, clock }, options),
+  };
+}
+
+async function begin(
+  broker: Broker,
+  { kind, filter, by = whoAmI(), reason }: OperationRequest,
+  items: readonly PlanItem[],
+): Promise<Operation> {
+  const words = filterWords(filter);
+  const why = reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) };
+  const { id, at } = await beginAudit(broker, {
+    ...{ action: kind.replace("-", " "), filter: words, by, ...why },
+  });
+  await writePlan(await plansOf(broker), id, items);
+  const operation: StoredOperation = {
+    ...{ id, kind, filter: words, by, ...why, at, total: items.length },
+    ...{ done: 0, gone: 0, failed: 0, failures: [], progress: { state: "running" } },
+    ...{ token: 0, position: 0, begun: 0, exceptions: {} },
+  };
+  await (await operationsBucket(broker)).put(id, operation, 0);
+  return shownOperation(operation);
+}
+
+async function itemsOf(broker: Broker, id: string): Promise<readonly OperationItem[]> {
+  const [store, plans] = await Promise.all([operationsBucket(broker), plansOf(broker)]);
+  const { operation } = await getOperation(store, id);
+  const all: OperationItem[] = [];
+  for (let page = 0; page < pageCount(operation.total); page += 1) {
+    const { items, exceptions: settled } = await readPage(plans, id, page);
+    const isUnderWay = Math.floor(operation.position / PAGE_ITEMS) === page;
+    const exceptions = isUnderWay ? { ...settled, ...operation.exceptions } : settled;
+    for (const [place, { id: job, queue }] of items.entries()) {
+      const isSeenTo = all.length < operation.position;
+      const outcome = isSeenTo ? (exceptions[place]?.what ?? "done") : "left";
+      all.push({ id: job, queue, outcome });
+    }
+  }
+  return all;
+}
+
+async function askToStop(broker: Broker, id: string, by: string): Promise<void> {
+  const store = await operationsBucket(broker);
+  for (;;) {
+    const { operation, revision } = await getOperation(store, id);
+    if (operation.progress.state !== "running") return;
+    const at = await store.now();
+    try {
+      await store.put(id, { ...operation, progress: { state: "stopping", by, at } }, revision);
+      return;
+    } catch (error) {
+      // Whoever is at it has written how far it is.
+      if (!MillraceError.is(error, "revision-conflict")) throw error;
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { type Broker, MillraceError } from "@millrace/core";
+import type { AuditValue } from "../client/audit.ts";
+import type { DeadLetterFilter } from "../client/dead-letters.ts";
+import { lastSequence, letterTest, matching } from "../client/dead-matching.ts";
+import { LIVE_STATES, liveJobs, type LiveState } from "../client/live-jobs.ts";
+import type { PlanItem } from "./operation-plan.ts";
+
+/** Which jobs that have not ended are meant. Everything that is given must hold. */
+export interface LiveJobFilter {
+  readonly state?: LiveState;
+  readonly queue?: string;
+  /** The job's name, exactly. */
+  readonly name?: string;
+}
+
+/** A change of many things that is asked for. */
+export type OperationTarget =
+  | { readonly kind: "dead-retry" | "dead-discard"; readonly filter: DeadLetterFilter }
+  | { readonly kind: "jobs-cancel"; readonly filter: LiveJobFilter };
+
+/** Letters or jobs; more at once are two operations. */
+export const MOST_ITEMS = 100_000;
+
+/**
+ * The things that are meant now, the oldest first. What comes to fit while they are looked for may
+ * be among them or not.
+ *
+ * @throws MillraceError `invalid-option` where there are more than 100,000, or the filter can't be
+ *   read; `queue-not-found`
+ */
+export function whatIsMeant(
+  broker: Broker,
+  target: OperationTarget,
+  now: number,
+): Promise<readonly PlanItem[]> {
+  return target.kind === "jobs-cancel"
+    ? liveItems(broker, target.filter)
+    : letterItems(broker, target.filter, now);
+}
+
+async function letterItems(
+  broker: Broker,
+  filter: DeadLetterFilter,
+  now: number,
+): Promise<readonly PlanItem[]> {
+  const fits = letterTest(filter, now);
+  const end = await lastSequence(broker, filter, fits);
+  const items: PlanItem[] = [];
+  for await (const { id, queue, sequence } of matching(broker, filter, fits)) {
+    if (sequence > end) break;
+    if (items.push({ id, queue, mark: sequence }) > MOST_ITEMS) throw tooMany("dead letters");
+  }
+  return items;
+}
+
+async function liveItems(
+  broker: Broker,
+  { state, queue, name }: LiveJobFilter,
+): Promise<readonly PlanItem[]> {
+  const query = { limit: MOST_ITEMS + 1, ...(queue === undefined ? {} : { queue }) };
+  const items = new Map<string, PlanItem>();
+  // A job that moves on meanwhile is met where it goes: what runs is looked for last.
+  for (const one of state === undefined ? LIVE_STATES : [state])
+    for (const job of await liveJobs(broker, one, query)) {
+      if (name !== undefined && job.name !== name) continue;
+      const mark = job.createdAt;
+      items.set(`${job.queue}/${job.id}`, {
+        ...{ id: job.id, queue: job.queue },
+        ...(mark === undefined ? {} : { mark }),
+      });
+    }
+  if (items.size > MOST_ITEMS) throw tooMany("jobs");
+  return [...items.values()];
+}
+
+function tooMany(what: string): MillraceError {
+  return new MillraceError(
+    "invalid-option",
+    `filter: more than ${MOST_ITEMS} ${what} fit. Name a queue, a reason or a name, and do the rest in another operation.`,
+  );
+}
+
+/** For the audit: null stands for letters that have none. */
+export function filterWords(
+  filter: DeadLetterFilter | LiveJobFilter,
+): Readonly<Record<string, AuditValue>> {
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return { all: true };
+  return Object.fromEntries(
+    given.map(([key, value]) => [key, (value as string | null) ?? "(none)"]),
+  );
+}

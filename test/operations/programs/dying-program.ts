@@ -1,0 +1,23 @@
+// Carries out an operation, and sends itself a signal at the worst moment: a job's new life is
+// published, its letter is not removed, and nothing of it has been written down. Its arguments are
+// the server, the namespace, the operation, the signal, and after how many letters.
+import { connect, MillraceError } from "millrace";
+
+const [servers = "", namespace = "", id = "", signal = "", after = ""] = process.argv.slice(2);
+const client = await connect({ servers, namespace, env: {} });
+const { broker } = client;
+const requeue = broker.requeue.bind(broker);
+let published = 0;
+broker.requeue = async (envelope, options) => {
+  await requeue(envelope, options);
+  published += 1;
+  if (published === Number(after)) process.kill(process.pid, signal);
+};
+try {
+  await client.operations.run(id);
+  console.log("ended");
+} catch (error) {
+  console.log(`failed ${MillraceError.is(error) ? error.code : String(error)}`);
+}
+console.log(`published ${published}`);
+await client.close();
