@@ -28,6 +28,12 @@ import { limits } from "./commands/limits.ts";
 import { nodesQuiet, nodesResume, nodesStop } from "./commands/nodes-change.ts";
 import { nodesList } from "./commands/nodes-list.ts";
 import { queuesCreate } from "./commands/queues-create.ts";
+import {
+  operationsGet,
+  operationsList,
+  operationsRun,
+  operationsStop,
+} from "./commands/operations.ts";
 import { outboxMigrate } from "./commands/outbox-migrate.ts";
 import { outboxRelay } from "./commands/outbox-relay.ts";
 import { outboxRetry } from "./commands/outbox-retry.ts";
@@ -66,6 +72,10 @@ export const COMMANDS: readonly Command[] = [
   deadRetry,
   deadDiscard,
   deadEdit,
+  operationsList,
+  operationsGet,
+  operationsRun,
+  operationsStop,
   cronList,
   cronAdd,
   cronRemove,

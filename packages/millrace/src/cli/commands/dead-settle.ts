@@ -9,6 +9,7 @@ import { command, type CommandCall, type Report } from "../command.ts";
 import { ASKS_FIRST, confirmed } from "../confirm.ts";
 import { EXIT } from "../exit-codes.ts";
 import { clean } from "../show/clean.ts";
+import { detachedReport } from "../show/operations.ts";
 import { withClient } from "../with-client.ts";
 import { filterFlags, filterOf } from "./dead-list.ts";
 
@@ -17,7 +18,14 @@ const selection = {
   all: { kind: flag, about: "Every letter that fits --queue, --reason and --filter" },
 } as const;
 
-const askedSelection = { ...selection, yes: { kind: flag, about: ASKS_FIRST } } as const;
+const askedSelection = {
+  ...selection,
+  yes: { kind: flag, about: ASKS_FIRST },
+  detach: {
+    kind: flag,
+    about: "With --all or --filter: write down which, for a dashboard or `operations run` to do",
+  },
+} as const;
 
 export const deadRetry = command({
   name: "dead retry",
@@ -43,6 +51,7 @@ export const deadRetry = command({
     const { yes } = call.flags;
     if (call.args.length === 0 && !(await confirmed(call.io, yes, `Retry ${meant(call)}?`)))
       return nothing("retried");
+    if (call.flags.detach === true) return detached(call, "dead-retry");
     return settleLetters(call, "retried", (client, filter) => client.dead.retry(filter));
   },
 });
@@ -59,9 +68,20 @@ export const deadDiscard = command({
     requireSelection(call);
     if (!(await confirmed(call.io, call.flags.yes, `Remove ${meant(call)} for good?`)))
       return nothing("discarded");
+    if (call.flags.detach === true) return detached(call, "dead-discard");
     return settleLetters(call, "discarded", (client, filter) => client.dead.discard(filter));
   },
 });
+
+async function detached(
+  { flags, config }: Pick<CommandCall<typeof selection>, "flags" | "config">,
+  kind: "dead-retry" | "dead-discard",
+): Promise<Report> {
+  const filter = filterOf(flags);
+  return detachedReport(
+    await withClient(config, (client) => client.operations.start({ kind, filter })),
+  );
+}
 
 function nothing(done: "retried" | "discarded"): Report {
   return {
@@ -151,8 +171,13 @@ async function settleOne(
 
 function requireSelection({
   args,
-  flags: { all, filter },
-}: Pick<CommandCall<typeof selection>, "args" | "flags">): void {
+  flags: { all, filter, detach },
+}: Pick<CommandCall<typeof askedSelection>, "args" | "flags">): void {
+  if (detach === true && args.length > 0)
+    throw new MillraceError(
+      "invalid-option",
+      "--detach: goes with --all or --filter, not with ids.",
+    );
   if ((args.length === 0) !== (all === true || filter !== undefined))
     throw new MillraceError(
       "invalid-option",

@@ -1,0 +1,47 @@
+import type { Operation } from "../../operations/operation.ts";
+import type { Report } from "../command.ts";
+import { EXIT } from "../exit-codes.ts";
+import type { Paint } from "../io.ts";
+import { clean } from "./clean.ts";
+
+/** `40 of 500 done, 2 failed`. */
+export function howFar({ done, total, gone, failed }: Operation): string {
+  return [
+    `${done} of ${total} done`,
+    ...(gone === 0 ? [] : [`${gone} gone before`]),
+    ...(failed === 0 ? [] : [`${failed} failed`]),
+  ].join(", ");
+}
+
+export function filterText({ filter }: Pick<Operation, "filter">): string {
+  return Object.entries(filter)
+    .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
+    .join(" ");
+}
+
+/** What became of one; it failed where not everything could be changed. */
+export function operationReport(operation: Operation): Report {
+  const { id, failed, failures, progress } = operation;
+  const isWhole = progress.state === "done" && failed === 0;
+  return {
+    json: operation,
+    text: (paint: Paint) =>
+      [
+        ...failures.map(
+          ({ id: job, code, message }) =>
+            `${paint("red", "failed")} ${clean(job)}: ${clean(message, 500)} (${code})\n`,
+        ),
+        `operation ${clean(id)} ${progress.state}: ${howFar(operation)}\n`,
+      ].join(""),
+    ...(isWhole ? {} : { exitCode: EXIT.failed }),
+  };
+}
+
+/** Somebody else carries it out. */
+export function detachedReport(operation: Operation): Report {
+  return {
+    json: operation,
+    text: () =>
+      `operation ${operation.id}: ${operation.total} are meant. A dashboard carries it out, or: millrace operations run ${operation.id}\n`,
+  };
+}
