@@ -1,0 +1,134 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+
+interface Workflow {
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly jobs: Readonly<
+    Record<
+      string,
+      {
+        readonly "timeout-minutes"?: number;
+        readonly permissions?: Readonly<Record<string, string>>;
+        readonly strategy?: { readonly matrix?: { readonly node?: readonly number[] } };
+        readonly steps: readonly Step[];
+      }
+    >
+  >;
+}
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const FILES = globSync(".github/workflows/*.yml", { cwd: ROOT });
+const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
+const { packageManager, scripts } = JSON.parse(read("package.json")) as {
+  readonly packageManager: string;
+  readonly scripts: Readonly<Record<string, string>>;
+};
+/** pnpm's own. */
+const NOT_SCRIPTS = ["install"];
+
+test("there are workflows that check, test and release", () => {
+  expect(FILES.map((file) => file.split("/").at(-1)).toSorted()).toEqual([
+    "check.yml",
+    "release.yml",
+    "test.yml",
+  ]);
+});
+
+describe.each(FILES)("%s", (file) => {
+  const workflow = parse(read(file)) as Workflow;
+  const jobs = Object.values(workflow.jobs);
+  const steps = jobs.flatMap((job) => job.steps);
+
+  test("has no right but to read, unless a job says so, and no job without an end", () => {
+    expect(workflow.permissions).toEqual({ contents: "read" });
+    for (const job of jobs) expect(job["timeout-minutes"]).toBeGreaterThan(0);
+  });
+
+  test("calls only scripts, programs and files that are there", () => {
+    const lines = steps.flatMap(({ run }) => run?.trim().split("\n") ?? []);
+    expect(lines.filter((line) => problemOf(line) !== undefined).map(problemOf)).toEqual([]);
+    for (const step of steps) {
+      const named = step.with?.["file"];
+      if (typeof named === "string") expect(existsSync(join(ROOT, named)), named).toBe(true);
+    }
+  });
+
+  test("every action is pinned to a version", () => {
+    for (const { uses } of steps) if (uses !== undefined) expect(uses).toMatch(/^[\w/-]+@v\d/);
+  });
+});
+
+test("the tests run from each Node that a contributor may have", () => {
+  const { jobs } = parse(read(".github/workflows/test.yml")) as Workflow;
+  expect(jobs["short"]?.strategy?.matrix?.node).toEqual([20, 22, 24]);
+});
+
+test("only the release may sign, and it gets its packages by no token", () => {
+  for (const file of FILES) {
+    const { jobs } = parse(read(file)) as Workflow;
+    for (const job of Object.values(jobs))
+      if (job.permissions?.["id-token"] !== undefined) expect(file).toContain("release");
+  }
+  expect(read(".github/workflows/release.yml")).not.toMatch(/NPM_TOKEN|NODE_AUTH_TOKEN/);
+});
+
+test("templates of issues ask for something, and the update bot looks at every folder it names", () => {
+  for (const file of globSync(".github/ISSUE_TEMPLATE/{bug,idea}.yml", { cwd: ROOT })) {
+    const template = parse(read(file)) as { name: string; description: string; body: unknown[] };
+    expect([template.name.length > 5, template.description.length > 10]).toEqual([true, true]);
+    expect(template.body.length).toBeGreaterThan(1);
+  }
+  const { updates } = parse(read(".github/dependabot.yml")) as {
+    updates: { "package-ecosystem": string; directory: string }[];
+  };
+  expect(updates.map((update) => update["package-ecosystem"])).toEqual([
+    "npm",
+    "github-actions",
+    "docker",
+  ]);
+  for (const { directory } of updates) expect(existsSync(join(ROOT, directory))).toBe(true);
+});
+
+test.each(["SECURITY", "CODE_OF_CONDUCT", "MAINTAINERS", "ROADMAP"])(
+  "%s.md is there, and CONTRIBUTING.md leads to it",
+  (name) => {
+    expect(read(`${name}.md`).length).toBeGreaterThan(500);
+    expect(read("CONTRIBUTING.md")).toContain(`](${name}.md)`);
+  },
+);
+
+const actionlint = [process.env["ACTIONLINT"] ?? "actionlint", "-no-color"] as const;
+const missing = spawnSync(actionlint[0], ["-version"]).status !== 0;
+test.skipIf(missing)(`actionlint${missing ? ": it is not on this machine" : ""}`, () => {
+  const [program, ...args] = actionlint;
+  expect(execFileSync(program, [...args, ...FILES], { cwd: ROOT, encoding: "utf8" })).toBe("");
+});
+
+/** What is wrong with a line that a workflow runs, if anything. */
+function problemOf(line: string): string | undefined {
+  const [first = "", ...words] = line.split(" ");
+  if (first.includes("/")) {
+    const file = join(ROOT, first);
+    return existsSync(file) && (statSync(file).mode & 0o111) !== 0
+      ? undefined
+      : `${first} can't be run`;
+  }
+  if (first === "npm")
+    return words[0] === "test" || (words[0] === "run" && scripts[words[1] ?? ""] !== undefined)
+      ? undefined
+      : line;
+  const [manager, script = ""] = words.filter((word) => word !== "--yes");
+  if (first !== "npx" || manager !== packageManager) return `${line}: not ${packageManager}`;
+  return NOT_SCRIPTS.includes(script) || scripts[script] !== undefined
+    ? undefined
+    : `${line}: there is no script ${script}`;
+}
