@@ -24,3 +24,8 @@ const pages = join(root, "packages", "millrace", "dist", "docs");
 mkdirSync(pages, { recursive: true });
 for (const name of readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md")))
   copyFileSync(join(root, "docs", name), join(pages, name));
+// A new project begins as the tutorial ends.
+const template = join(root, "packages", "create-millrace", "dist", "template");
+mkdirSync(template, { recursive: true });
+for (const name of readdirSync(join(root, "examples", "tutorial")))
+  copyFileSync(join(root, "examples", "tutorial", name), join(template, name));

@@ -14,6 +14,7 @@ export const ARROWS = {
   outbox: ["core"],
   dashboard: ["core", "telemetry"],
   millrace: ["core", "broker-nats", "runtime", "telemetry", "outbox", "dashboard"],
+  "create-millrace": [],
 };
 
 /** Outside packages that only one layer may know. */

@@ -15,7 +15,9 @@ pnpm("install", "--frozen-lockfile");
 run(process.execPath, ["scripts/build.mjs"]);
 
 mkdirSync(packed, { recursive: true });
-const ours = readdirSync("packages").map((folder) => {
+// What makes projects has nothing to do in an image.
+const folders = readdirSync("packages").filter((folder) => folder !== "create-millrace");
+const ours = folders.map((folder) => {
   const { name, version } = JSON.parse(
     readFileSync(join("packages", folder, "package.json"), "utf8"),
   );

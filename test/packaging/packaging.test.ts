@@ -41,7 +41,7 @@ describeServer("the packed packages", "newest", (server) => {
     registry = await startLocalRegistry(packed);
   }, 120_000);
 
-  it("are the seven packages, of one version, with nothing in them that a user can't use", async () => {
+  it("are the eight packages, of one version, with nothing in them that a user can't use", async () => {
     expect(packed.map(({ manifest }) => manifest.name).sort()).toEqual([
       "@millrace/broker-nats",
       "@millrace/core",
@@ -49,6 +49,7 @@ describeServer("the packed packages", "newest", (server) => {
       "@millrace/outbox",
       "@millrace/runtime",
       "@millrace/telemetry",
+      "create-millrace",
       "millrace",
     ]);
     expect(new Set(packed.map(({ manifest }) => manifest.version)).size).toBe(1);
@@ -78,6 +79,27 @@ describeServer("the packed packages", "newest", (server) => {
         if (!link.startsWith("https:")) expect(shipped).toContain(`package/${link}`);
     }
   });
+
+  it("make a project by `npm create millrace` whose types hold, whose test passes and whose worker runs", async () => {
+    const tarballOf = (name: string) =>
+      packed.find(({ manifest }) => manifest.name === name)?.tarball ?? "";
+    const project = join(dir, "my-jobs");
+    const create = ["npm", "exec", "--yes", `--package=${tarballOf("create-millrace")}`, "--"];
+    await succeed([...create, "create-millrace", "my-jobs"], dir);
+    await writeFile(join(project, ".npmrc"), `@millrace:registry=${registry}\naudit=false\n`);
+    await succeed(["npm", "install", "--no-fund", tarballOf("millrace")], project);
+
+    await succeed(["npm", "run", "typecheck"], project);
+    await succeed(["npm", "test"], project);
+    const env = { MILLRACE_SERVERS: server.url, PORT: "0" };
+    const worker = startChild(join(project, "worker.ts"), { cwd: project, env });
+    await worker.line(/^The worker runs/, 45_000);
+    expect(await succeed(["npm", "run", "enqueue", "--", "ada"], project, env)).toContain(
+      "Result: sent to ada",
+    );
+    worker.signal("SIGTERM");
+    expect(await worker.exit(30_000)).toEqual({ code: 0, signal: null });
+  }, 300_000);
 
   for (const manager of PACKAGE_MANAGERS) {
     const reason = missing.get(manager);

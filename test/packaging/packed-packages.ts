@@ -4,7 +4,15 @@ import { basename, join, resolve } from "node:path";
 import { succeed } from "./run-command.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const COPIED = ["package.json", "pnpm-workspace.yaml", "LICENSE", "scripts", "packages", "docs"];
+const COPIED = [
+  "package.json",
+  "pnpm-workspace.yaml",
+  "LICENSE",
+  "scripts",
+  "packages",
+  "docs",
+  "examples/tutorial",
+];
 const SETTINGS = ["tsconfig.base.json", "tsconfig.build.json"];
 
 const STARTED_AT = Date.now();
