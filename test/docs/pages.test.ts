@@ -18,6 +18,7 @@ const NOT_SCRIPTS = [
   "publish",
   "init",
   "pkg",
+  "create",
 ];
 const PARTS = ["Tutorial", "Guides", "Reference", "Explanation"];
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
