@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { createDashboard } from "millrace/dashboard";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { ADA, charge, type Scene, scene, send } from "./scene.ts";
 
 const GROUP = {
@@ -99,6 +100,81 @@ describe("what the dashboard changes", () => {
         which: expect.stringContaining("error=CardDeclined"),
       },
     ]);
+  });
+
+  test("all of a cause are retried by an operation, which the page follows and the audit keeps", async () => {
+    const of = await withDeadJobs(45);
+    of.bankIs("up");
+    const target = { kind: "dead-retry", filter: GROUP };
+    const asked = encodeURIComponent(JSON.stringify(target));
+    expect(await of.get(`operations/count?target=${asked}`)).toEqual({ count: 45 });
+    const answer = await of.post("operations", { ...target, reason: "the bank is back" });
+    const { operation, count } = (await answer.json()) as { operation: string; count: number };
+    expect(count).toBe(45);
+    await of.t.clock.advance("10s");
+    await of.t.drain();
+    const ended = {
+      ...{ id: operation, by: ADA.name, reason: "the bank is back" },
+      ...{ total: 45, done: 45, gone: 0, failed: 0, progress: { state: "done" } },
+    };
+    expect(await of.get(`operations/${operation}`)).toMatchObject(ended);
+    expect(await of.get("operations")).toMatchObject([ended]);
+    expect(await of.get("dead")).toEqual([]);
+    expect(await of.get("audit")).toMatchObject([
+      { id: operation, action: "dead retry", by: ADA.name, outcome: "45 done" },
+    ]);
+  });
+
+  test("all jobs that match are cancelled, and what a dashboard that died has left is taken up", async () => {
+    const of = await scene();
+    await of.dashboard.close();
+    for (let n = 0; n < 25; n += 1)
+      await of.t.enqueue(send, { n }, { id: `later${n}`, delay: "1h" });
+    await of.t.clock.advance("1s");
+    const filter = { state: "delayed", queue: "mail", nameHolds: "send" };
+    const answer = await of.post("operations", { kind: "jobs-cancel", filter });
+    const { operation } = (await answer.json()) as { operation: string };
+    await of.t.clock.advance("10s");
+    const path = `operations/${operation}`;
+    expect(await of.get(path)).toMatchObject({ total: 25, done: 0 });
+    const another = createDashboard({
+      ...{ millrace: of.t.client, clock: of.t.clock, authorize: () => ADA },
+    });
+    onTestFinished(() => another.close());
+    await of.t.clock.advance("10s");
+    expect(await of.get(path)).toMatchObject({ done: 25, progress: { state: "done" } });
+    await of.t.drain({ maxTime: "2h" });
+    expect(await of.get("jobs/mail/later24")).toMatchObject({ state: "cancelled" });
+  });
+
+  test("an operation that is not begun yet is stopped, and one that nobody knows is not there", async () => {
+    const of = await withDeadJobs(2);
+    await of.dashboard.close();
+    const answer = await of.post("operations", { kind: "dead-discard", filter: GROUP });
+    const { operation } = (await answer.json()) as { operation: string };
+    const stopped = await of.post(`operations/${operation}/stop`, {});
+    expect(await stopped.json()).toEqual({ count: 0, failed: [] });
+    expect(await of.get(`operations/${operation}`)).toMatchObject({
+      progress: { state: "stopped", by: ADA.name },
+    });
+    expect((await of.post("operations/none/stop", {})).status).toBe(404);
+    await expect(of.get("operations/none")).rejects.toThrow(/404.*operation-not-found/);
+  });
+
+  test.each([
+    ["no kind", { filter: GROUP }],
+    ["another kind", { kind: "explode", filter: GROUP }],
+    ["a filter that says nothing", { kind: "dead-discard", filter: {} }],
+    ["no filter", { kind: "dead-discard" }],
+    ["a misspelt field", { kind: "dead-retry", filter: { ...GROUP, nmae: "x" } }],
+    ["jobs of whatever state", { kind: "jobs-cancel", filter: { queue: "mail" } }],
+    ["jobs that have ended", { kind: "jobs-cancel", filter: { state: "succeeded" } }],
+    ["a letter's field for jobs", { kind: "jobs-cancel", filter: { state: "queued", id: "7" } }],
+  ])("no operation begins with %s", async (_what, body) => {
+    const of = await withDeadJobs(1);
+    expect((await of.post("operations", body)).status).toBe(400);
+    expect(await of.get("operations")).toEqual([]);
+    expect(await of.get("audit")).toEqual([]);
   });
 
   test("a filter that says nothing retries nothing, and another cause is left alone", async () => {

@@ -71,9 +71,19 @@ describe("who may do what", () => {
       ...["dead/retry", "dead/discard", PAUSE, "queues/mail/resume", "queues/mail/purge"],
       ...["jobs/mail/x/cancel", "schedules/nightly/run", "schedules/nightly/pause"],
       ...["nodes/test-node/quiet", "nodes/test-node/stop"],
+      ...["operations", "operations/none/stop"],
     ])
       expect((await post(path, { filter: { queue: "mail" } })).status, path).toBe(403);
     expect(await get("audit")).toEqual([]);
+  });
+
+  test("the name of who begins or stops an operation is authorize's, too", async () => {
+    const { post, get } = await scene();
+    const filter = { queue: "billing" };
+    const begun = await post("operations", { kind: "dead-retry", filter, by: "mallory" });
+    const { operation } = (await begun.json()) as { operation: string };
+    expect(await get(`operations/${operation}`)).toMatchObject({ by: ADA.name });
+    expect(await get("audit")).toMatchObject([{ by: ADA.name }]);
   });
 
   test("the name in the audit is authorize's, whatever the request says", async () => {

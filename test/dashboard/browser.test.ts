@@ -151,7 +151,12 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
       await page.getByRole("button", { name: "Retry all" }).click();
       const dialog = page.getByRole("dialog", { name: `Retry ${COUNT} dead letters?` });
       await dialog.getByRole("button", { name: "Retry all" }).click();
-      await page.getByText(`${COUNT} jobs enqueued again.`).waitFor();
+      await heading(page, "Retry dead letters");
+      await page.getByText(`${COUNT} of ${COUNT} done`, { exact: true }).waitFor();
+      await page.getByRole("button", { name: "Stop" }).waitFor({ state: "detached" });
+      await page.goBack();
+      await heading(page, /^CardDeclined.* in billing$/);
+      await page.getByText("No letter of this cause is left.").waitFor();
       await page.getByRole("link", { name: "What was settled last of billing.charge" }).click();
       await heading(page, "Jobs");
       const succeeded = page.getByRole("row").filter({ hasText: "succeeded" });
@@ -167,11 +172,47 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
       expect(trouble).toEqual([]);
     });
 
+    test("an operator is told how many jobs match, cancels all of them, and sees it done", async () => {
+      const { client, served } = await fleet(server);
+      await client.enqueueMany(
+        send,
+        Array.from({ length: 5 }, (_, n) => ({ input: { to: `late-${n}` }, delay: "3h" })),
+      );
+      await client.enqueue(charge, { customer: EVIL, amount: 1 }, { id: "other", delay: "3h" });
+      const { page, trouble } = await open(browser, served.url);
+      await page.goto(`${served.url}jobs?state=delayed&queue=mail`);
+      await heading(page, "Jobs");
+      await page.getByRole("button", { name: "Cancel all that match" }).click();
+      const dialog = page.getByRole("dialog", { name: "Cancel all delayed jobs of mail?" });
+      await dialog.getByText("6 jobs match now.").waitFor();
+      await dialog.getByLabel(/^Why/).fill(EVIL);
+      await dialog.getByRole("button", { name: "Cancel all that match" }).click();
+      await heading(page, "Cancel jobs");
+      await page.getByText("6 of 6 done", { exact: true }).waitFor();
+      await page.getByRole("link", { name: "All operations" }).click();
+      await heading(page, "Operations");
+      await page.getByRole("link", { name: "Cancel jobs" }).waitFor();
+      await eventually(async () => (await client.jobs.count({ state: "delayed" })) === 1, {
+        withinMs: PATIENCE_MS,
+        describe: "nothing but the other job is delayed",
+      });
+      expect(await client.audit.list()).toMatchObject([
+        { action: "jobs cancel", by: "ada@example.com", outcome: { count: 6, failed: 0 } },
+      ]);
+      expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
+      expect(trouble).toEqual([]);
+    });
+
     test("axe finds nothing on any page in either theme, and no page is wider than a phone", async () => {
       const { client, served } = await fleet(server);
       await client.queues.pause("mail", { reason: EVIL });
       const [group] = await client.dead.groups();
       const { queue = "", name = "", reason = "", error = "", lastId = "" } = group ?? {};
+      const begun = await client.operations.start({
+        kind: "dead-discard",
+        filter: { queue, id: "nobody" },
+        reason: EVIL,
+      });
       const of = new URLSearchParams({ queue, name, reason, error }).toString();
       const pages = {
         overview: "",
@@ -183,6 +224,8 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         job: `jobs/${queue}/${lastId}`,
         schedules: "schedules",
         nodes: "nodes",
+        operations: "operations",
+        operation: `operations/${begun.id}`,
         audit: "audit",
         nothing: "there/is/no/such/page",
       };

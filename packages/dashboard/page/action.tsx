@@ -19,6 +19,8 @@ interface ActionProps {
   readonly danger?: boolean;
   /** In words, when it is done: `500 letters retried`. */
   readonly done: (result: ChangeView) => string;
+  /** What else happens then. */
+  readonly afterwards?: (result: ChangeView) => void;
 }
 
 /** A button that says first what it will do, then does it, then says what became of it. */
@@ -27,6 +29,8 @@ export function Action(props: ActionProps): ReactElement | null {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const [reason, setReason] = useState("");
+  /** What it says may have to be asked for, which is done for whoever reads it. */
+  const [isOpen, setIsOpen] = useState(false);
   const act = useAct(props, () => dialog.current?.close());
   const session = useSession();
   if (session.data?.user.role !== "operator") return null;
@@ -41,15 +45,16 @@ export function Action(props: ActionProps): ReactElement | null {
         className={danger ? "danger" : undefined}
         onClick={() => {
           act.reset();
+          setIsOpen(true);
           dialog.current?.showModal();
         }}
       >
         {label}
       </button>
-      <dialog ref={dialog} aria-labelledby={heading}>
+      <dialog ref={dialog} aria-labelledby={heading} onClose={() => setIsOpen(false)}>
         <form onSubmit={submit}>
           <h2 id={heading}>{question}</h2>
-          {children}
+          {isOpen ? children : null}
           {asksWhy ? (
             <label>
               Why (shown to everybody)
@@ -83,7 +88,10 @@ export function Action(props: ActionProps): ReactElement | null {
   );
 }
 
-function useAct({ path, done }: Pick<ActionProps, "path" | "done">, close: () => void) {
+function useAct(
+  { path, done, afterwards }: Pick<ActionProps, "path" | "done" | "afterwards">,
+  close: () => void,
+) {
   const queries = useQueryClient();
   const tell = useTell();
   return useMutation({
@@ -98,6 +106,7 @@ function useAct({ path, done }: Pick<ActionProps, "path" | "done">, close: () =>
           : { trouble: `${result.failed.length} failed. ${failure.id}: ${failure.message}` }),
       });
       void queries.invalidateQueries();
+      afterwards?.(result);
     },
   });
 }

@@ -21,3 +21,5 @@ export const groupAddress = ({
   error,
 }: Pick<DeadGroupView, "queue" | "name" | "reason" | "error">): string =>
   `/dead/group${queryOf({ queue, name, reason, error })}`;
+
+export const operationAddress = (id: string): string => `/${pathOf("operations", id)}`;

@@ -1,11 +1,13 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import type {
   AuditView,
+  CountView,
   DeadFilterView,
   DeadGroupView,
   DeadRowView,
   JobsView,
   JobView,
+  OperationView,
   OverviewView,
   QueueDetailView,
   ScheduleView,
@@ -15,6 +17,8 @@ import { pathOf, queryOf, read } from "./api.ts";
 
 /** What the feed doesn't tell (new jobs, silent nodes) is asked again after this long. */
 const AGAIN_MS = 5_000;
+/** Of what moves while somebody looks at it. */
+const SOON_MS = 1_000;
 
 function useAnswer<View>(
   key: readonly unknown[],
@@ -59,3 +63,17 @@ export const useSchedules = (): UseQueryResult<readonly ScheduleView[]> =>
   useAnswer(["schedules"], "schedules");
 
 export const useAudit = (): UseQueryResult<readonly AuditView[]> => useAnswer(["audit"], "audit");
+
+export const useOperations = (): UseQueryResult<readonly OperationView[]> =>
+  useAnswer(["operations"], "operations", SOON_MS);
+
+export const useOperation = (id: string): UseQueryResult<OperationView> =>
+  useAnswer(["operation", id], pathOf("operations", id), SOON_MS);
+
+/** How many things an operation would be about. Asked once: it may read much. */
+export const useMatching = (target: object): UseQueryResult<CountView> =>
+  useAnswer(
+    ["matching", target],
+    `operations/count${queryOf({ target: JSON.stringify(target) })}`,
+    false,
+  );

@@ -8,6 +8,8 @@ import { DeadPage } from "./pages/dead.tsx";
 import { JobPage } from "./pages/job.tsx";
 import { JobsPage } from "./pages/jobs.tsx";
 import { NodesPage } from "./pages/nodes.tsx";
+import { OperationPage } from "./pages/operation.tsx";
+import { OperationsPage } from "./pages/operations.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { QueuePage } from "./pages/queue.tsx";
 import { SchedulesPage } from "./pages/schedules.tsx";
@@ -20,6 +22,7 @@ const PLACES = [
   ["/dead", "Dead letters"],
   ["/schedules", "Schedules"],
   ["/nodes", "Nodes"],
+  ["/operations", "Operations"],
   ["/audit", "Audit"],
 ] as const;
 
@@ -93,6 +96,8 @@ function Places(): ReactElement {
       <Route path="/dead/group" component={DeadGroupPage} />
       <Route path="/schedules" component={SchedulesPage} />
       <Route path="/nodes" component={NodesPage} />
+      <Route path="/operations" component={OperationsPage} />
+      <Route path="/operations/:id">{({ id }) => <OperationPage id={id} />}</Route>
       <Route path="/audit" component={AuditPage} />
       <Route>
         <Page title="Nothing here">

@@ -8,6 +8,8 @@ const TONES: Readonly<Record<string, string>> = {
   expired: "critical",
   lost: "critical",
   cancelled: "quiet",
+  done: "good",
+  failed: "critical",
   stopped: "quiet",
 };
 

@@ -7,6 +7,7 @@ import type { Authorize, DashboardEnv } from "./access/user.ts";
 import { apiOf } from "./api/api.ts";
 import { failureOf } from "./api/failure.ts";
 import type { Fleet } from "./fleet/fleet.ts";
+import { OperationsService } from "./operations/operations-service.ts";
 import { LiveFeed } from "./live/live-feed.ts";
 import { pageAssets, typeOf } from "./page/page-assets.ts";
 import { pageHtml } from "./page/page-html.ts";
@@ -42,7 +43,7 @@ export interface DashboardOptions {
 /** Answers requests for the dashboard. */
 export interface Dashboard extends AsyncDisposable {
   (request: Request): Promise<Response>;
-  /** Ends what it follows, and every page's feed. */
+  /** Ends what it follows and carries out, and every page's feed. */
   close(): Promise<void>;
 }
 
@@ -71,6 +72,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     );
   const base = basePathOf(options.basePath ?? "/");
   const feed = new LiveFeed(millrace, clock);
+  const operations = new OperationsService(millrace, clock, options.onDefect);
   const app = new Hono<DashboardEnv>();
 
   app.use(async (context, next) => {
@@ -114,7 +116,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
 
   const answer = async (request: Request): Promise<Response> =>
     secured(await app.fetch(below(base, request)));
-  const close = async (): Promise<void> => feed.close();
+  const close = async (): Promise<void> => {
+    feed.close();
+    await operations.close();
+  };
   return Object.assign(answer, { close, [Symbol.asyncDispose]: close });
 }
 

@@ -2,8 +2,10 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Fleet } from "./fleet/fleet.ts";
 import { isLoopback, serveDashboard } from "./serve-dashboard.ts";
 
-/** Nothing of it is asked for here. */
-const millrace = {} as unknown as Fleet;
+/** Nothing else of it is asked for here. */
+const millrace = {
+  operations: { serve: async () => ({ stop: async () => {} }) },
+} as unknown as Fleet;
 const BOB = { name: "bob", role: "viewer", password: "0123456789ab" } as const;
 const usual = { millrace, port: 0, localName: "me@here" };
 

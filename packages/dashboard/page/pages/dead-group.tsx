@@ -1,11 +1,11 @@
 import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { DeadFilterView, DeadGroupView, DeadRowView } from "../../src/api/views.ts";
-import { Action } from "../action.tsx";
 import { jobAddress, jobsAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { counted } from "../number.ts";
+import { OperationAction } from "../operation-action.tsx";
 import { useDeadGroups, useJob, useLetters } from "../questions.ts";
 import { Moment } from "../time.tsx";
 
@@ -69,31 +69,27 @@ function GroupActions({ group }: { readonly group: DeadGroupView }): ReactElemen
   const filter: DeadFilterView = { queue, name, reason, error };
   return (
     <>
-      <Action
+      <OperationAction
         label="Retry all"
         question={`Retry ${counted(all, "dead letter")}?`}
-        path="dead/retry"
-        body={{ filter }}
-        done={({ count: retried }) => `${counted(retried, "job")} enqueued again.`}
+        target={{ kind: "dead-retry", filter }}
       >
         <p>
           Each job is enqueued again with the same payload and its attempts at zero, and its letter
           is removed. Letters that come meanwhile are left alone.
         </p>
-      </Action>
-      <Action
+      </OperationAction>
+      <OperationAction
         label="Discard all"
         danger
         question={`Discard ${counted(all, "dead letter")}?`}
-        path="dead/discard"
-        body={{ filter }}
-        done={({ count: gone }) => `${counted(gone, "letter")} discarded.`}
+        target={{ kind: "dead-discard", filter }}
       >
         <p>
           Their payloads are deleted for good. The history keeps that the jobs died. This
           can&rsquo;t be undone.
         </p>
-      </Action>
+      </OperationAction>
     </>
   );
 }

@@ -4,6 +4,7 @@ import type { JobRowView } from "../../src/api/views.ts";
 import { jobAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
+import { Matching, OperationAction } from "../operation-action.tsx";
 import { QUEUE_COLUMN } from "../queue-column.tsx";
 import { type JobsFilter, useJobs, useOverview } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
@@ -21,6 +22,7 @@ const STATES: readonly (readonly [string, string])[] = [
   ["cancelled", "cancelled"],
   ["expired", "expired"],
 ];
+const LIVE = ["queued", "running", "delayed", "blocked"];
 const LIMITS = ["50", "100", "200", "500"];
 
 /** Jobs that fit the filter, which stands in the address: it can be sent to somebody. */
@@ -44,7 +46,10 @@ export function JobsPage(): ReactElement {
       { replace: true },
     );
   return (
-    <Page title="Jobs">
+    <Page
+      title="Jobs"
+      actions={LIVE.includes(filter.state) ? <CancelAll filter={filter} /> : undefined}
+    >
       <Filter filter={filter} set={set} />
       <Answer of={jobs}>
         {({ jobs: rows, more }) => (
@@ -70,6 +75,31 @@ export function JobsPage(): ReactElement {
         )}
       </Answer>
     </Page>
+  );
+}
+
+/** All that match, not only those that are listed. */
+function CancelAll({
+  filter: { state, queue, name },
+}: {
+  readonly filter: JobsFilter;
+}): ReactElement {
+  const filter = { state, queue, nameHolds: name };
+  const target = { kind: "jobs-cancel", filter };
+  const where = queue === "" ? "of all queues" : `of ${queue}`;
+  return (
+    <OperationAction
+      label="Cancel all that match"
+      danger
+      question={`Cancel all ${state} jobs ${where}${name === "" ? "" : ` whose name holds ${name}`}?`}
+      target={target}
+    >
+      <Matching target={target} one="job" />
+      <p>
+        Those that wait are not run. Those that run have their handlers told to stop. This
+        can&rsquo;t be undone.
+      </p>
+    </OperationAction>
   );
 }
 

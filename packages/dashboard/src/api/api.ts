@@ -7,11 +7,11 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { OnceAMoment } from "../fleet/once-a-moment.ts";
 import type { LiveFeed } from "../live/live-feed.ts";
 import { liveStream } from "../live/live-stream.ts";
-import { askedFilter, askedJson, askedLimit, askedState } from "./asked.ts";
+import { askedFilter, askedJson, askedLimit, askedState, askedTarget } from "./asked.ts";
 import * as changes from "./changes.ts";
 import * as reads from "./reads.ts";
-import { deadGroupView, deadRow } from "./show.ts";
-import type { ChangeView, SessionView } from "./views.ts";
+import { deadGroupView, deadRow, operationView } from "./show.ts";
+import type { ChangeView, CountView, SessionView } from "./views.ts";
 
 export interface ApiHost {
   readonly fleet: Fleet;
@@ -76,6 +76,16 @@ function addReads(
     const letters = await fleet.dead.list({ ...filter, limit: 100 });
     return letters.map((letter) => deadRow(letter, show));
   });
+  read("/operations", async () =>
+    (await fleet.operations.list()).slice(0, 100).map((one) => operationView(one, show)),
+  );
+  read("/operations/count", async (context): Promise<CountView> => {
+    const target = askedTarget(askedJson(context.req.query("target") ?? "{}"));
+    return { count: await fleet.operations.count(target) };
+  });
+  read("/operations/:id", async (context) =>
+    operationView(await fleet.operations.get(param(context, "id")), show),
+  );
   read("/schedules", () => reads.schedules(reading));
   read("/audit", () => reads.audit(reading));
 }
@@ -104,6 +114,10 @@ function addChanges(api: Hono<DashboardEnv>, { fleet, show }: ApiHost, known: On
 
   change("/dead/retry", (asking) => changes.settleLetters("retry", asking));
   change("/dead/discard", (asking) => changes.settleLetters("discard", asking));
+  change("/operations", (asking) => changes.startOperation(asking));
+  change("/operations/:id/stop", (asking, context) =>
+    changes.stopOperation(param(context, "id"), asking),
+  );
   change("/queues/:queue/:action", (asking, context) =>
     changes.changeQueue(param(context, "queue"), param(context, "action"), asking),
   );

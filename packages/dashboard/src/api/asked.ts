@@ -1,5 +1,11 @@
 import { type DeadReason, MillraceError } from "@millrace/core";
-import type { FleetDeadFilter, LiveState, RecordedState } from "../fleet/fleet.ts";
+import type {
+  FleetDeadFilter,
+  FleetLiveFilter,
+  FleetOperationTarget,
+  LiveState,
+  RecordedState,
+} from "../fleet/fleet.ts";
 
 /** What a page asks for, checked. All throw MillraceError `invalid-option`. */
 
@@ -56,6 +62,37 @@ export function askedFilter(given: unknown): FleetDeadFilter {
   if (Object.keys(asked).length === 0)
     throw wrong("filter", "at least one of queue, id, reason, name and error");
   return asked;
+}
+
+/** What is to be done to which things. A filter that says nothing would mean all there are. */
+export function askedTarget(given: unknown): FleetOperationTarget {
+  const { kind, filter } = fields(given, "body");
+  switch (kind) {
+    case "dead-retry":
+    case "dead-discard":
+      return { kind, filter: askedFilter(filter) };
+    case "jobs-cancel":
+      return { kind, filter: askedLiveFilter(filter) };
+    default:
+      throw wrong("kind", "one of dead-retry, dead-discard, jobs-cancel");
+  }
+}
+
+const LIVE_FILTERS: readonly string[] = ["queue", "state", "nameHolds"];
+
+function askedLiveFilter(given: unknown): FleetLiveFilter {
+  const filter = fields(given, "filter");
+  const odd = Object.keys(filter).find((key) => !LIVE_FILTERS.includes(key));
+  if (odd !== undefined)
+    throw wrong(`filter.${odd.slice(0, 50)}`, `one of ${LIVE_FILTERS.join(", ")}`);
+  const [queue, state, nameHolds] = LIVE_FILTERS.map((key) => optionalText(filter, key));
+  if (state === undefined || !LIVE.includes(state))
+    throw wrong("filter.state", `one of ${LIVE.join(", ")}`);
+  return {
+    state: state as LiveState,
+    ...(queue === undefined || queue === "" ? {} : { queue }),
+    ...(nameHolds === undefined || nameHolds === "" ? {} : { nameHolds }),
+  };
 }
 
 /** In words, for the audit: null stands for letters that have none. */

@@ -2,7 +2,7 @@ import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/co
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardUser } from "../access/user.ts";
 import type { Fleet, FleetIntent } from "../fleet/fleet.ts";
-import { askedFilter, askedReason, fields, filterWords } from "./asked.ts";
+import { askedFilter, askedReason, askedTarget, fields, filterWords } from "./asked.ts";
 import type { ChangeView } from "./views.ts";
 
 /** A change that was asked for: of what, by whom, and what was said with it. */
@@ -28,6 +28,22 @@ export async function settleLetters(
     tallyLetters,
   );
   return { count: tallyLetters(results).count, failed: failuresOf(results, show) };
+}
+
+/** Carried out by whoever serves operations, as this dashboard does. */
+export async function startOperation({ fleet, user, body }: Asking): Promise<ChangeView> {
+  const { kind: _kind, filter: _filter, ...note } = fields(body, "body");
+  const { id, total } = await fleet.operations.start({
+    ...askedTarget(body),
+    ...askedReason(note),
+    by: user.name,
+  });
+  return { count: total, failed: [], operation: id };
+}
+
+export async function stopOperation(id: string, { fleet, user }: Asking): Promise<ChangeView> {
+  const { done } = await fleet.operations.stop(id, { by: user.name });
+  return { count: done, failed: [] };
 }
 
 function failuresOf(results: readonly DeadLetterResult[], show: ShowValue): ChangeView["failed"] {

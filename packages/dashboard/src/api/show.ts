@@ -21,6 +21,7 @@ import type {
   LetterView,
   MarkView,
   NodeView,
+  OperationView,
   QueueView,
 } from "./views.ts";
 
@@ -174,4 +175,13 @@ export function deadRow(letter: StoredDeadLetter, show: ShowValue): DeadRowView 
   const { id, queue, name, attempts, at, error } = letter;
   const message = error === undefined ? "" : shownError(error, show).message;
   return { id, queue, name: name ?? null, attempts, at, message };
+}
+
+export function operationView(operation: OperationView, show: ShowValue): OperationView {
+  const { reason, failures } = operation;
+  return {
+    ...operation,
+    ...(reason === undefined ? {} : { reason: String(show(reason)) }),
+    failures: failures.map((failure) => ({ ...failure, message: String(show(failure.message)) })),
+  };
 }

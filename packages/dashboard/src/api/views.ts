@@ -247,12 +247,44 @@ export interface AuditView {
   readonly reason?: string;
 }
 
+/** A change of many things. What is not known of a kind is shown as it is. */
+export interface OperationView {
+  readonly id: string;
+  readonly kind: string;
+  readonly filter: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly by: string;
+  readonly reason?: string;
+  readonly at: number;
+  readonly total: number;
+  readonly done: number;
+  readonly gone: number;
+  readonly failed: number;
+  readonly failures: readonly {
+    readonly id: string;
+    readonly queue: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
+  readonly progress:
+    | { readonly state: "running" }
+    | { readonly state: "stopping"; readonly by: string; readonly at: number }
+    | { readonly state: "done"; readonly at: number }
+    | { readonly state: "stopped"; readonly by: string; readonly at: number }
+    | { readonly state: "failed"; readonly at: number; readonly code: string };
+}
+
+export interface CountView {
+  readonly count: number;
+}
+
 /** What a change did. */
 export interface ChangeView {
   readonly count: number;
   readonly failed: readonly { readonly id: string; readonly message: string }[];
   /** Of a job that was enqueued by it. */
   readonly job?: RefView;
+  /** Id of an operation that was begun by it: `count` things are meant. */
+  readonly operation?: string;
 }
 
 export interface FailureView {

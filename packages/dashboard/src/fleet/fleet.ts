@@ -11,10 +11,11 @@ import type {
   RecordedError,
   ScheduleDecision,
   ScheduleState,
+  Stoppable,
   StoredDeadLetter,
   StoredSchedule,
 } from "@millrace/core";
-import type { NodeView } from "../api/views.ts";
+import type { NodeView, OperationView } from "../api/views.ts";
 
 /**
  * What the dashboard needs of a client: some of the public functions of `connect()`'s result, which
@@ -39,6 +40,7 @@ export interface Fleet {
   readonly dead: FleetDeadLetters;
   readonly cron: FleetSchedules;
   readonly audit: FleetAudit;
+  readonly operations: FleetOperations;
 }
 
 export interface FleetNote {
@@ -141,6 +143,25 @@ export interface FleetDeadLetters {
   show(id: string, options: { readonly queue: string }): Promise<StoredDeadLetter>;
   retry(filter: FleetDeadFilter): Promise<readonly DeadLetterResult[]>;
   discard(filter: FleetDeadFilter): Promise<readonly DeadLetterResult[]>;
+}
+
+export interface FleetLiveFilter {
+  readonly state?: LiveState;
+  readonly queue?: string;
+  readonly nameHolds?: string;
+}
+
+export type FleetOperationTarget =
+  | { readonly kind: "dead-retry" | "dead-discard"; readonly filter: FleetDeadFilter }
+  | { readonly kind: "jobs-cancel"; readonly filter: FleetLiveFilter };
+
+export interface FleetOperations {
+  count(target: FleetOperationTarget): Promise<number>;
+  start(request: FleetOperationTarget & FleetNote): Promise<OperationView>;
+  list(): Promise<readonly OperationView[]>;
+  get(id: string): Promise<OperationView>;
+  stop(id: string, note: { readonly by: string }): Promise<OperationView>;
+  serve(options: { readonly onDefect?: (error: unknown) => void }): Promise<Stoppable>;
 }
 
 export interface FleetSchedule extends StoredSchedule {

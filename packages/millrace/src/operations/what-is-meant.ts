@@ -11,6 +11,8 @@ export interface LiveJobFilter {
   readonly queue?: string;
   /** The job's name, exactly. */
   readonly name?: string;
+  /** A part of the job's name. */
+  readonly nameHolds?: string;
 }
 
 /** A change of many things that is asked for. */
@@ -55,7 +57,7 @@ async function letterItems(
 
 async function liveItems(
   broker: Broker,
-  { state, queue, name }: LiveJobFilter,
+  { state, queue, name, nameHolds = "" }: LiveJobFilter,
 ): Promise<readonly PlanItem[]> {
   const query = { limit: MOST_ITEMS + 1, ...(queue === undefined ? {} : { queue }) };
   const items = new Map<string, PlanItem>();
@@ -63,6 +65,7 @@ async function liveItems(
   for (const one of state === undefined ? LIVE_STATES : [state])
     for (const job of await liveJobs(broker, one, query)) {
       if (name !== undefined && job.name !== name) continue;
+      if (!job.name.includes(nameHolds)) continue;
       const mark = job.createdAt;
       items.set(`${job.queue}/${job.id}`, {
         ...{ id: job.id, queue: job.queue },

@@ -1,0 +1,117 @@
+import type { ReactElement } from "react";
+import { Link } from "wouter";
+import type { OperationView } from "../../src/api/views.ts";
+import { Action } from "../action.tsx";
+import { jobAddress } from "../addresses.ts";
+import { Answer, Page } from "../answer.tsx";
+import { pathOf } from "../api.ts";
+import { type DataColumn, DataTable } from "../data-table.tsx";
+import { kindWords, OperationProgress, whichWords } from "../operation-words.tsx";
+import { useOperation } from "../questions.ts";
+import { StateBadge } from "../state-badge.tsx";
+import { Moment } from "../time.tsx";
+
+/** One change of many things: how far it is, what failed, and the way to stop it. */
+export function OperationPage({ id }: { readonly id: string }): ReactElement {
+  const operation = useOperation(id);
+  const { data } = operation;
+  return (
+    <Page
+      title={data === undefined ? "Operation" : kindWords(data)}
+      actions={data?.progress.state === "running" ? <Stop id={id} /> : undefined}
+    >
+      <p>
+        <Link href="/operations">All operations</Link>
+      </p>
+      <Answer of={operation}>{(view) => <Operation operation={view} />}</Answer>
+    </Page>
+  );
+}
+
+function Stop({ id }: { readonly id: string }): ReactElement {
+  return (
+    <Action
+      label="Stop"
+      question="Stop this operation?"
+      path={pathOf("operations", id, "stop")}
+      done={() => "The operation stops."}
+    >
+      <p>
+        What has begun is finished, at most 20 things. The rest stays as it is. What is done is not
+        undone.
+      </p>
+    </Action>
+  );
+}
+
+function Operation({ operation }: { readonly operation: OperationView }): ReactElement {
+  const { at, by, reason, progress, failures, failed } = operation;
+  return (
+    <>
+      <dl className="facts">
+        <dt>State</dt>
+        <dd>
+          <StateBadge state={progress.state} /> {progressWords(operation)}
+        </dd>
+        <dt>How far</dt>
+        <dd>
+          <OperationProgress operation={operation} />
+        </dd>
+        <dt>Which</dt>
+        <dd>{whichWords(operation)}</dd>
+        <dt>Asked for</dt>
+        <dd>
+          <Moment at={at} /> by {by}
+          {reason === undefined ? "" : `: ${reason}`}
+        </dd>
+      </dl>
+      {failures.length === 0 ? null : (
+        <section aria-labelledby="failures">
+          <h2 id="failures">
+            {failed > failures.length ? `The first ${failures.length} that failed` : "Failed"}
+          </h2>
+          <DataTable
+            label="Failures"
+            columns={COLUMNS}
+            rows={failures}
+            rowKey={(failure) => `${failure.queue}/${failure.id}`}
+            empty={null}
+          />
+        </section>
+      )}
+    </>
+  );
+}
+
+function progressWords({ progress }: OperationView): string {
+  switch (progress.state) {
+    case "stopping":
+    case "stopped":
+      return `by ${progress.by}`;
+    case "failed":
+      return `for a defect (${progress.code}); what is left stays as it is`;
+    case "running":
+    case "done":
+      return "";
+  }
+}
+
+const COLUMNS: readonly DataColumn<OperationView["failures"][number]>[] = [
+  {
+    id: "id",
+    title: "id",
+    value: ({ id }) => id,
+    cell: (failure) => (
+      <Link className="id" href={jobAddress(failure)}>
+        {failure.id}
+      </Link>
+    ),
+  },
+  { id: "code", title: "code", value: ({ code }) => code },
+  {
+    id: "message",
+    title: "message",
+    value: ({ message }) => message,
+    cell: ({ message }) => <span className="line">{message}</span>,
+  },
+];

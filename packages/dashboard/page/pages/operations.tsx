@@ -1,0 +1,65 @@
+import type { ReactElement } from "react";
+import { Link } from "wouter";
+import type { OperationView } from "../../src/api/views.ts";
+import { operationAddress } from "../addresses.ts";
+import { Answer, Page } from "../answer.tsx";
+import { type DataColumn, DataTable } from "../data-table.tsx";
+import { howFar, kindWords, OperationProgress, whichWords } from "../operation-words.tsx";
+import { useOperations } from "../questions.ts";
+import { StateBadge } from "../state-badge.tsx";
+import { Moment } from "../time.tsx";
+
+/** Changes of many things, from wherever they were asked for. */
+export function OperationsPage(): ReactElement {
+  const operations = useOperations();
+  return (
+    <Page title="Operations">
+      <Answer of={operations}>
+        {(rows) => (
+          <DataTable
+            label="Operations"
+            columns={COLUMNS}
+            rows={rows}
+            rowKey={({ id }) => id}
+            empty={
+              <p>
+                Nobody has changed many things at once. Retry or discard all dead letters of a
+                cause, or cancel all jobs that a filter on the page Jobs finds.
+              </p>
+            }
+          />
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+const COLUMNS: readonly DataColumn<OperationView>[] = [
+  {
+    id: "at",
+    title: "when",
+    align: "right",
+    value: ({ at }) => at,
+    cell: ({ at }) => <Moment at={at} />,
+  },
+  {
+    id: "what",
+    title: "what",
+    value: kindWords,
+    cell: (operation) => <Link href={operationAddress(operation.id)}>{kindWords(operation)}</Link>,
+  },
+  { id: "which", title: "which", value: whichWords },
+  { id: "by", title: "who", value: ({ by }) => by },
+  {
+    id: "state",
+    title: "state",
+    value: ({ progress }) => progress.state,
+    cell: ({ progress }) => <StateBadge state={progress.state} />,
+  },
+  {
+    id: "far",
+    title: "how far",
+    value: howFar,
+    cell: (operation) => <OperationProgress operation={operation} />,
+  },
+];
