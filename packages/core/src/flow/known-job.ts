@@ -1,9 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
-
-/** Clocks of machines may differ by this much. */
-const CLOCK_SLACK_MS = 60_000;
+import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 
 /** What else tells a job from others of its id. */
 export interface JobTraits {

@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
+import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 import type { StoredClaim } from "./unique-claim.ts";
 
 /**
@@ -9,12 +10,6 @@ import type { StoredClaim } from "./unique-claim.ts";
 export type Progress =
   | { readonly kind: "unknown" | "waits" }
   | { readonly kind: "has-started" | "has-ended"; readonly at: number };
-
-/**
- * Clocks of nodes may differ by this much from the server's before an old record counts for a new
- * claim.
- */
-const CLOCK_SLACK_MS = 60_000;
 
 /** One read. Says nothing of a job that no node has settled yet. */
 export async function progressOf(

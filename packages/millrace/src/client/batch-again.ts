@@ -1,14 +1,13 @@
 import {
   type Batch,
   type Broker,
+  CLOCK_SLACK_MS,
   type EnqueueResult,
   type Envelope,
   MillraceError,
 } from "@millrace/core";
 import { forgottenBefore, isIdKnown, type Meant } from "./known-id.ts";
 
-/** Clocks of producers may differ from each other's and the server's by this much. */
-const CLOCK_SLACK_MS = 60_000;
 /** Jobs that are looked up at the same time. */
 const AT_A_TIME = 32;
 

@@ -1,12 +1,9 @@
-import { type Broker, type HistoryRecord, MillraceError } from "@millrace/core";
+import { type Broker, CLOCK_SLACK_MS, type HistoryRecord, MillraceError } from "@millrace/core";
 import type { AwaitedJob } from "./job-result.ts";
 
 export function isFinal(record: HistoryRecord): boolean {
   return record.state !== "requeued";
 }
-
-/** Clocks of producers may differ from the server's by this much. */
-const CLOCK_SLACK_MS = 60_000;
 
 /**
  * The record that ended the job, if it has ended. The end of an earlier life does not count:

@@ -1,10 +1,12 @@
-import type { Broker, HistoryRecord, JobRef, StoredRecord, WaitingJob } from "@millrace/core";
+import {
+  type Broker,
+  CLOCK_SLACK_MS,
+  type HistoryRecord,
+  type JobRef,
+  type StoredRecord,
+  type WaitingJob,
+} from "@millrace/core";
 
-/**
- * Less than the queue remembers ids: so long an enqueue may be on its way, and so far the clocks of
- * a cluster may be apart.
- */
-const SLACK_MS = 60_000;
 /** What a queue remembers at the least, where its settings do not say it. */
 const UNKNOWN_WINDOW_MS = 0;
 
@@ -31,13 +33,16 @@ export async function isIdKnown(broker: Broker, job: JobRef, meant?: Meant): Pro
   return isOnRecord(broker, job, meant);
 }
 
-/** The server's time before which the queue may have forgotten an id. */
+/**
+ * The server's time before which the queue may have forgotten an id: an enqueue may be on its way
+ * for as long as the clocks of a cluster may be apart.
+ */
 export async function forgottenBefore(broker: Broker, queue: string): Promise<number> {
   const [now, { dedupeWindowMs = UNKNOWN_WINDOW_MS }] = await Promise.all([
     broker.serverNow(),
     broker.queues.settings(queue),
   ]);
-  return now - Math.max(0, dedupeWindowMs - SLACK_MS);
+  return now - Math.max(0, dedupeWindowMs - CLOCK_SLACK_MS);
 }
 
 async function isOnRecord(broker: Broker, job: JobRef, meant: Meant | undefined): Promise<boolean> {

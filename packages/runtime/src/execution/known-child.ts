@@ -1,8 +1,12 @@
-import type { Clock, Envelope, HistoryStore, StoredRecord } from "@millrace/core";
+import {
+  CLOCK_SLACK_MS,
+  type Clock,
+  type Envelope,
+  type HistoryStore,
+  type StoredRecord,
+} from "@millrace/core";
 import { Pause } from "./pause.ts";
 
-/** Clocks of nodes may differ by this much. */
-const CLOCK_SLACK_MS = 60_000;
 /** As long as an enqueue waits for its confirmation. */
 const PATIENCE_MS = 30_000;
 

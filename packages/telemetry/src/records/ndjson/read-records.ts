@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { MillraceError } from "@millrace/core";
+import { CLOCK_SLACK_MS, MillraceError } from "@millrace/core";
 import { type ExecutionRecord, matches } from "../execution-record.ts";
 import { newest } from "../newest.ts";
 import type { RecordQuery } from "../record-handler.ts";
@@ -39,9 +39,6 @@ async function filesIn(dir: string): Promise<readonly RecordFile[]> {
     );
   }
 }
-
-/** The file system's clock is not the one that records are stamped with. */
-const CLOCK_SLACK_MS = 60_000;
 
 async function readFile(path: string, query: RecordQuery): Promise<readonly ExecutionRecord[]> {
   let found: ExecutionRecord[] = [];
