@@ -137,6 +137,23 @@ describeEachServer("the command", (server) => {
     expect((await run(["healthcheck", "--health-port", node.healthPort])).code).toBe(1);
   });
 
+  test("a job is shown with its trace, and with the page of it where traces are shown", async () => {
+    await ensureQueue();
+    const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+    await using client = await connect({ servers: server.url, namespace, env: {} });
+    await client.enqueue(broken, null, {
+      id: "traced",
+      headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` },
+    });
+    expect((await run(["jobs", "get", "traced", "--json"])).json()).toMatchObject({ traceId });
+    const page = "https://traces.example/trace/{traceId}";
+    const shown = await run(["jobs", "get", "traced"], { env: { MILLRACE_TRACE_URL: page } });
+    expect(shown.out).toContain(`${traceId} https://traces.example/trace/${traceId}\n`);
+    const refused = await run(["jobs", "get", "traced", "--trace-url", "https://traces.example"]);
+    expect(refused).toMatchObject({ code: 2 });
+    expect(refused.err).toContain("{traceId}");
+  });
+
   test("a delayed job is delayed until its time has come", async () => {
     const node = await startNode();
     const later = Date.now() + 3_600_000;

@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
-import { startMillrace } from "../cli/millrace.ts";
+import { connect } from "millrace";
+import { millrace, startMillrace } from "../cli/millrace.ts";
 import { startChild } from "../harness/child.ts";
 import { patient } from "../harness/cluster/mode.ts";
 import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
@@ -36,6 +37,28 @@ describeServer("examples in processes of their own", "newest", (server) => {
       expect(new Set(failed.map(({ traceId }) => traceId)).size).toBe(1);
     },
     patient(2 * DEADLINE_MS),
+  );
+
+  test(
+    "millrace enqueue: the trace begins with its publish, and a missing collector keeps nothing back",
+    async () => {
+      const sink = await startOtlpSink();
+      const namespace = server.namespace();
+      const env = { MILLRACE_SERVER: server.url, MILLRACE_NAMESPACE: namespace };
+      await using client = await connect({ servers: server.url, namespace, env: {} });
+      await client.queues.ensure("work");
+      const args = ["enqueue", "double", "1", "--queue", "work"];
+      const sent = await millrace([...args, "--id", "a"], { env: { ...env, ...sink.env } });
+      expect(sent, sent.err).toMatchObject({ code: 0, err: "" });
+      const [span, ...more] = sink.spans();
+      expect(more).toEqual([]);
+      expect(span).toMatchObject({ name: "publish work", kind: "PRODUCER" });
+      expect(await client.job("a")).toMatchObject({ traceId: span?.traceId });
+      const nowhere = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
+      const lost = await millrace([...args, "--id", "b"], { env: { ...env, ...nowhere } });
+      expect(lost, lost.err).toMatchObject({ code: 0 });
+    },
+    patient(DEADLINE_MS),
   );
 
   test(

@@ -58,6 +58,8 @@ export interface HistoryRecord {
    * Set where the runtime itself enqueued the job: it followed another, or is a batch's callback.
    */
   readonly door?: "runtime";
+  /** The trace that shows it: its attempt's, or else the one that the job's headers name. */
+  readonly traceId?: string;
   /** Of an end: which job is told of it, as the definition of whoever recorded it says. */
   readonly tells?: OutcomeTarget;
 }

@@ -8,6 +8,7 @@ import { firstMessageOf, firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason } from "./outcome.ts";
 import { toldOf } from "./outcome-job.ts";
 import { crashesOf, type SettlementInput } from "./settlement.ts";
+import { traceIdOf } from "../tracing/trace-id.ts";
 
 /** What is kept of a job that no attempt is left for. */
 export function deadLetterOf(
@@ -91,6 +92,8 @@ export function historyRecordOf(
   if (input.children !== undefined) record.children = input.children;
   if (input.envelope.generation === 0 && input.message.origin === "runtime")
     record.door = "runtime";
+  const traceId = input.traceId ?? traceIdOf(envelope.headers);
+  if (traceId !== undefined) record.traceId = traceId;
   const tells = toldOf(input.outcomeJobs, state);
   if (tells !== undefined) record.tells = tells;
   return record;

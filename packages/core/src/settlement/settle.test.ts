@@ -367,6 +367,18 @@ describe("what a settlement writes down", () => {
     );
   });
 
+  test("a record names its attempt's trace, or the one that the job's headers name", () => {
+    const traceparent = `00-${"a".repeat(32)}-${"1".repeat(16)}-01`;
+    const traced = { ...envelope, headers: { traceparent } };
+    const traceOf = (more: Partial<SettlementInput>): unknown =>
+      settle(inputOf({ outcome: { kind: "succeeded" }, ...more })).steps.flatMap((step) =>
+        step.do === "record" ? [step.record.traceId] : [],
+      )[0];
+    expect(traceOf({ envelope: traced })).toBe("a".repeat(32));
+    expect(traceOf({ envelope: traced, traceId: "b".repeat(32) })).toBe("b".repeat(32));
+    expect(traceOf({})).toBeUndefined();
+  });
+
   test("a record holds what is known and nothing else", () => {
     const recordOf = (more: Parameters<typeof inputOf>[0]): unknown =>
       settle(inputOf(more)).steps.flatMap((step) => (step.do === "record" ? [step.record] : []))[0];

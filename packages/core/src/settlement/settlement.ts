@@ -27,6 +27,8 @@ export interface SettlementInput {
   readonly outcomeJobs?: OutcomeJobs;
   /** Another node may have had the job: since when, as in the envelope. */
   readonly sharedSince?: number;
+  /** The trace of its attempt, where that was followed. */
+  readonly traceId?: string;
   /** In [0, 1), for jitter. */
   readonly random: number;
   readonly node: string;

@@ -7,6 +7,8 @@ const NO_TRACE = "0".repeat(32);
  * @param headers keys in lower case, as every envelope that was read has them
  */
 export function traceIdOf(headers: Readonly<Record<string, string>>): string | undefined {
-  const traceId = TRACEPARENT.exec(headers["traceparent"] ?? "")?.[1];
+  const parent = headers["traceparent"];
+  if (parent === undefined) return undefined;
+  const traceId = TRACEPARENT.exec(parent)?.[1];
   return traceId === NO_TRACE ? undefined : traceId;
 }

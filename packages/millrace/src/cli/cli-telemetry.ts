@@ -1,6 +1,8 @@
 import { type Instrumentation, MillraceError } from "@millrace/core";
 import { hasSdk, telemetry, wantsSdk } from "@millrace/telemetry/tracing";
 import type { Config } from "../config/fields.ts";
+import type { CliIo } from "./io.ts";
+import { serviceVersion } from "./service-version.ts";
 
 export interface CliTelemetry {
   readonly instrumentation: Instrumentation;
@@ -15,13 +17,15 @@ export interface CliTelemetry {
  */
 export async function cliTelemetry(
   { nodeName }: Config,
-  env: Readonly<Record<string, string | undefined>>,
+  { env, cwd }: Pick<CliIo, "env" | "cwd">,
 ): Promise<CliTelemetry | undefined> {
   if (hasSdk()) return { instrumentation: telemetry(), shutdown: () => Promise.resolve() };
   if (!wantsSdk(env)) return undefined;
   const { startTelemetrySdk } = await import("@millrace/telemetry/sdk").catch(sdkMissing);
+  const version = await serviceVersion(cwd);
   const sdk = startTelemetrySdk({
     serviceName: "millrace",
+    ...(version === undefined ? {} : { serviceVersion: version }),
     ...(nodeName === undefined ? {} : { nodeId: nodeName }),
   });
   return { instrumentation: telemetry(), shutdown: () => sdk.shutdown() };

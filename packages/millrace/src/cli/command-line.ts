@@ -1,12 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { MillraceError } from "@millrace/core";
-import {
-  FIELD_KEYS,
-  type FieldGroup,
-  type FieldKey,
-  FIELDS,
-  type Field,
-} from "../config/fields.ts";
+import type { FieldGroup, Field } from "../config/field.ts";
+import { FIELD_KEYS, type FieldKey, FIELDS } from "../config/fields.ts";
 import type { Command } from "./command.ts";
 
 export type CommandLine =

@@ -1,4 +1,4 @@
-import type { FieldGroup } from "../config/fields.ts";
+import type { FieldGroup } from "../config/field.ts";
 import type { Config } from "../config/fields.ts";
 import type { ConfigSources } from "../config/read-config.ts";
 import type { FieldKind } from "../config/field-kinds.ts";

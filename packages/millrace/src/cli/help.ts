@@ -1,4 +1,5 @@
-import { type Field, FIELDS, type FieldKey } from "../config/fields.ts";
+import type { Field } from "../config/field.ts";
+import { FIELDS, type FieldKey } from "../config/fields.ts";
 import type { Command } from "./command.ts";
 import { fieldsOf } from "./command-line.ts";
 import type { Paint } from "./io.ts";

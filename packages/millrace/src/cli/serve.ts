@@ -39,7 +39,7 @@ export async function startServing(
     import("./log.ts"),
     import("./cli-telemetry.ts"),
   ]);
-  const telemetry = await cliTelemetry(config, io.env);
+  const telemetry = await cliTelemetry(config, io);
   const pretty = await prettyOnTerminals();
   const { jobs: _files, ...fields } = config;
   const running = await runNode({

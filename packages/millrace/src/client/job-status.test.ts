@@ -56,6 +56,18 @@ const running: RunningJob = {
   createdAt: NOW - 20,
 };
 
+test("its trace is its last attempt's, or the one that its headers name before it has had one", () => {
+  const [first, second] = ["a".repeat(32), "b".repeat(32)];
+  const { envelope, ...job } = waiting(0);
+  const headers = { traceparent: `00-${first}-${"1".repeat(16)}-01` };
+  const traced = { ...job, envelope: { ...envelope, headers } };
+  const traceOf = (history: readonly HistoryRecord[], seen?: WaitingJob): string | undefined =>
+    jobStatus("j", { history, running: undefined, waiting: seen }, NOW)?.traceId;
+  expect(traceOf([], traced)).toBe(first);
+  expect(traceOf([record({ traceId: second })], traced)).toBe(second);
+  expect(traceOf([record({})])).toBeUndefined();
+});
+
 test.each([
   ["nothing seen", {}, undefined],
   ["waits in its queue", { waiting: waiting(0) }, "queued"],

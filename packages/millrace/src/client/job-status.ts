@@ -6,6 +6,7 @@ import {
   type ProgressReport,
   type RecordedError,
   type RunningJob,
+  traceIdOf,
   type WaitingJob,
 } from "@millrace/core";
 
@@ -26,6 +27,8 @@ export interface JobStatus {
   readonly attempts: number;
   /** The job in whose handler this one was enqueued. */
   readonly parent?: JobRef;
+  /** The trace that shows its last attempt, or its publish where it has had none. */
+  readonly traceId?: string;
   /** One record per settled delivery, oldest first. */
   readonly history: readonly HistoryRecord[];
   /** What the handler returned, once `succeeded`. */
@@ -97,6 +100,7 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
   const state = stateOf(traces, now);
   const error = last?.error ?? waiting?.envelope.lastError;
   const parent = waiting?.envelope.parent ?? last?.parent;
+  const traceId = last?.traceId ?? (waiting && traceIdOf(waiting.envelope.headers));
   return {
     id,
     name: seen.name,
@@ -104,6 +108,7 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
     state,
     attempts: last?.attempts ?? waiting?.envelope.attempts ?? 0,
     ...(parent === undefined ? {} : { parent }),
+    ...(traceId === undefined ? {} : { traceId }),
     history,
     ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
     ...(state !== "succeeded" && error !== undefined ? { error } : {}),

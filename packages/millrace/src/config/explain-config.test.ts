@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { explainConfig } from "./explain-config.ts";
-import { FIELD_KEYS, FIELDS, type Field } from "./fields.ts";
+import type { Field } from "./field.ts";
+import { FIELD_KEYS, FIELDS } from "./fields.ts";
 import { type ConfigSources, readConfig } from "./read-config.ts";
 
 function explained(sources: ConfigSources) {

@@ -1,5 +1,6 @@
 import { MASKED, maskText } from "@millrace/telemetry/masking";
-import { type Config, type Field, FIELD_KEYS, type FieldKey, FIELDS } from "./fields.ts";
+import type { Field } from "./field.ts";
+import { type Config, FIELD_KEYS, type FieldKey, FIELDS } from "./fields.ts";
 import { type ConfigSources, find } from "./read-config.ts";
 
 /** One field of a configuration, as it may be shown. */

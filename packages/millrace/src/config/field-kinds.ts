@@ -33,6 +33,25 @@ export const namespace: FieldKind<string> = {
   parse: (raw) => requireNamespace(raw),
 };
 
+const TRACE_ID = "{traceId}";
+
+export const traceAddress: FieldKind<string> = {
+  placeholder: "<url>",
+  parse(raw) {
+    const address = text.parse(raw);
+    const example = address.replace(TRACE_ID, "0");
+    if (example !== address && URL.canParse(example) && /^https?:\/\//i.test(address))
+      return address;
+    throw new Error(`must be an http address with ${TRACE_ID} in it`);
+  },
+  show: (value) => value,
+};
+
+/** Where a trace is shown. */
+export function traceLink(address: string, traceId: string): string {
+  return address.replaceAll(TRACE_ID, traceId);
+}
+
 export const list: FieldKind<readonly string[]> = {
   placeholder: "<a,b>",
   parse(raw) {

@@ -1,5 +1,6 @@
 import { MillraceError } from "@millrace/core";
-import { type Config, type Field, FIELD_KEYS, type FieldKey, FIELDS } from "./fields.ts";
+import type { Field } from "./field.ts";
+import { type Config, FIELD_KEYS, type FieldKey, FIELDS } from "./fields.ts";
 
 /**
  * Where values may come from, strongest first: flags (or options in code), environment, file,

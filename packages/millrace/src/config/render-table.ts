@@ -1,4 +1,5 @@
-import { type Field, FIELD_KEYS, FIELDS } from "./fields.ts";
+import type { Field } from "./field.ts";
+import { FIELD_KEYS, FIELDS } from "./fields.ts";
 
 /** The table of `docs/configuration.md`, which a test compares with this. */
 export function configurationTable(): string {

@@ -354,6 +354,7 @@ export class Execution implements AttemptListener {
       delivery: this.#delivery,
       admission: this.#admission,
       attempt: this.#attempt,
+      trace: this.#trace,
       startedAt: this.#startedAt,
       startedMono: this.#startedMono,
     });

@@ -1,4 +1,5 @@
 import {
+  type AttemptTrace,
   type Envelope,
   NO_RETRY,
   type Outcome,
@@ -20,6 +21,7 @@ export interface Ended {
   readonly delivery: Pick<SettlementInput, "message" | "deliveryCount">;
   readonly admission: Pick<Admission, "definition" | "sharedSince"> | undefined;
   readonly attempt: Pick<Attempt, "children"> | undefined;
+  readonly trace: Pick<AttemptTrace, "traceId"> | undefined;
   /** Epoch milliseconds, where the handler was called. */
   readonly startedAt: number | undefined;
   /** The same by the monotonic clock. */
@@ -49,7 +51,8 @@ export function settlementOf(
 }
 
 function inputOf({ clock, maskText, node, random, registry }: ExecutionHost, ended: Ended): Input {
-  const { outcome, envelope, delivery, admission, attempt, startedAt, startedMono } = ended;
+  const { outcome, envelope, delivery, admission, attempt, trace } = ended;
+  const { startedAt, startedMono } = ended;
   const input: Input = {
     envelope,
     message: delivery.message,
@@ -63,6 +66,8 @@ function inputOf({ clock, maskText, node, random, registry }: ExecutionHost, end
   };
   const children = attempt?.children;
   if (children !== undefined) input.children = children;
+  const traceId = trace?.traceId;
+  if (traceId !== undefined) input.traceId = traceId;
   if (startedAt !== undefined) {
     input.startedAt = startedAt;
     input.durationMs = Math.round((clock.monotonic() - startedMono) * 1_000) / 1_000;

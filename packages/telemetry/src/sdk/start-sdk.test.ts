@@ -22,6 +22,8 @@ function exportTo(port: number): void {
   vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
 }
 
+const SERVICE = { serviceName: "millrace", serviceVersion: "1.2.3" };
+
 interface Exported {
   readonly resourceSpans: readonly {
     readonly resource: {
@@ -45,7 +47,7 @@ test("what the environment says is exported at the shutdown, under the node's na
     exportTo((server.address() as AddressInfo).port);
     vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test");
     expect(hasSdk()).toBe(false);
-    const sdk = startTelemetrySdk({ serviceName: "millrace", nodeId: "node-7" });
+    const sdk = startTelemetrySdk({ ...SERVICE, nodeId: "node-7" });
     expect(hasSdk()).toBe(true);
     trace.getTracer("test").startSpan("one").end();
     await sdk.shutdown();
@@ -62,6 +64,7 @@ test("what the environment says is exported at the shutdown, under the node's na
   ) as Record<string, unknown>;
   expect(resource).toMatchObject({
     "service.name": "millrace",
+    "service.version": "1.2.3",
     "service.instance.id": "node-7",
     "host.name": expect.any(String) as string,
     "deployment.environment.name": "test",

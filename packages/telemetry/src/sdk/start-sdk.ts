@@ -19,6 +19,8 @@ export interface TelemetrySdkOptions {
    * one.
    */
   readonly nodeId?: string;
+  /** What `service.version` is where `OTEL_RESOURCE_ATTRIBUTES` does not say. */
+  readonly serviceVersion?: string;
 }
 
 export interface TelemetrySdk {
@@ -36,10 +38,18 @@ const LAST_EXPORT_MS = 3_000;
  * Starts OpenTelemetry's own SDK, set up by the standard `OTEL_…` variables, and registers it for
  * the whole process. For processes that are ours (`millrace run`); an application starts its own.
  */
-export function startTelemetrySdk({ serviceName, nodeId }: TelemetrySdkOptions): TelemetrySdk {
+export function startTelemetrySdk({
+  serviceName,
+  serviceVersion,
+  nodeId,
+}: TelemetrySdkOptions): TelemetrySdk {
+  const service = {
+    "service.name": serviceName,
+    ...(serviceVersion === undefined ? {} : { "service.version": serviceVersion }),
+  };
   const sdk = new NodeSDK({
     // What a detector finds goes before this, and what the environment says before all.
-    resource: defaultResource().merge(resourceFromAttributes({ "service.name": serviceName })),
+    resource: defaultResource().merge(resourceFromAttributes(service)),
     // No process detector: the command line that it reports may hold a password. `host.name` keeps
     // Jaeger from suspecting clock skew.
     ...(process.env["OTEL_NODE_RESOURCE_DETECTORS"] === undefined

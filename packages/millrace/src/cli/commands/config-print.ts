@@ -1,5 +1,6 @@
 import { explainConfig, type ConfigEntry } from "../../config/explain-config.ts";
-import { type Field, FIELD_KEYS, FIELDS } from "../../config/fields.ts";
+import type { Field } from "../../config/field.ts";
+import { FIELD_KEYS, FIELDS } from "../../config/fields.ts";
 import { command } from "../command.ts";
 import { type Column, table } from "../show/table.ts";
 

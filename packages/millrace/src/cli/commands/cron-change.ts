@@ -2,6 +2,7 @@ import { audited } from "../../client/audit.ts";
 import type { Millrace } from "../../client/client.ts";
 import { command } from "../command.ts";
 import { withClient } from "../with-client.ts";
+import { withTracedClient } from "../with-traced-client.ts";
 import { timeOf } from "./cron-list.ts";
 
 const ONE = {
@@ -73,8 +74,8 @@ export const cronRun = command({
   name: "cron run",
   summary: "Enqueue a schedule's job now, beside its ticks, paused or not",
   examples: [["millrace cron run nightly", "To try it out"]],
-  async run({ args: [name = ""], config }) {
-    const { id, queue } = await withClient(config, (client) => client.cron.run(name));
+  async run({ args: [name = ""], config, io }) {
+    const { id, queue } = await withTracedClient(config, io, (client) => client.cron.run(name));
     return {
       json: { id, queue },
       text: (paint) => `${paint("green", "enqueued")} ${id} on queue ${queue}\n`,

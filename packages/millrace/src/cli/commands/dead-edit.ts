@@ -4,7 +4,7 @@ import { flag, text } from "../../config/field-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
 import { editText } from "../edit-text.ts";
 import { EXIT } from "../exit-codes.ts";
-import { withClient } from "../with-client.ts";
+import { withTracedClient } from "../with-traced-client.ts";
 import { parsePayload, payloadText } from "./enqueue.ts";
 import { mergePatch } from "./merge-patch.ts";
 
@@ -37,7 +37,7 @@ export const deadEdit = command({
       throw new MillraceError("invalid-option", "merge: needs a PAYLOAD that holds what changes.");
     const { queue } = call.flags;
     const where = queue === undefined ? {} : { queue };
-    return withClient(call.config, async (client) => {
+    return withTracedClient(call.config, call.io, async (client) => {
       const letter = await client.dead.show(id, where);
       const payload = await newPayload(call, letter, source);
       if (payload === UNCHANGED)

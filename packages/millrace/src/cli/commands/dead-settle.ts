@@ -11,6 +11,7 @@ import { EXIT } from "../exit-codes.ts";
 import { clean } from "../show/clean.ts";
 import { detachedReport } from "../show/operations.ts";
 import { withClient } from "../with-client.ts";
+import { withTracedClient } from "../with-traced-client.ts";
 import { filterFlags, filterOf } from "./dead-list.ts";
 
 const selection = {
@@ -118,7 +119,7 @@ async function settleLetters(
     action: done === "retried" ? "dead retry" : "dead discard",
     filter: { ...filter, ...(call.args.length === 0 ? { all: true } : { ids: call.args }) },
   };
-  const results = await withClient(call.config, (client) =>
+  const results = await withTracedClient(call.config, call.io, (client) =>
     audited(client.broker, intent, () => settle(client), tallyLetters),
   );
   const failed = results.filter((result) => !result.ok);

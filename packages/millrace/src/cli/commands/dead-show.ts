@@ -7,6 +7,7 @@ import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
 import { payloadOf, shownError, type ShowValue, showValue } from "@millrace/telemetry/masking";
 import { facts } from "../show/table.ts";
+import { traceFacts } from "../show/trace.ts";
 import { withClient } from "../with-client.ts";
 
 export const deadShow = command({
@@ -22,7 +23,7 @@ export const deadShow = command({
     "show-payload": { kind: flag, about: "Show payload, headers and error as they are" },
     raw: { kind: flag, about: "Print the original bytes and nothing else" },
   },
-  fields: ["connection", "namespace", "masking"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     ["millrace dead show invoice-17", "Why it died and what was in it"],
     ["millrace dead show invoice-17 --raw > body.bin", "Keeps the bytes as they were published"],
@@ -37,7 +38,7 @@ export const deadShow = command({
       return EXIT.ok;
     }
     const shown = shownLetter(letter, showValue(flags["show-payload"], maskOf(config)));
-    return { json: shown, text: (paint) => letterText(shown, paint) };
+    return { json: shown, text: (paint) => letterText(shown, paint, config.traceUrl) };
   },
 });
 
@@ -61,7 +62,11 @@ function shownLetter(letter: StoredDeadLetter, show: ShowValue) {
   };
 }
 
-function letterText(shown: ReturnType<typeof shownLetter>, paint: Paint): string {
+function letterText(
+  shown: ReturnType<typeof shownLetter>,
+  paint: Paint,
+  traceUrl: string | undefined,
+): string {
   const { id, name, queue, reason, attempts, error, firstError, at, node, headers, bytes } = shown;
   const { traceId } = shown;
   const about = facts(
@@ -79,7 +84,7 @@ function letterText(shown: ReturnType<typeof shownLetter>, paint: Paint): string
         : [["first error", clean(`${firstError.type}: ${firstError.message}`, 2_000)] as const]),
       ["at", new Date(at).toISOString()],
       ["node", clean(node)],
-      ...(traceId === undefined ? [] : [["trace", traceId] as const]),
+      ...traceFacts(traceId, traceUrl),
       ["headers", clean(JSON.stringify(headers), 2_000)],
       ["bytes", String(bytes)],
       "payload" in shown

@@ -11,7 +11,7 @@ import {
 import { list, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
 import { durationText, time } from "../time-kinds.ts";
-import { withClient } from "../with-client.ts";
+import { withTracedClient } from "../with-traced-client.ts";
 
 const flags = {
   queue: {
@@ -77,7 +77,7 @@ export const enqueue = command({
     const [name = "", source] = args;
     const job = defineJob({ name, queue: given.queue ?? DEFAULT_QUEUE });
     const payload = parsePayload(await payloadText(source, io));
-    const { id, queue, duplicate, conflict } = await withClient(config, (client) =>
+    const { id, queue, duplicate, conflict } = await withTracedClient(config, io, (client) =>
       client.enqueue(job, payload, optionsOf(given)),
     );
     return {

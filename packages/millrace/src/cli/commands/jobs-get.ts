@@ -6,6 +6,7 @@ import { command } from "../command.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
 import { shownError, shownRecord, shownReport, showValue } from "@millrace/telemetry/masking";
+import { traceFacts } from "../show/trace.ts";
 import { stateColour } from "../show/state-colour.ts";
 import { type Column, facts, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
@@ -43,7 +44,7 @@ export const jobsGet = command({
       about: "Show results, errors and notes as they are",
     },
   },
-  fields: ["connection", "namespace", "masking"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     [
       "millrace jobs get 0195c1f2-7a55-7c3e-9a1b-3f8f5b0c2d11",
@@ -63,13 +64,26 @@ export const jobsGet = command({
       ...(status.error === undefined ? {} : { error: shownError(status.error, show) }),
       ...(status.progress === undefined ? {} : { progress: shownReport(status.progress, show) }),
     };
-    return { json: shown, text: (paint) => statusText(shown, paint) };
+    return { json: shown, text: (paint) => statusText(shown, paint, config.traceUrl) };
   },
 });
 
 function statusText(
-  { id, name, queue, state, attempts, history, result, progress, error, parent }: JobStatus,
+  {
+    id,
+    name,
+    queue,
+    state,
+    attempts,
+    history,
+    result,
+    progress,
+    error,
+    parent,
+    traceId,
+  }: JobStatus,
   paint: Paint,
+  traceUrl: string | undefined,
 ): string {
   const about = facts(
     [
@@ -83,6 +97,7 @@ function statusText(
         : [["progress", clean(`${progress.value} ${progress.note ?? ""}`.trim(), 1_000)] as const]),
       ...(parent === undefined ? [] : [["parent", shownRef(parent, queue)] as const]),
       ...childrenFacts(history, queue),
+      ...traceFacts(traceId, traceUrl),
       ...(result === undefined ? [] : [["result", clean(JSON.stringify(result), 1_000)] as const]),
       ...(error === undefined
         ? []

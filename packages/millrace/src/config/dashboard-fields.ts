@@ -1,0 +1,38 @@
+import { field } from "./field.ts";
+import { text, whole, traceAddress } from "./field-kinds.ts";
+
+/** What people look at. */
+export const DASHBOARD_FIELDS = {
+  uiHost: field({
+    group: "dashboard",
+    kind: text,
+    flag: "ui-host",
+    env: ["MILLRACE_UI_HOST"],
+    default: "127.0.0.1",
+    about: "Address the dashboard listens on. Any but this machine's own needs `uiUsers`.",
+  }),
+  uiPort: field({
+    group: "dashboard",
+    kind: whole(0, 65_535),
+    flag: "ui-port",
+    env: ["MILLRACE_UI_PORT"],
+    default: 8087,
+    about: "Port of the dashboard. 0: a free one.",
+  }),
+  uiUsers: field({
+    group: "dashboard",
+    kind: text,
+    env: ["MILLRACE_UI_USERS"],
+    secret: true,
+    about:
+      "Who may log in to the dashboard: `name:operator:password` or `name:viewer:password`, with commas between them.",
+  }),
+  traceUrl: field({
+    group: "tracing",
+    kind: traceAddress,
+    flag: "trace-url",
+    env: ["MILLRACE_TRACE_URL"],
+    about:
+      "Address of a trace's page, with {traceId} in it: http://jaeger:16686/trace/{traceId}. Shown beside a job's trace.",
+  }),
+} as const;

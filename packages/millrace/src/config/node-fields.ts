@@ -1,0 +1,107 @@
+import { MOST_PARKED } from "@millrace/core";
+import { field } from "./field.ts";
+import { duration, list, oneOf, replicaCount, queueSlots, text, whole } from "./field-kinds.ts";
+
+/** What a node serves, how it ends, and where it says how it is. */
+export const NODE_FIELDS = {
+  jobs: field({
+    group: "node",
+    kind: list,
+    env: ["MILLRACE_JOBS"],
+    about: "Job files for `run` where none are named.",
+  }),
+  queues: field({
+    group: "node",
+    kind: queueSlots,
+    flag: "queues",
+    env: ["MILLRACE_QUEUES"],
+    about: "The queues this node serves, with the slots of each. Default: the queues of its jobs.",
+  }),
+  slots: field({
+    group: "node",
+    kind: whole(1, 10_000),
+    flag: "slots",
+    env: ["MILLRACE_SLOTS"],
+    default: 16,
+    about: "Slots of a queue that `queues` does not name.",
+  }),
+  nodeName: field({
+    group: "node",
+    kind: text,
+    flag: "name",
+    env: ["MILLRACE_NODE_NAME"],
+    about: "Name of the node in records and logs. Default: the host name and the process id.",
+  }),
+  graceMs: field({
+    group: "node",
+    kind: duration,
+    flag: "grace",
+    env: ["MILLRACE_GRACE"],
+    default: 25_000,
+    about:
+      "From SIGTERM to the end. Running jobs may go on for 0.7 of it; then they are aborted and handed back.",
+  }),
+  leaseMs: field({
+    group: "node",
+    kind: duration,
+    flag: "lease",
+    env: ["MILLRACE_LEASE"],
+    default: 30_000,
+    about: "How soon a dead node's jobs are delivered again. Extended by itself while a job runs.",
+  }),
+  poisonAfter: field({
+    group: "node",
+    kind: whole(1, 1_000),
+    flag: "poison-after",
+    env: ["MILLRACE_POISON_AFTER"],
+    default: 3,
+    about: "Holders in a row that a job may take down before it is a dead letter.",
+  }),
+  jobMemoryMb: field({
+    group: "node",
+    kind: whole(1, 1_000_000),
+    flag: "job-memory",
+    env: ["MILLRACE_JOB_MEMORY_MB"],
+    about:
+      "Memory that jobs in hand may take, MiB. Default: half of what the process's heap may take.",
+  }),
+  maxParked: field({
+    group: "node",
+    kind: whole(0, MOST_PARKED),
+    flag: "max-parked",
+    env: ["MILLRACE_MAX_PARKED"],
+    about:
+      "Jobs of a queue's producers that may wait for a later start, and as many at gates. Default: the queue's `maxJobs`, or 1,000,000.",
+  }),
+  replicas: field({
+    group: "node",
+    kind: replicaCount,
+    flag: "replicas",
+    env: ["MILLRACE_REPLICAS"],
+    default: 1,
+    about: "Copies of every stream and bucket that this process makes: 1, or 3 or 5 in a cluster.",
+  }),
+  healthHost: field({
+    group: "health",
+    kind: text,
+    flag: "health-host",
+    env: ["MILLRACE_HEALTH_HOST"],
+    about: "Address the health server listens on. Default: all.",
+  }),
+  healthPort: field({
+    group: "health",
+    kind: whole(0, 65_535),
+    flag: "health-port",
+    env: ["MILLRACE_HEALTH_PORT"],
+    default: 8086,
+    about: "Port of /livez, /readyz and /metrics. 0: a free one.",
+  }),
+  logLevel: field({
+    group: "node",
+    kind: oneOf("debug", "info", "warn", "error"),
+    flag: "log-level",
+    env: ["MILLRACE_LOG_LEVEL"],
+    default: "info",
+    about: "What is logged, on stderr.",
+  }),
+} as const;

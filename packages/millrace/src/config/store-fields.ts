@@ -1,0 +1,49 @@
+import { field } from "./field.ts";
+import { directory, duration, file, text } from "./field-kinds.ts";
+
+/** Databases and files beside NATS. */
+export const STORE_FIELDS = {
+  recordsDir: field({
+    group: "records",
+    kind: directory,
+    flag: "records-dir",
+    env: ["MILLRACE_RECORDS_DIR"],
+    about: "Directory for execution records as files of JSON lines.",
+  }),
+  recordsSqlite: field({
+    group: "records",
+    kind: file,
+    flag: "records-sqlite",
+    env: ["MILLRACE_RECORDS_SQLITE"],
+    about: "SQLite database file for execution records.",
+  }),
+  recordsPostgres: field({
+    group: "records",
+    kind: text,
+    env: ["MILLRACE_RECORDS_POSTGRES"],
+    secret: true,
+    about: "URL of a PostgreSQL database for execution records. Needs the package pg.",
+  }),
+  recordsKeepMs: field({
+    group: "records",
+    kind: duration,
+    flag: "records-keep",
+    env: ["MILLRACE_RECORDS_KEEP"],
+    default: 30 * 86_400_000,
+    about: "How long execution records are kept.",
+  }),
+  outboxPostgres: field({
+    group: "outbox",
+    kind: text,
+    env: ["MILLRACE_OUTBOX_POSTGRES"],
+    secret: true,
+    about: "URL of a PostgreSQL database whose outbox is relayed. Needs the package pg.",
+  }),
+  outboxSqlite: field({
+    group: "outbox",
+    kind: file,
+    flag: "outbox-sqlite",
+    env: ["MILLRACE_OUTBOX_SQLITE"],
+    about: "SQLite database file whose outbox is relayed.",
+  }),
+} as const;
