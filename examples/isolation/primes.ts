@@ -9,7 +9,7 @@ export const primes = defineJob<{ below: number }>({
   name: "primes.count",
   isolation: "thread",
   module: import.meta.url,
-  timeout: "3s",
+  timeout: "15s",
   grace: "100ms",
   retry: "none",
 });
