@@ -53,6 +53,7 @@ import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { DocumentBuckets } from "./store/document-buckets.ts";
 import { NatsHistory } from "./store/history.ts";
+import { NatsJournal } from "./store/journal.ts";
 import { NatsLocks } from "./store/locks.ts";
 import { NatsProgress } from "./store/progress.ts";
 import { NatsQueues } from "./store/queues.ts";
@@ -94,6 +95,7 @@ export class NatsBroker implements Broker {
   readonly progress: NatsProgress;
   readonly blocked: NatsBlocked;
   readonly batches: BatchStore;
+  readonly journal: NatsJournal;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
@@ -176,6 +178,7 @@ export class NatsBroker implements Broker {
     this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
     this.#documents = new DocumentBuckets(server, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
+    this.journal = new NatsJournal(server, this.#settlePublisher, config.replicas);
     this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
     this.#line = new Line(nc, features, {
       onOtherServer: () => {
@@ -345,6 +348,7 @@ export class NatsBroker implements Broker {
         this.#enqueuer.close(),
         this.#settlePublisher.close(),
         this.#documents.close(),
+        this.journal.close(),
         this.#hurriedPublisher?.close(),
       ]);
       // Acks are not confirmed: this is what sees them off.

@@ -298,6 +298,13 @@ export type {
   StretchQuery,
   TailQuery,
 } from "./broker/history-store.ts";
+export type {
+  JournalStore,
+  RunRef,
+  StepRef,
+  StepWriteOptions,
+  StoredStep,
+} from "./broker/journal-store.ts";
 export type { ProgressStore } from "./broker/progress-store.ts";
 export { checkProgress, type ProgressReport } from "./progress/progress-report.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
@@ -372,3 +379,20 @@ export type {
 export { GuardedTrace } from "./tracing/guarded-trace.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export { traceIdOf } from "./tracing/trace-id.ts";
+
+export {
+  type FailedStep,
+  type JournalEntry,
+  readEntry,
+  type ReturnedStep,
+  type SleepingStep,
+  writeEntry,
+} from "./steps/journal-entry.ts";
+export { StepError } from "./steps/step-error.ts";
+export {
+  MAX_JOURNAL_BYTES,
+  MAX_STEP_BYTES,
+  MAX_STEPS,
+  requireStepName,
+} from "./steps/step-limits.ts";
+export type { StepCall, StepOptions, Steps } from "./steps/steps.ts";

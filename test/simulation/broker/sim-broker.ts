@@ -2,6 +2,7 @@ import {
   DEFAULT_MAX_DELAY_MS,
   DEFAULT_MAX_VALUES,
   type BatchStore,
+  type JournalStore,
   type BlockedStore,
   type Broker,
   type BrokerStatus,
@@ -49,6 +50,7 @@ import { LockClient } from "./lock-client.ts";
 import { SimDelivery, SimSubscription } from "./sim-work.ts";
 import {
   batchClient,
+  journalClient,
   deadLetterClient,
   delayedClient,
   progressClient,
@@ -90,6 +92,7 @@ export class SimBroker implements Broker {
   readonly progress: ProgressStore;
   readonly blocked: BlockedStore;
   readonly batches: BatchStore;
+  readonly journal: JournalStore;
   readonly #line: Line;
   readonly #options: SimBrokerOptions;
 
@@ -105,6 +108,7 @@ export class SimBroker implements Broker {
     this.progress = progressClient(line);
     this.blocked = new BlockedClient(line);
     this.batches = batchClient(line, call);
+    this.journal = journalClient(line, call);
   }
 
   async documents(bucket: string): Promise<DocumentStore> {

@@ -2,6 +2,7 @@ import type {
   BatchStore,
   DeadLetterStore,
   DelayedStore,
+  JournalStore,
   ProgressStore,
   QueueStore,
 } from "@millrace/core";
@@ -72,6 +73,23 @@ export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
     left: (batch) => call({ point: `left ${batch}`, act: () => batches.left(batch) }),
     remove: (batch) => call({ point: `remove ${batch}`, act: () => batches.remove(batch) }),
     removeRest: (batch) => call({ point: `remove the rest of ${batch}`, act: () => {} }),
+  };
+}
+
+/** A write that comes a second time, its answer lost, meets its own first copy. */
+export function journalClient({ server }: Line, call: Line["call"]): JournalStore {
+  const { journal } = server;
+  return {
+    read: (run) => call({ point: `read steps ${run.id}`, act: () => journal.read(run) }),
+    write: async (run, step, data, { expected = 0, lease } = {}) =>
+      await call({
+        point: `step ${run.id} ${step.name} ${step.n}`,
+        timeoutMs: 30_000,
+        code: "publish-timeout",
+        mayRepeat: () => lease?.isHeld() ?? true,
+        act: () => journal.write(run, step, data, expected),
+      }),
+    remove: (run) => call({ point: `forget steps ${run.id}`, act: () => journal.remove(run) }),
   };
 }
 

@@ -11,6 +11,7 @@ import { SimBatches } from "./sim-batches.ts";
 import { DeadLetterShelf } from "../../../packages/core/src/testing/memory/memory-dead-letters.ts";
 import { MemoryDelayed } from "../../../packages/core/src/testing/memory/memory-delayed.ts";
 import { DocumentBucket } from "../../../packages/core/src/testing/memory/memory-documents.ts";
+import { JournalShelf } from "../../../packages/core/src/testing/memory/memory-journal.ts";
 import { HistoryTape } from "../../../packages/core/src/testing/memory/memory-history.ts";
 import { ProgressBoard } from "../../../packages/core/src/testing/memory/memory-progress.ts";
 import { WORLD_BEGAN } from "../engine/process.ts";
@@ -49,6 +50,7 @@ export class SimServer {
   readonly delayed: MemoryDelayed;
   readonly blocked: SimBlocked;
   readonly batches = new SimBatches();
+  readonly journal = new JournalShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
   readonly locks: SimLocks;

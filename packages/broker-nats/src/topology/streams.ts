@@ -162,6 +162,34 @@ export function batchStream(names: Names, replicas: number): StreamPlan {
   };
 }
 
+/**
+ * One message a step. No limits: a step that is dropped would be run again. A message that is there
+ * is never overwritten but by who names it.
+ */
+export function journalStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.journalStream,
+      description: "Millrace steps of jobs that have not ended",
+      subjects: [names.journalAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      max_msgs_per_subject: 1,
+      // Nothing in it has a message id; a window would only cost memory.
+      duplicate_window: nanos(100),
+      num_replicas: replicas,
+    },
+    update: () => ({
+      discard: DiscardPolicy.New,
+      max_msgs: -1,
+      max_bytes: -1,
+      max_age: 0,
+      max_msgs_per_subject: 1,
+    }),
+  };
+}
+
 /** What no node was left to forget goes by its age. */
 const PROGRESS_AGE_MS = 24 * 3_600_000;
 

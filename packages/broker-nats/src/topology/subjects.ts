@@ -1,4 +1,10 @@
-import { type Lane, type LaneName, type MessageOrigin, requireNamespace } from "@millrace/core";
+import {
+  type Lane,
+  type LaneName,
+  type MessageOrigin,
+  requireNamespace,
+  type RunRef,
+} from "@millrace/core";
 
 /** What a queue's subject says about a message on it. */
 export interface QueueSubject {
@@ -23,6 +29,8 @@ export class Names {
   readonly batchStream: string;
   readonly batchAll: string;
   readonly progressStream: string;
+  readonly journalStream: string;
+  readonly journalAll: string;
   readonly whoRuns: string;
   readonly running: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
@@ -48,6 +56,8 @@ export class Names {
     this.batchStream = `${ns}-batches`;
     this.batchAll = `${ns}.batch.>`;
     this.progressStream = `${ns}-progress`;
+    this.journalStream = `${ns}-journal`;
+    this.journalAll = `${ns}.journal.>`;
     this.whoRuns = `${ns}.ctl.who-runs`;
     this.running = `${ns}.ctl.running`;
     this.delayedAll = `${ns}.delayed.>`;
@@ -236,6 +246,15 @@ export class Names {
 
   progress(queue: string, id: string): string {
     return `${this.namespace}.progress.${queue}.${id}`;
+  }
+
+  /**
+   * What is recorded of a job's step.
+   *
+   * @param step `>` for all
+   */
+  journalStep({ queue, id, createdAt }: RunRef, step: string): string {
+    return `${this.namespace}.journal.${queue}.${id}.${Math.floor(createdAt)}.${step}`;
   }
 
   /** The name of a KV bucket; its stream is `KV_<bucket>`. */

@@ -7,6 +7,7 @@ import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
+import type { JournalStore } from "./journal-store.ts";
 import type { LockStore } from "./lock-store.ts";
 import type { MarkStore } from "./mark-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
@@ -68,6 +69,8 @@ export interface Broker {
   /** Jobs that wait at gates: for a permit, a lock, a rate. */
   readonly blocked: BlockedStore;
   readonly batches: BatchStore;
+  /** Of jobs with steps. */
+  readonly journal: JournalStore;
   /** Absent where the server can't store several messages as one. */
   readonly marks?: MarkStore | undefined;
   /**

@@ -81,9 +81,15 @@ export const ERROR_CODES = {
   "record-refused":
     "An execution record can't be stored where it was to go, however often that is tried.",
   "record-store-failed": "The store of execution records can't be opened, written or read.",
+  "invalid-step": "A step was asked for in a way that can't be: its name, its time, or where.",
   "outbox-failed": "The database of an outbox can't be reached, or refused a statement.",
   // Why an attempt failed, in records and dead letters.
   "handler-failed": "The handler threw or rejected.",
+  "step-too-large":
+    "A step's result, or all of a job's steps together, are more than a journal takes.",
+  "too-many-steps": "A job has asked for more steps than a journal takes.",
+  "journal-mismatch":
+    "A job's handler doesn't ask for the steps that are on record: its code has changed, or it doesn't always ask for the same.",
   "timed-out": "The handler did not end within its timeout.",
   "thread-exited": "The worker thread that ran the handler ended before it gave an outcome.",
   fatal: "The handler declared that the job must not be tried again.",

@@ -43,6 +43,11 @@ export interface JobOptions<Input, Parsed, Output>
    */
   readonly grace?: Duration;
   /**
+   * Whether its handler uses `step`. Then what its steps came to is recorded, and read again where
+   * the job comes again. Default: false, which costs nothing. Not with `isolation: "thread"`.
+   */
+  readonly steps?: boolean;
+  /**
    * `"thread"` needs the job to be the export of a file that a node was given by its path
    * (`module`).
    */
@@ -68,6 +73,7 @@ export interface JobDefinition<
   readonly timeoutMs: number;
   readonly queuedTimeoutMs: number | undefined;
   readonly graceMs: number;
+  readonly steps: boolean;
   readonly isolation: Isolation;
   readonly module: string | undefined;
   /** Jobs that are enqueued when one of these has ended. */
@@ -97,7 +103,7 @@ export type AnyJobDefinition = JobDefinition<any, any, any>;
 export const DEFAULT_QUEUE = "default";
 const NAMES = optionNames<JobOptions<unknown, unknown, unknown>>({
   ...{ name: true, queue: true, input: true, output: true, retry: true, timeout: true },
-  ...{ queuedTimeout: true, grace: true, isolation: true, module: true },
+  ...{ queuedTimeout: true, grace: true, isolation: true, module: true, steps: true },
   ...{ singleton: true, unique: true, concurrency: true, rateLimit: true },
   ...{ onSucceeded: true, onDead: true, onCancelled: true },
 });
@@ -123,6 +129,7 @@ export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
       `isolation: ${JSON.stringify(isolation)} is neither "none" nor "thread".`,
     );
   }
+  const steps = requireSteps(options.steps, isolation);
   const fields = {
     name: requireJobName(options.name),
     queue: requireQueueName(options.queue ?? DEFAULT_QUEUE),
@@ -135,6 +142,7 @@ export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
         ? undefined
         : atLeast1Ms(options.queuedTimeout, "queuedTimeout"),
     graceMs: toMs(options.grace ?? DEFAULT_GRACE, "grace"),
+    steps,
     isolation,
     module: options.module,
     outcomes: outcomeJobs(options),
@@ -166,6 +174,17 @@ export function isJob(value: unknown): value is AnyJob {
     typeof value.name === "string" &&
     "retry" in value
   );
+}
+
+function requireSteps(steps: boolean | undefined, isolation: Isolation): boolean {
+  if (steps !== undefined && typeof steps !== "boolean")
+    throw new MillraceError("invalid-option", `steps: ${JSON.stringify(steps)} is no boolean.`);
+  if (steps === true && isolation === "thread")
+    throw new MillraceError(
+      "invalid-option",
+      'steps: a handler in a thread of its own can\'t have steps. Leave out isolation: "thread", or give that work to a job of its own.',
+    );
+  return steps === true;
 }
 
 function requireSchema<Input, Output>(

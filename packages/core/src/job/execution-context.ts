@@ -3,6 +3,7 @@ import type { Logger } from "../log/logger.ts";
 import type { EnqueuedJob, EnqueueItemResult } from "../producer/enqueue-many.ts";
 import type { EnqueueOptions } from "../producer/enqueue-options.ts";
 import type { JobDefinition } from "./define-job.ts";
+import type { Steps } from "../steps/steps.ts";
 
 /**
  * Why a handler's signal was aborted: the `reason` of the `AbortSignal` is an `Error` with this as
@@ -47,6 +48,15 @@ export interface ExecutionContext<Input = unknown> {
    * progress(done / all, `${done} of ${all} rows`);
    */
   readonly progress: (value: number, note?: string) => void;
+  /**
+   * Steps that are recorded, and never run again once they are.
+   *
+   * @throws MillraceError `invalid-step` where the job isn't defined with `steps: true`
+   * @example
+   * const user = await step.run("create account", () => accounts.create(input));
+   * await step.sleep("let it settle", "3d");
+   */
+  readonly step: Steps;
   /**
    * Enqueues another job, confirmed by the server, and records the two as parent and child. An
    * attempt that is made again enqueues again: give an `id` to what must exist once.

@@ -17,6 +17,7 @@ import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
+import type { JournalStore } from "../broker/journal-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
 import type { MarkStore } from "../broker/mark-store.ts";
 import type { ProgressStore } from "../broker/progress-store.ts";
@@ -36,6 +37,7 @@ import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
+import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryLookup } from "./memory/memory-lookup.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
 import { MemoryMarks } from "./memory/memory-marks.ts";
@@ -84,6 +86,7 @@ export class MemoryBroker implements Broker {
   readonly progress: ProgressStore;
   readonly blocked: BlockedStore;
   readonly batches: BatchStore;
+  readonly journal: JournalStore;
   readonly marks: MarkStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
@@ -116,6 +119,7 @@ export class MemoryBroker implements Broker {
     );
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
+    this.journal = new MemoryJournal(this.#server.journal, reach);
     this.marks = new MemoryMarks({
       server: this.#server,
       reach: () => this.#reachToPublish(),

@@ -9,8 +9,11 @@ import type {
   Logger,
   PreparedJob,
   Producer,
+  Steps,
   ThreadLease,
 } from "@millrace/core";
+import { JobSteps, type StepsListener } from "../steps/job-steps.ts";
+import { requireSteps } from "../steps/require-steps.ts";
 import type { AttemptOptions } from "./attempt.ts";
 import { isKnownChild } from "./known-child.ts";
 import { Offspring } from "./offspring.ts";
@@ -21,14 +24,22 @@ import { Offspring } from "./offspring.ts";
 export class AttemptContext implements ExecutionContext {
   readonly input: unknown;
   readonly trace: AttemptTrace | undefined;
+  /** Of a job that is defined with them. */
+  readonly steps: JobSteps | undefined;
   readonly #options: AttemptOptions;
   #log: Logger | undefined;
   #offspring: Offspring | undefined;
 
-  constructor(input: unknown, options: AttemptOptions, trace: AttemptTrace | undefined) {
+  constructor(
+    input: unknown,
+    options: AttemptOptions,
+    trace: AttemptTrace | undefined,
+    listener: StepsListener,
+  ) {
     this.input = input;
     this.trace = trace;
     this.#options = options;
+    this.steps = options.job.steps ? new JobSteps({ ...options, listener }) : undefined;
   }
 
   get job(): Envelope {
@@ -77,6 +88,10 @@ export class AttemptContext implements ExecutionContext {
   }
 
   // Functions that know their context, so that a handler may take them off it.
+
+  get step(): Steps {
+    return this.steps?.api ?? requireSteps(this.job.name);
+  }
 
   get progress(): ExecutionContext["progress"] {
     return (value, note) => this.#options.listener.handlerReported(value, note);

@@ -86,6 +86,7 @@ export class Attempt {
   stop(): void {
     this.#state = "over";
     this.#patience?.cancel();
+    this.#context?.steps?.close();
   }
 
   async #perform(): Promise<Outcome> {
@@ -105,13 +106,19 @@ export class Attempt {
     if (abort.reason !== undefined) return outcomeOfAbort(abort.reason);
     if (this.#isOver) return { kind: "interrupted" };
     this.#start();
-    this.#context = new AttemptContext(input, this.#options, this.#trace);
+    this.#context = new AttemptContext(input, this.#options, this.#trace, this);
     let ending: Ending;
     try {
       const returned = this.#call(this.#context);
       ending = { returned: isThenable(returned) ? await this.#wait(returned) : returned };
     } catch (threw) {
       ending = { threw };
+    }
+    const { steps } = this.#context;
+    if (steps !== undefined) {
+      const { kind } = interpret(ending, abort.reason, maxDelayMs);
+      const gainsaid = await this.#wait(steps.handlerEnded(kind === "succeeded"));
+      if (gainsaid !== undefined) return gainsaid;
     }
     const outcome = interpret(ending, abort.reason, maxDelayMs);
     if (outcome.kind !== "succeeded" || job.output === undefined) return outcome;
@@ -156,12 +163,12 @@ export class Attempt {
   }
 
   /** Never settled once the attempt is over: what follows would be done for nobody. */
-  #wait(given: PromiseLike<unknown>): Promise<unknown> {
+  #wait<T>(given: PromiseLike<T>): Promise<T> {
     this.#bePatient();
     return new Promise((resolve, reject) => {
       const unlessOver =
-        (go: (given: unknown) => void) =>
-        (late: unknown): void => {
+        <Late>(go: (given: Late) => void) =>
+        (late: Late): void => {
           if (this.#state !== "over") go(late);
         };
       Promise.resolve(given).then(unlessOver(resolve), unlessOver(reject));

@@ -1,5 +1,6 @@
 import { type ExecutionContext, type Middleware, silentLogger, UNSETTLED } from "@millrace/core";
 import { expect, test } from "vitest";
+import { requireSteps } from "../steps/require-steps.ts";
 import { compose } from "./compose.ts";
 
 const context: ExecutionContext = {
@@ -12,6 +13,9 @@ const context: ExecutionContext = {
   token: 1,
   node: "n1",
   log: silentLogger,
+  get step() {
+    return requireSteps("n");
+  },
   enqueue: () => Promise.reject(new Error("not in this test")),
   enqueueMany: () => Promise.resolve([]),
 };

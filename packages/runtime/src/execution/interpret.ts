@@ -1,4 +1,11 @@
-import { formatMs, MillraceError, type Outcome, OutcomeSignal, recordError } from "@millrace/core";
+import {
+  formatMs,
+  MillraceError,
+  type Outcome,
+  OutcomeSignal,
+  recordError,
+  StepError,
+} from "@millrace/core";
 import type { AbortReason } from "./abort-switch.ts";
 
 /** How a handler ended: with a value, or with something thrown. */
@@ -23,7 +30,9 @@ export function interpret(
   if (OutcomeSignal.is(given)) return fromSignal(given, maxDelayMs);
   if ("returned" in ending) return { kind: "succeeded", output: ending.returned };
   if (aborted !== undefined) return outcomeOfAbort(aborted, ending.threw);
-  return { kind: "failed", error: recordError(ending.threw), retry: "policy" };
+  // What the step threw counts, by its own name.
+  const error = StepError.is(given) ? given.recorded : recordError(given);
+  return { kind: "failed", error, retry: "policy" };
 }
 
 /**

@@ -20,6 +20,14 @@ export function maskOutcome(outcome: Outcome, maskText: (text: string) => string
   }
 }
 
+/** An error as it may be recorded. */
+export function maskRecorded(
+  error: RecordedError,
+  maskText: (text: string) => string,
+): RecordedError {
+  return maskError(error, guarded(maskText));
+}
+
 /**
  * The user's own code. Where it throws the text is left out: a secret must not get through, and the
  * job must end.

@@ -43,6 +43,7 @@ import { uniqueJobs } from "../unique/unique-jobs.ts";
 import { MemoryBudget } from "../worker/memory-budget.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { connectionLog } from "./connection-log.ts";
+import { journalHook } from "../steps/journal-hook.ts";
 import { watchLoop } from "./loop-watch.ts";
 import { closeTimeMs, nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
@@ -158,6 +159,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
   const settlements = watchSettlements({ clock, metrics, log, leaseMs: config.leaseMs }, events);
   const failures = new FailureLog(log, clock);
+  const journal = journalHook(broker, registry);
   const batches = batchHook({ broker: publishing, clock, node: config.name });
   const host: ExecutionHost = {
     node: config.name,
@@ -191,7 +193,12 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the
     // job from starting.
     gates: [staleTickGate(broker, clock), ...gates.gates, unique.gate],
-    hooks: [unique.release, batches, cancellationHook(broker, cancellations)],
+    hooks: [
+      unique.release,
+      batches,
+      cancellationHook(broker, cancellations),
+      ...(journal === undefined ? [] : [journal]),
+    ],
     producer: new Producer(brokerOutlet(publishing), clock, internals.newId),
     verdict: internals.verdict,
     random: config.random,

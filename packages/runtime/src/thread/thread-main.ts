@@ -1,3 +1,4 @@
+import { requireSteps } from "../steps/require-steps.ts";
 import { parentPort, workerData } from "node:worker_threads";
 import {
   type AnyJob,
@@ -93,6 +94,9 @@ function contextOf(
       checkProgress(value, note);
       if (own.look()?.code === "lease-lost") return;
       say({ say: "progress", value, note });
+    },
+    get step() {
+      return requireSteps(envelope.name);
     },
     // The node knows the parent, and adds it.
     enqueue: async (job, input, options) => {

@@ -7,6 +7,7 @@ import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
 import { historyCases } from "./history-cases.ts";
 import { idsAgainCases } from "./ids-again-cases.ts";
+import { journalCases } from "./journal-cases.ts";
 import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
 import { lockReleaseCases } from "./lock-release-cases.ts";
@@ -38,6 +39,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...deadLetterCases,
   ...blockedCases,
   ...batchCases,
+  ...journalCases,
   ...historyCases,
   ...lockCases,
   ...lockReleaseCases,

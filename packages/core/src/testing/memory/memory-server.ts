@@ -8,6 +8,7 @@ import { BlockedRack } from "./memory-blocked.ts";
 import { DeadLetterShelf } from "./memory-dead-letters.ts";
 import { MemoryDelayed } from "./memory-delayed.ts";
 import { DocumentBucket } from "./memory-documents.ts";
+import { JournalShelf } from "./memory-journal.ts";
 import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
 import { ProgressBoard } from "./memory-progress.ts";
@@ -31,6 +32,7 @@ export class MemoryServer {
   readonly delayed: MemoryDelayed;
   readonly blocked = new BlockedRack();
   readonly batches = new BatchShelf();
+  readonly journal = new JournalShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
   readonly locks: LockTable;

@@ -30,6 +30,21 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a journal in which the last record of a step counts",
+    noticedBy: "journal: the first record of a step counts",
+    spoil: (honest) => ({
+      journal: {
+        read: (run) => honest.journal.read(run),
+        write: async (run, step, data, options) => {
+          const there = await honest.journal.write(run, step, data, options);
+          if (there.data.every((byte, at) => byte === data[at])) return there;
+          return honest.journal.write(run, step, data, { expected: there.revision });
+        },
+        remove: (run) => honest.journal.remove(run),
+      },
+    }),
+  },
+  {
     wrong: "blocked jobs that leave newest first",
     noticedBy: "blocked: are let in oldest first",
     spoil: (honest) => ({

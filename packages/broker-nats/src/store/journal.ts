@@ -1,0 +1,126 @@
+import { createHash } from "node:crypto";
+import {
+  type JournalStore,
+  MillraceError,
+  type RunRef,
+  type StepRef,
+  type StepWriteOptions,
+  type StoredStep,
+} from "@millrace/core";
+import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { revokedWith } from "../settlement/lease-over.ts";
+import { ensureStream } from "../topology/ensure-stream.ts";
+import { journalStream } from "../topology/streams.ts";
+import { LeaderReads } from "./leader-reads.ts";
+import type { ServerAccess } from "./server-access.ts";
+
+const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
+/** 132 bits: two names of one run never share a token. */
+const TOKEN_LENGTH = 22;
+
+/**
+ * The steps of jobs in one stream: a message a step, on a subject of its own, written only where
+ * nothing lies there. So of two holders of a job the first one's record counts, and the other is
+ * told so.
+ *
+ * Read from the stream's leader, or a step that was recorded a moment ago might be run again: it
+ * lists a run's subjects, and each is then read, all at once.
+ */
+export class NatsJournal implements JournalStore {
+  readonly #server: ServerAccess;
+  readonly #publisher: ConfirmedPublisher;
+  readonly #replicas: number;
+  #stream: Promise<unknown> | undefined;
+  #reads: LeaderReads | undefined;
+
+  constructor(server: ServerAccess, publisher: ConfirmedPublisher, replicas: number) {
+    this.#server = server;
+    this.#publisher = publisher;
+    this.#replicas = replicas;
+  }
+
+  async read(run: RunRef): Promise<readonly StoredStep[]> {
+    const subjects = await this.#subjects(run);
+    const steps = await Promise.all(subjects.map((subject) => this.#last(subject)));
+    return steps.filter((step) => step !== undefined);
+  }
+
+  async write(
+    run: RunRef,
+    step: StepRef,
+    data: Uint8Array,
+    { expected = 0, lease }: StepWriteOptions = {},
+  ): Promise<StoredStep> {
+    await this.#ensure();
+    const subject = this.#server.names.journalStep(run, tokenOf(step));
+    const revoked = revokedWith(lease, `a step of the job ${run.id} is recorded`);
+    const headers = { [EXPECTED]: String(expected) };
+    try {
+      const { sequence } = await this.#publisher.publish(subject, data, headers, revoked);
+      return { data, revision: sequence };
+    } catch (error) {
+      if (MillraceError.is(error, "queue-not-found")) this.#stream = undefined;
+      if (!MillraceError.is(error, "conflict")) throw error;
+      // Another holder's, or an earlier copy of this very message: the first one counts.
+      const there = await this.#last(subject);
+      if (there === undefined) throw error;
+      return there;
+    }
+  }
+
+  remove(run: RunRef): Promise<void> {
+    const { jsm, names } = this.#server;
+    return request(`forget the steps of the job ${run.id}`, async () => {
+      try {
+        await jsm.streams.purge(names.journalStream, { filter: names.journalStep(run, ">") });
+      } catch (error) {
+        if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#reads?.close();
+  }
+
+  #subjects(run: RunRef): Promise<readonly string[]> {
+    const { jsm, names } = this.#server;
+    return request(`read the steps of the job ${run.id}`, async () => {
+      try {
+        const { state } = await jsm.streams.info(names.journalStream, {
+          subjects_filter: names.journalStep(run, ">"),
+        });
+        return Object.keys(state.subjects ?? {});
+      } catch (error) {
+        if (apiCode(error) === STREAM_NOT_FOUND) return [];
+        throw error;
+      }
+    });
+  }
+
+  async #last(subject: string): Promise<StoredStep | undefined> {
+    const { nc, names } = this.#server;
+    this.#reads ??= new LeaderReads(nc);
+    const found = await this.#reads.last(names.journalStream, subject);
+    return found && { data: found.data, revision: found.sequence };
+  }
+
+  /** Made with the first step; a failure is not kept. */
+  #ensure(): Promise<unknown> {
+    this.#stream ??= ensureStream(
+      this.#server,
+      journalStream(this.#server.names, this.#replicas),
+    ).catch((error: unknown) => {
+      this.#stream = undefined;
+      throw error;
+    });
+    return this.#stream;
+  }
+}
+
+/** A name is any text, and a subject's token is not. */
+function tokenOf({ name, n }: StepRef): string {
+  const token = createHash("sha256").update(name).digest("base64url").slice(0, TOKEN_LENGTH);
+  return `${token}.${n}`;
+}

@@ -1,0 +1,100 @@
+import type { StepRef } from "../broker/journal-store.ts";
+import { decodeBody, encodeMsgpack, requireSendable } from "../envelope/body.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import type { RecordedError } from "../errors/recorded-error.ts";
+import { MAX_STEP_BYTES, MAX_STEP_VALUES } from "./step-limits.ts";
+
+/** What is on record of a step. */
+export type JournalEntry = ReturnedStep | FailedStep | SleepingStep;
+
+interface Recorded extends StepRef {
+  /** When, epoch milliseconds of the node's clock. */
+  readonly at: number;
+  /** The job's life in which it was recorded. */
+  readonly life: number;
+}
+
+/** A `step.run` that has done its work. */
+export interface ReturnedStep extends Recorded {
+  readonly kind: "run";
+  readonly outcome: "returned";
+  /** Left out where the function returned nothing. */
+  readonly value?: unknown;
+}
+
+/** A `step.run` that failed, and the handler went on after it. */
+export interface FailedStep extends Recorded {
+  readonly kind: "run";
+  readonly outcome: "failed";
+  readonly error: RecordedError;
+}
+
+/** A `step.sleep`, recorded before the job goes to sleep. */
+export interface SleepingStep extends Recorded {
+  readonly kind: "sleep";
+  /** Epoch milliseconds. */
+  readonly until: number;
+}
+
+const MSGPACK = "application/msgpack";
+const RULES = { maxValues: MAX_STEP_VALUES, exact: true, wellFormed: true };
+/** What an entry holds beside its value. */
+const OWN_VALUES = 100;
+
+/**
+ * An entry as it is stored.
+ *
+ * @throws MillraceError `unserializable-payload` with the place of what can't be stored;
+ *   `step-too-large`
+ */
+export function writeEntry(entry: JournalEntry): Uint8Array {
+  const data = encodeMsgpack(checked(entry));
+  if (data.length <= MAX_STEP_BYTES) return data;
+  throw new MillraceError(
+    "step-too-large",
+    `The result of the step ${JSON.stringify(entry.name)} takes ${data.length} bytes, and ${MAX_STEP_BYTES} is the most. Store the data elsewhere and return a reference to it.`,
+  );
+}
+
+/** @returns undefined for bytes that no node wrote */
+export function readEntry(data: Uint8Array): JournalEntry | undefined {
+  try {
+    const entry = decodeBody(data, MSGPACK, MAX_STEP_VALUES + OWN_VALUES);
+    return isEntry(entry) ? entry : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function checked(entry: JournalEntry): JournalEntry {
+  if (entry.kind !== "run" || entry.outcome !== "returned" || entry.value === undefined)
+    return entry;
+  try {
+    return { ...entry, value: requireSendable(entry.value, "result", RULES) };
+  } catch (cause) {
+    if (!MillraceError.is(cause)) throw cause;
+    const code = cause.code === "payload-too-large" ? "step-too-large" : cause.code;
+    throw new MillraceError(
+      code,
+      `The result of the step ${JSON.stringify(entry.name)} can't be recorded. ${cause.message}`,
+      { cause },
+    );
+  }
+}
+
+function isEntry(value: unknown): value is JournalEntry {
+  if (typeof value !== "object" || value === null) return false;
+  const { kind, name, n, life, at, outcome, until, error } = value as Record<string, unknown>;
+  const isRecorded =
+    typeof name === "string" &&
+    [n, life, at].every((number) => typeof number === "number" && number >= 0);
+  if (!isRecorded) return false;
+  if (kind === "sleep") return typeof until === "number";
+  if (kind !== "run") return false;
+  return outcome === "returned" || (outcome === "failed" && isError(error));
+}
+
+function isError(value: unknown): value is RecordedError {
+  const { type, message } = (value ?? {}) as Record<string, unknown>;
+  return typeof type === "string" && typeof message === "string";
+}

@@ -1,0 +1,53 @@
+import type { Schema } from "../job/schema.ts";
+import type { Duration } from "../time/duration.ts";
+
+/** What the function of a step is given. */
+export interface StepCall {
+  /**
+   * The same whenever this step of this job is run: hand it on as an idempotency key. A function
+   * may run twice, where its node died after the effect and before the record.
+   */
+  readonly key: string;
+}
+
+export interface StepOptions<Output> {
+  /** Checks the result, when the step is run and whenever its record is read. */
+  readonly output?: Schema<unknown, Output>;
+}
+
+/**
+ * The steps of a job that is defined with `steps: true`. A recorded step isn't run again, whatever
+ * becomes of the attempt: a retry, a restart, a crash.
+ *
+ * A handler is run from its top each time, and meets its steps by their names: so it must ask for
+ * the same steps where it is given the same input and results. Steps of one name are told apart by
+ * their order.
+ */
+export interface Steps {
+  /**
+   * Runs the function and records what it returns, before it returns that. Where a record is there,
+   * gives that and runs nothing. What is given is always read back from the record: plain data, the
+   * same the first time and every other time.
+   *
+   * @throws StepError what the function threw. Where the handler throws it on, the attempt has
+   *   failed, and the next one runs the step again; where it goes on to another step, the failure
+   *   stands
+   * @example
+   * const user = await step.run("create account", ({ key }) => accounts.create(input, key));
+   */
+  readonly run: <Result, Output = Result>(
+    name: string,
+    fn: (call: StepCall) => Promise<Result> | Result,
+    options?: StepOptions<Output>,
+  ) => Promise<Output>;
+  /**
+   * Goes on after this time. Meanwhile the job waits in its queue: it holds no slot, no lease and no
+   * memory, and no attempt is spent. As exact as a delayed job.
+   *
+   * @example
+   * await step.sleep("let it settle", "3d");
+   */
+  readonly sleep: (name: string, duration: Duration) => Promise<void>;
+  /** The same until a moment: a `Date`, or epoch milliseconds. */
+  readonly sleepUntil: (name: string, at: Date | number) => Promise<void>;
+}

@@ -1,0 +1,346 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import {
+  type Envelope,
+  type JournalEntry,
+  type Lease,
+  MillraceError,
+  type Outcome,
+  OutcomeSignal,
+  type RecordedError,
+  recordError,
+  requireStepName,
+  readEntry,
+  StepError,
+  type StepCall,
+  type StepOptions,
+  type StepRef,
+  type Steps,
+  toMs,
+  validate,
+  writeEntry,
+} from "@millrace/core";
+import type { AbortSwitch } from "../execution/abort-switch.ts";
+import type { ExecutionHost } from "../execution/execution-host.ts";
+import { outcomeOfAbort } from "../execution/interpret.ts";
+import { maskRecorded } from "../execution/mask-outcome.ts";
+import { Insistence } from "./insistence.ts";
+import { RunJournal } from "./run-journal.ts";
+import { Sleepers } from "./sleepers.ts";
+import { fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
+import { shownStep, StepPlaces } from "./step-place.ts";
+
+/** What the steps of an attempt tell the attempt. */
+export interface StepsListener {
+  /** With this outcome, whatever the handler does: nothing of it is waited for any more. */
+  end(outcome: Outcome): void;
+}
+
+export interface JobStepsOptions {
+  readonly host: ExecutionHost;
+  readonly envelope: Envelope;
+  readonly lease: Lease;
+  readonly abort: AbortSwitch;
+  /** The job may have been here before. */
+  readonly mayBeRepeated: boolean;
+  readonly listener: StepsListener;
+}
+
+/** A failure that the handler may have caught: on record once it goes on to another step. */
+interface Failure {
+  readonly entry: JournalEntry;
+  /** The revision of an earlier life's failure. */
+  readonly replaced: number | undefined;
+}
+
+/** The function of a step can't have steps of its own. */
+const inside = new AsyncLocalStorage<JobSteps>();
+
+/**
+ * The steps of one attempt. `#busy` counts those whose function or record is waited for; while there
+ * are none and the handler waits in a sleep, the attempt is over until then: it ends as a snooze,
+ * and its handler is never answered.
+ *
+ * `open`: takes steps. `ended`: the handler has ended; steps that are under way come to their ends,
+ * and no other begins. `over`: so is the attempt; nobody is answered any more.
+ */
+export class JobSteps {
+  readonly api: Steps;
+  readonly #options: JobStepsOptions;
+  readonly #journal: RunJournal;
+  readonly #places = new StepPlaces();
+  readonly #sleepers: Sleepers;
+  readonly #insistence: Insistence;
+  #state: "open" | "ended" | "over" = "open";
+  #busy = 0;
+  #onIdle: (() => void) | undefined;
+  #failures: Failure[] = [];
+  #noting: Promise<void> | undefined;
+
+  constructor(options: JobStepsOptions) {
+    this.#options = options;
+    const { host, envelope, lease, mayBeRepeated } = options;
+    const { id, queue, createdAt, life = 0 } = envelope;
+    this.#journal = new RunJournal({
+      broker: host.broker,
+      run: { id, queue, createdAt },
+      lease,
+      life,
+      mayHaveRecords: mayBeRepeated || life > 0,
+    });
+    this.#insistence = new Insistence(options);
+    this.#sleepers = new Sleepers(host.clock, {
+      isIdle: () => this.#busy === 0 && this.#state === "open",
+      allAsleep: (untilMs) => this.#goToSleep(untilMs),
+    });
+    this.api = Object.freeze<Steps>({
+      run: (name, fn, checks) => this.#begin(name, (step) => this.#run(step, fn, checks)),
+      sleep: (name, duration) => {
+        const until = host.clock.now() + toMs(duration, `step.sleep(${JSON.stringify(name)})`);
+        return this.#begin(name, (step) => this.#sleep(step, until));
+      },
+      sleepUntil: (name, at) => {
+        const until = requireMoment(at, name);
+        return this.#begin(name, (step) => this.#sleep(step, until));
+      },
+    });
+  }
+
+  /**
+   * The handler has ended: what it left under way is waited for.
+   *
+   * @returns the outcome in place of a success that the journal gainsays
+   */
+  async handlerEnded(succeeded: boolean): Promise<Outcome | undefined> {
+    this.#state = "ended";
+    this.#sleepers.clear();
+    if (this.#busy > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    if (!succeeded) return undefined;
+    try {
+      await this.#read();
+    } catch (error) {
+      return fatalOutcome(error);
+    }
+    const { unasked } = this.#journal;
+    if (unasked.length === 0) return undefined;
+    const shown = unasked.slice(0, 5).map(shownStep).join(", ");
+    const more = unasked.length > 5 ? ` and ${unasked.length - 5} more` : "";
+    return fatalOutcome(
+      new MillraceError(
+        "journal-mismatch",
+        `The handler has ended without asking for what is on record: ${shown}${more}. Deploy the code that asks for it, then retry the dead letter; steps must follow from the input and from other steps alone.`,
+      ),
+    );
+  }
+
+  /** Nobody is answered any more. */
+  close(): void {
+    this.#state = "over";
+    this.#sleepers.clear();
+    this.#insistence.close();
+  }
+
+  #begin<T>(name: string, work: (step: StepRef) => Promise<T>): Promise<T> {
+    const promise = this.#place(name, work).catch((error: unknown) => {
+      if (error === GONE) return never<T>();
+      throw error;
+    });
+    // One that nobody awaits yet, or ever, must not end the process when it fails.
+    promise.catch(() => {});
+    return promise;
+  }
+
+  /** The place is taken in the turn of the call: steps are told apart by the order of the calls. */
+  async #place<T>(name: string, work: (step: StepRef) => Promise<T>): Promise<T> {
+    const step = this.#places.next(requireStepName(name));
+    if (inside.getStore() === this)
+      throw new MillraceError(
+        "invalid-step",
+        `The step ${shownStep(step)} is asked for in another step's function. Ask for it in the handler.`,
+      );
+    if (this.#state !== "open") throw GONE;
+    const reason = this.#options.abort.look();
+    if (reason !== undefined) throw reason;
+    return work(step);
+  }
+
+  async #run<Result, Output>(
+    step: StepRef,
+    fn: (call: StepCall) => Promise<Result> | Result,
+    { output }: StepOptions<Output> = {},
+  ): Promise<Output> {
+    if (typeof fn !== "function")
+      throw new MillraceError(
+        "invalid-step",
+        `The step ${shownStep(step)} needs a function; got ${typeof fn}.`,
+      );
+    const entry = await this.#busily(async () => {
+      const known = await this.#find(step, "run");
+      if (known !== undefined && this.#journal.stands(known.entry)) return known.entry;
+      const result = await this.#call(step, fn, output, known?.revision);
+      return this.#record(result, known?.revision);
+    });
+    return (await this.#busily(() => this.#give(entry, output))) as Output;
+  }
+
+  async #sleep(step: StepRef, untilMs: number): Promise<void> {
+    const entry = await this.#busily(async () => {
+      const known = await this.#find(step, "sleep");
+      return (
+        known?.entry ??
+        this.#record({ ...this.#own(step), kind: "sleep", until: untilMs }, undefined)
+      );
+    });
+    if (entry.kind === "sleep") await this.#sleepers.sleep(entry.until);
+  }
+
+  async #busily<T>(work: () => Promise<T>): Promise<T> {
+    this.#busy += 1;
+    try {
+      return await work();
+    } finally {
+      this.#busy -= 1;
+      if (this.#busy === 0) this.#onIdle?.();
+      this.#sleepers.look();
+    }
+  }
+
+  async #find(
+    step: StepRef,
+    kind: JournalEntry["kind"],
+  ): Promise<{ readonly entry: JournalEntry; readonly revision: number } | undefined> {
+    try {
+      if (this.#failures.length > 0) this.#noting ??= this.#noteFailures();
+      await this.#noting;
+      await this.#read();
+      return this.#journal.ask(step, kind);
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
+  async #read(): Promise<void> {
+    if (!this.#journal.isRead) await this.#insistence.on(() => this.#journal.read());
+  }
+
+  /** @returns the entry to be recorded */
+  async #call(
+    step: StepRef,
+    fn: (call: StepCall) => unknown,
+    output: StepOptions<unknown>["output"],
+    replaced: number | undefined,
+  ): Promise<JournalEntry> {
+    try {
+      const value = await inside.run(this, async () => fn({ key: this.#keyOf(step) }));
+      if (OutcomeSignal.is(value)) throw value;
+      const entry = { ...this.#own(step), kind: "run", outcome: "returned", value } as const;
+      if (output !== undefined) await this.#check(entry, output);
+      return entry;
+    } catch (threw) {
+      // What it asks for, or that it was told to stop, is no failure of the step.
+      const isStopped = this.#options.abort.look() !== undefined;
+      if (threw === GONE || OutcomeSignal.is(threw) || isStopped) throw threw;
+      const error = this.#masked(recordError(threw));
+      const entry = { ...this.#own(step), kind: "run", outcome: "failed", error } as const;
+      this.#failures.push({ entry, replaced });
+      throw new StepError(step.name, error);
+    }
+  }
+
+  /** As it will be read. */
+  async #check(entry: JournalEntry, output: StepOptions<unknown>["output"]): Promise<void> {
+    let read: JournalEntry | undefined;
+    try {
+      read = readEntry(writeEntry(entry));
+    } catch (error) {
+      this.#refuse(error);
+    }
+    if (read !== undefined) await valueOf(read, output);
+  }
+
+  async #give(entry: JournalEntry, output: StepOptions<unknown>["output"]): Promise<unknown> {
+    if (entry.kind === "run" && entry.outcome === "failed")
+      throw new StepError(entry.name, entry.error);
+    try {
+      return await valueOf(entry, output);
+    } catch (error) {
+      if (!MillraceError.is(error, "invalid-output")) throw error;
+      return this.#refuse(
+        new MillraceError(
+          "journal-mismatch",
+          `What is on record does not fit the handler any more. ${error.message}`,
+          { cause: error },
+        ),
+      );
+    }
+  }
+
+  async #record(entry: JournalEntry, replaced: number | undefined): Promise<JournalEntry> {
+    try {
+      return await this.#insistence.on(() => this.#journal.record(entry, replaced));
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
+  /**
+   * The handler has gone on after a failure: then it stands. A turn later, because the handler that
+   * throws it on may have another step begun in the same turn.
+   */
+  async #noteFailures(): Promise<void> {
+    await this.#sleepers.turn();
+    if (this.#state !== "open") throw GONE;
+    const failures = this.#failures;
+    this.#failures = [];
+    this.#noting = undefined;
+    for (const { entry, replaced } of failures) await this.#record(entry, replaced);
+  }
+
+  /** What would fail again, with its effects once more, ends the job. */
+  #refuse(error: unknown): never {
+    if (!isFinal(error)) throw error;
+    if (this.#state !== "over") this.#options.listener.end(fatalOutcome(error));
+    this.close();
+    throw GONE;
+  }
+
+  #goToSleep(untilMs: number): void {
+    const { host, abort, listener } = this.#options;
+    const reason = abort.look();
+    const delayMs = Math.min(Math.max(untilMs - host.clock.now(), 1), host.broker.maxDelayMs);
+    const isHandedBack = reason?.code === "shutdown" || reason?.code === "lock-lost";
+    listener.end(
+      reason === undefined || isHandedBack ? { kind: "snoozed", delayMs } : outcomeOfAbort(reason),
+    );
+    this.close();
+  }
+
+  #own(step: StepRef): StepRef & { readonly at: number; readonly life: number } {
+    const { host, envelope } = this.#options;
+    return { ...step, at: host.clock.now(), life: envelope.life ?? 0 };
+  }
+
+  #keyOf({ name, n }: StepRef): string {
+    const { queue, id, createdAt } = this.#options.envelope;
+    return `${queue}/${id}/${createdAt}/${name}/${n}`;
+  }
+
+  #masked(error: RecordedError): RecordedError {
+    const { maskText } = this.#options.host;
+    return maskText === undefined ? error : maskRecorded(error, maskText);
+  }
+}
+
+function valueOf(entry: JournalEntry, output: StepOptions<unknown>["output"]): unknown {
+  const value = entry.kind === "run" && entry.outcome === "returned" ? entry.value : undefined;
+  if (output === undefined) return value;
+  return validate(output, value, "invalid-output", `The result of the step ${shownStep(entry)}`);
+}
+
+function requireMoment(at: Date | number, name: string): number {
+  const ms = at instanceof Date ? at.getTime() : at;
+  if (typeof ms === "number" && Number.isFinite(ms) && ms >= 0) return Math.ceil(ms);
+  throw new MillraceError(
+    "invalid-step",
+    `step.sleepUntil(${JSON.stringify(name)}) needs a Date, or epoch milliseconds.`,
+  );
+}

@@ -1,0 +1,32 @@
+import type { AnyJob, Broker } from "@millrace/core";
+import type { SettlementHook } from "../execution/settlement-hook.ts";
+import type { Registry } from "../registry/registry.ts";
+
+/**
+ * Forgets the steps of a job that has succeeded or was cancelled. Those of a dead job stay for its
+ * retry. Before the ack: a crash in between brings the job back, it is recalled, and comes by here
+ * again.
+ *
+ * @returns undefined for a node whose jobs have no steps
+ */
+export function journalHook(
+  broker: Pick<Broker, "journal">,
+  registry: Pick<Registry, "jobs" | "get">,
+): SettlementHook | undefined {
+  if (!registry.jobs.some((job: AnyJob) => job.steps)) return undefined;
+  return {
+    // What is left behind takes room, and does nothing.
+    canBeSpared: true,
+    concerns: ({ name, queue }, { state }) =>
+      (state === "recalled" || isLastWord(state)) && registry.get(name, queue)?.steps === true,
+    beforeAck: async ({ envelope, settlement, recorded }) => {
+      if (!isLastWord(recorded?.state ?? settlement.state)) return;
+      const { id, queue, createdAt } = envelope;
+      await broker.journal.remove({ id, queue, createdAt });
+    },
+  };
+}
+
+function isLastWord(state: string): boolean {
+  return state === "succeeded" || state === "cancelled";
+}

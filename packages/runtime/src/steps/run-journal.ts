@@ -1,0 +1,130 @@
+import {
+  type Broker,
+  type JournalEntry,
+  type Lease,
+  MAX_JOURNAL_BYTES,
+  MAX_STEPS,
+  MillraceError,
+  readEntry,
+  type RunRef,
+  type StepRef,
+  writeEntry,
+} from "@millrace/core";
+import { placeOf, shownStep } from "./step-place.ts";
+
+interface Known {
+  readonly entry: JournalEntry;
+  readonly revision: number;
+}
+
+export interface RunJournalOptions {
+  readonly broker: Pick<Broker, "journal">;
+  readonly run: RunRef;
+  /** Of the delivery that runs it. */
+  readonly lease: Lease;
+  readonly life: number;
+  /** There may be a record: then all of it is read first. */
+  readonly mayHaveRecords: boolean;
+}
+
+/** What is on record of one run, as far as this attempt knows it. */
+export class RunJournal {
+  readonly #options: RunJournalOptions;
+  /** By the places that nobody has asked for yet. */
+  readonly #known = new Map<string, Known>();
+  #bytes = 0;
+  #steps = 0;
+  #isRead: boolean;
+
+  constructor(options: RunJournalOptions) {
+    this.#options = options;
+    this.#isRead = !options.mayHaveRecords;
+  }
+
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
+  /** @throws what the broker says; then it can be read again */
+  async read(): Promise<void> {
+    const { broker, run } = this.#options;
+    const stored = await broker.journal.read(run);
+    if (this.#isRead) return;
+    this.#isRead = true;
+    for (const { data, revision } of stored) {
+      const entry = readEntry(data);
+      if (entry === undefined)
+        throw new MillraceError(
+          "journal-mismatch",
+          `A record of a step of the job ${run.id} can't be read: another version wrote it, or something else writes there.`,
+        );
+      this.#bytes += data.length;
+      this.#known.set(placeOf(entry), { entry, revision });
+    }
+  }
+
+  /**
+   * What is on record of a step; it is asked for then. A failure that an earlier life of the job
+   * left is not what this one is to have.
+   *
+   * @throws MillraceError `journal-mismatch`, `too-many-steps`
+   */
+  ask(step: StepRef, kind: JournalEntry["kind"]): Known | undefined {
+    this.#steps += 1;
+    if (this.#steps > MAX_STEPS)
+      throw new MillraceError(
+        "too-many-steps",
+        `The job has asked for more than ${MAX_STEPS} steps. Do several things in one step, or give a part of them to another job.`,
+      );
+    const known = this.#known.get(placeOf(step));
+    if (known === undefined) return undefined;
+    requireKind(known.entry, step, kind);
+    this.#known.delete(placeOf(step));
+    return known;
+  }
+
+  /** Whether an entry is what the step is to have now. */
+  stands(entry: JournalEntry): boolean {
+    return entry.kind !== "run" || entry.outcome !== "failed" || entry.life === this.#options.life;
+  }
+
+  /**
+   * @param replaced the revision of a failure that doesn't stand any more
+   * @returns what is on record now: the entry, or one that somebody else wrote before it
+   * @throws MillraceError `unserializable-payload`, `step-too-large`, `journal-mismatch`, and what
+   *   the broker says
+   */
+  async record(entry: JournalEntry, replaced: number | undefined): Promise<JournalEntry> {
+    const { broker, run, lease } = this.#options;
+    const data = writeEntry(entry);
+    if (this.#bytes + data.length > MAX_JOURNAL_BYTES)
+      throw new MillraceError(
+        "step-too-large",
+        `With the result of the step ${shownStep(entry)} the job's steps take more than ${MAX_JOURNAL_BYTES} bytes. Store the data elsewhere and return references to it.`,
+      );
+    const options = replaced === undefined ? { lease } : { lease, expected: replaced };
+    const stored = await broker.journal.write(run, entry, data, options);
+    this.#bytes += stored.data.length;
+    const there = readEntry(stored.data);
+    if (there === undefined)
+      throw new MillraceError(
+        "journal-mismatch",
+        `The record of the step ${shownStep(entry)} can't be read: something else writes there.`,
+      );
+    requireKind(there, entry, entry.kind);
+    return there;
+  }
+
+  /** What is on record and was not asked for. */
+  get unasked(): readonly StepRef[] {
+    return [...this.#known.values()].map(({ entry }) => entry);
+  }
+}
+
+function requireKind(entry: JournalEntry, step: StepRef, kind: JournalEntry["kind"]): void {
+  if (entry.kind === kind) return;
+  throw new MillraceError(
+    "journal-mismatch",
+    `The step ${shownStep(step)} is on record as step.${entry.kind}, and the handler asks for step.${kind}. Give a step that became another one another name.`,
+  );
+}

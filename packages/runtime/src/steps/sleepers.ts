@@ -1,0 +1,75 @@
+import type { Clock, Timer } from "@millrace/core";
+
+export interface SleepersListener {
+  /** Whether nothing but sleeping is left to do. */
+  isIdle(): boolean;
+  /** Nothing else is left to do until then, epoch milliseconds. */
+  allAsleep(untilMs: number): void;
+}
+
+interface Sleeper {
+  readonly untilMs: number;
+  readonly wake: () => void;
+  readonly timer: Timer;
+}
+
+/**
+ * The sleeps that a handler waits for. One beside steps that are under way wakes here; where nothing
+ * else is left to do its owner is told, a turn later: the handler may yet begin another step.
+ */
+export class Sleepers {
+  readonly #clock: Clock;
+  readonly #listener: SleepersListener;
+  readonly #asleep = new Set<Sleeper>();
+  #looking: Timer | undefined;
+
+  constructor(clock: Clock, listener: SleepersListener) {
+    this.#clock = clock;
+    this.#listener = listener;
+  }
+
+  sleep(untilMs: number): Promise<void> {
+    const remainingMs = untilMs - this.#clock.now();
+    if (remainingMs <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimer(remainingMs, () => this.#wake(sleeper));
+      const sleeper: Sleeper = { untilMs, wake: resolve, timer };
+      this.#asleep.add(sleeper);
+      this.look();
+    });
+  }
+
+  /** Whether all sleep now is looked at when this turn is over. */
+  look(): void {
+    if (this.#asleep.size === 0 || this.#looking !== undefined) return;
+    this.#looking = this.#clock.setTimer(0, () => {
+      this.#looking = undefined;
+      this.#decide();
+    });
+  }
+
+  /** Resolves in a later turn. */
+  turn(): Promise<void> {
+    return new Promise((resolve) => this.#clock.setTimer(0, resolve));
+  }
+
+  /** Nobody is woken any more. */
+  clear(): void {
+    for (const { timer } of this.#asleep) timer.cancel();
+    this.#asleep.clear();
+    this.#looking?.cancel();
+    this.#looking = undefined;
+  }
+
+  #decide(): void {
+    if (this.#asleep.size === 0 || !this.#listener.isIdle()) return;
+    const first = Math.min(...[...this.#asleep].map(({ untilMs }) => untilMs));
+    if (first > this.#clock.now()) this.#listener.allAsleep(first);
+  }
+
+  #wake(sleeper: Sleeper): void {
+    if (!this.#asleep.delete(sleeper)) return;
+    sleeper.wake();
+    this.look();
+  }
+}

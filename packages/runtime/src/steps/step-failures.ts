@@ -1,0 +1,26 @@
+import { type Outcome, MillraceError, recordError } from "@millrace/core";
+
+/** Thrown within, where nobody waits for a step any more: its caller is never answered. */
+export const GONE: unique symbol = Symbol("nobody waits for this step");
+
+const FINAL = [
+  "journal-mismatch",
+  "too-many-steps",
+  "step-too-large",
+  "unserializable-payload",
+] as const;
+
+/** What would only fail again, with the effects of the step once more. */
+export function isFinal(error: unknown): boolean {
+  return FINAL.some((code) => MillraceError.is(error, code));
+}
+
+/** The job is not tried again. */
+export function fatalOutcome(error: unknown): Outcome {
+  return { kind: "failed", error: recordError(error), retry: "never" };
+}
+
+/** What waits for it is forgotten with it. */
+export function never<T>(): Promise<T> {
+  return new Promise(() => {});
+}

@@ -1,0 +1,22 @@
+import type { StepRef } from "@millrace/core";
+
+/** Steps of one name are told apart by the order in which the handler asks for them. */
+export class StepPlaces {
+  readonly #asked = new Map<string, number>();
+
+  next(name: string): StepRef {
+    const n = this.#asked.get(name) ?? 0;
+    this.#asked.set(name, n + 1);
+    return { name, n };
+  }
+}
+
+/** As a map's key. */
+export function placeOf({ name, n }: StepRef): string {
+  return `${n} ${name}`;
+}
+
+/** For people: `"charge"`, and of later ones of its name `"charge" (number 3)`. */
+export function shownStep({ name, n }: StepRef): string {
+  return n === 0 ? JSON.stringify(name) : `${JSON.stringify(name)} (number ${n + 1})`;
+}
