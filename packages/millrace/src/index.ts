@@ -22,6 +22,10 @@ export {
   type ScheduleOptions,
   type ScheduleTiming,
   snooze,
+  type StepCall,
+  StepError,
+  type StepOptions,
+  type Steps,
   type SucceededJob,
   toMs,
 } from "@millrace/core";
@@ -69,6 +73,7 @@ export type { EventsQuery, JobEvent } from "./client/events.ts";
 export type { Jobs, JobsQuery, RecordedState, WatchQuery } from "./client/jobs.ts";
 export type { LiveJob, LiveState } from "./client/live-jobs.ts";
 export type { JobState, JobStatus } from "./client/job-status.ts";
+export type { JobStep } from "./client/job-steps.ts";
 export type {
   BatchEnded,
   BatchSummary,

@@ -39,6 +39,8 @@ function judgeStore(names: Names, store: StoreSeen): readonly Finding[] {
   if (name === names.delayedStream) findings.push(...judgeDelayed(check, names, store));
   if (name === names.blockedStream || name === names.batchStream)
     findings.push(...judgeUnlimited(check, stream, "jobs that wait"));
+  if (name === names.journalStream)
+    findings.push(...judgeUnlimited(check, stream, "steps of jobs that have not ended"));
   if (name === names.deadStream) findings.push(...judgeDead(check, stream));
   if (name.startsWith("KV_"))
     findings.push(...judgeBucket(check, stream, name === `KV_${names.bucket("locks")}`, clustered));

@@ -41,8 +41,8 @@ export interface Steps {
     options?: StepOptions<Output>,
   ) => Promise<Output>;
   /**
-   * Goes on after this time. Meanwhile the job waits in its queue: it holds no slot, no lease and no
-   * memory, and no attempt is spent. As exact as a delayed job.
+   * Goes on after this time. Meanwhile the job waits as a delayed job does, and is as exact: it
+   * holds no slot, no lease and no memory, and no attempt is spent.
    *
    * @example
    * await step.sleep("let it settle", "3d");

@@ -9,6 +9,7 @@ import {
   type StoredDeadLetter,
   encodeMsgpack,
 } from "@millrace/core";
+import { discardLetter } from "./dead-discard.ts";
 import { groupLetters } from "./dead-groups.ts";
 import { lastSequence, letterTest, matching } from "./dead-matching.ts";
 import { editedEnvelope } from "./dead-retry.ts";
@@ -70,7 +71,10 @@ export interface DeadLetters {
     payload: unknown,
     options?: { readonly queue?: string },
   ): Promise<{ readonly id: string; readonly queue: string }>;
-  /** Removes the letters for good. An empty filter means all. */
+  /**
+   * Removes the letters for good, and what is on record of their jobs' steps. An empty filter means
+   * all.
+   */
   discard(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
 }
 
@@ -133,7 +137,7 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
       return { id: letter.id, queue: letter.queue };
     },
     retry: async (filter) => onEach(filter, await manyReviver(broker, now)),
-    discard: (filter) => onEach(filter, (letter) => store.remove(letter.sequence)),
+    discard: (filter) => onEach(filter, (letter) => discardLetter(broker, letter, now())),
   };
 }
 

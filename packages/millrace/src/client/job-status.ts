@@ -9,6 +9,7 @@ import {
   traceIdOf,
   type WaitingJob,
 } from "@millrace/core";
+import { type JobStep, stepsOf } from "./job-steps.ts";
 
 /**
  * Where a job is now. `delayed` waits for its time, `queued` for a slot, `blocked` at a gate: for a
@@ -35,6 +36,8 @@ export interface JobStatus {
   readonly result?: unknown;
   /** What its handler reported last, while the job has not ended. */
   readonly progress?: ProgressReport;
+  /** Of a job with steps, until it has succeeded or was cancelled: what is on record of them. */
+  readonly steps?: readonly JobStep[];
   /** The last error, also while another attempt is to come. */
   readonly error?: RecordedError;
 }
@@ -69,8 +72,10 @@ export async function findJob(
   // History is read last: a job that is settled between the looks then shows in it, instead of
   // nowhere.
   const history = distinct(await broker.history.read({ id, ...where }));
-  const status = jobStatus(id, { history, running: inQueue(running, queue), waiting }, now());
-  if (status !== undefined) return withProgress(broker, status);
+  const traces = { history, running: inQueue(running, queue), waiting };
+  const status = jobStatus(id, traces, now());
+  if (status !== undefined)
+    return withSteps(broker, await withProgress(broker, status), traces, now());
   throw new MillraceError(
     "job-not-found",
     `No job ${id}${queue === undefined ? "" : ` in queue ${queue}`} waits, runs or is in the history. It may never have been enqueued, or have left the history.`,
@@ -169,4 +174,20 @@ async function withProgress(broker: Broker, status: JobStatus): Promise<JobStatu
   if (!LIVE.has(status.state)) return status;
   const progress = await broker.progress.latest(status);
   return progress === undefined ? status : { ...status, progress };
+}
+
+/** Of a job that has succeeded, or was cancelled, nothing is kept. */
+const STEPLESS: ReadonlySet<JobState> = new Set<JobState>(["succeeded", "cancelled"]);
+
+async function withSteps(
+  broker: Broker,
+  status: JobStatus,
+  { running, waiting, history }: JobTraces,
+  now: number,
+): Promise<JobStatus> {
+  const createdAt = running?.createdAt ?? waiting?.envelope.createdAt ?? history.at(-1)?.createdAt;
+  if (STEPLESS.has(status.state) || createdAt === undefined) return status;
+  const { id, queue } = status;
+  const steps = await stepsOf(broker, { id, queue, createdAt }, now);
+  return steps.length === 0 ? status : { ...status, steps };
 }

@@ -2,15 +2,16 @@ import {
   type Broker,
   cancelReason,
   type Clock,
-  type Envelope,
   type ErrorCode,
   MillraceError,
   type StoredDeadLetter,
 } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
 import { cancelJob } from "../client/cancel-job.ts";
+import { discardLetter } from "../client/dead-discard.ts";
 import { revivedEnvelope } from "../client/dead-retry.ts";
 import { manyReviver } from "../client/dead-revive.ts";
+import { livesAgain } from "../client/lives-again.ts";
 import type { ItemOutcome, StoredOperation } from "./operation.ts";
 import type { PlanItem } from "./operation-plan.ts";
 
@@ -40,7 +41,7 @@ export async function actOf(
           next(await outcomeOf(() => cancel(broker, clock, item, reason ?? `cancelled by ${by}`)));
       };
     case "dead-discard":
-      return onLetters(broker, async ({ sequence }) => broker.deadLetters.remove(sequence));
+      return onLetters(broker, (letter) => discardLetter(broker, letter, clock.now()));
     case "dead-retry": {
       const now = (): number => clock.now();
       const revive = await manyReviver(broker, now);
@@ -88,17 +89,6 @@ async function lettersOf(
     after = page.at(-1)?.sequence ?? last;
   }
   return letters;
-}
-
-/**
- * First where it waits or runs, then in the history: what is settled is on record before it leaves
- * its queue.
- */
-async function livesAgain(broker: Broker, { id, queue, generation }: Envelope): Promise<boolean> {
-  const waiting = await broker.findWaiting(id, { queue });
-  if (waiting !== undefined && waiting.envelope.generation >= generation) return true;
-  const records = await broker.history.read({ id, queue });
-  return records.some((record) => record.generation >= generation);
 }
 
 async function cancel(

@@ -9,15 +9,12 @@ import {
   type RecordedError,
   recordError,
   requireStepName,
-  readEntry,
   StepError,
   type StepCall,
   type StepOptions,
   type StepRef,
   type Steps,
   toMs,
-  validate,
-  writeEntry,
 } from "@millrace/core";
 import type { AbortSwitch } from "../execution/abort-switch.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
@@ -28,6 +25,7 @@ import { RunJournal } from "./run-journal.ts";
 import { Sleepers } from "./sleepers.ts";
 import { fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
 import { shownStep, StepPlaces } from "./step-place.ts";
+import { asRead, requireMoment, valueOf } from "./step-value.ts";
 
 /** What the steps of an attempt tell the attempt. */
 export interface StepsListener {
@@ -56,9 +54,9 @@ interface Failure {
 const inside = new AsyncLocalStorage<JobSteps>();
 
 /**
- * The steps of one attempt. `#busy` counts those whose function or record is waited for; while there
- * are none and the handler waits in a sleep, the attempt is over until then: it ends as a snooze,
- * and its handler is never answered.
+ * The steps of one attempt. `#busy` counts those whose function or record is waited for; while
+ * there are none and the handler waits in a sleep, the attempt is over until then: it ends as a
+ * snooze, and its handler is never answered.
  *
  * `open`: takes steps. `ended`: the handler has ended; steps that are under way come to their ends,
  * and no other begins. `over`: so is the attempt; nobody is answered any more.
@@ -233,7 +231,7 @@ export class JobSteps {
       const value = await inside.run(this, async () => fn({ key: this.#keyOf(step) }));
       if (OutcomeSignal.is(value)) throw value;
       const entry = { ...this.#own(step), kind: "run", outcome: "returned", value } as const;
-      if (output !== undefined) await this.#check(entry, output);
+      if (output !== undefined) await valueOf(this.#asRead(entry), output);
       return entry;
     } catch (threw) {
       // What it asks for, or that it was told to stop, is no failure of the step.
@@ -246,15 +244,12 @@ export class JobSteps {
     }
   }
 
-  /** As it will be read. */
-  async #check(entry: JournalEntry, output: StepOptions<unknown>["output"]): Promise<void> {
-    let read: JournalEntry | undefined;
+  #asRead(entry: JournalEntry): JournalEntry {
     try {
-      read = readEntry(writeEntry(entry));
+      return asRead(entry);
     } catch (error) {
-      this.#refuse(error);
+      return this.#refuse(error);
     }
-    if (read !== undefined) await valueOf(read, output);
   }
 
   async #give(entry: JournalEntry, output: StepOptions<unknown>["output"]): Promise<unknown> {
@@ -328,19 +323,4 @@ export class JobSteps {
     const { maskText } = this.#options.host;
     return maskText === undefined ? error : maskRecorded(error, maskText);
   }
-}
-
-function valueOf(entry: JournalEntry, output: StepOptions<unknown>["output"]): unknown {
-  const value = entry.kind === "run" && entry.outcome === "returned" ? entry.value : undefined;
-  if (output === undefined) return value;
-  return validate(output, value, "invalid-output", `The result of the step ${shownStep(entry)}`);
-}
-
-function requireMoment(at: Date | number, name: string): number {
-  const ms = at instanceof Date ? at.getTime() : at;
-  if (typeof ms === "number" && Number.isFinite(ms) && ms >= 0) return Math.ceil(ms);
-  throw new MillraceError(
-    "invalid-step",
-    `step.sleepUntil(${JSON.stringify(name)}) needs a Date, or epoch milliseconds.`,
-  );
 }

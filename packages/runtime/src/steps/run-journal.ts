@@ -115,9 +115,13 @@ export class RunJournal {
     return there;
   }
 
-  /** What is on record and was not asked for. */
+  /**
+   * What is on record and was not asked for. An earlier life of the job may have gone another way:
+   * a failure that it went on after is tried anew in this one.
+   */
   get unasked(): readonly StepRef[] {
-    return [...this.#known.values()].map(({ entry }) => entry);
+    const { life } = this.#options;
+    return [...this.#known.values()].map(({ entry }) => entry).filter((one) => one.life === life);
   }
 }
 

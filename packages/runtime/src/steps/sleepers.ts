@@ -14,8 +14,9 @@ interface Sleeper {
 }
 
 /**
- * The sleeps that a handler waits for. One beside steps that are under way wakes here; where nothing
- * else is left to do its owner is told, a turn later: the handler may yet begin another step.
+ * The sleeps that a handler waits for. One beside steps that are under way wakes here; where
+ * nothing else is left to do its owner is told, a turn later: the handler may yet begin another
+ * step.
  */
 export class Sleepers {
   readonly #clock: Clock;

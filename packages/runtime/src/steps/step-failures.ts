@@ -1,7 +1,7 @@
 import { type Outcome, MillraceError, recordError } from "@millrace/core";
 
 /** Thrown within, where nobody waits for a step any more: its caller is never answered. */
-export const GONE: unique symbol = Symbol("nobody waits for this step");
+export const GONE: Error = new Error("Nobody waits for this step any more.");
 
 const FINAL = [
   "journal-mismatch",

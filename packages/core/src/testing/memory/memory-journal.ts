@@ -40,7 +40,7 @@ export class JournalShelf {
 }
 
 function keyOf({ queue, id, createdAt }: RunRef): string {
-  return `${queue}/${id}/${createdAt}`;
+  return `${queue}/${id}/${Math.floor(createdAt)}`;
 }
 
 function copyOf({ data, revision }: StoredStep): StoredStep {

@@ -1,11 +1,18 @@
 import { formatMs, type HistoryRecord, type JobRef } from "@millrace/core";
 import type { JobStatus } from "../../client/job-status.ts";
+import type { JobStep } from "../../client/job-steps.ts";
 import { flag, text } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
-import { shownError, shownRecord, shownReport, showValue } from "@millrace/telemetry/masking";
+import {
+  shownError,
+  shownRecord,
+  shownReport,
+  type ShowValue,
+  showValue,
+} from "@millrace/telemetry/masking";
 import { traceFacts } from "../show/trace.ts";
 import { stateColour } from "../show/state-colour.ts";
 import { type Column, facts, table } from "../show/table.ts";
@@ -27,6 +34,13 @@ const HISTORY: readonly Column<HistoryRecord>[] = [
     cell: ({ error, reason }) =>
       error === undefined ? (reason ?? "") : `${error.type}: ${error.message}`,
   },
+];
+
+const STEPS: readonly Column<JobStep>[] = [
+  { title: "STEP", cell: ({ name, n }) => clean(n === 0 ? name : `${name} (${n + 1})`, 200) },
+  { title: "STATE", cell: ({ state }) => state },
+  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
+  { title: "RESULT", cell: (step) => clean(resultOf(step), 200) },
 ];
 
 export const jobsGet = command({
@@ -62,6 +76,9 @@ export const jobsGet = command({
       history: status.history.map((record) => shownRecord(record, show)),
       ...(status.result === undefined ? {} : { result: show(status.result) }),
       ...(status.error === undefined ? {} : { error: shownError(status.error, show) }),
+      ...(status.steps === undefined
+        ? {}
+        : { steps: status.steps.map((step) => shownStep(step, show)) }),
       ...(status.progress === undefined ? {} : { progress: shownReport(status.progress, show) }),
     };
     return { json: shown, text: (paint) => statusText(shown, paint, config.traceUrl) };
@@ -81,6 +98,7 @@ function statusText(
     error,
     parent,
     traceId,
+    steps,
   }: JobStatus,
   paint: Paint,
   traceUrl: string | undefined,
@@ -105,7 +123,25 @@ function statusText(
     ],
     paint,
   );
-  return history.length === 0 ? about : `${about}\n${table(HISTORY, history, paint)}`;
+  const tables = [
+    ...(steps === undefined ? [] : [table(STEPS, steps, paint)]),
+    ...(history.length === 0 ? [] : [table(HISTORY, history, paint)]),
+  ];
+  return [about, ...tables].join("\n");
+}
+
+function shownStep(step: JobStep, show: ShowValue): JobStep {
+  return {
+    ...step,
+    ...(step.result === undefined ? {} : { result: show(step.result) }),
+    ...(step.error === undefined ? {} : { error: shownError(step.error, show) }),
+  };
+}
+
+function resultOf({ result, error, until }: JobStep): string {
+  if (until !== undefined) return `until ${new Date(until).toISOString()}`;
+  if (error !== undefined) return `${error.type}: ${error.message}`;
+  return result === undefined ? "-" : JSON.stringify(result);
 }
 
 const CHILDREN_SHOWN = 10;
