@@ -108,6 +108,7 @@ describeEachServer(
         "millrace.due.mail.x.1",
         "millrace.blocked.mail.x",
         "millrace.dead.mail.x",
+        "millrace.journal.mail.x.1.step.0",
         "millrace.history.mail.x.ended",
         "millrace.ctl.who-runs",
         "$KV.millrace-locks.x",

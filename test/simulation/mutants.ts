@@ -204,3 +204,25 @@ function uncompared(store: Awaited<ReturnType<Broker["documents"]>>): Pick<typeo
 export const completesNothing: RealmOf = reordered((steps) =>
   steps[0]?.do === "enqueue" ? steps.filter((step) => step.do !== "enqueue") : steps,
 );
+
+/** What is on record of steps is never read, nor is what another has recorded first. */
+export const forgetsSteps: RealmOf = spoilt((broker) => ({
+  journal: otherwise(broker.journal, {
+    read: async () => [],
+    write: async (run, step, data, options) => {
+      await broker.journal.write(run, step, data, options);
+      return { data, revision: 1 };
+    },
+  }),
+}));
+
+/** A step's record is overwritten by whoever comes last. */
+export const lastRecordCounts: RealmOf = spoilt((broker) => ({
+  journal: otherwise(broker.journal, {
+    write: async (run, step, data, options) => {
+      const there = await broker.journal.write(run, step, data, options);
+      if (there.data.every((byte, at) => byte === data[at])) return there;
+      return broker.journal.write(run, step, data, { expected: there.revision });
+    },
+  }),
+}));

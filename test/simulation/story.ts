@@ -14,6 +14,12 @@ export function tellEntry(entry: Entry): string {
       return `${at}began     ${entry.queue}/${entry.job} attempt ${entry.attempt} on ${entry.process}, run ${entry.run}, token ${entry.token}${lifeOf(entry)} ${JSON.stringify(entry.input).slice(0, 200)}`;
     case "effect":
       return `${at}effect    ${entry.job}, run ${entry.run}`;
+    case "step-ran":
+      return `${at}step      ${entry.job} ${entry.step}, run ${entry.run}`;
+    case "step-given":
+      return `${at}given     ${entry.job} ${entry.step} of run ${String(entry.ran)}, run ${entry.run}`;
+    case "resumed":
+      return `${at}resumed   run ${entry.run}`;
     case "aborted":
       return `${at}aborted   run ${entry.run}`;
     case "ended":

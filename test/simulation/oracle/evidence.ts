@@ -7,6 +7,11 @@ export type FinalRecord = HistoryRecord & {
   readonly state: Exclude<HistoryRecord["state"], "requeued">;
 };
 
+export type StepSeen = Extract<Entry, { is: "step-ran" | "step-given" }> & {
+  /** When its run began. */
+  readonly beganMs: number;
+};
+
 /** One run of a handler, with what was seen of its end. */
 export interface RunSeen {
   /** Of which job, by name: others may have had its id. */
@@ -51,6 +56,7 @@ export interface Evidence {
   readonly asked: readonly Extract<Entry, { is: "asked" }>[];
   readonly limited: readonly Extract<Entry, { is: "limited" }>[];
   readonly schedules: readonly Extract<Entry, { is: "schedule-ended" }>[];
+  readonly steps: readonly StepSeen[];
 }
 
 /** What belongs to one life of a job. */
@@ -110,6 +116,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   const schedules: Extract<Entry, { is: "schedule-ended" }>[] = [];
   /** Whose letter was removed last, and of which life, by queue and id. */
   const removed = new Map<string, { readonly life: number; readonly key: string }>();
+  const steps: StepSeen[] = [];
   const turns = new Turns();
   const of = (job: string, queue = queueOf.get(job) ?? "?"): JobSeen => {
     const key = `${queue}/${job}`;
@@ -158,6 +165,15 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
           [run.endedMs, run.how] = [entry.atMs, entry.how];
         break;
       }
+      case "resumed": {
+        const run = runs.get(entry.run);
+        if (run !== undefined) [run.endedMs, run.how] = [undefined, undefined];
+        break;
+      }
+      case "step-ran":
+      case "step-given":
+        steps.push({ ...entry, beganMs: runs.get(entry.run)?.began.atMs ?? 0 });
+        break;
       case "aborted": {
         const run = runs.get(entry.run);
         if (run !== undefined) run.abortedMs ??= entry.atMs;
@@ -219,7 +235,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "left":
     }
   }
-  return { jobs, batches, queueOf, deaths, crashes, asked, limited, schedules };
+  return { jobs, batches, queueOf, deaths, crashes, asked, limited, schedules, steps };
 }
 
 function emptyJob(key: string, job: string, queue: string): JobSeen {

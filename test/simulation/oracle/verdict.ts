@@ -5,6 +5,7 @@ import { judgeFlows } from "./judge-flows.ts";
 import { judgeOutcomes } from "./judge-outcomes.ts";
 import { judgeOrders } from "./judge-orders.ts";
 import { judgeRuns, type Limits } from "./judge-runs.ts";
+import { judgeSteps } from "./judge-steps.ts";
 import { judgeSchedules, type Timed } from "./judge-schedules.ts";
 import type { Violation } from "./violation.ts";
 
@@ -39,6 +40,7 @@ export function verdict({
     ...(telling === undefined ? [] : judgeOutcomes(evidence, telling)),
     ...judgeOrders(evidence),
     ...judgeSchedules(evidence, schedules),
+    ...judgeSteps(evidence),
     ...running.map((job) => ({ is: "stuck" as const, job, detail: "still in a slot" })),
     ...leftovers.map(({ what, detail }) => ({
       is: "stuck" as const,

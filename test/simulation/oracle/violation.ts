@@ -35,6 +35,10 @@ export type ViolationKind =
   | "unasked"
   /** Purged while it ran. */
   | "purged-running"
+  /** A step was run once more although somebody had been given what it came to. */
+  | "step-again"
+  /** Two results of one step, or one that no run of it had. */
+  | "untrue-step"
   /** It ran where its producer may not reach. */
   | "trespass"
   | "phantom"

@@ -3,7 +3,7 @@ import { createNode, type MillraceNode } from "@millrace/runtime";
 import { type Dice, rowOf } from "../engine/dice.ts";
 import { SimProcess } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
-import { handlersOf, JOBS, type Outside } from "./jobs.ts";
+import { type HandlerKinds, handlersOf, JOBS, type Outside } from "./jobs.ts";
 import type { Timetable } from "./orders.ts";
 import type { Realm } from "./realm.ts";
 import type { Setting } from "./workload.ts";
@@ -20,11 +20,8 @@ export interface FleetOptions {
   readonly dice: Dice;
   readonly setting: Setting;
   readonly timetables: readonly Timetable[];
-  /** Whether there is a queue that is made anew. */
-  readonly renews: boolean;
+  readonly kinds: HandlerKinds;
   readonly outside: Outside;
-  /** Whether jobs are enqueued that are told of the ends of others. */
-  readonly tells: boolean;
 }
 
 const GRACE = "5s";
@@ -110,13 +107,13 @@ export class Fleet {
   }
 
   #serve(process: SimProcess, place: number, broker: Broker): void {
-    const { dice, setting, outside, renews, tells } = this.#options;
+    const { dice, setting, outside, kinds } = this.#options;
     const { leaseMs, slots, room } = setting;
     const node = createNode(
       {
         name: process.name,
         broker,
-        jobs: handlersOf(process, outside, { renews, tells }),
+        jobs: handlersOf(process, outside, kinds),
         schedules: this.#schedules,
         clock: process.clock,
         random: rowOf(dice, `random of ${process.name}`),

@@ -79,7 +79,7 @@ export const LIMITS = {
 export type Definition = JobDefinition<unknown, unknown, unknown>;
 
 function definitions(
-  more: (name: JobName) => Pick<JobOptions<unknown, unknown, unknown>, "onDead">,
+  more: (name: JobName) => Pick<JobOptions<unknown, unknown, unknown>, "onDead" | "steps">,
 ) {
   return Object.fromEntries(
     (Object.entries(queueOf) as [JobName, string][]).map(([name, queue]) => [
@@ -114,15 +114,28 @@ export interface Outside {
   poke(process: SimProcess, point: string): void;
 }
 
+/** Jobs with steps, in worlds in which any have them. */
+const STEPPED: ReadonlySet<JobName> = new Set<JobName>(["plain", "narrow", "money", "link"]);
+const STEPPERS = definitions((name) => (STEPPED.has(name) ? { steps: true } : {}));
+
+export interface HandlerKinds {
+  /** Whether there is a queue that is made anew. */
+  readonly renews: boolean;
+  /** Whether jobs are enqueued that are told of the ends of others. */
+  readonly tells: boolean;
+  /** Whether some jobs have steps. */
+  readonly steps: boolean;
+}
+
 /** Of the queue that is made anew too, where there is one. */
 export function handlersOf(
   process: SimProcess,
   outside: Outside,
-  { renews, tells }: { readonly renews: boolean; readonly tells: boolean },
+  { renews, tells, steps }: HandlerKinds,
 ): AnyJob[] {
-  const { renewed, ...others } = tells ? TELLERS : JOBS;
+  const { renewed, ...others } = tells ? TELLERS : steps ? STEPPERS : JOBS;
   return [...Object.values(others), ...(renews ? [renewed] : [])].map((job) =>
-    job.handler((context) => new Run(process, outside, context).go()),
+    job.handler((context) => new Run(process, outside, context, job.steps).go()),
   );
 }
 
@@ -133,8 +146,10 @@ class Run {
   readonly #context: ExecutionContext;
   readonly #script: Script;
   readonly #run: number;
+  readonly #hasSteps: boolean;
 
-  constructor(process: SimProcess, outside: Outside, context: ExecutionContext) {
+  constructor(process: SimProcess, outside: Outside, context: ExecutionContext, hasSteps: boolean) {
+    this.#hasSteps = hasSteps;
     this.#process = process;
     this.#outside = outside;
     this.#context = context;
@@ -172,8 +187,9 @@ class Run {
       this.#end("fatal");
       return fatal("charged already");
     }
-    await this.#work(runMs / 2);
-    if (job.snoozes < snoozes) {
+    if (this.#hasSteps) await this.#stepThrough();
+    else await this.#work(runMs / 2);
+    if (!this.#hasSteps && job.snoozes < snoozes) {
       this.#end("snoozed");
       return snooze("3s");
     }
@@ -190,6 +206,39 @@ class Run {
     this.#poke("done");
     this.#end("succeeded");
     return { job: job.id, run, token };
+  }
+
+  /** Two steps side by side, the naps that it is to take, and a step that they are on record for. */
+  async #stepThrough(): Promise<void> {
+    const { snoozes, runMs } = this.#script;
+    await Promise.all([this.#step("one", runMs / 4), this.#step("two", runMs / 8)]);
+    for (let nap = 0; nap < snoozes; nap += 1) {
+      this.#end("snoozed");
+      await this.#context.step.sleep("nap", "3s");
+      this.#resume();
+    }
+    await this.#step("three", runMs / 8);
+  }
+
+  async #step(name: string, ms: number): Promise<void> {
+    const { step, job } = this.#context;
+    const { ledger } = this.#outside;
+    const { id, queue, createdAt } = job;
+    const about = { run: this.#run, job: id, queue, createdAt, step: name };
+    const ran = await step.run(name, async () => {
+      if (this.#process.isDead) return new Promise<never>(() => {});
+      ledger.note({ is: "step-ran", ...about });
+      this.#poke(`step ${name}`);
+      await this.#work(ms);
+      return this.#run;
+    });
+    if (this.#process.isDead) return new Promise<never>(() => {});
+    ledger.note({ is: "step-given", ran, ...about });
+    this.#poke(`given ${name}`);
+  }
+
+  #resume(): void {
+    if (!this.#process.isDead) this.#outside.ledger.note({ is: "resumed", run: this.#run });
   }
 
   /** What was mended meanwhile: a new life goes better. */

@@ -28,6 +28,12 @@ export type Fact =
       readonly input: unknown;
     }
   | { readonly is: "effect"; readonly run: number; readonly job: string; readonly token: number }
+  /** A step's function began in this run. */
+  | StepFact<"step-ran">
+  /** The handler was given a step's result: the number of the run in which it was had. */
+  | (StepFact<"step-given"> & { readonly ran: unknown })
+  /** A handler that was to sleep has slept already. */
+  | { readonly is: "resumed"; readonly run: number }
   | { readonly is: "aborted"; readonly run: number; readonly cause: string }
   | { readonly is: "ended"; readonly run: number; readonly job: string; readonly how: RunEnd }
   | { readonly is: "recorded"; readonly record: HistoryRecord }
@@ -61,6 +67,15 @@ export type Fact =
   | { readonly is: "thawed"; readonly process: string }
   | { readonly is: "healed" }
   | { readonly is: "left"; readonly what: string; readonly detail: string };
+
+interface StepFact<Is extends string> {
+  readonly is: Is;
+  readonly run: number;
+  readonly job: string;
+  readonly queue: string;
+  readonly createdAt: number;
+  readonly step: string;
+}
 
 /** A schedule was paused; what its state says then. Times: milliseconds of the world. */
 export interface ScheduleEnded {

@@ -25,6 +25,8 @@ export interface WorldOptions {
   readonly kinds?: ReadonlySet<FaultKind>;
   /** Whether each end of most jobs is told to another job. Default: none is. */
   readonly tells?: boolean;
+  /** Whether the jobs that wait for no other have steps. Default: none has. */
+  readonly steps?: boolean;
 }
 
 /** What became of a world. */
@@ -120,8 +122,8 @@ async function live(
   };
   const timetables = orders.filter((order) => order.kind === "schedule");
   const renews = orders.some(({ kind }) => kind === "renew");
-  const tells = options.tells === true;
-  const fleet = new Fleet({ timeline, realm, dice, setting, timetables, renews, tells, outside });
+  const kinds = { renews, tells: options.tells === true, steps: options.steps === true };
+  const fleet = new Fleet({ timeline, realm, dice, setting, timetables, kinds, outside });
 
   function strike(kind: FaultKind, point: string, process: SimProcess): void {
     ledger.note({ is: "fault", name: point, kind, process: process.name });

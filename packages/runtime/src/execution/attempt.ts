@@ -6,6 +6,7 @@ import {
   type Lease,
   MillraceError,
   type Outcome,
+  type QueueMessage,
   type RecordedError,
   recordError,
   type Timer,
@@ -32,6 +33,8 @@ export interface AttemptOptions {
   readonly host: ExecutionHost;
   readonly envelope: Envelope;
   readonly job: AnyJob;
+  /** As it was delivered. */
+  readonly message: QueueMessage;
   /** For the handler. */
   readonly token: number;
   /** An earlier attempt, or this one on another node, may have done what it does. */
@@ -56,7 +59,7 @@ export class Attempt {
   #context: AttemptContext | undefined;
   #trace: AttemptTrace | undefined;
   /** Set from the start on. */
-  #end: ((outcome: Outcome) => void) | undefined;
+  #end: ((outcome: Outcome | undefined) => void) | undefined;
 
   constructor(options: AttemptOptions) {
     this.#options = options;
@@ -67,16 +70,21 @@ export class Attempt {
     return this.#context?.children;
   }
 
-  /** Called once. The handler is called in the same turn where nothing is waited for before. */
-  run(): Promise<Outcome> {
+  /**
+   * Called once. The handler is called in the same turn where nothing is waited for before.
+   * @returns undefined where the job turned out to be over: it is let go
+   */
+  run(): Promise<Outcome | undefined> {
     return new Promise((resolve, reject) => {
       this.#end = resolve;
       this.#perform().then((outcome) => this.end(outcome), reject);
     });
   }
 
-  /** With this outcome, whatever the handler does: nothing of it is waited for any more. */
-  end(outcome: Outcome): void {
+  /**
+   * With this outcome, or none, whatever the handler does: nothing of it is waited for any more.
+   */
+  end(outcome: Outcome | undefined): void {
     if (this.#state === "over") return;
     this.stop();
     this.#end?.(outcome);

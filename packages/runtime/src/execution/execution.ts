@@ -191,6 +191,7 @@ export class Execution implements AttemptListener {
       host: this.#host,
       envelope,
       job: admitted.job,
+      message: this.#delivery.message,
       token: this.#admission?.passes?.token ?? this.#token(envelope),
       mayBeRepeated: this.#mayBeRepeated(envelope),
       lease: this.#delivery.lease,

@@ -416,3 +416,23 @@ test("a step that nobody awaits comes to its record, and its failure harms nobod
   expect(did).toEqual(["left alone"]);
   expect(await last()).toMatchObject({ state: "succeeded", output: "end" });
 });
+
+test("a job that has ended elsewhere runs no step, though its records are forgotten", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const did: string[] = [];
+  const job = define().handler(async ({ step, job: { id, name, createdAt } }) => {
+    // What another node writes while this one stands still before its first step.
+    const about = { id, name, createdAt, queue: QUEUE, attempts: 1, generation: 0, node: "n2" };
+    const state = { state: "succeeded", outcome: "succeeded", firstStoredAt: createdAt } as const;
+    server.history.add({ ...about, ...state, at: clock.now() });
+    await step.run("charge", () => did.push("charge"));
+  });
+  const { enqueue, history, broker } = await simulatedNode({ server, clock, jobs: [job] });
+  await enqueue("t.job");
+  await clock.advance("5m");
+  expect(did).toEqual([]);
+  // It was let go, and recalled when it came again.
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect((await history()).map(({ state }) => state)).toEqual(["succeeded"]);
+});

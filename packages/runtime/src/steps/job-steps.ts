@@ -1,11 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import {
   type Envelope,
+  firstMessageOf,
   type JournalEntry,
   type Lease,
   MillraceError,
   type Outcome,
   OutcomeSignal,
+  type QueueMessage,
   type RecordedError,
   recordError,
   requireStepName,
@@ -29,8 +31,11 @@ import { asRead, requireMoment, valueOf } from "./step-value.ts";
 
 /** What the steps of an attempt tell the attempt. */
 export interface StepsListener {
-  /** With this outcome, whatever the handler does: nothing of it is waited for any more. */
-  end(outcome: Outcome): void;
+  /**
+   * With this outcome, whatever the handler does: nothing of it is waited for any more. Undefined:
+   * another has ended the job, so that it is let go.
+   */
+  end(outcome: Outcome | undefined): void;
 }
 
 export interface JobStepsOptions {
@@ -38,6 +43,7 @@ export interface JobStepsOptions {
   readonly envelope: Envelope;
   readonly lease: Lease;
   readonly abort: AbortSwitch;
+  readonly message: QueueMessage;
   /** The job may have been here before. */
   readonly mayBeRepeated: boolean;
   readonly listener: StepsListener;
@@ -73,17 +79,17 @@ export class JobSteps {
   #onIdle: (() => void) | undefined;
   #failures: Failure[] = [];
   #noting: Promise<void> | undefined;
+  #reading: Promise<void> | undefined;
 
   constructor(options: JobStepsOptions) {
     this.#options = options;
-    const { host, envelope, lease, mayBeRepeated } = options;
+    const { host, envelope, lease } = options;
     const { id, queue, createdAt, life = 0 } = envelope;
     this.#journal = new RunJournal({
       broker: host.broker,
       run: { id, queue, createdAt },
       lease,
       life,
-      mayHaveRecords: mayBeRepeated || life > 0,
     });
     this.#insistence = new Insistence(options);
     this.#sleepers = new Sleepers(host.clock, {
@@ -112,11 +118,13 @@ export class JobSteps {
     this.#state = "ended";
     this.#sleepers.clear();
     if (this.#busy > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
-    if (!succeeded) return undefined;
+    // A handler that has asked for no step, and before which nobody can have had the job.
+    const hasNone = !this.#journal.isRead && !this.#options.mayBeRepeated;
+    if (!succeeded || hasNone) return undefined;
     try {
       await this.#read();
     } catch (error) {
-      return fatalOutcome(error);
+      return error === GONE ? never() : fatalOutcome(error);
     }
     const { unasked } = this.#journal;
     if (unasked.length === 0) return undefined;
@@ -216,8 +224,25 @@ export class JobSteps {
     }
   }
 
-  async #read(): Promise<void> {
-    if (!this.#journal.isRead) await this.#insistence.on(() => this.#journal.read());
+  #read(): Promise<void> {
+    this.#reading ??= this.#readOnce();
+    return this.#reading;
+  }
+
+  /**
+   * Before anything is run. Where nothing is on record, another may have ended the job and have
+   * forgotten its steps: a message that lay in a frozen process looks as if it had just come.
+   */
+  async #readOnce(): Promise<void> {
+    const { host, envelope, message, listener } = this.#options;
+    await this.#insistence.on(() => this.#journal.read());
+    if (!this.#journal.wasEmpty) return;
+    const job = { ...envelope, ...firstMessageOf(envelope, message) };
+    const end = await this.#insistence.on(() => host.broker.history.endOf(job));
+    if (end === undefined) return;
+    if (this.#state !== "over") listener.end(undefined);
+    this.close();
+    throw GONE;
   }
 
   /** @returns the entry to be recorded */
@@ -227,6 +252,9 @@ export class JobSteps {
     output: StepOptions<unknown>["output"],
     replaced: number | undefined,
   ): Promise<JournalEntry> {
+    // The lease may have been lost while the records were read.
+    const reason = this.#options.abort.look();
+    if (reason !== undefined) throw reason;
     try {
       const value = await inside.run(this, async () => fn({ key: this.#keyOf(step) }));
       if (OutcomeSignal.is(value)) throw value;

@@ -23,8 +23,6 @@ export interface RunJournalOptions {
   /** Of the delivery that runs it. */
   readonly lease: Lease;
   readonly life: number;
-  /** There may be a record: then all of it is read first. */
-  readonly mayHaveRecords: boolean;
 }
 
 /** What is on record of one run, as far as this attempt knows it. */
@@ -32,17 +30,22 @@ export class RunJournal {
   readonly #options: RunJournalOptions;
   /** By the places that nobody has asked for yet. */
   readonly #known = new Map<string, Known>();
+  #wasEmpty = false;
   #bytes = 0;
   #steps = 0;
-  #isRead: boolean;
+  #isRead = false;
 
   constructor(options: RunJournalOptions) {
     this.#options = options;
-    this.#isRead = !options.mayHaveRecords;
   }
 
   get isRead(): boolean {
     return this.#isRead;
+  }
+
+  /** Nothing was on record when it was read. */
+  get wasEmpty(): boolean {
+    return this.#wasEmpty;
   }
 
   /** @throws what the broker says; then it can be read again */
@@ -51,6 +54,7 @@ export class RunJournal {
     const stored = await broker.journal.read(run);
     if (this.#isRead) return;
     this.#isRead = true;
+    this.#wasEmpty = stored.length === 0;
     for (const { data, revision } of stored) {
       const entry = readEntry(data);
       if (entry === undefined)
