@@ -208,7 +208,7 @@ class Run {
     return { job: job.id, run, token };
   }
 
-  /** Two steps side by side, the naps that it is to take, and a step that they are on record for. */
+  /** Two steps side by side, the naps that it is to take, and a step after them. */
   async #stepThrough(): Promise<void> {
     const { snoozes, runMs } = this.#script;
     await Promise.all([this.#step("one", runMs / 4), this.#step("two", runMs / 8)]);

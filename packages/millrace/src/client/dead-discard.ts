@@ -17,7 +17,9 @@ export async function discardLetter(
   return removed;
 }
 
-/** A letter may be what is left of a retry that was broken off: then the steps are the new life's. */
+/**
+ * A letter may be what is left of a retry that was broken off: then the steps are the new life's.
+ */
 async function forgetSteps(broker: Broker, letter: StoredDeadLetter, now: number): Promise<void> {
   const revived = readable(broker, letter, now);
   if (revived === undefined) return;
