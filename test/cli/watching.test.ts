@@ -5,6 +5,7 @@ import { plain } from "../../packages/millrace/src/cli/io.ts";
 import { main } from "../../packages/millrace/src/cli/main.ts";
 import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
+import { describeOnOwnServers } from "../broker-nats/real-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
@@ -85,29 +86,61 @@ describeEachServer("jobs watch and top", (server) => {
   });
 
   test("top on a terminal draws again and again on the other screen, and leaves it", async () => {
-    let drawn = "";
-    const done = main(["top", "--every", "1s"], {
-      env: { ...process.env, ...env },
-      cwd: process.cwd(),
-      out: (text) => void (drawn += text.toString()),
-      err: () => {},
-      progress: () => {},
-      readStdin: () => Promise.resolve(""),
-      ask: () => Promise.resolve(undefined),
-      screen: { rows: 5 },
-      paint: plain,
-      paintErr: plain,
-    });
-    await eventually(() => drawn.split("\u001b[H\u001b[J").length > 2, {
+    const { done, drawn } = topOnTerminal({ ...process.env, ...env });
+    await eventually(() => drawn().split(REDRAW).length > 2, {
       withinMs: PATIENCE_MS,
       describe: "it is drawn twice",
     });
     process.emit("SIGINT");
     expect(await done).toBe(0);
-    expect(drawn.startsWith("\u001b[?1049h")).toBe(true);
-    expect(drawn.endsWith("\u001b[?1049l")).toBe(true);
-    const [, first = ""] = drawn.split("\u001b[H\u001b[J");
+    expect(drawn().startsWith("\u001b[?1049h")).toBe(true);
+    expect(drawn().endsWith("\u001b[?1049l")).toBe(true);
+    const [, first = ""] = drawn().split(REDRAW);
     expect(first).toContain("work");
     expect(first.split("\n").length).toBe(4);
   });
 });
+
+describeOnOwnServers("top in an outage", (start) => {
+  test("says that its figures are old", async () => {
+    await using own = await start();
+    const { done, drawn } = topOnTerminal({ ...process.env, MILLRACE_SERVERS: own.url });
+    const says = (text: string): Promise<unknown> =>
+      eventually(() => drawn().split(REDRAW).at(-1)?.includes(text) === true, {
+        withinMs: PATIENCE_MS,
+        describe: `it says ${text}`,
+      });
+    await says("0 nodes");
+    await own.kill();
+    await says("old figures, of ");
+    await own.restart();
+    await eventually(() => drawn().split(REDRAW).at(-1)?.includes("old figures") === false, {
+      withinMs: PATIENCE_MS,
+      describe: "the figures are new",
+    });
+    process.emit("SIGINT");
+    expect(await done).toBe(0);
+  });
+});
+
+const REDRAW = "\u001b[H\u001b[J";
+
+function topOnTerminal(env: NodeJS.ProcessEnv): {
+  readonly done: Promise<unknown>;
+  readonly drawn: () => string;
+} {
+  let drawn = "";
+  const done = main(["top", "--every", "1s"], {
+    env,
+    cwd: process.cwd(),
+    out: (text) => void (drawn += text.toString()),
+    err: () => {},
+    progress: () => {},
+    readStdin: () => Promise.resolve(""),
+    ask: () => Promise.resolve(undefined),
+    screen: { rows: 5 },
+    paint: plain,
+    paintErr: plain,
+  });
+  return { done, drawn: () => drawn };
+}

@@ -13,7 +13,7 @@ export {
 } from "./cancellation/cancellation.ts";
 
 export type { Clock, Timer } from "./time/clock.ts";
-export { CLOCK_SLACK_MS } from "./time/clock-slack.ts";
+export { CLOCK_OFF_MS, CLOCK_SLACK_MS } from "./time/clock-slack.ts";
 export { type Duration, formatMs, formatSeconds, toMs } from "./time/duration.ts";
 export { systemClock } from "./time/system-clock.ts";
 

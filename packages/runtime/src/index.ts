@@ -28,6 +28,7 @@ export {
   readNodeOrder,
 } from "./presence/node-order.ts";
 export {
+  clockAheadMs,
   isLost,
   type NodeReport,
   NODES_BUCKET,

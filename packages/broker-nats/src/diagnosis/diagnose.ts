@@ -171,7 +171,12 @@ async function nodesOf(
       // A node that said goodbye leaves an empty entry.
       return report === undefined
         ? []
-        : [{ name: fromKvKey(subject.slice(prefix.length)), report, silentMs: now - storedAt }];
+        : [
+            {
+              name: fromKvKey(subject.slice(prefix.length)),
+              ...{ report, silentMs: now - storedAt, seenAt: storedAt },
+            },
+          ];
     });
     return [...judgeNodes(nodes, backlogs), ...judgeSettlements(nodes)];
   } catch (error) {

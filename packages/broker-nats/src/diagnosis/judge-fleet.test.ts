@@ -11,7 +11,12 @@ const queue = (more: Partial<QueueSnapshot> = {}, maxJobs?: number): QueueSnapsh
 const node = (name: string, silentMs = 4_000, queues: unknown = [{ queue: "mail" }]): NodeSeen => ({
   name,
   silentMs,
+  seenAt: 1_000_000,
   report: { queues },
+});
+const clockOf = (name: string, sentAt: unknown): NodeSeen => ({
+  ...node(name),
+  report: { queues: [{ queue: "mail" }], sentAt },
 });
 const backlog = { waiting: 3, oldestAgeMs: 120_000 };
 const seen = (findings: ReturnType<typeof judgeNodes>): readonly string[] =>
@@ -19,6 +24,21 @@ const seen = (findings: ReturnType<typeof judgeNodes>): readonly string[] =>
 
 test.each<[string, readonly NodeSeen[], readonly QueueSnapshot[], readonly string[]]>([
   ["a new namespace", [], [], []],
+  [
+    "clocks that are right, as nearly as anybody can tell, or are not told",
+    [clockOf("a", 1_004_000), clockOf("b", 996_000), clockOf("c", "now"), node("d")],
+    [],
+    ["ok nodes: 4 say that they are there"],
+  ],
+  [
+    "clocks that are wrong",
+    [clockOf("a", 1_300_000), clockOf("b", 940_000)],
+    [],
+    [
+      "warn node a: its clock is 5m ahead of the server's",
+      "warn node b: its clock is 60s behind the server's",
+    ],
+  ],
   ["one that serves all", [node("a")], [queue(backlog)], ["ok nodes: 1 says that it is there"]],
   [
     "nobody, and jobs that wait",
@@ -56,7 +76,11 @@ test.each<[string, readonly NodeSeen[], readonly QueueSnapshot[], readonly strin
   ],
   [
     "what is no report",
-    [node("a", 0, "queues"), { name: "b", silentMs: 0, report: 7 }, node("c", 0, [null, 1])],
+    [
+      node("a", 0, "queues"),
+      { name: "b", silentMs: 0, seenAt: 0, report: 7 },
+      node("c", 0, [null, 1]),
+    ],
     [queue()],
     ["ok nodes: 3 say that they are there"],
   ],

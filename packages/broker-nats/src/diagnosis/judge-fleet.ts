@@ -1,4 +1,4 @@
-import { formatSeconds, type QueueSnapshot } from "@millrace/core";
+import { CLOCK_OFF_MS, formatSeconds, type QueueSnapshot } from "@millrace/core";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 
 /** What a node said last of itself. */
@@ -8,6 +8,8 @@ export interface NodeSeen {
   readonly report: unknown;
   /** How long ago, by the server's clock. */
   readonly silentMs: number;
+  /** When it said so, epoch milliseconds by the server's clock. */
+  readonly seenAt: number;
 }
 
 /** A node says that it is there every ten seconds, and every 35 s at the latest. */
@@ -33,6 +35,7 @@ export function judgeNodes(
       ),
     );
   const there = nodes.filter(({ silentMs }) => silentMs <= SILENT_MS);
+  findings.push(...there.flatMap(judgeClock));
   const waiting = backlogs.filter(({ waiting: count }) => count > 0);
   if (there.length === 0) {
     if (backlogs.length > 0) findings.push(nobody(waiting));
@@ -56,6 +59,21 @@ export function judgeNodes(
           `${there.length} ${there.length === 1 ? "says that it is" : "say that they are"} there`,
         ),
       ];
+}
+
+/** The report's own time is by the node's clock; what it took on its way makes that look behind. */
+function judgeClock({ name, report, seenAt }: NodeSeen): readonly Finding[] {
+  const sentAt = (report as { readonly sentAt?: unknown } | null | undefined)?.sentAt;
+  if (typeof sentAt !== "number") return [];
+  const aheadMs = sentAt - seenAt;
+  if (Math.abs(aheadMs) <= CLOCK_OFF_MS) return [];
+  return [
+    warn(
+      `node ${name}`,
+      `its clock is ${formatSeconds(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead of" : "behind"} the server's`,
+      "Synchronise that machine's clock (NTP): delays, expiries and records follow it.",
+    ),
+  ];
 }
 
 function nobody(waiting: readonly QueueSnapshot[]): Finding {

@@ -1,4 +1,4 @@
-import { defineJob } from "@millrace/core";
+import { type Clock, defineJob, type Logger } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
 import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
@@ -23,6 +23,36 @@ async function scene() {
   await clock.advance(0);
   return { clock, client, node, nodeBroker };
 }
+
+test("a node whose clock is wrong says so in its log, and is listed with how far it is off", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const client = createClient(new MemoryBroker({ clock, server }), clock);
+  const ahead: Clock = {
+    now: () => clock.now() + 300_000,
+    monotonic: () => clock.monotonic(),
+    setTimer: (ms, call) => clock.setTimer(ms, call),
+  };
+  const warned: unknown[] = [];
+  const quiet = (): void => {};
+  const log: Logger = {
+    ...{ debug: quiet, info: quiet, error: quiet, child: () => log },
+    warn: (...line: readonly unknown[]) => void warned.push(line),
+  };
+  const broker = new MemoryBroker({ clock, server });
+  const node = createNode({ broker, clock: ahead, jobs: [job], name: "n1", log });
+  await node.start();
+  await clock.advance(0);
+  expect(await client.nodes.list()).toMatchObject([{ name: "n1", clockAheadMs: 300_000 }]);
+  const off = [{ node: "n1", aheadMs: 300_000 }, expect.stringMatching(/clock is not the server/)];
+  expect(warned).toEqual([off]);
+  await clock.advance("1h");
+  expect(warned).toEqual([off]);
+  const stopped = node.stop();
+  await clock.advance("1m");
+  await stopped;
+  await client.close();
+});
 
 test("nodes are listed with what is ordered of them and what they do of it", async () => {
   const { client, clock, node } = await scene();

@@ -1,5 +1,6 @@
 import { type Broker, MillraceError, requireId } from "@millrace/core";
 import {
+  clockAheadMs,
   desiredOf,
   type DesiredState,
   isLost,
@@ -35,6 +36,11 @@ export interface NodeStatus {
   readonly seenAt: number;
   /** How long ago that was, milliseconds. */
   readonly silentMs: number;
+  /**
+   * How far the node's clock is before the server's, milliseconds; negative: behind, the time that
+   * its report took on its way included. Absent of a node of an older version.
+   */
+  readonly clockAheadMs?: number;
   readonly queues: readonly QueueReport[];
 }
 
@@ -107,7 +113,11 @@ async function listNodes(broker: Broker): Promise<readonly NodeStatus[]> {
       const report = readNodeReport(document.value);
       if (report === undefined) return [];
       const state = isLost(report, document, now) ? ("lost" as const) : report.state;
-      const seen = { seenAt: document.updatedAt, silentMs: Math.max(0, now - document.updatedAt) };
+      const aheadMs = clockAheadMs(report, document);
+      const seen = {
+        ...{ seenAt: document.updatedAt, silentMs: Math.max(0, now - document.updatedAt) },
+        ...(aheadMs === undefined ? {} : { clockAheadMs: aheadMs }),
+      };
       return [statusOf(document.key, report, state, ordered.get(document.key), seen)];
     })
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -118,7 +128,7 @@ function statusOf(
   { instance, host, pid, startedAt, obeys, queues }: NodeReport,
   state: NodeStatus["state"],
   order: NodeOrder | undefined,
-  seen: Pick<NodeStatus, "seenAt" | "silentMs">,
+  seen: Pick<NodeStatus, "seenAt" | "silentMs" | "clockAheadMs">,
 ): NodeStatus {
   const desired = desiredOf(order, instance);
   const { at, by, reason } = order ?? {};

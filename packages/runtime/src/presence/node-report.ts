@@ -41,6 +41,11 @@ export interface NodeReport {
   readonly pid: number;
   /** Epoch milliseconds, by the node's clock. */
   readonly startedAt: number;
+  /**
+   * When it said this, epoch milliseconds by the node's clock; the bucket's time of it is the
+   * server's. Absent in what older versions wrote.
+   */
+  readonly sentAt?: number;
   readonly state: NodeState;
   /** What it takes itself to be ordered. */
   readonly obeys: "running" | "quiet";
@@ -75,6 +80,17 @@ function isQueueReport(value: unknown): value is QueueReport {
     typeof report.state === "string" &&
     [report.slots, report.used, report.ended].every((count) => typeof count === "number")
   );
+}
+
+/**
+ * How far the node's clock is before the server's, milliseconds; negative: behind, the time that
+ * the report took on its way included. Undefined where the report does not tell.
+ */
+export function clockAheadMs(
+  { sentAt }: NodeReport,
+  { updatedAt }: Pick<Document, "updatedAt">,
+): number | undefined {
+  return typeof sentAt === "number" ? sentAt - updatedAt : undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   type Broker,
+  CLOCK_OFF_MS,
   type Clock,
   type Document,
   type DocumentStore,
@@ -20,7 +21,7 @@ export interface PresenceHost {
   readonly log: Logger;
   readonly random: () => number;
   /** How the node is now, apart from what the presence knows itself. */
-  readonly report: () => Omit<NodeReport, "instance" | "obeys" | "everyMs">;
+  readonly report: () => Omit<NodeReport, "instance" | "obeys" | "everyMs" | "sentAt">;
   /** Resolves when it is so: nothing that was pulled for before can arrive any more. */
   readonly obey: (desired: "running" | "quiet") => Promise<void>;
   /** Begins the node's end. Called once at most. */
@@ -55,6 +56,7 @@ export class Presence {
   /** Of the last report that was written; 0 before the first. */
   #revision = 0;
   #beats = 0;
+  #clockIsOff = false;
   #sweepAt: number;
   #timer: Timer | undefined;
   #beating: Promise<void> | undefined;
@@ -81,6 +83,7 @@ export class Presence {
       await this.#look(orders);
       said = this.#report();
       this.#revision = await nodes.put(node, said);
+      await this.#checkClock(nodes);
     } catch (error) {
       await watch.stop();
       throw error;
@@ -114,8 +117,9 @@ export class Presence {
   }
 
   #report(): NodeReport {
-    const { report, instance } = this.#host;
-    return { ...report(), instance, obeys: this.#obeys, everyMs: HEARTBEAT_MS };
+    const { clock, report, instance } = this.#host;
+    const sentAt = clock.now();
+    return { ...report(), instance, sentAt, obeys: this.#obeys, everyMs: HEARTBEAT_MS };
   }
 
   /** Never rejects: what fails is tried again with the next heartbeat. */
@@ -128,9 +132,27 @@ export class Presence {
       if (this.#beats < this.#sweepAt) return;
       this.#sweepAt = this.#beats + this.#nextSweep();
       await sweepPresence(nodes, orders);
+      await this.#checkClock(nodes);
     } catch (error) {
       log.warn({ node, error: recordError(error) }, "the node could not say that it is there");
     }
+  }
+
+  /** Said once, and again when it was right in between. */
+  async #checkClock(nodes: DocumentStore): Promise<void> {
+    const { clock, log, node } = this.#host;
+    const askedAt = clock.now();
+    const server = await nodes.now();
+    const answeredAt = clock.now();
+    const tookMs = answeredAt - askedAt;
+    const aheadMs = Math.round((askedAt + answeredAt) / 2 - server);
+    const isOff = Math.abs(aheadMs) - tookMs / 2 > CLOCK_OFF_MS;
+    if (isOff && !this.#clockIsOff)
+      log.warn(
+        { node, aheadMs },
+        "this machine's clock is not the server's: what the node stamps is too early or too late. Synchronise it (NTP)",
+      );
+    this.#clockIsOff = isOff;
   }
 
   #nextSweep(): number {

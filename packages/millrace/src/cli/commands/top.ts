@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { MillraceError } from "@millrace/core";
+import { formatMs, MillraceError } from "@millrace/core";
 import type { Millrace } from "../../client/client.ts";
 import type { Config } from "../../config/fields.ts";
 import { duration, flag } from "../../config/field-kinds.ts";
@@ -90,6 +90,7 @@ interface Live {
 async function live({ client, config, io, screen, every, signal }: Live): Promise<void> {
   let paces: Paces = new Map();
   let shown = "";
+  let seenAt: number | undefined;
   io.out(ENTER);
   try {
     while (!signal.aborted) {
@@ -98,10 +99,11 @@ async function live({ client, config, io, screen, every, signal }: Live): Promis
         const seen = await look(client, config, paces);
         paces = seen.paces;
         shown = frame(seen.view, io.paint);
+        seenAt = seen.view.at;
       } catch (error) {
         // The server may be back at the next look; a defect may not be looked past.
         if (!MillraceError.is(error)) throw error;
-        trouble = `${io.paint("red", `${error.code}: ${clean(error.message, 200)}`)}\n`;
+        trouble = `${io.paint("red", `${error.code}: ${clean(error.message, 200)}`)}\n${ageOf(seenAt, io)}`;
       }
       io.out(REDRAW + fitted(trouble + shown, screen.rows));
       await delay(every, undefined, { signal }).catch(() => {});
@@ -109,6 +111,12 @@ async function live({ client, config, io, screen, every, signal }: Live): Promis
   } finally {
     io.out(LEAVE);
   }
+}
+
+/** In an outage the last figures stay, and are not to be taken for today's. */
+function ageOf(seenAt: number | undefined, { paint }: CliIo): string {
+  if (seenAt === undefined) return "";
+  return `${paint("yellow", `old figures, of ${formatMs(Date.now() - seenAt)} ago:`)}\n`;
 }
 
 /** What does not fit would scroll the top away. */

@@ -1,4 +1,4 @@
-import { formatSeconds } from "@millrace/core";
+import { CLOCK_OFF_MS, formatSeconds } from "@millrace/core";
 import type { NodeStatus } from "../../client/nodes.ts";
 import type { Paint } from "../io.ts";
 import { type Column, table } from "./table.ts";
@@ -13,8 +13,17 @@ const COLUMNS: readonly Column<NodeStatus>[] = [
   { title: "QUEUES", cell: ({ queues }) => queues.map(({ queue }) => queue).join(",") },
 ];
 
+/** Only where one is wrong. */
+const CLOCK: Column<NodeStatus> = { title: "CLOCK", align: "right", cell: clockOf };
+
 export function nodesTable(nodes: readonly NodeStatus[], paint: Paint): string {
-  return table(COLUMNS, nodes, paint);
+  const areRight = nodes.every((node) => clockOf(node) === "ok");
+  return table(areRight ? COLUMNS : [...COLUMNS, CLOCK], nodes, paint);
+}
+
+function clockOf({ clockAheadMs: aheadMs = 0 }: NodeStatus): string {
+  if (Math.abs(aheadMs) <= CLOCK_OFF_MS) return "ok";
+  return `${formatSeconds(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead" : "behind"}`;
 }
 
 /** What it is, and what is ordered of it where it is not that yet. */

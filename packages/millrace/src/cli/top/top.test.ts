@@ -49,6 +49,14 @@ const VIEW: TopView = {
   })),
 };
 
+test("a node's clock is shown where one is wrong", () => {
+  const nodes = [node(0, 1), node(0, 1, { name: "n2", clockAheadMs: -61_000 })];
+  const page = frame({ ...VIEW, nodes }, plain);
+  expect(page).toMatch(/n1 .* ok\n/);
+  expect(page).toMatch(/n2 .* 1m behind\n/);
+  expect(frame(VIEW, plain)).not.toContain("CLOCK");
+});
+
 test("everything is on one page, without colours in a pipe", () => {
   const page = frame(VIEW, plain);
   expect(page).toContain("shop  1970-01-01T00:00:00.000Z  2 nodes  1 quiet  1 lost");
