@@ -25,7 +25,8 @@ export function projectFiles(name: string, version: string): Readonly<Record<str
         types: ["node"],
         strict: true,
         noEmit: true,
-        // Node runs the files as they are: imports name them, and types must be all there is to strip.
+        // Node runs the files as they are: imports name them, and only types are there to be
+        // stripped.
         allowImportingTsExtensions: true,
         erasableSyntaxOnly: true,
         verbatimModuleSyntax: true,
