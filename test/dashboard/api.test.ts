@@ -44,6 +44,11 @@ describe("what the dashboard tells", () => {
     expect(await ids("state=succeeded")).toEqual(["now"]);
     expect(await ids("state=dead&queue=billing&name=charge")).toEqual(["c0"]);
     expect(await ids("state=dead&name=other")).toEqual([]);
+    const terms = (text: string): string => `filter=${encodeURIComponent(text)}`;
+    expect(await ids(terms("error=CardDeclined attempts=2"))).toEqual(["c0"]);
+    expect(await ids(`state=delayed&${terms("id=l*")}`)).toEqual(["later"]);
+    expect(await ids(`state=delayed&${terms("id!=l*")}`)).toEqual([]);
+    await expect(ids(terms("attempts=2 eror~x"))).rejects.toThrow(/400.*eror~x at character 12/);
     await expect(ids("state=nonsense")).rejects.toThrow(/400.*state/);
     await expect(ids("limit=0")).rejects.toThrow(/400.*limit/);
   });
@@ -131,7 +136,7 @@ describe("what the dashboard changes", () => {
     for (let n = 0; n < 25; n += 1)
       await of.t.enqueue(send, { n }, { id: `later${n}`, delay: "1h" });
     await of.t.clock.advance("1s");
-    const filter = { state: "delayed", queue: "mail", nameHolds: "send" };
+    const filter = { state: "delayed", queue: "mail", where: 'name~"send" attempts=0' };
     const answer = await of.post("operations", { kind: "jobs-cancel", filter });
     const { operation } = (await answer.json()) as { operation: string };
     await of.t.clock.advance("10s");
@@ -168,6 +173,7 @@ describe("what the dashboard changes", () => {
     ["no filter", { kind: "dead-discard" }],
     ["a misspelt field", { kind: "dead-retry", filter: { ...GROUP, nmae: "x" } }],
     ["jobs of whatever state", { kind: "jobs-cancel", filter: { queue: "mail" } }],
+    ["terms that can't be read", { kind: "jobs-cancel", filter: { state: "queued", where: "x" } }],
     ["jobs that have ended", { kind: "jobs-cancel", filter: { state: "succeeded" } }],
     ["a letter's field for jobs", { kind: "jobs-cancel", filter: { state: "queued", id: "7" } }],
   ])("no operation begins with %s", async (_what, body) => {

@@ -182,8 +182,16 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
       const { page, trouble } = await open(browser, served.url);
       await page.goto(`${served.url}jobs?state=delayed&queue=mail`);
       await heading(page, "Jobs");
+      const terms = page.getByLabel("All terms hold");
+      await terms.fill("attempts>many");
+      await terms.press("Enter");
+      await page.getByText("a whole number; got attempts>many at character 1").waitFor();
+      await terms.fill("attempts=0 age<1d");
+      await terms.press("Enter");
+      await page.getByRole("row").filter({ hasText: "mail.send" }).nth(5).waitFor();
       await page.getByRole("button", { name: "Cancel all that match" }).click();
-      const dialog = page.getByRole("dialog", { name: "Cancel all delayed jobs of mail?" });
+      const question = "Cancel all delayed jobs of mail that fit attempts=0 age<1d?";
+      const dialog = page.getByRole("dialog", { name: question });
       await dialog.getByText("6 jobs match now.").waitFor();
       await dialog.getByLabel(/^Why/).fill(EVIL);
       await dialog.getByRole("button", { name: "Cancel all that match" }).click();
@@ -200,7 +208,9 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         { action: "jobs cancel", by: "ada@example.com", outcome: { count: 6, failed: 0 } },
       ]);
       expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
-      expect(trouble).toEqual([]);
+      // The browser itself logs that the terms that nobody can read were refused.
+      const refused = "the server responded with a status of 400";
+      expect(trouble.filter((said) => !said.includes(refused))).toEqual([]);
     });
 
     test("axe finds nothing on any page in either theme, and no page is wider than a phone", async () => {

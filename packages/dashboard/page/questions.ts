@@ -44,6 +44,7 @@ export interface JobsFilter {
   readonly state: string;
   readonly queue: string;
   readonly name: string;
+  readonly filter: string;
   readonly limit: string;
 }
 

@@ -32,6 +32,7 @@ export function JobsPage(): ReactElement {
     state: search.get("state") ?? "",
     queue: search.get("queue") ?? "",
     name: search.get("name") ?? "",
+    filter: search.get("filter") ?? "",
     limit: search.get("limit") ?? "100",
   };
   const jobs = useJobs(filter);
@@ -80,18 +81,25 @@ export function JobsPage(): ReactElement {
 
 /** All that match, not only those that are listed. */
 function CancelAll({
-  filter: { state, queue, name },
+  filter: { state, queue, name, filter: terms },
 }: {
   readonly filter: JobsFilter;
 }): ReactElement {
-  const filter = { state, queue, nameHolds: name };
+  const where = [...(name === "" ? [] : [`name~"${name.replaceAll(/["\\]/g, "\\$&")}"`]), terms]
+    .join(" ")
+    .trim();
+  const filter = { state, queue, where };
   const target = { kind: "jobs-cancel", filter };
-  const where = queue === "" ? "of all queues" : `of ${queue}`;
+  const which = [
+    ...(name === "" ? [] : [` whose name holds ${name}`]),
+    ...(terms === "" ? [] : [` that fit ${terms}`]),
+  ].join(" and");
+  const of = queue === "" ? "of all queues" : `of ${queue}`;
   return (
     <OperationAction
       label="Cancel all that match"
       danger
-      question={`Cancel all ${state} jobs ${where}${name === "" ? "" : ` whose name holds ${name}`}?`}
+      question={`Cancel all ${state} jobs ${of}${which}?`}
       target={target}
     >
       <Matching target={target} one="job" />
@@ -100,6 +108,34 @@ function CancelAll({
         can&rsquo;t be undone.
       </p>
     </OperationAction>
+  );
+}
+
+const TERMS_HINT = "error~timeout took>5s age<2h";
+
+/** Asked for when it is written, not at each letter: half a term is none. */
+function TermsField({
+  terms,
+  set,
+}: {
+  readonly terms: string;
+  readonly set: (terms: string) => void;
+}): ReactElement {
+  return (
+    <label>
+      All terms hold
+      <input
+        type="search"
+        defaultValue={terms}
+        placeholder={TERMS_HINT}
+        spellCheck={false}
+        autoComplete="off"
+        onBlur={(event) => set(event.target.value.trim())}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") set(event.currentTarget.value.trim());
+        }}
+      />
+    </label>
   );
 }
 
@@ -143,6 +179,11 @@ function Filter({
             onChange={(event) => set("name", event.target.value)}
           />
         </label>
+        <TermsField
+          key={filter.filter}
+          terms={filter.filter}
+          set={(terms) => set("filter", terms)}
+        />
         <label>
           Look at
           <select value={filter.limit} onChange={(event) => set("limit", event.target.value)}>

@@ -56,11 +56,12 @@ function addReads(
   read("/overview", () => reads.overview(reading, feed.rates()));
   read("/queues/:queue", (context) => reads.queueDetail(reading, param(context, "queue")));
   read("/jobs", (context) => {
-    const { state, queue, name, limit } = context.req.query();
+    const { state, queue, name, filter, limit } = context.req.query();
     return reads.jobs(reading, askedState(state), {
       limit: askedLimit(limit),
       ...(queue === undefined || queue === "" ? {} : { queue }),
       ...(name === undefined || name === "" ? {} : { name }),
+      ...(filter === undefined || filter.trim() === "" ? {} : { where: filter }),
     });
   });
   read("/jobs/:queue/:id", (context) =>

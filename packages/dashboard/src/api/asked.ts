@@ -78,20 +78,20 @@ export function askedTarget(given: unknown): FleetOperationTarget {
   }
 }
 
-const LIVE_FILTERS: readonly string[] = ["queue", "state", "nameHolds"];
+const LIVE_FILTERS: readonly string[] = ["queue", "state", "where"];
 
 function askedLiveFilter(given: unknown): FleetLiveFilter {
   const filter = fields(given, "filter");
   const odd = Object.keys(filter).find((key) => !LIVE_FILTERS.includes(key));
   if (odd !== undefined)
     throw wrong(`filter.${odd.slice(0, 50)}`, `one of ${LIVE_FILTERS.join(", ")}`);
-  const [queue, state, nameHolds] = LIVE_FILTERS.map((key) => optionalText(filter, key));
+  const [queue, state, where] = LIVE_FILTERS.map((key) => optionalText(filter, key));
   if (state === undefined || !LIVE.includes(state))
     throw wrong("filter.state", `one of ${LIVE.join(", ")}`);
   return {
     state: state as LiveState,
     ...(queue === undefined || queue === "" ? {} : { queue }),
-    ...(nameHolds === undefined || nameHolds === "" ? {} : { nameHolds }),
+    ...(where === undefined || where === "" ? {} : { where }),
   };
 }
 

@@ -80,15 +80,27 @@ export async function jobs(
   {
     queue,
     name,
+    where,
     limit,
-  }: { readonly queue?: string; readonly name?: string; readonly limit: number },
+  }: {
+    readonly queue?: string;
+    readonly name?: string;
+    readonly where?: string;
+    readonly limit: number;
+  },
 ): Promise<JobsView> {
-  const query = { limit, ...(queue === undefined ? {} : { queue }) };
+  const query = {
+    limit,
+    ...(queue === undefined ? {} : { queue }),
+    ...(where === undefined ? {} : { where }),
+  };
+  /** What a filter left out was looked at too, and nobody says how much that was. */
+  const isMore = (shownCount: number): boolean => where !== undefined || shownCount >= limit;
   const isMeant = (job: { readonly name: string }): boolean =>
     name === undefined || job.name.includes(name);
   if (asked.kind === "live") {
     const found = await fleet.jobs.list({ ...query, state: asked.state });
-    return { jobs: found.filter(isMeant).map(shown.liveRow), more: found.length >= limit };
+    return { jobs: found.filter(isMeant).map(shown.liveRow), more: isMore(found.length) };
   }
   // The history is looked at without the state, so that it is known whether there may be more.
   const found = await fleet.jobs.list(query);
@@ -97,7 +109,7 @@ export async function jobs(
   );
   return {
     jobs: meant.map((record) => shown.recordRow(record, show)),
-    more: found.length >= limit,
+    more: isMore(found.length),
   };
 }
 

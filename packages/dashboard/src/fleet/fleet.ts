@@ -57,11 +57,13 @@ export interface FleetJobs {
     readonly state: LiveState;
     readonly queue?: string;
     readonly limit?: number;
+    readonly where?: string;
   }): Promise<readonly FleetLiveJob[]>;
   list(query: {
     readonly state?: RecordedState;
     readonly queue?: string;
     readonly limit?: number;
+    readonly where?: string;
   }): Promise<readonly HistoryRecord[]>;
   watch(query: { readonly signal: AbortSignal }): AsyncIterable<HistoryRecord>;
 }
@@ -148,7 +150,7 @@ export interface FleetDeadLetters {
 export interface FleetLiveFilter {
   readonly state?: LiveState;
   readonly queue?: string;
-  readonly nameHolds?: string;
+  readonly where?: string;
 }
 
 export type FleetOperationTarget =

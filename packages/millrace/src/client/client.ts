@@ -282,7 +282,7 @@ export function createClient(
       const signal = query.signal ?? limits?.signal;
       return eventsOf(broker, clock, { ...query, ...(signal === undefined ? {} : { signal }) });
     },
-    jobs: calls.jobs(jobsOf(broker, job)),
+    jobs: calls.jobs(jobsOf(broker, job, now)),
     queues: calls.each("queues", queuesOf(broker, clock)),
     nodes: calls.each("nodes", nodesOf(broker)),
     audit: calls.each("audit", auditOf(broker)),

@@ -25,6 +25,10 @@ test("jobs are listed by where they are and by how they ended, and counted", asy
   expect(ids(await jobs.list({ state: "delayed", queue: "b" }))).toEqual([]);
   expect(ids(await jobs.list({ state: "succeeded" }))).toEqual(["g1"]);
   expect(ids(await jobs.list({ state: "dead", queue: "b" }))).toEqual(["b1"]);
+  expect(ids(await jobs.list({ where: "error=TypeError attempts=1" }))).toEqual(["b1"]);
+  expect(ids(await jobs.list({ state: "succeeded", where: "id=b*" }))).toEqual([]);
+  expect(ids(await jobs.list({ state: "delayed", where: "name=good" }))).toEqual(["later"]);
+  await expect(jobs.list({ where: "nonsense" })).rejects.toMatchObject({ code: "invalid-option" });
   expect(ids(await jobs.list({ limit: 1 }))).toHaveLength(1);
   expect(await jobs.get("g1")).toMatchObject({ state: "succeeded", result: 1 });
   expect(await jobs.count({ state: "delayed" })).toBe(1);

@@ -1,4 +1,5 @@
 import { type Broker, type HistoryRecord, MillraceError, requireQueueName } from "@millrace/core";
+import { parseJobFilter } from "./job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
 import type { JobStatus } from "./job-status.ts";
 import { watchRecords } from "./watch-records.ts";
@@ -10,6 +11,8 @@ export interface JobsQuery {
   readonly queue?: string;
   /** How many to look at, from 1 to 10,000. Default 50. */
   readonly limit?: number;
+  /** Terms that must all hold of those: `name=mail.* error~timeout age<2h`. See `docs/cli.md`. */
+  readonly where?: string;
 }
 
 export interface WatchQuery {
@@ -62,13 +65,14 @@ type RecordedQuery = JobsQuery & { readonly state?: RecordedState };
 
 const MOST = 10_000;
 
-export function jobsOf(broker: Broker, get: Jobs["get"]): Jobs {
+export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Jobs {
   function list(query: JobsQuery & { readonly state: LiveState }): Promise<readonly LiveJob[]>;
   function list(query?: RecordedQuery): Promise<readonly HistoryRecord[]>;
   async function list({
     queue,
     state,
     limit = 50,
+    where,
   }: JobsQuery & { readonly state?: LiveState | RecordedState } = {}): Promise<
     readonly LiveJob[] | readonly HistoryRecord[]
   > {
@@ -77,10 +81,13 @@ export function jobsOf(broker: Broker, get: Jobs["get"]): Jobs {
     const query = { limit, ...(queue === undefined ? {} : { queue: requireQueueName(queue) }) };
     if (state !== undefined && !isState(state))
       throw wrong("state", [...LIVE_STATES, ...RECORDED_STATES].join(", "), state);
+    const fits = where === undefined ? () => true : parseJobFilter(where, now());
     const live = LIVE_STATES.find((one) => one === state);
-    if (live !== undefined) return liveJobs(broker, live, query);
+    if (live !== undefined) return (await liveJobs(broker, live, query)).filter(fits);
     const records = await broker.history.recent(query);
-    return records.filter((record) => state === undefined || record.state === state);
+    return records.filter(
+      (record) => (state === undefined || record.state === state) && fits(record),
+    );
   }
   return {
     get,

@@ -226,6 +226,8 @@ test("jobs that match are cancelled wherever they wait, and no other", async () 
   expect(
     await client.operations.count({ ...target, filter: { ...target.filter, name: "mail" } }),
   ).toBe(0);
+  const some = { ...target.filter, where: "id=later* attempts=0" };
+  expect(await client.operations.count({ ...target, filter: some })).toBe(5);
   const { id } = await client.operations.start({ ...target, by: "ada", reason: "a mistake" });
   expect(await client.operations.run(id)).toMatchObject({ done: 10, gone: 0, failed: 0 });
   await client.queues.resume("mail");

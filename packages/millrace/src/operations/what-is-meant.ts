@@ -2,6 +2,7 @@ import { type Broker, MillraceError } from "@millrace/core";
 import type { AuditValue } from "../client/audit.ts";
 import type { DeadLetterFilter } from "../client/dead-letters.ts";
 import { lastSequence, letterTest, matching } from "../client/dead-matching.ts";
+import { parseJobFilter } from "../client/job-filter.ts";
 import { LIVE_STATES, liveJobs, type LiveState } from "../client/live-jobs.ts";
 import type { PlanItem } from "./operation-plan.ts";
 
@@ -11,8 +12,8 @@ export interface LiveJobFilter {
   readonly queue?: string;
   /** The job's name, exactly. */
   readonly name?: string;
-  /** A part of the job's name. */
-  readonly nameHolds?: string;
+  /** Terms that must all hold: `name=mail.* attempts>3 age>1h`. See `docs/cli.md`. */
+  readonly where?: string;
 }
 
 /** A change of many things that is asked for. */
@@ -36,7 +37,7 @@ export function whatIsMeant(
   now: number,
 ): Promise<readonly PlanItem[]> {
   return target.kind === "jobs-cancel"
-    ? liveItems(broker, target.filter)
+    ? liveItems(broker, target.filter, now)
     : letterItems(broker, target.filter, now);
 }
 
@@ -57,15 +58,17 @@ async function letterItems(
 
 async function liveItems(
   broker: Broker,
-  { state, queue, name, nameHolds = "" }: LiveJobFilter,
+  { state, queue, name, where }: LiveJobFilter,
+  now: number,
 ): Promise<readonly PlanItem[]> {
   const query = { limit: MOST_ITEMS + 1, ...(queue === undefined ? {} : { queue }) };
+  const fits = where === undefined ? () => true : parseJobFilter(where, now);
   const items = new Map<string, PlanItem>();
   // A job that moves on meanwhile is met where it goes: what runs is looked for last.
   for (const one of state === undefined ? LIVE_STATES : [state])
     for (const job of await liveJobs(broker, one, query)) {
       if (name !== undefined && job.name !== name) continue;
-      if (!job.name.includes(nameHolds)) continue;
+      if (!fits(job)) continue;
       const mark = job.createdAt;
       items.set(`${job.queue}/${job.id}`, {
         ...{ id: job.id, queue: job.queue },

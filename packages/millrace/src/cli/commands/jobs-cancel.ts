@@ -30,6 +30,10 @@ export const jobsCancel = command({
     all: { kind: flag, about: "Every job that has not ended and fits --queue, --state, --name" },
     state: { kind: oneOf(...LIVE_STATES), about: "With --all: only jobs that are in it now" },
     name: { kind: { ...text, placeholder: "<job>" }, about: "With --all: only jobs of this name" },
+    filter: {
+      kind: { ...text, placeholder: "<terms>" },
+      about: "With --all: only jobs for which all terms hold, as of jobs list",
+    },
     yes: { kind: flag, about: ASKS_FIRST },
     detach: {
       kind: flag,
@@ -93,6 +97,7 @@ interface AllFlags {
   readonly all?: boolean;
   readonly state?: LiveState;
   readonly name?: string;
+  readonly filter?: string;
   readonly yes?: boolean;
   readonly detach?: boolean;
   readonly wait?: boolean;
@@ -104,25 +109,30 @@ type AllCall = Pick<CommandCall<FlagSet>, "args" | "config" | "io"> & {
 };
 
 function requireOneForm({ args, flags }: Pick<AllCall, "args" | "flags">): void {
-  const { all, state, name, detach, wait, timeout } = flags;
+  const { all, state, name, filter, detach, wait, timeout } = flags;
+  const isOfAll = [state, name, filter].some((one) => one !== undefined) || detach === true;
   if ((args.length === 1) === (all === true))
     throw new MillraceError(
       "invalid-option",
-      "Give a job's id, or --all, with or without --queue, --state and --name.",
+      "Give a job's id, or --all, with or without --queue, --state, --name and --filter.",
     );
-  if (all !== true && (state !== undefined || name !== undefined || detach === true))
-    throw new MillraceError("invalid-option", "--state, --name and --detach: go with --all.");
+  if (all !== true && isOfAll)
+    throw new MillraceError(
+      "invalid-option",
+      "--state, --name, --filter and --detach: go with --all.",
+    );
   if (all === true && (wait === true || timeout !== undefined))
     throw new MillraceError("invalid-option", "--wait and --timeout: go with a job's id.");
 }
 
 /** Counts first, because it can't be taken back. */
 async function cancelAll({ flags, config, io }: AllCall): Promise<Report> {
-  const { queue, state, name, reason, yes, detach } = flags;
+  const { queue, state, name, filter: where, reason, yes, detach } = flags;
   const filter = {
     ...(queue === undefined ? {} : { queue }),
     ...(state === undefined ? {} : { state }),
     ...(name === undefined ? {} : { name }),
+    ...(where === undefined ? {} : { where }),
   };
   return withClient(config, async (client) => {
     const target = { kind: "jobs-cancel", filter } as const;

@@ -70,6 +70,11 @@ export const jobsList = command({
       about:
         "queued, delayed, blocked, running: jobs that are in this state now; else those among the latest --limit whose last record has it",
     },
+    filter: {
+      kind: { ...text, placeholder: "<terms>" },
+      about:
+        "Only those for which all terms hold: name=mail.*, error~timeout, took>5s, attempts>3, age<2h",
+    },
     limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
   },
@@ -77,11 +82,19 @@ export const jobsList = command({
   examples: [
     ["millrace jobs list --queue mail --limit 20", "The 20 latest jobs of the queue mail"],
     ["millrace jobs list --state running", "What every node runs now"],
+    [
+      "millrace jobs list --limit 5000 --filter 'error~timeout age<2h'",
+      "What ran into a timeout in the last two hours, among the latest 5,000",
+    ],
   ],
   async run({ flags, config }) {
-    const { queue, state, limit = 50 } = flags;
+    const { queue, state, limit = 50, filter } = flags;
     const live = LIVE_STATES.find((one) => one === state);
-    const query = { limit, ...(queue === undefined ? {} : { queue }) };
+    const query = {
+      limit,
+      ...(queue === undefined ? {} : { queue }),
+      ...(filter === undefined ? {} : { where: filter }),
+    };
     if (live !== undefined) {
       const jobs = await withClient(config, (client) =>
         client.jobs.list({ ...query, state: live }),
