@@ -32,6 +32,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/simulation/mutants": "each fault is put back and looked for",
   "test/simulation/steps": "worlds in which jobs have steps, also under broker-nats",
   "test/steps/killed-steps": "nodes are killed at each of a step's steps",
+  "test/site/": "it builds the site",
   "test/unique/dying-producer": "producers are killed at each of their steps",
   "test/unique/replace-under-load": "it replaces jobs under load",
   "test/wire/": "producers in other languages are compiled",

@@ -35,9 +35,10 @@ const { packageManager, scripts } = JSON.parse(read("package.json")) as {
 /** pnpm's own. */
 const NOT_SCRIPTS = ["install"];
 
-test("there are workflows that check, test and release", () => {
+test("there are workflows that check, test, release and publish the site", () => {
   expect(FILES.map((file) => file.split("/").at(-1)).toSorted()).toEqual([
     "check.yml",
+    "docs.yml",
     "release.yml",
     "test.yml",
   ]);
@@ -72,11 +73,11 @@ test("the tests run from each Node that a contributor may have", () => {
   expect(jobs["short"]?.strategy?.matrix?.node).toEqual([20, 22, 24]);
 });
 
-test("only the release may sign, and it gets its packages by no token", () => {
+test("only the release and the site have an identity, and the release gets its packages by no token", () => {
   for (const file of FILES) {
     const { jobs } = parse(read(file)) as Workflow;
     for (const job of Object.values(jobs))
-      if (job.permissions?.["id-token"] !== undefined) expect(file).toContain("release");
+      if (job.permissions?.["id-token"] !== undefined) expect(file).toMatch(/(release|docs)\.yml$/);
   }
   expect(read(".github/workflows/release.yml")).not.toMatch(/NPM_TOKEN|NODE_AUTH_TOKEN/);
 });

@@ -1,0 +1,51 @@
+// Builds the documentation's site into site/dist: node site/build.mjs
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "vitepress";
+import { errorSections, llmsIndex, navigation, pageFor, placeOf } from "./pages.mjs";
+
+const site = dirname(fileURLToPath(import.meta.url));
+const root = dirname(site);
+const pages = join(site, "pages");
+const files = globSync("docs/**/*.md", { cwd: root }).toSorted();
+const read = (file) => readFileSync(join(root, file), "utf8");
+
+rmSync(pages, { recursive: true, force: true });
+const onSite = new Set(files);
+for (const file of files) {
+  const text = pageFor(file, read(file), onSite);
+  write(join(pages, placeOf(file)), file === "docs/errors.md" ? errorSections(text) : text);
+}
+for (const picture of globSync("docs/**/*.{png,svg}", { cwd: root })) {
+  const to = join(pages, picture.slice("docs/".length));
+  mkdirSync(dirname(to), { recursive: true });
+  cpSync(join(root, picture), to);
+}
+process.chdir(site); // the settings of its compiler are here, not those of the repository
+await build(site);
+
+// Every page as it was written, for programs that read, and for people who prefer it.
+const dist = join(site, "dist");
+const parts = navigation(read("docs/README.md"));
+for (const file of files) cpSync(join(pages, placeOf(file)), join(dist, placeOf(file)));
+write(join(dist, "llms.txt"), llmsIndex(parts));
+const inOrder = parts.flatMap(({ items }) =>
+  items.map(({ link }) => join(dist, `${link.replace(/\/$/, "/index")}.md`)),
+);
+write(join(dist, "llms-full.txt"), inOrder.map((page) => readFileSync(page, "utf8")).join("\n"));
+if (!existsSync(join(dist, "index.html"))) throw new Error("the site has no first page");
+console.log(`${files.length} pages in ${dist}`);
+
+function write(file, text) {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}

@@ -1,0 +1,122 @@
+import { globSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { gzipSync } from "node:zlib";
+import { basename, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { runCommand } from "../packaging/run-command.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const DIST = join(ROOT, "site/dist");
+/** Of page, styles and scripts, as a server that compresses sends them. */
+const MOST_KB = 300;
+
+/** What a user asks, and the page that answers. */
+const QUESTIONS: readonly (readonly [question: string, page: string])[] = [
+  ["how do I stop a worker in my own process?", "workers"],
+  ["does an id last for ever?", "producers"],
+  ["how do I see why it failed?", "retries"],
+  ["first job in 15 minutes", "tutorial"],
+  ["how many attempts does a job have?", "retries"],
+  ["how do I run a job every night?", "scheduling"],
+  ["enqueue in a database transaction", "outbox"],
+  ["test a job without a server", "testing"],
+  ["kubernetes helm chart", "deploy"],
+  ["express route", "frameworks"],
+  ["bullmq equivalent", "migrating"],
+  ["publish-timeout", "errors"],
+  ["rate limit per customer", "concurrency"],
+  ["cancel a running job", "cancel"],
+  ["progress bar in the browser", "frameworks"],
+  ["hide passwords in logs", "masking"],
+  ["upgrade nodes without downtime", "upgrading"],
+  ["prometheus metrics", "metrics"],
+  ["what happens when nats is down?", "outages"],
+  ["bundle with esbuild", "runtimes"],
+  ["human approval", "approval"],
+  ["environment variable for the server address", "configuration"],
+];
+
+describe("the documentation's site", () => {
+  let output = "";
+
+  beforeAll(async () => {
+    const built = await runCommand([process.execPath, "site/build.mjs"], ROOT);
+    output = built.output;
+    expect(built.code, output).toBe(0);
+  }, 240_000);
+
+  it("is built without a warning", () => {
+    expect(output).not.toMatch(/warn|dead link/i);
+  });
+
+  it("has every page as HTML and as Markdown, and both files for programs that read", () => {
+    for (const file of globSync("docs/**/*.md", { cwd: ROOT })) {
+      const page = file.replace(/^docs\//, "").replace(/README\.md$/, "index.md");
+      expect(statSync(join(DIST, page)).size).toBeGreaterThan(0);
+      expect(statSync(join(DIST, page.replace(/md$/, "html"))).size).toBeGreaterThan(0);
+    }
+    const index = readFileSync(join(DIST, "llms.txt"), "utf8");
+    const linked = [...index.matchAll(/\]\(\/(\S+)\)/g)].map(([, path = ""]) => path);
+    expect(linked.length).toBeGreaterThan(40);
+    for (const path of linked) expect(statSync(join(DIST, path)).size).toBeGreaterThan(0);
+    expect(readFileSync(join(DIST, "llms-full.txt"), "utf8")).toContain("# Tutorial");
+  });
+
+  it("loads nothing from elsewhere, and no page needs more than 300 kB", () => {
+    for (const file of globSync("**/*.html", { cwd: DIST })) {
+      const html = readFileSync(join(DIST, file), "utf8");
+      const loaded = [
+        ...html.matchAll(/<(?:script|img)[^>]* src="([^"]+)"/g),
+        ...html.matchAll(/<link[^>]*rel="(?:stylesheet|preload|modulepreload)"[^>]*>/g),
+      ].map(([tag, src]) => src ?? /href="([^"]+)"/.exec(tag)?.[1] ?? "");
+      expect(loaded.filter((url) => /^(https?:)?\/\//.test(url))).toEqual([]);
+      const code = [...new Set(loaded)].filter((url) => /\.(js|css)$/.test(url));
+      const bytes = [file, ...code]
+        .map((path) => gzipSync(readFileSync(join(DIST, path))).length)
+        .reduce((sum, size) => sum + size);
+      expect(Math.round(bytes / 1_000), file).toBeLessThan(MOST_KB);
+    }
+  });
+
+  it("finds the page that answers a question among the first three", async () => {
+    const search = await siteSearch();
+    const wrong = QUESTIONS.flatMap(([question, page]) => {
+      const found = search(question).slice(0, 3);
+      return found.includes(page) ? [] : [`${question}: ${found.join(", ")}, not ${page}`];
+    });
+    expect(QUESTIONS.length).toBeGreaterThanOrEqual(20);
+    expect(wrong).toEqual([]);
+  });
+});
+
+/** The search box, without the box: the index that the page loads, read as the page reads it. */
+async function siteSearch(): Promise<(question: string) => readonly string[]> {
+  const require = createRequire(join(ROOT, "site/package.json"));
+  const { default: MiniSearch } = (await import(
+    pathToFileURL(require.resolve("minisearch")).href
+  )) as { default: MiniSearchLike };
+  const { searchOptions } = (await import(
+    pathToFileURL(join(ROOT, "site/search-options.mjs")).href
+  )) as { searchOptions: { options: object; searchOptions: object } };
+  const [chunk = ""] = globSync("assets/chunks/@localSearchIndexroot*.js", { cwd: DIST });
+  const { default: index } = (await import(pathToFileURL(join(DIST, chunk)).href)) as {
+    default: string;
+  };
+  const box = MiniSearch.loadJSON(index, {
+    fields: ["title", "titles", "text"],
+    storeFields: ["title", "titles"],
+    searchOptions: searchOptions.searchOptions,
+    ...searchOptions.options,
+  });
+  return (question) => [
+    ...new Set(box.search(question).map(({ id }) => basename(id.replace(/#.*$/, ""), ".html"))),
+  ];
+}
+
+interface MiniSearchLike {
+  loadJSON(
+    json: string,
+    options: object,
+  ): { search(question: string): readonly { readonly id: string }[] };
+}
