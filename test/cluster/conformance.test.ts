@@ -9,7 +9,7 @@ import { nameOf, serversUnderTest } from "../harness/servers.ts";
  * What settlement rests on. The whole suite runs on a cluster with `npm test -- --cluster`, which
  * would take too long for every run; there this part is not run twice.
  */
-const CORE = /^(?:enqueue|settle|requeue|documents):/;
+const CORE = /^(?:enqueue|settle|requeue|documents|journal):/;
 /**
  * A put that passes a member as it dies is heard by nobody, and one that is sent again is heard
  * again.

@@ -8,6 +8,7 @@ import {
   type StoredStep,
 } from "@millrace/core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { machineOf } from "../machine/machine.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
@@ -16,6 +17,9 @@ import { LeaderReads } from "./leader-reads.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
+/** Longer than an election. */
+const MOST_TRIES = 300;
+const REST_MS = 50;
 /** 132 bits: two names of one run never share a token. */
 const TOKEN_LENGTH = 22;
 
@@ -56,17 +60,27 @@ export class NatsJournal implements JournalStore {
     const subject = this.#server.names.journalStep(run, tokenOf(step));
     const revoked = revokedWith(lease, `a step of the job ${run.id} is recorded`);
     const headers = { [EXPECTED]: String(expected) };
-    try {
-      const { sequence } = await this.#publisher.publish(subject, data, headers, revoked);
-      return { data, revision: sequence };
-    } catch (error) {
-      if (MillraceError.is(error, "queue-not-found")) this.#stream = undefined;
-      if (!MillraceError.is(error, "conflict")) throw error;
-      // Another holder's, or an earlier copy of this very message: the first one counts.
-      const there = await this.#last(subject);
-      if (there === undefined) throw error;
-      return there;
+    for (let tries = 0; ; tries += 1) {
+      try {
+        const { sequence } = await this.#publisher.publish(subject, data, headers, revoked);
+        return { data, revision: sequence };
+      } catch (error) {
+        if (MillraceError.is(error, "queue-not-found")) this.#stream = undefined;
+        if (!MillraceError.is(error, "conflict")) throw error;
+        // Another holder's, or an earlier copy of this very message: the first one counts.
+        const there = await this.#last(subject);
+        if (there !== undefined && there.revision !== expected) return there;
+        // In a cluster that one may be under way still, and may yet be lost with the leader.
+        const isUnderWay = there !== undefined || expected === 0;
+        if (!isUnderWay || tries >= MOST_TRIES) throw error;
+      }
+      await this.#rest();
     }
+  }
+
+  #rest(): Promise<void> {
+    const { clock } = machineOf(this.#server.nc);
+    return new Promise((resolve) => clock.setTimer(REST_MS, resolve));
   }
 
   remove(run: RunRef): Promise<void> {
