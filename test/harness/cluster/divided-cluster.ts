@@ -14,7 +14,9 @@ import { hearMonitorOf, leaderAsKnownTo, MONITOR_CONFIG, routesOf } from "./memb
 import type { MemberFault } from "./member-fault.ts";
 
 const CURRENT_MS = 60_000;
-const ELECTION_MS = 30_000;
+const ELECTION_MS = 60_000;
+/** A request that is given up is carried out all the same, and then nobody counts on it. */
+const STEPDOWN_MS = 20_000;
 
 /** A member's way to another. */
 interface Way {
@@ -98,7 +100,7 @@ export class DividedCluster {
     await eventually(
       async () => {
         if ((await this.leaderOf(group)) === member) return true;
-        await nc.request(subject, "", { timeout: 2_000 });
+        await nc.request(subject, "", { timeout: STEPDOWN_MS });
         return false;
       },
       { withinMs: ELECTION_MS, everyMs: 100, describe: `${member.name} leads ${group}` },

@@ -55,7 +55,7 @@ async function withBalancer(cluster: LaunchedCluster, mostKills: number): Promis
   const balancer = startChild(join(import.meta.dirname, "balancer-program.ts"), {
     args: members.map(({ port }) => String(port)),
   });
-  const { port } = await balancer.message(isAddress, 10_000);
+  const { port } = await balancer.message(isAddress, 20_000);
   const killer = new LeaderKiller(members, mostKills);
   killer.work();
 

@@ -2,12 +2,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import { launchCluster, type LaunchedCluster } from "@millrace/broker-nats/server";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { eventually } from "../../harness/deadline.ts";
+import { knownEverywhere } from "./known-everywhere.ts";
 import { heard, type ModelFailure } from "./peers.ts";
 import type { Script } from "./scripts.ts";
 
-const IN_CLUSTER = { replicas: 3, leaseMs: 8_000 };
+/** Its lease is longer than what a script rests and an election takes, on a busy machine too. */
+const IN_CLUSTER = { replicas: 3, leaseMs: 20_000 };
 const ELECTION_MS = 60_000;
-const REQUEST_MS = 2_000;
+/** One that is given up is carried out all the same, and later: it would make an election more. */
+const REQUEST_MS = 20_000;
 const MODEL_ELECTION_MS = 1_000;
 
 interface Led {
@@ -43,7 +46,9 @@ export class ElectingCluster {
   /** What it says to a script. It fails by having each leader step down. */
   async heard(script: Script): Promise<readonly string[]> {
     const servers = [...this.#cluster.urls];
-    await using nc = await connect({ servers, ...credentials((this.#accounts += 1)) });
+    const account = credentials((this.#accounts += 1));
+    await using nc = await connect({ servers, ...account });
+    await knownEverywhere(nc, servers, account);
     return await heard(nc, script, {
       ...IN_CLUSTER,
       pause: (ms) => pause(ms),

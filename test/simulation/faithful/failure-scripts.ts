@@ -1,8 +1,10 @@
 import type { Msg } from "@nats-io/nats-core";
 import { QUEUE, type Script, WORKERS } from "./scripts.ts";
-import { acked, pull, pullNow, type Talk, untilRemoved } from "./talk.ts";
+import { acked, ANSWER_MS, pull, pullNow, type Talk, untilRemoved } from "./talk.ts";
 
 const NS = 1e6;
+/** So long is waited for an answer that may not come. */
+const SILENCE_MS = 5_000;
 export const LASTING = {
   ...QUEUE,
   max_msgs: -1,
@@ -32,7 +34,7 @@ async function queueFrom(talk: Talk, first: number | undefined): Promise<void> {
 /** Of a holder, who waits for what the server says to it. */
 async function answer(talk: Talk, delivery: Msg | undefined, word: string): Promise<void> {
   try {
-    const reply = await talk.nc.request(delivery?.reply ?? "", word, { timeout: 1_000 });
+    const reply = await talk.nc.request(delivery?.reply ?? "", word, { timeout: SILENCE_MS });
     talk.note(`${word}: ${reply.string()}`);
     if (word === "+ACK") await untilRemoved(talk);
   } catch (error) {
@@ -148,7 +150,7 @@ export const AT_REST: readonly Script[] = [
       await pullNow(talk, heard.inbox, 3);
       const [a, b, c] = await heard.come(3);
       talk.nc.publish(a?.reply ?? "", "+WPI");
-      talk.nc.publish(b?.reply ?? "", `-NAK {"delay":${20_000 * NS}}`);
+      talk.nc.publish(b?.reply ?? "", `-NAK {"delay":${4 * talk.leaseMs * NS}}`);
       await talk.nc.flush();
       await rest(talk);
       await talk.fail();
@@ -217,11 +219,11 @@ export const AT_WORK: readonly Script[] = [
       await pullNow(talk, heard.inbox, 1);
       const [a] = await heard.come(1);
       await rest(talk);
-      await talk.nc.request(a?.reply ?? "", "+ACK", { timeout: 1_000 });
+      await talk.nc.request(a?.reply ?? "", "+ACK", { timeout: ANSWER_MS });
       await talk.fail();
       await talk.pass(talk.leaseMs + 500);
       await pullNow(talk, heard.inbox, 2);
-      await heard.come(2, 500);
+      await heard.come(2);
       await talk.api("STREAM.INFO.Q");
     },
   },

@@ -12,7 +12,8 @@ import { type Surroundings, Talker } from "./talk.ts";
 /** A second at the most is never written down; what is older is. */
 export const MOST_FORGOTTEN_MS = 1_000;
 const DOWN_MS = 200;
-const ALONE = { replicas: 1, leaseMs: 6_000 };
+/** Longer than what a script rests, and a busy machine takes for the start of a server. */
+const ALONE = { replicas: 1, leaseMs: 12_000 };
 
 /** What a real server says to a script. It fails by SIGKILL. */
 export async function heardFromReal(path: string, script: Script): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Msg } from "@nats-io/nats-core";
-import { pull, pullNow, type Talk } from "./talk.ts";
+import { ANSWER_MS, pull, pullNow, type Talk, untilRemoved } from "./talk.ts";
 
 export interface Script {
   readonly name: string;
@@ -8,6 +8,15 @@ export interface Script {
 }
 
 const NS = 1e6;
+/**
+ * How long a stream of a script knows a message id, and a consumer waits for an ack. What has to be
+ * said meanwhile takes a hundredth of it, and on a busy machine a tenth.
+ */
+const KNOWN_MS = 8_000;
+const LEASE_MS = 4_000;
+/** No answer comes: so long is waited for none. */
+const SILENCE_MS = 1_000;
+
 export const QUEUE = {
   name: "Q",
   subjects: ["q", "q.high"],
@@ -15,7 +24,7 @@ export const QUEUE = {
   discard: "new",
   max_msgs: 3,
   allow_direct: true,
-  duplicate_window: 2_000 * NS,
+  duplicate_window: KNOWN_MS * NS,
   num_replicas: 1,
   storage: "file",
 };
@@ -25,7 +34,7 @@ export const WORKERS = {
   ack_policy: "explicit",
   deliver_policy: "all",
   replay_policy: "instant",
-  ack_wait: 1_000 * NS,
+  ack_wait: LEASE_MS * NS,
   max_deliver: -1,
   max_ack_pending: 50_000,
   max_waiting: 10,
@@ -54,6 +63,14 @@ async function queue(talk: Talk): Promise<void> {
 function tell(talk: Talk, delivery: Msg | undefined, word: string): void {
   if (delivery?.reply) talk.nc.publish(delivery.reply, word);
   else talk.note(`nothing to say ${word} to`);
+}
+
+/** What came, without the server's words about a pull. */
+const delivered = (came: readonly Msg[]): Msg | undefined => came.find(({ reply }) => reply);
+
+/** The same, and it has taken effect. */
+async function answered(talk: Talk, delivery: Msg | undefined, word: string): Promise<void> {
+  await talk.nc.request(delivery?.reply ?? "", word, { timeout: ANSWER_MS });
 }
 
 export const SCRIPTS: readonly Script[] = [
@@ -98,7 +115,7 @@ export const SCRIPTS: readonly Script[] = [
       await talk.put("q", "a", { "Nats-Msg-Id": "1" });
       await talk.api("STREAM.UPDATE.Q", { ...QUEUE, max_msgs: -1, max_bytes: 200 });
       await talk.put("q", "y".repeat(150));
-      await talk.pass(2_600);
+      await talk.pass(1.3 * KNOWN_MS);
       await talk.put("q", "a", { "Nats-Msg-Id": "1" });
       await talk.put("q", "a", { "Nats-Schedule": "nonsense" });
     },
@@ -175,12 +192,12 @@ export const SCRIPTS: readonly Script[] = [
       });
       await talk.api("CONSUMER.DURABLE.CREATE.Q.W", {
         stream_name: "Q",
-        config: { ...WORKERS, ack_wait: 2_000 * NS },
+        config: { ...WORKERS, ack_wait: 2 * LEASE_MS * NS },
         action: "create",
       });
       await talk.api("CONSUMER.DURABLE.CREATE.Q.W", {
         stream_name: "Q",
-        config: { ...WORKERS, ack_wait: 2_000 * NS, filter_subjects: ["q", "q.high"] },
+        config: { ...WORKERS, ack_wait: 2 * LEASE_MS * NS, filter_subjects: ["q", "q.high"] },
         action: "update",
       });
       await talk.api("CONSUMER.DURABLE.CREATE.Q.X", {
@@ -203,16 +220,16 @@ export const SCRIPTS: readonly Script[] = [
       await talk.put("q", "a");
       await pullNow(talk, heard.inbox, 3);
       const [a] = await heard.come(2);
-      pull(talk, heard.inbox, { batch: 2, expires: 600 * NS, idle_heartbeat: 200 * NS });
+      pull(talk, heard.inbox, { batch: 2, expires: 3_000 * NS, idle_heartbeat: 1_000 * NS });
       await heard.come(3);
       await talk.api("CONSUMER.INFO.Q.W");
       talk.note("an ack that is asked for");
-      const answer = await talk.nc.request(a?.reply ?? "", "+ACK", { timeout: 1_000 });
+      const answer = await talk.nc.request(a?.reply ?? "", "+ACK", { timeout: ANSWER_MS });
       talk.note(`answer ${answer.data.length}`);
-      const again = await talk.nc.request(a?.reply ?? "", "+WPI", { timeout: 1_000 });
+      const again = await talk.nc.request(a?.reply ?? "", "+WPI", { timeout: ANSWER_MS });
       talk.note(`answer ${again.data.length}`);
       await talk.api("STREAM.INFO.Q");
-      pull(talk, heard.inbox, { batch: 2, expires: 1_000 * NS, max_bytes: 40 });
+      pull(talk, heard.inbox, { batch: 2, expires: 20_000 * NS, max_bytes: 40 });
       await talk.put("q", "x".repeat(100));
       await heard.come(1);
       pull(talk, heard.inbox, { batch: 5, expires: 1_000 * NS, max_bytes: 1_000_000 });
@@ -223,7 +240,7 @@ export const SCRIPTS: readonly Script[] = [
       await heard.come(1);
       try {
         await talk.nc.request("$JS.ACK.Q.W.1.1.1.1700000000000000000.0", "+ACK", {
-          timeout: 1_000,
+          timeout: SILENCE_MS,
         });
         talk.note("answered");
       } catch (error) {
@@ -241,9 +258,9 @@ export const SCRIPTS: readonly Script[] = [
         action: "create",
       });
       const [one, two, gone] = [talk.hear(), talk.hear(), talk.hear()];
-      pull(talk, gone.inbox, { batch: 5, expires: 5_000 * NS });
-      pull(talk, one.inbox, { batch: 3, expires: 5_000 * NS });
-      pull(talk, two.inbox, { batch: 2, expires: 5_000 * NS });
+      pull(talk, gone.inbox, { batch: 5, expires: 20_000 * NS });
+      pull(talk, one.inbox, { batch: 3, expires: 20_000 * NS });
+      pull(talk, two.inbox, { batch: 2, expires: 20_000 * NS });
       await talk.nc.flush();
       gone.stop();
       await talk.nc.flush();
@@ -262,36 +279,32 @@ export const SCRIPTS: readonly Script[] = [
       await talk.put("q", "a");
       await talk.put("q", "b");
       const heard = talk.hear();
-      pull(talk, heard.inbox, { batch: 2, expires: 500 * NS });
+      pull(talk, heard.inbox, { batch: 2, expires: 0.5 * LEASE_MS * NS });
       const [a, b] = await heard.come(2);
-      await talk.pass(700);
+      await talk.pass(0.7 * LEASE_MS);
       // Extended by its holder: it stays away for longer.
       tell(talk, a, "+WPI");
       await talk.nc.flush();
-      pull(talk, heard.inbox, { batch: 2, expires: 600 * NS });
-      await heard.come(1, 500);
+      pull(talk, heard.inbox, { batch: 2, expires: 0.6 * LEASE_MS * NS });
+      await heard.come(1, 0.5 * LEASE_MS);
       await talk.api("CONSUMER.INFO.Q.W");
       // The first holder of b acks what another has now.
       tell(talk, b, "+ACK");
       await talk.nc.flush();
-      await talk.pass(800);
+      await talk.pass(0.8 * LEASE_MS);
       await pullNow(talk, heard.inbox, 2);
-      const [again] = await heard.come(2);
-      tell(talk, again, "-NAK");
-      await talk.nc.flush();
-      await talk.pass(50);
+      const again = delivered(await heard.come(2));
+      await answered(talk, again, "-NAK");
       await pullNow(talk, heard.inbox, 2);
-      const [third] = await heard.come(2);
-      tell(talk, third, `-NAK {"delay":${500 * NS}}`);
-      await talk.nc.flush();
+      const third = delivered(await heard.come(2));
+      await answered(talk, third, `-NAK {"delay":${0.5 * LEASE_MS * NS}}`);
       await pullNow(talk, heard.inbox, 2);
       await heard.come(1);
-      await talk.pass(700);
+      await talk.pass(0.7 * LEASE_MS);
       await pullNow(talk, heard.inbox, 2);
-      const [fourth] = await heard.come(2);
-      tell(talk, fourth, "+TERM");
-      await talk.nc.flush();
-      await talk.pass(50);
+      const fourth = delivered(await heard.come(2));
+      await answered(talk, fourth, "+TERM");
+      await untilRemoved(talk);
       await talk.api("STREAM.INFO.Q");
     },
   },
@@ -301,9 +314,9 @@ export const SCRIPTS: readonly Script[] = [
       await queue(talk);
       await talk.put("q", "a");
       const heard = talk.hear();
-      pull(talk, heard.inbox, { batch: 1, expires: 500 * NS });
+      pull(talk, heard.inbox, { batch: 1, expires: 0.5 * LEASE_MS * NS });
       const [a] = await heard.come(1);
-      await talk.pass(1_300);
+      await talk.pass(1.3 * LEASE_MS);
       tell(talk, a, "+WPI");
       await talk.nc.flush();
       await pullNow(talk, heard.inbox, 1);
@@ -329,8 +342,8 @@ export const SCRIPTS: readonly Script[] = [
           ack_policy: "none",
           max_deliver: 1,
           flow_control: true,
-          idle_heartbeat: 400 * NS,
-          inactive_threshold: 5_000 * NS,
+          idle_heartbeat: 2_000 * NS,
+          inactive_threshold: 20_000 * NS,
           mem_storage: true,
           num_replicas: 1,
         },
@@ -338,7 +351,7 @@ export const SCRIPTS: readonly Script[] = [
       await heard.come(1);
       await talk.put("l.c", "3");
       await heard.come(1);
-      await heard.come(2);
+      await heard.come(2, 20_000);
       heard.stop();
     },
   },
@@ -353,10 +366,10 @@ export const SCRIPTS: readonly Script[] = [
         max_msgs_per_subject: 1,
         allow_direct: true,
         allow_msg_schedules: true,
-        duplicate_window: 2_000 * NS,
+        duplicate_window: KNOWN_MS * NS,
         num_replicas: 1,
       });
-      const at = new Date(talk.now() + 1_500).toISOString();
+      const at = new Date(talk.now() + 0.75 * KNOWN_MS).toISOString();
       const headers = {
         "Nats-Schedule": `@at ${at}`,
         "Nats-Schedule-Target": "due.a",
@@ -374,7 +387,7 @@ export const SCRIPTS: readonly Script[] = [
         "Nats-Schedule-Target": "elsewhere",
       });
       await talk.api("STREAM.INFO.D", { subjects_filter: ">" });
-      await talk.pass(2_600);
+      await talk.pass(1.3 * KNOWN_MS);
       await talk.api("STREAM.INFO.D", { subjects_filter: ">" });
       const stored = (await talk.api("STREAM.MSG.GET.D", { last_by_subj: "due.a" })) as {
         message?: { hdrs?: string };

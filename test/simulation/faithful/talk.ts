@@ -43,12 +43,18 @@ export interface Heard {
   readonly msgs: Msg[];
   /** Waits for so many more, writes all down, and forgets them. */
   come(count: number, withinMs?: number): Promise<readonly Msg[]>;
+  /**
+   * The same where it is a question of time which of them come first: they are written down in the
+   * order of their stream, without the consumer's own count.
+   */
+  gather(count: number, withinMs?: number): Promise<void>;
   stop(): void;
 }
 
 const STEP_MS = 10;
-const ANSWER_MS = 10_000;
-const SEEN_MS = 10_000;
+/** Of the server, on a busy machine; and of what is sure to come. */
+export const ANSWER_MS = 20_000;
+const SEEN_MS = 20_000;
 
 export class Talker implements Talk {
   readonly nc: NatsConnection;
@@ -138,16 +144,33 @@ export class Talker implements Talk {
     const sub: Subscription = this.nc.subscribe(subject, {
       callback: (_error, msg) => void msgs.push(msg),
     });
+    const take = async (count: number, withinMs: number): Promise<readonly Msg[]> => {
+      for (let left = withinMs; msgs.length < count && left > 0; left -= STEP_MS)
+        await this.pass(STEP_MS);
+      return msgs.splice(0);
+    };
+    const note = (count: number, came: readonly string[]): void => {
+      for (const line of came) this.note(`came ${line}`);
+      if (came.length < count) this.note(`only ${came.length} of ${count} came`);
+    };
     return {
       inbox: subject,
       msgs,
-      come: async (count, withinMs = 5_000) => {
-        for (let left = withinMs; msgs.length < count && left > 0; left -= STEP_MS)
-          await this.pass(STEP_MS);
-        const came = msgs.splice(0);
-        for (const msg of came) this.note(`came ${told(msg)}`);
-        if (came.length < count) this.note(`only ${came.length} of ${count} came`);
+      come: async (count, withinMs = ANSWER_MS) => {
+        const came = await take(count, withinMs);
+        note(
+          count,
+          came.map((msg) => told(msg)),
+        );
         return came;
+      },
+      gather: async (count, withinMs = ANSWER_MS) => {
+        const came = await take(count, withinMs);
+        const inOrder = came.toSorted((a, b) => streamNumber(a) - streamNumber(b));
+        note(
+          count,
+          inOrder.map((msg) => told(msg, ACK_WITHOUT_COUNT)),
+        );
       },
       stop: () => sub.unsubscribe(),
     };
@@ -229,22 +252,32 @@ function isNotYet(answer: string): boolean {
   return answer.includes('"err_code":10059');
 }
 
-function told(msg: Msg): string {
+/** Stream, consumer, deliveries, its number in the stream; and the consumer's own. */
+const ACK = 5;
+const ACK_WITHOUT_COUNT = 4;
+
+function told(msg: Msg, parts = ACK): string {
   const { headers } = msg;
   const status =
     headers !== undefined && headers.code !== 0 ? ` ${headers.code} ${headers.description}` : "";
   const fields = [...(headers ?? [])].map(([name, values]) =>
     UNTOLD.has(name) ? name : `${name}=${values.join(",")}`,
   );
-  const place = (msg.reply ?? "").split(".");
-  // Without the time and what waits; of newer servers without the account before it.
-  const ack =
-    place[1] === "ACK"
-      ? ` ack ${place
-          .slice(place.length > 9 ? 4 : 2)
-          .slice(0, 5)
-          .join(".")}`
-      : "";
+  const place = placeOf(msg).slice(0, parts);
+  const ack = place.length > 0 ? ` ack ${place.join(".")}` : "";
   const subject = msg.subject.startsWith("_INBOX") ? "inbox" : msg.subject;
   return `${subject}${status} [${fields.join(" ")}] ${msg.string()}${ack}`;
+}
+
+/** What its ack subject says, but for the time, what waits, and the account of newer servers. */
+function placeOf({ reply = "" }: Msg): readonly string[] {
+  const tokens = reply.split(".");
+  if (tokens[1] !== "ACK") return [];
+  const from = tokens.length > 9 ? 4 : 2;
+  return tokens.slice(from, from + ACK);
+}
+
+/** What is no message of the stream's comes last. */
+function streamNumber(msg: Msg): number {
+  return Number(placeOf(msg)[3] ?? Infinity);
 }
