@@ -40,7 +40,7 @@ export async function startRedis(durability: DurabilityClass): Promise<PrivateRe
   const exited = once(child, "exit");
   await once(child, "spawn");
   const unguard = guardChild(child.pid as number, dir);
-  await eventually(() => answersPing(port), { withinMs: 10_000, describe: "Redis answers" });
+  await eventually(() => answersPing(port), { withinMs: 20_000, describe: "Redis answers" });
   return {
     url: `redis://127.0.0.1:${port}`,
     async remove() {

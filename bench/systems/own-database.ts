@@ -33,7 +33,7 @@ export async function createDatabase(serverUrl: string, namespace: string): Prom
           );
           return rows.length === 0;
         },
-        { withinMs: 10_000, describe: `nobody is connected to ${name}` },
+        { withinMs: 20_000, describe: `nobody is connected to ${name}` },
       );
       await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
       await admin.end();

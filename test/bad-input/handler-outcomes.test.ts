@@ -125,7 +125,7 @@ describeEachServer("what a handler does can't stop a node", (server) => {
         const found = await served.broker.history.read({ id, queue: QUEUE });
         return found.length > 0 ? found : undefined;
       },
-      { withinMs: 10_000, describe: `the end of ${id}` },
+      { withinMs: 20_000, describe: `the end of ${id}` },
     );
     expect(records).toHaveLength(1);
     expect(served.node.health()).toMatchObject({ ready: true, live: true });
@@ -168,13 +168,13 @@ describeEachServer("what a handler does can't stop a node", (server) => {
 
   it("every slot is free again", async () => {
     await eventually(() => served.node.health().running === 0, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       describe: "no job running",
     });
     // An acknowledgement that died with a leader is made up for when the lease ends.
     if (clusterMode() !== undefined)
       await eventually(async () => (await served.broker.queues.snapshot(QUEUE)).running === 0, {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the server knows of no job that runs",
       });
     expect(await served.broker.queues.snapshot(QUEUE)).toMatchObject({

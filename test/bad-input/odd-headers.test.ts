@@ -60,7 +60,7 @@ describeEachServer(
         const lines = refused ? block.split("\r\n").slice(0, 1).join("") : block;
         await publishRaw(server, `${served.namespace}.jobs.${QUEUE}`, lines, body);
         if (refused) continue;
-        await within(done.promise, 10_000, `the death of ${id}`);
+        await within(done.promise, 20_000, `the death of ${id}`);
         const [letter] = await served.broker.deadLetters.list({ queue: QUEUE, id });
         expect(letter).toMatchObject({ reason, attempts });
       }

@@ -62,7 +62,7 @@ describeEachServer(
       expect((await bare.publish(subject, body)).error).toBeUndefined();
       const letter = await eventually(
         async () => (await broker.deadLetters.list({ id: "filled" }))[0],
-        { withinMs: 10_000, describe: "the dead letter" },
+        { withinMs: 20_000, describe: "the dead letter" },
       );
       expect(letter.reason).toBe("unknown-name");
       expect(Buffer.from(letter.body).toString()).toBe(body);
@@ -119,7 +119,7 @@ describeEachServer(
       expect(again.duplicate).toBe(true);
       const allDone = settlements(node, 10);
       gate.resolve();
-      await within(allDone, 10_000, () => `ten runs; there were ${ran.join(", ")}`);
+      await within(allDone, 20_000, () => `ten runs; there were ${ran.join(", ")}`);
       expect(ran.toSorted()).toEqual(confirmed.toSorted());
       await publish("f10");
       expect(confirmed).toContain("f10");
@@ -152,7 +152,7 @@ describeEachServer(
       ).toBe(10_077);
       gate.resolve();
       await eventually(() => ran.length === 4, {
-        withinMs: 15_000,
+        withinMs: 20_000,
         describe: () => `second attempts of four; there were ${ran.join(", ")}`,
       });
       expect(ran.toSorted()).toEqual(["a", "b", "c", "d"]);
@@ -220,12 +220,12 @@ describe.each(STORAGE)("$what is used up", ({ config, refusal }) => {
         expect(ours).toMatchObject({ ok: false, error: { code: "broker-unavailable" } });
         gate.resolve();
         await eventually(() => ran.length === confirmed.length, {
-          withinMs: 15_000,
+          withinMs: 20_000,
           describe: () => `runs of ${confirmed.join(", ")}; there were ${ran.join(", ")}`,
         });
         expect(ran.toSorted()).toEqual(confirmed.toSorted());
         await eventually(async () => (await broker.queues.snapshot("store")).oldestAgeMs === 0, {
-          withinMs: 10_000,
+          withinMs: 20_000,
           describe: "an empty queue",
         });
         const [later] = await broker.enqueue([
@@ -263,7 +263,7 @@ describeEachServer(
         expect((await bare.publish(`${namespace}.jobs.grow`, body)).error).toBeUndefined();
         const letter = await eventually(
           async () => (await broker.deadLetters.list({ id: name }))[0],
-          { withinMs: 10_000, describe: "the dead letter" },
+          { withinMs: 20_000, describe: "the dead letter" },
         );
         expect(letter.reason).toBe(name === "grow" ? "payload-too-large" : "fatal");
         expect(Buffer.from(letter.body).equals(Buffer.from(body))).toBe(true);

@@ -85,7 +85,7 @@ describeEachServer(
         const job = { ...GOOD, id, ...adds };
         const body = format === "msgpack" ? encode(job) : JSON.stringify(job);
         await bare.publish(`${served.namespace}.jobs.${QUEUE}${lane}`, body);
-        const envelope = await within(runOf(job.id).promise, 10_000, `a run of ${job.id}`);
+        const envelope = await within(runOf(job.id).promise, 20_000, `a run of ${job.id}`);
         expect(envelope).toMatchObject({ id: job.id, payload: GOOD.payload, ...sees });
         seen.delete(job.id);
       }
@@ -129,7 +129,7 @@ describeEachServer(
           const { waiting, running } = await served.broker.queues.snapshot(QUEUE);
           return waiting + running === 0;
         },
-        { withinMs: 10_000, describe: "both are settled" },
+        { withinMs: 20_000, describe: "both are settled" },
       );
       const records = await served.broker.history.stored(again);
       const places = records.map(({ record }) => record.sequence ?? 0);
@@ -148,7 +148,7 @@ describeEachServer(
             });
             return (await served.broker.history.read(later)).length >= count;
           },
-          { withinMs: 10_000, describe: `${count} ends` },
+          { withinMs: 20_000, describe: `${count} ends` },
         );
     });
   },

@@ -85,9 +85,9 @@ describeEachServer("delayed jobs", (server) => {
     await first.stop();
     const second = await broker.moveDueJobs();
     cleanUpLater(() => second.stop());
-    await worker.nth(2, 4_000);
+    await worker.nth(2, 20_000);
     await eventually(async () => (await broker.queues.snapshot("q")).delayed === 0, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       describe: "no delayed job left",
     });
   });
@@ -101,7 +101,7 @@ describeEachServer("delayed jobs", (server) => {
     await server.calm();
     await delay(broker, worker, [jobFor("q")], () => Date.now() + 200);
     await eventually(async () => (await broker.queues.snapshot("q")).running === 0, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       describe: "an empty queue",
     });
     await broker.enqueue([jobFor("q"), jobFor("q")]);
@@ -111,7 +111,7 @@ describeEachServer("delayed jobs", (server) => {
     const moving = await connected({ ...at, logger });
     const mover = await moving.moveDueJobs();
     cleanUpLater(() => mover.stop());
-    await within(warned, 5_000, "the mover to meet the full queue");
+    await within(warned, 20_000, "the mover to meet the full queue");
     expect((await broker.queues.snapshot("q")).delayed).toBe(1);
     await broker.settle(blocking.delivery, [{ do: "ack" }]);
     expect((await worker.nth(4)).envelope.generation).toBe(1);
@@ -133,7 +133,7 @@ describeEachServer("a delayed job whose queue is deleted behind our back", (serv
     await jsm.streams.delete(`${at.namespace}-queue-q`);
     const mover = await broker.moveDueJobs();
     cleanUpLater(() => mover.stop());
-    await within(warned, 10_000, "a warning that the queue is not found");
+    await within(warned, 20_000, "a warning that the queue is not found");
     expect((await jsm.streams.info(`${at.namespace}-delayed`)).state.messages).toBe(1);
   });
 });
@@ -164,14 +164,14 @@ describe("the upgrade of a server from 2.10", () => {
     await before.stop();
     const after = await launchServer({ path: newest.path, storeDir, port: before.port });
     cleanUpLater(() => after.dispose());
-    await within(back.promise, 15_000, "the reconnect");
+    await within(back.promise, 20_000, "the reconnect");
     expect(broker.features.schedules).toBe(true);
     const nc = await connect({ servers: after.url });
     cleanUpLater(() => nc.close());
     const jsm = await patientManager(nc);
     await eventually(
       async () => (await jsm.streams.info("millrace-delayed")).config.allow_msg_schedules,
-      { withinMs: 10_000, describe: "the stream to allow schedules" },
+      { withinMs: 20_000, describe: "the stream to allow schedules" },
     );
 
     await delay(broker, worker, [jobFor("q")], () => due + 2_000);

@@ -43,7 +43,7 @@ describeEachServer("a document whose confirmation is lost", (server) => {
       return true;
     });
     const mine = documents.put("a", "mine", first).catch((error: unknown) => error);
-    await expect.poll(() => refused, { timeout: patient(1_000) }).toBeDefined();
+    await expect.poll(() => refused, { timeout: patient(20_000) }).toBeDefined();
     await refused;
     heal();
     expect(MillraceError.is(await mine, "revision-conflict")).toBe(true);

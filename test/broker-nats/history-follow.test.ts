@@ -65,7 +65,7 @@ describeEachServer("a job that is followed", (server) => {
     publish(record(1, "requeued"), false);
     publish(record(2, "succeeded"), false);
     await eventually(() => heard.length === 5 && told.length >= 3, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: () => `three are stored; told ${JSON.stringify(told)}`,
     });
     expect(told).toEqual([

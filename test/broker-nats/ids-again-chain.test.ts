@@ -37,7 +37,7 @@ describeEachServer("a chain that is enqueued again under its id", (server) => {
       };
       const ends = async (): Promise<number> =>
         (await broker.history.stored({ queue: "seconds", id: "daily:2" })).length;
-      const within = { withinMs: 10_000 };
+      const within = { withinMs: 20_000 };
       expect(await enqueue("monday")).toBe(true);
       const confirmedAt = performance.now();
       await eventually(

@@ -36,11 +36,11 @@ describeEachServer("an id that is used again when its queue has forgotten it", (
         return result?.ok === true && !result.duplicate;
       };
       const ended = (run: string): Promise<unknown> =>
-        eventually(() => ran.includes(run), { withinMs: 10_000, describe: `${run} runs` });
+        eventually(() => ran.includes(run), { withinMs: 20_000, describe: `${run} runs` });
       expect(await enqueue("first", 1)).toBe(true);
       await ended("first 2");
       await eventually(() => enqueue("second", how.includes("same") ? 1 : 2), {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: "the queue has forgotten the id",
       });
       await ended("second 2");
@@ -49,7 +49,7 @@ describeEachServer("an id that is used again when its queue has forgotten it", (
           ({ record }) => record.state === "succeeded",
         ).length;
       await eventually(async () => (await ends()) === 2, {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: "both ends are on record",
       });
       expect(ran).toEqual(["first 1", "first 2", "second 1", "second 2"]);

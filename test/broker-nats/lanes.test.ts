@@ -157,7 +157,7 @@ describeEachServer("lanes", (server) => {
     await pullsAre("1,1,1", server, namespace);
     await broker.enqueue([jobFor("q", { lane: "low" }), jobFor("q")]);
     await worker.nth(1);
-    const handed = await within(surplus.promise, 10_000, "a surplus job");
+    const handed = await within(surplus.promise, 20_000, "a surplus job");
     expect(handed.lease.isHeld()).toBe(true);
     expect(worker.got).toHaveLength(1);
     await pullsAre("0,0,0", server, namespace);

@@ -33,7 +33,7 @@ describeEachServer("looking into a queue", (server) => {
     const left = jobs.map(({ id }) => id).filter((id) => !gone.has(id));
     await eventually(
       async () => (await broker.listWaiting("q", { limit: 5_000 })).length === left.length,
-      { withinMs: 10_000, describe: "the acks to have taken effect" },
+      { withinMs: 20_000, describe: "the acks to have taken effect" },
     );
     const listed = await broker.listWaiting("q", { limit: 5_000 });
     expect(listed.map(({ envelope }) => envelope.id)).toEqual(left);
@@ -57,7 +57,7 @@ describeEachServer("looking into a queue", (server) => {
       for (const [name, value] of Object.entries(headers)) head.set(name, value);
       await nc.request(`${namespace}.jobs.q`, JSON.stringify({ name: "a.b", payload: 1 }), {
         headers: head,
-        timeout: 5_000,
+        timeout: 20_000,
       });
     };
     const forged = {

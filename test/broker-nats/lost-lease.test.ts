@@ -48,13 +48,13 @@ describeEachServer("what a settlement publishes, once its lease is lost", (serve
       { do: "ack" },
     ]);
     const refused = expect(settled).rejects.toMatchObject({ code: "lease-lost" });
-    await within(lost, 5_000, "the holder to be told");
-    await within(refused, 2_000, "the settlement to be given up");
+    await within(lost, 20_000, "the holder to be told");
+    await within(refused, 20_000, "the settlement to be given up");
     const other = await CollectingWorker.start(here, "q", { leaseMs: LEASE_MS });
     const { delivery: second } = await other.nth(1);
     await here.settle(second, [{ do: "record", record: record(job, "cancelled") }, { do: "ack" }]);
     proxy.heal();
-    await within(back(away), 10_000, "the line to be back");
+    await within(back(away), 20_000, "the line to be back");
     // In the order of the line: whatever was sent again is stored before this is answered.
     await away.requeue(jobFor("q"));
     const states = (await here.history.read({ id: job.id })).map(({ state }) => state);
@@ -66,10 +66,10 @@ describeEachServer("what a settlement publishes, once its lease is lost", (serve
     const callback = jobFor("q");
     const published = away.requeue(callback, { lease: delivery.lease });
     const refused = expect(published).rejects.toMatchObject({ code: "lease-lost" });
-    await within(lost, 5_000, "the holder to be told");
-    await within(refused, 2_000, "the publish to be given up");
+    await within(lost, 20_000, "the holder to be told");
+    await within(refused, 20_000, "the publish to be given up");
     proxy.heal();
-    await within(back(away), 10_000, "the line to be back");
+    await within(back(away), 20_000, "the line to be back");
     await away.requeue(jobFor("q"));
     expect(await here.findWaiting(callback.id, { queue: "q" })).toBeUndefined();
   });

@@ -54,7 +54,7 @@ async function succeed(broker: NatsBroker, { delivery, envelope }: Collected): P
 
 async function settledDown(broker: NatsBroker): Promise<void> {
   await eventually(async () => (await broker.delayed.count()) === 0, {
-    withinMs: 15_000,
+    withinMs: 20_000,
     describe: "no delayed job left",
   });
 }
@@ -94,9 +94,9 @@ describeEachServer("moving a delayed job", (server) => {
     await mover(broker);
     const heal = proxy.dropFromServer((frame) => isPubAck(frame) && fromDelayedStream(frame));
     const moved = broker.delayed.move(job.id, "q", job.notBefore + FAR_MS);
-    await eventually(() => proxy.dropped > 0, { withinMs: 5_000, describe: "a dropped answer" });
+    await eventually(() => proxy.dropped > 0, { withinMs: 20_000, describe: "a dropped answer" });
     heal();
-    expect(await within(moved, 10_000, "the move")).toBe(true);
+    expect(await within(moved, 20_000, "the move")).toBe(true);
     expect(await broker.delayed.list({ queue: "q" })).toMatchObject([
       { id: job.id, notBefore: job.notBefore + FAR_MS },
     ]);
@@ -132,7 +132,7 @@ describeEachServer("moving a delayed job", (server) => {
       await server.calm();
       const to = Date.now() + 6_000;
       const moved = moving.delayed.move(job.id, "q", to);
-      await within(broken.promise, 5_000, "the break");
+      await within(broken.promise, 20_000, "the break");
       const listed = await broker.delayed.list({ queue: "q" });
       // Lost on its way there, nothing has changed; lost on its way back, all is done.
       expect(listed.map(({ id, notBefore }) => [id, notBefore])).toEqual([

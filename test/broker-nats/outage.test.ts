@@ -30,7 +30,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
       if (status === "disconnected") down.resolve();
     });
     await server.kill();
-    await within(down.promise, 10_000, "the broker to see that the connection is gone");
+    await within(down.promise, 20_000, "the broker to see that the connection is gone");
     const meanwhile = jobFor("q");
     const enqueued = broker.enqueue([meanwhile]);
     await server.restart();
@@ -47,7 +47,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
         const { waiting, running } = await broker.queues.snapshot("q");
         return waiting + running === 0;
       },
-      { withinMs: 10_000, describe: "an empty queue" },
+      { withinMs: 20_000, describe: "an empty queue" },
     );
     expect(worker.got.filter(({ envelope }) => envelope.id === meanwhile.id)).toHaveLength(1);
     expect(statuses).toEqual(["disconnected", "connected"]);
@@ -66,7 +66,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
     await server.calm();
     await broker.settle(second, [{ do: "ack" }]);
     await eventually(async () => (await broker.queues.snapshot("q")).running === 1, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "the second message is gone",
     });
     await worker.subscription?.stop();
@@ -74,14 +74,14 @@ describeEachServer("a server that is killed and restarted", (server) => {
     await server.restart();
     // Or the ack would go into the void, in a cluster until its consumer has a leader.
     await server.calm();
-    await eventually(() => broker.ping(), { withinMs: 10_000, describe: "connected again" });
+    await eventually(() => broker.ping(), { withinMs: 20_000, describe: "connected again" });
     await broker.settle(delivery, [next, { do: "ack" }]);
     const counts = async (): Promise<number> => {
       const { waiting, running } = await broker.queues.snapshot("q");
       return waiting + running;
     };
     await eventually(async () => (await counts()) === 0, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "an empty queue",
     });
     // The server has really forgotten: whoever publishes it anew is not told of a duplicate.
@@ -98,7 +98,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
     const lost = Promise.withResolvers<void>();
     delivery.lease.onLost(lost.resolve);
     await server.kill();
-    await within(lost.promise, 5_000, "the holder to be told");
+    await within(lost.promise, 20_000, "the holder to be told");
     expect(delivery.lease.isHeld()).toBe(false);
     await server.restart();
     const again = await worker.nth(2, 20_000);
@@ -121,7 +121,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
     await server.restart();
     await within(settled, 20_000, "the settlement");
     const next = await eventually(() => worker.got.find((got) => got.envelope.generation === 1), {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "the requeued job",
     });
     expect(next.envelope).toMatchObject({ id: envelope.id, attempts: 1 });
@@ -138,7 +138,7 @@ describeEachServer("a server that is killed and restarted", (server) => {
     await CollectingWorker.start(broker, "q");
     await server.kill();
     const lost = broker.enqueue([jobFor("q")]);
-    await within(broker.close(), 8_000, "the close");
+    await within(broker.close(), 20_000, "the close");
     expect(await lost).toMatchObject([{ ok: false, error: { code: "connection-closed" } }]);
     expect(broker.status).toBe("closed");
   });
@@ -151,7 +151,8 @@ describeEachServer("a server that is killed and restarted", (server) => {
     const unanswered = broker.enqueue([jobFor("q")]);
     const startedAt = performance.now();
     await broker.close({ withinMs: 200 });
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    // Its own patience is five seconds.
+    expect(performance.now() - startedAt).toBeLessThan(4_500);
     expect(await unanswered).toMatchObject([{ ok: false, error: { code: "connection-closed" } }]);
     server.thaw();
   });

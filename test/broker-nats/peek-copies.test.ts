@@ -27,7 +27,7 @@ for (const target of serversUnderTest()) {
       await documents.put("a", 1);
       const peeked = (): Promise<boolean> => documents.peek("a").then((one) => one?.value === 1);
       await eventually(async () => (await peeked()) && allowsDirect(), {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: "direct gets of the one copy",
       });
       await early.close();
@@ -39,7 +39,7 @@ for (const target of serversUnderTest()) {
       const raised = await late.documents("peeked");
       await eventually(
         async () => (await raised.peek("a"))?.value === 1 && !(await allowsDirect()),
-        { withinMs: 10_000, describe: "no direct gets of three copies" },
+        { withinMs: 20_000, describe: "no direct gets of three copies" },
       );
       for (let n = 0; n < 50; n += 1) {
         const revision = await raised.put("a", n);

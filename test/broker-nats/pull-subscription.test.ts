@@ -144,7 +144,7 @@ describeOnOwnServers("PullSubscription", (start, generation) => {
     const second = owner(nc, 200, "ack");
     await until("the rest", async () => (await waiting(nc)) === 0);
     // ack_wait is 30 s: nothing had to wait for it.
-    expect(performance.now() - before).toBeLessThan(10_000);
+    expect(performance.now() - before).toBeLessThan(25_000);
     expect(first.seen).toHaveLength(taken);
     expect(
       new Set([...first.seen, ...second.seen].map((delivery) => delivery.streamSequence)).size,
@@ -152,7 +152,7 @@ describeOnOwnServers("PullSubscription", (start, generation) => {
     const idle = performance.now();
     await second.pulls.stop();
     await second.pulls.stop();
-    expect(performance.now() - idle).toBeLessThan(1_000);
+    expect(performance.now() - idle).toBeLessThan(10_000);
     publish(nc, 1);
     await nc.flush();
     expect(second.pulls.outstanding).toBe(0);
@@ -271,13 +271,13 @@ describeOnOwnServers("PullSubscription", (start, generation) => {
   test("working() starts the lease anew", async () => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
-    await workQueue(nc, { ackWaitMs: 500 });
+    await workQueue(nc, { ackWaitMs: 3_000 });
     const worker = owner(nc, 2, "hold");
     publish(nc, 1);
     await until("a delivery", () => worker.held.length === 1);
-    const extending = setInterval(() => working(nc, worker.held[0]?.ackSubject ?? ""), 100);
+    const extending = setInterval(() => working(nc, worker.held[0]?.ackSubject ?? ""), 200);
     const from = performance.now();
-    await until("three times ack_wait", () => performance.now() - from > 1_500);
+    await until("twice ack_wait", () => performance.now() - from > 6_000);
     expect(worker.held).toHaveLength(1);
     clearInterval(extending);
     await until("the redelivery", () => worker.held.length === 2);

@@ -74,7 +74,7 @@ describeEachServer("the largest message", (server) => {
     // Nobody sends it again.
     await server.calm();
     const reply = await nc.request(`${namespace}.jobs.q`, new Uint8Array(1_048_576 - 8_192 + 1), {
-      timeout: 5_000,
+      timeout: 20_000,
     });
     expect(reply.json()).toMatchObject({
       error: { err_code: 10054, description: expect.stringContaining("size exceeds") as string },

@@ -31,7 +31,7 @@ export async function workQueue(
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  deadlineMs = 10_000,
+  deadlineMs = 20_000,
 ): Promise<void> {
   const withinMs = patient(deadlineMs);
   for (const deadline = performance.now() + withinMs; !(await holds());) {

@@ -65,7 +65,7 @@ describeEachServer("progress and results over processes", (server) => {
     await reader.until(1);
     // A report is heard before it is stored.
     await eventually(async () => (await handle.status()).progress?.note === "step 1", {
-      withinMs: 5_000,
+      withinMs: 20_000,
       describe: "the first report shows in the job's status",
     });
     await server.kill();
@@ -98,7 +98,7 @@ describeEachServer("progress and results over processes", (server) => {
     // A report that its reader does not hear, because its connection is away, is gone with the job.
     await server.calm();
     await startNodeOnServer(server, { namespace, jobs: [reporting] });
-    expect(await handle.result({ timeout: patient(10_000) })).toBe("invalid-progress");
+    expect(await handle.result({ timeout: patient(20_000) })).toBe("invalid-progress");
     await reader.ended();
     expect(reader.seen).toMatchObject([{ value: 0.5, note: "half-way", attempt: 1 }]);
   });
@@ -117,7 +117,7 @@ describeEachServer("progress and results over processes", (server) => {
       { id: handle.id, notBefore: later.notBefore },
     ]);
     expect(await handle.reschedule({ delay: 0 })).toEqual({ id: handle.id, queue: QUEUE });
-    expect(await handle.result({ timeout: patient(10_000) })).toBe("done");
+    expect(await handle.result({ timeout: patient(20_000) })).toBe("done");
     await expect(handle.reschedule({ delay: "1h" })).rejects.toMatchObject({
       code: "not-delayed",
       message: expect.stringContaining("is succeeded") as string,
@@ -138,13 +138,13 @@ describeEachServer("progress and results over processes", (server) => {
     });
     await startNodeOnServer(server, { namespace, jobs: [job] });
     const handle = await client.enqueue(mends, null);
-    await expect(handle.result({ timeout: patient(10_000) })).rejects.toMatchObject({
+    await expect(handle.result({ timeout: patient(20_000) })).rejects.toMatchObject({
       code: "handler-failed",
     });
     fail = false;
     expect(await client.dead.retry({ id: handle.id })).toMatchObject([{ ok: true }]);
     const results = [handle, client.handle(handle.id, QUEUE)].map((one) =>
-      one.result({ timeout: patient(10_000) }),
+      one.result({ timeout: patient(20_000) }),
     );
     expect(await Promise.all(results)).toEqual(["mended", "mended"]);
   });

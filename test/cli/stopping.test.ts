@@ -41,7 +41,7 @@ describeServer("millrace run and signals", "newest", (server) => {
     await server.calm();
     const startedAt = performance.now();
     node.signal("SIGINT");
-    await node.line(/node is draining/, 10_000);
+    await node.line(/node is draining/, 20_000);
     node.signal("SIGINT");
     expect(await node.exit(15_000)).toEqual({ code: 0, signal: null });
     expect(performance.now() - startedAt).toBeLessThan(15_000);
@@ -72,7 +72,7 @@ describeServer("millrace run and signals", "newest", (server) => {
         "0",
       ]);
       await within(dials.twice.promise, 20_000, "a second attempt to connect");
-      const { url } = JSON.parse(await node.line(/health and metrics are answered/, 10_000)) as {
+      const { url } = JSON.parse(await node.line(/health and metrics are answered/, 20_000)) as {
         url: string;
       };
       const ask = (path: string): Promise<Response> =>
@@ -85,7 +85,7 @@ describeServer("millrace run and signals", "newest", (server) => {
         problems: [`waiting for a NATS server at nats://127.0.0.1:${port}`],
       });
       expect(await (await ask("/metrics")).text()).toContain("millrace_node_ready 0");
-      await node.line(/waiting for a NATS server: none answers yet/, 10_000);
+      await node.line(/waiting for a NATS server: none answers yet/, 20_000);
       node.signal("SIGTERM");
       expect(await node.exit(10_000)).toEqual({ code: 0, signal: null });
     } finally {

@@ -81,7 +81,7 @@ describeEachServer("a producer in an outage", (server) => {
       client.handle("some-job", QUEUE).result({ signal: stop.signal }),
     ].map((call) => call.catch((caught: unknown) => caught));
     stop.abort(reason);
-    expect(await within(Promise.all(calls), 10_000, "every call ends")).toEqual(
+    expect(await within(Promise.all(calls), 20_000, "every call ends")).toEqual(
       calls.map(() => reason),
     );
     await expect(bounded.enqueue(order, { n: 1 })).rejects.toBe(reason);
@@ -94,7 +94,7 @@ describeEachServer("a producer in an outage", (server) => {
     const { client, line } = await scene();
     await cut(client, line);
     const brief = client.with({ timeout: "100ms" });
-    await expect(within(brief.queues.list(), 10_000, "queues.list gives up")).rejects.toMatchObject(
+    await expect(within(brief.queues.list(), 20_000, "queues.list gives up")).rejects.toMatchObject(
       {
         code: "request-timeout",
         message: expect.stringMatching(
@@ -119,7 +119,7 @@ describeEachServer("a producer in an outage", (server) => {
     await heal(client, line);
     expect(await client.health({ timeout: "20s" })).toMatchObject({ ready: true });
     line.blackhole();
-    expect(await within(client.health({ timeout: "100ms" }), 10_000, "health")).toMatchObject({
+    expect(await within(client.health({ timeout: "100ms" }), 20_000, "health")).toMatchObject({
       ready: false,
       problem: expect.stringContaining("took longer") as string,
     });
@@ -153,13 +153,13 @@ describeEachServer("a producer in an outage", (server) => {
     const handle = await client.enqueue(order, { n: 1 });
     const reading = handle.progress()[Symbol.asyncIterator]();
     const next = reading.next();
-    await within(Promise.resolve(reading.return?.()), 10_000, "return() resolves");
-    expect(await within(next, 10_000, "next() resolves")).toMatchObject({ done: true });
+    await within(Promise.resolve(reading.return?.()), 20_000, "return() resolves");
+    expect(await within(next, 20_000, "next() resolves")).toMatchObject({ done: true });
     const stop = new AbortController();
     const other = handle.progress({ signal: stop.signal })[Symbol.asyncIterator]().next();
     const reason = new Error("the tab was closed");
     stop.abort(reason);
-    await expect(within(other, 10_000, "the reader is told")).rejects.toBe(reason);
+    await expect(within(other, 20_000, "the reader is told")).rejects.toBe(reason);
   });
 });
 

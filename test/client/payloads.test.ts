@@ -64,7 +64,7 @@ describeEachServer("payloads and results that are no plain data", (server) => {
     return client;
   }
 
-  const wait = { timeout: patient(10_000) };
+  const wait = { timeout: patient(20_000) };
   const refused = (at = REFUSED): object =>
     expect.objectContaining({
       code: "unserializable-payload",

@@ -17,7 +17,7 @@ async function open(dashboard: (request: Request) => Promise<Response>): Promise
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const decoder = new TextDecoder();
   const next = async (): Promise<string | undefined> => {
-    const { done, value } = await within(reader.read(), 15_000, "the feed says something");
+    const { done, value } = await within(reader.read(), 20_000, "the feed says something");
     return done ? undefined : decoder.decode(value);
   };
   return {

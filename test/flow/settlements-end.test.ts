@@ -114,10 +114,10 @@ describeEachServer("settlements come to an end", (server) => {
     await client.broker.queues.remove("gone");
     await startNodeOnServer(server, { jobs: [member.handler(() => {})], namespace });
     await eventually(() => isEmpty(made, "members"), {
-      withinMs: 15_000,
+      withinMs: 20_000,
       describe: "all members are settled",
     });
-    await expect(lost.result({ timeout: "10s" })).rejects.toThrow(/could not be enqueued after it/);
+    await expect(lost.result({ timeout: "30s" })).rejects.toThrow(/could not be enqueued after it/);
     expect(await client.dead.list()).toMatchObject([
       { id: "lost:callback", queue: "gone", reason: "chain-broken" },
     ]);
@@ -134,7 +134,7 @@ describeEachServer("settlements come to an end", (server) => {
     const handled = job.handler(() => cancel("x".repeat(2_000_000)));
     await startNodeOnServer(server, { jobs: [handled], namespace, slots: 1 });
     const enqueued = await client.enqueue(job, null);
-    await expect(within(enqueued.result(), 10_000, "the job ends")).rejects.toMatchObject({
+    await expect(within(enqueued.result(), 20_000, "the job ends")).rejects.toMatchObject({
       code: "cancelled",
       message: expect.stringMatching(/x{1000}$/) as string,
     });
@@ -201,13 +201,13 @@ describeEachServer("settlements come to an end", (server) => {
         .filter(({ check, status }) => check === "settlements here" && status === "fail")
         .map(({ message }) => message);
     await eventually(async () => (await named()).length === 1, {
-      withinMs: 18_000,
+      withinMs: 20_000,
       describe: "doctor names it",
     });
     expect((await named())[0]).toMatch(/1 jobs of the queue here: record: broker-unavailable/);
     expect(node.health()).toMatchObject({ live: true, ready: false });
     refusing.mockRestore();
-    await eventually(() => node.health().ready, { withinMs: 15_000, describe: "it is settled" });
+    await eventually(() => node.health().ready, { withinMs: 20_000, describe: "it is settled" });
     await eventually(async () => (await named()).length === 0, {
       withinMs: 25_000,
       describe: "doctor names it no more",
@@ -252,6 +252,6 @@ describeEachServer("settlements come to an end", (server) => {
       { ok: false, error: { code: "invalid-envelope" } },
     ]);
     await client.dead.edit(id, "short");
-    await eventually(() => taken.includes(5), { withinMs: 10_000, describe: "it has run" });
+    await eventually(() => taken.includes(5), { withinMs: 20_000, describe: "it has run" });
   });
 });

@@ -32,7 +32,7 @@ describeEachServer("a releaser that died between the publication and the removal
       onDelivery: (delivery) => void came.push(delivery),
     });
     const next = async (index: number): Promise<Delivery> =>
-      eventually(() => came[index], { withinMs: 10_000, describe: `delivery ${index}` });
+      eventually(() => came[index], { withinMs: 20_000, describe: `delivery ${index}` });
     const block = { do: "block", envelope: { ...job, generation: 1 }, gate: "g" } as const;
     await broker.settle(await next(0), [block, { do: "ack" }]);
 
@@ -65,7 +65,7 @@ describeEachServer("a releaser that died between the publication and the removal
 
     const storedAt = stored?.time.getTime() ?? 0;
     await eventually(() => Date.now() - storedAt > 3 * DEDUPE_MS, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "the queue has forgotten the id",
     });
     expect(await broker.blocked.count()).toBe(1);

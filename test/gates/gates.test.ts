@@ -36,11 +36,11 @@ describeEachServer("gates", (server) => {
     // A leader that died with an acknowledgement has a job run again.
     expect(server.deaths.length === 0 ? ended : [...new Set(ended)]).toEqual(jobs.toSorted());
     await eventually(async () => (await broker.blocked.count()) === 0, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       describe: "none is held back",
     });
     await eventually(async () => (await broker.locks.list("cap/")).length === 0, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "the permits are given back",
     });
   });

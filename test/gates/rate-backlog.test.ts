@@ -30,7 +30,7 @@ describeEachServer("a job that a rate keeps a start for", (server) => {
     await server.calm();
     await enqueue(broker, ["first", "second"], { tenant: "acme" }, { name: "limited" });
     await eventually(async () => (await broker.queues.snapshot(QUEUE)).delayed === 1, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "the second waits for its start",
     });
     await enqueue(broker, ids("a", BACKLOG), null);

@@ -42,7 +42,7 @@ export async function bareClient(server: { readonly url: string }): Promise<Bare
       for (const [name, value] of Object.entries(headers)) head.set(name, value);
       const send = () => nc.request(subject, body, { timeout: 10_000, headers: head });
       const reply = await (head.has("Nats-Msg-Id")
-        ? eventually(send, { withinMs: 5_000, describe: `${subject} is stored` })
+        ? eventually(send, { withinMs: 20_000, describe: `${subject} is stored` })
         : send());
       return reply.json<Ack>();
     },
@@ -76,7 +76,7 @@ export async function publishRaw(
   socket.write(Buffer.concat([head, body]));
   socket.write("\r\nPING\r\n");
   try {
-    await within(pong, 5_000, "the server's PONG");
+    await within(pong, 20_000, "the server's PONG");
   } finally {
     socket.destroy();
   }

@@ -40,7 +40,7 @@ const post = (url: string, body: string | Uint8Array, headers = {}): Promise<Res
 
 test("spans are there as they were sent, also compressed, and whoever waits for them is told", async () => {
   const sink = await startOtlpSink();
-  const both = sink.waitFor((spans) => spans.length === 2, 5_000);
+  const both = sink.waitFor((spans) => spans.length === 2, 20_000);
   const text = JSON.stringify(traces);
   await post(`${sink.url}/v1/traces`, text);
   await post(`${sink.url}/v1/traces`, gzipSync(text), { "content-encoding": "gzip" });
@@ -90,7 +90,7 @@ test("metrics and logs", async () => {
     }),
   );
   await post(`${sink.url}/v1/logs`, JSON.stringify({ resourceLogs: [] }));
-  const points = await sink.waitForMetrics((all) => all.length === 2, 5_000);
+  const points = await sink.waitForMetrics((all) => all.length === 2, 20_000);
   expect(points).toMatchObject([
     { name: "jobs", form: "sum", value: 7, count: undefined },
     { name: "took", unit: "s", value: 1.5, count: 2, bounds: [1], bucketCounts: [1, 1] },

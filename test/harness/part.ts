@@ -23,6 +23,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/locks/ambiguous-writes": "servers are killed between a write and its answer",
   "test/locks/cluster": "a cluster's leaders are killed",
   "test/operations/": "processes are killed and frozen, and their leases must end",
+  "test/locks/keeping": "leases must be extended, and end",
   "test/outbox/killed-relays": "relays are killed at each of their steps",
   "test/packaging/": "it builds and installs the packages",
   "test/records/faults": "each fault between a job's end and its record",

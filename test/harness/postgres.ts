@@ -101,7 +101,7 @@ export async function startPostgres({
       await end("SIGKILL");
       for (const pid of backends) signalUnlessGone(pid, "SIGKILL");
       await eventually(() => backends.every((pid) => !existsSync(`/proc/${pid}`)), {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: "every backend is gone",
       });
     },

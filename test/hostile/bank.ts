@@ -135,7 +135,7 @@ export async function openBank(server: TestServer): Promise<Bank> {
           const record = (await operator.broker.history.read({ id, queue })).at(-1);
           return record === undefined || record.state === "requeued" ? undefined : record;
         },
-        { withinMs: 5_000, describe: `${id} of ${queue} has ended` },
+        { withinMs: 20_000, describe: `${id} of ${queue} has ended` },
       );
       return last.reason === undefined ? last.state : `${last.state}: ${last.reason}`;
     },

@@ -22,7 +22,7 @@ describeEachServer(
       }
       expect(await batch.left()).toBe(2);
       await bank.operator.queues.resume("payments");
-      expect(await batch.result({ timeout: 5_000 })).toMatchObject({
+      expect(await batch.result({ timeout: 20_000 })).toMatchObject({
         batch: { total: 2, succeeded: 2 },
       });
       expect(bank.ran.filter(({ name }) => name === "payments.booked")).toHaveLength(1);

@@ -102,7 +102,7 @@ describeEachServer(
         { id: "unique-1", unique },
       );
       expect(theirs.id).toBe("unique-1");
-      expect(await theirs.result({ timeout: 5_000 })).toEqual({ real: true });
+      expect(await theirs.result({ timeout: 20_000 })).toEqual({ real: true });
     });
   },
   { ...passwordServer(), undisturbed: "its producer is a bare client, which doesn't send again" },

@@ -36,7 +36,7 @@ describeEachServer(
       for (const id of ["retried", "edited"]) {
         const runs = () => bank.ran.filter((one) => one.id === id).map(({ attempt }) => attempt);
         await eventually(() => runs().length === 2, {
-          withinMs: 5_000,
+          withinMs: 20_000,
           describe: `${id} has run again`,
         });
         expect(runs()).toEqual([1, 1]);
@@ -52,12 +52,12 @@ describeEachServer(
       await bank.operator.dead.retry({ id: "thief" });
       const letters = () => bank.operator.dead.list({ id: "thief" });
       await eventually(async () => (await letters())[0]?.door === "runtime", {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "it is dead again",
       });
       await bank.operator.dead.edit("thief", { other: 1 });
       await eventually(async () => (await letters()).length === 1, {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "it is dead once more",
       });
       expect(bank.ran.filter(({ id }) => id === "thief")).toEqual([]);
@@ -75,11 +75,11 @@ describeEachServer(
           await chained("probe", {});
           return (await bank.end("probe")) === "succeeded";
         },
-        { withinMs: 5_000, describe: "the node has heard that it may" },
+        { withinMs: 20_000, describe: "the node has heard that it may" },
       );
       await chained("late", { notBefore: Date.now() + 1_500 });
       await eventually(async () => (await bank.operator.delayed.list()).length === 1, {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "it waits for its time",
       });
       await bank.operator.queues.set("mail", { sendsTo: null });

@@ -28,7 +28,7 @@ describeEachServer(
       // The id is still there for whom it belongs to.
       const order = await bank.operator.enqueue(transfer, { real: true }, { id: "order-77" });
       expect(order.duplicate).toBe(false);
-      expect(await order.result({ timeout: 5_000 })).toEqual({ real: true });
+      expect(await order.result({ timeout: 20_000 })).toEqual({ real: true });
     });
 
     it("unless an operator lets the one queue send on to the other, and by ids of its own there", async () => {
@@ -40,15 +40,15 @@ describeEachServer(
       };
       let sent = 0;
       await eventually(async () => (await send(`allowed-${(sent += 1)}`)) === "succeeded", {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the node has heard of it",
       });
       expect(await bank.end("from:mail:order-78", "payments")).toBe("succeeded");
       const real = await bank.operator.enqueue(transfer, { real: 2 }, { id: "order-78" });
-      expect(await real.result({ timeout: 5_000 })).toEqual({ real: 2 });
+      expect(await real.result({ timeout: 20_000 })).toEqual({ real: 2 });
       await bank.operator.queues.set("mail", { sendsTo: null });
       await eventually(async () => (await send(`refused-${(sent += 1)}`)).startsWith("dead"), {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the node has heard that it is over",
       });
     });

@@ -28,7 +28,7 @@ describeEachServer(
       await takeId("millrace/retried/1/1", { name: "mail.send", payload: null });
       const letters = () => bank.operator.dead.list({ queue: "mail" });
       await eventually(async () => (await letters()).length > 0, {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the junk is buried",
       });
       await bank.operator.enqueue(flaky, null, { id: "retried" });
@@ -43,7 +43,7 @@ describeEachServer(
       await takeId("millrace/again/1", { ...job, generation: 1, attempts: 1 });
       await bank.operator.queues.resume("mail");
       await eventually(() => attemptsOf("again").includes(2), {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the second attempt",
       });
     });
@@ -82,17 +82,17 @@ describeEachServer(
     it("swallows no job that is let in at a gate", async () => {
       const first = await bank.operator.enqueue(capped, { key: "k" }, { id: "capped-1" });
       await eventually(() => attemptsOf("capped-1").length === 1, {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the first runs",
       });
       await bank.operator.enqueue(capped, { key: "k" }, { id: "capped-2" });
       await eventually(async () => (await bank.operator.broker.blocked.count()) === 1, {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the second is blocked",
       });
       await takeId("mail/millrace/capped-2/1");
       bank.open();
-      await first.result({ timeout: 5_000 });
+      await first.result({ timeout: 20_000 });
       expect(await bank.end("capped-2")).toBe("succeeded");
     });
 
@@ -103,7 +103,7 @@ describeEachServer(
       const inputsOf = (link: string): unknown[] =>
         bank.ran.filter(({ id }) => id === link).map(({ input }) => input);
       await eventually(() => inputsOf("links:3").length > 0, {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the third job has run",
       });
       expect(inputsOf("links:3")).toEqual(["real"]);
@@ -121,7 +121,7 @@ describeEachServer(
       await eventually(
         () => bank.ran.some(({ id, input }) => id === "chain:2" && input === "real"),
         {
-          withinMs: 5_000,
+          withinMs: 20_000,
           describe: "the real second job has run",
         },
       );
@@ -130,7 +130,7 @@ describeEachServer(
         callback: { job: mailed, input: "real" },
       });
       await eventually(() => bank.ran.some(({ name }) => name === "mail.mailed"), {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the real callback has run",
       });
     });

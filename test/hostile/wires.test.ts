@@ -79,14 +79,14 @@ describeEachServer(
     it("a pass that it wrote itself lets no job through a gate", async () => {
       await bank.operator.enqueue(capped, { key: "k" }, { id: "first" });
       await eventually(() => bank.ran.some(({ id }) => id === "first"), {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "the first runs",
       });
       const pass = { "Millrace-Gate": '"cap/mail/k"', "Millrace-Pass": '"0 1"' };
       const forged = { id: "forged", name: "mail.capped", payload: { key: "k" } };
       await bank.send(forged, { headers: pass });
       await eventually(async () => (await bank.operator.broker.blocked.count()) === 1, {
-        withinMs: 5_000,
+        withinMs: 20_000,
         describe: "it is blocked like any other",
       });
       expect(bank.ran.some(({ id }) => id === "forged")).toBe(false);
@@ -147,7 +147,7 @@ describeEachServer(
             callback: (error) => void (error !== null && resolve(error.message)),
           });
         });
-        expect(await within(refused, 5_000, "a refusal")).toMatch(/permissions violation/i);
+        expect(await within(refused, 20_000, "a refusal")).toMatch(/permissions violation/i);
       });
     });
   },

@@ -75,7 +75,8 @@ describeEachServer("contenders for one lock", (server) => {
     }
     waits.sort((a, b) => a - b);
     console.log(`woken after ${waits.map((ms) => Math.round(ms)).join(" ")} ms`);
-    expect(waits[waits.length >> 1]).toBeLessThan(100);
+    // A clock would wake it after 30 s, or at the end of the lease.
+    expect(waits[waits.length >> 1]).toBeLessThan(10_000);
   });
 
   /** The waiter listens once it has looked: two round trips, plus one for what it does first. */
@@ -87,7 +88,7 @@ describeEachServer("contenders for one lock", (server) => {
   async function longer({ locks }: Broker, { token }: HeldLease): Promise<void> {
     const seen = new Set([token]);
     await eventually(async () => seen.add((await locks.look("it"))?.token ?? token).size > 2, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "two renewals",
     });
   }

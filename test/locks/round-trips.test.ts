@@ -35,7 +35,7 @@ describeEachServer("what a lock costs", (server) => {
       if (lock !== undefined) expect(await locks.release(lock)).toBe(true);
     }
     await eventually(() => sent.length === 9, {
-      withinMs: 5_000,
+      withinMs: 20_000,
       describe: () => `three requests a round, of which one tells the waiters: ${sent.join(", ")}`,
     });
     expect(sent.slice(6)).toEqual([

@@ -116,7 +116,7 @@ describeEachServer("metrics", (server) => {
         const seen = await scrape(node);
         return (seen.value("millrace_deliveries_total") ?? 0) >= 11 ? seen : undefined;
       },
-      { withinMs: 15_000, describe: "all have been settled" },
+      { withinMs: 20_000, describe: "all have been settled" },
     );
     const expected: readonly (readonly [string, Readonly<Record<string, string>>, number])[] = [
       ["millrace_jobs_succeeded_total", { queue: QUEUE, job_name: "ok" }, 3],
@@ -151,7 +151,7 @@ describeEachServer("metrics", (server) => {
           seen.value("millrace_queue_inflight", { queue: QUEUE }) === 0;
         return settled ? seen : undefined;
       },
-      { withinMs: 15_000, describe: "the queues are read after that", everyMs: 200 },
+      { withinMs: 20_000, describe: "the queues are read after that", everyMs: 200 },
     );
     for (const [name, labels, value] of expected)
       expect([name, labels, last.value(name, labels)]).toEqual([name, labels, value]);
@@ -201,7 +201,7 @@ describeEachServer("metrics", (server) => {
         const page = await scrape(node);
         return page.value("millrace_queue_inflight", { queue: "gated" }) === 4 ? page : undefined;
       },
-      { withinMs: 15_000, describe: "four are in flight", everyMs: 200 },
+      { withinMs: 20_000, describe: "four are in flight", everyMs: 200 },
     );
     expect(seen.value("millrace_slots_used", { queue: "gated" })).toBe(4);
     expect(seen.value("millrace_queue_depth", { queue: "gated" })).toBe(2);
@@ -235,7 +235,7 @@ describeEachServer("metrics", (server) => {
         const seen = readExposition(await metrics.page());
         return (seen.value("millrace_schedule_lag_seconds_count") ?? 0) >= 1 ? seen : undefined;
       },
-      { withinMs: 15_000, describe: "a tick has fired", everyMs: 100 },
+      { withinMs: 20_000, describe: "a tick has fired", everyMs: 100 },
     );
     expect(
       page.value("millrace_schedule_lag_seconds_sum", { schedule: "each-second" }),

@@ -138,7 +138,7 @@ describeEachServer(
             callback: (error) => void (error !== null && resolve(error.message)),
           });
         });
-        expect(await within(refused, 5_000, "a refusal")).toMatch(/permissions violation/i);
+        expect(await within(refused, 20_000, "a refusal")).toMatch(/permissions violation/i);
       });
 
       it("sees no inbox of a node: no job that is handed to one", async () => {
@@ -148,7 +148,7 @@ describeEachServer(
         });
         await shop.flush();
         const handle = await operator.enqueue(secret, { n: 8 });
-        expect(await handle.result({ timeout: patient(10_000) })).toEqual({ doubled: 16 });
+        expect(await handle.result({ timeout: patient(20_000) })).toEqual({ doubled: 16 });
         await shop.flush();
         inboxes.unsubscribe();
         expect(seen).toEqual([]);

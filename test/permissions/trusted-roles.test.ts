@@ -84,19 +84,19 @@ describeEachServer(
       const running = await operator.enqueue(endless, null);
       await began.promise;
       await running.cancel("enough");
-      await expect(running.result({ timeout: patient(10_000) })).rejects.toMatchObject({
+      await expect(running.result({ timeout: patient(20_000) })).rejects.toMatchObject({
         code: "cancelled",
       });
 
       const dead = await operator.enqueue(doomed, null, { id: "doomed-1" });
-      await expect(dead.result({ timeout: patient(10_000) })).rejects.toMatchObject({
+      await expect(dead.result({ timeout: patient(20_000) })).rejects.toMatchObject({
         code: "fatal",
       });
       expect(await operator.dead.retry({ id: "doomed-1" })).toMatchObject([{ ok: true }]);
       const letter = await eventually(
         async () => (await operator.dead.list({ id: "doomed-1" }))[0],
         {
-          withinMs: 10_000,
+          withinMs: 20_000,
           describe: "it is dead again",
         },
       );

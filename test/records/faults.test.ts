@@ -74,7 +74,7 @@ describeEachServer("job results are untouched by", (server) => {
         const last = await client.job(`j${first + JOBS - 1}`);
         expect(last).toMatchObject({ state: "succeeded", attempts: 1 });
       },
-      stop: () => within(node.stop(), 10_000, "the node stops"),
+      stop: () => within(node.stop(), 20_000, "the node stops"),
     };
   }
 
@@ -125,7 +125,7 @@ describeEachServer("job results are untouched by", (server) => {
       const { work, stop, log, lines } = await runWith(ndjsonRecords({ dir }));
       await work(0);
       await eventually(() => lines.some((line) => line.includes("could not be written")), {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: "the full disk is complained of",
       });
       disk.grow(8_000_000);
@@ -150,7 +150,7 @@ describeEachServer("job results are untouched by", (server) => {
       const { work, stop, log, lines } = await runWith(store);
       await work(0);
       await eventually(() => lines.some((line) => line.includes("could not be written")), {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: "the full disk is complained of",
       });
       disk.grow(32_000_000);

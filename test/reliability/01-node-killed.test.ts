@@ -5,7 +5,7 @@ import { Trial } from "./harness/trial.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 import type { DiePoint, Work } from "./programs/work.ts";
 
-const RERUN_SLACK_MS = 5_000;
+const RERUN_SLACK_MS = 15_000;
 /** How the job is settled by the other node, where that is no success. */
 const STATES: Partial<Record<DiePoint, string>> = {
   "before-ack": "recalled",

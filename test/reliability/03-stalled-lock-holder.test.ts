@@ -4,7 +4,7 @@ import { describeEachServer } from "../harness/servers.ts";
 import { Holders } from "../locks/holder.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 
-const LEASE_MS = lasting(3_000);
+const LEASE_MS = lasting(5_000);
 vi.setConfig({ testTimeout: patient(90_000 + 5 * LEASE_MS) });
 
 describeEachServer("3: a lock's holder that stalls its event loop for three leases", (server) => {

@@ -11,10 +11,10 @@ vi.setConfig({ testTimeout: patient(90_000) });
 
 const GRACE_MS = 3_000;
 /**
- * From the command's last act to this process' hearing of its exit. Members that start anew take
- * the machine's time.
+ * For what a busy machine adds; the handler takes far longer. That the grace is kept exactly, is
+ * shown in simulated time (runtime's stop.test.ts).
  */
-const SLACK_MS = clusterMode() === undefined ? 500 : 1_500;
+const SLACK_MS = 5_000;
 const COMMAND = resolve(import.meta.dirname, "../../packages/millrace/src/cli/bin.ts");
 
 describeServer("5: SIGTERM to `millrace run`", "newest", (server) => {

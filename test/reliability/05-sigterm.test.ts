@@ -7,18 +7,18 @@ import { deliveryOf, type Work } from "./programs/work.ts";
 
 const GRACE_MS = 3_000;
 /**
- * From the end of the grace to the end of the process: closing the connection. Members that start
- * anew take the machine's time.
+ * For what a busy machine adds; the handlers take far longer. That the grace is kept exactly, is
+ * shown in simulated time (runtime's stop.test.ts).
  */
-const EXIT_SLACK_MS = clusterMode() === undefined ? 500 : 1_500;
+const EXIT_SLACK_MS = 5_000;
 const FAR_LONGER_MS = 60_000;
 const SLOTS = 8;
 const LONG_GRACE_MS = 30_000;
 /** A leader that is missing keeps a hurried node for what it has for handing back and closing. */
-const AT_ONCE_MS = 2_000 + (clusterMode() === undefined ? 0 : LONG_GRACE_MS * 0.15);
+const AT_ONCE_MS = 10_000 + (clusterMode() === undefined ? 0 : LONG_GRACE_MS * 0.15);
 
 describeEachServer("5: SIGTERM under load", (server) => {
-  const leaseMs = lasting(1_000);
+  const leaseMs = lasting(3_000);
 
   it("ends within the grace; short jobs finish, long ones go back unspent, nothing is lost", async () => {
     const trial = await Trial.start(server);

@@ -53,7 +53,7 @@ for (const target of serversUnderTest()) {
         nodeB.release("first");
         await trial.publish({ second: { do: "work", ms: 50 } });
         await eventually(async () => (await trial.broker.blocked.count()) === 1, {
-          withinMs: 10_000,
+          withinMs: 20_000,
           describe: "the second job waits for the singleton",
         });
         const client = await IsolatedClient.start(
@@ -71,8 +71,9 @@ for (const target of serversUnderTest()) {
           nodeA.heard("aborted", "first").then(() => ledgerNowMs()),
         ]);
         expect(lost.atMs - partedMs).toBeLessThan(LEASE_MS);
-        // It was renewed at the latest a third of a lease before, and nothing was decided since.
-        expect(lost.atMs - partedMs).toBeGreaterThan(LEASE_MS / 2 - 1_000);
+        // Given up five sixths after the last renewal, which was a third of a lease before at the
+        // earliest, and on a busy machine somewhat more: not at the first refusal.
+        expect(lost.atMs - partedMs).toBeGreaterThan(LEASE_MS / 4);
         expect(lost.superseded).toBe(false);
         const second = await b.heard("held");
         expect(second.atMs).toBeGreaterThan(lost.atMs);

@@ -146,7 +146,7 @@ class Wire {
       await broker.enqueue([{ ...firstEnvelope(randomUUID()), queue: PROBE }]);
       return await Promise.race([heard.promise.then(() => true), pause(50, false)]);
     };
-    await eventually(probing, { withinMs: 10_000, describe: "what is published is heard" });
+    await eventually(probing, { withinMs: 20_000, describe: "what is published is heard" });
     await broker.queues.remove(PROBE);
   }
 
@@ -185,6 +185,6 @@ class Wire {
     const publish = () => jetstream(this.#connection).publish(subject, data, { headers: own });
     // A cluster refuses what a node publishes at the same moment: whether it is a duplicate is not
     // decided yet.
-    return eventually(publish, { withinMs: 10_000, describe: `an answer for ${id}` });
+    return eventually(publish, { withinMs: 20_000, describe: `an answer for ${id}` });
   }
 }

@@ -84,7 +84,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
   );
 
   it(
-    "killed while another stands by: the next tick comes within the lease",
+    "killed while another stands by: the next tick comes when its lease is over",
     async () => {
       const fleet = await Fleet.start(server, [EVERY_SECOND]);
       // An election outlasts the lease, and gives the lead to whoever is first after it.
@@ -104,7 +104,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
         `from a death to the next tick: ${failovers.join(", ")} ms, of a lease of ${fleet.leaseMs} ms`,
       );
       // A lease, the tick itself, and what a busy machine adds.
-      expect(Math.max(...failovers)).toBeLessThan(patient(fleet.leaseMs + 4_000));
+      expect(Math.max(...failovers)).toBeLessThan(patient(fleet.leaseMs + 10_000));
       expectEverySecond(ticksOf(await fleet.finish(), "it"), "it");
     },
     patient(120_000),

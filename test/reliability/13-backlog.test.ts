@@ -79,7 +79,7 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
       console.log(
         `${JOBS} jobs: another tenant's started ${Math.round(siftMs)} ms after them, then after ${Math.round(pickupsMs[5] as number)} ms at the median; ${Math.round(mostMoreMb)} MiB more at the most`,
       );
-      expect(pickupsMs[5]).toBeLessThan(2_000);
+      expect(pickupsMs[5]).toBeLessThan(5_000);
       expect(mostMoreMb).toBeLessThan(MORE_MB);
 
       for (const node of nodes) {

@@ -11,7 +11,7 @@ const JOBS = 90;
  * From a killed holder's last renewal until its permits are used again: its lease, the sweeper's
  * period, and a busy machine's slack.
  */
-const RETURN_MS = patient(1_000 + 5_000 + 3_000);
+const RETURN_MS = patient(3_000 + 5_000 + 8_000);
 
 describeEachServer("16: a cap over the fleet whose holders are killed", (server) => {
   it("never lets more run than the limit, and gets the permits of the dead back", async () => {

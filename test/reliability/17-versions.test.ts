@@ -64,7 +64,7 @@ describeEachServer("17: two versions", (server) => {
         const letters = await client.dead.list({ queue: "work" });
         return letters.length === added.length + 1 ? letters : undefined;
       },
-      { withinMs: 15_000, describe: "all that the old node can't run is among the dead letters" },
+      { withinMs: 20_000, describe: "all that the old node can't run is among the dead letters" },
     );
     expect(new Set(dead.map(({ reason }) => reason))).toEqual(
       new Set(["unknown-name", "unsupported-version"]),

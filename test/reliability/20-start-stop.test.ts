@@ -48,7 +48,7 @@ describeEachServer(
       }
 
       await eventually(async () => (await connectionsOf(server.members)).length === 1, {
-        withinMs: 15_000,
+        withinMs: 20_000,
         describe: "only the observer is still connected",
       });
       const manager = await jetstreamManager(patientConnection(observer));
@@ -74,7 +74,7 @@ describeEachServer(
       for (const stream of ["history", "dead"])
         expect((await manager.streams.info(`${namespace}-${stream}`)).state.consumer_count).toBe(0);
       await eventually(() => JSON.stringify(handles()) === JSON.stringify(before), {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: () => `${JSON.stringify(handles())} is ${JSON.stringify(before)}`,
       });
     });

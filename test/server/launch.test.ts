@@ -58,7 +58,7 @@ for (const target of serversUnderTest()) {
       const [pid = "", storeDir = ""] = line.split(" ");
       await child.kill();
       await eventually(() => !isAlive(Number(pid)), {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: `server ${pid} has ended`,
       });
       await eventually(
@@ -68,7 +68,7 @@ for (const target of serversUnderTest()) {
             () => true,
           ),
         {
-          withinMs: 10_000,
+          withinMs: 20_000,
           describe: `${storeDir} is removed`,
         },
       );

@@ -116,7 +116,7 @@ describeEachServer("a producer that dies or freezes", (server) => {
     // The node goes on with other keys meanwhile.
     await enqueue(1_000, "b");
     await enqueue(1_001, "c");
-    await eventually(() => ran.length === 3, { withinMs: 10_000, describe: "three jobs run" });
+    await eventually(() => ran.length === 3, { withinMs: 20_000, describe: "three jobs run" });
     child.signal("SIGCONT");
     child.send({ go: "on" });
     const last = await eventually(
@@ -136,7 +136,7 @@ describeEachServer("a producer that dies or freezes", (server) => {
     const { enqueue, kill, namespace, job, broker } = await killedAt("after the publish");
     await kill();
     await eventually(async () => broker.findWaiting("dead", { queue: QUEUE }), {
-      withinMs: 5_000,
+      withinMs: 20_000,
       describe: "the job is there",
     });
     expect(await enqueue(2)).toMatchObject({ id: "dead", conflict: { kind: "kept" } });
@@ -145,7 +145,7 @@ describeEachServer("a producer that dies or freezes", (server) => {
       namespace,
       jobs: [job.handler(({ input }) => void ran.push(input))],
     });
-    await eventually(() => ran.length > 0, { withinMs: 10_000, describe: "the job runs" });
+    await eventually(() => ran.length > 0, { withinMs: 20_000, describe: "the job runs" });
     expect(ran).toEqual([{ doc: "a", version: 1 }]);
   });
 });

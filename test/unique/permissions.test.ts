@@ -37,7 +37,7 @@ describeEachServer(
       open.resolve();
       let version = 2;
       await eventually(async () => !(await enqueue((version += 1))).duplicate, {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: "the key is free",
       });
       // In a cluster the verdict takes 27 s of the 30 that a publish has, and an outage of its

@@ -108,7 +108,7 @@ describeEachServer("unique jobs", (server) => {
       await publish(1, { notBefore: Date.now() + 60_000 });
       const claims = await client.broker.documents(UNIQUE_BUCKET);
       await eventually(async () => (await claims.list()).length > 0, {
-        withinMs: 10_000,
+        withinMs: 20_000,
         describe: "the node has claimed the key",
       });
       expect(await enqueue(2)).toMatchObject({ id: "v1", conflict: { kind: "kept" } });
@@ -187,7 +187,7 @@ describeEachServer("unique jobs", (server) => {
     expect(await enqueue(2)).toMatchObject({ id: "v1", conflict: { kind: "kept" } });
     let version = 2;
     await eventually(async () => !(await enqueue((version += 1))).duplicate, {
-      withinMs: 10_000,
+      withinMs: 20_000,
       everyMs: 100,
       describe: "the window is over",
     });

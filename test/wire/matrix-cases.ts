@@ -58,7 +58,7 @@ export function matrixCases(producer: MatrixProducer, node: MatrixNode): void {
     await producer.enqueue({ id: "i-first", payload: PAYLOAD, uniqueKey, notBefore });
     // Put off, with its record, its claim and the ack, in this order: a node has seen it only then.
     await eventually(() => node.isQueueEmpty(), {
-      withinMs: 10_000,
+      withinMs: 20_000,
       describe: "a node has put the first one off",
     });
     await producer.enqueue({ id: "i-second", payload: PAYLOAD, uniqueKey });

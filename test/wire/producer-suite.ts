@@ -86,7 +86,7 @@ export async function describeProducer(language: Language): Promise<void> {
                 clusterMode() !== undefined && /no responders/.test(reply.error ?? "");
               return unheard ? undefined : reply;
             },
-            { withinMs: 10_000, describe: `an answer to who asks for the result of ${id}` },
+            { withinMs: 20_000, describe: `an answer to who asks for the result of ${id}` },
           );
         const runsOf = (id: string): readonly Run[] => runs.filter((run) => run.job.id === id);
         const records = (id: string): Promise<readonly HistoryRecord[]> =>
@@ -190,7 +190,7 @@ export async function describeProducer(language: Language): Promise<void> {
 
         it("leaves nothing behind", async () => {
           await eventually(isQueueEmpty, {
-            withinMs: 5_000,
+            withinMs: 20_000,
             describe: "an empty queue",
           });
           const dead = await served.broker.deadLetters.list();

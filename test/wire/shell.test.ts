@@ -63,7 +63,7 @@ describe.skipIf(chain.state === "missing")(title, () => {
           },
           result: async (id) => ({
             state: await eventually(() => state(id), {
-              withinMs: 15_000,
+              withinMs: 20_000,
               everyMs: 100,
               describe: `${id} has ended`,
             }),
@@ -82,7 +82,7 @@ describe.skipIf(chain.state === "missing")(title, () => {
           /Stored in Stream: millrace-queue-shell Sequence: \d+/,
         );
         await eventually(async () => (await state("s1")) === "succeeded", {
-          withinMs: 10_000,
+          withinMs: 20_000,
           describe: "it has succeeded",
         });
         expect(await enqueue(QUEUE, { payload }, "s1")).toMatch(/Duplicate: true/);

@@ -52,7 +52,7 @@ describe.skipIf(jaeger.state === "missing")(`Jaeger ${title}`, () => {
         const found = await query.find("shop", { "job.id": "job-1" });
         return found.length === 2 ? found : undefined;
       },
-      { withinMs: 10_000, describe: "both spans, found by the job's id" },
+      { withinMs: 20_000, describe: "both spans, found by the job's id" },
     );
     expect(spans.find(({ spanId }) => spanId === child)).toMatchObject({
       traceId,

@@ -30,9 +30,9 @@ const node = await createNode({ ...options, jobs: [flaky.handler(fail), patient.
 await node.start();
 await using client = await connect(options);
 const first = await client.enqueue(flaky, { fails: 0 }, { id: "fresh", priority: "high" });
-await first.result({ timeout: "10s" });
+await first.result({ timeout: "30s" });
 const second = await client.enqueue(flaky, { fails: 2 }, { id: "retried" });
-await second.result({ timeout: "10s" });
+await second.result({ timeout: "30s" });
 await client.enqueue(patient, { fails: 1 }, { id: "waiting" });
 while (!heard.some(({ subject }) => /\.(delayed|due)\.work\.waiting\./.test(subject)))
   await nc.flush();

@@ -44,7 +44,7 @@ export async function readServerSigns(
       // The asker's own is among them.
       return all.length > 0 ? all : undefined;
     },
-    { withinMs: 10_000, describe: "all members say who is connected" },
+    { withinMs: 20_000, describe: "all members say who is connected" },
   );
   const rssBytes = meanOf(members.map(({ pid }) => rssOf(pid)));
   return {

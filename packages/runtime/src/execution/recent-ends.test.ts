@@ -2,6 +2,9 @@ import { type BrokerStatus, type StoredRecord } from "@millrace/core";
 import { expect, test, vi } from "vitest";
 import { RecentEnds } from "./recent-ends.ts";
 
+/** Of what comes in a moment, on a machine that may be busy. */
+const PATIENT = { timeout: 20_000 };
+
 const STORED_AT = 1_000;
 const LEASE_MS = 30_000;
 
@@ -114,7 +117,7 @@ test("a reconnect while it reads: what was read is not enough", async () => {
   const concerns = ends.concerns(job("a"), BEFORE);
   reconnect();
   reads[1]?.resolve([]);
-  await vi.waitFor(() => expect(reads).toHaveLength(3));
+  await vi.waitFor(() => expect(reads).toHaveLength(3), PATIENT);
   reads[2]?.resolve([ended("a")]);
   expect(await concerns).toBe(true);
 });
@@ -173,7 +176,7 @@ test("what is read reaches back to before the line was lost, however much was re
   const [usual = 0] = asked;
   reconnect(5_000);
   reads[1]?.resolve([]);
-  await vi.waitFor(() => expect(asked).toEqual([usual, usual + 5_000]));
+  await vi.waitFor(() => expect(asked).toEqual([usual, usual + 5_000]), PATIENT);
 });
 
 test("what was stored before an outage may have been handed out before it", async () => {
@@ -182,6 +185,6 @@ test("what was stored before an outage may have been handed out before it", asyn
   expect(ends.reachesBack({ storedAt })).toBe(false);
   reconnect(1_000);
   reads[1]?.resolve([]);
-  await vi.waitFor(() => expect(ends.reachesBack({ storedAt })).toBe(true));
+  await vi.waitFor(() => expect(ends.reachesBack({ storedAt })).toBe(true), PATIENT);
   expect(ends.reachesBack({ storedAt: STORED_AT + 1_001 })).toBe(false);
 });

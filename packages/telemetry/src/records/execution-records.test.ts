@@ -6,6 +6,9 @@ import { executionRecords, type ExecutionRecords } from "./execution-records.ts"
 import { envelope, settled } from "./record.fixture.ts";
 import type { RecordHandler } from "./record-handler.ts";
 
+/** Of what comes in a moment, on a machine that may be busy. */
+const PATIENT = { timeout: 20_000 };
+
 let open: ExecutionRecords | undefined;
 afterEach(() => open?.close());
 
@@ -86,7 +89,7 @@ test("a handler that hangs costs the others nothing; what finds no room is dropp
   );
   for (const id of many(25)) {
     recordMany(records, [id]);
-    await vi.waitFor(() => expect(fine.kept).toContain(id));
+    await vi.waitFor(() => expect(fine.kept).toContain(id), PATIENT);
   }
   expect(records.dropped).toEqual({ stuck: 15, fine: 0 });
   expect(
@@ -127,15 +130,15 @@ test("a handler that fails is given the same records again, at longer and longer
   });
   const { records, clock, lines } = pipeline([handler]);
   recordMany(records, ["a", "b"]);
-  await vi.waitFor(() => expect(handler.write).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(handler.write).toHaveBeenCalledTimes(1), PATIENT);
   for (const [calls, after] of [
     [2, "250ms"],
     [3, "500ms"],
     [4, "1s"],
   ] as const) {
-    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    await vi.waitFor(() => expect(clock.pending).toBe(1), PATIENT);
     await clock.advance(after);
-    await vi.waitFor(() => expect(handler.write).toHaveBeenCalledTimes(calls));
+    await vi.waitFor(() => expect(handler.write).toHaveBeenCalledTimes(calls), PATIENT);
   }
   expect(lines).toHaveLength(4);
   expect(lines[0]).toMatchObject({
@@ -143,9 +146,9 @@ test("a handler that fails is given the same records again, at longer and longer
     fields: { error: { message: "no connection" } },
   });
   down = false;
-  await vi.waitFor(() => expect(clock.pending).toBe(1));
+  await vi.waitFor(() => expect(clock.pending).toBe(1), PATIENT);
   await clock.advance("2s");
-  await vi.waitFor(() => expect(kept).toEqual(["a", "b"]));
+  await vi.waitFor(() => expect(kept).toEqual(["a", "b"]), PATIENT);
   expect(records.dropped).toEqual({ memory: 0 });
 });
 
@@ -166,14 +169,14 @@ test("what is too old is deleted at the start and then every hour, and a failure
   const { handler, kept } = memory();
   handler.prune.mockRejectedValueOnce(new Error("locked"));
   const { records, clock, lines } = pipeline([handler]);
-  await vi.waitFor(() => expect(handler.prune).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(handler.prune).toHaveBeenCalledTimes(1), PATIENT);
   recordMany(records, ["a"]);
-  await vi.waitFor(() => expect(kept).toEqual(["a"]));
+  await vi.waitFor(() => expect(kept).toEqual(["a"]), PATIENT);
   expect(handler.prune).toHaveBeenCalledTimes(1);
   expect(lines).toMatchObject([{ message: "old execution records could not be deleted" }]);
   await clock.advance("1h");
   recordMany(records, ["b"]);
-  await vi.waitFor(() => expect(kept).toEqual(["a", "b"]));
+  await vi.waitFor(() => expect(kept).toEqual(["a", "b"]), PATIENT);
   expect(handler.prune).toHaveBeenCalledTimes(2);
 });
 
