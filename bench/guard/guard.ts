@@ -21,8 +21,17 @@ export interface GuardVerdict {
   readonly held: boolean;
 }
 
-/** Of two rounds the one that cost less: whatever else the machine does only ever adds. */
+/** Of all rounds the one that cost less: whatever else the machine does only ever adds. */
 export const GUARD_ROUNDS = 2;
+/** Where the first rounds come near to what is allowed, more of them tell. */
+export const MOST_GUARD_ROUNDS = 8;
+const CLEARLY_HELD = 0.9;
+const CLEARLY_BROKEN = 1.5;
+
+/** Whether what else the machine did can't have decided it. */
+export function isClear({ times, mostTimes }: GuardVerdict): boolean {
+  return times <= CLEARLY_HELD * mostTimes || times >= CLEARLY_BROKEN * mostTimes;
+}
 
 export function guarded(
   { mostTimes }: Guard,

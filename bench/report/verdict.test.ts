@@ -1,3 +1,4 @@
+import { isClear } from "../guard/guard.ts";
 import { describe, expect, test } from "vitest";
 import type { Contender, Figure, Scenario } from "../scenarios/scenario.ts";
 import { chart } from "./chart.ts";
@@ -112,6 +113,25 @@ describe("judge", () => {
       mostTimes: 3,
       held: false,
     });
+    const guardRounds = [
+      new Map([
+        ["bare", rate(1, 6)],
+        ["Millrace", rate(1, 10)],
+      ]),
+    ];
+    expect(judge(scenario, { ...smoke, rounds, guardRounds }).guard).toMatchObject({
+      times: 2.5,
+      held: true,
+    });
+  });
+
+  test.each([
+    [2.5, true],
+    [2.9, false],
+    [3.2, false],
+    [4.6, true],
+  ])("%d times of 3 at the most is clear: %s", (times, clear) => {
+    expect(isClear({ times, mostTimes: 3, held: times <= 3 })).toBe(clear);
   });
 });
 

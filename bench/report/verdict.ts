@@ -58,13 +58,16 @@ export interface Runs {
   readonly amount: number;
   /** By contender's name. One whose server is missing is in none. */
   readonly rounds: readonly ReadonlyMap<string, Figure>[];
+  /** Of the two that are guarded alone. */
+  readonly guardRounds?: readonly ReadonlyMap<string, Figure>[];
   readonly smoke: boolean;
 }
 
 /**
  * Compares round by round, because the machine's speed drifts between rounds and less within one.
  */
-export function judge(scenario: Scenario, { durability, amount, rounds, smoke }: Runs): Verdict {
+export function judge(scenario: Scenario, runs: Runs): Verdict {
+  const { durability, amount, rounds, smoke } = runs;
   const resultOf = (contender: Contender): Result => {
     const figures = rounds.map((round) => figureOf(round, contender));
     const shares = rounds.map((round) =>
@@ -88,10 +91,7 @@ export function judge(scenario: Scenario, { durability, amount, rounds, smoke }:
   const peerGoal = durability === "disk" ? undefined : scenario.peerGoal;
   const bestPeer = againstBest(subject, results, peerGoal);
   const ceiling = scenario.ceiling?.(amount);
-  const guard =
-    smoke &&
-    scenario.guard &&
-    guarded(scenario.guard, resultOf(scenario.limit).rounds, subject.rounds);
+  const guard = guardOf(scenario, runs);
   return {
     scenario: scenario.name,
     question: scenario.question,
@@ -103,12 +103,23 @@ export function judge(scenario: Scenario, { durability, amount, rounds, smoke }:
     results,
     unable: scenario.unable ?? {},
     ...(bestPeer === undefined ? {} : { bestPeer }),
-    ...(guard ? { guard } : {}),
+    ...(guard === undefined ? {} : { guard }),
     reached:
       subject.ofLimit >= scenario.goal &&
       isBelow(subject.median, ceiling) &&
       (bestPeer?.goal === undefined || bestPeer.times >= bestPeer.goal),
   };
+}
+
+/** Undefined where nothing is guarded, and in a run that is more than smoke. */
+export function guardOf(
+  { guard, limit, subject }: Scenario,
+  { rounds, guardRounds = [], smoke }: Pick<Runs, "rounds" | "guardRounds" | "smoke">,
+): GuardVerdict | undefined {
+  if (!smoke || guard === undefined) return undefined;
+  const figuresOf = (contender: Contender): readonly Figure[] =>
+    [...rounds, ...guardRounds].map((round) => figureOf(round, contender));
+  return guarded(guard, figuresOf(limit), figuresOf(subject));
 }
 
 function againstBest(
