@@ -29,8 +29,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, ...(isShortPart() ? longGlobs() : [])],
     globalSetup: ["test/harness/obtain-servers.ts", "test/harness/compile-cache.ts"],
     setupFiles: ["test/harness/leaks.ts"],
-    testTimeout: patient(60_000),
-    hookTimeout: patient(60_000),
+    testTimeout: patient(180_000),
+    hookTimeout: patient(180_000),
     // Files run in processes of their own: several of them freeze, kill and count processes.
     pool: "forks",
     // Most files wait most of the time, for processes to start and leases to end: two cores serve three.

@@ -49,7 +49,7 @@ describeEachServer(
         args: [server.url, namespace, "16"],
         nodeOptions: ["--max-old-space-size=256"],
       });
-      await child.line(/^ready/, 30_000);
+      await child.line(/^ready/, 90_000);
       let death: unknown;
       void child.exited.then((exit) => (death = exit));
       const isEmpty = async (queue: string): Promise<boolean> => {

@@ -71,6 +71,6 @@ for (const target of serversUnderTest()) {
       await publisher.close();
       await acker.close();
       await pulls.stop();
-    }, 120_000);
+    }, 180_000);
   });
 }

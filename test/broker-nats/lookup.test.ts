@@ -159,6 +159,6 @@ for (const target of serversUnderTest()) {
         ).toHaveLength(1);
       }
       expect(await first.delayed.count("q")).toBe(40);
-    }, 120_000);
+    }, 180_000);
   });
 }

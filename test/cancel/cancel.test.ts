@@ -15,9 +15,9 @@ import { patient, QUEUE, task } from "./programs/jobs.ts";
 import { threaded } from "./programs/thread-job.ts";
 
 const PROGRAM = fileURLToPath(new URL("./programs/node-program.ts", import.meta.url));
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 /** A process has to be started and its files compiled, on a machine that may be busy. */
-const START_MS = 45_000;
+const START_MS = 90_000;
 // Two nodes start one after the other, and in a cluster what the first one held comes back half a
 // minute after its end.
 vi.setConfig({ testTimeout: withElections(90_000) });

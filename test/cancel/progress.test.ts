@@ -12,9 +12,9 @@ import { QUEUE, task } from "./programs/jobs.ts";
 import { reporting } from "./programs/thread-job.ts";
 
 const PROGRAM = fileURLToPath(new URL("./programs/node-program.ts", import.meta.url));
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 /** A process has to be started and its files compiled, on a machine that may be busy. */
-const START_MS = 45_000;
+const START_MS = 90_000;
 
 describeEachServer("progress and results over processes", (server) => {
   async function scene() {

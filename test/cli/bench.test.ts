@@ -6,7 +6,7 @@ import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { millraceHere, startMillrace } from "./millrace.ts";
 
-vi.setConfig({ testTimeout: patient(60_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 interface Result {
   readonly jobs: number;

@@ -44,7 +44,7 @@ describeEachServer("the command", (server) => {
 
   async function startNode(): Promise<{ healthPort: string; stop(): Promise<number | null> }> {
     const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
-    const ready = JSON.parse(await node.line(/"healthUrl"/, 45_000)) as { healthUrl: string };
+    const ready = JSON.parse(await node.line(/"healthUrl"/, 90_000)) as { healthUrl: string };
     return {
       healthPort: new URL(ready.healthUrl).port,
       stop: async () => {
@@ -275,7 +275,7 @@ describeEachServer("the command", (server) => {
   test("a secret in a payload is in no log, record or view of a job that fails with it, and in the letter's bytes", async () => {
     const secret = "correct-horse-7";
     const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
-    await node.line(/"healthUrl"/, 45_000);
+    await node.line(/"healthUrl"/, 90_000);
     const payload = JSON.stringify({ password: secret });
     await run(["enqueue", "leaky", payload, "--queue", "work", "--id", "leak", "--json"]);
     expect(await ended("leak")).toMatchObject({ state: "dead" });

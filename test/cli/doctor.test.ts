@@ -181,7 +181,7 @@ describe.each(serversUnderTest().filter((target) => target.state === "present"))
       expect(statusOf("queue alone")).toBe("warn");
       expect(statusOf("queue safe")).toBe("ok");
       expect(report.code).toBe(0);
-    }, 90_000);
+    }, 180_000);
 
     test("a queue whose only replica is away is named, and no list of queues is short", async () => {
       outOfCluster();
@@ -214,6 +214,6 @@ describe.each(serversUnderTest().filter((target) => target.state === "present"))
       const listed = client.queues.list();
       await victim?.restart();
       expect((await listed).map(({ queue }) => queue)).toEqual(["alone", "safe"]);
-    }, 90_000);
+    }, 180_000);
   },
 );

@@ -7,7 +7,7 @@ import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 60_000;
 // Some twenty commands, each a process or a connection of its own, which an election may keep
 // waiting.
 vi.setConfig({ testTimeout: patient(180_000) });

@@ -6,9 +6,9 @@ import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 import { patient } from "../harness/cluster/mode.ts";
 
-vi.setConfig({ testTimeout: patient(60_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 60_000;
 /** For an order to be obeyed. */
 const WAIT = ["--wait", `${patient(20_000)}ms`];
 

@@ -9,9 +9,9 @@ import { describeOnOwnServers } from "../broker-nats/real-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
-vi.setConfig({ testTimeout: patient(60_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 60_000;
 
 describeEachServer("jobs watch and top", (server) => {
   let namespace: string;

@@ -19,7 +19,7 @@ const CALM = /^documents: what another connection puts/;
 const LEASE_MS = 15_000;
 /** Each stops what is under way for an election. */
 const MOST_KILLS = 2;
-const PATIENCE_MS = 50_000;
+const PATIENCE_MS = 60_000;
 
 for (const target of serversUnderTest()) {
   if (target.generation === "2.10") continue;

@@ -53,6 +53,6 @@ for (const target of serversUnderTest()) {
       });
       const nowhere = defineJob({ name: "nowhere", queue: "nowhere" });
       await expect(shop.enqueue(nowhere, null)).rejects.toMatchObject({ code: "queue-not-found" });
-    }, 120_000);
+    }, 180_000);
   });
 }

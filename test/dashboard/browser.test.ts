@@ -9,7 +9,7 @@ import { eventually } from "../harness/deadline.ts";
 import { describeServer, type TestServer } from "../harness/servers.ts";
 
 // A browser, a server and a node beside whatever else the machine does.
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
 const found = await findBrowser();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

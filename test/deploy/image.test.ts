@@ -35,7 +35,7 @@ if (builder.state === "missing") {
     }, 1_500_000);
     afterAll(async () => {
       await image?.dispose();
-    }, 60_000);
+    }, 180_000);
 
     const built = (skip: (note: string) => never): string => image?.name ?? skip(noBase ?? "");
 
@@ -110,7 +110,7 @@ if (builder.state === "missing") {
       expect(sbom.components.map(({ name }) => name)).toEqual(
         expect.arrayContaining(["node", "millrace", "pino", "pg"]),
       );
-    }, 60_000);
+    }, 180_000);
 
     test("a mounted folder of jobs, a root that can't be written, no rights; then a drain", async ({
       skip,
@@ -144,7 +144,7 @@ if (builder.state === "missing") {
         attempts: 1,
         result: "slept",
       });
-    }, 120_000);
+    }, 180_000);
 
     test("an image built FROM it; what outlasts the grace is handed back unspent", async ({
       skip,
@@ -164,6 +164,6 @@ if (builder.state === "missing") {
       await started();
       expect(await container.stop(30)).toBe(0);
       expect(await operator("jobs", "get", "s1")).toMatchObject({ state: "queued", attempts: 0 });
-    }, 120_000);
+    }, 180_000);
   });
 }

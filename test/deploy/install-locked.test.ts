@@ -24,7 +24,7 @@ describe("what the image is installed from", () => {
     dir = await mkdtemp(join(tmpdir(), "millrace-locked-"));
     cleanUpLater(() => rm(dir, { recursive: true, force: true }));
     packed = await packPackages(dir);
-  }, 120_000);
+  }, 180_000);
 
   /** Installs as the build stage does, from this lockfile, in a process of its own. */
   async function install(lockfile: string): Promise<{ app: string; code: number; output: string }> {
@@ -67,7 +67,7 @@ describe("what the image is installed from", () => {
     // Nothing tells where it was built.
     expect(text + readFileSync(join(app, "package.json"), "utf8")).not.toContain("file:");
     expect(readdirSync(app).sort()).toEqual(["node_modules", "package.json", "sbom.cdx.json"]);
-  }, 120_000);
+  }, 180_000);
 
   it("refuses a package whose archive is another than the lockfile says", async () => {
     const lockfile = join(dir, "tampered.yaml");
@@ -83,7 +83,7 @@ describe("what the image is installed from", () => {
     expect(code).not.toBe(0);
     expect(output).toMatch(/pino/);
     expect(output).toMatch(/integrity|checksum/i);
-  }, 120_000);
+  }, 180_000);
 
   it("refuses a package that the lockfile does not name", async () => {
     const lockfile = join(dir, "short.yaml");
@@ -94,7 +94,7 @@ describe("what the image is installed from", () => {
     const { code, output } = await install(lockfile);
     expect(code).not.toBe(0);
     expect(output).toMatch(/luxon/);
-  }, 120_000);
+  }, 180_000);
 });
 
 /** Name and version of each package in a flat `node_modules`, and in those inside of them. */

@@ -7,7 +7,7 @@ import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { double, member, report } from "./jobs.ts";
 
-vi.setConfig({ testTimeout: patient(120_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 const MEMBERS = 400;
 const KILLS = 3;
@@ -36,7 +36,7 @@ describeEachServer("batches and chains while nodes are killed", (server) => {
       const child = startChild(join(import.meta.dirname, "node-program.ts"), {
         args: [server.url, namespace, `n${(born += 1)}`],
       });
-      await child.line(/^ready$/, 45_000);
+      await child.line(/^ready$/, 90_000);
       return child;
     };
     return { client, reports, node };

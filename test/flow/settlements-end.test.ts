@@ -8,7 +8,7 @@ import { eventually, within } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 
-vi.setConfig({ testTimeout: patient(90_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 const ROOM = 10;
 

@@ -38,7 +38,7 @@ const ADVISORY = {
   ],
 };
 
-describe("the audit of the dependencies", { timeout: 60_000 }, () => {
+describe("the audit of the dependencies", { timeout: 180_000 }, () => {
   it("passes where nothing is known", async () => {
     const { code, output } = await audit({});
     expect(output).toMatch(/^0 known vulnerabilities in \d{2,} dependencies\.$/m);
@@ -59,7 +59,7 @@ describe("the audit of the dependencies", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a release", { timeout: 60_000 }, () => {
+describe("a release", { timeout: 180_000 }, () => {
   const release = (args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> =>
     runCommand([process.execPath, join(ROOT, "scripts/release.mjs"), "--dry-run", ...args], ROOT, {
       ACTIONS_ID_TOKEN_REQUEST_URL: "",

@@ -11,7 +11,7 @@ import { describeEachServer } from "../harness/servers.ts";
 import { idleStretches, type Life } from "../reliability/oracle/alive.ts";
 import { enqueue, ids, QUEUE } from "./tenants.ts";
 
-vi.setConfig({ testTimeout: patient(150_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 const TENANTS = ["acme", "bolt", "core", "dune"];
 const JOBS = 60;

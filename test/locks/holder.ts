@@ -7,7 +7,7 @@ import { Register } from "./programs/register.ts";
 import type { HolderConfig, Said } from "./programs/said.ts";
 
 const PROGRAM = join(import.meta.dirname, "programs/holder-program.ts");
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 90_000;
 
 /** Where they want it. */
 export interface LockPlace {

@@ -18,7 +18,7 @@ import { postgresMissing, type TestPostgres } from "../harness/postgres.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type OutboxDatabase, outboxDatabase } from "./outbox-database.ts";
 
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const missing = postgresMissing();
 const outbox = createOutbox(pgTransaction, { instrumentation: telemetry() });

@@ -15,7 +15,7 @@ import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const missing = postgresMissing();
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });

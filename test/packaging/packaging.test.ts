@@ -39,7 +39,7 @@ describeServer("the packed packages", "newest", (server) => {
     cleanUpLater(() => rm(dir, { recursive: true, force: true }));
     packed = await packPackages(dir);
     registry = await startLocalRegistry(packed);
-  }, 120_000);
+  }, 180_000);
 
   it("are the eight packages, of one version, with nothing in them that a user can't use", async () => {
     expect(packed.map(({ manifest }) => manifest.name).sort()).toEqual([
@@ -124,7 +124,7 @@ describeServer("the packed packages", "newest", (server) => {
           env: { MILLRACE_SERVERS: server.url },
           cwd: project,
         });
-        await node.line(/"healthUrl"/, 45_000);
+        await node.line(/"healthUrl"/, 90_000);
         const env = { MILLRACE_SERVER: server.url };
         for (const [file, line] of [
           ["publish.ts", "Hello, world!"],

@@ -16,7 +16,7 @@ import type { FleetNode } from "./fleet-node.ts";
 const LEASE_MS = 3_000;
 const PROGRAM = join(import.meta.dirname, "fleet-program.ts");
 const work = defineJob<number>({ name: "work", queue: "work" });
-vi.setConfig({ testTimeout: patient(120_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 class Fleet {
   readonly namespace: string;
@@ -54,7 +54,7 @@ class Fleet {
       slots,
     };
     const child = startChild(PROGRAM, { args: [JSON.stringify(config)] });
-    await child.message(isReady, 45_000);
+    await child.message(isReady, 90_000);
     return child;
   }
 

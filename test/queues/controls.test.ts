@@ -12,7 +12,7 @@ import { describeEachServer, type TestServer } from "../harness/servers.ts";
 import { millraceHere } from "../cli/millrace.ts";
 import { startChild } from "../harness/child.ts";
 
-vi.setConfig({ testTimeout: patient(90_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 const BIN = fileURLToPath(new URL("../../packages/millrace/src/cli/bin.ts", import.meta.url));
 
 async function scene(server: TestServer) {

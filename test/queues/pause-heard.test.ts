@@ -51,5 +51,5 @@ describeEachServer("a pause", (server) => {
     await busy.result({ timeout: patient(20_000) });
     expect(await client.queues.snapshot("work")).toMatchObject({ waiting: 1, running: 0 });
     expect(ran).toEqual(["busy"]);
-  }, 60_000);
+  }, 180_000);
 });

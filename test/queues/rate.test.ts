@@ -6,7 +6,7 @@ import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
 
-vi.setConfig({ testTimeout: patient(60_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 /** Two nodes, each on a connection of its own, whose jobs only say when they start. */
 async function fleet(server: TestServer) {

@@ -37,7 +37,7 @@ describeEachServer("millrace records", (server) => {
       ],
       env,
     );
-    await node.line(/"healthUrl"/, 45_000);
+    await node.line(/"healthUrl"/, 90_000);
     for (const [name, id] of [
       ["double", "d1"],
       ["broken", "b1"],
@@ -90,7 +90,7 @@ describeEachServer("millrace records", (server) => {
       onTestFinished(() => postgres.remove());
       Object.assign(env, { MILLRACE_RECORDS_POSTGRES: postgres.url });
       const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
-      await node.line(/"healthUrl"/, 45_000);
+      await node.line(/"healthUrl"/, 90_000);
       const payload = '{"n":21,"password":"x"}';
       const enqueue = ["enqueue", "double", payload, "--queue", "work", "--id", "d1"];
       await millraceHere(enqueue, { env });

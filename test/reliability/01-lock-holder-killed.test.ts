@@ -6,7 +6,7 @@ import { Holders } from "../locks/holder.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 
 const LEASE_MS = lasting(2_000);
-vi.setConfig({ testTimeout: patient(60_000 + 2 * LEASE_MS) });
+vi.setConfig({ testTimeout: patient(180_000 + 2 * LEASE_MS) });
 
 describeEachServer("1: a lock's holder killed", (server) => {
   it("leaves the lock to a waiter when its lease is over, with a greater token", async () => {

@@ -5,7 +5,7 @@ import { Holders } from "../locks/holder.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 
 const LEASE_MS = lasting(5_000);
-vi.setConfig({ testTimeout: patient(90_000 + 5 * LEASE_MS) });
+vi.setConfig({ testTimeout: patient(180_000 + 5 * LEASE_MS) });
 
 describeEachServer("3: a lock's holder that stalls its event loop for three leases", (server) => {
   it("keeps the lock in a node, where a thread extends it; the waiter has it when it is released", async () => {

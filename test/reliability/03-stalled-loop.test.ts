@@ -5,7 +5,7 @@ import { describeEachServer } from "../harness/servers.ts";
 import { Trial } from "./harness/trial.ts";
 import { QUEUE } from "./programs/work.ts";
 
-vi.setConfig({ testTimeout: patient(90_000 + 10 * lasting(1_000)) });
+vi.setConfig({ testTimeout: patient(180_000 + 10 * lasting(1_000)) });
 
 describeEachServer("3: a handler that stalls the event loop for three leases", (server) => {
   it("keeps its lease: it runs once, though another node is free", async () => {

@@ -35,7 +35,7 @@ describeEachServer(
         const child = startChild(join(import.meta.dirname, "programs", "look-program.ts"), {
           args: [JSON.stringify({ servers: server.url, namespace, leaseMs: LEASE_MS })],
         });
-        await child.line(/^ready/, 30_000);
+        await child.line(/^ready/, 90_000);
         await millrace.enqueueMany(
           job,
           Array.from({ length: EACH }, (_, n) => ({

@@ -47,7 +47,7 @@ describeEachServer(
         { writer: "a", token: first.token, believed: false, accepted: false },
         { writer: "b", token: second.token, believed: true, accepted: true },
       ]);
-    }, 90_000);
+    }, 180_000);
   },
   {
     singleServer:

@@ -7,7 +7,7 @@ import { clusterMode, patient } from "../harness/cluster/mode.ts";
 import { describeServer } from "../harness/servers.ts";
 import deaf from "./fixtures/deaf.job.ts";
 
-vi.setConfig({ testTimeout: patient(90_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 const GRACE_MS = 3_000;
 /**
@@ -31,11 +31,11 @@ describeServer("5: SIGTERM to `millrace run`", "newest", (server) => {
       ],
       env: { MILLRACE_GRACE: `${GRACE_MS}ms`, MILLRACE_HEALTH_PORT: "0" },
     });
-    await child.line(/running/, 45_000);
+    await child.line(/running/, 90_000);
     const client = await connect({ servers: server.url, namespace });
     cleanUpLater(() => client.close());
     await client.enqueue(deaf, null);
-    await child.line(/deaf runs/, 30_000);
+    await child.line(/deaf runs/, 90_000);
     const atMs = performance.now();
     child.signal("SIGTERM");
     await expect(child.exit(30_000)).resolves.toEqual({ code: 0, signal: null });

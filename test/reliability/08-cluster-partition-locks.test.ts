@@ -124,7 +124,7 @@ for (const target of serversUnderTest()) {
         expect(await trial.expectClean()).toMatchObject({ succeeded: 3 });
         for (const { alive } of aliveOverTime(livesOf(trial.ledger, []))) expect(alive).toBe(1);
       },
-      patient(120_000),
+      patient(180_000),
     );
   });
 }

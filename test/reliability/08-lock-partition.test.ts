@@ -45,6 +45,6 @@ describeEachServer("8: a lock's holder cut off from the server", (server) => {
       b.write();
       expect(await b.heard("wrote")).toMatchObject({ held: true, accepted: true });
     },
-    patient(60_000 + 5 * LEASE_MS),
+    patient(180_000 + 5 * LEASE_MS),
   );
 });

@@ -31,7 +31,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
       const count = expectEverySecond(ticksOf(await fleet.finish(), "it"), "it");
       console.log(`${strikes.length} leaders died, ${count} ticks`);
     },
-    patient(120_000 + ROUNDS * 60_000),
+    patient(180_000 + ROUNDS * 60_000),
   );
 
   it(
@@ -56,7 +56,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
       const records = await fleet.finish();
       expectEverySecond(ticksOf(records, "it"), "it");
     },
-    patient(120_000),
+    patient(180_000),
   );
 
   it(
@@ -80,7 +80,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
       expect(records.filter((record) => record.id === id)).toMatchObject([{ state: "succeeded" }]);
       expectEverySecond(ticksOf(records, "it"), "it");
     },
-    patient(120_000),
+    patient(180_000),
   );
 
   it(
@@ -107,7 +107,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
       expect(Math.max(...failovers)).toBeLessThan(patient(fleet.leaseMs + 10_000));
       expectEverySecond(ticksOf(await fleet.finish(), "it"), "it");
     },
-    patient(120_000),
+    patient(180_000),
   );
 
   it(
@@ -153,7 +153,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
         expect([name, all - ticks.length]).toEqual([name, count]);
       }
     },
-    patient(120_000),
+    patient(180_000),
   );
 });
 

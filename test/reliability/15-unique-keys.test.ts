@@ -16,12 +16,12 @@ import { LedgerWriter, readLedger } from "./oracle/ledger-file.ts";
 import { connectTo } from "./programs/connect.ts";
 import type { RaceConfig } from "./programs/race.ts";
 
-vi.setConfig({ testTimeout: patient(150_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 const PROCESSES = 4;
 /** In each process, on a connection of their own each: 100 in all. */
 const PRODUCERS = 25;
-const START_MS = 60_000;
+const START_MS = 90_000;
 
 describeEachServer("15: 100 producers race for one unique key", (server) => {
   it("while the server is killed: one job is pending at the most, and one runs", async () => {

@@ -10,7 +10,7 @@ import { Trial, type TrialNode } from "./harness/trial.ts";
 import { TwoVersions, type VersionedNode } from "./harness/two-versions.ts";
 import { JOBS, SHARED, TICK, type Version } from "./programs/versioned.ts";
 
-vi.setConfig({ testTimeout: patient(90_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 /**
  * Longer than any of these tests: what waits so long is moved, once the node that should run it is

@@ -19,7 +19,7 @@ import { withMethods } from "./programs/decorated-broker.ts";
  * election, and what a dying leader gave to nobody comes as much later.
  */
 const LEASE_MS = lasting(5_000);
-vi.setConfig({ testTimeout: patient(90_000 + 2 * LEASE_MS) });
+vi.setConfig({ testTimeout: patient(180_000 + 2 * LEASE_MS) });
 
 const ROUNDS = 12;
 const QUEUE = "stress";

@@ -7,7 +7,7 @@ import { describeEachServer } from "../harness/servers.ts";
 
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 // Some thirty commands, each with a connection of its own, which an election may keep waiting.
-vi.setConfig({ testTimeout: patient(120_000) });
+vi.setConfig({ testTimeout: patient(180_000) });
 
 interface ListedJson {
   readonly name: string;
@@ -41,7 +41,7 @@ describeEachServer("millrace cron", (server) => {
     });
 
     const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
-    expect(JSON.parse(await node.line(/"healthUrl"/, 45_000))).toMatchObject({
+    expect(JSON.parse(await node.line(/"healthUrl"/, 90_000))).toMatchObject({
       schedules: ["every-second"],
     });
     const listed = await eventually(

@@ -10,8 +10,8 @@ import type { TestServer } from "../harness/servers.ts";
 import { readRecords } from "../reliability/harness/records.ts";
 import { type ProgramConfig, QUEUE, type Said, type Told } from "./program-config.ts";
 
-const START_MS = 45_000;
-const PATIENCE_MS = 30_000;
+const START_MS = 90_000;
+const PATIENCE_MS = 60_000;
 /**
  * A job that was in the hands of three leaders as they died is a suspect. It waits until the last
  * of them has missed its heartbeats, which takes 35 seconds.

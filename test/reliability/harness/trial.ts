@@ -40,9 +40,9 @@ const PROGRAMS = join(import.meta.dirname, "../programs");
 /**
  * Starting processes is most of the work here, and the machine may be busy with other test files.
  */
-const START_MS = 45_000;
-const PATIENCE_MS = 30_000;
-vi.setConfig({ testTimeout: patient(90_000) });
+const START_MS = 90_000;
+const PATIENCE_MS = 60_000;
+vi.setConfig({ testTimeout: patient(180_000) });
 
 export interface TrialNode extends TestChild {
   readonly name: string;

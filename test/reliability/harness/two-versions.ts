@@ -13,8 +13,8 @@ import {
 } from "../programs/versioned.ts";
 import type { OlderPrograms } from "./older-version.ts";
 
-const START_MS = 45_000;
-const PATIENCE_MS = 30_000;
+const START_MS = 90_000;
+const PATIENCE_MS = 60_000;
 const TODAYS_PROGRAMS = join(import.meta.dirname, "../programs");
 /** So short that what is published a moment later is not held back by its id. */
 const DEDUPE_MS = 100;

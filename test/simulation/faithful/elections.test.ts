@@ -5,7 +5,7 @@ import { electedModel, ElectingCluster } from "./electing-cluster.ts";
 import { AT_REST, AT_WORK } from "./failure-scripts.ts";
 import { heardFromModel, MOST_FORGOTTEN_MS } from "./peers.ts";
 
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
 for (const target of serversUnderTest()) {
   const title = `the model's leaders step down as those of three servers (${nameOf(target)})`;

@@ -5,7 +5,7 @@ import { AT_REST, AT_WORK } from "./failure-scripts.ts";
 import { heardFromModel, heardFromReal, killedModel } from "./peers.ts";
 import { SCRIPTS } from "./scripts.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 for (const target of serversUnderTest()) {
   describe.skipIf(target.state === "missing")(`the model answers as ${nameOf(target)}`, () => {
