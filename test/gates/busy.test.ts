@@ -18,10 +18,11 @@ const JOBS = 60;
 /** What is promised where the machine itself does not stand still. */
 const PROMISED_MS = 250;
 /**
- * That is seen by probes, which may miss one moment. A key that waits for something, and not for
- * the machine, waits for longer than this.
+ * That is seen by probes, which may miss some moments. A key that waits for something, and not for
+ * the machine, waits for longer than this, or again and again.
  */
 const ONCE_MS = 1_000;
+const MISSED = 3;
 /**
  * From one job's end to the next's start: record, ack, look for the oldest, publish, its delivery,
  * take over. Where the machine stands still itself each of them takes as long as a question to the
@@ -96,7 +97,7 @@ describeEachServer("capped keys on a busy machine", (server) => {
       console.log(`${tenant}: ${JSON.stringify(longest)} over ${runs.length} runs`);
       const late = idle.filter(({ idleMs, mostMs }) => idleMs > mostMs);
       expect(late.filter(({ idleMs }) => idleMs > ONCE_MS)).toEqual([]);
-      expect(late.slice(1)).toEqual([]);
+      expect(late.slice(MISSED)).toEqual([]);
     }
   });
 });
