@@ -173,14 +173,14 @@ describeEachServer("lanes", (server) => {
     const broker = await connected({ servers: server.url, namespace });
     await broker.queues.ensure("q");
     const [worker, other] = [new HoldingWorker(broker), new HoldingWorker(broker)];
-    await worker.start("q", 1, { leaseMs: 1_000 });
+    await worker.start("q", 1, { leaseMs: 3_000 });
     // Its leases are shorter than an election.
     await server.calm();
     await pullsAre("1,1,1", server, namespace);
     await broker.enqueue([jobFor("q", { lane: "high" }), jobFor("q", { lane: "low" })]);
     const first = await worker.nth(1);
-    await other.start("q", 1, { leaseMs: 1_000 });
-    const end = performance.now() + 2_500;
+    await other.start("q", 1, { leaseMs: 3_000 });
+    const end = performance.now() + 7_500;
     await until("two leases and a half", () => performance.now() > end);
     expect(other.got).toEqual([]);
     await worker.ack(first);

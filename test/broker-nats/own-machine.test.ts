@@ -10,7 +10,7 @@ import { CollectingWorker, jobFor } from "./collecting-worker.ts";
 import { describeOnOwnServers } from "./real-server.ts";
 import { until } from "./streams.ts";
 
-const LEASE_MS = 600;
+const LEASE_MS = 3_000;
 
 describeOnOwnServers("a broker on a machine of its own", (start) => {
   test("keeps the lease of a long job without a thread, and takes its names from that machine", async () => {

@@ -8,7 +8,7 @@ const node = await createNode({
   env: {},
   jobs: [jobs, doubling],
   nodeName: name,
-  leaseMs: 1_000,
+  leaseMs: 3_000,
   slots: 16,
 });
 await node.start();

@@ -71,8 +71,8 @@ describeEachServer("gates", (server) => {
       describe: () => `all have run (${ledger.ended.length})`,
     });
     const starts = ledger.starts.map(({ atMs }) => atMs).toSorted((a, b) => a - b);
-    // Lateness of a busy machine moves starts together; six jobs' worth are allowed for it. Exact in
-    // simulated time; two buckets instead of one would double all of it.
+    // Lateness of a busy machine moves starts together; six jobs' worth are allowed for it. Exact
+    // in simulated time; two buckets instead of one would double all of it.
     for (let from = 0; from < starts.length; from += 1)
       for (let to = from; to < starts.length; to += 1) {
         const stretchMs = (starts[to] as number) - (starts[from] as number);

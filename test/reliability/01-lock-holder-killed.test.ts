@@ -5,7 +5,7 @@ import { describeEachServer } from "../harness/servers.ts";
 import { Holders } from "../locks/holder.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 
-const LEASE_MS = lasting(2_000);
+const LEASE_MS = lasting(4_000);
 vi.setConfig({ testTimeout: patient(180_000 + 2 * LEASE_MS) });
 
 describeEachServer("1: a lock's holder killed", (server) => {

@@ -8,7 +8,7 @@ import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { here, inThread, type Seen } from "./programs/look.job.ts";
 
-const LEASE_MS = 2_000;
+const LEASE_MS = 4_000;
 /**
  * By its own timer, long after all of them have begun and the process is frozen, and before it is
  * thawed.

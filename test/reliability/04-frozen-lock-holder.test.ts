@@ -4,7 +4,7 @@ import { describeEachServer } from "../harness/servers.ts";
 import { Holders } from "../locks/holder.ts";
 import { ledgerNowMs } from "./oracle/ledger-entry.ts";
 
-const LEASE_MS = 2_000;
+const LEASE_MS = 4_000;
 
 describeEachServer(
   "4: a lock's holder frozen for two leases",

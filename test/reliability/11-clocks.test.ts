@@ -17,24 +17,21 @@ describeEachServer("11: clocks that are wrong", (server) => {
       const right = await fleet.node();
       await behind.kill();
       // The ten minutes that were still to come by the clock of the first are over by this one's.
-      await right.heard("fired", ({ tick }) => tick >= first.tick + MINUTES_10, 60_000);
+      await right.heard("fired", ({ tick }) => tick >= first.tick + MINUTES_10, 240_000);
       const ahead = await fleet.node({ offsetMs: MINUTES_10 });
       await right.kill();
-      const last = await ahead.heard(
-        "fired",
-        ({ tick }) => tick >= first.tick + 2 * MINUTES_10,
-        60_000,
-      );
+      await ahead.heard("fired", ({ tick }) => tick >= first.tick + 2 * MINUTES_10, 240_000);
       // Back with one whose clock is right, nothing is due for ten minutes.
       const again = await fleet.node();
       await ahead.kill();
+      const diedBy = Date.now();
       await again.heard("leading", ({ leading }) => leading);
       const ticks = ticksOf(await fleet.finish(), "it");
       expect(expectEverySecond(ticks, "it")).toBeGreaterThan(1_200);
-      expect(ticks.at(-1)).toBeLessThan(last.tick + patient(60_000));
+      expect(ticks.at(-1)).toBeLessThanOrEqual(diedBy + MINUTES_10);
       console.log(`${ticks.length} ticks`);
     },
-    patient(180_000),
+    patient(900_000),
   );
 
   it(
@@ -51,14 +48,14 @@ describeEachServer("11: clocks that are wrong", (server) => {
       leader.jump(-20_000);
       // Nothing is due by its clock for twenty seconds; then it has to go on where it was.
       leader.jump(15_000);
-      const after = await leader.heard("fired", ({ tick }) => tick > before.tick + 1_000, 60_000);
+      const after = await leader.heard("fired", ({ tick }) => tick > before.tick + 1_000, 240_000);
       expect(after.tick).toBe(before.tick + 2_000);
       leader.jump(MINUTES_10);
-      await leader.heard("fired", ({ tick }) => tick >= before.tick + MINUTES_10, 90_000);
+      await leader.heard("fired", ({ tick }) => tick >= before.tick + MINUTES_10, 240_000);
       expectEverySecond(ticksOf(await fleet.finish(), "it"), "it");
       for (const node of [leader, other])
         expect(node.output().filter((line) => line.includes("no longer leading"))).toEqual([]);
     },
-    patient(180_000),
+    patient(900_000),
   );
 });

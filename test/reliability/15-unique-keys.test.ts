@@ -157,7 +157,7 @@ class Race {
       broker,
       name,
       jobs: [handled],
-      lease: "1s",
+      lease: "3s",
       grace: "2s",
       log: silentLogger,
     });

@@ -16,7 +16,7 @@ interface ProgramConfig {
 
 const {
   name,
-  leaseMs = lasting(1_000),
+  leaseMs = lasting(3_000),
   ...server
 } = JSON.parse(process.argv[2] ?? "") as ProgramConfig;
 const say = (message: object): void => void process.send?.(message);
