@@ -88,7 +88,7 @@ describeServer("the main job", "newest", () => {
       );
 
       main.signal("SIGTERM");
-      expect(await main.exit(20_000)).toEqual({ code: 0, signal: null });
+      expect(await main.exit(90_000)).toEqual({ code: 0, signal: null });
     },
     DEADLINE_MS,
   );

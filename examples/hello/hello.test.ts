@@ -30,7 +30,7 @@ for (const target of serversUnderTest()) {
       const env = { MILLRACE_SERVER: ready.servers.join(",") };
 
       const publish = startChild(here("publish.ts"), { env });
-      expect(await publish.exit(30_000)).toEqual({ code: 0, signal: null });
+      expect(await publish.exit(90_000)).toEqual({ code: 0, signal: null });
       expect(publish.output()).toEqual(["Hello, world!"]);
 
       const [, subject, body] = /^nats pub (\S+) '(.+)'$/m.exec(README) ?? [];
@@ -57,7 +57,7 @@ for (const target of serversUnderTest()) {
         history: [{ outcome: "failed" }, { outcome: "succeeded" }],
       });
       dev.signal("SIGTERM");
-      expect(await dev.exit(20_000)).toEqual({ code: 0, signal: null });
+      expect(await dev.exit(90_000)).toEqual({ code: 0, signal: null });
     });
   });
 }

@@ -18,7 +18,7 @@ describeServer("processes that add up under one lock", "newest", (server) => {
       startChild(join(import.meta.dirname, "main.ts"), { args: [file], env }),
     );
     for (const program of programs)
-      expect(await program.exit(30_000), program.output().join("\n")).toMatchObject({ code: 0 });
+      expect(await program.exit(90_000), program.output().join("\n")).toMatchObject({ code: 0 });
     using totals = new Totals(file);
     expect(totals.read("2030-01")).toEqual({ cents: 600, runs: 3 });
   });

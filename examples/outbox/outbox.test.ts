@@ -15,7 +15,7 @@ describeServer("orders and their jobs in one transaction", "newest", (server) =>
       args: [join(dir, "shop.db")],
       env: { MILLRACE_SERVER: server.url, MILLRACE_NAMESPACE: server.namespace() },
     });
-    expect(await shop.exit(60_000), shop.output().join("\n")).toMatchObject({ code: 0 });
+    expect(await shop.exit(90_000), shop.output().join("\n")).toMatchObject({ code: 0 });
     expect(shop.output()).toEqual(["Error: order 2 costs nothing", "order 1: 4200 cents"]);
   });
 });

@@ -49,7 +49,7 @@ describeEachServer("the command", (server) => {
       healthPort: new URL(ready.healthUrl).port,
       stop: async () => {
         node.signal("SIGTERM");
-        return (await node.exit(20_000)).code;
+        return (await node.exit(90_000)).code;
       },
     };
   }
@@ -280,7 +280,7 @@ describeEachServer("the command", (server) => {
     await run(["enqueue", "leaky", payload, "--queue", "work", "--id", "leak", "--json"]);
     expect(await ended("leak")).toMatchObject({ state: "dead" });
     node.signal("SIGTERM");
-    await node.exit(20_000);
+    await node.exit(90_000);
     const line = node.output().find((text) => text.includes("trying")) ?? "";
     expect(JSON.parse(line)).toMatchObject({
       level: 30,

@@ -42,7 +42,7 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
             .map(({ id }) => id);
           expect(listed).toEqual(visit === "first" ? ["first"] : ["second", "first"]);
           dev.signal("SIGINT");
-          expect(await dev.exit(20_000)).toEqual({ code: 0, signal: null });
+          expect(await dev.exit(90_000)).toEqual({ code: 0, signal: null });
           expect((await millrace(["queues"], { env })).code).toBe(3);
         }
       } finally {

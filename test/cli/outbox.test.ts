@@ -105,7 +105,7 @@ describeEachServer("millrace outbox relay, and a node that relays", (server) => 
       ]);
       cleanUpLater(async () => {
         relay.signal("SIGTERM");
-        expect(await relay.exit(60_000)).toEqual({ code: 0, signal: null });
+        expect(await relay.exit(90_000)).toEqual({ code: 0, signal: null });
       });
       const told: unknown = JSON.parse(await relay.line(/relaying/, 120_000));
       expect(told).toMatchObject({ relaying: true, namespace });
@@ -138,7 +138,7 @@ describeEachServer("millrace outbox relay, and a node that relays", (server) => 
     expect(status).toBe(503);
     expect(text).toContain("waiting for a NATS server");
     relay.signal("SIGTERM");
-    expect(await relay.exit(60_000)).toEqual({ code: 0, signal: null });
+    expect(await relay.exit(90_000)).toEqual({ code: 0, signal: null });
   });
 
   test("a relay whose database has no tables is not ready, and says what to do", async () => {

@@ -31,7 +31,7 @@ describeServer("millrace run and signals", "newest", (server) => {
   test("the first signal lets a running job end", async () => {
     const { node, job } = await withSlowJob(1_500, "20s");
     node.signal("SIGTERM");
-    expect(await node.exit(20_000)).toEqual({ code: 0, signal: null });
+    expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });
     expect(await job()).toMatchObject({ state: "succeeded", attempts: 1 });
   });
 
@@ -43,7 +43,7 @@ describeServer("millrace run and signals", "newest", (server) => {
     node.signal("SIGINT");
     await node.line(/node is draining/, 20_000);
     node.signal("SIGINT");
-    expect(await node.exit(15_000)).toEqual({ code: 0, signal: null });
+    expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });
     expect(performance.now() - startedAt).toBeLessThan(15_000);
     const { state, attempts, history } = await job();
     expect({ state, attempts }).toEqual({ state: "queued", attempts: 0 });
@@ -87,7 +87,7 @@ describeServer("millrace run and signals", "newest", (server) => {
       expect(await (await ask("/metrics")).text()).toContain("millrace_node_ready 0");
       await node.line(/waiting for a NATS server: none answers yet/, 20_000);
       node.signal("SIGTERM");
-      expect(await node.exit(10_000)).toEqual({ code: 0, signal: null });
+      expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });
     } finally {
       listener.close();
       await once(listener, "close");

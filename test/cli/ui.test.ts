@@ -30,7 +30,7 @@ describeServer("millrace ui", "newest", (server) => {
     });
     expect(await statusAs("evil.example", said.url)).toBe(403);
     ui.signal("SIGTERM");
-    expect(await ui.exit(20_000)).toEqual({ code: 0, signal: null });
+    expect(await ui.exit(90_000)).toEqual({ code: 0, signal: null });
   });
 
   test("a dashboard that is killed leaves an operation that another finishes", async () => {
@@ -66,7 +66,7 @@ describeServer("millrace ui", "newest", (server) => {
     const cancelled = await client.operations.items(operation);
     expect(new Set(cancelled.map(({ id }) => id)).size).toBe(count);
     second.signal("SIGTERM");
-    expect(await second.exit(30_000)).toEqual({ code: 0, signal: null });
+    expect(await second.exit(90_000)).toEqual({ code: 0, signal: null });
   });
 
   test("refuses to listen for other machines where nobody has to log in", async () => {

@@ -11,7 +11,7 @@ async function testCommand(filter: string): Promise<{ exit: ChildExit; lines: re
     cwd: ROOT,
     env: { NO_COLOR: "1" },
   });
-  return { exit: await child.exit(25_000), lines: child.output() };
+  return { exit: await child.exit(90_000), lines: child.output() };
 }
 
 it("closes with the counts, each skip with its reason before them, and fails when a test failed", async () => {

@@ -16,7 +16,7 @@ describe("startChild", () => {
     child.send({ say: "hello" });
     await child.line(/^said hello$/, 10_000);
     child.send({ exit: 7 });
-    await expect(child.exit(10_000)).resolves.toEqual({ code: 7, signal: null });
+    await expect(child.exit(90_000)).resolves.toEqual({ code: 7, signal: null });
   });
 
   it("hears each of many messages that come in one turn, one call after the other", async () => {
@@ -36,7 +36,7 @@ describe("startChild", () => {
     const child = startChild(PROGRAM);
     await child.message(isReady, 10_000);
     child.signal("SIGKILL");
-    await expect(child.exit(10_000)).resolves.toEqual({ code: null, signal: "SIGKILL" });
+    await expect(child.exit(90_000)).resolves.toEqual({ code: null, signal: "SIGKILL" });
   });
 
   it("freezes and thaws", async () => {

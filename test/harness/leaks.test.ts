@@ -12,6 +12,6 @@ it("fails a file that leaves a handle open", async () => {
     cwd: ROOT,
     env: { NO_COLOR: "1" },
   });
-  await expect(child.exit(25_000)).resolves.toEqual({ code: 1, signal: null });
+  await expect(child.exit(90_000)).resolves.toEqual({ code: 1, signal: null });
   expect(child.output().join("\n")).toMatch(/this file left handles open: 1 × TCPServerWrap/);
 });

@@ -11,6 +11,7 @@ const LEAST_MS = 15_000;
 
 /** They see deadlines pass. */
 const OF_THE_HARNESS = [
+  "test/harness/child.test.ts",
   "test/harness/deadline.test.ts",
   "test/harness/patience.test.ts",
   "test/harness/servers.test.ts",
@@ -22,6 +23,8 @@ const root = resolve(import.meta.dirname, "../..");
 const DEADLINES = [
   /(?<!(?:close|stop)\(\{ )\bwithinMs: (\d[\d_]*)(?=[,\s}])/g,
   /\bwithin\((?:[^()\n]|\((?:[^()\n]|\([^()\n]*\))*\))*, (\d[\d_]*), /g,
+  /(?<!process)\.exit\((\d[\d_]{3,})\)/g,
+  /\.(?:line|message|nth)\((?:[^()\n]|\([^()\n]*\))*, (\d[\d_]*)\)/g,
   // Of a test.
   /^ *\}, (\d+_\d{3})\);$/gm,
 ];

@@ -117,6 +117,6 @@ describeEachServer("metrics over OTLP", (server) => {
     expect(shown.value("millrace_jobs_succeeded_total", { job_name: "double" })).toBe(2);
     expect(shown.value("millrace_queue_delayed", { queue: "work" })).toBe(1);
     child.signal("SIGTERM");
-    expect(await child.exit(20_000)).toMatchObject({ code: 0 });
+    expect(await child.exit(90_000)).toMatchObject({ code: 0 });
   });
 });

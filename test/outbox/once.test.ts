@@ -178,7 +178,7 @@ describeEachServer("a node that is killed after its transaction has committed", 
       const first = start();
       await first.line(/^ready$/, 60_000);
       const handle = await millrace.enqueue(charge, { order: 7 });
-      expect(await first.exit(60_000)).toEqual({ code: null, signal: "SIGKILL" });
+      expect(await first.exit(90_000)).toEqual({ code: null, signal: "SIGKILL" });
       const second = start();
       await second.line(/^ready$/, 60_000);
       expect(await handle.result({ timeout: "120s" })).toEqual({ chargedBy: first.pid });

@@ -98,7 +98,7 @@ describeServer("the packed packages", "newest", (server) => {
       "Result: sent to ada",
     );
     worker.signal("SIGTERM");
-    expect(await worker.exit(30_000)).toEqual({ code: 0, signal: null });
+    expect(await worker.exit(90_000)).toEqual({ code: 0, signal: null });
   }, 300_000);
 
   for (const manager of PACKAGE_MANAGERS) {
@@ -131,11 +131,11 @@ describeServer("the packed packages", "newest", (server) => {
           ["publish-isolated.ts", "in a thread of its own"],
         ] as const) {
           const publish = startChild(join(project, file), { env, cwd: project });
-          const exit = await publish.exit(30_000);
+          const exit = await publish.exit(90_000);
           expect([exit, publish.output()]).toEqual([{ code: 0, signal: null }, [line]]);
         }
         node.signal("SIGTERM");
-        expect(await node.exit(20_000)).toEqual({ code: 0, signal: null });
+        expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });
 
         const exporting = startChild(bin, {
           args: ["run", "hello.ts", "--health-port", "0", "--json"],
@@ -146,7 +146,7 @@ describeServer("the packed packages", "newest", (server) => {
           cwd: project,
         });
         await exporting.line(/npm install @opentelemetry\/sdk-node/, 20_000);
-        expect((await exporting.exit(20_000)).code).toBeGreaterThan(0);
+        expect((await exporting.exit(90_000)).code).toBeGreaterThan(0);
       }, 200_000);
     });
   }

@@ -97,14 +97,14 @@ class Reader {
     const worker = startChild(join(folder, words[1] ?? ""), { cwd: folder, env: this.#env });
     await worker.line(/^The worker runs/, 30_000);
     worker.signal("SIGTERM");
-    expect(await worker.exit(30_000)).toEqual({ code: 0, signal: null });
+    expect(await worker.exit(90_000)).toEqual({ code: 0, signal: null });
   }
 
   /** Ctrl-C in each terminal, the last one first. */
   async leave(): Promise<void> {
     for (const child of this.#running.toReversed()) {
       child.signal("SIGINT");
-      expect(await child.exit(30_000)).toEqual({ code: 0, signal: null });
+      expect(await child.exit(90_000)).toEqual({ code: 0, signal: null });
     }
   }
 

@@ -53,7 +53,7 @@ describeEachServer("millrace records", (server) => {
       { withinMs: 20_000, describe: "both jobs are in the history" },
     );
     node.signal("SIGTERM");
-    expect((await node.exit(20_000)).code).toBe(0);
+    expect((await node.exit(90_000)).code).toBe(0);
 
     const kept = await find("--records-dir", dir);
     expect(kept.map(({ id }) => id).toSorted()).toEqual(["b1", "d1"]);
@@ -107,7 +107,7 @@ describeEachServer("millrace records", (server) => {
       expect(await find("--outcome", "succeeded", "--since", "1h")).toEqual(kept);
       expect(await find("--from", "postgres", "--queue", "other")).toEqual([]);
       node.signal("SIGTERM");
-      expect((await node.exit(20_000)).code).toBe(0);
+      expect((await node.exit(90_000)).code).toBe(0);
 
       await postgres.kill();
       const refused = await millraceHere(["records", "--json"], { env });

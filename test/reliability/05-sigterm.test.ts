@@ -37,7 +37,7 @@ describeEachServer("5: SIGTERM under load", (server) => {
     over();
     console.log(`ended ${tookMs} ms after SIGTERM, with a grace of ${GRACE_MS} ms`);
     expect(tookMs).toBeLessThan(GRACE_MS + EXIT_SLACK_MS);
-    await producer.exit(60_000);
+    await producer.exit(90_000);
 
     await trial.node("b", { leaseMs });
     await trial.drained();
@@ -100,6 +100,6 @@ function expectWithin(seen: number, least: number, more: number): void {
 async function terminate(node: TrialNode): Promise<{ readonly tookMs: number }> {
   const atMs = ledgerNowMs();
   node.signal("SIGTERM");
-  expect(await node.exit(60_000)).toEqual({ code: 0, signal: null });
+  expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });
   return { tookMs: Math.round(ledgerNowMs() - atMs) };
 }

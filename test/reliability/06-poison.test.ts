@@ -15,7 +15,7 @@ describeServer("6: a poison job among 1,000 good ones", "newest", (server) => {
     for (const half of ["before", "after"]) {
       // Long enough that every slot is taken when the process goes down, by the same jobs each time
       // they come back.
-      await trial.producer(half, { jobs: GOOD / 2, batch: 250, workMs: 20 }).exit(60_000);
+      await trial.producer(half, { jobs: GOOD / 2, batch: 250, workMs: 20 }).exit(90_000);
       if (half === "before") await trial.publish({ poison: { do: "exit", deliveries: 99 } });
     }
     // Crashes are counted by deliveries, which an election forgets or wastes.

@@ -37,7 +37,7 @@ describeEachServer("7: the server killed under load, twice", (server) => {
       // What was unsettled may run again, until the leases of that moment are over.
       over(LEASE_MS);
     }
-    expect(await producer.exit(60_000)).toEqual({ code: 0, signal: null });
+    expect(await producer.exit(90_000)).toEqual({ code: 0, signal: null });
     expect(producer.output()).toContain(`confirmed ${JOBS}`);
     await trial.drained();
 

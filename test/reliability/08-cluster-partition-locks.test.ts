@@ -117,7 +117,7 @@ for (const target of serversUnderTest()) {
         // Whichever node gets what is left.
         await trial.drained();
         nodeB.signal("SIGTERM");
-        await nodeB.exit(10_000);
+        await nodeB.exit(90_000);
         await trial.publish({ third: { do: "work", ms: 50 } });
         expect((await nodeA.heard("started", "third")).token).toBeGreaterThan(next.token);
         await trial.drained();

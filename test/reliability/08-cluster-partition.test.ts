@@ -66,7 +66,7 @@ for (const target of serversUnderTest()) {
         here.release("long");
         await here.heard("settled", "long");
         for (const producer of producers)
-          expect(await producer.exit(60_000)).toEqual({ code: 0, signal: null });
+          expect(await producer.exit(90_000)).toEqual({ code: 0, signal: null });
         await trial.drained(60_000);
 
         const during = (event: LedgerEntry["event"], node: string): readonly LedgerEntry[] =>

@@ -23,7 +23,7 @@ describeEachServer("12: the leader of the schedules", (server) => {
         if (strike === undefined) await server.calm();
         // The next one stands by when the leader dies.
         const next = await fleet.node(strike === undefined ? {} : { strike });
-        expect((await fleet.told(leader.exit(30_000))).signal).toBe("SIGKILL");
+        expect((await fleet.told(leader.exit(90_000))).signal).toBe("SIGKILL");
         await fleet.told(next.heard("fired"));
         leader = next;
       }

@@ -83,7 +83,7 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
       expect(mostMoreMb).toBeLessThan(MORE_MB);
 
       for (const node of nodes) {
-        const exit = node.exit(20_000);
+        const exit = node.exit(90_000);
         node.signal("SIGTERM");
         await exit;
       }

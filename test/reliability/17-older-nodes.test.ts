@@ -56,7 +56,7 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
           const next = await Promise.all(nodes.map(({ name }) => start(name, version)));
           for (const node of nodes) {
             node.signal("SIGTERM");
-            expect(await node.exit(30_000)).toEqual({ code: 0, signal: null });
+            expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });
           }
           nodes = next;
           // However soon the producers are done: every one of these nodes has work.
@@ -71,7 +71,7 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
           await trial.drained();
         }
         for (const producer of producers)
-          expect(await producer.exit(60_000)).toEqual({ code: 0, signal: null });
+          expect(await producer.exit(90_000)).toEqual({ code: 0, signal: null });
         await trial.drained();
         const counts = await trial.expectClean();
         expect(counts).toMatchObject({ confirmed: 520, succeeded: 520, dead: 0, repeats: 0 });

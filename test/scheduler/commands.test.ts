@@ -120,7 +120,7 @@ describeEachServer("millrace cron", (server) => {
       ["cron remove", "leap", "done"],
     ]);
     node.signal("SIGTERM");
-    expect((await node.exit(20_000)).code).toBe(0);
+    expect((await node.exit(90_000)).code).toBe(0);
   });
 
   test.each<[what: string, args: readonly string[], code: string, exit: number]>([

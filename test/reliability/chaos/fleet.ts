@@ -65,7 +65,7 @@ export class Fleet {
     // Whoever is killed runs nothing from here on; whoever is told to end does, until it has.
     const atMs = ledgerNowMs();
     node.signal(signal);
-    await node.exit(30_000);
+    await node.exit(90_000);
     this.deaths.push({
       process: node.name,
       atMs: signal === "SIGKILL" ? atMs : ledgerNowMs(),

@@ -31,7 +31,7 @@ it("has every line of a writer that killed itself right after, on the same clock
   const here = new LedgerWriter(path, "here");
   here.write({ event: "attempted", id: "before" });
   const child = startChild(join(import.meta.dirname, "writing-program.ts"), { args: [path] });
-  await expect(child.exit(10_000)).resolves.toEqual({ code: null, signal: "SIGKILL" });
+  await expect(child.exit(90_000)).resolves.toEqual({ code: null, signal: "SIGKILL" });
   here.write({ event: "attempted", id: "after" });
   here.close();
   expect(readLedger(path).map(({ id }) => id)).toEqual(["before", "0", "1", "2", "after"]);
