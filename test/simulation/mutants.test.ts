@@ -28,7 +28,7 @@ import type { RealmOf } from "./world/realm.ts";
 interface Mutant {
   readonly it: string;
   readonly realm: RealmOf;
-  /** One below 1,000 that finds it, and nothing in the code as it is. */
+  /** Where the search begins, below 1,000: what the runtime sends moves the dice of every world. */
   readonly seed: number;
   /** With which kinds of fault, by the first word of their names. */
   readonly faults: readonly string[];
@@ -104,7 +104,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     it: "who stands for the lead of the schedules leads, whoever else does",
     realm: everybodyLeads,
-    ...{ seed: 10, faults: [], is: "tick" },
+    ...{ seed: 30, faults: [], is: "tick" },
   },
   {
     it: "a schedule's tick counts as enqueued before its job is published",
@@ -142,13 +142,28 @@ function kindsOf(words: readonly string[]): ReadonlySet<FaultKind> {
   return new Set(FAULT_KINDS.filter((kind) => words.includes(kind.split("-")[0] ?? kind)));
 }
 
+const WORLDS = 40;
+
+/** The first world from that seed on that breaks the promise. */
+async function firstWith(
+  is: ViolationKind,
+  { seed, ...world }: Pick<Mutant, "seed" | "realm"> & { readonly kinds: ReadonlySet<FaultKind> },
+): Promise<number | undefined> {
+  for (let at = seed; at < seed + WORLDS; at += 1) {
+    const { violations } = await judge({ seed: at, ...world });
+    if (violations.some((violation) => violation.is === is)) return at;
+  }
+  return undefined;
+}
+
 describe("a fault that is put back", () => {
   for (const { it: name, realm, seed, faults, is } of MUTANTS)
     it(`is found: ${name}`, { timeout: 240_000 }, async () => {
       const kinds = kindsOf(faults);
-      const { violations } = await judge({ seed, kinds, realm });
-      expect(violations.map((violation) => violation.is)).toContain(is);
-      expect((await judge({ seed, kinds })).violations).toEqual([]);
+      const found = await firstWith(is, { seed, kinds, realm });
+      expect(found, `one of ${WORLDS} worlds shows it`).toBeDefined();
+      // It shows the fault, and nothing in the code as it is.
+      expect((await judge({ seed: found ?? seed, kinds })).violations).toEqual([]);
     });
 
   it("is shrunk to a job and a fault", { timeout: 240_000 }, async () => {
