@@ -4,7 +4,7 @@ import {
   type LaunchedCluster,
   type LaunchedServer,
 } from "@millrace/broker-nats/server";
-import { connect } from "@nats-io/transport-node";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { ledgerNowMs } from "../../reliability/oracle/ledger-entry.ts";
 import { cleanUpLater } from "../cleanup.ts";
 import { eventually } from "../deadline.ts";
@@ -23,6 +23,12 @@ interface Way {
   readonly from: number;
   readonly to: number;
   readonly proxy: NatsProxy;
+}
+
+/** Since 2.11 a leader can be told who is to follow; 2.10 takes no request with a body. */
+function preferring({ name }: LaunchedServer, { info }: NatsConnection): string {
+  const minor = Number((info?.version ?? "").split(".")[1]);
+  return minor >= 11 ? JSON.stringify({ placement: { preferred: name } }) : "";
 }
 
 /**
@@ -100,7 +106,7 @@ export class DividedCluster {
     await eventually(
       async () => {
         if ((await this.leaderOf(group)) === member) return true;
-        await nc.request(subject, "", { timeout: STEPDOWN_MS });
+        await nc.request(subject, preferring(member, nc), { timeout: STEPDOWN_MS });
         return false;
       },
       { withinMs: ELECTION_MS, everyMs: 100, describe: `${member.name} leads ${group}` },
