@@ -1,11 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** A file system of its own with hardly any room. */
 export interface TinyDisk {
   readonly dir: string;
+  /** Bytes that are left on it. */
+  left(): number;
   grow(bytes: number): void;
   remove(): void;
 }
@@ -33,6 +35,10 @@ export function mountTinyDisk(bytes: number): TinyDisk {
   }
   return {
     dir,
+    left() {
+      const { bavail, bsize } = statfsSync(dir);
+      return bavail * bsize;
+    },
     grow: (size) => mount(`remount,size=${size}`),
     remove() {
       execFileSync("umount", [dir], { stdio: "pipe" });
