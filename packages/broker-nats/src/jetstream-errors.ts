@@ -85,6 +85,16 @@ export function apiCode(thrown: unknown): number | undefined {
 export const STREAM_NOT_FOUND = 10059;
 export const CONSUMER_NOT_FOUND = 10014;
 
+/** Asks a stream that is only made when it is needed: where there is none it holds nothing. */
+export async function orWithoutStream<T>(nothing: T, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (apiCode(error) === STREAM_NOT_FOUND) return nothing;
+    throw error;
+  }
+}
+
 /** Somebody else wrote first: the compare of a compare-and-set did not hold. */
 export function isWrongSequence(thrown: unknown): boolean {
   return WRONG_SEQUENCE.has(apiCode(thrown) ?? 0);

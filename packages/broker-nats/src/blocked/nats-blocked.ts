@@ -11,7 +11,7 @@ import {
 } from "@millrace/core";
 import { endsOf } from "../lookup/scan.ts";
 import { machineOf } from "../machine/machine.ts";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import { countMessages } from "../store/count-messages.ts";
@@ -120,14 +120,12 @@ export class NatsBlocked implements BlockedStore {
   async purge(queue: string, gate?: string): Promise<number> {
     const { jsm, names } = this.#server;
     const filter = this.#filter(queue, gate);
-    return request(`purge what is blocked of the queue ${queue}`, async () => {
-      try {
-        return (await jsm.streams.purge(names.blockedStream, { filter })).purged;
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return 0;
-        throw error;
-      }
-    });
+    return request(`purge what is blocked of the queue ${queue}`, () =>
+      orWithoutStream(
+        0,
+        async () => (await jsm.streams.purge(names.blockedStream, { filter })).purged,
+      ),
+    );
   }
 
   /** Looks through what is blocked. @returns the one with this id */
@@ -211,15 +209,12 @@ export class NatsBlocked implements BlockedStore {
 
   async #counts(filter: string): Promise<Readonly<Record<string, number>>> {
     const { jsm, names } = this.#server;
-    return request("count the blocked jobs", async () => {
-      try {
+    return request("count the blocked jobs", () =>
+      orWithoutStream<Readonly<Record<string, number>>>({}, async () => {
         const { state } = await jsm.streams.info(names.blockedStream, { subjects_filter: filter });
         return state.subjects ?? {};
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return {};
-        throw error;
-      }
-    });
+      }),
+    );
   }
 
   /** @returns undefined where the last one was let in meanwhile */

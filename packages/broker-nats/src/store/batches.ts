@@ -10,10 +10,10 @@ import {
   type MillraceError,
 } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
-import { ensureStream } from "../topology/ensure-stream.ts";
+import { StreamOnce } from "../topology/stream-once.ts";
 import { batchStream } from "../topology/streams.ts";
 import { headersOf, nextMessage } from "./next-message.ts";
 import { readSubjects } from "./read-subjects.ts";
@@ -41,17 +41,16 @@ interface Place {
 export class NatsBatches implements BatchStore {
   readonly #server: ServerAccess;
   readonly #publisher: ConfirmedPublisher;
-  readonly #replicas: number;
-  #stream: Promise<unknown> | undefined;
+  readonly #stream: StreamOnce;
 
   constructor(server: ServerAccess, publisher: ConfirmedPublisher, replicas: number) {
     this.#server = server;
     this.#publisher = publisher;
-    this.#replicas = replicas;
+    this.#stream = new StreamOnce(server, batchStream(server.names, replicas));
   }
 
   async open(batch: Batch): Promise<void> {
-    await this.#ensure();
+    await this.#stream.ensure();
     const data = encodeMsgpack(batch);
     await this.#publisher.publish(this.#server.names.batch(batch.id), data, undefined);
   }
@@ -138,17 +137,14 @@ export class NatsBatches implements BatchStore {
 
   left(batch: string): Promise<number> {
     const { jsm, names } = this.#server;
-    return request(`count the jobs of the batch ${batch}`, async () => {
-      try {
+    return request(`count the jobs of the batch ${batch}`, () =>
+      orWithoutStream(0, async () => {
         const { state } = await jsm.streams.info(names.batchStream, {
           subjects_filter: names.batchMember(batch, ">"),
         });
         return Object.keys(state.subjects ?? {}).length;
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return 0;
-        throw error;
-      }
-    });
+      }),
+    );
   }
 
   /** The batch's own message first: without it nobody calls back a second time. */
@@ -171,14 +167,12 @@ export class NatsBatches implements BatchStore {
   /** @returns undefined where there has been no batch yet */
   #nextSequence(): Promise<number | undefined> {
     const { jsm, names } = this.#server;
-    return request("look where the batches end", async () => {
-      try {
-        return (await jsm.streams.info(names.batchStream)).state.last_seq + 1;
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return undefined;
-        throw error;
-      }
-    });
+    return request("look where the batches end", () =>
+      orWithoutStream<number | undefined>(
+        undefined,
+        async () => (await jsm.streams.info(names.batchStream)).state.last_seq + 1,
+      ),
+    );
   }
 
   #first(subject: string): Promise<StoredMsg | undefined> {
@@ -189,26 +183,12 @@ export class NatsBatches implements BatchStore {
   /** @param before default: all of them */
   #purge(filter: string, before?: number): Promise<void> {
     const { jsm, names } = this.#server;
-    return request("take a job out of its batch", async () => {
-      try {
-        const upTo = before === undefined ? {} : { seq: before };
+    const upTo = before === undefined ? {} : { seq: before };
+    return request("take a job out of its batch", () =>
+      orWithoutStream(undefined, async () => {
         await jsm.streams.purge(names.batchStream, { filter, ...upTo });
-      } catch (error) {
-        if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
-      }
-    });
-  }
-
-  /** Made with the first batch; a failure is not kept. */
-  #ensure(): Promise<unknown> {
-    this.#stream ??= ensureStream(
-      this.#server,
-      batchStream(this.#server.names, this.#replicas),
-    ).catch((error: unknown) => {
-      this.#stream = undefined;
-      throw error;
-    });
-    return this.#stream;
+      }),
+    );
   }
 }
 

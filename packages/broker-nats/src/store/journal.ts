@@ -7,11 +7,11 @@ import {
   type StepWriteOptions,
   type StoredStep,
 } from "@millrace/core";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { orWithoutStream, request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
-import { ensureStream } from "../topology/ensure-stream.ts";
+import { StreamOnce } from "../topology/stream-once.ts";
 import { journalStream } from "../topology/streams.ts";
 import { LeaderReads } from "./leader-reads.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -34,14 +34,13 @@ const TOKEN_LENGTH = 22;
 export class NatsJournal implements JournalStore {
   readonly #server: ServerAccess;
   readonly #publisher: ConfirmedPublisher;
-  readonly #replicas: number;
-  #stream: Promise<unknown> | undefined;
+  readonly #stream: StreamOnce;
   #reads: LeaderReads | undefined;
 
   constructor(server: ServerAccess, publisher: ConfirmedPublisher, replicas: number) {
     this.#server = server;
     this.#publisher = publisher;
-    this.#replicas = replicas;
+    this.#stream = new StreamOnce(server, journalStream(server.names, replicas));
   }
 
   async read(run: RunRef): Promise<readonly StoredStep[]> {
@@ -56,7 +55,7 @@ export class NatsJournal implements JournalStore {
     data: Uint8Array,
     { expected = 0, lease }: StepWriteOptions = {},
   ): Promise<StoredStep> {
-    await this.#ensure();
+    await this.#stream.ensure();
     const subject = this.#server.names.journalStep(run, tokenOf(step));
     const revoked = revokedWith(lease, `a step of the job ${run.id} is recorded`);
     const headers = { [EXPECTED]: String(expected) };
@@ -65,7 +64,7 @@ export class NatsJournal implements JournalStore {
         const { sequence } = await this.#publisher.publish(subject, data, headers, revoked);
         return { data, revision: sequence };
       } catch (error) {
-        if (MillraceError.is(error, "queue-not-found")) this.#stream = undefined;
+        if (MillraceError.is(error, "queue-not-found")) this.#stream.forget();
         if (!MillraceError.is(error, "conflict")) throw error;
         // Another holder's, or an earlier copy of this very message: the first one counts.
         const there = await this.#last(subject);
@@ -85,13 +84,11 @@ export class NatsJournal implements JournalStore {
 
   remove(run: RunRef): Promise<void> {
     const { jsm, names } = this.#server;
-    return request(`forget the steps of the job ${run.id}`, async () => {
-      try {
+    return request(`forget the steps of the job ${run.id}`, () =>
+      orWithoutStream(undefined, async () => {
         await jsm.streams.purge(names.journalStream, { filter: names.journalStep(run, ">") });
-      } catch (error) {
-        if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
-      }
-    });
+      }),
+    );
   }
 
   async close(): Promise<void> {
@@ -100,17 +97,14 @@ export class NatsJournal implements JournalStore {
 
   #subjects(run: RunRef): Promise<readonly string[]> {
     const { jsm, names } = this.#server;
-    return request(`read the steps of the job ${run.id}`, async () => {
-      try {
+    return request(`read the steps of the job ${run.id}`, () =>
+      orWithoutStream<readonly string[]>([], async () => {
         const { state } = await jsm.streams.info(names.journalStream, {
           subjects_filter: names.journalStep(run, ">"),
         });
         return Object.keys(state.subjects ?? {});
-      } catch (error) {
-        if (apiCode(error) === STREAM_NOT_FOUND) return [];
-        throw error;
-      }
-    });
+      }),
+    );
   }
 
   async #last(subject: string): Promise<StoredStep | undefined> {
@@ -118,18 +112,6 @@ export class NatsJournal implements JournalStore {
     this.#reads ??= new LeaderReads(nc);
     const found = await this.#reads.last(names.journalStream, subject);
     return found && { data: found.data, revision: found.sequence };
-  }
-
-  /** Made with the first step; a failure is not kept. */
-  #ensure(): Promise<unknown> {
-    this.#stream ??= ensureStream(
-      this.#server,
-      journalStream(this.#server.names, this.#replicas),
-    ).catch((error: unknown) => {
-      this.#stream = undefined;
-      throw error;
-    });
-    return this.#stream;
   }
 }
 

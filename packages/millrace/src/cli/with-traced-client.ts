@@ -1,7 +1,5 @@
-import { instrumentedBroker, MillraceError, recordError, systemClock } from "@millrace/core";
-import { connectBroker } from "@millrace/broker-nats";
-import { createClient, type Millrace } from "../client/client.ts";
-import { connectionOptions } from "../config/connection.ts";
+import { MillraceError, recordError } from "@millrace/core";
+import type { Millrace } from "../client/client.ts";
 import type { Config } from "../config/fields.ts";
 import type { CliTelemetry } from "./cli-telemetry.ts";
 import type { CliIo } from "./io.ts";
@@ -21,12 +19,9 @@ export async function withTracedClient<Result>(
   const telemetry = await telemetryOf(config, io);
   if (telemetry === undefined) return withClient(config, act);
   const { instrumentation } = telemetry;
-  const note = (error: unknown): void => io.err(`not traced: ${recordError(error).message}\n`);
+  const onTrouble = (error: unknown): void => io.err(`not traced: ${recordError(error).message}\n`);
   try {
-    const broker = await connectBroker(connectionOptions(config, "millrace-cli"));
-    const traced = instrumentedBroker(broker, instrumentation, note);
-    await using client = createClient(traced, systemClock, undefined, undefined, instrumentation);
-    return await act(client);
+    return await withClient(config, act, { instrumentation, onTrouble });
   } finally {
     await telemetry.shutdown();
   }
