@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { type Clock, systemClock } from "@millrace/core";
+import type { Clock } from "@millrace/core";
+import { systemClock } from "@millrace/core/basics";
 import { type NatsConnection, nuid } from "@nats-io/nats-core";
 
 /**

@@ -1,5 +1,5 @@
 import type { Msg } from "@nats-io/nats-core";
-import { MAX_HEADERS } from "@millrace/core";
+import { MAX_HEADERS } from "@millrace/core/basics";
 import { isHeaderName } from "./headers.ts";
 
 /**
