@@ -3,7 +3,7 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { patientConnection } from "../../packages/broker-nats/src/connection/patient-connection.ts";
 import { ConfirmedPublisher } from "../../packages/broker-nats/src/publish/confirmed-publisher.ts";
-import { readStream } from "../../packages/broker-nats/src/store/read-stream.ts";
+import { readStream } from "../../packages/broker-nats/src/reads/read-stream.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { clusterMode, REPLICAS } from "../harness/cluster/mode.ts";
 import { startProxy } from "../harness/proxy.ts";

@@ -1,6 +1,6 @@
 export { ERROR_CODES, type ErrorCode } from "./errors/codes.ts";
 export { isErrorCode, MillraceError } from "./errors/millrace-error.ts";
-export { threadFile } from "./threads/thread-file.ts";
+export { threadFile } from "./job/thread-file.ts";
 export { recordError, type RecordedError, trimError } from "./errors/recorded-error.ts";
 
 export {
@@ -10,7 +10,7 @@ export {
   cancelReason,
   readCancellation,
   isMeant,
-} from "./cancellation/cancellation.ts";
+} from "./control/cancellation.ts";
 
 export type { Clock, Timer } from "./time/clock.ts";
 export { CLOCK_OFF_MS, CLOCK_SLACK_MS } from "./time/clock-slack.ts";
@@ -306,7 +306,7 @@ export type {
   StoredStep,
 } from "./broker/journal-store.ts";
 export type { ProgressStore } from "./broker/progress-store.ts";
-export { checkProgress, type ProgressReport } from "./progress/progress-report.ts";
+export { checkProgress, type ProgressReport } from "./job/progress-report.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {
   DEFAULT_LANE_WEIGHTS,
@@ -344,11 +344,7 @@ export { type ControlsReading, readControls } from "./control/read-controls.ts";
 
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";
-export {
-  type ExecutionLog,
-  noExecutionLog,
-  type SettledExecution,
-} from "./execution-log/execution-log.ts";
+export { type ExecutionLog, noExecutionLog, type SettledExecution } from "./log/execution-log.ts";
 export { type Logger, silentLogger } from "./log/logger.ts";
 export {
   type CounterName,

@@ -32,18 +32,23 @@ export {
 export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";
 
 // Producing.
-export type { CancelOptions, CancelResult } from "./client/cancel-job.ts";
+export type { CancelOptions, CancelResult } from "./client/jobs/cancel-job.ts";
 export type { CallLimits } from "./client/call-limits.ts";
 export type { EnqueueItem, Millrace, OnceOptions } from "./client/client.ts";
 export type { ClientHealth } from "./client/client-health.ts";
-export { type BatchHandle, type BatchOptions, planJob, type PlannedJob } from "./client/batch.ts";
-export type { Chain, ChainHandle } from "./client/chain.ts";
+export {
+  type BatchHandle,
+  type BatchOptions,
+  planJob,
+  type PlannedJob,
+} from "./client/enqueue/batch.ts";
+export type { Chain, ChainHandle } from "./client/enqueue/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { Cron, ScheduleStatus } from "./client/cron.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
 export type { DeadLetterGroup, DeadLetterResult } from "@millrace/core";
-export type { DeadLetterFilter, DeadLetters } from "./client/dead-letters.ts";
-export type { DelayedJobs, NewTime } from "./client/delayed.ts";
+export type { DeadLetterFilter, DeadLetters } from "./client/dead/dead-letters.ts";
+export type { DelayedJobs, NewTime } from "./client/jobs/delayed.ts";
 export type {
   Audit,
   AuditIntent,
@@ -62,18 +67,18 @@ export type {
 export type { OperationItem, OperationRequest, Operations } from "./operations/operations.ts";
 export type { LiveJobFilter, OperationTarget } from "./operations/what-is-meant.ts";
 export type { Nodes, NodeStatus } from "./client/nodes.ts";
-export type { JobHandle, ResultOptions } from "./client/job-handle.ts";
-export type { RescheduleOptions, RescheduleResult } from "./client/reschedule-job.ts";
+export type { JobHandle, ResultOptions } from "./client/jobs/job-handle.ts";
+export type { RescheduleOptions, RescheduleResult } from "./client/jobs/reschedule-job.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";
-export type { DrainOptions, DrainResult } from "./client/queue-drain.ts";
-export type { LimitUse, QueueLimits } from "./client/queue-limits.ts";
-export type { QueueStatus } from "./client/queue-status.ts";
-export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues.ts";
+export type { DrainOptions, DrainResult } from "./client/queues/queue-drain.ts";
+export type { LimitUse, QueueLimits } from "./client/queues/queue-limits.ts";
+export type { QueueStatus } from "./client/queues/queue-status.ts";
+export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues/queues.ts";
 export type { EventsQuery, JobEvent } from "./client/events.ts";
-export type { Jobs, JobsQuery, RecordedState, WatchQuery } from "./client/jobs.ts";
-export type { LiveJob, LiveState } from "./client/live-jobs.ts";
-export type { JobState, JobStatus } from "./client/job-status.ts";
-export type { JobStep } from "./client/job-steps.ts";
+export type { Jobs, JobsQuery, RecordedState, WatchQuery } from "./client/jobs/jobs.ts";
+export type { LiveJob, LiveState } from "./client/jobs/live-jobs.ts";
+export type { JobState, JobStatus } from "./client/jobs/job-status.ts";
+export type { JobStep } from "./client/jobs/job-steps.ts";
 export type {
   BatchEnded,
   BatchSummary,

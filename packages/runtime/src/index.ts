@@ -5,13 +5,13 @@ export {
   type PurgeResult,
 } from "./control/purge-queue.ts";
 export { type KeyLimits, QueueControlsView } from "./control/queue-controls.ts";
-export { fencingToken, type RunOrder } from "./execution/fencing-token.ts";
-export type { Health } from "./health/health.ts";
+export { fencingToken, type RunOrder } from "./execution/attempt/fencing-token.ts";
+export type { Health } from "./node/health.ts";
 export {
   type HealthServer,
   type HealthServerOptions,
   startHealthServer,
-} from "./health/health-server.ts";
+} from "./node/health-server.ts";
 export type { HeldLease, LockHost, LockRequest } from "./lock/lock-request.ts";
 export { takeLock } from "./lock/take-lock.ts";
 export { createNode, type MillraceNode, nodeEvents } from "./node/node.ts";
@@ -35,8 +35,8 @@ export {
   type QueueReport,
   readNodeReport,
 } from "./presence/node-report.ts";
-export { permitPrefix, slotsOf } from "./throttle/permit-share.ts";
-export { rateKey, RATES_BUCKET } from "./throttle/token-purse.ts";
+export { permitPrefix, slotsOf } from "./limits/queue/permit-share.ts";
+export { rateKey, RATES_BUCKET } from "./limits/queue/token-purse.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
 export { collectSchedules } from "./registry/collect-schedules.ts";
 export {

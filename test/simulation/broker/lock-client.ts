@@ -9,7 +9,7 @@ import {
   requireLockName,
   type Stoppable,
 } from "@millrace/core";
-import { WriteNames } from "../../../packages/broker-nats/src/store/write-names.ts";
+import { WriteNames } from "../../../packages/broker-nats/src/locks/write-names.ts";
 import type { Line } from "./line.ts";
 
 const ROUNDS = 4;

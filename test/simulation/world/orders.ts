@@ -1,4 +1,4 @@
-import type { QueueChange } from "../../../packages/millrace/src/client/queues.ts";
+import type { QueueChange } from "../../../packages/millrace/src/client/queues/queues.ts";
 import { between, type Dice, oneOf } from "../engine/dice.ts";
 import { QUEUES } from "./jobs.ts";
 

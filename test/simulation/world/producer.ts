@@ -1,7 +1,7 @@
 import { encodeMsgpack, MillraceError, UNSETTLED, writeEnvelope } from "@millrace/core";
-import { planJob } from "../../../packages/millrace/src/client/batch.ts";
+import { planJob } from "../../../packages/millrace/src/client/enqueue/batch.ts";
 import { createClient, type Millrace } from "../../../packages/millrace/src/client/client.ts";
-import type { JobHandle } from "../../../packages/millrace/src/client/job-handle.ts";
+import type { JobHandle } from "../../../packages/millrace/src/client/jobs/job-handle.ts";
 import { type Dice, oneOf } from "../engine/dice.ts";
 import { SimProcess, WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";

@@ -9,15 +9,15 @@ import {
   requireId,
   requireQueueName,
 } from "@millrace/core";
-import { endsOf } from "../lookup/scan.ts";
+import { endsOf } from "../reads/scan.ts";
 import { machineOf } from "../machine/machine.ts";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
-import { countMessages } from "../store/count-messages.ts";
-import { headersOf, nextMessage } from "../store/next-message.ts";
+import { countMessages } from "../reads/count-messages.ts";
+import { headersOf, nextMessage } from "../reads/next-message.ts";
 import { removeMessage } from "../store/remove-message.ts";
-import { readStream, type StreamMessage } from "../store/read-stream.ts";
+import { readStream, type StreamMessage } from "../reads/read-stream.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import { decodeGate } from "./gate-header.ts";

@@ -9,8 +9,8 @@ import {
 } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import { type DelayedMessage, readDelayed } from "../lookup/read-delayed.ts";
-import { endsOf } from "../lookup/scan.ts";
-import { countMessages } from "../store/count-messages.ts";
+import { endsOf } from "../reads/scan.ts";
+import { countMessages } from "../reads/count-messages.ts";
 import { moveDelayed, type MoveOptions } from "./move-delayed.ts";
 
 /** The jobs that wait in the delayed stream, in either form: with a schedule, or postponed. */

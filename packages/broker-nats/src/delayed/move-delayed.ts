@@ -11,10 +11,10 @@ import {
 import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
 import { request } from "../jetstream-errors.ts";
-import { delayedJob, fromLeader, type StoredMessage } from "../lookup/stored-message.ts";
+import { delayedJob, fromLeader, type StoredMessage } from "../reads/stored-message.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { requeueMessage } from "../settlement/envelope-message.ts";
-import { lastMessage } from "../store/next-message.ts";
+import { lastMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { movedMessage } from "./delayed-message.ts";

@@ -1,8 +1,8 @@
 import { CONTROLS_BUCKET, readControls } from "@millrace/core";
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { toKvKey } from "../store/kv-key.ts";
-import { readJson } from "../store/read-json.ts";
-import { lastMessage } from "../store/next-message.ts";
+import { toKvKey } from "../documents/kv-key.ts";
+import { readJson } from "../documents/read-json.ts";
+import { lastMessage } from "../reads/next-message.ts";
 import type { Names } from "../topology/subjects.ts";
 import { type Finding, ok } from "./finding.ts";
 

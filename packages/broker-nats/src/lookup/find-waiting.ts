@@ -1,11 +1,11 @@
 import { type FindOptions, requireId, requireQueueName, type WaitingJob } from "@millrace/core";
 import type { NatsBlocked } from "../blocked/nats-blocked.ts";
 import { request } from "../jetstream-errors.ts";
-import { nextMessage } from "../store/next-message.ts";
+import { nextMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueStreams } from "./queue-streams.ts";
-import { endsOf, isThere, scan, type StreamEnds } from "./scan.ts";
-import { delayedJob, fromLeader, queuedJob, type StoredMessage } from "./stored-message.ts";
+import { endsOf, isThere, scan, type StreamEnds } from "../reads/scan.ts";
+import { delayedJob, fromLeader, queuedJob, type StoredMessage } from "../reads/stored-message.ts";
 
 /**
  * Where a stream is read message by message, so many parts are searched side by side: each step

@@ -1,7 +1,7 @@
 import type { Envelope } from "@millrace/core";
 import type { ServerAccess } from "../store/server-access.ts";
-import { endsOf, scan } from "./scan.ts";
-import { queuedJob, type StoredMessage } from "./stored-message.ts";
+import { endsOf, scan } from "../reads/scan.ts";
+import { queuedJob, type StoredMessage } from "../reads/stored-message.ts";
 
 /**
  * Of so many retries in a queue the first are looked at: a look must not take longer than the run

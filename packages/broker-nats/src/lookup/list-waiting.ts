@@ -3,8 +3,8 @@ import { request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueNotFound } from "../store/queues.ts";
 import { readDelayed } from "./read-delayed.ts";
-import { endsOf, scan } from "./scan.ts";
-import { queuedJob } from "./stored-message.ts";
+import { endsOf, scan } from "../reads/scan.ts";
+import { queuedJob } from "../reads/stored-message.ts";
 
 const DEFAULT_LIMIT = 100;
 

@@ -1,7 +1,7 @@
 import type { DelayedQuery, QueueMessage, ReadResult } from "@millrace/core";
 import type { ServerAccess } from "../store/server-access.ts";
-import { endsOf, scan } from "./scan.ts";
-import { delayedJob } from "./stored-message.ts";
+import { endsOf, scan } from "../reads/scan.ts";
+import { delayedJob } from "../reads/stored-message.ts";
 
 export interface DelayedMessage {
   readonly message: QueueMessage;

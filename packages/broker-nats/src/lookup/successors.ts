@@ -1,12 +1,12 @@
 import type { Envelope, QueueMessage, StoredDeadLetter, Successors } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import { buriedId, readDeadLetter } from "../settlement/dead-letter-headers.ts";
-import { headersOf, lastMessage, nextMessage } from "../store/next-message.ts";
+import { headersOf, lastMessage, nextMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import type { LaterGenerations } from "./later-generations.ts";
-import { delayedJob, fromLeader } from "./stored-message.ts";
+import { delayedJob, fromLeader } from "../reads/stored-message.ts";
 
 /**
  * Looks for what a job has left behind beside one of its messages. In the order in which a job

@@ -10,7 +10,7 @@ import {
 import { randomUUID } from "node:crypto";
 import { request } from "../jetstream-errors.ts";
 import { runtimeEnvelope } from "../settlement/runtime-envelope.ts";
-import { messageAt } from "../store/next-message.ts";
+import { messageAt } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { MillraceError } from "../errors.ts";
 import type { RecordPublication } from "./batch.ts";

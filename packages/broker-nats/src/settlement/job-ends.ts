@@ -1,8 +1,8 @@
 import type { EnqueueRef, StoredRecord } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { request } from "../jetstream-errors.ts";
-import { lastMessage } from "../store/next-message.ts";
-import { readStream } from "../store/read-stream.ts";
+import { lastMessage } from "../reads/next-message.ts";
+import { readStream } from "../reads/read-stream.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";

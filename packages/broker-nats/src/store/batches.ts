@@ -15,8 +15,8 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
 import { StreamOnce } from "../topology/stream-once.ts";
 import { batchStream } from "../topology/streams.ts";
-import { headersOf, nextMessage } from "./next-message.ts";
-import { readSubjects } from "./read-subjects.ts";
+import { headersOf, nextMessage } from "../reads/next-message.ts";
+import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 const MSGPACK = "application/msgpack";

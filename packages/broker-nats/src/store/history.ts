@@ -19,8 +19,8 @@ import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../settlement/history-message.ts";
 import type { JobEnds } from "../settlement/job-ends.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
-import { lastMessage, nextMessage } from "./next-message.ts";
-import { readStream } from "./read-stream.ts";
+import { lastMessage, nextMessage } from "../reads/next-message.ts";
+import { readStream } from "../reads/read-stream.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { ServerAccess } from "./server-access.ts";
 

@@ -13,7 +13,7 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
 import { StreamOnce } from "../topology/stream-once.ts";
 import { journalStream } from "../topology/streams.ts";
-import { LeaderReads } from "./leader-reads.ts";
+import { LeaderReads } from "../reads/leader-reads.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";

@@ -12,7 +12,7 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import { progressStream } from "../topology/streams.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
-import { nextMessage } from "./next-message.ts";
+import { nextMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 type Job = Parameters<ProgressStore["latest"]>[0];

@@ -11,13 +11,13 @@ import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstr
 import { millis } from "@nats-io/nats-core";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { queueStreams } from "../lookup/queue-streams.ts";
-import { endsOf } from "../lookup/scan.ts";
+import { endsOf } from "../reads/scan.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { queueStream } from "../topology/streams.ts";
 import { LANE_CONSUMERS, type Names } from "../topology/subjects.ts";
-import { countMessages } from "./count-messages.ts";
-import { nextMessage } from "./next-message.ts";
+import { countMessages } from "../reads/count-messages.ts";
+import { nextMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 /** Queues as streams: one each, found by name. */

@@ -1,4 +1,4 @@
-import type { Cancellation } from "../cancellation/cancellation.ts";
+import type { Cancellation } from "../control/cancellation.ts";
 import type { Lane } from "../envelope/envelope.ts";
 
 /** A job that waits for its time. */

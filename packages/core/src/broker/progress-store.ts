@@ -1,4 +1,4 @@
-import type { ProgressReport } from "../progress/progress-report.ts";
+import type { ProgressReport } from "../job/progress-report.ts";
 import type { Stoppable } from "./stoppable.ts";
 
 interface JobRef {

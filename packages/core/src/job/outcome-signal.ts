@@ -1,6 +1,6 @@
 import { type Duration, toMs } from "../time/duration.ts";
 import { hasBrand } from "../errors/brand.ts";
-import { cancelReason } from "../cancellation/cancellation.ts";
+import { cancelReason } from "../control/cancellation.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 const BRAND = Symbol.for("millrace.outcome-signal");

@@ -1,4 +1,4 @@
-import { cancelReason } from "../cancellation/cancellation.ts";
+import { cancelReason } from "../control/cancellation.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { FinalState } from "../machine/execution-machine.ts";

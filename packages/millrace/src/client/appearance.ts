@@ -6,8 +6,8 @@ import {
   type Timer,
   wasEnqueued,
 } from "@millrace/core";
-import { HOPELESS } from "./hopeless.ts";
-import type { AwaitedJob } from "./job-result.ts";
+import { HOPELESS } from "./jobs/hopeless.ts";
+import type { AwaitedJob } from "./jobs/job-result.ts";
 
 /** How long a job that nobody knows may take to appear, where its reader does not say. */
 export const APPEARS_WITHIN_MS = 5_000;

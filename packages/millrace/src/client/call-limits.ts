@@ -7,8 +7,8 @@ import {
   toMs,
   type Timer,
 } from "@millrace/core";
-import type { Jobs } from "./jobs.ts";
-import type { JobHandle } from "./job-handle.ts";
+import type { Jobs } from "./jobs/jobs.ts";
+import type { JobHandle } from "./jobs/job-handle.ts";
 import type { LockOptions } from "./lock.ts";
 
 /** How long a call may take. */

@@ -14,24 +14,29 @@ import {
   requireId,
   requireQueueName,
 } from "@millrace/core";
-import { type BatchHandle, type BatchOptions, enqueueBatch, type PlannedJob } from "./batch.ts";
+import {
+  type BatchHandle,
+  type BatchOptions,
+  enqueueBatch,
+  type PlannedJob,
+} from "./enqueue/batch.ts";
 import { type CallLimits, clientCalls } from "./call-limits.ts";
 import { type ClientHealth, clientHealth } from "./client-health.ts";
-import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
-import { type Chain, startChain } from "./chain.ts";
+import { cancelJob, type CancelOptions, type CancelResult } from "./jobs/cancel-job.ts";
+import { type Chain, startChain } from "./enqueue/chain.ts";
 import { type Cron, cron } from "./cron.ts";
-import { type DeadLetters, deadLetters } from "./dead-letters.ts";
-import { type DelayedJobs, delayedJobs } from "./delayed.ts";
-import { type HandledJob, type JobHandle, jobHandle } from "./job-handle.ts";
+import { type DeadLetters, deadLetters } from "./dead/dead-letters.ts";
+import { type DelayedJobs, delayedJobs } from "./jobs/delayed.ts";
+import { type HandledJob, type JobHandle, jobHandle } from "./jobs/job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { type EventsQuery, eventsOf, type JobEvent } from "./events.ts";
-import { enqueueOnce } from "./enqueue-once.ts";
-import { findJob, type JobStatus } from "./job-status.ts";
-import { type Jobs, jobsOf } from "./jobs.ts";
+import { enqueueOnce } from "./enqueue/enqueue-once.ts";
+import { findJob, type JobStatus } from "./jobs/job-status.ts";
+import { type Jobs, jobsOf } from "./jobs/jobs.ts";
 import { type Audit, auditOf } from "./audit.ts";
 import { type Operations, operationsOf } from "../operations/operations.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
-import { type Queues, queuesOf } from "./queues.ts";
+import { type Queues, queuesOf } from "./queues/queues.ts";
 
 /** What may be said about one job, and whether its id is looked up first. */
 export interface OnceOptions extends EnqueueOptions {

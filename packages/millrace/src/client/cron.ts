@@ -27,7 +27,7 @@ import {
   upsert,
   withRun,
 } from "@millrace/core";
-import { type JobHandle, jobHandle } from "./job-handle.ts";
+import { type JobHandle, jobHandle } from "./jobs/job-handle.ts";
 import { type ScheduleEvent, scheduleHistory } from "./schedule-history.ts";
 
 /** A stored schedule and how far it is. Times: epoch milliseconds. */

@@ -6,7 +6,7 @@ import {
   requireQueueName,
 } from "@millrace/core";
 import { followEvents } from "./follow-events.ts";
-import { type RecordedState, RECORDED_STATES } from "./jobs.ts";
+import { type RecordedState, RECORDED_STATES } from "./jobs/jobs.ts";
 
 /** Which events, and from where on. */
 export interface EventsQuery {

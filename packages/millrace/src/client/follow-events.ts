@@ -7,10 +7,10 @@ import {
   type Stretch,
   type StretchQuery,
 } from "@millrace/core";
-import { endsAtOnce } from "./ends-at-once.ts";
+import { endsAtOnce } from "./jobs/ends-at-once.ts";
 import type { JobEvent } from "./events.ts";
-import { HOPELESS } from "./hopeless.ts";
-import type { RecordedState } from "./jobs.ts";
+import { HOPELESS } from "./jobs/hopeless.ts";
+import type { RecordedState } from "./jobs/jobs.ts";
 
 export interface EventFilter {
   readonly queue?: string;

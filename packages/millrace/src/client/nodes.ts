@@ -14,7 +14,7 @@ import {
   readNodeReport,
 } from "@millrace/runtime";
 import { recordAudit } from "./audit.ts";
-import type { ControlNote } from "./queues.ts";
+import type { ControlNote } from "./queues/queues.ts";
 import { whoAmI } from "./who-am-i.ts";
 
 /** A node of the namespace, as it said last. */

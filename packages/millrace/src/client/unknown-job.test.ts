@@ -2,7 +2,7 @@ import { type Broker, MillraceError, UNSETTLED } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
 import { expect, test, vi } from "vitest";
 import { createClient } from "./client.ts";
-import { jobHandle } from "./job-handle.ts";
+import { jobHandle } from "./jobs/job-handle.ts";
 
 const QUEUE = "mail";
 

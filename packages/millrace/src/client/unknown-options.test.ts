@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { createNode } from "../node/connect-node.ts";
 import { runNode } from "../node/run-node.ts";
 import { createTestRuntime } from "../testing/test-runtime.ts";
-import { planJob } from "./batch.ts";
+import { planJob } from "./enqueue/batch.ts";
 import { connect } from "./connect.ts";
 
 /** As JavaScript would hand it over. */

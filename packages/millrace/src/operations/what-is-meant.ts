@@ -1,9 +1,9 @@
 import { type Broker, MillraceError } from "@millrace/core";
 import type { AuditValue } from "../client/audit.ts";
-import type { DeadLetterFilter } from "../client/dead-letters.ts";
-import { lastSequence, letterTest, matching } from "../client/dead-matching.ts";
-import { parseJobFilter } from "../client/job-filter.ts";
-import { LIVE_STATES, liveJobs, type LiveState } from "../client/live-jobs.ts";
+import type { DeadLetterFilter } from "../client/dead/dead-letters.ts";
+import { lastSequence, letterTest, matching } from "../client/dead/dead-matching.ts";
+import { parseJobFilter } from "../client/jobs/job-filter.ts";
+import { LIVE_STATES, liveJobs, type LiveState } from "../client/jobs/live-jobs.ts";
 import type { PlanItem } from "./operation-plan.ts";
 
 /** Which jobs that have not ended are meant. Everything that is given must hold. */

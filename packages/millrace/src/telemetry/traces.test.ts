@@ -12,7 +12,7 @@ import {
 } from "@millrace/core";
 import { telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { planJob } from "../client/batch.ts";
+import { planJob } from "../client/enqueue/batch.ts";
 import { createClient } from "../client/client.ts";
 import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts";
 import { idOf, linksOf, RecordedSpans } from "./recorded-spans.fixture.ts";

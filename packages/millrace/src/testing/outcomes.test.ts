@@ -10,7 +10,7 @@ import {
   type SucceededJob,
 } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { planJob } from "../client/batch.ts";
+import { planJob } from "../client/enqueue/batch.ts";
 import { createTestRuntime, type TestRuntime } from "./test-runtime.ts";
 
 type Told = SucceededJob | DeadJob | CancelledJob;

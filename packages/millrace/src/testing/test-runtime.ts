@@ -13,8 +13,8 @@ import {
 import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { createClient, type Millrace } from "../client/client.ts";
-import type { JobHandle } from "../client/job-handle.ts";
-import type { JobState, JobStatus } from "../client/job-status.ts";
+import type { JobHandle } from "../client/jobs/job-handle.ts";
+import type { JobState, JobStatus } from "../client/jobs/job-status.ts";
 import { drain } from "./drain.ts";
 
 export interface TestRuntimeOptions {

@@ -13,9 +13,9 @@ import {
   recordError,
   type Stoppable,
 } from "@millrace/core";
-import { KnownAfterOutage } from "../execution/known-after-outage.ts";
-import { SweepRounds } from "./sweep-rounds.ts";
-import { sweepCancellations } from "./sweep-cancellations.ts";
+import { KnownAfterOutage } from "../execution/recall/known-after-outage.ts";
+import { SweepRounds } from "../maintenance/sweep-rounds.ts";
+import { sweepCancellations } from "../maintenance/sweep-cancellations.ts";
 
 /**
  * A write that was heard of and is on no list so much later was refused, or its document is gone

@@ -6,18 +6,18 @@ import {
   type Outcome,
   type StoredDeadLetter,
 } from "@millrace/core";
-import type { Gate } from "../gates/gate.ts";
-import { Passes } from "../gates/passes.ts";
-import type { AbortSwitch } from "./abort-switch.ts";
+import type { Gate } from "../limits/gate.ts";
+import { Passes } from "../limits/passes.ts";
+import type { AbortSwitch } from "./attempt/abort-switch.ts";
 import { type Admitted, admit } from "./admit.ts";
 import type { ExecutionHost } from "./execution-host.ts";
-import { parkedFull } from "../parking/parked-full.ts";
+import { parkedFull } from "../limits/parked-full.ts";
 import { outcomeOfAbort } from "./interpret.ts";
-import { outcomeOfEnd, type WhereItIs } from "./look-for-end.ts";
+import { outcomeOfEnd, type WhereItIs } from "./recall/look-for-end.ts";
 import { Pause } from "./pause.ts";
-import { Recall } from "./recall.ts";
+import { Recall } from "./recall/recall.ts";
 import { reportRedelivered, reportTrouble } from "./report.ts";
-import { isSuspect } from "./suspects.ts";
+import { isSuspect } from "./recall/suspects.ts";
 
 /**
  * The job to run; or the outcome under which it is settled without a run, where `yields` says that

@@ -13,17 +13,17 @@ import type {
   QueueMessage,
 } from "@millrace/core";
 import type { Cancellations } from "../control/cancellations.ts";
-import type { ParkedJobs } from "../parking/parked-jobs.ts";
+import type { ParkedJobs } from "../limits/parked-jobs.ts";
 import type { MemoryBudget } from "../worker/memory-budget.ts";
-import type { AttemptContext } from "./attempt-context.ts";
+import type { AttemptContext } from "./attempt/attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
-import type { Gate } from "../gates/gate.ts";
-import type { FailureLog } from "./failure-log.ts";
-import type { RecentEnds } from "./recent-ends.ts";
-import type { SettlementHook } from "./settlement-hook.ts";
-import type { SettlementWatch } from "./settlement-watch.ts";
-import type { Suspects } from "./suspects.ts";
-import type { TrialRuns } from "./trial-runs.ts";
+import type { Gate } from "../limits/gate.ts";
+import type { FailureLog } from "./attempt/failure-log.ts";
+import type { RecentEnds } from "./recall/recent-ends.ts";
+import type { SettlementHook } from "./settle/settlement-hook.ts";
+import type { SettlementWatch } from "./settle/settlement-watch.ts";
+import type { Suspects } from "./recall/suspects.ts";
+import type { TrialRuns } from "./recall/trial-runs.ts";
 
 /** What all executions of a node share. */
 export interface ExecutionHost {

@@ -13,18 +13,18 @@ import {
   recordError,
   type RunningJob,
 } from "@millrace/core";
-import { AbortSwitch } from "./abort-switch.ts";
+import { AbortSwitch } from "./attempt/abort-switch.ts";
 import { Admission } from "./admission.ts";
-import { Attempt, type AttemptListener } from "./attempt.ts";
+import { Attempt, type AttemptListener } from "./attempt/attempt.ts";
 import type { ExecutionHost } from "./execution-host.ts";
-import { fencingToken } from "./fencing-token.ts";
+import { fencingToken } from "./attempt/fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
-import { notAllowed, withoutNext } from "./not-allowed.ts";
-import { ProgressReporter } from "./progress-reporter.ts";
+import { notAllowed, withoutNext } from "./attempt/not-allowed.ts";
+import { ProgressReporter } from "./attempt/progress-reporter.ts";
 import { reportIgnoredAbort, reportStarted } from "./report.ts";
-import { settlementOf } from "./settlement-input.ts";
-import { Settling } from "./settling.ts";
-import { traceAttempt } from "./trace-attempt.ts";
+import { settlementOf } from "./settle/settlement-input.ts";
+import { Settling } from "./settle/settling.ts";
+import { traceAttempt } from "./attempt/trace-attempt.ts";
 
 /** What this execution is busy with. One way only; all but the last may be left out. */
 type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";

@@ -8,7 +8,7 @@ import {
   snooze,
 } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import type { AbortReason } from "./abort-switch.ts";
+import type { AbortReason } from "./attempt/abort-switch.ts";
 import { interpret, outcomeOfAbort } from "./interpret.ts";
 
 const reason = (code: AbortCause): AbortReason =>

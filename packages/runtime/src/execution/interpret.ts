@@ -6,7 +6,7 @@ import {
   recordError,
   StepError,
 } from "@millrace/core";
-import type { AbortReason } from "./abort-switch.ts";
+import type { AbortReason } from "./attempt/abort-switch.ts";
 
 /** How a handler ended: with a value, or with something thrown. */
 export type Ending = { readonly returned: unknown } | { readonly threw: unknown };

@@ -7,7 +7,7 @@ import {
   SCHEDULE_STATE,
   tickOriginOf,
 } from "@millrace/core";
-import { type Gate, PASSED } from "../gates/gate.ts";
+import { type Gate, PASSED } from "../limits/gate.ts";
 
 /** A leader that takes over decides within moments, or within its lease. */
 const UNDECIDED_MS = 1_000;

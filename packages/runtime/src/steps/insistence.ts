@@ -1,8 +1,8 @@
 import type { Envelope } from "@millrace/core";
-import type { AbortSwitch } from "../execution/abort-switch.ts";
+import type { AbortSwitch } from "../execution/attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { Pause } from "../execution/pause.ts";
-import { isHopeless } from "../execution/remedy.ts";
+import { isHopeless } from "../execution/settle/remedy.ts";
 import { reportTrouble } from "../execution/report.ts";
 import { GONE, isFinal } from "./step-failures.ts";
 

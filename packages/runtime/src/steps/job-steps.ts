@@ -18,10 +18,10 @@ import {
   type Steps,
   toMs,
 } from "@millrace/core";
-import type { AbortSwitch } from "../execution/abort-switch.ts";
+import type { AbortSwitch } from "../execution/attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { outcomeOfAbort } from "../execution/interpret.ts";
-import { maskRecorded } from "../execution/mask-outcome.ts";
+import { maskRecorded } from "../execution/settle/mask-outcome.ts";
 import { Insistence } from "./insistence.ts";
 import { RunJournal } from "./run-journal.ts";
 import { Sleepers } from "./sleepers.ts";

@@ -1,5 +1,5 @@
 import type { AnyJob, Broker } from "@millrace/core";
-import type { SettlementHook } from "../execution/settlement-hook.ts";
+import type { SettlementHook } from "../execution/settle/settlement-hook.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /**

@@ -14,8 +14,8 @@ import {
   unserializable,
   validate,
 } from "@millrace/core";
-import { AbortSwitch } from "../execution/abort-switch.ts";
-import { StraySignals } from "../execution/stray-signals.ts";
+import { AbortSwitch } from "../execution/attempt/abort-switch.ts";
+import { StraySignals } from "../execution/attempt/stray-signals.ts";
 import { collectJobs } from "../registry/collect-jobs.ts";
 import { LeaseInThread } from "./lease-in-thread.ts";
 import { NodeOutlet } from "./node-outlet.ts";

@@ -12,7 +12,7 @@ import {
   threadFile,
   unsendableValue,
 } from "@millrace/core";
-import type { StraySignals } from "../execution/stray-signals.ts";
+import type { StraySignals } from "../execution/attempt/stray-signals.ts";
 import type { ThreadOptions } from "../node/node-options.ts";
 import { packError, packResult, unpackError, unpackWish } from "./portable.ts";
 import type { FromThread, PortableSent, ToThread } from "./thread-protocol.ts";

@@ -11,8 +11,8 @@ import {
 import { Execution } from "../execution/execution.ts";
 import type { QueueControlsView } from "../control/queue-controls.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
-import type { StuckQueue } from "../execution/settlement-watch.ts";
-import { QueueThrottle } from "../throttle/queue-throttle.ts";
+import type { StuckQueue } from "../execution/settle/settlement-watch.ts";
+import { QueueThrottle } from "../limits/queue/queue-throttle.ts";
 import { createService, type Service, type ServiceState } from "../service/service.ts";
 
 export interface QueueWorkerOptions {

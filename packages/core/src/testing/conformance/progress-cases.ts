@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ProgressReport } from "../../progress/progress-report.ts";
+import type { ProgressReport } from "../../job/progress-report.ts";
 import { type ConformanceCase, conformanceCase, type Scene, sharedCase } from "./scene.ts";
 
 const report = (scene: Scene, value: number, note?: string): ProgressReport => ({

@@ -1,4 +1,4 @@
-import { type Cancellation, isMeant } from "../../cancellation/cancellation.ts";
+import { type Cancellation, isMeant } from "../../control/cancellation.ts";
 import type { DelayedJob, DelayedQuery, DelayedStore } from "../../broker/delayed-store.ts";
 import { DEFAULT_MAX_DELAY_MS } from "../../envelope/body-limits.ts";
 import { requireId, requireQueueName } from "../../envelope/names.ts";

@@ -1,6 +1,6 @@
 import type { Stoppable } from "../../broker/stoppable.ts";
 import type { ProgressStore } from "../../broker/progress-store.ts";
-import type { ProgressReport } from "../../progress/progress-report.ts";
+import type { ProgressReport } from "../../job/progress-report.ts";
 import type { Connection } from "./connection.ts";
 
 type Job = Parameters<ProgressStore["latest"]>[0];

@@ -1,5 +1,5 @@
 import { replicaCount, whole } from "../../config/field-kinds.ts";
-import type { BenchResult, Spread } from "../bench/measure.ts";
+import type { BenchResult, Spread } from "./measure.ts";
 import { command } from "../command.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Paint } from "../io.ts";
@@ -22,7 +22,7 @@ export const bench = command({
     ["millrace bench --server nats://nats:4222", "What one producer and one node get out of it"],
   ],
   async run({ flags: { jobs = 10_000, payload = 100, slots = 100, replicas = 1 }, config, io }) {
-    const { measure } = await import("../bench/measure.ts");
+    const { measure } = await import("./measure.ts");
     const result = await interruptible((signal) =>
       measure(config, {
         ...{ jobs, payloadBytes: payload, slots, replicas, signal },

@@ -1,4 +1,4 @@
-import type { QueueStatus } from "../../client/queue-status.ts";
+import type { QueueStatus } from "../../client/queues/queue-status.ts";
 import type { Column } from "./table.ts";
 
 /** A queue and how many jobs of each kind it has. */

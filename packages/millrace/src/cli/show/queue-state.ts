@@ -1,5 +1,5 @@
 import { type ControlMark, formatMs } from "@millrace/core";
-import type { QueueStatus } from "../../client/queue-status.ts";
+import type { QueueStatus } from "../../client/queues/queue-status.ts";
 
 type ShownState = Pick<
   QueueStatus,

@@ -1,4 +1,4 @@
-import type { JobState } from "../../client/job-status.ts";
+import type { JobState } from "../../client/jobs/job-status.ts";
 
 /** The same colour for the same state everywhere. */
 export function stateColour(state: JobState | "requeued"): "green" | "red" | "yellow" | "cyan" {

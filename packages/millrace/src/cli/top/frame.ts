@@ -1,6 +1,6 @@
 import { formatMs, type LockView } from "@millrace/core";
 import type { NodeStatus } from "../../client/nodes.ts";
-import type { QueueStatus } from "../../client/queue-status.ts";
+import type { QueueStatus } from "../../client/queues/queue-status.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
 import { nodesTable, slots, used } from "../show/nodes.ts";

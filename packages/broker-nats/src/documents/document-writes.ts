@@ -1,0 +1,95 @@
+import { type Clock, MillraceError } from "@millrace/core";
+import { ELECTIONS_MS } from "../connection/patient-connection.ts";
+import type { Machine } from "../machine/machine.ts";
+import { sleep } from "../machine/timers.ts";
+import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import type { HeaderRecord } from "../wire/headers.ts";
+import type { DirectReads } from "../reads/direct-reads.ts";
+import { type LeaderReads, WRITE_NAME } from "../reads/leader-reads.ts";
+
+/** Between two looks at a first copy that is on its way. */
+const UNDECIDED_PAUSE_MS = 250;
+const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
+
+/** How it reads and writes; shared by all buckets of a connection. */
+export interface Wires {
+  /** One that sends nothing twice. */
+  readonly publisher: ConfirmedPublisher;
+  readonly clock: Clock;
+  readonly nameWrite: () => string;
+  readonly reads: LeaderReads;
+  readonly directReads: DirectReads;
+}
+
+export interface DocumentWrite {
+  readonly stream: string;
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers?: HeaderRecord;
+  /** The revision that it replaces; undefined for whatever is there. */
+  readonly expected: number | undefined;
+}
+
+/**
+ * Makes a name for each write of one connection: a UUID for each would cost as much as its body.
+ */
+export function writeNamer({ newId }: Pick<Machine, "newId">): () => string {
+  const writer = newId();
+  let writes = 0;
+  return () => `${writer}.${++writes}`;
+}
+
+/**
+ * Writes once. Where the answer got lost (a leader died with it), it is looked up whether the write
+ * is there, and only what isn't is written again, over the same revision: a first copy that still
+ * comes then refuses the second, or is refused by it.
+ *
+ * @returns the revision
+ * @throws MillraceError `conflict` where somebody else wrote; `publish-timeout` and its kin, after
+ *   which it may be written all the same
+ */
+export async function writeOnce(
+  { publisher, reads, clock, nameWrite }: Omit<Wires, "directReads">,
+  { stream, subject, data, headers, expected }: DocumentWrite,
+): Promise<number> {
+  const write = nameWrite();
+  const stamped: Record<string, string> = { ...headers, [WRITE_NAME]: write };
+  if (expected !== undefined) stamped[EXPECTED_SEQUENCE] = String(expected);
+  const deadline = clock.monotonic() + ELECTIONS_MS;
+  /** An answer that did not come: the write may have been carried out. */
+  let lost: unknown;
+  for (let doubtful = false; ; doubtful = true) {
+    try {
+      return (await publisher.publish(subject, data, stamped)).sequence;
+    } catch (error) {
+      const conflict = MillraceError.is(error, "conflict");
+      const unanswered = MillraceError.is(error, "publish-timeout");
+      if (unanswered) lost ??= error;
+      if (!unanswered && !(conflict && doubtful)) throw error;
+      const last = await reads.last(stream, subject).catch(() => {
+        throw unconfirmed(subject, error);
+      });
+      if (last?.write === write) return last.sequence;
+      if (clock.monotonic() > deadline) throw unconfirmed(subject, error);
+      // Refused over the very revision that stands: the first copy is still on its way to a
+      // majority.
+      const undecided = conflict && (last?.sequence ?? 0) === expected;
+      if (conflict && !undecided) throw overwritten(subject, lost);
+      if (undecided) await sleep(clock, UNDECIDED_PAUSE_MS);
+    }
+  }
+}
+
+/** The answer got lost, and by now somebody else's write stands there. */
+function overwritten(subject: string, cause: unknown): MillraceError {
+  return new MillraceError("conflict", `${subject} was written by somebody else.`, { cause });
+}
+
+function unconfirmed(subject: string, cause: unknown): MillraceError {
+  if (MillraceError.is(cause, "publish-timeout")) return cause;
+  return new MillraceError(
+    "publish-timeout",
+    `The write to ${subject} was not confirmed by a majority of the cluster in time. It may be done all the same: read it again.`,
+    { cause },
+  );
+}

@@ -1,0 +1,285 @@
+import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
+import type { KV } from "@nats-io/kv";
+import { listen } from "../connection/listen.ts";
+import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
+import type { BucketEntry } from "./bucket-reader.ts";
+import { fromKvKey, toKvKey } from "./kv-key.ts";
+import { ASK_LEADER } from "../reads/direct-reads.ts";
+import { type Wires, writeOnce } from "./document-writes.ts";
+import type { LastMessage } from "../reads/leader-reads.ts";
+import { openBucket } from "./open-bucket.ts";
+import { removeMessage } from "../store/remove-message.ts";
+import { readJson, requireReadable } from "./read-json.ts";
+import { readStream } from "../reads/read-stream.ts";
+import { readSubjects } from "../reads/read-subjects.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { serverNow } from "../reads/server-now.ts";
+import { SoleCopy } from "./sole-copy.ts";
+import { watchBucket } from "./watch-bucket.ts";
+
+const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
+
+type Report = (error: unknown, doing: string) => void;
+
+/** Documents in a KV bucket, as JSON that any NATS client can read. */
+export class NatsDocuments implements DocumentStore {
+  readonly #server: ServerAccess;
+  readonly #kv: KV;
+  readonly #wires: Wires;
+  readonly #bucket: string;
+  readonly #onProblem: Report;
+  /** Of a bucket that is peeked into. */
+  #soleCopy: SoleCopy | undefined;
+
+  private constructor(
+    server: ServerAccess,
+    kv: KV,
+    wires: Wires,
+    bucket: string,
+    onProblem: Report,
+  ) {
+    this.#wires = wires;
+    this.#server = server;
+    this.#kv = kv;
+    this.#bucket = bucket;
+    this.#onProblem = onProblem;
+  }
+
+  static async open(
+    server: ServerAccess,
+    wires: Wires,
+    bucket: string,
+    replicas: number,
+    onProblem: Report,
+  ): Promise<NatsDocuments> {
+    return new NatsDocuments(
+      server,
+      await openBucket(server, bucket, { replicas }),
+      wires,
+      bucket,
+      onProblem,
+    );
+  }
+
+  async get(key: string): Promise<Document | undefined> {
+    return this.#documentOf(key, await this.#wires.reads.last(this.#stream, this.#subject(key)));
+  }
+
+  async peek(key: string): Promise<Document | undefined> {
+    const soleCopy = (this.#soleCopy ??= new SoleCopy(this.#server, this.#stream));
+    if (!soleCopy.isSole()) return this.get(key);
+    const last = await this.#wires.directReads.last(this.#stream, this.#subject(key));
+    if (last !== ASK_LEADER) return this.#documentOf(key, last);
+    soleCopy.doubt();
+    return this.get(key);
+  }
+
+  get #stream(): string {
+    return `KV_${this.#bucket}`;
+  }
+
+  #subject(key: string): string {
+    return `$KV.${this.#bucket}.${toKvKey(key)}`;
+  }
+
+  #documentOf(key: string, last: LastMessage | undefined): Document | undefined {
+    return last === undefined || last.isRemoval
+      ? undefined
+      : this.#decode(key, last.sequence, last.data, last.storedAt);
+  }
+
+  async list(): Promise<readonly Document[]> {
+    const { nc, jsm } = this.#server;
+    const prefix = `$KV.${this.#bucket}.`;
+    const range = { stream: `KV_${this.#bucket}`, filter: `${prefix}>` };
+    const documents: Document[] = [];
+    for (const { subject, sequence, data, headers, storedAt } of (
+      await readSubjects(nc, jsm, range)
+    ).values()) {
+      if (headers["kv-operation"] !== undefined) continue;
+      const key = fromKvKey(subject.slice(prefix.length));
+      const document = this.#decode(key, sequence, data, storedAt);
+      if (document !== undefined) documents.push(document);
+    }
+    return documents.sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  async put(key: string, value: unknown, expected?: number): Promise<number> {
+    const kvKey = toKvKey(key);
+    const bytes = Buffer.from(encodeValue(value, key));
+    try {
+      return await this.#write(kvKey, bytes, expected);
+    } catch (error) {
+      const removed = await this.#removalInTheWay(error, kvKey, expected);
+      if (removed === undefined) throw this.#writeError(error, key, expected);
+      try {
+        return await this.#write(kvKey, bytes, removed);
+      } catch (again) {
+        throw this.#writeError(again, key, expected);
+      }
+    }
+  }
+
+  #write(
+    kvKey: string,
+    data: Uint8Array,
+    expected: number | undefined,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<number> {
+    const bucket = this.#bucket;
+    const [stream, subject] = [`KV_${bucket}`, `$KV.${bucket}.${kvKey}`];
+    return writeOnce(this.#wires, { stream, subject, data, headers, expected });
+  }
+
+  /**
+   * A document that was removed has left a mark, which counts as nothing.
+   * @returns the mark's revision
+   */
+  async #removalInTheWay(
+    error: unknown,
+    kvKey: string,
+    expected: number | undefined,
+  ): Promise<number | undefined> {
+    if (expected !== 0 || !MillraceError.is(error, "conflict")) return undefined;
+    const entry = await request(`read ${this.#bucket}/${kvKey}`, () => this.#kv.get(kvKey));
+    return entry === null || entry.operation === "PUT" ? undefined : entry.revision;
+  }
+
+  async remove(key: string, expected?: number): Promise<void> {
+    try {
+      await this.#write(toKvKey(key), new Uint8Array(0), expected, REMOVAL_HEADERS);
+    } catch (error) {
+      throw this.#writeError(error, key, expected);
+    }
+  }
+
+  /**
+   * Only what the server keeps of a removal is removed: a key that was written since has a later
+   * message, which stays.
+   */
+  async forgetRemoved({ olderThanMs }: { readonly olderThanMs: number }): Promise<void> {
+    const { nc, jsm } = this.#server;
+    const stream = `KV_${this.#bucket}`;
+    const range = { stream, filter: `$KV.${this.#bucket}.>` };
+    let now: number | undefined;
+    for await (const { subject, sequence, storedAt, headers } of readStream(nc, jsm, range)) {
+      if (headers["kv-operation"] === undefined) continue;
+      now ??= await serverNow(jsm, stream);
+      if (now - storedAt < olderThanMs) continue;
+      await request(`forget what was removed from ${this.#bucket}`, () =>
+        jsm.streams.purge(stream, { filter: subject, seq: sequence + 1 }),
+      );
+    }
+  }
+
+  /**
+   * The revision is the place in the bucket's stream, so that exactly this message goes; a deletion
+   * of the bucket's own would add one.
+   */
+  async erase(key: string, expected: number): Promise<boolean> {
+    toKvKey(key);
+    try {
+      return await removeMessage(this.#server.jsm, `KV_${this.#bucket}`, expected);
+    } catch (error) {
+      throw asMillraceError(error, `erase ${this.#bucket}/${key}`);
+    }
+  }
+
+  now(): Promise<number> {
+    return serverNow(this.#server.jsm, `KV_${this.#bucket}`);
+  }
+
+  async watch(
+    listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
+  ): Promise<{ stop(): Promise<void> }> {
+    const { nc, jsm } = this.#server;
+    return watchBucket({
+      nc,
+      jsm,
+      bucket: this.#bucket,
+      onEntry: (entry) => listener({ key: fromKvKey(entry.key), document: this.#document(entry) }),
+      onProblem: this.#onProblem,
+    });
+  }
+
+  /**
+   * A write to the bucket is a message to all who listen, before and whether or not the bucket's
+   * leader takes it.
+   */
+  async hearPuts(
+    listener: (put: Pick<Document, "key" | "value">) => void,
+  ): Promise<{ stop(): Promise<void> }> {
+    const prefix = `$KV.${this.#bucket}.`;
+    return listen(this.#server, {
+      subject: `${prefix}>`,
+      doing: `listen to ${this.#bucket}`,
+      onProblem: this.#onProblem,
+      hear: (msg) => {
+        if (msg.headers?.has("KV-Operation") === true) return;
+        const key = fromKvKey(msg.subject.slice(prefix.length));
+        const document = this.#decode(key, 0, msg.data, 0);
+        if (document !== undefined) listener({ key, value: document.value });
+      },
+    });
+  }
+
+  #document(entry: BucketEntry): Document | undefined {
+    return entry.operation === "PUT"
+      ? this.#decode(fromKvKey(entry.key), entry.revision, entry.value, entry.created.getTime())
+      : undefined;
+  }
+
+  /**
+   * A value that is no JSON, or has too many values, was written by something else; it is shown as
+   * absent and reported, and a write may replace it.
+   */
+  #decode(
+    key: string,
+    revision: number,
+    bytes: Uint8Array,
+    updatedAt: number,
+  ): Document | undefined {
+    try {
+      return { key, value: readJson(bytes), revision, updatedAt };
+    } catch (error) {
+      this.#onProblem(error, `read ${this.#bucket}/${key} as JSON`);
+      return undefined;
+    }
+  }
+
+  #writeError(error: unknown, key: string, expected: number | undefined): MillraceError {
+    if (!isWrongSequence(error) && !isConflict(error))
+      return asMillraceError(error, `write ${this.#bucket}/${key}`);
+    const wanted =
+      expected === 0 ? "was to be new and exists" : `is no longer at revision ${expected}`;
+    return new MillraceError(
+      "revision-conflict",
+      `The document ${this.#bucket}/${key} ${wanted}. Read it again and decide anew.`,
+      { cause: error },
+    );
+  }
+}
+
+function isConflict(error: unknown): boolean {
+  return MillraceError.is(error, "conflict");
+}
+
+function encodeValue(value: unknown, key: string): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw new MillraceError(
+      "unserializable-payload",
+      `The document ${key} can't be written as JSON. Give plain data.`,
+      { cause },
+    );
+  }
+  if (text === undefined)
+    throw new MillraceError(
+      "unserializable-payload",
+      `The document ${key} has no value. Give plain data; remove it to have none.`,
+    );
+  requireReadable(text, value);
+  return text;
+}

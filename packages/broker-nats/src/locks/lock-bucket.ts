@@ -1,0 +1,181 @@
+import type { HeldLock, Stoppable } from "@millrace/core";
+import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
+import type { KV } from "@nats-io/kv";
+import { listen } from "../connection/listen.ts";
+import { onOneLine } from "../connection/one-line.ts";
+import { isWrongSequence, request } from "../jetstream-errors.ts";
+import type { LockOrder } from "../lease/lock-order.ts";
+import { type LockEntry, type LockValue, readLockValue } from "./lock-entry.ts";
+import { fromLockKey, toLockKey } from "./lock-key.ts";
+import { headersOf } from "../reads/next-message.ts";
+import { openBucket } from "../documents/open-bucket.ts";
+import { readSubjects } from "../reads/read-subjects.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { serverNow } from "../reads/server-now.ts";
+
+interface OpenBucket {
+  readonly kv: KV;
+  /** Gives up sooner than others: what a lock's holder asks is of no use when its lease is over. */
+  readonly jsm: JetStreamManager;
+}
+
+const REQUEST_TIMEOUT_MS = 2_000;
+
+/**
+ * One round trip each, on the bucket that holds the locks. What any of it means is decided in
+ * `locks.ts`.
+ */
+export class LockBucket {
+  readonly #server: ServerAccess;
+  readonly #bucket: string;
+  readonly #options: { readonly replicas: number; readonly maxAgeMs: number };
+  #opened: Promise<OpenBucket> | undefined;
+
+  constructor(
+    server: ServerAccess,
+    options: { readonly replicas: number; readonly maxAgeMs: number },
+  ) {
+    this.#server = server;
+    this.#bucket = server.names.bucket("locks");
+    this.#options = options;
+  }
+
+  /**
+   * @param expected the entry's revision, 0 where there is to be none
+   * @returns the new revision, or undefined where another writer was first
+   * @throws MillraceError; then it may be written all the same
+   */
+  async write(
+    name: string,
+    value: LockValue,
+    expected: number,
+    timeoutMs: number,
+  ): Promise<number | undefined> {
+    const { kv } = await this.#open();
+    return request(`take the lock ${name}`, async () => {
+      try {
+        const options = { previousSeq: expected, timeout: timeoutMs };
+        return await kv.put(toLockKey(name), JSON.stringify(value), options);
+      } catch (error) {
+        if (isWrongSequence(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** @param patient whether it is worth waiting for the next leader of a cluster */
+  async read(name: string, patient = false): Promise<LockEntry | undefined> {
+    const jsm = await this.#asked(patient);
+    const query = { last_by_subj: this.#subject(name) };
+    const stored = await request(`read the lock ${name}`, () =>
+      jsm.streams.getMessage(this.#stream, query),
+    );
+    if (stored === null) return undefined;
+    const isMarker = headersOf(stored)["kv-operation"] !== undefined;
+    return {
+      name,
+      revision: stored.seq,
+      writtenAt: stored.time.getTime(),
+      value: isMarker ? undefined : readLockValue(Buffer.from(stored.data).toString("utf8")),
+    };
+  }
+
+  async readAll(): Promise<readonly LockEntry[]> {
+    await this.#open();
+    const { nc, jsm } = this.#server;
+    const subjects = `$KV.${this.#bucket}.`;
+    const range = { stream: this.#stream, filter: `${subjects}>` };
+    const entries: LockEntry[] = [];
+    for (const { subject, sequence, storedAt, data, headers } of (
+      await readSubjects(nc, jsm, range)
+    ).values())
+      if (headers["kv-operation"] === undefined)
+        entries.push({
+          name: fromLockKey(subject.slice(subjects.length)),
+          revision: sequence,
+          writtenAt: storedAt,
+          value: readLockValue(Buffer.from(data).toString("utf8")),
+        });
+    return entries;
+  }
+
+  /**
+   * Removes the entry if it still has this revision: a purge of the key's messages up to it. Unlike
+   * a deletion by KV it leaves no marker, so that the next holder's first write finds nothing in
+   * its way.
+   *
+   * @returns whether it was there
+   */
+  async remove(name: string, revision: number): Promise<boolean> {
+    const jsm = await this.#asked(true);
+    const range = { filter: this.#subject(name), seq: revision + 1 };
+    const { purged } = await request(`release the lock ${name}`, () =>
+      jsm.streams.purge(this.#stream, range),
+    );
+    return purged > 0;
+  }
+
+  /** The same write, for the thread that makes it while this one can't. */
+  orderFor({ name, token }: HeldLock, value: LockValue): LockOrder {
+    return {
+      subject: this.#subject(name),
+      stream: this.#stream,
+      token,
+      value: JSON.stringify(value),
+      write: value.write,
+    };
+  }
+
+  announceRelease(name: string): void {
+    this.#server.nc.publish(this.#server.names.lockReleased(toLockKey(name)));
+  }
+
+  async onRelease(name: string, listener: () => void): Promise<Stoppable> {
+    const { nc, names } = this.#server;
+    // Not patiently, and no problem is reported: a waiter looks by itself now and then.
+    return listen(
+      { nc, patient: nc },
+      {
+        subject: names.lockReleased(toLockKey(name)),
+        doing: `listen to the lock ${name}`,
+        hear: listener,
+      },
+    );
+  }
+
+  /** Epoch milliseconds by the clock that dates the entries. */
+  async serverNow(patient = false): Promise<number> {
+    return serverNow(await this.#asked(patient), this.#stream);
+  }
+
+  async #asked(patient: boolean): Promise<JetStreamManager> {
+    const { jsm } = await this.#open();
+    return patient ? this.#server.jsm : jsm;
+  }
+
+  #subject(name: string): string {
+    return `$KV.${this.#bucket}.${toLockKey(name)}`;
+  }
+
+  get #stream(): string {
+    return `KV_${this.#bucket}`;
+  }
+
+  #open(): Promise<OpenBucket> {
+    this.#opened ??= this.#openAnew().catch((error: unknown) => {
+      // A failure is not kept: the next call tries again.
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async #openAnew(): Promise<OpenBucket> {
+    const { nc } = this.#server;
+    const [kv, jsm] = await Promise.all([
+      openBucket(this.#server, this.#bucket, this.#options),
+      jetstreamManager(onOneLine(nc), { checkAPI: false, timeout: REQUEST_TIMEOUT_MS }),
+    ]);
+    return { kv, jsm };
+  }
+}

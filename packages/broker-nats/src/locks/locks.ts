@@ -1,0 +1,212 @@
+import {
+  type Clock,
+  type HeldLock,
+  LONGEST_LEASE_MS,
+  type LockClaim,
+  type LockKeeping,
+  type LockStore,
+  type LockView,
+  MillraceError,
+  requireLease,
+  requireLockName,
+  type Stoppable,
+} from "@millrace/core";
+import { machineOf } from "../machine/machine.ts";
+import { sleep } from "../machine/timers.ts";
+import { LockBucket } from "./lock-bucket.ts";
+import { type LockEntry, lockValue, viewOf } from "./lock-entry.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import type { LockOrder } from "../lease/lock-order.ts";
+import { WriteNames } from "./write-names.ts";
+
+/** What nobody holds any more is swept by the server well after the longest lease. */
+const SWEEP_AGE_MS = LONGEST_LEASE_MS + 3_600_000;
+type KeepLock = (order: LockOrder, leaseMs: number, ageMs: number) => LockKeeping | undefined;
+
+/** Each round something has to be written between a look and the write that follows it. */
+const ROUNDS = 4;
+/**
+ * Between two tries on what stands as it was expected and yet refuses a write: another write is on
+ * its way to a majority.
+ */
+const UNDECIDED_PAUSE_MS = 50;
+/** An answer that comes after most of the lease is of no use. */
+const acquireTimeoutMs = (leaseMs: number): number =>
+  Math.min(5_000, Math.max(1_000, Math.floor(leaseMs / 2)));
+/** A renewal without an answer is to be tried again within its lease. */
+const renewTimeoutMs = (leaseMs: number): number =>
+  Math.min(5_000, Math.max(100, Math.floor(leaseMs / 4)));
+
+/**
+ * Locks in one KV bucket. The revision is the fencing token: it is the bucket's stream sequence,
+ * which only grows, over releases and expiries too. A lease ends by the server's clock alone: the
+ * server's time of the write against the server's time now. Every decision is a compare-and-set;
+ * what was read before only says what to compare with. A free lock is taken by one write.
+ */
+export class NatsLocks implements LockStore {
+  readonly #bucket: LockBucket;
+  readonly #keepLock: KeepLock;
+  readonly #names: WriteNames;
+  readonly #clock: Clock;
+
+  constructor(server: ServerAccess, replicas: number, keepLock: KeepLock) {
+    this.#bucket = new LockBucket(server, { replicas, maxAgeMs: SWEEP_AGE_MS });
+    this.#keepLock = keepLock;
+    const { clock, newId } = machineOf(server.nc);
+    this.#names = new WriteNames(newId);
+    this.#clock = clock;
+  }
+
+  async acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {
+    requireLockName(name);
+    requireLease(claim.leaseMs);
+    const caller = this.#names.enter(claim, name);
+    try {
+      return await this.#acquire(name, caller);
+    } finally {
+      this.#names.leave(caller, name);
+    }
+  }
+
+  async renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
+    requireLease(claim.leaseMs);
+    const caller = this.#names.enter(lock, lock.name);
+    try {
+      return await this.#renew(caller, claim);
+    } finally {
+      this.#names.leave(caller, lock.name);
+    }
+  }
+
+  async release(lock: HeldLock): Promise<boolean> {
+    const { name } = lock;
+    // Found now: a renewal that is under way meanwhile hands it on to the lock that it returns.
+    const write = this.#names.find(lock, name);
+    let expected: number | undefined = lock.token;
+    let removed = false;
+    for (let round = 1; round <= ROUNDS && !removed && expected !== undefined; round += 1) {
+      removed = await this.#bucket.remove(name, expected);
+      if (!removed) expected = (await this.#own(name, write))?.revision;
+    }
+    this.#names.forget(lock, name);
+    if (removed) this.#bucket.announceRelease(name);
+    return removed;
+  }
+
+  keep(lock: HeldLock, claim: LockClaim, ageMs: number): LockKeeping | undefined {
+    const value = lockValue(claim, this.#names.nameOf(lock, lock.name));
+    return this.#keepLock(this.#bucket.orderFor(lock, value), claim.leaseMs, ageMs);
+  }
+
+  async look(name: string): Promise<LockView | undefined> {
+    requireLockName(name);
+    const [entry, now] = await this.#readNow(name, true);
+    return viewOf(entry, now);
+  }
+
+  async list(prefix = ""): Promise<readonly LockView[]> {
+    const now = await this.#bucket.serverNow(true);
+    return (await this.#bucket.readAll())
+      .filter(({ name }) => name.startsWith(prefix))
+      .flatMap((entry) => viewOf(entry, now) ?? [])
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async onRelease(name: string, listener: () => void): Promise<Stoppable> {
+    requireLockName(name);
+    return this.#bucket.onRelease(name, listener);
+  }
+
+  async #renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
+    const { name } = lock;
+    const write = this.#names.nameOf(lock, name);
+    const value = lockValue(claim, write);
+    let expected: number | undefined = lock.token;
+    for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
+      const timeoutMs = renewTimeoutMs(claim.leaseMs);
+      const token = await this.#bucket.write(name, value, expected, timeoutMs);
+      if (token !== undefined) return this.#next(lock, { name, token });
+      const own = await this.#own(name, write);
+      if (own?.revision === expected) throw undecided(name);
+      expected = own?.revision;
+    }
+    this.#names.forget(lock, name);
+    throw new MillraceError(
+      "lock-lost",
+      `The lock ${name} is no longer held under token ${lock.token}: another holder took it, or it was released. Stop what it protects.`,
+    );
+  }
+
+  async #acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {
+    let expected: number | undefined = 0;
+    for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
+      const token = await this.#writeToAcquire(name, claim, expected);
+      if (token !== undefined) return this.#next(claim, { name, token });
+      const found = await this.#expectedToAcquire(name, claim);
+      if (found === expected) {
+        if (round === ROUNDS) throw undecided(name);
+        await sleep(this.#clock, UNDECIDED_PAUSE_MS);
+      }
+      expected = found;
+    }
+    this.#names.forget(claim, name);
+    return undefined;
+  }
+
+  async #writeToAcquire(
+    name: string,
+    claim: LockClaim,
+    expected: number,
+  ): Promise<number | undefined> {
+    const write = this.#names.nameOf(claim, name);
+    const value = lockValue(claim, write);
+    try {
+      return await this.#bucket.write(name, value, expected, acquireTimeoutMs(claim.leaseMs));
+    } catch (error) {
+      // It may be stored all the same, and then nobody but its writer would ever free it.
+      const entry = await this.#own(name, write);
+      if (entry !== undefined) return entry.revision;
+      throw error;
+    }
+  }
+
+  /** @returns the revision that a takeover replaces, or undefined where another holds the lock */
+  async #expectedToAcquire(name: string, claim: LockClaim): Promise<number | undefined> {
+    const [entry, now] = await this.#readNow(name);
+    if (entry === undefined) return 0;
+    const isOwn = entry.value?.write === this.#names.find(claim, name);
+    return isOwn || viewOf(entry, now) === undefined ? entry.revision : undefined;
+  }
+
+  #next(caller: object, lock: HeldLock): HeldLock {
+    this.#names.carry(caller, lock, lock.name);
+    return lock;
+  }
+
+  /** What was written for this holding without its learning of it. */
+  async #own(name: string, write: string | undefined): Promise<LockEntry | undefined> {
+    if (write === undefined) return undefined;
+    const entry = await this.#bucket.read(name);
+    return entry?.value?.write === write ? entry : undefined;
+  }
+
+  /**
+   * Side by side: where the time is read before the entry, the lease only looks longer than it is.
+   */
+  #readNow(name: string, patient = false): Promise<[LockEntry | undefined, number]> {
+    return Promise.all([this.#bucket.read(name, patient), this.#bucket.serverNow(patient)]);
+  }
+}
+
+/**
+ * The entry is as expected, and a write that expects it is refused: one that was made before,
+ * perhaps by the same holder, has no majority of the cluster behind it yet. Nothing is known then.
+ * A leader that was cut off answers so until it steps down, and so does one whose followers are
+ * slow.
+ */
+function undecided(name: string): MillraceError {
+  return new MillraceError(
+    "request-timeout",
+    `Could not take the lock ${name}: a write that was made before is not confirmed by a majority of the cluster yet. Try again.`,
+  );
+}

@@ -1,0 +1,92 @@
+import { type QueueMessage, readEnvelope, type ReadResult } from "@millrace/core";
+import type { StoredMsg } from "@nats-io/jetstream";
+import { type DueJob, readDelayedHeaders } from "../delayed/delayed-headers.ts";
+import { headersOf } from "./next-message.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
+import type { ReceivedHeaders } from "../wire/read-headers.ts";
+
+/** A message as a stream holds it, however it was read. */
+export interface StoredMessage {
+  readonly subject: string;
+  readonly sequence: number;
+  readonly data: Uint8Array;
+  readonly headers: ReceivedHeaders;
+  /** Epoch milliseconds by the server's clock. */
+  readonly storedAt: number;
+  /**
+   * Whether these bytes stand in it: false for nearly all messages of a long queue, and cheaper
+   * than reading them.
+   */
+  shows(bytes: Buffer): boolean;
+}
+
+/** The same bytes, searchable. */
+export function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** A stored message read as a job. */
+export interface StoredJob {
+  readonly message: QueueMessage;
+  readonly read: ReadResult;
+}
+
+export function fromLeader(stored: StoredMsg): StoredMessage {
+  const [headers, data] = [headersOf(stored), plainBytes(stored.data)];
+  return {
+    subject: stored.subject,
+    sequence: stored.seq,
+    data,
+    headers,
+    storedAt: stored.time.getTime(),
+    shows: (bytes) =>
+      asBuffer(data).includes(bytes) ||
+      Object.values(headers).some((value) => value.includes(bytes.toString())),
+  };
+}
+
+/** The job of a message in a queue's stream. */
+export function queuedJob(
+  { names, maxValues }: Pick<ServerAccess, "names" | "maxValues">,
+  stored: StoredMessage,
+): StoredJob | undefined {
+  const subject = names.readQueueSubject(stored.subject, stored.headers);
+  if (subject === undefined) return undefined;
+  const { queue, lane, origin } = subject;
+  return readStored({ queue, lane, origin }, stored, maxValues);
+}
+
+/**
+ * The job of a message in the delayed stream; undefined for a message that Millrace did not write.
+ */
+export function delayedJob(
+  { maxValues }: Pick<ServerAccess, "maxValues">,
+  stored: StoredMessage,
+): (StoredJob & DueJob) | undefined {
+  const job = readDelayedHeaders(stored.headers);
+  if (job === undefined) return undefined;
+  const { queue, lane } = job;
+  return { ...job, ...readStored({ queue, lane, origin: "runtime" }, stored, maxValues) };
+}
+
+function readStored(
+  {
+    queue,
+    lane,
+    origin,
+  }: { queue: string; lane: QueueMessage["lane"]; origin: QueueMessage["origin"] },
+  { data, headers, sequence, storedAt }: StoredMessage,
+  maxValues: number,
+): StoredJob {
+  const message: QueueMessage = {
+    queue,
+    ...(lane === undefined ? {} : { lane }),
+    origin,
+    body: data,
+    headers,
+    sequence,
+    storedAt,
+  };
+  return { message, read: readEnvelope(message, maxValues) };
+}

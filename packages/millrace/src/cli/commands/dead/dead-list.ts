@@ -1,0 +1,140 @@
+import type { DeadLetterGroup, DeadReason, StoredDeadLetter } from "@millrace/core";
+import type { DeadLetterFilter } from "../../../client/dead/dead-letters.ts";
+import { flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
+import { command } from "../../command.ts";
+import { shownError, showValue } from "@millrace/telemetry/masking";
+import { type Column, table } from "../../show/table.ts";
+import { withClient } from "../../with-client.ts";
+
+export const REASONS = [
+  "attempts-exhausted",
+  "fatal",
+  "crashed",
+  "expired",
+  "unknown-name",
+  "invalid-payload",
+  "undecodable",
+  "invalid-envelope",
+  "unsupported-version",
+  "payload-too-large",
+  "chain-broken",
+  "unsettled",
+] as const satisfies readonly DeadReason[];
+
+export const filterFlags = {
+  queue: { kind: { ...text, placeholder: "<queue>" }, about: "Only letters of this queue" },
+  reason: {
+    kind: { ...oneOf(...REASONS), placeholder: "<reason>" },
+    about: `Only letters with this reason: ${REASONS.join(", ")}`,
+  },
+  filter: {
+    kind: { ...text, placeholder: "<terms>" },
+    about:
+      "Only letters for which all terms hold: name=mail.*, error=TimeoutError, message~refused, attempts>3, age<2h",
+  },
+} as const;
+
+export function filterOf({
+  queue,
+  reason,
+  filter,
+}: {
+  readonly queue?: string;
+  readonly reason?: DeadReason;
+  readonly filter?: string;
+}): Pick<DeadLetterFilter, "queue" | "reason" | "where"> {
+  return {
+    ...(filter === undefined ? {} : { where: filter }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+const COLUMNS: readonly Column<StoredDeadLetter>[] = [
+  { title: "ID", cell: ({ id }) => id },
+  { title: "NAME", cell: ({ name }) => name ?? "?" },
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "REASON", cell: ({ reason }) => reason },
+  { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
+  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
+  {
+    title: "ERROR",
+    cell: ({ error }) => (error === undefined ? "" : `${error.type}: ${error.message}`),
+  },
+];
+
+const GROUP_COLUMNS: readonly Column<DeadLetterGroup>[] = [
+  { title: "COUNT", align: "right", cell: ({ count }) => String(count) },
+  { title: "NAME", cell: ({ name }) => name ?? "?" },
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "REASON", cell: ({ reason }) => reason },
+  { title: "LAST", cell: ({ lastAt }) => new Date(lastAt).toISOString() },
+  { title: "LAST ID", cell: ({ lastId }) => lastId },
+  {
+    title: "ERROR",
+    cell: ({ error, message }) => (error === undefined ? "" : `${error}: ${message ?? ""}`),
+  },
+];
+
+function maskedMessage(
+  { error: type, message }: DeadLetterGroup,
+  show: Parameters<typeof shownError>[1],
+): Pick<DeadLetterGroup, "message"> {
+  return type === undefined || message === undefined
+    ? {}
+    : { message: shownError({ type, message }, show).message };
+}
+
+export const deadList = command({
+  name: "dead list",
+  summary: "List dead letters: jobs that are not tried again by themselves, oldest first",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {
+    ...filterFlags,
+    limit: { kind: whole(1, 1_000_000), about: "At most this many (default 100)" },
+    group: { kind: flag, about: "Count all of them by queue, job, reason and error instead" },
+  },
+  fields: ["connection", "namespace", "masking"],
+  examples: [
+    [
+      "millrace dead list --queue mail --reason attempts-exhausted",
+      "Those of one queue whose attempts were spent",
+    ],
+    ["millrace dead list --group", "What they died of, the most frequent cause first"],
+  ],
+  async run({ flags, config }) {
+    const { limit = 100 } = flags;
+    const show = showValue(false, maskOf(config));
+    if (flags.group === true) {
+      const groups = (
+        await withClient(config, (client) => client.dead.groups(filterOf(flags)))
+      ).map((group) => ({ ...group, ...maskedMessage(group, show) }));
+      return {
+        json: groups,
+        text: (paint) =>
+          groups.length === 0 ? "no dead letters\n" : table(GROUP_COLUMNS, groups, paint),
+      };
+    }
+    const found = await withClient(config, (client) =>
+      client.dead.list({ ...filterOf(flags), limit }),
+    );
+    const letters = found.map((letter) =>
+      letter.error === undefined ? letter : { ...letter, error: shownError(letter.error, show) },
+    );
+    return {
+      json: letters.map(({ id, name, queue, reason, attempts, error, at }) => ({
+        id,
+        name: name ?? null,
+        queue,
+        reason,
+        attempts,
+        error: error ?? null,
+        at,
+      })),
+      text: (paint) =>
+        letters.length === 0 ? "no dead letters\n" : table(COLUMNS, letters, paint),
+    };
+  },
+});

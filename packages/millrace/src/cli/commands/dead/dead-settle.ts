@@ -1,0 +1,189 @@
+import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/core";
+import { audited } from "../../../client/audit.ts";
+import { parseDeadFilter } from "../../../client/dead/dead-filter.ts";
+import type { DeadLetterFilter } from "../../../client/dead/dead-letters.ts";
+import type { Millrace } from "../../../client/client.ts";
+import { flag } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
+import { command, type CommandCall, type Report } from "../../command.ts";
+import { ASKS_FIRST, confirmed } from "../../confirm.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { clean } from "../../show/clean.ts";
+import { detachedReport } from "../../show/operations.ts";
+import { withClient } from "../../with-client.ts";
+import { withTracedClient } from "../../with-traced-client.ts";
+import { filterFlags, filterOf } from "./dead-list.ts";
+
+const selection = {
+  ...filterFlags,
+  all: { kind: flag, about: "Every letter that fits --queue, --reason and --filter" },
+} as const;
+
+const askedSelection = {
+  ...selection,
+  yes: { kind: flag, about: ASKS_FIRST },
+  detach: {
+    kind: flag,
+    about: "With --all or --filter: write down which, for a dashboard or `operations run` to do",
+  },
+} as const;
+
+export const deadRetry = command({
+  name: "dead retry",
+  summary:
+    "Give dead jobs a new life: the same payload, attempts at zero; the letter is removed once that is confirmed. --all and --filter ask first",
+  usage: "ID… | --all | --filter TERMS",
+  args: { min: 0, max: 10_000 },
+  flags: askedSelection,
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace dead retry invoice-17 invoice-18", "These two"],
+    [
+      "millrace dead retry --all --queue mail --reason attempts-exhausted --yes",
+      "Everything that fits, without asking",
+    ],
+    [
+      `millrace dead retry --filter 'error=TimeoutError message~"bank" age<2h' --yes`,
+      "What a bank's trouble has left in the last two hours",
+    ],
+  ],
+  async run(call) {
+    requireSelection(call);
+    const { yes } = call.flags;
+    if (call.args.length === 0 && !(await confirmed(call.io, yes, `Retry ${meant(call)}?`)))
+      return nothing("retried");
+    if (call.flags.detach === true) return detached(call, "dead-retry");
+    return settleLetters(call, "retried", (client, filter) => client.dead.retry(filter));
+  },
+});
+
+export const deadDiscard = command({
+  name: "dead discard",
+  summary: "Remove dead letters for good; asks first where there is a person to ask",
+  usage: "ID… | --all | --filter TERMS",
+  args: { min: 0, max: 10_000 },
+  flags: askedSelection,
+  fields: ["connection", "namespace"],
+  examples: [["millrace dead discard invoice-17 --yes", "Without asking, as a script needs it"]],
+  async run(call) {
+    requireSelection(call);
+    if (!(await confirmed(call.io, call.flags.yes, `Remove ${meant(call)} for good?`)))
+      return nothing("discarded");
+    if (call.flags.detach === true) return detached(call, "dead-discard");
+    return settleLetters(call, "discarded", (client, filter) => client.dead.discard(filter));
+  },
+});
+
+async function detached(
+  { flags, config }: Pick<CommandCall<typeof selection>, "flags" | "config">,
+  kind: "dead-retry" | "dead-discard",
+): Promise<Report> {
+  const filter = filterOf(flags);
+  return detachedReport(
+    await withClient(config, (client) => client.operations.start({ kind, filter })),
+  );
+}
+
+function nothing(done: "retried" | "discarded"): Report {
+  return {
+    json: { [done]: [], failed: [] },
+    text: () => `nothing was ${done}\n`,
+    exitCode: EXIT.failed,
+  };
+}
+
+/** In words, for a question. */
+function meant({
+  args,
+  flags: { queue, reason, filter },
+}: Pick<CommandCall<typeof selection>, "args" | "flags">): string {
+  if (args.length > 0) return args.map((id) => clean(id)).join(", ");
+  return `every dead letter${queue === undefined ? "" : ` of queue ${clean(queue)}`}${reason === undefined ? "" : ` with reason ${reason}`}${filter === undefined ? "" : ` that fits ${clean(filter)}`}`;
+}
+
+async function settleLetters(
+  call: CommandCall<typeof selection>,
+  done: "retried" | "discarded",
+  act: (client: Millrace, filter: DeadLetterFilter) => Promise<readonly DeadLetterResult[]>,
+): Promise<Report> {
+  requireSelection(call);
+  const filter = filterOf(call.flags);
+  const mask = maskOf(call.config);
+  const settle = async (client: Millrace): Promise<readonly DeadLetterResult[]> => {
+    if (call.args.length === 0) return act(client, filter);
+    const each: DeadLetterResult[] = [];
+    for (const id of call.args) each.push(...(await settleOne(client, { ...filter, id }, act)));
+    return each;
+  };
+  const intent = {
+    action: done === "retried" ? "dead retry" : "dead discard",
+    filter: { ...filter, ...(call.args.length === 0 ? { all: true } : { ids: call.args }) },
+  };
+  const results = await withTracedClient(call.config, call.io, (client) =>
+    audited(client.broker, intent, () => settle(client), tallyLetters),
+  );
+  const failed = results.filter((result) => !result.ok);
+  const succeeded = results.filter((result) => result.ok);
+  return {
+    json: {
+      [done]: succeeded.map(({ id, queue }) => ({ id, queue })),
+      failed: failed.map(({ id, queue, error }) => ({
+        id,
+        queue,
+        error: { code: error.code, message: mask.text(error.message) },
+      })),
+    },
+    text: (paint) =>
+      [
+        ...failed.map(
+          ({ id, error }) =>
+            `${paint("red", "failed")} ${id}: ${clean(mask.text(error.message), 500)} (${error.code})\n`,
+        ),
+        `${done} ${succeeded.length} ${succeeded.length === 1 ? "letter" : "letters"}\n`,
+      ].join(""),
+    ...(failed.length > 0 ? { exitCode: EXIT.failed } : {}),
+  };
+}
+
+/**
+ * One that isn't there, or that stands for several jobs, fails by itself: the others are still
+ * settled.
+ */
+async function settleOne(
+  client: Millrace,
+  filter: DeadLetterFilter & { readonly id: string },
+  act: (client: Millrace, filter: DeadLetterFilter) => Promise<readonly DeadLetterResult[]>,
+): Promise<readonly DeadLetterResult[]> {
+  const { id, queue } = filter;
+  try {
+    await client.dead.show(id, queue === undefined ? {} : { queue });
+    const results = await act(client, filter);
+    if (results.length > 0) return results;
+    throw new MillraceError("job-not-found", `No dead letter with id ${id} fits the filters.`);
+  } catch (error) {
+    if (
+      !MillraceError.is(error) ||
+      (error.code !== "job-not-found" && error.code !== "ambiguous-id")
+    )
+      throw error;
+    return [{ ok: false, id, queue: queue ?? "", error }];
+  }
+}
+
+function requireSelection({
+  args,
+  flags: { all, filter, detach },
+}: Pick<CommandCall<typeof askedSelection>, "args" | "flags">): void {
+  if (detach === true && args.length > 0)
+    throw new MillraceError(
+      "invalid-option",
+      "--detach: goes with --all or --filter, not with ids.",
+    );
+  if ((args.length === 0) !== (all === true || filter !== undefined))
+    throw new MillraceError(
+      "invalid-option",
+      "Give the ids of letters, or --all or --filter, with or without --queue and --reason.",
+    );
+  // A filter that can't be read is refused before anybody is asked.
+  if (filter !== undefined) parseDeadFilter(filter, 0);
+}

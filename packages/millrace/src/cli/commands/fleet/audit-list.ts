@@ -1,0 +1,61 @@
+import type { AuditOutcome, AuditRecord, AuditValue } from "../../../client/audit.ts";
+import { duration, text, whole } from "../../../config/field-kinds.ts";
+import { command } from "../../command.ts";
+import { type Column, table } from "../../show/table.ts";
+import { withClient } from "../../with-client.ts";
+
+const COLUMNS: readonly Column<AuditRecord>[] = [
+  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
+  { title: "BY", cell: ({ by }) => by },
+  { title: "ACTION", cell: ({ action }) => action },
+  { title: "WHICH", cell: ({ filter }) => which(filter) },
+  { title: "OUTCOME", cell: ({ outcome }) => outcomeText(outcome) },
+  { title: "REASON", cell: ({ reason = "" }) => reason },
+];
+
+export const auditList = command({
+  name: "audit list",
+  summary: "List what operators changed, the newest first: when, who, what, which and how many",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {
+    action: { kind: text, about: "Only what begins so: dead, nodes stop" },
+    since: { kind: duration, about: "Only what was done within this time" },
+    limit: { kind: whole(1, 10_000), about: "At most so many; default 50" },
+  },
+  fields: ["connection", "namespace"],
+  examples: [["millrace audit list --action dead --since 7d", "Who retried what this week"]],
+  async run({ flags: { action, since, limit = 50 }, config }) {
+    const records = await withClient(config, async (client) =>
+      client.audit.list({
+        limit,
+        ...(action === undefined ? {} : { action }),
+        ...(since === undefined ? {} : { since: (await client.broker.serverNow()) - since }),
+      }),
+    );
+    return {
+      json: records,
+      text: (paint) =>
+        records.length === 0 ? "nothing is on record\n" : table(COLUMNS, records, paint),
+    };
+  },
+});
+
+function which(filter: Readonly<Record<string, AuditValue>>): string {
+  return Object.entries(filter)
+    .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
+    .join(" ");
+}
+
+function outcomeText(outcome: AuditOutcome): string {
+  switch (outcome.state) {
+    case "begun":
+      return "begun";
+    case "done":
+      return outcome.failed === 0
+        ? `${outcome.count} done`
+        : `${outcome.count} done, ${outcome.failed} failed`;
+    case "failed":
+      return `failed: ${outcome.code}`;
+  }
+}

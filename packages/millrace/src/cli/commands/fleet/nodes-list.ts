@@ -1,0 +1,25 @@
+import { formatMs } from "@millrace/core";
+import { command } from "../../command.ts";
+import { nodesTable } from "../../show/nodes.ts";
+import { withClient } from "../../with-client.ts";
+
+export const nodesList = command({
+  name: "nodes list",
+  summary:
+    "List the nodes of the namespace: what they serve, how busy they are, what is ordered of them",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {},
+  fields: ["connection", "namespace"],
+  examples: [["millrace nodes list", "One line a node; a lost one is listed for ten minutes"]],
+  async run({ config }) {
+    const nodes = await withClient(config, (client) => client.nodes.list());
+    return {
+      json: nodes,
+      text: (paint) =>
+        nodes.length === 0
+          ? `no node of namespace ${config.namespace} was heard of in the last ${formatMs(600_000)}\n`
+          : nodesTable(nodes, paint),
+    };
+  },
+});

@@ -1,0 +1,101 @@
+import type { Operation } from "../../../operations/operation.ts";
+import type { OperationItem } from "../../../operations/operations.ts";
+import { flag } from "../../../config/field-kinds.ts";
+import { command } from "../../command.ts";
+import { runHere } from "../../run-operation.ts";
+import { clean } from "../../show/clean.ts";
+import { filterText, howFar, operationReport } from "../../show/operations.ts";
+import { type Column, facts, table } from "../../show/table.ts";
+import { withClient } from "../../with-client.ts";
+
+const COLUMNS: readonly Column<Operation>[] = [
+  { title: "ID", cell: ({ id }) => id },
+  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
+  { title: "BY", cell: ({ by }) => by },
+  { title: "KIND", cell: ({ kind }) => kind },
+  { title: "WHICH", cell: filterText },
+  { title: "STATE", cell: ({ progress }) => progress.state },
+  { title: "HOW FAR", cell: howFar },
+];
+
+const ITEM_COLUMNS: readonly Column<OperationItem>[] = [
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "ID", cell: ({ id }) => id },
+  { title: "OUTCOME", cell: ({ outcome }) => outcome },
+];
+
+export const operationsList = command({
+  name: "operations list",
+  summary: "List the changes of many things, the newest first: who asked, for what, how far it is",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {},
+  fields: ["connection", "namespace"],
+  examples: [["millrace operations list", "What runs and what ended in the last 90 days"]],
+  async run({ config }) {
+    const operations = await withClient(config, (client) => client.operations.list());
+    return {
+      json: operations,
+      text: (paint) =>
+        operations.length === 0 ? "no operations\n" : table(COLUMNS, operations, paint),
+    };
+  },
+});
+
+export const operationsGet = command({
+  name: "operations get",
+  summary:
+    "Show how far an operation is; with --items what exactly it is about and what became of it",
+  usage: "ID",
+  args: { min: 1, max: 1 },
+  flags: { items: { kind: flag, about: "Each thing, with what became of it" } },
+  fields: ["connection", "namespace"],
+  examples: [["millrace operations get 001795569586662-b44535c0a6 --items", "Which jobs it met"]],
+  async run({ args: [id = ""], flags, config }) {
+    return withClient(config, async (client) => {
+      const operation = await client.operations.get(id);
+      const items = flags.items === true ? await client.operations.items(id) : undefined;
+      return {
+        json: items === undefined ? operation : { ...operation, items },
+        text: (paint) =>
+          facts(
+            COLUMNS.map(({ title, cell }) => [title, clean(cell(operation), 500)]),
+            paint,
+          ) + (items === undefined ? "" : `\n${table(ITEM_COLUMNS, items, paint)}`),
+      };
+    });
+  },
+});
+
+export const operationsRun = command({
+  name: "operations run",
+  summary: "Carry out an operation, or wait until whoever is at it has ended it or died",
+  usage: "ID",
+  args: { min: 1, max: 1 },
+  flags: {},
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace operations run 001795569586662-b44535c0a6", "What a dead terminal has left"],
+  ],
+  run: ({ args: [id = ""], config, io }) =>
+    withClient(config, async (client) => operationReport(await runHere(client, io, id))),
+});
+
+export const operationsStop = command({
+  name: "operations stop",
+  summary: "Let an operation end early: what has begun is finished, the rest stays as it is",
+  usage: "ID",
+  args: { min: 1, max: 1 },
+  flags: {},
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace operations stop 001795569586662-b44535c0a6", "At most 20 more are changed"],
+  ],
+  async run({ args: [id = ""], config }) {
+    const operation = await withClient(config, (client) => client.operations.stop(id));
+    return {
+      json: operation,
+      text: () => `operation ${operation.id} ${operation.progress.state}: ${howFar(operation)}\n`,
+    };
+  },
+});

@@ -1,0 +1,152 @@
+import { type Duration, MillraceError } from "@millrace/core";
+import type { CancelResult } from "../../../client/jobs/cancel-job.ts";
+import { flag, oneOf, text } from "../../../config/field-kinds.ts";
+import { LIVE_STATES, type LiveState } from "../../../client/jobs/live-jobs.ts";
+import { command, type CommandCall, type FlagSet, type Report } from "../../command.ts";
+import { ASKS_FIRST, confirmed } from "../../confirm.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { stateColour } from "../../show/state-colour.ts";
+import { detachedReport, operationReport } from "../../show/operations.ts";
+import { runHere } from "../../run-operation.ts";
+import { clean } from "../../show/clean.ts";
+import { durationText } from "../../time-kinds.ts";
+import { withClient } from "../../with-client.ts";
+
+export const jobsCancel = command({
+  name: "jobs cancel",
+  summary:
+    "Cancel a job, wherever it is: one that waits is not run, one that runs has its signal aborted. --all cancels every one that fits, and asks first",
+  usage: "ID | --all",
+  args: { min: 0, max: 1 },
+  flags: {
+    queue: {
+      kind: { ...text, placeholder: "<queue>" },
+      about: "The job's queue; saves looking for it in all of them. With --all: only of this queue",
+    },
+    reason: {
+      kind: { ...text, placeholder: "<text>" },
+      about: "Why, for the handler and the history",
+    },
+    all: { kind: flag, about: "Every job that has not ended and fits --queue, --state, --name" },
+    state: { kind: oneOf(...LIVE_STATES), about: "With --all: only jobs that are in it now" },
+    name: { kind: { ...text, placeholder: "<job>" }, about: "With --all: only jobs of this name" },
+    filter: {
+      kind: { ...text, placeholder: "<terms>" },
+      about: "With --all: only jobs for which all terms hold, as of jobs list",
+    },
+    yes: { kind: flag, about: ASKS_FIRST },
+    detach: {
+      kind: flag,
+      about: "With --all: write down which, for a dashboard or `operations run` to do",
+    },
+    wait: { kind: flag, about: "Wait until the job is settled" },
+    timeout: {
+      kind: durationText,
+      about: "With --wait: no longer than this (default: for as long as it takes)",
+    },
+  },
+  fields: ["connection", "namespace"],
+  examples: [
+    [
+      `millrace jobs cancel 0195c1f2-7a55-7c3e-9a1b-3f8f5b0c2d11 --reason withdrawn`,
+      "Cancel it and return at once",
+    ],
+    [
+      "millrace jobs cancel order-7 --queue mail --wait --timeout 30s",
+      "Wait up to 30 seconds for its end",
+    ],
+    [
+      "millrace jobs cancel --all --queue mail --state delayed --yes",
+      "All that wait for their time, without asking",
+    ],
+  ],
+  async run(call) {
+    const { args, flags, config } = call;
+    requireOneForm(call);
+    const [id] = args;
+    if (id === undefined) return cancelAll(call);
+    const result = await withClient(config, (client) =>
+      client.cancel(id, {
+        ...(flags.queue === undefined ? {} : { queue: flags.queue }),
+        ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+        wait: flags.wait === true ? ((flags.timeout as Duration | undefined) ?? true) : false,
+      }),
+    );
+    return {
+      json: result,
+      // What had ended otherwise could not be cancelled.
+      exitCode:
+        result.state === "cancelling" || result.state === "cancelled" ? EXIT.ok : EXIT.failed,
+      text: (paint) =>
+        `${result.id} on queue ${result.queue}: ${
+          result.state === "cancelling"
+            ? `${paint("yellow", "cancelling")}; a node settles it when its handler stops, or when it reaches the job`
+            : `${paint(stateColour(result.state), result.state)}${hint(result.state)}`
+        }\n`,
+    };
+  },
+});
+
+function hint(state: Exclude<CancelResult["state"], "cancelling">): string {
+  return state === "cancelled" ? "" : ", so there was nothing to cancel";
+}
+
+interface AllFlags {
+  readonly queue?: string;
+  readonly reason?: string;
+  readonly all?: boolean;
+  readonly state?: LiveState;
+  readonly name?: string;
+  readonly filter?: string;
+  readonly yes?: boolean;
+  readonly detach?: boolean;
+  readonly wait?: boolean;
+  readonly timeout?: string;
+}
+
+type AllCall = Pick<CommandCall<FlagSet>, "args" | "config" | "io"> & {
+  readonly flags: AllFlags;
+};
+
+function requireOneForm({ args, flags }: Pick<AllCall, "args" | "flags">): void {
+  const { all, state, name, filter, detach, wait, timeout } = flags;
+  const isOfAll = [state, name, filter].some((one) => one !== undefined) || detach === true;
+  if ((args.length === 1) === (all === true))
+    throw new MillraceError(
+      "invalid-option",
+      "Give a job's id, or --all, with or without --queue, --state, --name and --filter.",
+    );
+  if (all !== true && isOfAll)
+    throw new MillraceError(
+      "invalid-option",
+      "--state, --name, --filter and --detach: go with --all.",
+    );
+  if (all === true && (wait === true || timeout !== undefined))
+    throw new MillraceError("invalid-option", "--wait and --timeout: go with a job's id.");
+}
+
+/** Counts first, because it can't be taken back. */
+async function cancelAll({ flags, config, io }: AllCall): Promise<Report> {
+  const { queue, state, name, filter: where, reason, yes, detach } = flags;
+  const filter = {
+    ...(queue === undefined ? {} : { queue }),
+    ...(state === undefined ? {} : { state }),
+    ...(name === undefined ? {} : { name }),
+    ...(where === undefined ? {} : { where }),
+  };
+  return withClient(config, async (client) => {
+    const target = { kind: "jobs-cancel", filter } as const;
+    const count = await client.operations.count(target);
+    const where = queue === undefined ? "" : ` of ${clean(queue)}`;
+    const which = `${count} ${state === undefined ? "" : `${state} `}jobs${where}`;
+    if (!(await confirmed(io, yes, `Cancel ${which} for good?`)))
+      return { json: null, text: () => "nothing was cancelled\n", exitCode: EXIT.failed };
+    const operation = await client.operations.start({
+      ...target,
+      ...(reason === undefined ? {} : { reason }),
+    });
+    return detach === true
+      ? detachedReport(operation)
+      : operationReport(await runHere(client, io, operation.id));
+  });
+}

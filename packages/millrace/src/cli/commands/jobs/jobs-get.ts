@@ -1,0 +1,166 @@
+import { formatMs, type HistoryRecord, type JobRef } from "@millrace/core";
+import type { JobStatus } from "../../../client/jobs/job-status.ts";
+import type { JobStep } from "../../../client/jobs/job-steps.ts";
+import { flag, text } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
+import { command } from "../../command.ts";
+import type { Paint } from "../../io.ts";
+import { clean } from "../../show/clean.ts";
+import {
+  shownError,
+  shownRecord,
+  shownReport,
+  type ShowValue,
+  showValue,
+} from "@millrace/telemetry/masking";
+import { traceFacts } from "../../show/trace.ts";
+import { stateColour } from "../../show/state-colour.ts";
+import { type Column, facts, table } from "../../show/table.ts";
+import { withClient } from "../../with-client.ts";
+
+const HISTORY: readonly Column<HistoryRecord>[] = [
+  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
+  { title: "STATE", cell: ({ state }) => state },
+  { title: "OUTCOME", cell: ({ outcome }) => outcome },
+  { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
+  {
+    title: "TOOK",
+    align: "right",
+    cell: ({ durationMs }) => (durationMs === undefined ? "-" : formatMs(durationMs)),
+  },
+  { title: "NODE", cell: ({ node }) => node },
+  {
+    title: "ERROR",
+    cell: ({ error, reason }) =>
+      error === undefined ? (reason ?? "") : `${error.type}: ${error.message}`,
+  },
+];
+
+const STEPS: readonly Column<JobStep>[] = [
+  { title: "STEP", cell: ({ name, n }) => clean(n === 0 ? name : `${name} (${n + 1})`, 200) },
+  { title: "STATE", cell: ({ state }) => state },
+  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
+  { title: "RESULT", cell: (step) => clean(resultOf(step), 200) },
+];
+
+export const jobsGet = command({
+  name: "jobs get",
+  summary: "Show one job: where it is, and what happened to it so far",
+  usage: "ID",
+  args: { min: 1, max: 1 },
+  flags: {
+    queue: {
+      kind: { ...text, placeholder: "<queue>" },
+      about: "Look in this queue only; needed where several queues have a job with this id",
+    },
+    "show-payload": {
+      kind: flag,
+      about: "Show results, errors and notes as they are",
+    },
+  },
+  fields: ["connection", "namespace", "masking", "tracing"],
+  examples: [
+    [
+      "millrace jobs get 0195c1f2-7a55-7c3e-9a1b-3f8f5b0c2d11",
+      "Shows its state, attempts and history",
+    ],
+  ],
+  async run({ args, flags, config }) {
+    const [id = ""] = args;
+    const status = await withClient(config, (client) =>
+      client.job(id, flags.queue === undefined ? {} : { queue: flags.queue }),
+    );
+    const show = showValue(flags["show-payload"], maskOf(config));
+    const shown: JobStatus = {
+      ...status,
+      history: status.history.map((record) => shownRecord(record, show)),
+      ...(status.result === undefined ? {} : { result: show(status.result) }),
+      ...(status.error === undefined ? {} : { error: shownError(status.error, show) }),
+      ...(status.steps === undefined
+        ? {}
+        : { steps: status.steps.map((step) => shownStep(step, show)) }),
+      ...(status.progress === undefined ? {} : { progress: shownReport(status.progress, show) }),
+    };
+    return { json: shown, text: (paint) => statusText(shown, paint, config.traceUrl) };
+  },
+});
+
+function statusText(
+  {
+    id,
+    name,
+    queue,
+    state,
+    attempts,
+    history,
+    result,
+    progress,
+    error,
+    parent,
+    traceId,
+    steps,
+  }: JobStatus,
+  paint: Paint,
+  traceUrl: string | undefined,
+): string {
+  const about = facts(
+    [
+      ["id", id],
+      ["name", clean(name)],
+      ["queue", queue],
+      ["state", paint(stateColour(state), state)],
+      ["attempts", String(attempts)],
+      ...(progress === undefined
+        ? []
+        : [["progress", clean(`${progress.value} ${progress.note ?? ""}`.trim(), 1_000)] as const]),
+      ...(parent === undefined ? [] : [["parent", shownRef(parent, queue)] as const]),
+      ...childrenFacts(history, queue),
+      ...traceFacts(traceId, traceUrl),
+      ...(result === undefined ? [] : [["result", clean(JSON.stringify(result), 1_000)] as const]),
+      ...(error === undefined
+        ? []
+        : [["error", clean(`${error.type}: ${error.message}`, 1_000)] as const]),
+    ],
+    paint,
+  );
+  const tables = [
+    ...(steps === undefined ? [] : [table(STEPS, steps, paint)]),
+    ...(history.length === 0 ? [] : [table(HISTORY, history, paint)]),
+  ];
+  return [about, ...tables].join("\n");
+}
+
+function shownStep(step: JobStep, show: ShowValue): JobStep {
+  return {
+    ...step,
+    ...(step.result === undefined ? {} : { result: show(step.result) }),
+    ...(step.error === undefined ? {} : { error: shownError(step.error, show) }),
+  };
+}
+
+function resultOf({ result, error, until }: JobStep): string {
+  if (until !== undefined) return `until ${new Date(until).toISOString()}`;
+  if (error !== undefined) return `${error.type}: ${error.message}`;
+  return result === undefined ? "-" : JSON.stringify(result);
+}
+
+const CHILDREN_SHOWN = 10;
+
+/** The JSON output has them all, as far as they are on record. */
+function childrenFacts(
+  history: readonly HistoryRecord[],
+  queue: string,
+): readonly (readonly [string, string])[] {
+  const count = history.reduce((sum, { children }) => sum + (children?.count ?? 0), 0);
+  if (count === 0) return [];
+  const shown = history
+    .flatMap(({ children }) => children?.jobs ?? [])
+    .slice(0, CHILDREN_SHOWN)
+    .map((child) => shownRef(child, queue));
+  const more = count > shown.length ? ` and ${count - shown.length} more` : "";
+  return [["children", `${shown.join(", ")}${more}`]];
+}
+
+function shownRef(job: JobRef, queue: string): string {
+  return job.queue === queue ? job.id : `${job.id} (queue ${job.queue})`;
+}

@@ -1,0 +1,119 @@
+import { formatMs, type HistoryRecord } from "@millrace/core";
+import { RECORDED_STATES } from "../../../client/jobs/jobs.ts";
+import { LIVE_STATES, type LiveJob, type LiveState } from "../../../client/jobs/live-jobs.ts";
+import { flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
+import { command } from "../../command.ts";
+import { clean } from "../../show/clean.ts";
+import { shownRecord, showValue } from "@millrace/telemetry/masking";
+import { type Column, table } from "../../show/table.ts";
+import { withClient } from "../../with-client.ts";
+
+const COLUMNS: readonly Column<HistoryRecord>[] = [
+  { title: "ID", cell: ({ id }) => id },
+  { title: "NAME", cell: ({ name }) => name },
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "STATE", cell: ({ state }) => state },
+  { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
+  {
+    title: "TOOK",
+    align: "right",
+    cell: ({ durationMs }) => (durationMs === undefined ? "-" : formatMs(durationMs)),
+  },
+  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
+];
+
+const NAMED: readonly Column<LiveJob>[] = [
+  { title: "ID", cell: ({ id }) => id },
+  { title: "NAME", cell: ({ name }) => name },
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
+];
+
+const LIVE_COLUMNS: Readonly<Record<LiveState, readonly Column<LiveJob>[]>> = {
+  queued: [
+    ...NAMED,
+    { title: "LANE", cell: ({ lane }) => lane ?? "-" },
+    { title: "SINCE", cell: ({ storedAt }) => shownTime(storedAt) },
+  ],
+  delayed: [
+    ...NAMED,
+    { title: "LANE", cell: ({ lane }) => lane ?? "-" },
+    { title: "DUE", cell: ({ notBefore }) => shownTime(notBefore) },
+  ],
+  blocked: [
+    ...NAMED,
+    { title: "GATE", cell: ({ gate }) => clean(gate ?? "-") },
+    { title: "SINCE", cell: ({ storedAt }) => shownTime(storedAt) },
+  ],
+  running: [
+    ...NAMED,
+    { title: "NODE", cell: ({ node }) => node ?? "-" },
+    { title: "STARTED", cell: ({ startedAt }) => shownTime(startedAt) },
+  ],
+};
+
+function shownTime(ms: number | undefined): string {
+  return ms === undefined ? "-" : new Date(ms).toISOString();
+}
+
+export const jobsList = command({
+  name: "jobs list",
+  summary:
+    "List the jobs that nodes settled last, newest first; with --state queued, delayed, blocked or running, those that have not ended",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {
+    queue: { kind: { ...text, placeholder: "<queue>" }, about: "Only jobs of this queue" },
+    state: {
+      kind: oneOf(...LIVE_STATES, ...RECORDED_STATES),
+      about:
+        "queued, delayed, blocked, running: jobs that are in this state now; else those among the latest --limit whose last record has it",
+    },
+    filter: {
+      kind: { ...text, placeholder: "<terms>" },
+      about:
+        "Only those for which all terms hold: name=mail.*, error~timeout, took>5s, attempts>3, age<2h",
+    },
+    limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
+    "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
+  },
+  fields: ["connection", "namespace", "masking"],
+  examples: [
+    ["millrace jobs list --queue mail --limit 20", "The 20 latest jobs of the queue mail"],
+    ["millrace jobs list --state running", "What every node runs now"],
+    [
+      "millrace jobs list --limit 5000 --filter 'error~timeout age<2h'",
+      "What ran into a timeout in the last two hours, among the latest 5,000",
+    ],
+  ],
+  async run({ flags, config }) {
+    const { queue, state, limit = 50, filter } = flags;
+    const live = LIVE_STATES.find((one) => one === state);
+    const query = {
+      limit,
+      ...(queue === undefined ? {} : { queue }),
+      ...(filter === undefined ? {} : { where: filter }),
+    };
+    if (live !== undefined) {
+      const jobs = await withClient(config, (client) =>
+        client.jobs.list({ ...query, state: live }),
+      );
+      return {
+        json: jobs,
+        text: (paint) =>
+          jobs.length === 0 ? `no ${live} jobs\n` : table(LIVE_COLUMNS[live], jobs, paint),
+      };
+    }
+    const records = await withClient(config, (client) => client.jobs.list(query));
+    const show = showValue(flags["show-payload"], maskOf(config));
+    const rows = records
+      .filter((record) => state === undefined || record.state === state)
+      .map((record) => shownRecord(record, show));
+    return {
+      json: rows,
+      text: (paint) =>
+        rows.length === 0 ? "no jobs in the history\n" : table(COLUMNS, rows, paint),
+    };
+  },
+});

@@ -1,0 +1,79 @@
+import { formatMs, type HistoryRecord } from "@millrace/core";
+import { RECORDED_STATES } from "../../../client/jobs/jobs.ts";
+import { duration, flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
+import { command } from "../../command.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { interruptible } from "../../interrupt.ts";
+import type { Paint } from "../../io.ts";
+import { clean } from "../../show/clean.ts";
+import { shownRecord, showValue } from "@millrace/telemetry/masking";
+import { stateColour } from "../../show/state-colour.ts";
+import { withClient } from "../../with-client.ts";
+
+export const jobsWatch = command({
+  name: "jobs watch",
+  summary:
+    "Show what becomes of jobs as it happens, a line for each attempt that ends, until Ctrl-C",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {
+    queue: { kind: { ...text, placeholder: "<queue>" }, about: "Of one queue only" },
+    name: { kind: { ...text, placeholder: "<name>" }, about: "Of one handler only" },
+    state: { kind: oneOf(...RECORDED_STATES), about: "Only what ends so" },
+    count: { kind: whole(1, 1_000_000), about: "End after so many lines" },
+    for: { kind: duration, about: "End after this time" },
+    "show-payload": { kind: flag, about: "Errors, and with --json results, as they are" },
+  },
+  fields: ["connection", "namespace", "masking"],
+  examples: [
+    ["millrace jobs watch --queue mail", "Everything that ends in the queue mail"],
+    ["millrace jobs watch --state dead --json", "One JSON document a line, for a pipe"],
+  ],
+  async run({ flags, config, io, json }) {
+    const { queue, name, state, count = Infinity } = flags;
+    const show = showValue(flags["show-payload"], maskOf(config));
+    let left = count;
+    await interruptible((signal) =>
+      withClient(config, async ({ broker }) => {
+        const over = Promise.withResolvers<void>();
+        const watch = await broker.history.watch(queue === undefined ? {} : { queue }, (record) => {
+          if (left <= 0 || (name !== undefined && record.name !== name)) return;
+          if (state !== undefined && record.state !== state) return;
+          const shown = shownRecord(record, show);
+          io.out(json ? `${JSON.stringify(shown)}\n` : line(shown, io.paint));
+          left -= 1;
+          if (left <= 0) over.resolve();
+        });
+        if (!json) io.err(`${io.paintErr("dim", "watching; Ctrl-C ends it")}\n`);
+        const unlisten = broker.onStatus((status) => {
+          if (status === "closed") over.resolve();
+          else if (!json) io.err(`${io.paintErr("yellow", status)}\n`);
+        });
+        signal.addEventListener("abort", () => over.resolve());
+        const timer = flags.for === undefined ? undefined : setTimeout(over.resolve, flags.for);
+        await over.promise;
+        clearTimeout(timer);
+        unlisten();
+        await watch.stop();
+      }),
+    );
+    return EXIT.ok;
+  },
+});
+
+/** Pure. */
+export function line(record: HistoryRecord, paint: Paint): string {
+  const { at, state, queue, id, name, attempts, durationMs, node, error, reason } = record;
+  return `${[
+    paint("dim", new Date(at).toISOString()),
+    paint(stateColour(state), state.padEnd(9)),
+    `${clean(queue)}/${clean(id)}`,
+    clean(name),
+    `attempt ${attempts}`,
+    ...(durationMs === undefined ? [] : [formatMs(Math.round(durationMs))]),
+    paint("dim", clean(node)),
+    ...(reason === undefined ? [] : [clean(reason)]),
+    ...(error === undefined ? [] : [paint("red", clean(`${error.type}: ${error.message}`, 200))]),
+  ].join("  ")}\n`;
+}

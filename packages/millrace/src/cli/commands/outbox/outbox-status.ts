@@ -1,0 +1,46 @@
+import { formatSeconds } from "@millrace/core";
+import type { OutboxStatus, SetAsideRow } from "@millrace/outbox";
+import { withOutbox } from "../../../outbox/configured-outbox.ts";
+import { command } from "../../command.ts";
+import { type Column, table } from "../../show/table.ts";
+
+const QUEUES: readonly Column<OutboxStatus>[] = [
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "WAITING", align: "right", cell: ({ waiting }) => String(waiting) },
+  { title: "OLDEST", align: "right", cell: ({ oldestAgeMs }) => formatSeconds(oldestAgeMs) },
+  { title: "SET ASIDE", align: "right", cell: ({ setAside }) => String(setAside) },
+  { title: "TROUBLE", cell: ({ trouble }) => trouble?.message ?? "" },
+];
+
+const ROWS: readonly Column<SetAsideRow>[] = [
+  { title: "ROW", align: "right", cell: ({ seq }) => String(seq) },
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "ID", cell: ({ id }) => id },
+  { title: "SET ASIDE", cell: ({ ageMs }) => `${formatSeconds(ageMs)} ago` },
+  { title: "WHY", cell: ({ reason, detail }) => `${reason}: ${detail}` },
+];
+
+const MOST_ROWS = 50;
+
+export const outboxStatus = command({
+  name: "outbox status",
+  summary: "Show what waits in the outbox, why, and which rows were set aside",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {},
+  fields: ["outbox"],
+  examples: [["millrace outbox status --outbox-sqlite shop.db", "Of a SQLite database"]],
+  async run({ config }) {
+    const [queues, setAside] = await withOutbox(config, async (store) => [
+      await store.status(),
+      await store.listSetAside(MOST_ROWS),
+    ]);
+    return {
+      json: { queues, setAside },
+      text: (paint) =>
+        queues.length === 0
+          ? "the outbox is empty\n"
+          : `${table(QUEUES, queues, paint)}${setAside.length === 0 ? "" : `\n${table(ROWS, setAside, paint)}`}`,
+    };
+  },
+});

@@ -1,0 +1,65 @@
+import type { LimitUse, QueueLimits } from "../../../client/queues/queue-limits.ts";
+import { command } from "../../command.ts";
+import { limitWords } from "../../show/limits.ts";
+import { type Column, table } from "../../show/table.ts";
+import { withClient } from "../../with-client.ts";
+
+interface Row {
+  readonly queue: string;
+  readonly limit: string;
+  readonly use: string;
+}
+
+const COLUMNS: readonly Column<Row>[] = [
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "LIMIT", cell: ({ limit }) => limit },
+  { title: "USED BY", cell: ({ use }) => use },
+];
+
+export const limits = command({
+  name: "limits",
+  summary: "Show the limits that count over all nodes, and which nodes use them",
+  usage: "[QUEUE]",
+  args: { min: 0, max: 1 },
+  flags: {},
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace limits mail --json", "For scripts: [{queue, concurrency?, rate?, perKey?}]"],
+  ],
+  async run({ args: [queue], config }) {
+    const all = await withClient(config, async (client) => {
+      if (queue !== undefined) await client.queues.snapshot(queue);
+      return client.queues.limits(queue);
+    });
+    const rows = all.flatMap(rowsOf);
+    return {
+      json: all,
+      text: (paint) => (rows.length === 0 ? "no limits are set\n" : table(COLUMNS, rows, paint)),
+    };
+  },
+});
+
+function rowsOf({ queue, concurrency, rate, perKey }: QueueLimits): readonly Row[] {
+  const rows: Row[] = [];
+  if (concurrency !== undefined) {
+    const [limit = "by the nodes' own options"] = limitWords({ concurrency: concurrency.limit });
+    rows.push({ queue, limit, use: usedBy(concurrency.holders, "free") });
+  }
+  if (rate !== undefined) {
+    const [limit = ""] = limitWords({ rate });
+    const use = `${usedBy(rate.holders, "nobody")}; ${rate.available} left now`;
+    rows.push({ queue, limit, use });
+  }
+  if (perKey !== undefined) {
+    const words = limitWords(perKey).map((word) => `${word} per key`);
+    const limit = words.length === 0 ? "per key, by the jobs' definitions" : words.join(", ");
+    const keys = new Set(perKey.holders.map(({ key }) => key)).size;
+    rows.push({ queue, limit, use: `${perKey.holders.length} jobs of ${keys} keys` });
+  }
+  return rows;
+}
+
+function usedBy(holders: readonly LimitUse[], nobody: string): string {
+  if (holders.length === 0) return nobody;
+  return holders.map(({ holder, count }) => `${holder} ${count}`).join(", ");
+}

@@ -1,0 +1,65 @@
+import type { PurgeResult } from "@millrace/runtime";
+import { audited } from "../../../client/audit.ts";
+import { flag } from "../../../config/field-kinds.ts";
+import { command } from "../../command.ts";
+import { ASKS_FIRST, confirmed } from "../../confirm.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { interruptible } from "../../interrupt.ts";
+import { clean } from "../../show/clean.ts";
+import { withClient } from "../../with-client.ts";
+
+export const queuesPurge = command({
+  name: "queues purge",
+  summary:
+    "Cancel what waits in a queue, never what runs, with a record of each; asks first where there is a person to ask",
+  usage: "QUEUE",
+  args: { min: 1, max: 1 },
+  flags: {
+    delayed: { kind: flag, about: "Delayed jobs and retries too, not only what is due" },
+    yes: { kind: flag, about: ASKS_FIRST },
+  },
+  fields: ["connection", "namespace"],
+  examples: [["millrace queues purge mail --yes", "Without asking, as a script needs it"]],
+  async run({ args: [queue = ""], flags: { delayed, yes }, config, io }) {
+    return withClient(config, async (client) => {
+      const before = await client.queues.snapshot(queue);
+      const also = delayed === true ? ` and ${before.delayed} delayed` : "";
+      const question = `Cancel ${before.waiting} waiting${also} jobs of ${clean(queue)} for good?`;
+      if (!(await confirmed(io, yes, question)))
+        return {
+          json: { queue, cancelled: 0 },
+          text: () => "nothing was cancelled\n",
+          exitCode: EXIT.failed,
+        };
+      const purge = (signal: AbortSignal): Promise<PurgeResult> =>
+        client.queues.purge(queue, {
+          signal,
+          onProgress: ({ cancelled, waiting }) =>
+            io.progress(`${clean(queue)}: ${cancelled} cancelled, ${waiting} left`),
+          ...(delayed === undefined ? {} : { delayed }),
+        });
+      const result = await interruptible((signal) =>
+        audited(
+          client.broker,
+          { action: "queues purge", filter: { queue, delayed: delayed === true } },
+          () => purge(signal),
+          ({ cancelled, dead }) => ({ count: cancelled + dead }),
+        ),
+      );
+      io.progress("");
+      const { cancelled, dead, deferred, waiting, running } = result;
+      const rest = [
+        ...(dead === 0 ? [] : [`${dead} unreadable and now dead letters`]),
+        ...(deferred === 0 ? [] : [`${deferred} not due and left delayed`]),
+        ...(running === 0 ? [] : [`${running} running and left alone`]),
+        ...(waiting === 0 ? [] : [`${waiting} still waiting`]),
+      ];
+      return {
+        json: { queue, ...result },
+        text: () =>
+          `cancelled ${cancelled} ${cancelled === 1 ? "job" : "jobs"} of ${clean(queue)}${rest.length === 0 ? "" : `; ${rest.join(", ")}`}\n`,
+        ...(waiting === 0 ? {} : { exitCode: EXIT.failed }),
+      };
+    });
+  },
+});

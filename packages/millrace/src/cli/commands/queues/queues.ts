@@ -1,0 +1,78 @@
+import { formatMs } from "@millrace/core";
+import { command } from "../../command.ts";
+import { clean } from "../../show/clean.ts";
+import { QUEUE_COUNTS } from "../../show/queue-counts.ts";
+import { queueState } from "../../show/queue-state.ts";
+import { type Column, table } from "../../show/table.ts";
+import { withClient } from "../../with-client.ts";
+import type { QueueStatus } from "../../../client/queues/queue-status.ts";
+
+const columns = (now: number): readonly Column<QueueStatus>[] => [
+  ...QUEUE_COUNTS,
+  {
+    title: "OLDEST",
+    align: "right",
+    cell: ({ oldestAgeMs }) => (oldestAgeMs === 0 ? "-" : formatMs(oldestAgeMs)),
+  },
+  { title: "STATE", cell: (status) => clean(queueState(status, now), 200) },
+];
+
+export const queues = command({
+  name: "queues",
+  summary: "List the queues, what is in them, and whether they are paused or closed",
+  usage: "",
+  args: { min: 0, max: 0 },
+  flags: {},
+  fields: ["connection", "namespace"],
+  examples: [
+    [
+      "millrace queues --json",
+      "For scripts: [{queue, intake, waiting, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?}]",
+    ],
+  ],
+  async run({ config }) {
+    const statuses = await withClient(config, (client) => client.queues.list());
+    const rows = statuses
+      .map(
+        ({
+          queue,
+          intake,
+          waiting,
+          running,
+          delayed,
+          blocked,
+          dead,
+          oldestAgeMs,
+          paused,
+          closed,
+          sendsTo,
+          maxParked,
+          maxJobs,
+          maxBytes,
+        }) => ({
+          queue,
+          intake,
+          waiting,
+          running,
+          delayed,
+          blocked,
+          dead,
+          oldestAgeMs,
+          ...(paused === undefined ? {} : { paused }),
+          ...(closed === undefined ? {} : { closed }),
+          ...(sendsTo === undefined ? {} : { sendsTo }),
+          ...(maxParked === undefined ? {} : { maxParked }),
+          ...(maxJobs === undefined ? {} : { maxJobs }),
+          ...(maxBytes === undefined ? {} : { maxBytes }),
+        }),
+      )
+      .toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
+    return {
+      json: rows,
+      text: (paint) =>
+        rows.length === 0
+          ? `no queues in namespace ${config.namespace}: a node makes those of its jobs when it starts\n`
+          : table(columns(Date.now()), rows, paint),
+    };
+  },
+});

@@ -1,0 +1,73 @@
+import {
+  type Batch,
+  type Broker,
+  CLOCK_SLACK_MS,
+  type EnqueueResult,
+  type Envelope,
+  MillraceError,
+} from "@millrace/core";
+import { forgottenBefore, isIdKnown, type Meant } from "../jobs/known-id.ts";
+
+/** Jobs that are looked up at the same time. */
+const AT_A_TIME = 32;
+
+/**
+ * Enqueues the members of a batch. Of a batch that is made again after its queues have forgotten
+ * the ids of the first time, each job is looked up before: what is there, or was there and has
+ * ended, is left alone, as the queues do it by themselves until then.
+ *
+ * @param known what is stored of the batch from the first time; undefined the first time
+ */
+export async function enqueueMembers(
+  broker: Broker,
+  members: readonly Envelope[],
+  known: Batch | undefined,
+): Promise<readonly EnqueueResult[]> {
+  const there = known === undefined ? new Set() : await thereAlready(broker, members, known);
+  if (there.size === 0) return broker.enqueue(members);
+  const results = (await broker.enqueue(members.filter((member) => !there.has(member)))).values();
+  return members.map((member): EnqueueResult => {
+    if (!there.has(member)) return results.next().value as EnqueueResult;
+    const { id, queue } = member;
+    return { ok: true, id, queue, sequence: 0, duplicate: true };
+  });
+}
+
+async function thereAlready(
+  broker: Broker,
+  members: readonly Envelope[],
+  { id, createdAt }: Batch,
+): Promise<ReadonlySet<Envelope>> {
+  const forgetful = await forgetfulQueues(broker, members, createdAt);
+  const doubtful = members.filter(({ queue }) => forgetful.has(queue));
+  const meant: Meant = {
+    // An earlier job of the id was made before.
+    recorded: (record) => (record.createdAt ?? 0) >= createdAt - CLOCK_SLACK_MS,
+    waits: ({ envelope }) => envelope.batch === id,
+  };
+  const there = new Set<Envelope>();
+  for (let from = 0; from < doubtful.length; from += AT_A_TIME)
+    await Promise.all(
+      doubtful.slice(from, from + AT_A_TIME).map(async (member) => {
+        if (await isIdKnown(broker, member, meant)) there.add(member);
+      }),
+    );
+  return there;
+}
+
+/** Those that may have forgotten what they were given when the batch was made first. */
+async function forgetfulQueues(
+  broker: Broker,
+  members: readonly Envelope[],
+  since: number,
+): Promise<ReadonlySet<string>> {
+  const forgetful = new Set<string>();
+  for (const queue of new Set(members.map((member) => member.queue)))
+    try {
+      if (since - CLOCK_SLACK_MS < (await forgottenBefore(broker, queue))) forgetful.add(queue);
+    } catch (error) {
+      // It refuses its jobs by itself.
+      if (!MillraceError.is(error, "queue-not-found")) throw error;
+    }
+  return forgetful;
+}

@@ -1,0 +1,98 @@
+import {
+  type Broker,
+  chainEnvelope,
+  type ChainPlan,
+  type Clock,
+  enqueueOne,
+  type EnqueueOptions,
+  type EnvelopeSource,
+  type JobDefinition,
+  jobsOfChain,
+  type LinkOptions,
+  type NextJob,
+  planChain,
+  toMs,
+  withLink,
+} from "@millrace/core";
+import { type JobHandle, jobHandle, type ResultOptions } from "../jobs/job-handle.ts";
+
+/** Jobs that run one after the other, each with the result of the one before it as its input. */
+export interface Chain<Output> {
+  /** The next job: what the one before gives must be what it takes. */
+  next<Input, Parsed, Next>(
+    job: NextJob<Output, Input, Parsed, Next>,
+    options?: LinkOptions,
+  ): Chain<Next>;
+  /** Enqueues the first job, which carries the others along. */
+  enqueue(): Promise<ChainHandle<Output>>;
+}
+
+export interface ChainHandle<Output> {
+  /** Of the first job. */
+  readonly id: string;
+  /**
+   * Of every job, in their order. The later ones are known once the ones before them have
+   * succeeded.
+   */
+  readonly jobs: readonly JobHandle[];
+  /**
+   * What the last job gave.
+   *
+   * @throws MillraceError as `JobHandle.result`, of the first job that did not succeed
+   */
+  result(options?: ResultOptions): Promise<Output>;
+}
+
+export interface ChainHost {
+  readonly broker: Broker;
+  /** Publishes within the client's limits. */
+  readonly publish: <T>(act: (via: Broker) => Promise<T>) => Promise<T>;
+  readonly clock: Clock;
+  readonly source: EnvelopeSource;
+}
+
+export function startChain<Input, Parsed, Output>(
+  host: ChainHost,
+  job: JobDefinition<Input, Parsed, Output>,
+  input: NoInfer<Input>,
+  options: EnqueueOptions,
+): Chain<Output> {
+  return chainOf<Output>(host, planChain(job, input, options, host.source.newId));
+}
+
+function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
+  return {
+    next: (job, options = {}) => chainOf(host, withLink(plan, job, options)),
+    enqueue: async () => {
+      const envelope = await chainEnvelope(plan, host.source);
+      const { duplicate } = await host.publish((via) => enqueueOne(via, envelope));
+      return chainHandle<Output>(host, plan, duplicate);
+    },
+  };
+}
+
+function chainHandle<Output>(
+  { broker, clock }: ChainHost,
+  plan: ChainPlan,
+  duplicate: boolean,
+): ChainHandle<Output> {
+  const jobs = jobsOfChain(plan).map((job) =>
+    jobHandle<unknown>(broker, clock, { ...job, duplicate }),
+  );
+  return {
+    id: plan.id,
+    jobs,
+    result: async ({ timeout, signal } = {}) => {
+      const until = timeout === undefined ? undefined : clock.now() + toMs(timeout, "timeout");
+      let result: unknown;
+      // One after the other: a job that is dead has none after it, and the last one would be waited
+      // for in vain.
+      for (const job of jobs)
+        result = await job.result({
+          ...(until === undefined ? {} : { timeout: Math.max(0, until - clock.now()) }),
+          ...(signal === undefined ? {} : { signal }),
+        });
+      return result as Output;
+    },
+  };
+}

@@ -1,0 +1,151 @@
+import type {
+  AttemptTrace,
+  Children,
+  EnqueuedJob,
+  EnqueueItemResult,
+  Envelope,
+  ExecutionContext,
+  JobOrigin,
+  Logger,
+  PreparedJob,
+  Producer,
+  Steps,
+  ThreadLease,
+} from "@millrace/core";
+import { JobSteps, type StepsListener } from "../../steps/job-steps.ts";
+import { requireSteps } from "../../steps/require-steps.ts";
+import type { AttemptOptions } from "./attempt.ts";
+import { isKnownChild } from "./known-child.ts";
+import { Offspring } from "./offspring.ts";
+
+/**
+ * What a handler is given. Getters, so that a job that needs no signal and no log pays for neither.
+ */
+export class AttemptContext implements ExecutionContext {
+  readonly input: unknown;
+  readonly trace: AttemptTrace | undefined;
+  /** Of a job that is defined with them. */
+  readonly steps: JobSteps | undefined;
+  readonly #options: AttemptOptions;
+  #log: Logger | undefined;
+  #offspring: Offspring | undefined;
+
+  constructor(
+    input: unknown,
+    options: AttemptOptions,
+    trace: AttemptTrace | undefined,
+    listener: StepsListener,
+  ) {
+    this.input = input;
+    this.trace = trace;
+    this.#options = options;
+    this.steps = options.job.steps ? new JobSteps({ ...options, listener }) : undefined;
+  }
+
+  get job(): Envelope {
+    return this.#options.envelope;
+  }
+
+  get node(): string {
+    return this.#options.host.node;
+  }
+
+  get token(): number {
+    return this.#options.token;
+  }
+
+  get maxAttempts(): number {
+    const { envelope, job } = this.#options;
+    return envelope.maxAttempts ?? job.retry.attempts;
+  }
+
+  /** Undefined where nothing was enqueued. */
+  get children(): Children | undefined {
+    return this.#offspring?.children;
+  }
+
+  get attempt(): number {
+    return this.job.attempts + 1;
+  }
+
+  get signal(): AbortSignal {
+    return this.#options.abort.signal;
+  }
+
+  /** For a handler in a thread. */
+  get lease(): ThreadLease | undefined {
+    return this.#options.lease.inThread;
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#options.host.log.child({
+      job: this.job.id,
+      name: this.job.name,
+      queue: this.job.queue,
+      attempt: this.attempt,
+    });
+    return this.#log;
+  }
+
+  // Functions that know their context, so that a handler may take them off it.
+
+  get step(): Steps {
+    return this.steps?.api ?? requireSteps(this.job.name);
+  }
+
+  get progress(): ExecutionContext["progress"] {
+    return (value, note) => this.#options.listener.handlerReported(value, note);
+  }
+
+  get enqueue(): ExecutionContext["enqueue"] {
+    return async (job, input, options) =>
+      this.#kept(await this.#open().enqueue(job, input, options, this.#origin));
+  }
+
+  get enqueueMany(): ExecutionContext["enqueueMany"] {
+    return async (job, items) =>
+      this.#keptAll(await this.#open().enqueueMany(job, items, this.#origin));
+  }
+
+  /** What a handler in a thread has made there, to be sent from here. */
+  async send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
+    const origin = this.#origin;
+    const { parent } = origin;
+    const producer = this.#open();
+    const own = jobs.map((job) => ({ ...job, envelope: { ...job.envelope, parent } }));
+    const send = (): Promise<readonly EnqueueItemResult[]> => producer.send(own, origin);
+    // What comes from a thread comes in nobody's context.
+    return this.#keptAll(await (this.trace === undefined ? send() : this.trace.run(send)));
+  }
+
+  /** The place for headers of this job's context that its children are to have. */
+  get #origin(): JobOrigin {
+    const { host, mayBeRepeated } = this.#options;
+    const parent = { id: this.job.id, queue: this.job.queue };
+    return mayBeRepeated
+      ? {
+          parent,
+          hasEnqueued: (child) =>
+            isKnownChild({ history: host.broker.history, clock: host.clock }, child, this.job),
+        }
+      : { parent };
+  }
+
+  /** A handler that lost its job to another holder must not go on multiplying it. */
+  #open(): Producer {
+    const { abort, host } = this.#options;
+    const reason = abort.look();
+    if (reason?.code === "lease-lost" || reason?.code === "lock-lost") throw reason;
+    return host.producer;
+  }
+
+  #kept(child: EnqueuedJob): EnqueuedJob {
+    (this.#offspring ??= new Offspring()).add(child);
+    return child;
+  }
+
+  #keptAll(results: readonly EnqueueItemResult[]): readonly EnqueueItemResult[] {
+    for (const result of results) if (result.ok) this.#kept(result);
+    return results;
+  }
+}

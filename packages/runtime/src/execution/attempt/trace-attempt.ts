@@ -1,0 +1,73 @@
+import {
+  type AnyJob,
+  type AttemptTrace,
+  type Envelope,
+  type FinalState,
+  GuardedTrace,
+  type Instrumentation,
+  recordError,
+  type Settlement,
+  type SettlementInput,
+  type StartedAttempt,
+} from "@millrace/core";
+import type { ExecutionHost } from "../execution-host.ts";
+
+/** What an execution knows of an attempt that begins. */
+interface Beginning {
+  readonly envelope: Envelope;
+  readonly job: AnyJob;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly gatedMs: number | undefined;
+  readonly singletonToken: number | undefined;
+}
+
+export function traceAttempt(
+  host: ExecutionHost,
+  instrumentation: Instrumentation,
+  { envelope, job, startedAt, gatedMs, singletonToken }: Beginning,
+): AttemptTrace | undefined {
+  const { node, broker } = host;
+  const started: { -readonly [K in keyof StartedAttempt]: StartedAttempt[K] } = {
+    envelope,
+    job,
+    node,
+    maxAttempts: envelope.maxAttempts ?? job.retry.attempts,
+    waitedMs: Math.max(0, startedAt - Math.max(envelope.createdAt, envelope.notBefore ?? 0)),
+    endpoint: () => broker.endpoint,
+  };
+  if (gatedMs !== undefined) started.gatedMs = gatedMs;
+  if (singletonToken !== undefined) started.singletonToken = singletonToken;
+  const onTrouble = (error: unknown): void => reportTrouble(host, error);
+  try {
+    const trace = instrumentation.attempt(started);
+    return trace === undefined ? undefined : new GuardedTrace(trace, onTrouble);
+  } catch (error) {
+    onTrouble(error);
+    return undefined;
+  }
+}
+
+/**
+ * Of a job that never ran, only the end is told: that it was blocked, deferred or handed back says
+ * nothing about the job.
+ */
+export function traceEndUnrun(
+  host: ExecutionHost,
+  instrumentation: Instrumentation,
+  input: SettlementInput,
+  settlement: Settlement,
+): void {
+  if (!ENDS.has(settlement.state)) return;
+  try {
+    instrumentation.ended(input, settlement);
+  } catch (error) {
+    reportTrouble(host, error);
+  }
+}
+
+const ENDS: ReadonlySet<FinalState> = new Set(["dead", "expired", "cancelled"]);
+
+function reportTrouble(host: ExecutionHost, error: unknown): void {
+  host.log.error({ error: recordError(error) }, "the instrumentation threw");
+}

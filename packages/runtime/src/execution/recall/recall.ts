@@ -1,0 +1,112 @@
+import type { Delivery, Envelope, JobEnd } from "@millrace/core";
+import type { ExecutionHost } from "../execution-host.ts";
+import { lookForEnd } from "./look-for-end.ts";
+
+export interface RecallOptions {
+  readonly host: ExecutionHost;
+  readonly delivery: Delivery;
+  readonly envelope: Envelope;
+  /** How often its holders died, or may have. */
+  readonly crashes: number;
+  /** What the suspects know the job by. */
+  readonly suspect: object;
+  /** Whether the answer is still waited for. */
+  readonly isWanted: () => boolean;
+  /** @param tries how often it was waited before, from 0 */
+  readonly pause: (tries: number) => Promise<void>;
+}
+
+/** The end of a job that is over already, or whether it is to be buried for its crashes. */
+export type Recalled = { readonly end: JobEnd } | { readonly convicted: boolean };
+
+/** How long a node has to answer that it runs a job. */
+const WHO_RUNS_MS = 400;
+/** In a pause's steps: a second. */
+const FATE_PAUSE = 3;
+
+/**
+ * What became of a job whose message may have come before.
+ *
+ * A message that comes again was left without an ack. Whether its holder died before or after it
+ * had settled the job, and whether the job has gone on or ended since by another message, is asked
+ * of all that there is of the job. The same where the server was killed and does not know that it
+ * comes again. And whether the crashes around it were its own doing is what the trials know.
+ */
+export class Recall {
+  readonly #options: RecallOptions;
+  #sharedSince: number | undefined;
+  #onTrial = false;
+
+  constructor(options: RecallOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Another node may have it, or have had it, so that whether it was over had to be asked: since
+   * when, by the broker's clock.
+   */
+  get sharedSince(): number | undefined {
+    return this.#sharedSince;
+  }
+
+  /** It was a suspect whose turn is on record. */
+  get onTrial(): boolean {
+    return this.#onTrial;
+  }
+
+  /** @throws what the broker says; then it can be asked again */
+  async ask(): Promise<Recalled> {
+    const { host, delivery, envelope } = this.#options;
+    const { message, deliveryCount } = delivery;
+    const mayBeOver =
+      deliveryCount > 1 ||
+      envelope.sharedSince !== undefined ||
+      (await host.recentEnds.concerns(envelope, message));
+    if (mayBeOver) this.#sharedSince = envelope.sharedSince ?? Math.floor(message.storedAt);
+    if (mayBeOver) await this.#waitBehindEarlier();
+    if (!this.#options.isWanted()) return { convicted: false };
+    const end = mayBeOver ? await lookForEnd(host.broker, envelope, message) : undefined;
+    const convicted = end === undefined && (await this.#isConvicted());
+    // What the admission asks has to be known by then: a job may have been cancelled while this
+    // node was cut off.
+    if (host.cancellations.isBehind) await host.cancellations.catchUp();
+    return end === undefined ? { convicted } : { end };
+  }
+
+  /**
+   * This node has the message in hand by an earlier delivery: its end is awaited and asked for, or
+   * both would run and neither find the other's. In no danger meanwhile, because the earlier one
+   * may be a suspect, which waits until nobody else is.
+   */
+  async #waitBehindEarlier(): Promise<void> {
+    const { host, delivery, suspect, crashes, isWanted, pause } = this.#options;
+    for (let tries = 0; isWanted() && host.hasInHand(delivery); tries += 1) {
+      host.suspects.cleared(suspect);
+      await pause(tries);
+      if (crashes > 0 && isWanted()) host.suspects.arrived(suspect);
+    }
+  }
+
+  /**
+   * Too many crashes, and the last of them its own: it was the suspect whose turn it was, and the
+   * node that ran it is dead.
+   */
+  async #isConvicted(): Promise<boolean> {
+    const { host, delivery, envelope, crashes, isWanted, pause } = this.#options;
+    if (crashes < host.poisonAfter) return false;
+    // Then nobody is a suspect before it is dead, and so nobody knows who had it.
+    if (host.poisonAfter === 1)
+      return (await host.broker.whoRuns(envelope.id, { timeoutMs: WHO_RUNS_MS })) === undefined;
+    const holder = await host.trials.begun(envelope, delivery.message);
+    this.#onTrial = holder !== undefined;
+    if (holder === undefined) return false;
+    const since = await host.broker.serverNow();
+    while (isWanted()) {
+      const takenDown = await host.trials.wasTakenDown(holder, since);
+      if (takenDown !== undefined) return takenDown;
+      // A heartbeat will tell, or that there is none.
+      await pause(FATE_PAUSE);
+    }
+    return false;
+  }
+}

@@ -1,0 +1,374 @@
+import {
+  type AttemptTrace,
+  type Delivery,
+  type FinalState,
+  firstMessageOf,
+  type HistoryRecord,
+  MillraceError,
+  type Outcome,
+  recordError,
+  settle,
+  type Settlement,
+  type SettlementInput,
+  type SettlementStep,
+  type StoredDeadLetter,
+  type StoredRecord,
+  strayOf,
+} from "@millrace/core";
+import type { Admission } from "../admission.ts";
+import { completion } from "./completion.ts";
+import type { ExecutionHost } from "../execution-host.ts";
+import { lastResort } from "./last-resort.ts";
+import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
+import { Pause } from "../pause.ts";
+import type { ProgressReporter } from "../attempt/progress-reporter.ts";
+import { type Failure, remedy } from "./remedy.ts";
+import { reportSettled, reportTrouble } from "../report.ts";
+import {
+  followUp,
+  hooksFor,
+  type Settled,
+  type SettlementHook,
+  settleWithHooks,
+} from "./settlement-hook.ts";
+import { traceEndUnrun } from "../attempt/trace-attempt.ts";
+
+export interface SettlingOptions {
+  readonly host: ExecutionHost;
+  readonly delivery: Delivery;
+  readonly input: SettlementInput;
+  /** What is to be carried out. */
+  readonly settlement: Settlement;
+  /** Of a message that could be read. */
+  readonly admission: Pick<Admission, "recorded" | "stray" | "passes" | "onTrial"> | undefined;
+  /** Of an attempt that is traced; its end is told here. */
+  readonly trace: AttemptTrace | undefined;
+  /** Where the handler has reported its progress. */
+  readonly progress: ProgressReporter | undefined;
+  /** The line was lost while it was here, and the server may have handed it to another. */
+  readonly acrossOutage: boolean;
+}
+
+/**
+ * From an outcome to the end of a job's way: has the broker carry the settlement out, until it has
+ * confirmed it all or the lease is gone and the job is somebody else's to settle; then tells the
+ * rest of the world, and lets go of what the job held.
+ */
+export class Settling {
+  readonly #options: SettlingOptions;
+  #input: SettlementInput;
+  #settlement: Settlement;
+  #pause: Pause | undefined;
+  #abandoned = false;
+  #recorded: WhereItIs | undefined;
+  #stray: StoredDeadLetter | undefined;
+  /** Whether it was over before it is settled here. */
+  #asked = false;
+  /** Of a recalled job: it is known what is left to be done. */
+  #completed = false;
+  /** The broker has an end of it that this run has not recorded. */
+  #isContested = false;
+  /** It has failed for so long that hooks which can be spared no longer keep it. */
+  #sparing = false;
+
+  constructor(options: SettlingOptions) {
+    this.#options = options;
+    this.#input = options.input;
+    this.#settlement = options.settlement;
+    this.#recorded = options.admission?.recorded;
+    this.#stray = options.admission?.stray;
+  }
+
+  /**
+   * Resolves when the broker has confirmed it all, or the lease is gone. Never rejects.
+   * @returns undefined where it was abandoned
+   */
+  async carryOut(): Promise<FinalState | undefined> {
+    const { host, delivery, input, trace } = this.#options;
+    if (trace !== undefined) this.#settlement = trace.settling(input, this.#settlement);
+    for (let tries = 0; !this.#abandoned; tries += 1) {
+      if (!delivery.lease.isHeld())
+        this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
+      // With a lost lease there is nothing to carry out and nothing to let go.
+      if (this.#settlement.steps.length === 0) break;
+      try {
+        if (this.#mustAsk) await this.#yieldToEnd();
+        else if (this.#isContested || this.#buries) await this.#yieldToRival();
+        if (this.#settlement.state === "recalled" && !this.#completed) await this.#complete();
+        const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
+        if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
+        else await this.#withHooks(hooks);
+        if (this.#options.acrossOutage) await this.#withdrawLetter();
+        break;
+      } catch (error) {
+        if (MillraceError.is(error, "already-ended")) {
+          this.#isContested = true;
+          continue;
+        }
+        const other = this.#remedy(error);
+        if (other !== undefined) this.#settlement = trace?.settling(input, other) ?? other;
+        else await this.#troubled(error, tries);
+      }
+    }
+    if (!host.settlements.isQuiet) this.#tellWatch();
+    return this.#abandoned ? undefined : this.#settlement.state;
+  }
+
+  /**
+   * Tells the rest of the world, and lets go of what the job held. Never rejects.
+   * @returns undefined where there is nothing to wait for
+   */
+  follow(): Promise<void> | undefined {
+    this.#report();
+    return this.#letGo();
+  }
+
+  /** The node has stopped: nothing more is tried. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.cutShort();
+  }
+
+  /** The lease is gone: there is nothing more to wait for. */
+  cutShort(): void {
+    this.#pause?.cutShort();
+  }
+
+  /**
+   * Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found.
+   */
+  get #mustAsk(): boolean {
+    const { sharedSince, outcome } = this.#input;
+    if (sharedSince === undefined || this.#asked) return false;
+    return (
+      outcome.kind !== "recalled" && outcome.kind !== "buried" && outcome.kind !== "lease-lost"
+    );
+  }
+
+  /** It ends with a letter of its own, and not of a job that was to follow it. */
+  get #buries(): boolean {
+    if (this.#asked) return false;
+    return this.#settlement.steps.some((step) => step.do === "bury" && step.once === undefined);
+  }
+
+  /**
+   * Another run's end is on record where the broker refused this run's, and may be before this run
+   * writes a letter: that is there before the record that may be refused.
+   */
+  async #yieldToRival(): Promise<void> {
+    const end = await this.#endElsewhere();
+    this.#asked = true;
+    if (end !== undefined) await this.#yieldTo(end.record);
+    this.#isContested = false;
+  }
+
+  #endElsewhere(): Promise<StoredRecord | undefined> {
+    const { host, delivery } = this.#options;
+    const { envelope } = this.#input;
+    return host.broker.history.endOf({
+      ...envelope,
+      ...firstMessageOf(envelope, delivery.message),
+    });
+  }
+
+  /** The end that counts is another run's: what is left to do here follows from that one. */
+  async #yieldTo(record: HistoryRecord): Promise<void> {
+    const { host, delivery, input } = this.#options;
+    const { message } = delivery;
+    const successors = await host.broker.successors(input.envelope, message);
+    this.#recorded = record;
+    this.#stray = strayOf(record, { envelope: input.envelope, message, successors }).stray;
+    this.#recall({ kind: "recalled" });
+  }
+
+  #recall(outcome: Outcome): void {
+    this.#input = { ...this.#options.input, from: "queued", outcome };
+    this.#settlement = settle(this.#input);
+  }
+
+  /**
+   * Whether another node has settled the job while it ran or waited here. Then that counts, and no
+   * second end is written beside it.
+   */
+  async #yieldToEnd(): Promise<void> {
+    const { host, delivery, input } = this.#options;
+    const end = await lookForEnd(host.broker, input.envelope, delivery.message);
+    this.#asked = true;
+    if (end === undefined) return;
+    const { outcome, recorded, stray } = outcomeOfEnd(end);
+    this.#recorded = recorded;
+    this.#stray = stray;
+    this.#recall(outcome);
+  }
+
+  /**
+   * What an earlier holder may have left undone behind its record, and what a run whose end does
+   * not count has left behind.
+   */
+  async #complete(): Promise<void> {
+    const { host } = this.#options;
+    if (this.#stray !== undefined) await host.broker.deadLetters.remove(this.#stray.sequence);
+    this.#input = await completion(host.broker, this.#input, this.#recorded);
+    this.#settlement = settle(this.#input);
+    this.#completed = true;
+  }
+
+  /**
+   * Another run may have buried the job and have lost its lease before its record. Then this end
+   * counts, and nobody else comes to take that letter away: this run has acked the message.
+   */
+  async #withdrawLetter(): Promise<void> {
+    const { host, delivery, input } = this.#options;
+    const { state } = this.#settlement;
+    if (state !== "succeeded" && state !== "cancelled") return;
+    try {
+      const { letter } = await host.broker.successors(input.envelope, delivery.message);
+      if (letter !== undefined) await host.broker.deadLetters.remove(letter.sequence);
+    } catch (error) {
+      const { id } = input.envelope;
+      host.log.warn(
+        { job: id, error: recordError(error) },
+        "it is not known whether a dead letter of a job that has ended stays behind",
+      );
+    }
+  }
+
+  #remedy(error: unknown): Settlement | undefined {
+    return remedy(this.#failure(error), this.#input, this.#options.host.clock.now());
+  }
+
+  #failure(error: unknown): Failure {
+    const settlement = this.#settlement;
+    // Steps are confirmed in their order, and hooks come before the ack.
+    const step = settlement.steps.find((one) => one.do !== "ack" && !this.#isConfirmed(one));
+    return { error, settlement, step };
+  }
+
+  #isConfirmed(step: SettlementStep): boolean {
+    return this.#options.delivery.confirmed?.includes(step) === true;
+  }
+
+  /** Its own end is on record, whatever is missing yet. */
+  get #isRecorded(): boolean {
+    const { id } = this.#input.envelope;
+    const { state, steps } = this.#settlement;
+    if (state === "recalled") return true;
+    return steps.some(
+      (step) => step.do === "record" && step.record.id === id && this.#isConfirmed(step),
+    );
+  }
+
+  /** What the hooks publish belongs to the attempt that was the last of its batch. */
+  #withHooks(hooks: readonly SettlementHook[]): Promise<void> {
+    const { host, delivery, trace } = this.#options;
+    const carryOut = (): Promise<void> =>
+      settleWithHooks(host, delivery, hooks, { settled: this.#settled(), sparing: this.#sparing });
+    return trace === undefined ? carryOut() : trace.run(carryOut);
+  }
+
+  /** Waits before it is tried again, or after a lease does what is left to be done. */
+  async #troubled(error: unknown, tries: number): Promise<void> {
+    const { host, delivery, input, trace } = this.#options;
+    reportTrouble(host, input.envelope, error, trace);
+    if (this.#abandoned || !delivery.lease.isHeld()) return;
+    const failure = this.#failure(error);
+    const doing = failure.step?.do ?? "what follows";
+    const forMs = host.settlements.failed(input.envelope, this.#key, error, doing);
+    const { leaseMs } = host.settlements;
+    // What can be spared is, before the job is let go for it.
+    if (forMs >= leaseMs && failure.step === undefined && !this.#sparing)
+      return void (this.#sparing = true);
+    const recorded = this.#isRecorded;
+    const resort = lastResort({ ...failure, input: this.#input, recorded, forMs, leaseMs });
+    if (resort === "let-go") return this.#giveUp();
+    if (resort !== "wait")
+      return void (this.#settlement = trace?.settling(input, resort) ?? resort);
+    this.#pause ??= new Pause(host.clock);
+    await this.#pause.wait(tries);
+  }
+
+  /**
+   * The job comes to somebody when its lease has run out; the queue waits a while before it hands
+   * out more.
+   */
+  async #giveUp(): Promise<void> {
+    const { host, delivery, input, admission } = this.#options;
+    host.settlements.letGo(input.envelope, this.#key);
+    // Its holder lives, and lets it go for no fault of the job's.
+    if (admission?.onTrial === true) await this.#endTrial();
+    await host.broker.settle(delivery, []).catch((error: unknown) => {
+      host.log.debug({ error: recordError(error) }, "a delivery was let go without its broker");
+    });
+    this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
+  }
+
+  #tellWatch(): void {
+    const { host, input } = this.#options;
+    const settled = !this.#abandoned && this.#settlement.state !== "abandoned";
+    host.settlements.over(input.envelope, this.#key, settled);
+  }
+
+  /** Of the delivery, on this node. */
+  get #key(): string {
+    const { queue, sequence } = this.#options.input.message;
+    return `${queue}/${sequence}`;
+  }
+
+  #report(): void {
+    const { host, input, trace } = this.#options;
+    reportSettled(host, input, this.#settlement, trace?.traceId);
+    if (trace !== undefined) trace.settled(input, this.#settlement);
+    else if (host.instrumentation !== undefined)
+      traceEndUnrun(host, host.instrumentation, input, this.#settlement);
+  }
+
+  /** @returns undefined where the job held nothing and nothing follows it */
+  #letGo(): Promise<void> | undefined {
+    const { host, input, progress, admission } = this.#options;
+    const hooks =
+      this.#settlement.state === "abandoned"
+        ? []
+        : hooksFor(host.hooks, input.envelope, this.#settlement);
+    if (admission?.onTrial !== true && progress === undefined && hooks.length === 0)
+      return admission?.passes?.leave(this.#settlement);
+    return this.#letAllGo(hooks);
+  }
+
+  async #letAllGo(hooks: readonly SettlementHook[]): Promise<void> {
+    const { host, progress, admission } = this.#options;
+    const { state } = this.#settlement;
+    if (admission?.onTrial === true && state !== "abandoned") await this.#endTrial();
+    if (progress !== undefined && state !== "requeued" && state !== "abandoned")
+      await progress.forget();
+    if (hooks.length > 0) await followUp(hooks, this.#settled(), host.log);
+    await admission?.passes?.leave(this.#settlement);
+  }
+
+  /** Not for an abandoned job: it is another's to settle, and its note may be of use there. */
+  async #endTrial(): Promise<void> {
+    const { host, input } = this.#options;
+    try {
+      await host.trials.over(input.envelope);
+    } catch (error) {
+      host.log.debug(
+        { job: input.envelope.id, error: recordError(error) },
+        "the note of a suspect's run stays behind",
+      );
+    }
+  }
+
+  #settled(): Settled {
+    const { host, delivery, input } = this.#options;
+    const { envelope, message } = input;
+    const { lease } = delivery;
+    const alsoSettle: Settled["alsoSettle"] = (steps) => host.broker.settle(delivery, steps);
+    return {
+      envelope,
+      message,
+      settlement: this.#settlement,
+      recorded: this.#recorded,
+      lease,
+      alsoSettle,
+    };
+  }
+}

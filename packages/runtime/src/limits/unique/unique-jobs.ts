@@ -1,0 +1,34 @@
+import { type Broker, type Clock, type Logger, UniqueClaims } from "@millrace/core";
+import type { Registry } from "../../registry/registry.ts";
+import { UniqueGate } from "./unique-gate.ts";
+import { UniqueHolds } from "./unique-holds.ts";
+import { UniqueRelease } from "./unique-release.ts";
+import { UniqueSweeper } from "../../maintenance/unique-sweeper.ts";
+
+/** What a node does about unique keys. A node that meets no unique job does nothing. */
+export function uniqueJobs(host: {
+  readonly node: string;
+  readonly broker: Broker;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Logger;
+}): {
+  readonly gate: UniqueGate;
+  readonly release: UniqueRelease;
+  readonly sweeper: UniqueSweeper;
+} {
+  const claims = new UniqueClaims(host.broker);
+  const holds = new UniqueHolds();
+  const sweeper = new UniqueSweeper(host);
+  return {
+    gate: new UniqueGate({
+      broker: host.broker,
+      claims,
+      holds,
+      clock: host.clock,
+      onMet: () => sweeper.wake(),
+    }),
+    release: new UniqueRelease({ claims, holds, registry: host.registry, clock: host.clock }),
+    sweeper,
+  };
+}

@@ -1,0 +1,100 @@
+import {
+  type Clock,
+  type Envelope,
+  moved,
+  type Settlement,
+  type StoredClaim,
+  type UniqueClaims,
+  type UniqueKey,
+} from "@millrace/core";
+import type { Settled, SettlementHook } from "../../execution/settle/settlement-hook.ts";
+import type { Registry } from "../../registry/registry.ts";
+import { type Meeting, meetingOf, uniqueKeyOf } from "./job-meeting.ts";
+import { judgeByClaims } from "./judge-by-claims.ts";
+import type { UniqueHolds } from "./unique-holds.ts";
+
+export interface UniqueReleaseHost {
+  readonly claims: UniqueClaims;
+  readonly holds: UniqueHolds;
+  readonly registry: Registry;
+  readonly clock: Clock;
+}
+
+/** Each round somebody else wrote in between. What is left undone is judged when the job is due. */
+const ROUNDS = 20;
+
+/**
+ * Frees the key of a job that has ended, whatever its end: success, death, cancellation, expiry,
+ * also of a job that never came to the gate. Before the ack: a crash in between brings the message
+ * back, and with it this.
+ *
+ * A job that a producer published for later without a claim gets its claim when it is first met, or
+ * two of one key could wait side by side.
+ */
+export class UniqueRelease implements SettlementHook {
+  /** The claim of a job that has ended stands no longer: whoever wants the key finds that out. */
+  readonly canBeSpared = true;
+  readonly #host: UniqueReleaseHost;
+
+  constructor(host: UniqueReleaseHost) {
+    this.#host = host;
+  }
+
+  concerns(envelope: Envelope, { state }: Settlement): boolean {
+    const job = this.#host.registry.get(envelope.name, envelope.queue);
+    if (envelope.uniqueKey === undefined && job?.unique === undefined) return false;
+    const hold = this.#host.holds.of(envelope);
+    if (state === "requeued") return hold === undefined && envelope.generation === 0;
+    if (state === "abandoned") return false;
+    return hold === undefined || hold.frees !== undefined;
+  }
+
+  async beforeAck({ envelope, message, settlement, recorded }: Settled): Promise<void> {
+    const { claims, clock, holds, registry } = this.#host;
+    const job = registry.get(envelope.name, envelope.queue);
+    const hold = holds.of(envelope);
+    const key = hold?.key ?? uniqueKeyOf(envelope, job);
+    if (key === undefined) return;
+    if (settlement.state === "requeued") {
+      await this.#claimEarly(key, meetingOf(envelope, message, job, 0, clock.now()));
+      return;
+    }
+    if (settlement.state === "recalled" && recorded?.state === "requeued") return;
+    if (hold?.frees !== undefined && (await this.#free(key, hold.frees))) return;
+    // A window is freed by time alone.
+    const frees = ({ claim }: StoredClaim): boolean =>
+      claim.id === envelope.id &&
+      claim.state !== "freed" &&
+      typeof (claim.while ?? job?.unique?.while) !== "object";
+    for (;;) {
+      const stored = await claims.read(key);
+      if (stored === undefined || !frees(stored)) return;
+      if (await this.#free(key, stored)) return;
+    }
+  }
+
+  /**
+   * As at the gate, but the job has not come so far. Where the key is another's, that is judged
+   * when the job is due.
+   */
+  async #claimEarly(key: UniqueKey, met: Meeting): Promise<void> {
+    const { claims } = this.#host;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const verdict = await judgeByClaims(claims, key, met);
+      if (verdict.do === "again") continue;
+      if (verdict.do !== "take" && verdict.do !== "wait") return;
+      // Its own claim is there already, and would be marked as started.
+      if ((await claims.read(key))?.claim.id === met.id) return;
+      if (
+        (await claims.write(key, { ...verdict.claim, state: "seen" }, verdict.expected)) !==
+        undefined
+      )
+        return;
+    }
+  }
+
+  async #free(key: UniqueKey, stored: StoredClaim): Promise<boolean> {
+    const { claims } = this.#host;
+    return (await claims.write(key, moved(stored, "freed"), stored.revision)) !== undefined;
+  }
+}

@@ -1,0 +1,193 @@
+import {
+  type BlockedGate,
+  type Broker,
+  type Clock,
+  type Logger,
+  recordError,
+  type Stoppable,
+  type Timer,
+} from "@millrace/core";
+import type { HeldLease } from "../lock/lock-request.ts";
+import { takeLock } from "../lock/take-lock.ts";
+import { permitLock, readGate } from "../limits/gate-names.ts";
+import { roomWithinHorizon } from "../limits/key/gcra.ts";
+import { RATES_BUCKET } from "../limits/key/key-rate-gate.ts";
+import { limitInHolder } from "../limits/key/permit.ts";
+import { rateDocument, readRateState } from "../limits/key/rate-desk.ts";
+import { ServerClock } from "../node/server-clock.ts";
+
+export interface SweeperOptions {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly node: string;
+  /** Most permits of a key in the queue, as far as this node knows. */
+  readonly keyConcurrencyOf: (queue: string) => number | undefined;
+}
+
+/** While nothing is blocked, as far as this node knows. */
+const IDLE_PERIOD_MS = 5_000;
+/**
+ * Together with the lease less than five seconds: whoever follows a sweeper that was killed sweeps
+ * within them.
+ */
+const PERIOD_MS = 1_500;
+const LEADER_LOCK = "leader/sweeper";
+/**
+ * Short, because it costs nothing while nothing is blocked, and two that sweep at once do no harm.
+ */
+const LEADER_LEASE_MS = 3_000;
+/** Gates that are looked at side by side. */
+const AT_A_TIME = 16;
+/** Permits looked at to find out a key's limit, where only nodes that serve its queue know it. */
+const FIRST_PERMITS = 4;
+
+/**
+ * The last net: lets blocked jobs in where there is room and nobody left to see it, because a
+ * holder was killed, a wake-up was lost, a rate has time again. One node sweeps for all, and the
+ * others wait to follow it; where it dies, one of them does so when its short lease is over. With
+ * nothing blocked nobody leads, and it costs each node one question in five seconds.
+ */
+export class Sweeper implements Stoppable {
+  readonly #options: SweeperOptions;
+  readonly #serverClock: ServerClock;
+  #timer: Timer | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+  /** Ends the waiting to follow another sweeper. */
+  readonly #stopping = new AbortController();
+  #lease: HeldLease | undefined;
+  #stopped = false;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+    this.#serverClock = new ServerClock(options.broker, options.clock);
+    this.#arm(IDLE_PERIOD_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#stopping.abort(new Error("the node stops"));
+    await this.#sweeping;
+    await this.#lease?.release();
+  }
+
+  #arm(afterMs: number): void {
+    if (this.#stopped) return;
+    this.#timer = this.#options.clock.setTimer(afterMs, () => {
+      this.#sweeping = this.#round().then((nextMs) => this.#arm(nextMs));
+    });
+  }
+
+  /** Never rejects. @returns when to look again */
+  async #round(): Promise<number> {
+    try {
+      return await this.#sweep();
+    } catch (error) {
+      if (!this.#stopped)
+        this.#options.log.debug({ error: recordError(error) }, "blocked jobs could not be swept");
+      return PERIOD_MS;
+    }
+  }
+
+  async #sweep(): Promise<number> {
+    const { blocked } = this.#options.broker;
+    if ((await blocked.count()) === 0) {
+      await this.#lease?.release();
+      this.#lease = undefined;
+      return IDLE_PERIOD_MS;
+    }
+    // Whoever waited to follow has waited enough.
+    if (!(await this.#leads())) return 0;
+    const gates = await blocked.gates();
+    for (let at = 0; at < gates.length && this.#mayGoOn; at += AT_A_TIME)
+      await Promise.all(gates.slice(at, at + AT_A_TIME).map((gate) => this.#tend(gate)));
+    return PERIOD_MS;
+  }
+
+  get #mayGoOn(): boolean {
+    return !this.#stopped && this.#lease?.isHeld() === true;
+  }
+
+  async #leads(): Promise<boolean> {
+    if (this.#lease?.isHeld() === true) return true;
+    const { broker, clock, log, node } = this.#options;
+    this.#lease = await takeLock(
+      { locks: broker.locks, clock, log: unalarmed(log) },
+      {
+        name: LEADER_LOCK,
+        holder: node,
+        leaseMs: LEADER_LEASE_MS,
+        waitMs: IDLE_PERIOD_MS,
+        signal: this.#stopping.signal,
+      },
+    );
+    return this.#lease !== undefined;
+  }
+
+  async #tend({ queue, gate, count }: BlockedGate): Promise<void> {
+    const { broker, log } = this.#options;
+    try {
+      const room = Math.min(count, await this.#roomAt(gate));
+      if (room > 0 && this.#mayGoOn) await broker.blocked.release(queue, gate, room);
+    } catch (error) {
+      log.debug({ queue, gate, error: recordError(error) }, "a gate could not be swept");
+    }
+  }
+
+  #roomAt(gate: string): Promise<number> {
+    const kind = readGate(gate);
+    switch (kind?.kind) {
+      case "singleton":
+        return this.#free([kind.lock]);
+      case "cap":
+        return this.#freePermits(kind.queue, kind.key);
+      case "rate":
+        return this.#startsLeft(kind.queue, kind.key);
+      case undefined:
+        // Of a newer version's making; its own nodes look after it.
+        return Promise.resolve(0);
+    }
+  }
+
+  async #free(locks: readonly string[]): Promise<number> {
+    const views = await Promise.all(locks.map((lock) => this.#options.broker.locks.look(lock)));
+    return views.filter((view) => view === undefined).length;
+  }
+
+  async #freePermits(queue: string, key: string): Promise<number> {
+    const limit = this.#options.keyConcurrencyOf(queue) ?? (await this.#limitSeen(queue, key));
+    return this.#free(Array.from({ length: limit }, (_, index) => permitLock(queue, key, index)));
+  }
+
+  /** Each permit says how many there are. Where there is none, one job may try. */
+  async #limitSeen(queue: string, key: string): Promise<number> {
+    const { locks } = this.#options.broker;
+    const views = await Promise.all(
+      Array.from({ length: FIRST_PERMITS }, (_, index) =>
+        locks.look(permitLock(queue, key, index)),
+      ),
+    );
+    const limits = views.flatMap((view) => (view && limitInHolder(view.holder)) ?? []);
+    return Math.max(1, ...limits);
+  }
+
+  async #startsLeft(queue: string, key: string): Promise<number> {
+    const documents = await this.#options.broker.documents(RATES_BUCKET);
+    const state = readRateState((await documents.get(rateDocument(queue, key)))?.value);
+    // Nothing is remembered: whoever comes first writes it.
+    if (state === undefined) return 1;
+    return roomWithinHorizon(state, state, await this.#serverClock.now());
+  }
+}
+
+/** Whoever waits to follow a sweeper asks again soon, and an outage is told of by others. */
+function unalarmed(log: Logger): Logger {
+  return {
+    debug: (fields, message) => log.debug(fields, message),
+    info: (fields, message) => log.info(fields, message),
+    warn: (fields, message) => log.debug(fields, message),
+    error: (fields, message) => log.error(fields, message),
+    child: (fields) => unalarmed(log.child(fields)),
+  };
+}

@@ -1,0 +1,92 @@
+import type { BrokerStatus } from "@millrace/core";
+import type { StuckQueue } from "../execution/settle/settlement-watch.ts";
+import type { NodeState } from "./node-machine.ts";
+import type { ServiceState } from "../service/service.ts";
+
+export interface HealthInput {
+  readonly state: NodeState;
+  readonly broker: BrokerStatus;
+  readonly workers: readonly {
+    readonly queue: string;
+    readonly state: ServiceState;
+    readonly slots: number;
+    readonly used: number;
+    readonly lastActivity: number | undefined;
+  }[];
+  /** `Clock.monotonic()`. */
+  readonly now: number;
+  readonly running: number;
+  /** Queues with settlements that can't be carried out. */
+  readonly stuck?: readonly StuckQueue[];
+}
+
+export interface Health {
+  /**
+   * The process is worth keeping: its event loop turns, and its workers hear from the server while
+   * there is a connection.
+   */
+  readonly live: boolean;
+  /** It takes jobs: connected, every queue bound, not stopping. */
+  readonly ready: boolean;
+  /** Why not, in words; empty where all is well. */
+  readonly problems: readonly string[];
+  readonly state: NodeState;
+  readonly broker: BrokerStatus;
+  readonly running: number;
+  readonly queues: readonly {
+    readonly queue: string;
+    readonly state: ServiceState;
+    readonly slots: number;
+    readonly used: number;
+  }[];
+}
+
+/**
+ * A bound worker hears at least a pull's heartbeat this often; silence for longer means that it is
+ * stuck.
+ */
+const SILENCE_MS = 90_000;
+
+/**
+ * What the probes answer. Pure. A server that is away makes a node unready, never dead: restarting
+ * it would not help.
+ */
+export function healthOf(input: HealthInput): Health {
+  const { state, broker, workers, now, running } = input;
+  const stuck = workers.filter(
+    (worker) =>
+      worker.state === "open" &&
+      worker.used < worker.slots &&
+      worker.lastActivity !== undefined &&
+      now - worker.lastActivity > SILENCE_MS,
+  );
+  const unbound = workers.filter((worker) => worker.state !== "open");
+  const stuckProblems =
+    broker === "connected"
+      ? stuck.map(({ queue }) => `nothing heard of queue ${queue} for over ${SILENCE_MS / 1_000} s`)
+      : [];
+  const problems = [
+    ...(state === "running" ? [] : [`the node is ${state}`]),
+    ...(broker === "connected" ? [] : [`the broker is ${broker}`]),
+    ...unbound.map((worker) => `queue ${worker.queue} is ${worker.state}`),
+    ...stuckProblems,
+    ...(input.stuck ?? []).map(
+      ({ queue, jobs, reason }) =>
+        `queue ${queue}: ${jobs} ${jobs === 1 ? "job" : "jobs"} can't be settled (${reason})`,
+    ),
+  ];
+  return {
+    live: state !== "stopped" && stuckProblems.length === 0,
+    ready: problems.length === 0,
+    problems,
+    state,
+    broker,
+    running,
+    queues: workers.map(({ queue, state: workerState, slots, used }) => ({
+      queue,
+      state: workerState,
+      slots,
+      used,
+    })),
+  };
+}
