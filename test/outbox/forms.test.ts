@@ -1,6 +1,14 @@
 // Each way to enqueue in a transaction: seen by nobody before the commit, and the options kept.
 import { trace } from "@opentelemetry/api";
-import { connect, createNode, defineJob, type Duration, type Millrace } from "millrace";
+import {
+  type BatchEnded,
+  connect,
+  createNode,
+  defineJob,
+  type Duration,
+  type Millrace,
+  planJob,
+} from "millrace";
 import { telemetry } from "millrace/telemetry";
 import {
   createOutbox,
@@ -27,6 +35,7 @@ const WITHIN_MS = 60_000;
 
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
 const note = defineJob({ name: "mail.note", queue: "notes" });
+const report = defineJob<BatchEnded<{ day: string }>>({ name: "mail.report", queue: "notes" });
 
 interface Options {
   readonly delay?: Duration;
@@ -54,6 +63,16 @@ const FORMS: Readonly<Record<string, Form>> = {
         .next(note, { priority: "low" })
         .enqueue(),
     ),
+  batch: async (tx, id, options) => {
+    const { jobs, callback } = await tx.batch(
+      [
+        planJob(mail, { to: id }, { id, ...options }),
+        planJob(note, undefined, { id: `${id}-note` }),
+      ],
+      { id: `batch-${id}`, callback: { job: report, input: { day: "monday" } } },
+    );
+    return ids([...jobs, callback]);
+  },
 };
 const NAMES = Object.keys(FORMS);
 
@@ -121,7 +140,7 @@ describeEachServer(
         const made = await createNode({
           ...options,
           slots: 4,
-          jobs: [mail.handler(run), note.handler(run)],
+          jobs: [mail.handler(run), note.handler(run), report.handler(run)],
         });
         cleanUpLater(() => made.stop());
         await made.start();

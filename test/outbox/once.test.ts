@@ -85,6 +85,12 @@ describe.skipIf(missing !== undefined)(
       },
     );
 
+    test("an output of many values is read again as it was kept", async () => {
+      const output = Array.from({ length: 150_000 }, (_, n) => n);
+      await run(job(), async () => output);
+      expect(await run(job(), async () => [])).toEqual(output);
+    });
+
     test("a run that failed or was rolled back leaves nothing behind", async () => {
       await expect(run(job(), () => Promise.reject(new Error("no money")))).rejects.toThrow(
         "no money",

@@ -86,6 +86,17 @@ describe.skipIf(missing !== undefined)(
         { withinMs: 60_000, describe: "the relay waits to be woken" },
       );
 
+    test("tables of an earlier version get what is new, and lose nothing", async () => {
+      await client.query("ALTER TABLE millrace_outbox DROP COLUMN kind");
+      await outbox(client).enqueue(mail, { to: "ada" }, { id: "early" });
+      await store.mark("mail");
+      await expect(store.claim("mail", limits)).rejects.toThrow("millrace outbox migrate");
+      await store.migrate();
+      await relay(20);
+      const { waiting } = await jobs(1);
+      expect(waiting[0]?.envelope.id).toBe("early");
+    });
+
     test("a commit wakes an idle relay, a rollback and an open transaction publish nothing", async () => {
       await relay();
       await idle();

@@ -169,7 +169,17 @@ export {
   planChain,
   withLink,
 } from "./flow/chain-plan.ts";
+export { callBackIfOver, leaveIfEnded } from "./flow/batch-members.ts";
 export { isKnownJob, wasEnqueued } from "./flow/known-job.ts";
+export {
+  type BatchOptions,
+  type BatchPlan,
+  type MadeBatch,
+  makeBatch,
+  planBatch,
+  planJob,
+  type PlannedJob,
+} from "./flow/plan-batch.ts";
 export { ENQUEUE_ITEM, type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";

@@ -36,12 +36,8 @@ export type { CancelOptions, CancelResult } from "./client/jobs/cancel-job.ts";
 export type { CallLimits } from "./client/call-limits.ts";
 export type { EnqueueItem, Millrace, OnceOptions } from "./client/client.ts";
 export type { ClientHealth } from "./client/client-health.ts";
-export {
-  type BatchHandle,
-  type BatchOptions,
-  planJob,
-  type PlannedJob,
-} from "./client/enqueue/batch.ts";
+export { type BatchOptions, planJob, type PlannedJob } from "@millrace/core";
+export type { BatchHandle } from "./client/enqueue/batch.ts";
 export type { Chain, ChainHandle } from "./client/enqueue/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { Cron, ScheduleStatus } from "./client/cron.ts";

@@ -30,6 +30,8 @@ export type {
 } from "./store/outbox-store.ts";
 export { postgresOutbox, type PostgresOutboxOptions } from "./store/postgres-store.ts";
 export { sqliteOutbox, type SqliteOutboxOptions } from "./store/sqlite-store.ts";
+export type { OutboxBatch } from "./writer/outbox-batch.ts";
 export type { OutboxChain } from "./writer/outbox-chain.ts";
-export { createOutbox, type Outbox, type OutboxItem, type OutboxOptions } from "./writer/outbox.ts";
+export { createOutbox, type Outbox, type OutboxItem } from "./writer/outbox.ts";
+export type { OutboxOptions } from "./writer/outbox-options.ts";
 export { createSyncOutbox, type SyncOutbox } from "./writer/sync-outbox.ts";

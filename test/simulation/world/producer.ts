@@ -1,5 +1,4 @@
-import { encodeMsgpack, MillraceError, UNSETTLED, writeEnvelope } from "@millrace/core";
-import { planJob } from "../../../packages/millrace/src/client/enqueue/batch.ts";
+import { encodeMsgpack, MillraceError, planJob, UNSETTLED, writeEnvelope } from "@millrace/core";
 import { createClient, type Millrace } from "../../../packages/millrace/src/client/client.ts";
 import type { JobHandle } from "../../../packages/millrace/src/client/jobs/job-handle.ts";
 import { type Dice, oneOf } from "../engine/dice.ts";

@@ -1,4 +1,5 @@
 import {
+  type BatchOptions,
   type Broker,
   brokerOutlet,
   type BrokerStatus,
@@ -10,16 +11,12 @@ import {
   type MetricsCollector,
   newJobId,
   noMetrics,
+  type PlannedJob,
   Producer,
   requireId,
   requireQueueName,
 } from "@millrace/core";
-import {
-  type BatchHandle,
-  type BatchOptions,
-  enqueueBatch,
-  type PlannedJob,
-} from "./enqueue/batch.ts";
+import { type BatchHandle, enqueueBatch } from "./enqueue/batch.ts";
 import { type CallLimits, clientCalls } from "./call-limits.ts";
 import { type ClientHealth, clientHealth } from "./client-health.ts";
 import { cancelJob, type CancelOptions, type CancelResult } from "./jobs/cancel-job.ts";

@@ -1,11 +1,10 @@
-import { defineJob, defineSchedule } from "@millrace/core";
+import { defineJob, defineSchedule, planJob } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
 import { createNode as createRuntimeNode } from "@millrace/runtime";
 import { describe, expect, test } from "vitest";
 import { createNode } from "../node/connect-node.ts";
 import { runNode } from "../node/run-node.ts";
 import { createTestRuntime } from "../testing/test-runtime.ts";
-import { planJob } from "./enqueue/batch.ts";
 import { connect } from "./connect.ts";
 
 /** As JavaScript would hand it over. */

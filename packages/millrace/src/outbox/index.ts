@@ -10,6 +10,7 @@ export {
   type KyselyTransaction,
   kyselyTransaction,
   type Outbox,
+  type OutboxBatch,
   type OutboxChain,
   type OutboxItem,
   type OutboxOptions,

@@ -6,13 +6,13 @@ import {
   defineSchedule,
   type Envelope,
   fatal,
+  planJob,
   snooze,
   systemClock,
   UNSETTLED,
 } from "@millrace/core";
 import { telemetry, type TelemetryOptions } from "@millrace/telemetry/tracing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { planJob } from "../client/enqueue/batch.ts";
 import { createClient } from "../client/client.ts";
 import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts";
 import { idOf, linksOf, RecordedSpans } from "./recorded-spans.fixture.ts";

@@ -7,10 +7,10 @@ import {
   type Duration,
   fatal,
   type JobOptions,
+  planJob,
   type SucceededJob,
 } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { planJob } from "../client/enqueue/batch.ts";
 import { createTestRuntime, type TestRuntime } from "./test-runtime.ts";
 
 type Told = SucceededJob | DeadJob | CancelledJob;

@@ -4,6 +4,7 @@ import {
   type MillraceError,
   type PreparedJob,
 } from "@millrace/core";
+import type { PublishedJob } from "./leave-batches.ts";
 import type { SetAside } from "../store/outbox-store.ts";
 
 /** A row of a claim that can be published. */
@@ -44,5 +45,21 @@ export function failuresForGood(
   return failed.map(({ place, error }) => {
     if (!FOR_GOOD.has(error.code)) throw error;
     return { seq: items[place]?.seq ?? -1, reason: error.code, detail: error.message };
+  });
+}
+
+/**
+ * Those that are in their queue now.
+ *
+ * @param results in the order of the items; undefined where one was not published by this call
+ */
+export function publishedJobs(
+  items: readonly ClaimItem[],
+  results: readonly (EnqueueItemResult | undefined)[],
+): readonly PublishedJob[] {
+  return items.flatMap(({ job: { envelope } }, place) => {
+    const result = results[place];
+    if (result?.ok === false) return [];
+    return [{ envelope, duplicate: result?.duplicate }];
   });
 }

@@ -12,11 +12,12 @@ import { MemoryBroker, MemoryServer } from "@millrace/core/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
+import { readRow } from "../rows/read-row.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { publishClaim } from "./publish-claim.ts";
 import { QueueRelay } from "./queue-relay.ts";
+import { Killed, Killer, replaced } from "./killer.fixture.ts";
 import { sqliteShop } from "./sqlite-shop.fixture.ts";
-import { readRow } from "./read-row.ts";
 
 const urgent = defineJob<{ to: string }>({
   name: "mail.urgent",
@@ -24,30 +25,6 @@ const urgent = defineJob<{ to: string }>({
   unique: { key: ({ to }) => to, while: "pending" },
 });
 const limits = { rows: 500, bytes: 8_000_000 };
-
-class Killed extends Error {}
-
-/** Calls go through until the process "dies" around one of them; then each fails. */
-class Killer {
-  readonly #at: string;
-  #dead = false;
-
-  constructor(at: string) {
-    this.#at = at;
-  }
-
-  async around<Result>(name: string, call: () => Promise<Result>): Promise<Result> {
-    if (this.#dead || this.#at === `before ${name}`) this.#die();
-    const result = await call();
-    if (this.#at === `after ${name}`) this.#die();
-    return result;
-  }
-
-  #die(): never {
-    this.#dead = true;
-    throw new Killed();
-  }
-}
 
 describe("jobs with unique keys", () => {
   let close: () => Promise<void>;
@@ -76,7 +53,10 @@ describe("jobs with unique keys", () => {
   const queued = async (): Promise<readonly string[]> =>
     (await broker.listWaiting("mail")).map(({ envelope }) => envelope.id);
 
-  async function publish(via: Broker, into: Pick<OutboxStore, "setAside">): Promise<void> {
+  async function publish(
+    via: Broker,
+    into: Pick<OutboxStore, "setAside" | "replace">,
+  ): Promise<void> {
     const name = await store.mark("mail");
     const seen = await via.marks?.read("mail", name);
     const claim = await store.claim("mail", limits);
@@ -120,6 +100,7 @@ describe("jobs with unique keys", () => {
       });
       const publishing = publish(via, {
         setAside: (...given) => killer.around("setAside", () => store.setAside(...given)),
+        replace: store.replace,
       });
       if (at === "never") await publishing;
       else await expect(publishing).rejects.toBeInstanceOf(Killed);
@@ -143,15 +124,5 @@ function failingOnce(broker: MemoryBroker): Broker {
       if (failures === 1) throw new MillraceError("request-timeout", "No answer came.");
       return documents.put(...given);
     });
-  });
-}
-
-function replaced<Of extends object, Key extends keyof Of>(of: Of, key: Key, by: Of[Key]): Of {
-  return new Proxy(of, {
-    get(target, wanted) {
-      if (wanted === key) return by;
-      const value: unknown = Reflect.get(target, wanted);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
   });
 }

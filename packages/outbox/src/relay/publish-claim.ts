@@ -1,8 +1,11 @@
 import { type Broker, type MarkStore, sendJobs, wasEnqueued } from "@millrace/core";
 import type { Claim, OutboxStore, SetAside } from "../store/outbox-store.ts";
-import { type ClaimItem, failures, failuresForGood } from "./claim-item.ts";
+import { type ClaimItem, failures, failuresForGood, publishedJobs } from "./claim-item.ts";
 import { type ClaimMark, publishMarked } from "./publish-marked.ts";
-import { readRow } from "./read-row.ts";
+import { leaveBatches } from "./leave-batches.ts";
+import { openBatch } from "./open-batch.ts";
+import { type BatchInRow, readBatchRow } from "../rows/batch-row.ts";
+import { readRow } from "../rows/read-row.ts";
 
 const DEFAULT_WINDOW_MS = 120_000;
 
@@ -17,7 +20,7 @@ const DEFAULT_WINDOW_MS = 120_000;
  */
 export async function publishClaim(
   broker: Broker,
-  store: Pick<OutboxStore, "setAside">,
+  store: Pick<OutboxStore, "setAside" | "replace">,
   queue: string,
   claim: Claim,
   mark: ClaimMark,
@@ -29,8 +32,9 @@ export async function publishClaim(
     await store.setAside(queue, claim, rows);
     aside.push(...rows);
   }
-  const { items, refused } = readable(queue, claim, marks);
+  const { items, batches, refused } = readable(queue, claim, marks);
   await setAside(refused);
+  for (const one of batches) await openBatch(broker, store, queue, claim, one);
   if (marks !== undefined) {
     await publishMarked({ broker, marks, setAside, queue, claim, items, mark });
     return aside;
@@ -42,24 +46,41 @@ export async function publishClaim(
     going.map(({ job }) => job),
   );
   await setAside(failuresForGood(going, failures(results)));
+  const published = new Map(going.map((item, place) => [item, results[place]]));
+  const outcomes = items.map((item) => published.get(item));
+  await leaveBatches(broker, publishedJobs(items, outcomes));
   return aside;
 }
 
-function readable(
-  queue: string,
-  claim: Claim,
-  marks: MarkStore | undefined,
-): { readonly items: readonly ClaimItem[]; readonly refused: readonly SetAside[] } {
+interface Batch {
+  readonly seq: number;
+  readonly batch: BatchInRow;
+}
+
+interface ReadClaim {
+  readonly items: readonly ClaimItem[];
+  readonly batches: readonly Batch[];
+  readonly refused: readonly SetAside[];
+}
+
+function readable(queue: string, claim: Claim, marks: MarkStore | undefined): ReadClaim {
   const items: ClaimItem[] = [];
+  const batches: Batch[] = [];
   const refused: SetAside[] = [];
   for (const row of claim.rows) {
+    if (row.kind === "batch") {
+      const read = readBatchRow(queue, row);
+      if (read.ok) batches.push(read);
+      else refused.push({ seq: read.seq, reason: read.reason, detail: read.detail });
+      continue;
+    }
     const read = readRow(queue, row);
     const refusal = read.ok ? marks?.refusal(read.job.envelope) : undefined;
     if (!read.ok) refused.push({ seq: read.seq, reason: read.reason, detail: read.detail });
     else if (refusal === undefined) items.push(read);
     else refused.push({ seq: read.seq, reason: refusal.code, detail: refusal.message });
   }
-  return { items, refused };
+  return { items, batches, refused };
 }
 
 /**

@@ -8,7 +8,8 @@ import {
   MillraceError,
 } from "@millrace/core";
 import type { Claim, SetAside } from "../store/outbox-store.ts";
-import { type ClaimItem, failures, failuresForGood } from "./claim-item.ts";
+import { leaveBatches } from "./leave-batches.ts";
+import { type ClaimItem, failures, failuresForGood, publishedJobs } from "./claim-item.ts";
 import { markOf, publishedUpTo } from "./claim-mark.ts";
 
 /** The mark under which a claim is published. */
@@ -42,6 +43,8 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
   let { seen } = mark;
   const done = publishedUpTo(claim, seen);
   let left = items.filter(({ seq }) => seq > done);
+  const before = items.filter(({ seq }) => seq <= done);
+  await leaveBatches(marked.broker, publishedJobs(before, []));
   for (let size = left.length; left.length > 0;) {
     const part = left.slice(0, size);
     const value = markOf(claim, part.at(-1)?.seq ?? 0);
@@ -71,7 +74,8 @@ async function publishPart(
   const jobs = part.map(({ job }) => job);
   if (jobs.every(({ unique }) => unique === undefined)) {
     const published = await publish(jobs.map(({ envelope }) => envelope));
-    return setAside(failuresForGood(part, failures(published)));
+    await setAside(failuresForGood(part, failures(published)));
+    return leaveBatches(broker, publishedJobs(part, published));
   }
   const claimed = await claimKeys(broker, jobs, (job) => marks.refusal(job));
   const places = new Set(claimed.failed.map(({ place }) => place));
@@ -80,4 +84,5 @@ async function publishPart(
   const results = await claimed.results(published);
   const late = failures(results).filter(({ place }) => !places.has(place));
   await setAside(failuresForGood(part, late));
+  await leaveBatches(broker, publishedJobs(part, results));
 }

@@ -10,7 +10,14 @@ function deafStore(): { store: OutboxStore; closed: () => boolean } {
   const refuse = (): Promise<never> =>
     Promise.reject(new MillraceError("outbox-failed", "The package pg is not installed."));
   const store: OutboxStore = {
-    ...{ migrate: refuse, queues: refuse, mark: refuse, claim: refuse, setAside: refuse },
+    ...{
+      migrate: refuse,
+      queues: refuse,
+      mark: refuse,
+      claim: refuse,
+      setAside: refuse,
+      replace: refuse,
+    },
     ...{ finish: refuse, note: refuse, status: refuse, listSetAside: refuse, retry: refuse },
     ...{ setIdle: refuse, listen: refuse },
     close: async () => void (closed = true),

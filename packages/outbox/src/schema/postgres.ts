@@ -17,12 +17,16 @@ CREATE TABLE IF NOT EXISTS millrace_outbox (
   headers jsonb NOT NULL DEFAULT '{}',
   -- What to do about the job's unique key; NULL where it has none.
   unique_rule json,
+  -- NULL for a job, 'batch' for a batch that is not known to the server yet.
+  kind text,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- Set by the relay on a row that can never be published: when, the error's code, and its text.
   set_aside_at timestamptz,
   reason text,
   detail text
 );
+-- Tables of an earlier version have no such column.
+ALTER TABLE millrace_outbox ADD COLUMN IF NOT EXISTS kind text;
 CREATE INDEX IF NOT EXISTS millrace_outbox_waiting
   ON millrace_outbox (queue, seq) WHERE set_aside_at IS NULL;
 

@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS millrace_outbox (
   headers TEXT NOT NULL DEFAULT '{}',
   -- What to do about the job's unique key; NULL where it has none.
   unique_rule TEXT,
+  -- NULL for a job, 'batch' for a batch that is not known to the server yet.
+  kind TEXT,
   -- Epoch milliseconds.
   created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
   -- Set by the relay on a row that can never be published: when, the error's code, and its text.
@@ -41,3 +43,8 @@ CREATE TABLE IF NOT EXISTS millrace_outbox_claim (
   trouble_since INTEGER
 );
 `;
+
+/** Brings tables of earlier versions up to date: SQLite has no `ADD COLUMN IF NOT EXISTS`. */
+export const SQLITE_COLUMNS: readonly { readonly name: string; readonly add: string }[] = [
+  { name: "kind", add: "ALTER TABLE millrace_outbox ADD COLUMN kind TEXT" },
+];

@@ -1,8 +1,14 @@
 import type { Stoppable } from "@millrace/core";
+import type { StoredJob } from "../rows/stored-job.ts";
+
+/** What a row holds that is no job. */
+export type RowKind = "batch";
 
 /** A committed row that is not published yet. */
 export interface OutboxRow {
   readonly seq: number;
+  /** `RowKind`; null for a job. */
+  readonly kind: string | null;
   readonly id: string;
   readonly lane: string | null;
   readonly body: Uint8Array;
@@ -87,6 +93,13 @@ export interface OutboxStore {
    * were not.
    */
   setAside(queue: string, claim: Claim, rows: readonly SetAside[]): Promise<void>;
+  /**
+   * Puts jobs into the place of a row of a claim, unless another relay has.
+   *
+   * @param jobs of any queues
+   * @returns whether it was this call
+   */
+  replace(queue: string, claim: Claim, seq: number, jobs: readonly StoredJob[]): Promise<boolean>;
   /** Takes away what was published and sets aside the rest, unless another relay did. */
   finish(queue: string, claim: Claim, setAside: readonly SetAside[]): Promise<void>;
   /** Notes why the queue's rows wait, or that they don't any more. */

@@ -74,7 +74,7 @@ export function asOutboxError(error: unknown): MillraceError {
   const code = codeOf(error);
   const message = error instanceof Error && error.message !== "" ? error.message : code;
   const advice =
-    code === UNDEFINED_TABLE
+    code === UNDEFINED_TABLE || code === UNDEFINED_COLUMN
       ? "Run `millrace outbox migrate` first."
       : "Its rows wait in the database meanwhile.";
   return new MillraceError("outbox-failed", `The outbox's database failed: ${message}. ${advice}`, {
@@ -83,6 +83,8 @@ export function asOutboxError(error: unknown): MillraceError {
 }
 
 const UNDEFINED_TABLE = "42P01";
+/** The tables are an earlier version's. */
+const UNDEFINED_COLUMN = "42703";
 
 function codeOf(error: unknown): string {
   return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";

@@ -39,7 +39,7 @@ WHERE queue = $1 AND seqs IS NULL
 export const CLAIMED = `
 SELECT c.claim,
   (extract(epoch FROM clock_timestamp() - c.claimed_at) * 1000)::float8 AS age,
-  o.seq::float8 AS seq, o.id, o.lane, o.body, o.headers::text AS headers,
+  o.seq::float8 AS seq, o.id, o.kind, o.lane, o.body, o.headers::text AS headers,
   o.unique_rule::text AS "unique", (extract(epoch FROM o.created_at) * 1000)::float8 AS created_at
 FROM millrace_outbox_claim c
 LEFT JOIN LATERAL unnest(c.seqs) AS taken (seq) ON true
@@ -62,6 +62,22 @@ UPDATE millrace_outbox o
 SET set_aside_at = clock_timestamp(), reason = a.reason, detail = a.detail
 FROM json_to_recordset($3::json) AS a (seq bigint, reason text, detail text)
 WHERE o.seq = a.seq AND EXISTS (SELECT 1 FROM open)`;
+
+/** Rows in the order of the list; only where the claim is open and has the row. */
+export const REPLACE = `
+WITH open AS (
+  UPDATE millrace_outbox_claim SET seqs = array_remove(seqs, $3::bigint)
+  WHERE queue = $1 AND claim = $2 AND $3::bigint = ANY (seqs) RETURNING 1
+), gone AS (
+  DELETE FROM millrace_outbox WHERE seq = $3::bigint AND EXISTS (SELECT 1 FROM open) RETURNING 1
+), come AS (
+  INSERT INTO millrace_outbox (id, queue, lane, body, headers, unique_rule)
+  SELECT job->>'id', job->>'queue', job->>'lane', decode(job->>'body', 'base64'),
+    (job->>'headers')::jsonb, (job->>'unique')::json
+  FROM json_array_elements($4::text::json) WITH ORDINALITY AS jobs(job, place)
+  WHERE EXISTS (SELECT 1 FROM open) ORDER BY place
+)
+SELECT 1 FROM open`;
 
 /** All of it or, where another relay was first, none. */
 export const FINISH = `

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from "@millrace/core";
 import type { Pool } from "pg";
 import type { Row } from "../database/transaction.ts";
+import { asParameter } from "../rows/stored-job.ts";
 import { POSTGRES_SCHEMA } from "../schema/postgres.ts";
 import type { Claim, OutboxRow, OutboxStore } from "./outbox-store.ts";
 import { asOutboxError, listenTo, openPool } from "./postgres-connections.ts";
@@ -52,6 +53,10 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
     },
     setAside: async (queue, claim, rows) =>
       void (await run(sql.ASIDE, [queue, claim.id, JSON.stringify(rows)])),
+    async replace(queue, claim, seq, jobs) {
+      const rows = await run(sql.REPLACE, [queue, claim.id, seq, asParameter(jobs, "base64")]);
+      return rows.length > 0;
+    },
     async finish(queue, claim, setAside) {
       const aside = new Set(setAside.map(({ seq }) => seq));
       const published = claim.rows.map(({ seq }) => seq).filter((seq) => !aside.has(seq));
@@ -87,6 +92,7 @@ function asRow(row: Row): OutboxRow {
   return {
     seq: Number(row["seq"]),
     id: String(row["id"]),
+    kind: textOrNull(row["kind"]),
     lane: textOrNull(row["lane"]),
     body: row["body"] as Uint8Array,
     headers: String(row["headers"]),

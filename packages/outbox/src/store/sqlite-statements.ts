@@ -27,7 +27,7 @@ SELECT claim, ${NOW} - claimed_at AS age FROM millrace_outbox_claim
 WHERE queue = ? AND seqs IS NOT NULL`;
 
 export const CLAIMED = `
-SELECT o.seq, o.id, o.lane, o.body, o.headers, o.unique_rule, o.created_at
+SELECT o.seq, o.id, o.kind, o.lane, o.body, o.headers, o.unique_rule, o.created_at
 FROM millrace_outbox_claim c JOIN json_each(c.seqs) taken JOIN millrace_outbox o
   ON o.seq = taken.value
 WHERE c.queue = ? AND o.set_aside_at IS NULL ORDER BY o.seq`;
@@ -37,6 +37,12 @@ UPDATE millrace_outbox_claim SET seqs = (
   SELECT json_group_array(value) FROM json_each(seqs)
   WHERE value NOT IN (SELECT value FROM json_each(?))
 ) WHERE queue = ? AND claim = ?`;
+
+/** Whether the open claim has the row. */
+export const HAS = `
+SELECT 1 FROM millrace_outbox_claim c JOIN json_each(c.seqs) taken
+WHERE c.queue = ? AND c.claim = ? AND taken.value = ?`;
+export const COLUMNS = "SELECT name FROM pragma_table_info('millrace_outbox')";
 
 export const FINISH =
   "UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL WHERE queue = ? AND claim = ?";

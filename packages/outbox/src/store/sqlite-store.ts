@@ -2,7 +2,9 @@ import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { MillraceError } from "@millrace/core";
 import type { Row } from "../database/transaction.ts";
-import { SQLITE_SCHEMA } from "../schema/sqlite.ts";
+import { asParameter } from "../rows/stored-job.ts";
+import { INSERT_SQLITE } from "../writer/insert.ts";
+import { SQLITE_COLUMNS, SQLITE_SCHEMA } from "../schema/sqlite.ts";
 import type { Claim, ClaimLimits, OutboxRow, OutboxStore } from "./outbox-store.ts";
 import { asSetAside, asStatus } from "./read-rows.ts";
 import * as sql from "./sqlite-statements.ts";
@@ -38,7 +40,7 @@ export function sqliteOutbox({ path }: SqliteOutboxOptions): OutboxStore {
     use((opened) => opened.prepare(text).all(...values) as readonly Row[]);
 
   return {
-    migrate: () => use((opened) => opened.exec(SQLITE_SCHEMA)),
+    migrate: () => use((opened) => atomically(opened, () => migrate(opened))),
     queues: async () => (await run(sql.QUEUES)).map(({ queue }) => String(queue)),
     async mark(queue) {
       await run(sql.ENSURE_QUEUE, queue);
@@ -53,6 +55,17 @@ export function sqliteOutbox({ path }: SqliteOutboxOptions): OutboxStore {
           if (opened.prepare(sql.WITHOUT).run(seqs, queue, id).changes === 0) return;
           const aside = opened.prepare(sql.ASIDE);
           for (const { seq, reason, detail } of rows) aside.run(reason, detail, seq);
+        }),
+      ),
+    replace: (queue, { id }, seq, jobs) =>
+      use((opened) =>
+        atomically(opened, () => {
+          if (opened.prepare(sql.HAS).get(queue, id, seq) === undefined) return false;
+          const seqs = JSON.stringify([seq]);
+          opened.prepare(sql.WITHOUT).run(seqs, queue, id);
+          opened.prepare(sql.PUBLISHED).run(seqs);
+          opened.prepare(INSERT_SQLITE).run(asParameter(jobs, "hex"));
+          return true;
         }),
       ),
     finish: (queue, { id, rows }, setAside) =>
@@ -79,6 +92,17 @@ export function sqliteOutbox({ path }: SqliteOutboxOptions): OutboxStore {
       database = undefined;
     },
   };
+}
+
+function migrate(database: DatabaseSync): void {
+  database.exec(SQLITE_SCHEMA);
+  const there = new Set(
+    database
+      .prepare(sql.COLUMNS)
+      .all()
+      .map(({ name }) => name),
+  );
+  for (const { name, add } of SQLITE_COLUMNS) if (!there.has(name)) database.exec(add);
 }
 
 async function open(path: string): Promise<DatabaseSync> {
@@ -117,6 +141,7 @@ function asRow(row: Row): OutboxRow {
   return {
     seq: Number(row["seq"]),
     id: String(row["id"]),
+    kind: (row["kind"] as string | null) ?? null,
     lane: (row["lane"] as string | null) ?? null,
     body: row["body"] as Uint8Array,
     headers: String(row["headers"]),
@@ -128,7 +153,7 @@ function asRow(row: Row): OutboxRow {
 function asOutboxError(error: unknown): MillraceError {
   if (MillraceError.is(error)) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const advice = message.includes("no such table")
+  const advice = /no such (?:table|column)/.test(message)
     ? "Run `millrace outbox migrate` first."
     : "Its rows wait in the database meanwhile.";
   return new MillraceError("outbox-failed", `The outbox's database failed: ${message}. ${advice}`, {

@@ -11,3 +11,12 @@ INSERT INTO millrace_outbox (id, queue, lane, body, headers, unique_rule)
 SELECT value->>'id', value->>'queue', value->>'lane', unhex(value->>'body'),
   value->>'headers', value->>'unique'
 FROM json_each(?) ORDER BY key`;
+
+/** One row that is no job: id, queue, kind, body in base64. */
+export const INSERT_ROW_POSTGRES = `
+INSERT INTO millrace_outbox (id, queue, kind, body)
+VALUES ($1::text, $2::text, $3::text, decode($4::text, 'base64'))`;
+
+/** The same with the body in hexadecimal. */
+export const INSERT_ROW_SQLITE =
+  "INSERT INTO millrace_outbox (id, queue, kind, body) VALUES (?, ?, ?, unhex(?))";

@@ -57,6 +57,10 @@ function storedOutput<Output>(rows: Awaited<ReturnType<Transaction["run"]>>, id:
       "outbox-failed",
       `A transaction of the job ${id} was committed although once() had thrown in it, so it is not known whether its work was done. Look at its effects, then delete the job's row from millrace_done to have it run again. In the handler, let errors of once() end the transaction.`,
     );
-  const [output] = decodeBody(Buffer.from(row["output"], "base64"), MSGPACK) as [Output];
+  const [output] = decodeBody(
+    Buffer.from(row["output"], "base64"),
+    MSGPACK,
+    Number.POSITIVE_INFINITY,
+  ) as [Output];
   return output;
 }

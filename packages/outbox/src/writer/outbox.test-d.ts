@@ -1,4 +1,4 @@
-import { defineJob, type ExecutionContext, snooze } from "@millrace/core";
+import { type BatchEnded, defineJob, type ExecutionContext, planJob, snooze } from "@millrace/core";
 import { expectTypeOf } from "vitest";
 import type { Outbox } from "./outbox.ts";
 import type { SyncOutbox } from "./sync-outbox.ts";
@@ -25,6 +25,17 @@ expectTypeOf(outbox.chain(mail, { to: "ada" }).next(count).enqueue()).toEqualTyp
 expectTypeOf(syncOutbox.chain(mail, { to: "ada" }).enqueue()).toEqualTypeOf<
   readonly { readonly id: string; readonly queue: string }[]
 >();
+
+const sum = defineJob<BatchEnded<{ day: string }>>({ name: "sum" });
+void outbox.batch([planJob(mail, { to: "ada" })], {
+  callback: { job: sum, input: { day: "monday" } },
+});
+// @ts-expect-error the callback's input is wrong
+void outbox.batch([], { callback: { job: sum, input: { day: 1 } } });
+// @ts-expect-error a callback takes how the batch ended
+void outbox.batch([], { callback: { job: mail, input: { to: "ada" } } });
+// @ts-expect-error there is no batch without a callback
+syncOutbox.batch([]);
 
 expectTypeOf(outbox.enqueue(mail, { to: "ada" })).toEqualTypeOf<
   Promise<{ readonly id: string; readonly queue: string }>

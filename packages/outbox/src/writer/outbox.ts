@@ -1,25 +1,25 @@
 import {
+  type BatchOptions,
   chainEnvelope,
-  type Clock,
+  DEFAULT_MAX_VALUES,
   type EnqueueOptions,
-  type Envelope,
   type EnvelopeSource,
-  type Instrumentation,
   type JobDefinition,
   type JobRef,
   jobsOfChain,
-  newJobId,
+  makeBatch,
   type OutcomeSignal,
+  planBatch,
   planChain,
-  type PreparedJob,
+  type PlannedJob,
   prepareJob,
-  systemClock,
 } from "@millrace/core";
 import type { Transaction } from "../database/transaction.ts";
-import { INSERT_POSTGRES } from "./insert.ts";
 import { once, type OnceContext } from "./once.ts";
+import { MOST_JOBS, type OutboxBatch } from "./outbox-batch.ts";
 import { type OutboxChain, outboxChain } from "./outbox-chain.ts";
-import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "./stored-job.ts";
+import { envelopeSource, type OutboxOptions } from "./outbox-options.ts";
+import { rowWriter } from "./row-writer.ts";
 
 /** One job of `enqueueMany`. */
 export type OutboxItem<Input> = EnqueueOptions & { readonly input: Input };
@@ -64,6 +64,24 @@ export interface Outbox {
     options?: EnqueueOptions,
   ): OutboxChain<Output>;
   /**
+   * Makes a batch: jobs that belong together, and one more that is enqueued when all of them have
+   * ended. Nothing of it exists before the commit.
+   *
+   * @param jobs up to 10,000, each made by `planJob`
+   * @returns the ids and queues of all; a client's `handle(callback.id, callback.queue)` waits for
+   *   the end
+   * @throws MillraceError `invalid-option` where there are more; as `enqueue`
+   * @example
+   * await outbox(tx).batch(
+   *   pages.map((page) => planJob(render, { page })),
+   *   { callback: { job: bind, input: { book: book.id } } },
+   * );
+   */
+  batch<Input, Parsed, Output>(
+    jobs: readonly PlannedJob[],
+    options: BatchOptions<Input, Parsed, Output>,
+  ): Promise<OutboxBatch>;
+  /**
    * Runs the effects of a job in this transaction, once: the effects and "this job is done" commit
    * together. Where an earlier run of the job has committed, `act` is not called, and what it gave
    * then is returned. A run that another has overtaken waits for that one's transaction.
@@ -94,19 +112,6 @@ export interface Outbox {
   ): Promise<Output>;
 }
 
-export interface OutboxOptions {
-  readonly clock?: Clock;
-  /** Adds the trace that is under way to each job: `telemetry()` of `millrace/telemetry`. */
-  readonly instrumentation?: Instrumentation;
-  /**
-   * The largest job, bytes, headers included. Default: what a server lets through whose
-   * `max_payload` is 1 MiB, the default of NATS.
-   */
-  readonly maxMessageBytes?: number;
-}
-
-const DONE = { ok: true } as const;
-
 /**
  * An outbox in a PostgreSQL database whose tables `millrace outbox migrate` has made.
  *
@@ -120,44 +125,29 @@ export function createOutbox<Tx>(
   options: OutboxOptions = {},
 ): (tx: Tx) => Outbox {
   const source = envelopeSource(options);
-  const { instrumentation, maxMessageBytes = DEFAULT_MAX_BYTES } = options;
-
-  async function write(tx: Tx, jobs: readonly PreparedJob[]): Promise<readonly JobRef[]> {
-    if (jobs.length === 0) return [];
-    const insert = async (envelopes: readonly Envelope[]) => {
-      const rows = envelopes.map((envelope, place) =>
-        storedJob({ ...jobs[place], envelope }, maxMessageBytes),
-      );
-      await adapter(tx).run(INSERT_POSTGRES, [asParameter(rows, "base64")]);
-      return envelopes.map(() => DONE);
-    };
-    const envelopes = jobs.map(({ envelope }) => envelope);
-    if (instrumentation === undefined) await insert(envelopes);
-    else
-      await instrumentation.publish(
-        { kind: "enqueue", envelopes, endpoint: () => undefined },
-        insert,
-      );
-    return envelopes.map(({ id, queue }) => ({ id, queue }));
-  }
+  const writer = rowWriter(options);
 
   const outboxOf = (tx: Tx, from: EnvelopeSource): Outbox => ({
     async enqueue(job, input, jobOptions = {}) {
       const prepared = await prepareJob(job, input, jobOptions, from);
-      const [written] = await write(tx, [prepared]);
+      const [written] = await writer.jobs(adapter(tx), [prepared]);
       return written as JobRef;
     },
     async enqueueMany(job, items) {
       const prepared = await Promise.all(
         items.map(async ({ input, ...jobOptions }) => prepareJob(job, input, jobOptions, from)),
       );
-      return write(tx, prepared);
+      return writer.jobs(adapter(tx), prepared);
     },
     chain: (job, input, jobOptions = {}) =>
       outboxChain(planChain(job, input, jobOptions, from.newId), async (plan) => {
-        await write(tx, [{ envelope: await chainEnvelope(plan, from) }]);
+        await writer.jobs(adapter(tx), [{ envelope: await chainEnvelope(plan, from) }]);
         return jobsOfChain(plan);
       }),
+    async batch(jobs, batchOptions) {
+      const rules = { most: MOST_JOBS, maxValues: DEFAULT_MAX_VALUES };
+      return writer.batch(adapter(tx), await makeBatch(planBatch(jobs, batchOptions, from, rules)));
+    },
     once(context, act) {
       const { id, queue } = context.job;
       const origin = { parent: { id, queue } };
@@ -165,8 +155,4 @@ export function createOutbox<Tx>(
     },
   });
   return (tx) => outboxOf(tx, source);
-}
-
-export function envelopeSource({ clock = systemClock }: OutboxOptions): EnvelopeSource {
-  return { now: () => clock.now(), newId: () => newJobId(clock.now()) };
 }

@@ -1,19 +1,27 @@
 import {
+  type BatchOptions,
+  DEFAULT_MAX_VALUES,
+  type Envelope,
   type EnqueueOptions,
   type JobDefinition,
   chainEnvelope,
   type JobRef,
   jobsOfChain,
   MillraceError,
+  planBatch,
   planChain,
+  type PlannedJob,
   type PreparedJob,
   prepareJob,
 } from "@millrace/core";
 import type { SyncTransaction } from "../database/transaction.ts";
-import { INSERT_SQLITE } from "./insert.ts";
-import { envelopeSource, type OutboxItem, type OutboxOptions } from "./outbox.ts";
+import { batchRow } from "../rows/batch-row.ts";
+import { INSERT_ROW_SQLITE, INSERT_SQLITE } from "./insert.ts";
+import { batchRefs, MOST_JOBS, type OutboxBatch } from "./outbox-batch.ts";
+import type { OutboxItem } from "./outbox.ts";
+import { envelopeSource, type OutboxOptions } from "./outbox-options.ts";
 import { type OutboxChain, outboxChain } from "./outbox-chain.ts";
-import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "./stored-job.ts";
+import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "../rows/stored-job.ts";
 
 /**
  * Enqueues jobs in an open transaction of a driver that answers at once. Nothing here waits, so
@@ -42,6 +50,11 @@ export interface SyncOutbox {
     input: NoInfer<Input>,
     options?: EnqueueOptions,
   ): OutboxChain<Output, readonly JobRef[]>;
+  /** As `Outbox.batch`. */
+  batch<Input, Parsed, Output>(
+    jobs: readonly PlannedJob[],
+    options: BatchOptions<Input, Parsed, Output>,
+  ): OutboxBatch;
 }
 
 /**
@@ -94,5 +107,20 @@ export function createSyncOutbox<Tx>(
         write(tx, [{ envelope: atOnce(chainEnvelope(plan, source), job) }]);
         return jobsOfChain(plan);
       }),
+    batch(jobs, batchOptions) {
+      const rules = { most: MOST_JOBS, maxValues: DEFAULT_MAX_VALUES };
+      const plan = planBatch(jobs, batchOptions, source, rules);
+      const made = {
+        id: plan.id,
+        members: plan.members.map((member) => atOnce(member, { name: "a job of the batch" })),
+        callback: atOnce(plan.callback, batchOptions.callback.job),
+      };
+      const asRow = (envelope: Envelope) => storedJob({ envelope }, maxMessageBytes);
+      const { callback, members } = made;
+      const row = batchRow(plan.id, asRow(callback), members.map(asRow), callback.createdAt);
+      const body = Buffer.from(row.body).toString("hex");
+      adapter(tx).runSync(INSERT_ROW_SQLITE, [row.id, row.queue, row.kind, body]);
+      return batchRefs(made);
+    },
   });
 }

@@ -1,7 +1,6 @@
-import { type BatchEnded, defineJob, fatal, MillraceError } from "@millrace/core";
+import { type BatchEnded, defineJob, fatal, MillraceError, planJob } from "@millrace/core";
 import { expect, test } from "vitest";
 import { createTestRuntime } from "../../testing/test-runtime.ts";
-import { planJob } from "./batch.ts";
 
 const page = defineJob<{ n: number }>({ name: "page", retry: "none" });
 const report = defineJob<BatchEnded<{ day: string }>>({ name: "report" });

@@ -5,6 +5,7 @@ import {
   type PreparedJob,
   writeEnvelope,
 } from "@millrace/core";
+import type { RowKind } from "../store/outbox-store.ts";
 
 /** A job's columns, but for the body, which each database takes in a form of its own. */
 export interface StoredJob {
@@ -16,6 +17,14 @@ export interface StoredJob {
   readonly headers: string;
   /** JSON; null where it has no unique key. */
   readonly unique: string | null;
+}
+
+/** A row that is no job by itself: the relay knows what to make of it. */
+export interface NewRow {
+  readonly id: string;
+  readonly queue: string;
+  readonly kind: RowKind;
+  readonly body: Uint8Array;
 }
 
 /** What a NATS server lets through by default, less what Millrace adds on a job's way. */

@@ -1,0 +1,217 @@
+import type { DatabaseSync } from "node:sqlite";
+import {
+  type BatchEnded,
+  type Broker,
+  callBack,
+  defineJob,
+  type HistoryRecord,
+  noMetrics,
+  planJob,
+  silentLogger,
+} from "@millrace/core";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { sqliteTransaction } from "../database/adapters.ts";
+import type { OutboxStore } from "../store/outbox-store.ts";
+import { createSyncOutbox } from "../writer/sync-outbox.ts";
+import { Killer, replaced } from "./killer.fixture.ts";
+import { QueueRelay } from "./queue-relay.ts";
+import { sqliteShop } from "./sqlite-shop.fixture.ts";
+
+const page = defineJob<{ n: number }>({ name: "page", queue: "pages" });
+const cover = defineJob<null>({ name: "cover", queue: "covers" });
+const bind = defineJob<BatchEnded<{ book: string }>>({ name: "bind", queue: "books" });
+const limits = { rows: 500, bytes: 8_000_000 };
+
+let close: () => Promise<void>;
+let database: DatabaseSync;
+let store: OutboxStore;
+let broker: MemoryBroker;
+let server: MemoryServer;
+let clock: SimulatedClock;
+let outbox: ReturnType<typeof createSyncOutbox<DatabaseSync>>;
+
+beforeEach(async () => {
+  ({ close, database, store } = await sqliteShop());
+  clock = new SimulatedClock();
+  outbox = createSyncOutbox(sqliteTransaction, { clock });
+  server = new MemoryServer(clock);
+  broker = new MemoryBroker({ server, clock });
+  for (const queue of ["pages", "covers", "books"]) await broker.queues.ensure(queue);
+});
+afterEach(async () => {
+  await close();
+  await broker.close();
+});
+
+async function rounds(via: Broker = broker, on: OutboxStore = store): Promise<void> {
+  const relay = new QueueRelay({
+    ...{ broker: via, store: on, clock, logger: silentLogger, metrics: noMetrics, limits },
+  });
+  // The jobs of a batch are rows of their own queues once it is known.
+  for (let left = 3; left > 0; left -= 1) await relay.round(() => false);
+}
+const queued = async (queue: string): Promise<readonly string[]> =>
+  (await broker.listWaiting(queue)).map(({ envelope }) => envelope.id);
+const rows = (): unknown =>
+  database.prepare("SELECT count(*) AS n FROM millrace_outbox").get()?.["n"];
+
+const book = (id = "b") =>
+  outbox(database).batch(
+    [planJob(page, { n: 1 }, { id: "p1", delay: "1s" }), planJob(cover, null, { id: "c1" })],
+    { id, callback: { job: bind, input: { book: "Emma" }, options: { priority: "high" } } },
+  );
+
+test("a batch is known, and its jobs are in their queues, once its transaction has committed", async () => {
+  database.exec("BEGIN");
+  book("never");
+  database.exec("ROLLBACK");
+  database.exec("BEGIN");
+  expect(book()).toEqual({
+    id: "b",
+    jobs: [
+      { id: "p1", queue: "pages" },
+      { id: "c1", queue: "covers" },
+    ],
+    callback: { id: "b:callback", queue: "books" },
+  });
+  database.exec("COMMIT");
+  await rounds();
+  expect(await broker.batches.left("b")).toBe(2);
+  expect(await broker.batches.find("never")).toBeUndefined();
+  expect((await broker.batches.find("b"))?.callback).toMatchObject({ name: "bind", lane: "high" });
+  const [delayed] = await broker.listWaiting("pages");
+  expect(delayed?.envelope).toMatchObject({ id: "p1", batch: "b", notBefore: clock.now() + 1_000 });
+  expect(await queued("covers")).toEqual(["c1"]);
+  expect(await queued("books")).toEqual([]);
+  expect(rows()).toBe(0);
+});
+
+test("a batch of nothing calls back at once, and once", async () => {
+  outbox(database).batch([], { id: "none", callback: { job: bind, input: { book: "Emma" } } });
+  await rounds();
+  const [callback, ...more] = await broker.listWaiting("books");
+  expect(more).toEqual([]);
+  expect(callback?.envelope.payload).toMatchObject({
+    batch: { total: 0 },
+    input: { book: "Emma" },
+  });
+});
+
+test("a callback whose queue is missing keeps the whole batch waiting", async () => {
+  await broker.queues.remove("books");
+  book();
+  await rounds();
+  expect(await broker.batches.find("b")).toBeUndefined();
+  expect([await queued("covers"), rows()]).toEqual([[], 1]);
+  const [status] = await store.status();
+  expect(status?.trouble?.message).toMatch(/^queue-not-found: /);
+  await broker.queues.ensure("books");
+  await rounds();
+  expect(await queued("covers")).toEqual(["c1"]);
+});
+
+test("a row of a batch that nobody can read is set aside", async () => {
+  database
+    .prepare(
+      "INSERT INTO millrace_outbox (id, queue, kind, body) VALUES ('x', 'books', 'batch', ?)",
+    )
+    .run(Buffer.from([0xc1]));
+  await rounds();
+  expect(await store.listSetAside(10)).toMatchObject([{ id: "x", reason: "undecodable" }]);
+});
+
+/** As nodes do it when a job has ended. */
+async function end(id: string, queue: string): Promise<void> {
+  if (await broker.batches.leave("b", { id, queue }, "succeeded")) return;
+  await callBack(broker, "b", (envelope) => broker.requeue(envelope), false);
+}
+
+test.each(
+  ["open", "join", "replace", "enqueue"].flatMap((name) => [`before ${name}`, `after ${name}`]),
+)("a relay that is killed %s leaves a batch that another finishes, each job once", async (at) => {
+  book();
+  const killer = new Killer(at);
+  const batches = new Proxy(broker.batches, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      const call = (...given: unknown[]) => Reflect.apply(value, target, given) as Promise<unknown>;
+      return (...given: unknown[]) => killer.around(String(key), () => call(...given));
+    },
+  });
+  const marks: Broker["marks"] = {
+    read: (...given) => broker.marks.read(...given),
+    refusal: (job) => broker.marks.refusal(job),
+    enqueue: (...given) => killer.around("enqueue", () => broker.marks.enqueue(...given)),
+  };
+  const via = replaced(replaced<Broker, "batches">(broker, "batches", batches), "marks", marks);
+  const on: OutboxStore = {
+    ...store,
+    replace: (...given) => killer.around("replace", () => store.replace(...given)),
+  };
+  await expect(rounds(via, on)).rejects.toThrow();
+  await rounds();
+  expect(await broker.batches.left("b")).toBe(2);
+  expect([await queued("pages"), await queued("covers")]).toEqual([["p1"], ["c1"]]);
+  await end("p1", "pages");
+  await end("c1", "covers");
+  expect(await queued("books")).toEqual(["b:callback"]);
+  expect(rows()).toBe(0);
+});
+
+test("a relay that comes late does not bring back a batch that is over", async () => {
+  book();
+  let late = true;
+  const on: OutboxStore = {
+    ...store,
+    // It has read the row; another relay and the nodes do all the rest meanwhile.
+    async claim(queue, most) {
+      const claim = await store.claim(queue, most);
+      if (late && claim !== undefined) {
+        late = false;
+        await rounds();
+        await end("p1", "pages");
+        await end("c1", "covers");
+        expect(await queued("books")).toEqual(["b:callback"]);
+      }
+      return claim;
+    },
+  };
+  await rounds(broker, on);
+  expect(late).toBe(false);
+  expect(await broker.batches.find("b")).toBeUndefined();
+  expect(await broker.batches.left("b")).toBe(0);
+  expect(await queued("books")).toEqual(["b:callback"]);
+});
+
+test("a job that had ended before, and that its queue remembers, does not keep the batch open", async () => {
+  outbox(database).enqueue(cover, null, { id: "c1" });
+  await rounds();
+  const settled = Promise.withResolvers<void>();
+  const work = await broker.work("covers", {
+    freeSlots: () => 1,
+    leaseMs: 30_000,
+    onDelivery: (delivery) => {
+      const { id, queue } = { id: "c1", queue: "covers" };
+      const record: HistoryRecord = {
+        id,
+        queue,
+        name: "cover",
+        state: "succeeded",
+        outcome: "succeeded",
+        ...{ attempts: 1, generation: 0, node: "n", at: clock.now() },
+      };
+      void broker
+        .settle(delivery, [{ do: "record", record }, { do: "ack" }])
+        .then(settled.resolve, settled.reject);
+    },
+  });
+  await settled.promise;
+  await work.stop();
+  book();
+  await rounds();
+  expect(await broker.batches.left("b")).toBe(1);
+  await end("p1", "pages");
+  expect(await queued("books")).toEqual(["b:callback"]);
+});

@@ -1,0 +1,38 @@
+export class Killed extends Error {}
+
+/** Calls go through until the process "dies" around one of them; then each fails. */
+export class Killer {
+  readonly #at: string;
+  #dead = false;
+
+  constructor(at: string) {
+    this.#at = at;
+  }
+
+  async around<Result>(name: string, call: () => Promise<Result>): Promise<Result> {
+    if (this.#dead || this.#at === `before ${name}`) this.#die();
+    const result = await call();
+    if (this.#at === `after ${name}`) this.#die();
+    return result;
+  }
+
+  #die(): never {
+    this.#dead = true;
+    throw new Killed();
+  }
+}
+
+/** The same object with one of its members replaced. */
+export function replaced<Of extends object, Key extends keyof Of>(
+  of: Of,
+  key: Key,
+  by: Of[Key],
+): Of {
+  return new Proxy(of, {
+    get(target, wanted) {
+      if (wanted === key) return by;
+      const value: unknown = Reflect.get(target, wanted);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}

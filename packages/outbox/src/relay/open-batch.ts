@@ -1,0 +1,29 @@
+import { type Broker, callBackIfOver, isKnownJob } from "@millrace/core";
+import { type BatchInRow, membersOf } from "../rows/batch-row.ts";
+import type { Claim, OutboxStore } from "../store/outbox-store.ts";
+
+/**
+ * Makes a batch known, then puts its jobs into the place of its row: no job can end before its
+ * batch is there. Whatever of it is repeated after a crash is the same again.
+ *
+ * @throws MillraceError `queue-not-found` where the callback's queue does not exist: all waits
+ */
+export async function openBatch(
+  broker: Broker,
+  store: Pick<OutboxStore, "replace">,
+  queue: string,
+  claim: Claim,
+  { seq, batch }: { readonly seq: number; readonly batch: BatchInRow },
+): Promise<void> {
+  const { id, callback, members } = batch;
+  await broker.queues.snapshot(callback.queue);
+  const known = await broker.batches.find(id);
+  await broker.batches.open({ id, createdAt: known?.createdAt ?? batch.createdAt, callback });
+  await broker.batches.join(id, membersOf(batch));
+  // Of nothing, or made again after all have ended. Before the row goes, or nobody would.
+  await callBackIfOver(broker, id);
+  if (await store.replace(queue, claim, seq, members)) return;
+  // Another relay was first. Its jobs may all have ended by then, and the batch been removed, so
+  // that this one has made it once more, for nobody.
+  if (await isKnownJob(broker, callback)) await broker.batches.remove(id);
+}

@@ -1,0 +1,68 @@
+import { decodeBody, encodeMsgpack, type Envelope, type JobRef } from "@millrace/core";
+import type { OutboxRow, SetAside } from "../store/outbox-store.ts";
+import { readRow } from "./read-row.ts";
+import type { NewRow, StoredJob } from "./stored-job.ts";
+
+const MSGPACK = "application/msgpack";
+
+/** A batch as the relay needs it: nothing of it is published yet. */
+export interface BatchInRow {
+  readonly id: string;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly callback: Envelope;
+  readonly members: readonly StoredJob[];
+}
+
+/** On the wire of one row, which only this package writes and reads. */
+interface Body {
+  readonly id: string;
+  readonly createdAt: number;
+  readonly callback: StoredJob;
+  readonly members: readonly StoredJob[];
+}
+
+/**
+ * One row for a whole batch, in the outbox of its callback's queue. The relay makes the batch
+ * known, then puts the jobs into the row's place: no job can end before its batch is there.
+ */
+export function batchRow(
+  id: string,
+  callback: StoredJob,
+  members: readonly StoredJob[],
+  now: number,
+): NewRow {
+  const body: Body = { id, createdAt: now, callback, members };
+  return {
+    id,
+    queue: callback.queue,
+    kind: "batch",
+    body: encodeMsgpack(body),
+  };
+}
+
+export type ReadBatch =
+  | { readonly ok: true; readonly seq: number; readonly batch: BatchInRow }
+  | ({ readonly ok: false } & SetAside);
+
+/** Never throws. */
+export function readBatchRow(queue: string, { seq, body, createdAt }: OutboxRow): ReadBatch {
+  try {
+    const {
+      id,
+      createdAt: at,
+      callback,
+      members,
+    } = decodeBody(body, MSGPACK, Number.POSITIVE_INFINITY) as Body;
+    const read = readRow(queue, { ...callback, seq, kind: null, createdAt });
+    if (!read.ok) return read;
+    return { ok: true, seq, batch: { id, createdAt: at, callback: read.job.envelope, members } };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return { ok: false, seq, reason: "undecodable", detail: `The batch can't be read: ${detail}.` };
+  }
+}
+
+export function membersOf({ members }: BatchInRow): readonly JobRef[] {
+  return members.map(({ id, queue }) => ({ id, queue }));
+}
