@@ -1,7 +1,9 @@
+import { DisciplinedClock } from "@millrace/core";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { BrokerConfig } from "./broker-options.ts";
 import type { ConnectedNats } from "./connection/connect-nats.ts";
 import { patientConnection } from "./connection/patient-connection.ts";
+import { machineOf, setMachine } from "./machine/machine.ts";
 import { NatsBroker } from "./nats-broker.ts";
 import { sizeLimits } from "./topology/size-limits.ts";
 import { Names } from "./topology/subjects.ts";
@@ -17,6 +19,9 @@ export async function brokerOn(
   openLeases: OpenLeases,
 ): Promise<NatsBroker> {
   try {
+    // Start times that a node stamped by the server's clock are compared with the time here.
+    const clock = new DisciplinedClock(machineOf(nc).clock);
+    setMachine(nc, { ...machineOf(nc), clock });
     const limits = sizeLimits(nc.info?.max_payload ?? 0);
     const patient = patientConnection(nc);
     const jsm = await jetstreamManager(patient, { checkAPI: false });
@@ -27,7 +32,7 @@ export async function brokerOn(
       names: new Names(config.namespace),
       maxValues: config.maxValues,
     };
-    return new NatsBroker({ server, features, limits, config, openLeases });
+    return new NatsBroker({ server, features, limits, config, clock, openLeases });
   } catch (error) {
     await nc.close();
     throw error;

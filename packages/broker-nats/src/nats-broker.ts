@@ -6,6 +6,7 @@ import {
   type DeadLetterStore,
   type DelayedStore,
   type Delivery,
+  type DisciplinedClock,
   type DocumentStore,
   type EnqueueResult,
   type Envelope,
@@ -27,7 +28,6 @@ import {
   type WorkOptions,
   type WorkSubscription,
 } from "@millrace/core";
-import { machineOf } from "./machine/machine.ts";
 import { NatsBlocked } from "./blocked/nats-blocked.ts";
 import type { BrokerConfig } from "./broker-options.ts";
 import { Line } from "./connection/line.ts";
@@ -72,6 +72,8 @@ export interface NatsBrokerParts {
   readonly features: ServerFeatures;
   readonly limits: SizeLimits;
   readonly config: BrokerConfig;
+  /** The connection's. Follows the server's with each `serverNow()`. */
+  readonly clock: DisciplinedClock;
   readonly openLeases: OpenLeases;
 }
 
@@ -117,9 +119,8 @@ export class NatsBroker implements Broker {
   #closing: Promise<void> | undefined;
 
   constructor(parts: NatsBrokerParts) {
-    const { server, features, limits, config } = parts;
+    const { server, features, limits, config, clock } = parts;
     const { nc, names } = server;
-    const { clock } = machineOf(nc);
     this.#parts = parts;
     this.#server = server;
     this.maxMessageBytes = limits.producer;
@@ -215,9 +216,8 @@ export class NatsBroker implements Broker {
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
-    const { clock } = machineOf(nc);
     return explainClosed(
-      enqueue(jobs, this.#enqueuer, names, this, clock, signal),
+      enqueue(jobs, this.#enqueuer, names, this, this.#parts.clock, signal),
       nc,
       names,
       (bucket) => this.documents(bucket),
@@ -327,8 +327,10 @@ export class NatsBroker implements Broker {
     this.#requireOpen();
     await this.#streams.ensure();
     const { jsm, names } = this.#server;
+    const { clock } = this.#parts;
     // Always of one stream: in a cluster each has a leader of its own, with a clock of its own.
-    return serverNow(jsm, names.deadStream);
+    const { serverMs } = await clock.ask(() => serverNow(jsm, names.deadStream));
+    return serverMs;
   }
 
   ping(): Promise<number> {
@@ -355,7 +357,7 @@ export class NatsBroker implements Broker {
       if (!nc.isClosed()) await nc.flush();
     })();
     const patience = Promise.withResolvers<void>();
-    const timer = machineOf(nc).clock.setTimer(
+    const timer = this.#parts.clock.setTimer(
       this.#line.status === "connected" ? patienceMs : 0,
       patience.resolve,
     );

@@ -30,15 +30,16 @@ export interface NodeStatus {
   readonly order?: Pick<NodeOrder, "at" | "by" | "reason">;
   readonly host: string;
   readonly pid: number;
-  /** Epoch milliseconds, by the node's clock. */
+  /** Epoch milliseconds, by the server's clock as far as the node knows it. */
   readonly startedAt: number;
   /** When it was heard of last, epoch milliseconds by the server's clock. */
   readonly seenAt: number;
   /** How long ago that was, milliseconds. */
   readonly silentMs: number;
   /**
-   * How far the node's clock is before the server's, milliseconds; negative: behind, the time that
-   * its report took on its way included. Absent of a node of an older version.
+   * How far the clock of the node's machine is before the server's, milliseconds; negative:
+   * behind, the time that its report took on its way included. Absent of a node of an older
+   * version.
    */
   readonly clockAheadMs?: number;
   readonly queues: readonly QueueReport[];

@@ -2,6 +2,7 @@ import {
   brokerOutlet,
   checkInput,
   countingBroker,
+  DisciplinedClock,
   EventBus,
   instrumentedBroker,
   type Logger,
@@ -13,6 +14,7 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { createActor, waitFor } from "xstate";
+import { openClockWatch } from "./clock-watch.ts";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
 import { QueueControlsView } from "../control/queue-controls.ts";
@@ -110,7 +112,9 @@ export function nodeEvents(log: Logger): EventBus {
  */
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const config = nodeConfig(options);
-  const { broker, clock, metrics, instrumentation } = config;
+  const { broker, metrics, instrumentation } = config;
+  /** What the node stamps is by the server's clock, wherever its machine's is. */
+  const clock = new DisciplinedClock(config.clock);
   const log = config.log.child({ node: config.name });
   const instrumentationFailed = (error: unknown): void =>
     log.error({ error: recordError(error) }, "the instrumentation threw");
@@ -220,8 +224,15 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
         controls: isFleet ? controls : undefined,
       }),
   );
-  /** Open before any job is taken: one that runs must not have been cancelled before. */
+  /**
+   * Open before any job is taken: one that runs must not have been cancelled before, and is stamped
+   * by the server's clock.
+   */
   const watches = [
+    {
+      what: "reading the server's clock",
+      open: () => openClockWatch({ broker, clock, log, random: config.random }),
+    },
     { what: "watching for cancellations", open: () => cancellations.watch() },
     { what: "watching the queues' controls", open: () => controls.open() },
     { what: "reading what was settled last", open: () => recentEnds.open() },
@@ -283,6 +294,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   if (metrics.onCollect !== undefined) sideServices.push(readings);
   const presence = nodePresence({
     config,
+    clock,
     instance,
     workers,
     events,

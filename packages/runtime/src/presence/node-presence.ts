@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { type EventBus, recordError, type Stoppable } from "@millrace/core";
+import { type Clock, type EventBus, recordError, type Stoppable } from "@millrace/core";
 import type { NodeConfig } from "../node/node-options.ts";
 import type { NodeState } from "../node/node-machine.ts";
 import { createService, type Service } from "../service/service.ts";
@@ -9,6 +9,8 @@ import { Presence } from "./presence.ts";
 /** What the presence sees and moves of its node. */
 export interface PresentNode {
   readonly config: NodeConfig;
+  /** The node's, which follows the server's. */
+  readonly clock: Clock;
   readonly instance: string;
   readonly workers: readonly QueueWorker[];
   readonly events: EventBus;
@@ -19,25 +21,28 @@ export interface PresentNode {
 /** A node's presence in its fleet, as a service of the node. */
 export function nodePresence({
   config,
+  clock,
   instance,
   workers,
   events,
   state,
   stop,
 }: PresentNode): Service {
-  const { name, broker, clock, log, random } = config;
-  const startedAt = clock.now();
+  const { name, broker, log, random } = config;
+  /** Of the first report: by then the server's time is known. */
+  let startedAt: number | undefined;
   const presence = new Presence({
     node: name,
     instance,
     broker,
     clock,
+    machineNow: () => config.clock.now(),
     log,
     random,
     report: () => ({
       host: hostname(),
       pid: process.pid,
-      startedAt,
+      startedAt: (startedAt ??= clock.now()),
       state: state(),
       queues: workers.map(({ queue, state: worker, slots, used, ended, stuck }) => ({
         queue,

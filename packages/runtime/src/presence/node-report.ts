@@ -39,11 +39,11 @@ export interface NodeReport {
   readonly instance: string;
   readonly host: string;
   readonly pid: number;
-  /** Epoch milliseconds, by the node's clock. */
+  /** Epoch milliseconds, by the server's clock as far as the node knows it. */
   readonly startedAt: number;
   /**
-   * When it said this, epoch milliseconds by the node's clock; the bucket's time of it is the
-   * server's. Absent in what older versions wrote.
+   * When it said this, epoch milliseconds by the clock of the node's machine, which nothing
+   * corrects; the bucket's time of it is the server's. Absent in what older versions wrote.
    */
   readonly sentAt?: number;
   readonly state: NodeState;

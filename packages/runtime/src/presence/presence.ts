@@ -1,6 +1,5 @@
 import {
   type Broker,
-  CLOCK_OFF_MS,
   type Clock,
   type Document,
   type DocumentStore,
@@ -18,6 +17,8 @@ export interface PresenceHost {
   readonly instance: string;
   readonly broker: Broker;
   readonly clock: Clock;
+  /** The machine's wall clock as it is: by it others see that it is wrong. */
+  readonly machineNow: () => number;
   readonly log: Logger;
   readonly random: () => number;
   /** How the node is now, apart from what the presence knows itself. */
@@ -56,7 +57,6 @@ export class Presence {
   /** Of the last report that was written; 0 before the first. */
   #revision = 0;
   #beats = 0;
-  #clockIsOff = false;
   #sweepAt: number;
   #timer: Timer | undefined;
   #beating: Promise<void> | undefined;
@@ -83,7 +83,6 @@ export class Presence {
       await this.#look(orders);
       said = this.#report();
       this.#revision = await nodes.put(node, said);
-      await this.#checkClock(nodes);
     } catch (error) {
       await watch.stop();
       throw error;
@@ -117,8 +116,8 @@ export class Presence {
   }
 
   #report(): NodeReport {
-    const { clock, report, instance } = this.#host;
-    const sentAt = clock.now();
+    const { machineNow, report, instance } = this.#host;
+    const sentAt = machineNow();
     return { ...report(), instance, sentAt, obeys: this.#obeys, everyMs: HEARTBEAT_MS };
   }
 
@@ -132,27 +131,9 @@ export class Presence {
       if (this.#beats < this.#sweepAt) return;
       this.#sweepAt = this.#beats + this.#nextSweep();
       await sweepPresence(nodes, orders);
-      await this.#checkClock(nodes);
     } catch (error) {
       log.warn({ node, error: recordError(error) }, "the node could not say that it is there");
     }
-  }
-
-  /** Said once, and again when it was right in between. */
-  async #checkClock(nodes: DocumentStore): Promise<void> {
-    const { clock, log, node } = this.#host;
-    const askedAt = clock.now();
-    const server = await nodes.now();
-    const answeredAt = clock.now();
-    const tookMs = answeredAt - askedAt;
-    const aheadMs = Math.round((askedAt + answeredAt) / 2 - server);
-    const isOff = Math.abs(aheadMs) - tookMs / 2 > CLOCK_OFF_MS;
-    if (isOff && !this.#clockIsOff)
-      log.warn(
-        { node, aheadMs },
-        "this machine's clock is not the server's: what the node stamps is too early or too late. Synchronise it (NTP)",
-      );
-    this.#clockIsOff = isOff;
   }
 
   #nextSweep(): number {

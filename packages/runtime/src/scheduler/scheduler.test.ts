@@ -2,7 +2,7 @@ import { MillraceError, paused, resumed, SCHEDULES, SCHEDULES_SEEN } from "@mill
 import type { MemoryBroker } from "@millrace/core/testing";
 import { describe, expect, test } from "vitest";
 import { gate, stopInTime } from "../fixtures/simulated-node.ts";
-import { SimulatedFleet } from "../fixtures/simulated-fleet.ts";
+import { SimulatedFleet, timeOf } from "../fixtures/simulated-fleet.ts";
 
 const MINUTES_10 = 600_000;
 
@@ -315,7 +315,7 @@ describe("clocks", () => {
     expect(fleet.ran.at(-1)).toBe("00:55:00");
   });
 
-  test("stepped back, no tick comes again; stepped forward, it is noticed within half a minute and the policy holds", async () => {
+  test("the server's stepped back, no tick comes again; stepped forward, it is noticed within a minute and the policy holds", async () => {
     const fleet = new SimulatedFleet();
     const { clock } = await fleet.node("a");
     await fleet.clock.advance("3m");
@@ -325,16 +325,29 @@ describe("clocks", () => {
     await fleet.clock.advance("1m");
     expect(fleet.ran.at(-1)).toBe("00:04:00");
     clock.jump(4 * 60_000 + 30_000);
-    await fleet.clock.advance("30s");
-    // 5, 6, 7 and 8 were stepped over: the latest runs.
-    expect(fleet.ran).toEqual([
-      "00:01:00",
-      "00:02:00",
-      "00:03:00",
-      "00:04:00",
-      "00:08:00",
-      "00:09:00",
-    ]);
+    await fleet.clock.advance("1m");
+    // 5, 6, 7 and 8 were stepped over, and 9 came meanwhile: the latest runs.
+    expect(fleet.ran).toEqual(["00:01:00", "00:02:00", "00:03:00", "00:04:00", "00:09:00"]);
+  });
+
+  test("machines that are off, or set while their node leads: ticks run by the server's clock", async () => {
+    const fleet = new SimulatedFleet();
+    const schedules = [{ missed: { all: 100 } }];
+    const machine = { schedules, serverIsOff: false };
+    const behind = await fleet.node("behind", { ...machine, offsetMs: -MINUTES_10 });
+    const ahead = await fleet.node("ahead", { ...machine, offsetMs: MINUTES_10 });
+    await fleet.clock.advance("3m");
+    behind.clock.jump(2 * MINUTES_10);
+    await fleet.clock.advance("3m");
+    behind.broker.disconnect();
+    await fleet.clock.advance("3m");
+    expect(ahead.said).toContain("leading");
+    ahead.clock.jump(-3 * MINUTES_10);
+    await fleet.clock.advance("3m");
+    const minutes = Array.from({ length: 12 }, (_, index) =>
+      timeOf(Date.UTC(2030, 0, 1, 0, index + 1)),
+    );
+    expect(fleet.ran).toEqual(minutes);
   });
 
   test("a time that a night leaves out runs at the change of the clocks, one that comes twice runs once", async () => {
