@@ -21,6 +21,7 @@ import {
   type RunningJob,
   type ServerEndpoint,
   type SettlementStep,
+  type SignalStore,
   type Stoppable,
   type Successors,
   type FindOptions,
@@ -57,6 +58,7 @@ import { NatsJournal } from "./store/journal.ts";
 import { NatsLocks } from "./locks/locks.ts";
 import { NatsProgress } from "./store/progress.ts";
 import { NatsQueues } from "./store/queues.ts";
+import { NatsSignals } from "./store/signals.ts";
 import { serverNow } from "./reads/server-now.ts";
 import type { ServerAccess } from "./store/server-access.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
@@ -98,6 +100,7 @@ export class NatsBroker implements Broker {
   readonly blocked: NatsBlocked;
   readonly batches: BatchStore;
   readonly journal: NatsJournal;
+  readonly signals: SignalStore;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
@@ -180,6 +183,12 @@ export class NatsBroker implements Broker {
     this.#documents = new DocumentBuckets(server, config.replicas, this.#report);
     this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
     this.journal = new NatsJournal(server, this.#settlePublisher, config.replicas);
+    this.signals = new NatsSignals({
+      server,
+      publisher: this.#settlePublisher,
+      replicas: config.replicas,
+      onProblem: this.#report,
+    });
     this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
     this.#line = new Line(nc, features, {
       onOtherServer: () => {

@@ -317,6 +317,14 @@ export type {
   StoredStep,
 } from "./broker/journal-store.ts";
 export type { ProgressStore } from "./broker/progress-store.ts";
+export {
+  MAX_SIGNAL_BYTES,
+  MAX_WAITING_SIGNALS,
+  type SignalBody,
+  type SignalRef,
+  type SignalStore,
+  type StoredSignal,
+} from "./broker/signal-store.ts";
 export { checkProgress, type ProgressReport } from "./job/progress-report.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {
@@ -392,9 +400,19 @@ export {
   type JournalEntry,
   readEntry,
   type ReturnedStep,
+  type SignalledStep,
   type SleepingStep,
+  type WaitEntry,
+  type WaitingStep,
   writeEntry,
 } from "./steps/journal-entry.ts";
+export {
+  defineSignal,
+  readSignal,
+  requireSignalName,
+  type Signal,
+  writeSignal,
+} from "./steps/signal.ts";
 export { StepError } from "./steps/step-error.ts";
 export {
   MAX_JOURNAL_BYTES,
@@ -402,4 +420,11 @@ export {
   MAX_STEPS,
   requireStepName,
 } from "./steps/step-limits.ts";
-export type { StepCall, StepOptions, Steps } from "./steps/steps.ts";
+export type {
+  CheckedWait,
+  StepCall,
+  StepOptions,
+  Steps,
+  WaitFor,
+  WaitOptions,
+} from "./steps/steps.ts";

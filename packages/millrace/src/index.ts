@@ -5,6 +5,7 @@ export {
   type DeadJob,
   defineJob,
   defineSchedule,
+  defineSignal,
   type Duration,
   type ExecutionContext,
   fatal,
@@ -22,6 +23,7 @@ export {
   type ScheduleOptions,
   type ScheduleTiming,
   snooze,
+  type Signal,
   type StepCall,
   StepError,
   type StepOptions,
@@ -75,6 +77,7 @@ export type { Jobs, JobsQuery, RecordedState, WatchQuery } from "./client/jobs/j
 export type { LiveJob, LiveState } from "./client/jobs/live-jobs.ts";
 export type { JobState, JobStatus } from "./client/jobs/job-status.ts";
 export type { JobStep } from "./client/jobs/job-steps.ts";
+export type { SendSignal, SignalOptions } from "./client/jobs/signal-job.ts";
 export type {
   BatchEnded,
   BatchSummary,

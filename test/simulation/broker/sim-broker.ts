@@ -23,6 +23,7 @@ import {
   type QueueStore,
   type RunningJob,
   type SettlementStep,
+  type SignalStore,
   type Stoppable,
   type WaitingJob,
   type WorkOptions,
@@ -55,6 +56,7 @@ import {
   delayedClient,
   progressClient,
   queueClient,
+  signalClient,
 } from "./small-clients.ts";
 
 export interface SimBrokerOptions {
@@ -93,6 +95,7 @@ export class SimBroker implements Broker {
   readonly blocked: BlockedStore;
   readonly batches: BatchStore;
   readonly journal: JournalStore;
+  readonly signals: SignalStore;
   readonly #line: Line;
   readonly #options: SimBrokerOptions;
 
@@ -109,6 +112,7 @@ export class SimBroker implements Broker {
     this.blocked = new BlockedClient(line);
     this.batches = batchClient(line, call);
     this.journal = journalClient(line, call);
+    this.signals = signalClient(line, call);
   }
 
   async documents(bucket: string): Promise<DocumentStore> {

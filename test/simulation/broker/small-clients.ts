@@ -5,10 +5,14 @@ import type {
   JournalStore,
   ProgressStore,
   QueueStore,
+  SignalRef,
+  SignalStore,
 } from "@millrace/core";
 import { requireQueueName } from "@millrace/core";
 import { MemoryDelayedStore } from "../../../packages/core/src/testing/memory/memory-delayed-store.ts";
 import type { Line } from "./line.ts";
+
+const FOLLOWER_LOOKS_MS = 1_000;
 
 export function queueClient({ server }: Line, call: Line["call"]): QueueStore {
   return {
@@ -90,6 +94,48 @@ export function journalClient({ server }: Line, call: Line["call"]): JournalStor
         act: () => journal.write(run, step, data, expected),
       }),
     remove: (run) => call({ point: `forget steps ${run.id}`, act: () => journal.remove(run) }),
+  };
+}
+
+/** What is sent and its answer lost is sent again, and may then lie there twice. */
+export function signalClient(line: Line, call: Line["call"]): SignalStore {
+  const { signals } = line.server;
+  return {
+    send: (signal, body) =>
+      call({
+        point: `signal ${signal.id} ${signal.name}`,
+        timeoutMs: 30_000,
+        code: "publish-timeout",
+        act: () => signals.send(signal, body),
+      }),
+    read: (signal) =>
+      call({ point: `signals ${signal.id} ${signal.name}`, act: () => signals.read(signal) }),
+    drop: ({ id, name }, sequence) =>
+      call({ point: `drop signal ${id} ${name}`, act: () => signals.drop(sequence) }),
+    remove: (job) =>
+      call({ point: `forget signals ${job.id}`, act: () => signals.remove(job) }),
+    follow: async (hear) => {
+      const follower = {
+        isThere: () => line.isConnected && line.process.isRunning,
+        hear: (signal: SignalRef) =>
+          new Promise<void>((resolve, reject) =>
+            line.deliver(() => void hear(signal).then(resolve, reject)),
+          ),
+      };
+      await call({ point: "follow signals", act: () => signals.join(follower) });
+      let following = true;
+      // One that was frozen when a signal came has nobody to tell it of that when it goes on.
+      const look = (): void => {
+        if (!following) return;
+        signals.tell();
+        line.process.clock.setTimer(FOLLOWER_LOOKS_MS, look);
+      };
+      look();
+      return line.attach(() => {
+        following = false;
+        signals.leave(follower);
+      });
+    },
   };
 }
 

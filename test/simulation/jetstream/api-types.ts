@@ -11,6 +11,7 @@ export interface StreamSettings {
   readonly max_msgs_per_subject: number;
   readonly max_msg_size: number;
   readonly discard: "old" | "new";
+  readonly discard_new_per_subject?: boolean;
   readonly storage: string;
   readonly num_replicas: number;
   /** Of the first message. */

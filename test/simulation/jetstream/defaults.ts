@@ -26,6 +26,7 @@ export function streamSettings(
     max_msgs_per_subject: limit(body.max_msgs_per_subject),
     max_msg_size: limit(body.max_msg_size),
     discard: body.discard ?? "old",
+    ...(body.discard_new_per_subject === true ? { discard_new_per_subject: true } : {}),
     storage: body.storage ?? "file",
     num_replicas: body.num_replicas ?? 1,
     duplicate_window: body.duplicate_window || TWO_MINUTES_NS,

@@ -89,6 +89,8 @@ export class ModelStream {
     const { discard, max_msgs: most, max_bytes: mostBytes } = this.config;
     if (discard !== "new") return;
     const replaced = this.#replacedBy(message.subject);
+    if (replaced !== undefined && this.config.discard_new_per_subject === true)
+      throw refusals.storeFailed("maximum messages per subject exceeded");
     if (most > 0 && this.messages.size - (replaced === undefined ? 0 : 1) >= most)
       throw refusals.storeFailed("maximum messages exceeded");
     const freed = replaced === undefined ? 0 : bytesOf(replaced);

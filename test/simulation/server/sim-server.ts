@@ -13,6 +13,7 @@ import { MemoryDelayed } from "../../../packages/core/src/testing/memory/memory-
 import { DocumentBucket } from "../../../packages/core/src/testing/memory/memory-documents.ts";
 import { JournalShelf } from "../../../packages/core/src/testing/memory/memory-journal.ts";
 import { HistoryTape } from "../../../packages/core/src/testing/memory/memory-history.ts";
+import { SignalShelf } from "../../../packages/core/src/testing/memory/memory-signals.ts";
 import { ProgressBoard } from "../../../packages/core/src/testing/memory/memory-progress.ts";
 import { WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
@@ -51,6 +52,7 @@ export class SimServer {
   readonly blocked: SimBlocked;
   readonly batches = new SimBatches();
   readonly journal = new JournalShelf();
+  readonly signals: SignalShelf;
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
   readonly locks: SimLocks;
@@ -78,6 +80,7 @@ export class SimServer {
     };
     this.blocked = new SimBlocked(timeline);
     this.locks = new SimLocks(this.clock);
+    this.signals = new SignalShelf(this.clock);
     this.history = new HistoryTape(HISTORY_LIMIT, this.clock, () => this.memory);
     this.delayed = new MemoryDelayed(
       this.clock,

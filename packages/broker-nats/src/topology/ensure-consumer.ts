@@ -14,7 +14,7 @@ import {
   STREAM_NOT_FOUND,
 } from "../jetstream-errors.ts";
 import { noSuchQueue, straySubjects } from "./stray-subjects.ts";
-import { LANE_CONSUMERS, MOVER_CONSUMER, type Names } from "./subjects.ts";
+import { LANE_CONSUMERS, MOVER_CONSUMER, type Names, WAKER_CONSUMER } from "./subjects.ts";
 
 const ALREADY_EXISTS = 10148;
 const ROUNDS = 5;
@@ -134,6 +134,29 @@ export async function ensureMoverConsumer(jsm: JetStreamManager, names: Names): 
     () => ({}),
   );
   return MOVER_LEASE_MS;
+}
+
+/** What a node that died was told of comes to another after this. */
+const WAKER_LEASE_MS = 10_000;
+
+/** Of who wakes jobs for their signals. */
+export async function ensureSignalConsumer(jsm: JetStreamManager, names: Names): Promise<void> {
+  await ensureConsumer(
+    jsm,
+    names.signalStream,
+    {
+      durable_name: WAKER_CONSUMER,
+      filter_subject: names.signalAll,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      replay_policy: ReplayPolicy.Instant,
+      ack_wait: nanos(WAKER_LEASE_MS),
+      max_deliver: -1,
+      max_ack_pending: MAX_RUNNING,
+      max_waiting: MAX_WAITING_PULLS,
+    },
+    () => ({}),
+  );
 }
 
 async function ensureConsumer(

@@ -1,4 +1,4 @@
-import type { QueueSettings } from "@millrace/core";
+import { MAX_SIGNAL_BYTES, MAX_WAITING_SIGNALS, type QueueSettings } from "@millrace/core";
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import type { Names } from "./subjects.ts";
@@ -187,6 +187,33 @@ export function journalStream(names: Names, replicas: number): StreamPlan {
       max_age: 0,
       max_msgs_per_subject: 1,
     }),
+  };
+}
+
+/** Longer than the longest delay: what nobody has taken by then is of a job that has ended. */
+const SIGNAL_AGE_MS = 400 * 24 * 3_600_000;
+const SIGNAL_HEADERS_BYTES = 4_096;
+
+/** Producers may write here: so each subject and each message is bounded by the server. */
+export function signalStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.signalStream,
+      description: "Millrace signals that no job has taken yet",
+      subjects: [names.signalAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      discard_new_per_subject: true,
+      max_msgs_per_subject: MAX_WAITING_SIGNALS,
+      max_msg_size: MAX_SIGNAL_BYTES + SIGNAL_HEADERS_BYTES,
+      max_age: nanos(SIGNAL_AGE_MS),
+      // An id under which one is sent is of its job's, not of the stream's: else a producer could
+      // take another queue's in advance.
+      duplicate_window: nanos(100),
+      num_replicas: replicas,
+    },
+    update: () => ({ discard: DiscardPolicy.New, discard_new_per_subject: true }),
   };
 }
 

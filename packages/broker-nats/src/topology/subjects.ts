@@ -1,9 +1,12 @@
 import {
+  isId,
+  isQueueName,
   type Lane,
   type LaneName,
   type MessageOrigin,
   requireNamespace,
   type RunRef,
+  type SignalRef,
 } from "@millrace/core";
 
 /** What a queue's subject says about a message on it. */
@@ -31,6 +34,8 @@ export class Names {
   readonly progressStream: string;
   readonly journalStream: string;
   readonly journalAll: string;
+  readonly signalStream: string;
+  readonly signalAll: string;
   readonly whoRuns: string;
   readonly running: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
@@ -58,6 +63,9 @@ export class Names {
     this.progressStream = `${ns}-progress`;
     this.journalStream = `${ns}-journal`;
     this.journalAll = `${ns}.journal.>`;
+    this.signalStream = `${ns}-signals`;
+    // No more and no fewer tokens than a signal has: whatever else is published is refused.
+    this.signalAll = `${ns}.signal.*.*.*`;
     this.whoRuns = `${ns}.ctl.who-runs`;
     this.running = `${ns}.ctl.running`;
     this.delayedAll = `${ns}.delayed.>`;
@@ -257,6 +265,19 @@ export class Names {
     return `${this.namespace}.journal.${queue}.${id}.${Math.floor(createdAt)}.${step}`;
   }
 
+  /** Where signals of one name for one job are stored; `*` for what is not known. */
+  signal({ queue, id, name }: SignalRef): string {
+    return `${this.namespace}.signal.${queue}.${id}.${name}`;
+  }
+
+  /** @returns undefined for a subject that no job's signal can be on */
+  readSignal(subject: string): SignalRef | undefined {
+    const start = `${this.namespace}.signal.`;
+    if (!subject.startsWith(start)) return undefined;
+    const [queue, id, name] = subject.slice(start.length).split(".");
+    return isQueueName(queue) && isId(id) && isId(name) ? { queue, id, name } : undefined;
+  }
+
   /** The name of a KV bucket; its stream is `KV_<bucket>`. */
   bucket(name: string): string {
     return `${this.namespace}-${name}`;
@@ -279,5 +300,7 @@ export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze(
   normal: "workers",
   low: "workers-low",
 });
+/** The one durable consumer of the signals. */
+export const WAKER_CONSUMER = "wakers";
 /** The one durable consumer of the delayed stream. */
 export const MOVER_CONSUMER = "mover";

@@ -11,6 +11,7 @@ import type { JournalStore } from "./journal-store.ts";
 import type { LockStore } from "./lock-store.ts";
 import type { MarkStore } from "./mark-store.ts";
 import type { ProgressStore } from "./progress-store.ts";
+import type { SignalStore } from "./signal-store.ts";
 import type { Stoppable } from "./stoppable.ts";
 import type { Successors } from "./successors.ts";
 import type { Delivery, Lease, WorkOptions, WorkSubscription } from "./work.ts";
@@ -71,6 +72,8 @@ export interface Broker {
   readonly batches: BatchStore;
   /** Of jobs with steps. */
   readonly journal: JournalStore;
+  /** For jobs with steps. */
+  readonly signals: SignalStore;
   /** Absent where the server can't store several messages as one. */
   readonly marks?: MarkStore | undefined;
   /**

@@ -5,7 +5,10 @@ import type { RecordedError } from "../errors/recorded-error.ts";
 import { MAX_STEP_BYTES, MAX_STEP_VALUES } from "./step-limits.ts";
 
 /** What is on record of a step. */
-export type JournalEntry = ReturnedStep | FailedStep | SleepingStep;
+export type JournalEntry = ReturnedStep | FailedStep | SleepingStep | WaitEntry;
+
+/** What is on record of a `step.waitFor`. */
+export type WaitEntry = WaitingStep | SignalledStep | UnansweredStep;
 
 interface Recorded extends StepRef {
   /** When, epoch milliseconds of the node's clock. */
@@ -34,6 +37,33 @@ export interface SleepingStep extends Recorded {
   readonly kind: "sleep";
   /** Epoch milliseconds. */
   readonly until: number;
+}
+
+/** A `step.waitFor` for which no signal has come yet, recorded before the job is put aside. */
+export interface WaitingStep extends Recorded {
+  readonly kind: "wait";
+  readonly state: "waiting";
+  /** Its deadline, epoch milliseconds. Left out: it has none. */
+  readonly until?: number;
+  /** Marks of signals that were looked at and are not for it. */
+  readonly passed: readonly string[];
+}
+
+/** A `step.waitFor` that has taken a signal. */
+export interface SignalledStep extends Recorded {
+  readonly kind: "wait";
+  readonly state: "signalled";
+  readonly value: unknown;
+  /** Of the signal, which no other step takes. */
+  readonly mark: string;
+  /** What its sender called it. */
+  readonly signalId?: string;
+}
+
+/** A `step.waitFor` whose deadline has passed. */
+export interface UnansweredStep extends Recorded {
+  readonly kind: "wait";
+  readonly state: "timed-out";
 }
 
 const MSGPACK = "application/msgpack";
@@ -67,8 +97,7 @@ export function readEntry(data: Uint8Array): JournalEntry | undefined {
 }
 
 function checked(entry: JournalEntry): JournalEntry {
-  if (entry.kind !== "run" || entry.outcome !== "returned" || entry.value === undefined)
-    return entry;
+  if (!hasValue(entry)) return entry;
   try {
     return { ...entry, value: requireSendable(entry.value, "result", RULES) };
   } catch (cause) {
@@ -82,16 +111,37 @@ function checked(entry: JournalEntry): JournalEntry {
   }
 }
 
+function hasValue(entry: JournalEntry): entry is ReturnedStep | SignalledStep {
+  if (entry.kind === "wait") return entry.state === "signalled";
+  return entry.kind === "run" && entry.outcome === "returned" && entry.value !== undefined;
+}
+
 function isEntry(value: unknown): value is JournalEntry {
   if (typeof value !== "object" || value === null) return false;
-  const { kind, name, n, life, at, outcome, until, error } = value as Record<string, unknown>;
+  const { kind, name, n, life, at, outcome, until, error, ...rest } = value as Record<
+    string,
+    unknown
+  >;
   const isRecorded =
     typeof name === "string" &&
     [n, life, at].every((number) => typeof number === "number" && number >= 0);
   if (!isRecorded) return false;
   if (kind === "sleep") return typeof until === "number";
+  if (kind === "wait") return isWait({ ...rest, until });
   if (kind !== "run") return false;
   return outcome === "returned" || (outcome === "failed" && isError(error));
+}
+
+function isWait({ state, until, passed, mark }: Record<string, unknown>): boolean {
+  if (state === "timed-out") return true;
+  if (state === "signalled") return typeof mark === "string";
+  const hasDeadline = until === undefined || typeof until === "number";
+  return (
+    state === "waiting" &&
+    hasDeadline &&
+    Array.isArray(passed) &&
+    passed.every((one) => typeof one === "string")
+  );
 }
 
 function isError(value: unknown): value is RecordedError {

@@ -1,5 +1,6 @@
 import type { Schema } from "../job/schema.ts";
 import type { Duration } from "../time/duration.ts";
+import type { Signal } from "./signal.ts";
 
 /** What the function of a step is given. */
 export interface StepCall {
@@ -13,6 +14,34 @@ export interface StepCall {
 export interface StepOptions<Output> {
   /** Checks the result, when the step is run and whenever its record is read. */
   readonly output?: Schema<unknown, Output>;
+}
+
+export interface WaitOptions {
+  /** How long. Left out: until it comes. */
+  readonly timeout?: Duration;
+}
+
+/** What a signal's value must be, for one that is named by its name alone. */
+export interface CheckedWait<Parsed> {
+  readonly schema?: Schema<unknown, Parsed>;
+}
+
+interface Timeout {
+  readonly timeout: Duration;
+}
+
+/** See `Steps.waitFor`. */
+export interface WaitFor {
+  <Input, Parsed>(
+    signal: Signal<Input, Parsed>,
+    options: WaitOptions & Timeout,
+  ): Promise<Parsed | undefined>;
+  <Input, Parsed>(signal: Signal<Input, Parsed>, options?: WaitOptions): Promise<Parsed>;
+  <Parsed = unknown>(
+    name: string,
+    options: WaitOptions & CheckedWait<Parsed> & Timeout,
+  ): Promise<Parsed | undefined>;
+  <Parsed = unknown>(name: string, options?: WaitOptions & CheckedWait<Parsed>): Promise<Parsed>;
 }
 
 /**
@@ -50,4 +79,18 @@ export interface Steps {
   readonly sleep: (name: string, duration: Duration) => Promise<void>;
   /** The same until a moment: a `Date`, or epoch milliseconds. */
   readonly sleepUntil: (name: string, at: Date | number) => Promise<void>;
+  /**
+   * Waits for a signal: what anybody sends to this job under this name. Gives its value, or
+   * `undefined` where none has come in time. Meanwhile the job waits as in a sleep, and goes on as
+   * soon as a signal is there. One that came before is taken at once; each is taken by one step,
+   * the oldest first. One that does not satisfy the schema is passed over, with a line in the log.
+   *
+   * @throws MillraceError `invalid-name` where the name isn't made of A-Z a-z 0-9 _ : -
+   * @example
+   * const answer = await step.waitFor("approval", { schema, timeout: "7d" });
+   * if (answer === undefined) return "nobody has answered";
+   * @example
+   * await millrace.signal(order, "o-17", "approval", { ok: true });
+   */
+  readonly waitFor: WaitFor;
 }

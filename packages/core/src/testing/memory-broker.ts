@@ -21,6 +21,7 @@ import type { JournalStore } from "../broker/journal-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
 import type { MarkStore } from "../broker/mark-store.ts";
 import type { ProgressStore } from "../broker/progress-store.ts";
+import type { SignalStore } from "../broker/signal-store.ts";
 import type { Successors } from "../broker/successors.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { DEFAULT_MAX_DELAY_MS, DEFAULT_MAX_VALUES } from "../envelope/body-limits.ts";
@@ -45,6 +46,7 @@ import { MemoryProgress } from "./memory/memory-progress.ts";
 import type { Publication } from "./memory/memory-queue.ts";
 import { enqueueOf } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
+import { MemorySignals } from "./memory/memory-signals.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
 
@@ -87,6 +89,7 @@ export class MemoryBroker implements Broker {
   readonly blocked: BlockedStore;
   readonly batches: BatchStore;
   readonly journal: JournalStore;
+  readonly signals: SignalStore;
   readonly marks: MarkStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
@@ -120,6 +123,7 @@ export class MemoryBroker implements Broker {
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
     this.journal = new MemoryJournal(this.#server.journal, reach);
+    this.signals = new MemorySignals(this.#server.signals, this.#connection);
     this.marks = new MemoryMarks({
       server: this.#server,
       reach: () => this.#reachToPublish(),

@@ -45,6 +45,7 @@ import { queuesSet } from "./commands/queues/queues-set.ts";
 import { queues } from "./commands/queues/queues.ts";
 import { records } from "./commands/records.ts";
 import { run } from "./commands/run.ts";
+import { signal } from "./commands/jobs/signal.ts";
 import { top } from "./commands/top.ts";
 import { ui } from "./commands/ui.ts";
 
@@ -53,6 +54,7 @@ export const COMMANDS: readonly Command[] = [
   dev,
   run,
   enqueue,
+  signal,
   queues,
   queuesCreate,
   queuesPause,

@@ -34,6 +34,12 @@ import { type Audit, auditOf } from "./audit.ts";
 import { type Operations, operationsOf } from "../operations/operations.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues/queues.ts";
+import {
+  type SendSignal,
+  type SentSignal,
+  signalJob,
+  type SignalOptions,
+} from "./jobs/signal-job.ts";
 
 /** What may be said about one job, and whether its id is looked up first. */
 export interface OnceOptions extends EnqueueOptions {
@@ -123,6 +129,18 @@ export interface Millrace extends AsyncDisposable {
     id: string,
     options?: CancelOptions & { readonly queue?: string; readonly reason?: string },
   ): Promise<CancelResult>;
+  /**
+   * Sends a signal to a job with steps, which takes it by `step.waitFor`. It is stored, confirmed,
+   * whether the job waits for it already or not, and wakes the job if it does. The job is named by
+   * its definition or its queue.
+   *
+   * @throws MillraceError `job-ended`; `invalid-payload` where a signal that was defined with a
+   *   schema has another value; `invalid-name`, `invalid-step`, `payload-too-large`; `queue-full`
+   *   where 100 signals of this name wait for the job
+   * @example
+   * await millrace.signal(order, "o-17", "approval", { ok: true }, { id: "mail-31" });
+   */
+  signal: SendSignal;
   /**
    * A handle on a job that was enqueued elsewhere. Nothing is asked before it is used; a job that
    * nobody knows is then `job-not-found`.
@@ -259,6 +277,13 @@ export function createClient(
         const job = { id: requireId(id), queue: requireQueueName(where) };
         return cancelJob(broker, clock, job, reason, options);
       }),
+    signal: (
+      job: SentSignal["job"],
+      id: string,
+      signal: SentSignal["signal"],
+      value?: unknown,
+      { id: signalId = newId() }: SignalOptions = {},
+    ) => calls.ask("signal()", () => signalJob(broker, { job, id, signal, value, signalId })),
     handle: (id, queue) =>
       handleOf({
         id: requireId(id),

@@ -46,6 +46,8 @@ import { MemoryBudget } from "../worker/memory-budget.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { connectionLog } from "./connection-log.ts";
 import { journalHook } from "../steps/journal-hook.ts";
+import { signalHook } from "../steps/signal-hook.ts";
+import { wakeForSignal } from "../steps/wake-job.ts";
 import { watchLoop } from "./loop-watch.ts";
 import { closeTimeMs, nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
@@ -163,7 +165,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const unique = uniqueJobs({ node: config.name, broker, registry, clock, log });
   const settlements = watchSettlements({ clock, metrics, log, leaseMs: config.leaseMs }, events);
   const failures = new FailureLog(log, clock);
-  const journal = journalHook(broker, registry);
+  const stepHooks = [signalHook(broker, registry), journalHook(broker, registry)].filter(
+    (hook) => hook !== undefined,
+  );
   const batches = batchHook({ broker: publishing, clock, node: config.name });
   const host: ExecutionHost = {
     node: config.name,
@@ -201,7 +205,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       unique.release,
       batches,
       cancellationHook(broker, cancellations),
-      ...(journal === undefined ? [] : [journal]),
+      ...stepHooks,
     ],
     producer: new Producer(brokerOutlet(publishing), clock, internals.newId),
     verdict: internals.verdict,
@@ -240,6 +244,14 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   const sideServices = [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
     ...(isFleet ? [{ what: "sweeping gates", open: () => gates.sweep() }] : []),
+    ...(stepHooks.length === 0
+      ? []
+      : [
+          {
+            what: "waking jobs for their signals",
+            open: () => broker.signals.follow((signal) => wakeForSignal(broker, signal)),
+          },
+        ]),
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
     { what: "answering which jobs run", open: () => broker.answerListRunning(runningJobs) },
     {

@@ -16,18 +16,19 @@ import {
   type StepOptions,
   type StepRef,
   type Steps,
-  toMs,
 } from "@millrace/core";
 import type { AbortSwitch } from "../execution/attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { outcomeOfAbort } from "../execution/interpret.ts";
 import { maskRecorded } from "../execution/settle/mask-outcome.ts";
 import { Insistence } from "./insistence.ts";
-import { RunJournal } from "./run-journal.ts";
+import { type Known, RunJournal } from "./run-journal.ts";
+import { SignalWaits, type Wait } from "./signal-waits.ts";
 import { Sleepers } from "./sleepers.ts";
 import { fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
-import { shownStep, StepPlaces } from "./step-place.ts";
-import { asRead, requireMoment, valueOf } from "./step-value.ts";
+import { keyOf, shownStep, StepPlaces } from "./step-place.ts";
+import { asRead, valueOf } from "./step-value.ts";
+import { stepsApi } from "./steps-api.ts";
 
 /** What the steps of an attempt tell the attempt. */
 export interface StepsListener {
@@ -56,6 +57,9 @@ interface Failure {
   readonly replaced: number | undefined;
 }
 
+/** A signal that comes while the handler has something else under way is seen after this. */
+const LOOK_MS = 2_000;
+
 /** The function of a step can't have steps of its own. */
 const inside = new AsyncLocalStorage<JobSteps>();
 
@@ -74,6 +78,7 @@ export class JobSteps {
   readonly #places = new StepPlaces();
   readonly #sleepers: Sleepers;
   readonly #insistence: Insistence;
+  readonly #waits: SignalWaits;
   #state: "open" | "ended" | "over" = "open";
   #busy = 0;
   #onIdle: (() => void) | undefined;
@@ -96,16 +101,17 @@ export class JobSteps {
       isIdle: () => this.#busy === 0 && this.#state === "open",
       allAsleep: (untilMs) => this.#goToSleep(untilMs),
     });
-    this.api = Object.freeze<Steps>({
+    this.#waits = new SignalWaits({
+      ...options,
+      journal: this.#journal,
+      insist: (action) => this.#insistence.on(action),
+      record: (entry, replaced) => this.#record(entry, replaced),
+    });
+    this.api = stepsApi(host.clock, {
       run: (name, fn, checks) => this.#begin(name, (step) => this.#run(step, fn, checks)),
-      sleep: (name, duration) => {
-        const until = host.clock.now() + toMs(duration, `step.sleep(${JSON.stringify(name)})`);
-        return this.#begin(name, (step) => this.#sleep(step, until));
-      },
-      sleepUntil: (name, at) => {
-        const until = requireMoment(at, name);
-        return this.#begin(name, (step) => this.#sleep(step, until));
-      },
+      sleep: (name, untilMs) => this.#begin(name, (step) => this.#sleep(step, untilMs)),
+      wait: (name, untilMs, schema) =>
+        this.#begin(name, (step) => this.#wait({ step, untilMs, schema })),
     });
   }
 
@@ -126,16 +132,12 @@ export class JobSteps {
     } catch (error) {
       return error === GONE ? never() : fatalOutcome(error);
     }
-    const { unasked } = this.#journal;
-    if (unasked.length === 0) return undefined;
-    const shown = unasked.slice(0, 5).map(shownStep).join(", ");
-    const more = unasked.length > 5 ? ` and ${unasked.length - 5} more` : "";
-    return fatalOutcome(
-      new MillraceError(
-        "journal-mismatch",
-        `The handler has ended without asking for what is on record: ${shown}${more}. Deploy the code that asks for it, then retry the dead letter; steps must follow from the input and from other steps alone.`,
-      ),
-    );
+    try {
+      this.#journal.requireAllAsked();
+      return undefined;
+    } catch (error) {
+      return fatalOutcome(error);
+    }
   }
 
   /** Nobody is answered any more. */
@@ -183,7 +185,7 @@ export class JobSteps {
       const known = await this.#find(step, "run");
       if (known !== undefined && this.#journal.stands(known.entry)) return known.entry;
       const result = await this.#call(step, fn, output, known?.revision);
-      return this.#record(result, known?.revision);
+      return (await this.#record(result, known?.revision)).entry;
     });
     return (await this.#busily(() => this.#give(entry, output))) as Output;
   }
@@ -191,12 +193,30 @@ export class JobSteps {
   async #sleep(step: StepRef, untilMs: number): Promise<void> {
     const entry = await this.#busily(async () => {
       const known = await this.#find(step, "sleep");
-      return (
-        known?.entry ??
-        this.#record({ ...this.#own(step), kind: "sleep", until: untilMs }, undefined)
-      );
+      if (known !== undefined) return known.entry;
+      const sleep = { ...this.#own(step), kind: "sleep", until: untilMs } as const;
+      return (await this.#record(sleep, undefined)).entry;
     });
     if (entry.kind === "sleep") await this.#sleepers.sleep(entry.until);
+  }
+
+  async #wait(wait: Wait): Promise<unknown> {
+    this.#waits.begin(wait.step);
+    let known = await this.#busily(() => this.#find(wait.step, "wait"));
+    for (;;) {
+      const { entry, revision } = await this.#busily(() => this.#look(wait, known));
+      if (entry.state !== "waiting") return this.#busily(() => this.#give(entry, wait.schema));
+      await this.#sleepers.sleep(entry.until ?? Infinity, LOOK_MS);
+      known = { entry, revision };
+    }
+  }
+
+  async #look(wait: Wait, known: Known | undefined): ReturnType<SignalWaits["look"]> {
+    try {
+      return await this.#waits.look(wait, known);
+    } catch (error) {
+      return this.#refuse(error);
+    }
   }
 
   async #busily<T>(work: () => Promise<T>): Promise<T> {
@@ -210,10 +230,7 @@ export class JobSteps {
     }
   }
 
-  async #find(
-    step: StepRef,
-    kind: JournalEntry["kind"],
-  ): Promise<{ readonly entry: JournalEntry; readonly revision: number } | undefined> {
+  async #find(step: StepRef, kind: JournalEntry["kind"]): Promise<Known | undefined> {
     try {
       if (this.#failures.length > 0) this.#noting ??= this.#noteFailures();
       await this.#noting;
@@ -256,7 +273,7 @@ export class JobSteps {
     const reason = this.#options.abort.look();
     if (reason !== undefined) throw reason;
     try {
-      const value = await inside.run(this, async () => fn({ key: this.#keyOf(step) }));
+      const value = await inside.run(this, async () => fn({ key: keyOf(this.#options.envelope, step) }));
       if (OutcomeSignal.is(value)) throw value;
       const entry = { ...this.#own(step), kind: "run", outcome: "returned", value } as const;
       if (output !== undefined) await valueOf(this.#asRead(entry), output);
@@ -297,7 +314,7 @@ export class JobSteps {
     }
   }
 
-  async #record(entry: JournalEntry, replaced: number | undefined): Promise<JournalEntry> {
+  async #record(entry: JournalEntry, replaced: number | undefined): Promise<Known> {
     try {
       return await this.#insistence.on(() => this.#journal.record(entry, replaced));
     } catch (error) {
@@ -340,11 +357,6 @@ export class JobSteps {
   #own(step: StepRef): StepRef & { readonly at: number; readonly life: number } {
     const { host, envelope } = this.#options;
     return { ...step, at: host.clock.now(), life: envelope.life ?? 0 };
-  }
-
-  #keyOf({ name, n }: StepRef): string {
-    const { queue, id, createdAt } = this.#options.envelope;
-    return `${queue}/${id}/${createdAt}/${name}/${n}`;
   }
 
   #masked(error: RecordedError): RecordedError {

@@ -3,14 +3,14 @@ import type { SettlementHook } from "../execution/settle/settlement-hook.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /**
- * Forgets the steps of a job that has succeeded or was cancelled. Those of a dead job stay for its
+ * Forgets the steps and signals of a job that has succeeded or was cancelled. Those of a dead job stay for its
  * retry. Before the ack: a crash in between brings the job back, it is recalled, and comes by here
  * again.
  *
  * @returns undefined for a node whose jobs have no steps
  */
 export function journalHook(
-  broker: Pick<Broker, "journal">,
+  broker: Pick<Broker, "journal" | "signals">,
   registry: Pick<Registry, "jobs" | "get">,
 ): SettlementHook | undefined {
   if (!registry.jobs.some((job: AnyJob) => job.steps)) return undefined;
@@ -22,7 +22,11 @@ export function journalHook(
     beforeAck: async ({ envelope, settlement, recorded }) => {
       if (!isLastWord(recorded?.state ?? settlement.state)) return;
       const { id, queue, createdAt } = envelope;
-      await broker.journal.remove({ id, queue, createdAt });
+      await Promise.all([
+        broker.journal.remove({ id, queue, createdAt }),
+        // A recalled job may be an old one, whose id another has by now: its signals are that one's.
+        ...(settlement.state === "recalled" ? [] : [broker.signals.remove({ id, queue })]),
+      ]);
     },
   };
 }

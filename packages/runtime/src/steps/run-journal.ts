@@ -11,8 +11,10 @@ import {
   writeEntry,
 } from "@millrace/core";
 import { placeOf, shownStep } from "./step-place.ts";
+import { TakenSignals } from "./taken-signals.ts";
 
-interface Known {
+/** What is on record of a step, and which writing of it that is. */
+export interface Known {
   readonly entry: JournalEntry;
   readonly revision: number;
 }
@@ -30,6 +32,8 @@ export class RunJournal {
   readonly #options: RunJournalOptions;
   /** By the places that nobody has asked for yet. */
   readonly #known = new Map<string, Known>();
+  /** Also by steps that nobody has asked for yet. */
+  readonly taken = new TakenSignals();
   #wasEmpty = false;
   #bytes = 0;
   #steps = 0;
@@ -63,6 +67,7 @@ export class RunJournal {
           `A record of a step of the job ${run.id} can't be read: another version wrote it, or something else writes there.`,
         );
       this.#bytes += data.length;
+      this.taken.note(entry);
       this.#known.set(placeOf(entry), { entry, revision });
     }
   }
@@ -93,12 +98,12 @@ export class RunJournal {
   }
 
   /**
-   * @param replaced the revision of a failure that doesn't stand any more
+   * @param replaced the revision of what doesn't stand any more: a failure, a wait
    * @returns what is on record now: the entry, or one that somebody else wrote before it
    * @throws MillraceError `unserializable-payload`, `step-too-large`, `journal-mismatch`, and what
    *   the broker says
    */
-  async record(entry: JournalEntry, replaced: number | undefined): Promise<JournalEntry> {
+  async record(entry: JournalEntry, replaced: number | undefined): Promise<Known> {
     const { broker, run, lease } = this.#options;
     const data = writeEntry(entry);
     if (this.#bytes + data.length > MAX_JOURNAL_BYTES)
@@ -116,23 +121,35 @@ export class RunJournal {
         `The record of the step ${shownStep(entry)} can't be read: something else writes there.`,
       );
     requireKind(there, entry, entry.kind);
-    return there;
+    this.taken.note(there);
+    return { entry: there, revision: stored.revision };
   }
 
   /**
-   * What is on record and was not asked for. An earlier life of the job may have gone another way:
-   * a failure that it went on after is tried anew in this one.
+   * What is on record must have been asked for when the handler ends. An earlier life of the job
+   * may have gone another way: a failure that it went on after is tried anew in this one.
+   *
+   * @throws MillraceError `journal-mismatch`
    */
-  get unasked(): readonly StepRef[] {
+  requireAllAsked(): void {
     const { life } = this.#options;
-    return [...this.#known.values()].map(({ entry }) => entry).filter((one) => one.life === life);
+    const unasked = [...this.#known.values()].filter(({ entry }) => entry.life === life);
+    if (unasked.length === 0) return;
+    const shown = unasked.slice(0, 5).map(({ entry }) => shownStep(entry));
+    const more = unasked.length > 5 ? ` and ${unasked.length - 5} more` : "";
+    throw new MillraceError(
+      "journal-mismatch",
+      `The handler has ended without asking for what is on record: ${shown.join(", ")}${more}. Deploy the code that asks for it, then retry the dead letter; steps must follow from the input and from other steps alone.`,
+    );
   }
 }
+
+const CALLS = { run: "run", sleep: "sleep", wait: "waitFor" } as const;
 
 function requireKind(entry: JournalEntry, step: StepRef, kind: JournalEntry["kind"]): void {
   if (entry.kind === kind) return;
   throw new MillraceError(
     "journal-mismatch",
-    `The step ${shownStep(step)} is on record as step.${entry.kind}, and the handler asks for step.${kind}. Give a step that became another one another name.`,
+    `The step ${shownStep(step)} is on record as step.${CALLS[entry.kind]}, and the handler asks for step.${CALLS[kind]}. Give a step that became another one another name.`,
   );
 }

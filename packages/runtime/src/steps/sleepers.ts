@@ -29,11 +29,13 @@ export class Sleepers {
     this.#listener = listener;
   }
 
-  sleep(untilMs: number): Promise<void> {
+  /** @param atMost milliseconds after which it wakes in any case, if it is still here then */
+  sleep(untilMs: number, atMost = Infinity): Promise<void> {
     const remainingMs = untilMs - this.#clock.now();
     if (remainingMs <= 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(remainingMs, () => this.#wake(sleeper));
+      const wakeMs = Math.min(remainingMs, atMost);
+      const timer = this.#clock.setTimer(wakeMs, () => this.#wake(sleeper));
       const sleeper: Sleeper = { untilMs, wake: resolve, timer };
       this.#asleep.add(sleeper);
       this.look();

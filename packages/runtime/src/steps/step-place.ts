@@ -1,4 +1,4 @@
-import type { StepRef } from "@millrace/core";
+import type { Envelope, StepRef } from "@millrace/core";
 
 /** Steps of one name are told apart by the order in which the handler asks for them. */
 export class StepPlaces {
@@ -19,4 +19,9 @@ export function placeOf({ name, n }: StepRef): string {
 /** For people: `"charge"`, and of later ones of its name `"charge" (number 3)`. */
 export function shownStep({ name, n }: StepRef): string {
   return n === 0 ? JSON.stringify(name) : `${JSON.stringify(name)} (number ${n + 1})`;
+}
+
+/** What a step hands on as its idempotency key: the same in every run of its job. */
+export function keyOf({ queue, id, createdAt }: Envelope, { name, n }: StepRef): string {
+  return `${queue}/${id}/${createdAt}/${name}/${n}`;
 }

@@ -1,9 +1,9 @@
 import {
   type JournalEntry,
-  MillraceError,
   readEntry,
   type StepOptions,
   validate,
+  type WaitEntry,
   writeEntry,
 } from "@millrace/core";
 import { shownStep } from "./step-place.ts";
@@ -16,9 +16,17 @@ type Schema = StepOptions<unknown>["output"];
  * @throws MillraceError `invalid-output`
  */
 export function valueOf(entry: JournalEntry, output: Schema): unknown {
+  if (entry.kind === "wait") return signalOf(entry, output);
   const value = entry.kind === "run" && entry.outcome === "returned" ? entry.value : undefined;
   if (output === undefined) return value;
   return validate(output, value, "invalid-output", `The result of the step ${shownStep(entry)}`);
+}
+
+/** Undefined where none has come in time: a signal without a value is null. */
+function signalOf(entry: WaitEntry, schema: Schema): unknown {
+  if (entry.state !== "signalled") return undefined;
+  if (schema === undefined) return entry.value;
+  return validate(schema, entry.value, "invalid-output", `The signal ${entry.name}`);
 }
 
 /**
@@ -28,18 +36,4 @@ export function valueOf(entry: JournalEntry, output: Schema): unknown {
  */
 export function asRead(entry: JournalEntry): JournalEntry {
   return readEntry(writeEntry(entry)) ?? entry;
-}
-
-/**
- * Epoch milliseconds of what a sleep is given as its end.
- *
- * @throws MillraceError `invalid-step`
- */
-export function requireMoment(at: Date | number, name: string): number {
-  const ms = at instanceof Date ? at.getTime() : at;
-  if (typeof ms === "number" && Number.isFinite(ms) && ms >= 0) return Math.ceil(ms);
-  throw new MillraceError(
-    "invalid-step",
-    `step.sleepUntil(${JSON.stringify(name)}) needs a Date, or epoch milliseconds.`,
-  );
 }

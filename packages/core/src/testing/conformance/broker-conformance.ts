@@ -17,6 +17,7 @@ import { queueCases } from "./queue-cases.ts";
 import type { ConformanceCase } from "./scene.ts";
 import { requeueCases } from "./requeue-cases.ts";
 import { settleCases } from "./settle-cases.ts";
+import { signalCases } from "./signal-cases.ts";
 import { workCases } from "./work-cases.ts";
 
 /**
@@ -40,6 +41,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...blockedCases,
   ...batchCases,
   ...journalCases,
+  ...signalCases,
   ...historyCases,
   ...lockCases,
   ...lockReleaseCases,

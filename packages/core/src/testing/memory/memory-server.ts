@@ -13,6 +13,7 @@ import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
 import { ProgressBoard } from "./memory-progress.ts";
 import type { MemoryQueue } from "./memory-queue.ts";
+import { SignalShelf } from "./memory-signals.ts";
 
 const HISTORY_LIMIT = 10_000;
 
@@ -33,6 +34,7 @@ export class MemoryServer {
   readonly blocked = new BlockedRack();
   readonly batches = new BatchShelf();
   readonly journal = new JournalShelf();
+  readonly signals: SignalShelf;
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
   readonly locks: LockTable;
@@ -45,6 +47,7 @@ export class MemoryServer {
     this.clock = clock;
     this.history = new HistoryTape(HISTORY_LIMIT, clock, (queue) => this.memoryOf(queue));
     this.locks = new LockTable(clock);
+    this.signals = new SignalShelf(clock);
     this.delayed = new MemoryDelayed(
       clock,
       (job) => void this.queue(job.queue).publish(job.publication),

@@ -4,6 +4,8 @@ import {
   readEntry,
   type RecordedError,
   type RunRef,
+  type WaitEntry,
+  type WaitingStep,
 } from "@millrace/core";
 
 /** A step that is on record, of a job with steps that has not ended or is dead. */
@@ -11,15 +13,18 @@ export interface JobStep {
   readonly name: string;
   /** Which of the steps of this name, from 0. */
   readonly n: number;
-  /** `sleeping`: until a time that is yet to come. */
-  readonly state: "done" | "failed" | "sleeping";
+  /**
+   * `sleeping`: until a time that is yet to come. `waiting`: for a signal of its name; `unanswered`:
+   * none has come in time.
+   */
+  readonly state: "done" | "failed" | "sleeping" | "waiting" | "unanswered";
   /** When it was recorded, epoch milliseconds. */
   readonly at: number;
-  /** What a step has returned. */
+  /** What a step has returned, or a signal's value. */
   readonly result?: unknown;
   /** Of a failed one. */
   readonly error?: RecordedError;
-  /** Of a sleep, epoch milliseconds. */
+  /** Of a sleep, or of a wait that has a deadline: epoch milliseconds. */
   readonly until?: number;
 }
 
@@ -43,7 +48,24 @@ function stepOf(entry: JournalEntry, now: number): JobStep {
     const { until } = entry;
     return { name, n, state: until > now ? "sleeping" : "done", at, until };
   }
+  if (entry.kind === "wait") return waitOf(entry);
   if (entry.outcome === "failed") return { name, n, state: "failed", at, error: entry.error };
   const result = entry.value === undefined ? {} : { result: entry.value };
   return { name, n, state: "done", at, ...result };
+}
+
+function waitOf(entry: WaitEntry): JobStep {
+  const { name, n, at } = entry;
+  switch (entry.state) {
+    case "waiting":
+      return { name, n, state: "waiting", at, ...untilOf(entry) };
+    case "signalled":
+      return { name, n, state: "done", at, result: entry.value };
+    case "timed-out":
+      return { name, n, state: "unanswered", at };
+  }
+}
+
+function untilOf({ until }: WaitingStep): Pick<JobStep, "until"> {
+  return until === undefined ? {} : { until };
 }

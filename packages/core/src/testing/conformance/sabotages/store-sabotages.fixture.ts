@@ -45,6 +45,19 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a signal of which nobody is told again",
+    noticedBy: "signals: whoever follows is told of each",
+    spoil: ({ signals }) => ({
+      signals: {
+        send: (signal, body) => signals.send(signal, body),
+        read: (signal) => signals.read(signal),
+        drop: (signal, sequence) => signals.drop(signal, sequence),
+        remove: (job) => signals.remove(job),
+        follow: (hear) => signals.follow((signal) => hear(signal).catch(() => {})),
+      },
+    }),
+  },
+  {
     wrong: "blocked jobs that leave newest first",
     noticedBy: "blocked: are let in oldest first",
     spoil: (honest) => ({

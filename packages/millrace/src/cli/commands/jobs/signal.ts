@@ -1,0 +1,44 @@
+import { text } from "../../../config/field-kinds.ts";
+import { command } from "../../command.ts";
+import { withClient } from "../../with-client.ts";
+import { parsePayload, payloadText } from "../enqueue.ts";
+
+export const signal = command({
+  name: "signal",
+  summary:
+    "Send a signal to a job with steps; the value is JSON from the argument, from standard input (-) or from a file (@FILE)",
+  usage: "ID NAME [VALUE|-|@FILE]",
+  args: { min: 2, max: 3 },
+  flags: {
+    queue: {
+      kind: { ...text, placeholder: "<queue>" },
+      about: "The job's queue; saves looking for it in all of them",
+    },
+    "signal-id": {
+      kind: { ...text, placeholder: "<id>" },
+      about: "What is sent twice under one id is one signal (default: a new UUID)",
+    },
+  },
+  fields: ["connection", "namespace"],
+  examples: [
+    [
+      `millrace signal o-17 approval '{"ok":true}' --queue orders`,
+      "What the job's step.waitFor(\"approval\") is given",
+    ],
+    ["millrace signal o-17 stop", "Without a value: null"],
+  ],
+  async run({ args, flags, config, io }) {
+    const [id = "", name = "", source] = args;
+    const value = parsePayload(await payloadText(source, io));
+    const signalId = flags["signal-id"];
+    const queue = await withClient(config, async (client) => {
+      const where = flags.queue ?? (await client.job(id)).queue;
+      await client.signal(where, id, name, value, signalId === undefined ? {} : { id: signalId });
+      return where;
+    });
+    return {
+      json: { id, queue, signal: name },
+      text: (paint) => `${paint("green", "sent")} ${name} to ${id} on queue ${queue}\n`,
+    };
+  },
+});

@@ -1,0 +1,32 @@
+import type { Broker, SettlementStep } from "@millrace/core";
+import type { Settled, SettlementHook } from "../execution/settlement-hook.ts";
+import type { Registry } from "../registry/registry.ts";
+import { wakeIfAnswered } from "./wake-job.ts";
+
+/**
+ * The look after a job was put aside to wait: a signal that came between its last look and that is
+ * nobody's else to find. It can't be spared, because nothing repeats it: without it such a job
+ * would wait until its deadline.
+ *
+ * @returns undefined for a node whose jobs have no steps
+ */
+export function signalHook(
+  broker: Pick<Broker, "delayed" | "journal" | "signals">,
+  registry: Pick<Registry, "jobs" | "get">,
+): SettlementHook | undefined {
+  if (!registry.jobs.some((job) => job.steps)) return undefined;
+  return {
+    concerns: ({ name, queue }, { state, steps }) =>
+      (state === "recalled" || (state === "requeued" && steps.some(isSnooze))) &&
+      registry.get(name, queue)?.steps === true,
+    beforeAck: async ({ settlement, recorded }: Settled) => {
+      // What an earlier holder did isn't said here: if it has put the job aside, it is looked at.
+      if (settlement.state === "recalled" && recorded?.state !== "requeued") return;
+      await wakeIfAnswered(broker, settlement.envelope);
+    },
+  };
+}
+
+function isSnooze(step: SettlementStep): boolean {
+  return step.do === "record" && step.record.outcome === "snoozed";
+}

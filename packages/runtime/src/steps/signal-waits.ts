@@ -1,0 +1,166 @@
+import {
+  CLOCK_SLACK_MS,
+  type Envelope,
+  firstMessageOf,
+  type QueueMessage,
+  readSignal,
+  recordError,
+  type Schema,
+  type SignalledStep,
+  type StepRef,
+  type StoredSignal,
+  type WaitEntry,
+  type WaitingStep,
+} from "@millrace/core";
+import type { ExecutionHost } from "../execution/execution-host.ts";
+import type { Known, RunJournal } from "./run-journal.ts";
+import { markOf } from "./taken-signals.ts";
+import { asRead, valueOf } from "./step-value.ts";
+
+export interface SignalWaitsOptions {
+  readonly host: ExecutionHost;
+  readonly envelope: Envelope;
+  readonly message: QueueMessage;
+  readonly journal: Pick<RunJournal, "taken">;
+  /** Asks the broker until it answers. */
+  readonly insist: <T>(action: () => Promise<T>) => Promise<T>;
+  readonly record: (entry: WaitEntry, replaced: number | undefined) => Promise<Known>;
+}
+
+/** One `step.waitFor`. */
+export interface Wait {
+  readonly step: StepRef;
+  /** Where it is asked for the first time; then the record says it. Infinity: none. */
+  readonly untilMs: number;
+  readonly schema: Schema<unknown, unknown> | undefined;
+}
+
+type WaitKnown = Known & { readonly entry: WaitEntry };
+
+/**
+ * The signals that the steps of one attempt wait for. Each is taken by one step, and of those that
+ * wait for one name at the same time the one that was asked for first is served first: so two
+ * holders of a job, of which one doesn't know yet that it has lost it, give a signal to the same
+ * step.
+ */
+export class SignalWaits {
+  readonly #options: SignalWaitsOptions;
+  /** By name: which steps have no answer yet, by their numbers. */
+  readonly #open = new Map<string, Set<number>>();
+  /** By name: the look that is under way, after which the next begins. */
+  readonly #looks = new Map<string, Promise<unknown>>();
+
+  constructor(options: SignalWaitsOptions) {
+    this.#options = options;
+  }
+
+  /** In the turn of the call: the order of calls decides who is served first. */
+  begin({ name, n }: StepRef): void {
+    const open = this.#open.get(name) ?? new Set<number>();
+    this.#open.set(name, open.add(n));
+  }
+
+  /**
+   * Looks for a signal, and records what has become of the wait.
+   *
+   * @returns what is on record then
+   */
+  async look(wait: Wait, known: Known | undefined): Promise<WaitKnown> {
+    const { name } = wait.step;
+    const before = this.#looks.get(name);
+    const look = (async () => {
+      await before?.catch(() => {});
+      return this.#look(wait, known as WaitKnown | undefined);
+    })();
+    this.#looks.set(name, look);
+    const found = await look;
+    if (found.entry.state !== "waiting") this.#open.get(name)?.delete(wait.step.n);
+    return found;
+  }
+
+  async #look(wait: Wait, known: WaitKnown | undefined): Promise<WaitKnown> {
+    for (let there = known; ;) {
+      const entry = there?.entry;
+      if (there !== undefined && entry?.state !== "waiting") return there;
+      const next = await this.#next(wait, entry?.state === "waiting" ? entry : undefined);
+      if (next === undefined) return there as WaitKnown;
+      there = (await this.#options.record(next, there?.revision)) as WaitKnown;
+      if (there.entry.state === "signalled") this.#drop(there.entry);
+      if (next.state === "waiting") return there;
+    }
+  }
+
+  /** @returns undefined where what is on record stands */
+  async #next(
+    { step, untilMs, schema }: Wait,
+    known: WaitingStep | undefined,
+  ): Promise<WaitEntry | undefined> {
+    const { host, envelope } = this.#options;
+    const own = { ...step, at: host.clock.now(), life: envelope.life ?? 0, kind: "wait" } as const;
+    const isFirst = Math.min(...(this.#open.get(step.name) ?? [])) === step.n;
+    const passed: string[] = [];
+    for (const signal of isFirst ? await this.#stored(step.name) : []) {
+      const wasPassed = known?.passed.includes(markOf(signal)) === true;
+      const value = wasPassed ? undefined : await this.#valueOf(step, signal, schema);
+      if (value !== undefined) return { ...own, state: "signalled", ...value };
+      passed.push(markOf(signal));
+    }
+    const deadline = known === undefined ? untilMs : (known.until ?? Infinity);
+    if (deadline <= host.clock.now()) return { ...own, state: "timed-out" };
+    if (known !== undefined && passed.every((mark) => known.passed.includes(mark)))
+      return undefined;
+    return {
+      ...own,
+      state: "waiting",
+      passed,
+      ...(deadline === Infinity ? {} : { until: deadline }),
+    };
+  }
+
+  #stored(name: string): Promise<readonly StoredSignal[]> {
+    const { host, envelope, insist } = this.#options;
+    const { queue, id } = envelope;
+    return insist(() => host.broker.signals.read({ queue, id, name }));
+  }
+
+  /** @returns undefined where the step can't take it: it is another's, or not what is waited for */
+  async #valueOf(
+    step: StepRef,
+    signal: StoredSignal,
+    schema: Wait["schema"],
+  ): Promise<Pick<SignalledStep, "value" | "mark" | "signalId"> | undefined> {
+    const { host, envelope, message, journal } = this.#options;
+    const { firstStoredAt = Infinity } = firstMessageOf(envelope, message);
+    // What was sent to an earlier job of this id is not for this one.
+    const isOlder = signal.storedAt < Math.min(firstStoredAt, envelope.createdAt) - CLOCK_SLACK_MS;
+    if (isOlder || journal.taken.has(step.name, signal)) return undefined;
+    const { signalId } = signal;
+    try {
+      const value = readSignal(signal);
+      const taken = {
+        ...{ value, mark: markOf(signal) },
+        ...(signalId === undefined ? {} : { signalId }),
+      };
+      const whole = { ...step, at: 0, life: 0, kind: "wait", state: "signalled", ...taken } as const;
+      await valueOf(asRead(whole), schema);
+      return taken;
+    } catch (error) {
+      host.log.warn(
+        {
+          ...{ job: envelope.id, queue: envelope.queue, signal: step.name, signalId },
+          error: recordError(error),
+        },
+        "a signal is passed over: it is not what the job waits for",
+      );
+      return undefined;
+    }
+  }
+
+  /** It does no harm where it lies; so nobody waits for that. */
+  #drop({ name, mark }: SignalledStep): void {
+    const { host, envelope } = this.#options;
+    const { queue, id } = envelope;
+    const sequence = Number.parseInt(mark, 10);
+    host.broker.signals.drop({ queue, id, name }, sequence).catch(() => {});
+  }
+}

@@ -1,0 +1,65 @@
+import {
+  type CheckedWait,
+  type Clock,
+  type Duration,
+  MillraceError,
+  requireSignalName,
+  type Schema,
+  type Signal,
+  type StepCall,
+  type StepOptions,
+  type Steps,
+  toMs,
+  type WaitFor,
+  type WaitOptions,
+} from "@millrace/core";
+
+/** What the steps of a handler come down to. */
+export interface StepCalls {
+  run<Result, Output>(
+    name: string,
+    fn: (call: StepCall) => Promise<Result> | Result,
+    options?: StepOptions<Output>,
+  ): Promise<Output>;
+  /** @param untilMs epoch milliseconds */
+  sleep(name: string, untilMs: number): Promise<void>;
+  /** @param untilMs epoch milliseconds, or Infinity */
+  wait(name: string, untilMs: number, schema: Schema<unknown, unknown> | undefined): Promise<unknown>;
+}
+
+/** A handler's `step`: reads what it was given, in the turn of the call. */
+export function stepsApi(clock: Clock, calls: StepCalls): Steps {
+  const after = (duration: Duration, field: string): number => clock.now() + toMs(duration, field);
+  const waitFor = (
+    signal: string | Signal,
+    options: WaitOptions & CheckedWait<unknown> = {},
+  ): Promise<unknown> => {
+    const { name, schema } = typeof signal === "string" ? { name: signal, ...options } : signal;
+    requireSignalName(name);
+    const field = `step.waitFor(${JSON.stringify(name)}) timeout`;
+    const untilMs = options.timeout === undefined ? Infinity : after(options.timeout, field);
+    return calls.wait(name, untilMs, schema);
+  };
+  return Object.freeze<Steps>({
+    run: (name, fn, checks) => calls.run(name, fn, checks),
+    sleep: (name, duration) =>
+      calls.sleep(name, after(duration, `step.sleep(${JSON.stringify(name)})`)),
+    sleepUntil: (name, at) => calls.sleep(name, requireMoment(at, name)),
+    // The overloads say what a caller is given; a signal's value is checked when it comes.
+    waitFor: waitFor as WaitFor,
+  });
+}
+
+/**
+ * Epoch milliseconds of what a sleep is given as its end.
+ *
+ * @throws MillraceError `invalid-step`
+ */
+export function requireMoment(at: Date | number, name: string): number {
+  const ms = at instanceof Date ? at.getTime() : at;
+  if (typeof ms === "number" && Number.isFinite(ms) && ms >= 0) return Math.ceil(ms);
+  throw new MillraceError(
+    "invalid-step",
+    `step.sleepUntil(${JSON.stringify(name)}) needs a Date, or epoch milliseconds.`,
+  );
+}

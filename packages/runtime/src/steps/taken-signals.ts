@@ -1,0 +1,48 @@
+import type { JournalEntry, StoredSignal, WaitingStep } from "@millrace/core";
+
+/** Tells a signal from every other of its job and name, also after its stream was made anew. */
+export function markOf({ sequence, storedAt }: StoredSignal): string {
+  return `${sequence}/${storedAt}`;
+}
+
+/** Which signals steps of one run have taken. A signal that came twice under one id is one. */
+export class TakenSignals {
+  readonly #taken = new Set<string>();
+
+  note(entry: JournalEntry): void {
+    if (entry.kind !== "wait" || entry.state !== "signalled") return;
+    this.#taken.add(`${entry.name} ${entry.mark}`);
+    if (entry.signalId !== undefined) this.#taken.add(`${entry.name} id ${entry.signalId}`);
+  }
+
+  has(name: string, signal: StoredSignal): boolean {
+    return (
+      this.#taken.has(`${name} ${markOf(signal)}`) ||
+      (signal.signalId !== undefined && this.#taken.has(`${name} id ${signal.signalId}`))
+    );
+  }
+}
+
+/** The names of the signals that a run waits for, as its journal says. */
+export function awaitedNames(entries: readonly JournalEntry[]): ReadonlySet<string> {
+  return new Set(entries.filter(isWaiting).map(({ name }) => name));
+}
+
+/** Whether one of these, which are of one name, has come since the run has looked for it. */
+export function isAnswered(
+  entries: readonly JournalEntry[],
+  name: string,
+  signals: readonly StoredSignal[],
+): boolean {
+  const taken = new TakenSignals();
+  for (const entry of entries) taken.note(entry);
+  const waits = entries.filter(isWaiting).filter((entry) => entry.name === name);
+  return signals.some(
+    (signal) =>
+      !taken.has(name, signal) && waits.some(({ passed }) => !passed.includes(markOf(signal))),
+  );
+}
+
+function isWaiting(entry: JournalEntry): entry is WaitingStep {
+  return entry.kind === "wait" && entry.state === "waiting";
+}

@@ -1,0 +1,214 @@
+import {
+  defineJob,
+  defineSignal,
+  type JobRef,
+  MAX_WAITING_SIGNALS,
+  type Schema,
+  type Steps,
+  writeSignal,
+} from "@millrace/core";
+import { expect, test } from "vitest";
+import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+
+const JOB: JobRef = { queue: QUEUE, id: "a" };
+
+const define = () =>
+  defineJob({
+    name: "t.job",
+    queue: QUEUE,
+    steps: true,
+    retry: { attempts: 3, backoff: "fixed", base: "10s", jitter: false },
+  });
+
+/** A node with one job of this handler, and a way to signal it. */
+async function scene(handle: (step: Steps, did: string[]) => unknown) {
+  const did: string[] = [];
+  const made = await simulatedNode({
+    jobs: [define().handler(async ({ step }) => handle(step, did))],
+    slots: 1,
+  });
+  let sent = 0;
+  const signal = (name: string, value: unknown, id = `s${(sent += 1)}`): Promise<void> =>
+    made.broker.signals.send({ ...JOB, name }, writeSignal(value, id));
+  const last = async () => (await made.history()).at(-1);
+  return { ...made, did, signal, last };
+}
+
+const yesOrNo: Schema<unknown, boolean> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) =>
+      typeof value === "boolean" ? { value } : { issues: [{ message: "is no boolean" }] },
+  },
+};
+
+test("a job that waits holds no slot and spends no attempt, and goes on when its signal comes", async () => {
+  const { enqueue, clock, did, signal, history, node } = await scene(async (step, done) => {
+    await step.run("ask", () => void done.push("ask"));
+    const answer = await step.waitFor("approval");
+    await step.run("act", () => void done.push("act"));
+    return answer;
+  });
+  await enqueue("t.job");
+  await clock.advance("1h");
+  expect(node.running).toEqual([]);
+  expect(did).toEqual(["ask"]);
+  await signal("approval", { ok: true, at: new Date(0) });
+  await clock.advance("1s");
+  expect(did).toEqual(["ask", "act"]);
+  expect(await history()).toMatchObject([
+    { state: "requeued", outcome: "snoozed", attempts: 0 },
+    { state: "succeeded", attempts: 1, output: { ok: true, at: new Date(0) } },
+  ]);
+});
+
+test("without a signal it goes on at its deadline, with undefined", async () => {
+  const { enqueue, clock, last } = await scene(
+    async (step) => (await step.waitFor("approval", { timeout: "2h" })) === undefined,
+  );
+  await enqueue("t.job");
+  await clock.advance("119m");
+  expect(await last()).toMatchObject({ state: "requeued" });
+  await clock.advance("1m");
+  expect(await last()).toMatchObject({ state: "succeeded", output: true });
+});
+
+test("a signal that comes before the wait is taken at once, and one without a value is null", async () => {
+  const { enqueue, clock, last, signal } = await scene(async (step) => {
+    await step.sleep("first", "1h");
+    return step.waitFor("approval");
+  });
+  await enqueue("t.job");
+  await signal("approval", undefined);
+  await clock.advance("1h");
+  expect(await last()).toMatchObject({ state: "succeeded", output: null });
+});
+
+test("a signal in the moment between the look and the requeue wakes the job", async () => {
+  const { enqueue, clock, last, signal, broker } = await scene((step) => step.waitFor("approval"));
+  const settle = broker.settle.bind(broker);
+  let isFirst = true;
+  broker.settle = async (delivery, steps) => {
+    if (isFirst && steps.some((step) => step.do === "requeue")) {
+      isFirst = false;
+      await signal("approval", "in between");
+      // Whoever is told of it finds no job that waits.
+      for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+    }
+    await settle(delivery, steps);
+  };
+  await enqueue("t.job");
+  await clock.advance("5s");
+  expect(await last()).toMatchObject({ state: "succeeded", output: "in between" });
+});
+
+test("what is sent twice under one id is one signal, also when the first was taken long ago", async () => {
+  const { enqueue, clock, last, signal } = await scene(async (step) => [
+    await step.waitFor("item"),
+    await step.waitFor("item"),
+  ]);
+  await enqueue("t.job");
+  await clock.advance("1s");
+  await signal("item", "one", "id-1");
+  await clock.advance("1h");
+  await signal("item", "one", "id-1");
+  await clock.advance("1h");
+  expect(await last()).toMatchObject({ state: "requeued" });
+  await signal("item", "two", "id-2");
+  await clock.advance("1s");
+  expect(await last()).toMatchObject({ state: "succeeded", output: ["one", "two"] });
+});
+
+test("waits of one name at the same time are served in the order in which they were asked for", async () => {
+  const { enqueue, clock, last, signal } = await scene((step) =>
+    Promise.all([step.waitFor("item"), step.waitFor("item"), step.waitFor("other")]),
+  );
+  await enqueue("t.job");
+  await clock.advance("1s");
+  for (const item of ["one", "two"]) await signal("item", item);
+  await signal("other", "three");
+  await clock.advance("10s");
+  expect(await last()).toMatchObject({ state: "succeeded", output: ["one", "two", "three"] });
+});
+
+test("a signal that does not satisfy the schema is passed over, and the job sleeps on", async () => {
+  const approval = defineSignal("approval", yesOrNo);
+  const { enqueue, clock, history, signal } = await scene((step) => step.waitFor(approval));
+  await enqueue("t.job");
+  await clock.advance("1s");
+  await signal("approval", "perhaps");
+  await clock.advance("1h");
+  const woken = await history();
+  expect(woken.map(({ outcome }) => outcome)).toEqual(["snoozed", "snoozed"]);
+  await signal("approval", true);
+  await clock.advance("1s");
+  expect((await history()).at(-1)).toMatchObject({ state: "succeeded", output: true });
+});
+
+test("bytes that nobody can read are passed over; JSON from any client is read", async () => {
+  const { enqueue, clock, broker, last } = await scene((step) => step.waitFor("approval"));
+  await enqueue("t.job");
+  await clock.advance("1s");
+  const send = (text: string): Promise<void> =>
+    broker.signals.send({ ...JOB, name: "approval" }, { data: Buffer.from(text) });
+  await send("{ no json");
+  await clock.advance("1m");
+  expect(await last()).toMatchObject({ state: "requeued" });
+  await send("true");
+  await clock.advance("1s");
+  expect(await last()).toMatchObject({ state: "succeeded", output: true });
+});
+
+test("a signal cuts no sleep short, and no pause before a retry of another step", async () => {
+  const { enqueue, clock, last, signal, did } = await scene(async (step, done) => {
+    await step.sleep("night", "8h");
+    done.push("awake");
+    return step.waitFor("approval");
+  });
+  await enqueue("t.job");
+  await clock.advance("1h");
+  await signal("approval", 1);
+  await clock.advance("6h");
+  expect(did).toEqual([]);
+  await clock.advance("1h");
+  expect(await last()).toMatchObject({ state: "succeeded", output: 1 });
+});
+
+test("a signal that comes while another step is under way is seen while it is", async () => {
+  const slow = gate<string>();
+  const { enqueue, clock, signal, did } = await scene(async (step, done) => {
+    const work = step.run("work", () => slow.promise);
+    void step.waitFor("stop").then(() => done.push("stop"));
+    return work;
+  });
+  await enqueue("t.job");
+  await clock.advance("1s");
+  await signal("stop", null);
+  await clock.advance("5s");
+  expect(did).toEqual(["stop"]);
+  slow.open("done");
+});
+
+test("signals of a job that has ended are forgotten; as many wait for one name as may", async () => {
+  const { enqueue, clock, broker, signal, last } = await scene((step) => step.waitFor("item"));
+  for (let i = 0; i < MAX_WAITING_SIGNALS; i += 1) await signal("item", i);
+  await expect(signal("item", "more")).rejects.toMatchObject({ code: "queue-full" });
+  await signal("other", "fits");
+  await enqueue("t.job");
+  await clock.advance("1s");
+  expect(await last()).toMatchObject({ state: "succeeded", output: 0 });
+  expect(await broker.signals.read({ ...JOB, name: "item" })).toEqual([]);
+  expect(await broker.signals.read({ ...JOB, name: "other" })).toEqual([]);
+});
+
+test("what was sent to an earlier job of the id is not for this one", async () => {
+  const { enqueue, clock, last, signal } = await scene(
+    async (step) => (await step.waitFor("approval", { timeout: "1h" })) === undefined,
+  );
+  await signal("approval", "to the earlier one");
+  await clock.advance("1d");
+  await enqueue("t.job");
+  await clock.advance("1h");
+  expect(await last()).toMatchObject({ state: "succeeded", output: true });
+});
