@@ -109,6 +109,7 @@ describeEachServer(
         "millrace.blocked.mail.x",
         "millrace.dead.mail.x",
         "millrace.journal.mail.x.1.step.0",
+        "millrace.signal.payroll.x.approval",
         "millrace.history.mail.x.ended",
         "millrace.ctl.who-runs",
         "$KV.millrace-locks.x",

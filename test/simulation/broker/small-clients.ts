@@ -112,8 +112,7 @@ export function signalClient(line: Line, call: Line["call"]): SignalStore {
       call({ point: `signals ${signal.id} ${signal.name}`, act: () => signals.read(signal) }),
     drop: ({ id, name }, sequence) =>
       call({ point: `drop signal ${id} ${name}`, act: () => signals.drop(sequence) }),
-    remove: (job) =>
-      call({ point: `forget signals ${job.id}`, act: () => signals.remove(job) }),
+    remove: (job) => call({ point: `forget signals ${job.id}`, act: () => signals.remove(job) }),
     follow: async (hear) => {
       const follower = {
         isThere: () => line.isConnected && line.process.isRunning,

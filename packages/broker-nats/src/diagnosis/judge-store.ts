@@ -41,6 +41,7 @@ function judgeStore(names: Names, store: StoreSeen): readonly Finding[] {
     findings.push(...judgeUnlimited(check, stream, "jobs that wait"));
   if (name === names.journalStream)
     findings.push(...judgeUnlimited(check, stream, "steps of jobs that have not ended"));
+  if (name === names.signalStream) findings.push(...judgeSignals(check, stream));
   if (name === names.deadStream) findings.push(...judgeDead(check, stream));
   if (name.startsWith("KV_"))
     findings.push(...judgeBucket(check, stream, name === `KV_${names.bucket("locks")}`, clustered));
@@ -59,6 +60,18 @@ function judgeUnlimited(check: string, stream: StreamConfig, what: string): read
       check,
       `has a limit (${limits.join(", ")}), which deletes ${what} or refuses them`,
       `Remove ${limits.join(" and ")} from ${stream.name}; the next node that starts does it too.`,
+    ),
+  ];
+}
+
+/** Producers write here: each name of each job has its limit, and so has each message. */
+function judgeSignals(check: string, stream: StreamConfig): readonly Finding[] {
+  if (stream.discard_new_per_subject && stream.max_msgs_per_subject > 0) return [];
+  return [
+    fail(
+      check,
+      "takes any number of signals for one job, or drops the oldest for a new one",
+      `Set its limit: nats stream edit ${stream.name} --discard=new --discard-per-subject --max-msgs-per-subject=100.`,
     ),
   ];
 }

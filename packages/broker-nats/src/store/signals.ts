@@ -17,7 +17,7 @@ import { removeMessage } from "./remove-message.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { SignalFollower } from "./signal-follower.ts";
 
-/** Under which a sender names a signal. The server's own ids are of a stream, and so of all jobs. */
+/** Names a signal. The server's own ids are of a stream, and so of all jobs. */
 const SIGNAL_ID = "Millrace-Signal-Id";
 
 export interface NatsSignalsOptions {
@@ -89,7 +89,9 @@ export class NatsSignals implements SignalStore {
     const { jsm, names } = this.#options.server;
     await request(`forget the signals of the job ${job.id}`, () =>
       orWithoutStream(undefined, async () => {
-        await jsm.streams.purge(names.signalStream, { filter: names.signal({ ...job, name: "*" }) });
+        await jsm.streams.purge(names.signalStream, {
+          filter: names.signal({ ...job, name: "*" }),
+        });
       }),
     );
   }

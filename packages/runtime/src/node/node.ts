@@ -201,12 +201,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the
     // job from starting.
     gates: [staleTickGate(broker, clock), ...gates.gates, unique.gate],
-    hooks: [
-      unique.release,
-      batches,
-      cancellationHook(broker, cancellations),
-      ...stepHooks,
-    ],
+    hooks: [unique.release, batches, cancellationHook(broker, cancellations), ...stepHooks],
     producer: new Producer(brokerOutlet(publishing), clock, internals.newId),
     verdict: internals.verdict,
     random: config.random,

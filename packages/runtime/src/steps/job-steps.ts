@@ -273,7 +273,9 @@ export class JobSteps {
     const reason = this.#options.abort.look();
     if (reason !== undefined) throw reason;
     try {
-      const value = await inside.run(this, async () => fn({ key: keyOf(this.#options.envelope, step) }));
+      const value = await inside.run(this, async () =>
+        fn({ key: keyOf(this.#options.envelope, step) }),
+      );
       if (OutcomeSignal.is(value)) throw value;
       const entry = { ...this.#own(step), kind: "run", outcome: "returned", value } as const;
       if (output !== undefined) await valueOf(this.#asRead(entry), output);

@@ -3,9 +3,9 @@ import type { SettlementHook } from "../execution/settle/settlement-hook.ts";
 import type { Registry } from "../registry/registry.ts";
 
 /**
- * Forgets the steps and signals of a job that has succeeded or was cancelled. Those of a dead job stay for its
- * retry. Before the ack: a crash in between brings the job back, it is recalled, and comes by here
- * again.
+ * Forgets the steps and signals of a job that has succeeded or was cancelled. Those of a dead job
+ * stay for its retry. Before the ack: a crash in between brings the job back, it is recalled, and
+ * comes by here again.
  *
  * @returns undefined for a node whose jobs have no steps
  */
@@ -24,7 +24,7 @@ export function journalHook(
       const { id, queue, createdAt } = envelope;
       await Promise.all([
         broker.journal.remove({ id, queue, createdAt }),
-        // A recalled job may be an old one, whose id another has by now: its signals are that one's.
+        // A recalled job may be an old one, whose id another has by now, and the signals too.
         ...(settlement.state === "recalled" ? [] : [broker.signals.remove({ id, queue })]),
       ]);
     },

@@ -141,7 +141,14 @@ export class SignalWaits {
         ...{ value, mark: markOf(signal) },
         ...(signalId === undefined ? {} : { signalId }),
       };
-      const whole = { ...step, at: 0, life: 0, kind: "wait", state: "signalled", ...taken } as const;
+      const whole = {
+        ...step,
+        at: 0,
+        life: 0,
+        kind: "wait",
+        state: "signalled",
+        ...taken,
+      } as const;
       await valueOf(asRead(whole), schema);
       return taken;
     } catch (error) {

@@ -24,7 +24,11 @@ export interface StepCalls {
   /** @param untilMs epoch milliseconds */
   sleep(name: string, untilMs: number): Promise<void>;
   /** @param untilMs epoch milliseconds, or Infinity */
-  wait(name: string, untilMs: number, schema: Schema<unknown, unknown> | undefined): Promise<unknown>;
+  wait(
+    name: string,
+    untilMs: number,
+    schema: Schema<unknown, unknown> | undefined,
+  ): Promise<unknown>;
 }
 
 /** A handler's `step`: reads what it was given, in the turn of the call. */

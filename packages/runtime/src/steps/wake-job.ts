@@ -1,10 +1,4 @@
-import {
-  type Broker,
-  type Envelope,
-  type JobRef,
-  readEntry,
-  type SignalRef,
-} from "@millrace/core";
+import { type Broker, type Envelope, type JobRef, readEntry, type SignalRef } from "@millrace/core";
 import { awaitedNames, isAnswered } from "./taken-signals.ts";
 
 type Server = Pick<Broker, "findWaiting" | "delayed" | "journal" | "signals">;

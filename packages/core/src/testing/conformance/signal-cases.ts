@@ -18,22 +18,25 @@ function signalOf(scene: Scene, name: string, more: Partial<SignalRef> = {}): Si
 }
 
 export const signalCases: readonly ConformanceCase[] = [
-  conformanceCase("signals: are read in their order, with what their sender said", async (scene) => {
-    const { signals } = scene.broker;
-    const ref = signalOf(scene, "approval:1");
-    assert.deepEqual(await signals.read(ref), []);
-    const before = scene.harness.now();
-    await signals.send(ref, { data: bytes("one"), signalId: "s-1", contentType: "text/plain" });
-    await signals.send({ ...ref, name: "other" }, { data: bytes("another") });
-    await signals.send(ref, { data: new Uint8Array() });
-    const read = await signals.read(ref);
-    assert.deepEqual(read.map(textOf), ["one", ""]);
-    const [one, two] = read as [StoredSignal, StoredSignal];
-    assert.deepEqual([one.signalId, one.contentType], ["s-1", "text/plain"]);
-    assert.deepEqual([two.signalId, two.contentType], [undefined, undefined]);
-    assert.ok(one.sequence < two.sequence);
-    assert.ok(Math.abs(one.storedAt - before) < 60_000);
-  }),
+  conformanceCase(
+    "signals: are read in their order, with what their sender said",
+    async (scene) => {
+      const { signals } = scene.broker;
+      const ref = signalOf(scene, "approval:1");
+      assert.deepEqual(await signals.read(ref), []);
+      const before = scene.harness.now();
+      await signals.send(ref, { data: bytes("one"), signalId: "s-1", contentType: "text/plain" });
+      await signals.send({ ...ref, name: "other" }, { data: bytes("another") });
+      await signals.send(ref, { data: new Uint8Array() });
+      const read = await signals.read(ref);
+      assert.deepEqual(read.map(textOf), ["one", ""]);
+      const [one, two] = read as [StoredSignal, StoredSignal];
+      assert.deepEqual([one.signalId, one.contentType], ["s-1", "text/plain"]);
+      assert.deepEqual([two.signalId, two.contentType], [undefined, undefined]);
+      assert.ok(one.sequence < two.sequence);
+      assert.ok(Math.abs(one.storedAt - before) < 60_000);
+    },
+  ),
 
   conformanceCase("signals: one is forgotten alone, and a job's all at once", async (scene) => {
     const { signals } = scene.broker;

@@ -14,8 +14,8 @@ export interface JobStep {
   /** Which of the steps of this name, from 0. */
   readonly n: number;
   /**
-   * `sleeping`: until a time that is yet to come. `waiting`: for a signal of its name; `unanswered`:
-   * none has come in time.
+   * `sleeping`: until a time that is yet to come. `waiting`: for a signal of its name;
+   * `unanswered`: none has come in time.
    */
   readonly state: "done" | "failed" | "sleeping" | "waiting" | "unanswered";
   /** When it was recorded, epoch milliseconds. */

@@ -23,7 +23,7 @@ export const signal = command({
   examples: [
     [
       `millrace signal o-17 approval '{"ok":true}' --queue orders`,
-      "What the job's step.waitFor(\"approval\") is given",
+      'What the job\'s step.waitFor("approval") is given',
     ],
     ["millrace signal o-17 stop", "Without a value: null"],
   ],
