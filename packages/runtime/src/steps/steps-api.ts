@@ -10,7 +10,6 @@ import {
   type StepOptions,
   type Steps,
   toMs,
-  type WaitFor,
   type WaitOptions,
 } from "@millrace/core";
 
@@ -49,8 +48,7 @@ export function stepsApi(clock: Clock, calls: StepCalls): Steps {
     sleep: (name, duration) =>
       calls.sleep(name, after(duration, `step.sleep(${JSON.stringify(name)})`)),
     sleepUntil: (name, at) => calls.sleep(name, requireMoment(at, name)),
-    // The overloads say what a caller is given; a signal's value is checked when it comes.
-    waitFor: waitFor as WaitFor,
+    waitFor,
   });
 }
 
