@@ -1,5 +1,5 @@
 import type { Broker, SettlementStep } from "@millrace/core";
-import type { Settled, SettlementHook } from "../execution/settlement-hook.ts";
+import type { Settled, SettlementHook } from "../execution/settle/settlement-hook.ts";
 import type { Registry } from "../registry/registry.ts";
 import { wakeIfAnswered } from "./wake-job.ts";
 
