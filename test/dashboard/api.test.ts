@@ -69,6 +69,29 @@ describe("what the dashboard tells", () => {
     await expect(get("jobs/billing/nobody")).rejects.toThrow(/404.*job-not-found/);
   });
 
+  test("what each attempt of a job logged, masked, and of the last enqueue of its id", async () => {
+    const { get, t } = await withDeadJobs(1);
+    const log = await get("jobs/billing/c0/log");
+    expect(log).toMatchObject({
+      earlier: 0,
+      runs: [
+        {
+          ...{ attempt: 1, node: "test-node" },
+          lines: [{ level: "info", message: "charging card 0", fields: { apiKey: "***" } }],
+        },
+        { attempt: 2, lines: [{ message: "charging card 0" }] },
+      ],
+    });
+    await t.client.dead.discard({ id: "c0" });
+    await t.clock.advance("1h");
+    await t.enqueue(charge, { n: 7 }, { id: "c0" });
+    await t.clock.advance("500ms");
+    expect(await get("jobs/billing/c0/log")).toMatchObject({
+      runs: [{ lines: [{ message: "charging card 7" }] }, {}],
+    });
+    expect(await get("jobs/mail/nobody/log")).toEqual({ runs: [], earlier: 0 });
+  });
+
   test("schedules with their next times", async () => {
     const { get } = await scene();
     expect(await get("schedules")).toMatchObject([

@@ -43,7 +43,8 @@ export async function scene({
   let bank: "down" | "up" = "down";
   const t = await createTestRuntime({
     jobs: [
-      charge.handler(({ input }) => {
+      charge.handler(({ input, log, attempt }) => {
+        log.info({ attempt, apiKey: "k-123456" }, `charging card ${input.n}`);
         if (bank === "down") throw new CardDeclined(`card ${input.n}, token=s3cr3t-value`);
         return { charged: input.n, password: "hunter2hunter2" };
       }),

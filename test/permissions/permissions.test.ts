@@ -31,7 +31,8 @@ describeEachServer(
     let operator: Millrace;
 
     beforeAll(async () => {
-      const run = ({ input, attempt, job, progress }: ExecutionContext<{ n: number }>) => {
+      const run = ({ input, attempt, job, log, progress }: ExecutionContext<{ n: number }>) => {
+        log.info({}, "at work");
         attempts.push({ id: job.id, attempt });
         progress(50, "half");
         if (input.n === 1 && attempt === 1) throw new Error("once more");
@@ -41,6 +42,7 @@ describeEachServer(
         servers: server.url,
         user: "node",
         password: "node",
+        jobLogs: "info",
         graceMs: 2_000,
         jobs: [mail.handler(run), secret.handler(run)],
       });
@@ -49,6 +51,13 @@ describeEachServer(
       shop = await asRole(server, "shop");
       operator = await connect({ servers: server.url, user: "operator", password: "operator" });
       cleanUpLater(() => operator.close());
+    });
+
+    it("a node keeps what its handlers log, and an operator reads it", async () => {
+      const handle = await operator.enqueue(mail, { n: 2 });
+      const said: string[] = [];
+      for await (const { message } of handle.logs({ follow: true })) said.push(message);
+      expect(said).toEqual(["at work"]);
     });
 
     describe("a producer", () => {
@@ -110,6 +119,7 @@ describeEachServer(
         "millrace.dead.mail.x",
         "millrace.journal.mail.x.1.step.0",
         "millrace.signal.payroll.x.approval",
+        "millrace.log.mail.x",
         "millrace.history.mail.x.ended",
         "millrace.ctl.who-runs",
         "$KV.millrace-locks.x",

@@ -8,7 +8,7 @@ import {
   silentLogger,
 } from "@millrace/core";
 import type { NatsConnectionOptions } from "./connection/connection-options.ts";
-import type { HistoryLimits } from "./topology/streams.ts";
+import type { HistoryLimits, JobLogLimits } from "./topology/streams.ts";
 
 /** How to reach the server, and what Millrace keeps on it. */
 export interface NatsBrokerOptions extends NatsConnectionOptions {
@@ -21,6 +21,11 @@ export interface NatsBrokerOptions extends NatsConnectionOptions {
    * records.
    */
   readonly history?: Partial<HistoryLimits>;
+  /**
+   * Bounds of what handlers logged, when this broker creates its stream: that is when the first
+   * line is kept. Default seven days and 256 MiB, which the server sets aside.
+   */
+  readonly jobLogs?: Partial<JobLogLimits>;
   /**
    * Values that a job's body may hold, keys of maps among them: see `Broker.maxValues`. The same in
    * producers and nodes. Default 100,000.
@@ -45,6 +50,7 @@ export interface BrokerConfig {
   readonly namespace: string;
   readonly replicas: number;
   readonly history: HistoryLimits;
+  readonly jobLogs: JobLogLimits;
   readonly maxValues: number;
   readonly maxDelayMs: number;
   readonly logger: Logger;
@@ -52,6 +58,7 @@ export interface BrokerConfig {
 }
 
 const DEFAULT_HISTORY: HistoryLimits = { maxAgeMs: 7 * 86_400_000, maxRecords: 1_000_000 };
+const DEFAULT_JOB_LOGS: JobLogLimits = { maxAgeMs: 7 * 86_400_000, maxBytes: 256 * 2 ** 20 };
 
 /** @throws MillraceError `invalid-option`, `invalid-name` */
 export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
@@ -59,6 +66,7 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     namespace = "millrace",
     replicas = 1,
     history = {},
+    jobLogs = {},
     maxValues = DEFAULT_MAX_VALUES,
     maxDelayMs = DEFAULT_MAX_DELAY_MS,
     logger = silentLogger,
@@ -71,6 +79,11 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     throw invalid("history.maxAgeMs", "at least 1000 milliseconds", limits.maxAgeMs);
   if (!Number.isSafeInteger(limits.maxRecords) || limits.maxRecords < 1)
     throw invalid("history.maxRecords", "a whole number from 1", limits.maxRecords);
+  const lines = { ...DEFAULT_JOB_LOGS, ...jobLogs };
+  if (!(lines.maxAgeMs >= 1_000))
+    throw invalid("jobLogs.maxAgeMs", "at least 1000 milliseconds", lines.maxAgeMs);
+  if (!Number.isSafeInteger(lines.maxBytes) || lines.maxBytes < 2 ** 20)
+    throw invalid("jobLogs.maxBytes", "a whole number from 1048576", lines.maxBytes);
   if (!Number.isSafeInteger(maxValues) || maxValues < LEAST_MAX_VALUES)
     throw invalid("maxValues", `a whole number from ${LEAST_MAX_VALUES}`, maxValues);
   if (!(maxDelayMs >= 1_000)) throw invalid("maxDelayMs", "at least 1000 milliseconds", maxDelayMs);
@@ -79,6 +92,7 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     namespace: requireNamespace(namespace),
     replicas,
     history: limits,
+    jobLogs: lines,
     maxValues,
     maxDelayMs,
     logger,

@@ -54,6 +54,7 @@ import { NatsBatches } from "./store/batches.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { DocumentBuckets } from "./documents/document-buckets.ts";
 import { NatsHistory } from "./store/history.ts";
+import { NatsJobLogs } from "./store/job-logs.ts";
 import { NatsJournal } from "./store/journal.ts";
 import { NatsLocks } from "./locks/locks.ts";
 import { NatsProgress } from "./store/progress.ts";
@@ -101,6 +102,7 @@ export class NatsBroker implements Broker {
   readonly batches: BatchStore;
   readonly journal: NatsJournal;
   readonly signals: SignalStore;
+  readonly jobLogs: NatsJobLogs;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
@@ -189,6 +191,7 @@ export class NatsBroker implements Broker {
       replicas: config.replicas,
       onProblem: this.#report,
     });
+    this.jobLogs = new NatsJobLogs(server, config.jobLogs, config.replicas);
     this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
     this.#line = new Line(nc, features, {
       onOtherServer: () => {
@@ -360,6 +363,7 @@ export class NatsBroker implements Broker {
         this.#settlePublisher.close(),
         this.#documents.close(),
         this.journal.close(),
+        this.jobLogs.close(),
         this.#hurriedPublisher?.close(),
       ]);
       // Acks are not confirmed: this is what sees them off.

@@ -316,6 +316,7 @@ export type {
   StepWriteOptions,
   StoredStep,
 } from "./broker/journal-store.ts";
+export type { JobLogStore, StoredLogPage } from "./broker/job-log-store.ts";
 export type { ProgressStore } from "./broker/progress-store.ts";
 export {
   MAX_SIGNAL_BYTES,
@@ -364,6 +365,13 @@ export { type ControlsReading, readControls } from "./control/read-controls.ts";
 export type { EventName, Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";
 export { type ExecutionLog, noExecutionLog, type SettledExecution } from "./log/execution-log.ts";
+export {
+  isAtLeast,
+  JOB_LOG_LEVELS,
+  type JobLogLevel,
+  type JobLogLine,
+  type JobLogPage,
+} from "./log/job-log.ts";
 export { type Logger, silentLogger } from "./log/logger.ts";
 export {
   type CounterName,

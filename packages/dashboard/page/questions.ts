@@ -5,6 +5,7 @@ import type {
   DeadFilterView,
   DeadGroupView,
   DeadRowView,
+  JobLogView,
   JobsView,
   JobView,
   OperationView,
@@ -53,6 +54,14 @@ export const useJobs = (filter: JobsFilter): UseQueryResult<JobsView> =>
 
 export const useJob = (queue: string, id: string): UseQueryResult<JobView> =>
   useAnswer(["job", queue, id], pathOf("jobs", queue, id));
+
+/** What runs may log at any moment, and the feed doesn't tell of it. */
+export const useJobLog = (queue: string, id: string, isLive: boolean): UseQueryResult<JobLogView> =>
+  useAnswer(
+    ["job", queue, id, "log"],
+    pathOf("jobs", queue, id, "log"),
+    isLive ? SOON_MS : AGAIN_MS,
+  );
 
 export const useDeadGroups = (queue: string): UseQueryResult<readonly DeadGroupView[]> =>
   useAnswer(["dead", queue], `dead${queryOf({ queue })}`);

@@ -75,6 +75,7 @@ export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queu
 export type { EventsQuery, JobEvent } from "./client/events.ts";
 export type { Jobs, JobsQuery, RecordedState, WatchQuery } from "./client/jobs/jobs.ts";
 export type { LiveJob, LiveState } from "./client/jobs/live-jobs.ts";
+export type { JobLogEntry, JobLogsOptions } from "./client/jobs/job-logs.ts";
 export type { JobState, JobStatus } from "./client/jobs/job-status.ts";
 export type { JobStep } from "./client/jobs/job-steps.ts";
 export type { SendSignal, SignalOptions } from "./client/jobs/signal-job.ts";

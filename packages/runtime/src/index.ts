@@ -16,6 +16,7 @@ export type { HeldLease, LockHost, LockRequest } from "./lock/lock-request.ts";
 export { takeLock } from "./lock/take-lock.ts";
 export { createNode, type MillraceNode, nodeEvents } from "./node/node.ts";
 export type { NodeState } from "./node/node-machine.ts";
+export type { JobLogOptions } from "./job-log/job-log-options.ts";
 export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";
 export { type NodePlan, planNode } from "./node/plan-node.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";

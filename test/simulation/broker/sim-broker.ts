@@ -2,6 +2,7 @@ import {
   DEFAULT_MAX_DELAY_MS,
   DEFAULT_MAX_VALUES,
   type BatchStore,
+  type JobLogStore,
   type JournalStore,
   type BlockedStore,
   type Broker,
@@ -51,6 +52,7 @@ import { LockClient } from "./lock-client.ts";
 import { SimDelivery, SimSubscription } from "./sim-work.ts";
 import {
   batchClient,
+  jobLogClient,
   journalClient,
   deadLetterClient,
   delayedClient,
@@ -96,6 +98,7 @@ export class SimBroker implements Broker {
   readonly batches: BatchStore;
   readonly journal: JournalStore;
   readonly signals: SignalStore;
+  readonly jobLogs: JobLogStore;
   readonly #line: Line;
   readonly #options: SimBrokerOptions;
 
@@ -113,6 +116,7 @@ export class SimBroker implements Broker {
     this.batches = batchClient(line, call);
     this.journal = journalClient(line, call);
     this.signals = signalClient(line, call);
+    this.jobLogs = jobLogClient(line, call);
   }
 
   async documents(bucket: string): Promise<DocumentStore> {

@@ -2,6 +2,7 @@ import type {
   BatchStore,
   DeadLetterStore,
   DelayedStore,
+  JobLogStore,
   JournalStore,
   ProgressStore,
   QueueStore,
@@ -135,6 +136,22 @@ export function signalClient(line: Line, call: Line["call"]): SignalStore {
         signals.leave(follower);
       });
     },
+  };
+}
+
+/** A page that comes a second time, its answer lost, is known by its server. */
+export function jobLogClient({ server }: Line, call: Line["call"]): JobLogStore {
+  const { jobLogs } = server;
+  return {
+    append: (job, page) =>
+      call({
+        point: `log ${job.id} ${page.page}`,
+        code: "publish-timeout",
+        mayRepeat: () => true,
+        act: () => jobLogs.append(job, page),
+      }),
+    read: (job, { after = 0, limit = 100 } = {}) =>
+      call({ point: `read log ${job.id}`, act: () => jobLogs.read(job, after, limit) }),
   };
 }
 

@@ -11,6 +11,7 @@ import { SimBatches } from "./sim-batches.ts";
 import { DeadLetterShelf } from "../../../packages/core/src/testing/memory/memory-dead-letters.ts";
 import { MemoryDelayed } from "../../../packages/core/src/testing/memory/memory-delayed.ts";
 import { DocumentBucket } from "../../../packages/core/src/testing/memory/memory-documents.ts";
+import { JobLogShelf } from "../../../packages/core/src/testing/memory/memory-job-logs.ts";
 import { JournalShelf } from "../../../packages/core/src/testing/memory/memory-journal.ts";
 import { HistoryTape } from "../../../packages/core/src/testing/memory/memory-history.ts";
 import { SignalShelf } from "../../../packages/core/src/testing/memory/memory-signals.ts";
@@ -53,6 +54,7 @@ export class SimServer {
   readonly batches = new SimBatches();
   readonly journal = new JournalShelf();
   readonly signals: SignalShelf;
+  readonly jobLogs = new JobLogShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
   readonly locks: SimLocks;

@@ -240,6 +240,34 @@ export function progressStream(names: Names, replicas: number): StreamPlan {
   };
 }
 
+export interface JobLogLimits {
+  readonly maxAgeMs: number;
+  readonly maxBytes: number;
+}
+
+/**
+ * Lines that handlers logged, oldest out first. The bounds are set when the stream is created;
+ * afterwards the operator's own stand.
+ */
+export function jobLogStream(names: Names, limits: JobLogLimits, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.jobLogStream,
+      description: "Millrace lines that handlers logged",
+      subjects: [names.jobLogAll],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      max_age: nanos(limits.maxAgeMs),
+      max_bytes: limits.maxBytes,
+      // No longer than the age, or the server refuses it.
+      duplicate_window: nanos(Math.min(DEFAULT_DEDUPE_MS, limits.maxAgeMs)),
+      num_replicas: replicas,
+    },
+    update: () => ({}),
+  };
+}
+
 export interface HistoryLimits {
   readonly maxAgeMs: number;
   readonly maxRecords: number;

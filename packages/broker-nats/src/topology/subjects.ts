@@ -36,6 +36,8 @@ export class Names {
   readonly journalAll: string;
   readonly signalStream: string;
   readonly signalAll: string;
+  readonly jobLogStream: string;
+  readonly jobLogAll: string;
   readonly whoRuns: string;
   readonly running: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
@@ -66,6 +68,8 @@ export class Names {
     this.signalStream = `${ns}-signals`;
     // No more and no fewer tokens than a signal has: whatever else is published is refused.
     this.signalAll = `${ns}.signal.*.*.*`;
+    this.jobLogStream = `${ns}-logs`;
+    this.jobLogAll = `${ns}.log.>`;
     this.whoRuns = `${ns}.ctl.who-runs`;
     this.running = `${ns}.ctl.running`;
     this.delayedAll = `${ns}.delayed.>`;
@@ -254,6 +258,11 @@ export class Names {
 
   progress(queue: string, id: string): string {
     return `${this.namespace}.progress.${queue}.${id}`;
+  }
+
+  /** What handlers logged in a job. */
+  jobLog(queue: string, id: string): string {
+    return `${this.namespace}.log.${queue}.${id}`;
   }
 
   /**

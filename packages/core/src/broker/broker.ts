@@ -7,6 +7,7 @@ import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
+import type { JobLogStore } from "./job-log-store.ts";
 import type { JournalStore } from "./journal-store.ts";
 import type { LockStore } from "./lock-store.ts";
 import type { MarkStore } from "./mark-store.ts";
@@ -74,6 +75,8 @@ export interface Broker {
   readonly journal: JournalStore;
   /** For jobs with steps. */
   readonly signals: SignalStore;
+  /** What handlers logged, where nodes keep it. */
+  readonly jobLogs: JobLogStore;
   /** Absent where the server can't store several messages as one. */
   readonly marks?: MarkStore | undefined;
   /**

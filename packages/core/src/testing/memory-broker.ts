@@ -17,6 +17,7 @@ import type { DeadLetterStore } from "../broker/dead-letter-store.ts";
 import type { DelayedStore } from "../broker/delayed-store.ts";
 import type { DocumentStore } from "../broker/document-store.ts";
 import type { HistoryStore } from "../broker/history-store.ts";
+import type { JobLogStore } from "../broker/job-log-store.ts";
 import type { JournalStore } from "../broker/journal-store.ts";
 import type { LockStore } from "../broker/lock-store.ts";
 import type { MarkStore } from "../broker/mark-store.ts";
@@ -38,6 +39,7 @@ import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
+import { MemoryJobLogs } from "./memory/memory-job-logs.ts";
 import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryLookup } from "./memory/memory-lookup.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
@@ -90,6 +92,7 @@ export class MemoryBroker implements Broker {
   readonly batches: BatchStore;
   readonly journal: JournalStore;
   readonly signals: SignalStore;
+  readonly jobLogs: JobLogStore;
   readonly marks: MarkStore;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
@@ -124,6 +127,7 @@ export class MemoryBroker implements Broker {
     this.batches = new MemoryBatches(this.#server.batches, reach);
     this.journal = new MemoryJournal(this.#server.journal, reach);
     this.signals = new MemorySignals(this.#server.signals, this.#connection);
+    this.jobLogs = new MemoryJobLogs(this.#server.jobLogs, reach);
     this.marks = new MemoryMarks({
       server: this.#server,
       reach: () => this.#reachToPublish(),

@@ -5,6 +5,7 @@ import { Action } from "../action.tsx";
 import { jobAddress, queueAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
+import { JobLog } from "../job-log.tsx";
 import { Json } from "../json.tsx";
 import { count, counted } from "../number.ts";
 import { useJob } from "../questions.ts";
@@ -129,6 +130,7 @@ function Job({ job, now }: { readonly job: JobView; readonly now: number }): Rea
         <Waterfall job={job} now={now} />
       </section>
       <Errors history={job.history} />
+      <JobLog queue={queue} id={job.id} isLive={LIVE.includes(state)} />
       {job.result === undefined ? null : (
         <section aria-labelledby="result">
           <h2 id="result">Result</h2>

@@ -9,6 +9,7 @@ import type { LiveFeed } from "../live/live-feed.ts";
 import { liveStream } from "../live/live-stream.ts";
 import { askedFilter, askedJson, askedLimit, askedState, askedTarget } from "./asked.ts";
 import * as changes from "./changes.ts";
+import { jobLog } from "./job-log.ts";
 import * as reads from "./reads.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
 import type { ChangeView, CountView, SessionView } from "./views.ts";
@@ -66,6 +67,9 @@ function addReads(
   });
   read("/jobs/:queue/:id", (context) =>
     reads.job(reading, param(context, "queue"), param(context, "id")),
+  );
+  read("/jobs/:queue/:id/log", (context) =>
+    jobLog(reading, param(context, "queue"), param(context, "id")),
   );
   read("/dead", async (context) => {
     const { queue } = context.req.query();

@@ -181,6 +181,27 @@ export interface LetterView {
   readonly unreadable?: string;
 }
 
+/** What handlers logged. */
+export interface JobLogView {
+  /** In the order in which they began to log. */
+  readonly runs: readonly LogRunView[];
+  /** Lines before these that are not shown. */
+  readonly earlier: number;
+}
+
+export interface LogRunView {
+  readonly attempt: number;
+  readonly node: string;
+  readonly lines: readonly LogLineView[];
+}
+
+export interface LogLineView {
+  readonly at: number;
+  readonly level: string;
+  readonly message: string;
+  readonly fields?: unknown;
+}
+
 export interface DeadGroupView {
   readonly queue: string;
   readonly name: string | null;

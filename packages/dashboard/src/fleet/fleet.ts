@@ -5,6 +5,7 @@ import type {
   DeadLetterResult,
   DeadReason,
   HistoryRecord,
+  JobLogLine,
   ProgressReport,
   QueueSnapshot,
   RateLimit,
@@ -34,6 +35,7 @@ export interface Fleet {
     id: string,
     options: { readonly queue: string; readonly reason?: string },
   ): Promise<{ readonly id: string; readonly queue: string; readonly state: string }>;
+  handle(id: string, queue: string): FleetHandle;
   readonly jobs: FleetJobs;
   readonly queues: FleetQueues;
   readonly nodes: FleetNodes;
@@ -41,6 +43,16 @@ export interface Fleet {
   readonly cron: FleetSchedules;
   readonly audit: FleetAudit;
   readonly operations: FleetOperations;
+}
+
+export interface FleetHandle {
+  logs(): AsyncIterable<FleetLogEntry>;
+}
+
+export interface FleetLogEntry extends JobLogLine {
+  readonly attempt: number;
+  readonly node: string;
+  readonly createdAt: number;
 }
 
 export interface FleetNote {

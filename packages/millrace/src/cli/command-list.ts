@@ -19,6 +19,7 @@ import { healthcheck } from "./commands/healthcheck.ts";
 import { jobsCancel } from "./commands/jobs/jobs-cancel.ts";
 import { jobsGet } from "./commands/jobs/jobs-get.ts";
 import { jobsList } from "./commands/jobs/jobs-list.ts";
+import { jobsLogs } from "./commands/jobs/jobs-logs.ts";
 import { jobsProgress } from "./commands/jobs/jobs-progress.ts";
 import { jobsReschedule } from "./commands/jobs/jobs-reschedule.ts";
 import { jobsWatch } from "./commands/jobs/jobs-watch.ts";
@@ -66,6 +67,7 @@ export const COMMANDS: readonly Command[] = [
   jobsGet,
   jobsList,
   jobsProgress,
+  jobsLogs,
   jobsWatch,
   jobsCancel,
   jobsReschedule,

@@ -162,6 +162,7 @@ export function clientCalls(host: LimitedHost, limits: CallLimits | undefined): 
       cancel: (reason, options) => ask("handle.cancel()", () => handle.cancel(reason, options)),
       progress: (options) =>
         handle.progress({ ...(signal === undefined ? {} : { signal }), ...options }),
+      logs: (options) => handle.logs({ ...(signal === undefined ? {} : { signal }), ...options }),
       reschedule: (when) => ask("handle.reschedule()", () => handle.reschedule(when)),
     }),
     lockOptions: (options) => ({

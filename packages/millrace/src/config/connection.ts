@@ -1,6 +1,8 @@
 import type { NatsBrokerOptions, NatsConnectionOptions } from "@millrace/broker-nats";
 import type { Config } from "./fields.ts";
 
+const MIB = 2 ** 20;
+
 /** The connection's part of a configuration, in the broker's words. */
 export function connectionOptions(config: Config, name: string): NatsBrokerOptions {
   const auth = authOf(config);
@@ -13,6 +15,7 @@ export function connectionOptions(config: Config, name: string): NatsBrokerOptio
     replicas: config.replicas,
     maxValues: config.maxValues,
     maxDelayMs: config.maxDelayMs,
+    jobLogs: { maxAgeMs: config.jobLogsKeepMs, maxBytes: config.jobLogsMaxMb * MIB },
     ...(auth === undefined ? {} : { auth }),
     ...(tls === undefined ? {} : { tls }),
   };

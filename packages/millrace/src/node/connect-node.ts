@@ -8,7 +8,7 @@ import {
   type NodeOptions as RuntimeNodeOptions,
   type NodeQueueOptions,
 } from "@millrace/runtime";
-import { maskedLogger } from "@millrace/telemetry";
+import { type Mask, maskedLogger } from "@millrace/telemetry";
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import { maskOf } from "../config/mask-of.ts";
@@ -67,6 +67,7 @@ export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
     jobs,
     schedules,
     ...nodeFields(config),
+    ...jobLogsOf(config, mask),
     queues: queueOptions(config, queues),
   };
   const plan = planNode(unconnected);
@@ -171,6 +172,19 @@ function nodeFields(config: Config): Partial<RuntimeNodeOptions> {
     poisonAfter,
     ...(jobMemoryMb === undefined ? {} : { jobMemoryMb }),
     ...(maxParked === undefined ? {} : { maxParked }),
+  };
+}
+
+function jobLogsOf(
+  { jobLogs, jobLogMaxLines, jobLogMaxKb }: Config,
+  mask: Mask,
+): Pick<RuntimeNodeOptions, "jobLogs"> {
+  if (jobLogs === "off") return {};
+  return {
+    jobLogs: {
+      ...{ level: jobLogs, maxLines: jobLogMaxLines, maxBytes: jobLogMaxKb * 1_024 },
+      mask: (value) => mask(value),
+    },
   };
 }
 

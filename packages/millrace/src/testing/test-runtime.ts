@@ -111,6 +111,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     ...(executionLog === undefined ? {} : { executionLog }),
     clock,
     random,
+    jobLogs: { level: "debug" },
     name: "test-node",
     // Renewed often, it would be most of what a day of simulated time takes.
     schedulerLease: "6h",

@@ -17,6 +17,7 @@ import type { ParkedJobs } from "../limits/parked-jobs.ts";
 import type { MemoryBudget } from "../worker/memory-budget.ts";
 import type { AttemptContext } from "./attempt/attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { JobLogs } from "../job-log/job-logs.ts";
 import type { Gate } from "../limits/gate.ts";
 import type { FailureLog } from "./attempt/failure-log.ts";
 import type { RecentEnds } from "./recall/recent-ends.ts";
@@ -37,6 +38,8 @@ export interface ExecutionHost {
   readonly instrumentation: Instrumentation | undefined;
   readonly log: Logger;
   readonly maskText: ((text: string) => string) | undefined;
+  /** Where the lines of handlers are kept. */
+  readonly jobLogs: JobLogs | undefined;
   readonly poisonAfter: number;
   /** What the jobs in this node's hands may take. */
   readonly memory: MemoryBudget;

@@ -29,6 +29,7 @@ import {
   systemClock,
   toMs,
 } from "@millrace/core";
+import { type JobLogConfig, jobLogConfig, type JobLogOptions } from "../job-log/job-log-options.ts";
 import { requireSchedules } from "../registry/collect-schedules.ts";
 
 /** How a node treats one queue. */
@@ -129,6 +130,11 @@ export interface NodeOptions {
    * recorded as they are.
    */
   readonly maskText?: (text: string) => string;
+  /**
+   * Keeps what handlers log with their context's `log` on the server, for the job's page and
+   * `millrace jobs logs`. Default: nothing is kept.
+   */
+  readonly jobLogs?: JobLogOptions;
   readonly clock?: Clock;
   /** In [0, 1), for jitter. */
   readonly random?: () => number;
@@ -154,6 +160,7 @@ export interface NodeConfig {
   readonly instrumentation: Instrumentation | undefined;
   readonly log: Logger;
   readonly maskText: ((text: string) => string) | undefined;
+  readonly jobLogs: JobLogConfig | undefined;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -162,7 +169,7 @@ const NAMES = optionNames<NodeOptions>({
   ...{ broker: true, jobs: true, schedules: true, name: true, slots: true, queues: true },
   ...{ grace: true, lease: true, schedulerLease: true, poisonAfter: true, jobMemoryMb: true },
   ...{ maxParked: true, threads: true, middleware: true, metrics: true, executionLog: true },
-  ...{ instrumentation: true, log: true, maskText: true, clock: true, random: true },
+  ...{ instrumentation: true, log: true, maskText: true, jobLogs: true, clock: true, random: true },
 });
 const QUEUE_NAMES = optionNames<NodeQueueOptions>({
   ...{ slots: true, weights: true, concurrency: true, sendsTo: true, maxParked: true },
@@ -225,6 +232,7 @@ export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeCon
     instrumentation: options.instrumentation,
     log: options.log ?? silentLogger,
     maskText: options.maskText,
+    jobLogs: jobLogConfig(options.jobLogs),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };

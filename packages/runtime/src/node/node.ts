@@ -21,6 +21,7 @@ import { QueueControlsView } from "../control/queue-controls.ts";
 import type { AttemptContext } from "../execution/attempt/attempt-context.ts";
 import { compose } from "../execution/attempt/compose.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { JobLogs } from "../job-log/job-logs.ts";
 import { nodeGates } from "../limits/node-gates.ts";
 import { batchHook } from "../execution/settle/batch-hook.ts";
 import { type Health, healthOf } from "./health.ts";
@@ -180,6 +181,10 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     instrumentation,
     log,
     maskText: config.maskText,
+    jobLogs:
+      config.jobLogs === undefined
+        ? undefined
+        : new JobLogs({ broker, clock, node: config.name, log, config: config.jobLogs }),
     poisonAfter: config.poisonAfter,
     memory: new MemoryBudget(config.jobMemoryBytes, broker.maxValues),
     parked: new ParkedJobs({

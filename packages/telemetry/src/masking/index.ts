@@ -13,6 +13,7 @@ export {
   payloadOf,
   shownError,
   shownRecord,
+  shownLine,
   shownReport,
   type ShowValue,
   showValue,

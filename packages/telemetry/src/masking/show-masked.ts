@@ -2,6 +2,7 @@ import {
   decodeBody,
   type DeadLetter,
   type HistoryRecord,
+  type JobLogLine,
   type ProgressReport,
   type RecordedError,
 } from "@millrace/core";
@@ -53,6 +54,16 @@ export function shownError(error: RecordedError, show: ShowValue): RecordedError
 /** What a handler says on the way is for people's eyes too. */
 export function shownReport(report: ProgressReport, show: ShowValue): ProgressReport {
   return report.note === undefined ? report : { ...report, note: String(show(report.note)) };
+}
+
+/** Lines are masked by the node that keeps them; who shows them may know more secrets. */
+export function shownLine<Line extends JobLogLine>(line: Line, show: ShowValue): Line {
+  const { message, fields } = line;
+  return {
+    ...line,
+    message: String(show(message)),
+    ...(fields === undefined ? {} : { fields: show(fields) }),
+  };
 }
 
 /** The payload in a letter's bytes, or why there is none. */

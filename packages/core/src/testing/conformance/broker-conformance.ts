@@ -7,6 +7,7 @@ import { documentCases } from "./document-cases.ts";
 import { enqueueCases } from "./enqueue-cases.ts";
 import { historyCases } from "./history-cases.ts";
 import { idsAgainCases } from "./ids-again-cases.ts";
+import { jobLogCases } from "./job-log-cases.ts";
 import { journalCases } from "./journal-cases.ts";
 import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
@@ -42,6 +43,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...batchCases,
   ...journalCases,
   ...signalCases,
+  ...jobLogCases,
   ...historyCases,
   ...lockCases,
   ...lockReleaseCases,

@@ -8,6 +8,7 @@ import { BlockedRack } from "./memory-blocked.ts";
 import { DeadLetterShelf } from "./memory-dead-letters.ts";
 import { MemoryDelayed } from "./memory-delayed.ts";
 import { DocumentBucket } from "./memory-documents.ts";
+import { JobLogShelf } from "./memory-job-logs.ts";
 import { JournalShelf } from "./memory-journal.ts";
 import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
@@ -35,6 +36,7 @@ export class MemoryServer {
   readonly batches = new BatchShelf();
   readonly journal = new JournalShelf();
   readonly signals: SignalShelf;
+  readonly jobLogs = new JobLogShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
   readonly locks: LockTable;

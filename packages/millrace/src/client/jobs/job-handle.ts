@@ -7,6 +7,7 @@ import {
   type UniqueConflict,
 } from "@millrace/core";
 import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.ts";
+import { type JobLogEntry, type JobLogsOptions, readJobLogs } from "./job-logs.ts";
 import { followProgress } from "./job-progress.ts";
 import { APPEARS_WITHIN_MS } from "../appearance.ts";
 import { type AwaitedJob, awaitResult } from "./job-result.ts";
@@ -69,6 +70,16 @@ export interface JobHandle<Output = unknown> {
     options?: Pick<ResultOptions, "signal" | "appearsWithin">,
   ): AsyncIterable<ProgressReport>;
   /**
+   * What the job's handlers logged, where nodes keep it (`jobLogs`): of every attempt, in the order
+   * in which it was written. With `follow` until the job has ended, over retries and reconnects.
+   *
+   * @param options.signal ends the reading, which rejects with the signal's reason
+   * @throws MillraceError `connection-closed`; with `follow` also `job-not-found` as `result()`
+   * @example
+   * for await (const { level, message } of handle.logs({ follow: true })) print(level, message);
+   */
+  logs(options?: JobLogsOptions & Pick<ResultOptions, "appearsWithin">): AsyncIterable<JobLogEntry>;
+  /**
    * Gives a job that waits for its time another one. It stays the same job; an expiry stays as it
    * was.
    *
@@ -129,6 +140,8 @@ export function jobHandle<Output>(
     cancel: (reason, options = {}) => cancelJob(broker, clock, job, reason, options),
     progress: ({ signal, appearsWithin } = {}) =>
       followProgress(broker, awaited(appearsWithin), clock, signal),
+    logs: ({ appearsWithin, ...options } = {}) =>
+      readJobLogs(broker, awaited(appearsWithin), clock, options),
     reschedule: (when) => rescheduleJob(broker, clock, job, when),
   };
 }

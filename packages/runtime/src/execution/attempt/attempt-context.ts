@@ -12,6 +12,7 @@ import type {
   Steps,
   ThreadLease,
 } from "@millrace/core";
+import type { AttemptLog } from "../../job-log/attempt-log.ts";
 import { JobSteps, type StepsListener } from "../../steps/job-steps.ts";
 import { requireSteps } from "../../steps/require-steps.ts";
 import type { AttemptOptions } from "./attempt.ts";
@@ -28,6 +29,7 @@ export class AttemptContext implements ExecutionContext {
   readonly steps: JobSteps | undefined;
   readonly #options: AttemptOptions;
   #log: Logger | undefined;
+  #kept: AttemptLog | undefined;
   #offspring: Offspring | undefined;
 
   constructor(
@@ -78,13 +80,14 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get log(): Logger {
-    this.#log ??= this.#options.host.log.child({
-      job: this.job.id,
-      name: this.job.name,
-      queue: this.job.queue,
-      attempt: this.attempt,
-    });
+    this.#log ??= this.#openLog();
     return this.#log;
+  }
+
+  /** The attempt is over. */
+  close(): void {
+    this.steps?.close();
+    this.#kept?.end();
   }
 
   // Functions that know their context, so that a handler may take them off it.
@@ -99,12 +102,12 @@ export class AttemptContext implements ExecutionContext {
 
   get enqueue(): ExecutionContext["enqueue"] {
     return async (job, input, options) =>
-      this.#kept(await this.#open().enqueue(job, input, options, this.#origin));
+      this.#adopt(await this.#open().enqueue(job, input, options, this.#origin));
   }
 
   get enqueueMany(): ExecutionContext["enqueueMany"] {
     return async (job, items) =>
-      this.#keptAll(await this.#open().enqueueMany(job, items, this.#origin));
+      this.#adoptAll(await this.#open().enqueueMany(job, items, this.#origin));
   }
 
   /** What a handler in a thread has made there, to be sent from here. */
@@ -115,7 +118,7 @@ export class AttemptContext implements ExecutionContext {
     const own = jobs.map((job) => ({ ...job, envelope: { ...job.envelope, parent } }));
     const send = (): Promise<readonly EnqueueItemResult[]> => producer.send(own, origin);
     // What comes from a thread comes in nobody's context.
-    return this.#keptAll(await (this.trace === undefined ? send() : this.trace.run(send)));
+    return this.#adoptAll(await (this.trace === undefined ? send() : this.trace.run(send)));
   }
 
   /** The place for headers of this job's context that its children are to have. */
@@ -139,13 +142,23 @@ export class AttemptContext implements ExecutionContext {
     return host.producer;
   }
 
-  #kept(child: EnqueuedJob): EnqueuedJob {
+  #openLog(): Logger {
+    const { host, envelope, token } = this.#options;
+    const { id, name, queue } = envelope;
+    const own = host.log.child({ job: id, name, queue, attempt: this.attempt });
+    if (host.jobLogs === undefined) return own;
+    const { log, kept } = host.jobLogs.keep(own, envelope, token);
+    this.#kept = kept;
+    return log;
+  }
+
+  #adopt(child: EnqueuedJob): EnqueuedJob {
     (this.#offspring ??= new Offspring()).add(child);
     return child;
   }
 
-  #keptAll(results: readonly EnqueueItemResult[]): readonly EnqueueItemResult[] {
-    for (const result of results) if (result.ok) this.#kept(result);
+  #adoptAll(results: readonly EnqueueItemResult[]): readonly EnqueueItemResult[] {
+    for (const result of results) if (result.ok) this.#adopt(result);
     return results;
   }
 }

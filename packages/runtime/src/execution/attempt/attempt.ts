@@ -94,7 +94,7 @@ export class Attempt {
   stop(): void {
     this.#state = "over";
     this.#patience?.cancel();
-    this.#context?.steps?.close();
+    this.#context?.close();
   }
 
   async #perform(): Promise<Outcome> {

@@ -58,6 +58,19 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a log in which a page that came again lies twice",
+    noticedBy: "job logs: a page that comes again is kept once",
+    spoil: (honest) => {
+      let copies = 0;
+      return {
+        jobLogs: {
+          append: (job, page) => honest.jobLogs.append(job, { ...page, page: (copies += 1) }),
+          read: (job, options) => honest.jobLogs.read(job, options),
+        },
+      };
+    },
+  },
+  {
     wrong: "blocked jobs that leave newest first",
     noticedBy: "blocked: are let in oldest first",
     spoil: (honest) => ({

@@ -1,0 +1,51 @@
+import { shownLine, type ShowValue } from "@millrace/telemetry/masking";
+import type { Fleet, FleetLogEntry } from "../fleet/fleet.ts";
+import type { JobLogView, LogRunView } from "./views.ts";
+
+/** So many lines are shown, the newest; the command shows all. */
+const MOST_LINES = 2_000;
+
+/** What the handlers of a job logged, by run, of the latest enqueue of its id. */
+export async function jobLog(
+  { fleet, show }: { readonly fleet: Fleet; readonly show: ShowValue },
+  queue: string,
+  id: string,
+): Promise<JobLogView> {
+  const entries: FleetLogEntry[] = [];
+  let all = 0;
+  for await (const entry of fleet.handle(id, queue).logs()) {
+    // An id that is used again begins anew.
+    if (entry.createdAt !== entries.at(-1)?.createdAt) {
+      entries.length = 0;
+      all = 0;
+    }
+    entries.push(entry);
+    all += 1;
+    if (entries.length > MOST_LINES) entries.shift();
+  }
+  return { runs: runsOf(entries, show), earlier: all - entries.length };
+}
+
+function runsOf(entries: readonly FleetLogEntry[], show: ShowValue): readonly LogRunView[] {
+  const runs = new Map<string, FleetLogEntry[]>();
+  for (const entry of entries) {
+    const key = `${entry.attempt} ${entry.node}`;
+    const run = runs.get(key);
+    if (run === undefined) runs.set(key, [entry]);
+    else run.push(entry);
+  }
+  return [...runs.values()].flatMap((lines) => {
+    const [first] = lines;
+    if (first === undefined) return [];
+    const { attempt, node } = first;
+    return [
+      {
+        ...{ attempt, node },
+        lines: lines.map((entry) => {
+          const { at, level, message, fields } = shownLine(entry, show);
+          return { at, level, message, ...(fields === undefined ? {} : { fields }) };
+        }),
+      },
+    ];
+  });
+}
