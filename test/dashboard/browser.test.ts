@@ -38,8 +38,10 @@ async function fleet(server: TestServer): Promise<Fleet> {
   const node = await createNode({
     ...connection,
     nodeName: "worker-1",
+    jobLogs: "info",
     jobs: [
-      charge.handler(({ input }) => {
+      charge.handler(({ input, log }) => {
+        log.info({ receipt: EVIL }, `charging ${EVIL}`);
         if (isUp) return { charged: input.amount, receipt: EVIL };
         const error = new Error(
           `The bank refused the card of customer ${input.amount}${input.customer}`,
@@ -164,6 +166,9 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
       await succeeded.first().getByRole("link").first().click();
       await heading(page, /^Job /);
       await page.getByRole("region", { name: "Result as JSON" }).waitFor();
+      // It died once and lives again: the attempts of both lives are there, the newest open.
+      const lines = page.getByRole("region", { name: /^Log of attempt 1 on worker-1/ });
+      await lines.last().getByText("charging <img").waitFor();
       expect(await client.jobs.count({ state: "dead" })).toBe(0);
       expect(await client.audit.list()).toMatchObject([
         { action: "dead retry", by: "ada@example.com", outcome: { count: COUNT, failed: 0 } },

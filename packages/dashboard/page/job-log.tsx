@@ -31,7 +31,7 @@ export function JobLog({
             {runs.length === 0 ? <NoLines /> : null}
             {runs.map((run, index) => (
               <Run
-                key={`${run.attempt} ${run.node}`}
+                key={`${run.node} ${run.lines[0]?.at}`}
                 run={run}
                 isOpen={index === runs.length - 1}
               />
@@ -65,12 +65,14 @@ function Run({
       <summary>
         Attempt {attempt} on {node}: {counted(lines.length, "line")}
       </summary>
-      <ol className="log" tabIndex={0} role="region" aria-label={label}>
-        {lines.map((line, index) => (
-          // Lines are only ever added behind those that are there.
-          <Line key={index} line={line} />
-        ))}
-      </ol>
+      <div className="log" tabIndex={0} role="region" aria-label={label}>
+        <ol>
+          {lines.map((line, index) => (
+            // Lines are only ever added behind those that are there.
+            <Line key={index} line={line} />
+          ))}
+        </ol>
+      </div>
     </details>
   );
 }

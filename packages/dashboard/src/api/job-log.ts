@@ -29,7 +29,7 @@ export async function jobLog(
 function runsOf(entries: readonly FleetLogEntry[], show: ShowValue): readonly LogRunView[] {
   const runs = new Map<string, FleetLogEntry[]>();
   for (const entry of entries) {
-    const key = `${entry.attempt} ${entry.node}`;
+    const key = `${entry.token} ${entry.node}`;
     const run = runs.get(key);
     if (run === undefined) runs.set(key, [entry]);
     else run.push(entry);

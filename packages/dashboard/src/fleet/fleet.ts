@@ -52,6 +52,7 @@ export interface FleetHandle {
 export interface FleetLogEntry extends JobLogLine {
   readonly attempt: number;
   readonly node: string;
+  readonly token: number;
   readonly createdAt: number;
 }
 

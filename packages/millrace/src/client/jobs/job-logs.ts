@@ -15,6 +15,8 @@ export interface JobLogEntry extends JobLogLine {
   /** 1 for the first. */
   readonly attempt: number;
   readonly node: string;
+  /** Fencing token: tells the runs of an attempt apart, on two nodes or in two lives of the job. */
+  readonly token: number;
   /** When the job was enqueued: an id that is used again has another one. */
   readonly createdAt: number;
   /** Set where this is no line: so many lines were logged here and not kept. */
@@ -102,13 +104,14 @@ function* entriesOf({
   left,
   attempt,
   node,
+  token,
   createdAt,
 }: StoredLogPage): Generator<JobLogEntry, void, undefined> {
-  for (const line of lines) yield { ...line, attempt, node, createdAt };
+  for (const line of lines) yield { ...line, attempt, node, token, createdAt };
   if (left === undefined) return;
   const at = lines.at(-1)?.at ?? createdAt;
   const message = `${left} more ${left === 1 ? "line was" : "lines were"} not kept`;
-  yield { ...{ at, level: "warn", message, left }, ...{ attempt, node, createdAt } };
+  yield { ...{ at, level: "warn", message, left }, ...{ attempt, node, token, createdAt } };
 }
 
 /** Why the reading ends, and the rest between two looks. */
