@@ -1,7 +1,13 @@
 import { join } from "node:path";
 import { type Envelope, UNSETTLED } from "@millrace/core";
-import { connect, defineJob } from "millrace";
-import { createOutbox, pgTransaction, postgresOutbox, startRelay } from "millrace/outbox";
+import { connect, createNode, defineJob } from "millrace";
+import {
+  createOutbox,
+  type DoneRecord,
+  pgTransaction,
+  postgresOutbox,
+  startRelay,
+} from "millrace/outbox";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { startChild, type TestChild } from "../harness/child.ts";
@@ -146,20 +152,6 @@ describe.skipIf(missing !== undefined)(
         expect(await charges()).toBe(1);
       },
     );
-
-    test("records are forgotten when they are old", async () => {
-      await run(job(), async () => 1);
-      await run(job({ id: "b" }), async () => 1);
-      await pool.query(
-        "UPDATE millrace_done SET done_at = now() - interval '31 days' WHERE job_id = 'a'",
-      );
-      const store = postgresOutbox({ url: postgres.url });
-      cleanUpLater(() => store.close());
-      await store.prune?.(30 * 86_400_000);
-      expect((await pool.query("SELECT job_id FROM millrace_done")).rows).toEqual([
-        { job_id: "b" },
-      ]);
-    });
   },
 );
 
@@ -205,6 +197,78 @@ describeEachServer("a node that is killed after its transaction has committed", 
     },
     240_000,
   );
+});
+
+describeEachServer("records of effects", (server) => {
+  test.skipIf(missing !== undefined)(
+    "are forgotten once their jobs have ended, and kept while those may come again",
+    async () => {
+      const options = { servers: server.url, namespace: server.namespace(), env: {} };
+      const millrace = await connect(options);
+      cleanUpLater(() => millrace.close());
+      const node = await createNode({
+        ...options,
+        jobs: [
+          charge.handler(async (context) => {
+            const client = await pool.connect();
+            await client.query("BEGIN");
+            const output = await outbox(client).once(context, async () => ({ chargedBy: 1 }));
+            await client.query("COMMIT");
+            client.release();
+            return output;
+          }),
+        ],
+      });
+      cleanUpLater(() => node.stop());
+      await node.start();
+      const ended = await millrace.enqueue(charge, { order: 1 }, { id: "ended" });
+      await ended.result({ timeout: "60s" });
+      await millrace.enqueue(charge, { order: 2 }, { id: "open", delay: "1h" });
+      // A node moves it among the delayed jobs meanwhile.
+      const open = await eventually(
+        () => millrace.broker.findWaiting("open", { queue: "orders" }),
+        { withinMs: 60_000, describe: "the delayed job waits" },
+      );
+      await pool.query(
+        "INSERT INTO millrace_done (queue, job_id, enqueued_at) VALUES ('orders', 'open', $1)",
+        [open.envelope.createdAt],
+      );
+      await pool.query("UPDATE millrace_done SET done_at = now() - interval '40 days'");
+      const relay = await startRelay({
+        broker: millrace.broker,
+        store: postgresOutbox({ url: postgres.url }),
+      });
+      cleanUpLater(() => relay.stop());
+      const ids = async () =>
+        (await pool.query<{ job_id: string }>("SELECT job_id FROM millrace_done")).rows.map(
+          ({ job_id: id }) => id,
+        );
+      await eventually(async () => !(await ids()).includes("ended"), {
+        withinMs: 60_000,
+        describe: "the record of the job that has ended is gone",
+      });
+      expect(await ids()).toEqual(["open"]);
+    },
+  );
+
+  test.skipIf(missing !== undefined)("are read page by page, none left out", async () => {
+    await pool.query(
+      `INSERT INTO millrace_done (queue, job_id, enqueued_at, done_at)
+       SELECT 'orders', 'j' || n, n, now() - make_interval(hours => 2 + n / 3)
+       FROM generate_series(1, 25) AS n`,
+    );
+    const store = postgresOutbox({ url: postgres.url });
+    cleanUpLater(() => store.close());
+    const seen: string[] = [];
+    for (let after: DoneRecord | undefined; ;) {
+      const page = await store.done?.({ olderThanMs: 3_600_000, after, limit: 10 });
+      if (page === undefined || page.length === 0) break;
+      seen.push(...page.map(({ id }) => id));
+      after = page.at(-1);
+    }
+    expect(seen).toHaveLength(25);
+    expect(new Set(seen).size).toBe(25);
+  });
 });
 
 // Of one server: deliveries go to the frozen node too, until its pulls run out.

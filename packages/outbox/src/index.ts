@@ -22,6 +22,8 @@ export { SQLITE_SCHEMA } from "./schema/sqlite.ts";
 export type {
   Claim,
   ClaimLimits,
+  DoneQuery,
+  DoneRecord,
   OutboxRow,
   OutboxStatus,
   OutboxStore,

@@ -3,6 +3,8 @@ export {
   type ClaimLimits,
   createOutbox,
   createSyncOutbox,
+  type DoneQuery,
+  type DoneRecord,
   type DrizzleTransaction,
   drizzleTransaction,
   type KnexTransaction,

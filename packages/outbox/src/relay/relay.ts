@@ -11,6 +11,7 @@ import {
 } from "@millrace/core";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { Alarm } from "./alarm.ts";
+import { DoneSweep } from "./done-sweep.ts";
 import { QueueRelay } from "./queue-relay.ts";
 import { type DatabaseState, type RelayHealth, relayHealth } from "./relay-health.ts";
 import { tellStatus } from "./tell-status.ts";
@@ -28,8 +29,8 @@ export interface RelayOptions {
   /** How often it looks for rows that nobody told it of, milliseconds. Default 1,000. */
   readonly pollMs?: number;
   /**
-   * How long it is remembered that a job's effects were committed, milliseconds. A job that comes
-   * again after that does its work again. Default 30 days.
+   * How long it is remembered that the effects of a job were committed of which nothing is known
+   * any more, milliseconds. Others are remembered until the job can't come again. Default 30 days.
    */
   readonly keepDoneMs?: number;
   /** Rows that are published together. Default 500; servers take 1,000 messages as one. */
@@ -56,8 +57,6 @@ const KEEP_DONE_MS = 30 * 86_400_000;
 /** Less than that would be less than what a retry may wait. */
 const LEAST_KEEP_DONE_MS = 3_600_000;
 const MOST_KEEP_DONE_MS = 3_650 * 86_400_000;
-/** How often a relay forgets what is older. */
-const PRUNE_EVERY_MS = 3_600_000;
 /** After the database failed, doubled each time up to the most. */
 const RETRY_MS = 500;
 const MOST_RETRY_MS = 10_000;
@@ -98,7 +97,7 @@ class RunningRelay implements Relay {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #pollMs: number;
-  readonly #keepDoneMs: number;
+  readonly #doneSweep: DoneSweep;
   readonly #alarm: Alarm;
   readonly #queues: QueueRelay;
   readonly #metrics: MetricsCollector;
@@ -108,8 +107,6 @@ class RunningRelay implements Relay {
   #stopped = false;
   #failures = 0;
   #database: DatabaseState = { kind: "unasked" };
-  /** `Clock.monotonic()`. */
-  #pruneAt = 0;
   /** When it last got on, `Clock.monotonic()`. */
   #activeAt: number;
   /** As the database was told; undefined where it was not. */
@@ -128,7 +125,8 @@ class RunningRelay implements Relay {
     this.#clock = clock;
     this.#logger = logger;
     this.#pollMs = options.pollMs;
-    this.#keepDoneMs = options.keepDoneMs;
+    const { keepDoneMs } = options;
+    this.#doneSweep = new DoneSweep({ broker, store, logger, keepDoneMs });
     this.#alarm = new Alarm(clock);
     this.#activeAt = clock.monotonic();
     const limits = { rows: options.batchRows, bytes: BATCH_BYTES };
@@ -177,7 +175,7 @@ class RunningRelay implements Relay {
         const moved = await this.#queues.round(() => this.#isOver());
         const now = this.#gotOn({ kind: "answered" });
         // Also while it is busy: it may never be idle.
-        await this.#prune(now);
+        await this.#doneSweep.next(now);
         if (moved > 0) busyUntil = now + BUSY_FOR_MS;
         else if (now < busyUntil) await this.#alarm.wait(BUSY_POLL_MS);
         // What is committed before writers see it is found by the look after.
@@ -208,13 +206,6 @@ class RunningRelay implements Relay {
     await this.#store.setIdle(idle);
     this.#idle = idle;
     return true;
-  }
-
-  /** Some at a time, so that rows that come meanwhile are published in between. */
-  async #prune(now: number): Promise<void> {
-    if (now < this.#pruneAt) return;
-    const more = await this.#store.prune?.(this.#keepDoneMs);
-    if (more !== true) this.#pruneAt = now + PRUNE_EVERY_MS;
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS millrace_outbox_claim (
   trouble_since timestamptz
 );
 
--- Jobs whose effects are committed, by outbox(tx).once. A relay removes them after 30 days.
+-- Jobs whose effects are committed, by outbox(tx).once. A relay removes those that are over.
 CREATE TABLE IF NOT EXISTS millrace_done (
   queue text NOT NULL,
   job_id text NOT NULL,

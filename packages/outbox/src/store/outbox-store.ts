@@ -62,6 +62,25 @@ export interface SetAsideRow {
   readonly ageMs: number;
 }
 
+/** That a job's effects are committed. */
+export interface DoneRecord {
+  readonly queue: string;
+  readonly id: string;
+  /** When the job was enqueued, epoch milliseconds: an id may be used again. */
+  readonly enqueuedAt: number;
+  /** How long ago its effects were committed, by the database's clock. */
+  readonly ageMs: number;
+  /** Its place among all, for the next page. */
+  readonly place: string;
+}
+
+export interface DoneQuery {
+  readonly olderThanMs: number;
+  /** The last of the page before. */
+  readonly after: DoneRecord | undefined;
+  readonly limit: number;
+}
+
 export interface ClaimLimits {
   readonly rows: number;
   /** Bodies together; the first row counts whatever its size. */
@@ -115,12 +134,11 @@ export interface OutboxStore {
    */
   retry(queue?: string): Promise<number>;
   /**
-   * Forgets some of the jobs whose effects were committed longer ago than this. Absent where the
-   * database keeps none.
-   *
-   * @returns whether there may be more of them
+   * Jobs whose effects were committed, the oldest first. Absent where the database keeps none, as
+   * is `forgetDone`.
    */
-  prune?(olderThanMs: number): Promise<boolean>;
+  done?(query: DoneQuery): Promise<readonly DoneRecord[]>;
+  forgetDone?(records: readonly DoneRecord[]): Promise<void>;
   /** Tells writers whether to wake this relay. */
   setIdle(idle: boolean): Promise<void>;
   /**

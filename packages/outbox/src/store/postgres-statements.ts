@@ -119,10 +119,17 @@ export const RETRY = `
 UPDATE millrace_outbox SET set_aside_at = NULL, reason = NULL, detail = NULL
 WHERE set_aside_at IS NOT NULL AND ($1::text IS NULL OR queue = $1) RETURNING seq`;
 
-export const PRUNE = `
-DELETE FROM millrace_done WHERE (queue, job_id, enqueued_at) IN (
-  SELECT queue, job_id, enqueued_at FROM millrace_done
-  WHERE done_at < clock_timestamp() - make_interval(secs => $1) ORDER BY done_at LIMIT 5000
-) RETURNING 1`;
+export const DONE = `
+SELECT queue, job_id, enqueued_at::text AS enqueued_at, done_at::text AS place,
+  (extract(epoch FROM clock_timestamp() - done_at) * 1000)::float8 AS age
+FROM millrace_done
+WHERE done_at < clock_timestamp() - make_interval(secs => $1) AND ($2::text IS NULL
+  OR (done_at, queue, job_id, enqueued_at) > ($2::timestamptz, $3::text, $4::text, $5::bigint))
+ORDER BY done_at, queue, job_id, enqueued_at LIMIT $6`;
+
+export const FORGET_DONE = `
+DELETE FROM millrace_done d
+USING json_to_recordset($1::text::json) AS over (queue text, id text, "enqueuedAt" bigint)
+WHERE d.queue = over.queue AND d.job_id = over.id AND d.enqueued_at = over."enqueuedAt"`;
 
 export const SET_IDLE = "UPDATE millrace_outbox_relay SET idle = $1 WHERE idle <> $1";

@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
 import { POSTGRES_SCHEMA } from "../schema/postgres.ts";
-import type { Claim, OutboxRow, OutboxStore } from "./outbox-store.ts";
+import type { Claim, DoneRecord, OutboxRow, OutboxStore } from "./outbox-store.ts";
 import { asOutboxError, listenTo, openPool } from "./postgres-connections.ts";
 import { asSetAside, asStatus } from "./read-rows.ts";
 import * as sql from "./postgres-statements.ts";
@@ -66,7 +66,12 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
     status: async () => (await run(sql.STATUS)).map(asStatus),
     listSetAside: async (limit) => (await run(sql.SET_ASIDE, [limit])).map(asSetAside),
     retry: async (queue) => (await run(sql.RETRY, [queue ?? null])).length,
-    prune: async (olderThanMs) => (await run(sql.PRUNE, [olderThanMs / 1_000])).length > 0,
+    async done({ olderThanMs, after, limit }) {
+      const from = [after?.place, after?.queue, after?.id, after?.enqueuedAt];
+      const values = [olderThanMs / 1_000, ...from.map((value) => value ?? null), limit];
+      return (await run(sql.DONE, values)).map(asDone);
+    },
+    forgetDone: async (records) => void (await run(sql.FORGET_DONE, [JSON.stringify(records)])),
     setIdle: async (idle) => void (await run(sql.SET_IDLE, [idle])),
     listen: (onRows) => listenTo(url, clock, onRows),
     async close() {
@@ -98,6 +103,16 @@ function asRow(row: Row): OutboxRow {
     headers: String(row["headers"]),
     unique: textOrNull(row["unique"]),
     createdAt: Number(row["created_at"]),
+  };
+}
+
+function asDone(row: Row): DoneRecord {
+  return {
+    queue: String(row["queue"]),
+    id: String(row["job_id"]),
+    enqueuedAt: Number(row["enqueued_at"]),
+    ageMs: Number(row["age"]),
+    place: String(row["place"]),
   };
 }
 
