@@ -1,6 +1,9 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { connect, defineJob } from "millrace";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { millrace, startMillrace } from "./millrace.ts";
@@ -67,6 +70,42 @@ describeServer("millrace ui", "newest", (server) => {
     expect(new Set(cancelled.map(({ id }) => id)).size).toBe(count);
     second.signal("SIGTERM");
     expect(await second.exit(90_000)).toEqual({ code: 0, signal: null });
+  });
+
+  test("people of a file may log in from other machines; a file without any is refused", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "ui-users-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const file = join(folder, "users");
+    const args = [
+      "ui",
+      "--ui-host",
+      "0.0.0.0",
+      "--ui-port",
+      "0",
+      "--ui-users-file",
+      file,
+      "--json",
+    ];
+    await writeFile(file, "\n");
+    for (const words of [/names no user/, /can't be read/]) {
+      const { code, out } = await millrace(args, { env: env() });
+      expect(JSON.parse(out)).toMatchObject({
+        error: { code: "invalid-option", message: expect.stringMatching(words) },
+      });
+      expect(code).not.toBe(0);
+      await rm(file, { force: true });
+    }
+    await writeFile(file, "ada:operator:correct-horse-battery\nbob:viewer:another-long-password\n");
+    const ui = startMillrace(args, env());
+    const { url } = JSON.parse(await ui.line(/"url"/, 90_000)) as { url: string };
+    const local = url.replace("0.0.0.0", "127.0.0.1");
+    expect((await fetch(`${local}api/session`)).status).toBe(401);
+    const headers = { authorization: "Bearer another-long-password" };
+    expect(await (await fetch(`${local}api/session`, { headers })).json()).toMatchObject({
+      user: { name: "bob", role: "viewer" },
+    });
+    ui.signal("SIGTERM");
+    await ui.exit(90_000);
   });
 
   test("refuses to listen for other machines where nobody has to log in", async () => {

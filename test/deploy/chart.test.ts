@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { FIELDS } from "../../packages/millrace/src/config/fields.ts";
 import {
   helm,
   render,
@@ -39,6 +40,12 @@ const EVERYTHING = {
   serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
   alerts: { enabled: true },
   dashboard: { enabled: true },
+  ui: {
+    enabled: true,
+    users: { secretName: "people", key: "users" },
+    auth: { secretName: "nats-operator", credsKey: "operator.creds" },
+    from: [{ podSelector: { matchLabels: { app: "ingress" } } }],
+  },
   networkPolicy: {
     enabled: true,
     metricsFrom: [{ namespaceSelector: { matchLabels: { name: "monitoring" } } }],
@@ -113,7 +120,7 @@ describe.skipIf(helm === undefined)(
       const resources = await render(EVERYTHING);
       expect(
         resources.filter(({ kind }) => kind === "Deployment").map(({ metadata }) => metadata.name),
-      ).toEqual(["fleet-images", "fleet-mail"]);
+      ).toEqual(["fleet-images", "fleet-mail", "fleet-ui"]);
       const mail = named(resources, "Deployment", "fleet-mail") as Deployment;
       expect(mail.spec.replicas).toBe(2);
       expect(mail.spec.template.spec.terminationGracePeriodSeconds).toBe(80);
@@ -172,6 +179,35 @@ describe.skipIf(helm === undefined)(
       ]);
     });
 
+    test("the dashboard asks for a login, is an operator to NATS, and no Service of nodes takes it for one", async () => {
+      const resources = await render(EVERYTHING);
+      const ui = named(resources, "Deployment", "fleet-ui") as Deployment;
+      const env = environment(ui);
+      expect(env).toMatchObject({
+        MILLRACE_UI_USERS_FILE: "/run/secrets/millrace/ui/users",
+        MILLRACE_UI_HOST: "0.0.0.0",
+        MILLRACE_CREDS: "/run/secrets/millrace/nats/operator.creds",
+      });
+      const fields = Object.values(FIELDS).flatMap((field) => field.env ?? []);
+      for (const name of Object.keys(env)) expect(fields).toContain(name);
+      expect(ui.spec.template.spec.volumes).toMatchObject([
+        { name: "tmp" },
+        { name: "users", secret: { secretName: "people" } },
+        { name: "nats-auth", secret: { secretName: "nats-operator" } },
+        { name: "nats-tls" },
+      ]);
+      const selectors = ["fleet", "fleet-ui"].map((name) => named(resources, "Service", name).spec);
+      expect(selectors).toMatchObject([
+        { selector: { "app.kubernetes.io/name": "millrace" } },
+        { selector: { "app.kubernetes.io/name": "millrace-ui" } },
+      ]);
+      expect(named(resources, "NetworkPolicy", "fleet-ui").spec).toMatchObject({
+        ingress: [{ from: EVERYTHING.ui.from, ports: [{ port: "ui" }] }],
+      });
+      const usual = await render({});
+      expect(usual.filter(({ metadata }) => metadata.name === "fleet-ui")).toEqual([]);
+    });
+
     test("KEDA counts every lane of every queue and has the number of nodes to itself", async () => {
       const resources = await render(EVERYTHING);
       expect(
@@ -194,9 +230,10 @@ describe.skipIf(helm === undefined)(
       ],
       ["a secret and no key", { "nats.auth": { secretName: "s" } }],
       ["half a client certificate", { "nats.tls": { secretName: "s", certKey: "a" } }],
+      ["a dashboard without users", { ui: { enabled: true } }],
       ["a group without queues", { groups: { mail: {} } }],
     ])("refused: %s", async (_what, values) => {
-      await expect(render(values)).rejects.toThrow(/nats\.|groups\./);
+      await expect(render(values)).rejects.toThrow(/nats\.|groups\.|ui\.users/);
     });
   },
 );

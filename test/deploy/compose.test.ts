@@ -5,6 +5,7 @@ import { Ajv } from "ajv";
 import { describe, expect, inject, test } from "vitest";
 import { loadJobs } from "millrace";
 import { parse } from "yaml";
+import { parseAccounts } from "../../packages/dashboard/src/access/users.ts";
 import { FIELDS } from "../../packages/millrace/src/config/fields.ts";
 import { runProgram } from "./program.ts";
 
@@ -16,6 +17,8 @@ interface Compose {
 }
 interface Service {
   readonly image: string;
+  readonly command?: readonly string[];
+  readonly ports?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes?: readonly string[];
   readonly deploy?: { readonly replicas: number };
@@ -64,12 +67,23 @@ describe.each(["compose.yaml", "laptop.yaml"])("%s", (file) => {
   });
 
   test("the node's variables are fields of the configuration, its root can't be written, its end is awaited", () => {
-    const { node } = services;
+    const { node, ui } = services;
     const fields = Object.values(FIELDS).flatMap(({ env }) => env ?? []);
-    for (const name of Object.keys(node?.environment ?? {}))
+    for (const name of Object.keys({ ...node?.environment, ...ui?.environment }))
       if (!name.startsWith("OTEL_")) expect(fields).toContain(name);
     expect(node?.read_only).toBe(true);
     expect(node?.stop_grace_period).toBe("35s");
+  });
+
+  test("the dashboard is there for this machine alone, and asks who is there", () => {
+    const { ui } = services;
+    expect(ui?.command).toEqual(["ui"]);
+    expect(ui?.ports).toEqual(["127.0.0.1:8087:8087"]);
+    const [, usual = ""] =
+      /^\$\{MILLRACE_UI_USERS:-(.+)\}$/.exec(ui?.environment?.["MILLRACE_UI_USERS"] ?? "") ?? [];
+    expect(parseAccounts(usual)).toMatchObject([{ name: "operator", role: "operator" }]);
+    expect(ui?.healthcheck?.test.at(-1)).toContain("status === 401");
+    expect(ui?.read_only).toBe(true);
   });
 
   test("images name a version and a digest", () => {
@@ -87,10 +101,10 @@ test("the image's bases are named by their digests", () => {
   for (const base of bases) expect(base).toMatch(/@sha256:[0-9a-f]{64}$/);
 });
 
-test("the whole: three servers, two nodes, Jaeger, Prometheus", () => {
+test("the whole: three servers, two nodes, the dashboard, Jaeger, Prometheus", () => {
   const { services } = compose("compose.yaml");
   expect(Object.keys(services).toSorted()).toEqual(
-    ["jaeger", "nats-1", "nats-2", "nats-3", "node", "prometheus"].toSorted(),
+    ["jaeger", "nats-1", "nats-2", "nats-3", "node", "prometheus", "ui"].toSorted(),
   );
   expect(services["node"]?.deploy?.replicas).toBe(2);
   expect(services["node"]?.healthcheck?.test.slice(0, 3)).toEqual([

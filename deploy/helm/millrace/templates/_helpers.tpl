@@ -22,6 +22,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* Of its own, so that the Services and policies of nodes leave the dashboard alone. */}}
+{{- define "millrace.uiSelector" -}}
+app.kubernetes.io/name: millrace-ui
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "millrace.uiLabels" -}}
+{{ include "millrace.uiSelector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
 {{/* A group with what it does not say taken from the defaults, as YAML. */}}
 {{- define "millrace.group" -}}
 {{- mergeOverwrite (deepCopy .root.Values.defaults) (.group | default dict) | toYaml -}}

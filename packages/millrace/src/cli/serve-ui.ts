@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { connectBroker } from "@millrace/broker-nats";
 import { MillraceError, systemClock } from "@millrace/core";
 import { createClient } from "../client/client.ts";
@@ -26,7 +27,8 @@ export async function serveUi(
 ): Promise<ServedUi> {
   // Every other command does without.
   const { parseAccounts, serveDashboard } = await import("@millrace/dashboard");
-  const accounts = config.uiUsers === undefined ? [] : parseAccounts(config.uiUsers);
+  const users = await usersOf(config);
+  const accounts = users === undefined ? [] : parseAccounts(users);
   const millrace = createClient(
     await connectBroker(connectionOptions(config, "millrace-ui")),
     systemClock,
@@ -55,4 +57,20 @@ export async function serveUi(
     await millrace.close();
     throw error;
   }
+}
+
+async function usersOf({ uiUsers, uiUsersFile }: Config): Promise<string | undefined> {
+  if (uiUsersFile === undefined) return uiUsers;
+  if (uiUsers !== undefined)
+    throw new MillraceError("invalid-option", "uiUsers and uiUsersFile: set one of them.");
+  const text = await readFile(uiUsersFile, "utf8").catch((cause: unknown) => {
+    throw new MillraceError(
+      "invalid-option",
+      `uiUsersFile: ${uiUsersFile} can't be read. Name a file with a user a line: name:operator:password.`,
+      { cause },
+    );
+  });
+  // Somebody who names a file wants people to log in.
+  if (text.trim() !== "") return text;
+  throw new MillraceError("invalid-option", `uiUsersFile: ${uiUsersFile} names no user.`);
 }

@@ -1,5 +1,5 @@
 import { field } from "./field.ts";
-import { text, whole, traceAddress } from "./field-kinds.ts";
+import { file, text, whole, traceAddress } from "./field-kinds.ts";
 
 /** What people look at. */
 export const DASHBOARD_FIELDS = {
@@ -26,6 +26,13 @@ export const DASHBOARD_FIELDS = {
     secret: true,
     about:
       "Who may log in to the dashboard: `name:operator:password` or `name:viewer:password`, with commas between them.",
+  }),
+  uiUsersFile: field({
+    group: "dashboard",
+    kind: file,
+    flag: "ui-users-file",
+    env: ["MILLRACE_UI_USERS_FILE"],
+    about: "File with the same, one a line, instead of `uiUsers`: a mounted secret.",
   }),
   traceUrl: field({
     group: "tracing",
