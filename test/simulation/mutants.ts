@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type Delivery,
   type EnqueueResult,
   MillraceError,
   NO_MEMORY,
@@ -223,6 +224,38 @@ export const lastRecordCounts: RealmOf = spoilt((broker) => ({
       const there = await broker.journal.write(run, step, data, options);
       if (there.data.every((byte, at) => byte === data[at])) return there;
       return broker.journal.write(run, step, data, { expected: there.revision });
+    },
+  }),
+}));
+
+/** Nobody is told of a signal that comes when its job has been put aside. */
+export const tellsOfNoSignal: RealmOf = spoilt((broker) => ({
+  signals: otherwise(broker.signals, { follow: async () => ({ stop: async () => {} }) }),
+}));
+
+/** Who puts a job aside doesn't look whether its signal has come meanwhile. */
+export const looksAway: RealmOf = spoilt((broker) => {
+  const puttingAside = new Map<Delivery, string>();
+  return {
+    settle: async (delivery, steps) => {
+      const requeue = steps.find((step) => step.do === "requeue");
+      if (requeue !== undefined) puttingAside.set(delivery, requeue.envelope.id);
+      await broker.settle(delivery, steps);
+      if (steps.some((step) => step.do === "ack")) puttingAside.delete(delivery);
+    },
+    signals: otherwise(broker.signals, {
+      read: async (signal) =>
+        [...puttingAside.values()].includes(signal.id) ? [] : broker.signals.read(signal),
+    }),
+  };
+});
+
+/** A signal is forgotten by its job's journal when it is taken, and lies there for the next wait. */
+export const takesTwice: RealmOf = spoilt((broker) => ({
+  signals: otherwise(broker.signals, {
+    read: async (signal) => {
+      const stored = await broker.signals.read(signal);
+      return stored.map(({ signalId: _named, ...one }) => one);
     },
   }),
 }));

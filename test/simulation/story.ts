@@ -18,6 +18,12 @@ export function tellEntry(entry: Entry): string {
       return `${at}step      ${entry.job} ${entry.step}, run ${entry.run}`;
     case "step-given":
       return `${at}given     ${entry.job} ${entry.step} of run ${String(entry.ran)}, run ${entry.run}`;
+    case "waits":
+      return `${at}waits     ${entry.job} for signal ${entry.n}`;
+    case "signalled":
+      return `${at}signalled ${entry.queue}/${entry.job}: ${entry.value}`;
+    case "signal-taken":
+      return `${at}signal    ${entry.job} wait ${entry.n}: ${String(entry.value)}, run ${entry.run}`;
     case "resumed":
       return `${at}resumed   run ${entry.run}`;
     case "aborted":

@@ -12,6 +12,8 @@ export type StepSeen = Extract<Entry, { is: "step-ran" | "step-given" }> & {
   readonly beganMs: number;
 };
 
+export type SignalTaken = Extract<Entry, { is: "signal-taken" }>;
+
 /** One run of a handler, with what was seen of its end. */
 export interface RunSeen {
   /** Of which job, by name: others may have had its id. */
@@ -57,6 +59,10 @@ export interface Evidence {
   readonly limited: readonly Extract<Entry, { is: "limited" }>[];
   readonly schedules: readonly Extract<Entry, { is: "schedule-ended" }>[];
   readonly steps: readonly StepSeen[];
+  readonly signalled: readonly Extract<Entry, { is: "signalled" }>[];
+  readonly taken: readonly SignalTaken[];
+  /** When the last fault was over. */
+  readonly healedMs: number;
 }
 
 /** What belongs to one life of a job. */
@@ -117,6 +123,9 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   /** Whose letter was removed last, and of which life, by queue and id. */
   const removed = new Map<string, { readonly life: number; readonly key: string }>();
   const steps: StepSeen[] = [];
+  const signalled: Extract<Entry, { is: "signalled" }>[] = [];
+  const taken: SignalTaken[] = [];
+  let healedMs = 0;
   const turns = new Turns();
   const of = (job: string, queue = queueOf.get(job) ?? "?"): JobSeen => {
     const key = `${queue}/${job}`;
@@ -173,6 +182,15 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "step-ran":
       case "step-given":
         steps.push({ ...entry, beganMs: runs.get(entry.run)?.began.atMs ?? 0 });
+        break;
+      case "signalled":
+        signalled.push(entry);
+        break;
+      case "signal-taken":
+        taken.push(entry);
+        break;
+      case "healed":
+        healedMs = entry.atMs;
         break;
       case "aborted": {
         const run = runs.get(entry.run);
@@ -231,11 +249,14 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "cancelled":
       case "purged":
       case "thawed":
-      case "healed":
+      case "waits":
       case "left":
     }
   }
-  return { jobs, batches, queueOf, deaths, crashes, asked, limited, schedules, steps };
+  return {
+    ...{ jobs, batches, queueOf, deaths, crashes, asked, limited, schedules, steps },
+    ...{ signalled, taken, healedMs },
+  };
 }
 
 function emptyJob(key: string, job: string, queue: string): JobSeen {

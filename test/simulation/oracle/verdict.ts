@@ -5,6 +5,7 @@ import { judgeFlows } from "./judge-flows.ts";
 import { judgeOutcomes } from "./judge-outcomes.ts";
 import { judgeOrders } from "./judge-orders.ts";
 import { judgeRuns, type Limits } from "./judge-runs.ts";
+import { judgeSignals } from "./judge-signals.ts";
 import { judgeSteps } from "./judge-steps.ts";
 import { judgeSchedules, type Timed } from "./judge-schedules.ts";
 import type { Violation } from "./violation.ts";
@@ -41,6 +42,7 @@ export function verdict({
     ...judgeOrders(evidence),
     ...judgeSchedules(evidence, schedules),
     ...judgeSteps(evidence),
+    ...judgeSignals(evidence),
     ...running.map((job) => ({ is: "stuck" as const, job, detail: "still in a slot" })),
     ...leftovers.map(({ what, detail }) => ({
       is: "stuck" as const,

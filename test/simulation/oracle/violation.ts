@@ -39,6 +39,10 @@ export type ViolationKind =
   | "step-again"
   /** Two results of one step, or one that no run of it had. */
   | "untrue-step"
+  /** A signal lay there, and the job slept on. */
+  | "lost-wake"
+  /** Two waits were given the same signal. */
+  | "signal-twice"
   /** It ran where its producer may not reach. */
   | "trespass"
   | "phantom"

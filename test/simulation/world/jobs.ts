@@ -32,6 +32,8 @@ export interface Script {
   readonly brokenUntilMs?: number;
   /** A job that the handler enqueues, by its id. */
   readonly child?: string;
+  /** Signals that it waits for, one after the other, where it has steps. */
+  readonly waits?: number;
   /** It has the id of another job before it: what that one has charged is not its own. */
   readonly again?: boolean;
 }
@@ -115,7 +117,7 @@ export interface Outside {
 }
 
 /** Jobs with steps, in worlds in which any have them. */
-const STEPPED: ReadonlySet<JobName> = new Set<JobName>(["plain", "narrow", "money", "link"]);
+export const STEPPED: ReadonlySet<JobName> = new Set<JobName>(["plain", "narrow", "money", "link"]);
 const STEPPERS = definitions((name) => (STEPPED.has(name) ? { steps: true } : {}));
 
 export interface HandlerKinds {
@@ -138,6 +140,9 @@ export function handlersOf(
     job.handler((context) => new Run(process, outside, context, job.steps).go()),
   );
 }
+
+/** Longer than any lateness that a fault may cause, and shorter than a world may take. */
+const SIGNAL_TIMEOUT = "10m";
 
 /** One run of one job, noted from outside. */
 class Run {
@@ -210,14 +215,28 @@ class Run {
 
   /** Two steps side by side, the naps that it is to take, and a step after them. */
   async #stepThrough(): Promise<void> {
-    const { snoozes, runMs } = this.#script;
+    const { snoozes, runMs, waits = 0 } = this.#script;
     await Promise.all([this.#step("one", runMs / 4), this.#step("two", runMs / 8)]);
     for (let nap = 0; nap < snoozes; nap += 1) {
       this.#end("snoozed");
       await this.#context.step.sleep("nap", "3s");
       this.#resume();
     }
+    for (let n = 0; n < waits; n += 1) await this.#takeSignal(n);
     await this.#step("three", runMs / 8);
+  }
+
+  async #takeSignal(n: number): Promise<void> {
+    const { step, job } = this.#context;
+    const { ledger } = this.#outside;
+    this.#end("snoozed");
+    if (!this.#process.isDead) ledger.note({ is: "waits", job: job.id, n });
+    const value = await step.waitFor<number>("go", { timeout: SIGNAL_TIMEOUT });
+    if (this.#process.isDead) return new Promise<never>(() => {});
+    this.#resume();
+    const { id, queue } = job;
+    ledger.note({ is: "signal-taken", run: this.#run, job: id, queue, n, value });
+    this.#poke(`signal ${n}`);
   }
 
   async #step(name: string, ms: number): Promise<void> {
@@ -285,7 +304,7 @@ class Run {
 }
 
 /** It has none of its own: that would be itself. */
-function childOf({ child: _itself, ...script }: Script): Script {
+function childOf({ child: _itself, waits: _none, ...script }: Script): Script {
   return { ...script, fails: 0 };
 }
 

@@ -32,6 +32,24 @@ export type Fact =
   | StepFact<"step-ran">
   /** The handler was given a step's result: the number of the run in which it was had. */
   | (StepFact<"step-given"> & { readonly ran: unknown })
+  /** A handler is about to wait for a signal, the first being 0. */
+  | { readonly is: "waits"; readonly job: string; readonly n: number }
+  /** A signal is known to be stored. */
+  | {
+      readonly is: "signalled";
+      readonly job: string;
+      readonly queue: string;
+      readonly value: number;
+    }
+  /** A handler was given a signal, or nothing in time. */
+  | {
+      readonly is: "signal-taken";
+      readonly run: number;
+      readonly job: string;
+      readonly queue: string;
+      readonly n: number;
+      readonly value: unknown;
+    }
   /** A handler that was to sleep has slept already. */
   | { readonly is: "resumed"; readonly run: number }
   | { readonly is: "aborted"; readonly run: number; readonly cause: string }
@@ -97,6 +115,7 @@ export type Entry = Fact & { readonly atMs: number };
 export class Ledger {
   readonly entries: Entry[] = [];
   readonly #now: () => number;
+  readonly #listeners = new Set<(fact: Fact) => void>();
   #runs = 0;
 
   constructor(now: () => number) {
@@ -105,6 +124,19 @@ export class Ledger {
 
   note(fact: Fact): void {
     this.entries.push({ atMs: Math.round(this.#now() * 1_000) / 1_000, ...fact });
+    for (const hear of this.#listeners) hear(fact);
+  }
+
+  /** Resolves once something like this is noted. */
+  next(isMeant: (fact: Fact) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const hear = (fact: Fact): void => {
+        if (!isMeant(fact)) return;
+        this.#listeners.delete(hear);
+        resolve();
+      };
+      this.#listeners.add(hear);
+    });
   }
 
   nextRun(): number {

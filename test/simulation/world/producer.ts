@@ -9,6 +9,7 @@ import { insist, sleep } from "./insist.ts";
 import { JOBS, QUEUES } from "./jobs.ts";
 import type { Entry, Ledger } from "./ledger.ts";
 import type { Realm } from "./realm.ts";
+import { sendSignals } from "./signaller.ts";
 import type { Plan } from "./workload.ts";
 
 export interface ProducerOptions {
@@ -130,6 +131,8 @@ export class ProducerProcess {
     ledger.note({ is: "confirmed", job: as, duplicate: handle.duplicate });
     if (awaited) void this.#await(as, handle);
     if (cancelAfterMs !== undefined) void this.#cancel(handle, cancelAfterMs);
+    const { dice } = this.#options;
+    await sendSignals({ client: this.#client, process: this.process, ledger, dice }, plan);
     return true;
   }
 

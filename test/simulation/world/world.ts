@@ -11,6 +11,7 @@ import { Operator } from "./operator.ts";
 import { portRealm } from "./port-realm.ts";
 import { ProducerProcess } from "./producer.ts";
 import type { Leftover, RealmOf } from "./realm.ts";
+import { withWaits } from "./signaller.ts";
 import { type Setting, settingOf } from "./workload.ts";
 
 export interface WorldOptions {
@@ -80,7 +81,8 @@ async function live(
     .filter(isWanted)
     .map(({ again, ...plan }) =>
       again === undefined || options.tells === true ? plan : { ...plan, again },
-    );
+    )
+    .map((plan) => (options.steps === true ? withWaits(plan, dice) : plan));
   const orders = setting.orders.filter(isWanted);
   const timeline = new Timeline();
   const ledger = new Ledger(() => timeline.nowMs);
