@@ -250,7 +250,7 @@ export const looksAway: RealmOf = spoilt((broker) => {
   };
 });
 
-/** A signal is forgotten by its job's journal when it is taken, and lies there for the next wait. */
+/** What a signal is called is not looked at: the second copy is there for the next wait. */
 export const takesTwice: RealmOf = spoilt((broker) => ({
   signals: otherwise(broker.signals, {
     read: async (signal) => {
