@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
@@ -16,10 +18,17 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
     test("starts a server and a node, runs a job, keeps its data, and takes its server with it", async () => {
       outOfCluster();
       const dir = await mkdtemp(join(tmpdir(), "millrace-dev-"));
+      const other = createServer().listen(0);
+      await once(other, "listening");
+      const { port: taken } = other.address() as AddressInfo;
       try {
         for (const visit of ["first", "second"]) {
           const dev = startMillrace(
-            ["dev", "--dir", dir, "--port", "0", "--health-port", "0", "--ui-port", "0", "--json"],
+            [
+              ...["dev", "--dir", dir, "--port", "0", "--ui-port", "0", "--json"],
+              // Taken, as by another node on this machine: another port will do.
+              ...["--health-port", visit === "first" ? String(taken) : "0"],
+            ],
             { NATS_SERVER: path },
           );
           const ready = JSON.parse(await dev.line(/"healthUrl"/, 90_000)) as {
@@ -27,7 +36,11 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
             jobs: string[];
             queues: string[];
             dashboardUrl: string;
+            healthUrl: string;
           };
+          const said = dev.output().filter((line) => line.startsWith(`port ${taken} is taken`));
+          expect(said).toHaveLength(visit === "first" ? 1 : 0);
+          expect((await fetch(`${ready.healthUrl}/readyz`)).status).toBe(200);
           expect(ready).toMatchObject({ jobs: ["hello"], queues: ["default"] });
           expect((await fetch(`${ready.dashboardUrl}api/overview`)).status).toBe(200);
           const env = { MILLRACE_SERVERS: ready.servers.join(",") };
@@ -46,6 +59,7 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
           expect((await millrace(["queues"], { env })).code).toBe(3);
         }
       } finally {
+        other.close();
         await rm(dir, { recursive: true });
       }
     });

@@ -4,6 +4,8 @@ import {
   type Duration,
   formatMs,
   MillraceError,
+  optionNames,
+  refuseUnknown,
   toMs,
   type Timer,
 } from "@millrace/core";
@@ -17,6 +19,19 @@ export interface CallLimits {
   readonly timeout?: Duration;
   /** Ends the call: it rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+}
+
+const NAMES = optionNames<CallLimits>({ timeout: true, signal: true });
+
+/**
+ * Limits as they were given.
+ *
+ * @param of which call: `health()`
+ * @throws MillraceError `invalid-option`
+ */
+export function callLimits(limits: CallLimits, of: string): CallLimits {
+  refuseUnknown(limits, NAMES, of);
+  return limits;
 }
 
 export interface LimitedHost {

@@ -12,12 +12,14 @@ import {
   newJobId,
   noMetrics,
   type PlannedJob,
+  optionNames,
   Producer,
+  refuseUnknown,
   requireId,
   requireQueueName,
 } from "@millrace/core";
 import { type BatchHandle, enqueueBatch } from "./enqueue/batch.ts";
-import { type CallLimits, clientCalls } from "./call-limits.ts";
+import { callLimits, type CallLimits, clientCalls } from "./call-limits.ts";
 import { type ClientHealth, clientHealth } from "./client-health.ts";
 import { cancelJob, type CancelOptions, type CancelResult } from "./jobs/cancel-job.ts";
 import { type Chain, startChain } from "./enqueue/chain.ts";
@@ -224,6 +226,11 @@ export interface Millrace extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const JOB_NAMES = optionNames<NonNullable<Parameters<Millrace["job"]>[1]>>({ queue: true });
+const CANCEL_NAMES = optionNames<NonNullable<Parameters<Millrace["cancel"]>[1]>>({
+  ...{ queue: true, reason: true, wait: true },
+});
+
 /**
  * A client over any broker. It owns the broker: `close()` closes it.
  *
@@ -244,8 +251,16 @@ export function createClient(
   const handleOf = <Output>(job: HandledJob): JobHandle<Output> =>
     calls.handle(jobHandle<Output>(broker, clock, job));
   // Async, so that a bad id rejects like every other error.
-  const job: Millrace["job"] = async (id, { queue } = {}) =>
-    findJob(broker, requireId(id), queue === undefined ? queue : requireQueueName(queue), now);
+  const job: Millrace["job"] = async (id, options = {}) => {
+    refuseUnknown(options, JOB_NAMES, "job()");
+    const { queue } = options;
+    return findJob(
+      broker,
+      requireId(id),
+      queue === undefined ? queue : requireQueueName(queue),
+      now,
+    );
+  };
   const publish = <T>(doing: string, act: (via: Producer) => Promise<T>): Promise<T> =>
     calls.isLimited
       ? calls.publish(doing, (via) => act(new Producer(brokerOutlet(via), clock, newId)))
@@ -270,8 +285,10 @@ export function createClient(
       return startChain(host, first, input, options);
     },
     job: (id, options) => calls.ask("job()", () => job(id, options)),
-    cancel: (id, { queue, reason, ...options } = {}) =>
+    cancel: (id, given = {}) =>
       calls.ask("cancel()", async () => {
+        refuseUnknown(given, CANCEL_NAMES, "cancel()");
+        const { queue, reason, ...options } = given;
         // Where the queue isn't known the job has to be found in one first.
         const where = queue ?? (await findJob(broker, requireId(id), undefined, now)).queue;
         const job = { id: requireId(id), queue: requireQueueName(where) };
@@ -299,12 +316,17 @@ export function createClient(
         run,
       ),
     with: (more) =>
-      createClient(broker, clock, newId, metrics, instrumentation, { ...limits, ...more }),
+      createClient(broker, clock, newId, metrics, instrumentation, {
+        ...limits,
+        ...callLimits(more, "with()"),
+      }),
     get status() {
       return broker.status;
     },
     onStatus: (listener) => broker.onStatus(listener),
-    health: (own) => clientHealth(broker, clock, { ...limits, ...own }),
+    // Async, so that what was wrong with the call rejects like every other error.
+    health: async (own = {}) =>
+      clientHealth(broker, clock, { ...limits, ...callLimits(own, "health()") }),
     events: (query = {}) => {
       const signal = query.signal ?? limits?.signal;
       return eventsOf(broker, clock, { ...query, ...(signal === undefined ? {} : { signal }) });

@@ -3,6 +3,8 @@ import {
   type Clock,
   type HistoryRecord,
   MillraceError,
+  optionNames,
+  refuseUnknown,
   requireQueueName,
 } from "@millrace/core";
 import { followEvents } from "./follow-events.ts";
@@ -24,6 +26,10 @@ export interface EventsQuery {
   readonly signal?: AbortSignal;
 }
 
+const NAMES = optionNames<EventsQuery>({
+  ...{ queue: true, name: true, state: true, after: true, signal: true },
+});
+
 /** What became of a job: one event for each attempt that ended. */
 export interface JobEvent extends HistoryRecord {
   /**
@@ -41,6 +47,7 @@ export function eventsOf(
   clock: Clock,
   query: EventsQuery,
 ): AsyncIterableIterator<JobEvent, void, undefined> {
+  refuseUnknown(query, NAMES, "events()");
   const { state, ...filter } = query;
   const { queue, after } = filter;
   if (queue !== undefined) requireQueueName(queue);

@@ -6,6 +6,8 @@ import {
   type LockStore,
   type MetricsCollector,
   MillraceError,
+  optionNames,
+  refuseUnknown,
   requireLockName,
   silentLogger,
   toMs,
@@ -23,6 +25,8 @@ export interface LockOptions {
   /** Ends the waiting. It does not reach the function once that runs. */
   readonly signal?: AbortSignal;
 }
+
+const NAMES = optionNames<LockOptions>({ lease: true, wait: true, signal: true });
 
 /** What a function that runs under a lock is given. */
 export interface LockScope {
@@ -54,6 +58,7 @@ export async function withLock<Result>(
   run: (scope: LockScope) => Result | PromiseLike<Result>,
 ): Promise<Result> {
   requireLockName(name);
+  refuseUnknown(options, NAMES, "lock()");
   const { lease: leaseLength = "30s", wait, signal } = options;
   const waitMs = wait === undefined ? Number.POSITIVE_INFINITY : toMs(wait, "wait");
   const askedAt = store.clock.monotonic();

@@ -1,4 +1,4 @@
-import { type Broker, MillraceError, requireId } from "@millrace/core";
+import { type Broker, MillraceError, optionNames, refuseUnknown, requireId } from "@millrace/core";
 import {
   clockAheadMs,
   desiredOf,
@@ -69,12 +69,16 @@ export interface Nodes {
 
 const ACTIONS = { quiet: "nodes quiet", running: "nodes resume", stopped: "nodes stop" } as const;
 
+const NOTE_NAMES = optionNames<ControlNote>({ reason: true, by: true });
+
 export function nodesOf(broker: Broker): Nodes {
   const order = async (
     desired: DesiredState,
     name: string,
-    { reason, by = whoAmI() }: ControlNote = {},
+    note: ControlNote = {},
   ): Promise<void> => {
+    refuseUnknown(note, NOTE_NAMES, "an order to a node");
+    const { reason, by = whoAmI() } = note;
     const nodes = await broker.documents(NODES_BUCKET);
     const report = readNodeReport((await nodes.get(requireId(name)))?.value);
     if (report === undefined)

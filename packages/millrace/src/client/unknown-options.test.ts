@@ -93,6 +93,45 @@ describe("each call of a client", () => {
   });
 });
 
+test("calls that wait, look, filter and give orders", async () => {
+  await using t = await createTestRuntime({ jobs: [handled] });
+  const { client } = t;
+  const handle = client.handle("a", "work");
+  const cases: readonly (readonly [() => unknown, string, string])[] = [
+    [() => client.with(js({ timout: "1s" })), "timout", "timeout"],
+    [() => client.health(js({ timout: "1s" })), "timout", "timeout"],
+    [() => client.lock("l", js({ leese: "1s" }), () => 1), "leese", "lease"],
+    [() => client.job("a", js({ quue: "work" })), "quue", "queue"],
+    [() => client.cancel("a", js({ queue: "work", raeson: "x" })), "raeson", "reason"],
+    [() => handle.cancel("x", js({ wiat: true })), "wiat", "wait"],
+    [() => handle.result(js({ timeuot: "1s" })), "timeuot", "timeout"],
+    [() => handle.progress(js({ singal: 1 })), "singal", "signal"],
+    [() => handle.reschedule(js({ delya: "1s" })), "delya", "delay"],
+    [() => client.events(js({ staet: "dead" })), "staet", "state"],
+    [() => client.jobs.get("a", js({ quue: "work" })), "quue", "queue"],
+    [() => client.jobs.list(js({ wehre: "age>1d" })), "wehre", "where"],
+    [() => client.jobs.count(js({ state: "dead", quue: "x" })), "quue", "queue"],
+    [() => client.jobs.watch(js({ nmae: "x" })), "nmae", "name"],
+    [() => client.queues.drain("work", js({ timout: "1s" })), "timout", "timeout"],
+    [() => client.queues.pause("work", js({ raeson: "x" })), "raeson", "reason"],
+    [() => client.queues.purge("work", js({ delayd: true })), "delayd", "delayed"],
+    [() => client.nodes.quiet("n", js({ raeson: "x" })), "raeson", "reason"],
+    // As an empty filter, it would mean every letter.
+    [() => client.dead.list(js({ quue: "work" })), "quue", "queue"],
+    [() => client.dead.retry(js({ quue: "work" })), "quue", "queue"],
+    [() => client.dead.discard(js({ quue: "work" })), "quue", "queue"],
+    [() => client.dead.groups(js({ quue: "work" })), "quue", "queue"],
+    [
+      () => client.operations.count(js({ kind: "jobs-cancel", filter: { quue: "x" } })),
+      "quue",
+      "queue",
+    ],
+  ];
+  for (const [call, path, meant] of cases)
+    await expect((async () => call())(), path).rejects.toThrow(refused(path, meant));
+  expect(await client.queues.controls("work")).toEqual({});
+});
+
 test("connecting, and nodes, before anything is connected", async () => {
   await expect(connect(js({ namespce: "x" }))).rejects.toThrow(refused("namespce", "namespace"));
   const clock = new SimulatedClock();

@@ -1,4 +1,4 @@
-import { type Broker, MillraceError } from "@millrace/core";
+import { type Broker, MillraceError, optionNames, refuseUnknown } from "@millrace/core";
 import type { AuditValue } from "../client/audit.ts";
 import type { DeadLetterFilter } from "../client/dead/dead-letters.ts";
 import { lastSequence, letterTest, matching } from "../client/dead/dead-matching.ts";
@@ -23,6 +23,11 @@ export type OperationTarget =
 
 /** Letters or jobs; more at once are two operations. */
 export const MOST_ITEMS = 100_000;
+
+/** With a mistyped one, every job would be meant. */
+const LIVE_NAMES = optionNames<LiveJobFilter>({
+  ...{ state: true, queue: true, name: true, where: true },
+});
 
 /**
  * The things that are meant now, the oldest first. What comes to fit while they are looked for may
@@ -58,9 +63,11 @@ async function letterItems(
 
 async function liveItems(
   broker: Broker,
-  { state, queue, name, where }: LiveJobFilter,
+  filter: LiveJobFilter,
   now: number,
 ): Promise<readonly PlanItem[]> {
+  refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
+  const { state, queue, name, where } = filter;
   const query = { limit: MOST_ITEMS + 1, ...(queue === undefined ? {} : { queue }) };
   const fits = where === undefined ? () => true : parseJobFilter(where, now);
   const items = new Map<string, PlanItem>();

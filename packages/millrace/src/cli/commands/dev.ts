@@ -11,7 +11,7 @@ import { command } from "../command.ts";
 import { exitOnSignals } from "../early-signals.ts";
 import { EXIT } from "../exit-codes.ts";
 import { hello } from "../hello-job.ts";
-import type { Paint } from "../io.ts";
+import type { CliIo, Paint } from "../io.ts";
 import { type Serving, serving, startServing } from "../serve.ts";
 import { serveUi } from "../serve-ui.ts";
 
@@ -45,7 +45,7 @@ export const dev = command({
     const served = { jobs, schedules: await loadSchedules(files ?? [], io.cwd) };
     const dir = resolve(io.cwd, flags.dir ?? ".millrace");
     await using server = await startServer(dir, flags.port, io.env, (line) => io.err(`${line}\n`));
-    const config = ownServer(given, server.url);
+    const config = await withFreeHealthPort(ownServer(given, server.url), io);
     const running = await startServing(config, served, io, forget);
     await using dashboard = await serveUi(config, io, { takesAnyPort: true });
     const about = { ...serving(running, config, served), dashboardUrl: dashboard.url };
@@ -74,6 +74,17 @@ function ownServer(given: Config, url: string): Config {
   });
 }
 
+/**
+ * A node on the same machine may have the usual one. In production that is an error, as something
+ * asks at that port.
+ */
+async function withFreeHealthPort(config: Config, io: Pick<CliIo, "err">): Promise<Config> {
+  const { healthPort, healthHost } = config;
+  if (healthPort === 0 || (await isFree(healthPort, healthHost))) return config;
+  io.err(`port ${healthPort} is taken: health and metrics are answered at another one\n`);
+  return { ...config, healthPort: 0 };
+}
+
 async function startServer(
   dir: string,
   port: number | undefined,
@@ -81,14 +92,14 @@ async function startServer(
   onProgress: (line: string) => void,
 ): Promise<LaunchedServer> {
   const { path } = await obtainServer({ cacheDir: join(dir, "bin"), env, onProgress });
-  const free = port ?? ((await isFree(USUAL_PORT)) ? USUAL_PORT : 0);
+  const free = port ?? ((await isFree(USUAL_PORT, "127.0.0.1")) ? USUAL_PORT : 0);
   return launchServer({ path, storeDir: join(dir, "nats"), port: free, name: "millrace-dev" });
 }
 
-async function isFree(port: number): Promise<boolean> {
+async function isFree(port: number, host: string | undefined): Promise<boolean> {
   const probe = createServer();
   try {
-    probe.listen(port, "127.0.0.1");
+    probe.listen(port, host);
     await once(probe, "listening");
     return true;
   } catch {

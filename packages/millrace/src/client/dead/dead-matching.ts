@@ -1,14 +1,20 @@
-import type { Broker, StoredDeadLetter } from "@millrace/core";
+import { type Broker, optionNames, refuseUnknown, type StoredDeadLetter } from "@millrace/core";
 import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";
 import type { DeadLetterFilter } from "./dead-letters.ts";
 
 const PAGE = 200;
 
-/** @throws MillraceError `invalid-option` where `where` can't be read */
-export function letterTest(
-  { reason, name, error, where }: DeadLetterFilter,
-  now: number,
-): LetterTest {
+const NAMES = optionNames<DeadLetterFilter>({
+  ...{ queue: true, id: true, reason: true, name: true, error: true, where: true },
+});
+
+/**
+ * @throws MillraceError `invalid-option` where `where` can't be read, or where there is no such
+ *   term: a filter with a mistyped one would mean every letter
+ */
+export function letterTest(filter: DeadLetterFilter, now: number): LetterTest {
+  refuseUnknown(filter, NAMES, "a filter of dead letters");
+  const { reason, name, error, where } = filter;
   const fits = where === undefined ? undefined : parseDeadFilter(where, now);
   return (letter) =>
     (reason === undefined || letter.reason === reason) &&

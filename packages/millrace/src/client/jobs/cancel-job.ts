@@ -7,6 +7,8 @@ import {
   type Duration,
   type HistoryRecord,
   MillraceError,
+  optionNames,
+  refuseUnknown,
   toMs,
 } from "@millrace/core";
 import { endOnRecord, isFinal } from "./end-on-record.ts";
@@ -21,6 +23,8 @@ export interface CancelOptions {
    */
   readonly wait?: boolean | Duration;
 }
+
+const NAMES = optionNames<CancelOptions>({ wait: true });
 
 /**
  * What became of a cancellation.
@@ -61,8 +65,10 @@ export async function cancelJob(
   clock: Clock,
   job: CancelledJob,
   reason: string | undefined,
-  { wait = false }: CancelOptions,
+  options: CancelOptions,
 ): Promise<CancelResult> {
+  refuseUnknown(options, NAMES, "cancel()");
+  const { wait = false } = options;
   const timeoutMs = typeof wait === "boolean" ? undefined : toMs(wait, "wait");
   const { id, queue } = job;
   const resultOf = (state: CancelResult["state"]): CancelResult => ({ id, queue, state });

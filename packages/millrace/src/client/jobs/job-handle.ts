@@ -2,7 +2,9 @@ import {
   type Broker,
   type Clock,
   type Duration,
+  optionNames,
   type ProgressReport,
+  refuseUnknown,
   toMs,
   type UniqueConflict,
 } from "@millrace/core";
@@ -25,6 +27,16 @@ export interface ResultOptions {
    */
   readonly appearsWithin?: Duration;
 }
+
+const RESULT_NAMES = optionNames<ResultOptions>({
+  ...{ timeout: true, signal: true, appearsWithin: true },
+});
+type ProgressOptions = Pick<ResultOptions, "signal" | "appearsWithin">;
+type LogsOptions = JobLogsOptions & Pick<ResultOptions, "appearsWithin">;
+const LOGS_NAMES = optionNames<LogsOptions>({
+  ...{ follow: true, signal: true, appearsWithin: true },
+});
+const PROGRESS_NAMES = optionNames<ProgressOptions>({ signal: true, appearsWithin: true });
 
 /** One job, for whoever enqueued it or knows its id. */
 export interface JobHandle<Output = unknown> {
@@ -66,9 +78,7 @@ export interface JobHandle<Output = unknown> {
    * @example
    * for await (const { value, note } of handle.progress()) bar.show(value, note);
    */
-  progress(
-    options?: Pick<ResultOptions, "signal" | "appearsWithin">,
-  ): AsyncIterable<ProgressReport>;
+  progress(options?: ProgressOptions): AsyncIterable<ProgressReport>;
   /**
    * What the job's handlers logged, where nodes keep it (`jobLogs`): of every attempt, in the order
    * in which it was written. With `follow` until the job has ended, over retries and reconnects.
@@ -78,7 +88,7 @@ export interface JobHandle<Output = unknown> {
    * @example
    * for await (const { level, message } of handle.logs({ follow: true })) print(level, message);
    */
-  logs(options?: JobLogsOptions & Pick<ResultOptions, "appearsWithin">): AsyncIterable<JobLogEntry>;
+  logs(options?: LogsOptions): AsyncIterable<JobLogEntry>;
   /**
    * Gives a job that waits for its time another one. It stays the same job; an expiry stays as it
    * was.
@@ -127,7 +137,9 @@ export function jobHandle<Output>(
     duplicate,
     ...(conflict === undefined ? {} : { conflict }),
     status: () => findJob(broker, id, queue, () => clock.now()),
-    result: async ({ timeout, signal, appearsWithin } = {}) => {
+    result: async (options = {}) => {
+      refuseUnknown(options, RESULT_NAMES, "result()");
+      const { timeout, signal, appearsWithin } = options;
       const timeoutMs = timeout === undefined ? undefined : toMs(timeout, "timeout");
       return (await awaitResult(
         broker,
@@ -138,10 +150,16 @@ export function jobHandle<Output>(
       )) as Output;
     },
     cancel: (reason, options = {}) => cancelJob(broker, clock, job, reason, options),
-    progress: ({ signal, appearsWithin } = {}) =>
-      followProgress(broker, awaited(appearsWithin), clock, signal),
-    logs: ({ appearsWithin, ...options } = {}) =>
-      readJobLogs(broker, awaited(appearsWithin), clock, options),
+    progress: (options = {}) => {
+      refuseUnknown(options, PROGRESS_NAMES, "progress()");
+      const { signal, appearsWithin } = options;
+      return followProgress(broker, awaited(appearsWithin), clock, signal);
+    },
+    logs: (given = {}) => {
+      refuseUnknown(given, LOGS_NAMES, "logs()");
+      const { appearsWithin, ...options } = given;
+      return readJobLogs(broker, awaited(appearsWithin), clock, options);
+    },
     reschedule: (when) => rescheduleJob(broker, clock, job, when),
   };
 }

@@ -1,4 +1,11 @@
-import { type Broker, type HistoryRecord, MillraceError, requireQueueName } from "@millrace/core";
+import {
+  type Broker,
+  type HistoryRecord,
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  requireQueueName,
+} from "@millrace/core";
 import { parseJobFilter } from "./job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
 import type { JobStatus } from "./job-status.ts";
@@ -65,17 +72,22 @@ type RecordedQuery = JobsQuery & { readonly state?: RecordedState };
 
 const MOST = 10_000;
 
+const LIST_NAMES = optionNames<RecordedQuery>({
+  ...{ queue: true, limit: true, where: true, state: true },
+});
+const COUNT_NAMES = optionNames<Parameters<Jobs["count"]>[0]>({ state: true, queue: true });
+const WATCH_NAMES = optionNames<WatchQuery>({
+  ...{ queue: true, name: true, state: true, signal: true },
+});
+
 export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Jobs {
   function list(query: JobsQuery & { readonly state: LiveState }): Promise<readonly LiveJob[]>;
   function list(query?: RecordedQuery): Promise<readonly HistoryRecord[]>;
-  async function list({
-    queue,
-    state,
-    limit = 50,
-    where,
-  }: JobsQuery & { readonly state?: LiveState | RecordedState } = {}): Promise<
-    readonly LiveJob[] | readonly HistoryRecord[]
-  > {
+  async function list(
+    given: JobsQuery & { readonly state?: LiveState | RecordedState } = {},
+  ): Promise<readonly LiveJob[] | readonly HistoryRecord[]> {
+    refuseUnknown(given, LIST_NAMES, "jobs.list()");
+    const { queue, state, limit = 50, where } = given;
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
       throw wrong("limit", `a whole number from 1 to ${MOST}`, limit);
     const query = { limit, ...(queue === undefined ? {} : { queue: requireQueueName(queue) }) };
@@ -92,7 +104,9 @@ export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Job
   return {
     get,
     list,
-    async count({ state, queue }) {
+    async count(given) {
+      refuseUnknown(given, COUNT_NAMES, "jobs.count()");
+      const { state, queue } = given;
       const field = COUNTED[state];
       if (field === undefined) throw wrong("state", Object.keys(COUNTED).join(", "), state);
       const snapshots =
@@ -102,6 +116,7 @@ export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Job
       return snapshots.reduce((sum, snapshot) => sum + snapshot[field], 0);
     },
     watch: (query = {}) => {
+      refuseUnknown(query, WATCH_NAMES, "jobs.watch()");
       const { queue, state } = query;
       if (queue !== undefined) requireQueueName(queue);
       if (state !== undefined && !RECORDED_STATES.includes(state))

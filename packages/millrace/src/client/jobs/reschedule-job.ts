@@ -3,6 +3,8 @@ import {
   type Clock,
   type EnqueueOptions,
   MillraceError,
+  optionNames,
+  refuseUnknown,
   startTime,
 } from "@millrace/core";
 import type { AwaitedJob } from "./job-result.ts";
@@ -10,6 +12,8 @@ import { findJob } from "./job-status.ts";
 
 /** When a delayed job is to start instead: one of the two. `delay` counts from now. */
 export type RescheduleOptions = Pick<EnqueueOptions, "delay" | "at">;
+
+const NAMES = optionNames<RescheduleOptions>({ delay: true, at: true });
 
 export interface RescheduleResult {
   readonly id: string;
@@ -29,6 +33,7 @@ export async function rescheduleJob(
   { id, queue }: AwaitedJob,
   options: RescheduleOptions,
 ): Promise<RescheduleResult> {
+  refuseUnknown(options, NAMES, "reschedule()");
   if (options.delay === undefined && options.at === undefined)
     throw new MillraceError("invalid-option", "delay, at: give one of them.");
   const notBefore = startTime(options, clock.now());

@@ -6,6 +6,8 @@ import {
   CONTROLS_BUCKET,
   type Duration,
   MillraceError,
+  optionNames,
+  refuseUnknown,
   toMs,
 } from "@millrace/core";
 import { controlsOf, type QueueStatus, queueStatus } from "./queue-status.ts";
@@ -27,6 +29,10 @@ export interface DrainOptions {
   readonly signal?: AbortSignal;
 }
 
+const NAMES = optionNames<DrainOptions>({
+  ...{ delayed: true, timeout: true, reason: true, by: true, onProgress: true, signal: true },
+});
+
 export interface DrainResult {
   /** Whether everything had ended. */
   readonly drained: boolean;
@@ -46,6 +52,7 @@ export async function drainQueue(
   options: DrainOptions,
   mark: ControlMark,
 ): Promise<DrainResult> {
+  refuseUnknown(options, NAMES, "queues.drain()");
   const { delayed = false, timeout, onProgress, signal } = options;
   const until = clock.monotonic() + (timeout === undefined ? Infinity : toMs(timeout, "timeout"));
   await broker.queues.snapshot(queue);

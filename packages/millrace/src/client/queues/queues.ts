@@ -125,6 +125,11 @@ export interface Queues extends Pick<QueueStore, "remove"> {
   limits(queue?: string): Promise<readonly QueueLimits[]>;
 }
 
+const NOTE_NAMES = optionNames<ControlNote>({ reason: true, by: true });
+const PURGE_NAMES = optionNames<Omit<PurgeOptions, "broker" | "clock" | "queue">>({
+  ...{ delayed: true, by: true, name: true, log: true, onProgress: true, signal: true },
+});
+
 export function queuesOf(broker: Broker, clock: Clock): Queues {
   const change = async (
     queue: string,
@@ -147,6 +152,7 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
     snapshot: async (queue) => queueStatus(broker, requireQueueName(queue)),
     controls: async (queue) => controlsOf(broker, requireQueueName(queue)),
     async pause(queue, note = {}) {
+      refuseUnknown(note, NOTE_NAMES, "queues.pause()");
       await requireQueue(queue);
       return change(queue, { paused: mark(note) });
     },
@@ -157,8 +163,13 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
     },
     drain: async (queue, options = {}) =>
       drainQueue(broker, clock, requireQueueName(queue), options, mark(options)),
-    purge: async (queue, options = {}) =>
-      purgeQueue({ by: whoAmI(), ...options, broker, clock, queue: requireQueueName(queue) }),
+    purge: async (queue, options = {}) => {
+      refuseUnknown(options, PURGE_NAMES, "queues.purge()");
+      return purgeQueue({
+        ...{ by: whoAmI(), ...options },
+        ...{ broker, clock, queue: requireQueueName(queue) },
+      });
+    },
     async set(queue, wanted) {
       refuseUnknown(wanted, CHANGE_NAMES, "a queue");
       const { concurrency, rate, perKey, sendsTo, maxParked, ...settings } = wanted;
