@@ -106,6 +106,7 @@ test("calls that wait, look, filter and give orders", async () => {
     [() => handle.cancel("x", js({ wiat: true })), "wiat", "wait"],
     [() => handle.result(js({ timeuot: "1s" })), "timeuot", "timeout"],
     [() => handle.progress(js({ singal: 1 })), "singal", "signal"],
+    [() => handle.logs(js({ folow: true })), "folow", "follow"],
     [() => handle.reschedule(js({ delya: "1s" })), "delya", "delay"],
     [() => client.events(js({ staet: "dead" })), "staet", "state"],
     [() => client.jobs.get("a", js({ quue: "work" })), "quue", "queue"],
