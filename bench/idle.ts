@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { connectBroker } from "@millrace/broker-nats";
-import { launchServer, obtainServer } from "@millrace/broker-nats/server";
+import { launchServer, obtainServer } from "@millrace/nats-server";
 import { defineJob } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 

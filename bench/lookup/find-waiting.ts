@@ -6,7 +6,7 @@
 
 import { parseArgs } from "node:util";
 import { connectBroker, type NatsBroker } from "@millrace/broker-nats";
-import { launchServer, obtainServer, type ServerGeneration } from "@millrace/broker-nats/server";
+import { launchServer, obtainServer, type ServerGeneration } from "@millrace/nats-server";
 import { connect } from "millrace";
 import { noOp, payloadOf, QUEUE } from "../scenarios/no-op-job.ts";
 

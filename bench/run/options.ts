@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { ServerGeneration } from "@millrace/broker-nats/server";
+import type { ServerGeneration } from "@millrace/nats-server";
 import { DURABILITIES, type Durability } from "../servers/durability.ts";
 
 export interface BenchOptions {

@@ -15,7 +15,7 @@ import {
   type SettlementStep,
   type WorkOptions,
 } from "@millrace/core";
-import { MemoryBroker } from "@millrace/core/testing";
+import { MemoryBroker } from "@millrace/testkit";
 import { createNode } from "@millrace/runtime";
 
 const QUEUE = "bench";

@@ -1,5 +1,5 @@
 import { connectBroker } from "@millrace/broker-nats";
-import { type LaunchedServer, launchServer } from "@millrace/broker-nats/server";
+import { type LaunchedServer, launchServer } from "@millrace/nats-server";
 import type { Broker } from "@millrace/core";
 import { connect, type EnqueueItem, type Millrace } from "millrace";
 import type { Level, RoundFigures } from "./level.ts";

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { obtainServer } from "@millrace/broker-nats/server";
+import { obtainServer } from "@millrace/nats-server";
 import { Arena } from "./arena.ts";
 import { holds } from "./claims.ts";
 import { DIMENSIONS } from "./dimensions.ts";

@@ -1,4 +1,4 @@
-import type { ServerGeneration } from "@millrace/broker-nats/server";
+import type { ServerGeneration } from "@millrace/nats-server";
 import { postgresMissing, startPostgres } from "../../test/harness/postgres.ts";
 import type { Durability } from "./durability.ts";
 import { startNats } from "./private-nats.ts";

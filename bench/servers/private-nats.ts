@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { launchServer, type ServerGeneration, obtainServer } from "@millrace/broker-nats/server";
+import { launchServer, type ServerGeneration, obtainServer } from "@millrace/nats-server";
 import type { Durability } from "./durability.ts";
 
 export interface PrivateNats {

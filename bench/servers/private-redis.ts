@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { findFreePort, guardChild } from "@millrace/broker-nats/server";
+import { findFreePort, guardChild } from "@millrace/nats-server";
 import { eventually } from "../../test/harness/deadline.ts";
 import type { DurabilityClass } from "./durability.ts";
 

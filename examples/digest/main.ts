@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { stderr, stdout } from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { launchServer, obtainServer } from "@millrace/broker-nats/server";
+import { launchServer, obtainServer } from "@millrace/nats-server";
 import { serveDashboard } from "millrace/dashboard";
 import { connect, type JobHandle, type JobStatus, type Millrace, MillraceError } from "millrace";
 import { inputFiles } from "./input-files.ts";

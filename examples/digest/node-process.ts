@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { guardChild } from "@millrace/broker-nats/server";
+import { guardChild } from "@millrace/nats-server";
 
 /** A runtime node as a process of its own: `millrace run jobs.ts`, as in production. */
 export interface NodeProcess {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { findFreePort } from "@millrace/broker-nats/server";
+import { findFreePort } from "@millrace/nats-server";
 import { test } from "vitest";
 import { cleanUpLater } from "../../test/harness/cleanup.ts";
 import { patient } from "../../test/harness/cluster/mode.ts";

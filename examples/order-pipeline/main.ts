@@ -1,5 +1,5 @@
 import { stderr, stdout } from "node:process";
-import { launchServer, obtainServer } from "@millrace/broker-nats/server";
+import { launchServer, obtainServer } from "@millrace/nats-server";
 import { startProcess } from "./process.ts";
 
 /**

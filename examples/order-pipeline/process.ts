@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { stdout } from "node:process";
 import { fileURLToPath } from "node:url";
-import { guardChild } from "@millrace/broker-nats/server";
+import { guardChild } from "@millrace/nats-server";
 
 /** One of the example's processes, up and running. */
 export interface Started {

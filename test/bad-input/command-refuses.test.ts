@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort } from "@millrace/broker-nats/server";
+import { findFreePort } from "@millrace/nats-server";
 import { defineJob } from "@millrace/core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { millrace } from "../cli/millrace.ts";

@@ -1,4 +1,4 @@
-import { brokerConformance } from "@millrace/core/testing";
+import { brokerConformance } from "@millrace/testkit";
 import { afterAll, beforeAll, describe, test, vi } from "vitest";
 import { describeEachServer } from "../harness/servers.ts";
 import { CAPABILITIES, CASE_MS, conformanceHarness, withShortLease } from "./conforming.ts";

@@ -1,5 +1,5 @@
 import { connectBroker, type NatsBroker, type NatsBrokerOptions } from "@millrace/broker-nats";
-import { type ConformanceHarness, eventuallyInRealTime } from "@millrace/core/testing";
+import { type ConformanceHarness, eventuallyInRealTime } from "@millrace/testkit";
 import { clusterMode, lasting, patient } from "../harness/cluster/mode.ts";
 
 const SHORT_LEASE_MS = 1_000;

@@ -1,5 +1,5 @@
 import type { NatsBroker } from "@millrace/broker-nats";
-import { launchServer } from "@millrace/broker-nats/server";
+import { launchServer } from "@millrace/nats-server";
 import type { Envelope, Logger } from "@millrace/core";
 import { connect } from "@nats-io/transport-node";
 import { mkdtemp, rm } from "node:fs/promises";

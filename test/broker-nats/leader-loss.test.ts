@@ -1,5 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { launchCluster } from "@millrace/broker-nats/server";
+import { launchCluster } from "@millrace/nats-server";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
 import { ConfirmedPublisher } from "../../packages/broker-nats/src/publish/confirmed-publisher.ts";

@@ -1,4 +1,4 @@
-import { launchCluster } from "@millrace/broker-nats/server";
+import { launchCluster } from "@millrace/nats-server";
 import { headers as natsHeaders } from "@nats-io/nats-core";
 import { describe, expect, test } from "vitest";
 import { administrator } from "../harness/administrator.ts";

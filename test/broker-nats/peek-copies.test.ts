@@ -1,4 +1,4 @@
-import { launchCluster } from "@millrace/broker-nats/server";
+import { launchCluster } from "@millrace/nats-server";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
 import { patientManager } from "../harness/administrator.ts";

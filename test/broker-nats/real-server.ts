@@ -1,8 +1,4 @@
-import {
-  type LaunchedServer,
-  launchServer,
-  type LaunchOptions,
-} from "@millrace/broker-nats/server";
+import { type LaunchedServer, launchServer, type LaunchOptions } from "@millrace/nats-server";
 import { describe } from "vitest";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
 

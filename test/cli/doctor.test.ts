@@ -1,4 +1,4 @@
-import { launchCluster } from "@millrace/broker-nats/server";
+import { launchCluster } from "@millrace/nats-server";
 import { AckPolicy } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, defineJob } from "millrace";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createNode, defineJob, runNode } from "millrace";
 import { createSyncOutbox, sqliteTransaction } from "millrace/outbox";
-import { findFreePort } from "@millrace/broker-nats/server";
+import { findFreePort } from "@millrace/nats-server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually, within } from "../harness/deadline.ts";

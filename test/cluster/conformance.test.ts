@@ -1,4 +1,4 @@
-import { brokerConformance } from "@millrace/core/testing";
+import { brokerConformance } from "@millrace/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { conformanceHarness } from "../broker-nats/conforming.ts";
 import { clusterMode, REPLICAS } from "../harness/cluster/mode.ts";

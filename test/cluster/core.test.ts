@@ -1,4 +1,4 @@
-import { launchCluster } from "@millrace/broker-nats/server";
+import { launchCluster } from "@millrace/nats-server";
 import type { BatchEnded } from "@millrace/core";
 import { connect, createNode, defineJob, defineSchedule, planJob } from "millrace";
 import { describe, expect, test } from "vitest";

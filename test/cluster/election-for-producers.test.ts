@@ -1,4 +1,4 @@
-import { launchCluster } from "@millrace/broker-nats/server";
+import { launchCluster } from "@millrace/nats-server";
 import { connect, defineJob } from "millrace";
 import { describe, expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";

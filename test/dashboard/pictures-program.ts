@@ -1,7 +1,7 @@
 // Takes the pictures of docs/dashboard.md: node test/dashboard/pictures-program.ts FOLDER
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { launchServer, obtainServer } from "@millrace/broker-nats/server";
+import { launchServer, obtainServer } from "@millrace/nats-server";
 import { connect, createNode, defineJob } from "millrace";
 import { serveDashboard } from "millrace/dashboard";
 import { findBrowser } from "../harness/browser.ts";

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort } from "@millrace/broker-nats/server";
+import { findFreePort } from "@millrace/nats-server";
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
 import { millraceHere } from "../cli/millrace.ts";
 import { eventually } from "../harness/deadline.ts";

@@ -52,7 +52,7 @@ describe("check-boundaries", () => {
       'import { x } from "@millrace/runtime";',
       /core\/src\/x\.ts: must not import "@millrace\/runtime"/,
     ],
-    ["core", 'export { x } from "@millrace/broker-nats/server";', /must not import/],
+    ["core", 'export { x } from "@millrace/nats-server";', /must not import/],
     ["runtime", 'import { connect } from "@nats-io/transport-node";', /must not import/],
     ["runtime", 'const broker = await import("@millrace/broker-nats");', /must not import/],
     ["broker-nats", 'import { y } from "../../core/src/y.ts";', /reaches out of its package/],

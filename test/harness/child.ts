@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { guardChild, untilStopped } from "@millrace/broker-nats/server";
+import { guardChild, untilStopped } from "@millrace/nats-server";
 import { cleanUpLater } from "./cleanup.ts";
 import { within } from "./deadline.ts";
 

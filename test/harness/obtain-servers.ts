@@ -1,9 +1,5 @@
 import { resolve } from "node:path";
-import {
-  obtainServer,
-  SERVER_VARIABLES,
-  type ServerGeneration,
-} from "@millrace/broker-nats/server";
+import { obtainServer, SERVER_VARIABLES, type ServerGeneration } from "@millrace/nats-server";
 import type { TestProject } from "vitest/node";
 import { clusterMode } from "./cluster/mode.ts";
 import { isShortPart } from "./part.ts";

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { findFreePort, guardChild } from "@millrace/broker-nats/server";
+import { findFreePort, guardChild } from "@millrace/nats-server";
 import pg from "pg";
 import { eventually } from "./deadline.ts";
 import { findPostgres, readyPrograms } from "./postgres-programs.ts";

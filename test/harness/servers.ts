@@ -1,9 +1,5 @@
 import { randomBytes } from "node:crypto";
-import {
-  type LaunchedServer,
-  launchServer,
-  type ServerGeneration,
-} from "@millrace/broker-nats/server";
+import { type LaunchedServer, launchServer, type ServerGeneration } from "@millrace/nats-server";
 import { afterAll, afterEach, beforeAll, describe, inject } from "vitest";
 import type { ConnectionOptions } from "@nats-io/transport-node";
 import type { MemberFault } from "./cluster/member-fault.ts";

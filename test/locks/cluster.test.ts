@@ -1,4 +1,4 @@
-import { launchCluster } from "@millrace/broker-nats/server";
+import { launchCluster } from "@millrace/nats-server";
 import { type Broker, silentLogger, systemClock } from "@millrace/core";
 import { type HeldLease, takeLock } from "@millrace/runtime";
 import { jetstreamManager } from "@nats-io/jetstream";

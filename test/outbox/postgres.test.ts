@@ -1,5 +1,5 @@
 import { defineJob } from "millrace";
-import { MemoryBroker } from "@millrace/core/testing";
+import { MemoryBroker } from "@millrace/testkit";
 import {
   createOutbox,
   type OutboxStore,

@@ -1,4 +1,4 @@
-import { launchCluster, type LaunchedServer } from "@millrace/broker-nats/server";
+import { launchCluster, type LaunchedServer } from "@millrace/nats-server";
 import { describe, expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { allCurrent } from "../harness/cluster/leader-killer.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { launchCluster, type LaunchedServer, launchServer } from "@millrace/broker-nats/server";
+import { launchCluster, type LaunchedServer, launchServer } from "@millrace/nats-server";
 import type { EnqueueResult } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";

@@ -1,5 +1,5 @@
 // Launches a server and waits to be killed, for the test that nothing outlives its parent.
-import { launchServer } from "@millrace/broker-nats/server";
+import { launchServer } from "@millrace/nats-server";
 
 const server = await launchServer({ path: process.argv[2] ?? "" });
 console.log(`${server.pid} ${server.storeDir}`);

@@ -38,7 +38,7 @@ export {
 } from "./envelope/body-limits.ts";
 export { type EncodeRules, unsendableValue } from "./envelope/sendable.ts";
 export { unserializable } from "./settlement/unserializable.ts";
-export { requireQueueSettings } from "./broker/queue-settings.ts";
+export { limitsOfQueue, requireQueueSettings } from "./broker/queue-settings.ts";
 export {
   type Envelope,
   ENVELOPE_VERSION,

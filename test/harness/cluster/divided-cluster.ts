@@ -3,7 +3,7 @@ import {
   launchCluster,
   type LaunchedCluster,
   type LaunchedServer,
-} from "@millrace/broker-nats/server";
+} from "@millrace/nats-server";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { ledgerNowMs } from "../../reliability/oracle/ledger-entry.ts";
 import { cleanUpLater } from "../cleanup.ts";

@@ -1,6 +1,6 @@
 import { appendFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import type { LaunchedServer } from "@millrace/broker-nats/server";
+import type { LaunchedServer } from "@millrace/nats-server";
 import { newSeed, SeededRandom } from "../../reliability/oracle/seeded-random.ts";
 import { ledgerNowMs } from "../../reliability/oracle/ledger-entry.ts";
 import type { MemberFault } from "./member-fault.ts";

@@ -1,5 +1,5 @@
 import { get } from "node:http";
-import type { LaunchedServer } from "@millrace/broker-nats/server";
+import type { LaunchedServer } from "@millrace/nats-server";
 
 /**
  * What is added to a server's configuration, so that it can be asked how it is: where, is its own

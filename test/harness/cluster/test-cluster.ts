@@ -1,8 +1,4 @@
-import {
-  launchCluster,
-  type LaunchedCluster,
-  type LaunchedServer,
-} from "@millrace/broker-nats/server";
+import { launchCluster, type LaunchedCluster, type LaunchedServer } from "@millrace/nats-server";
 import { join } from "node:path";
 import { startChild } from "../child.ts";
 import type { UseServerOptions } from "../servers.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort, guardChild } from "@millrace/broker-nats/server";
+import { findFreePort, guardChild } from "@millrace/nats-server";
 import { cleanUpLater } from "../cleanup.ts";
 import { eventually } from "../deadline.ts";
 import { type JaegerQuery, jaegerQuery } from "./query.ts";

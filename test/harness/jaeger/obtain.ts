@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
 import { access, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
-import { withInstallLock } from "../../../packages/broker-nats/src/server/install-lock.ts";
-import { run } from "../../../packages/broker-nats/src/server/run.ts";
+import { withInstallLock } from "../../../packages/nats-server/src/install-lock.ts";
+import { run } from "../../../packages/nats-server/src/run.ts";
 
 /** The Jaeger that a test runs against, or the reason why it does not. */
 export type JaegerUnderTest =

@@ -1,7 +1,7 @@
 // Records what this version publishes for jobs on their way. Run it for a release that changes what
 // is written, and keep the file: node test/reliability/programs/record-version-program.ts
 // NATS_SERVER_BINARY > test/reliability/fixtures/published-by-VERSION.json
-import { launchServer } from "@millrace/broker-nats/server";
+import { launchServer } from "@millrace/nats-server";
 import { connect as connectNats, type Msg } from "@nats-io/transport-node";
 import { connect, createNode, defineJob } from "millrace";
 

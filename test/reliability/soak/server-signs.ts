@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import type { LaunchedServer } from "@millrace/broker-nats/server";
+import type { LaunchedServer } from "@millrace/nats-server";
 import { type ConsumerInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { patientManager } from "../../harness/administrator.ts";

@@ -1,5 +1,5 @@
 import type { Document, DocumentStore } from "@millrace/core";
-import type { DocumentBucket } from "../../../packages/core/src/testing/memory/memory-documents.ts";
+import type { DocumentBucket } from "../../../packages/testkit/src/memory/memory-documents.ts";
 import type { Line } from "./line.ts";
 
 type Change = Parameters<Parameters<DocumentStore["watch"]>[0]>[0];

@@ -34,14 +34,14 @@ import {
   type Successors,
 } from "@millrace/core";
 import { needsProgramDoor } from "../../../packages/core/src/flow/reach.ts";
-import { buriedIdOf } from "../../../packages/core/src/testing/memory/memory-dead-letters.ts";
-import { messageOfDelayed } from "../../../packages/core/src/testing/memory/memory-delayed.ts";
+import { buriedIdOf } from "../../../packages/testkit/src/memory/memory-dead-letters.ts";
+import { messageOfDelayed } from "../../../packages/testkit/src/memory/memory-delayed.ts";
 import {
   anyWaitingJob,
   publicationOf,
   requeueOf,
   waitingJob,
-} from "../../../packages/core/src/testing/memory/publication.ts";
+} from "../../../packages/testkit/src/memory/publication.ts";
 import { messageOfBlocked } from "../server/sim-blocked.ts";
 import type { Published } from "../server/sim-queue.ts";
 import { BlockedClient } from "./blocked-client.ts";

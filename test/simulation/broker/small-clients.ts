@@ -10,7 +10,7 @@ import type {
   SignalStore,
 } from "@millrace/core";
 import { requireQueueName } from "@millrace/core";
-import { MemoryDelayedStore } from "../../../packages/core/src/testing/memory/memory-delayed-store.ts";
+import { MemoryDelayedStore } from "../../../packages/testkit/src/memory/memory-delayed-store.ts";
 import type { Line } from "./line.ts";
 
 const FOLLOWER_LOOKS_MS = 1_000;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { launchCluster, type LaunchedCluster } from "@millrace/broker-nats/server";
+import { launchCluster, type LaunchedCluster } from "@millrace/nats-server";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { eventually } from "../../harness/deadline.ts";
 import { knownEverywhere } from "./known-everywhere.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { LaunchedServer } from "@millrace/broker-nats/server";
+import type { LaunchedServer } from "@millrace/nats-server";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
 import { DividedCluster } from "../../harness/cluster/divided-cluster.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { launchServer } from "@millrace/broker-nats/server";
+import { launchServer } from "@millrace/nats-server";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { ModelConnection } from "../jetstream/connection.ts";

@@ -1,5 +1,5 @@
 import type { NatsBroker } from "@millrace/broker-nats";
-import { brokerConformance, type ConformanceHarness } from "@millrace/core/testing";
+import { brokerConformance, type ConformanceHarness } from "@millrace/testkit";
 import { afterAll, beforeAll, describe, test, vi } from "vitest";
 import { FLAVOURS, type Flavour } from "./flavour.ts";
 import { countingMachine, RunningWorld, shortLink } from "./lone-client.ts";

@@ -9,7 +9,7 @@ import {
   type QueueMessage,
   type QueueSettings,
 } from "@millrace/core";
-import { freeId, withId } from "../../../packages/core/src/testing/memory/free-id.ts";
+import { freeId, withId } from "../../../packages/testkit/src/memory/free-id.ts";
 import type { Planned, Timeline } from "../engine/timeline.ts";
 import { DedupeWindow } from "./dedupe-window.ts";
 

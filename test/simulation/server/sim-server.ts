@@ -8,14 +8,14 @@ import {
   type RunningJob,
 } from "@millrace/core";
 import { SimBatches } from "./sim-batches.ts";
-import { DeadLetterShelf } from "../../../packages/core/src/testing/memory/memory-dead-letters.ts";
-import { MemoryDelayed } from "../../../packages/core/src/testing/memory/memory-delayed.ts";
-import { DocumentBucket } from "../../../packages/core/src/testing/memory/memory-documents.ts";
-import { JobLogShelf } from "../../../packages/core/src/testing/memory/memory-job-logs.ts";
-import { JournalShelf } from "../../../packages/core/src/testing/memory/memory-journal.ts";
-import { HistoryTape } from "../../../packages/core/src/testing/memory/memory-history.ts";
-import { SignalShelf } from "../../../packages/core/src/testing/memory/memory-signals.ts";
-import { ProgressBoard } from "../../../packages/core/src/testing/memory/memory-progress.ts";
+import { DeadLetterShelf } from "../../../packages/testkit/src/memory/memory-dead-letters.ts";
+import { MemoryDelayed } from "../../../packages/testkit/src/memory/memory-delayed.ts";
+import { DocumentBucket } from "../../../packages/testkit/src/memory/memory-documents.ts";
+import { JobLogShelf } from "../../../packages/testkit/src/memory/memory-job-logs.ts";
+import { JournalShelf } from "../../../packages/testkit/src/memory/memory-journal.ts";
+import { HistoryTape } from "../../../packages/testkit/src/memory/memory-history.ts";
+import { SignalShelf } from "../../../packages/testkit/src/memory/memory-signals.ts";
+import { ProgressBoard } from "../../../packages/testkit/src/memory/memory-progress.ts";
 import { WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
 import { DedupeWindow } from "./dedupe-window.ts";

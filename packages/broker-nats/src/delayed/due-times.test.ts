@@ -1,4 +1,4 @@
-import { SimulatedClock } from "@millrace/core/testing";
+import { SimulatedClock } from "@millrace/testkit";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { DueTimes } from "./due-times.ts";

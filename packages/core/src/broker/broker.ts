@@ -32,7 +32,7 @@ export interface FindOptions {
 
 /**
  * Carries jobs between producers and nodes. Brokers store and move; they never count and never
- * decide. `brokerConformance` of `@millrace/core/testing` is the suite every implementation passes.
+ * decide. `brokerConformance` of `@millrace/testkit` is the suite every implementation passes.
  */
 export interface Broker {
   /** A name for logs: `nats 2.15.2`, `memory`. */

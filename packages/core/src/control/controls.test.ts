@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MemoryBroker } from "../testing/memory-broker.ts";
+import { MemoryBroker } from "@millrace/testkit";
 import { changeControls } from "./change-controls.ts";
 import { changedControls, CONTROLS_BUCKET, type QueueControls } from "./queue-controls.ts";
 import { readControls } from "./read-controls.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
-import { MemoryBroker, SimulatedClock } from "../testing/index.ts";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { countingBroker } from "./counting-broker.ts";
 import { type MetricsCollector, noMetrics } from "./metrics-collector.ts";
 

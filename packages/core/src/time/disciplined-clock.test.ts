@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { SimulatedClock } from "../testing/simulated-clock.ts";
+import { SimulatedClock } from "@millrace/testkit";
 import { DisciplinedClock } from "./disciplined-clock.ts";
 
 /** A machine whose clock is off by so much, a server that is right, and the way between them. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { UNSETTLED, type Envelope } from "../envelope/envelope.ts";
-import { MemoryBroker } from "../testing/memory-broker.ts";
+import { MemoryBroker } from "@millrace/testkit";
 import type { Instrumentation } from "./instrumentation.ts";
 import { instrumentedBroker } from "./instrumented-broker.ts";
 

@@ -1,4 +1,4 @@
-import { SimulatedClock } from "@millrace/core/testing";
+import { SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { OnceAMoment } from "./once-a-moment.ts";
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { defineJob, MillraceError, systemClock } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { createClient } from "./client.ts";
 

@@ -1,5 +1,5 @@
 import { defineJob, MillraceError } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createClient, type Millrace } from "./client.ts";

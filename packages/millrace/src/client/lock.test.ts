@@ -1,5 +1,5 @@
 import { MillraceError } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { beforeEach, expect, test, vi } from "vitest";
 import { createClient, type Millrace } from "./client.ts";
 import type { LockOptions, LockScope } from "./lock.ts";

@@ -1,5 +1,5 @@
 import { type Clock, defineJob, type Logger } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
 import { createClient } from "./client.ts";

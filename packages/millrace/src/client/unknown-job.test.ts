@@ -1,5 +1,5 @@
 import { type Broker, MillraceError, UNSETTLED } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { createClient } from "./client.ts";
 import { jobHandle } from "./jobs/job-handle.ts";

@@ -1,5 +1,5 @@
 import { defineJob, defineSchedule, planJob } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { createNode as createRuntimeNode } from "@millrace/runtime";
 import { describe, expect, test } from "vitest";
 import { createNode } from "../node/connect-node.ts";

@@ -1,5 +1,5 @@
 import { defineJob, type Logger, UNSETTLED } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { connectNode } from "./connect-node.ts";
 

@@ -1,5 +1,5 @@
 import { defineJob, MillraceError } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
 import { createClient, type Millrace } from "../client/client.ts";

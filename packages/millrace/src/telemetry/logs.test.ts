@@ -1,5 +1,5 @@
 import { defineJob, fatal, UNSETTLED } from "@millrace/core";
-import { MemoryBroker } from "@millrace/core/testing";
+import { MemoryBroker } from "@millrace/testkit";
 import { telemetry } from "@millrace/telemetry/tracing";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-import { MemoryBroker } from "@millrace/core/testing";
+import { MemoryBroker } from "@millrace/testkit";
 import { telemetry } from "@millrace/telemetry/tracing";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { connect } from "../client/connect.ts";

@@ -1,5 +1,5 @@
 import { context, propagation, SpanStatusCode, trace } from "@opentelemetry/api";
-import { MemoryBroker } from "@millrace/core/testing";
+import { MemoryBroker } from "@millrace/testkit";
 import {
   type BatchEnded,
   defineJob,

@@ -1,5 +1,5 @@
 import { type Broker, type Duration, toMs } from "@millrace/core";
-import type { SimulatedClock } from "@millrace/core/testing";
+import type { SimulatedClock } from "@millrace/testkit";
 
 /** Moves the clock from timer to timer until no job is left. */
 export async function drain(

@@ -1,2 +1,2 @@
 export { createTestRuntime, type TestRuntime, type TestRuntimeOptions } from "./test-runtime.ts";
-export { MemoryBroker, type MemoryBrokerOptions, SimulatedClock } from "@millrace/core/testing";
+export { MemoryBroker, type MemoryBrokerOptions, SimulatedClock } from "@millrace/testkit";

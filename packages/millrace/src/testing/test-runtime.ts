@@ -10,7 +10,7 @@ import {
   refuseUnknown,
   type StoredDeadLetter,
 } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { createClient, type Millrace } from "../client/client.ts";
 import type { JobHandle } from "../client/jobs/job-handle.ts";

@@ -8,7 +8,7 @@ import {
   silentLogger,
   systemClock,
 } from "@millrace/core";
-import { MemoryBroker, MemoryServer } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer } from "@millrace/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { defineJob, MillraceError, noMetrics, silentLogger, systemClock } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";

@@ -1,5 +1,5 @@
 import { type MetricsCollector, MillraceError, noMetrics } from "@millrace/core";
-import { MemoryBroker } from "@millrace/core/testing";
+import { MemoryBroker } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { type RelayOptions, startRelay } from "./relay.ts";

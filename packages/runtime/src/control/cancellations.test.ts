@@ -6,7 +6,7 @@ import {
   MillraceError,
   snooze,
 } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { gate, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 

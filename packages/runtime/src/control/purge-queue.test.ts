@@ -1,5 +1,5 @@
 import { changeControls, CONTROLS_BUCKET, defineJob, readControls } from "@millrace/core";
-import { MemoryBroker } from "@millrace/core/testing";
+import { MemoryBroker } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { gate, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
 import { type PurgeOptions, purgeQueue, type PurgeResult } from "./purge-queue.ts";

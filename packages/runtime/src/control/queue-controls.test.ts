@@ -5,7 +5,7 @@ import {
   type Logger,
   silentLogger,
 } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { QueueControlsView } from "./queue-controls.ts";
 

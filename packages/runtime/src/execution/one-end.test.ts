@@ -1,5 +1,5 @@
 import { defineJob, type HistoryRecord, UNSETTLED, writeEnvelope } from "@millrace/core";
-import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 

@@ -10,7 +10,7 @@ import {
   type SettlementStep,
   type SucceededJob,
 } from "@millrace/core";
-import { type MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { type MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 

@@ -6,7 +6,7 @@ import {
   type SettlementStep,
   UNSETTLED,
 } from "@millrace/core";
-import type { MemoryBroker } from "@millrace/core/testing";
+import type { MemoryBroker } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 

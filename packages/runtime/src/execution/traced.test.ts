@@ -1,5 +1,5 @@
 import { type AttemptTrace, defineJob, type Instrumentation, UNSETTLED } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
 import { createNode, type MillraceNode } from "../node/node.ts";
 

@@ -1,5 +1,5 @@
 import { CONTROLS_BUCKET, MillraceError } from "@millrace/core";
-import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { simulatedNode } from "../fixtures/simulated-node.ts";
 import { Ledger, type Payload, QUEUE, tenantJob } from "../fixtures/tenants.ts";

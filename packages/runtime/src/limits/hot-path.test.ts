@@ -1,5 +1,5 @@
 import { type Broker, defineJob, UNSETTLED } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { stopInTime } from "../fixtures/simulated-node.ts";
 import { createNode } from "../node/node.ts";

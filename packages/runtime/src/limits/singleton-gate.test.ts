@@ -1,5 +1,5 @@
 import { defineJob, MillraceError, noMetrics, silentLogger, UNSETTLED } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { fleet, ids, type Payload } from "../fixtures/tenants.ts";
 import { WaitingJobs } from "../fixtures/waiting-jobs.ts";

@@ -1,5 +1,5 @@
 import { type MetricsCollector, silentLogger, UNSETTLED } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { QueueReadings } from "./queue-readings.ts";
 

@@ -5,7 +5,7 @@ import {
   type Logger,
   MillraceError,
 } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 import { openClockWatch } from "./clock-watch.ts";

@@ -1,5 +1,5 @@
 import { noMetrics, silentLogger, systemClock } from "@millrace/core";
-import { MemoryBroker } from "@millrace/core/testing";
+import { MemoryBroker } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";
 

@@ -1,5 +1,5 @@
 import { defineJob, type Delivery, MillraceError, type Schema } from "@millrace/core";
-import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { gate, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 

@@ -1,5 +1,5 @@
 import { type Broker, defineJob, MillraceError } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 import { desiredOf, NODE_ORDERS_BUCKET, type NodeOrder, readNodeOrder } from "./node-order.ts";

@@ -1,5 +1,5 @@
 import { MillraceError, paused, resumed, SCHEDULES, SCHEDULES_SEEN } from "@millrace/core";
-import type { MemoryBroker } from "@millrace/core/testing";
+import type { MemoryBroker } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { gate, stopInTime } from "../fixtures/simulated-node.ts";
 import { SimulatedFleet, timeOf } from "../fixtures/simulated-fleet.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 import { defineJob, type Events, type Logger, silentLogger, UNSETTLED } from "@millrace/core";
-import { MemoryBroker } from "@millrace/core/testing";
+import { MemoryBroker } from "@millrace/testkit";
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createNode, type MillraceNode } from "../node/node.ts";
 import type { NodeOptions } from "../node/node-options.ts";

@@ -1,5 +1,5 @@
 import { type Logger, MillraceError, type MetricsCollector, noMetrics } from "@millrace/core";
-import { SimulatedClock } from "@millrace/core/testing";
+import { SimulatedClock } from "@millrace/testkit";
 import { afterEach, expect, test, vi } from "vitest";
 import type { ExecutionRecord } from "./execution-record.ts";
 import { executionRecords, type ExecutionRecords } from "./execution-records.ts";

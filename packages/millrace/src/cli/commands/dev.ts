@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { join, resolve } from "node:path";
-import { launchServer, type LaunchedServer, obtainServer } from "@millrace/broker-nats/server";
+import { launchServer, type LaunchedServer, obtainServer } from "@millrace/nats-server";
 import type { AnyJob } from "@millrace/core";
 import { type Config, type FieldKey, FIELDS } from "../../config/fields.ts";
 import { readConfig } from "../../config/read-config.ts";

@@ -1,5 +1,5 @@
 import { defineJob, systemClock } from "@millrace/core";
-import { MemoryBroker, MemoryServer } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer } from "@millrace/testkit";
 import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
 import { connect } from "../connect.ts";

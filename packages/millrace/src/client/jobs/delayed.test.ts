@@ -1,5 +1,5 @@
 import { defineJob } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { createNode } from "@millrace/runtime";
 import { expect, test } from "vitest";
 import { createClient, type Millrace } from "../client.ts";

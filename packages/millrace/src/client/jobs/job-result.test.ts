@@ -1,5 +1,5 @@
 import { type Delivery, type HistoryRecord, type HistoryStore, UNSETTLED } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test, vi } from "vitest";
 import { awaitResult } from "./job-result.ts";
 

@@ -1,5 +1,5 @@
 import { changeControls, CONTROLS_BUCKET, defineJob } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { createClient } from "../client.ts";
 

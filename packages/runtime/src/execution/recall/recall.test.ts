@@ -5,7 +5,7 @@ import {
   MillraceError,
   type StoredRecord,
 } from "@millrace/core";
-import { MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 

@@ -1,5 +1,5 @@
 import { CANCELLATIONS_BUCKET, defineJob, MillraceError } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { HEARTBEAT_MS, NODES_BUCKET, type NodeReport } from "../../presence/node-report.ts";
 import { gate, QUEUE, type SimulatedNode, simulatedNode } from "../../fixtures/simulated-node.ts";

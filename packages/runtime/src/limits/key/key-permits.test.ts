@@ -5,7 +5,7 @@ import {
   MillraceError,
   silentLogger,
 } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { BackgroundRetries } from "../../service/background-retries.ts";
 import { permitLock } from "../gate-names.ts";

@@ -6,7 +6,7 @@ import {
   defineJob,
   type QueueControlsChange,
 } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/core/testing";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { makeNode, QUEUE, type SimulatedNode } from "../../fixtures/simulated-node.ts";
 import type { NodeOptions } from "../../node/node-options.ts";

@@ -1,5 +1,5 @@
 import { MillraceError } from "@millrace/core";
-import type { MemoryBroker, SimulatedClock } from "@millrace/core/testing";
+import type { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { QUEUE } from "../../fixtures/simulated-node.ts";
 import { key, scene, type Unique } from "../../fixtures/unique-scene.ts";

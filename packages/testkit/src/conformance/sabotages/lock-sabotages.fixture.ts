@@ -1,0 +1,111 @@
+import type { Broker, HeldLock, LockStore, LockView } from "@millrace/core";
+import type { Sabotage } from "./sabotage.fixture.ts";
+
+export const LOCK_SABOTAGES: readonly Sabotage[] = [
+  {
+    wrong: "a token that does not grow",
+    noticedBy: "locks: one holder at a time",
+    spoil: (honest) => ({
+      locks: spoiltLocks(honest, {
+        renew: async (lock, claim) => ({
+          ...(await honest.locks.renew(lock, claim)),
+          token: lock.token,
+        }),
+      }),
+    }),
+  },
+  {
+    wrong: "a lock that everybody gets",
+    noticedBy: "locks: of many that try at once",
+    spoil: (honest) => ({
+      locks: spoiltLocks(honest, {
+        acquire: async (name, claim) =>
+          (await honest.locks.acquire(name, claim)) ?? { name, token: 1 },
+      }),
+    }),
+  },
+  {
+    wrong: "a look at a lock as it was when it was acquired",
+    noticedBy: "locks: a look shows",
+    spoil: (honest) => {
+      const first = new Map<string, HeldLock>();
+      return {
+        locks: spoiltLocks(honest, {
+          acquire: async (name, claim) => {
+            const lock = await honest.locks.acquire(name, claim);
+            if (lock !== undefined) first.set(name, lock);
+            return lock;
+          },
+          look: async (name) => {
+            const seen = await honest.locks.look(name);
+            return seen && { ...seen, token: first.get(name)?.token ?? seen.token };
+          },
+        }),
+      };
+    },
+  },
+  {
+    wrong: "a list that shows leases that are over",
+    noticedBy: "locks: a lease that is over is neither",
+    spoil: (honest) => {
+      let last: readonly LockView[] = [];
+      return {
+        locks: spoiltLocks(honest, {
+          list: async (prefix) => {
+            const now = await honest.locks.list(prefix);
+            last = now.length === 0 ? last : now;
+            return last;
+          },
+        }),
+      };
+    },
+  },
+  {
+    wrong: "a list of all locks, whatever the prefix",
+    noticedBy: "locks: a list shows",
+    spoil: (honest) => ({ locks: spoiltLocks(honest, { list: () => honest.locks.list() }) }),
+  },
+  {
+    wrong: "a list that shows each renewal",
+    noticedBy: "locks: one that is renewed while the list is read",
+    spoil: (honest) => ({
+      locks: spoiltLocks(honest, {
+        list: async (prefix) => {
+          const locks = await honest.locks.list(prefix);
+          return [...locks.slice(0, 1), ...locks];
+        },
+      }),
+    }),
+  },
+  {
+    wrong: "a release that nobody is told of",
+    noticedBy: "locks: who listens is told",
+    spoil: (honest) => ({
+      locks: spoiltLocks(honest, { onRelease: async () => ({ stop: async () => {} }) }),
+    }),
+  },
+  {
+    wrong: "a listener that cannot be stopped",
+    noticedBy: "locks: who stopped listening",
+    spoil: (honest) => ({
+      locks: spoiltLocks(honest, {
+        onRelease: async (name, listener) => {
+          await honest.locks.onRelease(name, listener);
+          return { stop: async () => {} };
+        },
+      }),
+    }),
+  },
+];
+
+function spoiltLocks({ locks }: Broker, spoilt: Partial<LockStore>): LockStore {
+  return {
+    acquire: (name, claim) => locks.acquire(name, claim),
+    renew: (lock, claim) => locks.renew(lock, claim),
+    release: (lock) => locks.release(lock),
+    look: (name) => locks.look(name),
+    list: (prefix) => locks.list(prefix),
+    onRelease: (name, listener) => locks.onRelease(name, listener),
+    ...spoilt,
+  };
+}

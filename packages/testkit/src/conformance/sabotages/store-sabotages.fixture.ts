@@ -1,0 +1,318 @@
+import type { Broker, DocumentStore, HistoryStore } from "@millrace/core";
+import type { MemoryBroker } from "../../memory-broker.ts";
+import { type Sabotage, spoiltDelayed, spoiltSteps } from "./sabotage.fixture.ts";
+
+/** What waits, what has ended, and what is kept. */
+export const STORE_SABOTAGES: readonly Sabotage[] = [
+  {
+    wrong: "a dead letter whose bytes were encoded again",
+    noticedBy: "dead letters: keep the bytes",
+    spoil: (honest) =>
+      spoiltSteps(honest, (steps) =>
+        steps.map((step) => {
+          if (step.do !== "bury") return step;
+          const body = new TextEncoder().encode(new TextDecoder().decode(step.letter.body));
+          return { ...step, letter: { ...step.letter, body } };
+        }),
+      ),
+  },
+  {
+    wrong: "pages that overlap",
+    noticedBy: "dead letters: are listed oldest first",
+    spoil: (honest) => ({
+      deadLetters: {
+        list: ({ after = 1, ...query } = {}) =>
+          honest.deadLetters.list({ ...query, after: after - 1 }),
+        remove: (n) => honest.deadLetters.remove(n),
+      },
+    }),
+  },
+  {
+    wrong: "a journal in which the last record of a step counts",
+    noticedBy: "journal: the first record of a step counts",
+    spoil: (honest) => ({
+      journal: {
+        read: (run) => honest.journal.read(run),
+        write: async (run, step, data, options) => {
+          const there = await honest.journal.write(run, step, data, options);
+          if (there.data.every((byte, at) => byte === data[at])) return there;
+          return honest.journal.write(run, step, data, { expected: there.revision });
+        },
+        remove: (run) => honest.journal.remove(run),
+      },
+    }),
+  },
+  {
+    wrong: "a signal of which nobody is told again",
+    noticedBy: "signals: whoever follows is told of each",
+    spoil: ({ signals }) => ({
+      signals: {
+        send: (signal, body) => signals.send(signal, body),
+        read: (signal) => signals.read(signal),
+        drop: (signal, sequence) => signals.drop(signal, sequence),
+        remove: (job) => signals.remove(job),
+        follow: (hear) => signals.follow((signal) => hear(signal).catch(() => {})),
+      },
+    }),
+  },
+  {
+    wrong: "a log in which a page that came again lies twice",
+    noticedBy: "job logs: a page that comes again is kept once",
+    spoil: (honest) => {
+      let copies = 0;
+      return {
+        jobLogs: {
+          append: (job, page) => honest.jobLogs.append(job, { ...page, page: (copies += 1) }),
+          read: (job, options) => honest.jobLogs.read(job, options),
+        },
+      };
+    },
+  },
+  {
+    wrong: "blocked jobs that leave newest first",
+    noticedBy: "blocked: are let in oldest first",
+    spoil: (honest) => ({
+      blocked: Object.assign(Object.create(honest.blocked), {
+        release: async (queue: string, gate: string, count: number) => {
+          const jobs = await honest.blocked.list({ queue, gate });
+          for (const { envelope } of jobs.toReversed().slice(0, count))
+            await honest.blocked.releaseJob(queue, envelope.id);
+          return Math.min(count, jobs.length);
+        },
+        gates: () => honest.blocked.gates(),
+      }),
+    }),
+  },
+  {
+    wrong: "a move that leaves the job where it was as well",
+    noticedBy: "delayed: a job that is moved to a time",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        move: async (id, queue, to) => {
+          const waiting = await honest.findWaiting(id, { queue });
+          const moved = await honest.delayed.move(id, queue, to);
+          if (moved && waiting !== undefined)
+            await honest.requeue({ ...waiting.envelope, generation: 2 });
+          return moved;
+        },
+      }),
+    }),
+  },
+  {
+    wrong: "a move that forgets what it is for",
+    noticedBy: "delayed: a job that is brought to be cancelled",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        move: (id, queue, to) => honest.delayed.move(id, queue, to),
+      }),
+    }),
+  },
+  {
+    wrong: "a move that counts as an interruption",
+    noticedBy: "delayed: a job that is moved to now",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        move: async (id, queue) => {
+          const waiting = await honest.findWaiting(id, { queue });
+          if (waiting?.state !== "delayed") return false;
+          const { notBefore: _, ...envelope } = waiting.envelope;
+          await honest.requeue({ ...envelope, interruptions: envelope.interruptions + 1 });
+          return true;
+        },
+      }),
+    }),
+  },
+  {
+    wrong: "a move that never says no",
+    noticedBy: "delayed: what does not wait for its time",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        move: async (id, queue, to) => {
+          await honest.delayed.move(id, queue, to);
+          return true;
+        },
+      }),
+    }),
+  },
+  {
+    wrong: "a list of delayed jobs in the order of storing",
+    noticedBy: "delayed: lists what waits",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        list: async (query) =>
+          (await honest.delayed.list(query)).toSorted((a, b) => a.position - b.position),
+      }),
+    }),
+  },
+  {
+    wrong: "pages of delayed jobs that overlap",
+    noticedBy: "delayed: pages go on",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        list: ({ after = 1, ...query } = {}) => honest.delayed.list({ ...query, after: after - 1 }),
+      }),
+    }),
+  },
+  {
+    wrong: "a count of all queues whatever was asked",
+    noticedBy: "delayed: a longer list",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, { count: () => honest.delayed.count() }),
+    }),
+  },
+  {
+    wrong: "a list of what waits that leaves out what runs",
+    noticedBy: "looking: a job that runs",
+    spoil: (honest) => ({
+      listWaiting: async (queue, options) => {
+        const all = await honest.listWaiting(queue, options);
+        const { running } = await honest.queues.snapshot(queue);
+        return all.slice(running);
+      },
+    }),
+  },
+  {
+    wrong: "history newest first",
+    noticedBy: "history: a job's records",
+    spoil: (honest) => ({
+      history: spoiltHistory(honest, {
+        read: async (query) => (await honest.history.read(query)).toReversed(),
+      }),
+    }),
+  },
+  {
+    wrong: "a tail of the history that is all of it",
+    noticedBy: "history: its tail",
+    spoil: (honest) => ({
+      history: spoiltHistory(honest, {
+        tail: ({ limit }) => honest.history.tail({ limit, withinMs: Number.MAX_SAFE_INTEGER }),
+      }),
+    }),
+  },
+  {
+    wrong: "a stretch of the history that forgets its kind",
+    noticedBy: "history: a stretch",
+    spoil: (honest) => ({
+      history: spoiltHistory(honest, {
+        stretch: ({ kind: _, ...query }) => honest.history.stretch(query),
+      }),
+    }),
+  },
+  {
+    wrong: "a watch of the history that hears of every queue",
+    noticedBy: "history: a watch",
+    spoil: (honest) => ({
+      history: spoiltHistory(honest, {
+        watch: (_options, listener) => honest.history.watch({}, listener),
+      }),
+    }),
+  },
+  {
+    wrong: "a job of a batch that is told of twice",
+    noticedBy: "batches: jobs that leave again",
+    spoil: (honest) => ({
+      batches: {
+        open: (batch) => honest.batches.open(batch),
+        join: (batch, members) => honest.batches.join(batch, members),
+        leave: (batch, member, end) => honest.batches.leave(batch, member, end),
+        find: (batch) => honest.batches.find(batch),
+        left: (batch) => honest.batches.left(batch),
+        remove: (batch) => honest.batches.remove(batch),
+        removeRest: (batch) => honest.batches.removeRest(batch),
+        ended: async (batch) => {
+          const ended = await honest.batches.ended(batch);
+          return [...ended, ...ended.slice(0, 1)];
+        },
+      },
+    }),
+  },
+  {
+    wrong: "a document that is left out of a list",
+    noticedBy: "documents: a list that is read while",
+    spoil: (honest) => ({
+      documents: async (bucket) => {
+        const documents = await honest.documents(bucket);
+        return Object.assign(Object.create(documents), {
+          put: (key: string, value: unknown) => documents.put(key, value),
+          remove: (key: string) => documents.remove(key),
+          list: async () => (await documents.list()).slice(1),
+        });
+      },
+    }),
+  },
+  {
+    wrong: "removals that are heard as puts",
+    noticedBy: "documents: what another connection puts is heard",
+    spoil: (honest) => ({
+      documents: async (bucket) => {
+        const documents = await honest.documents(bucket);
+        return Object.assign(documents, {
+          hearPuts: (listener: Parameters<DocumentStore["hearPuts"]>[0]) =>
+            documents.watch(({ key, document }) => listener({ key, value: document?.value })),
+        });
+      },
+    }),
+  },
+  {
+    wrong: "documents without compare-and-set",
+    noticedBy: "documents: compare-and-set",
+    spoil: (honest) => ({
+      documents: async (bucket) => {
+        const documents = await honest.documents(bucket);
+        return Object.assign(Object.create(documents), {
+          get: (key: string) => documents.get(key),
+          put: (key: string, value: unknown) => documents.put(key, value),
+          remove: (key: string, expected?: number) => documents.remove(key, expected),
+        });
+      },
+    }),
+  },
+  {
+    wrong: "delayed jobs are not found",
+    noticedBy: "looking: a job that waits for its time",
+    spoil: (honest) => ({
+      findWaiting: async (id, options) => {
+        const found = await honest.findWaiting(id, options);
+        return found?.state === "delayed" ? undefined : found;
+      },
+    }),
+  },
+  {
+    wrong: "a close that closes nothing",
+    noticedBy: "connection: close()",
+    spoil: () => ({ close: async () => {} }),
+  },
+];
+
+/** Its count is one job behind, the first time it is asked for. */
+export function countsOneLate(honest: MemoryBroker): Partial<Broker> {
+  let late = 1;
+  return {
+    delayed: spoiltDelayed(honest, {
+      count: async (queue) => {
+        const counted = (await honest.delayed.count(queue)) + late;
+        late = 0;
+        return counted;
+      },
+    }),
+  };
+}
+
+export function countsNothing(honest: MemoryBroker): Partial<Broker> {
+  return { delayed: spoiltDelayed(honest, { count: async () => 0 }) };
+}
+
+function spoiltHistory({ history }: Broker, spoilt: Partial<HistoryStore>): HistoryStore {
+  return {
+    read: (query) => history.read(query),
+    stored: (query) => history.stored(query),
+    endOf: (job) => history.endOf(job),
+    last: (job, kind) => history.last(job, kind),
+    recent: (options) => history.recent(options),
+    tail: (options) => history.tail(options),
+    stretch: (query) => history.stretch(query),
+    follow: (query, listener) => history.follow(query, listener),
+    watch: (options, listener) => history.watch(options, listener),
+    ...spoilt,
+  };
+}

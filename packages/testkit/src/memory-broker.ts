@@ -1,0 +1,363 @@
+import {
+  type BatchStore,
+  type BlockedStore,
+  type Broker,
+  type BrokerStatus,
+  type Clock,
+  CONTROLS_BUCKET,
+  type DeadLetterStore,
+  DEFAULT_MAX_DELAY_MS,
+  DEFAULT_MAX_VALUES,
+  type DelayedStore,
+  type Delivery,
+  type DocumentStore,
+  type EnqueueResult,
+  type Envelope,
+  type FindOptions,
+  type HistoryStore,
+  type JobLogStore,
+  type JournalStore,
+  type LockStore,
+  type MarkStore,
+  MillraceError,
+  type ProgressStore,
+  queueClosed,
+  type QueueMessage,
+  type QueueStore,
+  type RunningJob,
+  type SettlementStep,
+  type SignalStore,
+  type Stoppable,
+  type Successors,
+  systemClock,
+  type WaitingJob,
+  type WorkOptions,
+  type WorkSubscription,
+} from "@millrace/core";
+import { carryOut, requeue } from "./memory/carry-out.ts";
+import { Connection } from "./memory/connection.ts";
+import { MemoryBatches } from "./memory/memory-batches.ts";
+import { MemoryBlocked } from "./memory/memory-blocked.ts";
+import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
+import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
+import { MemoryDocuments } from "./memory/memory-documents.ts";
+import { MemoryHistory } from "./memory/memory-history.ts";
+import { MemoryJobLogs } from "./memory/memory-job-logs.ts";
+import { MemoryJournal } from "./memory/memory-journal.ts";
+import { MemoryLookup } from "./memory/memory-lookup.ts";
+import { MemoryLocks } from "./memory/memory-locks.ts";
+import { MemoryMarks } from "./memory/memory-marks.ts";
+import { MemoryProgress } from "./memory/memory-progress.ts";
+import type { Publication } from "./memory/memory-queue.ts";
+import { enqueueOf } from "./memory/publication.ts";
+import { MemoryQueues } from "./memory/memory-queues.ts";
+import { MemorySignals } from "./memory/memory-signals.ts";
+import { MemoryServer } from "./memory/memory-server.ts";
+import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
+
+/**
+ * A NATS server's default of 1 MiB, less the room a dead letter's and a requeue's own headers take.
+ */
+const MAX_MESSAGE_BYTES = 1_048_576 - 8_192 - 1_024;
+export interface MemoryBrokerOptions {
+  /** Default: the system's clock. */
+  readonly clock?: Clock;
+  /** To let several brokers, as of several nodes, share queues. Default: one of its own. */
+  readonly server?: MemoryServer;
+  readonly maxMessageBytes?: number;
+}
+
+/**
+ * A broker in this process: for unit tests of handlers and of the runtime. It keeps encoded bytes,
+ * honours ids, limits and leases as a server does, and can be made to fail on command.
+ *
+ * Lanes share the slots by weight as on a server, always in the same order; a job is handed out
+ * only where there is a slot for it, so none is ever surplus. Nothing outlives the process.
+ *
+ * @example
+ * const clock = new SimulatedClock();
+ * const broker = new MemoryBroker({ clock });
+ * await broker.queues.ensure("mail");
+ */
+export class MemoryBroker implements Broker {
+  readonly solitary = true;
+  readonly description = "memory";
+  readonly maxMessageBytes: number;
+  readonly maxValues: number = DEFAULT_MAX_VALUES;
+  readonly maxDelayMs: number = DEFAULT_MAX_DELAY_MS;
+  readonly queues: QueueStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly delayed: DelayedStore;
+  readonly history: HistoryStore;
+  readonly locks: LockStore;
+  readonly progress: ProgressStore;
+  readonly blocked: BlockedStore;
+  readonly batches: BatchStore;
+  readonly journal: JournalStore;
+  readonly signals: SignalStore;
+  readonly jobLogs: JobLogStore;
+  readonly marks: MarkStore;
+  readonly #server: MemoryServer;
+  readonly #connection = new Connection();
+  readonly #lookup: MemoryLookup;
+  /** Handed out over this connection and not settled. */
+  readonly #deliveries = new Set<MemoryDelivery>();
+  readonly #faults: {
+    readonly at: SettlementStep["do"] | "enqueue";
+    readonly error: MillraceError;
+  }[] = [];
+
+  constructor(options: MemoryBrokerOptions = {}) {
+    this.#server = options.server ?? new MemoryServer(options.clock ?? systemClock);
+    this.maxMessageBytes = options.maxMessageBytes ?? MAX_MESSAGE_BYTES;
+    this.#lookup = new MemoryLookup(this.#server, this.#connection);
+    const reach = (): void => this.#connection.reach();
+    this.queues = new MemoryQueues(this.#server, reach);
+    this.deadLetters = new MemoryDeadLetters(this.#server.deadLetters, reach);
+    this.delayed = new MemoryDelayedStore({
+      delayed: this.#server.delayed,
+      clock: this.#server.clock,
+      maxMessageBytes: this.maxMessageBytes,
+      reach,
+    });
+    this.progress = new MemoryProgress(this.#server.progress, this.#connection);
+    this.blocked = new MemoryBlocked(
+      this.#server.blocked,
+      (name) => this.#server.queue(name),
+      reach,
+    );
+    this.history = new MemoryHistory(this.#server.history, this.#connection);
+    this.batches = new MemoryBatches(this.#server.batches, reach);
+    this.journal = new MemoryJournal(this.#server.journal, reach);
+    this.signals = new MemorySignals(this.#server.signals, this.#connection);
+    this.jobLogs = new MemoryJobLogs(this.#server.jobLogs, reach);
+    this.marks = new MemoryMarks({
+      server: this.#server,
+      reach: () => this.#reachToPublish(),
+      publication: (job) => this.#publicationOf(job),
+      closed: (queue) => this.#closed(queue),
+    });
+    this.locks = new MemoryLocks(this.#server.locks, this.#connection);
+  }
+
+  async documents(bucket: string): Promise<DocumentStore> {
+    this.#connection.reach();
+    return new MemoryDocuments(this.#server.bucket(bucket), this.#connection);
+  }
+
+  async enqueue(
+    jobs: readonly Envelope[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly EnqueueResult[]> {
+    return jobs.map((job) => (signal?.aborted === true ? toldToStop(job) : this.#enqueueOne(job)));
+  }
+
+  async work(queueName: string, work: WorkOptions): Promise<WorkSubscription> {
+    this.#connection.reach();
+    const subscription = new MemorySubscription({
+      queue: this.#server.queue(queueName),
+      work,
+      clock: this.#server.clock,
+      connection: this.#connection,
+      onHandedOut: (delivery) => {
+        this.#deliveries.add(delivery);
+        delivery.lease.onLost(() => this.#deliveries.delete(delivery));
+      },
+    });
+    this.#connection.attach(() => void subscription.stop());
+    return subscription;
+  }
+
+  async settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void> {
+    if (!(delivery instanceof MemoryDelivery))
+      throw new TypeError("This delivery came from another broker.");
+    for (const step of steps) {
+      if (delivery.confirmed?.includes(step) === true) continue;
+      await Promise.resolve();
+      this.#connection.reach();
+      this.#requireHeld(delivery);
+      this.#failIfAsked(step.do);
+      this.#carryOut(delivery, step);
+      delivery.confirmed = [...(delivery.confirmed ?? []), step];
+    }
+    if (steps.length === 0) this.#letGo(delivery);
+  }
+
+  async requeue(envelope: Envelope): Promise<void> {
+    this.#reachToPublish();
+    requeue(this.#server, envelope, this.maxMessageBytes);
+  }
+
+  successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
+    return this.#lookup.successors(envelope, message);
+  }
+
+  async moveDueJobs(): Promise<Stoppable> {
+    this.#connection.reach();
+    const mover = { isConnected: () => this.#connection.isConnected };
+    this.#server.delayed.join(mover);
+    return this.#connection.attach(() => this.#server.delayed.leave(mover));
+  }
+
+  findWaiting(id: string, options?: FindOptions): Promise<WaitingJob | undefined> {
+    return this.#lookup.findWaiting(id, options);
+  }
+
+  listWaiting(
+    queue: string,
+    options?: { readonly limit?: number },
+  ): Promise<readonly WaitingJob[]> {
+    return this.#lookup.listWaiting(queue, options);
+  }
+
+  whoRuns(id: string): Promise<RunningJob | undefined> {
+    return this.#lookup.whoRuns(id);
+  }
+
+  answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+    return this.#lookup.answerWhoRuns(answer);
+  }
+
+  listRunning(options: { readonly queue?: string }): Promise<readonly RunningJob[]> {
+    return this.#lookup.listRunning(options);
+  }
+
+  answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    return this.#lookup.answerListRunning(answer);
+  }
+
+  get status(): BrokerStatus {
+    return this.#connection.status;
+  }
+
+  onStatus(listener: (status: BrokerStatus) => void): () => void {
+    return this.#connection.onStatus(listener);
+  }
+
+  async serverNow(): Promise<number> {
+    this.#connection.reach();
+    return this.#server.clock.now();
+  }
+
+  async ping(): Promise<number> {
+    this.#connection.reach();
+    return 0;
+  }
+
+  /** What it still holds is not settled: others get it when the leases have run out. */
+  async close(): Promise<void> {
+    if (this.#connection.status === "closed") return;
+    this.#connection.detachAll();
+    this.#connection.change("closed");
+    this.#deliveries.clear();
+  }
+
+  // What a test does to it.
+
+  /** The line to the server is cut: calls fail, leases are not extended, nothing is delivered. */
+  disconnect(): void {
+    this.#connection.change("disconnected");
+  }
+
+  reconnect(): void {
+    this.#connection.change("connected");
+    this.#server.delayed.rearm();
+    for (const queue of this.#server.queues.values()) queue.wake();
+  }
+
+  /**
+   * Every lease this broker holds on the queue passes to another holder, now. The holders are told
+   * first.
+   */
+  loseLeases(queue: string): void {
+    for (const delivery of [...this.#deliveries]) {
+      if (delivery.queue.name !== queue) continue;
+      delivery.lease.lose();
+      delivery.queue.release(delivery.hold);
+    }
+  }
+
+  /**
+   * The process that used this broker is gone, as with SIGKILL: its subscriptions and timers end
+   * without a word, and what it had in hand comes back when the leases have run out. The broker
+   * itself serves a next process.
+   */
+  crashHolder(): void {
+    this.#connection.detachAll();
+    for (const delivery of this.#deliveries) delivery.lease.end();
+    this.#deliveries.clear();
+  }
+
+  /** The next step of this kind fails, before it does anything. */
+  failNext(at: SettlementStep["do"] | "enqueue", error: MillraceError): void {
+    this.#faults.push({ at, error });
+  }
+
+  #enqueueOne(job: Envelope): EnqueueResult {
+    try {
+      this.#reachToPublish();
+      this.#failIfAsked("enqueue");
+      const publication = this.#publicationOf(job);
+      const queue = this.#server.queue(job.queue);
+      return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
+    } catch (error) {
+      if (MillraceError.is(error, "queue-closed"))
+        return { ok: false, id: job.id, queue: job.queue, error: this.#closed(job.queue) };
+      if (MillraceError.is(error)) return { ok: false, id: job.id, queue: job.queue, error };
+      throw error;
+    }
+  }
+
+  #publicationOf(job: Envelope): Publication {
+    return enqueueOf(job, this.#server.clock.now(), this);
+  }
+
+  #closed(queue: string): MillraceError {
+    return queueClosed(queue, this.#server.bucket(CONTROLS_BUCKET).get(queue)?.value);
+  }
+
+  #carryOut(delivery: MemoryDelivery, step: SettlementStep): void {
+    if (step.do !== "ack")
+      return carryOut(this.#server, step, delivery.message, this.maxMessageBytes);
+    delivery.queue.remove(delivery.hold);
+    this.#letGo(delivery);
+  }
+
+  #requireHeld(delivery: MemoryDelivery): void {
+    if (!this.#deliveries.has(delivery) || !delivery.lease.isHeld()) {
+      throw new MillraceError(
+        "lock-lost",
+        "This delivery is settled, or its lease was lost: another holder may have the job. Settle nothing.",
+      );
+    }
+  }
+
+  #letGo(delivery: MemoryDelivery): void {
+    delivery.lease.end();
+    this.#deliveries.delete(delivery);
+  }
+
+  #reachToPublish(): void {
+    if (this.#connection.status === "disconnected") {
+      throw new MillraceError(
+        "publish-timeout",
+        "No confirmation came: the connection is down at the moment. Publish again with the same id.",
+      );
+    }
+    this.#connection.reach();
+  }
+
+  #failIfAsked(at: SettlementStep["do"] | "enqueue"): void {
+    const index = this.#faults.findIndex((fault) => fault.at === at);
+    const [fault] = index < 0 ? [] : this.#faults.splice(index, 1);
+    if (fault !== undefined) throw fault.error;
+  }
+}
+
+function toldToStop({ id, queue }: Envelope): EnqueueResult {
+  const error = new MillraceError(
+    "publish-timeout",
+    "Told to stop before the message was sent: it is not stored.",
+  );
+  return { ok: false, id, queue, error };
+}

@@ -1,0 +1,68 @@
+import {
+  type Cancellation,
+  type Clock,
+  DEFAULT_MAX_DELAY_MS,
+  type DelayedJob,
+  type DelayedQuery,
+  type DelayedStore,
+  isMeant,
+  requireId,
+  requireQueueName,
+  rescheduled,
+} from "@millrace/core";
+import type { MemoryDelayed } from "./memory-delayed.ts";
+import { requeueOf } from "./publication.ts";
+
+interface MemoryDelayedStoreOptions {
+  readonly delayed: MemoryDelayed;
+  readonly clock: Clock;
+  readonly maxMessageBytes: number;
+  /** Throws where the connection can't be used. */
+  readonly reach: () => void;
+}
+
+/** One connection's access to the delayed jobs. */
+export class MemoryDelayedStore implements DelayedStore {
+  readonly #options: MemoryDelayedStoreOptions;
+
+  constructor(options: MemoryDelayedStoreOptions) {
+    this.#options = options;
+  }
+
+  async list(query: DelayedQuery = {}): Promise<readonly DelayedJob[]> {
+    this.#options.reach();
+    return this.#options.delayed.page(query);
+  }
+
+  async count(queue?: string): Promise<number> {
+    this.#options.reach();
+    return this.#options.delayed.list(queue).length;
+  }
+
+  async move(
+    id: string,
+    queue: string,
+    notBefore: number | "now",
+    cancellation?: Cancellation,
+  ): Promise<boolean> {
+    const { delayed, clock, maxMessageBytes, reach } = this.#options;
+    requireId(id);
+    requireQueueName(queue);
+    reach();
+    const found = delayed.find(id, queue);
+    const now = clock.now();
+    if (found === undefined || found.job.notBefore <= now) return false;
+    if (cancellation !== undefined && !isMeant(cancellation, found.envelope)) return false;
+    const moved = rescheduled(found.envelope, notBefore, now, {
+      maxDelayMs: DEFAULT_MAX_DELAY_MS,
+      cancelled: cancellation?.reason,
+    });
+    delayed.replace({
+      queue,
+      notBefore: moved.notBefore ?? now,
+      storedAt: now,
+      publication: requeueOf(moved, maxMessageBytes),
+    });
+    return true;
+  }
+}

@@ -1,0 +1,112 @@
+import type {
+  Envelope,
+  FindOptions,
+  QueueMessage,
+  RunningJob,
+  Stoppable,
+  Successors,
+  WaitingJob,
+} from "@millrace/core";
+import type { Connection } from "./connection.ts";
+import { messageOfBlocked } from "./memory-blocked.ts";
+import { buriedIdOf } from "./memory-dead-letters.ts";
+import { messageOfDelayed } from "./memory-delayed.ts";
+import type { MemoryServer } from "./memory-server.ts";
+import { anyWaitingJob, waitingJob } from "./publication.ts";
+
+/** Where jobs are: what waits, what follows a message, what runs. */
+export class MemoryLookup {
+  readonly #server: MemoryServer;
+  readonly #connection: Connection;
+
+  constructor(server: MemoryServer, connection: Connection) {
+    this.#server = server;
+    this.#connection = connection;
+  }
+
+  async successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
+    this.#connection.reach();
+    const { id, queue } = envelope;
+    const delayed = this.#server.delayed.find(id, queue)?.envelope;
+    const queued = this.#server
+      .queue(queue)
+      .stored.filter(({ origin }) => origin === "runtime")
+      .flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []);
+    return {
+      waiting: [delayed ?? [], queued].flat().filter((job) => job.generation > envelope.generation),
+      letter: this.#server.deadLetters.of(buriedIdOf(message)),
+      memory: this.#server.memoryOf(queue),
+    };
+  }
+
+  async findWaiting(
+    id: string,
+    { queue, storedBefore = Number.POSITIVE_INFINITY }: FindOptions = {},
+  ): Promise<WaitingJob | undefined> {
+    this.#connection.reach();
+    for (const delayed of this.#server.delayed.list(queue)) {
+      const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
+      if (found !== undefined) return found;
+    }
+    for (const [, blocked] of this.#server.blocked.entries(queue)) {
+      const found = waitingJob(messageOfBlocked(blocked), id, "blocked");
+      if (found !== undefined) return found;
+    }
+    for (const candidate of this.#server.queues.values()) {
+      if (queue !== undefined && candidate.name !== queue) continue;
+      for (const message of candidate.stored) {
+        if (message.storedAt >= storedBefore) continue;
+        const found = waitingJob(message, id, "queued");
+        if (found !== undefined) return found;
+      }
+    }
+    return undefined;
+  }
+
+  async listWaiting(
+    queue: string,
+    { limit = 100 }: { readonly limit?: number } = {},
+  ): Promise<readonly WaitingJob[]> {
+    this.#connection.reach();
+    const queued = this.#server.queue(queue).stored.map((job) => anyWaitingJob(job, "queued"));
+    const delayed = this.#server.delayed
+      .list(queue)
+      .slice(0, Math.max(0, limit - queued.length))
+      .sort((a, b) => a.notBefore - b.notBefore)
+      .map((job) => anyWaitingJob(messageOfDelayed(job), "delayed"));
+    return [...queued, ...delayed].slice(0, limit);
+  }
+
+  async whoRuns(id: string): Promise<RunningJob | undefined> {
+    this.#connection.reach();
+    for (const answer of this.#server.runners) {
+      const running = answer(id);
+      if (running !== undefined) return running;
+    }
+    return undefined;
+  }
+
+  async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+    this.#connection.reach();
+    const answerIfConnected = (id: string): RunningJob | undefined =>
+      this.#connection.isConnected ? answer(id) : undefined;
+    this.#server.runners.add(answerIfConnected);
+    return this.#connection.attach(() => void this.#server.runners.delete(answerIfConnected));
+  }
+
+  async listRunning({ queue }: { readonly queue?: string }): Promise<readonly RunningJob[]> {
+    this.#connection.reach();
+    return [...this.#server.runningLists]
+      .flatMap((list) => list())
+      .filter((job) => queue === undefined || job.queue === queue)
+      .sort((a, b) => a.startedAt - b.startedAt);
+  }
+
+  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+    this.#connection.reach();
+    const answerIfConnected = (): readonly RunningJob[] =>
+      this.#connection.isConnected ? answer() : [];
+    this.#server.runningLists.add(answerIfConnected);
+    return this.#connection.attach(() => void this.#server.runningLists.delete(answerIfConnected));
+  }
+}

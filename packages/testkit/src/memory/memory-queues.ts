@@ -1,0 +1,55 @@
+import {
+  type QueueIntake,
+  type QueueSettings,
+  type QueueSnapshot,
+  type QueueStore,
+  requireQueueName,
+} from "@millrace/core";
+import { MemoryQueue } from "./memory-queue.ts";
+import type { MemoryServer } from "./memory-server.ts";
+
+/** One connection's access to the queues. */
+export class MemoryQueues implements QueueStore {
+  readonly #server: MemoryServer;
+  readonly #reach: () => void;
+
+  /** @param reach throws where the connection can't be used */
+  constructor(server: MemoryServer, reach: () => void) {
+    this.#server = server;
+    this.#reach = reach;
+  }
+
+  async ensure(name: string, settings: QueueSettings = {}): Promise<void> {
+    this.#reach();
+    requireQueueName(name);
+    const { queues, clock, lastSequences } = this.#server;
+    const queue = queues.get(name) ?? new MemoryQueue(name, clock, lastSequences.get(name));
+    queue.configure(settings);
+    queues.set(name, queue);
+  }
+
+  async setIntake(name: string, intake: QueueIntake): Promise<void> {
+    this.#reach();
+    this.#server.queue(name).intake = intake;
+  }
+
+  async list(): Promise<readonly QueueSnapshot[]> {
+    this.#reach();
+    return [...this.#server.queues.keys()].toSorted().map((name) => this.#server.snapshot(name));
+  }
+
+  async snapshot(name: string): Promise<QueueSnapshot> {
+    this.#reach();
+    return this.#server.snapshot(name);
+  }
+
+  async settings(name: string): Promise<QueueSettings> {
+    this.#reach();
+    return this.#server.queue(name).settings;
+  }
+
+  async remove(name: string): Promise<void> {
+    this.#reach();
+    this.#server.removeQueue(name);
+  }
+}

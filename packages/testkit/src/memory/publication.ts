@@ -1,0 +1,116 @@
+import {
+  type Broker,
+  type Envelope,
+  envelopeOfUnreadable,
+  messageIdOf,
+  MillraceError,
+  needsProgramDoor,
+  type QueueMessage,
+  readEnvelope,
+  tooFarAhead,
+  type WaitingJob,
+  writeEnvelope,
+  writeFittingEnvelope,
+} from "@millrace/core";
+import { type Publication, sizeOf } from "./memory-queue.ts";
+
+type Limits = Pick<Broker, "maxDelayMs" | "maxValues" | "maxMessageBytes">;
+
+/**
+ * An envelope as a producer publishes it.
+ *
+ * @param now epoch milliseconds
+ * @throws MillraceError where it can't be sent
+ */
+export function enqueueOf(
+  job: Envelope,
+  now: number,
+  { maxDelayMs, maxValues, maxMessageBytes }: Limits,
+): Publication {
+  const isNew = job.generation === 0;
+  const far = isNew ? tooFarAhead(job.notBefore, now, maxDelayMs) : undefined;
+  if (far !== undefined) throw new MillraceError("invalid-option", `The job ${job.id}: ${far}.`);
+  const publication = publicationOf(
+    job,
+    needsProgramDoor(job) ? "program" : "producer",
+    writeEnvelope(job, "msgpack", { maxValues, exact: isNew, wellFormed: isNew }),
+  );
+  const bytes = sizeOf(publication);
+  if (bytes <= maxMessageBytes) return publication;
+  throw new MillraceError(
+    "payload-too-large",
+    `The job takes ${bytes} bytes and the broker lets ${maxMessageBytes} through. Send a reference to the data instead of the data.`,
+  );
+}
+
+/**
+ * A requeue carries what settlement counted, and so may be this much larger than what was enqueued.
+ */
+const REQUEUE_GROWTH_BYTES = 1_024;
+
+/**
+ * An envelope as the runtime republishes it.
+ * @throws MillraceError `payload-too-large` where it does not fit even without its errors
+ */
+export function requeueOf(envelope: Envelope, maxMessageBytes: number): Publication {
+  const headerBytes = sizeOf(ownPublication(envelope, new Uint8Array()));
+  const limit = maxMessageBytes + REQUEUE_GROWTH_BYTES - headerBytes;
+  const publication = ownPublication(envelope, writeFittingEnvelope(envelope, limit));
+  const { generation, unkeyed } = envelope;
+  return generation > 0 || unkeyed === undefined
+    ? publication
+    : { ...publication, followsAt: unkeyed };
+}
+
+/** Its id names its enqueue: another job may have the id once the queue has forgotten it. */
+function ownPublication(envelope: Envelope, body: Uint8Array): Publication {
+  const publication = publicationOf(envelope, "runtime", body);
+  if (envelope.firstStoredAt === undefined) return publication;
+  const messageId = `${publication.messageId}/${envelope.firstStoredAt}`;
+  return {
+    ...publication,
+    messageId,
+    headers: { ...publication.headers, "nats-msg-id": messageId },
+  };
+}
+
+export function publicationOf(
+  envelope: Envelope,
+  origin: QueueMessage["origin"],
+  body: Uint8Array,
+): Publication {
+  const messageId = messageIdOf(envelope);
+  return {
+    messageId,
+    origin,
+    body,
+    headers: {
+      ...envelope.headers,
+      "content-type": "application/msgpack",
+      "nats-msg-id": messageId,
+    },
+    ...(envelope.lane === undefined ? {} : { lane: envelope.lane }),
+  };
+}
+
+/** The job of a stored message, if it is the one that is looked for. */
+export function waitingJob(
+  message: QueueMessage,
+  id: string,
+  state: WaitingJob["state"],
+): WaitingJob | undefined {
+  const read = readEnvelope(message);
+  return read.ok && read.envelope.id === id
+    ? { envelope: read.envelope, state, storedAt: message.storedAt }
+    : undefined;
+}
+
+/** The job of a stored message, whatever it is. */
+export function anyWaitingJob(message: QueueMessage, state: WaitingJob["state"]): WaitingJob {
+  const read = readEnvelope(message);
+  return {
+    envelope: read.ok ? read.envelope : envelopeOfUnreadable(message, read),
+    state,
+    storedAt: message.storedAt,
+  };
+}
