@@ -273,6 +273,50 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
       await page.getByText("Queue mail is paused").waitFor();
     });
 
+    test("keys go to a queue by its name, through a table's rows, to the filter, and say what they are", async () => {
+      const { served } = await fleet(server);
+      const { page, trouble } = await open(browser, served.url);
+      await page.getByText("Live", { exact: true }).waitFor();
+      await page.keyboard.press("Control+k");
+      const palette = page.getByRole("dialog", { name: "Go to" });
+      const typed = palette.getByRole("combobox");
+      await typed.fill("mai");
+      await palette.getByRole("option", { name: "mail queue" }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.keyboard.press("Enter");
+      await heading(page, "Queue mail");
+      await palette.waitFor({ state: "detached" });
+      await page.keyboard.press("Control+k");
+      await typed.fill("jobs");
+      await page.keyboard.press("Enter");
+      await heading(page, "Jobs");
+      await page.getByRole("row").nth(2).waitFor();
+      const rowOfFocus = (): Promise<number> =>
+        page.evaluate<number>(
+          `[...document.querySelectorAll("main tbody tr")].findIndex((row) => row.contains(document.activeElement))`,
+        );
+      for (const [key, row] of [
+        ["j", 0],
+        ["j", 1],
+        ["k", 0],
+      ] as const) {
+        await page.keyboard.press(key);
+        expect(await rowOfFocus(), key).toBe(row);
+      }
+      await page.keyboard.press("/");
+      await page.keyboard.type("jk?");
+      expect(await rowOfFocus()).toBe(-1);
+      expect(await page.locator(":focus").inputValue()).toContain("jk?");
+      await page.locator(":focus").blur();
+      await page.keyboard.press("?");
+      const help = page.getByRole("dialog", { name: "Keys" });
+      await help.getByText("the next and the previous row").waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.keyboard.press("Escape");
+      await help.waitFor({ state: "detached" });
+      expect(trouble).toEqual([]);
+    });
+
     test("everything is done by keyboard: to a page, to its action, and back out of it", async () => {
       const { served } = await fleet(server);
       const { page } = await open(browser, served.url);

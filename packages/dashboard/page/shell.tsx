@@ -1,6 +1,7 @@
 import { type ReactElement, useState } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { Page } from "./answer.tsx";
+import { Keyboard } from "./keyboard.tsx";
 import { type LiveState, useLive } from "./live.ts";
 import { AuditPage } from "./pages/audit.tsx";
 import { DeadGroupPage } from "./pages/dead-group.tsx";
@@ -13,18 +14,9 @@ import { OperationsPage } from "./pages/operations.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { QueuePage } from "./pages/queue.tsx";
 import { SchedulesPage } from "./pages/schedules.tsx";
+import { PLACES } from "./places.ts";
 import { useSession } from "./questions.ts";
 import { applyTheme, storedTheme, type Theme } from "./theme.ts";
-
-const PLACES = [
-  ["/", "Overview"],
-  ["/jobs", "Jobs"],
-  ["/dead", "Dead letters"],
-  ["/schedules", "Schedules"],
-  ["/nodes", "Nodes"],
-  ["/operations", "Operations"],
-  ["/audit", "Audit"],
-] as const;
 
 const LIVE_WORDS: Readonly<Record<LiveState, string>> = {
   connecting: "Connecting…",
@@ -54,6 +46,7 @@ export function Shell(): ReactElement {
           >
             {LIVE_WORDS[live]}
           </span>
+          <Keyboard />
           <ThemeChoice />
           {session.data === undefined ? null : (
             <span className="user">

@@ -1,0 +1,10 @@
+/** Pages that are always there, in the order of the navigation. */
+export const PLACES = [
+  ["/", "Overview"],
+  ["/jobs", "Jobs"],
+  ["/dead", "Dead letters"],
+  ["/schedules", "Schedules"],
+  ["/nodes", "Nodes"],
+  ["/operations", "Operations"],
+  ["/audit", "Audit"],
+] as const;
