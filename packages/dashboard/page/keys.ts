@@ -11,8 +11,8 @@ const KEYS: Readonly<Record<string, Asked>> = {
 };
 
 /**
- * What a key press asks for, or undefined where it belongs to somebody else: to a text that is being
- * typed, to the browser, or to an open dialog.
+ * What a key press asks for, or undefined where it belongs to somebody else: to a text that is
+ * being typed, to the browser, or to an open dialog.
  */
 export function askedBy(
   { key, ctrlKey, metaKey, altKey }: Pressed,
