@@ -17,6 +17,7 @@ export {
 export type { Row, SyncTransaction, Transaction } from "./database/transaction.ts";
 export type { RelayHealth } from "./relay/relay-health.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay/relay.ts";
+export { type AdoptedTable, adoptTableSql, type ColumnOr } from "./schema/adopt-table.ts";
 export { POSTGRES_SCHEMA } from "./schema/postgres.ts";
 export { SQLITE_SCHEMA } from "./schema/sqlite.ts";
 export type {

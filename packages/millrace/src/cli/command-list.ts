@@ -35,6 +35,7 @@ import {
   operationsRun,
   operationsStop,
 } from "./commands/fleet/operations.ts";
+import { outboxAdopt } from "./commands/outbox/outbox-adopt.ts";
 import { outboxMigrate } from "./commands/outbox/outbox-migrate.ts";
 import { outboxRelay } from "./commands/outbox/outbox-relay.ts";
 import { outboxRetry } from "./commands/outbox/outbox-retry.ts";
@@ -95,6 +96,7 @@ export const COMMANDS: readonly Command[] = [
   outboxRelay,
   outboxStatus,
   outboxRetry,
+  outboxAdopt,
   nodesList,
   nodesQuiet,
   nodesResume,

@@ -1,6 +1,9 @@
 export {
+  type AdoptedTable,
+  adoptTableSql,
   type Claim,
   type ClaimLimits,
+  type ColumnOr,
   createOutbox,
   createSyncOutbox,
   type DoneQuery,

@@ -1,5 +1,6 @@
 import type { Stoppable } from "@millrace/core";
 import type { StoredJob } from "../rows/stored-job.ts";
+import type { AdoptedTable } from "../schema/adopt-table.ts";
 
 /** What a row holds that is no job. */
 export type RowKind = "batch";
@@ -139,6 +140,8 @@ export interface OutboxStore {
    */
   done?(query: DoneQuery): Promise<readonly DoneRecord[]>;
   forgetDone?(records: readonly DoneRecord[]): Promise<void>;
+  /** See `adoptTableSql`. Absent where the database has no such triggers. */
+  adopt?(table: AdoptedTable): Promise<void>;
   /** Tells writers whether to wake this relay. */
   setIdle(idle: boolean): Promise<void>;
   /**

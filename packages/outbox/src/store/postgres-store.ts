@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "@millrace/core";
 import type { Pool } from "pg";
 import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
+import { adoptTableSql } from "../schema/adopt-table.ts";
 import { POSTGRES_SCHEMA } from "../schema/postgres.ts";
 import type { Claim, DoneRecord, OutboxRow, OutboxStore } from "./outbox-store.ts";
 import { asOutboxError, listenTo, openPool } from "./postgres-connections.ts";
@@ -34,14 +35,26 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
     }
   }
 
-  return {
-    async migrate() {
+  /** Several statements, which take no parameters: all of them or none. */
+  async function runAll(statements: string): Promise<void> {
+    try {
+      const client = await (await (pool ??= openPool(url))).connect();
+      // A transaction of the statements' own that failed is still open, and goes with it.
+      let failed = true;
       try {
-        await (await (pool ??= openPool(url))).query(POSTGRES_SCHEMA);
-      } catch (error) {
-        throw asOutboxError(error);
+        await client.query(statements);
+        failed = false;
+      } finally {
+        client.release(failed);
       }
-    },
+    } catch (error) {
+      throw asOutboxError(error);
+    }
+  }
+
+  return {
+    migrate: () => runAll(POSTGRES_SCHEMA),
+    adopt: (table) => runAll(adoptTableSql(table)),
     queues: async () => (await run(sql.QUEUES)).map(({ queue }) => String(queue)),
     async mark(queue) {
       await run(sql.ENSURE_QUEUE, [queue]);
