@@ -10,6 +10,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "bench/scale/scale": "it measures",
   "examples/digest/": "its windows must pass",
   "examples/order-pipeline/": "a pipeline's nodes are killed, and their leases must end",
+  "examples/shop/shop": "a whole application is built and run, three times",
   "test/bad-input/command-refuses": "each of the command's refusals is a process",
   "test/bad-input/small-heap": "it fills a heap",
   "test/broker-nats/connect-nats": "it waits for timeouts of the transport",

@@ -4,22 +4,13 @@ import { join, resolve } from "node:path";
 import { connect } from "millrace";
 import { expect, onTestFinished, test } from "vitest";
 import { describeServer } from "../harness/servers.ts";
-import { runCommand, succeed } from "../packaging/run-command.ts";
+import { obtained } from "../packaging/obtained-program.ts";
+import { succeed } from "../packaging/run-command.ts";
 import { type Program, startProgram } from "./program.ts";
 
 const PROGRAMS = join(import.meta.dirname, "programs");
 const TSC = resolve(import.meta.dirname, "../../node_modules/.bin/tsc");
 const MINUTES = 5 * 60_000;
-
-/** A program out of an npm package, and why it can't be had where it can't. */
-async function obtained(name: string, version: string): Promise<{ path: string; why: string }> {
-  const command = ["npx", "--yes", `--package=${name}@${version}`, "--call", `command -v ${name}`];
-  const found = await runCommand(command, tmpdir());
-  const path = found.output.trim().split("\n").at(-1) ?? "";
-  const works = found.code === 0 && (await runCommand([path, "--version"], tmpdir())).code === 0;
-  const output = found.output.replace(/\s+/g, " ").slice(0, 150);
-  return works ? { path, why: "" } : { path, why: ` (not to be had here: ${output})` };
-}
 
 const esbuild = await obtained("esbuild", "0.28.2");
 const bun = await obtained("bun", "1.4.5");
