@@ -13,15 +13,17 @@ import { expect, onTestFinished, test } from "vitest";
 import { OF_THE_PAGE, type Scene, scene } from "./scene.ts";
 
 const BASE = "/admin/jobs";
-const listenerOf = (dashboard: Dashboard): RequestListener =>
-  getRequestListener(dashboard, { overrideGlobalObjects: false });
+function listenerOf(answer: (request: Request) => Promise<Response> | Response): RequestListener {
+  const listener = getRequestListener(answer, { overrideGlobalObjects: false });
+  return (incoming, outgoing) => void listener(incoming, outgoing);
+}
 
 /** Each gives the origin at which its application answers. */
 const FRAMEWORKS: Readonly<Record<string, (dashboard: Dashboard) => Promise<string>>> = {
   hono: (dashboard) => {
     const app = new Hono().get("/", (context) => context.text("the application"));
     app.mount(BASE, dashboard);
-    return listen(createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false })));
+    return listen(createServer(listenerOf((request) => app.fetch(request))));
   },
 
   express: (dashboard) => {
@@ -52,7 +54,9 @@ const FRAMEWORKS: Readonly<Record<string, (dashboard: Dashboard) => Promise<stri
   },
 
   nest: async (dashboard) => {
-    class AppModule {}
+    class AppModule {
+      readonly name = "shop";
+    }
     Module({})(AppModule);
     const app = await NestFactory.create(AppModule, { logger: false });
     onTestFinished(() => app.close());
@@ -70,19 +74,16 @@ const FRAMEWORKS: Readonly<Record<string, (dashboard: Dashboard) => Promise<stri
     const route = dashboard as (request: NextRequest, context: object) => Promise<Response>;
     return listen(
       createServer(
-        getRequestListener(
-          (request) => {
-            const { pathname } = new URL(request.url);
-            const path = pathname.slice(BASE.length).split("/").filter(Boolean);
-            const { url, method, headers, body, signal } = request;
-            const given = new NextRequest(url, {
-              ...{ method, headers, body, signal },
-              ...(body === null ? {} : { duplex: "half" }),
-            });
-            return route(given, { params: Promise.resolve({ path }) });
-          },
-          { overrideGlobalObjects: false },
-        ),
+        listenerOf((request) => {
+          const { pathname } = new URL(request.url);
+          const path = pathname.slice(BASE.length).split("/").filter(Boolean);
+          const { url, method, headers, body, signal } = request;
+          const given = new NextRequest(url, {
+            ...{ method, headers, body, signal },
+            ...(body === null ? {} : { duplex: "half" }),
+          });
+          return route(given, { params: Promise.resolve({ path }) });
+        }),
       ),
     );
   },
