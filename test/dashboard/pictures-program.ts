@@ -21,11 +21,14 @@ const connection = { servers: server.url, env: {} };
 const node = await createNode({
   ...connection,
   nodeName: "worker-1",
+  jobLogs: "info",
   jobs: [
-    charge.handler(({ input: { order } }) => {
+    charge.handler(({ input: { order }, log, attempt }) => {
+      log.info({ order, attempt }, "asking the bank");
       if (order % 4 !== 0) return { charged: order };
       const error = new Error(`The bank refused the card of order ${order}`);
       error.name = "CardDeclined";
+      log.warn({ status: 402 }, "the bank said no");
       error.stack = `${error.name}: ${error.message}\n    at charge (file:///srv/shop/billing.ts:21:11)\n    at handle (file:///srv/shop/jobs.ts:48:18)`;
       throw error;
     }),
@@ -70,6 +73,14 @@ await page.emulateMedia({ colorScheme: "light" });
 await page.getByRole("heading", { name: "The last one" }).getByRole("link").click();
 await page.getByText("waited for a slot").first().waitFor();
 await page.waitForTimeout(500);
-await picture("job");
+await page.screenshot({ path: join(folder, "job.png"), fullPage: true });
+await page.goBack();
+await page.emulateMedia({ colorScheme: "dark" });
+await page.getByRole("button", { name: "Retry all" }).click();
+await page.getByRole("dialog").getByRole("button", { name: "Retry all" }).click();
+await page.getByRole("heading", { level: 1, name: "Retry dead letters" }).waitFor();
+await page.getByText("Live", { exact: true }).waitFor();
+await page.getByRole("button", { name: "Stop" }).waitFor({ state: "detached" });
+await picture("operation");
 await browser.close();
 await node.stop({ immediate: true });
