@@ -405,6 +405,9 @@ export { traceIdOf } from "./tracing/trace-id.ts";
 
 export {
   type FailedStep,
+  type CallEntry,
+  type CallingStep,
+  type ChildEnd,
   type JournalEntry,
   readEntry,
   type ReturnedStep,
@@ -421,6 +424,7 @@ export {
   type Signal,
   writeSignal,
 } from "./steps/signal.ts";
+export { calledBy, type CalledBy, calledId } from "./steps/called-id.ts";
 export { StepError } from "./steps/step-error.ts";
 export {
   MAX_JOURNAL_BYTES,
@@ -429,6 +433,7 @@ export {
   requireStepName,
 } from "./steps/step-limits.ts";
 export type {
+  CallOptions,
   CheckedWait,
   StepCall,
   StepOptions,

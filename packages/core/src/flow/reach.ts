@@ -1,5 +1,6 @@
 import type { ChainLink } from "../envelope/chain-link.ts";
 import type { Envelope } from "../envelope/envelope.ts";
+import { isCalled } from "../steps/called-id.ts";
 
 type Sender = Pick<Envelope, "next" | "sentFrom">;
 
@@ -24,9 +25,10 @@ export function linkOutOfReach(
 }
 
 /**
- * Whether a job that is enqueued names queues that only a trusted program may: it takes the
- * programs' door, where nobody asks.
+ * Whether a job that is enqueued needs the programs' door, where nobody asks: it names queues that
+ * only a trusted program may, or a step has called it, which no producer may say of its own.
  */
-export function needsProgramDoor({ queue, next, generation }: Envelope): boolean {
-  return next !== undefined && generation === 0 && next.some((link) => link.queue !== queue);
+export function needsProgramDoor({ id, queue, next, generation }: Envelope): boolean {
+  if (generation !== 0) return false;
+  return isCalled({ id }) || (next !== undefined && next.some((link) => link.queue !== queue));
 }

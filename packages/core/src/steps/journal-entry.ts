@@ -1,11 +1,16 @@
 import type { StepRef } from "../broker/journal-store.ts";
+import type { JobRef } from "../envelope/envelope.ts";
 import { decodeBody, encodeMsgpack, requireSendable } from "../envelope/body.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import { MAX_STEP_BYTES, MAX_STEP_VALUES } from "./step-limits.ts";
 
 /** What is on record of a step. */
-export type JournalEntry = ReturnedStep | FailedStep | SleepingStep | WaitEntry;
+export type JournalEntry =
+  ReturnedStep | FailedStep | SleepingStep | WaitEntry | CallEntry | ChildEnd;
+
+/** What is on record of a `step.call`. */
+export type CallEntry = CallingStep | SettledCall;
 
 /** What is on record of a `step.waitFor`. */
 export type WaitEntry = WaitingStep | SignalledStep | UnansweredStep;
@@ -66,6 +71,36 @@ export interface UnansweredStep extends Recorded {
   readonly state: "timed-out";
 }
 
+/** A `step.call` whose job has not ended, as far as is known. */
+export interface CallingStep extends Recorded {
+  readonly kind: "call";
+  readonly state: "calling";
+  readonly child: JobRef;
+  /** Whether it is known to be stored: until then it is enqueued once more. */
+  readonly isEnqueued: boolean;
+  /** Its deadline, epoch milliseconds. Left out: it has none. */
+  readonly until?: number;
+}
+
+/** A `step.call` that has been told of its job's end, or whose deadline has passed. */
+export interface SettledCall extends Recorded {
+  readonly kind: "call";
+  readonly state: "ended" | "timed-out";
+  readonly child: JobRef;
+}
+
+/**
+ * How a called job has ended, written by whoever has settled it. Its `name` is the job's id, and so
+ * it lies at a place of its own.
+ */
+export interface ChildEnd extends Recorded {
+  readonly kind: "child";
+  readonly end: "succeeded" | "dead" | "expired" | "cancelled";
+  /** What its handler returned. Left out where that is nothing, or where there is an error. */
+  readonly value?: unknown;
+  readonly error?: RecordedError;
+}
+
 const MSGPACK = "application/msgpack";
 const RULES = { maxValues: MAX_STEP_VALUES, exact: true, wellFormed: true };
 /** What an entry holds beside its value. */
@@ -111,7 +146,8 @@ function checked(entry: JournalEntry): JournalEntry {
   }
 }
 
-function hasValue(entry: JournalEntry): entry is ReturnedStep | SignalledStep {
+function hasValue(entry: JournalEntry): entry is ReturnedStep | SignalledStep | ChildEnd {
+  if (entry.kind === "child") return entry.value !== undefined;
   if (entry.kind === "wait") return entry.state === "signalled";
   return entry.kind === "run" && entry.outcome === "returned" && entry.value !== undefined;
 }
@@ -128,6 +164,8 @@ function isEntry(value: unknown): value is JournalEntry {
   if (!isRecorded) return false;
   if (kind === "sleep") return typeof until === "number";
   if (kind === "wait") return isWait({ ...rest, until });
+  if (kind === "call") return isJob(rest["child"]) && typeof rest["state"] === "string";
+  if (kind === "child") return typeof rest["end"] === "string";
   if (kind !== "run") return false;
   return outcome === "returned" || (outcome === "failed" && isError(error));
 }
@@ -142,6 +180,11 @@ function isWait({ state, until, passed, mark }: Record<string, unknown>): boolea
     Array.isArray(passed) &&
     passed.every((one) => typeof one === "string")
   );
+}
+
+function isJob(value: unknown): value is JobRef {
+  const { id, queue } = (value ?? {}) as Record<string, unknown>;
+  return typeof id === "string" && typeof queue === "string";
 }
 
 function isError(value: unknown): value is RecordedError {

@@ -1,3 +1,4 @@
+import type { JobDefinition } from "../job/define-job.ts";
 import type { Schema } from "../job/schema.ts";
 import type { Duration } from "../time/duration.ts";
 import type { Signal } from "./signal.ts";
@@ -28,6 +29,14 @@ export interface CheckedWait<Parsed> {
 
 interface Timeout {
   readonly timeout: Duration;
+}
+
+/** How a job is called. */
+export interface CallOptions {
+  /** The step's name. Default: the job's. */
+  readonly name?: string;
+  /** How long its end is waited for. The job itself goes on. Left out: until it ends. */
+  readonly timeout?: Duration;
 }
 
 /** See `Steps.waitFor`. */
@@ -93,4 +102,19 @@ export interface Steps {
    * await millrace.signal(order, "o-17", "approval", { ok: true });
    */
   readonly waitFor: WaitFor;
+  /**
+   * Enqueues another job, waits for its end as for a signal, and gives its result. Several calls
+   * may be under way side by side (`Promise.all`).
+   *
+   * @throws StepError where the job is dead, has expired or was cancelled, with its error; where it
+   *   did not end in time (`timed-out`). That stands: only a retry of this job's dead letter calls
+   *   anew. `invalid-payload` and its kin, where the job can't be enqueued
+   * @example
+   * const [invoice, parcel] = await Promise.all([step.call(bill, order), step.call(pack, order)]);
+   */
+  readonly call: <Input, Parsed, Output>(
+    job: JobDefinition<Input, Parsed, Output>,
+    input: NoInfer<Input>,
+    options?: CallOptions,
+  ) => Promise<Output>;
 }

@@ -46,6 +46,7 @@ import { uniqueJobs } from "../limits/unique/unique-jobs.ts";
 import { MemoryBudget } from "../worker/memory-budget.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { connectionLog } from "./connection-log.ts";
+import { childHook } from "../steps/child-hook.ts";
 import { journalHook } from "../steps/journal-hook.ts";
 import { signalHook } from "../steps/signal-hook.ts";
 import { wakeForSignal } from "../steps/wake-job.ts";
@@ -206,7 +207,10 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the
     // job from starting.
     gates: [staleTickGate(broker, clock), ...gates.gates, unique.gate],
-    hooks: [unique.release, batches, cancellationHook(broker, cancellations), ...stepHooks],
+    hooks: [
+      ...[unique.release, batches, cancellationHook(broker, cancellations)],
+      ...[...stepHooks, childHook(broker, clock)],
+    ],
     producer: new Producer(brokerOutlet(publishing), clock, internals.newId),
     verdict: internals.verdict,
     random: config.random,

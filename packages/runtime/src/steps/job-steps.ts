@@ -22,6 +22,7 @@ import type { ExecutionHost } from "../execution/execution-host.ts";
 import { outcomeOfAbort } from "../execution/interpret.ts";
 import { maskRecorded } from "../execution/settle/mask-outcome.ts";
 import { Insistence } from "./insistence.ts";
+import { type Call, type EnqueueCalled, JobCalls } from "./job-calls.ts";
 import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
 import { Sleepers } from "./sleepers.ts";
@@ -48,6 +49,7 @@ export interface JobStepsOptions {
   /** The job may have been here before. */
   readonly mayBeRepeated: boolean;
   readonly listener: StepsListener;
+  readonly enqueue: EnqueueCalled;
 }
 
 /** A failure that the handler may have caught: on record once it goes on to another step. */
@@ -79,6 +81,7 @@ export class JobSteps {
   readonly #sleepers: Sleepers;
   readonly #insistence: Insistence;
   readonly #waits: SignalWaits;
+  readonly #calls: JobCalls;
   #state: "open" | "ended" | "over" = "open";
   #busy = 0;
   #onIdle: (() => void) | undefined;
@@ -101,17 +104,20 @@ export class JobSteps {
       isIdle: () => this.#busy === 0 && this.#state === "open",
       allAsleep: (untilMs) => this.#goToSleep(untilMs),
     });
-    this.#waits = new SignalWaits({
-      ...options,
+    const journaled = {
       journal: this.#journal,
-      insist: (action) => this.#insistence.on(action),
-      record: (entry, replaced) => this.#record(entry, replaced),
-    });
+      insist: <T>(action: () => Promise<T>) => this.#insistence.on(action),
+      record: (entry: JournalEntry, replaced: number | undefined) => this.#record(entry, replaced),
+    };
+    this.#waits = new SignalWaits({ ...options, ...journaled });
+    this.#calls = new JobCalls({ ...options, ...journaled });
     this.api = stepsApi(host.clock, {
       run: (name, fn, checks) => this.#begin(name, (step) => this.#run(step, fn, checks)),
       sleep: (name, untilMs) => this.#begin(name, (step) => this.#sleep(step, untilMs)),
       wait: (name, untilMs, schema) =>
         this.#begin(name, (step) => this.#wait({ step, untilMs, schema })),
+      call: (name, job, input, untilMs) =>
+        this.#begin(name, (step) => this.#callJob({ step, job, input, untilMs })),
     });
   }
 
@@ -208,6 +214,16 @@ export class JobSteps {
       if (entry.state !== "waiting") return this.#busily(() => this.#give(entry, wait.schema));
       await this.#sleepers.sleep(entry.until ?? Infinity, LOOK_MS);
       known = { entry, revision };
+    }
+  }
+
+  async #callJob(call: Call): Promise<unknown> {
+    let known = await this.#busily(() => this.#find(call.step, "call"));
+    for (let again = false; ; again = true) {
+      const there = await this.#busily(() => this.#calls.look(call, known, again));
+      if (there.entry.state !== "calling") return this.#busily(() => this.#calls.resultOf(there));
+      await this.#sleepers.sleep(there.entry.until ?? Infinity, LOOK_MS);
+      known = there;
     }
   }
 

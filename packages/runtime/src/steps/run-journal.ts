@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type ChildEnd,
   type JournalEntry,
   type Lease,
   MAX_JOURNAL_BYTES,
@@ -32,6 +33,8 @@ export class RunJournal {
   readonly #options: RunJournalOptions;
   /** By the places that nobody has asked for yet. */
   readonly #known = new Map<string, Known>();
+  /** How jobs that it has called have ended, by their ids. */
+  readonly #ends = new Map<string, ChildEnd>();
   /** Also by steps that nobody has asked for yet. */
   readonly taken = new TakenSignals();
   #wasEmpty = false;
@@ -67,8 +70,26 @@ export class RunJournal {
           `A record of a step of the job ${run.id} can't be read: another version wrote it, or something else writes there.`,
         );
       this.#bytes += data.length;
+      if (entry.kind === "child") {
+        this.#ends.set(entry.name, entry);
+        continue;
+      }
       this.taken.note(entry);
       this.#known.set(placeOf(entry), { entry, revision });
+    }
+  }
+
+  /** How a called job has ended, as far as was read. */
+  endOf(id: string): ChildEnd | undefined {
+    return this.#ends.get(id);
+  }
+
+  /** Reads once more which called jobs have ended. */
+  async readEnds(): Promise<void> {
+    const { broker, run } = this.#options;
+    for (const { data } of await broker.journal.read(run)) {
+      const entry = readEntry(data);
+      if (entry?.kind === "child") this.#ends.set(entry.name, entry);
     }
   }
 
@@ -144,7 +165,7 @@ export class RunJournal {
   }
 }
 
-const CALLS = { run: "run", sleep: "sleep", wait: "waitFor" } as const;
+const CALLS = { run: "run", sleep: "sleep", wait: "waitFor", call: "call", child: "call" } as const;
 
 function requireKind(entry: JournalEntry, step: StepRef, kind: JournalEntry["kind"]): void {
   if (entry.kind === kind) return;

@@ -1,7 +1,10 @@
 import {
+  type AnyJobDefinition,
+  type CallOptions,
   type CheckedWait,
   type Clock,
   type Duration,
+  type JobDefinition,
   MillraceError,
   requireSignalName,
   type Schema,
@@ -23,6 +26,8 @@ export interface StepCalls {
   /** @param untilMs epoch milliseconds */
   sleep(name: string, untilMs: number): Promise<void>;
   /** @param untilMs epoch milliseconds, or Infinity */
+  call(name: string, job: AnyJobDefinition, input: unknown, untilMs: number): Promise<unknown>;
+  /** @param untilMs epoch milliseconds, or Infinity */
   wait(
     name: string,
     untilMs: number,
@@ -43,12 +48,22 @@ export function stepsApi(clock: Clock, calls: StepCalls): Steps {
     const untilMs = options.timeout === undefined ? Infinity : after(options.timeout, field);
     return calls.wait(name, untilMs, schema);
   };
+  const call = <Input, Parsed, Output>(
+    job: JobDefinition<Input, Parsed, Output>,
+    input: Input,
+    { name = job.name, timeout }: CallOptions = {},
+  ): Promise<Output> => {
+    const untilMs = timeout === undefined ? Infinity : after(timeout, `step.call(${name}) timeout`);
+    // What the job's own schema has let pass where it was settled.
+    return calls.call(name, job, input, untilMs) as Promise<Output>;
+  };
   return Object.freeze<Steps>({
     run: (name, fn, checks) => calls.run(name, fn, checks),
     sleep: (name, duration) =>
       calls.sleep(name, after(duration, `step.sleep(${JSON.stringify(name)})`)),
     sleepUntil: (name, at) => calls.sleep(name, requireMoment(at, name)),
     waitFor,
+    call,
   });
 }
 

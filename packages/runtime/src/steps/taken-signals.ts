@@ -28,6 +28,14 @@ export function awaitedNames(entries: readonly JournalEntry[]): ReadonlySet<stri
   return new Set(entries.filter(isWaiting).map(({ name }) => name));
 }
 
+/** Whether a job that a step waits for has ended. */
+export function hasCallEnded(entries: readonly JournalEntry[]): boolean {
+  const ended = new Set(entries.filter(({ kind }) => kind === "child").map(({ name }) => name));
+  return entries.some(
+    (one) => one.kind === "call" && one.state === "calling" && ended.has(one.child.id),
+  );
+}
+
 /** Whether one of these, which are of one name, has come since the run has looked for it. */
 export function isAnswered(
   entries: readonly JournalEntry[],

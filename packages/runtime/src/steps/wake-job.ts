@@ -1,5 +1,5 @@
 import { type Broker, type Envelope, type JobRef, readEntry, type SignalRef } from "@millrace/core";
-import { awaitedNames, isAnswered } from "./taken-signals.ts";
+import { awaitedNames, hasCallEnded, isAnswered } from "./taken-signals.ts";
 
 type Server = Pick<Broker, "findWaiting" | "delayed" | "journal" | "signals">;
 
@@ -30,6 +30,7 @@ export async function wakeIfAnswered(
 ): Promise<void> {
   const stored = await broker.journal.read({ id, queue, createdAt });
   const entries = stored.map(({ data }) => readEntry(data)).filter((one) => one !== undefined);
+  if (hasCallEnded(entries)) return void (await broker.delayed.move(id, queue, "now"));
   for (const name of awaitedNames(entries)) {
     if (only !== undefined && only !== name) continue;
     const signals = await broker.signals.read({ queue, id, name });

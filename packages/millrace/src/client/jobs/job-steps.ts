@@ -1,5 +1,9 @@
 import {
   type Broker,
+  type CallEntry,
+  type CallingStep,
+  type ChildEnd,
+  type JobRef,
   type JournalEntry,
   readEntry,
   type RecordedError,
@@ -18,6 +22,8 @@ export interface JobStep {
    * `unanswered`: none has come in time.
    */
   readonly state: "done" | "failed" | "sleeping" | "waiting" | "unanswered";
+  /** Of a `step.call`: the job that it has called. */
+  readonly child?: JobRef;
   /** When it was recorded, epoch milliseconds. */
   readonly at: number;
   /** What a step has returned, or a signal's value. */
@@ -39,16 +45,18 @@ export async function stepsOf(
     .toSorted((a, b) => a.revision - b.revision)
     .map(({ data }) => readEntry(data))
     .filter((entry) => entry !== undefined)
+    .filter((entry) => entry.kind !== "child")
     .map((entry) => stepOf(entry, now));
 }
 
-function stepOf(entry: JournalEntry, now: number): JobStep {
+function stepOf(entry: Exclude<JournalEntry, ChildEnd>, now: number): JobStep {
   const { name, n, at } = entry;
   if (entry.kind === "sleep") {
     const { until } = entry;
     return { name, n, state: until > now ? "sleeping" : "done", at, until };
   }
   if (entry.kind === "wait") return waitOf(entry);
+  if (entry.kind === "call") return callOf(entry);
   if (entry.outcome === "failed") return { name, n, state: "failed", at, error: entry.error };
   const result = entry.value === undefined ? {} : { result: entry.value };
   return { name, n, state: "done", at, ...result };
@@ -66,6 +74,18 @@ function waitOf(entry: WaitEntry): JobStep {
   }
 }
 
-function untilOf({ until }: WaitingStep): Pick<JobStep, "until"> {
+function callOf(entry: CallEntry): JobStep {
+  const { name, n, at, child } = entry;
+  switch (entry.state) {
+    case "calling":
+      return { name, n, state: "waiting", at, child, ...untilOf(entry) };
+    case "ended":
+      return { name, n, state: "done", at, child };
+    case "timed-out":
+      return { name, n, state: "unanswered", at, child };
+  }
+}
+
+function untilOf({ until }: WaitingStep | CallingStep): Pick<JobStep, "until"> {
   return until === undefined ? {} : { until };
 }

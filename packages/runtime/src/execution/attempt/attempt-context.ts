@@ -41,7 +41,9 @@ export class AttemptContext implements ExecutionContext {
     this.input = input;
     this.trace = trace;
     this.#options = options;
-    this.steps = options.job.steps ? new JobSteps({ ...options, listener }) : undefined;
+    this.steps = options.job.steps
+      ? new JobSteps({ ...options, listener, enqueue: (...job) => this.enqueue(...job) })
+      : undefined;
   }
 
   get job(): Envelope {

@@ -1,0 +1,125 @@
+import {
+  type AnyJobDefinition,
+  type CallEntry,
+  calledId,
+  type Envelope,
+  newJobId,
+  type RecordedError,
+  StepError,
+  type StepRef,
+} from "@millrace/core";
+import type { ExecutionHost } from "../execution/execution-host.ts";
+import type { Known, RunJournal } from "./run-journal.ts";
+
+/** Enqueues a job as its handler does, with its parent; a second time where it may be repeated. */
+export type EnqueueCalled = (
+  job: AnyJobDefinition,
+  input: unknown,
+  options: { readonly id: string },
+) => Promise<unknown>;
+
+export interface JobCallsOptions {
+  readonly host: ExecutionHost;
+  readonly envelope: Envelope;
+  readonly enqueue: EnqueueCalled;
+  readonly journal: Pick<RunJournal, "endOf" | "readEnds">;
+  /** Asks the broker until it answers. */
+  readonly insist: <T>(action: () => Promise<T>) => Promise<T>;
+  readonly record: (entry: CallEntry, replaced: number | undefined) => Promise<Known>;
+}
+
+/** One `step.call`. */
+export interface Call {
+  readonly step: StepRef;
+  readonly job: AnyJobDefinition;
+  readonly input: unknown;
+  /** Where it is asked for the first time; then the record says it. Infinity: none. */
+  readonly untilMs: number;
+}
+
+export type CallKnown = Known & { readonly entry: CallEntry };
+
+/**
+ * The jobs that the steps of one attempt call. What is to be called is on record before it is
+ * enqueued, so that each node that takes the job up calls the same one; and whoever settles that
+ * one writes its end into this job's journal, and wakes it.
+ */
+export class JobCalls {
+  readonly #options: JobCallsOptions;
+
+  constructor(options: JobCallsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Calls what is not called yet, and records what has become of it.
+   *
+   * @param again whether its end is looked for once more: it may have come since all was read
+   * @returns what is on record then
+   */
+  async look(call: Call, known: Known | undefined, again: boolean): Promise<CallKnown> {
+    const { host, envelope, enqueue, journal, insist, record } = this.#options;
+    if (again) await insist(() => journal.readEnds());
+    const own = {
+      ...call.step,
+      at: host.clock.now(),
+      life: envelope.life ?? 0,
+      kind: "call",
+    } as const;
+    const put = async (entry: CallEntry, replaced: number | undefined): Promise<CallKnown> =>
+      (await record(entry, replaced)) as CallKnown;
+    let there = known as CallKnown | undefined;
+    if (there === undefined || this.#isOfEarlierLife(there.entry))
+      there = await put(
+        {
+          ...own,
+          state: "calling",
+          child: { queue: call.job.queue, id: calledId(envelope, newJobId(host.clock.now())) },
+          isEnqueued: false,
+          ...(call.untilMs === Infinity ? {} : { until: call.untilMs }),
+        },
+        there?.revision,
+      );
+    while (there.entry.state === "calling") {
+      const { entry, revision }: CallKnown = there;
+      const { child, until = Infinity } = entry as Extract<CallEntry, { state: "calling" }>;
+      if (entry.state === "calling" && !entry.isEnqueued) {
+        await enqueue(call.job, call.input, { id: child.id });
+        there = await put({ ...entry, isEnqueued: true }, revision);
+      } else if (journal.endOf(child.id) !== undefined)
+        there = await put({ ...own, state: "ended", child }, revision);
+      else if (until <= host.clock.now())
+        there = await put({ ...own, state: "timed-out", child }, revision);
+      else return there;
+    }
+    return there;
+  }
+
+  /**
+   * The called job's result.
+   *
+   * @throws StepError
+   */
+  async resultOf({ entry }: CallKnown): Promise<unknown> {
+    const { journal, insist } = this.#options;
+    const { name, child, state } = entry;
+    if (state === "timed-out")
+      throw new StepError(name, error("timed-out", `The job ${child.id} has not ended in time.`));
+    // Another holder may have recorded that it was told.
+    if (journal.endOf(child.id) === undefined) await insist(() => journal.readEnds());
+    const end = journal.endOf(child.id);
+    if (end?.error !== undefined) throw new StepError(name, end.error);
+    return end?.value;
+  }
+
+  /** A failure that an earlier life left is not what this one is to have. */
+  #isOfEarlierLife({ state, child, life }: CallEntry): boolean {
+    const { envelope, journal } = this.#options;
+    const isFailure = state === "timed-out" || journal.endOf(child.id)?.error !== undefined;
+    return isFailure && life !== (envelope.life ?? 0);
+  }
+}
+
+function error(type: string, message: string): RecordedError {
+  return { type, message };
+}
