@@ -26,7 +26,7 @@ async function scene(
       parent.handler(async ({ step }) => handle(step)),
       child.handler(({ input }) => {
         ran.push(input.n);
-        return handleChild(input.n) as number;
+        return handleChild(input.n);
       }),
     ],
     slots,
@@ -80,7 +80,7 @@ test("each end of a child is told: dead with its error, fatal, cancelled", async
     ],
     (n) => {
       if (n === 1) throw new RangeError("too far");
-      return n === 2 ? fatal("no use") : (cancel("not wanted") as never);
+      return n === 2 ? fatal("no use") : cancel("not wanted");
     },
   );
   await enqueue("t.parent");

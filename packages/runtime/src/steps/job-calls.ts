@@ -82,7 +82,7 @@ export class JobCalls {
       );
     while (there.entry.state === "calling") {
       const { entry, revision }: CallKnown = there;
-      const { child, until = Infinity } = entry as Extract<CallEntry, { state: "calling" }>;
+      const { child, until = Infinity } = entry;
       if (entry.state === "calling" && !entry.isEnqueued) {
         await enqueue(call.job, call.input, { id: child.id });
         there = await put({ ...entry, isEnqueued: true }, revision);
