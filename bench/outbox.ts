@@ -2,24 +2,29 @@ import { parseArgs } from "node:util";
 import { connect, createNode, defineJob } from "millrace";
 import { createOutbox, pgTransaction, postgresOutbox, startRelay } from "millrace/outbox";
 import pg from "pg";
+import { measureInTransaction } from "./in-transaction.ts";
 import { type ServerKind, startServers } from "./servers/bench-servers.ts";
 
 /**
  * What an outbox in PostgreSQL costs and gives: transactions a second with and without a job, rows
  * that one relay publishes a second from a backlog, and the time from the commit to the handler.
- * Writer, relay and node are this one process.
+ * Writer, relay and node are this one process. Beside it pg-boss and Graphile Worker enqueue in
+ * transactions of the same database; the two figures of Millrace show what NOTIFY takes.
  *
  *     node bench/outbox.ts [--rows 20000] [--transactions 500] [--durability page-cache|disk]
+ *
+ * `--smoke` goes through everything in seconds, for tests: its figures mean nothing.
  */
 const { values } = parseArgs({
   options: {
     rows: { type: "string", default: "20000" },
     transactions: { type: "string", default: "500" },
     durability: { type: "string", default: "page-cache" },
+    smoke: { type: "boolean", default: false },
   },
 });
-const rows = Number(values.rows);
-const transactions = Number(values.transactions);
+const rows = values.smoke ? 200 : Number(values.rows);
+const transactions = values.smoke ? 20 : Number(values.transactions);
 const durability = values.durability === "disk" ? "disk" : "page-cache";
 const PACE_MS = 20;
 const IN_ONE = 100;
@@ -39,6 +44,8 @@ await pool.query("CREATE TABLE orders (id int PRIMARY KEY)");
 
 say(`nats-server ${servers.natsVersion}, PostgreSQL with ${durability} durability`);
 await measureTransactions();
+for (const { name, perSecond: each } of await measureInTransaction(url, pool, transactions))
+  say(`${each} transactions a second by four writers, in each: ${name}`);
 await measureBacklog();
 await measureLatency();
 await millrace.close();
