@@ -42,6 +42,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/simulation/faithful/": "the model is compared with servers and clusters",
   "test/simulation/mutants": "each fault is put back and looked for",
   "test/simulation/steps": "worlds in which jobs have steps, also under broker-nats",
+  "test/steps/killed-asking": "nodes are killed between a signal, a call and their records",
   "test/steps/killed-steps": "nodes are killed at each of a step's steps",
   "test/site/": "it builds the site",
   "test/simulation/nats-realm": "a whole world is played four times",
