@@ -14,7 +14,7 @@ import {
   type RunningJob,
 } from "@millrace/core";
 import { AbortSwitch } from "./attempt/abort-switch.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type AdmissionResult } from "./admission.ts";
 import { Attempt, type AttemptListener } from "./attempt/attempt.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { fencingToken } from "./attempt/fencing-token.ts";
@@ -125,30 +125,31 @@ export class Execution implements AttemptListener {
     // It was let go before its turn came.
     if (this.#phase === "ended") return;
     this.#delivery.lease.onLost(() => this.#loseLease());
-    this.#run().catch((error: unknown) => {
-      const { log } = this.#host;
-      log.error(
-        { job: this.#envelope?.id, error: recordError(error) },
-        "a job's way broke off; the job comes back when its lease is over",
-      );
-      this.letGo();
-    });
+    void this.#run();
   }
 
   /** Up to the handler's call in one turn, where nothing is to be asked before. */
   async #run(): Promise<void> {
-    const outcome = this.#read() ?? (await this.#admitAndAttempt());
-    if (this.#isOver) return;
-    if (outcome === undefined) return this.letGo();
+    try {
+      const outcome = this.#read() ?? (await this.#admitAndAttempt());
+      if (this.#isOver) return;
+      if (outcome === undefined) return this.letGo();
 
-    this.#settling = this.#settlingOf(outcome);
-    const state = await this.#settling.carryOut();
-    if (state === undefined || this.#isOver) return;
-    this.#phase = "settled";
-    this.#trace = undefined;
-    const following = this.#settling.follow();
-    if (following !== undefined) await following;
-    this.#end();
+      this.#settling = this.#settlingOf(outcome);
+      const state = await this.#settling.carryOut();
+      if (state === undefined || this.#isOver) return;
+      this.#phase = "settled";
+      this.#trace = undefined;
+      const following = this.#settling.follow();
+      if (following !== undefined) await following;
+      this.#end();
+    } catch (error) {
+      this.#host.log.error(
+        { job: this.#envelope?.id, error: recordError(error) },
+        "a job's way broke off; the job comes back when its lease is over",
+      );
+      this.letGo();
+    }
   }
 
   /** @returns the outcome of a message that can't be read */
@@ -176,10 +177,16 @@ export class Execution implements AttemptListener {
     return undefined;
   }
 
-  /** @returns undefined where neither a run nor an outcome is known to be right */
-  async #admitAndAttempt(): Promise<Outcome | undefined> {
+  /** No `async` function: its promise would be one more for every job. */
+  #admitAndAttempt(): Promise<Outcome | undefined> | Outcome | undefined {
     const answer = this.#admission?.run() ?? "unknown";
-    const admitted = answer instanceof Promise ? await answer : answer;
+    return answer instanceof Promise
+      ? answer.then((admitted) => this.#attemptOf(admitted))
+      : this.#attemptOf(answer);
+  }
+
+  /** @returns undefined where neither a run nor an outcome is known to be right */
+  #attemptOf(admitted: AdmissionResult): Promise<Outcome | undefined> | Outcome | undefined {
     if (this.#isOver || admitted === "unknown") return undefined;
     if ("refusal" in admitted) {
       if (admitted.yields === true) this.#onYield?.(this);

@@ -71,13 +71,15 @@ export class Attempt {
   }
 
   /**
-   * Called once. The handler is called in the same turn where nothing is waited for before.
+   * Called once. The handler is called in the same turn where nothing is waited for before. One
+   * promise beside that of `#perform`, which tells its outcome by `end`: each one more costs every
+   * job processor time.
    * @returns undefined where the job turned out to be over: it is let go
    */
   run(): Promise<Outcome | undefined> {
     return new Promise((resolve, reject) => {
       this.#end = resolve;
-      this.#perform().then((outcome) => this.end(outcome), reject);
+      void this.#perform(reject);
     });
   }
 
@@ -97,49 +99,58 @@ export class Attempt {
     this.#context?.close();
   }
 
-  async #perform(): Promise<Outcome> {
+  /** Ends it with its outcome. What `fail` is told is a fault of this code. */
+  async #perform(fail: (fault: unknown) => void): Promise<void> {
     const { abort, envelope, host, job } = this.#options;
     const { maxDelayMs } = host.broker;
-    // Told to stop between its admission and now: then nothing of it is best begun.
-    if (abort.reason !== undefined) return outcomeOfAbort(abort.reason);
-    let input: unknown = envelope.payload;
-    if (job.input !== undefined)
+    try {
+      // Told to stop between its admission and now: then nothing of it is best begun.
+      if (abort.reason !== undefined) return this.end(outcomeOfAbort(abort.reason));
+      let input: unknown = envelope.payload;
+      if (job.input !== undefined)
+        try {
+          const what = `The payload of ${job.name}`;
+          const checked = validate(job.input, input, "invalid-payload", what);
+          input = isThenable(checked) ? await this.#patiently(checked) : checked;
+        } catch (error) {
+          return this.end(this.#refuse(error));
+        }
+      // The same while the payload was being validated.
+      if (abort.reason !== undefined) return this.end(outcomeOfAbort(abort.reason));
+      if (this.#isOver) return;
+      this.#start();
+      this.#context = new AttemptContext(input, this.#options, this.#trace, this);
+      let ending: Ending;
       try {
-        const checked = validate(job.input, input, "invalid-payload", `The payload of ${job.name}`);
-        input = isThenable(checked) ? await this.#wait(checked) : checked;
-      } catch (error) {
-        return this.#refuse(error);
+        const returned = this.#call(this.#context);
+        ending = { returned: isThenable(returned) ? await this.#patiently(returned) : returned };
+      } catch (threw) {
+        ending = { threw };
       }
-    // The same while the payload was being validated.
-    if (abort.reason !== undefined) return outcomeOfAbort(abort.reason);
-    if (this.#isOver) return { kind: "interrupted" };
-    this.#start();
-    this.#context = new AttemptContext(input, this.#options, this.#trace, this);
-    let ending: Ending;
-    try {
-      const returned = this.#call(this.#context);
-      ending = { returned: isThenable(returned) ? await this.#wait(returned) : returned };
-    } catch (threw) {
-      ending = { threw };
+      if (this.#isOver) return;
+      const { steps } = this.#context;
+      if (steps !== undefined) {
+        const { kind } = interpret(ending, abort.reason, maxDelayMs);
+        const gainsaid = await this.#patiently(steps.handlerEnded(kind === "succeeded"));
+        if (gainsaid !== undefined) return this.end(gainsaid);
+      }
+      const outcome = interpret(ending, abort.reason, maxDelayMs);
+      if (outcome.kind !== "succeeded" || job.output === undefined) return this.end(outcome);
+      this.end(await this.#validated(outcome.output));
+    } catch (fault) {
+      fail(fault);
     }
-    const { steps } = this.#context;
-    if (steps !== undefined) {
-      const { kind } = interpret(ending, abort.reason, maxDelayMs);
-      const gainsaid = await this.#wait(steps.handlerEnded(kind === "succeeded"));
-      if (gainsaid !== undefined) return gainsaid;
-    }
-    const outcome = interpret(ending, abort.reason, maxDelayMs);
-    if (outcome.kind !== "succeeded" || job.output === undefined) return outcome;
+  }
+
+  async #validated(given: unknown): Promise<Outcome> {
+    const { job } = this.#options;
+    if (job.output === undefined) return { kind: "succeeded", output: given };
     try {
-      const output = validate<unknown>(
-        job.output,
-        outcome.output,
-        "invalid-output",
-        `The result of ${job.name}`,
-      );
+      const what = `The result of ${job.name}`;
+      const output = validate<unknown>(job.output, given, "invalid-output", what);
       return {
         kind: "succeeded",
-        output: isThenable(output) ? await this.#wait(output) : output,
+        output: isThenable(output) ? await this.#patiently(output) : output,
       };
     } catch (error) {
       return { kind: "failed", error: withoutStack(error), retry: "policy" };
@@ -170,17 +181,10 @@ export class Attempt {
     return interpret({ threw: error }, abort.reason, host.broker.maxDelayMs);
   }
 
-  /** Never settled once the attempt is over: what follows would be done for nobody. */
-  #wait<T>(given: PromiseLike<T>): Promise<T> {
+  /** To be awaited. It may have no end: once the attempt is over, nobody acts on what it gives. */
+  #patiently<T>(given: PromiseLike<T>): PromiseLike<T> {
     this.#bePatient();
-    return new Promise((resolve, reject) => {
-      const unlessOver =
-        <Late>(go: (given: Late) => void) =>
-        (late: Late): void => {
-          if (this.#state !== "over") go(late);
-        };
-      Promise.resolve(given).then(unlessOver(resolve), unlessOver(reject));
-    });
+    return given;
   }
 
   #bePatient(): void {
