@@ -204,6 +204,42 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await publisher.close();
   });
 
+  test("a refusal of one copy is believed once no other copy can be stored any more", async () => {
+    await using server = await start();
+    await using nc = await connect({ servers: server.url, ...options });
+    await using slow = await connect({ servers: server.url, ...options });
+    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 100 });
+    const full = JSON.stringify({
+      stream: "Q",
+      seq: 0,
+      error: { code: 503, err_code: 10077, description: "maximum messages exceeded" },
+    });
+    const stored = JSON.stringify({ stream: "Q", seq: 7 });
+    /** A slow server: it answers once two copies are there, and each later one at once. */
+    const answer = (subject: string, first: string, later: string): void => {
+      const replies: string[] = [];
+      slow.subscribe(subject, {
+        callback: (_error, { reply = "" }) => {
+          replies.push(reply);
+          if (replies.length === 2) slow.publish(replies[0] ?? "", first);
+          if (replies.length >= 2) slow.publish(reply, later);
+        },
+      });
+    };
+    answer("stored.late", full, stored);
+    answer("stored.never", full, full);
+    await slow.flush();
+
+    const late = publisher.publish("stored.late", body, id("late"));
+    const never = publisher.publish("stored.never", body, id("never"));
+
+    await Promise.all([
+      expect(late).resolves.toMatchObject({ sequence: 7 }),
+      expect(never).rejects.toMatchObject({ code: "queue-full" }),
+    ]);
+    await publisher.close();
+  });
+
   test("gives up at the deadline, and says whether the message can be stored", async () => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });

@@ -100,7 +100,10 @@ export class Line {
         transmit: () => {
           if (!this.isConnected || (isLate && call.mayRepeat?.(tries) === false)) return;
           tries += 1;
+          const copy = tries;
           this.#transmit(point, call.act, (answer) => {
+            // As the real connection has it: a refusal counts of the newest copy only.
+            if ("error" in answer && copy < tries) return;
             if ("error" in answer) settle(() => reject(answer.error));
             else settle(() => resolve(answer.value));
           });

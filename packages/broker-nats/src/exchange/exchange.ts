@@ -33,6 +33,9 @@ export interface ExchangeOptions<T> {
 /** What is left of a full window when it is refilled: the server never runs dry meanwhile. */
 const REFILL_SHARE = 0.75;
 
+/** Before the number of a copy, from the second on, in the last token of its reply subject. */
+const COPY = "c";
+
 type Phase = "open" | "closing" | "closed";
 type Link = "up" | "down";
 
@@ -162,7 +165,8 @@ export class Exchange<T> {
       parcel.headers = this.#options.headersOfCopy?.(parcel.headers) ?? parcel.headers;
     const { subject, data, headers, token } = parcel;
     try {
-      publishFrame(this.#nc, subject, data, this.#prefix + token, headers);
+      const copy = parcel.attempts === 1 ? "" : `${COPY}${parcel.attempts}`;
+      publishFrame(this.#nc, subject, data, this.#prefix + token + copy, headers);
     } catch (cause) {
       parcel.attempts -= 1;
       this.#fail(parcel, refusedByClient(parcel, cause));
@@ -170,9 +174,11 @@ export class Exchange<T> {
   }
 
   #answer(msg: Msg): void {
-    const parcel = this.#inFlight.get(Number(msg.subject.slice(this.#prefix.length)));
+    const [token, copy] = addresseeOf(msg.subject.slice(this.#prefix.length));
+    const parcel = this.#inFlight.get(token);
     if (parcel === undefined) return;
     const verdict = this.#options.judge(msg, parcel);
+    if (verdict instanceof MillraceError && copy < parcel.attempts) return this.#await(parcel);
     if (verdict === RETRY) return;
     if (verdict === UNHEARD) return void (parcel.unheard += 1);
     this.#inFlight.remove(parcel);
@@ -180,6 +186,15 @@ export class Exchange<T> {
     else parcel.sink.done(verdict, parcel.index);
     if (this.#waiting.size > 0 && this.#inFlight.size <= this.#refillAt) this.#fill();
     if (this.#inFlight.size === 0) this.#settleIdle();
+  }
+
+  /**
+   * A refusal of one copy says nothing of the next, which is on its way: a queue that was full may
+   * have room by then. A server takes the copies of a connection in their order, so the refusal of
+   * the newest counts. It is given time to come before another one is sent.
+   */
+  #await(parcel: Parcel<T>): void {
+    parcel.sentTick = this.#tick + Math.ceil(this.#options.attemptTimeoutMs / this.#tickMs);
   }
 
   #fill(): void {
@@ -305,4 +320,10 @@ export class Exchange<T> {
     this.#timer?.cancel();
     this.#timer = undefined;
   }
+}
+
+/** @returns the token of its parcel, and which of the copies is answered */
+function addresseeOf(last: string): readonly [token: number, copy: number] {
+  const at = last.indexOf(COPY);
+  return at === -1 ? [Number(last), 1] : [Number(last.slice(0, at)), Number(last.slice(at + 1))];
 }

@@ -38,8 +38,8 @@ export interface Parcel<T> {
   sentTick: number;
   bornTick: number;
   /**
-   * The last token of its reply subject, the same for every attempt: an answer to any of them
-   * counts.
+   * Begins the last token of its reply subjects: what was stored or answered by any attempt counts,
+   * a refusal only of the newest.
    */
   token: number;
 }
