@@ -63,6 +63,14 @@ test("what a newcomer copies runs on Node 22, which has no `await using`", () =>
       expect(block).not.toContain("await using");
 });
 
+test("what the page of the architecture says to open is there", () => {
+  const [, table = ""] = read("docs/architecture.md").split("## Where to look");
+  const [rows = ""] = table.split("\n## ");
+  const named = [...rows.matchAll(/`([a-z-]+\/src\/[^`]+)`/g)].map(([, path]) => path as string);
+  expect(named.length).toBeGreaterThanOrEqual(15);
+  expect(named.filter((path) => !existsSync(join(ROOT, "packages", path)))).toEqual([]);
+});
+
 test("every script that a page names exists", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
   const named = PAGES.flatMap((page) =>
