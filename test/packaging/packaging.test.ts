@@ -41,14 +41,16 @@ describeServer("the packed packages", "newest", (server) => {
     registry = await startLocalRegistry(packed);
   }, 180_000);
 
-  it("are the eight packages, of one version, with nothing in them that a user can't use", async () => {
+  it("are the ten packages, of one version, with nothing in them that a user can't use", async () => {
     expect(packed.map(({ manifest }) => manifest.name).sort()).toEqual([
       "@millrace/broker-nats",
       "@millrace/core",
       "@millrace/dashboard",
+      "@millrace/nats-server",
       "@millrace/outbox",
       "@millrace/runtime",
       "@millrace/telemetry",
+      "@millrace/testkit",
       "create-millrace",
       "millrace",
     ]);
