@@ -30,7 +30,7 @@ it.skipIf(code !== 0)(`one changed package raises all of them to one version${ti
   ) as Manifest;
   await succeed([...changeset, "version"], dir);
 
-  expect(manifests).toHaveLength(8);
+  expect(manifests).toHaveLength(10);
   const [major, minor] = before.version.split(".").map(Number);
   for (const file of manifests) {
     const manifest = JSON.parse(readFileSync(join(dir, file), "utf8")) as Manifest;
