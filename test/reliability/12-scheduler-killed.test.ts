@@ -3,9 +3,11 @@ import { eventually } from "../harness/deadline.ts";
 import { lasting, patient } from "../harness/cluster/mode.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { expectEverySecond, Fleet, ticksOf } from "../scheduler/fleet.ts";
+import { readRecords } from "./harness/records.ts";
 import { TICK_POINTS } from "../scheduler/program-config.ts";
 
 const EVERY_SECOND = { name: "it", cron: "* * * * * *", missed: { all: 1_000 } } as const;
+const DEDUPE_MS = 100;
 /** More with `SCHEDULER_ROUNDS`: each is a death at every point. */
 const ROUNDS = Number(process.env["SCHEDULER_ROUNDS"] ?? "1");
 
@@ -64,14 +66,23 @@ describeEachServer("12: the leader of the schedules", (server) => {
     async () => {
       // What an election makes be published again would be past the window too.
       await server.calm();
-      const fleet = await Fleet.start(server, [EVERY_SECOND], { dedupeWindowMs: 100 });
+      const fleet = await Fleet.start(server, [EVERY_SECOND], { dedupeWindowMs: DEDUPE_MS });
       const a = await fleet.node({ strike: { at: "before-publish", signal: "SIGSTOP" } });
       await a.struck();
       const b = await fleet.node();
       await b.heard("leading", ({ leading }) => leading);
-      // The new leader makes up for what is due at once; two more ticks are a second at least, and
-      // so past the window.
-      await eventuallyFired(fleet, 5);
+      // The first tick of `a` ended; at the second it was frozen, and the new leader made that up.
+      await eventually(
+        async () => {
+          const [, madeUp] = await readRecords(server.url, fleet.namespace);
+          return madeUp !== undefined && Date.now() - madeUp.at > 10 * DEDUPE_MS;
+        },
+        {
+          withinMs: 30_000,
+          everyMs: 100,
+          describe: () => `the window has passed; the nodes said\n${fleet.lastWords()}`,
+        },
+      );
       a.signal("SIGCONT");
       await a.heard("leading", ({ leading }) => !leading);
       // Nothing was killed, so no other job is delivered twice.
