@@ -18,9 +18,9 @@ interface Report {
     readonly results: readonly {
       readonly contender: string;
       readonly role: string;
-      readonly median: { readonly cpuUsEach?: number };
+      readonly median: { readonly heapBytesEach?: number };
     }[];
-    readonly guard?: { readonly times: number; readonly held: boolean };
+    readonly guard?: { readonly held: boolean };
   }[];
 }
 
@@ -65,18 +65,18 @@ describe.skipIf(newest?.state !== "present")("a smoke run", { timeout: 600_000 }
     );
   });
 
-  test("holds Millrace's jobs to their price, and fails when they cost twice as much", async () => {
+  test("holds Millrace's jobs to their price, and fails when they allocate a fifth more", async () => {
     const args = ["--smoke", "--json", "--only", GUARDED.join(",")];
     const asItIs = await bench(args);
     expect(asItIs.code, asItIs.stderr).toBe(0);
     for (const { scenario, results } of reportOf(asItIs).verdicts) {
-      const price = results.find(({ role }) => role === "subject")?.median.cpuUsEach;
-      const doubled = await bench(["--smoke", "--json", "--no-peers", "--only", scenario], {
-        MILLRACE_BENCH_BURN_US: String(price),
+      const price = results.find(({ role }) => role === "subject")?.median.heapBytesEach ?? 0;
+      const dearer = await bench(["--smoke", "--json", "--no-peers", "--only", scenario], {
+        MILLRACE_BENCH_WASTE_BYTES: String(Math.ceil(price / 5)),
       });
-      expect(doubled.stderr).toContain(`${scenario}: a job costs`);
-      expect(doubled.stderr).toContain("THE GUARD IS BROKEN");
-      expect(doubled.code).toBe(1);
+      expect(dearer.stderr).toContain(`${scenario}: a job allocates`);
+      expect(dearer.stderr).toContain("THE GUARD IS BROKEN");
+      expect(dearer.code).toBe(1);
     }
   });
 });

@@ -72,15 +72,15 @@ function goalsReached(verdicts: readonly Verdict[]): 0 | 1 {
   return missed.length === 0 ? 0 : 1;
 }
 
-/** So few jobs say nothing about speed, but for what each costs beside the bare client's. */
+/** So few jobs say nothing about speed, but for what each costs. */
 function guardHeld(verdicts: readonly Verdict[]): 0 | 1 {
   let broken = false;
   for (const { scenario, guard } of verdicts) {
     if (guard === undefined) continue;
-    const { times, mostTimes, held } = guard;
+    const { heapBytes, mostHeapBytes, times, mostTimes, held } = guard;
     broken ||= !held;
     process.stderr.write(
-      `${scenario}: a job costs ${times.toFixed(1)} times the bare client's processor time, at most ${mostTimes}${held ? "" : ": THE GUARD IS BROKEN"}\n`,
+      `${scenario}: a job allocates ${heapBytes} bytes, at most ${mostHeapBytes}, and costs ${times.toFixed(1)} times the bare client's processor time, at most ${mostTimes}${held ? "" : ": THE GUARD IS BROKEN"}\n`,
     );
   }
   return broken ? 1 : 0;

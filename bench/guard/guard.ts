@@ -1,9 +1,10 @@
 import type { Figure } from "../scenarios/scenario.ts";
 
 /**
- * What a smoke run holds Millrace to. Not the rate, which falls by half when somebody else uses the
- * machine: the processor time of the process for each job, as so many times the bare client's. That
- * hardly moves, and a change that makes a job cost twice as much doubles it.
+ * What a smoke run holds Millrace to. Not the rate, and not the processor time: both say as much
+ * about what else the machine does. A job's bytes of heap hardly move by themselves, and most of
+ * what makes a job dearer allocates. The processor time is held too, so loosely that only what
+ * costs without allocating, a search of a growing list say, comes near.
  */
 export interface Guard {
   /**
@@ -11,11 +12,15 @@ export interface Guard {
    * longer what is measured.
    */
   readonly jobs: number;
-  /** Between what it is and twice that. */
+  /** Of heap that a job allocates: a tenth above what it is. */
+  readonly mostHeapBytes: number;
+  /** Of the bare client's processor time for a job: twice what it is. */
   readonly mostTimes: number;
 }
 
 export interface GuardVerdict {
+  readonly heapBytes: number;
+  readonly mostHeapBytes: number;
   readonly times: number;
   readonly mostTimes: number;
   readonly held: boolean;
@@ -23,27 +28,27 @@ export interface GuardVerdict {
 
 /** Of all rounds the one that cost less: whatever else the machine does only ever adds. */
 export const GUARD_ROUNDS = 2;
-/** Where the first rounds come near to what is allowed, more of them tell. */
-export const MOST_GUARD_ROUNDS = 8;
-const CLEARLY_HELD = 0.9;
-const CLEARLY_BROKEN = 1.5;
-
-/** Whether what else the machine did can't have decided it. */
-export function isClear({ times, mostTimes }: GuardVerdict): boolean {
-  return times <= CLEARLY_HELD * mostTimes || times >= CLEARLY_BROKEN * mostTimes;
-}
 
 export function guarded(
-  { mostTimes }: Guard,
+  { mostHeapBytes, mostTimes }: Guard,
   limit: readonly Figure[],
   subject: readonly Figure[],
 ): GuardVerdict {
-  const times = leastCpu(subject) / leastCpu(limit);
-  return { times, mostTimes, held: times <= mostTimes };
+  const least = leastOf(subject);
+  const { heapBytes } = least;
+  const times = least.cpuUs / leastOf(limit).cpuUs;
+  const held = heapBytes <= mostHeapBytes && times <= mostTimes;
+  return { heapBytes, mostHeapBytes, times, mostTimes, held };
 }
 
-function leastCpu(rounds: readonly Figure[]): number {
+function leastOf(rounds: readonly Figure[]): {
+  readonly heapBytes: number;
+  readonly cpuUs: number;
+} {
   const rates = rounds.filter((figure) => figure.kind === "rate");
   if (rates.length === 0) throw new Error("only rates are guarded");
-  return Math.min(...rates.map(({ cpuUsEach }) => cpuUsEach));
+  return {
+    heapBytes: Math.min(...rates.map(({ heapBytesEach }) => heapBytesEach)),
+    cpuUs: Math.min(...rates.map(({ cpuUsEach }) => cpuUsEach)),
+  };
 }

@@ -28,7 +28,7 @@ export function render(verdicts: readonly Verdict[]): string {
 
 function describe(figure: Figure): string {
   if (figure.kind === "rate")
-    return `${count(Math.round(figure.perSecond))}/s, ${figure.cpuUsEach.toFixed(1)} µs CPU each`;
+    return `${count(Math.round(figure.perSecond))}/s, ${figure.cpuUsEach.toFixed(1)} µs CPU, ${count(figure.heapBytesEach)} B heap each`;
   const { p50Ms, p99Ms, maxMs, perSecond, beyond } = figure;
   if (beyond !== undefined) return `more than ${count(Math.floor(p50Ms))} ms: ${beyond}`;
   const load = perSecond === undefined ? "" : ` at ${count(Math.round(perSecond))}/s`;

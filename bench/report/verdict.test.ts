@@ -1,4 +1,3 @@
-import { isClear } from "../guard/guard.ts";
 import { describe, expect, test } from "vitest";
 import type { Contender, Figure, Scenario } from "../scenarios/scenario.ts";
 import { chart } from "./chart.ts";
@@ -10,10 +9,11 @@ const contender = (name: string, more: Partial<Contender> = {}): Contender => ({
   run: () => Promise.reject(new Error("is not run")),
   ...more,
 });
-const rate = (perSecond: number, cpuUsEach = 1): Figure => ({
+const rate = (perSecond: number, cpuUsEach = 1, heapBytesEach = 100): Figure => ({
   kind: "rate",
   perSecond,
   cpuUsEach,
+  heapBytesEach,
 });
 const latency = (p50Ms: number, p99Ms: number, more: { beyond?: string } = {}): Figure => ({
   kind: "latency",
@@ -36,7 +36,7 @@ const scenario: Scenario = {
   unable: { D: "has no such thing" },
   goal: 0.5,
   peerGoal: 2,
-  guard: { jobs: 100, mostTimes: 3 },
+  guard: { jobs: 100, mostHeapBytes: 110, mostTimes: 3 },
 };
 const judged = (...rounds: Record<string, Figure>[]): Verdict =>
   judge(scenario, {
@@ -96,42 +96,27 @@ describe("judge", () => {
     expect(verdict.bestPeer).toMatchObject({ peer: "C" });
   });
 
-  test("guards by the cheapest round of each", () => {
+  test.each([
+    ["as much as it may", 10, 110, { held: true, times: 2.5, heapBytes: 110 }],
+    ["too much heap", 10, 111, { held: false, times: 2.5, heapBytes: 111 }],
+    ["too much processor time", 14, 90, { held: false, times: 3.5, heapBytes: 90 }],
+  ])("guards by the cheapest round of each: %s", (_what, cpuUs, heapBytes, verdict) => {
     const rounds = [
       new Map([
         ["bare", rate(1, 5)],
-        ["Millrace", rate(1, 14)],
+        ["Millrace", rate(1, cpuUs, 200)],
       ]),
       new Map([
         ["bare", rate(1, 4)],
-        ["Millrace", rate(1, 16)],
+        ["Millrace", rate(1, 40, heapBytes)],
       ]),
     ];
     const smoke = { durability: "page-cache", amount: 10, smoke: true } as const;
     expect(judge(scenario, { ...smoke, rounds }).guard).toEqual({
-      times: 3.5,
+      ...verdict,
       mostTimes: 3,
-      held: false,
+      mostHeapBytes: 110,
     });
-    const guardRounds = [
-      new Map([
-        ["bare", rate(1, 6)],
-        ["Millrace", rate(1, 10)],
-      ]),
-    ];
-    expect(judge(scenario, { ...smoke, rounds, guardRounds }).guard).toMatchObject({
-      times: 2.5,
-      held: true,
-    });
-  });
-
-  test.each([
-    [2.5, true],
-    [2.9, false],
-    [3.2, false],
-    [4.6, true],
-  ])("%d times of 3 at the most is clear: %s", (times, clear) => {
-    expect(isClear({ times, mostTimes: 3, held: times <= 3 })).toBe(clear);
   });
 });
 

@@ -58,8 +58,6 @@ export interface Runs {
   readonly amount: number;
   /** By contender's name. One whose server is missing is in none. */
   readonly rounds: readonly ReadonlyMap<string, Figure>[];
-  /** Of the two that are guarded alone. */
-  readonly guardRounds?: readonly ReadonlyMap<string, Figure>[];
   readonly smoke: boolean;
 }
 
@@ -112,13 +110,13 @@ export function judge(scenario: Scenario, runs: Runs): Verdict {
 }
 
 /** Undefined where nothing is guarded, and in a run that is more than smoke. */
-export function guardOf(
+function guardOf(
   { guard, limit, subject }: Scenario,
-  { rounds, guardRounds = [], smoke }: Pick<Runs, "rounds" | "guardRounds" | "smoke">,
+  { rounds, smoke }: Pick<Runs, "rounds" | "smoke">,
 ): GuardVerdict | undefined {
   if (!smoke || guard === undefined) return undefined;
   const figuresOf = (contender: Contender): readonly Figure[] =>
-    [...rounds, ...guardRounds].map((round) => figureOf(round, contender));
+    rounds.map((round) => figureOf(round, contender));
   return guarded(guard, figuresOf(limit), figuresOf(subject));
 }
 
@@ -190,6 +188,7 @@ function medianFigure(figures: readonly Figure[]): Figure {
       kind: "rate",
       perSecond: median(rates.map(({ perSecond }) => perSecond)),
       cpuUsEach: median(rates.map(({ cpuUsEach }) => cpuUsEach)),
+      heapBytesEach: median(rates.map(({ heapBytesEach }) => heapBytesEach)),
     };
   }
   const latencies = figures.filter((figure) => figure.kind === "latency");

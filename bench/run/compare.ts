@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { GUARD_ROUNDS, isClear, MOST_GUARD_ROUNDS } from "../guard/guard.ts";
-import { guardOf, judge, type Verdict } from "../report/verdict.ts";
+import { GUARD_ROUNDS } from "../guard/guard.ts";
+import { judge, type Verdict } from "../report/verdict.ts";
 import {
   amountFor,
   type Arena,
@@ -27,21 +27,18 @@ export interface Comparison {
   readonly smoke: boolean;
 }
 
-/**
- * Runs the contenders in turn: A B C, C B A, A B C … Then the two that are guarded again, while the
- * guard is not clear.
- */
+/** Runs the contenders in turn: A B C, C B A, A B C … */
 export async function compare(scenario: Scenario, comparison: Comparison): Promise<Verdict> {
   const { servers, durability, amount, peers, smoke } = comparison;
   const rounds = roundsOf(scenario, comparison);
   const contenders = contendersOf(scenario).filter(
     ({ server = "nats" }) => servers.url(server) !== undefined && (peers || server === "nats"),
   );
-  const runRound = async (round: number, among: readonly Contender[]) => {
-    const order = round % 2 === 0 ? among : among.toReversed();
+  const runRound = async (round: number) => {
+    const order = round % 2 === 0 ? contenders : contenders.toReversed();
     const runs = order.map((contender, index) => async () => {
       process.stderr.write(
-        `${scenario.name} (${durability}): round ${round + 1} of ${Math.max(rounds, round + 1)}, ${contender.name}\n`,
+        `${scenario.name} (${durability}): round ${round + 1} of ${rounds}, ${contender.name}\n`,
       );
       const arena = {
         url: servers.url(contender.server ?? "nats") ?? "",
@@ -53,14 +50,8 @@ export async function compare(scenario: Scenario, comparison: Comparison): Promi
     return new Map(await (tellsNothing(scenario, smoke) ? atOnce(runs) : inTurn(runs)));
   };
   const figures: Map<string, Figure>[] = [];
-  for (let round = 0; round < rounds; round += 1) figures.push(await runRound(round, contenders));
-  const guardRounds: Map<string, Figure>[] = [];
-  for (let round = rounds; round < MOST_GUARD_ROUNDS; round += 1) {
-    const guard = guardOf(scenario, { rounds: figures, guardRounds, smoke });
-    if (guard === undefined || isClear(guard)) break;
-    guardRounds.push(await runRound(round, [scenario.limit, scenario.subject]));
-  }
-  return judge(scenario, { durability, amount, rounds: figures, guardRounds, smoke });
+  for (let round = 0; round < rounds; round += 1) figures.push(await runRound(round));
+  return judge(scenario, { durability, amount, rounds: figures, smoke });
 }
 
 /**

@@ -1,8 +1,13 @@
-import { cpuPerMessageUs, perSecond, type Run } from "../bare/stopwatch.ts";
+import { cpuPerMessageUs, heapBytesPerMessage, perSecond, type Run } from "../bare/stopwatch.ts";
 import type { Figure } from "./scenario.ts";
 
 export function rateOf(run: Run): Figure {
-  return { kind: "rate", perSecond: perSecond(run), cpuUsEach: cpuPerMessageUs(run) };
+  return {
+    kind: "rate",
+    perSecond: perSecond(run),
+    cpuUsEach: cpuPerMessageUs(run),
+    heapBytesEach: heapBytesPerMessage(run),
+  };
 }
 
 /** Of samples in milliseconds, in any order. */

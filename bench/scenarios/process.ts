@@ -9,7 +9,7 @@ import { createNode, type MillraceNode } from "@millrace/runtime";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, type QueueChange } from "millrace";
 import { barePullHistoryAck } from "../bare/bare-pull.ts";
-import { burn } from "../guard/burn.ts";
+import { waste } from "../guard/waste.ts";
 import { timed } from "../bare/stopwatch.ts";
 import { drain } from "../systems/drain.ts";
 import { graphile, peers } from "../systems/peers.ts";
@@ -86,7 +86,7 @@ async function runAll(arena: Arena, rules: Rules): Promise<Figure> {
     broker,
     jobs: [
       job.handler(async ({ input }) => {
-        burn();
+        waste();
         return void input.n;
       }),
     ],
@@ -157,6 +157,6 @@ export const processJobs: Scenario = {
     shares: { [graphile.name]: 0.1 },
   }),
   peerGoal: 4,
-  guard: { jobs: 20_000, mostTimes: 6 },
+  guard: { jobs: 20_000, mostHeapBytes: 15_000, mostTimes: 10 },
   goal: 0.5,
 };

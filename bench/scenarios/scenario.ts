@@ -6,7 +6,12 @@ import type { ServerKind } from "../servers/bench-servers.ts";
  * What one measurement of one contender gave: bigger is better for rates, smaller for latencies.
  */
 export type Figure =
-  | { readonly kind: "rate"; readonly perSecond: number; readonly cpuUsEach: number }
+  | {
+      readonly kind: "rate";
+      readonly perSecond: number;
+      readonly cpuUsEach: number;
+      readonly heapBytesEach: number;
+    }
   | {
       readonly kind: "latency";
       readonly p50Ms: number;
