@@ -160,7 +160,7 @@ export { type Schema, validate } from "./job/schema.ts";
 
 export { optionNames, refuseUnknown } from "./options/known-options.ts";
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
-export { batchEnd, type BatchEnded, type BatchSummary, callBack } from "./flow/call-back.ts";
+export { batchEnd, type BatchEnded, callBack } from "./flow/call-back.ts";
 export {
   chainEnvelope,
   type ChainPlan,
@@ -171,6 +171,7 @@ export {
   withLink,
 } from "./flow/chain-plan.ts";
 export { callBackIfOver, leaveIfEnded } from "./flow/batch-members.ts";
+export { joinBatch } from "./flow/join-batch.ts";
 export { isKnownJob, wasEnqueued } from "./flow/known-job.ts";
 export {
   type BatchOptions,
@@ -283,7 +284,14 @@ export type {
 } from "./broker/broker.ts";
 export type { Stoppable } from "./broker/stoppable.ts";
 export type { Delivery, Lease, ThreadLease, WorkOptions, WorkSubscription } from "./broker/work.ts";
-export type { Batch, BatchEnd, BatchStore, EndedMember } from "./broker/batch-store.ts";
+export type {
+  Batch,
+  BatchEnd,
+  BatchStore,
+  BatchSummary,
+  EndedMember,
+  StoredBatch,
+} from "./broker/batch-store.ts";
 export type {
   BlockedGate,
   BlockedJob,

@@ -62,6 +62,8 @@ export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
   const { batches } = server;
   return {
     open: (batch) => call({ point: `open ${batch.id}`, act: () => batches.open(batch) }),
+    replace: (batch, revision) =>
+      call({ point: `replace ${batch.id}`, act: () => batches.replace(batch, revision) }),
     join: (batch, ids) => call({ point: `join ${batch}`, act: () => batches.join(batch, ids) }),
     leave: async (batch, id, end, { lease } = {}) => {
       await call({

@@ -7,7 +7,8 @@ import {
   type EndedMember,
   type JobRef,
   type Lease,
-  type MillraceError,
+  MillraceError,
+  type StoredBatch,
 } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
@@ -20,6 +21,7 @@ import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 const MSGPACK = "application/msgpack";
+const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 const NOTHING = new Uint8Array();
 /**
  * Which queue's job it is. Absent in what an earlier version wrote, which counts an id of any
@@ -51,8 +53,20 @@ export class NatsBatches implements BatchStore {
 
   async open(batch: Batch): Promise<void> {
     await this.#stream.ensure();
+    await this.replace(batch, 0);
+  }
+
+  /** A copy of the write, sent because its answer was late, is refused as anybody else's is. */
+  async replace(batch: Batch, revision: number): Promise<boolean> {
     const data = encodeMsgpack(batch);
-    await this.#publisher.publish(this.#server.names.batch(batch.id), data, undefined);
+    const headers = { [EXPECTED]: String(revision) };
+    try {
+      await this.#publisher.publish(this.#server.names.batch(batch.id), data, headers);
+      return true;
+    } catch (error) {
+      if (MillraceError.is(error, "conflict")) return false;
+      throw error;
+    }
   }
 
   async join(batch: string, members: readonly JobRef[]): Promise<void> {
@@ -70,9 +84,6 @@ export class NatsBatches implements BatchStore {
     });
     const failure = failures.find((error) => error !== undefined);
     if (failure !== undefined) throw failure;
-    // It was refused, and is in the batch once more.
-    for (const { token } of joining)
-      if (ended.has(token)) await this.#purge(names.batchEnded(batch, token));
   }
 
   async leave(
@@ -110,9 +121,10 @@ export class NatsBatches implements BatchStore {
     return undefined;
   }
 
-  async find(batch: string): Promise<Batch | undefined> {
+  async find(batch: string): Promise<StoredBatch | undefined> {
     const stored = await this.#first(this.#server.names.batch(batch));
-    return stored === undefined ? undefined : (decodeBody(stored.data, MSGPACK) as Batch);
+    if (stored === undefined) return undefined;
+    return { ...(decodeBody(stored.data, MSGPACK) as Batch), revision: stored.seq };
   }
 
   async ended(batch: string): Promise<readonly EndedMember[]> {

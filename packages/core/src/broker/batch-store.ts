@@ -12,6 +12,22 @@ export interface Batch {
   readonly createdAt: number;
   /** Enqueued when all have ended. Its payload is set then. */
   readonly callback: Envelope;
+  /** How its jobs ended, once that is decided: it is over then, and no job joins it any more. */
+  readonly over?: BatchSummary | undefined;
+}
+
+/** How the jobs of a batch ended. The counts are of all of them. */
+export interface BatchSummary extends Readonly<Record<BatchEnd, number>> {
+  readonly id: string;
+  readonly total: number;
+  /** The jobs that did not succeed, up to 1,000. */
+  readonly failed: readonly EndedMember[];
+}
+
+/** A batch as it is stored. */
+export interface StoredBatch extends Batch {
+  /** Another one after each write. */
+  readonly revision: number;
 }
 
 /** A job that has ended. */
@@ -26,8 +42,15 @@ export interface EndedMember {
  * resolves.
  */
 export interface BatchStore {
-  /** Creates the batch, or writes it again. Idempotent. */
+  /** Creates the batch. One of this id that is there stays as it is. Idempotent. */
   open(batch: Batch): Promise<void>;
+  /**
+   * Writes the batch, if it still is as it was read.
+   *
+   * @returns whether it was; false also where the answer to a write that was carried out got lost
+   * @throws MillraceError `payload-too-large`
+   */
+  replace(batch: Batch, revision: number): Promise<boolean>;
   /**
    * These jobs belong to it, and no others. One that has ended already stays ended; one that was
    * refused may still come.
@@ -50,10 +73,10 @@ export interface BatchStore {
     options?: { readonly lease?: Lease },
   ): Promise<boolean>;
   /** @returns undefined where there is no such batch, or it was removed */
-  find(batch: string): Promise<Batch | undefined>;
+  find(batch: string): Promise<StoredBatch | undefined>;
   /**
    * Those that have ended, each once, in no promised order; complete also where some leave again
-   * meanwhile.
+   * meanwhile. One that was refused and has joined again is still among them until it ends.
    */
   ended(batch: string): Promise<readonly EndedMember[]>;
   /** How many have not. */

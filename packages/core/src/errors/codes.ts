@@ -82,6 +82,8 @@ export const ERROR_CODES = {
     "An execution record can't be stored where it was to go, however often that is tried.",
   "record-store-failed": "The store of execution records can't be opened, written or read.",
   "invalid-step": "A step was asked for in a way that can't be: its name, its time, or where.",
+  "batch-ended":
+    "The batch was over when it was made again: its callback counts this job as refused.",
   "job-ended": "A signal was sent to a job that has ended.",
   "outbox-failed": "The database of an outbox can't be reached, or refused a statement.",
   // Why an attempt failed, in records and dead letters.

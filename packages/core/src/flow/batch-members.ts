@@ -21,6 +21,5 @@ export async function leaveIfEnded(broker: Broker, batch: string, job: JobRef): 
  * it: on a producers' the id could be anybody's.
  */
 export async function callBackIfOver(broker: Broker, batch: string): Promise<void> {
-  if ((await broker.batches.left(batch)) === 0)
-    await callBack(broker, batch, (envelope) => broker.requeue(envelope), true);
+  await callBack(broker, batch, (envelope) => broker.requeue(envelope), true);
 }

@@ -1,9 +1,7 @@
-import type { Batch, BatchEnd, EndedMember } from "../broker/batch-store.ts";
+import type { BatchEnd, BatchSummary } from "../broker/batch-store.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
-
-/** So many jobs that did not succeed are named; the counts are of all. */
-const NAMED = 1_000;
+import { type Closed, closeBatch } from "./close-batch.ts";
 
 /** What a batch's callback is told, beside the input it was given when the batch was made. */
 export interface BatchEnded<Input = unknown> {
@@ -11,18 +9,11 @@ export interface BatchEnded<Input = unknown> {
   readonly input: Input;
 }
 
-/** How the jobs of a batch ended. The counts are of all of them. */
-export interface BatchSummary extends Readonly<Record<BatchEnd, number>> {
-  readonly id: string;
-  readonly total: number;
-  /** The jobs that did not succeed, up to 1,000. */
-  readonly failed: readonly EndedMember[];
-}
-
 /**
  * Enqueues the callback of a batch whose jobs have all ended, then forgets the batch. Whoever finds
  * that none is left calls this; it may be several at once, and one of them again after a crash: the
- * callback's id makes them one.
+ * callback's id makes them one, and what it says was decided by who closed the batch. Nothing is
+ * done where a job that had been refused has joined again.
  *
  * @param publish enqueues it, confirmed
  * @param repeated it may have been done before, so long ago that the queue has forgotten the id
@@ -33,39 +24,39 @@ export async function callBack(
   publish: (callback: Envelope) => Promise<void>,
   repeated: boolean,
 ): Promise<void> {
-  const batch = await broker.batches.find(id);
-  if (batch === undefined) {
-    // Whoever removed it may have died in between.
-    if (repeated) await broker.batches.removeRest(id);
-    return;
-  }
-  const callback = callbackOf(batch, await broker.batches.ended(id));
-  if (!repeated || !(await isKnown(broker, callback))) await publish(callback);
+  const closed = await closeBatch(broker, id);
+  // Whoever removed it may have died in between.
+  if (closed === "gone" && repeated) await broker.batches.removeRest(id);
+  if (closed === "gone" || closed === "open") return;
+  const callback = callbackOf(closed);
+  if (!repeated || !(await isCalledBack(broker, callback))) await publish(callback);
   await broker.batches.remove(id);
 }
 
-/** A producer of the queue may have used its id: only what the runtime enqueued is the callback. */
-async function isKnown(broker: Broker, { id, queue }: Envelope): Promise<boolean> {
-  const records = await broker.history.read({ id, queue });
-  if (records.some(({ door }) => door === "runtime")) return true;
+/**
+ * Whether a batch's callback is enqueued. A producer of the queue may have used its id: only what
+ * the runtime enqueued is the callback.
+ *
+ * @param since what was stored before is of an earlier batch of the id
+ */
+export async function isCalledBack(
+  broker: Broker,
+  { id, queue }: Pick<Envelope, "id" | "queue">,
+  since = 0,
+): Promise<boolean> {
+  const isOnRecord = async (): Promise<boolean> => {
+    const records = await broker.history.read({ id, queue });
+    return records.some(({ door, at }) => door === "runtime" && at >= since);
+  };
+  if (await isOnRecord()) return true;
   const waiting = await broker.findWaiting(id, { queue });
-  return waiting !== undefined && waiting.envelope.sentFrom === undefined;
+  if (waiting?.envelope.sentFrom === undefined && (waiting?.storedAt ?? -1) >= since) return true;
+  // It may have run, or moved from one place to another, between the two looks.
+  return isOnRecord();
 }
 
-function callbackOf({ id, callback }: Batch, ended: readonly EndedMember[]): Envelope {
-  const counts: Record<BatchEnd, number> = {
-    succeeded: 0,
-    dead: 0,
-    expired: 0,
-    cancelled: 0,
-    refused: 0,
-  };
-  for (const { end } of ended) counts[end] += 1;
-  const failed = ended.filter(({ end }) => end !== "succeeded").slice(0, NAMED);
-  const payload: BatchEnded = {
-    batch: { id, total: ended.length, ...counts, failed },
-    input: callback.payload,
-  };
+function callbackOf({ callback, over }: Closed): Envelope {
+  const payload: BatchEnded = { batch: over, input: callback.payload };
   return { ...callback, payload };
 }
 

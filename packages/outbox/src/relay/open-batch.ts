@@ -1,4 +1,4 @@
-import { type Broker, callBackIfOver, isKnownJob } from "@millrace/core";
+import { type Broker, callBackIfOver, isKnownJob, joinBatch } from "@millrace/core";
 import { type BatchInRow, membersOf } from "../rows/batch-row.ts";
 import type { Claim, OutboxStore } from "../store/outbox-store.ts";
 
@@ -17,11 +17,12 @@ export async function openBatch(
 ): Promise<void> {
   const { id, callback, members } = batch;
   await broker.queues.snapshot(callback.queue);
-  const known = await broker.batches.find(id);
-  await broker.batches.open({ id, createdAt: known?.createdAt ?? batch.createdAt, callback });
-  await broker.batches.join(id, membersOf(batch));
+  const { createdAt } = batch;
+  const { isOver } = await joinBatch(broker, { id, createdAt, callback }, membersOf(batch), {
+    since: undefined,
+  });
   // Of nothing, or made again after all have ended. Before the row goes, or nobody would.
-  await callBackIfOver(broker, id);
+  if (!isOver) await callBackIfOver(broker, id);
   if (await store.replace(queue, claim, seq, members)) return;
   // Another relay was first. Its jobs may all have ended by then, and the batch been removed, so
   // that this one has made it once more, for nobody.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Batch, JobRef } from "@millrace/core";
+import type { Batch, JobRef, StoredBatch } from "@millrace/core";
 import { readWhileWritten } from "./read-while-written.ts";
 import { type ConformanceCase, conformanceCase, type Scene } from "./scene.ts";
 
@@ -11,6 +11,12 @@ async function opened(scene: Scene, members: readonly string[]): Promise<Batch> 
   };
   await scene.broker.batches.open(batch);
   await scene.broker.batches.join(batch.id, refs(scene, ...members));
+  return batch;
+}
+
+function bare(stored: StoredBatch | undefined): Batch | undefined {
+  if (stored === undefined) return undefined;
+  const { revision: _, ...batch } = stored;
   return batch;
 }
 
@@ -80,7 +86,28 @@ export const batchCases: readonly ConformanceCase[] = [
       await batches.open(batch);
       await batches.join(batch.id, refs(scene, "a", "b", "c"));
       assert.equal(await batches.left(batch.id), 2);
-      assert.deepEqual(await batches.find(batch.id), batch);
+      assert.deepEqual(bare(await batches.find(batch.id)), batch);
+    },
+  ),
+
+  conformanceCase(
+    "batches: one is written where it still is as it was read, and not where it is gone",
+    async (scene) => {
+      const { batches } = scene.broker;
+      const batch = await opened(scene, ["a"]);
+      const first = (await batches.find(batch.id))?.revision ?? 0;
+      const later = { ...batch, createdAt: batch.createdAt + 1 };
+      assert.equal(await batches.replace(later, first), true);
+      assert.equal(await batches.replace(batch, first), false);
+      const second = await batches.find(batch.id);
+      assert.deepEqual(bare(second), later);
+      assert.notEqual(second?.revision, first);
+      await batches.open(batch);
+      assert.deepEqual(await batches.find(batch.id), second);
+      assert.equal(await batches.left(batch.id), 1);
+      await batches.remove(batch.id);
+      assert.equal(await batches.replace(batch, second?.revision ?? 0), false);
+      assert.equal(await batches.find(batch.id), undefined);
     },
   ),
 

@@ -1,7 +1,7 @@
-import type { Batch, BatchEnd, BatchStore, EndedMember, JobRef } from "@millrace/core";
+import type { Batch, BatchEnd, BatchStore, EndedMember, JobRef, StoredBatch } from "@millrace/core";
 
 interface Entry {
-  readonly batch: Batch;
+  batch: StoredBatch;
   /** By queue and id. */
   readonly members: Set<string>;
   readonly ended: Map<string, EndedMember>;
@@ -11,20 +11,29 @@ interface Entry {
 export class BatchShelf {
   readonly #entries = new Map<string, Entry>();
 
+  #revision = 0;
+
   open(batch: Batch): void {
-    const { members, ended } = this.#entries.get(batch.id) ?? {
-      members: new Set<string>(),
-      ended: new Map<string, EndedMember>(),
-    };
-    this.#entries.set(batch.id, { batch: structuredClone(batch), members, ended });
+    if (this.#entries.has(batch.id)) return;
+    const stored = this.#stored(batch);
+    this.#entries.set(batch.id, { batch: stored, members: new Set(), ended: new Map() });
+  }
+
+  replace(batch: Batch, revision: number): boolean {
+    const entry = this.#entries.get(batch.id);
+    if (entry === undefined || entry.batch.revision !== revision) return false;
+    entry.batch = this.#stored(batch);
+    return true;
+  }
+
+  #stored(batch: Batch): StoredBatch {
+    return { ...structuredClone(batch), revision: (this.#revision += 1) };
   }
 
   join(id: string, members: readonly JobRef[]): void {
     const entry = this.#entries.get(id);
-    for (const member of members.map(keyOf)) {
-      if (entry?.ended.get(member)?.end === "refused") entry.ended.delete(member);
-      if (entry?.ended.has(member) === false) entry.members.add(member);
-    }
+    for (const member of members.map(keyOf))
+      if ((entry?.ended.get(member)?.end ?? "refused") === "refused") entry?.members.add(member);
   }
 
   leave(id: string, job: JobRef, end: BatchEnd): boolean {
@@ -35,7 +44,7 @@ export class BatchShelf {
     return entry.members.size > 0;
   }
 
-  find(id: string): Batch | undefined {
+  find(id: string): StoredBatch | undefined {
     const batch = this.#entries.get(id)?.batch;
     return batch === undefined ? undefined : structuredClone(batch);
   }
@@ -73,6 +82,11 @@ export class MemoryBatches implements BatchStore {
     this.#shelf.open(batch);
   }
 
+  async replace(batch: Batch, revision: number): Promise<boolean> {
+    this.#reach();
+    return this.#shelf.replace(batch, revision);
+  }
+
   async join(batch: string, members: readonly JobRef[]): Promise<void> {
     this.#reach();
     this.#shelf.join(batch, members);
@@ -83,7 +97,7 @@ export class MemoryBatches implements BatchStore {
     return this.#shelf.leave(batch, member, end);
   }
 
-  async find(batch: string): Promise<Batch | undefined> {
+  async find(batch: string): Promise<StoredBatch | undefined> {
     this.#reach();
     return this.#shelf.find(batch);
   }

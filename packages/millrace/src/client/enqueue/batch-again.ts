@@ -1,9 +1,9 @@
 import {
-  type Batch,
   type Broker,
   CLOCK_SLACK_MS,
   type EnqueueResult,
   type Envelope,
+  type JobRef,
   MillraceError,
 } from "@millrace/core";
 import { forgottenBefore, isIdKnown, type Meant } from "../jobs/known-id.ts";
@@ -16,14 +16,15 @@ const AT_A_TIME = 32;
  * the ids of the first time, each job is looked up before: what is there, or was there and has
  * ended, is left alone, as the queues do it by themselves until then.
  *
- * @param known what is stored of the batch from the first time; undefined the first time
+ * @param batch.madeAt the first time; undefined the first time
  */
 export async function enqueueMembers(
   broker: Broker,
   members: readonly Envelope[],
-  known: Batch | undefined,
+  { id, madeAt }: { readonly id: string; readonly madeAt: number | undefined },
 ): Promise<readonly EnqueueResult[]> {
-  const there = known === undefined ? new Set() : await thereAlready(broker, members, known);
+  const there =
+    madeAt === undefined ? new Set() : await thereAlready(broker, members, { id, madeAt });
   if (there.size === 0) return broker.enqueue(members);
   const results = (await broker.enqueue(members.filter((member) => !there.has(member)))).values();
   return members.map((member): EnqueueResult => {
@@ -33,16 +34,51 @@ export async function enqueueMembers(
   });
 }
 
+/**
+ * The members of a batch that was over before it could be made again: each has ended and has a
+ * record, or is none of its jobs.
+ */
+export async function endedMembers(
+  broker: Broker,
+  batch: string,
+  members: readonly JobRef[],
+): Promise<readonly EnqueueResult[]> {
+  const results: EnqueueResult[] = [];
+  for (let from = 0; from < members.length; from += AT_A_TIME)
+    results.push(
+      ...(await Promise.all(
+        members.slice(from, from + AT_A_TIME).map((member) => endedMember(broker, batch, member)),
+      )),
+    );
+  return results;
+}
+
+async function endedMember(
+  broker: Broker,
+  batch: string,
+  { id, queue }: JobRef,
+): Promise<EnqueueResult> {
+  if ((await broker.history.last({ id, queue }, "ended")) !== undefined)
+    return { ok: true, id, queue, sequence: 0, duplicate: true };
+  return {
+    ...{ ok: false, id, queue },
+    error: new MillraceError(
+      "batch-ended",
+      `The batch ${batch} was over without the job ${id}, which had been refused: its callback says so. Enqueue the job by itself, or in a batch of another id.`,
+    ),
+  };
+}
+
 async function thereAlready(
   broker: Broker,
   members: readonly Envelope[],
-  { id, createdAt }: Batch,
+  { id, madeAt }: { readonly id: string; readonly madeAt: number },
 ): Promise<ReadonlySet<Envelope>> {
-  const forgetful = await forgetfulQueues(broker, members, createdAt);
+  const forgetful = await forgetfulQueues(broker, members, madeAt);
   const doubtful = members.filter(({ queue }) => forgetful.has(queue));
   const meant: Meant = {
     // An earlier job of the id was made before.
-    recorded: (record) => (record.createdAt ?? 0) >= createdAt - CLOCK_SLACK_MS,
+    recorded: (record) => (record.createdAt ?? 0) >= madeAt - CLOCK_SLACK_MS,
     waits: ({ envelope }) => envelope.batch === id,
   };
   const there = new Set<Envelope>();

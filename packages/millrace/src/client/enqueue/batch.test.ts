@@ -208,6 +208,79 @@ test("a job that was refused, and is taken when the batch is made again, counts 
   expect(reports).toMatchObject([{ batch: { total: 3, succeeded: 3, refused: 0 } }]);
 });
 
+const FULL = new MillraceError("queue-full", "no room");
+
+test("made again while its callback is being enqueued, a job that was refused stays refused", async () => {
+  const ran: number[] = [];
+  const { t, reports } = await runtime((n) => void ran.push(n));
+  await using _ = t;
+  const make = () =>
+    t.client.batch(pages(2), { id: "b", callback: { job: report, input: { day: "d" } } });
+  const requeue = t.broker.requeue.bind(t.broker);
+  let again: ReturnType<typeof make> | undefined;
+  // Who calls back has seen that one of its jobs was refused.
+  t.broker.requeue = async (...args) => {
+    t.broker.requeue = requeue;
+    again = make();
+    await again;
+    await requeue(...args);
+  };
+  t.broker.failNext("enqueue", FULL);
+  t.broker.failNext("enqueue", FULL);
+  await make();
+  const { jobs, refused } = (await again) ?? expect.unreachable("it was not made again");
+  expect(jobs).toEqual([]);
+  expect(refused).toMatchObject([
+    { id: "p0", error: { code: "batch-ended" } },
+    { id: "p1", error: { code: "batch-ended" } },
+  ]);
+  await t.drain();
+  expect(ran).toEqual([]);
+  expect(reports).toMatchObject([{ batch: { total: 2, refused: 2 } }]);
+});
+
+test("made again before anybody has decided how it ended, a job that was refused runs, and counts", async () => {
+  const ran: number[] = [];
+  const { t, reports } = await runtime((n) => void ran.push(n));
+  await using _ = t;
+  const make = () =>
+    t.client.batch(pages(2), { id: "b", callback: { job: report, input: { day: "d" } } });
+  const ended = t.broker.batches.ended.bind(t.broker.batches);
+  // Who looks at its jobs sees one that was refused, and then it is taken.
+  t.broker.batches.ended = async (id) => {
+    t.broker.batches.ended = ended;
+    const seen = await ended(id);
+    expect((await make()).refused).toEqual([]);
+    return seen;
+  };
+  t.broker.failNext("enqueue", FULL);
+  t.broker.failNext("enqueue", FULL);
+  await make();
+  await t.drain();
+  expect(ran.toSorted()).toEqual([0, 1]);
+  expect(reports).toMatchObject([{ batch: { total: 2, succeeded: 2, refused: 0 } }]);
+});
+
+test("made again while its callback waits, it is over; long after, it is another batch", async () => {
+  const ran: number[] = [];
+  const { t, reports } = await runtime((n) => void ran.push(n));
+  await using _ = t;
+  const make = () =>
+    t.client.batch(pages(2), { id: "b", callback: { job: report, input: { day: "d" } } });
+  t.broker.failNext("enqueue", FULL);
+  t.broker.failNext("enqueue", FULL);
+  expect((await make()).refused).toHaveLength(2);
+  expect(await t.client.broker.batches.find("b")).toBeUndefined();
+  expect((await make()).refused).toMatchObject([{ error: { code: "batch-ended" } }, {}]);
+  await t.drain();
+  expect((await make()).refused).toMatchObject([{ error: { code: "batch-ended" } }, {}]);
+  await t.clock.advance("10m");
+  expect((await make()).refused).toEqual([]);
+  await t.drain();
+  expect(ran.toSorted()).toEqual([0, 1]);
+  expect(reports).toMatchObject([{ batch: { refused: 2 } }, { batch: { succeeded: 2 } }]);
+});
+
 test("a job of another queue with a member's id is no member", async () => {
   const { t, reports } = await runtime((n) => n);
   await using _ = t;

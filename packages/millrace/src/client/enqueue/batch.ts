@@ -3,16 +3,20 @@ import {
   type Broker,
   callBackIfOver,
   type Clock,
+  CLOCK_SLACK_MS,
   type EnqueueResult,
+  type Envelope,
   type EnvelopeSource,
   isNotStored,
+  joinBatch,
   leaveIfEnded,
   makeBatch,
   MillraceError,
   planBatch,
   type PlannedJob,
 } from "@millrace/core";
-import { enqueueMembers } from "./batch-again.ts";
+import { forgottenBefore } from "../jobs/known-id.ts";
+import { endedMembers, enqueueMembers } from "./batch-again.ts";
 import { type JobHandle, jobHandle, type ResultOptions } from "../jobs/job-handle.ts";
 
 /** A batch that was enqueued. */
@@ -51,15 +55,18 @@ export async function enqueueBatch<Input, Parsed, Output>(
   const plan = planBatch(planned, options, source, { most: MOST_JOBS, maxValues });
   const { id, members, callback } = await makeBatch(plan);
   await broker.queues.snapshot(callback.queue);
-  const known = await broker.batches.find(id);
-  await broker.batches.open({ id, createdAt: known?.createdAt ?? source.now(), callback });
-  await broker.batches.join(
-    id,
-    members.map((member) => ({ id: member.id, queue: member.queue })),
-  );
-  const results = await enqueueMembers(broker, members, known);
-  requireKnown(id, results);
-  for (const result of results) await leaveAtOnce(broker, id, result);
+  const batch = { id, createdAt: source.now(), callback };
+  const refs = members.map((member) => ({ id: member.id, queue: member.queue }));
+  // An id that was made up just now was not used before.
+  const since = options.id === undefined ? undefined : await rememberedSince(broker, callback);
+  const { madeAt, isOver } = await joinBatch(broker, batch, refs, { since });
+  const results = isOver
+    ? await endedMembers(broker, id, refs)
+    : await enqueueMembers(broker, members, { id, madeAt });
+  if (!isOver) {
+    requireKnown(id, results);
+    for (const result of results) await leaveAtOnce(broker, id, result);
+  }
   await callBackIfOver(broker, id);
   return {
     id,
@@ -70,6 +77,11 @@ export async function enqueueBatch<Input, Parsed, Output>(
     result: (wait) =>
       jobHandle<Output>(broker, clock, { ...callback, duplicate: false }).result(wait),
   };
+}
+
+/** As long as its queue knows the callback's id, and for as long as clocks may be apart. */
+async function rememberedSince(broker: Broker, { queue }: Envelope): Promise<number> {
+  return (await forgottenBefore(broker, queue)) - 2 * CLOCK_SLACK_MS;
 }
 
 /**

@@ -213,6 +213,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => ({
       batches: {
         open: (batch) => honest.batches.open(batch),
+        replace: (batch, revision) => honest.batches.replace(batch, revision),
         join: (batch, members) => honest.batches.join(batch, members),
         leave: (batch, member, end) => honest.batches.leave(batch, member, end),
         find: (batch) => honest.batches.find(batch),

@@ -1,0 +1,42 @@
+import type { Batch } from "../broker/batch-store.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { JobRef } from "../envelope/envelope.ts";
+import { isCalledBack } from "./call-back.ts";
+
+/** What making a batch came upon. */
+export interface Joined {
+  /** When it was made first, where it is known to have been made before. */
+  readonly madeAt: number | undefined;
+  /** Its callback is enqueued, or about to be: no job of it may be enqueued any more. */
+  readonly isOver: boolean;
+}
+
+/**
+ * Makes a batch known, or joins it again. In the end it is written, so that nobody closes it for
+ * what he saw of its jobs before (`closeBatch`).
+ *
+ * @param options.since a callback that was enqueued from then on may be all that is left of this
+ *   batch; undefined where it was not made before. Its queue is searched
+ */
+export async function joinBatch(
+  broker: Broker,
+  batch: Batch,
+  members: readonly JobRef[],
+  { since }: { readonly since: number | undefined },
+): Promise<Joined> {
+  const { id, callback } = batch;
+  const known = await broker.batches.find(id);
+  const joined = (isOver: boolean): Joined => ({ madeAt: known?.createdAt, isOver });
+  if (known?.over !== undefined) return joined(true);
+  if (known === undefined) {
+    if (since !== undefined && (await isCalledBack(broker, callback, since))) return joined(true);
+    await broker.batches.open(batch);
+  }
+  await broker.batches.join(id, members);
+  for (;;) {
+    const found = await broker.batches.find(id);
+    if (found === undefined || found.over !== undefined) return joined(true);
+    const { revision, createdAt } = found;
+    if (await broker.batches.replace({ ...batch, createdAt }, revision)) return joined(false);
+  }
+}
