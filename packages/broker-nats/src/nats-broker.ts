@@ -14,6 +14,7 @@ import {
   type Lease,
   type LockStore,
   type MarkStore,
+  type MessagePublisher,
   MillraceError,
   type QueueMessage,
   type QueueStore,
@@ -47,6 +48,7 @@ import { successors } from "./lookup/successors.ts";
 import { answerListRunning, listRunning } from "./lookup/list-running.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { NatsMarks } from "./marks/nats-marks.ts";
+import { NatsMessages } from "./messages/nats-messages.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { OwnWords } from "./publish/own-words.ts";
 import { Settler } from "./settlement/settler.ts";
@@ -103,6 +105,7 @@ export class NatsBroker implements Broker {
   readonly journal: NatsJournal;
   readonly signals: SignalStore;
   readonly jobLogs: NatsJobLogs;
+  readonly messages: MessagePublisher;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
   /** Two, so that a bulk enqueue never stands in the way of a settlement. */
@@ -192,6 +195,7 @@ export class NatsBroker implements Broker {
       onProblem: this.#report,
     });
     this.jobLogs = new NatsJobLogs(server, config.jobLogs, config.replicas);
+    this.messages = new NatsMessages(server, this.#enqueuer);
     this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
     this.#line = new Line(nc, features, {
       onOtherServer: () => {

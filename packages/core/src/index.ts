@@ -51,6 +51,7 @@ export {
 } from "./envelope/envelope.ts";
 export { type ChainLink, followingJob, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
+export { requireSubject } from "./envelope/subject.ts";
 export { MAX_HEADER_BYTES, MAX_HEADERS, travellingHeaders } from "./envelope/headers.ts";
 export type { MessageOrigin, QueueMessage } from "./envelope/message.ts";
 export { MAX_REASON } from "./envelope/text-limits.ts";
@@ -182,7 +183,12 @@ export {
   planJob,
   type PlannedJob,
 } from "./flow/plan-batch.ts";
-export { ENQUEUE_ITEM, type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
+export {
+  checkedHeaders,
+  ENQUEUE_ITEM,
+  type EnqueueOptions,
+  startTime,
+} from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
@@ -345,6 +351,11 @@ export {
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
 export type { Mark, MarkStore, MarkWrite } from "./broker/mark-store.ts";
+export type {
+  MessagePublisher,
+  MessageResult,
+  OutgoingMessage,
+} from "./broker/message-publisher.ts";
 export type { HeldLock, LockClaim, LockKeeping, LockStore, LockView } from "./broker/lock-store.ts";
 
 export { changeControls } from "./control/change-controls.ts";

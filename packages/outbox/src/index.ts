@@ -15,6 +15,7 @@ export {
   typeOrmTransaction,
 } from "./database/adapters.ts";
 export type { Row, SyncTransaction, Transaction } from "./database/transaction.ts";
+export type { MessageRef, PublishOptions } from "./rows/message-row.ts";
 export type { RelayHealth } from "./relay/relay-health.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay/relay.ts";
 export { type AdoptedTable, adoptTableSql, type ColumnOr } from "./schema/adopt-table.ts";

@@ -19,6 +19,7 @@ import {
   type JournalStore,
   type LockStore,
   type MarkStore,
+  type MessagePublisher,
   MillraceError,
   type ProgressStore,
   queueClosed,
@@ -47,6 +48,7 @@ import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryLookup } from "./memory/memory-lookup.ts";
 import { MemoryLocks } from "./memory/memory-locks.ts";
 import { MemoryMarks } from "./memory/memory-marks.ts";
+import { MemoryMessages } from "./memory/memory-messages.ts";
 import { MemoryProgress } from "./memory/memory-progress.ts";
 import type { Publication } from "./memory/memory-queue.ts";
 import { enqueueOf } from "./memory/publication.ts";
@@ -97,6 +99,7 @@ export class MemoryBroker implements Broker {
   readonly signals: SignalStore;
   readonly jobLogs: JobLogStore;
   readonly marks: MarkStore;
+  readonly messages: MessagePublisher;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
   readonly #lookup: MemoryLookup;
@@ -131,6 +134,7 @@ export class MemoryBroker implements Broker {
     this.journal = new MemoryJournal(this.#server.journal, reach);
     this.signals = new MemorySignals(this.#server.signals, this.#connection);
     this.jobLogs = new MemoryJobLogs(this.#server.jobLogs, reach);
+    this.messages = new MemoryMessages(this.#server.messages, () => this.#reachToPublish());
     this.marks = new MemoryMarks({
       server: this.#server,
       reach: () => this.#reachToPublish(),

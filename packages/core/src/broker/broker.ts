@@ -11,6 +11,7 @@ import type { JobLogStore } from "./job-log-store.ts";
 import type { JournalStore } from "./journal-store.ts";
 import type { LockStore } from "./lock-store.ts";
 import type { MarkStore } from "./mark-store.ts";
+import type { MessagePublisher } from "./message-publisher.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { SignalStore } from "./signal-store.ts";
 import type { Stoppable } from "./stoppable.ts";
@@ -79,6 +80,8 @@ export interface Broker {
   readonly jobLogs: JobLogStore;
   /** Absent where the server can't store several messages as one. */
   readonly marks?: MarkStore | undefined;
+  /** Absent where the broker carries jobs and nothing else. */
+  readonly messages?: MessagePublisher | undefined;
   /**
    * Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first
    * use.

@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   "already-expired": "A job would expire before it could start.",
   "not-delayed": "A job that was to be given another time does not wait for one.",
   "queue-not-found": "No stream takes the queue's subject: the queue does not exist.",
+  "stream-not-found": "No stream takes the subject of a message that was to be stored.",
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
   "operation-not-found": "No operation of this id is kept, or its plan is gone.",
   "schedule-not-found": "No schedule of this name is stored.",

@@ -192,8 +192,12 @@ function checkedTags(tags: readonly string[]): readonly string[] {
   );
 }
 
-/** The value is never shown: it may be a secret. */
-function checkedHeaders(
+/**
+ * Headers that a program may set. The value is never shown: it may be a secret.
+ *
+ * @throws MillraceError `invalid-option`
+ */
+export function checkedHeaders(
   headers: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(headers)) {

@@ -5,8 +5,10 @@ import {
   type MetricsCollector,
   MillraceError,
 } from "@millrace/core";
-import type { ClaimLimits, OutboxStore } from "../store/outbox-store.ts";
+import type { Claim, ClaimLimits, OutboxStore, SetAside } from "../store/outbox-store.ts";
+import { isLine } from "../rows/message-row.ts";
 import { publishClaim } from "./publish-claim.ts";
+import { hasNotices, publishMessages } from "./publish-messages.ts";
 
 export interface QueueRelayOptions {
   readonly broker: Broker;
@@ -29,6 +31,8 @@ interface Trouble {
 const CLAIMS_A_ROUND = 20;
 const RETRY_MS = 1_000;
 const MOST_RETRY_MS = 10_000;
+/** Another relay that sends messages to listeners is left alone for so long. */
+const SENDING_MS = 10_000;
 
 /**
  * Publishes the rows of each queue, in their order. A queue that fails holds up no other.
@@ -37,6 +41,8 @@ export class QueueRelay {
   readonly #options: QueueRelayOptions;
   readonly #marks = new Map<string, string>();
   readonly #troubles = new Map<string, Trouble>();
+  /** The last claim of each line of messages that this relay has made. */
+  readonly #own = new Map<string, string>();
 
   constructor(options: QueueRelayOptions) {
     this.#options = options;
@@ -103,11 +109,13 @@ export class QueueRelay {
     const { broker, store, limits, metrics } = this.#options;
     const name = await this.#markName(queue);
     for (;;) {
-      const seen = await broker.marks?.read(queue, name);
+      const seen = isLine(queue) ? undefined : await broker.marks?.read(queue, name);
       const claim = await store.claim(queue, limits);
-      if (claim === undefined) return undefined;
+      if (claim === undefined || this.#isOthers(queue, claim)) return undefined;
       try {
-        const setAside = await publishClaim(broker, store, queue, claim, { name, seen });
+        const setAside: readonly SetAside[] = isLine(queue)
+          ? await publishMessages(broker, store, queue, claim)
+          : await publishClaim(broker, store, queue, claim, { name, seen });
         for (const { seq, reason, detail } of setAside)
           this.#options.logger.warn(
             { queue, seq, reason, detail },
@@ -122,6 +130,17 @@ export class QueueRelay {
         if (!MillraceError.is(error, "conflict")) throw error;
       }
     }
+  }
+
+  /**
+   * Jobs, and messages that are stored, may be published by two relays at once: they are there once.
+   * Listeners would hear each message twice.
+   */
+  #isOthers(queue: string, claim: Claim): boolean {
+    if (!isLine(queue)) return false;
+    if (claim.isNew) this.#own.set(queue, claim.id);
+    if (!hasNotices(claim)) return false;
+    return this.#own.get(queue) !== claim.id && claim.ageMs < SENDING_MS;
   }
 
   async #markName(queue: string): Promise<string> {

@@ -54,7 +54,7 @@ export function readBatchRow(queue: string, { seq, body, createdAt }: OutboxRow)
       callback,
       members,
     } = decodeBody(body, MSGPACK, Number.POSITIVE_INFINITY) as Body;
-    const read = readRow(queue, { ...callback, seq, kind: null, createdAt });
+    const read = readRow(queue, { ...callback, seq, kind: null, subject: null, createdAt });
     if (!read.ok) return read;
     return { ok: true, seq, batch: { id, createdAt: at, callback: read.job.envelope, members } };
   } catch (error) {

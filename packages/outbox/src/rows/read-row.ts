@@ -8,7 +8,9 @@ export type ReadRow =
 
 /** Reads what any writer may have put there. Never throws. */
 export function readRow(queue: string, row: OutboxRow): ReadRow {
-  const { seq, id, lane, body, createdAt } = row;
+  const { seq, id, kind, lane, body, createdAt } = row;
+  if (kind !== null)
+    return refused(seq, "invalid-envelope", "kind must be NULL, or what fits the row's queue.");
   if (lane !== null && lane !== "high" && lane !== "low")
     return refused(seq, "invalid-envelope", `lane must be NULL, 'high' or 'low'.`);
   const headers = headersOf(row.headers);

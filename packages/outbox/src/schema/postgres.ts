@@ -17,16 +17,20 @@ CREATE TABLE IF NOT EXISTS millrace_outbox (
   headers jsonb NOT NULL DEFAULT '{}',
   -- What to do about the job's unique key; NULL where it has none.
   unique_rule json,
-  -- NULL for a job, 'batch' for a batch that is not known to the server yet.
+  -- NULL for a job, 'batch' for a batch that is not known to the server yet, 'message' for a
+  -- message that a stream has to store, 'notice' for one that goes to whoever listens.
   kind text,
+  -- Where a message or a notice goes. Its queue is the subject's first token and '.>'.
+  subject text,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- Set by the relay on a row that can never be published: when, the error's code, and its text.
   set_aside_at timestamptz,
   reason text,
   detail text
 );
--- Tables of an earlier version have no such column.
+-- Tables of earlier versions have no such columns.
 ALTER TABLE millrace_outbox ADD COLUMN IF NOT EXISTS kind text;
+ALTER TABLE millrace_outbox ADD COLUMN IF NOT EXISTS subject text;
 CREATE INDEX IF NOT EXISTS millrace_outbox_waiting
   ON millrace_outbox (queue, seq) WHERE set_aside_at IS NULL;
 
@@ -117,5 +121,39 @@ BEGIN
     )::text, 'UTF8'),
     coalesce(millrace_enqueue.headers, '{}'));
   RETURN job_id;
+END $$;
+
+-- Publishes a message to a subject, after the commit. A stream has to store it; with stored =>
+-- false it goes to whoever listens. Returns the message's id. Example:
+--   SELECT millrace_publish('orders.7.paid', '{"order": 7}');
+CREATE OR REPLACE FUNCTION millrace_publish(
+  subject text,
+  payload jsonb,
+  id text DEFAULT NULL,
+  headers jsonb DEFAULT '{}',
+  stored boolean DEFAULT true
+) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  message_id text := coalesce(millrace_publish.id, gen_random_uuid()::text);
+BEGIN
+  IF millrace_publish.subject IS NULL OR length(millrace_publish.subject) > 256
+    OR millrace_publish.subject !~ '^[^[:space:].*>[:cntrl:]]+([.][^[:space:].*>[:cntrl:]]+)*$' THEN
+    RAISE EXCEPTION 'millrace_publish: % is no subject', quote_nullable(millrace_publish.subject);
+  END IF;
+  IF millrace_publish.subject ~ '^([$]|_INBOX([.]|$))' THEN
+    RAISE EXCEPTION 'millrace_publish: the subject % is the server''s own',
+      quote_literal(millrace_publish.subject);
+  END IF;
+  IF message_id !~ '^[A-Za-z0-9_:-]{1,128}$' THEN
+    RAISE EXCEPTION 'millrace_publish: the id % has characters other than A-Z a-z 0-9 _ : -',
+      quote_literal(message_id);
+  END IF;
+  INSERT INTO millrace_outbox (id, queue, kind, subject, body, headers) VALUES (
+    message_id, split_part(millrace_publish.subject, '.', 1) || '.>',
+    CASE WHEN coalesce(millrace_publish.stored, true) THEN 'message' ELSE 'notice' END,
+    millrace_publish.subject,
+    convert_to(coalesce(millrace_publish.payload, 'null')::text, 'UTF8'),
+    '{"Content-Type": "application/json"}'::jsonb || coalesce(millrace_publish.headers, '{}'));
+  RETURN message_id;
 END $$;
 `;

@@ -17,8 +17,11 @@ CREATE TABLE IF NOT EXISTS millrace_outbox (
   headers TEXT NOT NULL DEFAULT '{}',
   -- What to do about the job's unique key; NULL where it has none.
   unique_rule TEXT,
-  -- NULL for a job, 'batch' for a batch that is not known to the server yet.
+  -- NULL for a job, 'batch' for a batch that is not known to the server yet, 'message' for a
+  -- message that a stream has to store, 'notice' for one that goes to whoever listens.
   kind TEXT,
+  -- Where a message or a notice goes. Its queue is the subject's first token and '.>'.
+  subject TEXT,
   -- Epoch milliseconds.
   created_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
   -- Set by the relay on a row that can never be published: when, the error's code, and its text.
@@ -47,4 +50,5 @@ CREATE TABLE IF NOT EXISTS millrace_outbox_claim (
 /** Brings tables of earlier versions up to date: SQLite has no `ADD COLUMN IF NOT EXISTS`. */
 export const SQLITE_COLUMNS: readonly { readonly name: string; readonly add: string }[] = [
   { name: "kind", add: "ALTER TABLE millrace_outbox ADD COLUMN kind TEXT" },
+  { name: "subject", add: "ALTER TABLE millrace_outbox ADD COLUMN subject TEXT" },
 ];

@@ -2,8 +2,11 @@ import type { Stoppable } from "@millrace/core";
 import type { StoredJob } from "../rows/stored-job.ts";
 import type { AdoptedTable } from "../schema/adopt-table.ts";
 
-/** What a row holds that is no job. */
-export type RowKind = "batch";
+/**
+ * What a row holds that is no job: a batch; a message that a stream has to store; one for whoever
+ * listens.
+ */
+export type RowKind = "batch" | "message" | "notice";
 
 /** A committed row that is not published yet. */
 export interface OutboxRow {
@@ -12,6 +15,8 @@ export interface OutboxRow {
   readonly kind: string | null;
   readonly id: string;
   readonly lane: string | null;
+  /** Where a message goes; null for everything else. */
+  readonly subject: string | null;
   readonly body: Uint8Array;
   /** JSON, as whoever wrote the row left it. */
   readonly headers: string;
@@ -29,6 +34,8 @@ export interface Claim {
   readonly rows: readonly OutboxRow[];
   /** How long ago they were claimed, by the database's clock. */
   readonly ageMs: number;
+  /** Whether this call has claimed them; otherwise they were claimed before, by whomever. */
+  readonly isNew: boolean;
 }
 
 /** A row that can never be published. */

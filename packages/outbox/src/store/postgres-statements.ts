@@ -30,7 +30,8 @@ UPDATE millrace_outbox_claim SET
     ) sized WHERE before = 0 OR before < $3
   )
 WHERE queue = $1 AND seqs IS NULL
-  AND EXISTS (SELECT 1 FROM millrace_outbox WHERE queue = $1 AND set_aside_at IS NULL)`;
+  AND EXISTS (SELECT 1 FROM millrace_outbox WHERE queue = $1 AND set_aside_at IS NULL)
+RETURNING claim`;
 
 /**
  * In a statement of its own, so that it sees which of the claimed rows are still there. Row by row:
@@ -39,7 +40,7 @@ WHERE queue = $1 AND seqs IS NULL
 export const CLAIMED = `
 SELECT c.claim,
   (extract(epoch FROM clock_timestamp() - c.claimed_at) * 1000)::float8 AS age,
-  o.seq::float8 AS seq, o.id, o.kind, o.lane, o.body, o.headers::text AS headers,
+  o.seq::float8 AS seq, o.id, o.kind, o.lane, o.subject, o.body, o.headers::text AS headers,
   o.unique_rule::text AS "unique", (extract(epoch FROM o.created_at) * 1000)::float8 AS created_at
 FROM millrace_outbox_claim c
 LEFT JOIN LATERAL unnest(c.seqs) AS taken (seq) ON true

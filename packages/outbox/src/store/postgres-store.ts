@@ -61,8 +61,8 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
       return String((await run(sql.MARK, [queue]))[0]?.["mark"]);
     },
     async claim(queue, limits) {
-      await run(sql.CLAIM, [queue, limits.rows, limits.bytes]);
-      return asClaim(await run(sql.CLAIMED, [queue]));
+      const [made] = await run(sql.CLAIM, [queue, limits.rows, limits.bytes]);
+      return asClaim(await run(sql.CLAIMED, [queue]), made?.["claim"]);
     },
     setAside: async (queue, claim, rows) =>
       void (await run(sql.ASIDE, [queue, claim.id, JSON.stringify(rows)])),
@@ -95,13 +95,17 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
   };
 }
 
-/** Rows of a claim, each with the claim; one without a row where all of them are gone. */
-function asClaim(rows: readonly Row[]): Claim | undefined {
+/**
+ * @param rows of a claim, each with the claim; one without a row where all of them are gone
+ * @param made the claim that was made just now, if so
+ */
+function asClaim(rows: readonly Row[], made: unknown): Claim | undefined {
   const [first] = rows;
   if (first === undefined) return undefined;
   return {
     id: String(first["claim"]),
     ageMs: Number(first["age"]),
+    isNew: first["claim"] === made,
     rows: rows.filter(({ seq }) => seq !== null).map(asRow),
   };
 }
@@ -112,6 +116,7 @@ function asRow(row: Row): OutboxRow {
     id: String(row["id"]),
     kind: textOrNull(row["kind"]),
     lane: textOrNull(row["lane"]),
+    subject: textOrNull(row["subject"]),
     body: row["body"] as Uint8Array,
     headers: String(row["headers"]),
     unique: textOrNull(row["unique"]),

@@ -27,7 +27,7 @@ SELECT claim, ${NOW} - claimed_at AS age FROM millrace_outbox_claim
 WHERE queue = ? AND seqs IS NOT NULL`;
 
 export const CLAIMED = `
-SELECT o.seq, o.id, o.kind, o.lane, o.body, o.headers, o.unique_rule, o.created_at
+SELECT o.seq, o.id, o.kind, o.lane, o.subject, o.body, o.headers, o.unique_rule, o.created_at
 FROM millrace_outbox_claim c JOIN json_each(c.seqs) taken JOIN millrace_outbox o
   ON o.seq = taken.value
 WHERE c.queue = ? AND o.set_aside_at IS NULL ORDER BY o.seq`;

@@ -124,12 +124,15 @@ function atomically<Result>(database: DatabaseSync, act: () => Result): Result {
 }
 
 function claim(database: DatabaseSync, queue: string, limits: ClaimLimits): Claim | undefined {
-  database.prepare(sql.CLAIM).run(randomUUID(), queue, limits.rows, limits.bytes, queue, queue);
+  const { changes } = database
+    .prepare(sql.CLAIM)
+    .run(randomUUID(), queue, limits.rows, limits.bytes, queue, queue);
   const open = database.prepare(sql.OPEN_CLAIM).get(queue) as Row | undefined;
   if (open === undefined) return undefined;
   return {
     id: String(open["claim"]),
     ageMs: Number(open["age"]),
+    isNew: changes > 0,
     rows: database
       .prepare(sql.CLAIMED)
       .all(queue)
@@ -143,6 +146,7 @@ function asRow(row: Row): OutboxRow {
     id: String(row["id"]),
     kind: (row["kind"] as string | null) ?? null,
     lane: (row["lane"] as string | null) ?? null,
+    subject: (row["subject"] as string | null) ?? null,
     body: row["body"] as Uint8Array,
     headers: String(row["headers"]),
     unique: (row["unique_rule"] as string | null) ?? null,

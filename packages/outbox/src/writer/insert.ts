@@ -20,3 +20,13 @@ VALUES ($1::text, $2::text, $3::text, decode($4::text, 'base64'))`;
 /** The same with the body in hexadecimal. */
 export const INSERT_ROW_SQLITE =
   "INSERT INTO millrace_outbox (id, queue, kind, body) VALUES (?, ?, ?, unhex(?))";
+
+/** A message: id, queue, kind, subject, headers, body in base64. */
+export const INSERT_MESSAGE_POSTGRES = `
+INSERT INTO millrace_outbox (id, queue, kind, subject, headers, body)
+VALUES ($1::text, $2::text, $3::text, $4::text, $5::text::jsonb, decode($6::text, 'base64'))`;
+
+/** The same with the body in hexadecimal. */
+export const INSERT_MESSAGE_SQLITE = `
+INSERT INTO millrace_outbox (id, queue, kind, subject, headers, body)
+VALUES (?, ?, ?, ?, ?, unhex(?))`;

@@ -15,6 +15,7 @@ import {
   prepareJob,
 } from "@millrace/core";
 import type { Transaction } from "../database/transaction.ts";
+import type { MessageRef, PublishOptions } from "../rows/message-row.ts";
 import { once, type OnceContext } from "./once.ts";
 import { MOST_JOBS, type OutboxBatch } from "./outbox-batch.ts";
 import { type OutboxChain, outboxChain } from "./outbox-chain.ts";
@@ -82,6 +83,18 @@ export interface Outbox {
     options: BatchOptions<Input, Parsed, Output>,
   ): Promise<OutboxBatch>;
   /**
+   * Publishes a message to any subject of NATS, for whoever reads there, once the transaction has
+   * committed. A stream has to store it, unless `stored` is false.
+   *
+   * @param data bytes as they are, anything else as JSON
+   * @returns its id and subject
+   * @throws MillraceError `invalid-name`, `invalid-option`, `unserializable-payload`,
+   *   `payload-too-large`; what the database throws
+   * @example
+   * await outbox(tx).publish(`orders.${order.id}.paid`, { cents: order.cents });
+   */
+  publish(subject: string, data: unknown, options?: PublishOptions): Promise<MessageRef>;
+  /**
    * Runs the effects of a job in this transaction, once: the effects and "this job is done" commit
    * together. Where an earlier run of the job has committed, `act` is not called, and what it gave
    * then is returned. A run that another has overtaken waits for that one's transaction.
@@ -147,6 +160,9 @@ export function createOutbox<Tx>(
     async batch(jobs, batchOptions) {
       const rules = { most: MOST_JOBS, maxValues: DEFAULT_MAX_VALUES };
       return writer.batch(adapter(tx), await makeBatch(planBatch(jobs, batchOptions, from, rules)));
+    },
+    async publish(subject, data, options = {}) {
+      return writer.message(adapter(tx), { subject, data, options, newId: from.newId });
     },
     once(context, act) {
       const { id, queue } = context.job;

@@ -1,17 +1,32 @@
 import type { Envelope, JobRef, MadeBatch, PreparedJob } from "@millrace/core";
 import type { Transaction } from "../database/transaction.ts";
 import { batchRow } from "../rows/batch-row.ts";
+import {
+  messageParameters,
+  type MessageRef,
+  messageRow,
+  type PublishOptions,
+} from "../rows/message-row.ts";
 import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "../rows/stored-job.ts";
-import { INSERT_POSTGRES, INSERT_ROW_POSTGRES } from "./insert.ts";
+import { INSERT_MESSAGE_POSTGRES, INSERT_POSTGRES, INSERT_ROW_POSTGRES } from "./insert.ts";
 import type { OutboxOptions } from "./outbox-options.ts";
 import { batchRefs, type OutboxBatch } from "./outbox-batch.ts";
 
 const DONE = { ok: true } as const;
 
+/** A message as whoever publishes it gives it. */
+export interface NewMessage {
+  readonly subject: string;
+  readonly data: unknown;
+  readonly options: PublishOptions;
+  readonly newId: () => string;
+}
+
 /** Writes to the outbox's table, in a transaction of PostgreSQL. */
 export interface RowWriter {
   jobs(transaction: Transaction, jobs: readonly PreparedJob[]): Promise<readonly JobRef[]>;
   batch(transaction: Transaction, batch: MadeBatch): Promise<OutboxBatch>;
+  message(transaction: Transaction, message: NewMessage): Promise<MessageRef>;
 }
 
 export function rowWriter({
@@ -54,6 +69,11 @@ export function rowWriter({
         await transaction.run(INSERT_ROW_POSTGRES, [row.id, row.queue, row.kind, body]);
       });
       return batchRefs(batch);
+    },
+    async message(transaction, { subject, data, options, newId }) {
+      const row = messageRow(subject, data, options, { newId, maxBytes: maxMessageBytes });
+      await transaction.run(INSERT_MESSAGE_POSTGRES, messageParameters(row, "base64"));
+      return { id: row.id, subject };
     },
   };
 }

@@ -16,7 +16,13 @@ import {
 } from "@millrace/core";
 import type { SyncTransaction } from "../database/transaction.ts";
 import { batchRow } from "../rows/batch-row.ts";
-import { INSERT_ROW_SQLITE, INSERT_SQLITE } from "./insert.ts";
+import {
+  messageParameters,
+  type MessageRef,
+  messageRow,
+  type PublishOptions,
+} from "../rows/message-row.ts";
+import { INSERT_MESSAGE_SQLITE, INSERT_ROW_SQLITE, INSERT_SQLITE } from "./insert.ts";
 import { batchRefs, MOST_JOBS, type OutboxBatch } from "./outbox-batch.ts";
 import type { OutboxItem } from "./outbox.ts";
 import { envelopeSource, type OutboxOptions } from "./outbox-options.ts";
@@ -55,6 +61,8 @@ export interface SyncOutbox {
     jobs: readonly PlannedJob[],
     options: BatchOptions<Input, Parsed, Output>,
   ): OutboxBatch;
+  /** As `Outbox.publish`. */
+  publish(subject: string, data: unknown, options?: PublishOptions): MessageRef;
 }
 
 /**
@@ -121,6 +129,12 @@ export function createSyncOutbox<Tx>(
       const body = Buffer.from(row.body).toString("hex");
       adapter(tx).runSync(INSERT_ROW_SQLITE, [row.id, row.queue, row.kind, body]);
       return batchRefs(made);
+    },
+    publish(subject, data, options = {}) {
+      const rules = { newId: source.newId, maxBytes: maxMessageBytes };
+      const row = messageRow(subject, data, options, rules);
+      adapter(tx).runSync(INSERT_MESSAGE_SQLITE, messageParameters(row, "hex"));
+      return { id: row.id, subject };
     },
   });
 }

@@ -16,6 +16,7 @@ import { JobLogShelf } from "./memory-job-logs.ts";
 import { JournalShelf } from "./memory-journal.ts";
 import { HistoryTape } from "./memory-history.ts";
 import { LockTable } from "./memory-locks.ts";
+import { MessageShelf } from "./memory-messages.ts";
 import { ProgressBoard } from "./memory-progress.ts";
 import type { MemoryQueue } from "./memory-queue.ts";
 import { SignalShelf } from "./memory-signals.ts";
@@ -41,6 +42,7 @@ export class MemoryServer {
   readonly journal = new JournalShelf();
   readonly signals: SignalShelf;
   readonly jobLogs = new JobLogShelf();
+  readonly messages = new MessageShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
   readonly locks: LockTable;
