@@ -61,7 +61,7 @@ describeEachServer(
       cleanUpLater(() => nc.close());
       jsm = await jetstreamManager(nc);
       await jsm.streams.add({ name: "SHOP", subjects: ["shop.paid", "shop.secret"] });
-      cleanUpLater(() => jsm.streams.delete("SHOP"));
+      cleanUpLater(async () => void (await jsm.streams.delete("SHOP")));
     });
 
     const as = (user: "relay" | "eve") => ({
@@ -251,7 +251,7 @@ describeEachServer(
           await locker.query("ROLLBACK");
           await rowsAre(0);
           expect(await inStream()).toBe(20);
-          expect((await message(20)).text).toBe('{"n":20}');
+          expect(await message(20)).toMatchObject({ text: '{"n":20}' });
           await second.kill();
         } finally {
           client.release();
@@ -265,7 +265,7 @@ describeEachServer(
       async () => {
         await jsm.streams.update("SHOP", { max_msgs: 1, discard: "new" });
         await jsm.streams.add({ name: "OTHER", subjects: ["shop.other"] });
-        cleanUpLater(() => jsm.streams.delete("OTHER"));
+        cleanUpLater(async () => void (await jsm.streams.delete("OTHER")));
         const client = await database.pool.connect();
         try {
           for (const [subject, id] of [

@@ -11,6 +11,7 @@ import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
+import type { PublishOptions } from "../rows/message-row.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { Killed, Killer, replaced } from "./killer.fixture.ts";
 import { QueueRelay } from "./queue-relay.ts";
@@ -98,7 +99,7 @@ test.each([
   ["an id", "orders.paid", null, { id: "a b" }, "invalid-name"],
   ["a header", "orders.paid", null, { headers: { "Nats-Rollup": "all" } }, "invalid-option"],
   ["a type", "orders.paid", null, { headers: { "Content-Type": "a\r\nb" } }, "invalid-option"],
-  ["an option", "orders.paid", null, { store: false }, "invalid-option"],
+  ["an option", "orders.paid", null, { store: false } as PublishOptions, "invalid-option"],
   ["a value", "orders.paid", { f: () => 1 }, {}, "unserializable-payload"],
   ["too much", "orders.paid", "x".repeat(2_000_000), {}, "payload-too-large"],
 ])(

@@ -133,8 +133,8 @@ export class QueueRelay {
   }
 
   /**
-   * Jobs, and messages that are stored, may be published by two relays at once: they are there once.
-   * Listeners would hear each message twice.
+   * Jobs, and messages that are stored, may be published by two relays at once: they are there
+   * once. Listeners would hear each message twice.
    */
   #isOthers(queue: string, claim: Claim): boolean {
     if (!isLine(queue)) return false;
