@@ -22,6 +22,7 @@ export { type AdoptedTable, adoptTableSql, type ColumnOr } from "./schema/adopt-
 export { POSTGRES_SCHEMA } from "./schema/postgres.ts";
 export { SQLITE_SCHEMA } from "./schema/sqlite.ts";
 export type {
+  BatchQuery,
   Claim,
   ClaimLimits,
   DoneQuery,

@@ -1,6 +1,7 @@
 export {
   type AdoptedTable,
   adoptTableSql,
+  type BatchQuery,
   type Claim,
   type ClaimLimits,
   type ColumnOr,

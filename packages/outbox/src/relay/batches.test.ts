@@ -14,7 +14,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
-import { Killer, replaced } from "./killer.fixture.ts";
+import { BatchSweep } from "./batch-sweep.ts";
+import { Killed, Killer, replaced } from "./killer.fixture.ts";
 import { QueueRelay } from "./queue-relay.ts";
 import { sqliteShop } from "./sqlite-shop.fixture.ts";
 
@@ -127,11 +128,8 @@ async function end(id: string, queue: string): Promise<void> {
   await callBack(broker, "b", (envelope) => broker.requeue(envelope), false);
 }
 
-test.each(
-  ["open", "join", "replace", "enqueue"].flatMap((name) => [`before ${name}`, `after ${name}`]),
-)("a relay that is killed %s leaves a batch that another finishes, each job once", async (at) => {
-  book();
-  const killer = new Killer(at);
+/** A broker whose process dies around a call of batches or marks. */
+function dyingAt(killer: Killer): Broker {
   const batches = new Proxy(broker.batches, {
     get(target, key) {
       const value: unknown = Reflect.get(target, key);
@@ -145,7 +143,15 @@ test.each(
     refusal: (job) => broker.marks.refusal(job),
     enqueue: (...given) => killer.around("enqueue", () => broker.marks.enqueue(...given)),
   };
-  const via = replaced(replaced<Broker, "batches">(broker, "batches", batches), "marks", marks);
+  return replaced(replaced<Broker, "batches">(broker, "batches", batches), "marks", marks);
+}
+
+test.each(
+  ["open", "join", "replace", "enqueue"].flatMap((name) => [`before ${name}`, `after ${name}`]),
+)("a relay that is killed %s leaves a batch that another finishes, each job once", async (at) => {
+  book();
+  const killer = new Killer(at);
+  const via = dyingAt(killer);
   const on: OutboxStore = {
     ...store,
     replace: (...given) => killer.around("replace", () => store.replace(...given)),
@@ -183,6 +189,56 @@ test("a relay that comes late does not bring back a batch that is over", async (
   expect(await broker.batches.find("b")).toBeUndefined();
   expect(await broker.batches.left("b")).toBe(0);
   expect(await queued("books")).toEqual(["b:callback"]);
+});
+
+test.each(["after open", "after join"])(
+  "a late relay that is killed %s leaves nothing of a batch that is over",
+  async (at) => {
+    book();
+    const killer = new Killer(at);
+    let late = true;
+    const on: OutboxStore = {
+      ...store,
+      async claim(queue, most) {
+        const claim = await store.claim(queue, most);
+        if (late && claim !== undefined) {
+          late = false;
+          await rounds();
+          await end("p1", "pages");
+          await end("c1", "covers");
+        }
+        return claim;
+      },
+    };
+    await expect(rounds(dyingAt(killer), on)).rejects.toBeInstanceOf(Killed);
+    expect(await broker.batches.find("b")).toBeDefined();
+    const sweep = new BatchSweep({ broker, store, logger: silentLogger });
+    await sweep.next(0);
+    // Too early: another relay may be at it.
+    expect(await broker.batches.find("b")).toBeDefined();
+    database.exec("UPDATE millrace_outbox_batch SET opened_at = opened_at - 3600001");
+    await sweep.next(3_600_000);
+    expect(await broker.batches.find("b")).toBeUndefined();
+    expect(await broker.batches.left("b")).toBe(0);
+    expect(database.prepare("SELECT * FROM millrace_outbox_batch").all()).toEqual([]);
+    expect(await queued("books")).toEqual(["b:callback"]);
+  },
+);
+
+test("a batch that goes on is left alone however old it is, and forgotten once it is over", async () => {
+  book();
+  await rounds();
+  const sweep = new BatchSweep({ broker, store, logger: silentLogger });
+  database.exec("UPDATE millrace_outbox_batch SET opened_at = 0");
+  await sweep.next(0);
+  expect(await broker.batches.left("b")).toBe(2);
+  const noted = () => database.prepare("SELECT id FROM millrace_outbox_batch").all();
+  expect(noted()).toEqual([{ id: "b" }]);
+  await end("p1", "pages");
+  await end("c1", "covers");
+  expect(await queued("books")).toEqual(["b:callback"]);
+  await sweep.next(3_600_000);
+  expect(noted()).toEqual([]);
 });
 
 test("a job that had ended before, and that its queue remembers, does not keep the batch open", async () => {

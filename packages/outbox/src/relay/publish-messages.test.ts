@@ -11,7 +11,6 @@ import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
-import type { PublishOptions } from "../rows/message-row.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { Killed, Killer, replaced } from "./killer.fixture.ts";
 import { QueueRelay } from "./queue-relay.ts";
@@ -93,13 +92,13 @@ test("what is committed is published in its order, beside jobs", async () => {
   expect(left()).toBe(0);
 });
 
-test.each([
+test.each<readonly [string, string, unknown, object, string]>([
   ["a wildcard", "orders.*", null, {}, "invalid-name"],
   ["the server's API", "$JS.API.STREAM.DELETE.orders", null, {}, "invalid-name"],
   ["an id", "orders.paid", null, { id: "a b" }, "invalid-name"],
   ["a header", "orders.paid", null, { headers: { "Nats-Rollup": "all" } }, "invalid-option"],
   ["a type", "orders.paid", null, { headers: { "Content-Type": "a\r\nb" } }, "invalid-option"],
-  ["an option", "orders.paid", null, { store: false } as PublishOptions, "invalid-option"],
+  ["an option", "orders.paid", null, { store: false }, "invalid-option"],
   ["a value", "orders.paid", { f: () => 1 }, {}, "unserializable-payload"],
   ["too much", "orders.paid", "x".repeat(2_000_000), {}, "payload-too-large"],
 ])(

@@ -11,6 +11,7 @@ import {
 } from "@millrace/core";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { Alarm } from "./alarm.ts";
+import { BatchSweep } from "./batch-sweep.ts";
 import { DoneSweep } from "./done-sweep.ts";
 import { QueueRelay } from "./queue-relay.ts";
 import { type DatabaseState, type RelayHealth, relayHealth } from "./relay-health.ts";
@@ -98,6 +99,7 @@ class RunningRelay implements Relay {
   readonly #logger: Logger;
   readonly #pollMs: number;
   readonly #doneSweep: DoneSweep;
+  readonly #batchSweep: BatchSweep;
   readonly #alarm: Alarm;
   readonly #queues: QueueRelay;
   readonly #metrics: MetricsCollector;
@@ -127,6 +129,7 @@ class RunningRelay implements Relay {
     this.#pollMs = options.pollMs;
     const { keepDoneMs } = options;
     this.#doneSweep = new DoneSweep({ broker, store, logger, keepDoneMs });
+    this.#batchSweep = new BatchSweep({ broker, store, logger });
     this.#alarm = new Alarm(clock);
     this.#activeAt = clock.monotonic();
     const limits = { rows: options.batchRows, bytes: BATCH_BYTES };
@@ -176,6 +179,7 @@ class RunningRelay implements Relay {
         const now = this.#gotOn({ kind: "answered" });
         // Also while it is busy: it may never be idle.
         await this.#doneSweep.next(now);
+        await this.#batchSweep.next(now);
         if (moved > 0) busyUntil = now + BUSY_FOR_MS;
         else if (now < busyUntil) await this.#alarm.wait(BUSY_POLL_MS);
         // What is committed before writers see it is found by the look after.

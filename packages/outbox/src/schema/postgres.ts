@@ -47,6 +47,13 @@ CREATE TABLE IF NOT EXISTS millrace_outbox_claim (
   trouble_since timestamptz
 );
 
+-- Batches that a relay has made known. It looks until they are over whether one that was killed has
+-- left something of them behind.
+CREATE TABLE IF NOT EXISTS millrace_outbox_batch (
+  id text PRIMARY KEY,
+  opened_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- Jobs whose effects are committed, by outbox(tx).once. A relay removes those that are over.
 CREATE TABLE IF NOT EXISTS millrace_done (
   queue text NOT NULL,

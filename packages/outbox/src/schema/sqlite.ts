@@ -45,6 +45,13 @@ CREATE TABLE IF NOT EXISTS millrace_outbox_claim (
   trouble TEXT,
   trouble_since INTEGER
 );
+
+-- Batches that a relay has made known. It looks until they are over whether one that was killed has
+-- left something of them behind.
+CREATE TABLE IF NOT EXISTS millrace_outbox_batch (
+  id TEXT PRIMARY KEY,
+  opened_at INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER))
+);
 `;
 
 /** Brings tables of earlier versions up to date: SQLite has no `ADD COLUMN IF NOT EXISTS`. */

@@ -89,6 +89,13 @@ export interface DoneQuery {
   readonly limit: number;
 }
 
+export interface BatchQuery {
+  readonly olderThanMs: number;
+  /** The last of the page before. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
 export interface ClaimLimits {
   readonly rows: number;
   /** Bodies together; the first row counts whatever its size. */
@@ -121,7 +128,8 @@ export interface OutboxStore {
    */
   setAside(queue: string, claim: Claim, rows: readonly SetAside[]): Promise<void>;
   /**
-   * Puts jobs into the place of a row of a claim, unless another relay has.
+   * Puts jobs into the place of a row of a claim, unless another relay has. Where the row is a
+   * batch, notes its id for `batches`.
    *
    * @param jobs of any queues
    * @returns whether it was this call
@@ -147,6 +155,9 @@ export interface OutboxStore {
    */
   done?(query: DoneQuery): Promise<readonly DoneRecord[]>;
   forgetDone?(records: readonly DoneRecord[]): Promise<void>;
+  /** Ids of batches whose rows were replaced, in their order. */
+  batches(query: BatchQuery): Promise<readonly string[]>;
+  forgetBatches(ids: readonly string[]): Promise<void>;
   /** See `adoptTableSql`. Absent where the database has no such triggers. */
   adopt?(table: AdoptedTable): Promise<void>;
   /** Tells writers whether to wake this relay. */

@@ -70,7 +70,11 @@ WITH open AS (
   UPDATE millrace_outbox_claim SET seqs = array_remove(seqs, $3::bigint)
   WHERE queue = $1 AND claim = $2 AND $3::bigint = ANY (seqs) RETURNING 1
 ), gone AS (
-  DELETE FROM millrace_outbox WHERE seq = $3::bigint AND EXISTS (SELECT 1 FROM open) RETURNING 1
+  DELETE FROM millrace_outbox WHERE seq = $3::bigint AND EXISTS (SELECT 1 FROM open)
+  RETURNING id, kind
+), noted AS (
+  INSERT INTO millrace_outbox_batch (id) SELECT id FROM gone WHERE kind = 'batch'
+  ON CONFLICT (id) DO UPDATE SET opened_at = clock_timestamp()
 ), come AS (
   INSERT INTO millrace_outbox (id, queue, lane, body, headers, unique_rule)
   SELECT job->>'id', job->>'queue', job->>'lane', decode(job->>'body', 'base64'),
@@ -79,6 +83,13 @@ WITH open AS (
   WHERE EXISTS (SELECT 1 FROM open) ORDER BY place
 )
 SELECT 1 FROM open`;
+
+export const BATCHES = `
+SELECT id FROM millrace_outbox_batch
+WHERE opened_at < clock_timestamp() - make_interval(secs => $1)
+  AND ($2::text IS NULL OR id > $2::text)
+ORDER BY id LIMIT $3`;
+export const FORGET_BATCHES = "DELETE FROM millrace_outbox_batch WHERE id = ANY ($1::text[])";
 
 /** All of it or, where another relay was first, none. */
 export const FINISH = `

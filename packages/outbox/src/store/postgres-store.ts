@@ -85,6 +85,11 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
       return (await run(sql.DONE, values)).map(asDone);
     },
     forgetDone: async (records) => void (await run(sql.FORGET_DONE, [JSON.stringify(records)])),
+    batches: async ({ olderThanMs, after, limit }) =>
+      (await run(sql.BATCHES, [olderThanMs / 1_000, after ?? null, limit])).map(({ id }) =>
+        String(id),
+      ),
+    forgetBatches: async (ids) => void (await run(sql.FORGET_BATCHES, [ids])),
     setIdle: async (idle) => void (await run(sql.SET_IDLE, [idle])),
     listen: (onRows) => listenTo(url, clock, onRows),
     async close() {

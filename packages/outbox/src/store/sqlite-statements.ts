@@ -38,10 +38,19 @@ UPDATE millrace_outbox_claim SET seqs = (
   WHERE value NOT IN (SELECT value FROM json_each(?))
 ) WHERE queue = ? AND claim = ?`;
 
-/** Whether the open claim has the row. */
+/** A row of the open claim. */
 export const HAS = `
-SELECT 1 FROM millrace_outbox_claim c JOIN json_each(c.seqs) taken
+SELECT o.id, o.kind FROM millrace_outbox_claim c JOIN json_each(c.seqs) taken JOIN millrace_outbox o
+  ON o.seq = taken.value
 WHERE c.queue = ? AND c.claim = ? AND taken.value = ?`;
+export const NOTE_BATCH = `
+INSERT INTO millrace_outbox_batch (id) VALUES (?)
+ON CONFLICT (id) DO UPDATE SET opened_at = excluded.opened_at`;
+export const BATCHES = `
+SELECT id FROM millrace_outbox_batch
+WHERE opened_at < ${NOW} - ? AND (? IS NULL OR id > ?) ORDER BY id LIMIT ?`;
+export const FORGET_BATCHES =
+  "DELETE FROM millrace_outbox_batch WHERE id IN (SELECT value FROM json_each(?))";
 export const COLUMNS = "SELECT name FROM pragma_table_info('millrace_outbox')";
 
 export const FINISH =

@@ -60,7 +60,9 @@ export function sqliteOutbox({ path }: SqliteOutboxOptions): OutboxStore {
     replace: (queue, { id }, seq, jobs) =>
       use((opened) =>
         atomically(opened, () => {
-          if (opened.prepare(sql.HAS).get(queue, id, seq) === undefined) return false;
+          const row = opened.prepare(sql.HAS).get(queue, id, seq);
+          if (row === undefined) return false;
+          if (row["kind"] === "batch") opened.prepare(sql.NOTE_BATCH).run(String(row["id"]));
           const seqs = JSON.stringify([seq]);
           opened.prepare(sql.WITHOUT).run(seqs, queue, id);
           opened.prepare(sql.PUBLISHED).run(seqs);
@@ -85,6 +87,13 @@ export function sqliteOutbox({ path }: SqliteOutboxOptions): OutboxStore {
     status: async () => (await run(sql.STATUS)).map(asStatus),
     listSetAside: async (limit) => (await run(sql.SET_ASIDE, limit)).map(asSetAside),
     retry: async (queue) => (await run(sql.RETRY, queue ?? null, queue ?? null)).length,
+    async batches({ olderThanMs, after = null, limit }) {
+      const rows = await run(sql.BATCHES, olderThanMs, after, after, limit);
+      return rows.map(({ id }) => String(id));
+    },
+    forgetBatches: async (ids) => {
+      await run(sql.FORGET_BATCHES, JSON.stringify(ids));
+    },
     // Nobody is notified: the relay looks by itself.
     setIdle: async () => {},
     async close() {
