@@ -97,6 +97,23 @@ describe.skipIf(missing !== undefined)(
       expect(waiting[0]?.envelope.id).toBe("early");
     });
 
+    test("a batch whose row was replaced is noted until it is forgotten; other rows are not", async () => {
+      await client.query(
+        `INSERT INTO millrace_outbox (id, queue, kind, body)
+         VALUES ('b2', 'mail', 'batch', ''), ('b1', 'mail', 'batch', ''), ('job', 'mail', NULL, '')`,
+      );
+      await store.mark("mail");
+      const claim = await store.claim("mail", limits);
+      if (claim === undefined) throw new Error("there are rows");
+      for (const { seq } of claim.rows)
+        expect(await store.replace("mail", claim, seq, [])).toBe(true);
+      const noted = (after?: string) => store.batches({ olderThanMs: 0, after, limit: 1 });
+      expect([await noted(), await noted("b1"), await noted("b2")]).toEqual([["b1"], ["b2"], []]);
+      expect(await store.batches({ olderThanMs: 60_000, after: undefined, limit: 9 })).toEqual([]);
+      await store.forgetBatches(["b1"]);
+      expect(await noted()).toEqual(["b2"]);
+    });
+
     test("a commit wakes an idle relay, a rollback and an open transaction publish nothing", async () => {
       await relay();
       await idle();

@@ -1,7 +1,7 @@
 import { type Broker, isKnownJob, type Logger, MillraceError } from "@millrace/core";
 import type { OutboxStore } from "../store/outbox-store.ts";
 
-/** A relay that read a batch's row before another replaced it may still be about to make it known. */
+/** A relay that read a batch's row before another replaced it may be about to make it known. */
 const SETTLED_MS = 3_600_000;
 /** How often all batches are looked through. */
 const SWEEP_EVERY_MS = 3_600_000;

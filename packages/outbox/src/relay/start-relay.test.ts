@@ -19,7 +19,7 @@ function deafStore(): { store: OutboxStore; closed: () => boolean } {
       replace: refuse,
     },
     ...{ finish: refuse, note: refuse, status: refuse, listSetAside: refuse, retry: refuse },
-    ...{ setIdle: refuse, listen: refuse },
+    ...{ batches: refuse, forgetBatches: refuse, setIdle: refuse, listen: refuse },
     close: async () => void (closed = true),
   };
   return { store, closed: () => closed };
