@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +17,8 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
   ({ path }) => {
     test("starts a server and a node, runs a job, keeps its data, and takes its server with it", async () => {
       outOfCluster();
-      const dir = await mkdtemp(join(tmpdir(), "millrace-dev-"));
+      const parent = await mkdtemp(join(tmpdir(), "millrace-dev-"));
+      const dir = join(parent, "store");
       const other = createServer().listen(0);
       await once(other, "listening");
       const { port: taken } = other.address() as AddressInfo;
@@ -41,6 +42,10 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
           const said = dev.output().filter((line) => line.startsWith(`port ${taken} is taken`));
           expect(said).toHaveLength(visit === "first" ? 1 : 0);
           expect((await fetch(`${ready.healthUrl}/readyz`)).status).toBe(200);
+          // Nobody commits the server's store; what is written there stays.
+          const ignore = join(dir, ".gitignore");
+          expect(await readFile(ignore, "utf8")).toMatch(visit === "first" ? /^\*$/m : /^mine$/);
+          await writeFile(ignore, "mine");
           expect(ready).toMatchObject({ jobs: ["hello"], queues: ["default"] });
           expect((await fetch(`${ready.dashboardUrl}api/overview`)).status).toBe(200);
           const env = { MILLRACE_SERVERS: ready.servers.join(",") };
@@ -60,7 +65,7 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
         }
       } finally {
         other.close();
-        await rm(dir, { recursive: true });
+        await rm(parent, { recursive: true });
       }
     });
   },

@@ -3,6 +3,7 @@ import { requireId } from "../envelope/names.ts";
 import { requireSendable } from "../envelope/body.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { JobDefinition } from "../job/define-job.ts";
+import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import type { EnqueueOptions } from "../producer/enqueue-options.ts";
 import { type EnvelopeSource, makeEnvelope } from "../producer/make-envelope.ts";
 import type { BatchEnded } from "./call-back.ts";
@@ -44,6 +45,12 @@ export interface BatchOptions<Input, Parsed, Output> {
   readonly id?: string;
 }
 
+type AnyOptions = BatchOptions<unknown, unknown, unknown>;
+const NAMES = optionNames<AnyOptions>({ callback: true, id: true });
+const CALLBACK_NAMES = optionNames<AnyOptions["callback"]>({
+  ...{ job: true, input: true, options: true },
+});
+
 /** A batch that nobody knows of yet. */
 export interface BatchPlan {
   readonly id: string;
@@ -74,6 +81,8 @@ export function planBatch<Input, Parsed, Output>(
   source: EnvelopeSource,
   { most, maxValues }: { readonly most: number; readonly maxValues: number },
 ): BatchPlan {
+  refuseUnknown(options, NAMES, "a batch");
+  refuseUnknown(options.callback, CALLBACK_NAMES, "a batch's callback", "callback");
   if (planned.length > most)
     throw new MillraceError(
       "invalid-option",
@@ -111,6 +120,11 @@ function callbackEnvelope<Input, Parsed, Output>(
   source: EnvelopeSource,
   maxValues: number,
 ): Envelope | Promise<Envelope> {
+  if ("id" in options && options.id !== undefined)
+    throw new MillraceError(
+      "invalid-option",
+      `callback.options.id: a batch's callback has the id of the batch, with :callback behind it. Give the batch an id.`,
+    );
   const unchecked = { ...job, input: undefined };
   const rules = { maxValues, exact: true, wellFormed: true };
   return makeEnvelope(

@@ -1,5 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { type Broker, type DocumentStore, MillraceError } from "@millrace/core";
+import {
+  type Broker,
+  type DocumentStore,
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+} from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
 import { whoAmI } from "./who-am-i.ts";
 
@@ -77,10 +83,21 @@ export interface Audit {
   ): Promise<Result>;
 }
 
+const QUERY_NAMES = optionNames<AuditQuery>({ limit: true, action: true, since: true });
+const INTENT_NAMES = optionNames<AuditIntent>({
+  ...{ action: true, filter: true, by: true, reason: true },
+});
+
 export function auditOf(broker: Broker): Audit {
   return {
-    list: (query) => listAudit(broker, query),
-    perform: (intent, act, tally = () => ({ count: 1 })) => audited(broker, intent, act, tally),
+    list: async (query = {}) => {
+      refuseUnknown(query, QUERY_NAMES, "audit.list()");
+      return listAudit(broker, query);
+    },
+    perform: async (intent, act, tally = () => ({ count: 1 })) => {
+      refuseUnknown(intent, INTENT_NAMES, "audit.perform()");
+      return audited(broker, intent, act, tally);
+    },
   };
 }
 

@@ -230,6 +230,7 @@ const JOB_NAMES = optionNames<NonNullable<Parameters<Millrace["job"]>[1]>>({ que
 const CANCEL_NAMES = optionNames<NonNullable<Parameters<Millrace["cancel"]>[1]>>({
   ...{ queue: true, reason: true, wait: true },
 });
+const SIGNAL_NAMES = optionNames<SignalOptions>({ id: true });
 
 /**
  * A client over any broker. It owns the broker: `close()` closes it.
@@ -299,8 +300,13 @@ export function createClient(
       id: string,
       signal: SentSignal["signal"],
       value?: unknown,
-      { id: signalId = newId() }: SignalOptions = {},
-    ) => calls.ask("signal()", () => signalJob(broker, { job, id, signal, value, signalId })),
+      options: SignalOptions = {},
+    ) =>
+      calls.ask("signal()", async () => {
+        refuseUnknown(options, SIGNAL_NAMES, "signal()");
+        const { id: signalId = newId() } = options;
+        return signalJob(broker, { job, id, signal, value, signalId });
+      }),
     handle: (id, queue) =>
       handleOf({
         id: requireId(id),

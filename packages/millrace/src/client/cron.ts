@@ -89,6 +89,8 @@ export interface Cron {
   history(name: string, limit?: number): Promise<readonly ScheduleEvent[]>;
 }
 
+const ADD_NAMES = optionNames<NonNullable<Parameters<Cron["add"]>[1]>>({ replace: true });
+
 /** `millrace.cron`, on any broker. */
 export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
   const schedules = (): Promise<DocumentStore> => broker.documents(SCHEDULES);
@@ -156,7 +158,9 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
         });
     },
 
-    async add(given, { replace = false } = {}) {
+    async add(given, options = {}) {
+      refuseUnknown(options, ADD_NAMES, "cron.add()");
+      const { replace = false } = options;
       if (isSchedule(given)) await checkInput(given);
       else refuseUnknown(given, FIELD_NAMES, "a schedule", undefined, "invalid-schedule");
       const definition = isSchedule(given) ? given.definition : scheduleDefinition(given);

@@ -4,6 +4,7 @@ import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
 import { createClient, type Millrace } from "../client/client.ts";
 import { drain } from "../testing/drain.ts";
+import { HandlersAtWork } from "../testing/handlers-at-work.ts";
 
 const charge = defineJob<{ readonly n: number }>({
   name: "billing.charge",
@@ -51,7 +52,7 @@ async function scene(dead: number): Promise<Scene> {
   const of: Scene = {
     ...{ client, broker, clock, charged, another },
     bankIsUp: () => void (isUp = true),
-    drain: () => drain(broker, clock, "1d"),
+    drain: () => drain({ broker, clock, handlers: new HandlersAtWork(clock, []) }, {}),
     lettersLeft: async () => (await client.dead.list({ limit: 1_000 })).map(({ id }) => id),
   };
   for (let n = 0; n < dead; n += 1) await client.enqueue(charge, { n }, { id: `c${n}` });

@@ -1,4 +1,12 @@
-import { type Broker, type Clock, MAX_REASON, MillraceError, type Stoppable } from "@millrace/core";
+import {
+  type Broker,
+  type Clock,
+  MAX_REASON,
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  type Stoppable,
+} from "@millrace/core";
 import { beginAudit } from "../client/audit.ts";
 import { whoAmI } from "../client/who-am-i.ts";
 import { isOpen, type Operation, shownOperation, type StoredOperation } from "./operation.ts";
@@ -84,14 +92,26 @@ export interface Operations {
 
 const AGAIN_MS = 1_000;
 
+const REQUEST_NAMES = optionNames<OperationRequest>({
+  ...{ kind: true, filter: true, by: true, reason: true },
+});
+const STOP_NAMES = optionNames<NonNullable<Parameters<Operations["stop"]>[1]>>({ by: true });
+const RUN_NAMES = optionNames<NonNullable<Parameters<Operations["run"]>[1]>>({ signal: true });
+const SERVE_NAMES = optionNames<ServeOperationsOptions>({ onDefect: true });
+
 export function operationsOf(broker: Broker, clock: Clock): Operations {
   const get = async (id: string): Promise<Operation> =>
     shownOperation((await getOperation(await operationsBucket(broker), id)).operation);
   const pause = (): Promise<void> =>
     new Promise((resolve) => void clock.setTimer(AGAIN_MS, resolve));
   return {
-    count: async (target) => (await whatIsMeant(broker, target, clock.now())).length,
+    async count(target) {
+      // A request may be counted before it is started.
+      refuseUnknown(target, REQUEST_NAMES, "operations.count()");
+      return (await whatIsMeant(broker, target, clock.now())).length;
+    },
     async start(request) {
+      refuseUnknown(request, REQUEST_NAMES, "operations.start()");
       const items = await whatIsMeant(broker, request, clock.now());
       await trimOperations(broker);
       return begin(broker, request, items);
@@ -99,13 +119,17 @@ export function operationsOf(broker: Broker, clock: Clock): Operations {
     list: async () => (await listOperations(await operationsBucket(broker))).map(shownOperation),
     get,
     items: (id) => itemsOf(broker, id),
-    async stop(id, { by = whoAmI() } = {}) {
+    async stop(id, note = {}) {
+      refuseUnknown(note, STOP_NAMES, "operations.stop()");
+      const { by = whoAmI() } = note;
       await askToStop(broker, id, by);
       // Where nobody is at it, somebody has to say that it has ended.
       await runOperation({ broker, clock }, id, new AbortController().signal);
       return get(id);
     },
-    async run(id, { signal = new AbortController().signal } = {}) {
+    async run(id, options = {}) {
+      refuseUnknown(options, RUN_NAMES, "operations.run()");
+      const { signal = new AbortController().signal } = options;
       for (;;) {
         const end = await runOperation({ broker, clock }, id, signal);
         const operation = await get(id);
@@ -113,7 +137,10 @@ export function operationsOf(broker: Broker, clock: Clock): Operations {
         await pause();
       }
     },
-    serve: (options) => serveOperations({ broker, clock }, options),
+    async serve(options = {}) {
+      refuseUnknown(options, SERVE_NAMES, "operations.serve()");
+      return serveOperations({ broker, clock }, options);
+    },
   };
 }
 

@@ -1,5 +1,4 @@
 import {
-  type Duration,
   type EnqueueOptions,
   type ExecutionLog,
   type Instrumentation,
@@ -15,7 +14,8 @@ import { createNode, type MillraceNode } from "@millrace/runtime";
 import { createClient, type Millrace } from "../client/client.ts";
 import type { JobHandle } from "../client/jobs/job-handle.ts";
 import type { JobState, JobStatus } from "../client/jobs/job-status.ts";
-import { drain } from "./drain.ts";
+import { drain, type DrainTimeOptions } from "./drain.ts";
+import { HandlersAtWork } from "./handlers-at-work.ts";
 
 export interface TestRuntimeOptions {
   /** What `definition.handler(…)` returned. */
@@ -53,11 +53,12 @@ export interface TestRuntime extends AsyncDisposable {
   ): Promise<JobHandle<Output>>;
   /**
    * Moves the clock from timer to timer until no job waits, is delayed or runs: retries and delays
-   * are passed, not waited for.
+   * are passed, not waited for. While a handler may be doing real I/O the clock stands still.
    *
-   * @throws Error where jobs are still left after `maxTime` of simulated time (default 30 days)
+   * @throws Error where jobs are still left after `maxTime` of simulated time; where a handler waits
+   *   for something that neither the clock nor its I/O brings. It says which
    */
-  drain(options?: { readonly maxTime?: Duration }): Promise<void>;
+  drain(options?: DrainTimeOptions): Promise<void>;
   job(id: string): Promise<JobStatus>;
   deadLetters(): Promise<readonly StoredDeadLetter[]>;
   /** @throws Error that says what the job's state is instead, with its last error */
@@ -101,12 +102,13 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     undefined,
     instrumentation,
   );
+  const handlers = new HandlersAtWork(clock, jobs);
   const node = createNode({
     broker,
     jobs,
     schedules,
     slots,
-    middleware,
+    middleware: [handlers.middleware, ...middleware],
     ...(instrumentation === undefined ? {} : { instrumentation }),
     ...(executionLog === undefined ? {} : { executionLog }),
     clock,
@@ -142,7 +144,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     stop,
     enqueue: (definition, input, enqueueOptions) =>
       client.enqueue(definition, input, enqueueOptions),
-    drain: ({ maxTime = "30d" } = {}) => drain(broker, clock, maxTime),
+    drain: (drainOptions = {}) => drain({ broker, clock, handlers }, drainOptions),
     deadLetters: () => broker.deadLetters.list({ limit: Number.MAX_SAFE_INTEGER }),
     assertSucceeded: (which) => assertState(which, "succeeded"),
     assertDead: (which) => assertState(which, "dead"),

@@ -8,8 +8,10 @@ import {
   type Logger,
   MillraceError,
   newJobId,
+  optionNames,
   Producer,
   recordError,
+  refuseUnknown,
   type RunningJob,
   type Stoppable,
 } from "@millrace/core";
@@ -107,6 +109,10 @@ export function nodeEvents(log: Logger): EventBus {
     log.error({ error: recordError(error) }, "an event listener threw"),
   );
 }
+
+const STOP_NAMES = optionNames<NonNullable<Parameters<MillraceNode["stop"]>[0]>>({
+  immediate: true,
+});
 
 /**
  * A node that runs these jobs. It does not own the broker: close that after the node has stopped,
@@ -435,7 +441,9 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       );
       if (failure !== undefined) throw failure;
     },
-    stop: async ({ immediate = false } = {}) => {
+    stop: async (options = {}) => {
+      refuseUnknown(options, STOP_NAMES, "stop()");
+      const { immediate = false } = options;
       if (actor.getSnapshot().status === "active")
         actor.send({ type: immediate ? "HURRY" : "STOP" });
       await stopped;

@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { once } from "node:events";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { launchServer, type LaunchedServer, obtainServer } from "@millrace/nats-server";
 import type { AnyJob } from "@millrace/core";
@@ -16,6 +17,7 @@ import { type Serving, serving, startServing } from "../serve.ts";
 import { serveUi } from "../serve-ui.ts";
 
 const USUAL_PORT = 4222;
+const OWN_DIR = ".millrace";
 
 export const dev = command({
   name: "dev",
@@ -43,7 +45,8 @@ export const dev = command({
     const files = args.length > 0 ? args : given.jobs;
     const jobs: readonly AnyJob[] = files === undefined ? [hello] : await loadJobs(files, io.cwd);
     const served = { jobs, schedules: await loadSchedules(files ?? [], io.cwd) };
-    const dir = resolve(io.cwd, flags.dir ?? ".millrace");
+    const dir = resolve(io.cwd, flags.dir ?? OWN_DIR);
+    await keepOutOfGit(dir, flags.dir === undefined);
     await using server = await startServer(dir, flags.port, io.env, (line) => io.err(`${line}\n`));
     const config = await withFreeHealthPort(ownServer(given, server.url), io);
     const running = await startServing(config, served, io, forget);
@@ -94,6 +97,22 @@ async function startServer(
   const { path } = await obtainServer({ cacheDir: join(dir, "bin"), env, onProgress });
   const free = port ?? ((await isFree(USUAL_PORT, "127.0.0.1")) ? USUAL_PORT : 0);
   return launchServer({ path, storeDir: join(dir, "nats"), port: free, name: "millrace-dev" });
+}
+
+/**
+ * Of the usual directory, and of one that is made now: in another may be more than the server's.
+ * What somebody has written there stays.
+ */
+async function keepOutOfGit(dir: string, isUsual: boolean): Promise<void> {
+  const made = await mkdir(dir, { recursive: true });
+  if (made === undefined && !isUsual) return;
+  try {
+    await writeFile(join(dir, ".gitignore"), "# The server and its data: nothing to commit.\n*\n", {
+      flag: "wx",
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
 
 async function isFree(port: number, host: string | undefined): Promise<boolean> {

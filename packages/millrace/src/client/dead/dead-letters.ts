@@ -6,6 +6,8 @@ import {
   type DeadLetterResult,
   type DeadReason,
   MillraceError,
+  optionNames,
+  refuseUnknown,
   type StoredDeadLetter,
   encodeMsgpack,
 } from "@millrace/core";
@@ -78,6 +80,8 @@ export interface DeadLetters {
   discard(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
 }
 
+const WHERE_NAMES = optionNames<NonNullable<Parameters<DeadLetters["show"]>[1]>>({ queue: true });
+
 export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   const store = broker.deadLetters;
   const revive = reviver(broker, now);
@@ -97,7 +101,13 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
     return results;
   };
 
-  const show: DeadLetters["show"] = async (id, { queue } = {}) => {
+  const show = async (
+    id: string,
+    options: Parameters<DeadLetters["show"]>[1] = {},
+    of = "dead.show()",
+  ): Promise<StoredDeadLetter> => {
+    refuseUnknown(options, WHERE_NAMES, of);
+    const { queue } = options;
     const letters = await store.list({ id, ...(queue === undefined ? {} : { queue }) });
     const queues = new Set(letters.map((letter) => letter.queue));
     if (queues.size > 1)
@@ -124,9 +134,9 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
     },
     groups: async (filter = {}) =>
       groupLetters(matching(broker, filter, letterTest(filter, now()))),
-    show,
+    show: (id, options) => show(id, options),
     async edit(id, payload, options) {
-      const letter = await show(id, options);
+      const letter = await show(id, options, "dead.edit()");
       const documents = await broker.documents(CANCELLATIONS_BUCKET);
       const key = cancellationKey(letter);
       if ((await documents.get(key)) !== undefined) await documents.remove(key);

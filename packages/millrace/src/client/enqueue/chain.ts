@@ -10,7 +10,9 @@ import {
   jobsOfChain,
   type LinkOptions,
   type NextJob,
+  optionNames,
   planChain,
+  refuseUnknown,
   toMs,
   withLink,
 } from "@millrace/core";
@@ -40,7 +42,7 @@ export interface ChainHandle<Output> {
    *
    * @throws MillraceError as `JobHandle.result`, of the first job that did not succeed
    */
-  result(options?: ResultOptions): Promise<Output>;
+  result(options?: ChainResultOptions): Promise<Output>;
 }
 
 export interface ChainHost {
@@ -71,6 +73,10 @@ function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
   };
 }
 
+/** A chain's jobs are known to be stored: there is no time in which they appear. */
+type ChainResultOptions = Omit<ResultOptions, "appearsWithin">;
+const RESULT_NAMES = optionNames<ChainResultOptions>({ timeout: true, signal: true });
+
 function chainHandle<Output>(
   { broker, clock }: ChainHost,
   plan: ChainPlan,
@@ -82,7 +88,9 @@ function chainHandle<Output>(
   return {
     id: plan.id,
     jobs,
-    result: async ({ timeout, signal } = {}) => {
+    result: async (options = {}) => {
+      refuseUnknown(options, RESULT_NAMES, "result()");
+      const { timeout, signal } = options;
       const until = timeout === undefined ? undefined : clock.now() + toMs(timeout, "timeout");
       let result: unknown;
       // One after the other: a job that is dead has none after it, and the last one would be waited

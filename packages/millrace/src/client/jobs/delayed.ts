@@ -1,4 +1,12 @@
-import { type Broker, type DelayedJob, type Duration, MillraceError, toMs } from "@millrace/core";
+import {
+  type Broker,
+  type DelayedJob,
+  type Duration,
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  toMs,
+} from "@millrace/core";
 
 /** Another time for a delayed job: a moment, some time from now, or at once. */
 export type NewTime = Date | number | { readonly delay: Duration } | "now";
@@ -33,9 +41,17 @@ export interface DelayedJobs {
   move(id: string, queue: string, to: NewTime): Promise<boolean>;
 }
 
+const LIST_NAMES = optionNames<NonNullable<Parameters<DelayedJobs["list"]>[0]>>({
+  ...{ queue: true, limit: true, after: true },
+});
+const TIME_NAMES = optionNames<{ readonly delay: Duration }>({ delay: true });
+
 export function delayedJobs({ delayed }: Broker, now: () => number): DelayedJobs {
   return {
-    list: (options) => delayed.list(options),
+    list: async (options = {}) => {
+      refuseUnknown(options, LIST_NAMES, "delayed.list()");
+      return delayed.list(options);
+    },
     count: (queue) => delayed.count(queue),
     // Async, so that a bad time rejects like every other error.
     move: async (id, queue, to) => delayed.move(id, queue, timeOf(to, now)),
@@ -45,7 +61,10 @@ export function delayedJobs({ delayed }: Broker, now: () => number): DelayedJobs
 /** @throws MillraceError `invalid-option`, `invalid-duration` */
 export function timeOf(to: NewTime, now: () => number): number | "now" {
   if (to === "now") return to;
-  if (typeof to === "object" && "delay" in to) return Math.ceil(now() + toMs(to.delay));
+  if (typeof to === "object" && "delay" in to) {
+    refuseUnknown(to, TIME_NAMES, "delayed.move()");
+    return Math.ceil(now() + toMs(to.delay));
+  }
   const at = Number(to);
   if (!Number.isFinite(at))
     throw new MillraceError(

@@ -1,0 +1,193 @@
+import { defineJob, planJob } from "@millrace/core";
+import { expect, test } from "vitest";
+import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts";
+import type { Millrace } from "./client.ts";
+import type { JobHandle } from "./jobs/job-handle.ts";
+
+/** No call has it, and none has one that is like it. */
+const BAD = "zzqx";
+/** As JavaScript would hand it over. */
+const js = (options: object): never => options as never;
+const bad = (more: object = {}): never => js({ ...more, [BAD]: true });
+
+const job = defineJob<unknown>({ name: "work", queue: "work" });
+const handled = job.handler(() => {});
+const callback = { job: js(job), input: null as never };
+const planned = [planJob(job, 1)];
+const ALL = { kind: "jobs-cancel", filter: {} } as const;
+
+/** Calls with an option that there is not; or why nothing can be mistyped. */
+type Case<Of> = ((of: Of) => unknown) | readonly ((of: Of) => unknown)[] | "takes no options";
+/** One for each method of a thing: the compiler asks for those that have none yet. */
+type Cases<Of> = {
+  readonly [
+    Name in keyof Of as Of[Name] extends (...given: never[]) => unknown
+      ? Exclude<Name, symbol>
+      : never
+  ]-?: Case<Of>;
+};
+
+const client: Cases<Millrace> = {
+  enqueue: (of) => of.enqueue(job, 1, bad()),
+  // Each item has its own error.
+  enqueueMany: async (of) => {
+    const [result] = await of.enqueueMany(job, [bad({ input: 1 })]);
+    if (result?.ok === false) throw result.error;
+  },
+  batch: [
+    (of) => of.batch(planned, bad({ callback })),
+    (of) => of.batch(planned, { callback: bad(callback) }),
+    (of) => of.batch(planned, { callback: { ...callback, options: bad() } }),
+    (of) => of.batch([planJob(job, 1, bad())], { callback }),
+  ],
+  chain: [
+    (of) => of.chain(job, 1, bad()).enqueue(),
+    (of) => of.chain(job, 1).next(job, bad()),
+    async (of) => (await of.chain(job, 1).next(job).enqueue()).result(bad()),
+    async (of) => (await of.chain(job, 1).next(job).enqueue()).jobs[0]?.result(bad()),
+  ],
+  job: (of) => of.job("a", bad()),
+  cancel: (of) => of.cancel("a", bad({ queue: "work" })),
+  signal: (of) => of.signal("work", "a", "go", 1, bad()),
+  handle: "takes no options",
+  lock: (of) => of.lock("l", bad(), () => 1),
+  with: (of) => of.with(bad()),
+  onStatus: "takes no options",
+  health: (of) => of.health(bad()),
+  events: (of) => of.events(bad()),
+  close: "takes no options",
+};
+
+const handle: Cases<JobHandle> = {
+  status: "takes no options",
+  result: (of) => of.result(bad()),
+  cancel: (of) => of.cancel("why", bad()),
+  progress: (of) => of.progress(bad()),
+  logs: (of) => of.logs(bad()),
+  reschedule: (of) => of.reschedule(bad({ delay: "1s" })),
+};
+
+const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
+  jobs: {
+    get: (of) => of.get("a", bad()),
+    list: [(of) => of.list(bad()), (of) => of.list(bad({ state: "running" }))],
+    count: (of) => of.count(bad({ state: "dead" })),
+    watch: (of) => of.watch(bad()),
+  },
+  queues: {
+    ensure: (of) => of.ensure("work", bad()),
+    remove: "takes no options",
+    list: "takes no options",
+    snapshot: "takes no options",
+    controls: "takes no options",
+    pause: (of) => of.pause("work", bad()),
+    resume: "takes no options",
+    drain: (of) => of.drain("work", bad()),
+    purge: (of) => of.purge("work", bad()),
+    set: [
+      (of) => of.set("work", bad()),
+      (of) => of.set("work", { perKey: bad() }),
+      (of) => of.set("work", { rate: bad({ limit: 1, per: "1s" }) }),
+      (of) => of.set("work", { perKey: { rate: bad({ limit: 1, per: "1s" }) } }),
+    ],
+    limits: "takes no options",
+  },
+  nodes: {
+    list: "takes no options",
+    quiet: (of) => of.quiet("n", bad()),
+    resume: (of) => of.resume("n", bad()),
+    stop: (of) => of.stop("n", bad()),
+  },
+  audit: {
+    list: (of) => of.list(bad()),
+    perform: (of) => of.perform(bad({ action: "tidy up", filter: {} }), async () => {}),
+  },
+  operations: {
+    count: [(of) => of.count(bad(ALL)), (of) => of.count({ ...ALL, filter: bad() })],
+    start: [(of) => of.start(bad(ALL)), (of) => of.start({ kind: "dead-retry", filter: bad() })],
+    list: "takes no options",
+    get: "takes no options",
+    items: "takes no options",
+    stop: (of) => of.stop("o", bad()),
+    run: (of) => of.run("o", bad()),
+    serve: (of) => of.serve(bad()),
+  },
+  dead: {
+    list: (of) => of.list(bad()),
+    groups: (of) => of.groups(bad()),
+    show: (of) => of.show("a", bad()),
+    retry: (of) => of.retry(bad()),
+    edit: (of) => of.edit("a", 1, bad()),
+    discard: (of) => of.discard(bad()),
+  },
+  cron: {
+    list: "takes no options",
+    add: [
+      (of) => of.add(bad({ name: "s", cron: "* * * * *", job: "work", queue: "work" })),
+      (of) => of.add({ name: "s", cron: "* * * * *", job: "work", queue: "work" }, bad()),
+    ],
+    remove: "takes no options",
+    pause: "takes no options",
+    resume: "takes no options",
+    run: "takes no options",
+    next: "takes no options",
+    history: "takes no options",
+  },
+  delayed: {
+    list: (of) => of.list(bad()),
+    count: "takes no options",
+    move: (of) => of.move("a", "work", bad({ delay: "1s" })),
+  },
+};
+type PartName = "jobs" | "queues" | "nodes" | "audit" | "operations" | "dead" | "cron" | "delayed";
+
+const NOT_A_PART = ["broker"];
+const refusal = expect.objectContaining({
+  code: expect.stringMatching(/^invalid-(option|schedule)$/) as string,
+  message: expect.stringMatching(`${BAD}: .* has no such option`) as string,
+}) as Error;
+
+async function allRefuse<Of extends object>(of: Of, cases: Cases<Of>, path: string): Promise<void> {
+  const methods = Object.keys(of).filter((name) => typeof of[name as keyof Of] === "function");
+  expect(Object.keys(cases).toSorted(), path).toEqual(methods.toSorted());
+  for (const [name, call] of Object.entries<Case<Of>>(cases)) {
+    if (call === "takes no options") continue;
+    for (const [nth, one] of [call].flat().entries())
+      await expect((async () => one(of))(), `${path}${name}(), call ${nth + 1}`).rejects.toThrow(
+        refusal,
+      );
+  }
+}
+
+async function walk(t: TestRuntime, of: Millrace): Promise<void> {
+  await allRefuse(of, client, "");
+  await allRefuse(await t.enqueue(job, 1), handle, "handle.");
+  await allRefuse(of.handle("a", "work"), handle, "handle.");
+  for (const part of Object.keys(parts) as PartName[])
+    await allRefuse(of[part] as object, parts[part] as Cases<object>, `${part}.`);
+}
+
+test("every method of a client, its parts and its handles refuses an option that there is not", async () => {
+  await using t = await createTestRuntime({ jobs: [handled] });
+  const groups = Object.entries(t.client).filter(([, value]) => typeof value === "object");
+  expect(Object.keys(parts).toSorted()).toEqual(
+    groups
+      .map(([name]) => name)
+      .filter((name) => !NOT_A_PART.includes(name))
+      .toSorted(),
+  );
+  await walk(t, t.client);
+  await expect(t.node.stop(bad())).rejects.toThrow(refusal);
+  await walk(t, t.client.with({ timeout: "1m" }));
+  expect(await t.client.audit.list()).toEqual([]);
+  expect(await t.client.queues.controls("work")).toEqual({});
+  expect(await t.client.cron.list()).toEqual([]);
+});
+
+test("a batch's callback, whose id is the batch's, takes none of its own", async () => {
+  await using t = await createTestRuntime({ jobs: [handled] });
+  const own = { ...callback, options: js({ id: "mine" }) };
+  await expect(t.client.batch(planned, { callback: own })).rejects.toThrow(
+    /^callback\.options\.id: /,
+  );
+});
