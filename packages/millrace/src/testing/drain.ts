@@ -25,8 +25,8 @@ export interface DrainTimeOptions {
 const NAMES = optionNames<DrainTimeOptions>({ maxTime: true, patience: true });
 
 /**
- * Patience is counted in looks, so that a machine that stands still, or does all else slowly, spends
- * none of it.
+ * Patience is counted in looks, so that a machine that stands still, or does all else slowly,
+ * spends none of it.
  */
 const LOOK_MS = 5;
 /** What Node does not list has so long: crypto, compression. */

@@ -4,7 +4,7 @@ import { RealWork } from "./real-work.ts";
 /** A handler that has begun and not ended. */
 export interface HandlerAtWork {
   readonly context: ExecutionContext;
-  /** By the simulated clock, monotonic: when its timeout aborts it; undefined once it is aborted. */
+  /** When its timeout aborts it, by the monotonic clock; undefined once it is aborted. */
   readonly deadlineMs: number | undefined;
   readonly isThread: boolean;
   /** Looks in real time that found it at work, and those since something real was seen. */

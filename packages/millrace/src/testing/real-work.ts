@@ -10,8 +10,8 @@ const CONNECTIONS = new Set(["TCPSocketWrap", "TLSWrap", "UDPWrap"]);
 const TIMER = "Timeout";
 
 /**
- * What this process does outside of JavaScript while handlers run, as Node tells it: files, sockets,
- * processes, timers in real time. Other runtimes may tell nothing.
+ * What this process does outside of JavaScript while handlers run, as Node tells it: files,
+ * sockets, processes, timers in real time. Other runtimes may tell nothing.
  */
 export class RealWork {
   #before = counts();

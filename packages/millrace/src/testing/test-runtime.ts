@@ -55,8 +55,8 @@ export interface TestRuntime extends AsyncDisposable {
    * Moves the clock from timer to timer until no job waits, is delayed or runs: retries and delays
    * are passed, not waited for. While a handler may be doing real I/O the clock stands still.
    *
-   * @throws Error where jobs are still left after `maxTime` of simulated time; where a handler waits
-   *   for something that neither the clock nor its I/O brings. It says which
+   * @throws Error where jobs are still left after `maxTime` of simulated time; where a handler
+   *   waits for something that neither the clock nor its I/O brings. It says which
    */
   drain(options?: DrainTimeOptions): Promise<void>;
   job(id: string): Promise<JobStatus>;
