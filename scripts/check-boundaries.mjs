@@ -4,6 +4,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { folderCycles } from "./folder-cycles.mjs";
 
 /** The packages each package may import, by folder name. */
 export const ARROWS = {
@@ -47,6 +48,8 @@ export function findBreaches(packagesDir) {
     if (!existsSync(sourceDir)) continue;
     if (!(name in ARROWS))
       breaches.push(`packages/${name}: has no place among the arrows of check-boundaries`);
+    const circles = folderCycles(sourceDir, (file) => withoutComments(readFileSync(file, "utf8")));
+    breaches.push(...circles.map((what) => `packages/${name}/src: ${what}`));
     for (const entry of readdirSync(sourceDir, { recursive: true })) {
       if (!entry.endsWith(".ts")) continue;
       const file = join(sourceDir, entry);

@@ -1,7 +1,7 @@
 import type { HistoryRecord } from "@millrace/core";
 import { headers } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
-import { writeHistoryRecord } from "../../packages/broker-nats/src/settlement/history-message.ts";
+import { writeHistoryRecord } from "../../packages/broker-nats/src/messages/history-message.ts";
 import { administrator } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -74,15 +74,55 @@ describe("check-boundaries", () => {
     expect(await breachesOf(name, source)).toBe("");
   });
 
-  async function breachesOf(name: string, source: string): Promise<string> {
+  it("refuses folders whose values import one another, at every depth, and shows an import", async () => {
+    const files = {
+      "a/x.ts": 'export { y } from "../b/y.ts";',
+      "b/y.ts": 'import { z } from "../c/z.ts";\nexport const y = z;',
+      "c/z.ts": 'import { type X, x } from "../a/deep/x.ts";\nexport const z: X = x;',
+      "a/deep/x.ts": "export type X = number;\nexport const x = 1;",
+      "d/one/x.ts": 'export { y } from "../two/y.ts";',
+      "d/two/y.ts": 'import "../one/z.ts";\nexport const y = 1;',
+      "d/one/z.ts": "export {};",
+    };
+    expect((await breachesIn("core", files)).trim().split("\n")).toEqual([
+      "packages/core/src: a and b import one another: a/x.ts imports b/y.ts",
+      "packages/core/src: b and c import one another: b/y.ts imports c/z.ts",
+      "packages/core/src: c and a import one another: c/z.ts imports a/deep/x.ts",
+      "packages/core/src: d/one and d/two import one another: d/one/x.ts imports d/two/y.ts",
+      "packages/core/src: d/two and d/one import one another: d/two/y.ts imports d/one/z.ts",
+    ]);
+  });
+
+  it("allows folders that import one another's types, in tests, and through the file above them", async () => {
+    const files = {
+      "a/x.ts": 'import { y } from "../b/y.ts";\nexport type X = typeof y;',
+      "b/y.ts": 'import type { X } from "../a/x.ts";\nexport const y = 1 as unknown as X;',
+      "b/z.ts": 'import { type X } from "../a/x.ts";\nexport const z = 1 as unknown as X;',
+      "b/y.test.ts": 'import { a } from "../a/x.ts";\nvoid a;',
+      "whole.ts": 'import { y } from "./b/y.ts";\nexport const whole = y;',
+      "a/w.ts": 'export { whole } from "../whole.ts";',
+    };
+    expect(await breachesIn("core", files)).toBe("");
+  });
+
+  const breachesOf = (name: string, source: string): Promise<string> =>
+    breachesIn(name, { "x.ts": source });
+
+  async function breachesIn(
+    name: string,
+    files: Readonly<Record<string, string>>,
+  ): Promise<string> {
     const dir = await mkdtemp(join(tmpdir(), "millrace-boundaries-"));
     cleanUpLater(() => rm(dir, { recursive: true, force: true }));
-    const script = join(dir, "scripts", "check-boundaries.mjs");
-    await mkdir(dirname(script));
-    await writeFile(script, await readFile(join(ROOT, "scripts", "check-boundaries.mjs")));
-    await mkdir(join(dir, "packages", name, "src"), { recursive: true });
-    await writeFile(join(dir, "packages", name, "src", "x.ts"), source);
-    return complaints(process.execPath, [script]);
+    await mkdir(join(dir, "scripts"));
+    for (const script of ["check-boundaries.mjs", "folder-cycles.mjs"])
+      await copyFile(join(ROOT, "scripts", script), join(dir, "scripts", script));
+    for (const [file, source] of Object.entries(files)) {
+      const path = join(dir, "packages", name, "src", file);
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, source);
+    }
+    return complaints(process.execPath, [join(dir, "scripts", "check-boundaries.mjs")]);
   }
 });
 

@@ -10,7 +10,7 @@ import {
 } from "@millrace/core";
 import type { Publication } from "./publish/batch.ts";
 import type { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
-import { enqueueMessage, type ProducerLimits } from "./settlement/envelope-message.ts";
+import { enqueueMessage, type ProducerLimits } from "./messages/envelope-message.ts";
 import type { Names } from "./topology/subjects.ts";
 
 /**

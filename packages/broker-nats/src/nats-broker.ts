@@ -30,7 +30,7 @@ import {
   type WorkOptions,
   type WorkSubscription,
 } from "@millrace/core";
-import { NatsBlocked } from "./blocked/nats-blocked.ts";
+import { NatsBlocked } from "./store/nats-blocked.ts";
 import type { BrokerConfig } from "./broker-options.ts";
 import { Line } from "./connection/line.ts";
 import { Openings } from "./connection/openings.ts";

@@ -61,9 +61,13 @@ export type {
   OperationFailure,
   OperationKind,
   OperationProgress,
-} from "./operations/operation.ts";
-export type { OperationItem, OperationRequest, Operations } from "./operations/operations.ts";
-export type { LiveJobFilter, OperationTarget } from "./operations/what-is-meant.ts";
+} from "./client/operations/operation.ts";
+export type {
+  OperationItem,
+  OperationRequest,
+  Operations,
+} from "./client/operations/operations.ts";
+export type { LiveJobFilter, OperationTarget } from "./client/operations/what-is-meant.ts";
 export type { Nodes, NodeStatus } from "./client/nodes.ts";
 export type { JobHandle, ResultOptions } from "./client/jobs/job-handle.ts";
 export type { RescheduleOptions, RescheduleResult } from "./client/jobs/reschedule-job.ts";

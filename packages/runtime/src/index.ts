@@ -3,7 +3,7 @@ export {
   type PurgeProgress,
   purgeQueue,
   type PurgeResult,
-} from "./control/purge-queue.ts";
+} from "./node/purge-queue.ts";
 export { type KeyLimits, QueueControlsView } from "./control/queue-controls.ts";
 export { fencingToken, type RunOrder } from "./execution/attempt/fencing-token.ts";
 export type { Health } from "./node/health.ts";

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import type { Broker, DeadLetter } from "@millrace/core";
 import { nuid } from "@nats-io/nats-core";
-import { readDeadLetter } from "../../../packages/broker-nats/src/settlement/dead-letter-headers.ts";
-import { readHistoryRecord } from "../../../packages/broker-nats/src/settlement/history-message.ts";
+import { readDeadLetter } from "../../../packages/broker-nats/src/messages/dead-letter-headers.ts";
+import { readHistoryRecord } from "../../../packages/broker-nats/src/messages/history-message.ts";
 import type { Network } from "../broker/network.ts";
 import { SimProcess } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";

@@ -7,16 +7,16 @@ import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import type { PubAck } from "../publish/pub-ack.ts";
-import { runtimeEnvelope } from "../settlement/runtime-envelope.ts";
+import { runtimeEnvelope } from "../messages/runtime-envelope.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { ensureMoverConsumer } from "../topology/ensure-consumer.ts";
 import { MOVER_CONSUMER, type Names } from "../topology/subjects.ts";
-import { type DueJob, readDelayedHeaders } from "./delayed-headers.ts";
-import { postponeMs } from "./delayed-message.ts";
-import { readPlace } from "./delayed-place.ts";
+import { type DueJob, readDelayedHeaders } from "../messages/delayed-headers.ts";
+import { postponeMs } from "../messages/delayed-message.ts";
+import { readPlace } from "../messages/delayed-place.ts";
 import { DueTimes } from "./due-times.ts";
 import { hasRun } from "./has-run.ts";
-import { forwardHeaders } from "./forward-headers.ts";
+import { forwardHeaders } from "../messages/forward-headers.ts";
 import { RoomByBytes } from "./room-by-bytes.ts";
 
 export interface DueMoverOptions {

@@ -1,6 +1,6 @@
 import { type Envelope, type HistoryRecord, isSameEnqueue, NO_MEMORY } from "@millrace/core";
 import type { ServerAccess } from "../store/server-access.ts";
-import { readHistoryRecord } from "../settlement/history-message.ts";
+import { readHistoryRecord } from "../messages/history-message.ts";
 import { nextMessage } from "../reads/next-message.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 

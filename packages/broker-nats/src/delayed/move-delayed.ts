@@ -13,11 +13,11 @@ import { sleep } from "../machine/timers.ts";
 import { request } from "../jetstream-errors.ts";
 import { delayedJob, fromLeader, type StoredMessage } from "../reads/stored-message.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
-import { requeueMessage } from "../settlement/envelope-message.ts";
+import { requeueMessage } from "../messages/envelope-message.ts";
 import { lastMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
-import { movedMessage } from "./delayed-message.ts";
+import { movedMessage } from "../messages/delayed-message.ts";
 
 export interface MoveOptions {
   readonly server: ServerAccess;

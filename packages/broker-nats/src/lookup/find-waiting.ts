@@ -1,9 +1,9 @@
 import { type FindOptions, requireId, requireQueueName, type WaitingJob } from "@millrace/core";
-import type { NatsBlocked } from "../blocked/nats-blocked.ts";
+import type { NatsBlocked } from "../store/nats-blocked.ts";
 import { request } from "../jetstream-errors.ts";
 import { nextMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { queueStreams } from "./queue-streams.ts";
+import { queueStreams } from "../store/queue-streams.ts";
 import { endsOf, isThere, scan, type StreamEnds } from "../reads/scan.ts";
 import { delayedJob, fromLeader, queuedJob, type StoredMessage } from "../reads/stored-message.ts";
 

@@ -1,6 +1,6 @@
 import type { Envelope, QueueMessage, StoredDeadLetter, Successors } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
-import { buriedId, readDeadLetter } from "../settlement/dead-letter-headers.ts";
+import { buriedId, readDeadLetter } from "../messages/dead-letter-headers.ts";
 import { headersOf, lastMessage, nextMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";

@@ -15,7 +15,7 @@ import { requireNear } from "../enqueue.ts";
 import { request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
 import type { Publication } from "../publish/batch.ts";
-import { enqueueMessage, type ProducerLimits } from "../settlement/envelope-message.ts";
+import { enqueueMessage, type ProducerLimits } from "../messages/envelope-message.ts";
 import { lastMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueNotFound } from "../store/queues.ts";

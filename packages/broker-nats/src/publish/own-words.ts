@@ -9,7 +9,7 @@ import {
 } from "@millrace/core";
 import { randomUUID } from "node:crypto";
 import { request } from "../jetstream-errors.ts";
-import { runtimeEnvelope } from "../settlement/runtime-envelope.ts";
+import { runtimeEnvelope } from "../messages/runtime-envelope.ts";
 import { messageAt } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { MillraceError } from "../errors.ts";

@@ -1,6 +1,6 @@
 import { type QueueMessage, readEnvelope, type ReadResult } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
-import { type DueJob, readDelayedHeaders } from "../delayed/delayed-headers.ts";
+import { type DueJob, readDelayedHeaders } from "../messages/delayed-headers.ts";
 import { headersOf } from "./next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";

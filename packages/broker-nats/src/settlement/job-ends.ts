@@ -6,7 +6,7 @@ import { readStream } from "../reads/read-stream.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
-import { readHistoryRecord } from "./history-message.ts";
+import { readHistoryRecord } from "../messages/history-message.ts";
 
 export interface EndsOfId {
   /** The newest end of the id, of whichever enqueue and life. */

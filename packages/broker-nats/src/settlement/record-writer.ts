@@ -13,7 +13,7 @@ import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { encodeHeaders } from "../wire/headers.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
-import { writeHistoryRecord } from "./history-message.ts";
+import { writeHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "./job-ends.ts";
 
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";

@@ -6,10 +6,10 @@ import {
   type SettlementStep,
   type Clock,
 } from "@millrace/core";
-import { blockedMessage } from "../blocked/blocked-message.ts";
+import { blockedMessage } from "../messages/blocked-message.ts";
 import { machineOf } from "../machine/machine.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
-import { delayedMessage } from "../delayed/delayed-message.ts";
+import { delayedMessage } from "../messages/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
 import type { Sink } from "../exchange/parcel.ts";
 import { ack } from "../pull/ack.ts";
@@ -21,8 +21,8 @@ import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import type { NatsDelivery } from "../work/nats-delivery.ts";
 import type { JobEnds } from "./job-ends.ts";
-import { buriedId, writeDeadLetterHeaders } from "./dead-letter-headers.ts";
-import { requeueMessage } from "./envelope-message.ts";
+import { buriedId, writeDeadLetterHeaders } from "../messages/dead-letter-headers.ts";
+import { requeueMessage } from "../messages/envelope-message.ts";
 import { leaseOver, revokedWith } from "./lease-over.ts";
 import { type RecordStep, RecordWriter } from "./record-writer.ts";
 

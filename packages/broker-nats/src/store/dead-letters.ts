@@ -1,6 +1,6 @@
 import type { DeadLetterQuery, DeadLetterStore, StoredDeadLetter } from "@millrace/core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
-import { readDeadLetter } from "../settlement/dead-letter-headers.ts";
+import { readDeadLetter } from "../messages/dead-letter-headers.ts";
 import { readStream } from "../reads/read-stream.ts";
 import { removeMessage } from "./remove-message.ts";
 import type { ServerAccess } from "./server-access.ts";

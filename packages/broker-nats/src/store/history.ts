@@ -16,7 +16,7 @@ import type { StoredMsg } from "@nats-io/jetstream";
 import { machineOf } from "../machine/machine.ts";
 import { listen } from "../connection/listen.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
-import { readHistoryRecord } from "../settlement/history-message.ts";
+import { readHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "../settlement/job-ends.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
 import { lastMessage, nextMessage } from "../reads/next-message.ts";

@@ -10,7 +10,7 @@ import {
 import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { millis } from "@nats-io/nats-core";
 import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
-import { queueStreams } from "../lookup/queue-streams.ts";
+import { queueStreams } from "./queue-streams.ts";
 import { endsOf } from "../reads/scan.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";

@@ -1,5 +1,5 @@
 import type { Delivery, QueueMessage, SettlementStep } from "@millrace/core";
-import { readWokenHeaders } from "../blocked/blocked-message.ts";
+import { readWokenHeaders } from "../messages/blocked-message.ts";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import type { QueueSubject } from "../topology/subjects.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";

@@ -1,6 +1,6 @@
 import { systemClock } from "@millrace/core";
 import type { Millrace } from "../client/client.ts";
-import type { Operation } from "../operations/operation.ts";
+import type { Operation } from "../client/operations/operation.ts";
 import { interruptible } from "./interrupt.ts";
 import type { CliIo } from "./io.ts";
 import { howFar } from "./show/operations.ts";

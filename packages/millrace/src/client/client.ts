@@ -33,7 +33,7 @@ import { enqueueOnce } from "./enqueue/enqueue-once.ts";
 import { findJob, type JobStatus } from "./jobs/job-status.ts";
 import { type Jobs, jobsOf } from "./jobs/jobs.ts";
 import { type Audit, auditOf } from "./audit.ts";
-import { type Operations, operationsOf } from "../operations/operations.ts";
+import { type Operations, operationsOf } from "./operations/operations.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues/queues.ts";
 import {

@@ -14,8 +14,8 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { KnownAfterOutage } from "../execution/recall/known-after-outage.ts";
-import { SweepRounds } from "../maintenance/sweep-rounds.ts";
-import { sweepCancellations } from "../maintenance/sweep-cancellations.ts";
+import { SweepRounds } from "../service/sweep-rounds.ts";
+import { sweepCancellations } from "./sweep-cancellations.ts";
 
 /**
  * A write that was heard of and is on no list so much later was refused, or its document is gone

@@ -24,7 +24,7 @@ import { ProgressReporter } from "./attempt/progress-reporter.ts";
 import { reportIgnoredAbort, reportStarted } from "./report.ts";
 import { settlementOf } from "./settle/settlement-input.ts";
 import { Settling } from "./settle/settling.ts";
-import { traceAttempt } from "./attempt/trace-attempt.ts";
+import { traceAttempt } from "./trace-attempt.ts";
 
 /** What this execution is busy with. One way only; all but the last may be left out. */
 type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";

@@ -14,7 +14,7 @@ import type { LimitsOf } from "./key/key-limits.ts";
 import { KeyRateGate } from "./key/key-rate-gate.ts";
 import { PermitKeeper } from "./key/permit-keeper.ts";
 import { SingletonGate } from "./singleton-gate.ts";
-import { Sweeper } from "../maintenance/blocked-sweeper.ts";
+import { Sweeper } from "./blocked-sweeper.ts";
 
 export interface NodeGatesOptions {
   readonly node: string;

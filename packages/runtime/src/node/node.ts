@@ -16,7 +16,7 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { createActor, waitFor } from "xstate";
-import { openClockWatch } from "./clock-watch.ts";
+import { openClockWatch } from "../clock/clock-watch.ts";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
 import { QueueControlsView } from "../control/queue-controls.ts";
@@ -48,10 +48,10 @@ import { uniqueJobs } from "../limits/unique/unique-jobs.ts";
 import { MemoryBudget } from "../worker/memory-budget.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
 import { connectionLog } from "./connection-log.ts";
-import { childHook } from "../steps/child-hook.ts";
-import { journalHook } from "../steps/journal-hook.ts";
-import { signalHook } from "../steps/signal-hook.ts";
-import { wakeForSignal } from "../steps/wake-job.ts";
+import { childHook } from "../execution/steps/child-hook.ts";
+import { journalHook } from "../execution/steps/journal-hook.ts";
+import { signalHook } from "../execution/steps/signal-hook.ts";
+import { wakeForSignal } from "../execution/steps/wake-job.ts";
 import { watchLoop } from "./loop-watch.ts";
 import { closeTimeMs, nodeMachine, type NodeState } from "./node-machine.ts";
 import { nodeConfig, type NodeOptions } from "./node-options.ts";

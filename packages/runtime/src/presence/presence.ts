@@ -10,7 +10,7 @@ import {
 } from "@millrace/core";
 import { desiredOf, NODE_ORDERS_BUCKET, readNodeOrder } from "./node-order.ts";
 import { HEARTBEAT_MS, type NodeReport, NODES_BUCKET } from "./node-report.ts";
-import { sweepPresence } from "../maintenance/sweep-presence.ts";
+import { sweepPresence } from "./sweep-presence.ts";
 
 export interface PresenceHost {
   readonly node: string;

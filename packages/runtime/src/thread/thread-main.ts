@@ -1,4 +1,4 @@
-import { requireSteps } from "../steps/require-steps.ts";
+import { requireSteps } from "../execution/steps/require-steps.ts";
 import { parentPort, workerData } from "node:worker_threads";
 import {
   type AnyJob,

@@ -1,4 +1,4 @@
-import type { Operation } from "../../operations/operation.ts";
+import type { Operation } from "../../client/operations/operation.ts";
 import type { Report } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Paint } from "../io.ts";

@@ -1,6 +1,6 @@
 import { type ExecutionContext, type Middleware, silentLogger, UNSETTLED } from "@millrace/core";
 import { expect, test } from "vitest";
-import { requireSteps } from "../../steps/require-steps.ts";
+import { requireSteps } from "../steps/require-steps.ts";
 import { compose } from "./compose.ts";
 
 const context: ExecutionContext = {

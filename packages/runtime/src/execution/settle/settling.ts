@@ -31,7 +31,7 @@ import {
   type SettlementHook,
   settleWithHooks,
 } from "./settlement-hook.ts";
-import { traceEndUnrun } from "../attempt/trace-attempt.ts";
+import { traceEndUnrun } from "../trace-attempt.ts";
 
 export interface SettlingOptions {
   readonly host: ExecutionHost;

@@ -5,7 +5,7 @@ import { rateGate } from "../gate-names.ts";
 import type { Rate } from "./gcra.ts";
 import type { LimitsOf } from "./key-limits.ts";
 import { RateDesk } from "./rate-desk.ts";
-import { ServerClock } from "../../node/server-clock.ts";
+import { ServerClock } from "../../clock/server-clock.ts";
 
 export const RATES_BUCKET = "rates";
 

@@ -1,7 +1,7 @@
 import { type Clock, type DocumentStore, MillraceError, type Timer } from "@millrace/core";
 import { type Rate, type RateState, reserve } from "./gcra.ts";
 import { keyHash } from "../gate-names.ts";
-import type { ServerClock } from "../../node/server-clock.ts";
+import type { ServerClock } from "../../clock/server-clock.ts";
 
 export interface RateDeskOptions {
   readonly documents: () => Promise<DocumentStore>;

@@ -9,7 +9,7 @@ import {
   recordError,
   type Timer,
 } from "@millrace/core";
-import { ServerClock } from "../../node/server-clock.ts";
+import { ServerClock } from "../../clock/server-clock.ts";
 
 export interface TokenPurseOptions {
   readonly broker: Broker;

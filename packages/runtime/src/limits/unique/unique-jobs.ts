@@ -3,7 +3,7 @@ import type { Registry } from "../../registry/registry.ts";
 import { UniqueGate } from "./unique-gate.ts";
 import { UniqueHolds } from "./unique-holds.ts";
 import { UniqueRelease } from "./unique-release.ts";
-import { UniqueSweeper } from "../../maintenance/unique-sweeper.ts";
+import { UniqueSweeper } from "./unique-sweeper.ts";
 
 /** What a node does about unique keys. A node that meets no unique job does nothing. */
 export function uniqueJobs(host: {

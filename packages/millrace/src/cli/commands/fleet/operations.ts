@@ -1,5 +1,5 @@
-import type { Operation } from "../../../operations/operation.ts";
-import type { OperationItem } from "../../../operations/operations.ts";
+import type { Operation } from "../../../client/operations/operation.ts";
+import type { OperationItem } from "../../../client/operations/operations.ts";
 import { flag } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
 import { runHere } from "../../run-operation.ts";

@@ -23,7 +23,7 @@ export const outboxRelay = command({
     const [{ cliLogger, prettyOnTerminals }, { maskedLogger }, { serveRelay }] = await Promise.all([
       import("../../log.ts"),
       import("@millrace/telemetry"),
-      import("../../../outbox/serve-relay.ts"),
+      import("../../serve-relay.ts"),
     ]);
     const colours = io.paintErr("red", "x") !== "x";
     const bare = cliLogger(config.logLevel, await prettyOnTerminals(), colours);

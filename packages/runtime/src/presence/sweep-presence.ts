@@ -1,5 +1,5 @@
 import type { DocumentStore } from "@millrace/core";
-import { FORGOTTEN_AFTER_MS } from "../presence/node-report.ts";
+import { FORGOTTEN_AFTER_MS } from "./node-report.ts";
 
 /** An order for a node that is not there may be meant for one that comes back under its name. */
 const ORDER_KEPT_MS = 24 * 3_600_000;

@@ -1,6 +1,6 @@
 import type { Broker, SettlementStep } from "@millrace/core";
-import type { Settled, SettlementHook } from "../execution/settle/settlement-hook.ts";
-import type { Registry } from "../registry/registry.ts";
+import type { Settled, SettlementHook } from "../settle/settlement-hook.ts";
+import type { Registry } from "../../registry/registry.ts";
 import { wakeIfAnswered } from "./wake-job.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { ServerAccess } from "../store/server-access.ts";
+import type { ServerAccess } from "./server-access.ts";
 
 /**
  * The queues of a namespace, each as the name of its stream. The name of another namespace's stream

@@ -9,12 +9,12 @@ import {
 } from "@millrace/core";
 import type { HeldLease } from "../lock/lock-request.ts";
 import { takeLock } from "../lock/take-lock.ts";
-import { permitLock, readGate } from "../limits/gate-names.ts";
-import { roomWithinHorizon } from "../limits/key/gcra.ts";
-import { RATES_BUCKET } from "../limits/key/key-rate-gate.ts";
-import { limitInHolder } from "../limits/key/permit.ts";
-import { rateDocument, readRateState } from "../limits/key/rate-desk.ts";
-import { ServerClock } from "../node/server-clock.ts";
+import { permitLock, readGate } from "./gate-names.ts";
+import { roomWithinHorizon } from "./key/gcra.ts";
+import { RATES_BUCKET } from "./key/key-rate-gate.ts";
+import { limitInHolder } from "./key/permit.ts";
+import { rateDocument, readRateState } from "./key/rate-desk.ts";
+import { ServerClock } from "../clock/server-clock.ts";
 
 export interface SweeperOptions {
   readonly broker: Broker;

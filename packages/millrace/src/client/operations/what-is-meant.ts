@@ -1,9 +1,9 @@
 import { type Broker, MillraceError, optionNames, refuseUnknown } from "@millrace/core";
-import type { AuditValue } from "../client/audit.ts";
-import type { DeadLetterFilter } from "../client/dead/dead-letters.ts";
-import { lastSequence, letterTest, matching } from "../client/dead/dead-matching.ts";
-import { parseJobFilter } from "../client/jobs/job-filter.ts";
-import { LIVE_STATES, liveJobs, type LiveState } from "../client/jobs/live-jobs.ts";
+import type { AuditValue } from "../audit.ts";
+import type { DeadLetterFilter } from "../dead/dead-letters.ts";
+import { lastSequence, letterTest, matching } from "../dead/dead-matching.ts";
+import { parseJobFilter } from "../jobs/job-filter.ts";
+import { LIVE_STATES, liveJobs, type LiveState } from "../jobs/live-jobs.ts";
 import type { PlanItem } from "./operation-plan.ts";
 
 /** Which jobs that have not ended are meant. Everything that is given must hold. */

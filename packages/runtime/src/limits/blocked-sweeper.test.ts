@@ -1,6 +1,6 @@
 import { UNSETTLED } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { capGate, permitLock } from "../limits/gate-names.ts";
+import { capGate, permitLock } from "./gate-names.ts";
 import { type Fleet, fleet, ids, type Payload, QUEUE } from "../fixtures/tenants.ts";
 
 /** As a node leaves them that dies right after it has blocked a job: nobody will look again. */

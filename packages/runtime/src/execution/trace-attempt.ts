@@ -10,7 +10,7 @@ import {
   type SettlementInput,
   type StartedAttempt,
 } from "@millrace/core";
-import type { ExecutionHost } from "../execution-host.ts";
+import type { ExecutionHost } from "./execution-host.ts";
 
 /** What an execution knows of an attempt that begins. */
 interface Beginning {

@@ -11,7 +11,7 @@ import {
   type RecordedError,
   writeEntry,
 } from "@millrace/core";
-import type { Settled, SettlementHook } from "../execution/settle/settlement-hook.ts";
+import type { Settled, SettlementHook } from "../settle/settlement-hook.ts";
 import { wakeIfAnswered } from "./wake-job.ts";
 
 type Server = Pick<Broker, "delayed" | "findWaiting" | "history" | "journal" | "signals">;

@@ -7,8 +7,8 @@ import {
   refuseUnknown,
   type Stoppable,
 } from "@millrace/core";
-import { beginAudit } from "../client/audit.ts";
-import { whoAmI } from "../client/who-am-i.ts";
+import { beginAudit } from "../audit.ts";
+import { whoAmI } from "../who-am-i.ts";
 import { isOpen, type Operation, shownOperation, type StoredOperation } from "./operation.ts";
 import {
   PAGE_ITEMS,

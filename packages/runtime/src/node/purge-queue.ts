@@ -11,7 +11,7 @@ import {
   type QueueMessage,
   silentLogger,
 } from "@millrace/core";
-import { createNode, type MillraceNode } from "../node/node.ts";
+import { createNode, type MillraceNode } from "./node.ts";
 
 export interface PurgeOptions {
   readonly broker: Broker;

@@ -7,7 +7,7 @@ import {
   silentLogger,
 } from "@millrace/core";
 import { type HeldLease, takeLock } from "@millrace/runtime";
-import { completeAudit } from "../client/audit.ts";
+import { completeAudit } from "../audit.ts";
 import { type Act, actOf } from "./acts.ts";
 import { hasMore, isOpen, withBegun, withEnd, withOutcome } from "./operation.ts";
 import { PAGE_ITEMS, type PlanPage, plansOf, readPage, settlePage } from "./operation-plan.ts";

@@ -1,5 +1,5 @@
 import type { Envelope, JobRef } from "@millrace/core";
-import { enqueueMark } from "../settlement/enqueue-mark.ts";
+import { enqueueMark } from "./enqueue-mark.ts";
 
 /**
  * The last token of a delayed job's subject, which holds one message. The id may be another job's,

@@ -17,10 +17,10 @@ import {
   type StepRef,
   type Steps,
 } from "@millrace/core";
-import type { AbortSwitch } from "../execution/attempt/abort-switch.ts";
-import type { ExecutionHost } from "../execution/execution-host.ts";
-import { outcomeOfAbort } from "../execution/interpret.ts";
-import { maskRecorded } from "../execution/settle/mask-outcome.ts";
+import type { AbortSwitch } from "../attempt/abort-switch.ts";
+import type { ExecutionHost } from "../execution-host.ts";
+import { outcomeOfAbort } from "../interpret.ts";
+import { maskRecorded } from "../settle/mask-outcome.ts";
 import { Insistence } from "./insistence.ts";
 import { type Call, type EnqueueCalled, JobCalls } from "./job-calls.ts";
 import { type Known, RunJournal } from "./run-journal.ts";

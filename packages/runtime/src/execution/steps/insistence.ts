@@ -1,9 +1,9 @@
 import type { Envelope } from "@millrace/core";
-import type { AbortSwitch } from "../execution/attempt/abort-switch.ts";
-import type { ExecutionHost } from "../execution/execution-host.ts";
-import { Pause } from "../execution/pause.ts";
-import { isHopeless } from "../execution/settle/remedy.ts";
-import { reportTrouble } from "../execution/report.ts";
+import type { AbortSwitch } from "../attempt/abort-switch.ts";
+import type { ExecutionHost } from "../execution-host.ts";
+import { Pause } from "../pause.ts";
+import { isHopeless } from "../settle/remedy.ts";
+import { reportTrouble } from "../report.ts";
 import { GONE, isFinal } from "./step-failures.ts";
 
 export interface InsistenceOptions {

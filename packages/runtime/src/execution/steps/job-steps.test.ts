@@ -12,7 +12,7 @@ import {
 } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 
 const define = () =>
   defineJob({

@@ -2,9 +2,9 @@ import { defineJob, MillraceError } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
-import { createClient, type Millrace } from "../client/client.ts";
-import { drain } from "../testing/drain.ts";
-import { HandlersAtWork } from "../testing/handlers-at-work.ts";
+import { createClient, type Millrace } from "../client.ts";
+import { drain } from "../../testing/drain.ts";
+import { HandlersAtWork } from "../../testing/handlers-at-work.ts";
 
 const charge = defineJob<{ readonly n: number }>({
   name: "billing.charge",

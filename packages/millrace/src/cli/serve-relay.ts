@@ -3,7 +3,7 @@ import type { Logger } from "@millrace/core";
 import { type OutboxStore, type Relay, startRelay } from "@millrace/outbox";
 import { type HealthServer, startHealthServer } from "@millrace/runtime";
 import { prometheusMetrics, registeredMetrics } from "@millrace/telemetry";
-import { aborted } from "../cli/interrupt.ts";
+import { aborted } from "./interrupt.ts";
 import { connectionOptions } from "../config/connection.ts";
 import type { Config } from "../config/fields.ts";
 import { withoutUser } from "../node/early-node.ts";

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "@millrace/core";
-import type { AuditValue } from "../client/audit.ts";
+import type { AuditValue } from "../audit.ts";
 
 /** What is done to each of many things. */
 export type OperationKind = "dead-retry" | "dead-discard" | "jobs-cancel";

@@ -1,7 +1,7 @@
 import type { Envelope, Lane } from "@millrace/core";
-import { forwardHeaders } from "../delayed/forward-headers.ts";
+import { forwardHeaders } from "./forward-headers.ts";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
-import { sharedMessageId } from "../settlement/envelope-message.ts";
+import { sharedMessageId } from "./envelope-message.ts";
 import type { Names } from "../topology/subjects.ts";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 import { decodeGate, encodeGate } from "./gate-header.ts";

@@ -1,6 +1,6 @@
 import { cancel, defineJob, fatal, type RunRef, StepError, type Steps } from "@millrace/core";
 import { expect, test } from "vitest";
-import { QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 
 const child = defineJob<{ n: number }, { n: number }, number>({
   name: "t.child",

@@ -12,7 +12,7 @@ import {
   type WaitEntry,
   type WaitingStep,
 } from "@millrace/core";
-import type { ExecutionHost } from "../execution/execution-host.ts";
+import type { ExecutionHost } from "../execution-host.ts";
 import type { Known, RunJournal } from "./run-journal.ts";
 import { markOf } from "./taken-signals.ts";
 import { asRead, valueOf } from "./step-value.ts";

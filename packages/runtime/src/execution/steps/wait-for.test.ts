@@ -8,7 +8,7 @@ import {
   writeSignal,
 } from "@millrace/core";
 import { expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 
 const JOB: JobRef = { queue: QUEUE, id: "a" };
 

@@ -1,6 +1,6 @@
 import type { AnyJob, Broker } from "@millrace/core";
-import type { SettlementHook } from "../execution/settle/settlement-hook.ts";
-import type { Registry } from "../registry/registry.ts";
+import type { SettlementHook } from "../settle/settlement-hook.ts";
+import type { Registry } from "../../registry/registry.ts";
 
 /**
  * Forgets the steps and signals of a job that has succeeded or was cancelled. Those of a dead job

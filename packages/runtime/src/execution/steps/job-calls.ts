@@ -8,7 +8,7 @@ import {
   StepError,
   type StepRef,
 } from "@millrace/core";
-import type { ExecutionHost } from "../execution/execution-host.ts";
+import type { ExecutionHost } from "../execution-host.ts";
 import type { Known, RunJournal } from "./run-journal.ts";
 
 /** Enqueues a job as its handler does, with its parent; a second time where it may be repeated. */

@@ -16,13 +16,13 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import { countMessages } from "../reads/count-messages.ts";
 import { headersOf, nextMessage } from "../reads/next-message.ts";
-import { removeMessage } from "../store/remove-message.ts";
+import { removeMessage } from "./remove-message.ts";
 import { readStream, type StreamMessage } from "../reads/read-stream.ts";
-import type { ServerAccess } from "../store/server-access.ts";
+import type { ServerAccess } from "./server-access.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
-import { decodeGate } from "./gate-header.ts";
-import { gateToken } from "./gate-token.ts";
-import { laneOf, wokenMessage } from "./blocked-message.ts";
+import { decodeGate } from "../messages/gate-header.ts";
+import { gateToken } from "../messages/gate-token.ts";
+import { laneOf, wokenMessage } from "../messages/blocked-message.ts";
 
 const DEFAULT_LIMIT = 100;
 /** Moved side by side. */

@@ -7,11 +7,11 @@ import {
   type StoredDeadLetter,
 } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
-import { cancelJob } from "../client/jobs/cancel-job.ts";
-import { discardLetter } from "../client/dead/dead-discard.ts";
-import { revivedEnvelope } from "../client/dead/dead-retry.ts";
-import { manyReviver } from "../client/dead/dead-revive.ts";
-import { livesAgain } from "../client/dead/lives-again.ts";
+import { cancelJob } from "../jobs/cancel-job.ts";
+import { discardLetter } from "../dead/dead-discard.ts";
+import { revivedEnvelope } from "../dead/dead-retry.ts";
+import { manyReviver } from "../dead/dead-revive.ts";
+import { livesAgain } from "../dead/lives-again.ts";
 import type { ItemOutcome, StoredOperation } from "./operation.ts";
 import type { PlanItem } from "./operation-plan.ts";
 

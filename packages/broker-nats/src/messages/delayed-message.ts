@@ -1,7 +1,7 @@
 import type { Envelope } from "@millrace/core";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { Names } from "../topology/subjects.ts";
-import { sharedMessageId } from "../settlement/envelope-message.ts";
+import { sharedMessageId } from "./envelope-message.ts";
 import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
 import { placeOf } from "./delayed-place.ts";
 
