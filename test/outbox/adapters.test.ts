@@ -15,6 +15,7 @@ import {
   pgTransaction,
   POSTGRES_SCHEMA,
   postgresJsTransaction,
+  prismaTransaction,
   SQLITE_SCHEMA,
   sqliteTransaction,
   typeOrmTransaction,
@@ -24,6 +25,7 @@ import pg from "pg";
 import postgres from "postgres";
 import { DataSource } from "typeorm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { prismaClient } from "./prisma-client.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
 
 const missing = postgresMissing();
@@ -99,6 +101,14 @@ const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
     return {
       inTransaction: (act) => knex.transaction((tx) => act(outbox(tx))),
       close: () => knex.destroy(),
+    };
+  },
+  prisma: async (url) => {
+    const client = prismaClient(url);
+    const outbox = createOutbox(prismaTransaction);
+    return {
+      inTransaction: (act) => client.$transaction((tx) => act(outbox(tx))),
+      close: () => client.$disconnect(),
     };
   },
   typeorm: async (url) => {

@@ -7,6 +7,8 @@ export {
   kyselyTransaction,
   type PgClient,
   pgTransaction,
+  type PrismaTransaction,
+  prismaTransaction,
   type PostgresJsSql,
   postgresJsTransaction,
   type SqliteDatabase,

@@ -32,6 +32,8 @@ export {
   postgresJsTransaction,
   type PostgresOutboxOptions,
   type PublishOptions,
+  type PrismaTransaction,
+  prismaTransaction,
   type Relay,
   type RelayHealth,
   type RelayOptions,

@@ -116,6 +116,28 @@ export function knexTransaction(tx: KnexTransaction): Transaction {
   };
 }
 
+/** What `$transaction` of Prisma hands over, for PostgreSQL. */
+export interface PrismaTransaction {
+  $queryRawUnsafe(sql: string, ...parameters: string[]): PromiseLike<unknown>;
+}
+
+/**
+ * Prisma, on PostgreSQL.
+ *
+ * @example
+ * const outbox = createOutbox(prismaTransaction);
+ * await prisma.$transaction(async (tx) => {
+ *   await tx.order.create({ data: order });
+ *   await outbox(tx).enqueue(chargeOrder, { id: order.id });
+ * });
+ */
+export function prismaTransaction(tx: PrismaTransaction): Transaction {
+  return {
+    // Unsafe with SQL of users' making: this is the outbox's own, with its values as parameters.
+    run: async (sql, parameters) => rowsOf(await tx.$queryRawUnsafe(sql, ...parameters)),
+  };
+}
+
 /** What `transaction` of TypeORM hands over, for PostgreSQL. */
 export interface TypeOrmManager {
   query(sql: string, parameters: unknown[]): Promise<unknown>;
