@@ -6,6 +6,7 @@ import {
   countsAnew,
   countsTicksTooEarly,
   countsUnknownAsRefused,
+  decidesNoBatch,
   everybodyLeads,
   followsBeforeRecord,
   goesByIds,
@@ -75,6 +76,11 @@ const MUTANTS: readonly Mutant[] = [
     it: "a member of a batch counts as refused that may be stored",
     realm: countsUnknownAsRefused,
     ...{ seed: 530, faults: ["cut", "elect"], is: "untrue-callback" },
+  },
+  {
+    it: "a batch is called back while it is made again, and a job that was refused runs",
+    realm: decidesNoBatch,
+    ...{ seed: 59, faults: ["cut", "crash", "elect", "slow"], is: "untrue-callback" },
   },
   {
     it: "a buried job whose holder died before the record runs again and succeeds",

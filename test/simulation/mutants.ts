@@ -119,6 +119,24 @@ function refusedIfUnknown(result: EnqueueResult): EnqueueResult {
 }
 
 /**
+ * A batch is written without comparing, so that who closes it and who makes it again both have it,
+ * and nobody who makes it again sees that its callback is there.
+ */
+export const decidesNoBatch: RealmOf = spoilt((broker) => ({
+  batches: otherwise(broker.batches, {
+    replace: async (batch) => {
+      const found = await broker.batches.find(batch.id);
+      return found === undefined || broker.batches.replace(batch, found.revision);
+    },
+  }),
+  findWaiting: async (id, options) =>
+    id.endsWith(":callback") ? undefined : broker.findWaiting(id, options),
+  history: otherwise(broker.history, {
+    read: async (job) => (job.id.endsWith(":callback") ? [] : broker.history.read(job)),
+  }),
+}));
+
+/**
  * What follows a job, the next of its chain or the callback of its batch, waits for room in its
  * queue, and the job waits with it.
  */
