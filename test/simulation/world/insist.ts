@@ -3,10 +3,18 @@ import { type Clock, isErrorCode, MillraceError } from "@millrace/core";
 const AGAIN_MS = 1_000;
 const TRIES = 120;
 
-/** Tries until it is known. A refusal that time can't mend ends it. */
+/** Nobody tries again. */
+export const GIVEN_UP = "given-up";
+
+/**
+ * Tries until it is known. A refusal that time can't mend ends it.
+ *
+ * @param mayTryAgain false from when on a repetition would be another job
+ */
 export async function insist<T>(
   clock: Clock,
   act: () => Promise<T>,
+  mayTryAgain: () => boolean = () => true,
 ): Promise<
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly code: string }
 > {
@@ -18,6 +26,7 @@ export async function insist<T>(
       code = MillraceError.is(error) ? error.code : String(error);
       if (!isErrorCode(code)) break;
       await sleep(clock, AGAIN_MS);
+      if (!mayTryAgain()) return { ok: false, code: GIVEN_UP };
     }
   }
   return { ok: false, code };

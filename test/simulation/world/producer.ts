@@ -5,7 +5,7 @@ import { type Dice, oneOf } from "../engine/dice.ts";
 import { SimProcess, WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
 import { againOf } from "../oracle/turns.ts";
-import { insist, sleep } from "./insist.ts";
+import { GIVEN_UP, insist, sleep } from "./insist.ts";
 import { JOBS, QUEUES } from "./jobs.ts";
 import type { Entry, Ledger } from "./ledger.ts";
 import type { Realm } from "./realm.ts";
@@ -22,6 +22,12 @@ export interface ProducerOptions {
 const AGAIN_MS = 1_000;
 const TRIES = 120;
 const PATIENCE = "20m";
+/**
+ * A queue remembers an id for two minutes, and a try is on its way for up to half a minute: who
+ * repeats an enqueue later than this after the first try may enqueue another job (docs/reliability,
+ * "Copies made after the dedupe window").
+ */
+const SAFE_AGAIN_MS = 85_000;
 /** Of all worlds. */
 const OPERATED = 0.25;
 
@@ -78,9 +84,9 @@ export class ProducerProcess {
     await this.#sleep(Math.max(0, plan.atMs - this.#options.timeline.nowMs));
     switch (plan.kind) {
       case "job":
-        return this.#twice(plan, (once, as) => this.#enqueue(once, as));
+        return this.#twice(plan, (...once) => this.#enqueue(...once));
       case "chain":
-        return this.#twice(plan, (once, as) => this.#chain(once, as));
+        return this.#twice(plan, (...once) => this.#chain(...once));
       case "batch":
         return this.#batch(plan);
       case "hostile":
@@ -91,22 +97,32 @@ export class ProducerProcess {
   /** Enqueues it and, where its id is used again, the other job of that id, or a copy. */
   async #twice(
     { again, ...plan }: Plan,
-    enqueue: (plan: Plan, as: string) => Promise<boolean>,
+    enqueue: (plan: Plan, as: string, mayTryAgain: () => boolean) => Promise<boolean>,
   ): Promise<void> {
     const { name } = plan;
-    if (!(await enqueue(plan, name)) || again === undefined) return;
+    const first = this.#soon();
+    if (!(await enqueue(plan, name, first)) || again === undefined) return;
     await this.#sleep(again.afterMs);
     const isCopy = again.is === "copy";
+    if (isCopy && !first()) return;
     // A server that was killed has forgotten ids: a copy may be another message for it.
     if (isCopy && this.#options.ledger.entries.some(isCrash)) return;
-    await enqueue(isCopy ? plan : { ...plan, script: again.script }, isCopy ? name : againOf(name));
+    if (isCopy) await enqueue(plan, name, first);
+    else await enqueue({ ...plan, script: again.script }, againOf(name), this.#soon());
+  }
+
+  /** Whether what is sent now under the same id as from here on is the same job. */
+  #soon(): () => boolean {
+    const { timeline } = this.#options;
+    const sinceMs = timeline.nowMs;
+    return () => timeline.nowMs - sinceMs < SAFE_AGAIN_MS;
   }
 
   /**
    * @param as its name: others may have its id
    * @returns whether it is there
    */
-  async #enqueue(plan: Plan, as: string): Promise<boolean> {
+  async #enqueue(plan: Plan, as: string, mayTryAgain: () => boolean): Promise<boolean> {
     const { ledger } = this.#options;
     const { name, job, script, delayMs, lane, awaited, cancelAfterMs, kind } = plan;
     const definition = JOBS[job];
@@ -119,6 +135,7 @@ export class ProducerProcess {
           priority: lane,
         }),
       as,
+      mayTryAgain,
     );
     if (handle === undefined) return false;
     // Where its key is held, the handle is another job's, also one of its own id, and this one was
@@ -136,16 +153,24 @@ export class ProducerProcess {
     return true;
   }
 
-  async #chain({ name, job, script, parts, lane }: Plan, as: string): Promise<boolean> {
+  async #chain(
+    { name, job, script, parts, lane }: Plan,
+    as: string,
+    mayTryAgain: () => boolean,
+  ): Promise<boolean> {
     const { ledger } = this.#options;
     const first = JOBS[job === "unique" ? "link" : job];
     const { length: links } = parts;
     ledger.note({ is: "planned", job: as, kind: "chain", queue: first.queue, links });
-    const handle = await this.#insist(() => {
-      let chain = this.#client.chain(first, script, { id: name, priority: lane });
-      for (const part of parts) chain = chain.next(JOBS[part.job]);
-      return chain.enqueue();
-    }, as);
+    const handle = await this.#insist(
+      () => {
+        let chain = this.#client.chain(first, script, { id: name, priority: lane });
+        for (const part of parts) chain = chain.next(JOBS[part.job]);
+        return chain.enqueue();
+      },
+      as,
+      mayTryAgain,
+    );
     if (handle === undefined) return false;
     ledger.note({ is: "confirmed", job: as, duplicate: false });
     return true;
@@ -243,10 +268,15 @@ export class ProducerProcess {
     }
   }
 
-  async #insist<T>(act: () => Promise<T>, job?: string): Promise<T | undefined> {
-    const end = await insist(this.process.clock, act);
+  async #insist<T>(
+    act: () => Promise<T>,
+    job?: string,
+    mayTryAgain?: () => boolean,
+  ): Promise<T | undefined> {
+    const end = await insist(this.process.clock, act, mayTryAgain);
     if (end.ok) return end.value;
-    if (job !== undefined) this.#options.ledger.note({ is: "refused", job, code: end.code });
+    if (job !== undefined && end.code !== GIVEN_UP)
+      this.#options.ledger.note({ is: "refused", job, code: end.code });
     return undefined;
   }
 

@@ -7,6 +7,12 @@ export interface Holder {
   readonly instance: string;
 }
 
+/** One that was heard of by something else that it wrote. */
+export interface HolderSeen extends Holder {
+  /** When it wrote that, by the server's clock, epoch milliseconds. */
+  readonly seenAt: number;
+}
+
 /**
  * Whether a node lives, by what it says of itself. `lives`: it has said so since; `gone`: another
  * has its name; `lost`: it has missed its heartbeats, as one that is cut off does too; `silent`: it
@@ -18,7 +24,7 @@ export interface Holder {
  */
 export async function fateOf(
   broker: Broker,
-  { node, instance }: Holder,
+  { node, instance, seenAt }: HolderSeen,
   since: number,
   patienceMs: number,
 ): Promise<"lives" | "gone" | "lost" | "silent" | "unheard"> {
@@ -27,5 +33,7 @@ export async function fateOf(
   if (document === undefined) return "unheard";
   if (report?.instance !== instance) return "gone";
   if (document.updatedAt > since) return "lives";
-  return isLost(report, document, (await broker.serverNow()) - patienceMs) ? "lost" : "silent";
+  // What it wrote elsewhere shows as well as a heartbeat that it lived then.
+  const heard = { updatedAt: Math.max(document.updatedAt, seenAt) };
+  return isLost(report, heard, (await broker.serverNow()) - patienceMs) ? "lost" : "silent";
 }

@@ -104,7 +104,7 @@ function patient() {
 test("who was last heard of before the question came up has a lease from when it counts as lost", async () => {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock });
-  const holder = { node: "n1", instance: "first" };
+  const holder = { node: "n1", instance: "first", seenAt: 0 };
   const report: NodeReport = {
     ...{ instance: "first", host: "h", pid: 1, startedAt: 0, state: "running", obeys: "running" },
     ...{ everyMs: HEARTBEAT_MS, queues: [] },
@@ -119,6 +119,14 @@ test("who was last heard of before the question came up has a lease from when it
   expect(await told(40_000)).toBe(undefined);
   expect(await told(64_000)).toBe(undefined);
   expect(await told(66_000)).toBe(true);
+  // The note of its turn came later than its last heartbeat: it lived then.
+  const noted = { ...holder, seenAt: saidAt + 15_000 };
+  const since = saidAt + 20_000;
+  expect(await trials.wasTakenDown(noted, since)).toBe(undefined);
+  await clock.advance("13s");
+  expect(await trials.wasTakenDown(noted, since)).toBe(undefined);
+  await clock.advance("2s");
+  expect(await trials.wasTakenDown(noted, since)).toBe(true);
 });
 
 test("nobody is convicted of leases that living nodes have lost: its own", async () => {
@@ -175,7 +183,7 @@ test("who says nothing at all counts as lost from when its heartbeats would have
   const trials = new TrialRuns(broker, { node: "n2", instance: "second" }, 30_000);
   const since = clock.now();
   const told = (): Promise<boolean | undefined> =>
-    trials.wasTakenDown({ node: "n1", instance: "first" }, since);
+    trials.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
   expect(await told()).toBe(undefined);
   await clock.advance("64s");
   expect(await told()).toBe(undefined);

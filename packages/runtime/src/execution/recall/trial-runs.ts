@@ -1,5 +1,5 @@
 import type { Broker, DocumentStore, Envelope, QueueMessage } from "@millrace/core";
-import { fateOf, type Holder } from "../../presence/holder.ts";
+import { fateOf, type Holder, type HolderSeen } from "../../presence/holder.ts";
 import { LOST_AFTER_MS } from "../../presence/node-report.ts";
 
 const BUCKET = "suspects";
@@ -35,14 +35,15 @@ export class TrialRuns {
    * Who started this very message on its turn.
    * @returns undefined where nobody did
    */
-  async begun(envelope: Envelope, { sequence }: QueueMessage): Promise<Holder | undefined> {
-    const value = (await (await this.#store()).get(keyOf(envelope)))?.value as
+  async begun(envelope: Envelope, { sequence }: QueueMessage): Promise<HolderSeen | undefined> {
+    const note = await (await this.#store()).get(keyOf(envelope));
+    const value = note?.value as
       Partial<Record<"sequence" | "generation" | "node" | "instance", unknown>> | null | undefined;
     if (value?.sequence !== sequence || value.generation !== envelope.generation) return undefined;
     const { node, instance } = value;
-    return typeof node === "string" && typeof instance === "string"
-      ? { node, instance }
-      : undefined;
+    if (note === undefined || typeof node !== "string" || typeof instance !== "string")
+      return undefined;
+    return { node, instance, seenAt: note.updatedAt };
   }
 
   /**
@@ -53,7 +54,7 @@ export class TrialRuns {
    * @param since the server's clock, epoch milliseconds: a heartbeat after it counts
    * @returns undefined where that is not known yet
    */
-  async wasTakenDown(holder: Holder, since: number): Promise<boolean | undefined> {
+  async wasTakenDown(holder: HolderSeen, since: number): Promise<boolean | undefined> {
     if (holder.instance === this.#self.instance) return false;
     const fate = await fateOf(this.#broker, holder, since, this.#patienceMs);
     if (fate === "lives" || fate === "gone") return fate === "gone";
