@@ -1,11 +1,18 @@
 // A relay, as a process of its own: `relay-program.ts NATS_URL NAMESPACE DATABASE`.
 import { connect } from "millrace";
-import { postgresOutbox, sqliteOutbox, startRelay } from "millrace/outbox";
+import {
+  mysqlOutbox,
+  type OutboxStore,
+  postgresOutbox,
+  sqliteOutbox,
+  startRelay,
+} from "millrace/outbox";
 
 const [servers = "", namespace = "", database = ""] = process.argv.slice(2);
 const millrace = await connect({ servers, namespace, env: {} });
-const store = database.startsWith("postgres:")
-  ? postgresOutbox({ url: database })
-  : sqliteOutbox({ path: database });
-await startRelay({ broker: millrace.broker, store, pollMs: 200, batchRows: 20 });
+function storeOf(url: string): OutboxStore {
+  if (url.startsWith("postgres:")) return postgresOutbox({ url });
+  return url.startsWith("mysql:") ? mysqlOutbox({ url }) : sqliteOutbox({ path: url });
+}
+await startRelay({ broker: millrace.broker, store: storeOf(database), pollMs: 200, batchRows: 20 });
 console.log("ready");

@@ -5,6 +5,8 @@ export {
   knexTransaction,
   type KyselyTransaction,
   kyselyTransaction,
+  type Mysql2Connection,
+  mysqlTransaction,
   type PgClient,
   pgTransaction,
   type PrismaTransaction,
@@ -22,6 +24,7 @@ export type { RelayHealth } from "./relay/relay-health.ts";
 export { type Relay, type RelayOptions, startRelay } from "./relay/relay.ts";
 export { type AdoptedTable, adoptTableSql, type ColumnOr } from "./schema/adopt-table.ts";
 export { POSTGRES_SCHEMA } from "./schema/postgres.ts";
+export { MYSQL_SCHEMA } from "./schema/mysql.ts";
 export { SQLITE_SCHEMA } from "./schema/sqlite.ts";
 export type {
   BatchQuery,
@@ -35,6 +38,7 @@ export type {
   SetAside,
   SetAsideRow,
 } from "./store/outbox-store.ts";
+export { mysqlOutbox, type MysqlOutboxOptions } from "./store/mysql-store.ts";
 export { postgresOutbox, type PostgresOutboxOptions } from "./store/postgres-store.ts";
 export { sqliteOutbox, type SqliteOutboxOptions } from "./store/sqlite-store.ts";
 export type { OutboxBatch } from "./writer/outbox-batch.ts";

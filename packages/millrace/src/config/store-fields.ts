@@ -39,6 +39,13 @@ export const STORE_FIELDS = {
     secret: true,
     about: "URL of a PostgreSQL database whose outbox is relayed. Needs the package pg.",
   }),
+  outboxMysql: field({
+    group: "outbox",
+    kind: text,
+    env: ["MILLRACE_OUTBOX_MYSQL"],
+    secret: true,
+    about: "URL of a MariaDB database whose outbox is relayed. Needs the package mysql2.",
+  }),
   outboxSqlite: field({
     group: "outbox",
     kind: file,

@@ -1,18 +1,21 @@
 import { MillraceError } from "@millrace/core";
-import { type OutboxStore, postgresOutbox, sqliteOutbox } from "@millrace/outbox";
+import { mysqlOutbox, type OutboxStore, postgresOutbox, sqliteOutbox } from "@millrace/outbox";
 import type { Config } from "../config/fields.ts";
 
 /** The outbox that the configuration names; undefined where it names none. */
 export function configuredOutbox({
   outboxPostgres,
+  outboxMysql,
   outboxSqlite,
 }: Config): OutboxStore | undefined {
-  if (outboxPostgres !== undefined && outboxSqlite !== undefined)
+  const named = [outboxPostgres, outboxMysql, outboxSqlite].filter((one) => one !== undefined);
+  if (named.length > 1)
     throw new MillraceError(
       "invalid-option",
-      "outboxPostgres and outboxSqlite name two outboxes: give one of them.",
+      "outboxPostgres, outboxMysql and outboxSqlite name several outboxes: give one of them.",
     );
   if (outboxPostgres !== undefined) return postgresOutbox({ url: outboxPostgres });
+  if (outboxMysql !== undefined) return mysqlOutbox({ url: outboxMysql });
   return outboxSqlite === undefined ? undefined : sqliteOutbox({ path: outboxSqlite });
 }
 
@@ -39,6 +42,6 @@ export function requireOutbox(config: Config): OutboxStore {
   if (store !== undefined) return store;
   throw new MillraceError(
     "invalid-option",
-    "No outbox is configured. Set MILLRACE_OUTBOX_POSTGRES to the URL of its PostgreSQL database, or give --outbox-sqlite with a file.",
+    "No outbox is configured. Set MILLRACE_OUTBOX_POSTGRES or MILLRACE_OUTBOX_MYSQL to the URL of its database, or give --outbox-sqlite with a file.",
   );
 }

@@ -116,6 +116,27 @@ export function knexTransaction(tx: KnexTransaction): Transaction {
   };
 }
 
+/** A connection of `mysql2/promise` that has begun a transaction. */
+export interface Mysql2Connection {
+  execute(sql: string, values: string[]): Promise<readonly [unknown, ...unknown[]]>;
+}
+
+/**
+ * The package `mysql2`, on MariaDB: its connections with promises.
+ *
+ * @example
+ * const outbox = createOutbox(mysqlTransaction);
+ * await connection.beginTransaction();
+ * await outbox(connection).enqueue(welcome, { to: "ada@example.com" });
+ * await connection.commit();
+ */
+export function mysqlTransaction(connection: Mysql2Connection): Transaction {
+  return {
+    language: "mysql",
+    run: async (sql, parameters) => rowsOf((await connection.execute(sql, [...parameters]))[0]),
+  };
+}
+
 /** What `$transaction` of Prisma hands over, for PostgreSQL. */
 export interface PrismaTransaction {
   $queryRawUnsafe(sql: string, ...parameters: string[]): PromiseLike<unknown>;

@@ -2,7 +2,7 @@
 export type Row = Readonly<Record<string, unknown>>;
 
 /**
- * An open transaction of a PostgreSQL database. An adapter is a function that makes one of what its
+ * An open transaction of a PostgreSQL or MariaDB database. An adapter is a function that makes one of what its
  * driver calls a transaction.
  *
  * @example
@@ -11,10 +11,12 @@ export type Row = Readonly<Record<string, unknown>>;
  * });
  */
 export interface Transaction {
+  /** What its statements are written in. Default: `postgres`. */
+  readonly language?: "postgres" | "mysql";
   /**
    * Runs one statement within the transaction.
    *
-   * @param sql with the placeholders `$1`, `$2` …, each once and in this order
+   * @param sql with the placeholders `$1`, `$2` …, each once and in this order; `?` in `mysql`
    * @param parameters texts, one for each placeholder
    * @returns the rows of the answer; none where the statement returns none
    */

@@ -31,6 +31,11 @@ export async function once<Output>(
   { job: { queue, id, createdAt }, signal }: OnceContext,
   act: () => Promise<Output | OutcomeSignal>,
 ): Promise<Output> {
+  if (transaction.language === "mysql")
+    throw new MillraceError(
+      "invalid-option",
+      "once() needs PostgreSQL: no record of done jobs is kept in MariaDB.",
+    );
   signal.throwIfAborted();
   const key = [queue, id, String(createdAt)];
   const first = await transaction.run(BEGIN_DONE, key);

@@ -126,7 +126,7 @@ export interface Outbox {
 }
 
 /**
- * An outbox in a PostgreSQL database whose tables `millrace outbox migrate` has made.
+ * An outbox in a PostgreSQL or MariaDB database whose tables `millrace outbox migrate` has made.
  *
  * @param adapter makes a `Transaction` of what your driver calls one
  * @example

@@ -8,7 +8,7 @@ import {
   type PublishOptions,
 } from "../rows/message-row.ts";
 import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "../rows/stored-job.ts";
-import { INSERT_MESSAGE_POSTGRES, INSERT_POSTGRES, INSERT_ROW_POSTGRES } from "./insert.ts";
+import { INSERTS } from "./insert.ts";
 import type { OutboxOptions } from "./outbox-options.ts";
 import { batchRefs, type OutboxBatch } from "./outbox-batch.ts";
 
@@ -22,7 +22,7 @@ export interface NewMessage {
   readonly newId: () => string;
 }
 
-/** Writes to the outbox's table, in a transaction of PostgreSQL. */
+/** Writes to the outbox's table, in a transaction of PostgreSQL or MariaDB. */
 export interface RowWriter {
   jobs(transaction: Transaction, jobs: readonly PreparedJob[]): Promise<readonly JobRef[]>;
   batch(transaction: Transaction, batch: MadeBatch): Promise<OutboxBatch>;
@@ -56,7 +56,7 @@ export function rowWriter({
         const rows = envelopes.map((envelope, place) =>
           storedJob({ ...jobs[place], envelope }, maxMessageBytes),
         );
-        await transaction.run(INSERT_POSTGRES, [asParameter(rows, "base64")]);
+        await transaction.run(insertsOf(transaction).jobs, [asParameter(rows, "base64")]);
       });
       return made.map(({ id, queue }) => ({ id, queue }));
     },
@@ -66,14 +66,18 @@ export function rowWriter({
       await traced(batch.members, async (members) => {
         const row = batchRow(id, asRow(callback), members.map(asRow), callback.createdAt);
         const body = Buffer.from(row.body).toString("base64");
-        await transaction.run(INSERT_ROW_POSTGRES, [row.id, row.queue, row.kind, body]);
+        await transaction.run(insertsOf(transaction).row, [row.id, row.queue, row.kind, body]);
       });
       return batchRefs(batch);
     },
     async message(transaction, { subject, data, options, newId }) {
       const row = messageRow(subject, data, options, { newId, maxBytes: maxMessageBytes });
-      await transaction.run(INSERT_MESSAGE_POSTGRES, messageParameters(row, "base64"));
+      await transaction.run(insertsOf(transaction).message, messageParameters(row, "base64"));
       return { id: row.id, subject };
     },
   };
+}
+
+function insertsOf({ language = "postgres" }: Transaction) {
+  return INSERTS[language];
 }

@@ -1,4 +1,5 @@
-import { POSTGRES_SCHEMA, SQLITE_SCHEMA } from "@millrace/outbox";
+import { MYSQL_SCHEMA, POSTGRES_SCHEMA, SQLITE_SCHEMA } from "@millrace/outbox";
+import type { Config } from "../../../config/fields.ts";
 import { flag } from "../../../config/field-kinds.ts";
 import { withOutbox } from "../../../outbox/configured-outbox.ts";
 import { command } from "../../command.ts";
@@ -16,10 +17,15 @@ export const outboxMigrate = command({
   ],
   async run({ flags, config }) {
     if (flags.print === true) {
-      const sql = config.outboxSqlite === undefined ? POSTGRES_SCHEMA : SQLITE_SCHEMA;
+      const sql = schemaOf(config);
       return { json: { sql }, text: () => sql };
     }
     await withOutbox(config, (store) => store.migrate());
     return { json: { migrated: true }, text: () => "the outbox has its tables\n" };
   },
 });
+
+function schemaOf({ outboxSqlite, outboxMysql }: Config): string {
+  if (outboxSqlite !== undefined) return SQLITE_SCHEMA;
+  return outboxMysql === undefined ? POSTGRES_SCHEMA : MYSQL_SCHEMA;
+}
