@@ -243,7 +243,7 @@ describeEachServer(`an outbox in MariaDB${why}`, (nats) => {
     "two relays and the database are killed, and what is committed runs once each",
     async () => {
       await emptied();
-      await client.query("CREATE TABLE IF NOT EXISTS orders (id int PRIMARY KEY)");
+      await client.query("CREATE OR REPLACE TABLE orders (id int PRIMARY KEY)");
       const namespace = nats.namespace();
       const millrace = await connect({ servers: nats.url, namespace, env: {} });
       cleanUpLater(() => millrace.close());

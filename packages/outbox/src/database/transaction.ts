@@ -2,8 +2,8 @@
 export type Row = Readonly<Record<string, unknown>>;
 
 /**
- * An open transaction of a PostgreSQL or MariaDB database. An adapter is a function that makes one of what its
- * driver calls a transaction.
+ * An open transaction of a PostgreSQL or MariaDB database. An adapter is a function that makes one
+ * of what its driver calls a transaction.
  *
  * @example
  * const myDriver = (tx: MyTransaction): Transaction => ({
