@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { connect, createNode, defineJob, defineSchedule, type Millrace } from "millrace";
-import { serveDashboard, type ServedDashboard } from "millrace/dashboard";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { findBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/deadline.ts";
-import { describeServer, type TestServer } from "../harness/servers.ts";
+import { describeServer } from "../harness/servers.ts";
+import { charge, COUNT, EVIL, fleet, send } from "./browser-fleet.ts";
 
 // A browser, a server and a node beside whatever else the machine does.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
@@ -14,75 +13,6 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 const found = await findBrowser();
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PATIENCE_MS = 60_000;
-const EVIL = `<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>`;
-const COUNT = 40;
-
-const charge = defineJob<{ readonly customer: string; readonly amount: number }>({
-  name: "billing.charge",
-  queue: "billing",
-  retry: { attempts: 2, base: "200ms", jitter: false },
-});
-const send = defineJob<{ readonly to: string }>({ name: "mail.send", queue: "mail" });
-
-interface Fleet {
-  readonly client: Millrace;
-  readonly served: ServedDashboard;
-  readonly serveAgain: () => Promise<ServedDashboard>;
-  bankIsUp(): void;
-}
-
-/** A fleet whose bank is down: forty jobs have died of it, and everything in them is markup. */
-async function fleet(server: TestServer): Promise<Fleet> {
-  let isUp = false;
-  const connection = { servers: server.url, namespace: server.namespace(), env: {} };
-  const node = await createNode({
-    ...connection,
-    nodeName: "worker-1",
-    jobLogs: "info",
-    jobs: [
-      charge.handler(({ input, log }) => {
-        log.info({ receipt: EVIL }, `charging ${EVIL}`);
-        if (isUp) return { charged: input.amount, receipt: EVIL };
-        const error = new Error(
-          `The bank refused the card of customer ${input.amount}${input.customer}`,
-        );
-        error.name = `CardDeclined${EVIL}`;
-        throw error;
-      }),
-      send.handler(({ input }) => ({ sent: input.to })),
-    ],
-    schedules: [
-      defineSchedule({ name: "newsletter", cron: "0 8 * * 1", job: send, input: { to: "all" } }),
-    ],
-  });
-  onTestFinished(() => node.stop());
-  await node.start();
-  const client = await connect(connection);
-  onTestFinished(() => client.close());
-  await client.enqueueMany(
-    charge,
-    Array.from({ length: COUNT }, (_, n) => ({ input: { customer: EVIL, amount: n } })),
-  );
-  await client.enqueueMany(
-    send,
-    Array.from({ length: 12 }, (_, n) => ({ input: { to: `reader-${n}@example.com` } })),
-  );
-  await client.enqueue(send, { to: "later@example.com" }, { delay: "2h" });
-  await eventually(async () => (await client.jobs.count({ state: "dead" })) === COUNT, {
-    withinMs: PATIENCE_MS,
-    describe: "all jobs of the bank are dead",
-  });
-  const serve = (port: number): Promise<ServedDashboard> =>
-    serveDashboard({ millrace: client, port, localName: "ada@example.com", title: "shop" });
-  const served = await serve(0);
-  onTestFinished(() => served.close());
-  const serveAgain = async (): Promise<ServedDashboard> => {
-    const again = await serve(Number(new URL(served.url).port));
-    onTestFinished(() => again.close());
-    return again;
-  };
-  return { client, served, serveAgain, bankIsUp: () => void (isUp = true) };
-}
 
 /** A page that fails the test for whatever it asks of others, and for each error it logs. */
 async function open(browser: Browser, url: string, options: BrowserContextOptions = {}) {
@@ -242,6 +172,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         operations: "operations",
         operation: `operations/${begun.id}`,
         audit: "audit",
+        outbox: "outbox",
         nothing: "there/is/no/such/page",
       };
       for (const colorScheme of ["light", "dark"] as const) {
@@ -259,6 +190,22 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
         expect(trouble).toEqual([]);
       }
+    });
+
+    test("the outbox is shown, and a row of it is let through again", async () => {
+      const { served, client } = await fleet(server);
+      const { page, trouble } = await open(browser, served.url);
+      await page.getByRole("link", { name: "Outbox" }).click();
+      await heading(page, "Outbox");
+      await page.getByRole("cell", { name: `undecodable: It is ${EVIL}.` }).waitFor();
+      await page.getByRole("button", { name: "Retry all" }).click();
+      const dialog = page.getByRole("dialog", { name: "Retry 1 row?" });
+      await dialog.getByRole("button", { name: "Retry all" }).click();
+      await page.getByText("1 row may be published again.").waitFor();
+      await page.getByText("No row was set aside").waitFor();
+      expect(await client.audit.list()).toMatchObject([{ action: "outbox retry" }]);
+      expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
+      expect(trouble).toEqual([]);
     });
 
     test("a page says that it lost its connection, and catches up", async () => {

@@ -1,5 +1,10 @@
 import { defineJob, defineSchedule } from "millrace";
-import { createDashboard, type Dashboard, type DashboardUser } from "millrace/dashboard";
+import {
+  createDashboard,
+  type Dashboard,
+  type DashboardOutbox,
+  type DashboardUser,
+} from "millrace/dashboard";
 import { createTestRuntime, type TestRuntime } from "millrace/testing";
 import { onTestFinished } from "vitest";
 
@@ -36,9 +41,11 @@ export const OF_THE_PAGE = {
 export async function scene({
   user = () => ADA,
   basePath = "/",
+  outbox,
 }: {
   readonly user?: (request: Request) => DashboardUser | undefined;
   readonly basePath?: string;
+  readonly outbox?: DashboardOutbox;
 } = {}): Promise<Scene> {
   let bank: "down" | "up" = "down";
   const t = await createTestRuntime({
@@ -55,6 +62,7 @@ export async function scene({
   const dashboard = createDashboard({
     ...{ millrace: t.client, clock: t.clock, basePath },
     authorize: user,
+    ...(outbox === undefined ? {} : { outbox }),
   });
   onTestFinished(async () => {
     await dashboard.close();

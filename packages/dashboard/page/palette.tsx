@@ -3,8 +3,7 @@ import { useLocation } from "wouter";
 import { queueAddress } from "./addresses.ts";
 import { type Place, placesFor, stepOf } from "./keys.ts";
 import { useModal } from "./modal.ts";
-import { PLACES } from "./places.ts";
-import { useOverview } from "./questions.ts";
+import { useOverview, usePlaces } from "./questions.ts";
 
 /** Goes to a page, a queue or a job by what is typed. */
 export function Palette({ onClose }: { readonly onClose: () => void }): ReactElement {
@@ -14,8 +13,9 @@ export function Palette({ onClose }: { readonly onClose: () => void }): ReactEle
   const [typed, setTyped] = useState("");
   const [chosen, setChosen] = useState(0);
   const queues = useOverview().data?.queues ?? [];
+  const pages = usePlaces();
   const places = placesFor(typed, [
-    ...PLACES.map(([path, name]) => ({ path, name, kind: "page" }) as const),
+    ...pages.map(([path, name]) => ({ path, name, kind: "page" }) as const),
     ...queues.map(({ queue }): Place => ({
       path: queueAddress(queue),
       name: queue,

@@ -8,3 +8,6 @@ export const PLACES = [
   ["/operations", "Operations"],
   ["/audit", "Audit"],
 ] as const;
+
+/** There where the dashboard knows of an outbox. */
+export const OUTBOX_PLACE = ["/outbox", "Outbox"] as const;

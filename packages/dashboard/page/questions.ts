@@ -9,12 +9,14 @@ import type {
   JobsView,
   JobView,
   OperationView,
+  OutboxView,
   OverviewView,
   QueueDetailView,
   ScheduleView,
   SessionView,
 } from "../src/api/views.ts";
 import { pathOf, queryOf, read } from "./api.ts";
+import { OUTBOX_PLACE, PLACES } from "./places.ts";
 
 /** What the feed doesn't tell (new jobs, silent nodes) is asked again after this long. */
 const AGAIN_MS = 5_000;
@@ -35,6 +37,13 @@ function useAnswer<View>(
 
 export const useSession = (): UseQueryResult<SessionView> =>
   useAnswer(["session"], "session", false);
+
+/** Pages that there are, in the order of the navigation. */
+export function usePlaces(): readonly (readonly [string, string])[] {
+  return useSession().data?.outbox === true ? [...PLACES, OUTBOX_PLACE] : PLACES;
+}
+
+export const useOutbox = (): UseQueryResult<OutboxView> => useAnswer(["outbox"], "outbox");
 
 export const useOverview = (): UseQueryResult<OverviewView> => useAnswer(["overview"], "overview");
 

@@ -11,11 +11,11 @@ import { JobsPage } from "./pages/jobs.tsx";
 import { NodesPage } from "./pages/nodes.tsx";
 import { OperationPage } from "./pages/operation.tsx";
 import { OperationsPage } from "./pages/operations.tsx";
+import { OutboxPage } from "./pages/outbox.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { QueuePage } from "./pages/queue.tsx";
 import { SchedulesPage } from "./pages/schedules.tsx";
-import { PLACES } from "./places.ts";
-import { useSession } from "./questions.ts";
+import { usePlaces, useSession } from "./questions.ts";
 import { applyTheme, storedTheme, type Theme } from "./theme.ts";
 
 const LIVE_WORDS: Readonly<Record<LiveState, string>> = {
@@ -64,9 +64,10 @@ export function Shell(): ReactElement {
 
 function Navigation(): ReactElement {
   const [location] = useLocation();
+  const places = usePlaces();
   return (
     <nav aria-label="Pages">
-      {PLACES.map(([path, name]) => {
+      {places.map(([path, name]) => {
         const isHere = path === "/" ? location === "/" : location.startsWith(path);
         return (
           <Link key={path} href={path} aria-current={isHere ? "page" : undefined}>
@@ -92,6 +93,7 @@ function Places(): ReactElement {
       <Route path="/operations" component={OperationsPage} />
       <Route path="/operations/:id">{({ id }) => <OperationPage id={id} />}</Route>
       <Route path="/audit" component={AuditPage} />
+      <Route path="/outbox" component={OutboxPage} />
       <Route>
         <Page title="Nothing here">
           <p>

@@ -7,6 +7,7 @@ import type { Authorize, DashboardEnv } from "./access/user.ts";
 import { apiOf } from "./api/api.ts";
 import { failureOf } from "./api/failure.ts";
 import type { Fleet } from "./fleet/fleet.ts";
+import type { DashboardOutbox } from "./fleet/outbox.ts";
 import { OperationsService } from "./operations/operations-service.ts";
 import { LiveFeed } from "./live/live-feed.ts";
 import { pageAssets, typeOf } from "./page/page-assets.ts";
@@ -35,6 +36,8 @@ export interface DashboardOptions {
    * Hides secrets in what is shown: `createMask` of `millrace/telemetry`. Default: the built-in.
    */
   readonly mask?: Mask;
+  /** Shown on a page of its own: a store of `millrace/outbox`. It stays the caller's to close. */
+  readonly outbox?: DashboardOutbox;
   readonly clock?: Clock;
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
@@ -64,7 +67,7 @@ export interface Dashboard extends AsyncDisposable {
  * app.mount("/admin/jobs", dashboard);
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { millrace, clock = systemClock, mask, title = "", challenge, hosts } = options;
+  const { millrace, clock = systemClock, mask, title = "", challenge, hosts, outbox } = options;
   if (typeof options.authorize !== "function")
     throw new MillraceError(
       "dashboard-unprotected",
@@ -94,7 +97,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     context.set("user", user);
     return next();
   });
-  app.route("/api", apiOf({ fleet: millrace, show: showValue(false, mask), clock, feed, title }));
+  const show = showValue(false, mask);
+  app.route("/api", apiOf({ fleet: millrace, show, clock, feed, title, outbox }));
   app.get("/assets/:name", async (context) => {
     const name = context.req.param("name");
     const asset = (await pageAssets()).find(({ path }) => path === name);

@@ -14,7 +14,7 @@ import { createDashboard, type DashboardOptions } from "./create-dashboard.ts";
 
 export interface ServeDashboardOptions extends Pick<
   DashboardOptions,
-  "millrace" | "title" | "mask" | "clock" | "onDefect"
+  "millrace" | "title" | "mask" | "outbox" | "clock" | "onDefect"
 > {
   /** Address to listen on. Default: 127.0.0.1. Any other needs `accounts`. */
   readonly host?: string;

@@ -5,11 +5,13 @@ import { bodyLimit } from "hono/body-limit";
 import type { DashboardEnv } from "../access/user.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { OnceAMoment } from "../fleet/once-a-moment.ts";
+import type { DashboardOutbox } from "../fleet/outbox.ts";
 import type { LiveFeed } from "../live/live-feed.ts";
 import { liveStream } from "../live/live-stream.ts";
 import { askedFilter, askedJson, askedLimit, askedState, askedTarget } from "./asked.ts";
 import * as changes from "./changes.ts";
 import { jobLog } from "./job-log.ts";
+import { outboxView, retryRows } from "./outbox.ts";
 import * as reads from "./reads.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
 import type { ChangeView, CountView, SessionView } from "./views.ts";
@@ -20,6 +22,7 @@ export interface ApiHost {
   readonly clock: Clock;
   readonly feed: LiveFeed;
   readonly title: string;
+  readonly outbox: DashboardOutbox | undefined;
 }
 
 type ApiContext = Context<DashboardEnv>;
@@ -40,7 +43,7 @@ export function apiOf(host: ApiHost): Hono<DashboardEnv> {
 
 function addReads(
   api: Hono<DashboardEnv>,
-  { fleet, show, clock, feed, title }: ApiHost,
+  { fleet, show, clock, feed, title, outbox }: ApiHost,
   known: OnceAMoment,
 ): void {
   const reading: reads.Reading = { fleet, show, now: () => clock.now() };
@@ -52,7 +55,9 @@ function addReads(
 
   api.get("/session", (context) => {
     const { name, role } = context.get("user");
-    return context.json({ user: { name, role }, title } satisfies SessionView);
+    return context.json({
+      ...{ user: { name, role }, title, outbox: outbox !== undefined },
+    } satisfies SessionView);
   });
   read("/overview", () => reads.overview(reading, feed.rates()));
   read("/queues/:queue", (context) => reads.queueDetail(reading, param(context, "queue")));
@@ -93,9 +98,14 @@ function addReads(
   );
   read("/schedules", () => reads.schedules(reading));
   read("/audit", () => reads.audit(reading));
+  read("/outbox", () => outboxView(outbox, show));
 }
 
-function addChanges(api: Hono<DashboardEnv>, { fleet, show }: ApiHost, known: OnceAMoment): void {
+function addChanges(
+  api: Hono<DashboardEnv>,
+  { fleet, show, outbox }: ApiHost,
+  known: OnceAMoment,
+): void {
   api.use(
     bodyLimit({
       maxSize: LARGEST_BODY,
@@ -119,6 +129,7 @@ function addChanges(api: Hono<DashboardEnv>, { fleet, show }: ApiHost, known: On
 
   change("/dead/retry", (asking) => changes.settleLetters("retry", asking));
   change("/dead/discard", (asking) => changes.settleLetters("discard", asking));
+  change("/outbox/retry", (asking) => retryRows(outbox, asking));
   change("/operations", (asking) => changes.startOperation(asking));
   change("/operations/:id/stop", (asking, context) =>
     changes.stopOperation(param(context, "id"), asking),

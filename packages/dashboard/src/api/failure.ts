@@ -15,6 +15,7 @@ const WRONG: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["invalid-option", "inv
 const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "broker-unavailable",
   "connection-closed",
+  "outbox-failed",
   "publish-timeout",
   "request-timeout",
   "server-unreachable",

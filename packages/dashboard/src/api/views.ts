@@ -10,6 +10,8 @@ export interface SessionView {
   readonly user: { readonly name: string; readonly role: Role };
   /** What the page says it is about: a namespace, an environment. */
   readonly title: string;
+  /** Whether there is an outbox to look at. */
+  readonly outbox: boolean;
 }
 
 export interface MarkView {
@@ -292,6 +294,33 @@ export interface OperationView {
     | { readonly state: "done"; readonly at: number }
     | { readonly state: "stopped"; readonly by: string; readonly at: number }
     | { readonly state: "failed"; readonly at: number; readonly code: string };
+}
+
+/** One queue of an outbox, or one line of messages. */
+export interface OutboxQueueView {
+  readonly queue: string;
+  readonly waiting: number;
+  readonly oldestAgeMs: number;
+  readonly setAside: number;
+  /** Why nothing could be published at the last try, and for how long now. */
+  readonly trouble?: string;
+  readonly troubleMs?: number;
+}
+
+/** A row that can't be published. */
+export interface OutboxRowView {
+  readonly seq: number;
+  readonly id: string;
+  readonly queue: string;
+  readonly reason: string;
+  readonly detail: string;
+  readonly ageMs: number;
+}
+
+export interface OutboxView {
+  readonly queues: readonly OutboxQueueView[];
+  /** The oldest of those that were set aside. */
+  readonly rows: readonly OutboxRowView[];
 }
 
 export interface CountView {

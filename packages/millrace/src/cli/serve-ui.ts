@@ -6,6 +6,7 @@ import { whoAmI } from "../client/who-am-i.ts";
 import { connectionOptions } from "../config/connection.ts";
 import type { Config } from "../config/fields.ts";
 import { maskOf } from "../config/mask-of.ts";
+import { configuredOutbox } from "../outbox/configured-outbox.ts";
 import type { CliIo } from "./io.ts";
 
 /** The dashboard of a command, with a connection of its own. */
@@ -29,6 +30,7 @@ export async function serveUi(
   const { parseAccounts, serveDashboard } = await import("@millrace/dashboard");
   const users = await usersOf(config);
   const accounts = users === undefined ? [] : parseAccounts(users);
+  const outbox = configuredOutbox(config);
   const millrace = createClient(
     await connectBroker(connectionOptions(config, "millrace-ui")),
     systemClock,
@@ -38,6 +40,7 @@ export async function serveUi(
       ...{ millrace, port, host: config.uiHost, accounts, localName: whoAmI() },
       title: config.namespace,
       mask: maskOf(config),
+      ...(outbox === undefined ? {} : { outbox }),
       onDefect: (error) =>
         io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
     });
@@ -51,10 +54,12 @@ export async function serveUi(
       [Symbol.asyncDispose]: async () => {
         await served.close();
         await millrace.close();
+        await outbox?.close();
       },
     };
   } catch (error) {
     await millrace.close();
+    await outbox?.close();
     throw error;
   }
 }

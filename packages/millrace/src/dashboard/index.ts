@@ -4,6 +4,7 @@ export {
   type Dashboard,
   type DashboardAccount,
   type DashboardOptions,
+  type DashboardOutbox,
   type DashboardUser,
   parseAccounts,
   serveDashboard,

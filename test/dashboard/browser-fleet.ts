@@ -1,0 +1,106 @@
+// What the tests of the page in a browser look at.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { connect, createNode, defineJob, defineSchedule, type Millrace } from "millrace";
+import { serveDashboard, type ServedDashboard } from "millrace/dashboard";
+import { type OutboxStore, sqliteOutbox } from "millrace/outbox";
+import { onTestFinished } from "vitest";
+import { eventually } from "../harness/deadline.ts";
+import type { TestServer } from "../harness/servers.ts";
+
+const PATIENCE_MS = 60_000;
+export const EVIL = `<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>`;
+export const COUNT = 40;
+
+export const charge = defineJob<{ readonly customer: string; readonly amount: number }>({
+  name: "billing.charge",
+  queue: "billing",
+  retry: { attempts: 2, base: "200ms", jitter: false },
+});
+export const send = defineJob<{ readonly to: string }>({ name: "mail.send", queue: "mail" });
+
+export interface Fleet {
+  readonly client: Millrace;
+  readonly served: ServedDashboard;
+  readonly serveAgain: () => Promise<ServedDashboard>;
+  bankIsUp(): void;
+}
+
+/** An outbox with a row that waits and one that can't be published, for a reason that is markup. */
+async function outboxWithTrouble(): Promise<OutboxStore> {
+  const dir = await mkdtemp(join(tmpdir(), "millrace-dashboard-"));
+  const path = join(dir, "shop.db");
+  const outbox = sqliteOutbox({ path });
+  onTestFinished(async () => {
+    await outbox.close();
+    await rm(dir, { recursive: true });
+  });
+  await outbox.migrate();
+  const database = new DatabaseSync(path, { timeout: 20_000 });
+  const insert = database.prepare(
+    `INSERT INTO millrace_outbox (id, queue, body, set_aside_at, reason, detail)
+     VALUES (?, ?, x'00', ?, 'undecodable', ?)`,
+  );
+  insert.run("waits", "mail", null, null);
+  insert.run("bad", "billing", 0, `It is ${EVIL}.`);
+  database.close();
+  return outbox;
+}
+
+/** A fleet whose bank is down: forty jobs have died of it, and everything in them is markup. */
+export async function fleet(server: TestServer): Promise<Fleet> {
+  let isUp = false;
+  const connection = { servers: server.url, namespace: server.namespace(), env: {} };
+  const node = await createNode({
+    ...connection,
+    nodeName: "worker-1",
+    jobLogs: "info",
+    jobs: [
+      charge.handler(({ input, log }) => {
+        log.info({ receipt: EVIL }, `charging ${EVIL}`);
+        if (isUp) return { charged: input.amount, receipt: EVIL };
+        const error = new Error(
+          `The bank refused the card of customer ${input.amount}${input.customer}`,
+        );
+        error.name = `CardDeclined${EVIL}`;
+        throw error;
+      }),
+      send.handler(({ input }) => ({ sent: input.to })),
+    ],
+    schedules: [
+      defineSchedule({ name: "newsletter", cron: "0 8 * * 1", job: send, input: { to: "all" } }),
+    ],
+  });
+  onTestFinished(() => node.stop());
+  await node.start();
+  const client = await connect(connection);
+  onTestFinished(() => client.close());
+  await client.enqueueMany(
+    charge,
+    Array.from({ length: COUNT }, (_, n) => ({ input: { customer: EVIL, amount: n } })),
+  );
+  await client.enqueueMany(
+    send,
+    Array.from({ length: 12 }, (_, n) => ({ input: { to: `reader-${n}@example.com` } })),
+  );
+  await client.enqueue(send, { to: "later@example.com" }, { delay: "2h" });
+  await eventually(async () => (await client.jobs.count({ state: "dead" })) === COUNT, {
+    withinMs: PATIENCE_MS,
+    describe: "all jobs of the bank are dead",
+  });
+  const outbox = await outboxWithTrouble();
+  const serve = (port: number): Promise<ServedDashboard> =>
+    serveDashboard({
+      ...{ millrace: client, port, localName: "ada@example.com", title: "shop", outbox },
+    });
+  const served = await serve(0);
+  onTestFinished(() => served.close());
+  const serveAgain = async (): Promise<ServedDashboard> => {
+    const again = await serve(Number(new URL(served.url).port));
+    onTestFinished(() => again.close());
+    return again;
+  };
+  return { client, served, serveAgain, bankIsUp: () => void (isUp = true) };
+}
