@@ -1,7 +1,7 @@
 // Installs packed packages and what they depend on in production, from the lockfile of the
 // repository and nothing else.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -53,7 +53,18 @@ export function installLocked({ app, lockfile, packageManager, ours, extra }) {
     rmSync(join(app, left), { recursive: true });
   for (const left of [".modules.yaml", ".pnpm-workspace-state-v1.json", ".package-lock.json"])
     rmSync(join(app, "node_modules", left), { force: true });
+  leaveOutUnread(join(app, "node_modules"));
   return installed;
+}
+
+/**
+ * Takes away what Node never reads: source maps, types, sources in TypeScript. They would be half of
+ * what is installed.
+ */
+function leaveOutUnread(folder) {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
+    if (entry.isFile() && /\.(map|[cm]?ts|tsbuildinfo)$/.test(entry.name))
+      rmSync(join(entry.parentPath, entry.name));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -10,6 +10,9 @@ import { runCommand, succeed } from "../packaging/run-command.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 const LOCKFILE = join(ROOT, "pnpm-lock.yaml");
 const SCRIPT = join(ROOT, "deploy/image/install-locked.mjs");
+
+/** Half as much again as it is. */
+const MOST_MIB = 31;
 
 interface Sbom {
   readonly bomFormat: string;
@@ -55,6 +58,18 @@ describe("what the image is installed from", () => {
     expect(await succeed([join(app, "node_modules/.bin/millrace"), "--version"], app)).toMatch(
       /\d+\.\d+\.\d+/,
     );
+
+    const files = readdirSync(join(app, "node_modules"), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name));
+    expect(files.filter((file) => /\.(map|[cm]?ts)$/.test(file))).toEqual([]);
+    const mib = files.reduce((sum, file) => sum + statSync(file).size, 0) / 2 ** 20;
+    console.log(`/app: ${mib.toFixed(1)} MiB in ${files.length} files`);
+    expect(mib).toBeLessThan(MOST_MIB);
+    // Whatever is imported when a node starts is still there.
+    const bin = join(app, "node_modules/.bin/millrace");
+    const dry = await runCommand([bin, "doctor", "--server", "nats://127.0.0.1:9"], app);
+    expect([dry.code, dry.output]).toEqual([3, expect.stringContaining("fail  connection")]);
 
     const text = readFileSync(join(app, "sbom.cdx.json"), "utf8");
     const { bomFormat, components } = JSON.parse(text) as Sbom;

@@ -1,5 +1,11 @@
-import { envelopeOfUnreadable, requireQueueName, type WaitingJob } from "@millrace/core";
-import { request } from "../jetstream-errors.ts";
+import {
+  envelopeOfUnreadable,
+  type LaneName,
+  requireQueueName,
+  type WaitingJob,
+} from "@millrace/core";
+import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { LANE_CONSUMERS } from "../topology/subjects.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueNotFound } from "../store/queues.ts";
 import { readDelayed } from "./read-delayed.ts";
@@ -38,6 +44,7 @@ async function listQueued(
   if (ends === undefined) throw queueNotFound(queue);
   const jobs: WaitingJob[] = [];
   if (limit < 1) return jobs;
+  const handedOut = await handedOutUntil(server, ends.stream);
   for await (const messages of scan(server, {
     ends,
     from: ends.first,
@@ -52,9 +59,30 @@ async function listQueued(
         envelope: read.ok ? read.envelope : envelopeOfUnreadable(message, read),
         state: "queued",
         storedAt: message.storedAt,
+        // What was settled is not in the stream any more.
+        ...(message.sequence <= handedOut[message.lane ?? "normal"] ? { isHandedOut: true } : {}),
       });
       if (jobs.length >= limit) return jobs;
     }
   }
   return jobs;
+}
+
+/** The last message that each lane's consumer has delivered. */
+async function handedOutUntil(
+  { jsm }: ServerAccess,
+  stream: string,
+): Promise<Readonly<Record<LaneName, number>>> {
+  const until = { high: 0, normal: 0, low: 0 };
+  const look = async (lane: LaneName): Promise<void> => {
+    try {
+      until[lane] = (await jsm.consumers.info(stream, LANE_CONSUMERS[lane])).delivered.stream_seq;
+    } catch (error) {
+      const code = apiCode(error);
+      // A lane without a consumer was never worked.
+      if (code !== CONSUMER_NOT_FOUND && code !== STREAM_NOT_FOUND) throw error;
+    }
+  };
+  await Promise.all((["high", "normal", "low"] as const).map(look));
+  return until;
 }

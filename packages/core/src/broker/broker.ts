@@ -140,7 +140,7 @@ export interface Broker {
   /**
    * The first jobs of a queue: those in the queue itself in the order in which they were stored,
    * then those that wait for their time, in the order of `delayed.list`. A job that a node runs
-   * stays in its queue until it is settled, so it is among them; `whoRuns` tells it apart. What
+   * stays in its queue until it is settled, so it is among them (`isHandedOut`). What
    * can't be read as a job is there too, under the id it would be buried by and without a name.
    *
    * @param options.limit default 100
@@ -284,6 +284,8 @@ export interface WaitingJob {
   readonly envelope: Envelope;
   readonly state: "queued" | "delayed" | "blocked";
   readonly storedAt: number;
+  /** Of `listWaiting`: it was delivered to a node, which has not settled it. */
+  readonly isHandedOut?: true;
 }
 
 export interface RunningJob {

@@ -319,6 +319,8 @@ export const delayedCases: readonly ConformanceCase[] = [
         await list(),
         jobs.map(({ id }) => id),
       );
+      const handedOut = (await scene.broker.listWaiting(scene.queue)).map((one) => one.isHandedOut);
+      assert.deepEqual(handedOut, [true, undefined]);
       worker.slots = 0;
       await worker.ack(delivery);
       await scene.harness.eventually(

@@ -68,7 +68,11 @@ export class MemoryLookup {
     { limit = 100 }: { readonly limit?: number } = {},
   ): Promise<readonly WaitingJob[]> {
     this.#connection.reach();
-    const queued = this.#server.queue(queue).stored.map((job) => anyWaitingJob(job, "queued"));
+    const held = this.#server.queue(queue);
+    const queued = held.stored.map((job) => ({
+      ...anyWaitingJob(job, "queued"),
+      ...(held.isHandedOut(job.sequence) ? { isHandedOut: true as const } : {}),
+    }));
     const delayed = this.#server.delayed
       .list(queue)
       .slice(0, Math.max(0, limit - queued.length))

@@ -231,6 +231,11 @@ export class MemoryQueue {
   }
 
   /** All that is in the queue: what waits and what is held, in the order of arrival. */
+  /** Whether a node has it and has not settled it. */
+  isHandedOut(sequence: number): boolean {
+    return [...this.#held.values()].some(({ stored }) => stored.message.sequence === sequence);
+  }
+
   get stored(): readonly QueueMessage[] {
     const held = [...this.#held.values()].map(({ stored }) => stored.message);
     return [...held, ...this.waiting].sort((a, b) => a.sequence - b.sequence);

@@ -6,7 +6,7 @@ import { type Column, table } from "./table.ts";
 const COLUMNS: readonly Column<NodeStatus>[] = [
   { title: "NODE", cell: ({ name }) => name },
   { title: "STATE", cell: nodeState },
-  { title: "SLOTS", align: "right", cell: (node) => `${used(node)}/${slots(node)}` },
+  { title: "SLOTS", align: "right", cell: (node) => `${shownUsed(node)}/${slots(node)}` },
   { title: "ENDED", align: "right", cell: ({ queues }) => String(sum(queues, "ended")) },
   { title: "SEEN", align: "right", cell: ({ silentMs }) => `${formatSeconds(silentMs)} ago` },
   { title: "HOST", cell: ({ host, pid }) => `${host}:${pid}` },
@@ -36,6 +36,16 @@ export function nodeState({ state, desired, obeys, order }: NodeStatus): string 
 function byWhom(order: NodeStatus["order"]): string {
   if (order === undefined) return "";
   return ` (${order.by}${order.reason === undefined ? "" : `: ${order.reason}`})`;
+}
+
+/** What a node said before it fell silent is not what it does now. */
+function shownUsed(node: NodeStatus): string {
+  return isSilent(node) ? "?" : String(used(node));
+}
+
+/** It says that it is there every ten seconds. */
+export function isSilent({ silentMs }: Pick<NodeStatus, "silentMs">): boolean {
+  return silentMs > 15_000;
 }
 
 export function used({ queues }: Pick<NodeStatus, "queues">): number {

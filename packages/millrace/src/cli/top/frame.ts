@@ -3,7 +3,7 @@ import type { NodeStatus } from "../../client/nodes.ts";
 import type { QueueStatus } from "../../client/queues/queue-status.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
-import { nodesTable, slots, used } from "../show/nodes.ts";
+import { isSilent, nodesTable, slots, used } from "../show/nodes.ts";
 import { QUEUE_COUNTS } from "../show/queue-counts.ts";
 import { queueState } from "../show/queue-state.ts";
 import { type Column, table } from "../show/table.ts";
@@ -37,7 +37,8 @@ export function frame(view: TopView, paint: Paint): string {
 function headline({ namespace, at, nodes, locks }: TopView, paint: Paint): string {
   const alive = nodes.filter(({ state }) => state !== "lost");
   const total = (of: (node: NodeStatus) => number): number =>
-    alive.reduce((sum, node) => sum + of(node), 0);
+    alive.filter((node) => !isSilent(node)).reduce((sum, node) => sum + of(node), 0);
+  const silent = alive.filter(isSilent).length;
   const quiet = alive.filter(({ obeys }) => obeys === "quiet").length;
   const lost = nodes.length - alive.length;
   return [
@@ -46,7 +47,8 @@ function headline({ namespace, at, nodes, locks }: TopView, paint: Paint): strin
     `${alive.length} ${alive.length === 1 ? "node" : "nodes"}`,
     ...(quiet === 0 ? [] : [paint("yellow", `${quiet} quiet`)]),
     ...(lost === 0 ? [] : [paint("red", `${lost} lost`)]),
-    `${total(used)} of ${total(slots)} slots used`,
+    ...(silent === 0 ? [] : [paint("yellow", `${silent} silent`)]),
+    `${total(used)} of ${total(slots)} slots used${silent === 0 ? "" : " by the others"}`,
     `${locks.length} ${locks.length === 1 ? "lock" : "locks"}`,
   ]
     .join("  ")

@@ -10,6 +10,7 @@ import {
   type WaitingJob,
 } from "@millrace/core";
 import { type JobStep, stepsOf } from "./job-steps.ts";
+import { unansweredJobs } from "./unanswered.ts";
 
 /**
  * Where a job is now. `delayed` waits for its time, `queued` for a slot, `blocked` at a gate: for a
@@ -26,6 +27,13 @@ export interface JobStatus {
   readonly state: JobState;
   /** Attempts that ended in an outcome. */
   readonly attempts: number;
+  /**
+   * Of a running job whose node does not answer: how long ago the node was heard of last. The job
+   * runs there, or comes back when its lease is over.
+   */
+  readonly silentMs?: number;
+  /** That node, where only one can have the job. */
+  readonly silentNode?: string;
   /** The job in whose handler this one was enqueued. */
   readonly parent?: JobRef;
   /** The trace that shows its last attempt, or its publish where it has had none. */
@@ -74,8 +82,10 @@ export async function findJob(
   const history = distinct(await broker.history.read({ id, ...where }));
   const traces = { history, running: inQueue(running, queue), waiting };
   const status = jobStatus(id, traces, now());
-  if (status !== undefined)
-    return withSteps(broker, await withProgress(broker, status), traces, now());
+  if (status !== undefined) {
+    const held = status.state === "queued" ? await withSilence(broker, status, waiting) : status;
+    return withSteps(broker, await withProgress(broker, held), traces, now());
+  }
   throw new MillraceError(
     "job-not-found",
     `No job ${id}${queue === undefined ? "" : ` in queue ${queue}`} waits, runs or is in the history. It may never have been enqueued, or have left the history.`,
@@ -117,6 +127,31 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
     history,
     ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
     ...(state !== "succeeded" && error !== undefined ? { error } : {}),
+  };
+}
+
+/** Looked at in front of the queue, beside the jobs that are handed out, which lie there. */
+const IN_FRONT = 100;
+
+/** The server may have handed it to a node that does not answer. */
+async function withSilence(
+  broker: Broker,
+  status: JobStatus,
+  waiting: WaitingJob | undefined,
+): Promise<JobStatus> {
+  if (waiting?.state !== "queued") return status;
+  const { running } = await broker.queues.snapshot(status.queue);
+  if (running === 0) return status;
+  const options = { limit: running + IN_FRONT, running: [] };
+  const held = await unansweredJobs(broker, status.queue, options);
+  const found = held.find(({ job }) => job.envelope.id === status.id);
+  if (found === undefined) return status;
+  const { node, silentMs } = found;
+  return {
+    ...status,
+    state: "running",
+    ...(silentMs === undefined ? {} : { silentMs }),
+    ...(node === undefined ? {} : { silentNode: node }),
   };
 }
 

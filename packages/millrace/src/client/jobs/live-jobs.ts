@@ -1,4 +1,5 @@
-import type { Broker, Lane } from "@millrace/core";
+import type { Broker, Lane, RunningJob } from "@millrace/core";
+import { type UnansweredJob, unansweredJobs } from "./unanswered.ts";
 
 /** A job that has not ended, as far as it is known where it is. Times are epoch milliseconds. */
 export interface LiveJob {
@@ -15,8 +16,14 @@ export interface LiveJob {
   readonly gate?: string;
   /** When it is due. */
   readonly notBefore?: number;
+  /** Who runs it. Of a node that does not answer it is known where only one can have the job. */
   readonly node?: string;
   readonly startedAt?: number;
+  /**
+   * Of a job that was handed to a node which does not answer: how long ago it was heard of last.
+   * The job runs there, or comes back when its lease is over.
+   */
+  readonly silentMs?: number;
   /** When it was enqueued, by its envelope; not known of a delayed job. */
   readonly createdAt?: number;
 }
@@ -63,7 +70,12 @@ async function queuedJobs(
 ): Promise<readonly LiveJob[]> {
   const where = queue === undefined ? {} : { queue };
   const running = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
-  const runs = new Set(running.map((job) => `${job.queue}.${job.id}`));
+  const unanswered = await allUnanswered(broker, { limit, ...where }, running);
+  const runs = new Set(
+    [...running, ...unanswered.map(({ job }) => job.envelope)].map(
+      (job) => `${job.queue}.${job.id}`,
+    ),
+  );
   const queues =
     queue === undefined ? (await broker.queues.list()).map((one) => one.queue) : [queue];
   const jobs: LiveJob[] = [];
@@ -110,7 +122,7 @@ async function runningJobs(
 ): Promise<readonly LiveJob[]> {
   const where = queue === undefined ? {} : { queue };
   const found = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
-  return found
+  const answered = found
     .slice(0, limit)
     .map(({ id, queue: of, name, node, attempt, startedAt, createdAt }) => ({
       ...{ id, queue: of, name, state: "running" as const, node, startedAt },
@@ -118,4 +130,30 @@ async function runningJobs(
       // The attempt under way has no outcome yet.
       attempts: attempt - 1,
     }));
+  const unanswered = await allUnanswered(broker, { limit, ...where }, found);
+  const silent = unanswered.map(({ job: { envelope, storedAt }, node, silentMs }) => ({
+    ...{ id: envelope.id, queue: envelope.queue, name: envelope.name, state: "running" as const },
+    ...{ attempts: envelope.attempts, storedAt, createdAt: envelope.createdAt },
+    ...(node === undefined ? {} : { node }),
+    ...(silentMs === undefined ? {} : { silentMs }),
+  }));
+  return [...silent, ...answered].slice(0, limit);
+}
+
+/** Over the queue, or all queues in which the server says that something runs. */
+async function allUnanswered(
+  broker: Broker,
+  { queue, limit }: LiveQuery,
+  running: readonly RunningJob[],
+): Promise<readonly UnansweredJob[]> {
+  const queues =
+    queue === undefined ? await broker.queues.list() : [await broker.queues.snapshot(queue)];
+  const found: UnansweredJob[] = [];
+  for (const { queue: name, running: held } of queues) {
+    const said = running.filter((job) => job.queue === name);
+    // As many as the server counts: then nobody is missing.
+    if (held <= said.length) continue;
+    found.push(...(await unansweredJobs(broker, name, { limit: limit + held, running: said })));
+  }
+  return found;
 }

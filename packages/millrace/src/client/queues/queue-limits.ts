@@ -3,6 +3,7 @@ import {
   CONTROLS_BUCKET,
   type LockView,
   type QueueControls,
+  type QueueSnapshot,
   type RateLimit,
   readBucket,
   readControls,
@@ -35,13 +36,23 @@ export interface QueueLimits {
     readonly rate?: RateLimit;
     readonly holders: readonly { readonly key: string; readonly holder: string }[];
   };
+  /** What the queue may hold, where that is set. At `maxJobs` producers are refused. */
+  readonly size?: {
+    readonly maxJobs?: number;
+    readonly maxBytes?: number;
+    /** Jobs that it holds now: those that wait in it, and those that run. */
+    readonly jobs: number;
+  };
 }
 
 const KEY_PERMITS = "cap/";
 
 /** Of one queue, or of all that have any. Reads all locks: for people. */
 export async function limitsOf(broker: Broker, queue?: string): Promise<readonly QueueLimits[]> {
-  const [documents, queuePermits, keyPermits] = await Promise.all([
+  const [snapshots, documents, queuePermits, keyPermits] = await Promise.all([
+    queue === undefined
+      ? broker.queues.list()
+      : broker.queues.snapshot(queue).then((snapshot) => [snapshot]),
     broker.documents(CONTROLS_BUCKET).then((store) => store.list()),
     broker.locks.list(queue === undefined ? permitPrefix() : permitPrefix(queue)),
     broker.locks.list(queue === undefined ? KEY_PERMITS : `${KEY_PERMITS}${queue}/`),
@@ -49,7 +60,10 @@ export async function limitsOf(broker: Broker, queue?: string): Promise<readonly
   const controls = new Map(documents.map(({ key, value }) => [key, readControls(value).controls]));
   const queues = new Set(
     queue === undefined
-      ? [...controls.keys(), ...[...queuePermits, ...keyPermits].map(queueOfPermit)]
+      ? [
+          ...snapshots.map((snapshot) => snapshot.queue),
+          ...[...controls.keys(), ...[...queuePermits, ...keyPermits].map(queueOfPermit)],
+        ]
       : [queue],
   );
   const all: QueueLimits[] = [];
@@ -61,10 +75,24 @@ export async function limitsOf(broker: Broker, queue?: string): Promise<readonly
       ...concurrencyOf(set, queuePermits.filter(ofQueue)),
       ...(await rateOf(broker, name, set)),
       ...perKeyOf(set, keyPermits.filter(ofQueue)),
+      ...sizeOf(snapshots.find((snapshot) => snapshot.queue === name)),
     };
     if (queue !== undefined || Object.keys(limits).length > 1) all.push(limits);
   }
   return all;
+}
+
+function sizeOf(snapshot: QueueSnapshot | undefined): Pick<QueueLimits, "size"> {
+  if (snapshot === undefined) return {};
+  const { maxJobs, maxBytes, waiting, running } = snapshot;
+  if (maxJobs === undefined && maxBytes === undefined) return {};
+  return {
+    size: {
+      ...(maxJobs === undefined ? {} : { maxJobs }),
+      ...(maxBytes === undefined ? {} : { maxBytes }),
+      jobs: waiting + running,
+    },
+  };
 }
 
 function concurrencyOf(

@@ -14,6 +14,7 @@ import {
   showValue,
 } from "@millrace/telemetry/masking";
 import { traceFacts } from "../../show/trace.ts";
+import { shownSilence } from "../../show/silence.ts";
 import { stateColour } from "../../show/state-colour.ts";
 import { type Column, facts, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
@@ -99,6 +100,8 @@ function statusText(
     parent,
     traceId,
     steps,
+    silentMs,
+    silentNode,
   }: JobStatus,
   paint: Paint,
   traceUrl: string | undefined,
@@ -109,6 +112,7 @@ function statusText(
       ["name", clean(name)],
       ["queue", queue],
       ["state", paint(stateColour(state), state)],
+      ...(silentMs === undefined ? [] : [["node", shownSilence(silentNode, silentMs)] as const]),
       ["attempts", String(attempts)],
       ...(progress === undefined
         ? []

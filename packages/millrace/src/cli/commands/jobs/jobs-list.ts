@@ -6,6 +6,7 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
+import { shownSilence } from "../../show/silence.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 
@@ -48,7 +49,11 @@ const LIVE_COLUMNS: Readonly<Record<LiveState, readonly Column<LiveJob>[]>> = {
   ],
   running: [
     ...NAMED,
-    { title: "NODE", cell: ({ node }) => node ?? "-" },
+    {
+      title: "NODE",
+      cell: ({ node, silentMs }) =>
+        silentMs === undefined ? (node ?? "-") : shownSilence(node, silentMs),
+    },
     { title: "STARTED", cell: ({ startedAt }) => shownTime(startedAt) },
   ],
 };

@@ -18,13 +18,13 @@ const COLUMNS: readonly Column<Row>[] = [
 
 export const limits = command({
   name: "limits",
-  summary: "Show the limits that count over all nodes, and which nodes use them",
+  summary: "Show how much queues may hold and the limits that count over all nodes, and who uses them",
   usage: "[QUEUE]",
   args: { min: 0, max: 1 },
   flags: {},
   fields: ["connection", "namespace"],
   examples: [
-    ["millrace limits mail --json", "For scripts: [{queue, concurrency?, rate?, perKey?}]"],
+    ["millrace limits mail --json", "For scripts: [{queue, concurrency?, rate?, perKey?, size?}]"],
   ],
   async run({ args: [queue], config }) {
     const all = await withClient(config, async (client) => {
@@ -39,7 +39,7 @@ export const limits = command({
   },
 });
 
-function rowsOf({ queue, concurrency, rate, perKey }: QueueLimits): readonly Row[] {
+function rowsOf({ queue, concurrency, rate, perKey, size }: QueueLimits): readonly Row[] {
   const rows: Row[] = [];
   if (concurrency !== undefined) {
     const [limit = "by the nodes' own options"] = limitWords({ concurrency: concurrency.limit });
@@ -55,6 +55,15 @@ function rowsOf({ queue, concurrency, rate, perKey }: QueueLimits): readonly Row
     const limit = words.length === 0 ? "per key, by the jobs' definitions" : words.join(", ");
     const keys = new Set(perKey.holders.map(({ key }) => key)).size;
     rows.push({ queue, limit, use: `${perKey.holders.length} jobs of ${keys} keys` });
+  }
+  if (size !== undefined) {
+    const { maxJobs, maxBytes, jobs } = size;
+    const limit = [
+      ...(maxJobs === undefined ? [] : [`${maxJobs} jobs`]),
+      ...(maxBytes === undefined ? [] : [`${maxBytes} bytes`]),
+    ].join(", ");
+    const full = maxJobs !== undefined && jobs >= maxJobs ? "; FULL, producers are refused" : "";
+    rows.push({ queue, limit: `holds up to ${limit}`, use: `${jobs} jobs${full}` });
   }
   return rows;
 }
