@@ -58,8 +58,8 @@ export function installLocked({ app, lockfile, packageManager, ours, extra }) {
 }
 
 /**
- * Takes away what Node never reads: source maps, types, sources in TypeScript. They would be half of
- * what is installed.
+ * Takes away what Node never reads: source maps, types, sources in TypeScript. They would be half
+ * of what is installed.
  */
 function leaveOutUnread(folder) {
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))

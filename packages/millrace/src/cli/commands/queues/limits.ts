@@ -18,7 +18,8 @@ const COLUMNS: readonly Column<Row>[] = [
 
 export const limits = command({
   name: "limits",
-  summary: "Show how much queues may hold and the limits that count over all nodes, and who uses them",
+  summary:
+    "Show how much queues may hold and the limits that count over all nodes, and who uses them",
   usage: "[QUEUE]",
   args: { min: 0, max: 1 },
   flags: {},
