@@ -1,18 +1,37 @@
-// `pnpm chaos [--minutes 10] [--seed N] [--server newest|2.10]`: a long random run of faults,
-// judged by the oracle. The same seed plans the same faults.
+// `pnpm chaos [--minutes 10] [--seed N [--from PHASE]] [--server newest|2.10]`: a long random run of
+// faults, judged by the oracle. The same seed plans the same faults.
 import { parseArgs } from "node:util";
 import "./node-version.mjs";
 const { install, runNode } = await import("./install.mjs");
+
+const USAGE = `pnpm chaos [--minutes 10] [--seed N [--from PHASE]] [--server newest|2.10]
+
+Random faults on real processes and a real server, judged by the oracle. The same seed plans the same faults.
+--from leaves out the plan's first phases, to get to where an earlier run broke. Exit code 1 when a promise was broken.`;
 
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "10" },
     seed: { type: "string" },
+    from: { type: "string", default: "0" },
     server: { type: "string", default: "newest" },
+    help: { type: "boolean", default: false },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 if (!(Number(values.minutes) > 0)) {
   console.error(`chaos: --minutes must be a number above 0; got ${values.minutes}.`);
+  process.exit(2);
+}
+if (!Number.isInteger(Number(values.from)) || Number(values.from) < 0) {
+  console.error(`chaos: --from must be the number of a phase, from 0; got ${values.from}.`);
+  process.exit(2);
+}
+if (Number(values.from) > 0 && values.seed === undefined) {
+  console.error("chaos: --from needs a --seed: another seed has other phases.");
   process.exit(2);
 }
 await install();
@@ -26,6 +45,7 @@ process.exit(
     ],
     {
       MILLRACE_CHAOS_MINUTES: values.minutes,
+      MILLRACE_CHAOS_FROM: values.from,
       MILLRACE_CHAOS_SERVER: values.server,
       ...(values.seed === undefined ? {} : { MILLRACE_CHAOS_SEED: values.seed }),
     },

@@ -1,6 +1,7 @@
 import { DisciplinedClock } from "@millrace/core";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { BrokerConfig } from "./broker-options.ts";
+import { closeForGood } from "./connection/close-for-good.ts";
 import type { ConnectedNats } from "./connection/connect-nats.ts";
 import { patientConnection } from "./connection/patient-connection.ts";
 import { machineOf, setMachine } from "./machine/machine.ts";
@@ -34,7 +35,7 @@ export async function brokerOn(
     };
     return new NatsBroker({ server, features, limits, config, clock, openLeases });
   } catch (error) {
-    await nc.close();
+    await closeForGood(nc);
     throw error;
   }
 }

@@ -32,6 +32,7 @@ import {
 } from "@millrace/core";
 import { NatsBlocked } from "./store/nats-blocked.ts";
 import type { BrokerConfig } from "./broker-options.ts";
+import { closeForGood } from "./connection/close-for-good.ts";
 import { Line } from "./connection/line.ts";
 import { Openings } from "./connection/openings.ts";
 import type { ServerFeatures } from "./connection/server-features.ts";
@@ -384,7 +385,7 @@ export class NatsBroker implements Broker {
     ]);
     timer.cancel();
     await this.#desks.close();
-    await nc.close();
+    await closeForGood(nc);
     this.#line.close();
   }
 

@@ -11,6 +11,7 @@ import {
 import { connect } from "@nats-io/transport-node";
 import { MillraceError } from "../errors.ts";
 import { authenticatorOf } from "./authenticator.ts";
+import { closeForGood } from "./close-for-good.ts";
 import { type NatsConnectionOptions, type NatsTls, serverAddresses } from "./connection-options.ts";
 import { requireJetStream } from "./jetstream-check.ts";
 import { type ServerFeatures, serverFeatures } from "./server-features.ts";
@@ -47,7 +48,7 @@ export async function connectNats(
     });
     return { nc, features };
   } catch (error) {
-    await nc.close();
+    await closeForGood(nc);
     throw error;
   }
 }
@@ -88,11 +89,7 @@ async function unlessAborted(
   try {
     return await Promise.race([dialled, aborted.promise]);
   } catch (error) {
-    if (signal.aborted)
-      dialled.then(
-        (nc) => nc.close(),
-        () => {},
-      );
+    if (signal.aborted) dialled.then(closeForGood, () => {});
     throw error;
   } finally {
     signal.removeEventListener("abort", abort);

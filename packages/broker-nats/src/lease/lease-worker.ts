@@ -1,6 +1,7 @@
 // Runs in a thread of its own, so that a handler that stalls the main thread's event loop can't
 // stop it.
 import { parentPort, workerData } from "node:worker_threads";
+import { closeForGood } from "../connection/close-for-good.ts";
 import { connectNats } from "../connection/connect-nats.ts";
 import { MillraceError } from "../errors.ts";
 import { Extensions } from "./extensions.ts";
@@ -36,7 +37,7 @@ async function open(): Promise<void> {
     { ...connection, waitOnFirstConnect: true },
     stopConnecting.signal,
   );
-  if (stopConnecting.signal.aborted) return nc.close();
+  if (stopConnecting.signal.aborted) return closeForGood(nc);
   extensions.open(nc);
   post({ kind: "ready" });
 }
@@ -53,6 +54,7 @@ function fail(error: unknown): void {
 async function close(): Promise<void> {
   stopConnecting.abort();
   clearInterval(timer);
-  await extensions.close()?.close();
+  const nc = extensions.close();
+  if (nc !== undefined) await closeForGood(nc);
   parentPort?.close();
 }

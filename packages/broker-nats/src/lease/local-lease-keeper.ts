@@ -1,5 +1,6 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import type { Timer } from "@millrace/core";
+import { closeForGood } from "../connection/close-for-good.ts";
 import { MillraceError } from "../errors.ts";
 import { machineOf } from "../machine/machine.ts";
 import { every } from "../machine/timers.ts";
@@ -93,7 +94,7 @@ export class LocalLeaseKeeper implements Leases {
   async #close(): Promise<void> {
     for (const timer of this.#timers) timer.cancel();
     this.#extensions.close();
-    await this.#nc.close();
+    await closeForGood(this.#nc);
   }
 
   /** After a freeze what is read first may have lain in the socket since before it. */
