@@ -14,7 +14,8 @@ export {
 } from "./node/health-server.ts";
 export type { HeldLease, LockHost, LockRequest } from "./lock/lock-request.ts";
 export { takeLock } from "./lock/take-lock.ts";
-export { createNode, type MillraceNode, nodeEvents } from "./node/node.ts";
+export { createNode, type MillraceNode } from "./node/node.ts";
+export { nodeEvents } from "./node/node-base.ts";
 export type { NodeState } from "./node/node-machine.ts";
 export type { JobLogOptions } from "./job-log/job-log-options.ts";
 export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";

@@ -5,6 +5,12 @@ import { UniqueHolds } from "./unique-holds.ts";
 import { UniqueRelease } from "./unique-release.ts";
 import { UniqueSweeper } from "./unique-sweeper.ts";
 
+export interface UniqueJobs {
+  readonly gate: UniqueGate;
+  readonly release: UniqueRelease;
+  readonly sweeper: UniqueSweeper;
+}
+
 /** What a node does about unique keys. A node that meets no unique job does nothing. */
 export function uniqueJobs(host: {
   readonly node: string;
@@ -12,11 +18,7 @@ export function uniqueJobs(host: {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Logger;
-}): {
-  readonly gate: UniqueGate;
-  readonly release: UniqueRelease;
-  readonly sweeper: UniqueSweeper;
-} {
+}): UniqueJobs {
   const claims = new UniqueClaims(host.broker);
   const holds = new UniqueHolds();
   const sweeper = new UniqueSweeper(host);

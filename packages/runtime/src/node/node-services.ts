@@ -1,0 +1,107 @@
+import { recordError, type RunningJob, type Stoppable } from "@millrace/core";
+import { openClockWatch } from "../clock/clock-watch.ts";
+import { wakeForSignal } from "../execution/steps/wake-job.ts";
+import { nodeReadings } from "../metrics/node-readings.ts";
+import { QueueReadings } from "../metrics/queue-readings.ts";
+import { openScheduler } from "../scheduler/scheduler.ts";
+import { createService, type Service } from "../service/service.ts";
+import { watchLoop } from "./loop-watch.ts";
+import type { NodeBase } from "./node-base.ts";
+import type { NodeWork } from "./node-work.ts";
+
+/** What a node does beside its jobs. */
+export interface NodeServices {
+  /**
+   * Open before any job is taken: one that runs must not have been cancelled before, and is stamped
+   * by the server's clock.
+   */
+  readonly watches: readonly Service[];
+  readonly others: readonly Service[];
+  /** One of `others`, in a fleet. Stopped early, so that another node can lead. */
+  readonly scheduler: Service;
+}
+
+interface Opening {
+  /** For the log, when it fails. */
+  readonly what: string;
+  readonly open: () => Promise<Stoppable>;
+}
+
+export function nodeServices(base: NodeBase, work: NodeWork): NodeServices {
+  const { isFleet, clock, log } = base;
+  const service = ({ what, open }: Opening): Service =>
+    createService({
+      clock,
+      open,
+      onError: (error) => log.warn({ error: recordError(error) }, `${what} failed; trying again`),
+    });
+  const scheduler = scheduling(base);
+  return {
+    watches: watches(base, work).map(service),
+    others: [
+      ...besides(base, work).map(service),
+      ...(isFleet ? [scheduler] : []),
+      ...(base.config.metrics.onCollect === undefined ? [] : [service(readings(base, work))]),
+    ],
+    scheduler,
+  };
+}
+
+function watches({ config, clock, log, controls }: NodeBase, work: NodeWork): readonly Opening[] {
+  const { broker, random } = config;
+  return [
+    {
+      what: "reading the server's clock",
+      open: () => openClockWatch({ broker, clock, log, random }),
+    },
+    { what: "watching for cancellations", open: () => work.cancellations.watch() },
+    { what: "watching the queues' controls", open: () => controls.open() },
+    { what: "reading what was settled last", open: () => work.recentEnds.open() },
+  ];
+}
+
+function besides({ config, clock, log, isFleet }: NodeBase, work: NodeWork): readonly Opening[] {
+  const { broker } = config;
+  const runningJob = (id: string): RunningJob | undefined =>
+    work.running().find((job) => job.id === id);
+  const wakes: Opening = {
+    what: "waking jobs for their signals",
+    open: () => broker.signals.follow((signal) => wakeForSignal(broker, signal)),
+  };
+  return [
+    { what: "moving due jobs", open: () => broker.moveDueJobs() },
+    ...(isFleet ? [{ what: "sweeping gates", open: () => work.gates.sweep() }] : []),
+    ...(work.hasSteps ? [wakes] : []),
+    { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
+    { what: "answering which jobs run", open: () => broker.answerListRunning(work.running) },
+    {
+      what: "watching the event loop",
+      open: async () => watchLoop({ clock, log, running: work.running }),
+    },
+  ];
+}
+
+function scheduling({ config, clock, events, log, publishing }: NodeBase): Service {
+  const { name: node, metrics, schedulerLeaseMs: leaseMs } = config;
+  return createService({
+    clock,
+    open: () =>
+      openScheduler(
+        { node, broker: publishing, clock, events, metrics, log, leaseMs },
+        config.schedules,
+      ),
+    onError: (error) =>
+      log.warn({ error: recordError(error) }, "schedules can't be stored or led; trying again"),
+  });
+}
+
+function readings({ config, clock, log, isFleet }: NodeBase, { workers }: NodeWork): Opening {
+  const { name: node, broker, metrics } = config;
+  return {
+    what: "reading for the metrics",
+    open: async () => {
+      const queues = isFleet ? new QueueReadings({ node, broker, clock, metrics, log }) : undefined;
+      return nodeReadings({ broker, clock, metrics, workers, queues });
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import { brokerOutlet, MillraceError, Producer, type RunningJob } from "@millrace/core";
+import { cancellationHook } from "../control/cancellation-hook.ts";
+import { Cancellations } from "../control/cancellations.ts";
+import type { AttemptContext } from "../execution/attempt/attempt-context.ts";
+import { compose } from "../execution/attempt/compose.ts";
+import { FailureLog } from "../execution/attempt/failure-log.ts";
+import { type StraySignals, strayWarnings } from "../execution/attempt/stray-signals.ts";
+import type { ExecutionHost } from "../execution/execution-host.ts";
+import { RecentEnds } from "../execution/recall/recent-ends.ts";
+import { Suspects } from "../execution/recall/suspects.ts";
+import { TrialRuns } from "../execution/recall/trial-runs.ts";
+import { batchHook } from "../execution/settle/batch-hook.ts";
+import { watchSettlements } from "../execution/settle/trouble-log.ts";
+import { childHook } from "../execution/steps/child-hook.ts";
+import { journalHook } from "../execution/steps/journal-hook.ts";
+import { signalHook } from "../execution/steps/signal-hook.ts";
+import { JobLogs } from "../job-log/job-logs.ts";
+import { type NodeGates, nodeGates } from "../limits/node-gates.ts";
+import { ParkedJobs } from "../limits/parked-jobs.ts";
+import { type UniqueJobs, uniqueJobs } from "../limits/unique/unique-jobs.ts";
+import { staleTickGate } from "../scheduler/stale-tick-gate.ts";
+import { threadMain, ThreadPool } from "../thread/thread-pool.ts";
+import { MemoryBudget } from "../worker/memory-budget.ts";
+import { QueueWorker } from "../worker/queue-worker.ts";
+import type { NodeBase } from "./node-base.ts";
+
+/** What runs a node's jobs. */
+export interface NodeWork {
+  readonly workers: readonly QueueWorker[];
+  readonly gates: NodeGates;
+  readonly unique: UniqueJobs;
+  readonly threads: ThreadPool;
+  readonly cancellations: Cancellations;
+  readonly recentEnds: RecentEnds;
+  readonly settlements: ReturnType<typeof watchSettlements>;
+  readonly failures: FailureLog;
+  /** Whether jobs may wait for signals here. */
+  readonly hasSteps: boolean;
+  readonly running: () => readonly RunningJob[];
+}
+
+/** Where a queue sends on to of which nothing is said. */
+const NOWHERE: readonly string[] = Object.freeze([]);
+
+export function nodeWork(base: NodeBase): NodeWork {
+  const { config, clock, log, registry, controls, queues } = base;
+  const { broker, instrumentation, metrics, leaseMs } = config;
+  const strays = strayWarnings(log);
+  if (registry.jobs.some((job) => job.isolation === "thread")) threadMain();
+  const parts = {
+    strays,
+    threads: new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays),
+    gates: nodeGates({
+      ...{ node: config.name, broker, metrics, registry, clock, log, leaseMs },
+      limitsOf: (queue) => controls.limitsOf(queue),
+      random: config.random,
+    }),
+    unique: uniqueJobs({ node: config.name, broker, registry, clock, log }),
+    cancellations: new Cancellations({
+      ...{ broker, clock, log, queues, random: config.random },
+      onCancel: (queue, id) =>
+        workers.find((worker) => worker.queue === queue)?.heedCancellation(id),
+    }),
+    recentEnds: new RecentEnds(broker, clock, leaseMs),
+    settlements: watchSettlements({ clock, metrics, log, leaseMs }, base.events),
+    failures: new FailureLog(log, clock),
+    stepHooks: [signalHook(broker, registry), journalHook(broker, registry)].filter(
+      (hook) => hook !== undefined,
+    ),
+    hasInHand: (delivery) =>
+      workers.some((one) => one.queue === delivery.message.queue && one.hasInHand(delivery)),
+  } satisfies HostParts;
+  const host = executionHost(base, parts);
+  const workers = queues.map((queue) => {
+    const { slots = config.slots, weights, concurrency } = config.queues.get(queue) ?? {};
+    return new QueueWorker(host, {
+      ...{ queue, slots, leaseMs, weights, concurrency },
+      controls: base.isFleet ? controls : undefined,
+    });
+  });
+  return {
+    ...parts,
+    workers,
+    hasSteps: parts.stepHooks.length > 0,
+    running: () => workers.flatMap((worker) => worker.running),
+  };
+}
+
+interface HostParts extends Pick<
+  ExecutionHost,
+  "cancellations" | "failures" | "hasInHand" | "recentEnds" | "settlements"
+> {
+  readonly strays: StraySignals;
+  readonly threads: ThreadPool;
+  readonly gates: NodeGates;
+  readonly unique: UniqueJobs;
+  readonly cancellations: Cancellations;
+  readonly stepHooks: ExecutionHost["hooks"];
+}
+
+function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
+  const { config, clock, log, registry, controls, publishing } = base;
+  const { broker, name: node } = config;
+  const { cancellations, failures, hasInHand, recentEnds, settlements, unique } = parts;
+  return {
+    ...{ node, broker, registry, clock, log, events: base.events },
+    ...{ cancellations, failures, hasInHand, recentEnds, settlements },
+    metrics: config.metrics,
+    executionLog: config.executionLog,
+    instrumentation: config.instrumentation,
+    maskText: config.maskText,
+    jobLogs:
+      config.jobLogs === undefined
+        ? undefined
+        : new JobLogs({ broker, clock, node, log, config: config.jobLogs }),
+    poisonAfter: config.poisonAfter,
+    memory: new MemoryBudget(config.jobMemoryBytes, broker.maxValues),
+    parked: new ParkedJobs({
+      ...{ broker, clock, log },
+      maxParked: (queue) =>
+        controls.of(queue).maxParked ?? config.queues.get(queue)?.maxParked ?? config.maxParked,
+    }),
+    suspects: new Suspects(),
+    trials: new TrialRuns(broker, { node, instance: base.instance }, config.leaseMs),
+    sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
+    // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the
+    // job from starting.
+    gates: [staleTickGate(broker, clock), ...parts.gates.gates, unique.gate],
+    hooks: [
+      unique.release,
+      batchHook({ broker: publishing, clock, node }),
+      cancellationHook(broker, cancellations),
+      ...parts.stepHooks,
+      childHook(broker, clock),
+    ],
+    producer: new Producer(brokerOutlet(publishing), clock, base.internals.newId),
+    verdict: base.internals.verdict,
+    random: config.random,
+    call: handlerCall(base, parts),
+  };
+}
+
+function handlerCall(
+  { config, registry }: NodeBase,
+  { strays, threads }: HostParts,
+): ExecutionHost["call"] {
+  return compose<AttemptContext>(config.middleware, (context) => {
+    const job = registry.get(context.job.name, context.job.queue);
+    if (job === undefined)
+      throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
+    return job.isolation === "thread" ? threads.run(job, context) : strays.call(job, context);
+  });
+}
