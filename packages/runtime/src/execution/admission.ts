@@ -1,22 +1,14 @@
-import {
-  type AnyJob,
-  crashesOf,
-  type Delivery,
-  type Envelope,
-  type Outcome,
-  type StoredDeadLetter,
-} from "@millrace/core";
-import type { Gate } from "../limits/gate.ts";
+import { type AnyJob, crashesOf, type Outcome, type StoredDeadLetter } from "@millrace/core";
+import { type Gate, gatesOf } from "../limits/gate.ts";
 import { Passes } from "../limits/passes.ts";
 import type { AbortSwitch } from "./attempt/abort-switch.ts";
+import { AdmissionStage, type Inquirer } from "./admission-stage.ts";
 import { type Admitted, admit } from "./admit.ts";
-import type { ExecutionHost } from "./execution-host.ts";
-import { parkedFull } from "../limits/parked-full.ts";
+import { needsRoom, parkedFull } from "../limits/parked-full.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { outcomeOfEnd, type WhereItIs } from "./recall/look-for-end.ts";
-import { Pause } from "./pause.ts";
 import { Recall } from "./recall/recall.ts";
-import { reportRedelivered, reportTrouble } from "./report.ts";
+import { reportRedelivered } from "./report.ts";
 import { isSuspect } from "./recall/suspects.ts";
 
 /**
@@ -27,10 +19,7 @@ import { isSuspect } from "./recall/suspects.ts";
 export type AdmissionResult =
   { readonly job: AnyJob } | { readonly refusal: Outcome; readonly yields?: true } | "unknown";
 
-export interface AdmissionOptions {
-  readonly host: ExecutionHost;
-  readonly delivery: Delivery;
-  readonly envelope: Envelope;
+export interface AdmissionOptions extends Inquirer {
   readonly abort: AbortSwitch;
   /** What is wrong with it, whoever would run it; undefined for nearly all. */
   readonly refusal: Outcome | undefined;
@@ -38,13 +27,8 @@ export interface AdmissionOptions {
   readonly declined: boolean;
 }
 
-/** What it waits for. One way only, and all but the first and the last may be left out. */
-type Stage = "looking" | "recalling" | "parking" | "entering" | "quarantined" | "over";
-
 /** In a pause's steps: as long as a count that shows no room is believed. */
 const ROOM_PAUSE = 1;
-
-const NO_GATES: readonly Gate[] = [];
 
 /** Where there was no room at a limit all is looked at anew, after a pause. */
 type Answer = AdmissionResult | "again";
@@ -61,8 +45,7 @@ type Answer = AdmissionResult | "again";
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #crashes: number;
-  #stage: Stage = "looking";
-  #pause: Pause | undefined;
+  readonly #stage: AdmissionStage;
   #definition: AnyJob | undefined;
   #recorded: WhereItIs | undefined;
   #stray: StoredDeadLetter | undefined;
@@ -80,6 +63,7 @@ export class Admission {
     this.#options = options;
     const { envelope, delivery, declined } = options;
     this.#goesBack = declined;
+    this.#stage = new AdmissionStage(options, () => this.#interrupt({ kind: "lease-lost" }));
     this.#crashes = crashesOf({ envelope, deliveryCount: delivery.deliveryCount });
   }
 
@@ -121,7 +105,7 @@ export class Admission {
     return this.#gatedSince;
   }
 
-  /** In the turn in which it is called, where nothing is to be asked. */
+  /** In one turn, where nothing is to be asked. */
   run(): AdmissionResult | Promise<AdmissionResult> {
     if (this.#crashes > 0) this.#options.host.suspects.arrived(this);
     const answer = this.#decide();
@@ -160,18 +144,20 @@ export class Admission {
    * once more before the job begins.
    */
   loseLease(): void {
-    if (this.#stage === "recalling" || this.#isAdmitted) this.#interrupt({ kind: "lease-lost" });
+    if (this.#stage.now === "recalling" || this.#stage.isAdmitted)
+      this.#interrupt({ kind: "lease-lost" });
   }
 
   /** Before the admission there is nothing to do, because that asks. */
   heedCancellation(reason: string): void {
-    if (this.#isAdmitted) this.#interrupt({ kind: "cancelled", reason });
-    else if (this.#stage === "over") this.#options.abort.abort("cancelled", reason);
+    if (this.#stage.isAdmitted) this.#interrupt({ kind: "cancelled", reason });
+    else if (this.#stage.now === "over") this.#options.abort.abort("cancelled", reason);
   }
 
   /** The job goes back unspent where it only waits for room at a limit. */
   giveUpWaiting(): void {
-    if (this.#waitsForRoom && this.#stage === "entering") this.#interrupt({ kind: "interrupted" });
+    if (this.#waitsForRoom && this.#stage.now === "entering")
+      this.#interrupt({ kind: "interrupted" });
   }
 
   /**
@@ -180,14 +166,13 @@ export class Admission {
    */
   handBack(): void {
     const { reason } = this.#options.abort;
-    if (this.#isAdmitted && reason !== undefined) this.#interrupt(outcomeOfAbort(reason));
+    if (this.#stage.isAdmitted && reason !== undefined) this.#interrupt(outcomeOfAbort(reason));
     else this.#goesBack = true;
   }
 
   /** Nothing is waited for any more. */
   end(): void {
-    this.#stage = "over";
-    this.#pause?.cutShort();
+    this.#stage.end();
   }
 
   /** The job is settled, or left: what it kept from others goes. */
@@ -196,20 +181,6 @@ export class Admission {
     // Where it was settled they are left already; otherwise nobody waits for this.
     void this.#passes?.leave(undefined);
     this.#options.host.suspects.left(this);
-  }
-
-  get #isAdmitted(): boolean {
-    return this.#stage === "parking" || this.#stage === "entering" || this.#stage === "quarantined";
-  }
-
-  /**
-   * The next step, unless it was ended from outside: a step hears of that some turns later, and
-   * must take nothing more then.
-   */
-  #enter(stage: Exclude<Stage, "looking" | "over">): boolean {
-    if (this.#stage === "over") return false;
-    this.#stage = stage;
-    return true;
   }
 
   #interrupt(outcome: Outcome): void {
@@ -223,7 +194,7 @@ export class Admission {
 
   async #recallFirst(): Promise<Answer> {
     const { host, delivery, envelope } = this.#options;
-    if (!this.#enter("recalling")) return "unknown";
+    if (!this.#stage.enter("recalling")) return "unknown";
     if (delivery.deliveryCount > 1) reportRedelivered(host, envelope, delivery.deliveryCount);
     const recall = (this.#recall ??= new Recall({
       host,
@@ -231,12 +202,12 @@ export class Admission {
       envelope,
       crashes: this.#crashes,
       suspect: this,
-      isWanted: () => this.#stage === "recalling",
-      pause: (tries) => this.#rest(tries),
+      isWanted: () => this.#stage.now === "recalling",
+      pause: (tries) => this.#stage.rest(tries),
     }));
     // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the
     // next holder asks.
-    const found = (await this.#ask(() => recall.ask()))?.answer;
+    const found = (await this.#stage.ask(() => recall.ask()))?.answer;
     if (found === undefined) return "unknown";
     if ("convicted" in found) return this.#admit(found.convicted);
     const { outcome, recorded, stray } = outcomeOfEnd(found.end);
@@ -272,31 +243,23 @@ export class Admission {
         ? this.#park(admitted.refusal)
         : this.#refuse(admitted.refusal);
     if (this.#goesBack) return this.#refuse({ kind: "interrupted" });
-    const gates = this.#gatesOf(admitted.job);
+    const gates = gatesOf(host.gates, envelope, admitted.job);
     return gates.length === 0 ? this.#quarantine(admitted) : this.#enterLimits(gates, admitted);
   }
 
   /** A producer's job is to start later: there may be only so many of those. */
   async #park(deferral: Outcome): Promise<Answer> {
     const { host, envelope } = this.#options;
-    const { queue } = envelope;
-    if (!this.#enter("parking")) return "unknown";
-    const asked = await this.#ask(() => host.parked.take(queue, "delayed"));
+    if (!this.#stage.enter("parking")) return "unknown";
+    const asked = await this.#stage.ask(() => host.parked.take(envelope.queue, "delayed"));
     if (asked === undefined) return "unknown";
     const most = asked.answer;
-    return this.#refuse(most === undefined ? deferral : parkedFull(queue, most));
-  }
-
-  #gatesOf(job: AnyJob): readonly Gate[] {
-    const { host, envelope } = this.#options;
-    let found: Gate[] | undefined;
-    for (const gate of host.gates) if (gate.concerns(envelope, job)) (found ??= []).push(gate);
-    return found ?? NO_GATES;
+    return this.#refuse(most === undefined ? deferral : parkedFull(envelope.queue, most));
   }
 
   async #enterLimits(gates: readonly Gate[], admitted: Admitted): Promise<Answer> {
     const { host, delivery, envelope, abort } = this.#options;
-    if (!this.#enter("entering")) return "unknown";
+    if (!this.#stage.enter("entering")) return "unknown";
     this.#gatedSince ??= host.clock.monotonic();
     const { message, deliveryCount } = delivery;
     const entrant = { envelope, job: admitted.job, message, deliveryCount };
@@ -305,7 +268,7 @@ export class Admission {
     );
     this.#passes = passes;
     for (const gate of gates) {
-      const entered = await this.#ask(() => passes.enter(gate, entrant));
+      const entered = await this.#stage.ask(() => passes.enter(gate, entrant));
       if (entered === undefined) return "unknown";
       if (entered.answer !== undefined) return this.#blockOrWait(entered.answer, passes);
     }
@@ -314,7 +277,7 @@ export class Admission {
 
   async #blockOrWait(refusal: Outcome, passes: Passes): Promise<Answer> {
     const mayWaitThere = await this.#mayWaitThere(refusal);
-    if (this.#stage !== "entering") return "unknown";
+    if (this.#stage.now !== "entering") return "unknown";
     if (mayWaitThere) {
       this.end();
       return { refusal, yields: true };
@@ -325,20 +288,15 @@ export class Admission {
     // all is looked at anew: it may have expired.
     this.#waitsForRoom = true;
     await passes.leave(undefined);
-    await this.#rest(ROOM_PAUSE);
-    return this.#stage === "entering" ? "again" : "unknown";
+    await this.#stage.rest(ROOM_PAUSE);
+    return this.#stage.now === "entering" ? "again" : "unknown";
   }
 
-  /**
-   * Whether there is room for one more at the queue's gates. Only a producer's new job is asked:
-   * what has run is not to be kept from its retry, and what comes again may be blocked already.
-   */
+  /** Whether there is room for one more at the queue's gates. */
   async #mayWaitThere(refusal: Outcome): Promise<boolean> {
     const { host, delivery, envelope } = this.#options;
-    const { message, deliveryCount } = delivery;
-    if (refusal.kind !== "blocked" || message.origin === "runtime" || deliveryCount > 1)
-      return true;
-    const asked = await this.#ask(() => host.parked.take(envelope.queue, "blocked"));
+    if (!needsRoom(refusal, delivery)) return true;
+    const asked = await this.#stage.ask(() => host.parked.take(envelope.queue, "blocked"));
     return asked !== undefined && asked.answer === undefined;
   }
 
@@ -348,7 +306,7 @@ export class Admission {
       if (this.#crashes > 0) suspects.cleared(this);
       return this.#finish(admitted);
     }
-    if (!this.#enter("quarantined")) return "unknown";
+    if (!this.#stage.enter("quarantined")) return "unknown";
     const turn = Promise.withResolvers<void>();
     const awayMs = suspects.ask(this, turn.resolve);
     return awayMs === undefined
@@ -363,7 +321,7 @@ export class Admission {
   async #beginTrial(admitted: Admitted, turn: Promise<void>): Promise<Answer> {
     const { host, delivery, envelope } = this.#options;
     await turn;
-    const begun = await this.#ask(async () => {
+    const begun = await this.#stage.ask(async () => {
       await host.trials.begin(envelope, delivery.message);
       this.#hasBegunTrial = true;
     });
@@ -376,34 +334,7 @@ export class Admission {
     // What lay in the socket while the event loop was stalled may be another's by now; nobody has
     // said so yet.
     if (!delivery.lease.isHeld()) return this.#refuse({ kind: "lease-lost" });
-    this.#stage = "over";
+    this.#stage.end();
     return admitted;
-  }
-
-  /**
-   * Asks the broker until it answers.
-   * @returns undefined where nothing is waited for any more; without a lease the job is settled
-   *   then
-   */
-  async #ask<T>(question: () => Promise<T>): Promise<{ readonly answer: T } | undefined> {
-    const { host, delivery, envelope } = this.#options;
-    const stage = this.#stage;
-    for (let tries = 0; stage !== "over" && this.#stage === stage; tries += 1) {
-      try {
-        const answer = await question();
-        return this.#stage === stage ? { answer } : undefined;
-      } catch (error) {
-        reportTrouble(host, envelope, error, undefined);
-        if (this.#stage === stage && delivery.lease.isHeld()) await this.#rest(tries);
-        if (this.#stage === stage && !delivery.lease.isHeld())
-          this.#interrupt({ kind: "lease-lost" });
-      }
-    }
-    return undefined;
-  }
-
-  #rest(tries: number): Promise<void> {
-    this.#pause ??= new Pause(this.#options.host.clock);
-    return this.#pause.wait(tries);
   }
 }

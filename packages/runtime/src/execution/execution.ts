@@ -1,8 +1,5 @@
 import {
   type AbortCause,
-  type AnyJob,
-  type AttemptTrace,
-  checkProgress,
   type Delivery,
   type Envelope,
   envelopeOfUnreadable,
@@ -15,16 +12,14 @@ import {
 } from "@millrace/core";
 import { AbortSwitch } from "./attempt/abort-switch.ts";
 import { Admission, type AdmissionResult } from "./admission.ts";
-import { Attempt, type AttemptListener } from "./attempt/attempt.ts";
+import { Attempt } from "./attempt/attempt.ts";
 import type { ExecutionHost } from "./execution-host.ts";
-import { fencingToken } from "./attempt/fencing-token.ts";
+import { fencingToken, mayBeRepeated } from "./attempt/fencing-token.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { notAllowed, withoutNext } from "./attempt/not-allowed.ts";
-import { ProgressReporter } from "./attempt/progress-reporter.ts";
-import { reportIgnoredAbort, reportStarted } from "./report.ts";
+import { RunReport } from "./attempt/run-report.ts";
 import { settlementOf } from "./settle/settlement-input.ts";
 import { Settling } from "./settle/settling.ts";
-import { traceAttempt } from "./trace-attempt.ts";
 
 /** What this execution is busy with. One way only; all but the last may be left out. */
 type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";
@@ -36,7 +31,7 @@ type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";
  * comes from outside meanwhile (a lost lease, a cancellation, the node's stop) ends the step that
  * is under way, which answers then; the way goes on with that answer.
  */
-export class Execution implements AttemptListener {
+export class Execution {
   readonly #host: ExecutionHost;
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
@@ -61,15 +56,10 @@ export class Execution implements AttemptListener {
   /** Set where its message could be read. */
   #admission: Admission | undefined;
   #attempt: Attempt | undefined;
+  /** Of that attempt. */
+  #report: RunReport | undefined;
   /** Set once there is an outcome. */
   #settling: Settling | undefined;
-  /** Set from the start of an attempt that is traced until it is settled. */
-  #trace: AttemptTrace | undefined;
-  /** Set where the handler has reported its progress. */
-  #progress: ProgressReporter | undefined;
-  /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
-  #startedAt: number | undefined;
-  #startedMono = 0;
   #values: number | undefined;
   /** Written by the node's `MemoryBudget`. */
   counted = 0;
@@ -91,18 +81,7 @@ export class Execution implements AttemptListener {
 
   /** What this execution would answer when asked who runs a job; undefined while it doesn't run. */
   get running(): RunningJob | undefined {
-    const envelope = this.#envelope;
-    if (envelope === undefined || this.#startedAt === undefined) return undefined;
-    if (this.#phase === "settled" || this.#phase === "ended") return undefined;
-    return {
-      id: envelope.id,
-      queue: envelope.queue,
-      name: envelope.name,
-      node: this.#host.node,
-      attempt: envelope.attempts + 1,
-      startedAt: this.#startedAt,
-      createdAt: envelope.createdAt,
-    };
+    return this.#phase === "settled" || this.#phase === "ended" ? undefined : this.#report?.running;
   }
 
   /** What it is about. */
@@ -139,7 +118,7 @@ export class Execution implements AttemptListener {
       const state = await this.#settling.carryOut();
       if (state === undefined || this.#isOver) return;
       this.#phase = "settled";
-      this.#trace = undefined;
+      this.#report?.settled();
       const following = this.#settling.follow();
       if (following !== undefined) await following;
       this.#end();
@@ -194,16 +173,22 @@ export class Execution implements AttemptListener {
     }
     const envelope = this.#requireEnvelope();
     this.#phase = "attempting";
+    this.#report = new RunReport({
+      host: this.#host,
+      envelope,
+      admission: this.#admission,
+      abort: this.#abort,
+    });
     this.#attempt = new Attempt({
       host: this.#host,
       envelope,
       job: admitted.job,
       message: this.#delivery.message,
       token: this.#admission?.passes?.token ?? this.#token(envelope),
-      mayBeRepeated: this.#mayBeRepeated(envelope),
+      mayBeRepeated: mayBeRepeated(envelope, this.#delivery, this.#host.recentEnds),
       lease: this.#delivery.lease,
       abort: this.#abort,
-      listener: this,
+      listener: this.#report,
     });
     return this.#attempt.run();
   }
@@ -215,7 +200,7 @@ export class Execution implements AttemptListener {
 
   /** Whether its handler was ever called. */
   get hasRun(): boolean {
-    return this.#startedAt !== undefined;
+    return this.#report?.startedAt !== undefined;
   }
 
   /** Whether it only hands its job back. */
@@ -296,7 +281,7 @@ export class Execution implements AttemptListener {
 
   #loseLease(): void {
     this.#abort.loseLease();
-    this.#progress?.end({ write: false });
+    this.#report?.end({ write: false });
     if (this.#phase === "arriving") this.#admission?.loseLease();
     this.#settling?.cutShort();
   }
@@ -304,47 +289,6 @@ export class Execution implements AttemptListener {
   #token({ generation, createdAt }: Envelope): number {
     const { deliveryCount } = this.#delivery;
     return fencingToken({ generation, deliveryCount, ageMs: this.#cameAt - createdAt });
-  }
-
-  #mayBeRepeated({ generation, sharedSince }: Envelope): boolean {
-    const { deliveryCount, message } = this.#delivery;
-    return (
-      generation > 0 ||
-      deliveryCount > 1 ||
-      sharedSince !== undefined ||
-      this.#host.recentEnds.reachesBack(message)
-    );
-  }
-
-  handlerReported(value: number, note: string | undefined): void {
-    // A handler that goes on after its attempt is over is told what is wrong, and otherwise not
-    // heard.
-    const over = this.#phase !== "attempting" || this.#abort.look()?.code === "lease-lost";
-    if (over) return void checkProgress(value, note);
-    this.#progress ??= new ProgressReporter(this.#host, this.#requireEnvelope(), this.#trace);
-    this.#progress.report(value, note);
-  }
-
-  abortIgnored(): void {
-    reportIgnoredAbort(this.#host, this.#requireEnvelope());
-  }
-
-  attemptStarted(job: AnyJob): AttemptTrace | undefined {
-    const { clock, instrumentation } = this.#host;
-    const envelope = this.#requireEnvelope();
-    this.#startedAt = clock.now();
-    this.#startedMono = clock.monotonic();
-    reportStarted(this.#host, envelope, this.#startedAt);
-    const gatedSince = this.#admission?.gatedSince;
-    if (instrumentation !== undefined)
-      this.#trace = traceAttempt(this.#host, instrumentation, {
-        envelope,
-        job,
-        startedAt: this.#startedAt,
-        gatedMs: gatedSince === undefined ? undefined : this.#startedMono - gatedSince,
-        singletonToken: this.#admission?.passes?.token,
-      });
-    return this.#trace;
   }
 
   /** From here on whatever the handler says has no hearer. */
@@ -355,16 +299,16 @@ export class Execution implements AttemptListener {
     this.#attempt?.stop();
     // Before anything else is published: whoever follows the job hears its last word before its
     // end.
-    this.#progress?.end({ write: outcome.kind !== "lease-lost" });
+    this.#report?.end({ write: outcome.kind !== "lease-lost" });
     const { input, settlement } = settlementOf(this.#host, {
       outcome,
       envelope: this.#requireEnvelope(),
       delivery: this.#delivery,
       admission: this.#admission,
       attempt: this.#attempt,
-      trace: this.#trace,
-      startedAt: this.#startedAt,
-      startedMono: this.#startedMono,
+      trace: this.#report?.trace,
+      startedAt: this.#report?.startedAt,
+      startedMono: this.#report?.startedMono ?? 0,
     });
     return new Settling({
       host: this.#host,
@@ -372,8 +316,8 @@ export class Execution implements AttemptListener {
       input,
       settlement,
       admission: this.#admission,
-      trace: this.#trace,
-      progress: this.#progress,
+      trace: this.#report?.trace,
+      progress: this.#report?.progress,
       acrossOutage: this.#host.recentEnds.losses !== this.#losses,
     });
   }
@@ -389,8 +333,7 @@ export class Execution implements AttemptListener {
     this.#abort.rest();
     this.#attempt?.stop();
     this.#settling?.abandon();
-    this.#trace?.abandoned();
-    this.#progress?.end({ write: false });
+    this.#report?.abandon();
     this.#admission?.leave();
     this.#onEnd(this);
   }

@@ -51,6 +51,15 @@ export interface Pass {
   readonly leave: (settlement: Settlement | undefined) => Promise<void>;
 }
 
+const NO_GATES: readonly Gate[] = [];
+
+/** Those that a job has to pass, in their order. Most jobs pass none, and cost no array. */
+export function gatesOf(gates: readonly Gate[], envelope: Envelope, job: AnyJob): readonly Gate[] {
+  let found: Gate[] | undefined;
+  for (const gate of gates) if (gate.concerns(envelope, job)) (found ??= []).push(gate);
+  return found ?? NO_GATES;
+}
+
 /**
  * Whether an earlier holder may have blocked the job and died before that was on record. Such a job
  * is blocked again, free gate or not: its message id is the blocked one's, so the two are one, and

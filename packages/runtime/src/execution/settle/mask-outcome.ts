@@ -20,12 +20,12 @@ export function maskOutcome(outcome: Outcome, maskText: (text: string) => string
   }
 }
 
-/** An error as it may be recorded. */
+/** An error as it may be recorded. Without a mask it is left as it is. */
 export function maskRecorded(
   error: RecordedError,
-  maskText: (text: string) => string,
+  maskText: ((text: string) => string) | undefined,
 ): RecordedError {
-  return maskError(error, guarded(maskText));
+  return maskText === undefined ? error : maskError(error, guarded(maskText));
 }
 
 /**

@@ -19,18 +19,14 @@ import type { Admission } from "../admission.ts";
 import { completion } from "./completion.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import { lastResort } from "./last-resort.ts";
+import { endTrial, letGo } from "./let-go.ts";
+import { withdrawLetter } from "./withdraw-letter.ts";
 import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
 import type { ProgressReporter } from "../attempt/progress-reporter.ts";
 import { type Failure, remedy } from "./remedy.ts";
 import { reportSettled, reportTrouble } from "../report.ts";
-import {
-  followUp,
-  hooksFor,
-  type Settled,
-  type SettlementHook,
-  settleWithHooks,
-} from "./settlement-hook.ts";
+import { hooksFor, type Settled, type SettlementHook, settleWithHooks } from "./settlement-hook.ts";
 import { traceEndUnrun } from "../trace-attempt.ts";
 
 export interface SettlingOptions {
@@ -98,7 +94,7 @@ export class Settling {
         const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
         if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
         else await this.#withHooks(hooks);
-        if (this.#options.acrossOutage) await this.#withdrawLetter();
+        if (this.#options.acrossOutage) await withdrawLetter(this.#options, this.#settlement);
         break;
       } catch (error) {
         if (MillraceError.is(error, "already-ended")) {
@@ -120,7 +116,7 @@ export class Settling {
    */
   follow(): Promise<void> | undefined {
     this.#report();
-    return this.#letGo();
+    return letGo(this.#options, this.#settlement, () => this.#settled());
   }
 
   /** The node has stopped: nothing more is tried. */
@@ -213,26 +209,6 @@ export class Settling {
     this.#completed = true;
   }
 
-  /**
-   * Another run may have buried the job and have lost its lease before its record. Then this end
-   * counts, and nobody else comes to take that letter away: this run has acked the message.
-   */
-  async #withdrawLetter(): Promise<void> {
-    const { host, delivery, input } = this.#options;
-    const { state } = this.#settlement;
-    if (state !== "succeeded" && state !== "cancelled") return;
-    try {
-      const { letter } = await host.broker.successors(input.envelope, delivery.message);
-      if (letter !== undefined) await host.broker.deadLetters.remove(letter.sequence);
-    } catch (error) {
-      const { id } = input.envelope;
-      host.log.warn(
-        { job: id, error: recordError(error) },
-        "it is not known whether a dead letter of a job that has ended stays behind",
-      );
-    }
-  }
-
   #remedy(error: unknown): Settlement | undefined {
     return remedy(this.#failure(error), this.#input, this.#options.host.clock.now());
   }
@@ -295,7 +271,7 @@ export class Settling {
     const { host, delivery, input, admission } = this.#options;
     host.settlements.letGo(input.envelope, this.#key);
     // Its holder lives, and lets it go for no fault of the job's.
-    if (admission?.onTrial === true) await this.#endTrial();
+    if (admission?.onTrial === true) await endTrial(host, input.envelope);
     await host.broker.settle(delivery, []).catch((error: unknown) => {
       host.log.debug({ error: recordError(error) }, "a delivery was let go without its broker");
     });
@@ -320,41 +296,6 @@ export class Settling {
     if (trace !== undefined) trace.settled(input, this.#settlement);
     else if (host.instrumentation !== undefined)
       traceEndUnrun(host, host.instrumentation, input, this.#settlement);
-  }
-
-  /** @returns undefined where the job held nothing and nothing follows it */
-  #letGo(): Promise<void> | undefined {
-    const { host, input, progress, admission } = this.#options;
-    const hooks =
-      this.#settlement.state === "abandoned"
-        ? []
-        : hooksFor(host.hooks, input.envelope, this.#settlement);
-    if (admission?.onTrial !== true && progress === undefined && hooks.length === 0)
-      return admission?.passes?.leave(this.#settlement);
-    return this.#letAllGo(hooks);
-  }
-
-  async #letAllGo(hooks: readonly SettlementHook[]): Promise<void> {
-    const { host, progress, admission } = this.#options;
-    const { state } = this.#settlement;
-    if (admission?.onTrial === true && state !== "abandoned") await this.#endTrial();
-    if (progress !== undefined && state !== "requeued" && state !== "abandoned")
-      await progress.forget();
-    if (hooks.length > 0) await followUp(hooks, this.#settled(), host.log);
-    await admission?.passes?.leave(this.#settlement);
-  }
-
-  /** Not for an abandoned job: it is another's to settle, and its note may be of use there. */
-  async #endTrial(): Promise<void> {
-    const { host, input } = this.#options;
-    try {
-      await host.trials.over(input.envelope);
-    } catch (error) {
-      host.log.debug(
-        { job: input.envelope.id, error: recordError(error) },
-        "the note of a suspect's run stays behind",
-      );
-    }
   }
 
   #settled(): Settled {

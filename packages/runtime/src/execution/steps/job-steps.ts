@@ -8,7 +8,6 @@ import {
   type Outcome,
   OutcomeSignal,
   type QueueMessage,
-  type RecordedError,
   recordError,
   requireStepName,
   StepError,
@@ -19,16 +18,16 @@ import {
 } from "@millrace/core";
 import type { AbortSwitch } from "../attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution-host.ts";
-import { outcomeOfAbort } from "../interpret.ts";
 import { maskRecorded } from "../settle/mask-outcome.ts";
+import { CaughtFailures } from "./caught-failures.ts";
 import { Insistence } from "./insistence.ts";
 import { type Call, type EnqueueCalled, JobCalls } from "./job-calls.ts";
 import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
-import { Sleepers } from "./sleepers.ts";
+import { outcomeOfSleep, Sleepers } from "./sleepers.ts";
 import { fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
 import { keyOf, shownStep, StepPlaces } from "./step-place.ts";
-import { asRead, valueOf } from "./step-value.ts";
+import { asMismatch, asRead, valueOf } from "./step-value.ts";
 import { stepsApi } from "./steps-api.ts";
 
 /** What the steps of an attempt tell the attempt. */
@@ -50,13 +49,6 @@ export interface JobStepsOptions {
   readonly mayBeRepeated: boolean;
   readonly listener: StepsListener;
   readonly enqueue: EnqueueCalled;
-}
-
-/** A failure that the handler may have caught: on record once it goes on to another step. */
-interface Failure {
-  readonly entry: JournalEntry;
-  /** The revision of an earlier life's failure. */
-  readonly replaced: number | undefined;
 }
 
 /** A signal that comes while the handler has something else under way is seen after this. */
@@ -85,8 +77,7 @@ export class JobSteps {
   #state: "open" | "ended" | "over" = "open";
   #busy = 0;
   #onIdle: (() => void) | undefined;
-  #failures: Failure[] = [];
-  #noting: Promise<void> | undefined;
+  readonly #caught: CaughtFailures;
   #reading: Promise<void> | undefined;
 
   constructor(options: JobStepsOptions) {
@@ -109,6 +100,11 @@ export class JobSteps {
       insist: <T>(action: () => Promise<T>) => this.#insistence.on(action),
       record: (entry: JournalEntry, replaced: number | undefined) => this.#record(entry, replaced),
     };
+    this.#caught = new CaughtFailures({
+      isOpen: () => this.#state === "open",
+      turn: () => this.#sleepers.turn(),
+      record: journaled.record,
+    });
     this.#waits = new SignalWaits({ ...options, ...journaled });
     this.#calls = new JobCalls({ ...options, ...journaled });
     this.api = stepsApi(host.clock, {
@@ -248,8 +244,7 @@ export class JobSteps {
 
   async #find(step: StepRef, kind: JournalEntry["kind"]): Promise<Known | undefined> {
     try {
-      if (this.#failures.length > 0) this.#noting ??= this.#noteFailures();
-      await this.#noting;
+      await this.#caught.noted();
       await this.#read();
       return this.#journal.ask(step, kind);
     } catch (error) {
@@ -300,9 +295,9 @@ export class JobSteps {
       // What it asks for, or that it was told to stop, is no failure of the step.
       const isStopped = this.#options.abort.look() !== undefined;
       if (threw === GONE || OutcomeSignal.is(threw) || isStopped) throw threw;
-      const error = this.#masked(recordError(threw));
+      const error = maskRecorded(recordError(threw), this.#options.host.maskText);
       const entry = { ...this.#own(step), kind: "run", outcome: "failed", error } as const;
-      this.#failures.push({ entry, replaced });
+      this.#caught.add({ entry, replaced });
       throw new StepError(step.name, error);
     }
   }
@@ -321,14 +316,7 @@ export class JobSteps {
     try {
       return await valueOf(entry, output);
     } catch (error) {
-      if (!MillraceError.is(error, "invalid-output")) throw error;
-      return this.#refuse(
-        new MillraceError(
-          "journal-mismatch",
-          `What is on record does not fit the handler any more. ${error.message}`,
-          { cause: error },
-        ),
-      );
+      return this.#refuse(asMismatch(error));
     }
   }
 
@@ -338,19 +326,6 @@ export class JobSteps {
     } catch (error) {
       return this.#refuse(error);
     }
-  }
-
-  /**
-   * The handler has gone on after a failure: then it stands. A turn later, because the handler that
-   * throws it on may have another step begun in the same turn.
-   */
-  async #noteFailures(): Promise<void> {
-    await this.#sleepers.turn();
-    if (this.#state !== "open") throw GONE;
-    const failures = this.#failures;
-    this.#failures = [];
-    this.#noting = undefined;
-    for (const { entry, replaced } of failures) await this.#record(entry, replaced);
   }
 
   /** What would fail again, with its effects once more, ends the job. */
@@ -363,22 +338,12 @@ export class JobSteps {
 
   #goToSleep(untilMs: number): void {
     const { host, abort, listener } = this.#options;
-    const reason = abort.look();
-    const delayMs = Math.min(Math.max(untilMs - host.clock.now(), 1), host.broker.maxDelayMs);
-    const isHandedBack = reason?.code === "shutdown" || reason?.code === "lock-lost";
-    listener.end(
-      reason === undefined || isHandedBack ? { kind: "snoozed", delayMs } : outcomeOfAbort(reason),
-    );
+    listener.end(outcomeOfSleep(host, abort.look(), untilMs));
     this.close();
   }
 
   #own(step: StepRef): StepRef & { readonly at: number; readonly life: number } {
     const { host, envelope } = this.#options;
     return { ...step, at: host.clock.now(), life: envelope.life ?? 0 };
-  }
-
-  #masked(error: RecordedError): RecordedError {
-    const { maskText } = this.#options.host;
-    return maskText === undefined ? error : maskRecorded(error, maskText);
   }
 }

@@ -1,4 +1,7 @@
-import type { Clock, Timer } from "@millrace/core";
+import type { Clock, Outcome, Timer } from "@millrace/core";
+import type { AbortReason } from "../attempt/abort-switch.ts";
+import type { ExecutionHost } from "../execution-host.ts";
+import { outcomeOfAbort } from "../interpret.ts";
 
 export interface SleepersListener {
   /** Whether nothing but sleeping is left to do. */
@@ -75,4 +78,20 @@ export class Sleepers {
     sleeper.wake();
     this.look();
   }
+}
+
+/**
+ * How an attempt ends whose handler sleeps: as a snooze, also where the node only hands it back.
+ *
+ * @param reason why it was told to stop, if it was
+ */
+export function outcomeOfSleep(
+  { broker, clock }: ExecutionHost,
+  reason: AbortReason | undefined,
+  untilMs: number,
+): Outcome {
+  const isHandedBack = reason?.code === "shutdown" || reason?.code === "lock-lost";
+  if (reason !== undefined && !isHandedBack) return outcomeOfAbort(reason);
+  const delayMs = Math.min(Math.max(untilMs - clock.now(), 1), broker.maxDelayMs);
+  return { kind: "snoozed", delayMs };
 }

@@ -1,5 +1,6 @@
 import {
   type JournalEntry,
+  MillraceError,
   readEntry,
   type StepOptions,
   validate,
@@ -36,4 +37,14 @@ function signalOf(entry: WaitEntry, schema: Schema): unknown {
  */
 export function asRead(entry: JournalEntry): JournalEntry {
   return readEntry(writeEntry(entry)) ?? entry;
+}
+
+/** A value on record that the handler's schema refuses was written for another handler. */
+export function asMismatch(error: unknown): unknown {
+  if (!MillraceError.is(error, "invalid-output")) return error;
+  return new MillraceError(
+    "journal-mismatch",
+    `What is on record does not fit the handler any more. ${error.message}`,
+    { cause: error },
+  );
 }

@@ -1,0 +1,111 @@
+import {
+  type AnyJob,
+  type AttemptTrace,
+  checkProgress,
+  type Envelope,
+  type RunningJob,
+} from "@millrace/core";
+import type { Admission } from "../admission.ts";
+import type { ExecutionHost } from "../execution-host.ts";
+import { reportIgnoredAbort, reportStarted } from "../report.ts";
+import { traceAttempt } from "../trace-attempt.ts";
+import type { AbortSwitch } from "./abort-switch.ts";
+import type { AttemptListener } from "./attempt.ts";
+import { ProgressReporter } from "./progress-reporter.ts";
+
+export interface ReportedRun {
+  readonly host: ExecutionHost;
+  readonly envelope: Envelope;
+  readonly admission: Pick<Admission, "gatedSince" | "passes"> | undefined;
+  readonly abort: AbortSwitch;
+}
+
+/** What is told of a handler's run while it goes on: its start, its trace, its progress. */
+export class RunReport implements AttemptListener {
+  readonly #of: ReportedRun;
+  /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
+  startedAt: number | undefined;
+  startedMono = 0;
+  /** Set from the start of an attempt that is traced until it is settled. */
+  #trace: AttemptTrace | undefined;
+  /** Set where the handler has reported its progress. */
+  #progress: ProgressReporter | undefined;
+  #isOver = false;
+
+  constructor(of: ReportedRun) {
+    this.#of = of;
+  }
+
+  get trace(): AttemptTrace | undefined {
+    return this.#trace;
+  }
+
+  get progress(): ProgressReporter | undefined {
+    return this.#progress;
+  }
+
+  /** What a node answers when asked who runs the job; undefined before the handler was called. */
+  get running(): RunningJob | undefined {
+    const { host, envelope } = this.#of;
+    if (this.startedAt === undefined) return undefined;
+    return {
+      id: envelope.id,
+      queue: envelope.queue,
+      name: envelope.name,
+      node: host.node,
+      attempt: envelope.attempts + 1,
+      startedAt: this.startedAt,
+      createdAt: envelope.createdAt,
+    };
+  }
+
+  attemptStarted(job: AnyJob): AttemptTrace | undefined {
+    const { host, envelope, admission } = this.#of;
+    const { clock, instrumentation } = host;
+    this.startedAt = clock.now();
+    this.startedMono = clock.monotonic();
+    reportStarted(host, envelope, this.startedAt);
+    const gatedSince = admission?.gatedSince;
+    if (instrumentation !== undefined)
+      this.#trace = traceAttempt(host, instrumentation, {
+        envelope,
+        job,
+        startedAt: this.startedAt,
+        gatedMs: gatedSince === undefined ? undefined : this.startedMono - gatedSince,
+        singletonToken: admission?.passes?.token,
+      });
+    return this.#trace;
+  }
+
+  /**
+   * A handler that goes on after its attempt is over is told what is wrong, and otherwise not
+   * heard.
+   */
+  handlerReported(value: number, note: string | undefined): void {
+    const { host, envelope, abort } = this.#of;
+    if (this.#isOver || abort.look()?.code === "lease-lost") return void checkProgress(value, note);
+    this.#progress ??= new ProgressReporter(host, envelope, this.#trace);
+    this.#progress.report(value, note);
+  }
+
+  abortIgnored(): void {
+    reportIgnoredAbort(this.#of.host, this.#of.envelope);
+  }
+
+  /** From here on whatever the handler says has no hearer. */
+  end({ write }: { readonly write: boolean }): void {
+    this.#isOver = true;
+    this.#progress?.end({ write });
+  }
+
+  /** The trace has been told how the run was settled. */
+  settled(): void {
+    this.#trace = undefined;
+  }
+
+  /** Nothing is settled here. */
+  abandon(): void {
+    this.end({ write: false });
+    this.#trace?.abandoned();
+  }
+}
