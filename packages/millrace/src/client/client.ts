@@ -1,7 +1,6 @@
 import {
   type BatchOptions,
   type Broker,
-  brokerOutlet,
   type BrokerStatus,
   type Clock,
   type EnqueueItemResult,
@@ -12,36 +11,27 @@ import {
   newJobId,
   noMetrics,
   type PlannedJob,
-  optionNames,
-  Producer,
-  refuseUnknown,
-  requireId,
-  requireQueueName,
 } from "@millrace/core";
-import { type BatchHandle, enqueueBatch } from "./enqueue/batch.ts";
+import type { BatchHandle } from "./enqueue/batch.ts";
 import { callLimits, type CallLimits, clientCalls } from "./call-limits.ts";
 import { type ClientHealth, clientHealth } from "./client-health.ts";
-import { cancelJob, type CancelOptions, type CancelResult } from "./jobs/cancel-job.ts";
-import { type Chain, startChain } from "./enqueue/chain.ts";
+import type { CancelOptions, CancelResult } from "./jobs/cancel-job.ts";
+import type { Chain } from "./enqueue/chain.ts";
 import { type Cron, cron } from "./cron.ts";
 import { type DeadLetters, deadLetters } from "./dead/dead-letters.ts";
 import { type DelayedJobs, delayedJobs } from "./jobs/delayed.ts";
-import { type HandledJob, type JobHandle, jobHandle } from "./jobs/job-handle.ts";
+import type { JobHandle } from "./jobs/job-handle.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { type EventsQuery, eventsOf, type JobEvent } from "./events.ts";
-import { enqueueOnce } from "./enqueue/enqueue-once.ts";
-import { findJob, type JobStatus } from "./jobs/job-status.ts";
+import { enqueueCalls } from "./enqueue/enqueue-calls.ts";
+import type { JobStatus } from "./jobs/job-status.ts";
+import { jobCalls, lookUpJob } from "./jobs/job-calls.ts";
 import { type Jobs, jobsOf } from "./jobs/jobs.ts";
 import { type Audit, auditOf } from "./audit.ts";
 import { type Operations, operationsOf } from "./operations/operations.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues/queues.ts";
-import {
-  type SendSignal,
-  type SentSignal,
-  signalJob,
-  type SignalOptions,
-} from "./jobs/signal-job.ts";
+import type { SendSignal } from "./jobs/signal-job.ts";
 
 /** What may be said about one job, and whether its id is looked up first. */
 export interface OnceOptions extends EnqueueOptions {
@@ -226,12 +216,6 @@ export interface Millrace extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const JOB_NAMES = optionNames<NonNullable<Parameters<Millrace["job"]>[1]>>({ queue: true });
-const CANCEL_NAMES = optionNames<NonNullable<Parameters<Millrace["cancel"]>[1]>>({
-  ...{ queue: true, reason: true, wait: true },
-});
-const SIGNAL_NAMES = optionNames<SignalOptions>({ id: true });
-
 /**
  * A client over any broker. It owns the broker: `close()` closes it.
  *
@@ -246,74 +230,11 @@ export function createClient(
   limits?: CallLimits,
 ): Millrace {
   const now = (): number => clock.now();
-  const source = { now, newId };
-  const producer = new Producer(brokerOutlet(broker), clock, newId);
   const calls = clientCalls({ broker, clock }, limits);
-  const handleOf = <Output>(job: HandledJob): JobHandle<Output> =>
-    calls.handle(jobHandle<Output>(broker, clock, job));
-  // Async, so that a bad id rejects like every other error.
-  const job: Millrace["job"] = async (id, options = {}) => {
-    refuseUnknown(options, JOB_NAMES, "job()");
-    const { queue } = options;
-    return findJob(
-      broker,
-      requireId(id),
-      queue === undefined ? queue : requireQueueName(queue),
-      now,
-    );
-  };
-  const publish = <T>(doing: string, act: (via: Producer) => Promise<T>): Promise<T> =>
-    calls.isLimited
-      ? calls.publish(doing, (via) => act(new Producer(brokerOutlet(via), clock, newId)))
-      : act(producer);
+  const host = { broker, clock, newId, calls };
   return {
-    enqueue: async (job, input, options) =>
-      handleOf(
-        await publish("enqueue()", (via) =>
-          options?.once === undefined
-            ? via.enqueue(job, input, options)
-            : enqueueOnce(broker, via, { job, input, options }),
-        ),
-      ),
-    enqueueMany: (job, items) => publish("enqueueMany()", (via) => via.enqueueMany(job, items)),
-    batch: (jobs, options) =>
-      calls.publish("batch()", (via) => enqueueBatch(via, clock, source, jobs, options)),
-    chain: (first, input, options = {}) => {
-      const host = {
-        ...{ broker, clock, source },
-        publish: <T>(act: (via: Broker) => Promise<T>) => calls.publish("chain.enqueue()", act),
-      };
-      return startChain(host, first, input, options);
-    },
-    job: (id, options) => calls.ask("job()", () => job(id, options)),
-    cancel: (id, given = {}) =>
-      calls.ask("cancel()", async () => {
-        refuseUnknown(given, CANCEL_NAMES, "cancel()");
-        const { queue, reason, ...options } = given;
-        // Where the queue isn't known the job has to be found in one first.
-        const where = queue ?? (await findJob(broker, requireId(id), undefined, now)).queue;
-        const job = { id: requireId(id), queue: requireQueueName(where) };
-        return cancelJob(broker, clock, job, reason, options);
-      }),
-    signal: (
-      job: SentSignal["job"],
-      id: string,
-      signal: SentSignal["signal"],
-      value?: unknown,
-      options: SignalOptions = {},
-    ) =>
-      calls.ask("signal()", async () => {
-        refuseUnknown(options, SIGNAL_NAMES, "signal()");
-        const { id: signalId = newId() } = options;
-        return signalJob(broker, { job, id, signal, value, signalId });
-      }),
-    handle: (id, queue) =>
-      handleOf({
-        id: requireId(id),
-        queue: requireQueueName(queue),
-        duplicate: false,
-        byId: true,
-      }),
+    ...enqueueCalls(host),
+    ...jobCalls(host),
     lock: (name, options, run) =>
       withLock(
         { locks: broker.locks, clock, metrics, instrumentation },
@@ -337,7 +258,7 @@ export function createClient(
       const signal = query.signal ?? limits?.signal;
       return eventsOf(broker, clock, { ...query, ...(signal === undefined ? {} : { signal }) });
     },
-    jobs: calls.jobs(jobsOf(broker, job, now)),
+    jobs: calls.jobs(jobsOf(broker, lookUpJob(broker, now), now)),
     queues: calls.each("queues", queuesOf(broker, clock)),
     nodes: calls.each("nodes", nodesOf(broker)),
     audit: calls.each("audit", auditOf(broker)),

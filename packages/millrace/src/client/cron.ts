@@ -3,31 +3,24 @@ import {
   checkInput,
   type Clock,
   enqueueOne,
-  type DocumentStore,
   isSchedule,
   MillraceError,
-  NEW_STATE,
-  nextTicks,
   optionNames,
   paused,
-  readScheduleState,
-  readStoredSchedule,
   refuseUnknown,
   requireScheduleName,
   resumed,
   runJob,
   type Schedule,
-  SCHEDULE_STATE,
   scheduleDefinition,
   type ScheduleFields,
   type ScheduleState,
-  SCHEDULES,
-  SCHEDULES_SEEN,
   type StoredSchedule,
   upsert,
   withRun,
 } from "@millrace/core";
 import { type JobHandle, jobHandle } from "./jobs/job-handle.ts";
+import { ScheduleDocuments, scheduleNotFound } from "./schedule-documents.ts";
 import { type ScheduleEvent, scheduleHistory } from "./schedule-history.ts";
 
 /** A stored schedule and how far it is. Times: epoch milliseconds. */
@@ -93,148 +86,55 @@ const ADD_NAMES = optionNames<NonNullable<Parameters<Cron["add"]>[1]>>({ replace
 
 /** `millrace.cron`, on any broker. */
 export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
-  const schedules = (): Promise<DocumentStore> => broker.documents(SCHEDULES);
-  const states = (): Promise<DocumentStore> => broker.documents(SCHEDULE_STATE);
-
-  async function find(name: string): Promise<StoredSchedule> {
-    requireScheduleName(name);
-    const document = await (await schedules()).get(name);
-    if (document === undefined) throw notFound(name);
-    return readStoredSchedule(name, document.value);
-  }
-
-  async function stateOf(name: string): Promise<ScheduleState> {
-    return readScheduleState((await (await states()).get(name))?.value);
-  }
-
-  /**
-   * From now on; but where a leader's clock was ahead, nothing is due before the time has come that
-   * far.
-   */
-  function upcoming(
-    schedule: StoredSchedule,
-    { lastTick = 0 }: ScheduleState,
-    count: number,
-  ): readonly number[] {
-    return nextTicks(schedule, Math.max(clock.now(), lastTick, schedule.since), count);
-  }
-
-  /** The leader writes the same document, so each change is tried until nobody came between. */
-  async function change(
-    name: string,
-    next: (state: ScheduleState) => ScheduleState,
-  ): Promise<void> {
-    const store = await states();
-    for (;;) {
-      const document = await store.get(name);
-      const state = readScheduleState(document?.value);
-      const changed = next(state);
-      if (changed === state) return;
-      try {
-        await store.put(name, changed, document?.revision ?? 0);
-        return;
-      } catch (error) {
-        if (!MillraceError.is(error, "revision-conflict")) throw error;
-      }
-    }
-  }
-
+  const documents = new ScheduleDocuments(broker, clock);
   return {
-    async list() {
-      const [stored, progress, seen] = await Promise.all([
-        (await schedules()).list(),
-        (await states()).list(),
-        (await broker.documents(SCHEDULES_SEEN)).list(),
-      ]);
-      const stateBy = new Map(progress.map(({ key, value }) => [key, readScheduleState(value)]));
-      const seenBy = new Map(seen.map(({ key, value }) => [key, value as ScheduleStatus["seen"]]));
-      return stored
-        .flatMap(({ key, value }) => readable(key, value))
-        .sort((one, other) => (one.name < other.name ? -1 : 1))
-        .map((schedule) => {
-          const state = stateBy.get(schedule.name) ?? NEW_STATE;
-          const next = state.pausedAt === undefined ? upcoming(schedule, state, 1)[0] : undefined;
-          return { ...schedule, next, state, seen: seenBy.get(schedule.name) };
-        });
-    },
-
-    async add(given, options = {}) {
+    list: () => documents.list(),
+    add: async (given, options = {}) => {
       refuseUnknown(options, ADD_NAMES, "cron.add()");
-      const { replace = false } = options;
-      if (isSchedule(given)) await checkInput(given);
-      else refuseUnknown(given, FIELD_NAMES, "a schedule", undefined, "invalid-schedule");
-      const definition = isSchedule(given) ? given.definition : scheduleDefinition(given);
-      const { name } = definition;
-      const store = await schedules();
-      for (;;) {
-        const document = await store.get(name);
-        const stored = document && readStoredSchedule(name, document.value);
+      const definition = await definitionOf(given);
+      await documents.write(definition.name, (stored) => {
         const next = upsert(definition, stored?.origin ?? "client", stored, clock.now());
-        if (next === undefined) return;
-        if (stored?.origin === "code" || (stored !== undefined && !replace))
+        if (next === undefined) return undefined;
+        if (stored?.origin === "code" || (stored !== undefined && options.replace !== true))
           throw new MillraceError("schedule-exists", existsMessage(stored));
-        try {
-          await store.put(name, next, document?.revision ?? 0);
-          return;
-        } catch (error) {
-          if (!MillraceError.is(error, "revision-conflict")) throw error;
-        }
-      }
+        return next;
+      });
     },
-
-    async remove(name) {
-      requireScheduleName(name);
-      if ((await (await schedules()).get(name)) === undefined) throw notFound(name);
-      // First what makes it run: a leader that is just about to write a state then finds no
-      // schedule to write it for.
-      await (await schedules()).remove(name);
-      await (await states()).remove(name);
-      await (await broker.documents(SCHEDULES_SEEN)).remove(name);
+    remove: async (name) => {
+      if (!(await documents.remove(requireScheduleName(name)))) throw scheduleNotFound(name);
     },
-
-    async pause(name) {
-      await find(name);
-      await change(name, (state) => paused(state, clock.now()));
+    pause: async (name) => {
+      await documents.find(name);
+      await documents.change(name, (state) => paused(state, clock.now()));
     },
-
-    async resume(name) {
-      await find(name);
-      await change(name, (state) => resumed(state, clock.now()));
+    resume: async (name) => {
+      await documents.find(name);
+      await documents.change(name, (state) => resumed(state, clock.now()));
     },
-
-    async run(name) {
-      const job = runJob(await find(name), newId(), clock.now());
+    run: async (name) => {
+      const job = runJob(await documents.find(name), newId(), clock.now());
       const result = await enqueueOne(broker, job);
-      await change(name, (state) => withRun(state, job.id, clock.now()));
+      await documents.change(name, (state) => withRun(state, job.id, clock.now()));
       return jobHandle(broker, clock, result);
     },
-
-    async next(name, count = 5) {
-      const schedule = await find(name);
-      return upcoming(schedule, await stateOf(name), count);
+    next: async (name, count = 5) => {
+      const schedule = await documents.find(name);
+      return documents.upcoming(schedule, await documents.stateOf(name), count);
     },
-
-    async history(name, limit = 20) {
-      await find(name);
-      return scheduleHistory(broker.history, (await stateOf(name)).recent, limit);
+    history: async (name, limit = 20) => {
+      await documents.find(name);
+      return scheduleHistory(broker.history, (await documents.stateOf(name)).recent, limit);
     },
   };
 }
 
-function readable(name: string, value: unknown): readonly StoredSchedule[] {
-  try {
-    return [readStoredSchedule(name, value)];
-  } catch (error) {
-    if (MillraceError.is(error)) return [];
-    throw error;
+async function definitionOf(given: Schedule | ScheduleFields): Promise<Schedule["definition"]> {
+  if (isSchedule(given)) {
+    await checkInput(given);
+    return given.definition;
   }
-}
-
-function notFound(name: string): MillraceError {
-  return new MillraceError(
-    "schedule-not-found",
-    `No schedule is called ${name}. List them with millrace cron list.`,
-  );
+  refuseUnknown(given, FIELD_NAMES, "a schedule", undefined, "invalid-schedule");
+  return scheduleDefinition(given);
 }
 
 function existsMessage({ name, origin }: StoredSchedule): string {

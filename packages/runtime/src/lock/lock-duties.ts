@@ -1,15 +1,9 @@
-import {
-  type ErrorCode,
-  type HeldLock,
-  type LockKeeping,
-  MillraceError,
-  recordError,
-  type Stoppable,
-  type Timer,
-} from "@millrace/core";
+import { type ErrorCode, MillraceError, recordError } from "@millrace/core";
 import { EXPIRY_JITTER_MS, leaseTime, RELEASE_JITTER_MS } from "./lease-time.ts";
 import { BackgroundRetries } from "../service/background-retries.ts";
-import type { LeaseTerm, LockDuties } from "./lock-machine.ts";
+import { LeaseTerms } from "./lease-terms.ts";
+import { listenForRelease } from "./listen-for-release.ts";
+import type { LockDuties } from "./lock-machine.ts";
 import type { LockHost, LockRequest } from "./lock-request.ts";
 
 /**
@@ -37,41 +31,7 @@ export function lockDuties(
   const log = host.log.child({ lock: name });
   // One object for all tries, by which the store recognises a write whose answer was lost.
   const claim = { holder: request.holder, leaseMs };
-  /** As the store gave it last, also where the machine does not wait for it any more. */
-  let latest: HeldLock | undefined;
-  let keeping: LockKeeping | "over" | undefined;
-  /**
-   * Until when the store's extensions reached, by the clock; those before the last renewal count
-   * too.
-   */
-  let keptUntilMs = Number.NEGATIVE_INFINITY;
-
-  const endKeeping = (): void => {
-    if (keeping !== "over") keeping?.end();
-    keeping = "over";
-  };
-  const noteKept = (): void => {
-    const agoMs = keeping === "over" ? undefined : keeping?.extendedAgoMs();
-    if (agoMs === undefined) return;
-    keptUntilMs = Math.max(keptUntilMs, clock.monotonic() - agoMs + leaseTime.heldForMs(leaseMs));
-  };
-  const termOf = (lock: HeldLock, fromMs: number): LeaseTerm => {
-    latest = lock;
-    // A renewal may be answered when nobody holds the lock any more.
-    if (keeping !== "over") {
-      // The renewed term is judged by the one before it, which these extensions may have carried
-      // here.
-      noteKept();
-      keeping?.end();
-      keeping = locks.keep?.(lock, claim, clock.monotonic() - fromMs);
-    }
-    return { lock, fromMs, untilMs: fromMs + leaseTime.heldForMs(leaseMs) };
-  };
-  const heldUntilMs = ({ untilMs }: LeaseTerm): number => {
-    if (keeping === "over") return untilMs;
-    noteKept();
-    return Math.max(untilMs, keptUntilMs);
-  };
+  const terms = new LeaseTerms({ locks, clock, name, leaseMs }, claim);
 
   return {
     leaseMs,
@@ -87,7 +47,8 @@ export function lockDuties(
       const fromMs = clock.monotonic();
       const lock = await locks.acquire(name, claim);
       if (lock === undefined) return undefined;
-      if (clock.monotonic() < fromMs + leaseTime.heldForMs(leaseMs)) return termOf(lock, fromMs);
+      if (clock.monotonic() < fromMs + leaseTime.heldForMs(leaseMs))
+        return terms.begin(lock, fromMs);
       await locks.release(lock);
       throw new MillraceError(
         "request-timeout",
@@ -97,27 +58,17 @@ export function lockDuties(
 
     renew: ({ lock }) => {
       const fromMs = clock.monotonic();
-      return locks.renew(lock, claim).then((renewed) => termOf(renewed, fromMs));
+      return locks.renew(lock, claim).then((renewed) => terms.begin(renewed, fromMs));
     },
 
-    heldUntilMs,
-    watch: (term, lapsed) => {
-      let timer: Timer;
-      const arm = (): void => {
-        timer = clock.setTimer(Math.max(0, heldUntilMs(term) - clock.monotonic()), () => {
-          if (clock.monotonic() < heldUntilMs(term)) arm();
-          else lapsed();
-        });
-      };
-      arm();
-      return () => timer.cancel();
-    },
+    heldUntilMs: (term) => terms.heldUntilMs(term),
+    watch: (term, lapsed) => terms.watch(term, lapsed),
 
     release: async (term) => {
-      endKeeping();
+      terms.end();
       const free = async (): Promise<void> => {
         // A renewal that is under way is not waited for: the store recognises what it wrote.
-        const lock = latest ?? term.lock;
+        const lock = terms.latest ?? term.lock;
         if (!(await locks.release(lock)))
           log.debug({ token: lock.token }, "the lock was held no more");
       };
@@ -135,41 +86,11 @@ export function lockDuties(
         });
     },
 
-    listen: (say) => {
-      let state: "opening" | "open" | "ended" = "opening";
-      let opened: Stoppable | undefined;
-      const stop = (): void =>
-        void opened?.stop().catch((error: unknown) => {
-          log.debug(
-            { error: recordError(error) },
-            "listening for a lock's release did not end well",
-          );
-        });
-      locks
-        .onRelease(name, () => {
-          if (state === "open") say({ type: "RELEASED" });
-        })
-        .then(
-          (listening) => {
-            opened = listening;
-            if (state === "ended") return stop();
-            state = "open";
-            say({ type: "LISTENING" });
-          },
-          (error: unknown) => {
-            if (state !== "ended") say({ type: "DEAF", error });
-          },
-        );
-      return () => {
-        state = "ended";
-        stop();
-      };
-    },
-
+    listen: (say) => listenForRelease({ locks, name, log }, say),
     onTrouble: (doing, error) => log.warn({ error: recordError(error) }, TROUBLE[doing]),
     onGranted: tell.onGranted,
     onLost: (superseded) => {
-      endKeeping();
+      terms.end();
       tell.onLost(superseded);
     },
   };

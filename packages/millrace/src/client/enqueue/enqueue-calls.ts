@@ -1,0 +1,50 @@
+import { type Broker, brokerOutlet, type Clock, Producer } from "@millrace/core";
+import type { ClientCalls } from "../call-limits.ts";
+import type { Millrace } from "../client.ts";
+import { jobHandle } from "../jobs/job-handle.ts";
+import { enqueueBatch } from "./batch.ts";
+import { startChain } from "./chain.ts";
+import { enqueueOnce } from "./enqueue-once.ts";
+
+/** What a client's calls stand on. */
+export interface CallHost {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly calls: ClientCalls;
+}
+
+/** The calls of a client that publish jobs. */
+export function enqueueCalls({
+  broker,
+  clock,
+  newId,
+  calls,
+}: CallHost): Pick<Millrace, "enqueue" | "enqueueMany" | "batch" | "chain"> {
+  const source = { now: () => clock.now(), newId };
+  const producer = new Producer(brokerOutlet(broker), clock, newId);
+  const publish = <T>(doing: string, act: (via: Producer) => Promise<T>): Promise<T> =>
+    calls.isLimited
+      ? calls.publish(doing, (via) => act(new Producer(brokerOutlet(via), clock, newId)))
+      : act(producer);
+  return {
+    enqueue: async (job, input, options) => {
+      const enqueued = await publish("enqueue()", (via) =>
+        options?.once === undefined
+          ? via.enqueue(job, input, options)
+          : enqueueOnce(broker, via, { job, input, options }),
+      );
+      return calls.handle(jobHandle(broker, clock, enqueued));
+    },
+    enqueueMany: (job, items) => publish("enqueueMany()", (via) => via.enqueueMany(job, items)),
+    batch: (jobs, options) =>
+      calls.publish("batch()", (via) => enqueueBatch(via, clock, source, jobs, options)),
+    chain: (first, input, options = {}) => {
+      const host = {
+        ...{ broker, clock, source },
+        publish: <T>(act: (via: Broker) => Promise<T>) => calls.publish("chain.enqueue()", act),
+      };
+      return startChain(host, first, input, options);
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import {
+  type Broker,
+  type Clock,
+  type DocumentStore,
+  MillraceError,
+  NEW_STATE,
+  nextTicks,
+  readScheduleState,
+  readStoredSchedule,
+  requireScheduleName,
+  SCHEDULE_STATE,
+  type ScheduleState,
+  SCHEDULES,
+  SCHEDULES_SEEN,
+  type StoredSchedule,
+} from "@millrace/core";
+import type { ScheduleStatus } from "./cron.ts";
+
+/** The documents of a namespace's schedules: what they are, how far they are, who has seen them. */
+export class ScheduleDocuments {
+  readonly #broker: Broker;
+  readonly #clock: Clock;
+
+  constructor(broker: Broker, clock: Clock) {
+    this.#broker = broker;
+    this.#clock = clock;
+  }
+
+  /** @throws MillraceError `schedule-not-found`, `invalid-name` */
+  async find(name: string): Promise<StoredSchedule> {
+    requireScheduleName(name);
+    const document = await (await this.#schedules()).get(name);
+    if (document === undefined) throw scheduleNotFound(name);
+    return readStoredSchedule(name, document.value);
+  }
+
+  async stateOf(name: string): Promise<ScheduleState> {
+    return readScheduleState((await (await this.#states()).get(name))?.value);
+  }
+
+  /** By name. What can't be read is left out. */
+  async list(): Promise<readonly ScheduleStatus[]> {
+    const [stored, progress, seen] = await Promise.all([
+      (await this.#schedules()).list(),
+      (await this.#states()).list(),
+      (await this.#seen()).list(),
+    ]);
+    const stateBy = new Map(progress.map(({ key, value }) => [key, readScheduleState(value)]));
+    const seenBy = new Map(seen.map(({ key, value }) => [key, value as ScheduleStatus["seen"]]));
+    return stored
+      .flatMap(({ key, value }) => readable(key, value))
+      .sort((one, other) => (one.name < other.name ? -1 : 1))
+      .map((schedule) => {
+        const state = stateBy.get(schedule.name) ?? NEW_STATE;
+        const [next] = state.pausedAt === undefined ? this.upcoming(schedule, state, 1) : [];
+        return { ...schedule, next, state, seen: seenBy.get(schedule.name) };
+      });
+  }
+
+  /**
+   * From now on; but where a leader's clock was ahead, nothing is due before the time has come that
+   * far.
+   */
+  upcoming(
+    schedule: StoredSchedule,
+    { lastTick = 0 }: ScheduleState,
+    count: number,
+  ): readonly number[] {
+    return nextTicks(schedule, Math.max(this.#clock.now(), lastTick, schedule.since), count);
+  }
+
+  /** @param next what is to be stored; undefined where it is there. Asked until nobody interferes */
+  async write(name: string, next: (stored: StoredSchedule | undefined) => unknown): Promise<void> {
+    await replaceDocument(await this.#schedules(), name, (value) =>
+      next(value === undefined ? undefined : readStoredSchedule(name, value)),
+    );
+  }
+
+  /** The leader writes the same document, so each change is tried until nobody came between. */
+  async change(name: string, next: (state: ScheduleState) => ScheduleState): Promise<void> {
+    await replaceDocument(await this.#states(), name, (value) => {
+      const state = readScheduleState(value);
+      const changed = next(state);
+      return changed === state ? undefined : changed;
+    });
+  }
+
+  /** @returns whether it was there */
+  async remove(name: string): Promise<boolean> {
+    if ((await (await this.#schedules()).get(name)) === undefined) return false;
+    // First what makes it run: a leader that is just about to write a state then finds no schedule
+    // to write it for.
+    await (await this.#schedules()).remove(name);
+    await (await this.#states()).remove(name);
+    await (await this.#seen()).remove(name);
+    return true;
+  }
+
+  #schedules(): Promise<DocumentStore> {
+    return this.#broker.documents(SCHEDULES);
+  }
+
+  #states(): Promise<DocumentStore> {
+    return this.#broker.documents(SCHEDULE_STATE);
+  }
+
+  #seen(): Promise<DocumentStore> {
+    return this.#broker.documents(SCHEDULES_SEEN);
+  }
+}
+
+export function scheduleNotFound(name: string): MillraceError {
+  return new MillraceError(
+    "schedule-not-found",
+    `No schedule is called ${name}. List them with millrace cron list.`,
+  );
+}
+
+async function replaceDocument(
+  store: DocumentStore,
+  key: string,
+  next: (value: unknown) => unknown,
+): Promise<void> {
+  for (;;) {
+    const document = await store.get(key);
+    const changed = next(document?.value);
+    if (changed === undefined) return;
+    try {
+      await store.put(key, changed, document?.revision ?? 0);
+      return;
+    } catch (error) {
+      if (!MillraceError.is(error, "revision-conflict")) throw error;
+    }
+  }
+}
+
+function readable(name: string, value: unknown): readonly StoredSchedule[] {
+  try {
+    return [readStoredSchedule(name, value)];
+  } catch (error) {
+    if (MillraceError.is(error)) return [];
+    throw error;
+  }
+}
