@@ -6,7 +6,6 @@ import {
   type DeadLetterStore,
   type DelayedStore,
   type Delivery,
-  type DisciplinedClock,
   type DocumentStore,
   type EnqueueResult,
   type Envelope,
@@ -30,65 +29,35 @@ import {
   type WorkOptions,
   type WorkSubscription,
 } from "@millrace/core";
-import { NatsBlocked } from "./store/nats-blocked.ts";
-import type { BrokerConfig } from "./broker-options.ts";
+import type { NatsBlocked } from "./store/nats-blocked.ts";
 import { closeForGood } from "./connection/close-for-good.ts";
 import { Line } from "./connection/line.ts";
 import { Openings } from "./connection/openings.ts";
 import type { ServerFeatures } from "./connection/server-features.ts";
-import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
-import { Delays } from "./delayed/delays.ts";
 import { DueMover } from "./delayed/due-mover.ts";
 import { explainClosed } from "./enqueue-closed.ts";
 import { enqueue } from "./enqueue.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
-import { LaterGenerations } from "./lookup/later-generations.ts";
 import { successors } from "./lookup/successors.ts";
 import { answerListRunning, listRunning } from "./lookup/list-running.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
+import { type NatsBrokerParts, type NatsStores, natsStores } from "./nats-stores.ts";
 import { NatsMarks } from "./marks/nats-marks.ts";
-import { NatsMessages } from "./messages/nats-messages.ts";
-import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
-import { OwnWords } from "./publish/own-words.ts";
-import { Settler } from "./settlement/settler.ts";
-import { NatsBatches } from "./store/batches.ts";
-import { NatsDeadLetters } from "./store/dead-letters.ts";
-import { DocumentBuckets } from "./documents/document-buckets.ts";
-import { NatsHistory } from "./store/history.ts";
-import { NatsJobLogs } from "./store/job-logs.ts";
-import { NatsJournal } from "./store/journal.ts";
-import { NatsLocks } from "./locks/locks.ts";
-import { NatsProgress } from "./store/progress.ts";
-import { NatsQueues } from "./store/queues.ts";
-import { NatsSignals } from "./store/signals.ts";
+import type { NatsJobLogs } from "./store/job-logs.ts";
+import type { NatsJournal } from "./store/journal.ts";
+import type { NatsProgress } from "./store/progress.ts";
 import { serverNow } from "./reads/server-now.ts";
 import type { ServerAccess } from "./store/server-access.ts";
-import type { SizeLimits } from "./topology/size-limits.ts";
-import { JobEnds } from "./settlement/job-ends.ts";
-import { DedupeWindows } from "./topology/dedupe-windows.ts";
-import { SharedStreams } from "./topology/shared-streams.ts";
-import { LeaseDesks, type OpenLeases } from "./work/lease-desk.ts";
 import { NatsDelivery } from "./work/nats-delivery.ts";
 import { QueueSubscription } from "./work/queue-subscription.ts";
-
-export interface NatsBrokerParts {
-  readonly server: ServerAccess;
-  readonly features: ServerFeatures;
-  readonly limits: SizeLimits;
-  readonly config: BrokerConfig;
-  /** The connection's. Follows the server's with each `serverNow()`. */
-  readonly clock: DisciplinedClock;
-  readonly openLeases: OpenLeases;
-}
 
 /**
  * What is under way when the connection ends has this long to be confirmed, or as little as its
  * closer has.
  */
 const CLOSE_PATIENCE_MS = 5_000;
-const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000 };
 
 /** The `Broker` port on JetStream. Made by `connectBroker`. */
 export class NatsBroker implements Broker {
@@ -109,99 +78,38 @@ export class NatsBroker implements Broker {
   readonly messages: MessagePublisher;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
-  /** Two, so that a bulk enqueue never stands in the way of a settlement. */
-  readonly #enqueuer: ConfirmedPublisher;
-  readonly #settlePublisher: ConfirmedPublisher;
-  /** For the moves that must not be repeated for long; few have any. */
-  #hurriedPublisher: ConfirmedPublisher | undefined;
-  readonly #ownWords: OwnWords;
-  readonly #delays: Delays;
-  readonly #laterGenerations: LaterGenerations;
-  readonly #windows: DedupeWindows;
-  readonly #settler: Settler;
-  readonly #desks: LeaseDesks;
+  readonly #stores: NatsStores;
   readonly #open = new Openings();
   readonly #marks: NatsMarks;
-  readonly #streams: SharedStreams;
   readonly #line: Line;
-  readonly #documents: DocumentBuckets;
   #closing: Promise<void> | undefined;
 
   constructor(parts: NatsBrokerParts) {
-    const { server, features, limits, config, clock } = parts;
-    const { nc, names } = server;
+    const { server, features, limits, config } = parts;
     this.#parts = parts;
     this.#server = server;
     this.maxMessageBytes = limits.producer;
     this.maxValues = config.maxValues;
     this.maxDelayMs = config.maxDelayMs;
-    this.#enqueuer = new ConfirmedPublisher(nc);
-    this.#settlePublisher = new ConfirmedPublisher(nc);
-    this.#laterGenerations = new LaterGenerations(server);
-    this.#delays = new Delays(server, names, config.replicas);
-    this.#streams = new SharedStreams({
-      server,
-      config,
-      delays: this.#delays,
-      features: () => this.#line.features,
-      ensureProgress: () => this.progress.ensure(),
-    });
-    this.#windows = new DedupeWindows(server);
-    const ends = new JobEnds(server, this.#windows);
-    this.history = new NatsHistory(server, this.#report, ends);
-    this.#ownWords = new OwnWords(server, this.#settlePublisher, this.history, (queue) =>
-      this.#windows.memoryOf(queue),
-    );
-    this.#settler = new Settler({
-      server,
-      publisher: this.#settlePublisher,
-      ownWords: this.#ownWords,
-      ends,
-      delays: this.#delays,
-      limits,
-      remakeStreams: () => this.#streams.remake(),
-    });
-    this.#desks = new LeaseDesks({
-      open: parts.openLeases,
-      roundTrip: () => nc.flush(),
-      onProblem: this.#report,
-    });
-    this.queues = new NatsQueues(server, limits, config.replicas);
-    this.deadLetters = new NatsDeadLetters(server);
-    this.delayed = new NatsDelayedJobs({
-      server,
-      limits,
-      maxDelayMs: config.maxDelayMs,
-      patient: this.#settlePublisher,
-      hurried: () => (this.#hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),
-      ensureStreams: () => this.#streams.ensure(),
-      now: () => clock.now(),
-    });
-    this.blocked = new NatsBlocked(
-      server,
-      this.#settlePublisher,
-      this.#ownWords,
-      this.#windows,
-      this.history,
-    );
-    this.locks = new NatsLocks(server, config.replicas, (...lock) => this.#desks.keepLock(...lock));
-    this.progress = new NatsProgress(server, this.#settlePublisher, config.replicas, this.#report);
-    this.#documents = new DocumentBuckets(server, config.replicas, this.#report);
-    this.batches = new NatsBatches(server, this.#settlePublisher, config.replicas);
-    this.journal = new NatsJournal(server, this.#settlePublisher, config.replicas);
-    this.signals = new NatsSignals({
-      server,
-      publisher: this.#settlePublisher,
-      replicas: config.replicas,
-      onProblem: this.#report,
-    });
-    this.jobLogs = new NatsJobLogs(server, config.jobLogs, config.replicas);
-    this.messages = new NatsMessages(server, this.#enqueuer);
+    const stores = natsStores(parts, this.#report, () => this.#line.features);
+    this.#stores = stores;
+    this.queues = stores.queues;
+    this.deadLetters = stores.deadLetters;
+    this.delayed = stores.delayed;
+    this.history = stores.history;
+    this.locks = stores.locks;
+    this.progress = stores.progress;
+    this.blocked = stores.blocked;
+    this.batches = stores.batches;
+    this.journal = stores.journal;
+    this.signals = stores.signals;
+    this.jobLogs = stores.jobLogs;
+    this.messages = stores.messages;
     this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
-    this.#line = new Line(nc, features, {
+    this.#line = new Line(server.nc, features, {
       onOtherServer: () => {
-        this.#delays.doubt();
-        this.#streams
+        stores.delays.doubt();
+        stores.streams
           .lookAgain()
           .catch((error: unknown) => this.#report(error, "look at the streams after a reconnect"));
       },
@@ -234,7 +142,7 @@ export class NatsBroker implements Broker {
   ): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
     return explainClosed(
-      enqueue(jobs, this.#enqueuer, names, this, this.#parts.clock, signal),
+      enqueue(jobs, this.#stores.enqueuer, names, this, this.#parts.clock, signal),
       nc,
       names,
       (bucket) => this.documents(bucket),
@@ -246,18 +154,18 @@ export class NatsBroker implements Broker {
   }
 
   documents(bucket: string): Promise<DocumentStore> {
-    return this.#documents.open(bucket);
+    return this.#stores.documents.open(bucket);
   }
 
   async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {
     requireQueueName(queue);
     this.#requireOpen();
-    await this.#streams.ensure();
+    await this.#stores.streams.ensure();
     const subscription = await QueueSubscription.start({
       server: this.#server,
       queue,
       work,
-      desks: this.#desks,
+      desks: this.#stores.desks,
       requireOpen: () => this.#requireOpen(),
       onProblem: this.#report,
       onStop: (stopped) => void this.#open.delete(stopped),
@@ -267,7 +175,7 @@ export class NatsBroker implements Broker {
   }
 
   settle(delivery: Delivery, steps: readonly SettlementStep[]): Promise<void> {
-    if (delivery instanceof NatsDelivery) return this.#settler.settle(delivery, steps);
+    if (delivery instanceof NatsDelivery) return this.#stores.settler.settle(delivery, steps);
     return Promise.reject(
       new MillraceError(
         "invalid-option",
@@ -279,24 +187,30 @@ export class NatsBroker implements Broker {
   async requeue(envelope: Envelope, { lease }: { readonly lease?: Lease } = {}): Promise<void> {
     this.#requireOpen();
     // Whether a delayed job is scheduled or postponed is known once the streams are.
-    await this.#streams.ensure();
-    await this.#settler.requeue(envelope, lease);
+    await this.#stores.streams.ensure();
+    await this.#stores.settler.requeue(envelope, lease);
   }
 
   successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
     this.#requireOpen();
-    return successors(this.#server, this.#laterGenerations, this.#windows, envelope, message);
+    return successors(
+      this.#server,
+      this.#stores.laterGenerations,
+      this.#stores.windows,
+      envelope,
+      message,
+    );
   }
 
   async moveDueJobs(): Promise<Stoppable> {
     this.#requireOpen();
-    await this.#streams.ensure();
+    await this.#stores.streams.ensure();
     return this.#open.keep(
       await DueMover.start({
         server: this.#server,
-        publisher: this.#settlePublisher,
-        ownWords: this.#ownWords,
-        remakeStreams: () => this.#streams.remake(),
+        publisher: this.#stores.settlePublisher,
+        ownWords: this.#stores.ownWords,
+        remakeStreams: () => this.#stores.streams.remake(),
         onProblem: this.#report,
       }),
     );
@@ -342,7 +256,7 @@ export class NatsBroker implements Broker {
 
   async serverNow(): Promise<number> {
     this.#requireOpen();
-    await this.#streams.ensure();
+    await this.#stores.streams.ensure();
     const { jsm, names } = this.#server;
     const { clock } = this.#parts;
     // Always of one stream: in a cluster each has a leader of its own, with a clock of its own.
@@ -364,12 +278,12 @@ export class NatsBroker implements Broker {
     const underWay = (async () => {
       await this.#open.stop();
       await Promise.all([
-        this.#enqueuer.close(),
-        this.#settlePublisher.close(),
-        this.#documents.close(),
+        this.#stores.enqueuer.close(),
+        this.#stores.settlePublisher.close(),
+        this.#stores.documents.close(),
         this.journal.close(),
         this.jobLogs.close(),
-        this.#hurriedPublisher?.close(),
+        this.#stores.closeHurried(),
       ]);
       // Acks are not confirmed: this is what sees them off.
       if (!nc.isClosed()) await nc.flush();
@@ -384,7 +298,7 @@ export class NatsBroker implements Broker {
       patience.promise,
     ]);
     timer.cancel();
-    await this.#desks.close();
+    await this.#stores.desks.close();
     await closeForGood(nc);
     this.#line.close();
   }

@@ -37,6 +37,8 @@ import {
 } from "@millrace/core";
 import { carryOut, requeue } from "./memory/carry-out.ts";
 import { Connection } from "./memory/connection.ts";
+import { type FaultAt, PlannedFaults } from "./memory/planned-faults.ts";
+import { HandedOut } from "./memory/handed-out.ts";
 import { MemoryBatches } from "./memory/memory-batches.ts";
 import { MemoryBlocked } from "./memory/memory-blocked.ts";
 import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
@@ -104,11 +106,8 @@ export class MemoryBroker implements Broker {
   readonly #connection = new Connection();
   readonly #lookup: MemoryLookup;
   /** Handed out over this connection and not settled. */
-  readonly #deliveries = new Set<MemoryDelivery>();
-  readonly #faults: {
-    readonly at: SettlementStep["do"] | "enqueue";
-    readonly error: MillraceError;
-  }[] = [];
+  readonly #deliveries = new HandedOut();
+  readonly #faults = new PlannedFaults();
 
   constructor(options: MemoryBrokerOptions = {}) {
     this.#server = options.server ?? new MemoryServer(options.clock ?? systemClock);
@@ -163,10 +162,7 @@ export class MemoryBroker implements Broker {
       work,
       clock: this.#server.clock,
       connection: this.#connection,
-      onHandedOut: (delivery) => {
-        this.#deliveries.add(delivery);
-        delivery.lease.onLost(() => this.#deliveries.delete(delivery));
-      },
+      onHandedOut: (delivery) => this.#deliveries.add(delivery),
     });
     this.#connection.attach(() => void subscription.stop());
     return subscription;
@@ -179,12 +175,12 @@ export class MemoryBroker implements Broker {
       if (delivery.confirmed?.includes(step) === true) continue;
       await Promise.resolve();
       this.#connection.reach();
-      this.#requireHeld(delivery);
-      this.#failIfAsked(step.do);
+      this.#deliveries.require(delivery);
+      this.#faults.raise(step.do);
       this.#carryOut(delivery, step);
       delivery.confirmed = [...(delivery.confirmed ?? []), step];
     }
-    if (steps.length === 0) this.#letGo(delivery);
+    if (steps.length === 0) this.#deliveries.letGo(delivery);
   }
 
   async requeue(envelope: Envelope): Promise<void> {
@@ -274,11 +270,7 @@ export class MemoryBroker implements Broker {
    * first.
    */
   loseLeases(queue: string): void {
-    for (const delivery of [...this.#deliveries]) {
-      if (delivery.queue.name !== queue) continue;
-      delivery.lease.lose();
-      delivery.queue.release(delivery.hold);
-    }
+    this.#deliveries.lose(queue);
   }
 
   /**
@@ -288,19 +280,18 @@ export class MemoryBroker implements Broker {
    */
   crashHolder(): void {
     this.#connection.detachAll();
-    for (const delivery of this.#deliveries) delivery.lease.end();
-    this.#deliveries.clear();
+    this.#deliveries.end();
   }
 
   /** The next step of this kind fails, before it does anything. */
-  failNext(at: SettlementStep["do"] | "enqueue", error: MillraceError): void {
-    this.#faults.push({ at, error });
+  failNext(at: FaultAt, error: MillraceError): void {
+    this.#faults.plan(at, error);
   }
 
   #enqueueOne(job: Envelope): EnqueueResult {
     try {
       this.#reachToPublish();
-      this.#failIfAsked("enqueue");
+      this.#faults.raise("enqueue");
       const publication = this.#publicationOf(job);
       const queue = this.#server.queue(job.queue);
       return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
@@ -324,21 +315,7 @@ export class MemoryBroker implements Broker {
     if (step.do !== "ack")
       return carryOut(this.#server, step, delivery.message, this.maxMessageBytes);
     delivery.queue.remove(delivery.hold);
-    this.#letGo(delivery);
-  }
-
-  #requireHeld(delivery: MemoryDelivery): void {
-    if (!this.#deliveries.has(delivery) || !delivery.lease.isHeld()) {
-      throw new MillraceError(
-        "lock-lost",
-        "This delivery is settled, or its lease was lost: another holder may have the job. Settle nothing.",
-      );
-    }
-  }
-
-  #letGo(delivery: MemoryDelivery): void {
-    delivery.lease.end();
-    this.#deliveries.delete(delivery);
+    this.#deliveries.letGo(delivery);
   }
 
   #reachToPublish(): void {
@@ -349,12 +326,6 @@ export class MemoryBroker implements Broker {
       );
     }
     this.#connection.reach();
-  }
-
-  #failIfAsked(at: SettlementStep["do"] | "enqueue"): void {
-    const index = this.#faults.findIndex((fault) => fault.at === at);
-    const [fault] = index < 0 ? [] : this.#faults.splice(index, 1);
-    if (fault !== undefined) throw fault.error;
   }
 }
 

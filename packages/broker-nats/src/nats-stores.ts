@@ -1,0 +1,93 @@
+import type { DisciplinedClock } from "@millrace/core";
+import type { BrokerConfig } from "./broker-options.ts";
+import type { ServerFeatures } from "./connection/server-features.ts";
+import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
+import { Delays } from "./delayed/delays.ts";
+import { DocumentBuckets } from "./documents/document-buckets.ts";
+import { LaterGenerations } from "./lookup/later-generations.ts";
+import { NatsLocks } from "./locks/locks.ts";
+import { NatsMessages } from "./messages/nats-messages.ts";
+import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
+import { OwnWords } from "./publish/own-words.ts";
+import { JobEnds } from "./settlement/job-ends.ts";
+import { Settler } from "./settlement/settler.ts";
+import { NatsBatches } from "./store/batches.ts";
+import { NatsBlocked } from "./store/nats-blocked.ts";
+import { NatsDeadLetters } from "./store/dead-letters.ts";
+import { NatsHistory } from "./store/history.ts";
+import { NatsJobLogs } from "./store/job-logs.ts";
+import { NatsJournal } from "./store/journal.ts";
+import { NatsProgress } from "./store/progress.ts";
+import { NatsQueues } from "./store/queues.ts";
+import type { ServerAccess } from "./store/server-access.ts";
+import { NatsSignals } from "./store/signals.ts";
+import { DedupeWindows } from "./topology/dedupe-windows.ts";
+import { SharedStreams } from "./topology/shared-streams.ts";
+import type { SizeLimits } from "./topology/size-limits.ts";
+import { LeaseDesks, type OpenLeases } from "./work/lease-desk.ts";
+
+export interface NatsBrokerParts {
+  readonly server: ServerAccess;
+  readonly features: ServerFeatures;
+  readonly limits: SizeLimits;
+  readonly config: BrokerConfig;
+  /** The connection's. Follows the server's with each `serverNow()`. */
+  readonly clock: DisciplinedClock;
+  readonly openLeases: OpenLeases;
+}
+
+const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000 };
+
+export type NatsStores = ReturnType<typeof natsStores>;
+
+/** Everything that a broker keeps on its server, and what that is written and read with. */
+export function natsStores(
+  { server, limits, config, clock, openLeases }: NatsBrokerParts,
+  report: (error: unknown, doing: string) => void,
+  features: () => ServerFeatures,
+) {
+  const { nc, names } = server;
+  const { replicas } = config;
+  // Two, so that a bulk enqueue never stands in the way of a settlement.
+  const enqueuer = new ConfirmedPublisher(nc);
+  const publisher = new ConfirmedPublisher(nc);
+  // For the moves that must not be repeated for long; few have any.
+  let hurriedPublisher: ConfirmedPublisher | undefined;
+  const delays = new Delays(server, names, replicas);
+  const progress = new NatsProgress(server, publisher, replicas, report);
+  const ensureProgress = (): Promise<void> => progress.ensure();
+  const streams = new SharedStreams({ server, config, delays, features, ensureProgress });
+  const windows = new DedupeWindows(server);
+  const ends = new JobEnds(server, windows);
+  const history = new NatsHistory(server, report, ends);
+  const ownWords = new OwnWords(server, publisher, history, (queue) => windows.memoryOf(queue));
+  const remakeStreams = (): Promise<void> => streams.remake();
+  const desks = new LeaseDesks({
+    open: openLeases,
+    roundTrip: () => nc.flush(),
+    onProblem: report,
+  });
+  return {
+    ...{ enqueuer, settlePublisher: publisher, delays, streams, windows, ownWords, desks },
+    ...{ progress, history },
+    closeHurried: () => hurriedPublisher?.close(),
+    laterGenerations: new LaterGenerations(server),
+    settler: new Settler({ server, publisher, ownWords, ends, delays, limits, remakeStreams }),
+    documents: new DocumentBuckets(server, replicas, report),
+    queues: new NatsQueues(server, limits, replicas),
+    deadLetters: new NatsDeadLetters(server),
+    delayed: new NatsDelayedJobs({
+      ...{ server, limits, patient: publisher, maxDelayMs: config.maxDelayMs },
+      hurried: () => (hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),
+      ensureStreams: () => streams.ensure(),
+      now: () => clock.now(),
+    }),
+    blocked: new NatsBlocked(server, publisher, ownWords, windows, history),
+    locks: new NatsLocks(server, replicas, (...lock) => desks.keepLock(...lock)),
+    batches: new NatsBatches(server, publisher, replicas),
+    journal: new NatsJournal(server, publisher, replicas),
+    signals: new NatsSignals({ server, publisher, replicas, onProblem: report }),
+    jobLogs: new NatsJobLogs(server, config.jobLogs, replicas),
+    messages: new NatsMessages(server, enqueuer),
+  };
+}
