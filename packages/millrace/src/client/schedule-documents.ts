@@ -69,7 +69,7 @@ export class ScheduleDocuments {
     return nextTicks(schedule, Math.max(this.#clock.now(), lastTick, schedule.since), count);
   }
 
-  /** @param next what is to be stored; undefined where it is there. Asked until nobody interferes */
+  /** @param next what is to be stored; undefined: nothing. Asked until nobody came between */
   async write(name: string, next: (stored: StoredSchedule | undefined) => unknown): Promise<void> {
     await replaceDocument(await this.#schedules(), name, (value) =>
       next(value === undefined ? undefined : readStoredSchedule(name, value)),

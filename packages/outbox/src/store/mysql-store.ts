@@ -69,44 +69,10 @@ export function mysqlOutbox({ url }: MysqlOutboxOptions): OutboxStore {
     },
     claim: (queue, limits) => use((opened) => claim(opened, queue, limits)),
     setAside: (queue, { id }, aside) =>
-      atomically(async (via) => {
-        const seqs = await lockedSeqs(via, queue, id);
-        if (seqs === undefined) return;
-        const out = new Set(aside.map(({ seq }) => seq));
-        await keep(
-          via,
-          queue,
-          id,
-          seqs.filter((seq) => !out.has(seq)),
-        );
-        for (const { seq, reason, detail } of aside)
-          await changed(via, sql.ASIDE, [reason, detail, seq]);
-      }),
+      atomically((via) => setAsideRows(via, { queue, id }, aside)),
     replace: (queue, { id }, seq, jobs) =>
-      atomically(async (via) => {
-        const seqs = await lockedSeqs(via, queue, id);
-        const [row] = await rows(via, sql.ROW, [seq]);
-        if (seqs?.includes(seq) !== true || row === undefined) return false;
-        if (row["kind"] === "batch") await changed(via, sql.NOTE_BATCH, [row["id"]]);
-        await keep(
-          via,
-          queue,
-          id,
-          seqs.filter((one) => one !== seq),
-        );
-        await changed(via, sql.PUBLISHED, [[seq]]);
-        if (jobs.length > 0) await changed(via, INSERT_MYSQL, [asParameter(jobs, "base64")]);
-        return true;
-      }),
-    finish: (queue, { id, rows: claimed }, aside) =>
-      atomically(async (via) => {
-        if ((await changed(via, sql.FINISH, [queue, id])) === 0) return;
-        for (const { seq, reason, detail } of aside)
-          await changed(via, sql.ASIDE, [reason, detail, seq]);
-        const kept = new Set(aside.map(({ seq }) => seq));
-        const published = claimed.map(({ seq }) => seq).filter((seq) => !kept.has(seq));
-        if (published.length > 0) await changed(via, sql.PUBLISHED, [published]);
-      }),
+      atomically((via) => replaceRow(via, { queue, id }, seq, jobs)),
+    finish: (queue, claim, aside) => atomically((via) => finishClaim(via, queue, claim, aside)),
     note: async (queue, trouble) =>
       void (await change(sql.NOTE, [trouble ?? null, trouble ?? null, queue])),
     status: async () => (await run(sql.STATUS)).map(asStatus),
@@ -125,6 +91,52 @@ export function mysqlOutbox({ url }: MysqlOutboxOptions): OutboxStore {
       await (await open)?.end();
     },
   };
+}
+
+type Aside = Parameters<OutboxStore["setAside"]>[2];
+
+interface ClaimKey {
+  readonly queue: string;
+  readonly id: string;
+}
+
+async function setAsideRows(via: Via, { queue, id }: ClaimKey, aside: Aside): Promise<void> {
+  const seqs = await lockedSeqs(via, queue, id);
+  if (seqs === undefined) return;
+  const out = new Set(aside.map(({ seq }) => seq));
+  const left = seqs.filter((seq) => !out.has(seq));
+  await keep(via, queue, id, left);
+  for (const { seq, reason, detail } of aside) await changed(via, sql.ASIDE, [reason, detail, seq]);
+}
+
+async function replaceRow(
+  via: Via,
+  { queue, id }: ClaimKey,
+  seq: number,
+  jobs: Parameters<OutboxStore["replace"]>[3],
+): Promise<boolean> {
+  const seqs = await lockedSeqs(via, queue, id);
+  const [row] = await rows(via, sql.ROW, [seq]);
+  if (seqs?.includes(seq) !== true || row === undefined) return false;
+  if (row["kind"] === "batch") await changed(via, sql.NOTE_BATCH, [row["id"]]);
+  const left = seqs.filter((one) => one !== seq);
+  await keep(via, queue, id, left);
+  await changed(via, sql.PUBLISHED, [[seq]]);
+  if (jobs.length > 0) await changed(via, INSERT_MYSQL, [asParameter(jobs, "base64")]);
+  return true;
+}
+
+async function finishClaim(
+  via: Via,
+  queue: string,
+  { id, rows: claimed }: Claim,
+  aside: Aside,
+): Promise<void> {
+  if ((await changed(via, sql.FINISH, [queue, id])) === 0) return;
+  for (const { seq, reason, detail } of aside) await changed(via, sql.ASIDE, [reason, detail, seq]);
+  const kept = new Set(aside.map(({ seq }) => seq));
+  const published = claimed.map(({ seq }) => seq).filter((seq) => !kept.has(seq));
+  if (published.length > 0) await changed(via, sql.PUBLISHED, [published]);
 }
 
 async function claim(via: Via, queue: string, limits: ClaimLimits): Promise<Claim | undefined> {

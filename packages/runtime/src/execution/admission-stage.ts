@@ -3,7 +3,7 @@ import type { ExecutionHost } from "./execution-host.ts";
 import { Pause } from "./pause.ts";
 import { reportTrouble } from "./report.ts";
 
-/** What an admission waits for. One way only, and all but the first and the last may be left out. */
+/** What an admission waits for. One way only; all but the first and the last may be left out. */
 export type Stage = "looking" | "recalling" | "parking" | "entering" | "quarantined" | "over";
 
 export interface Inquirer {
