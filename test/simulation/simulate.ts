@@ -1,3 +1,4 @@
+import { HEARTBEAT_MS, LOST_AFTER_MS } from "../../packages/runtime/src/presence/node-report.ts";
 import type { Violation, ViolationKind } from "./oracle/violation.ts";
 import type { Timed } from "./oracle/judge-schedules.ts";
 import { verdict } from "./oracle/verdict.ts";
@@ -35,6 +36,7 @@ export async function judge(options: WorldOptions): Promise<Judged> {
     violations: verdict({
       ...{ entries: ledger.entries, leftovers, running, schedules },
       limits: LIMITS,
+      patienceMs: LOST_AFTER_MS - HEARTBEAT_MS + setting.leaseMs,
       ...(options.tells === true ? { telling: TELLING } : {}),
     }),
   };

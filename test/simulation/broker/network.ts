@@ -34,4 +34,6 @@ export interface Network {
   passage(point: string, process: SimProcess): Passage;
   /** Carries a fault out, at the time it is for. */
   strike(fault: FaultKind, point: string, process: SimProcess): void;
+  /** The server carries out what a process has sent. */
+  heard?(process: SimProcess): void;
 }

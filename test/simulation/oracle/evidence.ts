@@ -61,8 +61,16 @@ export interface Evidence {
   readonly steps: readonly StepSeen[];
   readonly signalled: readonly Extract<Entry, { is: "signalled" }>[];
   readonly taken: readonly SignalTaken[];
+  readonly silences: readonly Silence[];
   /** When the last fault was over. */
   readonly healedMs: number;
+}
+
+/** The server heard nothing of a process for so long: it was frozen, or cut off. */
+export interface Silence {
+  readonly process: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 /** What belongs to one life of a job. */
@@ -125,6 +133,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   const steps: StepSeen[] = [];
   const signalled: Extract<Entry, { is: "signalled" }>[] = [];
   const taken: SignalTaken[] = [];
+  const silences: Silence[] = [];
   let healedMs = 0;
   const turns = new Turns();
   const of = (job: string, queue = queueOf.get(job) ?? "?"): JobSeen => {
@@ -188,6 +197,9 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         break;
       case "signal-taken":
         taken.push(entry);
+        break;
+      case "silent":
+        silences.push({ process: entry.process, sinceMs: entry.sinceMs, untilMs: entry.atMs });
         break;
       case "healed":
         healedMs = entry.atMs;
@@ -255,7 +267,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   }
   return {
     ...{ jobs, batches, queueOf, deaths, crashes, asked, limited, schedules, steps },
-    ...{ signalled, taken, healedMs },
+    ...{ signalled, taken, healedMs, silences },
   };
 }
 

@@ -6,16 +6,17 @@ import {
   type LifeSeen,
   livesOf,
 } from "./evidence.ts";
+import { WORLD_BEGAN } from "../engine/process.ts";
 import type { Violation } from "./violation.ts";
 
 /** A job that may go with its queue: it has one end, if it has any. */
 export const REMOVED = "job renewed, and removed with its queue";
 
 /** One end for each life of a job, told to everybody, and the attempts that led there. */
-export function* judgeEnds({ jobs, deaths }: Evidence): Generator<Violation> {
-  for (const seen of jobs.values()) {
+export function* judgeEnds(evidence: Evidence, patienceMs: number): Generator<Violation> {
+  for (const seen of evidence.jobs.values()) {
     if (isForeign(seen)) continue;
-    yield* judgeConviction(seen, deaths);
+    yield* judgeConviction(seen, evidence, patienceMs);
     yield* judgeEnd(seen);
     yield* judgeAttempts(seen);
     yield* judgeTold(seen);
@@ -26,16 +27,32 @@ export function isForeign({ planned, queue }: JobSeen): boolean {
   return planned?.startsWith("hostile") === true || (planned === undefined && queue === "shop");
 }
 
-/** Who is said to take its process down was on one that died, or about to be started there. */
+/**
+ * Who is said to take its process down was on one that died, or about to be started there. A
+ * process that is silent for so long that its heartbeats are missed, and for a lease more, can't be
+ * told from one that died (docs/reliability.md).
+ *
+ * @param patienceMs so long
+ */
 function* judgeConviction(
   { key: job, finals, runs, trials }: JobSeen,
-  deaths: Evidence["deaths"],
+  { deaths, silences }: Evidence,
+  patienceMs: number,
 ): Generator<Violation> {
-  if (!finals.some(({ reason }) => reason === "crashed")) return;
+  const conviction = finals.find(({ reason }) => reason === "crashed");
+  if (conviction === undefined) return;
   const died = [...runs.map(({ began }) => began), ...trials].some(
     ({ process, atMs }) => (deaths.get(process) ?? 0) >= atMs,
   );
-  if (!died) yield { is: "convicted", job, detail: `${runs.length} runs, and no process died` };
+  if (died) return;
+  const atMs = conviction.at - WORLD_BEGAN;
+  const last = trials.findLast((trial) => trial.atMs <= atMs);
+  const wasSilent = silences.some(
+    ({ process, sinceMs, untilMs }) =>
+      process === last?.process && sinceMs <= atMs - patienceMs && untilMs >= atMs,
+  );
+  if (!wasSilent)
+    yield { is: "convicted", job, detail: `${runs.length} runs, and no process died` };
 }
 
 function* judgeEnd(seen: JobSeen): Generator<Violation> {

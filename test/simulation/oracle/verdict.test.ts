@@ -1,5 +1,6 @@
 import type { HistoryRecord } from "@millrace/core";
 import { describe, expect, it } from "vitest";
+import { WORLD_BEGAN } from "../engine/process.ts";
 import type { Entry, Fact } from "../world/ledger.ts";
 import { verdict } from "./verdict.ts";
 
@@ -85,6 +86,30 @@ describe("the oracle of the simulation", () => {
     expect(kinds([...plan, onTrial, gone, ...crashed])).toEqual([]);
     expect(kinds([...plan, gone, onTrial, ...crashed])).toEqual(["convicted"]);
     expect(kinds([...plan, gone, ...crashed])).toEqual(["convicted"]);
+  });
+
+  it("takes a process that was silent for as long as is said for a dead one, and no other", () => {
+    const crashed = recorded("j1", {
+      ...({ state: "dead", outcome: "crashed", reason: "crashed" } as const),
+      at: WORLD_BEGAN + 60_000,
+    });
+    const told = (process: string, sinceMs: number, patienceMs?: number): readonly string[] => {
+      const entries: readonly Entry[] = [
+        { atMs: 0, ...planned("j1") },
+        { atMs: 0, ...confirmed("j1") },
+        { atMs: 5_000, is: "on-trial", job: "work/j1", process: "n2-1" },
+        { atMs: 10_000, is: "on-trial", job: "work/j1", process: "n1-1" },
+        { atMs: 60_000, ...crashed },
+        { atMs: 61_000, is: "silent", process, sinceMs },
+      ];
+      const rest = patienceMs === undefined ? {} : { patienceMs };
+      const said = verdict({ entries, leftovers: [], running: [], limits: LIMITS, ...rest });
+      return said.map(({ is }) => is);
+    };
+    expect(told("n1-1", 10_000, 50_000)).toEqual([]);
+    expect(told("n1-1", 10_001, 50_000)).toEqual(["convicted"]);
+    expect(told("n2-1", 10_000, 50_000)).toEqual(["convicted"]);
+    expect(told("n1-1", 10_000)).toEqual(["convicted"]);
   });
 
   it("finds two ends: done and dead, by a record or by a letter alone", () => {

@@ -17,6 +17,10 @@ export interface Case {
   readonly limits: Limits;
   /** The schedules of the world, by name. */
   readonly schedules?: Readonly<Record<string, Timed>>;
+  /**
+   * A process of which the server hears nothing for so long is taken for dead. Default: none is.
+   */
+  readonly patienceMs?: number;
   /** Names of the jobs whose ends are told to others. Default: none. */
   readonly telling?: ReadonlySet<string>;
 }
@@ -31,11 +35,12 @@ export function verdict({
   running,
   limits,
   schedules = {},
+  patienceMs = Infinity,
   telling,
 }: Case): readonly Violation[] {
   const evidence = evidenceOf(entries);
   return [
-    ...judgeEnds(evidence),
+    ...judgeEnds(evidence, patienceMs),
     ...judgeRuns(evidence, limits),
     ...judgeFlows(evidence),
     ...(telling === undefined ? [] : judgeOutcomes(evidence, telling)),

@@ -83,6 +83,8 @@ export type Fact =
   | { readonly is: "fault"; readonly name: string; readonly kind: string; readonly process: string }
   | { readonly is: "gone"; readonly process: string; readonly how: "killed" | "frozen" | "stopped" }
   | { readonly is: "thawed"; readonly process: string }
+  /** The server heard nothing of it from then until now. */
+  | { readonly is: "silent"; readonly process: string; readonly sinceMs: number }
   | { readonly is: "healed" }
   | { readonly is: "left"; readonly what: string; readonly detail: string };
 

@@ -57,6 +57,9 @@ const LEASES_AFTERWARDS = 3;
 const LOOK_MS = 1_000;
 
 /** Lives through a seed's world, from its first job to the time at which all must have ended. */
+/** A node says every ten seconds that it is there. */
+const NOTED_SILENCE_MS = 30_000;
+
 export async function liveThrough(options: WorldOptions): Promise<World> {
   const dice = diceOf(options.seed);
   const random = Math.random;
@@ -92,6 +95,8 @@ async function live(
     options.faults,
   );
   const mayBe = (kind: FaultKind): boolean => options.kinds?.has(kind) ?? true;
+  /** When the server heard of each process last. */
+  const heardMs = new Map<string, number>();
   const network: Network = {
     passage: (point, process) =>
       faults.passage(
@@ -100,6 +105,12 @@ async function live(
         (kind) => mayBe(kind) && mayStrike(kind, process, fleet),
       ),
     strike: (kind, point, process) => strike(kind, point, process),
+    heard: ({ name: process }) => {
+      const sinceMs = heardMs.get(process) ?? timeline.nowMs;
+      heardMs.set(process, timeline.nowMs);
+      if (timeline.nowMs - sinceMs >= NOTED_SILENCE_MS)
+        ledger.note({ is: "silent", process, sinceMs });
+    },
   };
   const realm = realmOf(timeline, network, {
     recorded: (record) => ledger.note({ is: "recorded", record }),

@@ -34,6 +34,18 @@ test("a node says that it is there, what it does, and goodbye", async () => {
   expect(await reportOf(broker)).toBeUndefined();
 });
 
+test("a node that was cut off says at once that it is there again", async () => {
+  const { broker, clock } = await simulatedNode({ jobs: [job] });
+  const nodes = await broker.documents(NODES_BUCKET);
+  await clock.advance("1s");
+  broker.disconnect();
+  await clock.advance("1m");
+  broker.reconnect();
+  await clock.advance("1s");
+  const { updatedAt } = (await nodes.get("n1")) ?? expect.unreachable("it has said so");
+  expect(clock.now() - updatedAt).toBeLessThanOrEqual(1_000);
+});
+
 test("an idle node sends one write a heartbeat and one read a minute", async () => {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock });

@@ -90,7 +90,16 @@ export class Presence {
     this.#stores = { nodes, orders };
     if (said.obeys === this.#obeys) this.#beatLater();
     else this.changed();
-    return { stop: () => this.#stop(nodes, watch) };
+    // Others may be about to take it for dead.
+    const unwatch = broker.onStatus((status) => {
+      if (status === "connected") this.changed();
+    });
+    return {
+      stop: () => {
+        unwatch();
+        return this.#stop(nodes, watch);
+      },
+    };
   }
 
   /** The node is not as it was: says so now. */
