@@ -199,7 +199,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         taken.push(entry);
         break;
       case "silent":
-        silences.push({ process: entry.process, sinceMs: entry.sinceMs, untilMs: entry.atMs });
+        noteSilence(silences, entry);
         break;
       case "healed":
         healedMs = entry.atMs;
@@ -276,6 +276,21 @@ function emptyJob(key: string, job: string, queue: string): JobSeen {
     ...{ key, job, queue, planned: undefined, confirmed: false, refused: undefined, links: 0 },
     ...{ runs: [], finals: [], letters: [], revived: new Set(), trials: [], told: [] },
   };
+}
+
+/** What is under way is sent again after five seconds: a line of that length may bring nothing. */
+const MOMENT_MS = 5_000;
+
+/** A process that is in reach for a moment only may not have said that it is there. */
+function noteSilence(
+  silences: Silence[],
+  { process, sinceMs, atMs: untilMs }: Extract<Entry, { is: "silent" }>,
+): void {
+  const before = silences.findLastIndex((silence) => silence.process === process);
+  const last = silences[before];
+  if (last !== undefined && sinceMs - last.untilMs <= MOMENT_MS)
+    silences[before] = { ...last, untilMs };
+  else silences.push({ process, sinceMs, untilMs });
 }
 
 /** A settlement that was repeated up to its ack wrote its record twice: the very same. */
