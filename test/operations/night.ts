@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { eventually } from "../harness/deadline.ts";
 import { startChild, type TestChild } from "../harness/child.ts";
-import { type CommandResult, millraceHere } from "../cli/millrace.ts";
+import { type CommandResult, millrace, millraceHere } from "../cli/millrace.ts";
 
 const BIN = fileURLToPath(new URL("../../packages/millrace/src/cli/bin.ts", import.meta.url));
 const program = (name: string): string =>
@@ -25,6 +25,8 @@ export interface Night {
   node(options: NightNode): TestChild;
   /** A command, to its end. */
   run(...args: readonly string[]): Promise<CommandResult>;
+  /** The same in a process of its own, with these variables. */
+  traced(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<CommandResult>;
   /** What is given with `--json`. */
   json<T>(...args: readonly string[]): Promise<T>;
   /** Gives a command until it prints what is looked for, within a minute. */
@@ -36,6 +38,7 @@ export function night(servers: string, namespace: string): Night {
   const run: Night["run"] = (...args) => millraceHere(args, { env });
   return {
     run,
+    traced: (more, ...args) => millrace(args, { env: { ...env, ...more } }),
     json: async <T>(...args: readonly string[]) => (await run(...args, "--json")).json<T>(),
     node: ({ name, jobs, env: more = {}, nodeOptions = [] }) =>
       startChild(BIN, {
