@@ -96,5 +96,16 @@ describe.skipIf(why !== "")(`in Prometheus' engine${why}`, () => {
     await evaluated(series, firing, [{ labels: `{alertname="${alert}"}`, value: 1 }]);
   });
 
+  /** A counter's series begins with what it counts first, and `increase` alone sees no rise in it. */
+  test.each([
+    ["MillraceDeadLetters", 'millrace_jobs_dead_total{queue="mail",reason="fatal"}'],
+    ["MillraceLeasesLost", `millrace_leases_lost_total${MAIL}`],
+    ["MillraceScheduleMissed", 'millrace_schedule_missed_total{schedule="s"}'],
+  ])("%s fires at the very first of them", async (alert, series) => {
+    const firing = `group by (alertname) (ALERTS{alertname="${alert}",alertstate="firing"})`;
+    const samples = [{ labels: `{alertname="${alert}"}`, value: 1 }];
+    await evaluated({ [series]: "_x90 1x20" }, firing, samples);
+  });
+
   test("nothing fires on a quiet day", () => evaluated(CALM, "ALERTS", []));
 });

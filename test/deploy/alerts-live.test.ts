@@ -1,0 +1,84 @@
+// A real Prometheus scrapes a real node, and its alerts fire as things happen to the node.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect, defineJob } from "millrace";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { parse } from "yaml";
+import { startMillrace } from "../cli/millrace.ts";
+import { eventually } from "../harness/deadline.ts";
+import { describeServer } from "../harness/servers.ts";
+import { findProgram } from "./program.ts";
+import { launchPrometheus } from "./live-prometheus.ts";
+import { CHART } from "./rendered.ts";
+
+vi.setConfig({ testTimeout: 300_000 });
+
+const PATIENCE_MS = 90_000;
+const JOBS = join(import.meta.dirname, "../operations/programs/night-mail.ts");
+const invoice = defineJob<{ order: number }>({ name: "invoice", queue: "mail" });
+
+const prometheus = findProgram("prometheus", "PROMETHEUS");
+const why =
+  prometheus === undefined
+    ? " (no prometheus on the PATH; Debian: apt-get install prometheus)"
+    : "";
+
+interface Rules {
+  readonly groups: readonly { readonly name: string; readonly rules: readonly object[] }[];
+}
+
+/** The chart's rules, without their patience: how long a trouble lasts is promtool's to test. */
+function impatientRules(): Rules {
+  const { groups } = parse(readFileSync(join(CHART, "files/alerts.yaml"), "utf8")) as Rules;
+  return {
+    groups: groups.map(({ name, rules }) => ({
+      name,
+      rules: rules.map((rule) => ({ ...rule, for: "0s" })),
+    })),
+  };
+}
+
+describeServer(
+  "alerts in a live Prometheus",
+  "newest",
+  (server) => {
+    test.skipIf(why !== "")(`of dead letters, and of a fleet that is dead${why}`, async () => {
+      const namespace = server.namespace();
+      const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], {
+        MILLRACE_SERVERS: server.url,
+        MILLRACE_NAMESPACE: namespace,
+      });
+      const ready = await node.line(/"healthUrl"/, PATIENCE_MS);
+      const { healthUrl } = JSON.parse(ready) as { readonly healthUrl: string };
+      const { query, firing } = await launchPrometheus(
+        prometheus ?? "",
+        [new URL(healthUrl).host],
+        impatientRules(),
+      );
+      const becomes = (what: string, look: () => Promise<boolean>): Promise<unknown> =>
+        eventually(look, { withinMs: PATIENCE_MS, everyMs: 250, describe: what });
+
+      await becomes("the node is scraped as ready", async () => {
+        const values = await query("millrace_node_ready");
+        return values.length === 1 && values[0] === 1;
+      });
+      await becomes("nothing fires", async () => !(await firing()).has("MillraceNoNodeReady"));
+      // The very first one: its series begins at 1, in which `increase` alone sees none.
+      const client = await connect({ servers: server.url, namespace, env: {} });
+      onTestFinished(() => client.close());
+      const dies = async (id: string, letters: number): Promise<void> => {
+        await client.enqueue(invoice, { order: 3 }, { id });
+        await becomes(`the letter of ${id} is scraped`, async () =>
+          (await query('millrace_jobs_dead_total{job_name="invoice"}')).includes(letters),
+        );
+      };
+      await dies("a", 1);
+      await becomes("dead letters fire", async () => (await firing()).has("MillraceDeadLetters"));
+      expect((await firing()).has("MillraceNoNodeReady")).toBe(false);
+
+      await node.kill();
+      await becomes("a dead fleet fires", async () => (await firing()).has("MillraceNoNodeReady"));
+    });
+  },
+  { singleServer: "what is tested is Prometheus" },
+);
