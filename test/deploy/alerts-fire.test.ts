@@ -96,7 +96,7 @@ describe.skipIf(why !== "")(`in Prometheus' engine${why}`, () => {
     await evaluated(series, firing, [{ labels: `{alertname="${alert}"}`, value: 1 }]);
   });
 
-  /** A counter's series begins with what it counts first, and `increase` alone sees no rise in it. */
+  /** A series begins with what its counter counts first: `increase` alone sees no rise in it. */
   test.each([
     ["MillraceDeadLetters", 'millrace_jobs_dead_total{queue="mail",reason="fatal"}'],
     ["MillraceLeasesLost", `millrace_leases_lost_total${MAIL}`],
