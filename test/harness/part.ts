@@ -31,6 +31,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/locks/cluster": "a cluster's leaders are killed",
   "test/locks/keeping": "leases must be extended, and end",
   "test/operations/": "processes are killed and frozen, and their leases must end",
+  "test/outbox/kills": "relays, a node, a database and a server are killed",
   "test/outbox/killed-relays": "relays are killed at each of their steps",
   "test/outbox/once": "processes are killed in their transactions",
   "test/packaging/": "it builds and installs the packages",
