@@ -125,7 +125,7 @@ describeServer(
         await setUp.close();
         const children = new Map<Victim, TestChild>();
         const launch = async (victim: Victim): Promise<void> => {
-          const program = victim === "node" ? "kills-node.ts" : "relay-program.ts";
+          const program = victim === "node" ? "kills-program.ts" : "relay-program.ts";
           const child = startChild(join(import.meta.dirname, program), {
             args: [server.url, namespace, postgres.url],
           });

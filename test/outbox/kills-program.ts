@@ -1,5 +1,5 @@
 // A node whose effects are committed once, to be killed:
-// `kills-node.ts NATS_URL NAMESPACE DATABASE`.
+// `kills-program.ts NATS_URL NAMESPACE DATABASE`.
 import { createOutbox, pgTransaction } from "millrace/outbox";
 import { startChargingNode } from "./charging-node.ts";
 
