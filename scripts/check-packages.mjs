@@ -45,6 +45,15 @@ async function publishAndLook(pkgDir) {
   rmSync(join(packed, file));
   const pkg = JSON.parse(readFileSync(join(packed, "package", "package.json"), "utf8"));
 
+  const there = join(packed, "package");
+  for (const name of readdirSync(there, { recursive: true })) {
+    if (name.endsWith(".tsbuildinfo")) complaints.push(`${pkg.name}: ${name} is nobody's business`);
+    // Sources are not packed beside it.
+    if (!/\.[cm]?js\.map$/.test(name)) continue;
+    const { sourcesContent = [] } = JSON.parse(readFileSync(join(there, name), "utf8"));
+    if (sourcesContent.length === 0) complaints.push(`${pkg.name}: ${name} holds no sources`);
+  }
+
   const { messages } = await publint({
     pack: { tarball: Uint8Array.from(tarball).buffer },
     strict: true,
