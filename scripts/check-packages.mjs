@@ -46,7 +46,7 @@ async function publishAndLook(pkgDir) {
   const pkg = JSON.parse(readFileSync(join(packed, "package", "package.json"), "utf8"));
 
   const there = join(packed, "package");
-  for (const name of readdirSync(there, { recursive: true })) {
+  for (const name of readdirSync(there, { recursive: true }).map(String)) {
     if (name.endsWith(".tsbuildinfo")) complaints.push(`${pkg.name}: ${name} is nobody's business`);
     // Sources are not packed beside it.
     if (!/\.[cm]?js\.map$/.test(name)) continue;
