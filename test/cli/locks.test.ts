@@ -22,7 +22,7 @@ describeEachServer("millrace locks", (server) => {
     // It is asked for once, an election ends a short lease, and a renewal changes the token.
     await server.calm();
     const { locks } = client.broker;
-    const host = { locks, clock: systemClock, log: silentLogger };
+    const host = { locks, clock: systemClock, log: silentLogger, random: Math.random };
     const lease = await takeLock(host, { name, holder: "web-1:17", leaseMs, waitMs: 0 });
     if (lease === undefined) throw new Error(`${name} is held`);
     cleanUpLater(() => lease.release());

@@ -32,7 +32,7 @@ for (const target of serversUnderTest()) {
         });
 
         const take = async (holder: string, { locks }: Broker): Promise<HeldLease> => {
-          const host = { locks, clock: systemClock, log: silentLogger };
+          const host = { locks, clock: systemClock, log: silentLogger, random: Math.random };
           const request = {
             name: "it",
             holder,

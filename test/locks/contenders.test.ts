@@ -14,7 +14,7 @@ describeEachServer("contenders for one lock", (server) => {
     holder: string,
     leaseMs = lasting(2_000),
   ): Promise<HeldLease> {
-    const host = { locks, clock: systemClock, log: silentLogger };
+    const host = { locks, clock: systemClock, log: silentLogger, random: Math.random };
     const lease = await takeLock(host, { name: "it", holder, leaseMs, waitMs: FOR_EVER });
     if (lease === undefined) throw new Error(`${holder} waited for ever and got nothing`);
     return lease;

@@ -14,7 +14,7 @@ describeEachServer("a lock whose server is killed and restarted", (server) => {
     const [one, two] = await Promise.all([connected(options), connected(options)]);
     const take = ({ locks }: Broker, holder: string): Promise<HeldLease | undefined> =>
       takeLock(
-        { locks, clock: systemClock, log: silentLogger },
+        { locks, clock: systemClock, log: silentLogger, random: Math.random },
         { name: "it", holder, leaseMs: LEASE_MS, waitMs: Number.POSITIVE_INFINITY },
       );
     const lease = await take(one, "a");

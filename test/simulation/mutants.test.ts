@@ -50,7 +50,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     it: "a settlement is sent again when its lease is over",
     realm: repeatsWithoutLease,
-    ...{ seed: 35, faults: ["cut", "slow"], is: "two-ends" },
+    ...{ seed: 158, faults: ["cut", "slow"], is: "two-ends" },
   },
   {
     it: "each run of a job that a killed server hands out again records its end",
@@ -75,7 +75,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     it: "a member of a batch counts as refused that may be stored",
     realm: countsUnknownAsRefused,
-    ...{ seed: 530, faults: ["cut", "elect"], is: "untrue-callback" },
+    ...{ seed: 530, faults: ["cut"], is: "untrue-callback" },
   },
   {
     it: "a batch is called back while it is made again, and a job that was refused runs",
@@ -100,7 +100,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     it: "a permit keeps its token when it changes hands, and a key's cap is broken",
     realm: keepsPermitTokens,
-    ...{ seed: 124, faults: ["crash", "cut", "slow"], is: "overlap" },
+    ...{ seed: 543, faults: ["crash", "cut", "slow"], is: "overlap" },
   },
   {
     it: "a unique key is taken without comparing whose it is",

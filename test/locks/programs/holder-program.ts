@@ -25,7 +25,7 @@ if (config.isNode) {
 const register = new Register(config.register);
 say({ say: "waiting" });
 const lease = await takeLock(
-  { locks: broker.locks, clock: systemClock, log: printLogger(config.name) },
+  { locks: broker.locks, clock: systemClock, log: printLogger(config.name), random: Math.random },
   {
     name: config.lock,
     holder: config.name,

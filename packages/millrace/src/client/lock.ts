@@ -78,7 +78,7 @@ export async function withLock<Result>(
     }
   };
   const lease = await takeLock(
-    { ...store, log: silentLogger },
+    { ...store, log: silentLogger, random: Math.random },
     {
       name: userLock(name),
       holder: `${hostname()}:${process.pid}`,

@@ -20,6 +20,8 @@ export interface SweeperOptions {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly log: Logger;
+  /** In [0, 1), for jitter. */
+  readonly random: () => number;
   readonly node: string;
   /** Most permits of a key in the queue, as far as this node knows. */
   readonly keyConcurrencyOf: (queue: string) => number | undefined;
@@ -111,9 +113,9 @@ export class Sweeper implements Stoppable {
 
   async #leads(): Promise<boolean> {
     if (this.#lease?.isHeld() === true) return true;
-    const { broker, clock, log, node } = this.#options;
+    const { broker, clock, log, node, random } = this.#options;
     this.#lease = await takeLock(
-      { locks: broker.locks, clock, log: unalarmed(log) },
+      { locks: broker.locks, clock, log: unalarmed(log), random },
       {
         name: LEADER_LOCK,
         holder: node,

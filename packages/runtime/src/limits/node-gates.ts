@@ -26,8 +26,8 @@ export interface NodeGatesOptions {
   /** Of locks and permits. */
   readonly leaseMs: number;
   readonly limitsOf: LimitsOf;
-  /** In [0, 1), for jitter. Default: `Math.random`. */
-  readonly random?: () => number;
+  /** In [0, 1), for jitter. */
+  readonly random: () => number;
 }
 
 /**
@@ -53,7 +53,7 @@ export function nodeGates(options: NodeGatesOptions): NodeGates {
     ...host,
     metrics: options.metrics ?? noMetrics,
     sharedQueues: sharedQueues(registry),
-    ...(options.random === undefined ? {} : { random: options.random }),
+    random: options.random,
   });
   const caps = new KeyCapGate(host, limitsOf);
   const rates = new KeyRateGate(broker, clock, limitsOf);
@@ -65,6 +65,7 @@ export function nodeGates(options: NodeGatesOptions): NodeGates {
         clock,
         log,
         node,
+        random: options.random,
         keyConcurrencyOf: (queue) =>
           limitsOf(queue).keyConcurrency ?? mostConcurrent(registry, queue),
       }),

@@ -143,6 +143,7 @@ describe("a singleton whose release an outage swallowed", () => {
     let isDown = false;
     const gate = new SingletonGate({
       node: "n0",
+      random: () => 0.5,
       locks: {
         acquire: (name, claim) => locks.acquire(name, claim),
         renew: (lock, claim) => locks.renew(lock, claim),

@@ -29,7 +29,7 @@ export interface SingletonGateOptions {
   /** Queues whose jobs may share a key with another queue's. */
   readonly sharedQueues: readonly string[];
   /** In [0, 1), for the jitter of waiters. */
-  readonly random?: () => number;
+  readonly random: () => number;
 }
 
 /** What this node knows of a lock. `here`: one of its own jobs has it, or is taking it. */
@@ -79,7 +79,7 @@ export class SingletonGate implements Gate {
     try {
       const { locks, clock, log, node, leaseMs, random } = this.#options;
       const lease = await takeLock(
-        { locks, clock, log, ...(random === undefined ? {} : { random }) },
+        { locks, clock, log, random },
         { name, holder: node, leaseMs, waitMs: 0 },
       );
       if (lease === undefined) {

@@ -25,9 +25,8 @@ export function lockDuties(
   request: LockRequest,
   tell: Pick<LockDuties, "onGranted" | "onLost">,
 ): LockDuties {
-  const { locks, clock } = host;
+  const { locks, clock, random } = host;
   const { name, leaseMs } = request;
-  const random = host.random ?? Math.random;
   const log = host.log.child({ lock: name });
   // One object for all tries, by which the store recognises a write whose answer was lost.
   const claim = { holder: request.holder, leaseMs };

@@ -5,8 +5,8 @@ export interface LockHost {
   readonly locks: LockStore;
   readonly clock: Clock;
   readonly log: Logger;
-  /** From 0 to 1, for the jitter of waiters. Default: `Math.random`. */
-  readonly random?: () => number;
+  /** From 0 to 1, for the jitter of waiters. */
+  readonly random: () => number;
 }
 
 export interface LockRequest {

@@ -21,7 +21,14 @@ async function fleet(...names: readonly string[]) {
       return list();
     };
     const { metrics, gauges, counts } = recorder();
-    const reader = new QueueReadings({ node, broker, clock, metrics, log: silentLogger });
+    const reader = new QueueReadings({
+      node,
+      broker,
+      clock,
+      metrics,
+      log: silentLogger,
+      random: () => 0.5,
+    });
     onTestFinished(() => reader.stop());
     return { node, broker, reader, gauges, counts, trouble };
   });

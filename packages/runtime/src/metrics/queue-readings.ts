@@ -18,6 +18,8 @@ export interface QueueReadingsHost {
   readonly clock: Clock;
   readonly metrics: MetricsCollector;
   readonly log: Logger;
+  /** In [0, 1), for jitter. */
+  readonly random: () => number;
 }
 
 const ROLE = { role: "queue-metrics" };
@@ -120,11 +122,11 @@ export class QueueReadings implements Stoppable {
   }
 
   async #candidate(tryAt: number): Promise<void> {
-    const { broker, clock, log, node, metrics } = this.#host;
+    const { broker, clock, log, node, metrics, random } = this.#host;
     if (clock.monotonic() < tryAt) return;
     this.#state = { kind: "bystander", tryAt: clock.monotonic() + TRY_EVERY_MS };
     const lease = await takeLock(
-      { locks: broker.locks, clock, log },
+      { locks: broker.locks, clock, log, random },
       {
         name: READER_LOCK,
         holder: node,

@@ -82,12 +82,12 @@ function besides({ config, clock, log, isFleet }: NodeBase, work: NodeWork): rea
 }
 
 function scheduling({ config, clock, events, log, publishing }: NodeBase): Service {
-  const { name: node, metrics, schedulerLeaseMs: leaseMs } = config;
+  const { name: node, metrics, random, schedulerLeaseMs: leaseMs } = config;
   return createService({
     clock,
     open: () =>
       openScheduler(
-        { node, broker: publishing, clock, events, metrics, log, leaseMs },
+        { node, broker: publishing, clock, events, metrics, log, random, leaseMs },
         config.schedules,
       ),
     onError: (error) =>
@@ -96,11 +96,13 @@ function scheduling({ config, clock, events, log, publishing }: NodeBase): Servi
 }
 
 function readings({ config, clock, log, isFleet }: NodeBase, { workers }: NodeWork): Opening {
-  const { name: node, broker, metrics } = config;
+  const { name: node, broker, metrics, random } = config;
   return {
     what: "reading for the metrics",
     open: async () => {
-      const queues = isFleet ? new QueueReadings({ node, broker, clock, metrics, log }) : undefined;
+      const queues = isFleet
+        ? new QueueReadings({ node, broker, clock, metrics, log, random })
+        : undefined;
       return nodeReadings({ broker, clock, metrics, workers, queues });
     },
   };

@@ -8,6 +8,8 @@ export interface SchedulerHost {
   readonly events: EventBus;
   readonly metrics: MetricsCollector;
   readonly log: Logger;
+  /** In [0, 1), for jitter. */
+  readonly random: () => number;
   /** How long a leader that died keeps others from leading, milliseconds. */
   readonly leaseMs: number;
 }

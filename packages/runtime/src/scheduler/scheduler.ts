@@ -41,7 +41,7 @@ export async function openScheduler(
     input: {
       stand: async (signal) => {
         const lease = await takeLock(
-          { locks: broker.locks, clock, log },
+          { locks: broker.locks, clock, log, random: host.random },
           {
             name: LEADER_LOCK,
             holder: host.node,

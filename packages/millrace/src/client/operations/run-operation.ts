@@ -40,7 +40,7 @@ export async function runOperation(
 ): Promise<RunEnd> {
   if (signal.aborted) return "interrupted";
   const lease = await takeLock(
-    { locks: broker.locks, clock, log: silentLogger },
+    { locks: broker.locks, clock, log: silentLogger, random: Math.random },
     {
       name: `operation/${id}`,
       holder: `${hostname()}:${process.pid}`,
