@@ -6,7 +6,7 @@ import { Delays } from "./delayed/delays.ts";
 import { DocumentBuckets } from "./documents/document-buckets.ts";
 import { LaterGenerations } from "./lookup/later-generations.ts";
 import { NatsLocks } from "./locks/locks.ts";
-import { NatsMessages } from "./messages/nats-messages.ts";
+import { NatsMessages } from "./publish/nats-messages.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { OwnWords } from "./publish/own-words.ts";
 import { JobEnds } from "./settlement/job-ends.ts";

@@ -14,7 +14,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
-import { BatchSweep } from "./batch-sweep.ts";
+import { batchSweep } from "./batch-sweep.ts";
 import { Killed, Killer, replaced } from "./killer.fixture.ts";
 import { QueueRelay } from "./queue-relay.ts";
 import { sqliteShop } from "./sqlite-shop.fixture.ts";
@@ -212,7 +212,7 @@ test.each(["after open", "after join"])(
     };
     await expect(rounds(dyingAt(killer), on)).rejects.toBeInstanceOf(Killed);
     expect(await broker.batches.find("b")).toBeDefined();
-    const sweep = new BatchSweep({ broker, store, logger: silentLogger });
+    const sweep = batchSweep({ broker, store, logger: silentLogger });
     await sweep.next(0);
     // Too early: another relay may be at it.
     expect(await broker.batches.find("b")).toBeDefined();
@@ -228,7 +228,7 @@ test.each(["after open", "after join"])(
 test("a batch that goes on is left alone however old it is, and forgotten once it is over", async () => {
   book();
   await rounds();
-  const sweep = new BatchSweep({ broker, store, logger: silentLogger });
+  const sweep = batchSweep({ broker, store, logger: silentLogger });
   database.exec("UPDATE millrace_outbox_batch SET opened_at = 0");
   await sweep.next(0);
   expect(await broker.batches.left("b")).toBe(2);

@@ -2,7 +2,7 @@ import type { DeadLetter, HistoryRecord, WaitingJob } from "@millrace/core";
 import { MillraceError, silentLogger, UNSETTLED } from "@millrace/core";
 import { expect, test } from "vitest";
 import type { DoneQuery, DoneRecord, OutboxStore } from "../store/outbox-store.ts";
-import { DoneSweep, type DoneSweepOptions } from "./done-sweep.ts";
+import { doneSweep, type DoneSweepOptions } from "./done-sweep.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -55,7 +55,7 @@ async function swept(
       left = left.filter((one) => !over.includes(one));
     },
   };
-  const sweep = new DoneSweep({
+  const sweep = doneSweep({
     ...{ broker, store: store as OutboxStore, logger: silentLogger, keepDoneMs: KEEP_MS },
   });
   for (let looks = 0; looks < 10; looks += 1) await sweep.next(1);

@@ -1,12 +1,6 @@
-import { type Broker, type HistoryRecord, type Logger, MillraceError } from "@millrace/core";
+import type { Broker, HistoryRecord, Logger } from "@millrace/core";
 import type { DoneRecord, OutboxStore } from "../store/outbox-store.ts";
-
-/** A job that has ended may still have a run that was cut off and has not noticed. */
-const SETTLED_MS = 3_600_000;
-/** How often all records are looked through. */
-const SWEEP_EVERY_MS = 3_600_000;
-/** Looked up side by side, so that rows that come meanwhile are published in between. */
-const AT_A_TIME = 50;
+import { PagedSweep } from "./paged-sweep.ts";
 
 /** Ends after which a job comes back by no means. */
 const FOR_GOOD: ReadonlySet<string> = new Set(["succeeded", "cancelled", "expired"]);
@@ -22,56 +16,21 @@ export interface DoneSweepOptions {
 /**
  * Forgets that the effects of jobs are committed, once the jobs can't come again: their history
  * says how they ended, and no dead letter of them is left that could be retried. A job of which
- * nothing is known any more is forgotten by its age.
+ * nothing is known any more is forgotten by its age. One that has ended may still have a run that
+ * was cut off and has not noticed, so its record has to be old.
  */
-export class DoneSweep {
-  readonly #options: DoneSweepOptions;
-  /** `Clock.monotonic()`. */
-  #dueAt = 0;
-  /** Where the sweep that is under way has come to. */
-  #after: DoneRecord | undefined;
-
-  constructor(options: DoneSweepOptions) {
-    this.#options = options;
-  }
-
-  /**
-   * The next part of a sweep that is due or under way.
-   *
-   * @param now `Clock.monotonic()`
-   * @throws MillraceError `outbox-failed`
-   */
-  async next(now: number): Promise<void> {
-    const { store } = this.#options;
-    if (now < this.#dueAt || store.done === undefined) return;
-    const page = await store.done({
-      olderThanMs: SETTLED_MS,
-      after: this.#after,
-      limit: AT_A_TIME,
-    });
-    const told = await this.#forgetEnded(page);
-    const goesOn = told && page.length === AT_A_TIME;
-    this.#after = goesOn ? page.at(-1) : undefined;
-    if (!goesOn) this.#dueAt = now + SWEEP_EVERY_MS;
-  }
-
-  /** @returns false where the server does not tell; the next sweep asks again */
-  async #forgetEnded(page: readonly DoneRecord[]): Promise<boolean> {
-    const { broker, store, logger, keepDoneMs } = this.#options;
-    try {
+export function doneSweep(options: DoneSweepOptions): PagedSweep<DoneRecord> {
+  const { broker, store, logger, keepDoneMs } = options;
+  return new PagedSweep({
+    logger,
+    read: async (page) => (await store.done?.(page)) ?? [],
+    removeOver: async (page) => {
       const over = await Promise.all(page.map((record) => isOver(broker, record, keepDoneMs)));
       const ended = page.filter((_, place) => over[place]);
       if (ended.length > 0) await store.forgetDone?.(ended);
-      return true;
-    } catch (error) {
-      if (!MillraceError.is(error) || error.code === "outbox-failed") throw error;
-      logger.warn(
-        { err: error },
-        "Records of millrace_done stay: it is not known which jobs ended.",
-      );
-      return false;
-    }
-  }
+    },
+    unknown: "Records of millrace_done stay: it is not known which jobs ended.",
+  });
 }
 
 /** Whether no message of the job can come to a node any more. */

@@ -25,6 +25,6 @@ export async function openBatch(
   if (!isOver) await callBackIfOver(broker, id);
   if (await store.replace(queue, claim, seq, members)) return;
   // Another relay was first. Its jobs may all have ended by then, and the batch been removed, so
-  // that this one has made it once more, for nobody. Where it dies before this, `BatchSweep` does.
+  // that this one has made it once more, for nobody. Where it dies before this, `batchSweep` does.
   if (await isKnownJob(broker, callback)) await broker.batches.remove(id);
 }

@@ -9,10 +9,11 @@ import {
   silentLogger,
   systemClock,
 } from "@millrace/core";
-import type { OutboxStore } from "../store/outbox-store.ts";
+import type { DoneRecord, OutboxStore } from "../store/outbox-store.ts";
 import { Alarm } from "./alarm.ts";
-import { BatchSweep } from "./batch-sweep.ts";
-import { DoneSweep } from "./done-sweep.ts";
+import { batchSweep } from "./batch-sweep.ts";
+import { doneSweep } from "./done-sweep.ts";
+import type { PagedSweep } from "./paged-sweep.ts";
 import { QueueRelay } from "./queue-relay.ts";
 import { type DatabaseState, type RelayHealth, relayHealth } from "./relay-health.ts";
 import { tellStatus } from "./tell-status.ts";
@@ -98,8 +99,8 @@ class RunningRelay implements Relay {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #pollMs: number;
-  readonly #doneSweep: DoneSweep;
-  readonly #batchSweep: BatchSweep;
+  readonly #doneSweep: PagedSweep<DoneRecord>;
+  readonly #batchSweep: PagedSweep<string>;
   readonly #alarm: Alarm;
   readonly #queues: QueueRelay;
   readonly #metrics: MetricsCollector;
@@ -128,8 +129,8 @@ class RunningRelay implements Relay {
     this.#logger = logger;
     this.#pollMs = options.pollMs;
     const { keepDoneMs } = options;
-    this.#doneSweep = new DoneSweep({ broker, store, logger, keepDoneMs });
-    this.#batchSweep = new BatchSweep({ broker, store, logger });
+    this.#doneSweep = doneSweep({ broker, store, logger, keepDoneMs });
+    this.#batchSweep = batchSweep({ broker, store, logger });
     this.#alarm = new Alarm(clock);
     this.#activeAt = clock.monotonic();
     const limits = { rows: options.batchRows, bytes: BATCH_BYTES };

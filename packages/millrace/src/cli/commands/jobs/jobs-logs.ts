@@ -1,6 +1,7 @@
 import { shownLine, showValue } from "@millrace/telemetry/masking";
 import type { JobLogEntry } from "../../../client/jobs/job-logs.ts";
-import { flag, text, whole } from "../../../config/field-kinds.ts";
+import { flag, whole } from "../../../config/field-kinds.ts";
+import { jobQueueFlag } from "./job-queue-flag.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
@@ -16,10 +17,7 @@ export const jobsLogs = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {
-    queue: {
-      kind: { ...text, placeholder: "<queue>" },
-      about: "The job's queue; saves looking for it in all of them",
-    },
+    queue: jobQueueFlag,
     attempt: { kind: whole(1, MOST_ATTEMPT), about: "Lines of this attempt only" },
     follow: { kind: flag, about: "Go on until the job has ended; with --json all of it then" },
   },

@@ -1,5 +1,6 @@
 import type { ProgressReport } from "@millrace/core";
-import { flag, text } from "../../../config/field-kinds.ts";
+import { flag } from "../../../config/field-kinds.ts";
+import { jobQueueFlag } from "./job-queue-flag.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
@@ -14,10 +15,7 @@ export const jobsProgress = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {
-    queue: {
-      kind: { ...text, placeholder: "<queue>" },
-      about: "The job's queue; saves looking for it in all of them",
-    },
+    queue: jobQueueFlag,
     follow: { kind: flag, about: "Go on until the job has ended; with --json all of it then" },
   },
   fields: ["connection", "namespace", "masking"],

@@ -1,5 +1,5 @@
 import { type Duration, MillraceError } from "@millrace/core";
-import { text } from "../../../config/field-kinds.ts";
+import { jobQueueFlag } from "./job-queue-flag.ts";
 import { command } from "../../command.ts";
 import { durationText, time } from "../../time-kinds.ts";
 import { withClient } from "../../with-client.ts";
@@ -10,10 +10,7 @@ export const jobsReschedule = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {
-    queue: {
-      kind: { ...text, placeholder: "<queue>" },
-      about: "The job's queue; saves looking for it in all of them",
-    },
+    queue: jobQueueFlag,
     delay: { kind: durationText, about: "Not before this long from now; 0s: now" },
     at: { kind: time, about: "Not before this time" },
   },

@@ -1,4 +1,5 @@
 import { text } from "../../../config/field-kinds.ts";
+import { jobQueueFlag } from "./job-queue-flag.ts";
 import { command } from "../../command.ts";
 import { withClient } from "../../with-client.ts";
 import { parsePayload, payloadText } from "../enqueue.ts";
@@ -10,10 +11,7 @@ export const signal = command({
   usage: "ID NAME [VALUE|-|@FILE]",
   args: { min: 2, max: 3 },
   flags: {
-    queue: {
-      kind: { ...text, placeholder: "<queue>" },
-      about: "The job's queue; saves looking for it in all of them",
-    },
+    queue: jobQueueFlag,
     "signal-id": {
       kind: { ...text, placeholder: "<id>" },
       about: "What is sent twice under one id is one signal (default: a new UUID)",

@@ -5,7 +5,7 @@ import {
   type OutgoingMessage,
   requireSubject,
 } from "@millrace/core";
-import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import type { ConfirmedPublisher } from "./confirmed-publisher.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { encodeHeaders } from "../wire/headers.ts";
 import { announce } from "./announce.ts";
