@@ -54,6 +54,8 @@ export interface HistoryRecord {
   readonly parent?: JobRef;
   /** What this attempt enqueued, whatever became of the attempt. */
   readonly children?: Children;
+  /** How many steps this attempt asked for, of a job that is defined with them. */
+  readonly stepCount?: number;
   /**
    * Set where the runtime itself enqueued the job: it followed another, or is a batch's callback.
    */

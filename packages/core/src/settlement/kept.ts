@@ -90,6 +90,7 @@ export function historyRecordOf(
   if (reason !== undefined) record.reason = reason;
   if (envelope.parent !== undefined) record.parent = envelope.parent;
   if (input.children !== undefined) record.children = input.children;
+  if (input.stepCount !== undefined) record.stepCount = input.stepCount;
   if (input.envelope.generation === 0 && input.message.origin === "runtime")
     record.door = "runtime";
   const traceId = input.traceId ?? traceIdOf(envelope.headers);

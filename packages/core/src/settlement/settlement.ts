@@ -23,6 +23,8 @@ export interface SettlementInput {
   readonly durationMs?: number;
   /** What the attempt enqueued. */
   readonly children?: Children;
+  /** How many steps the attempt asked for; absent of a job without them. */
+  readonly stepCount?: number;
   /** Whom the job's definition tells of its end; absent of most. */
   readonly outcomeJobs?: OutcomeJobs;
   /** Another node may have had the job: since when, as in the envelope. */

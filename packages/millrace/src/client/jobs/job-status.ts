@@ -46,6 +46,11 @@ export interface JobStatus {
   readonly progress?: ProgressReport;
   /** Of a job with steps, until it has succeeded or was cancelled: what is on record of them. */
   readonly steps?: readonly JobStep[];
+  /**
+   * How many steps its handler has asked for, as the history says; also where they are not on
+   * record any more.
+   */
+  readonly stepCount?: number;
   /** The last error, also while another attempt is to come. */
   readonly error?: RecordedError;
 }
@@ -113,6 +118,7 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
   const seen = running ?? waiting?.envelope ?? last;
   if (seen === undefined) return undefined;
   const state = stateOf(traces, now);
+  const stepCount = stepCountOf(history);
   const error = last?.error ?? waiting?.envelope.lastError;
   const parent = waiting?.envelope.parent ?? last?.parent;
   const traceId = last?.traceId ?? (waiting && traceIdOf(waiting.envelope.headers));
@@ -124,6 +130,7 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
     attempts: last?.attempts ?? waiting?.envelope.attempts ?? 0,
     ...(parent === undefined ? {} : { parent }),
     ...(traceId === undefined ? {} : { traceId }),
+    ...(stepCount === undefined ? {} : { stepCount }),
     history,
     ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
     ...(state !== "succeeded" && error !== undefined ? { error } : {}),
@@ -209,6 +216,15 @@ async function withProgress(broker: Broker, status: JobStatus): Promise<JobStatu
   if (!LIVE.has(status.state)) return status;
   const progress = await broker.progress.latest(status);
   return progress === undefined ? status : { ...status, progress };
+}
+
+/** Of its last enqueue: the most that any attempt came to. */
+function stepCountOf(history: readonly HistoryRecord[]): number | undefined {
+  const createdAt = history.at(-1)?.createdAt;
+  const counts = history
+    .filter((record) => record.createdAt === createdAt)
+    .flatMap(({ stepCount }) => stepCount ?? []);
+  return counts.length === 0 ? undefined : Math.max(...counts);
 }
 
 /** Of a job that has succeeded, or was cancelled, nothing is kept. */

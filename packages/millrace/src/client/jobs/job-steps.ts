@@ -17,20 +17,22 @@ export interface JobStep {
   readonly name: string;
   /** Which of the steps of this name, from 0. */
   readonly n: number;
+  /** `step.run`, `step.sleep`, `step.waitFor` or `step.call`. */
+  readonly kind: "run" | "sleep" | "wait" | "call";
   /**
-   * `sleeping`: until a time that is yet to come. `waiting`: for a signal of its name;
-   * `unanswered`: none has come in time.
+   * `sleeping`: until a time that is yet to come. `waiting`: for a signal of its name. `calling`:
+   * for the end of its `child`. `unanswered`: neither has come in time.
    */
-  readonly state: "done" | "failed" | "sleeping" | "waiting" | "unanswered";
+  readonly state: "done" | "failed" | "sleeping" | "waiting" | "calling" | "unanswered";
   /** Of a `step.call`: the job that it has called. */
   readonly child?: JobRef;
   /** When it was recorded, epoch milliseconds. */
   readonly at: number;
-  /** What a step has returned, or a signal's value. */
+  /** What a step or the job that it has called has returned, or a signal's value. */
   readonly result?: unknown;
   /** Of a failed one. */
   readonly error?: RecordedError;
-  /** Of a sleep, or of a wait that has a deadline: epoch milliseconds. */
+  /** Of a sleep, or of a wait or a call that has a deadline: epoch milliseconds. */
   readonly until?: number;
 }
 
@@ -41,49 +43,57 @@ export async function stepsOf(
   now: number,
 ): Promise<readonly JobStep[]> {
   const stored = await broker.journal.read(run);
-  return stored
+  const entries = stored
     .toSorted((a, b) => a.revision - b.revision)
     .map(({ data }) => readEntry(data))
-    .filter((entry) => entry !== undefined)
-    .filter((entry) => entry.kind !== "child")
-    .map((entry) => stepOf(entry, now));
+    .filter((entry) => entry !== undefined);
+  const ends = new Map(
+    entries.filter((entry) => entry.kind === "child").map((end) => [end.name, end]),
+  );
+  return entries.filter((entry) => entry.kind !== "child").map((entry) => stepOf(entry, ends, now));
 }
 
-function stepOf(entry: Exclude<JournalEntry, ChildEnd>, now: number): JobStep {
-  const { name, n, at } = entry;
+type Ends = ReadonlyMap<string, ChildEnd>;
+
+function stepOf(entry: Exclude<JournalEntry, ChildEnd>, ends: Ends, now: number): JobStep {
+  const { name, n, kind, at } = entry;
+  const own = { name, n, kind, at };
   if (entry.kind === "sleep") {
     const { until } = entry;
-    return { name, n, state: until > now ? "sleeping" : "done", at, until };
+    return { ...own, state: until > now ? "sleeping" : "done", until };
   }
-  if (entry.kind === "wait") return waitOf(entry);
-  if (entry.kind === "call") return callOf(entry);
-  if (entry.outcome === "failed") return { name, n, state: "failed", at, error: entry.error };
-  const result = entry.value === undefined ? {} : { result: entry.value };
-  return { name, n, state: "done", at, ...result };
+  if (entry.kind === "wait") return { ...own, ...waitOf(entry) };
+  if (entry.kind === "call") return { ...own, ...callOf(entry, ends) };
+  if (entry.outcome === "failed") return { ...own, state: "failed", error: entry.error };
+  return { ...own, state: "done", ...resultOf(entry) };
 }
 
-function waitOf(entry: WaitEntry): JobStep {
-  const { name, n, at } = entry;
+type Became = Pick<JobStep, "state" | "result" | "error" | "until" | "child">;
+
+function waitOf(entry: WaitEntry): Became {
   switch (entry.state) {
     case "waiting":
-      return { name, n, state: "waiting", at, ...untilOf(entry) };
+      return { state: "waiting", ...untilOf(entry) };
     case "signalled":
-      return { name, n, state: "done", at, result: entry.value };
+      return { state: "done", result: entry.value };
     case "timed-out":
-      return { name, n, state: "unanswered", at };
+      return { state: "unanswered" };
   }
 }
 
-function callOf(entry: CallEntry): JobStep {
-  const { name, n, at, child } = entry;
-  switch (entry.state) {
-    case "calling":
-      return { name, n, state: "waiting", at, child, ...untilOf(entry) };
-    case "ended":
-      return { name, n, state: "done", at, child };
-    case "timed-out":
-      return { name, n, state: "unanswered", at, child };
-  }
+function callOf(entry: CallEntry, ends: Ends): Became {
+  const { child } = entry;
+  const end = ends.get(child.id);
+  if (entry.state === "timed-out") return { state: "unanswered", child };
+  if (end?.error !== undefined) return { state: "failed", child, error: end.error };
+  // Told already, where the job itself has not looked yet.
+  if (entry.state === "calling" && end === undefined)
+    return { state: "calling", child, ...untilOf(entry) };
+  return { state: "done", child, ...resultOf(end) };
+}
+
+function resultOf(entry: { readonly value?: unknown } | undefined): Pick<JobStep, "result"> {
+  return entry?.value === undefined ? {} : { result: entry.value };
 }
 
 function untilOf({ until }: WaitingStep | CallingStep): Pick<JobStep, "until"> {

@@ -13,7 +13,8 @@ import type {
   ThreadLease,
 } from "@millrace/core";
 import type { AttemptLog } from "../../job-log/attempt-log.ts";
-import { JobSteps, type StepsListener } from "../steps/job-steps.ts";
+import { JobSteps } from "../steps/job-steps.ts";
+import type { StepsListener } from "../steps/job-steps-options.ts";
 import { requireSteps } from "../steps/require-steps.ts";
 import type { AttemptOptions } from "./attempt.ts";
 import { isKnownChild } from "./known-child.ts";

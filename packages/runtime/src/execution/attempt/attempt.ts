@@ -70,6 +70,11 @@ export class Attempt {
     return this.#context?.children;
   }
 
+  /** How many steps the handler has asked for; undefined of a job without them. */
+  get stepCount(): number | undefined {
+    return this.#context?.steps?.count;
+  }
+
   /**
    * Called once. The handler is called in the same turn where nothing is waited for before. One
    * promise beside that of `#perform`, which tells its outcome by `end`: each one more costs every

@@ -20,7 +20,7 @@ export interface Ended {
   readonly envelope: Envelope;
   readonly delivery: Pick<SettlementInput, "message" | "deliveryCount">;
   readonly admission: Pick<Admission, "definition" | "sharedSince"> | undefined;
-  readonly attempt: Pick<Attempt, "children"> | undefined;
+  readonly attempt: Pick<Attempt, "children" | "stepCount"> | undefined;
   readonly trace: Pick<AttemptTrace, "traceId"> | undefined;
   /** Epoch milliseconds, where the handler was called. */
   readonly startedAt: number | undefined;
@@ -66,6 +66,8 @@ function inputOf({ clock, maskText, node, random, registry }: ExecutionHost, end
   };
   const children = attempt?.children;
   if (children !== undefined) input.children = children;
+  const stepCount = attempt?.stepCount;
+  if (stepCount !== undefined) input.stepCount = stepCount;
   const traceId = trace?.traceId;
   if (traceId !== undefined) input.traceId = traceId;
   if (startedAt !== undefined) {

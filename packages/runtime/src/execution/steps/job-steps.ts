@@ -1,13 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import {
-  type Envelope,
   firstMessageOf,
   type JournalEntry,
-  type Lease,
   MillraceError,
   type Outcome,
   OutcomeSignal,
-  type QueueMessage,
   recordError,
   requireStepName,
   StepError,
@@ -16,12 +13,11 @@ import {
   type StepRef,
   type Steps,
 } from "@millrace/core";
-import type { AbortSwitch } from "../attempt/abort-switch.ts";
-import type { ExecutionHost } from "../execution-host.ts";
 import { maskRecorded } from "../settle/mask-outcome.ts";
 import { CaughtFailures } from "./caught-failures.ts";
 import { Insistence } from "./insistence.ts";
-import { type Call, type EnqueueCalled, JobCalls } from "./job-calls.ts";
+import { type Call, JobCalls } from "./job-calls.ts";
+import type { JobStepsOptions } from "./job-steps-options.ts";
 import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
 import { outcomeOfSleep, Sleepers } from "./sleepers.ts";
@@ -29,27 +25,6 @@ import { fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
 import { keyOf, shownStep, StepPlaces } from "./step-place.ts";
 import { asMismatch, asRead, valueOf } from "./step-value.ts";
 import { stepsApi } from "./steps-api.ts";
-
-/** What the steps of an attempt tell the attempt. */
-export interface StepsListener {
-  /**
-   * With this outcome, whatever the handler does: nothing of it is waited for any more. Undefined:
-   * another has ended the job, so that it is let go.
-   */
-  end(outcome: Outcome | undefined): void;
-}
-
-export interface JobStepsOptions {
-  readonly host: ExecutionHost;
-  readonly envelope: Envelope;
-  readonly lease: Lease;
-  readonly abort: AbortSwitch;
-  readonly message: QueueMessage;
-  /** The job may have been here before. */
-  readonly mayBeRepeated: boolean;
-  readonly listener: StepsListener;
-  readonly enqueue: EnqueueCalled;
-}
 
 /** A signal that comes while the handler has something else under way is seen after this. */
 const LOOK_MS = 2_000;
@@ -115,6 +90,11 @@ export class JobSteps {
       call: (name, job, input, untilMs) =>
         this.#begin(name, (step) => this.#callJob({ step, job, input, untilMs })),
     });
+  }
+
+  /** How many were asked for. */
+  get count(): number {
+    return this.#journal.asked;
   }
 
   /**

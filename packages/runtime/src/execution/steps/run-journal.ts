@@ -46,6 +46,11 @@ export class RunJournal {
     this.#options = options;
   }
 
+  /** How many steps were asked for. */
+  get asked(): number {
+    return this.#steps;
+  }
+
   get isRead(): boolean {
     return this.#isRead;
   }

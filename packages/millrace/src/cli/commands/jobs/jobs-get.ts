@@ -1,19 +1,14 @@
-import { formatMs, type HistoryRecord, type JobRef } from "@millrace/core";
+import { formatMs, type HistoryRecord } from "@millrace/core";
 import type { JobStatus } from "../../../client/jobs/job-status.ts";
-import type { JobStep } from "../../../client/jobs/job-steps.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import type { Paint } from "../../io.ts";
 import { clean } from "../../show/clean.ts";
-import {
-  shownError,
-  shownRecord,
-  shownReport,
-  type ShowValue,
-  showValue,
-} from "@millrace/telemetry/masking";
+import { shownError, shownRecord, shownReport, showValue } from "@millrace/telemetry/masking";
 import { traceFacts } from "../../show/trace.ts";
+import { goneSteps, shownStep, stepsTable } from "../../show/steps.ts";
+import { shownRef } from "../../show/shown-ref.ts";
 import { shownSilence } from "../../show/silence.ts";
 import { stateColour } from "../../show/state-colour.ts";
 import { type Column, facts, table } from "../../show/table.ts";
@@ -35,13 +30,6 @@ const HISTORY: readonly Column<HistoryRecord>[] = [
     cell: ({ error, reason }) =>
       error === undefined ? (reason ?? "") : `${error.type}: ${error.message}`,
   },
-];
-
-const STEPS: readonly Column<JobStep>[] = [
-  { title: "STEP", cell: ({ name, n }) => clean(n === 0 ? name : `${name} (${n + 1})`, 200) },
-  { title: "STATE", cell: ({ state }) => state },
-  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
-  { title: "RESULT", cell: (step) => clean(resultOf(step), 200) },
 ];
 
 export const jobsGet = command({
@@ -100,6 +88,7 @@ function statusText(
     parent,
     traceId,
     steps,
+    stepCount,
     silentMs,
     silentNode,
   }: JobStatus,
@@ -119,6 +108,7 @@ function statusText(
         : [["progress", clean(`${progress.value} ${progress.note ?? ""}`.trim(), 1_000)] as const]),
       ...(parent === undefined ? [] : [["parent", shownRef(parent, queue)] as const]),
       ...childrenFacts(history, queue),
+      ...goneSteps(steps, stepCount),
       ...traceFacts(traceId, traceUrl),
       ...(result === undefined ? [] : [["result", clean(JSON.stringify(result), 1_000)] as const]),
       ...(error === undefined
@@ -128,24 +118,10 @@ function statusText(
     paint,
   );
   const tables = [
-    ...(steps === undefined ? [] : [table(STEPS, steps, paint)]),
+    ...(steps === undefined ? [] : [stepsTable(steps, queue, paint)]),
     ...(history.length === 0 ? [] : [table(HISTORY, history, paint)]),
   ];
   return [about, ...tables].join("\n");
-}
-
-function shownStep(step: JobStep, show: ShowValue): JobStep {
-  return {
-    ...step,
-    ...(step.result === undefined ? {} : { result: show(step.result) }),
-    ...(step.error === undefined ? {} : { error: shownError(step.error, show) }),
-  };
-}
-
-function resultOf({ result, error, until }: JobStep): string {
-  if (until !== undefined) return `until ${new Date(until).toISOString()}`;
-  if (error !== undefined) return `${error.type}: ${error.message}`;
-  return result === undefined ? "-" : JSON.stringify(result);
 }
 
 const CHILDREN_SHOWN = 10;
@@ -163,8 +139,4 @@ function childrenFacts(
     .map((child) => shownRef(child, queue));
   const more = count > shown.length ? ` and ${count - shown.length} more` : "";
   return [["children", `${shown.join(", ")}${more}`]];
-}
-
-function shownRef(job: JobRef, queue: string): string {
-  return job.queue === queue ? job.id : `${job.id} (queue ${job.queue})`;
 }

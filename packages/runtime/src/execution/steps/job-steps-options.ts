@@ -1,0 +1,25 @@
+import type { Envelope, Lease, Outcome, QueueMessage } from "@millrace/core";
+import type { AbortSwitch } from "../attempt/abort-switch.ts";
+import type { ExecutionHost } from "../execution-host.ts";
+import type { EnqueueCalled } from "./job-calls.ts";
+
+/** What the steps of an attempt tell the attempt. */
+export interface StepsListener {
+  /**
+   * With this outcome, whatever the handler does: nothing of it is waited for any more. Undefined:
+   * another has ended the job, so that it is let go.
+   */
+  end(outcome: Outcome | undefined): void;
+}
+
+export interface JobStepsOptions {
+  readonly host: ExecutionHost;
+  readonly envelope: Envelope;
+  readonly lease: Lease;
+  readonly abort: AbortSwitch;
+  readonly message: QueueMessage;
+  /** The job may have been here before. */
+  readonly mayBeRepeated: boolean;
+  readonly listener: StepsListener;
+  readonly enqueue: EnqueueCalled;
+}
