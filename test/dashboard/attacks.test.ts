@@ -69,7 +69,12 @@ describe("who may do what", () => {
     expect(await get("session")).toMatchObject({ user: BOB });
     for (const path of [
       ...["dead/retry", "dead/discard", PAUSE, "queues/mail/resume", "queues/mail/purge"],
-      ...["jobs/mail/x/cancel", "schedules/nightly/run", "schedules/nightly/pause"],
+      ...[
+        "jobs/mail/x/cancel",
+        "jobs/mail/x/signal",
+        "schedules/nightly/run",
+        "schedules/nightly/pause",
+      ],
       ...["nodes/test-node/quiet", "nodes/test-node/stop"],
       ...["operations", "operations/none/stop"],
     ])

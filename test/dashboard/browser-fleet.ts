@@ -21,6 +21,9 @@ export const charge = defineJob<{ readonly customer: string; readonly amount: nu
 });
 export const send = defineJob<{ readonly to: string }>({ name: "mail.send", queue: "mail" });
 
+/** It waits for an approval; its steps are markup. */
+export const ask = defineJob({ name: "mail.ask", queue: "mail", steps: true });
+
 export interface Fleet {
   readonly client: Millrace;
   readonly served: ServedDashboard;
@@ -68,6 +71,10 @@ export async function fleet(server: TestServer): Promise<Fleet> {
         throw error;
       }),
       send.handler(({ input }) => ({ sent: input.to })),
+      ask.handler(async ({ step }) => {
+        await step.run(`draft ${EVIL}`, () => EVIL);
+        return step.waitFor("approval", { timeout: "7d" });
+      }),
     ],
     schedules: [
       defineSchedule({ name: "newsletter", cron: "0 8 * * 1", job: send, input: { to: "all" } }),

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { findBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
-import { charge, COUNT, EVIL, fleet, send } from "./browser-fleet.ts";
+import { ask, charge, COUNT, EVIL, fleet, send } from "./browser-fleet.ts";
 
 // A browser, a server and a node beside whatever else the machine does.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
@@ -148,8 +148,40 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
       expect(trouble.filter((said) => !said.includes(refused))).toEqual([]);
     });
 
+    test("an operator sees what a job with steps waits for, signals it, and sees it go on", async () => {
+      const { client, served } = await fleet(server);
+      await client.enqueue(ask, undefined, { id: "letter-1" });
+      const { page, trouble } = await open(browser, served.url);
+      await page.goto(`${served.url}jobs/mail/letter-1`);
+      await heading(page, "Job letter-1");
+      const steps = page.getByRole("region", { name: "Steps, table" });
+      await steps.getByRole("row", { name: /^draft <img.*done/ }).waitFor();
+      await steps.getByText(/for the signal approval until in [67] ?d/).waitFor();
+      await steps.getByRole("button", { name: "Send signal" }).click();
+      const dialog = page.getByRole("dialog", { name: "Send the signal approval to letter-1?" });
+      const value = dialog.getByLabel("Its value, as JSON (empty: null)");
+      await value.fill("{ok:");
+      await dialog.getByRole("button", { name: "Send signal" }).click();
+      await dialog.getByRole("alert").filter({ hasText: "JSON" }).waitFor();
+      await value.fill('{"ok":true}');
+      await dialog.getByRole("button", { name: "Send signal" }).click();
+      await page.getByText("The signal approval was sent.").waitFor();
+      await page.getByText("There were 2 steps.").waitFor();
+      await page.getByRole("region", { name: "Result as JSON" }).getByText("ok").waitFor();
+      expect(await client.audit.list()).toMatchObject([
+        { action: "jobs signal", by: "ada@example.com", outcome: { count: 1, failed: 0 } },
+      ]);
+      expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
+      expect(trouble).toEqual([]);
+    });
+
     test("axe finds nothing on any page in either theme, and no page is wider than a phone", async () => {
       const { client, served } = await fleet(server);
+      await client.enqueue(ask, undefined, { id: "letter-1" });
+      await eventually(async () => (await client.job("letter-1")).steps?.length === 2, {
+        withinMs: PATIENCE_MS,
+        describe: "the job with steps waits",
+      });
       await client.queues.pause("mail", { reason: EVIL });
       const [group] = await client.dead.groups();
       const { queue = "", name = "", reason = "", error = "", lastId = "" } = group ?? {};
@@ -167,6 +199,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         dead: "dead",
         group: `dead/group?${of}`,
         job: `jobs/${queue}/${lastId}`,
+        steps: "jobs/mail/letter-1",
         schedules: "schedules",
         nodes: "nodes",
         operations: "operations",

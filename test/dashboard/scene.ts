@@ -15,6 +15,9 @@ export const charge = defineJob<{ readonly n: number; readonly apiKey?: string }
 });
 export const send = defineJob<{ readonly n: number }>({ name: "mail.send", queue: "mail" });
 
+/** It waits for an approval, with a secret on record. */
+export const ask = defineJob({ name: "mail.ask", queue: "mail", steps: true, retry: "none" });
+
 export class CardDeclined extends Error {
   override readonly name = "CardDeclined";
 }
@@ -56,6 +59,13 @@ export async function scene({
         return { charged: input.n, password: "hunter2hunter2" };
       }),
       send.handler(({ input }) => ({ sent: input.n })),
+      ask.handler(async ({ step }) => {
+        await step.run("draft", () => ({ text: "hello", apiKey: "k-123456" }));
+        await step.sleep("a moment", "1ms");
+        const answer = await step.waitFor("approval", { timeout: "7d" });
+        await step.sleep("a while", "1m");
+        return answer;
+      }),
     ],
     schedules: [defineSchedule({ name: "nightly", cron: "0 3 * * *", job: send, input: { n: 0 } })],
   });

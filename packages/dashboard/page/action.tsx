@@ -14,6 +14,8 @@ interface ActionProps {
   readonly children: ReactNode;
   readonly path: string;
   readonly body?: object;
+  /** A field of its own, whose JSON is sent as `value`; left empty, nothing is. */
+  readonly asksValue?: string;
   /** Ask why; the answer is sent as `reason`. */
   readonly asksWhy?: boolean;
   readonly danger?: boolean;
@@ -25,10 +27,11 @@ interface ActionProps {
 
 /** A button that says first what it will do, then does it, then says what became of it. */
 export function Action(props: ActionProps): ReactElement | null {
-  const { label, question, children, asksWhy = false, danger = false } = props;
+  const { label, question, children, asksWhy = false, danger = false, asksValue } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const [reason, setReason] = useState("");
+  const [json, setJson] = useState("");
   /** What it says may have to be asked for, which is done for whoever reads it. */
   const [isOpen, setIsOpen] = useState(false);
   const act = useAct(props, () => dialog.current?.close());
@@ -36,7 +39,7 @@ export function Action(props: ActionProps): ReactElement | null {
   if (session.data?.user.role !== "operator") return null;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    act.mutate({ ...props.body, ...(reason === "" ? {} : { reason }) });
+    act.mutate({ ...props.body, reason, json });
   };
   return (
     <>
@@ -55,6 +58,12 @@ export function Action(props: ActionProps): ReactElement | null {
         <form onSubmit={submit}>
           <h2 id={heading}>{question}</h2>
           {isOpen ? children : null}
+          {asksValue === undefined ? null : (
+            <label>
+              {asksValue}
+              <input value={json} onChange={(event) => setJson(event.target.value)} />
+            </label>
+          )}
           {asksWhy ? (
             <label>
               Why (shown to everybody)
@@ -88,6 +97,12 @@ export function Action(props: ActionProps): ReactElement | null {
   );
 }
 
+interface Asked {
+  readonly reason: string;
+  /** What isn't JSON is refused where it is read, and said. */
+  readonly json: string;
+}
+
 function useAct(
   { path, done, afterwards }: Pick<ActionProps, "path" | "done" | "afterwards">,
   close: () => void,
@@ -95,7 +110,12 @@ function useAct(
   const queries = useQueryClient();
   const tell = useTell();
   return useMutation({
-    mutationFn: (body: object) => change(path, body),
+    mutationFn: async ({ reason, json, ...body }: Asked) =>
+      change(path, {
+        ...body,
+        ...(reason === "" ? {} : { reason }),
+        ...(json.trim() === "" ? {} : { value: JSON.parse(json) as unknown }),
+      }),
     onSuccess: (result) => {
       close();
       const [failure] = result.failed;

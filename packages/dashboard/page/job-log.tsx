@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import type { LogLineView, LogRunView } from "../src/api/views.ts";
+import type { LogLineView, LogRunView } from "../src/api/log-views.ts";
 import { Answer } from "./answer.tsx";
 import { count, counted } from "./number.ts";
 import { useJobLog } from "./questions.ts";

@@ -1,11 +1,11 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import type { JobLogView } from "../src/api/log-views.ts";
 import type {
   AuditView,
   CountView,
   DeadFilterView,
   DeadGroupView,
   DeadRowView,
-  JobLogView,
   JobsView,
   JobView,
   OperationView,

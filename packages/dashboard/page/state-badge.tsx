@@ -11,6 +11,7 @@ const TONES: Readonly<Record<string, string>> = {
   done: "good",
   failed: "critical",
   stopped: "quiet",
+  unanswered: "quiet",
 };
 
 export function StateBadge({ state }: { readonly state: string }): ReactElement {

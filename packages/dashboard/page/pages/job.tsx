@@ -10,6 +10,7 @@ import { Json } from "../json.tsx";
 import { count, counted } from "../number.ts";
 import { useJob } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
+import { Steps } from "../steps.tsx";
 import { Moment } from "../time.tsx";
 import { Errors, Waterfall } from "../waterfall.tsx";
 
@@ -129,6 +130,7 @@ function Job({ job, now }: { readonly job: JobView; readonly now: number }): Rea
         <h2 id="time">Time</h2>
         <Waterfall job={job} now={now} />
       </section>
+      <Steps job={job} isLive={LIVE.includes(state)} />
       <Errors history={job.history} />
       <JobLog queue={queue} id={job.id} isLive={LIVE.includes(state)} />
       {job.result === undefined ? null : (

@@ -140,6 +140,9 @@ function addChanges(
   change("/jobs/:queue/:id/cancel", (asking, context) =>
     changes.cancelJob(param(context, "queue"), param(context, "id"), asking),
   );
+  change("/jobs/:queue/:id/signal", (asking, context) =>
+    changes.signalJob(param(context, "queue"), param(context, "id"), asking),
+  );
   change("/schedules/:name/:action", (asking, context) =>
     changes.changeSchedule(param(context, "name"), param(context, "action"), asking),
   );

@@ -115,6 +115,16 @@ export function askedReason(given: unknown): { readonly reason?: string } {
   return reason === undefined || reason === "" ? {} : { reason: reason.slice(0, 500) };
 }
 
+/** A value that is left out is none, which arrives as null. */
+export function askedSignal(given: unknown): { readonly name: string; readonly value: unknown } {
+  const signal = fields(given, "body");
+  const odd = Object.keys(signal).find((key) => key !== "name" && key !== "value");
+  if (odd !== undefined) throw wrong(odd.slice(0, 50), "left out");
+  const name = optionalText(signal, "name");
+  if (name === undefined) throw wrong("name", "a text");
+  return { name, value: signal["value"] };
+}
+
 export function fields(given: unknown, what: string): Readonly<Record<string, unknown>> {
   if (typeof given === "object" && given !== null && !Array.isArray(given))
     return given as Readonly<Record<string, unknown>>;

@@ -2,7 +2,14 @@ import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/co
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardUser } from "../access/user.ts";
 import type { Fleet, FleetIntent } from "../fleet/fleet.ts";
-import { askedFilter, askedReason, askedTarget, fields, filterWords } from "./asked.ts";
+import {
+  askedFilter,
+  askedReason,
+  askedSignal,
+  askedTarget,
+  fields,
+  filterWords,
+} from "./asked.ts";
 import type { ChangeView } from "./views.ts";
 
 /** A change that was asked for: of what, by whom, and what was said with it. */
@@ -96,6 +103,20 @@ export async function cancelJob(queue: string, id: string, asking: Asking): Prom
   return state === "cancelling" || state === "cancelled"
     ? ONE
     : { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
+}
+
+/** What was sent is not in the audit: it may be anything. */
+export async function signalJob(
+  queue: string,
+  id: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const { name, value } = askedSignal(body);
+  await fleet.audit.perform(
+    { action: "jobs signal", filter: { queue, id, signal: name }, by: user.name },
+    () => fleet.signal(queue, id, name, value),
+  );
+  return ONE;
 }
 
 export async function changeSchedule(

@@ -12,6 +12,7 @@ import {
   type ShowValue,
 } from "@millrace/telemetry/masking";
 import type { FleetJob, FleetLiveJob, FleetQueue } from "../fleet/fleet.ts";
+import type { StepView } from "./step-view.ts";
 import type {
   AttemptView,
   DeadGroupView,
@@ -106,6 +107,7 @@ export function jobView(
   show: ShowValue,
 ): JobView {
   const { id, queue, name, state, attempts, parent, history, result, error, progress } = job;
+  const { steps, stepCount } = job;
   const createdAt = history.at(-1)?.createdAt;
   const report = progress === undefined ? undefined : shownReport(progress, show);
   return {
@@ -129,6 +131,18 @@ export function jobView(
           },
         }),
     ...(letter === undefined ? {} : { letter: letterView(letter, show) }),
+    ...(steps === undefined ? {} : { steps: steps.map((step) => stepView(step, show)) }),
+    ...(stepCount === undefined ? {} : { stepCount }),
+  };
+}
+
+function stepView({ name, n, state, at, until, child, result, error }: StepView, show: ShowValue) {
+  return {
+    ...{ name, n, state, at },
+    ...(until === undefined ? {} : { until }),
+    ...(child === undefined ? {} : { child }),
+    ...(result === undefined ? {} : { result: show(result) }),
+    ...(error === undefined ? {} : { error: shownError(error, show) }),
   };
 }
 

@@ -1,8 +1,10 @@
 /**
- * What the API tells the page, as it stands in JSON. Imports nothing, because it is read by a
- * browser's program and by Node's. Times are epoch milliseconds. Payloads, results, errors, reasons
+ * What the API tells the page, as it stands in JSON. Imports nothing that runs, because it is read by
+ * a browser's program and by Node's. Times are epoch milliseconds. Payloads, results, errors, reasons
  * and notes are masked before they get here.
  */
+
+import type { StepView } from "./step-view.ts";
 
 export type Role = "viewer" | "operator";
 
@@ -164,6 +166,10 @@ export interface JobView {
   readonly error?: ErrorView;
   readonly progress?: { readonly value: number; readonly note?: string; readonly at: number };
   readonly letter?: LetterView;
+  /** Of a job with steps, as long as they are on record. */
+  readonly steps?: readonly StepView[];
+  /** How many there were, also when they are not. */
+  readonly stepCount?: number;
 }
 
 export interface LetterView {
@@ -181,27 +187,6 @@ export interface LetterView {
   readonly bytes: number;
   readonly payload?: unknown;
   readonly unreadable?: string;
-}
-
-/** What handlers logged. */
-export interface JobLogView {
-  /** In the order in which they began to log. */
-  readonly runs: readonly LogRunView[];
-  /** Lines before these that are not shown. */
-  readonly earlier: number;
-}
-
-export interface LogRunView {
-  readonly attempt: number;
-  readonly node: string;
-  readonly lines: readonly LogLineView[];
-}
-
-export interface LogLineView {
-  readonly at: number;
-  readonly level: string;
-  readonly message: string;
-  readonly fields?: unknown;
 }
 
 export interface DeadGroupView {

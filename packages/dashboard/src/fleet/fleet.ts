@@ -16,6 +16,7 @@ import type {
   StoredDeadLetter,
   StoredSchedule,
 } from "@millrace/core";
+import type { StepView } from "../api/step-view.ts";
 import type { NodeView, OperationView } from "../api/views.ts";
 
 /**
@@ -35,6 +36,7 @@ export interface Fleet {
     id: string,
     options: { readonly queue: string; readonly reason?: string },
   ): Promise<{ readonly id: string; readonly queue: string; readonly state: string }>;
+  signal(queue: string, id: string, name: string, value: unknown): Promise<void>;
   handle(id: string, queue: string): FleetHandle;
   readonly jobs: FleetJobs;
   readonly queues: FleetQueues;
@@ -92,6 +94,8 @@ export interface FleetJob {
   readonly result?: unknown;
   readonly progress?: ProgressReport;
   readonly error?: RecordedError;
+  readonly steps?: readonly StepView[];
+  readonly stepCount?: number;
 }
 
 export interface FleetLiveJob {
