@@ -1,7 +1,7 @@
 /**
- * What the API tells the page, as it stands in JSON. Imports nothing that runs, because it is read by
- * a browser's program and by Node's. Times are epoch milliseconds. Payloads, results, errors, reasons
- * and notes are masked before they get here.
+ * What the API tells the page, as it stands in JSON. Imports nothing that runs, because it is read
+ * by a browser's program and by Node's. Times are epoch milliseconds. Payloads, results, errors,
+ * reasons and notes are masked before they get here.
  */
 
 import type { StepView } from "./step-view.ts";
