@@ -22,6 +22,15 @@ export function placeOf(file) {
   return posix.relative("docs", file).replace(/(^|\/)README\.md$/, "$1index.md");
 }
 
+/** A heading's name in links, as where the repository is: the pages are written for that. */
+export function placeOfHeading(heading) {
+  return heading
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\p{M}_ -]/gu, "")
+    .replaceAll(" ", "-");
+}
+
 /**
  * A page's text for the site. A link to a file that is not on the site becomes its name, because
  * the site can't know where the repository is.

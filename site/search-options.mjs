@@ -24,7 +24,7 @@ export const searchOptions = {
     prefix: true,
     // Who asks how to do something is not looking for why it was built so.
     boostDocument: (id) =>
-      /decisions\//.test(id)
+      /(decisions|reference)\//.test(id)
         ? 0.3
         : /(wire-protocol|reliability|simulation|performance|releasing)\./.test(id)
           ? 0.6

@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
-import { navigation } from "../pages.mjs";
+import { fileURLToPath } from "node:url";
+import { navigation, placeOfHeading } from "../pages.mjs";
+import { referenceSidebar, searchedText } from "../reference.mjs";
 import { searchOptions } from "../search-options.mjs";
 
 const index = readFileSync(new URL("../../docs/README.md", import.meta.url), "utf8");
+const pages = fileURLToPath(new URL("../pages", import.meta.url));
 
 export default {
   title: "Millrace",
@@ -14,15 +17,25 @@ export default {
   lastUpdated: false,
   // Fonts come with the site or from the reader's machine: it asks nobody else for anything.
   head: [["meta", { name: "referrer", content: "no-referrer" }]],
-  vite: { build: { target: "es2022" } },
+  // The largest file is the search's index, which is loaded when somebody searches: a test weighs it.
+  vite: { build: { target: "es2022", chunkSizeWarningLimit: 1_000 } },
+  markdown: { anchor: { slugify: placeOfHeading } },
   themeConfig: {
     nav: [
       { text: "Tutorial", link: "/tutorial" },
       { text: "Guides", link: "/jobs" },
       { text: "Reference", link: "/cli" },
+      { text: "API", link: "/api" },
     ],
-    sidebar: navigation(index),
+    sidebar: { "/reference/": referenceSidebar(pages), "/": navigation(index) },
     outline: [2, 3],
-    search: { provider: "local", options: { miniSearch: searchOptions } },
+    search: {
+      provider: "local",
+      options: {
+        miniSearch: searchOptions,
+        _render: (text, env, markdown) =>
+          markdown.render(searchedText(env.relativePath, text), env),
+      },
+    },
   },
 };

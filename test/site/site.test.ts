@@ -10,6 +10,8 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const DIST = join(ROOT, "site/dist");
 /** Of page, styles and scripts, as a server that compresses sends them. */
 const MOST_KB = 300;
+/** The search's index is loaded when somebody searches. */
+const MOST_KB_OF_SEARCH = 200;
 
 /** What a user asks, and the page that answers. */
 const QUESTIONS: readonly (readonly [question: string, page: string])[] = [
@@ -35,6 +37,19 @@ const QUESTIONS: readonly (readonly [question: string, page: string])[] = [
   ["bundle with esbuild", "runtimes"],
   ["human approval", "approval"],
   ["environment variable for the server address", "configuration"],
+  ["JobOptions", "JobOptions"],
+  ["stopOnSignals", "stopOnSignals"],
+  ["drizzleTransaction", "drizzleTransaction"],
+];
+
+/** What programs import, and the file that lists its exports. */
+const IMPORTS: readonly (readonly [name: string, file: string])[] = [
+  ["millrace", "packages/millrace/src/index.ts"],
+  ["millrace/dashboard", "packages/dashboard/src/index.ts"],
+  ["millrace/outbox", "packages/outbox/src/index.ts"],
+  ["millrace/telemetry", "packages/millrace/src/telemetry/index.ts"],
+  ["millrace/testing", "packages/millrace/src/testing/index.ts"],
+  ["@millrace/testkit", "packages/testkit/src/index.ts"],
 ];
 
 describe("the documentation's site", () => {
@@ -63,6 +78,50 @@ describe("the documentation's site", () => {
     expect(readFileSync(join(DIST, "llms-full.txt"), "utf8")).toContain("# Tutorial");
   });
 
+  it("has a page for every export of what programs import, and leads there", () => {
+    const first = readFileSync(join(DIST, "api.html"), "utf8");
+    const index = readFileSync(join(DIST, "llms.txt"), "utf8");
+    for (const [name, file] of IMPORTS) {
+      const exported = exportsOf(file);
+      const pages = globSync("*/*.html", { cwd: join(DIST, "reference", name) });
+      const reexported = readFileSync(join(DIST, "reference", name, "index.md"), "utf8");
+      const missing = exported.filter(
+        (one) =>
+          !pages.some((page) => basename(page, ".html") === one) &&
+          !reexported.includes(`[${one}]`),
+      );
+      expect(exported.length, name).toBeGreaterThan(4);
+      expect(missing, name).toEqual([]);
+      expect(first).toContain(`href="./reference/${name}/`);
+      expect(index).toContain(`(/reference/${name}/index.md)`);
+    }
+  });
+
+  it("has no link to a place that is not there", () => {
+    const places = new Map<string, ReadonlySet<string>>();
+    for (const page of globSync("**/*.html", { cwd: DIST })) {
+      const html = readFileSync(join(DIST, page), "utf8");
+      places.set(page, new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id = ""]) => id)));
+    }
+    const broken: string[] = [];
+    for (const page of places.keys()) {
+      const html = readFileSync(join(DIST, page), "utf8");
+      for (const [, href = ""] of html.matchAll(/<a [^>]*?href="([^"]+)"/g)) {
+        const to = new URL(href, `http://site/${page}`);
+        if (to.host !== "site") continue;
+        const target = decodeURIComponent(to.pathname)
+          .slice(1)
+          .replace(/(^|\/)$/, "$1index.html");
+        const id = decodeURIComponent(to.hash).slice(1);
+        if (!target.endsWith(".html")) continue;
+        if (!places.has(target) || (id !== "" && !places.get(target)?.has(id)))
+          broken.push(`${page}: ${href}`);
+      }
+    }
+    expect(places.size).toBeGreaterThan(250);
+    expect(broken).toEqual([]);
+  });
+
   it("loads nothing from elsewhere, and no page needs more than 300 kB", () => {
     for (const file of globSync("**/*.html", { cwd: DIST })) {
       const html = readFileSync(join(DIST, file), "utf8");
@@ -77,6 +136,8 @@ describe("the documentation's site", () => {
         .reduce((sum, size) => sum + size);
       expect(Math.round(bytes / 1_000), file).toBeLessThan(MOST_KB);
     }
+    const index = readFileSync(join(DIST, searchIndex()));
+    expect(Math.round(gzipSync(index).length / 1_000)).toBeLessThan(MOST_KB_OF_SEARCH);
   });
 
   it("finds the page that answers a question among the first three", async () => {
@@ -90,6 +151,15 @@ describe("the documentation's site", () => {
   });
 });
 
+/** The names of a file that lists exports one by one. */
+function exportsOf(file: string): readonly string[] {
+  return [...readFileSync(join(ROOT, file), "utf8").matchAll(/\{([^}]+)\}/g)]
+    .flatMap(([, names = ""]) => names.split(","))
+    .map((name) => name.trim().replace(/^type /, ""))
+    .filter((name) => name !== "")
+    .toSorted();
+}
+
 /** The search box, without the box: the index that the page loads, read as the page reads it. */
 async function siteSearch(): Promise<(question: string) => readonly string[]> {
   const require = createRequire(join(ROOT, "site/package.json"));
@@ -99,8 +169,7 @@ async function siteSearch(): Promise<(question: string) => readonly string[]> {
   const { searchOptions } = (await import(
     pathToFileURL(join(ROOT, "site/search-options.mjs")).href
   )) as { searchOptions: { options: object; searchOptions: object } };
-  const [chunk = ""] = globSync("assets/chunks/@localSearchIndexroot*.js", { cwd: DIST });
-  const { default: index } = (await import(pathToFileURL(join(DIST, chunk)).href)) as {
+  const { default: index } = (await import(pathToFileURL(join(DIST, searchIndex())).href)) as {
     default: string;
   };
   const box = MiniSearch.loadJSON(index, {
@@ -112,6 +181,11 @@ async function siteSearch(): Promise<(question: string) => readonly string[]> {
   return (question) => [
     ...new Set(box.search(question).map(({ id }) => basename(id.replace(/#.*$/, ""), ".html"))),
   ];
+}
+
+function searchIndex(): string {
+  const [chunk = ""] = globSync("assets/chunks/@localSearchIndexroot*.js", { cwd: DIST });
+  return chunk;
 }
 
 interface MiniSearchLike {

@@ -13,6 +13,7 @@ import { LiveFeed } from "./live/live-feed.ts";
 import { pageAssets, typeOf } from "./page/page-assets.ts";
 import { pageHtml } from "./page/page-html.ts";
 
+/** What a dashboard shows, and to whom. */
 export interface DashboardOptions {
   /** A client, as `connect()` makes it. It stays the caller's to close. */
   readonly millrace: Fleet;

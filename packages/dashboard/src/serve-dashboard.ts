@@ -12,6 +12,7 @@ import { SECURITY_HEADERS } from "./access/security-headers.ts";
 import { accountsAuthorize, type DashboardAccount } from "./access/users.ts";
 import { createDashboard, type DashboardOptions } from "./create-dashboard.ts";
 
+/** Where the dashboard listens, and who may log in. */
 export interface ServeDashboardOptions extends Pick<
   DashboardOptions,
   "millrace" | "title" | "mask" | "outbox" | "clock" | "onDefect"
@@ -26,9 +27,11 @@ export interface ServeDashboardOptions extends Pick<
   readonly localName: string;
 }
 
+/** A dashboard that listens. */
 export interface ServedDashboard extends AsyncDisposable {
   /** `http://127.0.0.1:8087/` */
   readonly url: string;
+  /** Ends listening. The client stays open. */
   close(): Promise<void>;
 }
 

@@ -63,6 +63,8 @@ import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription
  * A NATS server's default of 1 MiB, less the room a dead letter's and a requeue's own headers take.
  */
 const MAX_MESSAGE_BYTES = 1_048_576 - 8_192 - 1_024;
+
+/** What a broker in memory shares with others, and its clock. */
 export interface MemoryBrokerOptions {
   /** Default: the system's clock. */
   readonly clock?: Clock;

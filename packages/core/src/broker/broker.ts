@@ -190,6 +190,7 @@ export interface CloseOptions {
   readonly withinMs?: number;
 }
 
+/** How the connection to the server is. `closed` is for good; `disconnected` mends itself. */
 export type BrokerStatus = "connected" | "disconnected" | "closed";
 
 export type EnqueueResult =
@@ -207,6 +208,7 @@ export type EnqueueResult =
       readonly error: MillraceError;
     };
 
+/** How a queue is stored. What is left out stays as it is. */
 export interface QueueSettings {
   /** Jobs the queue takes before it refuses publishers, from 1; null takes the limit away. */
   readonly maxJobs?: number | null;
@@ -219,6 +221,7 @@ export interface QueueSettings {
 
 export type QueueIntake = "open" | "closed";
 
+/** How much is in a queue, counted in jobs, and whether it takes more. */
 export interface QueueSnapshot {
   readonly queue: string;
   /** Not yet handed to a worker. */

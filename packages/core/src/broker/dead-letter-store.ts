@@ -1,5 +1,6 @@
 import type { DeadLetter } from "../settlement/dead-letter.ts";
 
+/** A dead letter with its place in the store. */
 export interface StoredDeadLetter extends DeadLetter {
   /** The position in the store, by which exactly this letter is removed. */
   readonly sequence: number;

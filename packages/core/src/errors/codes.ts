@@ -111,4 +111,5 @@ export const ERROR_CODES = {
     "The lease could not be confirmed in time: another node may own the job, so nothing was settled.",
 } as const;
 
+/** The code of a `MillraceError`. `ERROR_CODES` says what each means and what to do. */
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -30,6 +30,7 @@ export function planJob<Input, Parsed, Output>(
   return { envelope: (source) => makeEnvelope(job, input, options, source) };
 }
 
+/** What a batch does when its jobs have ended, and its id. */
 export interface BatchOptions<Input, Parsed, Output> {
   /** Enqueued once when every job of the batch has ended, however it ended. */
   readonly callback: {

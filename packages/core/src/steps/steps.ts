@@ -12,6 +12,7 @@ export interface StepCall {
   readonly key: string;
 }
 
+/** How a step's result is checked. */
 export interface StepOptions<Output> {
   /** Checks the result, when the step is run and whenever its record is read. */
   readonly output?: Schema<unknown, Output>;

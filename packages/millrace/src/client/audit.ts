@@ -21,6 +21,7 @@ export interface AuditIntent {
   readonly reason?: string;
 }
 
+/** What a record of an operator's change may hold: what was asked for, by name. */
 export type AuditValue = string | number | boolean | readonly string[];
 
 /**
@@ -46,6 +47,7 @@ export type AuditRecord = Required<Pick<AuditIntent, "action" | "filter" | "by">
     readonly outcome: AuditOutcome;
   };
 
+/** Which records of the audit to read. */
 export interface AuditQuery {
   /** Default 100. */
   readonly limit?: number;
@@ -55,9 +57,11 @@ export interface AuditQuery {
   readonly since?: number;
 }
 
+/** How much a change did. It completes the record of it. */
 export interface AuditTally {
+  /** How many things were changed. */
   readonly count: number;
-  /** Default 0. */
+  /** How many could not be. Default 0. */
   readonly failed?: number;
 }
 

@@ -14,6 +14,7 @@ import {
 } from "@millrace/core";
 import { type HeldLease, takeLock } from "@millrace/runtime";
 
+/** How long a lock is waited for, and how long it outlives its process. */
 export interface LockOptions {
   /**
    * How long the lock outlives a process that died with it. It is renewed every third of this, and

@@ -6,6 +6,7 @@ export {
   type DashboardOptions,
   type DashboardOutbox,
   type DashboardUser,
+  type Fleet,
   parseAccounts,
   serveDashboard,
   type ServedDashboard,

@@ -5,6 +5,7 @@ import { EarlyNode } from "./early-node.ts";
 import { healthUrl } from "./health-url.ts";
 import type { NodeOptions } from "./node-options.ts";
 
+/** A node's options, and a hook before it connects. */
 export interface RunNodeOptions extends NodeOptions {
   /**
    * Called with the node before it connects, for what must not miss its beginning: signals,

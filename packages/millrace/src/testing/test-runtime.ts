@@ -17,6 +17,7 @@ import type { JobState, JobStatus } from "../client/jobs/job-status.ts";
 import { drain, type DrainTimeOptions } from "./drain.ts";
 import { HandlersAtWork } from "./handlers-at-work.ts";
 
+/** The jobs of a test's runtime, and what stands for time and chance. */
 export interface TestRuntimeOptions {
   /** What `definition.handler(…)` returned. */
   readonly jobs: readonly unknown[];

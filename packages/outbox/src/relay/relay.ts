@@ -18,6 +18,7 @@ import { QueueRelay } from "./queue-relay.ts";
 import { type DatabaseState, type RelayHealth, relayHealth } from "./relay-health.ts";
 import { tellStatus } from "./tell-status.ts";
 
+/** From which outbox a relay publishes, where to, and how often it looks. */
 export interface RelayOptions {
   /** Where the jobs go: `millrace.broker` of a client. */
   readonly broker: Broker;

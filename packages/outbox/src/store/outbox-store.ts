@@ -82,20 +82,25 @@ export interface DoneRecord {
   readonly place: string;
 }
 
+/** Which records of committed effects to read: the older ones, a page at a time. */
 export interface DoneQuery {
+  /** By the database's clock, milliseconds. */
   readonly olderThanMs: number;
   /** The last of the page before. */
   readonly after: DoneRecord | undefined;
   readonly limit: number;
 }
 
+/** Which batches to read: the older ones, a page at a time. */
 export interface BatchQuery {
+  /** By the database's clock, milliseconds. */
   readonly olderThanMs: number;
   /** The last of the page before. */
   readonly after: string | undefined;
   readonly limit: number;
 }
 
+/** How much one claim takes. */
 export interface ClaimLimits {
   readonly rows: number;
   /** Bodies together; the first row counts whatever its size. */

@@ -9,6 +9,7 @@ import { asOutboxError, listenTo, openPool } from "./postgres-connections.ts";
 import { asSetAside, asStatus } from "./read-rows.ts";
 import * as sql from "./postgres-statements.ts";
 
+/** Where the database of an outbox is. */
 export interface PostgresOutboxOptions {
   /** `postgres://user:password@host/database`. */
   readonly url: string;

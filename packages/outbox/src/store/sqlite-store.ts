@@ -9,6 +9,7 @@ import type { Claim, ClaimLimits, OutboxRow, OutboxStore } from "./outbox-store.
 import { asSetAside, asStatus } from "./read-rows.ts";
 import * as sql from "./sqlite-statements.ts";
 
+/** Where the database of an outbox is. */
 export interface SqliteOutboxOptions {
   /** The database's file. */
   readonly path: string;

@@ -6,6 +6,7 @@ import {
   systemClock,
 } from "@millrace/core";
 
+/** What an outbox adds to the jobs that it writes, and how large they may be. */
 export interface OutboxOptions {
   readonly clock?: Clock;
   /** Adds the trace that is under way to each job: `telemetry()` of `millrace/telemetry`. */

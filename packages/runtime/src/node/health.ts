@@ -20,6 +20,7 @@ export interface HealthInput {
   readonly stuck?: readonly StuckQueue[];
 }
 
+/** How a node is, as `/livez` and `/readyz` tell it. */
 export interface Health {
   /**
    * The process is worth keeping: its event loop turns, and its workers hear from the server while

@@ -4,6 +4,7 @@ import { isSecretKey, joinedKey, kindOfKey } from "./secret-keys.ts";
 import { everywhere, replaceSecrets, type SecretPattern } from "./secret-pattern.ts";
 import { walk } from "./walk.ts";
 
+/** What a mask hides besides what it always hides. */
 export interface MaskOptions {
   /**
    * Keys whose values are secrets as well, whatever their case and their way of joining words:

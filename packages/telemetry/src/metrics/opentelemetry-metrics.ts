@@ -19,6 +19,7 @@ import { BUCKETS } from "./buckets.ts";
 import { CONVENTION_COUNTERS, CONVENTION_HISTOGRAMS, conventionAttributes } from "./conventions.ts";
 import { Tally } from "./tally.ts";
 
+/** Which meter the metrics go to, and which instruments there are. */
 export interface OpenTelemetryMetricsOptions {
   /** Default: one of the provider that the application has registered. */
   readonly meter?: Meter;
@@ -26,6 +27,7 @@ export interface OpenTelemetryMetricsOptions {
   readonly conventions?: boolean;
 }
 
+/** A collector of metrics that hands them to OpenTelemetry. */
 export interface OpenTelemetryMetrics extends MetricsCollector {
   onCollect(look: () => void | Promise<void>): () => void;
 }

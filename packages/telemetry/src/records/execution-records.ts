@@ -13,6 +13,7 @@ import { DEFAULT_SHAPE, draftRecord, isRecorded } from "./draft-record.ts";
 import type { RecordHandler } from "./record-handler.ts";
 import { RecordLane } from "./record-lane.ts";
 
+/** Who is handed the execution records, and how many wait for one that is slow. */
 export interface ExecutionRecordsOptions {
   readonly handlers: readonly RecordHandler[];
   /** Records held for each handler while it is slow or fails. Default 10,000. */

@@ -8,6 +8,7 @@ import { MillraceError } from "@millrace/core";
  */
 export type Propagation = "parent" | "link" | "none";
 
+/** How traces go on from a request to its jobs, and who takes the spans. */
 export interface TelemetryOptions {
   /** Default `"parent"`: one trace a job, from the request that enqueued it to its last attempt. */
   readonly propagation?: Propagation;

@@ -29,6 +29,7 @@ export interface Chain<Output> {
   enqueue(): Promise<ChainHandle<Output>>;
 }
 
+/** A chain that has been enqueued, and the result of its last job. */
 export interface ChainHandle<Output> {
   /** Of the first job. */
   readonly id: string;

@@ -15,6 +15,7 @@ import { endOnRecord, isFinal } from "./end-on-record.ts";
 import { awaitEnd, type AwaitedJob } from "./job-result.ts";
 import { isNewer } from "./job-status.ts";
 
+/** Whether a cancellation waits for the job's end. */
 export interface CancelOptions {
   /**
    * Wait until the job has been settled: for as long as it takes, or for this long at most; then

@@ -16,6 +16,7 @@ import { type AwaitedJob, awaitResult } from "./job-result.ts";
 import { rescheduleJob, type RescheduleOptions, type RescheduleResult } from "./reschedule-job.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 
+/** How long to wait for a job's result, and what ends the waiting. */
 export interface ResultOptions {
   /** How long to wait. Default: until the job ends. */
   readonly timeout?: Duration;

@@ -23,6 +23,7 @@ export interface JobLogEntry extends JobLogLine {
   readonly left?: number;
 }
 
+/** Whether a reader of a job's log goes on with it, and what ends the reading. */
 export interface JobLogsOptions {
   /** Go on until the job has ended. Default: end with what there is. */
   readonly follow?: boolean;

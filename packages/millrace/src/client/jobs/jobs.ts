@@ -14,6 +14,7 @@ import { watchRecords } from "./watch-records.ts";
 /** How a delivery of a job ended: `requeued` where another attempt follows. */
 export type RecordedState = HistoryRecord["state"];
 
+/** Which jobs to look at. */
 export interface JobsQuery {
   readonly queue?: string;
   /** How many to look at, from 1 to 10,000. Default 50. */
@@ -22,6 +23,7 @@ export interface JobsQuery {
   readonly where?: string;
 }
 
+/** Which ends of jobs to watch for, and until when. */
 export interface WatchQuery {
   readonly queue?: string;
   /** Only jobs of this name. */

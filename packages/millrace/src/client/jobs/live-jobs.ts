@@ -29,6 +29,8 @@ export interface LiveJob {
 }
 
 export const LIVE_STATES = ["queued", "delayed", "blocked", "running"] as const;
+
+/** The states of a job that has not ended. */
 export type LiveState = (typeof LIVE_STATES)[number];
 
 export interface LiveQuery {

@@ -15,6 +15,7 @@ export type RescheduleOptions = Pick<EnqueueOptions, "delay" | "at">;
 
 const NAMES = optionNames<RescheduleOptions>({ delay: true, at: true });
 
+/** The job that has another time now. */
 export interface RescheduleResult {
   readonly id: string;
   readonly queue: string;

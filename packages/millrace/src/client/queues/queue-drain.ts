@@ -12,6 +12,7 @@ import {
 } from "@millrace/core";
 import { controlsOf, type QueueStatus, queueStatus } from "./queue-status.ts";
 
+/** What a drain waits for, for how long, and whom it tells why. */
 export interface DrainOptions {
   /**
    * Wait for delayed jobs too, retries that wait for their backoff among them. Default false: only
@@ -33,6 +34,7 @@ const NAMES = optionNames<DrainOptions>({
   ...{ delayed: true, timeout: true, reason: true, by: true, onProgress: true, signal: true },
 });
 
+/** How a drain ended. */
 export interface DrainResult {
   /** Whether everything had ended. */
   readonly drained: boolean;

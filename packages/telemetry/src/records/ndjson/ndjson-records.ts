@@ -4,6 +4,7 @@ import { readRecords } from "./read-records.ts";
 import { isMissing, type RecordFile, recordFiles } from "./record-files.ts";
 import { RecordWriter } from "./record-writer.ts";
 
+/** Where files of records are, how large they get, and how long they are kept. */
 export interface NdjsonOptions {
   /** Where the files are; made where it isn't there. Several nodes may share it. */
   readonly dir: string;

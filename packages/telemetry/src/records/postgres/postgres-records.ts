@@ -6,6 +6,7 @@ import { selectFrom } from "./postgres-query.ts";
 import { createTable, deleteOldFrom, insertInto } from "./postgres-schema.ts";
 import { storableJson } from "./storable-json.ts";
 
+/** Which database and table hold the records, and for how long. */
 export interface PostgresOptions {
   /** `postgres://user:password@host/database`. */
   readonly url: string;

@@ -1,6 +1,7 @@
 import type { RecordHandler } from "../record-handler.ts";
 import { SqliteThread } from "./sqlite-thread.ts";
 
+/** Which file holds the records, and for how long. */
 export interface SqliteOptions {
   /**
    * The database file; made with its directory where it isn't there. Several nodes of one machine
