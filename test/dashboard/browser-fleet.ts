@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { connect, createNode, defineJob, defineSchedule, type Millrace } from "millrace";
+import { connect, createNode, defineJob, defineSchedule, diagnose, type Millrace } from "millrace";
 import { serveDashboard, type ServedDashboard } from "millrace/dashboard";
 import { type OutboxStore, sqliteOutbox } from "millrace/outbox";
 import { onTestFinished } from "vitest";
@@ -101,6 +101,7 @@ export async function fleet(server: TestServer): Promise<Fleet> {
   const serve = (port: number): Promise<ServedDashboard> =>
     serveDashboard({
       ...{ millrace: client, port, localName: "ada@example.com", title: "shop", outbox },
+      doctor: () => diagnose({ servers: connection.servers, namespace: connection.namespace }),
     });
   const served = await serve(0);
   onTestFinished(() => served.close());

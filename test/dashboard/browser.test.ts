@@ -206,6 +206,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         operation: `operations/${begun.id}`,
         audit: "audit",
         outbox: "outbox",
+        doctor: "doctor",
         nothing: "there/is/no/such/page",
       };
       for (const colorScheme of ["light", "dark"] as const) {
@@ -238,6 +239,28 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
       await page.getByText("No row was set aside").waitFor();
       expect(await client.audit.list()).toMatchObject([{ action: "outbox retry" }]);
       expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
+      expect(trouble).toEqual([]);
+    });
+
+    test("the doctor says what is wrong and what to do, and looks again when asked", async () => {
+      const { served, client } = await fleet(server);
+      const { page, trouble } = await open(browser, served.url);
+      await page.getByRole("link", { name: "Doctor" }).click();
+      await heading(page, "Doctor");
+      await page.getByRole("cell", { name: "server-version" }).waitFor();
+      const fresh = page.getByRole("cell", { name: "queue fresh", exact: true });
+      expect(await fresh.count()).toBe(0);
+      await client.queues.ensure("fresh");
+      // What was answered within the last second is told again.
+      const look = async (): Promise<boolean> => {
+        await page.getByRole("button", { name: "Look again" }).click();
+        return (await fresh.count()) === 1;
+      };
+      await eventually(look, {
+        withinMs: 60_000,
+        everyMs: 500,
+        describe: "the doctor has seen the queue",
+      });
       expect(trouble).toEqual([]);
     });
 

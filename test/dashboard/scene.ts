@@ -2,6 +2,7 @@ import { defineJob, defineSchedule } from "millrace";
 import {
   createDashboard,
   type Dashboard,
+  type DashboardDoctor,
   type DashboardOutbox,
   type DashboardUser,
 } from "millrace/dashboard";
@@ -45,10 +46,12 @@ export async function scene({
   user = () => ADA,
   basePath = "/",
   outbox,
+  doctor,
 }: {
   readonly user?: (request: Request) => DashboardUser | undefined;
   readonly basePath?: string;
   readonly outbox?: DashboardOutbox;
+  readonly doctor?: DashboardDoctor;
 } = {}): Promise<Scene> {
   let bank: "down" | "up" = "down";
   const t = await createTestRuntime({
@@ -73,6 +76,7 @@ export async function scene({
     ...{ millrace: t.client, clock: t.clock, basePath },
     authorize: user,
     ...(outbox === undefined ? {} : { outbox }),
+    ...(doctor === undefined ? {} : { doctor }),
   });
   onTestFinished(async () => {
     await dashboard.close();

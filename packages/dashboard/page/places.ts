@@ -9,5 +9,8 @@ export const PLACES = [
   ["/audit", "Audit"],
 ] as const;
 
+/** There where the dashboard has a doctor. */
+export const DOCTOR_PLACE = ["/doctor", "Doctor"] as const;
+
 /** There where the dashboard knows of an outbox. */
 export const OUTBOX_PLACE = ["/outbox", "Outbox"] as const;

@@ -6,17 +6,18 @@ import type {
   DeadFilterView,
   DeadGroupView,
   DeadRowView,
+  DoctorView,
   JobsView,
   JobView,
   OperationView,
-  OutboxView,
   OverviewView,
   QueueDetailView,
   ScheduleView,
   SessionView,
 } from "../src/api/views.ts";
+import type { OutboxView } from "../src/api/outbox-views.ts";
 import { pathOf, queryOf, read } from "./api.ts";
-import { OUTBOX_PLACE, PLACES } from "./places.ts";
+import { DOCTOR_PLACE, OUTBOX_PLACE, PLACES } from "./places.ts";
 
 /** What the feed doesn't tell (new jobs, silent nodes) is asked again after this long. */
 const AGAIN_MS = 5_000;
@@ -40,8 +41,19 @@ export const useSession = (): UseQueryResult<SessionView> =>
 
 /** Pages that there are, in the order of the navigation. */
 export function usePlaces(): readonly (readonly [string, string])[] {
-  return useSession().data?.outbox === true ? [...PLACES, OUTBOX_PLACE] : PLACES;
+  const session = useSession().data;
+  return [
+    ...PLACES,
+    ...(session?.outbox === true ? [OUTBOX_PLACE] : []),
+    ...(session?.doctor === true ? [DOCTOR_PLACE] : []),
+  ];
 }
+
+/** It asks the server a hundred things. */
+const DOCTOR_AGAIN_MS = 60_000;
+
+export const useDoctor = (): UseQueryResult<DoctorView> =>
+  useAnswer(["doctor"], "doctor", DOCTOR_AGAIN_MS);
 
 export const useOutbox = (): UseQueryResult<OutboxView> => useAnswer(["outbox"], "outbox");
 

@@ -11,6 +11,7 @@ import { JobsPage } from "./pages/jobs.tsx";
 import { NodesPage } from "./pages/nodes.tsx";
 import { OperationPage } from "./pages/operation.tsx";
 import { OperationsPage } from "./pages/operations.tsx";
+import { DoctorPage } from "./pages/doctor.tsx";
 import { OutboxPage } from "./pages/outbox.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { QueuePage } from "./pages/queue.tsx";
@@ -94,6 +95,7 @@ function Places(): ReactElement {
       <Route path="/operations/:id">{({ id }) => <OperationPage id={id} />}</Route>
       <Route path="/audit" component={AuditPage} />
       <Route path="/outbox" component={OutboxPage} />
+      <Route path="/doctor" component={DoctorPage} />
       <Route>
         <Page title="Nothing here">
           <p>

@@ -7,6 +7,7 @@ import type { Authorize, DashboardEnv } from "./access/user.ts";
 import { apiOf } from "./api/api.ts";
 import { failureOf } from "./api/failure.ts";
 import type { Fleet } from "./fleet/fleet.ts";
+import type { DashboardDoctor } from "./fleet/doctor.ts";
 import type { DashboardOutbox } from "./fleet/outbox.ts";
 import { OperationsService } from "./operations/operations-service.ts";
 import { LiveFeed } from "./live/live-feed.ts";
@@ -39,6 +40,8 @@ export interface DashboardOptions {
   readonly mask?: Mask;
   /** Shown on a page of its own: a store of `millrace/outbox`. It stays the caller's to close. */
   readonly outbox?: DashboardOutbox;
+  /** Asked for a page of what is wrong and what to do: `() => diagnose({ servers })`. */
+  readonly doctor?: DashboardDoctor;
   readonly clock?: Clock;
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
@@ -68,7 +71,16 @@ export interface Dashboard extends AsyncDisposable {
  * app.mount("/admin/jobs", dashboard);
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { millrace, clock = systemClock, mask, title = "", challenge, hosts, outbox } = options;
+  const {
+    millrace,
+    clock = systemClock,
+    mask,
+    title = "",
+    challenge,
+    hosts,
+    outbox,
+    doctor,
+  } = options;
   if (typeof options.authorize !== "function")
     throw new MillraceError(
       "dashboard-unprotected",
@@ -99,7 +111,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     return next();
   });
   const show = showValue(false, mask);
-  app.route("/api", apiOf({ fleet: millrace, show, clock, feed, title, outbox }));
+  app.route("/api", apiOf({ fleet: millrace, show, clock, feed, title, outbox, doctor }));
   app.get("/assets/:name", async (context) => {
     const name = context.req.param("name");
     const asset = (await pageAssets()).find(({ path }) => path === name);

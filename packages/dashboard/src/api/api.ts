@@ -5,11 +5,13 @@ import { bodyLimit } from "hono/body-limit";
 import type { DashboardEnv } from "../access/user.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { OnceAMoment } from "../fleet/once-a-moment.ts";
+import type { DashboardDoctor } from "../fleet/doctor.ts";
 import type { DashboardOutbox } from "../fleet/outbox.ts";
 import type { LiveFeed } from "../live/live-feed.ts";
 import { liveStream } from "../live/live-stream.ts";
 import { askedFilter, askedJson, askedLimit, askedState, askedTarget } from "./asked.ts";
 import * as changes from "./changes.ts";
+import { doctorView } from "./doctor.ts";
 import { jobLog } from "./job-log.ts";
 import { outboxView, retryRows } from "./outbox.ts";
 import * as reads from "./reads.ts";
@@ -23,6 +25,7 @@ export interface ApiHost {
   readonly feed: LiveFeed;
   readonly title: string;
   readonly outbox: DashboardOutbox | undefined;
+  readonly doctor: DashboardDoctor | undefined;
 }
 
 type ApiContext = Context<DashboardEnv>;
@@ -43,7 +46,7 @@ export function apiOf(host: ApiHost): Hono<DashboardEnv> {
 
 function addReads(
   api: Hono<DashboardEnv>,
-  { fleet, show, clock, feed, title, outbox }: ApiHost,
+  { fleet, show, clock, feed, title, outbox, doctor }: ApiHost,
   known: OnceAMoment,
 ): void {
   const reading: reads.Reading = { fleet, show, now: () => clock.now() };
@@ -57,6 +60,7 @@ function addReads(
     const { name, role } = context.get("user");
     return context.json({
       ...{ user: { name, role }, title, outbox: outbox !== undefined },
+      doctor: doctor !== undefined,
     } satisfies SessionView);
   });
   read("/overview", () => reads.overview(reading, feed.rates()));
@@ -99,6 +103,7 @@ function addReads(
   read("/schedules", () => reads.schedules(reading));
   read("/audit", () => reads.audit(reading));
   read("/outbox", () => outboxView(outbox, show));
+  read("/doctor", () => doctorView(doctor, show));
 }
 
 function addChanges(

@@ -3,7 +3,8 @@ import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardOutbox } from "../fleet/outbox.ts";
 import { fields } from "./asked.ts";
 import type { Asking } from "./changes.ts";
-import type { ChangeView, OutboxView } from "./views.ts";
+import type { ChangeView } from "./views.ts";
+import type { OutboxView } from "./outbox-views.ts";
 
 const MOST_ROWS = 100;
 

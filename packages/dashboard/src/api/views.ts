@@ -14,6 +14,8 @@ export interface SessionView {
   readonly title: string;
   /** Whether there is an outbox to look at. */
   readonly outbox: boolean;
+  /** Whether somebody can be asked what is wrong. */
+  readonly doctor: boolean;
 }
 
 export interface MarkView {
@@ -281,31 +283,18 @@ export interface OperationView {
     | { readonly state: "failed"; readonly at: number; readonly code: string };
 }
 
-/** One queue of an outbox, or one line of messages. */
-export interface OutboxQueueView {
-  readonly queue: string;
-  readonly waiting: number;
-  readonly oldestAgeMs: number;
-  readonly setAside: number;
-  /** Why nothing could be published at the last try, and for how long now. */
-  readonly trouble?: string;
-  readonly troubleMs?: number;
+/** One thing that the doctor looked at. `skip`: it can't be seen from there. */
+export interface FindingView {
+  readonly check: string;
+  readonly status: "ok" | "warn" | "fail" | "skip";
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice?: string;
 }
 
-/** A row that can't be published. */
-export interface OutboxRowView {
-  readonly seq: number;
-  readonly id: string;
-  readonly queue: string;
-  readonly reason: string;
-  readonly detail: string;
-  readonly ageMs: number;
-}
-
-export interface OutboxView {
-  readonly queues: readonly OutboxQueueView[];
-  /** The oldest of those that were set aside. */
-  readonly rows: readonly OutboxRowView[];
+export interface DoctorView {
+  /** What fails first, then what is warned of. */
+  readonly findings: readonly FindingView[];
 }
 
 export interface CountView {

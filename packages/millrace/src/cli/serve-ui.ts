@@ -7,6 +7,7 @@ import { connectionOptions } from "../config/connection.ts";
 import type { Config } from "../config/fields.ts";
 import { maskOf } from "../config/mask-of.ts";
 import { configuredOutbox } from "../outbox/configured-outbox.ts";
+import { findingsOf } from "./findings.ts";
 import type { CliIo } from "./io.ts";
 
 /** The dashboard of a command, with a connection of its own. */
@@ -41,6 +42,7 @@ export async function serveUi(
       title: config.namespace,
       mask: maskOf(config),
       ...(outbox === undefined ? {} : { outbox }),
+      doctor: () => findingsOf(config, "millrace-ui-doctor"),
       onDefect: (error) =>
         io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
     });

@@ -4,6 +4,8 @@ export {
   type Dashboard,
   type DashboardAccount,
   type DashboardOptions,
+  type DashboardDoctor,
+  type DashboardFinding,
   type DashboardOutbox,
   type DashboardUser,
   type Fleet,

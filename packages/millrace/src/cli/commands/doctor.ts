@@ -1,9 +1,6 @@
-import { diagnose, type Finding } from "@millrace/broker-nats";
-import { connectionOptions } from "../../config/connection.ts";
-import type { Config } from "../../config/fields.ts";
-import { configuredOutbox } from "../../outbox/configured-outbox.ts";
-import { diagnoseOutbox } from "../../outbox/diagnose-outbox.ts";
+import type { Finding } from "@millrace/broker-nats";
 import { command } from "../command.ts";
+import { findingsOf } from "../findings.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
@@ -20,10 +17,7 @@ export const doctor = command({
     ["millrace doctor --server nats://nats:4222", "One line per check; exits 1 where one fails"],
   ],
   async run({ config }) {
-    const findings = [
-      ...(await diagnose(connectionOptions(config, "millrace-doctor"))),
-      ...(await outboxFindings(config)),
-    ];
+    const findings = await findingsOf(config, "millrace-doctor");
     return {
       json: { healthy: !findings.some(failed), findings },
       text: (paint) => findings.map((finding) => line(finding, paint)).join(""),
@@ -31,17 +25,6 @@ export const doctor = command({
     };
   },
 });
-
-/** Only of an outbox that the configuration names. */
-async function outboxFindings(config: Config): Promise<readonly Finding[]> {
-  const store = configuredOutbox(config);
-  if (store === undefined) return [];
-  try {
-    return await diagnoseOutbox(store);
-  } finally {
-    await store.close();
-  }
-}
 
 function failed({ status }: Finding): boolean {
   return status === "fail";
