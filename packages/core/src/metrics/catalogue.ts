@@ -89,6 +89,30 @@ export const METRICS = {
     labels: byQueue,
     about: "Jobs that were let go because their settlement could not be carried out",
   },
+  millrace_steps_recorded_total: {
+    kind: "counter",
+    unit: "{step}",
+    labels: byJob,
+    about: "Steps of jobs that were recorded; a wait or a call when it began",
+  },
+  millrace_steps_replayed_total: {
+    kind: "counter",
+    unit: "{step}",
+    labels: byJob,
+    about: "Steps that were on record when their handler asked for them",
+  },
+  millrace_step_waits_begun_total: {
+    kind: "counter",
+    unit: "{wait}",
+    labels: byJob,
+    about: "Waits for a signal or for the end of a called job that began",
+  },
+  millrace_step_waits_ended_total: {
+    kind: "counter",
+    unit: "{wait}",
+    labels: ["queue", "job_name", "outcome"],
+    about: "Such waits that ended in a running handler: signalled, called or timed-out",
+  },
   millrace_schedule_ticks_total: {
     kind: "counter",
     unit: "{tick}",

@@ -105,7 +105,7 @@ function abandonedExecution(input: SettlementInput): SettledExecution {
   };
 }
 
-function quietly(host: ExecutionHost, say: () => void): void {
+export function quietly(host: ExecutionHost, say: () => void): void {
   try {
     say();
   } catch (error) {

@@ -22,6 +22,7 @@ import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
 import { outcomeOfSleep, Sleepers } from "./sleepers.ts";
 import { fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
+import { StepReports } from "./step-reports.ts";
 import { keyOf, shownStep, StepPlaces } from "./step-place.ts";
 import { asMismatch, asRead, valueOf } from "./step-value.ts";
 import { stepsApi } from "./steps-api.ts";
@@ -47,6 +48,7 @@ export class JobSteps {
   readonly #places = new StepPlaces();
   readonly #sleepers: Sleepers;
   readonly #insistence: Insistence;
+  readonly #reports: StepReports;
   readonly #waits: SignalWaits;
   readonly #calls: JobCalls;
   #state: "open" | "ended" | "over" = "open";
@@ -66,6 +68,7 @@ export class JobSteps {
       life,
     });
     this.#insistence = new Insistence(options);
+    this.#reports = new StepReports(options);
     this.#sleepers = new Sleepers(host.clock, {
       isIdle: () => this.#busy === 0 && this.#state === "open",
       allAsleep: (untilMs) => this.#goToSleep(untilMs),
@@ -226,7 +229,9 @@ export class JobSteps {
     try {
       await this.#caught.noted();
       await this.#read();
-      return this.#journal.ask(step, kind);
+      const known = this.#journal.ask(step, kind);
+      if (known !== undefined) this.#reports.replayed();
+      return known;
     } catch (error) {
       return this.#refuse(error);
     }
@@ -302,7 +307,9 @@ export class JobSteps {
 
   async #record(entry: JournalEntry, replaced: number | undefined): Promise<Known> {
     try {
-      return await this.#insistence.on(() => this.#journal.record(entry, replaced));
+      const there = await this.#insistence.on(() => this.#journal.record(entry, replaced));
+      this.#reports.recorded(there.entry, replaced === undefined);
+      return there;
     } catch (error) {
       return this.#refuse(error);
     }
