@@ -43,6 +43,7 @@ export function renderReport(report: SoakReport): string {
     `${report.vainDials} vain dials of the long-lived node`,
     "",
     ...table(report.signs),
+    ...newStreams(report.samples),
     "",
     ...report.stalls.map(({ phase, diagnosis }) => `stalled in phase ${phase}: ${diagnosis}`),
     ...violations
@@ -54,6 +55,13 @@ export function renderReport(report: SoakReport): string {
     `seed ${report.seed}, verdict: ${report.clean ? "clean" : "BROKEN"}`,
   ];
   return lines.join("\n");
+}
+
+/** What came in the course of it, by name: a number alone does not say what grows. */
+function newStreams(samples: readonly Sample[]): string[] {
+  const before = new Set(samples[0]?.server.streams);
+  const come = samples.at(-1)?.server.streams.filter((name) => !before.has(name)) ?? [];
+  return come.length === 0 ? [] : [`streams that came: ${come.join(", ")}`];
 }
 
 function table(signs: readonly Growth[]): string[] {

@@ -8,7 +8,8 @@ import { eventually } from "../../harness/deadline.ts";
 
 /** What a run leaves on its server, and in it. */
 export interface ServerSigns {
-  readonly streams: number;
+  /** Their names. */
+  readonly streams: readonly string[];
   readonly consumers: number;
   /**
    * Consumers that nobody reads any more, and that the server removes by and by: a killed node's
@@ -31,10 +32,10 @@ export async function readServerSigns(
   members: readonly LaunchedServer[],
 ): Promise<ServerSigns> {
   const jsm = await patientManager(nc);
-  let streams = 0;
+  const streams: string[] = [];
   const consumers: ConsumerInfo[] = [];
   for await (const { config } of jsm.streams.list()) {
-    streams += 1;
+    streams.push(config.name);
     for await (const consumer of jsm.consumers.list(config.name)) consumers.push(consumer);
   }
   const orphans = consumers.filter(isOrphan).length;

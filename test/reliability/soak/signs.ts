@@ -38,7 +38,7 @@ function signs(perSecond: number): readonly Sign[] {
     // As many as jobs run at a moment, and those that wait for their next attempt.
     { name: "node timers", unit: "", of: ({ node }) => node.timers, allowed: 40 },
     { name: "node descriptors", unit: "", of: ({ node }) => node.fds, allowed: 8 },
-    { name: "streams", unit: "", of: ({ server }) => server.streams, allowed: 0.5 },
+    { name: "streams", unit: "", of: ({ server }) => server.streams.length, allowed: 0.5 },
     { name: "consumers", unit: "", of: ({ server }) => server.consumers, allowed: 4 },
     // A dozen nodes killed in the time that the server keeps their watches.
     { name: "orphaned consumers", unit: "", of: ({ server }) => server.orphans, allowed: 48 },

@@ -65,6 +65,8 @@ export async function soak(server: TestServer, options: SoakOptions): Promise<So
   };
   const fleet = new Fleet(trial, server, { size: nodes, elders: 1, choices });
   await fleet.fill();
+  // Made when the first job is a suspect, which is no growth.
+  await trial.broker.documents("suspects");
   const tail = await HistoryTail.start(nc, trial.namespace);
   const arrivals = trial.arrivals({
     name: "a",
