@@ -19,7 +19,10 @@ export default {
   head: [["meta", { name: "referrer", content: "no-referrer" }]],
   // The largest file is the search's index, which is loaded when somebody searches: a test weighs it.
   vite: { build: { target: "es2022", chunkSizeWarningLimit: 1_000 } },
-  markdown: { anchor: { slugify: placeOfHeading } },
+  markdown: {
+    anchor: { slugify: placeOfHeading },
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+  },
   themeConfig: {
     nav: [
       { text: "Tutorial", link: "/tutorial" },

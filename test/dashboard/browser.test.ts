@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { violations } from "../harness/accessibility.ts";
 import { findBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
@@ -11,7 +10,6 @@ import { ask, charge, COUNT, EVIL, fleet, send } from "./browser-fleet.ts";
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
 const found = await findBrowser();
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PATIENCE_MS = 60_000;
 
 /** A page that fails the test for whatever it asks of others, and for each error it logs. */
@@ -39,25 +37,6 @@ async function open(browser: Browser, url: string, options: BrowserContextOption
 
 async function heading(page: Page, name: string | RegExp): Promise<void> {
   await page.getByRole("heading", { level: 1, name }).waitFor();
-}
-
-/** What axe finds wrong, one line each. */
-async function violations(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      readonly axe: {
-        run(): Promise<{
-          readonly violations: readonly {
-            readonly id: string;
-            readonly nodes: readonly { readonly html: string }[];
-          }[];
-        }>;
-      };
-    };
-    const found = await axe.run();
-    return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
-  });
 }
 
 const title = found.state === "present" ? "in Chromium" : `no Chromium: ${found.reason}`;

@@ -1,13 +1,17 @@
-import { globSync, readFileSync, statSync } from "node:fs";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { beforeAll, describe, expect, it } from "vitest";
+import type { Browser } from "playwright-core";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { violations } from "../harness/accessibility.ts";
+import { findBrowser } from "../harness/browser.ts";
 import { runCommand } from "../packaging/run-command.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const DIST = join(ROOT, "site/dist");
+const SITE = "http://docs.test/";
 /** Of page, styles and scripts, as a server that compresses sends them. */
 const MOST_KB = 300;
 /** The search's index is loaded when somebody searches. */
@@ -51,6 +55,19 @@ const IMPORTS: readonly (readonly [name: string, file: string])[] = [
   ["millrace/testing", "packages/millrace/src/testing/index.ts"],
   ["@millrace/testkit", "packages/testkit/src/index.ts"],
 ];
+
+/** One of each kind. */
+const LOOKED_AT = [
+  "index.html",
+  "tutorial.html",
+  "errors.html",
+  "cli.html",
+  "dashboard.html",
+  "reference/millrace/index.html",
+  "reference/millrace/interfaces/JobOptions.html",
+];
+const found = await findBrowser();
+const inBrowser = found.state === "present" ? "in Chromium" : `(no Chromium: ${found.reason})`;
 
 describe("the documentation's site", () => {
   let output = "";
@@ -140,6 +157,29 @@ describe("the documentation's site", () => {
     expect(Math.round(gzipSync(index).length / 1_000)).toBeLessThan(MOST_KB_OF_SEARCH);
   });
 
+  it.skipIf(found.state === "missing")(
+    `axe finds nothing on its pages in either theme, and nobody else is asked ${inBrowser}`,
+    async () => {
+      if (found.state === "missing") return;
+      const browser = await found.launch();
+      onTestFinished(() => browser.close());
+      for (const colorScheme of ["light", "dark"] as const) {
+        const { page, trouble } = await openSite(browser, colorScheme);
+        for (const file of LOOKED_AT) {
+          await page.goto(`${SITE}${file}`);
+          await page.getByRole("button", { name: "Search" }).waitFor();
+          const isDark = await page.evaluate<boolean>(
+            "document.documentElement.classList.contains('dark')",
+          );
+          expect(isDark).toBe(colorScheme === "dark");
+          expect.soft(await violations(page), `${file}, ${colorScheme}`).toEqual([]);
+        }
+        expect(trouble).toEqual([]);
+      }
+    },
+    240_000,
+  );
+
   it("finds the page that answers a question among the first three", async () => {
     const search = await siteSearch();
     const wrong = QUESTIONS.flatMap(([question, page]) => {
@@ -150,6 +190,23 @@ describe("the documentation's site", () => {
     expect(wrong).toEqual([]);
   });
 });
+
+/** The built files at an address of their own. Whatever else is asked for is noted and refused. */
+async function openSite(browser: Browser, colorScheme: "light" | "dark") {
+  const context = await browser.newContext({ colorScheme, reducedMotion: "reduce" });
+  const trouble: string[] = [];
+  await context.route("**/*", async (route) => {
+    const url = new URL(route.request().url());
+    const path = join(DIST, decodeURIComponent(url.pathname));
+    if (url.href.startsWith(SITE) && existsSync(path)) return route.fulfill({ path });
+    trouble.push(`asks ${url.href}`);
+    return route.abort();
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  page.on("pageerror", (error) => trouble.push(String(error)));
+  return { page, trouble };
+}
 
 /** The names of a file that lists exports one by one. */
 function exportsOf(file: string): readonly string[] {
