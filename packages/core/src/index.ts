@@ -410,6 +410,7 @@ export {
 
 export type {
   AttemptTrace,
+  EndedWait,
   Instrumentation,
   LockWait,
   Publication,

@@ -1,5 +1,6 @@
+import type { StepRef } from "../broker/journal-store.ts";
 import type { Settlement, SettlementInput } from "../settlement/settlement.ts";
-import type { AttemptTrace } from "./instrumentation.ts";
+import type { AttemptTrace, EndedWait } from "./instrumentation.ts";
 
 /** A trace that may fail in whatever way without its job's noticing. */
 export class GuardedTrace implements AttemptTrace {
@@ -30,6 +31,25 @@ export class GuardedTrace implements AttemptTrace {
       this.#onTrouble(error);
       return call();
     }
+  }
+
+  step<Result>(step: StepRef, work: () => Promise<Result>): Promise<Result> {
+    if (this.#trace.step === undefined) return work();
+    let called = false;
+    try {
+      return this.#trace.step(step, () => {
+        called = true;
+        return work();
+      });
+    } catch (error) {
+      if (called) throw error;
+      this.#onTrouble(error);
+      return work();
+    }
+  }
+
+  waited(wait: EndedWait): void {
+    this.#tried(() => this.#trace.waited?.(wait), undefined);
   }
 
   event(...said: Parameters<AttemptTrace["event"]>): void {

@@ -1,4 +1,5 @@
-import type { Envelope } from "../envelope/envelope.ts";
+import type { StepRef } from "../broker/journal-store.ts";
+import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJob } from "../job/define-job.ts";
 import type { Settlement, SettlementInput } from "../settlement/settlement.ts";
@@ -93,6 +94,14 @@ export interface AttemptTrace {
   readonly traceId: string | undefined;
   /** Calls a function so that what it begins belongs to this attempt. */
   run<Result>(call: () => Result): Result;
+  /**
+   * Surrounds a `step.run` that is run, from its function's start to its record. Rejects as `work`
+   * does, which it calls exactly once: with a `StepError` where the step failed. Not called for a
+   * step that is on record.
+   */
+  step?<Result>(step: StepRef, work: () => Promise<Result>): Promise<Result>;
+  /** A wait has ended in this attempt; it may have begun in an earlier one. */
+  waited?(wait: EndedWait): void;
   /** Something happened on the way, such as `settlement.failed`. */
   event(name: string, attributes?: Readonly<Record<string, string | number | boolean>>): void;
   /** Headers by which work elsewhere, in a thread, goes on in this attempt's name. */
@@ -106,6 +115,16 @@ export interface AttemptTrace {
   settled(input: SettlementInput, settlement: Settlement): void;
   /** The delivery was let go without a settlement. */
   abandoned(): void;
+}
+
+/** A `step.waitFor` or a `step.call` that has ended. Times are epoch milliseconds. */
+export interface EndedWait extends StepRef {
+  readonly kind: "wait" | "call";
+  readonly outcome: "signalled" | "called" | "timed-out";
+  readonly startedAt: number;
+  readonly endedAt: number;
+  /** The job that was called. */
+  readonly child?: JobRef;
 }
 
 /** The far side of an attempt's trace, in the thread that its handler runs in. */

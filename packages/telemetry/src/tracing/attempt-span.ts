@@ -9,11 +9,13 @@ import {
 } from "@opentelemetry/api";
 import type {
   AttemptTrace,
+  EndedWait,
   Envelope,
   Settlement,
   SettlementInput,
   SettlementStep,
   StartedAttempt,
+  StepRef,
 } from "@millrace/core";
 import { addJob, ATTR, operationAttributes, sampledAttributes, tellJob } from "./attributes.ts";
 import { creationOf, extracted, injected, withPreviousAttempt } from "./carrier.ts";
@@ -23,6 +25,7 @@ import type { TelemetryConfig } from "./options.ts";
 import { carrying } from "./publish.ts";
 import { handlerAttributes } from "./handler-attributes.ts";
 import { linksOf } from "./links-of.ts";
+import { StepSpans } from "./step-spans.ts";
 import { EMPTY_CONTEXT } from "./lone-context.ts";
 
 /** The `process` span of one attempt, from the handler's start to the confirmed settlement. */
@@ -39,6 +42,8 @@ export class AttemptSpan implements AttemptTrace {
    * tried.
    */
   #following: Map<string, Publishing> | undefined;
+  /** Of a job with steps. */
+  #steps: StepSpans | undefined;
 
   constructor(tracer: Tracer, config: TelemetryConfig, started: StartedAttempt) {
     this.#tracer = tracer;
@@ -74,6 +79,14 @@ export class AttemptSpan implements AttemptTrace {
     return context.with(this.#context, call);
   }
 
+  step<Result>(step: StepRef, work: () => Promise<Result>): Promise<Result> {
+    return this.#span.isRecording() ? this.#stepSpans().run(step, work) : work();
+  }
+
+  waited(wait: EndedWait): void {
+    if (this.#span.isRecording()) this.#stepSpans().waited(wait);
+  }
+
   event(name: string, attributes?: Attributes): void {
     this.#span.addEvent(name, attributes);
   }
@@ -94,6 +107,7 @@ export class AttemptSpan implements AttemptTrace {
   settled({ outcome }: SettlementInput, settlement: Settlement): void {
     const { state, reason, notBefore } = settlement;
     this.#endFollowing();
+    this.#steps?.close();
     const kind = state === "abandoned" ? "lease-lost" : outcome.kind;
     this.#span.setAttribute(ATTR.outcome, kind);
     const failure = failureOf(outcome, settlement);
@@ -112,6 +126,7 @@ export class AttemptSpan implements AttemptTrace {
 
   abandoned(): void {
     this.#endFollowing();
+    this.#steps?.close();
     this.#span.setAttribute(ATTR.outcome, "let-go");
     this.#span.addEvent("let-go");
     this.#span.end();
@@ -135,6 +150,18 @@ export class AttemptSpan implements AttemptTrace {
       default:
         return step;
     }
+  }
+
+  /** A wait hangs beside the attempts, where they hang under something. */
+  #stepSpans(): StepSpans {
+    const besideAttempts = this.#config.propagation === "parent" && this.#hasCreation();
+    this.#steps ??= new StepSpans({
+      tracer: this.#tracer,
+      envelope: this.#started.envelope,
+      attempt: this.#context,
+      waits: besideAttempts ? this.#from : this.#context,
+    });
+    return this.#steps;
   }
 
   /** False for a job that came without a trace: this attempt is what its later ones hang under. */

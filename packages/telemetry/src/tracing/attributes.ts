@@ -36,6 +36,10 @@ export const ATTR = {
   lockToken: "lock.token",
   duplicate: "job.duplicate",
   node: "job.node",
+  stepName: "job.step.name",
+  stepNumber: "job.step.number",
+  stepOutcome: "job.step.outcome",
+  stepChild: "job.step.child",
 } as const;
 
 /** What an operation is called by people, and its kind in the conventions' words. */

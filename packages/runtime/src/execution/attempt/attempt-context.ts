@@ -43,7 +43,7 @@ export class AttemptContext implements ExecutionContext {
     this.trace = trace;
     this.#options = options;
     this.steps = options.job.steps
-      ? new JobSteps({ ...options, listener, enqueue: (...job) => this.enqueue(...job) })
+      ? new JobSteps({ ...options, listener, trace, enqueue: (...job) => this.enqueue(...job) })
       : undefined;
   }
 

@@ -1,4 +1,4 @@
-import type { Envelope, Lease, Outcome, QueueMessage } from "@millrace/core";
+import type { AttemptTrace, Envelope, Lease, Outcome, QueueMessage } from "@millrace/core";
 import type { AbortSwitch } from "../attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import type { EnqueueCalled } from "./job-calls.ts";
@@ -17,6 +17,7 @@ export interface JobStepsOptions {
   readonly envelope: Envelope;
   readonly lease: Lease;
   readonly abort: AbortSwitch;
+  readonly trace: Pick<AttemptTrace, "step" | "waited"> | undefined;
   readonly message: QueueMessage;
   /** The job may have been here before. */
   readonly mayBeRepeated: boolean;

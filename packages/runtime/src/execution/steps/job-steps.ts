@@ -169,8 +169,10 @@ export class JobSteps {
     const entry = await this.#busily(async () => {
       const known = await this.#find(step, "run");
       if (known !== undefined && this.#journal.stands(known.entry)) return known.entry;
-      const result = await this.#call(step, fn, output, known?.revision);
-      return (await this.#record(result, known?.revision)).entry;
+      return this.#reports.run(step, async () => {
+        const result = await this.#call(step, fn, output, known?.revision);
+        return (await this.#record(result, known?.revision)).entry;
+      });
     });
     return (await this.#busily(() => this.#give(entry, output))) as Output;
   }
@@ -190,7 +192,10 @@ export class JobSteps {
     let known = await this.#busily(() => this.#find(wait.step, "wait"));
     for (;;) {
       const { entry, revision } = await this.#busily(() => this.#look(wait, known));
-      if (entry.state !== "waiting") return this.#busily(() => this.#give(entry, wait.schema));
+      if (entry.state !== "waiting") {
+        this.#reports.waited(entry, known?.entry);
+        return this.#busily(() => this.#give(entry, wait.schema));
+      }
       await this.#sleepers.sleep(entry.until ?? Infinity, LOOK_MS);
       known = { entry, revision };
     }
@@ -200,7 +205,10 @@ export class JobSteps {
     let known = await this.#busily(() => this.#find(call.step, "call"));
     for (let again = false; ; again = true) {
       const there = await this.#busily(() => this.#calls.look(call, known, again));
-      if (there.entry.state !== "calling") return this.#busily(() => this.#calls.resultOf(there));
+      if (there.entry.state !== "calling") {
+        this.#reports.waited(there.entry, known?.entry);
+        return this.#busily(() => this.#calls.resultOf(there));
+      }
       await this.#sleepers.sleep(there.entry.until ?? Infinity, LOOK_MS);
       known = there;
     }

@@ -1,16 +1,46 @@
-import { type Envelope, type JournalEntry, noMetrics } from "@millrace/core";
+import {
+  type CallEntry,
+  type JournalEntry,
+  noMetrics,
+  type StepRef,
+  type WaitEntry,
+} from "@millrace/core";
 import { jobLabels } from "../../metrics/job-labels.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import { quietly } from "../report.ts";
+import type { JobStepsOptions } from "./job-steps-options.ts";
 
-/** What metrics hear of the steps of one attempt. */
+type Options = Pick<JobStepsOptions, "host" | "envelope" | "trace">;
+type AnyWait = WaitEntry | CallEntry;
+
+/** What metrics and a trace hear of the steps of one attempt. */
 export class StepReports {
-  readonly #host: ExecutionHost;
-  readonly #envelope: Envelope;
+  readonly #options: Options;
 
-  constructor({ host, envelope }: { readonly host: ExecutionHost; readonly envelope: Envelope }) {
-    this.#host = host;
-    this.#envelope = envelope;
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /** Surrounds a step that is run, from its function's start to its record. */
+  run<Result>(step: StepRef, work: () => Promise<Result>): Promise<Result> {
+    const { trace } = this.#options;
+    return trace?.step === undefined ? work() : trace.step(step, work);
+  }
+
+  /**
+   * A wait is over.
+   *
+   * @param before what was on record until then
+   */
+  waited(entry: AnyWait, before: JournalEntry | undefined): void {
+    const outcome = outcomeOfWait(entry);
+    const wasOpen = before === undefined || !isWait(before) || outcomeOfWait(before) === undefined;
+    if (outcome === undefined || !wasOpen) return;
+    const { name, n, kind, at: endedAt } = entry;
+    this.#options.trace?.waited?.({
+      ...{ name, n, kind, outcome, startedAt: before?.at ?? endedAt, endedAt },
+      ...(entry.kind === "call" ? { child: entry.child } : {}),
+    });
   }
 
   /** It was on record when it was asked for. */
@@ -31,9 +61,10 @@ export class StepReports {
   }
 
   #count(say: (metrics: ExecutionHost["metrics"], byJob: ByJob) => void): void {
-    const { metrics, registry } = this.#host;
+    const { host, envelope } = this.#options;
+    const { metrics, registry } = host;
     if (metrics === noMetrics) return;
-    quietly(this.#host, () => say(metrics, jobLabels(registry, this.#envelope).byJob));
+    quietly(host, () => say(metrics, jobLabels(registry, envelope).byJob));
   }
 }
 
@@ -49,7 +80,7 @@ function beginsAnew(entry: JournalEntry): boolean {
   return entry.kind === "run";
 }
 
-function outcomeOfWait(entry: JournalEntry): string | undefined {
+function outcomeOfWait(entry: JournalEntry): "signalled" | "called" | "timed-out" | undefined {
   if (entry.kind === "wait") return entry.state === "waiting" ? undefined : entry.state;
   if (entry.kind !== "call" || entry.state === "calling") return undefined;
   return entry.state === "ended" ? "called" : "timed-out";
