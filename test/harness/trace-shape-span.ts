@@ -46,6 +46,7 @@ export function spanFaults(span: RecordedSpan): string[] {
   if (span.status === "ERROR") failureFaults(span, say);
   else if (span.attributes["error.type"] !== undefined) say("error.type without status ERROR");
 
+  if (isStep(span)) return [...faults, ...stepFaults(span)];
   const role = roleOf(span);
   if (role === undefined) {
     say("is no publish, create, process or settle: housekeeping needs no span");
@@ -63,6 +64,33 @@ export function spanFaults(span: RecordedSpan): string[] {
   wordFaults(span, role, say);
   if (role === "process" || role === "settle") outcomeFaults(span, say);
   if (role === "process") countFaults(span, say);
+  return faults;
+}
+
+/** Of a job's step: one that was run, or a wait that ended. */
+function isStep(span: RecordedSpan): boolean {
+  return span.attributes["job.step.name"] !== undefined;
+}
+
+const OF_A_STEP = ["job.id", "job.name", "job.queue", "job.step.number", "job.step.outcome"];
+const STEP_OUTCOMES: Readonly<Record<string, readonly string[]>> = {
+  run: ["recorded", "failed", "stopped"],
+  wait: ["signalled", "timed-out"],
+  call: ["called", "timed-out"],
+};
+
+function stepFaults({ name, kind, status, attributes }: RecordedSpan): string[] {
+  const faults: string[] = [];
+  const say = (fault: string): void => void faults.push(`${name}: ${fault}`);
+  const lacking = OF_A_STEP.filter((attribute) => attributes[attribute] === undefined);
+  if (lacking.length > 0) say(`lacks ${lacking.join(", ")}`);
+  if (kind !== "INTERNAL") say(`kind ${kind}, not INTERNAL`);
+  const [word = ""] = name.split(" ");
+  if (name !== `${word} ${String(attributes["job.step.name"])}`) say("is not called by its step");
+  const outcome = String(attributes["job.step.outcome"]);
+  if (STEP_OUTCOMES[word]?.includes(outcome) !== true) say(`a ${word} that ended as ${outcome}`);
+  if ((outcome === "failed") !== (status === "ERROR")) say(`${outcome} and ${status}`);
+  if (name.includes(String(attributes["job.id"]))) say("the job's id is in its name");
   return faults;
 }
 

@@ -1,4 +1,10 @@
-import { type AttemptTrace, defineJob, type Instrumentation, UNSETTLED } from "@millrace/core";
+import {
+  type AttemptTrace,
+  defineJob,
+  type ExecutionContext,
+  type Instrumentation,
+  UNSETTLED,
+} from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { afterEach, expect, test } from "vitest";
 import { createNode, type MillraceNode } from "../node/node.ts";
@@ -10,7 +16,7 @@ afterEach(async () => {
 
 /** A node that tells what its instrumentation was told, in order. */
 async function tracedNode(
-  handle: () => unknown,
+  handle: (context: ExecutionContext<unknown>) => unknown,
   own: Partial<Instrumentation> = {},
   trace: Partial<AttemptTrace> = {},
 ) {
@@ -45,7 +51,10 @@ async function tracedNode(
   const node = createNode({
     broker,
     clock,
-    jobs: [defineJob({ name: "work", retry: { attempts: 2, base: "1s" } }).handler(handle)],
+    jobs: [
+      defineJob({ name: "work", retry: { attempts: 2, base: "1s" } }).handler(handle),
+      defineJob({ name: "steps", queue: "default", steps: true }).handler(handle),
+    ],
     instrumentation,
     random: () => 0.5,
     schedulerLease: "6h",
@@ -129,6 +138,35 @@ test("an instrumentation that throws at every turn costs its job nothing", async
   });
   await stopped(node, clock);
   expect(node.state).toBe("stopped");
+});
+
+test("one that throws at a job's steps costs them nothing: each is run once, and its failure is the handler's", async () => {
+  const did: string[] = [];
+  const broken = (): never => {
+    throw new Error("broken instrumentation");
+  };
+  const { clock, broker, enqueue } = await tracedNode(
+    async ({ step }) => {
+      await step.run("charge", () => did.push("charge"));
+      const failed = step.run("reserve", () => {
+        did.push("reserve");
+        throw new TypeError("out of stock");
+      });
+      const type = await failed.catch(({ type: said }: { readonly type: string }) => said);
+      await step.waitFor("go", { timeout: "1m" });
+      return type;
+    },
+    {},
+    { step: broken, waited: broken },
+  );
+  await enqueue("steps");
+  await clock.advance("2m");
+  expect((await broker.history.read({ id: "j" })).at(-1)).toMatchObject({
+    state: "succeeded",
+    output: "TypeError",
+    stepCount: 3,
+  });
+  expect(did).toEqual(["charge", "reserve"]);
 });
 
 test("an instrumentation that can't begin an attempt is left out of it", async () => {
