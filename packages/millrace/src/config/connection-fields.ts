@@ -13,6 +13,10 @@ import {
 
 /** How NATS is reached, and what producers, nodes and commands must agree on. */
 export const CONNECTION_FIELDS = {
+  /**
+   * NATS servers of one cluster, with commas between them. A URL may hold user:password or a token.
+   * Default: `nats://127.0.0.1:4222`.
+   */
   servers: field({
     group: "connection",
     kind: servers,
@@ -23,6 +27,7 @@ export const CONNECTION_FIELDS = {
     about:
       "NATS servers of one cluster, with commas between them. A URL may hold user:password or a token.",
   }),
+  /** Prefix of every stream, subject and bucket. Two namespaces never meet. Default: `millrace`. */
   namespace: field({
     group: "namespace",
     kind: namespace,
@@ -31,6 +36,7 @@ export const CONNECTION_FIELDS = {
     default: "millrace",
     about: "Prefix of every stream, subject and bucket. Two namespaces never meet.",
   }),
+  /** NATS credentials file (JWT and seed). */
   credsFile: field({
     group: "connection",
     kind: file,
@@ -38,6 +44,7 @@ export const CONNECTION_FIELDS = {
     env: ["MILLRACE_CREDS"],
     about: "NATS credentials file (JWT and seed).",
   }),
+  /** File with an nkey seed. */
   nkeyFile: field({
     group: "connection",
     kind: file,
@@ -45,6 +52,7 @@ export const CONNECTION_FIELDS = {
     env: ["MILLRACE_NKEY_FILE"],
     about: "File with an nkey seed.",
   }),
+  /** NATS token. */
   token: field({
     group: "connection",
     kind: text,
@@ -52,6 +60,7 @@ export const CONNECTION_FIELDS = {
     secret: true,
     about: "NATS token.",
   }),
+  /** NATS user; its password comes from the environment or the file. */
   user: field({
     group: "connection",
     kind: text,
@@ -59,6 +68,7 @@ export const CONNECTION_FIELDS = {
     env: ["MILLRACE_USER"],
     about: "NATS user; its password comes from the environment or the file.",
   }),
+  /** Password of the NATS user. */
   password: field({
     group: "connection",
     kind: text,
@@ -66,6 +76,7 @@ export const CONNECTION_FIELDS = {
     secret: true,
     about: "Password of the NATS user.",
   }),
+  /** Certificate authority that signed the server's certificate, PEM. */
   tlsCaFile: field({
     group: "connection",
     kind: file,
@@ -73,6 +84,7 @@ export const CONNECTION_FIELDS = {
     env: ["MILLRACE_TLS_CA"],
     about: "Certificate authority that signed the server's certificate, PEM.",
   }),
+  /** Client certificate, PEM. */
   tlsCertFile: field({
     group: "connection",
     kind: file,
@@ -80,6 +92,7 @@ export const CONNECTION_FIELDS = {
     env: ["MILLRACE_TLS_CERT"],
     about: "Client certificate, PEM.",
   }),
+  /** Key of the client certificate, PEM. */
   tlsKeyFile: field({
     group: "connection",
     kind: file,
@@ -87,6 +100,7 @@ export const CONNECTION_FIELDS = {
     env: ["MILLRACE_TLS_KEY"],
     about: "Key of the client certificate, PEM.",
   }),
+  /** The server expects TLS from the first byte. Default: `false`. */
   tlsHandshakeFirst: field({
     group: "connection",
     kind: flag,
@@ -95,6 +109,7 @@ export const CONNECTION_FIELDS = {
     default: false,
     about: "The server expects TLS from the first byte.",
   }),
+  /** How long one attempt to connect may take. Default: `5s`. */
   connectTimeoutMs: field({
     group: "connection",
     kind: duration,
@@ -103,6 +118,10 @@ export const CONNECTION_FIELDS = {
     default: 5_000,
     about: "How long one attempt to connect may take.",
   }),
+  /**
+   * Values that a job's body may hold, keys of maps included. The same in producers and nodes.
+   * Default: `100000`.
+   */
   maxValues: field({
     group: "namespace",
     kind: whole(1_000, 100_000_000),
@@ -112,6 +131,10 @@ export const CONNECTION_FIELDS = {
     about:
       "Values that a job's body may hold, keys of maps included. The same in producers and nodes.",
   }),
+  /**
+   * How far ahead a producer may put a job's start. The same in producers and nodes. Default:
+   * `366d`.
+   */
   maxDelayMs: field({
     group: "namespace",
     kind: duration,
@@ -120,6 +143,10 @@ export const CONNECTION_FIELDS = {
     default: 366 * 86_400_000,
     about: "How far ahead a producer may put a job's start. The same in producers and nodes.",
   }),
+  /**
+   * Keys whose values are hidden besides those that always are, in what is logged, recorded or
+   * shown.
+   */
   maskKeys: field({
     group: "masking",
     kind: list,
@@ -128,6 +155,7 @@ export const CONNECTION_FIELDS = {
     about:
       "Keys whose values are hidden besides those that always are, in what is logged, recorded or shown.",
   }),
+  /** Regular expressions, one a line, of what is hidden besides in texts. */
   maskPatterns: field({
     group: "masking",
     kind: patterns,

@@ -3,6 +3,10 @@ import { file, text, whole, traceAddress } from "./field-kinds.ts";
 
 /** What people look at. */
 export const DASHBOARD_FIELDS = {
+  /**
+   * Address the dashboard listens on. Any but this machine's own needs `uiUsers`. Default:
+   * `127.0.0.1`.
+   */
   uiHost: field({
     group: "dashboard",
     kind: text,
@@ -11,6 +15,7 @@ export const DASHBOARD_FIELDS = {
     default: "127.0.0.1",
     about: "Address the dashboard listens on. Any but this machine's own needs `uiUsers`.",
   }),
+  /** Port of the dashboard. 0: a free one. Default: `8087`. */
   uiPort: field({
     group: "dashboard",
     kind: whole(0, 65_535),
@@ -19,6 +24,10 @@ export const DASHBOARD_FIELDS = {
     default: 8087,
     about: "Port of the dashboard. 0: a free one.",
   }),
+  /**
+   * Who may log in to the dashboard: `name:operator:password` or `name:viewer:password`, with
+   * commas between them.
+   */
   uiUsers: field({
     group: "dashboard",
     kind: text,
@@ -27,6 +36,7 @@ export const DASHBOARD_FIELDS = {
     about:
       "Who may log in to the dashboard: `name:operator:password` or `name:viewer:password`, with commas between them.",
   }),
+  /** File with the same, one a line, instead of `uiUsers`: a mounted secret. */
   uiUsersFile: field({
     group: "dashboard",
     kind: file,
@@ -34,6 +44,10 @@ export const DASHBOARD_FIELDS = {
     env: ["MILLRACE_UI_USERS_FILE"],
     about: "File with the same, one a line, instead of `uiUsers`: a mounted secret.",
   }),
+  /**
+   * Address of a trace's page, with `{traceId}` in it: `http://jaeger:16686/trace/{traceId}`. Shown
+   * beside a job's trace.
+   */
   traceUrl: field({
     group: "tracing",
     kind: traceAddress,

@@ -36,7 +36,8 @@ export type Config = { readonly [Key in DefaultedKey]: ValueOf<Key> } & {
  * Checked when read.
  */
 export type ConfigInput = {
-  readonly [Key in FieldKey]?: ValueOf<Key> extends number
+  // Over the object itself, not over `FieldKey`: only so editors show the fields' docstrings here.
+  readonly [Key in keyof typeof FIELDS]?: ValueOf<Key> extends number
     ? number | string
     : ValueOf<Key> extends readonly string[]
       ? string | readonly string[]

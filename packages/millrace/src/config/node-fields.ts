@@ -4,12 +4,14 @@ import { duration, list, oneOf, replicaCount, queueSlots, text, whole } from "./
 
 /** What a node serves, how it ends, and where it says how it is. */
 export const NODE_FIELDS = {
+  /** Job files for `run` where none are named. */
   jobs: field({
     group: "node",
     kind: list,
     env: ["MILLRACE_JOBS"],
     about: "Job files for `run` where none are named.",
   }),
+  /** The queues this node serves, with the slots of each. Default: the queues of its jobs. */
   queues: field({
     group: "node",
     kind: queueSlots,
@@ -17,6 +19,7 @@ export const NODE_FIELDS = {
     env: ["MILLRACE_QUEUES"],
     about: "The queues this node serves, with the slots of each. Default: the queues of its jobs.",
   }),
+  /** Slots of a queue that `queues` does not name. Default: `16`. */
   slots: field({
     group: "node",
     kind: whole(1, 10_000),
@@ -25,6 +28,7 @@ export const NODE_FIELDS = {
     default: 16,
     about: "Slots of a queue that `queues` does not name.",
   }),
+  /** Name of the node in records and logs. Default: the host name and the process id. */
   nodeName: field({
     group: "node",
     kind: text,
@@ -32,6 +36,10 @@ export const NODE_FIELDS = {
     env: ["MILLRACE_NODE_NAME"],
     about: "Name of the node in records and logs. Default: the host name and the process id.",
   }),
+  /**
+   * From SIGTERM to the end. Running jobs may go on for 0.7 of it; then they are aborted and handed
+   * back. Default: `25s`.
+   */
   graceMs: field({
     group: "node",
     kind: duration,
@@ -41,6 +49,10 @@ export const NODE_FIELDS = {
     about:
       "From SIGTERM to the end. Running jobs may go on for 0.7 of it; then they are aborted and handed back.",
   }),
+  /**
+   * How soon a dead node's jobs are delivered again. Extended by itself while a job runs. Default:
+   * `30s`.
+   */
   leaseMs: field({
     group: "node",
     kind: duration,
@@ -49,6 +61,7 @@ export const NODE_FIELDS = {
     default: 30_000,
     about: "How soon a dead node's jobs are delivered again. Extended by itself while a job runs.",
   }),
+  /** Holders in a row that a job may take down before it is a dead letter. Default: `3`. */
   poisonAfter: field({
     group: "node",
     kind: whole(1, 1_000),
@@ -57,6 +70,7 @@ export const NODE_FIELDS = {
     default: 3,
     about: "Holders in a row that a job may take down before it is a dead letter.",
   }),
+  /** Memory that jobs in hand may take, MiB. Default: half of what the process's heap may take. */
   jobMemoryMb: field({
     group: "node",
     kind: whole(1, 1_000_000),
@@ -65,6 +79,10 @@ export const NODE_FIELDS = {
     about:
       "Memory that jobs in hand may take, MiB. Default: half of what the process's heap may take.",
   }),
+  /**
+   * Jobs of a queue's producers that may wait for a later start, and as many at gates. Default: the
+   * queue's `maxJobs`, or 1,000,000.
+   */
   maxParked: field({
     group: "node",
     kind: whole(0, MOST_PARKED),
@@ -73,6 +91,10 @@ export const NODE_FIELDS = {
     about:
       "Jobs of a queue's producers that may wait for a later start, and as many at gates. Default: the queue's `maxJobs`, or 1,000,000.",
   }),
+  /**
+   * Copies of every stream and bucket that this process makes: 1, or 3 or 5 in a cluster. Default:
+   * `1`.
+   */
   replicas: field({
     group: "node",
     kind: replicaCount,
@@ -81,6 +103,7 @@ export const NODE_FIELDS = {
     default: 1,
     about: "Copies of every stream and bucket that this process makes: 1, or 3 or 5 in a cluster.",
   }),
+  /** Address the health server listens on. Default: all. */
   healthHost: field({
     group: "health",
     kind: text,
@@ -88,6 +111,7 @@ export const NODE_FIELDS = {
     env: ["MILLRACE_HEALTH_HOST"],
     about: "Address the health server listens on. Default: all.",
   }),
+  /** Port of /livez, /readyz and /metrics. 0: a free one. Default: `8086`. */
   healthPort: field({
     group: "health",
     kind: whole(0, 65_535),
@@ -96,6 +120,9 @@ export const NODE_FIELDS = {
     default: 8086,
     about: "Port of /livez, /readyz and /metrics. 0: a free one.",
   }),
+  /**
+   * Keeps what handlers log, from this level up, for `jobs logs` and the dashboard. Default: `off`.
+   */
   jobLogs: field({
     group: "node",
     kind: oneOf("off", "debug", "info", "warn", "error"),
@@ -104,6 +131,7 @@ export const NODE_FIELDS = {
     default: "off",
     about: "Keeps what handlers log, from this level up, for `jobs logs` and the dashboard.",
   }),
+  /** Lines that are kept of one attempt. Default: `1000`. */
   jobLogMaxLines: field({
     group: "node",
     kind: whole(1, 1_000_000),
@@ -112,6 +140,7 @@ export const NODE_FIELDS = {
     default: 1_000,
     about: "Lines that are kept of one attempt.",
   }),
+  /** KiB that are kept of one attempt, roughly. Default: `256`. */
   jobLogMaxKb: field({
     group: "node",
     kind: whole(1, 1_000_000),
@@ -120,6 +149,10 @@ export const NODE_FIELDS = {
     default: 256,
     about: "KiB that are kept of one attempt, roughly.",
   }),
+  /**
+   * How long lines are kept. Set when the first line is kept; the stream's own counts then.
+   * Default: `7d`.
+   */
   jobLogsKeepMs: field({
     group: "node",
     kind: duration,
@@ -129,6 +162,7 @@ export const NODE_FIELDS = {
     about:
       "How long lines are kept. Set when the first line is kept; the stream's own counts then.",
   }),
+  /** MiB of lines that are kept in all; the oldest go first. Set as the age is. Default: `256`. */
   jobLogsMaxMb: field({
     group: "node",
     kind: whole(1, 1_000_000),
@@ -137,6 +171,7 @@ export const NODE_FIELDS = {
     default: 256,
     about: "MiB of lines that are kept in all; the oldest go first. Set as the age is.",
   }),
+  /** What is logged, on stderr. Default: `info`. */
   logLevel: field({
     group: "node",
     kind: oneOf("debug", "info", "warn", "error"),

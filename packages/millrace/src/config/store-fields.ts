@@ -3,6 +3,7 @@ import { directory, duration, file, text } from "./field-kinds.ts";
 
 /** Databases and files beside NATS. */
 export const STORE_FIELDS = {
+  /** Directory for execution records as files of JSON lines. */
   recordsDir: field({
     group: "records",
     kind: directory,
@@ -10,6 +11,7 @@ export const STORE_FIELDS = {
     env: ["MILLRACE_RECORDS_DIR"],
     about: "Directory for execution records as files of JSON lines.",
   }),
+  /** SQLite database file for execution records. */
   recordsSqlite: field({
     group: "records",
     kind: file,
@@ -17,6 +19,7 @@ export const STORE_FIELDS = {
     env: ["MILLRACE_RECORDS_SQLITE"],
     about: "SQLite database file for execution records.",
   }),
+  /** URL of a PostgreSQL database for execution records. Needs the package pg. */
   recordsPostgres: field({
     group: "records",
     kind: text,
@@ -24,6 +27,7 @@ export const STORE_FIELDS = {
     secret: true,
     about: "URL of a PostgreSQL database for execution records. Needs the package pg.",
   }),
+  /** How long execution records are kept. Default: `30d`. */
   recordsKeepMs: field({
     group: "records",
     kind: duration,
@@ -32,6 +36,7 @@ export const STORE_FIELDS = {
     default: 30 * 86_400_000,
     about: "How long execution records are kept.",
   }),
+  /** URL of a PostgreSQL database whose outbox is relayed. Needs the package pg. */
   outboxPostgres: field({
     group: "outbox",
     kind: text,
@@ -39,6 +44,7 @@ export const STORE_FIELDS = {
     secret: true,
     about: "URL of a PostgreSQL database whose outbox is relayed. Needs the package pg.",
   }),
+  /** URL of a MariaDB database whose outbox is relayed. Needs the package mysql2. */
   outboxMysql: field({
     group: "outbox",
     kind: text,
@@ -46,6 +52,7 @@ export const STORE_FIELDS = {
     secret: true,
     about: "URL of a MariaDB database whose outbox is relayed. Needs the package mysql2.",
   }),
+  /** SQLite database file whose outbox is relayed. */
   outboxSqlite: field({
     group: "outbox",
     kind: file,
