@@ -60,7 +60,7 @@ describeEachServer("the steps of a job, seen", (server) => {
     await millrace.queues.ensure("bills");
     await start(handled);
     await millrace.enqueue(order, { ok: true }, { id: "o-1" });
-    const waiting = await untilShown("o-1", /calling job/);
+    const waiting = await untilShown("o-1", /^(?=[^]*calling job)(?=[^]*waiting for signal)/);
     const lines = [
       String.raw`charge +done +${TIME} +\{"payment":"p-1","token":"\*{3}"\}`,
       String.raw`reserve +failed +${TIME} +Error: out of stock, password=\*{3}`,
