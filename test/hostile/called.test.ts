@@ -51,7 +51,7 @@ describeEachServer(
           (await operator.broker.history.read(child)).some(({ name }) => name === "mail.forged"),
         { withinMs: 60_000, describe: "the forged job has ended" },
       );
-      expect((await caller.status()).steps?.[0]?.state).toBe("waiting");
+      expect((await caller.status()).steps?.[0]?.state).toBe("calling");
 
       const subject = `millrace.signal.mail.${child.id}.quote`;
       await shop.request(subject, '"the real one"', { timeout: 20_000 });

@@ -195,7 +195,7 @@ describeEachServer(
     );
 
     test.skipIf(missing !== undefined).each(NAMES)(
-      "%s: of two with one unique key the first runs",
+      "%s: of two with one unique key one runs, the first where the producer claims it",
       async (name) => {
         const form = FORMS[name] as Form;
         const { millrace, ran, node } = await scene();
@@ -205,18 +205,25 @@ describeEachServer(
         await relayed();
         const go = Promise.withResolvers<void>();
         await node(() => go.promise);
-        await has(ran, ["first"]);
+        // In a chain or a batch a job claims its key when it comes to a node. Both come at once
+        // here, and the server answers their looks at the key in no certain order.
+        const mayRun = name === "chain" || name === "batch" ? ["first", "second"] : ["first"];
+        const winner = await eventually(() => mayRun.find((id) => ran.includes(id)), {
+          withinMs: WITHIN_MS,
+          describe: () => `one of the two has run, of ${ran.join(", ")}`,
+        });
+        const other = winner === "first" ? "second" : "first";
         // Not published, or ended by the node that saw whose key it is.
         await eventually(
           async () => {
-            const waiting = await millrace.broker.findWaiting("second", { queue: "mail" });
+            const waiting = await millrace.broker.findWaiting(other, { queue: "mail" });
             return waiting === undefined;
           },
-          { withinMs: WITHIN_MS, describe: "the second has given way" },
+          { withinMs: WITHIN_MS, describe: "the other has given way" },
         );
         go.resolve();
-        await millrace.handle("first", "mail").result({ timeout: WITHIN_MS });
-        expect(ran).not.toContain("second");
+        await millrace.handle(winner, "mail").result({ timeout: WITHIN_MS });
+        expect(ran).not.toContain(other);
       },
     );
   },
