@@ -5,8 +5,9 @@ import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
 import { MYSQL_SCHEMA } from "../schema/mysql.ts";
 import { INSERT_MYSQL } from "../writer/insert.ts";
-import type { Claim, ClaimLimits, OutboxRow, OutboxStore } from "./outbox-store.ts";
-import { asSetAside, asStatus } from "./read-rows.ts";
+import type { Claim, ClaimLimits, OutboxStore } from "./outbox-store.ts";
+import { asOutboxError } from "./outbox-error.ts";
+import { asRow, asSetAside, asStatus } from "./read-rows.ts";
 import * as sql from "./mysql-statements.ts";
 
 /** Where the database of an outbox is. */
@@ -23,6 +24,8 @@ const CONNECT_MS = 5_000;
 const STATEMENT_MS = 10_000;
 /** Relays work several queues side by side. */
 const CONNECTIONS = 4;
+/** No table, no column. */
+const UNMIGRATED: ReadonlySet<string> = new Set(["ER_NO_SUCH_TABLE", "ER_BAD_FIELD_ERROR"]);
 
 /**
  * An outbox in a MariaDB database, from version 10.6, by the package `mysql2`, for a relay.
@@ -38,7 +41,7 @@ export function mysqlOutbox({ url }: MysqlOutboxOptions): OutboxStore {
     try {
       return await act(await (pool ??= openPool(url)));
     } catch (error) {
-      throw asOutboxError(error);
+      throw asOutboxError(error, ({ code }) => UNMIGRATED.has(code));
     }
   }
   const run = (text: string, values: Values = []) => use((opened) => rows(opened, text, values));
@@ -107,6 +110,10 @@ async function setAsideRows(via: Via, { queue, id }: ClaimKey, aside: Aside): Pr
   const out = new Set(aside.map(({ seq }) => seq));
   const left = seqs.filter((seq) => !out.has(seq));
   await keep(via, queue, id, left);
+  await putAside(via, aside);
+}
+
+async function putAside(via: Via, aside: Aside): Promise<void> {
   for (const { seq, reason, detail } of aside) await changed(via, sql.ASIDE, [reason, detail, seq]);
 }
 
@@ -134,7 +141,7 @@ async function finishClaim(
   aside: Aside,
 ): Promise<void> {
   if ((await changed(via, sql.FINISH, [queue, id])) === 0) return;
-  for (const { seq, reason, detail } of aside) await changed(via, sql.ASIDE, [reason, detail, seq]);
+  await putAside(via, aside);
   const kept = new Set(aside.map(({ seq }) => seq));
   const published = claimed.map(({ seq }) => seq).filter((seq) => !kept.has(seq));
   if (published.length > 0) await changed(via, sql.PUBLISHED, [published]);
@@ -207,21 +214,6 @@ async function changed(via: Via, text: string, values: Values): Promise<number> 
   return (answer as ResultSetHeader).affectedRows;
 }
 
-function asRow(row: Row): OutboxRow {
-  const text = (value: unknown): string | null => (value === null ? null : String(value));
-  return {
-    seq: Number(row["seq"]),
-    id: String(row["id"]),
-    kind: text(row["kind"]),
-    lane: text(row["lane"]),
-    subject: text(row["subject"]),
-    body: row["body"] as Uint8Array,
-    headers: String(row["headers"]),
-    unique: text(row["unique_rule"]),
-    createdAt: Number(row["created_at"]),
-  };
-}
-
 /** By a connection of its own, which alone takes several statements at once. */
 async function migrate(url: string): Promise<void> {
   const { createConnection } = await loadMysql2();
@@ -256,22 +248,5 @@ async function loadMysql2() {
       "An outbox in MariaDB needs the package mysql2: install it beside millrace (npm install mysql2).",
       { cause },
     );
-  });
-}
-
-const NO_TABLE = "ER_NO_SUCH_TABLE";
-const NO_COLUMN = "ER_BAD_FIELD_ERROR";
-
-function asOutboxError(error: unknown): MillraceError {
-  if (MillraceError.is(error)) return error;
-  const code =
-    typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
-  const message = error instanceof Error && error.message !== "" ? error.message : code;
-  const advice =
-    code === NO_TABLE || code === NO_COLUMN
-      ? "Run `millrace outbox migrate` first."
-      : "Its rows wait in the database meanwhile.";
-  return new MillraceError("outbox-failed", `The outbox's database failed: ${message}. ${advice}`, {
-    cause: error,
   });
 }

@@ -68,28 +68,6 @@ export async function listenTo(url: string, clock: Clock, onRows: () => void): P
   };
 }
 
-/** What `pg` threw, as the one error family. */
-export function asOutboxError(error: unknown): MillraceError {
-  if (MillraceError.is(error)) return error;
-  const code = codeOf(error);
-  const message = error instanceof Error && error.message !== "" ? error.message : code;
-  const advice =
-    code === UNDEFINED_TABLE || code === UNDEFINED_COLUMN
-      ? "Run `millrace outbox migrate` first."
-      : "Its rows wait in the database meanwhile.";
-  return new MillraceError("outbox-failed", `The outbox's database failed: ${message}. ${advice}`, {
-    cause: error,
-  });
-}
-
-const UNDEFINED_TABLE = "42P01";
-/** The tables are an earlier version's. */
-const UNDEFINED_COLUMN = "42703";
-
-function codeOf(error: unknown): string {
-  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
-}
-
 function connection(url: string) {
   return {
     connectionString: url,

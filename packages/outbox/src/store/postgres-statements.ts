@@ -41,7 +41,7 @@ export const CLAIMED = `
 SELECT c.claim,
   (extract(epoch FROM clock_timestamp() - c.claimed_at) * 1000)::float8 AS age,
   o.seq::float8 AS seq, o.id, o.kind, o.lane, o.subject, o.body, o.headers::text AS headers,
-  o.unique_rule::text AS "unique", (extract(epoch FROM o.created_at) * 1000)::float8 AS created_at
+  o.unique_rule::text AS unique_rule, (extract(epoch FROM o.created_at) * 1000)::float8 AS created_at
 FROM millrace_outbox_claim c
 LEFT JOIN LATERAL unnest(c.seqs) AS taken (seq) ON true
 LEFT JOIN millrace_outbox o ON o.seq = taken.seq AND o.set_aside_at IS NULL

@@ -4,9 +4,10 @@ import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
 import { adoptTableSql } from "../schema/adopt-table.ts";
 import { POSTGRES_SCHEMA } from "../schema/postgres.ts";
-import type { Claim, DoneRecord, OutboxRow, OutboxStore } from "./outbox-store.ts";
-import { asOutboxError, listenTo, openPool } from "./postgres-connections.ts";
-import { asSetAside, asStatus } from "./read-rows.ts";
+import type { Claim, DoneRecord, OutboxStore } from "./outbox-store.ts";
+import { asOutboxError } from "./outbox-error.ts";
+import { listenTo, openPool } from "./postgres-connections.ts";
+import { asRow, asSetAside, asStatus } from "./read-rows.ts";
 import * as sql from "./postgres-statements.ts";
 
 /** Where the database of an outbox is. */
@@ -15,6 +16,11 @@ export interface PostgresOutboxOptions {
   readonly url: string;
   readonly clock?: Clock;
 }
+
+/** No table, no column. */
+const UNMIGRATED: ReadonlySet<string> = new Set(["42P01", "42703"]);
+
+const failed = (error: unknown) => asOutboxError(error, ({ code }) => UNMIGRATED.has(code));
 
 /**
  * An outbox in a PostgreSQL database, from version 13, by the package `pg`, for a relay.
@@ -32,7 +38,7 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
       const { rows } = await connected.query<Row>(text, [...values]);
       return rows;
     } catch (error) {
-      throw asOutboxError(error);
+      throw failed(error);
     }
   }
 
@@ -49,7 +55,7 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
         client.release(failed);
       }
     } catch (error) {
-      throw asOutboxError(error);
+      throw failed(error);
     }
   }
 
@@ -116,20 +122,6 @@ function asClaim(rows: readonly Row[], made: unknown): Claim | undefined {
   };
 }
 
-function asRow(row: Row): OutboxRow {
-  return {
-    seq: Number(row["seq"]),
-    id: String(row["id"]),
-    kind: textOrNull(row["kind"]),
-    lane: textOrNull(row["lane"]),
-    subject: textOrNull(row["subject"]),
-    body: row["body"] as Uint8Array,
-    headers: String(row["headers"]),
-    unique: textOrNull(row["unique"]),
-    createdAt: Number(row["created_at"]),
-  };
-}
-
 function asDone(row: Row): DoneRecord {
   return {
     queue: String(row["queue"]),
@@ -138,8 +130,4 @@ function asDone(row: Row): DoneRecord {
     ageMs: Number(row["age"]),
     place: String(row["place"]),
   };
-}
-
-function textOrNull(value: unknown): string | null {
-  return value === null || value === undefined ? null : String(value);
 }

@@ -1,5 +1,23 @@
 import type { Row } from "../database/transaction.ts";
-import type { OutboxStatus, SetAsideRow } from "./outbox-store.ts";
+import type { OutboxRow, OutboxStatus, SetAsideRow } from "./outbox-store.ts";
+
+export function asRow(row: Row): OutboxRow {
+  return {
+    seq: Number(row["seq"]),
+    id: String(row["id"]),
+    kind: textOrNull(row["kind"]),
+    lane: textOrNull(row["lane"]),
+    subject: textOrNull(row["subject"]),
+    body: row["body"] as Uint8Array,
+    headers: String(row["headers"]),
+    unique: textOrNull(row["unique_rule"]),
+    createdAt: Number(row["created_at"]),
+  };
+}
+
+function textOrNull(value: unknown): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
 
 export function asStatus(row: Row): OutboxStatus {
   return {

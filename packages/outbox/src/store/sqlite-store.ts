@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
-import { MillraceError } from "@millrace/core";
 import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
 import { INSERT_SQLITE } from "../writer/insert.ts";
 import { SQLITE_COLUMNS, SQLITE_SCHEMA } from "../schema/sqlite.ts";
-import type { Claim, ClaimLimits, OutboxRow, OutboxStore } from "./outbox-store.ts";
-import { asSetAside, asStatus } from "./read-rows.ts";
+import type { Claim, ClaimLimits, OutboxStore } from "./outbox-store.ts";
+import { asOutboxError } from "./outbox-error.ts";
+import { asRow, asSetAside, asStatus } from "./read-rows.ts";
 import * as sql from "./sqlite-statements.ts";
 
 /** Where the database of an outbox is. */
@@ -17,6 +17,7 @@ export interface SqliteOutboxOptions {
 
 /** How long a statement waits for another process that writes. */
 const BUSY_MS = 5_000;
+const NO_TABLE_OR_COLUMN = /no such (?:table|column)/;
 
 /**
  * An outbox in a SQLite database, for a relay, by `node:sqlite`. Relays and writers may be in
@@ -34,7 +35,7 @@ export function sqliteOutbox({ path }: SqliteOutboxOptions): OutboxStore {
       database ??= await open(path);
       return act(database);
     } catch (error) {
-      throw asOutboxError(error);
+      throw asOutboxError(error, ({ message }) => NO_TABLE_OR_COLUMN.test(message));
     }
   }
   const run = (text: string, ...values: (string | number | null)[]): Promise<readonly Row[]> =>
@@ -148,29 +149,4 @@ function claim(database: DatabaseSync, queue: string, limits: ClaimLimits): Clai
       .all(queue)
       .map((row) => asRow(row as Row)),
   };
-}
-
-function asRow(row: Row): OutboxRow {
-  return {
-    seq: Number(row["seq"]),
-    id: String(row["id"]),
-    kind: (row["kind"] as string | null) ?? null,
-    lane: (row["lane"] as string | null) ?? null,
-    subject: (row["subject"] as string | null) ?? null,
-    body: row["body"] as Uint8Array,
-    headers: String(row["headers"]),
-    unique: (row["unique_rule"] as string | null) ?? null,
-    createdAt: Number(row["created_at"]),
-  };
-}
-
-function asOutboxError(error: unknown): MillraceError {
-  if (MillraceError.is(error)) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  const advice = /no such (?:table|column)/.test(message)
-    ? "Run `millrace outbox migrate` first."
-    : "Its rows wait in the database meanwhile.";
-  return new MillraceError("outbox-failed", `The outbox's database failed: ${message}. ${advice}`, {
-    cause: error,
-  });
 }
