@@ -2,15 +2,19 @@
 // a file lies in the wrong one. Types are left out, since the compiled code doesn't import them;
 // tests are too, for they may reach everywhere. A file above the folders puts them together, and
 // may import any of them.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 
 const NO_PRODUCT = /\.(?:test|test-d|stress\.test|fixture)\.ts$|(?:^|\/)fixtures\//;
 const IMPORT =
   /\b(?:import|export)\s+(?!type\b)(\{[^}]*\}|[\w*\s]+)?\s*(?:from\s*)?["'](\.[^"']+)["']/g;
 
-/** One line for each import that lies on a circle of folders, at every depth. */
-export function folderCycles(sourceDir, sourceOf = (file) => readFileSync(file, "utf8")) {
+/**
+ * One line for each import that lies on a circle of folders, at every depth.
+ *
+ * @param sourceOf a file's text without its comments
+ */
+export function folderCycles(sourceDir, sourceOf) {
   const levels = new Map();
   for (const { from, to } of imports(sourceDir, sourceOf)) {
     const step = parting(from, to);

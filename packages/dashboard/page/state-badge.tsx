@@ -12,6 +12,9 @@ const TONES: Readonly<Record<string, string>> = {
   failed: "critical",
   stopped: "quiet",
   unanswered: "quiet",
+  ok: "good",
+  fail: "critical",
+  skip: "quiet",
 };
 
 export function StateBadge({ state }: { readonly state: string }): ReactElement {

@@ -3,13 +3,13 @@ import { ELECTIONS_MS } from "../connection/patient-connection.ts";
 import type { Machine } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 import type { HeaderRecord } from "../wire/headers.ts";
 import type { DirectReads } from "../reads/direct-reads.ts";
 import { type LeaderReads, WRITE_NAME } from "../reads/leader-reads.ts";
 
 /** Between two looks at a first copy that is on its way. */
 const UNDECIDED_PAUSE_MS = 250;
-const EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence";
 
 /** How it reads and writes; shared by all buckets of a connection. */
 export interface Wires {

@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 import { encodeHeaders, rawHeaders } from "../wire/headers.ts";
 import type { LockOrder } from "./lock-order.ts";
 import { elapsedMs } from "./shared-clock.ts";
@@ -41,7 +42,7 @@ export class LockExtender {
     if (sentMs !== undefined && elapsedMs(sentMs, turn.nowMs) < turn.leaseMs / TRIES_A_LEASE)
       return;
     extension.sentMs = turn.nowMs;
-    const headers = { "Nats-Expected-Last-Subject-Sequence": String(token) };
+    const headers = { [EXPECTED_SEQUENCE]: String(token) };
     nc.publish(order.subject, order.value, { reply, headers: rawHeaders(encodeHeaders(headers)) });
   }
 

@@ -4,7 +4,8 @@ import {
   requireQueueName,
   type WaitingJob,
 } from "@millrace/core";
-import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { request } from "../jetstream-errors.ts";
+import { laneConsumer } from "../reads/lane-consumer.ts";
 import { LANE_CONSUMERS } from "../topology/subjects.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueNotFound } from "../store/queues.ts";
@@ -70,19 +71,11 @@ async function listQueued(
 
 /** The last message that each lane's consumer has delivered. */
 async function handedOutUntil(
-  { jsm }: ServerAccess,
+  server: ServerAccess,
   stream: string,
 ): Promise<Readonly<Record<LaneName, number>>> {
-  const until = { high: 0, normal: 0, low: 0 };
-  const look = async (lane: LaneName): Promise<void> => {
-    try {
-      until[lane] = (await jsm.consumers.info(stream, LANE_CONSUMERS[lane])).delivered.stream_seq;
-    } catch (error) {
-      const code = apiCode(error);
-      // A lane without a consumer was never worked.
-      if (code !== CONSUMER_NOT_FOUND && code !== STREAM_NOT_FOUND) throw error;
-    }
-  };
-  await Promise.all((["high", "normal", "low"] as const).map(look));
-  return until;
+  const until = async (lane: LaneName): Promise<number> =>
+    (await laneConsumer(server, stream, LANE_CONSUMERS[lane]))?.delivered.stream_seq ?? 0;
+  const [high, normal, low] = await Promise.all([until("high"), until("normal"), until("low")]);
+  return { high, normal, low };
 }

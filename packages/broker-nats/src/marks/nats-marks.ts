@@ -23,6 +23,7 @@ import { encodeHeaders } from "../wire/headers.ts";
 import { publishBatch } from "./atomic-batch.ts";
 import { knownIds } from "./known-ids.ts";
 import { ensureMarkDoor } from "./mark-door.ts";
+import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 
 type Documents = Parameters<typeof explainClosed>[3];
 type Encoded = Publication & { readonly headers: Uint8Array };
@@ -119,7 +120,7 @@ export class NatsMarks implements MarkStore {
       data: Buffer.from(value),
       headers: encodeHeaders({
         "Nats-Rollup": "sub",
-        "Nats-Expected-Last-Subject-Sequence": String(after),
+        [EXPECTED_SEQUENCE]: String(after),
       }),
     };
   }

@@ -4,6 +4,7 @@ import type { Names } from "../topology/subjects.ts";
 import { sharedMessageId } from "./envelope-message.ts";
 import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
 import { placeOf } from "./delayed-place.ts";
+import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 
 /**
  * The server lets go of a delayed job this long before it is due; the mover's own timer does the
@@ -82,7 +83,7 @@ export function movedMessage(
       // Of this move alone: the message it replaces was stored under the job's own, and so may be
       // one of an earlier move.
       "Nats-Msg-Id": `moved/${from.moveId}`,
-      "Nats-Expected-Last-Subject-Sequence": String(from.sequence),
+      [EXPECTED_SEQUENCE]: String(from.sequence),
       ...(from.scheduled
         ? scheduleHeaders(notBefore, names.due(queue, id, lastToken(from.subject)))
         : {}),

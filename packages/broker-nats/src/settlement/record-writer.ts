@@ -15,8 +15,8 @@ import { encodeHeaders } from "../wire/headers.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import { writeHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "./job-ends.ts";
+import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 
-const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 const CONFLICT_PAUSE_MS = 50;
 /** For who can't read the record. */
 const STATE = "Millrace-State";
@@ -88,9 +88,12 @@ function endHeaders(
   if (state === "requeued") return undefined;
   // One that follows a job without having run is no end of a run, and is taken in any case.
   if (firstStoredAt === undefined) return { [STATE]: state };
-  if (after > 0) return { [STATE]: state, [EXPECTED]: `${after}` };
+  if (after > 0) return { [STATE]: state, [EXPECTED_SEQUENCE]: `${after}` };
   let headers = firstHeaders.get(state);
   if (headers === undefined)
-    firstHeaders.set(state, (headers = encodeHeaders({ [STATE]: state, [EXPECTED]: "0" })));
+    firstHeaders.set(
+      state,
+      (headers = encodeHeaders({ [STATE]: state, [EXPECTED_SEQUENCE]: "0" })),
+    );
   return headers;
 }

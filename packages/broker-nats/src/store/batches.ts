@@ -19,9 +19,9 @@ import { batchStream } from "../topology/streams.ts";
 import { headersOf, nextMessage } from "../reads/next-message.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
+import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 
 const MSGPACK = "application/msgpack";
-const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 const NOTHING = new Uint8Array();
 /**
  * Which queue's job it is. Absent in what an earlier version wrote, which counts an id of any
@@ -59,7 +59,7 @@ export class NatsBatches implements BatchStore {
   /** A copy of the write, sent because its answer was late, is refused as anybody else's is. */
   async replace(batch: Batch, revision: number): Promise<boolean> {
     const data = encodeMsgpack(batch);
-    const headers = { [EXPECTED]: String(revision) };
+    const headers = { [EXPECTED_SEQUENCE]: String(revision) };
     try {
       await this.#publisher.publish(this.#server.names.batch(batch.id), data, headers);
       return true;

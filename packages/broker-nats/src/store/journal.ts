@@ -15,8 +15,8 @@ import { StreamOnce } from "../topology/stream-once.ts";
 import { journalStream } from "../topology/streams.ts";
 import { LeaderReads } from "../reads/leader-reads.ts";
 import type { ServerAccess } from "./server-access.ts";
+import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 
-const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 /** Longer than an election. */
 const MOST_TRIES = 300;
 const REST_MS = 50;
@@ -58,7 +58,7 @@ export class NatsJournal implements JournalStore {
     await this.#stream.ensure();
     const subject = this.#server.names.journalStep(run, tokenOf(step));
     const revoked = revokedWith(lease, `a step of the job ${run.id} is recorded`);
-    const headers = { [EXPECTED]: String(expected) };
+    const headers = { [EXPECTED_SEQUENCE]: String(expected) };
     for (let tries = 0; ; tries += 1) {
       try {
         const { sequence } = await this.#publisher.publish(subject, data, headers, revoked);

@@ -9,13 +9,14 @@ import {
 } from "@millrace/core";
 import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { millis } from "@nats-io/nats-core";
-import { apiCode, CONSUMER_NOT_FOUND, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { queueStreams } from "./queue-streams.ts";
 import { endsOf } from "../reads/scan.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { queueStream } from "../topology/streams.ts";
 import { LANE_CONSUMERS, type Names } from "../topology/subjects.ts";
+import { laneConsumer } from "../reads/lane-consumer.ts";
 import { countMessages } from "../reads/count-messages.ts";
 import { nextMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -157,19 +158,10 @@ export class NatsQueues implements QueueStore {
   }
 
   async #running(stream: string): Promise<number> {
-    const lanes = Object.values(LANE_CONSUMERS).map((name) => this.#heldBy(stream, name));
-    return (await Promise.all(lanes)).reduce((sum, running) => sum + running, 0);
-  }
-
-  /** A lane without a consumer was never worked. */
-  async #heldBy(stream: string, consumer: string): Promise<number> {
-    try {
-      return (await this.#server.jsm.consumers.info(stream, consumer)).num_ack_pending;
-    } catch (error) {
-      const code = apiCode(error);
-      if (code === CONSUMER_NOT_FOUND || code === STREAM_NOT_FOUND) return 0;
-      throw error;
-    }
+    const lanes = Object.values(LANE_CONSUMERS).map((name) =>
+      laneConsumer(this.#server, stream, name),
+    );
+    return (await Promise.all(lanes)).reduce((sum, lane) => sum + (lane?.num_ack_pending ?? 0), 0);
   }
 
   async #count(stream: string, filters: readonly string[]): Promise<number> {

@@ -16,36 +16,12 @@ export class GuardedTrace implements AttemptTrace {
     return this.#tried(() => this.#trace.traceId, undefined);
   }
 
-  /**
-   * What the call throws is the caller's; a trace that throws before it has called is passed by.
-   */
   run<Result>(call: () => Result): Result {
-    let called = false;
-    try {
-      return this.#trace.run(() => {
-        called = true;
-        return call();
-      });
-    } catch (error) {
-      if (called) throw error;
-      this.#onTrouble(error);
-      return call();
-    }
+    return this.#around((traced) => this.#trace.run(traced), call);
   }
 
   step<Result>(step: StepRef, work: () => Promise<Result>): Promise<Result> {
-    if (this.#trace.step === undefined) return work();
-    let called = false;
-    try {
-      return this.#trace.step(step, () => {
-        called = true;
-        return work();
-      });
-    } catch (error) {
-      if (called) throw error;
-      this.#onTrouble(error);
-      return work();
-    }
+    return this.#around((traced) => this.#trace.step?.(step, traced) ?? traced(), work);
   }
 
   waited(wait: EndedWait): void {
@@ -80,6 +56,23 @@ export class GuardedTrace implements AttemptTrace {
 
   abandoned(): void {
     this.#tried(() => this.#trace.abandoned(), undefined);
+  }
+
+  /**
+   * What the call throws is the caller's; a trace that throws before it has called is passed by.
+   */
+  #around<Result>(trace: (call: () => Result) => Result, call: () => Result): Result {
+    let called = false;
+    try {
+      return trace(() => {
+        called = true;
+        return call();
+      });
+    } catch (error) {
+      if (called) throw error;
+      this.#onTrouble(error);
+      return call();
+    }
   }
 
   #tried<Result>(ask: () => Result, otherwise: Result): Result {

@@ -5,15 +5,9 @@ import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { counted } from "../number.ts";
 import { useDoctor } from "../questions.ts";
+import { StateBadge } from "../state-badge.tsx";
 
 type Finding = DoctorView["findings"][number];
-
-const TONES: Readonly<Record<Finding["status"], string>> = {
-  ok: "good",
-  warn: "waiting",
-  fail: "critical",
-  skip: "quiet",
-};
 
 /** What `millrace doctor` says: what is wrong with the server and the namespace, and what to do. */
 export function DoctorPage(): ReactElement {
@@ -61,7 +55,7 @@ const COLUMNS: readonly DataColumn<Finding>[] = [
     id: "status",
     title: "state",
     value: ({ status }) => status,
-    cell: ({ status }) => <span className={`badge ${TONES[status]}`}>{status}</span>,
+    cell: ({ status }) => <StateBadge state={status} />,
   },
   { id: "check", title: "looked at", value: ({ check }) => check },
   { id: "message", title: "seen", value: ({ message }) => message },

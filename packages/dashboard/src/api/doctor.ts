@@ -1,6 +1,6 @@
-import { MillraceError } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardDoctor, DashboardFinding } from "../fleet/doctor.ts";
+import { givenPart } from "./given-part.ts";
 import type { DoctorView } from "./views.ts";
 
 /** What has to be done comes first. */
@@ -16,9 +16,7 @@ export async function doctorView(
   doctor: DashboardDoctor | undefined,
   show: ShowValue,
 ): Promise<DoctorView> {
-  if (doctor === undefined)
-    throw new MillraceError("invalid-option", "This dashboard has no doctor.");
-  const findings = await doctor();
+  const findings = await givenPart(doctor, "doctor")();
   return {
     findings: findings
       .map(({ check, status, message, advice }) => ({

@@ -3,6 +3,7 @@ import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardOutbox } from "../fleet/outbox.ts";
 import { fields } from "./asked.ts";
 import type { Asking } from "./changes.ts";
+import { givenPart } from "./given-part.ts";
 import type { ChangeView } from "./views.ts";
 import type { OutboxView } from "./outbox-views.ts";
 
@@ -13,10 +14,8 @@ export async function outboxView(
   outbox: DashboardOutbox | undefined,
   show: ShowValue,
 ): Promise<OutboxView> {
-  const [queues, setAside] = await Promise.all([
-    required(outbox).status(),
-    required(outbox).listSetAside(MOST_ROWS),
-  ]);
+  const given = givenPart(outbox, "outbox");
+  const [queues, setAside] = await Promise.all([given.status(), given.listSetAside(MOST_ROWS)]);
   return {
     queues: queues.map(({ queue, waiting, oldestAgeMs, setAside: aside, trouble }) => ({
       ...{ queue, waiting, oldestAgeMs, setAside: aside },
@@ -44,13 +43,8 @@ export async function retryRows(
       ...{ action: "outbox retry", by: user.name },
       filter: queue === undefined ? {} : { queue },
     },
-    () => required(outbox).retry(queue),
+    () => givenPart(outbox, "outbox").retry(queue),
     (rows) => ({ count: rows }),
   );
   return { count, failed: [] };
-}
-
-function required(outbox: DashboardOutbox | undefined): DashboardOutbox {
-  if (outbox !== undefined) return outbox;
-  throw new MillraceError("invalid-option", "This dashboard has no outbox.");
 }

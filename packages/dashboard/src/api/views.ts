@@ -4,6 +4,7 @@
  * reasons and notes are masked before they get here.
  */
 
+import type { DashboardFinding } from "../fleet/doctor.ts";
 import type { StepView } from "./step-view.ts";
 
 export type Role = "viewer" | "operator";
@@ -283,18 +284,9 @@ export interface OperationView {
     | { readonly state: "failed"; readonly at: number; readonly code: string };
 }
 
-/** One thing that the doctor looked at. `skip`: it can't be seen from there. */
-export interface FindingView {
-  readonly check: string;
-  readonly status: "ok" | "warn" | "fail" | "skip";
-  readonly message: string;
-  /** What to do about it. */
-  readonly advice?: string;
-}
-
 export interface DoctorView {
   /** What fails first, then what is warned of. */
-  readonly findings: readonly FindingView[];
+  readonly findings: readonly DashboardFinding[];
 }
 
 export interface CountView {

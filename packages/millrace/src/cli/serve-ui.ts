@@ -42,7 +42,7 @@ export async function serveUi(
       title: config.namespace,
       mask: maskOf(config),
       ...(outbox === undefined ? {} : { outbox }),
-      doctor: () => findingsOf(config, "millrace-ui-doctor"),
+      doctor: () => findingsOf(config, "millrace-ui-doctor", outbox),
       onDefect: (error) =>
         io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
     });

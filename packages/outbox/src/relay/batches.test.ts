@@ -166,26 +166,36 @@ test.each(
   expect(rows()).toBe(0);
 });
 
-test("a relay that comes late does not bring back a batch that is over", async () => {
-  book();
-  let late = true;
+/** Reads the batch's row; then another relay and the nodes do all the rest, before it goes on. */
+function lateRelay(meanwhile: () => Promise<void> = async () => {}): {
+  readonly on: OutboxStore;
+  readonly wasLate: () => boolean;
+} {
+  let isLate = false;
   const on: OutboxStore = {
     ...store,
-    // It has read the row; another relay and the nodes do all the rest meanwhile.
     async claim(queue, most) {
       const claim = await store.claim(queue, most);
-      if (late && claim !== undefined) {
-        late = false;
+      if (!isLate && claim !== undefined) {
+        isLate = true;
         await rounds();
         await end("p1", "pages");
         await end("c1", "covers");
-        expect(await queued("books")).toEqual(["b:callback"]);
+        await meanwhile();
       }
       return claim;
     },
   };
+  return { on, wasLate: () => isLate };
+}
+
+test("a relay that comes late does not bring back a batch that is over", async () => {
+  book();
+  const { on, wasLate } = lateRelay(async () => {
+    expect(await queued("books")).toEqual(["b:callback"]);
+  });
   await rounds(broker, on);
-  expect(late).toBe(false);
+  expect(wasLate()).toBe(true);
   expect(await broker.batches.find("b")).toBeUndefined();
   expect(await broker.batches.left("b")).toBe(0);
   expect(await queued("books")).toEqual(["b:callback"]);
@@ -196,20 +206,7 @@ test.each(["after open", "after join"])(
   async (at) => {
     book();
     const killer = new Killer(at);
-    let late = true;
-    const on: OutboxStore = {
-      ...store,
-      async claim(queue, most) {
-        const claim = await store.claim(queue, most);
-        if (late && claim !== undefined) {
-          late = false;
-          await rounds();
-          await end("p1", "pages");
-          await end("c1", "covers");
-        }
-        return claim;
-      },
-    };
+    const { on } = lateRelay();
     await expect(rounds(dyingAt(killer), on)).rejects.toBeInstanceOf(Killed);
     expect(await broker.batches.find("b")).toBeDefined();
     const sweep = batchSweep({ broker, store, logger: silentLogger });

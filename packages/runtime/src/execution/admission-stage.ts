@@ -12,20 +12,24 @@ export interface Inquirer {
   readonly envelope: Envelope;
 }
 
+export interface StageOwner {
+  /** The lease is gone while something is asked. */
+  leaseWasLost(): void;
+}
+
 /**
  * Where an admission is, and what it asks the broker there. What comes from outside ends a stage; a
  * step that was under way in it then finds that nobody waits for its answer any more.
  */
 export class AdmissionStage {
   readonly #of: Inquirer;
-  /** Called when the lease goes while something is asked. */
-  readonly #onLeaseLost: () => void;
+  readonly #owner: StageOwner;
   #now: Stage = "looking";
   #pause: Pause | undefined;
 
-  constructor(of: Inquirer, onLeaseLost: () => void) {
+  constructor(of: Inquirer, owner: StageOwner) {
     this.#of = of;
-    this.#onLeaseLost = onLeaseLost;
+    this.#owner = owner;
   }
 
   get now(): Stage {
@@ -68,7 +72,7 @@ export class AdmissionStage {
       } catch (error) {
         reportTrouble(host, envelope, error, undefined);
         if (this.#now === stage && delivery.lease.isHeld()) await this.rest(tries);
-        if (this.#now === stage && !delivery.lease.isHeld()) this.#onLeaseLost();
+        if (this.#now === stage && !delivery.lease.isHeld()) this.#owner.leaseWasLost();
       }
     }
     return undefined;

@@ -2,7 +2,7 @@ import { type AnyJob, crashesOf, type Outcome, type StoredDeadLetter } from "@mi
 import { type Gate, gatesOf } from "../limits/gate.ts";
 import { Passes } from "../limits/passes.ts";
 import type { AbortSwitch } from "./attempt/abort-switch.ts";
-import { AdmissionStage, type Inquirer } from "./admission-stage.ts";
+import { AdmissionStage, type Inquirer, type StageOwner } from "./admission-stage.ts";
 import { type Admitted, admit } from "./admit.ts";
 import { needsRoom, parkedFull } from "../limits/parked-full.ts";
 import { outcomeOfAbort } from "./interpret.ts";
@@ -42,7 +42,7 @@ type Answer = AdmissionResult | "again";
  * What comes from outside meanwhile ends the step that is under way: `run` answers at once, and the
  * step finds that nobody waits for it any more.
  */
-export class Admission {
+export class Admission implements StageOwner {
   readonly #options: AdmissionOptions;
   readonly #crashes: number;
   readonly #stage: AdmissionStage;
@@ -63,7 +63,7 @@ export class Admission {
     this.#options = options;
     const { envelope, delivery, declined } = options;
     this.#goesBack = declined;
-    this.#stage = new AdmissionStage(options, () => this.#interrupt({ kind: "lease-lost" }));
+    this.#stage = new AdmissionStage(options, this);
     this.#crashes = crashesOf({ envelope, deliveryCount: delivery.deliveryCount });
   }
 
@@ -144,8 +144,11 @@ export class Admission {
    * once more before the job begins.
    */
   loseLease(): void {
-    if (this.#stage.now === "recalling" || this.#stage.isAdmitted)
-      this.#interrupt({ kind: "lease-lost" });
+    if (this.#stage.now === "recalling" || this.#stage.isAdmitted) this.leaseWasLost();
+  }
+
+  leaseWasLost(): void {
+    this.#interrupt({ kind: "lease-lost" });
   }
 
   /** Before the admission there is nothing to do, because that asks. */

@@ -88,7 +88,7 @@ export function nodeWork(base: NodeBase): NodeWork {
 
 interface HostParts extends Pick<
   ExecutionHost,
-  "cancellations" | "failures" | "hasInHand" | "recentEnds" | "settlements"
+  "failures" | "hasInHand" | "recentEnds" | "settlements"
 > {
   readonly strays: StraySignals;
   readonly threads: ThreadPool;

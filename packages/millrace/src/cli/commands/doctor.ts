@@ -1,5 +1,6 @@
 import type { Finding } from "@millrace/broker-nats";
 import { command } from "../command.ts";
+import { configuredOutbox } from "../../outbox/configured-outbox.ts";
 import { findingsOf } from "../findings.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { Paint } from "../io.ts";
@@ -17,12 +18,17 @@ export const doctor = command({
     ["millrace doctor --server nats://nats:4222", "One line per check; exits 1 where one fails"],
   ],
   async run({ config }) {
-    const findings = await findingsOf(config, "millrace-doctor");
-    return {
-      json: { healthy: !findings.some(failed), findings },
-      text: (paint) => findings.map((finding) => line(finding, paint)).join(""),
-      exitCode: codeOf(findings),
-    };
+    const outbox = configuredOutbox(config);
+    try {
+      const findings = await findingsOf(config, "millrace-doctor", outbox);
+      return {
+        json: { healthy: !findings.some(failed), findings },
+        text: (paint) => findings.map((finding) => line(finding, paint)).join(""),
+        exitCode: codeOf(findings),
+      };
+    } finally {
+      await outbox?.close();
+    }
   },
 });
 

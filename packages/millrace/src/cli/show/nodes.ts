@@ -1,4 +1,5 @@
 import { CLOCK_OFF_MS, formatSeconds } from "@millrace/core";
+import { isSilent } from "../../client/is-silent.ts";
 import type { NodeStatus } from "../../client/nodes.ts";
 import type { Paint } from "../io.ts";
 import { type Column, table } from "./table.ts";
@@ -41,11 +42,6 @@ function byWhom(order: NodeStatus["order"]): string {
 /** What a node said before it fell silent is not what it does now. */
 function shownUsed(node: NodeStatus): string {
   return isSilent(node) ? "?" : String(used(node));
-}
-
-/** It says that it is there every ten seconds. */
-export function isSilent({ silentMs }: Pick<NodeStatus, "silentMs">): boolean {
-  return silentMs > 15_000;
 }
 
 export function used({ queues }: Pick<NodeStatus, "queues">): number {

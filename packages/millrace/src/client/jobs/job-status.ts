@@ -10,7 +10,7 @@ import {
   type WaitingJob,
 } from "@millrace/core";
 import { type JobStep, stepsOf } from "./job-steps.ts";
-import { unansweredJobs } from "./unanswered.ts";
+import { knownNodes, unansweredJobs } from "./unanswered.ts";
 
 /**
  * Where a job is now. `delayed` waits for its time, `queued` for a slot, `blocked` at a gate: for a
@@ -149,7 +149,8 @@ async function withSilence(
   if (waiting?.state !== "queued") return status;
   const { running } = await broker.queues.snapshot(status.queue);
   if (running === 0) return status;
-  const options = { limit: running + IN_FRONT, running: [] };
+  const nodes = await knownNodes(broker);
+  const options = { limit: running + IN_FRONT, running: [], nodes };
   const held = await unansweredJobs(broker, status.queue, options);
   const found = held.find(({ job }) => job.envelope.id === status.id);
   if (found === undefined) return status;

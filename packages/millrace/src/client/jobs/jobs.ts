@@ -6,6 +6,7 @@ import {
   refuseUnknown,
   requireQueueName,
 } from "@millrace/core";
+import { snapshotsOf } from "../queues/snapshots.ts";
 import { parseJobFilter } from "./job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
 import type { JobStatus } from "./job-status.ts";
@@ -111,10 +112,8 @@ export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Job
       const { state, queue } = given;
       const field = COUNTED[state];
       if (field === undefined) throw wrong("state", Object.keys(COUNTED).join(", "), state);
-      const snapshots =
-        queue === undefined
-          ? await broker.queues.list()
-          : [await broker.queues.snapshot(requireQueueName(queue))];
+      const where = queue === undefined ? queue : requireQueueName(queue);
+      const snapshots = await snapshotsOf(broker, where);
       return snapshots.reduce((sum, snapshot) => sum + snapshot[field], 0);
     },
     watch: (query = {}) => {

@@ -1,5 +1,6 @@
-import type { Broker, Lane, RunningJob } from "@millrace/core";
-import { type UnansweredJob, unansweredJobs } from "./unanswered.ts";
+import type { Broker, Lane, QueueSnapshot, RunningJob } from "@millrace/core";
+import { snapshotsOf } from "../queues/snapshots.ts";
+import { knownNodes, type UnansweredJob, unansweredJobs } from "./unanswered.ts";
 
 /** A job that has not ended, as far as it is known where it is. Times are epoch milliseconds. */
 export interface LiveJob {
@@ -72,16 +73,15 @@ async function queuedJobs(
 ): Promise<readonly LiveJob[]> {
   const where = queue === undefined ? {} : { queue };
   const running = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
-  const unanswered = await allUnanswered(broker, { limit, ...where }, running);
+  const queues = await snapshotsOf(broker, queue);
+  const unanswered = await allUnanswered(broker, { limit, queues, running });
   const runs = new Set(
     [...running, ...unanswered.map(({ job }) => job.envelope)].map(
       (job) => `${job.queue}.${job.id}`,
     ),
   );
-  const queues =
-    queue === undefined ? (await broker.queues.list()).map((one) => one.queue) : [queue];
   const jobs: LiveJob[] = [];
-  for (const name of queues) {
+  for (const { queue: name } of queues) {
     // What runs is asked for as well, because it lies in front.
     const found = await broker.listWaiting(name, { limit: limit - jobs.length + runs.size });
     for (const { envelope, state, storedAt } of found) {
@@ -132,7 +132,8 @@ async function runningJobs(
       // The attempt under way has no outcome yet.
       attempts: attempt - 1,
     }));
-  const unanswered = await allUnanswered(broker, { limit, ...where }, found);
+  const queues = await snapshotsOf(broker, queue);
+  const unanswered = await allUnanswered(broker, { limit, queues, running: found });
   const silent = unanswered.map(({ job: { envelope, storedAt }, node, silentMs }) => ({
     ...{ id: envelope.id, queue: envelope.queue, name: envelope.name, state: "running" as const },
     ...{ attempts: envelope.attempts, storedAt, createdAt: envelope.createdAt },
@@ -142,20 +143,28 @@ async function runningJobs(
   return [...silent, ...answered].slice(0, limit);
 }
 
-/** Over the queue, or all queues in which the server says that something runs. */
+/** Over the queues in which the server says that more runs than nodes say. */
 async function allUnanswered(
   broker: Broker,
-  { queue, limit }: LiveQuery,
-  running: readonly RunningJob[],
+  {
+    limit,
+    queues,
+    running,
+  }: {
+    readonly limit: number;
+    readonly queues: readonly QueueSnapshot[];
+    readonly running: readonly RunningJob[];
+  },
 ): Promise<readonly UnansweredJob[]> {
-  const queues =
-    queue === undefined ? await broker.queues.list() : [await broker.queues.snapshot(queue)];
   const found: UnansweredJob[] = [];
-  for (const { queue: name, running: held } of queues) {
-    const said = running.filter((job) => job.queue === name);
+  let nodes: ReturnType<typeof knownNodes> | undefined;
+  for (const { queue, running: held } of queues) {
+    const said = running.filter((job) => job.queue === queue);
     // As many as the server counts: then nobody is missing.
     if (held <= said.length) continue;
-    found.push(...(await unansweredJobs(broker, name, { limit: limit + held, running: said })));
+    nodes ??= knownNodes(broker);
+    const options = { limit: limit + held, running: said, nodes: await nodes };
+    found.push(...(await unansweredJobs(broker, queue, options)));
   }
   return found;
 }

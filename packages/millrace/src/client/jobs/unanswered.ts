@@ -1,5 +1,6 @@
 import { type Broker, MillraceError, type RunningJob, type WaitingJob } from "@millrace/core";
-import { nodesOf } from "../nodes.ts";
+import { isSilent } from "../is-silent.ts";
+import { nodesOf, type NodeStatus } from "../nodes.ts";
 
 /** A job that was handed to a node which does not say that it runs it. */
 export interface UnansweredJob {
@@ -10,9 +11,6 @@ export interface UnansweredJob {
   readonly silentMs?: number;
 }
 
-/** A node says that it is there every ten seconds; until then an answer may just be late. */
-const SILENT_MS = 15_000;
-
 /**
  * The jobs of a queue that the server handed to nodes which do not answer: their event loop is
  * blocked, they are cut off, frozen or dead. The jobs run, or come back when their leases are over.
@@ -21,15 +19,24 @@ const SILENT_MS = 15_000;
  *
  * @param limit messages of the queue that are looked at, from the front
  * @param running what nodes say
+ * @param nodes those that are known (`knownNodes`)
  */
 export async function unansweredJobs(
   broker: Broker,
   queue: string,
-  { limit, running }: { readonly limit: number; readonly running: readonly RunningJob[] },
+  {
+    limit,
+    running,
+    nodes,
+  }: {
+    readonly limit: number;
+    readonly running: readonly RunningJob[];
+    readonly nodes: readonly NodeStatus[] | undefined;
+  },
 ): Promise<readonly UnansweredJob[]> {
-  const serving = await servingNodes(broker, queue);
-  if (serving === undefined) return [];
-  const silent = serving.filter(({ silentMs }) => silentMs > SILENT_MS);
+  if (nodes === undefined) return [];
+  const serving = nodes.filter(({ queues }) => queues.some((one) => one.queue === queue));
+  const silent = serving.filter(isSilent);
   if (serving.length > 0 && silent.length === 0) return [];
   const known = new Set(running.map(({ queue: of, id }) => `${of}.${id}`));
   const [only, ...others] = silent;
@@ -41,13 +48,9 @@ export async function unansweredJobs(
 }
 
 /** @returns undefined where that is not to be known */
-async function servingNodes(
-  broker: Broker,
-  queue: string,
-): Promise<readonly { readonly name: string; readonly silentMs: number }[] | undefined> {
+export async function knownNodes(broker: Broker): Promise<readonly NodeStatus[] | undefined> {
   try {
-    const nodes = await nodesOf(broker).list();
-    return nodes.filter(({ queues }) => queues.some((one) => one.queue === queue));
+    return await nodesOf(broker).list();
   } catch (error) {
     // A producer may list jobs, and not read what nodes say.
     if (MillraceError.is(error)) return undefined;

@@ -8,6 +8,7 @@ import {
   readBucket,
   readControls,
 } from "@millrace/core";
+import { snapshotsOf } from "./snapshots.ts";
 import { permitPrefix, rateKey, RATES_BUCKET, slotsOf } from "@millrace/runtime";
 
 /** Who uses a limit, and how much of it. */
@@ -50,9 +51,7 @@ const KEY_PERMITS = "cap/";
 /** Of one queue, or of all that have any. Reads all locks: for people. */
 export async function limitsOf(broker: Broker, queue?: string): Promise<readonly QueueLimits[]> {
   const [snapshots, documents, queuePermits, keyPermits] = await Promise.all([
-    queue === undefined
-      ? broker.queues.list()
-      : broker.queues.snapshot(queue).then((snapshot) => [snapshot]),
+    snapshotsOf(broker, queue),
     broker.documents(CONTROLS_BUCKET).then((store) => store.list()),
     broker.locks.list(queue === undefined ? permitPrefix() : permitPrefix(queue)),
     broker.locks.list(queue === undefined ? KEY_PERMITS : `${KEY_PERMITS}${queue}/`),

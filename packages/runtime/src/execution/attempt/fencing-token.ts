@@ -1,6 +1,3 @@
-import type { Delivery, Envelope } from "@millrace/core";
-import type { RecentEnds } from "../recall/recent-ends.ts";
-
 export interface RunOrder {
   /** Which publication of the job this is. */
   readonly generation: number;
@@ -26,18 +23,4 @@ const DELIVERIES = 2 ** 6;
 export function fencingToken({ generation, deliveryCount, ageMs }: RunOrder): number {
   const age = Math.min(AGES - 1, Math.max(0, Math.floor(ageMs / AGE_STEP_MS)));
   return (generation * DELIVERIES + Math.min(DELIVERIES - 1, deliveryCount)) * AGES + age;
-}
-
-/** Whether another run of the job may have been, or be under way. */
-export function mayBeRepeated(
-  { generation, sharedSince }: Envelope,
-  { deliveryCount, message }: Delivery,
-  recentEnds: RecentEnds,
-): boolean {
-  return (
-    generation > 0 ||
-    deliveryCount > 1 ||
-    sharedSince !== undefined ||
-    recentEnds.reachesBack(message)
-  );
 }

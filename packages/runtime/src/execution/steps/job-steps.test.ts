@@ -13,25 +13,13 @@ import {
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
-
-const define = () =>
-  defineJob({
-    name: "t.job",
-    queue: QUEUE,
-    steps: true,
-    retry: { attempts: 3, backoff: "fixed", base: "10s", jitter: false },
-  });
+import { defineStepsJob, stepsScene } from "../../fixtures/steps-scene.ts";
 
 /** A node with one job of this handler, and what its steps did. */
 async function scene(handle: (step: Steps, did: string[]) => unknown) {
-  const did: string[] = [];
-  const made = await simulatedNode({
-    jobs: [define().handler(async ({ step }) => handle(step, did))],
-    slots: 1,
-  });
+  const made = await stepsScene(handle);
   const run: RunRef = { queue: QUEUE, id: "a", createdAt: made.clock.now() };
-  const last = async () => (await made.history()).at(-1);
-  return { ...made, did, run, last, recorded: () => made.broker.journal.read(run) };
+  return { ...made, run, recorded: () => made.broker.journal.read(run) };
 }
 
 test("a recorded step isn't run again by the next attempt, which has its value", async () => {
@@ -115,7 +103,7 @@ test("a holder that has lost its job doesn't write beside the next one", async (
     n2: () => "of n2",
   };
   const jobOf = (name: "n1" | "n2") =>
-    define().handler(async ({ step }) => {
+    defineStepsJob().handler(async ({ step }) => {
       const value = await step.run("effect", () => handles[name]());
       await step.sleep("on", "1h");
       return value;
@@ -421,7 +409,7 @@ test("a job that has ended elsewhere runs no step, though its records are forgot
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
   const did: string[] = [];
-  const job = define().handler(async ({ step, job: { id, name, createdAt } }) => {
+  const job = defineStepsJob().handler(async ({ step, job: { id, name, createdAt } }) => {
     // What another node writes while this one stands still before its first step.
     const about = { id, name, createdAt, queue: QUEUE, attempts: 1, generation: 0, node: "n2" };
     const state = { state: "succeeded", outcome: "succeeded", firstStoredAt: createdAt } as const;

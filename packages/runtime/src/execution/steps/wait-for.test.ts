@@ -1,5 +1,4 @@
 import {
-  defineJob,
   defineSignal,
   type JobRef,
   MAX_WAITING_SIGNALS,
@@ -8,30 +7,18 @@ import {
   writeSignal,
 } from "@millrace/core";
 import { expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
+import { gate, QUEUE } from "../../fixtures/simulated-node.ts";
+import { stepsScene } from "../../fixtures/steps-scene.ts";
 
 const JOB: JobRef = { queue: QUEUE, id: "a" };
 
-const define = () =>
-  defineJob({
-    name: "t.job",
-    queue: QUEUE,
-    steps: true,
-    retry: { attempts: 3, backoff: "fixed", base: "10s", jitter: false },
-  });
-
 /** A node with one job of this handler, and a way to signal it. */
 async function scene(handle: (step: Steps, did: string[]) => unknown) {
-  const did: string[] = [];
-  const made = await simulatedNode({
-    jobs: [define().handler(async ({ step }) => handle(step, did))],
-    slots: 1,
-  });
+  const made = await stepsScene(handle);
   let sent = 0;
   const signal = (name: string, value: unknown, id = `s${(sent += 1)}`): Promise<void> =>
     made.broker.signals.send({ ...JOB, name }, writeSignal(value, id));
-  const last = async () => (await made.history()).at(-1);
-  return { ...made, did, signal, last };
+  return { ...made, signal };
 }
 
 const yesOrNo: Schema<unknown, boolean> = {
