@@ -33,7 +33,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/operations/": "processes are killed and frozen, and their leases must end",
   "test/outbox/kills": "relays, a node, a database and a server are killed",
   "test/outbox/killed-relays": "relays are killed at each of their steps",
-  "test/outbox/once": "processes are killed in their transactions",
+  "test/outbox/transaction": "processes are killed in their transactions",
   "test/packaging/": "it builds and installs the packages",
   "test/queues/cap": "holders are killed, and their leases must end",
   "test/queues/rate": "it measures",

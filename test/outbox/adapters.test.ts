@@ -2,10 +2,12 @@ import BetterSqlite from "better-sqlite3";
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { drizzle as drizzleJs } from "drizzle-orm/postgres-js";
+import { UNSETTLED } from "@millrace/core";
 import createKnex from "knex";
 import { CompiledQuery, Kysely, PostgresDialect } from "kysely";
-import { defineJob } from "millrace";
+import { defineJob, type TransactionalDatabase } from "millrace";
 import {
+  beginOnPool,
   createOutbox,
   createSyncOutbox,
   drizzleTransaction,
@@ -22,13 +24,14 @@ import {
 } from "millrace/outbox";
 import { DatabaseSync } from "node:sqlite";
 import pg from "pg";
-import postgres from "postgres";
+import postgres, { type TransactionSql } from "postgres";
 import { DataSource } from "typeorm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { prismaClient } from "./prisma-client.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
 
 const missing = postgresMissing();
+const JOB = { ...UNSETTLED, name: "n", queue: "q", payload: null, createdAt: 1, headers: {} };
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
 
 class Undo extends Error {}
@@ -36,6 +39,8 @@ class Undo extends Error {}
 /** One library: runs the function in a transaction, which rolls back where it throws. */
 interface Library {
   inTransaction(act: (outbox: Outbox) => Promise<void>): Promise<void>;
+  /** For `context.transaction`. */
+  readonly shop: TransactionalDatabase<unknown, Outbox>;
   close(): Promise<void>;
 }
 
@@ -57,6 +62,7 @@ const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
           client.release();
         }
       },
+      shop: outbox.database(beginOnPool(pool)),
       close: () => pool.end(),
     };
   },
@@ -65,6 +71,7 @@ const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
     const outbox = createOutbox(postgresJsTransaction);
     return {
       inTransaction: async (act) => void (await client.begin((tx) => act(outbox(tx)))),
+      shop: outbox.database<TransactionSql>((act) => client.begin(act)),
       close: () => client.end(),
     };
   },
@@ -74,6 +81,7 @@ const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
     const outbox = createOutbox(drizzleTransaction(sql));
     return {
       inTransaction: (act) => db.transaction((tx) => act(outbox(tx))),
+      shop: outbox.database((act) => db.transaction(act)),
       close: () => pool.end(),
     };
   },
@@ -83,6 +91,7 @@ const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
     const outbox = createOutbox(drizzleTransaction(sql));
     return {
       inTransaction: (act) => db.transaction((tx) => act(outbox(tx))),
+      shop: outbox.database((act) => db.transaction(act)),
       close: () => client.end(),
     };
   },
@@ -92,6 +101,7 @@ const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
     const outbox = createOutbox(kyselyTransaction(CompiledQuery));
     return {
       inTransaction: (act) => db.transaction().execute((tx) => act(outbox(tx))),
+      shop: outbox.database((act) => db.transaction().execute(act)),
       close: () => db.destroy(),
     };
   },
@@ -100,6 +110,7 @@ const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
     const outbox = createOutbox(knexTransaction);
     return {
       inTransaction: (act) => knex.transaction((tx) => act(outbox(tx))),
+      shop: outbox.database((act) => knex.transaction(act)),
       close: () => knex.destroy(),
     };
   },
@@ -108,6 +119,7 @@ const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
     const outbox = createOutbox(prismaTransaction);
     return {
       inTransaction: (act) => client.$transaction((tx) => act(outbox(tx))),
+      shop: outbox.database((act) => client.$transaction(act)),
       close: () => client.$disconnect(),
     };
   },
@@ -116,6 +128,7 @@ const LIBRARIES: Readonly<Record<string, (url: string) => Promise<Library>>> = {
     const outbox = createOutbox(typeOrmTransaction);
     return {
       inTransaction: (act) => source.transaction((manager) => act(outbox(manager))),
+      shop: outbox.database((act) => source.transaction(act)),
       close: () => source.destroy(),
     };
   },
@@ -174,6 +187,22 @@ describe.skipIf(missing !== undefined)(
           }),
         ).rejects.toBeInstanceOf(Undo);
         expect(await written()).toEqual(jobs);
+
+        const { shop } = library;
+        const run = { job: { ...JOB, id: name }, signal: new AbortController().signal };
+        const failing = shop.once(run, async (_, outbox) => {
+          await outbox.enqueue(mail, { to: "never" });
+          throw new Undo();
+        });
+        await expect(failing).rejects.toBeInstanceOf(Undo);
+        const done = { at: new Date(5), said: `"it's" ü` };
+        const first = await shop.once(run, async (_, outbox) => {
+          await outbox.enqueue(mail, { to: "once" }, { id: "d" });
+          return done;
+        });
+        const second = await shop.once(run, () => Promise.reject(new Error("it ran twice")));
+        expect([first, second]).toEqual([done, done]);
+        expect(await written()).toEqual([...jobs, ["d", null, {}]]);
       } finally {
         await library.close();
       }

@@ -1,4 +1,11 @@
-import { createNode, defineJob, type ExecutionContext, type RetryOptions } from "millrace";
+import {
+  createNode,
+  defineJob,
+  type ExecutionContext,
+  type RetryOptions,
+  type TransactionalDatabase,
+} from "millrace";
+import { beginOnPool, createOutbox, type Outbox, pgTransaction } from "millrace/outbox";
 import pg from "pg";
 
 type Context = ExecutionContext<{ order: number }>;
@@ -10,7 +17,10 @@ interface ChargingOptions {
 
 /** Starts a node of a program that is given `NATS_URL NAMESPACE DATABASE`, for jobs `charge`. */
 export async function startChargingNode(
-  charge: (context: Context, client: pg.PoolClient) => Promise<unknown>,
+  charge: (
+    context: Context,
+    shop: TransactionalDatabase<pg.PoolClient, Outbox>,
+  ) => Promise<unknown>,
   { leaseMs = 2_000, retry = {} }: ChargingOptions = {},
 ): Promise<void> {
   const [servers = "", namespace = "", database = ""] = process.argv.slice(2);
@@ -18,6 +28,7 @@ export async function startChargingNode(
   // Connections break with the database; the statement that is under way says so.
   pool.on("error", () => {});
   pool.on("connect", (client) => client.on("error", () => {}));
+  const shop = createOutbox(pgTransaction).database(beginOnPool(pool));
   const node = await createNode({
     servers,
     namespace,
@@ -25,14 +36,7 @@ export async function startChargingNode(
     leaseMs,
     jobs: [
       defineJob<{ order: number }>({ name: "charge", queue: "orders", retry }).handler(
-        async (context) => {
-          const client = await pool.connect();
-          try {
-            return await charge(context, client);
-          } finally {
-            client.release();
-          }
-        },
+        (context) => charge(context, shop),
       ),
     ],
   });

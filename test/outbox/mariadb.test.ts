@@ -220,8 +220,9 @@ describe.skipIf(missing !== undefined)(`the outbox of a MariaDB database${why}`,
 
   test("effects exactly once are for PostgreSQL, and say so", async () => {
     const job = { queue: "mail", id: "a", createdAt: 1 };
-    const context = { job, signal: new AbortController().signal } as never;
-    await expect(outbox(client).once(context, async () => 1)).rejects.toMatchObject({
+    const run = { job, signal: new AbortController().signal } as never;
+    const shop = outbox.database((act) => act(client));
+    await expect(shop.once(run, async () => 1)).rejects.toMatchObject({
       code: "invalid-option",
     });
   });

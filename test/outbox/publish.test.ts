@@ -5,6 +5,7 @@ import { jetstreamManager, type JetStreamManager } from "@nats-io/jetstream";
 import { connect as connectBare, type NatsConnection } from "@nats-io/transport-node";
 import { connect, createNode, defineJob } from "millrace";
 import {
+  beginOnPool,
   createOutbox,
   type OutboxStore,
   pgTransaction,
@@ -158,18 +159,11 @@ describeEachServer(
         const node = await createNode({
           ...as("eve"),
           jobs: [
-            pay.handler(async (context) => {
-              const one = await database.pool.connect();
-              try {
-                await one.query("BEGIN");
-                await outbox(one).once(context, (children) =>
-                  children.publish("shop.paid", { by: context.job.id }, { id: context.job.id }),
-                );
-                await one.query("COMMIT");
-              } finally {
-                one.release();
-              }
-            }),
+            pay.handler(({ job: { id }, transaction }) =>
+              transaction(outbox.database(beginOnPool(database.pool)), (_, own) =>
+                own.publish("shop.paid", { by: id }, { id }),
+              ),
+            ),
           ],
         });
         cleanUpLater(() => node.stop());

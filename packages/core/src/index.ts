@@ -148,6 +148,7 @@ export type {
   SucceededJob,
 } from "./job/outcome-jobs.ts";
 export type { AbortCause, ExecutionContext, Handler, Middleware } from "./job/execution-context.ts";
+export type { RunInTransaction, TransactionalDatabase } from "./job/transactional-database.ts";
 export {
   cancel,
   fatal,

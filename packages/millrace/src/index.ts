@@ -30,6 +30,7 @@ export {
   type Steps,
   type SucceededJob,
   toMs,
+  type TransactionalDatabase,
 } from "@millrace/core";
 export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";
 

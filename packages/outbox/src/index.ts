@@ -7,7 +7,9 @@ export {
   kyselyTransaction,
   type Mysql2Connection,
   mysqlTransaction,
+  beginOnPool,
   type PgClient,
+  type PgPool,
   pgTransaction,
   type PrismaTransaction,
   prismaTransaction,
@@ -43,6 +45,12 @@ export { postgresOutbox, type PostgresOutboxOptions } from "./store/postgres-sto
 export { sqliteOutbox, type SqliteOutboxOptions } from "./store/sqlite-store.ts";
 export type { OutboxBatch } from "./writer/outbox-batch.ts";
 export type { OutboxChain } from "./writer/outbox-chain.ts";
-export { createOutbox, type Outbox, type OutboxItem } from "./writer/outbox.ts";
+export type { Begin } from "./writer/committed.ts";
+export {
+  createOutbox,
+  type Outbox,
+  type OutboxItem,
+  type OutboxOf,
+} from "./writer/outbox.ts";
 export type { OutboxOptions } from "./writer/outbox-options.ts";
 export { createSyncOutbox, type SyncOutbox } from "./writer/sync-outbox.ts";

@@ -3,6 +3,8 @@ import type { Logger } from "../log/logger.ts";
 import type { EnqueuedJob, EnqueueItemResult } from "../producer/enqueue-many.ts";
 import type { EnqueueOptions } from "../producer/enqueue-options.ts";
 import type { JobDefinition } from "./define-job.ts";
+import type { OutcomeSignal } from "./outcome-signal.ts";
+import type { TransactionalDatabase } from "./transactional-database.ts";
 import type { Steps } from "../steps/steps.ts";
 
 /**
@@ -78,6 +80,33 @@ export interface ExecutionContext<Input = unknown> {
     job: JobDefinition<Child, Parsed, Output>,
     items: readonly (EnqueueOptions & { readonly input: NoInfer<Child> })[],
   ) => Promise<readonly EnqueueItemResult[]>;
+  /**
+   * Runs the job's effects in a transaction, once: the effects and "this job is done" commit
+   * together. Where an earlier run of the job has committed, `act` is not called, and what it
+   * returned then is returned. A run that overlaps with another waits for that one's transaction.
+   *
+   * It throws, and the effects are rolled back, where the run may not end the job any more, because
+   * it was cancelled, took too long or lost its lease or lock, and where `act` returns `snooze()`,
+   * `retryAfter()`, `cancel()` or `fatal()`; the job then goes on as if they had been thrown.
+   *
+   * @param db what `createOutbox(…).database(…)` made
+   * @param act does all of its work in the transaction. Its outbox enqueues there too, and what it
+   *   enqueues becomes a child of this job; `enqueue` of the context is refused meanwhile
+   * @throws MillraceError `unserializable-payload` where the output can't be kept; `outbox-failed`;
+   *   the reason of `signal`; what `act` and the database throw
+   * @example
+   * chargeOrder.handler(({ input, transaction }) =>
+   *   transaction(shop, async (tx, outbox) => {
+   *     await tx.insert(charges).values({ order: input.id });
+   *     await outbox.enqueue(sendReceipt, { order: input.id });
+   *     return { charged: true };
+   *   }),
+   * );
+   */
+  readonly transaction: <Tx, Outbox, Output>(
+    db: TransactionalDatabase<Tx, Outbox>,
+    act: (tx: Tx, outbox: Outbox) => Promise<Output | OutcomeSignal>,
+  ) => Promise<Output>;
 }
 
 /**

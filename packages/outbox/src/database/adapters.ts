@@ -21,6 +21,45 @@ export function pgTransaction(client: PgClient): Transaction {
   return { run: async (sql, parameters) => (await client.query(sql, [...parameters])).rows };
 }
 
+/** A `Pool` of `pg`. */
+export interface PgPool<Client> {
+  connect(): Promise<Client>;
+  // As the package has it: TypeScript finds the client's type by both together.
+  connect(callback: (...given: never[]) => void): void;
+}
+
+/**
+ * Begins transactions on a pool of the package `pg`, which has no such function of its own.
+ *
+ * @param begin the statement, for another isolation level
+ * @example
+ * const shop = createOutbox(pgTransaction).database(beginOnPool(pool));
+ */
+export function beginOnPool<Client extends PgClient & { release(broken?: boolean): void }>(
+  pool: PgPool<Client>,
+  begin = "BEGIN",
+): (act: (client: Client) => Promise<void>) => Promise<void> {
+  return async (act) => {
+    const client = await pool.connect();
+    let broken = true;
+    try {
+      await client.query(begin, []);
+      await act(client).catch(async (error: unknown) => {
+        // Where this fails as well, the connection is gone and the transaction with it.
+        broken = await client.query("ROLLBACK", []).then(
+          () => false,
+          () => true,
+        );
+        throw error;
+      });
+      await client.query("COMMIT", []);
+      broken = false;
+    } finally {
+      client.release(broken);
+    }
+  };
+}
+
 /** The `sql` that `begin` of the package `postgres` hands over. */
 export interface PostgresJsSql {
   unsafe(sql: string, parameters: string[]): PromiseLike<readonly Row[]>;

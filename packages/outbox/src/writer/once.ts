@@ -1,17 +1,14 @@
 import {
   decodeBody,
   encodeMsgpack,
-  type ExecutionContext,
   MillraceError,
   OutcomeSignal,
+  type RunInTransaction,
 } from "@millrace/core";
 import type { Transaction } from "../database/transaction.ts";
 import { BEGIN_DONE, KEEP_OUTPUT, READ_OUTPUT } from "./done-statements.ts";
 
 const MSGPACK = "application/msgpack";
-
-/** What `once` needs of a handler's context. */
-export type OnceContext = Pick<ExecutionContext, "job" | "signal">;
 
 /**
  * Runs `act` unless an earlier transaction of the same job has committed, and notes its output in
@@ -28,13 +25,13 @@ export type OnceContext = Pick<ExecutionContext, "job" | "signal">;
  */
 export async function once<Output>(
   transaction: Transaction,
-  { job: { queue, id, createdAt }, signal }: OnceContext,
+  { job: { queue, id, createdAt }, signal }: RunInTransaction,
   act: () => Promise<Output | OutcomeSignal>,
 ): Promise<Output> {
   if (transaction.language === "mysql")
     throw new MillraceError(
       "invalid-option",
-      "once() needs PostgreSQL: no record of done jobs is kept in MariaDB.",
+      "context.transaction needs PostgreSQL: no record of done jobs is kept in MariaDB.",
     );
   signal.throwIfAborted();
   const key = [queue, id, String(createdAt)];
@@ -60,7 +57,7 @@ function storedOutput<Output>(rows: Awaited<ReturnType<Transaction["run"]>>, id:
   if (typeof row["output"] !== "string")
     throw new MillraceError(
       "outbox-failed",
-      `A transaction of the job ${id} was committed although once() had thrown in it, so it is not known whether its work was done. Look at its effects, then delete the job's row from millrace_done to have it run again. In the handler, let errors of once() end the transaction.`,
+      `A transaction of the job ${id} was committed although its work had thrown, so it is not known whether it was done. Look at its effects, then delete the job's row from millrace_done to have it run again. The function that you gave to database() has to roll back where the function that it is given throws.`,
     );
   const [output] = decodeBody(
     Buffer.from(row["output"], "base64"),

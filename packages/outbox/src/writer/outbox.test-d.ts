@@ -1,4 +1,11 @@
-import { type BatchEnded, defineJob, type ExecutionContext, planJob, snooze } from "@millrace/core";
+import {
+  type BatchEnded,
+  defineJob,
+  type ExecutionContext,
+  planJob,
+  snooze,
+  type TransactionalDatabase,
+} from "@millrace/core";
 import { expectTypeOf } from "vitest";
 import type { Outbox } from "./outbox.ts";
 import type { SyncOutbox } from "./sync-outbox.ts";
@@ -40,9 +47,18 @@ syncOutbox.batch([]);
 expectTypeOf(outbox.enqueue(mail, { to: "ada" })).toEqualTypeOf<
   Promise<{ readonly id: string; readonly queue: string }>
 >();
-expectTypeOf(outbox.once({} as ExecutionContext, async () => ({ charged: true }))).toEqualTypeOf<
-  Promise<{ charged: boolean }>
->();
+
+declare const context: ExecutionContext;
+declare const shop: TransactionalDatabase<{ readonly name: "tx" }, Outbox>;
 expectTypeOf(
-  outbox.once({} as ExecutionContext, async () => (Math.random() > 2 ? snooze("1s") : 7)),
+  context.transaction(shop, async (tx, own) => {
+    expectTypeOf(tx.name).toEqualTypeOf<"tx">();
+    await own.enqueue(mail, { to: "ada" });
+    return { charged: true };
+  }),
+).toEqualTypeOf<Promise<{ charged: boolean }>>();
+expectTypeOf(
+  context.transaction(shop, async () => (Math.random() > 2 ? snooze("1s") : 7)),
 ).toEqualTypeOf<Promise<7>>();
+// @ts-expect-error a pool is no such database
+void context.transaction({ connect: () => {} }, async () => 1);

@@ -71,7 +71,8 @@ test("every statement has each placeholder once and in order, as libraries witho
   const outbox = createOutbox((one: Transaction) => one);
   await outbox(tx).enqueue(mail, { to: "a" });
   const job = { id: "a", queue: "mail", createdAt: 1 } as never;
-  await outbox(tx).once({ job, signal: new AbortController().signal }, async () => 1);
+  const run = { job, signal: new AbortController().signal };
+  await outbox.database((act) => act(tx)).once(run, async () => 1);
   for (const { sql, parameters } of statements)
     expect(sql.match(/\$\d+/g)).toEqual(parameters.map((_, index) => `$${index + 1}`));
   expect(statements).toHaveLength(3);
@@ -86,7 +87,8 @@ test.each(["before it begins", "while it works"])(
     const reason = new Error("the lease was lost");
     const job = { id: "a", queue: "mail", createdAt: 1 } as never;
     if (when === "before it begins") abort.abort(reason);
-    const running = outbox(tx).once({ job, signal: abort.signal }, async () => abort.abort(reason));
+    const database = outbox.database((act) => act(tx));
+    const running = database.once({ job, signal: abort.signal }, async () => abort.abort(reason));
     await expect(running).rejects.toBe(reason);
     expect(statements).toHaveLength(when === "before it begins" ? 0 : 2);
   },
@@ -99,7 +101,8 @@ test.each([snooze("1s"), retryAfter("1s"), cancel("sold out"), fatal("broken")])
     const outbox = createOutbox((one: Transaction) => one);
     const job = { id: "a", queue: "mail", createdAt: 1 } as never;
     const context = { job, signal: new AbortController().signal };
-    await expect(outbox(tx).once(context, async () => wish)).rejects.toBe(wish);
+    const database = outbox.database((act) => act(tx));
+    await expect(database.once(context, async () => wish)).rejects.toBe(wish);
     expect(statements).toHaveLength(1);
   },
 );

@@ -8,15 +8,16 @@ import {
   type JobRef,
   jobsOfChain,
   makeBatch,
-  type OutcomeSignal,
   planBatch,
   planChain,
   type PlannedJob,
   prepareJob,
+  type TransactionalDatabase,
 } from "@millrace/core";
 import type { Transaction } from "../database/transaction.ts";
 import type { MessageRef, PublishOptions } from "../rows/message-row.ts";
-import { once, type OnceContext } from "./once.ts";
+import { type Begin, committed } from "./committed.ts";
+import { once } from "./once.ts";
 import { MOST_JOBS, type OutboxBatch } from "./outbox-batch.ts";
 import { type OutboxChain, outboxChain } from "./outbox-chain.ts";
 import { envelopeSource, type OutboxOptions } from "./outbox-options.ts";
@@ -94,35 +95,20 @@ export interface Outbox {
    * await outbox(tx).publish(`orders.${order.id}.paid`, { cents: order.cents });
    */
   publish(subject: string, data: unknown, options?: PublishOptions): Promise<MessageRef>;
+}
+
+/** The outbox of each transaction of one library. */
+export interface OutboxOf<Tx> {
+  /** The outbox of an open transaction. */
+  (tx: Tx): Outbox;
   /**
-   * Runs the effects of a job in this transaction, once: the effects and "this job is done" commit
-   * together. Where an earlier run of the job has committed, `act` is not called, and what it gave
-   * then is returned. A run that another has overtaken waits for that one's transaction.
+   * The database for `context.transaction`: a job's effects in it happen once.
    *
-   * It throws where the run may not end the job any more, because it was cancelled, took too long
-   * or lost its lease or lock, and where `act` returns `snooze()`, `retryAfter()`, `cancel()` or
-   * `fatal()`: the effects are then rolled back, and the job goes on as if they had been thrown.
-   *
-   * @param context of the handler
-   * @param act does all of its work in the same transaction. It is given an outbox whose jobs
-   *   become children of this one
-   * @throws MillraceError `unserializable-payload` where the output can't be kept; the reason of
-   *   `context.signal`; what `act` and the database throw. Let it go through, so that the
-   *   transaction rolls back
+   * @param begin as your library begins a transaction, with the options that you want
    * @example
-   * chargeOrder.handler((context) =>
-   *   db.transaction((tx) =>
-   *     outbox(tx).once(context, async (children) => {
-   *       await tx.insert(charges).values({ order: context.input.id });
-   *       await children.enqueue(sendReceipt, { order: context.input.id });
-   *     }),
-   *   ),
-   * );
+   * const shop = createOutbox(drizzleTransaction(sql)).database((act) => db.transaction(act));
    */
-  once<Output>(
-    context: OnceContext,
-    act: (outbox: Outbox) => Promise<Output | OutcomeSignal>,
-  ): Promise<Output>;
+  database<Own extends Tx>(begin: Begin<Own>): TransactionalDatabase<Own, Outbox>;
 }
 
 /**
@@ -136,7 +122,7 @@ export interface Outbox {
 export function createOutbox<Tx>(
   adapter: (tx: Tx) => Transaction,
   options: OutboxOptions = {},
-): (tx: Tx) => Outbox {
+): OutboxOf<Tx> {
   const source = envelopeSource(options);
   const writer = rowWriter(options);
 
@@ -164,11 +150,16 @@ export function createOutbox<Tx>(
     async publish(subject, data, options = {}) {
       return writer.message(adapter(tx), { subject, data, options, newId: from.newId });
     },
-    once(context, act) {
-      const { id, queue } = context.job;
-      const origin = { parent: { id, queue } };
-      return once(adapter(tx), context, () => act(outboxOf(tx, { ...from, origin })));
-    },
   });
-  return (tx) => outboxOf(tx, source);
+  return Object.assign((tx: Tx) => outboxOf(tx, source), {
+    database: <Own extends Tx>(begin: Begin<Own>): TransactionalDatabase<Own, Outbox> => ({
+      once: (run, act) => {
+        const { id, queue } = run.job;
+        const origin = { parent: { id, queue } };
+        return committed(begin, (tx) =>
+          once(adapter(tx), run, () => act(tx, outboxOf(tx, { ...source, origin }))),
+        );
+      },
+    }),
+  });
 }

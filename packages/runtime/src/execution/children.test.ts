@@ -1,4 +1,10 @@
-import { defineJob, type ExecutionContext, MillraceError } from "@millrace/core";
+import {
+  defineJob,
+  type ExecutionContext,
+  MillraceError,
+  OutcomeSignal,
+  type TransactionalDatabase,
+} from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
@@ -23,6 +29,55 @@ async function family(handle: (context: ExecutionContext) => unknown) {
   };
   return { ...made, given, run };
 }
+
+/** A database whose transactions only say when they are under way. */
+const shop: TransactionalDatabase<"tx", "outbox"> = {
+  once: async ({ job, signal }, act) => {
+    signal.throwIfAborted();
+    const output = await act("tx", "outbox");
+    if (OutcomeSignal.is(output)) throw output;
+    return Object.assign(output as object, { of: job.id }) as typeof output;
+  },
+};
+
+describe("a job's transaction", () => {
+  test("is given the run, and its output is the transaction's", async () => {
+    const { run, history } = await family(({ transaction }) =>
+      transaction(shop, async (...given) => ({ given })),
+    );
+    await run();
+    expect(await history()).toMatchObject([
+      { state: "succeeded", output: { given: ["tx", "outbox"], of: "a" } },
+    ]);
+  });
+
+  test("lets nothing be enqueued past it while it is open", async () => {
+    const codes: unknown[] = [];
+    const { given, run } = await family(async ({ enqueue, enqueueMany, transaction }) => {
+      const refused = async (doing: Promise<unknown>): Promise<void> => {
+        codes.push(await doing.then(String, ({ code }: MillraceError) => code));
+      };
+      await transaction(shop, async () => {
+        await refused(enqueue(child, 1));
+        await refused(enqueueMany(child, [{ input: 2 }]));
+        return {};
+      });
+      await transaction(shop, () => Promise.reject(new Error("rolled back"))).catch(() => {});
+      await enqueue(child, 3);
+    });
+    await run();
+    expect(codes).toEqual(["invalid-option", "invalid-option"]);
+    expect(given).toEqual([[3, { id: "a", queue: QUEUE }]]);
+  });
+
+  test("needs a database that was made for it", async () => {
+    const { run, history } = await family(({ transaction }) =>
+      transaction({} as typeof shop, async () => 1),
+    );
+    await run();
+    expect((await history())[0]).toMatchObject({ error: { type: "invalid-option" } });
+  });
+});
 
 describe("a job that is enqueued in a handler", () => {
   test("knows its parent, and is on the parent's record", async () => {

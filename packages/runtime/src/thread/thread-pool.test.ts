@@ -338,6 +338,10 @@ test("a handler in a thread enqueues as any other, and its children are on recor
   );
 });
 
+test("a handler in a thread has transactions, past which nothing is enqueued", async () => {
+  expect((await shared.run("transaction"))?.output).toEqual([true, true, "tx: invalid-option"]);
+});
+
 test("what a handler in a thread enqueues arrives as it would from the node, or is refused by itself", async () => {
   const { run, broker } = shared;
   await broker.queues.ensure("children");

@@ -19,6 +19,7 @@ import { requireSteps } from "../steps/require-steps.ts";
 import type { AttemptOptions } from "./attempt.ts";
 import { isKnownChild } from "./known-child.ts";
 import { Offspring } from "./offspring.ts";
+import { Transactions } from "./transactions.ts";
 
 /**
  * What a handler is given. Getters, so that a job that needs no signal and no log pays for neither.
@@ -32,6 +33,7 @@ export class AttemptContext implements ExecutionContext {
   #log: Logger | undefined;
   #kept: AttemptLog | undefined;
   #offspring: Offspring | undefined;
+  #transactions: Transactions | undefined;
 
   constructor(
     input: unknown,
@@ -113,6 +115,10 @@ export class AttemptContext implements ExecutionContext {
       this.#adoptAll(await this.#open().enqueueMany(job, items, this.#origin));
   }
 
+  get transaction(): ExecutionContext["transaction"] {
+    return (this.#transactions ??= new Transactions(() => this)).begin;
+  }
+
   /** What a handler in a thread has made there, to be sent from here. */
   async send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> {
     const origin = this.#origin;
@@ -139,6 +145,7 @@ export class AttemptContext implements ExecutionContext {
 
   /** A handler that lost its job to another holder must not go on multiplying it. */
   #open(): Producer {
+    this.#transactions?.refuseEnqueue();
     const { abort, host } = this.#options;
     const reason = abort.look();
     if (reason?.code === "lease-lost" || reason?.code === "lock-lost") throw reason;

@@ -18,6 +18,7 @@ const context: ExecutionContext = {
   },
   enqueue: () => Promise.reject(new Error("not in this test")),
   enqueueMany: () => Promise.resolve([]),
+  transaction: () => Promise.reject(new Error("not in this test")),
 };
 
 test("without middleware the handler is called as it is", () => {

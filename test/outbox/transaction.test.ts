@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { type Envelope, UNSETTLED } from "@millrace/core";
 import { connect, createNode, defineJob } from "millrace";
 import {
+  type Begin,
+  beginOnPool,
   createOutbox,
   type DoneRecord,
   pgTransaction,
@@ -61,21 +63,23 @@ describe.skipIf(missing !== undefined)(
       act: (client: pg.PoolClient) => Promise<Output>,
       end: "COMMIT" | "ROLLBACK" = "COMMIT",
     ): Promise<Output> {
-      const client = await pool.connect();
-      try {
-        await client.query("BEGIN");
-        const output = await outbox(client).once(context, async () => {
-          await client.query("INSERT INTO charges (order_id) VALUES (1)");
-          return act(client);
-        });
-        await client.query(end);
-        return output;
-      } catch (error) {
-        await client.query("ROLLBACK");
-        throw error;
-      } finally {
-        client.release();
-      }
+      const begin: Begin<pg.PoolClient> = async (work) => {
+        const client = await pool.connect();
+        try {
+          await client.query("BEGIN");
+          await work(client);
+          await client.query(end);
+        } catch (error) {
+          await client.query("ROLLBACK");
+          throw error;
+        } finally {
+          client.release();
+        }
+      };
+      return outbox.database(begin).once(context, async (client) => {
+        await client.query("INSERT INTO charges (order_id) VALUES (1)");
+        return act(client);
+      });
     }
 
     test.each([[{ at: new Date(5), bytes: Buffer.from([1]), n: null }], [undefined], ["text"]])(
@@ -108,15 +112,18 @@ describe.skipIf(missing !== undefined)(
     });
 
     test("a record without an output, which only a swallowed error leaves, is told of", async () => {
-      const client = await pool.connect();
-      await client.query("BEGIN");
-      const failing = outbox(client).once(job(), () => Promise.reject(new Error("swallowed")));
-      await failing.catch(() => "as no handler should");
-      await client.query("COMMIT");
-      client.release();
+      const careless = outbox.database<pg.PoolClient>(async (act) => {
+        const client = await pool.connect();
+        await client.query("BEGIN");
+        await act(client).catch(() => "as nobody should");
+        await client.query("COMMIT");
+        client.release();
+      });
+      const failing = careless.once(job(), () => Promise.reject(new Error("swallowed")));
+      await expect(failing).rejects.toThrow("swallowed");
       const again: unknown = await run(job(), async () => 1).catch((error: unknown) => error);
       expect(again).toMatchObject({ code: "outbox-failed" });
-      expect(String(again)).toContain("although once() had thrown");
+      expect(String(again)).toContain("although its work had thrown");
     });
 
     test("the same id in another queue, or enqueued again later, is another job", async () => {
@@ -170,7 +177,7 @@ describeEachServer("a node that is killed after its transaction has committed", 
       });
       cleanUpLater(() => relay.stop());
       const start = () =>
-        startChild(join(import.meta.dirname, "once-program.ts"), {
+        startChild(join(import.meta.dirname, "transaction-program.ts"), {
           args: [server.url, namespace, postgres.url],
         });
       const first = start();
@@ -206,17 +213,11 @@ describeEachServer("records of effects", (server) => {
       const options = { servers: server.url, namespace: server.namespace(), env: {} };
       const millrace = await connect(options);
       cleanUpLater(() => millrace.close());
+      const shop = outbox.database(beginOnPool(pool));
       const node = await createNode({
         ...options,
         jobs: [
-          charge.handler(async (context) => {
-            const client = await pool.connect();
-            await client.query("BEGIN");
-            const output = await outbox(client).once(context, async () => ({ chargedBy: 1 }));
-            await client.query("COMMIT");
-            client.release();
-            return output;
-          }),
+          charge.handler(({ transaction }) => transaction(shop, async () => ({ chargedBy: 1 }))),
         ],
       });
       cleanUpLater(() => node.stop());

@@ -9,7 +9,7 @@ import {
   type Millrace,
   snooze,
 } from "millrace";
-import { createOutbox, pgTransaction } from "millrace/outbox";
+import { beginOnPool, createOutbox, pgTransaction } from "millrace/outbox";
 import type pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -74,25 +74,12 @@ describeEachServer(
       const millrace = await connect(options);
       cleanUpLater(() => millrace.close());
       const handle = async (context: ExecutionContext<{ order: string }>) => {
-        const once: Charge = async (during) => {
-          const client = await pool.connect();
-          try {
-            await client.query("BEGIN");
-            const output = await outbox(client).once(context, async () => {
-              await client.query("INSERT INTO charges (order_id) VALUES ($1)", [
-                context.input.order,
-              ]);
-              return during();
-            });
-            await client.query("COMMIT");
-            return output;
-          } catch (error) {
-            await client.query("ROLLBACK");
-            throw error;
-          } finally {
-            client.release();
-          }
-        };
+        const shop = outbox.database(beginOnPool(pool));
+        const once: Charge = (during) =>
+          context.transaction(shop, async (tx) => {
+            await tx.query("INSERT INTO charges (order_id) VALUES ($1)", [context.input.order]);
+            return during();
+          });
         return act({ attempt: context.attempt, signal: context.signal, once });
       };
       const node = await createNode({
