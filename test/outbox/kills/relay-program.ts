@@ -1,0 +1,60 @@
+// A relay that stands still where it is asked to, to be killed there:
+// `relay-program.ts NATS_URL NAMESPACE DATABASE [FAULT]`.
+import { type Broker, type Envelope, MillraceError } from "@millrace/core";
+import { type OutboxStore, postgresOutbox, startRelay } from "millrace/outbox";
+import { connectTo } from "../../reliability/programs/connect.ts";
+import { withMethods } from "../../reliability/programs/decorated-broker.ts";
+import { StandStill } from "./stand-still.ts";
+
+const [servers = "", namespace = "", database = "", fault] = process.argv.slice(2);
+const still = new StandStill();
+const broker = await connectTo({ servers, namespace });
+const unanswered = (): Error => new MillraceError("publish-timeout", "The answer was lost.");
+const broken = (): Error => new MillraceError("outbox-failed", "The connection broke.");
+
+async function publishing<Result>(publish: () => Promise<Result>): Promise<Result> {
+  await still.at("before the publish");
+  const result = await publish();
+  await still.at("after the publish", unanswered);
+  return result;
+}
+
+const { marks } = broker;
+const standing = withMethods(broker, {
+  enqueue: (jobs, options) => publishing(() => broker.enqueue(jobs, options)),
+  ...(marks === undefined ? {} : { marks: standingMarks(marks) }),
+});
+
+function standingMarks(own: NonNullable<Broker["marks"]>): NonNullable<Broker["marks"]> {
+  return {
+    async read(queue, name) {
+      await still.at("before the mark is read");
+      return own.read(queue, name);
+    },
+    refusal: (job) => own.refusal(job),
+    enqueue: (jobs, mark) =>
+      publishing(() => (fault === "no-mark" ? withoutMark(jobs) : own.enqueue(jobs, mark))),
+  };
+}
+
+/** The fault that the marks are there against. */
+function withoutMark(jobs: readonly Envelope[]): ReturnType<Broker["enqueue"]> {
+  return broker.enqueue(jobs);
+}
+
+const store = postgresOutbox({ url: database });
+const standingStore: OutboxStore = {
+  ...store,
+  async claim(queue, limits) {
+    await still.at("before the claim");
+    const claim = await store.claim(queue, limits);
+    if (claim !== undefined) await still.at("after the claim", broken);
+    return claim;
+  },
+  async finish(queue, claim, setAside) {
+    await store.finish(queue, claim, setAside);
+    await still.at("after the finish", broken);
+  },
+};
+await startRelay({ broker: standing, store: standingStore, pollMs: 200, batchRows: 20 });
+console.log("ready");
