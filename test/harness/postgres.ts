@@ -1,12 +1,12 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { chown, mkdtemp, rm } from "node:fs/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { findFreePort, guardChild } from "@millrace/nats-server";
+import { findFreePort } from "@millrace/nats-server";
 import pg from "pg";
+import { DatabaseProcess } from "./database-process.ts";
 import { eventually } from "./deadline.ts";
 import { findPostgres, readyPrograms } from "./postgres-programs.ts";
 
@@ -66,13 +66,12 @@ export async function startPostgres({
     { ...who, cwd: dir },
   );
   const port = await findFreePort();
-  let child: ChildProcess | undefined;
-  let unguard = (): void => {};
+  const own = new DatabaseProcess();
 
   const server: TestPostgres = {
     url: `postgres://millrace@127.0.0.1:${port}/postgres`,
     async start() {
-      child = spawn(
+      await own.start(
         join(bin, "postgres"),
         [
           "-D",
@@ -83,10 +82,8 @@ export async function startPostgres({
           String(port),
           ...["listen_addresses=127.0.0.1", ...settings].flatMap((setting) => ["-c", setting]),
         ],
-        { ...who, cwd: dir, stdio: "ignore" },
+        { ...who, cwd: dir },
       );
-      await once(child, "spawn");
-      unguard = guardChild(child.pid as number);
       await eventually(() => takesConnections(server.url), {
         withinMs: 30_000,
         everyMs: 100,
@@ -97,8 +94,8 @@ export async function startPostgres({
     thaw: () => signalAll("SIGCONT"),
     // A backend outlives its server by a moment, and would still answer.
     async kill() {
-      const backends = backendsOf(child);
-      await end("SIGKILL");
+      const backends = backendsOf(own.pid);
+      await own.end("SIGKILL");
       for (const pid of backends) signalUnlessGone(pid, "SIGKILL");
       await eventually(() => backends.every((pid) => !existsSync(`/proc/${pid}`)), {
         withinMs: 20_000,
@@ -107,7 +104,7 @@ export async function startPostgres({
     },
     async remove() {
       signalAll("SIGCONT");
-      await end("SIGQUIT");
+      await own.end("SIGQUIT");
       await rm(dir, { recursive: true, force: true });
     },
   };
@@ -116,20 +113,9 @@ export async function startPostgres({
 
   /** Each connection has a process of its own. */
   function signalAll(signal: NodeJS.Signals): void {
-    if (child?.pid === undefined) return;
-    const backends = backendsOf(child);
-    child.kill(signal);
+    const backends = backendsOf(own.pid);
+    own.signal(signal);
     for (const pid of backends) signalUnlessGone(pid, signal);
-  }
-
-  async function end(signal: NodeJS.Signals): Promise<void> {
-    const ending = child;
-    child = undefined;
-    if (ending === undefined || ending.exitCode !== null) return;
-    const exited = once(ending, "exit");
-    ending.kill(signal);
-    await exited;
-    unguard();
   }
 }
 
@@ -156,9 +142,9 @@ async function takesConnections(url: string): Promise<true> {
   }
 }
 
-function backendsOf(server: ChildProcess | undefined): readonly number[] {
-  if (server?.pid === undefined) return [];
-  const children = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, "utf8");
+function backendsOf(server: number | undefined): readonly number[] {
+  if (server === undefined) return [];
+  const children = readFileSync(`/proc/${server}/task/${server}/children`, "utf8");
   return children
     .split(" ")
     .filter((word) => word.trim() !== "")

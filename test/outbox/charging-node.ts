@@ -35,8 +35,8 @@ export async function startChargingNode(
     env: {},
     leaseMs,
     jobs: [
-      defineJob<{ order: number }>({ name: "charge", queue: "orders", retry }).handler(
-        (context) => charge(context, shop),
+      defineJob<{ order: number }>({ name: "charge", queue: "orders", retry }).handler((context) =>
+        charge(context, shop),
       ),
     ],
   });

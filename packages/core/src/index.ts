@@ -410,6 +410,7 @@ export {
 } from "./metrics/metrics-collector.ts";
 
 export type {
+  CreatedMessage,
   AttemptTrace,
   EndedWait,
   Instrumentation,

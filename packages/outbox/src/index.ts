@@ -46,11 +46,6 @@ export { sqliteOutbox, type SqliteOutboxOptions } from "./store/sqlite-store.ts"
 export type { OutboxBatch } from "./writer/outbox-batch.ts";
 export type { OutboxChain } from "./writer/outbox-chain.ts";
 export type { Begin } from "./writer/committed.ts";
-export {
-  createOutbox,
-  type Outbox,
-  type OutboxItem,
-  type OutboxOf,
-} from "./writer/outbox.ts";
+export { createOutbox, type Outbox, type OutboxItem, type OutboxOf } from "./writer/outbox.ts";
 export type { OutboxOptions } from "./writer/outbox-options.ts";
 export { createSyncOutbox, type SyncOutbox } from "./writer/sync-outbox.ts";

@@ -9,10 +9,9 @@ import { charge, receipt } from "./jobs.ts";
 import { describeVerdict, isComplete, judge, type Verdict } from "./oracle.ts";
 import { OrderWriter } from "./order-writer.ts";
 import { type GoOn, isStanding, type Stand } from "./points.ts";
-import type { Part, Strike, Victim } from "./strikes.ts";
+import type { Process, Strike, Victim } from "./strikes.ts";
 
 const PATIENCE_MS = 180_000;
-type Process = Extract<Part, "relay 1" | "relay 2" | "node">;
 const PROCESSES: readonly Process[] = ["relay 1", "relay 2", "node"];
 
 export interface Fire {
@@ -95,14 +94,14 @@ export class OutboxUnderFire {
   }
 
   async #strikeAt(victim: Victim, { who, point }: NonNullable<Strike["at"]>): Promise<void> {
-    const standing = this.#child(who as Process);
-    standing.send({ standAt: point } satisfies Stand as NodeJS.Dict<unknown>);
+    const standing = this.#child(who);
+    standing.send({ standAt: point } satisfies Stand);
     await standing.message(isStanding, PATIENCE_MS);
-    if (victim === who) return this.#killAlone(who as Process);
+    if (victim === who) return this.#killAlone(who);
     if (victim !== "answer") await this.#kill(victim);
     await this.#windowPasses();
     const goOn = victim === "answer" ? "without the answer" : "as it was";
-    standing.send({ goOn } satisfies GoOn as NodeJS.Dict<unknown>);
+    standing.send({ goOn } satisfies GoOn);
   }
 
   /** No other takes its place before the queue has forgotten the ids. */
@@ -168,4 +167,3 @@ export const ORDER_TABLES: readonly string[] = [
   "CREATE TABLE charges (order_id int)",
   "CREATE TABLE messages (queue text, id text, sequence bigint, PRIMARY KEY (queue, id, sequence))",
 ];
-

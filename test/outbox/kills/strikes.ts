@@ -1,14 +1,15 @@
 import { SeededRandom } from "../../reliability/oracle/seeded-random.ts";
 import { ANSWERED, NODE_POINTS, type Point, RELAY_POINTS } from "./points.ts";
 
-export type Part = "relay 1" | "relay 2" | "node" | "database" | "server";
+export type Process = "relay 1" | "relay 2" | "node";
+export type Part = Process | "database" | "server";
 /** What is killed: a part, or the answer on its way. */
 export type Victim = Part | "answer";
 
 /** One kill: what, and where who stands then; without a place at any moment. */
 export interface Strike {
   readonly victim: Victim;
-  readonly at?: { readonly who: Part; readonly point: Point };
+  readonly at?: { readonly who: Process; readonly point: Point };
 }
 
 const PARTS: readonly Part[] = ["relay 1", "relay 2", "node", "database", "server"];

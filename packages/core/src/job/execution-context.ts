@@ -89,6 +89,8 @@ export interface ExecutionContext<Input = unknown> {
    * it was cancelled, took too long or lost its lease or lock, and where `act` returns `snooze()`,
    * `retryAfter()`, `cancel()` or `fatal()`; the job then goes on as if they had been thrown.
    *
+   * A job has one such transaction: after one that committed, a second is refused.
+   *
    * @param db what `createOutbox(…).database(…)` made
    * @param act does all of its work in the transaction. Its outbox enqueues there too, and what it
    *   enqueues becomes a child of this job; `enqueue` of the context is refused meanwhile

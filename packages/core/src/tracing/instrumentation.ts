@@ -19,6 +19,13 @@ export interface Instrumentation {
     publication: Publication,
     send: (envelopes: readonly Envelope[]) => Promise<readonly Result[]>,
   ): Promise<readonly Result[]>;
+  /**
+   * A message is written to an outbox, or a job to one that can't wait; somebody else publishes it
+   * later.
+   *
+   * @returns the headers that it is to have
+   */
+  created?(created: CreatedMessage): Readonly<Record<string, string>>;
   /** An attempt begins. Undefined where nobody wants to know of this one. */
   attempt(started: StartedAttempt): AttemptTrace | undefined;
   /**
@@ -40,6 +47,16 @@ export interface Instrumentation {
    * handlers run in.
    */
   readonly threadModule?: string;
+}
+
+/** What waits in an outbox for whoever publishes it. */
+export interface CreatedMessage {
+  /** The job's queue; the message's subject. */
+  readonly destination: string;
+  readonly id: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Undefined where it is a message for others. */
+  readonly job: Envelope | undefined;
 }
 
 /** Jobs that are handed to the broker together. */

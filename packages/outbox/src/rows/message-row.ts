@@ -2,6 +2,7 @@ import {
   checkedHeaders,
   encodeJson,
   type EncodeRules,
+  type Instrumentation,
   DEFAULT_MAX_VALUES,
   isId,
   MillraceError,
@@ -11,6 +12,7 @@ import {
   requireId,
   requireSubject,
 } from "@millrace/core";
+import { tracedHeaders } from "./traced-headers.ts";
 import type { OutboxRow, SetAside } from "../store/outbox-store.ts";
 
 /** What may be said about one message when it is published. */
@@ -41,6 +43,12 @@ export interface MessageRow extends MessageRef {
   readonly headers: string;
 }
 
+export interface MessageRules {
+  readonly newId: () => string;
+  readonly maxBytes: number;
+  readonly instrumentation?: Instrumentation | undefined;
+}
+
 const OPTIONS = optionNames<PublishOptions>({ id: true, headers: true, stored: true });
 const RULES: EncodeRules = { maxValues: DEFAULT_MAX_VALUES, exact: true, wellFormed: true };
 const CONTENT_TYPE = "content-type";
@@ -63,13 +71,16 @@ export function messageRow(
   subject: string,
   data: unknown,
   options: PublishOptions,
-  rules: { readonly newId: () => string; readonly maxBytes: number },
+  rules: MessageRules,
 ): MessageRow {
   refuseUnknown(options, OPTIONS, "publish");
   requireSubject(subject);
   const id = options.id === undefined ? rules.newId() : requireId(options.id);
   const isBytes = data instanceof Uint8Array;
-  const headers = withType(options.headers ?? {}, isBytes ? undefined : JSON_TYPE);
+  const given = withType(options.headers ?? {}, isBytes ? undefined : JSON_TYPE);
+  const headers = tracedHeaders(rules.instrumentation, {
+    ...{ destination: subject, id, headers: given, job: undefined },
+  });
   const body = isBytes ? data : encodeJson(data, RULES);
   const size = Object.entries({ ...headers, "Nats-Msg-Id": id }).reduce(
     (sum, [name, value]) =>

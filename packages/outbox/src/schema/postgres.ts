@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS millrace_outbox_batch (
   opened_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Jobs whose effects are committed, by outbox(tx).once. A relay removes those that are over.
+-- Jobs whose effects are committed, by context.transaction. A relay removes those that are over.
 CREATE TABLE IF NOT EXISTS millrace_done (
   queue text NOT NULL,
   job_id text NOT NULL,

@@ -71,7 +71,9 @@ export function rowWriter({
       return batchRefs(batch);
     },
     async message(transaction, { subject, data, options, newId }) {
-      const row = messageRow(subject, data, options, { newId, maxBytes: maxMessageBytes });
+      const row = messageRow(subject, data, options, {
+        ...{ newId, maxBytes: maxMessageBytes, instrumentation },
+      });
       await transaction.run(insertsOf(transaction).message, messageParameters(row, "base64"));
       return { id: row.id, subject };
     },

@@ -28,6 +28,7 @@ import type { OutboxItem } from "./outbox.ts";
 import { envelopeSource, type OutboxOptions } from "./outbox-options.ts";
 import { type OutboxChain, outboxChain } from "./outbox-chain.ts";
 import { asParameter, DEFAULT_MAX_BYTES, storedJob } from "../rows/stored-job.ts";
+import { tracedHeaders } from "../rows/traced-headers.ts";
 
 /**
  * Enqueues jobs in an open transaction of a driver that answers at once. Nothing here waits, so
@@ -74,10 +75,10 @@ export interface SyncOutbox {
  */
 export function createSyncOutbox<Tx>(
   adapter: (tx: Tx) => SyncTransaction,
-  options: Pick<OutboxOptions, "clock" | "maxMessageBytes"> = {},
+  options: OutboxOptions = {},
 ): (tx: Tx) => SyncOutbox {
   const source = envelopeSource(options);
-  const { maxMessageBytes = DEFAULT_MAX_BYTES } = options;
+  const { maxMessageBytes = DEFAULT_MAX_BYTES, instrumentation } = options;
 
   /** @throws MillraceError `invalid-option` where the job's schema waits for something */
   function atOnce<Made extends object>(
@@ -93,9 +94,18 @@ export function createSyncOutbox<Tx>(
     );
   }
 
+  /** The trace that is under way goes with the job. */
+  function traced(job: Envelope): Envelope {
+    const { id, queue, headers } = job;
+    const created = { destination: queue, id, headers, job };
+    return { ...job, headers: tracedHeaders(instrumentation, created) };
+  }
+
   function write(tx: Tx, jobs: readonly PreparedJob[]): readonly JobRef[] {
     if (jobs.length === 0) return [];
-    const rows = jobs.map((job) => storedJob(job, maxMessageBytes));
+    const rows = jobs.map((job) =>
+      storedJob({ ...job, envelope: traced(job.envelope) }, maxMessageBytes),
+    );
     adapter(tx).runSync(INSERT_SQLITE, [asParameter(rows, "hex")]);
     return rows.map(({ id, queue }) => ({ id, queue }));
   }
@@ -124,14 +134,15 @@ export function createSyncOutbox<Tx>(
         callback: atOnce(plan.callback, batchOptions.callback.job),
       };
       const asRow = (envelope: Envelope) => storedJob({ envelope }, maxMessageBytes);
-      const { callback, members } = made;
-      const row = batchRow(plan.id, asRow(callback), members.map(asRow), callback.createdAt);
+      const { callback } = made;
+      const members = made.members.map((member) => asRow(traced(member)));
+      const row = batchRow(plan.id, asRow(callback), members, callback.createdAt);
       const body = Buffer.from(row.body).toString("hex");
       adapter(tx).runSync(INSERT_ROW_SQLITE, [row.id, row.queue, row.kind, body]);
       return batchRefs(made);
     },
     publish(subject, data, options = {}) {
-      const rules = { newId: source.newId, maxBytes: maxMessageBytes };
+      const rules = { newId: source.newId, maxBytes: maxMessageBytes, instrumentation };
       const row = messageRow(subject, data, options, rules);
       adapter(tx).runSync(INSERT_MESSAGE_SQLITE, messageParameters(row, "hex"));
       return { id: row.id, subject };

@@ -70,6 +70,22 @@ describe("a job's transaction", () => {
     expect(given).toEqual([[3, { id: "a", queue: QUEUE }]]);
   });
 
+  test("is one: a second is refused, unless the first was rolled back", async () => {
+    const codes: unknown[] = [];
+    const { run, history } = await family(async ({ transaction }) => {
+      const one = (n: number) => transaction(shop, async () => ({ n }));
+      await transaction(shop, () => Promise.reject(new Error("rolled back"))).catch(() => {});
+      const [first, second] = await Promise.allSettled([one(1), one(2)]);
+      const third = await one(3).catch((error: unknown) => error);
+      codes.push(second.status === "rejected" && (second.reason as MillraceError).code);
+      codes.push((third as MillraceError).code);
+      return first.status === "fulfilled" ? first.value : undefined;
+    });
+    await run();
+    expect(codes).toEqual(["invalid-option", "invalid-option"]);
+    expect(await history()).toMatchObject([{ state: "succeeded", output: { n: 1 } }]);
+  });
+
   test("needs a database that was made for it", async () => {
     const { run, history } = await family(({ transaction }) =>
       transaction({} as typeof shop, async () => 1),

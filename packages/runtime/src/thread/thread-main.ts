@@ -16,7 +16,7 @@ import {
 } from "@millrace/core";
 import { AbortSwitch } from "../execution/attempt/abort-switch.ts";
 import { StraySignals } from "../execution/attempt/stray-signals.ts";
-import { Transactions } from "../execution/attempt/transactions.ts";
+import { OneTransaction } from "../execution/attempt/one-transaction.ts";
 import { collectJobs } from "../registry/collect-jobs.ts";
 import { LeaseInThread } from "./lease-in-thread.ts";
 import { NodeOutlet } from "./node-outlet.ts";
@@ -81,7 +81,7 @@ function contextOf(
   own: AbortSwitch,
 ): ExecutionContext {
   const envelope: Envelope = order.envelope;
-  const transactions = new Transactions(() => ({ job: envelope, signal: own.signal }));
+  const transaction = new OneTransaction(() => ({ job: envelope, signal: own.signal }));
   return {
     input,
     signal: own.signal,
@@ -103,15 +103,15 @@ function contextOf(
     // The node knows the parent, and adds it.
     enqueue: async (job, input, options) => {
       refuseIfLost(own);
-      transactions.refuseEnqueue();
+      transaction.refuseEnqueue();
       return producer.enqueue(job, input, options);
     },
     enqueueMany: async (job, items) => {
       refuseIfLost(own);
-      transactions.refuseEnqueue();
+      transaction.refuseEnqueue();
       return producer.enqueueMany(job, items);
     },
-    transaction: transactions.begin,
+    transaction: transaction.begin,
   };
 }
 

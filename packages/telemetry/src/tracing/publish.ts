@@ -9,6 +9,7 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import {
+  type CreatedMessage,
   type Envelope,
   type Publication,
   type Published,
@@ -76,6 +77,31 @@ export function publishMany<Result extends Published>(
     made?.map(({ envelope }) => envelope) ??
     envelopes.map((envelope) => carrying(config, envelope, own));
   return underSpan(span, own, () => send(sent));
+}
+
+/** One that waits in an outbox: its `create` span is what its readers hang under. */
+export function createdHeaders(
+  tracer: Tracer,
+  config: TelemetryConfig,
+  { destination, id, headers, job }: CreatedMessage,
+): Readonly<Record<string, string>> {
+  if (job !== undefined) return create(tracer, config, job).envelope.headers;
+  const active = context.active();
+  const parent = hasTrace(headers) ? extracted(headers, active) : active;
+  // A subject may hold an id, and is no part of a name.
+  const span = tracer.startSpan(
+    "create",
+    {
+      kind: SpanKind.PRODUCER,
+      attributes: {
+        ...operationAttributes("create", destination, undefined),
+        [ATTR.messageId]: id,
+      },
+    },
+    parent,
+  );
+  span.end();
+  return config.propagation === "none" ? headers : injected(headers, trace.setSpan(parent, span));
 }
 
 function create(

@@ -4,7 +4,7 @@ import { AttemptSpan } from "./attempt-span.ts";
 import { ATTR } from "./attributes.ts";
 import { endedSpan } from "./ended-span.ts";
 import { telemetryConfig, type TelemetryOptions } from "./options.ts";
-import { publishMany, publishOne } from "./publish.ts";
+import { createdHeaders, publishMany, publishOne } from "./publish.ts";
 import { flush, tracerOf } from "./tracer.ts";
 
 /**
@@ -29,6 +29,10 @@ export function telemetry(options: TelemetryOptions = {}): Instrumentation {
       return envelopes.length === 1
         ? publishOne(own, config, publication, first, send)
         : publishMany(own, config, publication, send);
+    },
+    created: (created) => {
+      const own = tracer();
+      return own === undefined ? created.headers : createdHeaders(own, config, created);
     },
     attempt: (started) => {
       const own = tracer();

@@ -19,7 +19,7 @@ import { requireSteps } from "../steps/require-steps.ts";
 import type { AttemptOptions } from "./attempt.ts";
 import { isKnownChild } from "./known-child.ts";
 import { Offspring } from "./offspring.ts";
-import { Transactions } from "./transactions.ts";
+import { OneTransaction } from "./one-transaction.ts";
 
 /**
  * What a handler is given. Getters, so that a job that needs no signal and no log pays for neither.
@@ -33,7 +33,7 @@ export class AttemptContext implements ExecutionContext {
   #log: Logger | undefined;
   #kept: AttemptLog | undefined;
   #offspring: Offspring | undefined;
-  #transactions: Transactions | undefined;
+  #transaction: OneTransaction | undefined;
 
   constructor(
     input: unknown,
@@ -116,7 +116,7 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get transaction(): ExecutionContext["transaction"] {
-    return (this.#transactions ??= new Transactions(() => this)).begin;
+    return (this.#transaction ??= new OneTransaction(() => this)).begin;
   }
 
   /** What a handler in a thread has made there, to be sent from here. */
@@ -145,7 +145,7 @@ export class AttemptContext implements ExecutionContext {
 
   /** A handler that lost its job to another holder must not go on multiplying it. */
   #open(): Producer {
-    this.#transactions?.refuseEnqueue();
+    this.#transaction?.refuseEnqueue();
     const { abort, host } = this.#options;
     const reason = abort.look();
     if (reason?.code === "lease-lost" || reason?.code === "lock-lost") throw reason;

@@ -5,13 +5,16 @@ import {
   type TransactionalDatabase,
 } from "@millrace/core";
 
+type State = "none" | "open" | "committed";
+
 /**
- * The transactions of one attempt. While one is open, nothing goes past it to a queue: the job would
- * be there although the transaction may yet be rolled back.
+ * The transaction of one attempt: one, because a job has one record that it is done. While it is
+ * open, nothing goes past it to a queue: the job would be there although the transaction may yet be
+ * rolled back.
  */
-export class Transactions {
+export class OneTransaction {
   readonly #run: () => RunInTransaction;
-  #open = 0;
+  #state: State = "none";
 
   constructor(run: () => RunInTransaction) {
     this.#run = run;
@@ -19,20 +22,32 @@ export class Transactions {
 
   readonly begin: ExecutionContext["transaction"] = async (db, act) => {
     requireDatabase(db);
-    this.#open += 1;
+    this.#refuseSecond();
+    this.#state = "open";
     try {
-      return await db.once(this.#run(), act);
-    } finally {
-      this.#open -= 1;
+      const output = await db.once(this.#run(), act);
+      this.#state = "committed";
+      return output;
+    } catch (error) {
+      this.#state = "none";
+      throw error;
     }
   };
 
   /** @throws MillraceError `invalid-option` while a transaction is open */
   refuseEnqueue(): void {
-    if (this.#open === 0) return;
+    if (this.#state !== "open") return;
     throw new MillraceError(
       "invalid-option",
       "A transaction of this job is open, and may yet be rolled back. Enqueue with the outbox that it is given: transaction(db, (tx, outbox) => outbox.enqueue(…)); or enqueue before or after it.",
+    );
+  }
+
+  #refuseSecond(): void {
+    if (this.#state === "none") return;
+    throw new MillraceError(
+      "invalid-option",
+      "A job has one transaction, and this run has begun it already: the second would be taken for the first one come again. Do all of its work in one, or enqueue another job for the rest.",
     );
   }
 }
