@@ -1,4 +1,5 @@
-// An outbox in MariaDB and in MySQL, by mysql2: a real database, and a real server with relays that are killed.
+// An outbox in MariaDB and in MySQL, by mysql2: a real database, and a real server with relays that
+// are killed.
 import { join } from "node:path";
 import { systemClock } from "@millrace/core";
 import { MemoryBroker, MemoryServer } from "@millrace/testkit";

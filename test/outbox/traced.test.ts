@@ -1,5 +1,5 @@
-// The trace that is under way goes with what is written to an outbox: jobs of drivers that answer at
-// once, and messages for others.
+// The trace that is under way goes with what is written to an outbox: jobs of drivers that answer
+// at once, and messages for others.
 import { DatabaseSync } from "node:sqlite";
 import { trace } from "@opentelemetry/api";
 import { type Instrumentation, systemClock } from "@millrace/core";
